@@ -1,0 +1,1 @@
+"""Conditions a person must know of, and what to do about each."""

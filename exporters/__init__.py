@@ -1,0 +1,1 @@
+"""The metric catalogue, Prometheus exposition, MES write-back and pages."""

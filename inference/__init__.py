@@ -1,0 +1,1 @@
+"""Gate models and gate policy: architectures, packaging, registry, training, prediction to decision."""

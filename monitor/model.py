@@ -1,0 +1,206 @@
+"""The values that cross folder borders. All are frozen; times are aware UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+class Verdict(StrEnum):
+    """What a gate recommends. A hold is no recommendation: the step's own procedure applies."""
+
+    CONTINUE = "continue"
+    CORRECT = "correct"
+    SCRAP = "scrap"
+    HOLD = "hold"
+
+
+class Reason(StrEnum):
+    """Why a gate decided as it did. The first three belong to a recommendation, the others to a hold."""
+
+    IN_SPEC = "in_spec"
+    REWORKABLE = "reworkable"
+    OUT_OF_SPEC = "out_of_spec"
+    UNCERTAIN = "uncertain"
+    NO_MODEL = "no_model"
+    BAD_MODEL = "bad_model"
+    INCOMPLETE_INPUT = "incomplete_input"
+    OUT_OF_DISTRIBUTION = "out_of_distribution"
+    NO_SKILL = "no_skill"
+    TIMEOUT = "timeout"
+
+
+class Status(StrEnum):
+    """What a detector says of its subject. NO_DATA and CANNOT_JUDGE are never OK."""
+
+    OK = "ok"
+    BREACH = "breach"
+    NO_DATA = "no_data"
+    CANNOT_JUDGE = "cannot_judge"
+
+
+class MachineState(StrEnum):
+    """What a machine is doing; UNKNOWN until a state was reported."""
+
+    RUN = "run"
+    IDLE = "idle"
+    SETUP = "setup"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class PartKey:
+    """One passage of one part through one step."""
+
+    serial: str
+    step: str
+    visit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What the customer needs of a characteristic; an open side is None. Limits are inclusive."""
+
+    lower: float | None
+    upper: float | None
+    target: float | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReworkBand:
+    """How far beyond each spec limit, in the characteristic's unit, a part can still be corrected (>= 0)."""
+
+    below: float = 0.0
+    above: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says of one part: value with its interval, and how far the input is from what it learnt."""
+
+    value: float
+    lower: float
+    upper: float
+    distance: float
+    distance_limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict with its reason."""
+
+    verdict: Verdict
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class MachineBatch:
+    """Consecutive accepted samples of one machine, in arrival order.
+
+    `values` has shape (rows, sensors) in the sensors' units, NaN where a value is missing (never infinite);
+    `at` holds UTC nanoseconds since the epoch, `states` one MachineState a row, `recipes` one recipe a row
+    ('' where unknown). `offset` is the position of the first row in the commit, so that a finding can be
+    tied to the arrival number of its row.
+    """
+
+    machine: str
+    sensors: tuple[str, ...]
+    at: NDArray[np.int64]
+    values: Floats
+    states: Sequence[MachineState]
+    recipes: Sequence[str]
+    offset: int = 0
+
+    def __len__(self) -> int:
+        return int(self.at.shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One number a detector stands behind, with its limit.
+
+    `row` is the position in the commit of the row that caused it (-1: of no single row).
+    `causes` names the sensors that made it, most important first.
+    """
+
+    detector: str
+    method: str
+    subject: str
+    feature: str
+    at: datetime
+    status: Status
+    value: float | None
+    limit: float | None
+    row: int = -1
+    causes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PartInput:
+    """What a gate is given for one part: features by name, NaN where missing, and where each came from."""
+
+    key: PartKey
+    at: datetime
+    values: Mapping[str, float]
+    arrivals: tuple[int, ...] = field(default=())
+
+
+class RejectReason(StrEnum):
+    """Why a row of a source went to quarantine; also the `reason` label of its metric."""
+
+    NOT_A_NUMBER = "not_a_number"
+    INFINITE = "infinite"
+    UNKNOWN_MACHINE = "unknown_machine"
+    UNKNOWN_STEP = "unknown_step"
+    UNKNOWN_SENSOR = "unknown_sensor"
+    UNKNOWN_STATE = "unknown_state"
+    NO_KEY = "no_key"
+    NO_TIME = "no_time"
+    IMPOSSIBLE_TIME = "impossible_time"
+    AMBIGUOUS_TIME = "ambiguous_time"
+    AHEAD_OF_CLOCK = "ahead_of_clock"
+    BAD_IMAGE = "bad_image"
+    CONTRADICTION = "contradiction"
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that could not be read. `key` is the row's key columns as JSON text, `row` the whole row as text."""
+
+    reason: RejectReason
+    key: str
+    at: datetime | None
+    row: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Typed rows of one source, in the order in which they could be known, and the rows that could not be read.
+
+    `frame` has a row for each accepted row (index 0..n-1) with the kind's columns: `at` and `available_at`
+    (datetime64[ns, UTC]) always, words as str ('' where the source has none), and
+    part_steps: serial, step, visit (Int64, <NA> where the source counts none), machine, recipe, lot;
+    readings: machine, recipe; machine_states: machine, state; outcomes: serial, value (float64);
+    dispositions: serial, step, disposition.
+    `values` has shape (n, len(names)): the features or sensors, NaN where missing, never infinite.
+    `position` is where the next page starts (rows at it were all read), `more` whether there is one now,
+    `read` how many rows of the source this page took.
+    """
+
+    frame: pd.DataFrame
+    names: tuple[str, ...]
+    values: Floats
+    rejects: tuple[Reject, ...]
+    position: datetime | None
+    more: bool
+    read: int

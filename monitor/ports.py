@@ -1,0 +1,60 @@
+"""The protocols that the parts are joined by. Whatever looks at data is a pure function of its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from monitor.model import Finding, Floats, MachineBatch, Prediction
+
+State = Mapping[str, Any]
+"""A detector's memory: JSON values only (numbers, strings, lists, maps, None), with its version under 'version'."""
+
+
+class StreamDetector(Protocol):
+    """Judges the samples of one machine, one after the other, in the light of a state.
+
+    Any split of the same rows into batches gives the same findings and the same final state. The batch is not
+    changed. The state is handed over: the caller uses only the one returned (copying a forest of trees at every
+    batch would cost more than scoring it), and after a failed commit starts again from what it saved.
+    An empty batch changes nothing and finds nothing. `observe` returns the changes of status, one
+    finding each; `current` the latest finding for each thing the detector judges.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name, a label value."""
+
+    def start(self) -> Any:
+        """The state before the first row."""
+
+    def observe(self, state: Any, batch: MachineBatch) -> tuple[Any, Sequence[Finding]]:
+        """Judge the rows in order; the new state and every change of status."""
+
+    def current(self, state: Any) -> Sequence[Finding]:
+        """The latest finding for each subject and feature."""
+
+    def save(self, state: Any) -> State:
+        """The state as JSON values."""
+
+    def restore(self, saved: State) -> Any:
+        """The state that `save` saw; ValueError when it is of another version or not whole."""
+
+
+class GateModel(Protocol):
+    """A verified model of a gate. `predict` takes (rows, inputs) in the order of `inputs`, never a row with a NaN."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Feature names, in the order of the columns."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its manifest, which names the digests of everything else."""
+
+    @property
+    def skill(self) -> float:
+        """1 - error / error of the naive baseline, on the calibration rows; at or below 0: no skill."""
+
+    def predict(self, rows: Floats) -> Sequence[Prediction]:
+        """A prediction a row; how the rows were split into calls cannot change any of them."""

@@ -1,0 +1,1 @@
+"""The plant of the demo: a line that makes compressor blades, with scripted faults and their ground truth."""

@@ -1,0 +1,1 @@
+"""Adapters from any MES or historian to typed pages."""

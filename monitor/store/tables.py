@@ -1,0 +1,226 @@
+"""The store's tables. A change here needs a migration in `migrations/`; a test compares the two."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time; a naive one is refused, because SQLite would drop the offset unnoticed."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """To UTC; without its offset where the database keeps none."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive time {value!r}: the store takes aware times only")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Back to an aware UTC time."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class JsonText(TypeDecorator[Any]):
+    """JSON values as text with sorted keys, so that equal values are equal text; NaN is refused."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str | None:
+        """To text."""
+        if value is None:
+            return None
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:
+        """Back to values."""
+        return None if value is None else json.loads(value)
+
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _text(name: str, **kw: Any) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, **kw)
+
+
+def _time(name: str, nullable: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, UtcDateTime, nullable=nullable)
+
+
+def _number(name: str) -> sa.Column[Any]:
+    return sa.Column(name, sa.Double, nullable=True)
+
+
+def _count(name: str) -> sa.Column[Any]:
+    return sa.Column(name, sa.BigInteger, nullable=False, default=0)
+
+
+def _arrival() -> sa.Column[int]:
+    return sa.Column("arrival", sa.BigInteger, primary_key=True, autoincrement=False)
+
+
+_serial_id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+plant_file = sa.Table("plant_file", metadata, _text("digest", primary_key=True), _text("content"), _time("since"))
+
+cursor = sa.Table(
+    "cursor", metadata,
+    _text("job", primary_key=True), _text("source", primary_key=True), _text("partition", primary_key=True),
+    _time("position", nullable=True), _time("updated_at"),
+)  # fmt: skip
+
+lease = sa.Table(
+    "lease", metadata,
+    _text("name", primary_key=True), _text("holder"), _count("fence"), _number("expires_at"),
+)  # fmt: skip
+
+job = sa.Table(
+    "job", metadata,
+    _text("name", primary_key=True), _time("last_slot", True), _time("last_started_at", True),
+    _time("last_success_at", True), _text("result"), _number("duration_seconds"), _count("rows"),
+    _number("lag_seconds"), _count("missed_slots"), _count("runs"), _count("failures"), sa.Column("error", sa.Text),
+)  # fmt: skip
+
+job_run = sa.Table(
+    "job_run", metadata,
+    sa.Column("id", _serial_id, primary_key=True), _text("job"), _time("slot"), _time("started_at"),
+    _text("result"), _number("duration_seconds"), _count("rows"), sa.Column("error", sa.Text),
+    sa.UniqueConstraint("job", "slot"),
+)  # fmt: skip
+
+sequence = sa.Table("sequence", metadata, _text("name", primary_key=True), _count("value"))
+
+part_step = sa.Table(
+    "part_step", metadata,
+    _arrival(), _text("source"), _text("serial"), _text("step"), sa.Column("visit", sa.Integer, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False), _time("at"), _time("available_at"), _text("machine"),
+    _text("recipe"), _text("lot"), sa.Column("values", JsonText, nullable=False), _text("digest"),
+    sa.UniqueConstraint("serial", "step", "visit", "revision"), sa.Index("ix_part_step_at", "at"),
+)  # fmt: skip
+
+reading = sa.Table(
+    "reading", metadata,
+    _arrival(), _text("source"), _text("machine"), _time("at"), sa.Column("revision", sa.Integer, nullable=False),
+    _text("recipe"), _text("state"), sa.Column("values", JsonText, nullable=False), _text("digest"),
+    sa.UniqueConstraint("machine", "at", "revision"),
+    sa.Index("ix_reading_machine_arrival", "machine", "arrival"),
+)  # fmt: skip
+
+machine_state = sa.Table(
+    "machine_state", metadata,
+    _arrival(), _text("source"), _text("machine"), _time("at"), sa.Column("revision", sa.Integer, nullable=False),
+    _text("state"), _text("digest"), sa.UniqueConstraint("machine", "at", "revision"),
+)  # fmt: skip
+
+outcome = sa.Table(
+    "outcome", metadata,
+    _arrival(), _text("source"), _text("serial"), _text("characteristic"), _time("at"), _time("available_at"),
+    sa.Column("revision", sa.Integer, nullable=False), _number("value"), _text("digest"),
+    sa.UniqueConstraint("serial", "characteristic", "at", "revision"),
+    sa.Index("ix_outcome_available_at", "available_at"),
+)  # fmt: skip
+
+disposition = sa.Table(
+    "disposition", metadata,
+    _arrival(), _text("source"), _text("serial"), _text("step"), _time("at"),
+    sa.Column("revision", sa.Integer, nullable=False), _text("disposition"), _text("digest"),
+    sa.UniqueConstraint("serial", "step", "at", "revision"),
+)  # fmt: skip
+
+quarantine = sa.Table(
+    "quarantine", metadata,
+    sa.Column("id", _serial_id, primary_key=True), _text("source"), _text("reason"), _text("key"), _time("at", True),
+    sa.Column("row", JsonText, nullable=False), _text("digest"), _time("first_seen_at"),
+    sa.UniqueConstraint("source", "digest"), sa.Index("ix_quarantine_source_at", "source", "at"),
+)  # fmt: skip
+
+decision = sa.Table(
+    "decision", metadata,
+    _text("serial", primary_key=True), _text("step", primary_key=True),
+    sa.Column("visit", sa.Integer, primary_key=True), sa.Column("revision", sa.Integer, primary_key=True),
+    _text("gate"), sa.Column("arrival", sa.BigInteger, nullable=False), sa.Column("inputs", JsonText, nullable=False),
+    _text("characteristic"), _text("model"), _text("version"), _text("model_digest"), _text("plant_digest"),
+    _number("predicted"), _number("lower"), _number("upper"), _number("distance"), _number("distance_limit"),
+    _text("verdict"), _text("reason"), _text("on_hold"), _time("decided_at"), _time("at"),
+    sa.Index("ix_decision_gate_at", "gate", "at"),
+)  # fmt: skip
+
+finding = sa.Table(
+    "finding", metadata,
+    sa.Column("id", _serial_id, primary_key=True), sa.Column("arrival", sa.BigInteger, nullable=False),
+    _text("detector"), _text("method"), _text("subject"), _text("feature"), _time("at"), _text("status"),
+    _number("value"), _number("limit"), sa.Column("causes", JsonText, nullable=False),
+    sa.Index("ix_finding_subject_at", "subject", "at"),
+)  # fmt: skip
+
+board = sa.Table(
+    "board", metadata,
+    _text("detector", primary_key=True), _text("method", primary_key=True), _text("subject", primary_key=True),
+    _text("feature", primary_key=True), _time("at"), _text("status"), _number("value"), _number("limit"),
+    sa.Column("causes", JsonText, nullable=False),
+)  # fmt: skip
+
+detector_state = sa.Table(
+    "detector_state", metadata,
+    _text("detector", primary_key=True), _text("subject", primary_key=True),
+    sa.Column("arrival", sa.BigInteger, nullable=False), sa.Column("state", JsonText, nullable=False),
+)  # fmt: skip
+
+machine_window = sa.Table(
+    "machine_window", metadata,
+    _text("machine", primary_key=True), _text("sensor", primary_key=True),
+    sa.Column("start", UtcDateTime, primary_key=True), _count("rows"), _count("missing"), _number("minimum"),
+    _number("maximum"), _number("total"), _number("square_total"),
+)  # fmt: skip
+
+outbox = sa.Table(
+    "outbox", metadata,
+    sa.Column("id", _serial_id, primary_key=True), _text("channel"), _text("key"), _text("subject"),
+    sa.Column("payload", JsonText, nullable=False), _text("status"), _time("created_at"), _time("next_at"),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0), _time("sent_at", True), sa.Column("error", sa.Text),
+    sa.UniqueConstraint("channel", "key"), sa.Index("ix_outbox_status_next_at", "status", "next_at"),
+)  # fmt: skip
+
+tally = sa.Table(
+    "tally", metadata,
+    _text("name", primary_key=True), sa.Column("labels", JsonText, primary_key=True), _number("value"),
+)  # fmt: skip
+
+model_version = sa.Table(
+    "model_version", metadata,
+    _text("model", primary_key=True), _text("version", primary_key=True), _text("gate"), _text("digest"),
+    _time("trained_at"), _time("ready_at"), _text("data_digest"), _count("rows"),
+    sa.Column("metrics", JsonText, nullable=False), _text("status"),
+)  # fmt: skip
+
+model_in_force = sa.Table(
+    "model_in_force", metadata,
+    _text("gate", primary_key=True), _text("model"), _text("version"), _text("digest"), _time("since"),
+    sa.Column("changes", sa.Integer, nullable=False),
+)  # fmt: skip
+
+alert = sa.Table(
+    "alert", metadata,
+    sa.Column("id", _serial_id, primary_key=True), _text("name"), _text("subject"), _text("severity"),
+    _text("summary"), _time("since"), _time("ended_at", True),
+    sa.Index("ix_alert_name_subject", "name", "subject"),
+)  # fmt: skip
