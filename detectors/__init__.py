@@ -1,1 +1,1 @@
-"""Limits, statistics and online anomaly scores. Pure functions that know neither where data came from nor where it goes."""
+"""Limits, statistics and online anomaly scores: pure functions that know neither source nor destination of data."""

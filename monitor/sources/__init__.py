@@ -1,1 +1,5 @@
-"""Adapters from any MES or historian to typed pages."""
+"""The reading side of a plant's databases: tables of any shape in, typed pages and rejects out."""
+
+from monitor.sources.sql import SqlSource, open_source
+
+__all__ = ["SqlSource", "open_source"]

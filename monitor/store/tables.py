@@ -215,7 +215,7 @@ model_version = sa.Table(
 model_in_force = sa.Table(
     "model_in_force", metadata,
     _text("gate", primary_key=True), _text("model"), _text("version"), _text("digest"), _time("since"),
-    sa.Column("changes", sa.Integer, nullable=False),
+    sa.Column("changes", sa.Integer, nullable=False), sa.Column("mirrored", sa.Integer, nullable=False, default=0),
 )  # fmt: skip
 
 alert = sa.Table(

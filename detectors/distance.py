@@ -1,0 +1,79 @@
+"""How far standardised rows are from what is normal, and which sensors make it so.
+
+Everything on the scoring path works row by row with elementwise operations in a fixed order: a matrix product may
+round differently for 10 rows than for 1,000, and then the split into batches would change a score.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.model import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Mean, shape (sensors,), and covariance, shape (sensors, sensors), of the rows that count as normal."""
+
+    mean: Floats
+    covariance: Floats
+
+    def blend(self, other: Reference, weight: float) -> Reference:
+        """This reference moved towards another by a weight between 0 and 1."""
+        return Reference(
+            (1 - weight) * self.mean + weight * other.mean,
+            (1 - weight) * self.covariance + weight * other.covariance,
+        )
+
+    def inverse(self, shrinkage: float) -> Floats:
+        """The inverse of the covariance shrunk towards its diagonal, so that twin sensors cannot make it explode."""
+        diagonal = np.diag(np.maximum(np.diag(self.covariance), shrinkage))
+        shrunk = (1 - shrinkage) * self.covariance + shrinkage * diagonal
+        return np.asarray(np.linalg.inv(shrunk), dtype=np.float64)
+
+
+def reference_of(rows: Floats) -> Reference:
+    """The reference of standardised rows, shape (rows >= 2, sensors); a missing value counts as the mean."""
+    counts = np.maximum((~np.isnan(rows)).sum(axis=0), 1)
+    mean = np.nansum(rows, axis=0) / counts
+    centred = np.nan_to_num(rows - mean)
+    # Not a BLAS product: its rounding depends on the number of threads.
+    return Reference(mean, np.einsum("ij,ik->jk", centred, centred) / (len(rows) - 1))
+
+
+def distances(rows: Floats, inverse: Floats) -> tuple[Floats, Floats]:
+    """The squared Mahalanobis distance of each centred row per present sensor, and each sensor's share in it.
+
+    `rows` has shape (n, sensors), NaN where missing: a row is compared on its present sensors only. The first
+    result, shape (n,), is about 1 for normal rows. A share, shape (n, sensors), is how much the squared distance
+    would drop without that sensor; NaN where it is missing.
+    """
+    missing = np.isnan(rows)
+    if not missing.any():
+        return _complete(rows, inverse)
+    distance, shares = np.empty(len(rows)), np.full(rows.shape, np.nan)
+    for pattern in np.unique(missing, axis=0):
+        chosen = np.flatnonzero((missing == pattern).all(axis=1))
+        kept = np.flatnonzero(~pattern)
+        among = inverse if len(kept) == len(pattern) else _inverse_among(inverse, kept)
+        distance[chosen], shares[np.ix_(chosen, kept)] = _complete(rows[np.ix_(chosen, kept)], among)
+    return distance, shares
+
+
+def _inverse_among(inverse: Floats, kept: NDArray[np.int64]) -> Floats:
+    """The inverse for some of the sensors: of their block of the covariance, not the block of the inverse."""
+    return np.asarray(np.linalg.inv(np.linalg.inv(inverse)[np.ix_(kept, kept)]), dtype=np.float64)
+
+
+def _complete(rows: Floats, inverse: Floats) -> tuple[Floats, Floats]:
+    turned = np.zeros(rows.shape)
+    for sensor, weights in enumerate(inverse):
+        turned += rows[:, sensor, None] * weights
+    products = rows * turned
+    total = np.zeros(len(rows))
+    for sensor in range(rows.shape[1]):
+        total += products[:, sensor]
+    return total / rows.shape[1], turned * turned / np.diag(inverse)

@@ -1,0 +1,38 @@
+"""What every detector asks of a batch: which rows count, which columns are its sensors, when a row was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.model import Floats, MachineBatch, MachineState
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""The time of a finding about a subject of which no row was ever seen."""
+
+_RUNNING = frozenset({MachineState.RUN, MachineState.UNKNOWN})
+
+
+def running(states: Sequence[MachineState]) -> NDArray[np.bool_]:
+    """Which rows are judged: the machine runs, or nobody says what it does (a plant without a state source)."""
+    return np.fromiter((s in _RUNNING for s in states), dtype=np.bool_, count=len(states))
+
+
+def columns(batch: MachineBatch, sensors: Sequence[str]) -> Floats:
+    """The batch's values, shape (rows, sensors), in this order; a sensor that the batch lacks is all NaN."""
+    if batch.sensors == tuple(sensors):
+        return batch.values
+    place = {name: i for i, name in enumerate(batch.sensors)}
+    picked = np.full((len(batch), len(sensors)), np.nan)
+    for i, name in enumerate(sensors):
+        if name in place:
+            picked[:, i] = batch.values[:, place[name]]
+    return picked
+
+
+def instant(nanoseconds: int) -> datetime:
+    """UTC nanoseconds since the epoch as a time, cut to the microsecond."""
+    return EPOCH + timedelta(microseconds=nanoseconds // 1000)

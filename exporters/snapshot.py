@@ -1,0 +1,110 @@
+"""What the metrics and pages are made of: a frozen picture of the store at one instant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+
+class JobRow(NamedTuple):
+    """A job's standing; counts are since the store was made."""
+
+    name: str
+    runs: int
+    failures: int
+    missed_slots: int
+    rows: int
+    last_slot: datetime | None
+    last_success_at: datetime | None
+    duration_seconds: float | None
+    lag_seconds: float | None
+    error: str | None
+
+
+class CursorRow(NamedTuple):
+    """How far a job has read a partition of a source; None before the first row."""
+
+    job: str
+    source: str
+    partition: str
+    position: datetime | None
+
+
+class GateRow(NamedTuple):
+    """A gate: the model in force ('' where there is none) and its newest decisions.
+
+    `recent` counts them, `holds` how many of them held; `interval_width` is the mean width of the prediction
+    intervals among them, in the unit of the characteristic, None where none was predicted.
+    """
+
+    gate: str
+    model: str
+    version: str
+    digest: str
+    since: datetime | None
+    changes: int
+    recent: int
+    holds: int
+    interval_width: float | None
+    last_decision_at: datetime | None
+
+
+class OutboxRow(NamedTuple):
+    """What waits and what was given up on a channel; `oldest_pending_at` is None where nothing waits."""
+
+    channel: str
+    pending: int
+    dead: int
+    oldest_pending_at: datetime | None
+
+
+class BoardRow(NamedTuple):
+    """The latest finding of a detector for one subject and feature ('' where it judges the whole subject)."""
+
+    detector: str
+    method: str
+    subject: str
+    feature: str
+    at: datetime
+    status: str
+    value: float | None
+    limit: float | None
+    causes: tuple[str, ...] = ()
+
+
+class AlertRow(NamedTuple):
+    """The newest episode of an alert; still active where `ended_at` is None."""
+
+    name: str
+    subject: str
+    severity: str
+    summary: str
+    since: datetime
+    ended_at: datetime | None
+
+
+class TallyRow(NamedTuple):
+    """A number kept in the store under a metric's name and labels."""
+
+    name: str
+    labels: Mapping[str, str]
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSnapshot:
+    """The store as seen at `at` (aware UTC). `store_since` is when the first plant file was recorded."""
+
+    at: datetime
+    jobs: tuple[JobRow, ...] = ()
+    cursors: tuple[CursorRow, ...] = ()
+    gates: tuple[GateRow, ...] = ()
+    outbox: tuple[OutboxRow, ...] = ()
+    board: tuple[BoardRow, ...] = ()
+    alerts: tuple[AlertRow, ...] = ()
+    tallies: tuple[TallyRow, ...] = ()
+    plant_digest: str = ""
+    store_since: datetime | None = None
+    store_bytes: int | None = None

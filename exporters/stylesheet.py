@@ -1,0 +1,44 @@
+"""The one stylesheet of the pages, light and dark."""
+
+STYLESHEET = """
+:root { --ground: #f6f7f8; --card: #fff; --ink: #16202a; --soft: #5b6875; --line: #dde2e7; --link: #0a58a8;
+  --ok: #1a6b3c; --ok-ground: #dff2e6; --bad: #a3171c; --bad-ground: #fbe1e1; --warn: #7a4a00; --warn-ground: #fdeccd; }
+@media (prefers-color-scheme: dark) {
+  :root { --ground: #11161b; --card: #1a2128; --ink: #e4e9ee; --soft: #9aa7b4; --line: #303a44; --link: #7db8f5;
+    --ok: #86dba6; --ok-ground: #163524;
+    --bad: #ffa3a3; --bad-ground: #47191b; --warn: #f5c878; --warn-ground: #40300f;
+  } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
+main { max-width: 76rem; margin: 0 auto; padding: 1.25rem 1rem 3rem; }
+h1 { font-size: 1.5rem; margin: 0; overflow-wrap: anywhere; }
+h2 { font-size: 1.05rem; margin: 0 0 .6rem; }
+a { color: var(--link); }
+header { display: flex; flex-wrap: wrap; gap: .4rem 1.5rem; align-items: baseline; justify-content: space-between; }
+nav { display: flex; gap: 1rem; }
+section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .9rem 1rem;
+  margin-top: 1rem; }
+.muted { color: var(--soft); margin: .2rem 0; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th { text-align: left; font-weight: 600; color: var(--soft); font-size: .85rem; }
+th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+tr:last-child td { border-bottom: 0; }
+td:first-child { overflow-wrap: anywhere; }
+.chip { border-radius: 4px; padding: .05rem .45rem; font-size: .85rem; font-weight: 600; white-space: nowrap;
+  color: var(--soft); background: var(--line); }
+.chip.ok, .chip.continue, .chip.sent { color: var(--ok); background: var(--ok-ground); }
+.chip.breach, .chip.scrap, .chip.dead, .chip.critical,
+.chip.overdue { color: var(--bad); background: var(--bad-ground); }
+.chip.no_data, .chip.cannot_judge, .chip.hold, .chip.warning, .chip.correct, .chip.pending {
+  color: var(--warn); background: var(--warn-ground); }
+form { display: flex; gap: .5rem; flex-wrap: wrap; margin-top: 1rem; }
+input, button { font: inherit; padding: .35rem .6rem; border: 1px solid var(--line); border-radius: 6px;
+  background: var(--card); color: var(--ink); }
+input { flex: 1 1 14rem; }
+time { white-space: nowrap; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: .3rem 0 0; }
+dt { color: var(--soft); }
+dd { margin: 0; overflow-wrap: anywhere; }
+details summary { cursor: pointer; color: var(--soft); }
+"""

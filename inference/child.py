@@ -1,0 +1,70 @@
+"""Training in a process of its own: `python -m inference.child FOLDER`.
+
+FOLDER holds `job.json` and `data.npz`; the child leaves `result.json`: the registered version with its digests and
+metrics, or the sentence and reason why there is none. It dies with the process that started it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from monitor.errors import ModelError
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent() -> None:
+    """Ask Linux to end this process when its parent ends, so that a killed run leaves no trainer behind."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() == 1:
+        raise SystemExit(3)
+
+
+def train_and_register(folder: Path) -> dict[str, Any]:
+    """Train on the folder's data, package, register in MLflow and put into the cache; what the parent records."""
+    from inference.packaging import save
+    from inference.registry import Registry
+    from inference.training import train
+
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    with np.load(folder / "data.npz", allow_pickle=False) as data:
+        rows, target, serials = data["rows"], data["target"], [str(s) for s in data["serials"]]
+    trained = train(
+        rows, target, serials, tuple(job["inputs"]), job["profile_count"], job["coverage"], job["epochs"], job["seed"]
+    )
+    digest = save(trained, folder / "package")
+    artifacts = None if job["artifacts"] is None else Path(job["artifacts"])
+    registry = Registry(job["tracking_uri"], artifacts, job["experiment"], Path(job["cache"]))
+    metrics = {name: float(value) for name, value in asdict(trained.metrics).items()}
+    params = {"epochs": job["epochs"], "seed": job["seed"], "coverage": job["coverage"]}
+    tags = {"gate": job["gate"], "data_digest": trained.data_digest, "digest": digest}
+    version = registry.register(job["model"], folder / "package", metrics, params, tags)
+    registry.cache_put(folder / "package", job["model"], digest)
+    return {"version": version, "digest": digest, "data_digest": trained.data_digest, "metrics": metrics}
+
+
+def main() -> None:
+    """Run the job of the folder named on the command line."""
+    die_with_parent()
+    folder = Path(sys.argv[1])
+    try:
+        result = train_and_register(folder)
+    except ModelError as exc:
+        result = {"error": str(exc), "reason": exc.reason.value}
+    part = folder / "result.part"
+    part.write_text(json.dumps(result), encoding="utf-8")
+    part.rename(folder / "result.json")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""Gate policy: from a prediction to a decision, as pure functions of their arguments.
+
+No clock, registry or network is read here, and no model library imported: a stored decision can be recomputed
+from its stored prediction, specification and rework band alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from itertools import compress
+from math import inf, isfinite
+
+import numpy as np
+
+from monitor.errors import ModelError
+from monitor.model import Decision, Floats, PartInput, Prediction, Reason, ReworkBand, Spec, Verdict
+from monitor.ports import GateModel
+
+SpecAt = Callable[[datetime], Spec | None]
+"""Gives the specification in force at an instant; None where there is none."""
+
+CONTINUE = Decision(Verdict.CONTINUE, Reason.IN_SPEC)
+CORRECT = Decision(Verdict.CORRECT, Reason.REWORKABLE)
+SCRAP = Decision(Verdict.SCRAP, Reason.OUT_OF_SPEC)
+
+
+def decide(prediction: Prediction | None, spec: Spec | None, band: ReworkBand, failed: Reason | None) -> Decision:
+    """What to recommend for one part; anything that is not certain is a hold.
+
+    `failed` is the precondition that forbade asking the model, if any; it must be the reason of a hold.
+    Then, in this order: no usable specification in force (none, no limit at all, a limit that is no number, limits
+    in the wrong order, a negative band) holds with `incomplete_input`, because the specification is an input of the
+    decision; no prediction, or one with a number that is not finite or a value outside its own interval, holds
+    with `bad_model`; a distance above its limit holds with `out_of_distribution`; an interval that lies in no single
+    region holds with `uncertain`. Spec limits and the outer borders of the rework band are inclusive.
+    """
+    if failed is not None:
+        return hold(failed)
+    if spec is None or not _usable(spec, band):
+        return hold(Reason.INCOMPLETE_INPUT)
+    if prediction is None or not _sound(prediction):
+        return hold(Reason.BAD_MODEL)
+    if prediction.distance > prediction.distance_limit:
+        return hold(Reason.OUT_OF_DISTRIBUTION)
+    return _place(prediction.lower, prediction.upper, spec, band)
+
+
+def hold(reason: Reason) -> Decision:
+    """A hold for a reason; ValueError for a reason that belongs to a recommendation."""
+    if reason in (Reason.IN_SPEC, Reason.REWORKABLE, Reason.OUT_OF_SPEC):
+        raise ValueError(f"{reason.value!r} is the reason of a recommendation, not of a hold")
+    return Decision(Verdict.HOLD, reason)
+
+
+def confidence(decision: Decision, coverage: float) -> float | None:
+    """The confidence to state with a decision: the interval's nominal coverage, None for a hold.
+
+    A recommendation stands only where the whole interval lies in one region, so it is right whenever the interval
+    holds the truth: over exchangeable parts in at least `coverage` of cases. It is a floor that holds on average
+    over all judged parts, not a probability made for this part.
+    """
+    return None if decision.verdict is Verdict.HOLD else coverage
+
+
+def preconditions(model: GateModel | None, refused: Reason | None, part: PartInput) -> Reason | None:
+    """Which reason, if any, forbids asking the model for a part; what concerns the whole gate comes first.
+
+    `refused` is a reason known beforehand for every part, such as `bad_model` after a failed verification.
+    """
+    if refused is not None:
+        return refused
+    if model is None:
+        return Reason.NO_MODEL
+    if not model.skill > 0:  # also when it is NaN: no skill was shown
+        return Reason.NO_SKILL
+    if not all(isfinite(part.values.get(name, inf)) for name in model.inputs):
+        return Reason.INCOMPLETE_INPUT
+    return None
+
+
+def judge(
+    model: GateModel | None,
+    refused: Reason | None,
+    parts: Sequence[PartInput],
+    spec_at: SpecAt,
+    band: ReworkBand,
+) -> list[tuple[Prediction | None, Decision]]:
+    """A prediction and a decision for each part, in order; the model sees only parts whose inputs are complete.
+
+    The specification is the one in force when the part was at the step. A model that fails, or answers for another
+    number of parts than it was asked, holds those parts with `bad_model`.
+    """
+    failed = [preconditions(model, refused, part) for part in parts]
+    asked = [reason is None for reason in failed]
+    answers = iter(_ask(model, list(compress(parts, asked))))
+    predictions = [next(answers) if was_asked else None for was_asked in asked]
+    return [
+        (prediction, decide(prediction, spec_at(part.at), band, reason))
+        for part, prediction, reason in zip(parts, predictions, failed, strict=True)
+    ]
+
+
+def rows_of(parts: Sequence[PartInput], inputs: Sequence[str]) -> Floats:
+    """The parts as (parts, inputs) numbers in the model's order of columns."""
+    return np.array([[part.values[name] for name in inputs] for part in parts], dtype=np.float64)
+
+
+def _ask(model: GateModel | None, parts: Sequence[PartInput]) -> list[Prediction | None]:
+    if model is None or not parts:
+        return []
+    try:
+        answers: list[Prediction | None] = list(model.predict(rows_of(parts, model.inputs)))
+    except ModelError:
+        return [None] * len(parts)
+    return answers if len(answers) == len(parts) else [None] * len(parts)
+
+
+def _usable(spec: Spec, band: ReworkBand) -> bool:
+    limits = [limit for limit in (spec.lower, spec.upper) if limit is not None]
+    ordered = bool(limits) and all(map(isfinite, limits)) and limits == sorted(limits)
+    return ordered and band.below >= 0 and band.above >= 0
+
+
+def _sound(prediction: Prediction) -> bool:
+    numbers = (prediction.value, prediction.lower, prediction.upper, prediction.distance, prediction.distance_limit)
+    return all(map(isfinite, numbers)) and prediction.lower <= prediction.value <= prediction.upper
+
+
+def _place(lower: float, upper: float, spec: Spec, band: ReworkBand) -> Decision:
+    floor = -inf if spec.lower is None else spec.lower
+    ceiling = inf if spec.upper is None else spec.upper
+    if floor <= lower and upper <= ceiling:
+        return CONTINUE
+    if upper < floor:
+        return _beyond(floor - band.below <= lower, upper < floor - band.below)
+    if lower > ceiling:
+        return _beyond(upper <= ceiling + band.above, lower > ceiling + band.above)
+    return hold(Reason.UNCERTAIN)
+
+
+def _beyond(inside_band: bool, outside_band: bool) -> Decision:
+    if inside_band:
+        return CORRECT
+    return SCRAP if outside_band else hold(Reason.UNCERTAIN)

@@ -1,0 +1,219 @@
+"""The shape model: an autoencoder of a measured profile with a regression from its code to the characteristic.
+
+A profile of k points is first aligned: the offset and tilt of the whole part under the gauge are fitted by least
+squares over the points and kept as two numbers beside the covariates, so that what is left is shape. A denoising
+autoencoder (Vincent et al., 2008) compresses the shape; a regression reads its code and the covariates. What the
+autoencoder cannot give back is no shape it has learnt: the reconstruction error tells how far a part lies from the
+training parts (Sakurada and Yairi, 2014).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from monitor.model import Floats, Prediction
+
+NAME = "shape"
+BATCH = 256
+"""Rows of every forward pass, the last one padded; facts: passes of different sizes differ in the last bits."""
+RANGE_MARGIN = 0.25
+"""How far, in widths of the training range, a covariate may leave that range: 400 normal values span about six
+standard deviations, so the border lies at about 4.5, beyond what healthy parts reach by chance."""
+_RAW_BOUND = 1e100  # keeps sums of squares finite
+_STANDARD_BOUND = 1e4  # far beyond any limit; keeps every prediction finite whatever the input
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeSizes:
+    """The sizes that define the network: profile points, covariates, widths of code and hidden layers."""
+
+    profile: int
+    covariates: int
+    code: int = 8
+    hidden: int = 32
+
+    @property
+    def inputs(self) -> int:
+        """Columns of a row."""
+        return self.profile + self.covariates
+
+    @property
+    def extras(self) -> int:
+        """Numbers beside the shape: offset, tilt and the covariates."""
+        return 2 + self.covariates
+
+
+class ShapeNetwork(nn.Module):
+    """The network with its standardisation as buffers, in float64; `forward` takes raw rows (rows, inputs)."""
+
+    align: Tensor
+    centre: Tensor
+    scale: Tensor
+    low: Tensor
+    high: Tensor
+    target: Tensor
+
+    def __init__(self, sizes: ShapeSizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        features = sizes.profile + sizes.extras
+        self.encoder = nn.Sequential(nn.Linear(sizes.profile, sizes.hidden), nn.SiLU())
+        self.code = nn.Linear(sizes.hidden, sizes.code)
+        self.decoder = nn.Sequential(
+            nn.Linear(sizes.code, sizes.hidden), nn.SiLU(), nn.Linear(sizes.hidden, sizes.profile)
+        )
+        self.linear = nn.Linear(sizes.code + sizes.extras, 1)
+        self.curved = nn.Sequential(
+            nn.Linear(sizes.code + sizes.extras, sizes.hidden), nn.SiLU(), nn.Linear(sizes.hidden, 1)
+        )
+        self.register_buffer("align", torch.from_numpy(alignment(sizes)))
+        self.register_buffer("centre", torch.zeros(features))
+        self.register_buffer("scale", torch.ones(features))
+        self.register_buffer("low", torch.zeros(sizes.extras))
+        self.register_buffer("high", torch.zeros(sizes.extras))
+        self.register_buffer("target", torch.tensor([0.0, 1.0]))  # mean and scale of the characteristic
+        self.double()
+
+    def fit_scales(self, rows: Tensor, target: Tensor) -> None:
+        """Set the standardisation and the ranges from the training rows (rows, inputs) and their target (rows,)."""
+        features = rows @ self.align
+        self.centre.copy_(features.mean(dim=0))
+        self.scale.copy_(_scales(features, self.sizes.profile))
+        extras = self.standardise(rows)[:, self.sizes.profile :]
+        low, high = extras.amin(dim=0), extras.amax(dim=0)
+        # an input that never changed still wobbles in its last digits
+        margin = RANGE_MARGIN * (high - low) + 1e-6
+        self.low.copy_(low - margin)
+        self.high.copy_(high + margin)
+        self.target.copy_(torch.stack([target.mean(), target.std().clamp(min=1e-12)]))
+
+    def standardise(self, rows: Tensor) -> Tensor:
+        """Raw rows (rows, inputs) as standardised shape, offset, tilt and covariates (rows, profile + extras)."""
+        features = rows.clamp(-_RAW_BOUND, _RAW_BOUND) @ self.align
+        return ((features - self.centre) / self.scale).clamp(-_STANDARD_BOUND, _STANDARD_BOUND)
+
+    def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """From standardised features: the standardised shape given back (rows, profile) and target (rows,)."""
+        shape, extras = features[:, : self.sizes.profile], features[:, self.sizes.profile :]
+        code = self.code(self.encoder(shape))
+        known = torch.cat([code, extras], dim=1)
+        return self.decoder(code), (self.linear(known) + self.curved(known)).squeeze(1)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Three numbers a row: predicted value, reconstruction error, worst range excess (rows, 3).
+
+        The value is in the characteristic's unit. The error is the root mean square over the profile's points, in
+        standard deviations of the training shapes. The excess is how far, in standard deviations, the worst of
+        offset, tilt and covariates lies outside its range; 0 where all lie inside.
+        """
+        features = self.standardise(rows)
+        shape, extras = features[:, : self.sizes.profile], features[:, self.sizes.profile :]
+        given_back, value = self.heads(features)
+        error = (given_back - shape).square().mean(dim=1).sqrt()
+        excess = torch.maximum(self.low - extras, extras - self.high).amax(dim=1).clamp(min=0)
+        return torch.stack([value * self.target[1] + self.target[0], error, excess], dim=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What turns a network's numbers into predictions, from rows it was not trained on.
+
+    `half_width` is half the conformal interval at `coverage`, in the characteristic's unit; `distance_limit` is in
+    standard deviations; `skill` is 1 - error / error of the naive baseline.
+    """
+
+    coverage: float
+    half_width: float
+    distance_limit: float
+    skill: float
+
+
+class ShapeModel:
+    """A network with its calibration: the `GateModel` of a measured profile.
+
+    The distance of a prediction is the reconstruction error, where offset, tilt and covariates lie within their
+    widened training ranges; where one lies outside, it is at least (2 + excess) times the limit, so that leaving
+    a range is always out of distribution.
+    """
+
+    def __init__(self, network: ShapeNetwork, inputs: Sequence[str], calibration: Calibration, digest: str) -> None:
+        if len(inputs) != network.sizes.inputs:
+            raise ValueError(f"expected {network.sizes.inputs} inputs, not {len(inputs)}")
+        self._network = network.eval()
+        self._inputs = tuple(inputs)
+        self._calibration = calibration
+        self._digest = digest
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Feature names, profile first, in the order of the columns."""
+        return self._inputs
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the package's manifest."""
+        return self._digest
+
+    @property
+    def skill(self) -> float:
+        """1 - error / error of the naive baseline."""
+        return self._calibration.skill
+
+    @property
+    def coverage(self) -> float:
+        """Nominal coverage of the interval."""
+        return self._calibration.coverage
+
+    def predict(self, rows: Floats) -> Sequence[Prediction]:
+        """A prediction a row of (rows, inputs); ValueError for other columns. Splitting rows changes no bit."""
+        value, error, excess = run_padded(self._network, rows).T
+        limit = self._calibration.distance_limit
+        distance = np.where(excess > 0, np.maximum(error, limit * (2 + excess)), error)
+        lower, upper = value - self._calibration.half_width, value + self._calibration.half_width
+        numbers = np.stack([value, lower, upper, distance], axis=1).tolist()
+        return [Prediction(at, low, high, far, limit) for at, low, high, far in numbers]
+
+
+def run_padded(network: ShapeNetwork, rows: Floats) -> Floats:
+    """The network's three numbers a row (rows, 3), every forward pass on exactly `BATCH` rows.
+
+    A row's result depends neither on its place nor on what fills the batch: every operation stays within a row.
+    """
+    if rows.ndim != 2 or rows.shape[1] != network.sizes.inputs:
+        raise ValueError(f"expected rows of {network.sizes.inputs} inputs, not an array of shape {rows.shape}")
+    found = np.empty((len(rows), 3))
+    batch = torch.zeros((BATCH, rows.shape[1]), dtype=torch.float64)
+    with torch.inference_mode():
+        for start in range(0, len(rows), BATCH):
+            part = torch.tensor(rows[start : start + BATCH], dtype=torch.float64)
+            batch[: len(part)] = part
+            found[start : start + BATCH] = network(batch)[: len(part)].numpy()
+    return found
+
+
+def alignment(sizes: ShapeSizes) -> Floats:
+    """The matrix (inputs, profile + extras) that splits a profile into shape, offset and tilt.
+
+    Offset and tilt are the least-squares line over the points at -1 to 1; covariates pass unchanged.
+    """
+    line = np.stack([np.ones(sizes.profile), np.linspace(-1, 1, sizes.profile)], axis=1)
+    fit = np.linalg.pinv(line)
+    split = np.zeros((sizes.inputs, sizes.profile + sizes.extras))
+    split[: sizes.profile, : sizes.profile] = np.eye(sizes.profile) - (line @ fit).T
+    split[: sizes.profile, sizes.profile : sizes.profile + 2] = fit.T
+    split[sizes.profile :, sizes.profile + 2 :] = np.eye(sizes.covariates)
+    return split
+
+
+def _scales(features: Tensor, profile: int) -> Tensor:
+    """Standard deviation of each feature; one that never changes gets a floor, so that any change of it is large."""
+    spread = features.std(dim=0)
+    floor = features.abs().amax(dim=0) * 1e-9 + 1e-12
+    # points of one profile share a unit: a point that hardly moves is measured against the profile's own spread
+    floor[:profile] += 1e-3 * spread[:profile].square().mean().sqrt()
+    return torch.maximum(spread, floor)

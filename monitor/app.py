@@ -1,0 +1,170 @@
+"""Wiring: from a loaded plant file to a store, sources, pipelines and jobs. The one module that knows everyone."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from detectors.roster import default_detectors
+from exporters.mes import MesTarget, backoff, plan
+from inference.gate import judge
+from inference.registry import Registry
+from monitor.clock import Clock
+from monitor.errors import ModelError, ModelReason
+from monitor.jobs.base import Job
+from monitor.jobs.deliver import DeliverJob
+from monitor.jobs.models import ModelJob
+from monitor.jobs.prune import PruneJob
+from monitor.jobs.pull import EventPipeline, PartPipeline, Pipeline, PullJob, ReadingPipeline
+from monitor.jobs.reconcile import ReconcileJob
+from monitor.parts import PartsPipeline
+from monitor.plant import Plant
+from monitor.plant_file import LoadedPlant
+from monitor.ports import GateModel, StreamDetector
+from monitor.readings import ReadingsPipeline
+from monitor.runner import Runner, Slot
+from monitor.shelf import Shelf
+from monitor.sources import SqlSource, open_source
+from monitor.store import tables as t
+from monitor.store.database import Store
+from monitor.store.schema import open_store
+from monitor.store.writing import insert_new
+
+_ORDER = ("machine_states", "part_steps", "readings", "outcomes", "dispositions")
+"""At one slot, what later kinds depend on comes first."""
+
+
+@dataclass(slots=True)
+class App:
+    """A plant ready to run."""
+
+    loaded: LoadedPlant
+    store: Store
+    clock: Clock
+    runner: Runner
+    shelf: Shelf
+    registry: Registry
+    sources: dict[str, SqlSource]
+    jobs: list[Job]
+
+    @property
+    def plant(self) -> Plant:
+        """The plant file in force."""
+        return self.loaded.plant
+
+    def save_states(self) -> None:
+        """Save what the detectors hold in memory, so that the next start has little to run again."""
+        for job in self.jobs:
+            if isinstance(job, PullJob):
+                lease = self.runner.lease(job.name)
+                if lease is not None:
+                    job.save(self.clock.now(), lease)
+
+    def close(self) -> None:
+        """Give leases and connections back."""
+        self.runner.give_back()
+        for source in self.sources.values():
+            source.close()
+        self.store.close()
+
+
+def make_app(
+    loaded: LoadedPlant, clock: Clock, simulated: bool, on_slot: Callable[[str, Slot], None] | None = None
+) -> App:
+    """Open the store (made when new), record the plant file, wire the jobs. A source is opened at its first slot."""
+    plant = loaded.plant
+    store = open_store(plant.store.url)
+    _record_plant(store, loaded, clock)
+    holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    runner = Runner(store, clock, holder, plant.store.lease, on_slot)
+    registry = make_registry(plant)
+    shelf = Shelf(store, partial(load_cached, registry))
+    sources = {name: open_source(name, config, plant) for name, config in plant.sources.items()}
+    pulls = _pull_jobs(loaded, store, sources, shelf)
+    jobs: list[Job] = [*pulls]
+    jobs += [ModelJob(store, plant, gate, shelf, registry, simulated) for gate in plant.gates]
+    if plant.write_back is not None:
+        jobs.append(DeliverJob(store, plant.write_back, MesTarget(plant.write_back), plan, backoff))
+    for name, config in plant.sources.items():
+        settle = config.late_by + config.delay + 2 * config.every
+        mine = [p for p in pulls if p.source == name]
+        jobs.append(
+            ReconcileJob(
+                store, name, config.kind, sources[name], mine, settle, plant.jobs.reconcile, runner.lease
+            )
+        )  # fmt: skip
+    jobs.append(PruneJob(store, plant.store.retention, plant.jobs.prune))
+    return App(loaded, store, clock, runner, shelf, registry, sources, jobs)
+
+
+def make_registry(plant: Plant) -> Registry:
+    """The registry of the plant file; nothing is contacted yet."""
+    m = plant.mlflow
+    artifacts = None if m.artifacts is None else Path(m.artifacts)
+    return Registry(m.tracking_uri, artifacts, m.experiment, Path(m.cache))
+
+
+def load_cached(registry: Registry, model: str, digest: str) -> GateModel:
+    """A verified model from the local cache; never asks MLflow."""
+    from inference.packaging import load
+
+    folder = registry.folder(model, digest)
+    if not folder.exists():
+        raise ModelError(
+            f"model {model!r} {digest[:12]}: it is not in the cache {folder}; it is fetched at the gate's next slot",
+            ModelReason.NOT_FOUND,
+        )
+    return load(folder, digest)
+
+
+def detectors_of(plant: Plant, machine: str) -> Sequence[StreamDetector]:
+    """The default detectors of a machine, with the plant file's parameters."""
+    d = plant.detectors
+    limits = {name: (s.low, s.high) for name, s in plant.machines[machine].sensors.items()}
+    return default_detectors(
+        limits,
+        machine=machine,
+        limit_rows=d.limit_rows,
+        dead_rows=d.dead_rows,
+        stuck_rows=d.stuck_rows,
+        warmup_rows=d.warmup_rows,
+        seed=d.seed,
+    )
+
+
+def _record_plant(store: Store, loaded: LoadedPlant, clock: Clock) -> None:
+    with store.read() as connection:
+        known = connection.execute(sa.select(t.plant_file.c.digest).where(t.plant_file.c.digest == loaded.digest))
+        if known.one_or_none() is not None:
+            return
+    with store.write() as connection:
+        row = {"digest": loaded.digest, "content": loaded.text, "since": clock.now()}
+        insert_new(connection, t.plant_file, [row])
+
+
+def _pull_jobs(loaded: LoadedPlant, store: Store, sources: dict[str, SqlSource], shelf: Shelf) -> list[PullJob]:
+    plant = loaded.plant
+    jobs = []
+    for name, config in sorted(plant.sources.items(), key=lambda item: _ORDER.index(item[1].kind)):
+        for partition in list(config.partitions) or ["all"]:
+            pipeline = _pipeline(loaded, store, name, shelf)
+            jobs.append(PullJob(store, plant, name, partition, sources[name].read, pipeline))
+    return jobs
+
+
+def _pipeline(loaded: LoadedPlant, store: Store, source: str, shelf: Shelf) -> Pipeline:
+    plant = loaded.plant
+    kind = plant.sources[source].kind
+    if kind == "part_steps":
+        parts = PartsPipeline(store, plant, loaded.digest, source, judge)
+        return PartPipeline(parts, partial(shelf.in_force, tuple(plant.gates)))
+    if kind == "readings":
+        return ReadingPipeline(ReadingsPipeline(store, plant, source, detectors_of))
+    return EventPipeline(store, plant, source)

@@ -1,0 +1,251 @@
+"""The commands that look after the store, the models, the outbox and the alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from monitor.cli import as_json, load, open_app, plant_option, say
+from monitor.errors import UsageError
+
+
+def register(cli: click.Group) -> None:
+    """Add every group to the command line."""
+    for group in (store, model, outbox, alerts, quarantine):
+        cli.add_command(group)
+    cli.add_command(verify)
+
+
+@click.group()
+def store() -> None:
+    """Gatewatch's own database."""
+
+
+def _open(plant: str, overrides: Sequence[str]) -> Any:
+    from monitor.store.schema import open_existing
+
+    return open_existing(load(plant, overrides).plant.store.url)
+
+
+@store.command("backup")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@plant_option
+def store_backup(file: Path, plant: str, overrides: Sequence[str]) -> None:
+    """Copy the store to FILE while others go on. Example: gatewatch store backup monday.db."""
+    from monitor.store.backup import backup
+
+    backup(_open(plant, overrides), file)
+    click.echo(f"{file}: written")
+
+
+@store.command("restore")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@plant_option
+def store_restore(file: Path, plant: str, overrides: Sequence[str]) -> None:
+    """Replace the store by a backup. Example: gatewatch store restore monday.db."""
+    from monitor.store.backup import restore
+    from monitor.store.database import Store
+
+    restore(Store(load(plant, overrides).plant.store.url), file)
+    click.echo(f"{file}: restored")
+
+
+@store.command("upgrade")
+@plant_option
+def store_upgrade(plant: str, overrides: Sequence[str]) -> None:
+    """Bring the store's tables to this version; make them where there are none."""
+    from monitor.store.database import Store
+    from monitor.store.schema import upgrade
+
+    before, after = upgrade(Store(load(plant, overrides).plant.store.url))
+    click.echo(f"store: revision {before or 'none'} -> {after}" if before != after else f"store: revision {after}")
+
+
+@store.command("prune")
+@plant_option
+def store_prune(plant: str, overrides: Sequence[str]) -> None:
+    """Delete what is older than store.retention keeps, now."""
+    app = open_app(plant, overrides)
+    job = next(j for j in app.jobs if j.name == "prune")
+    slot = app.runner.run(job, app.clock.now())
+    app.close()
+    if slot.error:
+        raise click.ClickException(slot.error)
+    click.echo(f"{slot.result.rows} rows deleted")
+
+
+@click.group()
+def model() -> None:
+    """The gates' models."""
+
+
+@model.command("list")
+@plant_option
+@as_json
+def model_list(plant: str, overrides: Sequence[str], json_: bool) -> None:
+    """Versions on record and which one is in force."""
+    from monitor.store.models import versions
+
+    with _open(plant, overrides).read() as connection:
+        rows = [dict(v._mapping) for v in versions(connection)]
+    if json_:
+        say(rows)
+        return
+    for v in rows or []:
+        skill, r2 = v["metrics"].get("skill", float("nan")), v["metrics"].get("r2", float("nan"))
+        click.echo(
+            f"{v['gate']}  {v['model']} version {v['version']}  {v['status']}  trained {v['trained_at']:%Y-%m-%d %H:%M} "
+            f"on {v['rows']} parts  skill {skill:.2f}  R2 {r2:.2f}  {v['digest'][:12]}"
+        )
+    if not rows:
+        click.echo("no versions; 'gatewatch model train GATE' makes one")
+
+
+@model.command("train")
+@click.argument("gate")
+@plant_option
+@as_json
+@click.option("--put-in-force", is_flag=True, help="Use it from now on, in place of the one in force.")
+def model_train(gate: str, plant: str, overrides: Sequence[str], json_: bool, put_in_force: bool) -> None:
+    """Train a version on the outcomes at hand and register it. Example: gatewatch model train forging.
+
+    The first version of a gate is put in force; a later one only with --put-in-force.
+    """
+    from monitor.jobs.models import put_in_force as put
+    from monitor.jobs.models import train_version
+    from monitor.store.models import in_force, versions
+
+    app = open_app(plant, overrides)
+    if gate not in app.plant.gates:
+        raise UsageError(
+            f"gate {gate!r}: the plant file has no such gate; it has {', '.join(app.plant.gates) or 'none'}"
+        )
+    now = app.clock.now()
+    version = train_version(app.store, app.plant, gate, now, now, None)
+    with app.store.read() as connection:
+        current = in_force(connection, gate)
+        row = next(v for v in versions(connection, gate) if (v.model, v.version) == (version.model, version.version))
+    used = (current is None or put_in_force) and put(
+        app.store, app.registry, None, gate, row, current.changes if current else 0, now
+    )
+    app.close()
+    if json_:
+        say({**version.metrics, "version": version.version, "digest": version.digest, "in_force": used})
+        return
+    click.echo(
+        f"{gate}: {version.model} version {version.version}, trained on {version.rows} parts, "
+        f"skill {version.metrics['skill']:.2f}; {'in force' if used else 'registered, not in force'}"
+    )
+
+
+@click.group()
+def outbox() -> None:
+    """Recommendations on their way to the MES."""
+
+
+@outbox.command("list")
+@plant_option
+@as_json
+@click.option("--status", type=click.Choice(["pending", "dead"]), default="dead", show_default=True)
+def outbox_list(plant: str, overrides: Sequence[str], json_: bool, status: str) -> None:
+    """Recommendations that were given up, or that wait."""
+    from monitor.store.reading import undelivered
+
+    rows = undelivered(_open(plant, overrides), status)
+    if json_:
+        say([dict(row._mapping) for row in rows])
+        return
+    for row in rows:
+        click.echo(f"{row.id}  {row.subject}  {row.payload['step']}  tries {row.attempts}  {row.error or ''}")
+    click.echo(f"{len(rows)} {status}")
+
+
+@outbox.command("resend")
+@click.argument("ids", nargs=-1, type=int)
+@plant_option
+def outbox_resend(ids: Sequence[int], plant: str, overrides: Sequence[str]) -> None:
+    """Try dead letters again: those named by number, or all. Example: gatewatch outbox resend."""
+    from monitor.jobs.deliver import resend
+
+    click.echo(f"{resend(_open(plant, overrides), datetime.now(UTC), ids)} to be sent again")
+
+
+@click.group()
+def alerts() -> None:
+    """What a person must know of."""
+
+
+@alerts.command("list")
+@plant_option
+@as_json
+@click.option("--all", "ended", is_flag=True, help="Also those that are over.")
+def alerts_list(plant: str, overrides: Sequence[str], json_: bool, ended: bool) -> None:
+    """Alerts that hold now, with what to do about each."""
+    from alerting.conditions import ALERTS
+    from monitor.store.reading import alerts as stored
+
+    rows = stored(_open(plant, overrides), not ended)
+    if json_:
+        say([dict(row._mapping) for row in rows])
+        return
+    actions = {spec.name: spec.action for spec in ALERTS}
+    for row in rows:
+        over = f" until {row.ended_at:%Y-%m-%d %H:%M}" if row.ended_at else ""
+        click.echo(f"{row.severity}  {row.name}  {row.subject}  since {row.since:%Y-%m-%d %H:%M}{over}")
+        click.echo(f"    {row.summary}\n    {actions.get(row.name, '')}")
+    if not rows:
+        click.echo("no alerts")
+
+
+@click.group()
+def quarantine() -> None:
+    """Rows of the sources that could not be read."""
+
+
+@quarantine.command("list")
+@plant_option
+@as_json
+@click.option("--newest", default=20, show_default=True, type=click.IntRange(1, 100000))
+def quarantine_list(plant: str, overrides: Sequence[str], json_: bool, newest: int) -> None:
+    """The newest rows in quarantine with their reasons."""
+    from monitor.store.reading import quarantined
+
+    rows = quarantined(_open(plant, overrides), newest)
+    if json_:
+        say([dict(row._mapping) for row in rows])
+        return
+    for row in rows:
+        click.echo(f"{row.source}  {row.reason}  {row.key}")
+
+
+@click.command()
+@plant_option
+@as_json
+def verify(plant: str, overrides: Sequence[str], json_: bool) -> None:
+    """Make every stored decision again from its recorded inputs and compare. Exits with 3 on a difference."""
+    from functools import partial
+
+    from inference.gate import judge
+    from monitor.app import load_cached, make_registry
+    from monitor.rederive import decisions, stored_plants
+
+    loaded = load(plant, overrides)
+    at = _open(plant, overrides)
+    plants = stored_plants(at, loaded.path.parent)
+    checked, different = 0, []
+    for one in decisions(at, plants.__getitem__, partial(load_cached, make_registry(loaded.plant)), judge):
+        checked += 1
+        if not one.same:
+            different.append({"key": list(one.key), "stored": one.stored, "again": one.again})
+    if json_:
+        say({"checked": checked, "different": different})
+    else:
+        for d in different:
+            click.echo(f"{d['key']}: stored {d['stored']}, made again {d['again']}", err=True)
+        click.echo(f"{checked} decisions made again, {len(different)} different")
+    if different:
+        raise SystemExit(3)

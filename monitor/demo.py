@@ -1,0 +1,125 @@
+"""`gatewatch demo`: a simulated plant with faults, run through the real pipeline, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from monitor.app import App, make_app
+from monitor.clock import SimulatedClock, WallClock
+from monitor.demo_summary import as_text, summarise
+from monitor.errors import MonitorError, UsageError
+from monitor.plant_file import LoadedPlant, load
+from monitor.progress import Progress
+from monitor.replay import replay
+from monitor.runner import Ran
+from monitor.simulator.feed import Feed
+from monitor.simulator.history import History, simulate
+
+_MARK = "made-by-gatewatch-demo"
+_SERVED_HOURS = 24.0
+_FILES = ("mes.db", "historian.db", "gatewatch.db", "mlflow.db", "plant.yaml", "truth.json")
+_FOLDERS = ("models", "mlartifacts", "reports")
+
+
+@dataclass(slots=True)
+class Phases:
+    """Wall seconds of each phase, told on standard error as they end."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time what happens inside."""
+        began = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - began, 2)
+        sys.stderr.write(f"{name}: {self.seconds[name]:.1f} s\n")
+
+
+def run_demo(folder: Path, seed: int, days: int, json_: bool, serve: bool, port: int) -> None:
+    """Run the demo in a folder of its own, emptied first. The history ends now."""
+    phases = Phases()
+    _fresh(folder)
+    end = datetime.now(UTC).replace(microsecond=0)
+    start = end - timedelta(days=days)
+    with phases.phase("simulate the plant"):
+        history = simulate(seed, start, days, extra_hours=_SERVED_HOURS if serve else 0.0)
+        (folder / "truth.json").write_text(json.dumps(dict(history.truth), indent=1), encoding="utf-8")
+    loaded = _plant(folder, start, port)
+    feed = _feed(loaded, history)
+    with feed:
+        with phases.phase("open the plant"):
+            feed.create()
+            clock = SimulatedClock(start)
+            app = make_app(loaded, clock, simulated=True)
+        with phases.phase("replay the history"):
+            _replay(app, clock, start, end, feed)
+        with phases.phase("sum up"):
+            summary = summarise(app.store, loaded.plant, history.truth, end) | {"seconds": phases.seconds}
+        app.close()
+        if json_:
+            click.echo(json.dumps(summary, indent=2, sort_keys=True, default=str))
+        else:
+            click.echo(as_text(summary))
+        if serve:
+            _serve(loaded, lambda: feed.advance(datetime.now(UTC)))
+
+
+def _fresh(folder: Path) -> None:
+    """An empty demo folder. One that is not ours is never touched."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--dir {folder}: it is a file; name a folder")
+    if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
+        raise UsageError(f"--dir {folder}: it holds something else; name an empty or a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _MARK).touch()
+    for name in _FILES:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            (folder / f"{name}{suffix}").unlink(missing_ok=True)
+    for name in _FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _plant(folder: Path, start: datetime, port: int) -> LoadedPlant:
+    """The demo's plant file, going live at `start`: what passed before is history to learn from."""
+    file = folder / "plant.yaml"
+    text = files("monitor.simulator").joinpath("plant.yaml").read_text(encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
+    live = [f"gates.{gate}.since={start.isoformat()}" for gate in ("forging", "coating")]
+    return load(file, [*live, f"server.port={port}"])
+
+
+def _feed(loaded: LoadedPlant, history: History) -> Feed:
+    sources = loaded.plant.sources
+    return Feed(history, sources["mes"].url, sources["historian"].url)
+
+
+def _replay(app: App, clock: SimulatedClock, start: datetime, end: datetime, feed: Feed) -> None:
+    errors: list[str] = []
+    with Progress("replay", start, end) as progress:
+        for at, name, slot in replay(app, clock, start, end, feed.advance):
+            progress.reached(at)
+            if slot.ran is Ran.FAILURE:
+                errors.append(f"{at:%Y-%m-%d %H:%M} {name}: {slot.error}")
+    if errors:
+        raise MonitorError(f"{len(errors)} runs failed; the first: {errors[0]}")
+
+
+def _serve(loaded: LoadedPlant, feed: Callable[[], object]) -> None:
+    from monitor.service import Service
+
+    app = make_app(loaded, WallClock(), simulated=False)
+    reports = loaded.path.parent / "reports"
+    click.echo(f"the simulated plant goes on for {_SERVED_HOURS:.0f} hours; end with Ctrl-C", err=True)
+    Service(app, lambda: loaded, reports, feed).run(click.echo)

@@ -1,0 +1,198 @@
+"""What the demo found, beside the truth: per gate what was recommended and what came of it, per machine its faults."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.model import ReworkBand, Spec, Status, Verdict
+from monitor.plant import Plant
+from monitor.store import tables as t
+from monitor.store.database import Store
+
+METHOD_FOR = {"slow_wear": "limit", "stuck_sensor": "stuck", "dead_sensor": "dead"}
+"""The detector's method meant for each kind of sensor fault."""
+
+_AFTER = timedelta(hours=1)
+"""A finding this long after a fault's end still belongs to it: what was judged rests on samples before."""
+
+
+def true_class(value: float, spec: Spec, band: ReworkBand) -> str:
+    """What a part's outcome says it should have been: continue, correct or scrap."""
+    below = spec.lower is not None and value < spec.lower
+    above = spec.upper is not None and value > spec.upper
+    if not (below or above):
+        return Verdict.CONTINUE.value
+    if below and spec.lower is not None and value >= spec.lower - band.below:
+        return Verdict.CORRECT.value
+    if above and spec.upper is not None and value <= spec.upper + band.above:
+        return Verdict.CORRECT.value
+    return Verdict.SCRAP.value
+
+
+def summarise(store: Store, plant: Plant, truth: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """The summary as data."""
+    with store.read() as connection:
+        decisions = connection.execute(sa.select(t.decision)).all()
+        findings = connection.execute(sa.select(t.finding).order_by(t.finding.c.id)).all()
+        known = _outcomes(connection)
+        sent = _counts(connection, t.outbox.c.status)
+        rows = {
+            table.name: int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
+            for table in (t.reading, t.part_step, t.outcome, t.machine_state, t.disposition)
+        }
+        rejects = _counts(connection, t.quarantine.c.reason)
+    return {
+        "from": truth["start"],
+        "to": now.isoformat(),
+        "rows": rows,
+        "gates": {g: _gate(plant, g, [d for d in decisions if d.gate == g], known, truth) for g in plant.gates},
+        "machines": {m: _machine(m, [f for f in findings if f.subject == m], truth["faults"]) for m in plant.machines},
+        "process_faults": [_process_fault(f, decisions) for f in truth["faults"] if f["kind"] not in METHOD_FOR],
+        "quarantine": {"found": rejects, "injected": truth["dirt"]},
+        "recommendations": sent,
+        "ceilings": truth["ceilings"],
+    }
+
+
+def _counts(connection: sa.Connection, column: sa.Column[Any]) -> dict[str, int]:
+    rows = connection.execute(sa.select(column, sa.func.count()).group_by(column))
+    return {str(value): int(n) for value, n in rows}
+
+
+def _outcomes(connection: sa.Connection) -> dict[str, float]:
+    query = sa.select(t.outcome.c.serial, t.outcome.c.value).order_by(t.outcome.c.at, t.outcome.c.revision)
+    return {serial: value for serial, value in connection.execute(query) if value is not None}
+
+
+def _gate(
+    plant: Plant, gate: str, decisions: Sequence[Any], known: Mapping[str, float], truth: Mapping[str, Any]
+) -> dict[str, Any]:
+    config = plant.gates[gate]
+    band = config.rework_band()
+    came: dict[str, Counter[str]] = {v.value: Counter() for v in Verdict}
+    true: dict[str, Counter[str]] = {v.value: Counter() for v in Verdict}
+    reasons: Counter[str] = Counter()
+    for d in decisions:
+        spec = plant.characteristics[config.characteristic].spec_at(d.at)
+        if spec is None:
+            continue
+        came[d.verdict][true_class(known[d.serial], spec, band) if d.serial in known else "not_known_yet"] += 1
+        if d.serial in truth["parts"]:
+            true[d.verdict][true_class(truth["parts"][d.serial], spec, band)] += 1
+        if d.verdict == Verdict.HOLD.value:
+            reasons[d.reason] += 1
+    return {
+        "decided": len(decisions),
+        "recommended": {v: {"parts": came[v].total(), "outcome": dict(came[v]), "truth": dict(true[v])} for v in came},
+        "hold_reasons": dict(reasons),
+    }
+
+
+def _machine(machine: str, findings: Sequence[Any], faults: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    mine = [f for f in faults if f["subject"] == machine and f["kind"] in METHOD_FOR]
+    touched = [f for f in faults if f["subject"] == machine]
+    breaches = [f for f in findings if f.status == Status.BREACH.value]
+    stray = [b for b in breaches if not any(_within(b.at, f) for f in touched)]
+    counts: Counter[str] = Counter(f"{b.detector}.{b.method}" for b in breaches)
+    return {
+        "findings": dict(counts),
+        "faults": [_sensor_fault(f, breaches) for f in mine],
+        "findings_without_a_fault": len(stray),
+        "first_without_a_fault": [
+            f"{b.at:%Y-%m-%d %H:%M} {b.detector}.{b.method} {b.feature or ','.join(b.causes[:2])}" for b in stray[:3]
+        ],
+    }
+
+
+def _sensor_fault(fault: Mapping[str, Any], breaches: Sequence[Any]) -> dict[str, Any]:
+    meant = METHOD_FOR[fault["kind"]]
+    found: dict[str, Any] = {"kind": fault["kind"], "sensor": fault["sensor"], "start": fault["start"], "method": meant}
+    exact = [b for b in breaches if b.method == meant and b.feature == fault["sensor"] and _within(b.at, fault)]
+    any_ = [b for b in breaches if _within(b.at, fault)]
+    start = _time(fault["beyond_limits_from"] or fault["start"])
+    found["minutes_to_notice"] = round((exact[0].at - start).total_seconds() / 60, 1) if exact else None
+    found["first_sign"] = f"{any_[0].detector}.{any_[0].method}" if any_ else None
+    hours = (any_[0].at - _time(fault["start"])).total_seconds() / 3600 if any_ else None
+    found["hours_to_first_sign"] = None if hours is None else round(hours, 1)
+    return found
+
+
+def _process_fault(fault: Mapping[str, Any], decisions: Sequence[Any]) -> dict[str, Any]:
+    serials = set(fault["serials"])
+    verdicts: dict[str, Counter[str]] = defaultdict(Counter)
+    for d in decisions:
+        if d.serial in serials:
+            verdicts[d.gate][d.verdict] += 1
+    return {
+        "kind": fault["kind"], "subject": fault["subject"], "start": fault["start"], "end": fault["end"],
+        "parts": len(serials), "recommended": {gate: dict(v) for gate, v in verdicts.items()},
+    }  # fmt: skip
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _within(at: datetime, fault: Mapping[str, Any]) -> bool:
+    return _time(fault["start"]) <= at <= _time(fault["end"]) + _AFTER
+
+
+def as_text(summary: Mapping[str, Any]) -> str:
+    """The summary for people."""
+    lines = [f"\nWhat was recommended, and what came of it ({summary['from'][:16]} to {summary['to'][:16]} UTC)"]
+    for gate, facts in summary["gates"].items():
+        lines += ["", *_gate_lines(gate, facts)]
+    lines += ["", "Machines, each beside its injected faults"]
+    for machine, facts in summary["machines"].items():
+        lines += _machine_lines(machine, facts)
+    lines += ["", "Faults of parts and process (drift and model performance are not watched yet; the gates met them)"]
+    lines += [_process_line(fault) for fault in summary["process_faults"]]
+    q = summary["quarantine"]
+    lines += ["", "Rows in quarantine: " + (_pairs(q["found"]) or "none") + "; injected: " + _pairs(q["injected"])]
+    lines += ["Recommendations in the MES: " + (_pairs(summary["recommendations"]) or "none")]
+    c = summary["ceilings"]
+    lines += ["Best possible R2 by construction: " + ", ".join(f"{k} {v:.2f}" for k, v in c.items())]
+    lines += ["Rows: " + _pairs(summary["rows"])]
+    lines += ["Seconds: " + ", ".join(f"{k} {v:.1f}" for k, v in summary.get("seconds", {}).items())]
+    return "\n".join(lines)
+
+
+def _gate_lines(gate: str, facts: Mapping[str, Any]) -> list[str]:
+    columns = f"{'in spec':>8}{'reworkable':>12}{'neither':>9}{'pending':>9}"
+    lines = [f"  {'gate ' + gate:<18}{'parts':>7} | outcome known: {columns}"]
+    for verdict, row in facts["recommended"].items():
+        o = row["outcome"]
+        cells = (
+            f"{o.get('continue', 0):>8}{o.get('correct', 0):>12}{o.get('scrap', 0):>9}{o.get('not_known_yet', 0):>9}"
+        )
+        lines.append(f"  {verdict:<18}{row['parts']:>7} | {'':<14} {cells}")
+    lines.append("  held because: " + (_pairs(facts["hold_reasons"]) or "none"))
+    return lines
+
+
+def _machine_lines(machine: str, facts: Mapping[str, Any]) -> list[str]:
+    stray = f"without a fault: {facts['findings_without_a_fault']}"
+    if facts["first_without_a_fault"]:
+        stray += f" ({'; '.join(facts['first_without_a_fault'])})"
+    lines = [f"  {machine:<9} findings: {_pairs(facts['findings']) or 'none'}; {stray}"]
+    for f in facts["faults"]:
+        noticed = "NOT noticed" if f["minutes_to_notice"] is None else f"noticed after {f['minutes_to_notice']:.0f} min"
+        lines.append(
+            f"            injected {f['kind']} of {f['sensor']} at {f['start'][:16]}: {noticed} by {f['method']}"
+        )
+    return lines
+
+
+def _process_line(fault: Mapping[str, Any]) -> str:
+    met = "; ".join(f"{gate}: {_pairs(v)}" for gate, v in fault["recommended"].items())
+    where = f"{fault['kind']} at {fault['subject']} from {fault['start'][:16]}"
+    return f"  {where}, {fault['parts']} parts: {met or 'no gate'}"
+
+
+def _pairs(counts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in sorted(counts.items()))

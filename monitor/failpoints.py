@@ -1,0 +1,34 @@
+"""Named places where a test can have this process killed, to prove that nothing is lost or doubled.
+
+`GATEWATCH_FAILPOINT=after_read` kills at the first passage, `after_read:3` at the third. Unset, each call is one
+comparison.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+
+NAMES = (
+    "after_read",
+    "after_inference",
+    "before_commit",
+    "after_commit",
+    "after_mes_accepted",
+    "during_training",
+    "during_promotion",
+)
+_passed: Counter[str] = Counter()
+
+
+def reach(name: str) -> None:
+    """Die here by SIGKILL if the environment says so."""
+    wanted = os.environ.get("GATEWATCH_FAILPOINT")
+    if not wanted:
+        return
+    point, _, nth = wanted.partition(":")
+    if point == name:
+        _passed[name] += 1
+        if _passed[name] >= int(nth or 1):
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,160 @@
+"""What is new in a page: rows seen already, corrections, new visits. Pure; the same for every kind of source.
+
+A row is known by its key. Same key and same content: seen already. Same key and other content: a correction, kept
+as the next revision. `available_at` is no content: a row that is posted twice is one row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from monitor.model import Page
+
+Key = tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class Known:
+    """What the store has under one key: its content digests in order of revision, and the visit number."""
+
+    digests: list[str] = field(default_factory=list)
+    visit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A row to keep. `index` is its place in the page, `columns` what the table's row holds besides arrival."""
+
+    index: int
+    revision: int
+    columns: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What a page brought."""
+
+    accepted: Sequence[Accepted]
+    seen: int
+
+    @property
+    def corrections(self) -> int:
+        """How many accepted rows are revisions of known ones."""
+        return sum(1 for row in self.accepted if row.revision)
+
+    def outcomes(self) -> tuple[tuple[str, int], ...]:
+        """Rows by what became of them, under the label values of the rows counter."""
+        fresh = len(self.accepted) - self.corrections
+        return ("accepted", fresh), ("corrected", self.corrections), ("seen", self.seen)
+
+
+def content_digest(content: Sequence[Any]) -> str:
+    """128 bits over a row's content, the same on every machine."""
+    text = json.dumps(content, separators=(",", ":"), default=datetime.isoformat)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def take(rows: Iterable[tuple[Key, Mapping[str, Any]]], known: dict[Key, Known]) -> Intake:
+    """Sort rows into accepted and seen. `known` is kept up to date, so that a page may hold one key twice."""
+    accepted: list[Accepted] = []
+    seen = 0
+    for index, (key, columns) in enumerate(rows):
+        entry = known.setdefault(key, Known())
+        digest = columns["digest"]
+        if digest in entry.digests:
+            seen += 1
+            continue
+        accepted.append(Accepted(index, len(entry.digests), columns))
+        entry.digests.append(digest)
+    return Intake(accepted, seen)
+
+
+def part_rows(page: Page, source: str, known: dict[Key, Known]) -> Iterable[tuple[Key, dict[str, Any]]]:
+    """Part steps under (serial, step, visit). A source that counts no visits has one for each time."""
+    visits: dict[tuple[str, str], dict[datetime, int]] = {}
+    counted: dict[tuple[str, str], int] = {}
+    for serial, step, visit, *rest in known:
+        if rest:
+            visits.setdefault((serial, step), {})[rest[0]] = visit
+        counted[serial, step] = max(visit, counted.get((serial, step), 0))
+    names = page.names
+    values = page.values.tolist()
+    f = page.frame
+    columns = (f[c].tolist() for c in ("serial", "step", "visit", "machine", "recipe", "lot"))
+    times = _times(f["at"]), _times(f["available_at"])
+    for i, (serial, step, visit, machine, recipe, lot, at, posted) in enumerate(zip(*columns, *times, strict=True)):
+        if visit is None or visit is pd.NA:
+            number = visits.setdefault((serial, step), {}).get(at)
+            if number is None:
+                number = counted[serial, step] = counted.get((serial, step), 0) + 1
+                visits[serial, step][at] = number
+            key: Key = (serial, step, number, at)
+        else:
+            number = int(visit)
+            key = (serial, step, number)
+        row = {n: v for n, v in zip(names, values[i], strict=True) if v == v}
+        digest = content_digest((at, machine, recipe, lot, row))
+        yield (
+            key,
+            {
+                "source": source, "serial": serial, "step": step, "visit": number, "at": at, "available_at": posted,
+                "machine": machine, "recipe": recipe, "lot": lot, "values": row, "digest": digest,
+            },
+        )  # fmt: skip
+
+
+def reading_rows(page: Page, source: str, sensors: Mapping[str, Sequence[int]]) -> Iterable[tuple[Key, dict[str, Any]]]:
+    """Readings under (machine, at). `sensors` gives the columns of `page.values` that each machine has."""
+    f = page.frame
+    values = page.values.tolist()
+    names = page.names
+    rows = zip(f["machine"].tolist(), f["recipe"].tolist(), _times(f["at"]), values, strict=True)
+    for machine, recipe, at, numbers in rows:
+        row = {names[j]: numbers[j] for j in sensors[machine] if numbers[j] == numbers[j]}
+        digest = hashlib.blake2b(f"{recipe}|{row}".encode(), digest_size=16).hexdigest()
+        columns = {"source": source, "machine": machine, "at": at, "recipe": recipe, "values": row, "digest": digest}
+        yield (machine, at), columns
+
+
+def state_rows(page: Page, source: str) -> Iterable[tuple[Key, dict[str, Any]]]:
+    """Machine states under (machine, at)."""
+    f = page.frame
+    for machine, at, state in zip(f["machine"].tolist(), _times(f["at"]), f["state"].tolist(), strict=True):
+        columns = {"source": source, "machine": machine, "at": at, "state": state, "digest": content_digest((state,))}
+        yield (machine, at), columns
+
+
+def outcome_rows(page: Page, source: str, characteristic: str) -> Iterable[tuple[Key, dict[str, Any]]]:
+    """Outcomes under (serial, characteristic, at)."""
+    f = page.frame
+    times = _times(f["at"]), _times(f["available_at"])
+    for serial, value, at, posted in zip(f["serial"].tolist(), f["value"].tolist(), *times, strict=True):
+        number = value if value == value else None
+        yield (
+            (serial, characteristic, at),
+            {
+                "source": source, "serial": serial, "characteristic": characteristic, "at": at,
+                "available_at": posted, "value": number, "digest": content_digest((number,)),
+            },
+        )  # fmt: skip
+
+
+def disposition_rows(page: Page, source: str) -> Iterable[tuple[Key, dict[str, Any]]]:
+    """Dispositions under (serial, step, at)."""
+    f = page.frame
+    columns = (f["serial"].tolist(), f["step"].tolist(), _times(f["at"]), f["disposition"].tolist())
+    for serial, step, at, word in zip(*columns, strict=True):
+        row = {"source": source, "serial": serial, "step": step, "at": at, "disposition": word}
+        yield (serial, step, at), {**row, "digest": content_digest((word,))}
+
+
+def _times(column: pd.Series[Any]) -> list[datetime]:
+    naive = column.dt.tz_convert(None).to_numpy().astype("datetime64[us]").tolist()
+    return [t.replace(tzinfo=UTC) for t in naive]

@@ -1,0 +1,1 @@
+"""The scheduled jobs: what each does at one of its slots."""

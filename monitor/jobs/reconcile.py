@@ -1,0 +1,139 @@
+"""Counting what the source holds against what the store took in, hour by hour, and reading again where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from alerting.conditions import RECONCILIATION_GAP
+from monitor.jobs.base import Result, Run
+from monitor.jobs.pull import PullJob
+from monitor.model import Finding, Page, Status
+from monitor.store import tables as t
+from monitor.store.batch import BatchWrite, commit
+from monitor.store.conditions import Condition
+from monitor.store.database import Store
+from monitor.store.leases import Lease
+from monitor.store.writing import tallied
+
+HOUR = timedelta(hours=1)
+_TABLES = {
+    "part_steps": t.part_step,
+    "readings": t.reading,
+    "machine_states": t.machine_state,
+    "outcomes": t.outcome,
+    "dispositions": t.disposition,
+}
+_STRAYS = 1000
+
+
+class CountedSource(Protocol):
+    """The part of a source that counting needs."""
+
+    def hourly_counts(self, start: datetime, end: datetime, until: datetime) -> Mapping[datetime, int]:
+        """Distinct keys by UTC hour of event time."""
+
+    def read_hour(self, start: datetime, end: datetime, until: datetime) -> Page:
+        """The rows of an hour."""
+
+    def strays(self, until: datetime, limit: int) -> Page:
+        """Rows that no cursor finds: without a usable time, or ahead of the clock."""
+
+
+class ReconcileJob:
+    """Compares the last hours of one source; at midnight UTC the last day."""
+
+    def __init__(
+        self,
+        store: Store,
+        source_name: str,
+        kind: str,
+        source: CountedSource,
+        pulls: Sequence[PullJob],
+        settle: timedelta,
+        interval: timedelta,
+        lease_of: Callable[[str], Lease | None],
+    ) -> None:
+        self.name = f"reconcile:{source_name}"
+        self.interval = interval
+        self._store = store
+        self._source_name = source_name
+        self._table = _TABLES[kind]
+        self._source = source
+        self._pulls = pulls
+        self._settle = settle
+        self._lease_of = lease_of
+
+    def forget(self) -> None:
+        """Nothing is in memory."""
+
+    def run(self, run: Run) -> Result:
+        """Count, read differing hours again, count those again, and leave the difference as a finding."""
+        # Rows of the newest hours may be late, or known to the source and not pulled yet.
+        end = (run.now - self._settle).replace(minute=0, second=0, microsecond=0)
+        start = end - (24 * HOUR if run.slot.hour == 0 else 3 * HOUR)
+        strays = self._source.strays(run.now, _STRAYS)
+        gaps = self._gaps(start, end, run.now)
+        for hour in gaps:
+            self._pull_again(hour, run.now)
+            run.beat()
+        left = self._gaps(start, end, run.now) if gaps else {}
+        write = BatchWrite(self.name, self._source_name, "", run.now, self._table, rejects=strays.rejects)
+        self._report(write, gaps, left, end)
+        commit(self._store, run.lease, write)
+        return Result(sum(gaps.values()))
+
+    def _gaps(self, start: datetime, end: datetime, now: datetime) -> dict[datetime, int]:
+        counts = self._source.hourly_counts(start, end, now)
+        with self._store.read() as connection:
+            stored = {hour: self._stored(connection, hour) for hour in counts}
+        return {hour: n - stored[hour] for hour, n in sorted(counts.items()) if n > stored[hour]}
+
+    def _stored(self, connection: sa.Connection, hour: datetime) -> int:
+        c = self._table.c
+        rows = sa.select(sa.func.count()).select_from(self._table)
+        kept = rows.where(c.source == self._source_name, c.at >= hour, c.at < hour + HOUR, c.revision == 0)
+        q = t.quarantine.c
+        held = sa.select(sa.func.count(q.key.distinct())).where(
+            q.source == self._source_name, q.at >= hour, q.at < hour + HOUR
+        )
+        return int(connection.execute(kept).scalar_one()) + int(connection.execute(held).scalar_one())
+
+    def _pull_again(self, hour: datetime, now: datetime) -> None:
+        page = self._source.read_hour(hour, hour + HOUR, now)
+        for pull in self._pulls:
+            lease = self._lease_of(pull.name)
+            if lease is not None:
+                with pull.lock:
+                    pull.keep(_of_members(page, pull.members), None, now, lease)
+
+    def _report(
+        self, write: BatchWrite, gaps: Mapping[datetime, int], left: Mapping[datetime, int], end: datetime
+    ) -> None:
+        missing = sum(left.values())
+        finding = Finding(
+            "reconciliation", "hourly_count", self._source_name, "", end,
+            Status.BREACH if missing else Status.OK, float(missing), 0.0,
+        )  # fmt: skip
+        write.board.append(finding)
+        gap = tallied("gatewatch_source_reconciliation_gap_rows", source=self._source_name)
+        write.gauges[gap] = float(missing)
+        if gaps:
+            write.findings.append(replace(finding, value=float(sum(gaps.values())), status=Status.BREACH))
+        hours = ", ".join(f"{hour:%Y-%m-%d %H}h ({n})" for hour, n in left.items())
+        summary = f"source {self._source_name!r} holds {missing} rows that the store lacks: {hours}" if left else None
+        spec = RECONCILIATION_GAP
+        write.conditions.append(Condition(spec.name, self._source_name, spec.severity, summary))
+
+
+def _of_members(page: Page, members: Sequence[str] | None) -> Page:
+    if members is None or page.frame.empty:
+        return page
+    column = "step" if "step" in page.frame else "machine"
+    mine = page.frame[column].isin(members).to_numpy()
+    frame: Any = page.frame[mine].reset_index(drop=True)
+    return replace(page, frame=frame, values=page.values[mine], rejects=())

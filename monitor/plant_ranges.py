@@ -1,0 +1,77 @@
+"""Brace ranges: `p{01..30}` stands for p01 to p30, so that thirty columns are one line of a plant file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MAX_MEMBERS = 10_000
+_RANGE = re.compile(r"\{([0-9]{1,18})\.\.([0-9]{1,18})\}")
+
+
+class RangeError(ValueError):
+    """A range that cannot be expanded; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """`{first..last}`, both included; a leading zero in either pads every member to the longer of the two."""
+
+    first: int
+    last: int
+    width: int
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+    def __getitem__(self, index: int) -> str:
+        return f"{self.first + index:0{self.width}d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """A range of a key or list item around a value, and which member the value belongs to."""
+
+    range: Range
+    index: int
+
+
+def _range(first: str, last: str) -> Range:
+    shown = f"{{{first}..{last}}}"
+    padded = any(text.startswith("0") and len(text) > 1 for text in (first, last))
+    made = Range(int(first), int(last), max(len(first), len(last)) if padded else 0)
+    if made.first > made.last:
+        raise RangeError(f"range {shown}: expected the first number not above the last")
+    if made.last - made.first >= MAX_MEMBERS:
+        raise RangeError(f"range {shown}: expected at most {MAX_MEMBERS} members")
+    return made
+
+
+def parse_range(text: str) -> Range | None:
+    """The range in a key or list item, None where there is none; RangeError for two or an impossible one."""
+    ranges = [_range(*match) for match in _RANGE.findall(text)]
+    if len(ranges) > 1:
+        raise RangeError("expected at most one range in a key or list item")
+    return ranges[0] if ranges else None
+
+
+def fill(text: str, around: Sequence[Active]) -> str:
+    """The text with each range replaced by the member in force around it.
+
+    A range belongs to the innermost one around it with as many members; RangeError where there is none.
+    """
+
+    def member(match: re.Match[str]) -> str:
+        own = _range(*match.groups())
+        for active in reversed(around):
+            if len(active.range) == len(own):
+                return own[active.index]
+        if around:
+            others = ", ".join(str(len(active.range)) for active in around)
+            raise RangeError(f"range {match.group()} has {len(own)} members, the range around it {others}")
+        raise RangeError(
+            f"range {match.group()}: expected a range only in a key, beneath such a key, or in a list item"
+        )
+
+    return _RANGE.sub(member, text)

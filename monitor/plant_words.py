@@ -1,0 +1,150 @@
+"""Plain words for the plant file: what a key expects, what was found instead, what was perhaps meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import annotated_types
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+_LISTED = 20
+_SHOWN = 60
+_PLAIN: dict[Any, str] = {
+    str: "text",
+    float: "a number",
+    int: "a whole number",
+    timedelta: "a duration such as 30s, 5m or 1h30m",
+    datetime: "a time with an offset, such as 2026-01-01T00:00:00Z",
+}
+
+
+_PLURAL = {"text": "texts", "a number or text": "numbers or texts"}
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """Marks a type with the words for it, where its Python type says too little, and whether its value may be shown."""
+
+    words: str
+    secret: bool = False
+
+
+def field_type(field: FieldInfo) -> Any:
+    """The type of a model's field with its marks."""
+    return Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+
+
+def is_secret(annotation: Any) -> bool:
+    """Whether a value of this type may hold a password and is never shown."""
+    return any(isinstance(mark, Meaning) and mark.secret for mark in split(annotation)[1])
+
+
+def split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """A type without its marks and without `None`, and the marks."""
+    marks: tuple[Any, ...] = ()
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation, *more = get_args(annotation)
+            marks += tuple(more)
+            continue
+        rest = [a for a in get_args(annotation) if a is not NoneType]
+        if get_origin(annotation) in (Union, UnionType) and len(rest) == 1:
+            annotation = rest[0]
+            continue
+        return annotation, marks
+
+
+def members(annotation: Any) -> tuple[Any, ...]:
+    """The members of a union of two or more types; none for any other type."""
+    core, _ = split(annotation)
+    return tuple(a for a in get_args(core) if a is not NoneType) if get_origin(core) in (Union, UnionType) else ()
+
+
+def is_model(annotation: Any) -> bool:
+    """Whether the type is a part of the plant file with keys of its own."""
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def expected(annotation: Any) -> str:
+    """What a key of this type takes, in words: `a whole number from 0 to 65535`."""
+    core, marks = split(annotation)
+    named = next((m.words for m in marks if isinstance(m, Meaning)), None)
+    if get_origin(core) is Literal:
+        return "one of " + ", ".join(str(a) for a in get_args(core))
+    if members(core):
+        return " or ".join(dict.fromkeys(expected(a) for a in members(core)))
+    if get_origin(core) is list:
+        return f"a list of {_PLURAL.get(expected(get_args(core)[0]), 'mappings')}{_length(marks)}"
+    if get_origin(core) is dict or is_model(core):
+        return named or "a mapping (keys and values)"
+    return (named or _PLAIN[core]) + _bounds(marks)
+
+
+def _length(marks: Iterable[Any]) -> str:
+    least = next((m.min_length for m in marks if isinstance(m, annotated_types.MinLen)), 0)
+    return f", at least {least}" if least else ""
+
+
+def _bounds(marks: Iterable[Any]) -> str:
+    low = high = ""
+    for mark in marks:
+        if isinstance(mark, annotated_types.Ge):
+            low = f"at least {mark.ge}"
+        elif isinstance(mark, annotated_types.Gt):
+            low = f"above {mark.gt}"
+        elif isinstance(mark, annotated_types.Le):
+            high = f"at most {mark.le}"
+        elif isinstance(mark, annotated_types.Lt):
+            high = f"below {mark.lt}"
+    limits = " and ".join(limit for limit in (low, high) if limit)
+    return f", {limits}" if limits else ""
+
+
+def found(value: Any) -> str:
+    """A value of the file in words, in one short line; text always in quotes, which hiding secrets relies on."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a mapping (keys and values)"
+    if isinstance(value, list):
+        return "a list"
+    if not isinstance(value, str):
+        return f"the number {value}"
+    return repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}..."
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names joined by commas, cut where there are very many."""
+    names = list(names)
+    more = f" ... ({len(names)} in all)" if len(names) > _LISTED else ""
+    return (", ".join(names[:_LISTED]) or "none") + more
+
+
+def meant(value: str, allowed: Iterable[str]) -> str:
+    """The allowed name nearest to a wrong one, as a question in brackets; nothing where none is near."""
+    near = difflib.get_close_matches(value[:_SHOWN], [*allowed], 1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def among(what: str, value: str, allowed: Iterable[str]) -> str:
+    """That a name is not one of those allowed."""
+    allowed = list(allowed)
+    return f"unknown {what} {found(value)}; allowed: {listed(allowed)}{meant(value, allowed)}"
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """A path as `sources.mes.url`; a part with a dot or a strange character stands in double quotes."""
+    return ".".join(_part(str(part)) for part in path)
+
+
+def _part(text: str) -> str:
+    if text and text.isprintable() and not set(text) & set('."= '):
+        return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:_SHOWN])
+    return '"' + shown.replace('"', "'") + '"'

@@ -1,0 +1,219 @@
+"""`gatewatch run`: the jobs at their slots and the HTTP server, until a signal ends them.
+
+SIGTERM and SIGINT end everything within 5 seconds; SIGHUP checks the plant file and, if it is good, takes it over.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from alerting.conditions import ALERTS, PLANT_FILE_REJECTED
+from exporters.catalog import Bounds
+from monitor import __version__
+from monitor.app import App, make_app
+from monitor.clock import WallClock
+from monitor.errors import MonitorError, PlantFileError, UsageError
+from monitor.passport import passport
+from monitor.plant_file import LoadedPlant, difference, needs_restart
+from monitor.schedule import every
+from monitor.server import Served, Views, serve
+from monitor.server import make_app as make_server
+from monitor.store.conditions import Condition, note
+from monitor.store.views import metrics_snapshot
+from monitor.store.writing import TallyKey, count, gauge, tallied
+
+log = logging.getLogger(__name__)
+
+_THREADS = 4
+_END_SECONDS = 3.0
+
+
+def bounds_of(app: App) -> Bounds:
+    """What bounds the metric labels while this plant file stands."""
+    return Bounds(app.plant, {job.name: job.interval for job in app.jobs}, [a.name for a in ALERTS], __version__)
+
+
+class Service:
+    """One process of a site: scheduler, jobs, server."""
+
+    def __init__(
+        self, app: App, reload: Callable[[], LoadedPlant], reports: Path, feed: Callable[[], object] | None = None
+    ) -> None:
+        self._app = app
+        self._reload_plant = reload
+        self._feed = feed
+        self._reports = reports
+        self._gate = threading.Lock()
+        self._running: Counter[str] = Counter()
+        self._wake = threading.Event()
+        self._ending = False
+        self._reloading = False
+        self._scheduler = BackgroundScheduler(timezone=UTC, executors={"default": ThreadPoolExecutor(_THREADS)})
+        self._scheduler.add_listener(_heard, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR)
+
+    def run(self, told: Callable[[str], None]) -> None:
+        """Serve and work until a signal says otherwise."""
+        server = self._serve()
+        told(f"listening on http://{self._app.plant.server.host}:{server.port}/")
+        self._listen_to_signals()
+        self._scheduler.start()
+        self._schedule()
+        try:
+            while not self._ending:
+                self._wake.wait(1.0)
+                self._wake.clear()
+                if self._reloading:
+                    self._reloading = False
+                    self.reload()
+        finally:
+            self._end(server)
+
+    def _listen_to_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_end)
+        signal.signal(signal.SIGHUP, self._on_hangup)
+
+    def _on_end(self, *_: Any) -> None:
+        self._ending = True
+        self._app.runner.stop.set()
+        self._wake.set()
+
+    def _on_hangup(self, *_: Any) -> None:
+        self._reloading = True
+        self._wake.set()
+
+    def _serve(self) -> Served:
+        views = Views(
+            snapshot=self._snapshot,
+            ready=self._problems,
+            passport=self._passport,
+            reports=self._reports,
+            bounds=lambda: bounds_of(self._app),
+        )
+        server = self._app.plant.server
+        return serve(make_server(views), server.host, server.port)
+
+    def _snapshot(self) -> Any:
+        with self._app.store.read() as connection:
+            return metrics_snapshot(connection, self._app.clock.now())
+
+    def _passport(self, serial: str) -> dict[str, Any] | None:
+        with self._app.store.read() as connection:
+            return passport(connection, serial)
+
+    def _problems(self) -> list[str]:
+        problems = [] if self._scheduler.running else ["the scheduler does not run"]
+        try:
+            self._snapshot()
+        except MonitorError as exc:
+            problems.append(str(exc))
+        return problems
+
+    def _schedule(self) -> None:
+        self._scheduler.remove_all_jobs()
+        for job in self._app.jobs:
+            self._scheduler.add_job(
+                self._work, every(job.interval), args=[job.name], id=job.name, name=job.name,
+                max_instances=1, coalesce=True, misfire_grace_time=None, next_run_time=self._app.clock.now(),
+            )  # fmt: skip
+
+    def _work(self, name: str) -> None:
+        with self._gate:
+            app = self._app
+            job = next((j for j in app.jobs if j.name == name), None)
+            if job is None or app.runner.stop.is_set():
+                return
+            self._running[name] += 1
+        try:
+            if self._feed is not None:
+                self._feed()
+            app.runner.catch_up(job)
+        except MonitorError as exc:
+            # The store itself cannot be used: there is nowhere to record it but the log.
+            log.error("%s: %s", name, exc)
+        finally:
+            with self._gate:
+                self._running[name] -= 1
+
+    def _quiet(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while any(self._running.values()):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def reload(self) -> bool:
+        """Take over a changed plant file if it is good; else the old one stays, and that is an alert."""
+        try:
+            loaded = self._reload_plant()
+            fixed = needs_restart(self._app.loaded, loaded)
+            if fixed:
+                raise UsageError(f"plant file: {', '.join(fixed)} changed; that needs a restart")
+        except (PlantFileError, UsageError) as exc:
+            log.error("plant file not taken over, the old one stays in force:\n%s", exc)
+            self._note_reload(str(exc))
+            return False
+        for line in difference(self._app.loaded, loaded):
+            log.info("plant file: %s changed", line)
+        self._swap(loaded)
+        self._note_reload(None)
+        return True
+
+    def _swap(self, loaded: LoadedPlant) -> None:
+        old = self._app
+        self._scheduler.pause()
+        old.runner.stop.set()
+        self._quiet(float(loaded.plant.jobs.deadline.total_seconds()))
+        old.save_states()
+        new = make_app(loaded, WallClock(), simulated=False)
+        with self._gate:
+            self._app = new
+        old.close()
+        self._schedule()
+        self._scheduler.resume()
+
+    def _note_reload(self, problem: str | None) -> None:
+        now = self._app.clock.now()
+        spec = PLANT_FILE_REJECTED
+        result = "success" if problem is None else "failure"
+        tallies: dict[TallyKey, float] = {tallied("gatewatch_plant_reloads_total", result=result): 1.0}
+        with self._app.store.write() as connection:
+            note(connection, [Condition(spec.name, "plant_file", spec.severity, problem)], now)
+            count(connection, tallies)
+            gauge(connection, {tallied("gatewatch_plant_last_reload_success"): float(problem is None)})
+
+    def _end(self, server: Served) -> None:
+        self._app.runner.stop.set()
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        try:
+            if self._quiet(_END_SECONDS):
+                self._app.save_states()
+                self._app.close()
+        except MonitorError as exc:
+            log.error("%s", exc)
+        server.stop()
+
+
+def _heard(event: Any) -> None:
+    log.warning("scheduler: job %s: %s", event.job_id, _EVENTS.get(event.code, event.code))
+
+
+_EVENTS = {
+    EVENT_JOB_MISSED: "its time passed while every thread was busy; the next slot makes up for it",
+    EVENT_JOB_MAX_INSTANCES: "its last run still goes on; the next slot makes up for it",
+    EVENT_JOB_ERROR: "it failed outside the runner",
+}

@@ -1,0 +1,196 @@
+"""A whole history of the demo plant: every row of its databases with the time of posting, and the truth behind it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from monitor.errors import UsageError
+from monitor.model import Floats
+from monitor.simulator.faults import DEFAULT_SCRIPT, Fault, FaultTruth, begin_truth, check_script
+from monitor.simulator.flow import Flow, run_line
+from monitor.simulator.parts import (
+    FORGING,
+    Blades,
+    Damage,
+    Orders,
+    add_trials,
+    befall,
+    draw_blades,
+    draw_orders,
+    resonance_of,
+)  # fmt: skip
+from monitor.simulator.records import Names, record_steps, record_tests
+from monitor.simulator.shifts import WORK_DAY_MS, Shifts, shifts_between, to_datetime, to_ms
+from monitor.simulator.signals import record_signals
+from monitor.simulator.tables import Rows, in_posted_order
+from monitor.simulator.truth import tell
+
+PARTS_PER_DAY = 240
+_COMMISSIONING_PER_DAY = 60
+_FILL = timedelta(hours=28)
+"""The line runs that long before the history begins, with parts of an earlier order of which no record is kept, so
+that every machine, the test rig a day down the line included, is at work from the first sample."""
+_COMMISSIONING_ENDS = timedelta(days=4)
+"""Before the start: a day to the final test, and time to spare."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Rows of both databases in posted order, and the ground truth as JSON values.
+
+    The plant runs from `start` to `end`; `end` is `start` + days + extra hours, and `days_end` is where the days end.
+    Outcomes of the last parts are posted after `end`; `last_posted` is the time of the last row.
+    """
+
+    start: datetime
+    days_end: datetime
+    end: datetime
+    tables: tuple[Rows, ...]
+    truth: Mapping[str, Any]
+
+    @property
+    def first_posted(self) -> datetime:
+        """When the first row was posted."""
+        return to_datetime(min(int(rows.posted[0]) for rows in self.tables if len(rows)))
+
+    @property
+    def last_posted(self) -> datetime:
+        """When the last row is posted."""
+        return to_datetime(max(int(rows.posted[-1]) for rows in self.tables if len(rows)))
+
+    def rows_of(self, table: str) -> Rows:
+        """The rows of the table of that name."""
+        return next(rows for rows in self.tables if rows.table.name == table)
+
+
+@dataclass(frozen=True, slots=True)
+class _Campaign:
+    """Parts made one after the other: the rows of the MES, and the truth by serial."""
+
+    rows: tuple[Rows, ...]
+    dirt: Mapping[str, int]
+    resonance: Mapping[str, float]
+    faults: tuple[FaultTruth, ...]
+
+
+def simulate(
+    seed: int = 1,
+    start: datetime = datetime(2026, 1, 5, tzinfo=UTC),
+    days: float = 5.0,
+    faults: Sequence[Fault] = DEFAULT_SCRIPT,
+    commissioning_parts: int = 900,
+    extra_hours: float = 0.0,
+) -> History:
+    """The history of a plant that goes live at `start` (aware), in seconds of computing.
+
+    Faults that would begin after the end are left out. During the extra hours the line runs on as before.
+    """
+    start = _checked_start(start, days, extra_hours, commissioning_parts)
+    check_script(faults)
+    days_end, end = start + timedelta(days=days), start + timedelta(days=days, hours=extra_hours)
+    script = [fault for fault in faults if start + fault.start_offset < end]
+    truths = [begin_truth(fault, start, end) for fault in script]
+    seeds = np.random.SeedSequence(seed).spawn(3)
+    early = _commissioning(commissioning_parts, start, np.random.default_rng(seeds[0]))
+    rng = np.random.default_rng(seeds[1])
+    shifts = shifts_between(start - _FILL, end + timedelta(days=4))
+    orders, flow = _fill_line(shifts, (end - start + _FILL) / timedelta(days=1), rng)
+    blades = draw_blades(orders, rng)
+    damage = befall(blades, orders, flow.passes, truths)
+    names = _names(flow, orders, to_ms(start), to_ms(end), commissioning_parts)
+    main = _record(damage, orders, flow, names, truths, rng, dirty=True)
+    signals = record_signals(
+        flow, damage.recipe, script, truths, to_ms(start), to_ms(end), np.random.default_rng(seeds[2])
+    )
+    tables = _joined([*early.rows, *main.rows]) + signals.rows
+    dirt = _added(early.dirt, main.dirt, signals.dirt)
+    truth = tell(seed, start, end, main.faults, dirt, early.resonance, main.resonance)
+    return History(start, days_end, end, tables, truth)
+
+
+def _checked_start(start: datetime, days: float, extra_hours: float, commissioning_parts: int) -> datetime:
+    if start.tzinfo is None:
+        raise UsageError(f"start {start.isoformat()} is naive: expected a time with an offset")
+    if days <= 0 or extra_hours < 0 or commissioning_parts < 0:
+        raise UsageError("expected days > 0, extra hours >= 0 and commissioning parts >= 0")
+    return start.astimezone(UTC).replace(microsecond=0)
+
+
+def _fill_line(shifts: Shifts, days: float, rng: np.random.Generator) -> tuple[Orders, Flow]:
+    parts = int(np.ceil(days * PARTS_PER_DAY))
+    orders = draw_orders(parts, rng)
+    release: Floats = np.arange(parts, dtype=np.float64) * (WORK_DAY_MS / PARTS_PER_DAY)
+    return orders, run_line(release, orders.recipe, orders.rework, shifts, rng)
+
+
+def _commissioning(parts: int, start: datetime, rng: np.random.Generator) -> _Campaign:
+    """Parts made in the weeks before the start, one in four of the first third a trial far off target."""
+    if parts == 0:
+        return _Campaign((), {}, {}, ())
+    shifts = shifts_between(start - _COMMISSIONING_ENDS - timedelta(days=parts / _COMMISSIONING_PER_DAY), start)
+    orders = draw_orders(parts, rng)
+    release: Floats = np.arange(parts, dtype=np.float64) * (WORK_DAY_MS / _COMMISSIONING_PER_DAY)
+    flow = run_line(release, orders.recipe, orders.rework, shifts, rng)
+    blades: Blades = add_trials(draw_blades(orders, rng), rng)
+    damage = befall(blades, orders, flow.passes, ())
+    names = Names([_serial(i) for i in range(parts)], _lots(orders, 0))
+    return _record(damage, orders, flow, names, (), rng, dirty=False)
+
+
+def _serial(number: int) -> str:
+    return f"B{number + 1:06d}"
+
+
+def _lots(orders: Orders, first: int) -> list[str]:
+    return [f"HT{first + lot + 1:04d}" for lot in range(int(orders.lot[-1]) + 1)]
+
+
+def _names(flow: Flow, orders: Orders, start: int, end: int, first: int) -> Names:
+    """Serials for the parts forged in [start, end), in order of release."""
+    forged = flow.passes.where((flow.passes.step == FORGING) & (flow.passes.end >= start) & (flow.passes.end < end))
+    kept = np.zeros(orders.lot.shape, dtype=bool)
+    kept[forged.part] = True
+    numbers = first + np.cumsum(kept) - 1
+    serials = [_serial(int(number)) if keep else "" for number, keep in zip(numbers, kept, strict=True)]
+    return Names(serials, _lots(orders, 1000))
+
+
+def _record(
+    damage: Damage, orders: Orders, flow: Flow, names: Names, truths: Sequence[FaultTruth],
+    rng: np.random.Generator, dirty: bool,
+) -> _Campaign:  # fmt: skip
+    steps = record_steps(damage, orders, flow.passes, names, rng, dirty)
+    tests, resonance = record_tests(resonance_of(damage, orders, flow.passes), flow.passes, names, rng)
+    faults = tuple(
+        replace(
+            truth,
+            serials=tuple(names.serials[part] for part in touched.parts if names.serials[part]),
+            lots=tuple(names.lots[lot] for lot in touched.lots),
+        )
+        for truth, touched in zip(truths, damage.touched, strict=True)
+    )
+    return _Campaign((*steps.rows, *tests.rows), _added(steps.dirt, tests.dirt), resonance, faults)
+
+
+def _added(*counts: Mapping[str, int]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for count in counts:
+        total.update(count)
+    return dict(total)
+
+
+def _joined(tables: Sequence[Rows]) -> tuple[Rows, ...]:
+    """The rows of each table together."""
+    joined = []
+    for table in {rows.table.name: rows.table for rows in tables}.values():
+        same = [rows for rows in tables if rows.table is table]
+        joined.append(in_posted_order(
+            table, np.concatenate([rows.posted for rows in same]), [row for rows in same for row in rows.rows]
+        ))  # fmt: skip
+    return tuple(joined)

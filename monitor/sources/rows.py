@@ -1,0 +1,173 @@
+"""Raw rows of a source to the typed rows of a page and its rejects; pure, one bad row never costs another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from monitor.model import Floats, Reject, RejectReason
+from monitor.sources.columns import as_text, images, numbers, outside, visits, words
+from monitor.sources.layout import contradicting, contradicting_long, widen
+from monitor.sources.plan import Plan, Words
+from monitor.sources.times import UNREADABLE, Faults, Micros, Times, from_micros, read_times, to_micros
+
+Row = Sequence[object]
+Raw = Mapping[str, Sequence[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The accepted rows as a page has them, and the rejected ones."""
+
+    frame: pd.DataFrame
+    values: Floats
+    rejects: tuple[Reject, ...]
+
+
+def cursor_times(rows: Sequence[Row], plan: Plan) -> Times:
+    """The times of the cursor column: `available_at` where mapped, else `at` (the declared delay not added)."""
+    column = plan.config.available_at or plan.config.at
+    place = plan.columns.index(column.column)
+    return read_times([row[place] for row in rows], column)
+
+
+def unknown_members(rows: Sequence[Row], plan: Plan) -> Faults:
+    """The rows whose machine (step, for part steps) is none of the plant's."""
+    faults: Faults = {}
+    if plan.member and plan.member.column:
+        place = plan.columns.index(plan.member.column)
+        _words({plan.member.column: tuple(row[place] for row in rows)}, plan.member, len(rows), faults)
+    return faults
+
+
+def type_rows(rows: Sequence[Row], plan: Plan, now: datetime, skew: timedelta, cursor: Times | None = None) -> Typed:
+    """Type the rows, each a sequence in the order of `plan.columns`, already in the order of the page.
+
+    `cursor` are their cursor times where those were read before.
+    A row with several faults is rejected for its words first, then its times, then its numbers. A row whose event
+    time is more than `skew` after `now` is ahead of the clock.
+    """
+    raw: Raw = dict.fromkeys(plan.columns, ())
+    if rows:
+        raw = dict(zip(plan.columns, zip(*rows, strict=True), strict=True))
+    faults: Faults = {}
+    words_read = _all_words(raw, plan, len(rows), faults)
+    known = cursor or cursor_times(rows, plan)
+    at = read_times(raw[plan.config.at.column], plan.config.at) if plan.config.available_at else known
+    available = known if plan.config.available_at else known.later(plan.config.delay)
+    _add(faults, at.faults, available.faults, _ahead(at, now + skew))
+    values = _values(raw, plan, len(rows), faults)
+    frame = pd.DataFrame({"at": _utc(at.micros), "available_at": _utc(available.micros), **words_read})
+    _add(faults, _contradictions(frame, values, plan, faults))
+    rejects = tuple(_reject(rows[i], plan, faults[i], at, i) for i in sorted(faults))
+    if faults:
+        kept = _without(faults, len(rows))
+        frame, values = frame[kept].reset_index(drop=True), values[kept]
+    if plan.sensor:
+        frame, values = widen(frame, values, plan.names)
+    elif plan.value:
+        frame, values = frame.assign(value=values[:, 0]), np.empty((len(frame), 0))
+    return Typed(frame, values, rejects)
+
+
+def rejected(rows: Sequence[Row], plan: Plan, reasons: Sequence[RejectReason]) -> tuple[Reject, ...]:
+    """Rows that are rejected as a whole, each for the reason given."""
+    at_place = plan.columns.index(plan.config.at.column)
+    at = read_times([r[at_place] for r in rows], plan.config.at)
+    return tuple(_reject(row, plan, reasons[i], at, i) for i, row in enumerate(rows))
+
+
+def _add(faults: Faults, *others: object) -> None:
+    """Take up faults of rows that have none yet."""
+    for other in others:
+        if isinstance(other, dict):
+            for row, reason in other.items():
+                faults.setdefault(row, reason)
+
+
+def _without(faults: Faults, n: int) -> NDArray[np.bool_]:
+    kept = np.ones(n, np.bool_)
+    kept[list(faults)] = False
+    return kept
+
+
+def _all_words(raw: Raw, plan: Plan, n: int, faults: Faults) -> dict[str, object]:
+    """Every word column of the page, and for part steps the visit behind the step."""
+    found: dict[str, object] = {}
+    for role in (*plan.words, *((plan.sensor,) if plan.sensor else ())):
+        found[role.name] = _words(raw, role, n, faults)
+        if role.name == "step" and plan.counts_visits:
+            found["visit"] = _visits(raw, plan, n, faults)
+    if plan.sensor:
+        _check_sensors(found, plan, faults)
+    return found
+
+
+def _visits(raw: Raw, plan: Plan, n: int, faults: Faults) -> pd.Series[int]:
+    if plan.visit is None:
+        return pd.Series(pd.arrays.IntegerArray(np.ones(n, np.int64), np.ones(n, np.bool_)))
+    counted, bad = visits(raw[plan.visit])
+    _add(faults, bad)
+    return pd.Series(pd.arrays.IntegerArray(np.array(counted, np.int64), np.zeros(n, np.bool_)))
+
+
+def _words(raw: Raw, role: Words, n: int, faults: Faults) -> list[str]:
+    if role.column is None:
+        return [""] * n
+    found = words(raw[role.column], role.codes)
+    if role.allowed is not None:
+        _add(faults, outside(found, role.allowed, role.reason))
+    elif role.required and "" in found:
+        _add(faults, {i: role.reason for i, w in enumerate(found) if not w})
+    return found
+
+
+def _check_sensors(data: dict[str, object], plan: Plan, faults: Faults) -> None:
+    pairs = list(zip(data["machine"], data["sensor"], strict=True))  # type: ignore[call-overload]
+    wrong = set(pairs) - plan.pairs
+    if wrong:
+        _add(faults, {i: RejectReason.UNKNOWN_SENSOR for i, pair in enumerate(pairs) if pair in wrong})
+
+
+def _ahead(at: Times, latest: datetime) -> Faults:
+    rows = np.flatnonzero(at.micros > to_micros(latest))
+    return dict.fromkeys(rows.tolist(), RejectReason.AHEAD_OF_CLOCK)
+
+
+def _utc(micros: Micros) -> pd.DatetimeIndex:
+    ns = np.where(micros == UNREADABLE, UNREADABLE, micros * 1000)
+    return pd.DatetimeIndex(ns.view("M8[ns]")).tz_localize("UTC")
+
+
+def _values(raw: Raw, plan: Plan, n: int, faults: Faults) -> Floats:
+    parts: list[Floats] = []
+    wanted = [column for _, column in plan.values] + ([plan.value] if plan.value else [])
+    for column in wanted:
+        read, bad = images(raw[column.column], column.image) if column.image else numbers(raw[column.column], column)
+        parts.append(read)
+        _add(faults, bad)
+    return np.column_stack(parts) if parts else np.empty((n, 0))
+
+
+def _contradictions(frame: pd.DataFrame, values: Floats, plan: Plan, faults: Faults) -> Faults:
+    """Contradictions among the rows that are readable otherwise."""
+    kept = _without(faults, len(frame))
+    readable, numbers_read = (frame[kept], values[kept]) if faults else (frame, values)
+    if plan.sensor:
+        marked = contradicting_long(readable, numbers_read)
+    else:
+        key = [*plan.key, "available_at"]
+        marked = contradicting(readable, key, [c for c in frame.columns if c not in key], numbers_read)
+    return dict.fromkeys(np.flatnonzero(kept)[marked].tolist(), RejectReason.CONTRADICTION)
+
+
+def _reject(row: Row, plan: Plan, reason: RejectReason, at: Times, i: int) -> Reject:
+    text = {name: as_text(value) for name, value in zip(plan.columns, row, strict=True)}
+    key = json.dumps({name: text[name] for name in plan.key_columns}, sort_keys=True)
+    return Reject(reason, key, None if i in at.faults else from_micros(int(at.micros[i])), text)

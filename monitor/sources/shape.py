@@ -1,0 +1,117 @@
+"""What a source's table is found to be: that it has the mapped columns, and how its times are written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.errors import SourceError, SourceReason
+from monitor.plant import TimeColumn
+from monitor.sources.axis import Axis, Condition, Kind, kind_of, text_form
+from monitor.sources.engine import hidden
+from monitor.sources.plan import Plan, source_codes
+
+_SAMPLE = 50
+_SHOWN = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The event time and the cursor of a table, and the column that partitions select by."""
+
+    at: Axis
+    cursor: Axis
+    member: sa.ColumnElement[Any] | None
+
+
+def find_shape(connection: sa.Connection, name: str, plan: Plan, table: sa.TableClause) -> Shape | None:
+    """The shape of the table; None while it holds no row that would show how a text column writes times.
+
+    SourceError names a missing table or column beside what is there; UsageError says which key of the plant file
+    the times need.
+    """
+    types = _types(connection, name, plan)
+    config = plan.config
+    at = _axis(connection, table, types, config.at, name)
+    cursor = _axis(connection, table, types, config.available_at, name) if config.available_at else at
+    if at is None or cursor is None:
+        return None
+    member: sa.ColumnElement[Any] | None = None
+    if plan.member and plan.member.column:
+        member = table.c[plan.member.column]
+        # Codes are text in the plant file; SQLite compares them by the column's affinity, PostgreSQL refuses to.
+        if connection.dialect.name != "sqlite" and not isinstance(types[plan.member.column], sa.String):
+            member = sa.cast(member, sa.Text)
+    return Shape(at, cursor, member)
+
+
+def of_members(member: sa.ColumnElement[Any] | None, plan: Plan, names: Sequence[str] | None) -> list[Condition]:
+    """The condition that selects the rows of some machines or steps, by the source's own codes."""
+    if names is None or member is None or plan.member is None:
+        return []
+    return [member.in_([code for name in names for code in source_codes(plan.member, name)])]
+
+
+def of_no_member(member: sa.ColumnElement[Any] | None, plan: Plan) -> list[Condition]:
+    """The conditions that select rows whose machine or step no partition can name."""
+    if not plan.config.partitions or member is None or plan.member is None or plan.member.allowed is None:
+        return []
+    codes = [code for name in sorted(plan.member.allowed) for code in source_codes(plan.member, name)]
+    return [member.not_in(codes), member.is_(None)]
+
+
+def _types(connection: sa.Connection, name: str, plan: Plan) -> dict[str, sa.types.TypeEngine[Any]]:
+    config = plan.config
+    inspector = sa.inspect(connection)
+    where = f"source {name!r} (at {hidden(config.url)})"
+    try:
+        types = {c["name"]: c["type"] for c in inspector.get_columns(config.table, config.table_schema)}
+    except sa.exc.NoSuchTableError:
+        there = _listed([*_tables(inspector, config.table_schema)])
+        raise SourceError(
+            f"{where} has no table or view {config.table!r}; there: {there}; correct `table` or `table_schema`",
+            SourceReason.MISSING_TABLE,
+        ) from None
+    missing = [c for c in plan.columns if c not in types]
+    if missing:
+        raise SourceError(
+            f"{where}: table {config.table!r} has no column {', '.join(map(repr, missing))}; "
+            f"there: {_listed(types)}; correct the mapping",
+            SourceReason.MISSING_COLUMN,
+        )
+    return types
+
+
+def _tables(inspector: sa.Inspector, schema: str | None) -> list[str]:
+    return sorted([*inspector.get_table_names(schema), *inspector.get_view_names(schema)])
+
+
+def _listed(names: Sequence[str] | dict[str, Any]) -> str:
+    shown = list(names)[:_SHOWN]
+    return ", ".join(shown) + (", ..." if len(names) > _SHOWN else "") if shown else "none"
+
+
+def _axis(
+    connection: sa.Connection,
+    table: sa.TableClause,
+    types: dict[str, sa.types.TypeEngine[Any]],
+    config: TimeColumn,
+    name: str,
+) -> Axis | None:
+    where = f"source {name!r}: column {config.column!r} of table {table.name!r}"
+    kind = kind_of(types[config.column], config, connection.dialect.name, where)
+    column = table.c[config.column]
+    if kind is not Kind.TEXT:
+        return Axis(column, kind, config)
+    form = text_form(_samples(connection, column), config, where)
+    return Axis(column, kind, config, form) if form else None
+
+
+def _samples(connection: sa.Connection, column: sa.ColumnClause[Any]) -> list[str]:
+    """Texts that may be times from both ends of the column."""
+    likely = sa.select(column).where(column.like("____-__-__%")).limit(_SAMPLE)
+    ends = (likely.order_by(column.asc()), likely.order_by(column.desc()))
+    return [str(row[0]) for statement in ends for row in connection.execute(statement)]

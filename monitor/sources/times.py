@@ -1,0 +1,162 @@
+"""How a source's times become UTC, and the local times between which rows of a UTC span can lie.
+
+Times are kept as int64 microseconds since 1970 UTC: finer digits are dropped, because a cursor position is a
+`datetime`. A naive local time that happened twice (autumn) or never (spring) is a fault, yet it still needs a place
+in the order of its column, or the rows around it could not be paged. It gets the one at which nothing is missed:
+the later of the two, respectively the instant at which the clocks jumped. With these places the order of local times
+is the order of UTC.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from monitor.model import RejectReason
+from monitor.plant import TimeColumn
+
+Micros = NDArray[np.int64]
+Faults = dict[int, RejectReason]
+
+UNREADABLE = int(np.iinfo(np.int64).min)
+"""The place of a time that could not be read at all."""
+
+EPOCH_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = 0, (datetime(2200, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Times of one column: `micros` is each row's place in UTC, `faults` the rows whose time cannot be used."""
+
+    micros: Micros
+    faults: Mapping[int, RejectReason]
+
+    def take(self, rows: Sequence[int]) -> Times:
+        """The times of some rows, numbered anew in the order given."""
+        faults = {i: self.faults[row] for i, row in enumerate(rows) if row in self.faults} if self.faults else {}
+        return Times(self.micros[np.asarray(rows, np.int64)], faults)
+
+    def later(self, delay: timedelta) -> Times:
+        """Every time moved by a delay; what is unreadable stays so."""
+        if not delay:
+            return self
+        moved = self.micros + delay // timedelta(microseconds=1)
+        return Times(np.where(self.micros == UNREADABLE, UNREADABLE, moved), self.faults)
+
+
+def to_micros(at: datetime) -> int:
+    """Microseconds since 1970 UTC, exactly."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_micros(micros: int) -> datetime:
+    """The aware UTC time of a number of microseconds."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def read_times(values: Sequence[object], column: TimeColumn) -> Times:
+    """Raw times (text, datetimes, dates, or numbers where the column has an epoch) as UTC, with their faults.
+
+    NULL and empty text: no_time. Unreadable, out of 1970..2199, or skipped by the clocks: impossible_time. Happened
+    twice, or naive where no zone is configured: ambiguous_time.
+    """
+    faults: Faults = {i: RejectReason.NO_TIME for i, v in enumerate(values) if v is None or v == ""}
+    micros = _from_numbers(values, EPOCH_NS[column.epoch]) if column.epoch else _from_text(values, column.zone, faults)
+    wrong = (micros < _FIRST) | (micros >= _LAST)
+    micros[wrong] = UNREADABLE
+    for i in np.flatnonzero(wrong).tolist():
+        faults.setdefault(i, RejectReason.IMPOSSIBLE_TIME)
+    return Times(micros, faults)
+
+
+def _from_numbers(values: Sequence[object], unit: int) -> Micros:
+    return np.fromiter((_epoch_micros(v, unit) for v in values), np.int64, len(values))
+
+
+def _epoch_micros(value: object, unit: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return UNREADABLE
+    if not 0 <= value <= _LAST * 1000:  # also false for NaN; bounds the product below
+        return UNREADABLE
+    # A float of today's seconds resolves about 0.2 us: rounding gives back the microsecond that was written.
+    micros = round(value * unit / 1000) if isinstance(value, float) else int(value * unit) // 1000
+    return min(micros, _LAST)
+
+
+def _from_text(values: Sequence[object], zone: str | None, faults: Faults) -> Micros:
+    """ISO times to places; naive ones by the zone. Adds the faults that only a zone can cause."""
+    texts = [v if type(v) is str else _text(v) for v in values]
+    matches = [_ISO.fullmatch(t) for t in texts]
+    # Without the pattern pandas would read 'now', '2026' and '20260101' as times.
+    readable = [t if m else None for t, m in zip(texts, matches, strict=True)]
+    index = pd.to_datetime(pd.Series(readable, dtype=object), format="ISO8601", errors="coerce", utc=True, cache=False)
+    micros = _floor(pd.DatetimeIndex(index))
+    naive = np.fromiter((m is not None and m[1] is None for m in matches), np.bool_, len(matches))
+    naive &= micros != UNREADABLE
+    if not naive.any():
+        return micros
+    rows = np.flatnonzero(naive)
+    if zone is None:
+        faults.update(dict.fromkeys(rows.tolist(), RejectReason.AMBIGUOUS_TIME))
+    elif zone != "UTC":
+        places, bad = _localize(micros[rows], zone)
+        micros[rows] = places
+        faults.update({int(rows[i]): reason for i, reason in bad.items()})
+    return micros
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else ""
+
+
+def _floor(index: pd.DatetimeIndex) -> Micros:
+    ns = index.as_unit("ns").asi8
+    return np.where(ns == UNREADABLE, UNREADABLE, ns // 1000)
+
+
+def _localize(walls: Micros, zone: str) -> tuple[Micros, Faults]:
+    index = pd.DatetimeIndex(walls.view("M8[us]").astype("M8[ns]"))
+    # ambiguous=False: the later of the two instants.
+    local = index.tz_localize(zone, ambiguous=np.zeros(len(index), np.bool_), nonexistent="shift_forward")
+    strict = index.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    unclear = np.flatnonzero(strict.isna())
+    jumped = local.tz_localize(None) != index
+    faults = {i: RejectReason.IMPOSSIBLE_TIME if jumped[i] else RejectReason.AMBIGUOUS_TIME for i in unclear.tolist()}
+    return _floor(local.tz_convert("UTC")), faults
+
+
+def lowest_wall(at: datetime, zone: ZoneInfo) -> datetime:
+    """The naive local time such that every row with a place later than `at` has this local time or a later one."""
+    wall = at.astimezone(zone)
+    first, second = wall.replace(fold=0).utcoffset(), wall.replace(fold=1).utcoffset()
+    naive = wall.replace(tzinfo=None, fold=0)
+    if wall.fold == 0 and first and second and first > second:
+        return naive - (first - second)  # times that happen twice are placed at their second time
+    return naive
+
+
+def highest_wall(at: datetime, zone: ZoneInfo) -> datetime:
+    """The naive local time such that every row with a place up to `at` has this local time or an earlier one."""
+    return at.astimezone(zone).replace(tzinfo=None, fold=0)
+
+
+def happens_twice(start: datetime, end: datetime, zone: ZoneInfo) -> bool:
+    """Whether a local time of [start, end), at most an hour, happens twice; changes lie on half hours."""
+    instants = (start, start + timedelta(minutes=30), end - timedelta(microseconds=1))
+    walls = [t.astimezone(zone) for t in instants if t < end]
+    return any(_offset(w, 0) > _offset(w, 1) for w in walls)
+
+
+def _offset(wall: datetime, fold: int) -> timedelta:
+    return wall.replace(fold=fold).utcoffset() or timedelta(0)

@@ -1,0 +1,136 @@
+"""Opening the store and its transactions, on SQLite (WAL, one writer) and on PostgreSQL."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from monitor.errors import StoreError, StoreReason
+
+_BUSY_SECONDS = 30
+_WRITE = "gatewatch_write"
+
+_SQLITE_SIGNS = (
+    ("locked", StoreReason.LOCKED, "wait for the other process to finish, or end it"),
+    ("disk is full", StoreReason.FULL, "free space on its disk; nothing was lost, the next slot goes on"),
+    ("disk i/o", StoreReason.FULL, "check the disk that holds it; nothing was lost, the next slot goes on"),
+    ("unable to open", StoreReason.UNREACHABLE, "check that the folder exists and may be written"),
+    ("readonly", StoreReason.REFUSED, "give this account the right to write the file"),
+    ("malformed", StoreReason.CORRUPT, "restore a backup with 'gatewatch store restore'"),
+    ("not a database", StoreReason.CORRUPT, "restore a backup with 'gatewatch store restore', or name another file"),
+    ("no such table", StoreReason.NOT_UPGRADED, "run 'gatewatch store upgrade'"),
+    ("no such column", StoreReason.NOT_UPGRADED, "run 'gatewatch store upgrade'"),
+)  # fmt: skip
+_POSTGRES_STATES = (
+    ("53100", StoreReason.FULL, "free space on the server's disk; nothing was lost, the next slot goes on"),
+    ("28", StoreReason.REFUSED, "check user, password and pg_hba.conf"),
+    ("3D000", StoreReason.UNREACHABLE, "create the database, or correct its name in store.url"),
+    ("42P01", StoreReason.NOT_UPGRADED, "run 'gatewatch store upgrade'"),
+    ("42703", StoreReason.NOT_UPGRADED, "run 'gatewatch store upgrade'"),
+    ("42501", StoreReason.REFUSED, "give this account the rights it needs"),
+    ("55P03", StoreReason.LOCKED, "wait for the other session to finish, or end it"),
+    ("57014", StoreReason.LOCKED, "the statement took too long: look for a blocking session"),
+)
+
+
+def shown(url: str) -> str:
+    """A database URL without its password, for messages."""
+    return sa.make_url(url).render_as_string(hide_password=True)
+
+
+def store_error(error: SQLAlchemyError, url: str) -> StoreError:
+    """The library's error as one sentence with a closed reason."""
+    original = getattr(error, "orig", None)
+    text = str(original or error).strip().splitlines()[0]
+    reason, advice = StoreReason.UNREACHABLE, "check that it runs and can be reached"
+    state = str(getattr(original, "sqlstate", None) or "")
+    if isinstance(original, sqlite3.Error):
+        signs = ((s in text.lower(), r, a) for s, r, a in _SQLITE_SIGNS)
+    else:
+        signs = ((bool(state) and state.startswith(s), r, a) for s, r, a in _POSTGRES_STATES)
+    for matches, its_reason, its_advice in signs:
+        if matches:
+            reason, advice = its_reason, its_advice
+            break
+    return StoreError(f"store {shown(url)}: {text}; {advice}", reason)
+
+
+def _set_up_sqlite(dbapi_connection: Any, _record: Any) -> None:
+    dbapi_connection.isolation_level = None
+    steps = dbapi_connection.cursor()
+    steps.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
+    steps.execute("PRAGMA journal_mode=WAL")
+    steps.execute("PRAGMA synchronous=FULL")
+    steps.execute("PRAGMA foreign_keys=ON")
+    steps.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A deferred transaction that reads and then writes fails at once when another writer was first; IMMEDIATE waits.
+    writes = connection.get_execution_options().get(_WRITE, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def make_engine(url: str) -> sa.Engine:
+    """An engine with the settings both databases need. Nothing is opened yet."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = sa.create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False})
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    options = "-c lock_timeout=30000 -c statement_timeout=120000 -c idle_in_transaction_session_timeout=60000"
+    return sa.create_engine(
+        parsed, pool_pre_ping=True, connect_args={"connect_timeout": 10, "options": options, "prepare_threshold": None}
+    )
+
+
+class Store:
+    """Gatewatch's own database: read snapshots and write transactions, errors mapped to StoreError."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = make_engine(url)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A transaction that only reads."""
+        yield from self._transaction(writes=False)
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction that commits whole at its end, or not at all."""
+        yield from self._transaction(writes=True)
+
+    def _transaction(self, writes: bool) -> Iterator[sa.Connection]:
+        try:
+            with self.engine.connect() as connection:
+                connection = connection.execution_options(**{_WRITE: writes})
+                with connection.begin():
+                    yield connection
+        except DBAPIError as exc:
+            raise store_error(exc, self.url) from exc
+
+    def wall_seconds(self, connection: sa.Connection) -> float:
+        """The database's own clock, seconds since 1970: the one clock that every process on it shares."""
+        text = "SELECT (julianday('now') - 2440587.5) * 86400.0"
+        if not self.is_sqlite:
+            text = "SELECT extract(epoch FROM clock_timestamp())"
+        return float(connection.exec_driver_sql(text).scalar_one())
+
+    def file(self) -> Path | None:
+        """The file of a SQLite store; None for a server."""
+        database = sa.make_url(self.url).database
+        return Path(database) if self.is_sqlite and database else None
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.engine.dispose()

@@ -1,0 +1,90 @@
+"""Machine windows: count, missing, minimum, maximum, sum and sum of squares of each sensor, 5 minutes at a time.
+
+Sums are taken one after the other from the stored total, so that how rows were split into batches cannot change
+a bit of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from monitor.model import Floats, MachineBatch
+
+WindowKey = tuple[str, datetime]
+Totals = dict[str, tuple[int, int, float | None, float | None, float, float]]
+"""By sensor: rows, missing, minimum, maximum, total, square total."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def window_starts(batch: MachineBatch, length: timedelta) -> list[datetime]:
+    """The window of each row, by its first instant."""
+    step = int(length.total_seconds() * 1_000_000)
+    starts = batch.at // 1000 // step * step
+    return [_EPOCH + timedelta(microseconds=int(s)) for s in starts]
+
+
+def add(windows: Mapping[WindowKey, Totals], batch: MachineBatch, length: timedelta) -> dict[WindowKey, Totals]:
+    """The windows that the batch touches, with its rows added to those known."""
+    starts = window_starts(batch, length)
+    places: dict[datetime, list[int]] = {}
+    for i, start in enumerate(starts):
+        places.setdefault(start, []).append(i)
+    return {
+        (batch.machine, start): _added(windows.get((batch.machine, start), {}), batch.sensors, batch.values[rows])
+        for start, rows in places.items()
+    }
+
+
+def _added(known: Totals, sensors: tuple[str, ...], values: Floats) -> Totals:
+    missing = np.isnan(values)
+    filled = np.where(missing, 0.0, values)
+    before = [known.get(s, (0, 0, None, None, 0.0, 0.0)) for s in sensors]
+    totals = np.add.accumulate(np.vstack([[b[4] for b in before], filled]), axis=0)[-1]
+    with np.errstate(over="ignore"):
+        squares = np.add.accumulate(np.vstack([[b[5] for b in before], filled * filled]), axis=0)[-1]
+    lows = np.where(missing, np.inf, values).min(axis=0)
+    highs = np.where(missing, -np.inf, values).max(axis=0)
+    gone = missing.sum(axis=0)
+    return {
+        s: (
+            before[j][0] + len(values),
+            before[j][1] + int(gone[j]),
+            _of(min, before[j][2], float(lows[j])),
+            _of(max, before[j][3], float(highs[j])),
+            float(totals[j]),
+            float(squares[j]),
+        )
+        for j, s in enumerate(sensors)
+    }
+
+
+def _of(choose: Any, known: float | None, new: float) -> float | None:
+    if not np.isfinite(new):
+        return known
+    return new if known is None else float(choose(known, new))
+
+
+def as_rows(windows: Mapping[WindowKey, Totals]) -> list[dict[str, Any]]:
+    """The windows as rows of the store."""
+    return [
+        {
+            "machine": machine, "sensor": sensor, "start": start, "rows": rows, "missing": missing,
+            "minimum": low, "maximum": high, "total": total, "square_total": squares,
+        }
+        for (machine, start), totals in windows.items()
+        for sensor, (rows, missing, low, high, total, squares) in totals.items()
+    ]  # fmt: skip
+
+
+def from_rows(rows: Iterable[Any]) -> dict[WindowKey, Totals]:
+    """The store's rows as windows."""
+    windows: dict[WindowKey, Totals] = {}
+    for r in rows:
+        numbers = (r.rows, r.missing, r.minimum, r.maximum, r.total, r.square_total)
+        windows.setdefault((r.machine, r.start), {})[r.sensor] = numbers
+    return windows

@@ -1,0 +1,134 @@
+"""The anomaly score of a machine: silent when healthy, and what it says when something happens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from detector_streams import ar1, batch_of, shifted, spread, uncoupled
+
+from detectors.baseline import Settings
+from detectors.online import AnomalyState, MachineAnomaly, Patience
+from monitor.model import Finding, Floats, MachineState, Status
+
+ROWS, FAULT = 3200, 2200
+RUN, IDLE = MachineState.RUN, MachineState.IDLE
+
+
+def watch(
+    values: Floats,
+    patience: Patience | None = None,
+    states: Sequence[MachineState] | None = None,
+    recipes: Sequence[str] | None = None,
+    seed: int = 7,
+) -> tuple[AnomalyState, Sequence[Finding]]:
+    sensors = {f"s{i}": (-5.0, 5.0) for i in range(values.shape[1])}
+    detector = MachineAnomaly(sensors, Settings(seed=seed), patience)
+    return detector.observe(detector.start(), batch_of(values, states=states, recipes=recipes))
+
+
+def told(findings: Sequence[Finding]) -> list[tuple[int, str]]:
+    return [(f.row, f.status.value) for f in findings]
+
+
+LIVE = [(0, "cannot_judge"), (1004, "ok")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "within", "causes"),
+    [
+        pytest.param(lambda v: shifted(v, FAULT, 2.0, [2]), 60, {"s2"}, id="a mean moves by 2 sigma"),
+        pytest.param(lambda v: shifted(v, FAULT, 3.0, [5]), 30, {"s5"}, id="a mean moves by 3 sigma"),
+        pytest.param(lambda v: spread(v, FAULT, 2.0, range(8)), 60, set(), id="all scatter twice as much"),
+        pytest.param(lambda v: spread(v, FAULT, 3.0, [4]), 120, {"s4"}, id="one scatters three times as much"),
+        pytest.param(lambda v: uncoupled(v, FAULT, 6, 2809, 0.3), 400, {"s6"}, id="one goes its own way"),
+    ],
+)
+def test_a_fault_is_found_and_its_sensor_named(fault, within: int, causes: set[str]) -> None:
+    _, findings = watch(fault(ar1(2800, ROWS, 0.3)))
+    assert told(findings)[:2] == LIVE
+    breach = findings[2]
+    assert breach.status is Status.BREACH
+    assert FAULT <= breach.row < FAULT + within
+    assert breach.value > breach.limit
+    assert causes <= set(breach.causes[:1])
+    assert 1 <= len(breach.causes) <= 3
+
+
+def test_a_breach_ends_when_the_fault_does() -> None:
+    values = ar1(2801, ROWS, 0.3)
+    values[FAULT : FAULT + 150] += 4.0
+    _, findings = watch(values)
+    assert [status for _, status in told(findings)] == ["cannot_judge", "ok", "breach", "ok"]
+    assert FAULT + 150 < findings[3].row < FAULT + 350
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.5, 0.8])
+def test_a_healthy_machine_is_silent_for_a_week(phi: float) -> None:
+    _, findings = watch(ar1(2802, 20160, phi))
+    assert told(findings) == LIVE
+
+
+def test_one_wild_sample_is_no_breach() -> None:
+    values = ar1(2803, ROWS, 0.3)
+    values[FAULT, 3] = 1e9
+    assert told(watch(values)[1]) == LIVE
+
+
+def test_what_a_standing_machine_shows_is_not_judged() -> None:
+    values, states = ar1(2804, ROWS, 0.3), [RUN] * ROWS
+    values[FAULT:2900], states[FAULT:2900] = 50.0, [IDLE] * 700
+    assert told(watch(values, states=states)[1]) == LIVE
+
+
+def test_anomalous_rows_are_not_learnt() -> None:
+    values = ar1(2805, ROWS, 0.3)
+    values[FAULT:, 0] += 5.0
+    state, findings = watch(values)
+    assert findings[-1].status is Status.BREACH
+    assert abs(state.baselines["a"].reference.mean[0]) < 0.5
+
+
+def test_what_lasts_becomes_the_new_normal_after_the_release() -> None:
+    values = ar1(2806, 4500, 0.3)
+    values[FAULT:, 0] += 5.0
+    _, findings = watch(values, Patience(release_rows=300))
+    assert [status for _, status in told(findings)] == ["cannot_judge", "ok", "breach", "cannot_judge", "ok"]
+    assert FAULT + 300 <= findings[3].row < FAULT + 340
+    assert findings[3].value is None
+
+
+def test_a_recipe_never_seen_is_learnt_first_and_one_seen_is_known() -> None:
+    values = ar1(2807, 4000, 0.3)
+    recipes = ["a"] * 1500 + ["b"] * 1500 + ["a"] * 1000
+    values[1500:3000] += 20.0
+    state, findings = watch(values, recipes=recipes)
+    assert told(findings) == [*LIVE, (1500, "cannot_judge"), (2504, "ok")]
+    assert list(state.baselines) == ["b", "a"]
+
+
+def test_no_more_baselines_are_kept_than_allowed() -> None:
+    recipes = [f"r{row // 10}" for row in range(400)]
+    state, _ = watch(ar1(2808, 400, 0.3), Patience(recipes=3), recipes=recipes)
+    assert list(state.baselines) == ["r37", "r38", "r39"]
+
+
+def test_without_values_there_is_no_data_and_it_says_so() -> None:
+    values = ar1(2809, ROWS, 0.3)
+    values[FAULT : FAULT + 50] = np.nan
+    _, findings = watch(values)
+    assert told(findings) == [*LIVE, (FAULT + 9, "no_data"), (FAULT + 54, "ok")]
+
+
+def test_a_dead_sensor_is_left_out_without_a_false_alarm() -> None:
+    values = ar1(2810, ROWS, 0.3)
+    values[FAULT:, 2] = np.nan
+    assert told(watch(values)[1]) == LIVE
+
+
+def test_the_same_seed_finds_the_same_and_another_scores_otherwise() -> None:
+    values = ar1(2811, 2000, 0.3)
+    values[1900:] = 0.3
+    scores = [watch(values, seed=seed)[0].baselines["a"].maxima.tolist() for seed in (7, 7, 8)]
+    assert scores[0] == scores[1] != scores[2]

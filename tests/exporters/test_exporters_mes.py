@@ -1,0 +1,257 @@
+"""The write-back to a real SQLite and PostgreSQL table, and when a row of the outbox may be sent."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporters.mes import MesTarget, backoff, plan
+from monitor.errors import DeliveryError, DeliveryReason
+from monitor.plant import WRITE_BACK_FIELDS, WriteBack
+
+COLUMNS = {field: f"{field}_nr" if field == "serial" else field for field in WRITE_BACK_FIELDS}
+TABLE = """CREATE TABLE "Recommendation" (
+  site TEXT NOT NULL, serial_nr TEXT NOT NULL, step TEXT NOT NULL, visit INTEGER NOT NULL, revision INTEGER NOT NULL,
+  recommendation TEXT NOT NULL CHECK (recommendation <> 'forbidden'), confidence DOUBLE PRECISION, reason TEXT,
+  on_hold TEXT, model_version TEXT, predicted DOUBLE PRECISION, lower DOUBLE PRECISION, upper DOUBLE PRECISION,
+  decided_at TIMESTAMP)"""
+KEY = 'CREATE UNIQUE INDEX k ON "Recommendation" (serial_nr, site, step, visit, revision)'
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def sql_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
+    sqlite3.connect(tmp_path / "mes.db").close()
+    return f"sqlite:///{tmp_path / 'mes.db'}"
+
+
+def run(url: str, *statements: str) -> list[Any]:
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        for statement in statements:
+            result = connection.execute(sa.text(statement))
+        return list(result.all()) if result.returns_rows else []
+
+
+def config(url: str, **changes: Any) -> WriteBack:
+    values = {"url": url, "table": "Recommendation", "columns": COLUMNS, "timeout": "1s"}
+    return WriteBack.model_validate(values | changes)
+
+
+def payload(**changes: Any) -> dict[str, Any]:
+    values = {
+        "site": "north", "serial": "B/7", "step": "forging", "visit": 1, "revision": 0, "recommendation": "scrap",
+        "confidence": 0.9, "reason": "out_of_spec", "on_hold": "", "model_version": "3", "predicted": 1.25,
+        "lower": 1.125, "upper": 1.5, "decided_at": "2026-07-01T12:00:00+00:00",
+    }  # fmt: skip
+    return values | changes
+
+
+def rows(url: str) -> list[tuple[Any, ...]]:
+    query = 'SELECT serial_nr, visit, recommendation, predicted FROM "Recommendation" ORDER BY serial_nr, visit'
+    return [tuple(row) for row in run(url, query)]
+
+
+def test_written_again_a_recommendation_is_there_once_with_its_newest_content(sql_url: str) -> None:
+    run(sql_url, TABLE, KEY)
+    target = MesTarget(config(sql_url))
+    target.upsert([payload(), payload(visit=2)])
+    target.upsert([payload(), payload(recommendation="hold", predicted=None), payload(serial="Ü'")])
+    assert rows(sql_url) == [("B/7", 1, "hold", None), ("B/7", 2, "scrap", 1.25), ("Ü'", 1, "scrap", 1.25)]
+
+
+def test_nothing_to_write_needs_no_database() -> None:
+    MesTarget(config("sqlite:////nowhere/mes.db")).upsert([])
+
+
+@pytest.mark.parametrize(
+    ("at", "zone", "written"),
+    [
+        ("2026-07-01T12:00:00+00:00", "Europe/Berlin", "2026-07-01 14:00:00"),
+        ("2026-01-01T12:00:00Z", "Europe/Berlin", "2026-01-01 13:00:00"),
+        ("2026-07-01T12:00:00-05:00", "UTC", "2026-07-01 17:00:00"),
+        (datetime(2026, 7, 1, 12, tzinfo=UTC), "Asia/Tokyo", "2026-07-01 21:00:00"),
+    ],
+    ids=["in summer", "in winter", "from another offset", "from a datetime"],
+)
+def test_decided_at_is_written_naive_in_the_zone_of_the_mes(sql_url: str, at: Any, zone: str, written: str) -> None:
+    run(sql_url, TABLE, KEY)
+    MesTarget(config(sql_url, time_zone=zone)).upsert([payload(decided_at=at)])
+    assert str(run(sql_url, 'SELECT decided_at FROM "Recommendation"')[0][0])[:19] == written
+
+
+def test_a_naive_decided_at_is_a_mistake_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="naive"):
+        MesTarget(config("sqlite:///x.db")).upsert([payload(decided_at="2026-07-01T12:00:00")])
+
+
+@pytest.mark.parametrize(
+    ("statements", "told"),
+    [
+        ([TABLE, KEY], None),
+        ([TABLE.replace("decided_at TIMESTAMP)", "decided_at TIMESTAMP, "
+                        "PRIMARY KEY (site, serial_nr, step, visit, revision))")], None),
+        ([TABLE.replace("decided_at TIMESTAMP)", "decided_at TIMESTAMP, "
+                        "UNIQUE (site, serial_nr, step, visit, revision))")], None),
+        (["SELECT 1"], "has no table 'Recommendation'"),
+        ([TABLE.replace("on_hold TEXT, ", "")], "has no column 'on_hold'; it has site, serial_nr"),
+        ([TABLE], 'CREATE UNIQUE INDEX "uq_Recommendation_recommendation" ON "Recommendation" '
+                  "(site, serial_nr, step, visit, revision);"),
+        ([TABLE, KEY.replace(", revision", "")], "CREATE UNIQUE INDEX"),
+        ([TABLE, KEY + " WHERE visit > 1"], "CREATE UNIQUE INDEX"),
+    ],
+    ids=[
+        "a unique index in any order of columns is enough", "a primary key is enough", "a constraint is enough",
+        "a missing table is named", "missing columns are named beside those there are",
+        "for a missing key the statement is printed", "a narrower key is not enough", "a partial key is not enough",
+    ],
+)  # fmt: skip
+def test_check_says_what_keeps_recommendations_out(sql_url: str, statements: list[str], told: str | None) -> None:
+    run(sql_url, *statements)
+    problems = MesTarget(config(sql_url)).check()
+    assert (told is None and problems == []) or (told is not None and len(problems) == 1 and told in problems[0])
+
+
+def test_the_printed_statement_mends_the_missing_key(sql_url: str) -> None:
+    run(sql_url, TABLE)
+    target = MesTarget(config(sql_url))
+    run(sql_url, target.check()[0].partition("run: ")[2])
+    assert target.check() == []
+    target.upsert([payload()])
+    assert len(rows(sql_url)) == 1
+
+
+@pytest.mark.parametrize(
+    ("statements", "changes", "reason"),
+    [
+        ([TABLE], {}, DeliveryReason.MISSING_KEY),
+        ([TABLE, KEY], {"recommendation": "forbidden"}, DeliveryReason.REFUSED),
+        (["SELECT 1"], {}, DeliveryReason.REFUSED),
+        ([TABLE, KEY], {"serial": None}, DeliveryReason.REFUSED),
+    ],
+    ids=["no unique key", "a constraint of the MES", "no table", "a payload without its key"],
+)
+def test_a_refusal_is_mapped_to_its_reason(
+    sql_url: str, statements: list[str], changes: dict[str, Any], reason: DeliveryReason
+) -> None:
+    run(sql_url, *statements)
+    with pytest.raises(DeliveryError) as caught:
+        MesTarget(config(sql_url)).upsert([payload(serial="good"), payload(**changes)])
+    assert (caught.value.reason, caught.value.retryable) == (reason, False)
+    assert str(caught.value).count("\n") == 0
+
+
+def test_all_or_none_of_a_call_are_written(sql_url: str) -> None:
+    run(sql_url, TABLE, KEY)
+    with pytest.raises(DeliveryError):
+        MesTarget(config(sql_url)).upsert([payload(), payload(visit=2, recommendation="forbidden")])
+    assert rows(sql_url) == []
+
+
+def test_a_locked_table_is_tried_again_later(sql_url: str) -> None:
+    run(sql_url, TABLE, KEY)
+    engine = sa.create_engine(sql_url, poolclass=sa.NullPool)
+    lock = "BEGIN EXCLUSIVE" if engine.dialect.name == "sqlite" else 'LOCK TABLE "Recommendation"'
+    with engine.connect() as connection:
+        connection.exec_driver_sql(lock)
+        with pytest.raises(DeliveryError, match="cannot be written now") as caught:
+            MesTarget(config(sql_url, timeout="0.2s")).upsert([payload()])
+        connection.rollback()
+    assert caught.value.retryable
+    MesTarget(config(sql_url)).upsert([payload()])
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite:////nowhere/mes.db", "postgresql+psycopg://gate:hush-hush@127.0.0.1:1/mes"],
+    ids=["a missing SQLite file, which is not made", "a PostgreSQL port nobody listens on"],
+)
+def test_what_cannot_be_reached_is_tried_again_and_no_password_is_told(url: str) -> None:
+    target = MesTarget(config(url))
+    with pytest.raises(DeliveryError) as caught:
+        target.upsert([payload()])
+    assert caught.value.reason is DeliveryReason.UNREACHABLE
+    assert len(target.check()) == 1
+    assert "hush-hush" not in str(caught.value) + target.check()[0]
+    assert not Path("/nowhere").exists()
+
+
+def test_an_account_without_the_right_to_write_is_refused(postgres_url: str) -> None:
+    run(postgres_url, TABLE, KEY, "CREATE ROLE reader_only LOGIN PASSWORD 'r'", "GRANT SELECT ON ALL TABLES IN SCHEMA "
+        "public TO reader_only")  # fmt: skip
+    reader = sa.make_url(postgres_url).set(username="reader_only", password="r").render_as_string(hide_password=False)
+    try:
+        with pytest.raises(DeliveryError, match="permission denied") as caught:
+            MesTarget(config(reader)).upsert([payload()])
+        assert caught.value.reason is DeliveryReason.REFUSED
+    finally:
+        run(postgres_url, "DROP OWNED BY reader_only", "DROP ROLE reader_only")
+
+
+class Waiting(NamedTuple):
+    id: int
+    subject: str
+    status: str
+    next_at: datetime
+
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+DUE, LATER = NOW, NOW + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "sent"),
+    [
+        ([(1, "A", "pending", DUE), (2, "A", "pending", DUE)], [1]),
+        ([(1, "A", "pending", LATER), (2, "A", "pending", DUE)], []),
+        ([(1, "A", "dead", DUE), (2, "A", "pending", DUE)], [2]),
+        ([(1, "A", "sent", DUE), (2, "A", "pending", DUE)], [2]),
+        ([(1, "A", "pending", LATER), (2, "B", "pending", DUE)], [2]),
+        ([(4, "B", "pending", DUE), (3, "A", "pending", DUE)], [3, 4]),
+        ([], []),
+    ],
+    ids=[
+        "a later row of a part waits for the earlier one",
+        "also while the earlier one is backing off",
+        "a dead one holds nobody up",
+        "a sent one holds nobody up",
+        "another part does not wait",
+        "the order is that of making",
+        "nothing waits",
+    ],
+)
+def test_plan_says_which_rows_may_be_sent(waiting: list[tuple[int, str, str, datetime]], sent: list[int]) -> None:
+    assert [row.id for row in plan([Waiting(*row) for row in waiting], NOW)] == sent
+
+
+@given(st.lists(st.tuples(st.sampled_from("ABC"), st.sampled_from(["pending", "sent", "dead"]), st.booleans())))
+def test_a_planned_row_has_no_pending_row_of_its_part_before_it(made: list[tuple[str, str, bool]]) -> None:
+    waiting = [Waiting(i, s, status, DUE if due else LATER) for i, (s, status, due) in enumerate(made)]
+    for row in plan(waiting, NOW):
+        assert row.status == "pending"
+        assert row.next_at <= NOW
+        assert not [w for w in waiting[: row.id] if w.subject == row.subject and w.status == "pending"]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "base", "wait"),
+    [
+        (1, timedelta(seconds=10), timedelta(seconds=10)),
+        (4, timedelta(seconds=10), timedelta(seconds=80)),
+        (10, timedelta(seconds=10), timedelta(hours=1)),
+        (10**9, timedelta(milliseconds=1), timedelta(hours=1)),
+        (1, timedelta(days=9999), timedelta(hours=1)),
+        (5, timedelta(0), timedelta(0)),
+    ],
+    ids=["base", "doubled thrice", "an hour at most", "no overflow", "a base beyond the limit", "no wait"],
+)
+def test_backoff_doubles_to_an_hour(attempts: int, base: timedelta, wait: timedelta) -> None:
+    assert backoff(attempts, base) == wait

@@ -1,0 +1,144 @@
+"""The passport of a part holds all that the store knows of it, nothing of others, always in the same order."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import passport_rows as made
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.passport import MOST_FINDINGS, as_text, passport
+from monitor.store import tables as t
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> sa.Engine:
+    url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else f"sqlite:///{tmp_path / 's.db'}"
+    return sa.create_engine(url, poolclass=sa.NullPool)
+
+
+def ask(engine: sa.Engine, serial: str) -> dict[str, Any] | None:
+    with engine.connect() as connection:
+        return passport(connection, serial)
+
+
+def events(engine: sa.Engine, kind: str) -> list[dict[str, Any]]:
+    found = ask(engine, made.SERIAL)
+    assert found is not None
+    return [event for event in found["events"] if event["kind"] == kind]
+
+
+def test_everything_of_the_part_and_nothing_of_others_is_told_in_order_of_time(engine: sa.Engine) -> None:
+    made.fill(engine)
+    found = ask(engine, made.SERIAL)
+    assert found is not None
+    assert [(event["at"][5:16], event["kind"]) for event in found["events"]] == [
+        ("03-02T11:50", "machine_finding"),
+        ("03-02T11:55", "quarantine"),
+        ("03-02T11:58", "machine_window"),
+        ("03-02T12:00", "part_step"),
+        ("03-02T12:00", "part_step"),
+        ("03-02T12:02", "decision"),
+        ("03-02T12:03", "recommendation"),
+        ("03-02T13:00", "disposition"),
+        ("03-03T12:00", "outcome"),
+    ]
+    assert "B/70" not in json.dumps(found)
+    assert json.dumps(found, allow_nan=False) == json.dumps(ask(engine, made.SERIAL))
+
+
+def test_a_decision_names_what_it_rests_on(engine: sa.Engine) -> None:
+    made.fill(engine)
+    (event,) = events(engine, "decision")
+    assert event["summary"] == "gate shape at forging, visit 1: scrap (out_of_spec), tip predicted 1.25 in [1, 1.5]"
+    wanted = {"version": "3", "model_digest": "abc", "plant_digest": "def", "lower": 1.0, "inputs": {"forging.p1": 1}}
+    assert event["details"].items() >= wanted.items()
+
+
+def test_a_correction_is_told_beside_what_it_corrects(engine: sa.Engine) -> None:
+    made.fill(engine)
+    first, second = events(engine, "part_step")
+    assert (first["details"]["revision"], second["details"]["revision"]) == (0, 1)
+    assert second["summary"] == "correction 1 of step forging, visit 1 on F1, recipe R1, lot L9"
+
+
+def test_the_window_of_the_machine_tells_means_of_what_was_measured(engine: sa.Engine) -> None:
+    made.fill(engine)
+    (event,) = events(engine, "machine_window")
+    assert event["details"]["sensors"]["temperature"]["mean"] == 350.0
+    assert event["details"]["sensors"]["empty"]["mean"] == 350.0 or event["details"]["sensors"]["empty"]["mean"] is None
+    assert event["details"]["machine"] == "F1"
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "told"),
+    [
+        ("sent", None, "recommendation scrap for forging: sent"),
+        ("pending", "locked", "recommendation scrap for forging: waits to be sent"),
+        ("dead", "no key", "recommendation scrap for forging: could not be delivered"),
+    ],
+)
+def test_the_delivery_of_a_recommendation_is_told(engine: sa.Engine, status: str, error: str, told: str) -> None:
+    made.fill(engine, {t.outbox: [made.outbox(1, status=status, error=error)]})
+    (event,) = events(engine, "recommendation")
+    assert (event["summary"], event["details"]["error"]) == (told, error)
+
+
+def test_the_findings_around_a_step_are_bounded(engine: sa.Engine) -> None:
+    many = [made.finding(-n / 60) for n in range(MOST_FINDINGS + 5)]
+    made.fill(engine, {t.part_step: [made.part_step(1, 0)], t.finding: many})
+    found = events(engine, "machine_finding")
+    assert len(found) == MOST_FINDINGS
+    assert found[-1]["at"] == "2026-03-02T12:00:00.000Z"
+
+
+def test_two_steps_on_one_machine_tell_its_findings_once(engine: sa.Engine) -> None:
+    steps = [made.part_step(1, 0), made.part_step(2, 1, visit=2)]
+    made.fill(engine, {t.part_step: steps, t.finding: [made.finding(-1)]})
+    assert len(events(engine, "machine_finding")) == 1
+
+
+@pytest.mark.parametrize(
+    "serial",
+    ["nobody", "", "B/", "b/7", "%", "_/7", "\0", "B/7\0", "\ud800", "'; DROP TABLE part_step; --", "x" * 100_000],
+    ids=["unknown", "empty", "a prefix", "another case", "a wildcard", "one wild letter", "NUL", "NUL behind",
+         "a lone surrogate", "SQL", "very long"],
+)  # fmt: skip
+def test_of_any_other_serial_nothing_is_known(engine: sa.Engine, serial: str) -> None:
+    made.fill(engine)
+    assert ask(engine, serial) is None
+
+
+@pytest.mark.parametrize("serial", ['Ü"\\/', "100%_", "</script>", "..", "a\nb"])
+@pytest.mark.parametrize("ascii_only", [True, False], ids=["key in ASCII", "key in UTF-8"])
+def test_a_row_in_quarantine_alone_makes_a_passport(engine: sa.Engine, serial: str, ascii_only: bool) -> None:
+    key = json.dumps({"Seriennummer": serial}, ensure_ascii=ascii_only)
+    made.fill(engine, {t.quarantine: [made.quarantined(1, key), made.quarantined(2, json.dumps([serial + "x"]))]})
+    found = ask(engine, serial)
+    assert found is not None
+    assert Counter(event["kind"] for event in found["events"]) == {"quarantine": 1}
+
+
+def test_as_text_has_a_line_for_each_event_and_its_details(engine: sa.Engine) -> None:
+    made.fill(engine)
+    found = ask(engine, made.SERIAL)
+    assert found is not None
+    lines = as_text(found).splitlines()
+    assert lines[0] == "part B/7"
+    assert "2026-03-02T12:02:00.000Z  decision        gate shape at forging, visit 1: scrap (out_of_spec)" in str(lines)
+    assert f"{'':24}model_digest: abc" in lines
+    assert sum(line[0] != " " for line in lines) == 1 + len(found["events"])
+
+
+@given(st.text(st.characters(), max_size=20))
+def test_no_text_of_the_data_reaches_the_terminal_as_a_command(text: str) -> None:
+    event = {"at": "2026", "kind": "outcome", "summary": text, "details": {"value": text}}
+    told = as_text({"serial": text, "events": [event]})
+    assert told.count("\n") == 3
+    assert told.replace("\n", "").isprintable()

@@ -1,0 +1,207 @@
+"""Raw rows to pages: every kind of source, every reason to refuse a row, and the long layout."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from sources_plant import make_plant
+
+from monitor.model import RejectReason
+from monitor.sources.plan import make_plan, source_codes
+from monitor.sources.rows import Typed, type_rows
+
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
+T = "2026-01-05T11:00:00Z"
+
+
+def typed(rows: list[tuple[object, ...]], **config: Any) -> Typed:
+    plant = make_plant(**config)
+    return type_rows(rows, make_plan(plant.sources["it"], plant), NOW, plant.clock_skew)
+
+
+def reasons(found: Typed) -> list[RejectReason]:
+    return [r.reason for r in found.rejects]
+
+
+PARTS = {
+    "kind": "part_steps",
+    "serial": "sn",
+    "step": {"column": "op", "codes": {"10": "forging", "20": "coating"}},
+    "visit": "pass",
+    "machine": "m",
+    "lot": "lot",
+    "values": {"length": "x", "width": {"column": "y", "missing": [0], "scale": 2}},
+}
+WIDE = {"kind": "readings", "machine": "m", "recipe": "r", "values": {"temp": "a", "force": "b"}}
+LONG = {"kind": "readings", "machine": "m", "recipe": "r", "sensor": "s", "value": "v"}
+STATES = {"kind": "machine_states", "machine": "m", "state": {"column": "s", "codes": {"1": "run", "0": "down"}}}
+OUTCOMES = {"kind": "outcomes", "serial": "sn", "characteristic": "twist", "value": "v"}
+SAID = {"kind": "dispositions", "serial": "sn", "step": "op", "disposition": "d"}
+
+
+def test_part_steps_have_all_columns_of_the_contract() -> None:
+    found = typed([(T, "S1", 10, "m1", "L1", 2, 1.5, 0), (T, "S2", "20", None, None, 1, None, 4)], **PARTS)
+    assert not found.rejects
+    assert list(found.frame) == ["at", "available_at", "serial", "step", "visit", "machine", "recipe", "lot"]
+    assert found.frame.dtypes["visit"] == "Int64"
+    assert str(found.frame.dtypes["at"]) == str(found.frame.dtypes["available_at"]) == "datetime64[ns, UTC]"
+    assert found.frame.iloc[0].tolist()[2:] == ["S1", "forging", 2, "m1", "", "L1"]
+    assert found.frame.iloc[1].tolist()[2:] == ["S2", "coating", 1, "", "", ""]
+    assert found.values == pytest.approx(np.array([[1.5, math.nan], [math.nan, 8.0]]), nan_ok=True)
+
+
+def test_without_a_visit_column_visits_are_unknown() -> None:
+    config = {k: v for k, v in PARTS.items() if k != "visit"}
+    found = typed([(T, "S1", "10", "m1", "L1", 1.0, 1.0)], **config)
+    assert found.frame["visit"].isna().all()
+    assert found.frame.dtypes["visit"] == "Int64"
+
+
+def test_an_image_becomes_three_features() -> None:
+    values = {"surface": {"column": "img", "image": {"width": 2, "height": 2}}, "length": "x"}
+    found = typed([(T, "S1", "forging", bytes(4), 1.0)], kind="part_steps", serial="sn", step="op", values=values)
+    assert found.values.tolist() == [[0.0, 0.0, 0.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("config", "row", "expected"),
+    [
+        pytest.param(PARTS, (T, None, 10, "m1", "L", 1, 1, 1), RejectReason.NO_KEY, id="a part without a serial"),
+        pytest.param(PARTS, (T, "  ", 10, "m1", "L", 1, 1, 1), RejectReason.NO_KEY, id="a part with a blank serial"),
+        pytest.param(PARTS, (T, "S", 10, "m1", "L", 0, 1, 1), RejectReason.NO_KEY, id="visit zero"),
+        pytest.param(PARTS, (T, "S", 30, "m1", "L", 1, 1, 1), RejectReason.UNKNOWN_STEP, id="a step of no plant"),
+        pytest.param(PARTS, (T, "S", 10, "m9", "L", 1, 1, 1), RejectReason.UNKNOWN_MACHINE, id="a part's machine"),
+        pytest.param(PARTS, (None, "S", 10, "m1", "L", 1, 1, 1), RejectReason.NO_TIME, id="no time"),
+        pytest.param(PARTS, ("x", "S", 10, "m1", "L", 1, 1, 1), RejectReason.IMPOSSIBLE_TIME, id="no such time"),
+        pytest.param(PARTS, (T[:-1], "S", 10, "m1", "L", 1, 1, 1), RejectReason.AMBIGUOUS_TIME, id="naive, no zone"),
+        pytest.param(PARTS, ("2026-01-05T12:05:01Z", "S", 10, "m1", "L", 1, 1, 1), RejectReason.AHEAD_OF_CLOCK,
+                     id="more than the skew ahead"),
+        pytest.param(PARTS, (T, "S", 10, "m1", "L", 1, "bad", 1), RejectReason.NOT_A_NUMBER, id="a word for a number"),
+        pytest.param(WIDE, (T, None, "r", 1, 1), RejectReason.UNKNOWN_MACHINE, id="a reading of no machine"),
+        pytest.param(WIDE, (T, "m9", "r", 1, 1), RejectReason.UNKNOWN_MACHINE, id="a reading of an unknown machine"),
+        pytest.param(WIDE, (T, "m1", "r", 1, math.inf), RejectReason.INFINITE, id="an infinite reading"),
+        pytest.param(LONG, (T, "m1", "r", "speed", 1), RejectReason.UNKNOWN_SENSOR, id="an unknown sensor"),
+        pytest.param(LONG, (T, "m1", "r", None, 1), RejectReason.UNKNOWN_SENSOR, id="no sensor"),
+        pytest.param(STATES, (T, "m1", "7"), RejectReason.UNKNOWN_STATE, id="an unknown state"),
+        pytest.param(STATES, (T, "m9", "1"), RejectReason.UNKNOWN_MACHINE, id="a state of an unknown machine"),
+        pytest.param(OUTCOMES, (T, "", 1.0), RejectReason.NO_KEY, id="an outcome without a serial"),
+        pytest.param(OUTCOMES, (T, "S", "ok"), RejectReason.NOT_A_NUMBER, id="an outcome that is a word"),
+        pytest.param(SAID, (T, "S", "x", "scrap"), RejectReason.UNKNOWN_STEP, id="a disposition at an unknown step"),
+    ],
+)  # fmt: skip
+def test_a_bad_row_is_refused_with_its_reason_and_the_others_pass(
+    config: dict[str, Any], row: tuple[object, ...], expected: RejectReason
+) -> None:
+    good: dict[str, tuple[object, ...]] = {
+        "part_steps": (T, "S0", 10, "m1", "L", 1, 1, 1),
+        "readings": (T, "m2", "r", "temp", 1) if "sensor" in config else (T, "m2", "r", 1, 1),
+        "machine_states": (T, "m2", 1),
+        "outcomes": (T, "S0", 1.0),
+        "dispositions": (T, "S0", "forging", "scrap"),
+    }
+    found = typed([row, good[config["kind"]]], **config)
+    assert reasons(found) == [expected]
+    assert len(found.frame) == 1
+    assert list(found.frame.index) == [0]
+
+
+def test_a_reject_carries_its_key_time_and_whole_row() -> None:
+    found = typed([(T, "S", 10, "m1", b"\x00" * 4, 1, "bad", None)], **PARTS)
+    (reject,) = found.rejects
+    assert json.loads(reject.key) == {"sn": "S", "op": "10", "pass": "1"}
+    assert reject.at == datetime(2026, 1, 5, 11, tzinfo=UTC)
+    assert reject.row["x"] == "bad"
+    assert reject.row["y"] is None
+    assert (reject.row["lot"] or "").startswith("<4 bytes")
+    assert typed([("x", "S", 10, "m1", "L", 1, 1, 1)], **PARTS).rejects[0].at is None
+
+
+def test_a_row_up_to_the_skew_ahead_is_accepted() -> None:
+    assert not typed([("2026-01-05T12:05:00Z", "m1", "r", 1, 1)], **WIDE).rejects
+
+
+def test_the_declared_delay_says_when_a_row_could_be_known() -> None:
+    frame = typed([(T, "m1", "r", 1, 1)], **WIDE, delay="10m").frame
+    assert (frame["available_at"] - frame["at"]).tolist() == [timedelta(minutes=10)]
+
+
+def test_outcomes_states_and_dispositions() -> None:
+    outcome = typed([(T, "S", "1.5")], **OUTCOMES)
+    assert outcome.frame["value"].tolist() == [1.5]
+    assert outcome.values.shape == (1, 0)
+    assert typed([(T, "m1", 1), (T, "m2", "idle")], **STATES).frame["state"].tolist() == ["run", "idle"]
+    said = typed([(T, "S", "S10")], kind="dispositions", serial="sn", disposition="d")
+    assert said.frame[["serial", "step", "disposition"]].to_numpy().tolist() == [["S", "", "S10"]]
+
+
+SAME = (T, "m1", "r", 1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "refused"),
+    [
+        pytest.param([SAME, SAME], 0, id="identical rows stay, to be counted"),
+        pytest.param([SAME, (T, "m1", "r", "1.0", 2)], 0, id="the same numbers written differently are identical"),
+        pytest.param([SAME, (T, "m1", "r", 1.0, None)], 2, id="another number: both are refused"),
+        pytest.param([SAME, (T, "m1", "q", 1.0, 2.0)], 2, id="another recipe: both are refused"),
+        pytest.param([SAME, (T, "m2", "q", 9.0, 2.0)], 0, id="another machine is no contradiction"),
+        pytest.param([SAME, (T, "m1", "r", "bad", 2.0)], 1, id="a row refused for its own fault accuses no other"),
+        pytest.param([SAME, SAME, (T, "m1", "r", 3.0, 2.0)], 3, id="a majority does not decide"),
+    ],
+)
+def test_rows_that_contradict_each_other(rows: list[tuple[object, ...]], refused: int) -> None:
+    found = typed(rows, **WIDE)
+    assert len(found.rejects) == refused
+    assert len(found.frame) == len(rows) - refused
+
+
+def test_a_later_version_of_a_row_is_no_contradiction() -> None:
+    rows: list[tuple[object, ...]] = [(T, T, "m1", "r", 1, 1), (T, "2026-01-05T11:30:00Z", "m1", "r", 2, 1)]
+    assert not typed(rows, **WIDE, available_at="known").rejects
+
+
+def test_long_rows_become_one_row_an_instant_in_order_of_appearance() -> None:
+    later = "2026-01-05T11:00:30Z"
+    rows: list[tuple[object, ...]] = [
+        (T, "m2", "r", "force", 4.0), (T, "m1", "r", "temp", 1.0), (T, "m1", "r", "force", 2.0),
+        (T, "m1", "r", "force", 2.0), (later, "m1", "r", "temp", 5.0), (later, "m1", "r", "force", "bad"),
+    ]  # fmt: skip
+    found = typed(rows, **LONG)
+    assert reasons(found) == [RejectReason.NOT_A_NUMBER]
+    assert found.frame["machine"].tolist() == ["m2", "m1", "m1"]
+    assert found.values == pytest.approx(np.array([[math.nan, 4], [1, 2], [5, math.nan]]), nan_ok=True)
+    assert list(found.frame) == ["at", "available_at", "machine", "recipe"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param((T, "m1", "r", "temp", 2.0), id="two numbers of one sensor"),
+        pytest.param((T, "m1", "q", "force", 2.0), id="two recipes at one instant"),
+    ],
+)
+def test_long_rows_that_contradict_each_other_are_refused(other: tuple[object, ...]) -> None:
+    found = typed([(T, "m1", "r", "temp", 1.0), other, (T, "m2", "r", "temp", 1.0)], **LONG)
+    assert reasons(found) == [RejectReason.CONTRADICTION] * 2
+    assert found.frame["machine"].tolist() == ["m2"]
+
+
+@pytest.mark.parametrize("config", [PARTS, WIDE, LONG, STATES, OUTCOMES, SAID], ids=lambda c: str(c["kind"]))
+def test_no_rows_give_an_empty_frame_of_the_same_columns(config: dict[str, Any]) -> None:
+    found = typed([], **config)
+    assert found.frame.empty
+    assert str(found.frame.dtypes["at"]) == "datetime64[ns, UTC]"
+    assert found.values.shape[0] == 0
+
+
+def test_partitions_are_selected_by_the_sources_own_codes() -> None:
+    plant = make_plant(**STATES | {"machine": {"column": "m", "codes": {"7": "m1", "8": "m1", "m2": "m1"}}})
+    member = make_plan(plant.sources["it"], plant).member
+    assert member is not None
+    assert source_codes(member, "m1") == ("7", "8", "m2", "m1")
+    assert source_codes(member, "m2") == (), "the source uses the word m2 for another machine"
