@@ -45,7 +45,7 @@ class Settings:
     memory_rows: int = 5000
     most_blocks: int = 200
     shrinkage: float = 0.05
-    clip: float = 8.0
+    clip: float = 5.0
     trees: int = 20
     height: int = 6
     seed: int = 7
@@ -168,6 +168,9 @@ class Baseline:
     def _charts(self, z: Floats, reference: Reference, inverse: Floats, rarity: Floats) -> Scored:
         width = z.shape[1]
         spread, shares = distances(z - reference.mean, inverse)
+        # Capped, so that one spike, however high, is not taken for more variance: a healthy row's distance passes 6,
+        # and a healthy sensor's share 20, less than once in a thousand rows.
+        spread, shares = np.minimum(spread, 6.0), np.minimum(shares, 20.0)
         rows = np.concatenate([z, shares, spread[:, None], rarity[:, None]], axis=1)
         smooth = self._smooth(rows)
         means = np.where(np.isnan(z), np.nan, smooth[:, :width])

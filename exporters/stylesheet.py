@@ -20,11 +20,11 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
   margin-top: 1rem; }
 .muted { color: var(--soft); margin: .2rem 0; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; width: 100%; min-width: 46rem; font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 600; color: var(--soft); font-size: .85rem; }
 th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 tr:last-child td { border-bottom: 0; }
-td:first-child { overflow-wrap: anywhere; }
+td { overflow-wrap: break-word; }
 .chip { border-radius: 4px; padding: .05rem .45rem; font-size: .85rem; font-weight: 600; white-space: nowrap;
   color: var(--soft); background: var(--line); }
 .chip.ok, .chip.continue, .chip.sent { color: var(--ok); background: var(--ok-ground); }

@@ -16,7 +16,7 @@ from detectors.roster import default_detectors
 from exporters.mes import MesTarget, backoff, plan
 from inference.gate import judge
 from inference.registry import Registry
-from monitor.clock import Clock
+from monitor.clock import Clock, WallClock
 from monitor.errors import ModelError, ModelReason
 from monitor.jobs.base import Job
 from monitor.jobs.deliver import DeliverJob
@@ -97,7 +97,7 @@ def make_app(
         mine = [p for p in pulls if p.source == name]
         jobs.append(
             ReconcileJob(
-                store, name, config.kind, sources[name], mine, settle, plant.jobs.reconcile, runner.lease
+                store, name, config.kind, sources[name], mine, settle, plant.jobs.reconcile, runner.lease, WallClock()
             )
         )  # fmt: skip
     jobs.append(PruneJob(store, plant.store.retention, plant.jobs.prune))
@@ -115,7 +115,7 @@ def load_cached(registry: Registry, model: str, digest: str) -> GateModel:
     """A verified model from the local cache; never asks MLflow."""
     from inference.packaging import load
 
-    folder = registry.folder(model, digest)
+    folder = registry.cached(model, digest)
     if not folder.exists():
         raise ModelError(
             f"model {model!r} {digest[:12]}: it is not in the cache {folder}; it is fetched at the gate's next slot",

@@ -104,12 +104,11 @@ def _plant(tree: Tree, folder: Path, environ: Mapping[str, str]) -> Plant:
         problems = [Problem((), f"the file is empty; expected at least {', '.join(needed)}")]
     elif tree.value is not None:
         filled = fill_secrets(tree.value, environ, folder)
-        problems += filled.problems
         broken = [problem.path for problem in problems if not problem.stands]
-        plant, wrong = validate(filled.value, tree.value, broken)
-        problems += map(filled.conceal, wrong)
+        plant, wrong = validate(filled.value, tree.value, broken, [problem.path for problem in filled.problems])
+        problems += filled.problems + [filled.conceal(problem) for problem in wrong]
     if plant is None or problems:
-        raise PlantFileError([line for _, line in sorted(map(tree.line, problems))])
+        raise PlantFileError(tree.lines(problems))
     return resolve(plant, folder)
 
 

@@ -81,7 +81,9 @@ def _tracking(value: str) -> str:
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-PositiveDuration = Annotated[Duration, AfterValidator(_some_time)]
+PositiveDuration = Annotated[
+    Duration, AfterValidator(_some_time), Meaning("a duration above 0s, such as 30s, 5m or 1h30m")
+]
 Instant = Annotated[datetime, BeforeValidator(_aware)]
 Zone = Annotated[str, AfterValidator(_zone), Meaning("an IANA time zone such as Europe/Berlin")]
 Name = Annotated[str, AfterValidator(_name), Meaning("a name")]

@@ -76,7 +76,8 @@ def expected(annotation: Any) -> str:
     core, marks = split(annotation)
     named = next((m.words for m in marks if isinstance(m, Meaning)), None)
     if get_origin(core) is Literal:
-        return "one of " + ", ".join(str(a) for a in get_args(core))
+        options = [str(option) for option in get_args(core)]
+        return options[0] if len(options) == 1 else f"one of {', '.join(options)}"
     if members(core):
         return " or ".join(dict.fromkeys(expected(a) for a in members(core)))
     if get_origin(core) is list:

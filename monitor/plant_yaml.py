@@ -1,4 +1,4 @@
-"""YAML text to plain values, with the line of every key, ranges expanded, within bounds.
+"""How YAML is read: to plain values, with the line of every key, ranges expanded, within bounds.
 
 Words are read as in YAML 1.2: only numbers and `null` are more than text, so that `on`, `no`, `12:30` and
 `2026-01-01` stay what was written. Keys are always text. Tags, which could make other objects, are refused.
@@ -7,7 +7,7 @@ Words are read as in YAML 1.2: only numbers and `null` are more than text, so th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,16 +60,28 @@ class Tree:
     places: dict[Path, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
-    def line(self, problem: Problem) -> tuple[Place, str]:
-        """The problem in one line, after the place by which problems are sorted."""
+    def lines(self, problems: Iterable[Problem]) -> list[str]:
+        """The problems in the order of the file, one line each.
+
+        What a range repeats for each of its members is told once: the same words of the same line and last key.
+        """
+        told: dict[tuple[Place, str, int, str], list[str]] = {}
+        for problem in problems:
+            place, key = self._place(problem), dotted(problem.path)
+            last = "" if not problem.path else str(problem.path[-1])
+            told.setdefault((place, problem.sentence, len(problem.path), last), []).append(key)
+        lines = []
+        for (place, sentence, _, _), keys in told.items():
+            where = place.text if not keys[0] or place.text == f"--set {keys[0]}" else f"{place.text}: {keys[0]}"
+            more = f" (and {len(keys) - 1} more made of this line)" if len(keys) > 1 else ""
+            lines.append((place, f"{where}: {sentence}{more}"))
+        return [line for _, line in sorted(lines)]
+
+    def _place(self, problem: Problem) -> Place:
         path = problem.path
         while path and path not in self.places:
             path = path[:-1]
-        place = problem.place or self.places[path]
-        key = dotted(problem.path)
-        said = not key or place.text == f"--set {key}"
-        where = place.text if said else f"{place.text}: {key}"
-        return place, f"{where}: {problem.sentence}"
+        return problem.place or self.places[path]
 
 
 class _Loader(yaml.SafeLoader):

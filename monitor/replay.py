@@ -7,8 +7,11 @@ from datetime import datetime
 
 from monitor.app import App
 from monitor.clock import SimulatedClock
-from monitor.runner import Slot
+from monitor.errors import StoreError, StoreReason
+from monitor.jobs.base import Job
+from monitor.runner import Ran, Slot
 from monitor.schedule import every, merged
+from monitor.store.database import shown
 
 
 def replay(
@@ -29,5 +32,23 @@ def replay(
             moved = slot
             if before is not None:
                 before(slot)
-        yield slot, name, app.runner.run(jobs[name], slot)
+        yield slot, name, _in_turn(app, jobs[name], slot)
     app.save_states()
+
+
+def _in_turn(app: App, job: Job, slot: datetime) -> Slot:
+    """Run a slot; where another process holds the job, wait until it ends or goes silent, for history has an order."""
+    patience = 3 * app.plant.store.lease.total_seconds()
+    waited = 0.0
+    while True:
+        done = app.runner.run(job, slot)
+        if done.ran is not Ran.ANOTHER_PROCESS or app.runner.stop.is_set():
+            return done
+        if waited > patience:
+            raise StoreError(
+                f"store {shown(app.plant.store.url)}: another process works at job {job.name!r}; "
+                "end it, or replay into a store of its own with --set store.url=…",
+                StoreReason.LOCKED,
+            )
+        app.runner.stop.wait(patience / 100)
+        waited += patience / 100

@@ -93,8 +93,8 @@ def _add_pages(app: FastAPI, views: Views) -> None:
 
     @app.api_route("/parts", methods=_READ)
     def search(request: Request) -> Response:
-        # The form asks here: a serial number such as '..' would not survive as a path.
-        return part(request, request.query_params.get("serial", "").strip())
+        # The form and the links ask here: a serial number such as '..' does not survive as a path.
+        return part(request, request.query_params.get("serial", ""))
 
     @app.api_route("/parts/{serial:path}", methods=_READ)
     def part(request: Request, serial: str) -> Response:

@@ -10,9 +10,10 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from alerting.conditions import RECONCILIATION_GAP
+from monitor.clock import Clock
 from monitor.jobs.base import Result, Run
 from monitor.jobs.pull import PullJob
-from monitor.model import Finding, Page, Status
+from monitor.model import Finding, Page, Reject, Status
 from monitor.store import tables as t
 from monitor.store.batch import BatchWrite, commit
 from monitor.store.conditions import Condition
@@ -29,6 +30,8 @@ _TABLES = {
     "dispositions": t.disposition,
 }
 _STRAYS = 1000
+_STRAY_HOURS = 6
+"""Rows without a usable time are looked for every so many hours, for that reads the whole table."""
 
 
 class CountedSource(Protocol):
@@ -57,6 +60,7 @@ class ReconcileJob:
         settle: timedelta,
         interval: timedelta,
         lease_of: Callable[[str], Lease | None],
+        present: Clock,
     ) -> None:
         self.name = f"reconcile:{source_name}"
         self.interval = interval
@@ -67,6 +71,7 @@ class ReconcileJob:
         self._pulls = pulls
         self._settle = settle
         self._lease_of = lease_of
+        self._present = present
 
     def forget(self) -> None:
         """Nothing is in memory."""
@@ -76,16 +81,20 @@ class ReconcileJob:
         # Rows of the newest hours may be late, or known to the source and not pulled yet.
         end = (run.now - self._settle).replace(minute=0, second=0, microsecond=0)
         start = end - (24 * HOUR if run.slot.hour == 0 else 3 * HOUR)
-        strays = self._source.strays(run.now, _STRAYS)
+        rejects = self._strays(run) if run.slot.hour % _STRAY_HOURS == 0 else ()
         gaps = self._gaps(start, end, run.now)
         for hour in gaps:
             self._pull_again(hour, run.now)
             run.beat()
         left = self._gaps(start, end, run.now) if gaps else {}
-        write = BatchWrite(self.name, self._source_name, "", run.now, self._table, rejects=strays.rejects)
+        write = BatchWrite(self.name, self._source_name, "", run.now, self._table, rejects=rejects)
         self._report(write, gaps, left, end)
         commit(self._store, run.lease, write)
         return Result(sum(gaps.values()))
+
+    def _strays(self, run: Run) -> tuple[Reject, ...]:
+        # The real present: to a replay, rows of history that are still to come are not ahead of any clock.
+        return self._source.strays(max(run.now, self._present.now()), _STRAYS).rejects
 
     def _gaps(self, start: datetime, end: datetime, now: datetime) -> dict[datetime, int]:
         counts = self._source.hourly_counts(start, end, now)

@@ -101,7 +101,7 @@ class Axis:
             return sa.and_(self.column >= low, self.column < high)
         low_wall = self._wall(start, lowest=True)
         # By way of the last instant before `end`: where the clocks jump at `end`, the skipped times are not of it.
-        high_wall = self._wall(end, lowest=False)
+        high_wall = self._wall(end - _MICRO, lowest=False) + _MICRO
         if self.kind is Kind.NAIVE:
             naive = sa.DateTime()
             return sa.and_(self.column >= sa.literal(low_wall, naive), self.column < sa.literal(high_wall, naive))

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from monitor.failpoints import reach
 from monitor.model import Finding, Reject
 from monitor.store import tables as t
-from monitor.store.database import Store
 from monitor.store.conditions import Condition, note
+from monitor.store.database import Store
 from monitor.store.leases import Lease, prove
 from monitor.store.writing import TallyKey, count, gauge, insert_new, move_cursor, take_arrivals, tallied, upsert
 

@@ -99,7 +99,7 @@ def moving(rows: int) -> list[float]:
             id="two moves in a row end it",
         ),
         pytest.param(
-            moving(30) + [9.0, 9.0, NAN, 9.0],
+            [*moving(30), 9.0, 9.0, NAN, 9.0],
             [(0, CANNOT_JUDGE), (29, OK), (33, BREACH)],
             id="a missing sample is no move",
         ),

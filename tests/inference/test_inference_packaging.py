@@ -110,29 +110,64 @@ DAMAGE: list[tuple[str, Callable[[Path], object], ModelReason, str]] = [
     ("the folder is gone", shutil.rmtree, ModelReason.NOT_FOUND, "no readable manifest.json"),
     ("the manifest is gone", lambda f: (f / MANIFEST).unlink(), ModelReason.NOT_FOUND, "no readable manifest.json"),
     ("the weights are gone", lambda f: (f / WEIGHTS).unlink(), ModelReason.NOT_FOUND, "no readable weights"),
-    ("the weights are a folder", lambda f: ((f / WEIGHTS).unlink(), (f / WEIGHTS).mkdir()), ModelReason.NOT_FOUND, "no readable weights"),
+    (
+        "the weights are a folder",
+        lambda f: ((f / WEIGHTS).unlink(), (f / WEIGHTS).mkdir()),
+        ModelReason.NOT_FOUND,
+        "no readable weights",
+    ),
     ("the weights are cut in half", lambda f: cut(f / WEIGHTS, 0.5), ModelReason.CORRUPT, "not the file"),
     ("the weights are empty", lambda f: cut(f / WEIGHTS, 0), ModelReason.CORRUPT, "not the file"),
     ("one bit of a weight flipped", lambda f: flip_byte(f / WEIGHTS, -100), ModelReason.CORRUPT, "not the file"),
     ("the manifest is cut in half", lambda f: cut(f / MANIFEST, 0.5), ModelReason.CORRUPT, "cannot be read"),
     ("the manifest is empty", lambda f: cut(f / MANIFEST, 0), ModelReason.CORRUPT, "cannot be read"),
-    ("the manifest is no text", lambda f: (f / MANIFEST).write_bytes(b"\xff\xfe\x00"), ModelReason.CORRUPT, "cannot be read"),
+    (
+        "the manifest is no text",
+        lambda f: (f / MANIFEST).write_bytes(b"\xff\xfe\x00"),
+        ModelReason.CORRUPT,
+        "cannot be read",
+    ),
     ("the manifest is another JSON", lambda f: (f / MANIFEST).write_text("[1]"), ModelReason.CORRUPT, "cannot be read"),
     ("a key is missing", edit_manifest(lambda m: m.pop("inputs")), ModelReason.CORRUPT, "at inputs"),
     ("a key is unknown", edit_manifest(lambda m: m.update(hook="os.system")), ModelReason.CORRUPT, "at hook"),
-    ("a limit is NaN", edit_manifest(lambda m: m["calibration"].update(half_width=float("nan"))), ModelReason.CORRUPT, "half_width"),
-    ("an interval is negative", edit_manifest(lambda m: m["calibration"].update(half_width=-1)), ModelReason.CORRUPT, "half_width"),
-    ("a network that would fill the memory", edit_manifest(lambda m: m["sizes"].update(hidden=10**9)), ModelReason.CORRUPT, "sizes.hidden"),
+    (
+        "a limit is NaN",
+        edit_manifest(lambda m: m["calibration"].update(half_width=float("nan"))),
+        ModelReason.CORRUPT,
+        "half_width",
+    ),
+    (
+        "an interval is negative",
+        edit_manifest(lambda m: m["calibration"].update(half_width=-1)),
+        ModelReason.CORRUPT,
+        "half_width",
+    ),
+    (
+        "a network that would fill the memory",
+        edit_manifest(lambda m: m["sizes"].update(hidden=10**9)),
+        ModelReason.CORRUPT,
+        "sizes.hidden",
+    ),
     ("a later format", edit_manifest(lambda m: m.update(format=2)), ModelReason.MISMATCH, "format 2, expected 1"),
-    ("another architecture", edit_manifest(lambda m: m.update(architecture="cnn")), ModelReason.MISMATCH, "'cnn', expected 'shape'"),
+    (
+        "another architecture",
+        edit_manifest(lambda m: m.update(architecture="cnn")),
+        ModelReason.MISMATCH,
+        "'cnn', expected 'shape'",
+    ),
     ("an input too few", edit_manifest(lambda m: m["inputs"].pop()), ModelReason.MISMATCH, "names 39 inputs"),
     ("another size", edit_manifest(lambda m: m["sizes"].update(hidden=16)), ModelReason.MISMATCH, "do not fit"),
     ("weights that are no safetensors", lambda f: forge(f, b"\x80\x04pickled"), ModelReason.CORRUPT, "no safetensors"),
     ("a tensor is missing", edit_weights(lambda t: t.pop("code.bias")), ModelReason.MISMATCH, "code.bias"),
     ("a tensor too many", edit_weights(lambda t: t.update(extra=torch.zeros(1))), ModelReason.MISMATCH, "extra"),
-    ("single precision", edit_weights(lambda t: t.update({"code.bias": t["code.bias"].float()})), ModelReason.MISMATCH, "code.bias"),
+    (
+        "single precision",
+        edit_weights(lambda t: t.update({"code.bias": t["code.bias"].float()})),
+        ModelReason.MISMATCH,
+        "code.bias",
+    ),
     ("a weight is NaN", edit_weights(lambda t: t["code.bias"].fill_(torch.nan)), ModelReason.CORRUPT, "not finite"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("damage", "reason", "words"), [c[1:] for c in DAMAGE], ids=[c[0] for c in DAMAGE])
@@ -188,7 +223,7 @@ def test_a_failed_write_leaves_what_was_there_and_no_draft(
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(trained: TrainedModel, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ModelError, match="cannot be written: Not a directory"):
+    with pytest.raises(ModelError, match="cannot be written: File exists"):
         packaging.save(trained, tmp_path / "file" / "package")
 
 

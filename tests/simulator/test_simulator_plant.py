@@ -1,15 +1,17 @@
 """The demo's plant file says of the simulator's tables what is true of them."""
 
-import re
+import shutil
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
+from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
-import yaml
 
 from monitor.model import RejectReason
-from monitor.plant import Plant
+from monitor.plant_file import load
 from monitor.simulator import line
 from monitor.simulator.feed import Feed
 from monitor.simulator.history import simulate
@@ -17,7 +19,7 @@ from monitor.simulator.machines import CHANNELS, MACHINE_STEP, MACHINES, SENSORS
 from monitor.simulator.tables import historian, mes
 from monitor.sources import open_source
 
-RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
+PLANT_FILE = Path(str(files("monitor.simulator") / "plant.yaml"))
 START = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 QUARANTINED = {
     "mes": {RejectReason.NOT_A_NUMBER: "text_in_number", RejectReason.UNKNOWN_MACHINE: "unknown_machine_parts"},
@@ -25,34 +27,9 @@ QUARANTINED = {
 }
 
 
-def numbers(text):
-    first, last = RANGE.search(text).groups()
-    return [str(i).zfill(len(first)) for i in range(int(first), int(last) + 1)]
-
-
-def expand(node, number=""):
-    """The file with its brace ranges written out: those of a key also in what stands below it."""
-    if isinstance(node, str):
-        return RANGE.sub(number, node) if number else node
-    if isinstance(node, list):
-        return [expand(item, n) for item in node for n in (numbers(item) if RANGE.search(str(item)) else [number])]
-    if not isinstance(node, dict):
-        return node
-    out = {}
-    for key, value in node.items():
-        for n in numbers(key) if RANGE.search(str(key)) else [number]:
-            out[expand(key, n)] = expand(value, n)
-    return out
-
-
 @pytest.fixture(scope="module")
-def raw():
-    return expand(yaml.safe_load((files("monitor.simulator") / "plant.yaml").read_text(encoding="utf-8")))
-
-
-@pytest.fixture(scope="module")
-def plant(raw):
-    return Plant.model_validate(raw)
+def plant():
+    return load(PLANT_FILE).plant
 
 
 def test_the_plant_file_is_whole_and_free_of_contradictions(plant):
@@ -92,45 +69,63 @@ def test_write_back_names_columns_of_the_mes_under_a_unique_key(plant):
 
 
 @pytest.fixture(scope="module")
-def fed(tmp_path_factory, raw):
-    """A day of rows in databases, the history, and the plant with its URLs there."""
-    folder = tmp_path_factory.mktemp("plant")
-    history = simulate(4, START, days=1.0, commissioning_parts=60)
-    urls = {f"sqlite:///{name}.db": f"sqlite:///{folder}/{name}.db" for name in ("mes", "historian")}
-    with Feed(history, *urls.values()) as feed:
+def history():
+    return simulate(4, START, days=1.0, commissioning_parts=60)
+
+
+@pytest.fixture(scope="module")
+def fed(tmp_path_factory, history):
+    """The plant beside databases that hold a day of rows: its relative URLs count from the file's folder."""
+    file = Path(shutil.copy(PLANT_FILE, tmp_path_factory.mktemp("plant")))
+    plant = load(file).plant
+    with Feed(history, plant.sources["mes"].url, plant.sources["historian"].url) as feed:
         feed.create()
         feed.advance(history.last_posted)
-    sources = {name: source | {"url": urls[source["url"]]} for name, source in raw["sources"].items()}
-    return history, Plant.model_validate(raw | {"sources": sources})
+    return plant
+
+
+def read_all(plant, name, until):
+    source = open_source(name, plant.sources[name], plant)
+    page = source.read(None, until + timedelta(hours=1), 100_000)
+    source.close()
+    assert not page.more
+    return page
 
 
 @pytest.mark.parametrize("name", ["mes", "historian", "machine_states", "final_test", "dispositions"])
-def test_the_product_reads_every_row_and_refuses_only_the_dirt(fed, name):
-    history, plant = fed
-    source = open_source(name, plant.sources[name], plant)
-    page = source.read(None, history.last_posted + timedelta(hours=1), 100_000)
-    source.close()
-    refused = {}
-    for reject in page.rejects:
-        refused[reject.reason] = refused.get(reject.reason, 0) + 1
+def test_the_product_reads_every_row_and_refuses_only_the_dirt(fed, history, name):
+    assert_refuses_only_the_dirt(fed, history, name)
+
+
+@pytest.mark.postgres
+def test_postgresql_takes_the_same_rows(history, postgres_url):
+    urls = [f"sources.{name}.url={postgres_url}" for name in ("mes", "historian")]
+    plant = load(PLANT_FILE, urls).plant
+    with Feed(history, postgres_url, postgres_url) as feed:
+        feed.create()
+        feed.advance(START)
+        feed.advance(history.last_posted)
+    for name in ("mes", "historian"):
+        assert_refuses_only_the_dirt(plant, history, name)
+
+
+def assert_refuses_only_the_dirt(plant, history, name):
+    page = read_all(plant, name, history.last_posted)
+    refused = Counter(reject.reason for reject in page.rejects)
     dirt = history.truth["dirt"]
     assert refused == {reason: dirt[kind] for reason, kind in QUARANTINED.get(name, {}).items()}
     assert len(page.frame) + len(page.rejects) == len(history.rows_of(plant.sources[name].table))
-    assert not page.more
 
 
-def test_units_are_ours_after_reading(fed):
-    history, plant = fed
-    source = open_source("mes", plant.sources["mes"], plant)
-    page = source.read(None, history.last_posted, 100_000)
-    source.close()
+def test_units_are_ours_after_reading(fed, history):
+    page = read_all(fed, "mes", history.last_posted)
     values = {name: page.values[:, i] for i, name in enumerate(page.names)}
-    for name in ("hardness", "stock_removed", "roughness", "tool_wear", "coat_thickness", "cure_temperature"):
+    for name, gauge in line.GAUGES.items():
         known = values[name][values[name] == values[name]]
-        gauge = line.GAUGES[name]
-        assert abs(known.mean() - gauge.level) < 1.0 * gauge.slope
-        assert plant.sources["mes"].values[name].unit == gauge.unit
-    assert min(v[v > 0].min() for n, v in values.items() if n.startswith("p")) > 5.0
+        assert abs(known.mean() - gauge.level) < gauge.slope
+        assert fed.sources["mes"].values[name].unit == gauge.unit
+    points = np.stack([values[f"p{i:02d}"] for i in range(1, line.POINTS + 1)])
+    assert np.nanmin(points) > 5.0  # the gauge's zeros are missing values, not measurements
     assert {"surface_mean", "surface_std", "surface_gradient"} <= set(values)
 
 

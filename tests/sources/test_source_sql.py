@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from conftest import Database  # type: ignore[attr-defined]
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sources_plant import make_plant
 
@@ -115,25 +115,25 @@ def test_both_changes_of_the_clocks_lose_no_row(database: Database, opened: Open
         assert counts == dict.fromkeys(hours, 3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     known=st.lists(st.integers(0, 12), min_size=1, max_size=40),
-    limit=st.integers(1, 45),
+    limit=st.integers(1, 8),
     fraction=st.booleans(),
     separator=st.sampled_from(" T"),
+    suffix=st.sampled_from(["", "Z"]),  # a Z sorts behind the point of a fraction
 )
+@example(known=[0, 1, 2, 3], limit=1, fraction=True, separator="T", suffix="Z")
 def test_any_page_limit_gives_the_same_rows_in_the_same_order(
-    known: list[int], limit: int, fraction: bool, separator: str
+    known: list[int], limit: int, fraction: bool, separator: str, suffix: str
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mes.db"
         times = [NOON + timedelta(seconds=k / 3 if fraction else k) for k in known]
         with sqlite3.connect(path) as connection:
             connection.execute("CREATE TABLE t (ts TEXT, sn TEXT, op TEXT, x REAL)")
-            rows = [
-                (str(t.replace(tzinfo=None)).replace(" ", separator), f"S{i}", "forging", i)
-                for i, t in enumerate(times)
-            ]
+            texts = [str(t.replace(tzinfo=None)).replace(" ", separator) + suffix for t in times]
+            rows = [(text, f"S{i}", "forging", i) for i, text in enumerate(texts)]
             connection.executemany("INSERT INTO t VALUES (?, ?, ?, ?)", rows)
         connection.close()
         plant = make_plant(
@@ -149,6 +149,20 @@ def test_any_page_limit_gives_the_same_rows_in_the_same_order(
         starts = [p.frame["at"].iloc[0] for p in pages if len(p.frame)]
         assert all(end < start for end, start in zip(ends, starts[1:], strict=False)), "an instant is never split"
         source.close()
+
+
+def test_local_times_that_the_clocks_skip_are_refused_and_counted_in_no_hour(database: Database, opened: Open) -> None:
+    kind = "timestamp" if database.postgres else "text"
+    database.run(f"CREATE TABLE t (ts {kind}, m text, a double precision)")
+    walls = ["2026-03-29 01:30:00", "2026-03-29 02:30:00", "2026-03-29 03:30:00"]
+    database.insert("t", [(wall, "m1", float(i)) for i, wall in enumerate(walls)])
+    source = opened(database, at={"column": "ts", "zone": "Europe/Berlin"}, **READINGS)
+    change = datetime(2026, 3, 29, 1, tzinfo=UTC)
+    counts = source.hourly_counts(change - timedelta(hours=1), change + timedelta(hours=1), END)
+    assert list(counts.values()) == [1, 1]
+    pages = everything(source, limit=1)
+    assert numbers_of(pages) == [0.0, 2.0]
+    assert [r.reason for p in pages for r in p.rejects] == [RejectReason.IMPOSSIBLE_TIME]
 
 
 def test_rows_come_when_they_could_be_known(database: Database, opened: Open) -> None:

@@ -1,0 +1,83 @@
+"""Real processes, killed by SIGKILL at every named point: nothing is lost, nothing is doubled."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+from plant_kit import HOURS, QUICK, START, advice, contents, copied, ended, forked, run_replay
+
+from monitor.failpoints import NAMES
+
+DURING_WORK = {
+    "after_read": "after_read:40",
+    "after_inference": "after_inference:15",
+    "before_commit": "before_commit:25",
+    "after_commit": "after_commit:25",
+    "after_mes_accepted": "after_mes_accepted:3",
+}
+DURING_FIRST_HOUR = ("during_training", "during_promotion")
+
+
+def _go_on(plant: Path) -> None:
+    failed = run_replay(plant, HOURS, QUICK, START)
+    assert not failed, [slot.error for slot in failed]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run that nobody killed."""
+    plant = copied(trained, tmp_path_factory.mktemp("undisturbed") / "plant")
+    assert ended(forked(lambda: _go_on(plant))) == 0
+    return plant
+
+
+def test_every_failpoint_is_killed_at_here() -> None:
+    assert sorted([*DURING_WORK, *DURING_FIRST_HOUR]) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("point", DURING_WORK)
+def test_killed_while_working_it_goes_on_as_if_nothing_had_happened(
+    point: str, trained: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    plant = copied(trained, tmp_path / "plant")
+    pid = forked(lambda: _go_on(plant), {"GATEWATCH_FAILPOINT": DURING_WORK[point]})
+    assert ended(pid) == -signal.SIGKILL
+    assert ended(forked(lambda: _go_on(plant))) == 0
+    whole, again = contents(undisturbed), contents(plant)
+    assert len(whole["decisions"]) > 20
+    assert len(whole["readings"]) > 3000
+    for table in whole:
+        assert again[table] == whole[table], f"{table} differs after a kill {point}"
+    assert advice(plant) == advice(undisturbed)
+    assert len(advice(plant)) == len(whole["decisions"])
+
+
+@pytest.mark.parametrize("point", DURING_FIRST_HOUR)
+def test_killed_in_training_or_promotion_exactly_one_version_is_in_force(
+    point: str, untrained: Path, trained: Path, tmp_path: Path
+) -> None:
+    plant = copied(untrained, tmp_path / "plant")
+    work = lambda: run_replay(plant, 1.0, QUICK, START)  # noqa: E731
+    assert ended(forked(work, {"GATEWATCH_FAILPOINT": point})) == -signal.SIGKILL
+    assert ended(forked(work)) == 0
+    assert contents(plant)["decisions"] == contents(trained / "plant.yaml")["decisions"]
+    assert _versions(plant) == {"forging": 1, "coating": 1}
+
+
+def _versions(plant: Path) -> dict[str, int]:
+    """By gate how many versions are in force and load from the cache."""
+    from functools import partial
+
+    from monitor.app import load_cached, make_registry
+    from monitor.plant_file import load
+    from monitor.shelf import Shelf
+    from monitor.store.schema import open_existing
+
+    found = load(plant, QUICK).plant
+    store = open_existing(found.store.url)
+    shelf = Shelf(store, partial(load_cached, make_registry(found)))
+    usable = {gate: int(used.model is not None) for gate, used in shelf.in_force(found.gates).items()}
+    store.close()
+    return usable

@@ -1,0 +1,140 @@
+"""Ways to spoil the good plant file, each with a sentence for its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+GOOD = Path(__file__).parent / "plants" / "good.yaml"
+ENVIRON = {"MES_PASSWORD": "hunter2"}
+WHOLE = ""
+
+SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
+    "an unknown key is named with those allowed": (("    url: postgresql+psycopg://reader", "    urll: postgres://r"),),
+    "an unknown key at the top is named": (("clock_skew: 5m", "clock_skw: 5m"),),
+    "a missing key is reported at its parent's line": (("    table: operations\n", ""),),
+    "missing keys at the top are reported at the file": (("version: 1\nsite: north\n", ""),),
+    "a key given twice is reported with both lines": (("site: north", "site: north\nsite: south"),),
+    "a wrong version": (("version: 1", "version: 2"),),
+    "a number where text belongs asks for quotes": (("    lot: heat", "    lot: 0010"),),
+    "nothing where text belongs": (("    table: tags", "    table:"),),
+    "a list where a mapping belongs": (("server: {port: 9465}", "server: [9465]"),),
+    "text where a mapping belongs": (("server: {port: 9465}", "server: yes"),),
+    "a mapping where a list belongs": (('    profile: ["p{01..30}"]', "    profile: {a: b}"),),
+    "too short a list": (('    profile: ["p{01..30}"]', "    profile: [p01, p02]"),),
+    "a list where a column belongs": (("    value: v", "    value: [v]"),),
+    "a word of a closed list, nearly": (("on_hold: inspect", "on_hold: inspekt"),),
+    "a number out of range": (("port: 9465", "port: 94650"),),
+    "a fraction where a whole number belongs": (("port: 9465", "port: 94.65"),),
+    "text where a number belongs": (("low: 100", "low: 100 kN"),),
+    "infinity where a number belongs": (("low: 100", "low: -.inf"),),
+    "yes where a number belongs": (("low: 100", "low: yes"),),
+    "a scale of nothing": (("scale: 0.5556", "scale: 0"),),
+    "a mapping among the missing codes": (('missing: [0, "N/A"]', "missing: [{a: 1}]"),),
+    "a bare number as a duration": (("clock_skew: 5m", "clock_skew: 5"),),
+    "a duration in words": (("clock_skew: 5m", "clock_skew: 5 minutes"),),
+    "a duration of ten million days": (("clock_skew: 5m", "clock_skew: 10000000d"),),
+    "an interval of no time": (("every: 1h30m", "every: 0s"),),
+    "a retention of no time": (("readings: 30d", "readings: 0d"),),
+    "an unknown time zone": (("column: booked, zone: Europe/Berlin", "column: booked, zone: Berlin"),),
+    "zone and epoch together": (("{column: t, epoch: ms}", "{column: t, epoch: ms, zone: UTC}"),),
+    "a time without an offset": (("since: 2026-01-01T00:00:00Z", "since: 2026-01-01T00:00:00"),),
+    "a date as a time": (("since: 2026-01-01T00:00:00Z", "since: 2026-01-01"),),
+    "a time before all calendars": (("since: 2026-01-01T00:00:00Z", "since: 0001-01-01T00:00:00+23:00"),),
+    "two specs since the same instant": (("2026-06-01T00:00:00+02:00", "2026-01-01T01:00:00+01:00"),),
+    "limits the wrong way round": (("low: 100, high: 900", "low: 900, high: 100"),),
+    "a target outside the specification": (("target: 10,", "target: 11,"),),
+    "a specification without limits": (("lower: 9.95, upper: 10.05", "target: 10"),),
+    "a name with a space": (("  mill1:", "  mill 1:"),),
+    "a step with a dot": (("  machine: {line: blades}", "  machine.a: {line: blades}"),),
+    "an unknown kind of source": (("kind: outcomes", "kind: outcome"),),
+    "no kind of source": (("    kind: outcomes\n", ""),),
+    "a key of another kind of source": (("    serial: sn\n    characteristic", "    serial: sn\n    lot: x\n    characteristic"),),
+    "a path instead of a URL": (("url: sqlite:///lab.db", "url: lab.db"),),
+    "a folder instead of a tracking URI": (("site: north", "site: north\nmlflow: {tracking_uri: ./mlruns}"),),
+    "both layouts of readings": (("    value: v", "    value: v\n    values: {force: f}"),),
+    "half of the long layout": (("    value: v\n", ""),),
+    "an unknown field written back": (("recommendation: advice", "advice: advice"),),
+    "two fields written to one column": (("decided_at: ts", "decided_at: sn"),),
+    "a machine at an unknown step": (("mill1: {step: machine", "mill1: {step: mashine"),),
+    "a gate at an unknown step": (("  blade:\n    step: forge", "  blade:\n    step: press"),),
+    "a gate on an unknown characteristic": (("forge\n    characteristic: thickness", "forge\n    characteristic: width"),),
+    "a gate's unknown input": (("surface_mean]", "surface]"),),
+    "a gate's input at an unknown step": (("machine.spindle_load", "mill.spindle_load"),),
+    "a gate's input given twice": (("surface_mean]", "forge.p03]"),),
+    "an outcome of an unknown characteristic": (("sn\n    characteristic: thickness", "sn\n    characteristic: thick"),),
+    "a reading of an unknown sensor": (("values: {force: F1,", "values: {torque: F1,"),),
+    "a code for an unknown step": (("20: machine}", "20: mill}"),),
+    "a code for an unknown machine": (("WC-7: press1", "WC-7: press7"),),
+    "a code for an unknown sensor": (("FRC: force", "FRC: farce"),),
+    "a code for an unknown state": (("off: down", "off: stopped"),),
+    "an unknown step in a partition": (("second: [machine]", "second: [polish]"),),
+    "a step in two partitions": (("second: [machine]", "second: [machine, forge]"),),
+    "partitions of outcomes": (("    delay: 1d", "    delay: 1d\n    partitions: {a: [forge]}"),),
+    "a feature with a dot": (("      spindle_load: LOAD", "      spindle_load: LOAD\n      a.b: C"),),
+    "two gates at one step": (
+        ("sources:\n", "  second: {step: forge, characteristic: thickness, model: m, profile: [p01, p02, p03, p04]}\n\nsources:\n"),
+    ),
+    "a sensor that no source reads": (
+        ("    sensor: {column: tag, codes: {FRC: force}}\n    value: v", "    values: {force: v}"),
+        ("mill1: {step: machine, sensors: {force: {}}}", "mill1: {step: machine, sensors: {feed: {}}}"),
+    ),
+    "ranges of unequal length": (('"P{01..30}", scale', '"P{01..20}", scale'),),
+    "a range the wrong way round": (("p{01..30}: {column", "p{30..01}: {column"),),
+    "a range without end": (("p{01..30}: {column", "p{0..99999999}: {column"),),
+    "two ranges in a key": (("p{01..30}: {column", "p{01..30}_{1..2}: {column"),),
+    "a range where there is nothing to expand": (("    table: operations", "    table: operations{1..2}"),),
+    "two ranges in an item": (('profile: ["p{01..30}"]', 'profile: ["p{01..30}{1..2}"]'),),
+    "an environment variable that is not set": (("${MES_PASSWORD}@mes.example/mes\n    table", "${NO}@mes/mes\n    table"),),
+    "a secret file that is not there": (("site: north", "site: ${file:no-such-file}"),),
+    "a secret file that is a folder": (("site: north", "site: ${file:.}"),),
+    "a reference that is not closed": (("table: recommendations", "table: ${TABLE"),),
+    "a reference in shell's words": (("table: recommendations", "table: ${TABLE:-x}"),),
+    "a tag that makes an object": (("site: north", "site: !!python/object/apply:os.system [x]"),),
+    "a tag of YAML 1.1": (("site: north", "site: !!binary bm9ydGg="),),
+    "a tag whose value does not fit": (("site: north", "site: !!int north"),),
+    "half of a surrogate pair": (("site: north", 'site: "\\ud800"'),),
+    "half of a surrogate pair in a key": (("site: north", '"\\ud800": x\nsite: north'),),
+    "a list as a key": (("site: north", "[a]: x\nsite: north"),),
+    "a merge of text": (("site: north", "<<: x\nsite: north"),),
+    "a tab": (("site: north", "site:\n\tnorth"),),
+    "a bracket that is not closed": (("server: {port: 9465}", "server: {port: 9465"),),
+    "no space after a colon": (("version: 1\n", "version:1\n"),),
+    "an unknown alias": (("site: north", "site: *north"),),
+    "two documents": (("site: north", "site: north\n---\n"),),
+    "a control character": (("site: north", "site: no\x07rth"),),
+    "an escape beyond Unicode": (("site: north", 'site: "\\UFFFFFFFF"'),),
+    "an alias that contains itself": (("site: north", "site: &a [*a]"),),
+    "a merge that contains itself": (("site: north", "site: &a {<<: *a}"),),
+    "brackets without end": (("site: north", "site: " + "[" * 5000),),
+    "a billion laughs": (
+        ("site: north", "a: &a [" + "x, " * 9 + "]\n" + "".join(
+            f"{c}: &{c} [{', '.join(['*' + p] * 9)}]\n" for p, c in zip("abcdefgh", "bcdefghi", strict=True)
+        ) + "site: north"),
+    ),
+    "an empty file": ((WHOLE, ""),),
+    "a file of comments": ((WHOLE, "# nothing\n"),),
+    "a list at the top": ((WHOLE, "- version: 1\n"),),
+    "text at the top": ((WHOLE, "hello"),),
+    "a file that is another program's": ((WHOLE, "services:\n  web: {image: nginx}\n"),),
+    "many problems are all told at once, in the order of the file": (
+        ("clock_skew: 5m", "clock_skew: 5"),
+        ("port: 9465", "prot: 9465"),
+        ("mill1: {step: machine", "mill1: {step: polish"),
+        ("high: 900", "high: 9"),
+        ("column: finished, zone: Europe/Berlin", "column: finished, zone: Mars"),
+        ("column: booked, zone: Europe/Berlin", "column: booked, zon: UTC"),
+        ("FRC: force", "FRC: fource"),
+        ("    table: results\n", ""),
+        ("serial: sn\n    characteristic: thickness", "serial: sn\n    characteristic: thick"),
+        ("time_zone: Europe/Berlin", "attempts: 0"),
+    ),
+}  # fmt: skip
+
+
+def spoil(changes: tuple[tuple[str, str], ...]) -> str:
+    """The good file's text with each first occurrence replaced; WHOLE replaces everything."""
+    text = GOOD.read_text()
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new, 1) if old else new
+    return text

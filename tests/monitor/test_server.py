@@ -1,0 +1,353 @@
+"""The HTTP server: what each path answers, whatever is asked and whatever is broken behind it."""
+
+from __future__ import annotations
+
+import html
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import quote
+
+import httpx
+import passport_rows as made
+import pytest
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporters.catalog import Bounds
+from exporters.pages import part_page
+from exporters.snapshot import AlertRow, BoardRow, GateRow, JobRow, MetricsSnapshot, OutboxRow, TallyRow
+from monitor.errors import MonitorError, StoreError, StoreReason
+from monitor.passport import passport
+from monitor.plant import Plant
+from monitor.server import Views, make_app, serve
+
+NOW = made.NOW
+EVIL = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(1)>&\ud800"
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def plant() -> Plant:
+    sensors = {"temperature": {"low": 300.0, "high": 400.0}}
+    return Plant.model_validate(
+        {
+            "version": 1, "site": "north", "steps": {"forging": {"line": "blades"}},
+            "machines": {"F1": {"step": "forging", "sensors": sensors}, "F2": {"step": "forging", "sensors": sensors}},
+            "characteristics": {"tip": {"specs": [{"since": "2026-01-01T00:00:00Z", "upper": 1.0}]}},
+            "gates": {"shape": {"step": "forging", "characteristic": "tip", "model": "m",
+                                "profile": ["p1", "p2", "p3", "p4"]}},
+            "sources": {"mes": {"kind": "part_steps", "url": "sqlite:///mes.db", "table": "steps",
+                                "at": {"column": "at", "zone": "UTC"}, "serial": "serial", "step": {"column": "step"},
+                                "values": {f"p{i}": {"column": f"p{i}"} for i in range(1, 5)}}},
+        }
+    )  # fmt: skip
+
+
+def snapshot(**changes: Any) -> MetricsSnapshot:
+    job = JobRow("pull:mes", 9, 1, 2, 900, made.at(-60), made.at(-60), 0.25, 30.0, f"job {EVIL}")
+    verdict = {"gate": "shape", "verdict": "scrap", "reason": "out_of_spec"}
+    values: dict[str, Any] = {
+        "at": NOW, "jobs": (job,), "plant_digest": "0123456789abcdef",
+        "gates": (GateRow("shape", "m", "3", "d", made.at(-99), 1, 100, 4, 0.1, made.at(-1)),),
+        "outbox": (OutboxRow("mes", 2, 1, made.at(-4)),),
+        "board": (BoardRow("limits", "high", "F1", "temperature", made.at(-1), "breach", 412.5, 400.0, (EVIL,)),),
+        "alerts": (AlertRow("SourceStopped", "mes", "critical", EVIL, made.at(-9), None),
+                   AlertRow("Ended", "mes", "warning", "over", made.at(-90), made.at(-9))),
+        "tallies": (TallyRow("gatewatch_gate_decisions_total", verdict, 17.0),),
+    }  # fmt: skip
+    return MetricsSnapshot(**(values | changes))
+
+
+def known(serial: str) -> dict[str, Any] | None:
+    if serial == "gone":
+        return None
+    details = {"verdict": "scrap", "note": serial, serial: [serial, {serial: 1.0}]}
+    return {"serial": serial, "events": [{"at": "2026-03-02T12:00:00.000Z", "kind": "decision", "summary": serial,
+                                          "details": details}]}  # fmt: skip
+
+
+def views(reports: Path, **changes: Any) -> Views:
+    jobs = {"pull:mes": timedelta(minutes=1), "prune": timedelta(days=1)}
+    values: dict[str, Any] = {
+        "snapshot": snapshot, "ready": list, "passport": known, "reports": reports,
+        "bounds": lambda: Bounds(plant(), jobs, version="1"),
+    }  # fmt: skip
+    return Views(**(values | changes))
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Callable[..., httpx.Response]:
+    def get(path: str, headers: dict[str, str] | None = None, **changes: Any) -> httpx.Response:
+        client = TestClient(make_app(views(tmp_path / "reports", **changes)), follow_redirects=False)
+        return client.get(path, headers=headers or {})
+
+    return get
+
+
+Ask = Callable[..., httpx.Response]
+
+
+def raising(error: Exception) -> Callable[..., Any]:
+    def raise_it(*_: Any) -> NoReturn:
+        raise error
+
+    return raise_it
+
+
+class Page(HTMLParser):
+    """The elements and the text of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("", "text/plain; version=0.0.4; charset=utf-8"),
+        ("application/openmetrics-text;version=1.0.0", "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+    ],
+    ids=["the text format by default", "OpenMetrics where it is asked for"],
+)
+def test_metrics(ask: Ask, accept: str, content_type: str) -> None:
+    answer = ask("/metrics", {"Accept": accept})
+    assert answer.headers["content-type"].startswith(content_type)
+    assert 'gatewatch_gate_decisions_total{gate="shape",reason="out_of_spec",verdict="scrap"} 17.0' in answer.text
+
+
+def test_health_needs_no_store(ask: Ask) -> None:
+    answer = ask("/healthz", snapshot=raising(StoreError("down", StoreReason.UNREACHABLE)))
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize(
+    ("ready", "status", "problems"),
+    [
+        (list, 200, []),
+        (lambda: ["no lease", "no model"], 503, ["no lease", "no model"]),
+        (raising(StoreError("store s.db is locked", StoreReason.LOCKED)), 503, ["store s.db is locked"]),
+    ],
+    ids=["ready", "not ready, with every reason", "a store that is down is a reason"],
+)
+def test_readiness(ask: Ask, ready: Callable[[], list[str]], status: int, problems: list[str]) -> None:
+    answer = ask("/readyz", ready=ready)
+    assert (answer.status_code, answer.json()) == (status, {"ready": not problems, "problems": problems})
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/", "/parts/B7", "/parts?serial=B7"])
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (StoreError("store s.db: locked; wait", StoreReason.LOCKED), "store s.db: locked; wait"),
+        (sa.exc.OperationalError("SELECT secret", {}, Exception("boom")), "The store could not be read"),
+    ],
+    ids=["a store error says what to do", "an error of the library is not shown"],
+)
+@pytest.mark.parametrize("headers", [BROWSER, {}, {"Accept": "application/json"}], ids=["browser", "any", "JSON"])
+def test_a_store_that_is_down_is_503_with_a_sentence(
+    ask: Ask, path: str, error: Exception, told: str, headers: dict[str, str]
+) -> None:
+    answer = ask(path, headers, snapshot=raising(error), passport=raising(error))
+    assert answer.status_code == 503
+    assert told in answer.text
+    assert "Traceback" not in answer.text
+    assert "secret" not in answer.text
+
+
+def test_the_overview_shows_what_stands_where(ask: Ask) -> None:
+    text = Page(ask("/", BROWSER).text).text
+    for told in ("north", "SourceStopped", "m 3", "17", "4 of 100", "412.5 against 400", "overdue", "1 dead"):
+        assert told in text
+    assert "Ended" not in text
+
+
+def test_the_overview_never_calls_silence_ok(ask: Ask) -> None:
+    assert Page(ask("/", BROWSER).text).text.count("no fresh finding") == 1
+    assert Page(ask("/", BROWSER, snapshot=lambda: MetricsSnapshot(at=NOW)).text).text.count("no fresh finding") == 2
+    assert "none: every part is held" in ask("/", BROWSER, snapshot=lambda: MetricsSnapshot(at=NOW)).text
+
+
+@pytest.mark.parametrize("path", ["/", "/parts/B7", "/parts/gone", "/reports/"])
+def test_a_page_runs_no_script_and_asks_nobody_else(ask: Ask, path: str) -> None:
+    answer = ask(path, BROWSER)
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    for name, attributes in Page(answer.text).elements:
+        assert name not in ("script", "img", "iframe", "object", "base")
+        assert not [key for key in attributes if key.startswith("on") or key == "style"]
+        assert not (attributes.get("href") or "").startswith(("http", "//", "javascript"))
+
+
+@pytest.mark.parametrize("serial", ["B/7", "a//b", "/a", "Ü ä", "100%", "?x=1#y", "'\"", "<b>", "a\\b"])
+def test_any_serial_is_found_by_path_and_by_form_and_links_to_itself(ask: Ask, serial: str) -> None:
+    page = ask(f"/parts/{quote(serial, safe='')}", BROWSER)
+    assert html.escape(f"Part {serial}") in page.text
+    (link,) = [a["href"] for name, a in Page(page.text).elements if name == "a" and "format=json" in (a["href"] or "")]
+    assert ask(str(link)).json()["serial"] == serial
+    assert ask(f"/parts?serial={quote(serial, safe='')}&format=json").json() == known(serial)
+
+
+@pytest.mark.parametrize("serial", ["..", ".", "../../etc/passwd", "a\nb", " B7 "])
+def test_a_serial_that_no_path_carries_is_found_by_the_form(ask: Ask, serial: str) -> None:
+    assert ask(f"/parts?serial={quote(serial, safe='')}&format=json").json()["serial"] == serial
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "kind"),
+    [
+        ("", "application/json", "application/json"),
+        ("", "text/html,application/json;q=0.5", "text/html; charset=utf-8"),
+        ("", "", "text/html; charset=utf-8"),
+        ("?format=json", "text/html", "application/json"),
+        ("?format=html", "application/json", "text/html; charset=utf-8"),
+    ],
+)
+def test_a_part_is_given_as_it_is_asked_for(ask: Ask, query: str, accept: str, kind: str) -> None:
+    assert ask(f"/parts/B7{query}", {"Accept": accept}).headers["content-type"] == kind
+
+
+@pytest.mark.parametrize("path", ["/parts/gone", "/parts", "/parts?serial=", "/parts/"])
+def test_an_unknown_part_is_404_with_a_sentence(ask: Ask, path: str) -> None:
+    answer = ask(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/plain; charset=utf-8")
+    assert answer.text.startswith("Nothing is known of part ")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(st.characters(), max_size=30) | st.just(EVIL))
+def test_no_text_of_the_data_becomes_an_element(text: str) -> None:
+    found = known(text)
+    assert found is not None
+    page = part_page(found)
+    page.encode()
+    benign = part_page(known("x") or {})
+    assert [name for name, _ in Page(page).elements] == [name for name, _ in Page(benign).elements]
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    root = tmp_path / "reports"
+    (root / "drift").mkdir(parents=True)
+    (root / "drift" / "ä 1.html").write_text("<script>1</script>")
+    (root / "a.json").write_text("{}")
+    (root / ".hidden.html").write_text("hidden")
+    (root / "model.pt").write_text("weights")
+    (tmp_path / "secret.txt").write_text("secret")
+    (root / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (root / "folder").symlink_to(tmp_path)
+    return root
+
+
+def test_the_list_links_every_report_and_nothing_else(ask: Ask, reports: Path) -> None:
+    elements = Page(ask("/reports/", BROWSER).text).elements
+    links = [str(a["href"]) for name, a in elements if name == "a" and str(a["href"]).startswith("/reports/")]
+    assert links == ["/reports/a.json", "/reports/drift/%C3%A4%201.html"]
+    assert [ask(link).status_code for link in links] == [200, 200]
+
+
+def test_a_report_runs_in_an_origin_of_its_own(ask: Ask, reports: Path) -> None:
+    answer = ask("/reports/drift/%C3%A4%201.html", BROWSER)
+    assert answer.text == "<script>1</script>"
+    assert answer.headers["content-security-policy"].startswith("sandbox allow-scripts; default-src 'none'")
+    assert "allow-same-origin" not in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../secret.txt", "%2e%2e/secret.txt", "..%2fsecret.txt", "drift/../../secret.txt", "link.txt", "folder/secret.txt",
+     "/etc/passwd", "%2fetc%2fpasswd", ".hidden.html", "model.pt", "drift", "missing.html", "%00", "a.json%00"],
+)  # fmt: skip
+def test_nothing_outside_the_reports_is_served(ask: Ask, reports: Path, path: str) -> None:
+    answer = ask(f"/reports/{path}")
+    assert answer.status_code == 404
+    assert "secret" not in answer.text
+
+
+def test_without_a_folder_of_reports_the_list_is_empty(ask: Ask) -> None:
+    assert "No report has been written yet." in ask("/reports/", BROWSER).text
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
+def test_no_page_of_the_framework_is_served(ask: Ask, path: str) -> None:
+    assert ask(path).status_code == 404
+
+
+@pytest.fixture
+def listening(tmp_path: Path) -> Iterator[Any]:
+    served = serve(make_app(views(tmp_path)), "127.0.0.1", 0)
+    yield served
+    served.stop()
+
+
+def test_a_real_server_answers_head_and_get_at_a_free_port(listening: Any) -> None:
+    url = f"http://127.0.0.1:{listening.port}"
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        assert client.get("/metrics").content.endswith(b"\n")
+        assert client.head("/healthz").status_code == 200
+        assert client.post("/parts/B7").status_code == 405
+        assert client.get("/parts/a%2Fb%3F?format=json").json()["serial"] == "a/b?"
+
+
+def test_a_port_in_use_is_one_sentence(listening: Any, tmp_path: Path) -> None:
+    with pytest.raises(MonitorError, match=rf"cannot listen on 127.0.0.1 port {listening.port}: .*server.port") as told:
+        serve(make_app(views(tmp_path)), "127.0.0.1", listening.port)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(("host", "port"), [("no such host", 0), ("127.0.0.1", 70_000)])
+def test_an_impossible_address_is_one_sentence(tmp_path: Path, host: str, port: int) -> None:
+    with pytest.raises(MonitorError, match="cannot listen"):
+        serve(make_app(views(tmp_path)), host, port)
+
+
+def test_it_ends_within_two_seconds_even_while_a_request_hangs(tmp_path: Path) -> None:
+    entered, release = threading.Event(), threading.Event()
+
+    def hang() -> MetricsSnapshot:
+        entered.set()
+        release.wait(20)
+        return snapshot()
+
+    served = serve(make_app(views(tmp_path, snapshot=hang)), "127.0.0.1", 0)
+    with socket.create_connection(("127.0.0.1", served.port)) as client:
+        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert entered.wait(10)
+        began = time.monotonic()
+        served.stop()
+        took = time.monotonic() - began
+        release.set()
+    assert took < 2
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", served.port), timeout=1)
+
+
+def test_the_passport_of_a_real_store_is_shown(ask: Ask, tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 's.db'}", poolclass=sa.NullPool)
+    made.fill(engine)
+
+    def read(serial: str) -> dict[str, Any] | None:
+        with engine.connect() as connection:
+            return passport(connection, serial)
+
+    answer = ask("/parts/B%2F7", BROWSER, passport=read)
+    assert "gate shape at forging, visit 1: scrap (out_of_spec)" in Page(answer.text).text
+    assert json.dumps(ask("/parts/B%2F7?format=json", passport=read).json()) == json.dumps(read("B/7"))

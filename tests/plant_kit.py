@@ -1,0 +1,135 @@
+"""A small demo plant in a folder of its own, and the ways tests run it: in this process, or in forked ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.app import App, make_app
+from monitor.clock import SimulatedClock
+from monitor.plant_file import load
+from monitor.replay import replay
+from monitor.runner import Slot
+from monitor.simulator.feed import Feed
+from monitor.simulator.history import History, simulate
+from monitor.store import tables as t
+from monitor.store.schema import open_existing
+
+HOURS = 5.0
+"""Length of the history that most tests replay."""
+START = datetime(2026, 3, 2, 6, tzinfo=UTC)
+LIVE = tuple(f"gates.{gate}.since={START.isoformat()}" for gate in ("forging", "coating"))
+QUICK = (*LIVE, "store.lease=1s", "gates.forging.training.epochs=40", "gates.coating.training.epochs=40")
+NO_TRAINING = ("gates.forging.training.min_outcomes=1000000", "gates.coating.training.min_outcomes=1000000")
+
+
+def make_plant(folder: Path, hours: float, *, seed: int = 11, history: History | None = None) -> Path:
+    """The plant file, with both source databases filled with `hours` of history from START on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "plant.yaml"
+    file.write_text(files("monitor.simulator").joinpath("plant.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    history = history or simulate(seed, START, hours / 24, commissioning_parts=300)
+    with Feed(history, f"sqlite:///{folder}/mes.db", f"sqlite:///{folder}/historian.db") as feed:
+        feed.create()
+        feed.advance(history.end + timedelta(days=3))
+    return file
+
+
+def run_replay(
+    plant: Path,
+    hours: float,
+    overrides: Sequence[str] = QUICK,
+    start: datetime = START,
+    stop_at: Callable[[App, datetime, str, Slot], bool] | None = None,
+) -> list[Slot]:
+    """Replay in this process; every failed slot is returned."""
+    clock = SimulatedClock(start)
+    app = make_app(load(plant, overrides), clock, simulated=True)
+    failed = []
+    try:
+        for at, name, slot in replay(app, clock, start, start + timedelta(hours=hours)):
+            if slot.error:
+                failed.append(slot)
+            if stop_at is not None and stop_at(app, at, name, slot):
+                break
+    finally:
+        app.close()
+    return failed
+
+
+def copied(folder: Path, target: Path) -> Path:
+    """A second plant like the first, databases and models included; its plant file."""
+    shutil.copytree(folder, target)
+    return target / "plant.yaml"
+
+
+def forked(work: Callable[[], object], environment: Mapping[str, str] | None = None) -> int:
+    """Start `work` in a process of its own, forked so that imports are paid once; its process id."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.environ.update(environment or {})
+        work()
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+    os._exit(0)
+
+
+def ended(pid: int) -> int:
+    """Wait for a process; its exit code, or minus the signal that killed it."""
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+DECIDED = (
+    "serial", "step", "visit", "revision", "gate", "model", "version", "model_digest", "predicted", "lower", "upper",
+    "distance", "verdict", "reason", "on_hold", "decided_at", "at",
+)  # fmt: skip
+
+
+def contents(plant: Path) -> dict[str, Any]:
+    """What two runs over the same history must agree in, table by table, as sorted JSON lines."""
+    store = open_existing(load(plant, QUICK).plant.store.url)
+    with store.read() as connection:
+        made = {
+            "decisions": _rows(connection, t.decision, DECIDED),
+            "outbox": _rows(connection, t.outbox, ("key", "status", "payload")),
+            "findings": _rows(
+                connection, t.finding, ("detector", "method", "subject", "feature", "at", "status", "value", "limit")
+            ),
+            "board": _rows(connection, t.board, ("detector", "method", "subject", "feature", "at", "status", "value")),
+            "readings": _rows(connection, t.reading, ("machine", "at", "revision", "state", "values")),
+            "parts": _rows(connection, t.part_step, ("serial", "step", "visit", "revision", "at", "values")),
+            "outcomes": _rows(connection, t.outcome, ("serial", "at", "revision", "value")),
+            "windows": _rows(connection, t.machine_window, ("machine", "sensor", "start", "rows", "total")),
+            "quarantine": _rows(connection, t.quarantine, ("source", "reason", "key")),
+        }
+    store.close()
+    return made
+
+
+def _rows(connection: sa.Connection, table: sa.Table, columns: Iterable[str]) -> list[str]:
+    query = sa.select(*(table.c[name] for name in columns))
+    return sorted(json.dumps(list(row), default=str) for row in connection.execute(query))
+
+
+def advice(plant: Path) -> list[str]:
+    """What stands in the MES's own table, as sorted JSON lines."""
+    engine = sa.create_engine(f"sqlite:///{plant.parent}/mes.db")
+    with engine.connect() as connection:
+        rows = sorted(json.dumps(list(r)) for r in connection.exec_driver_sql("SELECT * FROM GATE_ADVICE"))
+    engine.dispose()
+    return rows
