@@ -1,6 +1,7 @@
 """A scrape of 20,000 finding series against as many plain prometheus-client gauges.
 
-`python -m benchmarks.bench_metrics` takes a few seconds. Both are rendered in one process, by turns; the medians and their ratio are printed as JSON.
+`python -m benchmarks.bench_metrics` takes a few seconds. Both are rendered in one process, by turns;
+the medians and their ratio are printed as JSON.
 """
 
 from __future__ import annotations

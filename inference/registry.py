@@ -104,7 +104,7 @@ class Registry:
 
     def fetch(self, model_name: str, version: str, digest: str) -> Path:
         """The verified local folder of a version; MLflow is asked only where the cache has no sound copy."""
-        folder = self.folder(model_name, digest)
+        folder = self.cached(model_name, digest)
         if _is_sound(folder, digest):
             return folder
         with TemporaryDirectory() as drafts, self._mapped(f"fetch version {version} of {model_name!r}"):
@@ -118,7 +118,7 @@ class Registry:
 
     def cache_put(self, folder: Path, model_name: str, digest: str) -> Path:
         """Put a package into the cache, verified before and after; its folder there."""
-        cached = self.folder(model_name, digest)
+        cached = self.cached(model_name, digest)
         if not _is_sound(cached, digest):
             packaging.copy(folder, cached, digest)
         return cached
@@ -153,10 +153,6 @@ class Registry:
             token = page.token
             if not token:
                 return tuple(sorted(found, key=lambda v: int(v.version)))
-
-    def folder(self, model_name: str, digest: str) -> Path:
-        """Where a version's package stands in the cache, whether or not it is there."""
-        return self._cache / model_name / digest
 
     def _named(self, model_name: str) -> str:
         client = self._client()

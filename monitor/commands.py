@@ -98,8 +98,8 @@ def model_list(plant: str, overrides: Sequence[str], json_: bool) -> None:
     for v in rows or []:
         skill, r2 = v["metrics"].get("skill", float("nan")), v["metrics"].get("r2", float("nan"))
         click.echo(
-            f"{v['gate']}  {v['model']} version {v['version']}  {v['status']}  trained {v['trained_at']:%Y-%m-%d %H:%M} "
-            f"on {v['rows']} parts  skill {skill:.2f}  R2 {r2:.2f}  {v['digest'][:12]}"
+            f"{v['gate']}  {v['model']} version {v['version']}  {v['status']}  trained "
+            f"{v['trained_at']:%Y-%m-%d %H:%M} on {v['rows']} parts  skill {skill:.2f}  R2 {r2:.2f}  {v['digest'][:12]}"
         )
     if not rows:
         click.echo("no versions; 'gatewatch model train GATE' makes one")

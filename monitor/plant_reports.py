@@ -57,7 +57,7 @@ def _but(spot: Spot, given: Any, sentence: str) -> str:
     core = split(spot.annotation)[0]
     if not sentence.startswith("expected") or spot.of_key or (is_secret(spot.annotation) and isinstance(given, str)):
         return ""
-    if isinstance(given, dict) and (is_model(core) or members(core)):
+    if isinstance(given, dict) and any(is_model(option) for option in (core, *members(core))):
         return ""  # its keys were found; what they say together is wrong
     if isinstance(given, dict | list) and get_origin(core) is type(given):
         return f", found {len(given)}"

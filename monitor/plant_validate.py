@@ -1,7 +1,7 @@
 """Values to a `Plant`, or every problem in plain words; pydantic's own words, and inputs it would show, stay here.
 
-What is wrong is taken out, or replaced by a stand-in where it is needed, and the rest is judged again, so that a check of several keys together, which needs
-each of them right, still runs for the others.
+What is wrong is taken out, or replaced by a stand-in where it is needed, and the rest is judged again, so that a check
+of several keys together, which needs each of them right, still runs for the others.
 """
 
 from __future__ import annotations

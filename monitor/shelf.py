@@ -20,7 +20,7 @@ LoadModel = Callable[[str, str], GateModel]
 
 
 class Shelf:
-    """Keeps the loaded model of each gate. A version that does not verify is `bad_model` until it changes or `retry`."""
+    """Keeps the loaded model of each gate; one that does not verify is `bad_model` until it changes or `retry`."""
 
     def __init__(self, store: Store, load: LoadModel) -> None:
         self._store = store

@@ -27,10 +27,10 @@ def backup(store: Store, target: Path) -> None:
         return
     part = target.with_name(target.name + ".part")
     try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as source:
-            with closing(sqlite3.connect(part)) as copy:
-                source.backup(copy)
-                _sound(copy, part)
+        read_only = f"{file.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(read_only, uri=True)) as source, closing(sqlite3.connect(part)) as copy:
+            source.backup(copy)
+            _sound(copy, part)
         part.rename(target)
     except sqlite3.Error as exc:
         raise StoreError(f"backup {target}: {exc}; check the disk and the folder", StoreReason.REFUSED) from exc
@@ -79,7 +79,7 @@ def _nobody_works(store: Store) -> None:
         held = connection.execute(sa.select(t.lease.c.holder).where(t.lease.c.expires_at > now).limit(1)).scalar()
     if held is not None:
         raise StoreError(
-            f"store {shown(store.url)}: process {held} works on it; end it (or wait for its lease to end) and try again",
+            f"store {shown(store.url)}: process {held} works on it; end it, or wait until its lease ends",
             StoreReason.LOCKED,
         )
 

@@ -53,7 +53,7 @@ def test_no_problem_speaks_pydantics_or_pythons_language() -> None:
             "Field required",
             "str_type",
             "NoneType",
-            "dict",
+            " dict ",
             "None",
         ):
             assert foreign not in told, name
