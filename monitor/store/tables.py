@@ -121,14 +121,14 @@ reading = sa.Table(
     "reading", metadata,
     _arrival(), _text("source"), _text("machine"), _time("at"), sa.Column("revision", sa.Integer, nullable=False),
     _text("recipe"), _text("state"), sa.Column("values", JsonText, nullable=False), _text("digest"),
-    sa.UniqueConstraint("machine", "at", "revision"),
+    sa.UniqueConstraint("at", "machine", "revision"),
     sa.Index("ix_reading_machine_arrival", "machine", "arrival"),
 )  # fmt: skip
 
 machine_state = sa.Table(
     "machine_state", metadata,
     _arrival(), _text("source"), _text("machine"), _time("at"), sa.Column("revision", sa.Integer, nullable=False),
-    _text("state"), _text("digest"), sa.UniqueConstraint("machine", "at", "revision"),
+    _text("state"), _text("digest"), sa.UniqueConstraint("at", "machine", "revision"),
 )  # fmt: skip
 
 outcome = sa.Table(
@@ -136,7 +136,7 @@ outcome = sa.Table(
     _arrival(), _text("source"), _text("serial"), _text("characteristic"), _time("at"), _time("available_at"),
     sa.Column("revision", sa.Integer, nullable=False), _number("value"), _text("digest"),
     sa.UniqueConstraint("serial", "characteristic", "at", "revision"),
-    sa.Index("ix_outcome_available_at", "available_at"),
+    sa.Index("ix_outcome_available_at", "available_at"), sa.Index("ix_outcome_at", "at"),
 )  # fmt: skip
 
 disposition = sa.Table(
@@ -144,6 +144,7 @@ disposition = sa.Table(
     _arrival(), _text("source"), _text("serial"), _text("step"), _time("at"),
     sa.Column("revision", sa.Integer, nullable=False), _text("disposition"), _text("digest"),
     sa.UniqueConstraint("serial", "step", "at", "revision"),
+    sa.Index("ix_disposition_at", "at"),
 )  # fmt: skip
 
 quarantine = sa.Table(
@@ -198,6 +199,7 @@ outbox = sa.Table(
     sa.Column("payload", JsonText, nullable=False), _text("status"), _time("created_at"), _time("next_at"),
     sa.Column("attempts", sa.Integer, nullable=False, default=0), _time("sent_at", True), sa.Column("error", sa.Text),
     sa.UniqueConstraint("channel", "key"), sa.Index("ix_outbox_status_next_at", "status", "next_at"),
+    sa.Index("ix_outbox_subject", "subject"),
 )  # fmt: skip
 
 tally = sa.Table(

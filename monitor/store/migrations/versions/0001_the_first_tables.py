@@ -98,6 +98,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("arrival", name=op.f("pk_disposition")),
         sa.UniqueConstraint("serial", "step", "at", "revision", name=op.f("uq_disposition_serial_step_at_revision")),
     )
+    with op.batch_alter_table("disposition", schema=None) as batch_op:
+        batch_op.create_index("ix_disposition_at", ["at"], unique=False)
+
     op.create_table(
         "finding",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -163,7 +166,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("arrival", name=op.f("pk_machine_state")),
-        sa.UniqueConstraint("machine", "at", "revision", name=op.f("uq_machine_state_machine_at_revision")),
+        sa.UniqueConstraint("at", "machine", "revision", name=op.f("uq_machine_state_at_machine_revision")),
     )
     op.create_table(
         "machine_window",
@@ -221,6 +224,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.create_index("ix_outbox_status_next_at", ["status", "next_at"], unique=False)
+        batch_op.create_index("ix_outbox_subject", ["subject"], unique=False)
 
     op.create_table(
         "outcome",
@@ -239,6 +243,7 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("outcome", schema=None) as batch_op:
+        batch_op.create_index("ix_outcome_at", ["at"], unique=False)
         batch_op.create_index("ix_outcome_available_at", ["available_at"], unique=False)
 
     op.create_table(
@@ -299,7 +304,7 @@ def upgrade() -> None:
         sa.Column("values", tables.JsonText(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("arrival", name=op.f("pk_reading")),
-        sa.UniqueConstraint("machine", "at", "revision", name=op.f("uq_reading_machine_at_revision")),
+        sa.UniqueConstraint("at", "machine", "revision", name=op.f("uq_reading_at_machine_revision")),
     )
     with op.batch_alter_table("reading", schema=None) as batch_op:
         batch_op.create_index("ix_reading_machine_arrival", ["machine", "arrival"], unique=False)
