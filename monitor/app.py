@@ -63,7 +63,7 @@ class App:
         """Save what the detectors hold in memory, so that the next start has little to run again."""
         for job in self.jobs:
             if isinstance(job, PullJob):
-                lease = self.runner.lease(job.name)
+                lease = self.runner.lease(job)
                 if lease is not None:
                     job.save(self.clock.now(), lease)
 

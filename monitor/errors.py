@@ -6,6 +6,7 @@ MonitorError                    one clear sentence; exit code 3
 ├── SourceError(reason)         a source could not be read
 ├── StoreError(reason)          the store could not be opened, read or written
 │   └── FencedError             another process holds the lease: this write was refused
+├── EndingError                 the process is ending: the work at hand was given up
 ├── ModelError(reason)          a model could not be trained, loaded or verified
 └── DeliveryError(reason)       the MES refused or could not be reached
 
@@ -105,6 +106,10 @@ class FencedError(StoreError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, StoreReason.FENCED)
+
+
+class EndingError(MonitorError):
+    """The process is ending and the work at hand was given up; its slot is served at the next start."""
 
 
 class ModelError(MonitorError):

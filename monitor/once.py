@@ -7,9 +7,11 @@ from monitor.runner import Ran, Slot
 
 
 def once(app: App) -> dict[str, Slot]:
-    """Run the newest due slot of each job in order; what became of each that was due."""
+    """Run the newest due slot of each job in order, until told to stop; what became of each that was due."""
     done: dict[str, Slot] = {}
     for job in app.jobs:
+        if app.runner.stop.is_set():
+            break
         slot = app.runner.catch_up(job)
         if slot is not None:
             done[job.name] = slot

@@ -50,7 +50,7 @@ def load(path: Path | str, overrides: Sequence[str] = (), environ: Mapping[str, 
     """The plant file at a path, with `KEY=VALUE` overrides; PlantFileError with every problem at once."""
     text = _text(Path(path))
     tree = plant_yaml.read(text, str(path))
-    if not any(not problem.path for problem in tree.problems):
+    if tree.value is not None or not tree.problems:  # otherwise there is nothing to set a key of
         override(tree, overrides)
     plant = _plant(tree, Path(path).parent, environ)
     return _loaded(plant, plant_yaml.dump(tree.value) if overrides else text, Path(path))

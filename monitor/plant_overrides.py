@@ -22,7 +22,7 @@ _PART = re.compile(r'"([^"]+)"|([^."=]+)')
 
 def override(tree: Tree, overrides: Sequence[str]) -> None:
     """Set keys of a tree; what cannot be set is among its problems."""
-    for order, text in enumerate(overrides):
+    for text in overrides:
         try:
             path, value = _parse(text)
         except ValueError as error:
@@ -34,7 +34,7 @@ def override(tree: Tree, overrides: Sequence[str]) -> None:
             sentence = "the value is not valid YAML, or too large; quote it where it holds special characters"
             tree.problems.append(Problem(path, sentence, place))
             continue
-        _set(tree, path, made.value, place, order)
+        _set(tree, path, made.value, place)
 
 
 def _parse(text: str) -> tuple[Path, str]:
@@ -61,7 +61,7 @@ def _has_range(part: str) -> bool:
         return True
 
 
-def _set(tree: Tree, path: Path, value: Any, place: Place, order: int) -> None:
+def _set(tree: Tree, path: Path, value: Any, place: Place) -> None:
     """Put a value at a path, making mappings on the way where there is nothing yet."""
     node = tree.value = {} if tree.value is None else tree.value
     whole: Path = ()

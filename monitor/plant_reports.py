@@ -49,7 +49,7 @@ def _kind(spot: Spot, given: Any) -> str:
     kinds = [tag for model in members(spot.annotation) for tag in _tags(model)]
     if isinstance(given, str):
         return f"unknown kind {found(given)}; allowed: {listed(kinds)}{meant(given, kinds)}"
-    return f"is missing; expected one of {listed(kinds)}"
+    return f"{'is missing; ' if given is None else ''}expected one of {listed(kinds)}"
 
 
 def _but(spot: Spot, given: Any, sentence: str) -> str:

@@ -109,10 +109,16 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+    def text(self, data: str) -> yaml.ScalarNode:
+        """PyYAML would fold the rarer line breaks (U+0085, U+2028) unless they are escaped in double quotes."""
+        return self.represent_scalar(f"{_TAG}str", data, style=None if data.isprintable() else '"')
+
 
 for _tag, _pattern, _first in _RESOLVERS:
     _Loader.add_implicit_resolver(_TAG + _tag, re.compile(_pattern), list(_first))
     _Dumper.add_implicit_resolver(_TAG + _tag, re.compile(_pattern), list(_first))
+
+_Dumper.add_representer(str, _Dumper.text)
 
 
 def read(text: str, name: str) -> Tree:

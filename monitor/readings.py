@@ -158,9 +158,7 @@ class ReadingsPipeline:
         with self._store.read() as connection:
             for machine, memory in self._memory.items():
                 if memory.unsaved:
-                    query = sa.select(sa.func.max(t.reading.c.arrival)).where(t.reading.c.machine == machine)
-                    last = connection.execute(query).scalar_one()
-                    write.states += _saved(machine, memory, last)
+                    write.states += _saved(machine, memory, _last_arrival(connection))
 
 
 def stored_readings(connection: sa.Connection, machine: str, after: int) -> Iterator[Sequence[Any]]:
@@ -223,6 +221,12 @@ def _batch(
         values = whole
     at = np.array([_nanoseconds(f["at"]) for f in facts], dtype=np.int64)
     return MachineBatch(machine, sensors, at, values, states, [f["recipe"] for f in facts])
+
+
+def _last_arrival(connection: sa.Connection) -> int:
+    """The last number given out: the memory has seen every row of its machine so far, also those pruned since."""
+    query = sa.select(t.sequence.c.value).where(t.sequence.c.name == "arrival")
+    return int(connection.execute(query).scalar_one())
 
 
 def _saved(machine: str, memory: MachineMemory, arrival: int) -> list[SavedState]:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from alerting.conditions import JOB_FAILING, SOURCE_STOPPED
 from monitor.clock import Clock
-from monitor.errors import FencedError, MonitorError, SourceError
+from monitor.errors import EndingError, FencedError, MonitorError, SourceError
 from monitor.jobs.base import Job, Result, Run
 from monitor.schedule import due, every
 from monitor.store import tables as t
@@ -36,6 +36,7 @@ class Ran(StrEnum):
     FAILURE = "failure"
     DONE_BEFORE = "done_before"
     ANOTHER_PROCESS = "another_process"
+    GIVEN_UP = "given_up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +64,30 @@ class Runner:
         self._holder = holder
         self._ttl = ttl.total_seconds()
         self._held: dict[str, tuple[Lease, float]] = {}
+        self._fences: dict[str, int] = {}
         self._lock = threading.Lock()
         self._on_slot = on_slot
         self.stop = threading.Event()
 
-    def lease(self, name: str) -> Lease | None:
-        """This process's lease for a job, taken if it is free; None while another process has it."""
+    def lease(self, job: Job) -> Lease | None:
+        """This process's lease for a job, taken if it is free; None while another process has it.
+
+        Where another process had it in between, what the job keeps in memory lacks that process's work: forgotten.
+        """
         with self._lock:
-            held = self._held.get(name)
+            held = self._held.get(job.name)
             if held and time.monotonic() - held[1] < self._ttl / 3:
                 return held[0]
-        lease = acquire(self._store, name, self._holder, self._ttl)
+        lease = acquire(self._store, job.name, self._holder, self._ttl)
         with self._lock:
             if lease is None:
-                self._held.pop(name, None)
-            else:
-                self._held[name] = (lease, time.monotonic())
+                self._held.pop(job.name, None)
+                return None
+            self._held[job.name] = (lease, time.monotonic())
+            before = self._fences.get(job.name, lease.fence)
+            self._fences[job.name] = lease.fence
+        if before != lease.fence:
+            job.forget()
         return lease
 
     def catch_up(self, job: Job) -> Slot | None:
@@ -88,7 +97,7 @@ class Runner:
 
     def run(self, job: Job, slot: datetime, missed: int = 0) -> Slot:
         """Run one slot, once over all processes. Never raises but for a store that cannot be used."""
-        lease = self.lease(job.name)
+        lease = self.lease(job)
         if lease is None:
             return self._told(job.name, Slot(Ran.ANOTHER_PROCESS))
         last = self._last_slot(job.name)
@@ -96,6 +105,8 @@ class Runner:
             return self._told(job.name, Slot(Ran.DONE_BEFORE))
         started, began = self._clock.now(), time.perf_counter()
         done, failure = self._attempt(job, Run(slot, started, lease, lambda: self._beat(lease), self.stop.is_set))
+        if done.ran is Ran.GIVEN_UP:
+            return self._told(job.name, done)
         if done.ran is Ran.ANOTHER_PROCESS:
             with self._lock:
                 self._held.pop(job.name, None)
@@ -114,16 +125,26 @@ class Runner:
         except FencedError as exc:
             job.forget()
             return Slot(Ran.ANOTHER_PROCESS, error=str(exc)), exc
+        except EndingError as exc:
+            job.forget()
+            return Slot(Ran.GIVEN_UP, error=str(exc)), exc
         except MonitorError as exc:
             job.forget()
             log.error("%s: %s", job.name, exc)
             return Slot(Ran.FAILURE, error=str(exc)), exc
+        except OSError as exc:
+            job.forget()
+            said = f"{exc.filename or 'a file or connection'}: {exc.strerror or exc}; the next slot tries again"
+            log.error("%s: %s", job.name, said)
+            return Slot(Ran.FAILURE, error=said), exc
         except Exception as exc:
             job.forget()
             log.exception("%s: unexpected failure", job.name)
             return Slot(Ran.FAILURE, error=f"unexpected {type(exc).__name__}: {exc}"), exc
 
     def _beat(self, lease: Lease) -> None:
+        if self.stop.is_set():
+            raise EndingError(f"{lease.name}: given up because the process ends; its slot is served at the next start")
         with self._store.write() as connection:
             prove(self._store, connection, lease)
 

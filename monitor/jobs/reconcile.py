@@ -59,7 +59,7 @@ class ReconcileJob:
         pulls: Sequence[PullJob],
         settle: timedelta,
         interval: timedelta,
-        lease_of: Callable[[str], Lease | None],
+        lease_of: Callable[[PullJob], Lease | None],
         present: Clock,
     ) -> None:
         self.name = f"reconcile:{source_name}"
@@ -115,7 +115,7 @@ class ReconcileJob:
     def _pull_again(self, hour: datetime, now: datetime) -> None:
         page = self._source.read_hour(hour, hour + HOUR, now)
         for pull in self._pulls:
-            lease = self._lease_of(pull.name)
+            lease = self._lease_of(pull)
             if lease is not None:
                 with pull.lock:
                     pull.keep(_of_members(page, pull.members), None, now, lease)
