@@ -115,7 +115,6 @@ class PullJob:
         self._read = read
         self._pipeline = pipeline
         self._carried: Counter[TallyKey] = Counter()
-        self._fence: int | None = None
         self.lock = threading.Lock()
         self.source = source
         self.partition = partition
@@ -152,10 +151,6 @@ class PullJob:
 
     def keep(self, page: Page, position: datetime | None, now: datetime, lease: Lease) -> None:
         """Judge one page and commit what it made, or leave everything as it was."""
-        if lease.fence != self._fence:
-            # Another process may have worked since: what is in memory is of before.
-            self.forget()
-            self._fence = lease.fence
         write = BatchWrite(self.name, self.source, self.partition, now, self._pipeline.table, position)
         write.rejects = page.rejects
         try:
@@ -176,8 +171,7 @@ class PullJob:
         """Save the detectors' states, at a clean end."""
         with self.lock:
             write = BatchWrite(self.name, self.source, self.partition, now, self._pipeline.table)
-            if lease.fence == self._fence:
-                self._pipeline.snapshot(write)
+            self._pipeline.snapshot(write)
             if not write.is_empty():
                 commit(self._store, lease, write)
 
