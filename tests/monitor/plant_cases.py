@@ -47,8 +47,9 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
     "a name with a space": (("  mill1:", "  mill 1:"),),
     "a step with a dot": (("  machine: {line: blades}", "  machine.a: {line: blades}"),),
     "an unknown kind of source": (("kind: outcomes", "kind: outcome"),),
+    "a number as the kind of source": (("kind: outcomes", "kind: 5"),),
     "no kind of source": (("    kind: outcomes\n", ""),),
-    "a key of another kind of source": (("    serial: sn\n    characteristic", "    serial: sn\n    lot: x\n    characteristic"),),
+    "a key of another kind of source": (("    delay: 1d", "    delay: 1d\n    lot: x"),),
     "a path instead of a URL": (("url: sqlite:///lab.db", "url: lab.db"),),
     "a folder instead of a tracking URI": (("site: north", "site: north\nmlflow: {tracking_uri: ./mlruns}"),),
     "both layouts of readings": (("    value: v", "    value: v\n    values: {force: f}"),),
@@ -57,11 +58,15 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
     "two fields written to one column": (("decided_at: ts", "decided_at: sn"),),
     "a machine at an unknown step": (("mill1: {step: machine", "mill1: {step: mashine"),),
     "a gate at an unknown step": (("  blade:\n    step: forge", "  blade:\n    step: press"),),
-    "a gate on an unknown characteristic": (("forge\n    characteristic: thickness", "forge\n    characteristic: width"),),
+    "a gate on an unknown characteristic": (
+        ("characteristic: thickness\n    model", "characteristic: width\n    model"),
+    ),
     "a gate's unknown input": (("surface_mean]", "surface]"),),
     "a gate's input at an unknown step": (("machine.spindle_load", "mill.spindle_load"),),
     "a gate's input given twice": (("surface_mean]", "forge.p03]"),),
-    "an outcome of an unknown characteristic": (("sn\n    characteristic: thickness", "sn\n    characteristic: thick"),),
+    "an outcome of an unknown characteristic": (
+        ("characteristic: thickness\n    value", "characteristic: thick\n    value"),
+    ),
     "a reading of an unknown sensor": (("values: {force: F1,", "values: {torque: F1,"),),
     "a code for an unknown step": (("20: machine}", "20: mill}"),),
     "a code for an unknown machine": (("WC-7: press1", "WC-7: press7"),),
@@ -72,7 +77,8 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
     "partitions of outcomes": (("    delay: 1d", "    delay: 1d\n    partitions: {a: [forge]}"),),
     "a feature with a dot": (("      spindle_load: LOAD", "      spindle_load: LOAD\n      a.b: C"),),
     "two gates at one step": (
-        ("sources:\n", "  second: {step: forge, characteristic: thickness, model: m, profile: [p01, p02, p03, p04]}\n\nsources:\n"),
+        ("\nsources:\n",
+         "  b: {step: forge, characteristic: thickness, model: m, profile: [p01, p02, p03, p04]}\nsources:\n"),
     ),
     "a sensor that no source reads": (
         ("    sensor: {column: tag, codes: {FRC: force}}\n    value: v", "    values: {force: v}"),
@@ -84,7 +90,7 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
     "two ranges in a key": (("p{01..30}: {column", "p{01..30}_{1..2}: {column"),),
     "a range where there is nothing to expand": (("    table: operations", "    table: operations{1..2}"),),
     "two ranges in an item": (('profile: ["p{01..30}"]', 'profile: ["p{01..30}{1..2}"]'),),
-    "an environment variable that is not set": (("${MES_PASSWORD}@mes.example/mes\n    table", "${NO}@mes/mes\n    table"),),
+    "an environment variable that is not set": (("reader:${MES_PASSWORD}", "reader:${NO}"),),
     "a secret file that is not there": (("site: north", "site: ${file:no-such-file}"),),
     "a secret file that is a folder": (("site: north", "site: ${file:.}"),),
     "a reference that is not closed": (("table: recommendations", "table: ${TABLE"),),
@@ -129,6 +135,26 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
         ("time_zone: Europe/Berlin", "attempts: 0"),
     ),
 }  # fmt: skip
+
+
+OVERRIDES: dict[str, str] = {
+    "setting an unknown key": "sources.lab.tabel=x",
+    "setting what contradicts the file": "machines.m9.step=x",
+    "setting a mapping with an unknown key": "server={prot: 1}",
+    "setting the wrong type": "server.port=x",
+    "setting a key beneath text": "site.name=x",
+    "setting a key beneath a column's name": "sources.mes.lot.a=x",
+    "setting an item too many": "gates.blade.profile.30=x",
+    "setting an item by name": "gates.blade.profile.p=x",
+    "setting broken YAML": "site=[hunter3",
+    "setting a key twice": "site={a: 1, a: 2}",
+    "setting no value": "server.port",
+    "setting no key": "=hunter3",
+    "setting half a key": "server.=hunter3",
+    "setting a range": 'sources.mes.values."p{01..02}".scale=2',
+    "setting a secret that is not there": "site=${NO}",
+    "setting an unprintable value": "site=hunter3\x00",
+}
 
 
 def spoil(changes: tuple[tuple[str, str], ...]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from plant_cases import ENVIRON, SPOILED, spoil
+from plant_cases import ENVIRON, GOOD, OVERRIDES, SPOILED, spoil
 
 from monitor.errors import PlantFileError
 from monitor.plant_file import MAX_BYTES, load
@@ -15,33 +16,43 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "plant" / "problems.txt"
 TOLD = "=== "
 
 
-def problems(text: str, folder: Path) -> str:
-    path = folder / "plant.yaml"
-    path.write_bytes(text.encode())
+def problems(path: Path, overrides: Sequence[str] = ()) -> str:
     with pytest.raises(PlantFileError) as caught:
-        load(path, environ=ENVIRON)
+        load(path, overrides, ENVIRON)
     assert caught.value.exit_code == 2
     assert str(caught.value).splitlines() == list(caught.value.problems)
     assert caught.value.__context__ is None  # pydantic's error would carry the values, secrets included
-    return str(caught.value).replace(f"{folder}/", "") + "\n"
+    return str(caught.value).replace(f"{path.parent}/", "") + "\n"
 
 
 def golden() -> dict[str, str]:
-    sections = GOLDEN.read_text().split(TOLD)[1:]
-    return {name: told for name, told in (section.split("\n", 1) for section in sections)}
+    sections = GOLDEN.read_text().split(TOLD)[1:] if GOLDEN.exists() else []
+    return {section.partition("\n")[0]: section.partition("\n")[2] for section in sections}
+
+
+def compare(name: str, told: str) -> None:
+    if os.environ.get("UPDATE_GOLDEN"):
+        known = {**golden(), name: told}
+        GOLDEN.write_text("".join(f"{TOLD}{case}\n{known[case]}" for case in (*SPOILED, *OVERRIDES) if case in known))
+    assert told == golden()[name]
 
 
 @pytest.mark.parametrize("name", SPOILED)
 def test_a_spoiled_file_is_told_in_these_words(name: str, tmp_path: Path) -> None:
-    told = problems(spoil(SPOILED[name]), tmp_path)
-    if os.environ.get("UPDATE_GOLDEN"):
-        known = {**(golden() if GOLDEN.exists() else {}), name: told}
-        GOLDEN.write_text("".join(f"{TOLD}{case}\n{known[case]}" for case in SPOILED if case in known))
-    assert told == golden()[name]
+    path = tmp_path / "plant.yaml"
+    path.write_bytes(spoil(SPOILED[name]).encode())
+    compare(name, problems(path))
+
+
+@pytest.mark.parametrize("name", OVERRIDES)
+def test_an_override_that_cannot_be_is_told_in_these_words(name: str) -> None:
+    told = problems(GOOD, [OVERRIDES[name]])
+    assert "hunter" not in told
+    compare(name, told)
 
 
 def test_the_golden_file_has_no_other_cases() -> None:
-    assert list(golden()) == list(SPOILED)
+    assert list(golden()) == [*SPOILED, *OVERRIDES]
 
 
 def test_no_problem_speaks_pydantics_or_pythons_language() -> None:
