@@ -53,16 +53,6 @@ def hold(reason: Reason) -> Decision:
     return Decision(Verdict.HOLD, reason)
 
 
-def confidence(decision: Decision, coverage: float) -> float | None:
-    """The confidence to state with a decision: the interval's nominal coverage, None for a hold.
-
-    A recommendation stands only where the whole interval lies in one region, so it is right whenever the interval
-    holds the truth: over exchangeable parts in at least `coverage` of cases. It is a floor that holds on average
-    over all judged parts, not a probability made for this part.
-    """
-    return None if decision.verdict is Verdict.HOLD else coverage
-
-
 def preconditions(model: GateModel | None, refused: Reason | None, part: PartInput) -> Reason | None:
     """Which reason, if any, forbids asking the model for a part; what concerns the whole gate comes first.
 

@@ -220,8 +220,15 @@ def finish(report: Any, findings: int, errors: Sequence[str], json_: bool, fail_
 
 def end_on_signal(stop: Any) -> None:
     """Let SIGTERM and SIGINT end the work after the transaction at hand."""
+
+    def end(*_: Any) -> None:
+        # The second signal ends at once; it must not find this one inside `set`.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, end)
 
 
 @cli.command()

@@ -154,7 +154,7 @@ class PartsPipeline:
             labels = {"gate": gate, "verdict": decision.verdict.value, "reason": decision.reason.value}
             write.tallies[tallied("gatewatch_gate_decisions_total", **labels)] += 1
             if self._plant.write_back:
-                write.outbox.append(recommendation(self._plant, row))
+                write.outbox.append(recommendation(self._plant.site, row, used.model.coverage if used.model else None))
 
     def _row(
         self,
@@ -180,14 +180,19 @@ class PartsPipeline:
         }  # fmt: skip
 
 
-def recommendation(plant: Plant, decision: Mapping[str, Any]) -> dict[str, Any]:
-    """The outbox row that carries a decision to the MES, under its idempotency key."""
-    key = [plant.site, decision["serial"], decision["step"], decision["visit"], decision["revision"]]
+def recommendation(site: str, decision: Mapping[str, Any], coverage: float | None) -> dict[str, Any]:
+    """The outbox row that carries a decision to the MES, under its idempotency key.
+
+    Its confidence is the coverage of the model's interval, None for a hold. A recommendation stands only where the
+    whole interval lies in one region, so it is right whenever the interval holds the truth: over exchangeable parts
+    at least that often. It is a floor that holds on average over all judged parts, not a probability of this one.
+    """
+    key = [site, *(decision[name] for name in ("serial", "step", "visit", "revision"))]
     held = decision["verdict"] == Verdict.HOLD.value
     payload = {
-        "site": plant.site, "serial": decision["serial"], "step": decision["step"], "visit": decision["visit"],
+        "site": site, "serial": decision["serial"], "step": decision["step"], "visit": decision["visit"],
         "revision": decision["revision"], "recommendation": decision["verdict"], "reason": decision["reason"],
-        "confidence": None if held else plant.gates[decision["gate"]].coverage, "on_hold": decision["on_hold"],
+        "confidence": None if held else coverage, "on_hold": decision["on_hold"],
         "model_version": decision["version"], "predicted": decision["predicted"], "lower": decision["lower"],
         "upper": decision["upper"], "decided_at": decision["decided_at"].isoformat(),
     }  # fmt: skip

@@ -56,5 +56,9 @@ class GateModel(Protocol):
     def skill(self) -> float:
         """1 - error / error of the naive baseline, on the calibration rows; at or below 0: no skill."""
 
+    @property
+    def coverage(self) -> float:
+        """Share of parts, over exchangeable ones, whose value its intervals were calibrated to hold."""
+
     def predict(self, rows: Floats) -> Sequence[Prediction]:
         """A prediction a row; how the rows were split into calls cannot change any of them."""

@@ -1,30 +1,35 @@
 """`gatewatch run`: the jobs at their slots and the HTTP server, until a signal ends them.
 
 SIGTERM and SIGINT end everything within 5 seconds; SIGHUP checks the plant file and, if it is good, takes it over.
+What a signal interrupts is given up or rolled back: its slot is served by the next start, or by another process.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.exc import SQLAlchemyError
 
 from alerting.conditions import ALERTS, PLANT_FILE_REJECTED
 from exporters.catalog import Bounds
 from monitor import __version__
 from monitor.app import App, make_app
 from monitor.clock import WallClock
-from monitor.errors import MonitorError, PlantFileError, UsageError
+from monitor.errors import MonitorError, UsageError
 from monitor.passport import passport
 from monitor.plant_file import LoadedPlant, difference, needs_restart
 from monitor.schedule import every
@@ -56,43 +61,38 @@ class Service:
         self._feed = feed
         self._reports = reports
         self._gate = threading.Lock()
+        self._feeding = threading.Lock()
         self._running: Counter[str] = Counter()
-        self._wake = threading.Event()
+        # A signal may arrive anywhere in the main thread: this queue's put, unlike an Event's set, can never deadlock.
+        self._signals: SimpleQueue[int] = SimpleQueue()
         self._ending = False
-        self._reloading = False
         self._scheduler = BackgroundScheduler(timezone=UTC, executors={"default": ThreadPoolExecutor(_THREADS)})
         self._scheduler.add_listener(_heard, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR)
 
     def run(self, told: Callable[[str], None]) -> None:
-        """Serve and work until a signal says otherwise."""
+        """Serve and work until a signal says otherwise; ends the process where a thread would not let it."""
         server = self._serve()
         told(f"listening on http://{self._app.plant.server.host}:{server.port}/")
         self._listen_to_signals()
         self._scheduler.start()
         self._schedule()
+        quiet = False
         try:
             while not self._ending:
-                self._wake.wait(1.0)
-                self._wake.clear()
-                if self._reloading:
-                    self._reloading = False
+                if self._signals.get() == signal.SIGHUP:
                     self.reload()
         finally:
-            self._end(server)
+            quiet = self._end(server)
+        if not quiet:
+            _leave()
 
     def _listen_to_signals(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_end)
-        signal.signal(signal.SIGHUP, self._on_hangup)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
 
-    def _on_end(self, *_: Any) -> None:
-        self._ending = True
-        self._app.runner.stop.set()
-        self._wake.set()
-
-    def _on_hangup(self, *_: Any) -> None:
-        self._reloading = True
-        self._wake.set()
+    def _on_signal(self, number: int, _frame: Any) -> None:
+        self._ending = self._ending or number != signal.SIGHUP
+        self._signals.put(number)
 
     def _serve(self) -> Served:
         views = Views(
@@ -138,9 +138,10 @@ class Service:
             self._running[name] += 1
         try:
             if self._feed is not None:
-                self._feed()
+                with self._feeding:
+                    self._feed()
             app.runner.catch_up(job)
-        except MonitorError as exc:
+        except (MonitorError, SQLAlchemyError) as exc:
             # The store itself cannot be used: there is nowhere to record it but the log.
             log.error("%s: %s", name, exc)
         finally:
@@ -148,6 +149,7 @@ class Service:
                 self._running[name] -= 1
 
     def _quiet(self, seconds: float) -> bool:
+        """Whether no job is at work, after waiting for that at most so long."""
         deadline = time.monotonic() + seconds
         while any(self._running.values()):
             if time.monotonic() > deadline:
@@ -162,30 +164,43 @@ class Service:
             fixed = needs_restart(self._app.loaded, loaded)
             if fixed:
                 raise UsageError(f"plant file: {', '.join(fixed)} changed; that needs a restart")
-        except (PlantFileError, UsageError) as exc:
+            new = make_app(loaded, WallClock(), simulated=False)
+        except MonitorError as exc:
             log.error("plant file not taken over, the old one stays in force:\n%s", exc)
             self._note_reload(str(exc))
             return False
         for line in difference(self._app.loaded, loaded):
             log.info("plant file: %s changed", line)
-        self._swap(loaded)
+        self._swap(new)
         self._note_reload(None)
         return True
 
-    def _swap(self, loaded: LoadedPlant) -> None:
+    def _swap(self, new: App) -> None:
         old = self._app
         self._scheduler.pause()
         old.runner.stop.set()
-        self._quiet(float(loaded.plant.jobs.deadline.total_seconds()))
-        old.save_states()
-        new = make_app(loaded, WallClock(), simulated=False)
+        # A job that does not end in time loses its lease with `close`, and so the right to write.
+        self._put_away(old, self._quiet(_END_SECONDS))
         with self._gate:
             self._app = new
-        old.close()
         self._schedule()
         self._scheduler.resume()
 
+    def _put_away(self, app: App, quiet: bool) -> None:
+        try:
+            if quiet:
+                app.save_states()
+            app.close()
+        except MonitorError as exc:
+            log.error("%s", exc)
+
     def _note_reload(self, problem: str | None) -> None:
+        try:
+            self._write_reload(problem)
+        except MonitorError as exc:
+            log.error("%s", exc)
+
+    def _write_reload(self, problem: str | None) -> None:
         now = self._app.clock.now()
         spec = PLANT_FILE_REJECTED
         result = "success" if problem is None else "failure"
@@ -195,17 +210,23 @@ class Service:
             count(connection, tallies)
             gauge(connection, {tallied("gatewatch_plant_last_reload_success"): float(problem is None)})
 
-    def _end(self, server: Served) -> None:
+    def _end(self, server: Served) -> bool:
         self._app.runner.stop.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
-        try:
-            if self._quiet(_END_SECONDS):
-                self._app.save_states()
-                self._app.close()
-        except MonitorError as exc:
-            log.error("%s", exc)
+        quiet = self._quiet(_END_SECONDS)
+        if quiet:
+            self._put_away(self._app, quiet)
         server.stop()
+        return quiet
+
+
+def _leave() -> None:
+    """End the process beside a thread that still waits for a database; what it had not committed is rolled back."""
+    log.warning("a job still waits for a database: ended without it; nothing is lost, its slot is served later")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _heard(event: Any) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.gate import confidence, decide, hold, judge, preconditions
+from inference.gate import decide, hold, judge, preconditions
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Decision, Floats, PartInput, PartKey, Prediction, Reason, ReworkBand, Spec, Verdict
 
@@ -250,11 +250,6 @@ def test_no_parts_ask_nothing() -> None:
     model = Doubling()
     assert judge(model, None, [], lambda _: SPEC, BAND) == []
     assert model.asked == []
-
-
-def test_confidence_is_the_coverage_of_a_recommendation_and_none_for_a_hold() -> None:
-    assert confidence(Decision(Verdict.SCRAP, Reason.OUT_OF_SPEC), 0.9) == 0.9
-    assert confidence(hold(Reason.UNCERTAIN), 0.9) is None
 
 
 def test_the_policy_imports_no_model_library() -> None:
