@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from monitor.errors import DeliveryError, DeliveryReason
+from monitor.errors import DeliveryError, DeliveryReason, UsageError
 from monitor.plant import WriteBack
 
 KEY_FIELDS = ("site", "serial", "step", "visit", "revision")
@@ -185,6 +185,11 @@ def _engine(config: WriteBack) -> sa.Engine:
     seconds = config.timeout.total_seconds()
     if url.get_backend_name() == "sqlite":
         return sa.create_engine(url, poolclass=NullPool, connect_args={"timeout": seconds})
+    if url.get_backend_name() != "postgresql":
+        shown = url.render_as_string(hide_password=True)
+        raise UsageError(
+            f"write_back.url: no support for {shown}; expected sqlite:///FILE or postgresql://USER@HOST/DATABASE"
+        )
     options = f"-c statement_timeout={round(seconds * 1000)} -c timezone={config.time_zone}"
     arguments = {"connect_timeout": max(2, round(seconds)), "options": options}
     return sa.create_engine(url, poolclass=NullPool, connect_args=arguments)

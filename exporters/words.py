@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 
+def visible(text: str) -> str:
+    """Text from outside for a terminal: what would steer it is shown, never sent."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 def shown(value: Any) -> str:
     """A value for people: numbers to six digits, maps and lists in one line, '-' for nothing."""
     if value is None or value in ("", {}, []):

@@ -35,7 +35,7 @@ from monitor.sources import SqlSource, open_source
 from monitor.store import tables as t
 from monitor.store.database import Store
 from monitor.store.schema import open_store
-from monitor.store.writing import insert_new
+from monitor.store.writing import upsert
 
 _ORDER = ("machine_states", "part_steps", "readings", "outcomes", "dispositions")
 """At one slot, what later kinds depend on comes first."""
@@ -80,18 +80,20 @@ def make_app(
 ) -> App:
     """Open the store (made when new), record the plant file, wire the jobs. A source is opened at its first slot."""
     plant = loaded.plant
+    # What is wrongly used is refused before anything is made.
+    sources = {name: open_source(name, config, plant) for name, config in plant.sources.items()}
+    target = None if plant.write_back is None else MesTarget(plant.write_back)
     store = open_store(plant.store.url)
     _record_plant(store, loaded, clock)
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     runner = Runner(store, clock, holder, plant.store.lease, on_slot)
     registry = make_registry(plant)
     shelf = Shelf(store, partial(load_cached, registry))
-    sources = {name: open_source(name, config, plant) for name, config in plant.sources.items()}
     pulls = _pull_jobs(loaded, store, sources, shelf)
     jobs: list[Job] = [*pulls]
     jobs += [ModelJob(store, plant, gate, shelf, registry, simulated) for gate in plant.gates]
-    if plant.write_back is not None:
-        jobs.append(DeliverJob(store, plant.write_back, MesTarget(plant.write_back), plan, backoff))
+    if plant.write_back is not None and target is not None:
+        jobs.append(DeliverJob(store, plant.write_back, target, plan, backoff))
     for name, config in plant.sources.items():
         settle = config.late_by + config.delay + 2 * config.every
         mine = [p for p in pulls if p.source == name]
@@ -140,13 +142,13 @@ def detectors_of(plant: Plant, machine: str) -> Sequence[StreamDetector]:
 
 
 def _record_plant(store: Store, loaded: LoadedPlant, clock: Clock) -> None:
+    """Keep the plant file; `since` is when it last came into force, also when it did so before."""
+    newest = sa.select(t.plant_file.c.digest).order_by(t.plant_file.c.since.desc()).limit(1)
     with store.read() as connection:
-        known = connection.execute(sa.select(t.plant_file.c.digest).where(t.plant_file.c.digest == loaded.digest))
-        if known.one_or_none() is not None:
+        if connection.scalar(newest) == loaded.digest:
             return
     with store.write() as connection:
-        row = {"digest": loaded.digest, "content": loaded.text, "since": clock.now()}
-        insert_new(connection, t.plant_file, [row])
+        upsert(connection, t.plant_file, [{"digest": loaded.digest, "content": loaded.text, "since": clock.now()}])
 
 
 def _pull_jobs(loaded: LoadedPlant, store: Store, sources: dict[str, SqlSource], shelf: Shelf) -> list[PullJob]:

@@ -12,7 +12,7 @@ def problems(loaded: Any) -> list[str]:
     from exporters.mes import MesTarget
     from monitor.sources import open_source
     from monitor.store.database import Store
-    from monitor.store.schema import current
+    from monitor.store.schema import usable
 
     plant = loaded.plant
     found: list[str] = []
@@ -29,7 +29,7 @@ def problems(loaded: Any) -> list[str]:
     try:
         file = store.file()
         if file is None or file.exists():
-            current(store)
+            usable(store)
         elif not file.parent.is_dir():
             found.append(f"store.url: the folder {file.parent} does not exist; make it")
     except MonitorError as exc:

@@ -7,7 +7,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -74,8 +75,12 @@ def as_json(command: F) -> F:
 
 
 def say(value: Any) -> None:
-    """Print JSON."""
-    click.echo(json.dumps(value, indent=2, sort_keys=True, default=str))
+    """Print JSON, times as ISO 8601 with their offset."""
+    click.echo(json.dumps(value, indent=2, sort_keys=True, default=_plain))
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def load(plant: str, overrides: Sequence[str]) -> Any:
@@ -85,12 +90,17 @@ def load(plant: str, overrides: Sequence[str]) -> Any:
     return load_plant(Path(plant), overrides)
 
 
-def open_app(plant: str, overrides: Sequence[str]) -> Any:
-    """A plant ready to run on the real clock."""
+@contextmanager
+def opened(plant: str, overrides: Sequence[str], clock: Any = None) -> Iterator[Any]:
+    """A plant ready to run, on the real clock or a simulated one; leases and connections are given back at the end."""
     from monitor.app import make_app
     from monitor.clock import WallClock
 
-    return make_app(load(plant, overrides), WallClock(), simulated=False)
+    app = make_app(load(plant, overrides), clock or WallClock(), simulated=clock is not None)
+    try:
+        yield app
+    finally:
+        app.close()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -136,9 +146,12 @@ def run(plant: str, overrides: Sequence[str]) -> None:
 
     SIGHUP takes over a changed plant file after a full check. Example: gatewatch run plant.yaml
     """
+    from monitor.app import make_app
+    from monitor.clock import WallClock
     from monitor.service import Service
 
-    app = open_app(plant, overrides)
+    # The service closes what it runs, which a reload may have changed.
+    app = make_app(load(plant, overrides), WallClock(), simulated=False)
     reports = app.loaded.path.parent / "reports"
     Service(app, lambda: load(plant, overrides), reports).run(click.echo)
 
@@ -153,12 +166,11 @@ def once(plant: str, overrides: Sequence[str], json_: bool, fail_on_finding: boo
     from monitor.once import once as run_once
     from monitor.store.reading import last_finding
 
-    app = open_app(plant, overrides)
-    end_on_signal(app.runner.stop)
-    before = last_finding(app.store)
-    done = run_once(app)
-    found = last_finding(app.store) - before
-    app.close()
+    with opened(plant, overrides) as app:
+        end_on_signal(app.runner.stop)
+        before = last_finding(app.store)
+        done = run_once(app)
+        found = last_finding(app.store) - before
     report = {name: {"ran": s.ran.value, "rows": s.result.rows, "error": s.error} for name, s in done.items()}
     finish(report, found, failures(done), json_, fail_on_finding)
 
@@ -176,7 +188,6 @@ def replay(
 
     Example: gatewatch replay plant.yaml --from 2026-01-01 --to 2026-02-01
     """
-    from monitor.app import make_app
     from monitor.clock import SimulatedClock
     from monitor.progress import Progress
     from monitor.replay import replay as run_replay
@@ -186,19 +197,21 @@ def replay(
     if start >= end:
         raise UsageError(f"--from {start} is not before --to {end}")
     clock = SimulatedClock(start)
-    app = make_app(load(plant, overrides), clock, simulated=True)
-    end_on_signal(app.runner.stop)
-    before = last_finding(app.store)
     slots: dict[str, int] = {}
     errors: dict[str, str] = {}
-    with Progress("replay", start, end) as progress:
+    with opened(plant, overrides, clock) as app, Progress("replay", start, end) as progress:
+        end_on_signal(app.runner.stop)
+        before = last_finding(app.store)
         for at, name, slot in run_replay(app, clock, start, end):
             progress.reached(at)
             slots[name] = slots.get(name, 0) + (slot.ran is Ran.SUCCESS)
             if slot.ran is Ran.FAILURE:
                 errors[name] = f"{name}: {slot.error}"
-    found = last_finding(app.store) - before
-    app.close()
+        found = last_finding(app.store) - before
+        if app.runner.stop.is_set():
+            errors["signal"] = (
+                f"ended by a signal at {clock.now():%Y-%m-%dT%H:%MZ}; the same command goes on from there"
+            )
     finish({name: {"slots": n} for name, n in slots.items()}, found, list(errors.values()), json_, fail_on_finding)
 
 
@@ -234,10 +247,10 @@ def end_on_signal(stop: Any) -> None:
 @cli.command()
 @as_json
 @click.option("--dir", "folder", default=".gatewatch-demo", show_default=True, help="Where the demo keeps its files.")
-@click.option("--seed", default=1, show_default=True, help="Seed of the simulated plant.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Seed of the simulated plant.")
 @click.option("--days", default=5, show_default=True, type=click.IntRange(1, 60), help="Simulated days.")
 @click.option("--serve", is_flag=True, help="Keep metrics, health and pages up on loopback afterwards.")
-@click.option("--port", default=9464, show_default=True, help="Port to serve on.")
+@click.option("--port", default=9464, show_default=True, type=click.IntRange(1, 65535), help="Port to serve on.")
 def demo(json_: bool, folder: str, seed: int, days: int, serve: bool, port: int) -> None:
     """Simulate a plant with faults, run everything on its history, and say what was found.
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from monitor.cli import as_json, load, open_app, plant_option, say
-from monitor.errors import UsageError
+from exporters.words import visible
+from monitor.cli import as_json, load, opened, plant_option, say
+from monitor.errors import MonitorError, UsageError
 
 
 def register(cli: click.Group) -> None:
@@ -57,7 +58,10 @@ def store_restore(file: Path, plant: str, overrides: Sequence[str]) -> None:
 @store.command("upgrade")
 @plant_option
 def store_upgrade(plant: str, overrides: Sequence[str]) -> None:
-    """Bring the store's tables to this version; make them where there are none."""
+    """Bring the store's tables to this version; make them where there are none.
+
+    Example: gatewatch store upgrade -p plant.yaml
+    """
     from monitor.store.database import Store
     from monitor.store.schema import upgrade
 
@@ -68,13 +72,15 @@ def store_upgrade(plant: str, overrides: Sequence[str]) -> None:
 @store.command("prune")
 @plant_option
 def store_prune(plant: str, overrides: Sequence[str]) -> None:
-    """Delete what is older than store.retention keeps, now."""
-    app = open_app(plant, overrides)
-    job = next(j for j in app.jobs if j.name == "prune")
-    slot = app.runner.run(job, app.clock.now())
-    app.close()
-    if slot.error:
-        raise click.ClickException(slot.error)
+    """Delete what is older than store.retention keeps, now. Example: gatewatch store prune -p plant.yaml."""
+    from monitor.runner import Ran
+
+    _open(plant, overrides).close()
+    with opened(plant, overrides) as app:
+        job = next(j for j in app.jobs if j.name == "prune")
+        slot = app.runner.run(job, app.clock.now())
+    if slot.ran is not Ran.SUCCESS:
+        raise MonitorError(f"store prune: {slot.error or 'another process prunes now; nothing is left to do here'}")
     click.echo(f"{slot.result.rows} rows deleted")
 
 
@@ -87,7 +93,7 @@ def model() -> None:
 @plant_option
 @as_json
 def model_list(plant: str, overrides: Sequence[str], json_: bool) -> None:
-    """Versions on record and which one is in force."""
+    """Versions on record and which one is in force. Example: gatewatch model list -p plant.yaml."""
     from monitor.store.models import versions
 
     with _open(plant, overrides).read() as connection:
@@ -119,20 +125,19 @@ def model_train(gate: str, plant: str, overrides: Sequence[str], json_: bool, pu
     from monitor.jobs.models import train_version
     from monitor.store.models import in_force, versions
 
-    app = open_app(plant, overrides)
-    if gate not in app.plant.gates:
-        raise UsageError(
-            f"gate {gate!r}: the plant file has no such gate; it has {', '.join(app.plant.gates) or 'none'}"
-        )
-    now = app.clock.now()
-    version = train_version(app.store, app.plant, gate, now, now, None)
-    with app.store.read() as connection:
-        current = in_force(connection, gate)
-        row = next(v for v in versions(connection, gate) if (v.model, v.version) == (version.model, version.version))
-    used = (current is None or put_in_force) and put(
-        app.store, app.registry, None, gate, row, current.changes if current else 0, now
-    )
-    app.close()
+    gates = load(plant, overrides).plant.gates
+    if gate not in gates:
+        raise UsageError(f"gate {gate!r}: the plant file has no such gate; it has {', '.join(gates) or 'none'}")
+    _open(plant, overrides).close()
+    with opened(plant, overrides) as app:
+        now = app.clock.now()
+        version = train_version(app.store, app.plant, gate, now, now, None)
+        with app.store.read() as connection:
+            current = in_force(connection, gate)
+            same = (version.model, version.version)
+            row = next(v for v in versions(connection, gate) if (v.model, v.version) == same)
+        changes = current.changes if current else 0
+        used = (current is None or put_in_force) and put(app.store, app.registry, None, gate, row, changes, now)
     if json_:
         say({**version.metrics, "version": version.version, "digest": version.digest, "in_force": used})
         return
@@ -152,7 +157,7 @@ def outbox() -> None:
 @as_json
 @click.option("--status", type=click.Choice(["pending", "dead"]), default="dead", show_default=True)
 def outbox_list(plant: str, overrides: Sequence[str], json_: bool, status: str) -> None:
-    """Recommendations that were given up, or that wait."""
+    """Recommendations that were given up, or that wait. Example: gatewatch outbox list --status pending."""
     from monitor.store.reading import undelivered
 
     rows = undelivered(_open(plant, overrides), status)
@@ -160,7 +165,8 @@ def outbox_list(plant: str, overrides: Sequence[str], json_: bool, status: str) 
         say([dict(row._mapping) for row in rows])
         return
     for row in rows:
-        click.echo(f"{row.id}  {row.subject}  {row.payload['step']}  tries {row.attempts}  {row.error or ''}")
+        told = f"{row.id}  {row.subject}  {row.payload['step']}  tries {row.attempts}  {row.error or ''}"
+        click.echo(visible(told))
     click.echo(f"{len(rows)} {status}")
 
 
@@ -170,8 +176,13 @@ def outbox_list(plant: str, overrides: Sequence[str], json_: bool, status: str) 
 def outbox_resend(ids: Sequence[int], plant: str, overrides: Sequence[str]) -> None:
     """Try dead letters again: those named by number, or all. Example: gatewatch outbox resend."""
     from monitor.jobs.deliver import resend
+    from monitor.store.reading import undelivered
 
-    click.echo(f"{resend(_open(plant, overrides), datetime.now(UTC), ids)} to be sent again")
+    at = _open(plant, overrides)
+    unknown = set(ids) - {row.id for row in undelivered(at, "dead")}
+    if unknown:
+        raise UsageError(f"outbox: no dead letter {', '.join(map(str, sorted(unknown)))}; see 'gatewatch outbox list'")
+    click.echo(f"{resend(at, datetime.now(UTC), ids)} to be sent again")
 
 
 @click.group()
@@ -184,7 +195,7 @@ def alerts() -> None:
 @as_json
 @click.option("--all", "ended", is_flag=True, help="Also those that are over.")
 def alerts_list(plant: str, overrides: Sequence[str], json_: bool, ended: bool) -> None:
-    """Alerts that hold now, with what to do about each."""
+    """Alerts that hold now, with what to do about each. Example: gatewatch alerts list --all."""
     from alerting.conditions import ALERTS
     from monitor.store.reading import alerts as stored
 
@@ -196,7 +207,7 @@ def alerts_list(plant: str, overrides: Sequence[str], json_: bool, ended: bool) 
     for row in rows:
         over = f" until {row.ended_at:%Y-%m-%d %H:%M}" if row.ended_at else ""
         click.echo(f"{row.severity}  {row.name}  {row.subject}  since {row.since:%Y-%m-%d %H:%M}{over}")
-        click.echo(f"    {row.summary}\n    {actions.get(row.name, '')}")
+        click.echo(f"    {visible(row.summary)}\n    {actions.get(row.name, '')}")
     if not rows:
         click.echo("no alerts")
 
@@ -211,7 +222,7 @@ def quarantine() -> None:
 @as_json
 @click.option("--newest", default=20, show_default=True, type=click.IntRange(1, 100000))
 def quarantine_list(plant: str, overrides: Sequence[str], json_: bool, newest: int) -> None:
-    """The newest rows in quarantine with their reasons."""
+    """The newest rows in quarantine with their reasons. Example: gatewatch quarantine list --newest 5."""
     from monitor.store.reading import quarantined
 
     rows = quarantined(_open(plant, overrides), newest)
@@ -219,14 +230,19 @@ def quarantine_list(plant: str, overrides: Sequence[str], json_: bool, newest: i
         say([dict(row._mapping) for row in rows])
         return
     for row in rows:
-        click.echo(f"{row.source}  {row.reason}  {row.key}")
+        click.echo(visible(f"{row.source}  {row.reason}  {row.key}"))
+    if not rows:
+        click.echo("no rows in quarantine")
 
 
 @click.command()
 @plant_option
 @as_json
 def verify(plant: str, overrides: Sequence[str], json_: bool) -> None:
-    """Make every stored decision again from its recorded inputs and compare. Exits with 3 on a difference."""
+    """Make every stored decision again from its recorded inputs and compare. Exits with 3 on a difference.
+
+    Example: gatewatch verify -p plant.yaml
+    """
     from functools import partial
 
     from inference.gate import judge

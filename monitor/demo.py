@@ -23,6 +23,7 @@ from monitor.plant_file import LoadedPlant, load
 from monitor.progress import Progress
 from monitor.replay import replay
 from monitor.runner import Ran
+from monitor.server import can_listen
 from monitor.simulator.feed import Feed
 from monitor.simulator.history import History, simulate
 
@@ -50,6 +51,8 @@ class Phases:
 def run_demo(folder: Path, seed: int, days: int, json_: bool, serve: bool, port: int) -> None:
     """Run the demo in a folder of its own, emptied first. The history ends now."""
     phases = Phases()
+    if serve:
+        can_listen("127.0.0.1", port)
     _fresh(folder)
     end = datetime.now(UTC).replace(microsecond=0)
     start = end - timedelta(days=days)
@@ -92,12 +95,18 @@ def _fresh(folder: Path) -> None:
 
 
 def _plant(folder: Path, start: datetime, port: int) -> LoadedPlant:
-    """The demo's plant file, going live at `start`: what passed before is history to learn from."""
+    """The demo's plant file, going live at `start`: what passed before is history to learn from.
+
+    It is written as it is meant, so that every other command run on it means the same plant.
+    """
     file = folder / "plant.yaml"
     text = files("monitor.simulator").joinpath("plant.yaml").read_text(encoding="utf-8")
-    file.write_text(text, encoding="utf-8")
-    live = [f"gates.{gate}.since={start.isoformat()}" for gate in ("forging", "coating")]
-    return load(file, [*live, f"server.port={port}"])
+    since = f'    since: "{start.isoformat()}"  # what passed before the demo is history to learn from\n'
+    for gate in ("forging", "coating"):
+        model = f"    model: blade-{gate}\n"
+        text = text.replace(model, model + since)
+    file.write_text(f"{text}server:\n  port: {port}\n", encoding="utf-8")
+    return load(file)
 
 
 def _feed(loaded: LoadedPlant, history: History) -> Feed:

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from exporters.words import shown
+from exporters.words import shown, visible
 from monitor.store import tables as t
 
 FINDINGS_BEFORE = timedelta(minutes=30)
@@ -52,15 +52,11 @@ def passport(connection: Connection, serial: str) -> dict[str, Any] | None:
 
 def as_text(passport: Mapping[str, Any]) -> str:
     """The passport for a terminal; control characters in the data are shown, never sent."""
-    lines = [f"part {_visible(passport['serial'])}"]
+    lines = [f"part {visible(passport['serial'])}"]
     for event in passport["events"]:
-        lines.append(f"{event['at']}  {event['kind']:<15} {_visible(event['summary'])}")
-        lines += [f"{'':24}{_visible(f'{name}: {shown(value)}')}" for name, value in event["details"].items()]
+        lines.append(f"{event['at']}  {event['kind']:<15} {visible(event['summary'])}")
+        lines += [f"{'':24}{visible(f'{name}: {shown(value)}')}" for name, value in event["details"].items()]
     return "\n".join(lines) + "\n"
-
-
-def _visible(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _storable(serial: str) -> bool:

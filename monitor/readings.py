@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +23,8 @@ from monitor.store.database import Store
 from monitor.store.knowledge import known_readings
 from monitor.store.writing import tallied
 from monitor.timeline import StateTimeline
+
+log = logging.getLogger(__name__)
 
 MakeDetectors = Callable[[Plant, str], Sequence[StreamDetector]]
 _REBUILD_ROWS = 5000
@@ -126,18 +130,21 @@ class ReadingsPipeline:
     def _remember(self, connection: sa.Connection, machine: str) -> MachineMemory:
         """The machine's detectors: saved states, and the rows after them run again with their results discarded."""
         memory = MachineMemory(self._make(self._plant, machine))
-        query = sa.select(t.detector_state).where(t.detector_state.c.subject == machine)
-        saved = {row.detector: row for row in connection.execute(query)}
-        arrivals = []
+        c = t.detector_state.c
+        # As text: one that is no JSON is a state that is not whole, not a failed read.
+        query = sa.select(c.detector, c.arrival, sa.type_coerce(c.state, sa.Text).label("text"))
+        saved = {row.detector: row for row in connection.execute(query.where(c.subject == machine))}
+        arrivals = [0] * len(memory.detectors)
         for i, detector in enumerate(memory.detectors):
             row = saved.get(detector.name)
+            if row is None:
+                continue
             try:
-                memory.states[i] = detector.restore(row.state) if row else detector.start()
-                arrivals.append(row.arrival if row else 0)
-            except ValueError:
+                memory.states[i] = detector.restore(json.loads(row.text))
+                arrivals[i] = row.arrival
+            except ValueError as exc:
                 # Of another version or not whole: rebuilt from history.
-                memory.states[i] = detector.start()
-                arrivals.append(0)
+                log.warning("detector %s of %s starts from its history: %s", detector.name, machine, exc)
         self._run_again(connection, machine, memory, arrivals)
         self._memory[machine] = memory
         return memory

@@ -61,14 +61,16 @@ def _again(
     gate = plant.gates[row.gate]
     found = connection.execute(sa.select(t.part_step).where(t.part_step.c.arrival.in_(row.inputs.values())))
     passages = {r.arrival: Passage(r.arrival, r.serial, r.step, r.visit, r.at, r.values) for r in found}
+    key, stored = (row.serial, row.step, row.visit, row.revision), (row.verdict, row.reason, row.predicted)
+    if not passages.keys() >= {row.arrival, *row.inputs.values()}:
+        return Recomputed(key, False, stored, ("", "its input rows are gone", None))
     own = passages[row.arrival]
     earlier = {step: passages[a] for step, a in row.inputs.items() if a != row.arrival}
     part, _ = gate_input(gate, own, earlier)
     spec_at = plant.characteristics[gate.characteristic].spec_at
     prediction, decision = judge(model, refused, [part], spec_at, gate.rework_band())[0]
-    stored = (row.verdict, row.reason, row.predicted)
     again = (decision.verdict.value, decision.reason.value, None if prediction is None else prediction.value)
-    return Recomputed((row.serial, row.step, row.visit, row.revision), _same(row, prediction, decision), stored, again)
+    return Recomputed(key, _same(row, prediction, decision), stored, again)
 
 
 def _same(row: Any, prediction: Prediction | None, decision: Decision) -> bool:
@@ -76,8 +78,10 @@ def _same(row: Any, prediction: Prediction | None, decision: Decision) -> bool:
         return False
     if prediction is None or row.predicted is None:
         return prediction is None and row.predicted is None
-    pairs = ((row.predicted, prediction.value), (row.lower, prediction.lower), (row.upper, prediction.upper))
-    return all(abs(a - b) <= TOLERANCE for a, b in pairs)
+    p = prediction
+    stored = (row.predicted, row.lower, row.upper, row.distance, row.distance_limit)
+    again = (p.value, p.lower, p.upper, p.distance, p.distance_limit)
+    return all(a is not None and abs(a - b) <= TOLERANCE for a, b in zip(stored, again, strict=True))
 
 
 def findings(store: Store, plant: Plant, make: MakeDetectors, machine: str) -> Iterator[tuple[int, Finding]]:

@@ -105,18 +105,16 @@ class Runner:
             return self._told(job.name, Slot(Ran.DONE_BEFORE))
         started, began = self._clock.now(), time.perf_counter()
         done, failure = self._attempt(job, Run(slot, started, lease, lambda: self._beat(lease), self.stop.is_set))
-        if done.ran is Ran.GIVEN_UP:
-            return self._told(job.name, done)
+        seconds = time.perf_counter() - began
+        if done.ran in (Ran.SUCCESS, Ran.FAILURE):
+            try:
+                self._record(job, slot, started, seconds, missed, lease, done, failure)
+            except FencedError as exc:
+                job.forget()
+                done = Slot(Ran.ANOTHER_PROCESS, error=str(exc))
         if done.ran is Ran.ANOTHER_PROCESS:
             with self._lock:
                 self._held.pop(job.name, None)
-            return self._told(job.name, done)
-        seconds = time.perf_counter() - began
-        try:
-            self._record(job, slot, started, seconds, missed, lease, done, failure)
-        except FencedError:
-            job.forget()
-            return self._told(job.name, Slot(Ran.ANOTHER_PROCESS))
         return self._told(job.name, done)
 
     def _attempt(self, job: Job, run: Run) -> tuple[Slot, Exception | None]:

@@ -157,6 +157,22 @@ def _html(text: str, status: int = 200) -> Response:
     return HTMLResponse(text, status, {**_SAFE, "Content-Security-Policy": CONTENT_SECURITY_POLICY})
 
 
+def can_listen(host: str, port: int) -> None:
+    """MonitorError where `serve` would fail: for those who have much to do before it."""
+    _listening(host, port).close()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=128)
+    except (OSError, OverflowError) as exc:
+        raise MonitorError(
+            f"the HTTP server cannot listen on {host} port {port}: {exc}; "
+            "end the other process, or set server.host and server.port in the plant file"
+        ) from exc
+
+
 class Served:
     """A server that runs in a thread of its own until it is stopped."""
 
@@ -174,15 +190,8 @@ class Served:
 
 def serve(app: FastAPI, host: str, port: int) -> Served:
     """Answer on host and port (0: any free one). MonitorError where they cannot be had."""
-    try:
-        # Bound here and not by uvicorn, which would log a failure and end the process.
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family, backlog=128)
-    except (OSError, OverflowError) as exc:
-        raise MonitorError(
-            f"the HTTP server cannot listen on {host} port {port}: {exc}; "
-            "end the other process, or set server.host and server.port in the plant file"
-        ) from exc
+    # Bound here and not by uvicorn, which would log a failure and end the process.
+    listening = _listening(host, port)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=_GRACE_SECONDS,
         server_header=False,

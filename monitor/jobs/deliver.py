@@ -57,7 +57,7 @@ class DeliverJob:
         """Nothing is in memory."""
 
     def run(self, run: Run) -> Result:
-        """Send until nothing more may be sent now."""
+        """Send until nothing more may be sent now, or the MES cannot be reached: each further try would time out."""
         sent = 0
         while not run.stopping():
             rows = self._plan(self._heads(run.now), run.now)
@@ -67,6 +67,8 @@ class DeliverJob:
             reach("after_mes_accepted")
             self._record(rows, errors, run)
             sent += len(rows) - len(errors)
+            if any(error.retryable for error in errors.values()):
+                break
         return Result(sent)
 
     def _heads(self, now: datetime) -> Sequence[Any]:
@@ -86,8 +88,11 @@ class DeliverJob:
             if exc.retryable or len(rows) == 1:
                 return {row.id: exc for row in rows}
             errors: dict[int, DeliveryError] = {}
-            for row in rows:
-                errors |= self._send([row])
+            for i, row in enumerate(rows):
+                failed = self._send([row])
+                errors |= failed
+                if failed and failed[row.id].retryable:
+                    return errors | {later.id: failed[row.id] for later in rows[i + 1 :]}
             return errors
         return {}
 

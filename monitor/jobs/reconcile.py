@@ -22,13 +22,14 @@ from monitor.store.leases import Lease
 from monitor.store.writing import tallied
 
 HOUR = timedelta(hours=1)
-_TABLES = {
-    "part_steps": t.part_step,
-    "readings": t.reading,
-    "machine_states": t.machine_state,
-    "outcomes": t.outcome,
-    "dispositions": t.disposition,
+_TABLES: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
+    "part_steps": (t.part_step, ("serial", "step", "visit")),
+    "readings": (t.reading, ("machine", "at")),
+    "machine_states": (t.machine_state, ("machine", "at")),
+    "outcomes": (t.outcome, ("serial", "at")),
+    "dispositions": (t.disposition, ("serial", "step", "at")),
 }
+"""Where each kind is kept, and under which key."""
 _STRAYS = 1000
 _STRAY_HOURS = 6
 """Rows without a usable time are looked for every so many hours, for that reads the whole table."""
@@ -66,7 +67,7 @@ class ReconcileJob:
         self.interval = interval
         self._store = store
         self._source_name = source_name
-        self._table = _TABLES[kind]
+        self._table, self._key = _TABLES[kind]
         self._source = source
         self._pulls = pulls
         self._settle = settle
@@ -104,8 +105,10 @@ class ReconcileJob:
 
     def _stored(self, connection: sa.Connection, hour: datetime) -> int:
         c = self._table.c
-        rows = sa.select(sa.func.count()).select_from(self._table)
-        kept = rows.where(c.source == self._source_name, c.at >= hour, c.at < hour + HOUR, c.revision == 0)
+        # Of any revision: a correction may have moved a row into this hour.
+        keys = sa.select(*(c[name] for name in self._key)).distinct()
+        mine = keys.where(c.source == self._source_name, c.at >= hour, c.at < hour + HOUR)
+        kept = sa.select(sa.func.count()).select_from(mine.subquery())
         q = t.quarantine.c
         held = sa.select(sa.func.count(q.key.distinct())).where(
             q.source == self._source_name, q.at >= hour, q.at < hour + HOUR

@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -39,10 +39,13 @@ def backup(store: Store, target: Path) -> None:
 
 
 def restore(store: Store, source: Path) -> None:
-    """Replace the whole store by a backup. Refused while a process holds a lease on it."""
+    """Replace the whole store by a backup. Refused while a process holds a lease on it.
+
+    A SQLite file that cannot be read any more is kept beside it as `.corrupt`.
+    """
     if not source.is_file():
         raise UsageError(f"restore {source}: no such file")
-    _nobody_works(store)
+    readable = _nobody_works(store)
     file = store.file()
     if file is None:
         _postgres(store, "pg_restore", "--clean", "--if-exists", "--single-transaction", str(source), dbname="--dbname")
@@ -50,6 +53,8 @@ def restore(store: Store, source: Path) -> None:
     try:
         with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as copy:
             _sound(copy, source)
+            if not readable:
+                _put_aside(file)
             with closing(sqlite3.connect(file, timeout=10)) as target:
                 copy.backup(target)
     except sqlite3.Error as exc:
@@ -68,20 +73,39 @@ def _sound(connection: sqlite3.Connection, file: Path) -> None:
         raise StoreError(f"{file}: its revision {revision[0]} is of a newer Gatewatch", StoreReason.NOT_UPGRADED)
 
 
-def _nobody_works(store: Store) -> None:
+def _nobody_works(store: Store) -> bool:
+    """StoreError while a process works on the store; else whether what is there now can be read."""
     file = store.file()
     if file is not None and not file.exists():
-        return
-    with store.read() as connection:
-        if not sa.inspect(connection).has_table(t.lease.name):
-            return
-        now = store.wall_seconds(connection)
-        held = connection.execute(sa.select(t.lease.c.holder).where(t.lease.c.expires_at > now).limit(1)).scalar()
+        return True
+    try:
+        held = _holder(store)
+    except StoreError as exc:
+        if exc.reason is not StoreReason.CORRUPT:
+            raise
+        return False
     if held is not None:
         raise StoreError(
             f"store {shown(store.url)}: process {held} works on it; end it, or wait until its lease ends",
             StoreReason.LOCKED,
         )
+    return True
+
+
+def _holder(store: Store) -> str | None:
+    with store.read() as connection:
+        if not sa.inspect(connection).has_table(t.lease.name):
+            return None
+        now = store.wall_seconds(connection)
+        held = sa.select(t.lease.c.holder).where(t.lease.c.expires_at > now).limit(1)
+        return connection.execute(held).scalar()
+
+
+def _put_aside(file: Path) -> None:
+    """Keep what cannot be read beside the store, with its journal, for whoever wants to look at it."""
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            file.with_name(file.name + suffix).rename(file.with_name(f"{file.name}.corrupt{suffix}"))
 
 
 def _postgres(store: Store, tool: str, *options: str, dbname: str = "--dbname") -> None:

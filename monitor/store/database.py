@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from monitor.errors import StoreError, StoreReason
+from monitor.errors import StoreError, StoreReason, UsageError
 
 _BUSY_SECONDS = 30
 _WRITE = "gatewatch_write"
@@ -38,6 +38,12 @@ _POSTGRES_STATES = (
     ("55P03", StoreReason.LOCKED, "wait for the other session to finish, or end it"),
     ("57014", StoreReason.LOCKED, "the statement took too long: look for a blocking session"),
 )
+_REFUSED_CONNECTIONS = (
+    ("authentication failed", StoreReason.REFUSED, "check user, password and pg_hba.conf"),
+    ("no pg_hba.conf entry", StoreReason.REFUSED, "check user, password and pg_hba.conf"),
+    ("does not exist", StoreReason.UNREACHABLE, "create the database, or correct its name in store.url"),
+)
+"""What PostgreSQL says before there is a connection; the driver gives no code with it."""
 
 
 def shown(url: str) -> str:
@@ -53,8 +59,10 @@ def store_error(error: SQLAlchemyError, url: str) -> StoreError:
     state = str(getattr(original, "sqlstate", None) or "")
     if isinstance(original, sqlite3.Error):
         signs = ((s in text.lower(), r, a) for s, r, a in _SQLITE_SIGNS)
+    elif state:
+        signs = ((state.startswith(s), r, a) for s, r, a in _POSTGRES_STATES)
     else:
-        signs = ((bool(state) and state.startswith(s), r, a) for s, r, a in _POSTGRES_STATES)
+        signs = ((s in text, r, a) for s, r, a in _REFUSED_CONNECTIONS)
     for matches, its_reason, its_advice in signs:
         if matches:
             reason, advice = its_reason, its_advice
@@ -79,13 +87,17 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 
 def make_engine(url: str) -> sa.Engine:
-    """An engine with the settings both databases need. Nothing is opened yet."""
+    """An engine with the settings both databases need; UsageError for any other. Nothing is opened yet."""
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite":
         engine = sa.create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False})
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
+    if parsed.get_backend_name() != "postgresql":
+        raise UsageError(
+            f"store.url: no support for {shown(url)}; expected sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
+        )
     options = "-c lock_timeout=30000 -c statement_timeout=120000 -c idle_in_transaction_session_timeout=60000"
     return sa.create_engine(
         parsed, pool_pre_ping=True, connect_args={"connect_timeout": 10, "options": options, "prepare_threshold": None}

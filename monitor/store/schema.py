@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -42,6 +43,8 @@ def upgrade(store: Store) -> tuple[str | None, str]:
             # Two processes on a new database: the second waits here and then finds nothing to do.
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(727271)")
         before = MigrationContext.configure(connection).get_current_revision()
+        if before is None:
+            _not_foreign(store, sa.inspect(connection).get_table_names())
         _not_newer(store, before)
         command.upgrade(_config(connection), "head")
     return before, newest()
@@ -51,35 +54,46 @@ def open_store(url: str) -> Store:
     """The store, ready for use: a new one gets its tables, an older one is refused until it is upgraded."""
     store = Store(url)
     try:
-        revision = current(store)
-        if revision is None:
-            _not_foreign(store)
+        if not usable(store):
             upgrade(store)
-        elif revision != newest():
-            _not_newer(store, revision)
-            raise StoreError(
-                f"store {shown(url)}: it is of revision {revision}, this version of Gatewatch needs {newest()}; "
-                "run 'gatewatch store backup' and then 'gatewatch store upgrade'",
-                StoreReason.NOT_UPGRADED,
-            )
     except BaseException:
         store.close()
         raise
     return store
 
 
+def usable(store: Store) -> bool:
+    """Whether the store's tables are there, of this version; False where it is empty, StoreError for anything else."""
+    with store.read() as connection:
+        # Names first: tables that another process makes between the two questions must not look like a stranger's.
+        names = sa.inspect(connection).get_table_names()
+        revision = MigrationContext.configure(connection).get_current_revision()
+    if revision is None:
+        _not_foreign(store, names)
+        return False
+    if revision != newest():
+        _not_newer(store, revision)
+        raise StoreError(
+            f"store {shown(store.url)}: it is of revision {revision}, this version of Gatewatch needs {newest()}; "
+            "run 'gatewatch store backup' and then 'gatewatch store upgrade'",
+            StoreReason.NOT_UPGRADED,
+        )
+    return True
+
+
 def open_existing(url: str) -> Store:
     """The store for a command that only reads: StoreError where there is none, instead of making one."""
     store = Store(url)
     file = store.file()
-    missing = file is not None and not file.exists()
-    if missing or current(store) is None:
+    try:
+        missing = (file is not None and not file.exists()) or current(store) is None
+    finally:
         store.close()
+    if missing:
         raise StoreError(
             f"store {shown(url)}: there is none yet; 'gatewatch run', 'once' or 'replay' makes it",
             StoreReason.UNREACHABLE,
         )
-    store.close()
     return open_store(url)
 
 
@@ -92,9 +106,8 @@ def _not_newer(store: Store, revision: str | None) -> None:
         )
 
 
-def _not_foreign(store: Store) -> None:
-    with store.read() as connection:
-        strangers = sorted(sa.inspect(connection).get_table_names())
+def _not_foreign(store: Store, names: Sequence[str]) -> None:
+    strangers = sorted(names)
     if strangers:
         raise StoreError(
             f"store {shown(store.url)}: it holds tables of something else ({', '.join(strangers[:5])}); "

@@ -1,0 +1,62 @@
+# Every target sets up .venv by itself; `make demo` and `make test` are all a fresh machine needs.
+
+PYTHON := $(shell for p in python3 python3.11 python3.12; do \
+	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
+	&& command -v $$p && break; done)
+BIN := .venv/bin
+STAMP := .venv/.installed
+# Two test processes on two cores: more threads inside each would only get in each other's way.
+QUIET := OMP_NUM_THREADS=1 DO_NOT_TRACK=1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test soak check format bench generate constraints clean
+
+help: ## Show the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+install: $(STAMP) ## Set up .venv with the exact versions of constraints.txt
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "gatewatch needs Python 3.11 or 3.12; neither was found on PATH" >&2; exit 2; }
+	@echo "setting up .venv (a few minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+demo: $(STAMP) ## Run the simulated plant through everything; SERVE=1 keeps metrics and pages up
+	$(BIN)/gatewatch demo $(if $(filter-out 0,$(SERVE)),--serve)
+
+test: $(STAMP) ## All tests but the long ones (at most 10 minutes)
+	$(QUIET) $(BIN)/pytest -n 2 --dist loadfile
+
+soak: $(STAMP) ## The long tests (at most 20 minutes)
+	$(QUIET) $(BIN)/pytest -m soak -rP --durations=0
+
+check: $(STAMP) ## Format, lint, types, and the tests that start no other process
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(QUIET) $(BIN)/pytest -n 2 --dist loadfile -m "not soak and not postgres" --ignore=tests/exactly_once
+
+format: $(STAMP) ## Format the code
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## Measure, with nothing else running; JSON goes to benchmarks/results
+	$(BIN)/python -m benchmarks
+
+generate: $(STAMP) ## Write the pages that come from the code
+	$(BIN)/python -m monitor.plant_docs > docs/configuration.md
+	$(BIN)/python -m exporters.catalog_docs > docs/metrics.md
+	$(BIN)/python -m alerting.conditions_docs > docs/alerts.md
+
+# Pins that still fit are kept. The same versions must do on every machine, so a build's local suffix goes.
+constraints: $(STAMP) ## Make constraints.txt again from the ranges in pyproject.toml
+	$(BIN)/pip-compile --quiet --all-extras --strip-extras --no-header --no-annotate --no-allow-unsafe --unsafe-package pip \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o constraints.txt pyproject.toml
+	sed -i -E -e '/^(#.*)?$$/d' -e 's/\+[a-z0-9.]+$$//' constraints.txt
+	! grep -E '^(nvidia|cuda|triton)' constraints.txt
+
+clean: ## Delete what was built or made by the demo
+	rm -rf .venv build dist *.egg-info .gatewatch-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

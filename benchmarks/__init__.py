@@ -1,0 +1,1 @@
+"""What the product costs, measured against the barest program that could do the same."""

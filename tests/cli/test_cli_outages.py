@@ -1,0 +1,243 @@
+"""A store, model or machine in trouble: one clear sentence, exit code 3, and the next run goes on with nothing lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import socket
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from cli_kit import LATER, Said, gatewatch
+from plant_kit import advice, contents
+
+KEPT = ("decisions", "readings", "parts", "outcomes", "windows", "quarantine", "findings")
+
+
+def refused(said: Said, *words: str) -> None:
+    """It left with 3 and said why, without a traceback."""
+    everything = said.out + said.err
+    assert "Traceback" not in everything, everything
+    assert said.code == 3, everything
+    for word in words:
+        assert word in everything, everything
+
+
+def impatient() -> None:
+    """For `before`: do not wait half a minute for a lock."""
+    from monitor.store import database
+
+    database._BUSY_SECONDS = 0.2  # type: ignore[assignment]
+
+
+def without_times(plant: Path) -> dict[str, list[str]]:
+    """What the store keeps but for when it was decided."""
+    kept = contents(plant)
+    kept["decisions"] = sorted(json.dumps(json.loads(d)[:15]) for d in kept["decisions"])
+    return {table: kept[table] for table in KEPT}
+
+
+@pytest.fixture(scope="module")
+def whole(taught: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What the store keeps when nothing goes wrong."""
+    plant = Path(shutil.copytree(taught, tmp_path_factory.mktemp("whole") / "plant")) / "plant.yaml"
+    said = gatewatch("once", plant)
+    assert said.code == 0, said.err
+    return without_times(plant)
+
+
+def goes_on(plant: Path, whole: dict[str, list[str]]) -> None:
+    """The next slot finishes what was left, with nothing lost and nothing doubled."""
+    said = gatewatch("once", plant, at=LATER)
+    assert said.code == 0, said.err
+    kept = without_times(plant)
+    for table in KEPT:
+        assert kept[table] == whole[table], table
+    assert len(advice(plant)) == len(whole["decisions"])
+
+
+@contextmanager
+def held(file: Path) -> Iterator[None]:
+    """Another program holds the file."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def test_a_locked_store_is_named(trained: Path, whole: dict[str, list[str]]) -> None:
+    with held(trained.parent / "gatewatch.db"):
+        said = gatewatch("once", trained, before=impatient)
+    refused(said, "store sqlite:///", "locked", "wait for the other process to finish, or end it")
+    goes_on(trained, whole)
+
+
+def test_a_full_disk_keeps_what_was_committed(trained: Path, whole: dict[str, list[str]]) -> None:
+    size = (trained.parent / "gatewatch.db").stat().st_size
+
+    def small() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100_000, size + 100_000))
+
+    said = gatewatch("once", trained, before=small)
+    refused(said, "store sqlite:///", "disk", "nothing was lost, the next slot goes on")
+    goes_on(trained, whole)
+
+
+def test_a_corrupt_store_is_named_and_restored(trained: Path, whole: dict[str, list[str]]) -> None:
+    file = trained.parent / "gatewatch.db"
+    saved = trained.parent / "saved.db"
+    assert gatewatch("store", "backup", saved, "-p", trained).code == 0
+    content = file.read_bytes()
+    file.write_bytes(b"no database" * 1000)
+    refused(gatewatch("once", trained), "store sqlite:///", "not a database", "gatewatch store restore")
+    assert gatewatch("store", "restore", saved, "-p", trained).out == f"{saved}: restored\n"
+    assert (trained.parent / "gatewatch.db.corrupt").read_bytes() != content
+    goes_on(trained, whole)
+
+
+def test_a_second_process_on_the_store_keeps_a_restore_out(trained: Path) -> None:
+    saved = trained.parent / "saved.db"
+    assert gatewatch("store", "backup", saved, "-p", trained).code == 0
+    names = ("pull:mes", "prune")
+    with closing(sqlite3.connect(trained.parent / "gatewatch.db")) as store:
+        store.executemany("INSERT OR REPLACE INTO lease VALUES (?, 'forge:42', 9, 1e12)", [(n,) for n in names])
+        store.commit()
+    refused(gatewatch("store", "restore", saved, "-p", trained), "forge:42", "end it, or wait")
+    refused(gatewatch("store", "prune", "-p", trained), "another process")
+    said = gatewatch("once", trained)
+    assert said.code == 0
+    assert "another_process" in said.out
+
+
+def test_no_model_holds_every_part_and_is_one_alert_a_gate(plant: Path) -> None:
+    assert gatewatch("once", plant).code == 0
+    decided = [json.loads(d) for d in contents(plant)["decisions"]]
+    assert len(decided) > 20
+    assert {(d[12], d[13]) for d in decided} == {("hold", "no_model")}
+    alerts = json.loads(gatewatch("alerts", "list", "-p", plant, "--json").out)
+    assert sorted((a["name"], a["subject"]) for a in alerts) == [
+        ("GateOutOfService", "coating"),
+        ("GateOutOfService", "forging"),
+    ]
+    assert "no_model" in alerts[0]["summary"]
+
+
+def spoil_bytes(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    file.write_bytes(bytes(content))
+
+
+def truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:100])
+
+
+SPOILT: tuple[tuple[Callable[[Path], object], str], ...] = (
+    (spoil_bytes, "bad_model"),
+    (truncate, "bad_model"),
+    (lambda file: shutil.rmtree(file.parent), "no_model"),
+)
+
+
+@pytest.mark.parametrize(("spoil", "reason"), SPOILT, ids=["corrupt", "truncated", "missing"])
+def test_a_bad_weight_file_holds_and_heals_from_mlflow_at_the_next_slot(
+    spoil: Callable[[Path], object], reason: str, trained: Path
+) -> None:
+    for file in list((trained.parent / "models").rglob("*.safetensors")):
+        spoil(file)
+    known = set(contents(trained)["decisions"])
+    assert gatewatch("once", trained).code == 0
+    new = [json.loads(d) for d in set(contents(trained)["decisions"]) - known]
+    assert {(d[12], d[13]) for d in new} == {("hold", reason)}
+    alerts = gatewatch("alerts", "list", "-p", trained).out
+    assert alerts.count("GateOutOfService") == 2
+    assert reason in alerts
+    verified = gatewatch("verify", "-p", trained)
+    assert (verified.code, verified.err) == (0, ""), "the models were fetched again"
+
+
+def test_a_bad_model_with_mlflow_gone_stays_out_of_service_and_says_so(trained: Path) -> None:
+    for file in (trained.parent / "models").rglob("*.safetensors"):
+        truncate(file)
+    (trained.parent / "mlflow.db").unlink()
+    said = gatewatch("once", trained, "--set", "mlflow.tracking_uri=http://127.0.0.1:1")
+    refused(said, "model:forging", "127.0.0.1:1")
+
+
+def test_a_port_in_use_is_named(plant: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused(gatewatch("run", plant, "--set", f"server.port={port}"), f"127.0.0.1 port {port}", "server.port")
+        refused(gatewatch("demo", "--serve", "--port", str(port), cwd=plant.parent), f"127.0.0.1 port {port}")
+    assert not (plant.parent / ".gatewatch-demo" / "mes.db").exists(), "the demo asks before it works"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_is_named(plant: Path) -> None:
+    plant.parent.chmod(0o500)
+    try:
+        refused(gatewatch("once", plant), "store sqlite:///", "may be written")
+    finally:
+        plant.parent.chmod(0o700)
+
+
+def test_check_prints_the_statement_that_makes_the_unique_key(plant: Path) -> None:
+    with closing(sqlite3.connect(plant.parent / "mes.db")) as mes:
+        columns = ", ".join(f'"{row[1]}" {row[2]}' for row in mes.execute("PRAGMA table_info(GATE_ADVICE)"))
+        mes.executescript(f"DROP TABLE GATE_ADVICE; CREATE TABLE GATE_ADVICE ({columns})")
+        said = gatewatch("check", plant)
+        refused(said, "no unique key", "CREATE UNIQUE INDEX")
+        found = json.loads(gatewatch("check", plant, "--json").out)["problems"]
+        mes.executescript(found[0].partition("run: ")[2])
+    assert gatewatch("check", plant).code == 0
+
+
+def test_fail_on_finding_leaves_with_one(plant: Path) -> None:
+    said = gatewatch("once", plant, "--fail-on-finding", "--json")
+    assert json.loads(said.out)["findings"] > 0
+    assert said.code == 1
+
+
+@pytest.mark.postgres
+class TestPostgres:
+    """A PostgreSQL store or source in trouble."""
+
+    def test_a_wrong_password_is_named_and_not_shown(self, plant: Path, postgres_url: str) -> None:
+        wrong = sa.make_url(postgres_url).set(password="hunter2").render_as_string(hide_password=False)
+        for key in ("store.url", "sources.mes.url"):
+            said = gatewatch("once", plant, "--set", f"{key}={wrong}")
+            refused(said, "password authentication failed", "check")
+            assert "hunter2" not in said.out + said.err
+
+    def test_a_database_that_is_not_there_is_named(self, plant: Path, postgres_url: str) -> None:
+        gone = sa.make_url(postgres_url).set(database="gone").render_as_string(hide_password=False)
+        refused(gatewatch("once", plant, "--set", f"store.url={gone}"), "gone", "create the database")
+
+    def test_a_slow_source_runs_into_its_time_out(self, plant: Path, postgres_url: str) -> None:
+        engine = sa.create_engine(postgres_url)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(
+                'CREATE VIEW "FINAL_TEST" AS SELECT \'a\'::text AS "SN", 1.0::float AS "FREQ_HZ", now() AS "TESTED_AT", '
+                'now() AS "POSTED_AT" FROM pg_sleep(5)'
+            )
+        said = gatewatch(
+            "once", plant, "--set", f"sources.final_test.url={postgres_url}", "--set", "sources.final_test.timeout=1s"
+        )
+        engine.dispose()
+        refused(said, "source 'final_test'", "timeout", "raise `timeout`")
+        assert "pull:mes: ran success" in said.out
+
+    def test_an_empty_store_is_made_and_a_dropped_table_is_named(self, plant: Path, postgres_url: str) -> None:
+        store = ("--set", f"store.url={postgres_url}")
+        assert gatewatch("once", plant, *store).code == 0
+        engine = sa.create_engine(postgres_url)
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP TABLE cursor")
+        engine.dispose()
+        refused(gatewatch("once", plant, *store, at=LATER), "cursor", "does not exist")

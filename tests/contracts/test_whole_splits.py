@@ -1,0 +1,38 @@
+"""How a history is cut into batches and slots changes nothing of what is made of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from plant_kit import QUICK, copied, run_replay
+from whole_kit import WHOLE, agreed
+
+_SOURCES = ("mes", "historian", "machine_states", "final_test", "dispositions")
+
+
+def _every(interval: str) -> tuple[str, ...]:
+    return tuple(f"sources.{source}.every={interval}" for source in _SOURCES)
+
+
+CASES = {
+    "batches of seven rows": ("store.batch_rows=7",),
+    "batches of fifty rows, states saved often": ("store.batch_rows=50", "store.snapshot_rows=40"),
+    "slots of five minutes": _every("5m"),
+    "slots of half an hour in single batches": (*_every("30m"), "store.batch_rows=100000"),
+}
+
+
+@pytest.mark.parametrize("overrides", CASES.values(), ids=CASES)
+def test_any_split_of_a_history_gives_the_same(
+    overrides: tuple[str, ...], with_models: Path, whole_run: Path, tmp_path: Path
+) -> None:
+    plant = copied(with_models, tmp_path / "plant")
+    assert run_replay(plant, WHOLE, (*QUICK, *overrides)) == []
+    whole, split = agreed(whole_run), agreed(plant)
+    assert len(whole["decisions"]) > 15
+    assert len(whole["readings"]) > 1500
+    assert whole["findings"]
+    assert any('"hold"' not in line for line in whole["decisions"])
+    for what, lines in whole.items():
+        assert split[what] == lines, f"{what} depend on the split"

@@ -1,0 +1,203 @@
+"""A very small plant on a SQLite MES, its rows written by the tests, and its jobs run by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from detectors.roster import default_detectors
+from inference.gate import judge
+from monitor.errors import StoreError
+from monitor.jobs.base import Job, Result, Run
+from monitor.jobs.pull import EventPipeline, PartPipeline, PullJob, ReadingPipeline
+from monitor.model import Floats, Prediction
+from monitor.parts import InForce, PartsPipeline
+from monitor.plant import Plant
+from monitor.plant_file import parse
+from monitor.ports import StreamDetector
+from monitor.readings import ReadingsPipeline
+from monitor.sources import SqlSource, open_source
+from monitor.store import tables as t
+from monitor.store.database import Store
+from monitor.store.leases import acquire
+
+T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
+HOLDER = "this test"
+
+PLANT = """
+version: 1
+site: site
+steps: {form: {line: l, on_hold: inspect}, coat: {line: l}}
+machines:
+  m1: {step: form, sensors: {heat: {low: 0, high: 10}}}
+  m2: {step: form, sensors: {heat: {low: 0, high: 10}}}
+characteristics: {width: {specs: [{since: "2020-01-01T00:00:00Z", lower: 0, upper: 100}]}}
+gates:
+  form: {step: form, characteristic: width, model: w, profile: [a, b, c, d], rework: {above: 50},
+         training: {min_outcomes: 40, takes: 20m}}
+sources:
+  parts:
+    {kind: part_steps, url: "sqlite:///mes.db", table: PARTS, serial: SN, step: OP, visit: PASS, lot: LOT,
+     at: {column: AT, epoch: s}, available_at: {column: KNOWN, epoch: s}, late_by: 5m, every: 15m,
+     values: {a: A, b: B, c: C, d: D}}
+  readings:
+    {kind: readings, url: "sqlite:///mes.db", table: READINGS, machine: EQ, at: {column: AT, epoch: s},
+     available_at: {column: KNOWN, epoch: s}, late_by: 5m, every: 15m, values: {heat: HEAT}}
+  states:
+    {kind: machine_states, url: "sqlite:///mes.db", table: STATES, machine: EQ, state: STATE,
+     at: {column: AT, epoch: s}, every: 15m}
+  outcomes:
+    {kind: outcomes, url: "sqlite:///mes.db", table: OUTCOMES, serial: SN, characteristic: width, value: WIDTH,
+     at: {column: AT, epoch: s}, every: 15m}
+write_back:
+  {url: "sqlite:///mes.db", table: ADVICE, backoff: 10s, attempts: 3, every: 1m,
+   columns: {site: SITE, serial: SN, step: OP, visit: PASS, revision: REV, recommendation: ADVICE}}
+store: {snapshot_rows: 10}
+detectors: {warmup_rows: 100}
+"""
+TABLES = (
+    "CREATE TABLE PARTS (SN TEXT, OP TEXT, PASS INTEGER, LOT TEXT, AT INTEGER, KNOWN INTEGER, A, B, C, D)",
+    "CREATE TABLE READINGS (EQ TEXT, AT INTEGER, KNOWN INTEGER, HEAT)",
+    "CREATE TABLE STATES (EQ TEXT, STATE TEXT, AT INTEGER)",
+    "CREATE TABLE OUTCOMES (SN TEXT, WIDTH, AT INTEGER)",
+    "CREATE TABLE ADVICE (SITE, SN, OP, PASS, REV, ADVICE, UNIQUE (SITE, SN, OP, PASS, REV))",
+)
+
+
+def after(minutes: float) -> datetime:
+    """Some minutes after the start."""
+    return T0 + timedelta(minutes=minutes)
+
+
+def seconds(at: datetime) -> int:
+    """As the MES writes a time."""
+    return int(at.timestamp())
+
+
+@dataclass(frozen=True)
+class SumModel:
+    """Predicts the sum of its inputs, to within 1."""
+
+    inputs: tuple[str, ...] = ("form.a", "form.b", "form.c", "form.d")
+    digest: str = "sum"
+    skill: float = 0.5
+    coverage: float = 0.9
+
+    def predict(self, rows: Floats) -> Sequence[Prediction]:
+        return [Prediction(v, v - 1, v + 1, 0.1, 1.0) for v in rows.sum(axis=1).tolist()]
+
+
+def detectors(plant: Plant, machine: str) -> Sequence[StreamDetector]:
+    """The default ones, with the plant's parameters."""
+    limits = {name: (s.low, s.high) for name, s in plant.machines[machine].sensors.items()}
+    d = plant.detectors
+    return default_detectors(
+        limits, machine=machine, limit_rows=d.limit_rows, dead_rows=d.dead_rows, stuck_rows=d.stuck_rows,
+        warmup_rows=d.warmup_rows, seed=d.seed,
+    )  # fmt: skip
+
+
+@dataclass
+class Spine:
+    """The plant, its MES, its store."""
+
+    folder: Path
+    store: Store
+    changes: Mapping[str, str] = field(default_factory=dict)
+    used: InForce = field(default_factory=lambda: InForce(SumModel(), None, "w", "1", "sum"))  # type: ignore[arg-type]
+
+    def __post_init__(self) -> None:
+        text = PLANT
+        for old, new in self.changes.items():
+            assert old in text, old
+            text = text.replace(old, new)
+        self.plant = parse(text, self.folder, {}).plant
+        self.sources: dict[str, SqlSource] = {n: open_source(n, c, self.plant) for n, c in self.plant.sources.items()}
+        self.sql(*TABLES)
+
+    def sql(self, *statements: str) -> None:
+        """Change the MES."""
+        engine = sa.create_engine(f"sqlite:///{self.folder}/mes.db")
+        with engine.begin() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+        engine.dispose()
+
+    def rows(self, table: str, *rows: Sequence[Any]) -> None:
+        """Insert into the MES; times as datetimes."""
+        engine = sa.create_engine(f"sqlite:///{self.folder}/mes.db")
+        with engine.begin() as connection:
+            for row in rows:
+                values = tuple(seconds(v) if isinstance(v, datetime) else v for v in row)
+                connection.exec_driver_sql(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
+        engine.dispose()
+
+    def part(
+        self, serial: str, at: datetime, known: datetime | None = None, a: Any = 10.0, visit: int = 1, lot: str = "L"
+    ) -> None:
+        """A part step in the MES whose prediction is `a` + 30."""
+        self.rows("PARTS", (serial, "form", visit, lot, at, known or at, a, 10.0, 10.0, 10.0))
+
+    def reading(self, machine: str, at: datetime, heat: Any, known: datetime | None = None) -> None:
+        """A reading in the historian."""
+        self.rows("READINGS", (machine, at, known or at, heat))
+
+    def advice(self) -> list[tuple[Any, ...]]:
+        """What the MES was told."""
+        engine = sa.create_engine(f"sqlite:///{self.folder}/mes.db")
+        with engine.connect() as connection:
+            found = connection.exec_driver_sql("SELECT SN, PASS, ADVICE FROM ADVICE ORDER BY SN, PASS").all()
+        engine.dispose()
+        return [tuple(row) for row in found]
+
+    def pull(self, source: str, partition: str = "all", batch_rows: int = 1000) -> PullJob:
+        """The job that pulls a source."""
+        plant = self.plant.model_copy(update={"store": self.plant.store.model_copy(update={"batch_rows": batch_rows})})
+        kind = plant.sources[source].kind
+        pipeline: Any
+        if kind == "part_steps":
+            parts = PartsPipeline(self.store, plant, "digest", source, judge)
+            pipeline = PartPipeline(parts, lambda: {"form": self.used})
+        elif kind == "readings":
+            pipeline = ReadingPipeline(ReadingsPipeline(self.store, plant, source, detectors))
+        else:
+            pipeline = EventPipeline(self.store, plant, source)
+        return PullJob(self.store, plant, source, partition, self.sources[source].read, pipeline)
+
+    def run(self, job: Job, now: datetime, stopping: Callable[[], bool] = lambda: False) -> Result:
+        """One run under a lease of our own."""
+        lease = acquire(self.store, job.name, HOLDER, 60.0)
+        if lease is None:
+            raise StoreError(f"{job.name} is another's", None)  # type: ignore[arg-type]
+        return job.run(Run(now, now, lease, lambda: None, stopping))
+
+    def all(self, table: sa.Table, *columns: str) -> list[Any]:
+        """A table's rows in their own order; plain values for one column."""
+        chosen = [table.c[c] for c in columns] or [table]
+        order = [c for c in (*table.primary_key, *table.c) if c.name in ("arrival", "id", "started_at")]
+        with self.store.read() as connection:
+            found = connection.execute(sa.select(*chosen).order_by(*(order or table.primary_key))).all()
+        return [row[0] for row in found] if len(columns) == 1 else [tuple(r) if columns else r for r in found]
+
+    def tally(self, name: str, **labels: str) -> float:
+        """A counter of the store."""
+        with self.store.read() as connection:
+            query = sa.select(t.tally.c.value).where(t.tally.c.name == name, t.tally.c.labels == labels)
+            return float(connection.execute(query).scalar_one_or_none() or 0.0)
+
+    def active(self) -> list[tuple[str, str]]:
+        """Names and subjects of the alerts that hold now."""
+        with self.store.read() as connection:
+            a = t.alert.c
+            found = connection.execute(sa.select(a.name, a.subject).where(a.ended_at.is_(None)).order_by(a.name))
+            return [(row.name, row.subject) for row in found]
+
+    def close(self) -> None:
+        """Give the connections back."""
+        for source in self.sources.values():
+            source.close()

@@ -1,0 +1,173 @@
+"""Making, opening and upgrading the store; its column types."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from hypothesis import given
+from hypothesis import strategies as st
+from plant_kit import ended, forked
+
+from monitor.errors import StoreError, StoreReason
+from monitor.store import tables as t
+from monitor.store.database import Store
+from monitor.store.schema import current, newest, open_existing, open_store, upgrade
+
+NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
+
+
+def test_the_migrations_make_what_the_tables_say(store: Store) -> None:
+    with store.read() as connection:
+        options = {"compare_type": True, "compare_server_default": True}
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), t.metadata) == []
+
+
+def test_the_comparison_notices_a_column_that_no_migration_makes(store: Store) -> None:
+    other = sa.MetaData()
+    for table in t.metadata.tables.values():
+        table.to_metadata(other)
+    other.tables["alert"].append_column(sa.Column("colour", sa.Text))
+    with store.read() as connection:
+        assert len(compare_metadata(MigrationContext.configure(connection), other)) == 1
+
+
+def test_a_new_store_is_made_and_opens_again(store_url: str) -> None:
+    for _ in range(2):
+        store = open_store(store_url)
+        assert current(store) == newest()
+        store.close()
+
+
+def test_upgrading_makes_a_new_store_and_then_nothing(store_url: str) -> None:
+    store = Store(store_url)
+    assert upgrade(store) == (None, newest())
+    assert upgrade(store) == (newest(), newest())
+    store.close()
+
+
+def _execute(url: str, statement: str) -> None:
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+def _older(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # There is one migration so far: an older store is one that this program, made younger, finds too old.
+    open_store(url).close()
+    monkeypatch.setattr("monitor.store.schema.newest", lambda: "9999")
+
+
+def _newer(url: str, _: pytest.MonkeyPatch) -> None:
+    open_store(url).close()
+    _execute(url, "UPDATE alembic_version SET version_num = '9999'")
+
+
+def _foreign(url: str, _: pytest.MonkeyPatch) -> None:
+    _execute(url, "CREATE TABLE invoices (id INTEGER)")
+
+
+REFUSED = {
+    "an older store": (_older, StoreReason.NOT_UPGRADED, "gatewatch store upgrade"),
+    "a newer store": (_newer, StoreReason.NOT_UPGRADED, "revision 9999 is of a newer Gatewatch"),
+    "a database of something else": (_foreign, StoreReason.REFUSED, "invoices"),
+}
+
+
+@pytest.mark.parametrize(("prepare", "reason", "words"), REFUSED.values(), ids=REFUSED)
+def test_opening_refuses_with_one_sentence(
+    prepare: Callable[..., None], reason: StoreReason, words: str, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(store_url, monkeypatch)
+    with pytest.raises(StoreError, match=words) as caught:
+        open_store(store_url)
+    assert caught.value.reason is reason
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("prepare", [_newer, _foreign], ids=["a newer store", "a database of something else"])
+def test_an_upgrade_leaves_alone_what_is_not_its_own(
+    prepare: Callable[..., None], store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(store_url, monkeypatch)
+    store = Store(store_url)
+    before = sa.inspect(store.engine).get_table_names()
+    with pytest.raises(StoreError):
+        upgrade(store)
+    assert sa.inspect(store.engine).get_table_names() == before
+    store.close()
+
+
+def test_a_command_that_reads_makes_no_store(store_url: str, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is none yet"):
+        open_existing(store_url)
+    assert not list(tmp_path.glob("*.db"))
+    open_store(store_url).close()
+    open_existing(store_url).close()
+
+
+def test_processes_that_start_at_once_make_one_store(store_url: str) -> None:
+    children = [forked(lambda: open_store(store_url).close()) for _ in range(4)]
+    assert [ended(pid) for pid in children] == [0] * 4
+    store = open_store(store_url)
+    assert current(store) == newest()
+    store.close()
+
+
+@given(at=st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1)), hours=st.integers(-12, 12))
+def test_times_come_back_as_the_same_instant_in_utc(at: datetime, hours: int) -> None:
+    kind, aware = t.UtcDateTime(), at.replace(tzinfo=timezone(timedelta(hours=hours)))
+    for dialect in (sa.dialects.sqlite.dialect(), sa.dialects.postgresql.dialect()):
+        back = kind.process_result_value(kind.process_bind_param(aware, dialect), dialect)
+        assert back == aware
+        assert back is not None
+        assert back.tzinfo is UTC
+
+
+def test_a_stored_time_is_the_same_instant(store: Store) -> None:
+    berlin = NOW.astimezone(timezone(timedelta(hours=1))) + timedelta(microseconds=123457)
+    with store.write() as connection:
+        connection.execute(t.plant_file.insert().values(digest="d", content="", since=berlin))
+        assert connection.execute(sa.select(t.plant_file.c.since)).scalar_one() == berlin
+        assert connection.execute(sa.select(t.plant_file).where(t.plant_file.c.since >= berlin)).one()
+
+
+REFUSED_VALUES = {
+    "a naive time": (t.plant_file, {"digest": "d", "content": "", "since": datetime(2026, 3, 2, 6)}, "naive"),
+    "NaN in JSON": (t.tally, {"name": "n", "labels": {"x": float("nan")}, "value": 1.0}, "JSON compliant"),
+    "infinity in JSON": (t.tally, {"name": "n", "labels": {"x": float("inf")}, "value": 1.0}, "JSON compliant"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "row", "words"), REFUSED_VALUES.values(), ids=REFUSED_VALUES)
+def test_what_a_database_would_keep_wrongly_is_refused(
+    table: sa.Table, row: dict[str, Any], words: str, store: Store
+) -> None:
+    with pytest.raises((sa.exc.StatementError, ValueError), match=words), store.write() as connection:
+        connection.execute(table.insert(), [row])
+    with store.read() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one() == 0
+
+
+def test_equal_json_is_equal_text(store: Store) -> None:
+    kind = t.JsonText()
+    assert kind.process_bind_param({"b": 1, "a": [1.5, None]}, store.engine.dialect) == '{"a":[1.5,null],"b":1}'
+
+
+def test_sqlite_writes_ahead_and_syncs(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/store.db")
+    with store.read() as connection:
+        found = [connection.exec_driver_sql(f"PRAGMA {p}").scalar() for p in ("journal_mode", "synchronous")]
+    store.close()
+    assert found == ["wal", 2]
+    with closing(sqlite3.connect(tmp_path / "store.db")) as file:
+        assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -1,0 +1,84 @@
+"""A plant whose history ends now, and `gatewatch run` on it as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+
+from plant_kit import NO_TRAINING
+
+from monitor.plant_file import load
+from monitor.simulator.feed import Feed
+from monitor.simulator.history import simulate
+
+DEADLINE = 40.0
+"""Seconds to wait for what comes in one or two on a machine that has nothing else to do."""
+
+
+def live_plant(folder: Path, *overrides: str, hours: float = 1.0) -> Path:
+    """A plant file and its sources, with slots every second and a history that ends now."""
+    folder.mkdir(parents=True, exist_ok=True)
+    now = datetime.now(UTC).replace(microsecond=0)
+    history = simulate(5, now - timedelta(hours=hours), hours / 24, commissioning_parts=300)
+    with Feed(history, f"sqlite:///{folder}/mes.db", f"sqlite:///{folder}/historian.db") as feed:
+        feed.create()
+        feed.advance(now)
+    file = folder / "plant.yaml"
+    file.write_text(files("monitor.simulator").joinpath("plant.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    sources = ("mes", "historian", "machine_states", "final_test", "dispositions")
+    fast = [f"sources.{name}.every=1s" for name in sources]
+    live = [f"gates.{gate}.since={history.start.isoformat()}" for gate in ("forging", "coating")]
+    fixed = (*NO_TRAINING, "store.lease=2s", "write_back.every=1s", f"server.port={free_port()}")
+    file.write_text(load(file, (*fast, *live, *fixed, *overrides)).text, encoding="utf-8")
+    return file
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def url_of(plant: Path) -> str:
+    """Where the service answers."""
+    return f"http://127.0.0.1:{load(plant).plant.server.port}"
+
+
+def get(url: str, accept: str = "*/*") -> tuple[int, str]:
+    """Status and body; 0 where nobody answers."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": accept}), timeout=10) as answer:
+            return int(answer.status), answer.read().decode()
+    except urllib.error.HTTPError as refused:
+        return int(refused.code), refused.read().decode()
+    except OSError:
+        return 0, ""
+
+
+def until(true: Callable[[], object], what: str) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + DEADLINE
+    while not true():
+        assert time.monotonic() < end, f"in vain waited for: {what}"
+        time.sleep(0.05)
+
+
+def ready(plant: Path) -> bool:
+    """Whether the service says that it works."""
+    status, body = get(f"{url_of(plant)}/readyz")
+    return status == 200 and bool(json.loads(body)["ready"])
+
+
+def metric(plant: Path, series: str) -> float | None:
+    """The value of one series as /metrics tells it."""
+    for line in get(f"{url_of(plant)}/metrics")[1].splitlines():
+        if line.startswith(f"{series} "):
+            return float(line.rsplit(" ", 1)[1])
+    return None

@@ -1,0 +1,24 @@
+"""Six days of a plant whose gates have their models, and the replay of them that nobody disturbed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from plant_kit import copied, ended, forked, make_plant
+from soak_runs import HOURS, Cost, measured, replay_all
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its folder, after the first hour of the history."""
+    plant = make_plant(tmp_path_factory.mktemp("soak") / "plant", HOURS)
+    assert ended(forked(lambda: replay_all(plant, 1.0))) == 0
+    return plant.parent
+
+
+@pytest.fixture(scope="session")
+def undisturbed(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Cost]:
+    """The plant file after the whole history, and what that cost."""
+    plant = copied(trained, tmp_path_factory.mktemp("undisturbed") / "plant")
+    return plant, measured(lambda: replay_all(plant, HOURS))
