@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +136,8 @@ def model_train(gate: str, plant: str, overrides: Sequence[str], json_: bool, pu
             same = (version.model, version.version)
             row = next(v for v in versions(connection, gate) if (v.model, v.version) == same)
         changes = current.changes if current else 0
-        used = (current is None or put_in_force) and put(app.store, app.registry, None, gate, row, changes, now)
+        known = current is not None and (current.model, current.version) == same
+        used = known or (current is None or put_in_force) and put(app.store, app.registry, None, gate, row, changes, now)
     if json_:
         say({**version.metrics, "version": version.version, "digest": version.digest, "in_force": used})
         return
@@ -175,6 +175,7 @@ def outbox_list(plant: str, overrides: Sequence[str], json_: bool, status: str) 
 @plant_option
 def outbox_resend(ids: Sequence[int], plant: str, overrides: Sequence[str]) -> None:
     """Try dead letters again: those named by number, or all. Example: gatewatch outbox resend."""
+    from monitor.clock import WallClock
     from monitor.jobs.deliver import resend
     from monitor.store.reading import undelivered
 
@@ -182,7 +183,7 @@ def outbox_resend(ids: Sequence[int], plant: str, overrides: Sequence[str]) -> N
     unknown = set(ids) - {row.id for row in undelivered(at, "dead")}
     if unknown:
         raise UsageError(f"outbox: no dead letter {', '.join(map(str, sorted(unknown)))}; see 'gatewatch outbox list'")
-    click.echo(f"{resend(at, datetime.now(UTC), ids)} to be sent again")
+    click.echo(f"{resend(at, WallClock().now(), ids)} to be sent again")
 
 
 @click.group()

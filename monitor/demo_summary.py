@@ -119,6 +119,7 @@ def _sensor_fault(fault: Mapping[str, Any], breaches: Sequence[Any]) -> dict[str
     found["first_sign"] = f"{any_[0].detector}.{any_[0].method}" if any_ else None
     hours = (any_[0].at - _time(fault["start"])).total_seconds() / 3600 if any_ else None
     found["hours_to_first_sign"] = None if hours is None else round(hours, 1)
+    found["to_notice_from"] = start.isoformat()
     return found
 
 
@@ -143,55 +144,92 @@ def _within(at: datetime, fault: Mapping[str, Any]) -> bool:
 
 
 def as_text(summary: Mapping[str, Any]) -> str:
-    """The summary for people."""
-    lines = [f"\nWhat was recommended, and what came of it ({summary['from'][:16]} to {summary['to'][:16]} UTC)"]
+    """The summary for people who see the product for the first time."""
+    now = _time(summary["to"])
+    lines = [
+        "", f"A simulated line for compressor blades, {_minute(summary['from'])} to {_minute(summary['to'])} UTC", "",
+        "GATES: what each recommended for its parts, beside what the parts truly were", *_LEGEND,
+    ]  # fmt: skip
     for gate, facts in summary["gates"].items():
         lines += ["", *_gate_lines(gate, facts)]
-    lines += ["", "Machines, each beside its injected faults"]
+    lines += ["", "MACHINES: what the detectors found, beside the faults that the simulator put in"]
     for machine, facts in summary["machines"].items():
-        lines += _machine_lines(machine, facts)
-    lines += ["", "Faults of parts and process (drift and model performance are not watched yet; the gates met them)"]
-    lines += [_process_line(fault) for fault in summary["process_faults"]]
-    q = summary["quarantine"]
-    lines += ["", "Rows in quarantine: " + (_pairs(q["found"]) or "none") + "; injected: " + _pairs(q["injected"])]
-    lines += ["Recommendations in the MES: " + (_pairs(summary["recommendations"]) or "none")]
-    c = summary["ceilings"]
-    lines += ["Best possible R2 by construction: " + ", ".join(f"{k} {v:.2f}" for k, v in c.items())]
-    lines += ["Rows: " + _pairs(summary["rows"])]
-    lines += ["Seconds: " + ", ".join(f"{k} {v:.1f}" for k, v in summary.get("seconds", {}).items())]
-    return "\n".join(lines)
+        lines += _machine_lines(machine, facts, now)
+    lines += ["", "FAULTS OF PARTS AND PROCESS: what the gates recommended for the parts made under each"]
+    lines += [_process_line(fault, now) for fault in summary["process_faults"]] or ["  none in these days"]
+    return "\n".join([*lines, "", *_foot_lines(summary)])
+
+
+_LEGEND = (
+    "  continue: within specification; correct: can be reworked; scrap: cannot; hold: the gate must not decide.",
+    "  The truth is the simulator's own; the final test measures it a day later, so the newest parts still wait.",
+)  # fmt: skip
+_CLASSES = ("continue", "correct", "scrap")
 
 
 def _gate_lines(gate: str, facts: Mapping[str, Any]) -> list[str]:
-    columns = f"{'in spec':>8}{'reworkable':>12}{'neither':>9}{'pending':>9}"
-    lines = [f"  {'gate ' + gate:<18}{'parts':>7} | outcome known: {columns}"]
+    lines = [
+        f"  {'gate ' + gate:<14}{'':>7} | {'truth':<29} | final test so far",
+        f"  {'recommended':<14}{'parts':>7} | {'in spec':>8}{'reworkable':>12}{'scrap':>9} | "
+        f"{'in spec':>8}{'reworkable':>12}{'scrap':>9}{'waiting':>9}",
+    ]
     for verdict, row in facts["recommended"].items():
-        o = row["outcome"]
-        cells = (
-            f"{o.get('continue', 0):>8}{o.get('correct', 0):>12}{o.get('scrap', 0):>9}{o.get('not_known_yet', 0):>9}"
-        )
-        lines.append(f"  {verdict:<18}{row['parts']:>7} | {'':<14} {cells}")
-    lines.append("  held because: " + (_pairs(facts["hold_reasons"]) or "none"))
-    return lines
+        truth, tested = (_cells(row[kind], *_CLASSES) for kind in ("truth", "outcome"))
+        waiting = row["outcome"].get("not_known_yet", 0)
+        lines.append(f"  {verdict:<14}{row['parts']:>7} | {truth} | {tested}{waiting:>9}")
+    return [*lines, "  held because: " + (_pairs(facts["hold_reasons"]) or "nothing was held")]
 
 
-def _machine_lines(machine: str, facts: Mapping[str, Any]) -> list[str]:
-    stray = f"without a fault: {facts['findings_without_a_fault']}"
-    if facts["first_without_a_fault"]:
-        stray += f" ({'; '.join(facts['first_without_a_fault'])})"
-    lines = [f"  {machine:<9} findings: {_pairs(facts['findings']) or 'none'}; {stray}"]
-    for f in facts["faults"]:
-        noticed = "NOT noticed" if f["minutes_to_notice"] is None else f"noticed after {f['minutes_to_notice']:.0f} min"
-        lines.append(
-            f"            injected {f['kind']} of {f['sensor']} at {f['start'][:16]}: {noticed} by {f['method']}"
-        )
-    return lines
+def _cells(counts: Mapping[str, int], in_spec: str, reworkable: str, scrap: str) -> str:
+    return f"{counts.get(in_spec, 0):>8}{counts.get(reworkable, 0):>12}{counts.get(scrap, 0):>9}"
 
 
-def _process_line(fault: Mapping[str, Any]) -> str:
+def _machine_lines(machine: str, facts: Mapping[str, Any], now: datetime) -> list[str]:
+    said = _pairs(facts["findings"]) or "none"
+    lines = [f"  {machine:<9} findings: {said}; outside any fault: {facts['findings_without_a_fault']}"]
+    lines += [f"{'':12}outside any fault: {text}" for text in facts["first_without_a_fault"]]
+    lines += [f"{'':12}{_sensor_line(fault, now)}" for fault in facts["faults"]]
+    return lines if facts["faults"] else [f"{lines[0]}; no fault was put in", *lines[1:]]
+
+
+def _sensor_line(fault: Mapping[str, Any], now: datetime) -> str:
+    injected = f"put in: {_words(fault['kind'])} of {fault['sensor']} from {_minute(fault['start'])}"
+    minutes, hours = fault["minutes_to_notice"], fault["hours_to_first_sign"]
+    sign = "no sign yet" if hours is None else f"first sign by {fault['first_sign']} after {hours:.1f} h"
+    if _time(fault["to_notice_from"]) > now:
+        return f"{injected} -> starts to matter at {_minute(fault['to_notice_from'])}, still to come; {sign}"
+    if minutes is None:
+        return f"{injected} -> NOT found by the detector meant for it ({fault['method']}); {sign}"
+    since = " of leaving its limits" if fault["kind"] == "slow_wear" else ""
+    return f"{injected} -> found by {fault['method']} within {minutes:.0f} min{since}; {sign}"
+
+
+def _process_line(fault: Mapping[str, Any], now: datetime) -> str:
     met = "; ".join(f"{gate}: {_pairs(v)}" for gate, v in fault["recommended"].items())
-    where = f"{fault['kind']} at {fault['subject']} from {fault['start'][:16]}"
-    return f"  {where}, {fault['parts']} parts: {met or 'no gate'}"
+    where = f"{_words(fault['kind'])} at {fault['subject']} from {_minute(fault['start'])}"
+    if _time(fault["start"]) > now:
+        return f"  {where}: still to come while the demo is served"
+    return f"  {where}, {fault['parts']} parts -> {met or 'no gate saw one of them yet'}"
+
+
+def _foot_lines(summary: Mapping[str, Any]) -> list[str]:
+    q, c = summary["quarantine"], summary["ceilings"]
+    return [
+        "Rows that could not be read, kept in quarantine: " + (_pairs(q["found"]) or "none"),
+        "  put in by the simulator: " + _pairs(q["injected"]),
+        "Recommendations for the MES: " + (_pairs(summary["recommendations"]) or "none"),
+        "Best R2 that any model could reach here: " + ", ".join(f"{_words(k)} {v:.2f}" for k, v in c.items()),
+        "Rows taken in: " + _pairs(summary["rows"]),
+        "Seconds: " + ", ".join(f"{k} {v:.1f}" for k, v in summary.get("seconds", {}).items()),
+    ]
+
+
+def _minute(text: str) -> str:
+    return _time(text).strftime("%Y-%m-%d %H:%M")
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _pairs(counts: Mapping[str, Any]) -> str:

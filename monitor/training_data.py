@@ -30,16 +30,13 @@ class TrainingSet:
 def outcomes(connection: sa.Connection, characteristic: str, now: datetime, newest: int) -> dict[str, float]:
     """The last word on each part's characteristic among what was available by `now`: the newest parts."""
     o = t.outcome.c
-    query = (
-        sa.select(o.serial, o.value)
-        .where(o.characteristic == characteristic, o.available_at <= now, o.value.is_not(None))
-        .order_by(o.at.desc(), o.revision.desc())
-        .limit(newest)
-    )
-    found: dict[str, float] = {}
-    for serial, value in connection.execute(query):
-        found.setdefault(serial, value)
-    return found
+    known = (o.characteristic == characteristic, o.available_at <= now, o.value.is_not(None))
+    last = sa.func.max(o.at)
+    parts = sa.select(o.serial, last.label("at")).where(*known).group_by(o.serial).order_by(last.desc(), o.serial)
+    newest_parts = parts.limit(newest).subquery()
+    mine = sa.and_(o.serial == newest_parts.c.serial, o.at == newest_parts.c.at)
+    query = sa.select(o.serial, o.value).join(newest_parts, mine).where(*known).order_by(o.revision)
+    return {row.serial: row.value for row in connection.execute(query)}
 
 
 def count_outcomes(connection: sa.Connection, characteristic: str, now: datetime) -> int:

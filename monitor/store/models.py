@@ -13,7 +13,7 @@ from monitor.failpoints import reach
 from monitor.store import tables as t
 from monitor.store.database import Store
 from monitor.store.leases import Lease, prove
-from monitor.store.writing import upsert
+from monitor.store.writing import insert_new
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,10 @@ class Version:
 
 
 def record(store: Store, lease: Lease | None, version: Version) -> None:
-    """Keep a registered version; under a lease where a job does it."""
+    """Keep a registered version, under a lease where a job does it; one on record already stays as it is.
+
+    Training again on the same rows makes the same package, and that is the same version.
+    """
     row = {
         "gate": version.gate, "model": version.model, "version": version.version, "digest": version.digest,
         "trained_at": version.trained_at, "ready_at": version.ready_at, "data_digest": version.data_digest,
@@ -41,7 +44,7 @@ def record(store: Store, lease: Lease | None, version: Version) -> None:
     with store.write() as connection:
         if lease is not None:
             prove(store, connection, lease)
-        upsert(connection, t.model_version, [row])
+        insert_new(connection, t.model_version, [row])
 
 
 def versions(connection: sa.Connection, gate: str | None = None) -> list[Any]:

@@ -224,7 +224,7 @@ class TestPostgres:
         with engine.begin() as connection:
             connection.exec_driver_sql(
                 'CREATE VIEW "FINAL_TEST" AS SELECT \'a\'::text AS "SN", 1.0::float AS "FREQ_HZ", now() AS "TESTED_AT", '
-                'now() AS "POSTED_AT" FROM pg_sleep(5)'
+                "timestamptz '2020-01-01' AS \"POSTED_AT\" FROM pg_sleep(5)"
             )
         said = gatewatch(
             "once", plant, "--set", f"sources.final_test.url={postgres_url}", "--set", "sources.final_test.timeout=1s"

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from spine_kit import Spine
 
 from monitor.store.database import Store

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,7 @@ def test_any_split_into_pages_takes_the_same(rows: list[tuple[str, str]], cuts: 
     whole = intake.take(made, {})
     known: dict[Key, Known] = {}
     borders = sorted({0, len(made), *(min(c, len(made)) for c in cuts)})
-    parts = [intake.take(made[a:b], known) for a, b in zip(borders, borders[1:], strict=False)]
+    parts = [intake.take(made[a:b], known) for a, b in pairwise(borders)]
     taken = [(r.revision, r.columns) for part in parts for r in part.accepted]
     assert taken == [(r.revision, r.columns) for r in whole.accepted]
     assert sum(part.seen for part in parts) == whole.seen

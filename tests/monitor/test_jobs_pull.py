@@ -179,6 +179,26 @@ def test_what_cannot_be_read_is_put_aside_once_and_blocks_nothing(spine: Spine) 
     assert spine.tally("gatewatch_source_quarantined_rows_total", source="parts", reason="not_a_number") == 1
 
 
+ODD_TEXT = {
+    "a NUL character": "A\x00B",
+    "a line break": "A\nB",
+    "quotes and a percent sign": "A'\"%s B",
+    "letters of other scripts": "Ä零☃",
+    "four thousand characters": "A" * 4000,
+}
+
+
+@pytest.mark.parametrize("text", ODD_TEXT.values(), ids=ODD_TEXT)
+def test_odd_text_blocks_no_batch_on_either_database(text: str, spine: Spine) -> None:
+    spine.part("GOOD", after(1))
+    spine.part(text, after(2), lot=text)
+    spine.part("LAST", after(3))
+    spine.run(spine.pull("parts"), after(4))
+    serials = spine.all(t.part_step, "serial")
+    assert (serials[0], serials[-1]) == ("GOOD", "LAST")
+    assert len(serials) + len(spine.all(t.quarantine)) == 3
+
+
 def test_partitions_have_cursors_of_their_own(store: Store, tmp_path: Path) -> None:
     spine = Spine(tmp_path, store, {"values: {heat: HEAT}": "values: {heat: HEAT}, partitions: {x: [m1], y: [m2]}"})
     spine.reading("m1", after(1), 5.0)

@@ -69,7 +69,9 @@ def test_a_success_is_on_record(spine: Spine, runner: Runner) -> None:
     assert job.forgotten == 0
 
 
-def test_counts_add_up_and_a_failure_keeps_the_last_success(spine: Spine, runner: Runner, clock: SimulatedClock) -> None:
+def test_counts_add_up_and_a_failure_keeps_the_last_success(
+    spine: Spine, runner: Runner, clock: SimulatedClock
+) -> None:
     job = Work()
     runner.run(job, T0)
     clock.move_to(after(15))
@@ -86,7 +88,9 @@ FAILURES = {
     "a source that cannot be read": (
         SourceError("no column", SourceReason.MISSING_COLUMN), "no column", "SourceStopped",
     ),
-    "an error that nobody foresaw": (ZeroDivisionError("by zero"), "unexpected ZeroDivisionError: by zero", "JobFailing"),
+    "an error that nobody foresaw": (
+        ZeroDivisionError("by zero"), "unexpected ZeroDivisionError: by zero", "JobFailing",
+    ),
     "a full disk": (OSError(28, "No space left on device", "/tmp/x"), "/tmp/x: No space left", "JobFailing"),
 }  # fmt: skip
 
@@ -172,7 +176,9 @@ def _taken_over(spine: Spine) -> None:
 
 
 OVERTAKEN = {
-    "while it worked, and it wrote": lambda spine: lambda run: (_taken_over(spine), _raises(FencedError("late"))(run))[1],
+    "while it worked, and it wrote": lambda spine: lambda run: (
+        _taken_over(spine), _raises(FencedError("late"))(run),
+    )[1],
     "while it worked, and it had nothing to write": lambda spine: lambda run: (_taken_over(spine), Result())[1],
     "and it noticed with a sign of life": lambda spine: lambda run: (_taken_over(spine), run.beat(), Result())[2],
 }  # fmt: skip

@@ -200,8 +200,12 @@ def test_postgresql_fails_with_one_sentence(
 
 
 def test_a_failed_transaction_keeps_nothing(store: Store) -> None:
-    with pytest.raises(ZeroDivisionError), store.write() as connection:
-        connection.execute(t.plant_file.insert().values(**ROW))
-        raise ZeroDivisionError
+    def fails() -> None:
+        with store.write() as connection:
+            connection.execute(t.plant_file.insert().values(**ROW))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
     with store.read() as connection:
         assert connection.execute(sa.select(t.plant_file)).all() == []

@@ -123,9 +123,10 @@ def test_processes_that_start_at_once_make_one_store(store_url: str) -> None:
     store.close()
 
 
-@given(at=st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1)), hours=st.integers(-12, 12))
-def test_times_come_back_as_the_same_instant_in_utc(at: datetime, hours: int) -> None:
-    kind, aware = t.UtcDateTime(), at.replace(tzinfo=timezone(timedelta(hours=hours)))
+@given(microseconds=st.integers(0, 110 * 365 * 86400 * 10**6), hours=st.integers(-12, 12))
+def test_times_come_back_as_the_same_instant_in_utc(microseconds: int, hours: int) -> None:
+    at = datetime(1990, 1, 1, tzinfo=timezone(timedelta(hours=hours)))
+    kind, aware = t.UtcDateTime(), at + timedelta(microseconds=microseconds)
     for dialect in (sa.dialects.sqlite.dialect(), sa.dialects.postgresql.dialect()):
         back = kind.process_result_value(kind.process_bind_param(aware, dialect), dialect)
         assert back == aware
@@ -142,7 +143,7 @@ def test_a_stored_time_is_the_same_instant(store: Store) -> None:
 
 
 REFUSED_VALUES = {
-    "a naive time": (t.plant_file, {"digest": "d", "content": "", "since": datetime(2026, 3, 2, 6)}, "naive"),
+    "a naive time": (t.plant_file, {"digest": "d", "content": "", "since": NOW.replace(tzinfo=None)}, "naive"),
     "NaN in JSON": (t.tally, {"name": "n", "labels": {"x": float("nan")}, "value": 1.0}, "JSON compliant"),
     "infinity in JSON": (t.tally, {"name": "n", "labels": {"x": float("inf")}, "value": 1.0}, "JSON compliant"),
 }  # fmt: skip

@@ -83,7 +83,9 @@ def test_the_installed_wheel_runs_the_demo_outside_the_checkout(wheel: Path, tmp
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     outside = tmp_path / "outside"
     outside.mkdir()
-    where = _run(python, "-c", "import monitor.cli, inference; print(monitor.__file__, inference.__file__)", cwd=outside)
+    where = _run(
+        python, "-c", "import monitor.cli, inference; print(monitor.__file__, inference.__file__)", cwd=outside
+    )
     assert all(Path(place).is_relative_to(tmp_path / "clean") for place in where.split())
     told = _run(python.parent / "gatewatch", "demo", "--days", "1", "--json", cwd=outside, seconds=240)
     summary = json.loads(told)

@@ -40,7 +40,10 @@ class Cost:
 
 
 def replay_all(plant: Path, hours: float, told: Callable[[], object] = lambda: None) -> None:
-    """Replay up to `hours`; `told` is called when the first new slot was served. A failed slot fails the process."""
+    """Replay from the newest slot in the store up to `hours`; `told` is called when the first new slot was served.
+
+    History is served in order, so nothing before the newest slot is left. A failed slot fails the process.
+    """
     first = [told]
 
     def tell(_app: App, _at: datetime, _name: str, slot: Slot) -> bool:
@@ -48,7 +51,9 @@ def replay_all(plant: Path, hours: float, told: Callable[[], object] = lambda: N
             first.pop()()
         return False
 
-    failed = run_replay(plant, hours, SOAK, START, tell)
+    # The newest slot itself may have been served for some jobs only.
+    start = newest_slot(plant) - timedelta(microseconds=1)
+    failed = run_replay(plant, hours - (start - START) / timedelta(hours=1), SOAK, start, tell)
     assert not failed, [slot.error for slot in failed]
 
 
@@ -60,13 +65,20 @@ def measured(work: Callable[[], object]) -> Cost:
     return Cost(time.perf_counter() - began, usage.ru_maxrss * 1024)
 
 
-def share_done(plant: Path, hours: float) -> float:
-    """How much of the history the store has served, from 0 to 1."""
+def newest_slot(plant: Path) -> datetime:
+    """The newest slot that any job has served; START where none has."""
+    if not (plant.parent / "gatewatch.db").exists():
+        return START
     store = open_existing(load(plant, SOAK).plant.store.url)
     with store.read() as connection:
-        newest = connection.execute(sa.select(sa.func.max(t.job.c.last_slot))).scalar_one_or_none()
+        newest: datetime | None = connection.execute(sa.select(sa.func.max(t.job.c.last_slot))).scalar_one_or_none()
     store.close()
-    return 0.0 if newest is None else (newest - START) / timedelta(hours=hours)
+    return newest or START
+
+
+def share_done(plant: Path, hours: float) -> float:
+    """How much of the history the store has served, from 0 to 1."""
+    return (newest_slot(plant) - START) / timedelta(hours=hours)
 
 
 def counted_once(plant: Path) -> dict[str, Any]:

@@ -1,0 +1,202 @@
+"""Every command does what its help says, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import click
+import pytest
+from cli_kit import LATER, gatewatch
+from plant_kit import contents
+
+from monitor.cli import cli
+from monitor.commands import register
+
+
+@pytest.fixture(scope="module")
+def done(taught: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The plant file of a plant on which everything ran; tests only read it."""
+    plant = Path(shutil.copytree(taught, tmp_path_factory.mktemp("done") / "plant")) / "plant.yaml"
+    assert gatewatch("once", plant).code == 0
+    return plant
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+register(cli)
+ALL = dict(commands(cli))
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_every_help_has_an_example_of_the_command_itself(path: tuple[str, ...]) -> None:
+    text = " ".join((ALL[path].help or "").split())
+    assert "Example" in text
+    assert f"gatewatch {' '.join(path)}" in text
+
+
+def test_help_and_version_do_not_pay_for_heavy_libraries() -> None:
+    code = (
+        "import sys; sys.argv = ['gatewatch', '--version']\n"
+        "import monitor.cli\ntry:\n    monitor.cli.main()\nexcept SystemExit: pass\n"
+        "print(sorted({'torch', 'mlflow', 'pandas', 'river', 'sqlalchemy'} & set(sys.modules)))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.startswith("gatewatch, version")
+    assert said.stdout.endswith("[]\n")
+
+
+def serial_of(plant: Path, condition: str) -> str:
+    query = f"SELECT serial FROM part_step WHERE revision = 0 AND {condition} LIMIT 1"
+    with closing(sqlite3.connect(plant.parent / "gatewatch.db")) as store:
+        return str(store.execute(query).fetchone()[0])
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ("step = 'coating' AND serial IN (SELECT serial FROM decision)", ("gate coating", "gate forging", "part_step")),
+        ("visit = 2", ("visit 1", "visit 2")),
+    ],
+    ids=["a part that went through", "a part that passed a step again"],
+)
+def test_part_show_tells_all_in_order_of_time(condition: str, words: tuple[str, ...], done: Path) -> None:
+    serial = serial_of(done, condition)
+    text = gatewatch("part", "show", serial, "-p", done)
+    data = gatewatch("part", "show", serial, "-p", done, "--json")
+    assert (text.code, data.code) == (0, 0)
+    for word in words:
+        assert word in text.out
+    found = json.loads(data.out)
+    assert found["serial"] == serial
+    times = [event["at"] for event in found["events"]]
+    assert times == sorted(times)
+    for event in found["events"]:
+        assert event["summary"] in text.out
+
+
+STRANGE = (
+    "B999999",
+    "",
+    " ",
+    "../../etc/passwd",
+    "'; DROP TABLE decision; --",
+    "a\nb",
+    "\x1b[31m",
+    "ü" * 300,
+    "%",
+    "b000301",
+)
+
+
+@pytest.mark.parametrize("serial", STRANGE, ids=repr)
+def test_part_show_of_a_part_that_is_not_there(serial: str, done: Path) -> None:
+    said = gatewatch("part", "show", "-p", done, "--", serial)
+    assert said.code == 2
+    assert "the store has no such part" in said.err
+    assert "\x1b" not in said.err
+    assert "Traceback" not in said.err
+
+
+def test_backup_and_restore_bring_back_the_same_store(trained: Path) -> None:
+    saved = trained.parent / "saved.db"
+    before = contents(trained)
+    assert gatewatch("store", "backup", saved, "-p", trained).out == f"{saved}: written\n"
+    assert gatewatch("once", trained).code == 0
+    assert contents(trained) != before
+    assert gatewatch("store", "restore", saved, "-p", trained).code == 0
+    assert contents(trained) == before
+    again = gatewatch("store", "backup", saved, "-p", trained)
+    assert (again.code, "the file exists" in again.err) == (2, True)
+
+
+def test_upgrade_makes_the_tables_and_then_has_nothing_to_do(plant: Path) -> None:
+    assert "none -> " in gatewatch("store", "upgrade", "-p", plant).out
+    assert "->" not in gatewatch("store", "upgrade", "-p", plant).out
+
+
+def test_prune_deletes_what_is_too_old_now(trained: Path) -> None:
+    said = gatewatch("store", "prune", "-p", trained, "--set", "store.retention.findings=1d")
+    assert said.code == 0
+    assert int(said.out.split()[0]) > 0
+    assert contents(trained)["findings"] == []
+
+
+def test_dead_letters_are_listed_and_sent_again(trained: Path) -> None:
+    with closing(sqlite3.connect(trained.parent / "gatewatch.db")) as store:
+        store.execute("UPDATE outbox SET status = 'dead', error = 'the MES said \x1b[2J no' WHERE id <= 3")
+        store.commit()
+    listed = gatewatch("outbox", "list", "-p", trained)
+    assert listed.out.endswith("3 dead\n")
+    assert "\x1b" not in listed.out
+    ids = [row["id"] for row in json.loads(gatewatch("outbox", "list", "-p", trained, "--json").out)]
+    unknown = gatewatch("outbox", "resend", "987654", "-p", trained)
+    assert (unknown.code, "no dead letter 987654" in unknown.err) == (2, True)
+    assert gatewatch("outbox", "resend", str(ids[0]), "-p", trained).out == "1 to be sent again\n"
+    assert gatewatch("outbox", "resend", "-p", trained).out == "2 to be sent again\n"
+    assert gatewatch("once", trained, at=LATER).code == 0
+    assert gatewatch("outbox", "list", "-p", trained, "--status", "pending").out == "0 pending\n"
+
+
+def test_models_are_listed_and_a_later_one_waits_for_a_word(trained: Path) -> None:
+    rows = json.loads(gatewatch("model", "list", "-p", trained, "--json").out)
+    assert sorted((r["gate"], r["status"]) for r in rows) == [("coating", "in_force"), ("forging", "in_force")]
+    same = gatewatch("model", "train", "forging", "-p", trained)
+    assert "version 1" in same.out, "the same rows make the same package"
+    assert "; in force" in same.out
+    said = gatewatch("model", "train", "forging", "-p", trained, "--set", "gates.forging.training.seed=99")
+    assert said.code == 0, said.err
+    assert "registered, not in force" in said.out
+    text = gatewatch("model", "list", "-p", trained).out
+    assert text.count("in_force") == 2
+    assert "version 2  ready" in text
+
+
+def test_quarantine_lists_the_newest_with_their_reasons(done: Path) -> None:
+    rows = json.loads(gatewatch("quarantine", "list", "-p", done, "--newest", "2", "--json").out)
+    assert len(rows) == 2
+    assert rows[0]["id"] > rows[1]["id"]
+    assert rows[0]["reason"] in gatewatch("quarantine", "list", "-p", done).out
+
+
+def test_verify_makes_every_decision_again_and_fails_on_a_forged_one(done: Path, tmp_path: Path) -> None:
+    plant = Path(shutil.copytree(done.parent, tmp_path / "plant")) / "plant.yaml"
+    found = json.loads(gatewatch("verify", "-p", plant, "--json").out)
+    assert found["checked"] == len(contents(plant)["decisions"])
+    assert found["different"] == []
+    with closing(sqlite3.connect(plant.parent / "gatewatch.db")) as store:
+        store.execute(
+            "UPDATE decision SET predicted = predicted + 1 WHERE serial = "
+            "(SELECT serial FROM decision WHERE predicted IS NOT NULL LIMIT 1)"
+        )
+        store.commit()
+    said = gatewatch("verify", "-p", plant)
+    assert said.code == 3
+    assert "made again" in said.err
+
+
+def test_alerts_say_since_when_and_what_to_do(plant: Path) -> None:
+    assert gatewatch("store", "upgrade", "-p", plant).code == 0
+    assert gatewatch("alerts", "list", "-p", plant).out == "no alerts\n"
+    assert gatewatch("once", plant).code == 0
+    text = gatewatch("alerts", "list", "-p", plant).out
+    assert "critical  GateOutOfService  forging  since " in text
+    assert "gatewatch model train" in text
+
+
+def test_the_plant_file_may_come_from_the_environment(done: Path) -> None:
+    said = gatewatch("alerts", "list", environment={"GATEWATCH_PLANT": os.fspath(done)})
+    assert said.code == 0

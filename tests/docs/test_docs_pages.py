@@ -1,0 +1,131 @@
+"""What leaves the process by name is documented, generated pages are current, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from alerting import conditions_docs
+from alerting.conditions import ALERTS
+from exporters import catalog_docs
+from exporters.catalog import METRICS
+from monitor import plant_docs
+from monitor.cli import cli
+from monitor.commands import register
+from monitor.model import Reason, RejectReason, Verdict
+from monitor.plant import WRITE_BACK_FIELDS
+from monitor.plant_file import parse
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+GENERATED = {
+    "docs/configuration.md": plant_docs.document,
+    "docs/metrics.md": catalog_docs.markdown,
+    "docs/alerts.md": conditions_docs.markdown,
+}
+_LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+_CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def text(name: str) -> str:
+    """A page of the checkout."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def commands(group: click.Group, prefix: str) -> Iterator[str]:
+    """Every command that does something, as typed."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{prefix} {name}")
+        else:
+            yield f"{prefix} {name}"
+
+
+register(cli)
+COMMANDS = sorted(commands(cli, "gatewatch"))
+
+
+@pytest.mark.parametrize("page", GENERATED)
+def test_a_generated_page_is_what_the_code_says(page: str) -> None:
+    assert text(page) == GENERATED[page](), f"{page} is not current; run make generate"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_stands_in_the_readme(command: str) -> None:
+    assert f"`{command}`" in text("README.md")
+
+
+def test_the_readme_names_no_command_that_does_not_exist() -> None:
+    told = re.findall(r"`(gatewatch [a-z]+(?: [a-z]+)?)`", text("README.md"))
+    assert sorted(set(told)) == COMMANDS
+
+
+@pytest.mark.parametrize("metric", [m.name for m in METRICS])
+def test_every_metric_has_its_section(metric: str) -> None:
+    assert f"## `{metric}`\n" in text("docs/metrics.md")
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_every_alert_has_its_section_with_what_to_do(alert: conditions_docs.AlertSpec) -> None:
+    assert f"## {alert.name}\n" in text("docs/alerts.md")
+    assert alert.action in text("docs/alerts.md")
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        pytest.param("docs/gates.md", [*Reason, *Verdict], id="verdicts and reasons of a gate"),
+        pytest.param("docs/mapping.md", [*RejectReason], id="reasons of the quarantine"),
+        pytest.param("docs/configuration.md", [*WRITE_BACK_FIELDS], id="fields that can be written back"),
+    ],
+)
+def test_every_word_of_a_closed_list_is_explained(page: str, words: list[str]) -> None:
+    found = text(page)
+    assert [str(word) for word in words if not re.search(rf"\b{word}\b", found)] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that a page's headings make."""
+    headings = re.findall(r"^#+ (.+)$", _CODE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
+    broken = []
+    for link in _LINK.findall(_CODE.sub("", page.read_text(encoding="utf-8"))):
+        target, _, anchor = link.partition("#")
+        if target.startswith(("http://", "https://")):
+            continue
+        file = (page.parent / target).resolve() if target else page
+        if not file.is_file() or (anchor and anchor not in anchors(file)):
+            broken.append(link)
+    assert broken == []
+
+
+def test_the_plant_file_of_the_readme_has_no_problem(tmp_path: Path) -> None:
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", text("README.md"), re.MULTILINE | re.DOTALL)
+    secrets = dict.fromkeys(re.findall(r"\$\{(\w+)\}", example), "secret")
+    plant = parse(example, tmp_path, secrets).plant
+    assert plant.gates["press"].inputs()[-1] == "press.hardness"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_yaml_example_can_be_read(page: Path) -> None:
+    for example in re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        assert isinstance(yaml.safe_load(example), dict)
+
+
+def test_the_makefile_has_every_target_that_the_pages_name() -> None:
+    told = {target for page in PAGES for target in re.findall(r"`make ([a-z]+)", page.read_text(encoding="utf-8"))}
+    assert told <= set(re.findall(r"^([a-z]+):", text("Makefile"), re.MULTILINE))
+    assert {"demo", "test", "soak"} <= told
+
+
+def test_the_readme_starts_with_the_two_commands() -> None:
+    assert re.findall(r"^make [a-z]+", text("README.md"), re.MULTILINE)[:2] == ["make demo", "make test"]

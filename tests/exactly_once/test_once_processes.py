@@ -1,0 +1,127 @@
+"""Several processes on one store: every slot once, take-over after a death, no late write of one that slept."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from plant_kit import HOURS, QUICK, START, advice, contents, copied, ended, forked, run_replay
+
+from monitor.plant_file import load
+from monitor.store import tables as t
+from monitor.store.database import Store
+from monitor.store.schema import open_existing
+
+LEASE_SECONDS = 1.0
+"""As QUICK has it."""
+_WORK_SECONDS = 2.0
+"""To open the plant and get to the slot of the next part, with the machine busy with other tests."""
+
+
+def _whole(plant: Path) -> None:
+    failed = run_replay(plant, HOURS, QUICK, START)
+    assert not failed, [slot.error for slot in failed]
+
+
+@pytest.fixture(scope="module")
+def alone(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of one process."""
+    plant = copied(trained, tmp_path_factory.mktemp("alone") / "plant")
+    assert ended(forked(lambda: _whole(plant))) == 0
+    return plant
+
+
+def _store(plant: Path) -> Store:
+    return open_existing(load(plant, QUICK).plant.store.url)
+
+
+def _slots(plant: Path) -> list[tuple[object, ...]]:
+    """Every run on record by job and slot."""
+    store = _store(plant)
+    with store.read() as connection:
+        query = sa.select(t.job_run.c.job, t.job_run.c.slot, t.job_run.c.result)
+        rows = sorted(tuple(row) for row in connection.execute(query))
+    store.close()
+    return rows
+
+
+def _decisions(plant: Path) -> int:
+    store = _store(plant)
+    with store.read() as connection:
+        found = int(connection.execute(sa.select(sa.func.count()).select_from(t.decision)).scalar_one())
+    store.close()
+    return found
+
+
+def _until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _same(plant: Path, alone: Path) -> None:
+    whole, found = contents(alone), contents(plant)
+    for table in whole:
+        assert found[table] == whole[table], table
+    assert advice(plant) == advice(alone)
+    runs = _slots(plant)
+    assert len(runs) == len({run[:2] for run in runs})
+    assert runs == _slots(alone)
+
+
+def test_two_replays_of_one_history_share_its_slots(trained: Path, alone: Path, tmp_path: Path) -> None:
+    plant = copied(trained, tmp_path / "plant")
+    both = [forked(lambda: _whole(plant)) for _ in range(2)]
+    assert [ended(pid) for pid in both] == [0, 0]
+    _same(plant, alone)
+
+
+def test_another_takes_over_within_two_leases_of_a_kill(trained: Path, tmp_path: Path) -> None:
+    plant = copied(trained, tmp_path / "plant")
+    before = _decisions(plant)
+    first = forked(lambda: _whole(plant))
+    _until(lambda: _decisions(plant) > before)
+    os.kill(first, signal.SIGSTOP)
+    second = forked(lambda: _whole(plant))
+    os.kill(first, signal.SIGKILL)
+    assert ended(first) == -signal.SIGKILL
+    killed_at, left = time.monotonic(), _decisions(plant)
+    _until(lambda: _decisions(plant) > left)
+    seconds = time.monotonic() - killed_at
+    os.kill(second, signal.SIGKILL)
+    ended(second)
+    assert seconds < 2 * LEASE_SECONDS + _WORK_SECONDS
+
+
+def test_one_that_slept_over_its_lease_has_its_late_write_refused(trained: Path, alone: Path, tmp_path: Path) -> None:
+    plant = copied(trained, tmp_path / "plant")
+    before = _decisions(plant)
+    sleeper = forked(lambda: _whole(plant))
+    _until(lambda: _decisions(plant) > before)
+    os.kill(sleeper, signal.SIGSTOP)
+    other = forked(lambda: _whole(plant))
+    assert ended(other) == 0
+    os.kill(sleeper, signal.SIGCONT)
+    assert ended(sleeper) == 0
+    _same(plant, alone)
+
+
+def test_a_late_write_is_refused_in_the_transaction_that_makes_it(trained: Path, tmp_path: Path) -> None:
+    from monitor.errors import FencedError
+    from monitor.store.leases import acquire, prove
+
+    plant = copied(trained, tmp_path / "plant")
+    store = _store(plant)
+    slow = acquire(store, "pull:test", "slow", timedelta(seconds=-1).total_seconds())
+    assert acquire(store, "pull:test", "quick", 60) is not None
+    assert slow is not None
+    with pytest.raises(FencedError, match="another process took over"), store.write() as connection:
+        prove(store, connection, slow)
+    store.close()

@@ -1,0 +1,270 @@
+"""A gate's model: trained when there are outcomes enough, in force when it is ready, MLflow or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from spine_kit import Spine, SumModel, after
+
+from monitor.errors import FencedError, ModelError, ModelReason
+from monitor.jobs import models as job_module
+from monitor.jobs.models import ModelJob
+from monitor.model import Reason
+from monitor.ports import GateModel
+from monitor.shelf import Shelf
+from monitor.store import models
+from monitor.store import tables as t
+from monitor.store.models import Version
+from monitor.training_data import TrainingSet, training_set
+
+TAKES = timedelta(minutes=20)
+
+
+class Mlflow:
+    """A registry that is up or down and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.champions: list[str] = []
+        self.fetched: list[str] = []
+        self.cache: set[str] = set()
+
+    def _asked(self) -> None:
+        if self.down:
+            raise ModelError("MLflow does not answer", ModelReason.UNREACHABLE)
+
+    def fetch(self, model_name: str, version: str, digest: str) -> Path:
+        self._asked()
+        self.fetched.append(version)
+        self.cache.add(digest)
+        return Path("cache")
+
+    def set_champion(self, model_name: str, version: str) -> None:
+        self._asked()
+        self.champions.append(version)
+
+    def load(self, model: str, digest: str) -> GateModel:
+        """From the local cache; never asks the server."""
+        if digest not in self.cache:
+            raise ModelError("not in the cache", ModelReason.NOT_FOUND)
+        return SumModel(digest=digest)
+
+
+class Plant:
+    """The small plant with a registry and a training that takes no time."""
+
+    def __init__(self, spine: Spine, monkeypatch: pytest.MonkeyPatch, simulated: bool = True) -> None:
+        self.spine = spine
+        self.mlflow = Mlflow()
+        self.shelf = Shelf(spine.store, self.mlflow.load)
+        self.job = ModelJob(spine.store, spine.plant, "form", self.shelf, self.mlflow, simulated)
+        self.trained: list[TrainingSet] = []
+        self.while_training: Callable[[], object] = lambda: None
+        monkeypatch.setattr(job_module, "train_in_child", self._train)
+
+    def _train(self, name: str, gate: Any, mlflow: Any, data: TrainingSet, beat: Callable[[], None]) -> dict[str, Any]:
+        self.trained.append(data)
+        self.while_training()
+        beat()
+        digest = f"digest {len(self.trained)}"
+        self.mlflow.cache.add(digest)
+        return {"version": len(self.trained), "digest": digest, "data_digest": "d", "metrics": {"skill": 0.5}}
+
+    def outcomes(self, parts: int) -> None:
+        """Parts that were formed, and what became of them."""
+        for n in range(parts):
+            self.spine.part(f"P{n:03d}", after(n / 60), a=float(n))
+        self.spine.rows("OUTCOMES", *((f"P{n:03d}", 30.0 + n, after(5)) for n in range(parts)))
+        for source in ("parts", "outcomes"):
+            self.spine.run(self.spine.pull(source), after(10))
+
+    def run(self, now: datetime) -> int:
+        """A slot of the job; how many parts it trained on."""
+        return self.spine.run(self.job, now).rows
+
+    @property
+    def used(self) -> tuple[str, Reason | None]:
+        """The version in force and why it cannot be used, if so."""
+        found = self.shelf.in_force(["form"])["form"]
+        return found.version, found.refused
+
+
+@pytest.fixture
+def plant(spine: Spine, monkeypatch: pytest.MonkeyPatch) -> Plant:
+    return Plant(spine, monkeypatch)
+
+
+def test_without_outcomes_enough_nothing_is_trained(plant: Plant) -> None:
+    plant.outcomes(39)
+    assert plant.run(after(15)) == 0
+    assert plant.trained == []
+    assert plant.used == ("", Reason.NO_MODEL)
+
+
+def test_outcomes_that_are_not_known_yet_do_not_count(plant: Plant) -> None:
+    plant.outcomes(40)
+    assert plant.run(after(4)) == 0
+    assert plant.run(after(15)) == 40
+
+
+def test_under_a_simulated_clock_training_takes_its_declared_time(plant: Plant) -> None:
+    plant.outcomes(40)
+    assert plant.run(after(15)) == 40
+    for minute in (20, 34):
+        plant.run(after(minute))
+        assert plant.used == ("", Reason.NO_MODEL)
+    plant.run(after(35))
+    assert plant.used == ("1", None)
+    assert plant.mlflow.champions == ["1"]
+    (row,) = plant.spine.all(t.model_in_force)
+    assert (row.since, row.changes, row.mirrored) == (after(35), 1, 1)
+    assert plant.spine.all(t.model_version, "status", "trained_at", "rows") == [("in_force", after(15), 40)]
+    assert len(plant.trained) == 1
+
+
+def test_in_real_time_a_version_is_in_force_when_it_is_trained(spine: Spine, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant = Plant(spine, monkeypatch, simulated=False)
+    plant.outcomes(40)
+    plant.run(after(15))
+    assert plant.used == ("1", None)
+
+
+def test_with_mlflow_down_the_version_is_in_force_and_the_alias_follows_later(plant: Plant) -> None:
+    plant.outcomes(40)
+    plant.run(after(15))
+    plant.mlflow.down = True
+    plant.run(after(40))
+    assert plant.used == ("1", None)
+    assert plant.spine.all(t.model_in_force, "mirrored") == [0]
+    plant.run(after(50))
+    plant.mlflow.down = False
+    plant.run(after(60))
+    assert plant.mlflow.champions == ["1"]
+    assert plant.spine.all(t.model_in_force, "mirrored") == [1]
+    plant.run(after(70))
+    assert plant.mlflow.champions == ["1"]
+
+
+def test_with_mlflow_down_the_gate_decides_from_the_cache(plant: Plant) -> None:
+    plant.outcomes(40)
+    for minute in (15, 40):
+        plant.run(after(minute))
+    plant.mlflow.down = True
+    plant.spine.used = Shelf(plant.spine.store, plant.mlflow.load).in_force(["form"])["form"]
+    plant.spine.part("NEW", after(45))
+    plant.spine.run(plant.spine.pull("parts"), after(50))
+    assert ("NEW", "continue", "1") in plant.spine.all(t.decision, "serial", "verdict", "version")
+
+
+def test_a_cache_that_was_lost_is_mended_as_soon_as_mlflow_answers(plant: Plant) -> None:
+    plant.outcomes(40)
+    for minute in (15, 40):
+        plant.run(after(minute))
+    plant.mlflow.cache.clear()
+    plant.shelf.retry("form")
+    plant.mlflow.down = True
+    with pytest.raises(ModelError, match="does not answer"):
+        plant.run(after(50))
+    assert plant.used == ("1", Reason.NO_MODEL)
+    plant.mlflow.down = False
+    plant.run(after(60))
+    assert plant.used == ("1", None)
+    assert plant.mlflow.fetched == ["1"]
+
+
+def test_a_training_that_another_process_overtook_leaves_no_version(plant: Plant) -> None:
+    plant.outcomes(40)
+
+    def taken_over() -> None:
+        with plant.spine.store.write() as connection:
+            connection.execute(t.lease.update().values(holder="another", fence=t.lease.c.fence + 1))
+
+    plant.while_training = taken_over
+    with pytest.raises(FencedError):
+        plant.run(after(15))
+    assert plant.spine.all(t.model_version) == []
+
+
+def test_a_failed_training_is_tried_again(plant: Plant) -> None:
+    plant.outcomes(40)
+
+    def fails() -> None:
+        raise ModelError("out of memory", ModelReason.CORRUPT)
+
+    plant.while_training = fails
+    with pytest.raises(ModelError):
+        plant.run(after(15))
+    plant.while_training = lambda: None
+    assert plant.run(after(25)) == 40
+
+
+def _version(number: str, minute: float) -> Version:
+    return Version("form", "w", number, f"digest {number}", after(minute), after(minute), "d", 40, {"skill": 0.5})
+
+
+def test_only_one_of_two_changes_is_made(spine: Spine) -> None:
+    for number in ("1", "2", "3"):
+        models.record(spine.store, None, _version(number, float(number)))
+    with spine.store.read() as connection:
+        first, second, third = models.versions(connection, "form")
+    put = models.put_in_force
+    assert put(spine.store, None, "form", first, 0, after(5))
+    assert not put(spine.store, None, "form", second, 0, after(6))
+    assert put(spine.store, None, "form", second, 1, after(7))
+    assert not put(spine.store, None, "form", third, 1, after(8))
+    (row,) = spine.all(t.model_in_force)
+    assert (row.version, row.changes, row.since) == ("2", 2, after(7))
+    assert spine.all(t.model_version, "version", "status") == [("1", "retired"), ("2", "in_force"), ("3", "ready")]
+
+
+def test_a_model_that_does_not_verify_is_bad_until_it_changes(spine: Spine) -> None:
+    asked: list[str] = []
+
+    def load(model: str, digest: str) -> GateModel:
+        asked.append(digest)
+        if digest == "digest 1":
+            raise ModelError("wrong digest", ModelReason.CORRUPT)
+        return SumModel(digest=digest)
+
+    shelf = Shelf(spine.store, load)
+    for number, changes in (("1", 0), ("2", 1)):
+        models.record(spine.store, None, _version(number, 1))
+        with spine.store.read() as connection:
+            row = next(v for v in models.versions(connection, "form") if v.version == number)
+        assert models.put_in_force(spine.store, None, "form", row, changes, after(2))
+        found = [shelf.in_force(["form"])["form"].refused for _ in range(2)]
+        assert found == [Reason.BAD_MODEL if number == "1" else None] * 2
+    assert asked == ["digest 1", "digest 2"]
+
+
+def test_the_training_set_is_frozen_by_its_instant(plant: Plant) -> None:
+    plant.outcomes(45)
+    gate, store = plant.spine.plant.gates["form"], plant.spine.store
+    with store.read() as connection:
+        before = training_set(connection, gate, after(15))
+    plant.spine.part("LATER", after(16))
+    plant.spine.rows("OUTCOMES", ("LATER", 1.0, after(20)), ("P000", 99.0, after(20)))
+    for source in ("parts", "outcomes"):
+        plant.spine.run(plant.spine.pull(source), after(25))
+    with store.read() as connection:
+        again, later = training_set(connection, gate, after(15)), training_set(connection, gate, after(25))
+    assert again.serials == before.serials
+    assert again.target.tolist() == before.target.tolist()
+    assert [later.serials[0], later.target[0], later.serials[-1]] == ["P000", 99.0, "LATER"]
+    assert len(later.serials) == 46
+
+
+def test_the_newest_parts_are_trained_on_however_often_their_outcomes_were_corrected(plant: Plant) -> None:
+    plant.outcomes(45)
+    gate = plant.spine.plant.gates["form"]
+    few = gate.model_copy(update={"training": gate.training.model_copy(update={"max_rows": 40})})
+    plant.spine.rows("OUTCOMES", *((f"P{n:03d}", 500.0, after(6)) for n in range(25, 45)))
+    plant.spine.run(plant.spine.pull("outcomes"), after(12))
+    with plant.spine.store.read() as connection:
+        found = training_set(connection, few, after(15))
+    assert len(found.serials) == 40
+    assert found.target.tolist().count(500.0) == 20

@@ -1,0 +1,147 @@
+"""One batch, one transaction: arrivals, findings, quarantine, counters and conditions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+from plant_kit import ended, forked
+from spine_kit import T0, Spine, after
+
+from monitor.errors import StoreError
+from monitor.model import Finding, Reject, RejectReason, Status
+from monitor.store import tables as t
+from monitor.store.batch import BatchWrite, commit, provisional, resolved
+from monitor.store.conditions import Condition, note
+from monitor.store.database import Store
+from monitor.store.leases import Lease, acquire
+from monitor.store.writing import count, gauge, move_cursor, take_arrivals, tallied, upsert
+
+
+@pytest.fixture
+def lease(spine: Spine) -> Lease:
+    found = acquire(spine.store, "job", "this test", 60)
+    assert found is not None
+    return found
+
+
+def _batch(*minutes: int) -> BatchWrite:
+    batch = BatchWrite("job", "s", "all", after(60), t.machine_state)
+    row = {"source": "s", "machine": "m", "revision": 0, "state": "run", "digest": "d"}
+    batch.rows += [{**row, "at": after(m)} for m in minutes]
+    return batch
+
+
+def test_arrival_numbers_go_on_without_a_gap(spine: Spine, lease: Lease) -> None:
+    assert [commit(spine.store, lease, _batch(*m)) for m in ((0, 1), (2,), (), (3, 4, 5))] == [1, 3, 0, 4]
+    assert spine.all(t.machine_state, "arrival") == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_refused_batch_takes_no_arrival_numbers(spine: Spine, lease: Lease) -> None:
+    commit(spine.store, lease, _batch(0))
+    with pytest.raises(StoreError):
+        commit(spine.store, lease, _batch(1, 0))  # the second row is there already
+    assert commit(spine.store, lease, _batch(2)) == 2
+    assert spine.all(t.machine_state, "arrival") == [1, 2]
+
+
+def test_processes_that_commit_at_once_get_numbers_of_their_own(store: Store) -> None:
+    def work() -> None:
+        own = Store(store.url)
+        for _ in range(25):
+            with own.write() as connection:
+                take_arrivals(connection, 3)
+        own.close()
+
+    assert [ended(pid) for pid in [forked(work) for _ in range(3)]] == [0] * 3
+    with store.write() as connection:
+        assert take_arrivals(connection, 1) == 3 * 25 * 3 + 1
+
+
+@given(st.integers(0, 10**6), st.integers(1, 10**9))
+def test_a_provisional_number_stands_for_its_row(index: int, first: int) -> None:
+    assert provisional(index) < 0
+    assert resolved(provisional(index), first) == first + index
+    assert resolved(first, first + 5) == first
+
+
+def test_findings_are_tied_to_their_rows_and_the_board_shows_the_latest(spine: Spine, lease: Lease) -> None:
+    found = Finding("limits", "high", "m", "heat", after(1), Status.BREACH, 9.0, 5.0, 1, ("heat",))
+    for batch, value in ((_batch(0, 1, 2), 9.0), (_batch(3, 4), 8.0)):
+        batch.findings += [replace(found, value=value), replace(found, row=-1)]
+        batch.board.append(replace(found, value=value))
+        commit(spine.store, lease, batch)
+    assert spine.all(t.finding, "arrival") == [2, 0, 5, 0]
+    assert spine.all(t.board, "value", "causes") == [(8.0, ["heat"])]
+    labels = {"detector": "limits", "method": "high", "subject": "m", "status": "breach"}
+    assert spine.tally("gatewatch_findings_total", **labels) == 4
+
+
+def test_a_bad_row_is_put_aside_once_however_often_it_is_read(spine: Spine, lease: Lease) -> None:
+    reject = Reject(RejectReason.NO_KEY, '{"SN": ""}', after(1), {"SN": "", "note": "a\x00b ☃"})
+    other = replace(reject, row={"SN": "", "note": "other"})
+    for rejects in ((reject, reject), (reject,), (reject, other)):
+        batch = _batch()
+        batch.rejects = rejects
+        commit(spine.store, lease, batch)
+    assert [row.row["note"] for row in spine.all(t.quarantine)] == ["a\x00b ☃", "other"]
+    assert spine.tally("gatewatch_source_quarantined_rows_total", source="s", reason="no_key") == 2
+    assert spine.tally("gatewatch_source_rows_total", source="s", outcome="quarantined") == 2
+
+
+def test_a_cursor_never_goes_back(spine: Spine) -> None:
+    for minute, expected in ((5, 5), (9, 9), (7, 9), (None, 9)):
+        with spine.store.write() as connection:
+            position = None if minute is None else after(minute)
+            move_cursor(connection, "job", "s", "all", position, T0)
+        assert spine.all(t.cursor, "position") == [after(expected)]
+
+
+def test_counters_add_and_gauges_are_set(spine: Spine) -> None:
+    a, b = tallied("n", x="1", y="2"), tallied("n", y="2", x="1")
+    assert a == b
+    for value in (2.0, 3.0):
+        with spine.store.write() as connection:
+            count(connection, {a: value, tallied("zero"): 0.0})
+            gauge(connection, {tallied("g"): value})
+    assert spine.all(t.tally, "name", "value") == [("g", 3.0), ("n", 5.0)]
+
+
+def test_an_upsert_adds_and_overwrites(spine: Spine) -> None:
+    for runs, error, at in ((1, "first", T0), (2, None, after(1))):
+        row: dict[str, Any] = {
+            "name": "j", "last_slot": at, "last_started_at": at, "result": "success", "duration_seconds": 1.0,
+            "rows": 1, "missed_slots": 0, "runs": runs, "failures": 0, "error": error,
+        }  # fmt: skip
+        with spine.store.write() as connection:
+            upsert(connection, t.job, [row], add=("runs",))
+            upsert(connection, t.job, [])
+    assert spine.all(t.job, "runs", "error", "last_slot", "last_started_at") == [(3, None, after(1), after(1))]
+
+
+@given(st.lists(st.sampled_from(["wrong", "worse", None]), max_size=12))
+def test_an_alert_lasts_from_when_its_condition_begins_to_when_it_ends(summaries: list[str | None]) -> None:
+    engine = sa.create_engine("sqlite://")
+    t.metadata.create_all(engine, [t.alert, t.tally])
+    expected: list[tuple[str, int, int | None]] = []
+    with engine.begin() as connection:
+        for n, summary in enumerate(summaries):
+            active = bool(expected) and expected[-1][2] is None
+            if summary is not None and not active:
+                expected.append((summary, n, None))
+            elif summary is None and active:
+                expected[-1] = (*expected[-1][:2], n)
+            now = T0 + timedelta(minutes=n)
+            note(connection, [Condition("A", "s", "warning", summary), Condition("A", "other", "info", None)], now)
+        rows = connection.execute(sa.select(t.alert).order_by(t.alert.c.id)).all()
+        opened = connection.execute(sa.select(sa.func.coalesce(sa.func.sum(t.tally.c.value), 0))).scalar_one()
+    engine.dispose()
+    assert [(r.summary, r.since, r.ended_at) for r in rows] == [
+        (summary, after(start), None if end is None else after(end)) for summary, start, end in expected
+    ]
+    assert opened == len(expected)
