@@ -17,7 +17,7 @@ from monitor.errors import DeliveryError, DeliveryReason, UsageError
 from monitor.plant import WriteBack
 
 KEY_FIELDS = ("site", "serial", "step", "visit", "revision")
-LONGEST_WAIT = timedelta(hours=1)
+LONGEST_WAIT = timedelta(minutes=5)
 
 _TYPES: dict[str, Any] = {
     "visit": sa.Integer, "revision": sa.Integer, "confidence": sa.Double, "predicted": sa.Double,
@@ -69,7 +69,7 @@ def plan(rows: Sequence[Row], now: datetime) -> list[Row]:
 
 
 def backoff(attempts: int, base: timedelta) -> timedelta:
-    """How long to wait after `attempts` (>= 1) failures: `base`, doubled by each further one, at most an hour."""
+    """How long to wait after `attempts` (>= 1) failures: `base`, doubled by each further one, at most five minutes."""
     # 2 ** 32 seconds are beyond the limit for any base worth naming, and within what timedelta can hold.
     return min(LONGEST_WAIT, base * 2 ** min(max(attempts, 1) - 1, 32)) if base < LONGEST_WAIT else LONGEST_WAIT
 

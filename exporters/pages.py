@@ -157,7 +157,7 @@ def _standing(rows: Sequence[BoardRow]) -> tuple[str, str]:
         return chip(Status.NO_DATA), "no fresh finding"
     worst = next((status for status in _WORST_FIRST if any(row.status == status for row in rows)), Status.CANNOT_JUDGE)
     if worst is Status.OK:
-        return chip(worst), f"{len(rows)} findings"
+        return chip(worst), f"{len(rows)} {'check' if len(rows) == 1 else 'checks'}"
     bad = [row for row in rows if row.status != Status.OK]
     bad.sort(key=lambda row: (row.status != worst, row.feature, row.method))
     named = "; ".join(map(_finding, bad[:_MOST_NAMED]))

@@ -165,9 +165,11 @@ class WriteBack(Strict):
     )
     every: PositiveDuration = Field(timedelta(seconds=10), description="How often waiting recommendations are sent.")
     timeout: PositiveDuration = Field(timedelta(seconds=10), description="Connect and statement time-out.")
-    attempts: int = Field(8, ge=1, description="Tries before a recommendation becomes a dead letter.")
+    attempts: int = Field(
+        150, ge=1, description="Tries while the MES cannot be reached; then a dead letter. Refused ones get 3 tries."
+    )
     backoff: PositiveDuration = Field(
-        timedelta(seconds=10), description="Wait after the first failure; doubles to at most 1 h."
+        timedelta(seconds=10), description="Wait after the first failure; doubles to at most 5 minutes."
     )
     time_zone: Zone = Field("UTC", description="Zone in which decided_at is written, as naive time.")
 

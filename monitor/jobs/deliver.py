@@ -21,6 +21,7 @@ from monitor.store.leases import prove
 from monitor.store.writing import TallyKey, count, tallied
 
 _BATCH = 500
+REFUSED_TRIES = 3
 
 
 class Target(Protocol):
@@ -114,7 +115,9 @@ class DeliverJob:
             count(connection, tallies)
 
     def _failed(self, attempts: int, error: DeliveryError, now: datetime) -> dict[str, Any]:
-        if attempts >= self._config.attempts:
+        # What the MES refuses it will refuse again: a person must know soon. An outage ends by itself.
+        allowed = self._config.attempts if error.retryable else min(REFUSED_TRIES, self._config.attempts)
+        if attempts >= allowed:
             return {"status": "dead", "attempts": attempts, "error": str(error)}
         wait = self._backoff(attempts, self._config.backoff)
         return {"status": "pending", "attempts": attempts, "error": str(error), "next_at": now + wait}

@@ -246,12 +246,12 @@ def test_a_planned_row_has_no_pending_row_of_its_part_before_it(made: list[tuple
     [
         (1, timedelta(seconds=10), timedelta(seconds=10)),
         (4, timedelta(seconds=10), timedelta(seconds=80)),
-        (10, timedelta(seconds=10), timedelta(hours=1)),
-        (10**9, timedelta(milliseconds=1), timedelta(hours=1)),
-        (1, timedelta(days=9999), timedelta(hours=1)),
+        (10, timedelta(seconds=10), timedelta(minutes=5)),
+        (10**9, timedelta(milliseconds=1), timedelta(minutes=5)),
+        (1, timedelta(days=9999), timedelta(minutes=5)),
         (5, timedelta(0), timedelta(0)),
     ],
-    ids=["base", "doubled thrice", "an hour at most", "no overflow", "a base beyond the limit", "no wait"],
+    ids=["base", "doubled thrice", "five minutes at most", "no overflow", "a base beyond the limit", "no wait"],
 )
-def test_backoff_doubles_to_an_hour(attempts: int, base: timedelta, wait: timedelta) -> None:
+def test_backoff_doubles_to_five_minutes(attempts: int, base: timedelta, wait: timedelta) -> None:
     assert backoff(attempts, base) == wait

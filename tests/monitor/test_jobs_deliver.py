@@ -40,10 +40,11 @@ class Mes:
         self.taken += [(p["serial"], p["visit"]) for p in payloads]
 
 
-def deliver(spine: Spine, target: Any) -> DeliverJob:
-    """The job to a target: three tries, ten seconds after the first failure."""
+def deliver(spine: Spine, target: Any, attempts: int = 3) -> DeliverJob:
+    """The job to a target: so many tries, ten seconds after the first failure."""
     assert spine.plant.write_back is not None
-    return DeliverJob(spine.store, spine.plant.write_back, target, plan, backoff)
+    config = spine.plant.write_back.model_copy(update={"attempts": attempts})
+    return DeliverJob(spine.store, config, target, plan, backoff)
 
 
 def waiting(spine: Spine, *parts: tuple[str, int]) -> None:
@@ -133,6 +134,20 @@ def test_failures_wait_twice_as_long_each_time_and_then_are_given_up(spine: Spin
     mes.down = False
     spine.run(job, T0 + timedelta(seconds=60))
     assert mes.taken == [("A", 2)]
+
+
+def test_what_the_mes_refuses_is_a_dead_letter_after_three_tries_though_an_outage_is_waited_for(spine: Spine) -> None:
+    waiting(spine, ("BAD", 1), ("A", 1))
+    mes = Mes()
+    mes.refused = {"BAD"}
+    job = deliver(spine, mes, attempts=100)
+    assert _runs(spine, job, [0, 10, 30]) == [1, 2, 3]
+    assert statuses(spine)[0] == ("BAD 1", "dead", 3)
+    mes.down = True
+    waiting(spine, ("C", 1))
+    for minute in range(1, 31):
+        spine.run(job, T0 + timedelta(minutes=minute))
+    assert statuses(spine)[2][:2] == ("C 1", "pending")
 
 
 def test_dead_letters_are_sent_again_on_demand(spine: Spine) -> None:
