@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from monitor.errors import FencedError
 from monitor.store import tables as t
 from monitor.store.database import Store
+from monitor.store.writing import insert_new
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,12 @@ def acquire(store: Store, name: str, holder: str, ttl: float) -> Lease | None:
     with store.write() as connection:
         now = store.wall_seconds(connection)
         query = sa.select(t.lease).where(t.lease.c.name == name)
-        row = connection.execute(query if store.is_sqlite else query.with_for_update()).one_or_none()
+        query = query if store.is_sqlite else query.with_for_update()
+        row = connection.execute(query).one_or_none()
         if row is None:
-            connection.execute(t.lease.insert().values(name=name, holder=holder, fence=1, expires_at=now + ttl))
-            return Lease(name, holder, 1, ttl)
+            # Nobody's yet. Of two processes that ask for a new lease at once, the second waits here for the first.
+            insert_new(connection, t.lease, [{"name": name, "holder": "", "fence": 0, "expires_at": 0.0}])
+            row = connection.execute(query).one()
         if row.holder != holder and row.expires_at > now:
             return None
         fence = row.fence + (row.holder != holder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +23,7 @@ from monitor.store import tables as t
 from monitor.store.batch import BatchWrite, commit
 from monitor.store.database import Store
 from monitor.store.leases import Lease, acquire, prove, release
+from monitor.store.schema import open_store
 
 NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
 
@@ -43,6 +45,29 @@ def test_one_holder_at_a_time(store: Store) -> None:
     assert first == Lease("job", "a", 1, 60)
     assert acquire(store, "job", "b", 60) is None
     assert acquire(store, "another job", "b", 60) is not None
+
+
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+def _somebody_waits(store: Store) -> bool:
+    with store.read() as connection:
+        return bool(connection.exec_driver_sql(_WAITING).scalar_one())
+
+
+@pytest.mark.postgres
+def test_of_two_that_ask_for_a_new_lease_at_once_one_has_it(postgres_url: str) -> None:
+    store = open_store(postgres_url)
+    with ThreadPoolExecutor(1) as pool:
+        with store.write() as connection:
+            row = {"name": "job", "holder": "first", "fence": 1, "expires_at": store.wall_seconds(connection) + 60}
+            connection.execute(t.lease.insert().values(row))
+            second = pool.submit(acquire, store, "job", "second", 60)
+            while not _somebody_waits(store) and not second.done():
+                """The other session comes to wait for this transaction."""
+        assert second.result() is None
+    assert _row(store) == ("first", 1)
+    store.close()
 
 
 def test_the_holder_renews_under_the_same_fence(store: Store) -> None:
