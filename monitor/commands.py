@@ -138,7 +138,7 @@ def model_train(gate: str, plant: str, overrides: Sequence[str], json_: bool, pu
         changes = current.changes if current else 0
         known = current is not None and (current.model, current.version) == same
         used = (
-            known or (current is None or put_in_force) and put(app.store, app.registry, None, gate, row, changes, now)
+            known or ((current is None or put_in_force) and put(app.store, app.registry, None, gate, row, changes, now))
         )
     if json_:
         say({**version.metrics, "version": version.version, "digest": version.digest, "in_force": used})

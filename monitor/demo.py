@@ -48,7 +48,7 @@ class Phases:
         sys.stderr.write(f"{name}: {self.seconds[name]:.1f} s\n")
 
 
-def run_demo(folder: Path, seed: int, days: int, json_: bool, serve: bool, port: int) -> None:
+def run_demo(folder: Path, seed: int, days: float, json_: bool, serve: bool, port: int) -> None:
     """Run the demo in a folder of its own, emptied first. The history ends now."""
     phases = Phases()
     if serve:

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
@@ -42,6 +42,8 @@ from monitor.store.writing import TallyKey, count, gauge, tallied
 log = logging.getLogger(__name__)
 
 _THREADS = 4
+_LOOK_SECONDS = 0.5
+"""A signal that comes just before the main thread begins to wait, or to another thread, ends no wait."""
 _END_SECONDS = 3.0
 
 
@@ -79,12 +81,21 @@ class Service:
         quiet = False
         try:
             while not self._ending:
-                if self._signals.get() == signal.SIGHUP:
+                if self._signal() == signal.SIGHUP:
                     self.reload()
         finally:
             quiet = self._end(server)
         if not quiet:
             _leave()
+
+    def _signal(self) -> int | None:
+        """The next signal; None where there was none for a while."""
+        try:
+            return self._signals.get(timeout=_LOOK_SECONDS)
+        except Empty:
+            # The scheduler sleeps by a clock that stands still in a suspended machine and knows of no set clock.
+            self._scheduler.wakeup()
+            return None
 
     def _listen_to_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -223,7 +223,8 @@ class TestPostgres:
         engine = sa.create_engine(postgres_url)
         with engine.begin() as connection:
             connection.exec_driver_sql(
-                'CREATE VIEW "FINAL_TEST" AS SELECT \'a\'::text AS "SN", 1.0::float AS "FREQ_HZ", now() AS "TESTED_AT", '
+                'CREATE VIEW "FINAL_TEST" AS SELECT \'a\'::text AS "SN", 1.0::float AS "FREQ_HZ", '
+                'now() AS "TESTED_AT", '
                 "timestamptz '2020-01-01' AS \"POSTED_AT\" FROM pg_sleep(5)"
             )
         said = gatewatch(

@@ -62,9 +62,9 @@ def get(url: str, accept: str = "*/*") -> tuple[int, str]:
         return 0, ""
 
 
-def until(true: Callable[[], object], what: str) -> None:
+def until(true: Callable[[], object], what: str, seconds: float = DEADLINE) -> None:
     """Wait until something holds."""
-    end = time.monotonic() + DEADLINE
+    end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, f"in vain waited for: {what}"
         time.sleep(0.05)

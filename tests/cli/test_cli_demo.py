@@ -1,0 +1,164 @@
+"""`gatewatch demo`: its summary against the store and the simulator's truth, its folder, and the pages it serves."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_kit import Said, gatewatch, start
+
+from monitor.demo_summary import as_text, true_class
+from monitor.model import ReworkBand, Spec
+from monitor.plant_file import LoadedPlant, load
+
+sys.path.append(str(Path(__file__).parent.parent / "service"))
+from service_kit import free_port, get, until
+
+FOLDER = ".gatewatch-demo"
+Store = sqlite3.Connection
+
+
+def short(hours: float) -> Callable[[], None]:
+    """For `before`: some hours instead of days, and quick training."""
+
+    def patch() -> None:
+        from monitor import demo
+
+        run, plant = demo.run_demo, demo._plant
+
+        def quick(folder: Path, began: datetime, port: int) -> LoadedPlant:
+            file = plant(folder, began, port).path
+            epochs = [f"gates.{gate}.training.epochs=20" for gate in ("forging", "coating")]
+            file.write_text(load(file, epochs).text, encoding="utf-8")
+            return load(file)
+
+        demo._plant = quick
+        demo.run_demo = lambda folder, seed, _days, *more: run(folder, seed, hours / 24, *more)
+
+    return patch
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
+    """The folder of a demo of eight hours, and what it said as data."""
+    folder = tmp_path_factory.mktemp("demo")
+    said = gatewatch("demo", "--days", "1", "--json", cwd=folder, before=short(8.0), at=datetime.now(UTC))
+    assert said.code == 0, said.err
+    return folder / FOLDER, said
+
+
+@pytest.fixture(scope="module")
+def summary(shown: tuple[Path, Said]) -> dict[str, Any]:
+    """The summary as data."""
+    found: dict[str, Any] = json.loads(shown[1].out)
+    return found
+
+
+def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(folder / "gatewatch.db")) as store:
+        return store.execute(query).fetchall()
+
+
+def test_what_was_recommended_is_what_the_store_holds(shown: tuple[Path, Said], summary: dict[str, Any]) -> None:
+    folder, _ = shown
+    plant = load(folder / "plant.yaml").plant
+    truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["parts"]
+    for gate, facts in summary["gates"].items():
+        config = plant.gates[gate]
+        entry = plant.characteristics[config.characteristic].specs[0]
+        spec = Spec(entry.lower, entry.upper, entry.target)
+        made = rows(folder, f"SELECT serial, verdict, reason FROM decision WHERE gate = '{gate}'")
+        assert len(made) == facts["decided"] > 20
+        for verdict, row in facts["recommended"].items():
+            serials = [serial for serial, given, _ in made if given == verdict]
+            classes = Counter(true_class(truth[s], spec, config.rework_band()) for s in serials if s in truth)
+            assert row["truth"] == dict(classes)
+            assert row["parts"] == len(serials) == sum(row["outcome"].values())
+        assert facts["hold_reasons"] == dict(Counter(reason for _, verdict, reason in made if verdict == "hold"))
+
+
+def test_every_recommendation_reached_the_mes(shown: tuple[Path, Said], summary: dict[str, Any]) -> None:
+    decided = sum(facts["decided"] for facts in summary["gates"].values())
+    with closing(sqlite3.connect(shown[0] / "mes.db")) as mes:
+        assert mes.execute("SELECT count(*) FROM GATE_ADVICE").fetchone()[0] == decided
+    assert summary["recommendations"] == {"sent": decided}
+    assert summary["rows"]["reading"] == rows(shown[0], "SELECT count(*) FROM reading")[0][0]
+
+
+def test_findings_are_counted_by_machine(shown: tuple[Path, Said], summary: dict[str, Any]) -> None:
+    for machine, facts in summary["machines"].items():
+        query = f"SELECT detector, method FROM finding WHERE subject = '{machine}' AND status = 'breach'"
+        assert facts["findings"] == dict(Counter(f"{d}.{m}" for d, m in rows(shown[0], query)))
+
+
+def test_the_text_says_the_numbers_of_the_data(summary: dict[str, Any]) -> None:
+    text = as_text(summary)
+    for gate, facts in summary["gates"].items():
+        block = text.split(f"gate {gate}")[1]
+        for verdict, row in facts["recommended"].items():
+            line = re.search(rf"^  {verdict} .*$", block, re.MULTILINE)
+            assert line is not None
+            cells = [int(n) for n in re.findall(r"\d+", line.group())]
+            truth, tested = row["truth"], row["outcome"]
+            classes = ("continue", "correct", "scrap")
+            assert cells == [
+                row["parts"],
+                *(truth.get(c, 0) for c in classes),
+                *(tested.get(c, 0) for c in classes),
+                tested.get("not_known_yet", 0),
+            ]
+    for fault in summary["process_faults"]:
+        assert fault["kind"].replace("_", " ") in text
+
+
+def test_other_commands_work_on_the_demo_s_plant_and_it_runs_again(shown: tuple[Path, Said]) -> None:
+    folder, _ = shown
+    plant = folder / "plant.yaml"
+    now = datetime.now(UTC)
+    assert gatewatch("check", plant, at=now).code == 0
+    verified = json.loads(gatewatch("verify", "-p", plant, "--json", at=now).out)
+    assert verified["different"] == []
+    assert verified["checked"] == rows(folder, "SELECT count(*) FROM decision")[0][0]
+    digests = rows(folder, "SELECT DISTINCT plant_digest FROM decision")
+    assert digests == [(load(plant).digest,)], "later commands mean the same plant file"
+
+
+def test_served_it_shows_pages_and_nothing_is_stale(tmp_path: Path) -> None:
+    port = free_port()
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / "made-by-gatewatch-demo").touch()
+    (tmp_path / FOLDER / "mes.db").write_text("of an earlier demo", encoding="utf-8")
+    process = start(
+        "demo", "--days", "1", "--serve", "--port", str(port), cwd=tmp_path, before=short(2.0), at=datetime.now(UTC)
+    )
+    url = f"http://127.0.0.1:{port}"
+    until(lambda: get(f"{url}/readyz")[0] == 200, "the pages", seconds=120)
+    text = get(f"{url}/metrics")[1]
+    assert re.findall(r"^gatewatch_job_overdue\{.*\} 1.0$", text, re.MULTILINE) == []
+    assert "forge-1" in get(f"{url}/", "text/html")[1]
+    os.kill(process.pid, signal.SIGTERM)
+    said = process.end()
+    assert said.code == 0, said.err
+    assert "Traceback" not in said.err
+    assert f"listening on {url}/" in said.out
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(1250.0, "continue"), (1275.0, "continue"), (1275.1, "correct"), (1305.1, "scrap"), (1224.9, "scrap")],
+    ids=["on target", "on the limit", "above, reworkable", "above, too far", "below, nothing can be put back"],
+)
+def test_what_a_part_should_have_been(value: float, expected: str) -> None:
+    spec = Spec(lower=1225.0, target=1250.0, upper=1275.0)
+    assert true_class(value, spec, ReworkBand(below=0.0, above=30.0)) == expected
