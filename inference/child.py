@@ -1,4 +1,4 @@
-"""Training in a process of its own: `python -m inference.child FOLDER`.
+"""Training in a process of its own: `python -m inference.child FOLDER PARENT`, the parent by its process id.
 
 FOLDER holds `job.json` and `data.npz`; the child leaves `result.json`: the registered version with its digests and
 metrics, or the sentence and reason why there is none. It dies with the process that started it.
@@ -22,11 +22,11 @@ from monitor.errors import ModelError
 _PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int) -> None:
     """Ask Linux to end this process when its parent ends, so that a killed run leaves no trainer behind."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() == 1:
+    if os.getppid() != parent:
         raise SystemExit(3)
 
 
@@ -55,8 +55,8 @@ def train_and_register(folder: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Run the job of the folder named on the command line."""
-    die_with_parent()
     folder = Path(sys.argv[1])
+    die_with_parent(int(sys.argv[2]))
     try:
         result = train_and_register(folder)
     except ModelError as exc:

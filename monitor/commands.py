@@ -137,8 +137,8 @@ def model_train(gate: str, plant: str, overrides: Sequence[str], json_: bool, pu
             row = next(v for v in versions(connection, gate) if (v.model, v.version) == same)
         changes = current.changes if current else 0
         known = current is not None and (current.model, current.version) == same
-        used = (
-            known or ((current is None or put_in_force) and put(app.store, app.registry, None, gate, row, changes, now))
+        used = known or (
+            (current is None or put_in_force) and put(app.store, app.registry, None, gate, row, changes, now)
         )
     if json_:
         say({**version.metrics, "version": version.version, "digest": version.digest, "in_force": used})

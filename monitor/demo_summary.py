@@ -200,8 +200,11 @@ def _sensor_line(fault: Mapping[str, Any], now: datetime) -> str:
         return f"{injected} -> starts to matter at {_minute(fault['to_notice_from'])}, still to come; {sign}"
     if minutes is None:
         return f"{injected} -> NOT found by the detector meant for it ({fault['method']}); {sign}"
-    since = " of leaving its limits" if fault["kind"] == "slow_wear" else ""
-    return f"{injected} -> found by {fault['method']} within {minutes:.0f} min{since}; {sign}"
+    when = f"within {minutes:.0f} min"
+    if fault["kind"] == "slow_wear":
+        # Noise crosses the limit before the level does.
+        when = f"{abs(minutes) / 60:.1f} h {'before' if minutes < 0 else 'after'} its level passes the limit"
+    return f"{injected} -> found by {fault['method']} {when}; {sign}"
 
 
 def _process_line(fault: Mapping[str, Any], now: datetime) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -40,7 +41,9 @@ def train_in_child(
         log = folder / "log.txt"
         with log.open("wb") as output:
             child = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-m", "inference.child", str(folder)], stdout=output, stderr=subprocess.STDOUT
+                [sys.executable, "-m", "inference.child", str(folder), str(os.getpid())],
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
             reach("during_training")
             _wait(child, beat)

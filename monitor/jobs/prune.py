@@ -75,4 +75,8 @@ def _too_old(table: sa.Table, column: str, before: datetime) -> sa.ColumnElement
         later = table.alias()
         newer = sa.select(later.c.arrival).where(later.c.machine == table.c.machine, later.c.at > table.c.at)
         return sa.and_(old, newer.exists())
+    if table is t.reading:
+        # The rows after a detector's saved state make the state after a kill: they stay until it is saved again.
+        saved = sa.select(sa.func.min(t.detector_state.c.arrival)).where(t.detector_state.c.subject == table.c.machine)
+        return sa.and_(old, table.c.arrival <= saved.scalar_subquery())
     return old

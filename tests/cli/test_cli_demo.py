@@ -51,9 +51,9 @@ def short(hours: float) -> Callable[[], None]:
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
-    """The folder of a demo of eight hours, and what it said as data."""
+    """The folder of a demo of five hours, and what it said as data."""
     folder = tmp_path_factory.mktemp("demo")
-    said = gatewatch("demo", "--days", "1", "--json", cwd=folder, before=short(8.0), at=datetime.now(UTC))
+    said = gatewatch("demo", "--days", "1", "--json", cwd=folder, before=short(5.0), at=datetime.now(UTC))
     assert said.code == 0, said.err
     return folder / FOLDER, said
 

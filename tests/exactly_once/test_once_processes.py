@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -66,6 +68,23 @@ def _until(true: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def _put_to_sleep(pid: int, plant: Path) -> None:
+    """Stop a process between two transactions: inside one it would hold SQLite's only write lock."""
+
+    def stopped_outside() -> bool:
+        os.kill(pid, signal.SIGSTOP)
+        with closing(sqlite3.connect(plant.parent / "gatewatch.db", timeout=0, isolation_level=None)) as probe:
+            try:
+                probe.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                os.kill(pid, signal.SIGCONT)
+                return False
+            probe.execute("ROLLBACK")
+            return True
+
+    _until(stopped_outside)
+
+
 def _same(plant: Path, alone: Path) -> None:
     whole, found = contents(alone), contents(plant)
     for table in whole:
@@ -88,7 +107,7 @@ def test_another_takes_over_within_two_leases_of_a_kill(trained: Path, tmp_path:
     before = _decisions(plant)
     first = forked(lambda: _whole(plant))
     _until(lambda: _decisions(plant) > before)
-    os.kill(first, signal.SIGSTOP)
+    _put_to_sleep(first, plant)
     second = forked(lambda: _whole(plant))
     os.kill(first, signal.SIGKILL)
     assert ended(first) == -signal.SIGKILL
@@ -105,7 +124,7 @@ def test_one_that_slept_over_its_lease_has_its_late_write_refused(trained: Path,
     before = _decisions(plant)
     sleeper = forked(lambda: _whole(plant))
     _until(lambda: _decisions(plant) > before)
-    os.kill(sleeper, signal.SIGSTOP)
+    _put_to_sleep(sleeper, plant)
     other = forked(lambda: _whole(plant))
     assert ended(other) == 0
     os.kill(sleeper, signal.SIGCONT)

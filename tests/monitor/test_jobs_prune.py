@@ -70,6 +70,9 @@ def _filled(spine: Spine, table: sa.Table, column: str, row: dict[str, Any], day
         rows.append(made)
     with spine.store.write() as connection:
         connection.execute(table.insert(), rows)
+        if table is t.reading:
+            saved = {"detector": "d", "subject": "m", "arrival": 1000, "state": {}}
+            connection.execute(t.detector_state.insert(), [saved])
 
 
 def _left(spine: Spine, table: sa.Table, column: str) -> list[int]:
@@ -112,6 +115,22 @@ def test_the_last_state_of_a_machine_stays(spine: Spine) -> None:
         connection.execute(t.machine_state.insert(), rows)
     spine.run(PruneJob(spine.store, Retention(**{**NEVER, "readings": 3 * DAY}), DAY), NOW)
     assert spine.all(t.machine_state, "arrival") == [2, 3, 5]
+
+
+def test_readings_that_a_detector_needs_after_a_kill_stay_until_its_state_is_saved_again(spine: Spine) -> None:
+    table, key, column, row = TABLES["readings"]
+    _filled(spine, table, column, row, range(8))
+    job = PruneJob(spine.store, Retention(**{**NEVER, key: 3 * DAY}), DAY)
+    saved = t.detector_state.update()
+    with spine.store.write() as connection:
+        connection.execute(saved.values(arrival=6))  # the arrival number of the row of 5 days ago
+        connection.execute(t.detector_state.insert(), [{"detector": "e", "subject": "m", "arrival": 900, "state": {}}])
+    assert spine.run(job, NOW).rows == 2
+    assert _left(spine, table, column) == [0, 1, 2, 3, 6, 7]
+    with spine.store.write() as connection:
+        connection.execute(saved.values(arrival=900))
+    assert spine.run(job, NOW).rows == 2
+    assert _left(spine, table, column) == [0, 1, 2, 3]
 
 
 def test_what_still_waits_or_holds_stays_however_old(spine: Spine) -> None:

@@ -62,10 +62,10 @@ def test_two_hundred_random_kills_lose_nothing_and_double_nothing(
     plant = copied(trained, tmp_path / "plant")
     draw = random.Random(20261122)
     began = time.perf_counter()
-    pace = cost.seconds / KILLS
     for kill in range(KILLS):
-        # A killed process loses what it had not committed: work longer while behind, shorter while ahead.
-        pace *= 1.1 if share_done(plant, HOURS) < _LAST * kill / KILLS else 0.9
+        # As long as the undisturbed run needs to reach the share that is due by now; at once when it is reached.
+        due = _LAST * (kill + 1) / KILLS - share_done(plant, HOURS)
+        pace = cost.seconds * max(due, 0.0)
         code = _one_kill(plant, pace, draw)
         assert code == -signal.SIGKILL, f"after {kill} kills a process ended by itself with {code}"
     share = share_done(plant, HOURS)
