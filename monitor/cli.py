@@ -2,105 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from monitor import __version__
+from monitor import __version__, commands
 from monitor.errors import MonitorError, UsageError
-
-F = TypeVar("F", bound=Callable[..., Any])
+from monitor.options import Instant, as_json, load, opened, plant_argument, plant_option, say
 
 # Libraries that would otherwise report to their makers.
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-
-
-class Instant(click.ParamType[datetime]):
-    """An ISO time with an offset, or a date, which is midnight UTC."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
-        """To aware UTC."""
-        if isinstance(value, datetime):
-            return value
-        try:
-            found = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
-        except ValueError:
-            self.fail(f"{value!r} is no time; expected one such as 2026-01-31 or 2026-01-31T06:00:00Z", param, ctx)
-        if found.tzinfo is None:
-            if len(str(value)) > len("2026-01-31"):
-                self.fail(f"{value!r} has no offset; write 2026-01-31T06:00:00Z for UTC", param, ctx)
-            found = found.replace(tzinfo=UTC)
-        return found.astimezone(UTC)
-
-
-def plant_argument(command: F) -> F:
-    """PLANT as an argument, and --set."""
-    command = click.argument("plant", default="plant.yaml", envvar="GATEWATCH_PLANT")(command)
-    return _overrides(command)
-
-
-def plant_option(command: F) -> F:
-    """PLANT as an option, and --set."""
-    command = click.option(
-        "--plant", "-p", default="plant.yaml", show_default=True, envvar="GATEWATCH_PLANT", help="The plant file."
-    )(command)
-    return _overrides(command)
-
-
-def _overrides(command: F) -> F:
-    return click.option(
-        "--set",
-        "overrides",
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="Override a key, as sources.mes.url=sqlite:///x.db.",
-    )(command)
-
-
-def as_json(command: F) -> F:
-    """--json."""
-    return click.option("--json", "json_", is_flag=True, help="Print data for programs.")(command)
-
-
-def say(value: Any) -> None:
-    """Print JSON, times as ISO 8601 with their offset."""
-    click.echo(json.dumps(value, indent=2, sort_keys=True, default=_plain))
-
-
-def _plain(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def load(plant: str, overrides: Sequence[str]) -> Any:
-    """The plant file, checked."""
-    from monitor.plant_file import load as load_plant
-
-    return load_plant(Path(plant), overrides)
-
-
-@contextmanager
-def opened(plant: str, overrides: Sequence[str], clock: Any = None) -> Iterator[Any]:
-    """A plant ready to run, on the real clock or a simulated one; leases and connections are given back at the end."""
-    from monitor.app import make_app
-    from monitor.clock import WallClock
-
-    app = make_app(load(plant, overrides), clock or WallClock(), simulated=clock is not None)
-    try:
-        yield app
-    finally:
-        app.close()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -287,11 +206,11 @@ def part_show(serial: str, plant: str, overrides: Sequence[str], json_: bool) ->
         click.echo(as_text(found))
 
 
+commands.register(cli)
+
+
 def main() -> None:
     """Run the command line; every error a person can cause is one sentence and an exit code."""
-    from monitor.commands import register
-
-    register(cli)
     try:
         cli(standalone_mode=True)
     except MonitorError as exc:

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from exporters.words import visible
-from monitor.cli import as_json, load, opened, plant_option, say
 from monitor.errors import MonitorError, UsageError
+from monitor.options import as_json, load, opened, plant_option, say
 
 
 def register(cli: click.Group) -> None:

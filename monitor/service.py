@@ -32,7 +32,7 @@ from monitor.clock import WallClock
 from monitor.errors import MonitorError, UsageError
 from monitor.passport import passport
 from monitor.plant_file import LoadedPlant, difference, needs_restart
-from monitor.schedule import every
+from monitor.schedule import due, every
 from monitor.server import Served, Views, serve
 from monitor.server import make_app as make_server
 from monitor.store.conditions import Condition, note
@@ -135,9 +135,12 @@ class Service:
     def _schedule(self) -> None:
         self._scheduler.remove_all_jobs()
         for job in self._app.jobs:
+            trigger = every(job.interval)
+            # From its newest slot on, served at once: from any other time on it would miss its slots for ever.
+            newest, _ = due(trigger, None, self._app.clock.now())
             self._scheduler.add_job(
-                self._work, every(job.interval), args=[job.name], id=job.name, name=job.name,
-                max_instances=1, coalesce=True, misfire_grace_time=None, next_run_time=self._app.clock.now(),
+                self._work, trigger, args=[job.name], id=job.name, name=job.name, max_instances=1, coalesce=True,
+                misfire_grace_time=None, next_run_time=newest,
             )  # fmt: skip
 
     def _work(self, name: str) -> None:

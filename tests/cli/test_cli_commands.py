@@ -18,7 +18,6 @@ from cli_kit import LATER, gatewatch
 from plant_kit import contents
 
 from monitor.cli import cli
-from monitor.commands import register
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +36,6 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[t
             yield (*path, name), command
 
 
-register(cli)
 ALL = dict(commands(cli))
 
 

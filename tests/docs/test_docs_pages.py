@@ -16,7 +16,6 @@ from exporters import catalog_docs
 from exporters.catalog import METRICS
 from monitor import plant_docs
 from monitor.cli import cli
-from monitor.commands import register
 from monitor.model import Reason, RejectReason, Verdict
 from monitor.plant import WRITE_BACK_FIELDS
 from monitor.plant_file import parse
@@ -46,7 +45,6 @@ def commands(group: click.Group, prefix: str) -> Iterator[str]:
             yield f"{prefix} {name}"
 
 
-register(cli)
 COMMANDS = sorted(commands(cli, "gatewatch"))
 
 

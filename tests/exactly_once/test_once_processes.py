@@ -73,16 +73,27 @@ def _put_to_sleep(pid: int, plant: Path) -> None:
 
     def stopped_outside() -> bool:
         os.kill(pid, signal.SIGSTOP)
-        with closing(sqlite3.connect(plant.parent / "gatewatch.db", timeout=0, isolation_level=None)) as probe:
-            try:
-                probe.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError:
-                os.kill(pid, signal.SIGCONT)
-                return False
-            probe.execute("ROLLBACK")
-            return True
+        _until(lambda: _state(pid) == "T")
+        if any(_locked(plant.parent / name) for name in ("gatewatch.db", "mes.db")):
+            os.kill(pid, signal.SIGCONT)
+            return False
+        return True
 
     _until(stopped_outside)
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def _locked(file: Path) -> bool:
+    with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as probe:
+        try:
+            probe.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        probe.execute("ROLLBACK")
+        return False
 
 
 def _same(plant: Path, alone: Path) -> None:
