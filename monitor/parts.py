@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import nan
+from queue import SimpleQueue
 from typing import Any
 
 from monitor import intake
@@ -71,20 +73,34 @@ def gate_input(gate: GateConfig, passage: Passage, latest: Mapping[str, Passage]
 
 
 class Deadline:
-    """Runs a model with a time limit, in a thread of its own; one that hangs is left behind, not waited for."""
+    """Runs a model with a time limit, in a thread of its own; one that hangs is left behind."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="gate")
+        self._start()
+
+    def _start(self) -> None:
+        self._waiting: SimpleQueue[tuple[Callable[[], Judged], Future[Judged]]] = SimpleQueue()
+        # A daemon, so that a model that hangs keeps no process from ending.
+        threading.Thread(target=_serve, args=(self._waiting,), name="gate", daemon=True).start()
 
     def call(self, work: Callable[[], Judged], limit: timedelta) -> Judged | None:
-        """The result, or None when it took longer than `limit`."""
-        future = self._pool.submit(work)
+        """The result, or None when it took longer than `limit`; what the work raises is raised here."""
+        future: Future[Judged] = Future()
+        self._waiting.put((work, future))
         try:
             return future.result(timeout=limit.total_seconds())
         except FutureTimeoutError:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = ThreadPoolExecutor(1, thread_name_prefix="gate")
+            self._start()
             return None
+
+
+def _serve(waiting: SimpleQueue[tuple[Callable[[], Judged], Future[Judged]]]) -> None:
+    while True:
+        work, future = waiting.get()
+        try:
+            future.set_result(work())
+        except Exception as exc:  # noqa: BLE001 - handed to the caller, who raises it
+            future.set_exception(exc)
 
 
 class PartsPipeline:

@@ -46,30 +46,45 @@ class PruneJob:
         for key, tables in _TIMES.items():
             keep = getattr(self._retention, key)
             for table, column in tables if keep is not None else ():
-                rows += self._prune(table, column, run.now - keep, run)
+                rows += self._prune(table, column, keep, run)
         return Result(rows)
 
-    def _prune(self, table: sa.Table, column: str, before: datetime, run: Run) -> int:
+    def _prune(self, table: sa.Table, column: str, keep: timedelta, run: Run) -> int:
         total = 0
+        before = self._before(table, column, keep, run.now)
         while not run.stopping():
             with self._store.write() as connection:
                 prove(self._store, connection, run.lease)
-                done = int(connection.execute(_oldest(connection, table, column, before)).rowcount)
+                done = int(connection.execute(_oldest(connection, table, before)).rowcount)
             total += done
             if done < _CHUNK:
                 break
         return total
 
+    def _before(self, table: sa.Table, column: str, keep: timedelta, now: datetime) -> sa.ColumnElement[bool]:
+        """What is older than `keep`: for rows of a source counted from its cursor, not from now.
 
-def _oldest(connection: sa.Connection, table: sa.Table, column: str, before: datetime) -> Any:
+        Each pull reads back from the cursor: while a source stands still, a row forgotten would come in as a new one.
+        """
+        age = table.c[column]
+        if "source" not in table.c:
+            return _too_old(table, age < now - keep)
+        query = sa.select(t.cursor.c.source, sa.func.min(t.cursor.c.position)).group_by(t.cursor.c.source)
+        with self._store.read() as connection:
+            positions = {source: at for source, at in connection.execute(query) if at is not None}
+        source = table.c.source
+        old = [sa.and_(source == name, age < min(at, now) - keep) for name, at in positions.items()]
+        return _too_old(table, sa.or_(sa.and_(source.not_in(positions), age < now - keep), *old))
+
+
+def _oldest(connection: sa.Connection, table: sa.Table, before: sa.ColumnElement[bool]) -> Any:
     # The rows' own number: ctid on PostgreSQL, rowid on SQLite.
     row: sa.ColumnClause[Any] = sa.literal_column("rowid" if connection.dialect.name == "sqlite" else "ctid")
-    old = sa.select(row).select_from(table).where(_too_old(table, column, before)).limit(_CHUNK)
+    old = sa.select(row).select_from(table).where(before).limit(_CHUNK)
     return table.delete().where(row.in_(old))
 
 
-def _too_old(table: sa.Table, column: str, before: datetime) -> sa.ColumnElement[bool]:
-    old = table.c[column] < before
+def _too_old(table: sa.Table, old: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     if table is t.machine_state:
         # The last word on each machine is still its state, however old.
         later = table.alias()

@@ -133,6 +133,20 @@ def test_readings_that_a_detector_needs_after_a_kill_stay_until_its_state_is_sav
     assert _left(spine, table, column) == [0, 1, 2, 3]
 
 
+def test_while_a_source_stands_still_its_rows_stay_for_each_pull_reads_back_from_the_cursor(spine: Spine) -> None:
+    table, key, column, row = TABLES["part steps"]
+    _filled(spine, table, column, row, range(8))
+    job = PruneJob(spine.store, Retention(**{**NEVER, key: 3 * DAY}), DAY)
+    stands = {"job": "pull:s", "source": "s", "partition": "all", "position": NOW - 2 * DAY, "updated_at": NOW}
+    with spine.store.write() as connection:
+        connection.execute(t.cursor.insert(), [stands])
+    assert spine.run(job, NOW).rows == 2
+    assert _left(spine, table, column) == [0, 1, 2, 3, 4, 5]
+    with spine.store.write() as connection:
+        connection.execute(t.cursor.update().values(position=NOW))
+    assert spine.run(job, NOW).rows == 2
+
+
 def test_what_still_waits_or_holds_stays_however_old(spine: Spine) -> None:
     alert = {"name": "n", "subject": "s", "severity": "info", "summary": "", "since": T0}
     with spine.store.write() as connection:
