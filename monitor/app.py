@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from monitor.plant import Plant
 from monitor.plant_file import LoadedPlant
 from monitor.ports import GateModel, StreamDetector
 from monitor.readings import ReadingsPipeline
-from monitor.runner import Runner, Slot
+from monitor.runner import Runner
 from monitor.shelf import Shelf
 from monitor.sources import SqlSource, open_source
 from monitor.store import tables as t
@@ -75,9 +75,7 @@ class App:
         self.store.close()
 
 
-def make_app(
-    loaded: LoadedPlant, clock: Clock, simulated: bool, on_slot: Callable[[str, Slot], None] | None = None
-) -> App:
+def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool) -> App:
     """Open the store (made when new), record the plant file, wire the jobs. A source is opened at its first slot."""
     plant = loaded.plant
     # What is wrongly used is refused before anything is made.
@@ -86,7 +84,7 @@ def make_app(
     store = open_store(plant.store.url)
     _record_plant(store, loaded, clock)
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    runner = Runner(store, clock, holder, plant.store.lease, on_slot)
+    runner = Runner(store, clock, holder, plant.store.lease)
     registry = make_registry(plant)
     shelf = Shelf(store, partial(load_cached, registry))
     pulls = _pull_jobs(loaded, store, sources, shelf)

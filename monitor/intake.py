@@ -22,10 +22,9 @@ Key = tuple[Any, ...]
 
 @dataclass(slots=True)
 class Known:
-    """What the store has under one key: its content digests in order of revision, and the visit number."""
+    """What the store has under one key: its content digests, in order of revision."""
 
     digests: list[str] = field(default_factory=list)
-    visit: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,8 +167,8 @@ class PartsPipeline:
         for (passage, _, inputs), (prediction, decision) in zip(parts, judged, strict=True):
             row = self._row(gate, passage, inputs, used, prediction, decision, write.now)
             write.decisions.append(row)
-            labels = {"gate": gate, "verdict": decision.verdict.value, "reason": decision.reason.value}
-            write.tallies[tallied("gatewatch_gate_decisions_total", **labels)] += 1
+            verdict, reason = decision.verdict.value, decision.reason.value
+            write.tallies[tallied("gatewatch_gate_decisions_total", gate=gate, verdict=verdict, reason=reason)] += 1
             if self._plant.write_back:
                 write.outbox.append(recommendation(self._plant.site, row, used.model.coverage if used.model else None))
 

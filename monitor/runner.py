@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -57,7 +57,6 @@ class Runner:
         clock: Clock,
         holder: str,
         ttl: timedelta,
-        on_slot: Callable[[str, Slot], None] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -66,7 +65,6 @@ class Runner:
         self._held: dict[str, tuple[Lease, float]] = {}
         self._fences: dict[str, int] = {}
         self._lock = threading.Lock()
-        self._on_slot = on_slot
         self.stop = threading.Event()
 
     def lease(self, job: Job) -> Lease | None:
@@ -99,10 +97,10 @@ class Runner:
         """Run one slot, once over all processes. Never raises but for a store that cannot be used."""
         lease = self.lease(job)
         if lease is None:
-            return self._told(job.name, Slot(Ran.ANOTHER_PROCESS))
+            return Slot(Ran.ANOTHER_PROCESS)
         last = self._last_slot(job.name)
         if last is not None and last >= slot:
-            return self._told(job.name, Slot(Ran.DONE_BEFORE))
+            return Slot(Ran.DONE_BEFORE)
         started, began = self._clock.now(), time.perf_counter()
         done, failure = self._attempt(job, Run(slot, started, lease, lambda: self._beat(lease), self.stop.is_set))
         seconds = time.perf_counter() - began
@@ -115,7 +113,7 @@ class Runner:
         if done.ran is Ran.ANOTHER_PROCESS:
             with self._lock:
                 self._held.pop(job.name, None)
-        return self._told(job.name, done)
+        return done
 
     def _attempt(self, job: Job, run: Run) -> tuple[Slot, Exception | None]:
         try:
@@ -149,11 +147,6 @@ class Runner:
     def _last_slot(self, name: str) -> datetime | None:
         with self._store.read() as connection:
             return connection.execute(sa.select(t.job.c.last_slot).where(t.job.c.name == name)).scalar_one_or_none()
-
-    def _told(self, name: str, slot: Slot) -> Slot:
-        if self._on_slot:
-            self._on_slot(name, slot)
-        return slot
 
     def _record(
         self,

@@ -67,6 +67,12 @@ def run_replay(
     return failed
 
 
+def replay_whole(plant: Path) -> None:
+    """Replay all HOURS; every slot must succeed."""
+    failed = run_replay(plant, HOURS, QUICK, START)
+    assert not failed, [slot.error for slot in failed]
+
+
 def copied(folder: Path, target: Path) -> Path:
     """A second plant like the first, databases and models included; its plant file."""
     shutil.copytree(folder, target)

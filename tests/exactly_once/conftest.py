@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from plant_kit import HOURS, QUICK, START, copied, ended, forked, make_plant, run_replay
+from plant_kit import HOURS, QUICK, START, copied, ended, forked, make_plant, replay_whole, run_replay
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +20,11 @@ def trained(untrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     plant = copied(untrained, tmp_path_factory.mktemp("trained") / "plant")
     assert ended(forked(lambda: run_replay(plant, 1.0, QUICK, START))) == 0
     return plant.parent
+
+
+@pytest.fixture(scope="session")
+def undisturbed(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of one process that nobody killed: its plant file."""
+    plant = copied(trained, tmp_path_factory.mktemp("undisturbed") / "plant")
+    assert ended(forked(lambda: replay_whole(plant))) == 0
+    return plant

@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from plant_kit import HOURS, QUICK, START, advice, contents, copied, ended, forked, run_replay
+from plant_kit import QUICK, START, advice, contents, copied, ended, forked, replay_whole, run_replay
 
 from monitor.failpoints import NAMES
 
@@ -20,19 +20,6 @@ DURING_WORK = {
 DURING_FIRST_HOUR = ("during_training", "during_promotion")
 
 
-def _go_on(plant: Path) -> None:
-    failed = run_replay(plant, HOURS, QUICK, START)
-    assert not failed, [slot.error for slot in failed]
-
-
-@pytest.fixture(scope="module")
-def undisturbed(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run that nobody killed."""
-    plant = copied(trained, tmp_path_factory.mktemp("undisturbed") / "plant")
-    assert ended(forked(lambda: _go_on(plant))) == 0
-    return plant
-
-
 def test_every_failpoint_is_killed_at_here() -> None:
     assert sorted([*DURING_WORK, *DURING_FIRST_HOUR]) == sorted(NAMES)
 
@@ -42,9 +29,9 @@ def test_killed_while_working_it_goes_on_as_if_nothing_had_happened(
     point: str, trained: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     plant = copied(trained, tmp_path / "plant")
-    pid = forked(lambda: _go_on(plant), {"GATEWATCH_FAILPOINT": DURING_WORK[point]})
+    pid = forked(lambda: replay_whole(plant), {"GATEWATCH_FAILPOINT": DURING_WORK[point]})
     assert ended(pid) == -signal.SIGKILL
-    assert ended(forked(lambda: _go_on(plant))) == 0
+    assert ended(forked(lambda: replay_whole(plant))) == 0
     whole, again = contents(undisturbed), contents(plant)
     assert len(whole["decisions"]) > 20
     assert len(whole["readings"]) > 3000

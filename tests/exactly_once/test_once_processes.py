@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from plant_kit import HOURS, QUICK, START, advice, contents, copied, ended, forked, run_replay
+from plant_kit import QUICK, advice, contents, copied, ended, forked, replay_whole
 
 from monitor.plant_file import load
 from monitor.store import tables as t
@@ -24,19 +24,6 @@ LEASE_SECONDS = 1.0
 """As QUICK has it."""
 _WORK_SECONDS = 2.0
 """To open the plant and get to the slot of the next part, with the machine busy with other tests."""
-
-
-def _whole(plant: Path) -> None:
-    failed = run_replay(plant, HOURS, QUICK, START)
-    assert not failed, [slot.error for slot in failed]
-
-
-@pytest.fixture(scope="module")
-def alone(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run of one process."""
-    plant = copied(trained, tmp_path_factory.mktemp("alone") / "plant")
-    assert ended(forked(lambda: _whole(plant))) == 0
-    return plant
 
 
 def _store(plant: Path) -> Store:
@@ -96,30 +83,30 @@ def _locked(file: Path) -> bool:
         return False
 
 
-def _same(plant: Path, alone: Path) -> None:
-    whole, found = contents(alone), contents(plant)
+def _same(plant: Path, undisturbed: Path) -> None:
+    whole, found = contents(undisturbed), contents(plant)
     for table in whole:
         assert found[table] == whole[table], table
-    assert advice(plant) == advice(alone)
+    assert advice(plant) == advice(undisturbed)
     runs = _slots(plant)
     assert len(runs) == len({run[:2] for run in runs})
-    assert runs == _slots(alone)
+    assert runs == _slots(undisturbed)
 
 
-def test_two_replays_of_one_history_share_its_slots(trained: Path, alone: Path, tmp_path: Path) -> None:
+def test_two_replays_of_one_history_share_its_slots(trained: Path, undisturbed: Path, tmp_path: Path) -> None:
     plant = copied(trained, tmp_path / "plant")
-    both = [forked(lambda: _whole(plant)) for _ in range(2)]
+    both = [forked(lambda: replay_whole(plant)) for _ in range(2)]
     assert [ended(pid) for pid in both] == [0, 0]
-    _same(plant, alone)
+    _same(plant, undisturbed)
 
 
 def test_another_takes_over_within_two_leases_of_a_kill(trained: Path, tmp_path: Path) -> None:
     plant = copied(trained, tmp_path / "plant")
     before = _decisions(plant)
-    first = forked(lambda: _whole(plant))
+    first = forked(lambda: replay_whole(plant))
     _until(lambda: _decisions(plant) > before)
     _put_to_sleep(first, plant)
-    second = forked(lambda: _whole(plant))
+    second = forked(lambda: replay_whole(plant))
     os.kill(first, signal.SIGKILL)
     assert ended(first) == -signal.SIGKILL
     killed_at, left = time.monotonic(), _decisions(plant)
@@ -130,17 +117,19 @@ def test_another_takes_over_within_two_leases_of_a_kill(trained: Path, tmp_path:
     assert seconds < 2 * LEASE_SECONDS + _WORK_SECONDS
 
 
-def test_one_that_slept_over_its_lease_has_its_late_write_refused(trained: Path, alone: Path, tmp_path: Path) -> None:
+def test_one_that_slept_over_its_lease_has_its_late_write_refused(
+    trained: Path, undisturbed: Path, tmp_path: Path
+) -> None:
     plant = copied(trained, tmp_path / "plant")
     before = _decisions(plant)
-    sleeper = forked(lambda: _whole(plant))
+    sleeper = forked(lambda: replay_whole(plant))
     _until(lambda: _decisions(plant) > before)
     _put_to_sleep(sleeper, plant)
-    other = forked(lambda: _whole(plant))
+    other = forked(lambda: replay_whole(plant))
     assert ended(other) == 0
     os.kill(sleeper, signal.SIGCONT)
     assert ended(sleeper) == 0
-    _same(plant, alone)
+    _same(plant, undisturbed)
 
 
 def test_a_late_write_is_refused_in_the_transaction_that_makes_it(trained: Path, tmp_path: Path) -> None:

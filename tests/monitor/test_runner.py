@@ -91,7 +91,7 @@ FAILURES = {
     "an error that nobody foresaw": (
         ZeroDivisionError("by zero"), "unexpected ZeroDivisionError: by zero", "JobFailing",
     ),
-    "a full disk": (OSError(28, "No space left on device", "/tmp/x"), "/tmp/x: No space left", "JobFailing"),
+    "a full disk": (OSError(28, "No space left on device", "/data/x"), "/data/x: No space left", "JobFailing"),
 }  # fmt: skip
 
 
@@ -221,12 +221,13 @@ def test_given_back_the_job_is_free_at_once(spine: Spine, runner: Runner, clock:
 
 
 def test_every_slot_is_told(spine: Spine, clock: SimulatedClock) -> None:
-    told: list[tuple[str, Ran]] = []
-    runner = Runner(spine.store, clock, "one", timedelta(seconds=60), lambda name, slot: told.append((name, slot.ran)))
-    runner.run(Work(), T0)
-    runner.run(Work(), T0)
-    runner.run(Work(_raises(MonitorError("x"))), after(15))
-    assert [ran for _, ran in told] == [Ran.SUCCESS, Ran.DONE_BEFORE, Ran.FAILURE]
+    runner = Runner(spine.store, clock, "one", timedelta(seconds=60))
+    told = [
+        runner.run(Work(), T0),
+        runner.run(Work(), T0),
+        runner.run(Work(_raises(MonitorError("x"))), after(15)),
+    ]
+    assert [slot.ran for slot in told] == [Ran.SUCCESS, Ran.DONE_BEFORE, Ran.FAILURE]
 
 
 def test_a_stopping_process_gives_a_long_run_up_without_a_trace(spine: Spine, runner: Runner) -> None:
