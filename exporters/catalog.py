@@ -145,7 +145,7 @@ STATUS = _enum("status", Status, "fixed list of statuses")
 ALERT = Label("alert", "alerts of the program", known=lambda b: b.alerts)
 ALERT_SUBJECT = Label("subject", "gates, sources and jobs of the plant file, mes, and the plant file itself")
 SEVERITY = Label("severity", "fixed list", SEVERITIES)
-_FINDING = (DETECTOR, METHOD, SUBJECT, FEATURE)
+_FINDING = (DETECTOR, METHOD, SUBJECT, FEATURE, STEP)
 
 
 def _counter(name: str, text: str, *labels: Label, unit: str = "", tallied: bool = False) -> Metric:

@@ -207,7 +207,7 @@ def _outbox(snapshot: MetricsSnapshot, bounds: Bounds) -> Series:
 
 
 def _finding(row: BoardRow) -> Series:
-    labels = row[:4]
+    labels = (*row[:4], row.step)
     yield "gatewatch_finding_value", labels, row.value
     yield "gatewatch_finding_limit", labels, row.limit
     yield "gatewatch_finding_last_sample_timestamp_seconds", labels, row.at.timestamp()

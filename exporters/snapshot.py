@@ -72,6 +72,7 @@ class BoardRow(NamedTuple):
     value: float | None
     limit: float | None
     causes: tuple[str, ...] = ()
+    step: str = ""
 
 
 class AlertRow(NamedTuple):

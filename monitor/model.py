@@ -130,7 +130,8 @@ class Finding:
     """One number a detector stands behind, with its limit.
 
     `row` is the position in the commit of the row that caused it (-1: of no single row).
-    `causes` names the sensors that made it, most important first.
+    `causes` names the sensors or features that made it, most important first. `step` is where in the process the
+    subject stands, '' for what stands at none (a source).
     """
 
     detector: str
@@ -143,6 +144,27 @@ class Finding:
     limit: float | None
     row: int = -1
     causes: tuple[str, ...] = ()
+    step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Rows of one subject in order of arrival, as a window detector sees them.
+
+    `values` has shape (rows, names), NaN where a value is missing, never infinite; `at` holds UTC nanoseconds since
+    the epoch, `arrivals` the store's numbers of the rows, `groups` the slice of each row, such as (machine, recipe).
+    """
+
+    subject: str
+    step: str
+    names: tuple[str, ...]
+    values: Floats
+    at: NDArray[np.int64]
+    arrivals: NDArray[np.int64]
+    groups: tuple[tuple[str, ...], ...] = ()
+
+    def __len__(self) -> int:
+        return int(self.values.shape[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,14 @@ from monitor.plant_types import (
     Zone,
     parse_duration,
 )
+from monitor.plant_watch import (
+    AlertsConfig,
+    DriftConfig,
+    NotifyConfig,
+    PerformanceConfig,
+    Profile,
+    RetrainingConfig,
+)
 
 __all__ = [
     "WRITE_BACK_FIELDS",
@@ -196,6 +204,7 @@ class GateConfig(Strict):
     )
     timeout: PositiveDuration = Field(timedelta(seconds=5), description="A batch that takes longer is held.")
     training: Training = Field(Training(), description="When and how its first model is trained.")
+    retraining: RetrainingConfig = Field(RetrainingConfig(), description="When a challenger is trained and used.")
 
     def inputs(self) -> tuple[str, ...]:
         """Every input as step.feature, profile first."""
@@ -279,6 +288,9 @@ class Plant(Strict):
     """One plant: its sources, machines, steps, gates and where everything goes."""
 
     version: Literal[1] = Field(description="Version of this format.")
+    profile: Profile = Field(
+        "embedded", description="Who evaluates the alerts: Gatewatch itself, or Prometheus with Alertmanager (stack)."
+    )
     site: Name = Field(description="Name of the site; part of every key sent to the MES.")
     clock_skew: Duration = Field(
         timedelta(minutes=5), description="A row further ahead of the clock than this is quarantined."
@@ -288,6 +300,10 @@ class Plant(Strict):
     server: ServerConfig = Field(ServerConfig(), description="The one HTTP server.")
     jobs: Jobs = Field(Jobs(), description="Intervals of the jobs that belong to no source.")
     detectors: DetectorConfig = Field(DetectorConfig(), description="Parameters of the default detectors.")
+    drift: DriftConfig = Field(DriftConfig(), description="Drift of the steps.")
+    performance: PerformanceConfig = Field(PerformanceConfig(), description="Performance of the gates.")
+    alerts: AlertsConfig = Field(AlertsConfig(), description="Evaluation of the alerts.")
+    notify: NotifyConfig = Field(NotifyConfig(), description="Who is told.")
     steps: dict[Name, Step] = Field(min_length=1, description="Operations by name.")
     machines: dict[Name, Machine] = Field({}, description="Work units by name.")
     characteristics: dict[Name, Characteristic] = Field({}, description="Measured properties of the product by name.")

@@ -99,3 +99,6 @@ class Strict(BaseModel):
     """A part of the plant file: unknown keys are errors, values do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Secret = Annotated[Text, Meaning("text that is not empty", secret=True)]

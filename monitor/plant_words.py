@@ -19,6 +19,7 @@ _PLAIN: dict[Any, str] = {
     str: "text",
     float: "a number",
     int: "a whole number",
+    bool: "true or false",
     timedelta: "a duration such as 30s, 5m or 1h30m",
     datetime: "a time with an offset, such as 2026-01-01T00:00:00Z",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from monitor.model import Finding, Floats, MachineBatch, Prediction
+from monitor.model import Finding, Floats, MachineBatch, Prediction, Window
 
 State = Mapping[str, Any]
 """A detector's memory: JSON values only (numbers, strings, lists, maps, None), with its version under 'version'."""
@@ -39,6 +39,22 @@ class StreamDetector(Protocol):
 
     def restore(self, saved: State) -> Any:
         """The state that `save` saw; ValueError when it is of another version or not whole."""
+
+
+class WindowDetector(Protocol):
+    """Judges a current window against a reference window of the same subject. Stateless; neither is changed.
+
+    The findings are the whole answer, one for each thing it judges and always the same things for the same names:
+    what cannot be judged (too few rows, all missing) is a finding of its own (NO_DATA, CANNOT_JUDGE), never left out.
+    Columns that one window lacks are NO_DATA. Values and limits are finite or None; the method is always named.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name, a label value."""
+
+    def judge(self, reference: Window, current: Window) -> Sequence[Finding]:
+        """A finding for each feature and, under the feature '', for the subject as a whole."""
 
 
 class GateModel(Protocol):

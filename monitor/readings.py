@@ -33,8 +33,9 @@ _REBUILD_ROWS = 5000
 class MachineMemory:
     """The detectors of one machine with their states, and how many rows came since they were saved."""
 
-    def __init__(self, detectors: Sequence[StreamDetector]) -> None:
+    def __init__(self, detectors: Sequence[StreamDetector], step: str) -> None:
         self.detectors = detectors
+        self.step = step
         self.states: list[Any] = [d.start() for d in detectors]
         self.unsaved = 0
 
@@ -43,8 +44,8 @@ class MachineMemory:
         for i, detector in enumerate(self.detectors):
             self.states[i], findings = detector.observe(self.states[i], batch)
             if write is not None:
-                write.findings.extend(findings)
-                write.board.extend(detector.current(self.states[i]))
+                write.findings.extend(replace(f, step=self.step) for f in findings)
+                write.board.extend(replace(f, step=self.step) for f in detector.current(self.states[i]))
         self.unsaved += len(batch)
 
 
@@ -129,7 +130,7 @@ class ReadingsPipeline:
 
     def _remember(self, connection: sa.Connection, machine: str) -> MachineMemory:
         """The machine's detectors: saved states, and the rows after them run again with their results discarded."""
-        memory = MachineMemory(self._make(self._plant, machine))
+        memory = MachineMemory(self._make(self._plant, machine), self._plant.machines[machine].step)
         c = t.detector_state.c
         # As text: one that is no JSON is a state that is not whole, not a failed read.
         query = sa.select(c.detector, c.arrival, sa.type_coerce(c.state, sa.Text).label("text"))

@@ -124,7 +124,7 @@ def _write_findings(connection: sa.Connection, batch: BatchWrite, first: int) ->
 def _shared(f: Finding) -> dict[str, Any]:
     return {
         "detector": f.detector, "method": f.method, "subject": f.subject, "feature": f.feature, "at": f.at,
-        "status": f.status.value, "value": f.value, "limit": f.limit, "causes": list(f.causes),
+        "status": f.status.value, "value": f.value, "limit": f.limit, "causes": list(f.causes), "step": f.step,
     }  # fmt: skip
 
 

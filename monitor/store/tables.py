@@ -170,14 +170,14 @@ finding = sa.Table(
     sa.Column("id", _serial_id, primary_key=True), sa.Column("arrival", sa.BigInteger, nullable=False),
     _text("detector"), _text("method"), _text("subject"), _text("feature"), _time("at"), _text("status"),
     _number("value"), _number("limit"), sa.Column("causes", JsonText, nullable=False),
-    sa.Index("ix_finding_subject_at", "subject", "at"),
+    _text("step", server_default=sa.text("''")), sa.Index("ix_finding_subject_at", "subject", "at"),
 )  # fmt: skip
 
 board = sa.Table(
     "board", metadata,
     _text("detector", primary_key=True), _text("method", primary_key=True), _text("subject", primary_key=True),
     _text("feature", primary_key=True), _time("at"), _text("status"), _number("value"), _number("limit"),
-    sa.Column("causes", JsonText, nullable=False),
+    sa.Column("causes", JsonText, nullable=False), _text("step", server_default=sa.text("''")),
 )  # fmt: skip
 
 detector_state = sa.Table(
@@ -224,5 +224,32 @@ alert = sa.Table(
     "alert", metadata,
     sa.Column("id", _serial_id, primary_key=True), _text("name"), _text("subject"), _text("severity"),
     _text("summary"), _time("since"), _time("ended_at", True),
+    # What the evaluation remembers: breach or absent, pending or firing, and when which of it began.
+    _text("condition", server_default=sa.text("'breach'")), _text("state", server_default=sa.text("'firing'")),
+    _text("team", server_default=sa.text("''")), _text("line", server_default=sa.text("''")), _text("origin", server_default=sa.text("'embedded'")),
+    _time("fired_at", True), _time("kept_since", True), _number("value"), _number("limit"),
     sa.Index("ix_alert_name_subject", "name", "subject"),
+)  # fmt: skip
+
+notification = sa.Table(
+    "notification", metadata,
+    sa.Column("id", _serial_id, primary_key=True), _text("key"), _text("team"), _text("line"), _text("kind"),
+    _time("at"), sa.Column("alerts", JsonText, nullable=False), _text("title"), _text("body"),
+    sa.UniqueConstraint("key"),
+)  # fmt: skip
+
+reference = sa.Table(
+    "reference", metadata,
+    _text("detector", primary_key=True), _text("subject", primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True), _time("frozen_at"),
+    sa.Column("first_arrival", sa.BigInteger, nullable=False), sa.Column("last_arrival", sa.BigInteger, nullable=False),
+    _count("rows"), _text("digest"), _text("cause"), sa.Column("content", JsonText, nullable=False),
+)  # fmt: skip
+
+retraining = sa.Table(
+    "retraining", metadata,
+    sa.Column("id", _serial_id, primary_key=True), _text("gate"), _text("key"), _text("cause"), _time("requested_at"),
+    _text("state"), _text("reason"), _time("decided_at", True), _time("started_at", True), _time("finished_at", True),
+    _text("data_digest", server_default=sa.text("''")), _text("champion", server_default=sa.text("''")),
+    _text("challenger", server_default=sa.text("''")), sa.Column("comparison", JsonText), sa.UniqueConstraint("key"),
 )  # fmt: skip

@@ -95,9 +95,9 @@ def _outbox(connection: Connection) -> Iterator[OutboxRow]:
 
 def _board(connection: Connection) -> Iterator[BoardRow]:
     c = t.board.c
-    columns = (c.detector, c.method, c.subject, c.feature, c.at, c.status, c.value, c["limit"], c.causes)
+    columns = (c.detector, c.method, c.subject, c.feature, c.at, c.status, c.value, c["limit"], c.causes, c.step)
     query = sa.select(*columns).order_by(c.subject, c.feature, c.detector, c.method)
-    return (BoardRow._make((*row[:8], tuple(row.causes))) for row in connection.execute(query))
+    return (BoardRow._make((*row[:8], tuple(row.causes), row.step)) for row in connection.execute(query))
 
 
 def _alerts(connection: Connection, since: datetime) -> Iterator[AlertRow]:

@@ -78,7 +78,7 @@ def test_no_write_back_means_no_channel() -> None:
 
 
 def test_a_status_is_one_of_four() -> None:
-    labels = {"detector": "limits", "method": "high", "subject": "F1", "feature": "temperature"}
+    labels = {"detector": "limits", "method": "high", "subject": "F1", "feature": "temperature", "step": ""}
     told = {s: value(snapshot(), "gatewatch_finding_status", status=s, **labels) for s in ("ok", "breach", "no_data")}
     assert told == {"ok": 0, "breach": 1, "no_data": 0}
 
@@ -153,7 +153,7 @@ def test_a_value_that_is_no_number_loses_its_series_only(bad: float) -> None:
 
 def test_a_lone_surrogate_and_a_line_break_in_a_label_are_told_and_break_nothing() -> None:
     shot = snapshot(board=(finding(feature='\ud800"\n\\é'),))
-    labels = {"detector": "limits", "method": "high", "subject": "F1", "feature": '\ufffd"\n\\é'}
+    labels = {"detector": "limits", "method": "high", "subject": "F1", "feature": '\ufffd"\n\\é', "step": ""}
     assert value(shot, "gatewatch_finding_value", **labels) == 412.5
 
 

@@ -1,0 +1,1 @@
+"""Grafana dashboards as code, their provisioning, and publishing them to a running Grafana."""

@@ -1,0 +1,75 @@
+"""The plant file's watching: drift, performance, alerts, notifications and retraining."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field
+
+from monitor.plant_types import Duration, Name, PositiveDuration, Secret, Strict, Text
+
+Profile = Literal["embedded", "stack"]
+
+
+class DriftConfig(Strict):
+    """Drift of what the steps measure and the gates predict, against a frozen reference."""
+
+    every: PositiveDuration = Field(timedelta(minutes=5), description="How often windows are compared.")
+    reference_rows: int = Field(500, ge=100, description="Part steps of a step that a frozen reference holds.")
+    window_rows: int = Field(60, ge=20, description="Newest part steps of a step that are compared with it.")
+    report_every: PositiveDuration | None = Field(
+        timedelta(days=1), description="How often the Evidently report is rendered besides when drift fires."
+    )
+
+
+class PerformanceConfig(Strict):
+    """How good the gates' predictions were, once outcomes are known."""
+
+    every: PositiveDuration = Field(timedelta(minutes=5), description="How often outcomes are joined to predictions.")
+    window_rows: int = Field(60, ge=20, description="Newest parts with an outcome that are judged.")
+
+
+class AlertOverride(Strict):
+    """What a plant changes of one alert; what is not given stays as the program has it."""
+
+    limit: float | None = Field(None, description="The alert starts where its value is above this.")
+    clear: float | None = Field(None, description="It stays until the value is not above this; at most the limit.")
+    pending_for: Duration | None = Field(None, description="How long the value must be above the limit.")
+    keep_firing: Duration | None = Field(None, description="How long it stays after the value came back.")
+    enabled: bool = Field(True, description="Whether it is evaluated at all.")
+
+
+class AlertsConfig(Strict):
+    """Evaluation of the alerts, and what of them this plant changes."""
+
+    every: PositiveDuration = Field(timedelta(seconds=15), description="How often the alerts are evaluated.")
+    webhook_token: Secret | None = Field(
+        None, description="Bearer token that Alertmanager must show at the webhook; see sources for ${...}."
+    )
+    change: dict[Name, AlertOverride] = Field({}, description="By the alert's name, what this plant changes.")
+
+
+class NotifyConfig(Strict):
+    """Who is told, and how often. Without a file of URLs notifications go to the log alone."""
+
+    every: PositiveDuration = Field(timedelta(seconds=15), description="How often waiting notifications are sent.")
+    urls_file: Text | None = Field(
+        None, description="File of Apprise URLs, one a line after the name of the team it serves; '#' starts a comment."
+    )
+    log: Text = Field("notifications.jsonl", description="Append-only log of every notification, a JSON object a line.")
+    repeat_every: PositiveDuration = Field(
+        timedelta(hours=12), description="How often a critical alert that still fires is told again."
+    )
+
+
+class RetrainingConfig(Strict):
+    """When an alert on the model may train a challenger, and when that replaces the champion."""
+
+    enabled: bool = Field(True, description="Whether alerts may start a retraining; the command always can.")
+    cooldown: Duration = Field(timedelta(hours=6), description="Time between the ends of two retrainings of a gate.")
+    daily_limit: int = Field(4, ge=1, description="Retrainings of the whole plant in 24 hours, at most.")
+    min_new_outcomes: int = Field(
+        60, ge=20, description="Parts with an outcome since the champion was trained, at least."
+    )
+    holdout_rows: int = Field(40, ge=20, description="Newest parts that neither model has seen, for the comparison.")
