@@ -221,6 +221,9 @@ class Retention(Strict):
     readings: PositiveDuration | None = Field(timedelta(days=30), description="Machine readings.")
     windows: PositiveDuration | None = Field(timedelta(days=400), description="Machine windows.")
     findings: PositiveDuration | None = Field(timedelta(days=400), description="Findings of detectors.")
+    trends: PositiveDuration | None = Field(
+        timedelta(days=400), description="Drift and performance at each evaluation, of which findings have the changes."
+    )
     parts: PositiveDuration | None = Field(None, description="Part steps.")
     decisions: PositiveDuration | None = Field(None, description="Decisions of gates.")
     outcomes: PositiveDuration | None = Field(None, description="Outcomes and dispositions.")

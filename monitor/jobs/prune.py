@@ -18,6 +18,7 @@ _TIMES: dict[str, tuple[tuple[sa.Table, str], ...]] = {
     "readings": ((t.reading, "at"), (t.machine_state, "at")),
     "windows": ((t.machine_window, "start"),),
     "findings": ((t.finding, "at"), (t.alert, "ended_at")),
+    "trends": ((t.trend, "at"),),
     "parts": ((t.part_step, "at"),),
     "decisions": ((t.decision, "at"),),
     "outcomes": ((t.outcome, "at"), (t.disposition, "at")),

@@ -43,7 +43,11 @@ class SavedState:
 
 @dataclass(slots=True)
 class BatchWrite:
-    """Everything one batch made. `rows` go into `table` and get arrival numbers in their order."""
+    """Everything one batch made. `rows` go into `table` and get arrival numbers in their order.
+
+    `findings` are changes of status, `board` what holds now; `trends` are kept at each evaluation, one row a finding
+    and time, so that what only the board showed can be drawn later: see `monitor.store.trend.worth_keeping`.
+    """
 
     job: str
     source: str
@@ -57,6 +61,7 @@ class BatchWrite:
     outbox: list[dict[str, Any]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     board: list[Finding] = field(default_factory=list)
+    trends: list[Finding] = field(default_factory=list)
     windows: list[dict[str, Any]] = field(default_factory=list)
     states: list[SavedState] = field(default_factory=list)
     conditions: list[Condition] = field(default_factory=list)
@@ -119,6 +124,7 @@ def _write_findings(connection: sa.Connection, batch: BatchWrite, first: int) ->
         )
         batch.tallies[key] += 1
     upsert(connection, t.board, [_shared(f) for f in batch.board])
+    upsert(connection, t.trend, [_shared(f) for f in batch.trends])
 
 
 def _shared(f: Finding) -> dict[str, Any]:

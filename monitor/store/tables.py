@@ -180,6 +180,13 @@ board = sa.Table(
     sa.Column("causes", JsonText, nullable=False), _text("step", server_default=sa.text("''")),
 )  # fmt: skip
 
+trend = sa.Table(
+    "trend", metadata,
+    _text("detector", primary_key=True), _text("method", primary_key=True), _text("subject", primary_key=True),
+    _text("feature", primary_key=True), sa.Column("at", UtcDateTime, primary_key=True), _text("step"), _text("status"),
+    _number("value"), _number("limit"), sa.Column("causes", JsonText, nullable=False), sa.Index("ix_trend_at", "at"),
+)  # fmt: skip
+
 detector_state = sa.Table(
     "detector_state", metadata,
     _text("detector", primary_key=True), _text("subject", primary_key=True),
@@ -226,7 +233,8 @@ alert = sa.Table(
     _text("summary"), _time("since"), _time("ended_at", True),
     # What the evaluation remembers: breach or absent, pending or firing, and when which of it began.
     _text("condition", server_default=sa.text("'breach'")), _text("state", server_default=sa.text("'firing'")),
-    _text("team", server_default=sa.text("''")), _text("line", server_default=sa.text("''")), _text("origin", server_default=sa.text("'embedded'")),
+    _text("team", server_default=sa.text("''")), _text("line", server_default=sa.text("''")),
+    _text("origin", server_default=sa.text("'embedded'")),
     _time("fired_at", True), _time("kept_since", True), _number("value"), _number("limit"),
     sa.Index("ix_alert_name_subject", "name", "subject"),
 )  # fmt: skip

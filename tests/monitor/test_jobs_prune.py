@@ -31,6 +31,9 @@ TABLES: dict[str, tuple[sa.Table, str, str, dict[str, Any]]] = {
     "findings": (t.finding, "findings", "at", {
         "arrival": 1, "detector": "d", "method": "m", "subject": "s", "feature": "f", "status": "ok", "causes": [],
     }),
+    "trends": (t.trend, "trends", "at", {
+        "detector": "d", "method": "m", "subject": "s", "feature": "", "step": "", "status": "ok", "causes": [],
+    }),
     "ended alerts": (t.alert, "findings", "ended_at", {
         "name": "n", "subject": "s", "severity": "info", "summary": "", "since": T0,
     }),

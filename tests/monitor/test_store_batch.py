@@ -20,6 +20,7 @@ from monitor.store.batch import BatchWrite, commit, provisional, resolved
 from monitor.store.conditions import Condition, note
 from monitor.store.database import Store
 from monitor.store.leases import Lease, acquire
+from monitor.store.trend import worth_keeping
 from monitor.store.writing import count, gauge, move_cursor, take_arrivals, tallied, upsert
 
 
@@ -80,6 +81,21 @@ def test_findings_are_tied_to_their_rows_and_the_board_shows_the_latest(spine: S
     assert spine.all(t.board, "value", "causes") == [(8.0, ["heat"])]
     labels = {"detector": "limits", "method": "high", "subject": "m", "status": "breach"}
     assert spine.tally("gatewatch_findings_total", **labels) == 4
+
+
+def test_trends_are_kept_at_each_evaluation_whole_subjects_and_features_in_breach(spine: Spine, lease: Lease) -> None:
+    whole = Finding("drift", "worst_ratio", "form", "", after(0), Status.OK, 0.5, 1.0, causes=("a",), step="form")
+    fine, bad = replace(whole, feature="a", method="wasserstein"), replace(whole, feature="b", status=Status.BREACH)
+    for minute, value in ((0, 0.5), (60, 0.7), (60, 0.8)):
+        batch = _batch()
+        batch.trends += worth_keeping([replace(f, at=after(minute), value=value) for f in (whole, fine, bad)])
+        commit(spine.store, lease, batch)
+    kept = sorted(spine.all(t.trend, "feature", "at", "value", "status", "causes", "step"))
+    assert kept == [
+        (feature, after(minute), value, status, ["a"], "form")
+        for feature, status in (("", "ok"), ("b", "breach"))
+        for minute, value in ((0, 0.5), (60, 0.8))
+    ], "the same evaluation again overwrites"
 
 
 def test_a_bad_row_is_put_aside_once_however_often_it_is_read(spine: Spine, lease: Lease) -> None:

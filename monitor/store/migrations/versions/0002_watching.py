@@ -12,6 +12,7 @@ down_revision = "0001"
 def upgrade() -> None:
     """Bring the store to this revision."""
     _findings_know_their_step()
+    _trends()
     _alerts_remember()
     _notifications()
     _references()
@@ -36,6 +37,17 @@ def _findings_know_their_step() -> None:
     for name in ("finding", "board"):
         with op.batch_alter_table(name, schema=None) as batch_op:
             batch_op.add_column(_text("step", ""))
+
+
+def _trends() -> None:
+    op.create_table(
+        "trend",
+        _text("detector"), _text("method"), _text("subject"), _text("feature"), _time("at"), _text("step"),
+        _text("status"), sa.Column("value", sa.Double(), nullable=True), sa.Column("limit", sa.Double(), nullable=True),
+        sa.Column("causes", tables.JsonText(), nullable=False),
+        sa.PrimaryKeyConstraint("detector", "method", "subject", "feature", "at", name=op.f("pk_trend")),
+    )  # fmt: skip
+    op.create_index(op.f("ix_trend_at"), "trend", ["at"])
 
 
 def _alerts_remember() -> None:
