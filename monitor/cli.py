@@ -170,14 +170,20 @@ def end_on_signal(stop: Any) -> None:
 @click.option("--days", default=5, show_default=True, type=click.IntRange(1, 60), help="Simulated days.")
 @click.option("--serve", is_flag=True, help="Keep metrics, health and pages up on loopback afterwards.")
 @click.option("--port", default=9464, show_default=True, type=click.IntRange(1, 65535), help="Port to serve on.")
-def demo(json_: bool, folder: str, seed: int, days: int, serve: bool, port: int) -> None:
+@click.option("--faults/--no-faults", default=True, show_default=True, help="Whether anything goes wrong in it.")
+@click.option("--end", type=Instant(), help="When the simulated days end; by default now.")
+def demo(
+    json_: bool, folder: str, seed: int, days: int, serve: bool, port: int, faults: bool, end: datetime | None
+) -> None:
     """Simulate a plant with faults, run everything on its history, and say what was found.
 
     Example: gatewatch demo --serve
     """
     from monitor.demo import run_demo
 
-    run_demo(Path(folder), seed, days, json_, serve, port)
+    if serve and end is not None:
+        raise UsageError("--end and --serve: a demo that is served ends now; leave one of them out")
+    run_demo(Path(folder), seed, days, json_, serve, port, faults, end)
 
 
 @cli.group()

@@ -24,6 +24,7 @@ from monitor.progress import Progress
 from monitor.replay import replay
 from monitor.runner import Ran
 from monitor.server import can_listen
+from monitor.simulator.faults import DEFAULT_SCRIPT
 from monitor.simulator.feed import Feed
 from monitor.simulator.history import History, simulate
 
@@ -48,16 +49,29 @@ class Phases:
         sys.stderr.write(f"{name}: {self.seconds[name]:.1f} s\n")
 
 
-def run_demo(folder: Path, seed: int, days: float, json_: bool, serve: bool, port: int) -> None:
-    """Run the demo in a folder of its own, emptied first. The history ends now."""
+def run_demo(
+    folder: Path,
+    seed: int,
+    days: float,
+    json_: bool,
+    serve: bool,
+    port: int,
+    faults: bool = True,
+    end: datetime | None = None,
+) -> None:
+    """Run the demo in a folder of its own, emptied first. The history ends at `end`, by default now.
+
+    Without `faults` nothing goes wrong in it.
+    """
     phases = Phases()
     if serve:
         can_listen("127.0.0.1", port)
     _fresh(folder)
-    end = datetime.now(UTC).replace(microsecond=0)
+    end = (end or datetime.now(UTC)).replace(microsecond=0)
     start = end - timedelta(days=days)
     with phases.phase("simulate the plant"):
-        history = simulate(seed, start, days, extra_hours=_SERVED_HOURS if serve else 0.0)
+        script = DEFAULT_SCRIPT if faults else ()
+        history = simulate(seed, start, days, script, extra_hours=_SERVED_HOURS if serve else 0.0)
         (folder / "truth.json").write_text(json.dumps(dict(history.truth), indent=1), encoding="utf-8")
     loaded = _plant(folder, start, port)
     feed = _feed(loaded, history)

@@ -9,6 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.demo_watch import watched
+from monitor.demo_watch_text import watch_lines
 from monitor.model import ReworkBand, Spec, Status, Verdict
 from monitor.plant import Plant
 from monitor.store import tables as t
@@ -46,6 +48,7 @@ def summarise(store: Store, plant: Plant, truth: Mapping[str, Any], now: datetim
             for table in (t.reading, t.part_step, t.outcome, t.machine_state, t.disposition)
         }
         rejects = _counts(connection, t.quarantine.c.reason)
+        watching = watched(connection, plant, truth, now)
     return {
         "from": truth["start"],
         "to": now.isoformat(),
@@ -56,6 +59,7 @@ def summarise(store: Store, plant: Plant, truth: Mapping[str, Any], now: datetim
         "quarantine": {"found": rejects, "injected": truth["dirt"]},
         "recommendations": sent,
         "ceilings": truth["ceilings"],
+        "watching": watching,
     }
 
 
@@ -157,6 +161,7 @@ def as_text(summary: Mapping[str, Any]) -> str:
         lines += _machine_lines(machine, facts, now)
     lines += ["", "FAULTS OF PARTS AND PROCESS: what the gates recommended for the parts made under each"]
     lines += [_process_line(fault, now) for fault in summary["process_faults"]] or ["  none in these days"]
+    lines += ["", *watch_lines(summary["watching"])]
     return "\n".join([*lines, "", *_foot_lines(summary)])
 
 

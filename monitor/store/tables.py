@@ -62,6 +62,11 @@ def _text(name: str, **kw: Any) -> sa.Column[str]:
     return sa.Column(name, sa.Text, nullable=False, **kw)
 
 
+def _word(value: str) -> sa.TextClause:
+    """A default that the database itself fills in."""
+    return sa.text(f"'{value}'")
+
+
 def _time(name: str, nullable: bool = False) -> sa.Column[Any]:
     return sa.Column(name, UtcDateTime, nullable=nullable)
 
@@ -170,14 +175,14 @@ finding = sa.Table(
     sa.Column("id", _serial_id, primary_key=True), sa.Column("arrival", sa.BigInteger, nullable=False),
     _text("detector"), _text("method"), _text("subject"), _text("feature"), _time("at"), _text("status"),
     _number("value"), _number("limit"), sa.Column("causes", JsonText, nullable=False),
-    _text("step", server_default=sa.text("''")), sa.Index("ix_finding_subject_at", "subject", "at"),
+    _text("step", server_default=_word("")), sa.Index("ix_finding_subject_at", "subject", "at"),
 )  # fmt: skip
 
 board = sa.Table(
     "board", metadata,
     _text("detector", primary_key=True), _text("method", primary_key=True), _text("subject", primary_key=True),
     _text("feature", primary_key=True), _time("at"), _text("status"), _number("value"), _number("limit"),
-    sa.Column("causes", JsonText, nullable=False), _text("step", server_default=sa.text("''")),
+    sa.Column("causes", JsonText, nullable=False), _text("step", server_default=_word("")),
 )  # fmt: skip
 
 trend = sa.Table(
@@ -232,9 +237,9 @@ alert = sa.Table(
     sa.Column("id", _serial_id, primary_key=True), _text("name"), _text("subject"), _text("severity"),
     _text("summary"), _time("since"), _time("ended_at", True),
     # What the evaluation remembers: breach or absent, pending or firing, and when which of it began.
-    _text("condition", server_default=sa.text("'breach'")), _text("state", server_default=sa.text("'firing'")),
-    _text("team", server_default=sa.text("''")), _text("line", server_default=sa.text("''")),
-    _text("origin", server_default=sa.text("'embedded'")),
+    _text("condition", server_default=_word("breach")), _text("state", server_default=_word("firing")),
+    _text("team", server_default=_word("")), _text("line", server_default=_word("")),
+    _text("origin", server_default=_word("embedded")),
     _time("fired_at", True), _time("kept_since", True), _number("value"), _number("limit"),
     sa.Index("ix_alert_name_subject", "name", "subject"),
 )  # fmt: skip
@@ -258,6 +263,6 @@ retraining = sa.Table(
     "retraining", metadata,
     sa.Column("id", _serial_id, primary_key=True), _text("gate"), _text("key"), _text("cause"), _time("requested_at"),
     _text("state"), _text("reason"), _time("decided_at", True), _time("started_at", True), _time("finished_at", True),
-    _text("data_digest", server_default=sa.text("''")), _text("champion", server_default=sa.text("''")),
-    _text("challenger", server_default=sa.text("''")), sa.Column("comparison", JsonText), sa.UniqueConstraint("key"),
+    _text("data_digest", server_default=_word("")), _text("champion", server_default=_word("")),
+    _text("challenger", server_default=_word("")), sa.Column("comparison", JsonText), sa.UniqueConstraint("key"),
 )  # fmt: skip

@@ -1,0 +1,45 @@
+"""The account of the demo's watching, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def watch_lines(watching: Mapping[str, Any]) -> list[str]:
+    """Alerts beside the faults, then retraining and what it healed."""
+    lines = ["ALERTS: which of the faults were told, by the alert meant for each, and how soon"]
+    lines += [_fault_line(fault) for fault in watching["faults"]] or ["  no fault was put in"]
+    told = f"{watching['alerts_outside']} of {watching['alerts']} alerts belong to no fault"
+    lines.append(f"  {told}, {watching['alerts_outside_a_day']:.2f} a day; {watching['notifications']} notifications")
+    lines += [f"    {text}" for text in watching["outside"][:5]]
+    lines += ["", "MODELS: what the alerts made of them"]
+    lines += [_retraining_line(row) for row in watching["retraining"]] or ["  no retraining was asked for"]
+    return lines + [line for gate, facts in watching["healing"].items() for line in _healing_lines(gate, facts)]
+
+
+def _fault_line(fault: Mapping[str, Any]) -> str:
+    what = f"{fault['kind'].replace('_', ' ')} at {fault['subject']}"
+    meant = " or ".join(fault["meant"])
+    hours = fault["hours_to_alert"]
+    when = f"after {hours:.1f} h" if hours is not None and hours >= 0 else None
+    if hours is not None and hours < 0:
+        when = f"{-hours:.1f} h before its level passes the limit"
+    said = f"{meant} {when}" if when else f"NOT told by {meant}"
+    told = sum(fault["notifications"].values())
+    return f"  {what:<28} -> {said}; {fault['episodes']} alerts in {told} notifications"
+
+
+def _retraining_line(row: Mapping[str, Any]) -> str:
+    when = row["requested_at"][:16].replace("T", " ")
+    version = f", version {row['challenger']}" if row["challenger"] else ""
+    return f"  {when} {row['gate']}, because of {row['cause']}: {row['state']} ({row['reason']}){version}"
+
+
+def _healing_lines(gate: str, facts: Mapping[str, Any]) -> list[str]:
+    if facts["before"] is None or facts["under"] is None:
+        return []
+    line = f"  {gate}: mean error {facts['before']:.2f} before the concept change, {facts['under']:.2f} under it"
+    if facts["healed"] is None:
+        return [f"{line}; no later version has decided yet"]
+    return [f"{line}, {facts['healed']:.2f} with the later version ({facts['healed_to_before']:.2f} of before)"]
