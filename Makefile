@@ -9,10 +9,10 @@ STAMP := .venv/.installed
 QUIET := OMP_NUM_THREADS=1 DO_NOT_TRACK=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test soak check format bench generate constraints clean
+.PHONY: help install demo test soak check format bench bench-demo generate constraints clean
 
 help: ## Show the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 install: $(STAMP) ## Set up .venv with the exact versions of constraints.txt
 
@@ -44,6 +44,9 @@ format: $(STAMP) ## Format the code
 
 bench: $(STAMP) ## Measure, with nothing else running; JSON goes to benchmarks/results
 	$(BIN)/python -m benchmarks
+
+bench-demo: $(STAMP) ## The demo on 11 seeds, and 10 seeds without faults (half an hour)
+	$(BIN)/python -m benchmarks bench_demo
 
 generate: $(STAMP) ## Write the pages that come from the code
 	$(BIN)/python -m monitor.plant_docs > docs/configuration.md

@@ -1,0 +1,165 @@
+"""The demo on many seeds: which faults were told and when, false alerts, notifications, models healed or made worse.
+
+`python -m benchmarks.bench_demo` (`make bench-demo`) runs the demo of five days on the default seed and ten others,
+and ten seeds of a plant without faults, each in a process of its own, two at a time: about half an hour. Every number
+is of the runs themselves; no parameter was chosen on these seeds (those were 1000 and up).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+import sqlalchemy as sa
+
+from inference.gate import rows_of
+from inference.packaging import load as load_package
+from inference.registry import Registry
+from monitor.app import make_registry
+from monitor.parts import Passage, gate_input
+from monitor.plant import Plant
+from monitor.plant_file import load
+from monitor.store import tables as t
+from monitor.store.database import Store
+from monitor.store.schema import open_existing
+
+SEEDS = tuple(range(1, 12))
+HEALTHY_SEEDS = tuple(range(21, 31))
+_END = "2026-03-06T00:00:00Z"
+_AT_ONCE = 2
+
+
+def run(seed: int, faults: bool, days: int, folder: Path) -> dict[str, Any]:
+    """One demo: its summary, without what depends on the machine, and what its promotions were worth."""
+    command = [
+        sys.executable, "-m", "monitor.cli", "demo", "--json", "--seed", str(seed), "--days", str(days), "--end", _END,
+        "--dir", str(folder), "--faults" if faults else "--no-faults",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"bench_demo: seed {seed} failed: {done.stderr[-2000:]}")
+    summary = json.loads(done.stdout)
+    return {"seed": seed, **summary["watching"], "promotions": list(promotions(folder)), "seconds": summary["seconds"]}
+
+
+def promotions(folder: Path) -> Iterator[dict[str, Any]]:
+    """Each promoted challenger against the champion it replaced, by the truth of the parts decided after it."""
+    plant = load(folder / "plant.yaml").plant
+    truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["parts"]
+    store, registry = open_existing(plant.store.url), make_registry(plant)
+    with store.read() as connection:
+        promoted = connection.execute(sa.select(t.retraining).where(t.retraining.c.state == "promoted")).all()
+        for row in promoted:
+            yield {"gate": row.gate, "version": row.challenger, **_worth(connection, plant, registry, row, truth)}
+    store.close()
+
+
+def _worth(
+    connection: sa.Connection, plant: Plant, registry: Registry, row: Any, truth: Mapping[str, float]
+) -> dict[str, Any]:
+    c = t.decision.c
+    query = sa.select(t.decision).where(c.gate == row.gate, c.decided_at > row.finished_at, c.predicted.is_not(None))
+    decided = [d for d in connection.execute(query) if d.serial in truth]
+    errors = {
+        name: fmean(_errors(connection, plant, registry, row.gate, version, decided, truth)) if decided else None
+        for name, version in (("champion", row.champion), ("challenger", row.challenger))
+    }
+    known = errors["champion"] is not None and errors["challenger"] is not None
+    return {"parts": len(decided), **errors, "worse": known and errors["challenger"] > errors["champion"]}
+
+
+def _errors(
+    connection: sa.Connection, plant: Plant, registry: Registry, gate: str, version: str, decided: Sequence[Any],
+    truth: Mapping[str, float],
+) -> list[float]:  # fmt: skip
+    v = t.model_version.c
+    found = connection.execute(sa.select(t.model_version).where(v.gate == gate, v.version == version)).one()
+    model = load_package(registry.cached(found.model, found.digest), found.digest)
+    parts = []
+    for d in decided:
+        rows = connection.execute(sa.select(t.part_step).where(t.part_step.c.arrival.in_(d.inputs.values())))
+        seen = {r.arrival: Passage(r.arrival, r.serial, r.step, r.visit, r.at, r.values) for r in rows}
+        earlier = {step: seen[a] for step, a in d.inputs.items() if a != d.arrival}
+        parts.append(gate_input(plant.gates[gate], seen[d.arrival], earlier)[0])
+    predictions = model.predict(rows_of(parts, model.inputs))
+    return [abs(p.value - truth[d.serial]) for p, d in zip(predictions, decided, strict=True)]
+
+
+def summed(runs: Sequence[Mapping[str, Any]], healthy: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The figures of the bars."""
+    faults = [fault for found in runs for fault in found["faults"]]
+    kinds = dict.fromkeys(fault["kind"] for fault in faults)
+    told = [sum(fault["notifications"].values()) for fault in faults]
+    healed = [facts["healed_to_before"] for found in runs for facts in found["healing"].values()]
+    made = [p for found in runs for p in found["promotions"]]
+    return {
+        "seeds": [found["seed"] for found in runs],
+        "noticed": {kind: _noticed([f for f in faults if f["kind"] == kind]) for kind in kinds},
+        "missed": sum(fault["hours_to_alert"] is None for fault in faults),
+        "false_alerts_a_day": {str(found["seed"]): found["alerts_outside_a_day"] for found in runs},
+        "most_false_alerts_a_day": max((found["alerts_outside_a_day"] for found in runs), default=None),
+        "notifications_a_fault": {"most": max(told, default=0), "mean": round(fmean(told), 2) if told else None},
+        "healed_to_before": {
+            "gates_healed": sum(h is not None for h in healed), "of": len(healed),
+            "worst": max((h for h in healed if h is not None), default=None),
+            "within_10_percent": sum(h is not None and h <= 1.1 for h in healed),
+        },
+        "promotions": len(made), "worse_models_in_force": sum(p["worse"] for p in made),
+        "refusals": sum(r["state"] == "refused" for found in runs for r in found["retraining"]),
+        "healthy_seeds": [found["seed"] for found in healthy],
+        "healthy_alerts_a_day": {str(found["seed"]): found["alerts_outside_a_day"] for found in healthy},
+        "most_healthy_alerts_a_day": max((found["alerts_outside_a_day"] for found in healthy), default=None),
+    }  # fmt: skip
+
+
+def _noticed(faults: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    hours = [fault["hours_to_alert"] for fault in faults if fault["hours_to_alert"] is not None]
+    return {
+        "of": len(faults), "told": len(hours), "median_hours": round(median(hours), 2) if hours else None,
+        "most_hours": max(hours, default=None),
+    }  # fmt: skip
+
+
+def _all(seeds: Sequence[int], faults: bool, days: int, place: Path) -> list[dict[str, Any]]:
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        jobs = [pool.submit(run, s, faults, days, place / f"{'faults' if faults else 'healthy'}-{s}") for s in seeds]
+        found = []
+        for job in jobs:
+            found.append(job.result())
+            sys.stderr.write(_line(found[-1]) + "\n")
+    return found
+
+
+def _line(found: Mapping[str, Any]) -> str:
+    missed = [f"{f['kind']} at {f['subject']}" for f in found["faults"] if f["hours_to_alert"] is None]
+    healed = {gate: facts["healed_to_before"] for gate, facts in found["healing"].items()}
+    return (
+        f"seed {found['seed']}: missed {missed or 'none'}; {found['alerts_outside_a_day']} alerts a day outside faults "
+        f"{found['outside'][:4]}; healed {healed or '-'}; replay {found['seconds'].get('replay the history')} s"
+    )
+
+
+def main() -> None:
+    """Run, and print the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="*", default=SEEDS, help="seeds of the plant with faults")
+    parser.add_argument("--healthy-seeds", type=int, nargs="*", default=HEALTHY_SEEDS, help="seeds without faults")
+    parser.add_argument("--days", type=int, default=5, help="simulated days of each")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="gatewatch-bench-demo-") as place:
+        runs = _all(chosen.seeds, True, chosen.days, Path(place))
+        healthy = _all(chosen.healthy_seeds, False, chosen.days, Path(place))
+    json.dump({**summed(runs, healthy), "runs": runs, "healthy": healthy}, sys.stdout, indent=1)
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()
