@@ -28,7 +28,6 @@ from monitor.parts import Passage, gate_input
 from monitor.plant import Plant
 from monitor.plant_file import load
 from monitor.store import tables as t
-from monitor.store.database import Store
 from monitor.store.schema import open_existing
 
 SEEDS = tuple(range(1, 12))

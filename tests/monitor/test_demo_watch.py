@@ -1,0 +1,147 @@
+"""Which alert belongs to which fault, and what a healed model is, on rows made by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.demo_watch import MEANT, watched
+from monitor.demo_watch_text import watch_lines
+from monitor.plant import Plant
+from monitor.plant_file import parse
+from monitor.simulator.faults import FaultKind
+from monitor.store import tables as t
+from monitor.store.database import Store
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def at(hours: float) -> datetime:
+    return START + timedelta(hours=hours)
+
+
+@pytest.fixture(scope="module")
+def plant() -> Plant:
+    return parse(files("monitor.simulator").joinpath("plant.yaml").read_text(encoding="utf-8"), Path()).plant
+
+
+def fault(kind: str, subject: str, step: str, begins: float, ends: float, *serials: str, **more: Any) -> dict[str, Any]:
+    return {
+        "kind": kind, "subject": subject, "step": step, "sensor": "", "start": at(begins).isoformat(),
+        "end": at(ends).isoformat(), "magnitude": 1.0, "serials": list(serials), "lots": [], "lasting": False,
+        "beyond_limits_from": None,
+    } | more  # fmt: skip
+
+
+def truth(*faults: dict[str, Any], **parts: float) -> dict[str, Any]:
+    return {"start": START.isoformat(), "faults": list(faults), "parts": parts}
+
+
+def alert(name: str, subject: str, since: float, **more: Any) -> dict[str, Any]:
+    return {
+        "name": name, "subject": subject, "severity": "warning", "summary": "said", "since": at(since),
+        "fired_at": at(since + 0.25), "ended_at": None, "state": "firing",
+    } | more  # fmt: skip
+
+
+def passage(number: int, serial: str, step: str, hours: float) -> dict[str, Any]:
+    return {
+        "arrival": number, "source": "mes", "serial": serial, "step": step, "visit": 1, "revision": 0, "at": at(hours),
+        "available_at": at(hours), "machine": "forge-1", "recipe": "", "lot": "", "values": {}, "digest": str(number),
+    }  # fmt: skip
+
+
+def decision(serial: str, hours: float, version: str, predicted: float | None) -> dict[str, Any]:
+    return {
+        "serial": serial, "step": "forging", "visit": 1, "revision": 0, "gate": "forging", "arrival": 1, "inputs": {},
+        "characteristic": "resonance", "model": "m", "version": version, "model_digest": "", "plant_digest": "",
+        "predicted": predicted, "lower": None, "upper": None, "distance": None, "distance_limit": None,
+        "verdict": "hold", "reason": "uncertain", "on_hold": "", "decided_at": at(hours), "at": at(hours),
+    }  # fmt: skip
+
+
+def told(
+    store: Store, plant: Plant, said: dict[str, Any], hours: float, **rows: list[dict[str, Any]]
+) -> dict[str, Any]:
+    with store.write() as connection:
+        for table, values in rows.items():
+            connection.execute(t.metadata.tables[table].insert(), values)
+    with store.read() as connection:
+        return watched(connection, plant, said, at(hours))
+
+
+def test_every_kind_of_fault_has_an_alert_meant_for_it() -> None:
+    assert set(MEANT) == {kind.value for kind in FaultKind}
+
+
+MINE = {
+    "at its place while it lasts": (alert("SensorStuck", "forge-2", 20.0), True),
+    "just after its end": (alert("SensorStuck", "forge-2", 24.5), True),
+    "long after its end": (alert("SensorStuck", "forge-2", 26.0), False),
+    "before it began": (alert("SensorStuck", "forge-2", 17.0), False),
+    "at another machine": (alert("SensorStuck", "forge-1", 20.0), False),
+    "at the step the machine works at": (alert("DataDrift", "forging", 20.0), True),
+}
+
+
+@pytest.mark.parametrize(("row", "mine"), MINE.values(), ids=MINE)
+def test_an_alert_belongs_to_a_fault(row: dict[str, Any], mine: bool, store: Store, plant: Plant) -> None:
+    found = told(store, plant, truth(fault("stuck_sensor", "forge-2", "forging", 18, 23)), 48, alert=[row])
+    assert found["faults"][0]["episodes"] == int(mine)
+    assert found["alerts_outside"] == int(not mine)
+    assert found["alerts_outside_a_day"] == (0.0 if mine else 0.5)
+
+
+def test_the_meant_alert_is_timed_from_where_the_fault_matters(store: Store, plant: Plant) -> None:
+    worn = fault("slow_wear", "mill-2", "machining", 10, 30, beyond_limits_from=at(20).isoformat())
+    rows = [alert("MachineAnomalous", "mill-2", 12.0), alert("MachineOutOfSpec", "mill-2", 20.5)]
+    found = told(store, plant, truth(worn), 48, alert=rows)["faults"][0]
+    assert found["hours_to_alert"] == 0.75
+    assert found["alerts"] == ["MachineAnomalous mill-2", "MachineOutOfSpec mill-2"]
+
+
+def test_the_parts_of_a_fault_carry_it_down_the_line(store: Store, plant: Plant) -> None:
+    rows = [passage(1, "B1", "forging", 19), passage(2, "B1", "coating", 44)]
+    alerts = [alert("HoldRateHigh", "coating", 44.5), alert("HoldRateHigh", "coating", 20.0)]
+    said = truth(fault("step_offset", "forging", "forging", 18, 23, "B1"))
+    found = told(store, plant, said, 48, part_step=rows, alert=alerts)
+    assert (found["faults"][0]["episodes"], found["alerts_outside"]) == (1, 1)
+    assert found["faults"][0]["hours_to_alert"] is None
+
+
+def test_a_pending_alert_and_the_watchdog_count_for_nothing(store: Store, plant: Plant) -> None:
+    rows = [alert("DataDrift", "forging", 5.0, fired_at=None), alert("Watchdog", "gatewatch", 0.0)]
+    assert told(store, plant, truth(), 24, alert=rows)["alerts"] == 0
+
+
+def test_a_fault_still_to_come_is_not_told(store: Store, plant: Plant) -> None:
+    assert told(store, plant, truth(fault("stuck_sensor", "forge-2", "forging", 30, 35)), 24)["faults"] == []
+
+
+def test_a_model_is_healed_where_a_later_version_errs_as_little_as_before(store: Store, plant: Plant) -> None:
+    change = fault("concept_change", "testing", "testing", 10, 48, "B2", "B3", "B4", lasting=True)
+    rows = [
+        decision("B1", 5, "1", 101.0), decision("B2", 9, "1", 100.0), decision("B3", 20, "2", 108.0),
+        decision("B4", 21, "2", None),
+    ]  # fmt: skip
+    parts = {"B1": 100.0, "B2": 109.0, "B3": 109.0, "B4": 109.0}
+    found = told(store, plant, truth(change, **parts), 48, decision=rows)["healing"]
+    assert found["forging"] == {
+        "before": 1.0, "under": 9.0, "healed": 1.0, "before_parts": 1, "under_parts": 1, "healed_parts": 1,
+        "healed_to_before": 1.0,
+    }  # fmt: skip
+    assert found["coating"]["before"] is None
+
+
+def test_the_text_tells_misses_and_false_alerts(store: Store, plant: Plant) -> None:
+    said = truth(fault("camera_change", "coating", "coating", 3, 6))
+    found = told(store, plant, said, 24, alert=[alert("MachineAnomalous", "rig-1", 4.0)])
+    text = "\n".join(watch_lines(found))
+    assert "camera change at coating     -> NOT told by ImageDrift; 0 alerts in 0 notifications" in text
+    assert "1 of 1 alerts belong to no fault, 1.00 a day" in text
+    assert "2026-03-02 04:00 MachineAnomalous rig-1: said" in text
+    assert "no retraining was asked for" in text
