@@ -70,12 +70,12 @@ def store_error(error: SQLAlchemyError, url: str) -> StoreError:
     return StoreError(f"store {shown(url)}: {text}; {advice}", reason)
 
 
-def _set_up_sqlite(dbapi_connection: Any, _record: Any) -> None:
+def _set_up_sqlite(dbapi_connection: Any, synchronous: str) -> None:
     dbapi_connection.isolation_level = None
     steps = dbapi_connection.cursor()
     steps.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
     steps.execute("PRAGMA journal_mode=WAL")
-    steps.execute("PRAGMA synchronous=FULL")
+    steps.execute(f"PRAGMA synchronous={synchronous}")
     steps.execute("PRAGMA foreign_keys=ON")
     steps.close()
 
@@ -86,12 +86,17 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def make_engine(url: str) -> sa.Engine:
-    """An engine with the settings both databases need; UsageError for any other. Nothing is opened yet."""
+def make_engine(url: str, durable: bool = True) -> sa.Engine:
+    """An engine with the settings both databases need; UsageError for any other. Nothing is opened yet.
+
+    Not `durable`, a commit does not wait for the disk: a killed process loses nothing, a power cut the last commits,
+    whole ones and with their cursors.
+    """
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite":
         engine = sa.create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False})
-        event.listen(engine, "connect", _set_up_sqlite)
+        level = "FULL" if durable else "NORMAL"
+        event.listen(engine, "connect", lambda connection, _: _set_up_sqlite(connection, level))
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if parsed.get_backend_name() != "postgresql":
@@ -99,6 +104,8 @@ def make_engine(url: str) -> sa.Engine:
             f"store.url: no support for {shown(url)}; expected sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
         )
     options = "-c lock_timeout=30000 -c statement_timeout=120000 -c idle_in_transaction_session_timeout=60000"
+    if not durable:
+        options += " -c synchronous_commit=off"
     return sa.create_engine(
         parsed, pool_pre_ping=True, connect_args={"connect_timeout": 10, "options": options, "prepare_threshold": None}
     )
@@ -107,9 +114,9 @@ def make_engine(url: str) -> sa.Engine:
 class Store:
     """Gatewatch's own database: read snapshots and write transactions, errors mapped to StoreError."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, durable: bool = True) -> None:
         self.url = url
-        self.engine = make_engine(url)
+        self.engine = make_engine(url, durable)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
 
     @contextmanager

@@ -50,9 +50,9 @@ def upgrade(store: Store) -> tuple[str | None, str]:
     return before, newest()
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, durable: bool = True) -> Store:
     """The store, ready for use: a new one gets its tables, an older one is refused until it is upgraded."""
-    store = Store(url)
+    store = Store(url, durable)
     try:
         if not usable(store):
             upgrade(store)
