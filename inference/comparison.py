@@ -1,0 +1,165 @@
+"""Whether a challenger is better than the champion on parts that neither has seen: a paired bootstrap.
+
+Both models predict the same parts, and the difference of their absolute errors, part by part, is resampled (Efron and
+Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 13 and 16; paired for two predictors on one test set as
+in Koehn, "Statistical Significance Tests for Machine Translation Evaluation", 2004). Pairing takes the parts' own
+difficulty out of the comparison, so that few parts suffice. The percentiles are widened for small samples (Hesterberg,
+"What Teachers Should Know about the Bootstrap", 2015, section 5.3). The resamples come from a seed: the same numbers
+give the same verdict.
+
+Better on the whole is not enough. No slice (machine, recipe, lot) with enough parts may be significantly worse, and
+the evidence must come from several lots: the parts of one lot share their material, so a lot at fault looks like a
+change of the process and must not teach a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.model import Floats, Prediction
+
+CONFIDENCE = 0.95
+"""Of the bounds, each one-sided: a challenger as good as the champion looks better in 1 of 20 comparisons."""
+SLICE_ROWS = 10
+"""Parts of a slice below which nothing is said of it; a bootstrap of fewer knows little of its own spread."""
+MIN_LOTS = 2
+"""Lots with `SLICE_ROWS` parts that the evidence must come from."""
+_RESAMPLES = 2000
+_BLOCK = 20
+"""Where the plant knows no lots, that many parts made one after the other stand for one."""
+
+
+class Outcome(StrEnum):
+    """What the comparison says; everything but BETTER refuses the challenger."""
+
+    BETTER = "better"
+    NOT_BETTER = "not_better"
+    WORSE_IN_A_SLICE = "worse_in_a_slice"
+    COVERS_LESS = "covers_less"
+    TOO_FEW_ROWS = "too_few_rows"
+    TOO_FEW_LOTS = "too_few_lots"
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """How much smaller the challenger's mean absolute error is than the champion's, in the characteristic's unit.
+
+    Positive is better. `low` and `high` are one-sided bounds at `CONFIDENCE` each.
+    """
+
+    rows: int
+    champion: float
+    challenger: float
+    gain: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The verdict with its numbers; `slices` by (kind, name), coverages as shares of the parts."""
+
+    outcome: Outcome
+    rows: int
+    lots: int
+    overall: Gain | None
+    slices: Mapping[tuple[str, str], Gain]
+    champion_coverage: float | None
+    challenger_coverage: float | None
+    worst_slice: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    """The parts of the comparison in order of time: their outcomes, and of each its machine, recipe and lot ('')."""
+
+    target: Floats
+    machines: Sequence[str]
+    recipes: Sequence[str]
+    lots: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+def compare(
+    holdout: Holdout,
+    champion: Sequence[Prediction],
+    challenger: Sequence[Prediction],
+    min_rows: int,
+    seed: int,
+) -> Comparison:
+    """The verdict over the parts of the holdout, of which at least `min_rows` are needed."""
+    lots = blocks(holdout.lots)
+    large = sum(lots.count(lot) >= SLICE_ROWS for lot in dict.fromkeys(lots))
+    if len(holdout) < min_rows or not len(holdout):
+        return _undecided(Outcome.TOO_FEW_ROWS, len(holdout), large)
+    if large < MIN_LOTS:
+        return _undecided(Outcome.TOO_FEW_LOTS, len(holdout), large)
+    errors = np.stack([_errors(holdout.target, champion), _errors(holdout.target, challenger)])
+    inside = np.stack([_inside(holdout.target, champion), _inside(holdout.target, challenger)])
+    rng = np.random.default_rng(seed)
+    overall = _gain(errors, rng)
+    kinds = (("machine", list(holdout.machines)), ("recipe", list(holdout.recipes)), ("lot", lots))
+    slices = {
+        (kind, name): _gain(errors[:, [i for i, own in enumerate(names) if own == name]], rng)
+        for kind, names in kinds
+        for name in sorted(set(names))
+        if names.count(name) >= SLICE_ROWS
+    }
+    worse = min((key for key, gain in slices.items() if gain.high < 0), key=lambda k: slices[k].high, default=None)
+    # The difference of the coverages, as a gain of the shares not covered.
+    uncovered = _gain(1.0 - inside, rng)
+    outcome = _outcome(overall, worse, uncovered)
+    covered = inside.mean(axis=1).tolist()
+    return Comparison(outcome, len(holdout), large, overall, slices, covered[0], covered[1], worse)
+
+
+def blocks(lots: Sequence[str]) -> list[str]:
+    """The lot of each part; parts without one are taken in blocks of their order."""
+    return [lot or f"block {i // _BLOCK + 1}" for i, lot in enumerate(lots)]
+
+
+def _outcome(overall: Gain, worse: tuple[str, str] | None, uncovered: Gain) -> Outcome:
+    if not overall.low > 0:
+        return Outcome.NOT_BETTER
+    if worse is not None:
+        return Outcome.WORSE_IN_A_SLICE
+    return Outcome.COVERS_LESS if uncovered.high < 0 else Outcome.BETTER
+
+
+def _undecided(outcome: Outcome, rows: int, lots: int) -> Comparison:
+    return Comparison(outcome, rows, lots, None, {}, None, None)
+
+
+def _errors(target: Floats, predictions: Sequence[Prediction]) -> Floats:
+    errors: Floats = np.abs(target - np.array([p.value for p in predictions]))
+    return errors
+
+
+def _inside(target: Floats, predictions: Sequence[Prediction]) -> Floats:
+    bounds = np.array([(p.lower, p.upper) for p in predictions])
+    return ((bounds[:, 0] <= target) & (target <= bounds[:, 1])).astype(np.float64)
+
+
+def _gain(errors: Floats, rng: np.random.Generator) -> Gain:
+    """Of errors (2, parts), the champion's first."""
+    difference = errors[0] - errors[1]
+    picked: NDArray[np.int64] = rng.integers(0, len(difference), (_RESAMPLES, len(difference)))
+    tail = _tail(len(difference))
+    low, high = np.quantile(difference[picked].mean(axis=1), [tail, 1 - tail]).tolist()
+    champion, challenger = errors.mean(axis=1).tolist()
+    return Gain(len(difference), champion, challenger, float(difference.mean()), low, high)
+
+
+def _tail(rows: int) -> float:
+    """The share of resamples beyond a bound: 1 - CONFIDENCE, less for few rows, as Student's t would have it."""
+    z = NormalDist().inv_cdf(CONFIDENCE)
+    student = z + (z**3 + z) / (4 * (rows - 1))
+    return NormalDist().cdf(-student * (rows / (rows - 1)) ** 0.5)

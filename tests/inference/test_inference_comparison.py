@@ -1,0 +1,160 @@
+"""The comparison of a challenger with the champion: what it says, and how often it is wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inference.comparison import Comparison, Holdout, Outcome, blocks, compare
+from monitor.model import Floats, Prediction
+
+ROWS, HALF = 80, 10.0
+
+
+def holdout(target: Floats, lots: int = 4, machines: int = 2) -> Holdout:
+    """Parts in lots of equal size, machines in turn, recipes by halves."""
+    n = len(target)
+    return Holdout(
+        target,
+        [f"m{i % machines}" for i in range(n)],
+        ["a" if i < n // 2 else "b" for i in range(n)],
+        [f"L{i * lots // n}" for i in range(n)],
+    )
+
+
+def predictions(values: Floats, half: float = HALF) -> list[Prediction]:
+    return [Prediction(v, v - half, v + half, 0.1, 1.0) for v in values.tolist()]
+
+
+def run(
+    champion: Floats, challenger: Floats, lots: int = 4, min_rows: int = 40, seed: int = 1, half: float = HALF
+) -> Comparison:
+    """Errors of the two models on parts whose truth is 0."""
+    parts = holdout(np.zeros(len(champion)), lots)
+    return compare(parts, predictions(champion), predictions(challenger, half), min_rows, seed)
+
+
+def noise(seed: int, rows: int = ROWS, scale: float = 5.0) -> Floats:
+    return np.random.default_rng(seed).normal(0, scale, rows)
+
+
+def test_a_level_that_is_put_right_is_better_in_every_slice() -> None:
+    found = run(noise(1) + 9, noise(1))
+    assert found.outcome is Outcome.BETTER
+    assert found.overall is not None
+    assert found.overall.low > 2
+    assert found.overall.low < found.overall.gain < found.overall.high
+    assert found.overall.gain == pytest.approx(found.overall.champion - found.overall.challenger)
+    assert {kind for kind, _ in found.slices} == {"machine", "recipe", "lot"}
+    assert all(gain.gain > 0 for gain in found.slices.values())
+    assert found.challenger_coverage is not None
+    assert found.champion_coverage is not None
+    assert found.challenger_coverage > found.champion_coverage
+
+
+def _worse_on_one_machine() -> tuple[Floats, Floats]:
+    champion = np.where(np.arange(ROWS) % 2 == 0, 20.0, 1.0)
+    return champion, np.where(np.arange(ROWS) % 2 == 0, 0.0, 6.0)
+
+
+def _worse_in_one_lot() -> tuple[Floats, Floats]:
+    last = np.arange(ROWS) >= ROWS * 3 // 4
+    return np.where(last, 1.0, 15.0), np.where(last, 9.0, 1.0)
+
+
+SLICES = {
+    "worse on one machine is refused, better as it is on the whole": (_worse_on_one_machine, ("machine", "m1")),
+    "worse in the newest lot is refused: the change was the material of the others": (_worse_in_one_lot, ("lot", "L3")),
+}
+
+
+@pytest.mark.parametrize(("errors", "worst"), SLICES.values(), ids=SLICES)
+def test_a_slice(errors: object, worst: tuple[str, str]) -> None:
+    champion, challenger = errors()  # type: ignore[operator]
+    wobble = noise(3, scale=0.1)
+    found = run(champion + wobble, challenger + wobble)
+    assert found.overall is not None
+    assert found.overall.low > 0
+    assert (found.outcome, found.worst_slice) == (Outcome.WORSE_IN_A_SLICE, worst)
+
+
+def test_an_interval_that_covers_less_is_refused_however_small_the_error() -> None:
+    found = run(noise(5) + 4, noise(5), half=1.0)
+    assert found.outcome is Outcome.COVERS_LESS
+    assert found.champion_coverage is not None
+    assert found.challenger_coverage is not None
+    assert found.challenger_coverage < found.champion_coverage
+
+
+UNDECIDED = {
+    "too few parts": (np.zeros(39), 4, Outcome.TOO_FEW_ROWS),
+    "no part at all": (np.zeros(0), 4, Outcome.TOO_FEW_ROWS),
+    "parts of one lot only": (np.zeros(60), 1, Outcome.TOO_FEW_LOTS),
+    "lots so small that none says anything": (np.zeros(60), 12, Outcome.TOO_FEW_LOTS),
+}
+
+
+@pytest.mark.parametrize(("errors", "lots", "outcome"), UNDECIDED.values(), ids=UNDECIDED)
+def test_without_evidence_there_are_no_numbers(errors: Floats, lots: int, outcome: Outcome) -> None:
+    found = run(errors + 9, errors, lots)
+    assert (found.outcome, found.overall, dict(found.slices)) == (outcome, None, {})
+
+
+def test_the_same_model_is_never_better_than_itself() -> None:
+    assert run(noise(1), noise(1)).outcome is Outcome.NOT_BETTER
+
+
+def test_parts_without_a_lot_are_taken_in_blocks_of_their_order() -> None:
+    assert blocks([""] * 41)[::20] == ["block 1", "block 2", "block 3"]
+    assert blocks(["A", "", "B"]) == ["A", "block 1", "B"]
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_seed_others() -> None:
+    first, again, other = (run(noise(1) + 1, noise(2), seed=seed) for seed in (1, 1, 2))
+    assert first == again
+    assert first.overall != other.overall
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.1, 100))
+def test_the_unit_does_not_matter(seed: int, unit: float) -> None:
+    champion, challenger = noise(seed) + 2, noise(seed + 1)
+    plain = run(champion, challenger)
+    scaled = run(champion * unit, challenger * unit, half=HALF * unit)
+    assert plain.overall is not None
+    assert scaled.overall is not None
+    assert scaled.overall.low == pytest.approx(plain.overall.low * unit, abs=1e-9)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000))
+def test_exchanging_the_two_exchanges_the_signs(seed: int) -> None:
+    there = run(noise(seed) + 3, noise(seed + 1)).overall
+    back = run(noise(seed + 1), noise(seed) + 3).overall
+    assert there is not None
+    assert back is not None
+    assert (back.gain, back.champion) == (pytest.approx(-there.gain), there.challenger)
+    assert back.low == pytest.approx(-there.high, abs=0.2)
+
+
+TRIALS = 400
+
+
+@pytest.mark.parametrize("rows", [40, 120])
+def test_a_challenger_as_good_as_the_champion_is_promoted_in_at_most_1_of_20_comparisons(rows: int) -> None:
+    # two models of one quality: a shared error of the part, and an error of each model's own
+    promoted = 0
+    for seed in range(TRIALS):
+        rng = np.random.default_rng(seed)
+        shared = rng.normal(0, 4, rows)
+        champion, challenger = shared + rng.normal(0, 2, rows), shared + rng.normal(0, 2, rows)
+        promoted += run(champion, challenger, seed=seed, min_rows=40).outcome is Outcome.BETTER
+    # two standard errors of a share of 5 % in that many trials
+    assert promoted / TRIALS <= 0.05 + 2 * (0.05 * 0.95 / TRIALS) ** 0.5
+
+
+def test_a_challenger_that_is_worse_is_hardly_ever_promoted() -> None:
+    promoted = sum(run(noise(s), noise(s + 5000) + 3, seed=s).outcome is Outcome.BETTER for s in range(200))
+    assert promoted <= 1
