@@ -1,1 +1,1 @@
-"""Grafana dashboards as code, their provisioning, and publishing them to a running Grafana."""
+"""Dashboards as code: the Grafana dashboard, its provisioning files and the way to a running Grafana."""

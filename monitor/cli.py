@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from monitor import __version__, commands
+from monitor.dashboard_commands import dashboards
 from monitor.errors import MonitorError, UsageError
 from monitor.options import Instant, as_json, load, opened, plant_argument, plant_option, say
 
@@ -213,6 +214,7 @@ def part_show(serial: str, plant: str, overrides: Sequence[str], json_: bool) ->
 
 
 commands.register(cli)
+cli.add_command(dashboards)
 
 
 def main() -> None:

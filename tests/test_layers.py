@@ -13,7 +13,7 @@ import pytest
 from plant_kit import make_plant
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("monitor", "detectors", "inference", "exporters", "alerting")
+PACKAGES = ("monitor", "detectors", "inference", "exporters", "alerting", "dashboards")
 
 BOTTOM = ("monitor.model", "monitor.errors", "monitor.ports", "monitor.plant")
 """What everyone may build on. The plant file's values are several modules, all of them of this layer."""
@@ -23,6 +23,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "inference": ("inference", *BOTTOM),
     "exporters": ("exporters", *BOTTOM),
     "alerting": ("alerting", "exporters.catalog", *BOTTOM),
+    "dashboards": ("dashboards", "exporters.catalog", *BOTTOM),
 }
 
 KNOWN: dict[str, tuple[str, ...]] = {
@@ -30,6 +31,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "monitor.app": ("detectors.roster", "exporters.mes", "inference.gate", "inference.packaging", "inference.registry"),
     "monitor.checking": ("exporters.mes",),
     "monitor.commands": ("alerting.conditions", "exporters.words", "inference.gate"),
+    "monitor.dashboard_commands": ("dashboards.files",),
     "monitor.service": ("alerting.conditions", "exporters.catalog"),
     "monitor.server": (
         "exporters.catalog", "exporters.collector", "exporters.html", "exporters.pages", "exporters.snapshot",
@@ -46,6 +48,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
 """The modules of `monitor` that may import from the other folders, and what of them."""
 
 HEAVY: dict[str, tuple[str, ...]] = {
+    "grafana_foundation_sdk": ("dashboards.files", "dashboards.overview", "dashboards.panels", "dashboards.variables"),
     "mlflow": ("inference.registry",),
     "river": ("detectors.river_scorers",),
     "safetensors": ("inference.packaging",),
@@ -185,4 +188,4 @@ def test_a_light_command_loads_nothing_heavy(arguments: list[str], tmp_path: Pat
     assert done.returncode == 0, done.stderr
     loaded = done.stdout.rsplit("loaded:", 1)[1].split()
     assert "monitor" in loaded
-    assert {"torch", "mlflow", "river", "evidently"}.isdisjoint(loaded)
+    assert {"torch", "mlflow", "river", "evidently", "grafana_foundation_sdk"}.isdisjoint(loaded)

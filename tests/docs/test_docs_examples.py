@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("alerting", "detectors", "exporters", "inference", "monitor")
+PACKAGES = ("alerting", "dashboards", "detectors", "exporters", "inference", "monitor")
 
 
 def _with_examples() -> list[str]:

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("alerting", "detectors", "exporters", "inference", "monitor")
-DATA = (".mako", ".py", ".typed", ".yaml")
+PACKAGES = ("alerting", "dashboards", "detectors", "exporters", "inference", "monitor")
+DATA = (".json", ".mako", ".py", ".typed", ".yaml")
 NEEDED = (
     "monitor/simulator/plant.yaml",
     "monitor/store/migrations/env.py",

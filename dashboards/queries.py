@@ -1,0 +1,99 @@
+"""PromQL made of the catalogue: a metric or label that the catalogue lacks is an error here, not an empty panel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from exporters.catalog import BY_NAME, METRICS
+
+TARGET_LABELS = ("job", "instance")
+"""What Prometheus itself adds to each series it scrapes."""
+
+LABELS = frozenset({*TARGET_LABELS, *(name for metric in METRICS for name in metric.label_names)})
+"""Every label a query may name."""
+
+_OPERATORS = ("!~", "!=", "=~", "=")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """An expression with the name of its series; `instant` asks for the newest values only, as tables need."""
+
+    expr: str
+    legend: str = ""
+    instant: bool = False
+
+
+def series(metric: str, /, **matchers: str) -> str:
+    """The selector of a metric at the chosen sites. A matcher starts with its operator, without one it means `=`.
+
+    >>> series("gatewatch_outbox_dead", channel="mes")
+    'gatewatch_outbox_dead{instance=~"$instance", channel="mes"}'
+    >>> series("gatewatch_outbox_dead", subject="mes")
+    Traceback (most recent call last):
+    ...
+    ValueError: metric gatewatch_outbox_dead has no label 'subject'; it has channel
+    """
+    declared = BY_NAME.get(metric)
+    if declared is None:
+        raise ValueError(f"metric {metric!r} is not in the catalogue")
+    for label in matchers:
+        if label not in declared.label_names:
+            raise ValueError(f"metric {metric} has no label {label!r}; it has {', '.join(declared.label_names)}")
+    told = ["instance" + _matcher("=~$instance"), *(label + _matcher(value) for label, value in matchers.items())]
+    return f"{metric}{{{', '.join(told)}}}"
+
+
+def _matcher(value: str) -> str:
+    operator = next((o for o in _OPERATORS if value.startswith(o)), "")
+    quoted = value.removeprefix(operator).replace("\\", "\\\\").replace('"', '\\"')
+    return f'{operator or "="}"{quoted}"'
+
+
+def by(function: str, labels: Iterable[str], expr: str) -> str:
+    """An aggregation over the labels that are kept; none keeps one number.
+
+    >>> by("max", ("subject",), "x")
+    'max by (subject) (x)'
+    """
+    kept = tuple(labels)
+    unknown = [label for label in kept if label not in LABELS]
+    if unknown:
+        raise ValueError(f"label {unknown[0]!r} is not in the catalogue")
+    return f"{function} by ({', '.join(kept)}) ({expr})" if kept else f"{function}({expr})"
+
+
+def hourly(metric: str, labels: Iterable[str], /, **matchers: str) -> str:
+    """How often a counter went up in the hour before, summed over all labels but the kept ones.
+
+    An hour, whatever the zoom: a plant moves by the shift, and history that was written every 15 minutes has
+    samples enough in it.
+    """
+    return by("sum", labels, f"increase({series(metric, **matchers)}[1h])")
+
+
+def found(expr: str) -> str:
+    """The one number of `expr`; 0 where nothing counts and the site is being scraped, nothing where it is not."""
+    return f"({expr}) or 0 * count({series('gatewatch_build_info')})"
+
+
+def share_of_limit(labels: Iterable[str], /, **matchers: str) -> str:
+    """The values of findings in units of their own exported limits: 1 is the limit."""
+    value, limit = series("gatewatch_finding_value", **matchers), series("gatewatch_finding_limit", **matchers)
+    return by("max", labels, f"{value} / {limit}")
+
+
+def value(labels: Iterable[str], /, **matchers: str) -> str:
+    """The values of findings."""
+    return by("max", labels, series("gatewatch_finding_value", **matchers))
+
+
+def limit(labels: Iterable[str], /, **matchers: str) -> str:
+    """The limits of findings."""
+    return by("max", labels, series("gatewatch_finding_limit", **matchers))
+
+
+def age(metric: str, labels: Iterable[str], /, **matchers: str) -> str:
+    """Seconds since the time that a metric tells."""
+    return f"time() - {by('max', labels, series(metric, **matchers))}"

@@ -1,0 +1,71 @@
+"""Drift: does what the steps measure and the gates predict still look like the reference?"""
+
+from __future__ import annotations
+
+from dashboards.panels import BASE_URL, Panel, lines, rows_of
+from dashboards.queries import Query, limit, share_of_limit, value
+
+TITLE = "Drift"
+_REPORTS = {"Reports": f"{BASE_URL}/reports/"}
+
+
+def panels() -> list[Panel]:
+    """The panels of the row."""
+    worst = {"method": "worst_ratio", "subject": "=~$step", "feature": ""}
+    drift, image = {"detector": "drift", **worst}, {"detector": "image_drift", **worst}
+    predicted = {"detector": "drift", "subject": "=~$step", "feature": "prediction", "method": "wasserstein"}
+    return [
+        lines(
+            "Worst feature of each step, as a share of its limit",
+            "Distance of the newest parts from the frozen reference. Above the limit: the table beside names the "
+            "features; look at the machine or material they come from before anyone retrains.",
+            [
+                Query(value(("subject",), **drift), "{{subject}}"),
+                Query(value(("subject",), **image), "{{subject}} images"),
+                Query(limit((), **drift), "limit"),
+            ],
+            width=12,
+        ),
+        rows_of(
+            "Worst features",
+            "Features furthest from the reference, by the named statistic, as a share of their limits. Open the report "
+            "of the step for both distributions.",
+            Query(
+                "topk(10, "
+                + share_of_limit(
+                    ("subject", "feature", "method"), detector="=~drift|image_drift", subject="=~$step", feature="!="
+                )
+                + ")",
+                instant=True,
+            ),
+            {"subject": "step", "feature": "feature", "method": "statistic", "Value": "share of limit"},
+            unit="percentunit",
+            width=12,
+            links=_REPORTS,
+        ),
+        lines(
+            "Drift of the predictions",
+            "Distance of what the gates predict from the reference. It moves while no feature does: look at the model, "
+            "not at the process.",
+            [
+                Query(value(("subject",), **predicted), "{{subject}}"),
+                Query(limit(("subject",), **predicted), "limit {{subject}}"),
+            ],
+            width=12,
+        ),
+        lines(
+            "Missing values, as a share of the limit",
+            "The five features with most missing values beyond the reference. Rising: a column or gauge fails at the "
+            "source; the gate will hold with incomplete_input.",
+            [
+                Query(
+                    "topk(5, "
+                    + share_of_limit(("subject", "feature"), detector="drift", method="missing_rate", subject="=~$step")
+                    + ")",
+                    "{{subject}} {{feature}}",
+                )
+            ],
+            unit="percentunit",
+            width=12,
+        ),
+    ]

@@ -1,0 +1,93 @@
+"""The gates: what they recommend, how sure they are, and how right they were."""
+
+from __future__ import annotations
+
+from dashboards.panels import BAD, DIM, GOOD, POOR, Panel, bars, lines, rows_of
+from dashboards.queries import Query, by, hourly, limit, series, share_of_limit, value
+
+TITLE = "Gates"
+
+
+def panels() -> list[Panel]:
+    """The panels of the row."""
+    return [
+        bars(
+            "Decisions an hour",
+            "What the gates recommended. None while parts pass: the gate is out of service. More scrap than usual: "
+            "look at the machines of the step first, then at drift.",
+            [Query(hourly("gatewatch_gate_decisions_total", ("verdict",), gate="=~$gate"), "{{verdict}}")],
+            colours={"continue": GOOD, "correct": POOR, "scrap": BAD, "hold": DIM},
+        ),
+        bars(
+            "Holds an hour by reason",
+            "Why gates held. no_model or bad_model: see the row Models; incomplete_input: a source or sensor is "
+            "missing; out_of_distribution: see Drift; uncertain or no_skill: the model needs outcomes and retraining.",
+            [
+                Query(
+                    hourly("gatewatch_gate_decisions_total", ("reason",), gate="=~$gate", verdict="hold"), "{{reason}}"
+                )
+            ],
+        ),
+        lines(
+            "Share of holds",
+            "Holds among the newest 100 decisions. Near 1 the gate decides nothing: look at the reasons beside.",
+            [Query(by("max", ("gate",), series("gatewatch_gate_hold_ratio", gate="=~$gate")), "{{gate}}")],
+            unit="percentunit",
+        ),
+        lines(
+            "Realised error",
+            "Mean absolute error against the outcomes, with its limit, in the unit of the characteristic. Above the "
+            "limit a retraining is asked for; watch whether it heals.",
+            _with_limit("mae"),
+        ),
+        lines(
+            "Bias",
+            "Mean signed error of the predictions. Away from 0 in one direction: the process or the measurement was "
+            "moved; ask what changed at the step before a retraining hides it.",
+            _with_limit("bias"),
+            zero=False,
+        ),
+        lines(
+            "Outcomes outside the interval",
+            "Share of outcomes that the prediction interval missed. Above the limit the gate is surer than it may be: "
+            "hold back on its recommendations until it is calibrated again.",
+            _with_limit("miscoverage"),
+            unit="percentunit",
+        ),
+        lines(
+            "Skill over the naive guess",
+            "1 - error / error of the running median. At or below its limit the model is worth no more than a guess "
+            "and the gate holds with no_skill.",
+            _with_limit("skill"),
+            zero=False,
+        ),
+        lines(
+            "Width of the prediction interval",
+            "Mean width among the newest decisions, in the unit of the characteristic. Growing: the gate gets less "
+            "sure and will hold more; see Drift.",
+            [Query(by("max", ("gate",), series("gatewatch_gate_interval_width", gate="=~$gate")), "{{gate}}")],
+        ),
+        rows_of(
+            "Worst slices",
+            "Error of each machine and recipe as a share of its limit. One slice far above the others: look at that "
+            "machine or recipe, not at the model.",
+            Query(
+                "topk(10, "
+                + share_of_limit(
+                    ("subject", "feature", "method"), detector="performance", subject="=~$gate", feature="!="
+                )
+                + ")",
+                instant=True,
+            ),
+            {"subject": "gate", "feature": "machine and recipe", "method": "of", "Value": "share of limit"},
+            unit="percentunit",
+        ),
+    ]
+
+
+def _with_limit(method: str) -> list[Query]:
+    chosen = {"detector": "performance", "method": method, "subject": "=~$gate", "feature": ""}
+    return [
+        Query(value(("subject",), **chosen), "{{subject}}"),
+        Query(limit(("subject",), **chosen), "limit {{subject}}"),
+    ]

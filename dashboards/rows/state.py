@@ -1,0 +1,88 @@
+"""What is wrong now: the numbers that are 0 on a good day."""
+
+from __future__ import annotations
+
+from dashboards.panels import BASE_URL, Panel, number, rows_of
+from dashboards.queries import Query, age, by, found, series
+
+TITLE = "State now"
+
+
+def panels() -> list[Panel]:
+    """The panels of the row."""
+    return [
+        number(
+            "Alerts firing",
+            "Alerts that hold now. Above 0: the table beside says which; do what its runbook says.",
+            Query(found(by("sum", (), series("gatewatch_alert_active"))), "alerts"),
+        ),
+        number(
+            "Gates without a model",
+            "Gates that hold every part because no model is in force. Above 0: 'gatewatch model list' says what there "
+            "is; train one, or wait for enough outcomes.",
+            Query(
+                f"{found(by('count', (), series('gatewatch_subject_info', kind='gate')))} - ("
+                f"{found(by('count', (), series('gatewatch_gate_model_info')))})",
+                "gates",
+            ),
+        ),
+        number(
+            "Machines in breach",
+            "Machines with a finding beyond its limit. Above 0: the row Machines says which sensor; look at it before "
+            "the next shift.",
+            Query(
+                found(
+                    by(
+                        "sum",
+                        (),
+                        by(
+                            "max",
+                            ("subject",),
+                            series("gatewatch_finding_status", subject="=~$machine", status="breach"),
+                        ),
+                    )
+                ),
+                "machines",
+            ),
+        ),
+        number(
+            "Findings not judged",
+            "Findings that have no data or cannot be judged: nobody watches there. Above 0 after the warm-up: look for "
+            "a dead sensor, a missing column or a source that stands still.",
+            Query(
+                found(by("sum", (), series("gatewatch_finding_status", status="=~no_data|cannot_judge"))), "findings"
+            ),
+            bad=None,
+        ),
+        number(
+            "Jobs overdue",
+            "Jobs that served no slot within interval and deadline. Above 0: the row Delivery and platform says which; "
+            "look at the process and its log.",
+            Query(found(by("sum", (), series("gatewatch_job_overdue"))), "jobs"),
+        ),
+        number(
+            "Sources overdue",
+            "Sources whose pull is overdue: what is shown below is old. Above 0: look at the MES or historian and at "
+            "the read errors of the source.",
+            Query(found(by("sum", (), series("gatewatch_job_overdue", job_name="=~pull:.+"))), "sources"),
+        ),
+        rows_of(
+            "Which alerts",
+            "Alerts that hold now. Critical ones first; the page of Gatewatch says what each means and what to do.",
+            Query(
+                by("max", ("alert", "subject", "severity"), series("gatewatch_alert_active") + " == 1"), instant=True
+            ),
+            {"severity": "severity", "alert": "alert", "subject": "of", "Value": "active"},
+            width=18,
+            links={"Gatewatch": f"{BASE_URL}/"},
+        ),
+        number(
+            "Age of these numbers",
+            "Time since the store was read for the newest scrape. Growing: Prometheus does not reach Gatewatch; "
+            "everything else on this page is then old, not good.",
+            Query(age("gatewatch_snapshot_timestamp_seconds", ()), "age"),
+            unit="s",
+            bad=None,
+            width=6,
+        ),
+    ]

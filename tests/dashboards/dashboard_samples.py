@@ -1,0 +1,144 @@
+"""A snapshot of a plant on which everything is watched, and what the committed dashboard asks."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from exporters.catalog import Bounds
+from exporters.snapshot import AlertRow, BoardRow, CursorRow, GateRow, JobRow, MetricsSnapshot, OutboxRow, TallyRow
+from monitor.plant import Plant
+
+ROOT = Path(__file__).parents[2]
+GENERATED = ROOT / "dashboards" / "generated"
+JOBS = {"pull:historian": timedelta(minutes=1), "pull:mes": timedelta(minutes=1), "write_back": timedelta(minutes=1)}
+
+
+def plant() -> Plant:
+    """Two steps on one line, a machine and a gate at the first."""
+    return Plant.model_validate(
+        {
+            "version": 1, "site": "north", "steps": {"forging": {"line": "blades"}, "coating": {"line": "blades"}},
+            "machines": {"F1": {"step": "forging", "sensors": {"temperature": {"low": 300.0, "high": 400.0}}}},
+            "characteristics": {"tip": {"specs": [{"since": "2026-01-01T00:00:00Z", "upper": 1.0}]}},
+            "gates": {"shape": {"step": "forging", "characteristic": "tip", "model": "m",
+                                "profile": ["p1", "p2", "p3", "p4"]}},
+            "sources": {"mes": {"kind": "part_steps", "url": "sqlite:///mes.db", "table": "steps",
+                                "at": {"column": "at", "zone": "UTC"}, "serial": "serial", "step": {"column": "step"},
+                                "values": {f"p{i}": {"column": f"p{i}"} for i in range(1, 5)}}},
+            "write_back": {"url": "sqlite:///mes.db", "table": "r", "columns": {
+                f: f for f in ("site", "serial", "step", "visit", "revision", "recommendation")}},
+        }
+    )  # fmt: skip
+
+
+def bounds() -> Bounds:
+    """What bounds its labels."""
+    return Bounds(plant(), JOBS, ("DataDrift",), "1")
+
+
+_FINDINGS = (
+    ("limits", "limit", "F1", "temperature", "breach", 412.0, 400.0, "forging"),
+    ("limits", "stuck", "F1", "temperature", "ok", 2.0, 40.0, "forging"),
+    ("anomaly", "hst_mewma", "F1", "", "ok", 3.0, 6.0, "forging"),
+    ("anomaly", "worst_machine", "forging", "", "ok", 3.0, 6.0, "forging"),
+    ("drift", "worst_ratio", "forging", "", "breach", 1.5, 1.0, "forging"),
+    ("drift", "wasserstein", "forging", "p1", "breach", 0.3, 0.2, "forging"),
+    ("drift", "wasserstein", "forging", "prediction", "ok", 0.1, 0.2, "forging"),
+    ("drift", "missing_rate", "forging", "p1", "ok", 0.0, 0.1, "forging"),
+    ("image_drift", "worst_ratio", "forging", "", "ok", 0.5, 1.0, "forging"),
+    ("image_drift", "wasserstein", "forging", "surface_mean", "ok", 0.1, 0.2, "forging"),
+    ("performance", "mae", "shape", "", "ok", 0.1, 0.2, "forging"),
+    ("performance", "bias", "shape", "", "ok", 0.01, 0.1, "forging"),
+    ("performance", "miscoverage", "shape", "", "ok", 0.1, 0.2, "forging"),
+    ("performance", "skill", "shape", "", "ok", 0.6, 0.0, "forging"),
+    ("performance", "mae", "shape", "F1/A", "ok", 0.1, 0.2, "forging"),
+)
+
+
+def snapshot(at: datetime) -> MetricsSnapshot:
+    """Everything that the plant can show, as of `at`."""
+    ago = at - timedelta(minutes=1)
+    return MetricsSnapshot(
+        at=at,
+        jobs=tuple(JobRow(name, 9, 1, 0, 90, ago, ago, 0.2, 5.0, None) for name in JOBS),
+        cursors=(CursorRow("pull:mes", "mes", "", ago),),
+        gates=(GateRow("shape", "m", "3", "abcdef0123456789", at - timedelta(hours=2), 3, 100, 4, 0.1, ago),),
+        outbox=(OutboxRow("mes", 2, 1, ago),),
+        board=tuple(BoardRow(*row[:4], at, *row[4:7], (), row[7]) for row in _FINDINGS),
+        alerts=(AlertRow("DataDrift", "forging", "warning", "p1 moved", ago, None),),
+        tallies=(
+            TallyRow("gatewatch_source_rows_total", {"source": "mes", "outcome": "accepted"}, 90.0),
+            TallyRow("gatewatch_source_reconciliation_gap_rows", {"source": "mes"}, 0.0),
+        ),
+        plant_digest="0123456789abcdef",
+        store_since=at - timedelta(days=1),
+        store_bytes=4096,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One query of the dashboard: where it stands, its expression, the name of its series, and what a table shows."""
+
+    where: str
+    expr: str
+    legend: str = ""
+    columns: tuple[str, ...] = ()
+
+
+def dashboard() -> dict[str, Any]:
+    """The committed dashboard."""
+    found: dict[str, Any] = json.loads((GENERATED / "overview.json").read_text(encoding="utf-8"))
+    return found
+
+
+def panels() -> list[dict[str, Any]]:
+    """Every panel that is no row, those of folded rows included."""
+    found = dashboard()["panels"]
+    inside = [panel for row in found for panel in row.get("panels", [])]
+    return [panel for panel in [*found, *inside] if panel["type"] != "row"]
+
+
+def asked() -> list[Asked]:
+    """Every query of panels and annotations."""
+    return [*_of_panels(), *(Asked(f"annotation {a['name']}", a["expr"]) for a in dashboard()["annotations"]["list"])]
+
+
+def _of_panels() -> Iterator[Asked]:
+    for panel in panels():
+        organised = [t["options"]["renameByName"] for t in panel.get("transformations", [])]
+        columns = tuple(name for renamed in organised for name in renamed if name != "Value")
+        for target in panel["targets"]:
+            legend = target["legendFormat"]
+            yield Asked(f"{panel['title']} {target['refId']}", target["expr"], legend, columns)
+
+
+def variables() -> dict[str, tuple[str, str]]:
+    """Each variable that Prometheus is asked for: the selector and the label of its values, in order."""
+    found = {}
+    for variable in dashboard()["templating"]["list"]:
+        if variable["type"] == "query":
+            told = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"]["query"])
+            assert told, variable["query"]
+            found[variable["name"]] = (told.group(1), told.group(2))
+    return found
+
+
+def filled(expr: str, chosen: Mapping[str, list[str]]) -> str:
+    """An expression as Grafana sends it when all values of each variable are chosen."""
+    for name, values in chosen.items():
+        # Grafana escapes twice: for the regular expression and for the string it stands in.
+        pattern = "(" + "|".join(re.escape(value).replace("\\", "\\\\") for value in values) + ")" if values else ""
+        expr = re.sub(rf"\${name}\b", lambda _, pattern=pattern: pattern, expr)
+    return expr
+
+
+def now() -> datetime:
+    """The time by the clock: what is scraped is stamped with it."""
+    return datetime.now(UTC)

@@ -1,0 +1,172 @@
+"""The committed dashboard is current, uses the catalogue alone, and is whole in all that Grafana would only show."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+from dashboard_samples import GENERATED, ROOT, asked, dashboard, panels, variables
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from dashboards import files
+from dashboards.queries import LABELS, by, series
+from exporters.catalog import BY_NAME
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_FUNCTIONS = {"sum", "max", "min", "count", "topk", "increase", "time"}
+_WORDS = {"by", "or", "h", "m"}
+
+
+def test_what_is_committed_is_what_the_code_makes() -> None:
+    committed = {path.name: path.read_text(encoding="utf-8") for path in GENERATED.iterdir()}
+    assert committed == files.texts(), "run make generate"
+
+
+def test_the_files_are_written_where_they_are_asked_for(tmp_path: Any) -> None:
+    written = files.write(tmp_path / "new" / "folder")
+    assert {path.name: path.read_text(encoding="utf-8") for path in written} == files.texts()
+
+
+def test_the_sdk_reads_it_back_and_says_the_same() -> None:
+    again = json.loads(json.dumps(Dashboard.from_json(dashboard()), cls=JSONEncoder))
+    assert again == dashboard()
+
+
+def outside_of_strings(expr: str) -> str:
+    return _STRING.sub('""', expr)
+
+
+def metrics_in(expr: str) -> set[str]:
+    """The names outside of braces and label lists that are neither functions nor operators: they must be metrics."""
+    bare = re.sub(r"\{[^}]*\}|\bby \([^)]*\)", " ", outside_of_strings(expr))
+    return set(re.findall(r"[a-zA-Z_]\w*", bare)) - _FUNCTIONS - _WORDS
+
+
+def labels_in(expr: str) -> dict[str, set[str]]:
+    """Each metric that is selected from, with the labels its selectors name; under '' the labels that are kept."""
+    bare = outside_of_strings(expr)
+    found: dict[str, set[str]] = {}
+    for metric, inside in re.findall(r"(\w+)\{([^}]*)\}", bare):
+        found.setdefault(metric, set()).update(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", inside))
+    kept = re.findall(r"\bby \(([^)]*)\)", bare)
+    found[""] = {label.strip() for group in kept for label in group.split(",") if label.strip()}
+    return found
+
+
+EVERY = [(a.where, a.expr) for a in asked()] + [(f"variable {n}", s) for n, (s, _) in variables().items()]
+each_query = pytest.mark.parametrize("expr", [e for _, e in EVERY], ids=[w for w, _ in EVERY])
+
+
+@each_query
+def test_a_query_uses_only_metrics_and_labels_of_the_catalogue(expr: str) -> None:
+    assert metrics_in(expr)
+    assert metrics_in(expr) <= set(BY_NAME)
+    labels = labels_in(expr)
+    assert labels.pop("") <= LABELS
+    for metric, named in labels.items():
+        assert named <= {*BY_NAME[metric].label_names, "job", "instance"}
+
+
+@each_query
+def test_a_query_looks_at_the_chosen_sites_only(expr: str) -> None:
+    selected = re.findall(r"\w+\{([^}]*)\}", expr)
+    assert all('instance=~"$instance"' in inside or 'site=~"$site"' in inside for inside in selected) or (
+        expr == "gatewatch_plant_info"
+    )
+
+
+@each_query
+def test_a_query_uses_only_variables_that_there_are(expr: str) -> None:
+    assert set(re.findall(r"\$(\w+)", expr)) <= set(variables())
+
+
+def test_a_variable_uses_only_those_before_it() -> None:
+    known: set[str] = set()
+    for name, (selector, label) in variables().items():
+        assert set(re.findall(r"\$(\w+)", selector)) <= known
+        assert label in LABELS
+        known.add(name)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: series("gatewatch_no_such_metric"), "not in the catalogue"),
+        (lambda: series("gatewatch_outbox_dead", serial="B-7"), "has no label 'serial'"),
+        (lambda: by("sum", ("serial",), "x"), "not in the catalogue"),
+    ],
+    ids=["a metric", "a label of a metric", "a label that is kept"],
+)
+def test_what_the_catalogue_lacks_cannot_be_asked_for(make: Any, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        make()
+
+
+def test_a_matcher_is_quoted() -> None:
+    assert series("gatewatch_outbox_dead", channel='a"b\\') == (
+        'gatewatch_outbox_dead{instance=~"$instance", channel="a\\"b\\\\"}'
+    )
+
+
+def test_ids_are_given_once_and_stay_in_order() -> None:
+    rows = dashboard()["panels"]
+    ids = [p["id"] for row in rows for p in (row, *row.get("panels", []))]
+    assert ids == list(range(1, len(ids) + 1))
+    assert dashboard()["uid"] == "gatewatch-overview"
+
+
+def test_panels_lie_side_by_side_on_the_grid() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in dashboard()["panels"]:
+        at = panel["gridPos"]
+        cells = set(itertools.product(range(at["x"], at["x"] + at["w"]), range(at["y"], at["y"] + at["h"])))
+        assert at["x"] + at["w"] <= 24, panel["title"]
+        assert not cells & taken, panel["title"]
+        taken |= cells
+
+
+@pytest.mark.parametrize("panel", panels(), ids=lambda panel: panel["title"])
+def test_a_panel_says_what_it_shows_and_what_to_do(panel: dict[str, Any]) -> None:
+    assert len(panel["description"]) > 80
+    assert panel["description"].endswith(".")
+    assert panel["fieldConfig"]["defaults"]["unit"]
+    assert [target["refId"] for target in panel["targets"]] == list("ABCDEFG"[: len(panel["targets"])])
+    assert all(target["datasource"]["uid"] == "gatewatch-prometheus" for target in panel["targets"])
+    if panel["type"] == "stat":
+        assert panel["options"]["reduceOptions"]["calcs"] == ["lastNotNull"]
+
+
+def test_a_limit_is_always_a_metric_and_never_a_number() -> None:
+    for panel in panels():
+        steps = panel["fieldConfig"]["defaults"].get("thresholds", {}).get("steps", [])
+        assert [step["value"] for step in steps] in ([], [None], [None, 1.0]), "a count of what is wrong: 0 or more"
+    assert not [a for a in asked() if a.legend.startswith("limit") and "gatewatch_finding_limit" not in a.expr]
+
+
+def test_links_lead_to_pages_that_gatewatch_serves() -> None:
+    urls = {link["url"] for link in dashboard()["links"]}
+    urls |= {link["url"] for panel in panels() for link in panel["fieldConfig"]["defaults"].get("links", [])}
+    assert urls == {"${gatewatch}/", "${gatewatch}/reports/"}
+
+
+def provisioned(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "dashboards" / "provisioning" / name).read_text(encoding="utf-8"))
+    return found
+
+
+def test_the_provisioned_data_source_is_the_one_the_panels_name() -> None:
+    (source,) = provisioned("datasources/gatewatch.yaml")["datasources"]
+    assert source["uid"] == "gatewatch-prometheus"
+    assert source["type"] == "prometheus"
+
+
+def test_the_provider_reads_a_folder_and_lets_nobody_edit_there() -> None:
+    (provider,) = provisioned("dashboards/gatewatch.yaml")["providers"]
+    assert provider["type"] == "file"
+    assert provider["options"]["path"] == "/etc/grafana/dashboards"
+    assert provider["allowUiUpdates"] is False
