@@ -25,16 +25,29 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _STATUSES = tuple(s.value for s in Status)
 _DIGEST_DIGITS = 12
 _FEW = 4
+_DAY = timedelta(days=1)
+WINDOWED = ("drift", "image_drift", "performance")
+"""The detectors that judge windows of parts and not machines sample by sample."""
 
 
 def fresh_findings(snapshot: MetricsSnapshot, plant: Plant, expiry: timedelta | None = None) -> list[BoardRow]:
-    """The findings whose newest sample is not older than `expiry`, by default a few intervals of what feeds them."""
+    """The findings whose newest sample is not older than `expiry`, by default a few intervals of what feeds them.
+
+    Windows of parts change as slowly as parts come, and over a night shift without any they are still the last word:
+    those findings stay a day.
+    """
     of_sources = expiry or _FEW * plant.jobs.reconcile + _latest(plant, list(plant.sources))
     readings = [name for name, source in plant.sources.items() if source.kind == "readings"]
     slowest = max((plant.sources[name].every for name in readings), default=timedelta(0))
     of_others = expiry or max(timedelta(minutes=5), _FEW * slowest + _latest(plant, readings))
-    oldest = {True: snapshot.at - of_sources, False: snapshot.at - of_others}
-    return [row for row in snapshot.board if row.at >= oldest[row.subject in plant.sources]]
+    of_windows = expiry or _DAY + _latest(plant, list(plant.sources))
+
+    def kept_for(row: BoardRow) -> timedelta:
+        if row.detector in WINDOWED:
+            return of_windows
+        return of_sources if row.subject in plant.sources else of_others
+
+    return [row for row in snapshot.board if row.at >= snapshot.at - kept_for(row)]
 
 
 def _latest(plant: Plant, names: Iterable[str]) -> timedelta:

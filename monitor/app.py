@@ -12,6 +12,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from detectors.drift import FeatureDrift
 from detectors.roster import default_detectors
 from exporters.mes import MesTarget, backoff, plan
 from inference.gate import judge
@@ -20,6 +21,7 @@ from monitor.clock import Clock, WallClock
 from monitor.errors import ModelError, ModelReason
 from monitor.jobs.base import Job
 from monitor.jobs.deliver import DeliverJob
+from monitor.jobs.drift import DriftJob
 from monitor.jobs.models import ModelJob
 from monitor.jobs.prune import PruneJob
 from monitor.jobs.pull import EventPipeline, PartPipeline, Pipeline, PullJob, ReadingPipeline
@@ -90,6 +92,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool) -> App:
     shelf = Shelf(store, partial(load_cached, registry))
     pulls = _pull_jobs(loaded, store, sources, shelf)
     jobs: list[Job] = [*pulls]
+    jobs.append(DriftJob(store, plant, (FeatureDrift("drift"), FeatureDrift("image_drift")), shelf))
     jobs += [ModelJob(store, plant, gate, shelf, registry, simulated) for gate in plant.gates]
     if plant.write_back is not None and target is not None:
         jobs.append(DeliverJob(store, plant.write_back, target, plan, backoff))

@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from monitor.model import ReworkBand, Spec
-from monitor.plant_checks import contradictions, feature_names
+from monitor.plant_checks import contradictions, feature_names, image_features
 from monitor.plant_sources import (
     WRITE_BACK_FIELDS,
     CodeCol,
@@ -93,6 +93,7 @@ __all__ = [
     "WriteBack",
     "Zone",
     "feature_names",
+    "image_features",
     "parse_duration",
 ]
 

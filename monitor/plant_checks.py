@@ -48,6 +48,15 @@ def feature_names(name: str, column: ValueColumn) -> tuple[str, ...]:
     return (f"{name}_mean", f"{name}_std", f"{name}_gradient") if column.image else (name,)
 
 
+def image_features(plant: Plant) -> frozenset[str]:
+    """Every feature of part steps that is made of images."""
+    parts = [source for source in plant.sources.values() if isinstance(source, PartSource)]
+    return frozenset(
+        feature for source in parts for name, column in source.values.items() if column.image
+        for feature in feature_names(name, column)
+    )  # fmt: skip
+
+
 def _unknown(
     path: tuple[str | int, ...], what: str, value: str, allowed: Iterable[str], section: str
 ) -> Iterator[Contradiction]:

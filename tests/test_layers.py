@@ -28,7 +28,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 
 KNOWN: dict[str, tuple[str, ...]] = {
     # The wiring and the command line: they know everyone.
-    "monitor.app": ("detectors.roster", "exporters.mes", "inference.gate", "inference.packaging", "inference.registry"),
+    "monitor.app": (
+        "detectors.drift", "detectors.roster", "exporters.mes", "inference.gate", "inference.packaging",
+        "inference.registry",
+    ),
     "monitor.checking": ("exporters.mes",),
     "monitor.commands": ("alerting.conditions", "exporters.words", "inference.gate"),
     "monitor.dashboard_commands": ("dashboards.files",),
@@ -41,6 +44,8 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "monitor.jobs.deliver": ("alerting.conditions",),
     "monitor.jobs.pull": ("alerting.conditions",),
     "monitor.jobs.reconcile": ("alerting.conditions",),
+    # References are packed as detector states are.
+    "monitor.references": ("detectors.state",),
     # What is shown of the store, as the values that exporters take.
     "monitor.passport": ("exporters.words",),
     "monitor.store.views": ("exporters.snapshot",),
@@ -49,6 +54,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
 
 HEAVY: dict[str, tuple[str, ...]] = {
     "grafana_foundation_sdk": ("dashboards.files", "dashboards.overview", "dashboards.panels", "dashboards.variables"),
+    "evidently": ("detectors.evidently_stats",),
     "mlflow": ("inference.registry",),
     "river": ("detectors.river_scorers",),
     "safetensors": ("inference.packaging",),

@@ -120,6 +120,7 @@ part_step = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False), _time("at"), _time("available_at"), _text("machine"),
     _text("recipe"), _text("lot"), sa.Column("values", JsonText, nullable=False), _text("digest"),
     sa.UniqueConstraint("serial", "step", "visit", "revision"), sa.Index("ix_part_step_at", "at"),
+    sa.Index("ix_part_step_step_arrival", "step", "arrival"),
 )  # fmt: skip
 
 reading = sa.Table(

@@ -13,6 +13,7 @@ def upgrade() -> None:
     """Bring the store to this revision."""
     _findings_know_their_step()
     _trends()
+    op.create_index(op.f("ix_part_step_step_arrival"), "part_step", ["step", "arrival"])
     _alerts_remember()
     _notifications()
     _references()

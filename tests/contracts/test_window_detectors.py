@@ -1,0 +1,38 @@
+"""Every window detector keeps the contract of `monitor.ports.WindowDetector`, on every case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import window_detector as suite
+
+from detectors.drift import FeatureDrift
+from monitor.model import Window
+
+HOUR = 3_600_000_000_000
+
+
+def window(rows: int, seed: int, names: tuple[str, ...] = ("a", "b", "fixed")) -> Window:
+    """Healthy parts: one feature shared by lots of 40, one of small scale with a gap here and there, one constant."""
+    rng = np.random.default_rng(seed)
+    lots = np.repeat(rng.standard_normal(rows // 40 + 1), 40)[:rows]
+    small = 1e-6 * rng.standard_normal(rows)
+    small[rng.random(rows) < 0.05] = np.nan
+    values = np.column_stack([10 + lots + 0.3 * rng.standard_normal(rows), small, np.full(rows, 7.0)])
+    at = np.arange(rows, dtype=np.int64) * HOUR
+    groups = tuple(("m1", "r1") for _ in range(rows))
+    return Window("form", "form", names, values, at, np.arange(1, rows + 1, dtype=np.int64), groups)
+
+
+CASES = {
+    "drift of features": suite.Case(FeatureDrift, window(500, 1), window(60, 2)),
+    "drift of image features": suite.Case(lambda: FeatureDrift("image_drift"), window(300, 3), window(90, 4)),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("check", suite.CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+def test_the_contract_holds(case: suite.Case, check: Callable[[suite.Case], None]) -> None:
+    check(case)
