@@ -16,13 +16,16 @@ class Html(str):
 
 
 _EMPTY = frozenset({"meta", "link", "input", "br"})
-_STYLE_DIGEST = base64.b64encode(hashlib.sha256(STYLESHEET.encode()).digest()).decode()
 
-CONTENT_SECURITY_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_DIGEST}'; img-src data:; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
-)
-"""What a browser may do with a page: no script, no request, only the one stylesheet."""
+
+def policy(style: str) -> str:
+    """What a browser may do with a page that stands alone: no script, no request, only this stylesheet."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'self'; base-uri 'none'"
+
+
+CONTENT_SECURITY_POLICY = f"{policy(STYLESHEET)}; frame-ancestors 'none'"
+"""The same for a page that the server sends."""
 
 
 def tag(name: str, /, *children: str, **attributes: str) -> Html:
@@ -35,16 +38,17 @@ def tag(name: str, /, *children: str, **attributes: str) -> Html:
     )
 
 
-def page(title: str, *body: str) -> str:
-    """A whole document that needs nothing else."""
+def page(title: str, *body: str, style: str = STYLESHEET) -> str:
+    """A whole document that needs nothing else, and that a browser gives no more than that, wherever it lies."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy(style)),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("link", rel="icon", href="data:,"),
         tag("title", f"{title} · Gatewatch"),
-        Html(f"<style>{STYLESHEET}</style>"),
+        Html(f"<style>{style}</style>"),
     )
     return Html("<!doctype html>") + tag("html", head, tag("body", tag("main", *body)), lang="en")
 

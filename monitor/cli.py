@@ -187,6 +187,24 @@ def demo(
     run_demo(Path(folder), seed, days, json_, serve, port, faults, end)
 
 
+@cli.command()
+@plant_argument
+@click.option("--from", "start", type=Instant(), help="First instant (inclusive); a day before --to by default.")
+@click.option("--to", "end", type=Instant(), help="Last instant (exclusive); now by default.")
+@click.option("--out", "file", type=click.Path(dir_okay=False, path_type=Path), help="File to write.")
+def report(
+    plant: str, overrides: Sequence[str], start: datetime | None, end: datetime | None, file: Path | None
+) -> None:
+    """Write one HTML page on a stretch of time, the last day by default: gates, machines, drift, alerts, models.
+
+    It needs no server and runs no script. Example: gatewatch report plant.yaml --from 2026-01-01 --to 2026-01-08
+    """
+    from monitor.clock import WallClock
+    from monitor.report import write_report
+
+    click.echo(f"{write_report(load(plant, overrides), WallClock(), start, end, file)}: written")
+
+
 @cli.group()
 def part() -> None:
     """What is known of single parts."""

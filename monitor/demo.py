@@ -17,6 +17,7 @@ import click
 
 from monitor.app import App, make_app
 from monitor.clock import SimulatedClock, WallClock
+from monitor.demo_report import write_demo_report
 from monitor.demo_summary import as_text, summarise
 from monitor.errors import MonitorError, UsageError
 from monitor.plant_file import LoadedPlant, load
@@ -84,6 +85,10 @@ def run_demo(
             _replay(app, clock, start, end, feed)
         with phases.phase("sum up"):
             summary = summarise(app.store, loaded.plant, history.truth, end) | {"seconds": phases.seconds}
+        with phases.phase("write the report"):
+            file = folder / "reports" / "report.html"
+            write_demo_report(file, app.store, loaded.plant, history.truth, summary, end)
+            summary["report"] = str(file)
         app.close()
         if json_:
             click.echo(json.dumps(summary, indent=2, sort_keys=True, default=str))

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from monitor.demo_watch import watched
 from monitor.demo_watch_text import watch_lines
-from monitor.model import ReworkBand, Spec, Status, Verdict
+from monitor.model import Status, Verdict
+from monitor.outcomes import true_class
 from monitor.plant import Plant
 from monitor.store import tables as t
 from monitor.store.database import Store
@@ -21,19 +22,6 @@ METHOD_FOR = {"slow_wear": "limit", "stuck_sensor": "stuck", "dead_sensor": "dea
 
 _AFTER = timedelta(hours=1)
 """A finding this long after a fault's end still belongs to it: what was judged rests on samples before."""
-
-
-def true_class(value: float, spec: Spec, band: ReworkBand) -> str:
-    """What a part's outcome says it should have been: continue, correct or scrap."""
-    below = spec.lower is not None and value < spec.lower
-    above = spec.upper is not None and value > spec.upper
-    if not (below or above):
-        return Verdict.CONTINUE.value
-    if below and spec.lower is not None and value >= spec.lower - band.below:
-        return Verdict.CORRECT.value
-    if above and spec.upper is not None and value <= spec.upper + band.above:
-        return Verdict.CORRECT.value
-    return Verdict.SCRAP.value
 
 
 def summarise(store: Store, plant: Plant, truth: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -228,6 +216,7 @@ def _foot_lines(summary: Mapping[str, Any]) -> list[str]:
         "Recommendations for the MES: " + (_pairs(summary["recommendations"]) or "none"),
         "Best R2 that any model could reach here: " + ", ".join(f"{_words(k)} {v:.2f}" for k, v in c.items()),
         "Rows taken in: " + _pairs(summary["rows"]),
+        *([f"All of it as one page, with pictures: {summary['report']}"] if "report" in summary else []),
         "Seconds: " + ", ".join(f"{k} {v:.1f}" for k, v in summary.get("seconds", {}).items()),
     ]
 

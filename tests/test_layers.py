@@ -39,6 +39,14 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "monitor.server": (
         "exporters.catalog", "exporters.collector", "exporters.html", "exporters.pages", "exporters.snapshot",
     ),
+    # The report as values, and who writes it as a page.
+    "monitor.report": ("exporters.report.page",),
+    "monitor.demo_report": ("exporters.report.page", "exporters.report.values"),
+    "monitor.store.report.gates": ("exporters.report.values", "exporters.svg"),
+    "monitor.store.report.machines": ("exporters.report.values",),
+    "monitor.store.report.reading": ("exporters.report.values",),
+    "monitor.store.report.trends": ("exporters.report.values",),
+    "monitor.store.report.watching": ("exporters.report.values",),
     # Jobs and their runner know which alerts they raise, and nothing else.
     "monitor.runner": ("alerting.conditions",),
     "monitor.jobs.deliver": ("alerting.conditions",),

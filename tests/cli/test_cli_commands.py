@@ -14,8 +14,8 @@ from pathlib import Path
 
 import click
 import pytest
-from cli_kit import LATER, gatewatch
-from plant_kit import contents
+from cli_kit import LATER, NOW, gatewatch
+from plant_kit import START, contents
 
 from monitor.cli import cli
 
@@ -198,3 +198,30 @@ def test_alerts_say_since_when_and_what_to_do(plant: Path) -> None:
 def test_the_plant_file_may_come_from_the_environment(done: Path) -> None:
     said = gatewatch("alerts", "list", environment={"GATEWATCH_PLANT": os.fspath(done)})
     assert said.code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "file"),
+    [
+        ((), "reports/report-{now}.html"),
+        (("--from", "{start}", "--out", "week.html"), "week.html"),
+        (("--from", "2001-01-01", "--to", "2001-01-02"), "reports/report-2001-01-02T0000Z.html"),
+    ],
+    ids=["the last day, where the server lists it", "any other file", "a day of which nothing is known"],
+)
+def test_a_report_is_one_file(options: tuple[str, ...], file: str, done: Path) -> None:
+    given = [o.format(start=START.isoformat()) for o in options]
+    said = gatewatch("report", done, *given, cwd=done.parent)
+    assert (said.code, said.err) == (0, "")
+    written = done.parent / file.format(now=f"{NOW:%Y-%m-%dT%H%MZ}")
+    assert said.out.rsplit(":", 1)[0].endswith(written.name)
+    text = written.read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>")
+    assert "Machine forge-1" in text
+    assert "Gate forging" in text
+
+
+def test_a_report_that_ends_before_it_begins_is_refused(done: Path) -> None:
+    said = gatewatch("report", done, "--from", "2026-01-02", "--to", "2026-01-02", cwd=done.parent)
+    assert said.code == 2
+    assert said.err.splitlines() == ["gatewatch: --from 2026-01-02T00:00Z is not before --to 2026-01-02T00:00Z"]

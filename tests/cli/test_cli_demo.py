@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 from cli_kit import Said, gatewatch, start
 
-from monitor.demo_summary import as_text, true_class
+from monitor.demo_summary import as_text
 from monitor.model import ReworkBand, Spec
+from monitor.outcomes import true_class
 from monitor.plant_file import LoadedPlant, load
 
 sys.path.append(str(Path(__file__).parent.parent / "service"))
@@ -100,6 +101,17 @@ def test_findings_are_counted_by_machine(shown: tuple[Path, Said], summary: dict
     for machine, facts in summary["machines"].items():
         query = f"SELECT detector, method FROM finding WHERE subject = '{machine}' AND status = 'breach'"
         assert facts["findings"] == dict(Counter(f"{d}.{m}" for d, m in rows(shown[0], query)))
+
+
+def test_the_report_lies_where_the_summary_says_and_has_the_truth_in_it(
+    shown: tuple[Path, Said], summary: dict[str, Any]
+) -> None:
+    assert summary["report"] == str(Path(FOLDER) / "reports" / "report.html")
+    text = (shown[0] / "reports" / "report.html").read_text(encoding="utf-8")
+    assert "What was put in" in text
+    assert f"<strong>{sum(facts['decided'] for facts in summary['gates'].values())}</strong>" in text
+    assert len(text) < 3_000_000
+    assert summary["report"] in as_text(summary)
 
 
 def test_the_text_says_the_numbers_of_the_data(summary: dict[str, Any]) -> None:

@@ -1,0 +1,1 @@
+"""The report of a stretch of time, for people without Grafana: values in, one HTML page out."""

@@ -1,0 +1,120 @@
+"""Gates in the report: what each recommended and what came of it, and how right its predictions were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from exporters.html import Html, table, tag
+from exporters.report.trend import trend_plots
+from exporters.report.values import Decided, GateReport, Realised
+from exporters.report.words import counts, folded, legend, moment, number, plot, share
+from exporters.svg import Frame, block, curve, envelope, figure, padded, rule, time_axis, value_axis, words
+
+VERDICTS = ("continue", "correct", "scrap", "hold")
+
+
+def gates_section(gates: Iterable[GateReport], start: datetime, end: datetime) -> list[Html]:
+    """Every gate under a heading of its own."""
+    return [element for gate in gates for element in _gate(gate, start, end)]
+
+
+def _gate(gate: GateReport, start: datetime, end: datetime) -> Iterable[Html]:
+    yield tag("h3", f"Gate {gate.name}", id=f"gate-{gate.name}")
+    parts = sum(row.parts for row in gate.verdicts)
+    if not parts:
+        yield tag("p", f"It decided on no part at step {gate.step}.", class_="muted")
+        return
+    yield tag("p", f"Predicts {gate.characteristic} at step {gate.step}; {parts} parts in this time.", class_="muted")
+    yield _recommendations(gate)
+    yield tag("p", f"Held because: {counts(gate.holds) or 'nothing was held'}.")
+    yield legend([(f"b-{v}", v) for v in VERDICTS])
+    yield plot(f"Parts by recommendation, {_bar(gate.bar)} a bar", _decided(gate, start, end))
+    yield folded("the same as a table", _decided_table(gate.decided))
+    if gate.realised:
+        yield from _errors(gate, start, end)
+    yield trend_plots(gate.trends, start, end, _MEASURES)
+
+
+_MEASURES = {
+    "mae": "mean absolute error",
+    "bias": "bias, either way",
+    "miscoverage": "outcomes outside their interval, share above what is allowed",
+    "skill": "skill over the running median of outcomes",
+    "worst_ratio": "worst of error, bias and miscoverage against its limit",
+}
+
+
+def _recommendations(gate: GateReport) -> Html:
+    rows: list[tuple[str, ...]] = [
+        (row.verdict, str(row.parts), share(row.parts, sum(r.parts for r in gate.verdicts)), str(row.in_spec),
+         str(row.reworkable), str(row.scrap), str(row.waiting))
+        for row in gate.verdicts
+    ]  # fmt: skip
+    heads = ("Recommended", "Parts", "Share", "In spec", "Reworkable", "Scrap", "Outcome not known yet")
+    return table(heads, rows, "No decision.")
+
+
+def _bar(length: timedelta) -> str:
+    minutes = round(length / timedelta(minutes=1))
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
+
+
+def _decided(gate: GateReport, start: datetime, end: datetime) -> Html:
+    most = max(sum(d.counts.values()) for d in gate.decided)
+    frame = Frame(start, end, 0.0, most * 1.05, height=150.0)
+    drawn: list[Html] = [value_axis(frame, 3), time_axis(frame)]
+    for d in gate.decided:
+        x, right = frame.x(d.start), frame.x(d.start + gate.bar)
+        done = 0
+        for verdict in VERDICTS:
+            n = d.counts.get(verdict, 0)
+            if n:
+                top, foot = frame.y(done + n), frame.y(done)
+                said = f"{d.start:%Y-%m-%d %H:%M} UTC: {verdict} {n}"
+                drawn.append(block(x, top, max(1.0, right - x - 0.6), foot - top, f"b-{verdict}", said))
+                done += n
+    title = f"Parts by recommendation of gate {gate.name}"
+    return figure(frame, title, "Stacked bars over time; the table after them has the numbers.", *drawn)
+
+
+def _decided_table(decided: Iterable[Decided]) -> Html:
+    rows: list[tuple[str, ...]] = [(moment(d.start), *(str(d.counts.get(v, 0)) for v in VERDICTS)) for d in decided]
+    return table(("From (UTC)", *(v.capitalize() for v in VERDICTS)), rows, "No decision.")
+
+
+def _errors(gate: GateReport, start: datetime, end: datetime) -> Iterable[Html]:
+    yield legend([("area", "smallest to largest error of the bar"), ("line", "mean error")])
+    known = sum(r.parts for r in gate.realised)
+    covered = share(sum(r.covered for r in gate.realised), known)
+    caption = (
+        f"Prediction minus outcome in {gate.unit or 'its unit'}, when the outcome was measured: {known} parts, "
+        f"{covered} inside their interval (made for {gate.coverage:.0%})"
+    )
+    yield plot(caption, _error_picture(gate, start, end))
+    yield folded("the same as a table", _error_table(gate.realised))
+
+
+def _error_picture(gate: GateReport, start: datetime, end: datetime) -> Html:
+    low, high = padded([0.0, *(r.lowest for r in gate.realised), *(r.highest for r in gate.realised)])
+    frame = Frame(start, end, low, high, height=170.0)
+    step = (end - start) / 160
+    gap = max(timedelta(hours=3), 3 * step)
+    middle = [(r.start + step / 2, r) for r in gate.realised]
+    title = f"Prediction minus outcome of gate {gate.name}"
+    return figure(
+        frame, title, "Mean, smallest and largest error over time; the table after it has the numbers.",
+        value_axis(frame), time_axis(frame),
+        envelope(frame, [(at, r.lowest, r.highest) for at, r in middle], "area", gap),
+        rule(frame, 0.0, "zero"), curve(frame, [(at, r.bias) for at, r in middle], "line", gap),
+        words(4, 12, gate.unit),
+    )  # fmt: skip
+
+
+def _error_table(realised: Iterable[Realised]) -> Html:
+    rows: list[tuple[str, ...]] = [
+        (moment(r.start), str(r.parts), number(r.bias), number(r.lowest), number(r.highest), str(r.covered))
+        for r in realised
+    ]
+    heads = ("From (UTC)", "Outcomes", "Mean error", "Lowest", "Highest", "Inside the interval")
+    return table(heads, rows, "No outcome.")

@@ -1,0 +1,125 @@
+"""Machines in the report: each sensor in its operating limits, what was out of them, and when the machine rested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from exporters.html import Html, chip, table, tag
+from exporters.report.values import Breach, MachineReport, SensorReport, Stretch
+from exporters.report.words import folded, lasted, legend, moment, number, plain, plot, until
+from exporters.svg import Frame, band, curve, envelope, figure, padded, rule, time_axis, value_axis
+
+MOST_PICTURES = 120
+"""Sensors that are drawn, at most, so that the file stays small: those with a breach first."""
+
+
+def machines_section(machines: Iterable[MachineReport], start: datetime, end: datetime) -> list[Html]:
+    """Every machine with its table; pictures as far as there is room, those with a breach first."""
+    known = list(machines)
+    drawn = _drawn(known)
+    keys = [
+        ("line", "mean"), ("area", "lowest to highest"), ("limit", "operating limit"), ("breach", "breach"),
+        ("cause", "among the causes of an anomaly"), ("rest", "the machine did not run"),
+    ]  # fmt: skip
+    found = [legend(keys), *(element for m in known for element in _machine(m, drawn, start, end))]
+    left_out = sum(len(m.sensors) for m in known) - len(drawn)
+    if left_out:
+        found.append(tag("p", f"{left_out} sensors without a breach are in the tables only.", class_="muted"))
+    return found if known else [tag("p", "The plant file has no machine.", class_="muted")]
+
+
+def _drawn(machines: list[MachineReport]) -> frozenset[tuple[str, str]]:
+    """The sensors that are drawn, worst first where not all are."""
+    everyone = [(m, s) for m in machines for s in m.sensors]
+    caused = {(m.name, cause) for m in machines for b in m.breaches for cause in b.causes}
+    ranked = sorted(everyone, key=lambda pair: (not pair[1].breaches, (pair[0].name, pair[1].name) not in caused))
+    return frozenset((m.name, s.name) for m, s in ranked[:MOST_PICTURES])
+
+
+def _machine(
+    machine: MachineReport, drawn: frozenset[tuple[str, str]], start: datetime, end: datetime
+) -> Iterable[Html]:
+    yield tag("h3", f"Machine {machine.name}", tag("span", f", step {machine.step}", class_="muted"))
+    breaches = sorted([*machine.breaches, *(b for s in machine.sensors for b in s.breaches)], key=lambda b: b.start)
+    rest = sum(((r.end or end) - r.start for r in machine.resting), timedelta())
+    ran = f"It ran {100 * (1 - rest / (end - start)):.0f} % of the time. "
+    yield tag("p", ran, "" if breaches else "Nothing was found.", class_="muted")
+    if breaches:
+        yield table(_FOUND, [_found(b, end) for b in breaches], "")
+    pictures = [_sensor(machine, s, start, end) for s in machine.sensors if (machine.name, s.name) in drawn]
+    yield tag("div", *pictures, class_="plots")
+    yield folded(f"the {len(machine.sensors)} sensors as a table", _sensor_table(machine.sensors))
+
+
+_FOUND = ("Found by", "Sensor", "Value", "Limit", "Since (UTC)", "Until", "Lasted")
+
+
+def _found(b: Breach, end: datetime) -> tuple[str, ...]:
+    # Of the causes of an anomaly the first few: they come in order of weight.
+    where = b.feature or ", ".join(b.causes[:3]) or "-"
+    name = plain(b.method) if b.detector == "limits" else f"{plain(b.detector)} ({plain(b.method)})"
+    length = lasted((b.end or end) - b.start)
+    return name, where, number(b.value), number(b.limit), moment(b.start), until(b.end), length
+
+
+def _sensor(machine: MachineReport, sensor: SensorReport, start: datetime, end: datetime) -> Html:
+    unit = f", {sensor.unit}" if sensor.unit else ""
+    mark = chip("breach") if sensor.breaches else ""
+    caption = tag("span", f"{sensor.name}{unit} ", mark)
+    return plot(caption, _picture(machine, sensor, start, end), wide=False)
+
+
+def _picture(machine: MachineReport, sensor: SensorReport, start: datetime, end: datetime) -> Html:
+    limits = [v for v in (sensor.low, sensor.high) if v is not None]
+    low, high = padded([*limits, *(v for b in sensor.buckets for v in (b.minimum, b.maximum))])
+    frame = Frame(start, end, low, high, width=320.0, height=132.0, left=44.0, right=8.0, top=6.0)
+    gap = 2 * sensor.step
+    middle = [(b.start + sensor.step / 2, b) for b in sensor.buckets]
+    return figure(
+        frame, f"{sensor.name} of {machine.name}", _described(sensor),
+        *_bands(frame, machine.resting, "rest"), *_causes(frame, machine, sensor), *_breaches(frame, sensor),
+        value_axis(frame, 3), time_axis(frame),
+        envelope(frame, [(at, b.minimum, b.maximum) for at, b in middle], "area", gap),
+        curve(frame, [(at, b.mean) for at, b in middle], "line", gap),
+        *(rule(frame, value, "limit") for value in limits),
+    )  # fmt: skip
+
+
+def _breaches(frame: Frame, sensor: SensorReport) -> Iterable[Html]:
+    for b in sensor.breaches:
+        yield band(frame, b.start, b.end, "breach", f"{plain(b.method)} from {b.start:%Y-%m-%d %H:%M} UTC")
+
+
+def _causes(frame: Frame, machine: MachineReport, sensor: SensorReport) -> Iterable[Html]:
+    for b in machine.breaches:
+        if sensor.name in b.causes[:3]:
+            yield band(frame, b.start, b.end, "cause", f"{plain(b.detector)} from {b.start:%Y-%m-%d %H:%M} UTC")
+
+
+def _bands(frame: Frame, stretches: Iterable[Stretch], class_: str) -> Iterable[Html]:
+    """Stretches as bands; those too narrow to be seen are left out."""
+    for s in stretches:
+        if frame.x(s.end or frame.end) - frame.x(s.start) >= 1.0:
+            yield band(frame, s.start, s.end, class_, f"{s.what} from {s.start:%Y-%m-%d %H:%M} UTC")
+
+
+def _described(sensor: SensorReport) -> str:
+    if not sensor.buckets:
+        return "No value while the machine ran."
+    low, high = min(b.minimum for b in sensor.buckets), max(b.maximum for b in sensor.buckets)
+    limits = f"operating limits {number(sensor.low)} to {number(sensor.high)}"
+    found = f"{len(sensor.breaches)} breaches" if sensor.breaches else "no breach"
+    return f"From {number(low)} to {number(high)} {sensor.unit}; {limits}; {found}."
+
+
+def _sensor_table(sensors: Iterable[SensorReport]) -> Html:
+    heads = ("Sensor", "Unit", "Lower limit", "Upper limit", "Lowest", "Highest", "Samples", "Missing", "Breaches")
+    return table(heads, [_sensor_row(s) for s in sensors], "It has no sensor.")
+
+
+def _sensor_row(s: SensorReport) -> tuple[str, ...]:
+    low = min((b.minimum for b in s.buckets), default=None)
+    high = max((b.maximum for b in s.buckets), default=None)
+    numbers = (number(s.low), number(s.high), number(low), number(high))
+    return s.name, s.unit or "-", *numbers, str(s.rows), str(s.missing), str(len(s.breaches))

@@ -1,0 +1,96 @@
+"""Numbers at each evaluation beside their limits: performance of gates, drift of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from exporters.html import Html, chip, table, tag
+from exporters.report.values import Evaluation, FeatureDrift, StepReport, Trend
+from exporters.report.words import folded, legend, moment, number, plain, plot
+from exporters.svg import Frame, band, curve, figure, padded, time_axis, value_axis, words
+
+_GAP = timedelta(hours=6)
+_ROWS = 200
+
+
+def drift_section(steps: Iterable[StepReport], start: datetime, end: datetime) -> list[Html]:
+    """Every step that was looked at."""
+    found = [element for step in steps for element in _step(step, start, end)]
+    return found or [tag("p", "No step was looked at in this time.", class_="muted")]
+
+
+def _step(step: StepReport, start: datetime, end: datetime) -> Iterable[Html]:
+    yield tag("h3", f"Step {step.name}")
+    yield trend_plots(step.trends, start, end, _DRIFT)
+    yield table(_FEATURES, [_feature(f) for f in step.features], "None of its features was above its limit.")
+    for reference in step.references:
+        yield tag("p", "Reference frozen ", moment(reference.start), f": {reference.what}.", class_="muted")
+
+
+_DRIFT = {"worst_ratio": "worst feature against its limit"}
+_FEATURES = ("Feature", "Compared by", "Evaluations above the limit", "Worst, times the limit", "First (UTC)", "Last")
+
+
+def _feature(f: FeatureDrift) -> tuple[str, ...]:
+    how = plain(f.method) if f.detector == "drift" else f"{plain(f.method)} ({plain(f.detector)})"
+    return f.feature, how, str(f.evaluations), number(f.worst), moment(f.first), moment(f.last)
+
+
+def trend_plots(trends: Iterable[Trend], start: datetime, end: datetime, titles: Mapping[str, str]) -> Html:
+    """A small picture for each number, with a table behind it."""
+    told = [trend for trend in trends if any(p.value is not None for p in trend.points)]
+    if not told:
+        return tag("p", "Nothing could be judged in this time.", class_="muted")
+    pictures = [_plot(trend, start, end, titles.get(trend.method, plain(trend.method))) for trend in told]
+    keys = legend([("line", "value"), ("limit", "limit"), ("breach", "beyond the limit")])
+    return tag("div", keys, tag("div", *pictures, class_="plots two"))
+
+
+def _plot(trend: Trend, start: datetime, end: datetime, title: str) -> Html:
+    named = f"{plain(trend.detector)}: {title}" if trend.detector != "performance" else title.capitalize()
+    return tag("div", plot(named, _picture(trend, start, end, named), wide=False), folded("as a table", _table(trend)))
+
+
+def _picture(trend: Trend, start: datetime, end: datetime, title: str) -> Html:
+    points = trend.points
+    known = [v for p in points for v in (p.value, p.limit) if v is not None]
+    low, high = padded([0.0, *known])
+    frame = Frame(start, end, low, high, width=470.0, height=150.0, left=44.0)
+    worst = max((p for p in points if p.value is not None), key=lambda p: p.value or 0.0)
+    causes = f" ({', '.join(worst.causes[:3])})" if worst.causes else ""
+    said = f"{len(points)} evaluations; highest {number(worst.value)}{causes} at {worst.at:%Y-%m-%d %H:%M} UTC."
+    return figure(
+        frame, title, said, value_axis(frame, 3), time_axis(frame), *_beyond(frame, points),
+        curve(frame, [(p.at, p.limit) for p in points], "limit", _GAP),
+        curve(frame, [(p.at, p.value) for p in points], "line", _GAP),
+        words(frame.x(worst.at), frame.y(worst.value or 0.0) - 5, ", ".join(worst.causes[:2]), "label",
+              "end" if frame.x(worst.at) > frame.width / 2 else "start"),
+    )  # fmt: skip
+
+
+def _beyond(frame: Frame, points: Iterable[Evaluation]) -> Iterable[Html]:
+    began: Evaluation | None = None
+    last: Evaluation | None = None
+    for p in points:
+        last = p
+        if p.status == "breach" and began is None:
+            began = p
+        elif p.status != "breach" and began is not None:
+            yield band(frame, began.at, p.at, "breach", _said(began))
+            began = None
+    if began is not None and last is not None:
+        yield band(frame, began.at, last.at, "breach", _said(began))
+
+
+def _said(p: Evaluation) -> str:
+    causes = f": {', '.join(p.causes[:3])}" if p.causes else ""
+    return f"beyond the limit from {p.at:%Y-%m-%d %H:%M} UTC{causes}"
+
+
+def _table(trend: Trend) -> Html:
+    rows: list[tuple[str, ...]] = [
+        (moment(p.at), number(p.value), number(p.limit), chip(p.status), ", ".join(p.causes[:3]) or "-")
+        for p in trend.points[-_ROWS:]
+    ]
+    return table(("At (UTC)", "Value", "Limit", "", "Because of"), rows, "Not evaluated.")

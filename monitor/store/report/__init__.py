@@ -1,0 +1,1 @@
+"""Reads the values of a report from the store."""

@@ -1,0 +1,121 @@
+"""Gates in a report: what they recommended, what came of it, how right they were and with which model."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from exporters.report.values import Decided, Force, GateReport, Realised, Trend, Verdicts
+from exporters.svg import bar_length
+from monitor.model import Verdict
+from monitor.outcomes import true_class
+from monitor.plant import Plant
+from monitor.store import tables as t
+from monitor.store.report.trends import of_subject
+
+_BARS = 96
+_ERRORS = 160
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def gates(
+    connection: sa.Connection, plant: Plant, start: datetime, end: datetime, trends: Sequence[tuple[str, Trend]]
+) -> tuple[GateReport, ...]:
+    """Every gate of the plant file."""
+    return tuple(_gate(connection, plant, name, start, end, of_subject(trends, name)) for name in plant.gates)
+
+
+def _gate(
+    connection: sa.Connection, plant: Plant, name: str, start: datetime, end: datetime, trends: tuple[Trend, ...]
+) -> GateReport:
+    config = plant.gates[name]
+    decisions = list(_decisions(connection, name, start, end))
+    bar = bar_length(start, end, _BARS)
+    return GateReport(
+        name, config.step, config.characteristic, plant.characteristics[config.characteristic].unit, bar,
+        config.coverage, _verdicts(plant, name, decisions),
+        Counter(d.reason for d in decisions if d.verdict == Verdict.HOLD.value), _decided(decisions, bar),
+        tuple(_realised(connection, name, config.characteristic, start, end)), trends, tuple(_forces(decisions)),
+    )  # fmt: skip
+
+
+def _decisions(connection: sa.Connection, gate: str, start: datetime, end: datetime) -> Iterable[Any]:
+    """Each decision on a part that passed in the time, with the newest outcome of the part, None before it is known."""
+    d, o = t.decision.c, t.outcome.c
+    known = sa.and_(o.serial == d.serial, o.characteristic == d.characteristic, o.available_at <= end)
+    query = (
+        sa.select(d.serial, d.visit, d.revision, d.at, d.decided_at, d.verdict, d.reason, d.version, o.value)
+        .select_from(t.decision.outerjoin(t.outcome, known))
+        .where(d.gate == gate, d.at >= start, d.at < end)
+        .order_by(d.at, d.arrival, o.at, o.revision)
+    )
+    return {(row.serial, row.visit, row.revision): row for row in connection.execute(query)}.values()
+
+
+def _verdicts(plant: Plant, gate: str, decisions: Sequence[Any]) -> tuple[Verdicts, ...]:
+    config = plant.gates[gate]
+    came: dict[str, Counter[str]] = {verdict.value: Counter() for verdict in Verdict}
+    for d in decisions:
+        spec = plant.characteristics[config.characteristic].spec_at(d.at)
+        judged = spec is not None and d.value is not None
+        came[d.verdict][true_class(d.value, spec, config.rework_band()) if spec and judged else "waiting"] += 1
+    return tuple(
+        Verdicts(verdict, n.total(), n["continue"], n["correct"], n["scrap"], n["waiting"])
+        for verdict, n in came.items()
+    )
+
+
+def _decided(decisions: Sequence[Any], bar: timedelta) -> tuple[Decided, ...]:
+    bars: dict[datetime, Counter[str]] = defaultdict(Counter)
+    for d in decisions:
+        bars[_floor(d.at, bar)][d.verdict] += 1
+    return tuple(Decided(start, counts) for start, counts in sorted(bars.items()))
+
+
+def _realised(
+    connection: sa.Connection, gate: str, characteristic: str, start: datetime, end: datetime
+) -> Iterable[Realised]:
+    """By the time of the outcome, because that is when the plant learns of an error."""
+    d, o = t.decision.c, t.outcome.c
+    query = (
+        sa.select(o.serial, o.at, o.value, d.predicted, d.lower, d.upper)
+        .select_from(t.outcome.join(t.decision, sa.and_(d.serial == o.serial, d.gate == gate)))
+        .where(o.characteristic == characteristic, o.at >= start, o.at < end, o.available_at <= end)
+        .where(o.value.is_not(None), d.predicted.is_not(None))
+        .order_by(o.at, o.revision, d.at, d.arrival)
+    )
+    newest = {row.serial: row for row in connection.execute(query)}
+    bar = bar_length(start, end, _ERRORS)
+    bars: dict[datetime, list[Any]] = defaultdict(list)
+    for row in newest.values():
+        bars[_floor(row.at, bar)].append(row)
+    for at, rows in sorted(bars.items()):
+        errors = [row.predicted - row.value for row in rows]
+        covered = sum(row.lower <= row.value <= row.upper for row in rows)
+        yield Realised(at, len(rows), sum(errors) / len(errors), min(errors), max(errors), covered)
+
+
+def _forces(decisions: Sequence[Any]) -> Iterable[Force]:
+    held: Force | None = None
+    for d in sorted((d for d in decisions if d.version), key=lambda d: d.decided_at):
+        if held is not None and held.version == d.version:
+            held = held._replace(end=d.decided_at, parts=held.parts + 1)
+            continue
+        if held is not None:
+            yield held
+        held = Force(d.version, d.decided_at, d.decided_at, 1)
+    if held is not None:
+        yield held
+
+
+def _floor(at: datetime, bar: timedelta) -> datetime:
+    return _EPOCH + (at - _EPOCH) // bar * bar
+
+
+def counted(connection: sa.Connection, query: Any) -> Mapping[str, int]:
+    """Rows of (word, number) as a map."""
+    return {str(word): int(n) for word, n in connection.execute(query)}

@@ -1,0 +1,119 @@
+"""Machines in a report: their sensors while they ran, and what the detectors found."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from exporters.report.values import Breach, Bucket, MachineReport, SensorReport, Stretch
+from monitor.model import MachineState, Status
+from monitor.plant import Plant
+from monitor.store import tables as t
+
+_BUCKETS = 240
+"""Points of a sensor's curve, about: more than a picture has room for."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def machines(connection: sa.Connection, plant: Plant, start: datetime, end: datetime) -> tuple[MachineReport, ...]:
+    """Every machine of the plant file, in its order."""
+    window = plant.store.window
+    step = max(1, math.ceil((end - start) / window / _BUCKETS)) * window
+    return tuple(_machine(connection, plant, name, start, end, step) for name in plant.machines)
+
+
+def _machine(
+    connection: sa.Connection, plant: Plant, name: str, start: datetime, end: datetime, step: timedelta
+) -> MachineReport:
+    resting = tuple(_resting(connection, name, start, end))
+    windows = _running_windows(connection, name, start, end, resting, plant.store.window)
+    breaches = tuple(breaches_of(connection, name, start, end))
+    sensors = tuple(
+        _sensor(sensor, config, windows[sensor], step, tuple(b for b in breaches if b.feature == sensor))
+        for sensor, config in plant.machines[name].sensors.items()
+    )
+    whole = tuple(b for b in breaches if b.feature not in plant.machines[name].sensors)
+    return MachineReport(name, plant.machines[name].step, sensors, resting, whole)
+
+
+def _sensor(
+    name: str, config: Any, windows: Sequence[Any], step: timedelta, breaches: tuple[Breach, ...]
+) -> SensorReport:
+    rows, missing = sum(w.rows for w in windows), sum(w.missing for w in windows)
+    buckets = tuple(_buckets(windows, step))
+    return SensorReport(name, config.unit, config.low, config.high, step, buckets, rows, missing, breaches)
+
+
+def _buckets(windows: Sequence[Any], step: timedelta) -> Iterator[Bucket]:
+    taken: dict[datetime, list[Any]] = defaultdict(list)
+    for w in windows:
+        if w.rows > w.missing and w.minimum is not None:
+            taken[_EPOCH + (w.start - _EPOCH) // step * step].append(w)
+    for start, some in sorted(taken.items()):
+        known = sum(w.rows - w.missing for w in some)
+        mean = sum(w.total for w in some) / known
+        yield Bucket(start, min(w.minimum for w in some), mean, max(w.maximum for w in some))
+
+
+def _running_windows(
+    connection: sa.Connection,
+    machine: str,
+    start: datetime,
+    end: datetime,
+    resting: Sequence[Stretch],
+    window: timedelta,
+) -> dict[str, list[Any]]:
+    """Windows by sensor; those in which the machine rested for a while say nothing about its limits."""
+    c = t.machine_window.c
+    query = sa.select(c.sensor, c.start, c.rows, c.missing, c.minimum, c.maximum, c.total)
+    query = query.where(c.machine == machine, c.start >= start, c.start < end).order_by(c.start)
+    found: dict[str, list[Any]] = defaultdict(list)
+    pauses = iter(resting)
+    pause = next(pauses, None)
+    for w in connection.execute(query):
+        while pause is not None and pause.end is not None and pause.end <= w.start:
+            pause = next(pauses, None)
+        if pause is None or pause.start >= w.start + window:
+            found[w.sensor].append(w)
+    return found
+
+
+def _resting(connection: sa.Connection, machine: str, start: datetime, end: datetime) -> Iterator[Stretch]:
+    """When the machine did not run, as far as states were reported."""
+    c = t.machine_state.c
+    mine = sa.select(c.at, c.state).where(c.machine == machine)
+    before = connection.execute(mine.where(c.at < start).order_by(c.at.desc(), c.revision.desc()).limit(1)).all()
+    inside = connection.execute(mine.where(c.at >= start, c.at < end).order_by(c.at, c.revision)).all()
+    rest: Stretch | None = None
+    for at, state in [*((start, row.state) for row in before), *inside]:
+        if rest is not None and state != rest.what:
+            yield rest._replace(end=at)
+            rest = None
+        if rest is None and state not in (MachineState.RUN.value, MachineState.UNKNOWN.value):
+            rest = Stretch(at, None, state)
+    if rest is not None:
+        yield rest._replace(end=end)
+
+
+def breaches_of(connection: sa.Connection, subject: str, start: datetime, end: datetime) -> Iterable[Breach]:
+    """From when to when each detector had a subject in breach, by the changes on record."""
+    c = t.finding.c
+    columns = (c.id, c.detector, c.method, c.feature, c.at, c.status, c.value, c["limit"], c.causes)
+    newest = sa.select(sa.func.max(c.id)).where(c.subject == subject, c.at < start)
+    before = sa.select(*columns).where(c.id.in_(newest.group_by(c.detector, c.method, c.feature)))
+    inside = sa.select(*columns).where(c.subject == subject, c.at >= start, c.at < end).order_by(c.id)
+    held: dict[tuple[str, str, str], Breach] = {}
+    found: list[Breach] = []
+    for row in [*connection.execute(before), *connection.execute(inside)]:
+        key = (row.detector, row.method, row.feature)
+        if row.status == Status.BREACH.value:
+            began = max(row.at, start)
+            held.setdefault(key, Breach(*key, began, None, row.value, row.limit, tuple(row.causes)))
+        elif key in held:
+            found.append(held.pop(key)._replace(end=row.at))
+    return sorted([*found, *held.values()], key=lambda b: (b.start, b.detector, b.method, b.feature))

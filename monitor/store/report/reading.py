@@ -1,0 +1,36 @@
+"""One read of everything that a report shows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from exporters.report.values import PlantReport
+from monitor.plant import Plant
+from monitor.store import tables as t
+from monitor.store.database import Store
+from monitor.store.report.gates import gates
+from monitor.store.report.machines import machines
+from monitor.store.report.trends import read_trends, steps
+from monitor.store.report.watching import episodes, intake, retrainings, versions
+
+
+def read_report(store: Store, plant: Plant, start: datetime, end: datetime) -> PlantReport:
+    """The plant from `start` (inclusive) to `end` (exclusive), as the store knows it."""
+    with store.read() as connection:
+        trends = read_trends(connection, start, end)
+        newest = sa.select(t.plant_file.c.digest).where(t.plant_file.c.since < end)
+        return PlantReport(
+            plant.site,
+            start,
+            end,
+            connection.scalar(newest.order_by(t.plant_file.c.since.desc()).limit(1)) or "",
+            gates(connection, plant, start, end, trends),
+            machines(connection, plant, start, end),
+            steps(connection, plant, start, end, trends),
+            tuple(episodes(connection, start, end)),
+            tuple(retrainings(connection, start, end)),
+            tuple(versions(connection, end)),
+            intake(connection, start, end),
+        )

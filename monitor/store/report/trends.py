@@ -1,0 +1,78 @@
+"""Drift and performance over time in a report, and the features behind a drift."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from exporters.report.values import Evaluation, FeatureDrift, StepReport, Stretch, Trend
+from monitor.model import Status
+from monitor.plant import Plant
+from monitor.store import tables as t
+
+_NAMED = 12
+"""Features of a step that are named, at most."""
+
+
+def read_trends(connection: sa.Connection, start: datetime, end: datetime) -> list[tuple[str, Trend]]:
+    """Every number of the time with its subject, in the order of its key."""
+    c = t.trend.c
+    query = sa.select(t.trend).where(c.at >= start, c.at < end)
+    found: dict[tuple[str, str, str, str], list[Any]] = defaultdict(list)
+    for row in connection.execute(query.order_by(c.subject, c.detector, c.method, c.feature, c.at)):
+        found[(row.subject, row.detector, row.method, row.feature)].append(row)
+    return [
+        (subject, Trend(detector, method, feature, tuple(map(_point, rows))))
+        for (subject, detector, method, feature), rows in found.items()
+    ]
+
+
+def _point(row: Any) -> Evaluation:
+    return Evaluation(row.at, row.value, row.limit, row.status, tuple(row.causes))
+
+
+def of_subject(trends: Iterable[tuple[str, Trend]], subject: str) -> tuple[Trend, ...]:
+    """The performance of a gate as a whole."""
+    return tuple(tr for name, tr in trends if name == subject and tr.detector == "performance" and not tr.feature)
+
+
+def steps(
+    connection: sa.Connection, plant: Plant, start: datetime, end: datetime, trends: Sequence[tuple[str, Trend]]
+) -> tuple[StepReport, ...]:
+    """Every step that was looked at; one without measurements has no drift."""
+    found = (_step(connection, plant, name, start, end, trends) for name in plant.steps)
+    return tuple(step for step in found if step.trends or step.features)
+
+
+def _step(
+    connection: sa.Connection,
+    plant: Plant,
+    name: str,
+    start: datetime,
+    end: datetime,
+    trends: Sequence[tuple[str, Trend]],
+) -> StepReport:
+    mine = [tr for subject, tr in trends if subject == name and tr.detector.endswith("drift")]
+    whole = tuple(tr for tr in mine if not tr.feature and tr.method == "worst_ratio")
+    features = sorted((f for tr in mine if tr.feature for f in _in_breach(tr)), key=lambda f: -f.worst)
+    c = t.reference.c
+    frozen = connection.execute(
+        sa.select(c.frozen_at, c.version, c.rows, c.cause)
+        .where(c.subject == name, c.frozen_at >= start, c.frozen_at < end)
+        .order_by(c.frozen_at)
+    )
+    references = tuple(Stretch(r.frozen_at, None, f"version {r.version}, {r.rows} parts, {r.cause}") for r in frozen)
+    return StepReport(name, plant.steps[name].line, whole, tuple(features[:_NAMED]), references)
+
+
+def _in_breach(trend: Trend) -> Iterable[FeatureDrift]:
+    bad = [p for p in trend.points if p.status == Status.BREACH.value]
+    if bad:
+        ratios = [p.value / p.limit for p in bad if p.value is not None and p.limit]
+        yield FeatureDrift(
+            trend.detector, trend.method, trend.feature, len(bad), max(ratios, default=0.0), bad[0].at, bad[-1].at
+        )

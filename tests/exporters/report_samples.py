@@ -1,0 +1,96 @@
+"""A small report that has something in every section, with any text in every place that data can reach."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from exporters.report.values import (
+    Breach,
+    Bucket,
+    Decided,
+    Episode,
+    Evaluation,
+    Fault,
+    FeatureDrift,
+    Force,
+    GateReport,
+    Intake,
+    MachineReport,
+    PlantReport,
+    Realised,
+    Retraining,
+    SensorReport,
+    Sign,
+    StepReport,
+    Stretch,
+    Trend,
+    Verdicts,
+    VersionRow,
+)
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+END = START + timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+def at(hours: float) -> datetime:
+    return START + hours * HOUR
+
+
+def sensor(text: str, name: str = "temperature", breaches: tuple[Breach, ...] = ()) -> SensorReport:
+    buckets = tuple(Bucket(at(n), 300.0 + n, 310.0 + n, 320.0 + n) for n in range(24) if n not in (7, 8))
+    return SensorReport(f"{name}{text}", f"degC{text}", 290.0, 335.0, HOUR, buckets, 2880, 12, breaches)
+
+
+def machine(text: str) -> MachineReport:
+    out = Breach("limits", f"limit{text}", f"temperature{text}", at(16), None, 336.0, 335.0, (f"temperature{text}",))
+    odd = Breach("anomaly", f"hst_mewma{text}", "", at(9), at(11), 1.4, 1.0, (f"force{text}", f"speed{text}"))
+    sensors = (sensor(text, breaches=(out,)), sensor(text, "force"), SensorReport(f"dead{text}", "", None, None, HOUR))
+    return MachineReport(f"F1{text}", f"forging{text}", sensors, (Stretch(at(7), at(9), f"idle{text}"),), (odd,))
+
+
+def trend(text: str, detector: str, method: str, feature: str = "") -> Trend:
+    values = [0.4, 0.5, None, 1.3, 1.6, 0.7]
+    points = tuple(
+        Evaluation(at(4 * n), v, 1.0, "no_data" if v is None else "breach" if v > 1 else "ok", (f"hardness{text}",))
+        for n, v in enumerate(values)
+    )
+    return Trend(detector, f"{method}{text}", f"{feature}{text}" if feature else "", points)
+
+
+def gate(text: str) -> GateReport:
+    numbers = {"continue": (40, 30, 1, 0, 9), "correct": (3, 0, 2, 0, 1), "scrap": (0,) * 5, "hold": (5, 2, 1, 1, 1)}
+    verdicts = tuple(Verdicts(verdict, *some) for verdict, some in numbers.items())
+    decided = tuple(Decided(at(6 * n), {"continue": 10, "hold": n, f"odd{text}": 1}) for n in range(4))
+    realised = tuple(Realised(at(3 * n), 5, n - 3.0, n - 6.0, n + 1.0, 4) for n in range(8))
+    trends = (trend(text, "performance", "mae"), trend(text, "performance", "skill"))
+    forces = (Force(f"1{text}", at(0), at(13), 30), Force(f"2{text}", at(13.5), at(24), 18))
+    return GateReport(f"shape{text}", f"forging{text}", f"tip{text}", f"mm{text}", 6 * HOUR, 0.9, verdicts,
+                      {f"uncertain{text}": 4, "no_model": 1}, decided, realised, trends, forces)  # fmt: skip
+
+
+def report(text: str = "", faults: bool = True) -> PlantReport:
+    """The report; `text` is put behind every name and into every sentence."""
+    drift = FeatureDrift("drift", f"wasserstein{text}", f"hardness{text}", 3, 1.6, at(12), at(16))
+    step = StepReport(f"forging{text}", f"blades{text}", (trend(text, "drift", "worst_ratio"),), (drift,),
+                      (Stretch(at(2), None, f"version 2, 500 parts, after maintenance{text}"),))  # fmt: skip
+    alerts = (
+        Episode(f"MachineOutOfSpec{text}", f"F1{text}", "critical", f"operators{text}", f"blades{text}", at(16), None,
+                f"temperature of F1 is 336, limit 335{text}", 336.0, 335.0),
+        Episode("DataDrift", f"forging{text}", "warning", "engineers", "blades", at(12.25), at(20), f"hardness{text}"),
+        Episode("Watchdog", "site", f"info{text}", "platform", "", at(0), None, "the evaluation runs"),
+    )  # fmt: skip
+    retraining = Retraining(
+        f"shape{text}", f"ModelDegraded{text}", at(13), "promoted", f"better{text}", at(13), at(13.4), f"1{text}",
+        f"2{text}", {f"champion_mae{text}": 4.5, "slices": {"F1": {"n": 12}, f"F2{text}": {"n": 8}}},
+    )  # fmt: skip
+    version = VersionRow(f"shape{text}", f"2{text}", at(13.4), 512, "in_force", {"skill": 0.61}, f"ab{text}")
+    sign = Sign(f"DataDrift{text}", at(12.25))
+    put_in = (
+        Fault("lot_shift", f"forging{text}", at(11), at(17), signs=(sign,), recommended={f"shape{text}": {"hold": 4}}),
+        Fault("slow_wear", f"F1{text}", at(10), at(24), True, at(18), (Sign("MachineOutOfSpec", at(16)),)),
+        Fault("dead_sensor", f"F1 dead{text}", at(20), at(22)),
+    )
+    taken = Intake({"readings": 2880, "part steps": 48}, {f"no_key{text}": 2}, {f"pull:mes{text}": 1}, {"sent": 48})
+    return PlantReport(f"north{text}", START, END, f"0123456789ab{text}", (gate(text),), (machine(text),), (step,),
+                       alerts, (retraining,), (version,), taken, put_in if faults else None)  # fmt: skip
