@@ -75,8 +75,13 @@ def judge(
     parts: Sequence[PartInput],
     spec_at: SpecAt,
     band: ReworkBand,
+    withheld: Reason | None = None,
 ) -> list[tuple[Prediction | None, Decision]]:
     """A prediction and a decision for each part, in order; the model sees only parts whose inputs are complete.
+
+    `withheld` is a reason not to act upon what the model says, such as `no_skill` after its realised skill was
+    lost: the prediction is made, so that skill can be measured again, and the part is held for that reason. It
+    concerns the whole gate, so it comes before whatever is wrong with one part's input.
 
     The specification is the one in force when the part was at the step. A model that fails, or answers for another
     number of parts than it was asked, holds those parts with `bad_model`.
@@ -85,10 +90,17 @@ def judge(
     asked = [reason is None for reason in failed]
     answers = iter(_ask(model, list(compress(parts, asked))))
     predictions = [next(answers) if was_asked else None for was_asked in asked]
+    failed = [_or_withheld(*pair, withheld) for pair in zip(failed, predictions, strict=True)]
     return [
         (prediction, decide(prediction, spec_at(part.at), band, reason))
         for part, prediction, reason in zip(parts, predictions, failed, strict=True)
     ]
+
+
+def _or_withheld(failed: Reason | None, prediction: Prediction | None, withheld: Reason | None) -> Reason | None:
+    """The reason that counts: a model that was asked in vain stays a bad one, whatever its skill was."""
+    of_the_part = failed is Reason.INCOMPLETE_INPUT or prediction is not None
+    return withheld if withheld is not None and of_the_part else failed
 
 
 def rows_of(parts: Sequence[PartInput], inputs: Sequence[str]) -> Floats:

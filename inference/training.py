@@ -100,6 +100,12 @@ def split(serials: Sequence[str]) -> dict[str, Rows]:
     return {name: np.flatnonzero(names == name) for name, _ in _SPLITS}
 
 
+def held_out(serials: Sequence[str]) -> Rows:
+    """The rows that no weight was fitted to, in order, whatever else stood in the training set."""
+    parts = split(serials)
+    return np.sort(np.concatenate([parts["calibration"], parts["validation"]]))
+
+
 def conformal_quantile(scores: Floats, coverage: float) -> float:
     """The ceil((n + 1) * coverage)-th smallest of n scores: at least `coverage` of exchangeable new ones lie below.
 

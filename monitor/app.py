@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from detectors.drift import FeatureDrift
+from detectors.performance import Performance, still_absent
 from detectors.roster import default_detectors
 from exporters.mes import MesTarget, backoff, plan
 from inference.gate import judge
@@ -23,6 +26,7 @@ from monitor.jobs.base import Job
 from monitor.jobs.deliver import DeliverJob
 from monitor.jobs.drift import DriftJob
 from monitor.jobs.models import ModelJob
+from monitor.jobs.performance import PerformanceJob
 from monitor.jobs.prune import PruneJob
 from monitor.jobs.pull import EventPipeline, PartPipeline, Pipeline, PullJob, ReadingPipeline
 from monitor.jobs.reconcile import ReconcileJob
@@ -93,6 +97,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool) -> App:
     pulls = _pull_jobs(loaded, store, sources, shelf)
     jobs: list[Job] = [*pulls]
     jobs.append(DriftJob(store, plant, (FeatureDrift("drift"), FeatureDrift("image_drift")), shelf))
+    jobs.append(PerformanceJob(store, plant, shelf, held_out, performance_detector, still_absent))
     jobs += [ModelJob(store, plant, gate, shelf, registry, simulated) for gate in plant.gates]
     if plant.write_back is not None and target is not None:
         jobs.append(DeliverJob(store, plant.write_back, target, plan, backoff))
@@ -126,6 +131,19 @@ def load_cached(registry: Registry, model: str, digest: str) -> GateModel:
             ModelReason.NOT_FOUND,
         )
     return load(folder, digest)
+
+
+def held_out(serials: Sequence[str]) -> NDArray[np.intp]:
+    """The places of the parts that no model was fitted to."""
+    # Here, not above: torch is slow to import, and most commands do without.
+    from inference.training import held_out
+
+    return held_out(serials)
+
+
+def performance_detector(window_rows: int, slices: Sequence[tuple[str, ...]]) -> Performance:
+    """The detector of a gate's performance."""
+    return Performance(window_rows, slices)
 
 
 def detectors_of(plant: Plant, machine: str) -> Sequence[StreamDetector]:

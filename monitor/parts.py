@@ -25,8 +25,17 @@ from monitor.store.writing import tallied
 
 Judged = list[tuple[Prediction | None, Decision]]
 Judge = Callable[
-    [GateModel | None, Reason | None, Sequence[PartInput], Callable[[datetime], Spec | None], ReworkBand], Judged
+    [
+        GateModel | None,
+        Reason | None,
+        Sequence[PartInput],
+        Callable[[datetime], Spec | None],
+        ReworkBand,
+        Reason | None,
+    ],
+    Judged,
 ]
+"""`inference.gate.judge`: model, refused, parts, specification, rework band, withheld."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,7 @@ class InForce:
     """The model a gate uses for one batch: an explicit input, recorded with every decision.
 
     `refused` says why there is none to ask: `no_model`, or `bad_model` when the one in force did not verify.
+    `withheld` says why what it predicts is recorded and not acted upon: `no_skill` while its realised skill is absent.
     """
 
     model: GateModel | None
@@ -41,6 +51,7 @@ class InForce:
     name: str = ""
     version: str = ""
     digest: str = ""
+    withheld: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +170,8 @@ class PartsPipeline:
         asked = [part for _, part, _ in parts]
 
         def ask(refused: Reason | None) -> Judged:
-            return self._judge(used.model, refused, asked, characteristic.spec_at, config.rework_band())
+            band = config.rework_band()
+            return self._judge(used.model, refused, asked, characteristic.spec_at, band, used.withheld)
 
         judged = self._deadline.call(lambda: ask(used.refused), config.timeout)
         if judged is None:
@@ -188,6 +200,7 @@ class PartsPipeline:
             "arrival": passage.arrival, "inputs": dict(inputs),
             "characteristic": self._plant.gates[gate].characteristic,
             "model": used.name, "version": used.version, "model_digest": used.digest, "plant_digest": self._digest,
+            "withheld": used.withheld.value if used.withheld else "",
             "predicted": prediction and prediction.value, "lower": prediction and prediction.lower,
             "upper": prediction and prediction.upper, "distance": prediction and prediction.distance,
             "distance_limit": prediction and prediction.distance_limit,

@@ -41,7 +41,8 @@ def decisions(
 ) -> Iterator[Recomputed]:
     """Every stored decision, made again with the model, plant file and rows that it names.
 
-    A hold because there was no model to ask, or because it took too long, is recomputed from that recorded fact.
+    A hold because there was no model to ask, or because it took too long, is recomputed from that recorded fact; so is
+    one while the model's realised skill was absent, beside the prediction that was made all the same.
     """
     with store.read() as connection:
         rows = connection.execute(sa.select(t.decision).order_by(t.decision.c.arrival)).all()
@@ -68,7 +69,8 @@ def _again(
     earlier = {step: passages[a] for step, a in row.inputs.items() if a != row.arrival}
     part, _ = gate_input(gate, own, earlier)
     spec_at = plant.characteristics[gate.characteristic].spec_at
-    prediction, decision = judge(model, refused, [part], spec_at, gate.rework_band())[0]
+    withheld = Reason(row.withheld) if row.withheld else None
+    prediction, decision = judge(model, refused, [part], spec_at, gate.rework_band(), withheld)[0]
     again = (decision.verdict.value, decision.reason.value, None if prediction is None else prediction.value)
     return Recomputed(key, _same(row, prediction, decision), stored, again)
 

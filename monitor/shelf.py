@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from monitor.errors import ModelError, ModelReason
-from monitor.model import Reason
+from monitor.model import Reason, Status
 from monitor.parts import InForce
 from monitor.ports import GateModel
 from monitor.store import tables as t
+from monitor.store.board import skill_of
 from monitor.store.database import Store
 
 LoadModel = Callable[[str, str], GateModel]
@@ -32,7 +34,9 @@ class Shelf:
         """What each gate is to use now."""
         with self._store.read() as connection:
             rows = {row.gate: row for row in connection.execute(sa.select(t.model_in_force))}
-        return {gate: self._one(gate, rows.get(gate)) for gate in gates}
+            absent = {gate for gate, row in rows.items() if skill_of(connection, gate, row.since) is Status.BREACH}
+        used = {gate: self._one(gate, rows.get(gate)) for gate in gates}
+        return {g: replace(u, withheld=Reason.NO_SKILL) if g in absent else u for g, u in used.items()}
 
     def retry(self, gate: str) -> None:
         """Load again at the next use, after the cache was mended."""

@@ -29,8 +29,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 KNOWN: dict[str, tuple[str, ...]] = {
     # The wiring and the command line: they know everyone.
     "monitor.app": (
-        "detectors.drift", "detectors.roster", "exporters.mes", "inference.gate", "inference.packaging",
-        "inference.registry",
+        "detectors.drift", "detectors.performance", "detectors.roster", "exporters.mes", "inference.gate",
+        "inference.packaging", "inference.registry", "inference.training",
     ),
     "monitor.checking": ("exporters.mes",),
     "monitor.commands": ("alerting.conditions", "exporters.words", "inference.gate"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 
-from monitor.model import Finding
+from monitor.model import Finding, Status
 from monitor.store import tables as t
 
 
@@ -23,3 +24,14 @@ def changed(connection: sa.Connection, findings: Iterable[Finding]) -> Sequence[
         )
     }
     return [f for f in found if known.get((f.detector, f.method, f.subject, f.feature)) != f.status.value]
+
+
+def skill_of(connection: sa.Connection, gate: str, since: datetime) -> Status | None:
+    """What the board says of the realised skill of the version in force since then; None where nothing newer is there.
+
+    What was found before that is of another version. One row of a small table by its key: it is asked at every batch.
+    """
+    b = t.board.c
+    mine = (b.detector == "performance", b.method == "skill", b.subject == gate, b.feature == "", b.at > since)
+    status = connection.execute(sa.select(b.status).where(*mine)).scalar_one_or_none()
+    return None if status is None else Status(status)

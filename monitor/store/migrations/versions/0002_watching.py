@@ -12,6 +12,7 @@ down_revision = "0001"
 def upgrade() -> None:
     """Bring the store to this revision."""
     _findings_know_their_step()
+    _decisions_know_what_was_withheld()
     _trends()
     op.create_index(op.f("ix_part_step_step_arrival"), "part_step", ["step", "arrival"])
     _alerts_remember()
@@ -38,6 +39,11 @@ def _findings_know_their_step() -> None:
     for name in ("finding", "board"):
         with op.batch_alter_table(name, schema=None) as batch_op:
             batch_op.add_column(_text("step", ""))
+
+
+def _decisions_know_what_was_withheld() -> None:
+    with op.batch_alter_table("decision", schema=None) as batch_op:
+        batch_op.add_column(_text("withheld", ""))
 
 
 def _trends() -> None:
