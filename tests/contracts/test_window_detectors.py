@@ -7,8 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import window_detector as suite
+from performance_windows import GROUPS, predictions
 
 from detectors.drift import FeatureDrift
+from detectors.performance import Performance
 from monitor.model import Window
 
 HOUR = 3_600_000_000_000
@@ -28,6 +30,9 @@ def window(rows: int, seed: int, names: tuple[str, ...] = ("a", "b", "fixed")) -
 
 CASES = {
     "drift of features": suite.Case(FeatureDrift, window(500, 1), window(60, 2)),
+    "performance of a gate": suite.Case(
+        lambda: Performance(slices=GROUPS), predictions(900, 1, lot=0.5, fitted=0.6), predictions(60, 2, lot=0.5)
+    ),
     "drift of image features": suite.Case(lambda: FeatureDrift("image_drift"), window(300, 3), window(90, 4)),
 }
 
