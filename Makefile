@@ -51,7 +51,7 @@ bench-demo: $(STAMP) ## The demo on 11 seeds, and 10 seeds without faults (half 
 generate: $(STAMP) ## Write the pages and dashboards that come from the code
 	$(BIN)/python -m monitor.plant_docs > docs/configuration.md
 	$(BIN)/python -m exporters.catalog_docs > docs/metrics.md
-	$(BIN)/python -m alerting.conditions_docs > docs/alerts.md
+	$(BIN)/python -m alerting.specs_docs > docs/alerts.md
 	$(BIN)/gatewatch dashboards build --out dashboards/generated
 
 # Pins that still fit are kept. The same versions must do on every machine, so a build's local suffix goes.

@@ -1,1 +1,1 @@
-"""Conditions a person must know of, and what to do about each."""
+"""Alerts as data, their evaluation, and what follows from one."""

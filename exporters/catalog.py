@@ -20,6 +20,9 @@ RUN_RESULTS = ("success", "failure")
 ROW_OUTCOMES = ("accepted", "seen", "corrected", "quarantined")
 DELIVERY_RESULTS = ("sent", "retry", "dead")
 SEVERITIES = ("critical", "warning", "info")
+TEAMS = ("operators", "engineers", "ml", "platform")
+CONDITIONS = ("breach", "absent")
+ALERT_STATES = ("pending", "firing", "resolved")
 SUBJECT_KINDS = ("machine", "gate", "source")
 RECOMMENDED = {
     Verdict.CONTINUE: (Reason.IN_SPEC,),
@@ -38,16 +41,27 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class AlertBound:
+    """An alert in force: where it starts, where it ends, and whose value must always be there."""
+
+    name: str
+    severity: str
+    limit: float
+    clear: float
+    expected: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Bounds:
     """What bounds the labels while the plant file stands.
 
-    `jobs` maps the name of each job to its interval, `alerts` names every alert the program can raise; `version`
-    is the program's own.
+    `jobs` maps the name of each job to its interval, `alerts` holds every alert in force; `version` is the
+    program's own.
     """
 
     plant: Plant
     jobs: Mapping[str, timedelta] = field(default_factory=dict)
-    alerts: Sequence[str] = ()
+    alerts: Sequence[AlertBound] = ()
     version: str = ""
 
 
@@ -110,6 +124,10 @@ def decision_labels(bounds: Bounds) -> Iterable[tuple[str, ...]]:
     return ((gate, v.value, r.value) for gate in bounds.plant.gates for v, r in pairs)
 
 
+def _opened(bounds: Bounds) -> Iterable[tuple[str, ...]]:
+    return ((alert.name, alert.severity) for alert in bounds.alerts)
+
+
 def _channels(bounds: Bounds) -> Iterable[str]:
     return ("mes",) if bounds.plant.write_back else ()
 
@@ -142,9 +160,12 @@ DETECTOR = Label("detector", "detectors of the program")
 METHOD = Label("method", "methods of the detectors")
 FEATURE = Label("feature", "sensors and features of the plant file; empty for the whole subject")
 STATUS = _enum("status", Status, "fixed list of statuses")
-ALERT = Label("alert", "alerts of the program", known=lambda b: b.alerts)
-ALERT_SUBJECT = Label("subject", "gates, sources and jobs of the plant file, mes, and the plant file itself")
+ALERT = Label("alert", "alerts of the program", known=lambda b: [alert.name for alert in b.alerts])
+ALERT_SUBJECT = Label("subject", "machines, steps, gates, sources and jobs of the plant file, mes, and the site")
 SEVERITY = Label("severity", "fixed list", SEVERITIES)
+TEAM = Label("team", "fixed list", TEAMS)
+CONDITION = Label("condition", "fixed list", CONDITIONS)
+ALERT_STATE = Label("state", "fixed list", ALERT_STATES)
 _FINDING = (DETECTOR, METHOD, SUBJECT, FEATURE, STEP)
 
 
@@ -165,6 +186,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("gatewatch_plant_info", Kind.INFO, "The plant file in force.", (SITE, DIGEST)),
     _counter("gatewatch_plant_reloads_total", "Reloads of the plant file by result.", RUN_RESULT, tallied=True),
     _gauge("gatewatch_plant_last_reload_success", "1 if the last reload took, 0 if the old file stays.", tallied=True),
+    _gauge("gatewatch_plant_last_reload_failed", "1 if the last reload was refused and the old file stays, else 0.",
+           SITE),
     _time("gatewatch_snapshot", "When the store was read for this scrape"),
     _gauge("gatewatch_snapshot_rejected_series", "Series left out of this scrape: no number or unknown labels."),
     _gauge("gatewatch_store_size_bytes", "Size of the store.", unit="bytes"),
@@ -176,6 +199,8 @@ METRICS: tuple[Metric, ...] = (
     _time("gatewatch_job_last_slot", "The last slot of a job that was served", JOB),
     _gauge("gatewatch_job_lag_seconds", "How far a job is behind the newest row it could know.", JOB, unit="seconds"),
     _gauge("gatewatch_job_interval_seconds", "Time between two slots of a job.", JOB, unit="seconds"),
+    _gauge("gatewatch_job_last_run_failed", "1 if the last run of a job failed, else 0; a source that cannot be read "
+           "does not count.", JOB),
     _gauge("gatewatch_job_overdue", "1 if no slot was served within interval and deadline, else 0.", JOB),
     _counter("gatewatch_source_rows_total", "Rows read by outcome.", SOURCE, ROW_OUTCOME, unit="rows", tallied=True),
     _counter("gatewatch_source_quarantined_rows_total", "Rows put in quarantine by reason.", SOURCE, REJECT_REASON,
@@ -183,6 +208,9 @@ METRICS: tuple[Metric, ...] = (
     _counter("gatewatch_source_read_errors_total", "Failed reads of a source by reason.", SOURCE, SOURCE_REASON,
              tallied=True),
     _time("gatewatch_source_cursor", "Up to where a job has read a source", JOB, SOURCE, PARTITION),
+    _gauge("gatewatch_source_unreadable", "1 if the last read of a source failed, else 0.", SOURCE),
+    _gauge("gatewatch_source_staleness_ratio", "Age of the newest row of a source, as a share of its stale_after.",
+           SOURCE, unit="ratio"),
     _gauge("gatewatch_source_reconciliation_gap_rows", "Rows by which source and store differed when last counted.",
            SOURCE, unit="rows", tallied=True),
     Metric("gatewatch_gate_decisions_total", Kind.COUNTER, "Decisions of a gate.", (GATE, VERDICT, REASON),
@@ -192,11 +220,18 @@ METRICS: tuple[Metric, ...] = (
     _time("gatewatch_gate_model_since", "Since when the model is in force", GATE),
     _gauge("gatewatch_gate_interval_width", "Mean width of the prediction intervals among the newest decisions, in "
            "the unit of the characteristic.", GATE),
-    _gauge("gatewatch_gate_hold_ratio", "Share of holds among the newest decisions.", GATE, unit="ratio"),
+    _gauge("gatewatch_gate_out_of_service", "1 if a gate holds every part for want of a verified model with skill, "
+           "else 0.", GATE),
+    _gauge("gatewatch_gate_hold_ratio", "Share of holds among the newest decisions; not told of fewer than 20.", GATE,
+           unit="ratio"),
+    _gauge("gatewatch_gate_scrap_ratio", "Share of scrap among the newest decisions; not told of fewer than 20.", GATE,
+           unit="ratio"),
     _time("gatewatch_gate_last_decision", "When the gate last decided", GATE),
     _gauge("gatewatch_outbox_pending", "Messages that wait to be delivered.", CHANNEL),
     _gauge("gatewatch_outbox_dead", "Messages given up; send them again by command.", CHANNEL),
     _time("gatewatch_outbox_oldest_pending", "When the oldest waiting message was made", CHANNEL),
+    _gauge("gatewatch_outbox_delay_seconds", "How long the oldest waiting message has waited; 0 where nothing waits.",
+           CHANNEL, unit="seconds"),
     _counter("gatewatch_outbox_deliveries_total", "Attempts to deliver by result.", CHANNEL, DELIVERY_RESULT,
              tallied=True),
     Metric("gatewatch_subject_info", Kind.INFO, "Where a subject of findings stands in the plant.",
@@ -209,7 +244,14 @@ METRICS: tuple[Metric, ...] = (
     _counter("gatewatch_findings_total", "Changes of a finding's status, by the new status.", DETECTOR, METHOD,
              SUBJECT, STATUS, tallied=True),
     _gauge("gatewatch_alert_active", "1 while an alert is active, 0 for a day after.", ALERT, ALERT_SUBJECT, SEVERITY),
-    _counter("gatewatch_alerts_opened_total", "Alerts that became active.", ALERT, SEVERITY, tallied=True),
+    _gauge("gatewatch_alert_state", "1 for the state of the newest episode of an alert; resolved for a day after.",
+           ALERT, ALERT_SUBJECT, CONDITION, SEVERITY, TEAM, ALERT_STATE),
+    _gauge("gatewatch_alert_limit", "An alert starts where its value is above this.", ALERT),
+    _gauge("gatewatch_alert_clear_level", "An alert that fires stays until its value is not above this.", ALERT),
+    _gauge("gatewatch_alert_expected", "1 for each subject whose value must be there, else the alert says absent.",
+           ALERT, ALERT_SUBJECT),
+    Metric("gatewatch_alerts_opened_total", Kind.COUNTER, "Alerts that began to fire.", (ALERT, SEVERITY),
+           tallied=True, starts=_opened),
 )  # fmt: skip
 
 BY_NAME: Mapping[str, Metric] = {metric.name: metric for metric in METRICS}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry
@@ -13,9 +13,9 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
-from exporters.catalog import BY_NAME, METRICS, Bounds, Metric
+from exporters.catalog import BY_NAME, METRICS, Bounds, Kind, Metric
 from exporters.snapshot import BoardRow, JobRow, MetricsSnapshot, TallyRow
-from monitor.model import Status
+from monitor.model import Reason, Status
 from monitor.plant import Plant
 
 Series = Iterator[tuple[str, tuple[str, ...], float | None]]
@@ -28,6 +28,9 @@ _FEW = 4
 _DAY = timedelta(days=1)
 WINDOWED = ("drift", "image_drift", "performance")
 """The detectors that judge windows of parts and not machines sample by sample."""
+_ENOUGH = 20
+"""Decisions that a share rests on at least: one part held of one is no share."""
+_WITHOUT_MODEL = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.NO_SKILL)
 
 
 def fresh_findings(snapshot: MetricsSnapshot, plant: Plant, expiry: timedelta | None = None) -> list[BoardRow]:
@@ -64,8 +67,8 @@ class StoreCollector(Collector):
         self._bounds = bounds
         self._expiry = expiry
 
-    def collect(self) -> Iterable[Family]:
-        """The families with their samples; a family without a sample still says its help and type."""
+    def collect(self, names: Container[str] | None = None) -> Iterable[Family]:
+        """The families with their samples, all or the named; one without a sample still says its help and type."""
         kept = {m.name: {_clean(labels): 0.0 for labels in m.start(self._bounds)} for m in METRICS}
         rejected = 0
         for name, labels, value in _series(self._snapshot, self._bounds, self._expiry):
@@ -75,9 +78,9 @@ class StoreCollector(Collector):
             else:
                 kept[name][_clean(labels)] = value
         for row in self._snapshot.tallies:
-            rejected += not _tally(row, kept)
+            rejected += not _tally(row, kept, self._bounds)
         kept["gatewatch_snapshot_rejected_series"][()] = float(rejected)
-        return [_family(metric, kept[metric.name]) for metric in METRICS]
+        return [_family(metric, kept[metric.name]) for metric in METRICS if names is None or metric.name in names]
 
 
 def exposition(
@@ -106,10 +109,12 @@ def _family(metric: Metric, series: Mapping[tuple[str, ...], float]) -> Family:
     return family
 
 
-def _tally(row: TallyRow, kept: dict[str, dict[tuple[str, ...], float]]) -> bool:
+def _tally(row: TallyRow, kept: dict[str, dict[tuple[str, ...], float]], bounds: Bounds) -> bool:
     metric = BY_NAME.get(row.name)
     if metric is None or not metric.tallied or set(row.labels) != set(metric.label_names):
         return False
+    if metric.kind is Kind.GAUGE and _gone(metric, row, bounds):
+        return True
     labels = _clean(tuple(str(row.labels[name]) for name in metric.label_names))
     if row.value is None or not math.isfinite(row.value):
         kept[metric.name].pop(labels, None)
@@ -120,6 +125,11 @@ def _tally(row: TallyRow, kept: dict[str, dict[tuple[str, ...], float]]) -> bool
     return True
 
 
+def _gone(metric: Metric, row: TallyRow, bounds: Bounds) -> bool:
+    """Whether a gauge is of something that the plant file no longer has: it would stand still for ever."""
+    return any(label.known and row.labels[label.name] not in label.values(bounds) for label in metric.labels)
+
+
 def _start_statuses(labels: tuple[str, ...], series: dict[tuple[str, ...], float]) -> None:
     for status in _STATUSES:
         series.setdefault((*labels[:-1], status), 0.0)
@@ -128,17 +138,15 @@ def _start_statuses(labels: tuple[str, ...], series: dict[tuple[str, ...], float
 def _series(snapshot: MetricsSnapshot, bounds: Bounds, expiry: timedelta | None) -> Series:
     yield from _about(snapshot, bounds)
     yield from _jobs(snapshot, bounds)
-    yield from _gates(snapshot)
+    yield from _gates(snapshot, bounds)
     yield from _subjects(bounds.plant)
-    for cursor in snapshot.cursors:
-        yield "gatewatch_source_cursor_timestamp_seconds", cursor[:3], _seconds(cursor.position)
+    yield from _sources(snapshot, bounds)
     yield from _outbox(snapshot, bounds)
     fresh = fresh_findings(snapshot, bounds.plant, expiry)
     yield "gatewatch_findings_expired", (), float(len(snapshot.board) - len(fresh))
     for row in fresh:
         yield from _finding(row)
-    for alert in snapshot.alerts:
-        yield "gatewatch_alert_active", alert[:3], float(alert.ended_at is None)
+    yield from _alerts(snapshot, bounds)
 
 
 def _about(snapshot: MetricsSnapshot, bounds: Bounds) -> Series:
@@ -147,6 +155,8 @@ def _about(snapshot: MetricsSnapshot, bounds: Bounds) -> Series:
         yield "gatewatch_plant_info", (bounds.plant.site, snapshot.plant_digest[:_DIGEST_DIGITS]), 1.0
     yield "gatewatch_snapshot_timestamp_seconds", (), _seconds(snapshot.at)
     yield "gatewatch_store_size_bytes", (), snapshot.store_bytes
+    reloads = [row.value for row in snapshot.tallies if row.name == "gatewatch_plant_last_reload_success"]
+    yield "gatewatch_plant_last_reload_failed", (bounds.plant.site,), float(0.0 in reloads)
 
 
 def _jobs(snapshot: MetricsSnapshot, bounds: Bounds) -> Series:
@@ -156,6 +166,8 @@ def _jobs(snapshot: MetricsSnapshot, bounds: Bounds) -> Series:
         if interval is not None:
             yield "gatewatch_job_interval_seconds", (name,), interval.total_seconds()
             yield "gatewatch_job_overdue", (name,), float(overdue(snapshot, bounds, name))
+            failed = name in rows and rows[name].result == "failure" and not rows[name].unreadable
+            yield "gatewatch_job_last_run_failed", (name,), float(failed)
         if name in rows:
             yield from _job(rows[name])
 
@@ -185,7 +197,12 @@ def overdue(snapshot: MetricsSnapshot, bounds: Bounds, name: str) -> bool:
     return snapshot.at - last > interval + bounds.plant.jobs.deadline
 
 
-def _gates(snapshot: MetricsSnapshot) -> Series:
+def _gates(snapshot: MetricsSnapshot, bounds: Bounds) -> Series:
+    rows = {row.gate: row for row in snapshot.gates}
+    for gate in bounds.plant.gates:
+        known = rows.get(gate)
+        out = known is None or not known.version or known.refused in _WITHOUT_MODEL
+        yield "gatewatch_gate_out_of_service", (gate,), float(out)
     for row in snapshot.gates:
         label = (row.gate,)
         if row.version:
@@ -194,9 +211,45 @@ def _gates(snapshot: MetricsSnapshot) -> Series:
             yield "gatewatch_gate_model_since_timestamp_seconds", label, _seconds(row.since)
         yield "gatewatch_gate_model_changes_total", label, row.changes
         yield "gatewatch_gate_interval_width", label, row.interval_width
-        if row.recent:
+        if row.recent >= _ENOUGH:
             yield "gatewatch_gate_hold_ratio", label, row.holds / row.recent
+            yield "gatewatch_gate_scrap_ratio", label, row.scraps / row.recent
         yield "gatewatch_gate_last_decision_timestamp_seconds", label, _seconds(row.last_decision_at)
+
+
+def _sources(snapshot: MetricsSnapshot, bounds: Bounds) -> Series:
+    for cursor in snapshot.cursors:
+        yield "gatewatch_source_cursor_timestamp_seconds", cursor[:3], _seconds(cursor.position)
+    for name, source in bounds.plant.sources.items():
+        pulls = [row for row in snapshot.jobs if row.name in bounds.jobs and _pulls(row.name, name)]
+        yield "gatewatch_source_unreadable", (name,), float(any(row.unreadable for row in pulls))
+        if source.stale_after is not None:
+            yield "gatewatch_source_staleness_ratio", (name,), _staleness(snapshot, name, source.stale_after)
+
+
+def _pulls(job: str, source: str) -> bool:
+    return job.split(":")[:2] == ["pull", source]
+
+
+def _staleness(snapshot: MetricsSnapshot, source: str, stale_after: timedelta) -> float | None:
+    """By the partition that is furthest behind; a source without a row yet is as old as the store."""
+    mine = [cursor.position for cursor in snapshot.cursors if cursor.source == source and _pulls(cursor.job, source)]
+    newest = min((at for at in mine if at is not None), default=snapshot.store_since)
+    return None if newest is None else max(0.0, (snapshot.at - newest) / stale_after)
+
+
+def _alerts(snapshot: MetricsSnapshot, bounds: Bounds) -> Series:
+    for bound in bounds.alerts:
+        yield "gatewatch_alert_limit", (bound.name,), bound.limit
+        yield "gatewatch_alert_clear_level", (bound.name,), bound.clear
+        for subject in bound.expected:
+            yield "gatewatch_alert_expected", (bound.name, subject), 1.0
+    # One that fires for one condition is active, whatever became of the other: it is told last.
+    for row in sorted(snapshot.alerts, key=lambda row: row.active):
+        if row.state != "pending":
+            yield "gatewatch_alert_active", row[:3], float(row.active)
+        labels = (row.name, row.subject, row.condition, row.severity, row.team, row.state)
+        yield "gatewatch_alert_state", labels, 1.0
 
 
 def _subjects(plant: Plant) -> Series:
@@ -213,10 +266,14 @@ def _outbox(snapshot: MetricsSnapshot, bounds: Bounds) -> Series:
     if bounds.plant.write_back and "mes" not in channels:
         yield "gatewatch_outbox_pending", ("mes",), 0.0
         yield "gatewatch_outbox_dead", ("mes",), 0.0
+        yield "gatewatch_outbox_delay_seconds", ("mes",), 0.0
     for row in snapshot.outbox:
         yield "gatewatch_outbox_pending", (row.channel,), row.pending
         yield "gatewatch_outbox_dead", (row.channel,), row.dead
-        yield "gatewatch_outbox_oldest_pending_timestamp_seconds", (row.channel,), _seconds(row.oldest_pending_at)
+        oldest = row.oldest_pending_at
+        yield "gatewatch_outbox_oldest_pending_timestamp_seconds", (row.channel,), _seconds(oldest)
+        delay = 0.0 if oldest is None else (snapshot.at - oldest).total_seconds()
+        yield "gatewatch_outbox_delay_seconds", (row.channel,), delay
 
 
 def _finding(row: BoardRow) -> Series:

@@ -110,7 +110,7 @@ def _search() -> Html:
 
 
 def _alerts(snapshot: MetricsSnapshot) -> Html:
-    active = [alert for alert in snapshot.alerts if alert.ended_at is None]
+    active = [alert for alert in snapshot.alerts if alert.active]
     rows: list[tuple[str, ...]] = [
         (chip(alert.severity), alert.name, alert.subject, alert.summary, ago(alert.since, snapshot.at))
         for alert in active

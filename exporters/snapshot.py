@@ -9,7 +9,10 @@ from typing import NamedTuple
 
 
 class JobRow(NamedTuple):
-    """A job's standing; counts are since the store was made."""
+    """A job's standing; counts are since the store was made.
+
+    `result` is that of its last run, `unreadable` why that could not read the source, '' where it could.
+    """
 
     name: str
     runs: int
@@ -21,6 +24,8 @@ class JobRow(NamedTuple):
     duration_seconds: float | None
     lag_seconds: float | None
     error: str | None
+    result: str = "success"
+    unreadable: str = ""
 
 
 class CursorRow(NamedTuple):
@@ -35,8 +40,9 @@ class CursorRow(NamedTuple):
 class GateRow(NamedTuple):
     """A gate: the model in force ('' where there is none) and its newest decisions.
 
-    `recent` counts them, `holds` how many of them held; `interval_width` is the mean width of the prediction
-    intervals among them, in the unit of the characteristic, None where none was predicted.
+    `recent` counts them, `holds` how many of them held, `scraps` how many said scrap; `interval_width` is the mean
+    width of the prediction intervals among them, in the unit of the characteristic, None where none was predicted.
+    `refused` is why the newest ones since the model came into force were made without it, '' where they were not.
     """
 
     gate: str
@@ -49,6 +55,8 @@ class GateRow(NamedTuple):
     holds: int
     interval_width: float | None
     last_decision_at: datetime | None
+    scraps: int = 0
+    refused: str = ""
 
 
 class OutboxRow(NamedTuple):
@@ -76,7 +84,7 @@ class BoardRow(NamedTuple):
 
 
 class AlertRow(NamedTuple):
-    """The newest episode of an alert; still active where `ended_at` is None."""
+    """The newest episode of an alert; not over yet where `ended_at` is None."""
 
     name: str
     subject: str
@@ -84,6 +92,15 @@ class AlertRow(NamedTuple):
     summary: str
     since: datetime
     ended_at: datetime | None
+    state: str = "firing"
+    condition: str = "breach"
+    team: str = ""
+    line: str = ""
+
+    @property
+    def active(self) -> bool:
+        """Whether it fires now."""
+        return self.state == "firing" and self.ended_at is None
 
 
 class TallyRow(NamedTuple):

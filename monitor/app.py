@@ -14,14 +14,18 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from alerting import specs
 from detectors.drift import FeatureDrift
 from detectors.performance import Performance, still_absent
 from detectors.roster import default_detectors
+from exporters.catalog import Bounds
 from exporters.mes import MesTarget, backoff, plan
 from inference.gate import judge
 from inference.registry import Registry
+from monitor import __version__
 from monitor.clock import Clock, WallClock
 from monitor.errors import ModelError, ModelReason
+from monitor.jobs.alerts import AlertsJob
 from monitor.jobs.base import Job
 from monitor.jobs.deliver import DeliverJob
 from monitor.jobs.drift import DriftJob
@@ -99,6 +103,8 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool) -> App:
     jobs.append(DriftJob(store, plant, (FeatureDrift("drift"), FeatureDrift("image_drift")), shelf))
     jobs.append(PerformanceJob(store, plant, shelf, held_out, performance_detector, still_absent))
     jobs += [ModelJob(store, plant, gate, shelf, registry, simulated) for gate in plant.gates]
+    if plant.profile == "embedded":
+        jobs.append(AlertsJob(store, plant, lambda: bounds_of(plant, jobs)))
     if plant.write_back is not None and target is not None:
         jobs.append(DeliverJob(store, plant.write_back, target, plan, backoff))
     for name, config in plant.sources.items():
@@ -111,6 +117,11 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool) -> App:
         )  # fmt: skip
     jobs.append(PruneJob(store, plant.store.retention, plant.jobs.prune))
     return App(loaded, store, clock, runner, shelf, registry, sources, jobs)
+
+
+def bounds_of(plant: Plant, jobs: Sequence[Job]) -> Bounds:
+    """What bounds the metric labels while this plant file stands."""
+    return Bounds(plant, {job.name: job.interval for job in jobs}, specs.bounds_of(plant), __version__)
 
 
 def make_registry(plant: Plant) -> Registry:

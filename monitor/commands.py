@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from exporters.words import visible
+from exporters.words import shown, visible
 from monitor.errors import MonitorError, UsageError
 from monitor.options import as_json, load, opened, plant_option, say
 
@@ -196,21 +196,25 @@ def alerts() -> None:
 @alerts.command("list")
 @plant_option
 @as_json
-@click.option("--all", "ended", is_flag=True, help="Also those that are over.")
+@click.option("--all", "ended", is_flag=True, help="Also those that are over, that are pending, and Watchdog.")
 def alerts_list(plant: str, overrides: Sequence[str], json_: bool, ended: bool) -> None:
-    """Alerts that hold now, with what to do about each. Example: gatewatch alerts list --all."""
-    from alerting.conditions import ALERTS
+    """Alerts that fire now, with what to do about each. Example: gatewatch alerts list --all."""
+    from alerting.specs import BY_NAME
     from monitor.store.reading import alerts as stored
 
     rows = stored(_open(plant, overrides), not ended)
     if json_:
         say([dict(row._mapping) for row in rows])
         return
-    actions = {spec.name: spec.action for spec in ALERTS}
     for row in rows:
         over = f" until {row.ended_at:%Y-%m-%d %H:%M}" if row.ended_at else ""
-        click.echo(f"{row.severity}  {row.name}  {row.subject}  since {row.since:%Y-%m-%d %H:%M}{over}")
-        click.echo(f"    {visible(row.summary)}\n    {actions.get(row.name, '')}")
+        state = f"{row.state}, absent" if row.condition == "absent" else row.state
+        said = (row.severity, row.name, row.subject, row.line or "-", f"for {row.team or '-'}", state)
+        click.echo("  ".join((*said, f"since {row.since:%Y-%m-%d %H:%M}{over}")))
+        told = "" if row.value is None else f" ({shown(row.value)} against {shown(row.limit)})"
+        click.echo(f"    {visible(row.summary)}{told}")
+        if row.name in BY_NAME:
+            click.echo(f"    {BY_NAME[row.name].action}")
     if not rows:
         click.echo("no alerts")
 

@@ -18,6 +18,7 @@ NAMES = (
     "after_mes_accepted",
     "during_training",
     "during_promotion",
+    "during_alert_change",
 )
 _passed: Counter[str] = Counter()
 

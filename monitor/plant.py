@@ -46,6 +46,7 @@ from monitor.plant_types import (
     parse_duration,
 )
 from monitor.plant_watch import (
+    AlertOverride,
     AlertsConfig,
     DriftConfig,
     NotifyConfig,
@@ -56,6 +57,7 @@ from monitor.plant_watch import (
 
 __all__ = [
     "WRITE_BACK_FIELDS",
+    "AlertOverride",
     "Characteristic",
     "CodeCol",
     "CodeColumn",

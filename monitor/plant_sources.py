@@ -80,6 +80,9 @@ class SourceBase(Strict):
     delay: Duration = Field(timedelta(0), description="Declared delay where there is no available_at column.")
     late_by: Duration = Field(timedelta(0), description="How far back rows may still arrive; re-read at every pull.")
     every: PositiveDuration = Field(timedelta(minutes=1), description="How often it is pulled.")
+    stale_after: PositiveDuration | None = Field(
+        timedelta(days=1), description="Without a new row for so long it is an alert; an empty value means never."
+    )
     timeout: PositiveDuration = Field(timedelta(seconds=10), description="Connect and statement time-out.")
     partitions: dict[Name, list[Text]] = Field(
         {}, description="Machines (or steps, for part steps) pulled under a cursor of their own."

@@ -5,11 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from monitor.plant_types import Duration, Name, PositiveDuration, Secret, Strict, Text
+from monitor.plant_types import Duration, PositiveDuration, Secret, Strict, Text
 
 Profile = Literal["embedded", "stack"]
+AlertName = Literal[
+    "MachineOutOfSpec", "MachineAnomalous", "SensorDead", "SensorStuck", "DataDrift", "ImageDrift", "ModelDegraded",
+    "ModelWithoutSkill", "GateOutOfService", "HoldRateHigh", "ScrapSurge", "SourceStopped", "SourceStale",
+    "ReconciliationGap", "JobFailing", "JobOverdue", "DeadLetters", "DeliveryLate", "PlantFileRejected", "Watchdog",
+]  # fmt: skip
+"""The alerts of the program; `alerting.specs` says what each is, and a test that both name the same."""
 
 
 class DriftConfig(Strict):
@@ -37,7 +43,14 @@ class AlertOverride(Strict):
     clear: float | None = Field(None, description="It stays until the value is not above this; at most the limit.")
     pending_for: Duration | None = Field(None, description="How long the value must be above the limit.")
     keep_firing: Duration | None = Field(None, description="How long it stays after the value came back.")
+    absent: bool = Field(True, description="Whether a value that is not there is an alert, where this one says so.")
     enabled: bool = Field(True, description="Whether it is evaluated at all.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> AlertOverride:
+        if self.limit is not None and self.clear is not None and self.clear > self.limit:
+            raise ValueError("expected clear to be at most limit")
+        return self
 
 
 class AlertsConfig(Strict):
@@ -47,7 +60,10 @@ class AlertsConfig(Strict):
     webhook_token: Secret | None = Field(
         None, description="Bearer token that Alertmanager must show at the webhook; see sources for ${...}."
     )
-    change: dict[Name, AlertOverride] = Field({}, description="By the alert's name, what this plant changes.")
+    runbooks: Text = Field(
+        "docs/runbooks/", description="What stands before 'NAME.md' in an alert's link: a folder or a URL."
+    )
+    change: dict[AlertName, AlertOverride] = Field({}, description="By the alert's name, what this plant changes.")
 
 
 class NotifyConfig(Strict):

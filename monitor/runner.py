@@ -8,20 +8,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 import sqlalchemy as sa
 
-from alerting.conditions import JOB_FAILING, SOURCE_STOPPED
 from monitor.clock import Clock
 from monitor.errors import EndingError, FencedError, MonitorError, SourceError
 from monitor.jobs.base import Job, Result, Run
 from monitor.schedule import due, every
 from monitor.store import tables as t
-from monitor.store.conditions import Condition, note
 from monitor.store.database import Store
 from monitor.store.leases import Lease, acquire, prove, release
 from monitor.store.writing import count, insert_new, tallied, upsert
@@ -164,6 +161,7 @@ class Runner:
             "name": job.name, "last_slot": slot, "last_started_at": started, "result": done.ran.value,
             "duration_seconds": seconds, "rows": done.result.rows, "missed_slots": missed, "runs": 1,
             "failures": int(not good), "error": done.error,
+            "unreadable": failure.reason.value if isinstance(failure, SourceError) else "",
         }  # fmt: skip
         if good:
             lag = done.result.lag
@@ -173,7 +171,6 @@ class Runner:
             prove(self._store, connection, lease)
             upsert(connection, t.job, [row], add=("rows", "missed_slots", "runs", "failures"))
             insert_new(connection, t.job_run, [{**run, "job": job.name, "slot": slot, "started_at": started}])
-            note(connection, _conditions(job.name, done, failure), started)
             if isinstance(failure, SourceError):
                 source = job.name.split(":")[1]
                 key = tallied("gatewatch_source_read_errors_total", source=source, reason=failure.reason.value)
@@ -186,12 +183,3 @@ class Runner:
             self._held.clear()
         for lease, _ in held:
             release(self._store, lease)
-
-
-def _conditions(job: str, done: Slot, failure: Exception | None) -> Sequence[Condition]:
-    stopped = done.error if isinstance(failure, SourceError) else None
-    failing = done.error if failure is not None and stopped is None else None
-    found = [Condition(JOB_FAILING.name, job, JOB_FAILING.severity, failing)]
-    if job.startswith("pull:"):
-        found.append(Condition(SOURCE_STOPPED.name, job, SOURCE_STOPPED.severity, stopped))
-    return found

@@ -24,10 +24,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
-from alerting.conditions import ALERTS, PLANT_FILE_REJECTED
-from exporters.catalog import Bounds
-from monitor import __version__
-from monitor.app import App, make_app
+from monitor.app import App, bounds_of, make_app
 from monitor.clock import WallClock
 from monitor.errors import MonitorError, UsageError
 from monitor.passport import passport
@@ -35,7 +32,6 @@ from monitor.plant_file import LoadedPlant, difference, needs_restart
 from monitor.schedule import due, every
 from monitor.server import Served, Views, serve
 from monitor.server import make_app as make_server
-from monitor.store.conditions import Condition, note
 from monitor.store.views import metrics_snapshot
 from monitor.store.writing import TallyKey, count, gauge, tallied
 
@@ -45,11 +41,6 @@ _THREADS = 4
 _LOOK_SECONDS = 0.5
 """A signal that comes just before the main thread begins to wait, or to another thread, ends no wait."""
 _END_SECONDS = 3.0
-
-
-def bounds_of(app: App) -> Bounds:
-    """What bounds the metric labels while this plant file stands."""
-    return Bounds(app.plant, {job.name: job.interval for job in app.jobs}, [a.name for a in ALERTS], __version__)
 
 
 class Service:
@@ -111,7 +102,7 @@ class Service:
             ready=self._problems,
             passport=self._passport,
             reports=self._reports,
-            bounds=lambda: bounds_of(self._app),
+            bounds=lambda: bounds_of(self._app.plant, self._app.jobs),
         )
         server = self._app.plant.server
         return serve(make_server(views), server.host, server.port)
@@ -215,12 +206,9 @@ class Service:
             log.error("%s", exc)
 
     def _write_reload(self, problem: str | None) -> None:
-        now = self._app.clock.now()
-        spec = PLANT_FILE_REJECTED
         result = "success" if problem is None else "failure"
         tallies: dict[TallyKey, float] = {tallied("gatewatch_plant_reloads_total", result=result): 1.0}
         with self._app.store.write() as connection:
-            note(connection, [Condition(spec.name, "plant_file", spec.severity, problem)], now)
             count(connection, tallies)
             gauge(connection, {tallied("gatewatch_plant_last_reload_success"): float(problem is None)})
 

@@ -29,13 +29,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 KNOWN: dict[str, tuple[str, ...]] = {
     # The wiring and the command line: they know everyone.
     "monitor.app": (
-        "detectors.drift", "detectors.performance", "detectors.roster", "exporters.mes", "inference.gate",
-        "inference.packaging", "inference.registry", "inference.training",
+        "alerting.specs", "detectors.drift", "detectors.performance", "detectors.roster", "exporters.catalog",
+        "exporters.mes", "inference.gate", "inference.packaging", "inference.registry", "inference.training",
     ),
     "monitor.checking": ("exporters.mes",),
-    "monitor.commands": ("alerting.conditions", "exporters.words", "inference.gate"),
+    "monitor.commands": ("alerting.specs", "exporters.words", "inference.gate"),
     "monitor.dashboard_commands": ("dashboards.files",),
-    "monitor.service": ("alerting.conditions", "exporters.catalog"),
     "monitor.server": (
         "exporters.catalog", "exporters.collector", "exporters.html", "exporters.pages", "exporters.snapshot",
     ),
@@ -47,11 +46,11 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "monitor.store.report.reading": ("exporters.report.values",),
     "monitor.store.report.trends": ("exporters.report.values",),
     "monitor.store.report.watching": ("exporters.report.values",),
-    # Jobs and their runner know which alerts they raise, and nothing else.
-    "monitor.runner": ("alerting.conditions",),
-    "monitor.jobs.deliver": ("alerting.conditions",),
-    "monitor.jobs.pull": ("alerting.conditions",),
-    "monitor.jobs.reconcile": ("alerting.conditions",),
+    # Alerts are evaluated on what a scrape shows, and kept by whoever is told of them.
+    "monitor.jobs.alerts": (
+        "alerting.evaluator", "alerting.specs", "exporters.catalog", "exporters.collector", "exporters.snapshot",
+    ),
+    "monitor.store.alerting": ("alerting.evaluator", "alerting.specs"),
     # References are packed as detector states are.
     "monitor.references": ("detectors.state",),
     # What is shown of the store, as the values that exporters take.

@@ -9,13 +9,11 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from alerting.conditions import DEAD_LETTERS
 from monitor.errors import DeliveryError
 from monitor.failpoints import reach
 from monitor.jobs.base import Result, Run
 from monitor.plant import WriteBack
 from monitor.store import tables as t
-from monitor.store.conditions import Condition, note
 from monitor.store.database import Store
 from monitor.store.leases import prove
 from monitor.store.writing import TallyKey, count, tallied
@@ -111,7 +109,6 @@ class DeliverJob:
                     change = self._failed(row.attempts + 1, errors[row.id], run.now)
                     connection.execute(t.outbox.update().where(t.outbox.c.id == row.id).values(change))
                     tallies[_attempts("dead" if change["status"] == "dead" else "retry")] += 1
-            note(connection, [dead_letters(connection)], run.now)
             count(connection, tallies)
 
     def _failed(self, attempts: int, error: DeliveryError, now: datetime) -> dict[str, Any]:
@@ -127,14 +124,6 @@ def _attempts(result: str) -> TallyKey:
     return tallied("gatewatch_outbox_deliveries_total", channel="mes", result=result)
 
 
-def dead_letters(connection: sa.Connection) -> Condition:
-    """The condition that recommendations were given up."""
-    query = sa.select(sa.func.count()).where(t.outbox.c.channel == "mes", t.outbox.c.status == "dead")
-    dead = int(connection.execute(query).scalar_one())
-    summary = f"{dead} recommendations could not be delivered to the MES" if dead else None
-    return Condition(DEAD_LETTERS.name, "mes", DEAD_LETTERS.severity, summary)
-
-
 def resend(store: Store, now: datetime, ids: Sequence[int] = ()) -> int:
     """Make dead letters pending again, all or the named ones; how many."""
     with store.write() as connection:
@@ -142,5 +131,4 @@ def resend(store: Store, now: datetime, ids: Sequence[int] = ()) -> int:
         if ids:
             dead = dead.where(t.outbox.c.id.in_(ids))
         done = connection.execute(dead.values(status="pending", attempts=0, next_at=now))
-        note(connection, [dead_letters(connection)], now)
         return int(done.rowcount)

@@ -10,7 +10,6 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from alerting.conditions import GATE_OUT_OF_SERVICE
 from monitor import events
 from monitor.failpoints import reach
 from monitor.jobs.base import Result, Run
@@ -20,7 +19,6 @@ from monitor.plant import Plant
 from monitor.readings import ReadingsPipeline
 from monitor.store import tables as t
 from monitor.store.batch import BatchWrite, commit
-from monitor.store.conditions import Condition
 from monitor.store.database import Store
 from monitor.store.leases import Lease
 from monitor.store.writing import TallyKey
@@ -72,25 +70,13 @@ class PartPipeline:
 
     def process(self, page: Page, write: BatchWrite) -> None:
         """Decide on the new rows."""
-        used = self._in_force()
-        self._parts.process(page, used, write)
-        for gate in sorted({d["gate"] for d in write.decisions}):
-            spec = GATE_OUT_OF_SERVICE
-            write.conditions.append(Condition(spec.name, gate, spec.severity, _out_of_service(gate, used[gate])))
+        self._parts.process(page, self._in_force(), write)
 
     def forget(self) -> None:
         """Nothing is in memory."""
 
     def snapshot(self, write: BatchWrite) -> None:
         """Nothing is in memory."""
-
-
-def _out_of_service(gate: str, used: InForce) -> str | None:
-    if used.refused is not None:
-        return f"gate {gate!r} holds every part: {used.refused.value}"
-    if used.model is not None and not used.model.skill > 0:
-        return f"gate {gate!r} holds every part: no_skill (version {used.version})"
-    return None
 
 
 class ReadingPipeline:

@@ -9,14 +9,12 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from alerting.conditions import RECONCILIATION_GAP
 from monitor.clock import Clock
 from monitor.jobs.base import Result, Run
 from monitor.jobs.pull import PullJob
 from monitor.model import Finding, Page, Reject, Status
 from monitor.store import tables as t
 from monitor.store.batch import BatchWrite, commit
-from monitor.store.conditions import Condition
 from monitor.store.database import Store
 from monitor.store.leases import Lease
 from monitor.store.writing import tallied
@@ -130,16 +128,13 @@ class ReconcileJob:
         finding = Finding(
             "reconciliation", "hourly_count", self._source_name, "", end,
             Status.BREACH if missing else Status.OK, float(missing), 0.0,
+            causes=tuple(f"{hour:%Y-%m-%d %H}h ({n})" for hour, n in left.items()),
         )  # fmt: skip
         write.board.append(finding)
         gap = tallied("gatewatch_source_reconciliation_gap_rows", source=self._source_name)
         write.gauges[gap] = float(missing)
         if gaps:
             write.findings.append(replace(finding, value=float(sum(gaps.values())), status=Status.BREACH))
-        hours = ", ".join(f"{hour:%Y-%m-%d %H}h ({n})" for hour, n in left.items())
-        summary = f"source {self._source_name!r} holds {missing} rows that the store lacks: {hours}" if left else None
-        spec = RECONCILIATION_GAP
-        write.conditions.append(Condition(spec.name, self._source_name, spec.severity, summary))
 
 
 def _of_members(page: Page, members: Sequence[str] | None) -> Page:

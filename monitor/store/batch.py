@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from monitor.failpoints import reach
 from monitor.model import Finding, Reject
 from monitor.store import tables as t
-from monitor.store.conditions import Condition, note
 from monitor.store.database import Store
 from monitor.store.leases import Lease, prove
 from monitor.store.writing import TallyKey, count, gauge, insert_new, move_cursor, take_arrivals, tallied, upsert
@@ -64,13 +63,12 @@ class BatchWrite:
     trends: list[Finding] = field(default_factory=list)
     windows: list[dict[str, Any]] = field(default_factory=list)
     states: list[SavedState] = field(default_factory=list)
-    conditions: list[Condition] = field(default_factory=list)
     tallies: Counter[TallyKey] = field(default_factory=Counter)
     gauges: dict[TallyKey, float] = field(default_factory=dict)
 
     def is_empty(self) -> bool:
         """Whether nothing but counts would be written."""
-        made = (self.rows, self.rejects, self.decisions, self.windows, self.states, self.conditions)
+        made = (self.rows, self.rejects, self.decisions, self.windows, self.states)
         return not any(made) and self.position is None
 
 
@@ -93,7 +91,6 @@ def commit(store: Store, lease: Lease, batch: BatchWrite) -> int:
         upsert(connection, t.detector_state, states)
         write_rejects(connection, batch.source, batch.rejects, batch.now)
         move_cursor(connection, batch.job, batch.source, batch.partition, batch.position, batch.now)
-        note(connection, batch.conditions, batch.now)
         count(connection, batch.tallies)
         gauge(connection, batch.gauges)
     reach("after_commit")

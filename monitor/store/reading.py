@@ -24,10 +24,11 @@ def undelivered(store: Store, status: str) -> Sequence[Any]:
 
 
 def alerts(store: Store, active: bool) -> Sequence[Any]:
-    """Alerts, newest first; only those that still hold, or all."""
+    """Alerts, newest first; only those that fire now (Watchdog, which always does, left out), or all."""
     query = sa.select(t.alert).order_by(t.alert.c.since.desc(), t.alert.c.id.desc())
     with store.read() as connection:
-        return connection.execute(query.where(t.alert.c.ended_at.is_(None)) if active else query).all()
+        firing = (t.alert.c.state == "firing", t.alert.c.ended_at.is_(None), t.alert.c.name != "Watchdog")
+        return connection.execute(query.where(*firing) if active else query).all()
 
 
 def quarantined(store: Store, newest: int) -> Sequence[Any]:

@@ -103,6 +103,8 @@ job = sa.Table(
     _text("name", primary_key=True), _time("last_slot", True), _time("last_started_at", True),
     _time("last_success_at", True), _text("result"), _number("duration_seconds"), _count("rows"),
     _number("lag_seconds"), _count("missed_slots"), _count("runs"), _count("failures"), sa.Column("error", sa.Text),
+    # Why the last run could not read its source; '' where it could.
+    _text("unreadable", server_default=_word("")),
 )  # fmt: skip
 
 job_run = sa.Table(
@@ -243,6 +245,8 @@ alert = sa.Table(
     _text("team", server_default=_word("")), _text("line", server_default=_word("")),
     _text("origin", server_default=_word("embedded")),
     _time("fired_at", True), _time("kept_since", True), _number("value"), _number("limit"),
+    # When Alertmanager last told of it.
+    _time("seen_at", True),
     sa.Index("ix_alert_name_subject", "name", "subject"),
 )  # fmt: skip
 

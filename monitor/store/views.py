@@ -10,11 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from exporters.snapshot import AlertRow, BoardRow, CursorRow, GateRow, JobRow, MetricsSnapshot, OutboxRow, TallyRow
-from monitor.model import Verdict
+from monitor.model import Reason, Verdict
 from monitor.store import tables as t
 
 RECENT_DECISIONS = 100
 """How many of a gate's newest decisions its interval width and hold ratio rest on."""
+
+_WITHOUT_MODEL = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.NO_SKILL)
 
 ENDED_FOR = timedelta(days=1)
 """How long an alert that ended is still told as not active."""
@@ -41,7 +43,8 @@ def metrics_snapshot(connection: Connection, now: datetime) -> MetricsSnapshot:
 def _jobs(connection: Connection) -> Iterator[JobRow]:
     c = t.job.c
     columns = (c.name, c.runs, c.failures, c.missed_slots, c.rows, c.last_slot, c.last_success_at)
-    query = sa.select(*columns, c.duration_seconds, c.lag_seconds, c.error).order_by(c.name)
+    last = (c.duration_seconds, c.lag_seconds, c.error, c.result, c.unreadable)
+    query = sa.select(*columns, *last).order_by(c.name)
     return (JobRow._make(row) for row in connection.execute(query))
 
 
@@ -57,7 +60,7 @@ def _gates(connection: Connection) -> Iterator[GateRow]:
         model: Any = force.get(gate)
         since, changes = (model.since, model.changes) if model else (None, 0)
         named = (model.model, model.version, model.digest) if model else ("", "", "")
-        yield GateRow._make((gate, *named, since, changes, *_recent(connection, gate)))
+        yield GateRow._make((gate, *named, since, changes, *_recent(connection, gate, since)))
 
 
 def _gates_that_decided(connection: Connection) -> Iterator[str]:
@@ -69,14 +72,19 @@ def _gates_that_decided(connection: Connection) -> Iterator[str]:
         found = connection.scalar(sa.select(sa.func.min(gate)).where(gate > found))
 
 
-def _recent(connection: Connection, gate: str) -> tuple[int, int, float | None, datetime | None]:
+def _recent(connection: Connection, gate: str, since: datetime | None) -> tuple[Any, ...]:
     c = t.decision.c
-    query = sa.select(c.verdict, c.lower, c.upper, c.decided_at).where(c.gate == gate)
+    query = sa.select(c.verdict, c.reason, c.lower, c.upper, c.decided_at).where(c.gate == gate)
     rows = connection.execute(query.order_by(c.at.desc()).limit(RECENT_DECISIONS)).all()
     widths = [row.upper - row.lower for row in rows if row.lower is not None and row.upper is not None]
     holds = sum(row.verdict == Verdict.HOLD for row in rows)
     width = sum(widths) / len(widths) if widths else None
-    return len(rows), holds, width, max((row.decided_at for row in rows), default=None)
+    newest = max((row.decided_at for row in rows), default=None)
+    scraps = sum(row.verdict == Verdict.SCRAP for row in rows)
+    # Decisions of the instant in which a model came into force were made before it.
+    reasons = {row.reason for row in rows if row.decided_at == newest and (since is None or row.decided_at > since)}
+    refused = next((str(reason) for reason in _WITHOUT_MODEL if reason in reasons), "")
+    return len(rows), holds, width, newest, scraps, refused
 
 
 def _outbox(connection: Connection) -> Iterator[OutboxRow]:
@@ -102,10 +110,9 @@ def _board(connection: Connection) -> Iterator[BoardRow]:
 
 def _alerts(connection: Connection, since: datetime) -> Iterator[AlertRow]:
     c = t.alert.c
-    newest = sa.select(sa.func.max(c.id)).group_by(c.name, c.subject)
-    query = sa.select(c.name, c.subject, c.severity, c.summary, c.since, c.ended_at).where(
-        c.id.in_(newest), sa.or_(c.ended_at.is_(None), c.ended_at > since)
-    )
+    newest = sa.select(sa.func.max(c.id)).group_by(c.name, c.subject, c.condition)
+    columns = (c.name, c.subject, c.severity, c.summary, c.since, c.ended_at, c.state, c.condition, c.team, c.line)
+    query = sa.select(*columns).where(c.id.in_(newest), sa.or_(c.ended_at.is_(None), c.ended_at > since))
     return (AlertRow._make(row) for row in connection.execute(query.order_by(c.name, c.subject)))
 
 

@@ -189,10 +189,15 @@ def test_verify_makes_every_decision_again_and_fails_on_a_forged_one(done: Path,
 def test_alerts_say_since_when_and_what_to_do(plant: Path) -> None:
     assert gatewatch("store", "upgrade", "-p", plant).code == 0
     assert gatewatch("alerts", "list", "-p", plant).out == "no alerts\n"
-    assert gatewatch("once", plant).code == 0
+    assert gatewatch("once", plant, "--set", "alerts.change.GateOutOfService.pending_for=0s").code == 0
     text = gatewatch("alerts", "list", "-p", plant).out
-    assert "critical  GateOutOfService  forging  since " in text
+    assert "critical  GateOutOfService  forging  blades  for ml  firing  since " in text
+    assert "it has no verified model with skill: no_model (1 against 0.5)" in text
     assert "gatewatch model train" in text
+    assert "Watchdog" not in text
+    assert (
+        "info  Watchdog  demo  -  for platform  firing  since " in gatewatch("alerts", "list", "-p", plant, "--all").out
+    )
 
 
 def test_the_plant_file_may_come_from_the_environment(done: Path) -> None:

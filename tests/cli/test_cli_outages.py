@@ -10,11 +10,12 @@ import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from cli_kit import LATER, Said, gatewatch
+from cli_kit import LATER, NOW, Said, gatewatch
 from plant_kit import advice, contents
 
 KEPT = ("decisions", "readings", "parts", "outcomes", "windows", "quarantine", "findings")
@@ -120,12 +121,13 @@ def test_no_model_holds_every_part_and_is_one_alert_a_gate(plant: Path) -> None:
     decided = [json.loads(d) for d in contents(plant)["decisions"]]
     assert len(decided) > 20
     assert {(d[12], d[13]) for d in decided} == {("hold", "no_model")}
+    assert gatewatch("alerts", "list", "-p", plant).out == "no alerts\n", "they wait for a model for an hour"
+    assert gatewatch("once", plant, at=NOW + timedelta(hours=1)).code == 0
     alerts = json.loads(gatewatch("alerts", "list", "-p", plant, "--json").out)
-    assert sorted((a["name"], a["subject"]) for a in alerts) == [
-        ("GateOutOfService", "coating"),
-        ("GateOutOfService", "forging"),
-    ]
-    assert "no_model" in alerts[0]["summary"]
+    out = [alert for alert in alerts if alert["name"] == "GateOutOfService"]
+    assert sorted(alert["subject"] for alert in out) == ["coating", "forging"]
+    assert {(alert["line"], alert["team"], alert["state"]) for alert in out} == {("blades", "ml", "firing")}
+    assert "no_model" in out[0]["summary"]
 
 
 def spoil_bytes(file: Path) -> None:
@@ -152,7 +154,7 @@ def test_a_bad_weight_file_holds_and_heals_from_mlflow_at_the_next_slot(
     for file in list((trained.parent / "models").rglob("*.safetensors")):
         spoil(file)
     known = set(contents(trained)["decisions"])
-    assert gatewatch("once", trained).code == 0
+    assert gatewatch("once", trained, "--set", "alerts.change.GateOutOfService.pending_for=0s").code == 0
     new = [json.loads(d) for d in set(contents(trained)["decisions"]) - known]
     assert {(d[12], d[13]) for d in new} == {("hold", reason)}
     alerts = gatewatch("alerts", "list", "-p", trained).out

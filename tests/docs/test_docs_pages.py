@@ -10,8 +10,8 @@ import click
 import pytest
 import yaml
 
-from alerting import conditions_docs
-from alerting.conditions import ALERTS
+from alerting import specs_docs
+from alerting.specs import ALERTS, AlertSpec
 from exporters import catalog_docs
 from exporters.catalog import METRICS
 from monitor import plant_docs
@@ -25,7 +25,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 GENERATED = {
     "docs/configuration.md": plant_docs.document,
     "docs/metrics.md": catalog_docs.markdown,
-    "docs/alerts.md": conditions_docs.markdown,
+    "docs/alerts.md": specs_docs.markdown,
 }
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -69,7 +69,7 @@ def test_every_metric_has_its_section(metric: str) -> None:
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
-def test_every_alert_has_its_section_with_what_to_do(alert: conditions_docs.AlertSpec) -> None:
+def test_every_alert_has_its_section_with_what_to_do(alert: AlertSpec) -> None:
     assert f"## {alert.name}\n" in text("docs/alerts.md")
     assert alert.action in text("docs/alerts.md")
 

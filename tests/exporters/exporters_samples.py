@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from exporters.catalog import Bounds
+from exporters.catalog import AlertBound, Bounds
 from exporters.snapshot import (
     AlertRow,
     BoardRow,
@@ -60,7 +60,11 @@ def plant(**changes: Any) -> Plant:
 
 def bounds(**changes: Any) -> Bounds:
     jobs = {"pull:historian": timedelta(minutes=1), "prune": timedelta(days=1)}
-    values: dict[str, Any] = {"plant": plant(), "jobs": jobs, "alerts": ("GateOutOfService",), "version": "0.1.0"}
+    alerts = (
+        AlertBound("GateOutOfService", "critical", 0.5, 0.5),
+        AlertBound("SensorDead", "warning", 0.5, 0.25, ("F1", "C1")),
+    )
+    values: dict[str, Any] = {"plant": plant(), "jobs": jobs, "alerts": alerts, "version": "0.1.0"}
     return Bounds(**(values | changes))
 
 
@@ -77,12 +81,25 @@ def snapshot(**changes: Any) -> MetricsSnapshot:
     values: dict[str, Any] = {
         "at": NOW,
         "jobs": (
-            JobRow("pull:historian", 120, 2, 1, 5400, before(minutes=1), before(minutes=1), 0.25, 35.0, None),
-            JobRow("write_back", 3, 3, 0, 0, before(minutes=1), None, 0.1, None, "table locked <b>"),
+            JobRow(
+                "pull:historian",
+                120,
+                2,
+                1,
+                5400,
+                before(minutes=1),
+                before(minutes=1),
+                0.25,
+                35.0,
+                "no table",
+                "failure",
+                "missing_table",
+            ),
+            JobRow("write_back", 3, 3, 0, 0, before(minutes=1), None, 0.1, None, "table locked <b>", "failure"),
         ),
         "cursors": (CursorRow("pull:historian", "historian", "", before(seconds=40)), CursorRow("p", "mes", "", None)),
         "gates": (
-            GateRow("shape", "m", "3", "abcdef0123456789" * 4, before(days=2), 3, 100, 4, 0.125, before(minutes=3)),
+            GateRow("shape", "m", "3", "abcdef0123456789" * 4, before(days=2), 3, 100, 4, 0.125, before(minutes=3), 2),
         ),
         "outbox": (OutboxRow("mes", 2, 1, before(minutes=4)),),
         "board": (
@@ -92,8 +109,20 @@ def snapshot(**changes: Any) -> MetricsSnapshot:
             finding(subject="C1", feature="gone", at=before(hours=2)),
         ),
         "alerts": (
-            AlertRow("GateOutOfService", "shape", "critical", "no model <i>", before(minutes=9), None),
-            AlertRow("SourceStopped", "mes", "critical", "unreachable", before(hours=9), before(hours=8)),
+            AlertRow("GateOutOfService", "shape", "critical", "no model <i>", before(minutes=9), None, team="ml"),
+            AlertRow(
+                "SensorDead", "C1", "warning", "silent", before(minutes=3), None, "pending", "absent", "operators"
+            ),
+            AlertRow(
+                "SourceStopped",
+                "mes",
+                "critical",
+                "unreachable",
+                before(hours=9),
+                before(hours=8),
+                "resolved",
+                team="platform",
+            ),
         ),
         "tallies": (
             tally("gatewatch_gate_decisions_total", 96.0, gate="shape", verdict="continue", reason="in_spec"),

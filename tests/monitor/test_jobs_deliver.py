@@ -122,13 +122,13 @@ def test_failures_wait_twice_as_long_each_time_and_then_are_given_up(spine: Spin
     mes.down = True
     job = deliver(spine, mes)
     assert _runs(spine, job, [0, 9, 10, 29]) == [1, 1, 2, 2]
-    assert spine.active() == []
+    assert spine.alerts(after(1)) == []
     assert statuses(spine) == [("A 1", "pending", 2), ("A 2", "pending", 0)]
     # The third failure is the last; the part's next one has its turn at the next slot.
     assert _runs(spine, job, [30]) == [3]
     assert statuses(spine)[0] == ("A 1", "dead", 3)
     assert spine.all(t.outbox, "error")[0] == "no answer"
-    assert spine.active() == [("DeadLetters", "mes")]
+    assert spine.alerts(after(1)) == [("DeadLetters", "mes")]
     assert spine.tally(DELIVERIES, channel="mes", result="dead") == 1
     assert spine.tally(DELIVERIES, channel="mes", result="retry") == 2
     mes.down = False
@@ -160,11 +160,11 @@ def test_dead_letters_are_sent_again_on_demand(spine: Spine) -> None:
     mes.refused = set()
     first, _ = spine.all(t.outbox, "id")
     assert resend(spine.store, after(5), [first]) == 1
-    assert spine.active() == [("DeadLetters", "mes")]
+    assert spine.alerts(after(5)) == [("DeadLetters", "mes")]
     spine.run(job, after(6))
     assert mes.taken == [("A", 1)]
     assert resend(spine.store, after(7)) == 1
-    assert spine.active() == []
+    assert spine.alerts(after(7)) == []
     spine.run(job, after(8))
     assert mes.taken == [("A", 1), ("B", 1)]
     assert resend(spine.store, after(9)) == 0

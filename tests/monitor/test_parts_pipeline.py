@@ -116,12 +116,20 @@ def test_a_gate_out_of_service_holds_every_part_under_one_alert(used: InForce, r
         spine.part(f"P{n}", after(n))
     spine.run(spine.pull("parts", batch_rows=2), after(60))
     assert spine.all(t.decision, "verdict", "reason") == [("hold", reason)] * 5
-    assert spine.active() == [GATE_OUT]
-    assert len(spine.all(t.alert)) == 1
+    in_force = {"gate": "form", "model": "w", "version": "1", "digest": "sum", "since": T0, "changes": 1, "mirrored": 1}
+    if used.refused is not Reason.NO_MODEL:
+        with spine.store.write() as connection:
+            connection.execute(t.model_in_force.insert(), [in_force])
+    assert spine.alerts(after(60), gates=True) == [GATE_OUT]
+    (summary,) = [s for s in spine.all(t.alert, "summary") if "holds every part" in s]
+    assert summary.endswith(f": {reason}")
+    if used.refused is Reason.NO_MODEL:
+        with spine.store.write() as connection:
+            connection.execute(t.model_in_force.insert(), [in_force])
     spine.used = good
     spine.part("LAST", after(61))
     spine.run(spine.pull("parts"), after(62))
-    assert spine.active() == []
+    assert spine.alerts(after(62), gates=True) == []
     assert spine.all(t.decision, "verdict")[-1] == "continue"
     assert len(spine.all(t.decision, "reason")) == 6
 

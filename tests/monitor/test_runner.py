@@ -107,22 +107,25 @@ def test_a_failure_is_on_record_and_alerts_until_a_success(
         assert slot.error is not None
         assert slot.error.startswith(sentence)
     assert job.forgotten == 3
-    assert spine.active() == [(alert, job.name)]
-    assert len(spine.all(t.alert)) == 1
+    subject = "parts" if alert == "SourceStopped" else job.name
+    assert spine.alerts(after(30), job) == [(alert, subject)]
+    (summary,) = [text for text in spine.all(t.alert, "summary") if sentence in text]
+    assert subject in summary
     job.does = lambda run: Result()
     clock.move_to(after(45))
     runner.run(job, after(45))
-    assert spine.active() == []
-    assert spine.all(t.alert, "since", "ended_at") == [(T0, after(45))]
+    assert spine.alerts(after(45), job) == []
+    assert (after(30), after(45)) in spine.all(t.alert, "since", "ended_at")
 
 
 def test_a_stopped_source_that_then_fails_otherwise_changes_its_alert(
     spine: Spine, runner: Runner, clock: SimulatedClock
 ) -> None:
-    runner.run(Work(_raises(SourceError("gone", SourceReason.UNREACHABLE))), T0)
-    assert spine.active() == [("SourceStopped", "pull:parts")]
+    job = Work(_raises(SourceError("gone", SourceReason.UNREACHABLE)))
+    runner.run(job, T0)
+    assert spine.alerts(T0, job) == [("SourceStopped", "parts")]
     runner.run(Work(_raises(ZeroDivisionError())), after(15))
-    assert spine.active() == [("JobFailing", "pull:parts")]
+    assert spine.alerts(after(15), job) == [("JobFailing", "pull:parts")]
 
 
 def test_errors_of_reading_are_counted_by_reason(spine: Spine, runner: Runner) -> None:

@@ -55,7 +55,7 @@ def test_jobs_cursors_tallies_and_plant_files_are_told_as_stored(engine: sa.Engi
     tally = {"name": "gatewatch_x_total", "labels": {"b": "1", "a": "2"}, "value": 3.0}
     files = [{"digest": d, "content": "", "since": at(m)} for d, m in (("old", -60), ("new", -30))]
     shot = seen(engine, {t.job: [job], t.cursor: [cursor], t.tally: [tally], t.plant_file: files})
-    assert shot.jobs == (JobRow("pull", 4, 1, 2, 7, at(-1), None, 0.5, None, "why"),)
+    assert shot.jobs == (JobRow("pull", 4, 1, 2, 7, at(-1), None, 0.5, None, "why", "failure"),)
     assert shot.cursors == (CursorRow("pull", "mes", "", at(-2)),)
     assert shot.tallies == (TallyRow("gatewatch_x_total", {"a": "2", "b": "1"}, 3.0),)
     assert (shot.plant_digest, shot.store_since) == ("new", at(-60))
@@ -71,7 +71,7 @@ def test_gates_with_a_model_and_gates_that_only_decided_are_told(engine: sa.Engi
     shot = seen(engine, {t.decision: decisions, t.model_in_force: [FORCE]})
     assert shot.gates == (
         GateRow("a", "m", "3", "d", at(-9), 2, 2, 0, 0.75, at(3)),
-        GateRow("b", "", "", "", None, 0, 1, 1, None, at(2)),
+        GateRow("b", "", "", "", None, 0, 1, 1, None, at(2), 0, "no_model"),
     )
 
 

@@ -1,13 +1,11 @@
-"""One batch, one transaction: arrivals, findings, quarantine, counters and conditions."""
+"""One batch, one transaction: arrivals, findings, quarantine and counters."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 from plant_kit import ended, forked
@@ -17,7 +15,6 @@ from monitor.errors import StoreError
 from monitor.model import Finding, Reject, RejectReason, Status
 from monitor.store import tables as t
 from monitor.store.batch import BatchWrite, commit, provisional, resolved
-from monitor.store.conditions import Condition, note
 from monitor.store.database import Store
 from monitor.store.leases import Lease, acquire
 from monitor.store.trend import worth_keeping
@@ -138,26 +135,3 @@ def test_an_upsert_adds_and_overwrites(spine: Spine) -> None:
             upsert(connection, t.job, [row], add=("runs",))
             upsert(connection, t.job, [])
     assert spine.all(t.job, "runs", "error", "last_slot", "last_started_at") == [(3, None, after(1), after(1))]
-
-
-@given(st.lists(st.sampled_from(["wrong", "worse", None]), max_size=12))
-def test_an_alert_lasts_from_when_its_condition_begins_to_when_it_ends(summaries: list[str | None]) -> None:
-    engine = sa.create_engine("sqlite://")
-    t.metadata.create_all(engine, [t.alert, t.tally])
-    expected: list[tuple[str, int, int | None]] = []
-    with engine.begin() as connection:
-        for n, summary in enumerate(summaries):
-            active = bool(expected) and expected[-1][2] is None
-            if summary is not None and not active:
-                expected.append((summary, n, None))
-            elif summary is None and active:
-                expected[-1] = (*expected[-1][:2], n)
-            now = T0 + timedelta(minutes=n)
-            note(connection, [Condition("A", "s", "warning", summary), Condition("A", "other", "info", None)], now)
-        rows = connection.execute(sa.select(t.alert).order_by(t.alert.c.id)).all()
-        opened = connection.execute(sa.select(sa.func.coalesce(sa.func.sum(t.tally.c.value), 0))).scalar_one()
-    engine.dispose()
-    assert [(r.summary, r.since, r.ended_at) for r in rows] == [
-        (summary, after(start), None if end is None else after(end)) for summary, start, end in expected
-    ]
-    assert opened == len(expected)

@@ -35,7 +35,7 @@ def live_plant(folder: Path, *overrides: str, hours: float = 1.0) -> Path:
     sources = ("mes", "historian", "machine_states", "final_test", "dispositions")
     fast = [f"sources.{name}.every=1s" for name in sources]
     live = [f"gates.{gate}.since={history.start.isoformat()}" for gate in ("forging", "coating")]
-    fixed = (*NO_TRAINING, "store.lease=2s", "write_back.every=1s", f"server.port={free_port()}")
+    fixed = (*NO_TRAINING, "store.lease=2s", "write_back.every=1s", "alerts.every=1s", f"server.port={free_port()}")
     file.write_text(load(file, (*fast, *live, *fixed, *overrides)).text, encoding="utf-8")
     return file
 

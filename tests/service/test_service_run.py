@@ -142,14 +142,14 @@ def test_a_good_plant_file_is_taken_over_and_a_bad_one_is_an_alert(tmp_path: Pat
     assert "the old one stays in force" in process.err()
     assert "Traceback" not in process.err()
     plant.write_text(good, encoding="utf-8")
-    assert "PlantFileRejected" in gatewatch("alerts", "list", "-p", plant).out
+    until(lambda: "PlantFileRejected" in gatewatch("alerts", "list", "-p", plant).out, "the alert")
     changed = good.replace("site: demo", "site: demo\n# one more line") if "site: demo\n" in good else good
     plant.write_text(changed.replace("unit: kN", "unit: kilonewton"), encoding="utf-8")
     os.kill(process.pid, signal.SIGHUP)
     until(lambda: metric(plant, 'gatewatch_plant_reloads_total{result="success"}') == 1, "the take-over counted")
     digest = load(plant).digest
     until(lambda: digest[:8] in get(f"{plant_url}/")[1], "the new digest")
-    assert "PlantFileRejected" not in gatewatch("alerts", "list", "-p", plant).out
+    until(lambda: "PlantFileRejected" not in gatewatch("alerts", "list", "-p", plant).out, "its end")
     before = decided(plant)
     _new_parts(plant)
     until(lambda: decided(plant) > before, "a decision after it")

@@ -16,6 +16,7 @@ def upgrade() -> None:
     _trends()
     op.create_index(op.f("ix_part_step_step_arrival"), "part_step", ["step", "arrival"])
     _alerts_remember()
+    _jobs_say_what_failed()
     _notifications()
     _references()
     _retraining()
@@ -67,6 +68,14 @@ def _alerts_remember() -> None:
         batch_op.add_column(_time("kept_since", True))
         batch_op.add_column(sa.Column("value", sa.Double(), nullable=True))
         batch_op.add_column(sa.Column("limit", sa.Double(), nullable=True))
+        batch_op.add_column(_time("seen_at", True))
+    op.execute("UPDATE alert SET fired_at = since")
+    op.execute("UPDATE alert SET state = 'resolved' WHERE ended_at IS NOT NULL")
+
+
+def _jobs_say_what_failed() -> None:
+    with op.batch_alter_table("job", schema=None) as batch_op:
+        batch_op.add_column(_text("unreadable", ""))
 
 
 def _notifications() -> None:

@@ -1,0 +1,66 @@
+"""Evaluating the alerts where Gatewatch itself does (profile embedded), on the very samples that /metrics shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from alerting.evaluator import Samples, evaluate
+from alerting.specs import ALERTS, in_force
+from exporters.catalog import Bounds
+from exporters.collector import StoreCollector
+from exporters.snapshot import MetricsSnapshot
+from monitor.jobs.base import Result, Run
+from monitor.plant import Plant
+from monitor.store import alerting
+from monitor.store.database import Store
+from monitor.store.leases import prove
+from monitor.store.views import metrics_snapshot
+
+READ = frozenset(
+    {spec.metric for spec in ALERTS}
+    | {"gatewatch_alert_limit", "gatewatch_alert_clear_level", "gatewatch_alert_expected"}
+)
+"""The metrics that an evaluation reads."""
+
+
+class AlertsJob:
+    """Evaluates every alert at each slot; what it remembers between two slots are rows of the store."""
+
+    name = "alerts"
+
+    def __init__(self, store: Store, plant: Plant, bounds: Callable[[], Bounds]) -> None:
+        self._store = store
+        self._plant = plant
+        self._bounds = bounds
+        self._specs = {spec.name: spec for spec in in_force(plant)}
+
+    @property
+    def interval(self) -> timedelta:
+        """As the plant file says."""
+        return self._plant.alerts.every
+
+    def forget(self) -> None:
+        """Nothing is in memory."""
+
+    def run(self, run: Run) -> Result:
+        """Evaluate, and write what changed."""
+        with self._store.read() as connection:
+            snapshot = metrics_snapshot(connection, run.now)
+            states = alerting.states(connection)
+        _, changes = evaluate(self._specs.values(), samples(snapshot, self._bounds()), states, run.now)
+        if changes:
+            with self._store.write() as connection:
+                prove(self._store, connection, run.lease)
+                alerting.keep(connection, changes, self._specs, self._plant, run.now, "embedded")
+        return Result(len(changes))
+
+
+def samples(snapshot: MetricsSnapshot, bounds: Bounds) -> Samples:
+    """What a scrape would show of the metrics that an evaluation reads."""
+    collector = StoreCollector(snapshot, bounds)
+    found: dict[str, list[tuple[Mapping[str, str], float]]] = {}
+    for family in collector.collect(READ):
+        for sample in family.samples:
+            found.setdefault(sample.name, []).append((sample.labels, sample.value))
+    return found
