@@ -104,6 +104,10 @@ DECIDED = (
     "serial", "step", "visit", "revision", "gate", "model", "version", "model_digest", "predicted", "lower", "upper",
     "distance", "verdict", "reason", "on_hold", "decided_at", "at",
 )  # fmt: skip
+ALERTED = (
+    "name", "subject", "condition", "state", "since", "fired_at", "ended_at", "kept_since", "team", "line", "summary",
+    "value", "limit",
+)  # fmt: skip
 
 
 def contents(plant: Path) -> dict[str, Any]:
@@ -122,6 +126,7 @@ def contents(plant: Path) -> dict[str, Any]:
             "outcomes": _rows(connection, t.outcome, ("serial", "at", "revision", "value")),
             "windows": _rows(connection, t.machine_window, ("machine", "sensor", "start", "rows", "total")),
             "quarantine": _rows(connection, t.quarantine, ("source", "reason", "key")),
+            "alerts": _rows(connection, t.alert, ALERTED),
         }
     store.close()
     return made

@@ -16,6 +16,7 @@ DURING_WORK = {
     "before_commit": "before_commit:25",
     "after_commit": "after_commit:25",
     "after_mes_accepted": "after_mes_accepted:3",
+    "during_alert_change": "during_alert_change:2",
 }
 DURING_FIRST_HOUR = ("during_training", "during_promotion")
 
