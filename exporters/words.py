@@ -11,6 +11,11 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def number(value: float | None) -> str:
+    """Four digits that count; a dash for none."""
+    return "-" if value is None else f"{value:.4g}"
+
+
 def shown(value: Any) -> str:
     """A value for people: numbers to six digits, maps and lists in one line, '-' for nothing."""
     if value is None or value in ("", {}, []):

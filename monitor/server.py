@@ -19,7 +19,8 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from exporters.catalog import Bounds
 from exporters.collector import exposition
 from exporters.html import CONTENT_SECURITY_POLICY
-from exporters.pages import index_page, part_page, problem_page, reports_page
+from exporters.index import index_page
+from exporters.pages import part_page, problem_page, reports_page
 from exporters.snapshot import MetricsSnapshot
 from monitor.errors import MonitorError
 

@@ -36,7 +36,8 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "monitor.commands": ("alerting.specs", "exporters.words", "inference.gate"),
     "monitor.dashboard_commands": ("dashboards.files",),
     "monitor.server": (
-        "exporters.catalog", "exporters.collector", "exporters.html", "exporters.pages", "exporters.snapshot",
+        "exporters.catalog", "exporters.collector", "exporters.html", "exporters.index", "exporters.pages",
+        "exporters.snapshot",
     ),
     # The report as values, and who writes it as a page.
     "monitor.report": ("exporters.report.page",),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from exporters.html import Html, table, tag
-from exporters.report.trend import trend_plots
+from exporters.report.trend import beyond_table, trend_plots
 from exporters.report.values import Decided, GateReport, Realised
 from exporters.report.words import counts, folded, legend, moment, number, plot, share
 from exporters.svg import Frame, block, curve, envelope, figure, padded, rule, time_axis, value_axis, words
@@ -33,7 +33,10 @@ def _gate(gate: GateReport, start: datetime, end: datetime) -> Iterable[Html]:
     yield folded("the same as a table", _decided_table(gate.decided))
     if gate.realised:
         yield from _errors(gate, start, end)
+    yield tag("h4", "Measured against outcomes, over the newest parts")
     yield trend_plots(gate.trends, start, end, _MEASURES)
+    if gate.slices:
+        yield beyond_table("Machine/recipe", gate.slices, "")
 
 
 _MEASURES = {

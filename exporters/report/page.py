@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from exporters.html import Html, page, table, tag
 from exporters.report.gates import gates_section
@@ -18,11 +19,14 @@ _PARTS = (
     ("alerts", "Alerts"), ("gates", "Gates"), ("drift", "Drift"), ("machines", "Machines"), ("models", "Models"),
     ("intake", "What this rests on"),
 )  # fmt: skip
+_ALWAYS = "Watchdog"
+"""The alert that always holds while alerts are evaluated: for machines that miss it, not for people."""
 
 
 def report_page(report: PlantReport) -> str:
     """A plant over a stretch of time."""
     span = (report.start, report.end)
+    report = replace(report, alerts=tuple(alert for alert in report.alerts if alert.name != _ALWAYS))
     return page(
         f"{report.site}, {report.start:%Y-%m-%d %H:%M} to {report.end:%Y-%m-%d %H:%M} UTC",
         _header(report),

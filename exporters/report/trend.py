@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from exporters.html import Html, chip, table, tag
-from exporters.report.values import Evaluation, FeatureDrift, StepReport, Trend
+from exporters.report.values import Beyond, Evaluation, StepReport, Trend
 from exporters.report.words import folded, legend, moment, number, plain, plot
 from exporters.svg import Frame, band, curve, figure, padded, time_axis, value_axis, words
 
@@ -23,17 +23,22 @@ def drift_section(steps: Iterable[StepReport], start: datetime, end: datetime) -
 def _step(step: StepReport, start: datetime, end: datetime) -> Iterable[Html]:
     yield tag("h3", f"Step {step.name}")
     yield trend_plots(step.trends, start, end, _DRIFT)
-    yield table(_FEATURES, [_feature(f) for f in step.features], "None of its features was above its limit.")
+    yield beyond_table("Feature", step.features, "None of its features was above its limit.")
     for reference in step.references:
-        yield tag("p", "Reference frozen ", moment(reference.start), f": {reference.what}.", class_="muted")
+        yield tag("p", "Reference frozen at ", moment(reference.start), f": {reference.what}.", class_="muted")
 
 
 _DRIFT = {"worst_ratio": "worst feature against its limit"}
-_FEATURES = ("Feature", "Compared by", "Evaluations above the limit", "Worst, times the limit", "First (UTC)", "Last")
 
 
-def _feature(f: FeatureDrift) -> tuple[str, ...]:
-    how = plain(f.method) if f.detector == "drift" else f"{plain(f.method)} ({plain(f.detector)})"
+def beyond_table(name: str, rows: Iterable[Beyond], empty: str) -> Html:
+    """Features or slices that were above their limits."""
+    heads = (name, "Measured by", "Evaluations above the limit", "Worst, times the limit", "First (UTC)", "Last")
+    return table(heads, [_beyond_row(row) for row in rows], empty)
+
+
+def _beyond_row(f: Beyond) -> tuple[str, ...]:
+    how = f"{plain(f.method)} (images)" if f.detector == "image_drift" else plain(f.method)
     return f.feature, how, str(f.evaluations), number(f.worst), moment(f.first), moment(f.last)
 
 

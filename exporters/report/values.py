@@ -140,11 +140,12 @@ class GateReport:
     decided: tuple[Decided, ...] = ()
     realised: tuple[Realised, ...] = ()
     trends: tuple[Trend, ...] = ()
+    slices: tuple[Beyond, ...] = ()
     forces: tuple[Force, ...] = ()
 
 
-class FeatureDrift(NamedTuple):
-    """A feature in breach: how often, at most how far above its limit, and at its last evaluation in the report."""
+class Beyond(NamedTuple):
+    """A feature or a slice above its limit: at how many evaluations, at most how far, at which first and last."""
 
     detector: str
     method: str
@@ -162,7 +163,7 @@ class StepReport:
     name: str
     line: str
     trends: tuple[Trend, ...] = ()
-    features: tuple[FeatureDrift, ...] = ()
+    features: tuple[Beyond, ...] = ()
     references: tuple[Stretch, ...] = ()
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from exporters.html import Html, tag
+from exporters.words import number
 
-_DAY = timedelta(days=1)
+__all__ = ["counts", "folded", "lasted", "legend", "moment", "number", "plain", "plot", "share", "until"]
 
 
 def moment(at: datetime | None) -> Html:
@@ -31,11 +32,6 @@ def lasted(length: timedelta) -> str:
     named = [(days, "d"), (hours, "h"), (rest, "min")]
     kept = [f"{n} {unit}" for n, unit in named if n][:2]
     return " ".join(kept) or "0 min"
-
-
-def number(value: float | None) -> str:
-    """Four digits that count; a dash for none."""
-    return "-" if value is None else f"{value:.4g}"
 
 
 def share(part: int, whole: int) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from exporters.report.values import (
+    Beyond,
     Breach,
     Bucket,
     Decided,
     Episode,
     Evaluation,
     Fault,
-    FeatureDrift,
     Force,
     GateReport,
     Intake,
@@ -65,13 +65,14 @@ def gate(text: str) -> GateReport:
     realised = tuple(Realised(at(3 * n), 5, n - 3.0, n - 6.0, n + 1.0, 4) for n in range(8))
     trends = (trend(text, "performance", "mae"), trend(text, "performance", "skill"))
     forces = (Force(f"1{text}", at(0), at(13), 30), Force(f"2{text}", at(13.5), at(24), 18))
+    slices = (Beyond("performance", "bias", f"F1/R{text}", 3, 1.2, at(8), at(16)),)
     return GateReport(f"shape{text}", f"forging{text}", f"tip{text}", f"mm{text}", 6 * HOUR, 0.9, verdicts,
-                      {f"uncertain{text}": 4, "no_model": 1}, decided, realised, trends, forces)  # fmt: skip
+                      {f"uncertain{text}": 4, "no_model": 1}, decided, realised, trends, slices, forces)  # fmt: skip
 
 
 def report(text: str = "", faults: bool = True) -> PlantReport:
     """The report; `text` is put behind every name and into every sentence."""
-    drift = FeatureDrift("drift", f"wasserstein{text}", f"hardness{text}", 3, 1.6, at(12), at(16))
+    drift = Beyond("drift", f"wasserstein{text}", f"hardness{text}", 3, 1.6, at(12), at(16))
     step = StepReport(f"forging{text}", f"blades{text}", (trend(text, "drift", "worst_ratio"),), (drift,),
                       (Stretch(at(2), None, f"version 2, 500 parts, after maintenance{text}"),))  # fmt: skip
     alerts = (

@@ -175,9 +175,10 @@ def test_drift_is_read_over_time_with_the_features_in_breach_and_performance_by_
     (hardness,) = step.features
     assert (hardness.feature, hardness.evaluations, hardness.first, hardness.last) == ("hardness", 2, at(2), at(3))
     assert hardness.worst == pytest.approx(1.6)
-    assert step.references == (Stretch(at(2), None, "version 2, 500 parts, first parts"),)
+    assert step.references == (Stretch(at(2), None, "drift, version 2, 500 parts: first parts"),)
     (performance,) = report.gates[0].trends
     assert (performance.method, performance.points[0].limit) == ("mae", 5.0)
+    assert [(s.feature, s.evaluations) for s in report.gates[0].slices] == [("F1/R1", 1)]
 
 
 def alert(name: str, fired: float | None, ended: float | None, state: str = "firing") -> dict[str, Any]:

@@ -9,13 +9,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from exporters.report.values import Decided, Force, GateReport, Realised, Trend, Verdicts
+from exporters.report.values import Beyond, Decided, Force, GateReport, Realised, Trend, Verdicts
 from exporters.svg import bar_length
 from monitor.model import Verdict
 from monitor.outcomes import true_class
 from monitor.plant import Plant
 from monitor.store import tables as t
-from monitor.store.report.trends import of_subject
+from monitor.store.report.trends import performance
 
 _BARS = 96
 _ERRORS = 160
@@ -26,11 +26,16 @@ def gates(
     connection: sa.Connection, plant: Plant, start: datetime, end: datetime, trends: Sequence[tuple[str, Trend]]
 ) -> tuple[GateReport, ...]:
     """Every gate of the plant file."""
-    return tuple(_gate(connection, plant, name, start, end, of_subject(trends, name)) for name in plant.gates)
+    return tuple(_gate(connection, plant, name, start, end, performance(trends, name)) for name in plant.gates)
 
 
 def _gate(
-    connection: sa.Connection, plant: Plant, name: str, start: datetime, end: datetime, trends: tuple[Trend, ...]
+    connection: sa.Connection,
+    plant: Plant,
+    name: str,
+    start: datetime,
+    end: datetime,
+    measured: tuple[tuple[Trend, ...], tuple[Beyond, ...]],
 ) -> GateReport:
     config = plant.gates[name]
     decisions = list(_decisions(connection, name, start, end))
@@ -39,7 +44,7 @@ def _gate(
         name, config.step, config.characteristic, plant.characteristics[config.characteristic].unit, bar,
         config.coverage, _verdicts(plant, name, decisions),
         Counter(d.reason for d in decisions if d.verdict == Verdict.HOLD.value), _decided(decisions, bar),
-        tuple(_realised(connection, name, config.characteristic, start, end)), trends, tuple(_forces(decisions)),
+        tuple(_realised(connection, name, config.characteristic, start, end)), *measured, tuple(_forces(decisions)),
     )  # fmt: skip
 
 

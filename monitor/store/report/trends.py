@@ -9,13 +9,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from exporters.report.values import Evaluation, FeatureDrift, StepReport, Stretch, Trend
+from exporters.report.values import Beyond, Evaluation, StepReport, Stretch, Trend
 from monitor.model import Status
 from monitor.plant import Plant
 from monitor.store import tables as t
 
 _NAMED = 12
-"""Features of a step that are named, at most."""
+"""Features of a step, or slices of a gate, that are named, at most."""
 
 
 def read_trends(connection: sa.Connection, start: datetime, end: datetime) -> list[tuple[str, Trend]]:
@@ -35,9 +35,15 @@ def _point(row: Any) -> Evaluation:
     return Evaluation(row.at, row.value, row.limit, row.status, tuple(row.causes))
 
 
-def of_subject(trends: Iterable[tuple[str, Trend]], subject: str) -> tuple[Trend, ...]:
-    """The performance of a gate as a whole."""
-    return tuple(tr for name, tr in trends if name == subject and tr.detector == "performance" and not tr.feature)
+def performance(trends: Iterable[tuple[str, Trend]], gate: str) -> tuple[tuple[Trend, ...], tuple[Beyond, ...]]:
+    """Of a gate as a whole, and the slices of its parts that were above their limit, worst first."""
+    mine = [tr for subject, tr in trends if subject == gate and tr.detector == "performance"]
+    return tuple(tr for tr in mine if not tr.feature), worst_first(tr for tr in mine if tr.feature)
+
+
+def worst_first(trends: Iterable[Trend]) -> tuple[Beyond, ...]:
+    """Those that were above their limit, as many as are named."""
+    return tuple(sorted((b for tr in trends for b in _in_breach(tr)), key=lambda b: -b.worst)[:_NAMED])
 
 
 def steps(
@@ -58,21 +64,25 @@ def _step(
 ) -> StepReport:
     mine = [tr for subject, tr in trends if subject == name and tr.detector.endswith("drift")]
     whole = tuple(tr for tr in mine if not tr.feature and tr.method == "worst_ratio")
-    features = sorted((f for tr in mine if tr.feature for f in _in_breach(tr)), key=lambda f: -f.worst)
     c = t.reference.c
     frozen = connection.execute(
-        sa.select(c.frozen_at, c.version, c.rows, c.cause)
+        sa.select(c.detector, c.frozen_at, c.version, c.rows, c.cause)
         .where(c.subject == name, c.frozen_at >= start, c.frozen_at < end)
         .order_by(c.frozen_at)
     )
-    references = tuple(Stretch(r.frozen_at, None, f"version {r.version}, {r.rows} parts, {r.cause}") for r in frozen)
-    return StepReport(name, plant.steps[name].line, whole, tuple(features[:_NAMED]), references)
+    references = tuple(Stretch(r.frozen_at, None, _reference(r)) for r in frozen)
+    features = worst_first(tr for tr in mine if tr.feature)
+    return StepReport(name, plant.steps[name].line, whole, features, references)
 
 
-def _in_breach(trend: Trend) -> Iterable[FeatureDrift]:
+def _reference(row: Any) -> str:
+    return f"{row.detector}, version {row.version}, {row.rows} parts: {row.cause}"
+
+
+def _in_breach(trend: Trend) -> Iterable[Beyond]:
     bad = [p for p in trend.points if p.status == Status.BREACH.value]
     if bad:
         ratios = [p.value / p.limit for p in bad if p.value is not None and p.limit]
-        yield FeatureDrift(
+        yield Beyond(
             trend.detector, trend.method, trend.feature, len(bad), max(ratios, default=0.0), bad[0].at, bad[-1].at
         )
