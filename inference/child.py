@@ -40,8 +40,9 @@ def train_and_register(folder: Path) -> dict[str, Any]:
     with np.load(folder / "data.npz", allow_pickle=False) as data:
         rows, target, serials = data["rows"], data["target"], [str(s) for s in data["serials"]]
     trained = train(
-        rows, target, serials, tuple(job["inputs"]), job["profile_count"], job["coverage"], job["epochs"], job["seed"]
-    )
+        rows, target, serials, tuple(job["inputs"]), job["profile_count"], job["coverage"], job["epochs"], job["seed"],
+        job["max_missing"], job["line"],
+    )  # fmt: skip
     digest = save(trained, folder / "package")
     artifacts = None if job["artifacts"] is None else Path(job["artifacts"])
     registry = Registry(job["tracking_uri"], artifacts, job["experiment"], Path(job["cache"]))

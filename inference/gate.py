@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import compress
-from math import inf, isfinite
+from math import inf, isfinite, nan
 
 import numpy as np
 
@@ -64,7 +64,8 @@ def preconditions(model: GateModel | None, refused: Reason | None, part: PartInp
         return Reason.NO_MODEL
     if not model.skill > 0:  # also when it is NaN: no skill was shown
         return Reason.NO_SKILL
-    if not all(isfinite(part.values.get(name, inf)) for name in model.inputs):
+    missing = sum(not isfinite(part.values.get(name, nan)) for name in model.needed)
+    if missing > model.max_missing * len(model.needed):
         return Reason.INCOMPLETE_INPUT
     return None
 
@@ -77,7 +78,7 @@ def judge(
     band: ReworkBand,
     withheld: Reason | None = None,
 ) -> list[tuple[Prediction | None, Decision]]:
-    """A prediction and a decision for each part, in order; the model sees only parts whose inputs are complete.
+    """A prediction and a decision for each part, in order; the model sees only parts with inputs enough.
 
     `withheld` is a reason not to act upon what the model says, such as `no_skill` after its realised skill was
     lost: the prediction is made, so that skill can be measured again, and the part is held for that reason. It
@@ -104,8 +105,8 @@ def _or_withheld(failed: Reason | None, prediction: Prediction | None, withheld:
 
 
 def rows_of(parts: Sequence[PartInput], inputs: Sequence[str]) -> Floats:
-    """The parts as (parts, inputs) numbers in the model's order of columns."""
-    return np.array([[part.values[name] for name in inputs] for part in parts], dtype=np.float64)
+    """The parts as (parts, inputs) numbers in the model's order of columns, NaN where one is missing."""
+    return np.array([[part.values.get(name, nan) for name in inputs] for part in parts], dtype=np.float64)
 
 
 def _ask(model: GateModel | None, parts: Sequence[PartInput]) -> list[Prediction | None]:

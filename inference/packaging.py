@@ -19,6 +19,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from inference.gaps import Gaps
 from monitor.errors import ModelError, ModelReason
 
 if TYPE_CHECKING:
@@ -53,6 +54,14 @@ class CalibrationEntry(_Value):
     skill: float
 
 
+class GapsEntry(_Value):
+    """What stands in the place of missing inputs, as `inference.gaps.Gaps`."""
+
+    most: float = Field(ge=0, lt=1)
+    fill: tuple[float, ...]
+    ignored: tuple[bool, ...]
+
+
 class Manifest(_Value):
     """What `manifest.json` holds; unknown keys are errors."""
 
@@ -64,6 +73,7 @@ class Manifest(_Value):
     metrics: dict[str, float]
     data_digest: str
     weights_sha256: str
+    gaps: GapsEntry | None = None
 
 
 def save(model: TrainedModel, folder: Path) -> str:
@@ -83,6 +93,7 @@ def save(model: TrainedModel, folder: Path) -> str:
             "metrics": asdict(model.metrics),
             "data_digest": model.data_digest,
             "weights_sha256": hashlib.sha256(weights).hexdigest(),
+            "gaps": None if model.gaps is None else asdict(model.gaps),
         }
     )
     write(folder, {WEIGHTS: weights, MANIFEST: manifest})
@@ -95,7 +106,9 @@ def load(folder: Path, expected_digest: str | None = None) -> ShapeModel:
 
     manifest, digest, weights = _verified(folder, expected_digest)
     network = _network(folder, manifest, weights)
-    return ShapeModel(network, manifest.inputs, Calibration(**manifest.calibration.model_dump()), digest)
+    calibration = Calibration(**manifest.calibration.model_dump())
+    gaps = None if manifest.gaps is None else Gaps(**manifest.gaps.model_dump())
+    return ShapeModel(network, manifest.inputs, calibration, digest, gaps)
 
 
 def verify(folder: Path, expected_digest: str | None = None) -> Manifest:

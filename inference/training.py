@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import compress
 from math import ceil
 
 import numpy as np
@@ -17,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from inference.gaps import Gaps, learn_gaps
 from inference.models.shape import Calibration, ShapeNetwork, ShapeSizes, run_padded
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats
@@ -62,6 +64,7 @@ class TrainedModel:
     calibration: Calibration
     metrics: TrainingMetrics
     data_digest: str
+    gaps: Gaps | None = None
 
 
 def train(
@@ -73,25 +76,35 @@ def train(
     coverage: float,
     epochs: int,
     seed: int,
+    max_missing: float = 0.0,
+    line: bool = True,
 ) -> TrainedModel:
     """Train and calibrate the shape model on rows (n, inputs) and target (n,), given in order of time.
 
-    `inputs` names the columns, the profile's `profile_count` points first. All rows of one serial fall into one of
-    four parts by a hash of the serial: training, stopping, calibration, validation. ModelError where a number is
-    not finite or a part has too few rows.
+    `inputs` names the columns, the profile's `profile_count` points first; `line` says whether they are one line of
+    points. All rows of one serial fall into one of four parts by a hash of the serial: training, stopping,
+    calibration, validation. Where `max_missing` is above 0, the model learns from the training part how to fill that
+    share of missing inputs, and rows that lack more are left out. ModelError where a number is not finite (else) or
+    a part has too few rows.
     """
-    _check(rows, target, serials, inputs)
+    _check(rows, target, serials, inputs, bool(max_missing))
+    digest, gaps = data_digest(rows, target, serials), None
+    if max_missing:
+        gaps = learn_gaps(rows[split(serials)["train"]], max_missing)
+        kept = gaps.acceptable(rows)
+        rows, target, serials = gaps.filled(rows[kept]), target[kept], list(compress(serials, kept))
     parts = split(serials)
     _check_sizes(parts, coverage)
+    sizes = ShapeSizes(profile_count, len(inputs) - profile_count)
     with single_thread():
-        network, used = _fit(rows, target, parts, ShapeSizes(profile_count, len(inputs) - profile_count), epochs, seed)
+        network, used = _fit(rows, target, parts, sizes, epochs, seed, line)
         value, error, _ = run_padded(network, rows).T
     held = parts["calibration"]
     half_width = conformal_quantile(np.abs(target - value)[held], coverage)
     limit = max(_capped_quantile(error[held], DISTANCE_COVERAGE), 1e-6)
     metrics = _measure(target, value, half_width, parts, used)
     calibration = Calibration(coverage, half_width, limit, metrics.skill)
-    return TrainedModel(network, inputs, calibration, metrics, data_digest(rows, target, serials))
+    return TrainedModel(network, inputs, calibration, metrics, digest, gaps)
 
 
 def split(serials: Sequence[str]) -> dict[str, Rows]:
@@ -170,14 +183,14 @@ def _too_few(part: str, found: int, needed: int) -> ModelError:
     )
 
 
-def _check(rows: Floats, target: Floats, serials: Sequence[str], inputs: Sequence[str]) -> None:
+def _check(rows: Floats, target: Floats, serials: Sequence[str], inputs: Sequence[str], gaps: bool) -> None:
     if rows.shape != (len(serials), len(inputs)) or target.shape != (len(serials),):
         raise ModelError(
             f"training data of shape {rows.shape} with {target.shape} outcomes does not fit "
             f"{len(serials)} serials and {len(inputs)} inputs",
             ModelReason.MISMATCH,
         )
-    bad = ~(np.isfinite(rows).all(axis=1) & np.isfinite(target))
+    bad = ~((np.isfinite(rows) | (np.isnan(rows) & gaps)).all(axis=1) & np.isfinite(target))
     if bad.any():
         raise ModelError(
             f"training data has {int(bad.sum())} rows with a number that is missing or infinite; leave them out",
@@ -197,7 +210,7 @@ def _check_sizes(parts: dict[str, Rows], coverage: float) -> None:
 
 
 def _fit(
-    rows: Floats, target: Floats, parts: dict[str, Rows], sizes: ShapeSizes, epochs: int, seed: int
+    rows: Floats, target: Floats, parts: dict[str, Rows], sizes: ShapeSizes, epochs: int, seed: int, line: bool
 ) -> tuple[ShapeNetwork, int]:
     """The network at its best epoch on the stopping part, and that epoch."""
     everything, truth = torch.from_numpy(rows).double(), torch.from_numpy(target).double()
@@ -205,7 +218,7 @@ def _fit(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = ShapeNetwork(sizes)
-        network.fit_scales(everything[training], truth[training])
+        network.fit_scales(everything[training], truth[training], line)
         features = network.standardise(everything)
         wanted = (truth - network.target[0]) / network.target[1]
         return _descend(network, (features[training], wanted[training]), (features[stopping], wanted[stopping]), epochs)

@@ -192,6 +192,7 @@ class RejectReason(StrEnum):
     AMBIGUOUS_TIME = "ambiguous_time"
     AHEAD_OF_CLOCK = "ahead_of_clock"
     BAD_IMAGE = "bad_image"
+    BAD_VECTOR = "bad_vector"
     CONTRADICTION = "contradiction"
 
 

@@ -199,7 +199,17 @@ class GateConfig(Strict):
     profile: list[str] = Field(
         min_length=4, description="The measured profile, features of the gate's step or of earlier ones."
     )
+    profile_kind: Literal["line", "vector"] = Field(
+        "line",
+        description="line: points of one line in one unit, whose offset and tilt are split off; vector: unlike values.",
+    )
     covariates: list[str] = Field([], description="Further inputs, as step.feature or feature of the gate's step.")
+    max_missing: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the inputs that a part may lack; a model trained with it fills them by its medians.",
+    )
     coverage: float = Field(0.9, gt=0.5, lt=1, description="Coverage of the prediction interval.")
     rework: Rework = Field(Rework(), description="How far outside the specification a part can be corrected.")
     since: Instant | None = Field(

@@ -44,7 +44,10 @@ def contradictions(plant: Plant) -> Iterator[Contradiction]:
 
 
 def feature_names(name: str, column: ValueColumn) -> tuple[str, ...]:
-    """The features one value column makes: itself, or the three statistics of an image."""
+    """The features one value column makes: itself, the three statistics of an image, or the elements of a vector."""
+    if column.vector is not None:
+        width = len(str(column.vector))
+        return tuple(f"{name}{i:0{width}d}" for i in range(1, column.vector + 1))
     return (f"{name}_mean", f"{name}_std", f"{name}_gradient") if column.image else (name,)
 
 
@@ -128,6 +131,9 @@ def _source(plant: Plant, name: str, source: SourceBase) -> Iterator[Contradicti
         for sensor in source.values:
             yield from _unknown((*path, "values", sensor), "sensor", sensor, sensors, "machines")
         yield from _codes((*path, "sensor"), "sensor", source.sensor, sensors, "machines")
+    for key, column in _single_values(source):
+        if column.image is not None or column.vector is not None:
+            yield (*path, *key), "an image or a vector can be a value of part_steps only", ""
     if isinstance(source, StateSource):
         yield from _codes((*path, "state"), "state", source.state, [state.value for state in MachineState], "")
     if isinstance(source, PartSource | DispositionSource):
@@ -135,6 +141,14 @@ def _source(plant: Plant, name: str, source: SourceBase) -> Iterator[Contradicti
     if isinstance(source, PartSource | ReadingSource | StateSource):
         yield from _codes((*path, "machine"), "machine", source.machine, plant.machines, "machines")
     yield from _partitions(plant, path, source)
+
+
+def _single_values(source: SourceBase) -> Iterator[tuple[tuple[str, ...], ValueColumn]]:
+    """The value columns, by their keys, that stand for one number each."""
+    if isinstance(source, ReadingSource):
+        yield from ((("values", name), column) for name, column in source.values.items())
+    if isinstance(source, ReadingSource | OutcomeSource) and source.value is not None:
+        yield ("value",), source.value
 
 
 def _codes(

@@ -50,6 +50,19 @@ class ValueColumn(Strict):
     missing: list[float | str] = Field([], description="Values as the source writes them that mean: no value.")
     unit: str = Field("", description="Our unit, after conversion.")
     image: ImageShape | None = Field(None, description="Set where the column holds an image instead of a number.")
+    vector: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="Set where the column holds this many numbers (a JSON array, or bytes of float64); "
+        "features <name>1, <name>2, ... are made of it, zero-padded alike.",
+    )
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> ValueColumn:
+        if self.image is not None and self.vector is not None:
+            raise ValueError("expected image or vector, not both")
+        return self
 
     @field_validator("scale")
     @classmethod

@@ -58,11 +58,22 @@ class WindowDetector(Protocol):
 
 
 class GateModel(Protocol):
-    """A verified model of a gate. `predict` takes (rows, inputs) in the order of `inputs`, never a row with a NaN."""
+    """A verified model of a gate. `predict` takes (rows, inputs) in the order of `inputs`.
+
+    A row has a NaN only where its input is not `needed`, or where at most `max_missing` of the needed ones are missing.
+    """
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Feature names, in the order of the columns."""
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The inputs that it looks at; it does without the others."""
+
+    @property
+    def max_missing(self) -> float:
+        """Share of the needed inputs that may be missing; 0: none."""
 
     @property
     def digest(self) -> str:

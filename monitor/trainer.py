@@ -33,6 +33,7 @@ def train_in_child(
         job = {
             "gate": name, "model": gate.model, "inputs": list(gate.inputs()), "profile_count": len(gate.profile),
             "coverage": gate.coverage, "epochs": gate.training.epochs, "seed": gate.training.seed,
+            "max_missing": gate.max_missing, "line": gate.profile_kind == "line",
             "tracking_uri": mlflow.tracking_uri, "artifacts": mlflow.artifacts, "experiment": mlflow.experiment,
             "cache": mlflow.cache,
         }  # fmt: skip

@@ -20,7 +20,10 @@ from monitor.store.knowledge import part_history
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """Rows in order of time, shape (parts, inputs), without a missing value; their outcomes and serials."""
+    """Rows in order of time, shape (parts, inputs), with their outcomes and serials.
+
+    A missing value is NaN, and is only there where the gate's model may fill it.
+    """
 
     rows: Floats
     target: Floats
@@ -72,7 +75,7 @@ def training_set(connection: sa.Connection, gate: GateConfig, now: datetime) -> 
     for serial, (passage, earlier) in ordered:
         values = gate_input(gate, passage, earlier)[0].values
         row = [values[name] for name in names]
-        if all(map(isfinite, row)):
+        if gate.max_missing or all(map(isfinite, row)):
             rows.append(row)
             serials.append(serial)
     target = np.array([truth[s] for s in serials], dtype=np.float64)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from inference.gaps import Gaps
 from monitor.model import Floats, Prediction
 
 NAME = "shape"
@@ -79,11 +80,15 @@ class ShapeNetwork(nn.Module):
         self.register_buffer("target", torch.tensor([0.0, 1.0]))  # mean and scale of the characteristic
         self.double()
 
-    def fit_scales(self, rows: Tensor, target: Tensor) -> None:
-        """Set the standardisation and the ranges from the training rows (rows, inputs) and their target (rows,)."""
+    def fit_scales(self, rows: Tensor, target: Tensor, line: bool = True) -> None:
+        """Set the standardisation and the ranges from the training rows (rows, inputs) and their target (rows,).
+
+        `line` says whether the profile is one line of points; else its values have no offset, tilt or unit in common.
+        """
+        self.align.copy_(torch.from_numpy(alignment(self.sizes, line)))
         features = rows @ self.align
         self.centre.copy_(features.mean(dim=0))
-        self.scale.copy_(_scales(features, self.sizes.profile))
+        self.scale.copy_(_scales(features, self.sizes.profile if line else 0))
         extras = self.standardise(rows)[:, self.sizes.profile :]
         low, high = extras.amin(dim=0), extras.amax(dim=0)
         # an input that never changed still wobbles in its last digits
@@ -141,18 +146,37 @@ class ShapeModel:
     a range is always out of distribution.
     """
 
-    def __init__(self, network: ShapeNetwork, inputs: Sequence[str], calibration: Calibration, digest: str) -> None:
+    def __init__(
+        self,
+        network: ShapeNetwork,
+        inputs: Sequence[str],
+        calibration: Calibration,
+        digest: str,
+        gaps: Gaps | None = None,
+    ) -> None:
         if len(inputs) != network.sizes.inputs:
             raise ValueError(f"expected {network.sizes.inputs} inputs, not {len(inputs)}")
         self._network = network.eval()
         self._inputs = tuple(inputs)
         self._calibration = calibration
         self._digest = digest
+        self._gaps = gaps
+        self._needed = self._inputs if gaps is None else gaps.needed(self._inputs)
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Feature names, profile first, in the order of the columns."""
         return self._inputs
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Those of the inputs that it looks at."""
+        return self._needed
+
+    @property
+    def max_missing(self) -> float:
+        """Share of the needed inputs that it fills; 0 where it fills none."""
+        return 0.0 if self._gaps is None else self._gaps.most
 
     @property
     def digest(self) -> str:
@@ -171,7 +195,8 @@ class ShapeModel:
 
     def predict(self, rows: Floats) -> Sequence[Prediction]:
         """A prediction a row of (rows, inputs); ValueError for other columns. Splitting rows changes no bit."""
-        value, error, excess = run_padded(self._network, rows).T
+        whole = rows if self._gaps is None else self._gaps.filled(rows)
+        value, error, excess = run_padded(self._network, whole).T
         limit = self._calibration.distance_limit
         distance = np.where(excess > 0, np.maximum(error, limit * (2 + excess)), error)
         lower, upper = value - self._calibration.half_width, value + self._calibration.half_width
@@ -196,15 +221,18 @@ def run_padded(network: ShapeNetwork, rows: Floats) -> Floats:
     return found
 
 
-def alignment(sizes: ShapeSizes) -> Floats:
+def alignment(sizes: ShapeSizes, line: bool = True) -> Floats:
     """The matrix (inputs, profile + extras) that splits a profile into shape, offset and tilt.
 
-    Offset and tilt are the least-squares line over the points at -1 to 1; covariates pass unchanged.
+    Offset and tilt are the least-squares line over the points at -1 to 1; covariates pass unchanged. Without a `line`
+    the values of the profile pass unchanged too, and offset and tilt are 0.
     """
-    line = np.stack([np.ones(sizes.profile), np.linspace(-1, 1, sizes.profile)], axis=1)
-    fit = np.linalg.pinv(line)
+    if not line:
+        return np.insert(np.eye(sizes.inputs), [sizes.profile, sizes.profile], 0.0, axis=1)
+    straight = np.stack([np.ones(sizes.profile), np.linspace(-1, 1, sizes.profile)], axis=1)
+    fit = np.linalg.pinv(straight)
     split = np.zeros((sizes.inputs, sizes.profile + sizes.extras))
-    split[: sizes.profile, : sizes.profile] = np.eye(sizes.profile) - (line @ fit).T
+    split[: sizes.profile, : sizes.profile] = np.eye(sizes.profile) - (straight @ fit).T
     split[: sizes.profile, sizes.profile : sizes.profile + 2] = fit.T
     split[sizes.profile :, sizes.profile + 2 :] = np.eye(sizes.covariates)
     return split

@@ -12,10 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from monitor.model import Floats, Reject, RejectReason
+from monitor.plant import ValueColumn
 from monitor.sources.columns import as_text, images, numbers, outside, visits, words
 from monitor.sources.layout import contradicting, contradicting_long, widen
 from monitor.sources.plan import Plan, Words
 from monitor.sources.times import UNREADABLE, Faults, Micros, Times, from_micros, read_times, to_micros
+from monitor.sources.vectors import vectors
 
 Row = Sequence[object]
 Raw = Mapping[str, Sequence[object]]
@@ -149,10 +151,16 @@ def _values(raw: Raw, plan: Plan, n: int, faults: Faults) -> Floats:
     parts: list[Floats] = []
     wanted = [column for _, column in plan.values] + ([plan.value] if plan.value else [])
     for column in wanted:
-        read, bad = images(raw[column.column], column.image) if column.image else numbers(raw[column.column], column)
+        read, bad = _read(raw[column.column], column)
         parts.append(read)
         _add(faults, bad)
     return np.column_stack(parts) if parts else np.empty((n, 0))
+
+
+def _read(cells: Sequence[object], column: ValueColumn) -> tuple[Floats, Faults]:
+    if column.image is not None:
+        return images(cells, column.image)
+    return numbers(cells, column) if column.vector is None else vectors(cells, column)
 
 
 def _contradictions(frame: pd.DataFrame, values: Floats, plan: Plan, faults: Faults) -> Faults:

@@ -186,7 +186,8 @@ def test_a_wider_interval_never_turns_a_hold_into_a_recommendation(case: tuple[P
 class Doubling:
     """A model whose value is twice its first input; it remembers what it was asked."""
 
-    inputs = ("a", "b")
+    inputs = needed = ("a", "b")
+    max_missing = 0.0
     digest = "d"
 
     def __init__(self, skill: float = 0.5, answers: int | None = None, fails: bool = False) -> None:

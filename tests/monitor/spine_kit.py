@@ -91,6 +91,11 @@ class SumModel:
     digest: str = "sum"
     skill: float = 0.5
     coverage: float = 0.9
+    max_missing: float = 0.0
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        return self.inputs
 
     def predict(self, rows: Floats) -> Sequence[Prediction]:
         return [Prediction(v, v - 1, v + 1, 0.1, 1.0) for v in rows.sum(axis=1).tolist()]
