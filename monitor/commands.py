@@ -219,6 +219,17 @@ def alerts_list(plant: str, overrides: Sequence[str], json_: bool, ended: bool) 
         click.echo("no alerts")
 
 
+@alerts.command("rules")
+@plant_option
+def alerts_rules(plant: str, overrides: Sequence[str]) -> None:
+    """The alerts of a plant as a Prometheus rule file. Example: gatewatch alerts rules > alerts.rules.yml."""
+    from alerting.rules import rule_file
+    from alerting.specs import in_force
+
+    found = load(plant, overrides).plant
+    click.echo(rule_file(in_force(found), found.alerts.runbooks), nl=False)
+
+
 @click.group()
 def quarantine() -> None:
     """Rows of the sources that could not be read."""

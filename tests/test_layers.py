@@ -33,7 +33,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
         "exporters.mes", "inference.gate", "inference.packaging", "inference.registry", "inference.training",
     ),
     "monitor.checking": ("exporters.mes",),
-    "monitor.commands": ("alerting.specs", "exporters.words", "inference.gate"),
+    "monitor.commands": ("alerting.rules", "alerting.specs", "exporters.words", "inference.gate"),
     "monitor.dashboard_commands": ("dashboards.files",),
     "monitor.server": (
         "exporters.catalog", "exporters.collector", "exporters.html", "exporters.index", "exporters.pages",

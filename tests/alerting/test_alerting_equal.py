@@ -1,0 +1,71 @@
+"""The embedded evaluator and Prometheus' own engine on the same series: the same alerts at every interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import alert_scripts
+import pytest
+import sqlalchemy as sa
+from promtool_kit import STEP, T0, Series, Told, embedded, promtool_says_the_same, sampled, told
+
+from alerting.evaluator import evaluate
+from alerting.specs import AlertSpec
+from monitor.plant import Plant
+from monitor.store import alerting
+from monitor.store import tables as t
+
+
+@pytest.mark.parametrize("seed", [1000, 1001, 1002])
+def test_thirty_scripted_series_give_the_same_alerts_at_every_interval(
+    seed: int, good_plant: Plant, tmp_path: Path
+) -> None:
+    specs = alert_scripts.specs(good_plant)
+    series = alert_scripts.scripted(specs, seed)
+    said = list(embedded(specs, series, alert_scripts.STEPS))
+    fired = [{key for key, state in at.items() if state == "firing"} for at in said]
+    begun = sum(len(now - before) for before, now in pairwise(fired))
+    print(f"{len(specs) * len(alert_scripts.SHAPES)} series, {len(said)} intervals, {begun} episodes: all the same")
+    assert begun > 60
+    promtool_says_the_same(specs, series, said, tmp_path)
+
+
+@pytest.mark.parametrize("seed", [1000, 1001])
+def test_also_where_nothing_could_be_scraped_for_a_while(seed: int, good_plant: Plant, tmp_path: Path) -> None:
+    specs = alert_scripts.specs(good_plant)
+    series = alert_scripts.with_blackouts(alert_scripts.scripted(specs, seed), seed)
+    promtool_says_the_same(specs, series, list(embedded(specs, series, alert_scripts.STEPS)), tmp_path)
+
+
+def test_a_difference_is_noticed(good_plant: Plant, tmp_path: Path) -> None:
+    specs = alert_scripts.specs(good_plant)
+    series = alert_scripts.scripted(specs, 1000)
+    said = list(embedded(specs, series, alert_scripts.STEPS))
+    at = next(n for n, found in enumerate(said) if found)
+    said[at] = dict(list(said[at].items())[1:])
+    with pytest.raises(AssertionError, match="FAILED"):
+        promtool_says_the_same(specs, series, said, tmp_path)
+
+
+def _through_the_table(specs: Sequence[AlertSpec], series: Series, plant: Plant) -> Iterator[Told]:
+    """As the embedded evaluator, with nothing remembered but rows: a restart between any two evaluations."""
+    engine = sa.create_engine("sqlite://")
+    t.metadata.create_all(engine, [t.alert, t.tally, t.board, t.job, t.decision, t.model_in_force])
+    by_name = {spec.name: spec for spec in specs}
+    for n in range(alert_scripts.STEPS):
+        with engine.begin() as connection:
+            states = alerting.states(connection)
+            _, changes = evaluate(specs, sampled(series, n), states, T0 + n * STEP)
+            for _ in range(2):  # what is told twice changes nothing
+                alerting.keep(connection, changes, by_name, plant, T0 + n * STEP, "embedded")
+            yield told(alerting.states(connection))
+    engine.dispose()
+
+
+def test_what_is_remembered_in_rows_is_all_there_is(good_plant: Plant) -> None:
+    specs = alert_scripts.specs(good_plant)
+    series = alert_scripts.scripted(specs, 1000)
+    said = list(embedded(specs, series, alert_scripts.STEPS))
+    assert list(_through_the_table(specs, series, good_plant)) == said

@@ -1,0 +1,136 @@
+"""One step of the evaluation, against a plain transcription of Prometheus' rules/alerting.go, and its laws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from promtool_kit import T0, limits_of, sampled, series_of
+
+from alerting.evaluator import AlertState, Key, States, evaluate
+from alerting.specs import BY_NAME, AlertSpec
+
+LIMIT, CLEAR = 10.0, 6.0
+VALUES = st.lists(st.sampled_from([None, 5.0, CLEAR, 8.0, LIMIT, 12.0]), min_size=1, max_size=40)
+WAITS = st.integers(0, 4).map(lambda n: timedelta(minutes=n))
+KEY = Key("DataDrift", "breach", "it")
+
+
+@dataclass
+class Alert:
+    """An alert as Prometheus keeps it; `state` is inactive, pending or firing."""
+
+    state: str
+    active_at: datetime
+    keep_since: datetime | None = None
+
+
+def transcribed(active: dict[str, Alert], true: bool, ts: datetime, hold: timedelta, keep_for: timedelta) -> None:
+    """AlertingRule.Eval of Prometheus 2.42 for one label set, line by line."""
+    if true and not ("it" in active and active["it"].state != "inactive"):
+        active["it"] = Alert("pending", ts)
+    for name, alert in list(active.items()):
+        if not true:
+            keep_firing = False
+            if alert.state == "firing" and keep_for > timedelta(0):
+                if alert.keep_since is None:
+                    alert.keep_since = ts
+                keep_firing = ts - alert.keep_since < keep_for
+            if alert.state == "pending":
+                del active[name]
+            if alert.state != "inactive" and not keep_firing:
+                alert.state = "inactive"
+            if not keep_firing:
+                continue
+        else:
+            alert.keep_since = None
+        if alert.state == "pending" and ts - alert.active_at >= hold:
+            alert.state = "firing"
+
+
+def spec_with(pending_for: timedelta, keep_firing: timedelta) -> AlertSpec:
+    return replace(BY_NAME["DataDrift"], limit=LIMIT, clear=CLEAR, pending_for=pending_for, keep_firing=keep_firing)
+
+
+@settings(max_examples=300, deadline=None)
+@given(VALUES, WAITS, WAITS, st.lists(st.integers(1, 3), min_size=40, max_size=40))
+def test_it_steps_as_prometheus_does(
+    values: list[float | None], wait: timedelta, keep: timedelta, gaps: list[int]
+) -> None:
+    spec = spec_with(wait, keep)
+    series = series_of(spec, "it", values) | limits_of([spec], len(values))
+    states: States = {}
+    active: dict[str, Alert] = {}
+    at = T0
+    for n, value in enumerate(values):
+        at += timedelta(minutes=gaps[n])
+        firing = "it" in active and active["it"].state == "firing"
+        true = value is not None and (value > LIMIT or (value > CLEAR and firing))
+        transcribed(active, true, at, wait, keep)
+        states, _ = evaluate([spec], sampled(series, n), states, at)
+        theirs = active.get("it")
+        ours = states.get(KEY)
+        assert (ours.state if ours else "inactive") == (theirs.state if theirs else "inactive")
+        if ours is not None and theirs is not None:
+            assert (ours.active_at, ours.kept_since) == (theirs.active_at, theirs.keep_since)
+
+
+@settings(max_examples=100, deadline=None)
+@given(VALUES, WAITS, WAITS)
+def test_the_changes_are_all_that_differs_and_a_second_look_changes_nothing(
+    values: list[float | None], wait: timedelta, keep: timedelta
+) -> None:
+    spec = spec_with(wait, keep)
+    series = series_of(spec, "it", values) | limits_of([spec], len(values))
+    states: dict[Key, AlertState] = {}
+    kept: dict[Key, AlertState] = {}
+    for n in range(len(values)):
+        at = T0 + timedelta(minutes=n)
+        states, changes = evaluate([spec], sampled(series, n), states, at)
+        for key, _, after in changes:
+            if after is None:
+                del kept[key]
+            else:
+                kept[key] = after
+        marks = {key: (s.active_at, s.fired_at, s.kept_since) for key, s in states.items()}
+        assert {key: (s.active_at, s.fired_at, s.kept_since) for key, s in kept.items()} == marks
+        assert evaluate([spec], sampled(series, n), states, at) == (states, [])
+
+
+@settings(max_examples=100, deadline=None)
+@given(VALUES, WAITS, WAITS)
+def test_it_never_fires_sooner_than_it_was_above_for_its_whole_wait(
+    values: list[float | None], wait: timedelta, keep: timedelta
+) -> None:
+    spec = spec_with(wait, keep)
+    series = series_of(spec, "it", values) | limits_of([spec], len(values))
+    states: dict[Key, AlertState] = {}
+    for n in range(len(values)):
+        before = states
+        states, _ = evaluate([spec], sampled(series, n), states, T0 + timedelta(minutes=n))
+        fires = KEY in states and states[KEY].fired_at is not None
+        if fires and not (KEY in before and before[KEY].fired_at is not None):
+            last = values[n - round(wait / timedelta(minutes=1)) : n + 1]
+            assert all(value is not None and value > LIMIT for value in last)
+
+
+def test_the_highest_value_of_a_subject_counts_and_other_labels_do_not() -> None:
+    spec = spec_with(timedelta(0), timedelta(0))
+    low, high = series_of(spec, "it", [1.0], step="a"), series_of(spec, "it", [12.0], step="b")
+    other = {(spec.metric, tuple((k, "limits" if k == "detector" else v) for k, v in key)): [99.0]
+             for _, key in series_of(spec, "other", [1.0])}  # fmt: skip
+    samples = sampled(low | high | other | limits_of([spec], 1), 0)
+    states, _ = evaluate([spec], samples, {}, T0)
+    assert {key: state.value for key, state in states.items()} == {KEY: 12.0}
+
+
+def test_without_a_limit_nothing_begins_and_a_spec_that_is_gone_ends_its_alerts() -> None:
+    spec = spec_with(timedelta(0), timedelta(0))
+    series = series_of(spec, "it", [12.0])
+    assert evaluate([spec], sampled(series, 0), {}, T0) == ({}, [])
+    states, _ = evaluate([spec], sampled(series | limits_of([spec], 1), 0), {}, T0)
+    after, changes = evaluate([], sampled(series, 0), states, T0 + timedelta(minutes=1))
+    assert after == {}
+    assert [(change.key, change.after) for change in changes] == [(KEY, None)]
