@@ -94,7 +94,10 @@ class Scored:
 
 @dataclass(slots=True)
 class Baseline:
-    """A baseline that can judge. What it learns counts from the end of a window on; within one it is frozen."""
+    """A baseline that can judge. What it learns counts from the end of a window on; within one it is frozen.
+
+    `rarity` is the mean rarity of the warm-up: where the smoothed rarity of normal rows is.
+    """
 
     settings: Settings
     centre: Floats
@@ -103,6 +106,7 @@ class Baseline:
     forest: RarityTrees
     maxima: Floats
     smoothed: Floats
+    rarity: float
     learnt: int
     pending: Floats
     pending_charts: Floats
@@ -123,6 +127,10 @@ class Baseline:
         """Which rows have enough to judge: at least half of the sensors that the baseline knows."""
         known = ~np.isnan(self.centre)
         return np.asarray(2 * (~np.isnan(values[:, known])).sum(axis=1) >= max(int(known.sum()), 1))
+
+    def rest(self) -> None:
+        """Forget what the smoothed values remember: they are where normal rows are."""
+        self.smoothed = _rest(len(self.centre), self.reference, self.rarity)
 
     def score(self, values: Floats) -> Scored:
         """Judge usable rows, shape (n, sensors) with n at most `room`; the smoothed values move on."""
@@ -209,13 +217,14 @@ class Baseline:
             "mean": pack(self.reference.mean),
             "covariance": pack(self.reference.covariance),
             "forest": self.forest.save(),
+            "rarity": self.rarity,
             "learnt": self.learnt,
             "rows": [len(self.pending), len(self.maxima)],
         }
 
 
 _ARRAYS = ("centre", "scale", "maxima", "smoothed", "pending", "pending_charts")
-_SAVED = (*_ARRAYS, "mean", "covariance", "forest", "learnt", "rows")
+_SAVED = (*_ARRAYS, "mean", "covariance", "forest", "rarity", "learnt", "rows")
 
 
 def load_baseline(saved: object, settings: Settings, width: int) -> Baseline:
@@ -234,6 +243,7 @@ def load_baseline(saved: object, settings: Settings, width: int) -> Baseline:
         forest=RarityTrees.restore(_shape(settings), width, known["forest"]),
         maxima=maxima,
         smoothed=unpack(known["smoothed"], (2 * width + 2,)),
+        rarity=_number(known["rarity"]),
         learnt=whole_number(known["learnt"], "learnt"),
         pending=unpack(known["pending"], (pending, width)),
         pending_charts=unpack(known["pending_charts"], (pending, CHARTS)),
@@ -258,6 +268,7 @@ def fit(values: Floats, least_scale: Floats, settings: Settings) -> Baseline:
         forest=RarityTrees(_shape(settings), width),
         maxima=np.empty((0, CHARTS)),
         smoothed=np.empty(0),
+        rarity=0.0,
         learnt=len(values),
         pending=np.empty((0, width)),
         pending_charts=np.empty((0, CHARTS)),
@@ -270,7 +281,8 @@ def fit(values: Floats, least_scale: Floats, settings: Settings) -> Baseline:
     baseline.reference = reference_of(z)
     baseline._inverse = baseline.reference.inverse(settings.shrinkage)
     baseline._calibration = calibrate(baseline.maxima, settings.chance, _LEAST_SPREAD)
-    baseline.smoothed = _rest(width, baseline.reference, rarity)
+    baseline.rarity = float(rarity.mean())
+    baseline.rest()
     return baseline
 
 
@@ -299,14 +311,20 @@ def _held_out_maxima(baseline: Baseline, z: Floats, rarity: Floats, fold: int) -
     settings = baseline.settings
     held = slice(fold * settings.window, (fold + 1) * settings.window)
     reference = reference_of(np.delete(z, held, axis=0))
-    trial = replace(baseline, smoothed=_rest(z.shape[1], reference, rarity))
+    trial = replace(baseline, smoothed=_rest(z.shape[1], reference, float(rarity.mean())))
     charts = trial._charts(z, reference, reference.inverse(settings.shrinkage), rarity).charts
     return _block_maxima(charts[held], settings.block)
 
 
-def _rest(width: int, reference: Reference, rarity: Floats) -> Floats:
+def _rest(width: int, reference: Reference, rarity: float) -> Floats:
     """Smoothed values before the first row: where normal rows are."""
-    return np.concatenate([reference.mean, np.ones(width + 1), [rarity.mean()]])
+    return np.concatenate([reference.mean, np.ones(width + 1), [rarity]])
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("the saved state of a baseline is damaged; rebuild it from history")
+    return float(value)
 
 
 def _block_maxima(charts: Floats, block: int) -> Floats:

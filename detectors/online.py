@@ -14,7 +14,7 @@ from detectors.state import pack, require, require_version, unpack, whole_number
 from monitor.model import Finding, Floats, MachineBatch, Status
 from monitor.ports import State
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Patience:
     values are no data. When anomalous rows outnumber the normal ones between them by `release_rows`, the baseline
     is dropped and learnt anew: what lasts that long is what the machine now does, and a detector that stays in
     breach for good watches nothing. `recipes`: baselines kept; beyond it the longest unused is forgotten.
+    `settle_rows` (0 or more): running rows after a start or a changeover that are neither judged nor learnt, for a
+    machine that has just begun is not yet what it will be.
     """
 
     breach_rows: int = 5
@@ -32,6 +34,7 @@ class Patience:
     blind_rows: int = 10
     release_rows: int = 2000
     recipes: int = 16
+    settle_rows: int = 10
 
 
 @dataclass(slots=True)
@@ -39,7 +42,8 @@ class AnomalyState:
     """The memory of one machine: its baselines by recipe (a bare array: rows of a warm-up) and its status.
 
     `run`: judged rows in a row that speak for `wanted` instead of `status`; `blind`: rows in a row that lack values;
-    `excess`: by recipe, anomalous rows less the normal ones since there were none.
+    `excess`: by recipe, anomalous rows less the normal ones since there were none. `stood`: whether the last row was
+    of a machine that does not run; `recipe`: the last one that ran; `settling`: rows still to pass over.
     """
 
     machine: str
@@ -49,6 +53,9 @@ class AnomalyState:
     wanted: Status = Status.NO_DATA
     run: int = 0
     blind: int = 0
+    stood: bool = False
+    recipe: str | None = None
+    settling: int = 0
     at: int | None = None
     value: float | None = None
     limit: float | None = None
@@ -67,7 +74,10 @@ class MachineAnomaly:
     Baselines belong to (machine, recipe); a recipe never seen is first learnt over `Settings.warmup_rows` rows
     (CANNOT_JUDGE). Anomalous rows are not learnt. The cost: what changes slowly enough to stay below the limit is
     learnt as normal within about `Settings.memory_rows` rows, and is for the drift detectors to see; and a true
-    new normal is in breach until `Patience.release_rows`. Rows of a machine that does not run are skipped.
+    new normal is in breach until `Patience.release_rows`. Rows of a machine that does not run are skipped, and so are
+    the first `Patience.settle_rows` after a start or a changeover: what was said of the machine stands until then. A
+    changeover also re-warms a known baseline: its smoothed values start from normal, for what they remember is of
+    the last time that recipe ran.
     The feature of its findings is '': the machine as a whole.
     """
 
@@ -98,15 +108,30 @@ class MachineAnomaly:
         state.machine = batch.machine
         values = columns(batch, self.sensors)
         findings: list[Finding] = []
-        for start, stop, recipe in _stretches(batch):
-            self._open(state, recipe)
+        for start, stop, recipe, started in _stretches(batch, state.stood):
+            start = self._begin(state, recipe, started, start, stop)
             while start < stop:
                 start = self._advance(state, recipe, values, batch, (start, stop), findings)
+        state.stood = not running(batch.states[-1:])[0]
         return state, tuple(findings)
 
     def current(self, state: AnomalyState) -> Sequence[Finding]:
         """The latest score, its limit and the machine's status."""
         return (self._finding(state, -1),)
+
+    def _begin(self, state: AnomalyState, recipe: str, started: bool, start: int, stop: int) -> int:
+        """Open the recipe's baseline for a stretch of rows; the first row that counts."""
+        changed = state.recipe is not None and recipe != state.recipe
+        self._open(state, recipe)
+        baseline = state.baselines[recipe]
+        if changed and isinstance(baseline, Baseline):
+            baseline.rest()
+        if changed or started:
+            state.settling = self.patience.settle_rows
+        state.recipe = recipe
+        passed = min(state.settling, stop - start)
+        state.settling -= passed
+        return start + passed
 
     def _open(self, state: AnomalyState, recipe: str) -> None:
         """Bring the recipe's baseline to the end of the map, which is ordered by last use."""
@@ -256,6 +281,7 @@ class MachineAnomaly:
                 **{name: known[name] for name in _PLAIN},
             )
             state.status, state.wanted = Status(state.status), Status(state.wanted)
+            whole_number(state.settling, "settling")
         except (TypeError, AttributeError) as exc:
             raise ValueError(f"the saved state of {self.name} is damaged; rebuild it from history") from exc
         return state
@@ -268,10 +294,10 @@ class MachineAnomaly:
     @property
     def _identity(self) -> str:
         """What a saved state depends on: the sensors and their order, and how a baseline is made."""
-        return f"{','.join(self.sensors)};{self.settings}"
+        return f"{','.join(self.sensors)};{self.settings};{self.patience.settle_rows}"
 
 
-_PLAIN = ("machine", "status", "wanted", "run", "blind", "at", "value", "limit")
+_PLAIN = ("machine", "status", "wanted", "run", "blind", "stood", "recipe", "settling", "at", "value", "limit")
 
 
 def _save(baseline: Baseline | Floats) -> dict[str, Any]:
@@ -291,11 +317,14 @@ def _least_scale(low: float | None, high: float | None) -> float:
     return 0.0 if low is None or high is None else (high - low) / 1000
 
 
-def _stretches(batch: MachineBatch) -> Iterator[tuple[int, int, str]]:
-    """Consecutive rows of a running machine with the same recipe, as (first, after the last, recipe)."""
+def _stretches(batch: MachineBatch, stood: bool) -> Iterator[tuple[int, int, str, bool]]:
+    """Consecutive rows of a running machine with one recipe: first row, row after the last, recipe, whether it started.
+
+    `stood` is whether the machine stood at the row before the batch.
+    """
     judged = running(batch.states)
     recipes = np.asarray(batch.recipes, dtype=object)
     edges = np.flatnonzero((recipes[1:] != recipes[:-1]) | (judged[1:] != judged[:-1])) + 1
     for start, stop in zip([0, *edges.tolist()], [*edges.tolist(), len(batch)], strict=True):
         if judged[start]:
-            yield start, stop, str(recipes[start])
+            yield start, stop, str(recipes[start]), bool(not judged[start - 1] if start else stood)

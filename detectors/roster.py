@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from detectors.baseline import Settings
 from detectors.limits import SensorLimits
-from detectors.online import MachineAnomaly
+from detectors.online import MachineAnomaly, Patience
 from monitor.ports import StreamDetector
 
 
@@ -18,6 +18,7 @@ def default_detectors(
     dead_rows: int = 10,
     stuck_rows: int = 40,
     warmup_rows: int = 1000,
+    settle_rows: int = 10,
     seed: int = 7,
 ) -> tuple[StreamDetector, ...]:
     """The detectors of one machine with these sensors and their (low, high) limits; none without sensors.
@@ -29,5 +30,7 @@ def default_detectors(
         return ()
     return (
         SensorLimits(sensors, limit_rows, dead_rows, stuck_rows, machine=machine),
-        MachineAnomaly(sensors, Settings(warmup_rows=warmup_rows, seed=seed), machine=machine),
+        MachineAnomaly(
+            sensors, Settings(warmup_rows=warmup_rows, seed=seed), Patience(settle_rows=settle_rows), machine
+        ),
     )

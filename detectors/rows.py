@@ -22,15 +22,23 @@ def running(states: Sequence[MachineState]) -> NDArray[np.bool_]:
 
 
 def columns(batch: MachineBatch, sensors: Sequence[str]) -> Floats:
-    """The batch's values, shape (rows, sensors), in this order; a sensor that the batch lacks is all NaN."""
+    """The batch's values, shape (rows, sensors), in this order; a sensor that the batch lacks is all NaN.
+
+    An infinite value is a missing one: sources refuse them, and one alone would spoil what a detector learns for ever.
+    """
     if batch.sensors == tuple(sensors):
-        return batch.values
+        return _finite(batch.values)
     place = {name: i for i, name in enumerate(batch.sensors)}
     picked = np.full((len(batch), len(sensors)), np.nan)
     for i, name in enumerate(sensors):
         if name in place:
             picked[:, i] = batch.values[:, place[name]]
-    return picked
+    return _finite(picked)
+
+
+def _finite(values: Floats) -> Floats:
+    infinite = np.isinf(values)
+    return np.where(infinite, np.nan, values) if infinite.any() else values
 
 
 def instant(nanoseconds: int) -> datetime:

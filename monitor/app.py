@@ -168,6 +168,7 @@ def detectors_of(plant: Plant, machine: str) -> Sequence[StreamDetector]:
         dead_rows=d.dead_rows,
         stuck_rows=d.stuck_rows,
         warmup_rows=d.warmup_rows,
+        settle_rows=d.settle_rows,
         seed=d.seed,
     )
 

@@ -297,6 +297,9 @@ class DetectorConfig(Strict):
     dead_rows: int = Field(10, ge=2, description="Consecutive missing samples after which a sensor is dead.")
     stuck_rows: int = Field(40, ge=3, description="Consecutive equal samples after which a sensor is stuck.")
     warmup_rows: int = Field(1000, ge=100, description="Running samples used to set the limit of the anomaly score.")
+    settle_rows: int = Field(
+        10, ge=0, description="Running samples after a start or changeover that the anomaly score leaves out."
+    )
     seed: int = Field(7, ge=0, le=2**32 - 1, description="Seed of everything random in the detectors.")
 
 

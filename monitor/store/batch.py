@@ -17,6 +17,7 @@ from monitor.model import Finding, Reject
 from monitor.store import tables as t
 from monitor.store.database import Store
 from monitor.store.leases import Lease, prove
+from monitor.store.rollup import roll_up
 from monitor.store.writing import TallyKey, count, gauge, insert_new, move_cursor, take_arrivals, tallied, upsert
 
 
@@ -121,6 +122,7 @@ def _write_findings(connection: sa.Connection, batch: BatchWrite, first: int) ->
         )
         batch.tallies[key] += 1
     upsert(connection, t.board, [_shared(f) for f in batch.board])
+    upsert(connection, t.board, [_shared(f) for f in roll_up(connection, batch.board)])
     upsert(connection, t.trend, [_shared(f) for f in batch.trends])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,7 +105,7 @@ def test_a_recipe_never_seen_is_learnt_first_and_one_seen_is_known() -> None:
     recipes = ["a"] * 1500 + ["b"] * 1500 + ["a"] * 1000
     values[1500:3000] += 20.0
     state, findings = watch(values, recipes=recipes)
-    assert told(findings) == [*LIVE, (1500, "cannot_judge"), (2504, "ok")]
+    assert told(findings) == [*LIVE, (1510, "cannot_judge"), (2514, "ok")]
     assert list(state.baselines) == ["b", "a"]
 
 
@@ -132,3 +133,88 @@ def test_the_same_seed_finds_the_same_and_another_scores_otherwise() -> None:
     values[1900:] = 0.3
     scores = [watch(values, seed=seed)[0].baselines["a"].maxima.tolist() for seed in (7, 7, 8)]
     assert scores[0] == scores[1] != scores[2]
+
+
+STARTS = {
+    "a start": ([IDLE] * 5, None),
+    "a changeover to a known recipe without a stop": ([], "b"),
+    "a changeover to a known recipe after a stop": ([IDLE] * 5, "b"),
+}
+
+
+def started(standing: Sequence[MachineState], recipe: str | None, transient: int) -> tuple[AnomalyState, list[Finding]]:
+    """Two recipes are known; then the machine begins anew, and `transient` rows are far from normal."""
+    values = ar1(2812, 3600, 0.3)
+    recipes = ["b"] * 1100 + ["a"] * 2500
+    begin = 2600 + len(standing)
+    states = [RUN] * 2600 + [*standing] + [RUN] * (1000 - len(standing))
+    if recipe is not None:
+        recipes[begin:] = [recipe] * (3600 - begin)
+    values[begin : begin + transient] += 30.0
+    state, findings = watch(values, states=states, recipes=recipes)
+    return state, [f for f in findings if f.row >= begin]
+
+
+@pytest.mark.parametrize(("standing", "recipe"), STARTS.values(), ids=STARTS)
+def test_the_first_rows_after_it_are_neither_judged_nor_learnt(
+    standing: Sequence[MachineState], recipe: str | None
+) -> None:
+    state, findings = started(standing, recipe, transient=10)
+    quiet, _ = started(standing, recipe, transient=0)
+    assert findings == []
+    known = recipe or "a"
+    assert state.baselines[known].save() == quiet.baselines[known].save()
+
+
+def test_a_machine_that_does_not_settle_is_found() -> None:
+    _, findings = started([IDLE] * 5, None, transient=400)
+    assert [f.status for f in findings][:1] == [Status.BREACH]
+
+
+def test_without_settling_rows_a_transient_is_an_alarm() -> None:
+    values, states = ar1(2812, 3600, 0.3), [RUN] * 3600
+    states[2600:2605] = [IDLE] * 5
+    values[2605:2615] += 30.0
+    assert told(watch(values, Patience(settle_rows=0), states)[1])[2:3] == [(2610, "breach")]
+
+
+def test_a_known_recipe_starts_from_normal_and_not_from_how_it_ended() -> None:
+    values = ar1(2813, 4000, 0.3)
+    recipes = ["b"] * 1100 + ["a"] * 1500 + ["b"] * 200 + ["a"] * 200 + ["b"] * 1000
+    values[2700:2800] += 8.0  # it ends in a fault, mended before it runs again
+    _, findings = watch(values, recipes=recipes)
+    after = [f for f in findings if f.row >= 2600]
+    assert [f.status for f in after] == [Status.BREACH, Status.OK]
+    assert after[1].row < 2800 + 10 + 40
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf], ids=["NaN", "infinity", "minus infinity"])
+def test_what_is_no_number_never_reaches_river(odd: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    from river.anomaly import HalfSpaceTrees
+
+    seen: list[float] = []
+    for verb in ("score_one", "learn_one"):
+        plain = getattr(HalfSpaceTrees, verb)
+
+        def spied(self: HalfSpaceTrees, x: dict[int, float], plain: Any = plain) -> Any:
+            seen.extend(x.values())
+            return plain(self, x)
+
+        monkeypatch.setattr(HalfSpaceTrees, verb, spied)
+    values = ar1(2814, 1800, 0.3)
+    values[np.random.default_rng(2814).random(values.shape) < 0.1] = odd
+    values[1500:1510] = odd
+    _, findings = watch(values)
+    assert len(seen) > 8 * 1800
+    assert 0.0 <= min(seen) <= max(seen) <= 1.0
+    assert all(f.value is None or np.isfinite(f.value) for f in findings)
+
+
+def test_rows_without_enough_values_and_rows_of_a_standing_machine_are_not_learnt() -> None:
+    values, states = ar1(2815, 1500, 0.3), [RUN] * 1500
+    plain, _ = watch(values[:1300])
+    values[1300:1400, :5] = np.nan
+    states[1400:] = [IDLE] * 100
+    values[1400:] = 70.0
+    state, _ = watch(values, states=states)
+    assert state.baselines["a"].save() == plain.baselines["a"].save()
