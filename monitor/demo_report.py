@@ -38,7 +38,7 @@ def faults_of(truth: Mapping[str, Any], summary: Mapping[str, Any], end: datetim
 
 
 def _fault(fault: Mapping[str, Any], told: Mapping[str, Any], met: Mapping[str, Any], end: datetime) -> Fault:
-    where = f"{fault['subject']} {fault['sensor']}".strip()
+    place = (fault["kind"], fault["subject"], fault["sensor"], fault["step"])
     start, matters = time_of(fault["start"]), fault["beyond_limits_from"]
     hours = told.get("hours_to_alert")
     signs: tuple[Sign, ...] = ()
@@ -46,4 +46,4 @@ def _fault(fault: Mapping[str, Any], told: Mapping[str, Any], met: Mapping[str, 
         at = time_of(told["from"]) + timedelta(hours=hours)
         signs = (Sign(" or ".join(told["meant"]), at),)
     matters_from = None if matters is None else time_of(matters)
-    return Fault(fault["kind"], where, start, time_of(fault["end"]), fault["lasting"], matters_from, signs, met)
+    return Fault(*place, start, time_of(fault["end"]), fault["lasting"], matters_from, signs, met)

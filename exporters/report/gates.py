@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from exporters.html import Html, table, tag
 from exporters.report.trend import beyond_table, trend_plots
-from exporters.report.values import Decided, GateReport, Realised
-from exporters.report.words import counts, folded, legend, moment, number, plot, share
+from exporters.report.values import Decided, GateReport, PlantReport, Realised
+from exporters.report.view import View, faults_of_parts, truth_bands, view_of
+from exporters.report.words import counts, folded, legend, moment, plot, share
 from exporters.svg import Frame, block, curve, envelope, figure, padded, rule, time_axis, value_axis, words
+from exporters.words import number
 
 VERDICTS = ("continue", "correct", "scrap", "hold")
 
 
-def gates_section(gates: Iterable[GateReport], start: datetime, end: datetime) -> list[Html]:
-    """Every gate under a heading of its own."""
-    return [element for gate in gates for element in _gate(gate, start, end)]
+def gates_section(report: PlantReport) -> list[Html]:
+    """Every gate under a heading of its own. Faults of parts and process are drawn behind, those of sensors not."""
+    return [element for gate in report.gates for element in _gate(gate, view_of(report, faults_of_parts(report)))]
 
 
-def _gate(gate: GateReport, start: datetime, end: datetime) -> Iterable[Html]:
+def _gate(gate: GateReport, view: View) -> Iterable[Html]:
     yield tag("h3", f"Gate {gate.name}", id=f"gate-{gate.name}")
     parts = sum(row.parts for row in gate.verdicts)
     if not parts:
@@ -29,12 +31,12 @@ def _gate(gate: GateReport, start: datetime, end: datetime) -> Iterable[Html]:
     yield _recommendations(gate)
     yield tag("p", f"Held because: {counts(gate.holds) or 'nothing was held'}.")
     yield legend([(f"b-{v}", v) for v in VERDICTS])
-    yield plot(f"Parts by recommendation, {_bar(gate.bar)} a bar", _decided(gate, start, end))
+    yield plot(f"Parts by recommendation, {_bar(gate.bar)} a bar", _decided(gate, view))
     yield folded("the same as a table", _decided_table(gate.decided))
     if gate.realised:
-        yield from _errors(gate, start, end)
+        yield from _errors(gate, view)
     yield tag("h4", "Measured against outcomes, over the newest parts")
-    yield trend_plots(gate.trends, start, end, _MEASURES)
+    yield trend_plots(gate.trends, view, _MEASURES)
     if gate.slices:
         yield beyond_table("Machine/recipe", gate.slices, "")
 
@@ -42,9 +44,9 @@ def _gate(gate: GateReport, start: datetime, end: datetime) -> Iterable[Html]:
 _MEASURES = {
     "mae": "mean absolute error",
     "bias": "bias, either way",
-    "miscoverage": "outcomes outside their interval, share above what is allowed",
-    "skill": "skill over the running median of outcomes",
-    "worst_ratio": "worst of error, bias and miscoverage against its limit",
+    "miscoverage": "share of outcomes outside their interval",
+    "skill": "skill over the running median of outcomes, to stay above its limit",
+    "worst_ratio": "the worst of error, bias and share outside, times its limit",
 }
 
 
@@ -63,10 +65,10 @@ def _bar(length: timedelta) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
 
 
-def _decided(gate: GateReport, start: datetime, end: datetime) -> Html:
+def _decided(gate: GateReport, view: View) -> Html:
     most = max(sum(d.counts.values()) for d in gate.decided)
-    frame = Frame(start, end, 0.0, most * 1.05, height=150.0)
-    drawn: list[Html] = [value_axis(frame, 3), time_axis(frame)]
+    frame = Frame(view.start, view.end, 0.0, most * 1.05, height=150.0)
+    drawn: list[Html] = [*truth_bands(frame, view.faults), value_axis(frame, 3), time_axis(frame)]
     for d in gate.decided:
         x, right = frame.x(d.start), frame.x(d.start + gate.bar)
         done = 0
@@ -86,7 +88,7 @@ def _decided_table(decided: Iterable[Decided]) -> Html:
     return table(("From (UTC)", *(v.capitalize() for v in VERDICTS)), rows, "No decision.")
 
 
-def _errors(gate: GateReport, start: datetime, end: datetime) -> Iterable[Html]:
+def _errors(gate: GateReport, view: View) -> Iterable[Html]:
     yield legend([("area", "smallest to largest error of the bar"), ("line", "mean error")])
     known = sum(r.parts for r in gate.realised)
     covered = share(sum(r.covered for r in gate.realised), known)
@@ -94,20 +96,20 @@ def _errors(gate: GateReport, start: datetime, end: datetime) -> Iterable[Html]:
         f"Prediction minus outcome in {gate.unit or 'its unit'}, when the outcome was measured: {known} parts, "
         f"{covered} inside their interval (made for {gate.coverage:.0%})"
     )
-    yield plot(caption, _error_picture(gate, start, end))
+    yield plot(caption, _error_picture(gate, view))
     yield folded("the same as a table", _error_table(gate.realised))
 
 
-def _error_picture(gate: GateReport, start: datetime, end: datetime) -> Html:
+def _error_picture(gate: GateReport, view: View) -> Html:
     low, high = padded([0.0, *(r.lowest for r in gate.realised), *(r.highest for r in gate.realised)])
-    frame = Frame(start, end, low, high, height=170.0)
-    step = (end - start) / 160
+    frame = Frame(view.start, view.end, low, high, height=170.0)
+    step = (view.end - view.start) / 160
     gap = max(timedelta(hours=3), 3 * step)
     middle = [(r.start + step / 2, r) for r in gate.realised]
     title = f"Prediction minus outcome of gate {gate.name}"
     return figure(
         frame, title, "Mean, smallest and largest error over time; the table after it has the numbers.",
-        value_axis(frame), time_axis(frame),
+        *truth_bands(frame, view.faults), value_axis(frame), time_axis(frame),
         envelope(frame, [(at, r.lowest, r.highest) for at, r in middle], "area", gap),
         rule(frame, 0.0, "zero"), curve(frame, [(at, r.bias) for at, r in middle], "line", gap),
         words(4, 12, gate.unit),

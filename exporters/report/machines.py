@@ -6,23 +6,29 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from exporters.html import Html, chip, table, tag
-from exporters.report.values import Breach, MachineReport, SensorReport, Stretch
-from exporters.report.words import folded, lasted, legend, moment, number, plain, plot, until
+from exporters.report.values import Breach, MachineReport, PlantReport, SensorReport, Stretch
+from exporters.report.view import View, truth_bands, view_of
+from exporters.report.words import folded, lasted, legend, moment, plain, plot, until
 from exporters.svg import Frame, band, curve, envelope, figure, padded, rule, time_axis, value_axis
+from exporters.words import number
 
 MOST_PICTURES = 120
 """Sensors that are drawn, at most, so that the file stays small: those with a breach first."""
 
 
-def machines_section(machines: Iterable[MachineReport], start: datetime, end: datetime) -> list[Html]:
+def machines_section(report: PlantReport) -> list[Html]:
     """Every machine with its table; pictures as far as there is room, those with a breach first."""
-    known = list(machines)
+    known = list(report.machines)
     drawn = _drawn(known)
     keys = [
         ("line", "mean"), ("area", "lowest to highest"), ("limit", "operating limit"), ("breach", "breach"),
         ("cause", "among the causes of an anomaly"), ("rest", "the machine did not run"),
+        *([("fault faint", "a fault was put in")] if report.faults else []),
     ]  # fmt: skip
-    found = [legend(keys), *(element for m in known for element in _machine(m, drawn, start, end))]
+    found = [legend(keys)]
+    for machine in known:
+        here = [fault for fault in report.faults or () if fault.subject == machine.name]
+        found += _machine(machine, drawn, view_of(report, here))
     left_out = sum(len(m.sensors) for m in known) - len(drawn)
     if left_out:
         found.append(tag("p", f"{left_out} sensors without a breach are in the tables only.", class_="muted"))
@@ -37,17 +43,15 @@ def _drawn(machines: list[MachineReport]) -> frozenset[tuple[str, str]]:
     return frozenset((m.name, s.name) for m, s in ranked[:MOST_PICTURES])
 
 
-def _machine(
-    machine: MachineReport, drawn: frozenset[tuple[str, str]], start: datetime, end: datetime
-) -> Iterable[Html]:
+def _machine(machine: MachineReport, drawn: frozenset[tuple[str, str]], view: View) -> Iterable[Html]:
     yield tag("h3", f"Machine {machine.name}", tag("span", f", step {machine.step}", class_="muted"))
     breaches = sorted([*machine.breaches, *(b for s in machine.sensors for b in s.breaches)], key=lambda b: b.start)
-    rest = sum(((r.end or end) - r.start for r in machine.resting), timedelta())
-    ran = f"It ran {100 * (1 - rest / (end - start)):.0f} % of the time. "
+    rest = sum(((r.end or view.end) - r.start for r in machine.resting), timedelta())
+    ran = f"It ran {100 * (1 - rest / (view.end - view.start)):.0f} % of the time. "
     yield tag("p", ran, "" if breaches else "Nothing was found.", class_="muted")
     if breaches:
-        yield table(_FOUND, [_found(b, end) for b in breaches], "")
-    pictures = [_sensor(machine, s, start, end) for s in machine.sensors if (machine.name, s.name) in drawn]
+        yield table(_FOUND, [_found(b, view.end) for b in breaches], "")
+    pictures = [_sensor(machine, s, view) for s in machine.sensors if (machine.name, s.name) in drawn]
     yield tag("div", *pictures, class_="plots")
     yield folded(f"the {len(machine.sensors)} sensors as a table", _sensor_table(machine.sensors))
 
@@ -63,21 +67,22 @@ def _found(b: Breach, end: datetime) -> tuple[str, ...]:
     return name, where, number(b.value), number(b.limit), moment(b.start), until(b.end), length
 
 
-def _sensor(machine: MachineReport, sensor: SensorReport, start: datetime, end: datetime) -> Html:
+def _sensor(machine: MachineReport, sensor: SensorReport, view: View) -> Html:
     unit = f", {sensor.unit}" if sensor.unit else ""
     mark = chip("breach") if sensor.breaches else ""
     caption = tag("span", f"{sensor.name}{unit} ", mark)
-    return plot(caption, _picture(machine, sensor, start, end), wide=False)
+    return plot(caption, _picture(machine, sensor, view), wide=False)
 
 
-def _picture(machine: MachineReport, sensor: SensorReport, start: datetime, end: datetime) -> Html:
+def _picture(machine: MachineReport, sensor: SensorReport, view: View) -> Html:
     limits = [v for v in (sensor.low, sensor.high) if v is not None]
     low, high = padded([*limits, *(v for b in sensor.buckets for v in (b.minimum, b.maximum))])
-    frame = Frame(start, end, low, high, width=320.0, height=132.0, left=44.0, right=8.0, top=6.0)
+    frame = Frame(view.start, view.end, low, high, width=320.0, height=132.0, left=44.0, right=8.0, top=6.0)
     gap = 2 * sensor.step
     middle = [(b.start + sensor.step / 2, b) for b in sensor.buckets]
     return figure(
         frame, f"{sensor.name} of {machine.name}", _described(sensor),
+        *truth_bands(frame, [f for f in view.faults if f.sensor in ("", sensor.name)]),
         *_bands(frame, machine.resting, "rest"), *_causes(frame, machine, sensor), *_breaches(frame, sensor),
         value_axis(frame, 3), time_axis(frame),
         envelope(frame, [(at, b.minimum, b.maximum) for at, b in middle], "area", gap),

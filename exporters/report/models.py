@@ -8,8 +8,8 @@ from typing import Any
 from exporters.html import Html, chip, table, tag
 from exporters.report.lanes import Block, Lane, lanes
 from exporters.report.values import GateReport, PlantReport, Retraining, VersionRow
-from exporters.report.words import folded, moment, number, plain, plot
-from exporters.words import shown
+from exporters.report.words import folded, moment, plain, plot
+from exporters.words import number, shown
 
 
 def models_section(report: PlantReport) -> list[Html]:

@@ -25,7 +25,6 @@ _ALWAYS = "Watchdog"
 
 def report_page(report: PlantReport) -> str:
     """A plant over a stretch of time."""
-    span = (report.start, report.end)
     report = replace(report, alerts=tuple(alert for alert in report.alerts if alert.name != _ALWAYS))
     return page(
         f"{report.site}, {report.start:%Y-%m-%d %H:%M} to {report.end:%Y-%m-%d %H:%M} UTC",
@@ -33,9 +32,9 @@ def report_page(report: PlantReport) -> str:
         _tiles(report),
         *_truth(report),
         _section("alerts", [timeline(report), alerts_table(report), values_table(report)]),
-        _section("gates", gates_section(report.gates, *span)),
-        _section("drift", drift_section(report.steps, *span)),
-        _section("machines", machines_section(report.machines, *span)),
+        _section("gates", gates_section(report)),
+        _section("drift", drift_section(report)),
+        _section("machines", machines_section(report)),
         _section("models", models_section(report)),
         _section("intake", _intake(report.intake)),
         style=REPORT_STYLE,

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from exporters.html import Html, chip, table, tag
 from exporters.report.lanes import Block, Lane, lanes
 from exporters.report.values import Episode, Fault, PlantReport
-from exporters.report.words import folded, lasted, legend, moment, number, plain, plot, until
+from exporters.report.words import folded, lasted, legend, moment, plain, plot, until
+from exporters.words import number
 
 _SEVERITIES = ("critical", "warning", "info")
 _LANES = 40

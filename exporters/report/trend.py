@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from exporters.html import Html, chip, table, tag
-from exporters.report.values import Beyond, Evaluation, StepReport, Trend
-from exporters.report.words import folded, legend, moment, number, plain, plot
+from exporters.report.values import Beyond, Evaluation, PlantReport, StepReport, Trend
+from exporters.report.view import View, faults_of_parts, truth_bands, view_of
+from exporters.report.words import folded, legend, moment, plain, plot
 from exporters.svg import Frame, band, curve, figure, padded, time_axis, value_axis, words
+from exporters.words import number
 
 _GAP = timedelta(hours=6)
 _ROWS = 200
 
 
-def drift_section(steps: Iterable[StepReport], start: datetime, end: datetime) -> list[Html]:
-    """Every step that was looked at."""
-    found = [element for step in steps for element in _step(step, start, end)]
+def drift_section(report: PlantReport) -> list[Html]:
+    """Every step that was looked at, the faults put in at it behind its pictures."""
+    found: list[Html] = []
+    for step in report.steps:
+        here = [fault for fault in faults_of_parts(report) if fault.step == step.name]
+        found += _step(step, view_of(report, here))
     return found or [tag("p", "No step was looked at in this time.", class_="muted")]
 
 
-def _step(step: StepReport, start: datetime, end: datetime) -> Iterable[Html]:
+def _step(step: StepReport, view: View) -> Iterable[Html]:
     yield tag("h3", f"Step {step.name}")
-    yield trend_plots(step.trends, start, end, _DRIFT)
+    yield trend_plots(step.trends, view, _DRIFT, wide=True)
     yield beyond_table("Feature", step.features, "None of its features was above its limit.")
     for reference in step.references:
         yield tag("p", "Reference frozen at ", moment(reference.start), f": {reference.what}.", class_="muted")
 
 
-_DRIFT = {"worst_ratio": "worst feature against its limit"}
+_DRIFT = {"worst_ratio": "worst feature, times its limit"}
 
 
 def beyond_table(name: str, rows: Iterable[Beyond], empty: str) -> Html:
@@ -42,31 +47,33 @@ def _beyond_row(f: Beyond) -> tuple[str, ...]:
     return f.feature, how, str(f.evaluations), number(f.worst), moment(f.first), moment(f.last)
 
 
-def trend_plots(trends: Iterable[Trend], start: datetime, end: datetime, titles: Mapping[str, str]) -> Html:
-    """A small picture for each number, with a table behind it."""
+def trend_plots(trends: Iterable[Trend], view: View, titles: Mapping[str, str], wide: bool = False) -> Html:
+    """A picture for each number, small ones side by side, with a table behind it."""
     told = [trend for trend in trends if any(p.value is not None for p in trend.points)]
     if not told:
         return tag("p", "Nothing could be judged in this time.", class_="muted")
-    pictures = [_plot(trend, start, end, titles.get(trend.method, plain(trend.method))) for trend in told]
-    keys = legend([("line", "value"), ("limit", "limit"), ("breach", "beyond the limit")])
-    return tag("div", keys, tag("div", *pictures, class_="plots two"))
+    pictures = [_plot(trend, view, titles.get(trend.method, plain(trend.method)), wide) for trend in told]
+    truth = [("fault faint", "a fault was put in")] if view.faults else []
+    keys = legend([("line", "value"), ("limit", "limit"), ("breach", "beyond the limit"), *truth])
+    return tag("div", keys, tag("div", *pictures, class_="stack" if wide else "plots two"))
 
 
-def _plot(trend: Trend, start: datetime, end: datetime, title: str) -> Html:
+def _plot(trend: Trend, view: View, title: str, wide: bool) -> Html:
     named = f"{plain(trend.detector)}: {title}" if trend.detector != "performance" else title.capitalize()
-    return tag("div", plot(named, _picture(trend, start, end, named), wide=False), folded("as a table", _table(trend)))
+    return tag("div", plot(named, _picture(trend, view, named, wide), wide), folded("as a table", _table(trend)))
 
 
-def _picture(trend: Trend, start: datetime, end: datetime, title: str) -> Html:
+def _picture(trend: Trend, view: View, title: str, wide: bool) -> Html:
     points = trend.points
     known = [v for p in points for v in (p.value, p.limit) if v is not None]
     low, high = padded([0.0, *known])
-    frame = Frame(start, end, low, high, width=470.0, height=150.0, left=44.0)
+    frame = Frame(view.start, view.end, low, high, width=960.0 if wide else 470.0, height=150.0, left=44.0)
     worst = max((p for p in points if p.value is not None), key=lambda p: p.value or 0.0)
     causes = f" ({', '.join(worst.causes[:3])})" if worst.causes else ""
     said = f"{len(points)} evaluations; highest {number(worst.value)}{causes} at {worst.at:%Y-%m-%d %H:%M} UTC."
     return figure(
-        frame, title, said, value_axis(frame, 3), time_axis(frame), *_beyond(frame, points),
+        frame, title, said, *truth_bands(frame, view.faults), value_axis(frame, 3), time_axis(frame),
+        *_beyond(frame, points),
         curve(frame, [(p.at, p.limit) for p in points], "limit", _GAP),
         curve(frame, [(p.at, p.value) for p in points], "line", _GAP),
         words(frame.x(worst.at), frame.y(worst.value or 0.0) - 5, ", ".join(worst.causes[:2]), "label",

@@ -219,18 +219,25 @@ class Sign(NamedTuple):
 class Fault(NamedTuple):
     """The truth of a simulated plant: what was put in, where, from when to when, and what noticed it.
 
-    `matters_from` is when it passes what the detector meant for it looks at; `still_to_come` where that is later than
-    the report.
+    `subject` is a machine or a step, `sensor` the machine's where the fault is one of a sensor, `step` where either
+    stands. `matters_from` is when it passes what the detector meant for it looks at, where that is not its start.
     """
 
     kind: str
-    where: str
+    subject: str
+    sensor: str
+    step: str
     start: datetime
     end: datetime
     lasting: bool = False
     matters_from: datetime | None = None
     signs: tuple[Sign, ...] = ()
     recommended: Mapping[str, Mapping[str, int]] = {}
+
+    @property
+    def where(self) -> str:
+        """Its place in words."""
+        return f"{self.subject} {self.sensor}".strip()
 
 
 @dataclass(frozen=True, slots=True)

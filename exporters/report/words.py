@@ -6,9 +6,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from exporters.html import Html, tag
-from exporters.words import number
-
-__all__ = ["counts", "folded", "lasted", "legend", "moment", "number", "plain", "plot", "share", "until"]
 
 
 def moment(at: datetime | None) -> Html:

@@ -87,11 +87,14 @@ def report(text: str = "", faults: bool = True) -> PlantReport:
     )  # fmt: skip
     version = VersionRow(f"shape{text}", f"2{text}", at(13.4), 512, "in_force", {"skill": 0.61}, f"ab{text}")
     sign = Sign(f"DataDrift{text}", at(12.25))
+    place = (f"F1{text}", f"temperature{text}", f"forging{text}")
+    worn = (Sign("MachineOutOfSpec", at(16)),)
     put_in = (
-        Fault("lot_shift", f"forging{text}", at(11), at(17), signs=(sign,), recommended={f"shape{text}": {"hold": 4}}),
-        Fault("slow_wear", f"F1{text}", at(10), at(24), True, at(18), (Sign("MachineOutOfSpec", at(16)),)),
-        Fault("dead_sensor", f"F1 dead{text}", at(20), at(22)),
-    )
+        Fault("lot_shift", f"forging{text}", "", f"forging{text}", at(11), at(17), signs=(sign,),
+              recommended={f"shape{text}": {"hold": 4}}),
+        Fault("slow_wear", *place, at(10), at(24), True, at(18), worn),
+        Fault("dead_sensor", f"F1{text}", f"dead{text}", f"forging{text}", at(20), at(22)),
+    )  # fmt: skip
     taken = Intake({"readings": 2880, "part steps": 48}, {f"no_key{text}": 2}, {f"pull:mes{text}": 1}, {"sent": 48})
     return PlantReport(f"north{text}", START, END, f"0123456789ab{text}", (gate(text),), (machine(text),), (step,),
                        alerts, (retraining,), (version,), taken, put_in if faults else None)  # fmt: skip
