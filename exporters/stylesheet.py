@@ -20,6 +20,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
   margin-top: 1rem; }
 .muted { color: var(--soft); margin: .2rem 0; }
 .wide { overflow-x: auto; }
+.wide + .wide { margin-top: .9rem; }
 table { border-collapse: collapse; width: 100%; min-width: 46rem; font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 600; color: var(--soft); font-size: .85rem; }
 th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }

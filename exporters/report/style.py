@@ -52,6 +52,7 @@ section > h3:first-of-type { margin-top: .2rem; }
 .found { color: var(--ok); font-weight: 600; }
 .missed { color: var(--bad); font-weight: 600; }
 td.number, th.number { text-align: right; }
+.told td:last-child { min-width: 17rem; }
 .narrow table { min-width: 0; }
 details { margin: .3rem 0 .6rem; }
 nav.contents { flex-wrap: wrap; margin-top: .6rem; }

@@ -70,7 +70,7 @@ def alerts_table(report: PlantReport) -> Html:
         for a in sorted(report.alerts, key=lambda a: a.since, reverse=True)
     ]  # fmt: skip
     heads = ("", "Alert", "Where", "Team", "Since (UTC)", "Until", "Lasted", "What")
-    return table(heads, rows, "No alert fired.")
+    return tag("div", table(heads, rows, "No alert fired."), class_="told")
 
 
 def faults_table(faults: Sequence[Fault]) -> Html:
@@ -80,7 +80,7 @@ def faults_table(faults: Sequence[Fault]) -> Html:
         for f in faults
     ]
     heads = ("Put in", "Where", "From (UTC)", "Until", "Noticed by", "What the gates recommended for its parts")
-    return table(heads, rows, "Nothing was put in.")
+    return tag("div", table(heads, rows, "Nothing was put in."), class_="told")
 
 
 def _noticed(fault: Fault) -> Html:

@@ -33,7 +33,7 @@ def _step(step: StepReport, view: View) -> Iterable[Html]:
         yield tag("p", "Reference frozen at ", moment(reference.start), f": {reference.what}.", class_="muted")
 
 
-_DRIFT = {"worst_ratio": "worst feature, times its limit"}
+_DRIFT = {"drift": "worst feature, times its limit", "image_drift": "worst feature of the images, times its limit"}
 
 
 def beyond_table(name: str, rows: Iterable[Beyond], empty: str) -> Html:
@@ -52,14 +52,17 @@ def trend_plots(trends: Iterable[Trend], view: View, titles: Mapping[str, str], 
     told = [trend for trend in trends if any(p.value is not None for p in trend.points)]
     if not told:
         return tag("p", "Nothing could be judged in this time.", class_="muted")
-    pictures = [_plot(trend, view, titles.get(trend.method, plain(trend.method)), wide) for trend in told]
+    pictures = [
+        _plot(trend, view, titles.get(trend.method) or titles.get(trend.detector, plain(trend.method)), wide)
+        for trend in told
+    ]
     truth = [("fault faint", "a fault was put in")] if view.faults else []
     keys = legend([("line", "value"), ("limit", "limit"), ("breach", "beyond the limit"), *truth])
     return tag("div", keys, tag("div", *pictures, class_="stack" if wide else "plots two"))
 
 
 def _plot(trend: Trend, view: View, title: str, wide: bool) -> Html:
-    named = f"{plain(trend.detector)}: {title}" if trend.detector != "performance" else title.capitalize()
+    named = title[:1].upper() + title[1:]
     return tag("div", plot(named, _picture(trend, view, named, wide), wide), folded("as a table", _table(trend)))
 
 

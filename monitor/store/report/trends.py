@@ -14,6 +14,8 @@ from monitor.model import Status
 from monitor.plant import Plant
 from monitor.store import tables as t
 
+_REFERENCES = ("drift", "prediction")
+"""What the references of a step hold; a gate of the same name has others."""
 _NAMED = 12
 """Features of a step, or slices of a gate, that are named, at most."""
 
@@ -67,7 +69,7 @@ def _step(
     c = t.reference.c
     frozen = connection.execute(
         sa.select(c.detector, c.frozen_at, c.version, c.rows, c.cause)
-        .where(c.subject == name, c.frozen_at >= start, c.frozen_at < end)
+        .where(c.subject == name, c.detector.in_(_REFERENCES), c.frozen_at >= start, c.frozen_at < end)
         .order_by(c.frozen_at)
     )
     references = tuple(Stretch(r.frozen_at, None, _reference(r)) for r in frozen)
