@@ -12,7 +12,7 @@ from detectors.state import pack, require, unpack, whole_number
 from monitor.model import Window
 
 VERSION = 1
-_KEYS = ("version", "names", "values", "at", "arrivals", "rows", "made_by")
+_KEYS = ("version", "names", "values", "at", "arrivals", "rows", "groups", "made_by")
 
 
 def content_of(window: Window, made_by: str = "") -> dict[str, Any]:
@@ -24,6 +24,7 @@ def content_of(window: Window, made_by: str = "") -> dict[str, Any]:
         "at": pack(window.at, "<i8"),
         "arrivals": pack(window.arrivals, "<i8"),
         "rows": len(window),
+        "groups": [list(group) for group in window.groups],
         "made_by": made_by,
     }
 
@@ -31,7 +32,7 @@ def content_of(window: Window, made_by: str = "") -> dict[str, Any]:
 def digest_of(content: Mapping[str, Any]) -> str:
     """SHA-256 over names, rows and values, bit for bit, however they were packed."""
     window = window_of(content, "", "")
-    found = hashlib.sha256("\n".join((content["made_by"], *window.names)).encode())
+    found = hashlib.sha256(repr((content["made_by"], window.names, window.groups)).encode())
     for array in (window.values, window.at, window.arrivals):
         found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()
@@ -51,4 +52,5 @@ def window_of(content: Mapping[str, Any], subject: str, step: str) -> Window:
         unpack(known["values"], (rows, len(names))),
         unpack(known["at"], (rows,), "<i8"),
         unpack(known["arrivals"], (rows,), "<i8"),
+        tuple(tuple(str(word) for word in group) for group in known["groups"]),
     )
