@@ -17,17 +17,16 @@ from monitor.model import Floats
 class Settings:
     """How sure a limit is.
 
-    `chance` is the probability that a window of a feature that did not change passes its limit. Blocks are as long
-    as the window that is judged, or shorter so that there are `blocks` of them, which errs on the quiet side: a short
-    block strays further; more than `most_blocks` are not looked at. A spread of block distances below
-    `least_relative_spread` of their mean is luck. No distance limit is below `least_distance`, Evidently's own
-    threshold for this statistic, and no limit of a share below `least_share`: what is smaller may be certain and is
-    not worth a look. A window with fewer than `least_rows` values is not judged.
+    `chance` is the probability that a window of a feature that did not change passes its limit. `blocks` are looked
+    at, far from each other, because neighbours of one lot would count as two. Each is as long as the window that is
+    judged, or shorter where the reference is short, which errs on the quiet side: a short block strays further. A
+    spread of block distances below `least_relative_spread` of their mean is luck. No distance limit is below
+    `least_distance`, Evidently's own threshold for this statistic, and no limit of a share below `least_share`: what
+    is smaller may be certain and is not worth a look. A window with fewer than `least_rows` values is not judged.
     """
 
     chance: float = 1e-4
     blocks: int = 8
-    most_blocks: int = 24
     least_relative_spread: float = 0.25
     least_distance: float = 0.1
     least_share: float = 0.1
@@ -47,7 +46,7 @@ def distance_limit(
     size = min(rows, len(reference) // settings.blocks)
     if size < 4:
         return None
-    starts = np.linspace(0, len(reference) - size, min(len(reference) // size, settings.most_blocks)).astype(int)
+    starts = np.linspace(0, len(reference) - size, settings.blocks).astype(int)
     found = []
     for start in starts.tolist():
         rest = np.concatenate([reference[:start], reference[start + size :]])

@@ -34,6 +34,7 @@ from monitor.jobs.performance import PerformanceJob
 from monitor.jobs.prune import PruneJob
 from monitor.jobs.pull import EventPipeline, PartPipeline, Pipeline, PullJob, ReadingPipeline
 from monitor.jobs.reconcile import ReconcileJob
+from monitor.jobs.report import ReportJob
 from monitor.parts import PartsPipeline
 from monitor.plant import Plant
 from monitor.plant_file import LoadedPlant
@@ -115,6 +116,8 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool) -> App:
                 store, name, config.kind, sources[name], mine, settle, plant.jobs.reconcile, runner.lease, WallClock()
             )
         )  # fmt: skip
+    if not simulated or plant.drift.report_under_replay:
+        jobs.append(ReportJob(store, plant, shelf, loaded.path.parent / "reports"))
     jobs.append(PruneJob(store, plant.store.retention, plant.jobs.prune))
     return App(loaded, store, clock, runner, shelf, registry, sources, jobs)
 

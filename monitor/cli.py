@@ -15,6 +15,7 @@ import click
 
 from monitor import __version__, commands
 from monitor.dashboard_commands import dashboards
+from monitor.drift_commands import drift
 from monitor.errors import MonitorError, UsageError
 from monitor.options import Instant, as_json, load, opened, plant_argument, plant_option, say
 
@@ -233,6 +234,7 @@ def part_show(serial: str, plant: str, overrides: Sequence[str], json_: bool) ->
 
 commands.register(cli)
 cli.add_command(dashboards)
+cli.add_command(drift)
 
 
 def main() -> None:

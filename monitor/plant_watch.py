@@ -27,6 +27,9 @@ class DriftConfig(Strict):
     report_every: PositiveDuration | None = Field(
         timedelta(days=1), description="How often the Evidently report is rendered besides when drift fires."
     )
+    report_under_replay: bool = Field(
+        False, description="Whether reports are rendered under replay too; each costs about 15 s."
+    )
 
 
 class PerformanceConfig(Strict):

@@ -54,6 +54,8 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "monitor.store.alerting": ("alerting.evaluator", "alerting.specs"),
     # References are packed as detector states are.
     "monitor.references": ("detectors.state",),
+    # The process that renders Evidently's report dies with its parent as the one that trains does.
+    "monitor.drift_report_child": ("detectors.evidently_report", "inference.child"),
     # What is shown of the store, as the values that exporters take.
     "monitor.passport": ("exporters.words",),
     "monitor.store.views": ("exporters.snapshot",),
@@ -62,7 +64,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
 
 HEAVY: dict[str, tuple[str, ...]] = {
     "grafana_foundation_sdk": ("dashboards.files", "dashboards.overview", "dashboards.panels", "dashboards.variables"),
-    "evidently": ("detectors.evidently_stats",),
+    "evidently": ("detectors.evidently_report", "detectors.evidently_stats"),
     "mlflow": ("inference.registry",),
     "river": ("detectors.river_scorers",),
     "safetensors": ("inference.packaging",),

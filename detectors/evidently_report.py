@@ -1,0 +1,126 @@
+"""Evidently's drift report of two windows, as HTML and JSON. Imported by the process that renders it alone."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from monitor.model import Floats, Window
+
+_METHOD, _GROUP_METHOD = "wasserstein", "jensenshannon"
+_FLOOR = 1e-3
+_MOST_KINDS = 30
+_INERT = {ord(c): ord(c) + 0xFEE0 for c in "<>&\"'`\\/"}
+"""Characters that mean something to HTML, scripts or chart labels, by their full-width forms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The report as a page and as data; `left_out` says of each column that is not in it why."""
+
+    html: str
+    data: Mapping[str, Any]
+    left_out: Mapping[str, str]
+
+
+def inert(text: str) -> str:
+    """Text that no browser can take for anything else, whatever Evidently writes it into.
+
+    It puts column names and category values as they are into an inline script of its page.
+    """
+    shown = "".join(c if c.isprintable() else "�" for c in text.encode("utf-8", "replace").decode()).translate(_INERT)
+    return shown or "(empty)"
+
+
+def render(reference: Window, current: Window, limits: Mapping[str, float], title: str) -> Rendered:
+    """The report; each column is held against its own limit, where it has one."""
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.presets import DataDriftPreset
+
+    left_out = {name: why for name in current.names if (why := _unfit(reference, current, name))}
+    names = [name for name in current.names if name not in left_out]
+    scales = _scales(reference, names)
+    told = (inert(name) + (f" x 1e{scales[name]}" if name in scales else "") for name in names)
+    columns = dict(zip(names, _distinct(told), strict=True))
+    frames = [_frame(window, columns, scales) for window in (reference, current)]
+    kinds = _kinds(frames, reference, current)
+    definition = DataDefinition(numerical_columns=list(columns.values()), categorical_columns=kinds)
+    preset = DataDriftPreset(
+        num_method=_METHOD,
+        cat_method=_GROUP_METHOD,
+        per_column_threshold={columns[name]: limit for name, limit in limits.items() if name in columns},
+    )
+    before, now = (Dataset.from_pandas(frame, data_definition=definition) for frame in frames)
+    snapshot = Report([preset]).run(now, before)
+    page = snapshot.get_html_str(as_iframe=False)
+    return Rendered(_headed(page, title, left_out), json.loads(snapshot.json()), left_out)
+
+
+def _unfit(reference: Window, current: Window, name: str) -> str:
+    """Why Evidently cannot show a column: such a one would end the whole report, or vanish from it unsaid."""
+    if name not in reference.names:
+        return "not in the reference"
+    before, now = (_finite(w, name) for w in (reference, current))
+    if not len(before) or not len(now):
+        return "without a value"
+    return "constant in the reference" if before.min() == before.max() else ""
+
+
+def _finite(window: Window, name: str) -> Floats:
+    values = window.values[:, window.names.index(name)]
+    return values[np.isfinite(values)]
+
+
+def _scales(reference: Window, names: Iterable[str]) -> dict[str, int]:
+    """Powers of ten for columns whose spread is below the one that Evidently counts with at least."""
+    spreads = {name: float(np.std(_finite(reference, name))) for name in names}
+    return {name: 3 - math.floor(math.log10(s)) for name, s in spreads.items() if 0 < s < _FLOOR}
+
+
+def _frame(window: Window, columns: Mapping[str, str], scales: Mapping[str, int]) -> pd.DataFrame:
+    made = {}
+    for name, column in columns.items():
+        values = window.values[:, window.names.index(name)]
+        made[column] = np.where(np.isfinite(values), values, np.nan) * 10.0 ** scales.get(name, 0)
+    return pd.DataFrame(made)
+
+
+def _kinds(frames: list[pd.DataFrame], reference: Window, current: Window) -> list[str]:
+    """Machine and recipe beside the features, where there are a few of each: they explain many a drift."""
+    added = []
+    for place, name in enumerate(("machine", "recipe")):
+        groups = [[group[place] if len(group) > place else "" for group in w.groups] for w in (reference, current)]
+        if any(len(g) != len(f) for g, f in zip(groups, frames, strict=True)) or name in frames[0].columns:
+            continue
+        if 1 < len({*groups[0], *groups[1]}) <= _MOST_KINDS:
+            for frame, words in zip(frames, groups, strict=True):
+                frame[name] = [inert(word) for word in words]
+            added.append(name)
+    return added
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    found: list[str] = []
+    for name in names:
+        n, shown = 1, name
+        while shown in found:
+            n, shown = n + 1, f"{name} ({n + 1})"
+        found.append(shown)
+    return found
+
+
+def _headed(page: str, title: str, left_out: Mapping[str, str]) -> str:
+    """Say above the charts what they are of, and what is not in them."""
+    told = "".join(f"<li>{escape(name)}: {escape(why)}</li>" for name, why in sorted(left_out.items()))
+    missing = f"<p>Not shown:</p><ul>{told}</ul>" if told else ""
+    head = f'<header style="font-family:sans-serif;margin:1rem 2rem"><h1>{escape(title)}</h1>{missing}</header>'
+    page = page.replace("<head>", f"<head><title>{escape(title)}</title>", 1)
+    start = page.index("<body>") + len("<body>")
+    return f"{page[:start]}\n{head}{page[start:]}"

@@ -1,0 +1,65 @@
+"""The Evidently reports: when a step begins to drift, and on a schedule."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from monitor.drift_report import Order, made_at, write_report
+from monitor.drift_windows import StepWindows
+from monitor.jobs.base import Result, Run
+from monitor.plant import Plant
+from monitor.shelf import Shelf
+from monitor.store.database import Store
+from monitor.store.drift import drifts_since, found
+
+_LEAST_BETWEEN = timedelta(hours=1)
+
+
+def why_now(now: datetime, last: datetime | None, drifting: datetime | None, every: timedelta | None) -> str | None:
+    """Why a report is due, or None: a drift that began after the last one (hourly at most), or the schedule."""
+    if last is not None and now - last < _LEAST_BETWEEN:
+        return None
+    if drifting is not None and (last is None or drifting > last):
+        return "drift"
+    if every is not None and (last is None or now - last >= every):
+        return "schedule"
+    return None
+
+
+class ReportJob:
+    """Looks as often as windows are compared whether a step is due, and renders it in a child process."""
+
+    name = "report"
+
+    def __init__(self, store: Store, plant: Plant, shelf: Shelf, reports: Path) -> None:
+        self._store = store
+        self._plant = plant
+        self._windows = StepWindows(store, plant, shelf)
+        self._reports = reports
+
+    @property
+    def interval(self) -> timedelta:
+        """Of the drift job, which it follows."""
+        return self._plant.drift.every
+
+    def forget(self) -> None:
+        """Read the references again."""
+        self._windows.forget()
+
+    def run(self, run: Run) -> Result:
+        """Render what is due."""
+        done = 0
+        for step in self._plant.steps:
+            if run.stopping():
+                break
+            with self._store.read() as connection:
+                drifting, findings = drifts_since(connection, step), found(connection, step)
+            cause = why_now(run.now, made_at(self._reports, step), drifting, self._plant.drift.report_every)
+            if cause is None or not any(f["limit"] for f in findings):
+                continue
+            pair = self._windows.pair(step, run.lease, run.now)
+            said = [{**f, "at": f["at"].isoformat()} for f in findings]
+            write_report(self._reports, Order(step, pair, said, run.now, cause), run.beat)
+            done += 1
+        return Result(done)
