@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from exporters.catalog import AlertBound
+from exporters.catalog import AlertBound, channels
 from monitor.plant import AlertOverride, Plant
 
 NONE, MINUTE, HOUR, DAY = timedelta(0), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -54,7 +54,7 @@ _ROSTERS: Mapping[str, Callable[[Plant], Iterable[str]]] = {
     "step": lambda plant: plant.steps,
     "gate": lambda plant: plant.gates,
     "source": lambda plant: plant.sources,
-    "channel": lambda plant: ("mes",) if plant.write_back else (),
+    "channel": channels,
     "site": lambda plant: (plant.site,),
 }
 """The subjects of each kind that the plant file bounds; jobs are the program's own."""
@@ -207,15 +207,15 @@ JOB_OVERDUE = _of_plant(
 )  # fmt: skip
 DEAD_LETTERS = _of_plant(
     "DeadLetters", "critical", "platform", "gatewatch_outbox_dead", "channel", "channel", limit=0.0, clear=0.0,
-    summary="recommendations for {subject} could not be delivered and are no longer tried",
-    cause="Recommendations could not be delivered to the MES and are no longer tried.",
+    summary="messages for {subject} could not be delivered and are no longer tried",
+    cause="Recommendations for the MES, or notifications, could not be delivered and are no longer tried.",
     action="See 'gatewatch outbox list'; correct the cause, then 'gatewatch outbox resend'.",
 )  # fmt: skip
 DELIVERY_LATE = _of_plant(
     "DeliveryLate", "warning", "platform", "gatewatch_outbox_delay_seconds", "channel", "channel", limit=3600.0,
     clear=600.0,
-    summary="recommendations for {subject} have waited for long",
-    cause="The MES has not been reached, so people at the line do not see the recommendations.",
+    summary="messages for {subject} have waited for long",
+    cause="The MES, or a service that notifications go to, is not reached: people do not see what is meant for them.",
     action="See 'gatewatch outbox list --status pending' for the error; nothing is lost, it is tried again.",
 )  # fmt: skip
 PLANT_FILE_REJECTED = _of_plant(

@@ -23,6 +23,8 @@ SEVERITIES = ("critical", "warning", "info")
 TEAMS = ("operators", "engineers", "ml", "platform")
 CONDITIONS = ("breach", "absent")
 ALERT_STATES = ("pending", "firing", "resolved")
+NOTIFICATION_KINDS = ("opened", "joined", "raised", "repeated", "resolved", "info")
+LOG_CHANNEL = "notify:log"
 SUBJECT_KINDS = ("machine", "gate", "source")
 RECOMMENDED = {
     Verdict.CONTINUE: (Reason.IN_SPEC,),
@@ -128,8 +130,15 @@ def _opened(bounds: Bounds) -> Iterable[tuple[str, ...]]:
     return ((alert.name, alert.severity) for alert in bounds.alerts)
 
 
-def _channels(bounds: Bounds) -> Iterable[str]:
-    return ("mes",) if bounds.plant.write_back else ()
+def channel_of(team: str) -> str:
+    """The channel of the outbox that carries a team's notifications to its URLs."""
+    return f"notify:{team}"
+
+
+def channels(plant: Plant) -> tuple[str, ...]:
+    """The channels of the outbox that the plant file has use for."""
+    mes = ("mes",) if plant.write_back else ()
+    return (*mes, LOG_CHANNEL, *(map(channel_of, TEAMS) if plant.notify.urls_file else ()))
 
 
 def _enum(name: str, values: type[StrEnum], where: str) -> Label:
@@ -149,7 +158,10 @@ REASON = _enum("reason", Reason, "fixed list of reasons of a decision")
 MODEL = Label("model", "model names of the plant file")
 VERSION = Label("version", "the one version in force")
 DIGEST = Label("digest", "the first 12 digits of the one in force")
-CHANNEL = Label("channel", "mes, where the plant file has write_back", known=_channels)
+CHANNEL = Label(
+    "channel", "mes, where the plant file has write_back; notify:log, and notify:TEAM where it has notify.urls_file",
+    known=lambda b: channels(b.plant),
+)  # fmt: skip
 DELIVERY_RESULT = Label("result", "fixed list", DELIVERY_RESULTS)
 SITE = Label("site", "the site of the plant file")
 SUBJECT = Label("subject", "machines, gates and sources of the plant file")
@@ -166,6 +178,7 @@ SEVERITY = Label("severity", "fixed list", SEVERITIES)
 TEAM = Label("team", "fixed list", TEAMS)
 CONDITION = Label("condition", "fixed list", CONDITIONS)
 ALERT_STATE = Label("state", "fixed list", ALERT_STATES)
+NOTIFICATION_KIND = Label("kind", "fixed list", NOTIFICATION_KINDS)
 _FINDING = (DETECTOR, METHOD, SUBJECT, FEATURE, STEP)
 
 
@@ -252,6 +265,10 @@ METRICS: tuple[Metric, ...] = (
            ALERT, ALERT_SUBJECT),
     Metric("gatewatch_alerts_opened_total", Kind.COUNTER, "Alerts that began to fire.", (ALERT, SEVERITY),
            tallied=True, starts=_opened),
+    _counter("gatewatch_notifications_total", "Notifications made for a team; those of kind info go to the log alone.",
+             TEAM, NOTIFICATION_KIND, tallied=True),
+    _counter("gatewatch_notifications_put_together_total", "Notifications that left in one message with others, "
+             "because there were more than a team can take at once.", TEAM, tallied=True),
 )  # fmt: skip
 
 BY_NAME: Mapping[str, Metric] = {metric.name: metric for metric in METRICS}

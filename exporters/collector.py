@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
-from exporters.catalog import BY_NAME, METRICS, Bounds, Kind, Metric
+from exporters.catalog import BY_NAME, METRICS, Bounds, Kind, Metric, channels
 from exporters.snapshot import BoardRow, JobRow, MetricsSnapshot, TallyRow
 from monitor.model import Reason, Status
 from monitor.plant import Plant
@@ -262,18 +262,15 @@ def _subjects(plant: Plant) -> Series:
 
 
 def _outbox(snapshot: MetricsSnapshot, bounds: Bounds) -> Series:
-    channels = {row.channel for row in snapshot.outbox}
-    if bounds.plant.write_back and "mes" not in channels:
-        yield "gatewatch_outbox_pending", ("mes",), 0.0
-        yield "gatewatch_outbox_dead", ("mes",), 0.0
-        yield "gatewatch_outbox_delay_seconds", ("mes",), 0.0
-    for row in snapshot.outbox:
-        yield "gatewatch_outbox_pending", (row.channel,), row.pending
-        yield "gatewatch_outbox_dead", (row.channel,), row.dead
-        oldest = row.oldest_pending_at
-        yield "gatewatch_outbox_oldest_pending_timestamp_seconds", (row.channel,), _seconds(oldest)
+    rows = {row.channel: row for row in snapshot.outbox}
+    for channel in sorted({*rows, *channels(bounds.plant)}):
+        row = rows.get(channel)
+        yield "gatewatch_outbox_pending", (channel,), row.pending if row else 0.0
+        yield "gatewatch_outbox_dead", (channel,), row.dead if row else 0.0
+        oldest = row and row.oldest_pending_at
+        yield "gatewatch_outbox_oldest_pending_timestamp_seconds", (channel,), _seconds(oldest)
         delay = 0.0 if oldest is None else (snapshot.at - oldest).total_seconds()
-        yield "gatewatch_outbox_delay_seconds", (row.channel,), delay
+        yield "gatewatch_outbox_delay_seconds", (channel,), delay
 
 
 def _finding(row: BoardRow) -> Series:

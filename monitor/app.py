@@ -47,6 +47,7 @@ from monitor.store import tables as t
 from monitor.store.database import Store
 from monitor.store.schema import open_store
 from monitor.store.writing import upsert
+from monitor.telling import notify_job, receivers_of
 
 _ORDER = ("machine_states", "part_steps", "readings", "outcomes", "dispositions")
 """At one slot, what later kinds depend on comes first."""
@@ -86,12 +87,17 @@ class App:
         self.store.close()
 
 
-def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool) -> App:
-    """Open the store (made when new), record the plant file, wire the jobs. A source is opened at its first slot."""
+def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, tell: bool | None = None) -> App:
+    """Open the store (made when new), record the plant file, wire the jobs. A source is opened at its first slot.
+
+    `tell` is whether notifications leave by URL; by default they do unless the clock is simulated: history run again
+    must not wake anybody.
+    """
     plant = loaded.plant
     # What is wrongly used is refused before anything is made.
     sources = {name: open_source(name, config, plant) for name, config in plant.sources.items()}
     target = None if plant.write_back is None else MesTarget(plant.write_back)
+    receivers = receivers_of(plant)
     # History can be replayed again after a power cut; to wait for the disk at each commit costs a fifth of a replay.
     store = open_store(plant.store.url, durable=not simulated)
     _record_plant(store, loaded, clock)
@@ -106,6 +112,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool) -> App:
     jobs += [ModelJob(store, plant, gate, shelf, registry, simulated) for gate in plant.gates]
     if plant.profile == "embedded":
         jobs.append(AlertsJob(store, plant, lambda: bounds_of(plant, jobs)))
+    jobs.append(notify_job(store, plant, receivers if (not simulated if tell is None else tell) else None))
     if plant.write_back is not None and target is not None:
         jobs.append(DeliverJob(store, plant.write_back, target, plan, backoff))
     for name, config in plant.sources.items():

@@ -13,6 +13,7 @@ def problems(loaded: Any) -> list[str]:
     from monitor.sources import open_source
     from monitor.store.database import Store
     from monitor.store.schema import usable
+    from monitor.telling import problems as notify_problems
 
     plant = loaded.plant
     found: list[str] = []
@@ -38,4 +39,4 @@ def problems(loaded: Any) -> list[str]:
         store.close()
     if plant.write_back is not None:
         found += MesTarget(plant.write_back).check()
-    return found
+    return found + notify_problems(plant)

@@ -102,8 +102,15 @@ def once(plant: str, overrides: Sequence[str], json_: bool, fail_on_finding: boo
 @click.option("--from", "start", type=Instant(), required=True, help="First instant (exclusive).")
 @click.option("--to", "end", type=Instant(), required=True, help="Last instant (inclusive).")
 @click.option("--fail-on-finding", is_flag=True, help="Exit with 1 when a detector found something.")
+@click.option("--notify", is_flag=True, help="Also send notifications by URL; else they go to the log alone.")
 def replay(
-    plant: str, overrides: Sequence[str], json_: bool, start: datetime, end: datetime, fail_on_finding: bool
+    plant: str,
+    overrides: Sequence[str],
+    json_: bool,
+    start: datetime,
+    end: datetime,
+    fail_on_finding: bool,
+    notify: bool,
 ) -> None:
     """Run history at full speed under a simulated clock; nothing is seen before it was available.
 
@@ -120,7 +127,7 @@ def replay(
     clock = SimulatedClock(start)
     slots: dict[str, int] = {}
     errors: dict[str, str] = {}
-    with opened(plant, overrides, clock) as app, Progress("replay", start, end) as progress:
+    with opened(plant, overrides, clock, notify) as app, Progress("replay", start, end) as progress:
         end_on_signal(app.runner.stop)
         before = last_finding(app.store)
         for at, name, slot in run_replay(app, clock, start, end):

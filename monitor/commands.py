@@ -10,6 +10,7 @@ import click
 
 from exporters.words import shown, visible
 from monitor.errors import MonitorError, UsageError
+from monitor.notify_commands import alerts_log, alerts_test
 from monitor.options import as_json, load, opened, plant_option, say
 
 
@@ -17,6 +18,8 @@ def register(cli: click.Group) -> None:
     """Add every group to the command line."""
     for group in (store, model, outbox, alerts, quarantine):
         cli.add_command(group)
+    for command in (alerts_log, alerts_test):
+        alerts.add_command(command)
     cli.add_command(verify)
 
 
@@ -151,7 +154,7 @@ def model_train(gate: str, plant: str, overrides: Sequence[str], json_: bool, pu
 
 @click.group()
 def outbox() -> None:
-    """Recommendations on their way to the MES."""
+    """Recommendations on their way to the MES, notifications on their way to people."""
 
 
 @outbox.command("list")
@@ -159,7 +162,7 @@ def outbox() -> None:
 @as_json
 @click.option("--status", type=click.Choice(["pending", "dead"]), default="dead", show_default=True)
 def outbox_list(plant: str, overrides: Sequence[str], json_: bool, status: str) -> None:
-    """Recommendations that were given up, or that wait. Example: gatewatch outbox list --status pending."""
+    """Messages that were given up, or that wait. Example: gatewatch outbox list --status pending."""
     from monitor.store.reading import undelivered
 
     rows = undelivered(_open(plant, overrides), status)
@@ -167,7 +170,8 @@ def outbox_list(plant: str, overrides: Sequence[str], json_: bool, status: str) 
         say([dict(row._mapping) for row in rows])
         return
     for row in rows:
-        told = f"{row.id}  {row.subject}  {row.payload['step']}  tries {row.attempts}  {row.error or ''}"
+        what = row.payload["step"] if row.channel == "mes" else row.key
+        told = f"{row.id}  {row.channel}  {row.subject}  {what}  tries {row.attempts}  {row.error or ''}"
         click.echo(visible(told))
     click.echo(f"{len(rows)} {status}")
 

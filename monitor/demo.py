@@ -31,7 +31,7 @@ from monitor.simulator.history import History, simulate
 
 _MARK = "made-by-gatewatch-demo"
 _SERVED_HOURS = 24.0
-_FILES = ("mes.db", "historian.db", "gatewatch.db", "mlflow.db", "plant.yaml", "truth.json")
+_FILES = ("mes.db", "historian.db", "gatewatch.db", "mlflow.db", "plant.yaml", "truth.json", "notifications.jsonl")
 _FOLDERS = ("models", "mlartifacts", "reports")
 
 

@@ -8,7 +8,7 @@ MonitorError                    one clear sentence; exit code 3
 │   └── FencedError             another process holds the lease: this write was refused
 ├── EndingError                 the process is ending: the work at hand was given up
 ├── ModelError(reason)          a model could not be trained, loaded or verified
-└── DeliveryError(reason)       the MES refused or could not be reached
+└── DeliveryError(reason)       the MES, or whoever is told, refused or could not be reached
 
 A message says what, which one, what was expected and what to do; never a secret.
 """
@@ -53,7 +53,7 @@ class ModelReason(StrEnum):
 
 
 class DeliveryReason(StrEnum):
-    """Why a recommendation did not reach the MES."""
+    """Why a recommendation or a notification did not arrive."""
 
     UNREACHABLE = "unreachable"
     REFUSED = "refused"
@@ -121,7 +121,7 @@ class ModelError(MonitorError):
 
 
 class DeliveryError(MonitorError):
-    """A recommendation did not reach the MES; it stays in the outbox."""
+    """A recommendation or a notification did not arrive; it stays in the outbox."""
 
     def __init__(self, message: str, reason: DeliveryReason) -> None:
         super().__init__(message)

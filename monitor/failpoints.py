@@ -16,6 +16,8 @@ NAMES = (
     "before_commit",
     "after_commit",
     "after_mes_accepted",
+    "before_notification_sent",
+    "after_notification_sent",
     "during_training",
     "during_promotion",
     "during_alert_change",

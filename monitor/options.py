@@ -80,12 +80,12 @@ def load(plant: str, overrides: Sequence[str]) -> Any:
 
 
 @contextmanager
-def opened(plant: str, overrides: Sequence[str], clock: Any = None) -> Iterator[Any]:
+def opened(plant: str, overrides: Sequence[str], clock: Any = None, tell: bool | None = None) -> Iterator[Any]:
     """A plant ready to run, on the real clock or a simulated one; leases and connections are given back at the end."""
     from monitor.app import make_app
     from monitor.clock import WallClock
 
-    app = make_app(load(plant, overrides), clock or WallClock(), simulated=clock is not None)
+    app = make_app(load(plant, overrides), clock or WallClock(), simulated=clock is not None, tell=tell)
     try:
         yield app
     finally:

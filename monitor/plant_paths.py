@@ -8,6 +8,7 @@ from pathlib import Path
 from monitor.plant import MlflowConfig, Plant, StoreConfig
 from monitor.plant_sources import SourceBase, WriteBack
 from monitor.plant_types import Strict
+from monitor.plant_watch import NotifyConfig
 
 _SQLITE = re.compile(r"(?P<head>sqlite(?:\+\w+)?:///(?:file:)?)(?P<path>[^?]*)(?P<query>(?:\?.*)?)", re.DOTALL)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
@@ -37,6 +38,7 @@ def resolve(plant: Plant, folder: Path) -> Plant:
             "store": _moved(plant.store, folder),
             "mlflow": _mlflow(plant.mlflow, folder),
             "sources": {name: _moved(source, folder) for name, source in plant.sources.items()},
+            "notify": _notify(plant.notify, folder),
             "write_back": _moved(plant.write_back, folder) if plant.write_back else None,
         }
     )
@@ -44,6 +46,11 @@ def resolve(plant: Plant, folder: Path) -> Plant:
 
 def _moved(part: SourceBase | StoreConfig | WriteBack, folder: Path) -> Strict:
     return part.model_copy(update={"url": resolve_url(part.url, folder)})
+
+
+def _notify(notify: NotifyConfig, folder: Path) -> NotifyConfig:
+    urls = notify.urls_file and str(folder.absolute() / notify.urls_file)
+    return notify.model_copy(update={"urls_file": urls, "log": str(folder.absolute() / notify.log)})
 
 
 def _mlflow(mlflow: MlflowConfig, folder: Path) -> MlflowConfig:

@@ -72,13 +72,21 @@ class AlertsConfig(Strict):
 class NotifyConfig(Strict):
     """Who is told, and how often. Without a file of URLs notifications go to the log alone."""
 
-    every: PositiveDuration = Field(timedelta(seconds=15), description="How often waiting notifications are sent.")
+    every: PositiveDuration = Field(timedelta(seconds=15), description="How often is looked at what is to be told.")
     urls_file: Text | None = Field(
-        None, description="File of Apprise URLs, one a line after the name of the team it serves; '#' starts a comment."
+        None,
+        description="File of Apprise URLs, one a line after the name of the team it serves; '#' at the start of a line "
+        "or after a space starts a comment.",
     )
     log: Text = Field("notifications.jsonl", description="Append-only log of every notification, a JSON object a line.")
     repeat_every: PositiveDuration = Field(
         timedelta(hours=12), description="How often a critical alert that still fires is told again."
+    )
+    attempts: int = Field(
+        150, ge=1, description="Tries while a URL cannot be reached; then a dead letter. Refused ones get 3 tries."
+    )
+    backoff: PositiveDuration = Field(
+        timedelta(seconds=10), description="Wait after the first failure; doubles to at most 5 minutes."
     )
 
 

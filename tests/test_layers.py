@@ -34,6 +34,11 @@ KNOWN: dict[str, tuple[str, ...]] = {
     ),
     "monitor.checking": ("exporters.mes",),
     "monitor.commands": ("alerting.rules", "alerting.specs", "exporters.words", "inference.gate"),
+    "monitor.telling": (
+        "alerting.notify", "alerting.notify_text", "alerting.receivers", "alerting.specs", "exporters.apprise",
+        "exporters.catalog", "exporters.mes", "exporters.notify_log",
+    ),
+    "monitor.notify_commands": ("alerting.receivers", "exporters.catalog", "exporters.words"),
     "monitor.dashboard_commands": ("dashboards.files",),
     "monitor.server": (
         "exporters.catalog", "exporters.collector", "exporters.html", "exporters.index", "exporters.pages",
@@ -52,6 +57,8 @@ KNOWN: dict[str, tuple[str, ...]] = {
         "alerting.evaluator", "alerting.specs", "exporters.catalog", "exporters.collector", "exporters.snapshot",
     ),
     "monitor.store.alerting": ("alerting.evaluator", "alerting.specs"),
+    # What is to be told is a pure function of the alerts; the job brings them and keeps the answer.
+    "monitor.jobs.notify": ("alerting.notify", "alerting.notify_text", "exporters.catalog"),
     # References are packed as detector states are.
     "monitor.references": ("detectors.state",),
     # The process that renders Evidently's report dies with its parent as the one that trains does.
@@ -63,6 +70,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
 """The modules of `monitor` that may import from the other folders, and what of them."""
 
 HEAVY: dict[str, tuple[str, ...]] = {
+    "apprise": ("exporters.apprise",),
     "grafana_foundation_sdk": ("dashboards.files", "dashboards.overview", "dashboards.panels", "dashboards.variables"),
     "evidently": ("detectors.evidently_report", "detectors.evidently_stats"),
     "mlflow": ("inference.registry",),

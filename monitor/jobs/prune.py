@@ -17,7 +17,7 @@ _CHUNK = 5000
 _TIMES: dict[str, tuple[tuple[sa.Table, str], ...]] = {
     "readings": ((t.reading, "at"), (t.machine_state, "at")),
     "windows": ((t.machine_window, "start"),),
-    "findings": ((t.finding, "at"), (t.alert, "ended_at")),
+    "findings": ((t.finding, "at"), (t.alert, "ended_at"), (t.notification, "at")),
     "trends": ((t.trend, "at"),),
     "parts": ((t.part_step, "at"),),
     "decisions": ((t.decision, "at"),),

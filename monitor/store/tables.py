@@ -247,14 +247,17 @@ alert = sa.Table(
     _time("fired_at", True), _time("kept_since", True), _number("value"), _number("limit"),
     # When Alertmanager last told of it.
     _time("seen_at", True),
-    sa.Index("ix_alert_name_subject", "name", "subject"),
+    # What of it people were told: nothing yet, that it fired, or that it is over.
+    _text("told", server_default=_word("")),
+    sa.Index("ix_alert_name_subject", "name", "subject"), sa.Index("ix_alert_told", "told"),
 )  # fmt: skip
 
 notification = sa.Table(
     "notification", metadata,
-    sa.Column("id", _serial_id, primary_key=True), _text("key"), _text("team"), _text("line"), _text("kind"),
-    _time("at"), sa.Column("alerts", JsonText, nullable=False), _text("title"), _text("body"),
-    sa.UniqueConstraint("key"),
+    sa.Column("id", _serial_id, primary_key=True), _text("key"), _text("message"), _text("team"), _text("line"),
+    _text("incident"), sa.Column("sequence", sa.Integer, nullable=False), _text("kind"), _time("at"),
+    sa.Column("alerts", JsonText, nullable=False), _text("title"), _text("body"), sa.UniqueConstraint("key"),
+    sa.Index("ix_notification_team_line", "team", "line"), sa.Index("ix_notification_at", "at"),
 )  # fmt: skip
 
 reference = sa.Table(

@@ -18,11 +18,13 @@ DURING_WORK = {
     "after_mes_accepted": "after_mes_accepted:3",
     "during_alert_change": "during_alert_change:2",
 }
+AROUND_NOTIFICATIONS = ("before_notification_sent", "after_notification_sent")
+"""In test_once_notifications.py."""
 DURING_FIRST_HOUR = ("during_training", "during_promotion")
 
 
 def test_every_failpoint_is_killed_at_here() -> None:
-    assert sorted([*DURING_WORK, *DURING_FIRST_HOUR]) == sorted(NAMES)
+    assert sorted([*DURING_WORK, *DURING_FIRST_HOUR, *AROUND_NOTIFICATIONS]) == sorted(NAMES)
 
 
 @pytest.mark.parametrize("point", DURING_WORK)

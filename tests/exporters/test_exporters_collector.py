@@ -72,9 +72,21 @@ def test_an_empty_store_tells_counters_at_zero_and_no_model() -> None:
     assert not any(name == "gatewatch_gate_model_info" for name, _ in series(empty))
 
 
-def test_no_write_back_means_no_channel() -> None:
-    told = series(MetricsSnapshot(at=NOW), bounds(plant=plant(write_back=None)))
-    assert not any(name.startswith("gatewatch_outbox") for name, _ in told)
+@pytest.mark.parametrize(
+    ("changes", "channels"),
+    [
+        ({"write_back": None}, ["notify:log"]),
+        ({}, ["mes", "notify:log"]),
+        (
+            {"notify": {"urls_file": "urls"}},
+            ["mes", "notify:engineers", "notify:log", "notify:ml", "notify:operators", "notify:platform"],
+        ),
+    ],
+    ids=["no write-back means no channel to a MES", "the log always has one", "each team has one where URLs are given"],
+)
+def test_the_channels_are_those_that_the_plant_file_uses(changes: dict[str, Any], channels: list[str]) -> None:
+    told = series(MetricsSnapshot(at=NOW), bounds(plant=plant(**changes)))
+    assert sorted(dict(labels)["channel"] for name, labels in told if name == "gatewatch_outbox_pending") == channels
 
 
 def test_a_status_is_one_of_four() -> None:

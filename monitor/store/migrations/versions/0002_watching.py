@@ -61,7 +61,8 @@ def _trends() -> None:
 def _alerts_remember() -> None:
     with op.batch_alter_table("alert", schema=None) as batch_op:
         for name, default in (
-            ("condition", "breach"), ("state", "firing"), ("team", ""), ("line", ""), ("origin", "embedded")
+            ("condition", "breach"), ("state", "firing"), ("team", ""), ("line", ""), ("origin", "embedded"),
+            ("told", ""),
         ):  # fmt: skip
             batch_op.add_column(_text(name, default))
         batch_op.add_column(_time("fired_at", True))
@@ -69,8 +70,10 @@ def _alerts_remember() -> None:
         batch_op.add_column(sa.Column("value", sa.Double(), nullable=True))
         batch_op.add_column(sa.Column("limit", sa.Double(), nullable=True))
         batch_op.add_column(_time("seen_at", True))
+        batch_op.create_index("ix_alert_told", ["told"])
     op.execute("UPDATE alert SET fired_at = since")
-    op.execute("UPDATE alert SET state = 'resolved' WHERE ended_at IS NOT NULL")
+    # What was over before anyone could be told is nobody's news any more.
+    op.execute("UPDATE alert SET state = 'resolved', told = 'resolved' WHERE ended_at IS NOT NULL")
 
 
 def _jobs_say_what_failed() -> None:
@@ -81,11 +84,14 @@ def _jobs_say_what_failed() -> None:
 def _notifications() -> None:
     op.create_table(
         "notification",
-        _id(), _text("key"), _text("team"), _text("line"), _text("kind"), _time("at"),
+        _id(), _text("key"), _text("message"), _text("team"), _text("line"), _text("incident"),
+        sa.Column("sequence", sa.Integer(), nullable=False), _text("kind"), _time("at"),
         sa.Column("alerts", tables.JsonText(), nullable=False), _text("title"), _text("body"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notification")),
         sa.UniqueConstraint("key", name=op.f("uq_notification_key")),
     )  # fmt: skip
+    op.create_index("ix_notification_team_line", "notification", ["team", "line"])
+    op.create_index("ix_notification_at", "notification", ["at"])
 
 
 def _references() -> None:

@@ -1,0 +1,58 @@
+"""The file of Apprise URLs: a team and a URL a line. URLs are secrets: no sentence here shows any part of one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+
+MOST_URLS = 9
+"""URLs of one team, at most."""
+
+Receivers = Mapping[str, Sequence[str]]
+"""By team, its URLs in the order of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The receivers of a file, and a sentence for each line that names none."""
+
+    receivers: Receivers = field(repr=False)
+    problems: tuple[str, ...] = ()
+
+
+def parse(text: str, teams: Sequence[str], known: Callable[[str], bool]) -> Parsed:
+    """Read the file's text. `known` says whether a URL is one that can be sent to.
+
+    A comment starts with '#' at the start of a line or after a space: URLs may hold '#'.
+
+    >>> parse("operators json://andon  # the board", ("operators",), lambda url: True).receivers
+    {'operators': ['json://andon']}
+    """
+    receivers: dict[str, list[str]] = {}
+    problems = []
+    for number, line in enumerate(text.splitlines(), 1):
+        team, *urls = _COMMENT.sub("", line).split() or [""]
+        if not team:
+            continue
+        problem = _problem(team, urls, teams, known)
+        if problem is None and len(receivers.get(team, ())) == MOST_URLS:
+            problem = f"{team!r} has {MOST_URLS} URLs already; expected no more"
+        if problem:
+            problems.append(f"line {number}: {problem}")
+        else:
+            receivers.setdefault(team, []).append(urls[0])
+    return Parsed(receivers, tuple(problems))
+
+
+def _problem(team: str, urls: Sequence[str], teams: Sequence[str], known: Callable[[str], bool]) -> str | None:
+    if team not in teams:
+        # What stands first may be a URL, which is a secret: it is not shown.
+        return f"it does not begin with a team; expected one of {', '.join(teams)}, then a URL"
+    if len(urls) != 1:
+        return f"expected one URL after {team!r}, found {'more' if urls else 'none'}"
+    if not known(urls[0]):
+        return f"the URL of {team!r} is none that Apprise knows, or is not whole; see https://appriseit.com/services/"
+    return None

@@ -1,0 +1,159 @@
+"""Telling people of alerts: one transaction makes what is to be told, couriers take it to the log and to the URLs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from alerting.notify import Episode, Kind, Last, Message, Note, Rules, Told, decide, told_by
+from alerting.notify_text import Place, note_text, written
+from exporters.catalog import LOG_CHANNEL, TEAMS, channel_of
+from monitor.errors import DeliveryError
+from monitor.failpoints import reach
+from monitor.jobs.base import Result, Run
+from monitor.jobs.courier import Courier, Errors, Send
+from monitor.plant_watch import NotifyConfig
+from monitor.store import notices
+from monitor.store.database import Store
+from monitor.store.leases import prove
+from monitor.store.writing import TallyKey, count, tallied
+
+_NOBODYS = "platform"
+"""Who is told of an alert whose team is none of ours, as after a change of the program."""
+
+
+class NotifyJob:
+    """Decides what is to be told and sends what waits. `urls` says how many URLs each team has."""
+
+    name = "notify"
+
+    def __init__(
+        self, store: Store, config: NotifyConfig, place: Place, urls: Mapping[str, int], couriers: Sequence[Courier]
+    ) -> None:
+        self._store = store
+        self._rules = Rules(config.repeat_every)
+        self._place = place
+        self._urls = urls
+        self._couriers = couriers
+        self.interval = config.every
+
+    def forget(self) -> None:
+        """Nothing is in memory."""
+
+    def run(self, run: Run) -> Result:
+        """Make the messages that are due, then deliver: a crash in between loses nothing."""
+        with self._store.read() as connection:
+            due = self._due(connection, run)
+        made = self._make(run) if due else 0
+        for courier in self._couriers:
+            courier.deliver(run)
+        return Result(made)
+
+    def _make(self, run: Run) -> int:
+        with self._store.write() as connection:
+            prove(self._store, connection, run.lease)
+            # Again, under the lock: what was read before may have changed.
+            messages = self._due(connection, run)
+            rows = [self._row(message, note) for message in messages for note in message.notes]
+            outgoing = [row for message in messages for row in self._outgoing(message, run)]
+            told = told_by(note for message in messages for note in message.notes)
+            notices.keep(connection, rows, outgoing, {number: state.value for number, state in told.items()})
+            count(connection, _tallies(messages))
+        return len(messages)
+
+    def _due(self, connection: sa.Connection, run: Run) -> list[Message]:
+        episodes = [_episode(row) for row in notices.untold(connection)]
+        groups = {(e.team, e.line) for e in episodes}
+        last = {
+            group: Last(row.incident, row.sequence, Kind(row.kind), row.at)
+            for group, row in notices.newest(connection, groups, Kind.INFO).items()
+        }
+        lately = notices.lately(connection, run.now, self._rules.within, Kind.INFO)
+        return decide(episodes, last, lately, run.now, self._rules)
+
+    def _row(self, message: Message, note: Note) -> dict[str, Any]:
+        text = note_text(note, self._place)
+        return {
+            "key": note.key, "message": message.key, "team": note.team, "line": note.line, "incident": note.incident,
+            "sequence": note.sequence, "kind": note.kind.value, "at": note.at, "alerts": events(note),
+            "title": text.title, "body": text.body,
+        }  # fmt: skip
+
+    def _outgoing(self, message: Message, run: Run) -> list[dict[str, Any]]:
+        text = written(message, self._place)
+        team = message.notes[0].team
+        said = {"id": message.key, "title": text.title, "body": text.body}
+        waiting = {"status": "pending", "created_at": run.now, "next_at": run.now, "attempts": 0}
+        line = said | {
+            "at": run.now.isoformat(), "team": team, "site": self._place.site,
+            "notifications": [
+                {"key": n.key, "line": n.line, "kind": n.kind.value, "severity": n.severity, "alerts": events(n)}
+                for n in message.notes
+            ],
+        }  # fmt: skip
+        rows = [waiting | {"channel": LOG_CHANNEL, "key": message.key, "subject": "log", "payload": line}]
+        for number in range(1, self._urls.get(team, 0) + 1 if message.for_people else 1):
+            payload = said | {"team": team, "url": number, "mood": mood(message)}
+            key = message.key if number == 1 else f"{message.key}#{number}"
+            subject = f"{team} {number}"
+            rows.append(waiting | {"channel": channel_of(team), "key": key, "subject": subject, "payload": payload})
+        return rows
+
+
+def carry(deliver: Callable[[Mapping[str, Any]], None]) -> Send:
+    """What a courier calls to send rows, from what takes one payload to its receiver."""
+
+    def send(rows: Sequence[Any]) -> Errors:
+        errors: dict[int, DeliveryError] = {}
+        for row in rows:
+            reach("before_notification_sent")
+            try:
+                deliver(row.payload)
+            except DeliveryError as exc:
+                errors[row.id] = exc
+            reach("after_notification_sent")
+        return errors
+
+    return send
+
+
+def mood(message: Message) -> str:
+    """How a service may colour it."""
+    kinds = {note.kind for note in message.notes}
+    severities = {note.severity for note in message.notes}
+    if kinds == {Kind.RESOLVED}:
+        return "over"
+    return "critical" if "critical" in severities else "warning"
+
+
+def events(note: Note) -> list[dict[str, Any]]:
+    """The news of a note: of each alert that it fired, or is over, or (repeated) that it still fires."""
+    news = [("fired", note.fired), ("resolved", note.resolved)]
+    if note.kind is Kind.REPEATED:
+        news.append(("still", tuple(e for e in note.still if e.critical)))
+    return [
+        {"id": e.id, "event": event, "name": e.name, "subject": e.subject, "severity": e.severity}
+        for event, episodes in news
+        for e in episodes
+    ]
+
+
+def _episode(row: Any) -> Episode:
+    return Episode(
+        id=row.id, name=row.name, subject=row.subject, severity=row.severity,
+        team=row.team if row.team in TEAMS else _NOBODYS, line=row.line, summary=row.summary, since=row.since,
+        ended_at=row.ended_at, value=row.value, limit=row.limit, told=Told(row.told),
+    )  # fmt: skip
+
+
+def _tallies(messages: Iterable[Message]) -> Counter[TallyKey]:
+    tallies: Counter[TallyKey] = Counter()
+    for message in messages:
+        for note in message.notes:
+            tallies[tallied("gatewatch_notifications_total", team=note.team, kind=note.kind.value)] += 1
+            if len(message.notes) > 1:
+                tallies[tallied("gatewatch_notifications_put_together_total", team=note.team)] += 1
+    return tallies
