@@ -158,7 +158,7 @@ def bar_length(start: datetime, end: datetime, most: int) -> timedelta:
 
 
 def _times(frame: Frame) -> Iterator[datetime]:
-    step = bar_length(frame.start, frame.end, max(2, int((frame.width - frame.left - frame.right) // 90)))
+    step = bar_length(frame.start, frame.end, max(2, int((frame.width - frame.left - frame.right) // 52)))
     at = _EPOCH + math.ceil((frame.start - _EPOCH) / step) * step
     while at <= frame.end:
         yield at
