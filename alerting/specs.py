@@ -241,8 +241,7 @@ BY_NAME: Mapping[str, AlertSpec] = {spec.name: spec for spec in ALERTS}
 
 def in_force(plant: Plant) -> tuple[AlertSpec, ...]:
     """Every alert with what the plant file changes of it; also those that it turns off."""
-    changes = {str(name): change for name, change in plant.alerts.change.items()}
-    return tuple(_changed(spec, changes.get(spec.name)) for spec in ALERTS)
+    return tuple(_changed(spec, plant.alerts.change.get(spec.name)) for spec in ALERTS)
 
 
 def _changed(spec: AlertSpec, change: AlertOverride | None) -> AlertSpec:

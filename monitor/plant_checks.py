@@ -21,6 +21,7 @@ from monitor.plant_sources import (
     StateSource,
     ValueColumn,
 )
+from monitor.plant_watch import ALERT_NAMES
 from monitor.plant_words import among
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ def contradictions(plant: Plant) -> Iterator[Contradiction]:
             yield ("steps", step), "a step's name cannot hold '.', which parts step and feature in a gate's inputs", ""
     for name, machine in plant.machines.items():
         yield from _unknown(("machines", name, "step"), "step", machine.step, plant.steps, "steps")
+    if plant.profile == "stack" and plant.alerts.webhook_token is None:
+        yield ("profile",), "profile 'stack' needs alerts.webhook_token, which Alertmanager must show", "alerts"
+    for name in plant.alerts.change:
+        yield from _unknown(("alerts", "change", name), "alert", name, ALERT_NAMES, "")
     yield from _gates(plant)
     yield from _unread_sensors(plant)
     for name, source in plant.sources.items():

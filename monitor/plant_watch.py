@@ -7,14 +7,14 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from monitor.plant_types import Duration, PositiveDuration, Secret, Strict, Text
+from monitor.plant_types import Duration, Name, PositiveDuration, Secret, Strict, Text
 
 Profile = Literal["embedded", "stack"]
-AlertName = Literal[
+ALERT_NAMES = (
     "MachineOutOfSpec", "MachineAnomalous", "SensorDead", "SensorStuck", "DataDrift", "ImageDrift", "ModelDegraded",
     "ModelWithoutSkill", "GateOutOfService", "HoldRateHigh", "ScrapSurge", "SourceStopped", "SourceStale",
     "ReconciliationGap", "JobFailing", "JobOverdue", "DeadLetters", "DeliveryLate", "PlantFileRejected", "Watchdog",
-]  # fmt: skip
+)  # fmt: skip
 """The alerts of the program; `alerting.specs` says what each is, and a test that both name the same."""
 
 
@@ -63,10 +63,14 @@ class AlertsConfig(Strict):
     webhook_token: Secret | None = Field(
         None, description="Bearer token that Alertmanager must show at the webhook; see sources for ${...}."
     )
+    forget_after: PositiveDuration | None = Field(
+        timedelta(hours=1),
+        description="An alert that Alertmanager no longer repeats is over; longer than its repeat_interval.",
+    )
     runbooks: Text = Field(
         "docs/runbooks/", description="What stands before 'NAME.md' in an alert's link: a folder or a URL."
     )
-    change: dict[AlertName, AlertOverride] = Field({}, description="By the alert's name, what this plant changes.")
+    change: dict[Name, AlertOverride] = Field({}, description="By the alert's name, what this plant changes.")
 
 
 class NotifyConfig(Strict):

@@ -1,4 +1,4 @@
-"""The one HTTP server: metrics, health, parts, reports. It reads; nothing can be changed through it."""
+"""The one HTTP server: metrics, health, parts, reports, and Alertmanager's webhook, the one thing that writes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
@@ -23,6 +24,7 @@ from exporters.index import index_page
 from exporters.pages import part_page, problem_page, reports_page
 from exporters.snapshot import MetricsSnapshot
 from monitor.errors import MonitorError
+from monitor.webhook import Answer
 
 _LOG = logging.getLogger(__name__)
 _STOP_SECONDS = 1.8
@@ -46,7 +48,8 @@ class Views:
     """What the server shows. Each is asked anew at every request, from several threads at once.
 
     `ready` gives the problems that keep the process from working, none when it is ready; `passport` all that is
-    known of a serial number, None where nothing is; `bounds` the plant in force, which a reload changes.
+    known of a serial number, None where nothing is; `bounds` the plant in force, which a reload changes. `refusal` says
+    why a post to the webhook is not taken, by its Authorization header and size; `take` takes its body.
     """
 
     snapshot: Callable[[], MetricsSnapshot]
@@ -54,6 +57,8 @@ class Views:
     passport: Callable[[str], dict[str, Any] | None]
     reports: Path
     bounds: Callable[[], Bounds]
+    refusal: Callable[[str, int], Answer | None]
+    take: Callable[[bytes], Answer]
 
 
 def make_app(views: Views) -> FastAPI:
@@ -65,6 +70,7 @@ def make_app(views: Views) -> FastAPI:
     _add_health(app, views)
     _add_pages(app, views)
     _add_reports(app, views.reports)
+    _add_webhook(app, views)
     return app
 
 
@@ -119,6 +125,21 @@ def _add_reports(app: FastAPI, root: Path) -> None:
             return _said(request, 404, "No such report", "This report does not exist; the list of reports is complete.")
         headers = {**_SAFE, "Content-Security-Policy": _REPORT_POLICY, "Content-Type": _REPORT_TYPES[path.suffix]}
         return FileResponse(path, headers=headers)
+
+
+def _add_webhook(app: FastAPI, views: Views) -> None:
+    @app.post("/webhook/alertmanager")
+    async def alertmanager(request: Request) -> Response:
+        authorization, body = request.headers.get("authorization", ""), b""
+        pieces = request.stream()
+        # A body may be longer than it says, or say nothing: it is counted as it comes.
+        while (refused := views.refusal(authorization, len(body))) is None:
+            piece = await anext(pieces, None)
+            if piece is None:
+                break
+            body += piece
+        status, said = await run_in_threadpool(views.take, body) if refused is None else refused
+        return JSONResponse(said, status, _SAFE)
 
 
 def report_files(root: Path) -> list[Path]:

@@ -24,6 +24,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
+from monitor import webhook
 from monitor.app import App, bounds_of, make_app
 from monitor.clock import WallClock
 from monitor.errors import MonitorError, UsageError
@@ -103,6 +104,8 @@ class Service:
             passport=self._passport,
             reports=self._reports,
             bounds=lambda: bounds_of(self._app.plant, self._app.jobs),
+            refusal=lambda authorization, size: webhook.refusal(self._app.plant, authorization, size),
+            take=lambda body: webhook.take(self._app.store, self._app.plant, body, self._app.clock.now()),
         )
         server = self._app.plant.server
         return serve(make_server(views), server.host, server.port)

@@ -56,9 +56,10 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "monitor.jobs.alerts": (
         "alerting.evaluator", "alerting.specs", "exporters.catalog", "exporters.collector", "exporters.snapshot",
     ),
-    "monitor.store.alerting": ("alerting.evaluator", "alerting.specs"),
+    "monitor.store.alerting": ("alerting.evaluator", "alerting.specs", "alerting.webhook"),
     # What is to be told is a pure function of the alerts; the job brings them and keeps the answer.
     "monitor.jobs.notify": ("alerting.notify", "alerting.notify_text", "exporters.catalog"),
+    "monitor.webhook": ("alerting.specs", "alerting.webhook"),
     # References are packed as detector states are.
     "monitor.references": ("detectors.state",),
     # The process that renders Evidently's report dies with its parent as the one that trains does.

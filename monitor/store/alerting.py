@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from alerting.evaluator import AlertState, Change, Key
 from alerting.specs import AlertSpec, line_of
+from alerting.webhook import Ended
 from monitor.failpoints import reach
 from monitor.model import Status
 from monitor.plant import Plant
@@ -26,6 +27,39 @@ def states(connection: sa.Connection) -> dict[Key, AlertState]:
     a = t.alert.c
     query = sa.select(a.name, a.condition, a.subject, a.since, a.fired_at, a.kept_since, a.value, a.limit)
     return {Key(*row[:3]): AlertState(*row[3:]) for row in connection.execute(query.where(a.ended_at.is_(None)))}
+
+
+def alone(connection: sa.Connection) -> None:
+    """Let no other process change alerts meanwhile; on SQLite whoever writes is alone anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(727272)")
+
+
+def ended(connection: sa.Connection) -> dict[Key, Ended]:
+    """The newest episode of each alert that is over."""
+    a = t.alert.c
+    newest = sa.select(sa.func.max(a.id)).where(a.ended_at.is_not(None)).group_by(a.name, a.condition, a.subject)
+    query = sa.select(a.name, a.condition, a.subject, a.fired_at, a.seen_at, a.ended_at).where(a.id.in_(newest))
+    return {
+        Key(*row[:3]): Ended(row.fired_at, row.seen_at is None or row.seen_at >= row.ended_at)
+        for row in connection.execute(query)
+    }
+
+
+def seen(connection: sa.Connection, keys: Iterable[Key], now: datetime) -> None:
+    """Remember that Alertmanager told of these, of their end too."""
+    a = t.alert.c
+    for key in keys:
+        mine = (a.name == key.alert, a.condition == key.condition, a.subject == key.subject)
+        newest = sa.select(sa.func.max(a.id)).where(*mine).scalar_subquery()
+        connection.execute(t.alert.update().where(a.id == newest).values(seen_at=now))
+
+
+def forget(connection: sa.Connection, now: datetime, after: timedelta) -> None:
+    """End what Alertmanager no longer repeats: it was restarted, and whatever ended meanwhile it never tells."""
+    a = t.alert.c
+    silent = (a.ended_at.is_(None), a.origin == "prometheus", a.seen_at < now - after)
+    connection.execute(t.alert.update().where(*silent).values(ended_at=now, state=RESOLVED, kept_since=None))
 
 
 def keep(

@@ -70,6 +70,7 @@ def views(reports: Path, **changes: Any) -> Views:
     jobs = {"pull:mes": timedelta(minutes=1), "prune": timedelta(days=1)}
     values: dict[str, Any] = {
         "snapshot": snapshot, "ready": list, "passport": known, "reports": reports,
-        "bounds": lambda: Bounds(plant(), jobs, version="1"),
+        "bounds": lambda: Bounds(plant(), jobs, version="1"), "refusal": lambda authorization, size: None,
+        "take": lambda body: (200, {"bytes": len(body)}),
     }  # fmt: skip
     return Views(**(values | changes))
