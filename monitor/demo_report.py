@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from exporters.report.page import report_page
-from exporters.report.values import Fault, Sign
+from exporters.report.values import Fault, Healed, Sign
 from monitor.demo_watch import time_of
 from monitor.plant import Plant
 from monitor.report import write
@@ -22,7 +22,16 @@ def write_demo_report(
 ) -> None:
     """Write the report of the whole demo."""
     report = read_report(store, plant, time_of(truth["start"]), end)
-    write(file, report_page(replace(report, faults=faults_of(truth, summary, end))))
+    write(file, report_page(replace(report, faults=faults_of(truth, summary, end), healed=healed_of(summary))))
+
+
+def healed_of(summary: Mapping[str, Any]) -> tuple[Healed, ...]:
+    """What a concept change did to the errors of each gate, where there was one and something was decided under it."""
+    return tuple(
+        Healed(gate, facts["before"], facts["under"], facts["healed"])
+        for gate, facts in summary["watching"]["healing"].items()
+        if facts["under"] is not None
+    )
 
 
 def faults_of(truth: Mapping[str, Any], summary: Mapping[str, Any], end: datetime) -> tuple[Fault, ...]:

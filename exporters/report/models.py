@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Sequence
 
 from exporters.html import Html, chip, table, tag
 from exporters.report.lanes import Block, Lane, lanes
-from exporters.report.values import GateReport, PlantReport, Retraining, VersionRow
+from exporters.report.values import Comparison, GateReport, Healed, PlantReport, Retraining, VersionRow
 from exporters.report.words import folded, moment, plain, plot
-from exporters.words import number, shown
+from exporters.words import number
 
 
 def models_section(report: PlantReport) -> list[Html]:
@@ -20,10 +19,18 @@ def models_section(report: PlantReport) -> list[Html]:
         *found,
         tag("h3", "Retraining"),
         table(_REQUESTS, requests, "No retraining was asked for."),
-        *(_comparison(r) for r in report.retrainings if r.comparison),
+        *(_comparison(r.gate, r.challenger, r.champion, r.comparison) for r in report.retrainings if r.comparison),
+        *_healing(report.healed),
         tag("h3", "Versions on record"),
         table(_VERSIONS, [_version(v) for v in report.versions], "No version was trained yet."),
     ]
+
+
+def _healing(healed: Sequence[Healed]) -> list[Html]:
+    if not healed:
+        return []
+    title = tag("h4", "Mean error by the truth of the simulated plant, of parts that no other fault touched")
+    return [title, table(_HEALED, [_healed(h) for h in healed], "")]
 
 
 def _in_force(report: PlantReport) -> Html:
@@ -55,23 +62,30 @@ def _request(r: Retraining) -> tuple[str, ...]:
     return r.gate, r.cause, moment(r.requested_at), chip(r.state), plain(r.reason), moment(r.finished_at), *models
 
 
-def _comparison(r: Retraining) -> Html:
-    """What the comparison said, number by number, as it stands on record."""
-    rows: list[tuple[str, ...]] = [(plain(name), shown(value)) for name, value in _flat(r.comparison)]
-    return tag(
-        "div",
-        tag("h4", f"{r.gate}: challenger {r.challenger or '-'} against champion {r.champion or '-'}"),
-        table(("On parts that neither has seen", ""), rows, ""),
-        class_="narrow",
-    )
+def _comparison(gate: str, challenger: str, champion: str, c: Comparison) -> Html:
+    """What the comparison said: errors of both on all parts, then by slice."""
+    rows: list[tuple[str, ...]] = [
+        (g.parts_of, str(g.parts), *map(number, (g.champion, g.challenger, g.gain, g.low, g.high))) for g in c.gains
+    ]
+    covered = " and ".join(map(_covered, (c.champion_coverage, c.challenger_coverage)))
+    title = f"{gate}: version {challenger or '-'} against version {champion or '-'}"
+    said = f"On parts of {c.lots} lots that neither has seen; {covered} of the outcomes inside the intervals of each."
+    return tag("div", tag("h4", title), tag("p", said, class_="muted"), table(_GAINS, rows, ""))
 
 
-def _flat(values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping) and any(isinstance(item, Mapping) for item in value.values()):
-            yield from ((f"{name}, {inner}", item) for inner, item in value.items())
-        else:
-            yield name, value
+_GAINS = ("Parts of", "Parts", "Error of the champion", "Error of the challenger", "Gain", "At least", "At most")
+
+
+def _covered(share: float | None) -> str:
+    return "-" if share is None else f"{share:.0%}"
+
+
+def _healed(h: Healed) -> tuple[str, ...]:
+    ratio = h.healed / h.before if h.healed is not None and h.before else None
+    return h.gate, number(h.before), number(h.under), number(h.healed), number(ratio)
+
+
+_HEALED = ("Gate", "Before the change", "Under it", "With the later version", "Later, times before")
 
 
 _VERSIONS = ("Gate", "Version", "Trained (UTC)", "Parts", "", "Skill", "R2", "Digest")

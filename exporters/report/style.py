@@ -49,6 +49,10 @@ section > h3:first-of-type { margin-top: .2rem; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; padding: 0; margin: .2rem 0 .6rem; list-style: none;
   color: var(--soft); font-size: .85rem; }
 .legend svg { display: inline-block; width: 1.1rem; height: .7rem; margin-right: .35rem; vertical-align: baseline; }
+.chip.promoted, .chip.in_force { color: var(--ok); background: var(--ok-ground); }
+.chip.failed { color: var(--bad); background: var(--bad-ground); }
+.chip.refused, .chip.requested, .chip.queued, .chip.training, .chip.rolled_back { color: var(--warn);
+  background: var(--warn-ground); }
 .found { color: var(--ok); font-weight: 600; }
 .missed { color: var(--bad); font-weight: 600; }
 td.number, th.number { text-align: right; }

@@ -182,6 +182,30 @@ class Episode(NamedTuple):
     limit: float | None = None
 
 
+class Gain(NamedTuple):
+    """By how much a challenger's mean error is smaller than the champion's on some parts, with its bounds."""
+
+    parts_of: str
+    parts: int
+    champion: float
+    challenger: float
+    gain: float
+    low: float
+    high: float
+
+
+class Comparison(NamedTuple):
+    """Challenger against champion on parts that neither has seen: on all of them first, then by slice.
+
+    The coverages are the shares of outcomes inside the intervals of each.
+    """
+
+    gains: tuple[Gain, ...]
+    lots: int
+    champion_coverage: float | None
+    challenger_coverage: float | None
+
+
 class Retraining(NamedTuple):
     """A request to retrain a gate's model, what was decided and why, and how champion and challenger compared."""
 
@@ -194,7 +218,7 @@ class Retraining(NamedTuple):
     finished_at: datetime | None
     champion: str
     challenger: str
-    comparison: Mapping[str, Any]
+    comparison: Comparison | None = None
 
 
 class VersionRow(NamedTuple):
@@ -240,6 +264,17 @@ class Fault(NamedTuple):
         return f"{self.subject} {self.sensor}".strip()
 
 
+class Healed(NamedTuple):
+    """Mean error of a gate by the truth of a simulated plant: before a concept change, under it, and after it was
+    learnt; None where no part was decided then.
+    """
+
+    gate: str
+    before: float | None
+    under: float | None
+    healed: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class Intake:
     """What the report rests on: rows by kind and those put aside by reason, failed runs by job, what was sent."""
@@ -266,3 +301,4 @@ class PlantReport:
     versions: tuple[VersionRow, ...] = ()
     intake: Intake = field(default_factory=Intake)
     faults: tuple[Fault, ...] | None = None
+    healed: tuple[Healed, ...] = ()

@@ -8,12 +8,15 @@ from exporters.report.values import (
     Beyond,
     Breach,
     Bucket,
+    Comparison,
     Decided,
     Episode,
     Evaluation,
     Fault,
     Force,
+    Gain,
     GateReport,
+    Healed,
     Intake,
     MachineReport,
     PlantReport,
@@ -81,10 +84,12 @@ def report(text: str = "", faults: bool = True) -> PlantReport:
         Episode("DataDrift", f"forging{text}", "warning", "engineers", "blades", at(12.25), at(20), f"hardness{text}"),
         Episode("Watchdog", "site", f"info{text}", "platform", "", at(0), None, "the evaluation runs"),
     )  # fmt: skip
+    gains = (Gain("all", 60, 9.5, 4.25, 5.25, 4.0, 6.5), Gain(f"machine F1{text}", 20, 9.0, 4.0, 5.0, 2.0, 8.0))
     retraining = Retraining(
         f"shape{text}", f"ModelDegraded{text}", at(13), "promoted", f"better{text}", at(13), at(13.4), f"1{text}",
-        f"2{text}", {f"champion_mae{text}": 4.5, "slices": {"F1": {"n": 12}, f"F2{text}": {"n": 8}}},
+        f"2{text}", Comparison(gains, 4, 0.5, 0.9),
     )  # fmt: skip
+    refused = Retraining(f"shape{text}", "ModelDegraded", at(9), "refused", "cooling_down", at(9), None, "1", "")
     version = VersionRow(f"shape{text}", f"2{text}", at(13.4), 512, "in_force", {"skill": 0.61}, f"ab{text}")
     sign = Sign(f"DataDrift{text}", at(12.25))
     place = (f"F1{text}", f"temperature{text}", f"forging{text}")
@@ -95,6 +100,8 @@ def report(text: str = "", faults: bool = True) -> PlantReport:
         Fault("slow_wear", *place, at(10), at(24), True, at(18), worn),
         Fault("dead_sensor", f"F1{text}", f"dead{text}", f"forging{text}", at(20), at(22)),
     )  # fmt: skip
+    healed = (Healed(f"shape{text}", 4.0, 9.0, 4.25), Healed("other", 4.0, 9.0, None)) if faults else ()
     taken = Intake({"readings": 2880, "part steps": 48}, {f"no_key{text}": 2}, {f"pull:mes{text}": 1}, {"sent": 48})
-    return PlantReport(f"north{text}", START, END, f"0123456789ab{text}", (gate(text),), (machine(text),), (step,),
-                       alerts, (retraining,), (version,), taken, put_in if faults else None)  # fmt: skip
+    named = (f"north{text}", START, END, f"0123456789ab{text}")
+    watched = (alerts, (refused, retraining), (version,), taken)
+    return PlantReport(*named, (gate(text),), (machine(text),), (step,), *watched, put_in if faults else None, healed)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from exporters.report.values import Fault, Sign
-from monitor.demo_report import faults_of
+from exporters.report.values import Fault, Healed, Sign
+from monitor.demo_report import faults_of, healed_of
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 END = T0 + timedelta(days=2)
@@ -53,3 +53,10 @@ def test_either_of_two_alerts_may_notice_a_fault() -> None:
     summary = {"watching": {"faults": [told(LOT, 2.0, "ModelDegraded", "ModelWithoutSkill")]}, "process_faults": []}
     (fault,) = faults_of({"faults": [LOT]}, summary, END)
     assert fault.signs == (Sign("ModelDegraded or ModelWithoutSkill", at(12)),)
+
+
+def test_what_a_concept_change_did_stands_by_gate_where_something_was_decided_under_it() -> None:
+    facts = {"before": 4.0, "under": 9.0, "healed": None, "before_parts": 10}
+    healing = {"forging": facts, "coating": facts | {"under": None}}
+    assert healed_of({"watching": {"healing": healing}}) == (Healed("forging", 4.0, 9.0, None),)
+    assert healed_of({"watching": {"healing": {}}}) == ()

@@ -9,7 +9,7 @@ import passport_rows as made
 import pytest
 from report_plant import END, START, at, plant
 
-from exporters.report.values import Breach, Bucket, Force, PlantReport, Stretch, Verdicts
+from exporters.report.values import Breach, Bucket, Comparison, Force, Gain, PlantReport, Stretch, Verdicts
 from monitor.store import tables as t
 from monitor.store.database import Store
 from monitor.store.report.reading import read_report
@@ -205,14 +205,23 @@ def test_requests_to_retrain_and_versions_are_read_as_they_stand(store: Store) -
         return {"gate": "shape", "key": key, "cause": "ModelDegraded", "requested_at": at(hours), "state": "refused",
                 "reason": "cooling_down", "comparison": None} | changes  # fmt: skip
 
+    numbers = {"rows": 60, "champion": 9.0, "challenger": 4.0, "gain": 5.0, "low": 3.0, "high": 7.0}
+    compared = {
+        "outcome": "better", "rows": 60, "lots": 4, "overall": numbers, "champion_coverage": 0.5,
+        "challenger_coverage": 0.9, "slices": [numbers | {"kind": "machine", "name": "F1", "rows": 20}],
+    }  # fmt: skip
     version = {"model": "m", "version": "1", "gate": "shape", "digest": "d", "trained_at": at(-9), "ready_at": at(-8),
                "data_digest": "e", "rows": 500, "metrics": {"skill": 0.5}, "status": "in_force"}  # fmt: skip
     report = read(store, {
-        t.retraining: [request(-9, "a"), request(-8, "b", finished_at=at(1)), request(2, "c", comparison={"mae": 1.5}),
+        t.retraining: [request(-9, "a"), request(-8, "b", finished_at=at(1)), request(2, "c", comparison=compared),
                        request(24, "d")],
         t.model_version: [version, version | {"version": "2", "trained_at": at(25)}],
     })  # fmt: skip
-    assert [(r.requested_at, r.comparison) for r in report.retrainings] == [(at(-8), {}), (at(2), {"mae": 1.5})]
+    before, inside = report.retrainings
+    assert (before.requested_at, before.comparison) == (at(-8), None)
+    assert (inside.requested_at, inside.comparison) == (at(2), Comparison(
+        (Gain("all", 60, 9.0, 4.0, 5.0, 3.0, 7.0), Gain("machine F1", 20, 9.0, 4.0, 5.0, 3.0, 7.0)), 4, 0.5, 0.9
+    ))  # fmt: skip
     assert [v.version for v in report.versions] == ["1"]
 
 

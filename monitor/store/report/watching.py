@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from exporters.report.values import Episode, Intake, Retraining, VersionRow
+from exporters.report.values import Comparison, Episode, Gain, Intake, Retraining, VersionRow
 from monitor.store import tables as t
 from monitor.store.report.gates import counted
 
@@ -40,7 +40,21 @@ def retrainings(connection: sa.Connection, start: datetime, end: datetime) -> It
     for row in connection.execute(query.order_by(c.requested_at, c.id)):
         asked = (row.gate, row.cause, row.requested_at, row.state, row.reason)
         models = (row.champion, row.challenger)
-        yield Retraining(*asked, row.decided_at, row.finished_at, *models, row.comparison or {})
+        yield Retraining(*asked, row.decided_at, row.finished_at, *models, _comparison(row.comparison or {}))
+
+
+def _comparison(found: Mapping[str, Any]) -> Comparison | None:
+    """What stands on record of it; None where nothing could be compared."""
+    if not found.get("overall"):
+        return None
+    slices = [_gain(f"{one['kind']} {one['name']}", one) for one in found.get("slices", ())]
+    covered = (found.get("champion_coverage"), found.get("challenger_coverage"))
+    return Comparison((_gain("all", found["overall"]), *slices), int(found.get("lots", 0)), *covered)
+
+
+def _gain(parts_of: str, one: Mapping[str, Any]) -> Gain:
+    numbers = (one["champion"], one["challenger"], one["gain"], one["low"], one["high"])
+    return Gain(parts_of, int(one["rows"]), *numbers)
 
 
 def versions(connection: sa.Connection, end: datetime) -> Iterator[VersionRow]:
