@@ -7,9 +7,13 @@ difficulty out of the comparison, so that few parts suffice. The percentiles are
 "What Teachers Should Know about the Bootstrap", 2015, section 5.3). The resamples come from a seed: the same numbers
 give the same verdict.
 
-Better on the whole is not enough. No slice (machine, recipe, lot) with enough parts may be significantly worse, and
-the evidence must come from several lots: the parts of one lot share their material, so a lot at fault looks like a
-change of the process and must not teach a model.
+An error counts at most `CAP` half widths of the champion's interval: beyond that a part was at fault in a way that no
+model of this gate could know, such as a wrong recipe at a later step, and how far it went says nothing of the models.
+
+Better on the whole is not enough. The challenger's own intervals must hold on these parts, for the gate decides by
+them: a model that is a little less wrong about a changed process is no cure. No slice (machine, recipe, lot) with
+enough parts may be significantly worse, and the evidence must come from several lots: the parts of one lot share their
+material, so a lot at fault looks like a change of the process and must not teach a model.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import comb
 from statistics import NormalDist
 
 import numpy as np
@@ -30,6 +35,8 @@ SLICE_ROWS = 10
 """Parts of a slice below which nothing is said of it; a bootstrap of fewer knows little of its own spread."""
 MIN_LOTS = 2
 """Lots with `SLICE_ROWS` parts that the evidence must come from."""
+CAP = 2.0
+"""Half widths of the champion's interval beyond which an error counts no further."""
 _RESAMPLES = 2000
 _BLOCK = 20
 """Where the plant knows no lots, that many parts made one after the other stand for one."""
@@ -41,7 +48,7 @@ class Outcome(StrEnum):
     BETTER = "better"
     NOT_BETTER = "not_better"
     WORSE_IN_A_SLICE = "worse_in_a_slice"
-    COVERS_LESS = "covers_less"
+    INTERVALS_FAIL = "intervals_fail"
     TOO_FEW_ROWS = "too_few_rows"
     TOO_FEW_LOTS = "too_few_lots"
 
@@ -63,7 +70,7 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The verdict with its numbers; `slices` by (kind, name), coverages as shares of the parts."""
+    """The verdict with its numbers; `slices` by (kind, name), coverages as shares of the parts that `CAP` leaves."""
 
     outcome: Outcome
     rows: int
@@ -93,17 +100,24 @@ def compare(
     champion: Sequence[Prediction],
     challenger: Sequence[Prediction],
     min_rows: int,
+    coverage: float,
     seed: int,
 ) -> Comparison:
-    """The verdict over the parts of the holdout, of which at least `min_rows` are needed."""
+    """The verdict over the parts of the holdout, of which at least `min_rows` are needed.
+
+    `coverage` is what the challenger's intervals promise.
+    """
     lots = blocks(holdout.lots)
     large = sum(lots.count(lot) >= SLICE_ROWS for lot in dict.fromkeys(lots))
     if len(holdout) < min_rows or not len(holdout):
         return _undecided(Outcome.TOO_FEW_ROWS, len(holdout), large)
     if large < MIN_LOTS:
         return _undecided(Outcome.TOO_FEW_LOTS, len(holdout), large)
-    errors = np.stack([_errors(holdout.target, champion), _errors(holdout.target, challenger)])
-    inside = np.stack([_inside(holdout.target, champion), _inside(holdout.target, challenger)])
+    raw = np.stack([_errors(holdout.target, champion), _errors(holdout.target, challenger)])
+    cap = CAP * float(np.mean([(p.upper - p.lower) / 2 for p in champion]))
+    errors = np.minimum(raw, cap)
+    judged = (raw < cap).any(axis=0)
+    inside = np.stack([_inside(holdout.target, champion), _inside(holdout.target, challenger)])[:, judged]
     rng = np.random.default_rng(seed)
     overall = _gain(errors, rng)
     kinds = (("machine", list(holdout.machines)), ("recipe", list(holdout.recipes)), ("lot", lots))
@@ -114,10 +128,9 @@ def compare(
         if names.count(name) >= SLICE_ROWS
     }
     worse = min((key for key, gain in slices.items() if gain.high < 0), key=lambda k: slices[k].high, default=None)
-    # The difference of the coverages, as a gain of the shares not covered.
-    uncovered = _gain(1.0 - inside, rng)
-    outcome = _outcome(overall, worse, uncovered)
-    covered = inside.mean(axis=1).tolist()
+    fails = _at_most(int(inside[1].sum()), inside.shape[1], coverage) < 1 - CONFIDENCE
+    outcome = _outcome(overall, worse, fails)
+    covered = inside.mean(axis=1).tolist() if inside.shape[1] else [0.0, 0.0]
     return Comparison(outcome, len(holdout), large, overall, slices, covered[0], covered[1], worse)
 
 
@@ -126,12 +139,17 @@ def blocks(lots: Sequence[str]) -> list[str]:
     return [lot or f"block {i // _BLOCK + 1}" for i, lot in enumerate(lots)]
 
 
-def _outcome(overall: Gain, worse: tuple[str, str] | None, uncovered: Gain) -> Outcome:
+def _outcome(overall: Gain, worse: tuple[str, str] | None, intervals_fail: bool) -> Outcome:
     if not overall.low > 0:
         return Outcome.NOT_BETTER
-    if worse is not None:
-        return Outcome.WORSE_IN_A_SLICE
-    return Outcome.COVERS_LESS if uncovered.high < 0 else Outcome.BETTER
+    if intervals_fail:
+        return Outcome.INTERVALS_FAIL
+    return Outcome.BETTER if worse is None else Outcome.WORSE_IN_A_SLICE
+
+
+def _at_most(successes: int, trials: int, chance: float) -> float:
+    """The probability of so few successes or fewer: the exact binomial test, one-sided."""
+    return sum(comb(trials, k) * chance**k * (1 - chance) ** (trials - k) for k in range(successes + 1))
 
 
 def _undecided(outcome: Outcome, rows: int, lots: int) -> Comparison:

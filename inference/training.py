@@ -78,17 +78,21 @@ def train(
     seed: int,
     max_missing: float = 0.0,
     line: bool = True,
+    lift: Floats | None = None,
 ) -> TrainedModel:
     """Train and calibrate the shape model on rows (n, inputs) and target (n,), given in order of time.
 
     `inputs` names the columns, the profile's `profile_count` points first; `line` says whether they are one line of
     points. All rows of one serial fall into one of four parts by a hash of the serial: training, stopping,
     calibration, validation. Where `max_missing` is above 0, the model learns from the training part how to fill that
-    share of missing inputs, and rows that lack more are left out. ModelError where a number is not finite (else) or
-    a part has too few rows.
+    share of missing inputs, and rows that lack more are left out. `lift` is added to the target first: it brings
+    outcomes from before a change to the level after it (`inference.levels`). ModelError where a number is not finite
+    (else) or a part has too few rows.
     """
     _check(rows, target, serials, inputs, bool(max_missing))
     digest, gaps = data_digest(rows, target, serials), None
+    if lift is not None:
+        target = target + lift
     if max_missing:
         gaps = learn_gaps(rows[split(serials)["train"]], max_missing)
         kept = gaps.acceptable(rows)
