@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from monitor.model import RetrainingReason as Reason
+
 DAY = timedelta(hours=24)
 """The span that the daily limit counts over: the last 24 hours, not a calendar day, so that no midnight doubles it."""
 
@@ -23,20 +25,6 @@ class Action(StrEnum):
     REFUSE = "refuse"
 
 
-class Reason(StrEnum):
-    """Why; also a label of the metric of requests."""
-
-    START = "start"
-    NOT_FIRING = "not_firing"
-    DISABLED = "disabled"
-    NO_CHAMPION = "no_champion"
-    ALREADY_RUNNING = "already_running"
-    COOLING_DOWN = "cooling_down"
-    DAILY_LIMIT = "daily_limit"
-    CHAMPION_UNPROVEN = "champion_unproven"
-    TOO_FEW_NEW_OUTCOMES = "too_few_new_outcomes"
-
-
 ACTIONS = {
     Reason.START: Action.START,
     Reason.NOT_FIRING: Action.REFUSE,
@@ -45,10 +33,10 @@ ACTIONS = {
     Reason.ALREADY_RUNNING: Action.QUEUE,
     Reason.COOLING_DOWN: Action.QUEUE,
     Reason.DAILY_LIMIT: Action.QUEUE,
-    Reason.CHAMPION_UNPROVEN: Action.QUEUE,
     Reason.TOO_FEW_NEW_OUTCOMES: Action.QUEUE,
+    Reason.CHAMPION_HOLDS: Action.QUEUE,
 }
-"""Queued is what becomes true by waiting; refused is what does not."""
+"""What the decision can say. Queued is what becomes true by waiting; refused is what does not."""
 
 WORDS = {
     Reason.START: "it starts",
@@ -58,8 +46,8 @@ WORDS = {
     Reason.ALREADY_RUNNING: "another retraining runs; there is one at a time over the plant",
     Reason.COOLING_DOWN: "the last retraining of this gate ended less than its cool-down ago",
     Reason.DAILY_LIMIT: "the plant had its daily number of retrainings",
-    Reason.CHAMPION_UNPROVEN: "the model in force is so new that too few of the parts it judged have an outcome",
     Reason.TOO_FEW_NEW_OUTCOMES: "too few outcomes have come since the last training to learn from and to compare on",
+    Reason.CHAMPION_HOLDS: "the alert is about the model before; the one in force holds on the newest outcomes",
 }
 """Each reason as a person says it."""
 
@@ -86,13 +74,13 @@ class Past:
 class Facts:
     """What the store knows of the gate.
 
-    `new_outcomes` counts parts with an outcome that the gate's last training did not know, `judged_outcomes` those
-    among the parts that were judged since the champion came into force.
+    `new_outcomes` counts parts with an outcome that the gate's last training did not know. `champion_holds` says that
+    the model in force is younger than the alert and that its intervals hold on the newest outcomes.
     """
 
     has_champion: bool
     new_outcomes: int
-    judged_outcomes: int
+    champion_holds: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +105,7 @@ def decide(request: Request, history: Sequence[Past], facts: Facts, policy: Poli
     """What becomes of the request; `history` is what was started over the whole plant, in any order.
 
     A person's request skips what protects against storms and hasty alerts (whether an alert fires, whether it is
-    enabled, cool-down, daily limit, an unproven champion); what cannot work cannot be ordered either.
+    enabled, cool-down, daily limit, a champion that holds); what cannot work cannot be ordered either.
     """
     reason = _first_obstacle(request, history, facts, policy, now)
     return Decision(ACTIONS[reason], reason)
@@ -133,8 +121,8 @@ def _first_obstacle(request: Request, history: Sequence[Past], facts: Facts, pol
         (Reason.ALREADY_RUNNING, any(past.finished_at is None for past in history)),
         (Reason.COOLING_DOWN, automatic and any(now - ended < policy.cooldown for ended in mine)),
         (Reason.DAILY_LIMIT, automatic and _last_day(history, now) >= policy.daily_limit),
-        (Reason.CHAMPION_UNPROVEN, automatic and facts.judged_outcomes < policy.min_new_outcomes),
         (Reason.TOO_FEW_NEW_OUTCOMES, facts.new_outcomes < policy.min_new_outcomes),
+        (Reason.CHAMPION_HOLDS, automatic and facts.champion_holds),
     )
     return next((reason for reason, holds in questions if holds), Reason.START)
 

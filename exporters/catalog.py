@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import product
 
 from monitor.errors import SourceReason
-from monitor.model import Reason, RejectReason, Status, Verdict
+from monitor.model import Reason, RejectReason, RetrainingReason, RetrainingState, Status, Verdict
 from monitor.plant import Plant
 
 RUN_RESULTS = ("success", "failure")
@@ -141,6 +141,25 @@ def channels(plant: Plant) -> tuple[str, ...]:
     return (*mes, LOG_CHANNEL, *(map(channel_of, TEAMS) if plant.notify.urls_file else ()))
 
 
+RETRAINING_ENDS = {
+    RetrainingState.PROMOTED: (RetrainingReason.BETTER,),
+    RetrainingState.REFUSED: (
+        RetrainingReason.NOT_FIRING, RetrainingReason.DISABLED, RetrainingReason.NO_CHAMPION,
+        RetrainingReason.NOT_BETTER, RetrainingReason.INTERVALS_FAIL, RetrainingReason.WORSE_IN_A_SLICE,
+        RetrainingReason.TOO_FEW_ROWS, RetrainingReason.TOO_FEW_LOTS, RetrainingReason.CHAMPION_CHANGED,
+        RetrainingReason.CHAMPION_UNUSABLE,
+    ),
+    RetrainingState.FAILED: (RetrainingReason.TRAINING_FAILED, RetrainingReason.GATE_REMOVED),
+    RetrainingState.ROLLED_BACK: (RetrainingReason.BY_A_PERSON,),
+}  # fmt: skip
+
+
+def retraining_ends(bounds: Bounds) -> Iterable[tuple[str, ...]]:
+    """Gate, state and reason in every combination in which a request to retrain can end."""
+    pairs = [(state, reason) for state, reasons in RETRAINING_ENDS.items() for reason in reasons]
+    return ((gate, state.value, reason.value) for gate in bounds.plant.gates for state, reason in pairs)
+
+
 def _enum(name: str, values: type[StrEnum], where: str) -> Label:
     return Label(name, where, tuple(v.value for v in values))
 
@@ -155,6 +174,12 @@ SOURCE_REASON = _enum("reason", SourceReason, "fixed list of read errors")
 GATE = Label("gate", "gates of the plant file", known=lambda b: b.plant.gates)
 VERDICT = _enum("verdict", Verdict, "fixed list of verdicts")
 REASON = _enum("reason", Reason, "fixed list of reasons of a decision")
+RETRAINING_END = Label("state", "fixed list of ends", tuple(state.value for state in RETRAINING_ENDS))
+RETRAINING_REASON = _enum("reason", RetrainingReason, "fixed list of reasons of retraining")
+RETRAINING_OPEN = Label(
+    "state", "fixed list of states of an open request",
+    tuple(s.value for s in RetrainingState if s not in RETRAINING_ENDS),
+)  # fmt: skip
 MODEL = Label("model", "model names of the plant file")
 VERSION = Label("version", "the one version in force")
 DIGEST = Label("digest", "the first 12 digits of the one in force")
@@ -240,6 +265,13 @@ METRICS: tuple[Metric, ...] = (
     _gauge("gatewatch_gate_scrap_ratio", "Share of scrap among the newest decisions; not told of fewer than 20.", GATE,
            unit="ratio"),
     _time("gatewatch_gate_last_decision", "When the gate last decided", GATE),
+    Metric("gatewatch_retraining_requests_total", Kind.COUNTER, "Requests to retrain that ended, by how and why.",
+           (GATE, RETRAINING_END, RETRAINING_REASON), tallied=True, starts=retraining_ends),
+    _gauge("gatewatch_retraining_open", "Requests to retrain that wait or are served.", GATE, RETRAINING_OPEN,
+           tallied=True),
+    Metric("gatewatch_retraining_last_end_timestamp_seconds", Kind.GAUGE,
+           "When a retraining or a rollback of the gate last ended, in seconds since 1970 UTC.", (GATE,), "seconds",
+           tallied=True),
     _gauge("gatewatch_outbox_pending", "Messages that wait to be delivered.", CHANNEL),
     _gauge("gatewatch_outbox_dead", "Messages given up; send them again by command.", CHANNEL),
     _time("gatewatch_outbox_oldest_pending", "When the oldest waiting message was made", CHANNEL),

@@ -31,22 +31,29 @@ def die_with_parent(parent: int) -> None:
 
 
 def train_and_register(folder: Path) -> dict[str, Any]:
-    """Train on the folder's data, package, register in MLflow and put into the cache; what the parent records."""
+    """Train on the folder's data, package, cache and, if wanted, register in MLflow; what the parent records."""
+    from inference.levels import find_levels
     from inference.packaging import save
     from inference.registry import Registry
     from inference.training import train
 
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     with np.load(folder / "data.npz", allow_pickle=False) as data:
-        rows, target, serials = data["rows"], data["target"], [str(s) for s in data["serials"]]
+        rows, target, context = data["rows"], data["target"], data["context"]
+        serials, lots = ([str(word) for word in data[name]] for name in ("serials", "lots"))
+    levels = find_levels(context, target, lots, job["seed"])
     trained = train(
         rows, target, serials, tuple(job["inputs"]), job["profile_count"], job["coverage"], job["epochs"], job["seed"],
-        job["max_missing"], job["line"],
+        job["max_missing"], job["line"], levels.lift,
     )  # fmt: skip
     digest = save(trained, folder / "package")
     artifacts = None if job["artifacts"] is None else Path(job["artifacts"])
     registry = Registry(job["tracking_uri"], artifacts, job["experiment"], Path(job["cache"]))
     metrics = {name: float(value) for name, value in asdict(trained.metrics).items()}
+    metrics |= {"level_changes": float(levels.changes), "newest_level_rows": float(levels.newest.sum())}
+    if not job["register"]:
+        registry.cache_put(folder / "package", job["model"], digest)
+        return {"version": "", "digest": digest, "data_digest": trained.data_digest, "metrics": metrics}
     params = {"epochs": job["epochs"], "seed": job["seed"], "coverage": job["coverage"]}
     tags = {"gate": job["gate"], "data_digest": trained.data_digest, "digest": digest}
     version = registry.register(job["model"], folder / "package", metrics, params, tags)

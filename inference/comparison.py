@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from math import comb
 from statistics import NormalDist
 
@@ -28,6 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.model import Floats, Prediction
+from monitor.model import RetrainingReason as Outcome
+from monitor.ports import GateModel
 
 CONFIDENCE = 0.95
 """Of the bounds, each one-sided: a challenger as good as the champion looks better in 1 of 20 comparisons."""
@@ -40,17 +41,6 @@ CAP = 2.0
 _RESAMPLES = 2000
 _BLOCK = 20
 """Where the plant knows no lots, that many parts made one after the other stand for one."""
-
-
-class Outcome(StrEnum):
-    """What the comparison says; everything but BETTER refuses the challenger."""
-
-    BETTER = "better"
-    NOT_BETTER = "not_better"
-    WORSE_IN_A_SLICE = "worse_in_a_slice"
-    INTERVALS_FAIL = "intervals_fail"
-    TOO_FEW_ROWS = "too_few_rows"
-    TOO_FEW_LOTS = "too_few_lots"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +60,10 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The verdict with its numbers; `slices` by (kind, name), coverages as shares of the parts that `CAP` leaves."""
+    """The verdict with its numbers: BETTER, or why not.
+
+    `slices` goes by (kind, name); coverages are shares of the parts that `CAP` leaves.
+    """
 
     outcome: Outcome
     rows: int
@@ -132,6 +125,22 @@ def compare(
     outcome = _outcome(overall, worse, fails)
     covered = inside.mean(axis=1).tolist() if inside.shape[1] else [0.0, 0.0]
     return Comparison(outcome, len(holdout), large, overall, slices, covered[0], covered[1], worse)
+
+
+def askable(model: GateModel, rows: Floats) -> list[int]:
+    """The places of the rows that the model may be asked about: not too much that it needs is missing."""
+    needed = [model.inputs.index(name) for name in model.needed]
+    missing = np.isnan(rows[:, needed]).sum(axis=1)
+    places: list[int] = np.flatnonzero(missing <= model.max_missing * len(needed)).tolist()
+    return places
+
+
+def intervals_hold(target: Floats, predictions: Sequence[Prediction], coverage: float) -> bool:
+    """Whether the intervals cover as many parts as they promise, but for chance; parts beyond `CAP` count not."""
+    half = np.array([(p.upper - p.lower) / 2 for p in predictions])
+    judged = _errors(target, predictions) < CAP * half
+    inside = _inside(target, predictions)[judged]
+    return _at_most(int(inside.sum()), len(inside), coverage) >= 1 - CONFIDENCE
 
 
 def blocks(lots: Sequence[str]) -> list[str]:

@@ -26,7 +26,7 @@ from sqlalchemy.pool import NullPool
 from inference import packaging
 from monitor.errors import ModelError, ModelReason
 
-CHAMPION, PREVIOUS = "champion", "previous"
+CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
 STATUS_TAG, DIGEST_TAG = "validation_status", "gatewatch.digest"
 _PACKAGE = "package"
 _SETTINGS = {
@@ -88,10 +88,7 @@ class Registry:
                 return known[0]
             client = self._client()
             run = client.create_run(self._experiment_id(), tags=dict(tags), run_name=f"{model_name} {digest[:12]}")
-            for name, number in metrics.items():
-                client.log_metric(run.info.run_id, name, number)
-            for name, value in params.items():
-                client.log_param(run.info.run_id, name, value)
+            client.log_batch(run.info.run_id, _metrics(metrics), _params(params))
             client.log_artifacts(run.info.run_id, str(package_folder), _PACKAGE)
             client.set_terminated(run.info.run_id)
             created = client.create_model_version(
@@ -135,6 +132,28 @@ class Registry:
             if before is not None:
                 client.set_registered_model_alias(model_name, PREVIOUS, str(before))
             client.set_registered_model_alias(model_name, CHAMPION, version)
+
+    def set_challenger(self, model_name: str, version: str) -> None:
+        """Let `challenger` point at the version that is compared with the champion."""
+        with self._mapped(f"make version {version} of {model_name!r} the challenger"):
+            self._client().set_registered_model_alias(model_name, CHALLENGER, version)
+
+    def judge(
+        self, model_name: str, version: str, approved: bool, metrics: Mapping[str, float], tags: Mapping[str, str]
+    ) -> None:
+        """Write onto a version and its run what its comparison found; it is no challenger any more.
+
+        Repeating it changes nothing.
+        """
+        with self._mapped(f"write the comparison onto version {version} of {model_name!r}"):
+            client = self._client()
+            run = client.get_model_version(model_name, version).run_id
+            client.log_batch(run, _metrics(metrics))
+            for name, value in {STATUS_TAG: "approved" if approved else "rejected", **tags}.items():
+                client.set_model_version_tag(model_name, version, name, value)
+                client.set_tag(run, name, value)
+            if str(client.get_registered_model(model_name).aliases.get(CHALLENGER)) == version:
+                client.delete_registered_model_alias(model_name, CHALLENGER)
 
     def versions(self, model_name: str) -> tuple[RegisteredVersion, ...]:
         """Every registered version of a model, oldest first; none for a model that is not registered."""
@@ -205,6 +224,7 @@ def _mlflow() -> Any:
     os.environ.update(_FORCED)
     import mlflow
     import mlflow.artifacts
+    import mlflow.entities
 
     return mlflow
 
@@ -233,6 +253,17 @@ def _locked(database: str | None) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _metrics(metrics: Mapping[str, float]) -> list[Any]:
+    """At step 0 and one time, so that the same number written again is the same."""
+    entities = _mlflow().entities
+    return [entities.Metric(name, float(value), 0, 0) for name, value in sorted(metrics.items())]
+
+
+def _params(params: Mapping[str, object]) -> list[Any]:
+    entities = _mlflow().entities
+    return [entities.Param(name, str(value)) for name, value in sorted(params.items())]
 
 
 def _version(entry: Any, aliases: Mapping[str, object]) -> RegisteredVersion:

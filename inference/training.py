@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from inference.digest import data_digest
 from inference.gaps import Gaps, learn_gaps
 from inference.models.shape import Calibration, ShapeNetwork, ShapeSizes, run_padded
 from monitor.errors import ModelError, ModelReason
@@ -138,16 +139,6 @@ def conformal_quantile(scores: Floats, coverage: float) -> float:
 def naive_forecast(target: Floats, window: int = NAIVE_WINDOW) -> Floats:
     """For each value the median of up to `window` values before it; NaN for the first."""
     return np.array([np.median(target[max(0, i - window) : i]) if i else np.nan for i in range(len(target))])
-
-
-def data_digest(rows: Floats, target: Floats, serials: Sequence[str]) -> str:
-    """SHA-256 over the shape, the numbers (little-endian doubles) and the serials."""
-    digest = hashlib.sha256(repr(rows.shape).encode())
-    digest.update(np.ascontiguousarray(rows, dtype="<f8").tobytes())
-    digest.update(np.ascontiguousarray(target, dtype="<f8").tobytes())
-    for serial in serials:
-        digest.update(f"{len(serial)}:{serial}".encode())
-    return digest.hexdigest()
 
 
 @contextmanager

@@ -35,6 +35,7 @@ from monitor.jobs.prune import PruneJob
 from monitor.jobs.pull import EventPipeline, PartPipeline, Pipeline, PullJob, ReadingPipeline
 from monitor.jobs.reconcile import ReconcileJob
 from monitor.jobs.report import ReportJob
+from monitor.jobs.retraining import RetrainingJob
 from monitor.parts import PartsPipeline
 from monitor.plant import Plant
 from monitor.plant_file import LoadedPlant
@@ -112,6 +113,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, tell: bool | No
     jobs += [ModelJob(store, plant, gate, shelf, registry, simulated) for gate in plant.gates]
     if plant.profile == "embedded":
         jobs.append(AlertsJob(store, plant, lambda: bounds_of(plant, jobs)))
+    jobs.append(RetrainingJob(store, plant, shelf, partial(load_cached, registry), registry, simulated))
     jobs.append(notify_job(store, plant, receivers if (not simulated if tell is None else tell) else None))
     if plant.write_back is not None and target is not None:
         jobs.append(DeliverJob(store, plant.write_back, target, plan, backoff))

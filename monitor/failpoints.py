@@ -19,6 +19,7 @@ NAMES = (
     "before_notification_sent",
     "after_notification_sent",
     "during_training",
+    "during_comparison",
     "during_promotion",
     "during_alert_change",
 )

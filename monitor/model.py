@@ -47,6 +47,44 @@ class Status(StrEnum):
     CANNOT_JUDGE = "cannot_judge"
 
 
+class RetrainingState(StrEnum):
+    """Where a request to retrain stands; the last four are its end."""
+
+    REQUESTED = "requested"
+    QUEUED = "queued"
+    TRAINING = "training"
+    PROMOTED = "promoted"
+    REFUSED = "refused"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
+
+
+class RetrainingReason(StrEnum):
+    """Why it stands there: asked for; by the decision on the request; by the comparison; or by what came between."""
+
+    REQUESTED = "requested"
+    START = "start"
+    NOT_FIRING = "not_firing"
+    DISABLED = "disabled"
+    NO_CHAMPION = "no_champion"
+    ALREADY_RUNNING = "already_running"
+    COOLING_DOWN = "cooling_down"
+    DAILY_LIMIT = "daily_limit"
+    TOO_FEW_NEW_OUTCOMES = "too_few_new_outcomes"
+    CHAMPION_HOLDS = "champion_holds"
+    BETTER = "better"
+    NOT_BETTER = "not_better"
+    INTERVALS_FAIL = "intervals_fail"
+    WORSE_IN_A_SLICE = "worse_in_a_slice"
+    TOO_FEW_ROWS = "too_few_rows"
+    TOO_FEW_LOTS = "too_few_lots"
+    CHAMPION_CHANGED = "champion_changed"
+    CHAMPION_UNUSABLE = "champion_unusable"
+    GATE_REMOVED = "gate_removed"
+    TRAINING_FAILED = "training_failed"
+    BY_A_PERSON = "by_a_person"
+
+
 class MachineState(StrEnum):
     """What a machine is doing; UNKNOWN until a state was reported."""
 

@@ -98,9 +98,13 @@ class RetrainingConfig(Strict):
     """When an alert on the model may train a challenger, and when that replaces the champion."""
 
     enabled: bool = Field(True, description="Whether alerts may start a retraining; the command always can.")
-    cooldown: Duration = Field(timedelta(hours=6), description="Time between the ends of two retrainings of a gate.")
-    daily_limit: int = Field(4, ge=1, description="Retrainings of the whole plant in 24 hours, at most.")
-    min_new_outcomes: int = Field(
-        60, ge=20, description="Parts with an outcome since the champion was trained, at least."
+    cooldown: Duration = Field(
+        timedelta(hours=6), description="Time from the end of a retraining or a rollback of the gate to the next."
     )
-    holdout_rows: int = Field(40, ge=20, description="Newest parts that neither model has seen, for the comparison.")
+    daily_limit: int = Field(6, ge=1, description="Retrainings of the whole plant in 24 hours, at most.")
+    min_new_outcomes: int = Field(
+        120, ge=20, description="Parts whose outcome came since the gate's last training: to learn from and compare on."
+    )
+    holdout_rows: int = Field(
+        60, ge=20, description="Newest parts that neither model has seen, for the comparison; more until two lots show."
+    )

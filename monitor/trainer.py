@@ -22,9 +22,17 @@ _POLL_SECONDS = 1.0
 
 
 def train_in_child(
-    name: str, gate: GateConfig, mlflow: MlflowConfig, data: TrainingSet, beat: Callable[[], None]
+    name: str,
+    gate: GateConfig,
+    mlflow: MlflowConfig,
+    data: TrainingSet,
+    beat: Callable[[], None],
+    register: bool = True,
 ) -> dict[str, Any]:
     """Train, register and cache a version: {version, digest, data_digest, metrics}. ModelError with the reason.
+
+    Without `register` it is only trained and cached, and no version is given: importing MLflow into a new process
+    takes longer than the training.
 
     `beat` is called about once a second while the child works; what it raises ends the child.
     """
@@ -35,10 +43,13 @@ def train_in_child(
             "coverage": gate.coverage, "epochs": gate.training.epochs, "seed": gate.training.seed,
             "max_missing": gate.max_missing, "line": gate.profile_kind == "line",
             "tracking_uri": mlflow.tracking_uri, "artifacts": mlflow.artifacts, "experiment": mlflow.experiment,
-            "cache": mlflow.cache,
+            "cache": mlflow.cache, "register": register,
         }  # fmt: skip
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-        np.savez(folder / "data.npz", rows=data.rows, target=data.target, serials=np.array(data.serials, dtype=np.str_))
+        serials, lots = (np.array(words, dtype=np.str_) for words in (data.serials, data.lots))
+        np.savez(
+            folder / "data.npz", rows=data.rows, target=data.target, context=data.context, serials=serials, lots=lots
+        )
         log = folder / "log.txt"
         with log.open("wb") as output:
             child = subprocess.Popen(  # noqa: S603 - our own module

@@ -60,6 +60,8 @@ KNOWN: dict[str, tuple[str, ...]] = {
     # What is to be told is a pure function of the alerts; the job brings them and keeps the answer.
     "monitor.jobs.notify": ("alerting.notify", "alerting.notify_text", "exporters.catalog"),
     "monitor.webhook": ("alerting.specs", "alerting.webhook"),
+    # Between an alert and a change of model stand two pure judgements: whether to train, and whether it is better.
+    "monitor.jobs.retraining": ("alerting.retraining", "inference.comparison", "inference.digest"),
     # References are packed as detector states are.
     "monitor.references": ("detectors.state",),
     # The process that renders Evidently's report dies with its parent as the one that trains does.

@@ -74,7 +74,8 @@ class ModelJob:
         with self._store.read() as connection:
             current = models.in_force(connection, self._gate)
             # Versions of a name the gate no longer uses are not its candidates.
-            ready = [v for v in models.versions(connection, self._gate) if v.model == self._config.model]
+            known = [v for v in models.versions(connection, self._gate) if v.model == self._config.model]
+            ready = [v for v in known if v.status not in ("challenger", "refused")]
             outcomes = count_outcomes(connection, self._config.characteristic, run.now)
         if current is not None:
             self._look_after(current)

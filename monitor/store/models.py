@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,8 @@ from monitor.store import tables as t
 from monitor.store.database import Store
 from monitor.store.leases import Lease, prove
 from monitor.store.writing import insert_new
+
+Also = Callable[[sa.Connection], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +33,24 @@ class Version:
     metrics: Mapping[str, float]
 
 
-def record(store: Store, lease: Lease | None, version: Version) -> None:
+def record(
+    store: Store, lease: Lease | None, version: Version, status: str = "ready", also: Also = lambda _: None
+) -> None:
     """Keep a registered version, under a lease where a job does it; one on record already stays as it is.
 
-    Training again on the same rows makes the same package, and that is the same version.
+    Training again on the same rows makes the same package, and that is the same version. `also` is written in the
+    same transaction.
     """
     row = {
         "gate": version.gate, "model": version.model, "version": version.version, "digest": version.digest,
         "trained_at": version.trained_at, "ready_at": version.ready_at, "data_digest": version.data_digest,
-        "rows": version.rows, "metrics": dict(version.metrics), "status": "ready",
+        "rows": version.rows, "metrics": dict(version.metrics), "status": status,
     }  # fmt: skip
     with store.write() as connection:
         if lease is not None:
             prove(store, connection, lease)
         insert_new(connection, t.model_version, [row])
+        also(connection)
 
 
 def versions(connection: sa.Connection, gate: str | None = None) -> list[Any]:
@@ -60,8 +66,25 @@ def in_force(connection: sa.Connection, gate: str) -> Any:
     return connection.execute(sa.select(t.model_in_force).where(t.model_in_force.c.gate == gate)).one_or_none()
 
 
-def put_in_force(store: Store, lease: Lease | None, gate: str, row: Any, expected: int, now: datetime) -> bool:
-    """Compare-and-swap: the version is in force if `expected` changes had been made before; else nothing changes."""
+def mark(connection: sa.Connection, model: str, version: str, status: str) -> None:
+    """Give a version a status."""
+    mine = (t.model_version.c.model == model, t.model_version.c.version == version)
+    connection.execute(t.model_version.update().where(*mine).values(status=status))
+
+
+def put_in_force(
+    store: Store,
+    lease: Lease | None,
+    gate: str,
+    row: Any,
+    expected: int,
+    now: datetime,
+    also: Also = lambda _: None,
+) -> bool:
+    """Compare-and-swap: the version is in force if `expected` changes had been made before; else nothing changes.
+
+    `also` is written in the same transaction.
+    """
     with store.write() as connection:
         if lease is not None:
             prove(store, connection, lease)
@@ -80,8 +103,8 @@ def put_in_force(store: Store, lease: Lease | None, gate: str, row: Any, expecte
         reach("during_promotion")
         status = t.model_version.update().where(t.model_version.c.gate == gate)
         connection.execute(status.where(t.model_version.c.status == "in_force").values(status="retired"))
-        chosen = (t.model_version.c.model == row.model, t.model_version.c.version == row.version)
-        connection.execute(t.model_version.update().where(*chosen).values(status="in_force"))
+        mark(connection, row.model, row.version, "in_force")
+        also(connection)
         return True
 
 

@@ -272,6 +272,10 @@ retraining = sa.Table(
     "retraining", metadata,
     sa.Column("id", _serial_id, primary_key=True), _text("gate"), _text("key"), _text("cause"), _time("requested_at"),
     _text("state"), _text("reason"), _time("decided_at", True), _time("started_at", True), _time("finished_at", True),
+    # What is frozen when it starts: rows up to an arrival, and the model in force by its number of changes.
+    _count("arrival"), sa.Column("changes", sa.Integer, nullable=False, default=0),
     _text("data_digest", server_default=_word("")), _text("champion", server_default=_word("")),
-    _text("challenger", server_default=_word("")), sa.Column("comparison", JsonText), sa.UniqueConstraint("key"),
+    _text("challenger", server_default=_word("")), _time("ready_at", True), sa.Column("comparison", JsonText),
+    sa.Column("mirrored", sa.Integer, nullable=False, default=0), sa.UniqueConstraint("key"),
+    sa.Index("ix_retraining_gate", "gate"),
 )  # fmt: skip

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inference_parts import INPUTS, POINTS, make_parts, train_small
 
+from inference.digest import data_digest
 from inference.models.shape import run_padded
 from inference.training import (
     TrainedModel,
     conformal_quantile,
-    data_digest,
     naive_forecast,
     single_thread,
     split,

@@ -110,8 +110,12 @@ def _retraining() -> None:
     op.create_table(
         "retraining",
         _id(), _text("gate"), _text("key"), _text("cause"), _time("requested_at"), _text("state"), _text("reason"),
-        _time("decided_at", True), _time("started_at", True), _time("finished_at", True), _text("data_digest", ""),
-        _text("champion", ""), _text("challenger", ""), sa.Column("comparison", tables.JsonText(), nullable=True),
+        _time("decided_at", True), _time("started_at", True), _time("finished_at", True),
+        sa.Column("arrival", sa.BigInteger(), nullable=False), sa.Column("changes", sa.Integer(), nullable=False),
+        _text("data_digest", ""), _text("champion", ""), _text("challenger", ""), _time("ready_at", True),
+        sa.Column("comparison", tables.JsonText(), nullable=True),
+        sa.Column("mirrored", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_retraining")),
         sa.UniqueConstraint("key", name=op.f("uq_retraining_key")),
     )  # fmt: skip
+    op.create_index("ix_retraining_gate", "retraining", ["gate"])
