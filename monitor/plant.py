@@ -284,7 +284,7 @@ class Jobs(Strict):
     )
     prune: PositiveDuration = Field(timedelta(days=1), description="How often rows past their retention are deleted.")
     retraining: PositiveDuration = Field(
-        timedelta(minutes=1), description="How often firing alerts and waiting requests to retrain are looked at."
+        timedelta(minutes=10), description="How often firing alerts and waiting requests to retrain are looked at."
     )
     deadline: PositiveDuration = Field(
         timedelta(minutes=10), description="A run longer than this is counted as overdue."
