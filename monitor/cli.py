@@ -17,7 +17,7 @@ from monitor import __version__, commands
 from monitor.dashboard_commands import dashboards
 from monitor.drift_commands import drift
 from monitor.errors import MonitorError, UsageError
-from monitor.options import Instant, as_json, load, opened, plant_argument, plant_option, say
+from monitor.options import Instant, Recorded, as_json, load, opened, openmetrics, plant_argument, plant_option, say
 
 # Libraries that would otherwise report to their makers.
 os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -103,6 +103,7 @@ def once(plant: str, overrides: Sequence[str], json_: bool, fail_on_finding: boo
 @click.option("--to", "end", type=Instant(), required=True, help="Last instant (inclusive).")
 @click.option("--fail-on-finding", is_flag=True, help="Exit with 1 when a detector found something.")
 @click.option("--notify", is_flag=True, help="Also send notifications by URL; else they go to the log alone.")
+@openmetrics
 def replay(
     plant: str,
     overrides: Sequence[str],
@@ -111,13 +112,18 @@ def replay(
     end: datetime,
     fail_on_finding: bool,
     notify: bool,
+    openmetrics: Recorded | None,
 ) -> None:
     """Run history at full speed under a simulated clock; nothing is seen before it was available.
 
     Example: gatewatch replay plant.yaml --from 2026-01-01 --to 2026-02-01
+
+    With --openmetrics, what /metrics showed over that time becomes a file that promtool turns into the past of a
+    Prometheus: promtool tsdb create-blocks-from openmetrics FILE DATA_DIR.
     """
     from monitor.clock import SimulatedClock
     from monitor.progress import Progress
+    from monitor.recording import recording
     from monitor.replay import replay as run_replay
     from monitor.runner import Ran
     from monitor.store.reading import last_finding
@@ -127,10 +133,14 @@ def replay(
     clock = SimulatedClock(start)
     slots: dict[str, int] = {}
     errors: dict[str, str] = {}
-    with opened(plant, overrides, clock, notify) as app, Progress("replay", start, end) as progress:
+    with (
+        opened(plant, overrides, clock, notify) as app,
+        recording(app, openmetrics, start, end) as record,
+        Progress("replay", start, end) as progress,
+    ):
         end_on_signal(app.runner.stop)
         before = last_finding(app.store)
-        for at, name, slot in run_replay(app, clock, start, end):
+        for at, name, slot in run_replay(app, clock, start, end, record):
             progress.reached(at)
             slots[name] = slots.get(name, 0) + (slot.ran is Ran.SUCCESS)
             if slot.ran is Ran.FAILURE:
@@ -181,8 +191,17 @@ def end_on_signal(stop: Any) -> None:
 @click.option("--port", default=9464, show_default=True, type=click.IntRange(1, 65535), help="Port to serve on.")
 @click.option("--faults/--no-faults", default=True, show_default=True, help="Whether anything goes wrong in it.")
 @click.option("--end", type=Instant(), help="When the simulated days end; by default now.")
+@openmetrics
 def demo(
-    json_: bool, folder: str, seed: int, days: int, serve: bool, port: int, faults: bool, end: datetime | None
+    json_: bool,
+    folder: str,
+    seed: int,
+    days: int,
+    serve: bool,
+    port: int,
+    faults: bool,
+    end: datetime | None,
+    openmetrics: Recorded | None,
 ) -> None:
     """Simulate a plant with faults, run everything on its history, and say what was found.
 
@@ -192,7 +211,7 @@ def demo(
 
     if serve and end is not None:
         raise UsageError("--end and --serve: a demo that is served ends now; leave one of them out")
-    run_demo(Path(folder), seed, days, json_, serve, port, faults, end)
+    run_demo(Path(folder), seed, days, json_, serve, port, faults, end, openmetrics)
 
 
 @cli.command()

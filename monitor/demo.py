@@ -20,8 +20,10 @@ from monitor.clock import SimulatedClock, WallClock
 from monitor.demo_report import write_demo_report
 from monitor.demo_summary import as_text, summarise
 from monitor.errors import MonitorError, UsageError
+from monitor.options import Recorded
 from monitor.plant_file import LoadedPlant, load
 from monitor.progress import Progress
+from monitor.recording import recording
 from monitor.replay import replay
 from monitor.runner import Ran
 from monitor.server import can_listen
@@ -59,10 +61,11 @@ def run_demo(
     port: int,
     faults: bool = True,
     end: datetime | None = None,
+    openmetrics: Recorded | None = None,
 ) -> None:
     """Run the demo in a folder of its own, emptied first. The history ends at `end`, by default now.
 
-    Without `faults` nothing goes wrong in it.
+    Without `faults` nothing goes wrong in it. `openmetrics` says where the metrics over that time go.
     """
     phases = Phases()
     if serve:
@@ -82,7 +85,7 @@ def run_demo(
             clock = SimulatedClock(start)
             app = make_app(loaded, clock, simulated=True)
         with phases.phase("replay the history"):
-            _replay(app, clock, start, end, feed)
+            _replay(app, clock, start, end, feed, openmetrics)
         with phases.phase("sum up"):
             summary = summarise(app.store, loaded.plant, history.truth, end) | {"seconds": phases.seconds}
         with phases.phase("write the report"):
@@ -133,10 +136,17 @@ def _feed(loaded: LoadedPlant, history: History) -> Feed:
     return Feed(history, sources["mes"].url, sources["historian"].url)
 
 
-def _replay(app: App, clock: SimulatedClock, start: datetime, end: datetime, feed: Feed) -> None:
+def _replay(
+    app: App, clock: SimulatedClock, start: datetime, end: datetime, feed: Feed, openmetrics: Recorded | None
+) -> None:
     errors: list[str] = []
-    with Progress("replay", start, end) as progress:
-        for at, name, slot in replay(app, clock, start, end, feed.advance):
+    with recording(app, openmetrics, start, end) as record, Progress("replay", start, end) as progress:
+
+        def before(slot: datetime) -> None:
+            record(slot)
+            feed.advance(slot)
+
+        for at, name, slot in replay(app, clock, start, end, before):
             progress.reached(at)
             if slot.ran is Ran.FAILURE:
                 errors.append(f"{at:%Y-%m-%d %H:%M} {name}: {slot.error}")

@@ -8,7 +8,8 @@ MonitorError                    one clear sentence; exit code 3
 │   └── FencedError             another process holds the lease: this write was refused
 ├── EndingError                 the process is ending: the work at hand was given up
 ├── ModelError(reason)          a model could not be trained, loaded or verified
-└── DeliveryError(reason)       the MES, or whoever is told, refused or could not be reached
+├── DeliveryError(reason)       the MES, or whoever is told, refused or could not be reached
+└── GrafanaError(reason)        a dashboard did not reach Grafana
 
 A message says what, which one, what was expected and what to do; never a secret.
 """
@@ -58,6 +59,22 @@ class DeliveryReason(StrEnum):
     UNREACHABLE = "unreachable"
     REFUSED = "refused"
     MISSING_KEY = "missing_key"
+
+
+class GrafanaReason(StrEnum):
+    """Why a dashboard did not reach Grafana."""
+
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    UNHEALTHY = "unhealthy"
+    NOT_GRAFANA = "not_grafana"
+    UNAUTHORISED = "unauthorised"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    NO_DATA_SOURCE = "no_data_source"
+    PROVISIONED = "provisioned"
+    CHANGED = "changed"
+    REFUSED = "refused"
 
 
 class MonitorError(Exception):
@@ -131,3 +148,11 @@ class DeliveryError(MonitorError):
     def retryable(self) -> bool:
         """Whether trying again later can succeed by itself."""
         return self.reason is DeliveryReason.UNREACHABLE
+
+
+class GrafanaError(MonitorError):
+    """A dashboard did not reach Grafana; what is there stays as it was."""
+
+    def __init__(self, message: str, reason: GrafanaReason) -> None:
+        super().__init__(message)
+        self.reason = reason

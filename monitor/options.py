@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +34,56 @@ class Instant(click.ParamType[datetime]):
                 self.fail(f"{value!r} has no offset; write 2026-01-31T06:00:00Z for UTC", param, ctx)
             found = found.replace(tzinfo=UTC)
         return found.astimezone(UTC)
+
+
+class Interval(click.ParamType[timedelta]):
+    """A time span as the plant file writes it, above 0."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> timedelta:
+        """To a timedelta."""
+        from monitor.plant_types import parse_duration
+
+        try:
+            found = parse_duration(value)
+        except ValueError as exc:
+            self.fail(f"{value!r}: {exc}", param, ctx)
+        if not found:
+            self.fail(f"{value!r}: expected a duration above 0s", param, ctx)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Where the metrics of a replay go, how often they are taken, and as what Prometheus will know the process."""
+
+    file: Path
+    every: timedelta
+    instance: str
+
+
+def openmetrics(command: F) -> F:
+    """--openmetrics and what belongs to it, as one argument `openmetrics`: a Recorded, None where not asked for."""
+
+    @wraps(command)
+    def bundled(*args: Any, openmetrics: Path | None, openmetrics_every: timedelta, openmetrics_instance: str | None,
+                **kwargs: Any) -> Any:  # fmt: skip
+        wanted = None if openmetrics is None else Recorded(openmetrics, openmetrics_every, openmetrics_instance or "")
+        return command(*args, openmetrics=wanted, **kwargs)
+
+    file = click.Path(dir_okay=False, path_type=Path)
+    options = (
+        click.option("--openmetrics", type=file, metavar="FILE", help="Also write /metrics over time, for promtool."),
+        click.option("--openmetrics-every", type=Interval(), default="15m", show_default=True,
+                     help="How often /metrics is taken, in simulated time."),
+        click.option("--openmetrics-instance", metavar="HOST:PORT",
+                     help="Label 'instance' of the samples; by default the plant's server."),
+    )  # fmt: skip
+    made: Any = bundled
+    for option in reversed(options):
+        made = option(made)
+    return made  # type: ignore[no-any-return]
 
 
 def plant_argument(command: F) -> F:

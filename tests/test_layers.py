@@ -39,7 +39,8 @@ KNOWN: dict[str, tuple[str, ...]] = {
         "exporters.catalog", "exporters.mes", "exporters.notify_log",
     ),
     "monitor.notify_commands": ("alerting.receivers", "exporters.catalog", "exporters.words"),
-    "monitor.dashboard_commands": ("dashboards.files",),
+    "monitor.dashboard_commands": ("dashboards.files", "dashboards.grafana", "dashboards.publishing"),
+    "monitor.recording": ("exporters.collector", "exporters.openmetrics"),
     "monitor.server": (
         "exporters.catalog", "exporters.collector", "exporters.html", "exporters.index", "exporters.pages",
         "exporters.snapshot",
@@ -74,6 +75,8 @@ KNOWN: dict[str, tuple[str, ...]] = {
 
 HEAVY: dict[str, tuple[str, ...]] = {
     "apprise": ("exporters.apprise",),
+    "grafana_api": ("dashboards.grafana",),
+    "requests": ("dashboards.grafana",),
     "grafana_foundation_sdk": ("dashboards.files", "dashboards.overview", "dashboards.panels", "dashboards.variables"),
     "evidently": ("detectors.evidently_report", "detectors.evidently_stats"),
     "mlflow": ("inference.registry",),
