@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from exporters.catalog import Bounds
+from exporters.catalog import AlertBound, Bounds
 from exporters.snapshot import AlertRow, BoardRow, CursorRow, GateRow, JobRow, MetricsSnapshot, OutboxRow, TallyRow
 from monitor.plant import Plant
 
@@ -39,7 +39,12 @@ def plant() -> Plant:
 
 def bounds() -> Bounds:
     """What bounds its labels."""
-    return Bounds(plant(), JOBS, ("DataDrift",), "1")
+    return Bounds(
+        plant(),
+        JOBS,
+        (AlertBound("DataDrift", "warning", 1.0, 0.9), AlertBound("HoldRateHigh", "warning", 0.5, 0.4)),
+        "1",
+    )
 
 
 _FINDINGS = (
