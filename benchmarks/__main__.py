@@ -13,11 +13,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-NAMES = ("bench_metrics", "bench_gate", "bench_pull", "bench_memory")
+NAMES = ("bench_metrics", "bench_gate", "bench_pull", "bench_memory", "bench_drift")
 LONG = ("bench_demo",)
 """Only when named: `make bench-demo`."""
 _RESULTS = Path(__file__).parent / "results"
-_LIBRARIES = ("numpy", "pandas", "prometheus-client", "psycopg", "river", "SQLAlchemy", "torch")
+_LIBRARIES = ("evidently", "numpy", "pandas", "prometheus-client", "psycopg", "river", "SQLAlchemy", "torch")
 
 
 def machine() -> dict[str, Any]:

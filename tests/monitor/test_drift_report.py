@@ -1,0 +1,187 @@
+"""Evidently's report: rendered by a child that ends in time, kept, and harmless in a browser whatever the data says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monitor import drift_report
+from monitor.drift_report import KEPT, Order, made_at, write_report
+from monitor.drift_windows import Frozen, Pair
+from monitor.errors import MonitorError
+from monitor.jobs.report import why_now
+from monitor.model import Window
+from monitor.server import report_files
+
+NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+EVIL = "</script><script>document.title='ran'</script><img src=x onerror=\"document.title='ran'\">"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def window(rows: int, seed: int, evil: str = "odd") -> Window:
+    """Parts with two features of ordinary names, one of a hostile one, one constant and one without a value."""
+    rng = np.random.default_rng(seed)
+    values = np.column_stack(
+        [rng.standard_normal((rows, 3)), np.full(rows, 7.0), np.full(rows, np.nan), 1e-6 * rng.standard_normal(rows)]
+    )
+    names = ("a", "b", evil, "fixed", "gone", "tiny")
+    groups = tuple((f"m{i % 2}", evil if i % 3 else "r1") for i in range(rows))
+    return Window(
+        "form", "form", names, values, np.arange(rows, dtype=np.int64), np.arange(rows, dtype=np.int64), groups
+    )
+
+
+def order(evil: str = "odd", now: datetime = NOW) -> Order:
+    frozen = Frozen(3, NOW - 30 * HOUR, "", window(200, 1, evil))
+    findings = [{"feature": "a", "method": "wasserstein", "value": 0.1, "limit": 0.7, "status": "ok"}]
+    return Order("form", Pair(window(60, 2, evil), frozen), findings, now, "test")
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of windows whose column and recipe are called like an attack."""
+    return write_report(tmp_path_factory.mktemp("reports"), order(EVIL), lambda: None)
+
+
+def test_the_report_is_there_as_page_and_as_data(hostile: Path) -> None:
+    data = json.loads(hostile.with_suffix(".json").read_text(encoding="utf-8"))
+    assert (data["step"], data["reference_version"], data["window_rows"], data["cause"]) == ("form", 3, 60, "test")
+    assert data["left_out"] == {"fixed": "constant in the reference", "gone": "without a value"}
+    told = {m["config"].get("column"): m["config"].get("threshold") for m in data["evidently"]["metrics"]}
+    assert told["a"] == 0.7
+    assert {"machine", "recipe"} <= set(told)
+    assert any(str(name).startswith("tiny x 1e") for name in told)
+    page = hostile.read_text(encoding="utf-8")
+    assert "<h1>Drift of form: the newest 60 parts against reference version 3, 2026-03-02 06:00 UTC</h1>" in page
+
+
+def test_the_server_lists_it(hostile: Path) -> None:
+    root = hostile.parents[2]
+    assert [p.relative_to(root).as_posix() for p in report_files(root)] == [
+        "drift/form/20260302T060000Z.html", "drift/form/20260302T060000Z.json",
+    ]  # fmt: skip
+    assert made_at(root, "form") == NOW
+    assert made_at(root, "coat") is None
+
+
+def test_hostile_text_is_in_the_page_only_as_a_picture_of_itself(hostile: Path) -> None:
+    page = hostile.read_text(encoding="utf-8")
+    assert "document.title='ran'" not in page
+    assert "\\uff1c\\uff0fscript\\uff1e" in page
+
+
+def opened(file: Path, folder: Path) -> str:
+    """The document as the browser has it after it ran the page."""
+    command = [
+        str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
+        "--disable-background-networking", "--disable-component-update", f"--user-data-dir={folder / 'profile'}",
+        "--virtual-time-budget=5000", "--dump-dom", file.as_uri(),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def title(document: str) -> str:
+    found = re.search(r"<title>(.*?)</title>", document, re.DOTALL)
+    assert found is not None
+    return found.group(1)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on PATH")
+def test_hostile_text_does_not_run_in_a_browser(hostile: Path, tmp_path: Path) -> None:
+    document = opened(hostile, tmp_path)
+    assert title(document).startswith("Drift of form")
+    assert "Data Drift" in document or "Dataset Drift" in document, "the charts were not drawn"
+
+
+_RAW = """
+import sys, warnings
+from pathlib import Path
+warnings.simplefilter("ignore")
+from detectors import evidently_report
+sys.path.insert(0, sys.argv[1])
+from test_drift_report import EVIL, window
+evidently_report.inert = lambda text: text
+made = evidently_report.render(window(200, 1, EVIL), window(60, 2, EVIL), {}, "still")
+Path(sys.argv[2]).write_text(made.html, encoding="utf-8")
+"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on PATH")
+def test_the_browser_runs_it_where_evidently_writes_it_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "raw.html"
+    command = [sys.executable, "-c", _RAW, str(Path(__file__).parent), str(file)]
+    subprocess.run(command, check=True, timeout=300, env={**os.environ, "DO_NOT_TRACK": "1"})
+    assert title(opened(file, tmp_path)) == "ran"
+
+
+def test_only_the_newest_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def rendered(folder: Path, *_: object) -> None:
+        for name in ("report.html", "report.json"):
+            (folder / name).write_text("{}", encoding="utf-8")
+
+    monkeypatch.setattr(drift_report, "_render", rendered)
+    for i in range(KEPT + 3):
+        write_report(tmp_path, order(now=NOW + i * HOUR), lambda: None)
+    files = sorted(p.name for p in (tmp_path / "drift" / "form").iterdir())
+    assert len(files) == 2 * KEPT
+    assert files[0] == "20260302T090000Z.html"
+
+
+def test_a_report_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
+    with pytest.raises(MonitorError, match="took longer than 0 s"):
+        write_report(tmp_path, order(), lambda: None, timedelta(0))
+    assert list(tmp_path.rglob("*.html")) == []
+
+
+def test_a_beat_that_raises_ends_the_child(tmp_path: Path) -> None:
+    def over() -> None:
+        raise MonitorError("over")
+
+    with pytest.raises(MonitorError, match="over"):
+        write_report(tmp_path, order(), over)
+    assert list(tmp_path.rglob("*.html")) == []
+
+
+def test_a_child_that_fails_is_told_with_its_last_word(tmp_path: Path) -> None:
+    broken = window(60, 2)
+    bad = Window("form", "form", ("gone",), np.full((60, 1), np.nan), broken.at, broken.arrivals, ())
+    frozen = Frozen(1, NOW, "", bad)
+    with pytest.raises(MonitorError, match="could not be rendered: "):
+        write_report(tmp_path, Order("form", Pair(bad, frozen), [], NOW, "test"), lambda: None)
+
+
+def test_a_step_without_a_reference_has_no_report(tmp_path: Path) -> None:
+    with pytest.raises(MonitorError, match="no reference yet"):
+        write_report(tmp_path, Order("form", Pair(window(60, 2), None), [], NOW, "test"), lambda: None)
+
+
+DAY = timedelta(days=1)
+DUE = {
+    "never made, on a schedule": (None, None, DAY, "schedule"),
+    "never made, no schedule": (None, None, None, None),
+    "never made, drifting": (None, NOW - HOUR, None, "drift"),
+    "made a while ago, drifting since": (NOW - 3 * HOUR, NOW - HOUR, DAY, "drift"),
+    "made since the drift began": (NOW - 2 * HOUR, NOW - 3 * HOUR, DAY, None),
+    "made just now, drifting since": (NOW - HOUR / 2, NOW - HOUR / 4, DAY, None),
+    "made a day ago": (NOW - DAY, None, DAY, "schedule"),
+    "made a day ago, no schedule": (NOW - DAY, None, None, None),
+}
+
+
+@pytest.mark.parametrize(("last", "drifting", "every", "expected"), DUE.values(), ids=DUE)
+def test_when_a_report_is_due(
+    last: datetime | None, drifting: datetime | None, every: timedelta | None, expected: str | None
+) -> None:
+    assert why_now(NOW, last, drifting, every) == expected
