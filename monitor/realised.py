@@ -12,7 +12,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from monitor.model import Floats, Window
+from monitor.model import Floats, Prediction, Window
 from monitor.plant import GateConfig
 from monitor.ports import GateModel
 from monitor.store import tables as t
@@ -22,8 +22,10 @@ NAMES = ("predicted", "lower", "upper", "outcome", "naive")
 """The columns of both windows; the outcome is NaN where it does not count, `naive` where there was none before."""
 NAIVE_OUTCOMES = 25
 """Outcomes in the naive baseline's median: as at training (`inference.training.NAIVE_WINDOW`)."""
-_SPARE = 40
-"""More rows than asked for are read, because corrections and second visits make several of one part."""
+_LOOK = 4
+"""So many times the outcomes asked for are read, and again so many times more while too few of them count."""
+_FARTHEST = 50_000
+"""Outcomes looked at, at most."""
 
 HeldOut = Callable[[Sequence[str]], NDArray[np.intp]]
 """From serials to the places of those that no model was fitted to."""
@@ -55,25 +57,44 @@ def realised(connection: sa.Connection, gate: str, config: GateConfig, used: Any
 def _newest(
     connection: sa.Connection, gate: str, characteristic: str, used: Any, now: datetime, rows: int
 ) -> list[Any]:
-    """A row a part, newest outcome first."""
-    o, d, p = t.outcome.c, t.decision.c, t.part_step.c
-    query = (
-        sa.select(
-            o.serial, o.value, o.available_at, o.at, o.revision, d.predicted, d.lower, d.upper, d.decided_at,
-            d.arrival, p.machine, p.recipe,
-        )
-        .join(t.decision, sa.and_(d.serial == o.serial, d.gate == gate))
+    """A row a part, newest outcome first; further back the fewer of the outcomes belong to decisions that count."""
+    look = _LOOK * rows
+    while True:
+        newest = _newest_outcomes(characteristic, used.since, now, look)
+        found = _last_of_each(connection.execute(_decided_on(newest, gate, characteristic, used)), rows)
+        seen = connection.execute(sa.select(sa.func.count()).select_from(newest)).scalar_one()
+        if len(found) == rows or seen < look or look >= _FARTHEST:
+            return found
+        look *= _LOOK
+
+
+def _newest_outcomes(characteristic: str, since: datetime, now: datetime, rows: int) -> sa.Subquery:
+    """What no decision since then could have been about is left out. Limited here, so that it is read by its index."""
+    o = t.outcome.c
+    known = (o.characteristic == characteristic, o.value.is_not(None), o.available_at > since, o.available_at <= now)
+    query = sa.select(o.serial, o.value, o.available_at, o.at, o.revision).where(*known)
+    return query.order_by(o.available_at.desc(), o.arrival.desc()).limit(rows).subquery()
+
+
+def _decided_on(outcomes: sa.Subquery, gate: str, characteristic: str, used: Any) -> sa.Select[Any]:
+    o, d, p = outcomes.c, t.decision.c, t.part_step.c
+    columns = (*o, d.predicted, d.lower, d.upper, d.decided_at, d.arrival, p.machine, p.recipe)
+    return (
+        sa.select(*columns)
+        .join(t.decision, d.serial == o.serial)
         .join(t.part_step, p.arrival == d.arrival)
         .where(
-            o.characteristic == characteristic, o.value.is_not(None), o.available_at <= now,
-            o.available_at > used.since, d.characteristic == characteristic, d.version == used.version,
+            d.gate == gate, d.characteristic == characteristic, d.version == used.version,
             d.model_digest == used.digest, d.predicted.is_not(None), d.distance <= d.distance_limit,
         )
         .order_by(o.available_at.desc(), o.at.desc(), o.revision.desc(), d.arrival.desc(), o.serial)
-        .limit(2 * rows + _SPARE)
     )  # fmt: skip
+
+
+def _last_of_each(found: Iterable[Any], rows: int) -> list[Any]:
+    """Of each part its outcome's last word and its last decision; the newest parts."""
     one: dict[str, Any] = {}
-    for row in connection.execute(query):
+    for row in found:
         known = one.get(row.serial)
         if known is None or (row.at, row.revision, row.arrival) > (known.at, known.revision, known.arrival):
             one[row.serial] = row
@@ -119,11 +140,13 @@ def reference(
     """
     data = training_set(connection, config, trained_at)
     first = max(len(data.serials) - rows, 0)
-    said = model.predict(data.rows[first:]) if len(data.serials) else []
+    said = _predictions(model, config.inputs(), data.rows[first:])
     counts = np.zeros(len(data.serials), dtype=np.bool_)
     counts[held_out(data.serials)] = True
     values = [
-        [p.value, p.lower, p.upper, truth if known and p.distance <= p.distance_limit else np.nan, np.nan]
+        [np.nan] * len(NAMES)
+        if p is None
+        else [p.value, p.lower, p.upper, truth if known and p.distance <= p.distance_limit else np.nan, np.nan]
         for p, truth, known in zip(said, data.target[first:].tolist(), counts[first:].tolist(), strict=True)
     ]
     places = _places(connection, config.step, data.serials[first:])
@@ -131,6 +154,19 @@ def reference(
         gate, config.step, values, [place.at for place in places], [place.arrival for place in places],
         [(place.machine, place.recipe) for place in places],
     )  # fmt: skip
+
+
+def _predictions(model: GateModel, names: Sequence[str], rows: Floats) -> list[Prediction | None]:
+    """What the model says of rows with these columns; None where it would not be asked, as in the gate."""
+    place = {name: i for i, name in enumerate(names)}
+    ordered = np.full((len(rows), len(model.inputs)), np.nan)
+    for i, name in enumerate(model.inputs):
+        if name in place:
+            ordered[:, i] = rows[:, place[name]]
+    needed = [model.inputs.index(name) for name in model.needed]
+    asked = np.isnan(ordered[:, needed]).sum(axis=1) <= model.max_missing * len(needed)
+    answers = iter(model.predict(ordered[asked]) if asked.any() else ())
+    return [next(answers) if one else None for one in asked.tolist()]
 
 
 def _places(connection: sa.Connection, step: str, serials: Sequence[str]) -> list[Any]:

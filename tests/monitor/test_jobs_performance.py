@@ -308,3 +308,28 @@ def test_a_model_that_answers_nothing_is_bad_whatever_its_skill_was(spine: Spine
     spine.part("P2", after(0), a=None)
     spine.run(spine.pull("parts"), after(1))
     assert spine.all(t.decision, "serial", "reason") == [("P1", "bad_model"), ("P2", "no_skill")]
+
+
+def test_decisions_that_do_not_count_do_not_hide_those_that_do(gate: Gate) -> None:
+    gate.promote("1", after(0))
+    mine = gate.parts(after(1), ROWS)
+    gate.outcomes(mine, 41.0, after(30))
+    gate.spine.rows("OUTCOMES", *((f"X{n}", 50.0, after(40 + n / 100)) for n in range(30 * ROWS)))
+    gate.spine.run(gate.spine.pull("outcomes"), after(60))
+    assert len(gate.window(after(60))) == ROWS
+
+
+class Wider(SumModel):
+    """Was trained when the gate still had another input."""
+
+    inputs = ("form.a", "form.b", "form.c", "form.d", "form.gone")
+
+
+def test_a_model_of_other_inputs_has_no_reference_and_breaks_nothing(gate: Gate) -> None:
+    for n in range(30):
+        gate.spine.part(f"R{n}", after(n / 10))
+    gate.spine.run(gate.spine.pull("parts"), after(5))
+    gate.outcomes([f"R{n}" for n in range(30)], 41.0, after(6))
+    gate.model = Wider(inputs=Wider.inputs)
+    gate.promote("1", after(10))
+    assert {row.status for row in gate.run(after(11)).values()} == {"cannot_judge"}
