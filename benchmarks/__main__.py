@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("bench_metrics", "bench_gate", "bench_pull", "bench_memory", "bench_drift")
-LONG = ("bench_demo",)
-"""Only when named: `make bench-demo`."""
+LONG = ("bench_demo", "bench_false_alarms")
+"""Only when named."""
 _RESULTS = Path(__file__).parent / "results"
 _LIBRARIES = ("evidently", "numpy", "pandas", "prometheus-client", "psycopg", "river", "SQLAlchemy", "torch")
 

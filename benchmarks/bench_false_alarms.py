@@ -80,9 +80,9 @@ def breaches(history: History, plant: Plant) -> list[Finding]:
     return started
 
 
-def healthy(seed: int, plant: Plant) -> list[Finding]:
+def healthy(seed: int, plant: Plant, days: float = DAYS) -> list[Finding]:
     """Every breach of a plant without a fault."""
-    return breaches(simulate(seed, days=DAYS, faults=()), plant)
+    return breaches(simulate(seed, days=days, faults=()), plant)
 
 
 def faulty(seed: int, plant: Plant) -> tuple[list[dict[str, Any]], list[Finding]]:

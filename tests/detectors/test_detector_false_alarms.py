@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from detector_streams import ar1, batch_of
 
+from benchmarks.bench_false_alarms import demo_plant, healthy
 from detectors.online import MachineAnomaly
 from monitor.model import Status
 
@@ -20,3 +21,10 @@ def test_sixty_machine_weeks_of_health_give_at_most_four_false_alarms() -> None:
         _, findings = detector.observe(detector.start(), batch_of(values))
         breaches += [(seed, finding.row) for finding in findings if finding.status is Status.BREACH]
     assert len(breaches) <= 4, breaches
+
+
+@pytest.mark.soak
+def test_fifty_days_of_healthy_simulated_plants_give_at_most_one_false_alarm_in_five_days() -> None:
+    plant = demo_plant()
+    found = [(seed, f.subject, f.at, f.causes) for seed in range(2020, 2030) for f in healthy(seed, plant)]
+    assert len(found) <= 10, found
