@@ -78,7 +78,7 @@ def _model_changes() -> dashboard.AnnotationQuery:
 
 
 def _alerts() -> dashboard.AnnotationQuery:
-    expr = f"{by('max', ('alert', 'subject', 'severity'), series('gatewatch_alert_active'))} == 1"
+    expr = f"{by('max', ('alert', 'subject', 'severity'), series('gatewatch_alert_active', alert=state.REAL))} == 1"
     return _annotation("Alerts", expr, BAD, "{{alert}}", "{{subject}} ({{severity}})")
 
 

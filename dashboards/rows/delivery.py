@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.panels import BAD, GOOD, POOR, Panel, bars, lines, number
-from dashboards.queries import Query, age, by, found, hourly, series
+from dashboards.queries import Query, by, found, hourly, series
 
 TITLE = "Delivery and platform"
 
@@ -57,9 +57,13 @@ def panels() -> list[Panel]:
             colours={"sent": GOOD, "retry": POOR, "dead": BAD},
         ),
         lines(
-            "Oldest waiting recommendation",
-            "Age of the oldest recommendation that waits. Above the cycle time of the step it comes too late to help.",
-            [Query(age("gatewatch_outbox_oldest_pending_timestamp_seconds", ("channel",)), "{{channel}}")],
+            "Oldest waiting message",
+            "How long the oldest message on each channel has waited, with the limit of the alert DeliveryLate. Above "
+            "the cycle time of the step a recommendation comes too late to help.",
+            [
+                Query(by("max", ("channel",), series("gatewatch_outbox_delay_seconds")), "{{channel}}"),
+                Query(by("max", (), series("gatewatch_alert_limit", alert="DeliveryLate")), "limit"),
+            ],
             unit="s",
         ),
         bars(
@@ -93,6 +97,22 @@ def panels() -> list[Panel]:
             "stands still, or its late_by is too short.",
             [Query(by("max", ("job_name",), series("gatewatch_job_lag_seconds")), "{{job_name}}")],
             unit="s",
+        ),
+        lines(
+            "Age of the newest row of each source, as a share of what is allowed",
+            "1 is the source's stale_after. Growing while the line runs: the source stands still; gates and detectors "
+            "see nothing new.",
+            [
+                Query(by("max", ("source",), series("gatewatch_source_staleness_ratio")), "{{source}}"),
+                Query(by("max", (), series("gatewatch_alert_limit", alert="SourceStale")), "limit"),
+            ],
+            unit="percentunit",
+        ),
+        bars(
+            "Notifications an hour",
+            "Notifications made for each team. More than six an hour for one team is more than people can act on: "
+            "silence what is known, and raise limits only where nothing was to be done.",
+            [Query(hourly("gatewatch_notifications_total", ("team",)), "{{team}}")],
         ),
         bars(
             "Rows read an hour",

@@ -30,8 +30,16 @@ def panels() -> list[Panel]:
         ),
         lines(
             "Share of holds",
-            "Holds among the newest 100 decisions. Near 1 the gate decides nothing: look at the reasons beside.",
-            [Query(by("max", ("gate",), series("gatewatch_gate_hold_ratio", gate="=~$gate")), "{{gate}}")],
+            "Holds among the newest 100 decisions, with the limit of the alert HoldRateHigh. Near 1 the gate decides "
+            "nothing: look at the reasons beside.",
+            _with_alert("gatewatch_gate_hold_ratio", "HoldRateHigh"),
+            unit="percentunit",
+        ),
+        lines(
+            "Share of scrap",
+            "Scrap among the newest 100 decisions, with the limit of the alert ScrapSurge. A step up: stop and look at "
+            "the machines of the step; each part costs what was spent on it so far.",
+            _with_alert("gatewatch_gate_scrap_ratio", "ScrapSurge"),
             unit="percentunit",
         ),
         lines(
@@ -83,6 +91,11 @@ def panels() -> list[Panel]:
             unit="percentunit",
         ),
     ]
+
+
+def _with_alert(metric: str, alert: str) -> list[Query]:
+    exported = by("max", (), series("gatewatch_alert_limit", alert=alert))
+    return [Query(by("max", ("gate",), series(metric, gate="=~$gate")), "{{gate}}"), Query(exported, "limit")]
 
 
 def _with_limit(method: str) -> list[Query]:

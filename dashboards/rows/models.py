@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.panels import Panel, bars, number, rows_of
-from dashboards.queries import Query, age, by, hourly, series
+from dashboards.queries import Query, age, by, found, hourly, series
 
 TITLE = "Models and retraining"
 
@@ -34,5 +34,25 @@ def panels() -> list[Panel]:
             "look at its outcomes before the next one.",
             [Query(hourly("gatewatch_gate_model_changes_total", ("gate",), gate="=~$gate"), "{{gate}}")],
             width=12,
+        ),
+        number(
+            "Retrainings under way",
+            "Requests to retrain that wait or are served. One for hours: the training hangs or the daily limit is "
+            "reached; 'gatewatch model list' says what came of the last.",
+            Query(found(by("sum", (), series("gatewatch_retraining_open", gate="=~$gate"))), "requests"),
+            bad=None,
+            width=6,
+        ),
+        bars(
+            "Requests to retrain that ended",
+            "What became of each request, an hour. refused again and again: the outcomes do not bear out a better "
+            "model; look at the process and the measurement instead.",
+            [
+                Query(
+                    hourly("gatewatch_retraining_requests_total", ("state", "reason"), gate="=~$gate"),
+                    "{{state}} {{reason}}",
+                )
+            ],
+            width=18,
         ),
     ]

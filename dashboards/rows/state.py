@@ -7,24 +7,23 @@ from dashboards.queries import Query, age, by, found, series
 
 TITLE = "State now"
 
+REAL = "!=Watchdog"
+"""Every alert but the one that always fires, to show that alerts arrive."""
+
 
 def panels() -> list[Panel]:
     """The panels of the row."""
     return [
         number(
             "Alerts firing",
-            "Alerts that hold now. Above 0: the table beside says which; do what its runbook says.",
-            Query(found(by("sum", (), series("gatewatch_alert_active"))), "alerts"),
+            "Alerts that fire now, Watchdog aside. Above 0: the table below says which; do what its runbook says.",
+            Query(found(by("sum", (), series("gatewatch_alert_active", alert=REAL))), "alerts"),
         ),
         number(
-            "Gates without a model",
-            "Gates that hold every part because no model is in force. Above 0: 'gatewatch model list' says what there "
-            "is; train one, or wait for enough outcomes.",
-            Query(
-                f"{found(by('count', (), series('gatewatch_subject_info', kind='gate')))} - ("
-                f"{found(by('count', (), series('gatewatch_gate_model_info')))})",
-                "gates",
-            ),
+            "Gates out of service",
+            "Gates that hold every part for want of a verified model with skill. Above 0: 'gatewatch model list' says "
+            "what there is; train one, put the one before back, or wait for enough outcomes.",
+            Query(found(by("sum", (), series("gatewatch_gate_out_of_service"))), "gates"),
         ),
         number(
             "Machines in breach",
@@ -61,16 +60,18 @@ def panels() -> list[Panel]:
             Query(found(by("sum", (), series("gatewatch_job_overdue"))), "jobs"),
         ),
         number(
-            "Sources overdue",
-            "Sources whose pull is overdue: what is shown below is old. Above 0: look at the MES or historian and at "
-            "the read errors of the source.",
-            Query(found(by("sum", (), series("gatewatch_job_overdue", job_name="=~pull:.+"))), "sources"),
+            "Sources stale",
+            "Sources whose newest row is older than their stale_after: what is shown of them below is old. Above 0: "
+            "look at the MES or historian, and at the read errors of the source.",
+            Query(found(by("sum", (), series("gatewatch_source_staleness_ratio") + " > bool 1")), "sources"),
         ),
         rows_of(
             "Which alerts",
-            "Alerts that hold now. Critical ones first; the page of Gatewatch says what each means and what to do.",
+            "Alerts that fire now. Each has a page docs/runbooks/NAME.md that says what it means and what to do; "
+            "Gatewatch's own page says it in a sentence.",
             Query(
-                by("max", ("alert", "subject", "severity"), series("gatewatch_alert_active") + " == 1"), instant=True
+                by("max", ("alert", "subject", "severity"), series("gatewatch_alert_active", alert=REAL) + " == 1"),
+                instant=True,
             ),
             {"severity": "severity", "alert": "alert", "subject": "of", "Value": "active"},
             width=18,

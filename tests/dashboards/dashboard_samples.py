@@ -42,7 +42,13 @@ def bounds() -> Bounds:
     return Bounds(
         plant(),
         JOBS,
-        (AlertBound("DataDrift", "warning", 1.0, 0.9), AlertBound("HoldRateHigh", "warning", 0.5, 0.4)),
+        (
+            AlertBound("DataDrift", "warning", 1.0, 0.9),
+            *(
+                AlertBound(name, "warning", 0.5, 0.4)
+                for name in ("HoldRateHigh", "ScrapSurge", "DeliveryLate", "SourceStale")
+            ),
+        ),
         "1",
     )
 

@@ -13,13 +13,14 @@ from dashboard_samples import GENERATED, ROOT, asked, dashboard, panels, variabl
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from alerting.specs import ALERTS
 from dashboards import files
 from dashboards.queries import LABELS, by, series
 from exporters.catalog import BY_NAME
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _FUNCTIONS = {"sum", "max", "min", "count", "topk", "increase", "time"}
-_WORDS = {"by", "or", "h", "m"}
+_WORDS = {"by", "or", "bool", "h", "m"}
 
 
 def test_what_is_committed_is_what_the_code_makes() -> None:
@@ -145,7 +146,14 @@ def test_a_limit_is_always_a_metric_and_never_a_number() -> None:
     for panel in panels():
         steps = panel["fieldConfig"]["defaults"].get("thresholds", {}).get("steps", [])
         assert [step["value"] for step in steps] in ([], [None], [None, 1.0]), "a count of what is wrong: 0 or more"
-    assert not [a for a in asked() if a.legend.startswith("limit") and "gatewatch_finding_limit" not in a.expr]
+    exported = re.compile("gatewatch_finding_limit|gatewatch_alert_limit")
+    assert not [a for a in asked() if a.legend.startswith("limit") and not exported.search(a.expr)]
+
+
+def test_every_alert_that_is_named_exists() -> None:
+    named = {alert for a in asked() for alert in re.findall(r'\balert!?="(\w+)"', a.expr)}
+    assert named
+    assert named <= {spec.name for spec in ALERTS}
 
 
 def test_links_lead_to_pages_that_gatewatch_serves() -> None:
