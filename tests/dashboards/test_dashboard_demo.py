@@ -1,0 +1,69 @@
+"""Every query of the dashboard has data on a real Prometheus that scrapes the demo as a user serves it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from dashboard_samples import asked, filled, variables
+from prometheus_kit import Prometheus, prometheus, until
+
+EMPTY = {
+    "Which alerts A": "nothing may be wrong at the end of the demo",
+    "annotation Alerts": "nothing may be wrong at the end of the demo",
+    "Sensors in breach A": "no sensor may be in breach at the end of the demo",
+}
+"""Queries that may rightly answer nothing on a served demo."""
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """A Prometheus that scrapes `gatewatch demo --serve`."""
+    folder = tmp_path_factory.mktemp("demo")
+    port = _free_port()
+    arguments = ("demo", "--dir", folder / "plant", "--days", "2", "--serve", "--port", str(port))
+    with (folder / "log").open("wb") as log:
+        command = [sys.executable, "-m", "monitor.cli", *map(str, arguments)]
+        demo = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=dict(os.environ))
+    try:
+        # Two days are replayed first; then it serves.
+        until(lambda: _answers(f"http://127.0.0.1:{port}/readyz") or demo.poll() is not None, "the demo serves", 400)
+        assert demo.poll() is None, (folder / "log").read_text()
+        with prometheus(Path(folder), {"gatewatch": [f"127.0.0.1:{port}"]}) as server:
+            until(lambda: server.query("count_over_time(gatewatch_build_info[1m]) > 1"), "two scrapes")
+            yield server
+    finally:
+        demo.send_signal(signal.SIGTERM)
+        demo.wait(30)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(500)
+def test_every_query_has_data_once_the_demo_was_scraped(scraped: Prometheus) -> None:
+    chosen: dict[str, list[str]] = {}
+    for name, (selector, label) in variables().items():
+        chosen[name] = scraped.label_values(filled(selector, chosen), label)
+        assert chosen[name], name
+    empty = {one.where for one in asked() if not scraped.query(filled(one.expr, chosen))}
+    print(f"{len(asked()) - len(empty)} of {len(asked())} queries have data; empty: {sorted(empty) or 'none'}")
+    assert empty <= set(EMPTY)
