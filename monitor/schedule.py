@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-ANCHOR = datetime(2020, 1, 6, tzinfo=UTC)
-"""A Monday midnight: intervals that divide a day or a week fall on its borders."""
+ANCHOR = datetime(1970, 1, 5, tzinfo=UTC)
+"""A Monday midnight before all history: intervals that divide a day or a week fall on its borders."""
 
 
 def every(interval: timedelta) -> BaseTrigger:
