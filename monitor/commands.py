@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from exporters.words import shown, visible
+from monitor import retraining_commands
 from monitor.errors import MonitorError, UsageError
 from monitor.notify_commands import alerts_log, alerts_test
 from monitor.options import as_json, load, opened, plant_option, say
@@ -20,6 +21,7 @@ def register(cli: click.Group) -> None:
         cli.add_command(group)
     for command in (alerts_log, alerts_test):
         alerts.add_command(command)
+    retraining_commands.register(model)
     cli.add_command(verify)
 
 
@@ -89,28 +91,6 @@ def store_prune(plant: str, overrides: Sequence[str]) -> None:
 @click.group()
 def model() -> None:
     """The gates' models."""
-
-
-@model.command("list")
-@plant_option
-@as_json
-def model_list(plant: str, overrides: Sequence[str], json_: bool) -> None:
-    """Versions on record and which one is in force. Example: gatewatch model list -p plant.yaml."""
-    from monitor.store.models import versions
-
-    with _open(plant, overrides).read() as connection:
-        rows = [dict(v._mapping) for v in versions(connection)]
-    if json_:
-        say(rows)
-        return
-    for v in rows or []:
-        skill, r2 = v["metrics"].get("skill", float("nan")), v["metrics"].get("r2", float("nan"))
-        click.echo(
-            f"{v['gate']}  {v['model']} version {v['version']}  {v['status']}  trained "
-            f"{v['trained_at']:%Y-%m-%d %H:%M} on {v['rows']} parts  skill {skill:.2f}  R2 {r2:.2f}  {v['digest'][:12]}"
-        )
-    if not rows:
-        click.echo("no versions; 'gatewatch model train GATE' makes one")
 
 
 @model.command("train")

@@ -99,7 +99,7 @@ class Runner:
         if last is not None and last >= slot:
             return Slot(Ran.DONE_BEFORE)
         started, began = self._clock.now(), time.perf_counter()
-        done, failure = self._attempt(job, Run(slot, started, lease, lambda: self._beat(lease), self.stop.is_set))
+        done, failure = self._attempt(job, Run(slot, started, lease, lambda: self.beat(lease), self.stop.is_set))
         seconds = time.perf_counter() - began
         if done.ran in (Ran.SUCCESS, Ran.FAILURE):
             try:
@@ -135,7 +135,8 @@ class Runner:
             log.exception("%s: unexpected failure", job.name)
             return Slot(Ran.FAILURE, error=f"unexpected {type(exc).__name__}: {exc}"), exc
 
-    def _beat(self, lease: Lease) -> None:
+    def beat(self, lease: Lease) -> None:
+        """Renew a lease; EndingError when the process is to end, FencedError when another process has it."""
         if self.stop.is_set():
             raise EndingError(f"{lease.name}: given up because the process ends; its slot is served at the next start")
         with self._store.write() as connection:
