@@ -42,7 +42,6 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "monitor.dashboard_commands": ("dashboards.files", "dashboards.grafana", "dashboards.publishing"),
     "monitor.recording": ("exporters.collector", "exporters.openmetrics"),
     "monitor.retraining_commands": ("alerting.retraining",),
-    "monitor.dashboard_commands": ("dashboards.files",),
     "monitor.server": (
         "exporters.catalog", "exporters.collector", "exporters.html", "exporters.index", "exporters.pages",
         "exporters.snapshot",
