@@ -15,8 +15,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("alerting", "dashboards", "detectors", "exporters", "inference", "monitor")
-DATA = (".json", ".mako", ".py", ".typed", ".yaml")
+DATA = (".json", ".mako", ".py", ".typed", ".yaml", ".yml")
 NEEDED = (
+    "dashboards/generated/overview.json",
+    "dashboards/provisioning/datasources/gatewatch.yaml",
     "monitor/simulator/plant.yaml",
     "monitor/store/migrations/env.py",
     "monitor/store/migrations/script.py.mako",
