@@ -103,7 +103,7 @@ class RetrainingConfig(Strict):
     )
     daily_limit: int = Field(6, ge=1, description="Retrainings of the whole plant in 24 hours, at most.")
     min_new_outcomes: int = Field(
-        120, ge=20, description="Parts whose outcome came since the gate's last training: to learn from and compare on."
+        60, ge=20, description="Parts whose outcome came since the gate's last training; holdout_rows, if that is more."
     )
     holdout_rows: int = Field(
         60, ge=20, description="Newest parts that neither model has seen, for the comparison; more until two lots show."
