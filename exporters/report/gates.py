@@ -94,7 +94,7 @@ def _errors(gate: GateReport, view: View) -> Iterable[Html]:
     covered = share(sum(r.covered for r in gate.realised), known)
     caption = (
         f"Prediction minus outcome in {gate.unit or 'its unit'}, when the outcome was measured: {known} parts, "
-        f"{covered} inside their interval (made for {gate.coverage:.0%})"
+        f"{covered} inside their interval (made for {100 * gate.coverage:.0f} %)"
     )
     yield plot(caption, _error_picture(gate, view))
     yield folded("the same as a table", _error_table(gate.realised))

@@ -77,7 +77,7 @@ _GAINS = ("Parts of", "Parts", "Error of the champion", "Error of the challenger
 
 
 def _covered(share: float | None) -> str:
-    return "-" if share is None else f"{share:.0%}"
+    return "-" if share is None else f"{100 * share:.0f} %"
 
 
 def _healed(h: Healed) -> tuple[str, ...]:
