@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("bench_metrics", "bench_gate", "bench_pull", "bench_memory", "bench_drift")
-LONG = ("bench_demo", "bench_false_alarms")
+LONG = ("bench_demo", "bench_false_alarms", "bench_performance")
 """Only when named."""
 _RESULTS = Path(__file__).parent / "results"
 _LIBRARIES = ("evidently", "numpy", "pandas", "prometheus-client", "psycopg", "river", "SQLAlchemy", "torch")
