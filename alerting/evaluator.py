@@ -95,8 +95,9 @@ def _values(spec: AlertSpec, samples: Samples) -> dict[str, float]:
     """The highest value of each subject."""
     found: dict[str, float] = {}
     for labels, value in samples.get(spec.metric, ()):
-        if all(labels[name] == wanted for name, wanted in spec.match):
-            subject = labels[spec.by]
+        # A label that is not there is an empty one, as in Prometheus.
+        if all(labels.get(name, "") == wanted for name, wanted in spec.match):
+            subject = labels.get(spec.by, "")
             found[subject] = max(value, found.get(subject, value))
     return found
 

@@ -74,13 +74,18 @@ class Prometheus:
 
 @contextmanager
 def prometheus(
-    folder: Path, scrape: Mapping[str, Sequence[str]] | None = None, *flags: str, every: str = "1s"
+    folder: Path,
+    scrape: Mapping[str, Sequence[str]] | None = None,
+    *flags: str,
+    every: str = "1s",
+    config_text: str | None = None,
 ) -> Iterator[Prometheus]:
-    """Prometheus with its data in `folder`/data, scraping the addresses of each job of `scrape`."""
+    """Prometheus with its data in `folder`/data, scraping each job's addresses, or as a whole configuration says."""
     program = binary("prometheus")
     jobs = [{"job_name": job, "static_configs": [{"targets": list(at)}]} for job, at in (scrape or {}).items()]
     config = folder / "prometheus.yml"
-    config.write_text(yaml.safe_dump({"global": {"scrape_interval": every}, "scrape_configs": jobs}))
+    made = yaml.safe_dump({"global": {"scrape_interval": every}, "scrape_configs": jobs})
+    config.write_text(made if config_text is None else config_text)
     log = folder / "prometheus.log"
     # Port 0: the system gives a free one, so that no other process can take it in between.
     command = (

@@ -97,3 +97,19 @@ def with_blackouts(series: Series, seed: int) -> Series:
     rng = random.Random(f"{seed} blackouts")
     dark = {at + n for at in rng.sample(range(10, STEPS - 10), rng.randint(2, 3)) for n in range(rng.randint(1, 4))}
     return {key: [None if n in dark else value for n, value in enumerate(values)] for key, values in series.items()}
+
+
+def held_twice(series: Series) -> Series:
+    """Every value for two steps, so that no scrape that comes a little late misses one."""
+    return {key: [values[n - n % 2] for n in range(len(values))] for key, values in series.items()}
+
+
+def shortened(made: Sequence[AlertSpec], scale: float) -> tuple[AlertSpec, ...]:
+    """The same with every duration multiplied."""
+    return tuple(
+        replace(
+            spec, pending_for=spec.pending_for * scale, keep_firing=spec.keep_firing * scale,
+            absent_after=None if spec.absent_after is None else spec.absent_after * scale,
+        )
+        for spec in made
+    )  # fmt: skip

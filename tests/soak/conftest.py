@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from plant_kit import copied, ended, forked, make_plant
 from soak_runs import HOURS, Cost, measured, replay_all
+
+sys.path += [str(Path(__file__).parents[1] / name) for name in ("alerting", "cli", "service")]
+"""The kits that lie in the folders of their tests."""
 
 
 @pytest.fixture(scope="session")
