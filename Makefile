@@ -9,7 +9,7 @@ STAMP := .venv/.installed
 QUIET := OMP_NUM_THREADS=1 DO_NOT_TRACK=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test soak check format bench bench-demo generate constraints clean
+.PHONY: help install demo test soak check format bench bench-demo bench-examples generate constraints clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -44,6 +44,9 @@ format: $(STAMP) ## Format the code
 
 bench: $(STAMP) ## Measure, with nothing else running; JSON goes to benchmarks/results
 	$(BIN)/python -m benchmarks
+
+bench-examples: $(STAMP) ## The examples on real data in full, with and without retraining (GATEWATCH_DATA, ../shared/data)
+	for name in liveline secom skab; do $(QUIET) $(BIN)/python -m examples.report $$name || exit; done
 
 bench-demo: $(STAMP) ## The demo on 11 seeds, and 10 seeds without faults (half an hour)
 	$(BIN)/python -m benchmarks bench_demo
