@@ -95,8 +95,11 @@ def _values(spec: AlertSpec, samples: Samples) -> dict[str, float]:
     """The highest value of each subject."""
     found: dict[str, float] = {}
     for labels, value in samples.get(spec.metric, ()):
-        # A label that is not there is an empty one, as in Prometheus.
-        if all(labels.get(name, "") == wanted for name, wanted in spec.match):
+        for name, wanted in spec.match:
+            # A label that is not there is an empty one, as in Prometheus.
+            if labels.get(name, "") != wanted:
+                break
+        else:
             subject = labels.get(spec.by, "")
             found[subject] = max(value, found.get(subject, value))
     return found

@@ -24,6 +24,7 @@ Series = Iterator[tuple[str, tuple[str, ...], float | None]]
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _STATUSES = tuple(s.value for s in Status)
 _DIGEST_DIGITS = 12
+_REJECTED = "gatewatch_snapshot_rejected_series"
 _FEW = 4
 _DAY = timedelta(days=1)
 WINDOWED = ("drift", "image_drift", "performance")
@@ -69,18 +70,23 @@ class StoreCollector(Collector):
 
     def collect(self, names: Container[str] | None = None) -> Iterable[Family]:
         """The families with their samples, all or the named; one without a sample still says its help and type."""
-        kept = {m.name: {_clean(labels): 0.0 for labels in m.start(self._bounds)} for m in METRICS}
+        metrics = [m for m in METRICS if names is None or m.name in names]
+        kept = {m.name: {_clean(labels): 0.0 for labels in m.start(self._bounds)} for m in metrics}
         rejected = 0
         for name, labels, value in _series(self._snapshot, self._bounds, self._expiry):
+            if name not in kept:
+                continue
             if value is None or not math.isfinite(value):
                 kept[name].pop(labels, None)
                 rejected += value is not None
             else:
                 kept[name][_clean(labels)] = value
         for row in self._snapshot.tallies:
-            rejected += not _tally(row, kept, self._bounds)
-        kept["gatewatch_snapshot_rejected_series"][()] = float(rejected)
-        return [_family(metric, kept[metric.name]) for metric in METRICS if names is None or metric.name in names]
+            if names is None or row.name in names:
+                rejected += not _tally(row, kept, self._bounds)
+        if names is None or _REJECTED in names:
+            kept[_REJECTED][()] = float(rejected)
+        return [_family(metric, kept[metric.name]) for metric in metrics]
 
 
 def exposition(

@@ -77,7 +77,9 @@ def keep(
         if after is None:
             _over(connection, key, now)
         elif spec is not None:
-            row = _row(connection, spec, key, after)
+            # One that is only kept says what it was about: its causes are no longer on the board.
+            kept = {"kept_since": after.kept_since}
+            row = _row(connection, spec, key, after) if before is None or after.kept_since is None else kept
             begins = before is None and _insert(connection, key, row, spec, plant, origin)
             if not begins:
                 connection.execute(t.alert.update().where(*_mine(key)).values(row))
@@ -141,7 +143,7 @@ def _detail(connection: sa.Connection, spec: AlertSpec, subject: str) -> str:
 def _causes(connection: sa.Connection, match: Mapping[str, str], subject: str) -> str:
     b = t.board.c
     where = [b.subject == subject, b.status == Status.BREACH.value]
-    where += [b[name] == match[name] for name in ("detector", "method") if name in match]
+    where += [b[name] == match[name] for name in ("detector", "method", "feature") if name in match]
     rows = connection.execute(sa.select(b.feature, b.causes).where(*where).order_by(b.feature))
     return ", ".join(dict.fromkeys(name for row in rows for name in (row.causes or [row.feature]) if name))
 

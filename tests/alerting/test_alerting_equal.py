@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import alert_scripts
 import pytest
 import sqlalchemy as sa
-from promtool_kit import STEP, T0, Series, Told, embedded, promtool_says_the_same, sampled, told
+from promtool_kit import STEP, T0, Series, Told, embedded, limits_of, promtool_says_the_same, sampled, series_of, told
 
 from alerting.evaluator import evaluate
-from alerting.specs import AlertSpec
+from alerting.specs import BY_NAME, AlertSpec
 from monitor.plant import Plant
 from monitor.store import alerting
 from monitor.store import tables as t
@@ -62,6 +64,30 @@ def _through_the_table(specs: Sequence[AlertSpec], series: Series, plant: Plant)
                 alerting.keep(connection, changes, by_name, plant, T0 + n * STEP, "embedded")
             yield told(alerting.states(connection))
     engine.dispose()
+
+
+def test_a_kept_alert_still_says_what_it_was_about(good_plant: Plant) -> None:
+    drift = replace(BY_NAME["DataDrift"], pending_for=timedelta(0), keep_firing=2 * STEP)
+    series = series_of(drift, "form", [2.0, 0.0, 0.0, 0.0]) | limits_of([drift], 4)
+    engine = sa.create_engine("sqlite://")
+    t.metadata.create_all(engine, [t.alert, t.tally, t.board])
+    finding = {
+        "detector": "drift", "method": "worst_ratio", "subject": "form", "feature": "", "at": T0, "value": 2.0,
+        "limit": 1.0, "causes": ["hardness", "roughness"], "step": "form",
+    }  # fmt: skip
+    told_of = []
+    with engine.begin() as connection:
+        connection.execute(t.board.insert(), [{**finding, "status": "breach"}])
+        for n in range(4):
+            _, changes = evaluate([drift], sampled(series, n), alerting.states(connection), T0 + n * STEP)
+            alerting.keep(connection, changes, {drift.name: drift}, good_plant, T0 + n * STEP, "embedded")
+            connection.execute(t.board.update().values(status="ok", causes=[]))
+            row = connection.execute(sa.select(t.alert)).one()
+            told_of.append((row.summary.partition(": ")[2], row.state, row.value, row.line))
+    engine.dispose()
+    assert told_of == [
+        ("hardness, roughness", state, 2.0, "l1") for state in ("firing", "firing", "firing", "resolved")
+    ]
 
 
 def test_what_is_remembered_in_rows_is_all_there_is(good_plant: Plant) -> None:
