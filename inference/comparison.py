@@ -11,9 +11,10 @@ An error counts at most `CAP` half widths of the champion's interval: beyond tha
 model of this gate could know, such as a wrong recipe at a later step, and how far it went says nothing of the models.
 
 Better on the whole is not enough. The challenger's own intervals must hold on these parts, for the gate decides by
-them: a model that is a little less wrong about a changed process is no cure. No slice (machine, recipe, lot) with
-enough parts may be significantly worse, and the evidence must come from several lots: the parts of one lot share their
-material, so a lot at fault looks like a change of the process and must not teach a model.
+them: a model that is a little less wrong about a changed process is no cure. Parts that it calls out of distribution
+are left out of that, for the gate holds them; it must know half of the parts at least. No slice (machine, recipe, lot)
+with enough parts may be significantly worse, and the evidence must come from several lots: the parts of one lot share
+their material, so a lot at fault looks like a change of the process and must not teach a model.
 """
 
 from __future__ import annotations
@@ -109,7 +110,8 @@ def compare(
     raw = np.stack([_errors(holdout.target, champion), _errors(holdout.target, challenger)])
     cap = CAP * float(np.mean([(p.upper - p.lower) / 2 for p in champion]))
     errors = np.minimum(raw, cap)
-    judged = (raw < cap).any(axis=0)
+    # The challenger's word counts where the gate would have taken it, and where no part was at fault.
+    judged = (raw < cap).all(axis=0) & _known(challenger)
     inside = np.stack([_inside(holdout.target, champion), _inside(holdout.target, challenger)])[:, judged]
     rng = np.random.default_rng(seed)
     overall = _gain(errors, rng)
@@ -121,7 +123,8 @@ def compare(
         if names.count(name) >= SLICE_ROWS
     }
     worse = min((key for key, gain in slices.items() if gain.high < 0), key=lambda k: slices[k].high, default=None)
-    fails = _at_most(int(inside[1].sum()), inside.shape[1], coverage) < 1 - CONFIDENCE
+    few = 2 * inside.shape[1] < len(holdout)
+    fails = few or _at_most(int(inside[1].sum()), inside.shape[1], coverage) < 1 - CONFIDENCE
     outcome = _outcome(overall, worse, fails)
     covered = inside.mean(axis=1).tolist() if inside.shape[1] else [0.0, 0.0]
     return Comparison(outcome, len(holdout), large, overall, slices, covered[0], covered[1], worse)
@@ -136,9 +139,12 @@ def askable(model: GateModel, rows: Floats) -> list[int]:
 
 
 def intervals_hold(target: Floats, predictions: Sequence[Prediction], coverage: float) -> bool:
-    """Whether the intervals cover as many parts as they promise, but for chance; parts beyond `CAP` count not."""
+    """Whether the intervals cover as many parts as they promise, but for chance.
+
+    Parts beyond `CAP` and parts that the model calls out of distribution do not count.
+    """
     half = np.array([(p.upper - p.lower) / 2 for p in predictions])
-    judged = _errors(target, predictions) < CAP * half
+    judged = (_errors(target, predictions) < CAP * half) & _known(predictions)
     inside = _inside(target, predictions)[judged]
     return _at_most(int(inside.sum()), len(inside), coverage) >= 1 - CONFIDENCE
 
@@ -173,6 +179,11 @@ def _errors(target: Floats, predictions: Sequence[Prediction]) -> Floats:
 def _inside(target: Floats, predictions: Sequence[Prediction]) -> Floats:
     bounds = np.array([(p.lower, p.upper) for p in predictions])
     return ((bounds[:, 0] <= target) & (target <= bounds[:, 1])).astype(np.float64)
+
+
+def _known(predictions: Sequence[Prediction]) -> NDArray[np.bool_]:
+    """Which parts the model does not call out of distribution; the gate holds the others."""
+    return np.array([p.distance <= p.distance_limit for p in predictions], dtype=np.bool_)
 
 
 def _gain(errors: Floats, rng: np.random.Generator) -> Gain:

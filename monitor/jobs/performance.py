@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -129,8 +128,20 @@ class PerformanceJob:
         with self._store.read() as connection:
             v = t.model_version.c
             mine = (v.model == used.model, v.version == used.version)
-            trained_at: datetime = connection.execute(sa.select(v.trained_at).where(*mine)).scalar_one()
-            return reference(connection, gate, config, model, trained_at, self._held_out, REFERENCE_ROWS)
+            version = connection.execute(sa.select(v.trained_at, v.metrics).where(*mine)).one()
+            rows = _reference_rows(version.metrics, config)
+            return reference(connection, gate, config, model, version.trained_at, self._held_out, rows)
+
+
+def _reference_rows(metrics: Mapping[str, float], config: GateConfig) -> int:
+    """How many of the newest parts say what the model is to be measured by.
+
+    Where training found a change of level, the outcomes from before it are of another level: only those after count,
+    and with them the parts that its comparison held out.
+    """
+    if not metrics.get("level_changes"):
+        return REFERENCE_ROWS
+    return min(REFERENCE_ROWS, int(metrics["newest_level_rows"]) + config.retraining.holdout_rows)
 
 
 def _frozen(window: Window, used: Any) -> NewReference:

@@ -103,6 +103,23 @@ def test_parts_that_no_model_could_know_say_nothing() -> None:
     assert run(noise(7, scale=4.0) + 9 + fault, noise(7, scale=4.0) + fault).outcome is Outcome.BETTER
 
 
+def test_a_challenger_that_knows_few_of_the_parts_is_refused() -> None:
+    parts = holdout(np.zeros(ROWS))
+    strangers = [Prediction(p.value, p.lower, p.upper, 2.0, 1.0) for p in predictions(noise(9))]
+    found = compare(parts, predictions(noise(9) + 9), strangers, 40, 0.9, 1)
+    assert found.outcome is Outcome.INTERVALS_FAIL
+
+
+def test_intervals_need_not_hold_where_the_challenger_says_that_it_does_not_know() -> None:
+    parts, odd = holdout(np.zeros(ROWS)), np.arange(ROWS) % 4 == 0
+    values = noise(10, scale=2.0) + np.where(odd, 14.0, 0.0)
+    said = [
+        Prediction(p.value, p.lower, p.upper, 2.0 if far else 0.1, 1.0)
+        for p, far in zip(predictions(values), odd, strict=True)
+    ]
+    assert compare(parts, predictions(noise(10) + 15), said, 40, 0.9, 1).outcome is Outcome.BETTER
+
+
 UNDECIDED = {
     "too few parts": (np.zeros(39), 4, Outcome.TOO_FEW_ROWS),
     "no part at all": (np.zeros(0), 4, Outcome.TOO_FEW_ROWS),
