@@ -142,9 +142,13 @@ def _subjects(rows: Sequence[Any]) -> str:
 
 
 def _retraining(connection: sa.Connection) -> Iterator[str]:
-    rows = connection.execute(sa.select(t.retraining).order_by(t.retraining.c.id)).all()
-    for row in rows:
-        asked = f"{row.requested_at:%Y-%m-%d %H:%M} by {row.cause}"
-        yield f"retraining of {row.gate} asked for {asked}: {row.state}, {row.reason}"
+    r = t.retraining.c
+    group = (r.gate, r.cause, r.state, r.reason)
+    query = (
+        sa.select(*group, sa.func.min(r.requested_at), sa.func.count()).group_by(*group).order_by(r.gate, sa.text("5"))
+    )
+    rows = connection.execute(query).all()
+    for gate, cause, state, reason, first, count in rows:
+        yield f"retraining of {gate} by {cause}: {state}, {reason}, {count} times, first {first:%Y-%m-%d %H:%M}"
     if not rows:
         yield "retraining: none asked for"

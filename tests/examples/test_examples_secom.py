@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from examples_kit import ROOT, data, loaded, replayed, rows
+from examples_kit import ROOT, data, loaded, ran, replayed, rows
 
 from examples.secom.load import LABEL, ROW, SENSORS, TIME
 from monitor.plant_file import load
@@ -71,6 +72,19 @@ def test_the_plant_file_reads_what_the_loader_wrote(tmp_path: Path) -> None:
     assert plant.gates["process"].inputs() == tuple(f"process.{name}" for name in SENSORS)
     assert plant.gates["process"].max_missing > 0
     assert plant.sources["verdicts"].delay.total_seconds() == 86400
+
+
+@pytest.mark.postgres
+def test_vectors_are_read_from_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    put(tmp_path, made_up())
+    load_py = ROOT / "examples/secom/load.py"
+    said = ran(load_py, tmp_path / "in", postgres_url, "--plant", tmp_path / "plant.yaml", cwd=tmp_path)
+    assert said.code == 0, said.err
+    done = replayed(said, tmp_path)
+    assert done.code == 0, done.err
+    ((values,),) = rows(tmp_path, "SELECT \"values\" FROM part_step WHERE serial = 'W00901'")
+    assert (len(json.loads(values)), json.loads(values)["s003"]) == (590, 592.0)
+    assert rows(tmp_path, "SELECT count(*) FROM outcome") == [(12,)]
 
 
 def test_the_first_real_wafers_go_through_the_whole_chain(tmp_path: Path) -> None:
