@@ -111,7 +111,7 @@ def compare(
     cap = CAP * float(np.mean([(p.upper - p.lower) / 2 for p in champion]))
     errors = np.minimum(raw, cap)
     # The challenger's word counts where the gate would have taken it, and where no part was at fault.
-    judged = (raw < cap).all(axis=0) & _known(challenger)
+    judged = (raw[1] < cap) & _known(challenger)
     inside = np.stack([_inside(holdout.target, champion), _inside(holdout.target, challenger)])[:, judged]
     rng = np.random.default_rng(seed)
     overall = _gain(errors, rng)

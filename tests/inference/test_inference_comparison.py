@@ -103,6 +103,10 @@ def test_parts_that_no_model_could_know_say_nothing() -> None:
     assert run(noise(7, scale=4.0) + 9 + fault, noise(7, scale=4.0) + fault).outcome is Outcome.BETTER
 
 
+def test_a_change_beyond_every_interval_of_the_champion_can_be_healed() -> None:
+    assert run(noise(11) + 60, noise(11)).outcome is Outcome.BETTER
+
+
 def test_a_challenger_that_knows_few_of_the_parts_is_refused() -> None:
     parts = holdout(np.zeros(ROWS))
     strangers = [Prediction(p.value, p.lower, p.upper, 2.0, 1.0) for p in predictions(noise(9))]
