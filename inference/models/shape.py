@@ -25,6 +25,7 @@ BATCH = 256
 RANGE_MARGIN = 0.25
 """How far, in widths of the training range, a covariate may leave that range: 400 normal values span about six
 standard deviations, so the border lies at about 4.5, beyond what healthy parts reach by chance."""
+_PRODUCTS = 2**20  # numbers in memory at once, 8 MiB
 _RAW_BOUND = 1e100  # keeps sums of squares finite
 _STANDARD_BOUND = 1e4  # far beyond any limit; keeps every prediction finite whatever the input
 
@@ -49,6 +50,25 @@ class ShapeSizes:
         return 2 + self.covariates
 
 
+def by_row(rows: Tensor, weight: Tensor) -> Tensor:
+    """The product of rows (rows, n) and a weight (m, n) as (rows, m), each row's bits its own.
+
+    A matrix product of the linear algebra library adds in an order that depends on where in memory a row begins, so on
+    its place in the batch. Here each sum runs over a row of its own; blocks of outputs bound the memory it takes.
+    """
+    step = max(1, _PRODUCTS // max(1, rows.numel()))
+    parts = [(rows.unsqueeze(1) * block).sum(dim=2) for block in torch.split(weight, step)]
+    return torch.cat(parts, dim=1)
+
+
+class RowLinear(nn.Linear):
+    """A linear layer whose result for a row depends on nothing but the row, once training is over."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Rows (rows, inputs) to (rows, outputs)."""
+        return super().forward(rows) if self.training else by_row(rows, self.weight) + self.bias
+
+
 class ShapeNetwork(nn.Module):
     """The network with its standardisation as buffers, in float64; `forward` takes raw rows (rows, inputs)."""
 
@@ -63,14 +83,14 @@ class ShapeNetwork(nn.Module):
         super().__init__()
         self.sizes = sizes
         features = sizes.profile + sizes.extras
-        self.encoder = nn.Sequential(nn.Linear(sizes.profile, sizes.hidden), nn.SiLU())
-        self.code = nn.Linear(sizes.hidden, sizes.code)
+        self.encoder = nn.Sequential(RowLinear(sizes.profile, sizes.hidden), nn.SiLU())
+        self.code = RowLinear(sizes.hidden, sizes.code)
         self.decoder = nn.Sequential(
-            nn.Linear(sizes.code, sizes.hidden), nn.SiLU(), nn.Linear(sizes.hidden, sizes.profile)
+            RowLinear(sizes.code, sizes.hidden), nn.SiLU(), RowLinear(sizes.hidden, sizes.profile)
         )
-        self.linear = nn.Linear(sizes.code + sizes.extras, 1)
+        self.linear = RowLinear(sizes.code + sizes.extras, 1)
         self.curved = nn.Sequential(
-            nn.Linear(sizes.code + sizes.extras, sizes.hidden), nn.SiLU(), nn.Linear(sizes.hidden, 1)
+            RowLinear(sizes.code + sizes.extras, sizes.hidden), nn.SiLU(), RowLinear(sizes.hidden, 1)
         )
         self.register_buffer("align", torch.from_numpy(alignment(sizes)))
         self.register_buffer("centre", torch.zeros(features))
@@ -99,8 +119,17 @@ class ShapeNetwork(nn.Module):
 
     def standardise(self, rows: Tensor) -> Tensor:
         """Raw rows (rows, inputs) as standardised shape, offset, tilt and covariates (rows, profile + extras)."""
-        features = rows.clamp(-_RAW_BOUND, _RAW_BOUND) @ self.align
+        features = self._aligned(rows.clamp(-_RAW_BOUND, _RAW_BOUND))
         return ((features - self.centre) / self.scale).clamp(-_STANDARD_BOUND, _STANDARD_BOUND)
+
+    def _aligned(self, rows: Tensor) -> Tensor:
+        if self.training:
+            return rows @ self.align
+        if int((self.align != 0).sum(dim=0).max()) > 1:
+            return by_row(rows, self.align.T)
+        # Values that pass unchanged, hundreds perhaps: no sums are needed.
+        source = self.align.abs().argmax(dim=0)
+        return rows[:, source] * self.align.gather(0, source.unsqueeze(0))
 
     def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """From standardised features: the standardised shape given back (rows, profile) and target (rows,)."""
@@ -211,6 +240,7 @@ def run_padded(network: ShapeNetwork, rows: Floats) -> Floats:
     """
     if rows.ndim != 2 or rows.shape[1] != network.sizes.inputs:
         raise ValueError(f"expected rows of {network.sizes.inputs} inputs, not an array of shape {rows.shape}")
+    network.eval()
     found = np.empty((len(rows), 3))
     batch = torch.zeros((BATCH, rows.shape[1]), dtype=torch.float64)
     with torch.inference_mode():

@@ -59,7 +59,7 @@ def emptied(plant: Path) -> None:
 def agreed(plant: Path, *overrides: str, leave_out: Iterable[str] = ()) -> dict[str, list[str]]:
     """By what it is, the store's content as sorted lines; times of processing and arrival numbers left out.
 
-    Findings of the reconciliation job are of a job's slots, not of the data.
+    Findings of the reconciliation job and notifications are of a job's slots, not of the data.
     """
     with opened(plant, *overrides) as store, store.read() as connection:
         return {
@@ -71,6 +71,8 @@ def agreed(plant: Path, *overrides: str, leave_out: Iterable[str] = ()) -> dict[
 
 def _query(table: sa.Table, columns: Iterable[str]) -> sa.Select[Any]:
     query = sa.select(*(table.c[name] for name in columns))
+    if table is t.outbox:
+        return query.where(table.c.channel == "mes")
     return query.where(table.c.detector != "reconciliation") if table in (t.finding, t.board) else query
 
 

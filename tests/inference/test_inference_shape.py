@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inference_parts import COVARIATES, INPUTS, POINTS, make_parts
 
-from inference.models.shape import BATCH, ShapeModel, ShapeSizes, alignment, run_padded
+from inference.models.shape import BATCH, ShapeModel, ShapeNetwork, ShapeSizes, alignment, run_padded
 from inference.training import TrainedModel
 from monitor.model import Floats, Prediction
 
@@ -59,6 +59,17 @@ def test_what_fills_the_batch_changes_no_bit_of_a_row(
     batch = np.full((BATCH, len(INPUTS)), filler)
     batch[17] = ROWS[17]
     assert model.predict(batch)[17] == whole[17]
+
+
+@pytest.mark.parametrize(("points", "covariates"), [(30, 7), (30, 0), (15, 11), (64, 3)])
+def test_the_place_in_a_batch_changes_no_bit_whatever_the_number_of_columns(points: int, covariates: int) -> None:
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(BATCH, points + covariates))
+    network = ShapeNetwork(ShapeSizes(points, covariates))
+    network.fit_scales(torch.from_numpy(rows), torch.from_numpy(rng.normal(size=BATCH)))
+    together = run_padded(network, rows)
+    alone = np.concatenate([run_padded(network, rows[i : i + 1]) for i in range(BATCH)])
+    assert np.array_equal(together, alone)
 
 
 def test_the_number_of_threads_changes_no_bit(model: ShapeModel, whole: list[Prediction]) -> None:
