@@ -125,8 +125,8 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, tell: bool | No
                 store, name, config.kind, sources[name], mine, settle, plant.jobs.reconcile, runner.lease, WallClock()
             )
         )  # fmt: skip
-    if not simulated or plant.drift.report_under_replay:
-        jobs.append(ReportJob(store, plant, shelf, loaded.path.parent / "reports"))
+    renders = not simulated or plant.drift.report_under_replay
+    jobs.append(ReportJob(store, plant, shelf, loaded.path.parent / "reports", renders))
     jobs.append(PruneJob(store, plant.store.retention, plant.jobs.prune))
     return App(loaded, store, clock, runner, shelf, registry, sources, jobs)
 

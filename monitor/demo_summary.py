@@ -30,7 +30,7 @@ def summarise(store: Store, plant: Plant, truth: Mapping[str, Any], now: datetim
         decisions = connection.execute(sa.select(t.decision)).all()
         findings = connection.execute(sa.select(t.finding).order_by(t.finding.c.id)).all()
         known = _outcomes(connection)
-        sent = _counts(connection, t.outbox.c.status)
+        sent = _counts(connection, t.outbox.c.status, t.outbox.c.channel == "mes")
         rows = {
             table.name: int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
             for table in (t.reading, t.part_step, t.outcome, t.machine_state, t.disposition)
@@ -51,8 +51,8 @@ def summarise(store: Store, plant: Plant, truth: Mapping[str, Any], now: datetim
     }
 
 
-def _counts(connection: sa.Connection, column: sa.Column[Any]) -> dict[str, int]:
-    rows = connection.execute(sa.select(column, sa.func.count()).group_by(column))
+def _counts(connection: sa.Connection, column: sa.Column[Any], *where: sa.ColumnElement[bool]) -> dict[str, int]:
+    rows = connection.execute(sa.select(column, sa.func.count()).where(*where).group_by(column))
     return {str(value): int(n) for value, n in rows}
 
 

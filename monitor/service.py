@@ -38,7 +38,7 @@ from monitor.store.writing import TallyKey, count, gauge, tallied
 
 log = logging.getLogger(__name__)
 
-_THREADS = 4
+_THREADS = 8  # most of what jobs do is to wait for a database; at a start all of them are due at once
 _LOOK_SECONDS = 0.5
 """A signal that comes just before the main thread begins to wait, or to another thread, ends no wait."""
 _END_SECONDS = 3.0
