@@ -52,7 +52,7 @@ def run(seed: int, faults: bool, days: int, folder: Path) -> dict[str, Any]:
 def promotions(folder: Path) -> Iterator[dict[str, Any]]:
     """Each promoted challenger against the champion it replaced, by the truth of the parts decided after it."""
     plant = load(folder / "plant.yaml").plant
-    truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["parts"]
+    truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
     store, registry = open_existing(plant.store.url), make_registry(plant)
     with store.read() as connection:
         promoted = connection.execute(sa.select(t.retraining).where(t.retraining.c.state == "promoted")).all()
@@ -62,17 +62,29 @@ def promotions(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def _worth(
-    connection: sa.Connection, plant: Plant, registry: Registry, row: Any, truth: Mapping[str, float]
+    connection: sa.Connection, plant: Plant, registry: Registry, row: Any, truth: Mapping[str, Any]
 ) -> dict[str, Any]:
+    """Mean absolute errors over the same parts: both models, and the champion had nothing changed."""
     c = t.decision.c
     query = sa.select(t.decision).where(c.gate == row.gate, c.decided_at > row.finished_at, c.predicted.is_not(None))
-    decided = [d for d in connection.execute(query) if d.serial in truth]
+    parts = truth["parts"]
+    shifts = {
+        serial: fault["magnitude"]
+        for fault in truth["faults"] if fault["kind"] == "concept_change" for serial in fault["serials"]
+    }  # fmt: skip
+    unchanged = {serial: value - shifts.get(serial, 0.0) for serial, value in parts.items()}
+    decided = [d for d in connection.execute(query) if d.serial in parts]
+    if not decided:
+        return {"parts": 0, "worse": False, "to_unchanged": None}
+    named = {"champion": (row.champion, parts), "challenger": (row.challenger, parts),
+             "champion_unchanged": (row.champion, unchanged)}  # fmt: skip
     errors = {
-        name: fmean(_errors(connection, plant, registry, row.gate, version, decided, truth)) if decided else None
-        for name, version in (("champion", row.champion), ("challenger", row.challenger))
+        name: fmean(_errors(connection, plant, registry, row.gate, version, decided, known))
+        for name, (version, known) in named.items()
     }
-    known = errors["champion"] is not None and errors["challenger"] is not None
-    return {"parts": len(decided), **errors, "worse": known and errors["challenger"] > errors["champion"]}
+    worse = errors["challenger"] > errors["champion"]
+    ratio = round(errors["challenger"] / errors["champion_unchanged"], 3)
+    return {"parts": len(decided), **errors, "worse": worse, "to_unchanged": ratio}
 
 
 def _errors(
@@ -99,10 +111,12 @@ def summed(runs: Sequence[Mapping[str, Any]], healthy: Sequence[Mapping[str, Any
     told = [sum(fault["notifications"].values()) for fault in faults]
     healed = [facts["healed_to_before"] for found in runs for facts in found["healing"].values()]
     made = [p for found in runs for p in found["promotions"]]
+    paired = [p["to_unchanged"] for p in made if p["to_unchanged"] is not None]
     return {
         "seeds": [found["seed"] for found in runs],
         "noticed": {kind: _noticed([f for f in faults if f["kind"] == kind]) for kind in kinds},
-        "missed": sum(fault["hours_to_alert"] is None for fault in faults),
+        "missed": sum(fault["hours_to_finding"] is None for fault in faults),
+        "without_an_alert_of_its_own": sum(fault["hours_to_alert"] is None for fault in faults),
         "false_alerts_a_day": {str(found["seed"]): found["alerts_outside_a_day"] for found in runs},
         "most_false_alerts_a_day": max((found["alerts_outside_a_day"] for found in runs), default=None),
         "notifications_a_fault": {"most": max(told, default=0), "mean": round(fmean(told), 2) if told else None},
@@ -110,6 +124,10 @@ def summed(runs: Sequence[Mapping[str, Any]], healthy: Sequence[Mapping[str, Any
             "gates_healed": sum(h is not None for h in healed), "of": len(healed),
             "worst": max((h for h in healed if h is not None), default=None),
             "within_10_percent": sum(h is not None and h <= 1.1 for h in healed),
+        },
+        "healed_to_the_champion_without_the_change": {
+            "promotions": len(paired), "worst": max(paired, default=None),
+            "within_10_percent": sum(ratio <= 1.1 for ratio in paired),
         },
         "promotions": len(made), "worse_models_in_force": sum(p["worse"] for p in made),
         "refusals": sum(r["state"] == "refused" for found in runs for r in found["retraining"]),
@@ -120,11 +138,12 @@ def summed(runs: Sequence[Mapping[str, Any]], healthy: Sequence[Mapping[str, Any
 
 
 def _noticed(faults: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    hours = [fault["hours_to_alert"] for fault in faults if fault["hours_to_alert"] is not None]
-    return {
-        "of": len(faults), "told": len(hours), "median_hours": round(median(hours), 2) if hours else None,
-        "most_hours": max(hours, default=None),
-    }  # fmt: skip
+    found: dict[str, Any] = {"of": len(faults)}
+    for what in ("finding", "alert"):
+        hours = [fault[f"hours_to_{what}"] for fault in faults if fault[f"hours_to_{what}"] is not None]
+        times = {"median_hours": round(median(hours), 2) if hours else None, "most_hours": max(hours, default=None)}
+        found[f"by_{what}"] = {"faults": len(hours), **times}
+    return found
 
 
 def _all(seeds: Sequence[int], faults: bool, days: int, place: Path) -> list[dict[str, Any]]:
@@ -138,7 +157,7 @@ def _all(seeds: Sequence[int], faults: bool, days: int, place: Path) -> list[dic
 
 
 def _line(found: Mapping[str, Any]) -> str:
-    missed = [f"{f['kind']} at {f['subject']}" for f in found["faults"] if f["hours_to_alert"] is None]
+    missed = [f"{f['kind']} at {f['subject']}" for f in found["faults"] if f["hours_to_finding"] is None]
     healed = {gate: facts["healed_to_before"] for gate, facts in found["healing"].items()}
     return (
         f"seed {found['seed']}: missed {missed or 'none'}; {found['alerts_outside_a_day']} alerts a day outside faults "

@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.plant import Plant
+from monitor.schedule import every, slots
 from monitor.store import tables as t
 
 MEANT: Mapping[str, tuple[str, ...]] = {
@@ -28,6 +29,18 @@ MEANT: Mapping[str, tuple[str, ...]] = {
     "concept_change": ("ModelDegraded", "ModelWithoutSkill"),
 }
 """The alerts meant for each kind of fault."""
+
+DETECTED: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "slow_wear": (("limits", "limit"),),
+    "stuck_sensor": (("limits", "stuck"),),
+    "dead_sensor": (("limits", "dead"),),
+    "camera_change": (("image_drift", "wasserstein"), ("image_drift", "missing_rate")),
+    "step_offset": (("drift", "wasserstein"),),
+    "lot_shift": (("drift", "wasserstein"),),
+    "wrong_recipe": (("drift", "wasserstein"),),
+    "concept_change": (("performance", "worst_ratio"), ("performance", "skill")),
+}
+"""The detector and method meant for each kind of fault."""
 
 _OF_OUTCOMES = ("ModelDegraded", "ModelWithoutSkill", "GateOutOfService")
 _AFTER = timedelta(hours=2)
@@ -84,7 +97,7 @@ def watched(connection: sa.Connection, plant: Plant, truth: Mapping[str, Any], n
         reach = reach_of(fault, plant, _passages(connection, fault), _outcomes(connection, fault, now))
         mine = [alert for alert in alerts if reach.holds(alert)]
         reaches.append(reach)
-        faults.append(_fault(fault, mine, notices))
+        faults.append(_fault(fault, mine, notices) | {"hours_to_finding": _found(connection, plant, fault, now)})
     outside = [a for a in alerts if not any(reach.holds(a) for reach in reaches)]
     days = (now - time_of(truth["start"])) / timedelta(days=1)
     return {
@@ -131,6 +144,30 @@ def _fault(fault: Mapping[str, Any], mine: Sequence[Any], notices: Sequence[Any]
         "hours_to_alert": None if first is None else round((first - start) / timedelta(hours=1), 2),
         "alerts": sorted({f"{a.name} {a.subject}" for a in mine}), "episodes": len(mine), "notifications": kinds,
     }  # fmt: skip
+
+
+def _found(connection: sa.Connection, plant: Plant, fault: Mapping[str, Any], now: datetime) -> float | None:
+    """Hours until the detector meant for the fault changed to breach at its place; None where it never did.
+
+    What one alert of an earlier fault still covers is told here all the same. A finding of a window counts from the
+    slot that judged it.
+    """
+    f, start = t.finding.c, time_of(fault["start"])
+    until = now if fault["lasting"] else time_of(fault["end"]) + _AFTER
+    query = sa.select(f.detector, f.method, f.at).where(f.status == "breach", f.at >= start, f.at <= until)
+    if fault["kind"] != "concept_change":
+        query = query.where(f.subject.in_((fault["subject"], fault["step"])))
+    if fault["sensor"]:
+        query = query.where(f.feature == fault["sensor"])
+    of_windows = {"performance": plant.performance.every}
+    for row in connection.execute(query.order_by(f.at)):
+        if (row.detector, row.method) in DETECTED[fault["kind"]]:
+            of_rows = row.detector == "limits"
+            every_ = of_windows.get(row.detector, plant.drift.every)
+            seen = row.at if of_rows else next(slots(every(every_), row.at, row.at + 2 * every_))
+            begins = time_of(fault["beyond_limits_from"] or fault["start"])
+            return round((seen - begins) / timedelta(hours=1), 2)
+    return None
 
 
 def _at_its_place(fault: Mapping[str, Any], alert: Any) -> bool:

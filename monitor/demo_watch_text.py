@@ -21,13 +21,17 @@ def watch_lines(watching: Mapping[str, Any]) -> list[str]:
 def _fault_line(fault: Mapping[str, Any]) -> str:
     what = f"{fault['kind'].replace('_', ' ')} at {fault['subject']}"
     meant = " or ".join(fault["meant"])
-    hours = fault["hours_to_alert"]
-    when = f"after {hours:.1f} h" if hours is not None and hours >= 0 else None
-    if hours is not None and hours < 0:
-        when = f"{-hours:.1f} h before its level passes the limit"
-    said = f"{meant} {when}" if when else f"NOT told by {meant}"
+    said = f"NOT told by {meant}"
+    if fault["hours_to_alert"] is not None:
+        said = f"{meant} {_when(fault['hours_to_alert'])}"
+    elif fault["hours_to_finding"] is not None:
+        said = f"found {_when(fault['hours_to_finding'])}, under an alert that fired before"
     told = sum(fault["notifications"].values())
     return f"  {what:<28} -> {said}; {fault['episodes']} alerts in {told} notifications"
+
+
+def _when(hours: float) -> str:
+    return f"after {hours:.1f} h" if hours >= 0 else f"{-hours:.1f} h before its level passes the limit"
 
 
 def _retraining_line(row: Mapping[str, Any]) -> str:

@@ -55,9 +55,11 @@ def started(connection: sa.Connection, since: datetime) -> list[Any]:
 
 
 def firing(connection: sa.Connection, names: Sequence[str]) -> list[Any]:
-    """Alerts of these names that fire now, oldest first."""
+    """Alerts of these names that fire now, oldest first; one that only says that nothing is known is no cause."""
     c = t.alert.c
-    query = sa.select(t.alert).where(c.name.in_(names), c.fired_at.is_not(None), c.ended_at.is_(None))
+    query = sa.select(t.alert).where(
+        c.name.in_(names), c.condition == "breach", c.fired_at.is_not(None), c.ended_at.is_(None)
+    )
     return list(connection.execute(query.order_by(c.id)))
 
 

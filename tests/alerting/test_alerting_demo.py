@@ -26,17 +26,10 @@ def compared(hours: float, seed: int, folder: Path) -> tuple[int, int, int]:
     return len(recorder.slots), len(series), sum(row.fired_at is not None for row in recorder.rows)
 
 
-def test_six_hours_of_the_demo_plant_gives_the_alerts_of_the_table(tmp_path: Path) -> None:
-    slots, series, episodes = compared(6.0, 1000, tmp_path)
-    print(f"{slots} slots, {series} series, {episodes} episodes: the same at every slot")
-    assert slots >= 24
-    assert episodes > 1
-
-
 @pytest.mark.soak
 @pytest.mark.timeout(600)
-def test_five_days_of_the_demo_plant_give_the_alerts_of_the_table(tmp_path: Path) -> None:
-    slots, series, episodes = compared(120.0, 1, tmp_path)
+def test_two_days_of_the_demo_plant_give_the_alerts_of_the_table(tmp_path: Path) -> None:
+    slots, series, episodes = compared(48.0, 1, tmp_path)
     print(f"{slots} slots, {series} series, {episodes} episodes: the same at every slot")
-    assert slots >= 240
-    assert episodes > 10
+    assert slots >= 190
+    assert episodes > 4

@@ -103,7 +103,7 @@ def _state(url: str) -> dict[str, list[Any]]:
     return plain
 
 
-@pytest.mark.parametrize("point", KILLS)
+@pytest.mark.parametrize("point", [*(pytest.param(p, marks=pytest.mark.soak) for p in KILLS[:2]), KILLS[2]])
 def test_killed_while_retraining_it_ends_as_if_nothing_had_happened(
     point: str, degraded: Plant, store_url: str
 ) -> None:
