@@ -115,7 +115,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How often people are told. The plant file gives `repeat_every`.
+    """How often people are told; the plant file gives the first three.
 
     `wait` is how long after a note of an incident the next one waits for what joins it, `settle` how long all must be
     over before the end is told: an alert that chatters stays one incident. At most `most` messages a team in any
@@ -123,8 +123,8 @@ class Rules:
     """
 
     repeat_every: timedelta
-    wait: timedelta = timedelta(minutes=5)
-    settle: timedelta = timedelta(minutes=5)
+    wait: timedelta
+    settle: timedelta
     most: int = 10
     within: timedelta = timedelta(minutes=10)
 

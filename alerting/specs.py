@@ -100,7 +100,7 @@ def _of_plant(name: str, severity: str, team: str, metric: str, by: str, kind: s
 
 
 MACHINE_OUT_OF_SPEC = _of_machine(
-    "MachineOutOfSpec", "critical", "operators", "limits", "limit", pending_for=NONE, keep_firing=30 * MINUTE,
+    "MachineOutOfSpec", "critical", "operators", "limits", "limit", pending_for=NONE, keep_firing=2 * HOUR,
     summary="machine {subject} runs outside its operating limits",
     cause="A sensor of a running machine has been outside its operating limits for several samples in a row.",
     action="Look at the named sensor on the machine's panel; correct or stop the machine as its procedure says.",

@@ -24,6 +24,7 @@ from inference.gate import rows_of
 from inference.packaging import load as load_package
 from inference.registry import Registry
 from monitor.app import make_registry
+from monitor.demo_watch import time_of
 from monitor.parts import Passage, gate_input
 from monitor.plant import Plant
 from monitor.plant_file import load
@@ -64,7 +65,10 @@ def promotions(folder: Path) -> Iterator[dict[str, Any]]:
 def _worth(
     connection: sa.Connection, plant: Plant, registry: Registry, row: Any, truth: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Mean absolute errors over the same parts: both models, and the champion had nothing changed."""
+    """Mean absolute errors over the same parts: both models, and the champion had nothing changed.
+
+    Of a promotion before the change, parts that the change touched later say nothing: they are left out.
+    """
     c = t.decision.c
     query = sa.select(t.decision).where(c.gate == row.gate, c.decided_at > row.finished_at, c.predicted.is_not(None))
     parts = truth["parts"]
@@ -73,7 +77,9 @@ def _worth(
         for fault in truth["faults"] if fault["kind"] == "concept_change" for serial in fault["serials"]
     }  # fmt: skip
     unchanged = {serial: value - shifts.get(serial, 0.0) for serial, value in parts.items()}
-    decided = [d for d in connection.execute(query) if d.serial in parts]
+    starts = [time_of(fault["start"]) for fault in truth["faults"] if fault["kind"] == "concept_change"]
+    before = any(row.finished_at < start for start in starts)
+    decided = [d for d in connection.execute(query) if d.serial in parts and not (before and d.serial in shifts)]
     if not decided:
         return {"parts": 0, "worse": False, "to_unchanged": None}
     named = {"champion": (row.champion, parts), "challenger": (row.challenger, parts),
@@ -111,7 +117,9 @@ def summed(runs: Sequence[Mapping[str, Any]], healthy: Sequence[Mapping[str, Any
     told = [sum(fault["notifications"].values()) for fault in faults]
     healed = [facts["healed_to_before"] for found in runs for facts in found["healing"].values()]
     made = [p for found in runs for p in found["promotions"]]
-    paired = [p["to_unchanged"] for p in made if p["to_unchanged"] is not None]
+    # The last one of a gate is that which met the change; an earlier one met a passing fault.
+    last = [{p["gate"]: p["to_unchanged"] for p in found["promotions"]} for found in runs]
+    paired = [ratio for gates in last for ratio in gates.values() if ratio is not None]
     return {
         "seeds": [found["seed"] for found in runs],
         "noticed": {kind: _noticed([f for f in faults if f["kind"] == kind]) for kind in kinds},

@@ -83,6 +83,12 @@ class NotifyConfig(Strict):
         "or after a space starts a comment.",
     )
     log: Text = Field("notifications.jsonl", description="Append-only log of every notification, a JSON object a line.")
+    group_interval: PositiveDuration = Field(
+        timedelta(minutes=30), description="What joins an open incident waits at least this long after its last note."
+    )
+    settle: Duration = Field(
+        timedelta(minutes=30), description="How long all must be over before an incident's end is told."
+    )
     repeat_every: PositiveDuration = Field(
         timedelta(hours=12), description="How often a critical alert that still fires is told again."
     )

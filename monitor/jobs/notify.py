@@ -34,7 +34,7 @@ class NotifyJob:
         self, store: Store, config: NotifyConfig, place: Place, urls: Mapping[str, int], couriers: Sequence[Courier]
     ) -> None:
         self._store = store
-        self._rules = Rules(config.repeat_every)
+        self._rules = Rules(config.repeat_every, config.group_interval, config.settle)
         self._place = place
         self._urls = urls
         self._couriers = couriers

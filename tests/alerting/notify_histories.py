@@ -10,7 +10,7 @@ from typing import Any
 from alerting.notify import Episode, Group, Kind, Last, Message, Rules, Told, decide, told_by
 
 T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
-RULES = Rules(timedelta(hours=12))
+RULES = Rules(timedelta(hours=12), wait=timedelta(minutes=5), settle=timedelta(minutes=5))
 
 
 def after(minutes: float) -> datetime:

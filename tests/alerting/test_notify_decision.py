@@ -196,7 +196,7 @@ EVENTS = st.lists(
 def test_whatever_happens_each_firing_and_each_end_is_told_once_and_never_in_a_flood(
     steps: list[tuple[int, str, int, str, str]],
 ) -> None:
-    history, now = History(Rules(timedelta(minutes=30), most=2)), 0.0
+    history, now = History(Rules(timedelta(minutes=30), timedelta(minutes=5), timedelta(minutes=5), most=2)), 0.0
     for minutes, what, which, severity, line in steps:
         now += minutes
         firing = [e.id for e in history.open() if e.ended_at is None]

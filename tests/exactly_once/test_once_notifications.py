@@ -32,7 +32,9 @@ STORY = {
     60: (["m1"], []),
     70: ([], []),
 }
-SETTINGS = ("notify.urls_file=notify.urls", "store.lease=1s", "notify.every=10m")
+SETTINGS = (
+    "notify.urls_file=notify.urls", "store.lease=1s", "notify.every=10m", "notify.group_interval=5m", "notify.settle=5m",
+)  # fmt: skip
 
 
 @pytest.fixture

@@ -36,7 +36,8 @@ def andon() -> Iterator[Andon]:
 def teller(spine: Spine, receivers: Mapping[str, Sequence[str]] | None = None, **config: Any) -> NotifyJob:
     """The job of the small plant."""
     changed = {"log": str(spine.folder / "told.jsonl"), **config}
-    notify = spine.plant.notify.model_copy(update=changed)
+    short = timedelta(minutes=5)
+    notify = spine.plant.notify.model_copy(update={"group_interval": short, "settle": short} | changed)
     return notify_job(spine.store, spine.plant.model_copy(update={"notify": notify}), receivers)
 
 
