@@ -33,7 +33,8 @@ STORY = {
     70: ([], []),
 }
 SETTINGS = (
-    "notify.urls_file=notify.urls", "store.lease=1s", "notify.every=10m", "notify.group_interval=5m", "notify.settle=5m",
+    "notify.urls_file=notify.urls", "store.lease=1s", "notify.every=10m", "notify.group_interval=5m",
+    "notify.settle=5m",
 )  # fmt: skip
 
 
