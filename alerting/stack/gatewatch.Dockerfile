@@ -1,5 +1,8 @@
-# Gatewatch with the exact versions of constraints.txt, torch as its build for CPUs.
+# Gatewatch with the exact versions of constraints.txt.
 FROM python:3.11.10-slim-bookworm
+
+# A further package index, such as one with torch's builds for CPUs: without it torch brings gigabytes for GPUs.
+ARG PIP_EXTRA_INDEX_URL=""
 
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /src
