@@ -52,16 +52,20 @@ def start(
     cwd: Path | None = None,
     before: Callable[[], object] | None = None,
     environment: Mapping[str, str] | None = None,
-    at: datetime = NOW,
+    at: datetime | None = NOW,
 ) -> Started:
-    """Start `gatewatch ARGUMENTS`; the clock begins at `at`, `before` runs in the new process first."""
+    """Start `gatewatch ARGUMENTS`; the clock begins at `at`, `before` runs in the new process first.
+
+    Without `at` the clock is the real one: what a scheduler wakes must not read one that lags by the time a fork takes.
+    """
     folder = Path(tempfile.mkdtemp(prefix="gatewatch-cli-"))
     (folder / "out").touch()
     (folder / "err").touch()
 
     def work() -> None:
         _redirect(folder)
-        _begin_clock(at)
+        if at is not None:
+            _begin_clock(at)
         if cwd is not None:
             os.chdir(cwd)
         if before is not None:

@@ -151,9 +151,7 @@ def test_served_it_shows_pages_and_nothing_is_stale(tmp_path: Path) -> None:
     (tmp_path / FOLDER).mkdir()
     (tmp_path / FOLDER / "made-by-gatewatch-demo").touch()
     (tmp_path / FOLDER / "mes.db").write_text("of an earlier demo", encoding="utf-8")
-    process = start(
-        "demo", "--days", "1", "--serve", "--port", str(port), cwd=tmp_path, before=short(2.0), at=datetime.now(UTC)
-    )
+    process = start("demo", "--days", "1", "--serve", "--port", str(port), cwd=tmp_path, before=short(2.0), at=None)
     url = f"http://127.0.0.1:{port}"
     until(lambda: get(f"{url}/readyz")[0] == 200, "the pages", seconds=120)
     text = get(f"{url}/metrics")[1]
