@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from plant_kit import LIVE, START, forked, run_replay
 
 from detectors.evidently_stats import wasserstein
+from inference.registry import Registry
 from monitor.app import App
 from monitor.plant_file import load
 from monitor.runner import Ran, Slot
@@ -61,8 +63,11 @@ def replay_all(plant: Path, hours: float, told: Callable[[], object] = lambda: N
 
 def measured(work: Callable[[], object]) -> Cost:
     """Do the work in a forked process; wall seconds and peak memory."""
-    # Evidently is imported once a step has its reference, after a day or two: it belongs to every run or to none.
+    # Evidently is loaded once a step has its reference, MLflow once a model is retrained, both after a day or more:
+    # they belong to every run or to none.
     wasserstein(np.arange(3.0), np.arange(3.0))
+    with TemporaryDirectory() as place:
+        assert Registry(f"sqlite:///{place}/mlflow.db", place, "warm", place).versions("none") == ()
     began = time.perf_counter()
     _, status, usage = os.wait4(forked(work), 0)
     assert os.waitstatus_to_exitcode(status) == 0
