@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.demo_watch import watched
+from monitor.demo_watch import time_of, watched
 from monitor.demo_watch_text import watch_lines
 from monitor.model import Status, Verdict
 from monitor.outcomes import true_class
@@ -106,10 +106,10 @@ def _sensor_fault(fault: Mapping[str, Any], breaches: Sequence[Any]) -> dict[str
     found: dict[str, Any] = {"kind": fault["kind"], "sensor": fault["sensor"], "start": fault["start"], "method": meant}
     exact = [b for b in breaches if b.method == meant and b.feature == fault["sensor"] and _within(b.at, fault)]
     any_ = [b for b in breaches if _within(b.at, fault)]
-    start = _time(fault["beyond_limits_from"] or fault["start"])
+    start = time_of(fault["beyond_limits_from"] or fault["start"])
     found["minutes_to_notice"] = round((exact[0].at - start).total_seconds() / 60, 1) if exact else None
     found["first_sign"] = f"{any_[0].detector}.{any_[0].method}" if any_ else None
-    hours = (any_[0].at - _time(fault["start"])).total_seconds() / 3600 if any_ else None
+    hours = (any_[0].at - time_of(fault["start"])).total_seconds() / 3600 if any_ else None
     found["hours_to_first_sign"] = None if hours is None else round(hours, 1)
     found["to_notice_from"] = start.isoformat()
     return found
@@ -127,17 +127,13 @@ def _process_fault(fault: Mapping[str, Any], decisions: Sequence[Any]) -> dict[s
     }  # fmt: skip
 
 
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
-
-
 def _within(at: datetime, fault: Mapping[str, Any]) -> bool:
-    return _time(fault["start"]) <= at <= _time(fault["end"]) + _AFTER
+    return time_of(fault["start"]) <= at <= time_of(fault["end"]) + _AFTER
 
 
 def as_text(summary: Mapping[str, Any]) -> str:
     """The summary for people who see the product for the first time."""
-    now = _time(summary["to"])
+    now = time_of(summary["to"])
     lines = [
         "", f"A simulated line for compressor blades, {_minute(summary['from'])} to {_minute(summary['to'])} UTC", "",
         "GATES: what each recommended for its parts, beside what the parts truly were", *_LEGEND,
@@ -189,7 +185,7 @@ def _sensor_line(fault: Mapping[str, Any], now: datetime) -> str:
     injected = f"put in: {_words(fault['kind'])} of {fault['sensor']} from {_minute(fault['start'])}"
     minutes, hours = fault["minutes_to_notice"], fault["hours_to_first_sign"]
     sign = "no sign yet" if hours is None else f"first sign by {fault['first_sign']} after {hours:.1f} h"
-    if _time(fault["to_notice_from"]) > now:
+    if time_of(fault["to_notice_from"]) > now:
         return f"{injected} -> starts to matter at {_minute(fault['to_notice_from'])}, still to come; {sign}"
     if minutes is None:
         return f"{injected} -> NOT found by the detector meant for it ({fault['method']}); {sign}"
@@ -203,7 +199,7 @@ def _sensor_line(fault: Mapping[str, Any], now: datetime) -> str:
 def _process_line(fault: Mapping[str, Any], now: datetime) -> str:
     met = "; ".join(f"{gate}: {_pairs(v)}" for gate, v in fault["recommended"].items())
     where = f"{_words(fault['kind'])} at {fault['subject']} from {_minute(fault['start'])}"
-    if _time(fault["start"]) > now:
+    if time_of(fault["start"]) > now:
         return f"  {where}: still to come while the demo is served"
     return f"  {where}, {fault['parts']} parts -> {met or 'no gate saw one of them yet'}"
 
@@ -222,7 +218,7 @@ def _foot_lines(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _minute(text: str) -> str:
-    return _time(text).strftime("%Y-%m-%d %H:%M")
+    return time_of(text).strftime("%Y-%m-%d %H:%M")
 
 
 def _words(name: str) -> str:
