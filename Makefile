@@ -52,12 +52,12 @@ bench-demo: $(STAMP) ## The demo on 11 seeds, and 10 seeds without faults (half 
 	$(BIN)/python -m benchmarks bench_demo
 
 generate: $(STAMP) ## Write the pages and dashboards that come from the code
-	$(BIN)/python -m monitor.plant_docs > docs/configuration.md
-	$(BIN)/python -m exporters.catalog_docs > docs/metrics.md
-	$(BIN)/python -m alerting.specs_docs > docs/alerts.md
-	$(BIN)/python -m alerting.rules > alerting/generated/alerts.rules.yml
-	$(BIN)/python -m alerting.servers prometheus > alerting/generated/prometheus.yml
-	$(BIN)/python -m alerting.servers alertmanager > alerting/generated/alertmanager.yml
+	$(BIN)/python -m monitor.plant.file.docs > docs/configuration.md
+	$(BIN)/python -m exporters.metrics.catalog_docs > docs/metrics.md
+	$(BIN)/python -m alerting.alerts.specs_docs > docs/alerts.md
+	$(BIN)/python -m alerting.alerts.rules > alerting/generated/alerts.rules.yml
+	$(BIN)/python -m alerting.alerts.servers prometheus > alerting/generated/prometheus.yml
+	$(BIN)/python -m alerting.alerts.servers alertmanager > alerting/generated/alertmanager.yml
 	$(BIN)/gatewatch dashboards build --out dashboards/generated
 
 # Pins that still fit are kept. The same versions must do on every machine, so a build's local suffix goes.

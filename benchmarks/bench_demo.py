@@ -23,13 +23,13 @@ import sqlalchemy as sa
 from inference.gate import rows_of
 from inference.packaging import load as load_package
 from inference.registry import Registry
-from monitor.app import make_registry
-from monitor.demo_watch import time_of
-from monitor.parts import Passage, gate_input
-from monitor.plant import Plant
-from monitor.plant_file import load
-from monitor.store import tables as t
-from monitor.store.schema import open_existing
+from monitor.demo.watching import time_of
+from monitor.pipeline.parts import Passage, gate_input
+from monitor.plant.file.load import load
+from monitor.plant.plant import Plant
+from monitor.runtime.app import make_registry
+from monitor.store.database import tables as t
+from monitor.store.database.schema import open_existing
 
 SEEDS = tuple(range(1, 12))
 HEALTHY_SEEDS = tuple(range(21, 31))

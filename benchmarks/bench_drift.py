@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from detectors.drift import FeatureDrift
-from detectors.evidently_stats import wasserstein
+from detectors.window.drift import FeatureDrift
+from detectors.window.evidently_stats import wasserstein
 from monitor.model import Finding, Status, Window
 
 _MINUTE = 60_000_000_000

@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from monitor.app import detectors_of
 from monitor.model import Finding, MachineBatch, MachineState, Status
-from monitor.plant import Plant
-from monitor.plant_file import parse
+from monitor.plant.file.load import parse
+from monitor.plant.plant import Plant
+from monitor.runtime.app import detectors_of
 from monitor.simulator.faults import DEFAULT_SCRIPT
 from monitor.simulator.history import History, simulate
 from monitor.simulator.machines import MACHINE_CODES, MACHINES, SENSORS, STATE_CODES, STATES

@@ -32,9 +32,9 @@ import torch
 from benchmarks.plants import START, make_plant, opened, served, sqlite_files
 from inference.gate import judge
 from inference.models.shape import BATCH
-from monitor.app import App
 from monitor.model import PartInput, PartKey
-from monitor.store import tables as t
+from monitor.runtime.app import App
+from monitor.store.database import tables as t
 
 PAGE = 1000
 
@@ -57,7 +57,7 @@ def _trained(app: App, clock: Any) -> None:
 
 def _parts(app: App, gate: str, parts: int) -> list[PartInput]:
     """Inputs near the middle of what the gate was trained on: training rows, over and over."""
-    from monitor.training_data import training_set
+    from monitor.gate_models.training_set import training_set
 
     with app.store.read() as connection:
         data = training_set(connection, app.plant.gates[gate], app.clock.now())

@@ -18,10 +18,10 @@ from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from exporters.catalog import Bounds
-from exporters.collector import exposition
-from exporters.snapshot import BoardRow, MetricsSnapshot
-from monitor.plant import Plant
+from exporters.metrics.catalog import Bounds
+from exporters.metrics.collector import exposition
+from exporters.metrics.snapshot import BoardRow, MetricsSnapshot
+from monitor.plant.plant import Plant
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
 _SERIES_OF_A_FINDING = 7

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from detectors.performance import COLUMNS, Performance
+from detectors.window.performance import COLUMNS, Performance
 from inference.models.shape import ShapeModel
 from inference.training import NAIVE_WINDOW, held_out, train
 from monitor.jobs.performance import REFERENCE_ROWS

@@ -35,7 +35,7 @@ from benchmarks.plants import (
     sqlite_files,
 )
 from monitor.simulator.tables import trend_wide
-from monitor.store.database import make_engine
+from monitor.store.database.database import make_engine
 
 PAGE = 1000
 

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import psycopg
 
-from monitor.app import App, make_app
 from monitor.clock import SimulatedClock
-from monitor.plant_file import load
-from monitor.runner import Ran, Slot
+from monitor.plant.file.load import load
+from monitor.runtime.app import App, make_app
+from monitor.scheduling.runner import Ran, Slot
 from monitor.simulator.feed import Feed
 from monitor.simulator.history import simulate
 from monitor.simulator.machines import SENSORS

@@ -1,1 +1,4 @@
-"""Dashboards as code: the Grafana dashboard, its provisioning files and the way to a running Grafana."""
+"""Dashboards as code: what Grafana shows, its provisioning files and the way to a running Grafana.
+
+No metric is named that the catalogue lacks.
+"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from exporters.catalog import BY_NAME, METRICS
+from exporters.metrics.catalog import BY_NAME, METRICS
 
 TARGET_LABELS = ("job", "instance")
 """What Prometheus itself adds to each series it scrapes."""

@@ -1,1 +1,4 @@
-"""Limits, statistics and online anomaly scores: pure functions that know neither source nor destination of data."""
+"""Limits, statistics and online anomaly scores as pure functions.
+
+Nothing here knows where data comes from or goes to.
+"""

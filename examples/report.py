@@ -20,14 +20,14 @@ from pathlib import Path
 
 from examples import summary
 from examples.loading import Loaded, Trouble, fill, write_plant
-from monitor.app import make_app
 from monitor.clock import SimulatedClock
 from monitor.errors import MonitorError
-from monitor.plant_file import load
-from monitor.progress import Progress
-from monitor.replay import replay
-from monitor.runner import Ran
-from monitor.store.schema import open_existing
+from monitor.plant.file.load import load
+from monitor.runtime.app import make_app
+from monitor.runtime.progress import Progress
+from monitor.runtime.replay import replay
+from monitor.scheduling.runner import Ran
+from monitor.store.database.schema import open_existing
 
 ROOT = Path(__file__).parents[1]
 NAMES = ("liveline", "secom", "skab")

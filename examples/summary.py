@@ -11,8 +11,8 @@ import pandas as pd
 import sqlalchemy as sa
 
 from inference.training import NAIVE_WINDOW
-from monitor.plant import Plant
-from monitor.store import tables as t
+from monitor.plant.plant import Plant
+from monitor.store.database import tables as t
 
 _SHOWN = 12
 

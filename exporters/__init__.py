@@ -1,1 +1,4 @@
-"""The metric catalogue, Prometheus exposition, MES write-back and pages."""
+"""What leaves the product: metrics, MES write-back, pages and reports.
+
+Nothing here decides anything.
+"""

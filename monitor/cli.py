@@ -13,11 +13,22 @@ from typing import Any
 
 import click
 
-from monitor import __version__, commands
-from monitor.dashboard_commands import dashboards
-from monitor.drift_commands import drift
+from monitor import __version__
+from monitor.commands import store as commands
+from monitor.commands.dashboards import dashboards
+from monitor.commands.drift import drift
+from monitor.commands.options import (
+    Instant,
+    Recorded,
+    as_json,
+    load,
+    opened,
+    openmetrics,
+    plant_argument,
+    plant_option,
+    say,
+)
 from monitor.errors import MonitorError, UsageError
-from monitor.options import Instant, Recorded, as_json, load, opened, openmetrics, plant_argument, plant_option, say
 
 # Libraries that would otherwise report to their makers.
 os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -47,7 +58,7 @@ def check(plant: str, overrides: Sequence[str], json_: bool, connect: bool) -> N
 
     Example: gatewatch check plant.yaml
     """
-    from monitor.checking import problems
+    from monitor.commands.checking import problems
 
     found = problems(load(plant, overrides)) if connect else []
     if json_:
@@ -67,9 +78,9 @@ def run(plant: str, overrides: Sequence[str]) -> None:
 
     SIGHUP takes over a changed plant file after a full check. Example: gatewatch run plant.yaml
     """
-    from monitor.app import make_app
     from monitor.clock import WallClock
-    from monitor.service import Service
+    from monitor.runtime.app import make_app
+    from monitor.runtime.service import Service
 
     # The service closes what it runs, which a reload may have changed.
     app = make_app(load(plant, overrides), WallClock(), simulated=False)
@@ -83,9 +94,9 @@ def run(plant: str, overrides: Sequence[str]) -> None:
 @click.option("--fail-on-finding", is_flag=True, help="Exit with 1 when a detector found something.")
 def once(plant: str, overrides: Sequence[str], json_: bool, fail_on_finding: bool) -> None:
     """Run what is due, then end. Example, from cron: gatewatch once plant.yaml."""
-    from monitor.once import failures
-    from monitor.once import once as run_once
-    from monitor.store.reading import last_finding
+    from monitor.runtime.once import failures
+    from monitor.runtime.once import once as run_once
+    from monitor.store.questions import last_finding
 
     with opened(plant, overrides) as app:
         end_on_signal(app.runner.stop)
@@ -122,11 +133,11 @@ def replay(
     Prometheus: promtool tsdb create-blocks-from openmetrics FILE DATA_DIR.
     """
     from monitor.clock import SimulatedClock
-    from monitor.progress import Progress
-    from monitor.recording import recording
-    from monitor.replay import replay as run_replay
-    from monitor.runner import Ran
-    from monitor.store.reading import last_finding
+    from monitor.runtime.progress import Progress
+    from monitor.runtime.recording import recording
+    from monitor.runtime.replay import replay as run_replay
+    from monitor.scheduling.runner import Ran
+    from monitor.store.questions import last_finding
 
     if start >= end:
         raise UsageError(f"--from {start} is not before --to {end}")
@@ -207,7 +218,7 @@ def demo(
 
     Example: gatewatch demo --serve
     """
-    from monitor.demo import run_demo
+    from monitor.demo.run import run_demo
 
     if serve and end is not None:
         raise UsageError("--end and --serve: a demo that is served ends now; leave one of them out")
@@ -227,7 +238,7 @@ def report(
     It needs no server and runs no script. Example: gatewatch report plant.yaml --from 2026-01-01 --to 2026-01-08
     """
     from monitor.clock import WallClock
-    from monitor.report import write_report
+    from monitor.reports.plant import write_report
 
     click.echo(f"{write_report(load(plant, overrides), WallClock(), start, end, file)}: written")
 
@@ -243,8 +254,8 @@ def part() -> None:
 @as_json
 def part_show(serial: str, plant: str, overrides: Sequence[str], json_: bool) -> None:
     """Everything the store knows of one part, in order of time. Example: gatewatch part show B000123."""
-    from monitor.passport import as_text, passport
-    from monitor.store.schema import open_existing
+    from monitor.reports.passport import as_text, passport
+    from monitor.store.database.schema import open_existing
 
     loaded = load(plant, overrides)
     store = open_existing(loaded.plant.store.url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.performance import COLUMNS
+from detectors.window.performance import COLUMNS
 from monitor.model import Window
 
 HOUR = 3_600_000_000_000

@@ -15,15 +15,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.app import App, make_app
 from monitor.clock import SimulatedClock
-from monitor.plant_file import load
-from monitor.replay import replay
-from monitor.runner import Slot
+from monitor.plant.file.load import load
+from monitor.runtime.app import App, make_app
+from monitor.runtime.replay import replay
+from monitor.scheduling.runner import Slot
 from monitor.simulator.feed import Feed
 from monitor.simulator.history import History, simulate
-from monitor.store import tables as t
-from monitor.store.schema import open_existing
+from monitor.store.database import tables as t
+from monitor.store.database.schema import open_existing
 
 HOURS = 5.0
 """Length of the history that most tests replay."""

@@ -15,73 +15,73 @@ from plant_kit import make_plant
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("monitor", "detectors", "inference", "exporters", "alerting", "dashboards")
 
-BOTTOM = ("monitor.model", "monitor.errors", "monitor.ports", "monitor.plant")
+BOTTOM = ("monitor.model", "monitor.errors", "monitor.ports", "monitor.plant.plant")
 """What everyone may build on. The plant file's values are several modules, all of them of this layer."""
 
 ALLOWED: dict[str, tuple[str, ...]] = {
     "detectors": ("detectors", *BOTTOM),
     "inference": ("inference", *BOTTOM),
     "exporters": ("exporters", *BOTTOM),
-    "alerting": ("alerting", "exporters.catalog", *BOTTOM),
-    "dashboards": ("dashboards", "exporters.catalog", *BOTTOM),
+    "alerting": ("alerting", "exporters.metrics.catalog", *BOTTOM),
+    "dashboards": ("dashboards", "exporters.metrics.catalog", *BOTTOM),
 }
 
 KNOWN: dict[str, tuple[str, ...]] = {
     # The wiring and the command line: they know everyone.
-    "monitor.app": (
-        "alerting.specs", "detectors.drift", "detectors.performance", "detectors.roster", "exporters.catalog",
-        "exporters.mes", "inference.gate", "inference.packaging", "inference.registry", "inference.training",
+    "monitor.runtime.app": (
+        "alerting.alerts.specs", "detectors.window.drift", "detectors.window.performance", "detectors.stream.roster", "exporters.metrics.catalog",
+        "exporters.delivery.mes", "inference.gate", "inference.packaging", "inference.registry", "inference.training",
     ),
-    "monitor.checking": ("exporters.mes",),
-    "monitor.commands": ("alerting.rules", "alerting.specs", "exporters.words", "inference.gate"),
-    "monitor.telling": (
-        "alerting.notify", "alerting.notify_text", "alerting.receivers", "alerting.specs", "exporters.apprise",
-        "exporters.catalog", "exporters.mes", "exporters.notify_log",
+    "monitor.commands.checking": ("exporters.delivery.mes",),
+    "monitor.commands.store": ("alerting.alerts.rules", "alerting.alerts.specs", "exporters.html.words", "inference.gate"),
+    "monitor.delivery.notifications": (
+        "alerting.notifications.decide", "alerting.notifications.text", "alerting.notifications.receivers", "alerting.alerts.specs", "exporters.delivery.apprise",
+        "exporters.metrics.catalog", "exporters.delivery.mes", "exporters.delivery.notify_log",
     ),
-    "monitor.notify_commands": ("alerting.receivers", "exporters.catalog", "exporters.words"),
-    "monitor.dashboard_commands": ("dashboards.files", "dashboards.grafana", "dashboards.publishing"),
-    "monitor.recording": ("exporters.collector", "exporters.openmetrics"),
-    "monitor.retraining_commands": ("alerting.retraining",),
-    "monitor.server": (
-        "exporters.catalog", "exporters.collector", "exporters.html", "exporters.index", "exporters.pages",
-        "exporters.snapshot",
+    "monitor.commands.alerts": ("alerting.notifications.receivers", "exporters.metrics.catalog", "exporters.html.words"),
+    "monitor.commands.dashboards": ("dashboards.files", "dashboards.grafana", "dashboards.publishing"),
+    "monitor.runtime.recording": ("exporters.metrics.collector", "exporters.metrics.openmetrics"),
+    "monitor.commands.model": ("alerting.retraining",),
+    "monitor.web.server": (
+        "exporters.metrics.catalog", "exporters.metrics.collector", "exporters.html.html", "exporters.pages.index", "exporters.pages.parts",
+        "exporters.metrics.snapshot",
     ),
     # The report as values, and who writes it as a page.
-    "monitor.report": ("exporters.report.page",),
-    "monitor.demo_report": ("exporters.report.page", "exporters.report.values"),
-    "monitor.store.report.gates": ("exporters.report.values", "exporters.svg"),
+    "monitor.reports.plant": ("exporters.report.page",),
+    "monitor.demo.report": ("exporters.report.page", "exporters.report.values"),
+    "monitor.store.report.gates": ("exporters.report.values", "exporters.html.svg"),
     "monitor.store.report.machines": ("exporters.report.values",),
     "monitor.store.report.reading": ("exporters.report.values",),
     "monitor.store.report.trends": ("exporters.report.values",),
     "monitor.store.report.watching": ("exporters.report.values",),
     # Alerts are evaluated on what a scrape shows, and kept by whoever is told of them.
     "monitor.jobs.alerts": (
-        "alerting.evaluator", "alerting.specs", "exporters.catalog", "exporters.collector", "exporters.snapshot",
+        "alerting.alerts.evaluator", "alerting.alerts.specs", "exporters.metrics.catalog", "exporters.metrics.collector", "exporters.metrics.snapshot",
     ),
-    "monitor.store.alerting": ("alerting.evaluator", "alerting.specs", "alerting.webhook"),
+    "monitor.store.alerts": ("alerting.alerts.evaluator", "alerting.alerts.specs", "alerting.alerts.webhook"),
     # What is to be told is a pure function of the alerts; the job brings them and keeps the answer.
-    "monitor.jobs.notify": ("alerting.notify", "alerting.notify_text", "exporters.catalog"),
-    "monitor.webhook": ("alerting.specs", "alerting.webhook"),
+    "monitor.jobs.notify": ("alerting.notifications.decide", "alerting.notifications.text", "exporters.metrics.catalog"),
+    "monitor.web.webhook": ("alerting.alerts.specs", "alerting.alerts.webhook"),
     # Between an alert and a change of model stand two pure judgements: whether to train, and whether it is better.
     "monitor.jobs.retraining": ("alerting.retraining", "inference.comparison", "inference.digest"),
     # References are packed as detector states are.
-    "monitor.references": ("detectors.state",),
+    "monitor.windows.frozen": ("detectors.shared.state",),
     # The process that renders Evidently's report dies with its parent as the one that trains does.
-    "monitor.drift_report_child": ("detectors.evidently_report", "inference.child"),
+    "monitor.reports.drift_child": ("detectors.window.evidently_report", "inference.child"),
     # What is shown of the store, as the values that exporters take.
-    "monitor.passport": ("exporters.words",),
-    "monitor.store.views": ("exporters.snapshot",),
+    "monitor.reports.passport": ("exporters.html.words",),
+    "monitor.store.metrics": ("exporters.metrics.snapshot",),
 }  # fmt: skip
 """The modules of `monitor` that may import from the other folders, and what of them."""
 
 HEAVY: dict[str, tuple[str, ...]] = {
-    "apprise": ("exporters.apprise",),
+    "apprise": ("exporters.delivery.apprise",),
     "grafana_api": ("dashboards.grafana",),
     "requests": ("dashboards.grafana",),
     "grafana_foundation_sdk": ("dashboards.files", "dashboards.overview", "dashboards.panels", "dashboards.variables"),
-    "evidently": ("detectors.evidently_report", "detectors.evidently_stats"),
+    "evidently": ("detectors.window.evidently_report", "detectors.window.evidently_stats"),
     "mlflow": ("inference.registry",),
-    "river": ("detectors.river_scorers",),
+    "river": ("detectors.stream.river_scorers",),
     "safetensors": ("inference.packaging",),
     "torch": ("inference.models.shape", "inference.packaging", "inference.training"),
 }
@@ -162,16 +162,16 @@ def test_only_named_modules_of_monitor_know_the_other_folders() -> None:
 
 MIDDLE = {
     "the store knows no source, job, server or command": (
-        "monitor.store", ("monitor.sources", "monitor.jobs", "monitor.server", "monitor.cli", "monitor.app"),
+        "monitor.store", ("monitor.sources", "monitor.jobs", "monitor.web.server", "monitor.cli", "monitor.runtime.app"),
     ),
     "sources know no store, job or pipeline": (
-        "monitor.sources", ("monitor.store", "monitor.jobs", "monitor.parts", "monitor.readings", "monitor.app"),
+        "monitor.sources", ("monitor.store", "monitor.jobs", "monitor.pipeline.parts", "monitor.pipeline.readings", "monitor.runtime.app"),
     ),
     "the simulator knows nothing of what watches it": (
-        "monitor.simulator", ("monitor.sources", "monitor.store", "monitor.jobs", "monitor.app"),
+        "monitor.simulator", ("monitor.sources", "monitor.store", "monitor.jobs", "monitor.runtime.app"),
     ),
     "jobs know no wiring and no command": (
-        "monitor.jobs", ("monitor.app", "monitor.cli", "monitor.commands", "monitor.service", "monitor.replay"),
+        "monitor.jobs", ("monitor.runtime.app", "monitor.cli", "monitor.commands.store", "monitor.runtime.service", "monitor.runtime.replay"),
     ),
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import monitor
-from exporters.catalog import BY_NAME
+from exporters.metrics.catalog import BY_NAME
 
 
 def _calls() -> list[tuple[str, str, frozenset[str | None]]]:

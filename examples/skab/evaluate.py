@@ -13,7 +13,7 @@ import pandas as pd
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from monitor.store import tables as t
+from monitor.store.database import tables as t
 
 Flags = NDArray[np.bool_]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from exporters.html import Html, table, tag
+from exporters.html.html import Html, table, tag
+from exporters.html.svg import Frame, block, curve, envelope, figure, padded, rule, time_axis, value_axis, words
+from exporters.html.words import number
 from exporters.report.trend import beyond_table, trend_plots
 from exporters.report.values import Decided, GateReport, PlantReport, Realised
 from exporters.report.view import View, faults_of_parts, truth_bands, view_of
 from exporters.report.words import counts, folded, legend, moment, plot, share
-from exporters.svg import Frame, block, curve, envelope, figure, padded, rule, time_axis, value_axis, words
-from exporters.words import number
 
 VERDICTS = ("continue", "correct", "scrap", "hold")
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from exporters.html import Html, tag
-from exporters.svg import Frame, block, figure, time_axis, words
+from exporters.html.html import Html, tag
+from exporters.html.svg import Frame, block, figure, time_axis, words
 
 _LANE = 21.0
 _HEAD = 20.0

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from exporters.html import Html, chip, table, tag
+from exporters.html.html import Html, chip, table, tag
+from exporters.html.svg import Frame, band, curve, envelope, figure, padded, rule, time_axis, value_axis
+from exporters.html.words import number
 from exporters.report.values import Breach, MachineReport, PlantReport, SensorReport, Stretch
 from exporters.report.view import View, truth_bands, view_of
 from exporters.report.words import folded, lasted, legend, moment, plain, plot, until
-from exporters.svg import Frame, band, curve, envelope, figure, padded, rule, time_axis, value_axis
-from exporters.words import number
 
 MOST_PICTURES = 120
 """Sensors that are drawn, at most, so that the file stays small: those with a breach first."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from exporters.html import Html, chip, table, tag
+from exporters.html.html import Html, chip, table, tag
+from exporters.html.words import number
 from exporters.report.lanes import Block, Lane, lanes
 from exporters.report.values import Comparison, GateReport, Healed, PlantReport, Retraining, VersionRow
 from exporters.report.words import folded, moment, plain, plot
-from exporters.words import number
 
 
 def models_section(report: PlantReport) -> list[Html]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from exporters.html import Html, page, table, tag
+from exporters.html.html import Html, page, table, tag
 from exporters.report.gates import gates_section
 from exporters.report.machines import machines_section
 from exporters.report.models import models_section

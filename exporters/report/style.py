@@ -1,6 +1,6 @@
 """What the report's pictures look like, light and dark, on top of the pages' stylesheet."""
 
-from exporters.stylesheet import STYLESHEET
+from exporters.html.stylesheet import STYLESHEET
 
 REPORT_STYLE = (
     STYLESHEET

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from exporters.html import Html, chip, table, tag
+from exporters.html.html import Html, chip, table, tag
+from exporters.html.words import number
 from exporters.report.lanes import Block, Lane, lanes
 from exporters.report.values import Episode, Fault, PlantReport
 from exporters.report.words import folded, lasted, legend, moment, plain, plot, until
-from exporters.words import number
 
 _SEVERITIES = ("critical", "warning", "info")
 _LANES = 40

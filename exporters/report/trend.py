@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
-from exporters.html import Html, chip, table, tag
+from exporters.html.html import Html, chip, table, tag
+from exporters.html.svg import Frame, band, curve, figure, padded, time_axis, value_axis, words
+from exporters.html.words import number
 from exporters.report.values import Beyond, Evaluation, PlantReport, StepReport, Trend
 from exporters.report.view import View, faults_of_parts, truth_bands, view_of
 from exporters.report.words import folded, legend, moment, plain, plot
-from exporters.svg import Frame, band, curve, figure, padded, time_axis, value_axis, words
-from exporters.words import number
 
 _GAP = timedelta(hours=6)
 _ROWS = 200

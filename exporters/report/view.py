@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from exporters.html import Html
+from exporters.html.html import Html
+from exporters.html.svg import Frame, band
 from exporters.report.values import Fault, PlantReport
 from exporters.report.words import plain
-from exporters.svg import Frame, band
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from exporters.html import Html, tag
+from exporters.html.html import Html, tag
 
 
 def moment(at: datetime | None) -> Html:

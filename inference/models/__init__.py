@@ -1,1 +1,4 @@
-"""Architectures, one a file."""
+"""Model architectures, one a file.
+
+Training, packaging and gate policy stand a room above.
+"""

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
-from alerting.evaluator import Samples, evaluate
-from alerting.specs import ALERTS, in_force
-from exporters.catalog import Bounds
-from exporters.collector import StoreCollector
-from exporters.snapshot import MetricsSnapshot
-from monitor.jobs.base import Result, Run
-from monitor.plant import Plant
-from monitor.store import alerting
-from monitor.store.database import Store
-from monitor.store.leases import prove
-from monitor.store.views import metrics_snapshot
+from alerting.alerts.evaluator import Samples, evaluate
+from alerting.alerts.specs import ALERTS, in_force
+from exporters.metrics.catalog import Bounds
+from exporters.metrics.collector import StoreCollector
+from exporters.metrics.snapshot import MetricsSnapshot
+from monitor.plant.plant import Plant
+from monitor.scheduling.job import Result, Run
+from monitor.store import alerts as alerting
+from monitor.store.database.database import Store
+from monitor.store.database.leases import prove
+from monitor.store.metrics import metrics_snapshot
 
 READ = frozenset(
     {spec.metric for spec in ALERTS}

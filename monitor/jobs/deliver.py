@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from monitor.delivery.courier import Courier, Errors, Patience, Plan
 from monitor.errors import DeliveryError
 from monitor.failpoints import reach
-from monitor.jobs.base import Result, Run
-from monitor.jobs.courier import Courier, Errors, Patience, Plan
-from monitor.plant import WriteBack
-from monitor.store import tables as t
-from monitor.store.database import Store
+from monitor.plant.plant import WriteBack
+from monitor.scheduling.job import Result, Run
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
 
 
 class Target(Protocol):

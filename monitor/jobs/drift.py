@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from monitor import part_windows as windows
-from monitor.drift_windows import Pair, State, StepWindows
-from monitor.jobs.base import Result, Run
+from monitor.gate_models.in_force import Shelf
 from monitor.model import Finding, Status, Window
-from monitor.plant import Plant, image_features
+from monitor.plant.plant import Plant, image_features
 from monitor.ports import WindowDetector
-from monitor.shelf import Shelf
-from monitor.store import tables as t
-from monitor.store.batch import BatchWrite, commit
+from monitor.scheduling.job import Result, Run
 from monitor.store.board import changed
-from monitor.store.database import Store
+from monitor.store.commit import BatchWrite, commit
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
 from monitor.store.trend import worth_keeping
+from monitor.windows import parts as windows
+from monitor.windows.drift import Pair, State, StepWindows
 
 
 class DriftJob:

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from monitor.errors import ModelError
-from monitor.jobs.base import Result, Run
+from monitor.gate_models.in_force import Shelf
+from monitor.gate_models.training_child import train_in_child
+from monitor.gate_models.training_set import count_outcomes, training_set
 from monitor.model import Reason
-from monitor.plant import GateConfig, Plant
-from monitor.shelf import Shelf
+from monitor.plant.plant import GateConfig, Plant
+from monitor.scheduling.job import Result, Run
 from monitor.store import models
-from monitor.store.database import Store
-from monitor.store.leases import Lease
+from monitor.store.database.database import Store
+from monitor.store.database.leases import Lease
 from monitor.store.models import Version
-from monitor.trainer import train_in_child
-from monitor.training_data import count_outcomes, training_set
 
 log = logging.getLogger(__name__)
 

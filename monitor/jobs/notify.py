@@ -8,18 +8,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from alerting.notify import Episode, Kind, Last, Message, Note, Rules, Told, decide, told_by
-from alerting.notify_text import Place, note_text, written
-from exporters.catalog import LOG_CHANNEL, TEAMS, channel_of
+from alerting.notifications.decide import Episode, Kind, Last, Message, Note, Rules, Told, decide, told_by
+from alerting.notifications.text import Place, note_text, written
+from exporters.metrics.catalog import LOG_CHANNEL, TEAMS, channel_of
+from monitor.delivery.courier import Courier, Errors, Send
 from monitor.errors import DeliveryError
 from monitor.failpoints import reach
-from monitor.jobs.base import Result, Run
-from monitor.jobs.courier import Courier, Errors, Send
-from monitor.plant_watch import NotifyConfig
-from monitor.store import notices
-from monitor.store.database import Store
-from monitor.store.leases import prove
-from monitor.store.writing import TallyKey, count, tallied
+from monitor.plant.watching import NotifyConfig
+from monitor.scheduling.job import Result, Run
+from monitor.store import notifications as notices
+from monitor.store.database.database import Store
+from monitor.store.database.leases import prove
+from monitor.store.database.statements import TallyKey, count, tallied
 
 _NOBODYS = "platform"
 """Who is told of an alert whose team is none of ours, as after a change of the program."""

@@ -9,19 +9,28 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.jobs.base import Result, Run
+from monitor.gate_models.in_force import Shelf
 from monitor.model import Finding, Status, Window
-from monitor.plant import GateConfig, Plant
+from monitor.plant.plant import GateConfig, Plant
 from monitor.ports import GateModel, WindowDetector
-from monitor.realised import NAMES, HeldOut, as_content, empty, from_content, newest_outcome, realised, reference
-from monitor.shelf import Shelf
+from monitor.scheduling.job import Result, Run
 from monitor.store import models
-from monitor.store import tables as t
-from monitor.store.batch import BatchWrite, commit
 from monitor.store.board import changed, skill_of
-from monitor.store.database import Store
+from monitor.store.commit import BatchWrite, commit
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
 from monitor.store.references import NewReference, freeze, in_force
 from monitor.store.trend import worth_keeping
+from monitor.windows.realised import (
+    NAMES,
+    HeldOut,
+    as_content,
+    empty,
+    from_content,
+    newest_outcome,
+    realised,
+    reference,
+)
 
 REFERENCE_ROWS = 1000
 """Newest parts in a model's reference; those it was fitted to keep their place only."""

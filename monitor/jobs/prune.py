@@ -7,11 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.jobs.base import Result, Run
-from monitor.plant import Retention
-from monitor.store import tables as t
-from monitor.store.database import Store
-from monitor.store.leases import prove
+from monitor.plant.plant import Retention
+from monitor.scheduling.job import Result, Run
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.store.database.leases import prove
 
 _CHUNK = 5000
 _TIMES: dict[str, tuple[tuple[sa.Table, str], ...]] = {

@@ -10,18 +10,18 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from monitor import events
 from monitor.failpoints import reach
-from monitor.jobs.base import Result, Run
 from monitor.model import Page
-from monitor.parts import InForce, PartsPipeline
-from monitor.plant import Plant
-from monitor.readings import ReadingsPipeline
-from monitor.store import tables as t
-from monitor.store.batch import BatchWrite, commit
-from monitor.store.database import Store
-from monitor.store.leases import Lease
-from monitor.store.writing import TallyKey
+from monitor.pipeline import events
+from monitor.pipeline.parts import InForce, PartsPipeline
+from monitor.pipeline.readings import ReadingsPipeline
+from monitor.plant.plant import Plant
+from monitor.scheduling.job import Result, Run
+from monitor.store.commit import BatchWrite, commit
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.store.database.leases import Lease
+from monitor.store.database.statements import TallyKey
 
 Read = Callable[[datetime | None, datetime, int, Sequence[str] | None], Page]
 

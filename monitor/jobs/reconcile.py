@@ -10,14 +10,14 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from monitor.clock import Clock
-from monitor.jobs.base import Result, Run
 from monitor.jobs.pull import PullJob
 from monitor.model import Finding, Page, Reject, Status
-from monitor.store import tables as t
-from monitor.store.batch import BatchWrite, commit
-from monitor.store.database import Store
-from monitor.store.leases import Lease
-from monitor.store.writing import tallied
+from monitor.scheduling.job import Result, Run
+from monitor.store.commit import BatchWrite, commit
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.store.database.leases import Lease
+from monitor.store.database.statements import tallied
 
 HOUR = timedelta(hours=1)
 _TABLES: dict[str, tuple[sa.Table, tuple[str, ...]]] = {

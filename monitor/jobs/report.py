@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from monitor.drift_report import Order, made_at, write_report
-from monitor.drift_windows import StepWindows
-from monitor.jobs.base import Result, Run
-from monitor.plant import Plant
-from monitor.shelf import Shelf
-from monitor.store.database import Store
+from monitor.gate_models.in_force import Shelf
+from monitor.plant.plant import Plant
+from monitor.reports.drift import Order, made_at, write_report
+from monitor.scheduling.job import Result, Run
+from monitor.store.database.database import Store
 from monitor.store.drift import drifts_since, found
+from monitor.windows.drift import StepWindows
 
 _LEAST_BETWEEN = timedelta(hours=1)
 

@@ -22,21 +22,21 @@ from inference.comparison import MIN_LOTS, SLICE_ROWS, Comparison, Holdout, aska
 from inference.digest import data_digest
 from monitor.errors import ModelError, ModelReason
 from monitor.failpoints import reach
-from monitor.jobs.base import Result, Run
+from monitor.gate_models.in_force import Shelf
+from monitor.gate_models.training_child import train_in_child
+from monitor.gate_models.training_set import TrainingSet, count_new_outcomes, hold_out, training_set
 from monitor.jobs.models import ModelRegistry, mirror
 from monitor.model import RetrainingReason as Reason
 from monitor.model import RetrainingState as State
-from monitor.plant import GateConfig, Plant
+from monitor.plant.plant import GateConfig, Plant
 from monitor.ports import GateModel
-from monitor.shelf import Shelf
+from monitor.scheduling.job import Result, Run
 from monitor.store import models
 from monitor.store import retraining as requests
-from monitor.store import tables as t
-from monitor.store.database import Store
-from monitor.store.leases import prove
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.store.database.leases import prove
 from monitor.store.models import Version
-from monitor.trainer import train_in_child
-from monitor.training_data import TrainingSet, count_new_outcomes, hold_out, training_set
 
 log = logging.getLogger(__name__)
 

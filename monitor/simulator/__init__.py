@@ -1,1 +1,4 @@
-"""The plant of the demo: a line that makes compressor blades, with scripted faults and their ground truth."""
+"""The plant of the demo: a line that makes compressor blades, with scripted faults and their ground truth.
+
+It knows nothing of what watches it.
+"""

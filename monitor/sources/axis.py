@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from monitor.errors import UsageError
-from monitor.plant import TimeColumn
+from monitor.plant.plant import TimeColumn
 from monitor.sources.times import EPOCH_NS, highest_wall, lowest_wall, to_micros
 
 Condition = sa.ColumnElement[bool]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from monitor.errors import UsageError
 from monitor.model import MachineState, RejectReason
-from monitor.plant import (
+from monitor.plant.plant import (
     CodeColumn,
     DispositionSource,
     OutcomeSource,

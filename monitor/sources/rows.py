@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from monitor.model import Floats, Reject, RejectReason
-from monitor.plant import ValueColumn
+from monitor.plant.plant import ValueColumn
 from monitor.sources.columns import as_text, images, numbers, outside, visits, words
 from monitor.sources.layout import contradicting, contradicting_long, widen
 from monitor.sources.plan import Plan, Words

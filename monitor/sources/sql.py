@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from monitor.errors import SourceError, SourceReason
 from monitor.model import Page, RejectReason
-from monitor.plant import Plant, SourceBase
+from monitor.plant.plant import Plant, SourceBase
 from monitor.sources.axis import Condition
 from monitor.sources.counts import Keys, count_by_hour, whole_hours
 from monitor.sources.engine import make_engine, source_error

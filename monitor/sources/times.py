@@ -21,7 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from monitor.model import RejectReason
-from monitor.plant import TimeColumn
+from monitor.plant.plant import TimeColumn
 
 Micros = NDArray[np.int64]
 Faults = dict[int, RejectReason]

@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from monitor.model import Finding, Status
-from monitor.store import tables as t
+from monitor.store.database import tables as t
 
 
 def changed(connection: sa.Connection, findings: Iterable[Finding]) -> Sequence[Finding]:

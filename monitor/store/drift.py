@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.model import Status
-from monitor.store import tables as t
+from monitor.store.database import tables as t
 
 DETECTORS = ("drift", "image_drift")
 _WHOLE = "worst_ratio"

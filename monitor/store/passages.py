@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.store import tables as t
+from monitor.store.database import tables as t
 
 
 def newest_arrival(connection: sa.Connection, step: str) -> int:

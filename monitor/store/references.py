@@ -9,10 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.store import tables as t
-from monitor.store.database import Store
-from monitor.store.leases import Lease, prove
-from monitor.store.writing import insert_new
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.store.database.leases import Lease, prove
+from monitor.store.database.statements import insert_new
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from monitor.model import RetrainingReason as Reason
 from monitor.model import RetrainingState as State
-from monitor.store import tables as t
-from monitor.store.writing import count, gauge, insert_new, tallied
+from monitor.store.database import tables as t
+from monitor.store.database.statements import count, gauge, insert_new, tallied
 
 OPEN = (State.REQUESTED, State.QUEUED, State.TRAINING)
 MANUAL = "manual"

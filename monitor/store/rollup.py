@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.model import Finding, Status
-from monitor.store import tables as t
+from monitor.store.database import tables as t
 
 DETECTOR, METHOD = "anomaly", "worst_machine"
 STANDS = timedelta(hours=1)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from promtool_kit import Series, Values, limits_of, series_of
 
-from alerting.specs import AlertSpec, in_force
+from alerting.alerts.specs import AlertSpec, in_force
 
 STEPS = 90
 LIMIT, CLEAR = 10.0, 6.0

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from alert_plant import PLANT
 
-from monitor.plant import Plant
-from monitor.plant_file import parse
+from monitor.plant.file.load import parse
+from monitor.plant.plant import Plant
 
 
 @pytest.fixture

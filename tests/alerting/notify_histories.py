@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from alerting.notify import Episode, Group, Kind, Last, Message, Rules, Told, decide, told_by
+from alerting.notifications.decide import Episode, Group, Kind, Last, Message, Rules, Told, decide, told_by
 
 T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
 RULES = Rules(timedelta(hours=12), wait=timedelta(minutes=5), settle=timedelta(minutes=5))

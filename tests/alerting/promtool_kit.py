@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from alerting.evaluator import AlertState, Key, States, evaluate
-from alerting.rules import rule_file
-from alerting.specs import AlertSpec
+from alerting.alerts.evaluator import AlertState, Key, States, evaluate
+from alerting.alerts.rules import rule_file
+from alerting.alerts.specs import AlertSpec
 
 T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
 STEP = timedelta(minutes=1)

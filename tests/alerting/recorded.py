@@ -9,11 +9,11 @@ from typing import Any
 
 from promtool_kit import Labels, Series, Told, labels
 
-from alerting.specs import AlertSpec, in_force
-from monitor.app import App, bounds_of
+from alerting.alerts.specs import AlertSpec, in_force
 from monitor.jobs.alerts import samples
-from monitor.store import tables as t
-from monitor.store.views import metrics_snapshot
+from monitor.runtime.app import App, bounds_of
+from monitor.store.database import tables as t
+from monitor.store.metrics import metrics_snapshot
 
 ALWAYS = ("gatewatch_alert_limit", "gatewatch_alert_clear_level", "gatewatch_alert_expected")
 

@@ -13,11 +13,11 @@ import pytest
 import sqlalchemy as sa
 from promtool_kit import STEP, T0, Series, Told, embedded, limits_of, promtool_says_the_same, sampled, series_of, told
 
-from alerting.evaluator import evaluate
-from alerting.specs import BY_NAME, AlertSpec
-from monitor.plant import Plant
-from monitor.store import alerting
-from monitor.store import tables as t
+from alerting.alerts.evaluator import evaluate
+from alerting.alerts.specs import BY_NAME, AlertSpec
+from monitor.plant.plant import Plant
+from monitor.store import alerts as alerting
+from monitor.store.database import tables as t
 
 
 @pytest.mark.parametrize("seed", [1000, 1001, 1002])

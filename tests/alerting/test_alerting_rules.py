@@ -10,10 +10,10 @@ import pytest
 import yaml
 from promtool_kit import STEP, WHERE, limits_of, promtool_says_the_same, run_promtool, series_of, tool
 
-from alerting import servers
-from alerting.rules import rule_file
-from alerting.specs import ALERTS, AlertSpec, in_force
-from monitor.plant import AlertOverride, Plant
+from alerting.alerts import servers
+from alerting.alerts.rules import rule_file
+from alerting.alerts.specs import ALERTS, AlertSpec, in_force
+from monitor.plant.plant import AlertOverride, Plant
 
 GENERATED = Path(__file__).parents[2] / "alerting" / "generated"
 MADE = {

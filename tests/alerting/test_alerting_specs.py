@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from alerting.specs import ALERTS, BY_NAME, KINDS, AlertSpec, bounds_of, in_force, line_of
-from alerting.specs_docs import duration, selector
-from exporters import catalog
-from monitor.plant import AlertOverride, Plant
-from monitor.plant_watch import ALERT_NAMES
+from alerting.alerts.specs import ALERTS, BY_NAME, KINDS, AlertSpec, bounds_of, in_force, line_of
+from alerting.alerts.specs_docs import duration, selector
+from exporters.metrics import catalog
+from monitor.plant.plant import AlertOverride, Plant
+from monitor.plant.watching import ALERT_NAMES
 
 RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 OPERATORS = {"MachineOutOfSpec", "SensorDead", "SensorStuck", "ScrapSurge", "HoldRateHigh"}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from notify_histories import History, after, keys
 
-from alerting.notify import Kind, Message, Rules, decide
+from alerting.notifications.decide import Kind, Message, Rules, decide
 
 # What happens, in order: (minute, what, arguments); a bare minute is a look at what is due. Then the kinds told at
 # each look.

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from notify_histories import History, after
 
-from alerting.notify import Message
-from alerting.notify_text import Advice, Place, written
+from alerting.notifications.decide import Message
+from alerting.notifications.text import Advice, Place, written
 
 ADVICE = {"OutOfSpec": Advice("A sensor is beyond its limit.", "Stop the press.", "runbooks/OutOfSpec.md")}
 PLACE = Place("plant 1", lambda subject: {"m1": "press"}.get(subject, ""), lambda name: ADVICE.get(name, Advice()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alerting.receivers import MOST_URLS, parse
+from alerting.notifications.receivers import MOST_URLS, parse
 
 TEAMS = ("operators", "ml")
 SECRET = "json://user:hunter2@andon.example/token#fragment"

@@ -10,7 +10,7 @@ import pytest
 from cli_kit import gatewatch
 from plant_kit import NO_TRAINING, QUICK, START, make_plant
 
-from monitor.plant_file import load
+from monitor.plant.file.load import load
 
 HOURS = 2.0
 

@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 from cli_kit import Said, gatewatch, start
 
-from monitor.demo_summary import as_text
+from monitor.demo.summary import as_text
 from monitor.model import ReworkBand, Spec
 from monitor.outcomes import true_class
-from monitor.plant_file import LoadedPlant, load
+from monitor.plant.file.load import LoadedPlant, load
 
 sys.path.append(str(Path(__file__).parent.parent / "service"))
 from service_kit import free_port, get, until
@@ -34,7 +34,7 @@ def short(hours: float) -> Callable[[], None]:
     """For `before`: some hours instead of days, and quick training."""
 
     def patch() -> None:
-        from monitor import demo
+        from monitor.demo import run as demo
 
         run, plant = demo.run_demo, demo._plant
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from cli_kit import gatewatch
 
-from detectors.evidently_stats import wasserstein
+from detectors.window.evidently_stats import wasserstein
 
 SMALL = ("--set", "drift.reference_rows=150", "--set", "drift.window_rows=40")
 

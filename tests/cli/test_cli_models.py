@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from plant_kit import NO_TRAINING, make_plant
 
 from monitor.cli import cli
-from monitor.plant_file import load
+from monitor.plant.file.load import load
 from monitor.store import models, retraining
-from monitor.store.database import Store
+from monitor.store.database.database import Store
+from monitor.store.database.schema import open_store
 from monitor.store.models import Version
-from monitor.store.schema import open_store
 
 AT = datetime(2026, 3, 2, 6, tzinfo=UTC)
 COMPARISON = {

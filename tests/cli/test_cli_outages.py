@@ -32,7 +32,7 @@ def refused(said: Said, *words: str) -> None:
 
 def impatient() -> None:
     """For `before`: do not wait half a minute for a lock."""
-    from monitor.store import database
+    from monitor.store.database import database
 
     database._BUSY_SECONDS = 0.2  # type: ignore[assignment]
 

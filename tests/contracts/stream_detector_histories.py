@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from stream_detector import History
 
-from detectors.baseline import Settings
-from detectors.limits import SensorLimits
-from detectors.online import MachineAnomaly, Patience
+from detectors.stream.baseline import Settings
+from detectors.stream.limits import SensorLimits
+from detectors.stream.online import MachineAnomaly, Patience
 from monitor.model import Floats, MachineBatch, MachineState
 from monitor.ports import StreamDetector
 

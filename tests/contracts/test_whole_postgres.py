@@ -13,8 +13,8 @@ from whole_kit import WHOLE, agreed, opened
 
 from monitor.simulator.feed import Feed
 from monitor.simulator.history import simulate
-from monitor.store import tables as t
-from monitor.store.schema import open_store
+from monitor.store.database import tables as t
+from monitor.store.database.schema import open_store
 
 _KEPT = (t.plant_file, t.model_version, t.model_in_force)
 

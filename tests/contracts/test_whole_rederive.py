@@ -14,12 +14,12 @@ from plant_kit import QUICK, copied, run_replay
 from whole_kit import WHOLE, agreed, opened
 
 from inference.gate import judge
-from monitor import rederive
-from monitor.app import detectors_of, load_cached, make_registry
+from monitor.gate_models import rederive
+from monitor.gate_models.rederive import Recomputed
 from monitor.model import Finding
-from monitor.plant_file import load
-from monitor.rederive import Recomputed
-from monitor.store import tables as t
+from monitor.plant.file.load import load
+from monitor.runtime.app import detectors_of, load_cached, make_registry
+from monitor.store.database import tables as t
 
 Change = Callable[[sa.Connection], Any]
 

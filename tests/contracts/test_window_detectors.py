@@ -9,8 +9,8 @@ import pytest
 import window_detector as suite
 from performance_windows import GROUPS, predictions
 
-from detectors.drift import FeatureDrift
-from detectors.performance import Performance
+from detectors.window.drift import FeatureDrift
+from detectors.window.performance import Performance
 from monitor.model import Window
 
 HOUR = 3_600_000_000_000

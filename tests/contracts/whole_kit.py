@@ -11,10 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 from plant_kit import QUICK
 
-from monitor.plant_file import load
-from monitor.store import tables as t
-from monitor.store.database import Store
-from monitor.store.schema import open_existing
+from monitor.plant.file.load import load
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.store.database.schema import open_existing
 
 WHOLE = 2.5
 """Hours of history."""

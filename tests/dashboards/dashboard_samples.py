@@ -10,9 +10,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from exporters.catalog import AlertBound, Bounds
-from exporters.snapshot import AlertRow, BoardRow, CursorRow, GateRow, JobRow, MetricsSnapshot, OutboxRow, TallyRow
-from monitor.plant import Plant
+from exporters.metrics.catalog import AlertBound, Bounds
+from exporters.metrics.snapshot import (
+    AlertRow,
+    BoardRow,
+    CursorRow,
+    GateRow,
+    JobRow,
+    MetricsSnapshot,
+    OutboxRow,
+    TallyRow,
+)
+from monitor.plant.plant import Plant
 
 ROOT = Path(__file__).parents[2]
 GENERATED = ROOT / "dashboards" / "generated"

@@ -13,10 +13,10 @@ from dashboard_samples import GENERATED, ROOT, asked, dashboard, panels, variabl
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from alerting.specs import ALERTS
+from alerting.alerts.specs import ALERTS
 from dashboards import files
 from dashboards.queries import LABELS, by, series
-from exporters.catalog import BY_NAME
+from exporters.metrics.catalog import BY_NAME
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _FUNCTIONS = {"sum", "max", "min", "count", "topk", "increase", "time"}

@@ -11,7 +11,7 @@ import pytest
 from dashboard_samples import Asked, asked, bounds, filled, now, snapshot, variables
 from prometheus_kit import Prometheus, prometheus, until
 
-from exporters.collector import exposition
+from exporters.metrics.collector import exposition
 
 
 class _Plant(BaseHTTPRequestHandler):

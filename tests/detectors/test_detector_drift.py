@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.drift import FeatureDrift
-from detectors.drift_limits import Settings, share_limit
-from detectors.evidently_stats import wasserstein
+from detectors.window.drift import FeatureDrift
+from detectors.window.drift_limits import Settings, share_limit
+from detectors.window.evidently_stats import wasserstein
 from monitor.model import Finding, Floats, Status, Window
 
 HOUR = 3_600_000_000_000

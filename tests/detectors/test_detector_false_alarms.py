@@ -6,7 +6,7 @@ import pytest
 from detector_streams import ar1, batch_of
 
 from benchmarks.bench_false_alarms import demo_plant, healthy
-from detectors.online import MachineAnomaly
+from detectors.stream.online import MachineAnomaly
 from monitor.model import Status
 
 THREE_WEEKS = 3 * 7 * 2880

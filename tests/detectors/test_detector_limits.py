@@ -11,8 +11,8 @@ from detector_streams import batch_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.limits import SensorLimits
-from detectors.track import Rules, Track, step
+from detectors.stream.limits import SensorLimits
+from detectors.stream.track import Rules, Track, step
 from monitor.model import Finding, MachineState, Status
 
 NAN = math.nan

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from detector_streams import ar1, batch_of, shifted, spread, uncoupled
 
-from detectors.baseline import Settings
-from detectors.online import AnomalyState, MachineAnomaly, Patience
+from detectors.stream.baseline import Settings
+from detectors.stream.online import AnomalyState, MachineAnomaly, Patience
 from monitor.model import Finding, Floats, MachineState, Status
 
 ROWS, FAULT = 3200, 2200

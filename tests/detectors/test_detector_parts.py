@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from detector_streams import ar1
 
-from detectors.baseline import Settings
-from detectors.calibration import calibrate, student_quantile
-from detectors.distance import Reference, distances, reference_of
-from detectors.river_scorers import RarityTrees, TreeShape
-from detectors.roster import default_detectors
-from detectors.state import pack, unpack, whole_number
+from detectors.shared.calibration import calibrate, student_quantile
+from detectors.shared.state import pack, unpack, whole_number
+from detectors.stream.baseline import Settings
+from detectors.stream.distance import Reference, distances, reference_of
+from detectors.stream.river_scorers import RarityTrees, TreeShape
+from detectors.stream.roster import default_detectors
 
 SHAPE = TreeShape(trees=5, height=5, window=50, seed=3)
 

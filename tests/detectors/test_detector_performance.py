@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from performance_windows import GROUPS, predictions
 
-from detectors.performance import RETURN, Performance, Trust, mean_variance, still_absent
+from detectors.window.performance import RETURN, Performance, Trust, mean_variance, still_absent
 from monitor.model import Finding, Status, Window
 
 OK, BREACH, CANNOT, NO_DATA = Status.OK, Status.BREACH, Status.CANNOT_JUDGE, Status.NO_DATA

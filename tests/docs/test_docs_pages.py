@@ -10,15 +10,15 @@ import click
 import pytest
 import yaml
 
-from alerting import specs_docs
-from alerting.specs import ALERTS, AlertSpec
-from exporters import catalog_docs
-from exporters.catalog import METRICS
-from monitor import plant_docs
+from alerting.alerts import specs_docs
+from alerting.alerts.specs import ALERTS, AlertSpec
+from exporters.metrics import catalog_docs
+from exporters.metrics.catalog import METRICS
 from monitor.cli import cli
 from monitor.model import Reason, RejectReason, Verdict
-from monitor.plant import WRITE_BACK_FIELDS
-from monitor.plant_file import parse
+from monitor.plant.file import docs as plant_docs
+from monitor.plant.file.load import parse
+from monitor.plant.plant import WRITE_BACK_FIELDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])

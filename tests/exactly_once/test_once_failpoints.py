@@ -62,10 +62,10 @@ def _versions(plant: Path) -> dict[str, int]:
     """By gate how many versions are in force and load from the cache."""
     from functools import partial
 
-    from monitor.app import load_cached, make_registry
-    from monitor.plant_file import load
-    from monitor.shelf import Shelf
-    from monitor.store.schema import open_existing
+    from monitor.gate_models.in_force import Shelf
+    from monitor.plant.file.load import load
+    from monitor.runtime.app import load_cached, make_registry
+    from monitor.store.database.schema import open_existing
 
     found = load(plant, QUICK).plant
     store = open_existing(found.store.url)

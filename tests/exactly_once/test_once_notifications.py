@@ -14,12 +14,12 @@ import sqlalchemy as sa
 from andon import Andon
 from plant_kit import START, copied, ended, forked
 
-from monitor.app import make_app
 from monitor.clock import SimulatedClock
-from monitor.plant_file import load
-from monitor.runner import Ran
-from monitor.store import tables as t
-from monitor.store.schema import open_existing
+from monitor.plant.file.load import load
+from monitor.runtime.app import make_app
+from monitor.scheduling.runner import Ran
+from monitor.store.database import tables as t
+from monitor.store.database.schema import open_existing
 
 # By minute what the evaluation writes: alerts that fire, and alerts that end.
 STORY = {

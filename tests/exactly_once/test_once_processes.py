@@ -15,10 +15,10 @@ import pytest
 import sqlalchemy as sa
 from plant_kit import QUICK, advice, contents, copied, ended, forked, replay_whole
 
-from monitor.plant_file import load
-from monitor.store import tables as t
-from monitor.store.database import Store
-from monitor.store.schema import open_existing
+from monitor.plant.file.load import load
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.store.database.schema import open_existing
 
 LEASE_SECONDS = 1.0
 """As QUICK has it."""
@@ -134,7 +134,7 @@ def test_one_that_slept_over_its_lease_has_its_late_write_refused(
 
 def test_a_late_write_is_refused_in_the_transaction_that_makes_it(trained: Path, tmp_path: Path) -> None:
     from monitor.errors import FencedError
-    from monitor.store.leases import acquire, prove
+    from monitor.store.database.leases import acquire, prove
 
     plant = copied(trained, tmp_path / "plant")
     store = _store(plant)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from monitor.plant_file import load
-from monitor.store.schema import open_existing
+from monitor.plant.file.load import load
+from monitor.store.database.schema import open_existing
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("GATEWATCH_DATA", ROOT.parent / "shared" / "data"))

@@ -11,8 +11,8 @@ import yaml
 from examples_kit import ROOT, data, loaded, replayed, rows
 
 from examples.liveline.load import CONDITIONS, MACHINES, PLACES, TIME, measured
-from monitor.plant import Plant
-from monitor.plant_file import load
+from monitor.plant.file.load import load
+from monitor.plant.plant import Plant
 
 CUT_SECONDS = 600
 CUT_GATES = ("gauge-05", "gauge-13")

@@ -15,8 +15,8 @@ from test_examples_skab import line, put
 
 from examples import summary
 from examples.skab import evaluate
-from monitor.store import tables as t
-from monitor.store.schema import open_store
+from monitor.store.database import tables as t
+from monitor.store.database.schema import open_store
 
 T0 = datetime(2026, 5, 4, 8, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from examples_kit import ROOT, data, loaded, ran, replayed, rows
 
 from examples.secom.load import LABEL, ROW, SENSORS, TIME
-from monitor.plant_file import load
+from monitor.plant.file.load import load
 
 CUT_ROWS = 330
 

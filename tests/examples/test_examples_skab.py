@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from examples_kit import ROOT, data, loaded, ran, replayed, rows
 
 from examples.skab.load import LABELS, TAGS, TIME
-from monitor.plant_file import load
+from monitor.plant.file.load import load
 
 HEADER = ";".join([TIME, *TAGS, *LABELS])
 

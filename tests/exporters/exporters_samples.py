@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from exporters.catalog import AlertBound, Bounds
-from exporters.snapshot import (
+from exporters.metrics.catalog import AlertBound, Bounds
+from exporters.metrics.snapshot import (
     AlertRow,
     BoardRow,
     CursorRow,
@@ -16,7 +16,7 @@ from exporters.snapshot import (
     OutboxRow,
     TallyRow,
 )
-from monitor.plant import Plant
+from monitor.plant.plant import Plant
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from exporters_samples import bounds
 
-from exporters.catalog import BY_NAME, METRICS, Kind, Metric, tally_key
-from exporters.catalog_docs import markdown
+from exporters.metrics.catalog import BY_NAME, METRICS, Kind, Metric, tally_key
+from exporters.metrics.catalog_docs import markdown
 
 ROOT = Path(__file__).parents[2]
 RESERVED = {"job", "instance", "le", "quantile", "alertname", "serial", "lot", "person", "order"}
@@ -82,7 +82,7 @@ def test_a_wrong_tally_key_raises(metric: str, labels: dict[str, str], told: str
 
 def test_the_page_of_the_metrics_is_current() -> None:
     committed = (ROOT / "docs" / "metrics.md").read_text()
-    assert committed == markdown(), "run: python -m exporters.catalog_docs > docs/metrics.md"
+    assert committed == markdown(), "run: python -m exporters.metrics.catalog_docs > docs/metrics.md"
 
 
 @each_metric

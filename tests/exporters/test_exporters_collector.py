@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from exporters.catalog import METRICS, Bounds
-from exporters.collector import exposition, fresh_findings, overdue
-from exporters.snapshot import JobRow, MetricsSnapshot
+from exporters.metrics.catalog import METRICS, Bounds
+from exporters.metrics.collector import exposition, fresh_findings, overdue
+from exporters.metrics.snapshot import JobRow, MetricsSnapshot
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "metrics" / "metrics.txt"
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"

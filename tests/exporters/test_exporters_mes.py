@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporters.mes import MesTarget, backoff, plan
+from exporters.delivery.mes import MesTarget, backoff, plan
 from monitor.errors import DeliveryError, DeliveryReason
-from monitor.plant import WRITE_BACK_FIELDS, WriteBack
+from monitor.plant.plant import WRITE_BACK_FIELDS, WriteBack
 
 COLUMNS = {field: f"{field}_nr" if field == "serial" else field for field in WRITE_BACK_FIELDS}
 TABLE = """CREATE TABLE "Recommendation" (

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
 from prometheus_kit import binary, prometheus
 
-from exporters.collector import StoreCollector
-from exporters.openmetrics import OpenMetricsFile
+from exporters.metrics.collector import StoreCollector
+from exporters.metrics.openmetrics import OpenMetricsFile
 from monitor.errors import MonitorError
 
 STEP = timedelta(minutes=5)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from spine_kit import Spine
 
-from monitor.store.database import Store
-from monitor.store.schema import open_store
+from monitor.store.database.database import Store
+from monitor.store.database.schema import open_store
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

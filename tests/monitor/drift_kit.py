@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from spine_kit import T0, Spine, SumModel
 
-from detectors.drift import FeatureDrift
+from detectors.window.drift import FeatureDrift
 from monitor.jobs.drift import DriftJob
 from monitor.model import Floats
-from monitor.parts import InForce
-from monitor.store import tables as t
+from monitor.pipeline.parts import InForce
+from monitor.store.database import tables as t
 
 SMALL = {"store: {snapshot_rows: 10}": "store: {snapshot_rows: 10}\ndrift: {reference_rows: 120, window_rows: 30}"}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.store import tables as t
+from monitor.store.database import tables as t
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SERIAL = "B/7"

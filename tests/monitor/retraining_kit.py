@@ -12,15 +12,15 @@ import pytest
 from spine_kit import Spine, after
 
 from monitor.errors import ModelError, ModelReason
+from monitor.gate_models.in_force import Shelf
+from monitor.gate_models.training_set import TrainingSet
 from monitor.jobs import retraining as job_module
 from monitor.jobs.retraining import RetrainingJob
 from monitor.model import Floats, Prediction
 from monitor.ports import GateModel
-from monitor.shelf import Shelf
 from monitor.store import models
-from monitor.store import tables as t
+from monitor.store.database import tables as t
 from monitor.store.models import Version
-from monitor.training_data import TrainingSet
 
 RULES = """training: {min_outcomes: 40, takes: 20m},
          retraining: {cooldown: 2h, daily_limit: 3, min_new_outcomes: 40, holdout_rows: 30}}"""

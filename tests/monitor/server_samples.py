@@ -8,10 +8,10 @@ from typing import Any
 
 import passport_rows as made
 
-from exporters.catalog import Bounds
-from exporters.snapshot import AlertRow, BoardRow, GateRow, JobRow, MetricsSnapshot, OutboxRow, TallyRow
-from monitor.plant import Plant
-from monitor.server import Views
+from exporters.metrics.catalog import Bounds
+from exporters.metrics.snapshot import AlertRow, BoardRow, GateRow, JobRow, MetricsSnapshot, OutboxRow, TallyRow
+from monitor.plant.plant import Plant
+from monitor.web.server import Views
 
 NOW = made.NOW
 EVIL = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(1)>&\ud800"

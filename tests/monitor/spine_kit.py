@@ -10,25 +10,25 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from alerting.specs import BY_NAME
-from detectors.roster import default_detectors
+from alerting.alerts.specs import BY_NAME
+from detectors.stream.roster import default_detectors
 from inference.gate import judge
-from monitor.app import bounds_of
 from monitor.errors import StoreError
 from monitor.jobs.alerts import AlertsJob
-from monitor.jobs.base import Job, Result, Run
 from monitor.jobs.pull import EventPipeline, PartPipeline, PullJob, ReadingPipeline
 from monitor.model import Floats, Prediction
-from monitor.parts import InForce, PartsPipeline
-from monitor.plant import Plant
-from monitor.plant_file import parse
-from monitor.plant_watch import AlertOverride
+from monitor.pipeline.parts import InForce, PartsPipeline
+from monitor.pipeline.readings import ReadingsPipeline
+from monitor.plant.file.load import parse
+from monitor.plant.plant import Plant
+from monitor.plant.watching import AlertOverride
 from monitor.ports import StreamDetector
-from monitor.readings import ReadingsPipeline
+from monitor.runtime.app import bounds_of
+from monitor.scheduling.job import Job, Result, Run
 from monitor.sources import SqlSource, open_source
-from monitor.store import tables as t
-from monitor.store.database import Store
-from monitor.store.leases import acquire
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.store.database.leases import acquire
 
 T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
 HOLDER = "this test"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from exporters.report.values import Fault, Healed, Sign
-from monitor.demo_report import faults_of, healed_of
+from monitor.demo.report import faults_of, healed_of
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 END = T0 + timedelta(days=2)

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from monitor.demo_watch import MEANT, watched
-from monitor.demo_watch_text import watch_lines
-from monitor.plant import Plant
-from monitor.plant_file import parse
+from monitor.demo.watching import MEANT, watched
+from monitor.demo.watching_text import watch_lines
+from monitor.plant.file.load import parse
+from monitor.plant.plant import Plant
 from monitor.simulator.faults import FaultKind
-from monitor.store import tables as t
-from monitor.store.database import Store
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitor import drift_report
-from monitor.drift_report import KEPT, Order, made_at, write_report
-from monitor.drift_windows import Frozen, Pair
 from monitor.errors import MonitorError
 from monitor.jobs.report import why_now
 from monitor.model import Window
-from monitor.server import report_files
+from monitor.reports import drift as drift_report
+from monitor.reports.drift import KEPT, Order, made_at, write_report
+from monitor.web.server import report_files
+from monitor.windows.drift import Frozen, Pair
 
 NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
 HOUR = timedelta(hours=1)

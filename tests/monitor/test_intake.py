@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor import intake
-from monitor.intake import Accepted, Intake, Key, Known
 from monitor.model import Page
+from monitor.pipeline import intake
+from monitor.pipeline.intake import Accepted, Intake, Key, Known
 
 T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
 

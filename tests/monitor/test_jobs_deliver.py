@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from spine_kit import T0, Spine, after
 
-from exporters.mes import MesTarget, backoff, plan
+from exporters.delivery.mes import MesTarget, backoff, plan
 from monitor.errors import DeliveryError, DeliveryReason, FencedError
 from monitor.jobs.deliver import DeliverJob, resend
-from monitor.store import tables as t
-from monitor.store.writing import insert_new
+from monitor.store.database import tables as t
+from monitor.store.database.statements import insert_new
 
 DELIVERIES = "gatewatch_outbox_deliveries_total"
 

@@ -12,9 +12,9 @@ from drift_kit import SMALL, Shelf, board, job, parts
 from spine_kit import Spine, after
 
 from monitor.model import Floats
-from monitor.references import window_of
-from monitor.store import tables as t
-from monitor.store.database import Store
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.windows.frozen import window_of
 
 FEATURES = ("a", "b", "c", "d", "prediction")
 

@@ -11,15 +11,15 @@ import pytest
 from spine_kit import Spine, SumModel, after
 
 from monitor.errors import FencedError, ModelError, ModelReason
+from monitor.gate_models.in_force import Shelf
+from monitor.gate_models.training_set import TrainingSet, training_set
 from monitor.jobs import models as job_module
 from monitor.jobs.models import ModelJob
 from monitor.model import Reason
 from monitor.ports import GateModel
-from monitor.shelf import Shelf
 from monitor.store import models
-from monitor.store import tables as t
+from monitor.store.database import tables as t
 from monitor.store.models import Version
-from monitor.training_data import TrainingSet, training_set
 
 TAKES = timedelta(minutes=20)
 

@@ -15,12 +15,12 @@ import sqlalchemy as sa
 from andon import Andon
 from spine_kit import T0, Spine, after
 
+from monitor.delivery.notifications import notify_job
 from monitor.errors import FencedError
 from monitor.jobs.deliver import resend
 from monitor.jobs.notify import NotifyJob
-from monitor.store import tables as t
-from monitor.store.notices import deliveries, log
-from monitor.telling import notify_job
+from monitor.store.database import tables as t
+from monitor.store.notifications import deliveries, log
 
 DELIVERIES = "gatewatch_outbox_deliveries_total"
 
@@ -290,7 +290,7 @@ def test_a_line_that_was_cut_short_stays_alone(spine: Spine) -> None:
 
 
 def test_the_log_is_one_file_for_all(tmp_path: Path) -> None:
-    from exporters.notify_log import append
+    from exporters.delivery.notify_log import append
 
     for n in range(3):
         append(tmp_path / "log", {"id": f"{n} é"})

@@ -12,17 +12,17 @@ import pytest
 import sqlalchemy as sa
 from spine_kit import Spine, SumModel, after
 
-from detectors.performance import Performance, still_absent
+from detectors.window.performance import Performance, still_absent
 from inference.gate import judge
-from monitor import rederive
+from monitor.gate_models import rederive
+from monitor.gate_models.in_force import Shelf
 from monitor.jobs.performance import PerformanceJob
 from monitor.model import Finding, Floats, Prediction, Reason, Window
-from monitor.parts import InForce
-from monitor.realised import realised
-from monitor.shelf import Shelf
+from monitor.pipeline.parts import InForce
 from monitor.store import models
-from monitor.store import tables as t
+from monitor.store.database import tables as t
 from monitor.store.models import Version
+from monitor.windows.realised import realised
 
 ROWS = 20
 

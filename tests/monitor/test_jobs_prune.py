@@ -12,11 +12,11 @@ from spine_kit import T0, Spine
 
 from monitor.errors import FencedError
 from monitor.jobs import prune
-from monitor.jobs.base import Run
 from monitor.jobs.prune import PruneJob
-from monitor.plant import Retention
-from monitor.store import tables as t
-from monitor.store.leases import Lease
+from monitor.plant.plant import Retention
+from monitor.scheduling.job import Run
+from monitor.store.database import tables as t
+from monitor.store.database.leases import Lease
 
 DAY = timedelta(days=1)
 NOW = T0 + 100 * DAY

@@ -10,8 +10,8 @@ import pytest
 from spine_kit import T0, Spine, after
 
 from monitor.errors import SourceError, SourceReason
-from monitor.store import tables as t
-from monitor.store.database import Store
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
 
 ROWS = "gatewatch_source_rows_total"
 
@@ -94,7 +94,7 @@ def _made(spine: Spine) -> tuple[list[Any], ...]:
 
 @pytest.mark.parametrize("batch_rows", [1, 2, 5])
 def test_many_pages_make_what_one_page_makes(batch_rows: int, tmp_path: Path) -> None:
-    from monitor.store.schema import open_store
+    from monitor.store.database.schema import open_store
 
     made = []
     for n, size in enumerate((1000, batch_rows)):

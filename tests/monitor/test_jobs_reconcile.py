@@ -11,13 +11,13 @@ import pytest
 from spine_kit import HOLDER, T0, Spine, after
 
 from monitor.clock import SimulatedClock
-from monitor.jobs.base import Job
 from monitor.jobs.pull import PullJob
 from monitor.jobs.reconcile import ReconcileJob
 from monitor.model import Page
+from monitor.scheduling.job import Job
 from monitor.sources import SqlSource
-from monitor.store import tables as t
-from monitor.store.leases import Lease, acquire
+from monitor.store.database import tables as t
+from monitor.store.database.leases import Lease, acquire
 
 HOUR = timedelta(hours=1)
 SETTLE = timedelta(minutes=35)

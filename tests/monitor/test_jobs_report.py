@@ -11,10 +11,10 @@ import pytest
 from drift_kit import SMALL, Shelf, job, parts
 from spine_kit import Spine
 
-from monitor.drift_report import Order
 from monitor.jobs import report
 from monitor.jobs.report import ReportJob
-from monitor.store.database import Store
+from monitor.reports.drift import Order
+from monitor.store.database.database import Store
 
 
 @pytest.fixture

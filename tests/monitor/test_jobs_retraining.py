@@ -11,8 +11,8 @@ from spine_kit import Spine, after
 
 from monitor.errors import EndingError, FencedError, ModelError, ModelReason
 from monitor.store import retraining as store_requests
-from monitor.store import tables as t
-from monitor.store.database import Store
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
 
 NOW = LIVE + 15
 ENDS = "gatewatch_retraining_requests_total"
@@ -255,8 +255,8 @@ def test_a_gate_that_left_the_plant_file_blocks_no_other(plant: Changed) -> None
 
 
 def test_a_person_is_told_the_reason_and_needs_no_alert(plant: Changed) -> None:
-    from monitor.jobs.base import Run
-    from monitor.store.leases import acquire
+    from monitor.scheduling.job import Run
+    from monitor.store.database.leases import acquire
 
     lease = acquire(plant.spine.store, "retraining", "test", 60)
     assert lease is not None

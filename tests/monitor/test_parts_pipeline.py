@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from spine_kit import PLANT, T0, Spine, SumModel, after
 
 from monitor.model import Floats, Prediction, Reason
-from monitor.parts import Deadline, InForce, Passage, gate_input
-from monitor.plant_file import parse
-from monitor.store import tables as t
-from monitor.store.database import Store
+from monitor.pipeline.parts import Deadline, InForce, Passage, gate_input
+from monitor.plant.file.load import parse
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
 
 GATE_OUT = ("GateOutOfService", "form")
 

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.passport import MOST_FINDINGS, as_text, passport
-from monitor.store import tables as t
+from monitor.reports.passport import MOST_FINDINGS, as_text, passport
+from monitor.store.database import tables as t
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from monitor import plant_docs, plant_paths
-from monitor.plant_docs import document, sections
-from monitor.plant_words import expected, field_type
+from monitor.plant.file import docs as plant_docs
+from monitor.plant.file import paths as plant_paths
+from monitor.plant.file.docs import document, sections
+from monitor.plant.file.words import expected, field_type
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 
 
 def test_the_committed_page_is_current() -> None:
-    assert PAGE.read_text() == document(), "run: python -m monitor.plant_docs > docs/configuration.md"
+    assert PAGE.read_text() == document(), "run: python -m monitor.plant.file.docs > docs/configuration.md"
 
 
 @pytest.mark.parametrize("model", sections(), ids=lambda model: model.__name__)

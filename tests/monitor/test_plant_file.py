@@ -11,9 +11,9 @@ import pytest
 from plant_cases import ENVIRON, GOOD
 
 from monitor.errors import PlantFileError
-from monitor.plant import OutcomeSource, PartSource, ReadingSource, feature_names
-from monitor.plant_file import LoadedPlant, difference, load, needs_restart, parse
-from monitor.plant_paths import resolve_path, resolve_url
+from monitor.plant.file.load import LoadedPlant, difference, load, needs_restart, parse
+from monitor.plant.file.paths import resolve_path, resolve_url
+from monitor.plant.plant import OutcomeSource, PartSource, ReadingSource, feature_names
 
 SMALL = """\
 version: 1

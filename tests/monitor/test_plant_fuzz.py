@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from plant_cases import ENVIRON, GOOD
 
-from monitor import plant_yaml
 from monitor.errors import PlantFileError
-from monitor.plant_file import LoadedPlant, load, parse
+from monitor.plant.file import yaml_tree as plant_yaml
+from monitor.plant.file.load import LoadedPlant, load, parse
 
 SECRET = "hunter2"
 quick = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])

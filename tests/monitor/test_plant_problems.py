@@ -10,7 +10,7 @@ import pytest
 from plant_cases import ENVIRON, GOOD, OVERRIDES, SPOILED, spoil
 
 from monitor.errors import PlantFileError
-from monitor.plant_file import MAX_BYTES, load
+from monitor.plant.file.load import MAX_BYTES, load
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "plant" / "problems.txt"
 TOLD = "=== "

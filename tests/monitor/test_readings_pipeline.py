@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from spine_kit import T0, Spine, after
 
-from monitor.store import tables as t
-from monitor.store.leases import acquire
-from monitor.store.schema import open_store
+from monitor.store.database import tables as t
+from monitor.store.database.leases import acquire
+from monitor.store.database.schema import open_store
 
 
 def _at(row: int) -> Any:
@@ -163,7 +163,7 @@ def test_a_failed_page_is_judged_again_from_the_last_commit(spine: Spine, monkey
             raise ZeroDivisionError
 
     with monkeypatch.context() as patched:
-        patched.setattr("monitor.store.batch.reach", sometimes)
+        patched.setattr("monitor.store.commit.reach", sometimes)
         with pytest.raises(ZeroDivisionError):
             spine.run(job, after(60))
     assert 0 < len(spine.all(t.reading)) < 120

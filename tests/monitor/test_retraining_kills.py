@@ -15,17 +15,17 @@ from plant_kit import ended, forked
 from retraining_kit import CHANGES
 from spine_kit import Spine, after
 
-from monitor.app import load_cached, make_registry
-from monitor.jobs.base import Run
+from monitor.gate_models.in_force import Shelf
 from monitor.jobs.models import put_in_force, train_version
 from monitor.jobs.retraining import RetrainingJob
-from monitor.plant import Plant
-from monitor.shelf import Shelf
+from monitor.plant.plant import Plant
+from monitor.runtime.app import load_cached, make_registry
+from monitor.scheduling.job import Run
 from monitor.store import models
-from monitor.store import tables as t
-from monitor.store.database import Store
-from monitor.store.leases import acquire
-from monitor.store.schema import open_store
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.store.database.leases import acquire
+from monitor.store.database.schema import open_store
 
 KILLS = ("during_training", "during_comparison", "during_promotion")
 CHANGE, NOW = 60, 120

@@ -10,10 +10,10 @@ from retraining_kit import CHANGES, LIVE, Changed
 from spine_kit import Spine, after
 
 from monitor.errors import ModelError, ModelReason, UsageError
+from monitor.gate_models.rollback import roll_back
 from monitor.ports import GateModel
-from monitor.rollback import roll_back
-from monitor.store import tables as t
-from monitor.store.database import Store
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
 
 NOW = LIVE + 15
 

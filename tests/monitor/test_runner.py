@@ -11,10 +11,10 @@ from spine_kit import T0, Spine, after
 
 from monitor.clock import SimulatedClock
 from monitor.errors import FencedError, ModelError, ModelReason, MonitorError, SourceError, SourceReason
-from monitor.jobs.base import Result, Run
-from monitor.runner import Ran, Runner, Slot
-from monitor.store import tables as t
-from monitor.store.leases import acquire
+from monitor.scheduling.job import Result, Run
+from monitor.scheduling.runner import Ran, Runner, Slot
+from monitor.store.database import tables as t
+from monitor.store.database.leases import acquire
 
 
 class Work:

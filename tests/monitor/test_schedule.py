@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.schedule import ANCHOR, due, every, merged, slots
+from monitor.scheduling.slots import ANCHOR, due, every, merged, slots
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

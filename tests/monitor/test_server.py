@@ -22,11 +22,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from server_samples import EVIL, NOW, known, snapshot, views
 
-from exporters.pages import part_page
-from exporters.snapshot import MetricsSnapshot
+from exporters.metrics.snapshot import MetricsSnapshot
+from exporters.pages.parts import part_page
 from monitor.errors import MonitorError, StoreError, StoreReason
-from monitor.passport import passport
-from monitor.server import make_app, serve
+from monitor.reports.passport import passport
+from monitor.web.server import make_app, serve
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 

@@ -12,9 +12,18 @@ import pytest
 import sqlalchemy as sa
 from passport_rows import NOW, at
 
-from exporters.snapshot import AlertRow, BoardRow, CursorRow, GateRow, JobRow, MetricsSnapshot, OutboxRow, TallyRow
-from monitor.store import tables as t
-from monitor.store.views import RECENT_DECISIONS, metrics_snapshot
+from exporters.metrics.snapshot import (
+    AlertRow,
+    BoardRow,
+    CursorRow,
+    GateRow,
+    JobRow,
+    MetricsSnapshot,
+    OutboxRow,
+    TallyRow,
+)
+from monitor.store.database import tables as t
+from monitor.store.metrics import RECENT_DECISIONS, metrics_snapshot
 
 FORCE = {"gate": "a", "model": "m", "version": "3", "digest": "d", "since": at(-9), "changes": 2}
 

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from spine_kit import T0
 
 from monitor.errors import MonitorError, StoreError, StoreReason, UsageError
-from monitor.store import tables as t
-from monitor.store.backup import backup, restore
-from monitor.store.database import Store
-from monitor.store.leases import acquire, release
-from monitor.store.schema import open_store
+from monitor.store.database import tables as t
+from monitor.store.database.backup import backup, restore
+from monitor.store.database.database import Store
+from monitor.store.database.leases import acquire, release
+from monitor.store.database.schema import open_store
 
 
 def _keep(store: Store, digest: str) -> None:

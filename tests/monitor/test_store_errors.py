@@ -13,10 +13,10 @@ import pytest
 import sqlalchemy as sa
 
 from monitor.errors import StoreError, StoreReason
-from monitor.store import database
-from monitor.store import tables as t
-from monitor.store.database import Store
-from monitor.store.schema import open_store
+from monitor.store.database import database
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.store.database.schema import open_store
 
 NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
 ROW = {"digest": "d", "content": "x" * 200_000, "since": NOW}

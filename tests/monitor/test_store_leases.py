@@ -16,14 +16,14 @@ from plant_kit import ended, forked
 
 from monitor.clock import WallClock
 from monitor.errors import FencedError, StoreReason
-from monitor.jobs.base import Result, Run
 from monitor.model import Finding, Status
-from monitor.runner import Ran, Runner
-from monitor.store import tables as t
-from monitor.store.batch import BatchWrite, commit
-from monitor.store.database import Store
-from monitor.store.leases import Lease, acquire, prove, release
-from monitor.store.schema import open_store
+from monitor.scheduling.job import Result, Run
+from monitor.scheduling.runner import Ran, Runner
+from monitor.store.commit import BatchWrite, commit
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.store.database.leases import Lease, acquire, prove, release
+from monitor.store.database.schema import open_store
 
 NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
 

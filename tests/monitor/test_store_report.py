@@ -10,8 +10,8 @@ import pytest
 from report_plant import END, START, at, plant
 
 from exporters.report.values import Breach, Bucket, Comparison, Force, Gain, PlantReport, Stretch, Verdicts
-from monitor.store import tables as t
-from monitor.store.database import Store
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
 from monitor.store.report.reading import read_report
 
 

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from spine_kit import HOLDER, T0, after
 
 from monitor.model import Finding, Status
-from monitor.store import tables as t
-from monitor.store.batch import BatchWrite, commit
-from monitor.store.database import Store
-from monitor.store.leases import acquire
+from monitor.store.commit import BatchWrite, commit
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.store.database.leases import acquire
 
 OK, BREACH, CANNOT, NO_DATA = Status.OK, Status.BREACH, Status.CANNOT_JUDGE, Status.NO_DATA
 

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from plant_kit import ended, forked
 
 from monitor.errors import StoreError, StoreReason
-from monitor.store import tables as t
-from monitor.store.database import Store
-from monitor.store.schema import current, newest, open_existing, open_store, upgrade
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.store.database.schema import current, newest, open_existing, open_store, upgrade
 
 NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
 
@@ -64,7 +64,7 @@ def _execute(url: str, statement: str) -> None:
 def _older(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # There is one migration so far: an older store is one that this program, made younger, finds too old.
     open_store(url).close()
-    monkeypatch.setattr("monitor.store.schema.newest", lambda: "9999")
+    monkeypatch.setattr("monitor.store.database.schema.newest", lambda: "9999")
 
 
 def _newer(url: str, _: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,11 @@ from fastapi.testclient import TestClient
 from server_samples import views
 from spine_kit import T0, Spine, after
 
-from monitor import webhook
-from monitor.plant import Plant
-from monitor.server import make_app
-from monitor.store import tables as t
-from monitor.store.database import Store
+from monitor.plant.plant import Plant
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.web import webhook
+from monitor.web.server import make_app
 
 TOKEN = "let-me-in"
 Post = Callable[..., Any]

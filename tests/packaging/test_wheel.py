@@ -20,9 +20,9 @@ NEEDED = (
     "dashboards/generated/overview.json",
     "dashboards/provisioning/datasources/gatewatch.yaml",
     "monitor/simulator/plant.yaml",
-    "monitor/store/migrations/env.py",
-    "monitor/store/migrations/script.py.mako",
-    "monitor/store/migrations/versions/0001_the_first_tables.py",
+    "monitor/store/database/migrations/env.py",
+    "monitor/store/database/migrations/script.py.mako",
+    "monitor/store/database/migrations/versions/0001_the_first_tables.py",
     *(f"{package}/py.typed" for package in PACKAGES),
 )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from plant_kit import NO_TRAINING
 
-from monitor.plant_file import load
+from monitor.plant.file.load import load
 from monitor.simulator.feed import Feed
 from monitor.simulator.history import simulate
 

@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from cli_kit import Said, Started, gatewatch, start
 from service_kit import get, live_plant, metric, ready, until, url_of
 
-from monitor.plant_file import load
-from monitor.store import tables as t
-from monitor.store.schema import open_existing
+from monitor.plant.file.load import load
+from monitor.store.database import tables as t
+from monitor.store.database.schema import open_existing
 
 Run = Callable[..., Started]
 

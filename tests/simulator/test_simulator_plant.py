@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from monitor.model import RejectReason
-from monitor.plant_file import load
+from monitor.plant.file.load import load
 from monitor.simulator import line
 from monitor.simulator.feed import Feed
 from monitor.simulator.history import simulate

@@ -16,13 +16,13 @@ import numpy as np
 import sqlalchemy as sa
 from plant_kit import LIVE, START, forked, run_replay
 
-from detectors.evidently_stats import wasserstein
+from detectors.window.evidently_stats import wasserstein
 from inference.registry import Registry
-from monitor.app import App
-from monitor.plant_file import load
-from monitor.runner import Ran, Slot
-from monitor.store import tables as t
-from monitor.store.schema import open_existing
+from monitor.plant.file.load import load
+from monitor.runtime.app import App
+from monitor.scheduling.runner import Ran, Slot
+from monitor.store.database import tables as t
+from monitor.store.database.schema import open_existing
 
 HOURS = 144.0
 """Six days: more than 100,000 rows of the historian."""

@@ -17,11 +17,11 @@ from alert_plant import PLANT
 from prometheus_kit import Prometheus, prometheus, until
 from promtool_kit import Series, sampled
 
-from alerting import servers
-from alerting.evaluator import AlertState, Key, evaluate
-from alerting.rules import rule_file
-from alerting.specs import AlertSpec
-from monitor.plant_file import parse
+from alerting.alerts import servers
+from alerting.alerts.evaluator import AlertState, Key, evaluate
+from alerting.alerts.rules import rule_file
+from alerting.alerts.specs import AlertSpec
+from monitor.plant.file.load import parse
 
 SCALE = 1.0 / 60
 """A step of a script is a minute for promtool and a second here."""

@@ -20,15 +20,15 @@ from cli_kit import start
 from prometheus_kit import Prometheus, binary, prometheus, until
 from service_kit import free_port, live_plant, ready, url_of
 
-from alerting import servers
-from alerting.evaluator import evaluate
-from alerting.rules import rule_file
-from alerting.specs import in_force
-from monitor.plant import Plant
-from monitor.plant_file import load
-from monitor.store import alerting
-from monitor.store import tables as t
-from monitor.store.schema import open_existing, open_store
+from alerting.alerts import servers
+from alerting.alerts.evaluator import evaluate
+from alerting.alerts.rules import rule_file
+from alerting.alerts.specs import in_force
+from monitor.plant.file.load import load
+from monitor.plant.plant import Plant
+from monitor.store import alerts as alerting
+from monitor.store.database import tables as t
+from monitor.store.database.schema import open_existing, open_store
 
 TOKEN = "a-token-of-this-test"
 INTERVAL = 1.0

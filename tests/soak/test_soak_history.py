@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from plant_kit import LIVE, START, make_plant
 from prometheus_kit import binary, prometheus
 
-from monitor.app import make_app
 from monitor.clock import SimulatedClock
-from monitor.options import Recorded
-from monitor.plant_file import load
-from monitor.recording import recording
-from monitor.replay import replay
+from monitor.commands.options import Recorded
+from monitor.plant.file.load import load
+from monitor.runtime.app import make_app
+from monitor.runtime.recording import recording
+from monitor.runtime.replay import replay
 from monitor.simulator.history import simulate
 
 DAYS = 30

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from monitor.plant import Plant
+from monitor.plant.plant import Plant
 
 
 def make_plant(**source: Any) -> Plant:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model import RejectReason
-from monitor.plant import ValueColumn, feature_names
+from monitor.plant.plant import ValueColumn, feature_names
 from monitor.sources.vectors import vectors
 
 NAN = math.nan

@@ -1,1 +1,4 @@
-"""Reads the values of a report from the store."""
+"""Reads the values of a report from the store.
+
+How they are drawn is not known here.
+"""

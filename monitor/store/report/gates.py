@@ -9,12 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from exporters.html.svg import bar_length
 from exporters.report.values import Beyond, Decided, Force, GateReport, Realised, Trend, Verdicts
-from exporters.svg import bar_length
 from monitor.model import Verdict
 from monitor.outcomes import true_class
-from monitor.plant import Plant
-from monitor.store import tables as t
+from monitor.plant.plant import Plant
+from monitor.store.database import tables as t
 from monitor.store.report.trends import performance
 
 _BARS = 96

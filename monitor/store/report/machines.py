@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from exporters.report.values import Breach, Bucket, MachineReport, SensorReport, Stretch
 from monitor.model import MachineState, Status
-from monitor.plant import Plant
-from monitor.store import tables as t
+from monitor.plant.plant import Plant
+from monitor.store.database import tables as t
 
 _BUCKETS = 240
 """Points of a sensor's curve, about: more than a picture has room for."""

@@ -7,9 +7,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from exporters.report.values import PlantReport
-from monitor.plant import Plant
-from monitor.store import tables as t
-from monitor.store.database import Store
+from monitor.plant.plant import Plant
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
 from monitor.store.report.gates import gates
 from monitor.store.report.machines import machines
 from monitor.store.report.trends import read_trends, steps

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from exporters.report.values import Beyond, Evaluation, StepReport, Stretch, Trend
 from monitor.model import Status
-from monitor.plant import Plant
-from monitor.store import tables as t
+from monitor.plant.plant import Plant
+from monitor.store.database import tables as t
 
 _REFERENCES = ("drift", "prediction")
 """What the references of a step hold; a gate of the same name has others."""

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from exporters.report.values import Comparison, Episode, Gain, Intake, Retraining, VersionRow
-from monitor.store import tables as t
+from monitor.store.database import tables as t
 from monitor.store.report.gates import counted
 
 _ROWS = {

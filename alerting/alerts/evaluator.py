@@ -1,0 +1,149 @@
+"""Which alerts hold: a pure function with the semantics of Prometheus' rules (2.42, rules/alerting.go).
+
+Prometheus knows no hysteresis; the generated rules add it as `or value > clear and ALERTS{alertstate="firing"}`, and
+here an alert that fired at the last evaluation is held by its clear level in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from alerting.alerts.specs import AlertSpec
+
+BREACH, ABSENT = "breach", "absent"
+PENDING, FIRING = "pending", "firing"
+
+Samples = Mapping[str, Sequence[tuple[Mapping[str, str], float]]]
+"""What a scrape of /metrics shows: labels and value of each sample, by the metric's name."""
+
+
+class Key(NamedTuple):
+    """An alert on one subject, of one condition."""
+
+    alert: str
+    condition: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertState:
+    """What is remembered of an alert that is not over: since when it is active, fires, and is only kept.
+
+    `value` and `limit` are those of the last evaluation that found it true; an absent one has no value.
+    """
+
+    active_at: datetime
+    fired_at: datetime | None = None
+    kept_since: datetime | None = None
+    value: float | None = None
+    limit: float | None = None
+
+    @property
+    def state(self) -> str:
+        """Pending or firing."""
+        return PENDING if self.fired_at is None else FIRING
+
+
+States = Mapping[Key, AlertState]
+
+
+class Found(NamedTuple):
+    """What an evaluation found true of a subject; one that is absent has no value."""
+
+    value: float | None
+    limit: float | None
+
+
+class Change(NamedTuple):
+    """An alert that is no longer what it was: `before` is None where it begins, `after` where it is over."""
+
+    key: Key
+    before: AlertState | None
+    after: AlertState | None
+
+
+def evaluate(
+    specs: Iterable[AlertSpec], samples: Samples, states: States, at: datetime
+) -> tuple[dict[Key, AlertState], list[Change]]:
+    """The states after an evaluation at `at`, and those that changed; a new value alone is no change."""
+    after: dict[Key, AlertState] = {}
+    limits, clears = _by_alert(samples, "gatewatch_alert_limit"), _by_alert(samples, "gatewatch_alert_clear_level")
+    for spec in specs:
+        values = _values(spec, samples)
+        breached = _breached(spec, values, limits.get(spec.name), clears.get(spec.name), states)
+        after |= _after(Key(spec.name, BREACH, ""), breached, states, spec.pending_for, spec.keep_firing, at)
+        if spec.absent_after is not None:
+            missing = {subject: Found(None, None) for subject in _expected(spec, samples) if subject not in values}
+            after |= _after(Key(spec.name, ABSENT, ""), missing, states, spec.absent_after, timedelta(0), at)
+    return after, list(_changes(states, after))
+
+
+def _by_alert(samples: Samples, metric: str) -> dict[str, float]:
+    return {labels["alert"]: value for labels, value in samples.get(metric, ())}
+
+
+def _expected(spec: AlertSpec, samples: Samples) -> Iterator[str]:
+    for labels, _ in samples.get("gatewatch_alert_expected", ()):
+        if labels["alert"] == spec.name:
+            yield labels["subject"]
+
+
+def _values(spec: AlertSpec, samples: Samples) -> dict[str, float]:
+    """The highest value of each subject."""
+    found: dict[str, float] = {}
+    for labels, value in samples.get(spec.metric, ()):
+        for name, wanted in spec.match:
+            # A label that is not there is an empty one, as in Prometheus.
+            if labels.get(name, "") != wanted:
+                break
+        else:
+            subject = labels.get(spec.by, "")
+            found[subject] = max(value, found.get(subject, value))
+    return found
+
+
+def _breached(
+    spec: AlertSpec, values: Mapping[str, float], limit: float | None, clear: float | None, states: States
+) -> dict[str, Found]:
+    found = {}
+    for subject, value in values.items():
+        before = states.get(Key(spec.name, BREACH, subject))
+        held = clear is not None and value > clear and before is not None and before.fired_at is not None
+        if (limit is not None and value > limit) or held:
+            found[subject] = Found(value, limit)
+    return found
+
+
+def _after(
+    alert: Key, true: Mapping[str, Found], states: States, pending_for: timedelta, keep: timedelta, at: datetime
+) -> dict[Key, AlertState]:
+    """The step that rules/alerting.go takes for one rule."""
+    after = {}
+    for subject, found in true.items():
+        key = alert._replace(subject=subject)
+        before = states.get(key, AlertState(at))
+        fired_at = before.fired_at
+        if fired_at is None and at - before.active_at >= pending_for:
+            fired_at = at
+        after[key] = AlertState(before.active_at, fired_at, None, found.value, found.limit)
+    for key, before in states.items():
+        mine = (key.alert, key.condition) == (alert.alert, alert.condition)
+        if mine and key.subject not in true and before.fired_at is not None and keep > timedelta(0):
+            kept_since = before.kept_since or at
+            if at - kept_since < keep:
+                after[key] = replace(before, kept_since=kept_since)
+    return after
+
+
+def _changes(before: States, after: States) -> Iterator[Change]:
+    for key in sorted({*before, *after}):
+        old, new = before.get(key), after.get(key)
+        if _marks(old) != _marks(new):
+            yield Change(key, old, new)
+
+
+def _marks(state: AlertState | None) -> tuple[datetime | None, ...] | None:
+    return None if state is None else (state.active_at, state.fired_at, state.kept_since)

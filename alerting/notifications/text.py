@@ -1,0 +1,137 @@
+"""A message in plain words: what, where, since when, value against limit, cause, what to do. No markup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from alerting.notifications.decide import Episode, Kind, Message, Note
+from exporters.metrics.catalog import SEVERITIES
+
+_WHOLE = 4
+"""Alerts of a note that are told with cause and action; each further one in a line."""
+_LISTED = 16
+_WORDS = 300
+_NAME = 80
+
+_OPENINGS = {
+    Kind.OPENED: "",
+    Kind.JOINED: "also ",
+    Kind.RAISED: "now ",
+    Kind.REPEATED: "still ",
+    Kind.RESOLVED: "over: ",
+    Kind.INFO: "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What the program knows of an alert by its name."""
+
+    cause: str = ""
+    action: str = ""
+    runbook: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the plant file knows of where things stand."""
+
+    site: str
+    step_of: Callable[[str], str]
+    advice: Callable[[str], Advice]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A title for a small screen and a body."""
+
+    title: str
+    body: str
+
+
+def written(message: Message, place: Place) -> Text:
+    """The text of a message; its last line is the id under which a repeat comes."""
+    notes = [note_text(note, place) for note in message.notes]
+    if len(notes) == 1:
+        title, bodies = notes[0].title, [notes[0].body]
+    else:
+        title = f"{len(notes)} lines of site {_plain(place.site, _NAME)} at once: {notes[0].title}, ..."
+        bodies = [f"{note.title}\n{note.body}" for note in notes]
+    return Text(title, "\n\n".join([*bodies, f"id {message.key}"]))
+
+
+def note_text(note: Note, place: Place) -> Text:
+    """The text of one note, without its id."""
+    shown = _shown(note)
+    more = f" and {len(shown) - 1} more" if len(shown) > 1 else ""
+    title = f"{_OPENINGS[note.kind]}{_title(shown[0])}{more}, {_where(note, place)}"
+    # Of an end one line each is enough, but for what came and went unnoticed.
+    whole = tuple(e for e in shown if e in note.fired or e in note.still)
+    parts = [
+        *_full(whole, place),
+        *_short("over", [e for e in note.resolved if e not in whole]),
+        *_short("still on", [e for e in note.still if e not in whole]),
+        f"{_where(note, place)}; for {note.team}",
+    ]
+    return Text(title, "\n".join(parts))
+
+
+def _shown(note: Note) -> tuple[Episode, ...]:
+    """The alerts that the note is about, the worst first."""
+    about = note.resolved if note.kind is Kind.RESOLVED else note.fired or note.still or note.resolved
+    return tuple(sorted(about, key=lambda e: SEVERITIES.index(e.severity) if e.severity in SEVERITIES else 0))
+
+
+def _where(note: Note, place: Place) -> str:
+    line = f"line {_plain(note.line, _NAME)}, " if note.line else ""
+    return f"{line}site {_plain(place.site, _NAME)}"
+
+
+def _title(episode: Episode) -> str:
+    return f"{episode.severity} {_plain(episode.name, _NAME)} {_plain(episode.subject, _NAME)}"
+
+
+def _full(episodes: Sequence[Episode], place: Place) -> list[str]:
+    return [line for e in episodes[:_WHOLE] for line in _whole(e, place)] + _short("new", episodes[_WHOLE:])
+
+
+def _whole(episode: Episode, place: Place) -> list[str]:
+    advice = place.advice(episode.name)
+    step = place.step_of(episode.subject)
+    at_step = f" at step {_plain(step, _NAME)}" if step and step != episode.subject else ""
+    ended = f" until {_time(episode.ended_at)}" if episode.ended_at else ""
+    lines = [
+        f"{_title(episode)}{at_step}, since {_time(episode.since)}{ended}",
+        f"  {_plain(episode.summary, _WORDS)}{_measured(episode)}",
+    ]
+    told = (("cause", advice.cause), ("do", advice.action), ("runbook", advice.runbook))
+    return lines + [f"  {word}: {text}" for word, text in told if text]
+
+
+def _short(word: str, episodes: Sequence[Episode]) -> list[str]:
+    lines = [f"{word}: {_title(e)}, {_span(e)}" for e in episodes[:_LISTED]]
+    hidden = len(episodes) - len(lines)
+    return lines + ([f"{word}: {hidden} more, see 'gatewatch alerts list'"] if hidden else [])
+
+
+def _span(episode: Episode) -> str:
+    return f"since {_time(episode.since)}" + (f" until {_time(episode.ended_at)}" if episode.ended_at else "")
+
+
+def _measured(episode: Episode) -> str:
+    if episode.value is None:
+        return ""
+    limit = "" if episode.limit is None else f", limit {episode.limit:.6g}"
+    return f" (value {episode.value:.6g}{limit})"
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _plain(text: str, longest: int) -> str:
+    """Words from outside: what would steer a screen is shown as its code, what is too long is cut."""
+    clean = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return clean if len(clean) <= longest else f"{clean[: longest - 3]}..."

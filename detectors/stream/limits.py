@@ -1,0 +1,223 @@
+"""Sensor limits: is each sensor of a machine inside its operating limits, alive, and moving?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.shared.state import require, require_version, whole_number
+from detectors.stream.rows import EPOCH, columns, instant, running
+from detectors.stream.track import DEAD, LIMIT, METHODS, STUCK, Rules, Track, dump, load, step
+from monitor.model import Finding, Floats, MachineBatch, Status
+from monitor.ports import State
+
+VERSION = 1
+Limits = Mapping[str, tuple[float | None, float | None]]
+
+
+@dataclass(slots=True)
+class LimitState:
+    """The memory of one machine: a track a sensor, and the times of the last sample and the last judged one."""
+
+    machine: str
+    tracks: list[Track]
+    seen_at: int | None = None
+    judged_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Motion:
+    """Judged values of a batch, shape (judged rows, sensors), and the runs of equal values they end in."""
+
+    values: Floats
+    moved: NDArray[np.int64]
+    longest: NDArray[np.int64]
+    tail: NDArray[np.int64]
+
+
+class SensorLimits:
+    """Judges every sensor of one machine with three methods, a finding for each change of status.
+
+    `limit`: `limit_rows` judged samples in a row outside [low, high] start a breach, as many inside end it. Missing
+    samples neither count nor interrupt. Value: the sample; limit: the limit it violates, or else the nearer one.
+    `dead`: `dead_rows` missing samples in a row; the machine need not run. Value: missing samples in a row.
+    `stuck`: `stuck_rows` judged samples in a row that are bit-equal. Only a sensor that was seen to move is judged
+    (see `Rules.moving_share`); until then, and for one that is constant by nature, CANNOT_JUDGE. Value: equal
+    samples in a row.
+    `limit_rows` samples in a row with a value end `dead`, as many that each differ from the one before end `stuck`.
+    A row is judged when the machine runs or its state is unknown. While a sensor is dead the other two say NO_DATA.
+    `machine` is the subject of findings until the first batch names it.
+    """
+
+    name = "limits"
+
+    def __init__(
+        self, limits: Limits, limit_rows: int = 3, dead_rows: int = 10, stuck_rows: int = 40, machine: str = ""
+    ) -> None:
+        if min(limit_rows, dead_rows) < 1 or stuck_rows < 2:
+            raise ValueError("expected limit_rows and dead_rows >= 1 and stuck_rows >= 2")
+        self.sensors = tuple(limits)
+        self.machine = machine
+        self.rules = Rules(limit_rows, dead_rows, stuck_rows)
+        self._low = np.array([-math.inf if low is None else low for low, _ in limits.values()], dtype=np.float64)
+        self._high = np.array([math.inf if high is None else high for _, high in limits.values()], dtype=np.float64)
+        self._limited = [limit != (None, None) for limit in limits.values()]
+
+    def start(self) -> LimitState:
+        """No sensor seen yet."""
+        return LimitState(self.machine, [Track() for _ in self.sensors])
+
+    def observe(self, state: LimitState, batch: MachineBatch) -> tuple[LimitState, Sequence[Finding]]:
+        """Judge the rows in order; the state (changed in place) and every change of status."""
+        if not len(batch):
+            return state, ()
+        state.machine = batch.machine
+        values, judged = columns(batch, self.sensors), running(batch.states)
+        motion = self._motion(state, values if judged.all() else values[judged])
+        quiet = self._quiet(state, values, motion)
+        running_rows = judged.tolist()
+        changes: list[tuple[int, int, Finding]] = []
+        for sensor, track in enumerate(state.tracks):
+            if quiet[sensor]:
+                _take_quietly(track, motion, sensor)
+                continue
+            for row, method in self._walk(track, sensor, values[:, sensor].tolist(), running_rows):
+                finding = self._finding(state, sensor, method, int(batch.at[row]), batch.offset + row)
+                changes.append((row, sensor, finding))
+        state.seen_at = int(batch.at[-1])
+        if judged.any():
+            state.judged_at = int(batch.at[np.flatnonzero(judged)[-1]])
+        changes.sort(key=lambda change: change[:2])
+        return state, tuple(finding for _, _, finding in changes)
+
+    def current(self, state: LimitState) -> Sequence[Finding]:
+        """The latest value, limit and status of each sensor and method; of a sensor without limits no `limit`."""
+        found = []
+        for sensor in range(len(self.sensors)):
+            for method in METHODS:
+                if method != LIMIT or self._limited[sensor]:
+                    at = state.seen_at if method == DEAD else state.judged_at
+                    found.append(self._finding(state, sensor, method, at, -1))
+        return tuple(found)
+
+    def save(self, state: LimitState) -> State:
+        """The state as JSON values."""
+        return {
+            "version": VERSION,
+            "identity": self._identity,
+            "machine": state.machine,
+            "seen_at": state.seen_at,
+            "judged_at": state.judged_at,
+            "tracks": [dump(track) for track in state.tracks],
+        }
+
+    def restore(self, saved: State) -> LimitState:
+        """The state that `save` saw; ValueError when it is of another version, of other sensors or not whole."""
+        require_version(saved, self.name, VERSION, self._identity)
+        known = require(saved, self.name, ("version", "identity", "machine", "seen_at", "judged_at", "tracks"))
+        tracks = known["tracks"]
+        if not isinstance(tracks, list) or len(tracks) != len(self.sensors):
+            raise ValueError(f"the saved state of {self.name} is not whole; rebuild it from history")
+        times = [
+            known[key] if known[key] is None else whole_number(known[key], key) for key in ("seen_at", "judged_at")
+        ]
+        return LimitState(str(known["machine"]), [load(track) for track in tracks], *times)
+
+    @property
+    def _identity(self) -> str:
+        """What a saved state depends on: the sensors and their order, and the rules (limits may change)."""
+        return f"{','.join(self.sensors)};{self.rules}"
+
+    def _motion(self, state: LimitState, values: Floats) -> _Motion:
+        count, width = values.shape
+        carried = np.array([track.same for track in state.tracks], dtype=np.int64)
+        if not count:
+            return _Motion(values, np.zeros(width, np.int64), carried, carried)
+        same = np.empty(values.shape, dtype=np.bool_)
+        same[0] = values[0] == [math.nan if track.value is None else track.value for track in state.tracks]
+        np.equal(values[1:], values[:-1], out=same[1:])
+        if not same.any():
+            ones = np.ones(width, np.int64)
+            return _Motion(values, np.full(width, count), ones, ones)
+        # Where each run of equal values began; one carried over from the last batch began before row 0.
+        row = np.arange(count)[:, None]
+        began = np.maximum.accumulate(np.where(same, -carried, row), axis=0)
+        lengths = row - began + 1
+        return _Motion(values, count - same.sum(axis=0), lengths.max(axis=0), lengths[-1])
+
+    def _quiet(self, state: LimitState, values: Floats, motion: _Motion) -> Sequence[bool]:
+        """The sensors for which no row of the batch can change a status: the healthy ones, nearly always."""
+        inside = ((motion.values >= self._low) & (motion.values <= self._high)).all(axis=0)
+        healthy = ~np.isnan(values).any(axis=0) & inside & (motion.longest < self.rules.stuck_rows)
+        rows = len(motion.values)
+        return [
+            fine
+            and track.dead is Status.OK
+            and track.limit is Status.OK
+            and (track.stuck is Status.OK if track.moves else self._in_study(track, rows))
+            for fine, track in zip(healthy.tolist(), state.tracks, strict=True)
+        ]
+
+    def _in_study(self, track: Track, rows: int) -> bool:
+        return track.stuck is Status.CANNOT_JUDGE and track.seen + rows < self.rules.study_rows
+
+    def _walk(self, track: Track, sensor: int, values: list[float], judged: list[bool]) -> Iterator[tuple[int, str]]:
+        low, high = float(self._low[sensor]), float(self._high[sensor])
+        for row, (value, counts) in enumerate(zip(values, judged, strict=True)):
+            for method in step(track, value, counts, low, high, self.rules):
+                if method != LIMIT or self._limited[sensor]:
+                    yield row, method
+
+    def _finding(self, state: LimitState, sensor: int, method: str, at: int | None, row: int) -> Finding:
+        track = state.tracks[sensor]
+        value, limit, status = self._reading(track, sensor, method)
+        return Finding(
+            detector=self.name,
+            method=method,
+            subject=state.machine,
+            feature=self.sensors[sensor],
+            at=EPOCH if at is None else instant(at),
+            status=status,
+            value=value,
+            limit=limit,
+            row=row,
+            causes=(self.sensors[sensor],) if status is Status.BREACH else (),
+        )
+
+    def _reading(self, track: Track, sensor: int, method: str) -> tuple[float | None, float | None, Status]:
+        if method == DEAD:
+            return (None if track.dead is Status.NO_DATA else float(track.missing)), self.rules.dead_rows, track.dead
+        if method == STUCK:
+            return (None if track.stuck is Status.NO_DATA else float(track.same)), self.rules.stuck_rows, track.stuck
+        return track.value, _limit_meant(track.value, float(self._low[sensor]), float(self._high[sensor])), track.limit
+
+
+def _take_quietly(track: Track, motion: _Motion, sensor: int) -> None:
+    """What `step` would have done with every row, for a sensor whose statuses none of them can change."""
+    track.missing = 0
+    if not len(motion.values):
+        return
+    track.limit_run = 0
+    track.same = int(motion.tail[sensor])
+    track.value = float(motion.values[-1, sensor])
+    if not track.moves:
+        track.seen += len(motion.values)
+        track.moved += int(motion.moved[sensor])
+
+
+def _limit_meant(value: float | None, low: float, high: float) -> float | None:
+    """The limit that a value violates, or else the nearer one; None where there is none."""
+    sides = [limit for limit in (low, high) if math.isfinite(limit)]
+    if not sides:
+        return None
+    if value is None:
+        return sides[-1]
+    if value < low:
+        return low
+    if value > high:
+        return high
+    return min(sides, key=lambda limit: abs(limit - value))

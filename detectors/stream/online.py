@@ -1,0 +1,330 @@
+"""One online anomaly score per machine over all its sensors: score first, then learn what was normal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from detectors.shared.state import pack, require, require_version, unpack, whole_number
+from detectors.stream.baseline import Baseline, Scored, Settings, fit, load_baseline
+from detectors.stream.rows import EPOCH, columns, instant, running
+from monitor.model import Finding, Floats, MachineBatch, Status
+from monitor.ports import State
+
+VERSION = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many rows it takes, in a row unless said otherwise. All >= 1.
+
+    `breach_rows` anomalous rows start a breach, `clear_rows` normal ones end it; `blind_rows` rows without enough
+    values are no data. When anomalous rows outnumber the normal ones between them by `release_rows`, the baseline
+    is dropped and learnt anew: what lasts that long is what the machine now does, and a detector that stays in
+    breach for good watches nothing. `recipes`: baselines kept; beyond it the longest unused is forgotten.
+    `settle_rows` (0 or more): running rows after a start or a changeover that are neither judged nor learnt, for a
+    machine that has just begun is not yet what it will be.
+    """
+
+    breach_rows: int = 5
+    clear_rows: int = 20
+    blind_rows: int = 10
+    release_rows: int = 2000
+    recipes: int = 16
+    settle_rows: int = 10
+
+
+@dataclass(slots=True)
+class AnomalyState:
+    """The memory of one machine: its baselines by recipe (a bare array: rows of a warm-up) and its status.
+
+    `run`: judged rows in a row that speak for `wanted` instead of `status`; `blind`: rows in a row that lack values;
+    `excess`: by recipe, anomalous rows less the normal ones since there were none. `stood`: whether the last row was
+    of a machine that does not run; `recipe`: the last one that ran; `settling`: rows still to pass over.
+    """
+
+    machine: str
+    baselines: dict[str, Baseline | Floats] = field(default_factory=dict)
+    excess: dict[str, int] = field(default_factory=dict)
+    status: Status = Status.NO_DATA
+    wanted: Status = Status.NO_DATA
+    run: int = 0
+    blind: int = 0
+    stood: bool = False
+    recipe: str | None = None
+    settling: int = 0
+    at: int | None = None
+    value: float | None = None
+    limit: float | None = None
+    causes: tuple[str, ...] = ()
+
+
+class MachineAnomaly:
+    """Judges a machine as a whole: do its sensors, together, look as they did when all was well?
+
+    Four charts are kept and the loudest makes the score: SHIFT, the Mahalanobis distance of exponentially smoothed
+    sensors (MEWMA, Lowry et al., Technometrics 1992), for small lasting shifts; SPREAD, the smoothed distance of
+    single rows, for more variance; ODD, the sensor that the others predict worst, for one that no longer moves with
+    them; RARITY, river's half-space trees, for combinations hardly ever seen. The score's unit is the spread of the
+    highest values of healthy blocks, its limit the prediction bound of `calibrate`; a row above it is anomalous.
+
+    Baselines belong to (machine, recipe); a recipe never seen is first learnt over `Settings.warmup_rows` rows
+    (CANNOT_JUDGE). Anomalous rows are not learnt. The cost: what changes slowly enough to stay below the limit is
+    learnt as normal within about `Settings.memory_rows` rows, and is for the drift detectors to see; and a true
+    new normal is in breach until `Patience.release_rows`. Rows of a machine that does not run are skipped, and so are
+    the first `Patience.settle_rows` after a start or a changeover: what was said of the machine stands until then. A
+    changeover also re-warms a known baseline: its smoothed values start from normal, for what they remember is of
+    the last time that recipe ran.
+    The feature of its findings is '': the machine as a whole.
+    """
+
+    name = "anomaly"
+    method = "hst_mewma"
+
+    def __init__(
+        self,
+        limits: Mapping[str, tuple[float | None, float | None]],
+        settings: Settings | None = None,
+        patience: Patience | None = None,
+        machine: str = "",
+    ) -> None:
+        self.sensors = tuple(limits)
+        self.settings = settings or Settings()
+        self.patience = patience or Patience()
+        self.machine = machine
+        self._least_scale = np.array([_least_scale(low, high) for low, high in limits.values()])
+
+    def start(self) -> AnomalyState:
+        """Nothing learnt yet."""
+        return AnomalyState(self.machine)
+
+    def observe(self, state: AnomalyState, batch: MachineBatch) -> tuple[AnomalyState, Sequence[Finding]]:
+        """Judge the rows in order; the state (changed in place) and every change of status."""
+        if not len(batch):
+            return state, ()
+        state.machine = batch.machine
+        values = columns(batch, self.sensors)
+        findings: list[Finding] = []
+        for start, stop, recipe, started in _stretches(batch, state.stood):
+            start = self._begin(state, recipe, started, start, stop)
+            while start < stop:
+                start = self._advance(state, recipe, values, batch, (start, stop), findings)
+        state.stood = not running(batch.states[-1:])[0]
+        return state, tuple(findings)
+
+    def current(self, state: AnomalyState) -> Sequence[Finding]:
+        """The latest score, its limit and the machine's status."""
+        return (self._finding(state, -1),)
+
+    def _begin(self, state: AnomalyState, recipe: str, started: bool, start: int, stop: int) -> int:
+        """Open the recipe's baseline for a stretch of rows; the first row that counts."""
+        changed = state.recipe is not None and recipe != state.recipe
+        self._open(state, recipe)
+        baseline = state.baselines[recipe]
+        if changed and isinstance(baseline, Baseline):
+            baseline.rest()
+        if changed or started:
+            state.settling = self.patience.settle_rows
+        state.recipe = recipe
+        passed = min(state.settling, stop - start)
+        state.settling -= passed
+        return start + passed
+
+    def _open(self, state: AnomalyState, recipe: str) -> None:
+        """Bring the recipe's baseline to the end of the map, which is ordered by last use."""
+        state.baselines[recipe] = state.baselines.pop(recipe, np.empty((0, len(self.sensors))))
+        if len(state.baselines) > self.patience.recipes:
+            oldest = next(iter(state.baselines))
+            del state.baselines[oldest]
+            state.excess.pop(oldest, None)
+
+    def _advance(
+        self,
+        state: AnomalyState,
+        recipe: str,
+        values: Floats,
+        batch: MachineBatch,
+        span: tuple[int, int],
+        findings: list[Finding],
+    ) -> int:
+        """Take as many rows of the span as can be judged without learning counting in between; the next row."""
+        start, stop = span
+        baseline = state.baselines[recipe]
+        if isinstance(baseline, Baseline):
+            stop = min(stop, start + baseline.room)
+            steps = self._judge(state, recipe, baseline, values[start:stop])
+        else:
+            stop = min(stop, start + self.settings.fitting_rows - len(baseline))
+            steps = self._warm(state, recipe, baseline, values[start:stop])
+        for taken, changed in steps:
+            row = start + taken
+            state.at = int(batch.at[row])
+            if changed:
+                findings.append(self._finding(state, batch.offset + row))
+        return row + 1
+
+    def _warm(self, state: AnomalyState, recipe: str, held: Floats, values: Floats) -> Iterator[tuple[int, bool]]:
+        """Collect the rows of a warm-up; the last one of them makes the baseline."""
+        usable = 2 * (~np.isnan(values)).sum(axis=1) >= len(self.sensors)
+        held = np.concatenate([held, values[usable]])
+        full = len(held) == self.settings.fitting_rows
+        state.baselines[recipe] = fit(held, self._least_scale, self.settings) if full else held
+        state.value, state.limit, state.causes = None, None, ()
+        for row, enough in enumerate(usable.tolist()):
+            yield row, self._see(state, Status.CANNOT_JUDGE if enough else Status.NO_DATA)
+
+    def _judge(
+        self, state: AnomalyState, recipe: str, baseline: Baseline, values: Floats
+    ) -> Iterator[tuple[int, bool]]:
+        """Score the rows, then learn the normal ones; ends early at the row that releases the baseline."""
+        usable, limit = baseline.usable(values), baseline.limit
+        scored = baseline.score(values[usable])
+        anomalous = scored.scores > limit
+        if self._all_well(state, recipe) and usable.all() and not anomalous.any():
+            state.run = state.blind = 0
+            state.value, state.limit = float(scored.scores[-1]), limit
+            baseline.learn(scored, ~anomalous)
+            yield len(values) - 1, False
+            return
+        judged = 0
+        for row, enough in enumerate(usable.tolist()):
+            if not enough:
+                yield row, self._see(state, Status.NO_DATA)
+                continue
+            state.value, state.limit = float(scored.scores[judged]), limit
+            changed = self._see(state, Status.BREACH if anomalous[judged] else Status.OK)
+            if changed:
+                state.causes = self._causes(state, baseline, scored, judged)
+            yield row, changed
+            if self._released(state, recipe, bool(anomalous[judged])):
+                return
+            judged += 1
+        baseline.learn(scored, ~anomalous)
+
+    def _all_well(self, state: AnomalyState, recipe: str) -> bool:
+        return state.status is Status.OK and state.wanted is Status.OK and recipe not in state.excess
+
+    def _see(self, state: AnomalyState, wanted: Status) -> bool:
+        """Take in what one row speaks for; whether the status changed."""
+        if wanted is Status.NO_DATA:
+            # A row without values speaks neither for nor against what the others said.
+            state.blind += 1
+            if state.status is Status.NO_DATA or state.blind < self.patience.blind_rows:
+                return False
+            state.value, state.limit, state.causes = None, None, ()
+            return _settle(state, wanted)
+        state.blind = 0
+        if wanted is state.status:
+            state.wanted, state.run = wanted, 0
+            return False
+        state.run = state.run + 1 if wanted is state.wanted else 1
+        state.wanted = wanted
+        return state.run >= self._needed(state.status, wanted) and _settle(state, wanted)
+
+    def _needed(self, status: Status, wanted: Status) -> int:
+        if wanted is Status.CANNOT_JUDGE:
+            return 1
+        return self.patience.clear_rows if status is Status.BREACH else self.patience.breach_rows
+
+    def _released(self, state: AnomalyState, recipe: str, anomalous: bool) -> bool:
+        """Count the row; whether the baseline was dropped with it."""
+        excess = state.excess.pop(recipe, 0) + (1 if anomalous else -1)
+        if excess >= self.patience.release_rows:
+            state.baselines[recipe] = np.empty((0, len(self.sensors)))
+            return True
+        if excess > 0:
+            state.excess[recipe] = excess
+        return False
+
+    def _causes(self, state: AnomalyState, baseline: Baseline, scored: Scored, row: int) -> tuple[str, ...]:
+        if state.status is not Status.BREACH:
+            return ()
+        return tuple(self.sensors[sensor] for sensor in baseline.causes(scored, row))
+
+    def _finding(self, state: AnomalyState, row: int) -> Finding:
+        return Finding(
+            detector=self.name,
+            method=self.method,
+            subject=state.machine,
+            feature="",
+            at=EPOCH if state.at is None else instant(state.at),
+            status=state.status,
+            value=state.value,
+            limit=state.limit,
+            row=row,
+            causes=state.causes,
+        )
+
+    def save(self, state: AnomalyState) -> State:
+        """The state as JSON values; arrays as text."""
+        return {
+            "version": VERSION,
+            "identity": self._identity,
+            "baselines": [[recipe, _save(baseline)] for recipe, baseline in state.baselines.items()],
+            "excess": dict(state.excess),
+            "causes": list(state.causes),
+            **{name: getattr(state, name) for name in _PLAIN},
+        }
+
+    def restore(self, saved: State) -> AnomalyState:
+        """The state that `save` saw; ValueError when it is of another version, of other sensors or not whole."""
+        require_version(saved, self.name, VERSION, self._identity)
+        known = require(saved, self.name, ("version", "identity", "baselines", "excess", "causes", *_PLAIN))
+        try:
+            state = AnomalyState(
+                baselines={str(recipe): self._load(baseline) for recipe, baseline in known["baselines"]},
+                excess={str(recipe): whole_number(n, "excess") for recipe, n in known["excess"].items()},
+                causes=tuple(str(cause) for cause in known["causes"]),
+                **{name: known[name] for name in _PLAIN},
+            )
+            state.status, state.wanted = Status(state.status), Status(state.wanted)
+            whole_number(state.settling, "settling")
+        except (TypeError, AttributeError) as exc:
+            raise ValueError(f"the saved state of {self.name} is damaged; rebuild it from history") from exc
+        return state
+
+    def _load(self, saved: Any) -> Baseline | Floats:
+        if set(saved) == {"rows", "values"}:
+            return unpack(saved["values"], (whole_number(saved["rows"], "rows"), len(self.sensors)))
+        return load_baseline(saved, self.settings, len(self.sensors))
+
+    @property
+    def _identity(self) -> str:
+        """What a saved state depends on: the sensors and their order, and how a baseline is made."""
+        return f"{','.join(self.sensors)};{self.settings};{self.patience.settle_rows}"
+
+
+_PLAIN = ("machine", "status", "wanted", "run", "blind", "stood", "recipe", "settling", "at", "value", "limit")
+
+
+def _save(baseline: Baseline | Floats) -> dict[str, Any]:
+    if isinstance(baseline, Baseline):
+        return baseline.save()
+    return {"rows": len(baseline), "values": pack(baseline)}
+
+
+def _settle(state: AnomalyState, status: Status) -> bool:
+    state.status = state.wanted = status
+    state.run = 0
+    return True
+
+
+def _least_scale(low: float | None, high: float | None) -> float:
+    """A thousandth of the operating range: a sensor that moves less than that is taken to stand still."""
+    return 0.0 if low is None or high is None else (high - low) / 1000
+
+
+def _stretches(batch: MachineBatch, stood: bool) -> Iterator[tuple[int, int, str, bool]]:
+    """Consecutive rows of a running machine with one recipe: first row, row after the last, recipe, whether it started.
+
+    `stood` is whether the machine stood at the row before the batch.
+    """
+    judged = running(batch.states)
+    recipes = np.asarray(batch.recipes, dtype=object)
+    edges = np.flatnonzero((recipes[1:] != recipes[:-1]) | (judged[1:] != judged[:-1])) + 1
+    for start, stop in zip([0, *edges.tolist()], [*edges.tolist(), len(batch)], strict=True):
+        if judged[start]:
+            yield start, stop, str(recipes[start]), bool(not judged[start - 1] if start else stood)

@@ -1,0 +1,4 @@
+"""Window detectors: `(reference, current) -> findings`, without a state.
+
+Which windows are compared is not decided here.
+"""

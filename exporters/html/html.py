@@ -1,0 +1,72 @@
+"""HTML that cannot be injected into: whatever is not made by `tag` is escaped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from html import escape
+
+from exporters.html.stylesheet import STYLESHEET
+
+
+class Html(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+_EMPTY = frozenset({"meta", "link", "input", "br"})
+
+
+def policy(style: str) -> str:
+    """What a browser may do with a page that stands alone: no script, no request, only this stylesheet."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'self'; base-uri 'none'"
+
+
+CONTENT_SECURITY_POLICY = f"{policy(STYLESHEET)}; frame-ancestors 'none'"
+"""The same for a page that the server sends."""
+
+
+def tag(name: str, /, *children: str, **attributes: str) -> Html:
+    """An element; children and attribute values are escaped unless they are `Html`. `class_` stands for `class`."""
+    given = "".join(f' {key.rstrip("_").replace("_", "-")}="{_text(value)}"' for key, value in attributes.items())
+    if name in _EMPTY:
+        return Html(f"<{name}{given}>")
+    return Html(
+        f"<{name}{given}>{''.join(child if isinstance(child, Html) else _text(child) for child in children)}</{name}>"
+    )
+
+
+def page(title: str, *body: str, style: str = STYLESHEET) -> str:
+    """A whole document that needs nothing else, and that a browser gives no more than that, wherever it lies."""
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy(style)),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("link", rel="icon", href="data:,"),
+        tag("title", f"{title} · Gatewatch"),
+        Html(f"<style>{style}</style>"),
+    )
+    return Html("<!doctype html>") + tag("html", head, tag("body", tag("main", *body)), lang="en")
+
+
+def table(heads: tuple[str, ...], rows: list[tuple[str, ...]], empty: str) -> Html:
+    """A table that scrolls by itself where it is too wide; `empty` is said instead of no rows."""
+    if not rows:
+        return tag("p", empty, class_="muted")
+    head = tag("thead", tag("tr", *(tag("th", text, scope="col") for text in heads)))
+    body = tag("tbody", *(tag("tr", *(tag("td", cell) for cell in row)) for row in rows))
+    return tag("div", tag("table", head, body), class_="wide")
+
+
+def chip(status: str, text: str = "") -> Html:
+    """A status as a coloured word; its colour is never the only sign."""
+    return tag("span", (text or status).replace("_", " "), class_=f"chip {status}")
+
+
+def _text(text: str) -> str:
+    # A lone surrogate cannot be sent as UTF-8.
+    return escape(text.encode("utf-8", "replace").decode("utf-8"))

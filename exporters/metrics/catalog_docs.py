@@ -1,0 +1,35 @@
+"""The metric catalogue as a page: `python -m exporters.metrics.catalog_docs > docs/metrics.md`."""
+
+from __future__ import annotations
+
+import sys
+
+from exporters.metrics.catalog import METRICS, Metric
+
+_HEAD = """# Metrics
+
+Generated from `exporters/metrics/catalog.py` (`make generate`); do not edit.
+
+All metrics are a view over the store: after a restart, from `once` or from a second process they are the same.
+Counters stand at 0 before their first event, for every combination of labels the plant file can make. A finding
+whose newest sample is older than a few intervals of its source is left out and counted in
+`gatewatch_findings_expired`. No label ever holds a part, a lot or a person.
+"""
+
+
+def markdown() -> str:
+    """The whole page."""
+    return "\n".join([_HEAD, *(_section(metric) for metric in METRICS)])
+
+
+def _section(metric: Metric) -> str:
+    unit = f", in {metric.unit}" if metric.unit else ""
+    lines = [f"## `{metric.name}`", "", f"{metric.help} ({metric.kind}{unit})", ""]
+    for label in metric.labels:
+        values = f": {', '.join(f'`{value}`' for value in label.closed)}" if label.closed else ""
+        lines.append(f"- `{label.name}`: {label.source}{values}")
+    return "\n".join([*lines, ""] if metric.labels else lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

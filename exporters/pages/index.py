@@ -1,0 +1,217 @@
+"""The index page: the plant now, for whoever has no Grafana open."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from exporters.html.html import Html, chip, page, table, tag
+from exporters.html.words import number
+from exporters.metrics.catalog import Bounds
+from exporters.metrics.collector import fresh_findings, overdue
+from exporters.metrics.snapshot import AlertRow, BoardRow, GateRow, JobRow, MetricsSnapshot
+from exporters.pages.parts import ago, clock, search_form, section
+from monitor.model import Status
+
+_WORST_FIRST = (Status.BREACH, Status.CANNOT_JUDGE, Status.NO_DATA, Status.OK)
+_SEVERITIES = ("critical", "warning", "info")
+_DRIFT, _IMAGES, _PERFORMANCE = "drift", "image_drift", "performance"
+_WHOLE = "worst_ratio"
+_MOST_NAMED = 5
+_ALWAYS = "Watchdog"
+"""The alert that always holds while alerts are evaluated: for machines that miss it, not for people."""
+
+Found = Mapping[str, Sequence[BoardRow]]
+
+
+def index_page(snapshot: MetricsSnapshot, bounds: Bounds, expiry: timedelta | None = None) -> str:
+    """The plant at the instant of the snapshot."""
+    found: dict[str, list[BoardRow]] = defaultdict(list)
+    for row in fresh_findings(snapshot, bounds.plant, expiry):
+        found[row.subject].append(row)
+    return page(
+        bounds.plant.site,
+        _header(snapshot, bounds),
+        search_form(),
+        section("Alerts", _alerts(snapshot)),
+        section("Gates", _gates(snapshot, bounds), _performance(snapshot, bounds, found)),
+        section("Drift of the steps", _steps(snapshot, bounds, found)),
+        section("Machines", _machines(snapshot, bounds, found)),
+        section("Sources", _sources(snapshot, bounds, found)),
+        section("Jobs", _jobs(snapshot, bounds)),
+        section("Recommendations on their way", _outbox(snapshot)),
+    )
+
+
+def _header(snapshot: MetricsSnapshot, bounds: Bounds) -> Html:
+    links = (("Metrics", "/metrics"), ("Ready", "/readyz"), ("Reports", "/reports/"))
+    said = f"{clock(snapshot.at)} · plant file {snapshot.plant_digest[:12] or 'not recorded'}"
+    title = tag("div", tag("h1", bounds.plant.site), tag("p", said, class_="muted"))
+    return tag("header", title, tag("nav", *(tag("a", text, href=href) for text, href in links)))
+
+
+def _alerts(snapshot: MetricsSnapshot) -> Html:
+    """Those that fire, worst and oldest first; what is only pending may pass by itself."""
+    active = [alert for alert in snapshot.alerts if alert.active and alert.name != _ALWAYS]
+    rows: list[tuple[str, ...]] = [
+        (chip(a.severity), a.name, a.subject, a.team or "-", a.summary, ago(a.since, snapshot.at))
+        for a in sorted(active, key=_rank)
+    ]
+    return table(("", "Alert", "Where", "Team", "What", "Since"), rows, "No alert is active.")
+
+
+def _rank(alert: AlertRow) -> tuple[int, datetime]:
+    worst = _SEVERITIES.index(alert.severity) if alert.severity in _SEVERITIES else len(_SEVERITIES)
+    return worst, alert.since
+
+
+def _gates(snapshot: MetricsSnapshot, bounds: Bounds) -> Html:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in snapshot.tallies:
+        if row.name == "gatewatch_gate_decisions_total":
+            counts[row.labels.get("gate", "")][row.labels.get("verdict", "")] += int(row.value or 0)
+    known = {row.gate: row for row in snapshot.gates}
+    rows = [_gate(name, known.get(name), counts[name], snapshot.at, bounds) for name in bounds.plant.gates]
+    heads = ("Gate", "Step", "Model in force", "Continue", "Correct", "Scrap", "Hold", "Holds lately", "Last decision")
+    return table(heads, rows, "The plant file has no gate.")
+
+
+def _gate(name: str, row: GateRow | None, counts: Counter[str], now: datetime, bounds: Bounds) -> tuple[str, ...]:
+    model: str = f"{row.model} {row.version}" if row and row.version else chip("hold", "none: every part is held")
+    told = (str(counts[verdict]) for verdict in ("continue", "correct", "scrap", "hold"))
+    lately = f"{row.holds} of {row.recent}" if row and row.recent else "-"
+    return name, bounds.plant.gates[name].step, model, *told, lately, ago(row and row.last_decision_at, now)
+
+
+def _performance(snapshot: MetricsSnapshot, bounds: Bounds, found: Found) -> Html:
+    """How right the gates were, once outcomes came: value and limit of each measure, and the worst slice."""
+    rows = [_measured(name, bounds, found.get(name, ()), snapshot.at) for name in bounds.plant.gates]
+    heads = ("Against outcomes", "", "Error", "Bias", "Outside intervals", "Skill", "Worst slice", "Newest outcome")
+    return table(heads, rows, "The plant file has no gate.")
+
+
+def _measured(gate: str, bounds: Bounds, rows: Sequence[BoardRow], now: datetime) -> tuple[str, ...]:
+    mine = [row for row in rows if row.detector == _PERFORMANCE]
+    whole = {row.method: row for row in mine if not row.feature}
+    unit = bounds.plant.characteristics[bounds.plant.gates[gate].characteristic].unit
+    told = (_against(whole.get("mae"), unit), _against(whole.get("bias"), unit), _against(whole.get("miscoverage")))
+    slices = [row for row in mine if row.feature and row.status == Status.BREACH]
+    worst = max(slices, key=_ratio, default=None)
+    named = f"{worst.feature}: {worst.method} {_against(worst)}" if worst else "-"
+    # Skill is better the higher it is: its limit says what it must be above.
+    skill = whole.get("skill")
+    newest = max((row.at for row in mine), default=None)
+    return gate, _worst(list(whole.values())), *told, number(skill and skill.value), named, ago(newest, now)
+
+
+def _against(row: BoardRow | None, unit: str = "") -> str:
+    if row is None or row.value is None:
+        return "-"
+    limit = f" of {number(row.limit)}" if row.limit is not None else ""
+    return f"{number(row.value)}{limit} {unit}".rstrip()
+
+
+def _ratio(row: BoardRow) -> float:
+    return row.value / row.limit if row.value is not None and row.limit else 0.0
+
+
+def _worst(rows: Sequence[BoardRow]) -> Html:
+    """The worst status; of nothing fresh it is no data, never OK."""
+    status = next((s for s in _WORST_FIRST if any(row.status == s for row in rows)), Status.NO_DATA)
+    return chip(status)
+
+
+def _steps(snapshot: MetricsSnapshot, bounds: Bounds, found: Found) -> Html:
+    rows = [_step(name, bounds, found.get(name, ()), snapshot.at) for name in bounds.plant.steps]
+    heads = ("Step", "Line", "", "Worst feature, times its limit", "Because of", "Newest part")
+    return table(heads, rows, "The plant file has no step.")
+
+
+def _step(step: str, bounds: Bounds, rows: Sequence[BoardRow], now: datetime) -> tuple[str, ...]:
+    mine = [row for row in rows if row.detector in (_DRIFT, _IMAGES)]
+    whole = [row for row in mine if not row.feature and row.method == _WHOLE]
+    worst = max(whole, key=_ratio, default=None)
+    causes = ", ".join(name for row in sorted(whole, key=_ratio, reverse=True) for name in row.causes[:3])
+    newest = max((row.at for row in whole), default=None)
+    told = (number(worst and worst.value), causes or "-", ago(newest, now))
+    return step, bounds.plant.steps[step].line, _worst(whole), *told
+
+
+def _machines(snapshot: MetricsSnapshot, bounds: Bounds, found: Found) -> Html:
+    """Machines, and subjects that the plant file no longer has."""
+    plant = bounds.plant
+    elsewhere = {*plant.machines, *plant.gates, *plant.steps, *plant.sources}
+    others = sorted({row.subject for row in snapshot.board} - elsewhere)
+    rows: list[tuple[str, ...]] = []
+    for name in (*plant.machines, *others):
+        step = plant.machines[name].step if name in plant.machines else ""
+        mine = [row for row in found.get(name, ()) if row.detector not in (_DRIFT, _IMAGES, _PERFORMANCE)]
+        newest = max((row.at for row in mine), default=None)
+        rows.append((name, step, *_standing(mine), ago(newest, snapshot.at)))
+    return table(("Machine", "Step", "Status", "What", "Newest sample"), rows, "The plant file has no machine.")
+
+
+def _sources(snapshot: MetricsSnapshot, bounds: Bounds, found: Found) -> Html:
+    read: dict[str, datetime | None] = {}
+    for cursor in snapshot.cursors:
+        known = read.get(cursor.source)
+        # The slowest partition says how far a source was read.
+        read[cursor.source] = cursor.position if known is None else min(known, cursor.position or known)
+    rows: list[tuple[str, ...]] = [
+        (name, source.kind.replace("_", " "), *_counted(found.get(name, ())), ago(read.get(name), snapshot.at))
+        for name, source in bounds.plant.sources.items()
+    ]
+    return table(("Source", "Kind", "Row counts", "", "Read up to"), rows, "The plant file has no source.")
+
+
+def _counted(rows: Sequence[BoardRow]) -> tuple[Html, str]:
+    gap = next((row for row in rows if row.detector == "reconciliation"), None)
+    if gap is None:
+        return chip(Status.NO_DATA, "not compared yet"), ""
+    return chip(gap.status), "" if gap.status == Status.OK else f"{number(gap.value)} rows are missing here"
+
+
+def _standing(rows: Sequence[BoardRow]) -> tuple[str, str]:
+    """The worst status and what makes it; no fresh finding is no data, never OK."""
+    if not rows:
+        return chip(Status.NO_DATA), "no fresh finding"
+    worst = next((status for status in _WORST_FIRST if any(row.status == status for row in rows)), Status.CANNOT_JUDGE)
+    if worst is Status.OK:
+        return chip(worst), f"{len(rows)} {'check' if len(rows) == 1 else 'checks'}"
+    bad = [row for row in rows if row.status != Status.OK]
+    bad.sort(key=lambda row: (row.status != worst, row.feature, row.method))
+    named = "; ".join(map(_finding, bad[:_MOST_NAMED]))
+    return chip(worst), named + (f"; and {len(bad) - _MOST_NAMED} more" if len(bad) > _MOST_NAMED else "")
+
+
+def _finding(row: BoardRow) -> str:
+    causes = f" ({', '.join(row.causes)})" if row.causes else ""
+    against = f" {number(row.value)} against {number(row.limit)}" if row.limit is not None else ""
+    return f"{row.feature or row.subject}: {row.method}{against}{causes}, {row.status.replace('_', ' ')}"
+
+
+def _jobs(snapshot: MetricsSnapshot, bounds: Bounds) -> Html:
+    known = {row.name: row for row in snapshot.jobs}
+    names = sorted({*known, *bounds.jobs})
+    rows = [_job(name, known.get(name), overdue(snapshot, bounds, name), snapshot.at) for name in names]
+    heads = ("Job", "", "Last success", "Took", "Runs", "Failed", "Missed slots", "Rows", "Last error")
+    return table(heads, rows, "No job has run yet.")
+
+
+def _job(name: str, row: JobRow | None, late: bool, now: datetime) -> tuple[str, ...]:
+    state: str = chip("overdue") if late else ""
+    if row is None:
+        return name, state, ago(None, now), "-", "0", "0", "0", "0", ""
+    took = "-" if row.duration_seconds is None else f"{row.duration_seconds:.2f} s"
+    counts = (str(n) for n in (row.runs, row.failures, row.missed_slots, row.rows))
+    return name, state, ago(row.last_success_at, now), took, *counts, row.error or ""
+
+
+def _outbox(snapshot: MetricsSnapshot) -> Html:
+    rows: list[tuple[str, ...]] = [
+        (row.channel, str(row.pending), ago(row.oldest_pending_at, snapshot.at) if row.pending else "-",
+         chip("dead", f"{row.dead} dead") if row.dead else "0")
+        for row in snapshot.outbox
+    ]  # fmt: skip
+    return table(("Channel", "Waiting", "Oldest", "Given up"), rows, "Nothing waits.")

@@ -1,0 +1,89 @@
+"""The pages people look at besides the index: one part, the list of reports, what is wrong; and what pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from exporters.html.html import Html, chip, page, table, tag
+from exporters.html.words import shown
+
+
+def part_page(passport: Mapping[str, Any]) -> str:
+    """The passport of one part."""
+    serial = str(passport["serial"])
+    rows = [_event(event) for event in passport["events"]]
+    machine = tag("a", "as JSON", href=f"{part_path(serial)}&format=json")
+    heads = ("Time (UTC)", "What", "", "")
+    return page(
+        f"Part {serial}",
+        tag("header", tag("h1", f"Part {serial}"), tag("nav", _home(), machine)),
+        search_form(),
+        tag("section", table(heads, rows, "nothing is known")),
+    )
+
+
+def part_path(serial: str) -> str:
+    """Where a part's page is: as a query, because dots, slashes and line breaks do not survive as a path."""
+    return f"/parts?serial={quote(serial.encode('utf-8', 'replace'), safe='')}"
+
+
+def reports_page(names: Sequence[str]) -> str:
+    """The list of report files, by their path below the reports folder."""
+    rows: list[tuple[str, ...]] = [(tag("a", name, href=f"/reports/{quote(name)}"),) for name in names]
+    header = tag("header", tag("h1", "Reports"), tag("nav", _home()))
+    return page("Reports", header, tag("section", table(("File",), rows, "No report has been written yet.")))
+
+
+def problem_page(title: str, sentence: str) -> str:
+    """What is wrong, in a sentence."""
+    return page(title, tag("header", tag("h1", title), tag("nav", _home())), tag("section", tag("p", sentence)))
+
+
+def ago(at: datetime | None, now: datetime) -> Html:
+    """How long ago, with the exact time at hand."""
+    if at is None:
+        return tag("span", "never", class_="muted")
+    seconds = (now - at).total_seconds()
+    word = "ago" if seconds >= 0 else "ahead"
+    return tag("time", f"{_length(abs(seconds))} {word}", datetime=at.isoformat(), title=clock(at))
+
+
+def _length(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def clock(at: datetime) -> str:
+    """An instant to the second, in UTC."""
+    return at.strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _home() -> Html:
+    return tag("a", "Overview", href="/")
+
+
+def section(title: str, *body: Html) -> Html:
+    """A card under a heading."""
+    return tag("section", tag("h2", title), *body)
+
+
+def search_form() -> Html:
+    """Where a serial number is asked for."""
+    field = tag("input", name="serial", placeholder="Serial number of a part", aria_label="Serial number", required="")
+    return tag("form", field, tag("button", "Show part"), action="/parts", method="get")
+
+
+def _event(event: Mapping[str, Any]) -> tuple[str, ...]:
+    status = str(event["details"].get("verdict") or event["details"].get("status") or "")
+    kind = tag("div", str(event["kind"]).replace("_", " "))
+    terms = [
+        element for name, value in event["details"].items() for element in (tag("dt", name), tag("dd", shown(value)))
+    ]
+    folded = tag("details", tag("summary", "details"), tag("dl", *terms))
+    time = tag("time", str(event["at"]).replace("T", " "), datetime=str(event["at"]))
+    return time, kind, chip(status) if status else "", tag("div", str(event["summary"]), folded)

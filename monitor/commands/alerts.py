@@ -1,0 +1,75 @@
+"""The commands that tell people, and tell what they were told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from exporters.html.words import visible
+from monitor.commands.options import as_json, load, plant_option, say
+from monitor.errors import MonitorError, UsageError
+
+
+@click.command("test")
+@click.argument("team")
+@plant_option
+@as_json
+def alerts_test(team: str, plant: str, overrides: Sequence[str], json_: bool) -> None:
+    """Send a test notification to every URL of a team, and say whether each took it. Exits with 3 if one did not.
+
+    Example: gatewatch alerts test operators -p plant.yaml
+    """
+    from exporters.metrics.catalog import TEAMS
+    from monitor.clock import WallClock
+    from monitor.delivery.notifications import receivers_of, send_test
+
+    if team not in TEAMS:
+        raise UsageError(f"alerts test: {team!r} is no team; allowed: {', '.join(TEAMS)}")
+    loaded = load(plant, overrides)
+    receivers = receivers_of(loaded.plant)
+    if not receivers.get(team):
+        where = loaded.plant.notify.urls_file or "the plant file, which has no notify.urls_file"
+        raise UsageError(f"alerts test: no URL for {team} in {where}; its notifications go to the log alone")
+    found = send_test(loaded.plant, receivers, team, WallClock().now())
+    if json_:
+        say({"id": found.id, "errors": list(found.errors)})
+    for number, error in enumerate([] if json_ else found.errors, 1):
+        click.echo(f"URL {number} of {team}: {'delivered' if error is None else 'not delivered'}")
+    failed = [error for error in found.errors if error is not None]
+    if failed:
+        raise MonitorError("\n".join(failed))
+
+
+@click.command("log")
+@plant_option
+@as_json
+@click.option("--newest", default=20, show_default=True, type=click.IntRange(1, 10000))
+def alerts_log(plant: str, overrides: Sequence[str], json_: bool, newest: int) -> None:
+    """The newest notifications and what became of them. Example: gatewatch alerts log --newest 5."""
+    from alerting.notifications.receivers import MOST_URLS
+    from monitor.store.database.schema import open_existing
+    from monitor.store.notifications import deliveries, log
+
+    store = open_existing(load(plant, overrides).plant.store.url)
+    with store.read() as connection:
+        rows = log(connection, newest)
+        sent = deliveries(connection, {row.message for row in rows}, MOST_URLS)
+    if json_:
+        say([{**row._mapping, "deliveries": sent.get(row.message, {})} for row in rows])
+        return
+    for row in rows:
+        click.echo(f"{row.at:%Y-%m-%d %H:%M}  {row.team}  {row.kind}  {visible(row.title)}")
+        click.echo(f"    {row.message}  {_became(row.team, sent.get(row.message, {}))}")
+    if not rows:
+        click.echo("no notifications")
+
+
+def _became(team: str, statuses: Mapping[str, Sequence[Any]]) -> str:
+    """What became of a message, in words; its rows in the outbox are kept for a while only."""
+    from exporters.metrics.catalog import LOG_CHANNEL, channel_of
+
+    told = [f"log {status}" for status in statuses.get(LOG_CHANNEL, ())]
+    told += [f"URL {n} {status}" for n, status in enumerate(statuses.get(channel_of(team), ()), 1)]
+    return ", ".join(told) or "no longer in the outbox"

@@ -1,0 +1,42 @@
+"""`gatewatch check` beyond the file: what the databases it names would refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from monitor.errors import MonitorError
+
+
+def problems(loaded: Any) -> list[str]:
+    """Every problem of sources, store and write-back target, a sentence each. Makes nothing."""
+    from exporters.delivery.mes import MesTarget
+    from monitor.delivery.notifications import problems as notify_problems
+    from monitor.sources import open_source
+    from monitor.store.database.database import Store
+    from monitor.store.database.schema import usable
+
+    plant = loaded.plant
+    found: list[str] = []
+    for name, config in plant.sources.items():
+        try:
+            source = open_source(name, config, plant)
+            try:
+                source.verify()
+            finally:
+                source.close()
+        except MonitorError as exc:
+            found.append(str(exc))
+    store = Store(plant.store.url)
+    try:
+        file = store.file()
+        if file is None or file.exists():
+            usable(store)
+        elif not file.parent.is_dir():
+            found.append(f"store.url: the folder {file.parent} does not exist; make it")
+    except MonitorError as exc:
+        found.append(str(exc))
+    finally:
+        store.close()
+    if plant.write_back is not None:
+        found += MesTarget(plant.write_back).check()
+    return found + notify_problems(plant)

@@ -1,0 +1,56 @@
+"""The commands that make the Grafana dashboards and bring them to a running Grafana."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from monitor.commands.options import as_json, say
+
+
+@click.group()
+def dashboards() -> None:
+    """The Grafana dashboards."""
+
+
+@dashboards.command("build")
+@click.option(
+    "--out", default="dashboards/generated", show_default=True, type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the files.",
+)  # fmt: skip
+def build(out: Path) -> None:
+    """Write the dashboards as JSON for Grafana to provision. Example: gatewatch dashboards build --out /tmp/grafana."""
+    from dashboards.files import write
+
+    for path in write(out):
+        click.echo(f"{path}: written")
+
+
+@dashboards.command("publish")
+@as_json
+@click.option("--url", required=True, help="Address of Grafana, such as http://127.0.0.1:3000.")
+@click.option(
+    "--token-file", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the token of a service account that may edit dashboards.",
+)  # fmt: skip
+@click.option("--folder", help="Uid of the folder; by default where the dashboard is, else the top.")
+@click.option(
+    "--timeout", default=10.0, show_default=True, type=click.FloatRange(0.1, 600), help="Seconds an answer may take."
+)
+@click.option("--force", is_flag=True, help="Also over a version that somebody else saved.")
+def publish(json_: bool, url: str, token_file: Path, folder: str | None, timeout: float, force: bool) -> None:
+    """Bring the dashboards to a running Grafana. One that Grafana reads from a file is never overwritten.
+
+    Example: gatewatch dashboards publish --url http://127.0.0.1:3000 --token-file grafana.token
+    """
+    from dashboards.files import dashboards as all_of_them
+    from dashboards.grafana import Grafana
+    from dashboards.publishing import publish as publish_all
+    from dashboards.publishing import read_token
+
+    did = publish_all(Grafana(url, read_token(token_file), timeout), all_of_them(), folder, force)
+    if json_:
+        say(did)
+    for uid, what in [] if json_ else did.items():
+        click.echo(f"{uid}: {what}")

@@ -1,0 +1,136 @@
+"""The commands about drift: what the board says, references, reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from monitor.commands.options import as_json, load, opened, plant_option, say
+from monitor.errors import MonitorError, UsageError
+
+
+@click.group()
+def drift() -> None:
+    """Drift of what the steps measure and the gates predict."""
+
+
+def _step(loaded: Any, step: str) -> str:
+    if step not in loaded.plant.steps:
+        raise UsageError(f"step {step!r}: the plant file has no such step; it has {', '.join(loaded.plant.steps)}")
+    return step
+
+
+def _store(loaded: Any) -> Any:
+    from monitor.store.database.schema import open_existing
+
+    return open_existing(loaded.plant.store.url)
+
+
+@drift.command("show")
+@click.argument("step", required=False)
+@plant_option
+@as_json
+def drift_show(step: str | None, plant: str, overrides: Sequence[str], json_: bool) -> None:
+    """Each feature's drift with its limit, the worst first. Example: gatewatch drift show forging."""
+    from monitor.store.drift import found
+
+    loaded = load(plant, overrides)
+    if step is not None:
+        _step(loaded, step)
+    store = _store(loaded)
+    with store.read() as connection:
+        rows = found(connection, step)
+    store.close()
+    if json_:
+        say(rows)
+        return
+    for r in rows:
+        number, limit = ("-" if n is None else f"{n:.3g}" for n in (r["value"], r["limit"]))
+        causes = f"  ({', '.join(r['causes'])})" if r["causes"] and not r["feature"] else ""
+        click.echo(
+            f"{r['subject']}  {r['detector']}  {r['feature'] or 'worst feature'}  {r['method']} {number} "
+            f"against {limit}  {r['status'].replace('_', ' ')}{causes}"
+        )
+    if not rows:
+        click.echo("no findings yet; the job 'drift' makes them")
+
+
+@drift.command("list")
+@plant_option
+@as_json
+def drift_list(plant: str, overrides: Sequence[str], json_: bool) -> None:
+    """The frozen references, every version. Example: gatewatch drift list -p plant.yaml."""
+    from monitor.store.references import versions
+
+    store = _store(load(plant, overrides))
+    with store.read() as connection:
+        rows = [dict(row._mapping) for row in versions(connection)]
+    store.close()
+    if json_:
+        say(rows)
+        return
+    for r in rows:
+        click.echo(
+            f"{r['subject']}  {r['detector']}  version {r['version']}  {r['rows']} rows, arrivals "
+            f"{r['first_arrival']}..{r['last_arrival']}  frozen {r['frozen_at']:%Y-%m-%d %H:%M}  "
+            f"{r['digest'][:12]}  {r['cause']}"
+        )
+    if not rows:
+        click.echo("no references; the job 'drift' freezes the first when a step has drift.reference_rows parts")
+
+
+@drift.command("freeze")
+@click.argument("step")
+@plant_option
+@as_json
+@click.option("--cause", default="by command", show_default=True, help="Why, for those who read the list later.")
+def drift_freeze(step: str, plant: str, overrides: Sequence[str], json_: bool, cause: str) -> None:
+    """Let a step's newest parts be its reference from now on.
+
+    Example: gatewatch drift freeze forging --cause "new die".
+
+    Do so once a wanted change has settled: the newest drift.reference_rows parts should all be made after it.
+    """
+    from monitor.clock import WallClock
+    from monitor.store.references import freeze
+    from monitor.windows.drift import newest_reference
+
+    loaded = load(plant, overrides)
+    store = _store(loaded)
+    new = newest_reference(store, loaded.plant, _step(loaded, step), cause)
+    if new is None:
+        wanted = loaded.plant.drift.reference_rows
+        raise UsageError(f"step {step!r}: it has not {wanted} parts yet; wait, or lower drift.reference_rows")
+    version = freeze(store, None, new, WallClock().now())
+    store.close()
+    if json_:
+        say({"step": step, "version": version, "rows": new.rows, "digest": new.digest})
+    else:
+        click.echo(f"{step}: version {version}, {new.rows} rows, arrivals {new.first_arrival}..{new.last_arrival}")
+
+
+@drift.command("report")
+@click.argument("step")
+@plant_option
+def drift_report(step: str, plant: str, overrides: Sequence[str]) -> None:
+    """Render Evidently's report of a step now, as HTML and JSON. Example: gatewatch drift report forging."""
+    from monitor.reports.drift import Order, write_report
+    from monitor.store.drift import found
+    from monitor.windows.drift import StepWindows
+
+    loaded = load(plant, overrides)
+    _step(loaded, step)
+    _store(loaded).close()
+    with opened(plant, overrides) as app:
+        now = app.clock.now()
+        windows = StepWindows(app.store, app.plant, app.shelf)
+        if windows.state(step, None, now) is None:
+            raise MonitorError(f"step {step!r}: no part passed it yet")
+        pair = windows.pair(step, None, now)
+        with app.store.read() as connection:
+            findings = [{**f, "at": f["at"].isoformat()} for f in found(connection, step)]
+        reports = app.loaded.path.parent / "reports"
+        file = write_report(reports, Order(step, pair, findings, now, "by command"), lambda: None)
+    click.echo(f"{file}: written")

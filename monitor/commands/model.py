@@ -1,0 +1,141 @@
+"""`gatewatch model list | retrain | rollback`: the versions of a gate, and what a person can do about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import click
+
+from monitor.commands.options import as_json, load, opened, plant_option, say
+from monitor.errors import UsageError
+
+
+def register(group: click.Group) -> None:
+    """Add the commands to `gatewatch model`."""
+    for command in (model_list, model_retrain, model_rollback):
+        group.add_command(command)
+
+
+@click.command("list")
+@plant_option
+@as_json
+def model_list(plant: str, overrides: Sequence[str], json_: bool) -> None:
+    """Versions on record, which one is in force, and how each compared. Example: gatewatch model list -p plant.yaml."""
+    from monitor.store import retraining
+    from monitor.store.database.schema import open_existing
+    from monitor.store.models import versions
+
+    store = open_existing(load(plant, overrides).plant.store.url)
+    with store.read() as connection:
+        found = [dict(v._mapping) for v in versions(connection)]
+        requests = retraining.rows(connection)
+    store.close()
+    rows = [{**v, "retraining": _compared(v, requests)} for v in found]
+    if json_:
+        say(rows)
+        return
+    for row in rows:
+        for line in _lines(row):
+            click.echo(line)
+    if not rows:
+        click.echo("no versions; 'gatewatch model train GATE' makes one")
+
+
+def _compared(version: Mapping[str, Any], requests: Sequence[Any]) -> dict[str, Any] | None:
+    """The request that this version was trained for."""
+    mine = [r for r in requests if (r.gate, r.challenger) == (version["gate"], version["version"]) and r.data_digest]
+    if not mine:
+        return None
+    names = ("cause", "state", "reason", "requested_at", "finished_at", "champion", "data_digest", "comparison")
+    return {name: getattr(mine[-1], name) for name in names}
+
+
+def _lines(row: Mapping[str, Any]) -> Iterator[str]:
+    skill, r2 = (row["metrics"].get(name, float("nan")) for name in ("skill", "r2"))
+    yield (
+        f"{row['gate']}  {row['model']} version {row['version']}  {row['status']}  trained "
+        f"{row['trained_at']:%Y-%m-%d %H:%M} on {row['rows']} parts  skill {skill:.2f}  R2 {r2:.2f}  "
+        f"{row['digest'][:12]}"
+    )
+    told = row["retraining"]
+    if told is None:
+        return
+    yield f"    asked for by {told['cause']}; {told['state']}: {told['reason'].replace('_', ' ')}"
+    overall = (told["comparison"] or {}).get("overall")
+    if overall:
+        yield (
+            f"    on {overall['rows']:.0f} newer parts: mean error {overall['challenger']:.2f} against "
+            f"{overall['champion']:.2f} of version {told['champion']}; gain {overall['gain']:.2f}, "
+            f"between {overall['low']:.2f} and {overall['high']:.2f}"
+        )
+
+
+@click.command("retrain")
+@click.argument("gate")
+@plant_option
+@as_json
+def model_retrain(gate: str, plant: str, overrides: Sequence[str], json_: bool) -> None:
+    """Ask for a retraining now; the same decision and comparison as after an alert, without its limits.
+
+    Where another process does the plant's retraining, the request waits for its next slot.
+    Example: gatewatch model retrain forging
+    """
+    from alerting.retraining import WORDS
+    from monitor.jobs.retraining import RetrainingJob
+    from monitor.model import RetrainingReason
+    from monitor.scheduling.job import Run
+    from monitor.store import retraining
+
+    _gate_of(plant, overrides, gate)
+    with opened(plant, overrides) as app:
+        now = app.clock.now()
+        job = next(job for job in app.jobs if isinstance(job, RetrainingJob))
+        lease = app.runner.lease(job)
+        if lease is None:
+            with app.store.write() as connection:
+                key = f"{retraining.MANUAL}:{gate}:{now.isoformat()}"
+                retraining.ask(connection, gate, retraining.MANUAL, key, now)
+                row = retraining.row_of(connection, key)
+        else:
+            row = job.ask(Run(now, now, lease, partial(app.runner.beat, lease), app.runner.stop.is_set), gate)
+    if json_:
+        say(dict(row._mapping))
+        return
+    why = WORDS.get(RetrainingReason(row.reason), row.reason.replace("_", " "))
+    about = f"; version {row.challenger}" if row.challenger else ""
+    click.echo(f"{gate}: {row.state}: {why}{about}")
+
+
+@click.command("rollback")
+@click.argument("gate")
+@click.option("--to", "version", metavar="VERSION", help="Go back to this version instead of the one before.")
+@plant_option
+@as_json
+def model_rollback(gate: str, version: str | None, plant: str, overrides: Sequence[str], json_: bool) -> None:
+    """Put the version before in force again, at once. Works while MLflow is down if the cache has the version.
+
+    What alerts ask for then waits for the gate's cool-down. Example: gatewatch model rollback forging
+    """
+    from monitor.clock import WallClock
+    from monitor.gate_models.rollback import roll_back
+    from monitor.runtime.app import load_cached, make_registry
+    from monitor.store.database.schema import open_existing
+
+    found = _gate_of(plant, overrides, gate)
+    store, registry = open_existing(found.store.url), make_registry(found)
+    before, after = roll_back(store, registry, partial(load_cached, registry), gate, version, WallClock().now())
+    store.close()
+    if json_:
+        say({"gate": gate, "before": before, "in_force": after})
+        return
+    click.echo(f"{gate}: version {after} is in force again, in place of version {before}")
+
+
+def _gate_of(plant: str, overrides: Sequence[str], gate: str) -> Any:
+    """The plant that has the gate."""
+    found = load(plant, overrides).plant
+    if gate not in found.gates:
+        raise UsageError(f"gate {gate!r}: the plant file has no such gate; it has {', '.join(found.gates) or 'none'}")
+    return found

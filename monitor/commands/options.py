@@ -1,0 +1,144 @@
+"""What commands share: their options, loading and opening a plant, printing data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Instant(click.ParamType[datetime]):
+    """An ISO time with an offset, or a date, which is midnight UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
+        """To aware UTC."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            found = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+        except ValueError:
+            self.fail(f"{value!r} is no time; expected one such as 2026-01-31 or 2026-01-31T06:00:00Z", param, ctx)
+        if found.tzinfo is None:
+            if len(str(value)) > len("2026-01-31"):
+                self.fail(f"{value!r} has no offset; write 2026-01-31T06:00:00Z for UTC", param, ctx)
+            found = found.replace(tzinfo=UTC)
+        return found.astimezone(UTC)
+
+
+class Interval(click.ParamType[timedelta]):
+    """A time span as the plant file writes it, above 0."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> timedelta:
+        """To a timedelta."""
+        from monitor.plant.types import parse_duration
+
+        try:
+            found = parse_duration(value)
+        except ValueError as exc:
+            self.fail(f"{value!r}: {exc}", param, ctx)
+        if not found:
+            self.fail(f"{value!r}: expected a duration above 0s", param, ctx)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Where the metrics of a replay go, how often they are taken, and as what Prometheus will know the process."""
+
+    file: Path
+    every: timedelta
+    instance: str
+
+
+def openmetrics(command: F) -> F:
+    """--openmetrics and what belongs to it, as one argument `openmetrics`: a Recorded, None where not asked for."""
+
+    @wraps(command)
+    def bundled(*args: Any, openmetrics: Path | None, openmetrics_every: timedelta, openmetrics_instance: str | None,
+                **kwargs: Any) -> Any:  # fmt: skip
+        wanted = None if openmetrics is None else Recorded(openmetrics, openmetrics_every, openmetrics_instance or "")
+        return command(*args, openmetrics=wanted, **kwargs)
+
+    file = click.Path(dir_okay=False, path_type=Path)
+    options = (
+        click.option("--openmetrics", type=file, metavar="FILE", help="Also write /metrics over time, for promtool."),
+        click.option("--openmetrics-every", type=Interval(), default="15m", show_default=True,
+                     help="How often /metrics is taken, in simulated time."),
+        click.option("--openmetrics-instance", metavar="HOST:PORT",
+                     help="Label 'instance' of the samples; by default the plant's server."),
+    )  # fmt: skip
+    made: Any = bundled
+    for option in reversed(options):
+        made = option(made)
+    return made  # type: ignore[no-any-return]
+
+
+def plant_argument(command: F) -> F:
+    """PLANT as an argument, and --set."""
+    command = click.argument("plant", default="plant.yaml", envvar="GATEWATCH_PLANT")(command)
+    return _overrides(command)
+
+
+def plant_option(command: F) -> F:
+    """PLANT as an option, and --set."""
+    command = click.option(
+        "--plant", "-p", default="plant.yaml", show_default=True, envvar="GATEWATCH_PLANT", help="The plant file."
+    )(command)
+    return _overrides(command)
+
+
+def _overrides(command: F) -> F:
+    return click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Override a key, as sources.mes.url=sqlite:///x.db.",
+    )(command)
+
+
+def as_json(command: F) -> F:
+    """--json."""
+    return click.option("--json", "json_", is_flag=True, help="Print data for programs.")(command)
+
+
+def say(value: Any) -> None:
+    """Print JSON, times as ISO 8601 with their offset."""
+    click.echo(json.dumps(value, indent=2, sort_keys=True, default=_plain))
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def load(plant: str, overrides: Sequence[str]) -> Any:
+    """The plant file, checked."""
+    from monitor.plant.file.load import load as load_plant
+
+    return load_plant(Path(plant), overrides)
+
+
+@contextmanager
+def opened(plant: str, overrides: Sequence[str], clock: Any = None, tell: bool | None = None) -> Iterator[Any]:
+    """A plant ready to run, on the real clock or a simulated one; leases and connections are given back at the end."""
+    from monitor.clock import WallClock
+    from monitor.runtime.app import make_app
+
+    app = make_app(load(plant, overrides), clock or WallClock(), simulated=clock is not None, tell=tell)
+    try:
+        yield app
+    finally:
+        app.close()

@@ -1,0 +1,137 @@
+"""Wiring of notifications: the file of URLs, the log, and the job that tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from alerting.alerts.specs import ALERTS
+from alerting.notifications.decide import stamp
+from alerting.notifications.receivers import Parsed, Receivers, parse
+from alerting.notifications.text import Advice, Place
+from exporters.delivery.mes import backoff, plan
+from exporters.delivery.notify_log import append
+from exporters.metrics.catalog import LOG_CHANNEL, TEAMS, channel_of
+from monitor.delivery.courier import Courier, Patience
+from monitor.errors import DeliveryError, DeliveryReason, UsageError
+from monitor.jobs.notify import NotifyJob, carry
+from monitor.plant.plant import Plant
+from monitor.plant.watching import NotifyConfig
+from monitor.store.database.database import Store
+
+_MAX_BYTES = 65_536
+
+
+def receivers_of(plant: Plant) -> Receivers:
+    """Who is told by URL; UsageError with a sentence for each problem of the file."""
+    parsed = _parsed(plant.notify)
+    if parsed.problems:
+        raise UsageError("\n".join(parsed.problems))
+    return parsed.receivers
+
+
+def problems(plant: Plant) -> list[str]:
+    """What of `notify` cannot work, a sentence each."""
+    found = list(_parsed(plant.notify).problems)
+    folder = Path(plant.notify.log).parent
+    if not folder.is_dir():
+        found.append(f"notify.log: the folder {folder} does not exist; make it")
+    return found
+
+
+def notify_job(store: Store, plant: Plant, receivers: Receivers | None) -> NotifyJob:
+    """The job. Without receivers (None) nothing leaves by URL, not even what an earlier run left waiting."""
+    config = plant.notify
+    log = Courier(
+        store, (LOG_CHANNEL,), carry(partial(append, Path(config.log))), plan, Patience(backoff, config.backoff, None)
+    )
+    couriers = [log]
+    if receivers is not None:
+        patience = Patience(backoff, config.backoff, config.attempts)
+        channels = [channel_of(team) for team in TEAMS]
+        deliver = carry(partial(send, receivers))
+        # One at a time, so that a kill repeats at most one.
+        couriers.append(Courier(store, channels, deliver, plan, patience, at_once=1, one_receiver=False))
+    urls = {team: len(of_team) for team, of_team in (receivers or {}).items()}
+    return NotifyJob(store, config, place_of(plant), urls, couriers)
+
+
+def send(receivers: Receivers, payload: Mapping[str, Any]) -> None:
+    """Send one text to one URL; DeliveryError says which of which team, never the URL."""
+    from exporters.delivery import apprise
+
+    team, number = str(payload["team"]), int(payload["url"])
+    urls = receivers.get(team, ())
+    try:
+        if number > len(urls):
+            raise DeliveryError("it is not in notify.urls_file any more", DeliveryReason.REFUSED)
+        apprise.send(urls[number - 1], payload["title"], payload["body"], payload["mood"])
+    except DeliveryError as exc:
+        raise DeliveryError(f"notify: URL {number} of {team}: {exc}", exc.reason) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A test notification: its id, and by URL the error, None where it was delivered."""
+
+    id: str
+    errors: tuple[str | None, ...]
+
+
+def send_test(plant: Plant, receivers: Receivers, team: str, now: datetime) -> Tested:
+    """Send a test to each URL of a team, beside the store; it stands in the log like any other."""
+    key = f"{team}:test:{stamp(now)}"
+    said = {
+        "id": key, "title": f"test for {team}, site {plant.site}",
+        "body": f"A test: notifications for {team} arrive here. Nothing is to be done.\n\nid {key}",
+    }  # fmt: skip
+    line = said | {"at": now.isoformat(), "team": team, "site": plant.site, "notifications": []}
+    append(Path(plant.notify.log), line)
+    errors: list[str | None] = []
+    for number in range(1, len(receivers[team]) + 1):
+        try:
+            send(receivers, said | {"team": team, "url": number, "mood": "info"})
+            errors.append(None)
+        except DeliveryError as exc:
+            errors.append(str(exc))
+    return Tested(key, tuple(errors))
+
+
+def place_of(plant: Plant) -> Place:
+    """What the texts need of the plant and of the alerts."""
+    steps = {name: name for name in plant.steps}
+    steps |= {name: machine.step for name, machine in plant.machines.items()}
+    steps |= {name: gate.step for name, gate in plant.gates.items()}
+    advice = {spec.name: Advice(spec.cause, spec.action, f"docs/runbooks/{spec.name}.md") for spec in ALERTS}
+    return Place(plant.site, lambda subject: steps.get(subject, ""), lambda name: advice.get(name, Advice()))
+
+
+def _parsed(config: NotifyConfig) -> Parsed:
+    if config.urls_file is None:
+        return Parsed({})
+    from exporters.delivery.apprise import known
+
+    where = f"notify.urls_file: {config.urls_file}"
+    try:
+        text = _text(Path(config.urls_file))
+    except (OSError, ValueError) as exc:
+        # A ValueError here is of the text's encoding or size.
+        why = (getattr(exc, "strerror", None) or str(exc)).lower()
+        return Parsed({}, (f"{where}: cannot be read ({why}); expected a team and an Apprise URL a line",))
+    parsed = parse(text, TEAMS, known)
+    return Parsed(parsed.receivers, tuple(f"{where}, {problem}" for problem in parsed.problems))
+
+
+def _text(file: Path) -> str:
+    with file.open("rb") as opened:
+        content = opened.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise ValueError(f"larger than {_MAX_BYTES} bytes")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8") from None

@@ -1,0 +1,163 @@
+"""`gatewatch demo`: a simulated plant with faults, run through the real pipeline, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from monitor.clock import SimulatedClock, WallClock
+from monitor.commands.options import Recorded
+from monitor.demo.report import write_demo_report
+from monitor.demo.summary import as_text, summarise
+from monitor.errors import MonitorError, UsageError
+from monitor.plant.file.load import LoadedPlant, load
+from monitor.runtime.app import App, make_app
+from monitor.runtime.progress import Progress
+from monitor.runtime.recording import recording
+from monitor.runtime.replay import replay
+from monitor.scheduling.runner import Ran
+from monitor.simulator.faults import DEFAULT_SCRIPT
+from monitor.simulator.feed import Feed
+from monitor.simulator.history import History, simulate
+from monitor.web.server import can_listen
+
+_MARK = "made-by-gatewatch-demo"
+_SERVED_HOURS = 24.0
+_FILES = ("mes.db", "historian.db", "gatewatch.db", "mlflow.db", "plant.yaml", "truth.json", "notifications.jsonl")
+_FOLDERS = ("models", "mlartifacts", "reports")
+
+
+@dataclass(slots=True)
+class Phases:
+    """Wall seconds of each phase, told on standard error as they end."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time what happens inside."""
+        began = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - began, 2)
+        sys.stderr.write(f"{name}: {self.seconds[name]:.1f} s\n")
+
+
+def run_demo(
+    folder: Path,
+    seed: int,
+    days: float,
+    json_: bool,
+    serve: bool,
+    port: int,
+    faults: bool = True,
+    end: datetime | None = None,
+    openmetrics: Recorded | None = None,
+) -> None:
+    """Run the demo in a folder of its own, emptied first. The history ends at `end`, by default now.
+
+    Without `faults` nothing goes wrong in it. `openmetrics` says where the metrics over that time go.
+    """
+    phases = Phases()
+    if serve:
+        can_listen("127.0.0.1", port)
+    _fresh(folder)
+    end = (end or datetime.now(UTC)).replace(microsecond=0)
+    start = end - timedelta(days=days)
+    with phases.phase("simulate the plant"):
+        script = DEFAULT_SCRIPT if faults else ()
+        history = simulate(seed, start, days, script, extra_hours=_SERVED_HOURS if serve else 0.0)
+        (folder / "truth.json").write_text(json.dumps(dict(history.truth), indent=1), encoding="utf-8")
+    loaded = _plant(folder, start, port)
+    feed = _feed(loaded, history)
+    with feed:
+        with phases.phase("open the plant"):
+            feed.create()
+            clock = SimulatedClock(start)
+            app = make_app(loaded, clock, simulated=True)
+        with phases.phase("replay the history"):
+            _replay(app, clock, start, end, feed, openmetrics)
+        with phases.phase("sum up"):
+            summary = summarise(app.store, loaded.plant, history.truth, end) | {"seconds": phases.seconds}
+        with phases.phase("write the report"):
+            file = folder / "reports" / "report.html"
+            write_demo_report(file, app.store, loaded.plant, history.truth, summary, end)
+            summary["report"] = str(file)
+        app.close()
+        if json_:
+            click.echo(json.dumps(summary, indent=2, sort_keys=True, default=str))
+        else:
+            click.echo(as_text(summary))
+        if serve:
+            _serve(loaded, lambda: feed.advance(datetime.now(UTC)))
+
+
+def _fresh(folder: Path) -> None:
+    """An empty demo folder. One that is not ours is never touched."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--dir {folder}: it is a file; name a folder")
+    if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
+        raise UsageError(f"--dir {folder}: it holds something else; name an empty or a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _MARK).touch()
+    for name in _FILES:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            (folder / f"{name}{suffix}").unlink(missing_ok=True)
+    for name in _FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _plant(folder: Path, start: datetime, port: int) -> LoadedPlant:
+    """The demo's plant file, going live at `start`: what passed before is history to learn from.
+
+    It is written as it is meant, so that every other command run on it means the same plant.
+    """
+    file = folder / "plant.yaml"
+    text = files("monitor.simulator").joinpath("plant.yaml").read_text(encoding="utf-8")
+    since = f'    since: "{start.isoformat()}"  # what passed before the demo is history to learn from\n'
+    for gate in ("forging", "coating"):
+        model = f"    model: blade-{gate}\n"
+        text = text.replace(model, model + since)
+    file.write_text(f"{text}server:\n  port: {port}\n", encoding="utf-8")
+    return load(file)
+
+
+def _feed(loaded: LoadedPlant, history: History) -> Feed:
+    sources = loaded.plant.sources
+    return Feed(history, sources["mes"].url, sources["historian"].url)
+
+
+def _replay(
+    app: App, clock: SimulatedClock, start: datetime, end: datetime, feed: Feed, openmetrics: Recorded | None
+) -> None:
+    errors: list[str] = []
+    with recording(app, openmetrics, start, end) as record, Progress("replay", start, end) as progress:
+
+        def before(slot: datetime) -> None:
+            record(slot)
+            feed.advance(slot)
+
+        for at, name, slot in replay(app, clock, start, end, before):
+            progress.reached(at)
+            if slot.ran is Ran.FAILURE:
+                errors.append(f"{at:%Y-%m-%d %H:%M} {name}: {slot.error}")
+    if errors:
+        raise MonitorError(f"{len(errors)} runs failed; the first: {errors[0]}")
+
+
+def _serve(loaded: LoadedPlant, feed: Callable[[], object]) -> None:
+    from monitor.runtime.service import Service
+
+    app = make_app(loaded, WallClock(), simulated=False)
+    reports = loaded.path.parent / "reports"
+    click.echo(f"the simulated plant goes on for {_SERVED_HOURS:.0f} hours; end with Ctrl-C", err=True)
+    Service(app, lambda: loaded, reports, feed).run(click.echo)

@@ -1,0 +1,229 @@
+"""What the demo found, beside the truth: per gate what was recommended and what came of it, per machine its faults."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.demo.watching import time_of, watched
+from monitor.demo.watching_text import watch_lines
+from monitor.model import Status, Verdict
+from monitor.outcomes import true_class
+from monitor.plant.plant import Plant
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+
+METHOD_FOR = {"slow_wear": "limit", "stuck_sensor": "stuck", "dead_sensor": "dead"}
+"""The detector's method meant for each kind of sensor fault."""
+
+_AFTER = timedelta(hours=1)
+"""A finding this long after a fault's end still belongs to it: what was judged rests on samples before."""
+
+
+def summarise(store: Store, plant: Plant, truth: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """The summary as data."""
+    with store.read() as connection:
+        decisions = connection.execute(sa.select(t.decision)).all()
+        findings = connection.execute(sa.select(t.finding).order_by(t.finding.c.id)).all()
+        known = _outcomes(connection)
+        sent = _counts(connection, t.outbox.c.status, t.outbox.c.channel == "mes")
+        rows = {
+            table.name: int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
+            for table in (t.reading, t.part_step, t.outcome, t.machine_state, t.disposition)
+        }
+        rejects = _counts(connection, t.quarantine.c.reason)
+        watching = watched(connection, plant, truth, now)
+    return {
+        "from": truth["start"],
+        "to": now.isoformat(),
+        "rows": rows,
+        "gates": {g: _gate(plant, g, [d for d in decisions if d.gate == g], known, truth) for g in plant.gates},
+        "machines": {m: _machine(m, [f for f in findings if f.subject == m], truth["faults"]) for m in plant.machines},
+        "process_faults": [_process_fault(f, decisions) for f in truth["faults"] if f["kind"] not in METHOD_FOR],
+        "quarantine": {"found": rejects, "injected": truth["dirt"]},
+        "recommendations": sent,
+        "ceilings": truth["ceilings"],
+        "watching": watching,
+    }
+
+
+def _counts(connection: sa.Connection, column: sa.Column[Any], *where: sa.ColumnElement[bool]) -> dict[str, int]:
+    rows = connection.execute(sa.select(column, sa.func.count()).where(*where).group_by(column))
+    return {str(value): int(n) for value, n in rows}
+
+
+def _outcomes(connection: sa.Connection) -> dict[str, float]:
+    query = sa.select(t.outcome.c.serial, t.outcome.c.value).order_by(t.outcome.c.at, t.outcome.c.revision)
+    return {serial: value for serial, value in connection.execute(query) if value is not None}
+
+
+def _gate(
+    plant: Plant, gate: str, decisions: Sequence[Any], known: Mapping[str, float], truth: Mapping[str, Any]
+) -> dict[str, Any]:
+    config = plant.gates[gate]
+    band = config.rework_band()
+    came: dict[str, Counter[str]] = {v.value: Counter() for v in Verdict}
+    true: dict[str, Counter[str]] = {v.value: Counter() for v in Verdict}
+    reasons: Counter[str] = Counter()
+    for d in decisions:
+        spec = plant.characteristics[config.characteristic].spec_at(d.at)
+        if spec is None:
+            continue
+        came[d.verdict][true_class(known[d.serial], spec, band) if d.serial in known else "not_known_yet"] += 1
+        if d.serial in truth["parts"]:
+            true[d.verdict][true_class(truth["parts"][d.serial], spec, band)] += 1
+        if d.verdict == Verdict.HOLD.value:
+            reasons[d.reason] += 1
+    return {
+        "decided": len(decisions),
+        "recommended": {v: {"parts": came[v].total(), "outcome": dict(came[v]), "truth": dict(true[v])} for v in came},
+        "hold_reasons": dict(reasons),
+    }
+
+
+def _machine(machine: str, findings: Sequence[Any], faults: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    mine = [f for f in faults if f["subject"] == machine and f["kind"] in METHOD_FOR]
+    touched = [f for f in faults if f["subject"] == machine]
+    breaches = [f for f in findings if f.status == Status.BREACH.value]
+    stray = [b for b in breaches if not any(_within(b.at, f) for f in touched)]
+    counts: Counter[str] = Counter(f"{b.detector}.{b.method}" for b in breaches)
+    return {
+        "findings": dict(counts),
+        "faults": [_sensor_fault(f, breaches) for f in mine],
+        "findings_without_a_fault": len(stray),
+        "first_without_a_fault": [
+            f"{b.at:%Y-%m-%d %H:%M} {b.detector}.{b.method} {b.feature or ','.join(b.causes[:2])}" for b in stray[:3]
+        ],
+    }
+
+
+def _sensor_fault(fault: Mapping[str, Any], breaches: Sequence[Any]) -> dict[str, Any]:
+    meant = METHOD_FOR[fault["kind"]]
+    found: dict[str, Any] = {"kind": fault["kind"], "sensor": fault["sensor"], "start": fault["start"], "method": meant}
+    exact = [b for b in breaches if b.method == meant and b.feature == fault["sensor"] and _within(b.at, fault)]
+    any_ = [b for b in breaches if _within(b.at, fault)]
+    start = time_of(fault["beyond_limits_from"] or fault["start"])
+    found["minutes_to_notice"] = round((exact[0].at - start).total_seconds() / 60, 1) if exact else None
+    found["first_sign"] = f"{any_[0].detector}.{any_[0].method}" if any_ else None
+    hours = (any_[0].at - time_of(fault["start"])).total_seconds() / 3600 if any_ else None
+    found["hours_to_first_sign"] = None if hours is None else round(hours, 1)
+    found["to_notice_from"] = start.isoformat()
+    return found
+
+
+def _process_fault(fault: Mapping[str, Any], decisions: Sequence[Any]) -> dict[str, Any]:
+    serials = set(fault["serials"])
+    verdicts: dict[str, Counter[str]] = defaultdict(Counter)
+    for d in decisions:
+        if d.serial in serials:
+            verdicts[d.gate][d.verdict] += 1
+    return {
+        "kind": fault["kind"], "subject": fault["subject"], "start": fault["start"], "end": fault["end"],
+        "parts": len(serials), "recommended": {gate: dict(v) for gate, v in verdicts.items()},
+    }  # fmt: skip
+
+
+def _within(at: datetime, fault: Mapping[str, Any]) -> bool:
+    return time_of(fault["start"]) <= at <= time_of(fault["end"]) + _AFTER
+
+
+def as_text(summary: Mapping[str, Any]) -> str:
+    """The summary for people who see the product for the first time."""
+    now = time_of(summary["to"])
+    lines = [
+        "", f"A simulated line for compressor blades, {_minute(summary['from'])} to {_minute(summary['to'])} UTC", "",
+        "GATES: what each recommended for its parts, beside what the parts truly were", *_LEGEND,
+    ]  # fmt: skip
+    for gate, facts in summary["gates"].items():
+        lines += ["", *_gate_lines(gate, facts)]
+    lines += ["", "MACHINES: what the detectors found, beside the faults that the simulator put in"]
+    for machine, facts in summary["machines"].items():
+        lines += _machine_lines(machine, facts, now)
+    lines += ["", "FAULTS OF PARTS AND PROCESS: what the gates recommended for the parts made under each"]
+    lines += [_process_line(fault, now) for fault in summary["process_faults"]] or ["  none in these days"]
+    lines += ["", *watch_lines(summary["watching"])]
+    return "\n".join([*lines, "", *_foot_lines(summary)])
+
+
+_LEGEND = (
+    "  continue: within specification; correct: can be reworked; scrap: cannot; hold: the gate must not decide.",
+    "  The truth is the simulator's own; the final test measures it a day later, so the newest parts still wait.",
+)  # fmt: skip
+_CLASSES = ("continue", "correct", "scrap")
+
+
+def _gate_lines(gate: str, facts: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"  {'gate ' + gate:<14}{'':>7} | {'truth':<29} | final test so far",
+        f"  {'recommended':<14}{'parts':>7} | {'in spec':>8}{'reworkable':>12}{'scrap':>9} | "
+        f"{'in spec':>8}{'reworkable':>12}{'scrap':>9}{'waiting':>9}",
+    ]
+    for verdict, row in facts["recommended"].items():
+        truth, tested = (_cells(row[kind], *_CLASSES) for kind in ("truth", "outcome"))
+        waiting = row["outcome"].get("not_known_yet", 0)
+        lines.append(f"  {verdict:<14}{row['parts']:>7} | {truth} | {tested}{waiting:>9}")
+    return [*lines, "  held because: " + (_pairs(facts["hold_reasons"]) or "nothing was held")]
+
+
+def _cells(counts: Mapping[str, int], in_spec: str, reworkable: str, scrap: str) -> str:
+    return f"{counts.get(in_spec, 0):>8}{counts.get(reworkable, 0):>12}{counts.get(scrap, 0):>9}"
+
+
+def _machine_lines(machine: str, facts: Mapping[str, Any], now: datetime) -> list[str]:
+    said = _pairs(facts["findings"]) or "none"
+    lines = [f"  {machine:<9} findings: {said}; outside any fault: {facts['findings_without_a_fault']}"]
+    lines += [f"{'':12}outside any fault: {text}" for text in facts["first_without_a_fault"]]
+    lines += [f"{'':12}{_sensor_line(fault, now)}" for fault in facts["faults"]]
+    return lines if facts["faults"] else [f"{lines[0]}; no fault was put in", *lines[1:]]
+
+
+def _sensor_line(fault: Mapping[str, Any], now: datetime) -> str:
+    injected = f"put in: {_words(fault['kind'])} of {fault['sensor']} from {_minute(fault['start'])}"
+    minutes, hours = fault["minutes_to_notice"], fault["hours_to_first_sign"]
+    sign = "no sign yet" if hours is None else f"first sign by {fault['first_sign']} after {hours:.1f} h"
+    if time_of(fault["to_notice_from"]) > now:
+        return f"{injected} -> starts to matter at {_minute(fault['to_notice_from'])}, still to come; {sign}"
+    if minutes is None:
+        return f"{injected} -> NOT found by the detector meant for it ({fault['method']}); {sign}"
+    when = f"within {minutes:.0f} min"
+    if fault["kind"] == "slow_wear":
+        # Noise crosses the limit before the level does.
+        when = f"{abs(minutes) / 60:.1f} h {'before' if minutes < 0 else 'after'} its level passes the limit"
+    return f"{injected} -> found by {fault['method']} {when}; {sign}"
+
+
+def _process_line(fault: Mapping[str, Any], now: datetime) -> str:
+    met = "; ".join(f"{gate}: {_pairs(v)}" for gate, v in fault["recommended"].items())
+    where = f"{_words(fault['kind'])} at {fault['subject']} from {_minute(fault['start'])}"
+    if time_of(fault["start"]) > now:
+        return f"  {where}: still to come while the demo is served"
+    return f"  {where}, {fault['parts']} parts -> {met or 'no gate saw one of them yet'}"
+
+
+def _foot_lines(summary: Mapping[str, Any]) -> list[str]:
+    q, c = summary["quarantine"], summary["ceilings"]
+    return [
+        "Rows that could not be read, kept in quarantine: " + (_pairs(q["found"]) or "none"),
+        "  put in by the simulator: " + _pairs(q["injected"]),
+        "Recommendations for the MES: " + (_pairs(summary["recommendations"]) or "none"),
+        "Best R2 that any model could reach here: " + ", ".join(f"{_words(k)} {v:.2f}" for k, v in c.items()),
+        "Rows taken in: " + _pairs(summary["rows"]),
+        *([f"All of it as one page, with pictures: {summary['report']}"] if "report" in summary else []),
+        "Seconds: " + ", ".join(f"{k} {v:.1f}" for k, v in summary.get("seconds", {}).items()),
+    ]
+
+
+def _minute(text: str) -> str:
+    return time_of(text).strftime("%Y-%m-%d %H:%M")
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _pairs(counts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in sorted(counts.items()))

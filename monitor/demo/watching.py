@@ -1,0 +1,220 @@
+"""What the watching of the demo came to, beside the truth: faults noticed, alerts without a fault, a model healed.
+
+A fault reaches further than its own place: its parts go on through the line, and their outcomes come a day later. An
+alert belongs to a fault when it began at a place, and within a time, that the fault reached; any other is false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from statistics import fmean
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.plant.plant import Plant
+from monitor.scheduling.slots import every, slots
+from monitor.store.database import tables as t
+
+MEANT: Mapping[str, tuple[str, ...]] = {
+    "slow_wear": ("MachineOutOfSpec",),
+    "stuck_sensor": ("SensorStuck",),
+    "dead_sensor": ("SensorDead",),
+    "camera_change": ("ImageDrift",),
+    "step_offset": ("DataDrift",),
+    "lot_shift": ("DataDrift",),
+    "wrong_recipe": ("DataDrift",),
+    "concept_change": ("ModelDegraded", "ModelWithoutSkill"),
+}
+"""The alerts meant for each kind of fault."""
+
+DETECTED: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "slow_wear": (("limits", "limit"),),
+    "stuck_sensor": (("limits", "stuck"),),
+    "dead_sensor": (("limits", "dead"),),
+    "camera_change": (("image_drift", "wasserstein"), ("image_drift", "missing_rate")),
+    "step_offset": (("drift", "wasserstein"),),
+    "lot_shift": (("drift", "wasserstein"),),
+    "wrong_recipe": (("drift", "wasserstein"),),
+    "concept_change": (("performance", "worst_ratio"), ("performance", "skill")),
+}
+"""The detector and method meant for each kind of fault."""
+
+_OF_OUTCOMES = ("ModelDegraded", "ModelWithoutSkill", "GateOutOfService")
+_AFTER = timedelta(hours=2)
+"""An alert that begins this long after the last touched row still belongs to the fault: windows hold it that long."""
+_ALWAYS = "Watchdog"
+
+Span = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where and when a fault can be seen: by place (machine, step or gate), and in the outcomes of its parts."""
+
+    places: Mapping[str, Span]
+    outcomes: Span | None = None
+
+    def holds(self, alert: Any) -> bool:
+        """Whether the alert began where and when the fault was."""
+        spans = [self.places.get(alert.subject)]
+        if alert.name in _OF_OUTCOMES:
+            spans.append(self.outcomes)
+        return any(span is not None and span[0] <= alert.since <= span[1] + _AFTER for span in spans)
+
+
+def time_of(text: str) -> datetime:
+    """A time of the truth, aware in UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def reach_of(fault: Mapping[str, Any], plant: Plant, passages: Sequence[Any], known: Sequence[Any]) -> Reach:
+    """The reach of a fault; `passages` and `known` are the part steps and the outcomes of the parts it touched."""
+    span = time_of(fault["start"]), time_of(fault["end"])
+    places: dict[str, Span] = {fault["subject"]: span, fault["step"]: span}
+    for row in passages:
+        if row.at >= span[0]:
+            for place in (row.step, *(name for name, gate in plant.gates.items() if gate.step == row.step)):
+                begins, ends = places.get(place, (row.at, row.at))
+                places[place] = min(begins, row.at), max(ends, row.at)
+    if fault["kind"] == "concept_change":
+        # The rig reads wrong: nothing of the parts is other than before, only what becomes known of them.
+        places = {fault["subject"]: span}
+    times = [row.available_at for row in known]
+    return Reach(places, (min(times), max(times)) if times else None)
+
+
+def watched(connection: sa.Connection, plant: Plant, truth: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """The whole account as data."""
+    alerts = _fired(connection)
+    notices = connection.execute(sa.select(t.notification).order_by(t.notification.c.id)).all()
+    faults, reaches = [], []
+    for fault in truth["faults"]:
+        if time_of(fault["start"]) > now:
+            continue
+        reach = reach_of(fault, plant, _passages(connection, fault), _outcomes(connection, fault, now))
+        mine = [alert for alert in alerts if reach.holds(alert)]
+        reaches.append(reach)
+        faults.append(_fault(fault, mine, notices) | {"hours_to_finding": _found(connection, plant, fault, now)})
+    outside = [a for a in alerts if not any(reach.holds(a) for reach in reaches)]
+    days = (now - time_of(truth["start"])) / timedelta(days=1)
+    return {
+        "faults": faults,
+        "alerts": len(alerts),
+        "alerts_outside": len(outside),
+        "alerts_outside_a_day": round(len(outside) / days, 3),
+        "outside": [f"{a.since:%Y-%m-%d %H:%M} {a.name} {a.subject}: {a.summary}" for a in outside],
+        "notifications": len(notices),
+        "retraining": [_retraining(row) for row in connection.execute(sa.select(t.retraining).order_by("id"))],
+        "healing": healing(connection, plant, truth, now),
+    }
+
+
+def _fired(connection: sa.Connection) -> list[Any]:
+    c = t.alert.c
+    query = sa.select(t.alert).where(c.fired_at.is_not(None), c.name != _ALWAYS, c.severity != "info")
+    return list(connection.execute(query.order_by(c.since, c.id)))
+
+
+def _passages(connection: sa.Connection, fault: Mapping[str, Any]) -> list[Any]:
+    c = t.part_step.c
+    query = sa.select(c.step, c.at).where(c.serial.in_(fault["serials"]), c.revision == 0)
+    return list(connection.execute(query)) if fault["serials"] else []
+
+
+def _outcomes(connection: sa.Connection, fault: Mapping[str, Any], now: datetime) -> list[Any]:
+    c = t.outcome.c
+    query = sa.select(c.available_at).where(c.serial.in_(fault["serials"]), c.available_at <= now)
+    return list(connection.execute(query)) if fault["serials"] else []
+
+
+def _fault(fault: Mapping[str, Any], mine: Sequence[Any], notices: Sequence[Any]) -> dict[str, Any]:
+    meant = [a for a in mine if a.name in MEANT[fault["kind"]] and _at_its_place(fault, a)]
+    start = time_of(fault["beyond_limits_from"] or fault["start"])
+    first = min((a.fired_at for a in meant), default=None)
+    told = [n for n in notices if _tells(n, {a.id for a in mine})]
+    kinds: dict[str, int] = {}
+    for notice in told:
+        kinds[notice.kind] = kinds.get(notice.kind, 0) + 1
+    return {
+        "kind": fault["kind"], "subject": fault["subject"], "start": fault["start"], "from": start.isoformat(),
+        "parts": len(fault["serials"]), "meant": list(MEANT[fault["kind"]]),
+        "hours_to_alert": None if first is None else round((first - start) / timedelta(hours=1), 2),
+        "alerts": sorted({f"{a.name} {a.subject}" for a in mine}), "episodes": len(mine), "notifications": kinds,
+    }  # fmt: skip
+
+
+def _found(connection: sa.Connection, plant: Plant, fault: Mapping[str, Any], now: datetime) -> float | None:
+    """Hours until the detector meant for the fault changed to breach at its place; None where it never did.
+
+    What one alert of an earlier fault still covers is told here all the same. A finding of a window counts from the
+    slot that judged it.
+    """
+    f, start = t.finding.c, time_of(fault["start"])
+    until = now if fault["lasting"] else time_of(fault["end"]) + _AFTER
+    query = sa.select(f.detector, f.method, f.at).where(f.status == "breach", f.at >= start, f.at <= until)
+    if fault["kind"] != "concept_change":
+        query = query.where(f.subject.in_((fault["subject"], fault["step"])))
+    if fault["sensor"]:
+        query = query.where(f.feature == fault["sensor"])
+    of_windows = {"performance": plant.performance.every}
+    for row in connection.execute(query.order_by(f.at)):
+        if (row.detector, row.method) in DETECTED[fault["kind"]]:
+            of_rows = row.detector == "limits"
+            every_ = of_windows.get(row.detector, plant.drift.every)
+            seen = row.at if of_rows else next(slots(every(every_), row.at, row.at + 2 * every_))
+            begins = time_of(fault["beyond_limits_from"] or fault["start"])
+            return round((seen - begins) / timedelta(hours=1), 2)
+    return None
+
+
+def _at_its_place(fault: Mapping[str, Any], alert: Any) -> bool:
+    return fault["kind"] == "concept_change" or alert.subject in (fault["subject"], fault["step"])
+
+
+def _tells(notice: Any, ids: Iterable[int]) -> bool:
+    return not {int(alert["id"]) for alert in notice.alerts}.isdisjoint(ids)
+
+
+def _retraining(row: Any) -> dict[str, Any]:
+    return {
+        "gate": row.gate, "cause": row.cause, "state": row.state, "reason": row.reason,
+        "requested_at": row.requested_at.isoformat(),
+        "finished_at": None if row.finished_at is None else row.finished_at.isoformat(),
+        "challenger": row.challenger,
+    }  # fmt: skip
+
+
+def healing(
+    connection: sa.Connection, plant: Plant, truth: Mapping[str, Any], now: datetime
+) -> dict[str, dict[str, Any]]:
+    """By gate the mean absolute error, by the simulator's truth, before a concept change, under it, and once healed.
+
+    Counted are predictions for parts that no other fault touched: `before` those that the test rig read right, `under`
+    those that it reads wrong and that the version in force then decided, `healed` those decided by a later version.
+    """
+    change = next((f for f in truth["faults"] if f["kind"] == "concept_change"), None)
+    if change is None or time_of(change["start"]) > now:
+        return {}
+    touched = {s for f in truth["faults"] if f is not change for s in f["serials"]}
+    biased, start = set(change["serials"]), time_of(change["start"])
+    c = t.decision.c
+    found: dict[str, dict[str, Any]] = {}
+    for gate in plant.gates:
+        query = sa.select(c.serial, c.version, c.predicted, c.decided_at).where(
+            c.gate == gate, c.predicted.is_not(None)
+        )
+        errors: dict[str, list[float]] = {"before": [], "under": [], "healed": []}
+        rows = [r for r in connection.execute(query.order_by(c.decided_at)) if r.serial not in touched]
+        old = {r.version for r in rows if r.decided_at < start}
+        for row in rows:
+            if row.serial in truth["parts"]:
+                when = "before" if row.serial not in biased else "under" if row.version in old else "healed"
+                errors[when].append(abs(row.predicted - truth["parts"][row.serial]))
+        means = {when: round(fmean(e), 3) if e else None for when, e in errors.items()}
+        counts = {f"{when}_parts": len(e) for when, e in errors.items()}
+        ratio = means["healed"] / means["before"] if means["healed"] and means["before"] else None
+        found[gate] = {**means, **counts, "healed_to_before": None if ratio is None else round(ratio, 3)}
+    return found

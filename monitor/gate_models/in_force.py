@@ -1,0 +1,61 @@
+"""The models in force: which one the store names for each gate, loaded once from the local cache and verified."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.errors import ModelError, ModelReason
+from monitor.model import Reason, Status
+from monitor.pipeline.parts import InForce
+from monitor.ports import GateModel
+from monitor.store.board import skill_of
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+
+LoadModel = Callable[[str, str], GateModel]
+"""(model name, digest) to a verified model from the local cache; ModelError otherwise. Never asks a server."""
+
+
+class Shelf:
+    """Keeps the loaded model of each gate; one that does not verify is `bad_model` until it changes or `retry`."""
+
+    def __init__(self, store: Store, load: LoadModel) -> None:
+        self._store = store
+        self._load = load
+        self._loaded: dict[str, InForce] = {}
+        self._lock = threading.Lock()
+
+    def in_force(self, gates: Iterable[str]) -> dict[str, InForce]:
+        """What each gate is to use now."""
+        with self._store.read() as connection:
+            rows = {row.gate: row for row in connection.execute(sa.select(t.model_in_force))}
+            absent = {gate for gate, row in rows.items() if skill_of(connection, gate, row.since) is Status.BREACH}
+        used = {gate: self._one(gate, rows.get(gate)) for gate in gates}
+        return {g: replace(u, withheld=Reason.NO_SKILL) if g in absent else u for g, u in used.items()}
+
+    def retry(self, gate: str) -> None:
+        """Load again at the next use, after the cache was mended."""
+        with self._lock:
+            self._loaded.pop(gate, None)
+
+    def _one(self, gate: str, row: Any) -> InForce:
+        if row is None:
+            return InForce(None, Reason.NO_MODEL)
+        with self._lock:
+            known = self._loaded.get(gate)
+            if known is None or (known.version, known.digest) != (row.version, row.digest):
+                known = self._loaded[gate] = self._open(row)
+            return known
+
+    def _open(self, row: Any) -> InForce:
+        try:
+            model = self._load(row.model, row.digest)
+        except ModelError as exc:
+            refused = Reason.NO_MODEL if exc.reason is ModelReason.NOT_FOUND else Reason.BAD_MODEL
+            return InForce(None, refused, row.model, row.version, row.digest)
+        return InForce(model, None, row.model, row.version, row.digest)

@@ -1,0 +1,108 @@
+"""Deciding and judging again from what the store recorded: the proof that every decision can be recomputed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.model import Decision, Finding, Prediction, Reason
+from monitor.pipeline.parts import Judge, Passage, gate_input
+from monitor.pipeline.readings import MakeDetectors, stored_batch, stored_readings
+from monitor.plant.plant import Plant
+from monitor.ports import GateModel
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+
+TOLERANCE = 1e-6
+"""Largest difference of a prediction that counts as the same."""
+
+_NOT_OF_THE_INPUT = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.TIMEOUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """A stored decision beside the one made again from its recorded inputs."""
+
+    key: tuple[str, str, int, int]
+    same: bool
+    stored: tuple[str, str, float | None]
+    again: tuple[str, str, float | None]
+
+
+def decisions(
+    store: Store,
+    plants: Callable[[str], Plant],
+    load: Callable[[str, str], GateModel],
+    judge: Judge,
+) -> Iterator[Recomputed]:
+    """Every stored decision, made again with the model, plant file and rows that it names.
+
+    A hold because there was no model to ask, or because it took too long, is recomputed from that recorded fact; so is
+    one while the model's realised skill was absent, beside the prediction that was made all the same.
+    """
+    with store.read() as connection:
+        rows = connection.execute(sa.select(t.decision).order_by(t.decision.c.arrival)).all()
+        models: dict[tuple[str, str], GateModel] = {}
+        for row in rows:
+            refused = next((r for r in _NOT_OF_THE_INPUT if r.value == row.reason and row.predicted is None), None)
+            model = None
+            if refused is None:
+                key = (row.model, row.model_digest)
+                model = models[key] if key in models else models.setdefault(key, load(*key))
+            yield _again(connection, row, plants(row.plant_digest), model, refused, judge)
+
+
+def _again(
+    connection: sa.Connection, row: Any, plant: Plant, model: GateModel | None, refused: Reason | None, judge: Judge
+) -> Recomputed:
+    gate = plant.gates[row.gate]
+    found = connection.execute(sa.select(t.part_step).where(t.part_step.c.arrival.in_(row.inputs.values())))
+    passages = {r.arrival: Passage(r.arrival, r.serial, r.step, r.visit, r.at, r.values) for r in found}
+    key, stored = (row.serial, row.step, row.visit, row.revision), (row.verdict, row.reason, row.predicted)
+    if not passages.keys() >= {row.arrival, *row.inputs.values()}:
+        return Recomputed(key, False, stored, ("", "its input rows are gone", None))
+    own = passages[row.arrival]
+    earlier = {step: passages[a] for step, a in row.inputs.items() if a != row.arrival}
+    part, _ = gate_input(gate, own, earlier)
+    spec_at = plant.characteristics[gate.characteristic].spec_at
+    withheld = Reason(row.withheld) if row.withheld else None
+    prediction, decision = judge(model, refused, [part], spec_at, gate.rework_band(), withheld)[0]
+    again = (decision.verdict.value, decision.reason.value, None if prediction is None else prediction.value)
+    return Recomputed(key, _same(row, prediction, decision), stored, again)
+
+
+def _same(row: Any, prediction: Prediction | None, decision: Decision) -> bool:
+    if (row.verdict, row.reason) != (decision.verdict.value, decision.reason.value):
+        return False
+    if prediction is None or row.predicted is None:
+        return prediction is None and row.predicted is None
+    p = prediction
+    stored = (row.predicted, row.lower, row.upper, row.distance, row.distance_limit)
+    again = (p.value, p.lower, p.upper, p.distance, p.distance_limit)
+    return all(a is not None and abs(a - b) <= TOLERANCE for a, b in zip(stored, again, strict=True))
+
+
+def findings(store: Store, plant: Plant, make: MakeDetectors, machine: str) -> Iterator[tuple[int, Finding]]:
+    """Every change of status that the detectors report over a machine's stored rows, with the row's arrival number."""
+    with store.read() as connection:
+        memory = [(d, d.start()) for d in make(plant, machine)]
+        for rows in stored_readings(connection, machine, 0):
+            batch = stored_batch(plant, machine, rows)
+            for i, (detector, state) in enumerate(memory):
+                after, found = detector.observe(state, batch)
+                memory[i] = (detector, after)
+                for finding in found:
+                    yield rows[finding.row].arrival if finding.row >= 0 else 0, finding
+
+
+def stored_plants(store: Store, folder: Path) -> Mapping[str, Plant]:
+    """Every plant file that a decision may name, by digest."""
+    from monitor.plant.file.load import parse
+
+    with store.read() as connection:
+        rows = connection.execute(sa.select(t.plant_file.c.digest, t.plant_file.c.content)).all()
+    return {digest: parse(content, folder).plant for digest, content in rows}

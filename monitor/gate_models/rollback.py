@@ -1,0 +1,80 @@
+"""Going back to a model version that was in force before: one transaction, MLflow up or down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.errors import ModelError, ModelReason, UsageError
+from monitor.jobs.models import ModelRegistry, mirror
+from monitor.model import RetrainingState
+from monitor.ports import GateModel
+from monitor.store import models, retraining
+from monitor.store.database.database import Store
+
+
+def roll_back(
+    store: Store,
+    registry: ModelRegistry,
+    load: Callable[[str, str], GateModel],
+    gate: str,
+    to: str | None,
+    now: datetime,
+) -> tuple[str, str]:
+    """Put the version before, or the one named, in force again; (version before, version now).
+
+    A package that the cache lacks is fetched; where MLflow is down then, nothing changes. A version that a comparison
+    refused needs 'gatewatch model train --put-in-force' instead: it was never in force.
+    """
+    with store.read() as connection:
+        current = models.in_force(connection, gate)
+        if current is None:
+            raise UsageError(f"gate {gate!r} has no model in force; 'gatewatch model train {gate}' makes the first")
+        known = [v for v in models.versions(connection, gate) if v.model == current.model]
+        chosen = _chosen(gate, known, _before(retraining.rows(connection, gate), current) if to is None else to, to)
+    if chosen.version == current.version:
+        raise UsageError(f"gate {gate!r}: version {chosen.version} is in force already")
+    _see_that_it_loads(registry, load, chosen)
+
+    def on_record(connection: sa.Connection) -> None:
+        retraining.rolled_back(connection, gate, current.version, chosen.version, now)
+
+    if not models.put_in_force(store, None, gate, chosen, current.changes, now, on_record):
+        raise UsageError(f"gate {gate!r}: another version was put in force at this moment; look at 'model list' again")
+    mirror(store, registry, gate, chosen.model, chosen.version)
+    return current.version, chosen.version
+
+
+def _before(requests: Sequence[Any], current: Any) -> str | None:
+    """The version that the one in force replaced, where that is on record."""
+    changes = (RetrainingState.PROMOTED.value, RetrainingState.ROLLED_BACK.value)
+    mine = [r for r in requests if r.state in changes and r.challenger == current.version]
+    return mine[-1].champion if mine else None
+
+
+def _chosen(gate: str, known: Sequence[Any], wanted: str | None, named: str | None) -> Any:
+    """The version wanted, among those that were in force before; the newest of them where none is named."""
+    usable = {v.version: v for v in known if v.status in ("retired", "in_force")}
+    if wanted is None:
+        retired = [v for v in known if v.status == "retired"]
+        if not retired:
+            raise UsageError(f"gate {gate!r}: no version was in force before this one; there is nothing to go back to")
+        return retired[-1]
+    if wanted not in usable:
+        raise UsageError(
+            f"gate {gate!r}: version {named or wanted!r} was never in force; allowed: {', '.join(usable) or 'none'}"
+        )
+    return usable[wanted]
+
+
+def _see_that_it_loads(registry: ModelRegistry, load: Callable[[str, str], GateModel], version: Any) -> None:
+    try:
+        load(version.model, version.digest)
+    except ModelError as exc:
+        if exc.reason is not ModelReason.NOT_FOUND:
+            raise
+        registry.fetch(version.model, version.version, version.digest)
+        load(version.model, version.digest)

@@ -1,0 +1,182 @@
+"""Contradictions between keys of a plant file: names that nothing bears, features nobody makes.
+
+Each comes with the top-level key it was judged by, so that a caller who knows that key only in part can leave it out.
+Only what cannot work is a contradiction; what is merely odd is not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from monitor.model import MachineState
+from monitor.plant.file.words import among
+from monitor.plant.sources import (
+    CodeColumn,
+    DispositionSource,
+    OutcomeSource,
+    PartSource,
+    ReadingSource,
+    SourceBase,
+    StateSource,
+    ValueColumn,
+)
+from monitor.plant.watching import ALERT_NAMES
+
+if TYPE_CHECKING:
+    from monitor.plant.plant import GateConfig, Plant
+
+Contradiction = tuple[tuple[str | int, ...], str, str]
+"""Path of keys, sentence, top-level key it was judged by."""
+
+
+def contradictions(plant: Plant) -> Iterator[Contradiction]:
+    """Every contradiction of a plant whose keys are each right."""
+    for step in plant.steps:
+        if "." in step:
+            yield ("steps", step), "a step's name cannot hold '.', which parts step and feature in a gate's inputs", ""
+    for name, machine in plant.machines.items():
+        yield from _unknown(("machines", name, "step"), "step", machine.step, plant.steps, "steps")
+    if plant.profile == "stack" and plant.alerts.webhook_token is None:
+        yield ("profile",), "profile 'stack' needs alerts.webhook_token, which Alertmanager must show", "alerts"
+    for name in plant.alerts.change:
+        yield from _unknown(("alerts", "change", name), "alert", name, ALERT_NAMES, "")
+    yield from _gates(plant)
+    yield from _unread_sensors(plant)
+    for name, source in plant.sources.items():
+        yield from _source(plant, name, source)
+
+
+def feature_names(name: str, column: ValueColumn) -> tuple[str, ...]:
+    """The features one value column makes: itself, the three statistics of an image, or the elements of a vector."""
+    if column.vector is not None:
+        width = len(str(column.vector))
+        return tuple(f"{name}{i:0{width}d}" for i in range(1, column.vector + 1))
+    return (f"{name}_mean", f"{name}_std", f"{name}_gradient") if column.image else (name,)
+
+
+def image_features(plant: Plant) -> frozenset[str]:
+    """Every feature of part steps that is made of images."""
+    parts = [source for source in plant.sources.values() if isinstance(source, PartSource)]
+    return frozenset(
+        feature for source in parts for name, column in source.values.items() if column.image
+        for feature in feature_names(name, column)
+    )  # fmt: skip
+
+
+def _unknown(
+    path: tuple[str | int, ...], what: str, value: str, allowed: Iterable[str], section: str
+) -> Iterator[Contradiction]:
+    allowed = list(allowed)
+    if value not in allowed:
+        yield path, among(what, value, allowed), section
+
+
+def _gates(plant: Plant) -> Iterator[Contradiction]:
+    features = _features(plant)
+    checked: dict[str, str] = {}
+    for name, gate in plant.gates.items():
+        path = ("gates", name)
+        yield from _unknown((*path, "step"), "step", gate.step, plant.steps, "steps")
+        yield from _unknown(
+            (*path, "characteristic"), "characteristic", gate.characteristic, plant.characteristics, "characteristics"
+        )
+        if gate.step in checked:
+            yield (*path, "step"), f"gate {checked[gate.step]!r} already checks this step; one gate a step", "gates"
+        checked.setdefault(gate.step, name)
+        yield from _inputs(plant, name, gate, features)
+
+
+def _inputs(plant: Plant, name: str, gate: GateConfig, features: list[str]) -> Iterator[Contradiction]:
+    given = [("profile", i, text) for i, text in enumerate(gate.profile)]
+    given += [("covariates", i, text) for i, text in enumerate(gate.covariates)]
+    seen: set[str] = set()
+    for (key, i, text), full in zip(given, gate.inputs(), strict=True):
+        path = ("gates", name, key, i)
+        step, _, feature = full.partition(".")
+        if "." in text:  # otherwise it is the gate's own step, judged above
+            yield from _unknown(path, "step", step, plant.steps, "steps")
+        yield from _unknown(path, "feature", feature, features, "sources")
+        if full in seen:
+            yield path, f"input {full!r} is given twice", "gates"
+        seen.add(full)
+
+
+def _features(plant: Plant) -> list[str]:
+    parts = [source for source in plant.sources.values() if isinstance(source, PartSource)]
+    return sorted(
+        {f for source in parts for name, column in source.values.items() for f in feature_names(name, column)}
+    )
+
+
+def _unread_sensors(plant: Plant) -> Iterator[Contradiction]:
+    sources = [source for source in plant.sources.values() if isinstance(source, ReadingSource)]
+    if any(source.sensor for source in sources):
+        return  # the long layout names its sensors in the rows
+    read = {sensor for source in sources for sensor in source.values}
+    for name, machine in plant.machines.items():
+        for sensor in machine.sensors:
+            if sensor not in read:
+                yield ("machines", name, "sensors", sensor), "no source of kind readings reads this sensor", "sources"
+
+
+def _source(plant: Plant, name: str, source: SourceBase) -> Iterator[Contradiction]:
+    path = ("sources", name)
+    sensors = sorted({sensor for machine in plant.machines.values() for sensor in machine.sensors})
+    if isinstance(source, OutcomeSource):
+        yield from _unknown(
+            (*path, "characteristic"), "characteristic", source.characteristic, plant.characteristics, "characteristics"
+        )
+    if isinstance(source, PartSource):
+        for feature in source.values:
+            if "." in feature:
+                yield (*path, "values", feature), "a feature's name cannot hold '.'", ""
+    if isinstance(source, ReadingSource):
+        for sensor in source.values:
+            yield from _unknown((*path, "values", sensor), "sensor", sensor, sensors, "machines")
+        yield from _codes((*path, "sensor"), "sensor", source.sensor, sensors, "machines")
+    for key, column in _single_values(source):
+        if column.image is not None or column.vector is not None:
+            yield (*path, *key), "an image or a vector can be a value of part_steps only", ""
+    if isinstance(source, StateSource):
+        yield from _codes((*path, "state"), "state", source.state, [state.value for state in MachineState], "")
+    if isinstance(source, PartSource | DispositionSource):
+        yield from _codes((*path, "step"), "step", source.step, plant.steps, "steps")
+    if isinstance(source, PartSource | ReadingSource | StateSource):
+        yield from _codes((*path, "machine"), "machine", source.machine, plant.machines, "machines")
+    yield from _partitions(plant, path, source)
+
+
+def _single_values(source: SourceBase) -> Iterator[tuple[tuple[str, ...], ValueColumn]]:
+    """The value columns, by their keys, that stand for one number each."""
+    if isinstance(source, ReadingSource):
+        yield from ((("values", name), column) for name, column in source.values.items())
+    if isinstance(source, ReadingSource | OutcomeSource) and source.value is not None:
+        yield ("value",), source.value
+
+
+def _codes(
+    path: tuple[str, ...], what: str, column: CodeColumn | None, allowed: Iterable[str], section: str
+) -> Iterator[Contradiction]:
+    for code, name in column.codes.items() if column else ():
+        yield from _unknown((*path, "codes", code), what, name, allowed, section)
+
+
+def _partitions(plant: Plant, path: tuple[str | int, ...], source: SourceBase) -> Iterator[Contradiction]:
+    if source.partitions and isinstance(source, OutcomeSource | DispositionSource):
+        yield (*path, "partitions"), "partitions are for part_steps, readings and machine_states", ""
+        return
+    what, known, section = (
+        ("step", list(plant.steps), "steps")
+        if isinstance(source, PartSource)
+        else ("machine", list(plant.machines), "machines")
+    )
+    times = Counter[str]()
+    for partition, names in source.partitions.items():
+        for i, member in enumerate(names):
+            place: tuple[str | int, ...] = (*path, "partitions", partition, i)
+            yield from _unknown(place, what, member, known, section)
+            times[member] += 1
+            if times[member] == 2:
+                yield place, f"{what} {member!r} is in two partitions", ""

@@ -1,0 +1,124 @@
+"""The plant file: read, overridden, checked as a whole and kept as the text that decisions refer to.
+
+    load("plant.yaml", ["server.port=9465"])   a LoadedPlant, or PlantFileError with a line for every problem
+    parse(text, folder)                        the same from a text that was stored
+
+A problem reads `plant.yaml:12: sources.mes.urll: unknown key; allowed: at, ... (did you mean 'url'?)`: where, which
+key, what was expected. Ranges are explained in `plant_ranges.py`, `--set` in `plant_overrides.py`, `${NAME}` in
+`plant_secrets.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from monitor.errors import PlantFileError
+from monitor.plant.file import yaml_tree as plant_yaml
+from monitor.plant.file.overrides import override
+from monitor.plant.file.paths import resolve
+from monitor.plant.file.secrets import fill_secrets
+from monitor.plant.file.validate import validate
+from monitor.plant.file.words import dotted
+from monitor.plant.file.yaml_tree import Problem, Tree
+from monitor.plant.plant import Plant
+
+MAX_BYTES = 1024 * 1024
+_RESTART = ("store.url", "server")
+"""Keys that are read once, when the process starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPlant:
+    """A plant with the text it stands for.
+
+    `text` is YAML with overrides applied and `${...}` as written, never a secret; `digest` is the SHA-256 of its UTF-8
+    bytes in hexadecimal, so that equal digests mean equal plant files. `plant` holds secrets and absolute paths.
+    """
+
+    plant: Plant = field(repr=False)
+    text: str = field(repr=False)
+    digest: str
+    path: Path
+
+
+def load(path: Path | str, overrides: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> LoadedPlant:
+    """The plant file at a path, with `KEY=VALUE` overrides; PlantFileError with every problem at once."""
+    text = _text(Path(path))
+    tree = plant_yaml.read(text, str(path))
+    if tree.value is not None or not tree.problems:  # otherwise there is nothing to set a key of
+        override(tree, overrides)
+    plant = _plant(tree, Path(path).parent, environ)
+    return _loaded(plant, plant_yaml.dump(tree.value) if overrides else text, Path(path))
+
+
+def parse(text: str, folder: Path, environ: Mapping[str, str] = os.environ, name: str = "plant.yaml") -> LoadedPlant:
+    """The plant of a text kept from an earlier `load`; relative paths start at `folder`, messages begin with `name`."""
+    return _loaded(_plant(plant_yaml.read(text, name), folder, environ), text, folder / name)
+
+
+def difference(old: LoadedPlant, new: LoadedPlant) -> list[str]:
+    """The dotted keys whose values differ, sorted; one that only one side has is named without what is beneath it."""
+    return sorted(_changes(old.plant.model_dump(), new.plant.model_dump(), ()))
+
+
+def needs_restart(old: LoadedPlant, new: LoadedPlant) -> list[str]:
+    """Those of the differing keys that a running process cannot take over."""
+    return [key for key in difference(old, new) if any(key == r or key.startswith(f"{r}.") for r in _RESTART)]
+
+
+def _loaded(plant: Plant, text: str, path: Path) -> LoadedPlant:
+    return LoadedPlant(plant, text, hashlib.sha256(text.encode()).hexdigest(), path)
+
+
+def _text(path: Path) -> str:
+    """The file's text without a byte order mark."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except IsADirectoryError:
+        raise PlantFileError([f"{path}: is a folder; expected a plant file (YAML)"]) from None
+    except FileNotFoundError:
+        raise PlantFileError([f"{path}: no such file; expected a plant file (YAML)"]) from None
+    except (OSError, ValueError) as error:
+        why = (getattr(error, "strerror", None) or "not a path").lower()
+        raise PlantFileError([f"{path}: cannot be read ({why}); expected a plant file (YAML)"]) from None
+    if len(content) > MAX_BYTES:
+        raise PlantFileError([f"{path}: larger than {MAX_BYTES} bytes; expected a plant file (YAML)"])
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise PlantFileError([f"{path}:{line}: not UTF-8; save the file as UTF-8"]) from None
+
+
+def _plant(tree: Tree, folder: Path, environ: Mapping[str, str]) -> Plant:
+    """The checked plant of a tree; PlantFileError with its problems in the order of the file."""
+    plant, problems = None, list(tree.problems)
+    if tree.value is None and not problems:
+        needed = [key for key, info in Plant.model_fields.items() if info.is_required()]
+        problems = [Problem((), f"the file is empty; expected at least {', '.join(needed)}")]
+    elif tree.value is not None:
+        filled = fill_secrets(tree.value, environ, folder)
+        broken = [problem.path for problem in problems if not problem.stands]
+        plant, wrong = validate(filled.value, tree.value, broken, [problem.path for problem in filled.problems])
+        problems += filled.problems + [filled.conceal(problem) for problem in wrong]
+    if plant is None or problems:
+        raise PlantFileError(tree.lines(problems))
+    return resolve(plant, folder)
+
+
+def _changes(old: Any, new: Any, path: tuple[str, ...]) -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in old.keys() | new.keys():
+            here = (*path, key)
+            if key in old and key in new:
+                yield from _changes(old[key], new[key], here)
+            else:
+                yield dotted(here)
+    elif old != new:
+        yield dotted(path)

@@ -1,0 +1,94 @@
+"""`--set KEY=VALUE`: any key of a plant file from the command line.
+
+KEY is a dotted path, `sources.mes.url`; a name with a dot in it stands in double quotes, `sources."mes.a".url`; a list
+item is counted from 0, `gates.blade.profile.0`. VALUE is a YAML value (`5m`, `[a, b]`, `{column: ts, zone: UTC}`);
+nothing after the `=` is an empty value. Overrides apply after ranges were expanded, from left to right. A message never
+repeats a value: it may be a password.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from monitor.plant.file.ranges import parse_range
+from monitor.plant.file.words import dotted, found
+from monitor.plant.file.yaml_tree import Path, Place, Problem, Tree, read
+
+_PART = re.compile(r'"([^"]+)"|([^."=]+)')
+
+
+def override(tree: Tree, overrides: Sequence[str]) -> None:
+    """Set keys of a tree; what cannot be set is among its problems."""
+    for text in overrides:
+        try:
+            path, value = _parse(text)
+        except ValueError as error:
+            tree.problems.append(Problem((), str(error), Place(math.inf, "--set")))
+            continue
+        place = Place(math.inf, f"--set {dotted(path)}")
+        made = read(value, place.text)
+        if made.problems:
+            sentence = "the value is not valid YAML, or too large; quote it where it holds special characters"
+            tree.problems.append(Problem(path, sentence, place))
+            continue
+        _set(tree, path, made.value, place)
+
+
+def _parse(text: str) -> tuple[Path, str]:
+    """The path and the value's text; ValueError says what is wrong without repeating the value."""
+    path: list[str] = []
+    at = 0
+    while match := _PART.match(text, at):
+        path.append(match[1] or match[2])
+        at = match.end()
+        if text[at : at + 1] != ".":
+            break
+        at += 1
+    if not match or text[at : at + 1] != "=":
+        raise ValueError("expected KEY=VALUE, such as sources.mes.url=sqlite:///mes.db; quote a name that holds a dot")
+    if not text.isprintable() or any(_has_range(part) for part in path):
+        raise ValueError("expected printable text, and no range in the key; ranges are expanded before keys are set")
+    return tuple(path), text[at + 1 :]
+
+
+def _has_range(part: str) -> bool:
+    try:
+        return parse_range(part) is not None
+    except ValueError:
+        return True
+
+
+def _set(tree: Tree, path: Path, value: Any, place: Place) -> None:
+    """Put a value at a path, making mappings on the way where there is nothing yet."""
+    node = tree.value = {} if tree.value is None else tree.value
+    whole: Path = ()
+    for depth, part in enumerate(path):
+        key: Any = part
+        last = depth == len(path) - 1
+        if isinstance(node, list):
+            if not re.fullmatch(r"[0-9]{1,6}", str(part)) or int(part) >= len(node):
+                sentence = f"no such item; {dotted(whole)} has {len(node)}, counted from 0"
+                tree.problems.append(Problem((*whole, part), sentence, place))
+                return
+            key = int(part)
+        elif not isinstance(node, dict):
+            sentence = f"cannot be set, because {dotted(whole) or 'the file'} is {_kind(node)}; set that as a whole"
+            tree.problems.append(Problem(path, sentence, place))
+            return
+        whole = (*whole, key)
+        if last:
+            node[key] = value
+        elif isinstance(node, dict) and node.get(key) is None:
+            node[key] = {}
+            tree.places.setdefault(whole, place)
+        node = node[key]
+    for old in [known for known in tree.places if known[: len(whole)] == whole]:
+        del tree.places[old]
+    tree.places[whole] = place
+
+
+def _kind(value: Any) -> str:
+    return "text" if isinstance(value, str) else found(value) if value is None else "a number"

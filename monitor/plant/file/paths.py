@@ -1,0 +1,63 @@
+"""Relative paths of a plant file: they start at the file's folder, wherever the process was started."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from monitor.plant.plant import MlflowConfig, Plant, StoreConfig
+from monitor.plant.sources import SourceBase, WriteBack
+from monitor.plant.types import Strict
+from monitor.plant.watching import NotifyConfig
+
+_SQLITE = re.compile(r"(?P<head>sqlite(?:\+\w+)?:///(?:file:)?)(?P<path>[^?]*)(?P<query>(?:\?.*)?)", re.DOTALL)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+
+
+def resolve_url(url: str, folder: Path) -> str:
+    """A SQLite URL with its file's path made absolute; any other URL as it is.
+
+    >>> resolve_url("sqlite:///mes.db?timeout=5", Path("/plants/a"))
+    'sqlite:////plants/a/mes.db?timeout=5'
+    """
+    match = _SQLITE.fullmatch(url)
+    if not match or not match["path"] or match["path"].startswith((":memory:", "/")):
+        return url
+    return f"{match['head']}{folder.absolute() / match['path']}{match['query']}"
+
+
+def resolve_path(path: str, folder: Path) -> str:
+    """A folder's path made absolute; a URI such as s3://bucket/models as it is."""
+    return path if _SCHEME.match(path) else str(folder.absolute() / path)
+
+
+def resolve(plant: Plant, folder: Path) -> Plant:
+    """The plant with every relative path made absolute."""
+    return plant.model_copy(
+        update={
+            "store": _moved(plant.store, folder),
+            "mlflow": _mlflow(plant.mlflow, folder),
+            "sources": {name: _moved(source, folder) for name, source in plant.sources.items()},
+            "notify": _notify(plant.notify, folder),
+            "write_back": _moved(plant.write_back, folder) if plant.write_back else None,
+        }
+    )
+
+
+def _moved(part: SourceBase | StoreConfig | WriteBack, folder: Path) -> Strict:
+    return part.model_copy(update={"url": resolve_url(part.url, folder)})
+
+
+def _notify(notify: NotifyConfig, folder: Path) -> NotifyConfig:
+    urls = notify.urls_file and str(folder.absolute() / notify.urls_file)
+    return notify.model_copy(update={"urls_file": urls, "log": str(folder.absolute() / notify.log)})
+
+
+def _mlflow(mlflow: MlflowConfig, folder: Path) -> MlflowConfig:
+    return mlflow.model_copy(
+        update={
+            "tracking_uri": resolve_url(mlflow.tracking_uri, folder),
+            "artifacts": mlflow.artifacts and resolve_path(mlflow.artifacts, folder),
+            "cache": str(folder.absolute() / mlflow.cache),
+        }
+    )

@@ -1,0 +1,108 @@
+"""Secrets: `${NAME}` in a value reads the environment, `${file:PATH}` a file; `$${` stands for `${` itself.
+
+They are put in after the file was read and only into the plant in memory: the text that is stored, its digest and every
+message keep the `${...}`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path as FilePath
+from typing import Any
+
+from monitor.plant.file.words import found
+from monitor.plant.file.yaml_tree import Path, Problem
+
+MAX_SECRET = 65_536
+_REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)(\}|)")
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class _UnresolvedError(ValueError):
+    """A reference that leads nowhere; the message names it and never a value."""
+
+
+@dataclass(slots=True)
+class Filled:
+    """Values with their secrets in place, and by path the text that stands for each."""
+
+    value: Any = None
+    references: dict[Path, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def conceal(self, problem: Problem) -> Problem:
+        """The problem without what its sentence quotes, if a secret stands at or beneath its path.
+
+        Messages show values in quotes only, so that no part of a secret can pass, however it was cut or escaped.
+        """
+        if not any(path[: len(problem.path)] == problem.path for path in self.references):
+            return problem
+        shown = self.references.get(problem.path, "...")
+        sentence = _QUOTED.sub(lambda _: f"'{shown}'", problem.sentence.partition(" (did you mean")[0])
+        return replace(problem, sentence=sentence)
+
+
+def fill_secrets(value: Any, environ: Mapping[str, str], folder: FilePath) -> Filled:
+    """A copy of the values with every reference replaced; those that lead nowhere are problems."""
+    filled = Filled()
+    filled.value = _walk(value, (), filled, environ, folder)
+    return filled
+
+
+def _walk(value: Any, path: Path, filled: Filled, environ: Mapping[str, str], folder: FilePath) -> Any:
+    if isinstance(value, dict):
+        return {key: _walk(inner, (*path, key), filled, environ, folder) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_walk(inner, (*path, i), filled, environ, folder) for i, inner in enumerate(value)]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+    try:
+        made = _REFERENCE.sub(lambda match: _resolve(match, environ, folder), value)
+    except _UnresolvedError as error:
+        filled.problems.append(Problem(path, str(error)))
+        return value
+    filled.references[path] = _short(value)
+    return made
+
+
+def _resolve(match: re.Match[str], environ: Mapping[str, str], folder: FilePath) -> str:
+    if match.group() == "$${":
+        return "${"
+    name = match[1]
+    if not match[2]:
+        raise _UnresolvedError("'${' is not closed; expected ${NAME} or ${file:PATH}, and $${ for a plain ${")
+    if name.startswith("file:"):
+        return _secret_file(folder / name.removeprefix("file:"), match.group())
+    if not _VARIABLE.fullmatch(name):
+        raise _UnresolvedError(f"{_short(match.group())}: expected ${{NAME}} or ${{file:PATH}}")
+    if name not in environ:
+        raise _UnresolvedError(f"environment variable {name} is not set")
+    return environ[name]
+
+
+def _secret_file(path: FilePath, reference: str) -> str:
+    """The file's text without the line break at its end."""
+    shown = _short(reference)
+    try:
+        if path.exists() and not path.is_file():
+            raise _UnresolvedError(f"{shown}: expected a file, found something else")
+        with path.open("rb") as file:
+            content = file.read(MAX_SECRET + 1)
+    except (OSError, ValueError) as error:
+        if isinstance(error, _UnresolvedError):
+            raise
+        why = (getattr(error, "strerror", None) or "not a path").lower()
+        raise _UnresolvedError(f"{shown}: the file cannot be read ({why})") from None
+    if len(content) > MAX_SECRET:
+        raise _UnresolvedError(f"{shown}: expected a file of at most {MAX_SECRET} bytes")
+    try:
+        return content.decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise _UnresolvedError(f"{shown}: expected UTF-8 text") from None
+
+
+def _short(text: str) -> str:
+    return found(text).strip("'\"")

@@ -1,0 +1,303 @@
+"""How YAML is read: to plain values, with the line of every key, ranges expanded, within bounds.
+
+Words are read as in YAML 1.2: only numbers and `null` are more than text, so that `on`, `no`, `12:30` and
+`2026-01-01` stay what was written. Keys are always text. Tags, which could make other objects, are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from monitor.plant.file.ranges import Active, fill, parse_range
+from monitor.plant.file.words import dotted, found
+
+Path = tuple[str | int, ...]
+MAX_DEPTH = 24
+MAX_COST = 250_000
+"""Bound on what aliases and ranges may grow to: one a value and one for each 64 characters of it."""
+
+_TAG = "tag:yaml.org,2002:"
+_NUMBERS = {f"{_TAG}int": int, f"{_TAG}float": float}
+_RESOLVERS = (
+    ("int", r"[-+]?[0-9]+\Z", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z|[-+]?\.inf\Z|\.nan\Z", "-+.0123456789"),
+    ("null", r"(~|null|Null|NULL|)\Z", ["~", "n", "N", ""]),
+    ("merge", r"<<\Z", "<"),
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where something was written: a line of the file (from 1), or an option of the command line after all lines."""
+
+    line: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong at a path of keys; `place` where it is not that of the nearest key on the path.
+
+    `stands` says that the value at the path is there all the same, to be judged like any other.
+    """
+
+    path: Path
+    sentence: str
+    place: Place | None = None
+    stands: bool = False
+
+
+@dataclass(slots=True)
+class Tree:
+    """A file's values as mappings (keys are text), lists, text, numbers and None, with the place of every key."""
+
+    value: Any = None
+    places: dict[Path, Place] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def lines(self, problems: Iterable[Problem]) -> list[str]:
+        """The problems in the order of the file, one line each.
+
+        What a range repeats for each of its members is told once: the same words of the same line and last key.
+        """
+        told: dict[tuple[Place, str, int, str], list[str]] = {}
+        for problem in problems:
+            place, key = self._place(problem), dotted(problem.path)
+            last = "" if not problem.path else str(problem.path[-1])
+            told.setdefault((place, problem.sentence, len(problem.path), last), []).append(key)
+        lines = []
+        for (place, sentence, _, _), keys in told.items():
+            where = place.text if not keys[0] or place.text == f"--set {keys[0]}" else f"{place.text}: {keys[0]}"
+            more = f" (and {len(keys) - 1} more made of this line)" if len(keys) > 1 else ""
+            lines.append((place, f"{where}: {sentence}{more}"))
+        return [line for _, line in sorted(lines)]
+
+    def _place(self, problem: Problem) -> Place:
+        path = problem.path
+        while path and path not in self.places:
+            path = path[:-1]
+        return problem.place or self.places[path]
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes nodes of bounded depth; never constructs an object."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self.depth += 1
+        if self.depth > 2 * MAX_DEPTH:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "nested too deeply", mark)
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes whatever `_Loader` would not read back as the same text."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def text(self, data: str) -> yaml.ScalarNode:
+        """PyYAML would fold the rarer line breaks (U+0085, U+2028) unless they are escaped in double quotes."""
+        return self.represent_scalar(f"{_TAG}str", data, style=None if data.isprintable() else '"')
+
+
+for _tag, _pattern, _first in _RESOLVERS:
+    _Loader.add_implicit_resolver(_TAG + _tag, re.compile(_pattern), list(_first))
+    _Dumper.add_implicit_resolver(_TAG + _tag, re.compile(_pattern), list(_first))
+
+_Dumper.add_representer(str, _Dumper.text)
+
+
+def read(text: str, name: str) -> Tree:
+    """The values of a YAML text; whatever is wrong with its form is among the tree's problems. Never raises."""
+    tree = Tree(places={(): Place(0, name)})
+    try:
+        node = yaml.compose(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(mark.line + 1, f"{name}:{mark.line + 1}") if mark else None
+        tree.problems.append(Problem((), f"not valid YAML: {_plainly(error)}", place))
+        return tree
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        sentence = f"the character {chr(error.character)!a} cannot stand in YAML"
+        tree.problems.append(Problem((), sentence, Place(line, f"{name}:{line}")))
+        return tree
+    except (ValueError, OverflowError):  # PyYAML lets chr() and int() of an escape or a directive fail
+        tree.problems.append(Problem((), "not valid YAML: an escaped character or a directive is out of range"))
+        return tree
+    try:
+        tree.value = _Builder(name, tree).value(node, (), ()) if node is not None else None
+    except _TooMuchError as error:
+        tree.problems.append(Problem((), str(error)))
+    return tree
+
+
+def dump(value: Any) -> str:
+    """Values as a YAML text that `read` reads back as the same values."""
+    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120))
+
+
+def _plainly(error: yaml.MarkedYAMLError) -> str:
+    problem = error.problem or error.context or "it cannot be read"
+    if "'\\t'" in problem:
+        return "a tab cannot indent; use spaces"
+    if "single document" in (error.context or ""):
+        return "expected one document, found a second '---'"
+    return " ".join(f"{error.context + ', ' if error.context and error.problem else ''}{problem}".split())
+
+
+def _check_unicode(text: str) -> None:
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        raise ValueError("holds half of a character (a lone surrogate); expected Unicode text")
+
+
+class _TooMuchError(Exception):
+    """Aliases or ranges would make far more of the file than anyone wrote."""
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Turns nodes into values, noting where each key stood."""
+
+    name: str
+    tree: Tree
+    cost: int = 0
+    merging: int = 0
+
+    def value(self, node: yaml.Node, path: Path, ranges: tuple[Active, ...]) -> Any:
+        self._spend(1)
+        if len(path) > MAX_DEPTH:
+            raise _TooMuchError(f"nested more than {MAX_DEPTH} deep, or an alias that contains itself")
+        if isinstance(node, yaml.MappingNode) and node.tag == f"{_TAG}map":
+            return self._mapping(node, path, ranges)
+        if isinstance(node, yaml.SequenceNode) and node.tag == f"{_TAG}seq":
+            return self._list(node, path, ranges)
+        return self._scalar(node, path, ranges)
+
+    def _spend(self, cost: int) -> None:
+        self.cost += cost
+        if self.cost > MAX_COST:
+            raise _TooMuchError("aliases and ranges expand to far too much; expected the size of one plant")
+
+    def _problem(self, path: Path, sentence: str, node: yaml.Node) -> None:
+        self.tree.problems.append(Problem(path, sentence, self._place(node)))
+
+    def _place(self, node: yaml.Node) -> Place:
+        line = node.start_mark.line + 1
+        return Place(line, f"{self.name}:{line}")
+
+    def _scalar(self, node: yaml.Node, path: Path, ranges: tuple[Active, ...]) -> Any:
+        text = node.value if isinstance(node, yaml.ScalarNode) else ""
+        self._spend(len(text) // 64)
+        if node.tag == f"{_TAG}null":
+            return None
+        if node.tag in _NUMBERS:
+            try:
+                return _NUMBERS[node.tag](text.replace(".inf", "inf").replace(".nan", "nan"))
+            except ValueError:
+                self._problem(path, f"expected a number, found {found(text)}", node)
+                return None
+        if node.tag not in (f"{_TAG}str", f"{_TAG}merge"):
+            self._problem(path, "a YAML tag ('!...') is not allowed here; expected a plain value", node)
+            return None
+        return self._filled(text, path, ranges, node)
+
+    def _filled(self, text: str, path: Path, ranges: tuple[Active, ...], node: yaml.Node) -> str:
+        try:
+            _check_unicode(text)
+            return fill(text, ranges)
+        except ValueError as error:
+            self._problem(path, str(error), node)
+            return ""
+
+    def _list(self, node: yaml.SequenceNode, path: Path, ranges: tuple[Active, ...]) -> list[Any]:
+        made: list[Any] = []
+        for item in node.value:
+            for inner in self._members(item, path, ranges):
+                here = (*path, len(made))
+                self.tree.places[here] = self._place(item)
+                made.append(self.value(item, here, inner))
+        return made
+
+    def _members(self, item: yaml.Node, path: Path, ranges: tuple[Active, ...]) -> Iterator[tuple[Active, ...]]:
+        """The ranges in force for each value an item makes: one, or one for each member of its own range."""
+        try:
+            own = parse_range(item.value) if isinstance(item, yaml.ScalarNode) else None
+        except ValueError as error:
+            self._problem(path, str(error), item)
+            return
+        if own is None or any(len(active.range) == len(own) for active in ranges):
+            yield ranges
+        else:
+            yield from ((*ranges, Active(own, i)) for i in range(len(own)))
+
+    def _mapping(self, node: yaml.MappingNode, path: Path, ranges: tuple[Active, ...]) -> dict[str, Any]:
+        made = self._merged(node, path, ranges)
+        first: dict[str, int] = {}
+        for key, value in self._own(node, path):
+            for text, inner in self._keys(key, path, ranges):
+                here = (*path, text)
+                if text in first:
+                    sentence = f"key given twice, first in line {first[text]}"
+                    self.tree.problems.append(Problem(here, sentence, self._place(key), stands=True))
+                    continue
+                first[text] = key.start_mark.line + 1
+                self.tree.places[here] = self._place(key)
+                made[text] = self.value(value, here, inner)
+        return made
+
+    def _own(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self._problem(path, "expected text as a key, found a list or a mapping", key)
+            elif key.tag != f"{_TAG}merge":
+                yield key, value
+
+    def _keys(
+        self, key: yaml.ScalarNode, path: Path, ranges: tuple[Active, ...]
+    ) -> Iterator[tuple[str, tuple[Active, ...]]]:
+        """The keys a key stands for, each with the ranges in force beneath it."""
+        try:
+            _check_unicode(key.value)
+            own = parse_range(key.value)
+        except ValueError as error:
+            self._problem((*path, key.value), str(error), key)
+            return
+        if own is None:
+            yield key.value, ranges
+            return
+        for i in range(len(own)):
+            self._spend(1)
+            yield fill(key.value, (Active(own, i),)), (*ranges, Active(own, i))
+
+    def _merged(self, node: yaml.MappingNode, path: Path, ranges: tuple[Active, ...]) -> dict[str, Any]:
+        """What `<<` brings in, of several mappings the first counting most; the mapping's own keys count more."""
+        made: dict[str, Any] = {}
+        for key, value in node.value:
+            if key.tag != f"{_TAG}merge":
+                continue
+            for item in reversed(value.value) if isinstance(value, yaml.SequenceNode) else [value]:
+                if not isinstance(item, yaml.MappingNode):
+                    self._problem(path, "'<<' expected a mapping or a list of mappings", key)
+                    continue
+                if self.merging > MAX_DEPTH:
+                    raise _TooMuchError("'<<' brings in a mapping that contains itself")
+                self.merging += 1
+                self._spend(1)
+                made.update(self._mapping(item, path, ranges))
+                self.merging -= 1
+        return made

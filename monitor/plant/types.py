@@ -1,0 +1,104 @@
+"""The kinds of value in a plant file: durations, times, zones, names, columns and addresses."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from monitor.plant.file.words import Meaning
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST = timedelta(days=36500)
+_TRACKING = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks", "databricks-uc")
+
+
+def parse_duration(value: object) -> timedelta:
+    """`90s`, `5m`, `1h30m`, `2d` as a timedelta; ValueError for anything else, a bare number included."""
+    if isinstance(value, timedelta):
+        return value
+    text = str(value)
+    if not re.fullmatch(r"([0-9]+(\.[0-9]+)?[smhd])+", text):
+        raise ValueError("expected a duration such as 30s, 5m, 1h30m or 2d")
+    seconds = sum(float(n) * _UNITS[u] for n, u in re.findall(r"([0-9]+(?:\.[0-9]+)?)([smhd])", text))
+    if seconds > _LONGEST.total_seconds():
+        raise ValueError(f"expected a duration of at most {_LONGEST.days}d")
+    return timedelta(seconds=seconds)
+
+
+def _some_time(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("expected a duration above 0s")
+    return value
+
+
+def _aware(value: object) -> datetime:
+    problem = ValueError("expected a time with an offset, such as 2026-01-01T00:00:00Z")
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if not isinstance(at, datetime) or at.tzinfo is None:
+            raise problem
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise problem from None
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("expected an IANA time zone such as Europe/Berlin or UTC") from None
+    return value
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", value):
+        raise ValueError("expected a name of 1 to 63 letters, digits, '_', '-' or '.'")
+    return value
+
+
+def _text(value: str) -> str:
+    if not value.strip():
+        raise ValueError("expected text that is not empty")
+    return value
+
+
+def _database(value: str) -> str:
+    if not re.match(r"[a-z][a-z0-9_]*(\+[a-z0-9_]+)?://", value):
+        raise ValueError(
+            "expected a SQLAlchemy URL such as sqlite:///mes.db or postgresql+psycopg://user@host/database"
+        )
+    return value
+
+
+def _tracking(value: str) -> str:
+    if re.split(r"\+|:", value, maxsplit=1)[0] not in _TRACKING:
+        raise ValueError("expected an MLflow URI such as sqlite:///mlflow.db or https://mlflow.example.com")
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+PositiveDuration = Annotated[
+    Duration, AfterValidator(_some_time), Meaning("a duration above 0s, such as 30s, 5m or 1h30m")
+]
+Instant = Annotated[datetime, BeforeValidator(_aware)]
+Zone = Annotated[str, AfterValidator(_zone), Meaning("an IANA time zone such as Europe/Berlin")]
+Name = Annotated[str, AfterValidator(_name), Meaning("a name")]
+Text = Annotated[str, AfterValidator(_text)]
+DatabaseUrl = Annotated[str, AfterValidator(_database), Meaning("a SQLAlchemy URL", secret=True), Field(repr=False)]
+TrackingUri = Annotated[
+    str, AfterValidator(_tracking), Meaning("an MLflow tracking URI", secret=True), Field(repr=False)
+]
+OnHold = Literal["wait", "inspect", "plant_procedure"]
+
+
+class Strict(BaseModel):
+    """A part of the plant file: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Secret = Annotated[Text, Meaning("text that is not empty", secret=True)]

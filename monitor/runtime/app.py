@@ -1,0 +1,216 @@
+"""Wiring: from a loaded plant file to a store, sources, pipelines and jobs. The one module that knows everyone."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from alerting.alerts import specs
+from detectors.stream.roster import default_detectors
+from detectors.window.drift import FeatureDrift
+from detectors.window.performance import Performance, still_absent
+from exporters.delivery.mes import MesTarget, backoff, plan
+from exporters.metrics.catalog import Bounds
+from inference.gate import judge
+from inference.registry import Registry
+from monitor import __version__
+from monitor.clock import Clock, WallClock
+from monitor.delivery.notifications import notify_job, receivers_of
+from monitor.errors import ModelError, ModelReason
+from monitor.gate_models.in_force import Shelf
+from monitor.jobs.alerts import AlertsJob
+from monitor.jobs.deliver import DeliverJob
+from monitor.jobs.drift import DriftJob
+from monitor.jobs.models import ModelJob
+from monitor.jobs.performance import PerformanceJob
+from monitor.jobs.prune import PruneJob
+from monitor.jobs.pull import EventPipeline, PartPipeline, Pipeline, PullJob, ReadingPipeline
+from monitor.jobs.reconcile import ReconcileJob
+from monitor.jobs.report import ReportJob
+from monitor.jobs.retraining import RetrainingJob
+from monitor.pipeline.parts import PartsPipeline
+from monitor.pipeline.readings import ReadingsPipeline
+from monitor.plant.file.load import LoadedPlant
+from monitor.plant.plant import Plant
+from monitor.ports import GateModel, StreamDetector
+from monitor.scheduling.job import Job
+from monitor.scheduling.runner import Runner
+from monitor.sources import SqlSource, open_source
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.store.database.schema import open_store
+from monitor.store.database.statements import upsert
+
+_ORDER = ("machine_states", "part_steps", "readings", "outcomes", "dispositions")
+"""At one slot, what later kinds depend on comes first."""
+
+
+@dataclass(slots=True)
+class App:
+    """A plant ready to run."""
+
+    loaded: LoadedPlant
+    store: Store
+    clock: Clock
+    runner: Runner
+    shelf: Shelf
+    registry: Registry
+    sources: dict[str, SqlSource]
+    jobs: list[Job]
+
+    @property
+    def plant(self) -> Plant:
+        """The plant file in force."""
+        return self.loaded.plant
+
+    def save_states(self) -> None:
+        """Save what the detectors hold in memory, so that the next start has little to run again."""
+        for job in self.jobs:
+            if isinstance(job, PullJob):
+                lease = self.runner.lease(job)
+                if lease is not None:
+                    job.save(self.clock.now(), lease)
+
+    def close(self) -> None:
+        """Give leases and connections back."""
+        self.runner.give_back()
+        for source in self.sources.values():
+            source.close()
+        self.store.close()
+
+
+def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, tell: bool | None = None) -> App:
+    """Open the store (made when new), record the plant file, wire the jobs. A source is opened at its first slot.
+
+    `tell` is whether notifications leave by URL; by default they do unless the clock is simulated: history run again
+    must not wake anybody.
+    """
+    plant = loaded.plant
+    # What is wrongly used is refused before anything is made.
+    sources = {name: open_source(name, config, plant) for name, config in plant.sources.items()}
+    target = None if plant.write_back is None else MesTarget(plant.write_back)
+    receivers = receivers_of(plant)
+    # History can be replayed again after a power cut; to wait for the disk at each commit costs a fifth of a replay.
+    store = open_store(plant.store.url, durable=not simulated)
+    _record_plant(store, loaded, clock)
+    holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    runner = Runner(store, clock, holder, plant.store.lease)
+    registry = make_registry(plant)
+    shelf = Shelf(store, partial(load_cached, registry))
+    pulls = _pull_jobs(loaded, store, sources, shelf)
+    jobs: list[Job] = [*pulls]
+    jobs.append(DriftJob(store, plant, (FeatureDrift("drift"), FeatureDrift("image_drift")), shelf))
+    jobs.append(PerformanceJob(store, plant, shelf, held_out, performance_detector, still_absent))
+    jobs += [ModelJob(store, plant, gate, shelf, registry, simulated) for gate in plant.gates]
+    if plant.profile == "embedded":
+        jobs.append(AlertsJob(store, plant, lambda: bounds_of(plant, jobs)))
+    jobs.append(RetrainingJob(store, plant, shelf, partial(load_cached, registry), registry, simulated))
+    jobs.append(notify_job(store, plant, receivers if (not simulated if tell is None else tell) else None))
+    if plant.write_back is not None and target is not None:
+        jobs.append(DeliverJob(store, plant.write_back, target, plan, backoff))
+    for name, config in plant.sources.items():
+        settle = config.late_by + config.delay + 2 * config.every
+        mine = [p for p in pulls if p.source == name]
+        jobs.append(
+            ReconcileJob(
+                store, name, config.kind, sources[name], mine, settle, plant.jobs.reconcile, runner.lease, WallClock()
+            )
+        )  # fmt: skip
+    renders = not simulated or plant.drift.report_under_replay
+    jobs.append(ReportJob(store, plant, shelf, loaded.path.parent / "reports", renders))
+    jobs.append(PruneJob(store, plant.store.retention, plant.jobs.prune))
+    return App(loaded, store, clock, runner, shelf, registry, sources, jobs)
+
+
+def bounds_of(plant: Plant, jobs: Sequence[Job]) -> Bounds:
+    """What bounds the metric labels while this plant file stands."""
+    return Bounds(plant, {job.name: job.interval for job in jobs}, specs.bounds_of(plant), __version__)
+
+
+def make_registry(plant: Plant) -> Registry:
+    """The registry of the plant file; nothing is contacted yet."""
+    m = plant.mlflow
+    artifacts = None if m.artifacts is None else Path(m.artifacts)
+    return Registry(m.tracking_uri, artifacts, m.experiment, Path(m.cache))
+
+
+def load_cached(registry: Registry, model: str, digest: str) -> GateModel:
+    """A verified model from the local cache; never asks MLflow."""
+    from inference.packaging import load
+
+    folder = registry.cached(model, digest)
+    if not folder.exists():
+        raise ModelError(
+            f"model {model!r} {digest[:12]}: it is not in the cache {folder}; it is fetched at the gate's next slot",
+            ModelReason.NOT_FOUND,
+        )
+    return load(folder, digest)
+
+
+def held_out(serials: Sequence[str]) -> NDArray[np.intp]:
+    """The places of the parts that no model was fitted to."""
+    # Here, not above: torch is slow to import, and most commands do without.
+    from inference.training import held_out
+
+    return held_out(serials)
+
+
+def performance_detector(window_rows: int, slices: Sequence[tuple[str, ...]]) -> Performance:
+    """The detector of a gate's performance."""
+    return Performance(window_rows, slices)
+
+
+def detectors_of(plant: Plant, machine: str) -> Sequence[StreamDetector]:
+    """The default detectors of a machine, with the plant file's parameters."""
+    d = plant.detectors
+    limits = {name: (s.low, s.high) for name, s in plant.machines[machine].sensors.items()}
+    return default_detectors(
+        limits,
+        machine=machine,
+        limit_rows=d.limit_rows,
+        dead_rows=d.dead_rows,
+        stuck_rows=d.stuck_rows,
+        warmup_rows=d.warmup_rows,
+        settle_rows=d.settle_rows,
+        seed=d.seed,
+    )
+
+
+def _record_plant(store: Store, loaded: LoadedPlant, clock: Clock) -> None:
+    """Keep the plant file; `since` is when it last came into force, also when it did so before."""
+    newest = sa.select(t.plant_file.c.digest).order_by(t.plant_file.c.since.desc()).limit(1)
+    with store.read() as connection:
+        if connection.scalar(newest) == loaded.digest:
+            return
+    with store.write() as connection:
+        upsert(connection, t.plant_file, [{"digest": loaded.digest, "content": loaded.text, "since": clock.now()}])
+
+
+def _pull_jobs(loaded: LoadedPlant, store: Store, sources: dict[str, SqlSource], shelf: Shelf) -> list[PullJob]:
+    plant = loaded.plant
+    jobs = []
+    for name, config in sorted(plant.sources.items(), key=lambda item: _ORDER.index(item[1].kind)):
+        for partition in list(config.partitions) or ["all"]:
+            pipeline = _pipeline(loaded, store, name, shelf)
+            jobs.append(PullJob(store, plant, name, partition, sources[name].read, pipeline))
+    return jobs
+
+
+def _pipeline(loaded: LoadedPlant, store: Store, source: str, shelf: Shelf) -> Pipeline:
+    plant = loaded.plant
+    kind = plant.sources[source].kind
+    if kind == "part_steps":
+        parts = PartsPipeline(store, plant, loaded.digest, source, judge)
+        return PartPipeline(parts, partial(shelf.in_force, tuple(plant.gates)))
+    if kind == "readings":
+        return ReadingPipeline(ReadingsPipeline(store, plant, source, detectors_of))
+    return EventPipeline(store, plant, source)

@@ -1,0 +1,186 @@
+"""Running jobs at their slots: lease, once per slot, timing, failures on record.
+
+This is the one place that catches every exception: a worker raises, the runner counts it and goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from monitor.clock import Clock
+from monitor.errors import EndingError, FencedError, MonitorError, SourceError
+from monitor.scheduling.job import Job, Result, Run
+from monitor.scheduling.slots import due, every
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.store.database.leases import Lease, acquire, prove, release
+from monitor.store.database.statements import count, insert_new, tallied, upsert
+
+log = logging.getLogger(__name__)
+
+
+class Ran(StrEnum):
+    """What became of a slot in this process."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    DONE_BEFORE = "done_before"
+    ANOTHER_PROCESS = "another_process"
+    GIVEN_UP = "given_up"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A slot with what became of it."""
+
+    ran: Ran
+    result: Result = field(default_factory=Result)
+    error: str | None = None
+
+
+class Runner:
+    """Runs jobs of one process. `holder` must be unique to the process."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        holder: str,
+        ttl: timedelta,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._holder = holder
+        self._ttl = ttl.total_seconds()
+        self._held: dict[str, tuple[Lease, float]] = {}
+        self._fences: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self.stop = threading.Event()
+
+    def lease(self, job: Job) -> Lease | None:
+        """This process's lease for a job, taken if it is free; None while another process has it.
+
+        Where another process had it in between, what the job keeps in memory lacks that process's work: forgotten.
+        """
+        with self._lock:
+            held = self._held.get(job.name)
+            if held and time.monotonic() - held[1] < self._ttl / 3:
+                return held[0]
+        lease = acquire(self._store, job.name, self._holder, self._ttl)
+        with self._lock:
+            if lease is None:
+                self._held.pop(job.name, None)
+                return None
+            self._held[job.name] = (lease, time.monotonic())
+            before = self._fences.get(job.name, lease.fence)
+            self._fences[job.name] = lease.fence
+        if before != lease.fence:
+            job.forget()
+        return lease
+
+    def catch_up(self, job: Job) -> Slot | None:
+        """Run the newest slot that is due, counting older ones as missed; None when none is due."""
+        slot, missed = due(every(job.interval), self._last_slot(job.name), self._clock.now())
+        return None if slot is None else self.run(job, slot, missed)
+
+    def run(self, job: Job, slot: datetime, missed: int = 0) -> Slot:
+        """Run one slot, once over all processes. Never raises but for a store that cannot be used."""
+        lease = self.lease(job)
+        if lease is None:
+            return Slot(Ran.ANOTHER_PROCESS)
+        last = self._last_slot(job.name)
+        if last is not None and last >= slot:
+            return Slot(Ran.DONE_BEFORE)
+        started, began = self._clock.now(), time.perf_counter()
+        done, failure = self._attempt(job, Run(slot, started, lease, lambda: self.beat(lease), self.stop.is_set))
+        seconds = time.perf_counter() - began
+        if done.ran in (Ran.SUCCESS, Ran.FAILURE):
+            try:
+                self._record(job, slot, started, seconds, missed, lease, done, failure)
+            except FencedError as exc:
+                job.forget()
+                done = Slot(Ran.ANOTHER_PROCESS, error=str(exc))
+        if done.ran is Ran.ANOTHER_PROCESS:
+            with self._lock:
+                self._held.pop(job.name, None)
+        return done
+
+    def _attempt(self, job: Job, run: Run) -> tuple[Slot, Exception | None]:
+        try:
+            return Slot(Ran.SUCCESS, job.run(run)), None
+        except FencedError as exc:
+            job.forget()
+            return Slot(Ran.ANOTHER_PROCESS, error=str(exc)), exc
+        except EndingError as exc:
+            job.forget()
+            return Slot(Ran.GIVEN_UP, error=str(exc)), exc
+        except MonitorError as exc:
+            job.forget()
+            log.error("%s: %s", job.name, exc)
+            return Slot(Ran.FAILURE, error=str(exc)), exc
+        except OSError as exc:
+            job.forget()
+            said = f"{exc.filename or 'a file or connection'}: {exc.strerror or exc}; the next slot tries again"
+            log.error("%s: %s", job.name, said)
+            return Slot(Ran.FAILURE, error=said), exc
+        except Exception as exc:
+            job.forget()
+            log.exception("%s: unexpected failure", job.name)
+            return Slot(Ran.FAILURE, error=f"unexpected {type(exc).__name__}: {exc}"), exc
+
+    def beat(self, lease: Lease) -> None:
+        """Renew a lease; EndingError when the process is to end, FencedError when another process has it."""
+        if self.stop.is_set():
+            raise EndingError(f"{lease.name}: given up because the process ends; its slot is served at the next start")
+        with self._store.write() as connection:
+            prove(self._store, connection, lease)
+
+    def _last_slot(self, name: str) -> datetime | None:
+        with self._store.read() as connection:
+            return connection.execute(sa.select(t.job.c.last_slot).where(t.job.c.name == name)).scalar_one_or_none()
+
+    def _record(
+        self,
+        job: Job,
+        slot: datetime,
+        started: datetime,
+        seconds: float,
+        missed: int,
+        lease: Lease,
+        done: Slot,
+        failure: Exception | None,
+    ) -> None:
+        good = done.ran is Ran.SUCCESS
+        row = {
+            "name": job.name, "last_slot": slot, "last_started_at": started, "result": done.ran.value,
+            "duration_seconds": seconds, "rows": done.result.rows, "missed_slots": missed, "runs": 1,
+            "failures": int(not good), "error": done.error,
+            "unreadable": failure.reason.value if isinstance(failure, SourceError) else "",
+        }  # fmt: skip
+        if good:
+            lag = done.result.lag
+            row |= {"last_success_at": started, "lag_seconds": None if lag is None else lag.total_seconds()}
+        run = {key: row[key] for key in ("result", "duration_seconds", "rows", "error")}
+        with self._store.write() as connection:
+            prove(self._store, connection, lease)
+            upsert(connection, t.job, [row], add=("rows", "missed_slots", "runs", "failures"))
+            insert_new(connection, t.job_run, [{**run, "job": job.name, "slot": slot, "started_at": started}])
+            if isinstance(failure, SourceError):
+                source = job.name.split(":")[1]
+                key = tallied("gatewatch_source_read_errors_total", source=source, reason=failure.reason.value)
+                count(connection, {key: 1})
+
+    def give_back(self) -> None:
+        """Let other processes take over at once."""
+        with self._lock:
+            held = list(self._held.values())
+            self._held.clear()
+        for lease, _ in held:
+            release(self._store, lease)

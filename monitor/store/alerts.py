@@ -1,0 +1,160 @@
+"""The alert table: one row an episode. The embedded evaluation and Alertmanager's webhook write it through `keep`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from alerting.alerts.evaluator import AlertState, Change, Key
+from alerting.alerts.specs import AlertSpec, line_of
+from alerting.alerts.webhook import Ended
+from monitor.failpoints import reach
+from monitor.model import Status
+from monitor.plant.plant import Plant
+from monitor.store.database import tables as t
+from monitor.store.database.statements import TallyKey, count, insert_new, tallied
+
+RESOLVED = "resolved"
+_LONGEST = 500
+
+
+def states(connection: sa.Connection) -> dict[Key, AlertState]:
+    """What is remembered of every alert that is not over."""
+    a = t.alert.c
+    query = sa.select(a.name, a.condition, a.subject, a.since, a.fired_at, a.kept_since, a.value, a.limit)
+    return {Key(*row[:3]): AlertState(*row[3:]) for row in connection.execute(query.where(a.ended_at.is_(None)))}
+
+
+def alone(connection: sa.Connection) -> None:
+    """Let no other process change alerts meanwhile; on SQLite whoever writes is alone anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(727272)")
+
+
+def ended(connection: sa.Connection) -> dict[Key, Ended]:
+    """The newest episode of each alert that is over."""
+    a = t.alert.c
+    newest = sa.select(sa.func.max(a.id)).where(a.ended_at.is_not(None)).group_by(a.name, a.condition, a.subject)
+    query = sa.select(a.name, a.condition, a.subject, a.fired_at, a.seen_at, a.ended_at).where(a.id.in_(newest))
+    return {
+        Key(*row[:3]): Ended(row.fired_at, row.seen_at is None or row.seen_at >= row.ended_at)
+        for row in connection.execute(query)
+    }
+
+
+def seen(connection: sa.Connection, keys: Iterable[Key], now: datetime) -> None:
+    """Remember that Alertmanager told of these, of their end too."""
+    a = t.alert.c
+    for key in keys:
+        mine = (a.name == key.alert, a.condition == key.condition, a.subject == key.subject)
+        newest = sa.select(sa.func.max(a.id)).where(*mine).scalar_subquery()
+        connection.execute(t.alert.update().where(a.id == newest).values(seen_at=now))
+
+
+def forget(connection: sa.Connection, now: datetime, after: timedelta) -> None:
+    """End what Alertmanager no longer repeats: it was restarted, and whatever ended meanwhile it never tells."""
+    a = t.alert.c
+    silent = (a.ended_at.is_(None), a.origin == "prometheus", a.seen_at < now - after)
+    connection.execute(t.alert.update().where(*silent).values(ended_at=now, state=RESOLVED, kept_since=None))
+
+
+def keep(
+    connection: sa.Connection,
+    changes: Iterable[Change],
+    specs: Mapping[str, AlertSpec],
+    plant: Plant,
+    now: datetime,
+    origin: str,
+) -> None:
+    """Write what changed. One that is told twice changes nothing the second time."""
+    tallies: Counter[TallyKey] = Counter()
+    for key, before, after in changes:
+        spec = specs.get(key.alert)
+        if after is None:
+            _over(connection, key, now)
+        elif spec is not None:
+            # One that is only kept says what it was about: its causes are no longer on the board.
+            kept = {"kept_since": after.kept_since}
+            row = _row(connection, spec, key, after) if before is None or after.kept_since is None else kept
+            begins = before is None and _insert(connection, key, row, spec, plant, origin)
+            if not begins:
+                connection.execute(t.alert.update().where(*_mine(key)).values(row))
+            if after.fired_at is not None and (begins or (before is not None and before.fired_at is None)):
+                tallies[tallied("gatewatch_alerts_opened_total", alert=spec.name, severity=spec.severity)] += 1
+    count(connection, tallies)
+    reach("during_alert_change")
+
+
+def _mine(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
+    a = t.alert.c
+    return a.name == key.alert, a.condition == key.condition, a.subject == key.subject, a.ended_at.is_(None)
+
+
+def _insert(
+    connection: sa.Connection, key: Key, row: Mapping[str, Any], spec: AlertSpec, plant: Plant, origin: str
+) -> bool:
+    """Begin an episode; false where one is open already, as two processes may be told of one at once."""
+    open_ = connection.execute(sa.select(t.alert.c.id).where(*_mine(key))).scalar_one_or_none()
+    if open_ is not None:
+        return False
+    fixed = {
+        "name": key.alert, "condition": key.condition, "subject": key.subject, "severity": spec.severity,
+        "team": spec.team, "line": line_of(plant, spec.kind, key.subject), "origin": origin,
+    }  # fmt: skip
+    insert_new(connection, t.alert, [{**fixed, **row}])
+    return True
+
+
+def _row(connection: sa.Connection, spec: AlertSpec, key: Key, state: AlertState) -> dict[str, Any]:
+    told = spec.summed_up(key.subject, key.condition)
+    more = _detail(connection, spec, key.subject) if key.condition == "breach" else ""
+    return {
+        "since": state.active_at, "fired_at": state.fired_at, "kept_since": state.kept_since, "state": state.state,
+        "value": state.value, "limit": state.limit, "summary": f"{told}: {more}"[:_LONGEST] if more else told,
+    }  # fmt: skip
+
+
+def _over(connection: sa.Connection, key: Key, now: datetime) -> None:
+    """One that fired stays on record; one that was only pending never was."""
+    connection.execute(t.alert.delete().where(*_mine(key), t.alert.c.fired_at.is_(None)))
+    connection.execute(t.alert.update().where(*_mine(key)).values(ended_at=now, state=RESOLVED, kept_since=None))
+
+
+def _detail(connection: sa.Connection, spec: AlertSpec, subject: str) -> str:
+    """What else is known when the row is written: the sensors or features, a job's error, the reason of holds."""
+    if spec.metric.startswith("gatewatch_finding_"):
+        return _causes(connection, dict(spec.match), subject)
+    if spec.metric == "gatewatch_source_reconciliation_gap_rows":
+        return _causes(connection, {"detector": "reconciliation"}, subject)
+    if spec.kind == "job":
+        return _error(connection, t.job.c.name == subject)
+    if spec.metric == "gatewatch_source_unreadable":
+        pulls = sa.or_(t.job.c.name == f"pull:{subject}", t.job.c.name.startswith(f"pull:{subject}:", autoescape=True))
+        return _error(connection, sa.and_(pulls, t.job.c.unreadable != ""))
+    if spec.metric == "gatewatch_gate_out_of_service":
+        return _newest_reason(connection, subject)
+    return ""
+
+
+def _causes(connection: sa.Connection, match: Mapping[str, str], subject: str) -> str:
+    b = t.board.c
+    where = [b.subject == subject, b.status == Status.BREACH.value]
+    where += [b[name] == match[name] for name in ("detector", "method", "feature") if name in match]
+    rows = connection.execute(sa.select(b.feature, b.causes).where(*where).order_by(b.feature))
+    return ", ".join(dict.fromkeys(name for row in rows for name in (row.causes or [row.feature]) if name))
+
+
+def _error(connection: sa.Connection, mine: sa.ColumnElement[bool]) -> str:
+    errors = connection.execute(sa.select(t.job.c.error).where(mine).order_by(t.job.c.name)).scalars()
+    return next((error for error in errors if error), "")
+
+
+def _newest_reason(connection: sa.Connection, gate: str) -> str:
+    d = t.decision.c
+    query = sa.select(d.reason).where(d.gate == gate).order_by(d.decided_at.desc(), d.at.desc()).limit(1)
+    in_force = connection.execute(sa.select(t.model_in_force.c.gate).where(t.model_in_force.c.gate == gate)).first()
+    return "no_model" if in_force is None else connection.execute(query).scalar_one_or_none() or ""

@@ -1,0 +1,169 @@
+"""What one batch made, and the one transaction that keeps all of it or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.failpoints import reach
+from monitor.model import Finding, Reject
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.store.database.leases import Lease, prove
+from monitor.store.database.statements import (
+    TallyKey,
+    count,
+    gauge,
+    insert_new,
+    move_cursor,
+    take_arrivals,
+    tallied,
+    upsert,
+)
+from monitor.store.rollup import roll_up
+
+
+def provisional(index: int) -> int:
+    """Stands for the arrival number of row `index` of a batch, until the commit gives it one."""
+    return -1 - index
+
+
+def resolved(arrival: int, first: int) -> int:
+    """The arrival number: as it is when given already, else that of the batch's row it stands for."""
+    return arrival if arrival >= 0 else first + (-1 - arrival)
+
+
+@dataclass(frozen=True, slots=True)
+class SavedState:
+    """A detector's state after row `row` of the batch (an arrival number or a provisional one)."""
+
+    detector: str
+    subject: str
+    arrival: int
+    state: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class BatchWrite:
+    """Everything one batch made. `rows` go into `table` and get arrival numbers in their order.
+
+    `findings` are changes of status, `board` what holds now; `trends` are kept at each evaluation, one row a finding
+    and time, so that what only the board showed can be drawn later: see `monitor.store.trend.worth_keeping`.
+    """
+
+    job: str
+    source: str
+    partition: str
+    now: datetime
+    table: sa.Table
+    position: datetime | None = None
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    rejects: Sequence[Reject] = ()
+    decisions: list[dict[str, Any]] = field(default_factory=list)
+    outbox: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    board: list[Finding] = field(default_factory=list)
+    trends: list[Finding] = field(default_factory=list)
+    windows: list[dict[str, Any]] = field(default_factory=list)
+    states: list[SavedState] = field(default_factory=list)
+    tallies: Counter[TallyKey] = field(default_factory=Counter)
+    gauges: dict[TallyKey, float] = field(default_factory=dict)
+
+    def is_empty(self) -> bool:
+        """Whether nothing but counts would be written."""
+        made = (self.rows, self.rejects, self.decisions, self.windows, self.states)
+        return not any(made) and self.position is None
+
+
+def commit(store: Store, lease: Lease, batch: BatchWrite) -> int:
+    """Write the batch in one transaction under the lease; the first arrival number. FencedError: nothing kept."""
+    reach("before_commit")
+    with store.write() as connection:
+        prove(store, connection, lease)
+        first = take_arrivals(connection, len(batch.rows))
+        if batch.rows:
+            rows = [{**row, "arrival": first + i} for i, row in enumerate(batch.rows)]
+            connection.execute(batch.table.insert(), rows)
+        _write_decisions(connection, batch, first)
+        _write_findings(connection, batch, first)
+        upsert(connection, t.machine_window, batch.windows)
+        states = [
+            {"detector": s.detector, "subject": s.subject, "arrival": resolved(s.arrival, first), "state": s.state}
+            for s in batch.states
+        ]
+        upsert(connection, t.detector_state, states)
+        write_rejects(connection, batch.source, batch.rejects, batch.now)
+        move_cursor(connection, batch.job, batch.source, batch.partition, batch.position, batch.now)
+        count(connection, batch.tallies)
+        gauge(connection, batch.gauges)
+    reach("after_commit")
+    return first
+
+
+def _write_decisions(connection: sa.Connection, batch: BatchWrite, first: int) -> None:
+    if batch.decisions:
+        rows = [
+            {
+                **d,
+                "arrival": resolved(d["arrival"], first),
+                "inputs": {name: resolved(a, first) for name, a in d["inputs"].items()},
+            }
+            for d in batch.decisions
+        ]
+        connection.execute(t.decision.insert(), rows)
+    insert_new(connection, t.outbox, batch.outbox)
+
+
+def _write_findings(connection: sa.Connection, batch: BatchWrite, first: int) -> None:
+    if batch.findings:
+        rows = [{**_shared(f), "arrival": first + f.row if f.row >= 0 else 0} for f in batch.findings]
+        connection.execute(t.finding.insert(), rows)
+    for f in batch.findings:
+        key = tallied(
+            "gatewatch_findings_total", detector=f.detector, method=f.method, subject=f.subject, status=f.status.value
+        )
+        batch.tallies[key] += 1
+    upsert(connection, t.board, [_shared(f) for f in batch.board])
+    upsert(connection, t.board, [_shared(f) for f in roll_up(connection, batch.board)])
+    upsert(connection, t.trend, [_shared(f) for f in batch.trends])
+
+
+def _shared(f: Finding) -> dict[str, Any]:
+    return {
+        "detector": f.detector, "method": f.method, "subject": f.subject, "feature": f.feature, "at": f.at,
+        "status": f.status.value, "value": f.value, "limit": f.limit, "causes": list(f.causes), "step": f.step,
+    }  # fmt: skip
+
+
+def write_rejects(connection: sa.Connection, source: str, rejects: Sequence[Reject], now: datetime) -> int:
+    """Put rows into quarantine, each once however often it is read; how many were new."""
+    if not rejects:
+        return 0
+    by_digest: dict[str, Reject] = {}
+    for r in rejects:
+        text = json.dumps([r.reason.value, r.key, dict(r.row)], sort_keys=True)
+        by_digest[hashlib.blake2b(text.encode(), digest_size=16).hexdigest()] = r
+    where = (t.quarantine.c.source == source, t.quarantine.c.digest.in_(by_digest))
+    known = set(connection.execute(sa.select(t.quarantine.c.digest).where(*where)).scalars())
+    new = {d: r for d, r in by_digest.items() if d not in known}
+    rows = [
+        {
+            "source": source, "reason": r.reason.value, "key": r.key, "at": r.at, "row": dict(r.row), "digest": d,
+            "first_seen_at": now,
+        }
+        for d, r in new.items()
+    ]  # fmt: skip
+    insert_new(connection, t.quarantine, rows)
+    tallies: Counter[TallyKey] = Counter()
+    for r in new.values():
+        tallies[tallied("gatewatch_source_rows_total", source=source, outcome="quarantined")] += 1
+        tallies[tallied("gatewatch_source_quarantined_rows_total", source=source, reason=r.reason.value)] += 1
+    count(connection, tallies)
+    return len(new)

@@ -1,0 +1,62 @@
+"""Leases with fencing: which process may run a job, and the proof, inside its commit, that it still may.
+
+After M. Kleppmann, "How to do distributed locking" (2016): the fence grows with every take-over, and a write
+under an older fence is refused, however late it comes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from monitor.errors import FencedError
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.store.database.statements import insert_new
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write for `name`, until another process takes it over after `ttl` seconds of silence."""
+
+    name: str
+    holder: str
+    fence: int
+    ttl: float
+
+
+def acquire(store: Store, name: str, holder: str, ttl: float) -> Lease | None:
+    """The lease, new or taken over from a silent holder; None while another process holds it."""
+    with store.write() as connection:
+        now = store.wall_seconds(connection)
+        query = sa.select(t.lease).where(t.lease.c.name == name)
+        query = query if store.is_sqlite else query.with_for_update()
+        row = connection.execute(query).one_or_none()
+        if row is None:
+            # Nobody's yet. Of two processes that ask for a new lease at once, the second waits here for the first.
+            insert_new(connection, t.lease, [{"name": name, "holder": "", "fence": 0, "expires_at": 0.0}])
+            row = connection.execute(query).one()
+        if row.holder != holder and row.expires_at > now:
+            return None
+        fence = row.fence + (row.holder != holder)
+        mine = t.lease.update().where(t.lease.c.name == name, t.lease.c.fence == row.fence)
+        done = connection.execute(mine.values(holder=holder, fence=fence, expires_at=now + ttl))
+        return Lease(name, holder, fence, ttl) if done.rowcount == 1 else None
+
+
+def prove(store: Store, connection: sa.Connection, lease: Lease) -> None:
+    """Renew the lease inside the transaction that writes under it; FencedError when it is another's."""
+    mine = t.lease.update().where(
+        t.lease.c.name == lease.name, t.lease.c.holder == lease.holder, t.lease.c.fence == lease.fence
+    )
+    done = connection.execute(mine.values(expires_at=store.wall_seconds(connection) + lease.ttl))
+    if done.rowcount != 1:
+        raise FencedError(f"lease {lease.name!r}: another process took over; this process's late write was refused")
+
+
+def release(store: Store, lease: Lease) -> None:
+    """Let another process take over at once; nothing happens when the lease is another's already."""
+    with store.write() as connection:
+        mine = t.lease.update().where(t.lease.c.name == lease.name, t.lease.c.holder == lease.holder)
+        connection.execute(mine.where(t.lease.c.fence == lease.fence).values(expires_at=0.0))

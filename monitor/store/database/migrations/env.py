@@ -1,0 +1,10 @@
+"""Alembic's entry: runs the migrations on the connection it is given."""
+
+from alembic import context
+
+from monitor.store.database.tables import metadata
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=metadata, render_as_batch=True, user_module_prefix="tables.")
+with context.begin_transaction():
+    context.run_migrations()

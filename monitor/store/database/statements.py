@@ -1,0 +1,85 @@
+"""Statements that several jobs need inside their transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from monitor.store.database import tables as t
+
+Labels = tuple[tuple[str, str], ...]
+TallyKey = tuple[str, Labels]
+
+
+@lru_cache(maxsize=256)
+def _upserting(dialect: str, table: sa.Table, names: tuple[str, ...], add: tuple[str, ...]) -> Any:
+    """The statement, built once: at ten thousand commits a day its parts cost more than its rows."""
+    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    statement = make(table)
+    keys = [c.name for c in table.primary_key]
+    change = {
+        name: (table.c[name] + statement.excluded[name]) if name in add else statement.excluded[name]
+        for name in names
+        if name not in keys
+    }
+    return statement.on_conflict_do_update(index_elements=keys, set_=change)
+
+
+def upsert(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], add: tuple[str, ...] = ()
+) -> None:
+    """Insert, or on the same primary key overwrite; columns in `add` are added to. All rows have the same columns."""
+    if rows:
+        connection.execute(_upserting(connection.dialect.name, table, tuple(rows[0]), add), list(rows))
+
+
+def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows; those that break a unique key are there already and stay as they are."""
+    if not rows:
+        return
+    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    connection.execute(make(table).on_conflict_do_nothing(), list(rows))
+
+
+def count(connection: sa.Connection, tallies: Mapping[TallyKey, float]) -> None:
+    """Add to the counters that the metrics show."""
+    rows = [{"name": n, "labels": dict(labels), "value": float(v)} for (n, labels), v in sorted(tallies.items()) if v]
+    upsert(connection, t.tally, rows, add=("value",))
+
+
+def gauge(connection: sa.Connection, values: Mapping[TallyKey, float]) -> None:
+    """Set numbers that the metrics show as they are."""
+    rows = [{"name": n, "labels": dict(labels), "value": float(v)} for (n, labels), v in sorted(values.items())]
+    upsert(connection, t.tally, rows)
+
+
+def take_arrivals(connection: sa.Connection, rows: int) -> int:
+    """The first of `rows` new arrival numbers. The lock on the sequence makes arrival order commit order."""
+    if rows == 0:
+        return 0
+    upsert(connection, t.sequence, [{"name": "arrival", "value": rows}], add=("value",))
+    last = connection.execute(sa.select(t.sequence.c.value).where(t.sequence.c.name == "arrival")).scalar_one()
+    return int(last) - rows + 1
+
+
+def move_cursor(
+    connection: sa.Connection, job: str, source: str, partition: str, position: datetime | None, now: datetime
+) -> None:
+    """Store how far a source was read; a position never goes back."""
+    if position is None:
+        return
+    where = (t.cursor.c.job == job, t.cursor.c.source == source, t.cursor.c.partition == partition)
+    known = connection.execute(sa.select(t.cursor.c.position).where(*where)).scalar_one_or_none()
+    if known is None or known < position:
+        row = {"job": job, "source": source, "partition": partition, "position": position, "updated_at": now}
+        upsert(connection, t.cursor, [row])
+
+
+def tallied(name: str, **labels: str) -> TallyKey:
+    """The key of one counter. Names and labels are declared in the metric catalogue; a test compares them."""
+    return name, tuple(sorted(labels.items()))

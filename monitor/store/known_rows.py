@@ -1,0 +1,73 @@
+"""What the store knows already about the rows of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from monitor.pipeline.intake import Key, Known
+from monitor.store.database import tables as t
+
+_CHUNK = 500
+
+
+def _chunks(items: Iterable[Any]) -> Iterable[list[Any]]:
+    listed = list(items)
+    for start in range(0, len(listed), _CHUNK):
+        yield listed[start : start + _CHUNK]
+
+
+def _instants(column: pd.Series[Any]) -> list[datetime]:
+    return [x.to_pydatetime() for x in column.dt.floor("us").drop_duplicates()]
+
+
+def known_by(
+    connection: sa.Connection, table: sa.Table, keys: Sequence[str], where: Mapping[str, Iterable[Any]]
+) -> dict[Key, Known]:
+    """Digests by key, in order of revision, of the rows whose columns hold one of the given values."""
+    known: dict[Key, Known] = {}
+    (first, values), *others = where.items()
+    columns = [table.c[k] for k in keys]
+    for chunk in _chunks(values):
+        query = sa.select(*columns, table.c.digest).where(table.c[first].in_(chunk)).order_by(table.c.revision)
+        for name, allowed in others:
+            query = query.where(table.c[name].in_(list(allowed)))
+        for *key, digest in connection.execute(query):
+            known.setdefault(tuple(key), Known()).digests.append(digest)
+    return known
+
+
+def known_readings(connection: sa.Connection, table: sa.Table, frame: pd.DataFrame) -> dict[Key, Known]:
+    """Readings or machine states under (machine, at)."""
+    if frame.empty:
+        return {}
+    machines = frame["machine"].unique().tolist()
+    return known_by(connection, table, ("machine", "at"), {"at": _instants(frame["at"]), "machine": machines})
+
+
+def known_serials(
+    connection: sa.Connection, table: sa.Table, keys: Sequence[str], frame: pd.DataFrame
+) -> dict[Key, Known]:
+    """Outcomes or dispositions of the page's parts."""
+    return known_by(connection, table, keys, {"serial": frame["serial"].unique().tolist()}) if len(frame) else {}
+
+
+def part_history(connection: sa.Connection, serials: Iterable[str]) -> list[Any]:
+    """Every accepted part step of the given parts, in arrival order."""
+    rows: list[Any] = []
+    for chunk in _chunks(dict.fromkeys(serials)):
+        rows += connection.execute(sa.select(t.part_step).where(t.part_step.c.serial.in_(chunk))).all()
+    return sorted(rows, key=lambda r: r.arrival)
+
+
+def known_parts(history: Iterable[Any], counted: bool) -> dict[Key, Known]:
+    """Part steps under (serial, step, visit), and their time too where the source counts no visits."""
+    known: dict[Key, Known] = {}
+    for row in history:
+        key: Key = (row.serial, row.step, row.visit) if counted else (row.serial, row.step, row.visit, row.at)
+        known.setdefault(key, Known()).digests.append(row.digest)
+    return known

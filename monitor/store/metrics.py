@@ -1,0 +1,140 @@
+"""What the metrics and pages see of the store: one read, its cost bounded by the plant and not by its history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from exporters.metrics.snapshot import (
+    AlertRow,
+    BoardRow,
+    CursorRow,
+    GateRow,
+    JobRow,
+    MetricsSnapshot,
+    OutboxRow,
+    TallyRow,
+)
+from monitor.model import Reason, Verdict
+from monitor.store.database import tables as t
+
+RECENT_DECISIONS = 100
+"""How many of a gate's newest decisions its interval width and hold ratio rest on."""
+
+_WITHOUT_MODEL = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.NO_SKILL)
+
+ENDED_FOR = timedelta(days=1)
+"""How long an alert that ended is still told as not active."""
+
+
+def metrics_snapshot(connection: Connection, now: datetime) -> MetricsSnapshot:
+    """The store as the metrics show it at `now` (aware UTC)."""
+    newest = sa.select(t.plant_file.c.digest).order_by(t.plant_file.c.since.desc()).limit(1)
+    return MetricsSnapshot(
+        at=now,
+        jobs=tuple(_jobs(connection)),
+        cursors=tuple(_cursors(connection)),
+        gates=tuple(_gates(connection)),
+        outbox=tuple(_outbox(connection)),
+        board=tuple(_board(connection)),
+        alerts=tuple(_alerts(connection, now - ENDED_FOR)),
+        tallies=tuple(_tallies(connection)),
+        plant_digest=connection.scalar(newest) or "",
+        store_since=connection.scalar(sa.select(sa.func.min(t.plant_file.c.since))),
+        store_bytes=_size(connection),
+    )
+
+
+def _jobs(connection: Connection) -> Iterator[JobRow]:
+    c = t.job.c
+    columns = (c.name, c.runs, c.failures, c.missed_slots, c.rows, c.last_slot, c.last_success_at)
+    last = (c.duration_seconds, c.lag_seconds, c.error, c.result, c.unreadable)
+    query = sa.select(*columns, *last).order_by(c.name)
+    return (JobRow._make(row) for row in connection.execute(query))
+
+
+def _cursors(connection: Connection) -> Iterator[CursorRow]:
+    c = t.cursor.c
+    query = sa.select(c.job, c.source, c.partition, c.position).order_by(c.job, c.source, c.partition)
+    return (CursorRow._make(row) for row in connection.execute(query))
+
+
+def _gates(connection: Connection) -> Iterator[GateRow]:
+    force = {row.gate: row for row in connection.execute(sa.select(t.model_in_force))}
+    for gate in sorted({*force, *_gates_that_decided(connection)}):
+        model: Any = force.get(gate)
+        since, changes = (model.since, model.changes) if model else (None, 0)
+        named = (model.model, model.version, model.digest) if model else ("", "", "")
+        yield GateRow._make((gate, *named, since, changes, *_recent(connection, gate, since)))
+
+
+def _gates_that_decided(connection: Connection) -> Iterator[str]:
+    """Each gate by one step through the index: a DISTINCT would read every decision ever made."""
+    gate = t.decision.c.gate
+    found = connection.scalar(sa.select(sa.func.min(gate)))
+    while found is not None:
+        yield found
+        found = connection.scalar(sa.select(sa.func.min(gate)).where(gate > found))
+
+
+def _recent(connection: Connection, gate: str, since: datetime | None) -> tuple[Any, ...]:
+    c = t.decision.c
+    query = sa.select(c.verdict, c.reason, c.lower, c.upper, c.decided_at).where(c.gate == gate)
+    rows = connection.execute(query.order_by(c.at.desc()).limit(RECENT_DECISIONS)).all()
+    widths = [row.upper - row.lower for row in rows if row.lower is not None and row.upper is not None]
+    holds = sum(row.verdict == Verdict.HOLD for row in rows)
+    width = sum(widths) / len(widths) if widths else None
+    newest = max((row.decided_at for row in rows), default=None)
+    scraps = sum(row.verdict == Verdict.SCRAP for row in rows)
+    # Decisions of the instant in which a model came into force were made before it.
+    reasons = {row.reason for row in rows if row.decided_at == newest and (since is None or row.decided_at > since)}
+    refused = next((str(reason) for reason in _WITHOUT_MODEL if reason in reasons), "")
+    return len(rows), holds, width, newest, scraps, refused
+
+
+def _outbox(connection: Connection) -> Iterator[OutboxRow]:
+    c = t.outbox.c
+    # Sent rows are nearly all of the table: only the waiting and the dead ones are looked at.
+    query = (
+        sa.select(c.channel, c.status, sa.func.count(), sa.func.min(c.created_at))
+        .where(c.status.in_(("pending", "dead")))
+        .group_by(c.channel, c.status)
+    )
+    found = {(channel, status): (count, oldest) for channel, status, count, oldest in connection.execute(query)}
+    for channel in sorted({channel for channel, _ in found}):
+        pending, oldest = found.get((channel, "pending"), (0, None))
+        yield OutboxRow(channel, pending, found.get((channel, "dead"), (0, None))[0], oldest)
+
+
+def _board(connection: Connection) -> Iterator[BoardRow]:
+    c = t.board.c
+    columns = (c.detector, c.method, c.subject, c.feature, c.at, c.status, c.value, c["limit"], c.causes, c.step)
+    query = sa.select(*columns).order_by(c.subject, c.feature, c.detector, c.method)
+    return (BoardRow._make((*row[:8], tuple(row.causes), row.step)) for row in connection.execute(query))
+
+
+def _alerts(connection: Connection, since: datetime) -> Iterator[AlertRow]:
+    c = t.alert.c
+    newest = sa.select(sa.func.max(c.id)).group_by(c.name, c.subject, c.condition)
+    columns = (c.name, c.subject, c.severity, c.summary, c.since, c.ended_at, c.state, c.condition, c.team, c.line)
+    query = sa.select(*columns).where(c.id.in_(newest), sa.or_(c.ended_at.is_(None), c.ended_at > since))
+    return (AlertRow._make(row) for row in connection.execute(query.order_by(c.name, c.subject)))
+
+
+def _tallies(connection: Connection) -> Iterator[TallyRow]:
+    c = t.tally.c
+    query = sa.select(c.name, c.labels, c.value).order_by(c.name, c.labels)
+    return (TallyRow._make(row) for row in connection.execute(query))
+
+
+def _size(connection: Connection) -> int | None:
+    if connection.dialect.name == "sqlite":
+        pages, size = connection.scalar(sa.text("PRAGMA page_count")), connection.scalar(sa.text("PRAGMA page_size"))
+        return int(pages or 0) * int(size or 0)
+    if connection.dialect.name == "postgresql":
+        return int(connection.execute(sa.text("SELECT pg_database_size(current_database())")).scalar_one())
+    return None

@@ -1,0 +1,166 @@
+"""The two windows of a step: its frozen reference and its newest parts, with what the model in force says of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from monitor.errors import StoreError, StoreReason
+from monitor.gate_models.in_force import Shelf
+from monitor.model import Floats, Window
+from monitor.plant.plant import Plant
+from monitor.ports import GateModel
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.store.database.leases import Lease
+from monitor.store.known_rows import part_history
+from monitor.store.passages import newest_arrival, newest_passages, passages_between
+from monitor.store.references import NewReference, freeze, in_force
+from monitor.windows import parts as windows
+from monitor.windows.frozen import content_of, digest_of, window_of
+
+MEASURED, PREDICTED = "drift", "prediction"
+"""Under which detector the references of a step are kept: what was measured, and what the model says of it."""
+
+State = tuple[int, int, str]
+"""What a step's windows are made of: newest arrival, version of the reference (0: none), digest of the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A reference in force, unpacked."""
+
+    version: int
+    frozen_at: datetime
+    made_by: str
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The newest parts of a step; `reference` None while it has none, else with the columns of the model too."""
+
+    current: Window
+    reference: Frozen | None
+
+
+class StepWindows:
+    """Reads windows from the store, and freezes what is missing: the first reference, and each model's predictions."""
+
+    def __init__(self, store: Store, plant: Plant, shelf: Shelf) -> None:
+        self._store = store
+        self._plant = plant
+        self._shelf = shelf
+        self._gates = {gate.step: name for name, gate in plant.gates.items()}
+        self._frozen: dict[tuple[str, str], Frozen] = {}
+
+    def forget(self) -> None:
+        """Read the references again."""
+        self._frozen.clear()
+
+    def state(self, step: str, lease: Lease | None, now: datetime) -> State | None:
+        """What the step's windows are made of now; None for a step that no part ever passed."""
+        with self._store.read() as connection:
+            newest = newest_arrival(connection, step)
+        if not newest:
+            return None
+        reference, model = self._reference(step, lease, now), self._model(step)
+        return newest, reference.version if reference else 0, model.digest if model else ""
+
+    def pair(self, step: str, lease: Lease | None, now: datetime) -> Pair:
+        """The windows of a step that parts passed."""
+        reference, model = self._reference(step, lease, now), self._model(step)
+        with self._store.read() as connection:
+            rows = newest_passages(connection, step, self._plant.drift.window_rows)
+            history = part_history(connection, [r.serial for r in rows]) if model else []
+        current = windows.measured(step, rows)
+        if reference is None:
+            return Pair(current, None)
+        before = reference.window
+        current = windows.with_names(current, before.names)
+        if model is not None and PREDICTED not in current.names:
+            gate = self._plant.gates[self._gates[step]]
+            before = windows.beside(before, PREDICTED, self._predicted(step, reference, model, lease, now))
+            now_said = windows.predicted(history, gate, model, current)
+            current = windows.beside(current, PREDICTED, now_said)
+        return Pair(current, replace(reference, window=before))
+
+    def _model(self, step: str) -> GateModel | None:
+        gate = self._gates.get(step)
+        return None if gate is None else self._shelf.in_force([gate])[gate].model
+
+    def _reference(self, step: str, lease: Lease | None, now: datetime) -> Frozen | None:
+        """The step's reference in force, frozen now where it has none and parts enough."""
+        known = self._open(MEASURED, step)
+        if known is None:
+            new = newest_reference(self._store, self._plant, step, "the first parts that suffice")
+            if new is not None:
+                freeze(self._store, lease, new, now)
+                known = self._open(MEASURED, step)
+        return known
+
+    def _predicted(self, step: str, base: Frozen, model: GateModel, lease: Lease | None, now: datetime) -> Floats:
+        """What the model in force says of the reference's parts: frozen once for each model and reference."""
+        made_by = f"{model.digest} on version {base.version}"
+        known = self._open(PREDICTED, step)
+        if known is None or known.made_by != made_by:
+            new = self._predict(step, base, model, made_by)
+            freeze(self._store, lease, new, now)
+            return window_of(new.content, step, step).values[:, 0]
+        return known.window.values[:, 0]
+
+    def _predict(self, step: str, base: Frozen, model: GateModel, made_by: str) -> NewReference:
+        first, last = int(base.window.arrivals[0]), int(base.window.arrivals[-1])
+        with self._store.read() as connection:
+            rows = passages_between(connection, step, first, last)
+            history = part_history(connection, [r.serial for r in rows])
+        values = windows.predicted(history, self._plant.gates[self._gates[step]], model, base.window)
+        window = replace(base.window, names=(PREDICTED,), values=np.asarray(values)[:, None])
+        return new_reference(PREDICTED, step, window, "the model in force or the step's reference changed", made_by)
+
+    def _open(self, detector: str, step: str) -> Frozen | None:
+        """The version in force, unpacked once: a command may have frozen a newer one since."""
+        c = t.reference.c
+        newest = sa.select(sa.func.max(c.version)).where(c.detector == detector, c.subject == step)
+        known = self._frozen.get((detector, step))
+        with self._store.read() as connection:
+            version = connection.execute(newest).scalar()
+            if version is None:
+                return None
+            if known is None or known.version != version:
+                row = in_force(connection, detector, step)
+                known = self._frozen[detector, step] = _unpacked(row)
+        return known
+
+
+def _unpacked(row: Any) -> Frozen:
+    try:
+        window = window_of(row.content, row.subject, row.subject)
+    except ValueError as exc:
+        raise StoreError(
+            f"step {row.subject!r}: version {row.version} of its {row.detector} reference cannot be read: {exc}; "
+            f"'gatewatch drift freeze {row.subject}' makes another",
+            StoreReason.CORRUPT,
+        ) from exc
+    return Frozen(row.version, row.frozen_at, row.content["made_by"], window)
+
+
+def newest_reference(store: Store, plant: Plant, step: str, cause: str) -> NewReference | None:
+    """A reference of the step's newest parts; None while they are too few."""
+    wanted = plant.drift.reference_rows
+    with store.read() as connection:
+        rows = newest_passages(connection, step, wanted)
+    if len(rows) < wanted:
+        return None
+    return new_reference(MEASURED, step, windows.measured(step, rows), cause)
+
+
+def new_reference(detector: str, step: str, window: Window, cause: str, made_by: str = "") -> NewReference:
+    """The window as a reference to freeze."""
+    content = content_of(window, made_by)
+    first, last = int(window.arrivals[0]), int(window.arrivals[-1])
+    return NewReference(detector, step, first, last, len(window), digest_of(content), cause, content)

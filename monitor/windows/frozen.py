@@ -1,0 +1,56 @@
+"""Frozen references: the rows that count as normal, as values of their own, which pruning parts cannot change."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from detectors.shared.state import pack, require, unpack, whole_number
+from monitor.model import Window
+
+VERSION = 1
+_KEYS = ("version", "names", "values", "at", "arrivals", "rows", "groups", "made_by")
+
+
+def content_of(window: Window, made_by: str = "") -> dict[str, Any]:
+    """The window as JSON values. `made_by` says which model made predictions, '' for what was measured."""
+    return {
+        "version": VERSION,
+        "names": list(window.names),
+        "values": pack(window.values),
+        "at": pack(window.at, "<i8"),
+        "arrivals": pack(window.arrivals, "<i8"),
+        "rows": len(window),
+        "groups": [list(group) for group in window.groups],
+        "made_by": made_by,
+    }
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """SHA-256 over names, rows and values, bit for bit, however they were packed."""
+    window = window_of(content, "", "")
+    found = hashlib.sha256(repr((content["made_by"], window.names, window.groups)).encode())
+    for array in (window.values, window.at, window.arrivals):
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
+
+
+def window_of(content: Mapping[str, Any], subject: str, step: str) -> Window:
+    """The window that `content_of` saw; ValueError where the content is damaged or of another version."""
+    known = require(content, "a reference", _KEYS)
+    if known["version"] != VERSION:
+        raise ValueError(f"the reference is of version {known['version']!r}, not {VERSION}; freeze a new one")
+    names = tuple(str(name) for name in known["names"])
+    rows = whole_number(known["rows"], "the number of rows of a reference")
+    return Window(
+        subject,
+        step,
+        names,
+        unpack(known["values"], (rows, len(names))),
+        unpack(known["at"], (rows,), "<i8"),
+        unpack(known["arrivals"], (rows,), "<i8"),
+        tuple(tuple(str(word) for word in group) for group in known["groups"]),
+    )

@@ -1,0 +1,88 @@
+"""Windows of a step's parts: what was measured, and what the gate's model in force says of the same parts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from monitor.model import Floats, Window
+from monitor.pipeline.parts import Passage, gate_input
+from monitor.plant.plant import GateConfig
+from monitor.ports import GateModel
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def measured(step: str, rows: Sequence[Any]) -> Window:
+    """The rows of `monitor.store.passages` as a window: every feature that has a value in it, by name."""
+    names = tuple(sorted({name for row in rows for name in row.values}))
+    values = np.full((len(rows), len(names)), np.nan)
+    for i, row in enumerate(rows):
+        known = row.values
+        for j, name in enumerate(names):
+            values[i, j] = known.get(name, np.nan)
+    at = np.array([_nanoseconds(row.at) for row in rows], dtype=np.int64)
+    arrivals = np.array([row.arrival for row in rows], dtype=np.int64)
+    return Window(step, step, names, values, at, arrivals, tuple((row.machine, row.recipe) for row in rows))
+
+
+def with_names(window: Window, names: Sequence[str]) -> Window:
+    """The window with these columns and then its further ones; a column without a value in it is all missing."""
+    wanted = (*names, *(name for name in window.names if name not in names))
+    if wanted == window.names:
+        return window
+    values = np.full((len(window), len(wanted)), np.nan)
+    for j, name in enumerate(wanted):
+        if name in window.names:
+            values[:, j] = window.values[:, window.names.index(name)]
+    return replace(window, names=wanted, values=values)
+
+
+def only(window: Window, names: Collection[str]) -> Window:
+    """The window with those of its columns that are in `names`."""
+    kept = [j for j, name in enumerate(window.names) if name in names]
+    return replace(window, names=tuple(window.names[j] for j in kept), values=window.values[:, kept])
+
+
+def beside(window: Window, name: str, column: Floats) -> Window:
+    """The window with one more column."""
+    return replace(window, names=(*window.names, name), values=np.column_stack([window.values, column]))
+
+
+def predicted(history: Sequence[Any], gate: GateConfig, model: GateModel, window: Window) -> Floats:
+    """What the model says of each passage of the window, shape (rows,); NaN where an input is missing.
+
+    `history` holds every passage of the window's parts in order of arrival. A passage is given what its gate was
+    given: its own features, and those of the part's passages before it.
+    """
+    wanted = {arrival: i for i, arrival in enumerate(window.arrivals.tolist())}
+    inputs = np.full((len(window), len(model.inputs)), np.nan)
+    latest: dict[str, dict[str, Passage]] = {}
+    for row in history:
+        own = latest.setdefault(row.serial, {})
+        passage = Passage(row.arrival, row.serial, row.step, row.visit, row.at, row.values)
+        place = wanted.get(row.arrival)
+        if place is not None:
+            values = gate_input(gate, passage, own)[0].values
+            inputs[place] = [values.get(name, np.nan) for name in model.inputs]
+        own[row.step] = passage
+    found = np.full(len(window), np.nan)
+    whole = np.isfinite(inputs).all(axis=1)
+    if whole.any():
+        found[whole] = [p.value if isfinite(p.value) else np.nan for p in model.predict(inputs[whole])]
+    return found
+
+
+def instant(nanoseconds: int) -> datetime:
+    """UTC nanoseconds since the epoch as a time."""
+    return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
+
+
+def _nanoseconds(at: datetime) -> int:
+    since = at - _EPOCH
+    return (since.days * 86400 + since.seconds) * 10**9 + since.microseconds * 1000

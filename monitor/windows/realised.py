@@ -1,0 +1,222 @@
+"""Predictions beside what the parts turned out to be, as windows: the newest realised ones, and a model's reference."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from monitor.gate_models.training_set import training_set
+from monitor.model import Floats, Prediction, Window
+from monitor.plant.plant import GateConfig
+from monitor.ports import GateModel
+from monitor.store.database import tables as t
+
+NAMES = ("predicted", "lower", "upper", "outcome", "naive")
+"""The columns of both windows; the outcome is NaN where it does not count, `naive` where there was none before."""
+NAIVE_OUTCOMES = 25
+"""Outcomes in the naive baseline's median: as at training (`inference.training.NAIVE_WINDOW`)."""
+_LOOK = 4
+"""So many times the outcomes asked for are read, and again so many times more while too few of them count."""
+_FARTHEST = 50_000
+"""Outcomes looked at, at most."""
+
+HeldOut = Callable[[Sequence[str]], NDArray[np.intp]]
+"""From serials to the places of those that no model was fitted to."""
+
+
+def newest_outcome(connection: sa.Connection) -> int:
+    """The arrival number of the newest outcome; 0 where there is none."""
+    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(t.outcome.c.arrival), 0))).scalar_one())
+
+
+def realised(connection: sa.Connection, gate: str, config: GateConfig, used: Any, now: datetime, rows: int) -> Window:
+    """The newest predictions of the version in force whose outcome was available at `now`, oldest first.
+
+    Of each part its last passage and its outcome's last word. A part that the model called out of distribution is
+    left out: a fault of the input is for the drift detectors, and the model itself said that it cannot tell.
+    Uncertain parts and parts held without skill count: the model did predict them.
+    """
+    found = list(reversed(_newest(connection, gate, config.characteristic, used, now, rows)))
+    if not found:
+        return empty(gate, config.step, NAMES)
+    naive = _naive(connection, config.characteristic, [row.decided_at for row in found])
+    values = [[row.predicted, row.lower, row.upper, row.value, said] for row, said in zip(found, naive, strict=True)]
+    return _window(
+        gate, config.step, values, [row.available_at for row in found], [row.arrival for row in found],
+        [(row.machine, row.recipe) for row in found],
+    )  # fmt: skip
+
+
+def _newest(
+    connection: sa.Connection, gate: str, characteristic: str, used: Any, now: datetime, rows: int
+) -> list[Any]:
+    """A row a part, newest outcome first; further back the fewer of the outcomes belong to decisions that count."""
+    look = _LOOK * rows
+    while True:
+        newest = _newest_outcomes(characteristic, used.since, now, look)
+        found = _last_of_each(connection.execute(_decided_on(newest, gate, characteristic, used)), rows)
+        seen = connection.execute(sa.select(sa.func.count()).select_from(newest)).scalar_one()
+        if len(found) == rows or seen < look or look >= _FARTHEST:
+            return found
+        look *= _LOOK
+
+
+def _newest_outcomes(characteristic: str, since: datetime, now: datetime, rows: int) -> sa.Subquery:
+    """What no decision since then could have been about is left out. Limited here, so that it is read by its index."""
+    o = t.outcome.c
+    known = (o.characteristic == characteristic, o.value.is_not(None), o.available_at > since, o.available_at <= now)
+    query = sa.select(o.serial, o.value, o.available_at, o.at, o.revision).where(*known)
+    return query.order_by(o.available_at.desc(), o.arrival.desc()).limit(rows).subquery()
+
+
+def _decided_on(outcomes: sa.Subquery, gate: str, characteristic: str, used: Any) -> sa.Select[Any]:
+    o, d, p = outcomes.c, t.decision.c, t.part_step.c
+    columns = (*o, d.predicted, d.lower, d.upper, d.decided_at, d.arrival, p.machine, p.recipe)
+    return (
+        sa.select(*columns)
+        .join(t.decision, d.serial == o.serial)
+        .join(t.part_step, p.arrival == d.arrival)
+        .where(
+            d.gate == gate, d.characteristic == characteristic, d.version == used.version,
+            d.model_digest == used.digest, d.predicted.is_not(None), d.distance <= d.distance_limit,
+        )
+        .order_by(o.available_at.desc(), o.at.desc(), o.revision.desc(), d.arrival.desc(), o.serial)
+    )  # fmt: skip
+
+
+def _last_of_each(found: Iterable[Any], rows: int) -> list[Any]:
+    """Of each part its outcome's last word and its last decision; the newest parts."""
+    one: dict[str, Any] = {}
+    for row in found:
+        known = one.get(row.serial)
+        if known is None or (row.at, row.revision, row.arrival) > (known.at, known.revision, known.arrival):
+            one[row.serial] = row
+    return list(one.values())[:rows]
+
+
+def _naive(connection: sa.Connection, characteristic: str, decided: Sequence[datetime]) -> list[float]:
+    """For each decision the median of the last parts' outcomes that were available when it was made; NaN for none."""
+    o = t.outcome.c
+    mine = (o.characteristic == characteristic, o.value.is_not(None))
+    rows = sa.select(o.serial, o.value, o.available_at).where(*mine)
+    before = rows.where(o.available_at <= min(decided)).order_by(o.available_at.desc(), o.arrival.desc())
+    since = rows.where(o.available_at > min(decided), o.available_at <= max(decided))
+    known = list(reversed(connection.execute(before.limit(2 * NAIVE_OUTCOMES)).all()))
+    known += connection.execute(since.order_by(o.available_at, o.arrival)).all()
+    times = [row.available_at for row in known]
+    return [_median_of_last(known, bisect_right(times, at)) for at in decided]
+
+
+def _median_of_last(known: Sequence[Any], end: int) -> float:
+    """Over the last parts, each with its last word by then."""
+    last: dict[str, float] = {}
+    for row in reversed(known[:end]):
+        last.setdefault(row.serial, row.value)
+        if len(last) == NAIVE_OUTCOMES:
+            break
+    return median(last.values()) if last else np.nan
+
+
+def reference(
+    connection: sa.Connection,
+    gate: str,
+    config: GateConfig,
+    model: GateModel,
+    trained_at: datetime,
+    held_out: HeldOut,
+    rows: int,
+) -> Window:
+    """What the model says of the newest parts whose outcome was available when it was trained, in order of time.
+
+    The outcome stands only where the model was not fitted to the part and did not call it out of distribution; the
+    other parts keep their places, because how far two parts lie apart tells how alike they err.
+    """
+    data = training_set(connection, config, trained_at)
+    first = max(len(data.serials) - rows, 0)
+    said = _predictions(model, config.inputs(), data.rows[first:])
+    counts = np.zeros(len(data.serials), dtype=np.bool_)
+    counts[held_out(data.serials)] = True
+    values = [
+        [np.nan] * len(NAMES)
+        if p is None
+        else [p.value, p.lower, p.upper, truth if known and p.distance <= p.distance_limit else np.nan, np.nan]
+        for p, truth, known in zip(said, data.target[first:].tolist(), counts[first:].tolist(), strict=True)
+    ]
+    places = _places(connection, config.step, data.serials[first:])
+    return _window(
+        gate, config.step, values, [place.at for place in places], [place.arrival for place in places],
+        [(place.machine, place.recipe) for place in places],
+    )  # fmt: skip
+
+
+def _predictions(model: GateModel, names: Sequence[str], rows: Floats) -> list[Prediction | None]:
+    """What the model says of rows with these columns; None where it would not be asked, as in the gate."""
+    place = {name: i for i, name in enumerate(names)}
+    ordered = np.full((len(rows), len(model.inputs)), np.nan)
+    for i, name in enumerate(model.inputs):
+        if name in place:
+            ordered[:, i] = rows[:, place[name]]
+    needed = [model.inputs.index(name) for name in model.needed]
+    asked = np.isnan(ordered[:, needed]).sum(axis=1) <= model.max_missing * len(needed)
+    answers = iter(model.predict(ordered[asked]) if asked.any() else ())
+    return [next(answers) if one else None for one in asked.tolist()]
+
+
+def _places(connection: sa.Connection, step: str, serials: Sequence[str]) -> list[Any]:
+    """Of each part its last passage through the step."""
+    p = t.part_step.c
+    found: dict[str, Any] = {}
+    for start in range(0, len(serials), 500):
+        mine = (p.step == step, p.revision == 0, p.serial.in_(serials[start : start + 500]))
+        query = sa.select(p.serial, p.machine, p.recipe, p.arrival, p.at).where(*mine).order_by(p.arrival)
+        found |= {row.serial: row for row in connection.execute(query)}
+    return [found[serial] for serial in serials]
+
+
+def empty(gate: str, step: str, names: tuple[str, ...] = ()) -> Window:
+    """A window of a gate without a row."""
+    none = np.empty(0, dtype=np.int64)
+    return Window(gate, step, names, np.empty((0, len(names))), none, none)
+
+
+def as_content(window: Window) -> dict[str, Any]:
+    """A window as JSON values."""
+    return {
+        "values": [[None if np.isnan(v) else v for v in row] for row in window.values.tolist()],
+        "at": window.at.tolist(),
+        "arrivals": window.arrivals.tolist(),
+        "groups": [list(group) for group in window.groups],
+    }
+
+
+def from_content(gate: str, step: str, content: Any) -> Window:
+    """The window that `as_content` saw."""
+    return Window(
+        gate, step, NAMES, _floats(content["values"]), np.array(content["at"], dtype=np.int64),
+        np.array(content["arrivals"], dtype=np.int64), tuple(tuple(group) for group in content["groups"]),
+    )  # fmt: skip
+
+
+def _window(
+    gate: str, step: str, values: Any, at: Iterable[datetime], arrivals: Sequence[int], groups: Sequence[Any]
+) -> Window:
+    times = np.array([_nanoseconds(moment) for moment in at], dtype=np.int64)
+    return Window(gate, step, NAMES, _floats(values), times, np.array(arrivals, dtype=np.int64), tuple(groups))
+
+
+def _floats(values: Any) -> Floats:
+    return np.array(values, dtype=np.float64).reshape(len(values), len(NAMES))
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _nanoseconds(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(microseconds=1) * 1000
