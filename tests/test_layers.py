@@ -32,7 +32,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
         "alerting.alerts.specs", "detectors.window.drift", "detectors.window.performance", "detectors.stream.roster", "exporters.metrics.catalog",
         "exporters.delivery.mes", "inference.gate", "inference.packaging", "inference.registry", "inference.training",
     ),
-    "monitor.commands.checking": ("exporters.delivery.mes",),
+    "monitor.runtime.checking": ("exporters.delivery.mes",),
     "monitor.commands.store": ("alerting.alerts.rules", "alerting.alerts.specs", "exporters.html.words", "inference.gate"),
     "monitor.delivery.notifications": (
         "alerting.notifications.decide", "alerting.notifications.text", "alerting.notifications.receivers", "alerting.alerts.specs", "exporters.delivery.apprise",

@@ -1,4 +1,4 @@
-"""The commands that tell people, and tell what they were told."""
+"""Alerts that fire, the rules made of them, and notifications."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from typing import Any
 
 import click
 
-from exporters.html.words import visible
-from monitor.commands.options import as_json, load, plant_option, say
+from exporters.html.words import shown, visible
+from monitor.commands.shared.options import as_json, load, open_store_of, plant_option, say
 from monitor.errors import MonitorError, UsageError
 
 
-@click.command("test")
+@click.group()
+def alerts() -> None:
+    """What a person must know of."""
+
+
+@alerts.command("test")
 @click.argument("team")
 @plant_option
 @as_json
@@ -42,7 +47,7 @@ def alerts_test(team: str, plant: str, overrides: Sequence[str], json_: bool) ->
         raise MonitorError("\n".join(failed))
 
 
-@click.command("log")
+@alerts.command("log")
 @plant_option
 @as_json
 @click.option("--newest", default=20, show_default=True, type=click.IntRange(1, 10000))
@@ -73,3 +78,40 @@ def _became(team: str, statuses: Mapping[str, Sequence[Any]]) -> str:
     told = [f"log {status}" for status in statuses.get(LOG_CHANNEL, ())]
     told += [f"URL {n} {status}" for n, status in enumerate(statuses.get(channel_of(team), ()), 1)]
     return ", ".join(told) or "no longer in the outbox"
+
+
+@alerts.command("list")
+@plant_option
+@as_json
+@click.option("--all", "ended", is_flag=True, help="Also those that are over, that are pending, and Watchdog.")
+def alerts_list(plant: str, overrides: Sequence[str], json_: bool, ended: bool) -> None:
+    """Alerts that fire now, with what to do about each. Example: gatewatch alerts list --all."""
+    from alerting.alerts.specs import BY_NAME
+    from monitor.store.questions import alerts as stored
+
+    rows = stored(open_store_of(plant, overrides), not ended)
+    if json_:
+        say([dict(row._mapping) for row in rows])
+        return
+    for row in rows:
+        over = f" until {row.ended_at:%Y-%m-%d %H:%M}" if row.ended_at else ""
+        state = f"{row.state}, absent" if row.condition == "absent" else row.state
+        said = (row.severity, row.name, row.subject, row.line or "-", f"for {row.team or '-'}", state)
+        click.echo("  ".join((*said, f"since {row.since:%Y-%m-%d %H:%M}{over}")))
+        told = "" if row.value is None else f" ({shown(row.value)} against {shown(row.limit)})"
+        click.echo(f"    {visible(row.summary)}{told}")
+        if row.name in BY_NAME:
+            click.echo(f"    {BY_NAME[row.name].action}")
+    if not rows:
+        click.echo("no alerts")
+
+
+@alerts.command("rules")
+@plant_option
+def alerts_rules(plant: str, overrides: Sequence[str]) -> None:
+    """The alerts of a plant as a Prometheus rule file. Example: gatewatch alerts rules > alerts.rules.yml."""
+    from alerting.alerts.rules import rule_file
+    from alerting.alerts.specs import in_force
+
+    found = load(plant, overrides).plant
+    click.echo(rule_file(in_force(found), found.alerts.runbooks), nl=False)

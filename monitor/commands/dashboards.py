@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from monitor.commands.options import as_json, say
+from monitor.commands.shared.options import as_json, say
 
 
 @click.group()

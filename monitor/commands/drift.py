@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from monitor.commands.options import as_json, load, opened, plant_option, say
+from monitor.commands.shared.options import as_json, load, opened, plant_option, say
 from monitor.errors import MonitorError, UsageError
 
 

@@ -1,4 +1,4 @@
-"""`gatewatch model list | retrain | rollback`: the versions of a gate, and what a person can do about them."""
+"""The versions of a gate's model, and what a person can do about them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from typing import Any
 
 import click
 
-from monitor.commands.options import as_json, load, opened, plant_option, say
+from monitor.commands.shared.options import as_json, load, open_store_of, opened, plant_option, say
 from monitor.errors import UsageError
 
 
-def register(group: click.Group) -> None:
-    """Add the commands to `gatewatch model`."""
-    for command in (model_list, model_retrain, model_rollback):
-        group.add_command(command)
+@click.group()
+def model() -> None:
+    """The gates' models."""
 
 
-@click.command("list")
+@model.command("list")
 @plant_option
 @as_json
 def model_list(plant: str, overrides: Sequence[str], json_: bool) -> None:
@@ -72,7 +71,7 @@ def _lines(row: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-@click.command("retrain")
+@model.command("retrain")
 @click.argument("gate")
 @plant_option
 @as_json
@@ -108,7 +107,7 @@ def model_retrain(gate: str, plant: str, overrides: Sequence[str], json_: bool) 
     click.echo(f"{gate}: {row.state}: {why}{about}")
 
 
-@click.command("rollback")
+@model.command("rollback")
 @click.argument("gate")
 @click.option("--to", "version", metavar="VERSION", help="Go back to this version instead of the one before.")
 @plant_option
@@ -139,3 +138,42 @@ def _gate_of(plant: str, overrides: Sequence[str], gate: str) -> Any:
     if gate not in found.gates:
         raise UsageError(f"gate {gate!r}: the plant file has no such gate; it has {', '.join(found.gates) or 'none'}")
     return found
+
+
+@model.command("train")
+@click.argument("gate")
+@plant_option
+@as_json
+@click.option("--put-in-force", is_flag=True, help="Use it from now on, in place of the one in force.")
+def model_train(gate: str, plant: str, overrides: Sequence[str], json_: bool, put_in_force: bool) -> None:
+    """Train a version on the outcomes at hand and register it. Example: gatewatch model train forging.
+
+    The first version of a gate is put in force; a later one only with --put-in-force.
+    """
+    from monitor.jobs.models import put_in_force as put
+    from monitor.jobs.models import train_version
+    from monitor.store.models import in_force, versions
+
+    gates = load(plant, overrides).plant.gates
+    if gate not in gates:
+        raise UsageError(f"gate {gate!r}: the plant file has no such gate; it has {', '.join(gates) or 'none'}")
+    open_store_of(plant, overrides).close()
+    with opened(plant, overrides) as app:
+        now = app.clock.now()
+        version = train_version(app.store, app.plant, gate, now, now, None)
+        with app.store.read() as connection:
+            current = in_force(connection, gate)
+            same = (version.model, version.version)
+            row = next(v for v in versions(connection, gate) if (v.model, v.version) == same)
+        changes = current.changes if current else 0
+        known = current is not None and (current.model, current.version) == same
+        used = known or (
+            (current is None or put_in_force) and put(app.store, app.registry, None, gate, row, changes, now)
+        )
+    if json_:
+        say({**version.metrics, "version": version.version, "digest": version.digest, "in_force": used})
+        return
+    click.echo(
+        f"{gate}: {version.model} version {version.version}, trained on {version.rows} parts, "
+        f"skill {version.metrics['skill']:.2f}; {'in force' if used else 'registered, not in force'}"
+    )

@@ -16,14 +16,13 @@ from pathlib import Path
 import click
 
 from monitor.clock import SimulatedClock, WallClock
-from monitor.commands.options import Recorded
 from monitor.demo.report import write_demo_report
 from monitor.demo.summary import as_text, summarise
 from monitor.errors import MonitorError, UsageError
 from monitor.plant.file.load import LoadedPlant, load
 from monitor.runtime.app import App, make_app
 from monitor.runtime.progress import Progress
-from monitor.runtime.recording import recording
+from monitor.runtime.recording import Recorded, recording
 from monitor.runtime.replay import replay
 from monitor.scheduling.runner import Ran
 from monitor.simulator.faults import DEFAULT_SCRIPT

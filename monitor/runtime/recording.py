@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from exporters.metrics.collector import StoreCollector
 from exporters.metrics.openmetrics import OpenMetricsFile
-from monitor.commands.options import Recorded
 from monitor.errors import UsageError
 from monitor.runtime.app import App, bounds_of
 from monitor.scheduling.slots import every, slots
@@ -80,3 +81,12 @@ def _first(app: App, start: datetime, end: datetime) -> datetime:
             "then cannot be seen again; replay into a store of its own with --set store.url=…"
         )
     return max(start, served or start)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Where the metrics of a replay go, how often they are taken, and as what Prometheus will know the process."""
+
+    file: Path
+    every: timedelta
+    instance: str

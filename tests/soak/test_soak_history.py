@@ -13,10 +13,9 @@ from plant_kit import LIVE, START, make_plant
 from prometheus_kit import binary, prometheus
 
 from monitor.clock import SimulatedClock
-from monitor.commands.options import Recorded
 from monitor.plant.file.load import load
 from monitor.runtime.app import make_app
-from monitor.runtime.recording import recording
+from monitor.runtime.recording import Recorded, recording
 from monitor.runtime.replay import replay
 from monitor.simulator.history import simulate
 

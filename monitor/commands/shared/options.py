@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from monitor.clock import Clock
+    from monitor.plant.file.load import LoadedPlant
+    from monitor.runtime.app import App
+    from monitor.store.database.database import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,21 +59,14 @@ class Interval(click.ParamType[timedelta]):
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """Where the metrics of a replay go, how often they are taken, and as what Prometheus will know the process."""
-
-    file: Path
-    every: timedelta
-    instance: str
-
-
 def openmetrics(command: F) -> F:
     """--openmetrics and what belongs to it, as one argument `openmetrics`: a Recorded, None where not asked for."""
 
     @wraps(command)
     def bundled(*args: Any, openmetrics: Path | None, openmetrics_every: timedelta, openmetrics_instance: str | None,
                 **kwargs: Any) -> Any:  # fmt: skip
+        from monitor.runtime.recording import Recorded
+
         wanted = None if openmetrics is None else Recorded(openmetrics, openmetrics_every, openmetrics_instance or "")
         return command(*args, openmetrics=wanted, **kwargs)
 
@@ -124,7 +122,7 @@ def _plain(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def load(plant: str, overrides: Sequence[str]) -> Any:
+def load(plant: str, overrides: Sequence[str]) -> LoadedPlant:
     """The plant file, checked."""
     from monitor.plant.file.load import load as load_plant
 
@@ -132,7 +130,7 @@ def load(plant: str, overrides: Sequence[str]) -> Any:
 
 
 @contextmanager
-def opened(plant: str, overrides: Sequence[str], clock: Any = None, tell: bool | None = None) -> Iterator[Any]:
+def opened(plant: str, overrides: Sequence[str], clock: Clock | None = None, tell: bool | None = None) -> Iterator[App]:
     """A plant ready to run, on the real clock or a simulated one; leases and connections are given back at the end."""
     from monitor.clock import WallClock
     from monitor.runtime.app import make_app
@@ -142,3 +140,10 @@ def opened(plant: str, overrides: Sequence[str], clock: Any = None, tell: bool |
         yield app
     finally:
         app.close()
+
+
+def open_store_of(plant: str, overrides: Sequence[str]) -> Store:
+    """The store that the plant file names; refused where there is none, or one of another version."""
+    from monitor.store.database.schema import open_existing
+
+    return open_existing(load(plant, overrides).plant.store.url)

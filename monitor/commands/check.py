@@ -1,0 +1,31 @@
+"""Check a plant file and the databases it names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from monitor.commands.shared.options import as_json, load, plant_argument, say
+
+
+@click.command()
+@plant_argument
+@as_json
+@click.option("--connect/--no-connect", default=True, show_default=True, help="Also look at the databases.")
+def check(plant: str, overrides: Sequence[str], json_: bool, connect: bool) -> None:
+    """Check a plant file and, with it, the databases it names. Every problem is printed at once.
+
+    Example: gatewatch check plant.yaml
+    """
+    from monitor.runtime.checking import problems
+
+    found = problems(load(plant, overrides)) if connect else []
+    if json_:
+        say({"problems": found})
+    for line in [] if json_ else found:
+        click.echo(line, err=True)
+    if found:
+        raise SystemExit(3)
+    if not json_:
+        click.echo(f"{plant}: no problems")

@@ -1,0 +1,44 @@
+"""The demo: a simulated plant, run and compared with its truth."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from monitor.commands.shared.options import Instant, as_json, openmetrics
+from monitor.errors import UsageError
+from monitor.runtime.recording import Recorded
+
+
+@click.command()
+@as_json
+@click.option("--dir", "folder", default=".gatewatch-demo", show_default=True, help="Where the demo keeps its files.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Seed of the simulated plant.")
+@click.option("--days", default=5, show_default=True, type=click.IntRange(1, 60), help="Simulated days.")
+@click.option("--serve", is_flag=True, help="Keep metrics, health and pages up on loopback afterwards.")
+@click.option("--port", default=9464, show_default=True, type=click.IntRange(1, 65535), help="Port to serve on.")
+@click.option("--faults/--no-faults", default=True, show_default=True, help="Whether anything goes wrong in it.")
+@click.option("--end", type=Instant(), help="When the simulated days end; by default now.")
+@openmetrics
+def demo(
+    json_: bool,
+    folder: str,
+    seed: int,
+    days: int,
+    serve: bool,
+    port: int,
+    faults: bool,
+    end: datetime | None,
+    openmetrics: Recorded | None,
+) -> None:
+    """Simulate a plant with faults, run everything on its history, and say what was found.
+
+    Example: gatewatch demo --serve
+    """
+    from monitor.demo.run import run_demo
+
+    if serve and end is not None:
+        raise UsageError("--end and --serve: a demo that is served ends now; leave one of them out")
+    run_demo(Path(folder), seed, days, json_, serve, port, faults, end, openmetrics)

@@ -1,0 +1,51 @@
+"""Recommendations on their way to the MES, notifications on their way to people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from exporters.html.words import visible
+from monitor.commands.shared.options import as_json, open_store_of, plant_option, say
+from monitor.errors import UsageError
+
+
+@click.group()
+def outbox() -> None:
+    """Recommendations on their way to the MES, notifications on their way to people."""
+
+
+@outbox.command("list")
+@plant_option
+@as_json
+@click.option("--status", type=click.Choice(["pending", "dead"]), default="dead", show_default=True)
+def outbox_list(plant: str, overrides: Sequence[str], json_: bool, status: str) -> None:
+    """Messages that were given up, or that wait. Example: gatewatch outbox list --status pending."""
+    from monitor.store.questions import undelivered
+
+    rows = undelivered(open_store_of(plant, overrides), status)
+    if json_:
+        say([dict(row._mapping) for row in rows])
+        return
+    for row in rows:
+        what = row.payload["step"] if row.channel == "mes" else row.key
+        told = f"{row.id}  {row.channel}  {row.subject}  {what}  tries {row.attempts}  {row.error or ''}"
+        click.echo(visible(told))
+    click.echo(f"{len(rows)} {status}")
+
+
+@outbox.command("resend")
+@click.argument("ids", nargs=-1, type=int)
+@plant_option
+def outbox_resend(ids: Sequence[int], plant: str, overrides: Sequence[str]) -> None:
+    """Try dead letters again: those named by number, or all. Example: gatewatch outbox resend."""
+    from monitor.clock import WallClock
+    from monitor.jobs.deliver import resend
+    from monitor.store.questions import undelivered
+
+    at = open_store_of(plant, overrides)
+    unknown = set(ids) - {row.id for row in undelivered(at, "dead")}
+    if unknown:
+        raise UsageError(f"outbox: no dead letter {', '.join(map(str, sorted(unknown)))}; see 'gatewatch outbox list'")
+    click.echo(f"{resend(at, WallClock().now(), ids)} to be sent again")

@@ -1,0 +1,36 @@
+"""The history of one part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from monitor.commands.shared.options import as_json, load, plant_option, say
+from monitor.errors import UsageError
+
+
+@click.group()
+def part() -> None:
+    """What is known of single parts."""
+
+
+@part.command("show")
+@click.argument("serial")
+@plant_option
+@as_json
+def part_show(serial: str, plant: str, overrides: Sequence[str], json_: bool) -> None:
+    """Everything the store knows of one part, in order of time. Example: gatewatch part show B000123."""
+    from monitor.reports.passport import as_text, passport
+    from monitor.store.database.schema import open_existing
+
+    loaded = load(plant, overrides)
+    store = open_existing(loaded.plant.store.url)
+    with store.read() as connection:
+        found = passport(connection, serial)
+    if found is None:
+        raise UsageError(f"part {serial!r}: the store has no such part; serials are compared letter by letter")
+    if json_:
+        say(found)
+    else:
+        click.echo(as_text(found))

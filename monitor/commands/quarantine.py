@@ -1,0 +1,33 @@
+"""Rows of the sources that could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from exporters.html.words import visible
+from monitor.commands.shared.options import as_json, open_store_of, plant_option, say
+
+
+@click.group()
+def quarantine() -> None:
+    """Rows of the sources that could not be read."""
+
+
+@quarantine.command("list")
+@plant_option
+@as_json
+@click.option("--newest", default=20, show_default=True, type=click.IntRange(1, 100000))
+def quarantine_list(plant: str, overrides: Sequence[str], json_: bool, newest: int) -> None:
+    """The newest rows in quarantine with their reasons. Example: gatewatch quarantine list --newest 5."""
+    from monitor.store.questions import quarantined
+
+    rows = quarantined(open_store_of(plant, overrides), newest)
+    if json_:
+        say([dict(row._mapping) for row in rows])
+        return
+    for row in rows:
+        click.echo(visible(f"{row.source}  {row.reason}  {row.key}"))
+    if not rows:
+        click.echo("no rows in quarantine")

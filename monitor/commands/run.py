@@ -1,0 +1,136 @@
+"""Run a plant: for good, once, or over its history."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from monitor.commands.shared.options import Instant, as_json, load, opened, openmetrics, plant_argument, say
+from monitor.errors import UsageError
+from monitor.runtime.recording import Recorded
+
+
+@click.command()
+@plant_argument
+def run(plant: str, overrides: Sequence[str]) -> None:
+    """Run the jobs at their slots and serve metrics and pages, until a signal ends it.
+
+    SIGHUP takes over a changed plant file after a full check. Example: gatewatch run plant.yaml
+    """
+    from monitor.clock import WallClock
+    from monitor.runtime.app import make_app
+    from monitor.runtime.service import Service
+
+    # The service closes what it runs, which a reload may have changed.
+    app = make_app(load(plant, overrides), WallClock(), simulated=False)
+    reports = app.loaded.path.parent / "reports"
+    Service(app, lambda: load(plant, overrides), reports).run(click.echo)
+
+
+@click.command()
+@plant_argument
+@as_json
+@click.option("--fail-on-finding", is_flag=True, help="Exit with 1 when a detector found something.")
+def once(plant: str, overrides: Sequence[str], json_: bool, fail_on_finding: bool) -> None:
+    """Run what is due, then end. Example, from cron: gatewatch once plant.yaml."""
+    from monitor.runtime.once import failures
+    from monitor.runtime.once import once as run_once
+    from monitor.store.questions import last_finding
+
+    with opened(plant, overrides) as app:
+        end_on_signal(app.runner.stop)
+        before = last_finding(app.store)
+        done = run_once(app)
+        found = last_finding(app.store) - before
+    report = {name: {"ran": s.ran.value, "rows": s.result.rows, "error": s.error} for name, s in done.items()}
+    finish(report, found, failures(done), json_, fail_on_finding)
+
+
+@click.command()
+@plant_argument
+@as_json
+@click.option("--from", "start", type=Instant(), required=True, help="First instant (exclusive).")
+@click.option("--to", "end", type=Instant(), required=True, help="Last instant (inclusive).")
+@click.option("--fail-on-finding", is_flag=True, help="Exit with 1 when a detector found something.")
+@click.option("--notify", is_flag=True, help="Also send notifications by URL; else they go to the log alone.")
+@openmetrics
+def replay(
+    plant: str,
+    overrides: Sequence[str],
+    json_: bool,
+    start: datetime,
+    end: datetime,
+    fail_on_finding: bool,
+    notify: bool,
+    openmetrics: Recorded | None,
+) -> None:
+    """Run history at full speed under a simulated clock; nothing is seen before it was available.
+
+    Example: gatewatch replay plant.yaml --from 2026-01-01 --to 2026-02-01
+
+    With --openmetrics, what /metrics showed over that time becomes a file that promtool turns into the past of a
+    Prometheus: promtool tsdb create-blocks-from openmetrics FILE DATA_DIR.
+    """
+    from monitor.clock import SimulatedClock
+    from monitor.runtime.progress import Progress
+    from monitor.runtime.recording import recording
+    from monitor.runtime.replay import replay as run_replay
+    from monitor.scheduling.runner import Ran
+    from monitor.store.questions import last_finding
+
+    if start >= end:
+        raise UsageError(f"--from {start} is not before --to {end}")
+    clock = SimulatedClock(start)
+    slots: dict[str, int] = {}
+    errors: dict[str, str] = {}
+    with (
+        opened(plant, overrides, clock, notify) as app,
+        recording(app, openmetrics, start, end) as record,
+        Progress("replay", start, end) as progress,
+    ):
+        end_on_signal(app.runner.stop)
+        before = last_finding(app.store)
+        for at, name, slot in run_replay(app, clock, start, end, record):
+            progress.reached(at)
+            slots[name] = slots.get(name, 0) + (slot.ran is Ran.SUCCESS)
+            if slot.ran is Ran.FAILURE:
+                errors[name] = f"{name}: {slot.error}"
+        found = last_finding(app.store) - before
+        if app.runner.stop.is_set():
+            errors["signal"] = (
+                f"ended by a signal at {clock.now():%Y-%m-%dT%H:%MZ}; the same command goes on from there"
+            )
+    finish({name: {"slots": n} for name, n in slots.items()}, found, list(errors.values()), json_, fail_on_finding)
+
+
+def finish(report: Any, findings: int, errors: Sequence[str], json_: bool, fail_on_finding: bool) -> None:
+    """Print what was done and leave with the exit code that says it."""
+    if json_:
+        say({"jobs": report, "findings": findings, "errors": list(errors)})
+    else:
+        for name, facts in report.items():
+            click.echo(f"{name}: " + ", ".join(f"{k} {v}" for k, v in facts.items() if v is not None))
+        click.echo(f"findings: {findings}")
+        for line in errors:
+            click.echo(f"gatewatch: {line}", err=True)
+    if errors:
+        raise SystemExit(3)
+    if fail_on_finding and findings:
+        raise SystemExit(1)
+
+
+def end_on_signal(stop: Any) -> None:
+    """Let SIGTERM and SIGINT end the work after the transaction at hand."""
+
+    def end(*_: Any) -> None:
+        # The second signal ends at once; it must not find this one inside `set`.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)

@@ -1,0 +1,41 @@
+"""Stored decisions made again from their recorded inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from monitor.commands.shared.options import as_json, load, open_store_of, plant_option, say
+
+
+@click.command()
+@plant_option
+@as_json
+def verify(plant: str, overrides: Sequence[str], json_: bool) -> None:
+    """Make every stored decision again from its recorded inputs and compare. Exits with 3 on a difference.
+
+    Example: gatewatch verify -p plant.yaml
+    """
+    from functools import partial
+
+    from inference.gate import judge
+    from monitor.gate_models.rederive import decisions, stored_plants
+    from monitor.runtime.app import load_cached, make_registry
+
+    loaded = load(plant, overrides)
+    at = open_store_of(plant, overrides)
+    plants = stored_plants(at, loaded.path.parent)
+    checked, different = 0, []
+    for one in decisions(at, plants.__getitem__, partial(load_cached, make_registry(loaded.plant)), judge):
+        checked += 1
+        if not one.same:
+            different.append({"key": list(one.key), "stored": one.stored, "again": one.again})
+    if json_:
+        say({"checked": checked, "different": different})
+    else:
+        for d in different:
+            click.echo(f"{d['key']}: stored {d['stored']}, made again {d['again']}", err=True)
+        click.echo(f"{checked} decisions made again, {len(different)} different")
+    if different:
+        raise SystemExit(3)
