@@ -101,7 +101,9 @@ class Decision:
     reason: Reason
 
 
-def decide(request: Request, history: Sequence[Past], facts: Facts, policy: Policy, now: datetime) -> Decision:
+def decide_retraining(
+    request: Request, history: Sequence[Past], facts: Facts, policy: Policy, now: datetime
+) -> Decision:
     """What becomes of the request; `history` is what was started over the whole plant, in any order.
 
     A person's request skips what protects against storms and hasty alerts (whether an alert fires, whether it is

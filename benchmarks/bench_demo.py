@@ -24,7 +24,7 @@ from inference.gate import rows_of
 from inference.packaging import load as load_package
 from inference.registry import Registry
 from monitor.demo.watching import time_of
-from monitor.pipeline.parts import Passage, gate_input
+from monitor.pipeline.gate_input import Passage, gate_input
 from monitor.plant.file.load import load
 from monitor.plant.plant import Plant
 from monitor.runtime.app import make_registry

@@ -78,7 +78,7 @@ def _forward(network: torch.nn.Module, batches: Sequence[torch.Tensor]) -> None:
 def gate_alone(app: App, gate: str, parts: int, rounds: int) -> dict[str, object]:
     """Bare forward and judge, by turns."""
     config = app.plant.gates[gate]
-    model: Any = app.shelf.in_force([gate])[gate].model
+    model: Any = app.models.for_gates([gate])[gate].model
     asked = _parts(app, gate, parts)
     pages = [asked[i : i + PAGE] for i in range(0, parts, PAGE)]
     rows = torch.tensor([[p.values[n] for n in model.inputs] for p in asked], dtype=torch.float64)

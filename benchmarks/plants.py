@@ -21,7 +21,7 @@ import psycopg
 from monitor.clock import SimulatedClock
 from monitor.plant.file.load import load
 from monitor.runtime.app import App, make_app
-from monitor.scheduling.runner import Ran, Slot
+from monitor.scheduling.runner import SlotOutcome, SlotResult
 from monitor.simulator.feed import Feed
 from monitor.simulator.history import simulate
 from monitor.simulator.machines import SENSORS
@@ -71,10 +71,10 @@ def opened(plant: Path, where: Databases, at: datetime, *overrides: str) -> tupl
     return make_app(load(plant, [*where.overrides(), *live, *overrides]), clock, simulated=True), clock
 
 
-def served(app: App, name: str, at: datetime) -> Slot:
+def served(app: App, name: str, at: datetime) -> SlotResult:
     """One slot of one job, which must succeed."""
     slot = app.runner.run(next(job for job in app.jobs if job.name == name), at)
-    if slot.ran is not Ran.SUCCESS:
+    if slot.ran is not SlotOutcome.SUCCESS:
         raise RuntimeError(f"{name}: {slot.ran} {slot.error}")
     return slot
 

@@ -26,7 +26,7 @@ from monitor.plant.file.load import load
 from monitor.runtime.app import make_app
 from monitor.runtime.progress import Progress
 from monitor.runtime.replay import replay
-from monitor.scheduling.runner import Ran
+from monitor.scheduling.runner import SlotOutcome
 from monitor.store.database.schema import open_existing
 
 ROOT = Path(__file__).parents[1]
@@ -54,7 +54,7 @@ def run(folder: Path, loaded: Loaded, overrides: Sequence[str] = ()) -> tuple[fl
         with Progress("replay", start, loaded.end) as progress:
             for at, name, slot in replay(app, clock, start, loaded.end):
                 progress.reached(at)
-                if slot.ran is Ran.FAILURE:
+                if slot.ran is SlotOutcome.FAILURE:
                     failed[name] = f"{name}: {slot.error}"
     finally:
         app.close()

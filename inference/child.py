@@ -6,10 +6,7 @@ metrics, or the sentence and reason why there is none. It dies with the process 
 
 from __future__ import annotations
 
-import ctypes
 import json
-import os
-import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -18,16 +15,7 @@ from typing import Any
 import numpy as np
 
 from monitor.errors import ModelError
-
-_PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent(parent: int) -> None:
-    """Ask Linux to end this process when its parent ends, so that a killed run leaves no trainer behind."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        raise SystemExit(3)
+from monitor.processes import die_with_parent
 
 
 def train_and_register(folder: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from monitor.clock import SimulatedClock
 from monitor.plant.file.load import load
 from monitor.runtime.app import App, make_app
 from monitor.runtime.replay import replay
-from monitor.scheduling.runner import Slot
+from monitor.scheduling.runner import SlotResult
 from monitor.simulator.feed import Feed
 from monitor.simulator.history import History, simulate
 from monitor.store.database import tables as t
@@ -50,8 +50,8 @@ def run_replay(
     hours: float,
     overrides: Sequence[str] = QUICK,
     start: datetime = START,
-    stop_at: Callable[[App, datetime, str, Slot], bool] | None = None,
-) -> list[Slot]:
+    stop_at: Callable[[App, datetime, str, SlotResult], bool] | None = None,
+) -> list[SlotResult]:
     """Replay in this process; every failed slot is returned."""
     clock = SimulatedClock(start)
     app = make_app(load(plant, overrides), clock, simulated=True)

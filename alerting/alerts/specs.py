@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from exporters.metrics.catalog import AlertBound, channels
-from monitor.plant.plant import AlertOverride, Plant
+from monitor.plant.plant import Plant
+from monitor.plant.watching import AlertOverride
 
 NONE, MINUTE, HOUR, DAY = timedelta(0), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -239,7 +240,7 @@ ALERTS: tuple[AlertSpec, ...] = (
 BY_NAME: Mapping[str, AlertSpec] = {spec.name: spec for spec in ALERTS}
 
 
-def in_force(plant: Plant) -> tuple[AlertSpec, ...]:
+def alerts_in_force(plant: Plant) -> tuple[AlertSpec, ...]:
     """Every alert with what the plant file changes of it; also those that it turns off."""
     return tuple(_changed(spec, plant.alerts.change.get(spec.name)) for spec in ALERTS)
 
@@ -261,7 +262,7 @@ def bounds_of(plant: Plant) -> tuple[AlertBound, ...]:
     """What /metrics tells of the alerts that are in force."""
     return tuple(
         AlertBound(spec.name, spec.severity, spec.limit, spec.clear, _expected(spec, plant))
-        for spec in in_force(plant)
+        for spec in alerts_in_force(plant)
         if spec.enabled
     )
 

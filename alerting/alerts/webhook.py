@@ -13,7 +13,7 @@ from alerting.alerts.evaluator import ABSENT, BREACH, AlertState, Change, Key
 VERSION = "4"
 
 
-class Told(NamedTuple):
+class PostedAlert(NamedTuple):
     """One alert of a body; `ends_at` is None while it fires."""
 
     key: Key
@@ -36,7 +36,7 @@ class Timed(NamedTuple):
     at: datetime
 
 
-def parse(body: bytes) -> list[Told]:
+def parse(body: bytes) -> list[PostedAlert]:
     """The alerts of a body, firing and resolved ones mixed; ValueError with a sentence for anything else."""
     try:
         whole = json.loads(body)
@@ -50,7 +50,7 @@ def parse(body: bytes) -> list[Told]:
     return [_alert(f"alerts[{n}]", alert) for n, alert in enumerate(alerts)]
 
 
-def _alert(where: str, alert: Any) -> Told:
+def _alert(where: str, alert: Any) -> PostedAlert:
     if not isinstance(alert, dict):
         raise ValueError(f"{where} is no object")
     labels, annotations = _words(f"{where}.labels", alert.get("labels")), _words("", alert.get("annotations") or {})
@@ -59,7 +59,9 @@ def _alert(where: str, alert: Any) -> Told:
         raise ValueError(f"{where}.status is neither firing nor resolved")
     key = Key(labels.get("alertname", ""), labels.get("condition", ""), labels.get("subject", ""))
     ends_at = _time(f"{where}.endsAt", alert.get("endsAt")) if status == "resolved" else None
-    return Told(key, _time(f"{where}.startsAt", alert.get("startsAt")), ends_at, _number(annotations.get("value")))
+    return PostedAlert(
+        key, _time(f"{where}.startsAt", alert.get("startsAt")), ends_at, _number(annotations.get("value"))
+    )
 
 
 def _words(where: str, values: Any) -> Mapping[str, str]:
@@ -86,14 +88,14 @@ def _number(text: str | None) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def ours(told: Iterable[Told], names: Iterable[str]) -> list[Told]:
+def ours(told: Iterable[PostedAlert], names: Iterable[str]) -> list[PostedAlert]:
     """Those that Gatewatch's own rules made."""
     known = set(names)
     return [one for one in told if one.key.alert in known and one.key.condition in (BREACH, ABSENT) and one.key.subject]
 
 
 def changes(
-    told: Iterable[Told],
+    told: Iterable[PostedAlert],
     states: Mapping[Key, AlertState],
     ended: Mapping[Key, Ended],
     limits: Mapping[str, float],

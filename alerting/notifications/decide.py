@@ -18,7 +18,7 @@ Group = tuple[str, str]
 """Team and line; the line is '' for what stands at none."""
 
 
-class Told(StrEnum):
+class Announced(StrEnum):
     """What of an alert was told."""
 
     NOTHING = ""
@@ -52,7 +52,7 @@ class Episode:
     ended_at: datetime | None = None
     value: float | None = None
     limit: float | None = None
-    told: Told = Told.NOTHING
+    told: Announced = Announced.NOTHING
 
     @property
     def critical(self) -> bool:
@@ -129,7 +129,7 @@ class Rules:
     within: timedelta = timedelta(minutes=10)
 
 
-def decide(
+def decide_notifications(
     episodes: Iterable[Episode],
     last: Mapping[Group, Last],
     lately: Mapping[str, int],
@@ -181,13 +181,13 @@ def _incident(first: Sequence[Episode], now: datetime) -> str:
 
 def _news(members: Sequence[Episode]) -> tuple[tuple[Episode, ...], tuple[Episode, ...], tuple[Episode, ...]]:
     """What fired untold, what ended untold, and what else still fires."""
-    fired = tuple(e for e in members if e.told is Told.NOTHING)
+    fired = tuple(e for e in members if e.told is Announced.NOTHING)
     resolved = tuple(e for e in members if e.ended_at is not None)
-    return fired, resolved, tuple(e for e in members if e.told is Told.FIRED and e.ended_at is None)
+    return fired, resolved, tuple(e for e in members if e.told is Announced.FIRED and e.ended_at is None)
 
 
 def _opening(members: Sequence[Episode]) -> Kind | None:
-    if all(e.told is Told.FIRED and e.ended_at is None for e in members):
+    if all(e.told is Announced.FIRED and e.ended_at is None for e in members):
         return None
     return Kind.RESOLVED if all(e.ended_at is not None for e in members) else Kind.OPENED
 
@@ -202,16 +202,16 @@ def _following(members: Sequence[Episode], last: Last, now: datetime, rules: Rul
         return Kind.RAISED
     if news and now - last.at >= rules.wait:
         return Kind.JOINED
-    pressing = any((e.critical and e.ended_at is None) or e.told is Told.NOTHING for e in members) or ended
+    pressing = any((e.critical and e.ended_at is None) or e.told is Announced.NOTHING for e in members) or ended
     return Kind.REPEATED if pressing and now - last.at >= rules.repeat_every else None
 
 
 def _split(members: Sequence[Episode], rules: Rules) -> tuple[list[Episode], list[Episode]]:
     """The alerts of subjects that people know to be as bad as that, told or not, and those that are news."""
-    known: list[Episode] = [e for e in members if e.told is Told.FIRED]
+    known: list[Episode] = [e for e in members if e.told is Announced.FIRED]
     news: list[Episode] = []
     for e in members:
-        if e.told is Told.NOTHING:
+        if e.told is Announced.NOTHING:
             same = (k for k in known if k.subject == e.subject and (k.critical or not e.critical))
             (known if any(_covers(k, e, rules) for k in same) else news).append(e)
     return known, news
@@ -240,10 +240,10 @@ def stamp(at: datetime) -> str:
     return f"{at:%Y%m%dT%H%M%S}" + (f".{at.microsecond:06d}" if at.microsecond else "") + "Z"
 
 
-def told_by(notes: Iterable[Note]) -> dict[int, Told]:
+def told_by(notes: Iterable[Note]) -> dict[int, Announced]:
     """By the alert's id, what is told of it once the notes are."""
-    told: dict[int, Told] = {}
+    told: dict[int, Announced] = {}
     for note in notes:
-        told |= {e.id: Told.FIRED for e in note.fired}
-        told |= {e.id: Told.RESOLVED for e in note.resolved}
+        told |= {e.id: Announced.FIRED for e in note.fired}
+        told |= {e.id: Announced.RESOLVED for e in note.resolved}
     return told

@@ -35,7 +35,7 @@ class Advice:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MessageContext:
     """What the plant file knows of where things stand."""
 
     site: str
@@ -51,7 +51,7 @@ class Text:
     body: str
 
 
-def written(message: Message, place: Place) -> Text:
+def written(message: Message, place: MessageContext) -> Text:
     """The text of a message; its last line is the id under which a repeat comes."""
     notes = [note_text(note, place) for note in message.notes]
     if len(notes) == 1:
@@ -62,7 +62,7 @@ def written(message: Message, place: Place) -> Text:
     return Text(title, "\n\n".join([*bodies, f"id {message.key}"]))
 
 
-def note_text(note: Note, place: Place) -> Text:
+def note_text(note: Note, place: MessageContext) -> Text:
     """The text of one note, without its id."""
     shown = _shown(note)
     more = f" and {len(shown) - 1} more" if len(shown) > 1 else ""
@@ -84,7 +84,7 @@ def _shown(note: Note) -> tuple[Episode, ...]:
     return tuple(sorted(about, key=lambda e: SEVERITIES.index(e.severity) if e.severity in SEVERITIES else 0))
 
 
-def _where(note: Note, place: Place) -> str:
+def _where(note: Note, place: MessageContext) -> str:
     line = f"line {_plain(note.line, _NAME)}, " if note.line else ""
     return f"{line}site {_plain(place.site, _NAME)}"
 
@@ -93,11 +93,11 @@ def _title(episode: Episode) -> str:
     return f"{episode.severity} {_plain(episode.name, _NAME)} {_plain(episode.subject, _NAME)}"
 
 
-def _full(episodes: Sequence[Episode], place: Place) -> list[str]:
+def _full(episodes: Sequence[Episode], place: MessageContext) -> list[str]:
     return [line for e in episodes[:_WHOLE] for line in _whole(e, place)] + _short("new", episodes[_WHOLE:])
 
 
-def _whole(episode: Episode, place: Place) -> list[str]:
+def _whole(episode: Episode, place: MessageContext) -> list[str]:
     advice = place.advice(episode.name)
     step = place.step_of(episode.subject)
     at_step = f" at step {_plain(step, _NAME)}" if step and step != episode.subject else ""

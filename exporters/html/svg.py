@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from exporters.html.html import Html, tag
+from monitor.instants import floor_to
 
 _MINUTES = (5, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 7200, 10080, 20160, 43200, 129600)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,9 @@ def bar_length(start: datetime, end: datetime, most: int) -> timedelta:
 
 def _times(frame: Frame) -> Iterator[datetime]:
     step = bar_length(frame.start, frame.end, max(2, int((frame.width - frame.left - frame.right) // 52)))
-    at = _EPOCH + math.ceil((frame.start - _EPOCH) / step) * step
+    at = floor_to(frame.start, step)
+    if at < frame.start:
+        at += step
     while at <= frame.end:
         yield at
         at += step

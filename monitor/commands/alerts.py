@@ -111,7 +111,7 @@ def alerts_list(plant: str, overrides: Sequence[str], json_: bool, ended: bool) 
 def alerts_rules(plant: str, overrides: Sequence[str]) -> None:
     """The alerts of a plant as a Prometheus rule file. Example: gatewatch alerts rules > alerts.rules.yml."""
     from alerting.alerts.rules import rule_file
-    from alerting.alerts.specs import in_force
+    from alerting.alerts.specs import alerts_in_force
 
     found = load(plant, overrides).plant
-    click.echo(rule_file(in_force(found), found.alerts.runbooks), nl=False)
+    click.echo(rule_file(alerts_in_force(found), found.alerts.runbooks), nl=False)

@@ -34,7 +34,7 @@ def _store(loaded: Any) -> Any:
 @as_json
 def drift_show(step: str | None, plant: str, overrides: Sequence[str], json_: bool) -> None:
     """Each feature's drift with its limit, the worst first. Example: gatewatch drift show forging."""
-    from monitor.store.drift import found
+    from monitor.store.board import found
 
     loaded = load(plant, overrides)
     if step is not None:
@@ -117,7 +117,7 @@ def drift_freeze(step: str, plant: str, overrides: Sequence[str], json_: bool, c
 def drift_report(step: str, plant: str, overrides: Sequence[str]) -> None:
     """Render Evidently's report of a step now, as HTML and JSON. Example: gatewatch drift report forging."""
     from monitor.reports.drift import Order, write_report
-    from monitor.store.drift import found
+    from monitor.store.board import found
     from monitor.windows.drift import StepWindows
 
     loaded = load(plant, overrides)
@@ -125,7 +125,7 @@ def drift_report(step: str, plant: str, overrides: Sequence[str]) -> None:
     _store(loaded).close()
     with opened(plant, overrides) as app:
         now = app.clock.now()
-        windows = StepWindows(app.store, app.plant, app.shelf)
+        windows = StepWindows(app.store, app.plant, app.models)
         if windows.state(step, None, now) is None:
             raise MonitorError(f"step {step!r}: no part passed it yet")
         pair = windows.pair(step, None, now)

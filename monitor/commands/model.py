@@ -150,9 +150,9 @@ def model_train(gate: str, plant: str, overrides: Sequence[str], json_: bool, pu
 
     The first version of a gate is put in force; a later one only with --put-in-force.
     """
-    from monitor.jobs.models import put_in_force as put
-    from monitor.jobs.models import train_version
-    from monitor.store.models import in_force, versions
+    from monitor.gate_models.registry import put_in_force as put
+    from monitor.gate_models.registry import train_version
+    from monitor.store.models import model_in_force, versions
 
     gates = load(plant, overrides).plant.gates
     if gate not in gates:
@@ -162,7 +162,7 @@ def model_train(gate: str, plant: str, overrides: Sequence[str], json_: bool, pu
         now = app.clock.now()
         version = train_version(app.store, app.plant, gate, now, now, None)
         with app.store.read() as connection:
-            current = in_force(connection, gate)
+            current = model_in_force(connection, gate)
             same = (version.model, version.version)
             row = next(v for v in versions(connection, gate) if (v.model, v.version) == same)
         changes = current.changes if current else 0

@@ -79,7 +79,7 @@ def replay(
     from monitor.runtime.progress import Progress
     from monitor.runtime.recording import recording
     from monitor.runtime.replay import replay as run_replay
-    from monitor.scheduling.runner import Ran
+    from monitor.scheduling.runner import SlotOutcome
     from monitor.store.questions import last_finding
 
     if start >= end:
@@ -96,8 +96,8 @@ def replay(
         before = last_finding(app.store)
         for at, name, slot in run_replay(app, clock, start, end, record):
             progress.reached(at)
-            slots[name] = slots.get(name, 0) + (slot.ran is Ran.SUCCESS)
-            if slot.ran is Ran.FAILURE:
+            slots[name] = slots.get(name, 0) + (slot.ran is SlotOutcome.SUCCESS)
+            if slot.ran is SlotOutcome.FAILURE:
                 errors[name] = f"{name}: {slot.error}"
         found = last_finding(app.store) - before
         if app.runner.stop.is_set():

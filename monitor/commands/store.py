@@ -57,12 +57,12 @@ def store_upgrade(plant: str, overrides: Sequence[str]) -> None:
 @plant_option
 def store_prune(plant: str, overrides: Sequence[str]) -> None:
     """Delete what is older than store.retention keeps, now. Example: gatewatch store prune -p plant.yaml."""
-    from monitor.scheduling.runner import Ran
+    from monitor.scheduling.runner import SlotOutcome
 
     open_store_of(plant, overrides).close()
     with opened(plant, overrides) as app:
         job = next(j for j in app.jobs if j.name == "prune")
         slot = app.runner.run(job, app.clock.now())
-    if slot.ran is not Ran.SUCCESS:
+    if slot.ran is not SlotOutcome.SUCCESS:
         raise MonitorError(f"store prune: {slot.error or 'another process prunes now; nothing is left to do here'}")
     click.echo(f"{slot.result.rows} rows deleted")

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.errors import DeliveryError
+from monitor.failpoints import reach
 from monitor.scheduling.job import Run
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
@@ -112,3 +113,20 @@ class Courier:
                     result = "dead" if change["status"] == "dead" else "retry"
                 tallies[tallied("gatewatch_outbox_deliveries_total", channel=row.channel, result=result)] += 1
             count(connection, tallies)
+
+
+def carry(deliver: Callable[[Mapping[str, Any]], None]) -> Send:
+    """What a courier calls to send rows, from what takes one payload to its receiver."""
+
+    def send(rows: Sequence[Any]) -> Errors:
+        errors: dict[int, DeliveryError] = {}
+        for row in rows:
+            reach("before_notification_sent")
+            try:
+                deliver(row.payload)
+            except DeliveryError as exc:
+                errors[row.id] = exc
+            reach("after_notification_sent")
+        return errors
+
+    return send

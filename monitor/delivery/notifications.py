@@ -12,13 +12,13 @@ from typing import Any
 from alerting.alerts.specs import ALERTS
 from alerting.notifications.decide import stamp
 from alerting.notifications.receivers import Parsed, Receivers, parse
-from alerting.notifications.text import Advice, Place
-from exporters.delivery.mes import backoff, plan
+from alerting.notifications.text import Advice, MessageContext
 from exporters.delivery.notify_log import append
 from exporters.metrics.catalog import LOG_CHANNEL, TEAMS, channel_of
-from monitor.delivery.courier import Courier, Patience
+from monitor.delivery.courier import Courier, Patience, carry
+from monitor.delivery.waiting import backoff, plan
 from monitor.errors import DeliveryError, DeliveryReason, UsageError
-from monitor.jobs.notify import NotifyJob, carry
+from monitor.jobs.notify import NotifyJob
 from monitor.plant.plant import Plant
 from monitor.plant.watching import NotifyConfig
 from monitor.store.database.database import Store
@@ -101,13 +101,13 @@ def send_test(plant: Plant, receivers: Receivers, team: str, now: datetime) -> T
     return Tested(key, tuple(errors))
 
 
-def place_of(plant: Plant) -> Place:
+def place_of(plant: Plant) -> MessageContext:
     """What the texts need of the plant and of the alerts."""
     steps = {name: name for name in plant.steps}
     steps |= {name: machine.step for name, machine in plant.machines.items()}
     steps |= {name: gate.step for name, gate in plant.gates.items()}
     advice = {spec.name: Advice(spec.cause, spec.action, f"docs/runbooks/{spec.name}.md") for spec in ALERTS}
-    return Place(plant.site, lambda subject: steps.get(subject, ""), lambda name: advice.get(name, Advice()))
+    return MessageContext(plant.site, lambda subject: steps.get(subject, ""), lambda name: advice.get(name, Advice()))
 
 
 def _parsed(config: NotifyConfig) -> Parsed:

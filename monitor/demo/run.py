@@ -24,7 +24,7 @@ from monitor.runtime.app import App, make_app
 from monitor.runtime.progress import Progress
 from monitor.runtime.recording import Recorded, recording
 from monitor.runtime.replay import replay
-from monitor.scheduling.runner import Ran
+from monitor.scheduling.runner import SlotOutcome
 from monitor.simulator.faults import DEFAULT_SCRIPT
 from monitor.simulator.feed import Feed
 from monitor.simulator.history import History, simulate
@@ -147,7 +147,7 @@ def _replay(
 
         for at, name, slot in replay(app, clock, start, end, before):
             progress.reached(at)
-            if slot.ran is Ran.FAILURE:
+            if slot.ran is SlotOutcome.FAILURE:
                 errors.append(f"{at:%Y-%m-%d %H:%M} {name}: {slot.error}")
     if errors:
         raise MonitorError(f"{len(errors)} runs failed; the first: {errors[0]}")

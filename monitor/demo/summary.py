@@ -9,10 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from inference.gate import true_class
 from monitor.demo.watching import time_of, watched
 from monitor.demo.watching_text import watch_lines
 from monitor.model import Status, Verdict
-from monitor.outcomes import true_class
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store

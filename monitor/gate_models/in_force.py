@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Reason, Status
-from monitor.pipeline.parts import InForce
+from monitor.pipeline.judging import InForce
 from monitor.ports import GateModel
 from monitor.store.board import skill_of
 from monitor.store.database import tables as t
@@ -21,7 +21,7 @@ LoadModel = Callable[[str, str], GateModel]
 """(model name, digest) to a verified model from the local cache; ModelError otherwise. Never asks a server."""
 
 
-class Shelf:
+class ModelsInForce:
     """Keeps the loaded model of each gate; one that does not verify is `bad_model` until it changes or `retry`."""
 
     def __init__(self, store: Store, load: LoadModel) -> None:
@@ -30,7 +30,7 @@ class Shelf:
         self._loaded: dict[str, InForce] = {}
         self._lock = threading.Lock()
 
-    def in_force(self, gates: Iterable[str]) -> dict[str, InForce]:
+    def for_gates(self, gates: Iterable[str]) -> dict[str, InForce]:
         """What each gate is to use now."""
         with self._store.read() as connection:
             rows = {row.gate: row for row in connection.execute(sa.select(t.model_in_force))}

@@ -10,12 +10,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.model import Decision, Finding, Prediction, Reason
-from monitor.pipeline.parts import Judge, Passage, gate_input
-from monitor.pipeline.readings import MakeDetectors, stored_batch, stored_readings
+from monitor.pipeline.gate_input import Passage, gate_input
+from monitor.pipeline.judging import Judge
+from monitor.pipeline.readings import MakeDetectors, stored_batch
 from monitor.plant.plant import Plant
 from monitor.ports import GateModel
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
+from monitor.store.readings import stored_readings
 
 TOLERANCE = 1e-6
 """Largest difference of a prediction that counts as the same."""

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.errors import ModelError, ModelReason, UsageError
-from monitor.jobs.models import ModelRegistry, mirror
+from monitor.gate_models.registry import ModelRegistry, mirror
 from monitor.model import RetrainingState
 from monitor.ports import GateModel
 from monitor.store import models, retraining
@@ -30,7 +30,7 @@ def roll_back(
     refused needs 'gatewatch model train --put-in-force' instead: it was never in force.
     """
     with store.read() as connection:
-        current = models.in_force(connection, gate)
+        current = models.model_in_force(connection, gate)
         if current is None:
             raise UsageError(f"gate {gate!r} has no model in force; 'gatewatch model train {gate}' makes the first")
         known = [v for v in models.versions(connection, gate) if v.model == current.model]

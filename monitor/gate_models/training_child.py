@@ -16,7 +16,8 @@ import numpy as np
 from monitor.errors import ModelError, ModelReason
 from monitor.failpoints import reach
 from monitor.gate_models.training_set import TrainingSet
-from monitor.plant.plant import GateConfig, MlflowConfig
+from monitor.plant.gates import GateConfig
+from monitor.plant.running import MlflowConfig
 
 _POLL_SECONDS = 1.0
 

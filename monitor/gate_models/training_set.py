@@ -13,10 +13,10 @@ import numpy as np
 import sqlalchemy as sa
 
 from monitor.model import Floats
-from monitor.pipeline.parts import Passage, gate_input
-from monitor.plant.plant import GateConfig
-from monitor.store.database import tables as t
+from monitor.pipeline.gate_input import Passage, gate_input
+from monitor.plant.gates import GateConfig
 from monitor.store.known_rows import part_history
+from monitor.store.outcomes import outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,55 +49,6 @@ class TrainingSet:
         return TrainingSet(
             self.rows[chosen], self.target[chosen], serials, self.context[chosen], known_at, machines, recipes, lots
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The last word on a part's characteristic, and when a first one was available."""
-
-    value: float
-    first_known_at: datetime
-
-
-def outcomes(
-    connection: sa.Connection, characteristic: str, now: datetime, newest: int, arrival: int | None = None
-) -> dict[str, Known]:
-    """What was known by `now`, in rows up to `arrival` if given, of the newest parts."""
-    o = t.outcome.c
-    known = _known(characteristic, now)
-    if arrival is not None:
-        known = (*known, o.arrival <= arrival)
-    last = sa.func.max(o.at)
-    parts = (
-        sa.select(o.serial, last.label("at"), sa.func.min(o.available_at).label("first"))
-        .where(*known)
-        .group_by(o.serial)
-        .order_by(last.desc(), o.serial)
-    )
-    newest_parts = parts.limit(newest).subquery()
-    mine = sa.and_(o.serial == newest_parts.c.serial, o.at == newest_parts.c.at)
-    columns = (o.serial, o.value, newest_parts.c.first)
-    query = sa.select(*columns).join(newest_parts, mine).where(*known).order_by(o.revision)
-    return {row.serial: Known(row.value, row.first) for row in connection.execute(query)}
-
-
-def _known(characteristic: str, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    o = t.outcome.c
-    return (o.characteristic == characteristic, o.available_at <= now, o.value.is_not(None))
-
-
-def count_outcomes(connection: sa.Connection, characteristic: str, now: datetime) -> int:
-    """How many parts have an available outcome."""
-    query = sa.select(sa.func.count(t.outcome.c.serial.distinct())).where(*_known(characteristic, now))
-    return int(connection.execute(query).scalar_one())
-
-
-def count_new_outcomes(connection: sa.Connection, characteristic: str, since: datetime, now: datetime) -> int:
-    """How many parts got their first outcome after `since`."""
-    o = t.outcome.c
-    first = sa.select(o.serial).where(*_known(characteristic, now)).group_by(o.serial)
-    new = first.having(sa.func.min(o.available_at) > since).subquery()
-    return int(connection.execute(sa.select(sa.func.count()).select_from(new)).scalar_one())
 
 
 @dataclass(frozen=True, slots=True)

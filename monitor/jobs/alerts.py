@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from alerting.alerts.evaluator import Samples, evaluate
-from alerting.alerts.specs import ALERTS, in_force
+from alerting.alerts.specs import ALERTS, alerts_in_force
 from exporters.metrics.catalog import Bounds
 from exporters.metrics.collector import StoreCollector
 from exporters.metrics.snapshot import MetricsSnapshot
@@ -33,7 +33,7 @@ class AlertsJob:
         self._store = store
         self._plant = plant
         self._bounds = bounds
-        self._specs = {spec.name: spec for spec in in_force(plant)}
+        self._specs = {spec.name: spec for spec in alerts_in_force(plant)}
 
     @property
     def interval(self) -> timedelta:
@@ -52,7 +52,7 @@ class AlertsJob:
         if changes:
             with self._store.write() as connection:
                 prove(self._store, connection, run.lease)
-                alerting.keep(connection, changes, self._specs, self._plant, run.now, "embedded")
+                alerting.save_changes(connection, changes, self._specs, self._plant, run.now, "embedded")
         return Result(len(changes))
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from monitor.delivery.courier import Courier, Errors, Patience, Plan
 from monitor.errors import DeliveryError
 from monitor.failpoints import reach
-from monitor.plant.plant import WriteBack
+from monitor.plant.sources import WriteBack
 from monitor.scheduling.job import Result, Run
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from monitor.gate_models.in_force import Shelf
+from monitor.gate_models.in_force import ModelsInForce
+from monitor.instants import from_nanos
 from monitor.model import Finding, Status, Window
-from monitor.plant.plant import Plant, image_features
+from monitor.plant.features import image_features
+from monitor.plant.plant import Plant
 from monitor.ports import WindowDetector
 from monitor.scheduling.job import Result, Run
-from monitor.store.board import changed
+from monitor.store.board import changed, worth_keeping
 from monitor.store.commit import BatchWrite, commit
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
-from monitor.store.trend import worth_keeping
 from monitor.windows import parts as windows
 from monitor.windows.drift import Pair, State, StepWindows
 
@@ -28,12 +29,12 @@ class DriftJob:
     name = "drift"
 
     def __init__(
-        self, store: Store, plant: Plant, detectors: tuple[WindowDetector, WindowDetector], shelf: Shelf
+        self, store: Store, plant: Plant, detectors: tuple[WindowDetector, WindowDetector], models: ModelsInForce
     ) -> None:
         self._store = store
         self._plant = plant
         self._measures, self._images = detectors
-        self._windows = StepWindows(store, plant, shelf)
+        self._windows = StepWindows(store, plant, models)
         self._pictured = image_features(plant)
         self._judged: dict[str, State] = {}
 
@@ -82,10 +83,10 @@ class DriftJob:
         found: list[Finding] = []
         for detector, names in ((self._images, pictured), (self._measures, rest)):
             if names:
-                found += detector.judge(windows.only(before, names), windows.only(current, names))
+                found += detector.judge(windows.select_columns(before, names), windows.select_columns(current, names))
         return found
 
 
 def _not_frozen(detector: str, current: Window) -> Finding:
-    at = windows.instant(int(current.at.max()))
+    at = from_nanos(int(current.at.max()))
     return Finding(detector, "worst_ratio", current.subject, "", at, Status.CANNOT_JUDGE, None, None, step=current.step)

@@ -3,61 +3,34 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any, Protocol
+from datetime import timedelta
+from typing import Any
 
-from monitor.errors import ModelError
-from monitor.gate_models.in_force import Shelf
-from monitor.gate_models.training_child import train_in_child
-from monitor.gate_models.training_set import count_outcomes, training_set
+from monitor.gate_models.in_force import ModelsInForce
+from monitor.gate_models.registry import ModelRegistry, mirror, put_in_force, train_version
 from monitor.model import Reason
-from monitor.plant.plant import GateConfig, Plant
+from monitor.plant.gates import GateConfig
+from monitor.plant.plant import Plant
 from monitor.scheduling.job import Result, Run
 from monitor.store import models
 from monitor.store.database.database import Store
-from monitor.store.database.leases import Lease
-from monitor.store.models import Version
+from monitor.store.outcomes import count_outcomes
 
 log = logging.getLogger(__name__)
-
-
-class ModelRegistry(Protocol):
-    """Where versions are registered. Every call may raise ModelError: it may be down."""
-
-    def fetch(self, model_name: str, version: str, digest: str) -> Path:
-        """Bring a version into the local cache."""
-
-    def set_champion(self, model_name: str, version: str) -> None:
-        """Let the alias name the version in force."""
-
-
-def train_version(store: Store, plant: Plant, gate: str, now: datetime, ready_at: datetime, run: Run | None) -> Version:
-    """Train on what was available at `now`, register, and record; ModelError when there is too little."""
-    config = plant.gates[gate]
-    with store.read() as connection:
-        data = training_set(connection, config, now)
-    found = train_in_child(gate, config, plant.mlflow, data, run.beat if run else lambda: None)
-    version = Version(
-        gate, config.model, str(found["version"]), found["digest"], now, ready_at, found["data_digest"],
-        len(data.serials), found["metrics"],
-    )  # fmt: skip
-    models.record(store, run.lease if run else None, version)
-    return version
 
 
 class ModelJob:
     """Sees that a gate has a model: trains the first, puts it in force, mends the cache, mirrors the alias."""
 
     def __init__(
-        self, store: Store, plant: Plant, gate: str, shelf: Shelf, registry: ModelRegistry, simulated: bool
+        self, store: Store, plant: Plant, gate: str, models: ModelsInForce, registry: ModelRegistry, simulated: bool
     ) -> None:
         self.name = f"model:{gate}"
         self._store = store
         self._plant = plant
         self._gate = gate
         self._config: GateConfig = plant.gates[gate]
-        self._shelf = shelf
+        self._models = models
         self._registry = registry
         self._simulated = simulated
 
@@ -67,12 +40,12 @@ class ModelJob:
         return self._config.training.every
 
     def forget(self) -> None:
-        """The shelf reads the store at every use."""
+        """The store is read at every use."""
 
     def run(self, run: Run) -> Result:
         """Do the next thing that the gate's model needs."""
         with self._store.read() as connection:
-            current = models.in_force(connection, self._gate)
+            current = models.model_in_force(connection, self._gate)
             # Versions of a name the gate no longer uses are not its candidates.
             known = [v for v in models.versions(connection, self._gate) if v.model == self._config.model]
             ready = [v for v in known if v.status not in ("challenger", "refused")]
@@ -99,28 +72,8 @@ class ModelJob:
             put_in_force(self._store, self._registry, run.lease, self._gate, version, 0, run.now)
 
     def _look_after(self, current: Any) -> None:
-        if self._shelf.in_force([self._gate])[self._gate].refused in (Reason.NO_MODEL, Reason.BAD_MODEL):
+        if self._models.for_gates([self._gate])[self._gate].refused in (Reason.NO_MODEL, Reason.BAD_MODEL):
             self._registry.fetch(current.model, current.version, current.digest)
-            self._shelf.retry(self._gate)
+            self._models.retry(self._gate)
         if not current.mirrored:
             mirror(self._store, self._registry, self._gate, current.model, current.version)
-
-
-def put_in_force(
-    store: Store, registry: ModelRegistry, lease: Lease | None, gate: str, version: Any, expected: int, now: datetime
-) -> bool:
-    """Compare-and-swap in the store, then mirror the alias; False when somebody else was first."""
-    if not models.put_in_force(store, lease, gate, version, expected, now):
-        return False
-    mirror(store, registry, gate, version.model, version.version)
-    return True
-
-
-def mirror(store: Store, registry: ModelRegistry, gate: str, model: str, version: str) -> None:
-    """Let MLflow's alias name the version in force; when MLflow is down, the gate's job tries again at its slots."""
-    try:
-        registry.set_champion(model, version)
-    except ModelError as exc:
-        log.warning("gate %s: version %s is in force, its alias is not set yet: %s", gate, version, exc)
-        return
-    models.mirrored(store, gate, version)

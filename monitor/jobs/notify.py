@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from alerting.notifications.decide import Episode, Kind, Last, Message, Note, Rules, Told, decide, told_by
-from alerting.notifications.text import Place, note_text, written
+from alerting.notifications.decide import (
+    Announced,
+    Episode,
+    Kind,
+    Last,
+    Message,
+    Note,
+    Rules,
+    decide_notifications,
+    told_by,
+)
+from alerting.notifications.text import MessageContext, note_text, written
 from exporters.metrics.catalog import LOG_CHANNEL, TEAMS, channel_of
-from monitor.delivery.courier import Courier, Errors, Send
-from monitor.errors import DeliveryError
-from monitor.failpoints import reach
+from monitor.delivery.courier import Courier
 from monitor.plant.watching import NotifyConfig
 from monitor.scheduling.job import Result, Run
 from monitor.store import notifications as notices
@@ -31,7 +39,12 @@ class NotifyJob:
     name = "notify"
 
     def __init__(
-        self, store: Store, config: NotifyConfig, place: Place, urls: Mapping[str, int], couriers: Sequence[Courier]
+        self,
+        store: Store,
+        config: NotifyConfig,
+        place: MessageContext,
+        urls: Mapping[str, int],
+        couriers: Sequence[Courier],
     ) -> None:
         self._store = store
         self._rules = Rules(config.repeat_every, config.group_interval, config.settle)
@@ -60,7 +73,9 @@ class NotifyJob:
             rows = [self._row(message, note) for message in messages for note in message.notes]
             outgoing = [row for message in messages for row in self._outgoing(message, run)]
             told = told_by(note for message in messages for note in message.notes)
-            notices.keep(connection, rows, outgoing, {number: state.value for number, state in told.items()})
+            notices.save_notifications(
+                connection, rows, outgoing, {number: state.value for number, state in told.items()}
+            )
             count(connection, _tallies(messages))
         return len(messages)
 
@@ -72,7 +87,7 @@ class NotifyJob:
             for group, row in notices.newest(connection, groups, Kind.INFO).items()
         }
         lately = notices.lately(connection, run.now, self._rules.within, Kind.INFO)
-        return decide(episodes, last, lately, run.now, self._rules)
+        return decide_notifications(episodes, last, lately, run.now, self._rules)
 
     def _row(self, message: Message, note: Note) -> dict[str, Any]:
         text = note_text(note, self._place)
@@ -103,23 +118,6 @@ class NotifyJob:
         return rows
 
 
-def carry(deliver: Callable[[Mapping[str, Any]], None]) -> Send:
-    """What a courier calls to send rows, from what takes one payload to its receiver."""
-
-    def send(rows: Sequence[Any]) -> Errors:
-        errors: dict[int, DeliveryError] = {}
-        for row in rows:
-            reach("before_notification_sent")
-            try:
-                deliver(row.payload)
-            except DeliveryError as exc:
-                errors[row.id] = exc
-            reach("after_notification_sent")
-        return errors
-
-    return send
-
-
 def mood(message: Message) -> str:
     """How a service may colour it."""
     kinds = {note.kind for note in message.notes}
@@ -145,7 +143,7 @@ def _episode(row: Any) -> Episode:
     return Episode(
         id=row.id, name=row.name, subject=row.subject, severity=row.severity,
         team=row.team if row.team in TEAMS else _NOBODYS, line=row.line, summary=row.summary, since=row.since,
-        ended_at=row.ended_at, value=row.value, limit=row.limit, told=Told(row.told),
+        ended_at=row.ended_at, value=row.value, limit=row.limit, told=Announced(row.told),
     )  # fmt: skip
 
 

@@ -9,28 +9,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.gate_models.in_force import Shelf
+from monitor.gate_models.in_force import ModelsInForce
 from monitor.model import Finding, Status, Window
-from monitor.plant.plant import GateConfig, Plant
+from monitor.plant.gates import GateConfig
+from monitor.plant.plant import Plant
 from monitor.ports import GateModel, WindowDetector
 from monitor.scheduling.job import Result, Run
 from monitor.store import models
-from monitor.store.board import changed, skill_of
+from monitor.store.board import changed, skill_of, worth_keeping
 from monitor.store.commit import BatchWrite, commit
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
-from monitor.store.references import NewReference, freeze, in_force
-from monitor.store.trend import worth_keeping
-from monitor.windows.realised import (
-    NAMES,
-    HeldOut,
-    as_content,
-    empty,
-    from_content,
-    newest_outcome,
-    realised,
-    reference,
-)
+from monitor.store.outcomes import newest_outcome
+from monitor.store.references import NewReference, freeze, reference_in_force
+from monitor.windows.realised import NAMES, HeldOut, as_content, empty, from_content, realised, reference
 
 REFERENCE_ROWS = 1000
 """Newest parts in a model's reference; those it was fitted to keep their place only."""
@@ -59,12 +51,18 @@ class PerformanceJob:
     name = "performance"
 
     def __init__(
-        self, store: Store, plant: Plant, shelf: Shelf, held_out: HeldOut, detector: MakeDetector, settle: Settle
+        self,
+        store: Store,
+        plant: Plant,
+        models: ModelsInForce,
+        held_out: HeldOut,
+        detector: MakeDetector,
+        settle: Settle,
     ) -> None:
         self.interval = plant.performance.every
         self._store = store
         self._plant = plant
-        self._shelf = shelf
+        self._models = models
         self._held_out = held_out
         self._detector = detector
         self._settle = settle
@@ -88,7 +86,7 @@ class PerformanceJob:
 
     def _one(self, gate: str, config: GateConfig, run: Run, write: BatchWrite) -> int:
         with self._store.read() as connection:
-            used, outcome = models.in_force(connection, gate), newest_outcome(connection)
+            used, outcome = models.model_in_force(connection, gate), newest_outcome(connection)
         version = ("", "", 0) if used is None else (used.version, used.digest, used.changes)
         known = self._seen.get(gate)
         if known is not None and (known.version, known.outcome) == (version, outcome):
@@ -122,10 +120,10 @@ class PerformanceJob:
         if key in self._references:
             return self._references[key]
         with self._store.read() as connection:
-            row = in_force(connection, self.name, gate)
+            row = reference_in_force(connection, self.name, gate)
         if row is not None and row.digest == used.digest:
             return self._references.setdefault(key, from_content(gate, config.step, row.content))
-        model = self._shelf.in_force([gate])[gate].model
+        model = self._models.for_gates([gate])[gate].model
         if model is None or model.digest != used.digest:
             # Not in the cache yet, or replaced meanwhile: the next slot tries again.
             return empty(gate, config.step, NAMES)

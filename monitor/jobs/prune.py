@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.plant.plant import Retention
+from monitor.plant.running import Retention
 from monitor.scheduling.job import Result, Run
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from monitor.failpoints import reach
 from monitor.model import Page
 from monitor.pipeline import events
-from monitor.pipeline.parts import InForce, PartsPipeline
+from monitor.pipeline.judging import InForce
+from monitor.pipeline.parts import PartsPipeline
 from monitor.pipeline.readings import ReadingsPipeline
 from monitor.plant.plant import Plant
 from monitor.scheduling.job import Result, Run

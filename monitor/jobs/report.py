@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from monitor.gate_models.in_force import Shelf
+from monitor.gate_models.in_force import ModelsInForce
 from monitor.plant.plant import Plant
 from monitor.reports.drift import Order, made_at, write_report
 from monitor.scheduling.job import Result, Run
+from monitor.store.board import drifts_since, found
 from monitor.store.database.database import Store
-from monitor.store.drift import drifts_since, found
 from monitor.windows.drift import StepWindows
 
 _LEAST_BETWEEN = timedelta(hours=1)
@@ -32,10 +32,10 @@ class ReportJob:
 
     name = "report"
 
-    def __init__(self, store: Store, plant: Plant, shelf: Shelf, reports: Path, renders: bool = True) -> None:
+    def __init__(self, store: Store, plant: Plant, models: ModelsInForce, reports: Path, renders: bool = True) -> None:
         self._store = store
         self._plant = plant
-        self._windows = StepWindows(store, plant, shelf)
+        self._windows = StepWindows(store, plant, models)
         self._reports = reports
         self._renders = renders
 

@@ -9,26 +9,27 @@ change of the model in force is one transaction with the end of the request.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 
-from alerting.retraining import DAY, Action, Decision, Facts, Past, Policy, Request, decide
-from inference.comparison import MIN_LOTS, SLICE_ROWS, Comparison, Holdout, askable, compare, intervals_hold
+from alerting.retraining import DAY, Action, Decision, Facts, Past, Policy, Request, decide_retraining
+from inference.comparison import MIN_LOTS, SLICE_ROWS, Holdout, askable, compare, intervals_hold
 from inference.digest import data_digest
 from monitor.errors import ModelError, ModelReason
 from monitor.failpoints import reach
-from monitor.gate_models.in_force import Shelf
+from monitor.gate_models.challenge import _trained_at, as_json, flat
+from monitor.gate_models.in_force import ModelsInForce
+from monitor.gate_models.registry import ChallengerRegistry, mirror
 from monitor.gate_models.training_child import train_in_child
-from monitor.gate_models.training_set import TrainingSet, count_new_outcomes, hold_out, training_set
-from monitor.jobs.models import ModelRegistry, mirror
+from monitor.gate_models.training_set import TrainingSet, hold_out, training_set
 from monitor.model import RetrainingReason as Reason
 from monitor.model import RetrainingState as State
-from monitor.plant.plant import GateConfig, Plant
+from monitor.plant.gates import GateConfig
+from monitor.plant.plant import Plant
 from monitor.ports import GateModel
 from monitor.scheduling.job import Result, Run
 from monitor.store import models
@@ -37,37 +38,13 @@ from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.leases import prove
 from monitor.store.models import Version
+from monitor.store.outcomes import count_new_outcomes
 
 log = logging.getLogger(__name__)
 
 CAUSES = ("ModelDegraded", "ModelWithoutSkill")
 """Alerts whose subject is a gate that a better model could heal."""
 _SEED = 1  # of the comparison's resamples
-
-
-class ChallengerRegistry(ModelRegistry, Protocol):
-    """Where challengers are registered and judged. Every call may raise ModelError: it may be down."""
-
-    def register(
-        self,
-        model_name: str,
-        package_folder: Path,
-        metrics: Mapping[str, float],
-        params: Mapping[str, object],
-        tags: Mapping[str, str],
-    ) -> str:
-        """Register a package; its version."""
-
-    def cached(self, model_name: str, digest: str) -> Path:
-        """Where the cache keeps a package."""
-
-    def set_challenger(self, model_name: str, version: str) -> None:
-        """Let the alias `challenger` name the version that is compared."""
-
-    def judge(
-        self, model_name: str, version: str, approved: bool, metrics: Mapping[str, float], tags: Mapping[str, str]
-    ) -> None:
-        """Write what a comparison found onto a version."""
 
 
 class RetrainingJob:
@@ -79,14 +56,14 @@ class RetrainingJob:
         self,
         store: Store,
         plant: Plant,
-        shelf: Shelf,
+        models: ModelsInForce,
         load: Callable[[str, str], GateModel],
         registry: ChallengerRegistry,
         simulated: bool,
     ) -> None:
         self._store = store
         self._plant = plant
-        self._shelf = shelf
+        self._models = models
         self._load = load
         self._registry = registry
         self._simulated = simulated
@@ -167,15 +144,17 @@ class RetrainingJob:
                 Past(past.gate, past.started_at, past.finished_at)
                 for past in requests.started(connection, now - max(DAY, rules.cooldown))
             ]
-            current = models.in_force(connection, row.gate)
+            current = models.model_in_force(connection, row.gate)
             known = None if current is None else self._last_known(connection, row.gate, current)
             new = 0 if known is None else count_new_outcomes(connection, config.characteristic, known, now)
         request = Request(row.gate, row.cause == requests.MANUAL, alert is not None)
-        decision = decide(request, history, Facts(current is not None, new, champion_holds=False), policy, now)
+        decision = decide_retraining(
+            request, history, Facts(current is not None, new, champion_holds=False), policy, now
+        )
         # Whether the champion holds takes its predictions: asked last, and only of one that came after the alert.
         younger = current is not None and alert is not None and current.since > alert.since
         if decision.action is Action.START and younger and self._holds(row.gate, now):
-            return decide(request, history, Facts(True, new, champion_holds=True), policy, now)
+            return decide_retraining(request, history, Facts(True, new, champion_holds=True), policy, now)
         return decision
 
     def _last_known(self, connection: sa.Connection, gate: str, current: Any) -> datetime:
@@ -185,7 +164,7 @@ class RetrainingJob:
         return known
 
     def _holds(self, gate: str, now: datetime) -> bool:
-        used = self._shelf.in_force([gate])[gate].model
+        used = self._models.for_gates([gate])[gate].model
         if used is None:
             return False
         config = self._plant.gates[gate]
@@ -198,7 +177,7 @@ class RetrainingJob:
     def _start(self, run: Run, row: Any) -> bool:
         """Freeze what the challenger may know; whether there is enough to compare on."""
         with self._store.read() as connection:
-            current = models.in_force(connection, row.gate)
+            current = models.model_in_force(connection, row.gate)
             arrival = connection.execute(sa.select(t.sequence.c.value).where(t.sequence.c.name == "arrival")).scalar()
             learn, held = self._split(connection, row.gate, current, run.now, int(arrival or 0))
         frozen = {
@@ -224,7 +203,7 @@ class RetrainingJob:
         """Train, compare and put in force, from wherever the request stands."""
         row = self._row(key)
         with self._store.read() as connection:
-            current = models.in_force(connection, row.gate)
+            current = models.model_in_force(connection, row.gate)
             if current is not None and current.changes == row.changes:
                 learn, held = self._split(connection, row.gate, current, row.started_at, row.arrival)
         if current is None or current.changes != row.changes:
@@ -275,7 +254,7 @@ class RetrainingJob:
 
     def _compare(self, run: Run, row: Any, held: TrainingSet) -> None:
         """Compare on the parts that neither model has seen; refuse what is not better."""
-        used = self._shelf.in_force([row.gate])[row.gate]
+        used = self._models.for_gates([row.gate])[row.gate]
         if used.model is None or used.version != row.champion:
             self._finish(run, row, State.REFUSED, Reason.CHAMPION_UNUSABLE)
             return
@@ -352,40 +331,3 @@ class RetrainingJob:
 
 def _episode(alert: Any) -> str:
     return f"{alert.name}:{alert.subject}:{alert.id}:"
-
-
-def _trained_at(connection: sa.Connection, gate: str, current: Any) -> datetime:
-    """When the version in force was trained; since when it is in force where that is not on record."""
-    mine = (current.model, current.version)
-    known = (v.trained_at for v in models.versions(connection, gate) if (v.model, v.version) == mine)
-    found: datetime = next(known, current.since)
-    return found
-
-
-def as_json(found: Comparison, serials: Sequence[str]) -> dict[str, Any]:
-    """The comparison as it stands on record."""
-
-    def numbers(gain: Any) -> dict[str, float]:
-        return {name: getattr(gain, name) for name in ("rows", "champion", "challenger", "gain", "low", "high")}
-
-    return {
-        "outcome": found.outcome.value, "rows": found.rows, "lots": found.lots,
-        "first": serials[0] if serials else "", "last": serials[-1] if serials else "",
-        "overall": None if found.overall is None else numbers(found.overall),
-        "slices": [{"kind": kind, "name": name, **numbers(gain)} for (kind, name), gain in found.slices.items()],
-        "champion_coverage": found.champion_coverage, "challenger_coverage": found.challenger_coverage,
-        "worst_slice": None if found.worst_slice is None else list(found.worst_slice),
-    }  # fmt: skip
-
-
-def flat(comparison: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of a comparison as metrics of a run."""
-    overall = comparison.get("overall") or {}
-    found = {f"comparison_{name}": float(value) for name, value in overall.items()}
-    for name in ("champion_coverage", "challenger_coverage"):
-        if comparison.get(name) is not None:
-            found[f"comparison_{name}"] = float(comparison[name])
-    for one in comparison.get("slices", ()):
-        if one["kind"] != "lot":
-            found[f"comparison_gain_{one['kind']}_{one['name']}"] = float(one["gain"])
-    return found

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from monitor.model import Page
 from monitor.pipeline import intake
-from monitor.plant.plant import DispositionSource, OutcomeSource, Plant, StateSource
+from monitor.plant.plant import Plant
+from monitor.plant.sources import DispositionSource, OutcomeSource, StateSource
 from monitor.store.commit import BatchWrite
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store

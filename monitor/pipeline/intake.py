@@ -9,22 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 
 from monitor.model import Page
-
-Key = tuple[Any, ...]
-
-
-@dataclass(slots=True)
-class Known:
-    """What the store has under one key: its content digests, in order of revision."""
-
-    digests: list[str] = field(default_factory=list)
+from monitor.store.known_rows import Key, KnownDigests
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +52,12 @@ def content_digest(content: Sequence[Any]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def take(rows: Iterable[tuple[Key, Mapping[str, Any]]], known: dict[Key, Known]) -> Intake:
+def take(rows: Iterable[tuple[Key, Mapping[str, Any]]], known: dict[Key, KnownDigests]) -> Intake:
     """Sort rows into accepted and seen. `known` is kept up to date, so that a page may hold one key twice."""
     accepted: list[Accepted] = []
     seen = 0
     for index, (key, columns) in enumerate(rows):
-        entry = known.setdefault(key, Known())
+        entry = known.setdefault(key, KnownDigests())
         digest = columns["digest"]
         if digest in entry.digests:
             seen += 1
@@ -75,7 +67,7 @@ def take(rows: Iterable[tuple[Key, Mapping[str, Any]]], known: dict[Key, Known])
     return Intake(accepted, seen)
 
 
-def part_rows(page: Page, source: str, known: dict[Key, Known]) -> Iterable[tuple[Key, dict[str, Any]]]:
+def part_rows(page: Page, source: str, known: dict[Key, KnownDigests]) -> Iterable[tuple[Key, dict[str, Any]]]:
     """Part steps under (serial, step, visit). A source that counts no visits has one for each time."""
     visits: dict[tuple[str, str], dict[datetime, int]] = {}
     counted: dict[tuple[str, str], int] = {}

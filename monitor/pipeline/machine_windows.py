@@ -7,25 +7,24 @@ a bit of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 
+from monitor.instants import from_micros
 from monitor.model import Floats, MachineBatch
 
 WindowKey = tuple[str, datetime]
 Totals = dict[str, tuple[int, int, float | None, float | None, float, float]]
 """By sensor: rows, missing, minimum, maximum, total, square total."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 def window_starts(batch: MachineBatch, length: timedelta) -> list[datetime]:
     """The window of each row, by its first instant."""
     step = int(length.total_seconds() * 1_000_000)
     starts = batch.at // 1000 // step * step
-    return [_EPOCH + timedelta(microseconds=int(s)) for s in starts]
+    return [from_micros(s) for s in starts]
 
 
 def add(windows: Mapping[WindowKey, Totals], batch: MachineBatch, length: timedelta) -> dict[WindowKey, Totals]:

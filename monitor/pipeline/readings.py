@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
 from monitor.failpoints import reach
+from monitor.instants import to_nanos
 from monitor.model import MachineBatch, MachineState, Page
 from monitor.pipeline import intake
 from monitor.pipeline import machine_windows as windows
@@ -24,11 +24,11 @@ from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.statements import tallied
 from monitor.store.known_rows import known_readings
+from monitor.store.readings import _last_arrival, stored_readings
 
 log = logging.getLogger(__name__)
 
 MakeDetectors = Callable[[Plant, str], Sequence[StreamDetector]]
-_REBUILD_ROWS = 5000
 
 
 class MachineMemory:
@@ -170,22 +170,6 @@ class ReadingsPipeline:
                     write.states += _saved(machine, memory, _last_arrival(connection))
 
 
-def stored_readings(connection: sa.Connection, machine: str, after: int) -> Iterator[Sequence[Any]]:
-    """A machine's first revisions after an arrival number, in arrival order, some thousand at a time."""
-    while True:
-        query = (
-            sa.select(t.reading)
-            .where(t.reading.c.machine == machine, t.reading.c.arrival > after, t.reading.c.revision == 0)
-            .order_by(t.reading.c.arrival)
-            .limit(_REBUILD_ROWS)
-        )
-        rows = connection.execute(query).all()
-        if not rows:
-            return
-        after = rows[-1].arrival
-        yield rows
-
-
 def stored_batch(plant: Plant, machine: str, rows: Sequence[Any]) -> MachineBatch:
     """Stored rows as the batch that the detectors saw."""
     sensors = plant.sensor_names(machine)
@@ -193,18 +177,11 @@ def stored_batch(plant: Plant, machine: str, rows: Sequence[Any]) -> MachineBatc
     return MachineBatch(
         machine,
         sensors,
-        np.array([_nanoseconds(r.at) for r in rows], dtype=np.int64),
+        np.array([to_nanos(r.at) for r in rows], dtype=np.int64),
         values.reshape(len(rows), len(sensors)),
         [MachineState(r.state) for r in rows],
         [r.recipe for r in rows],
     )
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _nanoseconds(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def _columns(plant: Plant, machine: str, names: Sequence[str]) -> list[int]:
@@ -228,14 +205,8 @@ def _batch(
         whole = np.full((len(facts), len(sensors)), np.nan)
         whole[:, [sensors.index(s) for s in given]] = values
         values = whole
-    at = np.array([_nanoseconds(f["at"]) for f in facts], dtype=np.int64)
+    at = np.array([to_nanos(f["at"]) for f in facts], dtype=np.int64)
     return MachineBatch(machine, sensors, at, values, states, [f["recipe"] for f in facts])
-
-
-def _last_arrival(connection: sa.Connection) -> int:
-    """The last number given out: the memory has seen every row of its machine so far, also those pruned since."""
-    query = sa.select(t.sequence.c.value).where(t.sequence.c.name == "arrival")
-    return int(connection.execute(query).scalar_one())
 
 
 def _saved(machine: str, memory: MachineMemory, arrival: int) -> list[SavedState]:

@@ -12,7 +12,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from inference.child import die_with_parent
+from monitor.processes import die_with_parent
 from monitor.windows.frozen import window_of
 
 

@@ -18,15 +18,16 @@ from alerting.alerts import specs
 from detectors.stream.roster import default_detectors
 from detectors.window.drift import FeatureDrift
 from detectors.window.performance import Performance, still_absent
-from exporters.delivery.mes import MesTarget, backoff, plan
+from exporters.delivery.mes import MesTarget
 from exporters.metrics.catalog import Bounds
 from inference.gate import judge
 from inference.registry import Registry
 from monitor import __version__
 from monitor.clock import Clock, WallClock
 from monitor.delivery.notifications import notify_job, receivers_of
+from monitor.delivery.waiting import backoff, plan
 from monitor.errors import ModelError, ModelReason
-from monitor.gate_models.in_force import Shelf
+from monitor.gate_models.in_force import ModelsInForce
 from monitor.jobs.alerts import AlertsJob
 from monitor.jobs.deliver import DeliverJob
 from monitor.jobs.drift import DriftJob
@@ -62,7 +63,7 @@ class App:
     store: Store
     clock: Clock
     runner: Runner
-    shelf: Shelf
+    models: ModelsInForce
     registry: Registry
     sources: dict[str, SqlSource]
     jobs: list[Job]
@@ -88,10 +89,10 @@ class App:
         self.store.close()
 
 
-def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, tell: bool | None = None) -> App:
+def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | None = None) -> App:
     """Open the store (made when new), record the plant file, wire the jobs. A source is opened at its first slot.
 
-    `tell` is whether notifications leave by URL; by default they do unless the clock is simulated: history run again
+    `notify` is whether notifications leave by URL; by default they do unless the clock is simulated: history run again
     must not wake anybody.
     """
     plant = loaded.plant
@@ -105,16 +106,16 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, tell: bool | No
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     runner = Runner(store, clock, holder, plant.store.lease)
     registry = make_registry(plant)
-    shelf = Shelf(store, partial(load_cached, registry))
-    pulls = _pull_jobs(loaded, store, sources, shelf)
+    models = ModelsInForce(store, partial(load_cached, registry))
+    pulls = _pull_jobs(loaded, store, sources, models)
     jobs: list[Job] = [*pulls]
-    jobs.append(DriftJob(store, plant, (FeatureDrift("drift"), FeatureDrift("image_drift")), shelf))
-    jobs.append(PerformanceJob(store, plant, shelf, held_out, performance_detector, still_absent))
-    jobs += [ModelJob(store, plant, gate, shelf, registry, simulated) for gate in plant.gates]
+    jobs.append(DriftJob(store, plant, (FeatureDrift("drift"), FeatureDrift("image_drift")), models))
+    jobs.append(PerformanceJob(store, plant, models, held_out, performance_detector, still_absent))
+    jobs += [ModelJob(store, plant, gate, models, registry, simulated) for gate in plant.gates]
     if plant.profile == "embedded":
         jobs.append(AlertsJob(store, plant, lambda: bounds_of(plant, jobs)))
-    jobs.append(RetrainingJob(store, plant, shelf, partial(load_cached, registry), registry, simulated))
-    jobs.append(notify_job(store, plant, receivers if (not simulated if tell is None else tell) else None))
+    jobs.append(RetrainingJob(store, plant, models, partial(load_cached, registry), registry, simulated))
+    jobs.append(notify_job(store, plant, receivers if (not simulated if notify is None else notify) else None))
     if plant.write_back is not None and target is not None:
         jobs.append(DeliverJob(store, plant.write_back, target, plan, backoff))
     for name, config in plant.sources.items():
@@ -126,9 +127,9 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, tell: bool | No
             )
         )  # fmt: skip
     renders = not simulated or plant.drift.report_under_replay
-    jobs.append(ReportJob(store, plant, shelf, loaded.path.parent / "reports", renders))
+    jobs.append(ReportJob(store, plant, models, loaded.path.parent / "reports", renders))
     jobs.append(PruneJob(store, plant.store.retention, plant.jobs.prune))
-    return App(loaded, store, clock, runner, shelf, registry, sources, jobs)
+    return App(loaded, store, clock, runner, models, registry, sources, jobs)
 
 
 def bounds_of(plant: Plant, jobs: Sequence[Job]) -> Bounds:
@@ -195,22 +196,24 @@ def _record_plant(store: Store, loaded: LoadedPlant, clock: Clock) -> None:
         upsert(connection, t.plant_file, [{"digest": loaded.digest, "content": loaded.text, "since": clock.now()}])
 
 
-def _pull_jobs(loaded: LoadedPlant, store: Store, sources: dict[str, SqlSource], shelf: Shelf) -> list[PullJob]:
+def _pull_jobs(
+    loaded: LoadedPlant, store: Store, sources: dict[str, SqlSource], models: ModelsInForce
+) -> list[PullJob]:
     plant = loaded.plant
     jobs = []
     for name, config in sorted(plant.sources.items(), key=lambda item: _ORDER.index(item[1].kind)):
         for partition in list(config.partitions) or ["all"]:
-            pipeline = _pipeline(loaded, store, name, shelf)
+            pipeline = _pipeline(loaded, store, name, models)
             jobs.append(PullJob(store, plant, name, partition, sources[name].read, pipeline))
     return jobs
 
 
-def _pipeline(loaded: LoadedPlant, store: Store, source: str, shelf: Shelf) -> Pipeline:
+def _pipeline(loaded: LoadedPlant, store: Store, source: str, models: ModelsInForce) -> Pipeline:
     plant = loaded.plant
     kind = plant.sources[source].kind
     if kind == "part_steps":
         parts = PartsPipeline(store, plant, loaded.digest, source, judge)
-        return PartPipeline(parts, partial(shelf.in_force, tuple(plant.gates)))
+        return PartPipeline(parts, partial(models.for_gates, tuple(plant.gates)))
     if kind == "readings":
         return ReadingPipeline(ReadingsPipeline(store, plant, source, detectors_of))
     return EventPipeline(store, plant, source)

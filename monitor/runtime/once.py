@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from monitor.runtime.app import App
-from monitor.scheduling.runner import Ran, Slot
+from monitor.scheduling.runner import SlotOutcome, SlotResult
 
 
-def once(app: App) -> dict[str, Slot]:
+def once(app: App) -> dict[str, SlotResult]:
     """Run the newest due slot of each job in order, until told to stop; what became of each that was due."""
-    done: dict[str, Slot] = {}
+    done: dict[str, SlotResult] = {}
     for job in app.jobs:
         if app.runner.stop.is_set():
             break
@@ -19,6 +19,6 @@ def once(app: App) -> dict[str, Slot]:
     return done
 
 
-def failures(done: dict[str, Slot]) -> list[str]:
+def failures(done: dict[str, SlotResult]) -> list[str]:
     """A sentence for each job that failed."""
-    return [f"{name}: {slot.error}" for name, slot in done.items() if slot.ran is Ran.FAILURE]
+    return [f"{name}: {slot.error}" for name, slot in done.items() if slot.ran is SlotOutcome.FAILURE]

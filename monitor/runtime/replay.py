@@ -9,14 +9,14 @@ from monitor.clock import SimulatedClock
 from monitor.errors import StoreError, StoreReason
 from monitor.runtime.app import App
 from monitor.scheduling.job import Job
-from monitor.scheduling.runner import Ran, Slot
+from monitor.scheduling.runner import SlotOutcome, SlotResult
 from monitor.scheduling.slots import every, merged
 from monitor.store.database.database import shown
 
 
 def replay(
     app: App, clock: SimulatedClock, start: datetime, end: datetime, before: Callable[[datetime], object] | None = None
-) -> Iterator[tuple[datetime, str, Slot]]:
+) -> Iterator[tuple[datetime, str, SlotResult]]:
     """Run every slot in (start, end] through the same jobs as `gatewatch run`; yields each with what became of it.
 
     `before` is called when the clock has moved, ahead of the slots of that instant. A slot that was served before,
@@ -36,13 +36,13 @@ def replay(
     app.save_states()
 
 
-def _in_turn(app: App, job: Job, slot: datetime) -> Slot:
+def _in_turn(app: App, job: Job, slot: datetime) -> SlotResult:
     """Run a slot; where another process holds the job, wait until it ends or goes silent, for history has an order."""
     patience = 3 * app.plant.store.lease.total_seconds()
     waited = 0.0
     while True:
         done = app.runner.run(job, slot)
-        if done.ran is not Ran.ANOTHER_PROCESS or app.runner.stop.is_set():
+        if done.ran is not SlotOutcome.ANOTHER_PROCESS or app.runner.stop.is_set():
             return done
         if waited > patience:
             raise StoreError(

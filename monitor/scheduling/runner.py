@@ -26,7 +26,7 @@ from monitor.store.database.statements import count, insert_new, tallied, upsert
 log = logging.getLogger(__name__)
 
 
-class Ran(StrEnum):
+class SlotOutcome(StrEnum):
     """What became of a slot in this process."""
 
     SUCCESS = "success"
@@ -37,10 +37,10 @@ class Ran(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class SlotResult:
     """A slot with what became of it."""
 
-    ran: Ran
+    ran: SlotOutcome
     result: Result = field(default_factory=Result)
     error: str | None = None
 
@@ -85,55 +85,55 @@ class Runner:
             job.forget()
         return lease
 
-    def catch_up(self, job: Job) -> Slot | None:
+    def catch_up(self, job: Job) -> SlotResult | None:
         """Run the newest slot that is due, counting older ones as missed; None when none is due."""
         slot, missed = due(every(job.interval), self._last_slot(job.name), self._clock.now())
         return None if slot is None else self.run(job, slot, missed)
 
-    def run(self, job: Job, slot: datetime, missed: int = 0) -> Slot:
+    def run(self, job: Job, slot: datetime, missed: int = 0) -> SlotResult:
         """Run one slot, once over all processes. Never raises but for a store that cannot be used."""
         lease = self.lease(job)
         if lease is None:
-            return Slot(Ran.ANOTHER_PROCESS)
+            return SlotResult(SlotOutcome.ANOTHER_PROCESS)
         last = self._last_slot(job.name)
         if last is not None and last >= slot:
-            return Slot(Ran.DONE_BEFORE)
+            return SlotResult(SlotOutcome.DONE_BEFORE)
         started, began = self._clock.now(), time.perf_counter()
         done, failure = self._attempt(job, Run(slot, started, lease, lambda: self.beat(lease), self.stop.is_set))
         seconds = time.perf_counter() - began
-        if done.ran in (Ran.SUCCESS, Ran.FAILURE):
+        if done.ran in (SlotOutcome.SUCCESS, SlotOutcome.FAILURE):
             try:
                 self._record(job, slot, started, seconds, missed, lease, done, failure)
             except FencedError as exc:
                 job.forget()
-                done = Slot(Ran.ANOTHER_PROCESS, error=str(exc))
-        if done.ran is Ran.ANOTHER_PROCESS:
+                done = SlotResult(SlotOutcome.ANOTHER_PROCESS, error=str(exc))
+        if done.ran is SlotOutcome.ANOTHER_PROCESS:
             with self._lock:
                 self._held.pop(job.name, None)
         return done
 
-    def _attempt(self, job: Job, run: Run) -> tuple[Slot, Exception | None]:
+    def _attempt(self, job: Job, run: Run) -> tuple[SlotResult, Exception | None]:
         try:
-            return Slot(Ran.SUCCESS, job.run(run)), None
+            return SlotResult(SlotOutcome.SUCCESS, job.run(run)), None
         except FencedError as exc:
             job.forget()
-            return Slot(Ran.ANOTHER_PROCESS, error=str(exc)), exc
+            return SlotResult(SlotOutcome.ANOTHER_PROCESS, error=str(exc)), exc
         except EndingError as exc:
             job.forget()
-            return Slot(Ran.GIVEN_UP, error=str(exc)), exc
+            return SlotResult(SlotOutcome.GIVEN_UP, error=str(exc)), exc
         except MonitorError as exc:
             job.forget()
             log.error("%s: %s", job.name, exc)
-            return Slot(Ran.FAILURE, error=str(exc)), exc
+            return SlotResult(SlotOutcome.FAILURE, error=str(exc)), exc
         except OSError as exc:
             job.forget()
             said = f"{exc.filename or 'a file or connection'}: {exc.strerror or exc}; the next slot tries again"
             log.error("%s: %s", job.name, said)
-            return Slot(Ran.FAILURE, error=said), exc
+            return SlotResult(SlotOutcome.FAILURE, error=said), exc
         except Exception as exc:
             job.forget()
             log.exception("%s: unexpected failure", job.name)
-            return Slot(Ran.FAILURE, error=f"unexpected {type(exc).__name__}: {exc}"), exc
+            return SlotResult(SlotOutcome.FAILURE, error=f"unexpected {type(exc).__name__}: {exc}"), exc
 
     def beat(self, lease: Lease) -> None:
         """Renew a lease; EndingError when the process is to end, FencedError when another process has it."""
@@ -154,10 +154,10 @@ class Runner:
         seconds: float,
         missed: int,
         lease: Lease,
-        done: Slot,
+        done: SlotResult,
         failure: Exception | None,
     ) -> None:
-        good = done.ran is Ran.SUCCESS
+        good = done.ran is SlotOutcome.SUCCESS
         row = {
             "name": job.name, "last_slot": slot, "last_started_at": started, "result": done.ran.value,
             "duration_seconds": seconds, "rows": done.result.rows, "missed_slots": missed, "runs": 1,

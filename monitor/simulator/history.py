@@ -20,7 +20,7 @@ from monitor.simulator.parts import (
     Damage,
     Orders,
     add_trials,
-    befall,
+    apply_faults,
     draw_blades,
     draw_orders,
     resonance_of,
@@ -29,7 +29,7 @@ from monitor.simulator.records import Names, record_steps, record_tests
 from monitor.simulator.shifts import WORK_DAY_MS, Shifts, shifts_between, to_datetime, to_ms
 from monitor.simulator.signals import record_signals
 from monitor.simulator.tables import Rows, in_posted_order
-from monitor.simulator.truth import tell
+from monitor.simulator.truth import truth_as_json
 
 PARTS_PER_DAY = 240
 _COMMISSIONING_PER_DAY = 60
@@ -102,7 +102,7 @@ def simulate(
     shifts = shifts_between(start - _FILL, end + timedelta(days=4))
     orders, flow = _fill_line(shifts, (end - start + _FILL) / timedelta(days=1), rng)
     blades = draw_blades(orders, rng)
-    damage = befall(blades, orders, flow.passes, truths)
+    damage = apply_faults(blades, orders, flow.passes, truths)
     names = _names(flow, orders, to_ms(start), to_ms(end), commissioning_parts)
     main = _record(damage, orders, flow, names, truths, rng, dirty=True)
     signals = record_signals(
@@ -110,7 +110,7 @@ def simulate(
     )
     tables = _joined([*early.rows, *main.rows]) + signals.rows
     dirt = _added(early.dirt, main.dirt, signals.dirt)
-    truth = tell(seed, start, end, main.faults, dirt, early.resonance, main.resonance)
+    truth = truth_as_json(seed, start, end, main.faults, dirt, early.resonance, main.resonance)
     return History(start, days_end, end, tables, truth)
 
 
@@ -138,7 +138,7 @@ def _commissioning(parts: int, start: datetime, rng: np.random.Generator) -> _Ca
     release: Floats = np.arange(parts, dtype=np.float64) * (WORK_DAY_MS / _COMMISSIONING_PER_DAY)
     flow = run_line(release, orders.recipe, orders.rework, shifts, rng)
     blades: Blades = add_trials(draw_blades(orders, rng), rng)
-    damage = befall(blades, orders, flow.passes, ())
+    damage = apply_faults(blades, orders, flow.passes, ())
     names = Names([_serial(i) for i in range(parts)], _lots(orders, 0))
     return _record(damage, orders, flow, names, (), rng, dirty=False)
 

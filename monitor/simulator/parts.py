@@ -95,7 +95,7 @@ def add_trials(blades: Blades, rng: np.random.Generator) -> Blades:
     return replace(blades, shape=shape, drawn=drawn)
 
 
-def befall(blades: Blades, orders: Orders, passes: Passes, faults: Sequence[FaultTruth]) -> Damage:
+def apply_faults(blades: Blades, orders: Orders, passes: Passes, faults: Sequence[FaultTruth]) -> Damage:
     """Let the faults happen to the parts; faults of machine sensors touch none."""
     shape, drawn, hardness = blades.shape.copy(), blades.drawn.copy(), blades.lot_hardness.copy()
     recipe, light = orders.recipe[passes.part], np.ones(passes.part.shape)

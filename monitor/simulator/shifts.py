@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.instants import from_micros, to_micros
 from monitor.model import Floats
 
 Ints = NDArray[np.int64]
@@ -21,12 +22,12 @@ WORK_DAY_MS = 86_400_000 - sum(minutes for _, minutes in _PAUSES) * 60_000
 
 def to_ms(at: datetime) -> int:
     """An aware time as milliseconds since 1970 UTC."""
-    return round((at - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1))
+    return round(to_micros(at) / 1000)
 
 
 def to_datetime(ms: int) -> datetime:
     """Milliseconds since 1970 as an aware UTC time."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(ms))
+    return from_micros(int(ms) * 1000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from monitor.simulator import line
 from monitor.simulator.faults import FaultTruth
 
 
-def tell(
+def truth_as_json(
     seed: int,
     start: datetime,
     end: datetime,

@@ -16,7 +16,7 @@ from decimal import Decimal
 import numpy as np
 
 from monitor.model import Floats, RejectReason
-from monitor.plant.plant import ImageShape, ValueColumn
+from monitor.plant.sources import ImageShape, ValueColumn
 from monitor.sources.times import Faults
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")

@@ -21,7 +21,7 @@ from psycopg.types.string import TextLoader
 from sqlalchemy.pool import NullPool
 
 from monitor.errors import SourceError, SourceReason, UsageError
-from monitor.plant.plant import SourceBase
+from monitor.plant.sources import SourceBase
 
 _PROGRESS_STEPS = 20_000
 """SQLite instructions between two looks at the deadline, some 0.2 ms."""

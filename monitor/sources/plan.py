@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 
 from monitor.errors import UsageError
 from monitor.model import MachineState, RejectReason
-from monitor.plant.plant import (
+from monitor.plant.features import feature_names
+from monitor.plant.plant import Plant
+from monitor.plant.sources import (
     CodeColumn,
     DispositionSource,
     OutcomeSource,
     PartSource,
-    Plant,
     ReadingSource,
     SourceBase,
     StateSource,
     ValueColumn,
-    feature_names,
 )
 
 

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from monitor.instants import from_micros, to_micros
 from monitor.model import Floats, Reject, RejectReason
-from monitor.plant.plant import ValueColumn
+from monitor.plant.sources import ValueColumn
 from monitor.sources.columns import as_text, images, numbers, outside, visits, words
 from monitor.sources.layout import contradicting, contradicting_long, widen
 from monitor.sources.plan import Plan, Words
-from monitor.sources.times import UNREADABLE, Faults, Micros, Times, from_micros, read_times, to_micros
+from monitor.sources.times import UNREADABLE, Faults, Micros, Times, read_times
 from monitor.sources.vectors import vectors
 
 Row = Sequence[object]

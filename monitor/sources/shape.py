@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.errors import SourceError, SourceReason
-from monitor.plant.plant import TimeColumn
+from monitor.plant.sources import TimeColumn
 from monitor.sources.axis import Axis, Condition, Kind, kind_of, text_form
 from monitor.sources.engine import hidden
 from monitor.sources.plan import Plan, source_codes

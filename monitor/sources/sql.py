@@ -13,15 +13,17 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from monitor.errors import SourceError, SourceReason
+from monitor.instants import from_micros, to_micros
 from monitor.model import Page, RejectReason
-from monitor.plant.plant import Plant, SourceBase
+from monitor.plant.plant import Plant
+from monitor.plant.sources import SourceBase
 from monitor.sources.axis import Condition
 from monitor.sources.counts import Keys, count_by_hour, whole_hours
 from monitor.sources.engine import make_engine, source_error
 from monitor.sources.plan import make_plan
 from monitor.sources.rows import Row, cursor_times, rejected, type_rows, unknown_members
 from monitor.sources.shape import Shape, find_shape, of_members, of_no_member
-from monitor.sources.times import UNREADABLE, Times, from_micros, read_times, to_micros
+from monitor.sources.times import UNREADABLE, Times, read_times
 
 _MICRO = timedelta(microseconds=1)
 _MISSING = (SourceReason.MISSING_TABLE, SourceReason.MISSING_COLUMN)

@@ -20,8 +20,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from monitor.instants import to_micros
 from monitor.model import RejectReason
-from monitor.plant.plant import TimeColumn
+from monitor.plant.sources import TimeColumn
 
 Micros = NDArray[np.int64]
 Faults = dict[int, RejectReason]
@@ -30,8 +31,7 @@ UNREADABLE = int(np.iinfo(np.int64).min)
 """The place of a time that could not be read at all."""
 
 EPOCH_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST, _LAST = 0, (datetime(2200, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_FIRST, _LAST = 0, to_micros(datetime(2200, 1, 1, tzinfo=UTC))
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?")
 
 
@@ -53,16 +53,6 @@ class Times:
             return self
         moved = self.micros + delay // timedelta(microseconds=1)
         return Times(np.where(self.micros == UNREADABLE, UNREADABLE, moved), self.faults)
-
-
-def to_micros(at: datetime) -> int:
-    """Microseconds since 1970 UTC, exactly."""
-    return (at - _EPOCH) // timedelta(microseconds=1)
-
-
-def from_micros(micros: int) -> datetime:
-    """The aware UTC time of a number of microseconds."""
-    return _EPOCH + timedelta(microseconds=micros)
 
 
 def read_times(values: Sequence[object], column: TimeColumn) -> Times:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from monitor.model import Floats, RejectReason
-from monitor.plant.plant import ValueColumn
+from monitor.plant.sources import ValueColumn
 from monitor.sources.columns import numbers
 from monitor.sources.times import Faults
 

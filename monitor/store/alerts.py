@@ -29,7 +29,7 @@ def states(connection: sa.Connection) -> dict[Key, AlertState]:
     return {Key(*row[:3]): AlertState(*row[3:]) for row in connection.execute(query.where(a.ended_at.is_(None)))}
 
 
-def alone(connection: sa.Connection) -> None:
+def lock_alerts(connection: sa.Connection) -> None:
     """Let no other process change alerts meanwhile; on SQLite whoever writes is alone anyway."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(727272)")
@@ -62,7 +62,7 @@ def forget(connection: sa.Connection, now: datetime, after: timedelta) -> None:
     connection.execute(t.alert.update().where(*silent).values(ended_at=now, state=RESOLVED, kept_since=None))
 
 
-def keep(
+def save_changes(
     connection: sa.Connection,
     changes: Iterable[Change],
     specs: Mapping[str, AlertSpec],

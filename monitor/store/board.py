@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -35,3 +36,45 @@ def skill_of(connection: sa.Connection, gate: str, since: datetime) -> Status | 
     mine = (b.detector == "performance", b.method == "skill", b.subject == gate, b.feature == "", b.at > since)
     status = connection.execute(sa.select(b.status).where(*mine)).scalar_one_or_none()
     return None if status is None else Status(status)
+
+
+def worth_keeping(findings: Iterable[Finding]) -> list[Finding]:
+    """Those of a subject as a whole, and of single features those in breach: bounded, and what a person looks for.
+
+    The level of every other feature is on the board, and over time in Prometheus.
+    """
+    return [f for f in findings if not f.feature or f.status is Status.BREACH]
+
+
+DETECTORS = ("drift", "image_drift")
+
+
+_WHOLE = "worst_ratio"
+
+
+def found(connection: sa.Connection, step: str | None = None) -> Sequence[dict[str, Any]]:
+    """The drift findings on the board: of each step the whole first, then its features from the worst on."""
+    c = t.board.c
+    query = sa.select(t.board).where(c.detector.in_(DETECTORS))
+    if step is not None:
+        query = query.where(c.subject == step)
+    rows = [dict(row._mapping) for row in connection.execute(query)]
+    return sorted(rows, key=lambda r: (r["subject"], r["detector"], r["feature"] != "", -_ratio(r), r["feature"]))
+
+
+def drifts_since(connection: sa.Connection, step: str) -> datetime | None:
+    """The newest time at which the step began to drift, while it still does; None where it does not."""
+    b, f = t.board.c, t.finding.c
+    mine = sa.select(b.detector).where(
+        b.detector.in_(DETECTORS), b.method == _WHOLE, b.subject == step, b.status == Status.BREACH.value
+    )
+    breached = list(connection.execute(mine).scalars())
+    began = sa.select(sa.func.max(f.at)).where(
+        f.detector.in_(breached), f.method == _WHOLE, f.subject == step, f.status == Status.BREACH.value
+    )
+    at: datetime | None = connection.execute(began).scalar() if breached else None
+    return at
+
+
+def _ratio(row: dict[str, Any]) -> float:
+    return row["value"] / row["limit"] if row["value"] is not None and row["limit"] else 0.0

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
 
-from monitor.pipeline.intake import Key, Known
 from monitor.store.database import tables as t
+
+Key = tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class KnownDigests:
+    """What the store has under one key: its content digests, in order of revision."""
+
+    digests: list[str] = field(default_factory=list)
+
 
 _CHUNK = 500
 
@@ -27,9 +37,9 @@ def _instants(column: pd.Series[Any]) -> list[datetime]:
 
 def known_by(
     connection: sa.Connection, table: sa.Table, keys: Sequence[str], where: Mapping[str, Iterable[Any]]
-) -> dict[Key, Known]:
+) -> dict[Key, KnownDigests]:
     """Digests by key, in order of revision, of the rows whose columns hold one of the given values."""
-    known: dict[Key, Known] = {}
+    known: dict[Key, KnownDigests] = {}
     (first, values), *others = where.items()
     columns = [table.c[k] for k in keys]
     for chunk in _chunks(values):
@@ -37,11 +47,11 @@ def known_by(
         for name, allowed in others:
             query = query.where(table.c[name].in_(list(allowed)))
         for *key, digest in connection.execute(query):
-            known.setdefault(tuple(key), Known()).digests.append(digest)
+            known.setdefault(tuple(key), KnownDigests()).digests.append(digest)
     return known
 
 
-def known_readings(connection: sa.Connection, table: sa.Table, frame: pd.DataFrame) -> dict[Key, Known]:
+def known_readings(connection: sa.Connection, table: sa.Table, frame: pd.DataFrame) -> dict[Key, KnownDigests]:
     """Readings or machine states under (machine, at)."""
     if frame.empty:
         return {}
@@ -51,7 +61,7 @@ def known_readings(connection: sa.Connection, table: sa.Table, frame: pd.DataFra
 
 def known_serials(
     connection: sa.Connection, table: sa.Table, keys: Sequence[str], frame: pd.DataFrame
-) -> dict[Key, Known]:
+) -> dict[Key, KnownDigests]:
     """Outcomes or dispositions of the page's parts."""
     return known_by(connection, table, keys, {"serial": frame["serial"].unique().tolist()}) if len(frame) else {}
 
@@ -64,10 +74,10 @@ def part_history(connection: sa.Connection, serials: Iterable[str]) -> list[Any]
     return sorted(rows, key=lambda r: r.arrival)
 
 
-def known_parts(history: Iterable[Any], counted: bool) -> dict[Key, Known]:
+def known_parts(history: Iterable[Any], counted: bool) -> dict[Key, KnownDigests]:
     """Part steps under (serial, step, visit), and their time too where the source counts no visits."""
-    known: dict[Key, Known] = {}
+    known: dict[Key, KnownDigests] = {}
     for row in history:
         key: Key = (row.serial, row.step, row.visit) if counted else (row.serial, row.step, row.visit, row.at)
-        known.setdefault(key, Known()).digests.append(row.digest)
+        known.setdefault(key, KnownDigests()).digests.append(row.digest)
     return known

@@ -61,7 +61,7 @@ def versions(connection: sa.Connection, gate: str | None = None) -> list[Any]:
     return list(connection.execute(query))
 
 
-def in_force(connection: sa.Connection, gate: str) -> Any:
+def model_in_force(connection: sa.Connection, gate: str) -> Any:
     """The row of the version in force, or None."""
     return connection.execute(sa.select(t.model_in_force).where(t.model_in_force.c.gate == gate)).one_or_none()
 
@@ -90,7 +90,7 @@ def put_in_force(
             prove(store, connection, lease)
         new = {"model": row.model, "version": row.version, "digest": row.digest, "since": now, "mirrored": 0}
         if expected == 0:
-            known = in_force(connection, gate)
+            known = model_in_force(connection, gate)
             if known is not None:
                 return False
             connection.execute(t.model_in_force.insert().values(gate=gate, changes=1, **new))

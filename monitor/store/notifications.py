@@ -41,7 +41,7 @@ def lately(connection: sa.Connection, now: datetime, within: timedelta, without:
     return {team: int(count) for team, count in connection.execute(query.group_by(n.team))}
 
 
-def keep(
+def save_notifications(
     connection: sa.Connection,
     notifications: Sequence[Mapping[str, Any]],
     outgoing: Sequence[Mapping[str, Any]],

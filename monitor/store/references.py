@@ -29,7 +29,7 @@ class NewReference:
     content: dict[str, Any]
 
 
-def in_force(connection: sa.Connection, detector: str, subject: str) -> Any:
+def reference_in_force(connection: sa.Connection, detector: str, subject: str) -> Any:
     """The row of the newest version, or None."""
     c = t.reference.c
     query = sa.select(t.reference).where(c.detector == detector, c.subject == subject)
@@ -44,7 +44,7 @@ def freeze(store: Store, lease: Lease | None, new: NewReference, now: datetime) 
     with store.write() as connection:
         if lease is not None:
             prove(store, connection, lease)
-        known = in_force(connection, new.detector, new.subject)
+        known = reference_in_force(connection, new.detector, new.subject)
         if known is not None and known.digest == new.digest:
             return int(known.version)
         version = 1 if known is None else known.version + 1

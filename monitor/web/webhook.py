@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from alerting.alerts.specs import WATCHDOG, in_force
-from alerting.alerts.webhook import Told, changes, ours, parse
+from alerting.alerts.specs import WATCHDOG, alerts_in_force
+from alerting.alerts.webhook import PostedAlert, changes, ours, parse
 from monitor.plant.plant import Plant
 from monitor.store import alerts as alerting
 from monitor.store.database.database import Store
@@ -38,20 +38,20 @@ def take(store: Store, plant: Plant, body: bytes, now: datetime) -> Answer:
         told = parse(body)
     except ValueError as exc:
         return _said(400, str(exc))
-    specs = {spec.name: spec for spec in in_force(plant)}
+    specs = {spec.name: spec for spec in alerts_in_force(plant)}
     mine = ours(told, specs)
     with store.write() as connection:
-        alerting.alone(connection)
+        alerting.lock_alerts(connection)
         found = changes(mine, alerting.states(connection), alerting.ended(connection), _limits(specs))
         for change, at in found:
-            alerting.keep(connection, [change], specs, plant, at, "prometheus")
+            alerting.save_changes(connection, [change], specs, plant, at, "prometheus")
         alerting.seen(connection, [one.key for one in mine], now)
         if plant.alerts.forget_after is not None and _all_is_told(mine):
             alerting.forget(connection, now, plant.alerts.forget_after)
     return 200, {"taken": len(mine), "ignored": len(told) - len(mine)}
 
 
-def _all_is_told(told: list[Told]) -> bool:
+def _all_is_told(told: list[PostedAlert]) -> bool:
     """Whether Alertmanager works: it repeats the alert that always fires, so it repeats the others as well."""
     return any(one.key.alert == WATCHDOG.name and one.ends_at is None for one in told)
 

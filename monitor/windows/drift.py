@@ -10,7 +10,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from monitor.errors import StoreError, StoreReason
-from monitor.gate_models.in_force import Shelf
+from monitor.gate_models.in_force import ModelsInForce
 from monitor.model import Floats, Window
 from monitor.plant.plant import Plant
 from monitor.ports import GateModel
@@ -19,7 +19,7 @@ from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease
 from monitor.store.known_rows import part_history
 from monitor.store.passages import newest_arrival, newest_passages, passages_between
-from monitor.store.references import NewReference, freeze, in_force
+from monitor.store.references import NewReference, freeze, reference_in_force
 from monitor.windows import parts as windows
 from monitor.windows.frozen import content_of, digest_of, window_of
 
@@ -51,10 +51,10 @@ class Pair:
 class StepWindows:
     """Reads windows from the store, and freezes what is missing: the first reference, and each model's predictions."""
 
-    def __init__(self, store: Store, plant: Plant, shelf: Shelf) -> None:
+    def __init__(self, store: Store, plant: Plant, models: ModelsInForce) -> None:
         self._store = store
         self._plant = plant
-        self._shelf = shelf
+        self._models = models
         self._gates = {gate.step: name for name, gate in plant.gates.items()}
         self._frozen: dict[tuple[str, str], Frozen] = {}
 
@@ -84,14 +84,14 @@ class StepWindows:
         current = windows.with_names(current, before.names)
         if model is not None and PREDICTED not in current.names:
             gate = self._plant.gates[self._gates[step]]
-            before = windows.beside(before, PREDICTED, self._predicted(step, reference, model, lease, now))
+            before = windows.with_column(before, PREDICTED, self._predicted(step, reference, model, lease, now))
             now_said = windows.predicted(history, gate, model, current)
-            current = windows.beside(current, PREDICTED, now_said)
+            current = windows.with_column(current, PREDICTED, now_said)
         return Pair(current, replace(reference, window=before))
 
     def _model(self, step: str) -> GateModel | None:
         gate = self._gates.get(step)
-        return None if gate is None else self._shelf.in_force([gate])[gate].model
+        return None if gate is None else self._models.for_gates([gate])[gate].model
 
     def _reference(self, step: str, lease: Lease | None, now: datetime) -> Frozen | None:
         """The step's reference in force, frozen now where it has none and parts enough."""
@@ -132,7 +132,7 @@ class StepWindows:
             if version is None:
                 return None
             if known is None or known.version != version:
-                row = in_force(connection, detector, step)
+                row = reference_in_force(connection, detector, step)
                 known = self._frozen[detector, step] = _unpacked(row)
         return known
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
+from monitor.instants import to_nanos
 from monitor.model import Floats, Window
-from monitor.pipeline.parts import Passage, gate_input
-from monitor.plant.plant import GateConfig
+from monitor.pipeline.gate_input import Passage, gate_input
+from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def measured(step: str, rows: Sequence[Any]) -> Window:
@@ -26,7 +24,7 @@ def measured(step: str, rows: Sequence[Any]) -> Window:
         known = row.values
         for j, name in enumerate(names):
             values[i, j] = known.get(name, np.nan)
-    at = np.array([_nanoseconds(row.at) for row in rows], dtype=np.int64)
+    at = np.array([to_nanos(row.at) for row in rows], dtype=np.int64)
     arrivals = np.array([row.arrival for row in rows], dtype=np.int64)
     return Window(step, step, names, values, at, arrivals, tuple((row.machine, row.recipe) for row in rows))
 
@@ -43,13 +41,13 @@ def with_names(window: Window, names: Sequence[str]) -> Window:
     return replace(window, names=wanted, values=values)
 
 
-def only(window: Window, names: Collection[str]) -> Window:
+def select_columns(window: Window, names: Collection[str]) -> Window:
     """The window with those of its columns that are in `names`."""
     kept = [j for j, name in enumerate(window.names) if name in names]
     return replace(window, names=tuple(window.names[j] for j in kept), values=window.values[:, kept])
 
 
-def beside(window: Window, name: str, column: Floats) -> Window:
+def with_column(window: Window, name: str, column: Floats) -> Window:
     """The window with one more column."""
     return replace(window, names=(*window.names, name), values=np.column_stack([window.values, column]))
 
@@ -76,13 +74,3 @@ def predicted(history: Sequence[Any], gate: GateConfig, model: GateModel, window
     if whole.any():
         found[whole] = [p.value if isfinite(p.value) else np.nan for p in model.predict(inputs[whole])]
     return found
-
-
-def instant(nanoseconds: int) -> datetime:
-    """UTC nanoseconds since the epoch as a time."""
-    return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
-
-
-def _nanoseconds(at: datetime) -> int:
-    since = at - _EPOCH
-    return (since.days * 86400 + since.seconds) * 10**9 + since.microseconds * 1000

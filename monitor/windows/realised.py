@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from statistics import median
 from typing import Any
 
@@ -13,10 +13,12 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from monitor.gate_models.training_set import training_set
+from monitor.instants import to_nanos
 from monitor.model import Floats, Prediction, Window
-from monitor.plant.plant import GateConfig
+from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
 from monitor.store.database import tables as t
+from monitor.store.outcomes import _decided_on, _newest_outcomes, _places
 
 NAMES = ("predicted", "lower", "upper", "outcome", "naive")
 """The columns of both windows; the outcome is NaN where it does not count, `naive` where there was none before."""
@@ -29,11 +31,6 @@ _FARTHEST = 50_000
 
 HeldOut = Callable[[Sequence[str]], NDArray[np.intp]]
 """From serials to the places of those that no model was fitted to."""
-
-
-def newest_outcome(connection: sa.Connection) -> int:
-    """The arrival number of the newest outcome; 0 where there is none."""
-    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(t.outcome.c.arrival), 0))).scalar_one())
 
 
 def realised(connection: sa.Connection, gate: str, config: GateConfig, used: Any, now: datetime, rows: int) -> Window:
@@ -66,29 +63,6 @@ def _newest(
         if len(found) == rows or seen < look or look >= _FARTHEST:
             return found
         look *= _LOOK
-
-
-def _newest_outcomes(characteristic: str, since: datetime, now: datetime, rows: int) -> sa.Subquery:
-    """What no decision since then could have been about is left out. Limited here, so that it is read by its index."""
-    o = t.outcome.c
-    known = (o.characteristic == characteristic, o.value.is_not(None), o.available_at > since, o.available_at <= now)
-    query = sa.select(o.serial, o.value, o.available_at, o.at, o.revision).where(*known)
-    return query.order_by(o.available_at.desc(), o.arrival.desc()).limit(rows).subquery()
-
-
-def _decided_on(outcomes: sa.Subquery, gate: str, characteristic: str, used: Any) -> sa.Select[Any]:
-    o, d, p = outcomes.c, t.decision.c, t.part_step.c
-    columns = (*o, d.predicted, d.lower, d.upper, d.decided_at, d.arrival, p.machine, p.recipe)
-    return (
-        sa.select(*columns)
-        .join(t.decision, d.serial == o.serial)
-        .join(t.part_step, p.arrival == d.arrival)
-        .where(
-            d.gate == gate, d.characteristic == characteristic, d.version == used.version,
-            d.model_digest == used.digest, d.predicted.is_not(None), d.distance <= d.distance_limit,
-        )
-        .order_by(o.available_at.desc(), o.at.desc(), o.revision.desc(), d.arrival.desc(), o.serial)
-    )  # fmt: skip
 
 
 def _last_of_each(found: Iterable[Any], rows: int) -> list[Any]:
@@ -169,17 +143,6 @@ def _predictions(model: GateModel, names: Sequence[str], rows: Floats) -> list[P
     return [next(answers) if one else None for one in asked.tolist()]
 
 
-def _places(connection: sa.Connection, step: str, serials: Sequence[str]) -> list[Any]:
-    """Of each part its last passage through the step."""
-    p = t.part_step.c
-    found: dict[str, Any] = {}
-    for start in range(0, len(serials), 500):
-        mine = (p.step == step, p.revision == 0, p.serial.in_(serials[start : start + 500]))
-        query = sa.select(p.serial, p.machine, p.recipe, p.arrival, p.at).where(*mine).order_by(p.arrival)
-        found |= {row.serial: row for row in connection.execute(query)}
-    return [found[serial] for serial in serials]
-
-
 def empty(gate: str, step: str, names: tuple[str, ...] = ()) -> Window:
     """A window of a gate without a row."""
     none = np.empty(0, dtype=np.int64)
@@ -207,16 +170,9 @@ def from_content(gate: str, step: str, content: Any) -> Window:
 def _window(
     gate: str, step: str, values: Any, at: Iterable[datetime], arrivals: Sequence[int], groups: Sequence[Any]
 ) -> Window:
-    times = np.array([_nanoseconds(moment) for moment in at], dtype=np.int64)
+    times = np.array([to_nanos(moment) for moment in at], dtype=np.int64)
     return Window(gate, step, NAMES, _floats(values), times, np.array(arrivals, dtype=np.int64), tuple(groups))
 
 
 def _floats(values: Any) -> Floats:
     return np.array(values, dtype=np.float64).reshape(len(values), len(NAMES))
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _nanoseconds(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1) * 1000

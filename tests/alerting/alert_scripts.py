@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from promtool_kit import Series, Values, limits_of, series_of
 
-from alerting.alerts.specs import AlertSpec, in_force
+from alerting.alerts.specs import AlertSpec, alerts_in_force
 
 STEPS = 90
 LIMIT, CLEAR = 10.0, 6.0
@@ -33,7 +33,7 @@ def specs(plant: object, ties: bool = True) -> tuple[AlertSpec, ...]:
             spec, limit=LIMIT, clear=CLEAR, pending_for=lasting(waits[0]), keep_firing=lasting(waits[1]),
             absent_after=lasting(waits[2]),
         )
-        for spec in in_force(plant)  # type: ignore[arg-type]
+        for spec in alerts_in_force(plant)  # type: ignore[arg-type]
         if (waits := WAITS.get(spec.name))
     )  # fmt: skip
 

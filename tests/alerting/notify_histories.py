@@ -7,7 +7,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from alerting.notifications.decide import Episode, Group, Kind, Last, Message, Rules, Told, decide, told_by
+from alerting.notifications.decide import (
+    Announced,
+    Episode,
+    Group,
+    Kind,
+    Last,
+    Message,
+    Rules,
+    decide_notifications,
+    told_by,
+)
 
 T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
 RULES = Rules(timedelta(hours=12), wait=timedelta(minutes=5), settle=timedelta(minutes=5))
@@ -40,7 +50,7 @@ class History:
     def tell(self, at: float) -> list[Message]:
         """Decide, and remember what was told."""
         now = after(at)
-        made = decide(self.open(), self.last(), self.lately(now), now, self.rules)
+        made = decide_notifications(self.open(), self.last(), self.lately(now), now, self.rules)
         self.messages += made
         for number, told in told_by(note for message in made for note in message.notes).items():
             self.episodes[number] = replace(self.episodes[number], told=told)
@@ -52,7 +62,7 @@ class History:
 
     def open(self) -> list[Episode]:
         """Alerts whose end was not told."""
-        return [e for e in self.episodes.values() if e.told is not Told.RESOLVED]
+        return [e for e in self.episodes.values() if e.told is not Announced.RESOLVED]
 
     def last(self) -> dict[Group, Last]:
         """The newest note of each group."""

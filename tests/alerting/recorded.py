@@ -9,7 +9,7 @@ from typing import Any
 
 from promtool_kit import Labels, Series, Told, labels
 
-from alerting.alerts.specs import AlertSpec, in_force
+from alerting.alerts.specs import AlertSpec, alerts_in_force
 from monitor.jobs.alerts import samples
 from monitor.runtime.app import App, bounds_of
 from monitor.store.database import tables as t
@@ -30,7 +30,7 @@ class Recorder:
     def stop_at(self, app: App, at: datetime, name: str, _slot: object) -> bool:
         """After each run of the alerts: the samples that it saw, and the table as it left it."""
         if name == "alerts":
-            self.specs = in_force(app.plant)
+            self.specs = alerts_in_force(app.plant)
             with app.store.read() as connection:
                 snapshot = metrics_snapshot(connection, at)
                 self.rows = list(connection.execute(t.alert.select().order_by(t.alert.c.id)).all())

@@ -61,7 +61,7 @@ def _through_the_table(specs: Sequence[AlertSpec], series: Series, plant: Plant)
             states = alerting.states(connection)
             _, changes = evaluate(specs, sampled(series, n), states, T0 + n * STEP)
             for _ in range(2):  # what is told twice changes nothing
-                alerting.keep(connection, changes, by_name, plant, T0 + n * STEP, "embedded")
+                alerting.save_changes(connection, changes, by_name, plant, T0 + n * STEP, "embedded")
             yield told(alerting.states(connection))
     engine.dispose()
 
@@ -80,7 +80,7 @@ def test_a_kept_alert_still_says_what_it_was_about(good_plant: Plant) -> None:
         connection.execute(t.board.insert(), [{**finding, "status": "breach"}])
         for n in range(4):
             _, changes = evaluate([drift], sampled(series, n), alerting.states(connection), T0 + n * STEP)
-            alerting.keep(connection, changes, {drift.name: drift}, good_plant, T0 + n * STEP, "embedded")
+            alerting.save_changes(connection, changes, {drift.name: drift}, good_plant, T0 + n * STEP, "embedded")
             connection.execute(t.board.update().values(status="ok", causes=[]))
             row = connection.execute(sa.select(t.alert)).one()
             told_of.append((row.summary.partition(": ")[2], row.state, row.value, row.line))

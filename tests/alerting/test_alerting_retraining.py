@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.retraining import ACTIONS, WORDS, Action, Facts, Past, Policy, Request, decide
+from alerting.retraining import ACTIONS, WORDS, Action, Facts, Past, Policy, Request, decide_retraining
 from monitor.model import RetrainingReason as Reason
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -64,7 +64,7 @@ CASES: dict[str, tuple[dict[str, Any], Reason]] = {
 @pytest.mark.parametrize(("given_", "reason"), CASES.values(), ids=CASES)
 def test_each_request_has_one_reason(given_: dict[str, Any], reason: Reason) -> None:
     known: dict[str, Any] = {"request": ALERT, "history": [], "facts": FACTS, "policy": POLICY} | given_
-    found = decide(known["request"], known["history"], known["facts"], known["policy"], NOW)
+    found = decide_retraining(known["request"], known["history"], known["facts"], known["policy"], NOW)
     assert (found.reason, found.action) == (reason, ACTIONS[reason])
 
 
@@ -89,7 +89,7 @@ _policies = st.builds(
 def test_two_never_run_at_a_time_and_nothing_starts_without_a_champion(
     request: Request, history: list[Past], facts: Facts, policy: Policy
 ) -> None:
-    found = decide(request, history, facts, policy, NOW)
+    found = decide_retraining(request, history, facts, policy, NOW)
     if found.action is Action.START:
         assert facts.has_champion
         assert all(one.finished_at is not None for one in history)
@@ -98,7 +98,7 @@ def test_two_never_run_at_a_time_and_nothing_starts_without_a_champion(
 
 @given(_histories, _facts, _policies)
 def test_alerts_cannot_storm(history: list[Past], facts: Facts, policy: Policy) -> None:
-    if decide(ALERT, history, facts, policy, NOW).action is Action.START:
+    if decide_retraining(ALERT, history, facts, policy, NOW).action is Action.START:
         assert sum(NOW - one.started_at < timedelta(days=1) for one in history) < policy.daily_limit
         assert all(
             NOW - one.finished_at >= policy.cooldown for one in history if one.gate == "press" and one.finished_at
@@ -109,15 +109,17 @@ def test_alerts_cannot_storm(history: list[Past], facts: Facts, policy: Policy) 
 def test_the_order_of_the_history_does_not_matter(
     request: Request, history: list[Past], facts: Facts, policy: Policy
 ) -> None:
-    assert decide(request, history, facts, policy, NOW) == decide(request, history[::-1], facts, policy, NOW)
+    assert decide_retraining(request, history, facts, policy, NOW) == decide_retraining(
+        request, history[::-1], facts, policy, NOW
+    )
 
 
 @given(_histories, _facts, _policies)
 def test_what_is_queued_starts_by_waiting_when_all_has_ended_and_outcomes_come(
     history: list[Past], facts: Facts, policy: Policy
 ) -> None:
-    found = decide(ALERT, history, facts, policy, NOW)
+    found = decide_retraining(ALERT, history, facts, policy, NOW)
     ended = [replace(one, finished_at=one.finished_at or NOW) for one in history]
     enough = Facts(facts.has_champion, policy.min_new_outcomes, champion_holds=False)
-    later = decide(ALERT, ended, enough, policy, NOW + timedelta(days=2))
+    later = decide_retraining(ALERT, ended, enough, policy, NOW + timedelta(days=2))
     assert later.action is (Action.REFUSE if found.action is Action.REFUSE else Action.START)

@@ -12,8 +12,9 @@ from promtool_kit import STEP, WHERE, limits_of, promtool_says_the_same, run_pro
 
 from alerting.alerts import servers
 from alerting.alerts.rules import rule_file
-from alerting.alerts.specs import ALERTS, AlertSpec, in_force
-from monitor.plant.plant import AlertOverride, Plant
+from alerting.alerts.specs import ALERTS, AlertSpec, alerts_in_force
+from monitor.plant.plant import Plant
+from monitor.plant.watching import AlertOverride
 
 GENERATED = Path(__file__).parents[2] / "alerting" / "generated"
 MADE = {
@@ -101,6 +102,6 @@ def test_the_texts_name_the_subject_and_the_value(spec: AlertSpec, tmp_path: Pat
 
 def test_an_alert_that_the_plant_turns_off_has_no_limit_and_no_rule(good_plant: Plant) -> None:
     changed = good_plant.alerts.model_copy(update={"change": {"DataDrift": AlertOverride(enabled=False)}})
-    specs = in_force(good_plant.model_copy(update={"alerts": changed}))
+    specs = alerts_in_force(good_plant.model_copy(update={"alerts": changed}))
     assert "alert: DataDrift" not in rule_file(specs)
     assert "alert: ImageDrift" in rule_file(specs)

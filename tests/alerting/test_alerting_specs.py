@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from alerting.alerts.specs import ALERTS, BY_NAME, KINDS, AlertSpec, bounds_of, in_force, line_of
+from alerting.alerts.specs import ALERTS, BY_NAME, KINDS, AlertSpec, alerts_in_force, bounds_of, line_of
 from alerting.alerts.specs_docs import duration, selector
 from exporters.metrics import catalog
-from monitor.plant.plant import AlertOverride, Plant
-from monitor.plant.watching import ALERT_NAMES
+from monitor.plant.plant import Plant
+from monitor.plant.watching import ALERT_NAMES, AlertOverride
 
 RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 OPERATORS = {"MachineOutOfSpec", "SensorDead", "SensorStuck", "ScrapSurge", "HoldRateHigh"}
@@ -26,7 +26,7 @@ def changed(plant: Plant, **changes: Any) -> dict[str, AlertSpec]:
     """The specs of a plant that changes some of them."""
     overrides = {name: AlertOverride(**change) for name, change in changes.items()}
     alerts = plant.alerts.model_copy(update={"change": overrides})
-    return {spec.name: spec for spec in in_force(plant.model_copy(update={"alerts": alerts}))}
+    return {spec.name: spec for spec in alerts_in_force(plant.model_copy(update={"alerts": alerts}))}
 
 
 @each_alert

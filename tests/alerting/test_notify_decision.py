@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from notify_histories import History, after, keys
 
-from alerting.notifications.decide import Kind, Message, Rules, decide
+from alerting.notifications.decide import Kind, Message, Rules, decide_notifications
 
 # What happens, in order: (minute, what, arguments); a bare minute is a look at what is due. Then the kinds told at
 # each look.
@@ -125,7 +125,7 @@ def test_an_incident_keeps_its_id_and_counts_its_notes() -> None:
 def test_the_same_question_has_the_same_answer() -> None:
     history = History()
     history.fire("A")
-    asked = [decide(history.open(), history.last(), {}, after(0), history.rules) for _ in range(2)]
+    asked = [decide_notifications(history.open(), history.last(), {}, after(0), history.rules) for _ in range(2)]
     assert asked[0] == asked[1] != []
 
 

@@ -8,10 +8,12 @@ import pytest
 from notify_histories import History, after
 
 from alerting.notifications.decide import Message
-from alerting.notifications.text import Advice, Place, written
+from alerting.notifications.text import Advice, MessageContext, written
 
 ADVICE = {"OutOfSpec": Advice("A sensor is beyond its limit.", "Stop the press.", "runbooks/OutOfSpec.md")}
-PLACE = Place("plant 1", lambda subject: {"m1": "press"}.get(subject, ""), lambda name: ADVICE.get(name, Advice()))
+PLACE = MessageContext(
+    "plant 1", lambda subject: {"m1": "press"}.get(subject, ""), lambda name: ADVICE.get(name, Advice())
+)
 
 
 def one(history: History, at: float) -> Message:

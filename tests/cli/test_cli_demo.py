@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from cli_kit import Said, gatewatch, start
 
+from inference.gate import true_class
 from monitor.demo.summary import as_text
 from monitor.model import ReworkBand, Spec
-from monitor.outcomes import true_class
 from monitor.plant.file.load import LoadedPlant, load
 
 sys.path.append(str(Path(__file__).parent.parent / "service"))

@@ -14,7 +14,7 @@ from grafana_stub import TOKEN, VERSIONS, Stub, stub
 
 from dashboards.files import dashboards
 from dashboards.grafana import Existing, Grafana
-from dashboards.publishing import Did, decide, message_of, publish, read_token
+from dashboards.publishing import PublishResult, decide_publishing, message_of, publish, read_token
 from monitor.cli import cli
 from monitor.errors import GrafanaError, GrafanaReason, MonitorError, UsageError
 
@@ -34,10 +34,10 @@ def grafana(server: Stub, token: str = TOKEN, timeout: float = 10.0) -> Grafana:
 
 
 def test_a_new_dashboard_is_created_then_left_alone_then_updated(server: Stub) -> None:
-    assert publish(grafana(server), BOARDS, None, False) == {UID: Did.CREATED}
-    assert publish(grafana(server), BOARDS, None, False) == {UID: Did.UNCHANGED}
+    assert publish(grafana(server), BOARDS, None, False) == {UID: PublishResult.CREATED}
+    assert publish(grafana(server), BOARDS, None, False) == {UID: PublishResult.UNCHANGED}
     newer = {"overview.json": {**BOARD, "title": "Overview of all"}}
-    assert publish(grafana(server), newer, None, False) == {UID: Did.UPDATED}
+    assert publish(grafana(server), newer, None, False) == {UID: PublishResult.UPDATED}
     assert server.dashboards[UID]["title"] == "Overview of all"
     assert server.dashboards[UID]["version"] == 2
 
@@ -56,7 +56,9 @@ def test_what_somebody_else_changed_is_kept_unless_forced(server: Stub) -> None:
     with pytest.raises(GrafanaError, match="was changed in Grafana since it was published") as told:
         publish(grafana(server), {"overview.json": {**BOARD, "title": "2"}}, None, False)
     assert told.value.reason is GrafanaReason.CHANGED
-    assert publish(grafana(server), {"overview.json": {**BOARD, "title": "2"}}, None, True) == {UID: Did.UPDATED}
+    assert publish(grafana(server), {"overview.json": {**BOARD, "title": "2"}}, None, True) == {
+        UID: PublishResult.UPDATED
+    }
 
 
 def test_a_change_between_the_look_and_the_save_is_kept(server: Stub) -> None:
@@ -85,11 +87,11 @@ OURS = message_of(BOARD)
 @pytest.mark.parametrize(
     ("existing", "newest", "force", "did"),
     [
-        (None, "", False, Did.CREATED),
-        (Existing(7, 3, "", False), OURS, False, Did.UNCHANGED),
-        (Existing(7, 3, "", False), OURS, True, Did.UNCHANGED),
-        (Existing(7, 3, "", False), message_of({"uid": "older"}), False, Did.UPDATED),
-        (Existing(7, 3, "", False), "by hand", True, Did.UPDATED),
+        (None, "", False, PublishResult.CREATED),
+        (Existing(7, 3, "", False), OURS, False, PublishResult.UNCHANGED),
+        (Existing(7, 3, "", False), OURS, True, PublishResult.UNCHANGED),
+        (Existing(7, 3, "", False), message_of({"uid": "older"}), False, PublishResult.UPDATED),
+        (Existing(7, 3, "", False), "by hand", True, PublishResult.UPDATED),
         (Existing(7, 3, "", False), "by hand", False, GrafanaReason.CHANGED),
         (Existing(7, 3, "", False), "", False, GrafanaReason.CHANGED),
         (Existing(7, 3, "", True), OURS, True, GrafanaReason.PROVISIONED),
@@ -99,12 +101,12 @@ OURS = message_of(BOARD)
         "one of somebody", "one without a word", "one from a file, forced",
     ],
 )  # fmt: skip
-def test_a_decision(existing: Existing | None, newest: str, force: bool, did: Did | GrafanaReason) -> None:
-    if isinstance(did, Did):
-        assert decide(existing, newest, OURS, force) is did
+def test_a_decision(existing: Existing | None, newest: str, force: bool, did: PublishResult | GrafanaReason) -> None:
+    if isinstance(did, PublishResult):
+        assert decide_publishing(existing, newest, OURS, force) is did
         return
     with pytest.raises(GrafanaError) as told:
-        decide(existing, newest, OURS, force)
+        decide_publishing(existing, newest, OURS, force)
     assert told.value.reason is did
 
 

@@ -18,7 +18,7 @@ from monitor.cli import cli
 from monitor.model import Reason, RejectReason, Verdict
 from monitor.plant.file import docs as plant_docs
 from monitor.plant.file.load import parse
-from monitor.plant.plant import WRITE_BACK_FIELDS
+from monitor.plant.sources import WRITE_BACK_FIELDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])

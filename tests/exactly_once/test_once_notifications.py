@@ -17,7 +17,7 @@ from plant_kit import START, copied, ended, forked
 from monitor.clock import SimulatedClock
 from monitor.plant.file.load import load
 from monitor.runtime.app import make_app
-from monitor.scheduling.runner import Ran
+from monitor.scheduling.runner import SlotOutcome
 from monitor.store.database import tables as t
 from monitor.store.database.schema import open_existing
 
@@ -56,13 +56,13 @@ def made(untrained: Path, folder: Path, andon: Andon) -> Path:
 def tell(plant: Path) -> None:
     """Go through the story from where the store stands; the alerts' rows are written once."""
     clock = SimulatedClock(START)
-    app = make_app(load(plant, SETTINGS), clock, simulated=True, tell=True)
+    app = make_app(load(plant, SETTINGS), clock, simulated=True, notify=True)
     job = next(job for job in app.jobs if job.name == "notify")
     for minute in STORY:
         clock.move_to(START + timedelta(minutes=minute))
         with app.store.write() as connection:
             evaluate(connection, minute)
-        while (slot := app.runner.run(job, clock.now())).ran is Ran.ANOTHER_PROCESS:
+        while (slot := app.runner.run(job, clock.now())).ran is SlotOutcome.ANOTHER_PROCESS:
             app.runner.stop.wait(0.05)  # the lease of the one that was killed
         assert slot.error is None, slot.error
     app.close()

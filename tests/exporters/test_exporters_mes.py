@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporters.delivery.mes import MesTarget, backoff, plan
+from exporters.delivery.mes import MesTarget
+from monitor.delivery.waiting import backoff, plan
 from monitor.errors import DeliveryError, DeliveryReason
-from monitor.plant.plant import WRITE_BACK_FIELDS, WriteBack
+from monitor.plant.sources import WRITE_BACK_FIELDS, WriteBack
 
 COLUMNS = {field: f"{field}_nr" if field == "serial" else field for field in WRITE_BACK_FIELDS}
 TABLE = """CREATE TABLE "Recommendation" (

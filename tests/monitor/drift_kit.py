@@ -12,19 +12,19 @@ from spine_kit import T0, Spine, SumModel
 from detectors.window.drift import FeatureDrift
 from monitor.jobs.drift import DriftJob
 from monitor.model import Floats
-from monitor.pipeline.parts import InForce
+from monitor.pipeline.judging import InForce
 from monitor.store.database import tables as t
 
 SMALL = {"store: {snapshot_rows: 10}": "store: {snapshot_rows: 10}\ndrift: {reference_rows: 120, window_rows: 30}"}
 
 
-class Shelf:
-    """A shelf with one model, which a test may change."""
+class OneModel:
+    """Models in force with one model, which a test may change."""
 
     def __init__(self, digest: str | None = "sum", weight: float = 1.0) -> None:
         self.digest, self.weight = digest, weight
 
-    def in_force(self, gates: Sequence[str]) -> dict[str, InForce]:
+    def for_gates(self, gates: Sequence[str]) -> dict[str, InForce]:
         model: Any = None if self.digest is None else Weighted(digest=self.digest, weight=self.weight)
         return {gate: InForce(model, None, "w", "1", self.digest or "") for gate in gates}
 
@@ -40,9 +40,11 @@ class Weighted(SumModel):
         return super().predict(rows * self.weight)  # type: ignore[attr-defined]
 
 
-def job(spine: Spine, shelf: Shelf | None = None) -> DriftJob:
+def job(spine: Spine, models: OneModel | None = None) -> DriftJob:
     """The drift job of the spine's plant."""
-    return DriftJob(spine.store, spine.plant, (FeatureDrift("drift"), FeatureDrift("image_drift")), shelf or Shelf())  # type: ignore[arg-type]
+    return DriftJob(
+        spine.store, spine.plant, (FeatureDrift("drift"), FeatureDrift("image_drift")), models or OneModel()
+    )  # type: ignore[arg-type]
 
 
 def parts(

@@ -12,7 +12,7 @@ import pytest
 from spine_kit import Spine, after
 
 from monitor.errors import ModelError, ModelReason
-from monitor.gate_models.in_force import Shelf
+from monitor.gate_models.in_force import ModelsInForce
 from monitor.gate_models.training_set import TrainingSet
 from monitor.jobs import retraining as job_module
 from monitor.jobs.retraining import RetrainingJob
@@ -97,8 +97,8 @@ class Changed:
         self.trained: list[TrainingSet] = []
         self.while_training: Callable[[], object] = lambda: None
         self.made = 0
-        self.shelf = Shelf(spine.store, self.load)
-        self.job = RetrainingJob(spine.store, spine.plant, self.shelf, self.load, self.mlflow, simulated)
+        self.models = ModelsInForce(spine.store, self.load)
+        self.job = RetrainingJob(spine.store, spine.plant, self.models, self.load, self.mlflow, simulated)
         monkeypatch.setattr(job_module, "train_in_child", self._train)
 
     def load(self, model: str, digest: str) -> GateModel:

@@ -17,7 +17,8 @@ from monitor.errors import StoreError
 from monitor.jobs.alerts import AlertsJob
 from monitor.jobs.pull import EventPipeline, PartPipeline, PullJob, ReadingPipeline
 from monitor.model import Floats, Prediction
-from monitor.pipeline.parts import InForce, PartsPipeline
+from monitor.pipeline.judging import InForce
+from monitor.pipeline.parts import PartsPipeline
 from monitor.pipeline.readings import ReadingsPipeline
 from monitor.plant.file.load import parse
 from monitor.plant.plant import Plant

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from spine_kit import T0, Spine, after
 
-from exporters.delivery.mes import MesTarget, backoff, plan
+from exporters.delivery.mes import MesTarget
+from monitor.delivery.waiting import backoff, plan
 from monitor.errors import DeliveryError, DeliveryReason, FencedError
 from monitor.jobs.deliver import DeliverJob, resend
 from monitor.store.database import tables as t

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from drift_kit import SMALL, Shelf, board, job, parts
+from drift_kit import SMALL, OneModel, board, job, parts
 from spine_kit import Spine, after
 
 from monitor.model import Floats
@@ -125,17 +125,17 @@ def test_a_reference_holds_the_newest_rows_bit_for_bit(spine: Spine) -> None:
 
 
 def test_a_new_model_gets_its_own_reference_of_predictions(spine: Spine) -> None:
-    shelf = Shelf()
-    drift = job(spine, shelf)
+    models = OneModel()
+    drift = job(spine, models)
     spine.run(drift, parts(spine, 200))
-    shelf.digest, shelf.weight = "other", 3.0
+    models.digest, models.weight = "other", 3.0
     spine.run(drift, after(1000))
     assert references(spine) == [("drift", 1, 120), ("prediction", 1, 120), ("prediction", 2, 120)]
     assert {r.status for r in board(spine).values()} == {"ok"}, "another model is no drift of the parts"
 
 
 def test_without_a_model_the_features_are_judged_alone(spine: Spine) -> None:
-    spine.run(job(spine, Shelf(None)), parts(spine, 200))
+    spine.run(job(spine, OneModel(None)), parts(spine, 200))
     assert {key[3] for key in board(spine)} == {"a", "b", "c", "d", ""}
 
 

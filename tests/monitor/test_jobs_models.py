@@ -11,7 +11,7 @@ import pytest
 from spine_kit import Spine, SumModel, after
 
 from monitor.errors import FencedError, ModelError, ModelReason
-from monitor.gate_models.in_force import Shelf
+from monitor.gate_models.in_force import ModelsInForce
 from monitor.gate_models.training_set import TrainingSet, training_set
 from monitor.jobs import models as job_module
 from monitor.jobs.models import ModelJob
@@ -60,8 +60,8 @@ class Plant:
     def __init__(self, spine: Spine, monkeypatch: pytest.MonkeyPatch, simulated: bool = True) -> None:
         self.spine = spine
         self.mlflow = Mlflow()
-        self.shelf = Shelf(spine.store, self.mlflow.load)
-        self.job = ModelJob(spine.store, spine.plant, "form", self.shelf, self.mlflow, simulated)
+        self.models = ModelsInForce(spine.store, self.mlflow.load)
+        self.job = ModelJob(spine.store, spine.plant, "form", self.models, self.mlflow, simulated)
         self.trained: list[TrainingSet] = []
         self.while_training: Callable[[], object] = lambda: None
         monkeypatch.setattr(job_module, "train_in_child", self._train)
@@ -89,7 +89,7 @@ class Plant:
     @property
     def used(self) -> tuple[str, Reason | None]:
         """The version in force and why it cannot be used, if so."""
-        found = self.shelf.in_force(["form"])["form"]
+        found = self.models.for_gates(["form"])["form"]
         return found.version, found.refused
 
 
@@ -154,7 +154,7 @@ def test_with_mlflow_down_the_gate_decides_from_the_cache(plant: Plant) -> None:
     for minute in (15, 40):
         plant.run(after(minute))
     plant.mlflow.down = True
-    plant.spine.used = Shelf(plant.spine.store, plant.mlflow.load).in_force(["form"])["form"]
+    plant.spine.used = ModelsInForce(plant.spine.store, plant.mlflow.load).for_gates(["form"])["form"]
     plant.spine.part("NEW", after(45))
     plant.spine.run(plant.spine.pull("parts"), after(50))
     assert ("NEW", "continue", "1") in plant.spine.all(t.decision, "serial", "verdict", "version")
@@ -165,7 +165,7 @@ def test_a_cache_that_was_lost_is_mended_as_soon_as_mlflow_answers(plant: Plant)
     for minute in (15, 40):
         plant.run(after(minute))
     plant.mlflow.cache.clear()
-    plant.shelf.retry("form")
+    plant.models.retry("form")
     plant.mlflow.down = True
     with pytest.raises(ModelError, match="does not answer"):
         plant.run(after(50))
@@ -230,13 +230,13 @@ def test_a_model_that_does_not_verify_is_bad_until_it_changes(spine: Spine) -> N
             raise ModelError("wrong digest", ModelReason.CORRUPT)
         return SumModel(digest=digest)
 
-    shelf = Shelf(spine.store, load)
+    models = ModelsInForce(spine.store, load)
     for number, changes in (("1", 0), ("2", 1)):
         models.record(spine.store, None, _version(number, 1))
         with spine.store.read() as connection:
             row = next(v for v in models.versions(connection, "form") if v.version == number)
         assert models.put_in_force(spine.store, None, "form", row, changes, after(2))
-        found = [shelf.in_force(["form"])["form"].refused for _ in range(2)]
+        found = [models.for_gates(["form"])["form"].refused for _ in range(2)]
         assert found == [Reason.BAD_MODEL if number == "1" else None] * 2
     assert asked == ["digest 1", "digest 2"]
 

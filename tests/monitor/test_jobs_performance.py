@@ -15,10 +15,10 @@ from spine_kit import Spine, SumModel, after
 from detectors.window.performance import Performance, still_absent
 from inference.gate import judge
 from monitor.gate_models import rederive
-from monitor.gate_models.in_force import Shelf
+from monitor.gate_models.in_force import ModelsInForce
 from monitor.jobs.performance import PerformanceJob
 from monitor.model import Finding, Floats, Prediction, Reason, Window
-from monitor.pipeline.parts import InForce
+from monitor.pipeline.judging import InForce
 from monitor.store import models
 from monitor.store.database import tables as t
 from monitor.store.models import Version
@@ -48,14 +48,14 @@ class Gate:
         )
         self.spine = spine
         self.model = SumModel()
-        self.shelf = Shelf(spine.store, lambda name, digest: replace(self.model, digest=digest))
+        self.models = ModelsInForce(spine.store, lambda name, digest: replace(self.model, digest=digest))
         self.asked: list[Window] = []
         self.job = self.make_job()
         self.number = 0
 
     def make_job(self) -> PerformanceJob:
         return PerformanceJob(
-            self.spine.store, self.spine.plant, self.shelf, lambda serials: np.arange(len(serials), dtype=np.intp),
+            self.spine.store, self.spine.plant, self.models, lambda serials: np.arange(len(serials), dtype=np.intp),
             lambda rows, slices: Watched(rows, slices, self.asked), still_absent,
         )  # fmt: skip
 
@@ -65,12 +65,12 @@ class Gate:
         models.record(store, None, Version("form", "w", version, digest, now, now, "d", 0, {}))
         with store.read() as connection:
             row = models.versions(connection, "form")[-1]
-            current = models.in_force(connection, "form")
+            current = models.model_in_force(connection, "form")
         assert models.put_in_force(store, None, "form", row, 0 if current is None else current.changes, now)
 
     def parts(self, at: datetime, count: int = 1, a: float = 10.0) -> list[str]:
-        """Parts decided on at an instant with the model as the shelf has it; they are predicted at a + 30."""
-        self.spine.used = self.shelf.in_force(["form"])["form"]
+        """Parts decided on at an instant with the model in force; they are predicted at a + 30."""
+        self.spine.used = self.models.for_gates(["form"])["form"]
         serials = [f"P{self.number + i:04d}" for i in range(count)]
         self.number += count
         for serial in serials:
@@ -86,7 +86,7 @@ class Gate:
     def window(self, now: datetime) -> Window:
         """The realised window of the version in force."""
         with self.spine.store.read() as connection:
-            used = models.in_force(connection, "form")
+            used = models.model_in_force(connection, "form")
             return realised(connection, "form", self.spine.plant.gates["form"], used, now, ROWS)
 
     def run(self, now: datetime) -> dict[str, Any]:

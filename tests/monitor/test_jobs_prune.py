@@ -13,7 +13,7 @@ from spine_kit import T0, Spine
 from monitor.errors import FencedError
 from monitor.jobs import prune
 from monitor.jobs.prune import PruneJob
-from monitor.plant.plant import Retention
+from monitor.plant.running import Retention
 from monitor.scheduling.job import Run
 from monitor.store.database import tables as t
 from monitor.store.database.leases import Lease

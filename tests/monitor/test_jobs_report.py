@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drift_kit import SMALL, Shelf, job, parts
+from drift_kit import SMALL, OneModel, job, parts
 from spine_kit import Spine
 
 from monitor.jobs import report
@@ -44,7 +44,7 @@ def ordered(monkeypatch: pytest.MonkeyPatch) -> list[Order]:
 def test_a_step_is_rendered_on_schedule_and_when_it_begins_to_drift(
     spine: Spine, ordered: list[Order], tmp_path: Path
 ) -> None:
-    drift, reports = job(spine), ReportJob(spine.store, spine.plant, Shelf(), tmp_path / "reports")  # type: ignore[arg-type]
+    drift, reports = job(spine), ReportJob(spine.store, spine.plant, OneModel(), tmp_path / "reports")  # type: ignore[arg-type]
     now = parts(spine, 200)
     spine.run(reports, now)
     assert ordered == [], "nothing was judged yet"

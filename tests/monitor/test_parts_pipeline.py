@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from spine_kit import PLANT, T0, Spine, SumModel, after
 
 from monitor.model import Floats, Prediction, Reason
-from monitor.pipeline.parts import Deadline, InForce, Passage, gate_input
+from monitor.pipeline.gate_input import Passage, gate_input
+from monitor.pipeline.judging import Deadline, InForce
 from monitor.plant.file.load import parse
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store

@@ -11,9 +11,10 @@ import pytest
 from plant_cases import ENVIRON, GOOD
 
 from monitor.errors import PlantFileError
+from monitor.plant.features import feature_names
 from monitor.plant.file.load import LoadedPlant, difference, load, needs_restart, parse
 from monitor.plant.file.paths import resolve_path, resolve_url
-from monitor.plant.plant import OutcomeSource, PartSource, ReadingSource, feature_names
+from monitor.plant.sources import OutcomeSource, PartSource, ReadingSource
 
 SMALL = """\
 version: 1

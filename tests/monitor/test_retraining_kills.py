@@ -15,8 +15,8 @@ from plant_kit import ended, forked
 from retraining_kit import CHANGES
 from spine_kit import Spine, after
 
-from monitor.gate_models.in_force import Shelf
-from monitor.jobs.models import put_in_force, train_version
+from monitor.gate_models.in_force import ModelsInForce
+from monitor.gate_models.registry import put_in_force, train_version
 from monitor.jobs.retraining import RetrainingJob
 from monitor.plant.plant import Plant
 from monitor.runtime.app import load_cached, make_registry
@@ -79,7 +79,7 @@ def _retrain(plant: Plant, url: str) -> None:
     store = Store(url)
     registry = make_registry(plant)
     load = partial(load_cached, registry)
-    job = RetrainingJob(store, plant, Shelf(store, load), load, registry, simulated=True)
+    job = RetrainingJob(store, plant, ModelsInForce(store, load), load, registry, simulated=True)
     lease = acquire(store, job.name, "this process", 600)
     assert lease is not None
     for minute in (NOW, NOW + 20):
@@ -135,6 +135,6 @@ def _another_holder(plant: Plant, url: str) -> Plant:
 
 def _loads(plant: Plant, url: str) -> None:
     store = Store(url)
-    used = Shelf(store, partial(load_cached, make_registry(plant))).in_force(["form"])["form"]
+    used = ModelsInForce(store, partial(load_cached, make_registry(plant))).in_force(["form"])["form"]
     store.close()
     assert used.model is not None

@@ -18,7 +18,7 @@ from monitor.clock import WallClock
 from monitor.errors import FencedError, StoreReason
 from monitor.model import Finding, Status
 from monitor.scheduling.job import Result, Run
-from monitor.scheduling.runner import Ran, Runner
+from monitor.scheduling.runner import Runner, SlotOutcome
 from monitor.store.commit import BatchWrite, commit
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
@@ -184,7 +184,7 @@ def _serve(url: str, slots: int, ttl: float, before: Callable[[Run], object] = l
     store = Store(url)
     runner = Runner(store, WallClock(), f"process {os.getpid()}", timedelta(seconds=ttl))
     for n in range(slots):
-        while runner.run(_Writes(store, before), NOW + n * timedelta(minutes=1)).ran is Ran.ANOTHER_PROCESS:
+        while runner.run(_Writes(store, before), NOW + n * timedelta(minutes=1)).ran is SlotOutcome.ANOTHER_PROCESS:
             runner.stop.wait(0.02)
         if n % 5 == 4:
             runner.give_back()
@@ -240,7 +240,7 @@ def test_a_stopped_process_that_wakes_up_late_writes_nothing(store: Store, store
     before = _contents(store)
     os.kill(pid, signal.SIGCONT)
     assert ended(pid) == 0
-    assert ended_as.read_text() == Ran.ANOTHER_PROCESS
+    assert ended_as.read_text() == SlotOutcome.ANOTHER_PROCESS
     assert _contents(store) == before
     assert _slots(store) == [NOW]
     with store.read() as connection:

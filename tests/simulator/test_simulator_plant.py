@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from monitor.model import RejectReason
+from monitor.plant.file.contradictions import cross_check
 from monitor.plant.file.load import load
 from monitor.simulator import line
 from monitor.simulator.feed import Feed
@@ -33,7 +34,7 @@ def plant():
 
 
 def test_the_plant_file_is_whole_and_free_of_contradictions(plant):
-    assert plant.cross_check() == []
+    assert cross_check(plant) == []
 
 
 def test_its_machines_sensors_and_limits_are_the_simulators(plant):

@@ -20,7 +20,7 @@ from detectors.window.evidently_stats import wasserstein
 from inference.registry import Registry
 from monitor.plant.file.load import load
 from monitor.runtime.app import App
-from monitor.scheduling.runner import Ran, Slot
+from monitor.scheduling.runner import SlotOutcome, SlotResult
 from monitor.store.database import tables as t
 from monitor.store.database.schema import open_existing
 
@@ -50,8 +50,8 @@ def replay_all(plant: Path, hours: float, told: Callable[[], object] = lambda: N
     """
     first = [told]
 
-    def tell(_app: App, _at: datetime, _name: str, slot: Slot) -> bool:
-        if first and slot.ran is not Ran.DONE_BEFORE:
+    def tell(_app: App, _at: datetime, _name: str, slot: SlotResult) -> bool:
+        if first and slot.ran is not SlotOutcome.DONE_BEFORE:
             first.pop()()
         return False
 

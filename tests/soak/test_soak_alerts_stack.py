@@ -23,7 +23,7 @@ from service_kit import free_port, live_plant, ready, url_of
 from alerting.alerts import servers
 from alerting.alerts.evaluator import evaluate
 from alerting.alerts.rules import rule_file
-from alerting.alerts.specs import in_force
+from alerting.alerts.specs import alerts_in_force
 from monitor.plant.file.load import load
 from monitor.plant.plant import Plant
 from monitor.store import alerts as alerting
@@ -98,13 +98,13 @@ def _scraped(server: Prometheus) -> list[tuple[float, dict[str, list[tuple[Mappi
 
 def _embedded(server: Prometheus, plant: Plant, folder: Path) -> list[Any]:
     """The alert table that the embedded evaluation makes of the very same scrapes."""
-    specs = {spec.name: spec for spec in in_force(plant)}
+    specs = {spec.name: spec for spec in alerts_in_force(plant)}
     store = open_store(f"sqlite:///{folder}/embedded.db")
     for at, samples in _scraped(server):
         now = datetime.fromtimestamp(at, UTC)
         with store.write() as connection:
             _, changes = evaluate(specs.values(), samples, alerting.states(connection), now)
-            alerting.keep(connection, changes, specs, plant, now, "embedded")
+            alerting.save_changes(connection, changes, specs, plant, now, "embedded")
     with store.read() as connection:
         rows = list(connection.execute(sa.select(t.alert).order_by(t.alert.c.id)).all())
     store.close()
@@ -130,7 +130,7 @@ def test_the_webhooks_table_is_the_embedded_one_within_one_interval(tmp_path: Pa
     stale = "sources.dispositions.stale_after=1m"
     plant = live_plant(tmp_path / "plant", "profile=stack", f"alerts.webhook_token={TOKEN}", stale, *short, hours=1.0)
     loaded, port = load(plant).plant, free_port()
-    (tmp_path / "alerts.rules.yml").write_text(rule_file(in_force(loaded)))
+    (tmp_path / "alerts.rules.yml").write_text(rule_file(alerts_in_force(loaded)))
     process = start("run", plant, at=None)
     try:
         until(lambda: ready(plant), "Gatewatch is ready", 60)

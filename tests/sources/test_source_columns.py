@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model import RejectReason
-from monitor.plant.plant import ImageShape, ValueColumn
+from monitor.plant.sources import ImageShape, ValueColumn
 from monitor.sources.columns import as_text, images, numbers, outside, visits, word, words
 
 NOT_A_NUMBER, INFINITE = RejectReason.NOT_A_NUMBER, RejectReason.INFINITE

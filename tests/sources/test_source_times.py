@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model import RejectReason
-from monitor.plant.plant import TimeColumn
+from monitor.plant.sources import TimeColumn
 from monitor.sources.times import (
     UNREADABLE,
     from_micros,

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model import RejectReason
-from monitor.plant.plant import ValueColumn, feature_names
+from monitor.plant.features import feature_names
+from monitor.plant.sources import ValueColumn
 from monitor.sources.vectors import vectors
 
 NAN = math.nan

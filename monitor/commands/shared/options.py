@@ -130,12 +130,14 @@ def load(plant: str, overrides: Sequence[str]) -> LoadedPlant:
 
 
 @contextmanager
-def opened(plant: str, overrides: Sequence[str], clock: Clock | None = None, tell: bool | None = None) -> Iterator[App]:
+def opened(
+    plant: str, overrides: Sequence[str], clock: Clock | None = None, notify: bool | None = None
+) -> Iterator[App]:
     """A plant ready to run, on the real clock or a simulated one; leases and connections are given back at the end."""
     from monitor.clock import WallClock
     from monitor.runtime.app import make_app
 
-    app = make_app(load(plant, overrides), clock or WallClock(), simulated=clock is not None, tell=tell)
+    app = make_app(load(plant, overrides), clock or WallClock(), simulated=clock is not None, notify=notify)
     try:
         yield app
     finally:

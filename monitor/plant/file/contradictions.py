@@ -7,11 +7,13 @@ Only what cannot work is a contradiction; what is merely odd is not.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Iterator
 
 from monitor.model import MachineState
+from monitor.plant.features import feature_names
 from monitor.plant.file.words import among
+from monitor.plant.gates import GateConfig
+from monitor.plant.plant import Plant
 from monitor.plant.sources import (
     CodeColumn,
     DispositionSource,
@@ -24,14 +26,19 @@ from monitor.plant.sources import (
 )
 from monitor.plant.watching import ALERT_NAMES
 
-if TYPE_CHECKING:
-    from monitor.plant.plant import GateConfig, Plant
-
 Contradiction = tuple[tuple[str | int, ...], str, str]
 """Path of keys, sentence, top-level key it was judged by."""
 
 
-def contradictions(plant: Plant) -> Iterator[Contradiction]:
+def cross_check(plant: Plant, unsure: Collection[str] = ()) -> list[tuple[tuple[str | int, ...], str]]:
+    """Every contradiction between keys, as (path of keys, sentence).
+
+    `unsure` names top-level keys that are not known whole; what refers to them is not judged.
+    """
+    return [(path, sentence) for path, sentence, section in _contradictions(plant) if section not in unsure]
+
+
+def _contradictions(plant: Plant) -> Iterator[Contradiction]:
     """Every contradiction of a plant whose keys are each right."""
     for step in plant.steps:
         if "." in step:
@@ -46,23 +53,6 @@ def contradictions(plant: Plant) -> Iterator[Contradiction]:
     yield from _unread_sensors(plant)
     for name, source in plant.sources.items():
         yield from _source(plant, name, source)
-
-
-def feature_names(name: str, column: ValueColumn) -> tuple[str, ...]:
-    """The features one value column makes: itself, the three statistics of an image, or the elements of a vector."""
-    if column.vector is not None:
-        width = len(str(column.vector))
-        return tuple(f"{name}{i:0{width}d}" for i in range(1, column.vector + 1))
-    return (f"{name}_mean", f"{name}_std", f"{name}_gradient") if column.image else (name,)
-
-
-def image_features(plant: Plant) -> frozenset[str]:
-    """Every feature of part steps that is made of images."""
-    parts = [source for source in plant.sources.values() if isinstance(source, PartSource)]
-    return frozenset(
-        feature for source in parts for name, column in source.values.items() if column.image
-        for feature in feature_names(name, column)
-    )  # fmt: skip
 
 
 def _unknown(

@@ -15,7 +15,7 @@ from typing import Any
 
 from monitor.plant.file.ranges import parse_range
 from monitor.plant.file.words import dotted, found
-from monitor.plant.file.yaml_tree import Path, Place, Problem, Tree, read
+from monitor.plant.file.yaml_tree import Path, Position, Problem, Tree, read
 
 _PART = re.compile(r'"([^"]+)"|([^."=]+)')
 
@@ -26,9 +26,9 @@ def override(tree: Tree, overrides: Sequence[str]) -> None:
         try:
             path, value = _parse(text)
         except ValueError as error:
-            tree.problems.append(Problem((), str(error), Place(math.inf, "--set")))
+            tree.problems.append(Problem((), str(error), Position(math.inf, "--set")))
             continue
-        place = Place(math.inf, f"--set {dotted(path)}")
+        place = Position(math.inf, f"--set {dotted(path)}")
         made = read(value, place.text)
         if made.problems:
             sentence = "the value is not valid YAML, or too large; quote it where it holds special characters"
@@ -61,7 +61,7 @@ def _has_range(part: str) -> bool:
         return True
 
 
-def _set(tree: Tree, path: Path, value: Any, place: Place) -> None:
+def _set(tree: Tree, path: Path, value: Any, place: Position) -> None:
     """Put a value at a path, making mappings on the way where there is nothing yet."""
     node = tree.value = {} if tree.value is None else tree.value
     whole: Path = ()

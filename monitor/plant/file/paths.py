@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from monitor.plant.plant import MlflowConfig, Plant, StoreConfig
+from monitor.plant.plant import Plant
+from monitor.plant.running import MlflowConfig, StoreConfig
 from monitor.plant.sources import SourceBase, WriteBack
 from monitor.plant.types import Strict
 from monitor.plant.watching import NotifyConfig

@@ -16,7 +16,7 @@ from monitor.plant.plant import Plant
 
 def report(error: ErrorDetails, shown: Any) -> Problem:
     """An error as a problem; `shown` holds the values that may be shown."""
-    spot = Spot.find(error["loc"])
+    spot = Location.find(error["loc"])
     kind, given = error["type"], at(shown, spot.path)
     if kind == "extra_forbidden":
         key, allowed = str(spot.path[-1]), sorted(spot.keys)
@@ -45,14 +45,14 @@ def at(value: Any, path: Path, missing: Any = None) -> Any:
     return value
 
 
-def _kind(spot: Spot, given: Any) -> str:
+def _kind(spot: Location, given: Any) -> str:
     kinds = [tag for model in members(spot.annotation) for tag in _tags(model)]
     if isinstance(given, str):
         return f"unknown kind {found(given)}; allowed: {listed(kinds)}{meant(given, kinds)}"
     return f"{'is missing; ' if given is None else ''}expected one of {listed(kinds)}"
 
 
-def _but(spot: Spot, given: Any, sentence: str) -> str:
+def _but(spot: Location, given: Any, sentence: str) -> str:
     """What was found instead, where that helps and is no secret."""
     core = split(spot.annotation)[0]
     if not sentence.startswith("expected") or spot.of_key or (is_secret(spot.annotation) and isinstance(given, str)):
@@ -70,7 +70,7 @@ def _tags(model: type[BaseModel]) -> tuple[str, ...]:
 
 
 @dataclass(slots=True)
-class Spot:
+class Location:
     """Where a pydantic location leads: the path in the file, and what the models say of it."""
 
     path: Path = ()
@@ -80,7 +80,7 @@ class Spot:
     of_key: bool = False
 
     @classmethod
-    def find(cls, location: tuple[str | int, ...]) -> Spot:
+    def find(cls, location: tuple[str | int, ...]) -> Location:
         """Follow a location through the models; names that pydantic puts in for members of a union are left out."""
         spot = cls()
         for part in location:

@@ -14,7 +14,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from monitor.plant.file.problems import Spot, at, report
+from monitor.plant.file.contradictions import cross_check
+from monitor.plant.file.problems import Location, at, report
 from monitor.plant.file.yaml_tree import Path, Problem
 from monitor.plant.plant import Plant
 
@@ -38,7 +39,7 @@ def validate(
     for _ in range(_ROUNDS):
         plant, errors = _attempt(judged.value)
         if plant is not None:
-            crossed = plant.cross_check(judged.partial)
+            crossed = cross_check(plant, judged.partial)
             judged.problems += [Problem(p, sentence) for p, sentence in crossed if p not in judged.told]
             return (None if judged.problems or judged.lost else plant), judged.problems
         if not judged.take(errors):
@@ -75,7 +76,7 @@ class _Judged:
         reports = [report(error, self.shown) for error in errors]
         self.problems += dict.fromkeys(problem for problem in reports if problem.path not in self.lost)
         unknown = [p.path for p, error in zip(reports, errors, strict=True) if error["type"] == "extra_forbidden"]
-        known = [Spot.find(error["loc"]) for error in errors if error["type"] != "extra_forbidden"]
+        known = [Location.find(error["loc"]) for error in errors if error["type"] != "extra_forbidden"]
         self.silence(spot.path for spot in known)
         for path in unknown:
             del at(self.value, path[:-1])[path[-1]]
@@ -97,7 +98,7 @@ class _Judged:
                 self.partial.add(str(target[0]))
         return all(targets)
 
-    def _stand_in(self, spot: Spot) -> bool:
+    def _stand_in(self, spot: Location) -> bool:
         value, around = spot.stand_in(), at(self.value, spot.path[:-1])
         if value is None or not isinstance(around, dict) or spot.path in self.stood_in:
             return False

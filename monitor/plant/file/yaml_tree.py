@@ -32,7 +32,7 @@ _RESOLVERS = (
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Position:
     """Where something was written: a line of the file (from 1), or an option of the command line after all lines."""
 
     line: float
@@ -48,7 +48,7 @@ class Problem:
 
     path: Path
     sentence: str
-    place: Place | None = None
+    place: Position | None = None
     stands: bool = False
 
 
@@ -57,7 +57,7 @@ class Tree:
     """A file's values as mappings (keys are text), lists, text, numbers and None, with the place of every key."""
 
     value: Any = None
-    places: dict[Path, Place] = field(default_factory=dict)
+    places: dict[Path, Position] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def lines(self, problems: Iterable[Problem]) -> list[str]:
@@ -65,7 +65,7 @@ class Tree:
 
         What a range repeats for each of its members is told once: the same words of the same line and last key.
         """
-        told: dict[tuple[Place, str, int, str], list[str]] = {}
+        told: dict[tuple[Position, str, int, str], list[str]] = {}
         for problem in problems:
             place, key = self._place(problem), dotted(problem.path)
             last = "" if not problem.path else str(problem.path[-1])
@@ -77,7 +77,7 @@ class Tree:
             lines.append((place, f"{where}: {sentence}{more}"))
         return [line for _, line in sorted(lines)]
 
-    def _place(self, problem: Problem) -> Place:
+    def _place(self, problem: Problem) -> Position:
         path = problem.path
         while path and path not in self.places:
             path = path[:-1]
@@ -123,18 +123,18 @@ _Dumper.add_representer(str, _Dumper.text)
 
 def read(text: str, name: str) -> Tree:
     """The values of a YAML text; whatever is wrong with its form is among the tree's problems. Never raises."""
-    tree = Tree(places={(): Place(0, name)})
+    tree = Tree(places={(): Position(0, name)})
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = Place(mark.line + 1, f"{name}:{mark.line + 1}") if mark else None
+        place = Position(mark.line + 1, f"{name}:{mark.line + 1}") if mark else None
         tree.problems.append(Problem((), f"not valid YAML: {_plainly(error)}", place))
         return tree
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         sentence = f"the character {chr(error.character)!a} cannot stand in YAML"
-        tree.problems.append(Problem((), sentence, Place(line, f"{name}:{line}")))
+        tree.problems.append(Problem((), sentence, Position(line, f"{name}:{line}")))
         return tree
     except (ValueError, OverflowError):  # PyYAML lets chr() and int() of an escape or a directive fail
         tree.problems.append(Problem((), "not valid YAML: an escaped character or a directive is out of range"))
@@ -196,9 +196,9 @@ class _Builder:
     def _problem(self, path: Path, sentence: str, node: yaml.Node) -> None:
         self.tree.problems.append(Problem(path, sentence, self._place(node)))
 
-    def _place(self, node: yaml.Node) -> Place:
+    def _place(self, node: yaml.Node) -> Position:
         line = node.start_mark.line + 1
-        return Place(line, f"{self.name}:{line}")
+        return Position(line, f"{self.name}:{line}")
 
     def _scalar(self, node: yaml.Node, path: Path, ranges: tuple[Active, ...]) -> Any:
         text = node.value if isinstance(node, yaml.ScalarNode) else ""

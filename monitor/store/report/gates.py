@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from exporters.html.svg import bar_length
 from exporters.report.values import Beyond, Decided, Force, GateReport, Realised, Trend, Verdicts
+from inference.gate import true_class
+from monitor.instants import floor_to
 from monitor.model import Verdict
-from monitor.outcomes import true_class
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 from monitor.store.report.trends import performance
 
 _BARS = 96
 _ERRORS = 160
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def gates(
@@ -77,7 +77,7 @@ def _verdicts(plant: Plant, gate: str, decisions: Sequence[Any]) -> tuple[Verdic
 def _decided(decisions: Sequence[Any], bar: timedelta) -> tuple[Decided, ...]:
     bars: dict[datetime, Counter[str]] = defaultdict(Counter)
     for d in decisions:
-        bars[_floor(d.at, bar)][d.verdict] += 1
+        bars[floor_to(d.at, bar)][d.verdict] += 1
     return tuple(Decided(start, counts) for start, counts in sorted(bars.items()))
 
 
@@ -97,7 +97,7 @@ def _realised(
     bar = bar_length(start, end, _ERRORS)
     bars: dict[datetime, list[Any]] = defaultdict(list)
     for row in newest.values():
-        bars[_floor(row.at, bar)].append(row)
+        bars[floor_to(row.at, bar)].append(row)
     for at, rows in sorted(bars.items()):
         errors = [row.predicted - row.value for row in rows]
         covered = sum(row.lower <= row.value <= row.upper for row in rows)
@@ -115,10 +115,6 @@ def _forces(decisions: Sequence[Any]) -> Iterable[Force]:
         held = Force(d.version, d.decided_at, d.decided_at, 1)
     if held is not None:
         yield held
-
-
-def _floor(at: datetime, bar: timedelta) -> datetime:
-    return _EPOCH + (at - _EPOCH) // bar * bar
 
 
 def counted(connection: sa.Connection, query: Any) -> Mapping[str, int]:

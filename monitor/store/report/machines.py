@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from exporters.report.values import Breach, Bucket, MachineReport, SensorReport, Stretch
+from monitor.instants import floor_to
 from monitor.model import MachineState, Status
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 
 _BUCKETS = 240
 """Points of a sensor's curve, about: more than a picture has room for."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def machines(connection: sa.Connection, plant: Plant, start: datetime, end: datetime) -> tuple[MachineReport, ...]:
@@ -53,7 +53,7 @@ def _buckets(windows: Sequence[Any], step: timedelta) -> Iterator[Bucket]:
     taken: dict[datetime, list[Any]] = defaultdict(list)
     for w in windows:
         if w.rows > w.missing and w.minimum is not None:
-            taken[_EPOCH + (w.start - _EPOCH) // step * step].append(w)
+            taken[floor_to(w.start, step)].append(w)
     for start, some in sorted(taken.items()):
         known = sum(w.rows - w.missing for w in some)
         mean = sum(w.total for w in some) / known

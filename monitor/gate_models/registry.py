@@ -1,0 +1,88 @@
+"""The registry as the gates use it: training a version, putting it in force, mirroring the alias."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from monitor.errors import ModelError
+from monitor.gate_models.training_child import train_in_child
+from monitor.gate_models.training_set import training_set
+from monitor.jobs.models import log
+from monitor.plant.plant import Plant
+from monitor.scheduling.job import Run
+from monitor.store import models
+from monitor.store.database.database import Store
+from monitor.store.database.leases import Lease
+from monitor.store.models import Version
+
+
+class ModelRegistry(Protocol):
+    """Where versions are registered. Every call may raise ModelError: it may be down."""
+
+    def fetch(self, model_name: str, version: str, digest: str) -> Path:
+        """Bring a version into the local cache."""
+
+    def set_champion(self, model_name: str, version: str) -> None:
+        """Let the alias name the version in force."""
+
+
+def train_version(store: Store, plant: Plant, gate: str, now: datetime, ready_at: datetime, run: Run | None) -> Version:
+    """Train on what was available at `now`, register, and record; ModelError when there is too little."""
+    config = plant.gates[gate]
+    with store.read() as connection:
+        data = training_set(connection, config, now)
+    found = train_in_child(gate, config, plant.mlflow, data, run.beat if run else lambda: None)
+    version = Version(
+        gate, config.model, str(found["version"]), found["digest"], now, ready_at, found["data_digest"],
+        len(data.serials), found["metrics"],
+    )  # fmt: skip
+    models.record(store, run.lease if run else None, version)
+    return version
+
+
+def put_in_force(
+    store: Store, registry: ModelRegistry, lease: Lease | None, gate: str, version: Any, expected: int, now: datetime
+) -> bool:
+    """Compare-and-swap in the store, then mirror the alias; False when somebody else was first."""
+    if not models.put_in_force(store, lease, gate, version, expected, now):
+        return False
+    mirror(store, registry, gate, version.model, version.version)
+    return True
+
+
+def mirror(store: Store, registry: ModelRegistry, gate: str, model: str, version: str) -> None:
+    """Let MLflow's alias name the version in force; when MLflow is down, the gate's job tries again at its slots."""
+    try:
+        registry.set_champion(model, version)
+    except ModelError as exc:
+        log.warning("gate %s: version %s is in force, its alias is not set yet: %s", gate, version, exc)
+        return
+    models.mirrored(store, gate, version)
+
+
+class ChallengerRegistry(ModelRegistry, Protocol):
+    """Where challengers are registered and judged. Every call may raise ModelError: it may be down."""
+
+    def register(
+        self,
+        model_name: str,
+        package_folder: Path,
+        metrics: Mapping[str, float],
+        params: Mapping[str, object],
+        tags: Mapping[str, str],
+    ) -> str:
+        """Register a package; its version."""
+
+    def cached(self, model_name: str, digest: str) -> Path:
+        """Where the cache keeps a package."""
+
+    def set_challenger(self, model_name: str, version: str) -> None:
+        """Let the alias `challenger` name the version that is compared."""
+
+    def judge(
+        self, model_name: str, version: str, approved: bool, metrics: Mapping[str, float], tags: Mapping[str, str]
+    ) -> None:
+        """Write what a comparison found onto a version."""

@@ -1,0 +1,23 @@
+"""Names of the features that a source's columns give."""
+
+from __future__ import annotations
+
+from monitor.plant.plant import Plant
+from monitor.plant.sources import PartSource, ValueColumn
+
+
+def feature_names(name: str, column: ValueColumn) -> tuple[str, ...]:
+    """The features one value column makes: itself, the three statistics of an image, or the elements of a vector."""
+    if column.vector is not None:
+        width = len(str(column.vector))
+        return tuple(f"{name}{i:0{width}d}" for i in range(1, column.vector + 1))
+    return (f"{name}_mean", f"{name}_std", f"{name}_gradient") if column.image else (name,)
+
+
+def image_features(plant: Plant) -> frozenset[str]:
+    """Every feature of part steps that is made of images."""
+    parts = [source for source in plant.sources.values() if isinstance(source, PartSource)]
+    return frozenset(
+        feature for source in parts for name, column in source.values.items() if column.image
+        for feature in feature_names(name, column)
+    )  # fmt: skip

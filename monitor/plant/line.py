@@ -1,0 +1,80 @@
+"""Steps, machines with their sensors, and characteristics with their specifications."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field, field_validator, model_validator
+
+from monitor.model import Spec
+from monitor.plant.types import Instant, Name, OnHold, Strict
+
+
+class Sensor(Strict):
+    """A machine variable with its operating limits."""
+
+    unit: str = Field("", description="Unit of the readings and the limits.")
+    low: float | None = Field(None, description="Lower operating limit.")
+    high: float | None = Field(None, description="Upper operating limit.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Sensor:
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ValueError("expected low below high")
+        return self
+
+
+class Machine(Strict):
+    """A work unit at a step."""
+
+    step: str = Field(description="The step it works at.")
+    sensors: dict[Name, Sensor] = Field({}, description="Its sensors by name.")
+
+
+class Step(Strict):
+    """An operation of a line."""
+
+    line: Name = Field(description="The line it belongs to.")
+    on_hold: OnHold = Field("plant_procedure", description="What the plant does with a part when the gate holds.")
+
+
+class SpecEntry(Strict):
+    """The specification from an instant on, until the next entry."""
+
+    since: Instant = Field(description="From when on it holds.")
+    lower: float | None = Field(None, description="Lower specification limit, inclusive.")
+    target: float | None = Field(None, description="The value aimed at.")
+    upper: float | None = Field(None, description="Upper specification limit, inclusive.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> SpecEntry:
+        if self.lower is None and self.upper is None:
+            raise ValueError("expected lower, upper or both")
+        known = [v for v in (self.lower, self.target, self.upper) if v is not None]
+        if known != sorted(known) or len(set(known)) != len(known):
+            raise ValueError("expected lower < target < upper")
+        return self
+
+
+class Characteristic(Strict):
+    """A measured property of the product, with its effective-dated specification."""
+
+    unit: str = Field("", description="Unit of the value and its limits.")
+    specs: list[SpecEntry] = Field(min_length=1, description="Specifications by the instant from which they hold.")
+
+    @field_validator("specs")
+    @classmethod
+    def _one_at_a_time(cls, specs: list[SpecEntry]) -> list[SpecEntry]:
+        instants = [spec.since for spec in specs]
+        twice = sorted({at for at in instants if instants.count(at) > 1})
+        if twice:
+            raise ValueError(f"two entries hold since {twice[0].isoformat()!r}")
+        return specs
+
+    def spec_at(self, at: datetime) -> Spec | None:
+        """The specification in force at `at`; None before the first."""
+        known = [s for s in self.specs if s.since <= at]
+        if not known:
+            return None
+        last = max(known, key=lambda s: s.since)
+        return Spec(last.lower, last.upper, last.target, self.unit)

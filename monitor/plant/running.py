@@ -1,0 +1,87 @@
+"""How the product runs: store, registry, server, jobs, detectors."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pydantic import Field
+
+from monitor.plant.types import DatabaseUrl, PositiveDuration, Strict, Text, TrackingUri
+
+
+class Retention(Strict):
+    """How long the rows of each table are kept; an empty value keeps them for good."""
+
+    readings: PositiveDuration | None = Field(timedelta(days=30), description="Machine readings.")
+    windows: PositiveDuration | None = Field(timedelta(days=400), description="Machine windows.")
+    findings: PositiveDuration | None = Field(timedelta(days=400), description="Findings of detectors.")
+    trends: PositiveDuration | None = Field(
+        timedelta(days=400), description="Drift and performance at each evaluation, of which findings have the changes."
+    )
+    parts: PositiveDuration | None = Field(None, description="Part steps.")
+    decisions: PositiveDuration | None = Field(None, description="Decisions of gates.")
+    outcomes: PositiveDuration | None = Field(None, description="Outcomes and dispositions.")
+    quarantine: PositiveDuration | None = Field(timedelta(days=90), description="Rows that could not be read.")
+    job_runs: PositiveDuration | None = Field(timedelta(days=30), description="Runs of jobs.")
+    outbox: PositiveDuration | None = Field(
+        timedelta(days=90), description="Sent rows only; pending and dead ones are kept."
+    )
+
+
+class StoreConfig(Strict):
+    """Gatewatch's own database."""
+
+    url: DatabaseUrl = Field("sqlite:///gatewatch.db", description="Where it is; see sources for ${...}.")
+    lease: PositiveDuration = Field(
+        timedelta(seconds=30), description="How long a job is another process's after its last sign of life."
+    )
+    batch_rows: int = Field(1000, ge=1, le=100000, description="Rows of a source read and committed at once.")
+    snapshot_rows: int = Field(5000, ge=1, description="Rows of one machine between two saved detector states.")
+    window: PositiveDuration = Field(timedelta(minutes=5), description="Length of the machine windows.")
+    retention: Retention = Field(Retention(), description="How long rows are kept.")
+
+
+class MlflowConfig(Strict):
+    """Where models are tracked and registered, and where versions are cached."""
+
+    tracking_uri: TrackingUri = Field("sqlite:///mlflow.db", description="The MLflow tracking and registry URI.")
+    artifacts: Text | None = Field("mlartifacts", description="Folder for artifacts where no server keeps them.")
+    experiment: Text = Field("gatewatch", description="Name of the MLflow experiment.")
+    cache: Text = Field("models", description="Folder of verified model versions; deciding needs only this.")
+
+
+class ServerConfig(Strict):
+    """The one HTTP server."""
+
+    host: Text = Field("127.0.0.1", description="Address it listens on.")
+    port: int = Field(9464, ge=0, le=65535, description="Port it listens on; 0 takes a free one.")
+
+
+class Jobs(Strict):
+    """Intervals of the jobs that belong to no source."""
+
+    reconcile: PositiveDuration = Field(
+        timedelta(hours=1), description="How often row counts of source and store are compared."
+    )
+    prune: PositiveDuration = Field(timedelta(days=1), description="How often rows past their retention are deleted.")
+    retraining: PositiveDuration = Field(
+        timedelta(minutes=10), description="How often firing alerts and waiting requests to retrain are looked at."
+    )
+    deadline: PositiveDuration = Field(
+        timedelta(minutes=10), description="A run longer than this is counted as overdue."
+    )
+
+
+class DetectorConfig(Strict):
+    """Parameters of the default detectors; one set for every machine."""
+
+    limit_rows: int = Field(
+        3, ge=1, description="Consecutive samples outside (inside) a limit that start (end) a breach."
+    )
+    dead_rows: int = Field(10, ge=2, description="Consecutive missing samples after which a sensor is dead.")
+    stuck_rows: int = Field(40, ge=3, description="Consecutive equal samples after which a sensor is stuck.")
+    warmup_rows: int = Field(1000, ge=100, description="Running samples used to set the limit of the anomaly score.")
+    settle_rows: int = Field(
+        10, ge=0, description="Running samples after a start or changeover that the anomaly score leaves out."
+    )
+    seed: int = Field(7, ge=0, le=2**32 - 1, description="Seed of everything random in the detectors.")
