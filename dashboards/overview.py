@@ -5,10 +5,10 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models import dashboard as model
 
-from dashboards.panels import BAD, BASE_URL, DATA_SOURCE, GOOD, Panel, link
-from dashboards.queries import by, series
+from dashboards.blocks.panels import BAD, BASE_URL, DATA_SOURCE, GOOD, Panel, link
+from dashboards.blocks.queries import by, series
+from dashboards.blocks.variables import variables
 from dashboards.rows import delivery, drift, gates, machines, models, state
-from dashboards.variables import variables
 
 UID = "gatewatch-overview"
 """Stable, so that links, stars and provisioning survive."""

@@ -9,8 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from dashboards.blocks.panels import DATA_SOURCE_UID
 from dashboards.grafana import Existing, Grafana
-from dashboards.panels import DATA_SOURCE_UID
 from monitor.errors import GrafanaError, GrafanaReason, UsageError
 
 _OURS = "gatewatch dashboards publish "

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from inference.gaps import Gaps
+from inference.models.gaps import Gaps
 from monitor.errors import ModelError, ModelReason
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class CalibrationEntry(_Value):
 
 
 class GapsEntry(_Value):
-    """What stands in the place of missing inputs, as `inference.gaps.Gaps`."""
+    """What stands in the place of missing inputs, as `inference.models.gaps.Gaps`."""
 
     most: float = Field(ge=0, lt=1)
     fill: tuple[float, ...]

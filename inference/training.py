@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inference.digest import data_digest
-from inference.gaps import Gaps, learn_gaps
+from inference.models.gaps import Gaps, learn_gaps
 from inference.models.shape import Calibration, ShapeNetwork, ShapeSizes, run_padded
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats

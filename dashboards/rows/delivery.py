@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dashboards.panels import BAD, GOOD, POOR, Panel, bars, lines, number
-from dashboards.queries import Query, by, found, hourly, series
+from dashboards.blocks.panels import BAD, GOOD, POOR, Panel, bars, lines, number
+from dashboards.blocks.queries import Query, by, found, hourly, series
 
 TITLE = "Delivery and platform"
 

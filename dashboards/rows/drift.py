@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dashboards.panels import BASE_URL, Panel, lines, rows_of
-from dashboards.queries import Query, limit, share_of_limit, value
+from dashboards.blocks.panels import BASE_URL, Panel, lines, rows_of
+from dashboards.blocks.queries import Query, limit, share_of_limit, value
 
 TITLE = "Drift"
 _REPORTS = {"Reports": f"{BASE_URL}/reports/"}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dashboards.panels import BAD, DIM, GOOD, POOR, Panel, bars, lines, rows_of
-from dashboards.queries import Query, by, hourly, limit, series, share_of_limit, value
+from dashboards.blocks.panels import BAD, DIM, GOOD, POOR, Panel, bars, lines, rows_of
+from dashboards.blocks.queries import Query, by, hourly, limit, series, share_of_limit, value
 
 TITLE = "Gates"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dashboards.panels import BAD, DIM, GOOD, POOR, Panel, lines, rows_of, statuses
-from dashboards.queries import Query, by, limit, series, share_of_limit, value
+from dashboards.blocks.panels import BAD, DIM, GOOD, POOR, Panel, lines, rows_of, statuses
+from dashboards.blocks.queries import Query, by, limit, series, share_of_limit, value
 
 TITLE = "Machines"
 SENSORS = "Sensors beside their limits"

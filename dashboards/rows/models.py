@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dashboards.panels import Panel, bars, number, rows_of
-from dashboards.queries import Query, age, by, found, hourly, series
+from dashboards.blocks.panels import Panel, bars, number, rows_of
+from dashboards.blocks.queries import Query, age, by, found, hourly, series
 
 TITLE = "Models and retraining"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dashboards.panels import BASE_URL, Panel, number, rows_of
-from dashboards.queries import Query, age, by, found, series
+from dashboards.blocks.panels import BASE_URL, Panel, number, rows_of
+from dashboards.blocks.queries import Query, age, by, found, series
 
 TITLE = "State now"
 

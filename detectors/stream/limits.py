@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.shared.rows import EPOCH, columns, instant, running
 from detectors.shared.state import require, require_version, whole_number
-from detectors.stream.rows import EPOCH, columns, instant, running
 from detectors.stream.track import DEAD, LIMIT, METHODS, STUCK, Rules, Track, dump, load, step
 from monitor.model import Finding, Floats, MachineBatch, Status
 from monitor.ports import State

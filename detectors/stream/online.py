@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from detectors.shared.rows import EPOCH, columns, instant, running
 from detectors.shared.state import pack, require, require_version, unpack, whole_number
 from detectors.stream.baseline import Baseline, Scored, Settings, fit, load_baseline
-from detectors.stream.rows import EPOCH, columns, instant, running
 from monitor.model import Finding, Floats, MachineBatch, Status
 from monitor.ports import State
 

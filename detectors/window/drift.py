@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.stream.rows import EPOCH, instant
+from detectors.shared.rows import EPOCH, instant
 from detectors.window.drift_limits import Settings, distance_limit, share_limit
 from detectors.window.evidently_stats import Distance, wasserstein
 from monitor.model import Finding, Floats, Status, Window

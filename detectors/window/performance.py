@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.shared.calibration import student_quantile
-from detectors.stream.rows import EPOCH, instant
+from detectors.shared.rows import EPOCH, instant
 from monitor.model import Finding, Floats, Status, Window
 
 COLUMNS = ("predicted", "lower", "upper", "outcome", "naive")

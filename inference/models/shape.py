@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from inference.gaps import Gaps
+from inference.models.gaps import Gaps
 from monitor.model import Floats, Prediction
 
 NAME = "shape"

@@ -87,7 +87,7 @@ def _became(team: str, statuses: Mapping[str, Sequence[Any]]) -> str:
 def alerts_list(plant: str, overrides: Sequence[str], json_: bool, ended: bool) -> None:
     """Alerts that fire now, with what to do about each. Example: gatewatch alerts list --all."""
     from alerting.alerts.specs import BY_NAME
-    from monitor.store.questions import alerts as stored
+    from monitor.store.alerts import alerts as stored
 
     rows = stored(open_store_of(plant, overrides), not ended)
     if json_:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,10 @@ from alerting.notifications.decide import stamp
 from alerting.notifications.receivers import Parsed, Receivers, parse
 from alerting.notifications.text import Advice, MessageContext
 from exporters.delivery.notify_log import append
-from exporters.metrics.catalog import LOG_CHANNEL, TEAMS, channel_of
-from monitor.delivery.courier import Courier, Patience, carry
-from monitor.delivery.waiting import backoff, plan
+from exporters.metrics.catalog import TEAMS
 from monitor.errors import DeliveryError, DeliveryReason, UsageError
-from monitor.jobs.notify import NotifyJob
 from monitor.plant.plant import Plant
 from monitor.plant.watching import NotifyConfig
-from monitor.store.database.database import Store
 
 _MAX_BYTES = 65_536
 
@@ -41,23 +36,6 @@ def problems(plant: Plant) -> list[str]:
     if not folder.is_dir():
         found.append(f"notify.log: the folder {folder} does not exist; make it")
     return found
-
-
-def notify_job(store: Store, plant: Plant, receivers: Receivers | None) -> NotifyJob:
-    """The job. Without receivers (None) nothing leaves by URL, not even what an earlier run left waiting."""
-    config = plant.notify
-    log = Courier(
-        store, (LOG_CHANNEL,), carry(partial(append, Path(config.log))), plan, Patience(backoff, config.backoff, None)
-    )
-    couriers = [log]
-    if receivers is not None:
-        patience = Patience(backoff, config.backoff, config.attempts)
-        channels = [channel_of(team) for team in TEAMS]
-        deliver = carry(partial(send, receivers))
-        # One at a time, so that a kill repeats at most one.
-        couriers.append(Courier(store, channels, deliver, plan, patience, at_once=1, one_receiver=False))
-    urls = {team: len(of_team) for team, of_team in (receivers or {}).items()}
-    return NotifyJob(store, config, place_of(plant), urls, couriers)
 
 
 def send(receivers: Receivers, payload: Mapping[str, Any]) -> None:

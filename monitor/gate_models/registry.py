@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import Any, Protocol
 from monitor.errors import ModelError
 from monitor.gate_models.training_child import train_in_child
 from monitor.gate_models.training_set import training_set
-from monitor.jobs.models import log
 from monitor.plant.plant import Plant
 from monitor.scheduling.job import Run
 from monitor.store import models
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease
 from monitor.store.models import Version
+
+log = logging.getLogger(__name__)
 
 
 class ModelRegistry(Protocol):

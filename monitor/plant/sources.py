@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from monitor.plant.file.words import Meaning, among
 from monitor.plant.types import DatabaseUrl, Duration, Name, PositiveDuration, Strict, Text, Zone
+from monitor.plant.words import Meaning, among
 
 
 class TimeColumn(Strict):

@@ -15,16 +15,19 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from alerting.alerts import specs
+from alerting.notifications.receivers import Receivers
 from detectors.stream.roster import default_detectors
 from detectors.window.drift import FeatureDrift
 from detectors.window.performance import Performance, still_absent
 from exporters.delivery.mes import MesTarget
-from exporters.metrics.catalog import Bounds
+from exporters.delivery.notify_log import append
+from exporters.metrics.catalog import LOG_CHANNEL, TEAMS, Bounds, channel_of
 from inference.gate import judge
 from inference.registry import Registry
 from monitor import __version__
 from monitor.clock import Clock, WallClock
-from monitor.delivery.notifications import notify_job, receivers_of
+from monitor.delivery.courier import Courier, Patience, carry
+from monitor.delivery.notifications import place_of, receivers_of, send
 from monitor.delivery.waiting import backoff, plan
 from monitor.errors import ModelError, ModelReason
 from monitor.gate_models.in_force import ModelsInForce
@@ -32,6 +35,7 @@ from monitor.jobs.alerts import AlertsJob
 from monitor.jobs.deliver import DeliverJob
 from monitor.jobs.drift import DriftJob
 from monitor.jobs.models import ModelJob
+from monitor.jobs.notify import NotifyJob
 from monitor.jobs.performance import PerformanceJob
 from monitor.jobs.prune import PruneJob
 from monitor.jobs.pull import EventPipeline, PartPipeline, Pipeline, PullJob, ReadingPipeline
@@ -217,3 +221,20 @@ def _pipeline(loaded: LoadedPlant, store: Store, source: str, models: ModelsInFo
     if kind == "readings":
         return ReadingPipeline(ReadingsPipeline(store, plant, source, detectors_of))
     return EventPipeline(store, plant, source)
+
+
+def notify_job(store: Store, plant: Plant, receivers: Receivers | None) -> NotifyJob:
+    """The job. Without receivers (None) nothing leaves by URL, not even what an earlier run left waiting."""
+    config = plant.notify
+    log = Courier(
+        store, (LOG_CHANNEL,), carry(partial(append, Path(config.log))), plan, Patience(backoff, config.backoff, None)
+    )
+    couriers = [log]
+    if receivers is not None:
+        patience = Patience(backoff, config.backoff, config.attempts)
+        channels = [channel_of(team) for team in TEAMS]
+        deliver = carry(partial(send, receivers))
+        # One at a time, so that a kill repeats at most one.
+        couriers.append(Courier(store, channels, deliver, plan, patience, at_once=1, one_receiver=False))
+    urls = {team: len(of_team) for team, of_team in (receivers or {}).items()}
+    return NotifyJob(store, config, place_of(plant), urls, couriers)

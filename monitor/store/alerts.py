@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from monitor.failpoints import reach
 from monitor.model import Status
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
+from monitor.store.database.database import Store
 from monitor.store.database.statements import TallyKey, count, insert_new, tallied
 
 RESOLVED = "resolved"
@@ -158,3 +159,11 @@ def _newest_reason(connection: sa.Connection, gate: str) -> str:
     query = sa.select(d.reason).where(d.gate == gate).order_by(d.decided_at.desc(), d.at.desc()).limit(1)
     in_force = connection.execute(sa.select(t.model_in_force.c.gate).where(t.model_in_force.c.gate == gate)).first()
     return "no_model" if in_force is None else connection.execute(query).scalar_one_or_none() or ""
+
+
+def alerts(store: Store, active: bool) -> Sequence[Any]:
+    """Alerts, newest first; only those that fire now (Watchdog, which always does, left out), or all."""
+    query = sa.select(t.alert).order_by(t.alert.c.since.desc(), t.alert.c.id.desc())
+    with store.read() as connection:
+        firing = (t.alert.c.state == "firing", t.alert.c.ended_at.is_(None), t.alert.c.name != "Watchdog")
+        return connection.execute(query.where(*firing) if active else query).all()

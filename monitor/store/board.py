@@ -8,8 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from detectors.stream.worst_machine import DETECTOR, METHOD, worst_machine
 from monitor.model import Finding, Status
 from monitor.store.database import tables as t
+from monitor.store.database.database import Store
 
 
 def changed(connection: sa.Connection, findings: Iterable[Finding]) -> Sequence[Finding]:
@@ -78,3 +80,25 @@ def drifts_since(connection: sa.Connection, step: str) -> datetime | None:
 
 def _ratio(row: dict[str, Any]) -> float:
     return row["value"] / row["limit"] if row["value"] is not None and row["limit"] else 0.0
+
+
+def last_finding(store: Store) -> int:
+    """How many findings the store has ever held, by the highest number."""
+    with store.read() as connection:
+        return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(t.finding.c.id), 0))).scalar_one())
+
+
+def roll_up(connection: sa.Connection, findings: Iterable[Finding]) -> list[Finding]:
+    """For each step of which the findings judge a machine, what the board now says of all its machines together.
+
+    From the board and not from the batch: other machines of the step may be another partition's, in another process.
+    """
+    steps = sorted({f.step for f in findings if f.detector == DETECTOR and f.step})
+    if not steps:
+        return []
+    b = t.board.c
+    rows = connection.execute(sa.select(t.board).where(b.detector == DETECTOR, b.method != METHOD, b.step.in_(steps)))
+    by_step: dict[str, list[Any]] = {}
+    for row in rows:
+        by_step.setdefault(row.step, []).append(row)
+    return [worst_machine(step, by_step[step]) for step in steps if step in by_step]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import sqlalchemy as sa
+
 from monitor.model import Verdict
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
 
 
 def recommendation(site: str, decision: Mapping[str, Any], coverage: float | None) -> dict[str, Any]:
@@ -30,3 +34,9 @@ def recommendation(site: str, decision: Mapping[str, Any], coverage: float | Non
         "channel": "mes", "key": json.dumps(key), "subject": decision["serial"], "payload": payload,
         "status": "pending", "created_at": now, "next_at": now, "attempts": 0,
     }  # fmt: skip
+
+
+def undelivered(store: Store, status: str) -> Sequence[Any]:
+    """Rows of the outbox of a status, oldest first."""
+    with store.read() as connection:
+        return connection.execute(sa.select(t.outbox).where(t.outbox.c.status == status).order_by(t.outbox.c.id)).all()

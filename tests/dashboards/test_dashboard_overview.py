@@ -15,7 +15,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from alerting.alerts.specs import ALERTS
 from dashboards import files
-from dashboards.queries import LABELS, by, series
+from dashboards.blocks.queries import LABELS, by, series
 from exporters.metrics.catalog import BY_NAME
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')

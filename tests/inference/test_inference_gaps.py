@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from inference_parts import INPUTS, POINTS, make_parts
 
 from inference import packaging
-from inference.gaps import learn_gaps
 from inference.gate import preconditions
+from inference.models.gaps import learn_gaps
 from inference.models.shape import ShapeSizes, alignment, run_padded
 from inference.training import TrainedModel, train
 from monitor.errors import ModelError

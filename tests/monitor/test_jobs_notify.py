@@ -15,10 +15,10 @@ import sqlalchemy as sa
 from andon import Andon
 from spine_kit import T0, Spine, after
 
-from monitor.delivery.notifications import notify_job
 from monitor.errors import FencedError
 from monitor.jobs.deliver import resend
 from monitor.jobs.notify import NotifyJob
+from monitor.runtime.app import notify_job
 from monitor.store.database import tables as t
 from monitor.store.notifications import deliveries, log
 

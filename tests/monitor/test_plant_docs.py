@@ -10,7 +10,7 @@ import pytest
 from monitor.plant.file import docs as plant_docs
 from monitor.plant.file import paths as plant_paths
 from monitor.plant.file.docs import document, sections
-from monitor.plant.file.words import expected, field_type
+from monitor.plant.words import expected, field_type
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 

@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Iterator
 
 from monitor.model import MachineState
 from monitor.plant.features import feature_names
-from monitor.plant.file.words import among
 from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
 from monitor.plant.sources import (
@@ -25,6 +24,7 @@ from monitor.plant.sources import (
     ValueColumn,
 )
 from monitor.plant.watching import ALERT_NAMES
+from monitor.plant.words import among
 
 Contradiction = tuple[tuple[str | int, ...], str, str]
 """Path of keys, sentence, top-level key it was judged by."""

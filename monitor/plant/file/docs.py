@@ -25,9 +25,9 @@ from monitor.plant.file import (
 from monitor.plant.file import (
     yaml_tree as plant_yaml,
 )
-from monitor.plant.file.words import expected, field_type, is_model, members, split
 from monitor.plant.plant import Plant
 from monitor.plant.sources import SourceBase
+from monitor.plant.words import expected, field_type, is_model, members, split
 
 _TOP = "(top of the file)"
 _INTRODUCTION = """# The plant file

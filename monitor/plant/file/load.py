@@ -23,9 +23,9 @@ from monitor.plant.file.overrides import override
 from monitor.plant.file.paths import resolve
 from monitor.plant.file.secrets import fill_secrets
 from monitor.plant.file.validate import validate
-from monitor.plant.file.words import dotted
 from monitor.plant.file.yaml_tree import Problem, Tree
 from monitor.plant.plant import Plant
+from monitor.plant.words import dotted
 
 MAX_BYTES = 1024 * 1024
 _RESTART = ("store.url", "server")

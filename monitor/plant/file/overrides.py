@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from monitor.plant.file.ranges import parse_range
-from monitor.plant.file.words import dotted, found
 from monitor.plant.file.yaml_tree import Path, Position, Problem, Tree, read
+from monitor.plant.words import dotted, found
 
 _PART = re.compile(r'"([^"]+)"|([^."=]+)')
 

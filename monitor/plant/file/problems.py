@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from monitor.plant.file.words import expected, field_type, found, is_model, is_secret, listed, meant, members, split
 from monitor.plant.file.yaml_tree import Path, Problem
 from monitor.plant.plant import Plant
+from monitor.plant.words import expected, field_type, found, is_model, is_secret, listed, meant, members, split
 
 
 def report(error: ErrorDetails, shown: Any) -> Problem:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from monitor.plant.file.words import found
 from monitor.plant.file.yaml_tree import Path, Problem
+from monitor.plant.words import found
 
 MAX_SECRET = 65_536
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)(\}|)")

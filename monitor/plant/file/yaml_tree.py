@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from monitor.plant.file.ranges import Active, fill, parse_range
-from monitor.plant.file.words import dotted, found
+from monitor.plant.words import dotted, found
 
 Path = tuple[str | int, ...]
 MAX_DEPTH = 24

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models import dashboard as model
 
-from dashboards.panels import DATA_SOURCE
-from dashboards.queries import series
+from dashboards.blocks.panels import DATA_SOURCE
+from dashboards.blocks.queries import series
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models import prometheus as query_model
 
-from dashboards.queries import Query
+from dashboards.blocks.queries import Query
 
 DATA_SOURCE_UID = "gatewatch-prometheus"
 DATA_SOURCE = kinds.DataSourceRef(type_val="prometheus", uid=DATA_SOURCE_UID)
