@@ -11,9 +11,9 @@ import pytest
 from spine_kit import Spine, SumModel, after
 
 from monitor.errors import FencedError, ModelError, ModelReason
+from monitor.gate_models import registry as trained_here
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.gate_models.training_set import TrainingSet, training_set
-from monitor.jobs import models as job_module
 from monitor.jobs.models import ModelJob
 from monitor.model import Reason
 from monitor.ports import GateModel
@@ -64,7 +64,7 @@ class Plant:
         self.job = ModelJob(spine.store, spine.plant, "form", self.models, self.mlflow, simulated)
         self.trained: list[TrainingSet] = []
         self.while_training: Callable[[], object] = lambda: None
-        monkeypatch.setattr(job_module, "train_in_child", self._train)
+        monkeypatch.setattr(trained_here, "train_in_child", self._train)
 
     def _train(self, name: str, gate: Any, mlflow: Any, data: TrainingSet, beat: Callable[[], None]) -> dict[str, Any]:
         self.trained.append(data)
@@ -230,13 +230,13 @@ def test_a_model_that_does_not_verify_is_bad_until_it_changes(spine: Spine) -> N
             raise ModelError("wrong digest", ModelReason.CORRUPT)
         return SumModel(digest=digest)
 
-    models = ModelsInForce(spine.store, load)
+    in_use = ModelsInForce(spine.store, load)
     for number, changes in (("1", 0), ("2", 1)):
         models.record(spine.store, None, _version(number, 1))
         with spine.store.read() as connection:
             row = next(v for v in models.versions(connection, "form") if v.version == number)
         assert models.put_in_force(spine.store, None, "form", row, changes, after(2))
-        found = [models.for_gates(["form"])["form"].refused for _ in range(2)]
+        found = [in_use.for_gates(["form"])["form"].refused for _ in range(2)]
         assert found == [Reason.BAD_MODEL if number == "1" else None] * 2
     assert asked == ["digest 1", "digest 2"]
 

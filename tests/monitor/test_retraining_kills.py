@@ -135,6 +135,6 @@ def _another_holder(plant: Plant, url: str) -> Plant:
 
 def _loads(plant: Plant, url: str) -> None:
     store = Store(url)
-    used = ModelsInForce(store, partial(load_cached, make_registry(plant))).in_force(["form"])["form"]
+    used = ModelsInForce(store, partial(load_cached, make_registry(plant))).for_gates(["form"])["form"]
     store.close()
     assert used.model is not None

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.instants import from_micros
 from monitor.model import RejectReason
 from monitor.plant.sources import TimeColumn
 from monitor.sources.times import (
     UNREADABLE,
-    from_micros,
     happens_twice,
     highest_wall,
     lowest_wall,
