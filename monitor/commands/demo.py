@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from monitor.commands.shared.options import Instant, as_json, openmetrics
 from monitor.errors import UsageError
-from monitor.runtime.recording import Recorded
+
+if TYPE_CHECKING:
+    from monitor.runtime.recording import Recorded
 
 
 @click.command()

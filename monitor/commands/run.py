@@ -5,13 +5,15 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from monitor.commands.shared.options import Instant, as_json, load, opened, openmetrics, plant_argument, say
 from monitor.errors import UsageError
-from monitor.runtime.recording import Recorded
+
+if TYPE_CHECKING:
+    from monitor.runtime.recording import Recorded
 
 
 @click.command()
