@@ -10,6 +10,11 @@ TITLE = "Delivery and platform"
 
 def panels() -> list[Panel]:
     """The panels of the row."""
+    return [*_numbers(), *_deliveries(), *_jobs(), *_counts()]
+
+
+def _numbers() -> list[Panel]:
+    """Numbers that are 0 on a good day, and the size of the store."""
     return [
         number(
             "Dead letters",
@@ -49,6 +54,12 @@ def panels() -> list[Panel]:
             unit="bytes",
             bad=None,
         ),
+    ]
+
+
+def _deliveries() -> list[Panel]:
+    """What goes to the MES."""
+    return [
         bars(
             "Deliveries an hour",
             "Attempts to write recommendations into the MES. retry: it does not answer; dead: it refuses, which needs "
@@ -66,6 +77,12 @@ def panels() -> list[Panel]:
             ],
             unit="s",
         ),
+    ]
+
+
+def _jobs() -> list[Panel]:
+    """Jobs and sources: failures, durations, how far behind."""
+    return [
         bars(
             "Failed runs an hour",
             "Runs of jobs that failed, and slots that no run served. Any that repeats: the job's error stands on the "
@@ -108,6 +125,12 @@ def panels() -> list[Panel]:
             ],
             unit="percentunit",
         ),
+    ]
+
+
+def _counts() -> list[Panel]:
+    """Notifications, rows and errors an hour."""
+    return [
         bars(
             "Notifications an hour",
             "Notifications made for each team. More than six an hour for one team is more than people can act on: "

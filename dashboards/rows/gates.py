@@ -10,6 +10,11 @@ TITLE = "Gates"
 
 def panels() -> list[Panel]:
     """The panels of the row."""
+    return [*_decisions(), *_performance()]
+
+
+def _decisions() -> list[Panel]:
+    """What the gates recommended, and why they held."""
     return [
         bars(
             "Decisions an hour",
@@ -42,6 +47,12 @@ def panels() -> list[Panel]:
             _with_alert("gatewatch_gate_scrap_ratio", "ScrapSurge"),
             unit="percentunit",
         ),
+    ]
+
+
+def _performance() -> list[Panel]:
+    """How right they were."""
+    return [
         lines(
             "Realised error",
             "Mean absolute error against the outcomes, with its limit, in the unit of the characteristic. Above the "

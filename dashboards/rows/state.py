@@ -13,6 +13,11 @@ REAL = "!=Watchdog"
 
 def panels() -> list[Panel]:
     """The panels of the row."""
+    return [*_now(), *_alerts()]
+
+
+def _now() -> list[Panel]:
+    """Counts of what is wrong."""
     return [
         number(
             "Alerts firing",
@@ -65,6 +70,12 @@ def panels() -> list[Panel]:
             "look at the MES or historian, and at the read errors of the source.",
             Query(found(by("sum", (), series("gatewatch_source_staleness_ratio") + " > bool 1")), "sources"),
         ),
+    ]
+
+
+def _alerts() -> list[Panel]:
+    """Which alerts, and how old all of this is."""
+    return [
         rows_of(
             "Which alerts",
             "Alerts that fire now. Each has a page docs/runbooks/NAME.md that says what it means and what to do; "

@@ -11,7 +11,31 @@ down_revision = None
 
 def upgrade() -> None:
     """Bring the store to this revision."""
+    _alert()
+    _board()
+    _cursor()
+    _decision()
+    _detector_state()
+    _disposition()
+    _finding()
+    _job()
+    _job_run()
+    _lease()
+    _machine_state()
+    _machine_window()
+    _model_in_force()
+    _model_version()
+    _outbox()
+    _outcome()
+    _part_step()
+    _plant_file()
+    _quarantine()
+    _reading()
+    _sequence()
+    _tally()
 
+
+def _alert() -> None:
     op.create_table(
         "alert",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -26,6 +50,8 @@ def upgrade() -> None:
     with op.batch_alter_table("alert", schema=None) as batch_op:
         batch_op.create_index("ix_alert_name_subject", ["name", "subject"], unique=False)
 
+
+def _board() -> None:
     op.create_table(
         "board",
         sa.Column("detector", sa.Text(), nullable=False),
@@ -39,6 +65,9 @@ def upgrade() -> None:
         sa.Column("causes", tables.JsonText(), nullable=False),
         sa.PrimaryKeyConstraint("detector", "method", "subject", "feature", name=op.f("pk_board")),
     )
+
+
+def _cursor() -> None:
     op.create_table(
         "cursor",
         sa.Column("job", sa.Text(), nullable=False),
@@ -48,6 +77,9 @@ def upgrade() -> None:
         sa.Column("updated_at", tables.UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("job", "source", "partition", name=op.f("pk_cursor")),
     )
+
+
+def _decision() -> None:
     op.create_table(
         "decision",
         sa.Column("serial", sa.Text(), nullable=False),
@@ -77,6 +109,8 @@ def upgrade() -> None:
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.create_index("ix_decision_gate_at", ["gate", "at"], unique=False)
 
+
+def _detector_state() -> None:
     op.create_table(
         "detector_state",
         sa.Column("detector", sa.Text(), nullable=False),
@@ -85,6 +119,9 @@ def upgrade() -> None:
         sa.Column("state", tables.JsonText(), nullable=False),
         sa.PrimaryKeyConstraint("detector", "subject", name=op.f("pk_detector_state")),
     )
+
+
+def _disposition() -> None:
     op.create_table(
         "disposition",
         sa.Column("arrival", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -101,6 +138,8 @@ def upgrade() -> None:
     with op.batch_alter_table("disposition", schema=None) as batch_op:
         batch_op.create_index("ix_disposition_at", ["at"], unique=False)
 
+
+def _finding() -> None:
     op.create_table(
         "finding",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -119,6 +158,8 @@ def upgrade() -> None:
     with op.batch_alter_table("finding", schema=None) as batch_op:
         batch_op.create_index("ix_finding_subject_at", ["subject", "at"], unique=False)
 
+
+def _job() -> None:
     op.create_table(
         "job",
         sa.Column("name", sa.Text(), nullable=False),
@@ -135,6 +176,9 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_job")),
     )
+
+
+def _job_run() -> None:
     op.create_table(
         "job_run",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -148,6 +192,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_job_run")),
         sa.UniqueConstraint("job", "slot", name=op.f("uq_job_run_job_slot")),
     )
+
+
+def _lease() -> None:
     op.create_table(
         "lease",
         sa.Column("name", sa.Text(), nullable=False),
@@ -156,6 +203,9 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.Double(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_lease")),
     )
+
+
+def _machine_state() -> None:
     op.create_table(
         "machine_state",
         sa.Column("arrival", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -168,6 +218,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("arrival", name=op.f("pk_machine_state")),
         sa.UniqueConstraint("at", "machine", "revision", name=op.f("uq_machine_state_at_machine_revision")),
     )
+
+
+def _machine_window() -> None:
     op.create_table(
         "machine_window",
         sa.Column("machine", sa.Text(), nullable=False),
@@ -181,6 +234,9 @@ def upgrade() -> None:
         sa.Column("square_total", sa.Double(), nullable=True),
         sa.PrimaryKeyConstraint("machine", "sensor", "start", name=op.f("pk_machine_window")),
     )
+
+
+def _model_in_force() -> None:
     op.create_table(
         "model_in_force",
         sa.Column("gate", sa.Text(), nullable=False),
@@ -192,6 +248,9 @@ def upgrade() -> None:
         sa.Column("mirrored", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("gate", name=op.f("pk_model_in_force")),
     )
+
+
+def _model_version() -> None:
     op.create_table(
         "model_version",
         sa.Column("model", sa.Text(), nullable=False),
@@ -206,6 +265,9 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("model", "version", name=op.f("pk_model_version")),
     )
+
+
+def _outbox() -> None:
     op.create_table(
         "outbox",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -226,6 +288,8 @@ def upgrade() -> None:
         batch_op.create_index("ix_outbox_status_next_at", ["status", "next_at"], unique=False)
         batch_op.create_index("ix_outbox_subject", ["subject"], unique=False)
 
+
+def _outcome() -> None:
     op.create_table(
         "outcome",
         sa.Column("arrival", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -246,6 +310,8 @@ def upgrade() -> None:
         batch_op.create_index("ix_outcome_at", ["at"], unique=False)
         batch_op.create_index("ix_outcome_available_at", ["available_at"], unique=False)
 
+
+def _part_step() -> None:
     op.create_table(
         "part_step",
         sa.Column("arrival", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -269,6 +335,8 @@ def upgrade() -> None:
     with op.batch_alter_table("part_step", schema=None) as batch_op:
         batch_op.create_index("ix_part_step_at", ["at"], unique=False)
 
+
+def _plant_file() -> None:
     op.create_table(
         "plant_file",
         sa.Column("digest", sa.Text(), nullable=False),
@@ -276,6 +344,9 @@ def upgrade() -> None:
         sa.Column("since", tables.UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_plant_file")),
     )
+
+
+def _quarantine() -> None:
     op.create_table(
         "quarantine",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -292,6 +363,8 @@ def upgrade() -> None:
     with op.batch_alter_table("quarantine", schema=None) as batch_op:
         batch_op.create_index("ix_quarantine_source_at", ["source", "at"], unique=False)
 
+
+def _reading() -> None:
     op.create_table(
         "reading",
         sa.Column("arrival", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -309,12 +382,17 @@ def upgrade() -> None:
     with op.batch_alter_table("reading", schema=None) as batch_op:
         batch_op.create_index("ix_reading_machine_arrival", ["machine", "arrival"], unique=False)
 
+
+def _sequence() -> None:
     op.create_table(
         "sequence",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_sequence")),
     )
+
+
+def _tally() -> None:
     op.create_table(
         "tally",
         sa.Column("name", sa.Text(), nullable=False),
