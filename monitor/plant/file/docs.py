@@ -14,16 +14,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from monitor.plant.file import (
-    overrides as plant_overrides,
-)
-from monitor.plant.file import (
-    ranges as plant_ranges,
-)
-from monitor.plant.file import (
-    secrets as plant_secrets,
-)
-from monitor.plant.file import (
-    yaml_tree as plant_yaml,
+    overrides,
+    ranges,
+    secrets,
+    yaml_tree,
 )
 from monitor.plant.plant import Plant
 from monitor.plant.sources import SourceBase
@@ -134,7 +128,7 @@ def _cell(text: str) -> str:
 
 def _forms() -> str:
     """What the modules that read the file say of its form, so that it is said once."""
-    parts = {"YAML": plant_yaml, "Ranges": plant_ranges, "Overrides": plant_overrides, "Secrets": plant_secrets}
+    parts = {"YAML": yaml_tree, "Ranges": ranges, "Overrides": overrides, "Secrets": secrets}
     return "\n".join(f"## {title}\n\n{inspect.getdoc(module)}\n" for title, module in parts.items())
 
 

@@ -4,8 +4,8 @@
     parse(text, folder)                        the same from a text that was stored
 
 A problem reads `plant.yaml:12: sources.mes.urll: unknown key; allowed: at, ... (did you mean 'url'?)`: where, which
-key, what was expected. Ranges are explained in `plant_ranges.py`, `--set` in `plant_overrides.py`, `${NAME}` in
-`plant_secrets.py`.
+key, what was expected. Ranges are explained in `ranges.py`, `--set` in `overrides.py`, `${NAME}` in
+`secrets.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.errors import PlantFileError
-from monitor.plant.file import yaml_tree as plant_yaml
+from monitor.plant.file import yaml_tree
 from monitor.plant.file.overrides import override
 from monitor.plant.file.paths import resolve
 from monitor.plant.file.secrets import fill_secrets
@@ -49,16 +49,16 @@ class LoadedPlant:
 def load(path: Path | str, overrides: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> LoadedPlant:
     """The plant file at a path, with `KEY=VALUE` overrides; PlantFileError with every problem at once."""
     text = _text(Path(path))
-    tree = plant_yaml.read(text, str(path))
+    tree = yaml_tree.read(text, str(path))
     if tree.value is not None or not tree.problems:  # otherwise there is nothing to set a key of
         override(tree, overrides)
     plant = _plant(tree, Path(path).parent, environ)
-    return _loaded(plant, plant_yaml.dump(tree.value) if overrides else text, Path(path))
+    return _loaded(plant, yaml_tree.dump(tree.value) if overrides else text, Path(path))
 
 
 def parse(text: str, folder: Path, environ: Mapping[str, str] = os.environ, name: str = "plant.yaml") -> LoadedPlant:
     """The plant of a text kept from an earlier `load`; relative paths start at `folder`, messages begin with `name`."""
-    return _loaded(_plant(plant_yaml.read(text, name), folder, environ), text, folder / name)
+    return _loaded(_plant(yaml_tree.read(text, name), folder, environ), text, folder / name)
 
 
 def difference(old: LoadedPlant, new: LoadedPlant) -> list[str]:
