@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.plant.plant import Plant
-from monitor.scheduling.slots import every, slots
+from monitor.scheduling.slots import slots
 from monitor.store.database import tables as t
 
 MEANT: Mapping[str, tuple[str, ...]] = {
@@ -164,7 +164,7 @@ def _found(connection: sa.Connection, plant: Plant, fault: Mapping[str, Any], no
         if (row.detector, row.method) in DETECTED[fault["kind"]]:
             of_rows = row.detector == "limits"
             every_ = of_windows.get(row.detector, plant.drift.every)
-            seen = row.at if of_rows else next(slots(every(every_), row.at, row.at + 2 * every_))
+            seen = row.at if of_rows else next(slots(every_, row.at, row.at + 2 * every_))
             begins = time_of(fault["beyond_limits_from"] or fault["start"])
             return round((seen - begins) / timedelta(hours=1), 2)
     return None

@@ -15,6 +15,8 @@ from pydantic.fields import FieldInfo
 
 _LISTED = 20
 _SHOWN = 60
+_COMPARED = 200
+"""Names beyond which none is suggested: thousands of wrong names against thousands of right ones take minutes."""
 _PLAIN: dict[Any, str] = {
     str: "text",
     float: "a number",
@@ -129,8 +131,9 @@ def listed(names: Iterable[str]) -> str:
 
 
 def meant(value: str, allowed: Iterable[str]) -> str:
-    """The allowed name nearest to a wrong one, as a question in brackets; nothing where none is near."""
-    near = difflib.get_close_matches(value[:_SHOWN], [*allowed], 1)
+    """The allowed name nearest to a wrong one, as a question in brackets; nothing where none is near or many are."""
+    names = list(allowed)
+    near = difflib.get_close_matches(value[:_SHOWN], names, 1) if len(names) <= _COMPARED else []
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 

@@ -15,7 +15,7 @@ from exporters.metrics.collector import StoreCollector
 from exporters.metrics.openmetrics import OpenMetricsFile
 from monitor.errors import UsageError
 from monitor.runtime.app import App, bounds_of
-from monitor.scheduling.slots import every, slots
+from monitor.scheduling.slots import slots
 from monitor.store.database import tables as t
 from monitor.store.metrics import metrics_snapshot
 
@@ -61,7 +61,7 @@ def recording(
     labels = {"job": JOB, "instance": wanted.instance or f"{server.host}:{server.port}"}
     file = OpenMetricsFile(wanted.file, labels)
     try:
-        taker = _Taker(app, file, slots(every(wanted.every), after, end))
+        taker = _Taker(app, file, slots(wanted.every, after, end))
         yield taker.before
         if not app.runner.stop.is_set():
             taker.before(end + timedelta(microseconds=1))

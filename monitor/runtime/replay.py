@@ -10,7 +10,7 @@ from monitor.errors import StoreError, StoreReason
 from monitor.runtime.app import App
 from monitor.scheduling.job import Job
 from monitor.scheduling.runner import SlotOutcome, SlotResult
-from monitor.scheduling.slots import every, merged
+from monitor.scheduling.slots import merged
 from monitor.store.database.database import shown
 
 
@@ -24,7 +24,7 @@ def replay(
     """
     jobs = {job.name: job for job in app.jobs}
     moved: datetime | None = None
-    for slot, name in merged({n: every(j.interval) for n, j in jobs.items()}, start, end):
+    for slot, name in merged({name: job.interval for name, job in jobs.items()}, start, end):
         if app.runner.stop.is_set():
             break
         if slot != moved:

@@ -29,7 +29,7 @@ from monitor.errors import MonitorError, UsageError
 from monitor.plant.file.load import LoadedPlant, difference, needs_restart
 from monitor.reports.passport import passport
 from monitor.runtime.app import App, bounds_of, make_app
-from monitor.scheduling.slots import due, every
+from monitor.scheduling.slots import due, trigger
 from monitor.store.database.statements import TallyKey, count, gauge, tallied
 from monitor.store.metrics import metrics_snapshot
 from monitor.web import webhook
@@ -129,12 +129,11 @@ class Service:
     def _schedule(self) -> None:
         self._scheduler.remove_all_jobs()
         for job in self._app.jobs:
-            trigger = every(job.interval)
             # From its newest slot on, served at once: from any other time on it would miss its slots for ever.
-            newest, _ = due(trigger, None, self._app.clock.now())
+            newest, _ = due(job.interval, None, self._app.clock.now())
             self._scheduler.add_job(
-                self._work, trigger, args=[job.name], id=job.name, name=job.name, max_instances=1, coalesce=True,
-                misfire_grace_time=None, next_run_time=newest,
+                self._work, trigger(job.interval), args=[job.name], id=job.name, name=job.name,
+                max_instances=1, coalesce=True, misfire_grace_time=None, next_run_time=newest,
             )  # fmt: skip
 
     def _work(self, name: str) -> None:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from monitor.clock import Clock
 from monitor.errors import EndingError, FencedError, MonitorError, SourceError
 from monitor.scheduling.job import Job, Result, Run
-from monitor.scheduling.slots import due, every
+from monitor.scheduling.slots import due
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease, acquire, prove, release
@@ -87,7 +87,7 @@ class Runner:
 
     def catch_up(self, job: Job) -> SlotResult | None:
         """Run the newest slot that is due, counting older ones as missed; None when none is due."""
-        slot, missed = due(every(job.interval), self._last_slot(job.name), self._clock.now())
+        slot, missed = due(job.interval, self._last_slot(job.name), self._clock.now())
         return None if slot is None else self.run(job, slot, missed)
 
     def run(self, job: Job, slot: datetime, missed: int = 0) -> SlotResult:

@@ -1,7 +1,6 @@
-"""Which slots of a job are due: APScheduler's triggers in UTC, asked as pure functions.
+"""Which slots of a job are due: the multiples of its interval since a fixed instant, in UTC.
 
-The same answers drive `gatewatch run`, `once` and `replay`. Slots are counted from a fixed instant, so that every
-process, at every start, means the same ones.
+The same answers drive `gatewatch run`, `once` and `replay`, and every process, at every start, means the same slots.
 """
 
 from __future__ import annotations
@@ -17,48 +16,44 @@ ANCHOR = datetime(1970, 1, 5, tzinfo=UTC)
 """A Monday midnight before all history: intervals that divide a day or a week fall on its borders."""
 
 
-def every(interval: timedelta) -> BaseTrigger:
-    """A trigger at each multiple of `interval` since the anchor."""
+def trigger(interval: timedelta) -> BaseTrigger:
+    """APScheduler's trigger for the slots of an interval; a test holds it against `slots`."""
     return IntervalTrigger(seconds=interval.total_seconds(), start_date=ANCHOR, timezone=UTC)
 
 
-def slots(trigger: BaseTrigger, after: datetime, until: datetime) -> Iterator[datetime]:
+def slots(interval: timedelta, after: datetime, until: datetime) -> Iterator[datetime]:
     """Every slot in (after, until], in order."""
-    previous: datetime | None = None
-    now = after + timedelta(microseconds=1)
-    while True:
-        slot = trigger.get_next_fire_time(previous, now)
-        if slot is None or slot > until:
-            return
-        yield slot.astimezone(UTC)
-        previous, now = slot, slot
+    slot = _newest(interval, after) + interval
+    while slot <= until:
+        yield slot
+        slot += interval
 
 
-def due(trigger: BaseTrigger, last: datetime | None, now: datetime) -> tuple[datetime | None, int]:
+def due(interval: timedelta, last: datetime | None, now: datetime) -> tuple[datetime | None, int]:
     """The newest slot that is due, if any, and how many older ones were missed since `last`.
 
     A pull reads everything since its cursor, so running the newest slot makes up for the older ones. A job that
     never ran is due now, at the newest slot on or before `now`, and has missed nothing.
     """
+    newest = _newest(interval, now)
     if last is None:
-        found = list(slots(trigger, now - _longest_step(trigger), now))
-        return (found[-1] if found else None), 0
-    found = list(slots(trigger, last, now))
-    return (found[-1], len(found) - 1) if found else (None, 0)
+        return newest, 0
+    due_slots = (newest - _newest(interval, last)) // interval
+    return (newest, due_slots - 1) if due_slots > 0 else (None, 0)
 
 
-def _longest_step(trigger: BaseTrigger) -> timedelta:
-    interval = getattr(trigger, "interval", timedelta(days=1))
-    return timedelta(seconds=interval.total_seconds())
+def _newest(interval: timedelta, at: datetime) -> datetime:
+    """The newest slot on or before an instant."""
+    return ANCHOR + (at - ANCHOR) // interval * interval
 
 
-def merged(triggers: Mapping[str, BaseTrigger], after: datetime, until: datetime) -> Iterator[tuple[datetime, str]]:
+def merged(intervals: Mapping[str, timedelta], after: datetime, until: datetime) -> Iterator[tuple[datetime, str]]:
     """Every slot of every job in (after, until] in order of time; at one time in the order of the mapping."""
-    streams = [_named(order, name, slots(triggers[name], after, until)) for order, name in enumerate(triggers)]
+    streams = [_named(order, name, slots(intervals[name], after, until)) for order, name in enumerate(intervals)]
     for slot, _, name in heapq.merge(*streams):
         yield slot, name
 
 
-def _named(order: int, name: str, found: Iterator[datetime]) -> Iterator[tuple[datetime, int, str]]:
-    for slot in found:
+def _named(order: int, name: str, times: Iterator[datetime]) -> Iterator[tuple[datetime, int, str]]:
+    for slot in times:
         yield slot, order, name

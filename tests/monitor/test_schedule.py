@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.scheduling.slots import ANCHOR, due, every, merged, slots
+from monitor.scheduling.slots import ANCHOR, due, merged, slots, trigger
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -33,7 +33,7 @@ SLOTS = {
 
 @pytest.mark.parametrize(("interval", "after", "until", "expected"), SLOTS.values(), ids=SLOTS)
 def test_slots(interval: timedelta, after: datetime, until: datetime, expected: list[datetime]) -> None:
-    assert list(slots(every(interval), after, until)) == expected
+    assert list(slots(interval, after, until)) == expected
 
 
 CLOCK_CHANGES = {
@@ -48,7 +48,7 @@ CLOCK_CHANGES = {
 @pytest.mark.parametrize("change", CLOCK_CHANGES.values(), ids=CLOCK_CHANGES)
 def test_the_week_around_a_clock_change_neither_skips_nor_doubles(change: datetime, interval: timedelta) -> None:
     start, end = change - 3 * DAY, change + 4 * DAY
-    found = list(slots(every(interval), start, end))
+    found = list(slots(interval, start, end))
     assert found == [start + n * interval for n in range(1, 7 * DAY // interval + 1)]
 
 
@@ -57,10 +57,32 @@ def test_slots_are_the_multiples_of_the_interval_since_the_anchor(
     interval: timedelta, after: datetime, length: int
 ) -> None:
     until = after + length * interval
-    found = list(slots(every(interval), after, until))
+    found = list(slots(interval, after, until))
     first = (after - ANCHOR) // interval + 1
     last = (until - ANCHOR) // interval
     assert found == [ANCHOR + n * interval for n in range(first, last + 1)]
+
+
+@given(intervals, instants, st.integers(1, 30))
+def test_the_scheduler_fires_at_the_same_slots(interval: timedelta, after: datetime, count: int) -> None:
+    fired: list[datetime] = []
+    for _ in range(count):
+        fired.append(trigger(interval).get_next_fire_time(*((fired[-1],) * 2 if fired else (None, after))))
+    assert fired == list(slots(interval, after - timedelta(microseconds=1), fired[-1]))
+
+
+@given(intervals, instants, st.integers(-10, 40), st.integers(0, 10**6))
+def test_missed_slots_are_counted_as_if_each_was_listed(
+    interval: timedelta, last: datetime, whole: int, part: int
+) -> None:
+    now = last + whole * interval + interval * (part / 10**6)
+    listed = list(slots(interval, last, now))
+    assert due(interval, last, now) == ((listed[-1], len(listed) - 1) if listed else (None, 0))
+
+
+def test_a_century_of_missed_seconds_is_counted_not_listed() -> None:
+    last, now = NOON, NOON + timedelta(days=36525)
+    assert due(timedelta(seconds=1), last, now) == (now, 36525 * 86400 - 1)
 
 
 @given(intervals, instants, st.lists(st.integers(0, 10**9), max_size=8))
@@ -70,8 +92,8 @@ def test_any_cuts_of_a_time_give_the_slots_of_the_whole(
     end = start + 20 * interval
     cuts = sorted(start + (end - start) * (f / 10**9) for f in fractions)
     borders = [start, *cuts, end]
-    pieces = [s for a, b in pairwise(borders) for s in slots(every(interval), a, b)]
-    assert pieces == list(slots(every(interval), start, end))
+    pieces = [s for a, b in pairwise(borders) for s in slots(interval, a, b)]
+    assert pieces == list(slots(interval, start, end))
 
 
 DUE = {
@@ -87,30 +109,29 @@ DUE = {
 
 @pytest.mark.parametrize(("last", "now", "slot", "missed"), DUE.values(), ids=DUE)
 def test_due(last: datetime | None, now: datetime, slot: datetime | None, missed: int) -> None:
-    assert due(every(15 * MINUTE), last, now) == (slot, missed)
+    assert due(15 * MINUTE, last, now) == (slot, missed)
 
 
 @given(intervals, instants, st.lists(st.integers(1, 3000), min_size=1, max_size=12))
 def test_run_once_and_replay_mean_the_same_slots(interval: timedelta, start: datetime, steps: list[int]) -> None:
     """Woken at any times, a process serves or counts as missed exactly the slots that a replay would run."""
-    trigger = every(interval)
-    first, _ = due(trigger, None, start)
+    first, _ = due(interval, None, start)
     last, now = first, start
     served, missed = 0, 0
     for step in steps:
         now += interval * (step / 1000)
-        slot, skipped = due(trigger, last, now)
+        slot, skipped = due(interval, last, now)
         if slot is not None:
             served, missed, last = served + 1, missed + skipped, slot
     assert first is not None
-    whole = list(merged({"job": trigger}, first, now))
+    whole = list(merged({"job": interval}, first, now))
     assert served + missed == len(whole)
     assert last == (whole[-1][0] if whole else first)
 
 
 def test_merged_slots_come_in_order_of_time_then_of_the_jobs() -> None:
-    triggers = {"states": every(30 * MINUTE), "parts": every(15 * MINUTE), "count": every(HOUR)}
-    found = list(merged(triggers, NOON, NOON + HOUR))
+    intervals = {"states": 30 * MINUTE, "parts": 15 * MINUTE, "count": HOUR}
+    found = list(merged(intervals, NOON, NOON + HOUR))
     assert [((slot - NOON) // MINUTE, name) for slot, name in found] == [
         (15, "parts"),
         (30, "states"), (30, "parts"),
@@ -121,9 +142,9 @@ def test_merged_slots_come_in_order_of_time_then_of_the_jobs() -> None:
 
 @given(st.lists(intervals, min_size=1, max_size=4), instants)
 def test_merging_loses_and_doubles_nothing(steps: list[timedelta], start: datetime) -> None:
-    triggers = {str(i): every(step) for i, step in enumerate(steps)}
+    by_name = {str(i): step for i, step in enumerate(steps)}
     end = start + 10 * min(steps)
-    found = list(merged(triggers, start, end))
+    found = list(merged(by_name, start, end))
     assert [slot for slot, _ in found] == sorted(slot for slot, _ in found)
-    for name, trigger in triggers.items():
-        assert [slot for slot, its in found if its == name] == list(slots(trigger, start, end))
+    for name, interval in by_name.items():
+        assert [slot for slot, its in found if its == name] == list(slots(interval, start, end))

@@ -31,7 +31,8 @@ _INTRODUCTION = """# The plant file
 One YAML file describes a plant. Unknown keys are errors; `gatewatch check plant.yaml` prints every problem at once,
 each in one line with the file's line, the key and what was expected. Relative SQLite paths and folders start at the
 file's own folder. A duration reads `30s`, `5m`, `1h30m` or `2d`; an empty value (`key:` or `~`) is no value.
-NAME stands for a name of your own: 1 to 63 letters, digits, `_`, `-` or `.`, the first a letter or digit.
+NAME stands for a name of your own: 1 to 63 letters, digits, `_`, `-` or `.`, the first a letter or digit. The file may
+hold 256 KiB.
 """
 
 

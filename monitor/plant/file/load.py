@@ -27,7 +27,8 @@ from monitor.plant.file.yaml_tree import Problem, Tree
 from monitor.plant.plant import Plant
 from monitor.plant.words import dotted
 
-MAX_BYTES = 1024 * 1024
+MAX_BYTES = 256 * 1024
+"""The largest plant file that is read: some thirty times the demo's, and still checked within seconds."""
 _RESTART = ("store.url", "server")
 """Keys that are read once, when the process starts."""
 
