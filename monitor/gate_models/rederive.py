@@ -10,13 +10,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.model import Decision, Finding, Prediction, Reason
-from monitor.pipeline.gate_input import Passage, gate_input
+from monitor.pipeline.gate_input import gate_input
 from monitor.pipeline.judging import Judge
+from monitor.pipeline.passages import passage_of
 from monitor.pipeline.readings import MakeDetectors, stored_batch
 from monitor.plant.plant import Plant
 from monitor.ports import GateModel
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
+from monitor.store.known_rows import part_steps
 from monitor.store.readings import stored_readings
 
 TOLERANCE = 1e-6
@@ -62,8 +64,7 @@ def _again(
     connection: sa.Connection, row: Any, plant: Plant, model: GateModel | None, refused: Reason | None, judge: Judge
 ) -> Recomputed:
     gate = plant.gates[row.gate]
-    found = connection.execute(sa.select(t.part_step).where(t.part_step.c.arrival.in_(row.inputs.values())))
-    passages = {r.arrival: Passage(r.arrival, r.serial, r.step, r.visit, r.at, r.values) for r in found}
+    passages = {r.arrival: passage_of(r) for r in part_steps(connection, row.inputs.values())}
     key, stored = (row.serial, row.step, row.visit, row.revision), (row.verdict, row.reason, row.predicted)
     if not passages.keys() >= {row.arrival, *row.inputs.values()}:
         return Recomputed(key, False, stored, ("", "its input rows are gone", None))

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
-from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
 from monitor.model import Floats
-from monitor.pipeline.gate_input import Passage, gate_input
+from monitor.pipeline.gate_input import gate_input
+from monitor.pipeline.passages import Passage, with_earlier
 from monitor.plant.gates import GateConfig
-from monitor.store.known_rows import part_history
+from monitor.store.known_rows import PartStep, part_history
 from monitor.store.outcomes import outcomes
 
 
@@ -62,17 +62,13 @@ class Made:
     lot: str
 
 
-def passages(history: Sequence[Any], gate: GateConfig) -> dict[str, Made]:
+def passages(history: Sequence[PartStep], gate: GateConfig) -> dict[str, Made]:
     """By serial what the gate judged last."""
-    latest: dict[str, dict[str, Passage]] = {}
-    found: dict[str, Made] = {}
-    for row in history:
-        own = latest.setdefault(row.serial, {})
-        passage = Passage(row.arrival, row.serial, row.step, row.visit, row.at, row.values)
-        if row.step == gate.step and row.revision == 0:
-            found[row.serial] = Made(passage, dict(own), row.machine, row.recipe, row.lot)
-        own[row.step] = passage
-    return found
+    return {
+        row.serial: Made(passage, earlier, row.machine, row.recipe, row.lot)
+        for row, passage, earlier in with_earlier(history)
+        if row.step == gate.step and row.revision == 0
+    }
 
 
 def training_set(
@@ -109,7 +105,7 @@ def training_set(
     )
 
 
-def _context(history: Sequence[Any], serials: Sequence[str]) -> Floats:
+def _context(history: Sequence[PartStep], serials: Sequence[str]) -> Floats:
     """(parts, step.feature), sorted by name: the last word on every feature of every step."""
     place = {serial: i for i, serial in enumerate(serials)}
     names = sorted({(row.step, feature) for row in history for feature in row.values})

@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from math import nan
-from typing import Any
 
 from monitor.model import PartInput, PartKey
+from monitor.pipeline.passages import Passage
 from monitor.plant.gates import GateConfig
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """One accepted part step, as the gates see it."""
-
-    arrival: int
-    serial: str
-    step: str
-    visit: int
-    at: datetime
-    values: Mapping[str, float]
 
 
 def gate_input(gate: GateConfig, passage: Passage, latest: Mapping[str, Passage]) -> tuple[PartInput, dict[str, int]]:
@@ -39,7 +25,3 @@ def gate_input(gate: GateConfig, passage: Passage, latest: Mapping[str, Passage]
             inputs[step] = origin.arrival
     key = PartKey(passage.serial, passage.step, passage.visit)
     return PartInput(key, passage.at, values, tuple(sorted(inputs.values()))), inputs
-
-
-def _passage(arrival: int, row: Mapping[str, Any]) -> Passage:
-    return Passage(arrival, row["serial"], row["step"], row["visit"], row["at"], row["values"])

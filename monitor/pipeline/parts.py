@@ -9,8 +9,9 @@ from typing import Any
 from monitor.failpoints import reach
 from monitor.model import Decision, Page, PartInput, Prediction, Reason, Verdict
 from monitor.pipeline import intake
-from monitor.pipeline.gate_input import Passage, _passage, gate_input
+from monitor.pipeline.gate_input import gate_input
 from monitor.pipeline.judging import Deadline, InForce, Judge, Judged
+from monitor.pipeline.passages import LatestPassages, Passage
 from monitor.plant.plant import Plant
 from monitor.plant.sources import PartSource
 from monitor.store.commit import BatchWrite, provisional
@@ -40,18 +41,15 @@ class PartsPipeline:
             history = part_history(connection, page.frame["serial"].tolist())
         known = known_parts(history, self._counted)
         found = intake.take(intake.part_rows(page, self._source, known), known)
-        latest: dict[str, dict[str, Passage]] = {}
-        for row in history:
-            latest.setdefault(row.serial, {})[row.step] = _passage(row.arrival, row._mapping)
+        latest = LatestPassages(history)
         waiting: dict[str, list[tuple[Passage, PartInput, dict[str, int]]]] = {}
         for accepted in found.accepted:
             passage = _passage(provisional(len(write.rows)), accepted.columns)
+            earlier = latest.add(passage)
             write.rows.append({**accepted.columns, "revision": accepted.revision})
             gate = self._gates.get(passage.step)
             if gate is not None and self._to_decide(gate, passage, accepted.revision):
-                own = latest.get(passage.serial, {})
-                waiting.setdefault(gate, []).append((passage, *gate_input(self._plant.gates[gate], passage, own)))
-            latest.setdefault(passage.serial, {})[passage.step] = passage
+                waiting.setdefault(gate, []).append((passage, *gate_input(self._plant.gates[gate], passage, earlier)))
         for gate, parts in waiting.items():
             self._decide(gate, parts, in_force[gate], write)
         reach("after_inference")
@@ -113,3 +111,7 @@ class PartsPipeline:
             "verdict": decision.verdict.value, "reason": decision.reason.value,
             "on_hold": step.on_hold if decision.verdict is Verdict.HOLD else "", "decided_at": now, "at": passage.at,
         }  # fmt: skip
+
+
+def _passage(arrival: int, row: Mapping[str, Any]) -> Passage:
+    return Passage(arrival, row["serial"], row["step"], row["visit"], row["at"], row["values"])

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import sqlalchemy as sa
 
 from monitor.store.database import tables as t
+from monitor.store.database.rows import fetched, selected
 
 Key = tuple[Any, ...]
 
@@ -66,15 +67,40 @@ def known_serials(
     return known_by(connection, table, keys, {"serial": frame["serial"].unique().tolist()}) if len(frame) else {}
 
 
-def part_history(connection: sa.Connection, serials: Iterable[str]) -> list[Any]:
+class PartStep(NamedTuple):
+    """A stored part step."""
+
+    arrival: int
+    serial: str
+    step: str
+    visit: int
+    revision: int
+    at: datetime
+    machine: str
+    recipe: str
+    lot: str
+    values: Mapping[str, float]
+    digest: str
+
+
+def part_history(connection: sa.Connection, serials: Iterable[str]) -> list[PartStep]:
     """Every accepted part step of the given parts, in arrival order."""
-    rows: list[Any] = []
-    for chunk in _chunks(dict.fromkeys(serials)):
-        rows += connection.execute(sa.select(t.part_step).where(t.part_step.c.serial.in_(chunk))).all()
+    return _part_steps(connection, t.part_step.c.serial, dict.fromkeys(serials))
+
+
+def part_steps(connection: sa.Connection, arrivals: Iterable[int]) -> list[PartStep]:
+    """The part steps of these arrival numbers that are still there, in arrival order."""
+    return _part_steps(connection, t.part_step.c.arrival, dict.fromkeys(arrivals))
+
+
+def _part_steps(connection: sa.Connection, column: sa.ColumnElement[Any], values: Iterable[Any]) -> list[PartStep]:
+    rows: list[PartStep] = []
+    for chunk in _chunks(values):
+        rows += fetched(connection, PartStep, selected(PartStep, t.part_step).where(column.in_(chunk)))
     return sorted(rows, key=lambda r: r.arrival)
 
 
-def known_parts(history: Iterable[Any], counted: bool) -> dict[Key, KnownDigests]:
+def known_parts(history: Iterable[PartStep], counted: bool) -> dict[Key, KnownDigests]:
     """Part steps under (serial, step, visit), and their time too where the source counts no visits."""
     known: dict[Key, KnownDigests] = {}
     for row in history:

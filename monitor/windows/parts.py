@@ -11,9 +11,11 @@ import numpy as np
 
 from monitor.instants import to_nanos
 from monitor.model import Floats, Window
-from monitor.pipeline.gate_input import Passage, gate_input
+from monitor.pipeline.gate_input import gate_input
+from monitor.pipeline.passages import with_earlier
 from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
+from monitor.store.known_rows import PartStep
 
 
 def measured(step: str, rows: Sequence[Any]) -> Window:
@@ -52,7 +54,7 @@ def with_column(window: Window, name: str, column: Floats) -> Window:
     return replace(window, names=(*window.names, name), values=np.column_stack([window.values, column]))
 
 
-def predicted(history: Sequence[Any], gate: GateConfig, model: GateModel, window: Window) -> Floats:
+def predicted(history: Sequence[PartStep], gate: GateConfig, model: GateModel, window: Window) -> Floats:
     """What the model says of each passage of the window, shape (rows,); NaN where an input is missing.
 
     `history` holds every passage of the window's parts in order of arrival. A passage is given what its gate was
@@ -60,15 +62,11 @@ def predicted(history: Sequence[Any], gate: GateConfig, model: GateModel, window
     """
     wanted = {arrival: i for i, arrival in enumerate(window.arrivals.tolist())}
     inputs = np.full((len(window), len(model.inputs)), np.nan)
-    latest: dict[str, dict[str, Passage]] = {}
-    for row in history:
-        own = latest.setdefault(row.serial, {})
-        passage = Passage(row.arrival, row.serial, row.step, row.visit, row.at, row.values)
+    for row, passage, earlier in with_earlier(history):
         place = wanted.get(row.arrival)
         if place is not None:
-            values = gate_input(gate, passage, own)[0].values
+            values = gate_input(gate, passage, earlier)[0].values
             inputs[place] = [values.get(name, np.nan) for name in model.inputs]
-        own[row.step] = passage
     found = np.full(len(window), np.nan)
     whole = np.isfinite(inputs).all(axis=1)
     if whole.any():

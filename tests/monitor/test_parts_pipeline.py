@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from spine_kit import PLANT, T0, Spine, SumModel, after
 
 from monitor.model import Floats, Prediction, Reason
-from monitor.pipeline.gate_input import Passage, gate_input
+from monitor.pipeline.gate_input import gate_input
 from monitor.pipeline.judging import Deadline, InForce
+from monitor.pipeline.passages import Passage
 from monitor.plant.file.load import parse
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
