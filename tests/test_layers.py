@@ -108,7 +108,7 @@ HEAVY: dict[str, tuple[str, ...]] = {
         "dashboards.blocks.panels",
         "dashboards.blocks.variables",
     ),
-    "evidently": ("detectors.window.evidently_report", "detectors.window.evidently_stats"),
+    "evidently": ("detectors.window.evidently_report",),
     "mlflow": ("inference.registry",),
     "river": ("detectors.stream.river_scorers",),
     "safetensors": ("inference.packaging",),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.shared.rows import EPOCH, instant
 from detectors.window.drift_limits import Settings, distance_limit, share_limit
-from detectors.window.evidently_stats import Distance, wasserstein
+from detectors.window.wasserstein import Distance, wasserstein
 from monitor.model import Finding, Floats, Status, Window
 
 DISTANCE, MISSING, CHANGED, WORST = "wasserstein", "missing_rate", "changed_rate", "worst_ratio"

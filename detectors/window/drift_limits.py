@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.shared.calibration import calibrate
-from detectors.window.evidently_stats import Distance
+from detectors.window.wasserstein import Distance
 from monitor.model import Floats
 
 

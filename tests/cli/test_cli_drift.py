@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from cli_kit import gatewatch
 
-from detectors.window.evidently_stats import wasserstein
+from detectors.window.wasserstein import wasserstein
 
 SMALL = ("--set", "drift.reference_rows=150", "--set", "drift.window_rows=40")
 
@@ -18,7 +18,7 @@ SMALL = ("--set", "drift.reference_rows=150", "--set", "drift.window_rows=40")
 @pytest.fixture(scope="module")
 def judged(taught: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The plant file of a plant whose drift was judged; tests may add references."""
-    wasserstein(np.arange(3.0), np.arange(3.0))  # Evidently's import is paid here once, not in every forked command
+    wasserstein(np.arange(3.0), np.arange(3.0))  # SciPy's import is paid here once, not in every forked command
     plant = Path(shutil.copytree(taught, tmp_path_factory.mktemp("judged") / "plant")) / "plant.yaml"
     said = gatewatch("once", plant, *SMALL)
     assert said.code == 0, said.err

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from detectors.window.drift import FeatureDrift
 from detectors.window.drift_limits import Settings, share_limit
-from detectors.window.evidently_stats import wasserstein
+from detectors.window.wasserstein import wasserstein
 from monitor.model import Finding, Floats, Status, Window
 
 HOUR = 3_600_000_000_000

@@ -16,7 +16,7 @@ import numpy as np
 import sqlalchemy as sa
 from plant_kit import LIVE, START, forked, run_replay
 
-from detectors.window.evidently_stats import wasserstein
+from detectors.window.wasserstein import wasserstein
 from inference.registry import Registry
 from monitor.plant.file.load import load
 from monitor.runtime.app import App
@@ -63,7 +63,7 @@ def replay_all(plant: Path, hours: float, told: Callable[[], object] = lambda: N
 
 def measured(work: Callable[[], object]) -> Cost:
     """Do the work in a forked process; wall seconds and peak memory."""
-    # Evidently is loaded once a step has its reference, MLflow once a model is retrained, both after a day or more:
+    # SciPy is loaded once a step has its reference, MLflow once a model is retrained, both after a day or more:
     # they belong to every run or to none.
     wasserstein(np.arange(3.0), np.arange(3.0))
     with TemporaryDirectory() as place:
