@@ -47,22 +47,26 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "alerting.alerts", "alerting.notifications", "exporters.delivery", "exporters.metrics", "monitor.plant",
         "monitor.scheduling", "monitor.store.database",
     ),
-    "monitor.store": (
-        "alerting.alerts", "detectors.stream", "exporters.metrics", "monitor.plant", "monitor.store.database",
-    ),
     "dashboards": ("dashboards.blocks", "dashboards.rows"),
-    "monitor.pipeline": ("monitor.plant", "monitor.store", "monitor.store.database"),
+    "monitor.store.delivery": ("monitor.store.database",),
+    "monitor.store.models": ("monitor.store.database",),
+    "monitor.store.rows": ("monitor.store.database",),
+    "monitor.store.watching": ("alerting.alerts", "detectors.stream", "monitor.plant", "monitor.store.database"),
+    "monitor.store": ("exporters.metrics", "monitor.store.database", "monitor.store.rows", "monitor.store.watching"),
+    "monitor.pipeline": (
+        "monitor.plant", "monitor.store", "monitor.store.database", "monitor.store.delivery", "monitor.store.rows",
+    ),
     "monitor.web": (
-        "alerting.alerts", "exporters.html", "exporters.metrics", "exporters.pages", "monitor.plant", "monitor.store",
-        "monitor.store.database",
+        "alerting.alerts", "exporters.html", "exporters.metrics", "exporters.pages", "monitor.plant",
+        "monitor.store.database", "monitor.store.watching",
     ),
     "monitor.gate_models": (
-        "inference", "monitor.pipeline", "monitor.plant", "monitor.plant.file", "monitor.scheduling", "monitor.store",
-        "monitor.store.database",
+        "inference", "monitor.pipeline", "monitor.plant", "monitor.plant.file", "monitor.scheduling",
+        "monitor.store.database", "monitor.store.models", "monitor.store.rows", "monitor.store.watching",
     ),
     "monitor.windows": (
-        "detectors.shared", "monitor.gate_models", "monitor.pipeline", "monitor.plant", "monitor.store",
-        "monitor.store.database",
+        "detectors.shared", "monitor.gate_models", "monitor.pipeline", "monitor.plant", "monitor.store.database",
+        "monitor.store.rows", "monitor.store.watching",
     ),
     "monitor.reports": (
         "detectors.window", "exporters.html", "exporters.report", "monitor.plant.file", "monitor.store.database",
@@ -71,7 +75,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.jobs": (
         "alerting", "alerting.alerts", "alerting.notifications", "exporters.metrics", "inference", "monitor.delivery",
         "monitor.gate_models", "monitor.pipeline", "monitor.plant", "monitor.reports", "monitor.scheduling",
-        "monitor.store", "monitor.store.database", "monitor.windows",
+        "monitor.store", "monitor.store.database", "monitor.store.delivery", "monitor.store.models",
+        "monitor.store.rows", "monitor.store.watching", "monitor.windows",
     ),
     "monitor.runtime": (
         "alerting.alerts", "alerting.notifications", "detectors.stream", "detectors.window", "exporters.delivery",
@@ -87,8 +92,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.commands": (
         "alerting", "alerting.alerts", "alerting.notifications", "dashboards", "exporters.html", "exporters.metrics",
         "inference", "monitor.commands.shared", "monitor.delivery", "monitor.demo", "monitor.gate_models",
-        "monitor.jobs", "monitor.reports", "monitor.runtime", "monitor.scheduling", "monitor.store",
-        "monitor.store.database", "monitor.windows",
+        "monitor.jobs", "monitor.reports", "monitor.runtime", "monitor.scheduling", "monitor.store.database",
+        "monitor.store.delivery", "monitor.store.models", "monitor.store.rows", "monitor.store.watching",
+        "monitor.windows",
     ),
     "monitor.cli": ("monitor.commands",),
 }  # fmt: skip

@@ -55,7 +55,7 @@ def alerts_log(plant: str, overrides: Sequence[str], json_: bool, newest: int) -
     """The newest notifications and what became of them. Example: gatewatch alerts log --newest 5."""
     from alerting.notifications.receivers import MOST_URLS
     from monitor.store.database.schema import open_existing
-    from monitor.store.notifications import deliveries, log
+    from monitor.store.delivery.notifications import deliveries, log
 
     store = open_existing(load(plant, overrides).plant.store.url)
     with store.read() as connection:
@@ -87,7 +87,7 @@ def _became(team: str, statuses: Mapping[str, Sequence[Any]]) -> str:
 def alerts_list(plant: str, overrides: Sequence[str], json_: bool, ended: bool) -> None:
     """Alerts that fire now, with what to do about each. Example: gatewatch alerts list --all."""
     from alerting.alerts.specs import BY_NAME
-    from monitor.store.alerts import alerts as stored
+    from monitor.store.watching.alerts import alerts as stored
 
     rows = stored(open_store_of(plant, overrides), not ended)
     if json_:

@@ -34,7 +34,7 @@ def _store(loaded: Any) -> Any:
 @as_json
 def drift_show(step: str | None, plant: str, overrides: Sequence[str], json_: bool) -> None:
     """Each feature's drift with its limit, the worst first. Example: gatewatch drift show forging."""
-    from monitor.store.board import found
+    from monitor.store.watching.board import found
 
     loaded = load(plant, overrides)
     if step is not None:
@@ -62,7 +62,7 @@ def drift_show(step: str | None, plant: str, overrides: Sequence[str], json_: bo
 @as_json
 def drift_list(plant: str, overrides: Sequence[str], json_: bool) -> None:
     """The frozen references, every version. Example: gatewatch drift list -p plant.yaml."""
-    from monitor.store.references import versions
+    from monitor.store.watching.references import versions
 
     store = _store(load(plant, overrides))
     with store.read() as connection:
@@ -94,7 +94,7 @@ def drift_freeze(step: str, plant: str, overrides: Sequence[str], json_: bool, c
     Do so once a wanted change has settled: the newest drift.reference_rows parts should all be made after it.
     """
     from monitor.clock import WallClock
-    from monitor.store.references import freeze
+    from monitor.store.watching.references import freeze
     from monitor.windows.drift import newest_reference
 
     loaded = load(plant, overrides)
@@ -117,7 +117,7 @@ def drift_freeze(step: str, plant: str, overrides: Sequence[str], json_: bool, c
 def drift_report(step: str, plant: str, overrides: Sequence[str]) -> None:
     """Render Evidently's report of a step now, as HTML and JSON. Example: gatewatch drift report forging."""
     from monitor.reports.drift import Order, write_report
-    from monitor.store.board import found
+    from monitor.store.watching.board import found
     from monitor.windows.drift import StepWindows
 
     loaded = load(plant, overrides)

@@ -22,13 +22,13 @@ def model() -> None:
 @as_json
 def model_list(plant: str, overrides: Sequence[str], json_: bool) -> None:
     """Versions on record, which one is in force, and how each compared. Example: gatewatch model list -p plant.yaml."""
-    from monitor.store import retraining
     from monitor.store.database.schema import open_existing
-    from monitor.store.models import versions
+    from monitor.store.models import retraining
+    from monitor.store.models.versions import of_gate
 
     store = open_existing(load(plant, overrides).plant.store.url)
     with store.read() as connection:
-        found = [dict(v._mapping) for v in versions(connection)]
+        found = [dict(v._mapping) for v in of_gate(connection)]
         requests = retraining.rows(connection)
     store.close()
     rows = [{**v, "retraining": _compared(v, requests)} for v in found]
@@ -85,7 +85,7 @@ def model_retrain(gate: str, plant: str, overrides: Sequence[str], json_: bool) 
     from monitor.jobs.retraining import RetrainingJob
     from monitor.model import RetrainingReason
     from monitor.scheduling.job import Run
-    from monitor.store import retraining
+    from monitor.store.models import retraining
 
     _gate_of(plant, overrides, gate)
     with opened(plant, overrides) as app:
@@ -152,7 +152,7 @@ def model_train(gate: str, plant: str, overrides: Sequence[str], json_: bool, pu
     """
     from monitor.gate_models.registry import put_in_force as put
     from monitor.gate_models.registry import train_version
-    from monitor.store.models import model_in_force, versions
+    from monitor.store.models.versions import model_in_force, of_gate
 
     gates = load(plant, overrides).plant.gates
     if gate not in gates:
@@ -164,7 +164,7 @@ def model_train(gate: str, plant: str, overrides: Sequence[str], json_: bool, pu
         with app.store.read() as connection:
             current = model_in_force(connection, gate)
             same = (version.model, version.version)
-            row = next(v for v in versions(connection, gate) if (v.model, v.version) == same)
+            row = next(v for v in of_gate(connection, gate) if (v.model, v.version) == same)
         changes = current.changes if current else 0
         known = current is not None and (current.model, current.version) == same
         used = known or (

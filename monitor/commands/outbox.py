@@ -22,7 +22,7 @@ def outbox() -> None:
 @click.option("--status", type=click.Choice(["pending", "dead"]), default="dead", show_default=True)
 def outbox_list(plant: str, overrides: Sequence[str], json_: bool, status: str) -> None:
     """Messages that were given up, or that wait. Example: gatewatch outbox list --status pending."""
-    from monitor.store.outbox import undelivered
+    from monitor.store.delivery.outbox import undelivered
 
     rows = undelivered(open_store_of(plant, overrides), status)
     if json_:
@@ -42,7 +42,7 @@ def outbox_resend(ids: Sequence[int], plant: str, overrides: Sequence[str]) -> N
     """Try dead letters again: those named by number, or all. Example: gatewatch outbox resend."""
     from monitor.clock import WallClock
     from monitor.jobs.deliver import resend
-    from monitor.store.outbox import undelivered
+    from monitor.store.delivery.outbox import undelivered
 
     at = open_store_of(plant, overrides)
     unknown = set(ids) - {row.id for row in undelivered(at, "dead")}

@@ -21,7 +21,7 @@ def quarantine() -> None:
 @click.option("--newest", default=20, show_default=True, type=click.IntRange(1, 100000))
 def quarantine_list(plant: str, overrides: Sequence[str], json_: bool, newest: int) -> None:
     """The newest rows in quarantine with their reasons. Example: gatewatch quarantine list --newest 5."""
-    from monitor.store.quarantine import quarantined
+    from monitor.store.rows.quarantine import quarantined
 
     rows = quarantined(open_store_of(plant, overrides), newest)
     if json_:

@@ -41,7 +41,7 @@ def once(plant: str, overrides: Sequence[str], json_: bool, fail_on_finding: boo
     """Run what is due, then end. Example, from cron: gatewatch once plant.yaml."""
     from monitor.runtime.once import failures
     from monitor.runtime.once import once as run_once
-    from monitor.store.board import last_finding
+    from monitor.store.watching.board import last_finding
 
     with opened(plant, overrides) as app:
         end_on_signal(app.runner.stop)
@@ -82,7 +82,7 @@ def replay(
     from monitor.runtime.recording import recording
     from monitor.runtime.replay import replay as run_replay
     from monitor.scheduling.runner import SlotOutcome
-    from monitor.store.board import last_finding
+    from monitor.store.watching.board import last_finding
 
     if start >= end:
         raise UsageError(f"--from {start} is not before --to {end}")

@@ -9,13 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from inference.comparison import Comparison
-from monitor.store import models
+from monitor.store.models import versions
 
 
 def _trained_at(connection: sa.Connection, gate: str, current: Any) -> datetime:
     """When the version in force was trained; since when it is in force where that is not on record."""
     mine = (current.model, current.version)
-    known = (v.trained_at for v in models.versions(connection, gate) if (v.model, v.version) == mine)
+    known = (v.trained_at for v in versions.of_gate(connection, gate) if (v.model, v.version) == mine)
     found: datetime = next(known, current.since)
     return found
 

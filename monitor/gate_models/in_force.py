@@ -13,9 +13,9 @@ from monitor.errors import ModelError, ModelReason
 from monitor.model import Reason, Status
 from monitor.pipeline.judging import InForce
 from monitor.ports import GateModel
-from monitor.store.board import skill_of
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
+from monitor.store.watching.board import skill_of
 
 LoadModel = Callable[[str, str], GateModel]
 """(model name, digest) to a verified model from the local cache; ModelError otherwise. Never asks a server."""

@@ -18,8 +18,8 @@ from monitor.plant.plant import Plant
 from monitor.ports import GateModel
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
-from monitor.store.known_rows import part_steps
-from monitor.store.readings import stored_readings
+from monitor.store.rows.parts import part_steps
+from monitor.store.rows.readings import stored_readings
 
 TOLERANCE = 1e-6
 """Largest difference of a prediction that counts as the same."""

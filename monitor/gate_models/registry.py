@@ -13,10 +13,10 @@ from monitor.gate_models.training_child import train_in_child
 from monitor.gate_models.training_set import training_set
 from monitor.plant.plant import Plant
 from monitor.scheduling.job import Run
-from monitor.store import models
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease
-from monitor.store.models import Version
+from monitor.store.models import versions
+from monitor.store.models.versions import Version
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def train_version(store: Store, plant: Plant, gate: str, now: datetime, ready_at
         gate, config.model, str(found["version"]), found["digest"], now, ready_at, found["data_digest"],
         len(data.serials), found["metrics"],
     )  # fmt: skip
-    models.record(store, run.lease if run else None, version)
+    versions.record(store, run.lease if run else None, version)
     return version
 
 
@@ -49,7 +49,7 @@ def put_in_force(
     store: Store, registry: ModelRegistry, lease: Lease | None, gate: str, version: Any, expected: int, now: datetime
 ) -> bool:
     """Compare-and-swap in the store, then mirror the alias; False when somebody else was first."""
-    if not models.put_in_force(store, lease, gate, version, expected, now):
+    if not versions.put_in_force(store, lease, gate, version, expected, now):
         return False
     mirror(store, registry, gate, version.model, version.version)
     return True
@@ -62,7 +62,7 @@ def mirror(store: Store, registry: ModelRegistry, gate: str, model: str, version
     except ModelError as exc:
         log.warning("gate %s: version %s is in force, its alias is not set yet: %s", gate, version, exc)
         return
-    models.mirrored(store, gate, version)
+    versions.mirrored(store, gate, version)
 
 
 class ChallengerRegistry(ModelRegistry, Protocol):

@@ -12,8 +12,8 @@ from monitor.errors import ModelError, ModelReason, UsageError
 from monitor.gate_models.registry import ModelRegistry, mirror
 from monitor.model import RetrainingState
 from monitor.ports import GateModel
-from monitor.store import models, retraining
 from monitor.store.database.database import Store
+from monitor.store.models import retraining, versions
 
 
 def roll_back(
@@ -30,10 +30,10 @@ def roll_back(
     refused needs 'gatewatch model train --put-in-force' instead: it was never in force.
     """
     with store.read() as connection:
-        current = models.model_in_force(connection, gate)
+        current = versions.model_in_force(connection, gate)
         if current is None:
             raise UsageError(f"gate {gate!r} has no model in force; 'gatewatch model train {gate}' makes the first")
-        known = [v for v in models.versions(connection, gate) if v.model == current.model]
+        known = [v for v in versions.of_gate(connection, gate) if v.model == current.model]
         chosen = _chosen(gate, known, _before(retraining.rows(connection, gate), current) if to is None else to, to)
     if chosen.version == current.version:
         raise UsageError(f"gate {gate!r}: version {chosen.version} is in force already")
@@ -42,7 +42,7 @@ def roll_back(
     def on_record(connection: sa.Connection) -> None:
         retraining.rolled_back(connection, gate, current.version, chosen.version, now)
 
-    if not models.put_in_force(store, None, gate, chosen, current.changes, now, on_record):
+    if not versions.put_in_force(store, None, gate, chosen, current.changes, now, on_record):
         raise UsageError(f"gate {gate!r}: another version was put in force at this moment; look at 'model list' again")
     mirror(store, registry, gate, chosen.model, chosen.version)
     return current.version, chosen.version

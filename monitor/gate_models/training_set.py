@@ -15,8 +15,8 @@ from monitor.model import Floats
 from monitor.pipeline.gate_input import gate_input
 from monitor.pipeline.passages import Passage, with_earlier
 from monitor.plant.gates import GateConfig
-from monitor.store.known_rows import PartStep, part_history
-from monitor.store.outcomes import outcomes
+from monitor.store.rows.outcomes import outcomes
+from monitor.store.rows.parts import PartStep, part_history
 
 
 @dataclass(frozen=True, slots=True)

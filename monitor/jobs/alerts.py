@@ -12,10 +12,10 @@ from exporters.metrics.collector import StoreCollector
 from exporters.metrics.snapshot import MetricsSnapshot
 from monitor.plant.plant import Plant
 from monitor.scheduling.job import Result, Run
-from monitor.store import alerts as alerting
 from monitor.store.database.database import Store
 from monitor.store.database.leases import prove
 from monitor.store.metrics import metrics_snapshot
+from monitor.store.watching import alerts as alerting
 
 READ = frozenset(
     {spec.metric for spec in ALERTS}

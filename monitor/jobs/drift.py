@@ -12,10 +12,10 @@ from monitor.plant.features import image_features
 from monitor.plant.plant import Plant
 from monitor.ports import WindowDetector
 from monitor.scheduling.job import Result, Run
-from monitor.store.board import changed, worth_keeping
 from monitor.store.commit import BatchWrite, commit
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
+from monitor.store.watching.board import changed, worth_keeping
 from monitor.windows import parts as windows
 from monitor.windows.drift import Pair, State, StepWindows
 

@@ -12,9 +12,9 @@ from monitor.model import Reason
 from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
 from monitor.scheduling.job import Result, Run
-from monitor.store import models
 from monitor.store.database.database import Store
-from monitor.store.outcomes import count_outcomes
+from monitor.store.models import versions
+from monitor.store.rows.outcomes import count_outcomes
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +45,9 @@ class ModelJob:
     def run(self, run: Run) -> Result:
         """Do the next thing that the gate's model needs."""
         with self._store.read() as connection:
-            current = models.model_in_force(connection, self._gate)
+            current = versions.model_in_force(connection, self._gate)
             # Versions of a name the gate no longer uses are not its candidates.
-            known = [v for v in models.versions(connection, self._gate) if v.model == self._config.model]
+            known = [v for v in versions.of_gate(connection, self._gate) if v.model == self._config.model]
             ready = [v for v in known if v.status not in ("challenger", "refused")]
             outcomes = count_outcomes(connection, self._config.characteristic, run.now)
         if current is not None:
@@ -63,7 +63,7 @@ class ModelJob:
         version = train_version(self._store, self._plant, self._gate, run.now, ready_at, run)
         if version.ready_at <= run.now:
             with self._store.read() as connection:
-                ready = models.versions(connection, self._gate)
+                ready = versions.of_gate(connection, self._gate)
             self._promote(ready[-1], run)
         return Result(version.rows)
 

@@ -24,10 +24,10 @@ from exporters.metrics.catalog import LOG_CHANNEL, TEAMS, channel_of
 from monitor.delivery.courier import Courier
 from monitor.plant.watching import NotifyConfig
 from monitor.scheduling.job import Result, Run
-from monitor.store import notifications as notices
 from monitor.store.database.database import Store
 from monitor.store.database.leases import prove
 from monitor.store.database.statements import TallyKey, count, tallied
+from monitor.store.delivery import notifications as notices
 
 _NOBODYS = "platform"
 """Who is told of an alert whose team is none of ours, as after a change of the program."""

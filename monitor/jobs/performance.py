@@ -15,13 +15,13 @@ from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
 from monitor.ports import GateModel, WindowDetector
 from monitor.scheduling.job import Result, Run
-from monitor.store import models
-from monitor.store.board import changed, skill_of, worth_keeping
 from monitor.store.commit import BatchWrite, commit
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
-from monitor.store.outcomes import newest_outcome
-from monitor.store.references import NewReference, freeze, reference_in_force
+from monitor.store.models import versions
+from monitor.store.rows.outcomes import newest_outcome
+from monitor.store.watching.board import changed, skill_of, worth_keeping
+from monitor.store.watching.references import NewReference, freeze, reference_in_force
 from monitor.windows.realised import NAMES, HeldOut, as_content, empty, from_content, realised, reference
 
 REFERENCE_ROWS = 1000
@@ -86,7 +86,7 @@ class PerformanceJob:
 
     def _one(self, gate: str, config: GateConfig, run: Run, write: BatchWrite) -> int:
         with self._store.read() as connection:
-            used, outcome = models.model_in_force(connection, gate), newest_outcome(connection)
+            used, outcome = versions.model_in_force(connection, gate), newest_outcome(connection)
         version = ("", "", 0) if used is None else (used.version, used.digest, used.changes)
         known = self._seen.get(gate)
         if known is not None and (known.version, known.outcome) == (version, outcome):

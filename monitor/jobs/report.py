@@ -9,8 +9,8 @@ from monitor.gate_models.in_force import ModelsInForce
 from monitor.plant.plant import Plant
 from monitor.reports.drift import Order, made_at, write_report
 from monitor.scheduling.job import Result, Run
-from monitor.store.board import drifts_since, found
 from monitor.store.database.database import Store
+from monitor.store.watching.board import drifts_since, found
 from monitor.windows.drift import StepWindows
 
 _LEAST_BETWEEN = timedelta(hours=1)

@@ -32,13 +32,13 @@ from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
 from monitor.ports import GateModel
 from monitor.scheduling.job import Result, Run
-from monitor.store import models
-from monitor.store import retraining as requests
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.leases import prove
-from monitor.store.models import Version
-from monitor.store.outcomes import count_new_outcomes
+from monitor.store.models import retraining as requests
+from monitor.store.models import versions
+from monitor.store.models.versions import Version
+from monitor.store.rows.outcomes import count_new_outcomes
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ class RetrainingJob:
                 Past(past.gate, past.started_at, past.finished_at)
                 for past in requests.started(connection, now - max(DAY, rules.cooldown))
             ]
-            current = models.model_in_force(connection, row.gate)
+            current = versions.model_in_force(connection, row.gate)
             known = None if current is None else self._last_known(connection, row.gate, current)
             new = 0 if known is None else count_new_outcomes(connection, config.characteristic, known, now)
         request = Request(row.gate, row.cause == requests.MANUAL, alert is not None)
@@ -177,7 +177,7 @@ class RetrainingJob:
     def _start(self, run: Run, row: Any) -> bool:
         """Freeze what the challenger may know; whether there is enough to compare on."""
         with self._store.read() as connection:
-            current = models.model_in_force(connection, row.gate)
+            current = versions.model_in_force(connection, row.gate)
             arrival = connection.execute(sa.select(t.sequence.c.value).where(t.sequence.c.name == "arrival")).scalar()
             learn, held = self._split(connection, row.gate, current, run.now, int(arrival or 0))
         frozen = {
@@ -203,7 +203,7 @@ class RetrainingJob:
         """Train, compare and put in force, from wherever the request stands."""
         row = self._row(key)
         with self._store.read() as connection:
-            current = models.model_in_force(connection, row.gate)
+            current = versions.model_in_force(connection, row.gate)
             if current is not None and current.changes == row.changes:
                 learn, held = self._split(connection, row.gate, current, row.started_at, row.arrival)
         if current is None or current.changes != row.changes:
@@ -249,7 +249,7 @@ class RetrainingJob:
             len(learn), found["metrics"],
         )  # fmt: skip
         values = {"challenger": number, "ready_at": ready_at}
-        models.record(self._store, run.lease, version, "challenger", lambda c: requests.change(c, row, **values))
+        versions.record(self._store, run.lease, version, "challenger", lambda c: requests.change(c, row, **values))
         return True
 
     def _compare(self, run: Run, row: Any, held: TrainingSet) -> None:
@@ -280,7 +280,7 @@ class RetrainingJob:
         def end(connection: sa.Connection) -> None:
             requests.finish(connection, row, State.PROMOTED, Reason.BETTER, run.now)
 
-        if not models.put_in_force(self._store, run.lease, row.gate, version, row.changes, run.now, end):
+        if not versions.put_in_force(self._store, run.lease, row.gate, version, row.changes, run.now, end):
             self._finish(run, row, State.REFUSED, Reason.CHAMPION_CHANGED)
             return
         mirror(self._store, self._registry, row.gate, version.model, version.version)
@@ -308,7 +308,7 @@ class RetrainingJob:
         def end(connection: sa.Connection) -> None:
             requests.finish(connection, row, state, reason, run.now, **values)
             if row.challenger and row.gate in self._plant.gates:
-                models.mark(connection, self._plant.gates[row.gate].model, row.challenger, "refused")
+                versions.mark(connection, self._plant.gates[row.gate].model, row.challenger, "refused")
 
         self._write(run, end)
         if row.challenger and row.gate in self._plant.gates:
@@ -326,7 +326,7 @@ class RetrainingJob:
     def _version(self, row: Any, version: str) -> Any:
         model = self._plant.gates[row.gate].model
         with self._store.read() as connection:
-            return next(v for v in models.versions(connection, row.gate) if (v.model, v.version) == (model, version))
+            return next(v for v in versions.of_gate(connection, row.gate) if (v.model, v.version) == (model, version))
 
 
 def _episode(alert: Any) -> str:

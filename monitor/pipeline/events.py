@@ -10,7 +10,7 @@ from monitor.store.commit import BatchWrite
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.statements import tallied
-from monitor.store.known_rows import known_readings, known_serials
+from monitor.store.rows.known import known_readings, known_serials
 
 TABLES = {"machine_states": t.machine_state, "outcomes": t.outcome, "dispositions": t.disposition}
 

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from monitor.model import Page
-from monitor.store.known_rows import Key, KnownDigests
+from monitor.store.rows.known import Key, KnownDigests
 
 
 @dataclass(frozen=True, slots=True)

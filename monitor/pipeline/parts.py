@@ -17,8 +17,9 @@ from monitor.plant.sources import PartSource
 from monitor.store.commit import BatchWrite, provisional
 from monitor.store.database.database import Store
 from monitor.store.database.statements import tallied
-from monitor.store.known_rows import known_parts, part_history
-from monitor.store.outbox import recommendation
+from monitor.store.delivery.outbox import recommendation
+from monitor.store.rows.known import known_parts
+from monitor.store.rows.parts import part_history
 
 
 class PartsPipeline:

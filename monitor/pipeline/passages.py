@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.store.known_rows import PartStep
+from monitor.store.rows.parts import PartStep
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from monitor.store.commit import BatchWrite, SavedState, provisional
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.statements import tallied
-from monitor.store.known_rows import known_readings
-from monitor.store.readings import _last_arrival, stored_readings
+from monitor.store.rows.known import known_readings
+from monitor.store.rows.readings import _last_arrival, stored_readings
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from monitor.failpoints import reach
 from monitor.model import Finding, Reject
-from monitor.store.board import roll_up
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease, prove
@@ -26,7 +25,8 @@ from monitor.store.database.statements import (
     tallied,
     upsert,
 )
-from monitor.store.quarantine import write_rejects
+from monitor.store.rows.quarantine import write_rejects
+from monitor.store.watching.board import roll_up
 
 
 def provisional(index: int) -> int:
@@ -54,7 +54,7 @@ class BatchWrite:
     """Everything one batch made. `rows` go into `table` and get arrival numbers in their order.
 
     `findings` are changes of status, `board` what holds now; `trends` are kept at each evaluation, one row a finding
-    and time, so that what only the board showed can be drawn later: see `monitor.store.trend.worth_keeping`.
+    and time, so that what only the board showed can be drawn later: see `monitor.store.watching.board.worth_keeping`.
     """
 
     job: str

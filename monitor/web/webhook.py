@@ -10,8 +10,8 @@ from typing import Any
 from alerting.alerts.specs import WATCHDOG, alerts_in_force
 from alerting.alerts.webhook import PostedAlert, changes, ours, parse
 from monitor.plant.plant import Plant
-from monitor.store import alerts as alerting
 from monitor.store.database.database import Store
+from monitor.store.watching import alerts as alerting
 
 MAX_BYTES = 1024 * 1024
 Answer = tuple[int, dict[str, Any]]

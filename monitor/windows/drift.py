@@ -17,9 +17,8 @@ from monitor.ports import GateModel
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease
-from monitor.store.known_rows import part_history
-from monitor.store.passages import newest_arrival, newest_passages, passages_between
-from monitor.store.references import NewReference, freeze, reference_in_force
+from monitor.store.rows.parts import newest_arrival, newest_passages, part_history, passages_between
+from monitor.store.watching.references import NewReference, freeze, reference_in_force
 from monitor.windows import parts as windows
 from monitor.windows.frozen import content_of, digest_of, window_of
 

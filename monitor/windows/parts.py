@@ -15,11 +15,11 @@ from monitor.pipeline.gate_input import gate_input
 from monitor.pipeline.passages import with_earlier
 from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
-from monitor.store.known_rows import PartStep
+from monitor.store.rows.parts import PartStep
 
 
 def measured(step: str, rows: Sequence[Any]) -> Window:
-    """The rows of `monitor.store.passages` as a window: every feature that has a value in it, by name."""
+    """The rows of `monitor.store.rows.parts` as a window: every feature that has a value in it, by name."""
     names = tuple(sorted({name for row in rows for name in row.values}))
     values = np.full((len(rows), len(names)), np.nan)
     for i, row in enumerate(rows):

@@ -18,7 +18,8 @@ from monitor.model import Floats, Prediction, Window
 from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
 from monitor.store.database import tables as t
-from monitor.store.outcomes import _decided_on, _newest_outcomes, _places
+from monitor.store.rows.outcomes import _decided_on, _newest_outcomes
+from monitor.store.rows.parts import last_passages
 
 NAMES = ("predicted", "lower", "upper", "outcome", "naive")
 """The columns of both windows; the outcome is NaN where it does not count, `naive` where there was none before."""
@@ -123,7 +124,7 @@ def reference(
         else [p.value, p.lower, p.upper, truth if known and p.distance <= p.distance_limit else np.nan, np.nan]
         for p, truth, known in zip(said, data.target[first:].tolist(), counts[first:].tolist(), strict=True)
     ]
-    places = _places(connection, config.step, data.serials[first:])
+    places = last_passages(connection, config.step, data.serials[first:])
     return _window(
         gate, config.step, values, [place.at for place in places], [place.arrival for place in places],
         [(place.machine, place.recipe) for place in places],

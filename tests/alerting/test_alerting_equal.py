@@ -16,8 +16,8 @@ from promtool_kit import STEP, T0, Series, Told, embedded, limits_of, promtool_s
 from alerting.alerts.evaluator import evaluate
 from alerting.alerts.specs import BY_NAME, AlertSpec
 from monitor.plant.plant import Plant
-from monitor.store import alerts as alerting
 from monitor.store.database import tables as t
+from monitor.store.watching import alerts as alerting
 
 
 @pytest.mark.parametrize("seed", [1000, 1001, 1002])

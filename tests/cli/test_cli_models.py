@@ -12,10 +12,10 @@ from plant_kit import NO_TRAINING, make_plant
 
 from monitor.cli import cli
 from monitor.plant.file.load import load
-from monitor.store import models, retraining
 from monitor.store.database.database import Store
 from monitor.store.database.schema import open_store
-from monitor.store.models import Version
+from monitor.store.models import retraining, versions
+from monitor.store.models.versions import Version
 
 AT = datetime(2026, 3, 2, 6, tzinfo=UTC)
 COMPARISON = {
@@ -33,11 +33,11 @@ def plant(tmp_path: Path) -> Path:
         version = Version(
             "forging", "blade-forging", number, f"digest {number}", AT, AT, "data", 900, {"skill": 0.5, "r2": 0.6}
         )
-        models.record(store, None, version)
+        versions.record(store, None, version)
     with store.read() as connection:
-        rows = models.versions(connection, "forging")
+        rows = versions.of_gate(connection, "forging")
     for changes, row in enumerate(rows):
-        assert models.put_in_force(store, None, "forging", row, changes, AT + timedelta(hours=changes))
+        assert versions.put_in_force(store, None, "forging", row, changes, AT + timedelta(hours=changes))
     _record(store)
     store.close()
     return file

@@ -18,9 +18,9 @@ from monitor.jobs import retraining as job_module
 from monitor.jobs.retraining import RetrainingJob
 from monitor.model import Floats, Prediction
 from monitor.ports import GateModel
-from monitor.store import models
 from monitor.store.database import tables as t
-from monitor.store.models import Version
+from monitor.store.models import versions
+from monitor.store.models.versions import Version
 
 RULES = """training: {min_outcomes: 40, takes: 20m},
          retraining: {cooldown: 2h, daily_limit: 3, min_new_outcomes: 40, holdout_rows: 30}}"""
@@ -115,10 +115,10 @@ class Changed:
     def champion(self) -> None:
         """Version 1, trained before every part."""
         version = Version("form", "w", "1", "level 0", after(1), after(1), "d", 40, {"skill": 0.5})
-        models.record(self.spine.store, None, version)
+        versions.record(self.spine.store, None, version)
         with self.spine.store.read() as connection:
-            row = models.versions(connection, "form")[0]
-        assert models.put_in_force(self.spine.store, None, "form", row, 0, after(2))
+            row = versions.of_gate(connection, "form")[0]
+        assert versions.put_in_force(self.spine.store, None, "form", row, 0, after(2))
 
     def parts(self, count: int, level: float, at: float = LIVE, lots: int = 4) -> None:
         """So many parts with their outcomes, known at a minute; what is no level is a wobble of the part."""

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from monitor.model import Page
 from monitor.pipeline import intake
 from monitor.pipeline.intake import Accepted, Intake
-from monitor.store.known_rows import Key, KnownDigests
+from monitor.store.rows.known import Key, KnownDigests
 
 T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
 

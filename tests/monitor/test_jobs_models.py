@@ -17,9 +17,9 @@ from monitor.gate_models.training_set import TrainingSet, training_set
 from monitor.jobs.models import ModelJob
 from monitor.model import Reason
 from monitor.ports import GateModel
-from monitor.store import models
 from monitor.store.database import tables as t
-from monitor.store.models import Version
+from monitor.store.models import versions
+from monitor.store.models.versions import Version
 
 TAKES = timedelta(minutes=20)
 
@@ -208,10 +208,10 @@ def _version(number: str, minute: float) -> Version:
 
 def test_only_one_of_two_changes_is_made(spine: Spine) -> None:
     for number in ("1", "2", "3"):
-        models.record(spine.store, None, _version(number, float(number)))
+        versions.record(spine.store, None, _version(number, float(number)))
     with spine.store.read() as connection:
-        first, second, third = models.versions(connection, "form")
-    put = models.put_in_force
+        first, second, third = versions.of_gate(connection, "form")
+    put = versions.put_in_force
     assert put(spine.store, None, "form", first, 0, after(5))
     assert not put(spine.store, None, "form", second, 0, after(6))
     assert put(spine.store, None, "form", second, 1, after(7))
@@ -232,10 +232,10 @@ def test_a_model_that_does_not_verify_is_bad_until_it_changes(spine: Spine) -> N
 
     in_use = ModelsInForce(spine.store, load)
     for number, changes in (("1", 0), ("2", 1)):
-        models.record(spine.store, None, _version(number, 1))
+        versions.record(spine.store, None, _version(number, 1))
         with spine.store.read() as connection:
-            row = next(v for v in models.versions(connection, "form") if v.version == number)
-        assert models.put_in_force(spine.store, None, "form", row, changes, after(2))
+            row = next(v for v in versions.of_gate(connection, "form") if v.version == number)
+        assert versions.put_in_force(spine.store, None, "form", row, changes, after(2))
         found = [in_use.for_gates(["form"])["form"].refused for _ in range(2)]
         assert found == [Reason.BAD_MODEL if number == "1" else None] * 2
     assert asked == ["digest 1", "digest 2"]

@@ -20,7 +20,7 @@ from monitor.jobs.deliver import resend
 from monitor.jobs.notify import NotifyJob
 from monitor.runtime.app import notify_job
 from monitor.store.database import tables as t
-from monitor.store.notifications import deliveries, log
+from monitor.store.delivery.notifications import deliveries, log
 
 DELIVERIES = "gatewatch_outbox_deliveries_total"
 

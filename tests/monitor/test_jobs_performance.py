@@ -19,9 +19,9 @@ from monitor.gate_models.in_force import ModelsInForce
 from monitor.jobs.performance import PerformanceJob
 from monitor.model import Finding, Floats, Prediction, Reason, Window
 from monitor.pipeline.judging import InForce
-from monitor.store import models
 from monitor.store.database import tables as t
-from monitor.store.models import Version
+from monitor.store.models import versions
+from monitor.store.models.versions import Version
 from monitor.windows.realised import realised
 
 ROWS = 20
@@ -62,11 +62,11 @@ class Gate:
     def promote(self, version: str, now: datetime) -> None:
         """Put a version in force; what it was trained on is whatever had an outcome by then."""
         store, digest = self.spine.store, f"digest {version}"
-        models.record(store, None, Version("form", "w", version, digest, now, now, "d", 0, {}))
+        versions.record(store, None, Version("form", "w", version, digest, now, now, "d", 0, {}))
         with store.read() as connection:
-            row = models.versions(connection, "form")[-1]
-            current = models.model_in_force(connection, "form")
-        assert models.put_in_force(store, None, "form", row, 0 if current is None else current.changes, now)
+            row = versions.of_gate(connection, "form")[-1]
+            current = versions.model_in_force(connection, "form")
+        assert versions.put_in_force(store, None, "form", row, 0 if current is None else current.changes, now)
 
     def parts(self, at: datetime, count: int = 1, a: float = 10.0) -> list[str]:
         """Parts decided on at an instant with the model in force; they are predicted at a + 30."""
@@ -86,7 +86,7 @@ class Gate:
     def window(self, now: datetime) -> Window:
         """The realised window of the version in force."""
         with self.spine.store.read() as connection:
-            used = models.model_in_force(connection, "form")
+            used = versions.model_in_force(connection, "form")
             return realised(connection, "form", self.spine.plant.gates["form"], used, now, ROWS)
 
     def run(self, now: datetime) -> dict[str, Any]:

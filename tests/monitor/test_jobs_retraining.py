@@ -10,9 +10,9 @@ from retraining_kit import CHANGES, LIVE, Changed
 from spine_kit import Spine, after
 
 from monitor.errors import EndingError, FencedError, ModelError, ModelReason
-from monitor.store import retraining as store_requests
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
+from monitor.store.models import retraining as store_requests
 
 NOW = LIVE + 15
 ENDS = "gatewatch_retraining_requests_total"

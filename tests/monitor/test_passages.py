@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from monitor.pipeline.passages import LatestPassages, Passage, passage_of, with_earlier
-from monitor.store.known_rows import PartStep
+from monitor.store.rows.parts import PartStep
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 

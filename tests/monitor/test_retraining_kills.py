@@ -21,11 +21,11 @@ from monitor.jobs.retraining import RetrainingJob
 from monitor.plant.plant import Plant
 from monitor.runtime.app import load_cached, make_registry
 from monitor.scheduling.job import Run
-from monitor.store import models
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.leases import acquire
 from monitor.store.database.schema import open_store
+from monitor.store.models import versions
 
 KILLS = ("during_training", "during_comparison", "during_promotion")
 CHANGE, NOW = 60, 120
@@ -43,7 +43,7 @@ def degraded(store_url: str, tmp_path: Path) -> Iterator[Plant]:
     registry = make_registry(spine.plant)
     train_version(store, spine.plant, "form", after(CHANGE), after(CHANGE), None)
     with store.read() as connection:
-        (row,) = models.versions(connection, "form")
+        (row,) = versions.of_gate(connection, "form")
     assert put_in_force(store, registry, None, "form", row, 0, after(CHANGE))
     _parts(spine, 100, 8.0, CHANGE + 10, "B")
     with store.write() as connection:

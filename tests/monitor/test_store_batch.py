@@ -13,12 +13,12 @@ from spine_kit import T0, Spine, after
 
 from monitor.errors import StoreError
 from monitor.model import Finding, Reject, RejectReason, Status
-from monitor.store.board import worth_keeping
 from monitor.store.commit import BatchWrite, commit, provisional, resolved
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease, acquire
 from monitor.store.database.statements import count, gauge, move_cursor, take_arrivals, tallied, upsert
+from monitor.store.watching.board import worth_keeping
 
 
 @pytest.fixture

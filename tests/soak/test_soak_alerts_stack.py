@@ -26,9 +26,9 @@ from alerting.alerts.rules import rule_file
 from alerting.alerts.specs import alerts_in_force
 from monitor.plant.file.load import load
 from monitor.plant.plant import Plant
-from monitor.store import alerts as alerting
 from monitor.store.database import tables as t
 from monitor.store.database.schema import open_existing, open_store
+from monitor.store.watching import alerts as alerting
 
 TOKEN = "a-token-of-this-test"
 INTERVAL = 1.0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
 Row = TypeVar("Row", bound=NamedTuple)
+Value = TypeVar("Value")
+_CHUNK = 500
 
 
 def selected(row: type[Row], table: sa.FromClause) -> sa.Select[tuple[object, ...]]:
@@ -24,3 +26,10 @@ def one_of(connection: sa.Connection, row: type[Row], query: sa.Select[tuple[obj
     """The one row that the query found, or None."""
     found = connection.execute(query).one_or_none()
     return None if found is None else row._make(found)
+
+
+def chunked(values: Iterable[Value]) -> Iterator[list[Value]]:
+    """The values in lists short enough for a query that names each of them."""
+    listed = list(values)
+    for start in range(0, len(listed), _CHUNK):
+        yield listed[start : start + _CHUNK]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
 
-from monitor.store.database import tables as t
-from monitor.store.database.rows import fetched, selected
+from monitor.store.database.rows import chunked
+from monitor.store.rows.parts import PartStep
 
 Key = tuple[Any, ...]
 
@@ -21,15 +21,6 @@ class KnownDigests:
     """What the store has under one key: its content digests, in order of revision."""
 
     digests: list[str] = field(default_factory=list)
-
-
-_CHUNK = 500
-
-
-def _chunks(items: Iterable[Any]) -> Iterable[list[Any]]:
-    listed = list(items)
-    for start in range(0, len(listed), _CHUNK):
-        yield listed[start : start + _CHUNK]
 
 
 def _instants(column: pd.Series[Any]) -> list[datetime]:
@@ -43,7 +34,7 @@ def known_by(
     known: dict[Key, KnownDigests] = {}
     (first, values), *others = where.items()
     columns = [table.c[k] for k in keys]
-    for chunk in _chunks(values):
+    for chunk in chunked(values):
         query = sa.select(*columns, table.c.digest).where(table.c[first].in_(chunk)).order_by(table.c.revision)
         for name, allowed in others:
             query = query.where(table.c[name].in_(list(allowed)))
@@ -65,39 +56,6 @@ def known_serials(
 ) -> dict[Key, KnownDigests]:
     """Outcomes or dispositions of the page's parts."""
     return known_by(connection, table, keys, {"serial": frame["serial"].unique().tolist()}) if len(frame) else {}
-
-
-class PartStep(NamedTuple):
-    """A stored part step."""
-
-    arrival: int
-    serial: str
-    step: str
-    visit: int
-    revision: int
-    at: datetime
-    machine: str
-    recipe: str
-    lot: str
-    values: Mapping[str, float]
-    digest: str
-
-
-def part_history(connection: sa.Connection, serials: Iterable[str]) -> list[PartStep]:
-    """Every accepted part step of the given parts, in arrival order."""
-    return _part_steps(connection, t.part_step.c.serial, dict.fromkeys(serials))
-
-
-def part_steps(connection: sa.Connection, arrivals: Iterable[int]) -> list[PartStep]:
-    """The part steps of these arrival numbers that are still there, in arrival order."""
-    return _part_steps(connection, t.part_step.c.arrival, dict.fromkeys(arrivals))
-
-
-def _part_steps(connection: sa.Connection, column: sa.ColumnElement[Any], values: Iterable[Any]) -> list[PartStep]:
-    rows: list[PartStep] = []
-    for chunk in _chunks(values):
-        rows += fetched(connection, PartStep, selected(PartStep, t.part_step).where(column.in_(chunk)))
-    return sorted(rows, key=lambda r: r.arrival)
 
 
 def known_parts(history: Iterable[PartStep], counted: bool) -> dict[Key, KnownDigests]:

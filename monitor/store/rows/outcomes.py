@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,17 +37,6 @@ def _decided_on(outcomes: sa.Subquery, gate: str, characteristic: str, used: Any
         )
         .order_by(o.available_at.desc(), o.at.desc(), o.revision.desc(), d.arrival.desc(), o.serial)
     )  # fmt: skip
-
-
-def _places(connection: sa.Connection, step: str, serials: Sequence[str]) -> list[Any]:
-    """Of each part its last passage through the step."""
-    p = t.part_step.c
-    found: dict[str, Any] = {}
-    for start in range(0, len(serials), 500):
-        mine = (p.step == step, p.revision == 0, p.serial.in_(serials[start : start + 500]))
-        query = sa.select(p.serial, p.machine, p.recipe, p.arrival, p.at).where(*mine).order_by(p.arrival)
-        found |= {row.serial: row for row in connection.execute(query)}
-    return [found[serial] for serial in serials]
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def record(
         also(connection)
 
 
-def versions(connection: sa.Connection, gate: str | None = None) -> list[Any]:
+def of_gate(connection: sa.Connection, gate: str | None = None) -> list[Any]:
     """Recorded versions, oldest first."""
     query = sa.select(t.model_version).order_by(t.model_version.c.trained_at, t.model_version.c.version)
     if gate is not None:
