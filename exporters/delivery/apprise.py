@@ -11,8 +11,10 @@ from typing import Any
 
 from monitor.errors import DeliveryError, DeliveryReason
 
-_SECONDS = 30
+_SECONDS = 60
 """After this a service that does not answer is given up for now."""
+_ANSWER_SECONDS = 25.0
+"""For a connection, and for an answer."""
 _STATUS = re.compile(r"\berror\s*[=:]\s*(\d{3})\b")
 _PASSING = (408, 425, 429)
 _TYPES = {"critical": "failure", "warning": "warning", "over": "success"}
@@ -40,6 +42,8 @@ def send(url: str, title: str, body: str, mood: str) -> None:
     service = _service()
     if not service.add(url):
         raise DeliveryError("its URL is none that Apprise knows", DeliveryReason.REFUSED)
+    for receiver in service:
+        _be_patient(receiver)
     statuses = _Statuses()
     log = logging.getLogger("apprise")
     log.addHandler(statuses)
@@ -50,6 +54,16 @@ def send(url: str, title: str, body: str, mood: str) -> None:
         log.removeHandler(statuses)
     if not took:
         raise _refusal(statuses.found[-1] if statuses.found else None)
+
+
+def _be_patient(receiver: Any) -> None:
+    """Apprise gives a service 4 s to connect and 4 s to answer unless the URL says otherwise (`cto`, `rto`).
+
+    One that answers later has often taken the message all the same, and would be sent it again.
+    """
+    for wait in ("socket_connect_timeout", "socket_read_timeout"):
+        if getattr(receiver, wait) == getattr(type(receiver), wait):
+            setattr(receiver, wait, _ANSWER_SECONDS)
 
 
 def _refusal(status: int | None) -> DeliveryError:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from monitor.clock import SimulatedClock
-from monitor.errors import StoreError, StoreReason
 from monitor.runtime.app import App
 from monitor.scheduling.job import Job
 from monitor.scheduling.runner import SlotOutcome, SlotResult
 from monitor.scheduling.slots import merged
 from monitor.store.database.database import shown
+
+log = logging.getLogger(__name__)
+
+_WAITING = (
+    "store %s: waiting for another process, which works at job %r; end it, or replay into a store of its own "
+    "with --set store.url=..."
+)
+_PATIENCE = 3
+"""Leases after which a wait is mentioned."""
+_ASK = 33
+"""So many times a lease the holder is asked for."""
 
 
 def replay(
@@ -37,18 +48,18 @@ def replay(
 
 
 def _in_turn(app: App, job: Job, slot: datetime) -> SlotResult:
-    """Run a slot; where another process holds the job, wait until it ends or goes silent, for history has an order."""
-    patience = 3 * app.plant.store.lease.total_seconds()
+    """Run a slot. While another process works at the job, wait for it: history has an order.
+
+    A holder that is alive renews its lease and ends the wait by serving the slot or letting go; the lease of a dead one
+    runs out. Either way no time limit is needed, only a word to the person who waits.
+    """
+    lease = app.plant.store.lease.total_seconds()
     waited = 0.0
     while True:
         done = app.runner.run(job, slot)
         if done.ran is not SlotOutcome.ANOTHER_PROCESS or app.runner.stop.is_set():
             return done
-        if waited > patience:
-            raise StoreError(
-                f"store {shown(app.plant.store.url)}: another process works at job {job.name!r}; "
-                "end it, or replay into a store of its own with --set store.url=…",
-                StoreReason.LOCKED,
-            )
-        app.runner.stop.wait(patience / 100)
-        waited += patience / 100
+        if waited < _PATIENCE * lease <= waited + lease / _ASK:
+            log.warning(_WAITING, shown(app.plant.store.url), job.name)
+        app.runner.stop.wait(lease / _ASK)
+        waited += lease / _ASK

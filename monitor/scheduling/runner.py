@@ -93,11 +93,12 @@ class Runner:
     def run(self, job: Job, slot: datetime, missed: int = 0) -> SlotResult:
         """Run one slot, once over all processes. Never raises but for a store that cannot be used."""
         lease = self.lease(job)
-        if lease is None:
-            return SlotResult(SlotOutcome.ANOTHER_PROCESS)
+        # Read under the lease: without one, it may change until the holder lets go, but only forwards.
         last = self._last_slot(job.name)
         if last is not None and last >= slot:
             return SlotResult(SlotOutcome.DONE_BEFORE)
+        if lease is None:
+            return SlotResult(SlotOutcome.ANOTHER_PROCESS)
         started, began = self._clock.now(), time.perf_counter()
         done, failure = self._attempt(job, Run(slot, started, lease, lambda: self.beat(lease), self.stop.is_set))
         seconds = time.perf_counter() - began

@@ -172,6 +172,15 @@ def test_another_process_at_the_job_is_left_alone(spine: Spine, runner: Runner) 
     assert spine.all(t.job) == []
 
 
+def test_a_slot_that_the_holder_has_served_is_not_waited_for(
+    spine: Spine, runner: Runner, clock: SimulatedClock
+) -> None:
+    assert runner.run(Work(), T0).ran is SlotOutcome.SUCCESS
+    other = Runner(spine.store, clock, "two", timedelta(seconds=60))
+    assert other.run(Work(), T0).ran is SlotOutcome.DONE_BEFORE
+    assert other.run(Work(), after(15)).ran is SlotOutcome.ANOTHER_PROCESS
+
+
 def _taken_over(spine: Spine) -> None:
     with spine.store.write() as connection:
         connection.execute(t.lease.update().values(expires_at=0.0))
