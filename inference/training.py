@@ -141,6 +141,11 @@ def naive_forecast(target: Floats, window: int = NAIVE_WINDOW) -> Floats:
     return np.array([np.median(target[max(0, i - window) : i]) if i else np.nan for i in range(len(target))])
 
 
+def warm_up() -> None:
+    """Pay now for what the first training would: torch imports its compiler with the first optimiser."""
+    torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
+
+
 @contextmanager
 def single_thread() -> Iterator[None]:
     """Run torch on one thread: sums in one order, whatever the machine's cores; small networks are no slower."""

@@ -1,13 +1,133 @@
-"""Child processes that end with their parent."""
+"""Work in a process of its own: what is slow to import or may take long stays out of the process that runs the jobs.
+
+The parent has a `Worker`; the module that it names ends in `serve(work)`. They pass the name of a folder, which holds
+what the work needs and gets what it makes. A worker ends with its parent, however that ends.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
+import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
 
 _PR_SET_PDEATHSIG = 1
+_BEAT_SECONDS = 1.0
+_DONE = b"done\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    process: subprocess.Popen[bytes]
+    requests: IO[bytes]
+    answers: IO[bytes]
+    log: IO[bytes]
+
+    def end(self) -> str:
+        """Kill it, whatever it does; the last line that it wrote to standard error."""
+        self.process.kill()
+        self.process.wait()
+        self.log.seek(0)
+        lines = self.log.read().decode("utf-8", "replace").strip().splitlines()
+        for stream in (self.requests, self.answers, self.log):
+            stream.close()
+        return lines[-1] if lines else ""
+
+
+class Worker:
+    """A child process that works on one folder after the other and keeps what it has imported.
+
+    `last_words` is the last line on the standard error of a child that ended before its work was done.
+    """
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+        self._child: _Child | None = None
+        self.last_words = ""
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the child, unless it runs; it imports what it needs while this process goes on."""
+        if self._child is None:
+            self._child = _start(self._module)
+
+    def work(self, folder: Path, beat: Callable[[], None], seconds: float = float("inf")) -> bool:
+        """Have a folder worked on; False when that took longer than `seconds`.
+
+        `beat` is called about once a second; what it raises ends the child, and so does a time that is over. What the
+        work made, and so whether it went well, is for the caller to read in the folder.
+        """
+        self.start()
+        in_time = False
+        try:
+            in_time = self._ask(folder, beat, time.monotonic() + seconds)
+        finally:
+            if not in_time:
+                self.stop()
+        return in_time
+
+    def stop(self) -> None:
+        """End the child at once, also in the middle of its work; the next work starts another."""
+        child, self._child = self._child, None
+        if child is not None:
+            self.last_words = child.end()
+
+    def _ask(self, folder: Path, beat: Callable[[], None], until: float) -> bool:
+        child = self._child
+        if child is None or not _requested(child, folder):
+            self.stop()
+            return True
+        while (left := until - time.monotonic()) > 0:
+            if select.select([child.answers], [], [], min(_BEAT_SECONDS, left))[0]:
+                if child.answers.readline() != _DONE:
+                    self.stop()
+                return True
+            beat()
+        return False
+
+
+def _start(module: str) -> _Child:
+    log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
+    process = subprocess.Popen(  # noqa: S603 - our own module
+        [sys.executable, "-m", module, str(os.getpid())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        bufsize=0,
+    )
+    return _Child(process, cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout), log)
+
+
+def _requested(child: _Child, folder: Path) -> bool:
+    try:
+        child.requests.write(f"{folder}\n".encode())
+    except BrokenPipeError:
+        return False
+    return True
+
+
+def serve(work: Callable[[Path], None]) -> None:
+    """The worker's side: do `work` on each folder that the parent names, until it ends or one raises."""
+    die_with_parent(int(sys.argv[1]))
+    # Whatever a library prints must not be taken for an answer.
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        work(Path(line.rstrip("\n")))
+        answers.write(_DONE)
 
 
 def die_with_parent(parent: int) -> None:

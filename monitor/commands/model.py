@@ -160,7 +160,7 @@ def model_train(gate: str, plant: str, overrides: Sequence[str], json_: bool, pu
     open_store_of(plant, overrides).close()
     with opened(plant, overrides) as app:
         now = app.clock.now()
-        version = train_version(app.store, app.plant, gate, now, now, None)
+        version = train_version(app.store, app.plant, app.trainer, gate, now, now, None)
         with app.store.read() as connection:
             current = model_in_force(connection, gate)
             same = (version.model, version.version)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from monitor.errors import ModelError
-from monitor.gate_models.training_child import train_in_child
+from monitor.gate_models.training_child import Trainer
 from monitor.gate_models.training_set import training_set
 from monitor.plant.plant import Plant
 from monitor.scheduling.job import Run
@@ -31,15 +31,18 @@ class ModelRegistry(Protocol):
         """Let the alias name the version in force."""
 
 
-def train_version(store: Store, plant: Plant, gate: str, now: datetime, ready_at: datetime, run: Run | None) -> Version:
+def train_version(
+    store: Store, plant: Plant, trainer: Trainer, gate: str, now: datetime, ready_at: datetime, run: Run | None
+) -> Version:
     """Train on what was available at `now`, register, and record; ModelError when there is too little."""
     config = plant.gates[gate]
     with store.read() as connection:
         data = training_set(connection, config, now)
-    found = train_in_child(gate, config, plant.mlflow, data, run.beat if run else lambda: None)
+    trained = trainer.train(gate, config, data, run.beat if run else lambda: None)
+    number = trainer.register(config, trained, {"gate": gate})
     version = Version(
-        gate, config.model, str(found["version"]), found["digest"], now, ready_at, found["data_digest"],
-        len(data.serials), found["metrics"],
+        gate, config.model, number, trained.digest, now, ready_at, trained.data_digest, len(data.serials),
+        trained.metrics,
     )  # fmt: skip
     versions.record(store, run.lease if run else None, version)
     return version
@@ -66,20 +69,7 @@ def mirror(store: Store, registry: ModelRegistry, gate: str, model: str, version
 
 
 class ChallengerRegistry(ModelRegistry, Protocol):
-    """Where challengers are registered and judged. Every call may raise ModelError: it may be down."""
-
-    def register(
-        self,
-        model_name: str,
-        package_folder: Path,
-        metrics: Mapping[str, float],
-        params: Mapping[str, object],
-        tags: Mapping[str, str],
-    ) -> str:
-        """Register a package; its version."""
-
-    def cached(self, model_name: str, digest: str) -> Path:
-        """Where the cache keeps a package."""
+    """Where challengers are compared. Every call may raise ModelError: it may be down."""
 
     def set_challenger(self, model_name: str, version: str) -> None:
         """Let the alias `challenger` name the version that is compared."""

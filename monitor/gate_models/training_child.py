@@ -1,15 +1,13 @@
-"""Starting the training child and reading what it leaves."""
+"""Training of the gates' models in a process of its own, which alone needs PyTorch's training half."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 
@@ -17,72 +15,101 @@ from monitor.errors import ModelError, ModelReason
 from monitor.failpoints import reach
 from monitor.gate_models.training_set import TrainingSet
 from monitor.plant.gates import GateConfig
-from monitor.plant.running import MlflowConfig
-
-_POLL_SECONDS = 1.0
+from monitor.processes import Worker
 
 
-def train_in_child(
-    name: str,
-    gate: GateConfig,
-    mlflow: MlflowConfig,
-    data: TrainingSet,
-    beat: Callable[[], None],
-    register: bool = True,
-) -> dict[str, Any]:
-    """Train, register and cache a version: {version, digest, data_digest, metrics}. ModelError with the reason.
+@dataclass(frozen=True, slots=True)
+class TrainedPackage:
+    """A package in the cache: its digest, the digest of its training set, and what was measured on it."""
 
-    Without `register` it is only trained and cached, and no version is given: importing MLflow into a new process
-    takes longer than the training.
+    digest: str
+    data_digest: str
+    metrics: Mapping[str, float]
 
-    `beat` is called about once a second while the child works; what it raises ends the child.
+
+class PackageRegistry(Protocol):
+    """Where packages are kept and registered. `register` may raise ModelError: MLflow may be down."""
+
+    def cached(self, model_name: str, digest: str) -> Path:
+        """Where the cache keeps a package."""
+
+    def cache_put(self, folder: Path, model_name: str, digest: str) -> Path:
+        """Put a package into the cache; its folder there."""
+
+    def register(
+        self,
+        model_name: str,
+        package_folder: Path,
+        metrics: Mapping[str, float],
+        params: Mapping[str, object],
+        tags: Mapping[str, str],
+    ) -> str:
+        """Register a package; its version."""
+
+
+class Trainer:
+    """Trains models in a child process, one at a time, and hands their packages to the registry.
+
+    With `stays` the child waits for the next training instead of ending: a replay trains every few seconds, and the
+    child's imports take longer than a training. A service trains every few days, and the memory is better used.
     """
-    with tempfile.TemporaryDirectory(prefix="gatewatch-train-") as place:
-        folder = Path(place)
+
+    def __init__(self, registry: PackageRegistry, stays: bool) -> None:
+        self._registry = registry
+        self._stays = stays
+        self._worker = Worker("inference.child")
+
+    def start(self) -> None:
+        """Let the child import what it needs while this process goes on."""
+        self._worker.start()
+
+    def train(self, name: str, gate: GateConfig, data: TrainingSet, beat: Callable[[], None]) -> TrainedPackage:
+        """Train a model of gate `name` and put it into the cache; ModelError with the reason.
+
+        `beat` is called about once a second while the child works; what it raises ends the child.
+        """
+        with tempfile.TemporaryDirectory(prefix="gatewatch-train-") as place:
+            folder = Path(place)
+            self._write(folder, gate, data)
+            self._worker.start()
+            reach("during_training")
+            try:
+                self._worker.work(folder, beat)
+                trained = self._result(name, folder / "result.json")
+                self._registry.cache_put(folder / "package", gate.model, trained.digest)
+                return trained
+            finally:
+                if not self._stays:
+                    self._worker.stop()
+
+    def register(self, gate: GateConfig, trained: TrainedPackage, tags: Mapping[str, str]) -> str:
+        """Register a trained package and return its version; ModelError where MLflow cannot be asked."""
+        params = {"epochs": gate.training.epochs, "seed": gate.training.seed, "coverage": gate.coverage}
+        tags = {**tags, "data_digest": trained.data_digest, "digest": trained.digest}
+        folder = self._registry.cached(gate.model, trained.digest)
+        return self._registry.register(gate.model, folder, trained.metrics, params, tags)
+
+    def close(self) -> None:
+        """End the child."""
+        self._worker.stop()
+
+    def _write(self, folder: Path, gate: GateConfig, data: TrainingSet) -> None:
         job = {
-            "gate": name, "model": gate.model, "inputs": list(gate.inputs()), "profile_count": len(gate.profile),
+            "inputs": list(gate.inputs()), "profile_count": len(gate.profile),
             "coverage": gate.coverage, "epochs": gate.training.epochs, "seed": gate.training.seed,
             "max_missing": gate.max_missing, "line": gate.profile_kind == "line",
-            "tracking_uri": mlflow.tracking_uri, "artifacts": mlflow.artifacts, "experiment": mlflow.experiment,
-            "cache": mlflow.cache, "register": register,
         }  # fmt: skip
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         serials, lots = (np.array(words, dtype=np.str_) for words in (data.serials, data.lots))
         np.savez(
             folder / "data.npz", rows=data.rows, target=data.target, context=data.context, serials=serials, lots=lots
         )
-        log = folder / "log.txt"
-        with log.open("wb") as output:
-            child = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-m", "inference.child", str(folder), str(os.getpid())],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-            reach("during_training")
-            _wait(child, beat)
-        return _result(name, folder / "result.json", log)
 
-
-def _wait(child: subprocess.Popen[bytes], beat: Callable[[], None]) -> None:
-    try:
-        while True:
-            try:
-                child.wait(_POLL_SECONDS)
-            except subprocess.TimeoutExpired:
-                beat()
-            else:
-                return
-    finally:
-        if child.poll() is None:
-            child.kill()
-            child.wait()
-
-
-def _result(name: str, file: Path, log: Path) -> dict[str, Any]:
-    if not file.exists():
-        last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or ["it left no output"]
-        raise ModelError(f"gate {name!r}: training ended without a result: {last[0]}", ModelReason.CORRUPT)
-    result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    if "error" in result:
-        raise ModelError(f"gate {name!r}: {result['error']}", ModelReason(result["reason"]))
-    return result
+    def _result(self, name: str, file: Path) -> TrainedPackage:
+        if not file.exists():
+            last = self._worker.last_words or "it left no output"
+            raise ModelError(f"gate {name!r}: training ended without a result: {last}", ModelReason.CORRUPT)
+        result = json.loads(file.read_text(encoding="utf-8"))
+        if "error" in result:
+            raise ModelError(f"gate {name!r}: {result['error']}", ModelReason(result["reason"]))
+        return TrainedPackage(**result)

@@ -8,6 +8,7 @@ from typing import Any
 
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.gate_models.registry import ModelRegistry, mirror, put_in_force, train_version
+from monitor.gate_models.training_child import Trainer
 from monitor.model import Reason
 from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
@@ -23,7 +24,14 @@ class ModelJob:
     """Sees that a gate has a model: trains the first, puts it in force, mends the cache, mirrors the alias."""
 
     def __init__(
-        self, store: Store, plant: Plant, gate: str, models: ModelsInForce, registry: ModelRegistry, simulated: bool
+        self,
+        store: Store,
+        plant: Plant,
+        gate: str,
+        models: ModelsInForce,
+        registry: ModelRegistry,
+        trainer: Trainer,
+        simulated: bool,
     ) -> None:
         self.name = f"model:{gate}"
         self._store = store
@@ -32,6 +40,7 @@ class ModelJob:
         self._config: GateConfig = plant.gates[gate]
         self._models = models
         self._registry = registry
+        self._trainer = trainer
         self._simulated = simulated
 
     @property
@@ -60,7 +69,7 @@ class ModelJob:
             return Result()
         # Under a simulated clock training takes the declared time, else the time it takes.
         ready_at = run.now + self._config.training.takes if self._simulated else run.now
-        version = train_version(self._store, self._plant, self._gate, run.now, ready_at, run)
+        version = train_version(self._store, self._plant, self._trainer, self._gate, run.now, ready_at, run)
         if version.ready_at <= run.now:
             with self._store.read() as connection:
                 ready = versions.of_gate(connection, self._gate)

@@ -24,7 +24,7 @@ from monitor.failpoints import reach
 from monitor.gate_models.challenge import _trained_at, as_json, flat
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.gate_models.registry import ChallengerRegistry, mirror
-from monitor.gate_models.training_child import train_in_child
+from monitor.gate_models.training_child import Trainer
 from monitor.gate_models.training_set import TrainingSet, hold_out, training_set
 from monitor.model import RetrainingReason as Reason
 from monitor.model import RetrainingState as State
@@ -59,6 +59,7 @@ class RetrainingJob:
         models: ModelsInForce,
         load: Callable[[str, str], GateModel],
         registry: ChallengerRegistry,
+        trainer: Trainer,
         simulated: bool,
     ) -> None:
         self._store = store
@@ -66,6 +67,7 @@ class RetrainingJob:
         self._models = models
         self._load = load
         self._registry = registry
+        self._trainer = trainer
         self._simulated = simulated
 
     @property
@@ -225,7 +227,7 @@ class RetrainingJob:
         """Train, register as the challenger and record; False when it cannot be trained on these parts."""
         gate: GateConfig = self._plant.gates[row.gate]
         try:
-            found = train_in_child(row.gate, gate, self._plant.mlflow, learn, run.beat, register=False)
+            trained = self._trainer.train(row.gate, gate, learn, run.beat)
         except ModelError as exc:
             if exc.reason is ModelReason.UNREACHABLE:
                 raise
@@ -234,19 +236,14 @@ class RetrainingJob:
             state, reason = (State.REFUSED, Reason.TOO_FEW_ROWS) if few else (State.FAILED, Reason.TRAINING_FAILED)
             self._finish(run, row, state, reason)
             return False
-        tags = {
-            "gate": row.gate, "cause": row.cause, "request": row.key, "parent_version": row.champion,
-            "data_digest": found["data_digest"], "digest": found["digest"],
-        }  # fmt: skip
-        params = {"epochs": gate.training.epochs, "seed": gate.training.seed, "coverage": gate.coverage}
-        folder = self._registry.cached(gate.model, found["digest"])
-        number = self._registry.register(gate.model, folder, found["metrics"], params, tags)
+        tags = {"gate": row.gate, "cause": row.cause, "request": row.key, "parent_version": row.champion}
+        number = self._trainer.register(gate, trained, tags)
         self._registry.set_challenger(gate.model, number)
         # Under a simulated clock training takes the declared time, else the time it takes.
         ready_at = row.started_at + gate.training.takes if self._simulated else run.now
         version = Version(
-            row.gate, gate.model, number, found["digest"], row.started_at, ready_at, found["data_digest"],
-            len(learn), found["metrics"],
+            row.gate, gate.model, number, trained.digest, row.started_at, ready_at, trained.data_digest, len(learn),
+            trained.metrics,
         )  # fmt: skip
         values = {"challenger": number, "ready_at": ready_at}
         versions.record(self._store, run.lease, version, "challenger", lambda c: requests.change(c, row, **values))

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.errors import MonitorError
+from monitor.processes import Worker
 from monitor.windows.drift import Pair
 from monitor.windows.frozen import content_of
 
@@ -23,7 +20,6 @@ FOLDER = "drift"
 KEPT = 20
 """Reports of each step that stay, the newest."""
 LIMIT = timedelta(minutes=5)
-_POLL_SECONDS = 0.5
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 
@@ -47,7 +43,7 @@ def made_at(reports: Path, step: str) -> datetime | None:
 def write_report(reports: Path, order: Order, beat: Callable[[], None], limit: timedelta = LIMIT) -> Path:
     """Render and keep the report, and delete the step's oldest beyond those kept; the page.
 
-    `beat` is called about twice a second; what it raises ends the child. MonitorError says why there is no report.
+    `beat` is called about once a second; what it raises ends the child. MonitorError says why there is no report.
     """
     with tempfile.TemporaryDirectory(prefix="gatewatch-report-") as place:
         folder = Path(place)
@@ -87,36 +83,13 @@ def _job(order: Order) -> dict[str, Any]:
 
 
 def _render(folder: Path, step: str, beat: Callable[[], None], limit: timedelta) -> None:
-    log = folder / "log.txt"
-    with log.open("wb") as output:
-        child = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "monitor.reports.drift_child", str(folder), str(os.getpid())],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        in_time = _wait(child, beat, time.monotonic() + limit.total_seconds())
-    if not in_time:
-        raise MonitorError(f"step {step!r}: the report took longer than {limit.total_seconds():.0f} s and was given up")
-    if not (folder / "report.json").exists():
-        last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or ["it left no output"]
-        raise MonitorError(f"step {step!r}: the report could not be rendered: {last[0]}")
-
-
-def _wait(child: subprocess.Popen[bytes], beat: Callable[[], None], until: float) -> bool:
-    """Whether the child ended in time; it never outlives this call."""
-    try:
-        while time.monotonic() < until:
-            try:
-                child.wait(_POLL_SECONDS)
-            except subprocess.TimeoutExpired:
-                beat()
-            else:
-                return True
-        return False
-    finally:
-        if child.poll() is None:
-            child.kill()
-            child.wait()
+    seconds = limit.total_seconds()
+    with Worker("monitor.reports.drift_child") as worker:
+        if not worker.work(folder, beat, seconds):
+            raise MonitorError(f"step {step!r}: the report took longer than {seconds:.0f} s and was given up")
+        if not (folder / "report.json").exists():
+            last = worker.last_words or "it left no output"
+            raise MonitorError(f"step {step!r}: the report could not be rendered: {last}")
 
 
 def _retain(home: Path) -> None:

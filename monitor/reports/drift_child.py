@@ -1,18 +1,17 @@
-"""The Evidently report in a process of its own: `python -m monitor.reports.drift_child FOLDER PARENT`.
+"""The Evidently report in a process of its own: `python -m monitor.reports.drift_child PARENT`, then a folder a line.
 
-FOLDER holds `job.json`; the child leaves `report.html` and `report.json` in it, or writes to standard error why it
-could not. It dies with the process that started it.
+A folder holds `job.json`; the child leaves `report.html` and `report.json` in it, or writes to standard error why it
+could not.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 import warnings
 from pathlib import Path
 
-from monitor.processes import die_with_parent
+from monitor.processes import serve
 from monitor.windows.frozen import window_of
 
 
@@ -28,13 +27,7 @@ def render_folder(folder: Path) -> None:
     (folder / "report.json").write_text(json.dumps(data, indent=1, sort_keys=True), encoding="utf-8")
 
 
-def main() -> None:
-    """Run the job of the folder named on the command line."""
-    die_with_parent(int(sys.argv[2]))
+if __name__ == "__main__":
     os.environ["DO_NOT_TRACK"] = "1"
     warnings.simplefilter("ignore")
-    render_folder(Path(sys.argv[1]))
-
-
-if __name__ == "__main__":
-    main()
+    serve(render_folder)

@@ -31,6 +31,7 @@ from monitor.delivery.notifications import place_of, receivers_of, send
 from monitor.delivery.waiting import backoff, plan
 from monitor.errors import ModelError, ModelReason
 from monitor.gate_models.in_force import ModelsInForce
+from monitor.gate_models.training_child import Trainer
 from monitor.jobs.alerts import AlertsJob
 from monitor.jobs.deliver import DeliverJob
 from monitor.jobs.drift import DriftJob
@@ -69,6 +70,7 @@ class App:
     runner: Runner
     models: ModelsInForce
     registry: Registry
+    trainer: Trainer
     sources: dict[str, SqlSource]
     jobs: list[Job]
 
@@ -86,7 +88,8 @@ class App:
                     job.save(self.clock.now(), lease)
 
     def close(self) -> None:
-        """Give leases and connections back."""
+        """Give leases and connections back, and end the training child."""
+        self.trainer.close()
         self.runner.give_back()
         for source in self.sources.values():
             source.close()
@@ -110,15 +113,16 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     runner = Runner(store, clock, holder, plant.store.lease)
     registry = make_registry(plant)
+    trainer = Trainer(registry, stays=simulated)
     models = ModelsInForce(store, partial(load_cached, registry))
     pulls = _pull_jobs(loaded, store, sources, models)
     jobs: list[Job] = [*pulls]
     jobs.append(DriftJob(store, plant, (FeatureDrift("drift"), FeatureDrift("image_drift")), models))
     jobs.append(PerformanceJob(store, plant, models, held_out, performance_detector, still_absent))
-    jobs += [ModelJob(store, plant, gate, models, registry, simulated) for gate in plant.gates]
+    jobs += [ModelJob(store, plant, gate, models, registry, trainer, simulated) for gate in plant.gates]
     if plant.profile == "embedded":
         jobs.append(AlertsJob(store, plant, lambda: bounds_of(plant, jobs)))
-    jobs.append(RetrainingJob(store, plant, models, partial(load_cached, registry), registry, simulated))
+    jobs.append(RetrainingJob(store, plant, models, partial(load_cached, registry), registry, trainer, simulated))
     jobs.append(notify_job(store, plant, receivers if (not simulated if notify is None else notify) else None))
     if plant.write_back is not None and target is not None:
         jobs.append(DeliverJob(store, plant.write_back, target, plan, backoff))
@@ -133,7 +137,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     renders = not simulated or plant.drift.report_under_replay
     jobs.append(ReportJob(store, plant, models, loaded.path.parent / "reports", renders))
     jobs.append(PruneJob(store, plant.store.retention, plant.jobs.prune))
-    return App(loaded, store, clock, runner, models, registry, sources, jobs)
+    return App(loaded, store, clock, runner, models, registry, trainer, sources, jobs)
 
 
 def bounds_of(plant: Plant, jobs: Sequence[Job]) -> Bounds:

@@ -13,8 +13,8 @@ from spine_kit import Spine, after
 
 from monitor.errors import ModelError, ModelReason
 from monitor.gate_models.in_force import ModelsInForce
+from monitor.gate_models.training_child import TrainedPackage, Trainer
 from monitor.gate_models.training_set import TrainingSet
-from monitor.jobs import retraining as job_module
 from monitor.jobs.retraining import RetrainingJob
 from monitor.model import Floats, Prediction
 from monitor.ports import GateModel
@@ -62,6 +62,9 @@ class Mlflow:
     def cached(self, model_name: str, digest: str) -> Path:
         return Path(digest)
 
+    def cache_put(self, folder: Path, model_name: str, digest: str) -> Path:
+        return Path(digest)
+
     def fetch(self, model_name: str, version: str, digest: str) -> Path:
         self._asked()
         return Path(digest)
@@ -98,19 +101,19 @@ class Changed:
         self.while_training: Callable[[], object] = lambda: None
         self.made = 0
         self.models = ModelsInForce(spine.store, self.load)
-        self.job = RetrainingJob(spine.store, spine.plant, self.models, self.load, self.mlflow, simulated)
-        monkeypatch.setattr(job_module, "train_in_child", self._train)
+        trainer = Trainer(self.mlflow, stays=False)
+        monkeypatch.setattr(trainer, "train", self._train)
+        self.job = RetrainingJob(spine.store, spine.plant, self.models, self.load, self.mlflow, trainer, simulated)
 
     def load(self, model: str, digest: str) -> GateModel:
         found: GateModel = LevelModel(float(digest.split()[1]), digest)
         return found
 
-    def _train(self, name: str, gate: Any, mlflow: Any, data: TrainingSet, beat: Any, register: bool) -> dict[str, Any]:
-        assert not register
+    def _train(self, name: str, gate: Any, data: TrainingSet, beat: Callable[[], None]) -> TrainedPackage:
         self.trained.append(data)
         self.while_training()
         beat()
-        return {"version": "", "digest": f"level {self.level}", "data_digest": "d", "metrics": {"skill": 0.5}}
+        return TrainedPackage(f"level {self.level}", "d", {"skill": 0.5})
 
     def champion(self) -> None:
         """Version 1, trained before every part."""

@@ -109,7 +109,7 @@ _RAW = """
 import sys, warnings
 from pathlib import Path
 warnings.simplefilter("ignore")
-from detectors import evidently_report
+from detectors.window import evidently_report
 sys.path.insert(0, sys.argv[1])
 from test_drift_report import EVIL, window
 evidently_report.inert = lambda text: text

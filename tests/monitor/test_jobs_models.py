@@ -11,8 +11,8 @@ import pytest
 from spine_kit import Spine, SumModel, after
 
 from monitor.errors import FencedError, ModelError, ModelReason
-from monitor.gate_models import registry as trained_here
 from monitor.gate_models.in_force import ModelsInForce
+from monitor.gate_models.training_child import TrainedPackage, Trainer
 from monitor.gate_models.training_set import TrainingSet, training_set
 from monitor.jobs.models import ModelJob
 from monitor.model import Reason
@@ -47,6 +47,17 @@ class Mlflow:
         self._asked()
         self.champions.append(version)
 
+    def cached(self, model_name: str, digest: str) -> Path:
+        return Path(digest)
+
+    def cache_put(self, folder: Path, model_name: str, digest: str) -> Path:
+        self.cache.add(digest)
+        return Path(digest)
+
+    def register(self, model_name: str, package_folder: Path, metrics: Any, params: Any, tags: Any) -> str:
+        """Version 1 for the package `digest 1`; it answers also while the alias cannot be set."""
+        return package_folder.name.split()[-1]
+
     def load(self, model: str, digest: str) -> GateModel:
         """From the local cache; never asks the server."""
         if digest not in self.cache:
@@ -61,18 +72,19 @@ class Plant:
         self.spine = spine
         self.mlflow = Mlflow()
         self.models = ModelsInForce(spine.store, self.mlflow.load)
-        self.job = ModelJob(spine.store, spine.plant, "form", self.models, self.mlflow, simulated)
+        trainer = Trainer(self.mlflow, stays=False)
+        monkeypatch.setattr(trainer, "train", self._train)
+        self.job = ModelJob(spine.store, spine.plant, "form", self.models, self.mlflow, trainer, simulated)
         self.trained: list[TrainingSet] = []
         self.while_training: Callable[[], object] = lambda: None
-        monkeypatch.setattr(trained_here, "train_in_child", self._train)
 
-    def _train(self, name: str, gate: Any, mlflow: Any, data: TrainingSet, beat: Callable[[], None]) -> dict[str, Any]:
+    def _train(self, name: str, gate: Any, data: TrainingSet, beat: Callable[[], None]) -> TrainedPackage:
         self.trained.append(data)
         self.while_training()
         beat()
         digest = f"digest {len(self.trained)}"
         self.mlflow.cache.add(digest)
-        return {"version": len(self.trained), "digest": digest, "data_digest": "d", "metrics": {"skill": 0.5}}
+        return TrainedPackage(digest, "d", {"skill": 0.5})
 
     def outcomes(self, parts: int) -> None:
         """Parts that were formed, and what became of them."""

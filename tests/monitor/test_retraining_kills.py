@@ -17,6 +17,7 @@ from spine_kit import Spine, after
 
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.gate_models.registry import put_in_force, train_version
+from monitor.gate_models.training_child import Trainer
 from monitor.jobs.retraining import RetrainingJob
 from monitor.plant.plant import Plant
 from monitor.runtime.app import load_cached, make_registry
@@ -41,7 +42,8 @@ def degraded(store_url: str, tmp_path: Path) -> Iterator[Plant]:
     spine = Spine(tmp_path, store, changes)
     _parts(spine, 120, 0.0, CHANGE - 30, "A")
     registry = make_registry(spine.plant)
-    train_version(store, spine.plant, "form", after(CHANGE), after(CHANGE), None)
+    trainer = Trainer(registry, stays=False)
+    train_version(store, spine.plant, trainer, "form", after(CHANGE), after(CHANGE), None)
     with store.read() as connection:
         (row,) = versions.of_gate(connection, "form")
     assert put_in_force(store, registry, None, "form", row, 0, after(CHANGE))
@@ -79,11 +81,13 @@ def _retrain(plant: Plant, url: str) -> None:
     store = Store(url)
     registry = make_registry(plant)
     load = partial(load_cached, registry)
-    job = RetrainingJob(store, plant, ModelsInForce(store, load), load, registry, simulated=True)
+    trainer = Trainer(registry, stays=True)
+    job = RetrainingJob(store, plant, ModelsInForce(store, load), load, registry, trainer, simulated=True)
     lease = acquire(store, job.name, "this process", 600)
     assert lease is not None
     for minute in (NOW, NOW + 20):
         job.run(Run(after(minute), after(minute), lease, lambda: None, lambda: False))
+    trainer.close()
     store.close()
 
 
