@@ -21,11 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import comb
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import bdtr, ndtr, stdtrit
 
 from monitor.model import Floats, Prediction
 from monitor.model import RetrainingReason as Outcome
@@ -164,7 +163,7 @@ def _outcome(overall: Gain, worse: tuple[str, str] | None, intervals_fail: bool)
 
 def _at_most(successes: int, trials: int, chance: float) -> float:
     """The probability of so few successes or fewer: the exact binomial test, one-sided."""
-    return sum(comb(trials, k) * chance**k * (1 - chance) ** (trials - k) for k in range(successes + 1))
+    return float(bdtr(successes, trials, chance))
 
 
 def _undecided(outcome: Outcome, rows: int, lots: int) -> Comparison:
@@ -197,7 +196,5 @@ def _gain(errors: Floats, rng: np.random.Generator) -> Gain:
 
 
 def _tail(rows: int) -> float:
-    """The share of resamples beyond a bound: 1 - CONFIDENCE, less for few rows, as Student's t would have it."""
-    z = NormalDist().inv_cdf(CONFIDENCE)
-    student = z + (z**3 + z) / (4 * (rows - 1))
-    return NormalDist().cdf(-student * (rows / (rows - 1)) ** 0.5)
+    """The share of resamples beyond a bound: 1 - CONFIDENCE, less for few rows (Hesterberg 2015, section 5.3)."""
+    return float(ndtr(stdtrit(rows - 1, 1 - CONFIDENCE) * (rows / (rows - 1)) ** 0.5))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
+from scipy.special import stdtrit
 
 from monitor.model import Floats
 
@@ -41,17 +41,11 @@ def calibrate(maxima: Floats, chance: float, least_spread: float) -> Calibration
     """
     blocks = len(maxima)
     spread = np.maximum(maxima.std(axis=0, ddof=1), least_spread)
-    limit = student_quantile(1 - chance, blocks - 1) * math.sqrt(1 + 1 / blocks)
+    limit = student_bound(chance, blocks - 1) * math.sqrt(1 + 1 / blocks)
     return Calibration(maxima.mean(axis=0), spread, limit)
 
 
-def student_quantile(probability: float, freedom: int) -> float:
-    """The quantile of Student's t by Fisher and Cornish's expansion (Abramowitz and Stegun 26.7.5)."""
-    z = NormalDist().inv_cdf(probability)
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return z + math.fsum(term / freedom ** (power + 1) for power, term in enumerate(terms))
+def student_bound(chance: float, freedom: int) -> float:
+    """What a Student t variable with `freedom` degrees of freedom exceeds with probability `chance`."""
+    # By the lower tail: 1 - chance would lose the digits of a small chance.
+    return -float(stdtrit(freedom, chance))

@@ -1,17 +1,13 @@
-"""What every detector asks of a batch: which rows count, which columns are its sensors, when a row was."""
+"""What every detector asks of a batch: which rows count, and which columns are its sensors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.model import Floats, MachineBatch, MachineState
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-"""The time of a finding about a subject of which no row was ever seen."""
 
 _RUNNING = frozenset({MachineState.RUN, MachineState.UNKNOWN})
 
@@ -39,8 +35,3 @@ def columns(batch: MachineBatch, sensors: Sequence[str]) -> Floats:
 def _finite(values: Floats) -> Floats:
     infinite = np.isinf(values)
     return np.where(infinite, np.nan, values) if infinite.any() else values
-
-
-def instant(nanoseconds: int) -> datetime:
-    """UTC nanoseconds since the epoch as a time, cut to the microsecond."""
-    return EPOCH + timedelta(microseconds=nanoseconds // 1000)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.shared.rows import EPOCH, columns, instant, running
+from detectors.shared.rows import columns, running
 from detectors.shared.state import require, require_version, whole_number
 from detectors.stream.track import DEAD, LIMIT, METHODS, STUCK, Rules, Track, dump, load, step
+from monitor.instants import EPOCH, from_nanos
 from monitor.model import Finding, Floats, MachineBatch, Status
 from monitor.ports import State
 
@@ -180,7 +181,7 @@ class SensorLimits:
             method=method,
             subject=state.machine,
             feature=self.sensors[sensor],
-            at=EPOCH if at is None else instant(at),
+            at=EPOCH if at is None else from_nanos(at),
             status=status,
             value=value,
             limit=limit,

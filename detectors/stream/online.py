@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from detectors.shared.rows import EPOCH, columns, instant, running
+from detectors.shared.rows import columns, running
 from detectors.shared.state import pack, require, require_version, unpack, whole_number
 from detectors.stream.baseline import Baseline, Scored, Settings, fit, load_baseline
+from monitor.instants import EPOCH, from_nanos
 from monitor.model import Finding, Floats, MachineBatch, Status
 from monitor.ports import State
 
@@ -250,7 +251,7 @@ class MachineAnomaly:
             method=self.method,
             subject=state.machine,
             feature="",
-            at=EPOCH if state.at is None else instant(state.at),
+            at=EPOCH if state.at is None else from_nanos(state.at),
             status=state.status,
             value=state.value,
             limit=state.limit,

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.shared.rows import EPOCH, instant
 from detectors.window.drift_limits import Settings, distance_limit, share_limit
 from detectors.window.wasserstein import Distance, wasserstein
+from monitor.instants import EPOCH, from_nanos
 from monitor.model import Finding, Floats, Status, Window
 
 DISTANCE, MISSING, CHANGED, WORST = "wasserstein", "missing_rate", "changed_rate", "worst_ratio"
@@ -118,7 +118,7 @@ class FeatureDrift:
         return known
 
     def _blank(self, window: Window) -> Finding:
-        at = instant(int(window.at.max())) if len(window) else EPOCH
+        at = from_nanos(int(window.at.max())) if len(window) else EPOCH
         return Finding(self.name, "", window.subject, "", at, Status.NO_DATA, None, None, step=window.step)
 
 

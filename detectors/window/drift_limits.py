@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import betabinom
 
 from detectors.shared.calibration import calibrate
 from detectors.window.wasserstein import Distance
@@ -75,11 +76,5 @@ def share_limit(hits: int, of: int, rows: int, settings: Settings) -> float:
     The beta-binomial prediction from Jeffreys' prior, so that a thing never seen in 500 rows is still allowed to
     happen now and then.
     """
-    a, b = hits + 0.5, of - hits + 0.5
-    x = np.arange(rows, dtype=np.float64)
-    steps = np.log((rows - x) / (x + 1)) + np.log((x + a) / (rows - x - 1 + b))
-    logs = np.concatenate([[0.0], np.cumsum(steps)])
-    weights = np.exp(logs - logs.max())
-    beyond = np.cumsum(weights[::-1])[::-1] - weights
-    allowed = int(np.argmax(beyond <= settings.chance * weights.sum()))
+    allowed = int(betabinom.isf(settings.chance, rows, hits + 0.5, of - hits + 0.5))
     return max(settings.least_share, allowed / rows)

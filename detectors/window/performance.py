@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.shared.calibration import student_quantile
-from detectors.shared.rows import EPOCH, instant
+from detectors.shared.calibration import student_bound
+from monitor.instants import EPOCH, from_nanos
 from monitor.model import Finding, Floats, Status, Window
 
 COLUMNS = ("predicted", "lower", "upper", "outcome", "naive")
@@ -231,7 +231,7 @@ def _limit(reference: Floats, rows: int, chance: float, about_zero: bool) -> flo
     mean = float(reference[known].mean())
     freedom = max(len(reference) // rows - 1, 3)
     spread = math.sqrt(mean_variance(reference - mean, rows) * (1 + rows / len(reference)))
-    quantile = student_quantile(1 - (chance / 2 if about_zero else chance), freedom)
+    quantile = student_bound(chance / 2 if about_zero else chance, freedom)
     bound = abs(mean) + quantile * spread
     return max(bound, _ROOM)
 
@@ -248,7 +248,7 @@ def _worst(current: Window, found: Sequence[Finding]) -> Finding:
 def _finding(window: Window, method: str, judged: Judged, causes: tuple[str, ...] = (), feature: str = "") -> Finding:
     """A finding; what makes it is named in a breach only."""
     value, limit, status = judged
-    at = instant(int(window.at[-1])) if len(window.at) else EPOCH
+    at = from_nanos(int(window.at[-1])) if len(window.at) else EPOCH
     return Finding(
         Performance.name, method, window.subject, feature, at, status, value, limit,
         causes=causes if status is Status.BREACH else (), step=window.step,

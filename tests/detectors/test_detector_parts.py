@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from detector_streams import ar1
 
-from detectors.shared.calibration import calibrate, student_quantile
+from detectors.shared.calibration import calibrate, student_bound
 from detectors.shared.state import pack, unpack, whole_number
 from detectors.stream.baseline import Settings
 from detectors.stream.distance import Reference, distances, reference_of
@@ -69,11 +69,14 @@ def test_a_reference_moves_by_its_weight() -> None:
 
 
 @pytest.mark.parametrize(
-    ("probability", "freedom", "quantile"),
-    [(0.975, 10, 2.2281), (0.99, 20, 2.5280), (0.999, 30, 3.3852), (0.9999, 100, 3.8616), (0.5, 5, 0.0)],
-)
-def test_student_quantile_agrees_with_the_tables(probability: float, freedom: int, quantile: float) -> None:
-    assert student_quantile(probability, freedom) == pytest.approx(quantile, abs=0.01)
+    ("chance", "freedom", "bound"),
+    [
+        (0.025, 10, 2.2281), (0.01, 20, 2.5280), (0.001, 30, 3.3852), (0.0001, 100, 3.8616), (0.5, 5, 0.0),
+        (0.0005, 1, 636.619), (0.0005, 3, 12.924), (0.0005, 5, 6.869), (0.00001, 3, 47.928),
+    ],
+)  # fmt: skip
+def test_the_student_bound_agrees_with_the_tables(chance: float, freedom: int, bound: float) -> None:
+    assert student_bound(chance, freedom) == pytest.approx(bound, rel=1e-4, abs=1e-9)
 
 
 def test_the_limit_is_passed_as_often_as_asked() -> None:
