@@ -28,7 +28,6 @@ from scipy.special import bdtr, ndtr, stdtrit
 
 from monitor.model import Floats, Prediction
 from monitor.model import RetrainingReason as Outcome
-from monitor.ports import GateModel
 
 CONFIDENCE = 0.95
 """Of the bounds, each one-sided: a challenger as good as the champion looks better in 1 of 20 comparisons."""
@@ -127,14 +126,6 @@ def compare(
     outcome = _outcome(overall, worse, fails)
     covered = inside.mean(axis=1).tolist() if inside.shape[1] else [0.0, 0.0]
     return Comparison(outcome, len(holdout), large, overall, slices, covered[0], covered[1], worse)
-
-
-def askable(model: GateModel, rows: Floats) -> list[int]:
-    """The places of the rows that the model may be asked about: not too much that it needs is missing."""
-    needed = [model.inputs.index(name) for name in model.needed]
-    missing = np.isnan(rows[:, needed]).sum(axis=1)
-    places: list[int] = np.flatnonzero(missing <= model.max_missing * len(needed)).tolist()
-    return places
 
 
 def intervals_hold(target: Floats, predictions: Sequence[Prediction], coverage: float) -> bool:

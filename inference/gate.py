@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import compress
-from math import inf, isfinite, nan
+from math import isfinite, nan
 
 import numpy as np
 
+from inference.asking import askable
+from inference.regions import verdict_for_all
 from monitor.errors import ModelError
 from monitor.model import Decision, Floats, PartInput, Prediction, Reason, ReworkBand, Spec, Verdict
 from monitor.ports import GateModel
@@ -20,9 +22,11 @@ from monitor.ports import GateModel
 SpecAt = Callable[[datetime], Spec | None]
 """Gives the specification in force at an instant; None where there is none."""
 
-CONTINUE = Decision(Verdict.CONTINUE, Reason.IN_SPEC)
-CORRECT = Decision(Verdict.CORRECT, Reason.REWORKABLE)
-SCRAP = Decision(Verdict.SCRAP, Reason.OUT_OF_SPEC)
+_RECOMMENDED = {
+    Verdict.CONTINUE: Decision(Verdict.CONTINUE, Reason.IN_SPEC),
+    Verdict.CORRECT: Decision(Verdict.CORRECT, Reason.REWORKABLE),
+    Verdict.SCRAP: Decision(Verdict.SCRAP, Reason.OUT_OF_SPEC),
+}
 
 
 def decide(prediction: Prediction | None, spec: Spec | None, band: ReworkBand, failed: Reason | None) -> Decision:
@@ -43,7 +47,8 @@ def decide(prediction: Prediction | None, spec: Spec | None, band: ReworkBand, f
         return hold(Reason.BAD_MODEL)
     if prediction.distance > prediction.distance_limit:
         return hold(Reason.OUT_OF_DISTRIBUTION)
-    return _place(prediction.lower, prediction.upper, spec, band)
+    verdict = verdict_for_all(prediction.lower, prediction.upper, spec, band)
+    return hold(Reason.UNCERTAIN) if verdict is None else _RECOMMENDED[verdict]
 
 
 def hold(reason: Reason) -> Decision:
@@ -64,10 +69,7 @@ def preconditions(model: GateModel | None, refused: Reason | None, part: PartInp
         return Reason.NO_MODEL
     if not model.skill > 0:  # also when it is NaN: no skill was shown
         return Reason.NO_SKILL
-    missing = sum(not isfinite(part.values.get(name, nan)) for name in model.needed)
-    if missing > model.max_missing * len(model.needed):
-        return Reason.INCOMPLETE_INPUT
-    return None
+    return None if askable(model, rows_of([part], model.inputs))[0] else Reason.INCOMPLETE_INPUT
 
 
 def judge(
@@ -128,34 +130,3 @@ def _usable(spec: Spec, band: ReworkBand) -> bool:
 def _sound(prediction: Prediction) -> bool:
     numbers = (prediction.value, prediction.lower, prediction.upper, prediction.distance, prediction.distance_limit)
     return all(map(isfinite, numbers)) and prediction.lower <= prediction.value <= prediction.upper
-
-
-def _place(lower: float, upper: float, spec: Spec, band: ReworkBand) -> Decision:
-    floor = -inf if spec.lower is None else spec.lower
-    ceiling = inf if spec.upper is None else spec.upper
-    if floor <= lower and upper <= ceiling:
-        return CONTINUE
-    if upper < floor:
-        return _beyond(floor - band.below <= lower, upper < floor - band.below)
-    if lower > ceiling:
-        return _beyond(upper <= ceiling + band.above, lower > ceiling + band.above)
-    return hold(Reason.UNCERTAIN)
-
-
-def _beyond(inside_band: bool, outside_band: bool) -> Decision:
-    if inside_band:
-        return CORRECT
-    return SCRAP if outside_band else hold(Reason.UNCERTAIN)
-
-
-def true_class(value: float, spec: Spec, band: ReworkBand) -> str:
-    """What a part's outcome says it should have been: continue, correct or scrap."""
-    below = spec.lower is not None and value < spec.lower
-    above = spec.upper is not None and value > spec.upper
-    if not (below or above):
-        return Verdict.CONTINUE.value
-    if below and spec.lower is not None and value >= spec.lower - band.below:
-        return Verdict.CORRECT.value
-    if above and spec.upper is not None and value <= spec.upper + band.above:
-        return Verdict.CORRECT.value
-    return Verdict.SCRAP.value

@@ -65,8 +65,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.database", "monitor.store.models", "monitor.store.rows", "monitor.store.watching",
     ),
     "monitor.windows": (
-        "detectors.shared", "monitor.gate_models", "monitor.pipeline", "monitor.plant", "monitor.store.database",
-        "monitor.store.rows", "monitor.store.watching",
+        "detectors.shared", "inference", "monitor.gate_models", "monitor.pipeline", "monitor.plant",
+        "monitor.store.database", "monitor.store.rows", "monitor.store.watching",
     ),
     "monitor.reports": (
         "detectors.window", "exporters.html", "exporters.report", "monitor.plant.file", "monitor.store.database",

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inference.gate import true_class
+from inference.regions import verdict_for
 from monitor.demo.watching import time_of, watched
 from monitor.demo.watching_text import watch_lines
 from monitor.model import Status, Verdict
@@ -73,9 +73,9 @@ def _gate(
         spec = plant.characteristics[config.characteristic].spec_at(d.at)
         if spec is None:
             continue
-        came[d.verdict][true_class(known[d.serial], spec, band) if d.serial in known else "not_known_yet"] += 1
+        came[d.verdict][verdict_for(known[d.serial], spec, band) if d.serial in known else "not_known_yet"] += 1
         if d.serial in truth["parts"]:
-            true[d.verdict][true_class(truth["parts"][d.serial], spec, band)] += 1
+            true[d.verdict][verdict_for(truth["parts"][d.serial], spec, band)] += 1
         if d.verdict == Verdict.HOLD.value:
             reasons[d.reason] += 1
     return {

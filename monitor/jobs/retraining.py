@@ -14,10 +14,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from alerting.retraining import DAY, Action, Decision, Facts, Past, Policy, Request, decide_retraining
-from inference.comparison import MIN_LOTS, SLICE_ROWS, Holdout, askable, compare, intervals_hold
+from inference.asking import askable
+from inference.comparison import MIN_LOTS, SLICE_ROWS, Holdout, compare, intervals_hold
 from inference.digest import data_digest
 from monitor.errors import ModelError, ModelReason
 from monitor.failpoints import reach
@@ -173,7 +175,7 @@ class RetrainingJob:
         rows = config.retraining.holdout_rows
         with self._store.read() as connection:
             newest = training_set(connection, config, now, newest=rows)
-        newest = newest.at(askable(used, newest.rows))
+        newest = newest.at(np.flatnonzero(askable(used, newest.rows)).tolist())
         return intervals_hold(newest.target, used.predict(newest.rows), used.coverage)
 
     def _start(self, run: Run, row: Any) -> bool:
@@ -259,7 +261,7 @@ class RetrainingJob:
         challenger = self._load(version.model, version.digest)
         reach("during_comparison")
         for model in (used.model, challenger):
-            held = held.at(askable(model, held.rows))
+            held = held.at(np.flatnonzero(askable(model, held.rows)).tolist())
         parts = Holdout(held.target, held.machines, held.recipes, held.lots)
         asked = [model.predict(held.rows) for model in (used.model, challenger)]
         rows = self._plant.gates[row.gate].retraining.holdout_rows

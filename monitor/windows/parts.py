@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from math import isfinite
 from typing import Any
 
 import numpy as np
 
+from inference.asking import ask
 from monitor.instants import to_nanos
 from monitor.model import Floats, Window
 from monitor.pipeline.gate_input import gate_input
@@ -55,7 +55,7 @@ def with_column(window: Window, name: str, column: Floats) -> Window:
 
 
 def predicted(history: Sequence[PartStep], gate: GateConfig, model: GateModel, window: Window) -> Floats:
-    """What the model says of each passage of the window, shape (rows,); NaN where an input is missing.
+    """What the model says of each passage of the window, shape (rows,); NaN where the model may not be asked.
 
     `history` holds every passage of the window's parts in order of arrival. A passage is given what its gate was
     given: its own features, and those of the part's passages before it.
@@ -67,8 +67,5 @@ def predicted(history: Sequence[PartStep], gate: GateConfig, model: GateModel, w
         if place is not None:
             values = gate_input(gate, passage, earlier)[0].values
             inputs[place] = [values.get(name, np.nan) for name in model.inputs]
-    found = np.full(len(window), np.nan)
-    whole = np.isfinite(inputs).all(axis=1)
-    if whole.any():
-        found[whole] = [p.value if isfinite(p.value) else np.nan for p in model.predict(inputs[whole])]
-    return found
+    answers = [np.nan if prediction is None else prediction.value for prediction in ask(model, inputs)]
+    return np.where(np.isfinite(answers), answers, np.nan)

@@ -12,9 +12,10 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from inference.asking import ask, in_order
 from monitor.gate_models.training_set import training_set
 from monitor.instants import to_nanos
-from monitor.model import Floats, Prediction, Window
+from monitor.model import Floats, Window
 from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
 from monitor.store.database import tables as t
@@ -115,7 +116,7 @@ def reference(
     """
     data = training_set(connection, config, trained_at)
     first = max(len(data.serials) - rows, 0)
-    said = _predictions(model, config.inputs(), data.rows[first:])
+    said = ask(model, in_order(model, config.inputs(), data.rows[first:]))
     counts = np.zeros(len(data.serials), dtype=np.bool_)
     counts[held_out(data.serials)] = True
     values = [
@@ -129,19 +130,6 @@ def reference(
         gate, config.step, values, [place.at for place in places], [place.arrival for place in places],
         [(place.machine, place.recipe) for place in places],
     )  # fmt: skip
-
-
-def _predictions(model: GateModel, names: Sequence[str], rows: Floats) -> list[Prediction | None]:
-    """What the model says of rows with these columns; None where it would not be asked, as in the gate."""
-    place = {name: i for i, name in enumerate(names)}
-    ordered = np.full((len(rows), len(model.inputs)), np.nan)
-    for i, name in enumerate(model.inputs):
-        if name in place:
-            ordered[:, i] = rows[:, place[name]]
-    needed = [model.inputs.index(name) for name in model.needed]
-    asked = np.isnan(ordered[:, needed]).sum(axis=1) <= model.max_missing * len(needed)
-    answers = iter(model.predict(ordered[asked]) if asked.any() else ())
-    return [next(answers) if one else None for one in asked.tolist()]
 
 
 def empty(gate: str, step: str, names: tuple[str, ...] = ()) -> Window:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from cli_kit import Said, gatewatch, start
 
-from inference.gate import true_class
+from inference.regions import verdict_for
 from monitor.demo.summary import as_text
 from monitor.model import ReworkBand, Spec
 from monitor.plant.file.load import LoadedPlant, load
@@ -83,7 +83,7 @@ def test_what_was_recommended_is_what_the_store_holds(shown: tuple[Path, Said], 
         assert len(made) == facts["decided"] > 20
         for verdict, row in facts["recommended"].items():
             serials = [serial for serial, given, _ in made if given == verdict]
-            classes = Counter(true_class(truth[s], spec, config.rework_band()) for s in serials if s in truth)
+            classes = Counter(verdict_for(truth[s], spec, config.rework_band()) for s in serials if s in truth)
             assert row["truth"] == dict(classes)
             assert row["parts"] == len(serials) == sum(row["outcome"].values())
         assert facts["hold_reasons"] == dict(Counter(reason for _, verdict, reason in made if verdict == "hold"))
@@ -171,4 +171,4 @@ def test_served_it_shows_pages_and_nothing_is_stale(tmp_path: Path) -> None:
 )
 def test_what_a_part_should_have_been(value: float, expected: str) -> None:
     spec = Spec(lower=1225.0, target=1250.0, upper=1275.0)
-    assert true_class(value, spec, ReworkBand(below=0.0, above=30.0)) == expected
+    assert verdict_for(value, spec, ReworkBand(below=0.0, above=30.0)) == expected

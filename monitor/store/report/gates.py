@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from exporters.html.svg import bar_length
 from exporters.report.values import Beyond, Decided, Force, GateReport, Realised, Trend, Verdicts
-from inference.gate import true_class
+from inference.regions import verdict_for
 from monitor.instants import floor_to
 from monitor.model import Verdict
 from monitor.plant.plant import Plant
@@ -67,7 +67,7 @@ def _verdicts(plant: Plant, gate: str, decisions: Sequence[Any]) -> tuple[Verdic
     for d in decisions:
         spec = plant.characteristics[config.characteristic].spec_at(d.at)
         judged = spec is not None and d.value is not None
-        came[d.verdict][true_class(d.value, spec, config.rework_band()) if spec and judged else "waiting"] += 1
+        came[d.verdict][verdict_for(d.value, spec, config.rework_band()) if spec and judged else "waiting"] += 1
     return tuple(
         Verdicts(verdict, n.total(), n["continue"], n["correct"], n["scrap"], n["waiting"])
         for verdict, n in came.items()

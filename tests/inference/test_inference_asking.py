@@ -1,0 +1,77 @@
+"""Whether a model may be asked, in every place that asks one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from inference.asking import ask, askable, in_order
+from inference.gate import preconditions
+from monitor.model import Floats, PartInput, PartKey, Prediction, Reason, Window
+from monitor.plant.gates import GateConfig
+from monitor.store.rows.parts import PartStep
+from monitor.windows.parts import predicted
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Filling:
+    """Needs a and b, may do without half of what it needs, does not look at c; predicts the sum of what is there."""
+
+    inputs: tuple[str, ...] = ("press.a", "press.b", "press.c")
+    needed: tuple[str, ...] = ("press.a", "press.b")
+    max_missing: float = 0.5
+    digest: str = "d"
+    skill: float = 0.5
+    coverage: float = 0.9
+
+    def predict(self, rows: Floats) -> Sequence[Prediction]:
+        return [Prediction(v, v - 1, v + 1, 0.1, 1.0) for v in np.nansum(rows, axis=1).tolist()]
+
+
+ROWS = {
+    "whole": ([1.0, 2.0, 3.0], True),
+    "half of what is needed": ([1.0, NAN, 3.0], True),
+    "nothing that is needed": ([NAN, NAN, 3.0], False),
+    "without what it does not look at": ([1.0, 2.0, NAN], True),
+    "an infinite value is a missing one": ([float("inf"), NAN, 3.0], False),
+}
+
+
+@pytest.mark.parametrize(("row", "may"), ROWS.values(), ids=ROWS)
+def test_the_rule(row: list[float], may: bool) -> None:
+    assert askable(Filling(), np.array([row])).tolist() == [may]
+    assert [answer is not None for answer in ask(Filling(), np.array([row]))] == [may]
+
+
+@pytest.mark.parametrize(("row", "may"), ROWS.values(), ids=ROWS)
+def test_the_gate_goes_by_it(row: list[float], may: bool) -> None:
+    part = PartInput(PartKey("s", "press", 1), AT, dict(zip(Filling.inputs, row, strict=True)))
+    assert preconditions(Filling(), None, part) is (None if may else Reason.INCOMPLETE_INPUT)
+
+
+def test_the_drift_of_predictions_goes_by_it() -> None:
+    """The parts that a gate decides on are the parts whose predictions may drift."""
+    rows = [row for row, _ in ROWS.values() if not np.isinf(row).any()]
+    history = [
+        PartStep(
+            i, f"s{i}", "press", 1, 0, AT, "press-1", "", "",
+            {name: value for name, value in zip("abc", row, strict=True) if value == value}, "",
+        )
+        for i, row in enumerate(rows)
+    ]  # fmt: skip
+    places = np.arange(len(rows), dtype=np.int64)
+    window = Window("press", "press", (), np.empty((len(rows), 0)), places, places)
+    gate = GateConfig.model_validate({"step": "press", "characteristic": "leak", "model": "m", "profile": [*"abcd"]})
+    np.testing.assert_array_equal(predicted(history, gate, Filling(), window), [6.0, 4.0, NAN, 3.0])
+
+
+def test_columns_are_brought_into_the_order_of_the_model() -> None:
+    rows = in_order(Filling(), ("press.c", "press.x", "press.a"), np.array([[3.0, 9.0, 1.0]]))
+    np.testing.assert_array_equal(rows, [[1.0, NAN, 3.0]])
