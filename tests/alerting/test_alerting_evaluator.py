@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from promtool_kit import T0, limits_of, sampled, series_of
@@ -134,3 +135,41 @@ def test_without_a_limit_nothing_begins_and_a_spec_that_is_gone_ends_its_alerts(
     after, changes = evaluate([], sampled(series, 0), states, T0 + timedelta(minutes=1))
     assert after == {}
     assert [(change.key, change.after) for change in changes] == [(KEY, None)]
+
+
+ABSENCE = Key("ModelDegraded", "absent", "it")
+# One letter a minute: p pending, f firing, . nothing.
+ABSENT_CASES = {
+    "absent at once without a wait": (0, 0, [None, None], "ff"),
+    "absent once it was away for the whole wait": (2, 0, [None, None, None, None], "ppff"),
+    "a value before the wait is over begins it anew": (2, 0, [None, None, 1.0, None, None, None], "pp.ppf"),
+    "back is over": (1, 0, [None, None, 1.0, 1.0], "pf.."),
+    "back is over though a breach is kept firing": (1, 5, [None, None, 1.0, 1.0], "pf.."),
+    "back above the limit is over too": (1, 5, [None, None, 12.0, 12.0], "pf.."),
+    "away again waits again": (1, 5, [None, None, 1.0, None, None], "pf.pf"),
+}
+
+
+@pytest.mark.parametrize(("wait", "keep", "values", "said"), ABSENT_CASES.values(), ids=ABSENT_CASES)
+def test_what_is_expected_and_absent(wait: int, keep: int, values: list[float | None], said: str) -> None:
+    """Absence knows no keep_firing, as the generated rules say: a value that is there ends it."""
+    spec = replace(
+        BY_NAME["ModelDegraded"], limit=LIMIT, clear=CLEAR, pending_for=timedelta(0),
+        keep_firing=timedelta(minutes=keep), absent_after=timedelta(minutes=wait),
+    )  # fmt: skip
+    series = series_of(spec, "it", values) | limits_of([spec], len(values), {spec.name: ["it"]})
+    states: States = {}
+    found = ""
+    for n in range(len(values)):
+        states, _ = evaluate([spec], sampled(series, n), states, T0 + timedelta(minutes=n))
+        found += states[ABSENCE].state[0] if ABSENCE in states else "."
+    assert found == said
+
+
+def test_nothing_is_absent_where_nothing_is_expected_or_no_absence_is_told() -> None:
+    spec = replace(BY_NAME["ModelDegraded"], limit=LIMIT, clear=CLEAR, absent_after=timedelta(0))
+    assert evaluate([spec], sampled(limits_of([spec], 1), 0), {}, T0)[0] == {}
+    other = replace(spec, absent_after=None)
+    expected = limits_of([spec], 1, {spec.name: ["it"]})
+    assert evaluate([other], sampled(expected, 0), {}, T0)[0] == {}
+    assert set(evaluate([spec], sampled(expected, 0), {}, T0)[0]) == {ABSENCE}

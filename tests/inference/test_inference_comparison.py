@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from inference.comparison import Comparison, Holdout, blocks, compare, intervals_hold
 from monitor.model import Floats, Prediction
@@ -173,6 +174,18 @@ def test_exchanging_the_two_exchanges_the_signs(seed: int) -> None:
     assert back is not None
     assert (back.gain, back.champion) == (pytest.approx(-there.gain), there.challenger)
     assert back.low == pytest.approx(-there.high, abs=0.2)
+
+
+@pytest.mark.parametrize("rows", [10, 20, 40, 160])
+def test_the_bounds_are_as_wide_as_students_interval_for_so_few_parts(rows: int) -> None:
+    # The same normal scores in each of four lots, so that their eight bounds average the luck of the resamples out.
+    scores = stats.norm.ppf((np.arange(rows) + 0.5) / rows)
+    found = run(5 + np.tile(scores, 4), np.full(4 * rows, 5.0))
+    lots = [gain for (kind, _), gain in found.slices.items() if kind == "lot"]
+    assert [gain.rows for gain in lots] == [rows] * 4
+    half = float(np.mean([(gain.high - gain.low) / 2 for gain in lots]))
+    student = stats.t.ppf(0.95, rows - 1) * scores.std(ddof=1) / rows**0.5
+    assert half == pytest.approx(student, rel=0.04)
 
 
 TRIALS = 400

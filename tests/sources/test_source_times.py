@@ -26,6 +26,7 @@ NO, IMPOSSIBLE, AMBIGUOUS = RejectReason.NO_TIME, RejectReason.IMPOSSIBLE_TIME, 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 SECONDS = 1_767_614_400
 BERLIN, ANGELES = ZoneInfo("Europe/Berlin"), ZoneInfo("America/Los_Angeles")
+LORD_HOWE = ZoneInfo("Australia/Lord_Howe")
 
 
 def one(value: object, zone: str | None = None, epoch: str | None = None) -> datetime | RejectReason:
@@ -110,7 +111,7 @@ CHANGES = tuple(datetime(2026, *parts, tzinfo=UTC) for parts in ((3, 29, 1), (10
 MINUTES = st.integers(-180, 180)
 
 
-@given(st.sampled_from(CHANGES), MINUTES, MINUTES, st.sampled_from([BERLIN, ANGELES, ZoneInfo("Australia/Lord_Howe")]))
+@given(st.sampled_from(CHANGES), MINUTES, MINUTES, st.sampled_from([BERLIN, ANGELES, LORD_HOWE]))
 def test_local_bounds_lose_no_row_around_the_changes(change: datetime, at: int, local: int, zone: ZoneInfo) -> None:
     instant = change + timedelta(minutes=at)
     wall = (change.astimezone(zone) + timedelta(minutes=local)).replace(tzinfo=None, fold=0)
@@ -130,6 +131,32 @@ def test_the_order_of_local_times_is_the_order_of_places(change: datetime, minut
 
 
 @pytest.mark.parametrize(
+    ("at", "zone", "lowest", "highest"),
+    [
+        pytest.param((7, 1, 10), BERLIN, (7, 1, 12), (7, 1, 12), id="a summer's day"),
+        pytest.param((10, 24, 23, 59), BERLIN, (10, 25, 1, 59), (10, 25, 1, 59), id="before the double hour"),
+        pytest.param((10, 25, 0, 0), BERLIN, (10, 25, 1, 0), (10, 25, 2, 0), id="the first pass begins"),
+        pytest.param((10, 25, 0, 30), BERLIN, (10, 25, 1, 30), (10, 25, 2, 30), id="the first pass"),
+        pytest.param((10, 25, 1, 0), BERLIN, (10, 25, 2, 0), (10, 25, 2, 0), id="the second pass begins"),
+        pytest.param((10, 25, 1, 30), BERLIN, (10, 25, 2, 30), (10, 25, 2, 30), id="the second pass"),
+        pytest.param((10, 25, 2, 0), BERLIN, (10, 25, 3, 0), (10, 25, 3, 0), id="after the double hour"),
+        pytest.param((3, 29, 0, 59), BERLIN, (3, 29, 1, 59), (3, 29, 1, 59), id="before the skipped hour"),
+        pytest.param((3, 29, 1, 0), BERLIN, (3, 29, 3, 0), (3, 29, 3, 0), id="after the skipped hour"),
+        pytest.param((11, 1, 8, 30), ANGELES, (11, 1, 0, 30), (11, 1, 1, 30), id="los angeles' first pass"),
+        pytest.param((4, 4, 14, 45), LORD_HOWE, (4, 5, 1, 15), (4, 5, 1, 45), id="lord howe's first half hour"),
+        pytest.param((4, 4, 15, 15), LORD_HOWE, (4, 5, 1, 45), (4, 5, 1, 45), id="lord howe's second half hour"),
+    ],
+)
+def test_local_times_that_bound_an_instant(
+    at: tuple[int, ...], zone: ZoneInfo, lowest: tuple[int, ...], highest: tuple[int, ...]
+) -> None:
+    """In the first pass of a double hour, rows that name its times are placed later: they must not be left out."""
+    instant = datetime(2026, *at, tzinfo=UTC)  # type: ignore[misc, arg-type]
+    assert lowest_wall(instant, zone) == datetime(2026, *lowest)  # type: ignore[misc, arg-type]  # noqa: DTZ001
+    assert highest_wall(instant, zone) == datetime(2026, *highest)  # type: ignore[misc, arg-type]  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
     ("start", "zone", "expected"),
     [
         pytest.param((10, 24, 23), BERLIN, False, id="before berlin's double hour"),
@@ -138,7 +165,7 @@ def test_the_order_of_local_times_is_the_order_of_places(change: datetime, minut
         pytest.param((10, 25, 2), BERLIN, False, id="after it"),
         pytest.param((3, 29, 1), BERLIN, False, id="a spring change"),
         pytest.param((11, 1, 9), ANGELES, True, id="los angeles' second pass"),
-        pytest.param((4, 4, 14), ZoneInfo("Australia/Lord_Howe"), True, id="half an hour of lord howe"),
+        pytest.param((4, 4, 14), LORD_HOWE, True, id="half an hour of lord howe"),
     ],
 )
 def test_hours_that_happen_twice_are_known(start: tuple[int, int, int], zone: ZoneInfo, expected: bool) -> None:
