@@ -3,12 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
-from monitor.model import Finding, Floats, MachineBatch, Prediction, Window
+from monitor.model import Finding, Floats, MachineBatch, Page, Prediction, Window
 
 State = Mapping[str, Any]
 """A detector's memory: JSON values only (numbers, strings, lists, maps, None), with its version under 'version'."""
+
+
+class Source(Protocol):
+    """One stream of rows of a plant (part steps, readings, outcomes ...), read incrementally and never written.
+
+    A row becomes known at its *place*: its `available_at`, or `at` plus the declared delay. Every page is ordered by
+    place; rows of one place are never split over pages; a row is met by every `read` whose span holds its place, so
+    that reading a span again sees late rows and corrections too. What cannot be read as the plant file says is a
+    reject of the page and never costs another row.
+
+    Every method raises SourceError, with its reason, where the source cannot be read, and UsageError where the plant
+    file says too little of it. Nothing is connected before the first call.
+    """
+
+    def verify(self) -> None:
+        """Connect and compare what is there with the plant file."""
+
+    def read(
+        self,
+        after: datetime | None,
+        until: datetime,
+        limit: int,
+        members: Sequence[str] | None = None,
+        now: datetime | None = None,
+    ) -> Page:
+        """About `limit` rows with places in (after, until], oldest first; more where one place holds more.
+
+        `members` are machines (steps, for part steps) by our names; None: all. The page's position is the latest place
+        among its rows, or `after` where it has none. Event times beyond the plant's clock skew after `now` (default
+        `until`) are rejected.
+        """
+
+    def read_hour(self, start: datetime, end: datetime, until: datetime) -> Page:
+        """Every row that happened in [start, end) and was known by `until`, in order of place; moves no position."""
+
+    def hourly_counts(self, start: datetime, end: datetime, until: datetime) -> Mapping[datetime, int]:
+        """How many different keys happened in each whole UTC hour of [start, end) and were known by `until`.
+
+        Hours that cannot be counted exactly are left out.
+        """
+
+    def strays(self, until: datetime, limit: int) -> Page:
+        """Rows that no `read` meets, as rejects, `limit` at most: without a place, ahead of `until`, of no member."""
+
+    def close(self) -> None:
+        """Give connections back."""
 
 
 class StreamDetector(Protocol):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 
 from monitor.clock import Clock
 from monitor.jobs.pull import PullJob
 from monitor.model import Finding, Page, Reject, Status
+from monitor.ports import Source
 from monitor.scheduling.job import Result, Run
 from monitor.store.commit import BatchWrite, commit
 from monitor.store.database import tables as t
@@ -33,19 +34,6 @@ _STRAY_HOURS = 6
 """Rows without a usable time are looked for every so many hours, for that reads the whole table."""
 
 
-class CountedSource(Protocol):
-    """The part of a source that counting needs."""
-
-    def hourly_counts(self, start: datetime, end: datetime, until: datetime) -> Mapping[datetime, int]:
-        """Distinct keys by UTC hour of event time."""
-
-    def read_hour(self, start: datetime, end: datetime, until: datetime) -> Page:
-        """The rows of an hour."""
-
-    def strays(self, until: datetime, limit: int) -> Page:
-        """Rows that no cursor finds: without a usable time, or ahead of the clock."""
-
-
 class ReconcileJob:
     """Compares the last hours of one source; at midnight UTC the last day."""
 
@@ -54,7 +42,7 @@ class ReconcileJob:
         store: Store,
         source_name: str,
         kind: str,
-        source: CountedSource,
+        source: Source,
         pulls: Sequence[PullJob],
         settle: timedelta,
         interval: timedelta,

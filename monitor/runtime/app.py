@@ -47,10 +47,10 @@ from monitor.pipeline.parts import PartsPipeline
 from monitor.pipeline.readings import ReadingsPipeline
 from monitor.plant.file.load import LoadedPlant
 from monitor.plant.plant import Plant
-from monitor.ports import GateModel, StreamDetector
+from monitor.ports import GateModel, Source, StreamDetector
 from monitor.scheduling.job import Job
 from monitor.scheduling.runner import Runner
-from monitor.sources import SqlSource, open_source
+from monitor.sources.transports import open_source
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.schema import open_store
@@ -71,7 +71,7 @@ class App:
     models: ModelsInForce
     registry: Registry
     trainer: Trainer
-    sources: dict[str, SqlSource]
+    sources: dict[str, Source]
     jobs: list[Job]
 
     @property
@@ -204,9 +204,7 @@ def _record_plant(store: Store, loaded: LoadedPlant, clock: Clock) -> None:
         upsert(connection, t.plant_file, [{"digest": loaded.digest, "content": loaded.text, "since": clock.now()}])
 
 
-def _pull_jobs(
-    loaded: LoadedPlant, store: Store, sources: dict[str, SqlSource], models: ModelsInForce
-) -> list[PullJob]:
+def _pull_jobs(loaded: LoadedPlant, store: Store, sources: dict[str, Source], models: ModelsInForce) -> list[PullJob]:
     plant = loaded.plant
     jobs = []
     for name, config in sorted(plant.sources.items(), key=lambda item: _ORDER.index(item[1].kind)):

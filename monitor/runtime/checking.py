@@ -11,7 +11,7 @@ def problems(loaded: Any) -> list[str]:
     """Every problem of sources, store and write-back target, a sentence each. Makes nothing."""
     from exporters.delivery.mes import MesTarget
     from monitor.delivery.notifications import problems as notify_problems
-    from monitor.sources import open_source
+    from monitor.sources.transports import open_source
     from monitor.store.database.database import Store
     from monitor.store.database.schema import usable
 

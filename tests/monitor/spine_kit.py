@@ -26,7 +26,8 @@ from monitor.plant.watching import AlertOverride
 from monitor.ports import StreamDetector
 from monitor.runtime.app import bounds_of
 from monitor.scheduling.job import Job, Result, Run
-from monitor.sources import SqlSource, open_source
+from monitor.sources.sql.source import SqlSource
+from monitor.sources.transports import open_source
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.leases import acquire

@@ -15,7 +15,7 @@ from monitor.jobs.pull import PullJob
 from monitor.jobs.reconcile import ReconcileJob
 from monitor.model import Page
 from monitor.scheduling.job import Job
-from monitor.sources import SqlSource
+from monitor.sources.sql.source import SqlSource
 from monitor.store.database import tables as t
 from monitor.store.database.leases import Lease, acquire
 

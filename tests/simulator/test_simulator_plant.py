@@ -18,7 +18,7 @@ from monitor.simulator.feed import Feed
 from monitor.simulator.history import simulate
 from monitor.simulator.machines import CHANNELS, MACHINE_STEP, MACHINES, SENSORS, STEPS
 from monitor.simulator.tables import historian, mes
-from monitor.sources import open_source
+from monitor.sources.transports import open_source
 
 PLANT_FILE = Path(str(files("monitor.simulator") / "plant.yaml"))
 START = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)

@@ -12,7 +12,8 @@ import pytest
 import sqlalchemy as sa
 from sources_plant import make_plant
 
-from monitor.sources import SqlSource, open_source
+from monitor.sources.sql.source import SqlSource
+from monitor.sources.transports import open_source
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from monitor.model import RejectReason
 from monitor.plant.sources import ImageShape, ValueColumn
-from monitor.sources.columns import as_text, images, numbers, outside, visits, word, words
+from monitor.sources.typed.columns import as_text, images, numbers, outside, visits, word, words
 
 NOT_A_NUMBER, INFINITE = RejectReason.NOT_A_NUMBER, RejectReason.INFINITE
 

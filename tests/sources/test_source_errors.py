@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from conftest import Database  # type: ignore[attr-defined]
 
 from monitor.errors import SourceError, SourceReason, UsageError
-from monitor.sources import SqlSource
-from monitor.sources.engine import Deadline
+from monitor.sources.sql.engine import Deadline
+from monitor.sources.sql.source import SqlSource
 
 END = datetime(2027, 1, 1, tzinfo=UTC)
 Open = Callable[..., SqlSource]

@@ -12,8 +12,8 @@ import pytest
 from sources_plant import make_plant
 
 from monitor.model import RejectReason
-from monitor.sources.plan import make_plan, source_codes
-from monitor.sources.rows import Typed, type_rows
+from monitor.sources.typed.plan import make_plan, source_codes
+from monitor.sources.typed.rows import Typed, type_rows
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 T = "2026-01-05T11:00:00Z"

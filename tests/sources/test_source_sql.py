@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from sources_plant import make_plant
 
 from monitor.model import Page, RejectReason
-from monitor.sources import SqlSource, open_source
+from monitor.sources.sql.source import SqlSource
+from monitor.sources.transports import open_source
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 END = NOON + timedelta(days=365)

@@ -13,14 +13,7 @@ from hypothesis import strategies as st
 from monitor.instants import from_micros
 from monitor.model import RejectReason
 from monitor.plant.sources import TimeColumn
-from monitor.sources.times import (
-    UNREADABLE,
-    happens_twice,
-    highest_wall,
-    lowest_wall,
-    read_times,
-    to_micros,
-)
+from monitor.sources.typed.times import UNREADABLE, happens_twice, highest_wall, lowest_wall, read_times, to_micros
 
 NO, IMPOSSIBLE, AMBIGUOUS = RejectReason.NO_TIME, RejectReason.IMPOSSIBLE_TIME, RejectReason.AMBIGUOUS_TIME
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

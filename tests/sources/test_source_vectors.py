@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from monitor.model import RejectReason
 from monitor.plant.features import feature_names
 from monitor.plant.sources import ValueColumn
-from monitor.sources.vectors import vectors
+from monitor.sources.typed.vectors import vectors
 
 NAN = math.nan
 DOUBLES = np.array([1.0, NAN, 3.5], "<f8").tobytes()

@@ -9,8 +9,8 @@ import numpy as np
 
 from monitor.model import Floats, RejectReason
 from monitor.plant.sources import ValueColumn
-from monitor.sources.columns import numbers
-from monitor.sources.times import Faults
+from monitor.sources.typed.columns import numbers
+from monitor.sources.typed.times import Faults
 
 
 def vectors(values: Sequence[object], column: ValueColumn) -> tuple[Floats, Faults]:

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from monitor.errors import SourceError, SourceReason
 from monitor.plant.sources import TimeColumn
-from monitor.sources.axis import Axis, Condition, Kind, kind_of, text_form
-from monitor.sources.engine import hidden
-from monitor.sources.plan import Plan, source_codes
+from monitor.sources.sql.axis import Axis, Condition, Kind, kind_of, text_form
+from monitor.sources.sql.engine import hidden
+from monitor.sources.typed.plan import Plan, source_codes
 
 _SAMPLE = 50
 _SHOWN = 30

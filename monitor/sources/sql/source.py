@@ -17,21 +17,16 @@ from monitor.instants import from_micros, to_micros
 from monitor.model import Page, RejectReason
 from monitor.plant.plant import Plant
 from monitor.plant.sources import SourceBase
-from monitor.sources.axis import Condition
-from monitor.sources.counts import Keys, count_by_hour, whole_hours
-from monitor.sources.engine import make_engine, source_error
-from monitor.sources.plan import make_plan
-from monitor.sources.rows import Row, cursor_times, rejected, type_rows, unknown_members
-from monitor.sources.shape import Shape, find_shape, of_members, of_no_member
-from monitor.sources.times import UNREADABLE, Times, read_times
+from monitor.sources.sql.axis import Condition
+from monitor.sources.sql.counts import Keys, count_by_hour, whole_hours
+from monitor.sources.sql.engine import make_engine, source_error
+from monitor.sources.sql.shape import Shape, find_shape, of_members, of_no_member
+from monitor.sources.typed.plan import make_plan
+from monitor.sources.typed.rows import Row, cursor_times, rejected, type_rows, unknown_members
+from monitor.sources.typed.times import UNREADABLE, Times, read_times
 
 _MICRO = timedelta(microseconds=1)
 _MISSING = (SourceReason.MISSING_TABLE, SourceReason.MISSING_COLUMN)
-
-
-def open_source(name: str, config: SourceBase, plant: Plant) -> SqlSource:
-    """A source of the plant; nothing is connected until it is verified or read."""
-    return SqlSource(name, config, plant)
 
 
 class SqlSource:

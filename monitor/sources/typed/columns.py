@@ -17,7 +17,7 @@ import numpy as np
 
 from monitor.model import Floats, RejectReason
 from monitor.plant.sources import ImageShape, ValueColumn
-from monitor.sources.times import Faults
+from monitor.sources.typed.times import Faults
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _PLAIN = frozenset({int, float, type(None)})

@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.instants import to_micros
-from monitor.sources.axis import Axis, Condition
-from monitor.sources.times import happens_twice, read_times
+from monitor.sources.sql.axis import Axis, Condition
+from monitor.sources.typed.times import happens_twice, read_times
 
 _HOUR = timedelta(hours=1)
 

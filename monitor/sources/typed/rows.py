@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from monitor.instants import from_micros, to_micros
 from monitor.model import Floats, Reject, RejectReason
 from monitor.plant.sources import ValueColumn
-from monitor.sources.columns import as_text, images, numbers, outside, visits, words
-from monitor.sources.layout import contradicting, contradicting_long, widen
-from monitor.sources.plan import Plan, Words
-from monitor.sources.times import UNREADABLE, Faults, Micros, Times, read_times
-from monitor.sources.vectors import vectors
+from monitor.sources.typed.columns import as_text, images, numbers, outside, visits, words
+from monitor.sources.typed.layout import contradicting, contradicting_long, widen
+from monitor.sources.typed.plan import Plan, Words
+from monitor.sources.typed.times import UNREADABLE, Faults, Micros, Times, read_times
+from monitor.sources.typed.vectors import vectors
 
 Row = Sequence[object]
 Raw = Mapping[str, Sequence[object]]

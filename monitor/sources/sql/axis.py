@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from monitor.errors import UsageError
 from monitor.instants import to_micros
 from monitor.plant.sources import TimeColumn
-from monitor.sources.times import EPOCH_NS, highest_wall, lowest_wall
+from monitor.sources.typed.times import EPOCH_NS, highest_wall, lowest_wall
 
 Condition = sa.ColumnElement[bool]
 _NONE, _SECOND, _MICRO = timedelta(0), timedelta(seconds=1), timedelta(microseconds=1)

@@ -1,0 +1,113 @@
+"""A transport made for the tests: a CSV file, read whole at every call. All that a transport needs is in this file."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from monitor.errors import SourceError, SourceReason
+from monitor.instants import floor_to, from_micros, to_micros
+from monitor.model import Page, RejectReason
+from monitor.plant.plant import Plant
+from monitor.plant.sources import SourceBase
+from monitor.sources.typed.plan import make_plan
+from monitor.sources.typed.rows import Row, cursor_times, rejected, type_rows
+from monitor.sources.typed.times import UNREADABLE, Times, read_times
+
+_HOUR = timedelta(hours=1)
+
+
+class CsvSource:
+    """`csv:///FILE` with a header; an empty cell is no value."""
+
+    def __init__(self, name: str, config: SourceBase, plant: Plant) -> None:
+        self._name, self._file = name, Path(config.url.removeprefix("csv://"))
+        self._plan, self._skew = make_plan(config, plant), plant.clock_skew
+        self._delay = timedelta(0) if config.available_at else config.delay
+
+    def verify(self) -> None:
+        self._rows()
+
+    def close(self) -> None:
+        pass
+
+    def read(
+        self,
+        after: datetime | None,
+        until: datetime,
+        limit: int,
+        members: Sequence[str] | None = None,
+        now: datetime | None = None,
+    ) -> Page:
+        rows, times, places = self._ordered()
+        wanted = places <= to_micros(until)
+        if after is not None:
+            wanted &= places > to_micros(after)
+        if members is not None and self._plan.member and self._plan.member.column:
+            place = self._plan.columns.index(self._plan.member.column)
+            wanted &= np.array([row[place] in members for row in rows], dtype=np.bool_)
+        chosen = np.flatnonzero(wanted)
+        last = places[chosen[min(max(limit, 1), len(chosen)) - 1]] if len(chosen) else 0
+        kept = chosen[places[chosen] <= last].tolist()
+        position = from_micros(int(last)) if kept else after
+        return self._page([rows[i] for i in kept], times.take(kept), position, len(kept) < len(chosen), now or until)
+
+    def read_hour(self, start: datetime, end: datetime, until: datetime) -> Page:
+        rows, times, places = self._ordered()
+        at = self._at(rows)
+        wanted = (at >= to_micros(start)) & (at < to_micros(end)) & (places <= to_micros(until))
+        kept = np.flatnonzero(wanted).tolist()
+        return self._page([rows[i] for i in kept], times.take(kept), None, False, until)
+
+    def hourly_counts(self, start: datetime, end: datetime, until: datetime) -> Mapping[datetime, int]:
+        rows, _, places = self._ordered()
+        hours: dict[datetime, set[tuple[object, ...]]] = {}
+        hour = floor_to(start, _HOUR)
+        while hour + _HOUR <= end:
+            hours[hour] = set()
+            hour += _HOUR
+        columns = [self._plan.columns.index(name) for name in self._plan.key_columns]
+        for row, at, place in zip(rows, self._at(rows).tolist(), places.tolist(), strict=True):
+            key = tuple(row[i] for i in columns)
+            if place <= to_micros(until) and at != UNREADABLE and None not in key:
+                hours.get(floor_to(from_micros(at), _HOUR), set()).add(key)
+        return {hour: len(keys) for hour, keys in hours.items()}
+
+    def strays(self, until: datetime, limit: int) -> Page:
+        rows = self._rows()
+        places = cursor_times(rows, self._plan)
+        ahead = places.micros > to_micros(until + self._skew)
+        reasons = {**dict.fromkeys(np.flatnonzero(ahead).tolist(), RejectReason.AHEAD_OF_CLOCK), **places.faults}
+        chosen = sorted(reasons)[:limit]
+        typed = type_rows([], self._plan, until, self._skew)
+        rejects = rejected([rows[i] for i in chosen], self._plan, [reasons[i] for i in chosen])
+        return Page(typed.frame, self._plan.names, typed.values, rejects, None, False, len(chosen))
+
+    def _rows(self) -> list[Row]:
+        with self._file.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in self._plan.columns if name not in (reader.fieldnames or ())]
+            if missing:
+                raise SourceError(f"source {self._name!r}: no column {missing[0]!r}", SourceReason.MISSING_COLUMN)
+            return [[row[name] or None for name in self._plan.columns] for row in reader]
+
+    def _ordered(self) -> tuple[list[Row], Times, np.ndarray]:
+        """Rows with a readable place, their cursor times and places, by place and then by event time."""
+        rows = self._rows()
+        times = cursor_times(rows, self._plan)
+        places = times.later(self._delay).micros
+        order = [i for i in np.lexsort((self._at(rows), places)).tolist() if places[i] != UNREADABLE]
+        return [rows[i] for i in order], times.take(order), places[order]
+
+    def _at(self, rows: Sequence[Row]) -> np.ndarray:
+        column = self._plan.config.at
+        place = self._plan.columns.index(column.column)
+        return read_times([row[place] for row in rows], column).micros
+
+    def _page(self, rows: Sequence[Row], times: Times, position: datetime | None, more: bool, now: datetime) -> Page:
+        typed = type_rows(rows, self._plan, now, self._skew, times)
+        return Page(typed.frame, self._plan.names, typed.values, typed.rejects, position, more, len(rows))
