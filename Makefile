@@ -5,11 +5,12 @@ PYTHON := $(shell for p in python3 python3.11 python3.12; do \
 	&& command -v $$p && break; done)
 BIN := .venv/bin
 STAMP := .venv/.installed
+DOCS_STAMP := .venv/.docs-installed
 # Two test processes on two cores: more threads inside each would only get in each other's way.
 QUIET := OMP_NUM_THREADS=1 DO_NOT_TRACK=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test soak check format bench bench-demo bench-examples generate constraints clean
+.PHONY: help install demo test soak check format bench bench-demo bench-examples docs generate constraints clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -51,10 +52,19 @@ bench-examples: $(STAMP) ## The examples on real data in full, with and without 
 bench-demo: $(STAMP) ## The demo on 11 seeds, and 10 seeds without faults (half an hour)
 	$(BIN)/python -m benchmarks bench_demo
 
+docs: $(DOCS_STAMP) ## Build the documentation site into build/docs; a broken link or anchor fails it
+	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --keep-going --fresh-env -c docs . build/docs
+	@echo "built build/docs/docs/index.html"
+
+$(DOCS_STAMP): $(STAMP)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	@touch $@
+
 generate: $(STAMP) ## Write the pages and dashboards that come from the code
-	$(BIN)/python -m monitor.plant.file.docs > docs/configuration.md
-	$(BIN)/python -m exporters.metrics.catalog_docs > docs/metrics.md
-	$(BIN)/python -m alerting.alerts.specs_docs > docs/alerts.md
+	$(BIN)/python -m monitor.plant.file.docs > docs/reference/configuration.md
+	$(BIN)/python -m exporters.metrics.catalog_docs > docs/reference/metrics.md
+	$(BIN)/python -m alerting.alerts.specs_docs > docs/reference/alerts.md
+	$(BIN)/python -m monitor.cli_docs > docs/reference/commands.md
 	$(BIN)/python -m alerting.alerts.rules > alerting/generated/alerts.rules.yml
 	$(BIN)/python -m alerting.alerts.servers prometheus > alerting/generated/prometheus.yml
 	$(BIN)/python -m alerting.alerts.servers alertmanager > alerting/generated/alertmanager.yml

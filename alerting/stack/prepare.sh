@@ -16,6 +16,6 @@ for name in postgres_password gatewatch_db_password mlflow_db_password webhook_t
     chmod 444 "$file"
 done
 file=$folder/secrets/notify_urls
-[ -e "$file" ] || printf '# A team and an Apprise URL a line: see docs/notifications.md\n' >"$file"
+[ -e "$file" ] || printf '# A team and an Apprise URL a line: see docs/how-to/notifications.md\n' >"$file"
 chmod 444 "$file"
 echo "$folder: ready; put the plant file at $folder/plant/plant.yaml"

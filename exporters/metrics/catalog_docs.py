@@ -1,4 +1,4 @@
-"""The metric catalogue as a page: `python -m exporters.metrics.catalog_docs > docs/metrics.md`."""
+"""The metric catalogue as a page: `python -m exporters.metrics.catalog_docs > docs/reference/metrics.md`."""
 
 from __future__ import annotations
 

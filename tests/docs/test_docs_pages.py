@@ -14,6 +14,7 @@ from alerting.alerts import specs_docs
 from alerting.alerts.specs import ALERTS, AlertSpec
 from exporters.metrics import catalog_docs
 from exporters.metrics.catalog import METRICS
+from monitor import cli_docs
 from monitor.cli import cli
 from monitor.model import Reason, RejectReason, Verdict
 from monitor.plant.file import docs as plant_docs
@@ -21,11 +22,12 @@ from monitor.plant.file.load import parse
 from monitor.plant.sources import WRITE_BACK_FIELDS
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/README.md")])
 GENERATED = {
-    "docs/configuration.md": plant_docs.document,
-    "docs/metrics.md": catalog_docs.markdown,
-    "docs/alerts.md": specs_docs.markdown,
+    "docs/reference/configuration.md": plant_docs.document,
+    "docs/reference/metrics.md": catalog_docs.markdown,
+    "docs/reference/alerts.md": specs_docs.markdown,
+    "docs/reference/commands.md": cli_docs.markdown,
 }
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -63,23 +65,28 @@ def test_the_readme_names_no_command_that_does_not_exist() -> None:
     assert sorted(set(told)) == COMMANDS
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_its_section(command: str) -> None:
+    assert f"## `{command}`\n" in text("docs/reference/commands.md")
+
+
 @pytest.mark.parametrize("metric", [m.name for m in METRICS])
 def test_every_metric_has_its_section(metric: str) -> None:
-    assert f"## `{metric}`\n" in text("docs/metrics.md")
+    assert f"## `{metric}`\n" in text("docs/reference/metrics.md")
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
 def test_every_alert_has_its_section_with_what_to_do(alert: AlertSpec) -> None:
-    assert f"## {alert.name}\n" in text("docs/alerts.md")
-    assert alert.action in text("docs/alerts.md")
+    assert f"## {alert.name}\n" in text("docs/reference/alerts.md")
+    assert alert.action in text("docs/reference/alerts.md")
 
 
 @pytest.mark.parametrize(
     ("page", "words"),
     [
-        pytest.param("docs/gates.md", [*Reason, *Verdict], id="verdicts and reasons of a gate"),
-        pytest.param("docs/mapping.md", [*RejectReason], id="reasons of the quarantine"),
-        pytest.param("docs/configuration.md", [*WRITE_BACK_FIELDS], id="fields that can be written back"),
+        pytest.param("docs/explanation/gates.md", [*Reason, *Verdict], id="verdicts and reasons of a gate"),
+        pytest.param("docs/how-to/map-sources.md", [*RejectReason], id="reasons of the quarantine"),
+        pytest.param("docs/reference/configuration.md", [*WRITE_BACK_FIELDS], id="fields that can be written back"),
     ],
 )
 def test_every_word_of_a_closed_list_is_explained(page: str, words: list[str]) -> None:

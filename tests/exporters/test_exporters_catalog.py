@@ -81,8 +81,8 @@ def test_a_wrong_tally_key_raises(metric: str, labels: dict[str, str], told: str
 
 
 def test_the_page_of_the_metrics_is_current() -> None:
-    committed = (ROOT / "docs" / "metrics.md").read_text()
-    assert committed == markdown(), "run: python -m exporters.metrics.catalog_docs > docs/metrics.md"
+    committed = (ROOT / "docs" / "reference" / "metrics.md").read_text()
+    assert committed == markdown(), "run: python -m exporters.metrics.catalog_docs > docs/reference/metrics.md"
 
 
 @each_metric

@@ -12,11 +12,11 @@ from monitor.plant.file import paths as plant_paths
 from monitor.plant.file.docs import document, sections
 from monitor.plant.words import expected, field_type
 
-PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
 
 
 def test_the_committed_page_is_current() -> None:
-    assert PAGE.read_text() == document(), "run: python -m monitor.plant.file.docs > docs/configuration.md"
+    assert PAGE.read_text() == document(), "run: python -m monitor.plant.file.docs > docs/reference/configuration.md"
 
 
 @pytest.mark.parametrize("model", sections(), ids=lambda model: model.__name__)

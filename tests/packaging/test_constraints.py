@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def test_every_line_is_a_name_and_an_exact_version() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("wanted", [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]])
+@pytest.mark.parametrize("wanted", [*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())])
 def test_every_dependency_is_pinned_within_its_range(wanted: str) -> None:
     requirement = Requirement(wanted)
     assert PINS[canonicalize_name(requirement.name)] in requirement.specifier

@@ -1,6 +1,6 @@
 """The stack's own files as processes: PostgreSQL, MLflow, Gatewatch, Alertmanager and Prometheus work together.
 
-Not under Docker, which the machines that test this do not have, and without Grafana; docs/stack.md says what that
+Not under Docker, which the machines that test this do not have, and without Grafana; docs/how-to/stack.md says what that
 leaves open.
 """
 
