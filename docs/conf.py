@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 
 project = "Gatewatch"
 author = "The Gatewatch authors"
-copyright = "The Gatewatch authors. Apache License 2.0"  # noqa: A001  (Sphinx's own name)
+copyright = "The Gatewatch authors. Apache License 2.0"
 
 extensions = ["myst_parser"]
 include_patterns = ["docs/**.md", "*.md", "examples/*/README.md"]

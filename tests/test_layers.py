@@ -158,8 +158,8 @@ def _in(name: str, allowed: tuple[str, ...]) -> bool:
 
 
 def _room(module: str) -> str:
-    if module == "monitor.cli":
-        return module
+    if module in ("monitor.cli", "monitor.cli_docs"):  # the command line and the page made of it
+        return "monitor.cli"
     path = _modules()[module]
     return ".".join(path.relative_to(ROOT).parts[:-1])
 
