@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from alerting.alerts.specs import ALERTS, BY_NAME, KINDS, AlertSpec, alerts_in_force, bounds_of, line_of
-from alerting.alerts.specs_docs import duration, selector
+from alerting.alerts.specs_docs import duration, ends, selector, starts
 from exporters.metrics import catalog
 from monitor.plant.plant import Plant
 from monitor.plant.watching import ALERT_NAMES, AlertOverride
@@ -62,18 +62,22 @@ def test_operators_are_told_only_of_what_they_can_do_something_about() -> None:
 @each_alert
 def test_its_runbook_says_what_the_spec_says(spec: AlertSpec) -> None:
     text = (RUNBOOKS / f"{spec.name}.md").read_text(encoding="utf-8")
-    said = " ".join(text.split())
     assert text.startswith(f"# {spec.name}\n")
-    assert spec.cause in said
-    assert f"For **{spec.team}**, severity **{spec.severity}**" in said
-    assert spec.action in said
-    assert f"`{selector(spec)}`" in said
-    assert f"starts above {spec.limit:g}, waits {duration(spec.pending_for)}" in said
-    assert f"not above {spec.clear:g} (kept {duration(spec.keep_firing)})" in said
+    assert f"\n\n{spec.cause}\n\n" in text
+    rows = {
+        "team": spec.team,
+        "severity": spec.severity,
+        "one alert per": spec.kind,
+        "value": f"`{selector(spec)}`",
+        "fires": starts(spec),
+        "resolves": ends(spec),
+        "first action": spec.action,
+    }
     if spec.absent_after is not None:
-        assert f"missing for {duration(spec.absent_after)}" in said
-    for heading in ("What it means", "What to look at", "What to do", "How to change or silence it"):
-        assert f"\n## {heading}\n" in text
+        rows["absent"] = f"missing for {duration(spec.absent_after)}"
+    assert dict(re.findall(r"^\| ([a-z ]+) \| (.+) \|$", text, re.MULTILINE)) == rows
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert headings == ["Meaning", "Impact", "Diagnosis", "Mitigation", "Tuning"]
 
 
 @each_alert
