@@ -10,10 +10,10 @@ _HEAD = """# Metrics
 
 Generated from `exporters/metrics/catalog.py` (`make generate`); do not edit.
 
-All metrics are a view over the store: after a restart, from `once` or from a second process they are the same.
-Counters stand at 0 before their first event, for every combination of labels the plant file can make. A finding
-whose newest sample is older than a few intervals of its source is left out and counted in
-`gatewatch_findings_expired`. No label ever holds a part, a lot or a person.
+All metrics are a view of the store: `once`, a restart and a second process report the same values. Counters start at 0,
+for every combination of labels that the plant file allows, before their first event. A finding whose newest sample is
+older than a few intervals of its source is left out and counted in `gatewatch_findings_expired`. No label ever contains
+a part, a lot or a person.
 """
 
 
