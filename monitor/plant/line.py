@@ -39,11 +39,11 @@ class Step(Strict):
 
 
 class SpecEntry(Strict):
-    """The specification from an instant on, until the next entry."""
+    """A specification, valid from an instant until the next entry."""
 
-    since: Instant = Field(description="From when on it holds.")
+    since: Instant = Field(description="Start of validity.")
     lower: float | None = Field(None, description="Lower specification limit, inclusive.")
-    target: float | None = Field(None, description="The value aimed at.")
+    target: float | None = Field(None, description="Target value.")
     upper: float | None = Field(None, description="Upper specification limit, inclusive.")
 
     @model_validator(mode="after")
@@ -57,10 +57,10 @@ class SpecEntry(Strict):
 
 
 class Characteristic(Strict):
-    """A measured property of the product, with its effective-dated specification."""
+    """A measured property of the product, with its specifications over time."""
 
     unit: str = Field("", description="Unit of the value and its limits.")
-    specs: list[SpecEntry] = Field(min_length=1, description="Specifications by the instant from which they hold.")
+    specs: list[SpecEntry] = Field(min_length=1, description="Specifications by start of validity.")
 
     @field_validator("specs")
     @classmethod

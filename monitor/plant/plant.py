@@ -1,6 +1,6 @@
-"""A whole plant, as its file describes it: sections from the files beside this one, each key checked alone.
+"""The plant as its file describes it. Its sections are defined in the other modules here; each key is validated alone.
 
-Contradictions between keys are looked for when the file is read (`file.contradictions`).
+Contradictions between keys are found when the file is read (`file.contradictions`).
 """
 
 from __future__ import annotations
@@ -32,32 +32,35 @@ from monitor.plant.watching import (
 
 
 class Plant(Strict):
-    """One plant: its sources, machines, steps, gates and where everything goes."""
+    """The plant: its sources, steps, machines and gates, and where results go."""
 
     version: Literal[1] = Field(description="Version of this format.")
     profile: Profile = Field(
-        "embedded", description="Who evaluates the alerts: Gatewatch itself, or Prometheus with Alertmanager (stack)."
+        "embedded",
+        description="Who evaluates the alerts: Gatewatch (embedded), or Prometheus with Alertmanager (stack).",
     )
-    site: Name = Field(description="Name of the site; part of every key sent to the MES.")
+    site: Name = Field(description="Name of the site; part of every idempotency key in the MES.")
     clock_skew: Duration = Field(
-        timedelta(minutes=5), description="A row further ahead of the clock than this is quarantined."
+        timedelta(minutes=5), description="A row whose time is further in the future than this is quarantined."
     )
     store: StoreConfig = Field(StoreConfig(), description="Gatewatch's own database.")
-    mlflow: MlflowConfig = Field(MlflowConfig(), description="Where models are kept.")
-    server: ServerConfig = Field(ServerConfig(), description="The one HTTP server.")
-    jobs: Jobs = Field(Jobs(), description="Intervals of the jobs that belong to no source.")
+    mlflow: MlflowConfig = Field(MlflowConfig(), description="Model tracking, registry and cache.")
+    server: ServerConfig = Field(ServerConfig(), description="The HTTP server.")
+    jobs: Jobs = Field(Jobs(), description="Intervals of the jobs that do not belong to a source.")
     detectors: DetectorConfig = Field(DetectorConfig(), description="Parameters of the default detectors.")
-    drift: DriftConfig = Field(DriftConfig(), description="Drift of the steps.")
-    performance: PerformanceConfig = Field(PerformanceConfig(), description="Performance of the gates.")
+    drift: DriftConfig = Field(DriftConfig(), description="Drift detection.")
+    performance: PerformanceConfig = Field(PerformanceConfig(), description="Model performance.")
     alerts: AlertsConfig = Field(AlertsConfig(), description="Evaluation of the alerts.")
-    notify: NotifyConfig = Field(NotifyConfig(), description="Who is told.")
-    steps: dict[Name, Step] = Field(min_length=1, description="Operations by name.")
-    machines: dict[Name, Machine] = Field({}, description="Work units by name.")
+    notify: NotifyConfig = Field(NotifyConfig(), description="Notifications.")
+    steps: dict[Name, Step] = Field(min_length=1, description="Steps (operations) by name.")
+    machines: dict[Name, Machine] = Field({}, description="Machines (work units) by name.")
     characteristics: dict[Name, Characteristic] = Field({}, description="Measured properties of the product by name.")
-    gates: dict[Name, GateConfig] = Field({}, description="Checks by name, one a step at most.")
-    sources: dict[Name, Source] = Field(min_length=1, description="Tables that are read, by name.")
-    write_back: WriteBack | None = Field(None, description="Where recommendations go; without it nothing is sent.")
+    gates: dict[Name, GateConfig] = Field({}, description="Gates by name, at most one per step.")
+    sources: dict[Name, Source] = Field(min_length=1, description="Tables to read, by name.")
+    write_back: WriteBack | None = Field(
+        None, description="Table of the MES that receives recommendations; without it none are sent."
+    )
 
     def sensor_names(self, machine: str) -> tuple[str, ...]:
-        """The sensors of a machine, in the file's order."""
+        """The sensors of a machine, in the order of the file."""
         return tuple(self.machines[machine].sensors)

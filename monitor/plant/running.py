@@ -10,13 +10,13 @@ from monitor.plant.types import DatabaseUrl, PositiveDuration, Strict, Text, Tra
 
 
 class Retention(Strict):
-    """How long the rows of each table are kept; an empty value keeps them for good."""
+    """How long the rows of each table are kept; an empty value keeps them forever."""
 
     readings: PositiveDuration | None = Field(timedelta(days=30), description="Machine readings.")
     windows: PositiveDuration | None = Field(timedelta(days=400), description="Machine windows.")
     findings: PositiveDuration | None = Field(timedelta(days=400), description="Findings of detectors.")
     trends: PositiveDuration | None = Field(
-        timedelta(days=400), description="Drift and performance at each evaluation, of which findings have the changes."
+        timedelta(days=400), description="Drift and performance values of every evaluation; findings hold only changes."
     )
     parts: PositiveDuration | None = Field(None, description="Part steps.")
     decisions: PositiveDuration | None = Field(None, description="Decisions of gates.")
@@ -24,19 +24,22 @@ class Retention(Strict):
     quarantine: PositiveDuration | None = Field(timedelta(days=90), description="Rows that could not be read.")
     job_runs: PositiveDuration | None = Field(timedelta(days=30), description="Runs of jobs.")
     outbox: PositiveDuration | None = Field(
-        timedelta(days=90), description="Sent rows only; pending and dead ones are kept."
+        timedelta(days=90), description="Messages; only sent ones are deleted, pending and dead ones are kept."
     )
 
 
 class StoreConfig(Strict):
     """Gatewatch's own database."""
 
-    url: DatabaseUrl = Field("sqlite:///gatewatch.db", description="Where it is; see sources for ${...}.")
+    url: DatabaseUrl = Field("sqlite:///gatewatch.db", description="Database URL; see sources for ${...}.")
     lease: PositiveDuration = Field(
-        timedelta(seconds=30), description="How long a job is another process's after its last sign of life."
+        timedelta(seconds=30),
+        description="How long a job's lease lasts without renewal before another process may take it over.",
     )
-    batch_rows: int = Field(1000, ge=1, le=100000, description="Rows of a source read and committed at once.")
-    snapshot_rows: int = Field(5000, ge=1, description="Rows of one machine between two saved detector states.")
+    batch_rows: int = Field(1000, ge=1, le=100000, description="Rows of a source read and committed in one batch.")
+    snapshot_rows: int = Field(
+        5000, ge=1, description="Rows of one machine between two snapshots of its detector states."
+    )
     window: PositiveDuration = Field(timedelta(minutes=5), description="Length of the machine windows.")
     retention: Retention = Field(Retention(), description="How long rows are kept.")
 
@@ -45,43 +48,45 @@ class MlflowConfig(Strict):
     """Where models are tracked and registered, and where versions are cached."""
 
     tracking_uri: TrackingUri = Field("sqlite:///mlflow.db", description="The MLflow tracking and registry URI.")
-    artifacts: Text | None = Field("mlartifacts", description="Folder for artifacts where no server keeps them.")
+    artifacts: Text | None = Field("mlartifacts", description="Folder for artifacts, if no server stores them.")
     experiment: Text = Field("gatewatch", description="Name of the MLflow experiment.")
-    cache: Text = Field("models", description="Folder of verified model versions; deciding needs only this.")
+    cache: Text = Field("models", description="Folder of verified model versions; gates need only this to decide.")
 
 
 class ServerConfig(Strict):
-    """The one HTTP server."""
+    """The HTTP server."""
 
     host: Text = Field("127.0.0.1", description="Address it listens on.")
-    port: int = Field(9464, ge=0, le=65535, description="Port it listens on; 0 takes a free one.")
+    port: int = Field(9464, ge=0, le=65535, description="Port it listens on; 0 selects a free port.")
 
 
 class Jobs(Strict):
-    """Intervals of the jobs that belong to no source."""
+    """Intervals of the jobs that do not belong to a source."""
 
     reconcile: PositiveDuration = Field(
-        timedelta(hours=1), description="How often row counts of source and store are compared."
+        timedelta(hours=1), description="How often the row counts of source and store are compared."
     )
-    prune: PositiveDuration = Field(timedelta(days=1), description="How often rows past their retention are deleted.")
+    prune: PositiveDuration = Field(
+        timedelta(days=1), description="How often rows older than their retention are deleted."
+    )
     retraining: PositiveDuration = Field(
-        timedelta(minutes=10), description="How often firing alerts and waiting requests to retrain are looked at."
+        timedelta(minutes=10), description="How often firing alerts and waiting requests to retrain are checked."
     )
-    deadline: PositiveDuration = Field(
-        timedelta(minutes=10), description="A run longer than this is counted as overdue."
-    )
+    deadline: PositiveDuration = Field(timedelta(minutes=10), description="A run that takes longer counts as overdue.")
 
 
 class DetectorConfig(Strict):
     """Parameters of the default detectors; one set for every machine."""
 
     limit_rows: int = Field(
-        3, ge=1, description="Consecutive samples outside (inside) a limit that start (end) a breach."
+        3, ge=1, description="Consecutive samples outside a limit that start a breach, and inside it that end one."
     )
     dead_rows: int = Field(10, ge=2, description="Consecutive missing samples after which a sensor is dead.")
     stuck_rows: int = Field(40, ge=3, description="Consecutive equal samples after which a sensor is stuck.")
-    warmup_rows: int = Field(1000, ge=100, description="Running samples used to set the limit of the anomaly score.")
-    settle_rows: int = Field(
-        10, ge=0, description="Running samples after a start or changeover that the anomaly score leaves out."
+    warmup_rows: int = Field(
+        1000, ge=100, description="Samples of the running machine from which the limit of the anomaly score is derived."
     )
-    seed: int = Field(7, ge=0, le=2**32 - 1, description="Seed of everything random in the detectors.")
+    settle_rows: int = Field(
+        10, ge=0, description="Samples of the running machine that the anomaly score skips after a start or changeover."
+    )
+    seed: int = Field(7, ge=0, le=2**32 - 1, description="Random seed of the detectors.")

@@ -1,4 +1,4 @@
-"""The plant file's sources and write-back: how any MES's tables and columns are ours."""
+"""Sources and write-back of the plant file: mapping the tables and columns of an MES or historian."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from monitor.plant.words import Meaning, among
 
 
 class TimeColumn(Strict):
-    """Where a time stands and how it is written; a column's name alone will do."""
+    """A time: its column and format. A column name alone is enough for times with an offset."""
 
     column: Text = Field(description="Column of the source's table.")
     zone: Zone | None = Field(None, description="IANA zone of naive times; required where times are naive.")
     epoch: Literal["s", "ms", "us", "ns"] | None = Field(
-        None, description="Unit, where times are numbers since 1970-01-01 UTC."
+        None, description="Unit, if times are numbers since 1970-01-01 UTC."
     )
 
     @model_validator(mode="after")
@@ -28,34 +28,36 @@ class TimeColumn(Strict):
 
 
 class CodeColumn(Strict):
-    """Where a word stands, and how the source's codes map to ours; a column's name alone will do."""
+    """A name: its column, and how the source's codes translate. A column name alone is enough without codes."""
 
     column: Text = Field(description="Column of the source's table.")
-    codes: dict[str, Text] = Field({}, description="Source code to our name; a code not listed stands for itself.")
+    codes: dict[str, Text] = Field(
+        {}, description="Code in the source to name in the plant file; a code that is not listed stands for itself."
+    )
 
 
 class ImageShape(Strict):
-    """An 8-bit grey image stored row by row as bytes; features <name>_mean, _std and _gradient are made of it."""
+    """An 8-bit grey image, stored row by row as bytes; gives the features <name>_mean, _std and _gradient."""
 
     width: int = Field(ge=2, le=4096, description="Pixels in a row.")
     height: int = Field(ge=2, le=4096, description="Rows.")
 
 
 class ValueColumn(Strict):
-    """Where a number stands and its unit conversion (value * scale + offset); a column's name alone will do."""
+    """A number: its column and conversion (value * scale + offset). A column name alone is enough without one."""
 
     column: Text = Field(description="Column of the source's table.")
-    scale: float = Field(1.0, description="Factor from the source's unit to ours.")
+    scale: float = Field(1.0, description="Conversion factor from the source's unit.")
     offset: float = Field(0.0, description="Added after scaling.")
-    missing: list[float | str] = Field([], description="Values as the source writes them that mean: no value.")
-    unit: str = Field("", description="Our unit, after conversion.")
-    image: ImageShape | None = Field(None, description="Set where the column holds an image instead of a number.")
+    missing: list[float | str] = Field([], description="Values of the source that mean a missing value.")
+    unit: str = Field("", description="Unit after conversion.")
+    image: ImageShape | None = Field(None, description="Given if the column holds an image instead of a number.")
     vector: int | None = Field(
         None,
         ge=1,
         le=4096,
-        description="Set where the column holds this many numbers (a JSON array, or bytes of float64); "
-        "features <name>1, <name>2, ... are made of it, zero-padded alike.",
+        description="Given if the column holds this many numbers (a JSON array, or bytes of float64); "
+        "gives the features <name>1, <name>2, ..., zero-padded to equal length.",
     )
 
     @model_validator(mode="after")
@@ -83,47 +85,56 @@ ValueCol = Annotated[ValueColumn, BeforeValidator(_column_alone), _SHORT]
 
 
 class SourceBase(Strict):
-    """What every source has."""
+    """Keys of every source."""
 
-    url: DatabaseUrl = Field(description="Where it is; ${NAME} reads the environment, ${file:PATH} a file.")
-    table: Text = Field(description="Table or view that holds the rows.")
-    table_schema: Text | None = Field(None, description="Database schema of the table, where it is not the default.")
-    at: TimeCol = Field(description="When it happened.")
-    available_at: TimeCol | None = Field(None, description="When the row could be known.")
-    delay: Duration = Field(timedelta(0), description="Declared delay where there is no available_at column.")
-    late_by: Duration = Field(timedelta(0), description="How far back rows may still arrive; re-read at every pull.")
-    every: PositiveDuration = Field(timedelta(minutes=1), description="How often it is pulled.")
-    stale_after: PositiveDuration | None = Field(
-        timedelta(days=1), description="Without a new row for so long it is an alert; an empty value means never."
+    url: DatabaseUrl = Field(description="Database URL; ${NAME} reads the environment, ${file:PATH} a file.")
+    table: Text = Field(description="Table or view with the rows.")
+    table_schema: Text | None = Field(None, description="Database schema of the table, if it is not the default.")
+    at: TimeCol = Field(description="When the event happened.")
+    available_at: TimeCol | None = Field(None, description="When the row became available to readers.")
+    delay: Duration = Field(
+        timedelta(0), description="Time from the event until the row is available, if there is no available_at column."
     )
-    timeout: PositiveDuration = Field(timedelta(seconds=10), description="Connect and statement time-out.")
+    late_by: Duration = Field(
+        timedelta(0), description="How far behind the cursor rows may still appear; re-read at every pull."
+    )
+    every: PositiveDuration = Field(timedelta(minutes=1), description="How often the source is pulled.")
+    stale_after: PositiveDuration | None = Field(
+        timedelta(days=1),
+        description="SourceStale fires when no new row arrives for this long; an empty value disables it.",
+    )
+    timeout: PositiveDuration = Field(
+        timedelta(seconds=10), description="Timeout for connecting and for each statement."
+    )
     partitions: dict[Name, list[Text]] = Field(
-        {}, description="Machines (or steps, for part steps) pulled under a cursor of their own."
+        {}, description="Groups of machines (or steps, for part steps), each pulled with its own cursor."
     )
 
 
 class PartSource(SourceBase):
-    """Part steps: one row for each passage of a part through a step."""
+    """Part steps: one row per passage of a part through a step."""
 
-    kind: Literal["part_steps"] = Field(description="What the rows are.")
+    kind: Literal["part_steps"] = Field(description="Kind of the source.")
     serial: Text = Field(description="Column of the part's serial number.")
-    step: CodeCol = Field(description="Which step the part passed.")
-    visit: Text | None = Field(None, description="Column counting passages; without it another time is another visit.")
-    machine: CodeCol | None = Field(None, description="Which machine the part was on.")
+    step: CodeCol = Field(description="The step the part passed.")
+    visit: Text | None = Field(
+        None, description="Column that counts passages; without it, a different time is a different visit."
+    )
+    machine: CodeCol | None = Field(None, description="The machine the part was on.")
     recipe: Text | None = Field(None, description="Column of the recipe.")
     lot: Text | None = Field(None, description="Column of the lot.")
-    values: dict[Text, ValueCol] = Field({}, description="Feature to column.")
+    values: dict[Text, ValueCol] = Field({}, description="Columns by feature.")
 
 
 class ReadingSource(SourceBase):
     """Machine readings: wide (`values` names the columns) or long (`sensor` and `value` name them)."""
 
-    kind: Literal["readings"] = Field(description="What the rows are.")
-    machine: CodeCol = Field(description="Which machine was read.")
+    kind: Literal["readings"] = Field(description="Kind of the source.")
+    machine: CodeCol = Field(description="The machine that was read.")
     recipe: Text | None = Field(None, description="Column of the recipe.")
-    values: dict[Text, ValueCol] = Field({}, description="Wide layout: sensor to column.")
-    sensor: CodeCol | None = Field(None, description="Long layout: the column that names the sensor.")
-    value: ValueCol | None = Field(None, description="Long layout: the column that holds the number.")
+    values: dict[Text, ValueCol] = Field({}, description="Wide layout: columns by sensor.")
+    sensor: CodeCol | None = Field(None, description="Long layout: column of the sensor's name.")
+    value: ValueCol | None = Field(None, description="Long layout: column of the value.")
 
     @model_validator(mode="after")
     def _one_layout(self) -> ReadingSource:
@@ -134,28 +145,28 @@ class ReadingSource(SourceBase):
 
 
 class StateSource(SourceBase):
-    """Machine states: one row for each change."""
+    """Machine states: one row per change."""
 
-    kind: Literal["machine_states"] = Field(description="What the rows are.")
-    machine: CodeCol = Field(description="Which machine changed its state.")
+    kind: Literal["machine_states"] = Field(description="Kind of the source.")
+    machine: CodeCol = Field(description="The machine that changed its state.")
     state: CodeCol = Field(description="The new state: run, idle, setup or down.")
 
 
 class OutcomeSource(SourceBase):
-    """Outcomes: the measured truth of a part, often days later."""
+    """Outcomes: the measured result of a part, often days later."""
 
-    kind: Literal["outcomes"] = Field(description="What the rows are.")
+    kind: Literal["outcomes"] = Field(description="Kind of the source.")
     serial: Text = Field(description="Column of the part's serial number.")
-    characteristic: str = Field(description="Which characteristic of this file the value belongs to.")
+    characteristic: str = Field(description="The characteristic that was measured.")
     value: ValueCol = Field(description="The measured value.")
 
 
 class DispositionSource(SourceBase):
     """Dispositions: what people did with a part."""
 
-    kind: Literal["dispositions"] = Field(description="What the rows are.")
+    kind: Literal["dispositions"] = Field(description="Kind of the source.")
     serial: Text = Field(description="Column of the part's serial number.")
-    step: CodeCol | None = Field(None, description="Step at which it was decided.")
+    step: CodeCol | None = Field(None, description="The step at which it was decided.")
     disposition: CodeCol = Field(description="What was done.")
 
 
@@ -171,23 +182,27 @@ _NEEDED = ("site", "serial", "step", "visit", "revision", "recommendation")
 
 
 class WriteBack(Strict):
-    """Where recommendations go: an upsert into a table of the MES under a unique key."""
+    """The table of the MES that receives recommendations, upserted under a unique key."""
 
-    url: DatabaseUrl = Field(description="Where it is, with an account that may write; see sources for ${...}.")
-    table: Text = Field(description="Table that takes the recommendations.")
-    table_schema: Text | None = Field(None, description="Database schema of the table, where it is not the default.")
+    url: DatabaseUrl = Field(description="Database URL with an account that may write; see sources for ${...}.")
+    table: Text = Field(description="Table that receives the recommendations.")
+    table_schema: Text | None = Field(None, description="Database schema of the table, if it is not the default.")
     columns: dict[str, Text] = Field(
-        description=f"Our field to their column. Fields: {', '.join(WRITE_BACK_FIELDS)}; needed: {', '.join(_NEEDED)}."
+        description=f"Columns by field. Fields: {', '.join(WRITE_BACK_FIELDS)}; required: {', '.join(_NEEDED)}."
     )
     every: PositiveDuration = Field(timedelta(seconds=10), description="How often waiting recommendations are sent.")
-    timeout: PositiveDuration = Field(timedelta(seconds=10), description="Connect and statement time-out.")
+    timeout: PositiveDuration = Field(
+        timedelta(seconds=10), description="Timeout for connecting and for each statement."
+    )
     attempts: int = Field(
-        150, ge=1, description="Tries while the MES cannot be reached; then a dead letter. Refused ones get 3 tries."
+        150,
+        ge=1,
+        description="Attempts while the MES cannot be reached, before a dead letter; a rejected message gets 3.",
     )
     backoff: PositiveDuration = Field(
-        timedelta(seconds=10), description="Wait after the first failure; doubles to at most 5 minutes."
+        timedelta(seconds=10), description="Wait after the first failed attempt; doubles up to 5 minutes."
     )
-    time_zone: Zone = Field("UTC", description="Zone in which decided_at is written, as naive time.")
+    time_zone: Zone = Field("UTC", description="Time zone of decided_at, which is written as naive time.")
 
     @field_validator("columns")
     @classmethod

@@ -96,7 +96,7 @@ OnHold = Literal["wait", "inspect", "plant_procedure"]
 
 
 class Strict(BaseModel):
-    """A part of the plant file: unknown keys are errors, values do not change."""
+    """A section of the plant file: unknown keys are errors, values are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 

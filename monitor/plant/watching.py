@@ -1,4 +1,4 @@
-"""The plant file's watching: drift, performance, alerts, notifications and retraining."""
+"""Monitoring sections of the plant file: drift, performance, alerts, notifications, retraining."""
 
 from __future__ import annotations
 
@@ -15,39 +15,45 @@ ALERT_NAMES = (
     "ModelWithoutSkill", "GateOutOfService", "HoldRateHigh", "ScrapSurge", "SourceStopped", "SourceStale",
     "ReconciliationGap", "JobFailing", "JobOverdue", "DeadLetters", "DeliveryLate", "PlantFileRejected", "Watchdog",
 )  # fmt: skip
-"""The alerts of the program; `alerting.alerts.specs` says what each is, and a test that both name the same."""
+"""The names of all alerts. `alerting.alerts.specs` defines them; a test checks that both agree."""
 
 
 class DriftConfig(Strict):
-    """Drift of what the steps measure and the gates predict, against a frozen reference."""
+    """Drift of measurements and predictions against a frozen reference."""
 
-    every: PositiveDuration = Field(timedelta(minutes=5), description="How often windows are compared.")
-    reference_rows: int = Field(500, ge=100, description="Part steps of a step that a frozen reference holds.")
-    window_rows: int = Field(60, ge=20, description="Newest part steps of a step that are compared with it.")
+    every: PositiveDuration = Field(
+        timedelta(minutes=5), description="How often the current window is compared with the reference."
+    )
+    reference_rows: int = Field(500, ge=100, description="Number of part steps in a frozen reference.")
+    window_rows: int = Field(60, ge=20, description="Number of newest part steps compared with the reference.")
     report_every: PositiveDuration | None = Field(
-        timedelta(days=1), description="How often the Evidently report is rendered besides when drift fires."
+        timedelta(days=1), description="How often Evidently's report is rendered, in addition to when drift begins."
     )
     report_under_replay: bool = Field(
-        False, description="Whether reports are rendered under replay too; each costs about 15 s."
+        False, description="Whether reports are also rendered under replay, which slows it down."
     )
 
 
 class PerformanceConfig(Strict):
-    """How good the gates' predictions were, once outcomes are known."""
+    """Accuracy of the gates' predictions, once outcomes are known."""
 
     every: PositiveDuration = Field(timedelta(minutes=5), description="How often outcomes are joined to predictions.")
-    window_rows: int = Field(60, ge=20, description="Newest parts with an outcome that are judged.")
+    window_rows: int = Field(60, ge=20, description="Number of newest parts with an outcome that are evaluated.")
 
 
 class AlertOverride(Strict):
-    """What a plant changes of one alert; what is not given stays as the program has it."""
+    """Changes to one alert; keys that are not given keep the default of that alert."""
 
-    limit: float | None = Field(None, description="The alert starts where its value is above this.")
-    clear: float | None = Field(None, description="It stays until the value is not above this; at most the limit.")
-    pending_for: Duration | None = Field(None, description="How long the value must be above the limit.")
-    keep_firing: Duration | None = Field(None, description="How long it stays after the value came back.")
-    absent: bool = Field(True, description="Whether a value that is not there is an alert, where this one says so.")
-    enabled: bool = Field(True, description="Whether it is evaluated at all.")
+    limit: float | None = Field(None, description="The alert starts when its value is above this.")
+    clear: float | None = Field(
+        None, description="A firing alert continues until its value is not above this; at most the limit."
+    )
+    pending_for: Duration | None = Field(
+        None, description="How long the value must be above the limit before the alert fires."
+    )
+    keep_firing: Duration | None = Field(None, description="How long the alert keeps firing after the value is back.")
+    absent: bool = Field(True, description="Whether a missing value raises the alert, for alerts that support it.")
+    enabled: bool = Field(True, description="Whether the alert is evaluated.")
 
     @model_validator(mode="after")
     def _ordered(self) -> AlertOverride:
@@ -57,60 +63,71 @@ class AlertOverride(Strict):
 
 
 class AlertsConfig(Strict):
-    """Evaluation of the alerts, and what of them this plant changes."""
+    """Evaluation of the alerts, and changes to them."""
 
     every: PositiveDuration = Field(timedelta(seconds=15), description="How often the alerts are evaluated.")
     webhook_token: Secret | None = Field(
-        None, description="Bearer token that Alertmanager must show at the webhook; see sources for ${...}."
+        None, description="Bearer token that Alertmanager must send to the webhook; see sources for ${...}."
     )
     forget_after: PositiveDuration | None = Field(
         timedelta(hours=1),
-        description="An alert that Alertmanager no longer repeats is over; longer than its repeat_interval.",
+        description="An alert that Alertmanager has not repeated for this long is over; must exceed its "
+        "repeat_interval.",
     )
     runbooks: Text = Field(
-        "docs/runbooks/", description="What stands before 'NAME.md' in an alert's link: a folder or a URL."
+        "docs/runbooks/", description="Folder or URL that precedes 'NAME.md' in an alert's runbook link."
     )
-    change: dict[Name, AlertOverride] = Field({}, description="By the alert's name, what this plant changes.")
+    change: dict[Name, AlertOverride] = Field({}, description="Changes, by the name of the alert.")
 
 
 class NotifyConfig(Strict):
-    """Who is told, and how often. Without a file of URLs notifications go to the log alone."""
+    """Notifications: receivers and timing. Without a file of URLs, notifications go only to the log."""
 
-    every: PositiveDuration = Field(timedelta(seconds=15), description="How often is looked at what is to be told.")
+    every: PositiveDuration = Field(
+        timedelta(seconds=15), description="How often the alerts are checked for notifications to send."
+    )
     urls_file: Text | None = Field(
         None,
-        description="File of Apprise URLs, one a line after the name of the team it serves; '#' at the start of a line "
+        description="File of Apprise URLs, one per line, preceded by the name of the team; '#' at the start of a line "
         "or after a space starts a comment.",
     )
-    log: Text = Field("notifications.jsonl", description="Append-only log of every notification, a JSON object a line.")
+    log: Text = Field(
+        "notifications.jsonl", description="Append-only log of every notification, one JSON object per line."
+    )
     group_interval: PositiveDuration = Field(
-        timedelta(minutes=30), description="What joins an open incident waits at least this long after its last note."
+        timedelta(minutes=30),
+        description="Minimum time from an incident's last notification until new alerts in it are sent.",
     )
     settle: Duration = Field(
-        timedelta(minutes=30), description="How long all must be over before an incident's end is told."
+        timedelta(minutes=30), description="How long all alerts must be over before an incident counts as resolved."
     )
     repeat_every: PositiveDuration = Field(
-        timedelta(hours=12), description="How often a critical alert that still fires is told again."
+        timedelta(hours=12), description="How often a critical alert that is still firing is sent again."
     )
     attempts: int = Field(
-        150, ge=1, description="Tries while a URL cannot be reached; then a dead letter. Refused ones get 3 tries."
+        150,
+        ge=1,
+        description="Attempts while a URL cannot be reached, before a dead letter; a rejected message gets 3.",
     )
     backoff: PositiveDuration = Field(
-        timedelta(seconds=10), description="Wait after the first failure; doubles to at most 5 minutes."
+        timedelta(seconds=10), description="Wait after the first failed attempt; doubles up to 5 minutes."
     )
 
 
 class RetrainingConfig(Strict):
-    """When an alert on the model may train a challenger, and when that replaces the champion."""
+    """When a model alert may train a challenger, and when the challenger replaces the champion."""
 
-    enabled: bool = Field(True, description="Whether alerts may start a retraining; the command always can.")
-    cooldown: Duration = Field(
-        timedelta(hours=6), description="Time from the end of a retraining or a rollback of the gate to the next."
+    enabled: bool = Field(
+        True, description="Whether alerts may start a retraining; 'gatewatch model retrain' always may."
     )
-    daily_limit: int = Field(6, ge=1, description="Retrainings of the whole plant in 24 hours, at most.")
+    cooldown: Duration = Field(
+        timedelta(hours=6),
+        description="Minimum time from the end of a retraining or rollback of the gate to the next retraining.",
+    )
+    daily_limit: int = Field(6, ge=1, description="Maximum number of retrainings in the whole plant in 24 hours.")
     min_new_outcomes: int = Field(
-        60, ge=20, description="Parts whose outcome came since the gate's last training; holdout_rows, if that is more."
+        60, ge=20, description="Minimum number of new outcomes since the gate's last training; at least holdout_rows."
     )
     holdout_rows: int = Field(
-        60, ge=20, description="Newest parts that neither model has seen, for the comparison; more until two lots show."
+        60, ge=20, description="Newest parts held out for the comparison; more until they contain two lots."
     )

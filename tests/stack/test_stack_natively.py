@@ -1,7 +1,7 @@
 """The stack's own files as processes: PostgreSQL, MLflow, Gatewatch, Alertmanager and Prometheus work together.
 
-Not under Docker, which the machines that test this do not have, and without Grafana; docs/how-to/stack.md says what that
-leaves open.
+Not under Docker, which the machines that test this do not have, and without Grafana; docs/how-to/stack.md says what
+that leaves open.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""`--set KEY=VALUE`: any key of a plant file from the command line.
+"""`--set KEY=VALUE` overrides any key of a plant file from the command line.
 
-KEY is a dotted path, `sources.mes.url`; a name with a dot in it stands in double quotes, `sources."mes.a".url`; a list
-item is counted from 0, `gates.blade.profile.0`. VALUE is a YAML value (`5m`, `[a, b]`, `{column: ts, zone: UTC}`);
-nothing after the `=` is an empty value. Overrides apply after ranges were expanded, from left to right. A message never
-repeats a value: it may be a password.
+KEY is a dotted path: `sources.mes.url`. Put a name that contains a dot in double quotes: `sources."mes.a".url`. List
+items are counted from 0: `gates.blade.profile.0`. VALUE is a YAML value (`5m`, `[a, b]`, `{column: ts, zone: UTC}`);
+nothing after the `=` is an empty value. Overrides are applied after ranges are expanded, from left to right. No message
+repeats a value, because it may be a password.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Brace ranges: `p{01..30}` stands for p01 to p30, so that thirty columns are one line of a plant file.
+"""Brace ranges: `p{01..30}` stands for p01 to p30, so thirty columns fit on one line of a plant file.
 
-In a key, `p{01..30}: {column: "P{01..30}"}` makes thirty entries; a range beneath such a key takes the member at the
-same place, so it must have as many members. In a list, the item `"p{01..30}"` makes thirty items, unless a key around
-the list has a range of as many members. A leading zero pads every member. A key or item holds one range at most.
+As a key, `p{01..30}: {column: "P{01..30}"}` creates thirty entries. A range in the value of such a key is replaced by
+the member at the same position, so both must have the same number of members. As a list item, `"p{01..30}"` creates
+thirty items, unless a key around the list has a range with the same number of members. A leading zero pads every
+member. A key or item may contain one range.
 """
 
 from __future__ import annotations

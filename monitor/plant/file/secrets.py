@@ -1,7 +1,7 @@
-"""Secrets: `${NAME}` in a value reads the environment, `${file:PATH}` a file; `$${` stands for `${` itself.
+"""In a value, `${NAME}` is replaced by an environment variable and `${file:PATH}` by the content of a file.
 
-They are put in after the file was read and only into the plant in memory: the text that is stored, its digest and every
-message keep the `${...}`.
+`$${` stands for a literal `${`. Secrets are only substituted in the plant in memory: the stored text, its digest and
+every message contain the `${...}`.
 """
 
 from __future__ import annotations

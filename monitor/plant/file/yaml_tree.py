@@ -1,7 +1,7 @@
-"""How YAML is read: to plain values, with the line of every key, ranges expanded, within bounds.
+"""The plant file is YAML, read into plain values with the line of every key, ranges expanded and size limited.
 
-Words are read as in YAML 1.2: only numbers and `null` are more than text, so that `on`, `no`, `12:30` and
-`2026-01-01` stay what was written. Keys are always text. Tags, which could make other objects, are refused.
+Scalars are read as in YAML 1.2: only numbers and `null` are converted, so `on`, `no`, `12:30` and `2026-01-01` remain
+text. Keys are always text. Tags, which could create other objects, are rejected.
 """
 
 from __future__ import annotations
