@@ -21,9 +21,9 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="gatewatch")
-@click.option("--verbose", "-v", is_flag=True, help="Log what happens, not only what goes wrong.")
+@click.option("--verbose", "-v", is_flag=True, help="Also log normal operation, not only problems.")
 def cli(verbose: bool) -> None:
-    """Gatewatch runs the check gates of a line, watches machines and models, and tells who must know.
+    """Run the check gates of a line, monitor its machines and models, and notify the people concerned.
 
     Exit codes: 0 done (findings included, unless --fail-on-finding), 2 wrong use, 3 failure.
     """

@@ -14,7 +14,7 @@ from monitor.errors import MonitorError, UsageError
 
 @click.group()
 def alerts() -> None:
-    """What a person must know of."""
+    """Alerts and their notifications."""
 
 
 @alerts.command("test")
@@ -22,7 +22,7 @@ def alerts() -> None:
 @plant_option
 @as_json
 def alerts_test(team: str, plant: str, overrides: Sequence[str], json_: bool) -> None:
-    """Send a test notification to every URL of a team, and say whether each took it. Exits with 3 if one did not.
+    """Send a test notification to every URL of a team and report whether each accepted it; exit with 3 otherwise.
 
     Example: gatewatch alerts test operators -p plant.yaml
     """
@@ -52,7 +52,7 @@ def alerts_test(team: str, plant: str, overrides: Sequence[str], json_: bool) ->
 @as_json
 @click.option("--newest", default=20, show_default=True, type=click.IntRange(1, 10000))
 def alerts_log(plant: str, overrides: Sequence[str], json_: bool, newest: int) -> None:
-    """The newest notifications and what became of them. Example: gatewatch alerts log --newest 5."""
+    """List the newest notifications with their delivery status. Example: gatewatch alerts log --newest 5."""
     from alerting.notifications.receivers import MOST_URLS
     from monitor.store.database.schema import open_existing
     from monitor.store.delivery.notifications import deliveries, log
@@ -72,7 +72,7 @@ def alerts_log(plant: str, overrides: Sequence[str], json_: bool, newest: int) -
 
 
 def _became(team: str, statuses: Mapping[str, Sequence[Any]]) -> str:
-    """What became of a message, in words; its rows in the outbox are kept for a while only."""
+    """The delivery status of a message in words; its outbox rows are kept for a limited time."""
     from exporters.metrics.catalog import LOG_CHANNEL, channel_of
 
     told = [f"log {status}" for status in statuses.get(LOG_CHANNEL, ())]
@@ -83,9 +83,9 @@ def _became(team: str, statuses: Mapping[str, Sequence[Any]]) -> str:
 @alerts.command("list")
 @plant_option
 @as_json
-@click.option("--all", "ended", is_flag=True, help="Also those that are over, that are pending, and Watchdog.")
+@click.option("--all", "ended", is_flag=True, help="Include resolved and pending alerts, and Watchdog.")
 def alerts_list(plant: str, overrides: Sequence[str], json_: bool, ended: bool) -> None:
-    """Alerts that fire now, with what to do about each. Example: gatewatch alerts list --all."""
+    """List firing alerts, with what to do about each. Example: gatewatch alerts list --all."""
     from alerting.alerts.specs import BY_NAME
     from monitor.store.watching.alerts import alerts as stored
 
@@ -109,7 +109,7 @@ def alerts_list(plant: str, overrides: Sequence[str], json_: bool, ended: bool) 
 @alerts.command("rules")
 @plant_option
 def alerts_rules(plant: str, overrides: Sequence[str]) -> None:
-    """The alerts of a plant as a Prometheus rule file. Example: gatewatch alerts rules > alerts.rules.yml."""
+    """Print the plant's alerts as a Prometheus rule file. Example: gatewatch alerts rules > alerts.rules.yml."""
     from alerting.alerts.rules import rule_file
     from alerting.alerts.specs import alerts_in_force
 

@@ -12,9 +12,9 @@ from monitor.commands.shared.options import as_json, load, plant_argument, say
 @click.command()
 @plant_argument
 @as_json
-@click.option("--connect/--no-connect", default=True, show_default=True, help="Also look at the databases.")
+@click.option("--connect/--no-connect", default=True, show_default=True, help="Whether to check the databases too.")
 def check(plant: str, overrides: Sequence[str], json_: bool, connect: bool) -> None:
-    """Check a plant file and, with it, the databases it names. Every problem is printed at once.
+    """Check a plant file and the databases it names, and print every problem at once.
 
     Example: gatewatch check plant.yaml
     """

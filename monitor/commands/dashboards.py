@@ -11,7 +11,7 @@ from monitor.commands.shared.options import as_json, say
 
 @click.group()
 def dashboards() -> None:
-    """The Grafana dashboards."""
+    """Grafana dashboards."""
 
 
 @dashboards.command("build")
@@ -20,7 +20,7 @@ def dashboards() -> None:
     help="Folder for the files.",
 )  # fmt: skip
 def build(out: Path) -> None:
-    """Write the dashboards as JSON for Grafana to provision. Example: gatewatch dashboards build --out /tmp/grafana."""
+    """Write the dashboards as JSON files for provisioning. Example: gatewatch dashboards build --out /tmp/grafana."""
     from dashboards.files import write
 
     for path in write(out):
@@ -34,13 +34,17 @@ def build(out: Path) -> None:
     "--token-file", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="File with the token of a service account that may edit dashboards.",
 )  # fmt: skip
-@click.option("--folder", help="Uid of the folder; by default where the dashboard is, else the top.")
+@click.option("--folder", help="Uid of the folder; by default the dashboard's present folder, or the root.")
 @click.option(
-    "--timeout", default=10.0, show_default=True, type=click.FloatRange(0.1, 600), help="Seconds an answer may take."
+    "--timeout",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(0.1, 600),
+    help="Timeout per request in seconds.",
 )
-@click.option("--force", is_flag=True, help="Also over a version that somebody else saved.")
+@click.option("--force", is_flag=True, help="Overwrite a version that somebody else has saved.")
 def publish(json_: bool, url: str, token_file: Path, folder: str | None, timeout: float, force: bool) -> None:
-    """Bring the dashboards to a running Grafana. One that Grafana reads from a file is never overwritten.
+    """Publish the dashboards to a running Grafana. A dashboard provisioned from a file is never overwritten.
 
     Example: gatewatch dashboards publish --url http://127.0.0.1:3000 --token-file grafana.token
     """

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @as_json
-@click.option("--dir", "folder", default=".gatewatch-demo", show_default=True, help="Where the demo keeps its files.")
+@click.option("--dir", "folder", default=".gatewatch-demo", show_default=True, help="Folder of the demo's files.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Seed of the simulated plant.")
 @click.option("--days", default=5, show_default=True, type=click.IntRange(1, 60), help="Simulated days.")
-@click.option("--serve", is_flag=True, help="Keep metrics, health and pages up on loopback afterwards.")
+@click.option("--serve", is_flag=True, help="Keep serving metrics, health and pages on loopback afterwards.")
 @click.option("--port", default=9464, show_default=True, type=click.IntRange(1, 65535), help="Port to serve on.")
-@click.option("--faults/--no-faults", default=True, show_default=True, help="Whether anything goes wrong in it.")
-@click.option("--end", type=Instant(), help="When the simulated days end; by default now.")
+@click.option("--faults/--no-faults", default=True, show_default=True, help="Whether to inject faults.")
+@click.option("--end", type=Instant(), help="End of the simulated period; by default now.")
 @openmetrics
 def demo(
     json_: bool,
@@ -36,7 +36,7 @@ def demo(
     end: datetime | None,
     openmetrics: Recorded | None,
 ) -> None:
-    """Simulate a plant with faults, run everything on its history, and say what was found.
+    """Simulate a plant with faults, replay its history through the product, and report what was detected.
 
     Example: gatewatch demo --serve
     """

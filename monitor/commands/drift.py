@@ -13,7 +13,7 @@ from monitor.errors import MonitorError, UsageError
 
 @click.group()
 def drift() -> None:
-    """Drift of what the steps measure and the gates predict."""
+    """Drift of measurements and predictions."""
 
 
 def _step(loaded: Any, step: str) -> str:
@@ -33,7 +33,7 @@ def _store(loaded: Any) -> Any:
 @plant_option
 @as_json
 def drift_show(step: str | None, plant: str, overrides: Sequence[str], json_: bool) -> None:
-    """Each feature's drift with its limit, the worst first. Example: gatewatch drift show forging."""
+    """Show the drift of each feature with its limit, worst first. Example: gatewatch drift show forging."""
     from monitor.store.watching.board import found
 
     loaded = load(plant, overrides)
@@ -61,7 +61,7 @@ def drift_show(step: str | None, plant: str, overrides: Sequence[str], json_: bo
 @plant_option
 @as_json
 def drift_list(plant: str, overrides: Sequence[str], json_: bool) -> None:
-    """The frozen references, every version. Example: gatewatch drift list -p plant.yaml."""
+    """List every version of the frozen references. Example: gatewatch drift list -p plant.yaml."""
     from monitor.store.watching.references import versions
 
     store = _store(load(plant, overrides))
@@ -85,13 +85,13 @@ def drift_list(plant: str, overrides: Sequence[str], json_: bool) -> None:
 @click.argument("step")
 @plant_option
 @as_json
-@click.option("--cause", default="by command", show_default=True, help="Why, for those who read the list later.")
+@click.option("--cause", default="by command", show_default=True, help="Reason, shown in the list of references.")
 def drift_freeze(step: str, plant: str, overrides: Sequence[str], json_: bool, cause: str) -> None:
-    """Let a step's newest parts be its reference from now on.
+    """Freeze a step's newest parts as its new reference.
 
     Example: gatewatch drift freeze forging --cause "new die".
 
-    Do so once a wanted change has settled: the newest drift.reference_rows parts should all be made after it.
+    Do this when a deliberate change has settled: the newest drift.reference_rows parts should all be made after it.
     """
     from monitor.clock import WallClock
     from monitor.store.watching.references import freeze
@@ -115,7 +115,7 @@ def drift_freeze(step: str, plant: str, overrides: Sequence[str], json_: bool, c
 @click.argument("step")
 @plant_option
 def drift_report(step: str, plant: str, overrides: Sequence[str]) -> None:
-    """Render Evidently's report of a step now, as HTML and JSON. Example: gatewatch drift report forging."""
+    """Render Evidently's report of a step as HTML and JSON. Example: gatewatch drift report forging."""
     from monitor.reports.drift import Order, write_report
     from monitor.store.watching.board import found
     from monitor.windows.drift import StepWindows

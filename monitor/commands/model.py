@@ -14,14 +14,14 @@ from monitor.errors import UsageError
 
 @click.group()
 def model() -> None:
-    """The gates' models."""
+    """Models of the gates."""
 
 
 @model.command("list")
 @plant_option
 @as_json
 def model_list(plant: str, overrides: Sequence[str], json_: bool) -> None:
-    """Versions on record, which one is in force, and how each compared. Example: gatewatch model list -p plant.yaml."""
+    """List versions, which one is in force, and how each compared. Example: gatewatch model list -p plant.yaml."""
     from monitor.store.database.schema import open_existing
     from monitor.store.models import retraining
     from monitor.store.models.versions import of_gate
@@ -76,9 +76,9 @@ def _lines(row: Mapping[str, Any]) -> Iterator[str]:
 @plant_option
 @as_json
 def model_retrain(gate: str, plant: str, overrides: Sequence[str], json_: bool) -> None:
-    """Ask for a retraining now; the same decision and comparison as after an alert, without its limits.
+    """Request a retraining; decision and comparison are as after an alert, without the limits for alerts.
 
-    Where another process does the plant's retraining, the request waits for its next slot.
+    If another process runs the plant's retraining, the request waits for its next slot.
     Example: gatewatch model retrain forging
     """
     from alerting.retraining import WORDS
@@ -109,13 +109,13 @@ def model_retrain(gate: str, plant: str, overrides: Sequence[str], json_: bool) 
 
 @model.command("rollback")
 @click.argument("gate")
-@click.option("--to", "version", metavar="VERSION", help="Go back to this version instead of the one before.")
+@click.option("--to", "version", metavar="VERSION", help="Roll back to this version instead of the previous one.")
 @plant_option
 @as_json
 def model_rollback(gate: str, version: str | None, plant: str, overrides: Sequence[str], json_: bool) -> None:
-    """Put the version before in force again, at once. Works while MLflow is down if the cache has the version.
+    """Put the previous version in force again. Works while MLflow is down if the version is in the cache.
 
-    What alerts ask for then waits for the gate's cool-down. Example: gatewatch model rollback forging
+    Requests from alerts then wait for the gate's cooldown. Example: gatewatch model rollback forging
     """
     from monitor.clock import WallClock
     from monitor.gate_models.rollback import roll_back
@@ -144,11 +144,11 @@ def _gate_of(plant: str, overrides: Sequence[str], gate: str) -> Any:
 @click.argument("gate")
 @plant_option
 @as_json
-@click.option("--put-in-force", is_flag=True, help="Use it from now on, in place of the one in force.")
+@click.option("--put-in-force", is_flag=True, help="Put the new version in force.")
 def model_train(gate: str, plant: str, overrides: Sequence[str], json_: bool, put_in_force: bool) -> None:
-    """Train a version on the outcomes at hand and register it. Example: gatewatch model train forging.
+    """Train a version on the known outcomes and register it. Example: gatewatch model train forging.
 
-    The first version of a gate is put in force; a later one only with --put-in-force.
+    The first version of a gate is put in force, a later one only with --put-in-force.
     """
     from monitor.gate_models.registry import put_in_force as put
     from monitor.gate_models.registry import train_version

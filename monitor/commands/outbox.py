@@ -1,4 +1,4 @@
-"""Recommendations on their way to the MES, notifications on their way to people."""
+"""Recommendations and notifications that are not delivered yet."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from monitor.errors import UsageError
 
 @click.group()
 def outbox() -> None:
-    """Recommendations on their way to the MES, notifications on their way to people."""
+    """Recommendations and notifications that are not delivered yet."""
 
 
 @outbox.command("list")
@@ -21,7 +21,7 @@ def outbox() -> None:
 @as_json
 @click.option("--status", type=click.Choice(["pending", "dead"]), default="dead", show_default=True)
 def outbox_list(plant: str, overrides: Sequence[str], json_: bool, status: str) -> None:
-    """Messages that were given up, or that wait. Example: gatewatch outbox list --status pending."""
+    """List dead or pending messages. Example: gatewatch outbox list --status pending."""
     from monitor.store.delivery.outbox import undelivered
 
     rows = undelivered(open_store_of(plant, overrides), status)
@@ -39,7 +39,7 @@ def outbox_list(plant: str, overrides: Sequence[str], json_: bool, status: str) 
 @click.argument("ids", nargs=-1, type=int)
 @plant_option
 def outbox_resend(ids: Sequence[int], plant: str, overrides: Sequence[str]) -> None:
-    """Try dead letters again: those named by number, or all. Example: gatewatch outbox resend."""
+    """Send dead letters again: those with the given numbers, or all. Example: gatewatch outbox resend."""
     from monitor.clock import WallClock
     from monitor.jobs.deliver import resend
     from monitor.store.delivery.outbox import undelivered

@@ -12,7 +12,7 @@ from monitor.errors import UsageError
 
 @click.group()
 def part() -> None:
-    """What is known of single parts."""
+    """History of single parts."""
 
 
 @part.command("show")
@@ -20,7 +20,7 @@ def part() -> None:
 @plant_option
 @as_json
 def part_show(serial: str, plant: str, overrides: Sequence[str], json_: bool) -> None:
-    """Everything the store knows of one part, in order of time. Example: gatewatch part show B000123."""
+    """Show everything recorded for one part, in order of time. Example: gatewatch part show B000123."""
     from monitor.reports.passport import as_text, passport
     from monitor.store.database.schema import open_existing
 

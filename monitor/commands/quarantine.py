@@ -1,4 +1,4 @@
-"""Rows of the sources that could not be read."""
+"""Source rows that could not be read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from monitor.commands.shared.options import as_json, open_store_of, plant_option
 
 @click.group()
 def quarantine() -> None:
-    """Rows of the sources that could not be read."""
+    """Source rows that could not be read."""
 
 
 @quarantine.command("list")
@@ -20,7 +20,7 @@ def quarantine() -> None:
 @as_json
 @click.option("--newest", default=20, show_default=True, type=click.IntRange(1, 100000))
 def quarantine_list(plant: str, overrides: Sequence[str], json_: bool, newest: int) -> None:
-    """The newest rows in quarantine with their reasons. Example: gatewatch quarantine list --newest 5."""
+    """List the newest rows in quarantine with their reasons. Example: gatewatch quarantine list --newest 5."""
     from monitor.store.rows.quarantine import quarantined
 
     rows = quarantined(open_store_of(plant, overrides), newest)

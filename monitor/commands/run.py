@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 @click.command()
 @plant_argument
 def run(plant: str, overrides: Sequence[str]) -> None:
-    """Run the jobs at their slots and serve metrics and pages, until a signal ends it.
+    """Run the jobs at their slots and serve metrics and pages, until stopped by a signal.
 
-    SIGHUP takes over a changed plant file after a full check. Example: gatewatch run plant.yaml
+    SIGHUP reloads the plant file if it passes every check. Example: gatewatch run plant.yaml
     """
     from monitor.clock import WallClock
     from monitor.runtime.app import make_app
@@ -36,9 +36,9 @@ def run(plant: str, overrides: Sequence[str]) -> None:
 @click.command()
 @plant_argument
 @as_json
-@click.option("--fail-on-finding", is_flag=True, help="Exit with 1 when a detector found something.")
+@click.option("--fail-on-finding", is_flag=True, help="Exit with 1 if there are findings.")
 def once(plant: str, overrides: Sequence[str], json_: bool, fail_on_finding: bool) -> None:
-    """Run what is due, then end. Example, from cron: gatewatch once plant.yaml."""
+    """Run the jobs that are due, then exit. Example, from cron: gatewatch once plant.yaml."""
     from monitor.runtime.once import failures
     from monitor.runtime.once import once as run_once
     from monitor.store.watching.board import last_finding
@@ -55,10 +55,10 @@ def once(plant: str, overrides: Sequence[str], json_: bool, fail_on_finding: boo
 @click.command()
 @plant_argument
 @as_json
-@click.option("--from", "start", type=Instant(), required=True, help="First instant (exclusive).")
-@click.option("--to", "end", type=Instant(), required=True, help="Last instant (inclusive).")
-@click.option("--fail-on-finding", is_flag=True, help="Exit with 1 when a detector found something.")
-@click.option("--notify", is_flag=True, help="Also send notifications by URL; else they go to the log alone.")
+@click.option("--from", "start", type=Instant(), required=True, help="Start (exclusive).")
+@click.option("--to", "end", type=Instant(), required=True, help="End (inclusive).")
+@click.option("--fail-on-finding", is_flag=True, help="Exit with 1 if there are findings.")
+@click.option("--notify", is_flag=True, help="Send notifications to their URLs too, not only to the log.")
 @openmetrics
 def replay(
     plant: str,
@@ -70,12 +70,12 @@ def replay(
     notify: bool,
     openmetrics: Recorded | None,
 ) -> None:
-    """Run history at full speed under a simulated clock; nothing is seen before it was available.
+    """Run history at full speed under a simulated clock; no row is used before it was available.
 
     Example: gatewatch replay plant.yaml --from 2026-01-01 --to 2026-02-01
 
-    With --openmetrics, what /metrics showed over that time becomes a file that promtool turns into the past of a
-    Prometheus: promtool tsdb create-blocks-from openmetrics FILE DATA_DIR.
+    --openmetrics records what /metrics would have shown, to backfill Prometheus:
+    promtool tsdb create-blocks-from openmetrics FILE DATA_DIR.
     """
     from monitor.clock import SimulatedClock
     from monitor.runtime.progress import Progress

@@ -20,7 +20,7 @@ def store() -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @plant_option
 def store_backup(file: Path, plant: str, overrides: Sequence[str]) -> None:
-    """Copy the store to FILE while others go on. Example: gatewatch store backup monday.db."""
+    """Copy the store to FILE while other processes continue. Example: gatewatch store backup monday.db."""
     from monitor.store.database.backup import backup
 
     backup(open_store_of(plant, overrides), file)
@@ -31,7 +31,7 @@ def store_backup(file: Path, plant: str, overrides: Sequence[str]) -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @plant_option
 def store_restore(file: Path, plant: str, overrides: Sequence[str]) -> None:
-    """Replace the store by a backup. Example: gatewatch store restore monday.db."""
+    """Replace the store with a backup. Example: gatewatch store restore monday.db."""
     from monitor.store.database.backup import restore
     from monitor.store.database.database import Store
 
@@ -42,7 +42,7 @@ def store_restore(file: Path, plant: str, overrides: Sequence[str]) -> None:
 @store.command("upgrade")
 @plant_option
 def store_upgrade(plant: str, overrides: Sequence[str]) -> None:
-    """Bring the store's tables to this version; make them where there are none.
+    """Create the store's tables, or migrate them to this version.
 
     Example: gatewatch store upgrade -p plant.yaml
     """
@@ -56,7 +56,7 @@ def store_upgrade(plant: str, overrides: Sequence[str]) -> None:
 @store.command("prune")
 @plant_option
 def store_prune(plant: str, overrides: Sequence[str]) -> None:
-    """Delete what is older than store.retention keeps, now. Example: gatewatch store prune -p plant.yaml."""
+    """Delete rows older than store.retention. Example: gatewatch store prune -p plant.yaml."""
     from monitor.scheduling.runner import SlotOutcome
 
     open_store_of(plant, overrides).close()

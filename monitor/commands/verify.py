@@ -13,7 +13,7 @@ from monitor.commands.shared.options import as_json, load, open_store_of, plant_
 @plant_option
 @as_json
 def verify(plant: str, overrides: Sequence[str], json_: bool) -> None:
-    """Make every stored decision again from its recorded inputs and compare. Exits with 3 on a difference.
+    """Recompute every stored decision from its recorded inputs and compare; exit with 3 if any differs.
 
     Example: gatewatch verify -p plant.yaml
     """

@@ -72,9 +72,9 @@ def openmetrics(command: F) -> F:
 
     file = click.Path(dir_okay=False, path_type=Path)
     options = (
-        click.option("--openmetrics", type=file, metavar="FILE", help="Also write /metrics over time, for promtool."),
+        click.option("--openmetrics", type=file, metavar="FILE", help="Record /metrics to FILE, for promtool."),
         click.option("--openmetrics-every", type=Interval(), default="15m", show_default=True,
-                     help="How often /metrics is taken, in simulated time."),
+                     help="How often /metrics is recorded, in simulated time."),
         click.option("--openmetrics-instance", metavar="HOST:PORT",
                      help="Label 'instance' of the samples; by default the plant's server."),
     )  # fmt: skip
@@ -93,7 +93,7 @@ def plant_argument(command: F) -> F:
 def plant_option(command: F) -> F:
     """PLANT as an option, and --set."""
     command = click.option(
-        "--plant", "-p", default="plant.yaml", show_default=True, envvar="GATEWATCH_PLANT", help="The plant file."
+        "--plant", "-p", default="plant.yaml", show_default=True, envvar="GATEWATCH_PLANT", help="Plant file."
     )(command)
     return _overrides(command)
 
@@ -104,13 +104,13 @@ def _overrides(command: F) -> F:
         "overrides",
         multiple=True,
         metavar="KEY=VALUE",
-        help="Override a key, as sources.mes.url=sqlite:///x.db.",
+        help="Override a key, such as sources.mes.url=sqlite:///x.db.",
     )(command)
 
 
 def as_json(command: F) -> F:
     """--json."""
-    return click.option("--json", "json_", is_flag=True, help="Print data for programs.")(command)
+    return click.option("--json", "json_", is_flag=True, help="Print JSON.")(command)
 
 
 def say(value: Any) -> None:
