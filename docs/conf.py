@@ -28,9 +28,10 @@ html_copy_source = False
 NAVIGATION = {
     "Get started": ["docs/get-started/demo", "docs/get-started/your-plant"],
     "How-to": ["docs/how-to/*", "docs/development"],
-    "Reference": ["docs/reference/*", "docs/runbooks/*"],
-    "Explanation": ["docs/explanation/*"],
-    "Roles": ["docs/roles/*"],
+    "Reference": ["docs/reference/*"],
+    "Explanation": ["docs/explanation/architecture", "docs/explanation/*"],
+    "Roles": [f"docs/roles/{role}" for role in ("operator", "reliability-engineer", "ml-owner", "plant-it")],
+    "Runbooks": ["docs/runbooks/*"],
     "Examples": ["examples/*/README"],
     "Project": ["README", "DESIGN", "CHANGELOG", "CONTRIBUTING", "SECURITY"],
 }
