@@ -113,6 +113,12 @@ def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
     assert broken == []
 
 
+def test_the_map_of_the_packages_names_each_of_them() -> None:
+    tops = ("alerting", "dashboards", "detectors", "exporters", "inference", "monitor")
+    packages = {file.parent.relative_to(ROOT).as_posix() for top in tops for file in ROOT.glob(f"{top}/**/__init__.py")}
+    assert set(re.findall(r"^\| `([a-z_/]+)/` \|", text("docs/development.md"), re.MULTILINE)) == packages
+
+
 def test_the_plant_file_of_the_readme_has_no_problem(tmp_path: Path) -> None:
     (example,) = re.findall(r"^```yaml\n(.*?)^```", text("README.md"), re.MULTILINE | re.DOTALL)
     secrets = dict.fromkeys(re.findall(r"\$\{(\w+)\}", example), "secret")
