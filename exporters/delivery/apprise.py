@@ -11,7 +11,7 @@ from typing import Any
 
 from monitor.errors import DeliveryError, DeliveryReason
 
-_SECONDS = 60
+_SECONDS = 30
 """After this a service that does not answer is given up for now."""
 _ANSWER_SECONDS = 25.0
 """For a connection, and for an answer."""

@@ -46,6 +46,15 @@ def test_a_test_says_whether_it_was_delivered(plant: Path, andon: Andon) -> None
     assert (said.code, json.loads(said.out)["errors"]) == (0, [None])
 
 
+def test_a_process_forked_after_apprise_was_used_delivers_too(plant: Path, andon: Andon) -> None:
+    from exporters.delivery.apprise import send
+
+    send(andon.url, "first", "in this process", "info")
+    urls(plant, f"operators {andon.url}\n")
+    assert gatewatch("alerts", "test", "operators", "-p", plant, *URLS).code == 0
+    assert len(andon.taken) == 2
+
+
 @pytest.mark.parametrize(
     ("team", "settings", "code", "words"),
     [
