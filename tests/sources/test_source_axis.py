@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from monitor.errors import UsageError
 from monitor.plant.sources import TimeColumn
-from monitor.sources.axis import Axis, Condition, Kind, TextForm, kind_of, text_form
+from monitor.sources.sql.axis import Axis, Condition, Kind, TextForm, kind_of, text_form
 
 TS: sa.ColumnClause[object] = sa.column("ts")
 BERLIN = "Europe/Berlin"
