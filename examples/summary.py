@@ -11,6 +11,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from inference.training import NAIVE_WINDOW
+from monitor.model import WATCHDOG
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 
@@ -122,7 +123,7 @@ def _drift(connection: sa.Connection) -> Iterator[str]:
 
 def _alerts(connection: sa.Connection) -> Iterator[str]:
     a = t.alert.c
-    rows = connection.execute(sa.select(t.alert).where(a.fired_at.is_not(None), a.name != "Watchdog")).all()
+    rows = connection.execute(sa.select(t.alert).where(a.fired_at.is_not(None), a.name != WATCHDOG)).all()
     by_name: dict[str, list[Any]] = {}
     for row in rows:
         by_name.setdefault(row.name, []).append(row)

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+WATCHDOG = "Watchdog"
+"""The alert that always fires, to show that alerting works. Lists of what is wrong leave it out."""
+
 
 class Verdict(StrEnum):
     """What a gate recommends. A hold is no recommendation: the step's own procedure applies."""

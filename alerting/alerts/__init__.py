@@ -1,4 +1,4 @@
-"""Alerts as data, their evaluation, and the Prometheus rules generated from them.
+"""The alerts in force in a plant, their evaluation, and the Prometheus rules generated from them.
 
-Whom an alert concerns, and when they are notified, is the room `notifications`.
+The alerts themselves are in the room `specs`; who is notified of one, and when, is in the room `notifications`.
 """

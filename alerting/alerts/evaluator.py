@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from alerting.alerts.specs import AlertSpec
+from alerting.specs.spec import AlertSpec
 
 BREACH, ABSENT = "breach", "absent"
 PENDING, FIRING = "pending", "firing"

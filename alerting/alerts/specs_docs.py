@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from datetime import timedelta
 
-from alerting.alerts.specs import ALERTS, AlertSpec
+from alerting.specs.roster import ALERTS
+from alerting.specs.spec import AlertSpec
 
 _HEAD = """# Alerts
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dashboards.blocks.panels import BASE_URL, Panel, number, rows_of
 from dashboards.blocks.queries import Query, age, by, found, series
+from monitor.model import WATCHDOG
 
 TITLE = "State now"
 
-REAL = "!=Watchdog"
+REAL = f"!={WATCHDOG}"
 """Every alert but the one that always fires, to show that alerts arrive."""
 
 

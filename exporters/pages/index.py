@@ -12,15 +12,13 @@ from exporters.metrics.catalog import Bounds
 from exporters.metrics.collector import fresh_findings, overdue
 from exporters.metrics.snapshot import AlertRow, BoardRow, GateRow, JobRow, MetricsSnapshot
 from exporters.pages.parts import ago, clock, search_form, section
-from monitor.model import Status
+from monitor.model import WATCHDOG, Status
 
 _WORST_FIRST = (Status.BREACH, Status.CANNOT_JUDGE, Status.NO_DATA, Status.OK)
 _SEVERITIES = ("critical", "warning", "info")
 _DRIFT, _IMAGES, _PERFORMANCE = "drift", "image_drift", "performance"
 _WHOLE = "worst_ratio"
 _MOST_NAMED = 5
-_ALWAYS = "Watchdog"
-"""The alert that always holds while alerts are evaluated: for machines that miss it, not for people."""
 
 Found = Mapping[str, Sequence[BoardRow]]
 
@@ -53,7 +51,7 @@ def _header(snapshot: MetricsSnapshot, bounds: Bounds) -> Html:
 
 def _alerts(snapshot: MetricsSnapshot) -> Html:
     """Those that fire, worst and oldest first; what is only pending may pass by itself."""
-    active = [alert for alert in snapshot.alerts if alert.active and alert.name != _ALWAYS]
+    active = [alert for alert in snapshot.alerts if alert.active and alert.name != WATCHDOG]
     rows: list[tuple[str, ...]] = [
         (chip(a.severity), a.name, a.subject, a.team or "-", a.summary, ago(a.since, snapshot.at))
         for a in sorted(active, key=_rank)

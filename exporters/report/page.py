@@ -14,18 +14,17 @@ from exporters.report.timeline import alerts_table, faults_table, timeline, valu
 from exporters.report.trend import drift_section
 from exporters.report.values import Intake, PlantReport
 from exporters.report.words import counts, lasted, share
+from monitor.model import WATCHDOG
 
 _PARTS = (
     ("alerts", "Alerts"), ("gates", "Gates"), ("drift", "Drift"), ("machines", "Machines"), ("models", "Models"),
     ("intake", "What this rests on"),
 )  # fmt: skip
-_ALWAYS = "Watchdog"
-"""The alert that always holds while alerts are evaluated: for machines that miss it, not for people."""
 
 
 def report_page(report: PlantReport) -> str:
     """A plant over a stretch of time."""
-    report = replace(report, alerts=tuple(alert for alert in report.alerts if alert.name != _ALWAYS))
+    report = replace(report, alerts=tuple(alert for alert in report.alerts if alert.name != WATCHDOG))
     return page(
         f"{report.site}, {report.start:%Y-%m-%d %H:%M} to {report.end:%Y-%m-%d %H:%M} UTC",
         _header(report),

@@ -86,7 +86,7 @@ def _became(team: str, statuses: Mapping[str, Sequence[Any]]) -> str:
 @click.option("--all", "ended", is_flag=True, help="Include resolved and pending alerts, and Watchdog.")
 def alerts_list(plant: str, overrides: Sequence[str], json_: bool, ended: bool) -> None:
     """List firing alerts, with what to do about each. Example: gatewatch alerts list --all."""
-    from alerting.alerts.specs import BY_NAME
+    from alerting.specs.roster import BY_NAME
     from monitor.store.watching.alerts import alerts as stored
 
     rows = stored(open_store_of(plant, overrides), not ended)
@@ -110,8 +110,8 @@ def alerts_list(plant: str, overrides: Sequence[str], json_: bool, ended: bool) 
 @plant_option
 def alerts_rules(plant: str, overrides: Sequence[str]) -> None:
     """Print the plant's alerts as a Prometheus rule file. Example: gatewatch alerts rules > alerts.rules.yml."""
+    from alerting.alerts.in_force import alerts_in_force
     from alerting.alerts.rules import rule_file
-    from alerting.alerts.specs import alerts_in_force
 
     found = load(plant, overrides).plant
     click.echo(rule_file(alerts_in_force(found), found.alerts.runbooks), nl=False)

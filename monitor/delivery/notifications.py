@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from alerting.alerts.specs import ALERTS
 from alerting.notifications.decide import stamp
 from alerting.notifications.receivers import Parsed, Receivers, parse
 from alerting.notifications.text import Advice, MessageContext
+from alerting.specs.roster import ALERTS
 from exporters.delivery.notify_log import append
 from exporters.metrics.catalog import TEAMS
 from monitor.errors import DeliveryError, DeliveryReason, UsageError

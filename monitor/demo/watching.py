@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.model import WATCHDOG
 from monitor.plant.plant import Plant
 from monitor.scheduling.slots import slots
 from monitor.store.database import tables as t
@@ -45,7 +46,6 @@ DETECTED: Mapping[str, tuple[tuple[str, str], ...]] = {
 _OF_OUTCOMES = ("ModelDegraded", "ModelWithoutSkill", "GateOutOfService")
 _AFTER = timedelta(hours=2)
 """An alert that begins this long after the last touched row still belongs to the fault: windows hold it that long."""
-_ALWAYS = "Watchdog"
 
 Span = tuple[datetime, datetime]
 
@@ -114,7 +114,7 @@ def watched(connection: sa.Connection, plant: Plant, truth: Mapping[str, Any], n
 
 def _fired(connection: sa.Connection) -> list[Any]:
     c = t.alert.c
-    query = sa.select(t.alert).where(c.fired_at.is_not(None), c.name != _ALWAYS, c.severity != "info")
+    query = sa.select(t.alert).where(c.fired_at.is_not(None), c.name != WATCHDOG, c.severity != "info")
     return list(connection.execute(query.order_by(c.since, c.id)))
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from alerting.alerts.evaluator import Samples, evaluate
-from alerting.alerts.specs import ALERTS, alerts_in_force
+from alerting.alerts.in_force import alerts_in_force
+from alerting.specs.roster import ALERTS
 from exporters.metrics.catalog import Bounds
 from exporters.metrics.collector import StoreCollector
 from exporters.metrics.snapshot import MetricsSnapshot

@@ -10,12 +10,6 @@ from pydantic import Field, model_validator
 from monitor.plant.types import Duration, Name, PositiveDuration, Secret, Strict, Text
 
 Profile = Literal["embedded", "stack"]
-ALERT_NAMES = (
-    "MachineOutOfSpec", "MachineAnomalous", "SensorDead", "SensorStuck", "DataDrift", "ImageDrift", "ModelDegraded",
-    "ModelWithoutSkill", "GateOutOfService", "HoldRateHigh", "ScrapSurge", "SourceStopped", "SourceStale",
-    "ReconciliationGap", "JobFailing", "JobOverdue", "DeadLetters", "DeliveryLate", "PlantFileRejected", "Watchdog",
-)  # fmt: skip
-"""The names of all alerts. `alerting.alerts.specs` defines them; a test checks that both agree."""
 
 
 class DriftConfig(Strict):

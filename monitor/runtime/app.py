@@ -14,7 +14,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from alerting.alerts import specs
+from alerting.alerts import in_force
 from alerting.notifications.receivers import Receivers
 from detectors.stream.roster import default_detectors
 from detectors.window.drift import FeatureDrift
@@ -142,7 +142,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
 
 def bounds_of(plant: Plant, jobs: Sequence[Job]) -> Bounds:
     """What bounds the metric labels while this plant file stands."""
-    return Bounds(plant, {job.name: job.interval for job in jobs}, specs.bounds_of(plant), __version__)
+    return Bounds(plant, {job.name: job.interval for job in jobs}, in_force.bounds_of(plant), __version__)
 
 
 def make_registry(plant: Plant) -> Registry:

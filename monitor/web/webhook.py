@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from alerting.alerts.specs import WATCHDOG, alerts_in_force
+from alerting.alerts.in_force import alerts_in_force
 from alerting.alerts.webhook import PostedAlert, changes, ours, parse
+from monitor.model import WATCHDOG
 from monitor.plant.plant import Plant
 from monitor.store.database.database import Store
 from monitor.store.watching import alerts as alerting
@@ -53,7 +54,7 @@ def take(store: Store, plant: Plant, body: bytes, now: datetime) -> Answer:
 
 def _all_is_told(told: list[PostedAlert]) -> bool:
     """Whether Alertmanager works: it repeats the alert that always fires, so it repeats the others as well."""
-    return any(one.key.alert == WATCHDOG.name and one.ends_at is None for one in told)
+    return any(one.key.alert == WATCHDOG and one.ends_at is None for one in told)
 
 
 def _limits(specs: Mapping[str, Any]) -> dict[str, float]:

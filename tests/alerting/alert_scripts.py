@@ -9,7 +9,8 @@ from datetime import timedelta
 
 from promtool_kit import Series, Values, limits_of, series_of
 
-from alerting.alerts.specs import AlertSpec, alerts_in_force
+from alerting.alerts.in_force import alerts_in_force
+from alerting.specs.spec import AlertSpec
 
 STEPS = 90
 LIMIT, CLEAR = 10.0, 6.0

@@ -14,7 +14,7 @@ import yaml
 
 from alerting.alerts.evaluator import AlertState, Key, States, evaluate
 from alerting.alerts.rules import rule_file
-from alerting.alerts.specs import AlertSpec
+from alerting.specs.spec import AlertSpec
 
 T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
 STEP = timedelta(minutes=1)

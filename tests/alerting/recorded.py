@@ -9,7 +9,8 @@ from typing import Any
 
 from promtool_kit import Labels, Series, Told, labels
 
-from alerting.alerts.specs import AlertSpec, alerts_in_force
+from alerting.alerts.in_force import alerts_in_force
+from alerting.specs.spec import AlertSpec
 from monitor.jobs.alerts import samples
 from monitor.runtime.app import App, bounds_of
 from monitor.store.database import tables as t

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from promtool_kit import STEP, T0, Series, Told, embedded, limits_of, promtool_says_the_same, sampled, series_of, told
 
 from alerting.alerts.evaluator import evaluate
-from alerting.alerts.specs import BY_NAME, AlertSpec
+from alerting.specs.roster import BY_NAME
+from alerting.specs.spec import AlertSpec
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 from monitor.store.watching import alerts as alerting

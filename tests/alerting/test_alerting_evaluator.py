@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from promtool_kit import T0, limits_of, sampled, series_of
 
 from alerting.alerts.evaluator import AlertState, Key, States, evaluate
-from alerting.alerts.specs import BY_NAME, AlertSpec
+from alerting.specs.roster import BY_NAME
+from alerting.specs.spec import AlertSpec
 
 LIMIT, CLEAR = 10.0, 6.0
 VALUES = st.lists(st.sampled_from([None, 5.0, CLEAR, 8.0, LIMIT, 12.0]), min_size=1, max_size=40)

@@ -11,8 +11,10 @@ import yaml
 from promtool_kit import STEP, WHERE, limits_of, promtool_says_the_same, run_promtool, series_of, tool
 
 from alerting.alerts import servers
+from alerting.alerts.in_force import alerts_in_force
 from alerting.alerts.rules import rule_file
-from alerting.alerts.specs import ALERTS, AlertSpec, alerts_in_force
+from alerting.specs.roster import ALERTS
+from alerting.specs.spec import AlertSpec
 from monitor.plant.plant import Plant
 from monitor.plant.watching import AlertOverride
 

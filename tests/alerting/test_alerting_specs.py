@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from alerting.alerts.specs import ALERTS, BY_NAME, KINDS, AlertSpec, alerts_in_force, bounds_of, line_of
+from alerting.alerts.in_force import KINDS, alerts_in_force, bounds_of, line_of
 from alerting.alerts.specs_docs import duration, ends, selector, starts
+from alerting.specs.roster import ALERTS, BY_NAME
+from alerting.specs.spec import AlertSpec
 from exporters.metrics import catalog
 from monitor.plant.plant import Plant
-from monitor.plant.watching import ALERT_NAMES, AlertOverride
+from monitor.plant.watching import AlertOverride
 
 RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 OPERATORS = {"MachineOutOfSpec", "SensorDead", "SensorStuck", "ScrapSurge", "HoldRateHigh"}
@@ -48,10 +50,6 @@ def test_its_numbers_make_sense_and_its_texts_are_sentences(spec: AlertSpec) -> 
     assert bool(spec.absent) == (spec.absent_after is not None)
     for text in (spec.cause, spec.action):
         assert re.fullmatch(r"[A-Z].*\.", text)
-
-
-def test_the_plant_file_knows_every_alert_by_name() -> None:
-    assert tuple(BY_NAME) == ALERT_NAMES
 
 
 def test_operators_are_told_only_of_what_they_can_do_something_about() -> None:

@@ -13,7 +13,7 @@ from dashboard_samples import GENERATED, ROOT, asked, dashboard, panels, variabl
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from alerting.alerts.specs import ALERTS
+from alerting.specs.roster import ALERTS
 from dashboards import files
 from dashboards.blocks.queries import LABELS, by, series
 from exporters.metrics.catalog import BY_NAME

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from alerting.alerts import specs_docs
-from alerting.alerts.specs import ALERTS, AlertSpec
+from alerting.specs.roster import ALERTS
+from alerting.specs.spec import AlertSpec
 from exporters.metrics import catalog_docs
 from exporters.metrics.catalog import METRICS
 from monitor import cli_docs

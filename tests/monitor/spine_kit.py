@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from alerting.alerts.specs import BY_NAME
+from alerting.specs.roster import BY_NAME
 from detectors.stream.roster import default_detectors
 from inference.gate import judge
 from monitor.errors import StoreError

@@ -20,7 +20,7 @@ from promtool_kit import Series, sampled
 from alerting.alerts import servers
 from alerting.alerts.evaluator import AlertState, Key, evaluate
 from alerting.alerts.rules import rule_file
-from alerting.alerts.specs import AlertSpec
+from alerting.specs.spec import AlertSpec
 from monitor.plant.file.load import parse
 
 SCALE = 1.0 / 60

@@ -22,8 +22,8 @@ from service_kit import free_port, live_plant, ready, url_of
 
 from alerting.alerts import servers
 from alerting.alerts.evaluator import evaluate
+from alerting.alerts.in_force import alerts_in_force
 from alerting.alerts.rules import rule_file
-from alerting.alerts.specs import alerts_in_force
 from monitor.plant.file.load import load
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
+from alerting.specs.roster import BY_NAME as ALERTS
 from monitor.model import MachineState
 from monitor.plant.features import feature_names
 from monitor.plant.gates import GateConfig
@@ -23,7 +24,6 @@ from monitor.plant.sources import (
     StateSource,
     ValueColumn,
 )
-from monitor.plant.watching import ALERT_NAMES
 from monitor.plant.words import among
 
 Contradiction = tuple[tuple[str | int, ...], str, str]
@@ -48,7 +48,7 @@ def _contradictions(plant: Plant) -> Iterator[Contradiction]:
     if plant.profile == "stack" and plant.alerts.webhook_token is None:
         yield ("profile",), "profile 'stack' needs alerts.webhook_token, which Alertmanager must show", "alerts"
     for name in plant.alerts.change:
-        yield from _unknown(("alerts", "change", name), "alert", name, ALERT_NAMES, "")
+        yield from _unknown(("alerts", "change", name), "alert", name, ALERTS, "")
     yield from _gates(plant)
     yield from _unread_sensors(plant)
     for name, source in plant.sources.items():

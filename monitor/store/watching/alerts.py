@@ -10,10 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from alerting.alerts.evaluator import AlertState, Change, Key
-from alerting.alerts.specs import AlertSpec, line_of
+from alerting.alerts.in_force import line_of
 from alerting.alerts.webhook import Ended
+from alerting.specs.spec import AlertSpec
 from monitor.failpoints import reach
-from monitor.model import Status
+from monitor.model import WATCHDOG, Status
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
@@ -165,5 +166,5 @@ def alerts(store: Store, active: bool) -> Sequence[Any]:
     """Alerts, newest first; only those that fire now (Watchdog, which always does, left out), or all."""
     query = sa.select(t.alert).order_by(t.alert.c.since.desc(), t.alert.c.id.desc())
     with store.read() as connection:
-        firing = (t.alert.c.state == "firing", t.alert.c.ended_at.is_(None), t.alert.c.name != "Watchdog")
+        firing = (t.alert.c.state == "firing", t.alert.c.ended_at.is_(None), t.alert.c.name != WATCHDOG)
         return connection.execute(query.where(*firing) if active else query).all()

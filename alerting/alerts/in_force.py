@@ -1,0 +1,67 @@
+"""The alerts with a plant's changes: what is evaluated, what /metrics exports of it, and the line of a subject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from alerting.specs.roster import ALERTS
+from alerting.specs.spec import AlertSpec
+from exporters.metrics.catalog import AlertBound, channels
+from monitor.plant.plant import Plant
+from monitor.plant.watching import AlertOverride
+
+_ROSTERS: Mapping[str, Callable[[Plant], Iterable[str]]] = {
+    "machine": lambda plant: (name for name, machine in plant.machines.items() if machine.sensors),
+    "step": lambda plant: plant.steps,
+    "gate": lambda plant: plant.gates,
+    "source": lambda plant: plant.sources,
+    "channel": channels,
+    "site": lambda plant: (plant.site,),
+}
+"""The subjects of each kind that the plant file lists; jobs are defined by the program."""
+
+KINDS = (*_ROSTERS, "job")
+
+
+def alerts_in_force(plant: Plant) -> tuple[AlertSpec, ...]:
+    """Every alert with the plant file's changes applied, including disabled ones."""
+    return tuple(_changed(spec, plant.alerts.change.get(spec.name)) for spec in ALERTS)
+
+
+def _changed(spec: AlertSpec, change: AlertOverride | None) -> AlertSpec:
+    if change is None:
+        return spec
+    numbers = {name: getattr(change, name) for name in ("limit", "clear", "pending_for", "keep_firing")}
+    given = {name: value for name, value in numbers.items() if value is not None}
+    if "limit" in given and "clear" not in given:
+        # Move both: a clear level above the limit would end an alert before it started.
+        given["clear"] = given["limit"] - (spec.limit - spec.clear)
+    if not change.absent:
+        given["absent_after"] = None
+    return replace(spec, enabled=change.enabled, **given)
+
+
+def bounds_of(plant: Plant) -> tuple[AlertBound, ...]:
+    """What /metrics exports about the alerts in force."""
+    return tuple(
+        AlertBound(spec.name, spec.severity, spec.limit, spec.clear, _expected(spec, plant))
+        for spec in alerts_in_force(plant)
+        if spec.enabled
+    )
+
+
+def _expected(spec: AlertSpec, plant: Plant) -> tuple[str, ...]:
+    return () if spec.absent_after is None else tuple(_ROSTERS[spec.kind](plant))
+
+
+def line_of(plant: Plant, kind: str, subject: str) -> str:
+    """The line that a subject belongs to; '' if it belongs to none or is no longer in the plant."""
+    step = subject
+    if kind == "machine" and subject in plant.machines:
+        step = plant.machines[subject].step
+    elif kind == "gate" and subject in plant.gates:
+        step = plant.gates[subject].step
+    elif kind not in ("machine", "gate", "step"):
+        return ""
+    return plant.steps[step].line if step in plant.steps else ""

@@ -1,0 +1,85 @@
+"""What an alert is: a metric of the catalogue compared with a limit.
+
+    max by (subject) (metric{match}) > limit, for `pending_for`; it keeps firing until the value is not above `clear`,
+    and for `keep_firing` after that. With `absent_after`, a subject without the value raises the alert too.
+
+All alerts have this form, so the embedded evaluator and the generated Prometheus rules are equivalent. All values are
+gauges for which higher is worse. Numbers are defaults; a plant file changes them under `alerts.change`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+NONE, MINUTE, HOUR, DAY = timedelta(0), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSpec:
+    """One alert. `by` is the label that holds its subject, `kind` the kind of thing the subject is.
+
+    If `enabled` is false its limit is not exported, so neither evaluator can raise it.
+    """
+
+    name: str
+    severity: str
+    team: str
+    metric: str
+    match: tuple[tuple[str, str], ...]
+    by: str
+    kind: str
+    limit: float
+    clear: float
+    pending_for: timedelta
+    keep_firing: timedelta
+    summary: str
+    cause: str
+    action: str
+    absent_after: timedelta | None = None
+    absent: str = ""
+    enabled: bool = True
+
+    def summed_up(self, subject: str, condition: str) -> str:
+        """The summary or the absence text, with the subject filled in."""
+        return (self.absent if condition == "absent" else self.summary).format(subject=subject)
+
+
+def finding(name: str, status: str | None = None, **match: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The value of a finding; with `status`, whether it has that status (two-sided limits, or higher is better)."""
+    labels = {"detector": name, **match}
+    if status is None:
+        return "gatewatch_finding_value", tuple(labels.items())
+    return "gatewatch_finding_status", tuple((labels | {"status": status}).items())
+
+
+def of_machine(name: str, severity: str, team: str, detector: str, method: str, **more: object) -> AlertSpec:
+    """An alert on a machine whose finding by this detector and method is a breach."""
+    metric, match = finding(detector, "breach", method=method)
+    return AlertSpec(
+        name=name, severity=severity, team=team, metric=metric, match=match, by="subject", kind="machine", limit=0.5,
+        clear=0.5, **more,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def of_drift(name: str, detector: str, summary: str, cause: str, action: str) -> AlertSpec:
+    """An alert on a step whose worst drift, as a ratio to its limit, is above 1."""
+    metric, match = finding(detector, feature="", method="worst_ratio")
+    return AlertSpec(
+        name=name, severity="warning", team="engineers", metric=metric, match=match, by="subject", kind="step",
+        limit=1.0, clear=0.8, pending_for=HOUR, keep_firing=2 * HOUR, summary=summary, cause=cause, action=action,
+    )  # fmt: skip
+
+
+def of_metric(name: str, severity: str, team: str, metric: str, by: str, kind: str, **more: object) -> AlertSpec:
+    """An alert on a metric that is 0 while all is well; `by` is the label with the subject."""
+    values: dict[str, object] = {"match": (), "limit": 0.5, "clear": 0.5, "pending_for": NONE, "keep_firing": NONE}
+    return AlertSpec(
+        name=name,
+        severity=severity,
+        team=team,
+        metric=metric,
+        by=by,
+        kind=kind,
+        **(values | more),  # type: ignore[arg-type]
+    )
