@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from dashboards.overview import overview
+from dashboards import boards
 
 FOLDER = Path(__file__).parent / "generated"
 """Where the committed files are."""
 
 
 def dashboards() -> Mapping[str, dict[str, Any]]:
-    """Every dashboard under the name of its file."""
-    return {"overview.json": json.loads(json.dumps(overview(), cls=JSONEncoder))}
+    """The dashboard of every module in `dashboards/boards`, by the name of its file."""
+    return {f"{module.name}.json": _built(module.name) for module in pkgutil.iter_modules(boards.__path__)}
+
+
+def _built(name: str) -> dict[str, Any]:
+    module = importlib.import_module(f"{boards.__name__}.{name}")
+    built: dict[str, Any] = json.loads(json.dumps(module.build(), cls=JSONEncoder))
+    return built
 
 
 def texts() -> Mapping[str, str]:
     """Every file's text, the same at every call."""
-    return {name: json.dumps(found, indent=2, sort_keys=True) + "\n" for name, found in dashboards().items()}
+    return {name: json.dumps(board, indent=2, sort_keys=True) + "\n" for name, board in dashboards().items()}
 
 
 def write(folder: Path) -> list[Path]:
-    """Write every file into `folder`, made where it is missing; what was written."""
+    """Write every file into `folder`, which is created if it is missing, and return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
+    written = []
     for name, text in texts().items():
-        (folder / name).write_text(text, encoding="utf-8")
-    return [folder / name for name in texts()]
+        written.append(folder / name)
+        written[-1].write_text(text, encoding="utf-8")
+    return written

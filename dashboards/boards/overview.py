@@ -25,7 +25,7 @@ _ROWS = (
 """Title, panels, and whether the row is folded away at first: one that asks much of Prometheus is."""
 
 
-def overview() -> model.Dashboard:
+def build() -> model.Dashboard:
     """The whole dashboard."""
     built = (
         dashboard.Dashboard("Gatewatch overview")
