@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 
 from detectors.window.performance import COLUMNS, Performance
-from inference.models.shape import ShapeModel
-from inference.training import NAIVE_WINDOW, held_out, train
+from inference.models.fitting import NAIVE_WINDOW, held_out
+from inference.models.kind import TrainingData, TrainingSettings
+from inference.training import train
 from monitor.jobs.performance import REFERENCE_ROWS
 from monitor.model import Status, Window
 from monitor.simulator.faults import DEFAULT_SCRIPT, FaultKind
@@ -65,9 +66,12 @@ def predicted(history: History, gate: str) -> tuple[Window, pd.DataFrame]:
     start = pd.Timestamp(history.start).tz_localize(None)
     early = found["known"] <= start
     rows, target = found.loc[early, inputs].to_numpy(float), found.loc[early, "outcome"].to_numpy(float)
-    trained = train(rows, target, list(found.index[early]), tuple(inputs), len(PROFILE_COLUMNS), 0.9, 400, 1)
-    model = ShapeModel(trained.network, inputs, trained.calibration, "bench")
-    said = model.predict(found[inputs].to_numpy(float))
+    settings = TrainingSettings(tuple(inputs), len(PROFILE_COLUMNS), 0.9, 400, 1)
+    said = (
+        train(TrainingData(rows, target, list(found.index[early])), settings)
+        .model()
+        .predict(found[inputs].to_numpy(float))
+    )
     for name, value in (("predicted", "value"), ("lower", "lower"), ("upper", "upper")):
         found[name] = [getattr(p, value) for p in said]
     found["naive"] = _naive(found)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from inference.training import NAIVE_WINDOW
+from inference.models.fitting import NAIVE_WINDOW
 from monitor.model import WATCHDOG
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t

@@ -1,4 +1,6 @@
-"""Training in a process of its own: `python -m inference.child PARENT`, then on standard input a folder a line.
+"""Training in a process of its own: `python -m inference.child PARENT KIND...`, then on standard input a folder a line.
+
+The kinds are those to get ready for before the first folder comes.
 
 A folder holds `job.json` and `data.npz`; the child leaves `package` and `result.json`: the package's digests and
 metrics, or the sentence and reason why there is none.
@@ -7,15 +9,18 @@ metrics, or the sentence and reason why there is none.
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from inference.kinds import kind_named
 from inference.levels import find_levels
+from inference.models.kind import TrainingData, TrainingSettings
 from inference.packaging import save
-from inference.training import train, warm_up
+from inference.training import train
 from monitor.errors import ModelError
 from monitor.processes import serve
 
@@ -26,11 +31,9 @@ def train_and_package(folder: Path) -> dict[str, Any]:
     with np.load(folder / "data.npz", allow_pickle=False) as data:
         rows, target, context = data["rows"], data["target"], data["context"]
         serials, lots = ([str(word) for word in data[name]] for name in ("serials", "lots"))
-    levels = find_levels(context, target, lots, job["seed"])
-    trained = train(
-        rows, target, serials, tuple(job["inputs"]), job["profile_count"], job["coverage"], job["epochs"], job["seed"],
-        job["max_missing"], job["line"], levels.lift,
-    )  # fmt: skip
+    settings = TrainingSettings(**job["settings"] | {"inputs": tuple(job["settings"]["inputs"])})
+    levels = find_levels(context, target, lots, settings.seed)
+    trained = train(TrainingData(rows, target, serials), settings, job["kind"], levels.lift)
     digest = save(trained, folder / "package")
     metrics = {name: float(value) for name, value in asdict(trained.metrics).items()}
     metrics |= {"level_changes": float(levels.changes), "newest_level_rows": float(levels.newest.sum())}
@@ -49,5 +52,6 @@ def work(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    warm_up()
+    for name in sys.argv[2:]:
+        kind_named(name).warm_up()
     serve(work)

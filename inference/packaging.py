@@ -1,8 +1,8 @@
 """Model packages: weights as safetensors beside a manifest of digests; nothing in them can run code.
 
-A package is a folder of two files. `manifest.json` (canonical JSON) holds the architecture with its sizes, the
-feature schema, the calibration, the training metrics, the digest of the training data and the SHA-256 of
-`weights.safetensors`. The SHA-256 of the manifest is the package's digest: it names everything in it.
+A package is a folder of two files. `manifest.json` (canonical JSON) holds the kind of the model (`architecture`), its
+inputs, the training metrics, the digest of the training data, the SHA-256 of `weights.safetensors`, and what the kind
+itself keeps there. The SHA-256 of the manifest is the package's digest: it names everything in it.
 """
 
 from __future__ import annotations
@@ -14,105 +14,76 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from inference.models.gaps import Gaps
+from inference.kinds import KINDS, kind_named
+from inference.models.kind import Contents, Tensors
+from inference.training import TrainedModel
 from monitor.errors import ModelError, ModelReason
-
-if TYPE_CHECKING:
-    from inference.models.shape import ShapeModel, ShapeNetwork
-    from inference.training import TrainedModel
+from monitor.ports import GateModel
 
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.safetensors"
 FORMAT = 1
-_MOST_BYTES = 64 * 2**20  # a shape model has some 100 kB: a larger file is not one
+_MOST_BYTES = 64 * 2**20  # far more than any kind needs; a shape model has some 100 kB
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+class Manifest(BaseModel):
+    """What every `manifest.json` holds; `own` is what its kind keeps there besides."""
 
-
-class SizesEntry(_Value):
-    """The sizes of the network; bounded, so that a manifest cannot ask for a network that fills the memory."""
-
-    profile: int = Field(ge=3, le=1024)
-    covariates: int = Field(ge=0, le=1024)
-    code: int = Field(ge=1, le=1024)
-    hidden: int = Field(ge=1, le=1024)
-
-
-class CalibrationEntry(_Value):
-    """The calibration, as `inference.models.shape.Calibration`."""
-
-    coverage: float = Field(gt=0, lt=1)
-    half_width: float = Field(ge=0)
-    distance_limit: float = Field(gt=0)
-    skill: float
-
-
-class GapsEntry(_Value):
-    """What stands in the place of missing inputs, as `inference.models.gaps.Gaps`."""
-
-    most: float = Field(ge=0, lt=1)
-    fill: tuple[float, ...]
-    ignored: tuple[bool, ...]
-
-
-class Manifest(_Value):
-    """What `manifest.json` holds; unknown keys are errors."""
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
     format: Literal[1]
-    architecture: Literal["shape"]
-    sizes: SizesEntry
+    architecture: str
     inputs: tuple[str, ...]
-    calibration: CalibrationEntry
     metrics: dict[str, float]
     data_digest: str
     weights_sha256: str
-    gaps: GapsEntry | None = None
+
+    @property
+    def own(self) -> dict[str, object]:
+        """The kind's own entries, as they stand in the file."""
+        return dict(self.model_extra or {})
 
 
-def save(model: TrainedModel, folder: Path) -> str:
+def save(trained: TrainedModel, folder: Path) -> str:
     """Write a package and return its digest; the folder appears whole or not at all."""
-    from safetensors.torch import save as to_bytes
+    from safetensors.numpy import save as to_bytes
 
-    from inference.models.shape import NAME
-
-    weights = to_bytes({name: tensor.contiguous() for name, tensor in model.network.state_dict().items()})
+    weights = to_bytes({name: np.ascontiguousarray(tensor) for name, tensor in trained.contents.tensors.items()})
     manifest = canonical(
         {
+            **trained.contents.entries,
             "format": FORMAT,
-            "architecture": NAME,
-            "sizes": asdict(model.network.sizes),
-            "inputs": model.inputs,
-            "calibration": asdict(model.calibration),
-            "metrics": asdict(model.metrics),
-            "data_digest": model.data_digest,
+            "architecture": trained.kind,
+            "inputs": trained.inputs,
+            "metrics": asdict(trained.metrics),
+            "data_digest": trained.data_digest,
             "weights_sha256": hashlib.sha256(weights).hexdigest(),
-            "gaps": None if model.gaps is None else asdict(model.gaps),
         }
     )
     write(folder, {WEIGHTS: weights, MANIFEST: manifest})
     return hashlib.sha256(manifest).hexdigest()
 
 
-def load(folder: Path, expected_digest: str | None = None) -> ShapeModel:
+def load(folder: Path, expected_digest: str | None = None) -> GateModel:
     """The verified model of a package; ModelError where anything is missing, damaged or not what was expected."""
-    from inference.models.shape import Calibration, ShapeModel
-
     manifest, digest, weights = _verified(folder, expected_digest)
-    network = _network(folder, manifest, weights)
-    calibration = Calibration(**manifest.calibration.model_dump())
-    gaps = None if manifest.gaps is None else Gaps(**manifest.gaps.model_dump())
-    return ShapeModel(network, manifest.inputs, calibration, digest, gaps)
+    contents = Contents(manifest.own, _tensors(folder, weights))
+    try:
+        return kind_named(manifest.architecture).load(manifest.inputs, contents, digest)
+    except ValidationError as exc:
+        raise _unreadable(folder, exc) from exc
+    except ValueError as exc:
+        raise ModelError(f"model package {folder} {exc}; train the model again", ModelReason.MISMATCH) from exc
 
 
 def verify(folder: Path, expected_digest: str | None = None) -> Manifest:
-    """The manifest of a package whose every digest was checked; the weights' content is not looked at."""
+    """The manifest of a package whose every digest was checked; what its kind makes of it is not looked at."""
     return _verified(folder, expected_digest)[0]
 
 
@@ -192,12 +163,8 @@ def _verified(folder: Path, expected_digest: str | None) -> tuple[Manifest, str,
         manifest = Manifest.model_validate_json(content)
     except ValidationError as exc:
         raise _unreadable(folder, exc) from exc
-    if len(manifest.inputs) != manifest.sizes.profile + manifest.sizes.covariates:
-        raise ModelError(
-            f"model package {folder} names {len(manifest.inputs)} inputs for a network of "
-            f"{manifest.sizes.profile} points and {manifest.sizes.covariates} covariates; train the model again",
-            ModelReason.MISMATCH,
-        )
+    if manifest.architecture not in KINDS:
+        raise _foreign(folder, "architecture", manifest.architecture, ", ".join(map(repr, sorted(KINDS))))
     weights = _read(folder / WEIGHTS)
     if hashlib.sha256(weights).hexdigest() != manifest.weights_sha256:
         raise _corrupt(folder, f"{WEIGHTS} is not the file its manifest names")
@@ -207,40 +174,29 @@ def _verified(folder: Path, expected_digest: str | None) -> tuple[Manifest, str,
 def _unreadable(folder: Path, exc: ValidationError) -> ModelError:
     first = exc.errors()[0]
     where = ".".join(map(str, first["loc"])) or "the file"
-    if first["loc"] in (("format",), ("architecture",)) and first["type"] == "literal_error":
-        return ModelError(
-            f"model package {folder} has {where} {first['input']!r}, expected {first['ctx']['expected']}; "
-            "train the model again with this version",
-            ModelReason.MISMATCH,
-        )
+    if first["loc"] == ("format",) and first["type"] == "literal_error":
+        return _foreign(folder, where, first["input"], first["ctx"]["expected"])
     return _corrupt(folder, f"{MANIFEST} cannot be read at {where}: {first['msg']}")
 
 
-def _network(folder: Path, manifest: Manifest, weights: bytes) -> ShapeNetwork:
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load as from_bytes
+def _foreign(folder: Path, what: str, value: object, expected: str) -> ModelError:
+    return ModelError(
+        f"model package {folder} has {what} {value!r}, expected {expected}; train the model again with this version",
+        ModelReason.MISMATCH,
+    )
 
-    from inference.models.shape import ShapeNetwork, ShapeSizes
+
+def _tensors(folder: Path, weights: bytes) -> Tensors:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as from_bytes
 
     try:
-        tensors = from_bytes(weights)
-    except (SafetensorError, KeyError, ValueError) as exc:
+        tensors: Tensors = from_bytes(weights)
+    except (SafetensorError, KeyError, TypeError, ValueError) as exc:
         raise _corrupt(folder, f"{WEIGHTS} is no safetensors file") from exc
-    network = ShapeNetwork(ShapeSizes(**manifest.sizes.model_dump()))
-    wanted = {name: (tensor.shape, tensor.dtype) for name, tensor in network.state_dict().items()}
-    found = {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
-    if wanted != found:
-        wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
-        raise ModelError(
-            f"model package {folder} has weights that do not fit its architecture ({', '.join(wrong[:3])}); "
-            "train the model again",
-            ModelReason.MISMATCH,
-        )
-    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+    if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
         raise _corrupt(folder, f"{WEIGHTS} holds a number that is not finite")
-    network.load_state_dict(tensors)
-    return network
+    return tensors
 
 
 def _read(path: Path) -> bytes:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -45,11 +45,13 @@ class _Child:
 class Worker:
     """A child process that works on one folder after the other and keeps what it has imported.
 
+    `arguments` follow the parent's process id on the child's command line.
     `last_words` is the last line on the standard error of a child that ended before its work was done.
     """
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, arguments: Sequence[str] = ()) -> None:
         self._module = module
+        self._arguments = tuple(arguments)
         self._child: _Child | None = None
         self.last_words = ""
 
@@ -62,7 +64,7 @@ class Worker:
     def start(self) -> None:
         """Start the child, unless it runs; it imports what it needs while this process goes on."""
         if self._child is None:
-            self._child = _start(self._module)
+            self._child = _start(self._module, self._arguments)
 
     def work(self, folder: Path, beat: Callable[[], None], seconds: float = float("inf")) -> bool:
         """Have a folder worked on; False when that took longer than `seconds`.
@@ -99,10 +101,10 @@ class Worker:
         return False
 
 
-def _start(module: str) -> _Child:
+def _start(module: str, arguments: Sequence[str]) -> _Child:
     log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
     process = subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-m", module, str(os.getpid())],
+        [sys.executable, "-m", module, str(os.getpid()), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,

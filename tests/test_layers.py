@@ -24,15 +24,15 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "detectors.shared": (),
     "exporters.html": (),
     "inference.models": (),
-    "monitor.plant": (),
     "monitor.simulator": (),
     "monitor.store.database": (),
+    "inference": ("inference.models",),
+    "monitor.plant": ("inference",),
     "detectors.stream": ("detectors.shared",),
     "detectors.window": ("detectors.shared",),
     "exporters.delivery": ("monitor.plant",),
     "exporters.metrics": ("monitor.plant",),
     "exporters.report": ("exporters.html",),
-    "inference": ("inference.models",),
     "monitor.plant.file": ("alerting.specs", "monitor.plant"),
     "monitor.scheduling": ("monitor.store.database",),
     "monitor.sources.typed": ("monitor.plant",),
@@ -67,8 +67,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.database", "monitor.store.watching",
     ),
     "monitor.gate_models": (
-        "inference", "monitor.pipeline", "monitor.plant", "monitor.plant.file", "monitor.scheduling",
-        "monitor.store.database", "monitor.store.models", "monitor.store.rows", "monitor.store.watching",
+        "inference", "inference.models", "monitor.pipeline", "monitor.plant", "monitor.plant.file",
+        "monitor.scheduling", "monitor.store.database", "monitor.store.models", "monitor.store.rows",
+        "monitor.store.watching",
     ),
     "monitor.windows": (
         "detectors.shared", "inference", "monitor.gate_models", "monitor.pipeline", "monitor.plant",
@@ -86,9 +87,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "monitor.runtime": (
         "alerting.alerts", "alerting.notifications", "detectors.stream", "detectors.window", "exporters.delivery",
-        "exporters.metrics", "inference", "monitor.delivery", "monitor.gate_models", "monitor.jobs",
-        "monitor.pipeline", "monitor.plant", "monitor.plant.file", "monitor.reports", "monitor.scheduling",
-        "monitor.sources", "monitor.store", "monitor.store.database", "monitor.web",
+        "exporters.metrics", "inference", "inference.models", "monitor.delivery", "monitor.gate_models",
+        "monitor.jobs", "monitor.pipeline", "monitor.plant", "monitor.plant.file", "monitor.reports",
+        "monitor.scheduling", "monitor.sources", "monitor.store", "monitor.store.database", "monitor.web",
     ),
     "monitor.commands.shared": ("monitor.plant", "monitor.plant.file", "monitor.runtime", "monitor.store.database"),
     "monitor.demo": (
@@ -124,7 +125,7 @@ HEAVY: dict[str, tuple[str, ...]] = {
     "mlflow": ("inference.registry",),
     "river": ("detectors.stream.river_scorers",),
     "safetensors": ("inference.packaging",),
-    "torch": ("inference.models.shape", "inference.packaging", "inference.training"),
+    "torch": ("inference.models.shape", "inference.models.shape_network"),
 }
 """The only modules, or rooms, that may import each."""
 

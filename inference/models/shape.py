@@ -1,156 +1,73 @@
-"""The shape model: an autoencoder of a measured profile with a regression from its code to the characteristic.
+"""The kind `shape`: what it learns, how it is calibrated, what its packages hold.
 
-A profile of k points is first aligned: the offset and tilt of the whole part under the gauge are fitted by least
-squares over the points and kept as two numbers beside the covariates, so that what is left is shape. A denoising
-autoencoder (Vincent et al., 2008) compresses the shape; a regression reads its code and the covariates. What the
-autoencoder cannot give back is no shape it has learnt: the reconstruction error tells how far a part lies from the
-training parts (Sakurada and Yairi, 2014).
+Training stops early on parts of its own, and split-conformal calibration gives the interval its width. The network
+itself stands in `inference.models.shape_network`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from math import ceil
 
 import numpy as np
 import torch
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from inference.models.gaps import Gaps
+from inference.models.fitting import Rows, capped_quantile, check_sizes, conformal_quantile, measure, split
+from inference.models.gaps import Gaps, learn_gaps
+from inference.models.kind import Contents, Tensors, TrainingData, TrainingMetrics, TrainingSettings
+from inference.models.shape_network import ShapeNetwork, ShapeSizes, run_padded
 from monitor.model import Floats, Prediction
 
-NAME = "shape"
-BATCH = 256
-"""Rows of every forward pass, the last one padded; facts: passes of different sizes differ in the last bits."""
-RANGE_MARGIN = 0.25
-"""How far, in widths of the training range, a covariate may leave that range: 400 normal values span about six
-standard deviations, so the border lies at about 4.5, beyond what healthy parts reach by chance."""
-_PRODUCTS = 2**20  # numbers in memory at once, 8 MiB
-_RAW_BOUND = 1e100  # keeps sums of squares finite
-_STANDARD_BOUND = 1e4  # far beyond any limit; keeps every prediction finite whatever the input
+DISTANCE_COVERAGE = 0.99
+"""Share of healthy parts whose reconstruction error shall lie below the limit."""
+_STEPS_AN_EPOCH = 6  # batches grow with the rows, so that an epoch takes about the same time
+_LEARNING_RATE = 4e-3
+_WEIGHT_DECAY = 1.0  # strong, because a few hundred parts are few
+_NOISE = 0.3  # standard deviations of noise added to the inputs, which a denoising autoencoder learns to undo
+_PATIENCE = 40
 
 
-@dataclass(frozen=True, slots=True)
-class ShapeSizes:
-    """The sizes that define the network: profile points, covariates, widths of code and hidden layers."""
-
-    profile: int
-    covariates: int
-    code: int = 8
-    hidden: int = 32
-
-    @property
-    def inputs(self) -> int:
-        """Columns of a row."""
-        return self.profile + self.covariates
-
-    @property
-    def extras(self) -> int:
-        """Numbers beside the shape: offset, tilt and the covariates."""
-        return 2 + self.covariates
+class _Value(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-def by_row(rows: Tensor, weight: Tensor) -> Tensor:
-    """The product of rows (rows, n) and a weight (m, n) as (rows, m), each row's bits its own.
+class SizesEntry(_Value):
+    """The sizes of the network; bounded, so that a manifest cannot ask for a network that fills the memory."""
 
-    A matrix product of the linear algebra library adds in an order that depends on where in memory a row begins, so on
-    its place in the batch. Here each sum runs over a row of its own; blocks of outputs bound the memory it takes.
-    """
-    step = max(1, _PRODUCTS // max(1, rows.numel()))
-    parts = [(rows.unsqueeze(1) * block).sum(dim=2) for block in torch.split(weight, step)]
-    return torch.cat(parts, dim=1)
+    profile: int = Field(ge=3, le=1024)
+    covariates: int = Field(ge=0, le=1024)
+    code: int = Field(ge=1, le=1024)
+    hidden: int = Field(ge=1, le=1024)
 
 
-class RowLinear(nn.Linear):
-    """A linear layer whose result for a row depends on nothing but the row, once training is over."""
+class CalibrationEntry(_Value):
+    """The calibration, as `Calibration`."""
 
-    def forward(self, rows: Tensor) -> Tensor:
-        """Rows (rows, inputs) to (rows, outputs)."""
-        return super().forward(rows) if self.training else by_row(rows, self.weight) + self.bias
+    coverage: float = Field(gt=0, lt=1)
+    half_width: float = Field(ge=0)
+    distance_limit: float = Field(gt=0)
+    skill: float
 
 
-class ShapeNetwork(nn.Module):
-    """The network with its standardisation as buffers, in float64; `forward` takes raw rows (rows, inputs)."""
+class GapsEntry(_Value):
+    """What stands in the place of missing inputs, as `inference.models.gaps.Gaps`."""
 
-    align: Tensor
-    centre: Tensor
-    scale: Tensor
-    low: Tensor
-    high: Tensor
-    target: Tensor
+    most: float = Field(ge=0, lt=1)
+    fill: tuple[float, ...]
+    ignored: tuple[bool, ...]
 
-    def __init__(self, sizes: ShapeSizes) -> None:
-        super().__init__()
-        self.sizes = sizes
-        features = sizes.profile + sizes.extras
-        self.encoder = nn.Sequential(RowLinear(sizes.profile, sizes.hidden), nn.SiLU())
-        self.code = RowLinear(sizes.hidden, sizes.code)
-        self.decoder = nn.Sequential(
-            RowLinear(sizes.code, sizes.hidden), nn.SiLU(), RowLinear(sizes.hidden, sizes.profile)
-        )
-        self.linear = RowLinear(sizes.code + sizes.extras, 1)
-        self.curved = nn.Sequential(
-            RowLinear(sizes.code + sizes.extras, sizes.hidden), nn.SiLU(), RowLinear(sizes.hidden, 1)
-        )
-        self.register_buffer("align", torch.from_numpy(alignment(sizes)))
-        self.register_buffer("centre", torch.zeros(features))
-        self.register_buffer("scale", torch.ones(features))
-        self.register_buffer("low", torch.zeros(sizes.extras))
-        self.register_buffer("high", torch.zeros(sizes.extras))
-        self.register_buffer("target", torch.tensor([0.0, 1.0]))  # mean and scale of the characteristic
-        self.double()
 
-    def fit_scales(self, rows: Tensor, target: Tensor, line: bool = True) -> None:
-        """Set the standardisation and the ranges from the training rows (rows, inputs) and their target (rows,).
+class Entries(_Value):
+    """What the manifest of a shape model holds of its own."""
 
-        `line` says whether the profile is one line of points; else its values have no offset, tilt or unit in common.
-        """
-        self.align.copy_(torch.from_numpy(alignment(self.sizes, line)))
-        features = rows @ self.align
-        self.centre.copy_(features.mean(dim=0))
-        self.scale.copy_(_scales(features, self.sizes.profile if line else 0))
-        extras = self.standardise(rows)[:, self.sizes.profile :]
-        low, high = extras.amin(dim=0), extras.amax(dim=0)
-        # an input that never changed still wobbles in its last digits
-        margin = RANGE_MARGIN * (high - low) + 1e-6
-        self.low.copy_(low - margin)
-        self.high.copy_(high + margin)
-        self.target.copy_(torch.stack([target.mean(), target.std().clamp(min=1e-12)]))
-
-    def standardise(self, rows: Tensor) -> Tensor:
-        """Raw rows (rows, inputs) as standardised shape, offset, tilt and covariates (rows, profile + extras)."""
-        features = self._aligned(rows.clamp(-_RAW_BOUND, _RAW_BOUND))
-        return ((features - self.centre) / self.scale).clamp(-_STANDARD_BOUND, _STANDARD_BOUND)
-
-    def _aligned(self, rows: Tensor) -> Tensor:
-        if self.training:
-            return rows @ self.align
-        if int((self.align != 0).sum(dim=0).max()) > 1:
-            return by_row(rows, self.align.T)
-        # Values that pass unchanged, hundreds perhaps: no sums are needed.
-        source = self.align.abs().argmax(dim=0)
-        return rows[:, source] * self.align.gather(0, source.unsqueeze(0))
-
-    def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """From standardised features: the standardised shape given back (rows, profile) and target (rows,)."""
-        shape, extras = features[:, : self.sizes.profile], features[:, self.sizes.profile :]
-        code = self.code(self.encoder(shape))
-        known = torch.cat([code, extras], dim=1)
-        return self.decoder(code), (self.linear(known) + self.curved(known)).squeeze(1)
-
-    def forward(self, rows: Tensor) -> Tensor:
-        """Three numbers a row: predicted value, reconstruction error, worst range excess (rows, 3).
-
-        The value is in the characteristic's unit. The error is the root mean square over the profile's points, in
-        standard deviations of the training shapes. The excess is how far, in standard deviations, the worst of
-        offset, tilt and covariates lies outside its range; 0 where all lie inside.
-        """
-        features = self.standardise(rows)
-        shape, extras = features[:, : self.sizes.profile], features[:, self.sizes.profile :]
-        given_back, value = self.heads(features)
-        error = (given_back - shape).square().mean(dim=1).sqrt()
-        excess = torch.maximum(self.low - extras, extras - self.high).amax(dim=1).clamp(min=0)
-        return torch.stack([value * self.target[1] + self.target[0], error, excess], dim=1)
+    sizes: SizesEntry
+    calibration: CalibrationEntry
+    gaps: GapsEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +102,11 @@ class ShapeModel:
     ) -> None:
         if len(inputs) != network.sizes.inputs:
             raise ValueError(f"expected {network.sizes.inputs} inputs, not {len(inputs)}")
-        self._network = network.eval()
+        self.network = network.eval()
         self._inputs = tuple(inputs)
-        self._calibration = calibration
+        self.calibration = calibration
         self._digest = digest
-        self._gaps = gaps
+        self.gaps = gaps
         self._needed = self._inputs if gaps is None else gaps.needed(self._inputs)
 
     @property
@@ -205,7 +122,7 @@ class ShapeModel:
     @property
     def max_missing(self) -> float:
         """Share of the needed inputs that it fills; 0 where it fills none."""
-        return 0.0 if self._gaps is None else self._gaps.most
+        return 0.0 if self.gaps is None else self.gaps.most
 
     @property
     def digest(self) -> str:
@@ -215,63 +132,136 @@ class ShapeModel:
     @property
     def skill(self) -> float:
         """1 - error / error of the naive baseline."""
-        return self._calibration.skill
+        return self.calibration.skill
 
     @property
     def coverage(self) -> float:
         """Nominal coverage of the interval."""
-        return self._calibration.coverage
+        return self.calibration.coverage
 
     def predict(self, rows: Floats) -> Sequence[Prediction]:
         """A prediction a row of (rows, inputs); ValueError for other columns. Splitting rows changes no bit."""
-        whole = rows if self._gaps is None else self._gaps.filled(rows)
-        value, error, excess = run_padded(self._network, whole).T
-        limit = self._calibration.distance_limit
+        whole = rows if self.gaps is None else self.gaps.filled(rows)
+        value, error, excess = run_padded(self.network, whole).T
+        limit = self.calibration.distance_limit
         distance = np.where(excess > 0, np.maximum(error, limit * (2 + excess)), error)
-        lower, upper = value - self._calibration.half_width, value + self._calibration.half_width
+        lower, upper = value - self.calibration.half_width, value + self.calibration.half_width
         numbers = np.stack([value, lower, upper, distance], axis=1).tolist()
         return [Prediction(at, low, high, far, limit) for at, low, high, far in numbers]
 
 
-def run_padded(network: ShapeNetwork, rows: Floats) -> Floats:
-    """The network's three numbers a row (rows, 3), every forward pass on exactly `BATCH` rows.
+class ShapeKind:
+    """The shape model as a kind of gate model."""
 
-    A row's result depends neither on its place nor on what fills the batch: every operation stays within a row.
-    """
-    if rows.ndim != 2 or rows.shape[1] != network.sizes.inputs:
-        raise ValueError(f"expected rows of {network.sizes.inputs} inputs, not an array of shape {rows.shape}")
-    network.eval()
-    found = np.empty((len(rows), 3))
-    batch = torch.zeros((BATCH, rows.shape[1]), dtype=torch.float64)
-    with torch.inference_mode():
-        for start in range(0, len(rows), BATCH):
-            part = torch.tensor(rows[start : start + BATCH], dtype=torch.float64)
-            batch[: len(part)] = part
-            found[start : start + BATCH] = network(batch)[: len(part)].numpy()
-    return found
+    def warm_up(self) -> None:
+        """Torch imports its compiler with the first optimiser."""
+        torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
+
+    def train(self, data: TrainingData, settings: TrainingSettings) -> tuple[Contents, TrainingMetrics]:
+        """Fit the network, calibrate its interval and its distance, and measure it.
+
+        Where inputs may be missing, the training part says what is filled, and rows that lack more are left out.
+        """
+        gaps = None
+        if settings.max_missing:
+            gaps = learn_gaps(data.rows[split(data.serials)["train"]], settings.max_missing)
+            kept = data.at(gaps.acceptable(data.rows))
+            data = TrainingData(gaps.filled(kept.rows), kept.target, kept.serials)
+        parts = split(data.serials)
+        check_sizes(parts, settings.coverage)
+        with single_thread():
+            network, epochs = _fit(data, parts, settings)
+            value, error, _ = run_padded(network, data.rows).T
+        held = parts["calibration"]
+        half_width = conformal_quantile(np.abs(data.target - value)[held], settings.coverage)
+        limit = max(capped_quantile(error[held], DISTANCE_COVERAGE), 1e-6)
+        metrics = measure(data.target, value, half_width, parts, epochs)
+        calibration = Calibration(settings.coverage, half_width, limit, metrics.skill)
+        return _contents(network, calibration, gaps), metrics
+
+    def load(self, inputs: tuple[str, ...], contents: Contents, digest: str) -> ShapeModel:
+        """The model of a package, once its entries and tensors were found to fit together."""
+        entries = Entries.model_validate(contents.entries)
+        sizes = ShapeSizes(**entries.sizes.model_dump())
+        if len(inputs) != sizes.inputs:
+            raise ValueError(
+                f"names {len(inputs)} inputs for a network of {sizes.profile} points and {sizes.covariates} covariates"
+            )
+        network = _network(sizes, contents.tensors)
+        gaps = None if entries.gaps is None else Gaps(**entries.gaps.model_dump())
+        return ShapeModel(network, inputs, Calibration(**entries.calibration.model_dump()), digest, gaps)
 
 
-def alignment(sizes: ShapeSizes, line: bool = True) -> Floats:
-    """The matrix (inputs, profile + extras) that splits a profile into shape, offset and tilt.
-
-    Offset and tilt are the least-squares line over the points at -1 to 1; covariates pass unchanged. Without a `line`
-    the values of the profile pass unchanged too, and offset and tilt are 0.
-    """
-    if not line:
-        return np.insert(np.eye(sizes.inputs), [sizes.profile, sizes.profile], 0.0, axis=1)
-    straight = np.stack([np.ones(sizes.profile), np.linspace(-1, 1, sizes.profile)], axis=1)
-    fit = np.linalg.pinv(straight)
-    split = np.zeros((sizes.inputs, sizes.profile + sizes.extras))
-    split[: sizes.profile, : sizes.profile] = np.eye(sizes.profile) - (straight @ fit).T
-    split[: sizes.profile, sizes.profile : sizes.profile + 2] = fit.T
-    split[sizes.profile :, sizes.profile + 2 :] = np.eye(sizes.covariates)
-    return split
+KIND = ShapeKind()
 
 
-def _scales(features: Tensor, profile: int) -> Tensor:
-    """Standard deviation of each feature; one that never changes gets a floor, so that any change of it is large."""
-    spread = features.std(dim=0)
-    floor = features.abs().amax(dim=0) * 1e-9 + 1e-12
-    # points of one profile share a unit: a point that hardly moves is measured against the profile's own spread
-    floor[:profile] += 1e-3 * spread[:profile].square().mean().sqrt()
-    return torch.maximum(spread, floor)
+def _contents(network: ShapeNetwork, calibration: Calibration, gaps: Gaps | None) -> Contents:
+    entries = {
+        "sizes": asdict(network.sizes),
+        "calibration": asdict(calibration),
+        "gaps": None if gaps is None else asdict(gaps),
+    }
+    return Contents(entries, {name: tensor.numpy() for name, tensor in network.state_dict().items()})
+
+
+def _network(sizes: ShapeSizes, tensors: Tensors) -> ShapeNetwork:
+    network = ShapeNetwork(sizes)
+    wanted = {name: (tuple(tensor.shape), np.dtype(np.float64)) for name, tensor in network.state_dict().items()}
+    there = {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
+    if wanted != there:
+        wrong = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
+        raise ValueError(f"has weights that do not fit its architecture ({', '.join(wrong[:3])})")
+    network.load_state_dict({name: torch.tensor(tensor) for name, tensor in tensors.items()})
+    return network
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Run torch on one thread: sums in one order, whatever the machine's cores; small networks are no slower."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _fit(data: TrainingData, parts: Mapping[str, Rows], settings: TrainingSettings) -> tuple[ShapeNetwork, int]:
+    """The network at its best epoch on the stopping part, and that epoch."""
+    everything, truth = torch.from_numpy(data.rows).double(), torch.from_numpy(data.target).double()
+    training, stopping = parts["train"], parts["stopping"]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        network = ShapeNetwork(ShapeSizes(settings.profile_count, len(settings.inputs) - settings.profile_count))
+        network.fit_scales(everything[training], truth[training], settings.line)
+        features = network.standardise(everything)
+        wanted = (truth - network.target[0]) / network.target[1]
+        known = (features[training], wanted[training]), (features[stopping], wanted[stopping])
+        return _descend(network, *known, settings.epochs)
+
+
+def _descend(
+    network: ShapeNetwork, training: tuple[Tensor, Tensor], stopping: tuple[Tensor, Tensor], epochs: int
+) -> tuple[ShapeNetwork, int]:
+    optimiser = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
+    size = max(32, ceil(len(training[0]) / _STEPS_AN_EPOCH))
+    best, best_loss, best_epoch = deepcopy(network), float("inf"), 0
+    for epoch in range(1, epochs + 1):
+        for chosen in torch.split(torch.randperm(len(training[0])), size):
+            optimiser.zero_grad()
+            _loss(network, training[0][chosen], training[1][chosen], _NOISE).backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+        with torch.inference_mode():
+            loss = float(_loss(network, *stopping, noise=0.0))
+        if loss < best_loss:
+            best, best_loss, best_epoch = deepcopy(network), loss, epoch
+        elif epoch - best_epoch >= _PATIENCE:
+            break
+    return best, best_epoch
+
+
+def _loss(network: ShapeNetwork, features: Tensor, wanted: Tensor, noise: float) -> Tensor:
+    """Error of the value plus error of the shape given back, both in standard deviations."""
+    given_back, value = network.heads(features + noise * torch.randn_like(features))
+    shape = features[:, : network.sizes.profile]
+    return nn.functional.mse_loss(value, wanted) + nn.functional.mse_loss(given_back, shape)

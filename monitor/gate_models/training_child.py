@@ -1,16 +1,17 @@
-"""Training of the gates' models in a process of its own, which alone needs PyTorch's training half."""
+"""Training of the gates' models in a process of its own, which alone needs what training imports."""
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from inference.models.kind import TrainingSettings
 from monitor.errors import ModelError, ModelReason
 from monitor.failpoints import reach
 from monitor.gate_models.training_set import TrainingSet
@@ -52,12 +53,13 @@ class Trainer:
 
     With `stays` the child waits for the next training instead of ending: a replay trains every few seconds, and the
     child's imports take longer than a training. A service trains every few days, and the memory is better used.
+    `kinds` are those that the plant's gates use.
     """
 
-    def __init__(self, registry: PackageRegistry, stays: bool) -> None:
+    def __init__(self, registry: PackageRegistry, stays: bool, kinds: Collection[str]) -> None:
         self._registry = registry
         self._stays = stays
-        self._worker = Worker("inference.child")
+        self._worker = Worker("inference.child", sorted(kinds))
 
     def start(self) -> None:
         """Let the child import what it needs while this process goes on."""
@@ -70,7 +72,7 @@ class Trainer:
         """
         with tempfile.TemporaryDirectory(prefix="gatewatch-train-") as place:
             folder = Path(place)
-            self._write(folder, gate, data)
+            write_job(folder, gate, data)
             self._worker.start()
             reach("during_training")
             try:
@@ -84,7 +86,9 @@ class Trainer:
 
     def register(self, gate: GateConfig, trained: TrainedPackage, tags: Mapping[str, str]) -> str:
         """Register a trained package and return its version; ModelError where MLflow cannot be asked."""
-        params = {"epochs": gate.training.epochs, "seed": gate.training.seed, "coverage": gate.coverage}
+        params = {
+            "kind": gate.kind, "epochs": gate.training.epochs, "seed": gate.training.seed, "coverage": gate.coverage
+        }  # fmt: skip
         tags = {**tags, "data_digest": trained.data_digest, "digest": trained.digest}
         folder = self._registry.cached(gate.model, trained.digest)
         return self._registry.register(gate.model, folder, trained.metrics, params, tags)
@@ -92,18 +96,6 @@ class Trainer:
     def close(self) -> None:
         """End the child."""
         self._worker.stop()
-
-    def _write(self, folder: Path, gate: GateConfig, data: TrainingSet) -> None:
-        job = {
-            "inputs": list(gate.inputs()), "profile_count": len(gate.profile),
-            "coverage": gate.coverage, "epochs": gate.training.epochs, "seed": gate.training.seed,
-            "max_missing": gate.max_missing, "line": gate.profile_kind == "line",
-        }  # fmt: skip
-        (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-        serials, lots = (np.array(words, dtype=np.str_) for words in (data.serials, data.lots))
-        np.savez(
-            folder / "data.npz", rows=data.rows, target=data.target, context=data.context, serials=serials, lots=lots
-        )
 
     def _result(self, name: str, file: Path) -> TrainedPackage:
         if not file.exists():
@@ -113,3 +105,15 @@ class Trainer:
         if "error" in result:
             raise ModelError(f"gate {name!r}: {result['error']}", ModelReason(result["reason"]))
         return TrainedPackage(**result)
+
+
+def write_job(folder: Path, gate: GateConfig, data: TrainingSet) -> None:
+    """Write what `inference.child` is to train on into a folder."""
+    settings = TrainingSettings(
+        gate.inputs(), len(gate.profile), gate.coverage, gate.training.epochs, gate.training.seed,
+        gate.max_missing, gate.profile_kind == "line",
+    )  # fmt: skip
+    job = {"kind": gate.kind, "settings": asdict(settings)}
+    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    serials, lots = (np.array(words, dtype=np.str_) for words in (data.serials, data.lots))
+    np.savez(folder / "data.npz", rows=data.rows, target=data.target, context=data.context, serials=serials, lots=lots)

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from inference.kinds import KINDS
 from monitor.model import ReworkBand
 from monitor.plant.types import Duration, Instant, Name, PositiveDuration, Strict
 from monitor.plant.watching import RetrainingConfig
+from monitor.plant.words import Meaning, listed
+
+
+def _kind(value: str) -> str:
+    if value not in KINDS:
+        raise ValueError(f"expected one of {listed(sorted(KINDS))}")
+    return value
+
+
+Kind = Annotated[str, AfterValidator(_kind), Meaning(f"one of {listed(sorted(KINDS))}")]
 
 
 class Rework(Strict):
@@ -38,6 +49,7 @@ class GateConfig(Strict):
     step: str = Field(description="The step it checks.")
     characteristic: str = Field(description="The characteristic it predicts.")
     model: Name = Field(description="Name of the registered model.")
+    kind: Kind = Field("shape", description="The kind of model that is trained for it.")
     profile: list[str] = Field(
         min_length=4, description="The measured profile: features of the gate's step or of earlier steps."
     )

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import sqlalchemy as sa
-from numpy.typing import NDArray
 
 from alerting.alerts import in_force
 from alerting.notifications.receivers import Receivers
@@ -23,6 +21,7 @@ from exporters.delivery.mes import MesTarget
 from exporters.delivery.notify_log import append
 from exporters.metrics.catalog import LOG_CHANNEL, TEAMS, Bounds, channel_of
 from inference.gate import judge
+from inference.models.fitting import held_out
 from inference.registry import Registry
 from monitor import __version__
 from monitor.clock import Clock, WallClock
@@ -113,7 +112,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     runner = Runner(store, clock, holder, plant.store.lease)
     registry = make_registry(plant)
-    trainer = Trainer(registry, stays=simulated)
+    trainer = Trainer(registry, simulated, {gate.kind for gate in plant.gates.values()})
     models = ModelsInForce(store, partial(load_cached, registry))
     pulls = _pull_jobs(loaded, store, sources, models)
     jobs: list[Job] = [*pulls]
@@ -163,14 +162,6 @@ def load_cached(registry: Registry, model: str, digest: str) -> GateModel:
             ModelReason.NOT_FOUND,
         )
     return load(folder, digest)
-
-
-def held_out(serials: Sequence[str]) -> NDArray[np.intp]:
-    """The places of the parts that no model was fitted to."""
-    # Here, not above: torch is slow to import, and most commands do without.
-    from inference.training import held_out
-
-    return held_out(serials)
 
 
 def performance_detector(window_rows: int, slices: Sequence[tuple[str, ...]]) -> Performance:

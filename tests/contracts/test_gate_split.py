@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from inference import packaging
 from inference.gate import judge
+from inference.models.kind import TrainingData, TrainingSettings
 from inference.training import train
 from monitor.model import Decision, PartInput, PartKey, Prediction, Reason, ReworkBand, Spec
 from monitor.ports import GateModel
@@ -49,7 +50,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> GateModel:
 
     rows, target = _measured()
     serials = [str(i) for i in range(len(rows))]
-    trained = train(np.array(rows), np.array(target), serials, NAMES, POINTS, 0.9, 40, 1)
+    settings = TrainingSettings(NAMES, POINTS, 0.9, 40, 1)
+    trained = train(TrainingData(np.array(rows), np.array(target), serials), settings)
     folder: Path = tmp_path_factory.mktemp("model") / "blade"
     return packaging.load(folder, packaging.save(trained, folder))
 

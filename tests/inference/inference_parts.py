@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from inference.models.kind import TrainingData, TrainingSettings
+from inference.models.shape import ShapeModel
 from inference.training import TrainedModel, train
 from monitor.model import Floats
 
@@ -35,4 +37,16 @@ def make_parts(count: int = 800, seed: int = 0, noise: float = 0.33) -> tuple[Fl
 def train_small(count: int = 400, seed: int = 0, epochs: int = 60) -> TrainedModel:
     """A model trained briefly: good enough to have skill, fast enough for every test."""
     rows, target, serials, _ = make_parts(count, seed)
-    return train(rows, target, serials, INPUTS, POINTS, 0.9, epochs, seed)
+    return train(TrainingData(rows, target, serials), settings(epochs, seed))
+
+
+def settings(epochs: int = 60, seed: int = 1, max_missing: float = 0.0, line: bool = True) -> TrainingSettings:
+    """Of a gate on these parts."""
+    return TrainingSettings(INPUTS, POINTS, 0.9, epochs, seed, max_missing, line)
+
+
+def shape_of(trained: TrainedModel, digest: str = "digest") -> ShapeModel:
+    """The shape model that was trained."""
+    model = trained.model(digest)
+    assert isinstance(model, ShapeModel)
+    return model

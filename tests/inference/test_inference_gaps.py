@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from inference_parts import INPUTS, POINTS, make_parts
+from inference_parts import INPUTS, POINTS, make_parts, settings, shape_of
 
 from inference import packaging
 from inference.gate import preconditions
 from inference.models.gaps import learn_gaps
-from inference.models.shape import ShapeSizes, alignment, run_padded
+from inference.models.kind import TrainingData
+from inference.models.shape_network import ShapeSizes, alignment, run_padded
 from inference.training import TrainedModel, train
 from monitor.errors import ModelError
 from monitor.model import Floats, PartInput, PartKey, Reason
@@ -33,7 +34,7 @@ def gappy(share: float = 0.05, seed: int = 0) -> tuple[Floats, Floats, list[str]
 
 @pytest.fixture(scope="module")
 def with_gaps() -> TrainedModel:
-    return train(*gappy(), INPUTS, POINTS, 0.9, 60, 1, max_missing=0.1)
+    return train(TrainingData(*gappy()), settings(max_missing=0.1))
 
 
 def test_gaps_are_filled_by_medians_and_what_says_nothing_is_ignored() -> None:
@@ -54,20 +55,22 @@ def test_a_row_is_acceptable_while_no_more_is_missing_than_allowed(missing: int,
 
 
 def test_a_model_with_gaps_has_skill_and_ignores_what_is_mostly_missing_or_constant(with_gaps: TrainedModel) -> None:
-    assert with_gaps.gaps is not None
+    gaps = shape_of(with_gaps).gaps
+    assert gaps is not None
     assert with_gaps.metrics.skill > 0.3
-    assert with_gaps.metrics.rows == int(with_gaps.gaps.acceptable(gappy()[0]).sum()) < 400
-    assert [name for name, no in zip(INPUTS, with_gaps.gaps.ignored, strict=True) if no] == ["p03", "c5"]
+    assert with_gaps.metrics.rows == int(gaps.acceptable(gappy()[0]).sum()) < 400
+    assert [name for name, no in zip(INPUTS, gaps.ignored, strict=True) if no] == ["p03", "c5"]
 
 
 def test_a_packaged_model_fills_bit_for_bit_what_the_trained_one_filled(
     with_gaps: TrainedModel, tmp_path: Path
 ) -> None:
-    assert with_gaps.gaps is not None
+    fresh = shape_of(with_gaps)
+    assert fresh.gaps is not None
     digest = packaging.save(with_gaps, tmp_path / "m")
     model = packaging.load(tmp_path / "m", digest)
     rows = gappy(seed=5)[0][:40]
-    expected = run_padded(with_gaps.network, with_gaps.gaps.filled(rows))[:, 0].tolist()
+    expected = run_padded(fresh.network, fresh.gaps.filled(rows))[:, 0].tolist()
     assert [p.value for p in model.predict(rows)] == expected
     assert [model.predict(row[None])[0].value for row in rows] == expected, "split in any way"
     assert (model.max_missing, set(INPUTS) - set(model.needed)) == (0.1, {"p03", "c5"})
@@ -108,8 +111,8 @@ def test_without_max_missing_a_gap_is_refused_and_a_package_says_of_no_gaps(
     package: tuple[Path, str],
 ) -> None:
     with pytest.raises(ModelError, match="missing or infinite"):
-        train(*gappy(), INPUTS, POINTS, 0.9, 3, 1)
-    assert packaging.verify(*package).gaps is None
+        train(TrainingData(*gappy()), settings(3))
+    assert packaging.verify(*package).own["gaps"] is None
     model = packaging.load(*package)
     assert (model.max_missing, model.needed) == (0.0, model.inputs)
 
@@ -124,5 +127,6 @@ def test_a_vector_of_unlike_units_is_learnt_where_a_line_would_drown_the_small_o
     rows, target, serials, _ = make_parts(600, 4)
     units = 10.0 ** np.random.default_rng(1).integers(-3, 4, POINTS)
     rows[:, :POINTS] *= units
-    skill = {line: train(rows, target, serials, INPUTS, POINTS, 0.9, 60, 1, 0.0, line).metrics.skill for line in (0, 1)}
-    assert skill[0] > skill[1]
+    data = TrainingData(rows, target, serials)
+    skill = {line: train(data, settings(line=line)).metrics.skill for line in (False, True)}
+    assert skill[False] > skill[True]

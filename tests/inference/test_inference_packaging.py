@@ -17,7 +17,6 @@ from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 
 from inference import packaging
-from inference.models.shape import ShapeModel
 from inference.packaging import MANIFEST, WEIGHTS
 from inference.training import TrainedModel
 from monitor.errors import ModelError, ModelReason
@@ -36,9 +35,9 @@ def test_a_loaded_model_predicts_the_same_bits_as_the_one_that_was_trained(
     package: Package, trained: TrainedModel
 ) -> None:
     loaded = packaging.load(*package)
-    fresh = ShapeModel(trained.network, trained.inputs, trained.calibration, package[1])
+    fresh = trained.model(package[1])
     assert list(loaded.predict(ROWS)) == list(fresh.predict(ROWS))
-    assert (loaded.inputs, loaded.digest, loaded.skill) == (INPUTS, package[1], trained.calibration.skill)
+    assert (loaded.inputs, loaded.digest, loaded.skill) == (INPUTS, package[1], trained.metrics.skill)
     assert loaded.coverage == 0.9
 
 

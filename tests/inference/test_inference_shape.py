@@ -9,9 +9,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inference_parts import COVARIATES, INPUTS, POINTS, make_parts
+from inference_parts import COVARIATES, INPUTS, POINTS, make_parts, shape_of
 
-from inference.models.shape import BATCH, ShapeModel, ShapeNetwork, ShapeSizes, alignment, run_padded
+from inference.models.shape import ShapeModel
+from inference.models.shape_network import BATCH, ShapeNetwork, ShapeSizes, alignment, run_padded
 from inference.training import TrainedModel
 from monitor.model import Floats, Prediction
 
@@ -20,7 +21,7 @@ ROWS = make_parts(BATCH + 60, seed=5)[0]
 
 @pytest.fixture(scope="module")
 def model(trained: TrainedModel) -> ShapeModel:
-    return ShapeModel(trained.network, trained.inputs, trained.calibration, "digest")
+    return shape_of(trained)
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +100,9 @@ def test_rows_of_other_columns_are_refused(model: ShapeModel, shape: tuple[int, 
         model.predict(np.zeros(shape))
 
 
-def test_names_that_do_not_fit_the_network_are_refused(trained: TrainedModel) -> None:
+def test_names_that_do_not_fit_the_network_are_refused(model: ShapeModel) -> None:
     with pytest.raises(ValueError, match="expected 40 inputs, not 39"):
-        ShapeModel(trained.network, INPUTS[1:], trained.calibration, "digest")
+        ShapeModel(model.network, INPUTS[1:], model.calibration, "digest")
 
 
 def is_far(model: ShapeModel, rows: Floats) -> list[bool]:
@@ -123,9 +124,9 @@ def test_a_covariate_far_out_of_its_range_is_far(model: ShapeModel, name: str, v
 
 
 def test_a_covariate_just_beyond_its_widened_range_is_far_and_just_within_is_not(
-    model: ShapeModel, trained: TrainedModel
+    model: ShapeModel,
 ) -> None:
-    network = trained.network
+    network = model.network
     column = POINTS + 2  # the first covariate's feature
     border = float(network.high[2] * network.scale[column] + network.centre[column])
     rows = np.repeat(ROWS[:1], 2, axis=0)
@@ -150,10 +151,11 @@ def test_a_profile_unlike_any_learnt_is_far(model: ShapeModel, change: object) -
     assert all(is_far(model, rows))
 
 
-def test_misalignment_within_the_learnt_range_changes_the_shape_not_at_all(trained: TrainedModel) -> None:
+def test_misalignment_within_the_learnt_range_changes_the_shape_not_at_all(model: ShapeModel) -> None:
     moved = ROWS[:50].copy()
     moved[:, :POINTS] += 0.1 - 0.05 * np.linspace(-1, 1, POINTS)
-    np.testing.assert_allclose(run_padded(trained.network, moved)[:, 1], run_padded(trained.network, ROWS[:50])[:, 1])
+    network = model.network
+    np.testing.assert_allclose(run_padded(network, moved)[:, 1], run_padded(network, ROWS[:50])[:, 1])
 
 
 def test_alignment_splits_a_profile_without_loss_and_lets_covariates_pass() -> None:

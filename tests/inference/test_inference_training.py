@@ -9,31 +9,28 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from inference_parts import INPUTS, POINTS, make_parts, train_small
+from inference_parts import make_parts, settings, shape_of, train_small
 
 from inference.digest import data_digest
-from inference.models.shape import run_padded
-from inference.training import (
-    TrainedModel,
-    conformal_quantile,
-    naive_forecast,
-    single_thread,
-    split,
-    train,
-)
+from inference.models.fitting import conformal_quantile, naive_forecast, split
+from inference.models.kind import TrainingData
+from inference.models.shape import single_thread
+from inference.models.shape_network import run_padded
+from inference.training import TrainedModel, train
 from monitor.errors import ModelError, ModelReason
 
 
 def test_a_model_of_800_parts_comes_near_its_ceiling_and_its_interval_keeps_its_coverage() -> None:
     rows, target, serials, _ = make_parts(800, seed=1)
-    trained = train(rows, target, serials, INPUTS, POINTS, 0.9, 400, 1)
+    trained = train(TrainingData(rows, target, serials), settings(400))
+    model = shape_of(trained)
     fresh, truth, _, ideal = make_parts(3000, seed=77)
-    value = run_padded(trained.network, fresh)[:, 0]
+    value = run_padded(model.network, fresh)[:, 0]
     ceiling = 1 - np.var(truth - ideal) / np.var(truth)
     r2 = 1 - np.mean((truth - value) ** 2) / np.var(truth)
     assert 0.86 < ceiling < 0.93
     assert r2 > ceiling - 0.08
-    assert abs(np.mean(np.abs(truth - value) <= trained.calibration.half_width) - 0.9) < 0.05
+    assert abs(np.mean(np.abs(truth - value) <= model.calibration.half_width) - 0.9) < 0.05
     assert trained.metrics.skill > 0.5
     assert abs(trained.metrics.r2 - r2) < 0.08
 
@@ -47,10 +44,10 @@ def test_the_same_seed_gives_the_same_bits_whatever_the_threads_and_the_global_s
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
-    assert again.calibration == trained.calibration
+    assert again.contents.entries == trained.contents.entries
     assert again.metrics == trained.metrics
-    for name, tensor in trained.network.state_dict().items():
-        assert torch.equal(tensor, again.network.state_dict()[name]), name
+    for name, tensor in trained.contents.tensors.items():
+        assert np.array_equal(tensor, again.contents.tensors[name]), name
 
 
 def test_training_leaves_the_global_random_numbers_alone() -> None:
@@ -61,20 +58,21 @@ def test_training_leaves_the_global_random_numbers_alone() -> None:
 
 def test_another_seed_gives_another_model(trained: TrainedModel) -> None:
     rows, target, serials, _ = make_parts(400)
-    assert train(rows, target, serials, INPUTS, POINTS, 0.9, 3, 1).calibration != trained.calibration
+    other = train(TrainingData(rows, target, serials), settings(3))
+    assert shape_of(other).calibration != shape_of(trained).calibration
 
 
 def test_outcomes_without_relation_to_the_inputs_show_no_skill() -> None:
     rows, target, serials, _ = make_parts(600, seed=3)
     shuffled = np.cumsum(np.random.default_rng(0).normal(size=len(target)))
-    assert train(rows, shuffled, serials, INPUTS, POINTS, 0.9, 60, 1).metrics.skill <= 0
+    assert train(TrainingData(rows, shuffled, serials), settings()).metrics.skill <= 0
 
 
 def test_a_constant_outcome_and_constant_inputs_train_to_no_skill_without_a_bad_number() -> None:
     rows, _, serials, _ = make_parts(200)
-    trained = train(np.ones_like(rows), np.full(200, 5.0), serials, INPUTS, POINTS, 0.9, 3, 1)
+    trained = train(TrainingData(np.ones_like(rows), np.full(200, 5.0), serials), settings(3))
     assert (trained.metrics.skill, trained.metrics.r2) == (0.0, 0.0)
-    assert np.isfinite(run_padded(trained.network, np.ones_like(rows))).all()
+    assert np.isfinite(run_padded(shape_of(trained).network, np.ones_like(rows))).all()
 
 
 def test_rows_of_a_serial_stay_together_and_every_row_has_one_part() -> None:
@@ -110,7 +108,7 @@ def test_data_that_cannot_be_trained_on_is_refused_in_one_sentence(
 ) -> None:
     rows, target, serials, _ = make_parts(200)
     with pytest.raises(ModelError, match=words) as caught:
-        train(*change(rows, target, serials), INPUTS, POINTS, 0.9, 3, 1)  # type: ignore[operator]
+        train(TrainingData(*change(rows, target, serials)), settings(3))  # type: ignore[operator]
     assert caught.value.reason is reason
     assert "\n" not in str(caught.value)
 

@@ -46,6 +46,7 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
     "a specification without limits": (("lower: 9.95, upper: 10.05", "target: 10"),),
     "a name with a space": (("  mill1:", "  mill 1:"),),
     "a step with a dot": (("  machine: {line: blades}", "  machine.a: {line: blades}"),),
+    "a kind of model that is not known": (("    model: blade-", "    kind: shapes\n    model: blade-"),),
     "alerts by Prometheus without a token": (("site: north", "site: north\nprofile: stack"),),
     "an alert that does not exist": (("site: north", "site: north\nalerts: {change: {DataDrifts: {limit: 2}}}"),),
     "a clear level above the limit": (

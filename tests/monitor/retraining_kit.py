@@ -101,7 +101,7 @@ class Changed:
         self.while_training: Callable[[], object] = lambda: None
         self.made = 0
         self.models = ModelsInForce(spine.store, self.load)
-        trainer = Trainer(self.mlflow, stays=False)
+        trainer = Trainer(self.mlflow, stays=False, kinds=["shape"])
         monkeypatch.setattr(trainer, "train", self._train)
         self.job = RetrainingJob(spine.store, spine.plant, self.models, self.load, self.mlflow, trainer, simulated)
 

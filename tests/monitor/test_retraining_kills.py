@@ -42,7 +42,7 @@ def degraded(store_url: str, tmp_path: Path) -> Iterator[Plant]:
     spine = Spine(tmp_path, store, changes)
     _parts(spine, 120, 0.0, CHANGE - 30, "A")
     registry = make_registry(spine.plant)
-    trainer = Trainer(registry, stays=False)
+    trainer = Trainer(registry, stays=False, kinds=["shape"])
     train_version(store, spine.plant, trainer, "form", after(CHANGE), after(CHANGE), None)
     with store.read() as connection:
         (row,) = versions.of_gate(connection, "form")
@@ -81,7 +81,7 @@ def _retrain(plant: Plant, url: str) -> None:
     store = Store(url)
     registry = make_registry(plant)
     load = partial(load_cached, registry)
-    trainer = Trainer(registry, stays=True)
+    trainer = Trainer(registry, stays=True, kinds=["shape"])
     job = RetrainingJob(store, plant, ModelsInForce(store, load), load, registry, trainer, simulated=True)
     lease = acquire(store, job.name, "this process", 600)
     assert lease is not None

@@ -1,0 +1,116 @@
+"""What the kinds of gate models share in training: the parts of the data, conformal quantiles, and the measures."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.models.kind import TrainingMetrics
+from monitor.errors import ModelError, ModelReason
+from monitor.model import Floats
+
+MIN_TRAINING_ROWS = 20
+"""Rows of the training part below which standard deviations and ranges mean nothing."""
+NAIVE_WINDOW = 25
+"""Previous outcomes in the naive baseline's median: long enough to average noise, short enough to follow a drift."""
+_SPLITS = (("train", 0.51), ("stopping", 0.60), ("calibration", 0.80), ("validation", 1.0))
+
+Rows = NDArray[np.intp]
+
+
+def split(serials: Sequence[str]) -> dict[str, Rows]:
+    """The rows of each part (train, stopping, calibration, validation), in order.
+
+    All rows of a serial fall into one part by a hash of the serial, which depends on nothing but the serial.
+    """
+    names = np.array([_part_of(serial) for serial in serials], dtype=object)
+    return {name: np.flatnonzero(names == name) for name, _ in _SPLITS}
+
+
+def held_out(serials: Sequence[str]) -> Rows:
+    """The rows that no weight was fitted to, in order, whatever else stood in the training set."""
+    parts = split(serials)
+    return np.sort(np.concatenate([parts["calibration"], parts["validation"]]))
+
+
+def check_sizes(parts: Mapping[str, Rows], coverage: float) -> None:
+    """ModelError where a part has too few rows to train on, to stop by, to calibrate `coverage` or to validate."""
+    for name, needed in (
+        ("train", MIN_TRAINING_ROWS),
+        ("stopping", 1),
+        ("calibration", _rows_needed(coverage)),
+        ("validation", 2),
+    ):
+        if len(parts[name]) < needed:
+            raise _too_few(name, len(parts[name]), needed)
+
+
+def conformal_quantile(scores: Floats, coverage: float) -> float:
+    """The ceil((n + 1) * coverage)-th smallest of n scores: at least `coverage` of exchangeable new ones lie below.
+
+    Split-conformal prediction: Papadopoulos et al., 2002; Vovk et al., 2005; Lei et al., 2018. ModelError where n is
+    too small for any finite answer.
+    """
+    rank = _rank(len(scores), coverage)
+    if rank > len(scores):
+        raise _too_few("calibration", len(scores), _rows_needed(coverage))
+    return float(np.sort(scores)[rank - 1])
+
+
+def capped_quantile(scores: Floats, coverage: float) -> float:
+    """The conformal quantile, or the largest score where there are too few for it."""
+    return float(np.sort(scores)[min(_rank(len(scores), coverage), len(scores)) - 1])
+
+
+def naive_forecast(target: Floats, window: int = NAIVE_WINDOW) -> Floats:
+    """For each value the median of up to `window` values before it; NaN for the first."""
+    return np.array([np.median(target[max(0, i - window) : i]) if i else np.nan for i in range(len(target))])
+
+
+def measure(
+    target: Floats, value: Floats, half_width: float | Floats, parts: Mapping[str, Rows], epochs: int
+) -> TrainingMetrics:
+    """How good predicted values (parts,) are on the validation part; `half_width` is half of each interval."""
+    held = parts["validation"]
+    held = held[held > 0]  # the first row has no outcome before it
+    error = np.abs(target - value)[held]
+    naive = np.abs(target - naive_forecast(target))[held].mean()
+    spread = np.square(target[held] - target[held].mean()).mean()
+    mae = error.mean()
+    return TrainingMetrics(
+        rows=len(target),
+        training_rows=len(parts["train"]) + len(parts["stopping"]),
+        calibration_rows=len(parts["calibration"]),
+        validation_rows=len(held),
+        epochs=epochs,
+        r2=float(1 - np.square(error).mean() / spread) if spread > 0 else 0.0,
+        mae=float(mae),
+        naive_mae=float(naive),
+        coverage=float((error <= np.broadcast_to(half_width, target.shape)[held]).mean()),
+        skill=float(1 - mae / naive) if naive > 0 else 0.0,
+    )
+
+
+def _part_of(serial: str) -> str:
+    fraction = int.from_bytes(hashlib.sha256(serial.encode()).digest()[:8], "big") / 2**64
+    return next(name for name, end in _SPLITS if fraction < end or end == 1.0)
+
+
+def _rank(count: int, coverage: float) -> int:
+    # round first: (9 + 1) * 0.9 must not become 10 by the last bit of 0.9
+    return ceil(round((count + 1) * coverage, 9))
+
+
+def _rows_needed(coverage: float) -> int:
+    return next(n for n in range(1, 10**6) if _rank(n, coverage) <= n)
+
+
+def _too_few(part: str, rows: int, needed: int) -> ModelError:
+    return ModelError(
+        f"too few rows to train: the {part} part has {rows}, at least {needed} are needed; wait for more outcomes",
+        ModelReason.TOO_FEW_ROWS,
+    )

@@ -1,0 +1,59 @@
+"""Every kind of gate model keeps the contract of `inference.models.kind.ModelKind`; a kind added by one line does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import model_kind as suite
+import numpy as np
+import pytest
+
+from inference import packaging
+from inference.child import train_and_package
+from inference.kinds import KINDS
+from monitor.gate_models.training_child import write_job
+from monitor.gate_models.training_set import TrainingSet
+from monitor.plant.gates import GateConfig
+
+NAMES = (*KINDS, "linear")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _roster() -> object:
+    """The line that adds a kind."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(KINDS, "linear", "linear_kind")
+        yield
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> suite.Case:
+    return suite.Case(request.param, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.mark.parametrize("check", suite.CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+def test_the_contract_holds(case: suite.Case, check: Callable[[suite.Case], None]) -> None:
+    check(case)
+
+
+def test_a_gate_of_the_plant_file_is_trained_with_its_kind(case: suite.Case) -> None:
+    """From the key in the plant file through the training child's work to the package that is registered."""
+    gate = GateConfig.model_validate(
+        {
+            "step": "forge", "characteristic": "tip", "model": "m", "kind": case.kind,
+            "profile": list(suite.INPUTS[: suite.POINTS]), "covariates": list(suite.INPUTS[suite.POINTS :]),
+            "training": {"epochs": 40},
+        }
+    )  # fmt: skip
+    learnt, words = suite.LEARNT, ("",) * len(suite.LEARNT)
+    known = (datetime(2026, 3, 1, tzinfo=UTC),) * len(learnt)
+    data = TrainingSet(
+        learnt.rows, learnt.target, tuple(learnt.serials), np.empty((len(learnt), 0)), known, words, words, words
+    )
+    write_job(case.folder, gate, data)
+    result = json.loads(json.dumps(train_and_package(case.folder)))
+    model = packaging.load(case.folder / "package", result["digest"])
+    assert (model.inputs, model.skill) == (gate.inputs(), result["metrics"]["skill"])
+    assert packaging.verify(case.folder / "package").architecture == case.kind
