@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from alerting.specs.spec import HOUR, MINUTE, NONE, AlertSpec, of_machine
+from monitor.detection import ANOMALY, DEAD, HST_MEWMA, LIMIT, LIMITS, STUCK
 
 ALERTS: tuple[AlertSpec, ...] = (
     of_machine(
-        "MachineOutOfSpec", "critical", "operators", "limits", "limit", pending_for=NONE, keep_firing=2 * HOUR,
+        "MachineOutOfSpec", "critical", "operators", LIMITS, LIMIT, pending_for=NONE, keep_firing=2 * HOUR,
         summary="machine {subject} runs outside its operating limits",
         cause="A sensor of a running machine has been outside its operating limits for several samples in a row.",
         action="Check the named sensor; correct the setting, or stop the machine, by its procedure.",
     ),
     of_machine(
-        "MachineAnomalous", "warning", "engineers", "anomaly", "hst_mewma", pending_for=30 * MINUTE, keep_firing=HOUR,
+        "MachineAnomalous", "warning", "engineers", ANOMALY, HST_MEWMA, pending_for=30 * MINUTE, keep_firing=HOUR,
         summary="the sensors of machine {subject} have left their normal pattern",
         cause="The sensors, taken together, no longer follow the pattern learnt for this machine and recipe.",
         action="Compare the named sensors with previous days; plan an inspection if the score keeps rising.",
     ),
     of_machine(
-        "SensorDead", "warning", "operators", "limits", "dead", pending_for=NONE, keep_firing=15 * MINUTE,
+        "SensorDead", "warning", "operators", LIMITS, DEAD, pending_for=NONE, keep_firing=15 * MINUTE,
         absent_after=2 * HOUR,
         summary="a sensor of machine {subject} delivers no values", absent="no readings of machine {subject} arrive",
         cause="The historian has no values for this sensor, or no rows for the machine at all.",
@@ -26,7 +27,7 @@ ALERTS: tuple[AlertSpec, ...] = (
         "back.",
     ),
     of_machine(
-        "SensorStuck", "warning", "operators", "limits", "stuck", pending_for=NONE, keep_firing=15 * MINUTE,
+        "SensorStuck", "warning", "operators", LIMITS, STUCK, pending_for=NONE, keep_firing=15 * MINUTE,
         summary="a sensor of machine {subject} repeats one value",
         cause="A sensor that normally varies has shown exactly the same value for many samples while the machine runs.",
         action="Check the named sensor and its transmitter; do not trust its value or predictions based on it.",

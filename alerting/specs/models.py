@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from alerting.specs.spec import DAY, HOUR, MINUTE, AlertSpec, finding, of_drift
+from monitor.detection import DRIFT, IMAGE_DRIFT, PERFORMANCE, SKILL, WORST_RATIO
 
 ALERTS: tuple[AlertSpec, ...] = (
     of_drift(
-        "DataDrift", "drift",
+        "DataDrift", DRIFT,
         summary="measurements at step {subject} have drifted from the reference",
         cause="Features of the step, or its gate's predictions, are distributed differently from the frozen reference.",
         action="Look at the named features in the drift report; if the change is intended, freeze a new reference.",
     ),
     of_drift(
-        "ImageDrift", "image_drift",
+        "ImageDrift", IMAGE_DRIFT,
         summary="images at step {subject} have drifted from the reference",
         cause="Brightness, contrast or sharpness differs from the frozen reference, often because of lighting or lens.",
         action="Check camera, lens and lighting of the step; clean or adjust them, then compare again.",
     ),
     AlertSpec(
-        "ModelDegraded", "warning", "ml", *finding("performance", feature="", method="worst_ratio"), "subject", "gate",
+        "ModelDegraded", "warning", "ml", *finding(PERFORMANCE, feature="", method=WORST_RATIO), "subject", "gate",
         limit=1.0, clear=0.9, pending_for=30 * MINUTE, keep_firing=HOUR,
         summary="the model of gate {subject} predicts worse than when it was trained",
         cause="Error, bias or miscoverage over the newest parts with an outcome exceeds its limit.",
@@ -27,7 +28,7 @@ ALERTS: tuple[AlertSpec, ...] = (
         absent="the accuracy of the model of gate {subject} is unknown: its outcomes do not arrive",
     ),
     AlertSpec(
-        "ModelWithoutSkill", "warning", "ml", *finding("performance", "breach", feature="", method="skill"), "subject",
+        "ModelWithoutSkill", "warning", "ml", *finding(PERFORMANCE, "breach", feature="", method=SKILL), "subject",
         "gate", limit=0.5, clear=0.5, pending_for=30 * MINUTE, keep_firing=HOUR,
         summary="the model of gate {subject} is no better than the median of recent outcomes",
         cause="Over the newest parts the model's error is not below that of the naive baseline.",

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from monitor.detection import WORST_RATIO
+
 NONE, MINUTE, HOUR, DAY = timedelta(0), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
@@ -64,7 +66,7 @@ def of_machine(name: str, severity: str, team: str, detector: str, method: str, 
 
 def of_drift(name: str, detector: str, summary: str, cause: str, action: str) -> AlertSpec:
     """An alert on a step whose worst drift, as a ratio to its limit, is above 1."""
-    metric, match = finding(detector, feature="", method="worst_ratio")
+    metric, match = finding(detector, feature="", method=WORST_RATIO)
     return AlertSpec(
         name=name, severity="warning", team="engineers", metric=metric, match=match, by="subject", kind="step",
         limit=1.0, clear=0.8, pending_for=HOUR, keep_firing=2 * HOUR, summary=summary, cause=cause, action=action,

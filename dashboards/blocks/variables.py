@@ -9,6 +9,7 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.blocks.panels import DATA_SOURCE
 from dashboards.blocks.queries import series
+from monitor.detection import LIMIT, LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ CHOICES = (
     Choice("machine", "Machine", series("gatewatch_subject_info", kind="machine", **_AT), "subject"),
     Choice("gate", "Gate", series("gatewatch_subject_info", kind="gate", **_AT), "subject", hidden=True),
     Choice("sensor", "Sensor",
-           series("gatewatch_finding_value", detector="limits", method="limit", subject="=~$machine"), "feature"),
+           series("gatewatch_finding_value", detector=LIMITS, method=LIMIT, subject="=~$machine"), "feature"),
 )  # fmt: skip
 
 DEFAULT_URL = "http://127.0.0.1:9464"

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dashboards.blocks.panels import BASE_URL, Panel, lines, rows_of
 from dashboards.blocks.queries import Query, limit, share_of_limit, value
+from monitor.detection import DRIFT, IMAGE_DRIFT, MISSING_RATE, PREDICTION, WASSERSTEIN, WORST_RATIO
 
 TITLE = "Drift"
+_EITHER = f"=~{DRIFT}|{IMAGE_DRIFT}"
 _REPORTS = {"Reports": f"{BASE_URL}/reports/"}
 
 
 def panels() -> list[Panel]:
     """The panels of the row."""
-    worst = {"method": "worst_ratio", "subject": "=~$step", "feature": ""}
-    drift, image = {"detector": "drift", **worst}, {"detector": "image_drift", **worst}
-    predicted = {"detector": "drift", "subject": "=~$step", "feature": "prediction", "method": "wasserstein"}
+    worst = {"method": WORST_RATIO, "subject": "=~$step", "feature": ""}
+    drift, image = {"detector": DRIFT, **worst}, {"detector": IMAGE_DRIFT, **worst}
+    predicted = {"detector": DRIFT, "subject": "=~$step", "feature": PREDICTION, "method": WASSERSTEIN}
     return [
         lines(
             "Worst feature of each step, as a share of its limit",
@@ -33,7 +35,10 @@ def panels() -> list[Panel]:
             Query(
                 "topk(10, "
                 + share_of_limit(
-                    ("subject", "feature", "method"), detector="=~drift|image_drift", subject="=~$step", feature="!="
+                    ("subject", "feature", "method"),
+                    detector=_EITHER,
+                    subject="=~$step",
+                    feature="!=",
                 )
                 + ")",
                 instant=True,
@@ -60,7 +65,7 @@ def panels() -> list[Panel]:
             [
                 Query(
                     "topk(5, "
-                    + share_of_limit(("subject", "feature"), detector="drift", method="missing_rate", subject="=~$step")
+                    + share_of_limit(("subject", "feature"), detector=DRIFT, method=MISSING_RATE, subject="=~$step")
                     + ")",
                     "{{subject}} {{feature}}",
                 )

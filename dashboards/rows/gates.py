@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dashboards.blocks.panels import BAD, DIM, GOOD, POOR, Panel, bars, lines, rows_of
 from dashboards.blocks.queries import Query, by, hourly, limit, series, share_of_limit, value
+from monitor.detection import BIAS, MAE, MISCOVERAGE, PERFORMANCE, SKILL
 
 TITLE = "Gates"
 
@@ -57,27 +58,27 @@ def _performance() -> list[Panel]:
             "Realised error",
             "Mean absolute error against the outcomes, with its limit, in the unit of the characteristic. Above the "
             "limit a retraining is asked for; watch whether it heals.",
-            _with_limit("mae"),
+            _with_limit(MAE),
         ),
         lines(
             "Bias",
             "Mean signed error of the predictions. Away from 0 in one direction: the process or the measurement was "
             "moved; ask what changed at the step before a retraining hides it.",
-            _with_limit("bias"),
+            _with_limit(BIAS),
             zero=False,
         ),
         lines(
             "Outcomes outside the interval",
             "Share of outcomes that the prediction interval missed. Above the limit the gate is surer than it may be: "
             "hold back on its recommendations until it is calibrated again.",
-            _with_limit("miscoverage"),
+            _with_limit(MISCOVERAGE),
             unit="percentunit",
         ),
         lines(
             "Skill over the naive guess",
             "1 - error / error of the running median. At or below its limit the model is worth no more than a guess "
             "and the gate holds with no_skill.",
-            _with_limit("skill"),
+            _with_limit(SKILL),
             zero=False,
         ),
         lines(
@@ -93,7 +94,7 @@ def _performance() -> list[Panel]:
             Query(
                 "topk(10, "
                 + share_of_limit(
-                    ("subject", "feature", "method"), detector="performance", subject="=~$gate", feature="!="
+                    ("subject", "feature", "method"), detector=PERFORMANCE, subject="=~$gate", feature="!="
                 )
                 + ")",
                 instant=True,
@@ -110,7 +111,7 @@ def _with_alert(metric: str, alert: str) -> list[Query]:
 
 
 def _with_limit(method: str) -> list[Query]:
-    chosen = {"detector": "performance", "method": method, "subject": "=~$gate", "feature": ""}
+    chosen = {"detector": PERFORMANCE, "method": method, "subject": "=~$gate", "feature": ""}
     return [
         Query(value(("subject",), **chosen), "{{subject}}"),
         Query(limit(("subject",), **chosen), "limit {{subject}}"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dashboards.blocks.panels import BAD, DIM, GOOD, POOR, Panel, lines, rows_of, statuses
 from dashboards.blocks.queries import Query, by, limit, series, share_of_limit, value
+from monitor.detection import ANOMALY, LIMIT, LIMITS, WORST_MACHINE
 
 TITLE = "Machines"
 SENSORS = "Sensors beside their limits"
@@ -30,7 +31,7 @@ def panels() -> list[Panel]:
                 by(
                     "max",
                     ("subject", "feature", "method"),
-                    series("gatewatch_finding_status", detector="limits", subject="=~$machine", status="breach"),
+                    series("gatewatch_finding_status", detector=LIMITS, subject="=~$machine", status="breach"),
                 )
                 + " == 1",
                 instant=True,
@@ -43,10 +44,8 @@ def panels() -> list[Panel]:
             "How unlike its own normal each machine runs, over all its sensors; 1 is its limit. Rising for hours below "
             "1: wear; plan the stop. A step up: look at what was changed on the machine.",
             [
-                Query(
-                    share_of_limit(("subject",), detector="anomaly", subject="=~$machine", feature=""), "{{subject}}"
-                ),
-                Query(_one_limit("anomaly"), "limit"),
+                Query(share_of_limit(("subject",), detector=ANOMALY, subject="=~$machine", feature=""), "{{subject}}"),
+                Query(_one_limit(ANOMALY), "limit"),
             ],
             unit="percentunit",
             width=12,
@@ -57,10 +56,10 @@ def panels() -> list[Panel]:
             "first.",
             [
                 Query(
-                    share_of_limit(("subject",), detector="anomaly", method="worst_machine", subject="=~$step"),
+                    share_of_limit(("subject",), detector=ANOMALY, method=WORST_MACHINE, subject="=~$step"),
                     "{{subject}}",
                 ),
-                Query(_one_limit("anomaly"), "limit"),
+                Query(_one_limit(ANOMALY), "limit"),
             ],
             unit="percentunit",
             width=12,
@@ -70,7 +69,7 @@ def panels() -> list[Panel]:
 
 def sensor_panels() -> list[Panel]:
     """One graph a sensor, over the chosen machines."""
-    chosen = {"detector": "limits", "method": "limit", "subject": "=~$machine", "feature": "=~$sensor"}
+    chosen = {"detector": LIMITS, "method": LIMIT, "subject": "=~$machine", "feature": "=~$sensor"}
     return [
         lines(
             "$sensor",

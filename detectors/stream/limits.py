@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from detectors.shared.rows import columns, running
 from detectors.shared.state import require, require_version, whole_number
-from detectors.stream.track import DEAD, LIMIT, METHODS, STUCK, Rules, Track, dump, load, step
+from detectors.stream.track import METHODS, Rules, Track, dump, load, step
+from monitor.detection import DEAD, LIMIT, LIMITS, STUCK
 from monitor.instants import EPOCH, from_nanos
 from monitor.model import Finding, Floats, MachineBatch, Status
 from monitor.ports import State
@@ -54,7 +55,7 @@ class SensorLimits:
     `machine` is the subject of findings until the first batch names it.
     """
 
-    name = "limits"
+    name = LIMITS
 
     def __init__(
         self, limits: Limits, limit_rows: int = 3, dead_rows: int = 10, stuck_rows: int = 40, machine: str = ""

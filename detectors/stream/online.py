@@ -11,6 +11,7 @@ import numpy as np
 from detectors.shared.rows import columns, running
 from detectors.shared.state import pack, require, require_version, unpack, whole_number
 from detectors.stream.baseline import Baseline, Scored, Settings, fit, load_baseline
+from monitor.detection import ANOMALY, HST_MEWMA
 from monitor.instants import EPOCH, from_nanos
 from monitor.model import Finding, Floats, MachineBatch, Status
 from monitor.ports import State
@@ -82,8 +83,8 @@ class MachineAnomaly:
     The feature of its findings is '': the machine as a whole.
     """
 
-    name = "anomaly"
-    method = "hst_mewma"
+    name = ANOMALY
+    method = HST_MEWMA
 
     def __init__(
         self,

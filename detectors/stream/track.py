@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from detectors.shared.state import require, whole_number
+from monitor.detection import DEAD, LIMIT, STUCK
 from monitor.model import Status
 
-LIMIT, DEAD, STUCK = "limit", "dead", "stuck"
 METHODS = (LIMIT, DEAD, STUCK)
 
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from monitor.detection import ANOMALY, WORST_MACHINE
 from monitor.model import Finding, Status
 
-DETECTOR, METHOD = "anomaly", "worst_machine"
+DETECTOR, METHOD = ANOMALY, WORST_MACHINE
 
 
 STANDS = timedelta(hours=1)

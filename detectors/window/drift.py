@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from detectors.window.drift_limits import Settings, distance_limit, share_limit
 from detectors.window.wasserstein import Distance, wasserstein
+from monitor.detection import CHANGED_RATE, DRIFT, MISSING_RATE, WASSERSTEIN, WORST_RATIO
 from monitor.instants import EPOCH, from_nanos
 from monitor.model import Finding, Floats, Status, Window
 
-DISTANCE, MISSING, CHANGED, WORST = "wasserstein", "missing_rate", "changed_rate", "worst_ratio"
+DISTANCE, MISSING, CHANGED, WORST = WASSERSTEIN, MISSING_RATE, CHANGED_RATE, WORST_RATIO
 _SAME = 1e-9
 """Values closer than this, relative to their size, are one constant with rounding noise."""
 _MOST_CAUSES = 8
@@ -46,7 +47,7 @@ class FeatureDrift:
     An infinite value counts as missing. The first place in a row's group is its machine.
     """
 
-    def __init__(self, name: str = "drift", settings: Settings | None = None, distance: Distance = wasserstein) -> None:
+    def __init__(self, name: str = DRIFT, settings: Settings | None = None, distance: Distance = wasserstein) -> None:
         self.name = name
         self._settings = settings or Settings()
         self._distance = distance

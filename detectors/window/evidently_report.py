@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from monitor.detection import WASSERSTEIN
 from monitor.model import Floats, Window
 
-_METHOD, _GROUP_METHOD = "wasserstein", "jensenshannon"
+_METHOD, _GROUP_METHOD = WASSERSTEIN, "jensenshannon"
 _FLOOR = 1e-3
 _MOST_KINDS = 30
 _INERT = {ord(c): ord(c) + 0xFEE0 for c in "<>&\"'`\\/"}

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.shared.calibration import student_bound
+from monitor.detection import BIAS, MAE, MISCOVERAGE, PERFORMANCE, SKILL, WORST_RATIO
 from monitor.instants import EPOCH, from_nanos
 from monitor.model import Finding, Floats, Status, Window
 
 COLUMNS = ("predicted", "lower", "upper", "outcome", "naive")
 """What a window holds of each part; `naive` is what the naive baseline said when the prediction was made."""
-MAE, BIAS, MISCOVERAGE, SKILL, WORST = "mae", "bias", "miscoverage", "skill", "worst_ratio"
+WORST = WORST_RATIO
 METHODS = (MAE, BIAS, MISCOVERAGE)
 """The methods that are judged against the reference; more is worse."""
 SLICED = (MAE, BIAS)
@@ -58,7 +59,7 @@ class Performance:
     Rows need prediction and outcome. Fewer than `FEWEST` of them are CANNOT_JUDGE; a missing column is NO_DATA.
     """
 
-    name = "performance"
+    name = PERFORMANCE
 
     def __init__(
         self, window_rows: int = 60, slices: Sequence[tuple[str, ...]] = (), trust: Trust | None = None

@@ -15,6 +15,7 @@ from prometheus_client.samples import Sample
 
 from exporters.metrics.catalog import BY_NAME, METRICS, Bounds, Kind, Metric, channels
 from exporters.metrics.snapshot import BoardRow, JobRow, MetricsSnapshot, TallyRow
+from monitor.detection import DRIFT, IMAGE_DRIFT, PERFORMANCE
 from monitor.model import Reason, Status
 from monitor.plant.plant import Plant
 
@@ -27,7 +28,7 @@ _DIGEST_DIGITS = 12
 _REJECTED = "gatewatch_snapshot_rejected_series"
 _FEW = 4
 _DAY = timedelta(days=1)
-WINDOWED = ("drift", "image_drift", "performance")
+WINDOWED = (DRIFT, IMAGE_DRIFT, PERFORMANCE)
 """The detectors that judge windows of parts and not machines sample by sample."""
 _ENOUGH = 20
 """Decisions that a share rests on at least: one part held of one is no share."""

@@ -12,12 +12,21 @@ from exporters.metrics.catalog import Bounds
 from exporters.metrics.collector import fresh_findings, overdue
 from exporters.metrics.snapshot import AlertRow, BoardRow, GateRow, JobRow, MetricsSnapshot
 from exporters.pages.parts import ago, clock, search_form, section
+from monitor.detection import (
+    BIAS,
+    DRIFT,
+    IMAGE_DRIFT,
+    MAE,
+    MISCOVERAGE,
+    PERFORMANCE,
+    RECONCILIATION,
+    SKILL,
+    WORST_RATIO,
+)
 from monitor.model import WATCHDOG, Status
 
 _WORST_FIRST = (Status.BREACH, Status.CANNOT_JUDGE, Status.NO_DATA, Status.OK)
 _SEVERITIES = ("critical", "warning", "info")
-_DRIFT, _IMAGES, _PERFORMANCE = "drift", "image_drift", "performance"
-_WHOLE = "worst_ratio"
 _MOST_NAMED = 5
 
 Found = Mapping[str, Sequence[BoardRow]]
@@ -90,15 +99,15 @@ def _performance(snapshot: MetricsSnapshot, bounds: Bounds, found: Found) -> Htm
 
 
 def _measured(gate: str, bounds: Bounds, rows: Sequence[BoardRow], now: datetime) -> tuple[str, ...]:
-    mine = [row for row in rows if row.detector == _PERFORMANCE]
+    mine = [row for row in rows if row.detector == PERFORMANCE]
     whole = {row.method: row for row in mine if not row.feature}
     unit = bounds.plant.characteristics[bounds.plant.gates[gate].characteristic].unit
-    told = (_against(whole.get("mae"), unit), _against(whole.get("bias"), unit), _against(whole.get("miscoverage")))
+    told = (_against(whole.get(MAE), unit), _against(whole.get(BIAS), unit), _against(whole.get(MISCOVERAGE)))
     slices = [row for row in mine if row.feature and row.status == Status.BREACH]
     worst = max(slices, key=_ratio, default=None)
     named = f"{worst.feature}: {worst.method} {_against(worst)}" if worst else "-"
     # Skill is better the higher it is: its limit says what it must be above.
-    skill = whole.get("skill")
+    skill = whole.get(SKILL)
     newest = max((row.at for row in mine), default=None)
     return gate, _worst(list(whole.values())), *told, number(skill and skill.value), named, ago(newest, now)
 
@@ -127,8 +136,8 @@ def _steps(snapshot: MetricsSnapshot, bounds: Bounds, found: Found) -> Html:
 
 
 def _step(step: str, bounds: Bounds, rows: Sequence[BoardRow], now: datetime) -> tuple[str, ...]:
-    mine = [row for row in rows if row.detector in (_DRIFT, _IMAGES)]
-    whole = [row for row in mine if not row.feature and row.method == _WHOLE]
+    mine = [row for row in rows if row.detector in (DRIFT, IMAGE_DRIFT)]
+    whole = [row for row in mine if not row.feature and row.method == WORST_RATIO]
     worst = max(whole, key=_ratio, default=None)
     causes = ", ".join(name for row in sorted(whole, key=_ratio, reverse=True) for name in row.causes[:3])
     newest = max((row.at for row in whole), default=None)
@@ -144,7 +153,7 @@ def _machines(snapshot: MetricsSnapshot, bounds: Bounds, found: Found) -> Html:
     rows: list[tuple[str, ...]] = []
     for name in (*plant.machines, *others):
         step = plant.machines[name].step if name in plant.machines else ""
-        mine = [row for row in found.get(name, ()) if row.detector not in (_DRIFT, _IMAGES, _PERFORMANCE)]
+        mine = [row for row in found.get(name, ()) if row.detector not in (DRIFT, IMAGE_DRIFT, PERFORMANCE)]
         newest = max((row.at for row in mine), default=None)
         rows.append((name, step, *_standing(mine), ago(newest, snapshot.at)))
     return table(("Machine", "Step", "Status", "What", "Newest sample"), rows, "The plant file has no machine.")
@@ -164,7 +173,7 @@ def _sources(snapshot: MetricsSnapshot, bounds: Bounds, found: Found) -> Html:
 
 
 def _counted(rows: Sequence[BoardRow]) -> tuple[Html, str]:
-    gap = next((row for row in rows if row.detector == "reconciliation"), None)
+    gap = next((row for row in rows if row.detector == RECONCILIATION), None)
     if gap is None:
         return chip(Status.NO_DATA, "not compared yet"), ""
     return chip(gap.status), "" if gap.status == Status.OK else f"{number(gap.value)} rows are missing here"

@@ -12,6 +12,7 @@ from exporters.report.trend import beyond_table, trend_plots
 from exporters.report.values import Decided, GateReport, PlantReport, Realised
 from exporters.report.view import View, faults_of_parts, truth_bands, view_of
 from exporters.report.words import counts, folded, legend, moment, plot, share
+from monitor.detection import BIAS, MAE, MISCOVERAGE, SKILL, WORST_RATIO
 
 VERDICTS = ("continue", "correct", "scrap", "hold")
 
@@ -42,11 +43,11 @@ def _gate(gate: GateReport, view: View) -> Iterable[Html]:
 
 
 _MEASURES = {
-    "mae": "mean absolute error",
-    "bias": "bias, either way",
-    "miscoverage": "share of outcomes outside their interval",
-    "skill": "skill over the running median of outcomes, to stay above its limit",
-    "worst_ratio": "the worst of error, bias and share outside, times its limit",
+    MAE: "mean absolute error",
+    BIAS: "bias, either way",
+    MISCOVERAGE: "share of outcomes outside their interval",
+    SKILL: "skill over the running median of outcomes, to stay above its limit",
+    WORST_RATIO: "the worst of error, bias and share outside, times its limit",
 }
 
 

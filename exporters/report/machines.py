@@ -11,6 +11,7 @@ from exporters.html.words import number
 from exporters.report.values import Breach, MachineReport, PlantReport, SensorReport, Stretch
 from exporters.report.view import View, truth_bands, view_of
 from exporters.report.words import folded, lasted, legend, moment, plain, plot, until
+from monitor.detection import LIMITS
 
 MOST_PICTURES = 120
 """Sensors that are drawn, at most, so that the file stays small: those with a breach first."""
@@ -62,7 +63,7 @@ _FOUND = ("Found by", "Sensor", "Value", "Limit", "Since (UTC)", "Until", "Laste
 def _found(b: Breach, end: datetime) -> tuple[str, ...]:
     # Of the causes of an anomaly the first few: they come in order of weight.
     where = b.feature or ", ".join(b.causes[:3]) or "-"
-    name = plain(b.method) if b.detector == "limits" else f"{plain(b.detector)} ({plain(b.method)})"
+    name = plain(b.method) if b.detector == LIMITS else f"{plain(b.detector)} ({plain(b.method)})"
     length = lasted((b.end or end) - b.start)
     return name, where, number(b.value), number(b.limit), moment(b.start), until(b.end), length
 

@@ -11,6 +11,7 @@ from exporters.html.words import number
 from exporters.report.values import Beyond, Evaluation, PlantReport, StepReport, Trend
 from exporters.report.view import View, faults_of_parts, truth_bands, view_of
 from exporters.report.words import folded, legend, moment, plain, plot
+from monitor.detection import DRIFT, IMAGE_DRIFT
 
 _GAP = timedelta(hours=6)
 _ROWS = 200
@@ -33,7 +34,7 @@ def _step(step: StepReport, view: View) -> Iterable[Html]:
         yield tag("p", "Reference frozen at ", moment(reference.start), f": {reference.what}.", class_="muted")
 
 
-_DRIFT = {"drift": "worst feature, times its limit", "image_drift": "worst feature of the images, times its limit"}
+_DRIFT = {DRIFT: "worst feature, times its limit", IMAGE_DRIFT: "worst feature of the images, times its limit"}
 
 
 def beyond_table(name: str, rows: Iterable[Beyond], empty: str) -> Html:
@@ -43,7 +44,7 @@ def beyond_table(name: str, rows: Iterable[Beyond], empty: str) -> Html:
 
 
 def _beyond_row(f: Beyond) -> tuple[str, ...]:
-    how = f"{plain(f.method)} (images)" if f.detector == "image_drift" else plain(f.method)
+    how = f"{plain(f.method)} (images)" if f.detector == IMAGE_DRIFT else plain(f.method)
     return f.feature, how, str(f.evaluations), number(f.worst), moment(f.first), moment(f.last)
 
 

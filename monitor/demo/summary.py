@@ -12,12 +12,13 @@ import sqlalchemy as sa
 from inference.regions import verdict_for
 from monitor.demo.watching import time_of, watched
 from monitor.demo.watching_text import watch_lines
+from monitor.detection import DEAD, LIMIT, STUCK
 from monitor.model import Status, Verdict
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 
-METHOD_FOR = {"slow_wear": "limit", "stuck_sensor": "stuck", "dead_sensor": "dead"}
+METHOD_FOR = {"slow_wear": LIMIT, "stuck_sensor": STUCK, "dead_sensor": DEAD}
 """The detector's method meant for each kind of sensor fault."""
 
 _AFTER = timedelta(hours=1)

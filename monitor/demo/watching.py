@@ -14,6 +14,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.detection import (
+    DEAD,
+    DRIFT,
+    IMAGE_DRIFT,
+    LIMIT,
+    LIMITS,
+    MISSING_RATE,
+    PERFORMANCE,
+    SKILL,
+    STUCK,
+    WASSERSTEIN,
+    WORST_RATIO,
+)
 from monitor.model import WATCHDOG
 from monitor.plant.plant import Plant
 from monitor.scheduling.slots import slots
@@ -32,14 +45,14 @@ MEANT: Mapping[str, tuple[str, ...]] = {
 """The alerts meant for each kind of fault."""
 
 DETECTED: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "slow_wear": (("limits", "limit"),),
-    "stuck_sensor": (("limits", "stuck"),),
-    "dead_sensor": (("limits", "dead"),),
-    "camera_change": (("image_drift", "wasserstein"), ("image_drift", "missing_rate")),
-    "step_offset": (("drift", "wasserstein"),),
-    "lot_shift": (("drift", "wasserstein"),),
-    "wrong_recipe": (("drift", "wasserstein"),),
-    "concept_change": (("performance", "worst_ratio"), ("performance", "skill")),
+    "slow_wear": ((LIMITS, LIMIT),),
+    "stuck_sensor": ((LIMITS, STUCK),),
+    "dead_sensor": ((LIMITS, DEAD),),
+    "camera_change": ((IMAGE_DRIFT, WASSERSTEIN), (IMAGE_DRIFT, MISSING_RATE)),
+    "step_offset": ((DRIFT, WASSERSTEIN),),
+    "lot_shift": ((DRIFT, WASSERSTEIN),),
+    "wrong_recipe": ((DRIFT, WASSERSTEIN),),
+    "concept_change": ((PERFORMANCE, WORST_RATIO), (PERFORMANCE, SKILL)),
 }
 """The detector and method meant for each kind of fault."""
 
@@ -159,10 +172,10 @@ def _found(connection: sa.Connection, plant: Plant, fault: Mapping[str, Any], no
         query = query.where(f.subject.in_((fault["subject"], fault["step"])))
     if fault["sensor"]:
         query = query.where(f.feature == fault["sensor"])
-    of_windows = {"performance": plant.performance.every}
+    of_windows = {PERFORMANCE: plant.performance.every}
     for row in connection.execute(query.order_by(f.at)):
         if (row.detector, row.method) in DETECTED[fault["kind"]]:
-            of_rows = row.detector == "limits"
+            of_rows = row.detector == LIMITS
             every_ = of_windows.get(row.detector, plant.drift.every)
             seen = row.at if of_rows else next(slots(every_, row.at, row.at + 2 * every_))
             begins = time_of(fault["beyond_limits_from"] or fault["start"])

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.clock import Clock
+from monitor.detection import HOURLY_COUNT, RECONCILIATION
 from monitor.jobs.pull import PullJob
 from monitor.model import Finding, Page, Reject, Status
 from monitor.ports import Source
@@ -114,7 +115,7 @@ class ReconcileJob:
     ) -> None:
         missing = sum(left.values())
         finding = Finding(
-            "reconciliation", "hourly_count", self._source_name, "", end,
+            RECONCILIATION, HOURLY_COUNT, self._source_name, "", end,
             Status.BREACH if missing else Status.OK, float(missing), 0.0,
             causes=tuple(f"{hour:%Y-%m-%d %H}h ({n})" for hour, n in left.items()),
         )  # fmt: skip

@@ -28,6 +28,7 @@ from monitor.clock import Clock, WallClock
 from monitor.delivery.courier import Courier, Patience, carry
 from monitor.delivery.notifications import place_of, receivers_of, send
 from monitor.delivery.waiting import backoff, plan
+from monitor.detection import DRIFT, IMAGE_DRIFT
 from monitor.errors import ModelError, ModelReason
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.gate_models.training_child import Trainer
@@ -116,7 +117,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     models = ModelsInForce(store, partial(load_cached, registry))
     pulls = _pull_jobs(loaded, store, sources, models)
     jobs: list[Job] = [*pulls]
-    jobs.append(DriftJob(store, plant, (FeatureDrift("drift"), FeatureDrift("image_drift")), models))
+    jobs.append(DriftJob(store, plant, (FeatureDrift(DRIFT), FeatureDrift(IMAGE_DRIFT)), models))
     jobs.append(PerformanceJob(store, plant, models, held_out, performance_detector, still_absent))
     jobs += [ModelJob(store, plant, gate, models, registry, trainer, simulated) for gate in plant.gates]
     if plant.profile == "embedded":

@@ -1,0 +1,43 @@
+"""The names of detectors and their methods, as findings, metrics and alerts carry them; spelled nowhere else.
+
+Which detectors run is said by the rosters (`detectors.stream.roster`, `detectors.window.roster`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+LIMITS: Final = "limits"
+"""A machine's sensors against their operating limits."""
+LIMIT: Final = "limit"
+DEAD: Final = "dead"
+STUCK: Final = "stuck"
+
+ANOMALY: Final = "anomaly"
+"""A machine's samples against what is normal for it."""
+HST_MEWMA: Final = "hst_mewma"
+WORST_MACHINE: Final = "worst_machine"
+
+DRIFT: Final = "drift"
+"""A step's features and predictions against their reference."""
+IMAGE_DRIFT: Final = "image_drift"
+"""A step's image features against their reference."""
+WASSERSTEIN: Final = "wasserstein"
+MISSING_RATE: Final = "missing_rate"
+CHANGED_RATE: Final = "changed_rate"
+PREDICTION: Final = "prediction"
+"""The feature that is what the gate's model predicts."""
+
+PERFORMANCE: Final = "performance"
+"""A gate's predictions against the outcomes."""
+MAE: Final = "mae"
+BIAS: Final = "bias"
+MISCOVERAGE: Final = "miscoverage"
+SKILL: Final = "skill"
+
+WORST_RATIO: Final = "worst_ratio"
+"""The highest value / limit of a subject as a whole."""
+
+RECONCILIATION: Final = "reconciliation"
+"""A source's rows against the store's."""
+HOURLY_COUNT: Final = "hourly_count"
