@@ -6,11 +6,13 @@ PYTHON := $(shell for p in python3 python3.11 python3.12; do \
 BIN := .venv/bin
 STAMP := .venv/.installed
 DOCS_STAMP := .venv/.docs-installed
+RELEASE_STAMP := .venv/.release-installed
+MUTATE_STAMP := .venv/.mutate-installed
 # Two test processes on two cores: more threads inside each would only get in each other's way.
 QUIET := OMP_NUM_THREADS=1 DO_NOT_TRACK=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test soak check format bench bench-demo bench-examples docs generate constraints clean
+.PHONY: help install demo test soak check format bench bench-demo bench-examples docs generate constraints release mutate clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -65,6 +67,7 @@ generate: $(STAMP) ## Write the pages and dashboards that come from the code
 	$(BIN)/python -m exporters.metrics.catalog_docs > docs/reference/metrics.md
 	$(BIN)/python -m alerting.alerts.specs_docs > docs/reference/alerts.md
 	$(BIN)/python -m monitor.cli_docs > docs/reference/commands.md
+	$(BIN)/python -m releasing.licences > docs/reference/licences.md
 	$(BIN)/python -m alerting.alerts.rules > alerting/generated/alerts.rules.yml
 	$(BIN)/python -m alerting.alerts.servers prometheus > alerting/generated/prometheus.yml
 	$(BIN)/python -m alerting.alerts.servers alertmanager > alerting/generated/alertmanager.yml
@@ -76,6 +79,13 @@ constraints: $(STAMP) ## Make constraints.txt again from the ranges in pyproject
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o constraints.txt pyproject.toml
 	sed -i -E -e '/^(#.*)?$$/d' -e 's/\+[a-z0-9.]+$$//' constraints.txt
 	! grep -E '^(nvidia|cuda|triton)' constraints.txt
+
+release: $(RELEASE_STAMP) ## Build the files of a release into dist/ from the last commit; refuses a tree with changes
+	$(BIN)/python -m releasing
+
+$(RELEASE_STAMP): $(STAMP)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[release]"
+	@touch $@
 
 clean: ## Delete what was built or made by the demo
 	rm -rf .venv build dist *.egg-info .gatewatch-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
