@@ -16,8 +16,8 @@ from pathlib import Path
 from releasing.closure import ROOT, pins
 
 _COMPILE = (
-    "pip", "compile", "--quiet", "--no-config", "--generate-hashes", "--universal", "--python-version", "3.11",
-    "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--constraint", "constraints.txt",
+    "pip", "compile", "--quiet", "--no-config", "--generate-hashes", "--python-version", "3.11", "--no-header",
+    "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--constraint", "constraints.txt",
     "pyproject.toml",
 )  # fmt: skip
 _PIN = re.compile(r"^([a-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
@@ -29,16 +29,17 @@ _ELSEWHERE = ("PIP_FIND_LINKS", "--find-links"), ("PIP_EXTRA_INDEX_URL", "--extr
 
 
 def with_gpu() -> str:
-    """Requirements for the builds that the index has."""
-    return _checked(_compile())
+    """Requirements for every platform, with the builds that the index has."""
+    return _checked(_compile("--universal"))
 
 
 def with_cpu() -> str | None:
-    """Requirements with PyTorch's build for CPUs; None where none is at hand."""
+    """Requirements for Linux on x86-64 with PyTorch's build for CPUs; None where none is at hand."""
     places = [(flag, place) for name, flag in _ELSEWHERE for place in os.environ.get(name, "").split()]
     if not places:
         return None
-    found = _compile(*(word for pair in places for word in pair), "--index-strategy", "unsafe-best-match")
+    options = ("--python-platform", "x86_64-manylinux_2_28", "--index-strategy", "unsafe-best-match")
+    found = _compile(*(word for pair in places for word in pair), *options)
     return _checked(found) if "+cpu" in dict(_PIN.findall(found)).get("torch", "") else None
 
 

@@ -21,6 +21,7 @@ from monitor.model import Reason, RejectReason, Verdict
 from monitor.plant.file import docs as plant_docs
 from monitor.plant.file.load import parse
 from monitor.plant.sources import WRITE_BACK_FIELDS
+from releasing import licences
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/README.md")])
@@ -29,6 +30,7 @@ GENERATED = {
     "docs/reference/metrics.md": catalog_docs.markdown,
     "docs/reference/alerts.md": specs_docs.markdown,
     "docs/reference/commands.md": cli_docs.markdown,
+    "docs/reference/licences.md": licences.markdown,
 }
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
