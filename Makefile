@@ -87,6 +87,14 @@ $(RELEASE_STAMP): $(STAMP)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[release]"
 	@touch $@
 
+mutate: $(MUTATE_STAMP) ## Mutation tests of the rules that must not be wrong; MODULE=inference.gate for one of them
+	$(QUIET) $(BIN)/mutmut run $(if $(MODULE),"$(MODULE).*")
+	@$(BIN)/mutmut results
+
+$(MUTATE_STAMP): $(STAMP)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[mutate]"
+	@touch $@
+
 clean: ## Delete what was built or made by the demo
-	rm -rf .venv build dist *.egg-info .gatewatch-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist mutants *.egg-info .gatewatch-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
