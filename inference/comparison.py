@@ -7,14 +7,13 @@ difficulty out of the comparison, so that few parts suffice. The percentiles are
 "What Teachers Should Know about the Bootstrap", 2015, section 5.3). The resamples come from a seed: the same numbers
 give the same verdict.
 
-An error counts at most `CAP` half widths of the champion's interval: beyond that a part was at fault in a way that no
-model of this gate could know, such as a wrong recipe at a later step, and how far it went says nothing of the models.
+An error counts at most `CAP` half widths of the champion's interval: how far a part at fault went says nothing of the
+models (`inference.intervals`).
 
 Better on the whole is not enough. The challenger's own intervals must hold on these parts, for the gate decides by
-them: a model that is a little less wrong about a changed process is no cure. Parts that it calls out of distribution
-are left out of that, for the gate holds them; it must know half of the parts at least. No slice (machine, recipe, lot)
-with enough parts may be significantly worse, and the evidence must come from several lots: the parts of one lot share
-their material, so a lot at fault looks like a change of the process and must not teach a model.
+them: a model that is a little less wrong about a changed process is no cure. No slice (machine, recipe, lot) with
+enough parts may be significantly worse, and the evidence must come from several lots: the parts of one lot share their
+material, so a lot at fault looks like a change of the process and must not teach a model.
 """
 
 from __future__ import annotations
@@ -24,19 +23,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, ndtr, stdtrit
+from scipy.special import ndtr, stdtrit
 
+from inference.intervals import CAP, CONFIDENCE, counted, enough_inside, errors, half_widths, inside
 from monitor.model import Floats, Prediction
 from monitor.model import RetrainingReason as Outcome
 
-CONFIDENCE = 0.95
-"""Of the bounds, each one-sided: a challenger as good as the champion looks better in 1 of 20 comparisons."""
 SLICE_ROWS = 10
 """Parts of a slice below which nothing is said of it; a bootstrap of fewer knows little of its own spread."""
 MIN_LOTS = 2
 """Lots with `SLICE_ROWS` parts that the evidence must come from."""
-CAP = 2.0
-"""Half widths of the champion's interval beyond which an error counts no further."""
 _RESAMPLES = 2000
 _BLOCK = 20
 """Where the plant knows no lots, that many parts made one after the other stand for one."""
@@ -105,43 +101,34 @@ def compare(
         return _undecided(Outcome.TOO_FEW_ROWS, len(holdout), large)
     if large < MIN_LOTS:
         return _undecided(Outcome.TOO_FEW_LOTS, len(holdout), large)
-    raw = np.stack([_errors(holdout.target, champion), _errors(holdout.target, challenger)])
-    cap = CAP * float(np.mean([(p.upper - p.lower) / 2 for p in champion]))
-    errors = np.minimum(raw, cap)
-    # The challenger's word counts where the gate would have taken it, and where no part was at fault.
-    judged = (raw[1] < cap) & _known(challenger)
-    inside = np.stack([_inside(holdout.target, champion), _inside(holdout.target, challenger)])[:, judged]
+    cap = CAP * float(half_widths(champion).mean())
+    capped = np.minimum(np.stack([errors(holdout.target, champion), errors(holdout.target, challenger)]), cap)
     rng = np.random.default_rng(seed)
-    overall = _gain(errors, rng)
-    kinds = (("machine", list(holdout.machines)), ("recipe", list(holdout.recipes)), ("lot", lots))
-    slices = {
-        (kind, name): _gain(errors[:, [i for i, own in enumerate(names) if own == name]], rng)
-        for kind, names in kinds
-        for name in sorted(set(names))
-        if names.count(name) >= SLICE_ROWS
-    }
+    overall = _gain(capped, rng)
+    slices = _slices(holdout, lots, capped, rng)
     worse = min((key for key, gain in slices.items() if gain.high < 0), key=lambda k: slices[k].high, default=None)
-    few = 2 * inside.shape[1] < len(holdout)
-    fails = few or _at_most(int(inside[1].sum()), inside.shape[1], coverage) < 1 - CONFIDENCE
-    outcome = _outcome(overall, worse, fails)
-    covered = inside.mean(axis=1).tolist() if inside.shape[1] else [0.0, 0.0]
+    # The challenger's word counts where the gate would have taken it.
+    counts = counted(holdout.target, challenger, cap)
+    held = np.stack([inside(holdout.target, champion), inside(holdout.target, challenger)])[:, counts]
+    outcome = _outcome(overall, worse, not enough_inside(held[1], len(holdout), coverage))
+    covered = held.mean(axis=1).tolist() if held.shape[1] else [0.0, 0.0]
     return Comparison(outcome, len(holdout), large, overall, slices, covered[0], covered[1], worse)
-
-
-def intervals_hold(target: Floats, predictions: Sequence[Prediction], coverage: float) -> bool:
-    """Whether the intervals cover as many parts as they promise, but for chance.
-
-    Parts beyond `CAP` and parts that the model calls out of distribution do not count.
-    """
-    half = np.array([(p.upper - p.lower) / 2 for p in predictions])
-    judged = (_errors(target, predictions) < CAP * half) & _known(predictions)
-    inside = _inside(target, predictions)[judged]
-    return _at_most(int(inside.sum()), len(inside), coverage) >= 1 - CONFIDENCE
 
 
 def blocks(lots: Sequence[str]) -> list[str]:
     """The lot of each part; parts without one are taken in blocks of their order."""
     return [lot or f"block {i // _BLOCK + 1}" for i, lot in enumerate(lots)]
+
+
+def _slices(holdout: Holdout, lots: list[str], capped: Floats, rng: np.random.Generator) -> dict[tuple[str, str], Gain]:
+    """The gain in each machine, recipe and lot with parts enough."""
+    kinds = (("machine", list(holdout.machines)), ("recipe", list(holdout.recipes)), ("lot", lots))
+    return {
+        (kind, name): _gain(capped[:, [i for i, own in enumerate(names) if own == name]], rng)
+        for kind, names in kinds
+        for name in sorted(set(names))
+        if names.count(name) >= SLICE_ROWS
+    }
 
 
 def _outcome(overall: Gain, worse: tuple[str, str] | None, intervals_fail: bool) -> Outcome:
@@ -152,28 +139,8 @@ def _outcome(overall: Gain, worse: tuple[str, str] | None, intervals_fail: bool)
     return Outcome.BETTER if worse is None else Outcome.WORSE_IN_A_SLICE
 
 
-def _at_most(successes: int, trials: int, chance: float) -> float:
-    """The probability of so few successes or fewer: the exact binomial test, one-sided."""
-    return float(bdtr(successes, trials, chance))
-
-
 def _undecided(outcome: Outcome, rows: int, lots: int) -> Comparison:
     return Comparison(outcome, rows, lots, None, {}, None, None)
-
-
-def _errors(target: Floats, predictions: Sequence[Prediction]) -> Floats:
-    errors: Floats = np.abs(target - np.array([p.value for p in predictions]))
-    return errors
-
-
-def _inside(target: Floats, predictions: Sequence[Prediction]) -> Floats:
-    bounds = np.array([(p.lower, p.upper) for p in predictions])
-    return ((bounds[:, 0] <= target) & (target <= bounds[:, 1])).astype(np.float64)
-
-
-def _known(predictions: Sequence[Prediction]) -> NDArray[np.bool_]:
-    """Which parts the model does not call out of distribution; the gate holds the others."""
-    return np.array([p.distance <= p.distance_limit for p in predictions], dtype=np.bool_)
 
 
 def _gain(errors: Floats, rng: np.random.Generator) -> Gain:

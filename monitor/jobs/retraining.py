@@ -19,8 +19,9 @@ import sqlalchemy as sa
 
 from alerting.retraining import DAY, Action, Decision, Facts, Past, Policy, Request, decide_retraining
 from inference.asking import askable
-from inference.comparison import MIN_LOTS, SLICE_ROWS, Holdout, compare, intervals_hold
+from inference.comparison import MIN_LOTS, SLICE_ROWS, Holdout, compare
 from inference.digest import data_digest
+from inference.intervals import intervals_hold
 from monitor.errors import ModelError, ModelReason
 from monitor.failpoints import reach
 from monitor.gate_models.challenge import _trained_at, as_json, flat

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -194,6 +195,20 @@ def test_healthy_windows_are_hardly_ever_a_breach(rows: int) -> None:
 )
 def test_the_limit_of_a_share(hits: int, of_rows: int, rows: int, least: float, most: float) -> None:
     assert least <= share_limit(hits, of_rows, rows, Settings()) <= most
+
+
+@pytest.mark.parametrize(
+    ("hits", "of_rows", "rows"), [(0, 10, 60), (3, 40, 30), (20, 60, 60), (250, 500, 60), (37, 400, 200)]
+)
+def test_a_share_beyond_its_limit_has_the_chance_asked_for(hits: int, of_rows: int, rows: int) -> None:
+    """By the exact beta-binomial probabilities, in fractions, from Jeffreys' prior."""
+    a, b = hits + Fraction(1, 2), of_rows - hits + Fraction(1, 2)
+    weights = [Fraction(1)]
+    for x in range(rows):
+        weights.append(weights[-1] * Fraction(rows - x, x + 1) * (x + a) / (rows - x - 1 + b))
+    allowed = round(share_limit(hits, of_rows, rows, Settings(least_share=0.0)) * rows)
+    beyond, chance = sum(weights[allowed + 1 :]) / sum(weights), Fraction(Settings().chance)
+    assert beyond <= chance < beyond + weights[allowed] / sum(weights)
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import scipy.stats
 from detector_streams import ar1
 
 from detectors.shared.calibration import calibrate, student_bound
@@ -77,6 +78,12 @@ def test_a_reference_moves_by_its_weight() -> None:
 )  # fmt: skip
 def test_the_student_bound_agrees_with_the_tables(chance: float, freedom: int, bound: float) -> None:
     assert student_bound(chance, freedom) == pytest.approx(bound, rel=1e-4, abs=1e-9)
+
+
+@pytest.mark.parametrize("freedom", [1, 3, 7, 12, 20, 100])
+@pytest.mark.parametrize("chance", [0.5, 0.05, 1e-2, 1e-3, 1e-4, 1e-5, 1e-7])
+def test_the_student_bound_is_scipys(chance: float, freedom: int) -> None:
+    assert student_bound(chance, freedom) == pytest.approx(scipy.stats.t.isf(chance, freedom), rel=1e-9, abs=1e-12)
 
 
 def test_the_limit_is_passed_as_often_as_asked() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from inference.comparison import Comparison, Holdout, blocks, compare, intervals_hold
+from inference.comparison import Comparison, Holdout, blocks, compare
 from monitor.model import Floats, Prediction
 from monitor.model import RetrainingReason as Outcome
 
@@ -92,11 +92,6 @@ def test_intervals_that_do_not_hold_are_refused_however_small_the_error() -> Non
 
 def test_a_little_less_wrong_about_a_changed_process_is_no_cure() -> None:
     assert run(noise(6, scale=3.0) + 12, noise(6, scale=3.0) + 11).outcome is Outcome.INTERVALS_FAIL
-
-
-@pytest.mark.parametrize(("level", "holds"), [(0.0, True), (9.0, False)], ids=["right", "beside the change"])
-def test_intervals_hold_on_the_newest_parts_or_not(level: float, holds: bool) -> None:
-    assert intervals_hold(np.zeros(ROWS), predictions(noise(8) + level), 0.9) is holds
 
 
 def test_parts_that_no_model_could_know_say_nothing() -> None:
