@@ -13,9 +13,13 @@ _REPORTS = {"Reports": f"{BASE_URL}/reports/"}
 
 def panels() -> list[Panel]:
     """The panels of the row."""
+    return [*_worst(), *_single()]
+
+
+def _worst() -> list[Panel]:
+    """Each step by its worst feature, and the worst features of all."""
     worst = {"method": WORST_RATIO, "subject": "=~$step", "feature": ""}
     drift, image = {"detector": DRIFT, **worst}, {"detector": IMAGE_DRIFT, **worst}
-    predicted = {"detector": DRIFT, "subject": "=~$step", "feature": PREDICTION, "method": WASSERSTEIN}
     return [
         lines(
             "Worst feature of each step, as a share of its limit",
@@ -48,6 +52,13 @@ def panels() -> list[Panel]:
             width=12,
             links=_REPORTS,
         ),
+    ]
+
+
+def _single() -> list[Panel]:
+    """Predictions and missing values."""
+    predicted = {"detector": DRIFT, "subject": "=~$step", "feature": PREDICTION, "method": WASSERSTEIN}
+    return [
         lines(
             "Drift of the predictions",
             "Distance of what the gates predict from the reference. It moves while no feature does: look at the model, "
