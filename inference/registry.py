@@ -68,6 +68,11 @@ class Registry:
         self._cache = Path(cache)
         self._opened: Any = None
 
+    def connect(self) -> None:
+        """Open MLflow now instead of at the first call; a database that is new gets its tables."""
+        with self._mapped("open the registry"):
+            self._client()
+
     def register(
         self,
         model_name: str,

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from inference.regions import verdict_for
+from monitor.demo.timing import time_lines
 from monitor.demo.watching import time_of, watched
 from monitor.demo.watching_text import watch_lines
 from monitor.detection import DEAD, LIMIT, STUCK
@@ -20,6 +21,9 @@ from monitor.store.database.database import Store
 
 METHOD_FOR = {"slow_wear": LIMIT, "stuck_sensor": STUCK, "dead_sensor": DEAD}
 """The detector's method meant for each kind of sensor fault."""
+
+REPLAY = "replay the history"
+"""The phase of the demo in which the jobs run."""
 
 _AFTER = timedelta(hours=1)
 """A finding this long after a fault's end still belongs to it: what was judged rests on samples before."""
@@ -214,7 +218,9 @@ def _foot_lines(summary: Mapping[str, Any]) -> list[str]:
         "Best R2 that any model could reach here: " + ", ".join(f"{_words(k)} {v:.2f}" for k, v in c.items()),
         "Rows taken in: " + _pairs(summary["rows"]),
         *([f"All of it as one page, with pictures: {summary['report']}"] if "report" in summary else []),
-        "Seconds: " + ", ".join(f"{k} {v:.1f}" for k, v in summary.get("seconds", {}).items()),
+        "",
+        "WHERE THE TIME WENT, in seconds",
+        *time_lines(summary["seconds"], REPLAY),
     ]
 
 
