@@ -9,11 +9,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from math import inf, nan
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.gate import decide, hold, judge, preconditions
+from inference.gate import decide, hold, judge, preconditions, rows_of
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Decision, Floats, PartInput, PartKey, Prediction, Reason, ReworkBand, Spec, Verdict
 
@@ -193,8 +194,10 @@ class Doubling:
     def __init__(self, skill: float = 0.5, answers: int | None = None, fails: bool = False) -> None:
         self.skill, self.answers, self.fails = skill, answers, fails
         self.asked: list[list[float]] = []
+        self.calls = 0
 
     def predict(self, rows: Floats) -> Sequence[Prediction]:
+        self.calls += 1
         self.asked += rows.tolist()
         if self.fails:
             raise ModelError("broken", ModelReason.CORRUPT)
@@ -250,7 +253,40 @@ def test_a_broken_model_holds_every_part_it_was_asked_for(model: Doubling) -> No
 def test_no_parts_ask_nothing() -> None:
     model = Doubling()
     assert judge(model, None, [], lambda _: SPEC, BAND) == []
-    assert model.asked == []
+    assert judge(model, None, [part(nan)], lambda _: SPEC, BAND) == [(None, hold(Reason.INCOMPLETE_INPUT))]
+    assert model.calls == 0
+
+
+WITHHELD = {
+    "a part in spec": (Doubling(), None, part(7.5), Reason.NO_SKILL, True),
+    "a part that is far from what the model knows": (Doubling(), None, part(1e6), Reason.NO_SKILL, True),
+    "a part without its input": (Doubling(), None, part(nan), Reason.NO_SKILL, False),
+    "a model that fails is a bad one all the same": (Doubling(fails=True), None, part(7.5), Reason.BAD_MODEL, False),
+    "no model": (None, None, part(7.5), Reason.NO_MODEL, False),
+    "no skill in training": (Doubling(skill=0.0), None, part(7.5), Reason.NO_SKILL, False),
+    "refused beforehand": (Doubling(), Reason.TIMEOUT, part(7.5), Reason.TIMEOUT, False),
+}
+
+
+@pytest.mark.parametrize(("model", "refused", "row", "reason", "predicted"), WITHHELD.values(), ids=WITHHELD)
+def test_what_the_model_says_is_withheld(
+    model: Doubling | None, refused: Reason | None, row: PartInput, reason: Reason, predicted: bool
+) -> None:
+    """For a reason of the whole gate: the model is asked, so that its skill can be measured, and the part is held."""
+    ((prediction, decision),) = judge(model, refused, [row], lambda _: SPEC, BAND, Reason.NO_SKILL)
+    assert (decision, prediction is not None) == (hold(reason), predicted)
+
+
+def test_what_was_refused_beforehand_is_not_asked() -> None:
+    model = Doubling()
+    assert judge(model, Reason.TIMEOUT, [part(7.5)], lambda _: SPEC, BAND) == [(None, hold(Reason.TIMEOUT))]
+    assert model.calls == 0
+
+
+def test_rows_are_in_the_models_order_of_columns_and_have_nan_where_one_is_missing() -> None:
+    rows = rows_of([part(1, 2), part(3, 4)], ("b", "a"))
+    assert (rows.dtype, rows.tolist()) == (np.float64, [[2.0, 1.0], [4.0, 3.0]])
+    assert np.isnan(rows_of([part(1)], ("b", "c"))).tolist() == [[False, True]]
 
 
 def test_the_policy_imports_no_model_library() -> None:
