@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -53,6 +54,14 @@ def test_every_rule_says_who_how_bad_what_and_where_to_read(spec: AlertSpec) -> 
         assert "{{ $labels.subject }}" in rule["annotations"]["summary"]
         assert spec.action in rule["annotations"]["description"]
         assert rule["annotations"]["runbook_url"] == f"https://wiki/{spec.name}.md"
+
+
+@each_alert
+def test_a_breach_is_kept_firing_and_an_absence_is_not(spec: AlertSpec) -> None:
+    lasting = replace(spec, pending_for=STEP, keep_firing=2 * STEP, absent_after=3 * STEP)
+    (group,) = yaml.safe_load(rule_file([lasting]))["groups"]
+    waits = {rule["labels"]["condition"]: (rule.get("for"), rule.get("keep_firing_for")) for rule in group["rules"]}
+    assert waits == {"breach": ("1m", "2m"), "absent": ("3m", None)}
 
 
 def _minutes(value: timedelta) -> int:
