@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import re
+import time
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import psycopg
 
 from monitor.errors import UsageError
 from monitor.plant.sources import TimeColumn
@@ -13,6 +16,7 @@ from monitor.sources.sql.axis import Axis, Condition, Kind, TextForm, kind_of, t
 
 TS: sa.ColumnClause[object] = sa.column("ts")
 BERLIN = "Europe/Berlin"
+POSTGRES = psycopg.dialect()
 HOUR = timedelta(hours=1)
 UTC_TEXT = TextForm("T", timedelta(0), timedelta(0))
 
@@ -62,6 +66,10 @@ BOUNDS = {
         ["2026-03-02T12:00:07Z", "2026-03-02T12:00:07.5Z", "2026-03-02T12:00:08Z"],
         ["2026-03-02T12:00:06.9Z", "2026-03-02T12:00:07Z", "2026-03-02T12:00:07.5Z"],
     ),
+    "text of a form that is not known": (
+        axis(Kind.TEXT), at(3, 2, 12), ["2026-03-02 11:59:59", "2026-03-02 12:00:00", "2026-03-02 12:00:01"],
+        ["2026-03-02 12:00:00", "2026-03-02 12:00:01"], ["2026-03-02 11:59:59", "2026-03-02 12:00:00"],
+    ),
     "text of different offsets": (
         TEXT_MIXED, at(3, 2, 12),
         ["2026-03-02T12:59:59+01:00", "2026-03-02T13:00:00+01:00", "2026-03-02T14:00:00+02:00", "2026-03-02T14:00:01"],
@@ -87,17 +95,67 @@ def test_bounds_select_all_rows_on_their_side(
 
 AUTUMN = [f"2026-10-25 0{clock}" for clock in ("1:29:59", "1:30:01", "2:00:01", "2:30:01", "2:59:59", "3:00:00")]
 DOUBLE_HOUR = {
-    "in the first pass, whose times are placed in the second": (at(10, 25, 0, 30), 1),
-    "in the second pass": (at(10, 25, 1, 30), 3),
-    "after it": (at(10, 25, 2, 0), 5),
+    "in the first pass, whose times are placed in the second": (at(10, 25, 0, 30), 1, 2),
+    "in the second pass": (at(10, 25, 1, 30), 3, 3),
+    "after it": (at(10, 25, 2, 0), 5, 5),
 }
 
 
 @pytest.mark.parametrize("of", [NAIVE, TEXT_LOCAL], ids=["timestamps", "text"])
-@pytest.mark.parametrize(("instant", "first"), DOUBLE_HOUR.values(), ids=DOUBLE_HOUR)
-def test_no_row_of_the_hour_that_happens_twice_is_left_out(of: Axis, instant: datetime, first: int) -> None:
+@pytest.mark.parametrize(("instant", "first", "end"), DOUBLE_HOUR.values(), ids=DOUBLE_HOUR)
+def test_no_row_of_the_hour_that_happens_twice_is_left_out(of: Axis, instant: datetime, first: int, end: int) -> None:
     values: list[object] = [f"{text}.500000" for text in AUTUMN]
     assert selected(of.later_than(instant), values) == values[first:]
+    assert selected(of.up_to(instant), values)[:end] == values[:end]
+
+
+@pytest.mark.parametrize("of", [AWARE, NAIVE, TEXT_UTC, TEXT_MIXED, SECONDS], ids=lambda of: str(of.kind))
+def test_the_zone_of_this_machine_does_not_matter(of: Axis, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = at(3, 2, 12).astimezone(timezone(timedelta(hours=-5)))
+    expected = [literal(c) for c in (of.later_than(at(3, 2, 12)), of.up_to(at(3, 2, 12)))]
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "America/New_York")
+        time.tzset()
+        found = [literal(c) for c in (of.later_than(there), of.up_to(there))]
+    time.tzset()
+    assert found == expected
+
+
+def literal(condition: Condition) -> object:
+    """The value that a condition compares with; an aware one in UTC, as a database takes it."""
+    (value,) = condition.compile().params.values()
+    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
+
+
+TYPED = {
+    "aware": (AWARE, "TIMESTAMP WITH TIME ZONE", (">", "<=")),
+    "naive": (NAIVE, "TIMESTAMP WITHOUT TIME ZONE", (">", "<=")),
+    "text": (TEXT_UTC, "VARCHAR", (">=", "<")),
+    "numbers": (SECONDS, "BIGINT", (">=", "<=")),
+}
+
+
+@pytest.mark.parametrize(("of", "kind", "signs"), TYPED.values(), ids=TYPED)
+def test_values_are_of_the_columns_own_type_so_that_its_index_is_used(
+    of: Axis, kind: str, signs: tuple[str, str]
+) -> None:
+    start, end = at(3, 2, 12), at(3, 2, 13)
+    value, second = f"%(param_1)s::{kind}", f"%(param_2)s::{kind}"
+    said = [str(c.compile(dialect=POSTGRES)) for c in (of.later_than(start), of.up_to(start), of.within(start, end))]
+    assert said == [f"ts {signs[0]} {value}", f"ts {signs[1]} {value}", f"ts >= {value} AND ts < {second}"]
+
+
+@pytest.mark.parametrize("of", [AWARE, NAIVE, SECONDS, axis(Kind.TEXT)], ids=lambda of: str(of.kind))
+def test_what_cannot_be_read_on_postgresql_is_missing(of: Axis) -> None:
+    assert str(of.unreadable("postgresql").compile(dialect=POSTGRES)) == "ts IS NULL"
+
+
+def test_text_that_cannot_be_read_on_postgresql_does_not_match_its_form() -> None:
+    said = TEXT_UTC.unreadable("postgresql").compile(dialect=POSTGRES)
+    assert str(said) == "ts IS NULL OR (ts !~ %(ts_1)s::VARCHAR)"
+    (pattern,) = said.params.values()
+    texts = ["2026-03-02T12:00:00Z", "2026-03-02T12:00", "2026-03-02 12:00:00", "02.03.2026T12:00", "x2026-03-02T12:00"]
+    assert [bool(re.search(pattern, text)) for text in texts] == [True, True, False, False, False]
 
 
 WITHIN = {
@@ -125,12 +183,14 @@ PLACES = {
     "text below its second": (TEXT_UTC, 7_300_000, 7_000_000),
     "text of two offsets below its hour": (TEXT_MIXED, 7_200_300_000, 3_600_000_000),
     "local text below its second": (TEXT_LOCAL, 7_300_000, 7_000_000),
+    "text of today": (TEXT_UTC, NOON * 1_000_000 + 999_999, NOON * 1_000_000),
 }
 
 
 @pytest.mark.parametrize(("of", "last", "below"), PLACES.values(), ids=PLACES)
 def test_a_full_page_is_complete_below_its_last_row(of: Axis, last: int, below: int) -> None:
-    assert of.complete_below(last) == below
+    found = of.complete_below(last)
+    assert (found, type(found)) == (below, int)
 
 
 STRAYS: list[object] = [None, "x", "02.03.2026 12:00:00", "2026-03-02 12:00:00", "2026-03-02T12:00:00", "2026-03-02",
