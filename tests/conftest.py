@@ -15,6 +15,10 @@ from pathlib import Path
 import psycopg
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
+
+# For `make mutate`, which runs the tests of a function once for each small change of it.
+settings.register_profile("mutate", max_examples=20, derandomize=True, deadline=None)
 
 _USER = "gatewatch"
 
