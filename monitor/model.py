@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+JsonObject = Mapping[str, Any]
+"""A JSON object that was read: what is in it is for the one who reads it to know."""
 
 WATCHDOG = "Watchdog"
 """The alert that always fires, to show that alerting works. Lists of what is wrong leave it out."""

@@ -34,7 +34,6 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "exporters.metrics": ("monitor.plant",),
     "exporters.report": ("exporters.html",),
     "monitor.plant.file": ("alerting.specs", "monitor.plant"),
-    "monitor.scheduling": ("monitor.store.database",),
     "monitor.sources.typed": ("monitor.plant",),
     "monitor.sources.sql": ("monitor.plant", "monitor.sources.typed"),
     "monitor.sources": ("monitor.plant", "monitor.sources.sql"),
@@ -42,23 +41,29 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "alerting.notifications": ("exporters.metrics",),
     "dashboards.blocks": ("exporters.metrics",),
     "exporters.pages": ("exporters.html", "exporters.metrics"),
+    "dashboards.rows": ("dashboards.blocks",),
+    "monitor.store.models": ("monitor.store.database",),
+    "monitor.store.rows": ("monitor.store.database", "monitor.store.models"),
+    "monitor.store.delivery": ("monitor.store.database", "monitor.store.rows"),
     "monitor.store.report": (
         "exporters.html", "exporters.report", "inference", "monitor.plant", "monitor.store.database",
+        "monitor.store.delivery", "monitor.store.rows",
     ),
-    "dashboards.rows": ("dashboards.blocks",),
+    "monitor.store.watching": (
+        "alerting.alerts", "alerting.specs", "detectors.stream", "exporters.metrics", "monitor.plant",
+        "monitor.store.database",
+    ),
+    "monitor.store": (
+        "exporters.metrics", "monitor.store.database", "monitor.store.models", "monitor.store.rows",
+        "monitor.store.watching",
+    ),
+    "monitor.scheduling": ("monitor.store", "monitor.store.database"),
     "monitor.delivery": (
         "alerting.notifications", "alerting.specs", "exporters.delivery", "exporters.metrics", "monitor.plant",
-        "monitor.scheduling", "monitor.store.database",
+        "monitor.scheduling", "monitor.store.database", "monitor.store.delivery",
     ),
     "dashboards.boards": ("dashboards.blocks", "dashboards.rows"),
     "dashboards": ("dashboards.blocks", "dashboards.boards"),
-    "monitor.store.delivery": ("monitor.store.database",),
-    "monitor.store.models": ("monitor.store.database",),
-    "monitor.store.rows": ("monitor.store.database",),
-    "monitor.store.watching": (
-        "alerting.alerts", "alerting.specs", "detectors.stream", "monitor.plant", "monitor.store.database",
-    ),
-    "monitor.store": ("exporters.metrics", "monitor.store.database", "monitor.store.rows", "monitor.store.watching"),
     "monitor.pipeline": (
         "monitor.plant", "monitor.store", "monitor.store.database", "monitor.store.delivery", "monitor.store.rows",
     ),
@@ -68,16 +73,17 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "monitor.gate_models": (
         "inference", "inference.models", "monitor.pipeline", "monitor.plant", "monitor.plant.file",
-        "monitor.scheduling", "monitor.store.database", "monitor.store.models", "monitor.store.rows",
+        "monitor.scheduling", "monitor.store", "monitor.store.database", "monitor.store.models", "monitor.store.rows",
         "monitor.store.watching",
     ),
     "monitor.windows": (
         "detectors.shared", "inference", "monitor.gate_models", "monitor.pipeline", "monitor.plant",
-        "monitor.store.database", "monitor.store.rows", "monitor.store.watching",
+        "monitor.store.database", "monitor.store.models", "monitor.store.rows", "monitor.store.watching",
     ),
     "monitor.reports": (
         "detectors.window", "exporters.html", "exporters.report", "monitor.plant.file", "monitor.store.database",
-        "monitor.store.report", "monitor.windows",
+        "monitor.store.delivery", "monitor.store.report", "monitor.store.rows", "monitor.store.watching",
+        "monitor.windows",
     ),
     "monitor.jobs": (
         "alerting", "alerting.alerts", "alerting.notifications", "alerting.specs", "exporters.metrics", "inference",
@@ -94,14 +100,15 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.commands.shared": ("monitor.plant", "monitor.plant.file", "monitor.runtime", "monitor.store.database"),
     "monitor.demo": (
         "exporters.report", "inference", "monitor.plant", "monitor.plant.file", "monitor.reports", "monitor.runtime",
-        "monitor.scheduling", "monitor.simulator", "monitor.store.database", "monitor.store.report", "monitor.web",
+        "monitor.scheduling", "monitor.simulator", "monitor.store.database", "monitor.store.delivery",
+        "monitor.store.models", "monitor.store.report", "monitor.store.rows", "monitor.store.watching", "monitor.web",
     ),
     "monitor.commands": (
         "alerting", "alerting.alerts", "alerting.notifications", "alerting.specs", "dashboards", "exporters.html",
         "exporters.metrics", "inference", "monitor.commands.shared", "monitor.delivery", "monitor.demo",
-        "monitor.gate_models", "monitor.jobs", "monitor.reports", "monitor.runtime", "monitor.scheduling",
-        "monitor.store.database", "monitor.store.delivery", "monitor.store.models", "monitor.store.rows",
-        "monitor.store.watching", "monitor.windows",
+        "monitor.gate_models", "monitor.jobs", "monitor.plant", "monitor.plant.file", "monitor.reports",
+        "monitor.runtime", "monitor.scheduling", "monitor.store.database", "monitor.store.delivery",
+        "monitor.store.models", "monitor.store.rows", "monitor.store.watching", "monitor.windows",
     ),
     "monitor.cli": ("monitor.commands",),
 }  # fmt: skip
@@ -241,6 +248,28 @@ def test_a_heavy_library_has_one_door(library: str) -> None:
     found = {m for m in _modules() if any(_in(name, (library,)) for name in _imports(m))}
     assert {m for m in found if not _in(m, HEAVY[library])} == set()
     assert {door for door in HEAVY[library] if not any(_in(m, (door,)) for m in found)} == set(), "listed and not used"
+
+
+DATABASES = (
+    "monitor.store",
+    "monitor.sources",
+    "monitor.simulator",  # makes the databases of the demo's MES and historian
+    "exporters.delivery",
+    "inference.registry",  # MLflow's own database
+)
+"""Where SQL may stand. The tables of the store are known in its own rooms alone."""
+
+
+def test_sql_stands_where_databases_are_read_and_written() -> None:
+    found = {m for m in _modules() if any(_in(name, ("sqlalchemy", "alembic")) for name in _imports(m))}
+    assert [m for m in sorted(found) if not _in(m, DATABASES)] == []
+    assert [room for room in DATABASES if not any(_in(m, (room,)) for m in found)] == [], "listed and not used"
+
+
+def test_the_tables_of_the_store_are_known_in_its_rooms_alone() -> None:
+    tables = ("monitor.store.database.tables",)
+    known = {m for m in _modules() if any(_in(name, tables) for name in _imports(m))}
+    assert [m for m in sorted(known) if not _in(m, ("monitor.store",))] == []
 
 
 def test_no_pickle_anywhere() -> None:

@@ -12,9 +12,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from alerting.specs.spec import AlertSpec
-
-BREACH, ABSENT = "breach", "absent"
-PENDING, FIRING = "pending", "firing"
+from monitor.statuses import AlertCondition, AlertStatus
 
 Samples = Mapping[str, Sequence[tuple[Mapping[str, str], float]]]
 """What a scrape of /metrics shows: labels and value of each sample, by the metric's name."""
@@ -42,9 +40,9 @@ class AlertState:
     limit: float | None = None
 
     @property
-    def state(self) -> str:
+    def state(self) -> AlertStatus:
         """Pending or firing."""
-        return PENDING if self.fired_at is None else FIRING
+        return AlertStatus.PENDING if self.fired_at is None else AlertStatus.FIRING
 
 
 States = Mapping[Key, AlertState]
@@ -74,10 +72,14 @@ def evaluate(
     for spec in specs:
         values = _values(spec, samples)
         breached = _breached(spec, values, limits.get(spec.name), clears.get(spec.name), states)
-        after |= _after(Key(spec.name, BREACH, ""), breached, states, spec.pending_for, spec.keep_firing, at)
+        after |= _after(
+            Key(spec.name, AlertCondition.BREACH, ""), breached, states, spec.pending_for, spec.keep_firing, at
+        )
         if spec.absent_after is not None:
             missing = {subject: Found(None, None) for subject in _expected(spec, samples) if subject not in values}
-            after |= _after(Key(spec.name, ABSENT, ""), missing, states, spec.absent_after, timedelta(0), at)
+            after |= _after(
+                Key(spec.name, AlertCondition.ABSENT, ""), missing, states, spec.absent_after, timedelta(0), at
+            )
     return after, list(_changes(states, after))
 
 
@@ -110,7 +112,7 @@ def _breached(
 ) -> dict[str, Found]:
     found = {}
     for subject, value in values.items():
-        before = states.get(Key(spec.name, BREACH, subject))
+        before = states.get(Key(spec.name, AlertCondition.BREACH, subject))
         held = clear is not None and value > clear and before is not None and before.fired_at is not None
         if (limit is not None and value > limit) or held:
             found[subject] = Found(value, limit)

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from alerting.alerts.evaluator import ABSENT, BREACH, AlertState, Change, Key
+from alerting.alerts.evaluator import AlertState, Change, Key
+from monitor.statuses import AlertCondition, AlertStatus
 
 VERSION = "4"
 
@@ -55,10 +56,10 @@ def _alert(where: str, alert: Any) -> PostedAlert:
         raise ValueError(f"{where} is no object")
     labels, annotations = _words(f"{where}.labels", alert.get("labels")), _words("", alert.get("annotations") or {})
     status = alert.get("status")
-    if status not in ("firing", "resolved"):
+    if status not in (AlertStatus.FIRING, AlertStatus.RESOLVED):
         raise ValueError(f"{where}.status is neither firing nor resolved")
     key = Key(labels.get("alertname", ""), labels.get("condition", ""), labels.get("subject", ""))
-    ends_at = _time(f"{where}.endsAt", alert.get("endsAt")) if status == "resolved" else None
+    ends_at = _time(f"{where}.endsAt", alert.get("endsAt")) if status == AlertStatus.RESOLVED else None
     return PostedAlert(
         key, _time(f"{where}.startsAt", alert.get("startsAt")), ends_at, _number(annotations.get("value"))
     )
@@ -91,7 +92,9 @@ def _number(text: str | None) -> float | None:
 def ours(told: Iterable[PostedAlert], names: Iterable[str]) -> list[PostedAlert]:
     """Those that Gatewatch's own rules made."""
     known = set(names)
-    return [one for one in told if one.key.alert in known and one.key.condition in (BREACH, ABSENT) and one.key.subject]
+    return [
+        one for one in told if one.key.alert in known and one.key.condition in tuple(AlertCondition) and one.key.subject
+    ]
 
 
 def changes(
@@ -111,7 +114,7 @@ def changes(
                 last = ended.get(one.key)
                 over = last is not None and last.told and last.fired_at is not None and one.starts_at <= last.fired_at
                 if not over:
-                    limit = None if one.key.condition == ABSENT else limits.get(one.key.alert)
+                    limit = None if one.key.condition == AlertCondition.ABSENT else limits.get(one.key.alert)
                     state = AlertState(one.starts_at, one.starts_at, None, one.value, limit)
                     yield Timed(Change(one.key, before, state), one.starts_at)
         elif before is not None and one.ends_at >= (before.fired_at or before.active_at):

@@ -13,17 +13,10 @@ from enum import StrEnum
 from itertools import groupby
 
 from exporters.metrics.catalog import SEVERITIES
+from monitor.statuses import Announced
 
 Group = tuple[str, str]
 """Team and line; the line is '' for what stands at none."""
-
-
-class Announced(StrEnum):
-    """What of an alert was told."""
-
-    NOTHING = ""
-    FIRED = "fired"
-    RESOLVED = "resolved"
 
 
 class Kind(StrEnum):

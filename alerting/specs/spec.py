@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from monitor.detection import WORST_RATIO
+from monitor.statuses import AlertCondition
 
 NONE, MINUTE, HOUR, DAY = timedelta(0), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -44,7 +45,7 @@ class AlertSpec:
 
     def summed_up(self, subject: str, condition: str) -> str:
         """The summary or the absence text, with the subject filled in."""
-        return (self.absent if condition == "absent" else self.summary).format(subject=subject)
+        return (self.absent if condition == AlertCondition.ABSENT else self.summary).format(subject=subject)
 
 
 def finding(name: str, status: str | None = None, **match: str) -> tuple[str, tuple[tuple[str, str], ...]]:

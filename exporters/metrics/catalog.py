@@ -15,14 +15,15 @@ from itertools import product
 from monitor.errors import SourceReason
 from monitor.model import Reason, RejectReason, RetrainingReason, RetrainingState, Status, Verdict
 from monitor.plant.plant import Plant
+from monitor.statuses import AlertCondition, AlertStatus
 
 RUN_RESULTS = ("success", "failure")
 ROW_OUTCOMES = ("accepted", "seen", "corrected", "quarantined")
 DELIVERY_RESULTS = ("sent", "retry", "dead")
 SEVERITIES = ("critical", "warning", "info")
 TEAMS = ("operators", "engineers", "ml", "platform")
-CONDITIONS = ("breach", "absent")
-ALERT_STATES = ("pending", "firing", "resolved")
+CONDITIONS = tuple(c.value for c in AlertCondition)
+ALERT_STATES = tuple(s.value for s in AlertStatus)
 NOTIFICATION_KINDS = ("opened", "joined", "raised", "repeated", "resolved", "info")
 LOG_CHANNEL = "notify:log"
 SUBJECT_KINDS = ("machine", "gate", "source")

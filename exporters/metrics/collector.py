@@ -18,6 +18,7 @@ from exporters.metrics.snapshot import BoardRow, JobRow, MetricsSnapshot, TallyR
 from monitor.detection import DRIFT, IMAGE_DRIFT, PERFORMANCE
 from monitor.model import Reason, Status
 from monitor.plant.plant import Plant
+from monitor.statuses import AlertStatus
 
 Series = Iterator[tuple[str, tuple[str, ...], float | None]]
 """Metric name, label values in declared order, value; None or a value that is not finite is left out."""
@@ -228,19 +229,15 @@ def _sources(snapshot: MetricsSnapshot, bounds: Bounds) -> Series:
     for cursor in snapshot.cursors:
         yield "gatewatch_source_cursor_timestamp_seconds", cursor[:3], _seconds(cursor.position)
     for name, source in bounds.plant.sources.items():
-        pulls = [row for row in snapshot.jobs if row.name in bounds.jobs and _pulls(row.name, name)]
+        pulls = [row for row in snapshot.jobs if row.name in bounds.jobs and row.source == name and row.partition]
         yield "gatewatch_source_unreadable", (name,), float(any(row.unreadable for row in pulls))
         if source.stale_after is not None:
             yield "gatewatch_source_staleness_ratio", (name,), _staleness(snapshot, name, source.stale_after)
 
 
-def _pulls(job: str, source: str) -> bool:
-    return job.split(":")[:2] == ["pull", source]
-
-
 def _staleness(snapshot: MetricsSnapshot, source: str, stale_after: timedelta) -> float | None:
     """By the partition that is furthest behind; a source without a row yet is as old as the store."""
-    mine = [cursor.position for cursor in snapshot.cursors if cursor.source == source and _pulls(cursor.job, source)]
+    mine = [cursor.position for cursor in snapshot.cursors if cursor.source == source]
     newest = min((at for at in mine if at is not None), default=snapshot.store_since)
     return None if newest is None else max(0.0, (snapshot.at - newest) / stale_after)
 
@@ -253,7 +250,7 @@ def _alerts(snapshot: MetricsSnapshot, bounds: Bounds) -> Series:
             yield "gatewatch_alert_expected", (bound.name, subject), 1.0
     # One that fires for one condition is active, whatever became of the other: it is told last.
     for row in sorted(snapshot.alerts, key=lambda row: row.active):
-        if row.state != "pending":
+        if row.state != AlertStatus.PENDING:
             yield "gatewatch_alert_active", row[:3], float(row.active)
         labels = (row.name, row.subject, row.condition, row.severity, row.team, row.state)
         yield "gatewatch_alert_state", labels, 1.0

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from monitor.statuses import AlertCondition, AlertStatus
+
 
 class JobRow(NamedTuple):
     """A job's standing; counts are since the store was made.
 
-    `result` is that of its last run, `unreadable` why that could not read the source, '' where it could.
+    `result` is that of its last run, `unreadable` why that could not read the source, '' where it could. `source`
+    is the one the job is about, `partition` the one that it pulls, '' where it pulls none.
     """
 
     name: str
@@ -26,6 +29,8 @@ class JobRow(NamedTuple):
     error: str | None
     result: str = "success"
     unreadable: str = ""
+    source: str = ""
+    partition: str = ""
 
 
 class CursorRow(NamedTuple):
@@ -92,15 +97,15 @@ class AlertRow(NamedTuple):
     summary: str
     since: datetime
     ended_at: datetime | None
-    state: str = "firing"
-    condition: str = "breach"
+    state: AlertStatus = AlertStatus.FIRING
+    condition: AlertCondition = AlertCondition.BREACH
     team: str = ""
     line: str = ""
 
     @property
     def active(self) -> bool:
         """Whether it fires now."""
-        return self.state == "firing" and self.ended_at is None
+        return self.state is AlertStatus.FIRING and self.ended_at is None
 
 
 class TallyRow(NamedTuple):

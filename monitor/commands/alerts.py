@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from exporters.html.words import shown, visible
 from monitor.commands.shared.options import as_json, load, open_store_of, plant_option, say
 from monitor.errors import MonitorError, UsageError
+
+if TYPE_CHECKING:
+    from monitor.statuses import OutboxStatus
 
 
 @click.group()
@@ -62,7 +65,7 @@ def alerts_log(plant: str, overrides: Sequence[str], json_: bool, newest: int) -
         rows = log(connection, newest)
         sent = deliveries(connection, {row.message for row in rows}, MOST_URLS)
     if json_:
-        say([{**row._mapping, "deliveries": sent.get(row.message, {})} for row in rows])
+        say([{**row._asdict(), "deliveries": sent.get(row.message, {})} for row in rows])
         return
     for row in rows:
         click.echo(f"{row.at:%Y-%m-%d %H:%M}  {row.team}  {row.kind}  {visible(row.title)}")
@@ -71,7 +74,7 @@ def alerts_log(plant: str, overrides: Sequence[str], json_: bool, newest: int) -
         click.echo("no notifications")
 
 
-def _became(team: str, statuses: Mapping[str, Sequence[Any]]) -> str:
+def _became(team: str, statuses: Mapping[str, Sequence[OutboxStatus]]) -> str:
     """The delivery status of a message in words; its outbox rows are kept for a limited time."""
     from exporters.metrics.catalog import LOG_CHANNEL, channel_of
 
@@ -87,15 +90,16 @@ def _became(team: str, statuses: Mapping[str, Sequence[Any]]) -> str:
 def alerts_list(plant: str, overrides: Sequence[str], json_: bool, ended: bool) -> None:
     """List firing alerts, with what to do about each. Example: gatewatch alerts list --all."""
     from alerting.specs.roster import BY_NAME
+    from monitor.statuses import AlertCondition
     from monitor.store.watching.alerts import alerts as stored
 
     rows = stored(open_store_of(plant, overrides), not ended)
     if json_:
-        say([dict(row._mapping) for row in rows])
+        say([row._asdict() for row in rows])
         return
     for row in rows:
         over = f" until {row.ended_at:%Y-%m-%d %H:%M}" if row.ended_at else ""
-        state = f"{row.state}, absent" if row.condition == "absent" else row.state
+        state = f"{row.state}, absent" if row.condition == AlertCondition.ABSENT else row.state
         said = (row.severity, row.name, row.subject, row.line or "-", f"for {row.team or '-'}", state)
         click.echo("  ".join((*said, f"since {row.since:%Y-%m-%d %H:%M}{over}")))
         told = "" if row.value is None else f" ({shown(row.value)} against {shown(row.limit)})"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from monitor.commands.shared.options import as_json, load, opened, plant_option, say
 from monitor.errors import MonitorError, UsageError
+
+if TYPE_CHECKING:
+    from monitor.plant.file.load import LoadedPlant
+    from monitor.store.database.database import Store
 
 
 @click.group()
@@ -16,13 +20,13 @@ def drift() -> None:
     """Drift of measurements and predictions."""
 
 
-def _step(loaded: Any, step: str) -> str:
+def _step(loaded: LoadedPlant, step: str) -> str:
     if step not in loaded.plant.steps:
         raise UsageError(f"step {step!r}: the plant file has no such step; it has {', '.join(loaded.plant.steps)}")
     return step
 
 
-def _store(loaded: Any) -> Any:
+def _store(loaded: LoadedPlant) -> Store:
     from monitor.store.database.schema import open_existing
 
     return open_existing(loaded.plant.store.url)
@@ -41,7 +45,7 @@ def drift_show(step: str | None, plant: str, overrides: Sequence[str], json_: bo
         _step(loaded, step)
     store = _store(loaded)
     with store.read() as connection:
-        rows = found(connection, step)
+        rows = [row._asdict() for row in found(connection, step)]
     store.close()
     if json_:
         say(rows)
@@ -66,7 +70,7 @@ def drift_list(plant: str, overrides: Sequence[str], json_: bool) -> None:
 
     store = _store(load(plant, overrides))
     with store.read() as connection:
-        rows = [dict(row._mapping) for row in versions(connection)]
+        rows = [row._asdict() for row in versions(connection)]
     store.close()
     if json_:
         say(rows)
@@ -130,7 +134,7 @@ def drift_report(step: str, plant: str, overrides: Sequence[str]) -> None:
             raise MonitorError(f"step {step!r}: no part passed it yet")
         pair = windows.pair(step, None, now)
         with app.store.read() as connection:
-            findings = [{**f, "at": f["at"].isoformat()} for f in found(connection, step)]
+            findings = [{**f._asdict(), "at": f.at.isoformat()} for f in found(connection, step)]
         reports = app.loaded.path.parent / "reports"
         file = write_report(reports, Order(step, pair, findings, now, "by command"), lambda: None)
     click.echo(f"{file}: written")

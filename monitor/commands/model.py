@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from monitor.commands.shared.options import as_json, load, open_store_of, opened, plant_option, say
 from monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from monitor.model import JsonObject
+    from monitor.plant.plant import Plant
+    from monitor.store.models.retraining import RetrainingRequest
 
 
 @click.group()
@@ -28,7 +33,7 @@ def model_list(plant: str, overrides: Sequence[str], json_: bool) -> None:
 
     store = open_existing(load(plant, overrides).plant.store.url)
     with store.read() as connection:
-        found = [dict(v._mapping) for v in of_gate(connection)]
+        found = [v._asdict() for v in of_gate(connection)]
         requests = retraining.rows(connection)
     store.close()
     rows = [{**v, "retraining": _compared(v, requests)} for v in found]
@@ -42,7 +47,7 @@ def model_list(plant: str, overrides: Sequence[str], json_: bool) -> None:
         click.echo("no versions; 'gatewatch model train GATE' makes one")
 
 
-def _compared(version: Mapping[str, Any], requests: Sequence[Any]) -> dict[str, Any] | None:
+def _compared(version: JsonObject, requests: Sequence[RetrainingRequest]) -> JsonObject | None:
     """The request that this version was trained for."""
     mine = [r for r in requests if (r.gate, r.challenger) == (version["gate"], version["version"]) and r.data_digest]
     if not mine:
@@ -51,7 +56,7 @@ def _compared(version: Mapping[str, Any], requests: Sequence[Any]) -> dict[str, 
     return {name: getattr(mine[-1], name) for name in names}
 
 
-def _lines(row: Mapping[str, Any]) -> Iterator[str]:
+def _lines(row: JsonObject) -> Iterator[str]:
     skill, r2 = (row["metrics"].get(name, float("nan")) for name in ("skill", "r2"))
     yield (
         f"{row['gate']}  {row['model']} version {row['version']}  {row['status']}  trained "
@@ -100,7 +105,7 @@ def model_retrain(gate: str, plant: str, overrides: Sequence[str], json_: bool) 
         else:
             row = job.ask(Run(now, now, lease, partial(app.runner.beat, lease), app.runner.stop.is_set), gate)
     if json_:
-        say(dict(row._mapping))
+        say(row._asdict())
         return
     why = WORDS.get(RetrainingReason(row.reason), row.reason.replace("_", " "))
     about = f"; version {row.challenger}" if row.challenger else ""
@@ -132,7 +137,7 @@ def model_rollback(gate: str, version: str | None, plant: str, overrides: Sequen
     click.echo(f"{gate}: version {after} is in force again, in place of version {before}")
 
 
-def _gate_of(plant: str, overrides: Sequence[str], gate: str) -> Any:
+def _gate_of(plant: str, overrides: Sequence[str], gate: str) -> Plant:
     """The plant that has the gate."""
     found = load(plant, overrides).plant
     if gate not in found.gates:

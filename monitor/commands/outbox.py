@@ -22,11 +22,12 @@ def outbox() -> None:
 @click.option("--status", type=click.Choice(["pending", "dead"]), default="dead", show_default=True)
 def outbox_list(plant: str, overrides: Sequence[str], json_: bool, status: str) -> None:
     """List dead or pending messages. Example: gatewatch outbox list --status pending."""
+    from monitor.statuses import OutboxStatus
     from monitor.store.delivery.outbox import undelivered
 
-    rows = undelivered(open_store_of(plant, overrides), status)
+    rows = undelivered(open_store_of(plant, overrides), OutboxStatus(status))
     if json_:
-        say([dict(row._mapping) for row in rows])
+        say([row._asdict() for row in rows])
         return
     for row in rows:
         what = row.payload["step"] if row.channel == "mes" else row.key
@@ -41,11 +42,11 @@ def outbox_list(plant: str, overrides: Sequence[str], json_: bool, status: str) 
 def outbox_resend(ids: Sequence[int], plant: str, overrides: Sequence[str]) -> None:
     """Send dead letters again: those with the given numbers, or all. Example: gatewatch outbox resend."""
     from monitor.clock import WallClock
-    from monitor.jobs.deliver import resend
-    from monitor.store.delivery.outbox import undelivered
+    from monitor.statuses import OutboxStatus
+    from monitor.store.delivery.outbox import resend, undelivered
 
     at = open_store_of(plant, overrides)
-    unknown = set(ids) - {row.id for row in undelivered(at, "dead")}
+    unknown = set(ids) - {row.id for row in undelivered(at, OutboxStatus.DEAD)}
     if unknown:
         raise UsageError(f"outbox: no dead letter {', '.join(map(str, sorted(unknown)))}; see 'gatewatch outbox list'")
     click.echo(f"{resend(at, WallClock().now(), ids)} to be sent again")

@@ -25,7 +25,7 @@ def quarantine_list(plant: str, overrides: Sequence[str], json_: bool, newest: i
 
     rows = quarantined(open_store_of(plant, overrides), newest)
     if json_:
-        say([dict(row._mapping) for row in rows])
+        say([row._asdict() for row in rows])
         return
     for row in rows:
         click.echo(visible(f"{row.source}  {row.reason}  {row.key}"))

@@ -22,15 +22,22 @@ def verify(plant: str, overrides: Sequence[str], json_: bool) -> None:
     from inference.gate import judge
     from monitor.gate_models.rederive import decisions, stored_plants
     from monitor.runtime.app import load_cached, make_registry
+    from monitor.runtime.progress import CountProgress
+    from monitor.store.rows.decisions import count_decisions
 
     loaded = load(plant, overrides)
     at = open_store_of(plant, overrides)
     plants = stored_plants(at, loaded.path.parent)
+    load_model = partial(load_cached, make_registry(loaded.plant))
+    with at.read() as connection:
+        total = count_decisions(connection)
     checked, different = 0, []
-    for one in decisions(at, plants.__getitem__, partial(load_cached, make_registry(loaded.plant)), judge):
-        checked += 1
-        if not one.same:
-            different.append({"key": list(one.key), "stored": one.stored, "again": one.again})
+    with CountProgress("verify", total) as progress:
+        for one in decisions(at, plants.__getitem__, load_model, judge):
+            checked += 1
+            progress.reached(checked)
+            if not one.same:
+                different.append({"key": list(one.key), "stored": one.stored, "again": one.again})
     if json_:
         say({"checked": checked, "different": different})
     else:

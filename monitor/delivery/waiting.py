@@ -1,47 +1,35 @@
-"""Which waiting message goes out next, and when one is tried again."""
+"""When a message that did not arrive is tried again, and after how many tries it is given up."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+
+from monitor.errors import DeliveryError
+from monitor.statuses import OutboxStatus
+from monitor.store.delivery.outbox import Failed
 
 LONGEST_WAIT = timedelta(minutes=5)
+REFUSED_TRIES = 3
 
 
-class Waiting(Protocol):
-    """What `plan` needs of a row of the outbox."""
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a receiver is tried: the first wait, and the tries after which a message is given up (None: never)."""
 
-    @property
-    def id(self) -> int:
-        """Its place in the order of making."""
+    first_wait: timedelta
+    attempts: int | None
 
-    @property
-    def subject(self) -> str:
-        """The part that the row is about."""
+    def after(self, attempts: int, error: DeliveryError, now: datetime) -> Failed:
+        """What becomes of a message that failed for the `attempts`-th time."""
+        if self.attempts is not None and attempts >= self._allowed(self.attempts, error):
+            return Failed(OutboxStatus.DEAD, attempts, str(error), None)
+        return Failed(OutboxStatus.PENDING, attempts, str(error), now + backoff(attempts, self.first_wait))
 
-    @property
-    def status(self) -> str:
-        """`pending`, `sent` or `dead`."""
-
-    @property
-    def next_at(self) -> datetime:
-        """When it may be tried, aware UTC."""
-
-
-Row = TypeVar("Row", bound=Waiting)
-
-
-def plan(rows: Sequence[Row], now: datetime) -> list[Row]:
-    """The pending rows that may be sent at `now`, in order: of each subject the first pending one, once it is due.
-
-    A later row of a part waits while an earlier one is pending, so that the MES never goes back in time; a dead
-    one holds nobody up.
-    """
-    first: dict[str, Row] = {}
-    for row in sorted((r for r in rows if r.status == "pending"), key=lambda r: r.id):
-        first.setdefault(row.subject, row)
-    return [row for row in first.values() if row.next_at <= now]
+    @staticmethod
+    def _allowed(attempts: int, error: DeliveryError) -> int:
+        # What a receiver refuses it will refuse again: a person must know soon. An outage ends by itself.
+        return attempts if error.retryable else min(REFUSED_TRIES, attempts)
 
 
 def backoff(attempts: int, base: timedelta) -> timedelta:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from exporters.report.page import report_page
 from exporters.report.values import Fault, Healed, Sign
 from monitor.demo.watching import time_of
+from monitor.model import JsonObject
 from monitor.plant.plant import Plant
 from monitor.reports.plant import write
 from monitor.store.database.database import Store
@@ -18,14 +17,14 @@ from monitor.store.report.reading import read_report
 
 
 def write_demo_report(
-    file: Path, store: Store, plant: Plant, truth: Mapping[str, Any], summary: Mapping[str, Any], end: datetime
+    file: Path, store: Store, plant: Plant, truth: JsonObject, summary: JsonObject, end: datetime
 ) -> None:
     """Write the report of the whole demo."""
     report = read_report(store, plant, time_of(truth["start"]), end)
     write(file, report_page(replace(report, faults=faults_of(truth, summary, end), healed=healed_of(summary))))
 
 
-def healed_of(summary: Mapping[str, Any]) -> tuple[Healed, ...]:
+def healed_of(summary: JsonObject) -> tuple[Healed, ...]:
     """What a concept change did to the errors of each gate, where there was one and something was decided under it."""
     return tuple(
         Healed(gate, facts["before"], facts["under"], facts["healed"])
@@ -34,7 +33,7 @@ def healed_of(summary: Mapping[str, Any]) -> tuple[Healed, ...]:
     )
 
 
-def faults_of(truth: Mapping[str, Any], summary: Mapping[str, Any], end: datetime) -> tuple[Fault, ...]:
+def faults_of(truth: JsonObject, summary: JsonObject, end: datetime) -> tuple[Fault, ...]:
     """Every fault that began before the end, with what noticed it."""
     told = {(f["kind"], f["subject"], f["start"]): f for f in summary["watching"]["faults"]}
     met = {(f["kind"], f["subject"], f["start"]): f["recommended"] for f in summary["process_faults"]}
@@ -46,7 +45,7 @@ def faults_of(truth: Mapping[str, Any], summary: Mapping[str, Any], end: datetim
     )
 
 
-def _fault(fault: Mapping[str, Any], told: Mapping[str, Any], met: Mapping[str, Any], end: datetime) -> Fault:
+def _fault(fault: JsonObject, told: JsonObject, met: JsonObject, end: datetime) -> Fault:
     place = (fault["kind"], fault["subject"], fault["sensor"], fault["step"])
     start, matters = time_of(fault["start"]), fault["beyond_limits_from"]
     hours = told.get("hours_to_alert")

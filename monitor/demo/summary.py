@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
-
-import sqlalchemy as sa
 
 from inference.regions import verdict_for
 from monitor.demo.timing import time_lines
 from monitor.demo.watching import time_of, watched
 from monitor.demo.watching_text import watch_lines
 from monitor.detection import DEAD, LIMIT, STUCK
-from monitor.model import Status, Verdict
+from monitor.model import JsonObject, Status, Verdict
 from monitor.plant.plant import Plant
-from monitor.store.database import tables as t
 from monitor.store.database.database import Store
+from monitor.store.delivery.outbox import MES, counts_by_status
+from monitor.store.rows.decisions import StoredDecision, all_decisions
+from monitor.store.rows.kinds import count_rows
+from monitor.store.rows.outcomes import last_values
+from monitor.store.rows.quarantine import counts_by_reason
+from monitor.store.watching.findings import StoredFinding, all_findings
 
 METHOD_FOR = {"slow_wear": LIMIT, "stuck_sensor": STUCK, "dead_sensor": DEAD}
 """The detector's method meant for each kind of sensor fault."""
@@ -29,18 +31,15 @@ _AFTER = timedelta(hours=1)
 """A finding this long after a fault's end still belongs to it: what was judged rests on samples before."""
 
 
-def summarise(store: Store, plant: Plant, truth: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def summarise(store: Store, plant: Plant, truth: JsonObject, now: datetime) -> dict[str, object]:
     """The summary as data."""
     with store.read() as connection:
-        decisions = connection.execute(sa.select(t.decision)).all()
-        findings = connection.execute(sa.select(t.finding).order_by(t.finding.c.id)).all()
-        known = _outcomes(connection)
-        sent = _counts(connection, t.outbox.c.status, t.outbox.c.channel == "mes")
-        rows = {
-            table.name: int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
-            for table in (t.reading, t.part_step, t.outcome, t.machine_state, t.disposition)
-        }
-        rejects = _counts(connection, t.quarantine.c.reason)
+        decisions = all_decisions(connection)
+        findings = all_findings(connection)
+        known = last_values(connection)
+        sent = counts_by_status(connection, MES)
+        rows = count_rows(connection)
+        rejects = counts_by_reason(connection)
         watching = watched(connection, plant, truth, now)
     return {
         "from": truth["start"],
@@ -56,19 +55,9 @@ def summarise(store: Store, plant: Plant, truth: Mapping[str, Any], now: datetim
     }
 
 
-def _counts(connection: sa.Connection, column: sa.Column[Any], *where: sa.ColumnElement[bool]) -> dict[str, int]:
-    rows = connection.execute(sa.select(column, sa.func.count()).where(*where).group_by(column))
-    return {str(value): int(n) for value, n in rows}
-
-
-def _outcomes(connection: sa.Connection) -> dict[str, float]:
-    query = sa.select(t.outcome.c.serial, t.outcome.c.value).order_by(t.outcome.c.at, t.outcome.c.revision)
-    return {serial: value for serial, value in connection.execute(query) if value is not None}
-
-
 def _gate(
-    plant: Plant, gate: str, decisions: Sequence[Any], known: Mapping[str, float], truth: Mapping[str, Any]
-) -> dict[str, Any]:
+    plant: Plant, gate: str, decisions: Sequence[StoredDecision], known: Mapping[str, float], truth: JsonObject
+) -> dict[str, object]:
     config = plant.gates[gate]
     band = config.rework_band()
     came: dict[str, Counter[str]] = {v.value: Counter() for v in Verdict}
@@ -90,7 +79,7 @@ def _gate(
     }
 
 
-def _machine(machine: str, findings: Sequence[Any], faults: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _machine(machine: str, findings: Sequence[StoredFinding], faults: Sequence[JsonObject]) -> dict[str, object]:
     mine = [f for f in faults if f["subject"] == machine and f["kind"] in METHOD_FOR]
     touched = [f for f in faults if f["subject"] == machine]
     breaches = [f for f in findings if f.status == Status.BREACH.value]
@@ -106,9 +95,14 @@ def _machine(machine: str, findings: Sequence[Any], faults: Sequence[Mapping[str
     }
 
 
-def _sensor_fault(fault: Mapping[str, Any], breaches: Sequence[Any]) -> dict[str, Any]:
+def _sensor_fault(fault: JsonObject, breaches: Sequence[StoredFinding]) -> dict[str, object]:
     meant = METHOD_FOR[fault["kind"]]
-    found: dict[str, Any] = {"kind": fault["kind"], "sensor": fault["sensor"], "start": fault["start"], "method": meant}
+    found: dict[str, object] = {
+        "kind": fault["kind"],
+        "sensor": fault["sensor"],
+        "start": fault["start"],
+        "method": meant,
+    }
     exact = [b for b in breaches if b.method == meant and b.feature == fault["sensor"] and _within(b.at, fault)]
     any_ = [b for b in breaches if _within(b.at, fault)]
     start = time_of(fault["beyond_limits_from"] or fault["start"])
@@ -120,7 +114,7 @@ def _sensor_fault(fault: Mapping[str, Any], breaches: Sequence[Any]) -> dict[str
     return found
 
 
-def _process_fault(fault: Mapping[str, Any], decisions: Sequence[Any]) -> dict[str, Any]:
+def _process_fault(fault: JsonObject, decisions: Sequence[StoredDecision]) -> dict[str, object]:
     serials = set(fault["serials"])
     verdicts: dict[str, Counter[str]] = defaultdict(Counter)
     for d in decisions:
@@ -132,11 +126,11 @@ def _process_fault(fault: Mapping[str, Any], decisions: Sequence[Any]) -> dict[s
     }  # fmt: skip
 
 
-def _within(at: datetime, fault: Mapping[str, Any]) -> bool:
+def _within(at: datetime, fault: JsonObject) -> bool:
     return time_of(fault["start"]) <= at <= time_of(fault["end"]) + _AFTER
 
 
-def as_text(summary: Mapping[str, Any]) -> str:
+def as_text(summary: JsonObject) -> str:
     """The summary for people who see the product for the first time."""
     now = time_of(summary["to"])
     lines = [
@@ -161,7 +155,7 @@ _LEGEND = (
 _CLASSES = ("continue", "correct", "scrap")
 
 
-def _gate_lines(gate: str, facts: Mapping[str, Any]) -> list[str]:
+def _gate_lines(gate: str, facts: JsonObject) -> list[str]:
     lines = [
         f"  {'gate ' + gate:<14}{'':>7} | {'truth':<29} | final test so far",
         f"  {'recommended':<14}{'parts':>7} | {'in spec':>8}{'reworkable':>12}{'scrap':>9} | "
@@ -178,7 +172,7 @@ def _cells(counts: Mapping[str, int], in_spec: str, reworkable: str, scrap: str)
     return f"{counts.get(in_spec, 0):>8}{counts.get(reworkable, 0):>12}{counts.get(scrap, 0):>9}"
 
 
-def _machine_lines(machine: str, facts: Mapping[str, Any], now: datetime) -> list[str]:
+def _machine_lines(machine: str, facts: JsonObject, now: datetime) -> list[str]:
     said = _pairs(facts["findings"]) or "none"
     lines = [f"  {machine:<9} findings: {said}; outside any fault: {facts['findings_without_a_fault']}"]
     lines += [f"{'':12}outside any fault: {text}" for text in facts["first_without_a_fault"]]
@@ -186,7 +180,7 @@ def _machine_lines(machine: str, facts: Mapping[str, Any], now: datetime) -> lis
     return lines if facts["faults"] else [f"{lines[0]}; no fault was put in", *lines[1:]]
 
 
-def _sensor_line(fault: Mapping[str, Any], now: datetime) -> str:
+def _sensor_line(fault: JsonObject, now: datetime) -> str:
     injected = f"put in: {_words(fault['kind'])} of {fault['sensor']} from {_minute(fault['start'])}"
     minutes, hours = fault["minutes_to_notice"], fault["hours_to_first_sign"]
     sign = "no sign yet" if hours is None else f"first sign by {fault['first_sign']} after {hours:.1f} h"
@@ -201,7 +195,7 @@ def _sensor_line(fault: Mapping[str, Any], now: datetime) -> str:
     return f"{injected} -> found by {fault['method']} {when}; {sign}"
 
 
-def _process_line(fault: Mapping[str, Any], now: datetime) -> str:
+def _process_line(fault: JsonObject, now: datetime) -> str:
     met = "; ".join(f"{gate}: {_pairs(v)}" for gate, v in fault["recommended"].items())
     where = f"{_words(fault['kind'])} at {fault['subject']} from {_minute(fault['start'])}"
     if time_of(fault["start"]) > now:
@@ -209,7 +203,7 @@ def _process_line(fault: Mapping[str, Any], now: datetime) -> str:
     return f"  {where}, {fault['parts']} parts -> {met or 'no gate saw one of them yet'}"
 
 
-def _foot_lines(summary: Mapping[str, Any]) -> list[str]:
+def _foot_lines(summary: JsonObject) -> list[str]:
     q, c = summary["quarantine"], summary["ceilings"]
     return [
         "Rows that could not be read, kept in quarantine: " + (_pairs(q["found"]) or "none"),
@@ -232,5 +226,5 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _pairs(counts: Mapping[str, Any]) -> str:
+def _pairs(counts: JsonObject) -> str:
     return ", ".join(f"{key} {value}" for key, value in sorted(counts.items()))

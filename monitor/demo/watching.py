@@ -10,9 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import fmean
-from typing import Any
-
-import sqlalchemy as sa
 
 from monitor.detection import (
     DEAD,
@@ -27,10 +24,18 @@ from monitor.detection import (
     WASSERSTEIN,
     WORST_RATIO,
 )
-from monitor.model import WATCHDOG
+from monitor.model import WATCHDOG, JsonObject
 from monitor.plant.plant import Plant
 from monitor.scheduling.slots import slots
-from monitor.store.database import tables as t
+from monitor.store.database.database import Connection
+from monitor.store.delivery.notifications import Notification, all_notifications
+from monitor.store.models import retraining
+from monitor.store.models.retraining import RetrainingRequest
+from monitor.store.rows.decisions import predictions_of
+from monitor.store.rows.outcomes import StoredOutcome, outcomes_of
+from monitor.store.rows.parts import PartStep, part_history
+from monitor.store.watching.alerts import Alert, fired_alerts
+from monitor.store.watching.findings import breaches_between
 
 MEANT: Mapping[str, tuple[str, ...]] = {
     "slow_wear": ("MachineOutOfSpec",),
@@ -70,7 +75,7 @@ class Reach:
     places: Mapping[str, Span]
     outcomes: Span | None = None
 
-    def holds(self, alert: Any) -> bool:
+    def holds(self, alert: Alert) -> bool:
         """Whether the alert began where and when the fault was."""
         spans = [self.places.get(alert.subject)]
         if alert.name in _OF_OUTCOMES:
@@ -83,7 +88,7 @@ def time_of(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def reach_of(fault: Mapping[str, Any], plant: Plant, passages: Sequence[Any], known: Sequence[Any]) -> Reach:
+def reach_of(fault: JsonObject, plant: Plant, passages: Sequence[PartStep], known: Sequence[StoredOutcome]) -> Reach:
     """The reach of a fault; `passages` and `known` are the part steps and the outcomes of the parts it touched."""
     span = time_of(fault["start"]), time_of(fault["end"])
     places: dict[str, Span] = {fault["subject"]: span, fault["step"]: span}
@@ -99,10 +104,10 @@ def reach_of(fault: Mapping[str, Any], plant: Plant, passages: Sequence[Any], kn
     return Reach(places, (min(times), max(times)) if times else None)
 
 
-def watched(connection: sa.Connection, plant: Plant, truth: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def watched(connection: Connection, plant: Plant, truth: JsonObject, now: datetime) -> dict[str, object]:
     """The whole account as data."""
-    alerts = _fired(connection)
-    notices = connection.execute(sa.select(t.notification).order_by(t.notification.c.id)).all()
+    alerts = [alert for alert in fired_alerts(connection) if alert.name != WATCHDOG and alert.severity != "info"]
+    notices = all_notifications(connection)
     faults, reaches = [], []
     for fault in truth["faults"]:
         if time_of(fault["start"]) > now:
@@ -120,33 +125,23 @@ def watched(connection: sa.Connection, plant: Plant, truth: Mapping[str, Any], n
         "alerts_outside_a_day": round(len(outside) / days, 3),
         "outside": [f"{a.since:%Y-%m-%d %H:%M} {a.name} {a.subject}: {a.summary}" for a in outside],
         "notifications": len(notices),
-        "retraining": [_retraining(row) for row in connection.execute(sa.select(t.retraining).order_by("id"))],
+        "retraining": [_retraining(row) for row in retraining.rows(connection)],
         "healing": healing(connection, plant, truth, now),
     }
 
 
-def _fired(connection: sa.Connection) -> list[Any]:
-    c = t.alert.c
-    query = sa.select(t.alert).where(c.fired_at.is_not(None), c.name != WATCHDOG, c.severity != "info")
-    return list(connection.execute(query.order_by(c.since, c.id)))
+def _passages(connection: Connection, fault: JsonObject) -> list[PartStep]:
+    return [row for row in part_history(connection, fault["serials"]) if row.revision == 0]
 
 
-def _passages(connection: sa.Connection, fault: Mapping[str, Any]) -> list[Any]:
-    c = t.part_step.c
-    query = sa.select(c.step, c.at).where(c.serial.in_(fault["serials"]), c.revision == 0)
-    return list(connection.execute(query)) if fault["serials"] else []
+def _outcomes(connection: Connection, fault: JsonObject, now: datetime) -> list[StoredOutcome]:
+    return [row for row in outcomes_of(connection, fault["serials"]) if row.available_at <= now]
 
 
-def _outcomes(connection: sa.Connection, fault: Mapping[str, Any], now: datetime) -> list[Any]:
-    c = t.outcome.c
-    query = sa.select(c.available_at).where(c.serial.in_(fault["serials"]), c.available_at <= now)
-    return list(connection.execute(query)) if fault["serials"] else []
-
-
-def _fault(fault: Mapping[str, Any], mine: Sequence[Any], notices: Sequence[Any]) -> dict[str, Any]:
+def _fault(fault: JsonObject, mine: Sequence[Alert], notices: Sequence[Notification]) -> dict[str, object]:
     meant = [a for a in mine if a.name in MEANT[fault["kind"]] and _at_its_place(fault, a)]
     start = time_of(fault["beyond_limits_from"] or fault["start"])
-    first = min((a.fired_at for a in meant), default=None)
+    first = min((a.fired_at for a in meant if a.fired_at is not None), default=None)
     told = [n for n in notices if _tells(n, {a.id for a in mine})]
     kinds: dict[str, int] = {}
     for notice in told:
@@ -159,21 +154,20 @@ def _fault(fault: Mapping[str, Any], mine: Sequence[Any], notices: Sequence[Any]
     }  # fmt: skip
 
 
-def _found(connection: sa.Connection, plant: Plant, fault: Mapping[str, Any], now: datetime) -> float | None:
+def _found(connection: Connection, plant: Plant, fault: JsonObject, now: datetime) -> float | None:
     """Hours until the detector meant for the fault changed to breach at its place; None where it never did.
 
     What one alert of an earlier fault still covers is told here all the same. A finding of a window counts from the
     slot that judged it.
     """
-    f, start = t.finding.c, time_of(fault["start"])
+    start = time_of(fault["start"])
     until = now if fault["lasting"] else time_of(fault["end"]) + _AFTER
-    query = sa.select(f.detector, f.method, f.at).where(f.status == "breach", f.at >= start, f.at <= until)
-    if fault["kind"] != "concept_change":
-        query = query.where(f.subject.in_((fault["subject"], fault["step"])))
-    if fault["sensor"]:
-        query = query.where(f.feature == fault["sensor"])
     of_windows = {PERFORMANCE: plant.performance.every}
-    for row in connection.execute(query.order_by(f.at)):
+    for row in breaches_between(connection, start, until):
+        if fault["kind"] != "concept_change" and row.subject not in (fault["subject"], fault["step"]):
+            continue
+        if fault["sensor"] and row.feature != fault["sensor"]:
+            continue
         if (row.detector, row.method) in DETECTED[fault["kind"]]:
             of_rows = row.detector == LIMITS
             every_ = of_windows.get(row.detector, plant.drift.every)
@@ -183,15 +177,15 @@ def _found(connection: sa.Connection, plant: Plant, fault: Mapping[str, Any], no
     return None
 
 
-def _at_its_place(fault: Mapping[str, Any], alert: Any) -> bool:
+def _at_its_place(fault: JsonObject, alert: Alert) -> bool:
     return fault["kind"] == "concept_change" or alert.subject in (fault["subject"], fault["step"])
 
 
-def _tells(notice: Any, ids: Iterable[int]) -> bool:
+def _tells(notice: Notification, ids: Iterable[int]) -> bool:
     return not {int(alert["id"]) for alert in notice.alerts}.isdisjoint(ids)
 
 
-def _retraining(row: Any) -> dict[str, Any]:
+def _retraining(row: RetrainingRequest) -> dict[str, object]:
     return {
         "gate": row.gate, "cause": row.cause, "state": row.state, "reason": row.reason,
         "requested_at": row.requested_at.isoformat(),
@@ -200,9 +194,7 @@ def _retraining(row: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def healing(
-    connection: sa.Connection, plant: Plant, truth: Mapping[str, Any], now: datetime
-) -> dict[str, dict[str, Any]]:
+def healing(connection: Connection, plant: Plant, truth: JsonObject, now: datetime) -> dict[str, dict[str, object]]:
     """By gate the mean absolute error, by the simulator's truth, before a concept change, under it, and once healed.
 
     Counted are predictions for parts that no other fault touched: `before` those that the test rig read right, `under`
@@ -213,19 +205,15 @@ def healing(
         return {}
     touched = {s for f in truth["faults"] if f is not change for s in f["serials"]}
     biased, start = set(change["serials"]), time_of(change["start"])
-    c = t.decision.c
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, object]] = {}
     for gate in plant.gates:
-        query = sa.select(c.serial, c.version, c.predicted, c.decided_at).where(
-            c.gate == gate, c.predicted.is_not(None)
-        )
         errors: dict[str, list[float]] = {"before": [], "under": [], "healed": []}
-        rows = [r for r in connection.execute(query.order_by(c.decided_at)) if r.serial not in touched]
+        rows = [r for r in predictions_of(connection, gate) if r.serial not in touched]
         old = {r.version for r in rows if r.decided_at < start}
         for row in rows:
             if row.serial in truth["parts"]:
                 when = "before" if row.serial not in biased else "under" if row.version in old else "healed"
-                errors[when].append(abs(row.predicted - truth["parts"][row.serial]))
+                errors[when].append(abs((row.predicted or 0.0) - truth["parts"][row.serial]))
         means = {when: round(fmean(e), 3) if e else None for when, e in errors.items()}
         counts = {f"{when}_parts": len(e) for when, e in errors.items()}
         ratio = means["healed"] / means["before"] if means["healed"] and means["before"] else None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from monitor.model import JsonObject
 
 
-def watch_lines(watching: Mapping[str, Any]) -> list[str]:
+def watch_lines(watching: JsonObject) -> list[str]:
     """Alerts beside the faults, then retraining and what it healed."""
     lines = ["ALERTS: which of the faults were told, by the alert meant for each, and how soon"]
     lines += [_fault_line(fault) for fault in watching["faults"]] or ["  no fault was put in"]
@@ -18,7 +17,7 @@ def watch_lines(watching: Mapping[str, Any]) -> list[str]:
     return lines + [line for gate, facts in watching["healing"].items() for line in _healing_lines(gate, facts)]
 
 
-def _fault_line(fault: Mapping[str, Any]) -> str:
+def _fault_line(fault: JsonObject) -> str:
     what = f"{fault['kind'].replace('_', ' ')} at {fault['subject']}"
     meant = " or ".join(fault["meant"])
     said = f"NOT told by {meant}"
@@ -34,13 +33,13 @@ def _when(hours: float) -> str:
     return f"after {hours:.1f} h" if hours >= 0 else f"{-hours:.1f} h before its level passes the limit"
 
 
-def _retraining_line(row: Mapping[str, Any]) -> str:
+def _retraining_line(row: JsonObject) -> str:
     when = row["requested_at"][:16].replace("T", " ")
     version = f", version {row['challenger']}" if row["challenger"] else ""
     return f"  {when} {row['gate']}, because of {row['cause']}: {row['state']} ({row['reason']}){version}"
 
 
-def _healing_lines(gate: str, facts: Mapping[str, Any]) -> list[str]:
+def _healing_lines(gate: str, facts: JsonObject) -> list[str]:
     if facts["before"] is None or facts["under"] is None:
         return []
     line = f"  {gate}: mean error {facts['before']:.2f} before the concept change, {facts['under']:.2f} under it"

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-import sqlalchemy as sa
-
-from inference.comparison import Comparison
+from inference.comparison import Comparison, Gain
+from monitor.model import JsonObject
+from monitor.store.database.database import Connection
 from monitor.store.models import versions
+from monitor.store.models.versions import ModelInForce
 
 
-def _trained_at(connection: sa.Connection, gate: str, current: Any) -> datetime:
+def trained_at(connection: Connection, gate: str, current: ModelInForce) -> datetime:
     """When the version in force was trained; since when it is in force where that is not on record."""
     mine = (current.model, current.version)
     known = (v.trained_at for v in versions.of_gate(connection, gate) if (v.model, v.version) == mine)
-    found: datetime = next(known, current.since)
-    return found
+    return next(known, current.since)
 
 
-def as_json(found: Comparison, serials: Sequence[str]) -> dict[str, Any]:
+def as_json(found: Comparison, serials: Sequence[str]) -> dict[str, object]:
     """The comparison as it stands on record."""
 
-    def numbers(gain: Any) -> dict[str, float]:
+    def numbers(gain: Gain) -> dict[str, float]:
         return {name: getattr(gain, name) for name in ("rows", "champion", "challenger", "gain", "low", "high")}
 
     return {
@@ -36,7 +35,7 @@ def as_json(found: Comparison, serials: Sequence[str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def flat(comparison: Mapping[str, Any]) -> dict[str, float]:
+def flat(comparison: JsonObject) -> dict[str, float]:
     """The numbers of a comparison as metrics of a run."""
     overall = comparison.get("overall") or {}
     found = {f"comparison_{name}": float(value) for name, value in overall.items()}

@@ -5,16 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
-
-import sqlalchemy as sa
 
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Reason, Status
 from monitor.pipeline.judging import InForce
 from monitor.ports import GateModel
-from monitor.store.database import tables as t
 from monitor.store.database.database import Store
+from monitor.store.models.versions import ModelInForce, models_in_force
 from monitor.store.watching.board import skill_of
 
 LoadModel = Callable[[str, str], GateModel]
@@ -33,7 +30,7 @@ class ModelsInForce:
     def for_gates(self, gates: Iterable[str]) -> dict[str, InForce]:
         """What each gate is to use now."""
         with self._store.read() as connection:
-            rows = {row.gate: row for row in connection.execute(sa.select(t.model_in_force))}
+            rows = models_in_force(connection)
             absent = {gate for gate, row in rows.items() if skill_of(connection, gate, row.since) is Status.BREACH}
         used = {gate: self._one(gate, rows.get(gate)) for gate in gates}
         return {g: replace(u, withheld=Reason.NO_SKILL) if g in absent else u for g, u in used.items()}
@@ -43,7 +40,7 @@ class ModelsInForce:
         with self._lock:
             self._loaded.pop(gate, None)
 
-    def _one(self, gate: str, row: Any) -> InForce:
+    def _one(self, gate: str, row: ModelInForce | None) -> InForce:
         if row is None:
             return InForce(None, Reason.NO_MODEL)
         with self._lock:
@@ -52,7 +49,7 @@ class ModelsInForce:
                 known = self._loaded[gate] = self._open(row)
             return known
 
-    def _open(self, row: Any) -> InForce:
+    def _open(self, row: ModelInForce) -> InForce:
         try:
             model = self._load(row.model, row.digest)
         except ModelError as exc:

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import sqlalchemy as sa
 
 from monitor.model import Decision, Finding, Prediction, Reason
 from monitor.pipeline.gate_input import gate_input
 from monitor.pipeline.judging import Judge
-from monitor.pipeline.passages import passage_of
+from monitor.pipeline.passages import Passage, passage_of
 from monitor.pipeline.readings import MakeDetectors, stored_batch
 from monitor.plant.plant import Plant
 from monitor.ports import GateModel
-from monitor.store.database import tables as t
 from monitor.store.database.database import Store
+from monitor.store.plant_files import contents
+from monitor.store.rows.decisions import StoredDecision, decisions_in_order
 from monitor.store.rows.parts import part_steps
 from monitor.store.rows.readings import stored_readings
 
@@ -48,23 +46,29 @@ def decisions(
     A hold because there was no model to ask, or because it took too long, is recomputed from that recorded fact; so is
     one while the model's realised skill was absent, beside the prediction that was made all the same.
     """
+    models: dict[tuple[str, str], GateModel] = {}
     with store.read() as connection:
-        rows = connection.execute(sa.select(t.decision).order_by(t.decision.c.arrival)).all()
-        models: dict[tuple[str, str], GateModel] = {}
-        for row in rows:
-            refused = next((r for r in _NOT_OF_THE_INPUT if r.value == row.reason and row.predicted is None), None)
-            model = None
-            if refused is None:
-                key = (row.model, row.model_digest)
-                model = models[key] if key in models else models.setdefault(key, load(*key))
-            yield _again(connection, row, plants(row.plant_digest), model, refused, judge)
+        for rows in decisions_in_order(connection):
+            arrivals = {arrival for row in rows for arrival in (row.arrival, *row.inputs.values())}
+            passages = {r.arrival: passage_of(r) for r in part_steps(connection, arrivals)}
+            for row in rows:
+                refused = next((r for r in _NOT_OF_THE_INPUT if r.value == row.reason and row.predicted is None), None)
+                model = None
+                if refused is None:
+                    key = (row.model, row.model_digest)
+                    model = models[key] if key in models else models.setdefault(key, load(*key))
+                yield _again(row, passages, plants(row.plant_digest), model, refused, judge)
 
 
 def _again(
-    connection: sa.Connection, row: Any, plant: Plant, model: GateModel | None, refused: Reason | None, judge: Judge
+    row: StoredDecision,
+    passages: Mapping[int, Passage],
+    plant: Plant,
+    model: GateModel | None,
+    refused: Reason | None,
+    judge: Judge,
 ) -> Recomputed:
     gate = plant.gates[row.gate]
-    passages = {r.arrival: passage_of(r) for r in part_steps(connection, row.inputs.values())}
     key, stored = (row.serial, row.step, row.visit, row.revision), (row.verdict, row.reason, row.predicted)
     if not passages.keys() >= {row.arrival, *row.inputs.values()}:
         return Recomputed(key, False, stored, ("", "its input rows are gone", None))
@@ -78,7 +82,7 @@ def _again(
     return Recomputed(key, _same(row, prediction, decision), stored, again)
 
 
-def _same(row: Any, prediction: Prediction | None, decision: Decision) -> bool:
+def _same(row: StoredDecision, prediction: Prediction | None, decision: Decision) -> bool:
     if (row.verdict, row.reason) != (decision.verdict.value, decision.reason.value):
         return False
     if prediction is None or row.predicted is None:
@@ -107,5 +111,5 @@ def stored_plants(store: Store, folder: Path) -> Mapping[str, Plant]:
     from monitor.plant.file.load import parse
 
     with store.read() as connection:
-        rows = connection.execute(sa.select(t.plant_file.c.digest, t.plant_file.c.content)).all()
-    return {digest: parse(content, folder).plant for digest, content in rows}
+        texts = contents(connection)
+    return {digest: parse(text, folder).plant for digest, text in texts.items()}

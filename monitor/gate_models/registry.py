@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from monitor.errors import ModelError
 from monitor.gate_models.training_child import Trainer
@@ -49,7 +49,13 @@ def train_version(
 
 
 def put_in_force(
-    store: Store, registry: ModelRegistry, lease: Lease | None, gate: str, version: Any, expected: int, now: datetime
+    store: Store,
+    registry: ModelRegistry,
+    lease: Lease | None,
+    gate: str,
+    version: Version,
+    expected: int,
+    now: datetime,
 ) -> bool:
     """Compare-and-swap in the store, then mirror the alias; False when somebody else was first."""
     if not versions.put_in_force(store, lease, gate, version, expected, now):

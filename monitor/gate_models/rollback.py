@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
-
-import sqlalchemy as sa
 
 from monitor.errors import ModelError, ModelReason, UsageError
 from monitor.gate_models.registry import ModelRegistry, mirror
 from monitor.model import RetrainingState
 from monitor.ports import GateModel
-from monitor.store.database.database import Store
+from monitor.statuses import VersionStatus
+from monitor.store.database.database import Connection, Store
 from monitor.store.models import retraining, versions
+from monitor.store.models.retraining import RetrainingRequest
+from monitor.store.models.versions import ModelInForce, Version
 
 
 def roll_back(
@@ -39,7 +39,7 @@ def roll_back(
         raise UsageError(f"gate {gate!r}: version {chosen.version} is in force already")
     _see_that_it_loads(registry, load, chosen)
 
-    def on_record(connection: sa.Connection) -> None:
+    def on_record(connection: Connection) -> None:
         retraining.rolled_back(connection, gate, current.version, chosen.version, now)
 
     if not versions.put_in_force(store, None, gate, chosen, current.changes, now, on_record):
@@ -48,18 +48,18 @@ def roll_back(
     return current.version, chosen.version
 
 
-def _before(requests: Sequence[Any], current: Any) -> str | None:
+def _before(requests: Sequence[RetrainingRequest], current: ModelInForce) -> str | None:
     """The version that the one in force replaced, where that is on record."""
-    changes = (RetrainingState.PROMOTED.value, RetrainingState.ROLLED_BACK.value)
+    changes = (RetrainingState.PROMOTED, RetrainingState.ROLLED_BACK)
     mine = [r for r in requests if r.state in changes and r.challenger == current.version]
     return mine[-1].champion if mine else None
 
 
-def _chosen(gate: str, known: Sequence[Any], wanted: str | None, named: str | None) -> Any:
+def _chosen(gate: str, known: Sequence[Version], wanted: str | None, named: str | None) -> Version:
     """The version wanted, among those that were in force before; the newest of them where none is named."""
-    usable = {v.version: v for v in known if v.status in ("retired", "in_force")}
+    usable = {v.version: v for v in known if v.status in (VersionStatus.RETIRED, VersionStatus.IN_FORCE)}
     if wanted is None:
-        retired = [v for v in known if v.status == "retired"]
+        retired = [v for v in known if v.status is VersionStatus.RETIRED]
         if not retired:
             raise UsageError(f"gate {gate!r}: no version was in force before this one; there is nothing to go back to")
         return retired[-1]
@@ -70,7 +70,7 @@ def _chosen(gate: str, known: Sequence[Any], wanted: str | None, named: str | No
     return usable[wanted]
 
 
-def _see_that_it_loads(registry: ModelRegistry, load: Callable[[str, str], GateModel], version: Any) -> None:
+def _see_that_it_loads(registry: ModelRegistry, load: Callable[[str, str], GateModel], version: Version) -> None:
     try:
         load(version.model, version.digest)
     except ModelError as exc:

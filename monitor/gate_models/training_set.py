@@ -9,12 +9,12 @@ from datetime import datetime
 from math import isfinite
 
 import numpy as np
-import sqlalchemy as sa
 
 from monitor.model import Floats
 from monitor.pipeline.gate_input import gate_input
 from monitor.pipeline.passages import Passage, with_earlier
 from monitor.plant.gates import GateConfig
+from monitor.store.database.database import Connection
 from monitor.store.rows.outcomes import outcomes
 from monitor.store.rows.parts import PartStep, part_history
 
@@ -72,7 +72,7 @@ def passages(history: Sequence[PartStep], gate: GateConfig) -> dict[str, Made]:
 
 
 def training_set(
-    connection: sa.Connection,
+    connection: Connection,
     gate: GateConfig,
     now: datetime,
     arrival: int | None = None,

@@ -12,7 +12,7 @@ from exporters.metrics.catalog import Bounds
 from exporters.metrics.collector import StoreCollector
 from exporters.metrics.snapshot import MetricsSnapshot
 from monitor.plant.plant import Plant
-from monitor.scheduling.job import Result, Run
+from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.database.database import Store
 from monitor.store.database.leases import prove
 from monitor.store.metrics import metrics_snapshot
@@ -29,6 +29,7 @@ class AlertsJob:
     """Evaluates every alert at each slot; what it remembers between two slots are rows of the store."""
 
     name = "alerts"
+    scope = WHOLE_PLANT
 
     def __init__(self, store: Store, plant: Plant, bounds: Callable[[], Bounds]) -> None:
         self._store = store

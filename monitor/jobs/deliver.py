@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
-from monitor.delivery.courier import Courier, Errors, Patience, Plan
+from monitor.delivery.courier import Courier, Errors
+from monitor.delivery.waiting import Patience
 from monitor.errors import DeliveryError
 from monitor.failpoints import reach
+from monitor.model import JsonObject
 from monitor.plant.sources import WriteBack
-from monitor.scheduling.job import Result, Run
-from monitor.store.database import tables as t
+from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.database.database import Store
+from monitor.store.delivery.outbox import MES, OutboxMessage
 
 
 class Target(Protocol):
     """Where recommendations go."""
 
-    def upsert(self, payloads: Sequence[Mapping[str, Any]]) -> None:
+    def upsert(self, payloads: Sequence[JsonObject]) -> None:
         """Write all of them, or none and raise DeliveryError."""
 
 
@@ -26,17 +27,10 @@ class DeliverJob(Courier):
     """Sends pending recommendations. One that the MES refuses never holds up those of other parts."""
 
     name = "write_back"
+    scope = WHOLE_PLANT
 
-    def __init__(
-        self,
-        store: Store,
-        config: WriteBack,
-        target: Target,
-        plan: Plan,
-        backoff: Callable[[int, timedelta], timedelta],
-    ) -> None:
-        patience = Patience(backoff, config.backoff, config.attempts)
-        super().__init__(store, ("mes",), self._carry, plan, patience)
+    def __init__(self, store: Store, config: WriteBack, target: Target) -> None:
+        super().__init__(store, (MES,), self._carry, Patience(config.backoff, config.attempts))
         self._target = target
         self.interval = config.every
 
@@ -47,12 +41,12 @@ class DeliverJob(Courier):
         """Send until nothing more may be sent now, or the MES cannot be reached."""
         return Result(self.deliver(run))
 
-    def _carry(self, rows: Sequence[Any]) -> Errors:
+    def _carry(self, rows: Sequence[OutboxMessage]) -> Errors:
         errors = self._upsert(rows)
         reach("after_mes_accepted")
         return errors
 
-    def _upsert(self, rows: Sequence[Any]) -> dict[int, DeliveryError]:
+    def _upsert(self, rows: Sequence[OutboxMessage]) -> dict[int, DeliveryError]:
         """The error of each row that did not arrive; a batch with one bad row is sent row by row."""
         try:
             self._target.upsert([row.payload for row in rows])
@@ -67,13 +61,3 @@ class DeliverJob(Courier):
                     return errors | {later.id: failed[row.id] for later in rows[i + 1 :]}
             return errors
         return {}
-
-
-def resend(store: Store, now: datetime, ids: Sequence[int] = ()) -> int:
-    """Make dead letters pending again, all or the named ones; how many."""
-    with store.write() as connection:
-        dead = t.outbox.update().where(t.outbox.c.status == "dead")
-        if ids:
-            dead = dead.where(t.outbox.c.id.in_(ids))
-        done = connection.execute(dead.values(status="pending", attempts=0, next_at=now))
-        return int(done.rowcount)

@@ -11,9 +11,8 @@ from monitor.model import Finding, Status, Window
 from monitor.plant.features import image_features
 from monitor.plant.plant import Plant
 from monitor.ports import WindowDetector
-from monitor.scheduling.job import Result, Run
+from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.commit import BatchWrite, commit
-from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.watching.board import changed, worth_keeping
 from monitor.windows import parts as windows
@@ -27,6 +26,7 @@ class DriftJob:
     """
 
     name = "drift"
+    scope = WHOLE_PLANT
 
     def __init__(
         self, store: Store, plant: Plant, detectors: tuple[WindowDetector, WindowDetector], models: ModelsInForce
@@ -68,7 +68,7 @@ class DriftJob:
         return Result(rows)
 
     def _keep(self, board: Sequence[Finding], run: Run) -> None:
-        write = BatchWrite(self.name, "", "", run.now, t.reference)
+        write = BatchWrite(self.name, "", "", run.now)
         with self._store.read() as connection:
             write.findings = list(changed(connection, board))
         write.board, write.trends = list(board), worth_keeping(board)

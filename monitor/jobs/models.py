@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import Any
 
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.gate_models.registry import ModelRegistry, mirror, put_in_force, train_version
@@ -12,9 +11,11 @@ from monitor.gate_models.training_child import Trainer
 from monitor.model import Reason
 from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
-from monitor.scheduling.job import Result, Run
+from monitor.scheduling.job import JobScope, Result, Run
+from monitor.statuses import VersionStatus
 from monitor.store.database.database import Store
 from monitor.store.models import versions
+from monitor.store.models.versions import ModelInForce, Version
 from monitor.store.rows.outcomes import count_outcomes
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class ModelJob:
         simulated: bool,
     ) -> None:
         self.name = f"model:{gate}"
+        self.scope = JobScope(gate=gate)
         self._store = store
         self._plant = plant
         self._gate = gate
@@ -57,7 +59,7 @@ class ModelJob:
             current = versions.model_in_force(connection, self._gate)
             # Versions of a name the gate no longer uses are not its candidates.
             known = [v for v in versions.of_gate(connection, self._gate) if v.model == self._config.model]
-            ready = [v for v in known if v.status not in ("challenger", "refused")]
+            ready = [v for v in known if v.status not in (VersionStatus.CHALLENGER, VersionStatus.REFUSED)]
             outcomes = count_outcomes(connection, self._config.characteristic, run.now)
         if current is not None:
             self._look_after(current)
@@ -76,11 +78,11 @@ class ModelJob:
             self._promote(ready[-1], run)
         return Result(version.rows)
 
-    def _promote(self, version: Any, run: Run) -> None:
+    def _promote(self, version: Version, run: Run) -> None:
         if version.ready_at <= run.now:
             put_in_force(self._store, self._registry, run.lease, self._gate, version, 0, run.now)
 
-    def _look_after(self, current: Any) -> None:
+    def _look_after(self, current: ModelInForce) -> None:
         if self._models.for_gates([self._gate])[self._gate].refused in (Reason.NO_MODEL, Reason.BAD_MODEL):
             self._registry.fetch(current.model, current.version, current.digest)
             self._models.retry(self._gate)

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
-
-import sqlalchemy as sa
 
 from alerting.notifications.decide import (
-    Announced,
     Episode,
     Kind,
     Last,
@@ -23,11 +19,13 @@ from alerting.notifications.text import MessageContext, note_text, written
 from exporters.metrics.catalog import LOG_CHANNEL, TEAMS, channel_of
 from monitor.delivery.courier import Courier
 from monitor.plant.watching import NotifyConfig
-from monitor.scheduling.job import Result, Run
-from monitor.store.database.database import Store
+from monitor.scheduling.job import WHOLE_PLANT, Result, Run
+from monitor.store.database.database import Connection, Store
 from monitor.store.database.leases import prove
 from monitor.store.database.statements import TallyKey, count, tallied
 from monitor.store.delivery import notifications as notices
+from monitor.store.delivery.outbox import waiting
+from monitor.store.watching.alerts import Alert, unannounced
 
 _NOBODYS = "platform"
 """Who is told of an alert whose team is none of ours, as after a change of the program."""
@@ -37,6 +35,7 @@ class NotifyJob:
     """Decides what is to be told and sends what waits. `urls` says how many URLs each team has."""
 
     name = "notify"
+    scope = WHOLE_PLANT
 
     def __init__(
         self,
@@ -73,14 +72,12 @@ class NotifyJob:
             rows = [self._row(message, note) for message in messages for note in message.notes]
             outgoing = [row for message in messages for row in self._outgoing(message, run)]
             told = told_by(note for message in messages for note in message.notes)
-            notices.save_notifications(
-                connection, rows, outgoing, {number: state.value for number, state in told.items()}
-            )
+            notices.save_notifications(connection, rows, outgoing, told)
             count(connection, _tallies(messages))
         return len(messages)
 
-    def _due(self, connection: sa.Connection, run: Run) -> list[Message]:
-        episodes = [_episode(row) for row in notices.untold(connection)]
+    def _due(self, connection: Connection, run: Run) -> list[Message]:
+        episodes = [_episode(row) for row in unannounced(connection)]
         groups = {(e.team, e.line) for e in episodes}
         last = {
             group: Last(row.incident, row.sequence, Kind(row.kind), row.at)
@@ -89,7 +86,7 @@ class NotifyJob:
         lately = notices.lately(connection, run.now, self._rules.within, Kind.INFO)
         return decide_notifications(episodes, last, lately, run.now, self._rules)
 
-    def _row(self, message: Message, note: Note) -> dict[str, Any]:
+    def _row(self, message: Message, note: Note) -> dict[str, object]:
         text = note_text(note, self._place)
         return {
             "key": note.key, "message": message.key, "team": note.team, "line": note.line, "incident": note.incident,
@@ -97,11 +94,10 @@ class NotifyJob:
             "title": text.title, "body": text.body,
         }  # fmt: skip
 
-    def _outgoing(self, message: Message, run: Run) -> list[dict[str, Any]]:
+    def _outgoing(self, message: Message, run: Run) -> list[dict[str, object]]:
         text = written(message, self._place)
         team = message.notes[0].team
         said = {"id": message.key, "title": text.title, "body": text.body}
-        waiting = {"status": "pending", "created_at": run.now, "next_at": run.now, "attempts": 0}
         line = said | {
             "at": run.now.isoformat(), "team": team, "site": self._place.site,
             "notifications": [
@@ -109,12 +105,11 @@ class NotifyJob:
                 for n in message.notes
             ],
         }  # fmt: skip
-        rows = [waiting | {"channel": LOG_CHANNEL, "key": message.key, "subject": "log", "payload": line}]
+        rows = [waiting(LOG_CHANNEL, message.key, "log", line, run.now)]
         for number in range(1, self._urls.get(team, 0) + 1 if message.for_people else 1):
             payload = said | {"team": team, "url": number, "mood": mood(message)}
             key = message.key if number == 1 else f"{message.key}#{number}"
-            subject = f"{team} {number}"
-            rows.append(waiting | {"channel": channel_of(team), "key": key, "subject": subject, "payload": payload})
+            rows.append(waiting(channel_of(team), key, f"{team} {number}", payload, run.now))
         return rows
 
 
@@ -127,7 +122,7 @@ def mood(message: Message) -> str:
     return "critical" if "critical" in severities else "warning"
 
 
-def events(note: Note) -> list[dict[str, Any]]:
+def events(note: Note) -> list[dict[str, object]]:
     """The news of a note: of each alert that it fired, or is over, or (repeated) that it still fires."""
     news = [("fired", note.fired), ("resolved", note.resolved)]
     if note.kind is Kind.REPEATED:
@@ -139,11 +134,11 @@ def events(note: Note) -> list[dict[str, Any]]:
     ]
 
 
-def _episode(row: Any) -> Episode:
+def _episode(row: Alert) -> Episode:
     return Episode(
         id=row.id, name=row.name, subject=row.subject, severity=row.severity,
         team=row.team if row.team in TEAMS else _NOBODYS, line=row.line, summary=row.summary, since=row.since,
-        ended_at=row.ended_at, value=row.value, limit=row.limit, told=Announced(row.told),
+        ended_at=row.ended_at, value=row.value, limit=row.limit, told=row.told,
     )  # fmt: skip
 
 

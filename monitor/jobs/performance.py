@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-
-import sqlalchemy as sa
 
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.model import Finding, Status, Window
 from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
 from monitor.ports import GateModel, WindowDetector
-from monitor.scheduling.job import Result, Run
+from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.commit import BatchWrite, commit
-from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.models import versions
+from monitor.store.models.versions import ModelInForce
 from monitor.store.rows.outcomes import newest_outcome
 from monitor.store.watching.board import changed, skill_of, worth_keeping
 from monitor.store.watching.references import NewReference, freeze, reference_in_force
@@ -49,6 +46,7 @@ class PerformanceJob:
     """Judges every gate; a gate without a new outcome or version since the last slot is only shown again."""
 
     name = "performance"
+    scope = WHOLE_PLANT
 
     def __init__(
         self,
@@ -75,7 +73,7 @@ class PerformanceJob:
 
     def run(self, run: Run) -> Result:
         """Judge each gate and put it on the board as of now."""
-        write = BatchWrite(self.name, "", "", run.now, t.outcome)
+        write = BatchWrite(self.name, "", "", run.now)
         judged = 0
         for gate, config in self._plant.gates.items():
             judged += self._one(gate, config, run, write)
@@ -101,7 +99,9 @@ class PerformanceJob:
             write.trends.extend(worth_keeping(findings))
         return rows
 
-    def _judge(self, gate: str, config: GateConfig, used: Any, run: Run) -> tuple[tuple[Finding, ...], int]:
+    def _judge(
+        self, gate: str, config: GateConfig, used: ModelInForce | None, run: Run
+    ) -> tuple[tuple[Finding, ...], int]:
         rows = self._plant.performance.window_rows
         if used is None:
             nothing = empty(gate, config.step)
@@ -114,7 +114,7 @@ class PerformanceJob:
         found = detector.judge(before, window)
         return tuple(self._settle(f, skill) if f.method == "skill" else f for f in found), len(window)
 
-    def _reference(self, gate: str, config: GateConfig, used: Any, run: Run) -> Window:
+    def _reference(self, gate: str, config: GateConfig, used: ModelInForce, run: Run) -> Window:
         """The reference of the version in force: from memory, the store, or made now and kept."""
         key = (gate, used.digest)
         if key in self._references:
@@ -131,11 +131,9 @@ class PerformanceJob:
         freeze(self._store, run.lease, _frozen(window, used), run.now)
         return self._references.setdefault(key, window)
 
-    def _make_reference(self, gate: str, config: GateConfig, model: GateModel, used: Any) -> Window:
+    def _make_reference(self, gate: str, config: GateConfig, model: GateModel, used: ModelInForce) -> Window:
         with self._store.read() as connection:
-            v = t.model_version.c
-            mine = (v.model == used.model, v.version == used.version)
-            version = connection.execute(sa.select(v.trained_at, v.metrics).where(*mine)).one()
+            version = versions.version_of(connection, used.model, used.version)
             rows = _reference_rows(version.metrics, config)
             return reference(connection, gate, config, model, version.trained_at, self._held_out, rows)
 
@@ -151,7 +149,7 @@ def _reference_rows(metrics: Mapping[str, float], config: GateConfig) -> int:
     return min(REFERENCE_ROWS, int(metrics["newest_level_rows"]) + config.retraining.holdout_rows)
 
 
-def _frozen(window: Window, used: Any) -> NewReference:
+def _frozen(window: Window, used: ModelInForce) -> NewReference:
     first, last = (int(window.arrivals.min()), int(window.arrivals.max())) if len(window) else (0, 0)
     return NewReference(
         "performance", window.subject, first, last, len(window), used.digest,

@@ -5,31 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
-
-import sqlalchemy as sa
 
 from monitor.clock import Clock
 from monitor.detection import HOURLY_COUNT, RECONCILIATION
 from monitor.jobs.pull import PullJob
 from monitor.model import Finding, Page, Reject, Status
 from monitor.ports import Source
-from monitor.scheduling.job import Result, Run
+from monitor.scheduling.job import JobScope, Result, Run
 from monitor.store.commit import BatchWrite, commit
-from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease
 from monitor.store.database.statements import tallied
+from monitor.store.rows.kinds import count_known
 
 HOUR = timedelta(hours=1)
-_TABLES: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
-    "part_steps": (t.part_step, ("serial", "step", "visit")),
-    "readings": (t.reading, ("machine", "at")),
-    "machine_states": (t.machine_state, ("machine", "at")),
-    "outcomes": (t.outcome, ("serial", "at")),
-    "dispositions": (t.disposition, ("serial", "step", "at")),
-}
-"""Where each kind is kept, and under which key."""
 _STRAYS = 1000
 _STRAY_HOURS = 6
 """Rows without a usable time are looked for every so many hours, for that reads the whole table."""
@@ -51,10 +40,11 @@ class ReconcileJob:
         present: Clock,
     ) -> None:
         self.name = f"reconcile:{source_name}"
+        self.scope = JobScope(source_name)
         self.interval = interval
         self._store = store
         self._source_name = source_name
-        self._table, self._key = _TABLES[kind]
+        self._kind = kind
         self._source = source
         self._pulls = pulls
         self._settle = settle
@@ -75,7 +65,7 @@ class ReconcileJob:
             self._pull_again(hour, run.now)
             run.beat()
         left = self._gaps(start, end, run.now) if gaps else {}
-        write = BatchWrite(self.name, self._source_name, "", run.now, self._table, rejects=rejects)
+        write = BatchWrite(self.name, self._source_name, "", run.now, rejects=rejects)
         self._report(write, gaps, left, end)
         commit(self._store, run.lease, write)
         return Result(sum(gaps.values()))
@@ -87,20 +77,8 @@ class ReconcileJob:
     def _gaps(self, start: datetime, end: datetime, now: datetime) -> dict[datetime, int]:
         counts = self._source.hourly_counts(start, end, now)
         with self._store.read() as connection:
-            stored = {hour: self._stored(connection, hour) for hour in counts}
+            stored = {h: count_known(connection, self._kind, self._source_name, h, h + HOUR) for h in counts}
         return {hour: n - stored[hour] for hour, n in sorted(counts.items()) if n > stored[hour]}
-
-    def _stored(self, connection: sa.Connection, hour: datetime) -> int:
-        c = self._table.c
-        # Of any revision: a correction may have moved a row into this hour.
-        keys = sa.select(*(c[name] for name in self._key)).distinct()
-        mine = keys.where(c.source == self._source_name, c.at >= hour, c.at < hour + HOUR)
-        kept = sa.select(sa.func.count()).select_from(mine.subquery())
-        q = t.quarantine.c
-        held = sa.select(sa.func.count(q.key.distinct())).where(
-            q.source == self._source_name, q.at >= hour, q.at < hour + HOUR
-        )
-        return int(connection.execute(kept).scalar_one()) + int(connection.execute(held).scalar_one())
 
     def _pull_again(self, hour: datetime, now: datetime) -> None:
         page = self._source.read_hour(hour, hour + HOUR, now)
@@ -131,5 +109,5 @@ def _of_members(page: Page, members: Sequence[str] | None) -> Page:
         return page
     column = "step" if "step" in page.frame else "machine"
     mine = page.frame[column].isin(members).to_numpy()
-    frame: Any = page.frame[mine].reset_index(drop=True)
+    frame = page.frame.loc[mine].reset_index(drop=True)
     return replace(page, frame=frame, values=page.values[mine], rejects=())

@@ -8,7 +8,7 @@ from pathlib import Path
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.plant.plant import Plant
 from monitor.reports.drift import Order, made_at, write_report
-from monitor.scheduling.job import Result, Run
+from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.database.database import Store
 from monitor.store.watching.board import drifts_since, found
 from monitor.windows.drift import StepWindows
@@ -31,6 +31,7 @@ class ReportJob:
     """Looks as often as windows are compared whether a step is due, and renders it in a child process."""
 
     name = "report"
+    scope = WHOLE_PLANT
 
     def __init__(self, store: Store, plant: Plant, models: ModelsInForce, reports: Path, renders: bool = True) -> None:
         self._store = store
@@ -59,10 +60,10 @@ class ReportJob:
             with self._store.read() as connection:
                 drifting, findings = drifts_since(connection, step), found(connection, step)
             cause = why_now(run.now, made_at(self._reports, step), drifting, self._plant.drift.report_every)
-            if cause is None or not any(f["limit"] for f in findings):
+            if cause is None or not any(f.limit for f in findings):
                 continue
             pair = self._windows.pair(step, run.lease, run.now)
-            said = [{**f, "at": f["at"].isoformat()} for f in findings]
+            said = [{**f._asdict(), "at": f.at.isoformat()} for f in findings]
             write_report(self._reports, Order(step, pair, said, run.now, cause), run.beat)
             done += 1
         return Result(done)

@@ -12,10 +12,8 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 import numpy as np
-import sqlalchemy as sa
 
 from alerting.retraining import DAY, Action, Decision, Facts, Past, Policy, Request, decide_retraining
 from inference.asking import askable
@@ -24,7 +22,7 @@ from inference.digest import data_digest
 from inference.intervals import intervals_hold
 from monitor.errors import ModelError, ModelReason
 from monitor.failpoints import reach
-from monitor.gate_models.challenge import _trained_at, as_json, flat
+from monitor.gate_models.challenge import as_json, flat, trained_at
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.gate_models.registry import ChallengerRegistry, mirror
 from monitor.gate_models.training_child import Trainer
@@ -34,14 +32,17 @@ from monitor.model import RetrainingState as State
 from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
 from monitor.ports import GateModel
-from monitor.scheduling.job import Result, Run
-from monitor.store.database import tables as t
-from monitor.store.database.database import Store
+from monitor.scheduling.job import WHOLE_PLANT, Result, Run
+from monitor.statuses import VersionStatus
+from monitor.store.database.database import Connection, Store
 from monitor.store.database.leases import prove
 from monitor.store.models import retraining as requests
 from monitor.store.models import versions
-from monitor.store.models.versions import Version
+from monitor.store.models.retraining import RetrainingRequest
+from monitor.store.models.versions import ModelInForce, Version
 from monitor.store.rows.outcomes import count_new_outcomes
+from monitor.store.rows.readings import last_arrival
+from monitor.store.watching.alerts import Alert, firing_breaches
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class RetrainingJob:
     """Looks at firing alerts and open requests, and serves one request at a time over the plant."""
 
     name = "retraining"
+    scope = WHOLE_PLANT
 
     def __init__(
         self,
@@ -84,7 +86,7 @@ class RetrainingJob:
     def run(self, run: Run) -> Result:
         """Ask for what the alerts ask for, then decide on and serve the open requests, oldest first."""
         with self._store.read() as connection:
-            alerts = [a for a in requests.firing(connection, CAUSES) if a.subject in self._plant.gates]
+            alerts = [a for a in firing_breaches(connection, CAUSES) if a.subject in self._plant.gates]
             wanted = [(a, key) for a in alerts if (key := self._key(connection, a, run.now)) is not None]
         for alert, key in wanted:
             self._write(run, partial(requests.ask, gate=alert.subject, cause=alert.name, key=key, now=run.now))
@@ -93,7 +95,7 @@ class RetrainingJob:
         trained = sum(self._serve(run, row) for row in rows)
         return Result(trained)
 
-    def ask(self, run: Run, gate: str) -> Any:
+    def ask(self, run: Run, gate: str) -> RetrainingRequest:
         """A person's request, served as far as it goes now; its row afterwards."""
         key = f"{requests.MANUAL}:{gate}:{run.now.isoformat()}"
         self._write(run, lambda c: requests.ask(c, gate, requests.MANUAL, key, run.now))
@@ -103,7 +105,7 @@ class RetrainingJob:
         with self._store.read() as connection:
             return requests.row_of(connection, key)
 
-    def _key(self, connection: sa.Connection, alert: Any, now: datetime) -> str | None:
+    def _key(self, connection: Connection, alert: Alert, now: datetime) -> str | None:
         """The key of the request that this firing alert should make now, if any.
 
         One an episode, and after each that ended another one when the cool-down is over and the alert still fires.
@@ -113,11 +115,11 @@ class RetrainingJob:
         cooldown = self._plant.gates[alert.subject].retraining.cooldown
         if mine:
             last = mine[-1]
-            if last.finished_at is None or now - last.finished_at < cooldown or last.reason == Reason.DISABLED.value:
+            if last.finished_at is None or now - last.finished_at < cooldown or last.reason == Reason.DISABLED:
                 return None
         return f"{first}{len(mine) + 1}"
 
-    def _serve(self, run: Run, row: Any) -> int:
+    def _serve(self, run: Run, row: RetrainingRequest) -> int:
         """Take a request as far as it goes now; how many parts a challenger was trained on."""
         if row.gate not in self._plant.gates:
             if row.finished_at is None:
@@ -126,27 +128,27 @@ class RetrainingJob:
         if row.finished_at is not None:
             self._tell(row)
             return 0
-        if row.state != State.TRAINING.value:
+        if row.state != State.TRAINING:
             decision = self._decide(row, run.now)
             if decision.action is Action.REFUSE:
                 self._finish(run, row, State.REFUSED, decision.reason, decided_at=run.now)
-            if decision.action is Action.QUEUE and row.reason != decision.reason.value:
+            if decision.action is Action.QUEUE and row.reason != decision.reason:
                 values = {"state": State.QUEUED, "reason": decision.reason, "decided_at": run.now}
                 self._write(run, lambda c: requests.change(c, row, **values))
             if decision.action is not Action.START or not self._start(run, row):
                 return 0
         return self._go_on(run, row.key)
 
-    def _decide(self, row: Any, now: datetime) -> Decision:
+    def _decide(self, row: RetrainingRequest, now: datetime) -> Decision:
         config = self._plant.gates[row.gate]
         rules = config.retraining
         policy = Policy(
             rules.enabled, rules.cooldown, rules.daily_limit, max(rules.min_new_outcomes, rules.holdout_rows)
         )
         with self._store.read() as connection:
-            alert = next((a for a in requests.firing(connection, CAUSES) if row.key.startswith(_episode(a))), None)
+            alert = next((a for a in firing_breaches(connection, CAUSES) if row.key.startswith(_episode(a))), None)
             history = [
-                Past(past.gate, past.started_at, past.finished_at)
+                Past(past.gate, past.began, past.finished_at)
                 for past in requests.started(connection, now - max(DAY, rules.cooldown))
             ]
             current = versions.model_in_force(connection, row.gate)
@@ -162,11 +164,10 @@ class RetrainingJob:
             return decide_retraining(request, history, Facts(True, new, champion_holds=True), policy, now)
         return decision
 
-    def _last_known(self, connection: sa.Connection, gate: str, current: Any) -> datetime:
+    def _last_known(self, connection: Connection, gate: str, current: ModelInForce) -> datetime:
         """Until when the gate's trainings, the champion's or a later challenger's, knew the outcomes."""
-        trained = [row.started_at for row in requests.rows(connection, gate) if row.data_digest]
-        known: datetime = max([_trained_at(connection, gate, current), *trained])
-        return known
+        trained = [row.began for row in requests.rows(connection, gate) if row.data_digest]
+        return max([trained_at(connection, gate, current), *trained])
 
     def _holds(self, gate: str, now: datetime) -> bool:
         used = self._models.for_gates([gate])[gate].model
@@ -179,15 +180,19 @@ class RetrainingJob:
         newest = newest.at(np.flatnonzero(askable(used, newest.rows)).tolist())
         return intervals_hold(newest.target, used.predict(newest.rows), used.coverage)
 
-    def _start(self, run: Run, row: Any) -> bool:
+    def _start(self, run: Run, row: RetrainingRequest) -> bool:
         """Freeze what the challenger may know; whether there is enough to compare on."""
         with self._store.read() as connection:
             current = versions.model_in_force(connection, row.gate)
-            arrival = connection.execute(sa.select(t.sequence.c.value).where(t.sequence.c.name == "arrival")).scalar()
-            learn, held = self._split(connection, row.gate, current, run.now, int(arrival or 0))
+            arrival = last_arrival(connection)
+            if current is not None:
+                learn, held = self._split(connection, row.gate, current, run.now, arrival)
+        if current is None:
+            self._finish(run, row, State.REFUSED, Reason.NO_CHAMPION)
+            return False
         frozen = {
             "state": State.TRAINING, "reason": Reason.START, "decided_at": run.now, "started_at": run.now,
-            "arrival": int(arrival or 0), "champion": current.version, "changes": current.changes,
+            "arrival": arrival, "champion": current.version, "changes": current.changes,
             "data_digest": data_digest(learn.rows, learn.target, learn.serials),
         }  # fmt: skip
         self._write(run, lambda c: requests.change(c, row, **frozen))
@@ -197,11 +202,11 @@ class RetrainingJob:
         return False
 
     def _split(
-        self, connection: sa.Connection, gate: str, current: Any, at: datetime, arrival: int
+        self, connection: Connection, gate: str, current: ModelInForce, at: datetime, arrival: int
     ) -> tuple[TrainingSet, TrainingSet]:
         config = self._plant.gates[gate]
         data = training_set(connection, config, at, arrival)
-        since = _trained_at(connection, gate, current)
+        since = trained_at(connection, gate, current)
         return hold_out(data, since, config.retraining.holdout_rows, MIN_LOTS, SLICE_ROWS)
 
     def _go_on(self, run: Run, key: str) -> int:
@@ -210,7 +215,7 @@ class RetrainingJob:
         with self._store.read() as connection:
             current = versions.model_in_force(connection, row.gate)
             if current is not None and current.changes == row.changes:
-                learn, held = self._split(connection, row.gate, current, row.started_at, row.arrival)
+                learn, held = self._split(connection, row.gate, current, row.began, row.arrival)
         if current is None or current.changes != row.changes:
             self._finish(run, row, State.REFUSED, Reason.CHAMPION_CHANGED)
             return 0
@@ -222,11 +227,11 @@ class RetrainingJob:
         if row.comparison is None:
             self._compare(run, row, held)
             row = self._row(key)
-        if row.finished_at is None and row.ready_at <= run.now:
+        if row.finished_at is None and row.ready_at is not None and row.ready_at <= run.now:
             self._promote(run, row)
         return rows
 
-    def _train(self, run: Run, row: Any, learn: TrainingSet) -> bool:
+    def _train(self, run: Run, row: RetrainingRequest, learn: TrainingSet) -> bool:
         """Train, register as the challenger and record; False when it cannot be trained on these parts."""
         gate: GateConfig = self._plant.gates[row.gate]
         try:
@@ -243,16 +248,16 @@ class RetrainingJob:
         number = self._trainer.register(gate, trained, tags)
         self._registry.set_challenger(gate.model, number)
         # Under a simulated clock training takes the declared time, else the time it takes.
-        ready_at = row.started_at + gate.training.takes if self._simulated else run.now
+        ready_at = row.began + gate.training.takes if self._simulated else run.now
         version = Version(
-            row.gate, gate.model, number, trained.digest, row.started_at, ready_at, trained.data_digest, len(learn),
-            trained.metrics,
+            row.gate, gate.model, number, trained.digest, row.began, ready_at, trained.data_digest, len(learn),
+            trained.metrics, VersionStatus.CHALLENGER,
         )  # fmt: skip
         values = {"challenger": number, "ready_at": ready_at}
-        versions.record(self._store, run.lease, version, "challenger", lambda c: requests.change(c, row, **values))
+        versions.record(self._store, run.lease, version, lambda c: requests.change(c, row, **values))
         return True
 
-    def _compare(self, run: Run, row: Any, held: TrainingSet) -> None:
+    def _compare(self, run: Run, row: RetrainingRequest, held: TrainingSet) -> None:
         """Compare on the parts that neither model has seen; refuse what is not better."""
         used = self._models.for_gates([row.gate])[row.gate]
         if used.model is None or used.version != row.champion:
@@ -274,10 +279,10 @@ class RetrainingJob:
         else:
             self._finish(run, row, State.REFUSED, found.outcome, comparison=numbers)
 
-    def _promote(self, run: Run, row: Any) -> None:
+    def _promote(self, run: Run, row: RetrainingRequest) -> None:
         version = self._version(row, row.challenger)
 
-        def end(connection: sa.Connection) -> None:
+        def end(connection: Connection) -> None:
             requests.finish(connection, row, State.PROMOTED, Reason.BETTER, run.now)
 
         if not versions.put_in_force(self._store, run.lease, row.gate, version, row.changes, run.now, end):
@@ -286,11 +291,11 @@ class RetrainingJob:
         mirror(self._store, self._registry, row.gate, version.model, version.version)
         self._tell(self._row(row.key))
 
-    def _tell(self, row: Any) -> None:
+    def _tell(self, row: RetrainingRequest) -> None:
         """Let MLflow say how a challenger's comparison ended; while it is down, the next slot tries again."""
         if not row.challenger or row.mirrored:
             return
-        approved = row.state == State.PROMOTED.value
+        approved = row.state == State.PROMOTED
         tags = {"comparison": row.reason, "parent_version": row.champion, "cause": row.cause}
         try:
             self._registry.judge(
@@ -302,32 +307,32 @@ class RetrainingJob:
         with self._store.write() as connection:
             requests.change(connection, row, mirrored=1)
 
-    def _finish(self, run: Run, row: Any, state: State, reason: Reason, **values: Any) -> None:
+    def _finish(self, run: Run, row: RetrainingRequest, state: State, reason: Reason, **values: object) -> None:
         """End a request without a change of the model in force; its challenger, if any, is refused."""
 
-        def end(connection: sa.Connection) -> None:
+        def end(connection: Connection) -> None:
             requests.finish(connection, row, state, reason, run.now, **values)
             if row.challenger and row.gate in self._plant.gates:
-                versions.mark(connection, self._plant.gates[row.gate].model, row.challenger, "refused")
+                versions.mark(connection, self._plant.gates[row.gate].model, row.challenger, VersionStatus.REFUSED)
 
         self._write(run, end)
         if row.challenger and row.gate in self._plant.gates:
             self._tell(self._row(row.key))
 
-    def _write(self, run: Run, work: Callable[[sa.Connection], object]) -> None:
+    def _write(self, run: Run, work: Callable[[Connection], object]) -> None:
         with self._store.write() as connection:
             prove(self._store, connection, run.lease)
             work(connection)
 
-    def _row(self, key: str) -> Any:
+    def _row(self, key: str) -> RetrainingRequest:
         with self._store.read() as connection:
             return requests.row_of(connection, key)
 
-    def _version(self, row: Any, version: str) -> Any:
+    def _version(self, row: RetrainingRequest, version: str) -> Version:
         model = self._plant.gates[row.gate].model
         with self._store.read() as connection:
             return next(v for v in versions.of_gate(connection, row.gate) if (v.model, v.version) == (model, version))
 
 
-def _episode(alert: Any) -> str:
+def _episode(alert: Alert) -> str:
     return f"{alert.name}:{alert.subject}:{alert.id}:"

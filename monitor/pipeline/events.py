@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import pandas as pd
+
 from monitor.model import Page
 from monitor.pipeline import intake
+from monitor.pipeline.pipeline import Pipeline
 from monitor.plant.plant import Plant
 from monitor.plant.sources import DispositionSource, OutcomeSource, StateSource
 from monitor.store.commit import BatchWrite
-from monitor.store.database import tables as t
-from monitor.store.database.database import Store
+from monitor.store.database.database import Connection, Store
 from monitor.store.database.statements import tallied
-from monitor.store.rows.known import known_readings, known_serials
-
-TABLES = {"machine_states": t.machine_state, "outcomes": t.outcome, "dispositions": t.disposition}
+from monitor.store.rows.known import Key, KnownDigests, known_dispositions, known_outcomes, known_readings
 
 
-def process(store: Store, plant: Plant, source: str, page: Page, write: BatchWrite) -> None:
-    """Fill `write` with the rows of the page that the store does not know yet."""
-    config = plant.sources[source]
-    with store.read() as connection:
-        if isinstance(config, StateSource):
-            known = known_readings(connection, t.machine_state, page.frame)
-            rows = intake.state_rows(page, source)
-        elif isinstance(config, OutcomeSource):
-            known = known_serials(connection, t.outcome, ("serial", "characteristic", "at"), page.frame)
-            rows = intake.outcome_rows(page, source, config.characteristic)
-        elif isinstance(config, DispositionSource):
-            known = known_serials(connection, t.disposition, ("serial", "step", "at"), page.frame)
-            rows = intake.disposition_rows(page, source)
-        else:
-            raise TypeError(f"source {source!r} of kind {config.kind!r} has a pipeline of its own")
-    found = intake.take(rows, known)
-    write.rows += [{**a.columns, "revision": a.revision} for a in found.accepted]
-    for outcome, n in found.outcomes():
-        write.tallies[tallied("gatewatch_source_rows_total", source=source, outcome=outcome)] += n
+class EventsPipeline(Pipeline):
+    """Keeps the new rows of one source. Nothing is in memory between pages."""
+
+    def __init__(self, store: Store, plant: Plant, source: str) -> None:
+        self._store = store
+        self._source = source
+        self._config = plant.sources[source]
+
+    def process(self, page: Page, write: BatchWrite) -> None:
+        """Fill `write` with the rows of the page that the store does not know yet."""
+        with self._store.read() as connection:
+            known = self._known(connection, page.frame)
+        found = intake.take(self._rows(page), known)
+        write.rows += [{**a.columns, "revision": a.revision} for a in found.accepted]
+        for outcome, n in found.outcomes():
+            write.tallies[tallied("gatewatch_source_rows_total", source=self._source, outcome=outcome)] += n
+
+    def _known(self, connection: Connection, frame: pd.DataFrame) -> dict[Key, KnownDigests]:
+        if isinstance(self._config, StateSource):
+            return known_readings(connection, self._config.kind, frame)
+        if isinstance(self._config, OutcomeSource):
+            return known_outcomes(connection, frame)
+        return known_dispositions(connection, frame)
+
+    def _rows(self, page: Page) -> Iterable[tuple[Key, intake.Columns]]:
+        if isinstance(self._config, StateSource):
+            return intake.state_rows(page, self._source)
+        if isinstance(self._config, OutcomeSource):
+            return intake.outcome_rows(page, self._source, self._config.characteristic)
+        if isinstance(self._config, DispositionSource):
+            return intake.disposition_rows(page, self._source)
+        raise TypeError(f"source {self._source!r} of kind {self._config.kind!r} has a pipeline of its own")

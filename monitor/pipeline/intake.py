@@ -18,6 +18,9 @@ import pandas as pd
 from monitor.model import Page
 from monitor.store.rows.known import Key, KnownDigests
 
+Columns = dict[str, Any]
+"""A row to keep, by the names of its table's columns."""
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -25,7 +28,7 @@ class Accepted:
 
     index: int
     revision: int
-    columns: Mapping[str, Any]
+    columns: Columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +49,13 @@ class Intake:
         return ("accepted", fresh), ("corrected", self.corrections), ("seen", self.seen)
 
 
-def content_digest(content: Sequence[Any]) -> str:
+def content_digest(content: Sequence[object]) -> str:
     """128 bits over a row's content, the same on every machine."""
     text = json.dumps(content, separators=(",", ":"), default=datetime.isoformat)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def take(rows: Iterable[tuple[Key, Mapping[str, Any]]], known: dict[Key, KnownDigests]) -> Intake:
+def take(rows: Iterable[tuple[Key, Columns]], known: dict[Key, KnownDigests]) -> Intake:
     """Sort rows into accepted and seen. `known` is kept up to date, so that a page may hold one key twice."""
     accepted: list[Accepted] = []
     seen = 0
@@ -67,7 +70,7 @@ def take(rows: Iterable[tuple[Key, Mapping[str, Any]]], known: dict[Key, KnownDi
     return Intake(accepted, seen)
 
 
-def part_rows(page: Page, source: str, known: dict[Key, KnownDigests]) -> Iterable[tuple[Key, dict[str, Any]]]:
+def part_rows(page: Page, source: str, known: dict[Key, KnownDigests]) -> Iterable[tuple[Key, Columns]]:
     """Part steps under (serial, step, visit). A source that counts no visits has one for each time."""
     visits: dict[tuple[str, str], dict[datetime, int]] = {}
     counted: dict[tuple[str, str], int] = {}
@@ -101,7 +104,7 @@ def part_rows(page: Page, source: str, known: dict[Key, KnownDigests]) -> Iterab
         )  # fmt: skip
 
 
-def reading_rows(page: Page, source: str, sensors: Mapping[str, Sequence[int]]) -> Iterable[tuple[Key, dict[str, Any]]]:
+def reading_rows(page: Page, source: str, sensors: Mapping[str, Sequence[int]]) -> Iterable[tuple[Key, Columns]]:
     """Readings under (machine, at). `sensors` gives the columns of `page.values` that each machine has."""
     f = page.frame
     values = page.values.tolist()
@@ -114,7 +117,7 @@ def reading_rows(page: Page, source: str, sensors: Mapping[str, Sequence[int]]) 
         yield (machine, at), columns
 
 
-def state_rows(page: Page, source: str) -> Iterable[tuple[Key, dict[str, Any]]]:
+def state_rows(page: Page, source: str) -> Iterable[tuple[Key, Columns]]:
     """Machine states under (machine, at)."""
     f = page.frame
     for machine, at, state in zip(f["machine"].tolist(), _times(f["at"]), f["state"].tolist(), strict=True):
@@ -122,7 +125,7 @@ def state_rows(page: Page, source: str) -> Iterable[tuple[Key, dict[str, Any]]]:
         yield (machine, at), columns
 
 
-def outcome_rows(page: Page, source: str, characteristic: str) -> Iterable[tuple[Key, dict[str, Any]]]:
+def outcome_rows(page: Page, source: str, characteristic: str) -> Iterable[tuple[Key, Columns]]:
     """Outcomes under (serial, characteristic, at)."""
     f = page.frame
     times = _times(f["at"]), _times(f["available_at"])
@@ -137,7 +140,7 @@ def outcome_rows(page: Page, source: str, characteristic: str) -> Iterable[tuple
         )  # fmt: skip
 
 
-def disposition_rows(page: Page, source: str) -> Iterable[tuple[Key, dict[str, Any]]]:
+def disposition_rows(page: Page, source: str) -> Iterable[tuple[Key, Columns]]:
     """Dispositions under (serial, step, at)."""
     f = page.frame
     columns = (f["serial"].tolist(), f["step"].tolist(), _times(f["at"]), f["disposition"].tolist())

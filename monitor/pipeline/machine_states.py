@@ -5,9 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
 from monitor.model import MachineState
+from monitor.store.rows.readings import StoredState
 
 
 class StateTimeline:
@@ -19,7 +19,7 @@ class StateTimeline:
         self._times: dict[str, list[datetime]] = {}
         self._states: dict[tuple[str, datetime], MachineState] = {}
 
-    def learn(self, rows: Iterable[Any]) -> None:
+    def learn(self, rows: Iterable[StoredState]) -> None:
         """Add rows of the store's machine_state table, those after `arrival` only."""
         for row in rows:
             if (row.machine, row.at) not in self._states:

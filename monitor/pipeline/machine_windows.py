@@ -6,14 +6,14 @@ a bit of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 
 from monitor.instants import from_micros
 from monitor.model import Floats, MachineBatch
+from monitor.store.rows.readings import MachineWindow
 
 WindowKey = tuple[str, datetime]
 Totals = dict[str, tuple[int, int, float | None, float | None, float, float]]
@@ -62,28 +62,24 @@ def _added(known: Totals, sensors: tuple[str, ...], values: Floats) -> Totals:
     }
 
 
-def _of(choose: Any, known: float | None, new: float) -> float | None:
+def _of(choose: Callable[[float, float], float], known: float | None, new: float) -> float | None:
     if not np.isfinite(new):
         return known
-    return new if known is None else float(choose(known, new))
+    return new if known is None else choose(known, new)
 
 
-def as_rows(windows: Mapping[WindowKey, Totals]) -> list[dict[str, Any]]:
+def as_rows(windows: Mapping[WindowKey, Totals]) -> list[MachineWindow]:
     """The windows as rows of the store."""
     return [
-        {
-            "machine": machine, "sensor": sensor, "start": start, "rows": rows, "missing": missing,
-            "minimum": low, "maximum": high, "total": total, "square_total": squares,
-        }
+        MachineWindow(machine, sensor, start, *numbers)
         for (machine, start), totals in windows.items()
-        for sensor, (rows, missing, low, high, total, squares) in totals.items()
-    ]  # fmt: skip
+        for sensor, numbers in totals.items()
+    ]
 
 
-def from_rows(rows: Iterable[Any]) -> dict[WindowKey, Totals]:
+def from_rows(rows: Iterable[MachineWindow]) -> dict[WindowKey, Totals]:
     """The store's rows as windows."""
     windows: dict[WindowKey, Totals] = {}
-    for r in rows:
-        numbers = (r.rows, r.missing, r.minimum, r.maximum, r.total, r.square_total)
-        windows.setdefault((r.machine, r.start), {})[r.sensor] = numbers
+    for row in rows:
+        windows.setdefault((row.machine, row.start), {})[row.sensor] = row[3:]
     return windows

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from monitor.failpoints import reach
 from monitor.model import Decision, Page, PartInput, Prediction, Reason, Verdict
@@ -12,20 +11,30 @@ from monitor.pipeline import intake
 from monitor.pipeline.gate_input import gate_input
 from monitor.pipeline.judging import Deadline, InForce, Judge, Judged
 from monitor.pipeline.passages import LatestPassages, Passage
+from monitor.pipeline.pipeline import Pipeline
 from monitor.plant.plant import Plant
 from monitor.plant.sources import PartSource
 from monitor.store.commit import BatchWrite, provisional
 from monitor.store.database.database import Store
 from monitor.store.database.statements import tallied
 from monitor.store.delivery.outbox import recommendation
+from monitor.store.rows.decisions import StoredDecision
 from monitor.store.rows.known import known_parts
 from monitor.store.rows.parts import part_history
 
 
-class PartsPipeline:
+class PartsPipeline(Pipeline):
     """Decides on the part steps of one source partition. Keeps nothing between pages but its gates."""
 
-    def __init__(self, store: Store, plant: Plant, plant_digest: str, source: str, judge: Judge) -> None:
+    def __init__(
+        self,
+        store: Store,
+        plant: Plant,
+        plant_digest: str,
+        source: str,
+        judge: Judge,
+        in_force: Callable[[], Mapping[str, InForce]],
+    ) -> None:
         self._store = store
         self._plant = plant
         self._digest = plant_digest
@@ -33,11 +42,13 @@ class PartsPipeline:
         config = plant.sources[source]
         self._counted = isinstance(config, PartSource) and config.visit is not None
         self._judge = judge
+        self._in_force = in_force
         self._deadline = Deadline()
         self._gates = {gate.step: name for name, gate in plant.gates.items()}
 
-    def process(self, page: Page, in_force: Mapping[str, InForce], write: BatchWrite) -> None:
-        """Fill `write` with what the page brings. Reads the store, changes nothing."""
+    def process(self, page: Page, write: BatchWrite) -> None:
+        """Fill `write` with what the page brings, each page with the models in force at its start."""
+        in_force = self._in_force()
         with self._store.read() as connection:
             history = part_history(connection, page.frame["serial"].tolist())
         known = known_parts(history, self._counted)
@@ -98,21 +109,19 @@ class PartsPipeline:
         prediction: Prediction | None,
         decision: Decision,
         now: datetime,
-    ) -> dict[str, Any]:
-        step = self._plant.steps[passage.step]
-        return {
-            "serial": passage.serial, "step": passage.step, "visit": passage.visit, "revision": 0, "gate": gate,
-            "arrival": passage.arrival, "inputs": dict(inputs),
-            "characteristic": self._plant.gates[gate].characteristic,
-            "model": used.name, "version": used.version, "model_digest": used.digest, "plant_digest": self._digest,
-            "withheld": used.withheld.value if used.withheld else "",
-            "predicted": prediction and prediction.value, "lower": prediction and prediction.lower,
-            "upper": prediction and prediction.upper, "distance": prediction and prediction.distance,
-            "distance_limit": prediction and prediction.distance_limit,
-            "verdict": decision.verdict.value, "reason": decision.reason.value,
-            "on_hold": step.on_hold if decision.verdict is Verdict.HOLD else "", "decided_at": now, "at": passage.at,
-        }  # fmt: skip
+    ) -> StoredDecision:
+        step, p = self._plant.steps[passage.step], prediction
+        return StoredDecision(
+            serial=passage.serial, step=passage.step, visit=passage.visit, revision=0, gate=gate,
+            arrival=passage.arrival, inputs=dict(inputs), characteristic=self._plant.gates[gate].characteristic,
+            model=used.name, version=used.version, model_digest=used.digest, plant_digest=self._digest,
+            predicted=p.value if p else None, lower=p.lower if p else None, upper=p.upper if p else None,
+            distance=p.distance if p else None, distance_limit=p.distance_limit if p else None,
+            verdict=decision.verdict.value,
+            reason=decision.reason.value, on_hold=step.on_hold if decision.verdict is Verdict.HOLD else "",
+            decided_at=now, at=passage.at, withheld=used.withheld.value if used.withheld else "",
+        )  # fmt: skip
 
 
-def _passage(arrival: int, row: Mapping[str, Any]) -> Passage:
+def _passage(arrival: int, row: intake.Columns) -> Passage:
     return Passage(arrival, row["serial"], row["step"], row["visit"], row["at"], row["values"])

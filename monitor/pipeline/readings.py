@@ -9,22 +9,28 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import sqlalchemy as sa
 
 from monitor.failpoints import reach
 from monitor.instants import to_nanos
-from monitor.model import MachineBatch, MachineState, Page
+from monitor.model import Floats, MachineBatch, MachineState, Page
 from monitor.pipeline import intake
 from monitor.pipeline import machine_windows as windows
 from monitor.pipeline.machine_states import StateTimeline
+from monitor.pipeline.pipeline import Pipeline
 from monitor.plant.plant import Plant
 from monitor.ports import StreamDetector
 from monitor.store.commit import BatchWrite, SavedState, provisional
-from monitor.store.database import tables as t
-from monitor.store.database.database import Store
+from monitor.store.database.database import Connection, Store
 from monitor.store.database.statements import tallied
 from monitor.store.rows.known import known_readings
-from monitor.store.rows.readings import _last_arrival, stored_readings
+from monitor.store.rows.readings import (
+    StoredReading,
+    last_arrival,
+    saved_detectors,
+    states_after,
+    stored_readings,
+    windows_starting,
+)
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +56,7 @@ class MachineMemory:
         self.unsaved += len(batch)
 
 
-class ReadingsPipeline:
+class ReadingsPipeline(Pipeline):
     """Judges the readings of one source partition. `process` is undone by `forget` when its commit fails."""
 
     def __init__(self, store: Store, plant: Plant, source: str, make_detectors: MakeDetectors) -> None:
@@ -70,7 +76,7 @@ class ReadingsPipeline:
         """Fill `write` with what the page brings. Reads the store, changes only memory."""
         columns = {m: _columns(self._plant, m, page.names) for m in page.frame["machine"].unique()}
         with self._store.read() as connection:
-            known = known_readings(connection, t.reading, page.frame)
+            known = known_readings(connection, "readings", page.frame)
             self._learn_states(connection)
             found = intake.take(intake.reading_rows(page, self._source, columns), known)
             accepted = sorted(found.accepted, key=lambda a: a.columns["machine"])
@@ -79,13 +85,12 @@ class ReadingsPipeline:
         for outcome, rows in found.outcomes():
             write.tallies[tallied("gatewatch_source_rows_total", source=self._source, outcome=outcome)] += rows
 
-    def _learn_states(self, connection: sa.Connection) -> None:
-        query = sa.select(t.machine_state).where(t.machine_state.c.arrival > self._timeline.arrival)
-        self._timeline.learn(connection.execute(query.order_by(t.machine_state.c.arrival)))
+    def _learn_states(self, connection: Connection) -> None:
+        self._timeline.learn(states_after(connection, self._timeline.arrival))
 
     def _place(
         self,
-        connection: sa.Connection,
+        connection: Connection,
         accepted: Sequence[intake.Accepted],
         page: Page,
         columns: Mapping[str, Sequence[int]],
@@ -110,7 +115,7 @@ class ReadingsPipeline:
         if accepted:
             self._timeline.forget_before(min(row.columns["at"] for row in accepted))
 
-    def _judge(self, connection: sa.Connection, batch: MachineBatch, places: list[int], write: BatchWrite) -> None:
+    def _judge(self, connection: Connection, batch: MachineBatch, places: list[int], write: BatchWrite) -> None:
         memory = self._memory.get(batch.machine) or self._remember(connection, batch.machine)
         before = len(write.findings)
         memory.observe(batch, write)
@@ -119,23 +124,17 @@ class ReadingsPipeline:
             if row >= 0:
                 write.findings[i] = replace(write.findings[i], row=places[row])
         length = self._plant.store.window
-        starts = set(windows.window_starts(batch, length))
-        query = sa.select(t.machine_window).where(
-            t.machine_window.c.machine == batch.machine, t.machine_window.c.start.in_(starts)
-        )
-        known = windows.from_rows(connection.execute(query))
+        starts = windows.window_starts(batch, length)
+        known = windows.from_rows(windows_starting(connection, batch.machine, starts))
         write.windows += windows.as_rows(windows.add(known, batch, length))
         if memory.unsaved >= self._plant.store.snapshot_rows:
             write.states += _saved(batch.machine, memory, provisional(places[-1]))
             memory.unsaved = 0
 
-    def _remember(self, connection: sa.Connection, machine: str) -> MachineMemory:
+    def _remember(self, connection: Connection, machine: str) -> MachineMemory:
         """The machine's detectors: saved states, and the rows after them run again with their results discarded."""
         memory = MachineMemory(self._make(self._plant, machine), self._plant.machines[machine].step)
-        c = t.detector_state.c
-        # As text: one that is no JSON is a state that is not whole, not a failed read.
-        query = sa.select(c.detector, c.arrival, sa.type_coerce(c.state, sa.Text).label("text"))
-        saved = {row.detector: row for row in connection.execute(query.where(c.subject == machine))}
+        saved = saved_detectors(connection, machine)
         arrivals = [0] * len(memory.detectors)
         for i, detector in enumerate(memory.detectors):
             row = saved.get(detector.name)
@@ -151,9 +150,7 @@ class ReadingsPipeline:
         self._memory[machine] = memory
         return memory
 
-    def _run_again(
-        self, connection: sa.Connection, machine: str, memory: MachineMemory, arrivals: Sequence[int]
-    ) -> None:
+    def _run_again(self, connection: Connection, machine: str, memory: MachineMemory, arrivals: Sequence[int]) -> None:
         for rows in stored_readings(connection, machine, min(arrivals, default=0)):
             for i, detector in enumerate(memory.detectors):
                 todo = [r for r in rows if r.arrival > arrivals[i]]
@@ -167,10 +164,10 @@ class ReadingsPipeline:
         with self._store.read() as connection:
             for machine, memory in self._memory.items():
                 if memory.unsaved:
-                    write.states += _saved(machine, memory, _last_arrival(connection))
+                    write.states += _saved(machine, memory, last_arrival(connection))
 
 
-def stored_batch(plant: Plant, machine: str, rows: Sequence[Any]) -> MachineBatch:
+def stored_batch(plant: Plant, machine: str, rows: Sequence[StoredReading]) -> MachineBatch:
     """Stored rows as the batch that the detectors saw."""
     sensors = plant.sensor_names(machine)
     values = np.array([[r.values.get(s, np.nan) for s in sensors] for r in rows], dtype=np.float64)
@@ -192,8 +189,8 @@ def _columns(plant: Plant, machine: str, names: Sequence[str]) -> list[int]:
 def _batch(
     plant: Plant,
     machine: str,
-    facts: Sequence[Mapping[str, Any]],
-    values: Any,
+    facts: Sequence[intake.Columns],
+    values: Floats,
     states: Sequence[MachineState],
     page: Page,
     columns: Mapping[str, Sequence[int]],

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from monitor.errors import MonitorError
+from monitor.model import JsonObject
 from monitor.processes import Worker
 from monitor.windows.drift import Pair
 from monitor.windows.frozen import content_of
@@ -29,7 +29,7 @@ class Order:
 
     step: str
     pair: Pair
-    findings: Sequence[Mapping[str, Any]]
+    findings: Sequence[JsonObject]
     now: datetime
     cause: str
 
@@ -61,7 +61,7 @@ def write_report(reports: Path, order: Order, beat: Callable[[], None], limit: t
     return home / f"{stamp}.html"
 
 
-def _job(order: Order) -> dict[str, Any]:
+def _job(order: Order) -> dict[str, object]:
     reference = order.pair.reference
     if reference is None:
         raise MonitorError(f"step {order.step!r}: it has no reference yet; it needs drift.reference_rows parts")

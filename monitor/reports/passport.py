@@ -10,13 +10,19 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
-
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from typing import NamedTuple
 
 from exporters.html.words import shown, visible
-from monitor.store.database import tables as t
+from monitor.model import JsonObject
+from monitor.statuses import OutboxStatus
+from monitor.store.database.database import Connection
+from monitor.store.delivery.outbox import messages_about
+from monitor.store.rows.decisions import StoredDecision, decisions_of
+from monitor.store.rows.outcomes import StoredDisposition, StoredOutcome, dispositions_of, outcomes_of
+from monitor.store.rows.parts import PartStep, part_history
+from monitor.store.rows.quarantine import quarantined_under
+from monitor.store.rows.readings import MachineWindow, window_before
+from monitor.store.watching.findings import findings_about
 
 FINDINGS_BEFORE = timedelta(minutes=30)
 FINDINGS_AFTER = timedelta(minutes=5)
@@ -26,23 +32,24 @@ MOST_FINDINGS = 20
 LONGEST_WINDOW = timedelta(hours=1)
 """How far before a step the machine window that covers it may have started."""
 
-Event = dict[str, Any]
+Event = JsonObject
+"""`at`, `kind`, `summary` and `details`."""
 
 # What happens at one instant is told in the order of cause and effect.
 _ORDER = ("machine_window", "machine_finding", "part_step", "quarantine", "decision", "recommendation", "disposition",
           "outcome")  # fmt: skip
 
 
-def passport(connection: Connection, serial: str) -> dict[str, Any] | None:
+def passport(connection: Connection, serial: str) -> dict[str, object] | None:
     """The passport of `serial`; None where the store knows nothing of it."""
     if not _storable(serial):
         return None
-    steps = _rows(connection, t.part_step, serial, "arrival")
+    steps = part_history(connection, [serial])
     events = [_part_step(row) for row in steps]
-    events += [_decision(row) for row in _rows(connection, t.decision, serial, "decided_at")]
+    events += [_decision(row) for row in decisions_of(connection, serial)]
     events += _recommendations(connection, serial)
-    events += [_outcome(row) for row in _rows(connection, t.outcome, serial, "arrival")]
-    events += [_disposition(row) for row in _rows(connection, t.disposition, serial, "arrival")]
+    events += [_outcome(row) for row in outcomes_of(connection, [serial])]
+    events += [_disposition(row) for row in dispositions_of(connection, serial)]
     events += _quarantined(connection, serial)
     if not events:
         return None
@@ -50,7 +57,7 @@ def passport(connection: Connection, serial: str) -> dict[str, Any] | None:
     return {"serial": serial, "events": sorted(events, key=_place)}
 
 
-def as_text(passport: Mapping[str, Any]) -> str:
+def as_text(passport: JsonObject) -> str:
     """The passport for a terminal; control characters in the data are shown, never sent."""
     lines = [f"part {visible(passport['serial'])}"]
     for event in passport["events"]:
@@ -68,10 +75,6 @@ def _storable(serial: str) -> bool:
     return bool(serial) and "\0" not in serial
 
 
-def _rows(connection: Connection, table: sa.Table, serial: str, order: str) -> list[Row[Any]]:
-    return list(connection.execute(sa.select(table).where(table.c.serial == serial).order_by(table.c[order])))
-
-
 def _place(event: Event) -> tuple[str, int, str]:
     return event["at"], _ORDER.index(event["kind"]), json.dumps(event, sort_keys=True)
 
@@ -80,7 +83,7 @@ def _iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """A value as JSON has it: times as text, numbers that are not finite as None."""
     if isinstance(value, datetime):
         return _iso(value)
@@ -93,7 +96,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _event(at: datetime, kind: str, summary: str, details: Mapping[str, Any]) -> Event:
+def _event(at: datetime, kind: str, summary: str, details: Mapping[str, object]) -> Event:
     return {
         "at": _iso(at),
         "kind": kind,
@@ -102,11 +105,11 @@ def _event(at: datetime, kind: str, summary: str, details: Mapping[str, Any]) ->
     }
 
 
-def _details(row: Row[Any], *names: str) -> dict[str, Any]:
-    return {name: row._mapping[name] for name in names}
+def _details(row: NamedTuple, *names: str) -> dict[str, object]:
+    return {name: getattr(row, name) for name in names}
 
 
-def _part_step(row: Row[Any]) -> Event:
+def _part_step(row: PartStep) -> Event:
     what = f"correction {row.revision} of" if row.revision else "passed"
     where = "".join(f", {word} {value}" for word, value in (("recipe", row.recipe), ("lot", row.lot)) if value)
     on = f" on {row.machine}" if row.machine else ""
@@ -116,7 +119,7 @@ def _part_step(row: Row[Any]) -> Event:
     return _event(row.at, "part_step", f"{what} step {row.step}, visit {row.visit}{on}{where}", details)
 
 
-def _decision(row: Row[Any]) -> Event:
+def _decision(row: StoredDecision) -> Event:
     of = f"gate {row.gate} at {row.step}, visit {row.visit}: {row.verdict} ({row.reason})"
     if row.predicted is not None:
         of += f", {row.characteristic} predicted {shown(row.predicted)} in [{shown(row.lower)}, {shown(row.upper)}]"
@@ -128,23 +131,25 @@ def _decision(row: Row[Any]) -> Event:
 
 
 def _recommendations(connection: Connection, serial: str) -> Iterator[Event]:
-    for row in connection.execute(sa.select(t.outbox).where(t.outbox.c.subject == serial).order_by(t.outbox.c.id)):
+    for row in messages_about(connection, serial):
         # Alerts may wait in the same outbox, about a machine whose name is this serial number.
         if row.payload.get("serial") != serial:
             continue
-        standing = {"pending": "waits to be sent", "dead": "could not be delivered"}.get(row.status, row.status)
+        standing = {OutboxStatus.PENDING: "waits to be sent", OutboxStatus.DEAD: "could not be delivered"}.get(
+            row.status, row.status
+        )
         what = f"recommendation {row.payload.get('recommendation')} for {row.payload.get('step')}: {standing}"
         details = _details(row, "channel", "key", "status", "attempts", "created_at", "sent_at", "error")
         yield _event(row.sent_at or row.created_at, "recommendation", what, details)
 
 
-def _outcome(row: Row[Any]) -> Event:
+def _outcome(row: StoredOutcome) -> Event:
     what = f"correction {row.revision}: " if row.revision else ""
     details = _details(row, "characteristic", "value", "revision", "available_at", "arrival", "source")
     return _event(row.at, "outcome", f"{what}{row.characteristic} measured {shown(row.value)}", details)
 
 
-def _disposition(row: Row[Any]) -> Event:
+def _disposition(row: StoredDisposition) -> Event:
     what = f"correction {row.revision}: " if row.revision else ""
     at = f" at {row.step}" if row.step else ""
     details = _details(row, "step", "disposition", "revision", "arrival", "source")
@@ -152,30 +157,13 @@ def _disposition(row: Row[Any]) -> Event:
 
 
 def _quarantined(connection: Connection, serial: str) -> Iterator[Event]:
-    """Rows in quarantine one of whose key columns is the serial number, whatever the column is called."""
-    # Not LIKE: SQLite refuses long patterns and ignores case.
-    place = sa.func.instr if connection.dialect.name == "sqlite" else sa.func.strpos
-    spellings = sorted({json.dumps(serial)[1:-1], json.dumps(serial, ensure_ascii=False)[1:-1]})
-    named = sa.or_(*(place(t.quarantine.c.key, text) > 0 for text in spellings))
-    query = sa.select(t.quarantine).where(named)
-    for row in connection.execute(query.order_by(t.quarantine.c.id)):
-        if serial in _key_values(row.key):
-            summary = f"a row of {row.source} went to quarantine: {row.reason}"
-            details = _details(row, "source", "reason", "at", "first_seen_at", "row")
-            yield _event(row.at or row.first_seen_at, "quarantine", summary, details)
+    for row in quarantined_under(connection, serial):
+        summary = f"a row of {row.source} went to quarantine: {row.reason}"
+        details = _details(row, "source", "reason", "at", "first_seen_at", "row")
+        yield _event(row.at or row.first_seen_at, "quarantine", summary, details)
 
 
-def _key_values(key: str) -> Iterable[Any]:
-    try:
-        values = json.loads(key)
-    except ValueError:
-        return (key,)
-    if isinstance(values, dict):
-        return values.values()
-    return values if isinstance(values, list) else (values,)
-
-
-def _around(connection: Connection, steps: Iterable[Row[Any]]) -> Iterator[Event]:
+def _around(connection: Connection, steps: Iterable[PartStep]) -> Iterator[Event]:
     """What was known of the machine of each step about that time; each finding and window is told once."""
     seen: dict[str, Event] = {}
     for step in steps:
@@ -185,35 +173,30 @@ def _around(connection: Connection, steps: Iterable[Row[Any]]) -> Iterator[Event
     yield from seen.values()
 
 
-def _findings(connection: Connection, step: Row[Any]) -> Iterator[Event]:
-    c = t.finding.c
-    span = c.at.between(step.at - FINDINGS_BEFORE, step.at + FINDINGS_AFTER)
-    query = sa.select(t.finding).where(c.subject == step.machine, span)
-    for row in connection.execute(query.order_by(c.at.desc(), c.id.desc()).limit(MOST_FINDINGS)):
-        judged = f" with {shown(row.value)} against {shown(row._mapping['limit'])}" if row.value is not None else ""
+def _findings(connection: Connection, step: PartStep) -> Iterator[Event]:
+    start, end = step.at - FINDINGS_BEFORE, step.at + FINDINGS_AFTER
+    for row in findings_about(connection, step.machine, start, end, MOST_FINDINGS):
+        judged = f" with {shown(row.value)} against {shown(row.limit)}" if row.value is not None else ""
         what = f"{row.subject} {row.feature}: {row.status} by {row.detector} ({row.method}){judged}"
         names = ("subject", "feature", "detector", "method", "status", "value", "limit", "causes")
         yield _event(row.at, "machine_finding", what.replace(" :", ":"), _details(row, *names))
 
 
-def _windows(connection: Connection, step: Row[Any]) -> Iterator[Event]:
-    c = t.machine_window.c
-    before = (c.machine == step.machine, c.start <= step.at, c.start > step.at - LONGEST_WINDOW)
-    start = connection.scalar(sa.select(sa.func.max(c.start)).where(*before))
-    if start is None:
+def _windows(connection: Connection, step: PartStep) -> Iterator[Event]:
+    windows = window_before(connection, step.machine, step.at, step.at - LONGEST_WINDOW)
+    if not windows:
         return
-    query = sa.select(t.machine_window).where(c.machine == step.machine, c.start == start).order_by(c.sensor)
-    sensors = {row.sensor: _statistics(row) for row in connection.execute(query)}
+    sensors = {window.sensor: _statistics(window) for window in windows}
     means = ", ".join(f"{sensor} {shown(known['mean'])}" for sensor, known in sensors.items())
     yield _event(
-        start,
+        windows[0].start,
         "machine_window",
         f"means of {step.machine} in the window of the step: {means}",
         {"machine": step.machine, "sensors": sensors},
     )
 
 
-def _statistics(row: Row[Any]) -> dict[str, Any]:
+def _statistics(row: MachineWindow) -> dict[str, object]:
     measured = row.rows - row.missing
     mean = row.total / measured if measured and row.total is not None else None
     return {"mean": mean, **_details(row, "minimum", "maximum", "rows", "missing")}

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from alerting.alerts import in_force
 from alerting.notifications.receivers import Receivers
 from detectors.stream.roster import default_detectors
@@ -25,9 +23,9 @@ from inference.models.fitting import held_out
 from inference.registry import Registry
 from monitor import __version__
 from monitor.clock import Clock, WallClock
-from monitor.delivery.courier import Courier, Patience, carry
+from monitor.delivery.courier import Courier, carry
 from monitor.delivery.notifications import place_of, receivers_of, send
-from monitor.delivery.waiting import backoff, plan
+from monitor.delivery.waiting import Patience
 from monitor.detection import DRIFT, IMAGE_DRIFT
 from monitor.errors import ModelError, ModelReason
 from monitor.gate_models.in_force import ModelsInForce
@@ -39,11 +37,13 @@ from monitor.jobs.models import ModelJob
 from monitor.jobs.notify import NotifyJob
 from monitor.jobs.performance import PerformanceJob
 from monitor.jobs.prune import PruneJob
-from monitor.jobs.pull import EventPipeline, PartPipeline, Pipeline, PullJob, ReadingPipeline
+from monitor.jobs.pull import PullJob
 from monitor.jobs.reconcile import ReconcileJob
 from monitor.jobs.report import ReportJob
 from monitor.jobs.retraining import RetrainingJob
+from monitor.pipeline.events import EventsPipeline
 from monitor.pipeline.parts import PartsPipeline
+from monitor.pipeline.pipeline import Pipeline
 from monitor.pipeline.readings import ReadingsPipeline
 from monitor.plant.file.load import LoadedPlant
 from monitor.plant.plant import Plant
@@ -51,10 +51,9 @@ from monitor.ports import GateModel, Source, StreamDetector
 from monitor.scheduling.job import Job
 from monitor.scheduling.runner import Runner
 from monitor.sources.transports import open_source
-from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.schema import open_store
-from monitor.store.database.statements import upsert
+from monitor.store.plant_files import record_plant_file
 
 _ORDER = ("machine_states", "part_steps", "readings", "outcomes", "dispositions")
 """At one slot, what later kinds depend on comes first."""
@@ -109,7 +108,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     receivers = receivers_of(plant)
     # History can be replayed again after a power cut; to wait for the disk at each commit costs a fifth of a replay.
     store = open_store(plant.store.url, durable=not simulated)
-    _record_plant(store, loaded, clock)
+    record_plant_file(store, loaded.digest, loaded.text, clock.now())
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     runner = Runner(store, clock, holder, plant.store.lease)
     registry = make_registry(plant)
@@ -125,7 +124,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     jobs.append(RetrainingJob(store, plant, models, partial(load_cached, registry), registry, trainer, simulated))
     jobs.append(notify_job(store, plant, receivers if (not simulated if notify is None else notify) else None))
     if plant.write_back is not None and target is not None:
-        jobs.append(DeliverJob(store, plant.write_back, target, plan, backoff))
+        jobs.append(DeliverJob(store, plant.write_back, target))
     for name, config in plant.sources.items():
         settle = config.late_by + config.delay + 2 * config.every
         mine = [p for p in pulls if p.source == name]
@@ -186,16 +185,6 @@ def detectors_of(plant: Plant, machine: str) -> Sequence[StreamDetector]:
     )
 
 
-def _record_plant(store: Store, loaded: LoadedPlant, clock: Clock) -> None:
-    """Keep the plant file; `since` is when it last came into force, also when it did so before."""
-    newest = sa.select(t.plant_file.c.digest).order_by(t.plant_file.c.since.desc()).limit(1)
-    with store.read() as connection:
-        if connection.scalar(newest) == loaded.digest:
-            return
-    with store.write() as connection:
-        upsert(connection, t.plant_file, [{"digest": loaded.digest, "content": loaded.text, "since": clock.now()}])
-
-
 def _pull_jobs(loaded: LoadedPlant, store: Store, sources: dict[str, Source], models: ModelsInForce) -> list[PullJob]:
     plant = loaded.plant
     jobs = []
@@ -210,25 +199,23 @@ def _pipeline(loaded: LoadedPlant, store: Store, source: str, models: ModelsInFo
     plant = loaded.plant
     kind = plant.sources[source].kind
     if kind == "part_steps":
-        parts = PartsPipeline(store, plant, loaded.digest, source, judge)
-        return PartPipeline(parts, partial(models.for_gates, tuple(plant.gates)))
+        in_force = partial(models.for_gates, tuple(plant.gates))
+        return PartsPipeline(store, plant, loaded.digest, source, judge, in_force)
     if kind == "readings":
-        return ReadingPipeline(ReadingsPipeline(store, plant, source, detectors_of))
-    return EventPipeline(store, plant, source)
+        return ReadingsPipeline(store, plant, source, detectors_of)
+    return EventsPipeline(store, plant, source)
 
 
 def notify_job(store: Store, plant: Plant, receivers: Receivers | None) -> NotifyJob:
     """The job. Without receivers (None) nothing leaves by URL, not even what an earlier run left waiting."""
     config = plant.notify
-    log = Courier(
-        store, (LOG_CHANNEL,), carry(partial(append, Path(config.log))), plan, Patience(backoff, config.backoff, None)
-    )
+    log = Courier(store, (LOG_CHANNEL,), carry(partial(append, Path(config.log))), Patience(config.backoff, None))
     couriers = [log]
     if receivers is not None:
-        patience = Patience(backoff, config.backoff, config.attempts)
+        patience = Patience(config.backoff, config.attempts)
         channels = [channel_of(team) for team in TEAMS]
         deliver = carry(partial(send, receivers))
         # One at a time, so that a kill repeats at most one.
-        couriers.append(Courier(store, channels, deliver, plan, patience, at_once=1, one_receiver=False))
+        couriers.append(Courier(store, channels, deliver, patience, at_once=1, one_receiver=False))
     urls = {team: len(of_team) for team, of_team in (receivers or {}).items()}
     return NotifyJob(store, config, place_of(plant), urls, couriers)

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from exporters.metrics.collector import StoreCollector
 from exporters.metrics.openmetrics import OpenMetricsFile
 from monitor.errors import UsageError
 from monitor.runtime.app import App, bounds_of
 from monitor.scheduling.slots import slots
-from monitor.store.database import tables as t
+from monitor.store.jobs import newest_slot
 from monitor.store.metrics import metrics_snapshot
 
 JOB = "gatewatch"
@@ -74,7 +72,7 @@ def recording(
 def _first(app: App, start: datetime, end: datetime) -> datetime:
     """From where on the store can be watched: what slots served before left it showing cannot be seen again."""
     with app.store.read() as connection:
-        served: datetime | None = connection.execute(sa.select(sa.func.max(t.job.c.last_slot))).scalar_one_or_none()
+        served = newest_slot(connection)
     if served is not None and served >= end:
         raise UsageError(
             f"--openmetrics: every slot up to {served:%Y-%m-%dT%H:%MZ} was served before, and what the store showed "

@@ -22,7 +22,6 @@ from typing import Any
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
-from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.clock import WallClock
 from monitor.errors import MonitorError, UsageError
@@ -30,6 +29,7 @@ from monitor.plant.file.load import LoadedPlant, difference, needs_restart
 from monitor.reports.passport import passport
 from monitor.runtime.app import App, bounds_of, make_app
 from monitor.scheduling.slots import due, trigger
+from monitor.store.database.database import DatabaseError
 from monitor.store.database.statements import TallyKey, count, gauge, tallied
 from monitor.store.metrics import metrics_snapshot
 from monitor.web import webhook
@@ -114,7 +114,7 @@ class Service:
         with self._app.store.read() as connection:
             return metrics_snapshot(connection, self._app.clock.now())
 
-    def _passport(self, serial: str) -> dict[str, Any] | None:
+    def _passport(self, serial: str) -> dict[str, object] | None:
         with self._app.store.read() as connection:
             return passport(connection, serial)
 
@@ -148,7 +148,7 @@ class Service:
                 with self._feeding:
                     self._feed()
             app.runner.catch_up(job)
-        except (MonitorError, SQLAlchemyError) as exc:
+        except (MonitorError, DatabaseError) as exc:
             # The store itself cannot be used: there is nowhere to record it but the log.
             log.error("%s: %s", name, exc)
         finally:

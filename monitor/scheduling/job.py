@@ -33,12 +33,29 @@ class Result:
     lag: timedelta | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class JobScope:
+    """What of the plant a job is about, '' for what it is not about; one with a partition pulls it."""
+
+    source: str = ""
+    partition: str = ""
+    gate: str = ""
+
+
+WHOLE_PLANT = JobScope()
+"""The scope of a job that is about no single source or gate."""
+
+
 class Job(Protocol):
     """Work done once at each slot. Raises MonitorError for what a person can mend."""
 
     @property
     def name(self) -> str:
         """Its name; the lease and the metrics go by it."""
+
+    @property
+    def scope(self) -> JobScope:
+        """What of the plant it is about."""
 
     @property
     def interval(self) -> timedelta:

@@ -12,16 +12,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-import sqlalchemy as sa
-
 from monitor.clock import Clock
 from monitor.errors import EndingError, FencedError, MonitorError, SourceError
 from monitor.scheduling.job import Job, Result, Run
 from monitor.scheduling.slots import due
-from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease, acquire, prove, release
-from monitor.store.database.statements import count, insert_new, tallied, upsert
+from monitor.store.database.statements import count, tallied
+from monitor.store.jobs import JobRun, last_slot, record_run
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +143,7 @@ class Runner:
 
     def _last_slot(self, name: str) -> datetime | None:
         with self._store.read() as connection:
-            return connection.execute(sa.select(t.job.c.last_slot).where(t.job.c.name == name)).scalar_one_or_none()
+            return last_slot(connection, name)
 
     def _record(
         self,
@@ -158,25 +156,19 @@ class Runner:
         done: SlotResult,
         failure: Exception | None,
     ) -> None:
-        good = done.ran is SlotOutcome.SUCCESS
-        row = {
-            "name": job.name, "last_slot": slot, "last_started_at": started, "result": done.ran.value,
-            "duration_seconds": seconds, "rows": done.result.rows, "missed_slots": missed, "runs": 1,
-            "failures": int(not good), "error": done.error,
-            "unreadable": failure.reason.value if isinstance(failure, SourceError) else "",
-        }  # fmt: skip
-        if good:
-            lag = done.result.lag
-            row |= {"last_success_at": started, "lag_seconds": None if lag is None else lag.total_seconds()}
-        run = {key: row[key] for key in ("result", "duration_seconds", "rows", "error")}
+        scope = job.scope
+        run = JobRun(
+            name=job.name, source=scope.source, partition=scope.partition, gate=scope.gate, slot=slot,
+            started_at=started, duration_seconds=seconds, result=done.ran.value,
+            good=done.ran is SlotOutcome.SUCCESS, rows=done.result.rows, lag=done.result.lag, missed_slots=missed,
+            error=done.error, unreadable=failure.reason.value if isinstance(failure, SourceError) else "",
+        )  # fmt: skip
         with self._store.write() as connection:
             prove(self._store, connection, lease)
-            upsert(connection, t.job, [row], add=("rows", "missed_slots", "runs", "failures"))
-            insert_new(connection, t.job_run, [{**run, "job": job.name, "slot": slot, "started_at": started}])
+            record_run(connection, run)
             if isinstance(failure, SourceError):
-                source = job.name.split(":")[1]
-                key = tallied("gatewatch_source_read_errors_total", source=source, reason=failure.reason.value)
-                count(connection, {key: 1})
+                labels = {"source": scope.source, "reason": failure.reason.value}
+                count(connection, {tallied("gatewatch_source_read_errors_total", **labels): 1})
 
     def give_back(self) -> None:
         """Let other processes take over at once."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
 from monitor.failpoints import reach
 from monitor.model import Finding, Reject
+from monitor.ports import State
+from monitor.store import cursors
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease, prove
@@ -20,12 +21,14 @@ from monitor.store.database.statements import (
     count,
     gauge,
     insert_new,
-    move_cursor,
     take_arrivals,
     tallied,
     upsert,
 )
+from monitor.store.rows.decisions import StoredDecision
+from monitor.store.rows.kinds import KINDS
 from monitor.store.rows.quarantine import write_rejects
+from monitor.store.rows.readings import MachineWindow
 from monitor.store.watching.board import roll_up
 
 
@@ -46,12 +49,12 @@ class SavedState:
     detector: str
     subject: str
     arrival: int
-    state: Mapping[str, Any]
+    state: State
 
 
 @dataclass(slots=True)
 class BatchWrite:
-    """Everything one batch made. `rows` go into `table` and get arrival numbers in their order.
+    """Everything one batch made. `rows` are of a kind of source and get arrival numbers in their order.
 
     `findings` are changes of status, `board` what holds now; `trends` are kept at each evaluation, one row a finding
     and time, so that what only the board showed can be drawn later: see `monitor.store.watching.board.worth_keeping`.
@@ -61,16 +64,16 @@ class BatchWrite:
     source: str
     partition: str
     now: datetime
-    table: sa.Table
+    kind: str = ""
     position: datetime | None = None
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[dict[str, object]] = field(default_factory=list)
     rejects: Sequence[Reject] = ()
-    decisions: list[dict[str, Any]] = field(default_factory=list)
-    outbox: list[dict[str, Any]] = field(default_factory=list)
+    decisions: list[StoredDecision] = field(default_factory=list)
+    outbox: list[dict[str, object]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     board: list[Finding] = field(default_factory=list)
     trends: list[Finding] = field(default_factory=list)
-    windows: list[dict[str, Any]] = field(default_factory=list)
+    windows: list[MachineWindow] = field(default_factory=list)
     states: list[SavedState] = field(default_factory=list)
     tallies: Counter[TallyKey] = field(default_factory=Counter)
     gauges: dict[TallyKey, float] = field(default_factory=dict)
@@ -89,17 +92,17 @@ def commit(store: Store, lease: Lease, batch: BatchWrite) -> int:
         first = take_arrivals(connection, len(batch.rows))
         if batch.rows:
             rows = [{**row, "arrival": first + i} for i, row in enumerate(batch.rows)]
-            connection.execute(batch.table.insert(), rows)
+            connection.execute(KINDS[batch.kind].table.insert(), rows)
         _write_decisions(connection, batch, first)
         _write_findings(connection, batch, first)
-        upsert(connection, t.machine_window, batch.windows)
+        upsert(connection, t.machine_window, [window._asdict() for window in batch.windows])
         states = [
             {"detector": s.detector, "subject": s.subject, "arrival": resolved(s.arrival, first), "state": s.state}
             for s in batch.states
         ]
         upsert(connection, t.detector_state, states)
         write_rejects(connection, batch.source, batch.rejects, batch.now)
-        move_cursor(connection, batch.job, batch.source, batch.partition, batch.position, batch.now)
+        cursors.move(connection, batch.job, batch.source, batch.partition, batch.position, batch.now)
         count(connection, batch.tallies)
         gauge(connection, batch.gauges)
     reach("after_commit")
@@ -108,16 +111,13 @@ def commit(store: Store, lease: Lease, batch: BatchWrite) -> int:
 
 def _write_decisions(connection: sa.Connection, batch: BatchWrite, first: int) -> None:
     if batch.decisions:
-        rows = [
-            {
-                **d,
-                "arrival": resolved(d["arrival"], first),
-                "inputs": {name: resolved(a, first) for name, a in d["inputs"].items()},
-            }
-            for d in batch.decisions
-        ]
-        connection.execute(t.decision.insert(), rows)
+        connection.execute(t.decision.insert(), [_numbered(d, first)._asdict() for d in batch.decisions])
     insert_new(connection, t.outbox, batch.outbox)
+
+
+def _numbered(decision: StoredDecision, first: int) -> StoredDecision:
+    inputs = {step: resolved(arrival, first) for step, arrival in decision.inputs.items()}
+    return decision._replace(arrival=resolved(decision.arrival, first), inputs=inputs)
 
 
 def _write_findings(connection: sa.Connection, batch: BatchWrite, first: int) -> None:
@@ -134,7 +134,7 @@ def _write_findings(connection: sa.Connection, batch: BatchWrite, first: int) ->
     upsert(connection, t.trend, [_shared(f) for f in batch.trends])
 
 
-def _shared(f: Finding) -> dict[str, Any]:
+def _shared(f: Finding) -> dict[str, object]:
     return {
         "detector": f.detector, "method": f.method, "subject": f.subject, "feature": f.feature, "at": f.at,
         "status": f.status.value, "value": f.value, "limit": f.limit, "causes": list(f.causes), "step": f.step,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -20,7 +19,11 @@ from exporters.metrics.snapshot import (
     TallyRow,
 )
 from monitor.model import Reason, Verdict
+from monitor.statuses import OutboxStatus
 from monitor.store.database import tables as t
+from monitor.store.models.versions import models_in_force
+from monitor.store.plant_files import first_since, newest_digest
+from monitor.store.watching.board import board_rows
 
 RECENT_DECISIONS = 100
 """How many of a gate's newest decisions its interval width and hold ratio rest on."""
@@ -33,7 +36,6 @@ ENDED_FOR = timedelta(days=1)
 
 def metrics_snapshot(connection: Connection, now: datetime) -> MetricsSnapshot:
     """The store as the metrics show it at `now` (aware UTC)."""
-    newest = sa.select(t.plant_file.c.digest).order_by(t.plant_file.c.since.desc()).limit(1)
     return MetricsSnapshot(
         at=now,
         jobs=tuple(_jobs(connection)),
@@ -43,8 +45,8 @@ def metrics_snapshot(connection: Connection, now: datetime) -> MetricsSnapshot:
         board=tuple(_board(connection)),
         alerts=tuple(_alerts(connection, now - ENDED_FOR)),
         tallies=tuple(_tallies(connection)),
-        plant_digest=connection.scalar(newest) or "",
-        store_since=connection.scalar(sa.select(sa.func.min(t.plant_file.c.since))),
+        plant_digest=newest_digest(connection) or "",
+        store_since=first_since(connection),
         store_bytes=_size(connection),
     )
 
@@ -52,7 +54,7 @@ def metrics_snapshot(connection: Connection, now: datetime) -> MetricsSnapshot:
 def _jobs(connection: Connection) -> Iterator[JobRow]:
     c = t.job.c
     columns = (c.name, c.runs, c.failures, c.missed_slots, c.rows, c.last_slot, c.last_success_at)
-    last = (c.duration_seconds, c.lag_seconds, c.error, c.result, c.unreadable)
+    last = (c.duration_seconds, c.lag_seconds, c.error, c.result, c.unreadable, c.source, c.partition)
     query = sa.select(*columns, *last).order_by(c.name)
     return (JobRow._make(row) for row in connection.execute(query))
 
@@ -64,9 +66,9 @@ def _cursors(connection: Connection) -> Iterator[CursorRow]:
 
 
 def _gates(connection: Connection) -> Iterator[GateRow]:
-    force = {row.gate: row for row in connection.execute(sa.select(t.model_in_force))}
+    force = models_in_force(connection)
     for gate in sorted({*force, *_gates_that_decided(connection)}):
-        model: Any = force.get(gate)
+        model = force.get(gate)
         since, changes = (model.since, model.changes) if model else (None, 0)
         named = (model.model, model.version, model.digest) if model else ("", "", "")
         yield GateRow._make((gate, *named, since, changes, *_recent(connection, gate, since)))
@@ -81,7 +83,9 @@ def _gates_that_decided(connection: Connection) -> Iterator[str]:
         found = connection.scalar(sa.select(sa.func.min(gate)).where(gate > found))
 
 
-def _recent(connection: Connection, gate: str, since: datetime | None) -> tuple[Any, ...]:
+def _recent(
+    connection: Connection, gate: str, since: datetime | None
+) -> tuple[int, int, float | None, datetime | None, int, str]:
     c = t.decision.c
     query = sa.select(c.verdict, c.reason, c.lower, c.upper, c.decided_at).where(c.gate == gate)
     rows = connection.execute(query.order_by(c.at.desc()).limit(RECENT_DECISIONS)).all()
@@ -101,28 +105,28 @@ def _outbox(connection: Connection) -> Iterator[OutboxRow]:
     # Sent rows are nearly all of the table: only the waiting and the dead ones are looked at.
     query = (
         sa.select(c.channel, c.status, sa.func.count(), sa.func.min(c.created_at))
-        .where(c.status.in_(("pending", "dead")))
+        .where(c.status.in_((OutboxStatus.PENDING, OutboxStatus.DEAD)))
         .group_by(c.channel, c.status)
     )
     found = {(channel, status): (count, oldest) for channel, status, count, oldest in connection.execute(query)}
     for channel in sorted({channel for channel, _ in found}):
-        pending, oldest = found.get((channel, "pending"), (0, None))
-        yield OutboxRow(channel, pending, found.get((channel, "dead"), (0, None))[0], oldest)
+        pending, oldest = found.get((channel, OutboxStatus.PENDING), (0, None))
+        yield OutboxRow(channel, pending, found.get((channel, OutboxStatus.DEAD), (0, None))[0], oldest)
 
 
-def _board(connection: Connection) -> Iterator[BoardRow]:
-    c = t.board.c
-    columns = (c.detector, c.method, c.subject, c.feature, c.at, c.status, c.value, c["limit"], c.causes, c.step)
-    query = sa.select(*columns).order_by(c.subject, c.feature, c.detector, c.method)
-    return (BoardRow._make((*row[:8], tuple(row.causes), row.step)) for row in connection.execute(query))
+def _board(connection: Connection) -> list[BoardRow]:
+    return sorted(board_rows(connection), key=lambda r: (r.subject, r.feature, r.detector, r.method))
 
 
-def _alerts(connection: Connection, since: datetime) -> Iterator[AlertRow]:
-    c = t.alert.c
-    newest = sa.select(sa.func.max(c.id)).group_by(c.name, c.subject, c.condition)
+def _alerts(connection: Connection, since: datetime) -> list[AlertRow]:
+    """The newest episode of each alert that is not over, or not for long: by index, however many there ever were."""
+    c, later = t.alert.c, t.alert.alias().c
+    again = (later.name == c.name, later.subject == c.subject, later.condition == c.condition, later.id > c.id)
+    newest = ~sa.exists(sa.select(later.id).where(*again))
     columns = (c.name, c.subject, c.severity, c.summary, c.since, c.ended_at, c.state, c.condition, c.team, c.line)
-    query = sa.select(*columns).where(c.id.in_(newest), sa.or_(c.ended_at.is_(None), c.ended_at > since))
-    return (AlertRow._make(row) for row in connection.execute(query.order_by(c.name, c.subject)))
+    query = sa.select(*columns).where(sa.or_(c.ended_at.is_(None), c.ended_at > since), newest)
+    # Ordered here: asked to, SQLite would rather read the whole table in that order.
+    return sorted((AlertRow._make(row) for row in connection.execute(query)), key=lambda r: (r.name, r.subject))
 
 
 def _tallies(connection: Connection) -> Iterator[TallyRow]:

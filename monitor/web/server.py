@@ -8,11 +8,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
@@ -24,6 +22,7 @@ from exporters.metrics.snapshot import MetricsSnapshot
 from exporters.pages.index import index_page
 from exporters.pages.parts import part_page, problem_page, reports_page
 from monitor.errors import MonitorError
+from monitor.store.database.database import DatabaseError
 from monitor.web.webhook import Answer
 
 _LOG = logging.getLogger(__name__)
@@ -54,7 +53,7 @@ class Views:
 
     snapshot: Callable[[], MetricsSnapshot]
     ready: Callable[[], list[str]]
-    passport: Callable[[str], dict[str, Any] | None]
+    passport: Callable[[str], dict[str, object] | None]
     reports: Path
     bounds: Callable[[], Bounds]
     refusal: Callable[[str, int], Answer | None]
@@ -66,7 +65,7 @@ def make_app(views: Views) -> FastAPI:
     # The documentation pages that FastAPI would add load scripts from elsewhere.
     app = FastAPI(title="Gatewatch", openapi_url=None)
     app.add_exception_handler(MonitorError, _unavailable)
-    app.add_exception_handler(SQLAlchemyError, _unavailable)
+    app.add_exception_handler(DatabaseError, _unavailable)
     _add_health(app, views)
     _add_pages(app, views)
     _add_reports(app, views.reports)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 import numpy as np
-import sqlalchemy as sa
 
 from monitor.errors import StoreError, StoreReason
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.model import Floats, Window
 from monitor.plant.plant import Plant
 from monitor.ports import GateModel
-from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease
 from monitor.store.rows.parts import newest_arrival, newest_passages, part_history, passages_between
-from monitor.store.watching.references import NewReference, freeze, reference_in_force
+from monitor.store.watching.references import (
+    FrozenReference,
+    NewReference,
+    freeze,
+    reference_in_force,
+    version_in_force,
+)
 from monitor.windows import parts as windows
 from monitor.windows.frozen import content_of, digest_of, window_of
 
@@ -123,20 +126,20 @@ class StepWindows:
 
     def _open(self, detector: str, step: str) -> Frozen | None:
         """The version in force, unpacked once: a command may have frozen a newer one since."""
-        c = t.reference.c
-        newest = sa.select(sa.func.max(c.version)).where(c.detector == detector, c.subject == step)
         known = self._frozen.get((detector, step))
         with self._store.read() as connection:
-            version = connection.execute(newest).scalar()
+            version = version_in_force(connection, detector, step)
             if version is None:
                 return None
             if known is None or known.version != version:
                 row = reference_in_force(connection, detector, step)
+                if row is None:
+                    return None
                 known = self._frozen[detector, step] = _unpacked(row)
         return known
 
 
-def _unpacked(row: Any) -> Frozen:
+def _unpacked(row: FrozenReference) -> Frozen:
     try:
         window = window_of(row.content, row.subject, row.subject)
     except ValueError as exc:

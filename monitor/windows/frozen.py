@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from detectors.shared.state import pack, require, unpack, whole_number
-from monitor.model import Window
+from monitor.model import JsonObject, Window
 
 VERSION = 1
 _KEYS = ("version", "names", "values", "at", "arrivals", "rows", "groups", "made_by")
 
 
-def content_of(window: Window, made_by: str = "") -> dict[str, Any]:
+def content_of(window: Window, made_by: str = "") -> dict[str, object]:
     """The window as JSON values. `made_by` says which model made predictions, '' for what was measured."""
     return {
         "version": VERSION,
@@ -29,7 +27,7 @@ def content_of(window: Window, made_by: str = "") -> dict[str, Any]:
     }
 
 
-def digest_of(content: Mapping[str, Any]) -> str:
+def digest_of(content: JsonObject) -> str:
     """SHA-256 over names, rows and values, bit for bit, however they were packed."""
     window = window_of(content, "", "")
     found = hashlib.sha256(repr((content["made_by"], window.names, window.groups)).encode())
@@ -38,7 +36,7 @@ def digest_of(content: Mapping[str, Any]) -> str:
     return found.hexdigest()
 
 
-def window_of(content: Mapping[str, Any], subject: str, step: str) -> Window:
+def window_of(content: JsonObject, subject: str, step: str) -> Window:
     """The window that `content_of` saw; ValueError where the content is damaged or of another version."""
     known = require(content, "a reference", _KEYS)
     if known["version"] != VERSION:

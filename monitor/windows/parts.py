@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from monitor.ports import GateModel
 from monitor.store.rows.parts import PartStep
 
 
-def measured(step: str, rows: Sequence[Any]) -> Window:
+def measured(step: str, rows: Sequence[PartStep]) -> Window:
     """The rows of `monitor.store.rows.parts` as a window: every feature that has a value in it, by name."""
     names = tuple(sorted({name for row in rows for name in row.values}))
     values = np.full((len(rows), len(names)), np.nan)

@@ -6,20 +6,19 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from statistics import median
-from typing import Any
 
 import numpy as np
-import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from inference.asking import ask, in_order
 from monitor.gate_models.training_set import training_set
 from monitor.instants import to_nanos
-from monitor.model import Floats, Window
+from monitor.model import Floats, JsonObject, Window
 from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
-from monitor.store.database import tables as t
-from monitor.store.rows.outcomes import _decided_on, _newest_outcomes
+from monitor.store.database.database import Connection
+from monitor.store.models.versions import ModelInForce
+from monitor.store.rows.outcomes import AvailableOutcome, DecidedOutcome, decided_outcomes, outcomes_around
 from monitor.store.rows.parts import last_passages
 
 NAMES = ("predicted", "lower", "upper", "outcome", "naive")
@@ -31,11 +30,14 @@ _LOOK = 4
 _FARTHEST = 50_000
 """Outcomes looked at, at most."""
 
+Rows = Sequence[Sequence[float | None]]
 HeldOut = Callable[[Sequence[str]], NDArray[np.intp]]
 """From serials to the places of those that no model was fitted to."""
 
 
-def realised(connection: sa.Connection, gate: str, config: GateConfig, used: Any, now: datetime, rows: int) -> Window:
+def realised(
+    connection: Connection, gate: str, config: GateConfig, used: ModelInForce, now: datetime, rows: int
+) -> Window:
     """The newest predictions of the version in force whose outcome was available at `now`, oldest first.
 
     Of each part its last passage and its outcome's last word. A part that the model called out of distribution is
@@ -54,22 +56,21 @@ def realised(connection: sa.Connection, gate: str, config: GateConfig, used: Any
 
 
 def _newest(
-    connection: sa.Connection, gate: str, characteristic: str, used: Any, now: datetime, rows: int
-) -> list[Any]:
+    connection: Connection, gate: str, characteristic: str, used: ModelInForce, now: datetime, rows: int
+) -> list[DecidedOutcome]:
     """A row a part, newest outcome first; further back the fewer of the outcomes belong to decisions that count."""
     look = _LOOK * rows
     while True:
-        newest = _newest_outcomes(characteristic, used.since, now, look)
-        found = _last_of_each(connection.execute(_decided_on(newest, gate, characteristic, used)), rows)
-        seen = connection.execute(sa.select(sa.func.count()).select_from(newest)).scalar_one()
+        decided, seen = decided_outcomes(connection, gate, characteristic, used, now, look)
+        found = _last_of_each(decided, rows)
         if len(found) == rows or seen < look or look >= _FARTHEST:
             return found
         look *= _LOOK
 
 
-def _last_of_each(found: Iterable[Any], rows: int) -> list[Any]:
+def _last_of_each(found: Iterable[DecidedOutcome], rows: int) -> list[DecidedOutcome]:
     """Of each part its outcome's last word and its last decision; the newest parts."""
-    one: dict[str, Any] = {}
+    one: dict[str, DecidedOutcome] = {}
     for row in found:
         known = one.get(row.serial)
         if known is None or (row.at, row.revision, row.arrival) > (known.at, known.revision, known.arrival):
@@ -77,20 +78,14 @@ def _last_of_each(found: Iterable[Any], rows: int) -> list[Any]:
     return list(one.values())[:rows]
 
 
-def _naive(connection: sa.Connection, characteristic: str, decided: Sequence[datetime]) -> list[float]:
+def _naive(connection: Connection, characteristic: str, decided: Sequence[datetime]) -> list[float]:
     """For each decision the median of the last parts' outcomes that were available when it was made; NaN for none."""
-    o = t.outcome.c
-    mine = (o.characteristic == characteristic, o.value.is_not(None))
-    rows = sa.select(o.serial, o.value, o.available_at).where(*mine)
-    before = rows.where(o.available_at <= min(decided)).order_by(o.available_at.desc(), o.arrival.desc())
-    since = rows.where(o.available_at > min(decided), o.available_at <= max(decided))
-    known = list(reversed(connection.execute(before.limit(2 * NAIVE_OUTCOMES)).all()))
-    known += connection.execute(since.order_by(o.available_at, o.arrival)).all()
+    known = outcomes_around(connection, characteristic, min(decided), max(decided), 2 * NAIVE_OUTCOMES)
     times = [row.available_at for row in known]
     return [_median_of_last(known, bisect_right(times, at)) for at in decided]
 
 
-def _median_of_last(known: Sequence[Any], end: int) -> float:
+def _median_of_last(known: Sequence[AvailableOutcome], end: int) -> float:
     """Over the last parts, each with its last word by then."""
     last: dict[str, float] = {}
     for row in reversed(known[:end]):
@@ -101,7 +96,7 @@ def _median_of_last(known: Sequence[Any], end: int) -> float:
 
 
 def reference(
-    connection: sa.Connection,
+    connection: Connection,
     gate: str,
     config: GateConfig,
     model: GateModel,
@@ -138,7 +133,7 @@ def empty(gate: str, step: str, names: tuple[str, ...] = ()) -> Window:
     return Window(gate, step, names, np.empty((0, len(names))), none, none)
 
 
-def as_content(window: Window) -> dict[str, Any]:
+def as_content(window: Window) -> dict[str, object]:
     """A window as JSON values."""
     return {
         "values": [[None if np.isnan(v) else v for v in row] for row in window.values.tolist()],
@@ -148,7 +143,7 @@ def as_content(window: Window) -> dict[str, Any]:
     }
 
 
-def from_content(gate: str, step: str, content: Any) -> Window:
+def from_content(gate: str, step: str, content: JsonObject) -> Window:
     """The window that `as_content` saw."""
     return Window(
         gate, step, NAMES, _floats(content["values"]), np.array(content["at"], dtype=np.int64),
@@ -157,11 +152,16 @@ def from_content(gate: str, step: str, content: Any) -> Window:
 
 
 def _window(
-    gate: str, step: str, values: Any, at: Iterable[datetime], arrivals: Sequence[int], groups: Sequence[Any]
+    gate: str,
+    step: str,
+    values: Rows,
+    at: Iterable[datetime],
+    arrivals: Sequence[int],
+    groups: Sequence[tuple[str, ...]],
 ) -> Window:
     times = np.array([to_nanos(moment) for moment in at], dtype=np.int64)
     return Window(gate, step, NAMES, _floats(values), times, np.array(arrivals, dtype=np.int64), tuple(groups))
 
 
-def _floats(values: Any) -> Floats:
+def _floats(values: Rows) -> Floats:
     return np.array(values, dtype=np.float64).reshape(len(values), len(NAMES))

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from alerting.notifications.decide import (
-    Announced,
     Episode,
     Group,
     Kind,
@@ -18,6 +17,7 @@ from alerting.notifications.decide import (
     decide_notifications,
     told_by,
 )
+from monitor.statuses import Announced
 
 T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
 RULES = Rules(timedelta(hours=12), wait=timedelta(minutes=5), settle=timedelta(minutes=5))

@@ -94,6 +94,8 @@ def snapshot(**changes: Any) -> MetricsSnapshot:
                 "no table",
                 "failure",
                 "missing_table",
+                "historian",
+                "all",
             ),
             JobRow("write_back", 3, 3, 0, 0, before(minutes=1), None, 0.1, None, "table locked <b>", "failure"),
         ),

@@ -1,19 +1,16 @@
-"""The write-back to a real SQLite and PostgreSQL table, and when a row of the outbox may be sent."""
+"""The write-back to a real SQLite and PostgreSQL table."""
 
 from __future__ import annotations
 
 import sqlite3
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
-from hypothesis import strategies as st
 
 from exporters.delivery.mes import MesTarget
-from monitor.delivery.waiting import backoff, plan
 from monitor.errors import DeliveryError, DeliveryReason
 from monitor.plant.sources import WRITE_BACK_FIELDS, WriteBack
 
@@ -195,64 +192,3 @@ def test_an_account_without_the_right_to_write_is_refused(postgres_url: str) -> 
         assert caught.value.reason is DeliveryReason.REFUSED
     finally:
         run(postgres_url, "DROP OWNED BY reader_only", "DROP ROLE reader_only")
-
-
-class Waiting(NamedTuple):
-    id: int
-    subject: str
-    status: str
-    next_at: datetime
-
-
-NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
-DUE, LATER = NOW, NOW + timedelta(seconds=1)
-
-
-@pytest.mark.parametrize(
-    ("waiting", "sent"),
-    [
-        ([(1, "A", "pending", DUE), (2, "A", "pending", DUE)], [1]),
-        ([(1, "A", "pending", LATER), (2, "A", "pending", DUE)], []),
-        ([(1, "A", "dead", DUE), (2, "A", "pending", DUE)], [2]),
-        ([(1, "A", "sent", DUE), (2, "A", "pending", DUE)], [2]),
-        ([(1, "A", "pending", LATER), (2, "B", "pending", DUE)], [2]),
-        ([(4, "B", "pending", DUE), (3, "A", "pending", DUE)], [3, 4]),
-        ([], []),
-    ],
-    ids=[
-        "a later row of a part waits for the earlier one",
-        "also while the earlier one is backing off",
-        "a dead one holds nobody up",
-        "a sent one holds nobody up",
-        "another part does not wait",
-        "the order is that of making",
-        "nothing waits",
-    ],
-)
-def test_plan_says_which_rows_may_be_sent(waiting: list[tuple[int, str, str, datetime]], sent: list[int]) -> None:
-    assert [row.id for row in plan([Waiting(*row) for row in waiting], NOW)] == sent
-
-
-@given(st.lists(st.tuples(st.sampled_from("ABC"), st.sampled_from(["pending", "sent", "dead"]), st.booleans())))
-def test_a_planned_row_has_no_pending_row_of_its_part_before_it(made: list[tuple[str, str, bool]]) -> None:
-    waiting = [Waiting(i, s, status, DUE if due else LATER) for i, (s, status, due) in enumerate(made)]
-    for row in plan(waiting, NOW):
-        assert row.status == "pending"
-        assert row.next_at <= NOW
-        assert not [w for w in waiting[: row.id] if w.subject == row.subject and w.status == "pending"]
-
-
-@pytest.mark.parametrize(
-    ("attempts", "base", "wait"),
-    [
-        (1, timedelta(seconds=10), timedelta(seconds=10)),
-        (4, timedelta(seconds=10), timedelta(seconds=80)),
-        (10, timedelta(seconds=10), timedelta(minutes=5)),
-        (10**9, timedelta(milliseconds=1), timedelta(minutes=5)),
-        (1, timedelta(days=9999), timedelta(minutes=5)),
-        (5, timedelta(0), timedelta(0)),
-    ],
-    ids=["base", "doubled thrice", "five minutes at most", "no overflow", "a base beyond the limit", "no wait"],
-)
-def test_backoff_doubles_to_five_minutes(attempts: int, base: timedelta, wait: timedelta) -> None:
-    assert backoff(attempts, base) == wait

@@ -15,8 +15,9 @@ from detectors.stream.roster import default_detectors
 from inference.gate import judge
 from monitor.errors import StoreError
 from monitor.jobs.alerts import AlertsJob
-from monitor.jobs.pull import EventPipeline, PartPipeline, PullJob, ReadingPipeline
+from monitor.jobs.pull import PullJob
 from monitor.model import Floats, Prediction
+from monitor.pipeline.events import EventsPipeline
 from monitor.pipeline.judging import InForce
 from monitor.pipeline.parts import PartsPipeline
 from monitor.pipeline.readings import ReadingsPipeline
@@ -172,12 +173,11 @@ class Spine:
         kind = plant.sources[source].kind
         pipeline: Any
         if kind == "part_steps":
-            parts = PartsPipeline(self.store, plant, "digest", source, judge)
-            pipeline = PartPipeline(parts, lambda: {"form": self.used})
+            pipeline = PartsPipeline(self.store, plant, "digest", source, judge, lambda: {"form": self.used})
         elif kind == "readings":
-            pipeline = ReadingPipeline(ReadingsPipeline(self.store, plant, source, detectors))
+            pipeline = ReadingsPipeline(self.store, plant, source, detectors)
         else:
-            pipeline = EventPipeline(self.store, plant, source)
+            pipeline = EventsPipeline(self.store, plant, source)
         return PullJob(self.store, plant, source, partition, self.sources[source].read, pipeline)
 
     def run(self, job: Job, now: datetime, stopping: Callable[[], bool] = lambda: False) -> Result:

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from spine_kit import T0, Spine, after
 
 from exporters.delivery.mes import MesTarget
-from monitor.delivery.waiting import backoff, plan
 from monitor.errors import DeliveryError, DeliveryReason, FencedError
-from monitor.jobs.deliver import DeliverJob, resend
+from monitor.jobs.deliver import DeliverJob
 from monitor.store.database import tables as t
 from monitor.store.database.statements import insert_new
+from monitor.store.delivery.outbox import resend
 
 DELIVERIES = "gatewatch_outbox_deliveries_total"
 
@@ -45,7 +45,7 @@ def deliver(spine: Spine, target: Any, attempts: int = 3) -> DeliverJob:
     """The job to a target: so many tries, ten seconds after the first failure."""
     assert spine.plant.write_back is not None
     config = spine.plant.write_back.model_copy(update={"attempts": attempts})
-    return DeliverJob(spine.store, config, target, plan, backoff)
+    return DeliverJob(spine.store, config, target)
 
 
 def waiting(spine: Spine, *parts: tuple[str, int]) -> None:

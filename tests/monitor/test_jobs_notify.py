@@ -16,11 +16,11 @@ from andon import Andon
 from spine_kit import T0, Spine, after
 
 from monitor.errors import FencedError
-from monitor.jobs.deliver import resend
 from monitor.jobs.notify import NotifyJob
 from monitor.runtime.app import notify_job
 from monitor.store.database import tables as t
 from monitor.store.delivery.notifications import deliveries, log
+from monitor.store.delivery.outbox import resend
 
 DELIVERIES = "gatewatch_outbox_deliveries_total"
 

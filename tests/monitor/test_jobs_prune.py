@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from spine_kit import T0, Spine
 
 from monitor.errors import FencedError
-from monitor.jobs import prune
 from monitor.jobs.prune import PruneJob
 from monitor.plant.running import Retention
 from monitor.scheduling.job import Run
+from monitor.store import pruning
 from monitor.store.database import tables as t
 from monitor.store.database.leases import Lease
 
@@ -103,7 +103,7 @@ def test_without_a_retention_everything_stays(
 
 
 def test_every_kind_of_retention_is_kept_to() -> None:
-    assert set(prune._TIMES) == set(Retention.model_fields)
+    assert set(pruning.RETAINED) == set(Retention.model_fields)
 
 
 def test_the_last_state_of_a_machine_stays(spine: Spine) -> None:
@@ -161,7 +161,7 @@ def test_what_still_waits_or_holds_stays_however_old(spine: Spine) -> None:
 
 
 def test_many_rows_go_a_chunk_at_a_time(spine: Spine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prune, "_CHUNK", 4)
+    monkeypatch.setattr(pruning, "CHUNK", 4)
     table, key, column, row = TABLES["readings"]
     _filled(spine, table, column, row, range(11))
     job = PruneJob(spine.store, Retention(**{**NEVER, key: DAY}), DAY)

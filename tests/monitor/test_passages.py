@@ -12,7 +12,9 @@ START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 
 def _row(arrival: int, serial: str, step: str, visit: int = 1, revision: int = 0) -> PartStep:
     at = START + timedelta(minutes=arrival)
-    return PartStep(arrival, serial, step, visit, revision, at, "m", "r", "l", {"x": float(arrival)}, f"d{arrival}")
+    return PartStep(
+        arrival, serial, step, visit, revision, at, "m", "r", "l", {"x": float(arrival)}, f"d{arrival}", "mes", at
+    )
 
 
 def _arrivals(earlier: dict[str, Passage]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from spine_kit import T0, Spine, after
 
 from monitor.clock import SimulatedClock
 from monitor.errors import FencedError, ModelError, ModelReason, MonitorError, SourceError, SourceReason
-from monitor.scheduling.job import Result, Run
+from monitor.scheduling.job import JobScope, Result, Run
 from monitor.scheduling.runner import Runner, SlotOutcome, SlotResult
 from monitor.store.database import tables as t
 from monitor.store.database.leases import acquire
@@ -21,6 +21,7 @@ class Work:
     """A job that does what it is told and counts."""
 
     interval = timedelta(minutes=15)
+    scope = JobScope("parts", "all")
 
     def __init__(self, does: Callable[[Run], Result] = lambda run: Result(3), name: str = "pull:parts") -> None:
         self.does, self.name = does, name

@@ -110,3 +110,25 @@ def test_the_newest_episode_of_an_alert_is_told_until_a_day_after_its_end(engine
         AlertRow("Back", "s", "warning", "w", at(-9999), None),
         AlertRow("Over", "s", "warning", "w", at(-9999), at(-60)),
     )
+
+
+def test_an_older_episode_that_ended_later_is_not_the_newest(engine: sa.Engine) -> None:
+    day = timedelta(days=1) / timedelta(minutes=1)
+    # Two processes with clocks apart: the newest of the alert is over for longer than it is told.
+    ended = (("breach", -60), ("breach", -day), ("absent", -60))
+    rows = [{**alert("Twice", minutes), "condition": condition} for condition, minutes in ended]
+    (row,) = seen(engine, {t.alert: rows}).alerts
+    assert (row.name, row.condition) == ("Twice", "absent")
+
+
+def test_a_scrape_reads_alerts_by_index(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 's.db'}", poolclass=sa.NullPool)
+    asked: list[tuple[str, Any]] = []
+    sa.event.listen(engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
+    seen(engine, {t.alert: [alert(f"A{n}", -n) for n in range(50)]})
+    (query,) = [one for one in asked if one[0].startswith("SELECT") and "FROM alert" in one[0]]
+    with engine.connect() as connection:
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query[0]}", query[1])]
+    assert [step for step in plan if step.startswith("SCAN")] == [], plan
+    assert any("ix_alert_ended_at" in step for step in plan)
+    assert any("ix_alert_episodes" in step for step in plan)

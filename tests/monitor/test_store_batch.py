@@ -13,11 +13,12 @@ from spine_kit import T0, Spine, after
 
 from monitor.errors import StoreError
 from monitor.model import Finding, Reject, RejectReason, Status
+from monitor.store import cursors
 from monitor.store.commit import BatchWrite, commit, provisional, resolved
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease, acquire
-from monitor.store.database.statements import count, gauge, move_cursor, take_arrivals, tallied, upsert
+from monitor.store.database.statements import count, gauge, take_arrivals, tallied, upsert
 from monitor.store.watching.board import worth_keeping
 
 
@@ -29,7 +30,7 @@ def lease(spine: Spine) -> Lease:
 
 
 def _batch(*minutes: int) -> BatchWrite:
-    batch = BatchWrite("job", "s", "all", after(60), t.machine_state)
+    batch = BatchWrite("job", "s", "all", after(60), "machine_states")
     row = {"source": "s", "machine": "m", "revision": 0, "state": "run", "digest": "d"}
     batch.rows += [{**row, "at": after(m)} for m in minutes]
     return batch
@@ -111,7 +112,7 @@ def test_a_cursor_never_goes_back(spine: Spine) -> None:
     for minute, expected in ((5, 5), (9, 9), (7, 9), (None, 9)):
         with spine.store.write() as connection:
             position = None if minute is None else after(minute)
-            move_cursor(connection, "job", "s", "all", position, T0)
+            cursors.move(connection, "job", "s", "all", position, T0)
         assert spine.all(t.cursor, "position") == [after(expected)]
 
 

@@ -17,7 +17,7 @@ from plant_kit import ended, forked
 from monitor.clock import WallClock
 from monitor.errors import FencedError, StoreReason
 from monitor.model import Finding, Status
-from monitor.scheduling.job import Result, Run
+from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.scheduling.runner import Runner, SlotOutcome
 from monitor.store.commit import BatchWrite, commit
 from monitor.store.database import tables as t
@@ -116,7 +116,7 @@ def test_proving_renews(store: Store) -> None:
 
 def _batch() -> BatchWrite:
     """A batch with something for every table that a commit writes."""
-    batch = BatchWrite("job", "states", "all", NOW, t.machine_state, NOW)
+    batch = BatchWrite("job", "states", "all", NOW, "machine_states", NOW)
     batch.rows.append(
         {"source": "s", "machine": "m", "at": NOW, "revision": 0, "state": "run", "digest": "d"},
     )
@@ -162,14 +162,14 @@ def test_an_expired_lease_that_nobody_took_is_good_for_a_commit(store: Store) ->
 class _Writes:
     """A job that leaves one row a slot, and may do something first."""
 
-    name, interval = "job", timedelta(minutes=1)
+    name, interval, scope = "job", timedelta(minutes=1), WHOLE_PLANT
 
     def __init__(self, store: Store, before: Callable[[Run], object] = lambda run: None) -> None:
         self._store, self._before = store, before
 
     def run(self, run: Run) -> Result:
         self._before(run)
-        batch = BatchWrite("job", "states", "all", run.now, t.machine_state, run.slot)
+        batch = BatchWrite("job", "states", "all", run.now, "machine_states", run.slot)
         row = {"source": "s", "machine": f"process {os.getpid()}", "at": run.slot, "revision": 0, "state": "run"}
         batch.rows.append({**row, "digest": "d"})
         commit(self._store, run.lease, batch)

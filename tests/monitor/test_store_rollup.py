@@ -27,7 +27,7 @@ def keep(store: Store, *board: Finding, job: str = "pull") -> None:
     """One commit of a partition."""
     lease = acquire(store, job, HOLDER, 60.0)
     assert lease is not None
-    commit(store, lease, BatchWrite(job, "s", "", T0, t.reading, board=list(board)))
+    commit(store, lease, BatchWrite(job, "s", "", T0, board=list(board)))
 
 
 def rolled(store: Store, step: str = "form") -> Any:

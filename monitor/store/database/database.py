@@ -14,6 +14,11 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from monitor.errors import StoreError, StoreReason, UsageError
 
+Connection = sa.Connection
+"""One transaction of the store, as those who read or write in it pass it on."""
+
+DatabaseError = SQLAlchemyError
+"""What is raised of a database where no StoreError says more: a pool without a free connection, a wrong URL."""
 _BUSY_SECONDS = 30
 _WRITE = "gatewatch_write"
 

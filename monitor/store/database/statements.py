@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -31,14 +30,14 @@ def _upserting(dialect: str, table: sa.Table, names: tuple[str, ...], add: tuple
 
 
 def upsert(
-    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], add: tuple[str, ...] = ()
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]], add: tuple[str, ...] = ()
 ) -> None:
     """Insert, or on the same primary key overwrite; columns in `add` are added to. All rows have the same columns."""
     if rows:
         connection.execute(_upserting(connection.dialect.name, table, tuple(rows[0]), add), list(rows))
 
 
-def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert the rows; those that break a unique key are there already and stay as they are."""
     if not rows:
         return
@@ -65,19 +64,6 @@ def take_arrivals(connection: sa.Connection, rows: int) -> int:
     upsert(connection, t.sequence, [{"name": "arrival", "value": rows}], add=("value",))
     last = connection.execute(sa.select(t.sequence.c.value).where(t.sequence.c.name == "arrival")).scalar_one()
     return int(last) - rows + 1
-
-
-def move_cursor(
-    connection: sa.Connection, job: str, source: str, partition: str, position: datetime | None, now: datetime
-) -> None:
-    """Store how far a source was read; a position never goes back."""
-    if position is None:
-        return
-    where = (t.cursor.c.job == job, t.cursor.c.source == source, t.cursor.c.partition == partition)
-    known = connection.execute(sa.select(t.cursor.c.position).where(*where)).scalar_one_or_none()
-    if known is None or known < position:
-        row = {"job": job, "source": source, "partition": partition, "position": position, "updated_at": now}
-        upsert(connection, t.cursor, [row])
 
 
 def tallied(name: str, **labels: str) -> TallyKey:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
+
+from monitor.model import RetrainingReason, RetrainingState
+from monitor.statuses import AlertCondition, AlertStatus, Announced, OutboxStatus, VersionStatus
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -49,6 +53,25 @@ class JsonText(TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
+class WordOf(TypeDecorator[StrEnum]):
+    """One of an enumeration's words, as text; any other is refused with ValueError."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        super().__init__()
+        self.words = words
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        """To text."""
+        return None if value is None else self.words(value).value
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> StrEnum | None:
+        """Back to the word."""
+        return None if value is None else self.words(value)
+
+
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -65,6 +88,10 @@ def _text(name: str, **kw: Any) -> sa.Column[str]:
 def _word(value: str) -> sa.TextClause:
     """A default that the database itself fills in."""
     return sa.text(f"'{value}'")
+
+
+def _word_of(name: str, words: type[StrEnum], **kw: Any) -> sa.Column[Any]:
+    return sa.Column(name, WordOf(words), nullable=False, **kw)
 
 
 def _time(name: str, nullable: bool = False) -> sa.Column[Any]:
@@ -105,6 +132,9 @@ job = sa.Table(
     _number("lag_seconds"), _count("missed_slots"), _count("runs"), _count("failures"), sa.Column("error", sa.Text),
     # Why the last run could not read its source; '' where it could.
     _text("unreadable", server_default=_word("")),
+    # What of the plant it is about; a job with a partition pulls it.
+    _text("source", server_default=_word("")), _text("partition", server_default=_word("")),
+    _text("gate", server_default=_word("")),
 )  # fmt: skip
 
 job_run = sa.Table(
@@ -212,8 +242,9 @@ machine_window = sa.Table(
 outbox = sa.Table(
     "outbox", metadata,
     sa.Column("id", _serial_id, primary_key=True), _text("channel"), _text("key"), _text("subject"),
-    sa.Column("payload", JsonText, nullable=False), _text("status"), _time("created_at"), _time("next_at"),
-    sa.Column("attempts", sa.Integer, nullable=False, default=0), _time("sent_at", True), sa.Column("error", sa.Text),
+    sa.Column("payload", JsonText, nullable=False), _word_of("status", OutboxStatus), _time("created_at"),
+    _time("next_at"), sa.Column("attempts", sa.Integer, nullable=False, default=0), _time("sent_at", True),
+    sa.Column("error", sa.Text),
     sa.UniqueConstraint("channel", "key"), sa.Index("ix_outbox_status_next_at", "status", "next_at"),
     sa.Index("ix_outbox_subject", "subject"),
 )  # fmt: skip
@@ -227,7 +258,7 @@ model_version = sa.Table(
     "model_version", metadata,
     _text("model", primary_key=True), _text("version", primary_key=True), _text("gate"), _text("digest"),
     _time("trained_at"), _time("ready_at"), _text("data_digest"), _count("rows"),
-    sa.Column("metrics", JsonText, nullable=False), _text("status"),
+    sa.Column("metrics", JsonText, nullable=False), _word_of("status", VersionStatus),
 )  # fmt: skip
 
 model_in_force = sa.Table(
@@ -241,15 +272,17 @@ alert = sa.Table(
     sa.Column("id", _serial_id, primary_key=True), _text("name"), _text("subject"), _text("severity"),
     _text("summary"), _time("since"), _time("ended_at", True),
     # What the evaluation remembers: breach or absent, pending or firing, and when which of it began.
-    _text("condition", server_default=_word("breach")), _text("state", server_default=_word("firing")),
+    _word_of("condition", AlertCondition, server_default=_word("breach")),
+    _word_of("state", AlertStatus, server_default=_word("firing")),
     _text("team", server_default=_word("")), _text("line", server_default=_word("")),
     _text("origin", server_default=_word("embedded")),
     _time("fired_at", True), _time("kept_since", True), _number("value"), _number("limit"),
     # When Alertmanager last told of it.
     _time("seen_at", True),
     # What of it people were told: nothing yet, that it fired, or that it is over.
-    _text("told", server_default=_word("")),
-    sa.Index("ix_alert_name_subject", "name", "subject"), sa.Index("ix_alert_told", "told"),
+    _word_of("told", Announced, server_default=_word("")),
+    sa.Index("ix_alert_episodes", "name", "subject", "condition", "id"), sa.Index("ix_alert_told", "told"),
+    sa.Index("ix_alert_ended_at", "ended_at"),
 )  # fmt: skip
 
 notification = sa.Table(
@@ -271,7 +304,8 @@ reference = sa.Table(
 retraining = sa.Table(
     "retraining", metadata,
     sa.Column("id", _serial_id, primary_key=True), _text("gate"), _text("key"), _text("cause"), _time("requested_at"),
-    _text("state"), _text("reason"), _time("decided_at", True), _time("started_at", True), _time("finished_at", True),
+    _word_of("state", RetrainingState), _word_of("reason", RetrainingReason), _time("decided_at", True),
+    _time("started_at", True), _time("finished_at", True),
     # What is frozen when it starts: rows up to an arrival, and the model in force by its number of changes.
     _count("arrival"), sa.Column("changes", sa.Integer, nullable=False, default=0),
     _text("data_digest", server_default=_word("")), _text("champion", server_default=_word("")),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from monitor.model import JsonObject
 from monitor.model import RetrainingReason as Reason
 from monitor.model import RetrainingState as State
 from monitor.store.database import tables as t
+from monitor.store.database.rows import fetched, selected
 from monitor.store.database.statements import count, gauge, insert_new, tallied
 
 OPEN = (State.REQUESTED, State.QUEUED, State.TRAINING)
@@ -21,56 +22,82 @@ MANUAL = "manual"
 def ask(connection: sa.Connection, gate: str, cause: str, key: str, now: datetime) -> None:
     """Make a request; one of that key stays as it is."""
     row = {
-        "gate": gate, "key": key, "cause": cause, "requested_at": now, "state": State.REQUESTED.value,
-        "reason": Reason.REQUESTED.value, "arrival": 0, "changes": 0, "mirrored": 0,
+        "gate": gate, "key": key, "cause": cause, "requested_at": now, "state": State.REQUESTED,
+        "reason": Reason.REQUESTED, "arrival": 0, "changes": 0, "mirrored": 0,
     }  # fmt: skip
     insert_new(connection, t.retraining, [row])
     _show(connection, gate)
 
 
-def rows(connection: sa.Connection, gate: str | None = None) -> list[Any]:
-    """Every request, oldest first."""
-    query = sa.select(t.retraining).order_by(t.retraining.c.id)
-    return list(connection.execute(query if gate is None else query.where(t.retraining.c.gate == gate)))
+class RetrainingRequest(NamedTuple):
+    """A request. `arrival` and `changes` are frozen when it starts: rows up to there, and that model in force."""
+
+    id: int
+    gate: str
+    key: str
+    cause: str
+    requested_at: datetime
+    state: State
+    reason: Reason
+    decided_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    arrival: int
+    changes: int
+    data_digest: str
+    champion: str
+    challenger: str
+    ready_at: datetime | None
+    comparison: JsonObject | None
+    mirrored: int
+
+    @property
+    def began(self) -> datetime:
+        """When it was started; ValueError where it was not."""
+        if self.started_at is None:
+            raise ValueError(f"request {self.key!r} was not started")
+        return self.started_at
 
 
-def row_of(connection: sa.Connection, key: str) -> Any:
+def rows(connection: sa.Connection, gate: str | None = None) -> list[RetrainingRequest]:
+    """Every request, of one gate or of all, oldest first."""
+    return _read(connection, *(() if gate is None else (t.retraining.c.gate == gate,)))
+
+
+def row_of(connection: sa.Connection, key: str) -> RetrainingRequest:
     """The request of that key."""
-    return connection.execute(sa.select(t.retraining).where(t.retraining.c.key == key)).one()
+    (row,) = _read(connection, t.retraining.c.key == key)
+    return row
 
 
-def unfinished(connection: sa.Connection) -> list[Any]:
+def unfinished(connection: sa.Connection) -> list[RetrainingRequest]:
     """What still waits or runs, and what ended without MLflow having been told; oldest first."""
     c = t.retraining.c
     untold = sa.and_(c.mirrored == 0, c.challenger != "")
-    query = sa.select(t.retraining).where(c.state.in_([s.value for s in OPEN]) | untold)
-    return list(connection.execute(query.order_by(c.id)))
+    return _read(connection, c.state.in_(OPEN) | untold)
 
 
-def started(connection: sa.Connection, since: datetime) -> list[Any]:
+def started(connection: sa.Connection, since: datetime) -> list[RetrainingRequest]:
     """What was started over the whole plant: since then, or not yet ended."""
     c = t.retraining.c
     recent = (c.finished_at >= since) | (c.started_at >= since) | c.finished_at.is_(None)
-    return list(connection.execute(sa.select(t.retraining).where(c.started_at.is_not(None), recent)))
+    return _read(connection, c.started_at.is_not(None), recent)
 
 
-def firing(connection: sa.Connection, names: Sequence[str]) -> list[Any]:
-    """Alerts of these names that fire now, oldest first; one that only says that nothing is known is no cause."""
-    c = t.alert.c
-    query = sa.select(t.alert).where(
-        c.name.in_(names), c.condition == "breach", c.fired_at.is_not(None), c.ended_at.is_(None)
-    )
-    return list(connection.execute(query.order_by(c.id)))
+def _read(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> list[RetrainingRequest]:
+    query = selected(RetrainingRequest, t.retraining).where(*where).order_by(t.retraining.c.id)
+    return list(fetched(connection, RetrainingRequest, query))
 
 
-def change(connection: sa.Connection, row: Any, **values: Any) -> None:
-    """Write onto a request; an enum as its word."""
-    plain = {name: value.value if isinstance(value, State | Reason) else value for name, value in values.items()}
-    connection.execute(t.retraining.update().where(t.retraining.c.id == row.id).values(**plain))
+def change(connection: sa.Connection, row: RetrainingRequest, **values: object) -> None:
+    """Write onto a request."""
+    connection.execute(t.retraining.update().where(t.retraining.c.id == row.id).values(**values))
     _show(connection, row.gate)
 
 
-def finish(connection: sa.Connection, row: Any, state: State, reason: Reason, now: datetime, **values: Any) -> None:
+def finish(
+    connection: sa.Connection, row: RetrainingRequest, state: State, reason: Reason, now: datetime, **values: object
+) -> None:
     """End a request, and count it under its reason."""
     change(connection, row, state=state, reason=reason, finished_at=now, **values)
     key = tallied("gatewatch_retraining_requests_total", gate=row.gate, state=state.value, reason=reason.value)
@@ -93,12 +120,7 @@ def _show(connection: sa.Connection, gate: str) -> None:
     """How many requests of the gate are open, for the metrics."""
     c = t.retraining.c
     states = connection.execute(
-        sa.select(c.state, sa.func.count())
-        .where(c.gate == gate, c.state.in_([s.value for s in OPEN]))
-        .group_by(c.state)
+        sa.select(c.state, sa.func.count()).where(c.gate == gate, c.state.in_(OPEN)).group_by(c.state)
     )
     found = {state: int(n) for state, n in states}
-    gauge(
-        connection,
-        {tallied("gatewatch_retraining_open", gate=gate, state=s.value): found.get(s.value, 0) for s in OPEN},
-    )
+    gauge(connection, {tallied("gatewatch_retraining_open", gate=gate, state=s): found.get(s, 0) for s in OPEN})

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from monitor.failpoints import reach
+from monitor.statuses import VersionStatus
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease, prove
+from monitor.store.database.rows import fetched, one_of, selected
 from monitor.store.database.statements import insert_new
 
 Also = Callable[[sa.Connection], object]
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """A registered model version. It may be put in force from `ready_at` on."""
 
     gate: str
@@ -31,42 +31,61 @@ class Version:
     data_digest: str
     rows: int
     metrics: Mapping[str, float]
+    status: VersionStatus = VersionStatus.READY
 
 
-def record(
-    store: Store, lease: Lease | None, version: Version, status: str = "ready", also: Also = lambda _: None
-) -> None:
+class ModelInForce(NamedTuple):
+    """A gate's version in force: since when, after how many changes, and whether MLflow's alias names it (0 or 1)."""
+
+    gate: str
+    model: str
+    version: str
+    digest: str
+    since: datetime
+    changes: int
+    mirrored: int
+
+
+def record(store: Store, lease: Lease | None, version: Version, also: Also = lambda _: None) -> None:
     """Keep a registered version, under a lease where a job does it; one on record already stays as it is.
 
     Training again on the same rows makes the same package, and that is the same version. `also` is written in the
     same transaction.
     """
-    row = {
-        "gate": version.gate, "model": version.model, "version": version.version, "digest": version.digest,
-        "trained_at": version.trained_at, "ready_at": version.ready_at, "data_digest": version.data_digest,
-        "rows": version.rows, "metrics": dict(version.metrics), "status": status,
-    }  # fmt: skip
     with store.write() as connection:
         if lease is not None:
             prove(store, connection, lease)
-        insert_new(connection, t.model_version, [row])
+        insert_new(connection, t.model_version, [version._asdict()])
         also(connection)
 
 
-def of_gate(connection: sa.Connection, gate: str | None = None) -> list[Any]:
-    """Recorded versions, oldest first."""
-    query = sa.select(t.model_version).order_by(t.model_version.c.trained_at, t.model_version.c.version)
-    if gate is not None:
-        query = query.where(t.model_version.c.gate == gate)
-    return list(connection.execute(query))
+def of_gate(connection: sa.Connection, gate: str | None = None) -> list[Version]:
+    """The versions of a gate, or of all, oldest first."""
+    v = t.model_version.c
+    query = selected(Version, t.model_version).order_by(v.trained_at, v.version)
+    return list(fetched(connection, Version, query if gate is None else query.where(v.gate == gate)))
 
 
-def model_in_force(connection: sa.Connection, gate: str) -> Any:
-    """The row of the version in force, or None."""
-    return connection.execute(sa.select(t.model_in_force).where(t.model_in_force.c.gate == gate)).one_or_none()
+def version_of(connection: sa.Connection, model: str, version: str) -> Version:
+    """A model's version of that number, which must be on record."""
+    v = t.model_version.c
+    query = selected(Version, t.model_version).where(v.model == model, v.version == version)
+    return Version._make(connection.execute(query).one())
 
 
-def mark(connection: sa.Connection, model: str, version: str, status: str) -> None:
+def model_in_force(connection: sa.Connection, gate: str) -> ModelInForce | None:
+    """The gate's version in force; None before the first."""
+    query = selected(ModelInForce, t.model_in_force).where(t.model_in_force.c.gate == gate)
+    return one_of(connection, ModelInForce, query)
+
+
+def models_in_force(connection: sa.Connection) -> dict[str, ModelInForce]:
+    """Every gate's version in force, by gate."""
+    rows = fetched(connection, ModelInForce, selected(ModelInForce, t.model_in_force))
+    return {row.gate: row for row in rows}
+
+
+def mark(connection: sa.Connection, model: str, version: str, status: VersionStatus) -> None:
     """Give a version a status."""
     mine = (t.model_version.c.model == model, t.model_version.c.version == version)
     connection.execute(t.model_version.update().where(*mine).values(status=status))
@@ -76,7 +95,7 @@ def put_in_force(
     store: Store,
     lease: Lease | None,
     gate: str,
-    row: Any,
+    version: Version,
     expected: int,
     now: datetime,
     also: Also = lambda _: None,
@@ -88,7 +107,13 @@ def put_in_force(
     with store.write() as connection:
         if lease is not None:
             prove(store, connection, lease)
-        new = {"model": row.model, "version": row.version, "digest": row.digest, "since": now, "mirrored": 0}
+        new = {
+            "model": version.model,
+            "version": version.version,
+            "digest": version.digest,
+            "since": now,
+            "mirrored": 0,
+        }
         if expected == 0:
             known = model_in_force(connection, gate)
             if known is not None:
@@ -102,8 +127,10 @@ def put_in_force(
                 return False
         reach("during_promotion")
         status = t.model_version.update().where(t.model_version.c.gate == gate)
-        connection.execute(status.where(t.model_version.c.status == "in_force").values(status="retired"))
-        mark(connection, row.model, row.version, "in_force")
+        connection.execute(
+            status.where(t.model_version.c.status == VersionStatus.IN_FORCE).values(status=VersionStatus.RETIRED)
+        )
+        mark(connection, version.model, version.version, VersionStatus.IN_FORCE)
         also(connection)
         return True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -16,10 +16,36 @@ from monitor.instants import floor_to
 from monitor.model import Verdict
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
+from monitor.store.database.rows import fetched
 from monitor.store.report.trends import performance
 
 _BARS = 96
 _ERRORS = 160
+
+
+class _JudgedPart(NamedTuple):
+    """A decision in a report; `value` is the part's newest outcome, None before it is known."""
+
+    serial: str
+    visit: int
+    revision: int
+    at: datetime
+    decided_at: datetime
+    verdict: str
+    reason: str
+    version: str
+    value: float | None
+
+
+class _RealisedPart(NamedTuple):
+    """A prediction beside the outcome."""
+
+    serial: str
+    at: datetime
+    value: float
+    predicted: float
+    lower: float
+    upper: float
 
 
 def gates(
@@ -48,7 +74,7 @@ def _gate(
     )  # fmt: skip
 
 
-def _decisions(connection: sa.Connection, gate: str, start: datetime, end: datetime) -> Iterable[Any]:
+def _decisions(connection: sa.Connection, gate: str, start: datetime, end: datetime) -> Iterable[_JudgedPart]:
     """Each decision on a part that passed in the time, with the newest outcome of the part, None before it is known."""
     d, o = t.decision.c, t.outcome.c
     known = sa.and_(o.serial == d.serial, o.characteristic == d.characteristic, o.available_at <= end)
@@ -58,23 +84,24 @@ def _decisions(connection: sa.Connection, gate: str, start: datetime, end: datet
         .where(d.gate == gate, d.at >= start, d.at < end)
         .order_by(d.at, d.arrival, o.at, o.revision)
     )
-    return {(row.serial, row.visit, row.revision): row for row in connection.execute(query)}.values()
+    rows = fetched(connection, _JudgedPart, query)
+    return {(row.serial, row.visit, row.revision): row for row in rows}.values()
 
 
-def _verdicts(plant: Plant, gate: str, decisions: Sequence[Any]) -> tuple[Verdicts, ...]:
+def _verdicts(plant: Plant, gate: str, decisions: Sequence[_JudgedPart]) -> tuple[Verdicts, ...]:
     config = plant.gates[gate]
     came: dict[str, Counter[str]] = {verdict.value: Counter() for verdict in Verdict}
     for d in decisions:
         spec = plant.characteristics[config.characteristic].spec_at(d.at)
-        judged = spec is not None and d.value is not None
-        came[d.verdict][verdict_for(d.value, spec, config.rework_band()) if spec and judged else "waiting"] += 1
+        judged = None if spec is None or d.value is None else verdict_for(d.value, spec, config.rework_band())
+        came[d.verdict][judged or "waiting"] += 1
     return tuple(
         Verdicts(verdict, n.total(), n["continue"], n["correct"], n["scrap"], n["waiting"])
         for verdict, n in came.items()
     )
 
 
-def _decided(decisions: Sequence[Any], bar: timedelta) -> tuple[Decided, ...]:
+def _decided(decisions: Sequence[_JudgedPart], bar: timedelta) -> tuple[Decided, ...]:
     bars: dict[datetime, Counter[str]] = defaultdict(Counter)
     for d in decisions:
         bars[floor_to(d.at, bar)][d.verdict] += 1
@@ -93,9 +120,9 @@ def _realised(
         .where(o.value.is_not(None), d.predicted.is_not(None))
         .order_by(o.at, o.revision, d.at, d.arrival)
     )
-    newest = {row.serial: row for row in connection.execute(query)}
+    newest = {row.serial: row for row in fetched(connection, _RealisedPart, query)}
     bar = bar_length(start, end, _ERRORS)
-    bars: dict[datetime, list[Any]] = defaultdict(list)
+    bars: dict[datetime, list[_RealisedPart]] = defaultdict(list)
     for row in newest.values():
         bars[floor_to(row.at, bar)].append(row)
     for at, rows in sorted(bars.items()):
@@ -104,7 +131,7 @@ def _realised(
         yield Realised(at, len(rows), sum(errors) / len(errors), min(errors), max(errors), covered)
 
 
-def _forces(decisions: Sequence[Any]) -> Iterable[Force]:
+def _forces(decisions: Sequence[_JudgedPart]) -> Iterable[Force]:
     held: Force | None = None
     for d in sorted((d for d in decisions if d.version), key=lambda d: d.decided_at):
         if held is not None and held.version == d.version:
@@ -117,6 +144,6 @@ def _forces(decisions: Sequence[Any]) -> Iterable[Force]:
         yield held
 
 
-def counted(connection: sa.Connection, query: Any) -> Mapping[str, int]:
+def counted(connection: sa.Connection, query: sa.Select[str, int]) -> Mapping[str, int]:
     """Rows of (word, number) as a map."""
-    return {str(word): int(n) for word, n in connection.execute(query)}
+    return {str(row[0]): int(row[1]) for row in connection.execute(query)}

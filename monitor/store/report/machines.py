@@ -6,15 +6,17 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 
 from exporters.report.values import Breach, Bucket, MachineReport, SensorReport, Stretch
 from monitor.instants import floor_to
 from monitor.model import MachineState, Status
+from monitor.plant.line import Sensor
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
+from monitor.store.database.rows import fetched, selected
+from monitor.store.rows.readings import MachineWindow
 
 _BUCKETS = 240
 """Points of a sensor's curve, about: more than a picture has room for."""
@@ -42,22 +44,23 @@ def _machine(
 
 
 def _sensor(
-    name: str, config: Any, windows: Sequence[Any], step: timedelta, breaches: tuple[Breach, ...]
+    name: str, config: Sensor, windows: Sequence[MachineWindow], step: timedelta, breaches: tuple[Breach, ...]
 ) -> SensorReport:
     rows, missing = sum(w.rows for w in windows), sum(w.missing for w in windows)
     buckets = tuple(_buckets(windows, step))
     return SensorReport(name, config.unit, config.low, config.high, step, buckets, rows, missing, breaches)
 
 
-def _buckets(windows: Sequence[Any], step: timedelta) -> Iterator[Bucket]:
-    taken: dict[datetime, list[Any]] = defaultdict(list)
+def _buckets(windows: Sequence[MachineWindow], step: timedelta) -> Iterator[Bucket]:
+    taken: dict[datetime, list[MachineWindow]] = defaultdict(list)
     for w in windows:
         if w.rows > w.missing and w.minimum is not None:
             taken[floor_to(w.start, step)].append(w)
     for start, some in sorted(taken.items()):
         known = sum(w.rows - w.missing for w in some)
         mean = sum(w.total for w in some) / known
-        yield Bucket(start, min(w.minimum for w in some), mean, max(w.maximum for w in some))
+        lows, highs = (w.minimum for w in some), (w.maximum for w in some)
+        yield Bucket(start, min(n for n in lows if n is not None), mean, max(n for n in highs if n is not None))
 
 
 def _running_windows(
@@ -67,15 +70,15 @@ def _running_windows(
     end: datetime,
     resting: Sequence[Stretch],
     window: timedelta,
-) -> dict[str, list[Any]]:
+) -> dict[str, list[MachineWindow]]:
     """Windows by sensor; those in which the machine rested for a while say nothing about its limits."""
     c = t.machine_window.c
-    query = sa.select(c.sensor, c.start, c.rows, c.missing, c.minimum, c.maximum, c.total)
-    query = query.where(c.machine == machine, c.start >= start, c.start < end).order_by(c.start)
-    found: dict[str, list[Any]] = defaultdict(list)
+    mine = (c.machine == machine, c.start >= start, c.start < end)
+    query = selected(MachineWindow, t.machine_window).where(*mine).order_by(c.start)
+    found: dict[str, list[MachineWindow]] = defaultdict(list)
     pauses = iter(resting)
     pause = next(pauses, None)
-    for w in connection.execute(query):
+    for w in fetched(connection, MachineWindow, query):
         while pause is not None and pause.end is not None and pause.end <= w.start:
             pause = next(pauses, None)
         if pause is None or pause.start >= w.start + window:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -13,6 +13,7 @@ from exporters.report.values import Beyond, Evaluation, StepReport, Stretch, Tre
 from monitor.model import Status
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
+from monitor.store.database.rows import fetched, selected
 
 _REFERENCES = ("drift", "prediction")
 """What the references of a step hold; a gate of the same name has others."""
@@ -20,12 +21,36 @@ _NAMED = 12
 """Features of a step, or slices of a gate, that are named, at most."""
 
 
+class _TrendRow(NamedTuple):
+    """An evaluation of a detector."""
+
+    subject: str
+    detector: str
+    method: str
+    feature: str
+    at: datetime
+    value: float | None
+    limit: float | None
+    status: str
+    causes: Sequence[str]
+
+
+class _ReferenceRow(NamedTuple):
+    """A reference that was frozen."""
+
+    detector: str
+    frozen_at: datetime
+    version: int
+    rows: int
+    cause: str
+
+
 def read_trends(connection: sa.Connection, start: datetime, end: datetime) -> list[tuple[str, Trend]]:
     """Every number of the time with its subject, in the order of its key."""
     c = t.trend.c
-    query = sa.select(t.trend).where(c.at >= start, c.at < end)
-    found: dict[tuple[str, str, str, str], list[Any]] = defaultdict(list)
-    for row in connection.execute(query.order_by(c.subject, c.detector, c.method, c.feature, c.at)):
+    query = selected(_TrendRow, t.trend).where(c.at >= start, c.at < end)
+    found: dict[tuple[str, str, str, str], list[_TrendRow]] = defaultdict(list)
+    for row in fetched(connection, _TrendRow, query.order_by(c.subject, c.detector, c.method, c.feature, c.at)):
         found[(row.subject, row.detector, row.method, row.feature)].append(row)
     return [
         (subject, Trend(detector, method, feature, tuple(map(_point, rows))))
@@ -33,7 +58,7 @@ def read_trends(connection: sa.Connection, start: datetime, end: datetime) -> li
     ]
 
 
-def _point(row: Any) -> Evaluation:
+def _point(row: _TrendRow) -> Evaluation:
     return Evaluation(row.at, row.value, row.limit, row.status, tuple(row.causes))
 
 
@@ -67,17 +92,15 @@ def _step(
     mine = [tr for subject, tr in trends if subject == name and tr.detector.endswith("drift")]
     whole = tuple(tr for tr in mine if not tr.feature and tr.method == "worst_ratio")
     c = t.reference.c
-    frozen = connection.execute(
-        sa.select(c.detector, c.frozen_at, c.version, c.rows, c.cause)
-        .where(c.subject == name, c.detector.in_(_REFERENCES), c.frozen_at >= start, c.frozen_at < end)
-        .order_by(c.frozen_at)
-    )
+    mine_then = (c.subject == name, c.detector.in_(_REFERENCES), c.frozen_at >= start, c.frozen_at < end)
+    query = selected(_ReferenceRow, t.reference).where(*mine_then).order_by(c.frozen_at)
+    frozen = fetched(connection, _ReferenceRow, query)
     references = tuple(Stretch(r.frozen_at, None, _reference(r)) for r in frozen)
     features = worst_first(tr for tr in mine if tr.feature)
     return StepReport(name, plant.steps[name].line, whole, features, references)
 
 
-def _reference(row: Any) -> str:
+def _reference(row: _ReferenceRow) -> str:
     return f"{row.detector}, version {row.version}, {row.rows} parts: {row.cause}"
 
 

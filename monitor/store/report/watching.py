@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
 from exporters.report.values import Comparison, Episode, Gain, Intake, Retraining, VersionRow
+from monitor.model import JsonObject
+from monitor.statuses import AlertStatus
 from monitor.store.database import tables as t
+from monitor.store.delivery.outbox import MES
 from monitor.store.report.gates import counted
 
 _ROWS = {
@@ -24,7 +26,7 @@ def episodes(connection: sa.Connection, start: datetime, end: datetime) -> Itera
     # Alerts of an older store know no firing time.
     fired = sa.func.coalesce(c.fired_at, c.since, type_=t.UtcDateTime())
     query = sa.select(t.alert, fired.label("fired")).where(
-        c.state != "pending", fired < end, sa.or_(c.ended_at.is_(None), c.ended_at >= start)
+        c.state != AlertStatus.PENDING, fired < end, sa.or_(c.ended_at.is_(None), c.ended_at >= start)
     )
     for row in connection.execute(query.order_by(fired, c.id)):
         # What came later is not known yet to a report of an earlier time.
@@ -43,7 +45,7 @@ def retrainings(connection: sa.Connection, start: datetime, end: datetime) -> It
         yield Retraining(*asked, row.decided_at, row.finished_at, *models, _comparison(row.comparison or {}))
 
 
-def _comparison(found: Mapping[str, Any]) -> Comparison | None:
+def _comparison(found: JsonObject) -> Comparison | None:
     """What stands on record of it; None where nothing could be compared."""
     if not found.get("overall"):
         return None
@@ -52,7 +54,7 @@ def _comparison(found: Mapping[str, Any]) -> Comparison | None:
     return Comparison((_gain("all", found["overall"]), *slices), int(found.get("lots", 0)), *covered)
 
 
-def _gain(parts_of: str, one: Mapping[str, Any]) -> Gain:
+def _gain(parts_of: str, one: JsonObject) -> Gain:
     numbers = (one["champion"], one["challenger"], one["gain"], one["low"], one["high"])
     return Gain(parts_of, int(one["rows"]), *numbers)
 
@@ -69,12 +71,12 @@ def intake(connection: sa.Connection, start: datetime, end: datetime) -> Intake:
     """Counts of what came in, what was put aside, what failed and what was sent."""
     number = sa.func.count()
 
-    def within(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
+    def within(column: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
         return sa.and_(column >= start, column < end)
 
     rows = {name: connection.scalar(sa.select(number).where(within(column))) or 0 for name, column in _ROWS.items()}
     q, r, o = t.quarantine.c, t.job_run.c, t.outbox.c
     put_aside = sa.select(q.reason, number).where(within(q.first_seen_at)).group_by(q.reason)
     failed = sa.select(r.job, number).where(within(r.slot), r.result == "failure").group_by(r.job)
-    sent = sa.select(o.status, number).where(within(o.created_at), o.channel == "mes").group_by(o.status)
+    sent = sa.select(o.status, number).where(within(o.created_at), o.channel == MES).group_by(o.status)
     return Intake(rows, counted(connection, put_aside), counted(connection, failed), counted(connection, sent))

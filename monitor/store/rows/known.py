@@ -10,7 +10,9 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
+from monitor.store.database import tables as t
 from monitor.store.database.rows import chunked
+from monitor.store.rows.kinds import KINDS
 from monitor.store.rows.parts import PartStep
 
 Key = tuple[Any, ...]
@@ -27,8 +29,8 @@ def _instants(column: pd.Series[Any]) -> list[datetime]:
     return [x.to_pydatetime() for x in column.dt.floor("us").drop_duplicates()]
 
 
-def known_by(
-    connection: sa.Connection, table: sa.Table, keys: Sequence[str], where: Mapping[str, Iterable[Any]]
+def _known_by(
+    connection: sa.Connection, table: sa.Table, keys: Sequence[str], where: Mapping[str, Iterable[object]]
 ) -> dict[Key, KnownDigests]:
     """Digests by key, in order of revision, of the rows whose columns hold one of the given values."""
     known: dict[Key, KnownDigests] = {}
@@ -43,19 +45,30 @@ def known_by(
     return known
 
 
-def known_readings(connection: sa.Connection, table: sa.Table, frame: pd.DataFrame) -> dict[Key, KnownDigests]:
+def known_readings(connection: sa.Connection, kind: str, frame: pd.DataFrame) -> dict[Key, KnownDigests]:
     """Readings or machine states under (machine, at)."""
     if frame.empty:
         return {}
     machines = frame["machine"].unique().tolist()
-    return known_by(connection, table, ("machine", "at"), {"at": _instants(frame["at"]), "machine": machines})
+    return _known_by(
+        connection, KINDS[kind].table, ("machine", "at"), {"at": _instants(frame["at"]), "machine": machines}
+    )
 
 
-def known_serials(
+def known_outcomes(connection: sa.Connection, frame: pd.DataFrame) -> dict[Key, KnownDigests]:
+    """Outcomes of the page's parts under (serial, characteristic, at)."""
+    return _known_of_parts(connection, t.outcome, ("serial", "characteristic", "at"), frame)
+
+
+def known_dispositions(connection: sa.Connection, frame: pd.DataFrame) -> dict[Key, KnownDigests]:
+    """Dispositions of the page's parts under (serial, step, at)."""
+    return _known_of_parts(connection, t.disposition, ("serial", "step", "at"), frame)
+
+
+def _known_of_parts(
     connection: sa.Connection, table: sa.Table, keys: Sequence[str], frame: pd.DataFrame
 ) -> dict[Key, KnownDigests]:
-    """Outcomes or dispositions of the page's parts."""
-    return known_by(connection, table, keys, {"serial": frame["serial"].unique().tolist()}) if len(frame) else {}
+    return _known_by(connection, table, keys, {"serial": frame["serial"].unique().tolist()}) if len(frame) else {}
 
 
 def known_parts(history: Iterable[PartStep], counted: bool) -> dict[Key, KnownDigests]:

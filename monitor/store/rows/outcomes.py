@@ -1,14 +1,17 @@
-"""Outcomes of parts, and the decisions they belong to."""
+"""Outcomes and dispositions of parts, and the decisions that outcomes belong to."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from monitor.store.database import tables as t
+from monitor.store.database.rows import fetched, selected
+from monitor.store.models.versions import ModelInForce
 
 
 def newest_outcome(connection: sa.Connection) -> int:
@@ -16,15 +19,99 @@ def newest_outcome(connection: sa.Connection) -> int:
     return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(t.outcome.c.arrival), 0))).scalar_one())
 
 
+class StoredOutcome(NamedTuple):
+    """What a part turned out to be; `value` None where the measurement gave none."""
+
+    arrival: int
+    source: str
+    serial: str
+    characteristic: str
+    at: datetime
+    available_at: datetime
+    revision: int
+    value: float | None
+
+
+class StoredDisposition(NamedTuple):
+    """What people did with a part."""
+
+    arrival: int
+    source: str
+    serial: str
+    step: str
+    at: datetime
+    revision: int
+    disposition: str
+
+
+class DecidedOutcome(NamedTuple):
+    """An outcome beside a decision on its part: `at` and `revision` are the outcome's, `arrival` the decision's."""
+
+    serial: str
+    value: float
+    available_at: datetime
+    at: datetime
+    revision: int
+    predicted: float
+    lower: float
+    upper: float
+    decided_at: datetime
+    arrival: int
+    machine: str
+    recipe: str
+
+
+class AvailableOutcome(NamedTuple):
+    """An outcome, and from when on it could be known."""
+
+    serial: str
+    value: float
+    available_at: datetime
+
+
+def outcomes_of(connection: sa.Connection, serials: Collection[str]) -> list[StoredOutcome]:
+    """Every outcome of these parts, in order of arrival."""
+    query = selected(StoredOutcome, t.outcome).where(t.outcome.c.serial.in_(serials)).order_by(t.outcome.c.arrival)
+    return list(fetched(connection, StoredOutcome, query)) if serials else []
+
+
+def dispositions_of(connection: sa.Connection, serial: str) -> list[StoredDisposition]:
+    """Every disposition of a part, in order of arrival."""
+    query = selected(StoredDisposition, t.disposition).where(t.disposition.c.serial == serial)
+    return list(fetched(connection, StoredDisposition, query.order_by(t.disposition.c.arrival)))
+
+
+def last_values(connection: sa.Connection) -> dict[str, float]:
+    """By part its last outcome that has a value."""
+    o = t.outcome.c
+    query = sa.select(o.serial, o.value).where(o.value.is_not(None)).order_by(o.at, o.revision)
+    return {row.serial: row.value for row in connection.execute(query)}
+
+
+def decided_outcomes(
+    connection: sa.Connection, gate: str, characteristic: str, used: ModelInForce, now: datetime, look: int
+) -> tuple[list[DecidedOutcome], int]:
+    """Of the newest `look` outcomes available at `now` those that the version in force predicted, newest first.
+
+    With them, how many outcomes were looked at. A part out of the model's distribution is left out, and what no
+    decision of the version could have been about.
+    """
+    newest = _newest_outcomes(characteristic, used.since, now, look)
+    rows = [DecidedOutcome._make(row) for row in connection.execute(_decided_on(newest, gate, characteristic, used))]
+    return rows, connection.execute(sa.select(sa.func.count()).select_from(newest)).scalar_one()
+
+
 def _newest_outcomes(characteristic: str, since: datetime, now: datetime, rows: int) -> sa.Subquery:
-    """What no decision since then could have been about is left out. Limited here, so that it is read by its index."""
+    # Limited here, so that it is read by its index.
     o = t.outcome.c
     known = (o.characteristic == characteristic, o.value.is_not(None), o.available_at > since, o.available_at <= now)
     query = sa.select(o.serial, o.value, o.available_at, o.at, o.revision).where(*known)
     return query.order_by(o.available_at.desc(), o.arrival.desc()).limit(rows).subquery()
 
 
-def _decided_on(outcomes: sa.Subquery, gate: str, characteristic: str, used: Any) -> sa.Select[Any]:
+def _decided_on(
+    outcomes: sa.Subquery, gate: str, characteristic: str, used: ModelInForce
+) -> sa.Select[tuple[object, ...]]:
     o, d, p = outcomes.c, t.decision.c, t.part_step.c
     columns = (*o, d.predicted, d.lower, d.upper, d.decided_at, d.arrival, p.machine, p.recipe)
     return (
@@ -37,6 +124,18 @@ def _decided_on(outcomes: sa.Subquery, gate: str, characteristic: str, used: Any
         )
         .order_by(o.available_at.desc(), o.at.desc(), o.revision.desc(), d.arrival.desc(), o.serial)
     )  # fmt: skip
+
+
+def outcomes_around(
+    connection: sa.Connection, characteristic: str, first: datetime, last: datetime, before: int
+) -> list[AvailableOutcome]:
+    """Outcomes that became available in (first, last], after up to `before` that were by `first`; oldest first."""
+    o = t.outcome.c
+    rows = selected(AvailableOutcome, t.outcome).where(o.characteristic == characteristic, o.value.is_not(None))
+    earlier = rows.where(o.available_at <= first).order_by(o.available_at.desc(), o.arrival.desc()).limit(before)
+    since = rows.where(o.available_at > first, o.available_at <= last).order_by(o.available_at, o.arrival)
+    known = list(fetched(connection, AvailableOutcome, earlier))[::-1]
+    return [*known, *fetched(connection, AvailableOutcome, since)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from monitor.store.database import tables as t
-from monitor.store.database.rows import chunked, fetched, selected
+from monitor.store.database.rows import Value, chunked, fetched, selected
 
 
 class PartStep(NamedTuple):
@@ -29,6 +29,8 @@ class PartStep(NamedTuple):
     lot: str
     values: Mapping[str, float]
     digest: str
+    source: str
+    available_at: datetime
 
 
 def part_history(connection: sa.Connection, serials: Iterable[str]) -> list[PartStep]:
@@ -41,7 +43,7 @@ def part_steps(connection: sa.Connection, arrivals: Iterable[int]) -> list[PartS
     return _part_steps(connection, t.part_step.c.arrival, dict.fromkeys(arrivals))
 
 
-def _part_steps(connection: sa.Connection, column: sa.ColumnElement[Any], values: Iterable[Any]) -> list[PartStep]:
+def _part_steps(connection: sa.Connection, column: sa.ColumnElement[Value], values: Iterable[Value]) -> list[PartStep]:
     rows: list[PartStep] = []
     for chunk in chunked(values):
         rows += fetched(connection, PartStep, selected(PartStep, t.part_step).where(column.in_(chunk)))

@@ -5,23 +5,63 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from monitor.model import Reject
+from monitor.model import JsonObject, Reject
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
+from monitor.store.database.rows import fetched, selected
 from monitor.store.database.statements import TallyKey, count, insert_new, tallied
 
 
-def quarantined(store: Store, newest: int) -> Sequence[Any]:
+class QuarantinedRow(NamedTuple):
+    """A row of a source that could not be read, as it came; `at` is its own time where it has one."""
+
+    id: int
+    source: str
+    reason: str
+    key: str
+    at: datetime | None
+    row: JsonObject
+    digest: str
+    first_seen_at: datetime
+
+
+def quarantined(store: Store, newest: int) -> list[QuarantinedRow]:
     """The newest rows in quarantine."""
-    query = sa.select(t.quarantine).order_by(t.quarantine.c.id.desc()).limit(newest)
+    query = selected(QuarantinedRow, t.quarantine).order_by(t.quarantine.c.id.desc()).limit(newest)
     with store.read() as connection:
-        return connection.execute(query).all()
+        return list(fetched(connection, QuarantinedRow, query))
+
+
+def quarantined_under(connection: sa.Connection, value: str) -> Iterator[QuarantinedRow]:
+    """Rows in quarantine one of whose key columns has this value, whatever the column is called."""
+    # Not LIKE: SQLite refuses long patterns and ignores case.
+    place = sa.func.instr if connection.dialect.name == "sqlite" else sa.func.strpos
+    spellings = sorted({json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]})
+    named = sa.or_(*(place(t.quarantine.c.key, text) > 0 for text in spellings))
+    query = selected(QuarantinedRow, t.quarantine).where(named).order_by(t.quarantine.c.id)
+    return (row for row in fetched(connection, QuarantinedRow, query) if value in _key_values(row.key))
+
+
+def _key_values(key: str) -> Iterable[object]:
+    try:
+        values = json.loads(key)
+    except ValueError:
+        return (key,)
+    if isinstance(values, dict):
+        return values.values()
+    return values if isinstance(values, list) else (values,)
+
+
+def counts_by_reason(connection: sa.Connection) -> dict[str, int]:
+    """How many rows are in quarantine for each reason."""
+    q = t.quarantine.c
+    return {row[0]: int(row[1]) for row in connection.execute(sa.select(q.reason, sa.func.count()).group_by(q.reason))}
 
 
 def write_rejects(connection: sa.Connection, source: str, rejects: Sequence[Reject], now: datetime) -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -16,12 +16,40 @@ from alerting.specs.spec import AlertSpec
 from monitor.failpoints import reach
 from monitor.model import WATCHDOG, Status
 from monitor.plant.plant import Plant
+from monitor.statuses import AlertCondition, AlertStatus, Announced
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
+from monitor.store.database.rows import fetched, selected
 from monitor.store.database.statements import TallyKey, count, insert_new, tallied
 
-RESOLVED = "resolved"
 _LONGEST = 500
+
+
+class Alert(NamedTuple):
+    """An episode of an alert: since when its condition holds, since when it fires, and until when it did.
+
+    `kept_since` is since when it is only kept firing, `seen_at` when Alertmanager last sent it, `told` what people
+    were told of it.
+    """
+
+    id: int
+    name: str
+    subject: str
+    severity: str
+    summary: str
+    since: datetime
+    ended_at: datetime | None
+    condition: AlertCondition
+    state: AlertStatus
+    team: str
+    line: str
+    origin: str
+    fired_at: datetime | None
+    kept_since: datetime | None
+    value: float | None
+    limit: float | None
+    seen_at: datetime | None
+    told: Announced
 
 
 def states(connection: sa.Connection) -> dict[Key, AlertState]:
@@ -61,7 +89,9 @@ def forget(connection: sa.Connection, now: datetime, after: timedelta) -> None:
     """End what Alertmanager no longer repeats: it was restarted, and whatever ended meanwhile it never tells."""
     a = t.alert.c
     silent = (a.ended_at.is_(None), a.origin == "prometheus", a.seen_at < now - after)
-    connection.execute(t.alert.update().where(*silent).values(ended_at=now, state=RESOLVED, kept_since=None))
+    connection.execute(
+        t.alert.update().where(*silent).values(ended_at=now, state=AlertStatus.RESOLVED, kept_since=None)
+    )
 
 
 def save_changes(
@@ -97,7 +127,7 @@ def _mine(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _insert(
-    connection: sa.Connection, key: Key, row: Mapping[str, Any], spec: AlertSpec, plant: Plant, origin: str
+    connection: sa.Connection, key: Key, row: Mapping[str, object], spec: AlertSpec, plant: Plant, origin: str
 ) -> bool:
     """Begin an episode; false where one is open already, as two processes may be told of one at once."""
     open_ = connection.execute(sa.select(t.alert.c.id).where(*_mine(key))).scalar_one_or_none()
@@ -111,9 +141,9 @@ def _insert(
     return True
 
 
-def _row(connection: sa.Connection, spec: AlertSpec, key: Key, state: AlertState) -> dict[str, Any]:
+def _row(connection: sa.Connection, spec: AlertSpec, key: Key, state: AlertState) -> dict[str, object]:
     told = spec.summed_up(key.subject, key.condition)
-    more = _detail(connection, spec, key.subject) if key.condition == "breach" else ""
+    more = _detail(connection, spec, key.subject) if key.condition == AlertCondition.BREACH else ""
     return {
         "since": state.active_at, "fired_at": state.fired_at, "kept_since": state.kept_since, "state": state.state,
         "value": state.value, "limit": state.limit, "summary": f"{told}: {more}"[:_LONGEST] if more else told,
@@ -123,7 +153,9 @@ def _row(connection: sa.Connection, spec: AlertSpec, key: Key, state: AlertState
 def _over(connection: sa.Connection, key: Key, now: datetime) -> None:
     """One that fired stays on record; one that was only pending never was."""
     connection.execute(t.alert.delete().where(*_mine(key), t.alert.c.fired_at.is_(None)))
-    connection.execute(t.alert.update().where(*_mine(key)).values(ended_at=now, state=RESOLVED, kept_since=None))
+    connection.execute(
+        t.alert.update().where(*_mine(key)).values(ended_at=now, state=AlertStatus.RESOLVED, kept_since=None)
+    )
 
 
 def _detail(connection: sa.Connection, spec: AlertSpec, subject: str) -> str:
@@ -135,8 +167,8 @@ def _detail(connection: sa.Connection, spec: AlertSpec, subject: str) -> str:
     if spec.kind == "job":
         return _error(connection, t.job.c.name == subject)
     if spec.metric == "gatewatch_source_unreadable":
-        pulls = sa.or_(t.job.c.name == f"pull:{subject}", t.job.c.name.startswith(f"pull:{subject}:", autoescape=True))
-        return _error(connection, sa.and_(pulls, t.job.c.unreadable != ""))
+        j = t.job.c
+        return _error(connection, sa.and_(j.source == subject, j.partition != "", j.unreadable != ""))
     if spec.metric == "gatewatch_gate_out_of_service":
         return _newest_reason(connection, subject)
     return ""
@@ -162,9 +194,33 @@ def _newest_reason(connection: sa.Connection, gate: str) -> str:
     return "no_model" if in_force is None else connection.execute(query).scalar_one_or_none() or ""
 
 
-def alerts(store: Store, active: bool) -> Sequence[Any]:
+def alerts(store: Store, active: bool) -> list[Alert]:
     """Alerts, newest first; only those that fire now (Watchdog, which always does, left out), or all."""
-    query = sa.select(t.alert).order_by(t.alert.c.since.desc(), t.alert.c.id.desc())
+    a = t.alert.c
+    firing = (a.state == AlertStatus.FIRING, a.ended_at.is_(None), a.name != WATCHDOG)
+    query = selected(Alert, t.alert).order_by(a.since.desc(), a.id.desc())
     with store.read() as connection:
-        firing = (t.alert.c.state == "firing", t.alert.c.ended_at.is_(None), t.alert.c.name != WATCHDOG)
-        return connection.execute(query.where(*firing) if active else query).all()
+        return list(fetched(connection, Alert, query.where(*firing) if active else query))
+
+
+def firing_breaches(connection: sa.Connection, names: Collection[str]) -> list[Alert]:
+    """Alerts of these names that fire now, oldest first; one that only says that a value is absent is left out."""
+    a = t.alert.c
+    fires = (a.condition == AlertCondition.BREACH, a.fired_at.is_not(None), a.ended_at.is_(None))
+    query = selected(Alert, t.alert).where(a.name.in_(names), *fires).order_by(a.id)
+    return list(fetched(connection, Alert, query))
+
+
+def unannounced(connection: sa.Connection) -> list[Alert]:
+    """Alerts that fired and whose end people were not told, oldest first."""
+    a = t.alert.c
+    # By the index: nearly all alerts of the past are told to the end.
+    open_ = (a.told.in_((Announced.NOTHING, Announced.FIRED)), a.fired_at.is_not(None))
+    return list(fetched(connection, Alert, selected(Alert, t.alert).where(*open_).order_by(a.id)))
+
+
+def fired_alerts(connection: sa.Connection) -> list[Alert]:
+    """Every alert that ever fired, in order of time."""
+    a = t.alert.c
+    query = selected(Alert, t.alert).where(a.fired_at.is_not(None)).order_by(a.since, a.id)
+    return list(fetched(connection, Alert, query))

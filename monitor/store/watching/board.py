@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
 from detectors.stream.worst_machine import DETECTOR, METHOD, worst_machine
+from exporters.metrics.snapshot import BoardRow
 from monitor.model import Finding, Status
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
+from monitor.store.database.rows import fetched, selected
 
 
 def changed(connection: sa.Connection, findings: Iterable[Finding]) -> Sequence[Finding]:
@@ -54,14 +55,12 @@ DETECTORS = ("drift", "image_drift")
 _WHOLE = "worst_ratio"
 
 
-def found(connection: sa.Connection, step: str | None = None) -> Sequence[dict[str, Any]]:
+def found(connection: sa.Connection, step: str | None = None) -> list[BoardRow]:
     """The drift findings on the board: of each step the whole first, then its features from the worst on."""
     c = t.board.c
-    query = sa.select(t.board).where(c.detector.in_(DETECTORS))
-    if step is not None:
-        query = query.where(c.subject == step)
-    rows = [dict(row._mapping) for row in connection.execute(query)]
-    return sorted(rows, key=lambda r: (r["subject"], r["detector"], r["feature"] != "", -_ratio(r), r["feature"]))
+    where = [c.detector.in_(DETECTORS)] if step is None else [c.detector.in_(DETECTORS), c.subject == step]
+    rows = board_rows(connection, *where)
+    return sorted(rows, key=lambda r: (r.subject, r.detector, r.feature != "", -_ratio(r), r.feature))
 
 
 def drifts_since(connection: sa.Connection, step: str) -> datetime | None:
@@ -78,8 +77,14 @@ def drifts_since(connection: sa.Connection, step: str) -> datetime | None:
     return at
 
 
-def _ratio(row: dict[str, Any]) -> float:
-    return row["value"] / row["limit"] if row["value"] is not None and row["limit"] else 0.0
+def _ratio(row: BoardRow) -> float:
+    return row.value / row.limit if row.value is not None and row.limit else 0.0
+
+
+def board_rows(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> Iterator[BoardRow]:
+    """What the board says now."""
+    for row in fetched(connection, BoardRow, selected(BoardRow, t.board).where(*where)):
+        yield row._replace(causes=tuple(row.causes))
 
 
 def last_finding(store: Store) -> int:
@@ -97,8 +102,7 @@ def roll_up(connection: sa.Connection, findings: Iterable[Finding]) -> list[Find
     if not steps:
         return []
     b = t.board.c
-    rows = connection.execute(sa.select(t.board).where(b.detector == DETECTOR, b.method != METHOD, b.step.in_(steps)))
-    by_step: dict[str, list[Any]] = {}
-    for row in rows:
+    by_step: dict[str, list[BoardRow]] = {}
+    for row in board_rows(connection, b.detector == DETECTOR, b.method != METHOD, b.step.in_(steps)):
         by_step.setdefault(row.step, []).append(row)
     return [worst_machine(step, by_step[step]) for step in steps if step in by_step]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from monitor.model import JsonObject
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease, prove
+from monitor.store.database.rows import fetched, one_of, selected
 from monitor.store.database.statements import insert_new
 
 
@@ -26,14 +27,47 @@ class NewReference:
     rows: int
     digest: str
     cause: str
-    content: dict[str, Any]
+    content: JsonObject
 
 
-def reference_in_force(connection: sa.Connection, detector: str, subject: str) -> Any:
-    """The row of the newest version, or None."""
+class Reference(NamedTuple):
+    """A version of a reference without its content."""
+
+    detector: str
+    subject: str
+    version: int
+    frozen_at: datetime
+    first_arrival: int
+    last_arrival: int
+    rows: int
+    digest: str
+    cause: str
+
+
+class FrozenReference(NamedTuple):
+    """A version of a reference with its content."""
+
+    detector: str
+    subject: str
+    version: int
+    frozen_at: datetime
+    digest: str
+    content: JsonObject
+
+
+def version_in_force(connection: sa.Connection, detector: str, subject: str) -> int | None:
+    """The number of the newest version; None before the first."""
     c = t.reference.c
-    query = sa.select(t.reference).where(c.detector == detector, c.subject == subject)
-    return connection.execute(query.order_by(c.version.desc()).limit(1)).one_or_none()
+    query = sa.select(sa.func.max(c.version)).where(c.detector == detector, c.subject == subject)
+    version: int | None = connection.execute(query).scalar()
+    return version
+
+
+def reference_in_force(connection: sa.Connection, detector: str, subject: str) -> FrozenReference | None:
+    """The newest version; None before the first."""
+    c = t.reference.c
+    query = selected(FrozenReference, t.reference).where(c.detector == detector, c.subject == subject)
+    return one_of(connection, FrozenReference, query.order_by(c.version.desc()).limit(1))
 
 
 def freeze(store: Store, lease: Lease | None, new: NewReference, now: datetime) -> int:
@@ -57,8 +91,8 @@ def freeze(store: Store, lease: Lease | None, new: NewReference, now: datetime) 
         return int(version)
 
 
-def versions(connection: sa.Connection) -> Sequence[Any]:
-    """Every version of every reference without its content, by detector, subject and version."""
+def versions(connection: sa.Connection) -> list[Reference]:
+    """Every version of every reference, by detector, subject and version."""
     c = t.reference.c
-    columns = [column for column in t.reference.c if column is not c.content]
-    return connection.execute(sa.select(*columns).order_by(c.detector, c.subject, c.version)).all()
+    query = selected(Reference, t.reference).order_by(c.detector, c.subject, c.version)
+    return list(fetched(connection, Reference, query))

@@ -1,0 +1,36 @@
+"""How far each job has read each partition of its source."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from monitor.store.database import tables as t
+from monitor.store.database.statements import upsert
+
+
+def position(connection: sa.Connection, job: str, source: str, partition: str) -> datetime | None:
+    """How far the partition was read; None before the first row."""
+    return connection.execute(sa.select(t.cursor.c.position).where(*_mine(job, source, partition))).scalar_one_or_none()
+
+
+def positions(connection: sa.Connection) -> dict[str, datetime]:
+    """By source how far the partition that is furthest behind was read; a source without a row yet is not there."""
+    query = sa.select(t.cursor.c.source, sa.func.min(t.cursor.c.position)).group_by(t.cursor.c.source)
+    return {source: at for source, at in connection.execute(query) if at is not None}
+
+
+def move(connection: sa.Connection, job: str, source: str, partition: str, to: datetime | None, now: datetime) -> None:
+    """Store how far a source was read; a position never goes back."""
+    if to is None:
+        return
+    before = position(connection, job, source, partition)
+    if before is None or before < to:
+        row = {"job": job, "source": source, "partition": partition, "position": to, "updated_at": now}
+        upsert(connection, t.cursor, [row])
+
+
+def _mine(job: str, source: str, partition: str) -> tuple[sa.ColumnElement[bool], ...]:
+    c = t.cursor.c
+    return c.job == job, c.source == source, c.partition == partition

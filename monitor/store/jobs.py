@@ -1,0 +1,61 @@
+"""How the jobs stand: the last slot of each, and every run on record."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from monitor.store.database import tables as t
+from monitor.store.database.statements import insert_new, upsert
+
+
+class JobRun(NamedTuple):
+    """A slot that was served; counts are of this run.
+
+    `source`, `partition` and `gate` say what of the plant the job is about, '' where it is about none; a job with a
+    partition pulls it. `unreadable` is why the source could not be read, '' where it could.
+    """
+
+    name: str
+    source: str
+    partition: str
+    gate: str
+    slot: datetime
+    started_at: datetime
+    duration_seconds: float
+    result: str
+    good: bool
+    rows: int
+    lag: timedelta | None
+    missed_slots: int
+    error: str | None
+    unreadable: str
+
+
+def last_slot(connection: sa.Connection, name: str) -> datetime | None:
+    """The newest slot that the job served; None before the first."""
+    return connection.execute(sa.select(t.job.c.last_slot).where(t.job.c.name == name)).scalar_one_or_none()
+
+
+def newest_slot(connection: sa.Connection) -> datetime | None:
+    """The newest slot that any job served; None before the first."""
+    served: datetime | None = connection.execute(sa.select(sa.func.max(t.job.c.last_slot))).scalar_one_or_none()
+    return served
+
+
+def record_run(connection: sa.Connection, run: JobRun) -> None:
+    """Put a run on record and add it to the job's counts; a slot that is on record already stays as it is."""
+    row: dict[str, object] = {
+        "name": run.name, "source": run.source, "partition": run.partition, "gate": run.gate, "last_slot": run.slot,
+        "last_started_at": run.started_at, "result": run.result, "duration_seconds": run.duration_seconds,
+        "rows": run.rows, "missed_slots": run.missed_slots, "runs": 1, "failures": int(not run.good),
+        "error": run.error, "unreadable": run.unreadable,
+    }  # fmt: skip
+    if run.good:
+        lag = None if run.lag is None else run.lag.total_seconds()
+        row |= {"last_success_at": run.started_at, "lag_seconds": lag}
+    upsert(connection, t.job, [row], add=("rows", "missed_slots", "runs", "failures"))
+    kept = {name: row[name] for name in ("result", "duration_seconds", "rows", "error")}
+    insert_new(connection, t.job_run, [{**kept, "job": run.name, "slot": run.slot, "started_at": run.started_at}])

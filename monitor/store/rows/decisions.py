@@ -1,0 +1,78 @@
+"""What the gates decided, with all that it takes to decide it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from monitor.store.database import tables as t
+from monitor.store.database.rows import fetched, selected
+
+_BATCH = 1000
+"""Decisions read at a time: bounded memory, however many there are."""
+
+
+class StoredDecision(NamedTuple):
+    """A decision: `inputs` are the arrival numbers of the part steps it rests on, by step.
+
+    `withheld` is why the model's advice was not given although it was asked, '' where it was; `on_hold` the step's
+    own procedure, '' but for a hold.
+    """
+
+    serial: str
+    step: str
+    visit: int
+    revision: int
+    gate: str
+    arrival: int
+    inputs: Mapping[str, int]
+    characteristic: str
+    model: str
+    version: str
+    model_digest: str
+    plant_digest: str
+    predicted: float | None
+    lower: float | None
+    upper: float | None
+    distance: float | None
+    distance_limit: float | None
+    verdict: str
+    reason: str
+    on_hold: str
+    decided_at: datetime
+    at: datetime
+    withheld: str
+
+
+def count_decisions(connection: sa.Connection) -> int:
+    """How many decisions are on record."""
+    return int(connection.execute(sa.select(sa.func.count()).select_from(t.decision)).scalar_one())
+
+
+def decisions_of(connection: sa.Connection, serial: str) -> list[StoredDecision]:
+    """Every decision on a part, in the order in which they were made."""
+    query = selected(StoredDecision, t.decision).where(t.decision.c.serial == serial)
+    return list(fetched(connection, StoredDecision, query.order_by(t.decision.c.decided_at)))
+
+
+def decisions_in_order(connection: sa.Connection) -> Iterator[list[StoredDecision]]:
+    """Every decision in the order in which its part step arrived, some at a time, as the database hands them out."""
+    query = selected(StoredDecision, t.decision).order_by(t.decision.c.arrival)
+    found = connection.execute(query, execution_options={"yield_per": _BATCH})
+    for rows in found.partitions():
+        yield [StoredDecision._make(row) for row in rows]
+
+
+def all_decisions(connection: sa.Connection) -> list[StoredDecision]:
+    """Every decision."""
+    return list(fetched(connection, StoredDecision, selected(StoredDecision, t.decision)))
+
+
+def predictions_of(connection: sa.Connection, gate: str) -> list[StoredDecision]:
+    """A gate's decisions that rest on a prediction, in the order in which they were made."""
+    d = t.decision.c
+    query = selected(StoredDecision, t.decision).where(d.gate == gate, d.predicted.is_not(None))
+    return list(fetched(connection, StoredDecision, query.order_by(d.decided_at)))

@@ -1,0 +1,51 @@
+"""Findings on record: every change of status that a detector reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from monitor.model import Status
+from monitor.store.database import tables as t
+from monitor.store.database.rows import fetched, selected
+
+
+class StoredFinding(NamedTuple):
+    """A change of status; `arrival` is that of the reading it rests on, 0 where it rests on a window."""
+
+    id: int
+    arrival: int
+    detector: str
+    method: str
+    subject: str
+    feature: str
+    at: datetime
+    status: str
+    value: float | None
+    limit: float | None
+    causes: Sequence[str]
+    step: str
+
+
+def all_findings(connection: sa.Connection) -> list[StoredFinding]:
+    """Every finding, in the order of being recorded."""
+    return list(fetched(connection, StoredFinding, selected(StoredFinding, t.finding).order_by(t.finding.c.id)))
+
+
+def findings_about(
+    connection: sa.Connection, subject: str, start: datetime, end: datetime, most: int
+) -> list[StoredFinding]:
+    """The newest findings on a subject with a time from `start` to `end`, newest first."""
+    f = t.finding.c
+    query = selected(StoredFinding, t.finding).where(f.subject == subject, f.at.between(start, end))
+    return list(fetched(connection, StoredFinding, query.order_by(f.at.desc(), f.id.desc()).limit(most)))
+
+
+def breaches_between(connection: sa.Connection, start: datetime, end: datetime) -> list[StoredFinding]:
+    """Changes to breach with a time from `start` to `end`, in order of time."""
+    f = t.finding.c
+    query = selected(StoredFinding, t.finding).where(f.status == Status.BREACH.value, f.at >= start, f.at <= end)
+    return list(fetched(connection, StoredFinding, query.order_by(f.at)))
