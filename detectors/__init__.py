@@ -1,4 +1,4 @@
-"""Limits, statistics and online anomaly scores as pure functions.
+"""Limits, statistics and online anomaly scores, without input or output.
 
-Nothing here knows where data comes from or goes to.
+Must not read sources, write to the store or send anything.
 """

@@ -1,4 +1,4 @@
-"""What stream and window detectors have in common: packed states, calibration of limits.
+"""Code that stream and window detectors share: saved state, calibration of limits.
 
-No detector is written here.
+Contains no detector.
 """

@@ -1,4 +1,4 @@
-"""From what healthy rows scored to a limit that they practically never pass."""
+"""Turns chart values of healthy rows into a limit that a healthy row exceeds only with a chosen probability."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from monitor.model import Floats
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How high each chart gets in a healthy block: mean and spread of the blocks' highest values, and the limit.
+    """Mean (`typical`) and standard deviation (`spread`) of the block maxima of each chart, and the score's limit.
 
-    A value of a chart becomes a score by `(value - typical) / spread`; `limit` is in the same unit.
+    `typical` and `spread` have shape (charts,). A chart value is turned into a score by `(value - typical) / spread`;
+    `limit` is in the unit of that score.
     """
 
     typical: Floats
@@ -23,21 +24,21 @@ class Calibration:
     limit: float
 
     def score(self, charts: Floats) -> Floats:
-        """One score a row, shape (rows, charts) to (rows,): the highest among the charts."""
+        """The score of each row, shape (rows, charts) to (rows,): the highest standardised chart value."""
         return np.asarray(((charts - self.typical) / self.spread).max(axis=1))
 
     def loudest(self, charts: Floats) -> int:
-        """The chart that makes the score of one row."""
+        """The index of the chart with the highest score, for one row of charts, shape (charts,)."""
         return int(np.argmax((charts - self.typical) / self.spread))
 
 
 def calibrate(maxima: Floats, chance: float, least_spread: float) -> Calibration:
-    """The calibration from the highest chart values of healthy blocks, shape (blocks >= 3, charts).
+    """The calibration from the block maxima of healthy rows, shape (blocks >= 3, charts).
 
-    The limit is the upper prediction bound for the highest score of one more block, passed with probability
-    `chance`: Student's t with the uncertainty of mean and spread from so few blocks. Highest values of blocks that
-    are longer than the signal's memory are nearly independent, whatever the autocorrelation inside a block;
-    counting rows instead would promise far more than 1,000 autocorrelated rows can hold.
+    The limit is the upper prediction bound for the maximum of one more healthy block, exceeded with probability
+    `chance`. It is a Student t bound, so that it allows for mean and spread being estimated from few blocks. Maxima
+    of blocks longer than the signal's memory are nearly independent, whatever the autocorrelation within a block;
+    a limit from single rows would treat autocorrelated rows as independent and be far too low.
     """
     blocks = len(maxima)
     spread = np.maximum(maxima.std(axis=0, ddof=1), least_spread)
@@ -46,6 +47,6 @@ def calibrate(maxima: Floats, chance: float, least_spread: float) -> Calibration
 
 
 def student_bound(chance: float, freedom: int) -> float:
-    """What a Student t variable with `freedom` degrees of freedom exceeds with probability `chance`."""
-    # By the lower tail: 1 - chance would lose the digits of a small chance.
+    """The value that a Student t variable with `freedom` degrees of freedom exceeds with probability `chance`."""
+    # From the lower tail: 1 - chance would lose the digits of a small chance.
     return -float(stdtrit(freedom, chance))

@@ -1,4 +1,4 @@
-"""What every detector asks of a batch: which rows count, and which columns are its sensors."""
+"""Selection of a batch's rows and columns, shared by all stream detectors."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ _RUNNING = frozenset({MachineState.RUN, MachineState.UNKNOWN})
 
 
 def running(states: Sequence[MachineState]) -> NDArray[np.bool_]:
-    """Which rows are judged: the machine runs, or nobody says what it does (a plant without a state source)."""
+    """The rows that detectors judge, shape (rows,): the machine runs, or its state is unknown (no state source)."""
     return np.fromiter((s in _RUNNING for s in states), dtype=np.bool_, count=len(states))
 
 
 def columns(batch: MachineBatch, sensors: Sequence[str]) -> Floats:
-    """The batch's values, shape (rows, sensors), in this order; a sensor that the batch lacks is all NaN.
+    """The batch's values, shape (rows, sensors), in the order of `sensors`; a sensor not in the batch is all NaN.
 
-    An infinite value is a missing one: sources refuse them, and one alone would spoil what a detector learns for ever.
+    Infinite values become NaN. Sources reject them, but a single one would corrupt a detector's state for good.
     """
     if batch.sensors == tuple(sensors):
         return _finite(batch.values)
-    place = {name: i for i, name in enumerate(batch.sensors)}
-    picked = np.full((len(batch), len(sensors)), np.nan)
+    position = {name: i for i, name in enumerate(batch.sensors)}
+    selected = np.full((len(batch), len(sensors)), np.nan)
     for i, name in enumerate(sensors):
-        if name in place:
-            picked[:, i] = batch.values[:, place[name]]
-    return _finite(picked)
+        if name in position:
+            selected[:, i] = batch.values[:, position[name]]
+    return _finite(selected)
 
 
 def _finite(values: Floats) -> Floats:

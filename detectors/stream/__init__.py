@@ -1,4 +1,4 @@
-"""Online detectors: one machine's rows in order, `(state, batch) -> (state, findings)`.
+"""Online detectors, which judge one machine's rows in order: `(state, batch) -> (state, findings)`.
 
-No detector knows where rows come from, or what becomes of its findings.
+Must not read sources, load or save states, or act on findings.
 """

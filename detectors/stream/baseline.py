@@ -1,4 +1,4 @@
-"""What is normal for one machine making one recipe: learnt from its first rows, then kept up to date."""
+"""The baseline of one machine and recipe: learnt from its first rows, then kept up to date."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from detectors.stream.river_scorers import RarityTrees, TreeShape
 from monitor.model import Floats
 
 CHARTS = 4
-"""Shift of the smoothed means; spread of single rows; the sensor that others predict worst; rarity by the trees."""
+"""Shift of the smoothed means; spread of single rows; the least predictable sensor; rarity by half-space trees."""
 SHIFT, SPREAD, ODD, RARITY = range(CHARTS)
 
 
@@ -25,16 +25,16 @@ class Settings:
     """Parameters of the anomaly score.
 
     Weights, tree counts and `false_alarm_rows` were chosen on simulated AR(1) machines, seeds 1000 to 1009 of
-    `tests/detectors/detector_streams.py`, with SKAB's anomaly-free file and TEP's fault-free runs as a check; what
-    the docs report was measured on seeds from 2000 on.
+    `tests/detectors/detector_streams.py`, and checked on SKAB's anomaly-free file and TEP's fault-free runs; the
+    figures in the docs were measured on seeds from 2000 on.
 
-    `warmup_rows`: running rows before the first judgement; a quarter of them is a window (after which what was
-    learnt counts), a twentieth a block (whose highest score calibrates the limit).
+    `warmup_rows`: running rows before the first judgement. A quarter of them is a window (learnt rows take effect
+    at its end), a twentieth a block (its highest chart values calibrate the limit).
     `shift_weight`, `spread_weight`, `share_weight`: weights of the newest row in the exponential smoothing.
-    `false_alarm_rows`: rows between false alarms that the limit aims at, were blocks independent and normal; with
-    strongly autocorrelated sensors, AR(1) from 0.8 on, one in some 350,000 rows was measured.
-    `memory_rows`: how many learnt rows the reference remembers. `shrinkage`: see `Reference.inverse`.
-    `clip`: standardised values are cut at this many standard deviations, so that one spike is not a shift.
+    `false_alarm_rows`: the mean number of rows between false alarms for which the limit is set, assuming independent
+    and normal blocks; for strongly autocorrelated sensors (AR(1), 0.8 and more) some 350,000 were measured.
+    `memory_rows`: rows over which the reference is averaged. `shrinkage`: see `Reference.inverse`.
+    `clip`: standardised values are clipped at this many standard deviations, so that one spike is not a shift.
     """
 
     warmup_rows: int = 1000
@@ -56,26 +56,26 @@ class Settings:
 
     @property
     def window(self) -> int:
-        """Rows after which what was learnt counts."""
+        """Learnt rows after which reference and limit are updated."""
         return self.warmup_rows // 4
 
     @property
     def fitting_rows(self) -> int:
-        """Rows of a warm-up: whole windows."""
+        """Rows of a warm-up: a whole number of windows."""
         return 4 * self.window
 
     @property
     def block(self) -> int:
-        """Rows of which the highest chart value is kept for the calibration."""
+        """Rows of a block, whose highest chart values enter the calibration."""
         return self.window // 5
 
     @property
     def chance(self) -> float:
-        """The probability with which one chart of one healthy block passes the limit."""
+        """The probability that one chart of one healthy block exceeds the limit."""
         return self.block / (CHARTS * self.false_alarm_rows)
 
 
-# A block's highest values vary by at least 10 %, even where a few blocks happen to agree. The charts are logarithms.
+# The least spread of block maxima: 10 % (charts are logarithms), even where a few blocks happen to agree.
 _LEAST_SPREAD = 0.1
 # Keeps the logarithm of a distance finite.
 _TINY = 1e-3
@@ -83,7 +83,8 @@ _TINY = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Rows judged against a baseline: standardised, a score each, the charts behind it, each sensor's share in them."""
+    """Scored rows: standardised values (rows, sensors), scores (rows,), charts (rows, CHARTS), and each sensor's share
+    in the shift and in the spread (rows, sensors)."""
 
     rows: Floats
     scores: Floats
@@ -94,9 +95,11 @@ class Scored:
 
 @dataclass(slots=True)
 class Baseline:
-    """A baseline that can judge. What it learns counts from the end of a window on; within one it is frozen.
+    """A baseline past its warm-up. Learnt rows take effect at the end of a window; within a window it is frozen.
 
-    `rarity` is the mean rarity of the warm-up: where the smoothed rarity of normal rows is.
+    `centre` and `scale`: mean and standard deviation of each sensor, shape (sensors,). `smoothed`: exponentially
+    smoothed values, shares, spread and rarity, shape (2 * sensors + 2,). `rarity`: the mean rarity of the warm-up.
+    `maxima`: block maxima, shape (blocks, CHARTS). `pending`, `pending_charts`: rows learnt in the current window.
     """
 
     settings: Settings
@@ -120,32 +123,32 @@ class Baseline:
 
     @property
     def room(self) -> int:
-        """Rows that can be learnt before the window ends."""
+        """The number of rows that can still be learnt in the current window."""
         return self.settings.window - len(self.pending)
 
     def usable(self, values: Floats) -> NDArray[np.bool_]:
-        """Which rows have enough to judge: at least half of the sensors that the baseline knows."""
-        known = ~np.isnan(self.centre)
-        return np.asarray(2 * (~np.isnan(values[:, known])).sum(axis=1) >= max(int(known.sum()), 1))
+        """The rows that can be judged, shape (rows,): at least half of the baseline's sensors have a value."""
+        learnt = ~np.isnan(self.centre)
+        return np.asarray(2 * (~np.isnan(values[:, learnt])).sum(axis=1) >= max(int(learnt.sum()), 1))
 
     def rest(self) -> None:
-        """Forget what the smoothed values remember: they are where normal rows are."""
+        """Reset the smoothed values to those of normal rows."""
         self.smoothed = _rest(len(self.centre), self.reference, self.rarity)
 
     def score(self, values: Floats) -> Scored:
-        """Judge usable rows, shape (n, sensors) with n at most `room`; the smoothed values move on."""
+        """Score usable rows, shape (n, sensors) with n at most `room`, and update the smoothed values."""
         z = self._standard(values)
         return self._charts(z, self.reference, self._inverse, self.forest.score(self._unit(z)))
 
     def causes(self, scored: Scored, row: int) -> NDArray[np.int64]:
-        """The sensors that made a row's score, most important first: at most three, none far below the first."""
+        """The sensors with the largest shares in a row's score, at most three, none below a third of the largest."""
         loudest = self._calibration.loudest(scored.charts[row])
         shares = (scored.shift_shares if loudest == SHIFT else scored.spread_shares)[row]
         order = np.argsort(-np.nan_to_num(shares), kind="stable")[:3]
         return np.asarray(order[shares[order] >= shares[order[0]] / 3])
 
     def learn(self, scored: Scored, normal: NDArray[np.bool_]) -> None:
-        """Take the normal ones of scored rows in, at most `room` of them."""
+        """Learn the scored rows that are normal, shape (n,), at most `room` of them."""
         rows = scored.rows[normal]
         self.forest.learn(self._unit(rows))
         self.pending = np.concatenate([self.pending, rows])
@@ -154,7 +157,7 @@ class Baseline:
             self._turn()
 
     def _turn(self) -> None:
-        """End a window: reference and limit move to what was learnt in it."""
+        """End the window: update reference and limit from the rows learnt in it."""
         settings = self.settings
         self.learnt += settings.window
         weight = settings.window / min(self.learnt, settings.memory_rows)
@@ -170,14 +173,14 @@ class Baseline:
         return np.clip((values - self.centre) / self.scale, -clip, clip)
 
     def _unit(self, z: Floats) -> Floats:
-        """Into [0, 1] for the trees, 4 standard deviations to each side; a missing value is the warm-up's mean."""
+        """Map -4 to 4 standard deviations to [0, 1] for the trees; a missing value becomes the warm-up's mean."""
         return np.nan_to_num(np.clip(0.5 + z / 8.0, 0.0, 1.0), nan=0.5)
 
     def _charts(self, z: Floats, reference: Reference, inverse: Floats, rarity: Floats) -> Scored:
         width = z.shape[1]
         spread, shares = distances(z - reference.mean, inverse)
-        # Capped, so that one spike, however high, is not taken for more variance: a healthy row's distance passes 6,
-        # and a healthy sensor's share 20, less than once in a thousand rows.
+        # Capped, so that one spike, however high, does not count as more variance. In healthy rows a distance exceeds
+        # 6, or a sensor's share 20, less than once in a thousand rows.
         spread, shares = np.minimum(spread, 6.0), np.minimum(shares, 20.0)
         rows = np.concatenate([z, shares, spread[:, None], rarity[:, None]], axis=1)
         smooth = self._smooth(rows)
@@ -191,12 +194,12 @@ class Baseline:
         )
         charts = np.empty((len(z), CHARTS))
         for chart, level in enumerate(levels):
-            # Not numpy's logarithm: its last bit may depend on where in the array a value stands.
+            # Not numpy's logarithm: its last bit may depend on a value's position in the array.
             charts[:, chart] = [math.log(value + _TINY) for value in level.tolist()]
         return Scored(z, self._calibration.score(charts), charts, shift_shares, smooth[:, width : 2 * width])
 
     def _smooth(self, rows: Floats) -> Floats:
-        """Exponential smoothing row by row; a missing value leaves its average as it was."""
+        """Exponential smoothing, row by row; a missing value leaves the smoothed value unchanged."""
         width = (rows.shape[1] - 2) // 2
         weights = np.full(rows.shape[1], self.settings.spread_weight)
         weights[:width] = self.settings.shift_weight
@@ -228,35 +231,35 @@ _SAVED = (*_ARRAYS, "mean", "covariance", "forest", "rarity", "learnt", "rows")
 
 
 def load_baseline(saved: object, settings: Settings, width: int) -> Baseline:
-    """The baseline that `save` saw; ValueError when it is not whole."""
-    known = require(saved, "a baseline", _SAVED)
-    if not isinstance(known["rows"], list) or len(known["rows"]) != 2:
+    """The baseline that was saved; ValueError when it is incomplete or damaged."""
+    fields = require(saved, "a baseline", _SAVED)
+    if not isinstance(fields["rows"], list) or len(fields["rows"]) != 2:
         raise ValueError("the saved state of a baseline is damaged; rebuild it from history")
-    pending, blocks = (whole_number(count, "a number of rows") for count in known["rows"])
-    reference = Reference(unpack(known["mean"], (width,)), unpack(known["covariance"], (width, width)))
-    maxima = unpack(known["maxima"], (blocks, CHARTS))
+    pending, blocks = (whole_number(count, "a number of rows") for count in fields["rows"])
+    reference = Reference(unpack(fields["mean"], (width,)), unpack(fields["covariance"], (width, width)))
+    maxima = unpack(fields["maxima"], (blocks, CHARTS))
     return Baseline(
         settings=settings,
-        centre=unpack(known["centre"], (width,)),
-        scale=unpack(known["scale"], (width,)),
+        centre=unpack(fields["centre"], (width,)),
+        scale=unpack(fields["scale"], (width,)),
         reference=reference,
-        forest=RarityTrees.restore(_shape(settings), width, known["forest"]),
+        forest=RarityTrees.restore(_shape(settings), width, fields["forest"]),
         maxima=maxima,
-        smoothed=unpack(known["smoothed"], (2 * width + 2,)),
-        rarity=_number(known["rarity"]),
-        learnt=whole_number(known["learnt"], "learnt"),
-        pending=unpack(known["pending"], (pending, width)),
-        pending_charts=unpack(known["pending_charts"], (pending, CHARTS)),
+        smoothed=unpack(fields["smoothed"], (2 * width + 2,)),
+        rarity=_number(fields["rarity"]),
+        learnt=whole_number(fields["learnt"], "learnt"),
+        pending=unpack(fields["pending"], (pending, width)),
+        pending_charts=unpack(fields["pending_charts"], (pending, CHARTS)),
         _inverse=reference.inverse(settings.shrinkage),
         _calibration=calibrate(maxima, settings.chance, _LEAST_SPREAD),
     )
 
 
 def fit(values: Floats, least_scale: Floats, settings: Settings) -> Baseline:
-    """The baseline of the warm-up rows, shape (fitting_rows, sensors), NaN where missing.
+    """The baseline from the warm-up rows, shape (fitting_rows, sensors), NaN where missing.
 
-    A sensor present in less than half of them is not judged by this baseline. `least_scale`, shape (sensors,), is
-    the least standard deviation believed, for sensors that hardly move.
+    A sensor with values in less than half of the rows is not judged by this baseline. `least_scale`, shape
+    (sensors,), is a lower bound of the standard deviations, for sensors that hardly move.
     """
     width = values.shape[1]
     centre, scale = _centre_and_scale(values, least_scale)
@@ -287,17 +290,17 @@ def fit(values: Floats, least_scale: Floats, settings: Settings) -> Baseline:
 
 
 def _centre_and_scale(values: Floats, least_scale: Floats) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of each sensor; NaN and 1 where it was mostly missing."""
-    known = 2 * (~np.isnan(values)).sum(axis=0) >= len(values)
+    """Mean and standard deviation of each sensor, shape (sensors,); NaN and 1 where most values are missing."""
+    present = 2 * (~np.isnan(values)).sum(axis=0) >= len(values)
     centre, scale = np.full(values.shape[1], np.nan), np.ones(values.shape[1])
-    centre[known] = np.nanmean(values[:, known], axis=0)
-    floor = np.maximum(least_scale[known], 1e-9 * np.maximum(np.abs(centre[known]), 1.0))
-    scale[known] = np.maximum(np.nanstd(values[:, known], axis=0), floor)
+    centre[present] = np.nanmean(values[:, present], axis=0)
+    floor = np.maximum(least_scale[present], 1e-9 * np.maximum(np.abs(centre[present]), 1.0))
+    scale[present] = np.maximum(np.nanstd(values[:, present], axis=0), floor)
     return centre, scale
 
 
 def _learn_in_windows(baseline: Baseline, z: Floats) -> Floats:
-    """Each window's rarity by the trees that saw only the windows before it; of the first, its own rest value."""
+    """The rarity of each row by trees that learnt the windows before its own; the mean of the rest for the first."""
     unit, window, parts = baseline._unit(z), baseline.settings.window, []
     for start in range(0, len(z), window):
         parts.append(baseline.forest.score(unit[start : start + window]))
@@ -307,7 +310,7 @@ def _learn_in_windows(baseline: Baseline, z: Floats) -> Floats:
 
 
 def _held_out_maxima(baseline: Baseline, z: Floats, rarity: Floats, fold: int) -> Floats:
-    """The block maxima of one window, judged by a reference that has not seen it."""
+    """The block maxima of one window of the warm-up, scored with a reference from the other windows."""
     settings = baseline.settings
     held = slice(fold * settings.window, (fold + 1) * settings.window)
     reference = reference_of(np.delete(z, held, axis=0))
@@ -317,7 +320,7 @@ def _held_out_maxima(baseline: Baseline, z: Floats, rarity: Floats, fold: int) -
 
 
 def _rest(width: int, reference: Reference, rarity: float) -> Floats:
-    """Smoothed values before the first row: where normal rows are."""
+    """The smoothed values of normal rows, used before the first row."""
     return np.concatenate([reference.mean, np.ones(width + 1), [rarity]])
 
 
@@ -328,7 +331,7 @@ def _number(value: object) -> float:
 
 
 def _block_maxima(charts: Floats, block: int) -> Floats:
-    """The highest value of each chart in each block of rows; rows of an unfinished block are left out."""
+    """The highest value of each chart in each block, shape (blocks, CHARTS); an incomplete last block is dropped."""
     blocks = len(charts) // block
     return np.asarray(charts[: blocks * block].reshape(blocks, block, CHARTS).max(axis=1))
 

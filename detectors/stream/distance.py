@@ -1,7 +1,7 @@
-"""How far standardised rows are from what is normal, and which sensors make it so.
+"""The Mahalanobis distance of standardised rows from a reference, and each sensor's share in it.
 
-Everything on the scoring path works row by row with elementwise operations in a fixed order: a matrix product may
-round differently for 10 rows than for 1,000, and then the split into batches would change a score.
+Scoring uses elementwise operations in a fixed order only: a matrix product may round differently for 10 rows than for
+1,000, so that scores would depend on how rows are split into batches.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from monitor.model import Floats
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Mean, shape (sensors,), and covariance, shape (sensors, sensors), of the rows that count as normal."""
+    """Mean, shape (sensors,), and covariance, shape (sensors, sensors), of normal standardised rows."""
 
     mean: Floats
     covariance: Floats
 
     def blend(self, other: Reference, weight: float) -> Reference:
-        """This reference moved towards another by a weight between 0 and 1."""
+        """The weighted mean of this reference and another, whose weight is between 0 and 1."""
         return Reference(
             (1 - weight) * self.mean + weight * other.mean,
             (1 - weight) * self.covariance + weight * other.covariance,
         )
 
     def inverse(self, shrinkage: float) -> Floats:
-        """The inverse of the covariance shrunk towards its diagonal, so that twin sensors cannot make it explode."""
+        """The inverse of the covariance, shrunk towards its diagonal so that it exists for redundant sensors too."""
         diagonal = np.diag(np.maximum(np.diag(self.covariance), shrinkage))
         shrunk = (1 - shrinkage) * self.covariance + shrinkage * diagonal
         return np.asarray(np.linalg.inv(shrunk), dtype=np.float64)
@@ -45,10 +45,10 @@ def reference_of(rows: Floats) -> Reference:
 
 
 def distances(rows: Floats, inverse: Floats) -> tuple[Floats, Floats]:
-    """The squared Mahalanobis distance of each centred row per present sensor, and each sensor's share in it.
+    """The squared Mahalanobis distance of each centred row, divided by its present sensors, and each sensor's share.
 
-    `rows` has shape (n, sensors), NaN where missing: a row is compared on its present sensors only. The first
-    result, shape (n,), is about 1 for normal rows. A share, shape (n, sensors), is how much the squared distance
+    `rows` has shape (n, sensors), NaN where missing: the distance is taken over the present sensors only. The first
+    result, shape (n,), is about 1 for normal rows. The second, shape (n, sensors), is how much the squared distance
     would drop without that sensor; NaN where it is missing.
     """
     missing = np.isnan(rows)
@@ -64,7 +64,7 @@ def distances(rows: Floats, inverse: Floats) -> tuple[Floats, Floats]:
 
 
 def _inverse_among(inverse: Floats, kept: NDArray[np.int64]) -> Floats:
-    """The inverse for some of the sensors: of their block of the covariance, not the block of the inverse."""
+    """The inverse of the covariance of some of the sensors, which is not the same as that part of the inverse."""
     return np.asarray(np.linalg.inv(np.linalg.inv(inverse)[np.ix_(kept, kept)]), dtype=np.float64)
 
 

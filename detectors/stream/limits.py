@@ -1,4 +1,4 @@
-"""Sensor limits: is each sensor of a machine inside its operating limits, alive, and moving?"""
+"""Sensor limits: judges whether each sensor of a machine is within its operating limits, not dead and not stuck."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Limits = Mapping[str, tuple[float | None, float | None]]
 
 @dataclass(slots=True)
 class LimitState:
-    """The memory of one machine: a track a sensor, and the times of the last sample and the last judged one."""
+    """The state of one machine: a track for each sensor, and the times of the last and the last judged row (ns)."""
 
     machine: str
     tracks: list[Track]
@@ -33,7 +33,11 @@ class LimitState:
 
 @dataclass(frozen=True, slots=True)
 class _Motion:
-    """Judged values of a batch, shape (judged rows, sensors), and the runs of equal values they end in."""
+    """Judged values of a batch, shape (judged rows, sensors), and counts for each sensor, shape (sensors,).
+
+    `moved`: values that differ from the one before; `longest`: the longest run of equal values; `tail`: the run at
+    the end of the batch. Runs include the equal values that ended the batch before.
+    """
 
     values: Floats
     moved: NDArray[np.int64]
@@ -42,16 +46,16 @@ class _Motion:
 
 
 class SensorLimits:
-    """Judges every sensor of one machine with three methods, a finding for each change of status.
+    """Judges every sensor of one machine by three methods, with a finding for each change of status.
 
-    `limit`: `limit_rows` judged samples in a row outside [low, high] start a breach, as many inside end it. Missing
+    `limit`: `limit_rows` consecutive judged samples outside [low, high] start a breach, as many inside end it. Missing
     samples neither count nor interrupt. Value: the sample; limit: the limit it violates, or else the nearer one.
-    `dead`: `dead_rows` missing samples in a row; the machine need not run. Value: missing samples in a row.
-    `stuck`: `stuck_rows` judged samples in a row that are bit-equal. Only a sensor that was seen to move is judged
-    (see `Rules.moving_share`); until then, and for one that is constant by nature, CANNOT_JUDGE. Value: equal
-    samples in a row.
-    `limit_rows` samples in a row with a value end `dead`, as many that each differ from the one before end `stuck`.
-    A row is judged when the machine runs or its state is unknown. While a sensor is dead the other two say NO_DATA.
+    `dead`: `dead_rows` consecutive missing samples, whether the machine runs or not. Value: their number.
+    `stuck`: `stuck_rows` consecutive judged samples that are exactly equal. Only sensors that have been observed to
+    move are judged (see `Rules.moving_share`); others, and those that never move, are CANNOT_JUDGE. Value: the
+    number of consecutive equal samples.
+    `limit_rows` consecutive samples with a value end `dead`; as many that differ from the one before end `stuck`.
+    A row is judged when the machine runs or its state is unknown. While a sensor is dead, the other two are NO_DATA.
     `machine` is the subject of findings until the first batch names it.
     """
 
@@ -70,11 +74,11 @@ class SensorLimits:
         self._limited = [limit != (None, None) for limit in limits.values()]
 
     def start(self) -> LimitState:
-        """No sensor seen yet."""
+        """The state before the first row."""
         return LimitState(self.machine, [Track() for _ in self.sensors])
 
     def observe(self, state: LimitState, batch: MachineBatch) -> tuple[LimitState, Sequence[Finding]]:
-        """Judge the rows in order; the state (changed in place) and every change of status."""
+        """Judge the rows in order; returns the state (changed in place) and a finding for each change of status."""
         if not len(batch):
             return state, ()
         state.machine = batch.machine
@@ -97,14 +101,14 @@ class SensorLimits:
         return state, tuple(finding for _, _, finding in changes)
 
     def current(self, state: LimitState) -> Sequence[Finding]:
-        """The latest value, limit and status of each sensor and method; of a sensor without limits no `limit`."""
-        found = []
+        """The latest value, limit and status of each sensor and method; no `limit` for a sensor without limits."""
+        findings = []
         for sensor in range(len(self.sensors)):
             for method in METHODS:
                 if method != LIMIT or self._limited[sensor]:
                     at = state.seen_at if method == DEAD else state.judged_at
-                    found.append(self._finding(state, sensor, method, at, -1))
-        return tuple(found)
+                    findings.append(self._finding(state, sensor, method, at, -1))
+        return tuple(findings)
 
     def save(self, state: LimitState) -> State:
         """The state as JSON values."""
@@ -118,20 +122,21 @@ class SensorLimits:
         }
 
     def restore(self, saved: State) -> LimitState:
-        """The state that `save` saw; ValueError when it is of another version, of other sensors or not whole."""
+        """The state that `save` returned; ValueError for another version, other sensors or an incomplete state."""
         require_version(saved, self.name, VERSION, self._identity)
-        known = require(saved, self.name, ("version", "identity", "machine", "seen_at", "judged_at", "tracks"))
-        tracks = known["tracks"]
+        keys = ("version", "identity", "machine", "seen_at", "judged_at", "tracks")
+        fields = require(saved, self.name, keys)
+        tracks = fields["tracks"]
         if not isinstance(tracks, list) or len(tracks) != len(self.sensors):
-            raise ValueError(f"the saved state of {self.name} is not whole; rebuild it from history")
+            raise ValueError(f"the saved state of {self.name} is incomplete; rebuild it from history")
         times = [
-            known[key] if known[key] is None else whole_number(known[key], key) for key in ("seen_at", "judged_at")
+            fields[key] if fields[key] is None else whole_number(fields[key], key) for key in ("seen_at", "judged_at")
         ]
-        return LimitState(str(known["machine"]), [load(track) for track in tracks], *times)
+        return LimitState(str(fields["machine"]), [load(track) for track in tracks], *times)
 
     @property
     def _identity(self) -> str:
-        """What a saved state depends on: the sensors and their order, and the rules (limits may change)."""
+        """What must be unchanged for a saved state to be usable: the sensors in order and the rules, not the limits."""
         return f"{','.join(self.sensors)};{self.rules}"
 
     def _motion(self, state: LimitState, values: Floats) -> _Motion:
@@ -145,14 +150,14 @@ class SensorLimits:
         if not same.any():
             ones = np.ones(width, np.int64)
             return _Motion(values, np.full(width, count), ones, ones)
-        # Where each run of equal values began; one carried over from the last batch began before row 0.
+        # The row at which each run of equal values began; negative for a run carried over from the last batch.
         row = np.arange(count)[:, None]
         began = np.maximum.accumulate(np.where(same, -carried, row), axis=0)
         lengths = row - began + 1
         return _Motion(values, count - same.sum(axis=0), lengths.max(axis=0), lengths[-1])
 
     def _quiet(self, state: LimitState, values: Floats, motion: _Motion) -> Sequence[bool]:
-        """The sensors for which no row of the batch can change a status: the healthy ones, nearly always."""
+        """For each sensor, whether no row of the batch can change a status: true for nearly all healthy sensors."""
         inside = ((motion.values >= self._low) & (motion.values <= self._high)).all(axis=0)
         healthy = ~np.isnan(values).any(axis=0) & inside & (motion.longest < self.rules.stuck_rows)
         rows = len(motion.values)
@@ -199,7 +204,7 @@ class SensorLimits:
 
 
 def _take_quietly(track: Track, motion: _Motion, sensor: int) -> None:
-    """What `step` would have done with every row, for a sensor whose statuses none of them can change."""
+    """The effect of `step` on every row, in one go, for a sensor whose statuses no row can change."""
     track.missing = 0
     if not len(motion.values):
         return
@@ -212,7 +217,7 @@ def _take_quietly(track: Track, motion: _Motion, sensor: int) -> None:
 
 
 def _limit_meant(value: float | None, low: float, high: float) -> float | None:
-    """The limit that a value violates, or else the nearer one; None where there is none."""
+    """The limit that a value violates, or else the nearer one; None for a sensor without limits."""
     sides = [limit for limit in (low, high) if math.isfinite(limit)]
     if not sides:
         return None

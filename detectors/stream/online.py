@@ -1,4 +1,4 @@
-"""One online anomaly score per machine over all its sensors: score first, then learn what was normal."""
+"""An online anomaly score for each machine over all its sensors: scores first, then learns the normal rows."""
 
 from __future__ import annotations
 
@@ -21,14 +21,13 @@ VERSION = 2
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How many rows it takes, in a row unless said otherwise. All >= 1.
+    """How many rows a change of status takes, consecutive unless stated otherwise. All >= 1.
 
     `breach_rows` anomalous rows start a breach, `clear_rows` normal ones end it; `blind_rows` rows without enough
-    values are no data. When anomalous rows outnumber the normal ones between them by `release_rows`, the baseline
-    is dropped and learnt anew: what lasts that long is what the machine now does, and a detector that stays in
-    breach for good watches nothing. `recipes`: baselines kept; beyond it the longest unused is forgotten.
-    `settle_rows` (0 or more): running rows after a start or a changeover that are neither judged nor learnt, for a
-    machine that has just begun is not yet what it will be.
+    values lead to NO_DATA. When anomalous rows outnumber normal ones by `release_rows`, the baseline is dropped and
+    learnt anew: a change that lasts this long is the new normal, and a detector in permanent breach detects nothing.
+    `recipes`: baselines kept; the least recently used one is dropped first. `settle_rows` (0 or more): running rows
+    after a start or a changeover that are neither judged nor learnt, because the machine has not settled yet.
     """
 
     breach_rows: int = 5
@@ -41,11 +40,12 @@ class Patience:
 
 @dataclass(slots=True)
 class AnomalyState:
-    """The memory of one machine: its baselines by recipe (a bare array: rows of a warm-up) and its status.
+    """The state of one machine: its baselines by recipe (an array: the warm-up rows so far) and its status.
 
-    `run`: judged rows in a row that speak for `wanted` instead of `status`; `blind`: rows in a row that lack values;
-    `excess`: by recipe, anomalous rows less the normal ones since there were none. `stood`: whether the last row was
-    of a machine that does not run; `recipe`: the last one that ran; `settling`: rows still to pass over.
+    `wanted`: the status that recent rows indicate; `run`: consecutive rows that indicate it instead of `status`;
+    `blind`: consecutive rows without enough values; `excess`: by recipe, how far anomalous rows outnumber normal ones.
+    `stood`: whether the machine was stopped at the last row; `recipe`: the last one that ran; `settling`: rows still
+    to be skipped; `at`: time of the last row (ns).
     """
 
     machine: str
@@ -65,21 +65,20 @@ class AnomalyState:
 
 
 class MachineAnomaly:
-    """Judges a machine as a whole: do its sensors, together, look as they did when all was well?
+    """Judges a machine by all its sensors together, compared with the rows of its warm-up.
 
-    Four charts are kept and the loudest makes the score: SHIFT, the Mahalanobis distance of exponentially smoothed
-    sensors (MEWMA, Lowry et al., Technometrics 1992), for small lasting shifts; SPREAD, the smoothed distance of
-    single rows, for more variance; ODD, the sensor that the others predict worst, for one that no longer moves with
-    them; RARITY, river's half-space trees, for combinations hardly ever seen. The score's unit is the spread of the
-    highest values of healthy blocks, its limit the prediction bound of `calibrate`; a row above it is anomalous.
+    The score is the highest of four charts: SHIFT, the Mahalanobis distance of exponentially smoothed sensors
+    (MEWMA, Lowry et al., Technometrics 1992), for small lasting shifts; SPREAD, the smoothed distance of single rows,
+    for higher variance; ODD, the sensor that the others predict worst, for a sensor that no longer moves with them;
+    RARITY, river's half-space trees, for rare combinations. The unit of the score is the standard deviation of the
+    maxima of healthy blocks, its limit the prediction bound of `calibrate`; a row above the limit is anomalous.
 
-    Baselines belong to (machine, recipe); a recipe never seen is first learnt over `Settings.warmup_rows` rows
-    (CANNOT_JUDGE). Anomalous rows are not learnt. The cost: what changes slowly enough to stay below the limit is
-    learnt as normal within about `Settings.memory_rows` rows, and is for the drift detectors to see; and a true
-    new normal is in breach until `Patience.release_rows`. Rows of a machine that does not run are skipped, and so are
-    the first `Patience.settle_rows` after a start or a changeover: what was said of the machine stands until then. A
-    changeover also re-warms a known baseline: its smoothed values start from normal, for what they remember is of
-    the last time that recipe ran.
+    There is a baseline for each (machine, recipe); a new recipe is learnt over `Settings.warmup_rows` rows
+    (CANNOT_JUDGE). Anomalous rows are not learnt. The price: a change slow enough to stay below the limit is learnt
+    as normal within about `Settings.memory_rows` rows and is left to the drift detectors; and a lasting change is in
+    breach until `Patience.release_rows`. Rows of a stopped machine are skipped, and so are the first
+    `Patience.settle_rows` after a start or a changeover; the status is kept meanwhile. A changeover to a known recipe
+    resets the smoothed values of its baseline, which date from the last time that the recipe ran.
     The feature of its findings is '': the machine as a whole.
     """
 
@@ -100,11 +99,11 @@ class MachineAnomaly:
         self._least_scale = np.array([_least_scale(low, high) for low, high in limits.values()])
 
     def start(self) -> AnomalyState:
-        """Nothing learnt yet."""
+        """The state before the first row."""
         return AnomalyState(self.machine)
 
     def observe(self, state: AnomalyState, batch: MachineBatch) -> tuple[AnomalyState, Sequence[Finding]]:
-        """Judge the rows in order; the state (changed in place) and every change of status."""
+        """Judge the rows in order; returns the state (changed in place) and a finding for each change of status."""
         if not len(batch):
             return state, ()
         state.machine = batch.machine
@@ -122,7 +121,7 @@ class MachineAnomaly:
         return (self._finding(state, -1),)
 
     def _begin(self, state: AnomalyState, recipe: str, started: bool, start: int, stop: int) -> int:
-        """Open the recipe's baseline for a stretch of rows; the first row that counts."""
+        """Select the recipe's baseline for a stretch of rows; returns the first row after settling."""
         changed = state.recipe is not None and recipe != state.recipe
         self._open(state, recipe)
         baseline = state.baselines[recipe]
@@ -136,7 +135,7 @@ class MachineAnomaly:
         return start + passed
 
     def _open(self, state: AnomalyState, recipe: str) -> None:
-        """Bring the recipe's baseline to the end of the map, which is ordered by last use."""
+        """Move the recipe's baseline to the end of the map, which is ordered by last use, and drop the oldest."""
         state.baselines[recipe] = state.baselines.pop(recipe, np.empty((0, len(self.sensors))))
         if len(state.baselines) > self.patience.recipes:
             oldest = next(iter(state.baselines))
@@ -152,7 +151,7 @@ class MachineAnomaly:
         span: tuple[int, int],
         findings: list[Finding],
     ) -> int:
-        """Take as many rows of the span as can be judged without learning counting in between; the next row."""
+        """Judge the rows of the span up to the next update of the baseline; returns the row after them."""
         start, stop = span
         baseline = state.baselines[recipe]
         if isinstance(baseline, Baseline):
@@ -169,7 +168,7 @@ class MachineAnomaly:
         return row + 1
 
     def _warm(self, state: AnomalyState, recipe: str, held: Floats, values: Floats) -> Iterator[tuple[int, bool]]:
-        """Collect the rows of a warm-up; the last one of them makes the baseline."""
+        """Collect warm-up rows and fit the baseline at the last; yields each row and whether the status changed."""
         usable = 2 * (~np.isnan(values)).sum(axis=1) >= len(self.sensors)
         held = np.concatenate([held, values[usable]])
         full = len(held) == self.settings.fitting_rows
@@ -181,7 +180,10 @@ class MachineAnomaly:
     def _judge(
         self, state: AnomalyState, recipe: str, baseline: Baseline, values: Floats
     ) -> Iterator[tuple[int, bool]]:
-        """Score the rows, then learn the normal ones; ends early at the row that releases the baseline."""
+        """Score the rows, then learn the normal ones; stops at a row that releases the baseline.
+
+        Yields rows with whether the status changed; only the last row where nothing can change.
+        """
         usable, limit = baseline.usable(values), baseline.limit
         scored = baseline.score(values[usable])
         anomalous = scored.scores > limit
@@ -209,25 +211,25 @@ class MachineAnomaly:
     def _all_well(self, state: AnomalyState, recipe: str) -> bool:
         return state.status is Status.OK and state.wanted is Status.OK and recipe not in state.excess
 
-    def _see(self, state: AnomalyState, wanted: Status) -> bool:
-        """Take in what one row speaks for; whether the status changed."""
-        if wanted is Status.NO_DATA:
-            # A row without values speaks neither for nor against what the others said.
+    def _see(self, state: AnomalyState, indicated: Status) -> bool:
+        """Count one row towards the status that it indicates; whether the status changed."""
+        if indicated is Status.NO_DATA:
+            # A row without values neither confirms nor contradicts the rows before it.
             state.blind += 1
             if state.status is Status.NO_DATA or state.blind < self.patience.blind_rows:
                 return False
             state.value, state.limit, state.causes = None, None, ()
-            return _settle(state, wanted)
+            return _settle(state, indicated)
         state.blind = 0
-        if wanted is state.status:
-            state.wanted, state.run = wanted, 0
+        if indicated is state.status:
+            state.wanted, state.run = indicated, 0
             return False
-        state.run = state.run + 1 if wanted is state.wanted else 1
-        state.wanted = wanted
-        return state.run >= self._needed(state.status, wanted) and _settle(state, wanted)
+        state.run = state.run + 1 if indicated is state.wanted else 1
+        state.wanted = indicated
+        return state.run >= self._needed(state.status, indicated) and _settle(state, indicated)
 
-    def _needed(self, status: Status, wanted: Status) -> int:
-        if wanted is Status.CANNOT_JUDGE:
+    def _needed(self, status: Status, indicated: Status) -> int:
+        if indicated is Status.CANNOT_JUDGE:
             return 1
         return self.patience.clear_rows if status is Status.BREACH else self.patience.breach_rows
 
@@ -272,15 +274,15 @@ class MachineAnomaly:
         }
 
     def restore(self, saved: State) -> AnomalyState:
-        """The state that `save` saw; ValueError when it is of another version, of other sensors or not whole."""
+        """The state that `save` returned; ValueError for another version, other sensors or an incomplete state."""
         require_version(saved, self.name, VERSION, self._identity)
-        known = require(saved, self.name, ("version", "identity", "baselines", "excess", "causes", *_PLAIN))
+        fields = require(saved, self.name, ("version", "identity", "baselines", "excess", "causes", *_PLAIN))
         try:
             state = AnomalyState(
-                baselines={str(recipe): self._load(baseline) for recipe, baseline in known["baselines"]},
-                excess={str(recipe): whole_number(n, "excess") for recipe, n in known["excess"].items()},
-                causes=tuple(str(cause) for cause in known["causes"]),
-                **{name: known[name] for name in _PLAIN},
+                baselines={str(recipe): self._load(baseline) for recipe, baseline in fields["baselines"]},
+                excess={str(recipe): whole_number(n, "excess") for recipe, n in fields["excess"].items()},
+                causes=tuple(str(cause) for cause in fields["causes"]),
+                **{name: fields[name] for name in _PLAIN},
             )
             state.status, state.wanted = Status(state.status), Status(state.wanted)
             whole_number(state.settling, "settling")
@@ -295,7 +297,7 @@ class MachineAnomaly:
 
     @property
     def _identity(self) -> str:
-        """What a saved state depends on: the sensors and their order, and how a baseline is made."""
+        """What must be unchanged for a saved state to be usable: the sensors in order and the settings."""
         return f"{','.join(self.sensors)};{self.settings};{self.patience.settle_rows}"
 
 
@@ -315,15 +317,13 @@ def _settle(state: AnomalyState, status: Status) -> bool:
 
 
 def _least_scale(low: float | None, high: float | None) -> float:
-    """A thousandth of the operating range: a sensor that moves less than that is taken to stand still."""
+    """A thousandth of the operating range: the least standard deviation used for a sensor."""
     return 0.0 if low is None or high is None else (high - low) / 1000
 
 
 def _stretches(batch: MachineBatch, stood: bool) -> Iterator[tuple[int, int, str, bool]]:
-    """Consecutive rows of a running machine with one recipe: first row, row after the last, recipe, whether it started.
-
-    `stood` is whether the machine stood at the row before the batch.
-    """
+    """Stretches of rows of a running machine with one recipe: first row, row after the last, recipe, whether the
+    machine started at the first row. `stood`: whether it was stopped at the row before the batch."""
     judged = running(batch.states)
     recipes = np.asarray(batch.recipes, dtype=object)
     edges = np.flatnonzero((recipes[1:] != recipes[:-1]) | (judged[1:] != judged[:-1])) + 1

@@ -1,4 +1,4 @@
-"""The detectors that watch a machine by default: the one explicit list."""
+"""The list of detectors that watch a machine."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def default_detectors(
 ) -> tuple[StreamDetector, ...]:
     """The detectors of one machine with these sensors and their (low, high) limits; none without sensors.
 
-    `machine` is the subject of what they say before the first row. For the counts see `DetectorConfig` in the
-    plant file; `warmup_rows` is at least 100.
+    `machine` is the subject of findings made before the first row. The counts are described at `DetectorConfig` in
+    the plant file; `warmup_rows` is at least 100.
     """
     if not sensors:
         return ()

@@ -1,4 +1,4 @@
-"""One sensor, sample by sample: outside its limits, dead, or stuck. The rules; `limits.py` runs them fast."""
+"""The rules by which one sensor is judged, sample by sample; `limits.py` applies them to whole batches."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ METHODS = (LIMIT, DEAD, STUCK)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How many consecutive samples it takes. All counts >= 1.
+    """How many consecutive samples change a status. All counts >= 1.
 
-    `limit_rows` starts and ends a breach of a limit, and ends the other two; `dead_rows` missing samples make a
-    sensor dead, `stuck_rows` equal ones stuck.
+    `limit_rows` samples start and end a breach of a limit, and end `dead` and `stuck`; `dead_rows` missing samples
+    start `dead`; `stuck_rows` equal samples start `stuck`.
     """
 
     limit_rows: int
@@ -28,28 +28,28 @@ class Rules:
 
     @property
     def study_rows(self) -> int:
-        """Running samples after which it is decided whether a sensor moves by nature."""
+        """Judged samples in a study, after which a sensor counts as moving or not."""
         return 10 * self.stuck_rows
 
     @property
     def moving_share(self) -> float:
-        """The share of samples that must differ from the one before for `stuck` to mean something.
+        """The share of samples that must differ from the one before for a sensor to count as moving.
 
-        With a share r of samples that move, independently, a healthy run of `stuck_rows` equal samples follows a
-        move with probability (1 - r) ** (stuck_rows - 1); asked is at most one in a million. A setpoint, a valve
-        position or a coarse counter stays below this and is never called stuck.
+        If a share r of samples moves, independently, a healthy sensor shows `stuck_rows` equal samples after a move
+        with probability (1 - r) ** (stuck_rows - 1), which is to be at most one in a million. Setpoints, valve
+        positions and coarse counters stay below this share and are never stuck.
         """
         return float(1 - 1e-6 ** (1 / max(self.stuck_rows - 1, 1)))
 
 
 @dataclass(slots=True)
 class Track:
-    """The memory of one sensor: a status for each method, and the counts behind it.
+    """The state of one sensor: a status for each method, and the counts behind it.
 
-    `limit_run`: samples in a row that speak against the limit's status; `missing`: samples in a row without a
-    value; `back`, `fresh`: samples in a row that speak for the end of `dead` and `stuck` (0 outside a breach);
-    `same`: equal samples in a row; `seen`, `moved`: samples, and moves among them, of the current study;
-    `moves`: whether a study found that the sensor moves by nature.
+    Counts of consecutive samples: `limit_run`, that contradict the status of `limit`; `missing`, without a value;
+    `back` and `fresh`, towards the end of `dead` and `stuck` (0 outside a breach); `same`, equal ones. `seen` and
+    `moved`: samples of the current study, and those among them that differ from the one before. `moves`: whether a
+    study found the sensor to move.
     """
 
     limit: Status = Status.NO_DATA
@@ -67,9 +67,9 @@ class Track:
 
 
 def step(track: Track, value: float, judged: bool, low: float, high: float, rules: Rules) -> Iterator[str]:
-    """Take one sample (NaN: missing) into the track; yields the methods whose status changed.
+    """Update the track with one sample (NaN: missing); yields the methods whose status changed.
 
-    `judged` is whether the machine runs: a missing sample counts in any case, a value only then.
+    `judged`: whether the machine runs or its state is unknown. Missing samples always count, values only if judged.
     `low` and `high` are infinite where there is no limit.
     """
     before = (track.limit, track.dead, track.stuck)
@@ -88,7 +88,7 @@ def _dead(track: Track, value: float, rules: Rules) -> None:
         track.missing += 1
         track.back = 0
         if track.dead is not Status.BREACH and track.missing >= rules.dead_rows:
-            # What is not there can be neither inside its limits nor stuck.
+            # Without values neither limits nor stuck can be judged.
             track.dead, track.limit, track.stuck = Status.BREACH, Status.NO_DATA, Status.NO_DATA
             track.limit_run = track.same = track.fresh = 0
             track.value = None
@@ -106,7 +106,7 @@ def _limit(track: Track, inside: bool, rules: Rules) -> None:
         track.limit_run = 0
         return
     track.limit_run += 1
-    # A first value inside is believed at once; anything else has to last.
+    # A first value inside the limits sets OK at once; any other change takes `limit_rows` samples.
     if track.limit_run >= rules.limit_rows or (inside and track.limit is Status.NO_DATA):
         track.limit = Status.OK if inside else Status.BREACH
         track.limit_run = 0
@@ -142,13 +142,13 @@ def dump(track: Track) -> dict[str, Any]:
 
 
 def load(saved: object) -> Track:
-    """The track that `dump` saw; ValueError when it is not whole."""
-    known = dict(require(saved, "a sensor", (f.name for f in fields(Track))))
+    """The track that was given to `dump`; ValueError when it is incomplete or damaged."""
+    values = dict(require(saved, "a sensor", (f.name for f in fields(Track))))
     for method in METHODS:
-        known[method] = Status(known[method])
+        values[method] = Status(values[method])
     for count in ("limit_run", "missing", "back", "same", "fresh", "seen", "moved"):
-        whole_number(known[count], count)
-    value = known["value"]
-    if not isinstance(known["moves"], bool) or not (value is None or isinstance(value, int | float)):
+        whole_number(values[count], count)
+    value = values["value"]
+    if not isinstance(values["moves"], bool) or not (value is None or isinstance(value, int | float)):
         raise ValueError("the saved state of a sensor is damaged; rebuild it from history")
-    return Track(**known)
+    return Track(**values)

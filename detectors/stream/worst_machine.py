@@ -1,4 +1,4 @@
-"""The worst machine of a step: what the anomaly scores of its machines say together."""
+"""The worst machine of a step: the anomaly scores of its machines in one finding."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ DETECTOR, METHOD = ANOMALY, WORST_MACHINE
 
 
 STANDS = timedelta(hours=1)
-"""A machine whose last judged sample lies this far behind the step's newest one is left out: it does not run."""
+"""A machine whose last judged sample is older than the step's newest one by more than this is taken to be stopped."""
 
 
 def worst_machine(step: str, machines: Sequence[Any]) -> Finding:
-    """The highest score / limit among the machines of a step, with the machines in breach as causes, worst first.
+    """The highest score / limit among the running machines of a step; causes: the machines in breach, worst first.
 
-    The step is in breach when a machine is: its own status has patience, a single score has none.
+    The step is in breach when a machine is. The status of a machine decides, not its latest score, because a status
+    changes only after several rows (`Patience`).
     """
     newest = max(row.at for row in machines)
-    at_work = [row for row in machines if row.at >= newest - STANDS]
-    ratio = {row.subject: row.value / row.limit for row in at_work if row.value is not None and row.limit}
-    statuses = {row.subject: Status(row.status) for row in at_work}
+    running = [row for row in machines if row.at >= newest - STANDS]
+    ratio = {row.subject: row.value / row.limit for row in running if row.value is not None and row.limit}
+    statuses = {row.subject: Status(row.status) for row in running}
     order = sorted(statuses, key=lambda name: (-ratio.get(name, float("-inf")), name))
     causes = tuple(name for name in order if statuses[name] is Status.BREACH)
-    best = (Status.BREACH, Status.OK, Status.CANNOT_JUDGE, Status.NO_DATA)
-    status = next(status for status in best if status in statuses.values())
+    precedence = (Status.BREACH, Status.OK, Status.CANNOT_JUDGE, Status.NO_DATA)
+    status = next(status for status in precedence if status in statuses.values())
     return Finding(
         DETECTOR, METHOD, step, "", newest, status, max(ratio.values(), default=None), 1.0, causes=causes, step=step
     )

@@ -1,4 +1,4 @@
-"""Window detectors: `(reference, current) -> findings`, without a state.
+"""Stateless window detectors: `(reference, current) -> findings`.
 
-Which windows are compared is not decided here.
+Must not choose the windows: callers pass them in.
 """

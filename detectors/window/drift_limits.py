@@ -1,4 +1,4 @@
-"""Limits of drift, read off the reference itself: how far its own blocks are from the rest of it."""
+"""Drift limits, derived from the reference: from the distances of its own blocks from the rest of it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from monitor.model import Floats
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How sure a limit is.
+    """Parameters of the limits.
 
-    `chance` is the probability that a window of a feature that did not change passes its limit. `blocks` are looked
-    at, far from each other, because neighbours of one lot would count as two. Each is as long as the window that is
-    judged, or shorter where the reference is short, which errs on the quiet side: a short block strays further. A
-    spread of block distances below `least_relative_spread` of their mean is luck. No distance limit is below
-    `least_distance`, Evidently's own threshold for this statistic, and no limit of a share below `least_share`: what
-    is smaller may be certain and is not worth a look. A window with fewer than `least_rows` values is not judged.
+    `chance`: the probability that a window of an unchanged feature exceeds its limit. `blocks`: how many blocks of
+    the reference are compared with the rest; they are spread out, because neighbouring blocks of one lot are not
+    independent. A block is as long as the judged window, or shorter where the reference is short; a shorter block
+    deviates more, so that the limit errs on the high side. `least_relative_spread`: the least standard deviation of
+    block distances that is used, relative to their mean; a smaller one is taken for coincidence. `least_distance`:
+    the lowest distance limit (standard deviations), Evidently's own threshold for this statistic. `least_share`: the
+    lowest limit of a share; smaller changes may be significant but are not worth an alert. `least_rows`: the fewest
+    values in a window that are judged.
     """
 
     chance: float = 1e-4
@@ -37,32 +39,34 @@ class Settings:
 def distance_limit(
     reference: Floats, machines: NDArray[np.int64], rows: int, distance: Distance, settings: Settings
 ) -> float | None:
-    """The limit for the distance of `rows` values from a reference sample, in order of arrival and without NaN.
+    """The limit for the distance of `rows` values from `reference`, shape (values,), in order of arrival, no NaN.
 
-    Values that follow each other are alike: lots, campaigns, tools that wear. A block of consecutive values held
-    against the rest of the reference shows how far a healthy window strays, whatever makes it stray. Each block counts
-    with its farthest machine (`machines` numbers them): tools of two machines that happened to wear in turns while the
-    reference was made may wear in step later. None where the reference is too short for that.
+    Consecutive values are alike: lots, campaigns, tool wear. The distance of a block of consecutive values from the
+    rest of the reference therefore shows how far a healthy window deviates, for whatever reason. Each block
+    contributes the distance of its most distant machine (`machines`, shape (values,), numbers them): the tools of two
+    machines may have worn alternately during the reference and wear at the same time later. The limit is in the unit
+    of `distance`; None where the reference is too short.
     """
     size = min(rows, len(reference) // settings.blocks)
     if size < 4:
         return None
     starts = np.linspace(0, len(reference) - size, settings.blocks).astype(int)
-    found = []
+    distances = []
     for start in starts.tolist():
         rest = np.concatenate([reference[:start], reference[start + size :]])
         if rest.min() < rest.max():
             block = slice(start, start + size)
-            found.append(max(distance(rest, part) for part in _parts(reference[block], machines[block])))
-    if len(found) < 3:
+            distances.append(max(distance(rest, part) for part in _parts(reference[block], machines[block])))
+    if len(distances) < 3:
         return None
-    farthest = np.array(found, dtype=np.float64)
-    known = calibrate(farthest[:, None], settings.chance, settings.least_relative_spread * float(farthest.mean()))
-    return max(settings.least_distance, float(known.typical[0] + known.limit * known.spread[0]))
+    farthest = np.array(distances, dtype=np.float64)
+    least_spread = settings.least_relative_spread * float(farthest.mean())
+    calibration = calibrate(farthest[:, None], settings.chance, least_spread)
+    return max(settings.least_distance, float(calibration.typical[0] + calibration.limit * calibration.spread[0]))
 
 
 def _parts(block: Floats, machines: NDArray[np.int64]) -> Iterator[Floats]:
-    """The block by machine; by halves where one machine, or a crowd of them, made it."""
+    """The block split by machine; into halves where fewer than two machines made a quarter of it each."""
     large = [m for m in np.unique(machines) if (machines == m).sum() * 4 >= len(block)]
     if len(large) > 1:
         yield from (block[machines == m] for m in large)
@@ -71,10 +75,10 @@ def _parts(block: Floats, machines: NDArray[np.int64]) -> Iterator[Floats]:
 
 
 def share_limit(hits: int, of: int, rows: int, settings: Settings) -> float:
-    """The share of `rows` that is passed with a probability below `chance`, after `hits` in `of` earlier rows.
+    """The share of `rows` that is exceeded with a probability below `chance`, after `hits` in `of` earlier rows.
 
-    The beta-binomial prediction from Jeffreys' prior, so that a thing never seen in 500 rows is still allowed to
-    happen now and then.
+    The beta-binomial predictive distribution with Jeffreys' prior: an event that never occurred in 500 rows may
+    still occur occasionally.
     """
     allowed = int(betabinom.isf(settings.chance, rows, hits + 0.5, of - hits + 0.5))
     return max(settings.least_share, allowed / rows)

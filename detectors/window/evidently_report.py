@@ -1,4 +1,4 @@
-"""Evidently's drift report of two windows, as HTML and JSON. Imported by the process that renders it alone."""
+"""Evidently's drift report on two windows, as HTML and JSON. Only the process that renders reports imports it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _METHOD, _GROUP_METHOD = WASSERSTEIN, "jensenshannon"
 _FLOOR = 1e-3
 _MOST_KINDS = 30
 _INERT = {ord(c): ord(c) + 0xFEE0 for c in "<>&\"'`\\/"}
-"""Characters that mean something to HTML, scripts or chart labels, by their full-width forms."""
+"""Maps characters with a meaning in HTML, scripts or chart labels to their full-width forms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The report as a page and as data; `left_out` says of each column that is not in it why."""
+    """The report as an HTML page and as JSON data; `left_out` maps each omitted column to the reason."""
 
     html: str
     data: Mapping[str, Any]
@@ -32,24 +32,28 @@ class Rendered:
 
 
 def inert(text: str) -> str:
-    """Text that no browser can take for anything else, whatever Evidently writes it into.
+    """The text with everything replaced that a browser could interpret as markup or script.
 
-    It puts column names and category values as they are into an inline script of its page.
+    Evidently writes column names and category values unescaped into an inline script of its page.
     """
     shown = "".join(c if c.isprintable() else "�" for c in text.encode("utf-8", "replace").decode()).translate(_INERT)
     return shown or "(empty)"
 
 
 def render(reference: Window, current: Window, limits: Mapping[str, float], title: str) -> Rendered:
-    """The report; each column is held against its own limit, where it has one."""
+    """The drift report of `current` against `reference`; a column in `limits` is judged by its limit there.
+
+    Method: Evidently's DataDriftPreset, with the normed Wasserstein distance for numbers (limits in standard
+    deviations of the reference) and the Jensen-Shannon distance for categories.
+    """
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
     left_out = {name: why for name in current.names if (why := _unfit(reference, current, name))}
     names = [name for name in current.names if name not in left_out]
     scales = _scales(reference, names)
-    told = (inert(name) + (f" x 1e{scales[name]}" if name in scales else "") for name in names)
-    columns = dict(zip(names, _distinct(told), strict=True))
+    labels = (inert(name) + (f" x 1e{scales[name]}" if name in scales else "") for name in names)
+    columns = dict(zip(names, _distinct(labels), strict=True))
     frames = [_frame(window, columns, scales) for window in (reference, current)]
     kinds = _kinds(frames, reference, current)
     definition = DataDefinition(numerical_columns=list(columns.values()), categorical_columns=kinds)
@@ -65,7 +69,7 @@ def render(reference: Window, current: Window, limits: Mapping[str, float], titl
 
 
 def _unfit(reference: Window, current: Window, name: str) -> str:
-    """Why Evidently cannot show a column: such a one would end the whole report, or vanish from it unsaid."""
+    """Why Evidently cannot show a column, or ''. Such a column would fail the report or be dropped silently."""
     if name not in reference.names:
         return "not in the reference"
     before, now = (_finite(w, name) for w in (reference, current))
@@ -80,24 +84,24 @@ def _finite(window: Window, name: str) -> Floats:
 
 
 def _scales(reference: Window, names: Iterable[str]) -> dict[str, int]:
-    """Powers of ten for columns whose spread is below the one that Evidently counts with at least."""
+    """Powers of ten for columns whose standard deviation is below the floor that Evidently applies to it."""
     spreads = {name: float(np.std(_finite(reference, name))) for name in names}
     return {name: 3 - math.floor(math.log10(s)) for name, s in spreads.items() if 0 < s < _FLOOR}
 
 
 def _frame(window: Window, columns: Mapping[str, str], scales: Mapping[str, int]) -> pd.DataFrame:
-    made = {}
+    scaled = {}
     for name, column in columns.items():
         values = window.values[:, window.names.index(name)]
-        made[column] = np.where(np.isfinite(values), values, np.nan) * 10.0 ** scales.get(name, 0)
-    return pd.DataFrame(made)
+        scaled[column] = np.where(np.isfinite(values), values, np.nan) * 10.0 ** scales.get(name, 0)
+    return pd.DataFrame(scaled)
 
 
 def _kinds(frames: list[pd.DataFrame], reference: Window, current: Window) -> list[str]:
-    """Machine and recipe beside the features, where there are a few of each: they explain many a drift."""
+    """Adds the columns machine and recipe where they have a few values each, since they often explain a drift."""
     added = []
-    for place, name in enumerate(("machine", "recipe")):
-        groups = [[group[place] if len(group) > place else "" for group in w.groups] for w in (reference, current)]
+    for level, name in enumerate(("machine", "recipe")):
+        groups = [[group[level] if len(group) > level else "" for group in w.groups] for w in (reference, current)]
         if any(len(g) != len(f) for g, f in zip(groups, frames, strict=True)) or name in frames[0].columns:
             continue
         if 1 < len({*groups[0], *groups[1]}) <= _MOST_KINDS:
@@ -108,19 +112,19 @@ def _kinds(frames: list[pd.DataFrame], reference: Window, current: Window) -> li
 
 
 def _distinct(names: Iterable[str]) -> list[str]:
-    found: list[str] = []
+    distinct: list[str] = []
     for name in names:
         n, shown = 1, name
-        while shown in found:
+        while shown in distinct:
             n, shown = n + 1, f"{name} ({n + 1})"
-        found.append(shown)
-    return found
+        distinct.append(shown)
+    return distinct
 
 
 def _headed(page: str, title: str, left_out: Mapping[str, str]) -> str:
-    """Say above the charts what they are of, and what is not in them."""
-    told = "".join(f"<li>{escape(name)}: {escape(why)}</li>" for name, why in sorted(left_out.items()))
-    missing = f"<p>Not shown:</p><ul>{told}</ul>" if told else ""
+    """The page with a title and the list of omitted columns above the charts."""
+    items = "".join(f"<li>{escape(name)}: {escape(why)}</li>" for name, why in sorted(left_out.items()))
+    missing = f"<p>Not shown:</p><ul>{items}</ul>" if items else ""
     head = f'<header style="font-family:sans-serif;margin:1rem 2rem"><h1>{escape(title)}</h1>{missing}</header>'
     page = page.replace("<head>", f"<head><title>{escape(title)}</title>", 1)
     start = page.index("<body>") + len("<body>")

@@ -1,4 +1,4 @@
-"""How good a gate's predictions were, once outcomes are known: error, bias, interval coverage, skill; a window each."""
+"""Performance of a gate's predictions once outcomes are known: error, bias, interval coverage and skill by window."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from monitor.instants import EPOCH, from_nanos
 from monitor.model import Finding, Floats, Status, Window
 
 COLUMNS = ("predicted", "lower", "upper", "outcome", "naive")
-"""What a window holds of each part; `naive` is what the naive baseline said when the prediction was made."""
+"""Columns of a window; `naive` is the naive baseline's prediction at the time of the model's prediction."""
 WORST = WORST_RATIO
 METHODS = (MAE, BIAS, MISCOVERAGE)
-"""The methods that are judged against the reference; more is worse."""
+"""The methods that are judged against the reference; higher is worse."""
 SLICED = (MAE, BIAS)
 FEWEST = 20
-"""Parts with an outcome below which nothing is judged; half of it in a slice."""
+"""The fewest parts with an outcome that are judged; half as many in a slice."""
 RETURN = 0.1
-"""Realised skill above which a gate that had lost it is believed again; between 0 and this it stays as it was."""
-_ROOM = 1e-9
+"""Realised skill above which a breach of `skill` ends; between 0 and this value the status stays as it was."""
+_LEAST_LIMIT = 1e-9
 """Limits are never 0, so that a value can be divided by its limit."""
 
 
@@ -32,9 +32,9 @@ _ROOM = 1e-9
 class Trust:
     """Parameters of the limits.
 
-    `chance`: the probability with which one mean of a healthy window passes its limit, were means normal. It was
-    chosen on simulated plants, seeds 1000 to 1009, so that ten healthy days of two gates stay silent: three methods
-    looked at every hour are some 200 independent windows a gate in that time, and means are not normal.
+    `chance`: the probability that one mean of a healthy window exceeds its limit, if means were normally distributed.
+    It was chosen on simulated plants, seeds 1000 to 1009, so that ten healthy days of two gates raise no alert: three
+    methods judged every hour amount to some 200 independent windows a gate, and means are not exactly normal.
     """
 
     chance: float = 1e-5
@@ -45,18 +45,19 @@ class Trust:
 
 
 class Performance:
-    """Judges the newest predictions of one gate against what its model did on parts that it was not fitted to.
+    """Judges the newest predictions of one gate by its model's errors on parts that it was not fitted to.
 
-    `mae`: mean absolute error. `bias`: mean error, its amount. `miscoverage`: share of outcomes outside their
-    interval. Each limit is the amount of the reference's own mean plus an upper prediction bound for the mean of so
-    many parts in a row: Student's t, one degree of freedom for each whole window that the reference holds, times the
-    standard deviation of such a mean. That follows from the reference's autocovariances, because parts of one lot
-    err alike; a row of the reference without an outcome (the model was fitted to it) keeps its place in the row.
-    `skill`: 1 - error / error of the naive baseline, over a full window; in breach where it is not above 0 in the
-    window nor in either half of it, so that a few odd parts cannot do it. Less is worse; the limit is 0.
+    `mae`: mean absolute error. `bias`: absolute value of the mean error. Both in the unit of the outcome.
+    `miscoverage`: share of outcomes outside their interval. Each limit is the absolute value of the reference's mean
+    plus a prediction bound for the mean of as many consecutive parts: a Student t quantile, with one degree of
+    freedom for each whole window in the reference, times the standard deviation of such a mean. The latter comes from
+    the reference's autocovariances, because errors of parts of one lot are correlated; a row of the reference without
+    an outcome (the model was fitted to it) keeps its position.
+    `skill`: 1 - error / error of the naive baseline, over a full window. In breach where it is 0 or less over the
+    window and over both of its halves, so that a few odd parts do not suffice. Lower is worse; the limit is 0.
     `worst_ratio`: the highest value / limit of the first three; limit 1; causes: the methods, worst first.
-    For each slice `mae` and `bias` over its rows of the window, with the chance divided among the slices.
-    Rows need prediction and outcome. Fewer than `FEWEST` of them are CANNOT_JUDGE; a missing column is NO_DATA.
+    For each slice, `mae` and `bias` over its rows of the window, with `chance` divided by the number of slices.
+    Only rows with a prediction and an outcome count. Fewer than `FEWEST`: CANNOT_JUDGE; a missing column: NO_DATA.
     """
 
     name = PERFORMANCE
@@ -71,14 +72,14 @@ class Performance:
         self.trust = trust or Trust()
 
     def judge(self, reference: Window, current: Window) -> Sequence[Finding]:
-        """The gate as a whole, then its slices."""
+        """The findings of the gate as a whole, then those of its slices."""
         now, then = _errors(current), _errors(reference)
         if now is None or then is None:
             return tuple(self._silent(current))
         newest = newest_known(now, self.window_rows)
-        found = [*self._whole(current, then, newest)]
+        findings = [*self._whole(current, then, newest)]
         skill = _finding(current, SKILL, self._skill(newest), newest.loudest(MAE))
-        return (*found, skill, _worst(current, found), *self._sliced(current, then, newest))
+        return (*findings, skill, _worst(current, findings), *self._sliced(current, then, newest))
 
     def _whole(self, current: Window, then: Errors, now: Errors) -> Iterator[Finding]:
         for method in METHODS:
@@ -87,17 +88,18 @@ class Performance:
 
     def _sliced(self, current: Window, then: Errors, now: Errors) -> Iterator[Finding]:
         for group in self.slices:
-            mine, before, feature = now.of(group), then.of(group), "/".join(group)
+            current_errors, reference_errors, feature = now.of(group), then.of(group), "/".join(group)
+            chance = self.trust.chance / len(self.slices)
             for method in SLICED:
-                judged = _against(before, mine, method, self.trust.chance / len(self.slices), FEWEST // 2)
+                judged = _against(reference_errors, current_errors, method, chance, FEWEST // 2)
                 yield _finding(current, method, judged, (feature,), feature)
 
     def _skill(self, now: Errors) -> Judged:
         error, naive = np.abs(now.error), np.abs(now.naive)
-        known = np.isfinite(error) & np.isfinite(naive)
-        if known.sum() < self.window_rows:
+        complete = np.isfinite(error) & np.isfinite(naive)
+        if complete.sum() < self.window_rows:
             return None, 0.0, Status.CANNOT_JUDGE
-        error, naive = error[known], naive[known]
+        error, naive = error[complete], naive[complete]
         whole = skill(error, naive)
         if whole is None:
             return None, 0.0, Status.CANNOT_JUDGE
@@ -121,9 +123,8 @@ _NOTHING: Judged = (None, None, Status.NO_DATA)
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """Of each row prediction less outcome, whether the interval missed it (1 or 0), the naive error, the slice.
-
-    NaN where the outcome is not known.
+    """For each row, shape (rows,): prediction minus outcome, 1 if the interval missed it or else 0, the error of the
+    naive baseline, and the slice. NaN where the outcome is unknown; errors are in the unit of the outcome.
     """
 
     error: Floats
@@ -132,27 +133,27 @@ class Errors:
     groups: tuple[tuple[str, ...], ...]
 
     def values(self, method: str) -> Floats:
-        """What the method takes the mean of."""
+        """The values, shape (rows,), whose mean the method judges."""
         return {MAE: np.abs(self.error), BIAS: self.error, MISCOVERAGE: self.missed}[method]
 
     def loudest(self, method: str) -> tuple[str, ...]:
-        """The slices in which the method's mean is highest, at most three; the outcome where rows have no slice."""
+        """The slices with the highest mean of the method, at most three; `outcome` where rows have no slice."""
         values = np.abs(self.values(method))
-        mean = {group: float(values[self._mine(group)].mean()) for group in dict.fromkeys(self.groups)}
+        mean = {group: float(values[self._in_group(group)].mean()) for group in dict.fromkeys(self.groups)}
         worst = sorted(mean, key=lambda group: (-mean[group], group))[:_CAUSES]
         return tuple("/".join(group) for group in worst) or ("outcome",)
 
     def of(self, group: tuple[str, ...]) -> Errors:
         """The rows of one slice."""
-        return self.where(self._mine(group))
+        return self.where(self._in_group(group))
 
-    def _mine(self, group: tuple[str, ...]) -> NDArray[np.bool_]:
-        mine = np.zeros(len(self.error), dtype=np.bool_)
-        mine[: len(self.groups)] = [g == group for g in self.groups]
-        return mine
+    def _in_group(self, group: tuple[str, ...]) -> NDArray[np.bool_]:
+        selected = np.zeros(len(self.error), dtype=np.bool_)
+        selected[: len(self.groups)] = [g == group for g in self.groups]
+        return selected
 
     def where(self, rows: NDArray[np.bool_]) -> Errors:
-        """The chosen rows."""
+        """The selected rows; `rows` has shape (rows,)."""
         groups = tuple(g for g, kept in zip(self.groups, rows.tolist(), strict=False) if kept)
         return Errors(self.error[rows], self.missed[rows], self.naive[rows], groups)
 
@@ -165,26 +166,26 @@ def newest_known(errors: Errors, rows: int) -> Errors:
 
 
 def skill(error: Floats, naive: Floats) -> float | None:
-    """1 - mean error / mean error of the naive baseline; None where the baseline makes none."""
+    """1 - mean absolute error / that of the naive baseline, both shape (rows,); None where the latter is 0."""
     base = float(naive.mean()) if len(naive) else 0.0
     return 1.0 - float(error.mean()) / base if base > 0 else None
 
 
-def still_absent(found: Finding, before: Status | None) -> Finding:
-    """The skill with hysteresis: once absent it is absent until it is above `RETURN`."""
-    if before is not Status.BREACH or found.value is None or found.value > RETURN:
-        return found
-    return replace(found, status=Status.BREACH, causes=found.causes or ("outcome",))
+def still_absent(finding: Finding, before: Status | None) -> Finding:
+    """The finding of `skill` with hysteresis: a breach lasts until the skill is above `RETURN`."""
+    if before is not Status.BREACH or finding.value is None or finding.value > RETURN:
+        return finding
+    return replace(finding, status=Status.BREACH, causes=finding.causes or ("outcome",))
 
 
 def mean_variance(values: Floats, rows: int) -> float:
-    """The variance of the mean of `rows` values in a row, from a reference in its order (NaN: unknown).
+    """The variance of the mean of `rows` consecutive values, from centred values in their order (NaN: missing).
 
-    Autocovariances of pairs of known values (Parzen, Sankhya 1963), up to the length of the window; at least what
-    independent values would have. Values are centred by the caller.
+    Sums the autocovariances up to the length of the window, each estimated from the pairs without a missing value
+    (Parzen, Sankhya 1963); never below the variance of the mean of independent values.
     """
-    known = np.isfinite(values)
-    filled, present = np.where(known, values, 0.0), known.astype(np.float64)
+    finite = np.isfinite(values)
+    filled, present = np.where(finite, values, 0.0), finite.astype(np.float64)
     single = float((filled * filled).sum() / present.sum())
     total = rows * single
     for lag in range(1, min(rows, len(values) - 1)):
@@ -196,23 +197,23 @@ def mean_variance(values: Floats, rows: int) -> float:
 
 _CAUSES = 3
 _FEW_PAIRS = 10
-"""Pairs below which an autocovariance says nothing."""
+"""The fewest pairs from which an autocovariance is estimated."""
 
 
 def _errors(window: Window) -> Errors | None:
     """None when a column is missing."""
-    place = {name: i for i, name in enumerate(window.names)}
-    if any(name not in place for name in COLUMNS):
+    position = {name: i for i, name in enumerate(window.names)}
+    if any(name not in position for name in COLUMNS):
         return None
-    predicted, lower, upper, outcome, naive = (window.values[:, place[name]] for name in COLUMNS)
+    predicted, lower, upper, outcome, naive = (window.values[:, position[name]] for name in COLUMNS)
     error = predicted - outcome
-    known = np.isfinite(error)
-    missed = np.where(known, ((outcome < lower) | (outcome > upper)).astype(np.float64), np.nan)
-    return Errors(error, missed, np.where(known, naive - outcome, np.nan), window.groups)
+    finite = np.isfinite(error)
+    missed = np.where(finite, ((outcome < lower) | (outcome > upper)).astype(np.float64), np.nan)
+    return Errors(error, missed, np.where(finite, naive - outcome, np.nan), window.groups)
 
 
 def _against(then: Errors, now: Errors, method: str, chance: float, fewest: int) -> Judged:
-    """One mean of the window with its limit."""
+    """The window's mean for a method, judged by the limit from the reference."""
     values = now.values(method)
     if len(values) < fewest:
         return None, None, Status.CANNOT_JUDGE
@@ -225,20 +226,20 @@ def _against(then: Errors, now: Errors, method: str, chance: float, fewest: int)
 
 
 def _limit(reference: Floats, rows: int, chance: float, about_zero: bool) -> float | None:
-    """The upper prediction bound for the mean of so many rows; None where the reference has too few."""
-    known = np.isfinite(reference)
-    if known.sum() < FEWEST:
+    """The upper prediction bound for the mean of `rows` values; None where the reference has too few outcomes."""
+    finite = np.isfinite(reference)
+    if finite.sum() < FEWEST:
         return None
-    mean = float(reference[known].mean())
+    mean = float(reference[finite].mean())
     freedom = max(len(reference) // rows - 1, 3)
     spread = math.sqrt(mean_variance(reference - mean, rows) * (1 + rows / len(reference)))
     quantile = student_bound(chance / 2 if about_zero else chance, freedom)
     bound = abs(mean) + quantile * spread
-    return max(bound, _ROOM)
+    return max(bound, _LEAST_LIMIT)
 
 
-def _worst(current: Window, found: Sequence[Finding]) -> Finding:
-    ratios: Mapping[str, float] = {f.method: f.value / f.limit for f in found if f.value is not None and f.limit}
+def _worst(current: Window, findings: Sequence[Finding]) -> Finding:
+    ratios: Mapping[str, float] = {f.method: f.value / f.limit for f in findings if f.value is not None and f.limit}
     if not ratios:
         return _finding(current, WORST, (None, 1.0, Status.CANNOT_JUDGE))
     value = max(ratios.values())
@@ -247,7 +248,7 @@ def _worst(current: Window, found: Sequence[Finding]) -> Finding:
 
 
 def _finding(window: Window, method: str, judged: Judged, causes: tuple[str, ...] = (), feature: str = "") -> Finding:
-    """A finding; what makes it is named in a breach only."""
+    """A finding; causes are given for a breach only."""
     value, limit, status = judged
     at = from_nanos(int(window.at[-1])) if len(window.at) else EPOCH
     return Finding(

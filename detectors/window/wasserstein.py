@@ -1,4 +1,4 @@
-"""How far two samples of a feature are apart: Evidently's normed Wasserstein distance, computed with SciPy."""
+"""The distance between two samples of a feature: Evidently's normed Wasserstein distance, computed with SciPy."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ import numpy as np
 from monitor.model import Floats
 
 Distance = Callable[[Floats, Floats], float]
-"""How far the current sample, shape (rows,), is from the reference sample; neither holds NaN or infinity."""
+"""The distance of the current sample, shape (rows,), from the reference sample; neither holds NaN or infinity."""
 _FARTHEST = 1e300
-"""Farther than this from 0 in standard deviations no value is told from another, so that a distance is finite."""
+"""Values are clipped at this many standard deviations from 0, so that a distance stays finite."""
 
 
 def wasserstein(reference: Floats, current: Floats) -> float:
     """The Wasserstein distance in standard deviations of the reference, as Evidently's reports state it.
 
-    The formula stands here because importing Evidently for it takes longer than a day of drift rounds; a test holds
-    every bit against Evidently's. Evidently never divides by less than 0.001, which makes the distance of a feature of
-    small scale (metres where millimetres are meant) too small by orders of magnitude. So both samples are first
-    brought to a standard deviation between 1 and 2 by a power of two, which changes no bit of the distance where that
-    floor does not act, and keeps squares of huge values finite. ValueError for a reference without spread.
+    Both samples have shape (rows,). The formula is repeated here because importing Evidently takes longer than a day
+    of drift rounds; a test compares the results bit for bit. Evidently never divides by less than 0.001, so that the
+    distance of a feature with a small scale (metres instead of millimetres) comes out too small by orders of
+    magnitude. Both samples are therefore first scaled by a power of two to a standard deviation between 1 and 2. This
+    changes no bit of the distance where Evidently's floor does not apply, and keeps squares of huge values finite.
+    ValueError for a constant reference.
     """
-    # Imported at the first distance: commands that compare nothing do without.
+    # Imported late: commands that compute no distance start faster without SciPy's statistics.
     from scipy.stats import wasserstein_distance
 
     shrink = -int(np.frexp(np.abs(reference).max())[1])
     spread = float(np.std(np.ldexp(reference, shrink)))
     if not spread > 0:
-        raise ValueError("a reference without spread has no distance in standard deviations")
+        raise ValueError("the reference is constant; a distance in standard deviations is undefined")
     power = shrink + 1 - int(np.frexp(spread)[1])
     with np.errstate(over="ignore"):
         scaled = np.clip(np.ldexp(current, power), -_FARTHEST, _FARTHEST)
