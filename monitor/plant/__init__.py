@@ -1,4 +1,4 @@
 """The plant file as typed values.
 
-Reading and checking the file is the room `file`; nothing here opens a file or a connection.
+Must not open a file or a connection: reading and validating the file is done in `file`.
 """

@@ -1,4 +1,4 @@
-"""Names of the features that a source's columns give."""
+"""Names of the features that a source's columns contain."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from monitor.plant.sources import PartSource, ValueColumn
 
 
 def feature_names(name: str, column: ValueColumn) -> tuple[str, ...]:
-    """The features one value column makes: itself, the three statistics of an image, or the elements of a vector."""
+    """The features of a value column: its own name, three statistics of an image, or the elements of a vector."""
     if column.vector is not None:
         width = len(str(column.vector))
         return tuple(f"{name}{i:0{width}d}" for i in range(1, column.vector + 1))
@@ -15,7 +15,7 @@ def feature_names(name: str, column: ValueColumn) -> tuple[str, ...]:
 
 
 def image_features(plant: Plant) -> frozenset[str]:
-    """Every feature of part steps that is made of images."""
+    """All features of part steps that are computed from images."""
     parts = [source for source in plant.sources.values() if isinstance(source, PartSource)]
     return frozenset(
         feature for source in parts for name, column in source.values.items() if column.image

@@ -82,5 +82,5 @@ class GateConfig(Strict):
         return tuple(f if "." in f else f"{self.step}.{f}" for f in (*self.profile, *self.covariates))
 
     def rework_band(self) -> ReworkBand:
-        """The rework range as a value."""
+        """The rework range, in the unit of the characteristic."""
         return ReworkBand(self.rework.below, self.rework.above)

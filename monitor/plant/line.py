@@ -50,8 +50,8 @@ class SpecEntry(Strict):
     def _ordered(self) -> SpecEntry:
         if self.lower is None and self.upper is None:
             raise ValueError("expected lower, upper or both")
-        known = [v for v in (self.lower, self.target, self.upper) if v is not None]
-        if known != sorted(known) or len(set(known)) != len(known):
+        values = [v for v in (self.lower, self.target, self.upper) if v is not None]
+        if values != sorted(values) or len(set(values)) != len(values):
             raise ValueError("expected lower < target < upper")
         return self
 
@@ -73,8 +73,8 @@ class Characteristic(Strict):
 
     def spec_at(self, at: datetime) -> Spec | None:
         """The specification in force at `at`; None before the first."""
-        known = [s for s in self.specs if s.since <= at]
-        if not known:
+        started = [s for s in self.specs if s.since <= at]
+        if not started:
             return None
-        last = max(known, key=lambda s: s.since)
+        last = max(started, key=lambda s: s.since)
         return Spec(last.lower, last.upper, last.target, self.unit)

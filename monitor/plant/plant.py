@@ -1,6 +1,6 @@
-"""The plant as its file describes it. Its sections are defined in the other modules here; each key is validated alone.
+"""The top level of the plant file; the other modules here define its sections. Each key is validated by itself.
 
-Contradictions between keys are found when the file is read (`file.contradictions`).
+Contradictions between keys are detected when the file is read (`file.contradictions`).
 """
 
 from __future__ import annotations

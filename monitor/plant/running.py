@@ -1,4 +1,4 @@
-"""How the product runs: store, registry, server, jobs, detectors."""
+"""Sections of the plant file on how Gatewatch runs: store, registry, server, jobs, detectors."""
 
 from __future__ import annotations
 

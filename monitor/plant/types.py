@@ -1,4 +1,4 @@
-"""The kinds of value in a plant file: durations, times, zones, names, columns and addresses."""
+"""Types of the values in a plant file: durations, times, time zones, names, text and URLs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TRACKING = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databri
 
 
 def parse_duration(value: object) -> timedelta:
-    """`90s`, `5m`, `1h30m`, `2d` as a timedelta; ValueError for anything else, a bare number included."""
+    """A duration such as `90s`, `5m`, `1h30m` or `2d`; ValueError for anything else, including a bare number."""
     if isinstance(value, timedelta):
         return value
     text = str(value)
@@ -29,7 +29,7 @@ def parse_duration(value: object) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def _some_time(value: timedelta) -> timedelta:
+def _positive(value: timedelta) -> timedelta:
     if value <= timedelta(0):
         raise ValueError("expected a duration above 0s")
     return value
@@ -82,7 +82,7 @@ def _tracking(value: str) -> str:
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 PositiveDuration = Annotated[
-    Duration, AfterValidator(_some_time), Meaning("a duration above 0s, such as 30s, 5m or 1h30m")
+    Duration, AfterValidator(_positive), Meaning("a duration above 0s, such as 30s, 5m or 1h30m")
 ]
 Instant = Annotated[datetime, BeforeValidator(_aware)]
 Zone = Annotated[str, AfterValidator(_zone), Meaning("an IANA time zone such as Europe/Berlin")]

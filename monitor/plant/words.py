@@ -1,4 +1,4 @@
-"""Plain words for the plant file: what a key expects, what was found instead, what was perhaps meant."""
+"""Wording of messages about the plant file: what a key expects, what was given instead, similar valid names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 _LISTED = 20
 _SHOWN = 60
 _COMPARED = 200
-"""Names beyond which none is suggested: thousands of wrong names against thousands of right ones take minutes."""
+"""With more valid names than this no suggestion is made: comparing thousands of names takes minutes."""
 _PLAIN: dict[Any, str] = {
     str: "text",
     float: "a number",
@@ -32,14 +32,14 @@ _PLURAL = {"text": "texts", "a number or text": "numbers or texts"}
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """Marks a type with the words for it, where its Python type says too little, and whether its value may be shown."""
+    """Annotation of a type: its description in messages and, if `secret`, that its value is never shown."""
 
     words: str
     secret: bool = False
 
 
 def field_type(field: FieldInfo) -> Any:
-    """The type of a model's field with its marks."""
+    """The type of a model's field with its annotations."""
     return Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
 
 
@@ -49,7 +49,7 @@ def is_secret(annotation: Any) -> bool:
 
 
 def split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
-    """A type without its marks and without `None`, and the marks."""
+    """A type without annotations and without `None`, and the annotations."""
     marks: tuple[Any, ...] = ()
     while True:
         if get_origin(annotation) is Annotated:
@@ -70,12 +70,12 @@ def members(annotation: Any) -> tuple[Any, ...]:
 
 
 def is_model(annotation: Any) -> bool:
-    """Whether the type is a part of the plant file with keys of its own."""
+    """Whether the type is a section of the plant file with keys of its own."""
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def expected(annotation: Any) -> str:
-    """What a key of this type takes, in words: `a whole number from 0 to 65535`."""
+    """A description of the values that a type accepts: `a whole number, at least 0 and at most 65535`."""
     core, marks = split(annotation)
     named = next((m.words for m in marks if isinstance(m, Meaning)), None)
     if get_origin(core) is Literal:
@@ -111,7 +111,7 @@ def _bounds(marks: Iterable[Any]) -> str:
 
 
 def found(value: Any) -> str:
-    """A value of the file in words, in one short line; text always in quotes, which hiding secrets relies on."""
+    """A short description of a value of the file; text is always quoted, which the hiding of secrets relies on."""
     if value is None:
         return "nothing"
     if isinstance(value, dict):
@@ -124,27 +124,27 @@ def found(value: Any) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names joined by commas, cut where there are very many."""
+    """Names joined by commas, truncated after the first twenty."""
     names = list(names)
     more = f" ... ({len(names)} in all)" if len(names) > _LISTED else ""
     return (", ".join(names[:_LISTED]) or "none") + more
 
 
 def meant(value: str, allowed: Iterable[str]) -> str:
-    """The allowed name nearest to a wrong one, as a question in brackets; nothing where none is near or many are."""
+    """` (did you mean ...?)` with the most similar allowed name; '' if none is similar or too many are allowed."""
     names = list(allowed)
     near = difflib.get_close_matches(value[:_SHOWN], names, 1) if len(names) <= _COMPARED else []
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def among(what: str, value: str, allowed: Iterable[str]) -> str:
-    """That a name is not one of those allowed."""
+    """The message for a name that is not one of those allowed."""
     allowed = list(allowed)
     return f"unknown {what} {found(value)}; allowed: {listed(allowed)}{meant(value, allowed)}"
 
 
 def dotted(path: Iterable[str | int]) -> str:
-    """A path as `sources.mes.url`; a part with a dot or a strange character stands in double quotes."""
+    """A path as `sources.mes.url`; parts with a dot or a special character are put in double quotes."""
     return ".".join(_part(str(part)) for part in path)
 
 

@@ -1,4 +1,4 @@
-"""Reading the plant file: YAML with line numbers, overrides, secrets, every problem at once.
+"""Reads and validates the plant file: YAML with line numbers, overrides, secrets; all problems in one go.
 
-What a value means to the product is not decided here.
+Must not act on the values: it only returns them or reports what is wrong with them.
 """

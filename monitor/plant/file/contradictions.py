@@ -1,7 +1,7 @@
-"""Contradictions between keys of a plant file: names that nothing bears, features nobody makes.
+"""Contradictions between keys of a plant file: references to undefined steps, machines, sensors or features.
 
-Each comes with the top-level key it was judged by, so that a caller who knows that key only in part can leave it out.
-Only what cannot work is a contradiction; what is merely odd is not.
+Each is returned with the top-level key that it was checked against, so that a caller that could not read all of that
+key can ignore it. Only settings that cannot work are contradictions, not those that are merely unusual.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from monitor.plant.sources import (
 from monitor.plant.words import among
 
 Contradiction = tuple[tuple[str | int, ...], str, str]
-"""Path of keys, sentence, top-level key it was judged by."""
+"""Path of keys, message, top-level key it was checked against."""
 
 
 def cross_check(plant: Plant, unsure: Collection[str] = ()) -> list[tuple[tuple[str | int, ...], str]]:
-    """Every contradiction between keys, as (path of keys, sentence).
+    """All contradictions between keys, as (path of keys, message).
 
-    `unsure` names top-level keys that are not known whole; what refers to them is not judged.
+    `unsure` holds top-level keys that could not be read completely; references to them are not checked.
     """
     return [(path, sentence) for path, sentence, section in _contradictions(plant) if section not in unsure]
 
 
 def _contradictions(plant: Plant) -> Iterator[Contradiction]:
-    """Every contradiction of a plant whose keys are each right."""
+    """All contradictions of a plant whose keys are valid by themselves."""
     for step in plant.steps:
         if "." in step:
             yield ("steps", step), "a step's name cannot hold '.', which parts step and feature in a gate's inputs", ""
@@ -85,7 +85,7 @@ def _inputs(plant: Plant, name: str, gate: GateConfig, features: list[str]) -> I
     for (key, i, text), full in zip(given, gate.inputs(), strict=True):
         path = ("gates", name, key, i)
         step, _, feature = full.partition(".")
-        if "." in text:  # otherwise it is the gate's own step, judged above
+        if "." in text:  # otherwise it is the gate's own step, checked above
             yield from _unknown(path, "step", step, plant.steps, "steps")
         yield from _unknown(path, "feature", feature, features, "sources")
         if full in seen:
@@ -139,7 +139,7 @@ def _source(plant: Plant, name: str, source: SourceBase) -> Iterator[Contradicti
 
 
 def _single_values(source: SourceBase) -> Iterator[tuple[tuple[str, ...], ValueColumn]]:
-    """The value columns, by their keys, that stand for one number each."""
+    """The value columns that must hold a single number, with their keys."""
     if isinstance(source, ReadingSource):
         yield from ((("values", name), column) for name, column in source.values.items())
     if isinstance(source, ReadingSource | OutcomeSource) and source.value is not None:
@@ -157,7 +157,7 @@ def _partitions(plant: Plant, path: tuple[str | int, ...], source: SourceBase) -
     if source.partitions and isinstance(source, OutcomeSource | DispositionSource):
         yield (*path, "partitions"), "partitions are for part_steps, readings and machine_states", ""
         return
-    what, known, section = (
+    what, allowed, section = (
         ("step", list(plant.steps), "steps")
         if isinstance(source, PartSource)
         else ("machine", list(plant.machines), "machines")
@@ -165,8 +165,8 @@ def _partitions(plant: Plant, path: tuple[str | int, ...], source: SourceBase) -
     times = Counter[str]()
     for partition, names in source.partitions.items():
         for i, member in enumerate(names):
-            place: tuple[str | int, ...] = (*path, "partitions", partition, i)
-            yield from _unknown(place, what, member, known, section)
+            member_path: tuple[str | int, ...] = (*path, "partitions", partition, i)
+            yield from _unknown(member_path, what, member, allowed, section)
             times[member] += 1
             if times[member] == 2:
-                yield place, f"{what} {member!r} is in two partitions", ""
+                yield member_path, f"{what} {member!r} is in two partitions", ""

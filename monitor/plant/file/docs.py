@@ -37,7 +37,7 @@ letter or digit. The file may be up to 256 KiB long.
 
 
 def document() -> str:
-    """The whole page."""
+    """The page as Markdown."""
     parts = [_INTRODUCTION, _forms()]
     for model, places in sections().items():
         parts.append(_section(model, places))
@@ -45,13 +45,13 @@ def document() -> str:
 
 
 def sections() -> dict[type[BaseModel], list[str]]:
-    """Every model of the plant file in the order of the file, with the keys at which it is used."""
-    found: dict[type[BaseModel], list[str]] = {Plant: [_TOP]}
+    """All models of the plant file in the order of the file, with the keys at which each is used."""
+    places_of: dict[type[BaseModel], list[str]] = {Plant: [_TOP]}
     for model, place in _walk(Plant, ""):
-        places = found.setdefault(model, [])
+        places = places_of.setdefault(model, [])
         if place not in places:
             places.append(place)
-    return found
+    return places_of
 
 
 def _walk(model: type[BaseModel], at: str) -> Iterator[tuple[type[BaseModel], str]]:
@@ -97,7 +97,7 @@ def _row(key: str, info: FieldInfo) -> str:
 
 
 def _kind(info: FieldInfo) -> str:
-    """What the key takes, without the examples that a message gives."""
+    """The values that a key accepts, without the examples that messages give."""
     return re.split(r",? such as", expected(field_type(info)))[0]
 
 
@@ -111,7 +111,7 @@ def _default(info: FieldInfo) -> str:
 
 
 def _duration(value: timedelta) -> str:
-    """As it is written in the file; the longest unit that divides it.
+    """A duration as in the plant file, in the longest unit that divides it.
 
     >>> _duration(timedelta(hours=36)), _duration(timedelta(0))
     ('36h', '0s')

@@ -1,7 +1,7 @@
-"""The plant file: read, overridden, checked as a whole and kept as the text that decisions refer to.
+"""Loads the plant file: reads it, applies overrides, validates it and keeps the text that decisions refer to.
 
     load("plant.yaml", ["server.port=9465"])   a LoadedPlant, or PlantFileError with a line for every problem
-    parse(text, folder)                        the same from a text that was stored
+    parse(text, folder)                        the same from stored text
 
 A problem reads `plant.yaml:12: sources.mes.urll: unknown key; allowed: at, ... (did you mean 'url'?)`: where, which
 key, what was expected. Ranges are explained in `ranges.py`, `--set` in `overrides.py`, `${NAME}` in
@@ -28,14 +28,14 @@ from monitor.plant.plant import Plant
 from monitor.plant.words import dotted
 
 MAX_BYTES = 256 * 1024
-"""The largest plant file that is read: some thirty times the demo's, and still checked within seconds."""
+"""The largest plant file that is read: some thirty times the size of the demo's, validated within seconds."""
 _RESTART = ("store.url", "server")
 """Keys that are read once, when the process starts."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedPlant:
-    """A plant with the text it stands for.
+    """A plant with the text that it was read from.
 
     `text` is YAML with overrides applied and `${...}` as written, never a secret; `digest` is the SHA-256 of its UTF-8
     bytes in hexadecimal, so that equal digests mean equal plant files. `plant` holds secrets and absolute paths.
@@ -48,7 +48,7 @@ class LoadedPlant:
 
 
 def load(path: Path | str, overrides: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> LoadedPlant:
-    """The plant file at a path, with `KEY=VALUE` overrides; PlantFileError with every problem at once."""
+    """The plant file at a path, with `KEY=VALUE` overrides; PlantFileError with all problems."""
     text = _text(Path(path))
     tree = yaml_tree.read(text, str(path))
     if tree.value is not None or not tree.problems:  # otherwise there is nothing to set a key of
@@ -58,17 +58,17 @@ def load(path: Path | str, overrides: Sequence[str] = (), environ: Mapping[str, 
 
 
 def parse(text: str, folder: Path, environ: Mapping[str, str] = os.environ, name: str = "plant.yaml") -> LoadedPlant:
-    """The plant of a text kept from an earlier `load`; relative paths start at `folder`, messages begin with `name`."""
+    """The plant from text stored by an earlier `load`; paths are relative to `folder`, messages begin with `name`."""
     return _loaded(_plant(yaml_tree.read(text, name), folder, environ), text, folder / name)
 
 
 def difference(old: LoadedPlant, new: LoadedPlant) -> list[str]:
-    """The dotted keys whose values differ, sorted; one that only one side has is named without what is beneath it."""
+    """The dotted keys whose values differ, sorted; a key that only one side has is listed without those below it."""
     return sorted(_changes(old.plant.model_dump(), new.plant.model_dump(), ()))
 
 
 def needs_restart(old: LoadedPlant, new: LoadedPlant) -> list[str]:
-    """Those of the differing keys that a running process cannot take over."""
+    """The differing keys that take effect only after a restart."""
     return [key for key in difference(old, new) if any(key == r or key.startswith(f"{r}.") for r in _RESTART)]
 
 
@@ -98,7 +98,7 @@ def _text(path: Path) -> str:
 
 
 def _plant(tree: Tree, folder: Path, environ: Mapping[str, str]) -> Plant:
-    """The checked plant of a tree; PlantFileError with its problems in the order of the file."""
+    """The validated plant of a tree; PlantFileError with its problems in the order of the file."""
     plant, problems = None, list(tree.problems)
     if tree.value is None and not problems:
         needed = [key for key, info in Plant.model_fields.items() if info.is_required()]

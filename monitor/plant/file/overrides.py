@@ -2,8 +2,8 @@
 
 KEY is a dotted path: `sources.mes.url`. Put a name that contains a dot in double quotes: `sources."mes.a".url`. List
 items are counted from 0: `gates.blade.profile.0`. VALUE is a YAML value (`5m`, `[a, b]`, `{column: ts, zone: UTC}`);
-nothing after the `=` is an empty value. Overrides are applied after ranges are expanded, from left to right. No message
-repeats a value, because it may be a password.
+without one the key is set to null. Overrides are applied from left to right, after ranges are expanded. Messages never
+contain a value, because it may be a password.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PART = re.compile(r'"([^"]+)"|([^."=]+)')
 
 
 def override(tree: Tree, overrides: Sequence[str]) -> None:
-    """Set keys of a tree; what cannot be set is among its problems."""
+    """Set keys of a tree; overrides that cannot be applied are added to its problems."""
     for text in overrides:
         try:
             path, value = _parse(text)
@@ -29,16 +29,16 @@ def override(tree: Tree, overrides: Sequence[str]) -> None:
             tree.problems.append(Problem((), str(error), Position(math.inf, "--set")))
             continue
         place = Position(math.inf, f"--set {dotted(path)}")
-        made = read(value, place.text)
-        if made.problems:
+        parsed = read(value, place.text)
+        if parsed.problems:
             sentence = "the value is not valid YAML, or too large; quote it where it holds special characters"
             tree.problems.append(Problem(path, sentence, place))
             continue
-        _set(tree, path, made.value, place)
+        _set(tree, path, parsed.value, place)
 
 
 def _parse(text: str) -> tuple[Path, str]:
-    """The path and the value's text; ValueError says what is wrong without repeating the value."""
+    """The path and the text of the value; ValueError with a message that does not contain the value."""
     path: list[str] = []
     at = 0
     while match := _PART.match(text, at):
@@ -62,7 +62,7 @@ def _has_range(part: str) -> bool:
 
 
 def _set(tree: Tree, path: Path, value: Any, place: Position) -> None:
-    """Put a value at a path, making mappings on the way where there is nothing yet."""
+    """Set the value at a path; creates mappings for the parts of the path that do not exist."""
     node = tree.value = {} if tree.value is None else tree.value
     whole: Path = ()
     for depth, part in enumerate(path):
@@ -85,7 +85,7 @@ def _set(tree: Tree, path: Path, value: Any, place: Position) -> None:
             node[key] = {}
             tree.places.setdefault(whole, place)
         node = node[key]
-    for old in [known for known in tree.places if known[: len(whole)] == whole]:
+    for old in [path for path in tree.places if path[: len(whole)] == whole]:
         del tree.places[old]
     tree.places[whole] = place
 

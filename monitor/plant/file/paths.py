@@ -1,4 +1,4 @@
-"""Relative paths of a plant file: they start at the file's folder, wherever the process was started."""
+"""Relative paths in a plant file: relative to the folder of the file, not to the working directory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 def resolve_url(url: str, folder: Path) -> str:
-    """A SQLite URL with its file's path made absolute; any other URL as it is.
+    """A SQLite URL with the path of its file made absolute; other URLs are returned unchanged.
 
     >>> resolve_url("sqlite:///mes.db?timeout=5", Path("/plants/a"))
     'sqlite:////plants/a/mes.db?timeout=5'
@@ -28,12 +28,12 @@ def resolve_url(url: str, folder: Path) -> str:
 
 
 def resolve_path(path: str, folder: Path) -> str:
-    """A folder's path made absolute; a URI such as s3://bucket/models as it is."""
+    """A path made absolute; a URI such as s3://bucket/models is returned unchanged."""
     return path if _SCHEME.match(path) else str(folder.absolute() / path)
 
 
 def resolve(plant: Plant, folder: Path) -> Plant:
-    """The plant with every relative path made absolute."""
+    """The plant with all relative paths made absolute."""
     return plant.model_copy(
         update={
             "store": _moved(plant.store, folder),

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, in plain words: where, what was expected, what was found instead."""
+"""Translates pydantic's errors into plain messages: the key, what was expected, and what was found."""
 
 from __future__ import annotations
 
@@ -15,28 +15,32 @@ from monitor.plant.words import expected, field_type, found, is_model, is_secret
 
 
 def report(error: ErrorDetails, shown: Any) -> Problem:
-    """An error as a problem; `shown` holds the values that may be shown."""
-    spot = Location.find(error["loc"])
-    kind, given = error["type"], at(shown, spot.path)
+    """A pydantic error as a problem; `shown` holds the values that messages may show."""
+    location = Location.find(error["loc"])
+    kind, given = error["type"], at(shown, location.path)
     if kind == "extra_forbidden":
-        key, allowed = str(spot.path[-1]), sorted(spot.keys)
-        return Problem(spot.path, f"unknown key; allowed: {listed(allowed)}{meant(key, allowed)}")
+        key, allowed = str(location.path[-1]), sorted(location.keys)
+        return Problem(location.path, f"unknown key; allowed: {listed(allowed)}{meant(key, allowed)}")
     if kind == "missing":
-        about = f": {spot.info.description.rstrip('.')}" if spot.info and spot.info.description else ""
-        return Problem(spot.path, f"is missing; expected {expected(spot.annotation)}{about}")
+        about = f": {location.info.description.rstrip('.')}" if location.info and location.info.description else ""
+        return Problem(location.path, f"is missing; expected {expected(location.annotation)}{about}")
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return Problem(spot.path, _kind(spot, given))
+        return Problem(location.path, _kind(location, given))
     if kind == "literal_error" and isinstance(given, str):
-        options = [str(option) for option in get_args(split(spot.annotation)[0])]
-        return Problem(spot.path, f"expected {expected(spot.annotation)}, found {found(given)}{meant(given, options)}")
-    sentence = str(error.get("ctx", {})["error"]) if kind == "value_error" else f"expected {expected(spot.annotation)}"
+        options = [str(option) for option in get_args(split(location.annotation)[0])]
+        return Problem(
+            location.path, f"expected {expected(location.annotation)}, found {found(given)}{meant(given, options)}"
+        )
+    sentence = (
+        str(error.get("ctx", {})["error"]) if kind == "value_error" else f"expected {expected(location.annotation)}"
+    )
     if kind == "finite_number":
         sentence += ", neither infinite nor nan"
-    return Problem(spot.path, sentence + _but(spot, given, sentence))
+    return Problem(location.path, sentence + _but(location, given, sentence))
 
 
 def at(value: Any, path: Path, missing: Any = None) -> Any:
-    """What stands at a path."""
+    """The value at a path, or `missing` if there is none."""
     for part in path:
         try:
             value = value[part]
@@ -45,20 +49,24 @@ def at(value: Any, path: Path, missing: Any = None) -> Any:
     return value
 
 
-def _kind(spot: Location, given: Any) -> str:
-    kinds = [tag for model in members(spot.annotation) for tag in _tags(model)]
+def _kind(location: Location, given: Any) -> str:
+    kinds = [tag for model in members(location.annotation) for tag in _tags(model)]
     if isinstance(given, str):
         return f"unknown kind {found(given)}; allowed: {listed(kinds)}{meant(given, kinds)}"
     return f"{'is missing; ' if given is None else ''}expected one of {listed(kinds)}"
 
 
-def _but(spot: Location, given: Any, sentence: str) -> str:
-    """What was found instead, where that helps and is no secret."""
-    core = split(spot.annotation)[0]
-    if not sentence.startswith("expected") or spot.of_key or (is_secret(spot.annotation) and isinstance(given, str)):
+def _but(location: Location, given: Any, sentence: str) -> str:
+    """The part of a message on what was found, or '' where it does not help or is secret."""
+    core = split(location.annotation)[0]
+    if (
+        not sentence.startswith("expected")
+        or location.of_key
+        or (is_secret(location.annotation) and isinstance(given, str))
+    ):
         return ""
     if isinstance(given, dict) and any(is_model(option) for option in (core, *members(core))):
-        return ""  # its keys were found; what they say together is wrong
+        return ""  # the mapping is as expected; the combination of its keys is wrong
     if isinstance(given, dict | list) and get_origin(core) is type(given):
         return f", found {len(given)}"
     quote = "; put it in quotes" if core is str and isinstance(given, int | float) else ""
@@ -71,7 +79,7 @@ def _tags(model: type[BaseModel]) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class Location:
-    """Where a pydantic location leads: the path in the file, and what the models say of it."""
+    """A pydantic error location resolved to a path in the file, with the type and field at that path."""
 
     path: Path = ()
     annotation: Any = Plant
@@ -81,29 +89,29 @@ class Location:
 
     @classmethod
     def find(cls, location: tuple[str | int, ...]) -> Location:
-        """Follow a location through the models; names that pydantic puts in for members of a union are left out."""
-        spot = cls()
+        """Follow a location through the models, without the tags that pydantic inserts for members of a union."""
+        location = cls()
         for part in location:
             if part == "[key]" and part == location[-1]:
-                spot.of_key = True
+                location.of_key = True
                 break
-            core, _ = split(spot.annotation)
+            core, _ = split(location.annotation)
             options = members(core)
             if options:
                 tagged = [m for m in options if is_model(m) and part in _tags(m)]
                 if not tagged:
                     break
-                spot.annotation = tagged[0]
+                location.annotation = tagged[0]
             elif is_model(core):
-                spot._enter(core, str(part))
+                location._enter(core, str(part))
             elif get_origin(core) in (dict, list):
-                spot.path, spot.annotation, spot.info = (*spot.path, part), get_args(core)[-1], None
-        if any(is_model(option) for option in members(spot.annotation)):  # the error is about which model it is
-            spot.path = (*spot.path, "kind")
-        return spot
+                location.path, location.annotation, location.info = (*location.path, part), get_args(core)[-1], None
+        if any(is_model(option) for option in members(location.annotation)):  # the error is about which model it is
+            location.path = (*location.path, "kind")
+        return location
 
     def stand_in(self) -> str | int | None:
-        """A value with which the rest can be judged, where the key cannot be missed and any text would do."""
+        """A placeholder with which the rest can be validated, if the key is required and any text is valid."""
         core, marks = split(self.annotation)
         if self.info is None or not self.info.is_required():
             return None

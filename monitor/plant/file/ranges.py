@@ -22,7 +22,7 @@ class RangeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """`{first..last}`, both included; a leading zero in either pads every member to the longer of the two."""
+    """`{first..last}`, both included; a leading zero in either pads all members to the longer of the two."""
 
     first: int
     last: int
@@ -37,7 +37,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """A range of a key or list item around a value, and which member the value belongs to."""
+    """A range in an enclosing key or list item, and the index of the member that a value belongs to."""
 
     range: Range
     index: int
@@ -46,16 +46,16 @@ class Active:
 def _range(first: str, last: str) -> Range:
     shown = f"{{{first}..{last}}}"
     padded = any(text.startswith("0") and len(text) > 1 for text in (first, last))
-    made = Range(int(first), int(last), max(len(first), len(last)) if padded else 0)
-    if made.first > made.last:
+    expanded = Range(int(first), int(last), max(len(first), len(last)) if padded else 0)
+    if expanded.first > expanded.last:
         raise RangeError(f"range {shown}: expected the first number not above the last")
-    if made.last - made.first >= MAX_MEMBERS:
+    if expanded.last - expanded.first >= MAX_MEMBERS:
         raise RangeError(f"range {shown}: expected at most {MAX_MEMBERS} members")
-    return made
+    return expanded
 
 
 def parse_range(text: str) -> Range | None:
-    """The range in a key or list item, None where there is none; RangeError for two or an impossible one."""
+    """The range in a key or list item, None if there is none; RangeError for two ranges or an invalid one."""
     ranges = [_range(*match) for match in _RANGE.findall(text)]
     if len(ranges) > 1:
         raise RangeError("expected at most one range in a key or list item")
@@ -63,9 +63,10 @@ def parse_range(text: str) -> Range | None:
 
 
 def fill(text: str, around: Sequence[Active]) -> str:
-    """The text with each range replaced by the member in force around it.
+    """The text with each range replaced by the member that corresponds to the enclosing range.
 
-    A range belongs to the innermost one around it with as many members; RangeError where there is none.
+    `around` holds the enclosing ranges, outermost first. A range corresponds to the innermost enclosing range with
+    the same number of members; RangeError if there is none.
     """
 
     def member(match: re.Match[str]) -> str:

@@ -22,21 +22,21 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class _UnresolvedError(ValueError):
-    """A reference that leads nowhere; the message names it and never a value."""
+    """A reference that cannot be resolved; the message contains the reference, never a value."""
 
 
 @dataclass(slots=True)
 class Filled:
-    """Values with their secrets in place, and by path the text that stands for each."""
+    """Values with secrets filled in, and the reference (`${...}`) at each path where one was."""
 
     value: Any = None
     references: dict[Path, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def conceal(self, problem: Problem) -> Problem:
-        """The problem without what its sentence quotes, if a secret stands at or beneath its path.
+        """The problem with the quoted text in its message replaced, if there is a secret at or below its path.
 
-        Messages show values in quotes only, so that no part of a secret can pass, however it was cut or escaped.
+        Messages quote all values, so that no part of a secret can remain, however it was truncated or escaped.
         """
         if not any(path[: len(problem.path)] == problem.path for path in self.references):
             return problem
@@ -46,7 +46,7 @@ class Filled:
 
 
 def fill_secrets(value: Any, environ: Mapping[str, str], folder: FilePath) -> Filled:
-    """A copy of the values with every reference replaced; those that lead nowhere are problems."""
+    """A copy of the values with all references resolved; those that cannot be resolved are reported as problems."""
     filled = Filled()
     filled.value = _walk(value, (), filled, environ, folder)
     return filled
@@ -60,12 +60,12 @@ def _walk(value: Any, path: Path, filled: Filled, environ: Mapping[str, str], fo
     if not isinstance(value, str) or "${" not in value:
         return value
     try:
-        made = _REFERENCE.sub(lambda match: _resolve(match, environ, folder), value)
+        resolved = _REFERENCE.sub(lambda match: _resolve(match, environ, folder), value)
     except _UnresolvedError as error:
         filled.problems.append(Problem(path, str(error)))
         return value
     filled.references[path] = _short(value)
-    return made
+    return resolved
 
 
 def _resolve(match: re.Match[str], environ: Mapping[str, str], folder: FilePath) -> str:
@@ -84,7 +84,7 @@ def _resolve(match: re.Match[str], environ: Mapping[str, str], folder: FilePath)
 
 
 def _secret_file(path: FilePath, reference: str) -> str:
-    """The file's text without the line break at its end."""
+    """The content of the file without line breaks at its end."""
     shown = _short(reference)
     try:
         if path.exists() and not path.is_file():

@@ -1,4 +1,4 @@
-"""The plant file is YAML, read into plain values with the line of every key, ranges expanded and size limited.
+"""Reads YAML into plain values, with the line of every key; expands ranges and limits the size.
 
 Scalars are read as in YAML 1.2: only numbers and `null` are converted, so `on`, `no`, `12:30` and `2026-01-01` remain
 text. Keys are always text. Tags, which could create other objects, are rejected.
@@ -19,7 +19,7 @@ from monitor.plant.words import dotted, found
 Path = tuple[str | int, ...]
 MAX_DEPTH = 24
 MAX_COST = 250_000
-"""Bound on what aliases and ranges may grow to: one a value and one for each 64 characters of it."""
+"""Limit on the size after expansion of aliases and ranges; each value costs 1, plus 1 for every 64 characters."""
 
 _TAG = "tag:yaml.org,2002:"
 _NUMBERS = {f"{_TAG}int": int, f"{_TAG}float": float}
@@ -33,7 +33,7 @@ _RESOLVERS = (
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """Where something was written: a line of the file (from 1), or an option of the command line after all lines."""
+    """Where a key was given: a line of the file (from 1), or a command-line option, which sorts after all lines."""
 
     line: float
     text: str
@@ -41,9 +41,9 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong at a path of keys; `place` where it is not that of the nearest key on the path.
+    """A problem at a path of keys; `place` is given where it differs from that of the nearest key on the path.
 
-    `stands` says that the value at the path is there all the same, to be judged like any other.
+    `stands`: the value at the path is kept despite the problem, and validated like any other.
     """
 
     path: Path
@@ -54,7 +54,7 @@ class Problem:
 
 @dataclass(slots=True)
 class Tree:
-    """A file's values as mappings (keys are text), lists, text, numbers and None, with the place of every key."""
+    """The values of a file (mappings with text keys, lists, text, numbers, None) and the position of every key."""
 
     value: Any = None
     places: dict[Path, Position] = field(default_factory=dict)
@@ -63,15 +63,15 @@ class Tree:
     def lines(self, problems: Iterable[Problem]) -> list[str]:
         """The problems in the order of the file, one line each.
 
-        What a range repeats for each of its members is told once: the same words of the same line and last key.
+        A problem that a range repeats for each of its members is listed once: same message, line and last key.
         """
-        told: dict[tuple[Position, str, int, str], list[str]] = {}
+        grouped: dict[tuple[Position, str, int, str], list[str]] = {}
         for problem in problems:
             place, key = self._place(problem), dotted(problem.path)
             last = "" if not problem.path else str(problem.path[-1])
-            told.setdefault((place, problem.sentence, len(problem.path), last), []).append(key)
+            grouped.setdefault((place, problem.sentence, len(problem.path), last), []).append(key)
         lines = []
-        for (place, sentence, _, _), keys in told.items():
+        for (place, sentence, _, _), keys in grouped.items():
             where = place.text if not keys[0] or place.text == f"--set {keys[0]}" else f"{place.text}: {keys[0]}"
             more = f" (and {len(keys) - 1} more made of this line)" if len(keys) > 1 else ""
             lines.append((place, f"{where}: {sentence}{more}"))
@@ -85,7 +85,7 @@ class Tree:
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes nodes of bounded depth; never constructs an object."""
+    """Composes nodes of limited depth and never constructs objects."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
     depth = 0
@@ -102,7 +102,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes whatever `_Loader` would not read back as the same text."""
+    """Quotes text that `_Loader` would not read back unchanged."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 
@@ -110,7 +110,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
     def text(self, data: str) -> yaml.ScalarNode:
-        """PyYAML would fold the rarer line breaks (U+0085, U+2028) unless they are escaped in double quotes."""
+        """PyYAML folds line breaks such as U+0085 and U+2028 unless they are escaped in double quotes."""
         return self.represent_scalar(f"{_TAG}str", data, style=None if data.isprintable() else '"')
 
 
@@ -122,7 +122,7 @@ _Dumper.add_representer(str, _Dumper.text)
 
 
 def read(text: str, name: str) -> Tree:
-    """The values of a YAML text; whatever is wrong with its form is among the tree's problems. Never raises."""
+    """The values of a YAML text; syntax errors are added to the tree's problems. Never raises."""
     tree = Tree(places={(): Position(0, name)})
     try:
         node = yaml.compose(text, Loader=_Loader)
@@ -136,7 +136,7 @@ def read(text: str, name: str) -> Tree:
         sentence = f"the character {chr(error.character)!a} cannot stand in YAML"
         tree.problems.append(Problem((), sentence, Position(line, f"{name}:{line}")))
         return tree
-    except (ValueError, OverflowError):  # PyYAML lets chr() and int() of an escape or a directive fail
+    except (ValueError, OverflowError):  # PyYAML does not catch errors of chr() and int() in escapes and directives
         tree.problems.append(Problem((), "not valid YAML: an escaped character or a directive is out of range"))
         return tree
     try:
@@ -147,7 +147,7 @@ def read(text: str, name: str) -> Tree:
 
 
 def dump(value: Any) -> str:
-    """Values as a YAML text that `read` reads back as the same values."""
+    """YAML text from which `read` returns the same values."""
     return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120))
 
 
@@ -166,12 +166,12 @@ def _check_unicode(text: str) -> None:
 
 
 class _TooMuchError(Exception):
-    """Aliases or ranges would make far more of the file than anyone wrote."""
+    """Aliases or ranges expand beyond `MAX_COST` or `MAX_DEPTH`."""
 
 
 @dataclass(slots=True)
 class _Builder:
-    """Turns nodes into values, noting where each key stood."""
+    """Converts nodes to values and records the position of each key."""
 
     name: str
     tree: Tree
@@ -225,16 +225,16 @@ class _Builder:
             return ""
 
     def _list(self, node: yaml.SequenceNode, path: Path, ranges: tuple[Active, ...]) -> list[Any]:
-        made: list[Any] = []
+        items: list[Any] = []
         for item in node.value:
             for inner in self._members(item, path, ranges):
-                here = (*path, len(made))
+                here = (*path, len(items))
                 self.tree.places[here] = self._place(item)
-                made.append(self.value(item, here, inner))
-        return made
+                items.append(self.value(item, here, inner))
+        return items
 
     def _members(self, item: yaml.Node, path: Path, ranges: tuple[Active, ...]) -> Iterator[tuple[Active, ...]]:
-        """The ranges in force for each value an item makes: one, or one for each member of its own range."""
+        """The enclosing ranges of each value that an item expands to: one, or one for each member of its range."""
         try:
             own = parse_range(item.value) if isinstance(item, yaml.ScalarNode) else None
         except ValueError as error:
@@ -246,7 +246,7 @@ class _Builder:
             yield from ((*ranges, Active(own, i)) for i in range(len(own)))
 
     def _mapping(self, node: yaml.MappingNode, path: Path, ranges: tuple[Active, ...]) -> dict[str, Any]:
-        made = self._merged(node, path, ranges)
+        mapping = self._merged(node, path, ranges)
         first: dict[str, int] = {}
         for key, value in self._own(node, path):
             for text, inner in self._keys(key, path, ranges):
@@ -257,8 +257,8 @@ class _Builder:
                     continue
                 first[text] = key.start_mark.line + 1
                 self.tree.places[here] = self._place(key)
-                made[text] = self.value(value, here, inner)
-        return made
+                mapping[text] = self.value(value, here, inner)
+        return mapping
 
     def _own(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
         for key, value in node.value:
@@ -270,7 +270,7 @@ class _Builder:
     def _keys(
         self, key: yaml.ScalarNode, path: Path, ranges: tuple[Active, ...]
     ) -> Iterator[tuple[str, tuple[Active, ...]]]:
-        """The keys a key stands for, each with the ranges in force beneath it."""
+        """The keys that a key expands to, each with the enclosing ranges of its value."""
         try:
             _check_unicode(key.value)
             own = parse_range(key.value)
@@ -285,8 +285,8 @@ class _Builder:
             yield fill(key.value, (Active(own, i),)), (*ranges, Active(own, i))
 
     def _merged(self, node: yaml.MappingNode, path: Path, ranges: tuple[Active, ...]) -> dict[str, Any]:
-        """What `<<` brings in, of several mappings the first counting most; the mapping's own keys count more."""
-        made: dict[str, Any] = {}
+        """The keys merged in by `<<`; the first of several mappings takes precedence, own keys over all of them."""
+        merged: dict[str, Any] = {}
         for key, value in node.value:
             if key.tag != f"{_TAG}merge":
                 continue
@@ -298,6 +298,6 @@ class _Builder:
                     raise _TooMuchError("'<<' brings in a mapping that contains itself")
                 self.merging += 1
                 self._spend(1)
-                made.update(self._mapping(item, path, ranges))
+                merged.update(self._mapping(item, path, ranges))
                 self.merging -= 1
-        return made
+        return merged
