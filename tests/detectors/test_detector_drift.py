@@ -221,5 +221,5 @@ def test_what_share_was_seen_is_within_its_own_limit(of_rows: int, rows: int, da
 
 
 def test_a_reference_without_spread_is_refused_with_a_sentence() -> None:
-    with pytest.raises(ValueError, match=re.escape("no distance in standard deviations")):
+    with pytest.raises(ValueError, match=re.escape("a distance in standard deviations is undefined")):
         wasserstein(np.full(10, 3.0), noise(10, 1))
