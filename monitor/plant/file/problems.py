@@ -88,11 +88,11 @@ class Location:
     of_key: bool = False
 
     @classmethod
-    def find(cls, location: tuple[str | int, ...]) -> Location:
+    def find(cls, keys: tuple[str | int, ...]) -> Location:
         """Follow a location through the models, without the tags that pydantic inserts for members of a union."""
         location = cls()
-        for part in location:
-            if part == "[key]" and part == location[-1]:
+        for part in keys:
+            if part == "[key]" and part == keys[-1]:
                 location.of_key = True
                 break
             core, _ = split(location.annotation)
