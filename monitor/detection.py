@@ -1,6 +1,7 @@
 """The names of detectors and their methods, as findings, metrics and alerts carry them; spelled nowhere else.
 
-Which detectors run is said by the rosters (`detectors.stream.roster`, `detectors.window.roster`).
+Which detectors run: `detectors.stream.roster` and `detectors.window.roster`. A new detector may keep its names in its
+own file.
 """
 
 from __future__ import annotations

@@ -46,12 +46,12 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.store.rows": ("monitor.store.database", "monitor.store.models"),
     "monitor.store.delivery": ("monitor.store.database", "monitor.store.rows"),
     "monitor.store.report": (
-        "exporters.html", "exporters.report", "inference", "monitor.plant", "monitor.store.database",
-        "monitor.store.delivery", "monitor.store.rows",
+        "detectors.window", "exporters.html", "exporters.report", "inference", "monitor.plant",
+        "monitor.store.database", "monitor.store.delivery", "monitor.store.rows",
     ),
     "monitor.store.watching": (
-        "alerting.alerts", "alerting.specs", "detectors.stream", "exporters.metrics", "monitor.plant",
-        "monitor.store.database",
+        "alerting.alerts", "alerting.specs", "detectors.stream", "detectors.window", "exporters.metrics",
+        "monitor.plant", "monitor.store.database",
     ),
     "monitor.store": (
         "exporters.metrics", "monitor.store.database", "monitor.store.models", "monitor.store.rows",
@@ -86,10 +86,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.windows",
     ),
     "monitor.jobs": (
-        "alerting", "alerting.alerts", "alerting.notifications", "alerting.specs", "exporters.metrics", "inference",
-        "monitor.delivery", "monitor.gate_models", "monitor.pipeline", "monitor.plant", "monitor.reports",
-        "monitor.scheduling", "monitor.store", "monitor.store.database", "monitor.store.delivery",
-        "monitor.store.models", "monitor.store.rows", "monitor.store.watching", "monitor.windows",
+        "alerting", "alerting.alerts", "alerting.notifications", "alerting.specs", "detectors.window",
+        "exporters.metrics", "inference", "monitor.delivery", "monitor.gate_models", "monitor.pipeline",
+        "monitor.plant", "monitor.reports", "monitor.scheduling", "monitor.store", "monitor.store.database",
+        "monitor.store.delivery", "monitor.store.models", "monitor.store.rows", "monitor.store.watching",
+        "monitor.windows",
     ),
     "monitor.runtime": (
         "alerting.alerts", "alerting.notifications", "detectors.stream", "detectors.window", "exporters.delivery",

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from detectors.window import roster
+from detectors.window.roster import Columns
+from monitor.detection import DRIFT, WORST_RATIO
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.instants import from_nanos
 from monitor.model import Finding, Status, Window
 from monitor.plant.features import image_features
 from monitor.plant.plant import Plant
-from monitor.ports import WindowDetector
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.commit import BatchWrite, commit
 from monitor.store.database.database import Store
@@ -20,22 +22,19 @@ from monitor.windows.drift import Pair, State, StepWindows
 
 
 class DriftJob:
-    """Compares windows of all steps at each slot; a step without a new part is left as it is.
-
-    `detectors` judge what was measured and predicted, and what images showed.
+    """Runs the detectors of `detectors.window.roster` on every step at each slot; a step without a new part keeps its
+    findings.
     """
 
     name = "drift"
     scope = WHOLE_PLANT
 
-    def __init__(
-        self, store: Store, plant: Plant, detectors: tuple[WindowDetector, WindowDetector], models: ModelsInForce
-    ) -> None:
+    def __init__(self, store: Store, plant: Plant, models: ModelsInForce) -> None:
         self._store = store
         self._plant = plant
-        self._measures, self._images = detectors
+        self._detectors = tuple((listed.columns, listed.make()) for listed in roster.STEP_DETECTORS)
         self._windows = StepWindows(store, plant, models)
-        self._pictured = image_features(plant)
+        self._image_features = image_features(plant)
         self._judged: dict[str, State] = {}
 
     @property
@@ -76,17 +75,26 @@ class DriftJob:
 
     def _judge(self, pair: Pair) -> Sequence[Finding]:
         if pair.reference is None:
-            return [_not_frozen(self._measures.name, pair.current)]
-        before, current = pair.reference.window, pair.current
-        pictured = [name for name in current.names if name in self._pictured]
-        rest = [name for name in current.names if name not in self._pictured]
-        found: list[Finding] = []
-        for detector, names in ((self._images, pictured), (self._measures, rest)):
+            return [_not_frozen(pair.current)]
+        reference, current = pair.reference.window, pair.current
+        findings: list[Finding] = []
+        for columns, detector in self._detectors:
+            names = self._names(columns, current)
             if names:
-                found += detector.judge(windows.select_columns(before, names), windows.select_columns(current, names))
-        return found
+                findings += detector.judge(
+                    windows.select_columns(reference, names), windows.select_columns(current, names)
+                )
+        return findings
+
+    def _names(self, columns: Columns, window: Window) -> list[str]:
+        """The window's columns that a detector is given."""
+        if columns is Columns.ALL:
+            return list(window.names)
+        images = columns is Columns.IMAGES
+        return [name for name in window.names if (name in self._image_features) is images]
 
 
-def _not_frozen(detector: str, current: Window) -> Finding:
+def _not_frozen(current: Window) -> Finding:
+    """CANNOT_JUDGE for a step that has too few parts for a reference."""
     at = from_nanos(int(current.at.max()))
-    return Finding(detector, "worst_ratio", current.subject, "", at, Status.CANNOT_JUDGE, None, None, step=current.step)
+    return Finding(DRIFT, WORST_RATIO, current.subject, "", at, Status.CANNOT_JUDGE, None, None, step=current.step)

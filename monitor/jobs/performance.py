@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from monitor.detection import PERFORMANCE, SKILL
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.model import Finding, Status, Window
 from monitor.plant.gates import GateConfig
@@ -112,7 +113,7 @@ class PerformanceJob:
             skill = skill_of(connection, gate, used.since)
         detector = self._detector(rows, slices_of(self._plant, config.step, before, window))
         found = detector.judge(before, window)
-        return tuple(self._settle(f, skill) if f.method == "skill" else f for f in found), len(window)
+        return tuple(self._settle(f, skill) if f.method == SKILL else f for f in found), len(window)
 
     def _reference(self, gate: str, config: GateConfig, used: ModelInForce, run: Run) -> Window:
         """The reference of the version in force: from memory, the store, or made now and kept."""
@@ -120,7 +121,7 @@ class PerformanceJob:
         if key in self._references:
             return self._references[key]
         with self._store.read() as connection:
-            row = reference_in_force(connection, self.name, gate)
+            row = reference_in_force(connection, PERFORMANCE, gate)
         if row is not None and row.digest == used.digest:
             return self._references.setdefault(key, from_content(gate, config.step, row.content))
         model = self._models.for_gates([gate])[gate].model
@@ -152,7 +153,7 @@ def _reference_rows(metrics: Mapping[str, float], config: GateConfig) -> int:
 def _frozen(window: Window, used: ModelInForce) -> NewReference:
     first, last = (int(window.arrivals.min()), int(window.arrivals.max())) if len(window) else (0, 0)
     return NewReference(
-        "performance", window.subject, first, last, len(window), used.digest,
+        PERFORMANCE, window.subject, first, last, len(window), used.digest,
         f"version {used.version} of the model is in force", as_content(window),
     )  # fmt: skip
 

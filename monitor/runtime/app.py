@@ -13,7 +13,6 @@ from pathlib import Path
 from alerting.alerts import in_force
 from alerting.notifications.receivers import Receivers
 from detectors.stream.roster import default_detectors
-from detectors.window.drift import FeatureDrift
 from detectors.window.performance import Performance, still_absent
 from exporters.delivery.mes import MesTarget
 from exporters.delivery.notify_log import append
@@ -26,7 +25,6 @@ from monitor.clock import Clock, WallClock
 from monitor.delivery.courier import Courier, carry
 from monitor.delivery.notifications import place_of, receivers_of, send
 from monitor.delivery.waiting import Patience
-from monitor.detection import DRIFT, IMAGE_DRIFT
 from monitor.errors import ModelError, ModelReason
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.gate_models.training_child import Trainer
@@ -116,7 +114,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     models = ModelsInForce(store, partial(load_cached, registry))
     pulls = _pull_jobs(loaded, store, sources, models)
     jobs: list[Job] = [*pulls]
-    jobs.append(DriftJob(store, plant, (FeatureDrift(DRIFT), FeatureDrift(IMAGE_DRIFT)), models))
+    jobs.append(DriftJob(store, plant, models))
     jobs.append(PerformanceJob(store, plant, models, held_out, performance_detector, still_absent))
     jobs += [ModelJob(store, plant, gate, models, registry, trainer, simulated) for gate in plant.gates]
     if plant.profile == "embedded":

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import numpy as np
 
+from monitor.detection import DRIFT, PREDICTION
 from monitor.errors import StoreError, StoreReason
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.model import Floats, Window
@@ -25,7 +26,7 @@ from monitor.store.watching.references import (
 from monitor.windows import parts as windows
 from monitor.windows.frozen import content_of, digest_of, window_of
 
-MEASURED, PREDICTED = "drift", "prediction"
+MEASURED, PREDICTED = DRIFT, PREDICTION
 """Under which detector the references of a step are kept: what was measured, and what the model says of it."""
 
 State = tuple[int, int, str]

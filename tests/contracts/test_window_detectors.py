@@ -9,8 +9,8 @@ import pytest
 import window_detector as suite
 from performance_windows import GROUPS, predictions
 
-from detectors.window.drift import FeatureDrift
 from detectors.window.performance import Performance
+from detectors.window.roster import STEP_DETECTORS
 from monitor.model import Window
 
 HOUR = 3_600_000_000_000
@@ -29,11 +29,11 @@ def window(rows: int, seed: int, names: tuple[str, ...] = ("a", "b", "fixed")) -
 
 
 CASES = {
-    "drift of features": suite.Case(FeatureDrift, window(500, 1), window(60, 2)),
     "performance of a gate": suite.Case(
         lambda: Performance(slices=GROUPS), predictions(900, 1, lot=0.5, fitted=0.6), predictions(60, 2, lot=0.5)
     ),
-    "drift of image features": suite.Case(lambda: FeatureDrift("image_drift"), window(300, 3), window(90, 4)),
+    **{f"{d.name} of a step": suite.Case(d.make, window(500, 1), window(60, 2)) for d in STEP_DETECTORS},
+    **{f"{d.name} of a step, fewer parts": suite.Case(d.make, window(300, 3), window(90, 4)) for d in STEP_DETECTORS},
 }
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from spine_kit import T0, Spine, SumModel
 
-from detectors.window.drift import FeatureDrift
 from monitor.jobs.drift import DriftJob
 from monitor.model import Floats
 from monitor.pipeline.judging import InForce
@@ -42,9 +41,7 @@ class Weighted(SumModel):
 
 def job(spine: Spine, models: OneModel | None = None) -> DriftJob:
     """The drift job of the spine's plant."""
-    return DriftJob(
-        spine.store, spine.plant, (FeatureDrift("drift"), FeatureDrift("image_drift")), models or OneModel()
-    )  # type: ignore[arg-type]
+    return DriftJob(spine.store, spine.plant, models or OneModel())  # type: ignore[arg-type]
 
 
 def parts(

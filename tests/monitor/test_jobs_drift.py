@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
 from drift_kit import SMALL, OneModel, board, job, parts
-from spine_kit import Spine, after
+from spine_kit import T0, Spine, after
 
-from monitor.model import Floats
+from detectors.window import roster
+from monitor.instants import from_nanos
+from monitor.model import Finding, Floats, Status, Window
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
+from monitor.store.report.trends import read_trends
+from monitor.store.watching.board import found
 from monitor.windows.frozen import window_of
 
 FEATURES = ("a", "b", "c", "d", "prediction")
@@ -162,3 +166,26 @@ def test_how_rows_were_batched_changes_no_window(batch_rows: int, spine: Spine) 
     spine.run(spine.pull("parts", batch_rows=batch_rows), now)
     spine.run(job(spine), now)
     assert board(spine) == whole
+
+
+class HighestValue:
+    """Detector of the test: the window's highest value against the reference's, of every column."""
+
+    name = "highest_value"
+
+    def judge(self, reference: Window, current: Window) -> Sequence[Finding]:
+        value, limit = float(np.nanmax(current.values)), 2 * float(np.nanmax(reference.values))
+        at = from_nanos(int(current.at[-1]))
+        return [Finding(self.name, "worst_ratio", current.subject, "", at, Status.OK, value, limit, step=current.step)]
+
+
+def test_a_detector_is_added_by_a_line_of_the_roster(spine: Spine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is run on every step, stands on the board, and is among the drift findings that people are shown."""
+    line = roster.StepDetector(HighestValue.name, roster.Columns.ALL, HighestValue)
+    monkeypatch.setattr(roster, "STEP_DETECTORS", (*roster.STEP_DETECTORS, line))
+    spine.run(job(spine), parts(spine, 200))
+    (highest,) = (row for row in spine.all(t.board) if row.detector == "highest_value")
+    assert (highest.subject, highest.status) == ("form", "ok")
+    with spine.store.read() as connection:
+        assert {row.detector for row in found(connection, "form")} == {"drift", "highest_value"}
+        assert "highest_value" in {trend.detector for _, trend in read_trends(connection, T0, after(10_000))}

@@ -9,13 +9,15 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from detectors.window.roster import step_detector_names
 from exporters.report.values import Beyond, Evaluation, StepReport, Stretch, Trend
+from monitor.detection import DRIFT, PERFORMANCE, PREDICTION, WORST_RATIO
 from monitor.model import Status
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 from monitor.store.database.rows import fetched, selected
 
-_REFERENCES = ("drift", "prediction")
+_REFERENCES = (DRIFT, PREDICTION)
 """What the references of a step hold; a gate of the same name has others."""
 _NAMED = 12
 """Features of a step, or slices of a gate, that are named, at most."""
@@ -64,7 +66,7 @@ def _point(row: _TrendRow) -> Evaluation:
 
 def performance(trends: Iterable[tuple[str, Trend]], gate: str) -> tuple[tuple[Trend, ...], tuple[Beyond, ...]]:
     """Of a gate as a whole, and the slices of its parts that were above their limit, worst first."""
-    mine = [tr for subject, tr in trends if subject == gate and tr.detector == "performance"]
+    mine = [tr for subject, tr in trends if subject == gate and tr.detector == PERFORMANCE]
     return tuple(tr for tr in mine if not tr.feature), worst_first(tr for tr in mine if tr.feature)
 
 
@@ -89,8 +91,8 @@ def _step(
     end: datetime,
     trends: Sequence[tuple[str, Trend]],
 ) -> StepReport:
-    mine = [tr for subject, tr in trends if subject == name and tr.detector.endswith("drift")]
-    whole = tuple(tr for tr in mine if not tr.feature and tr.method == "worst_ratio")
+    mine = [tr for subject, tr in trends if subject == name and tr.detector in step_detector_names()]
+    whole = tuple(tr for tr in mine if not tr.feature and tr.method == WORST_RATIO)
     c = t.reference.c
     mine_then = (c.subject == name, c.detector.in_(_REFERENCES), c.frozen_at >= start, c.frozen_at < end)
     query = selected(_ReferenceRow, t.reference).where(*mine_then).order_by(c.frozen_at)

@@ -8,7 +8,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from detectors.stream.worst_machine import DETECTOR, METHOD, worst_machine
+from detectors.window.roster import step_detector_names
 from exporters.metrics.snapshot import BoardRow
+from monitor.detection import PERFORMANCE, SKILL, WORST_RATIO
 from monitor.model import Finding, Status
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
@@ -36,7 +38,7 @@ def skill_of(connection: sa.Connection, gate: str, since: datetime) -> Status | 
     What was found before that is of another version. One row of a small table by its key: it is asked at every batch.
     """
     b = t.board.c
-    mine = (b.detector == "performance", b.method == "skill", b.subject == gate, b.feature == "", b.at > since)
+    mine = (b.detector == PERFORMANCE, b.method == SKILL, b.subject == gate, b.feature == "", b.at > since)
     status = connection.execute(sa.select(b.status).where(*mine)).scalar_one_or_none()
     return None if status is None else Status(status)
 
@@ -49,17 +51,11 @@ def worth_keeping(findings: Iterable[Finding]) -> list[Finding]:
     return [f for f in findings if not f.feature or f.status is Status.BREACH]
 
 
-DETECTORS = ("drift", "image_drift")
-
-
-_WHOLE = "worst_ratio"
-
-
 def found(connection: sa.Connection, step: str | None = None) -> list[BoardRow]:
     """The drift findings on the board: of each step the whole first, then its features from the worst on."""
     c = t.board.c
-    where = [c.detector.in_(DETECTORS)] if step is None else [c.detector.in_(DETECTORS), c.subject == step]
-    rows = board_rows(connection, *where)
+    drift = c.detector.in_(step_detector_names())
+    rows = board_rows(connection, *([drift] if step is None else [drift, c.subject == step]))
     return sorted(rows, key=lambda r: (r.subject, r.detector, r.feature != "", -_ratio(r), r.feature))
 
 
@@ -67,11 +63,14 @@ def drifts_since(connection: sa.Connection, step: str) -> datetime | None:
     """The newest time at which the step began to drift, while it still does; None where it does not."""
     b, f = t.board.c, t.finding.c
     mine = sa.select(b.detector).where(
-        b.detector.in_(DETECTORS), b.method == _WHOLE, b.subject == step, b.status == Status.BREACH.value
+        b.detector.in_(step_detector_names()),
+        b.method == WORST_RATIO,
+        b.subject == step,
+        b.status == Status.BREACH.value,
     )
     breached = list(connection.execute(mine).scalars())
     began = sa.select(sa.func.max(f.at)).where(
-        f.detector.in_(breached), f.method == _WHOLE, f.subject == step, f.status == Status.BREACH.value
+        f.detector.in_(breached), f.method == WORST_RATIO, f.subject == step, f.status == Status.BREACH.value
     )
     at: datetime | None = connection.execute(began).scalar() if breached else None
     return at
