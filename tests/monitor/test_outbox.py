@@ -67,6 +67,11 @@ def test_which_messages_go_out_next(made: list[Made], sent: list[int], store: St
     assert [message.id for message in _due(store, "mes")] == sent
 
 
+def test_the_same_subject_in_two_channels_waits_in_neither_for_the_other(store: Store) -> None:
+    _put(store, [("a", "S", "pending", LATER), ("b", "S", "pending", DUE), ("b", "S", "pending", DUE)])
+    assert [message.id for message in _due(store, "a", "b")] == [2]
+
+
 def test_no_more_than_asked_for_the_oldest_first(store: Store) -> None:
     _put(store, [("mes", subject, "pending", DUE) for subject in "DCBA"])
     assert [message.id for message in _due(store, "mes", limit=2)] == [1, 2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -11,14 +12,17 @@ from hypothesis import strategies as st
 from plant_kit import ended, forked
 from spine_kit import T0, Spine, after
 
-from monitor.errors import StoreError
+from monitor.errors import FencedError, StoreError
 from monitor.model import Finding, Reject, RejectReason, Status
 from monitor.store import cursors
-from monitor.store.commit import BatchWrite, commit, provisional, resolved
+from monitor.store.commit import BatchWrite, SavedState, commit, provisional, resolved
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease, acquire
 from monitor.store.database.statements import count, gauge, take_arrivals, tallied, upsert
+from monitor.store.delivery.outbox import recommendation
+from monitor.store.rows.decisions import StoredDecision
+from monitor.store.rows.readings import MachineWindow
 from monitor.store.watching.board import worth_keeping
 
 
@@ -79,6 +83,73 @@ def test_findings_are_tied_to_their_rows_and_the_board_shows_the_latest(spine: S
     assert spine.all(t.board, "value", "causes") == [(8.0, ["heat"])]
     labels = {"detector": "limits", "method": "high", "subject": "m", "status": "breach"}
     assert spine.tally("gatewatch_findings_total", **labels) == 4
+
+
+DECISION = StoredDecision(
+    "S", "form", 1, 0, "form", provisional(1), {"press": 7, "form": provisional(1)}, "width", "w", "3", "digest",
+    "plant", 1.5, 1.0, 2.0, 0.1, 1.0, "continue", "in_spec", "", after(60), after(2), "",
+)  # fmt: skip
+WINDOW = MachineWindow("m", "heat", after(0), 3, 1, 1.0, 2.0, 3.0, 5.0)
+
+
+def _whole() -> BatchWrite:
+    batch = _batch(1, 2)
+    batch.position = after(2)
+    batch.decisions.append(DECISION)
+    batch.outbox.append(recommendation("site", DECISION, 0.9))
+    batch.windows.append(WINDOW)
+    batch.states += [
+        SavedState("limits", "m", provisional(0), {"version": 1}), SavedState("online", "m", 5, {"version": 2})
+    ]  # fmt: skip
+    batch.board.append(Finding("scores", "anomaly", "m", "", after(2), Status.OK, 0.5, 1.0, step="form"))
+    batch.rejects = (Reject(RejectReason.NO_KEY, "{}", after(1), {"SN": ""}),)
+    batch.tallies[tallied("parts")] = 2.0
+    batch.gauges[tallied("lag")] = 3.0
+    return batch
+
+
+def test_everything_a_batch_made_is_there_after_its_commit(spine: Spine, lease: Lease) -> None:
+    commit(spine.store, lease, _batch(0))
+    assert commit(spine.store, lease, _whole()) == 2
+    assert [(row.arrival, row.at) for row in spine.all(t.machine_state)][1:] == [(2, after(1)), (3, after(2))]
+    (decision,) = spine.all(t.decision)
+    assert decision == tuple(DECISION._replace(arrival=3, inputs={"press": 7, "form": 3}))
+    assert spine.all(t.outbox, "subject", "status") == [("S", "pending")]
+    assert spine.all(t.machine_window) == [tuple(WINDOW)]
+    states = sorted(spine.all(t.detector_state, "detector", "subject", "arrival", "state"))
+    assert states == [("limits", "m", 2, {"version": 1}), ("online", "m", 5, {"version": 2})]
+    assert spine.all(t.board, "detector", "subject", "value", "limit", "status", "at", "step") == [
+        ("scores", "m", 0.5, 1.0, "ok", after(2), "form")
+    ]
+    assert [(row.source, row.row) for row in spine.all(t.quarantine)] == [("s", {"SN": ""})]
+    assert spine.all(t.cursor, "position") == [after(2)]
+    assert (spine.tally("parts"), spine.tally("lag")) == (2.0, 3.0)
+
+
+def test_a_process_that_lost_its_lease_keeps_nothing_of_a_batch(spine: Spine, lease: Lease) -> None:
+    with spine.store.write() as connection:
+        connection.execute(t.lease.update().values(fence=t.lease.c.fence + 1))
+    with pytest.raises(FencedError):
+        commit(spine.store, lease, _whole())
+    for table in (t.machine_state, t.decision, t.outbox, t.machine_window, t.detector_state, t.board, t.cursor):
+        assert spine.all(table) == []
+
+
+EMPTY = {
+    "nothing": ({}, True),
+    "counts and findings alone": ({"tallies": Counter({tallied("n"): 1.0}), "findings": [object()]}, True),
+    "a row": ({"rows": [{}]}, False),
+    "a row put aside": ({"rejects": [object()]}, False),
+    "a decision": ({"decisions": [DECISION]}, False),
+    "a window": ({"windows": [WINDOW]}, False),
+    "a state": ({"states": [object()]}, False),
+    "a position": ({"position": T0}, False),
+}
+
+
+@pytest.mark.parametrize(("made", "empty"), EMPTY.values(), ids=EMPTY)
+def test_which_batch_is_empty(made: dict[str, Any], empty: bool) -> None:
+    assert replace(_batch(), **made).is_empty() is empty
 
 
 def test_trends_are_kept_at_each_evaluation_whole_subjects_and_features_in_breach(spine: Spine, lease: Lease) -> None:
