@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,21 +10,31 @@ import pytest
 from spine_kit import Spine
 
 from monitor.store.database.database import Store
-from monitor.store.database.schema import open_store
+
+BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgres))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database."""
+@pytest.fixture(params=BOTH)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without tables."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/store.db"
     return str(request.getfixturevalue("postgres_url"))
 
 
+@pytest.fixture(params=BOTH)
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a new store."""
+    if request.param == "sqlite":
+        shutil.copyfile(request.getfixturevalue("new_store"), tmp_path / "store.db")
+        return f"sqlite:///{tmp_path}/store.db"
+    return str(request.getfixturevalue("postgres_store_url"))
+
+
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
     """A new store, open."""
-    opened = open_store(store_url)
+    opened = Store(store_url)
     yield opened
     opened.close()
 

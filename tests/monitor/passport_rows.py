@@ -100,7 +100,6 @@ ROWS: dict[sa.Table, list[dict[str, Any]]] = {
 
 
 def fill(engine: sa.Engine, rows: dict[sa.Table, list[dict[str, Any]]] | None = None) -> None:
-    t.metadata.create_all(engine)
     with engine.begin() as connection:
         for table, values in (ROWS if rows is None else rows).items():
             connection.execute(sa.insert(table), values)

@@ -17,10 +17,9 @@ from monitor.reports.passport import MOST_FINDINGS, as_text, passport
 from monitor.store.database import tables as t
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> sa.Engine:
-    url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else f"sqlite:///{tmp_path / 's.db'}"
-    return sa.create_engine(url, poolclass=sa.NullPool)
+@pytest.fixture
+def engine(store_url: str) -> sa.Engine:
+    return sa.create_engine(store_url, poolclass=sa.NullPool)
 
 
 def ask(engine: sa.Engine, serial: str) -> dict[str, Any] | None:

@@ -28,10 +28,9 @@ from monitor.store.metrics import RECENT_DECISIONS, metrics_snapshot
 FORCE = {"gate": "a", "model": "m", "version": "3", "digest": "d", "since": at(-9), "changes": 2}
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
-    url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else f"sqlite:///{tmp_path / 's.db'}"
-    return sa.create_engine(url, poolclass=sa.NullPool)
+@pytest.fixture
+def engine(store_url: str) -> Iterator[sa.Engine]:
+    return sa.create_engine(store_url, poolclass=sa.NullPool)
 
 
 def seen(engine: sa.Engine, rows: dict[sa.Table, list[dict[str, Any]]]) -> MetricsSnapshot:

@@ -40,15 +40,15 @@ def test_the_comparison_notices_a_column_that_no_migration_makes(store: Store) -
         assert len(compare_metadata(MigrationContext.configure(connection), other)) == 1
 
 
-def test_a_new_store_is_made_and_opens_again(store_url: str) -> None:
+def test_a_new_store_is_made_and_opens_again(empty_url: str) -> None:
     for _ in range(2):
-        store = open_store(store_url)
+        store = open_store(empty_url)
         assert current(store) == newest()
         store.close()
 
 
-def test_upgrading_makes_a_new_store_and_then_nothing(store_url: str) -> None:
-    store = Store(store_url)
+def test_upgrading_makes_a_new_store_and_then_nothing(empty_url: str) -> None:
+    store = Store(empty_url)
     assert upgrade(store) == (None, newest())
     assert upgrade(store) == (newest(), newest())
     store.close()
@@ -85,21 +85,21 @@ REFUSED = {
 
 @pytest.mark.parametrize(("prepare", "reason", "words"), REFUSED.values(), ids=REFUSED)
 def test_opening_refuses_with_one_sentence(
-    prepare: Callable[..., None], reason: StoreReason, words: str, store_url: str, monkeypatch: pytest.MonkeyPatch
+    prepare: Callable[..., None], reason: StoreReason, words: str, empty_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepare(store_url, monkeypatch)
+    prepare(empty_url, monkeypatch)
     with pytest.raises(StoreError, match=words) as caught:
-        open_store(store_url)
+        open_store(empty_url)
     assert caught.value.reason is reason
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("prepare", [_newer, _foreign], ids=["a newer store", "a database of something else"])
 def test_an_upgrade_leaves_alone_what_is_not_its_own(
-    prepare: Callable[..., None], store_url: str, monkeypatch: pytest.MonkeyPatch
+    prepare: Callable[..., None], empty_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepare(store_url, monkeypatch)
-    store = Store(store_url)
+    prepare(empty_url, monkeypatch)
+    store = Store(empty_url)
     before = sa.inspect(store.engine).get_table_names()
     with pytest.raises(StoreError):
         upgrade(store)
@@ -107,18 +107,18 @@ def test_an_upgrade_leaves_alone_what_is_not_its_own(
     store.close()
 
 
-def test_a_command_that_reads_makes_no_store(store_url: str, tmp_path: Path) -> None:
+def test_a_command_that_reads_makes_no_store(empty_url: str, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there is none yet"):
-        open_existing(store_url)
+        open_existing(empty_url)
     assert not list(tmp_path.glob("*.db"))
-    open_store(store_url).close()
-    open_existing(store_url).close()
+    open_store(empty_url).close()
+    open_existing(empty_url).close()
 
 
-def test_processes_that_start_at_once_make_one_store(store_url: str) -> None:
-    children = [forked(lambda: open_store(store_url).close()) for _ in range(4)]
+def test_processes_that_start_at_once_make_one_store(empty_url: str) -> None:
+    children = [forked(lambda: open_store(empty_url).close()) for _ in range(4)]
     assert [ended(pid) for pid in children] == [0] * 4
-    store = open_store(store_url)
+    store = open_store(empty_url)
     assert current(store) == newest()
     store.close()
 
