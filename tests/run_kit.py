@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 _FOLDER = "GATEWATCH_TEST_RUN"
-_MEMORY = Path("/dev/shm")  # noqa: S108 - only where it is large enough
+_MEMORY = Path("/dev/shm")
 _ENOUGH = 2 << 30
 """Bytes; a container's own /dev/shm has 64 MiB unless its maker says otherwise."""
 
