@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import sys
-import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -77,36 +74,6 @@ def copied(folder: Path, target: Path) -> Path:
     """A second plant like the first, databases and models included; its plant file."""
     shutil.copytree(folder, target)
     return target / "plant.yaml"
-
-
-def forked(work: Callable[[], object], environment: Mapping[str, str] | None = None) -> int:
-    """Start `work` in a process of its own, forked so that imports are paid once; its process id."""
-    pid = os.fork()
-    if pid:
-        return pid
-    _without_dead_threads()
-    try:
-        os.environ.update(environment or {})
-        work()
-    except BaseException:
-        traceback.print_exc()
-        sys.stderr.flush()
-        os._exit(1)
-    os._exit(0)
-
-
-def _without_dead_threads() -> None:
-    """Forget the pools of Apprise: their threads are not forked, and what is given to them would wait for ever."""
-    apprise = sys.modules.get("apprise.apprise")
-    for pool in ("_shared_executor", "_coordinator_executor") if apprise else ():
-        assert hasattr(apprise, pool), f"Apprise has no {pool} any more"
-        setattr(apprise, pool, None)
-
-
-def ended(pid: int) -> int:
-    """Wait for a process; its exit code, or minus the signal that killed it."""
-    _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status)
 
 
 DECIDED = (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from plant_kit import HOURS, QUICK, START, copied, ended, forked, make_plant, replay_whole, run_replay
+from fork_kit import ended, forked
+from plant_kit import HOURS, QUICK, START, copied, make_plant, replay_whole, run_replay
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from plant_kit import QUICK, START, advice, contents, copied, ended, forked, replay_whole, run_replay
+from fork_kit import ended, forked
+from plant_kit import QUICK, START, advice, contents, copied, replay_whole, run_replay
 
 from monitor.failpoints import NAMES
 

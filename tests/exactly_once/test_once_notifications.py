@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from andon import Andon
-from plant_kit import START, copied, ended, forked
+from fork_kit import ended, forked
+from plant_kit import START, copied
 
 from monitor.clock import SimulatedClock
 from monitor.plant.file.load import load

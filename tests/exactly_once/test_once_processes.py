@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from plant_kit import QUICK, advice, contents, copied, ended, forked, replay_whole
+from fork_kit import ended, forked
+from plant_kit import QUICK, advice, contents, copied, replay_whole
 
 from monitor.plant.file.load import load
 from monitor.store.database import tables as t

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+import runpy
 import shlex
-import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from fork_kit import Said, start_program
 
 from monitor.plant.file.load import load
 from monitor.store.database.schema import open_existing
@@ -28,23 +28,18 @@ def data(name: str) -> Path:
     return folder
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a program printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-
 def ran(*command: str | Path, cwd: Path) -> Said:
-    """Run a program of the checkout to its end."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "DO_NOT_TRACK": "1"}
-    done = subprocess.run(
-        [sys.executable, *map(str, command)], cwd=cwd, env=environment, capture_output=True, text=True,
-        timeout=280, check=False,
-    )  # fmt: skip
-    return Said(done.returncode, done.stdout, done.stderr)
+    """Run a program of the checkout to its end: a file, or `-m` and a module, and its arguments."""
+    module, arguments = (str(command[1]), command[2:]) if command[0] == "-m" else (None, command[1:])
+
+    def main() -> None:
+        sys.argv = [str(command[0]), *map(str, arguments)]
+        if module is None:
+            runpy.run_path(str(command[0]), run_name="__main__")
+        else:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+    return start_program(main, cwd).end()
 
 
 def loaded(name: str, source: Path, folder: Path) -> Said:

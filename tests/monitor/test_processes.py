@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from plant_kit import ended, forked
+from fork_kit import ended, forked
 
 from monitor.processes import Worker
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from plant_kit import ended, forked
+from fork_kit import ended, forked
 from retraining_kit import CHANGES
 from spine_kit import Spine, after
 

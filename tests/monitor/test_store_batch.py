@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from fork_kit import ended, forked
 from hypothesis import given
 from hypothesis import strategies as st
-from plant_kit import ended, forked
 from spine_kit import T0, Spine, after
 
 from monitor.errors import FencedError, StoreError

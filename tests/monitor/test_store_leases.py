@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from plant_kit import ended, forked
+from fork_kit import ended, forked
 
 from monitor.clock import WallClock
 from monitor.errors import FencedError, StoreReason

@@ -13,9 +13,9 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from fork_kit import ended, forked
 from hypothesis import given
 from hypothesis import strategies as st
-from plant_kit import ended, forked
 
 from monitor.errors import StoreError, StoreReason
 from monitor.store.database import tables as t

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from plant_kit import copied, ended, forked, make_plant
+from fork_kit import ended, forked
+from plant_kit import copied, make_plant
 from soak_runs import HOURS, Cost, measured, replay_all
 
 sys.path += [str(Path(__file__).parents[1] / name) for name in ("alerting", "cli", "service")]

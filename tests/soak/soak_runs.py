@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from plant_kit import LIVE, START, forked, run_replay
+from fork_kit import forked
+from plant_kit import LIVE, START, run_replay
 
 from detectors.window.wasserstein import wasserstein
 from inference.registry import Registry

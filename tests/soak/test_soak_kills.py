@@ -12,7 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from plant_kit import START, advice, contents, copied, ended, forked
+from fork_kit import ended, forked
+from plant_kit import START, advice, contents, copied
 from soak_runs import HOURS, Cost, counted_once, posted_readings, replay_all, share_done
 
 KILLS = 200
