@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from run_kit import once
 
+from inference.registry import Registry
 from monitor.clock import SimulatedClock
 from monitor.plant.file.load import load
 from monitor.runtime.app import App, make_app
@@ -40,6 +42,21 @@ def make_plant(folder: Path, hours: float, *, seed: int = 11, history: History |
         feed.create()
         feed.advance(history.end + timedelta(days=3))
     return file
+
+
+def ready_to_train(plant: Path) -> Path:
+    """Put an MLflow database beside the plant file that has its tables already, which take MLflow seconds to make.
+
+    MLflow is imported here as well, once for all processes that are forked from this one.
+    """
+    import mlflow  # noqa: F401
+
+    shutil.copy(once("mlflow", _make_registry) / "mlflow.db", plant.parent)
+    return plant
+
+
+def _make_registry(folder: Path) -> None:
+    assert Registry(f"sqlite:///{folder}/mlflow.db", None, "gatewatch", folder / "cache").versions("none") == ()
 
 
 def run_replay(

@@ -1,4 +1,4 @@
-"""A small plant, as it comes and with models in force; each test works on a copy of it."""
+"""A small plant, as it comes and with models in force, made once a run; each test works on a copy of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from cli_kit import gatewatch
-from plant_kit import NO_TRAINING, QUICK, START, make_plant
+from plant_kit import NO_TRAINING, QUICK, START, make_plant, ready_to_train
+from run_kit import once
 
 from monitor.plant.file.load import load
 
@@ -21,21 +22,22 @@ def _keep(plant: Path, overrides: tuple[str, ...]) -> None:
 
 
 @pytest.fixture(scope="session")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fresh() -> Path:
     """Two hours of history in the sources, nothing run; no model is ever trained on it."""
-    plant = make_plant(tmp_path_factory.mktemp("fresh"), HOURS)
-    _keep(plant, (*QUICK, *NO_TRAINING))
-    return plant.parent
+    return once("fresh", lambda folder: _keep(make_plant(folder / "plant", HOURS), (*QUICK, *NO_TRAINING))) / "plant"
 
 
 @pytest.fixture(scope="session")
-def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def taught() -> Path:
     """The same after its first hour, replayed by the command line: both gates have a model."""
-    plant = make_plant(tmp_path_factory.mktemp("taught"), HOURS)
-    _keep(plant, QUICK)
-    said = gatewatch("replay", plant, "--from", START.isoformat(), "--to", (START + timedelta(hours=1)).isoformat())
-    assert said.code == 0, said.err
-    return plant.parent
+
+    def make(folder: Path) -> None:
+        plant = ready_to_train(make_plant(folder / "plant", HOURS))
+        _keep(plant, QUICK)
+        said = gatewatch("replay", plant, "--from", START.isoformat(), "--to", (START + timedelta(hours=1)).isoformat())
+        assert said.code == 0, said.err
+
+    return once("taught", make) / "plant"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A plant with models in force, made once; each test works on a copy of it."""
+"""A plant with models in force, made once a run; each test works on a copy of it."""
 
 from __future__ import annotations
 
@@ -6,26 +6,33 @@ from pathlib import Path
 
 import pytest
 from fork_kit import ended, forked
-from plant_kit import HOURS, QUICK, START, copied, make_plant, replay_whole, run_replay
+from plant_kit import HOURS, QUICK, START, copied, make_plant, ready_to_train, replay_whole, run_replay
+from run_kit import once
 
 
 @pytest.fixture(scope="session")
-def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def untrained() -> Path:
     """Sources filled, nothing run."""
-    return make_plant(tmp_path_factory.mktemp("untrained"), HOURS).parent
+    return once("untrained", lambda folder: ready_to_train(make_plant(folder / "plant", HOURS))) / "plant"
 
 
 @pytest.fixture(scope="session")
-def trained(untrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(untrained: Path) -> Path:
     """The same after its first hour, in which both gates got a model."""
-    plant = copied(untrained, tmp_path_factory.mktemp("trained") / "plant")
-    assert ended(forked(lambda: run_replay(plant, 1.0, QUICK, START))) == 0
-    return plant.parent
+
+    def make(folder: Path) -> None:
+        plant = copied(untrained, folder / "plant")
+        assert ended(forked(lambda: run_replay(plant, 1.0, QUICK, START))) == 0
+
+    return once("trained", make) / "plant"
 
 
 @pytest.fixture(scope="session")
-def undisturbed(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def undisturbed(trained: Path) -> Path:
     """The run of one process that nobody killed: its plant file."""
-    plant = copied(trained, tmp_path_factory.mktemp("undisturbed") / "plant")
-    assert ended(forked(lambda: replay_whole(plant))) == 0
-    return plant
+
+    def make(folder: Path) -> None:
+        plant = copied(trained, folder / "plant")
+        assert ended(forked(lambda: replay_whole(plant))) == 0
+
+    return once("undisturbed", make) / "plant" / "plant.yaml"
