@@ -86,12 +86,21 @@ def forked(work: Callable[[], object], environment: Mapping[str, str] | None = N
         return pid
     try:
         os.environ.update(environment or {})
+        _without_dead_threads()
         work()
     except BaseException:
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(1)
     os._exit(0)
+
+
+def _without_dead_threads() -> None:
+    """Forget the pools of Apprise: their threads are not forked, and what is given to them would wait for ever."""
+    apprise = sys.modules.get("apprise.apprise")
+    for pool in ("_shared_executor", "_coordinator_executor") if apprise else ():
+        assert hasattr(apprise, pool), f"Apprise has no {pool} any more"
+        setattr(apprise, pool, None)
 
 
 def ended(pid: int) -> int:
