@@ -120,7 +120,7 @@ def _run(folder: Path, *command: str | Path) -> subprocess.CompletedProcess[byte
     with (folder / "log").open("ab") as log:
         return subprocess.run(
             [str(c) for c in command], stdout=log, stderr=log, cwd=folder, env=environment, user=account,
-            extra_groups=[] if account else None, timeout=240, check=False,
+            extra_groups=[] if account else None, check=False,
         )  # fmt: skip
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from waits import HANGS, until
 
-_READY_SECONDS = 30.0
 _LISTENING = re.compile(r'msg="Listening on" address=127\.0\.0\.1:(\d+)')
 
 
@@ -27,17 +26,6 @@ def binary(name: str) -> str:
     if found is None:
         pytest.skip(f"{name} is not on PATH")
     return found
-
-
-def until(condition: Callable[[], Any], what: str, seconds: float = _READY_SECONDS) -> Any:
-    """What `condition` answers as soon as that is true; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        answer = condition()
-        if answer:
-            return answer
-        time.sleep(0.05)
-    pytest.fail(f"not within {seconds:.0f} s: {what}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +84,7 @@ def prometheus(
         process = subprocess.Popen(command, stdout=out, stderr=out, cwd=folder)
     try:
         port = until(lambda: _port(process, log), "Prometheus listens")
-        with httpx.Client(timeout=30) as client:
+        with httpx.Client(timeout=HANGS) as client:
             server = Prometheus(f"http://127.0.0.1:{port}", client)
             until(lambda: client.get(f"{server.url}/-/ready").status_code == 200, "Prometheus is ready")
             yield server

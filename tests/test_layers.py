@@ -302,7 +302,7 @@ _FOR_WORK = {*_SLOW_TO_IMPORT, "numpy", "pandas", "scipy", "sqlalchemy", "pydant
 def test_a_light_command_loads_nothing_heavy(arguments: list[str], unwanted: set[str], tmp_path: Path) -> None:
     plant = make_plant(tmp_path, 0.1)
     command = [sys.executable, "-c", _PROBE, *arguments, *([str(plant)] if arguments == ["check"] else [])]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
     loaded = done.stdout.rsplit("loaded:", 1)[1].split()
     assert "monitor" in loaded

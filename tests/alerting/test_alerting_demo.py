@@ -27,7 +27,6 @@ def compared(hours: float, seed: int, folder: Path) -> tuple[int, int, int]:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(600)
 def test_two_days_of_the_demo_plant_give_the_alerts_of_the_table(tmp_path: Path) -> None:
     slots, series, episodes = compared(48.0, 1, tmp_path)
     print(f"{slots} slots, {series} series, {episodes} episodes: the same at every slot")

@@ -24,7 +24,8 @@ from monitor.model import ReworkBand, Spec
 from monitor.plant.file.load import LoadedPlant, load
 
 sys.path.append(str(Path(__file__).parent.parent / "service"))
-from service_kit import free_port, get, until
+from service_kit import free_port, get
+from waits import until
 
 FOLDER = ".gatewatch-demo"
 Store = sqlite3.Connection
@@ -153,7 +154,7 @@ def test_served_it_shows_pages_and_nothing_is_stale(tmp_path: Path) -> None:
     (tmp_path / FOLDER / "mes.db").write_text("of an earlier demo", encoding="utf-8")
     process = start("demo", "--days", "1", "--serve", "--port", str(port), cwd=tmp_path, before=short(2.0), at=None)
     url = f"http://127.0.0.1:{port}"
-    until(lambda: get(f"{url}/readyz")[0] == 200, "the pages", seconds=120)
+    until(lambda: get(f"{url}/readyz")[0] == 200, "the pages")
     text = get(f"{url}/metrics")[1]
     assert re.findall(r"^gatewatch_job_overdue\{.*\} 1.0$", text, re.MULTILINE) == []
     assert "forge-1" in get(f"{url}/", "text/html")[1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from cli_kit import Said, gatewatch, start
 from plant_kit import START
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
+from waits import until
 
 HOUR = timedelta(hours=1)
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], list[tuple[float, float]]]
@@ -99,11 +99,8 @@ def test_ended_halfway_the_file_is_whole_or_not_there(number: signal.Signals, pl
     file = plant.parent / "history.om"
     under_way = start(*arguments(plant, file, 2.0), "--openmetrics-every", "1s")
     scratch = file.with_name("history.om.part.db")
-    deadline = time.monotonic() + 60
     # A second of simulated time a sample: far from the end when the first ones are there.
-    while not scratch.exists() or scratch.stat().st_size < 200_000:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: scratch.exists() and scratch.stat().st_size >= 200_000, "the first samples")
     os.kill(under_way.pid, number)
     said = under_way.end()
     if number is signal.SIGKILL:

@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
 
+from waits import HANGS
+
 TOKEN = "glsa_0123456789abcdef"
 VERSIONS = "/versions?limit=1"
 
@@ -78,7 +80,7 @@ def stub() -> Iterator[Stub]:
             body = json.loads(self.rfile.read(length)) if length else None
             status, told = made.answer(self.command, self.path, body, self.headers.get("Authorization", ""))
             if told == "never":
-                made.release.wait(30)
+                made.release.wait(HANGS)
                 return
             content = told.encode() if isinstance(told, str) else json.dumps(told).encode()
             self.send_response(status)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from grafana_stub import TOKEN, VERSIONS, Stub, stub
+from waits import HANGS
 
 from dashboards.files import dashboards
 from dashboards.grafana import Existing, Grafana
@@ -29,7 +30,7 @@ def server() -> Iterator[Stub]:
         yield made
 
 
-def grafana(server: Stub, token: str = TOKEN, timeout: float = 10.0) -> Grafana:
+def grafana(server: Stub, token: str = TOKEN, timeout: float = HANGS) -> Grafana:
     return Grafana(server.url, token, timeout)
 
 
@@ -150,7 +151,7 @@ def test_every_failure_is_one_sentence_with_a_reason(
 ) -> None:
     server.instead[part] = instead
     with pytest.raises(GrafanaError) as raised:
-        publish(grafana(server, timeout=0.3 if reason is GrafanaReason.TIMEOUT else 10.0), BOARDS, None, False)
+        publish(grafana(server, timeout=0.3 if reason is GrafanaReason.TIMEOUT else HANGS), BOARDS, None, False)
     assert raised.value.reason is reason
     assert told in str(raised.value)
     assert "\n" not in str(raised.value)

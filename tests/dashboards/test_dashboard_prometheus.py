@@ -9,7 +9,8 @@ from threading import Thread
 
 import pytest
 from dashboard_samples import Asked, asked, bounds, filled, now, snapshot, variables
-from prometheus_kit import Prometheus, prometheus, until
+from prometheus_kit import Prometheus, prometheus
+from waits import until
 
 from exporters.metrics.collector import exposition
 

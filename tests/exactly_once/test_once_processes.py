@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import time
-from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -15,14 +13,12 @@ import pytest
 import sqlalchemy as sa
 from fork_kit import ended, forked
 from plant_kit import QUICK, advice, contents, copied, replay_whole
+from waits import until
 
 from monitor.plant.file.load import load
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.schema import open_existing
-
-_HANGS = 240
-"""Seconds after which what is waited for will not come any more."""
 
 
 def _store(plant: Path) -> Store:
@@ -47,25 +43,18 @@ def _decisions(plant: Path) -> int:
     return found
 
 
-def _until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _HANGS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def _put_to_sleep(pid: int, plant: Path) -> None:
     """Stop a process between two transactions: inside one it would hold SQLite's only write lock."""
 
     def stopped_outside() -> bool:
         os.kill(pid, signal.SIGSTOP)
-        _until(lambda: _state(pid) == "T")
+        until(lambda: _state(pid) == "T", "it stands still")
         if any(_locked(plant.parent / name) for name in ("gatewatch.db", "mes.db")):
             os.kill(pid, signal.SIGCONT)
             return False
         return True
 
-    _until(stopped_outside)
+    until(stopped_outside, "it holds no lock while it stands still")
 
 
 def _state(pid: int) -> str:
@@ -103,13 +92,13 @@ def test_another_takes_over_when_the_lease_of_a_killed_one_has_run_out(trained: 
     plant = copied(trained, tmp_path / "plant")
     before = _decisions(plant)
     first = forked(lambda: replay_whole(plant))
-    _until(lambda: _decisions(plant) > before)
+    until(lambda: _decisions(plant) > before, "a decision")
     _put_to_sleep(first, plant)
     second = forked(lambda: replay_whole(plant))
     os.kill(first, signal.SIGKILL)
     assert ended(first) == -signal.SIGKILL
     left = _decisions(plant)
-    _until(lambda: _decisions(plant) > left)
+    until(lambda: _decisions(plant) > left, "a decision of the second")
     os.kill(second, signal.SIGKILL)
     ended(second)
 
@@ -120,7 +109,7 @@ def test_one_that_slept_over_its_lease_has_its_late_write_refused(
     plant = copied(trained, tmp_path / "plant")
     before = _decisions(plant)
     sleeper = forked(lambda: replay_whole(plant))
-    _until(lambda: _decisions(plant) > before)
+    until(lambda: _decisions(plant) > before, "a decision")
     _put_to_sleep(sleeper, plant)
     other = forked(lambda: replay_whole(plant))
     assert ended(other) == 0

@@ -12,7 +12,6 @@ from examples.report import NAMES, prepare, run, told
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_whole_example_runs_without_a_failed_job_and_loses_no_row(name: str, tmp_path: Path) -> None:
     loaded = prepare(name, data(name), tmp_path)

@@ -54,7 +54,7 @@ def test_promtool_finds_nothing_to_say() -> None:
     if promtool is None:
         pytest.skip("promtool is not on PATH")
     text = exposition(snapshot(), bounds())[0]
-    said = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, check=False, timeout=30)
+    said = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, check=False)
     assert (said.returncode, said.stdout + said.stderr) == (0, b"")
 
 

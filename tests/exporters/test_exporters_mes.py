@@ -40,7 +40,7 @@ def run(url: str, *statements: str) -> list[Any]:
 
 
 def config(url: str, **changes: Any) -> WriteBack:
-    values = {"url": url, "table": "Recommendation", "columns": COLUMNS, "timeout": "1s"}
+    values = {"url": url, "table": "Recommendation", "columns": COLUMNS, "timeout": "5m"}
     return WriteBack.model_validate(values | changes)
 
 

@@ -124,7 +124,7 @@ def test_prometheus_answers_with_what_was_written(tmp_path: Path) -> None:
         tmp_path / "history.om",
         tmp_path / "data",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     last = NOW + 39 * STEP
     with prometheus(tmp_path, None, "--storage.tsdb.retention.time=100y") as server:

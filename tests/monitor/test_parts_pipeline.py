@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import isnan, nan
@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from spine_kit import PLANT, T0, Spine, SumModel, after
+from waits import HANGS
 
 from monitor.model import Floats, Prediction, Reason
 from monitor.pipeline.gate_input import gate_input
@@ -181,13 +182,21 @@ class _Hangs(SumModel):
         object.__setattr__(self, "let", let)
 
     def predict(self, rows: Floats) -> Sequence[Prediction]:
-        self.let.wait(30)  # type: ignore[attr-defined]
+        self.let.wait(HANGS)  # type: ignore[attr-defined]
         return super().predict(rows)
 
 
-def test_a_model_that_takes_too_long_holds_the_batch_and_the_next_one_is_asked_again(spine: Spine) -> None:
-    hasty = spine.plant.gates["form"].model_copy(update={"timeout": timedelta(seconds=0.4)})
-    spine.plant = spine.plant.model_copy(update={"gates": {"form": hasty}})
+def test_a_model_that_takes_too_long_holds_the_batch_and_the_next_one_is_asked_again(
+    spine: Spine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first call is given up at once, the second not before it has hung."""
+    call, within, asked = Deadline.call, iter([timedelta(milliseconds=50)]), []
+
+    def patient(deadline: Deadline, work: Callable[[], Any], seconds: timedelta) -> Any:
+        asked.append(seconds)
+        return call(deadline, work, next(within, timedelta(seconds=HANGS)))
+
+    monkeypatch.setattr(Deadline, "call", patient)
     let, good = threading.Event(), spine.used
     spine.used = InForce(_Hangs(let), None, "w", "1", "sum")
     spine.part("SLOW", after(1))
@@ -200,14 +209,15 @@ def test_a_model_that_takes_too_long_holds_the_batch_and_the_next_one_is_asked_a
     assert spine.all(t.decision, "serial", "verdict", "reason") == [
         ("SLOW", "hold", "timeout"), ("NEXT", "continue", "in_spec"),
     ]  # fmt: skip
+    assert asked == [spine.plant.gates["form"].timeout] * 2
 
 
 def test_a_deadline_gives_the_result_or_none_and_passes_errors_on() -> None:
     deadline, let = Deadline(), threading.Event()
-    assert deadline.call(list, timedelta(seconds=5)) == []
+    assert deadline.call(list, timedelta(seconds=HANGS)) == []
 
     def hangs() -> Any:
-        let.wait(30)
+        let.wait(HANGS)
 
     def fails() -> Any:
         raise ZeroDivisionError
@@ -215,7 +225,7 @@ def test_a_deadline_gives_the_result_or_none_and_passes_errors_on() -> None:
     assert deadline.call(hangs, timedelta(milliseconds=50)) is None
     let.set()
     with pytest.raises(ZeroDivisionError):
-        deadline.call(fails, timedelta(seconds=5))
+        deadline.call(fails, timedelta(seconds=HANGS))
 
 
 @given(st.lists(st.tuples(st.sampled_from("AB"), st.sampled_from(["form", "coat"])), max_size=12))

@@ -27,12 +27,10 @@ NEEDED = (
 )
 
 
-def _run(*command: str | Path, cwd: Path, seconds: float = 120) -> str:
+def _run(*command: str | Path, cwd: Path) -> str:
     """Run a command that must succeed, without what the surroundings say of Python; its output."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "GATEWATCH_"))}
-    done = subprocess.run(
-        [str(c) for c in command], cwd=cwd, env=clean, capture_output=True, text=True, timeout=seconds, check=False
-    )
+    done = subprocess.run([str(c) for c in command], cwd=cwd, env=clean, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
     return done.stdout
 
@@ -79,7 +77,6 @@ def test_the_wheel_carries_its_licence_and_its_command(wheel: Path) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(300)
 def test_the_installed_wheel_runs_the_demo_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
     """Dependencies are this environment's, seen through a path file; the product comes from the wheel alone."""
     _run(sys.executable, "-m", "venv", "--without-pip", "clean", cwd=tmp_path)
@@ -94,7 +91,7 @@ def test_the_installed_wheel_runs_the_demo_outside_the_checkout(wheel: Path, tmp
         python, "-c", "import monitor.cli, inference; print(monitor.__file__, inference.__file__)", cwd=outside
     )
     assert all(Path(place).is_relative_to(tmp_path / "clean") for place in where.split())
-    told = _run(python.parent / "gatewatch", "demo", "--days", "1", "--json", cwd=outside, seconds=240)
+    told = _run(python.parent / "gatewatch", "demo", "--days", "1", "--json", cwd=outside)
     summary = json.loads(told)
     assert summary["gates"]["forging"]["decided"] > 200
     assert summary["recommendations"]["sent"] == sum(g["decided"] for g in summary["gates"].values())

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
 from plant_kit import NO_TRAINING
+from waits import HANGS
 
 from monitor.plant.file.load import load
 from monitor.simulator.feed import Feed
 from monitor.simulator.history import simulate
-
-DEADLINE = 40.0
-"""Seconds to wait for what comes in one or two on a machine that has nothing else to do."""
 
 
 def live_plant(folder: Path, *overrides: str, hours: float = 1.0) -> Path:
@@ -54,20 +50,12 @@ def url_of(plant: Path) -> str:
 def get(url: str, accept: str = "*/*") -> tuple[int, str]:
     """Status and body; 0 where nobody answers."""
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": accept}), timeout=10) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": accept}), timeout=HANGS) as answer:
             return int(answer.status), answer.read().decode()
     except urllib.error.HTTPError as refused:
         return int(refused.code), refused.read().decode()
     except OSError:
         return 0, ""
-
-
-def until(true: Callable[[], object], what: str, seconds: float = DEADLINE) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"in vain waited for: {what}"
-        time.sleep(0.05)
 
 
 def ready(plant: Path) -> bool:

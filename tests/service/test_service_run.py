@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from cli_kit import Said, Started, gatewatch, start
-from service_kit import get, live_plant, metric, ready, until, url_of
+from service_kit import get, live_plant, metric, ready, url_of
+from waits import until
 
 from monitor.plant.file.load import load
 from monitor.store.database import tables as t
@@ -40,11 +40,10 @@ def run() -> Iterator[Run]:
             continue
 
 
-def end(process: Started, number: int = signal.SIGTERM) -> tuple[Said, float]:
-    """Send a signal and wait; what it said and how many seconds it took."""
-    began = time.monotonic()
-    os.kill(process.pid, number)
-    return process.end(), time.monotonic() - began
+def end(process: Started) -> Said:
+    """Ask it to end and wait; what it said."""
+    os.kill(process.pid, signal.SIGTERM)
+    return process.end()
 
 
 def went_well(said: Said) -> None:
@@ -85,9 +84,7 @@ def test_it_answers_everywhere_and_ends_at_a_signal(tmp_path: Path, run: Run) ->
     assert json.loads(get(f"{base}/parts/{serial}", "application/json")[1])["serial"] == serial
     assert get(f"{base}/parts/nobody")[0] == 404
     assert metric(plant, 'gatewatch_plant_reloads_total{result="failure"}') == 0
-    said, seconds = end(process)
-    went_well(said)
-    assert seconds < 5
+    went_well(end(process))
     assert query(plant, sa.select(t.lease.c.name).where(t.lease.c.expires_at > 0)) == []
 
 
@@ -96,11 +93,15 @@ def test_slots_are_served_when_they_come_whenever_it_was_started(tmp_path: Path,
     process = run(plant)
     runs = sa.select(t.job_run.c.slot, t.job_run.c.started_at).where(t.job_run.c.job == "pull:mes")
     until(lambda: ready(plant), "ready")
-    until(lambda: len(query(plant, runs)) >= 3, "three slots")
-    assert end(process)[0].code == 0
-    served = [(slot, started) for slot, started in query(plant, runs.order_by(t.job_run.c.slot))]
-    waited = [(started - slot).total_seconds() for slot, started in served[1:]]
-    assert all(0 <= seconds < 1.5 for seconds in waited), waited
+
+    def waited() -> list[float]:
+        """Seconds from each slot to its run, but for the first, which was due when the service began."""
+        return [(started - slot).total_seconds() for slot, started in query(plant, runs.order_by(t.job_run.c.slot))[1:]]
+
+    # Counted from its own beginning, a service would come late at each by one and the same part of three seconds.
+    until(lambda: sum(seconds < 0.5 for seconds in waited()) >= 2, "two slots served as soon as they came")
+    assert end(process).code == 0
+    assert min(waited()) >= 0
 
 
 def test_counters_agree_over_restarts_once_and_two_processes(tmp_path: Path, run: Run) -> None:
@@ -121,12 +122,12 @@ def test_counters_agree_over_restarts_once_and_two_processes(tmp_path: Path, run
         return [line for line in get(f"{url}/metrics")[1].splitlines() if line.startswith(wanted)]
 
     until(lambda: series(other) and series(url_of(plant)) == series(other), "equal counters")
-    assert end(second)[0].code == 0
-    assert end(first)[0].code == 0
+    assert end(second).code == 0
+    assert end(first).code == 0
     again = run(plant)
     until(lambda: ready(plant), "ready again")
     assert decided(plant) == len(query(plant, sa.select(t.decision.c.serial)))
-    assert end(again)[0].code == 0
+    assert end(again).code == 0
 
 
 def test_a_good_plant_file_is_taken_over_and_a_bad_one_is_an_alert(tmp_path: Path, run: Run) -> None:
@@ -155,7 +156,7 @@ def test_a_good_plant_file_is_taken_over_and_a_bad_one_is_an_alert(tmp_path: Pat
     until(lambda: decided(plant) > before, "a decision after it")
     newest = sa.select(t.decision.c.plant_digest).order_by(t.decision.c.arrival.desc()).limit(1)
     assert query(plant, newest) == [(digest,)]
-    assert end(process)[0].code == 0
+    assert end(process).code == 0
 
 
 def _kept(plant: Path, text: str) -> Path:
@@ -181,9 +182,9 @@ def test_a_pull_that_waits_for_a_slow_database_does_not_keep_it(tmp_path: Path, 
     with engine.begin() as connection:
         connection.exec_driver_sql(
             'CREATE VIEW "FINAL_TEST" AS SELECT \'a\'::text AS "SN", 1.0::float AS "FREQ_HZ", now() AS "TESTED_AT", '
-            "timestamptz '2020-01-01' AS \"POSTED_AT\" FROM pg_sleep(60)"
+            "timestamptz '2020-01-01' AS \"POSTED_AT\" FROM pg_sleep(3600)"
         )
-    plant = live_plant(tmp_path, f"sources.final_test.url={postgres_url}", "sources.final_test.timeout=1m")
+    plant = live_plant(tmp_path, f"sources.final_test.url={postgres_url}", "sources.final_test.timeout=1h")
     process = run(plant)
     asleep = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
 
@@ -192,16 +193,19 @@ def test_a_pull_that_waits_for_a_slow_database_does_not_keep_it(tmp_path: Path, 
             return int(connection.execute(asleep).scalar_one()) > 0
 
     until(waits, "the statement that sleeps")
-    said, seconds = end(process)
+    said = end(process)
+    assert waits(), "the statement goes on, for an hour: it was not waited for"
+    ended = sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+    with engine.connect() as connection:
+        connection.execute(ended)
     engine.dispose()
     assert said.code == 0, said.err
-    assert "nothing is lost" in said.err, (seconds, said)
+    assert "nothing is lost" in said.err, said
     assert "Traceback" not in said.err
-    assert seconds < 5.5
 
 
 def test_a_signal_in_training_gives_it_up_and_leaves_no_child(tmp_path: Path, run: Run) -> None:
-    training = ("min_outcomes=100", "epochs=100000", "every=1s")
+    training = ("min_outcomes=100", "epochs=100000", "every=1s")  # hours of it
     plant = live_plant(tmp_path, *(f"gates.forging.training.{setting}" for setting in training))
     process = run(plant)
     children = Path(f"/proc/{process.pid}/task")
@@ -211,9 +215,7 @@ def test_a_signal_in_training_gives_it_up_and_leaves_no_child(tmp_path: Path, ru
 
     until(child, "the training child")
     pid = child()[0]
-    said, seconds = end(process)
-    went_well(said)
-    assert seconds < 5
+    went_well(end(process))
     assert not Path(f"/proc/{pid}").exists()
     kept = sa.select(t.job_run.c.rows).where(t.job_run.c.job == "model:forging", t.job_run.c.rows > 0)
     assert query(plant, kept) == [], "the slot it trained in is still due"

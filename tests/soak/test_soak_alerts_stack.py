@@ -17,8 +17,9 @@ import httpx
 import pytest
 import sqlalchemy as sa
 from cli_kit import start
-from prometheus_kit import Prometheus, binary, prometheus, until
+from prometheus_kit import Prometheus, binary, prometheus
 from service_kit import free_port, live_plant, ready, url_of
+from waits import until
 
 from alerting.alerts import servers
 from alerting.alerts.evaluator import evaluate
@@ -120,7 +121,6 @@ def _episodes(rows: list[Any]) -> dict[tuple[str, str, str], list[tuple[datetime
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(280)
 def test_the_webhooks_table_is_the_embedded_one_within_one_interval(tmp_path: Path) -> None:
     short = [
         f"alerts.change.{name}.{key}={value}"
@@ -133,24 +133,24 @@ def test_the_webhooks_table_is_the_embedded_one_within_one_interval(tmp_path: Pa
     (tmp_path / "alerts.rules.yml").write_text(rule_file(alerts_in_force(loaded)))
     process = start("run", plant, at=None)
     try:
-        until(lambda: ready(plant), "Gatewatch is ready", 60)
+        until(lambda: ready(plant), "Gatewatch is ready")
         target = f"127.0.0.1:{loaded.server.port}"
         config = servers.prometheus(target, f"127.0.0.1:{port}", interval="1s")
         webhook = f"{url_of(plant)}/webhook/alertmanager"
         with prometheus(tmp_path, None, "--rules.alert.resend-delay=1s", config_text=config) as real:
             with _alertmanager(tmp_path, webhook, port):
                 until(lambda: real.get("alertmanagers")["activeAlertmanagers"], "Prometheus knows Alertmanager")
-                until(lambda: _fires(plant, "Watchdog", "demo"), "the first post", 60)
-                until(lambda: _fires(plant, "GateOutOfService", "coating"), "a gate without a model", 60)
+                until(lambda: _fires(plant, "Watchdog", "demo"), "the first post")
+                until(lambda: _fires(plant, "GateOutOfService", "coating"), "a gate without a model")
                 _rename(plant.parent, "TREND_WIDE", "GONE")
-                until(lambda: _fires(plant, "SourceStopped", "historian"), "the source that stopped", 60)
+                until(lambda: _fires(plant, "SourceStopped", "historian"), "the source that stopped")
             before = len(_rows(plant))
             with _alertmanager(tmp_path, webhook, port):
                 last = max(row.seen_at for row in _rows(plant))
-                until(lambda: min(r.seen_at for r in _rows(plant) if r.ended_at is None) > last, "all told again", 60)
+                until(lambda: min(r.seen_at for r in _rows(plant) if r.ended_at is None) > last, "all told again")
                 assert len(_rows(plant)) == before, "a restart of Alertmanager begins no episode"
                 _rename(plant.parent, "GONE", "TREND_WIDE")
-                until(lambda: not _fires(plant, "SourceStopped", "historian"), "its end", 60)
+                until(lambda: not _fires(plant, "SourceStopped", "historian"), "its end")
                 theirs = _episodes(_rows(plant))
             ours = _episodes(_embedded(real, loaded, tmp_path))
     finally:

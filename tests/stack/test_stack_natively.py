@@ -23,14 +23,10 @@ import sqlalchemy as sa
 import yaml
 from compose import ROOT, Stack, free_port
 from plant_kit import NO_TRAINING, make_plant
-from prometheus_kit import until
+from waits import HANGS, until
 
 LISTENING = {"postgres": 5432, "mlflow": 5000, "gatewatch": 9464, "alertmanager": 9093, "prometheus": 9090}
 PROGRAMS = {"prometheus": ("prometheus",), "alertmanager": ("prometheus-alertmanager", "alertmanager")}
-_SECONDS = 180.0
-"""For each to be healthy, on a machine that is busy with other tests: MLflow makes its tables first."""
-
-pytestmark = pytest.mark.timeout(600)
 
 
 def program(service: str) -> str:
@@ -56,16 +52,16 @@ def stack(postgres_server: sa.URL, tmp_path_factory: pytest.TempPathFactory) -> 
         (folder / service).mkdir()
     try:
         make_databases(made, postgres_server)
-        made.wait("postgres", 30)
+        made.wait("postgres")
         made.start("mlflow", ["sh", ROOT / "alerting/stack/mlflow.sh"])
-        made.wait("mlflow", _SECONDS)
+        made.wait("mlflow")
         # What a person may add to the command: here, not to train, and to tell at once.
         more = [f"--set={setting}" for setting in (*NO_TRAINING, "notify.every=2s")]
         made.start("gatewatch", [sys.executable, "-m", "monitor.cli"], more)
-        made.wait("gatewatch", _SECONDS)
+        made.wait("gatewatch")
         for service in ("alertmanager", "prometheus"):
             made.start(service, programs[service])
-            made.wait(service, _SECONDS)
+            made.wait(service)
         yield made
     finally:
         made.close()
@@ -96,7 +92,7 @@ def drop_databases(server: sa.URL) -> None:
 
 def ask(stack: Stack, service: str, path: str, **headers: str) -> Any:
     """What a service answers, as JSON."""
-    answer = httpx.get(f"http://127.0.0.1:{stack.ports[service]}{path}", headers=headers, timeout=30)
+    answer = httpx.get(f"http://127.0.0.1:{stack.ports[service]}{path}", headers=headers, timeout=HANGS)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -108,7 +104,7 @@ def gatewatch(stack: Stack, *arguments: str) -> Any:
     command = [sys.executable, "-m", "monitor.cli", *arguments, *plant]
     command += [stack.natively(setting, "gatewatch") for setting in settings]
     environment = stack.environment("gatewatch")
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -118,7 +114,7 @@ def test_prometheus_scrapes_gatewatch(stack: Stack) -> None:
         targets = ask(stack, "prometheus", "/api/v1/targets")["data"]["activeTargets"]
         return bool(targets) and all(target["health"] == "up" for target in targets)
 
-    until(up, "every target is up", 90)
+    until(up, "every target is up")
 
 
 def test_the_rules_are_loaded_and_all_can_be_evaluated(stack: Stack) -> None:
@@ -130,7 +126,7 @@ def test_the_rules_are_loaded_and_all_can_be_evaluated(stack: Stack) -> None:
         found = [rule for group in groups for rule in group["rules"]]
         return found if found and all(rule["health"] != "unknown" for rule in found) else []
 
-    found = until(rules, "the rules were evaluated", 90)
+    found = until(rules, "the rules were evaluated")
     assert [rule["name"] for rule in found] == wanted
     assert {rule["health"] for rule in found} == {"ok"}
 
@@ -139,20 +135,20 @@ def test_an_alert_goes_from_prometheus_through_alertmanager_into_gatewatch_and_i
     def told() -> list[dict[str, Any]]:
         return [row for row in gatewatch(stack, "alerts", "list", "--all") if row["name"] == "Watchdog"]
 
-    (row,) = until(told, "the Watchdog is in the alert table", 120)
+    (row,) = until(told, "the Watchdog is in the alert table")
     assert (row["origin"], row["state"]) == ("prometheus", "firing")
     assert ask(stack, "prometheus", "/api/v1/alertmanagers")["data"]["activeAlertmanagers"]
     log = stack.plant / "notifications.jsonl"
-    until(lambda: log.exists() and "Watchdog" in log.read_text(encoding="utf-8"), "the log tells of it", 60)
+    until(lambda: log.exists() and "Watchdog" in log.read_text(encoding="utf-8"), "the log tells of it")
 
 
 def test_the_webhook_takes_nothing_without_the_token(stack: Stack) -> None:
-    answer = httpx.post(f"http://127.0.0.1:{stack.ports['gatewatch']}/webhook/alertmanager", json={}, timeout=30)
+    answer = httpx.post(f"http://127.0.0.1:{stack.ports['gatewatch']}/webhook/alertmanager", json={}, timeout=HANGS)
     assert answer.status_code == 401
 
 
 def test_the_store_is_on_postgresql(stack: Stack) -> None:
-    metrics = httpx.get(f"http://127.0.0.1:{stack.ports['gatewatch']}/metrics", timeout=30).text
+    metrics = httpx.get(f"http://127.0.0.1:{stack.ports['gatewatch']}/metrics", timeout=HANGS).text
     runs = re.search(r'gatewatch_job_runs_total\{job_name="notify",result="success"\} ([0-9.e+]+)', metrics)
     assert runs is not None
     assert float(runs[1]) > 0
@@ -163,8 +159,8 @@ def test_mlflow_answers_under_its_name_in_the_stack_and_under_no_other(stack: St
     url = f"http://127.0.0.1:{stack.ports['mlflow']}/api/2.0/mlflow/experiments/search"
     body = {"max_results": 1}
     host = f"127.0.0.1:{stack.ports['mlflow']}"
-    assert httpx.post(url, json=body, headers={"Host": host}, timeout=30).status_code == 200
-    assert httpx.post(url, json=body, headers={"Host": "elsewhere.example"}, timeout=30).status_code == 403
+    assert httpx.post(url, json=body, headers={"Host": host}, timeout=HANGS).status_code == 200
+    assert httpx.post(url, json=body, headers={"Host": "elsewhere.example"}, timeout=HANGS).status_code == 403
 
 
 def test_no_secret_stands_in_what_the_services_say_or_are_called_with(stack: Stack) -> None:

@@ -1,0 +1,23 @@
+"""Waiting for an event. No test waits for a time: a busy machine would fail it, and an idle one would only stand by."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+HANGS = 300.0
+"""Seconds after which what is waited for will not come any more: ends what hangs, and says nothing of speed."""
+
+T = TypeVar("T")
+
+
+def until(condition: Callable[[], T], what: str, seconds: float = HANGS) -> T:
+    """What `condition` answers as soon as that is true."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"in vain waited for: {what}"
+        time.sleep(0.02)
