@@ -12,10 +12,10 @@ import run_kit
 import sqlalchemy as sa
 from hypothesis import settings
 
+from monitor.store.database.schema import open_store
+
 # For `make mutate`, which runs the tests of a function once for each small change of it.
 settings.register_profile("mutate", max_examples=20, derandomize=True, deadline=None)
-
-from monitor.store.database.schema import open_store
 
 
 def pytest_configure(config: pytest.Config) -> None:
