@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -120,7 +121,8 @@ def test_an_older_episode_that_ended_later_is_not_the_newest(engine: sa.Engine) 
     assert (row.name, row.condition) == ("Twice", "absent")
 
 
-def test_a_scrape_reads_alerts_by_index(tmp_path: Path) -> None:
+def test_a_scrape_reads_alerts_by_index(new_store: Path, tmp_path: Path) -> None:
+    shutil.copy(new_store, tmp_path / "s.db")
     engine = sa.create_engine(f"sqlite:///{tmp_path / 's.db'}", poolclass=sa.NullPool)
     asked: list[tuple[str, Any]] = []
     sa.event.listen(engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
