@@ -62,7 +62,7 @@ def test_the_drift_of_predictions_goes_by_it() -> None:
     history = [
         PartStep(
             i, f"s{i}", "press", 1, 0, AT, "press-1", "", "",
-            {name: value for name, value in zip("abc", row, strict=True) if value == value}, "",
+            {name: value for name, value in zip("abc", row, strict=True) if value == value}, "", "mes", AT,
         )
         for i, row in enumerate(rows)
     ]  # fmt: skip
