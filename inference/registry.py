@@ -25,6 +25,7 @@ from sqlalchemy.pool import NullPool
 
 from inference import packaging
 from monitor.errors import ModelError, ModelReason
+from monitor.ports import GateModel
 
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
 STATUS_TAG, DIGEST_TAG = "validation_status", "gatewatch.digest"
@@ -117,6 +118,17 @@ class Registry:
     def cached(self, model_name: str, digest: str) -> Path:
         """Where the cache keeps a package; whether it is there, and sound, is for `packaging.load` to say."""
         return self._cache / model_name / digest
+
+    def load(self, model_name: str, digest: str) -> GateModel:
+        """A verified model from the local cache; never asks MLflow."""
+        folder = self.cached(model_name, digest)
+        if not folder.exists():
+            raise ModelError(
+                f"model {model_name!r} {digest[:12]}: it is not in the cache {folder}; "
+                "it is fetched at the gate's next slot",
+                ModelReason.NOT_FOUND,
+            )
+        return packaging.load(folder, digest)
 
     def cache_put(self, folder: Path, model_name: str, digest: str) -> Path:
         """Put a package into the cache, verified before and after; its folder there."""

@@ -65,14 +65,15 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "dashboards.boards": ("dashboards.blocks", "dashboards.rows"),
     "dashboards": ("dashboards.blocks", "dashboards.boards"),
     "monitor.pipeline": (
-        "monitor.plant", "monitor.store", "monitor.store.database", "monitor.store.delivery", "monitor.store.rows",
+        "inference", "monitor.plant", "monitor.store", "monitor.store.database", "monitor.store.delivery",
+        "monitor.store.rows",
     ),
     "monitor.web": (
         "alerting.alerts", "exporters.html", "exporters.metrics", "exporters.pages", "monitor.plant",
         "monitor.store.database", "monitor.store.watching",
     ),
     "monitor.gate_models": (
-        "inference", "inference.models", "monitor.pipeline", "monitor.plant", "monitor.plant.file",
+        "alerting", "inference", "inference.models", "monitor.pipeline", "monitor.plant", "monitor.plant.file",
         "monitor.scheduling", "monitor.store", "monitor.store.database", "monitor.store.models", "monitor.store.rows",
         "monitor.store.watching",
     ),
@@ -86,11 +87,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.windows",
     ),
     "monitor.jobs": (
-        "alerting", "alerting.alerts", "alerting.notifications", "alerting.specs", "detectors.window",
-        "exporters.metrics", "inference", "monitor.delivery", "monitor.gate_models", "monitor.pipeline",
-        "monitor.plant", "monitor.reports", "monitor.scheduling", "monitor.store", "monitor.store.database",
-        "monitor.store.delivery", "monitor.store.models", "monitor.store.rows", "monitor.store.watching",
-        "monitor.windows",
+        "alerting.alerts", "alerting.notifications", "alerting.specs", "detectors.window", "exporters.metrics",
+        "monitor.delivery", "monitor.gate_models", "monitor.pipeline", "monitor.plant", "monitor.reports",
+        "monitor.scheduling", "monitor.store", "monitor.store.database", "monitor.store.delivery",
+        "monitor.store.models", "monitor.store.rows", "monitor.store.watching", "monitor.windows",
     ),
     "monitor.runtime": (
         "alerting.alerts", "alerting.notifications", "detectors.stream", "detectors.window", "exporters.delivery",
@@ -106,7 +106,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "monitor.commands": (
         "alerting", "alerting.alerts", "alerting.notifications", "alerting.specs", "dashboards", "exporters.html",
-        "exporters.metrics", "inference", "monitor.commands.shared", "monitor.delivery", "monitor.demo",
+        "exporters.metrics", "monitor.commands.shared", "monitor.delivery", "monitor.demo",
         "monitor.gate_models", "monitor.jobs", "monitor.plant", "monitor.plant.file", "monitor.reports",
         "monitor.runtime", "monitor.scheduling", "monitor.store.database", "monitor.store.delivery",
         "monitor.store.models", "monitor.store.rows", "monitor.store.watching", "monitor.windows",

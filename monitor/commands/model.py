@@ -124,12 +124,12 @@ def model_rollback(gate: str, version: str | None, plant: str, overrides: Sequen
     """
     from monitor.clock import WallClock
     from monitor.gate_models.rollback import roll_back
-    from monitor.runtime.app import load_cached, make_registry
+    from monitor.runtime.app import make_registry
     from monitor.store.database.schema import open_existing
 
     found = _gate_of(plant, overrides, gate)
     store, registry = open_existing(found.store.url), make_registry(found)
-    before, after = roll_back(store, registry, partial(load_cached, registry), gate, version, WallClock().now())
+    before, after = roll_back(store, registry, gate, version, WallClock().now())
     store.close()
     if json_:
         say({"gate": gate, "before": before, "in_force": after})

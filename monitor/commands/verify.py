@@ -17,23 +17,19 @@ def verify(plant: str, overrides: Sequence[str], json_: bool) -> None:
 
     Example: gatewatch verify -p plant.yaml
     """
-    from functools import partial
-
-    from inference.gate import judge
     from monitor.gate_models.rederive import decisions, stored_plants
-    from monitor.runtime.app import load_cached, make_registry
+    from monitor.runtime.app import make_registry
     from monitor.runtime.progress import CountProgress
     from monitor.store.rows.decisions import count_decisions
 
     loaded = load(plant, overrides)
     at = open_store_of(plant, overrides)
     plants = stored_plants(at, loaded.path.parent)
-    load_model = partial(load_cached, make_registry(loaded.plant))
     with at.read() as connection:
         total = count_decisions(connection)
     checked, different = 0, []
     with CountProgress("verify", total) as progress:
-        for one in decisions(at, plants.__getitem__, load_model, judge):
+        for one in decisions(at, plants.__getitem__, make_registry(loaded.plant)):
             checked += 1
             progress.reached(checked)
             if not one.same:

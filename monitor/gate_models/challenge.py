@@ -1,48 +1,75 @@
-"""A challenger beside its champion: trained on a frozen snapshot, compared on parts neither was fitted to."""
+"""A challenger beside its champion: what is to be done next, on which parts, and which of the two is better."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
+from enum import Enum, auto
 
-from inference.comparison import Comparison, Gain
-from monitor.model import JsonObject
-from monitor.store.database.database import Connection
-from monitor.store.models import versions
-from monitor.store.models.versions import ModelInForce
+import numpy as np
+
+from inference.asking import askable
+from inference.comparison import MIN_LOTS, SLICE_ROWS, Comparison, Holdout, compare
+from inference.intervals import intervals_hold
+from monitor.gate_models.training_set import TrainingSet, hold_out
+from monitor.ports import GateModel
+from monitor.store.models.retraining import RetrainingRequest
+from monitor.store.models.versions import ModelInForce, Version
+
+_SEED = 1  # of the comparison's resamples
 
 
-def trained_at(connection: Connection, gate: str, current: ModelInForce) -> datetime:
+class Step(Enum):
+    """What a request that was started needs next."""
+
+    TRAIN = auto()
+    COMPARE = auto()
+    PROMOTE = auto()
+    WAIT = auto()
+    GIVE_UP = auto()
+
+
+def next_step(request: RetrainingRequest, current: ModelInForce | None, now: datetime) -> Step:
+    """From what stands on record; a request whose champion is no longer in force is given up."""
+    if request.finished_at is not None:
+        return Step.WAIT
+    if current is None or current.changes != request.changes:
+        return Step.GIVE_UP
+    if not request.challenger:
+        return Step.TRAIN
+    if request.comparison is None:
+        return Step.COMPARE
+    return Step.PROMOTE if request.ready_at is not None and request.ready_at <= now else Step.WAIT
+
+
+def trained_at(known: Iterable[Version], current: ModelInForce) -> datetime:
     """When the version in force was trained; since when it is in force where that is not on record."""
     mine = (current.model, current.version)
-    known = (v.trained_at for v in versions.of_gate(connection, gate) if (v.model, v.version) == mine)
-    return next(known, current.since)
+    return next((v.trained_at for v in known if (v.model, v.version) == mine), current.since)
 
 
-def as_json(found: Comparison, serials: Sequence[str]) -> dict[str, object]:
-    """The comparison as it stands on record."""
-
-    def numbers(gain: Gain) -> dict[str, float]:
-        return {name: getattr(gain, name) for name in ("rows", "champion", "challenger", "gain", "low", "high")}
-
-    return {
-        "outcome": found.outcome.value, "rows": found.rows, "lots": found.lots,
-        "first": serials[0] if serials else "", "last": serials[-1] if serials else "",
-        "overall": None if found.overall is None else numbers(found.overall),
-        "slices": [{"kind": kind, "name": name, **numbers(gain)} for (kind, name), gain in found.slices.items()],
-        "champion_coverage": found.champion_coverage, "challenger_coverage": found.challenger_coverage,
-        "worst_slice": None if found.worst_slice is None else list(found.worst_slice),
-    }  # fmt: skip
+def split_for(data: TrainingSet, champion_trained_at: datetime, rows: int) -> tuple[TrainingSet, TrainingSet]:
+    """What the challenger is trained on, and the parts, `rows` or more, that neither model has seen."""
+    return hold_out(data, champion_trained_at, rows, MIN_LOTS, SLICE_ROWS)
 
 
-def flat(comparison: JsonObject) -> dict[str, float]:
-    """The numbers of a comparison as metrics of a run."""
-    overall = comparison.get("overall") or {}
-    found = {f"comparison_{name}": float(value) for name, value in overall.items()}
-    for name in ("champion_coverage", "challenger_coverage"):
-        if comparison.get(name) is not None:
-            found[f"comparison_{name}"] = float(comparison[name])
-    for one in comparison.get("slices", ()):
-        if one["kind"] != "lot":
-            found[f"comparison_gain_{one['kind']}_{one['name']}"] = float(one["gain"])
-    return found
+def compared(
+    champion: GateModel, challenger: GateModel, held: TrainingSet, rows: int
+) -> tuple[Comparison, TrainingSet]:
+    """The comparison on those of the parts that both may be asked about, at least `rows`, and these parts."""
+    both = _askable_by(held, champion, challenger)
+    parts = Holdout(both.target, both.machines, both.recipes, both.lots)
+    answers = [model.predict(both.rows) for model in (champion, challenger)]
+    return compare(parts, answers[0], answers[1], rows, challenger.coverage, _SEED), both
+
+
+def still_holds(model: GateModel, newest: TrainingSet) -> bool:
+    """Whether the model's intervals hold on those of the newest parts that it may be asked about."""
+    asked = _askable_by(newest, model)
+    return intervals_hold(asked.target, model.predict(asked.rows), model.coverage)
+
+
+def _askable_by(parts: TrainingSet, *models: GateModel) -> TrainingSet:
+    for model in models:
+        parts = parts.at(np.flatnonzero(askable(model, parts.rows)).tolist())
+    return parts

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 from monitor.errors import ModelError, ModelReason
+from monitor.gate_models.registry import ModelRegistry
 from monitor.model import Reason, Status
 from monitor.pipeline.judging import InForce
-from monitor.ports import GateModel
 from monitor.store.database.database import Store
 from monitor.store.models.versions import ModelInForce, models_in_force
 from monitor.store.watching.board import skill_of
-
-LoadModel = Callable[[str, str], GateModel]
-"""(model name, digest) to a verified model from the local cache; ModelError otherwise. Never asks a server."""
 
 
 class ModelsInForce:
     """Keeps the loaded model of each gate; one that does not verify is `bad_model` until it changes or `retry`."""
 
-    def __init__(self, store: Store, load: LoadModel) -> None:
+    def __init__(self, store: Store, registry: ModelRegistry) -> None:
         self._store = store
-        self._load = load
+        self._registry = registry
         self._loaded: dict[str, InForce] = {}
         self._lock = threading.Lock()
 
@@ -51,7 +48,7 @@ class ModelsInForce:
 
     def _open(self, row: ModelInForce) -> InForce:
         try:
-            model = self._load(row.model, row.digest)
+            model = self._registry.load(row.model, row.digest)
         except ModelError as exc:
             refused = Reason.NO_MODEL if exc.reason is ModelReason.NOT_FOUND else Reason.BAD_MODEL
             return InForce(None, refused, row.model, row.version, row.digest)

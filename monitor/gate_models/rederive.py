@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from inference.gate import judge
+from monitor.gate_models.registry import ModelRegistry
 from monitor.model import Decision, Finding, Prediction, Reason
 from monitor.pipeline.gate_input import gate_input
-from monitor.pipeline.judging import Judge
 from monitor.pipeline.passages import Passage, passage_of
 from monitor.pipeline.readings import MakeDetectors, stored_batch
 from monitor.plant.plant import Plant
@@ -38,8 +39,7 @@ class Recomputed:
 def decisions(
     store: Store,
     plants: Callable[[str], Plant],
-    load: Callable[[str, str], GateModel],
-    judge: Judge,
+    registry: ModelRegistry,
 ) -> Iterator[Recomputed]:
     """Every stored decision, made again with the model, plant file and rows that it names.
 
@@ -56,8 +56,8 @@ def decisions(
                 model = None
                 if refused is None:
                     key = (row.model, row.model_digest)
-                    model = models[key] if key in models else models.setdefault(key, load(*key))
-                yield _again(row, passages, plants(row.plant_digest), model, refused, judge)
+                    model = models[key] if key in models else models.setdefault(key, registry.load(*key))
+                yield _again(row, passages, plants(row.plant_digest), model, refused)
 
 
 def _again(
@@ -66,7 +66,6 @@ def _again(
     plant: Plant,
     model: GateModel | None,
     refused: Reason | None,
-    judge: Judge,
 ) -> Recomputed:
     gate = plant.gates[row.gate]
     key, stored = (row.serial, row.step, row.visit, row.revision), (row.verdict, row.reason, row.predicted)

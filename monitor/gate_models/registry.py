@@ -11,7 +11,9 @@ from typing import Protocol
 from monitor.errors import ModelError
 from monitor.gate_models.training_child import Trainer
 from monitor.gate_models.training_set import training_set
+from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
+from monitor.ports import GateModel
 from monitor.scheduling.job import Run
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease
@@ -22,13 +24,29 @@ log = logging.getLogger(__name__)
 
 
 class ModelRegistry(Protocol):
-    """Where versions are registered. Every call may raise ModelError: it may be down."""
+    """Where versions are registered, with a local cache. Every call but `load` may raise ModelError: it may be down."""
+
+    def load(self, model_name: str, digest: str) -> GateModel:
+        """A verified model from the local cache; nobody is asked. ModelError where it is not there or unsound."""
 
     def fetch(self, model_name: str, version: str, digest: str) -> Path:
         """Bring a version into the local cache."""
 
     def set_champion(self, model_name: str, version: str) -> None:
         """Let the alias name the version in force."""
+
+    def set_challenger(self, model_name: str, version: str) -> None:
+        """Let the alias `challenger` name the version that is compared."""
+
+    def judge(
+        self, model_name: str, version: str, approved: bool, metrics: Mapping[str, float], tags: Mapping[str, str]
+    ) -> None:
+        """Write what a comparison found onto a version."""
+
+
+def usable_from(gate: GateConfig, started: datetime, now: datetime, simulated: bool) -> datetime:
+    """When a version trained since `started` may be put in force: now, or by the declared time of a simulated clock."""
+    return started + gate.training.takes if simulated else now
 
 
 def train_version(
@@ -72,15 +90,3 @@ def mirror(store: Store, registry: ModelRegistry, gate: str, model: str, version
         log.warning("gate %s: version %s is in force, its alias is not set yet: %s", gate, version, exc)
         return
     versions.mirrored(store, gate, version)
-
-
-class ChallengerRegistry(ModelRegistry, Protocol):
-    """Where challengers are compared. Every call may raise ModelError: it may be down."""
-
-    def set_challenger(self, model_name: str, version: str) -> None:
-        """Let the alias `challenger` name the version that is compared."""
-
-    def judge(
-        self, model_name: str, version: str, approved: bool, metrics: Mapping[str, float], tags: Mapping[str, str]
-    ) -> None:
-        """Write what a comparison found onto a version."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from monitor.errors import ModelError, ModelReason, UsageError
 from monitor.gate_models.registry import ModelRegistry, mirror
 from monitor.model import RetrainingState
-from monitor.ports import GateModel
 from monitor.statuses import VersionStatus
 from monitor.store.database.database import Connection, Store
 from monitor.store.models import retraining, versions
@@ -19,7 +18,6 @@ from monitor.store.models.versions import ModelInForce, Version
 def roll_back(
     store: Store,
     registry: ModelRegistry,
-    load: Callable[[str, str], GateModel],
     gate: str,
     to: str | None,
     now: datetime,
@@ -37,7 +35,7 @@ def roll_back(
         chosen = _chosen(gate, known, _before(retraining.rows(connection, gate), current) if to is None else to, to)
     if chosen.version == current.version:
         raise UsageError(f"gate {gate!r}: version {chosen.version} is in force already")
-    _see_that_it_loads(registry, load, chosen)
+    _see_that_it_loads(registry, chosen)
 
     def on_record(connection: Connection) -> None:
         retraining.rolled_back(connection, gate, current.version, chosen.version, now)
@@ -70,11 +68,11 @@ def _chosen(gate: str, known: Sequence[Version], wanted: str | None, named: str 
     return usable[wanted]
 
 
-def _see_that_it_loads(registry: ModelRegistry, load: Callable[[str, str], GateModel], version: Version) -> None:
+def _see_that_it_loads(registry: ModelRegistry, version: Version) -> None:
     try:
-        load(version.model, version.digest)
+        registry.load(version.model, version.digest)
     except ModelError as exc:
         if exc.reason is not ModelReason.NOT_FOUND:
             raise
         registry.fetch(version.model, version.version, version.digest)
-        load(version.model, version.digest)
+        registry.load(version.model, version.digest)

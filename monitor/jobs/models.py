@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 
 from monitor.gate_models.in_force import ModelsInForce
-from monitor.gate_models.registry import ModelRegistry, mirror, put_in_force, train_version
+from monitor.gate_models.registry import ModelRegistry, mirror, put_in_force, train_version, usable_from
 from monitor.gate_models.training_child import Trainer
 from monitor.model import Reason
 from monitor.plant.gates import GateConfig
@@ -17,8 +16,6 @@ from monitor.store.database.database import Store
 from monitor.store.models import versions
 from monitor.store.models.versions import ModelInForce, Version
 from monitor.store.rows.outcomes import count_outcomes
-
-log = logging.getLogger(__name__)
 
 
 class ModelJob:
@@ -63,20 +60,17 @@ class ModelJob:
             outcomes = count_outcomes(connection, self._config.characteristic, run.now)
         if current is not None:
             self._look_after(current)
-            return Result()
-        if ready:
+        elif ready:
             self._promote(ready[-1], run)
-            return Result()
-        if outcomes < self._config.training.min_outcomes:
-            return Result()
-        # Under a simulated clock training takes the declared time, else the time it takes.
-        ready_at = run.now + self._config.training.takes if self._simulated else run.now
+        elif outcomes >= self._config.training.min_outcomes:
+            return Result(self._train(run))
+        return Result()
+
+    def _train(self, run: Run) -> int:
+        ready_at = usable_from(self._config, run.now, run.now, self._simulated)
         version = train_version(self._store, self._plant, self._trainer, self._gate, run.now, ready_at, run)
-        if version.ready_at <= run.now:
-            with self._store.read() as connection:
-                ready = versions.of_gate(connection, self._gate)
-            self._promote(ready[-1], run)
-        return Result(version.rows)
+        self._promote(version, run)
+        return version.rows
 
     def _promote(self, version: Version, run: Run) -> None:
         if version.ready_at <= run.now:

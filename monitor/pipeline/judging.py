@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from queue import SimpleQueue
 
-from monitor.model import Decision, PartInput, Prediction, Reason, ReworkBand, Spec
+from monitor.model import Decision, Prediction, Reason
 from monitor.ports import GateModel
 
 Judged = list[tuple[Prediction | None, Decision]]
-
-
-Judge = Callable[
-    [
-        GateModel | None,
-        Reason | None,
-        Sequence[PartInput],
-        Callable[[datetime], Spec | None],
-        ReworkBand,
-        Reason | None,
-    ],
-    Judged,
-]
-"""`inference.gate.judge`: model, refused, parts, specification, rework band, withheld."""
 
 
 @dataclass(frozen=True, slots=True)

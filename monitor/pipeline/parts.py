@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+from inference.gate import judge
 from monitor.failpoints import reach
 from monitor.model import Decision, Page, PartInput, Prediction, Reason, Verdict
 from monitor.pipeline import intake
 from monitor.pipeline.gate_input import gate_input
-from monitor.pipeline.judging import Deadline, InForce, Judge, Judged
+from monitor.pipeline.judging import Deadline, InForce, Judged
 from monitor.pipeline.passages import LatestPassages, Passage
 from monitor.pipeline.pipeline import Pipeline
 from monitor.plant.plant import Plant
@@ -32,7 +33,6 @@ class PartsPipeline(Pipeline):
         plant: Plant,
         plant_digest: str,
         source: str,
-        judge: Judge,
         in_force: Callable[[], Mapping[str, InForce]],
     ) -> None:
         self._store = store
@@ -41,7 +41,6 @@ class PartsPipeline(Pipeline):
         self._source = source
         config = plant.sources[source]
         self._counted = isinstance(config, PartSource) and config.visit is not None
-        self._judge = judge
         self._in_force = in_force
         self._deadline = Deadline()
         self._gates = {gate.step: name for name, gate in plant.gates.items()}
@@ -87,7 +86,7 @@ class PartsPipeline(Pipeline):
 
         def ask(refused: Reason | None) -> Judged:
             band = config.rework_band()
-            return self._judge(used.model, refused, asked, characteristic.spec_at, band, used.withheld)
+            return judge(used.model, refused, asked, characteristic.spec_at, band, used.withheld)
 
         judged = self._deadline.call(lambda: ask(used.refused), config.timeout)
         if judged is None:

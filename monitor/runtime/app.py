@@ -17,7 +17,6 @@ from detectors.window.performance import Performance, still_absent
 from exporters.delivery.mes import MesTarget
 from exporters.delivery.notify_log import append
 from exporters.metrics.catalog import LOG_CHANNEL, TEAMS, Bounds, channel_of
-from inference.gate import judge
 from inference.models.fitting import held_out
 from inference.registry import Registry
 from monitor import __version__
@@ -25,8 +24,8 @@ from monitor.clock import Clock, WallClock
 from monitor.delivery.courier import Courier, carry
 from monitor.delivery.notifications import place_of, receivers_of, send
 from monitor.delivery.waiting import Patience
-from monitor.errors import ModelError, ModelReason
 from monitor.gate_models.in_force import ModelsInForce
+from monitor.gate_models.retraining import Retraining
 from monitor.gate_models.training_child import Trainer
 from monitor.jobs.alerts import AlertsJob
 from monitor.jobs.deliver import DeliverJob
@@ -45,7 +44,7 @@ from monitor.pipeline.pipeline import Pipeline
 from monitor.pipeline.readings import ReadingsPipeline
 from monitor.plant.file.load import LoadedPlant
 from monitor.plant.plant import Plant
-from monitor.ports import GateModel, Source, StreamDetector
+from monitor.ports import Source, StreamDetector
 from monitor.scheduling.job import Job
 from monitor.scheduling.runner import Runner
 from monitor.sources.transports import open_source
@@ -111,7 +110,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     runner = Runner(store, clock, holder, plant.store.lease)
     registry = make_registry(plant)
     trainer = Trainer(registry, simulated, {gate.kind for gate in plant.gates.values()})
-    models = ModelsInForce(store, partial(load_cached, registry))
+    models = ModelsInForce(store, registry)
     pulls = _pull_jobs(loaded, store, sources, models)
     jobs: list[Job] = [*pulls]
     jobs.append(DriftJob(store, plant, models))
@@ -119,7 +118,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     jobs += [ModelJob(store, plant, gate, models, registry, trainer, simulated) for gate in plant.gates]
     if plant.profile == "embedded":
         jobs.append(AlertsJob(store, plant, lambda: bounds_of(plant, jobs)))
-    jobs.append(RetrainingJob(store, plant, models, partial(load_cached, registry), registry, trainer, simulated))
+    jobs.append(RetrainingJob(Retraining(store, plant, models, registry, trainer, simulated)))
     jobs.append(notify_job(store, plant, receivers if (not simulated if notify is None else notify) else None))
     if plant.write_back is not None and target is not None:
         jobs.append(DeliverJob(store, plant.write_back, target))
@@ -147,19 +146,6 @@ def make_registry(plant: Plant) -> Registry:
     m = plant.mlflow
     artifacts = None if m.artifacts is None else Path(m.artifacts)
     return Registry(m.tracking_uri, artifacts, m.experiment, Path(m.cache))
-
-
-def load_cached(registry: Registry, model: str, digest: str) -> GateModel:
-    """A verified model from the local cache; never asks MLflow."""
-    from inference.packaging import load
-
-    folder = registry.cached(model, digest)
-    if not folder.exists():
-        raise ModelError(
-            f"model {model!r} {digest[:12]}: it is not in the cache {folder}; it is fetched at the gate's next slot",
-            ModelReason.NOT_FOUND,
-        )
-    return load(folder, digest)
 
 
 def performance_detector(window_rows: int, slices: Sequence[tuple[str, ...]]) -> Performance:
@@ -198,7 +184,7 @@ def _pipeline(loaded: LoadedPlant, store: Store, source: str, models: ModelsInFo
     kind = plant.sources[source].kind
     if kind == "part_steps":
         in_force = partial(models.for_gates, tuple(plant.gates))
-        return PartsPipeline(store, plant, loaded.digest, source, judge, in_force)
+        return PartsPipeline(store, plant, loaded.digest, source, in_force)
     if kind == "readings":
         return ReadingsPipeline(store, plant, source, detectors_of)
     return EventsPipeline(store, plant, source)

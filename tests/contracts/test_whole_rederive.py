@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,11 @@ import sqlalchemy as sa
 from plant_kit import QUICK, copied, run_replay
 from whole_kit import WHOLE, agreed, opened
 
-from inference.gate import judge
 from monitor.gate_models import rederive
 from monitor.gate_models.rederive import Recomputed
 from monitor.model import Finding
 from monitor.plant.file.load import load
-from monitor.runtime.app import detectors_of, load_cached, make_registry
+from monitor.runtime.app import detectors_of, make_registry
 from monitor.store.database import tables as t
 
 Change = Callable[[sa.Connection], Any]
@@ -28,8 +26,8 @@ def _again(plant: Path) -> list[Recomputed]:
     loaded = load(plant, QUICK)
     with opened(plant) as store:
         plants = rederive.stored_plants(store, plant.parent)
-        cached = partial(load_cached, make_registry(loaded.plant))
-        return list(rederive.decisions(store, plants.__getitem__, cached, judge))
+        registry = make_registry(loaded.plant)
+        return list(rederive.decisions(store, plants.__getitem__, registry))
 
 
 def _line(arrival: int, f: Finding) -> tuple[Any, ...]:

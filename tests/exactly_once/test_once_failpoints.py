@@ -61,16 +61,15 @@ def test_killed_in_training_or_promotion_exactly_one_version_is_in_force(
 
 def _versions(plant: Path) -> dict[str, int]:
     """By gate how many versions are in force and load from the cache."""
-    from functools import partial
 
     from monitor.gate_models.in_force import ModelsInForce
     from monitor.plant.file.load import load
-    from monitor.runtime.app import load_cached, make_registry
+    from monitor.runtime.app import make_registry
     from monitor.store.database.schema import open_existing
 
     found = load(plant, QUICK).plant
     store = open_existing(found.store.url)
-    models = ModelsInForce(store, partial(load_cached, make_registry(found)))
+    models = ModelsInForce(store, make_registry(found))
     usable = {gate: int(used.model is not None) for gate, used in models.for_gates(found.gates).items()}
     store.close()
     return usable

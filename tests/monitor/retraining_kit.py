@@ -13,6 +13,7 @@ from spine_kit import Spine, after
 
 from monitor.errors import ModelError, ModelReason
 from monitor.gate_models.in_force import ModelsInForce
+from monitor.gate_models.retraining import Retraining
 from monitor.gate_models.training_child import TrainedPackage, Trainer
 from monitor.gate_models.training_set import TrainingSet
 from monitor.jobs.retraining import RetrainingJob
@@ -65,6 +66,9 @@ class Mlflow:
     def cache_put(self, folder: Path, model_name: str, digest: str) -> Path:
         return Path(digest)
 
+    def load(self, model_name: str, digest: str) -> GateModel:
+        return LevelModel(float(digest.split()[1]), digest)
+
     def fetch(self, model_name: str, version: str, digest: str) -> Path:
         self._asked()
         return Path(digest)
@@ -100,14 +104,10 @@ class Changed:
         self.trained: list[TrainingSet] = []
         self.while_training: Callable[[], object] = lambda: None
         self.made = 0
-        self.models = ModelsInForce(spine.store, self.load)
+        self.models = ModelsInForce(spine.store, self.mlflow)
         trainer = Trainer(self.mlflow, stays=False, kinds=["shape"])
         monkeypatch.setattr(trainer, "train", self._train)
-        self.job = RetrainingJob(spine.store, spine.plant, self.models, self.load, self.mlflow, trainer, simulated)
-
-    def load(self, model: str, digest: str) -> GateModel:
-        found: GateModel = LevelModel(float(digest.split()[1]), digest)
-        return found
+        self.job = RetrainingJob(Retraining(spine.store, spine.plant, self.models, self.mlflow, trainer, simulated))
 
     def _train(self, name: str, gate: Any, data: TrainingSet, beat: Callable[[], None]) -> TrainedPackage:
         self.trained.append(data)

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from alerting.specs.roster import BY_NAME
 from detectors.stream.roster import default_detectors
-from inference.gate import judge
 from monitor.errors import StoreError
 from monitor.jobs.alerts import AlertsJob
 from monitor.jobs.pull import PullJob
@@ -24,7 +23,7 @@ from monitor.pipeline.readings import ReadingsPipeline
 from monitor.plant.file.load import parse
 from monitor.plant.plant import Plant
 from monitor.plant.watching import AlertOverride
-from monitor.ports import StreamDetector
+from monitor.ports import GateModel, StreamDetector
 from monitor.runtime.app import bounds_of
 from monitor.scheduling.job import Job, Result, Run
 from monitor.sources.sql.source import SqlSource
@@ -114,6 +113,13 @@ def detectors(plant: Plant, machine: str) -> Sequence[StreamDetector]:
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Cache:
+    """A registry of which nothing but its cache of models is asked."""
+
+    load: Callable[[str, str], GateModel]
+
+
 @dataclass
 class Spine:
     """The plant, its MES, its store."""
@@ -173,7 +179,7 @@ class Spine:
         kind = plant.sources[source].kind
         pipeline: Any
         if kind == "part_steps":
-            pipeline = PartsPipeline(self.store, plant, "digest", source, judge, lambda: {"form": self.used})
+            pipeline = PartsPipeline(self.store, plant, "digest", source, lambda: {"form": self.used})
         elif kind == "readings":
             pipeline = ReadingsPipeline(self.store, plant, source, detectors)
         else:

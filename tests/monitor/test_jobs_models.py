@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from spine_kit import Spine, SumModel, after
+from spine_kit import Cache, Spine, SumModel, after
 
 from monitor.errors import FencedError, ModelError, ModelReason
 from monitor.gate_models.in_force import ModelsInForce
@@ -71,7 +71,7 @@ class Plant:
     def __init__(self, spine: Spine, monkeypatch: pytest.MonkeyPatch, simulated: bool = True) -> None:
         self.spine = spine
         self.mlflow = Mlflow()
-        self.models = ModelsInForce(spine.store, self.mlflow.load)
+        self.models = ModelsInForce(spine.store, self.mlflow)
         trainer = Trainer(self.mlflow, stays=False, kinds=["shape"])
         monkeypatch.setattr(trainer, "train", self._train)
         self.job = ModelJob(spine.store, spine.plant, "form", self.models, self.mlflow, trainer, simulated)
@@ -166,7 +166,7 @@ def test_with_mlflow_down_the_gate_decides_from_the_cache(plant: Plant) -> None:
     for minute in (15, 40):
         plant.run(after(minute))
     plant.mlflow.down = True
-    plant.spine.used = ModelsInForce(plant.spine.store, plant.mlflow.load).for_gates(["form"])["form"]
+    plant.spine.used = ModelsInForce(plant.spine.store, plant.mlflow).for_gates(["form"])["form"]
     plant.spine.part("NEW", after(45))
     plant.spine.run(plant.spine.pull("parts"), after(50))
     assert ("NEW", "continue", "1") in plant.spine.all(t.decision, "serial", "verdict", "version")
@@ -242,7 +242,7 @@ def test_a_model_that_does_not_verify_is_bad_until_it_changes(spine: Spine) -> N
             raise ModelError("wrong digest", ModelReason.CORRUPT)
         return SumModel(digest=digest)
 
-    in_use = ModelsInForce(spine.store, load)
+    in_use = ModelsInForce(spine.store, Cache(load))
     for number, changes in (("1", 0), ("2", 1)):
         versions.record(spine.store, None, _version(number, 1))
         with spine.store.read() as connection:

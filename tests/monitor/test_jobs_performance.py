@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from spine_kit import Spine, SumModel, after
+from spine_kit import Cache, Spine, SumModel, after
 
 from detectors.window.performance import Performance, still_absent
-from inference.gate import judge
 from monitor.gate_models import rederive
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.jobs.performance import PerformanceJob
@@ -48,7 +47,7 @@ class Gate:
         )
         self.spine = spine
         self.model = SumModel()
-        self.models = ModelsInForce(spine.store, lambda name, digest: replace(self.model, digest=digest))
+        self.models = ModelsInForce(spine.store, Cache(lambda name, digest: replace(self.model, digest=digest)))
         self.asked: list[Window] = []
         self.job = self.make_job()
         self.number = 0
@@ -283,14 +282,14 @@ def test_decisions_without_skill_are_recomputed_as_they_were(gate: Gate) -> None
     gate.run(after(61))
     gate.parts(after(62), 2)
     again = list(
-        rederive.decisions(gate.spine.store, lambda _: gate.spine.plant, lambda _name, _digest: SumModel(), judge)
+        rederive.decisions(gate.spine.store, lambda _: gate.spine.plant, Cache(lambda _name, _digest: SumModel()))
     )
     assert [one for one in again if not one.same] == []
     assert ("hold", "no_skill", 40.0) in {one.again for one in again}
     with gate.spine.store.write() as connection:
         connection.execute(t.decision.update().where(t.decision.c.withheld == "no_skill").values(withheld=""))
     again = list(
-        rederive.decisions(gate.spine.store, lambda _: gate.spine.plant, lambda _name, _digest: SumModel(), judge)
+        rederive.decisions(gate.spine.store, lambda _: gate.spine.plant, Cache(lambda _name, _digest: SumModel()))
     )
     assert len([one for one in again if not one.same]) == 2
 

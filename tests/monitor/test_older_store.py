@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,9 @@ from alembic import command
 from older_kit import END, LEFT, decided, expected, older_plant
 from plant_kit import run_replay
 
-from inference.gate import judge
 from monitor.gate_models import rederive
 from monitor.plant.file.load import load
-from monitor.runtime.app import load_cached, make_registry
+from monitor.runtime.app import make_registry
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.schema import _config, newest, open_existing, upgrade
@@ -114,8 +112,8 @@ def test_the_upgraded_store_goes_on_and_decides_as_before(tmp_path: Path) -> Non
     assert {slot.error.partition(" (")[0] for slot in failed if slot.error} == {"source 'stock'"}
     assert decided(plant.parent / "gatewatch.db") == expected()
     again = open_existing(loaded.plant.store.url)
-    cached = partial(load_cached, make_registry(loaded.plant))
-    made = list(rederive.decisions(again, rederive.stored_plants(again, plant.parent).__getitem__, cached, judge))
+    registry = make_registry(loaded.plant)
+    made = list(rederive.decisions(again, rederive.stored_plants(again, plant.parent).__getitem__, registry))
     again.close()
     assert len(made) == len(expected())
     assert [one for one in made if not one.same] == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,11 @@ from spine_kit import Spine, after
 
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.gate_models.registry import put_in_force, train_version
+from monitor.gate_models.retraining import Retraining
 from monitor.gate_models.training_child import Trainer
 from monitor.jobs.retraining import RetrainingJob
 from monitor.plant.plant import Plant
-from monitor.runtime.app import load_cached, make_registry
+from monitor.runtime.app import make_registry
 from monitor.scheduling.job import Run
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
@@ -80,9 +80,8 @@ def _retrain(plant: Plant, url: str) -> None:
     """Two slots, in a process of its own: one that trains, one at which the challenger is ready."""
     store = Store(url)
     registry = make_registry(plant)
-    load = partial(load_cached, registry)
     trainer = Trainer(registry, stays=True, kinds=["shape"])
-    job = RetrainingJob(store, plant, ModelsInForce(store, load), load, registry, trainer, simulated=True)
+    job = RetrainingJob(Retraining(store, plant, ModelsInForce(store, registry), registry, trainer, simulated=True))
     lease = acquire(store, job.name, "this process", 600)
     assert lease is not None
     for minute in (NOW, NOW + 20):
@@ -139,6 +138,6 @@ def _another_holder(plant: Plant, url: str) -> Plant:
 
 def _loads(plant: Plant, url: str) -> None:
     store = Store(url)
-    used = ModelsInForce(store, partial(load_cached, make_registry(plant))).for_gates(["form"])["form"]
+    used = ModelsInForce(store, make_registry(plant)).for_gates(["form"])["form"]
     store.close()
     assert used.model is not None

@@ -40,7 +40,7 @@ def plant(spine: Spine, monkeypatch: pytest.MonkeyPatch) -> Changed:
 
 
 def back(plant: Changed, to: str | None = None, minute: float = NOW + 30) -> tuple[str, str]:
-    return roll_back(plant.spine.store, plant.mlflow, plant.load, "form", to, after(minute))
+    return roll_back(plant.spine.store, plant.mlflow, "form", to, after(minute))
 
 
 def test_the_version_before_is_in_force_again_and_it_is_on_record(plant: Changed) -> None:
@@ -65,13 +65,14 @@ def test_with_mlflow_down_it_works_from_the_cache_and_the_alias_follows_later(pl
     assert plant.spine.all(t.model_in_force, "mirrored") == [0]
 
 
-def test_a_package_that_is_nowhere_changes_nothing(plant: Changed) -> None:
+def test_a_package_that_is_nowhere_changes_nothing(plant: Changed, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(model: str, digest: str) -> GateModel:
         raise ModelError("not in the cache", ModelReason.NOT_FOUND)
 
+    monkeypatch.setattr(plant.mlflow, "load", missing)
     plant.mlflow.down = True
     with pytest.raises(ModelError, match="does not answer"):
-        roll_back(plant.spine.store, plant.mlflow, missing, "form", None, after(NOW + 30))
+        roll_back(plant.spine.store, plant.mlflow, "form", None, after(NOW + 30))
     assert plant.in_force == ("2", 2)
 
 

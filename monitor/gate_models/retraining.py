@@ -1,0 +1,247 @@
+"""Serving a request to retrain: freeze a snapshot, train, compare, put in force; each step is committed by itself.
+
+A request is one row of the table `retraining` from the asking to the end, so a killed process goes on where the last
+one stood: the snapshot is named by the instant and the arrival number at which it was frozen, training repeats bit for
+bit, a package that is registered keeps its version, and the change of the model in force is one transaction with the
+end of the request. What is to be done, and which model is better, is decided in `requests` and `challenge`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from alerting.retraining import Action, Decision
+from inference.digest import data_digest
+from monitor.errors import ModelError, ModelReason
+from monitor.failpoints import reach
+from monitor.gate_models.challenge import Step, compared, next_step, split_for, still_holds, trained_at
+from monitor.gate_models.comparison_record import as_json, as_metrics
+from monitor.gate_models.in_force import ModelsInForce
+from monitor.gate_models.registry import ModelRegistry, mirror, usable_from
+from monitor.gate_models.requests import decide, situation
+from monitor.gate_models.training_child import TrainedPackage, Trainer
+from monitor.gate_models.training_set import TrainingSet, training_set
+from monitor.model import RetrainingReason as Reason
+from monitor.model import RetrainingState as State
+from monitor.plant.plant import Plant
+from monitor.scheduling.job import Run
+from monitor.statuses import VersionStatus
+from monitor.store.database.database import Connection, Store
+from monitor.store.database.leases import prove
+from monitor.store.models import retraining as requests
+from monitor.store.models import versions
+from monitor.store.models.retraining import RetrainingRequest
+from monitor.store.models.versions import ModelInForce, Version
+from monitor.store.rows.readings import last_arrival
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Retraining:
+    """Takes requests as far as they go now. Under a `simulated` clock training takes the time the plant file says."""
+
+    store: Store
+    plant: Plant
+    models: ModelsInForce
+    registry: ModelRegistry
+    trainer: Trainer
+    simulated: bool
+
+    def ask(self, run: Run, gate: str, cause: str, key: str) -> None:
+        """Make a request; one of that key stays as it is."""
+        self._write(run, lambda c: requests.ask(c, gate, cause, key, run.now))
+
+    def serve(self, run: Run, request: RetrainingRequest) -> int:
+        """Take a request as far as it goes now; how many parts a challenger was trained on."""
+        if request.gate not in self.plant.gates:
+            if request.finished_at is None:
+                self._finish(run, request, State.FAILED, Reason.GATE_REMOVED)
+            return 0
+        if request.finished_at is not None:
+            self._report(request)
+            return 0
+        if request.state != State.TRAINING and not self._begin(run, request):
+            return 0
+        return self._go_on(run, self._again(request))
+
+    def _begin(self, run: Run, request: RetrainingRequest) -> bool:
+        """Decide on a request that was not started; whether it is now."""
+        decision = self._decided(run, request)
+        if decision.action is Action.START:
+            return self._freeze(run, request)
+        if decision.action is Action.REFUSE:
+            self._finish(run, request, State.REFUSED, decision.reason, decided_at=run.now)
+        elif request.reason != decision.reason:
+            values = {"state": State.QUEUED, "reason": decision.reason, "decided_at": run.now}
+            self._write(run, lambda c: requests.change(c, request, **values))
+        return False
+
+    def _decided(self, run: Run, request: RetrainingRequest) -> Decision:
+        gate = self.plant.gates[request.gate]
+        with self.store.read() as connection:
+            known = situation(connection, request, gate, run.now)
+        return decide(known, gate.retraining, lambda: self._champion_holds(run, request.gate), run.now)
+
+    def _champion_holds(self, run: Run, gate: str) -> bool:
+        model = self.models.for_gates([gate])[gate].model
+        if model is None:
+            return False
+        config = self.plant.gates[gate]
+        with self.store.read() as connection:
+            newest = training_set(connection, config, run.now, newest=config.retraining.holdout_rows)
+        return still_holds(model, newest)
+
+    def _freeze(self, run: Run, request: RetrainingRequest) -> bool:
+        """Freeze what the challenger may know; whether there is enough to compare on."""
+        with self.store.read() as connection:
+            current = versions.model_in_force(connection, request.gate)
+            arrival = last_arrival(connection)
+            started = request._replace(started_at=run.now, arrival=arrival)
+            parts = None if current is None else self._snapshot(connection, started, current)
+        if current is None or parts is None:
+            self._finish(run, request, State.REFUSED, Reason.NO_CHAMPION)
+            return False
+        learn, held = parts
+        frozen = {
+            "state": State.TRAINING, "reason": Reason.START, "decided_at": run.now, "started_at": run.now,
+            "arrival": arrival, "champion": current.version, "changes": current.changes,
+            "data_digest": data_digest(learn.rows, learn.target, learn.serials),
+        }  # fmt: skip
+        self._write(run, lambda c: requests.change(c, request, **frozen))
+        if len(held) >= self.plant.gates[request.gate].retraining.holdout_rows:
+            return True
+        self._finish(run, self._again(request), State.REFUSED, Reason.TOO_FEW_ROWS)
+        return False
+
+    def _snapshot(
+        self, connection: Connection, request: RetrainingRequest, current: ModelInForce
+    ) -> tuple[TrainingSet, TrainingSet]:
+        """What a started request trains and compares on: the same again from the same store."""
+        config = self.plant.gates[request.gate]
+        data = training_set(connection, config, request.began, request.arrival)
+        since = trained_at(versions.of_gate(connection, request.gate), current)
+        return split_for(data, since, config.retraining.holdout_rows)
+
+    def _go_on(self, run: Run, request: RetrainingRequest) -> int:
+        """Train, compare and put in force, from wherever the request stands; how many parts were trained on."""
+        with self.store.read() as connection:
+            current = versions.model_in_force(connection, request.gate)
+            step = next_step(request, current, run.now)
+            if current is not None and step in (Step.TRAIN, Step.COMPARE):
+                learn, held = self._snapshot(connection, request, current)
+        trained = 0
+        if step is Step.GIVE_UP:
+            self._finish(run, request, State.REFUSED, Reason.CHAMPION_CHANGED)
+        if step is Step.TRAIN:
+            trained, request = self._train(run, request, learn)
+            step = next_step(request, current, run.now)
+        if step is Step.COMPARE:
+            request = self._compare(run, request, held)
+            step = next_step(request, current, run.now)
+        if step is Step.PROMOTE:
+            self._promote(run, request)
+        return trained
+
+    def _train(self, run: Run, request: RetrainingRequest, learn: TrainingSet) -> tuple[int, RetrainingRequest]:
+        """Train and register a challenger, or end the request where these parts make none."""
+        try:
+            trained = self.trainer.train(request.gate, self.plant.gates[request.gate], learn, run.beat)
+        except ModelError as exc:
+            if exc.reason is ModelReason.UNREACHABLE:
+                raise
+            log.warning("gate %s: no challenger: %s", request.gate, exc)
+            few = exc.reason is ModelReason.TOO_FEW_ROWS
+            state, reason = (State.REFUSED, Reason.TOO_FEW_ROWS) if few else (State.FAILED, Reason.TRAINING_FAILED)
+            self._finish(run, request, state, reason)
+            return 0, self._again(request)
+        self._register(run, request, trained, len(learn))
+        return len(learn), self._again(request)
+
+    def _register(self, run: Run, request: RetrainingRequest, trained: TrainedPackage, rows: int) -> None:
+        gate = self.plant.gates[request.gate]
+        tags = {"gate": request.gate, "cause": request.cause, "request": request.key}
+        number = self.trainer.register(gate, trained, {**tags, "parent_version": request.champion})
+        self.registry.set_challenger(gate.model, number)
+        ready_at = usable_from(gate, request.began, run.now, self.simulated)
+        version = Version(
+            request.gate, gate.model, number, trained.digest, request.began, ready_at, trained.data_digest, rows,
+            trained.metrics, VersionStatus.CHALLENGER,
+        )  # fmt: skip
+        values = {"challenger": number, "ready_at": ready_at}
+        versions.record(self.store, run.lease, version, lambda c: requests.change(c, request, **values))
+
+    def _compare(self, run: Run, request: RetrainingRequest, held: TrainingSet) -> RetrainingRequest:
+        """Compare on the parts that neither model has seen; refuse what is not better."""
+        used = self.models.for_gates([request.gate])[request.gate]
+        if used.model is None or used.version != request.champion:
+            self._finish(run, request, State.REFUSED, Reason.CHAMPION_UNUSABLE)
+            return self._again(request)
+        version = self._challenger(request)
+        challenger = self.registry.load(version.model, version.digest)
+        reach("during_comparison")
+        rows = self.plant.gates[request.gate].retraining.holdout_rows
+        comparison, parts = compared(used.model, challenger, held, rows)
+        record = as_json(comparison, parts.serials)
+        if comparison.outcome is Reason.BETTER:
+            self._write(run, lambda c: requests.change(c, request, reason=Reason.BETTER, comparison=record))
+        else:
+            self._finish(run, request, State.REFUSED, comparison.outcome, comparison=record)
+        return self._again(request)
+
+    def _promote(self, run: Run, request: RetrainingRequest) -> None:
+        version = self._challenger(request)
+
+        def end(connection: Connection) -> None:
+            requests.finish(connection, request, State.PROMOTED, Reason.BETTER, run.now)
+
+        if not versions.put_in_force(self.store, run.lease, request.gate, version, request.changes, run.now, end):
+            self._finish(run, request, State.REFUSED, Reason.CHAMPION_CHANGED)
+            return
+        mirror(self.store, self.registry, request.gate, version.model, version.version)
+        self._report(self._again(request))
+
+    def _report(self, request: RetrainingRequest) -> None:
+        """Let MLflow say how a challenger's comparison ended; while it is down, the next slot tries again."""
+        if not request.challenger or request.mirrored:
+            return
+        tags = {"comparison": request.reason, "parent_version": request.champion, "cause": request.cause}
+        approved, metrics = request.state == State.PROMOTED, as_metrics(request.comparison or {})
+        try:
+            self.registry.judge(self.plant.gates[request.gate].model, request.challenger, approved, metrics, tags)
+        except ModelError as exc:
+            log.warning(
+                "gate %s: version %s is not marked in MLflow yet: %s", request.gate, request.challenger, exc
+            )  # fmt: skip
+            return
+        with self.store.write() as connection:
+            requests.change(connection, request, mirrored=1)
+
+    def _finish(self, run: Run, request: RetrainingRequest, state: State, reason: Reason, **values: object) -> None:
+        """End a request without a change of the model in force; its challenger, if any, is refused."""
+        marked = request.challenger and request.gate in self.plant.gates
+
+        def end(connection: Connection) -> None:
+            requests.finish(connection, request, state, reason, run.now, **values)
+            if marked:
+                model = self.plant.gates[request.gate].model
+                versions.mark(connection, model, request.challenger, VersionStatus.REFUSED)
+
+        self._write(run, end)
+        if marked:
+            self._report(self._again(request))
+
+    def _write(self, run: Run, work: Callable[[Connection], object]) -> None:
+        with self.store.write() as connection:
+            prove(self.store, connection, run.lease)
+            work(connection)
+
+    def _again(self, request: RetrainingRequest) -> RetrainingRequest:
+        with self.store.read() as connection:
+            return requests.row_of(connection, request.key)
+
+    def _challenger(self, request: RetrainingRequest) -> Version:
+        with self.store.read() as connection:
+            return versions.version_of(connection, self.plant.gates[request.gate].model, request.challenger)
