@@ -1,4 +1,4 @@
-"""The reading side of a plant's data: rows of any shape in, typed pages and rejects out.
+"""Reads a plant's data: raw rows in, typed pages and rejects out.
 
-The store and the jobs are not known here.
+Must not import the store or the jobs.
 """

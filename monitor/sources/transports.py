@@ -1,4 +1,4 @@
-"""The transports: which code reads a source, by the scheme of its `url`. What the rows hold is the source's `kind`."""
+"""The transports: the scheme of a source's `url` selects the code that reads it; its `kind` says what rows hold."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from monitor.sources.sql.source import SqlSource
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """How a `url` of a scheme is read: an example of one, and what makes the source; nothing is connected yet."""
+    """How URLs of a scheme are read: an example URL, and a function that creates the source without connecting."""
 
     example: str
     open: Callable[[str, SourceBase, Plant], Source]
@@ -29,7 +29,7 @@ TRANSPORTS: Mapping[str, Transport] = {
 def open_source(
     name: str, config: SourceBase, plant: Plant, transports: Mapping[str, Transport] = TRANSPORTS
 ) -> Source:
-    """A source of the plant; nothing is connected until it is verified or read. UsageError for an unknown scheme."""
+    """A source of the plant; it connects when it is verified or read. UsageError for an unknown scheme."""
     scheme = config.url.partition(":")[0].partition("+")[0]
     transport = transports.get(scheme)
     if transport is None:

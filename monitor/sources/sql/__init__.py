@@ -1,4 +1,4 @@
-"""Tables read over SQL: what is particular to databases, their types and their time columns.
+"""Reads tables over SQL: connections, queries, column types and time columns of databases.
 
-How a row becomes a typed row is the same for every transport, and stands a room above.
+Must not convert rows: that is the same for every transport and done in `sources.typed`.
 """

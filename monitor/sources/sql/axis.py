@@ -1,8 +1,8 @@
-"""A time column inside SQL: how its values are written there, and conditions that bound it without wrapping it.
+"""A time column in SQL: the format of its values, and conditions that bound it.
 
-Conditions compare the bare column with a value of its own kind, so that the source's index on it is used. They
-select a superset of the rows asked for (local times that happen twice, text with fractions of a second); the exact
-selection is made afterwards, in UTC.
+Conditions compare the plain column with a value of its own type, so that an index on the column can be used. They
+select a superset of the requested rows (because of local times that occur twice and fractions of a second in text);
+the exact selection is made afterwards, in UTC.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Condition = sa.ColumnElement[bool]
 _NONE, _SECOND, _MICRO = timedelta(0), timedelta(seconds=1), timedelta(microseconds=1)
 _FIXED = "YYYY-MM-DD HH:MM:SS"
 _PREVAILS = 0.8
-"""Share of the sampled times that must be written one way; a real mixture would leave too many rows as strays."""
+"""Share of the sampled times that must have the same format; with a mixture, too many rows would be strays."""
 
 
 class Kind(StrEnum):
-    """How a time column is written."""
+    """The type of the values of a time column."""
 
     AWARE = "aware"
     NAIVE = "naive"
@@ -40,9 +40,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TextForm:
-    """How times stand in a text column: the letter between date and time, and the offsets that were seen.
+    """The format of times in a text column: the character between date and time, and the range of UTC offsets.
 
-    `low` and `high` bound the offsets of its times (equal for UTC); None where its times are naive.
+    `low` and `high` are the lowest and highest offset (equal for UTC); None if the times are naive.
     """
 
     separator: str
@@ -52,7 +52,7 @@ class TextForm:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A time column with how it is written; `form` is set for text, `zone` where naive times need one."""
+    """A time column with the type of its values; `form` is set for text."""
 
     column: sa.ColumnClause[Any]
     kind: Kind
@@ -61,17 +61,17 @@ class Axis:
 
     @property
     def zone(self) -> ZoneInfo | None:
-        """The zone in which its times are naive; None where they are not."""
+        """The time zone of its naive times; None if the times have an offset."""
         naive = self.kind is Kind.NAIVE or (self.form is not None and self.form.low is None)
         return ZoneInfo(self.config.zone) if naive and self.config.zone else None
 
     @property
     def varies(self) -> bool:
-        """Whether its texts carry different offsets, so that their order is not quite that of time."""
+        """Whether its texts have different offsets, so that sorting them does not exactly sort the times."""
         return self.form is not None and self.form.low != self.form.high
 
     def later_than(self, at: datetime) -> Condition:
-        """At least every row later than `at`."""
+        """A condition that selects all rows later than `at`, and possibly some others."""
         if self.kind is Kind.AWARE:
             return self.column > sa.literal(at, sa.DateTime(timezone=True))
         if self.kind is Kind.NUMBER:
@@ -82,7 +82,7 @@ class Axis:
         return self.column >= self._text(wall)
 
     def up_to(self, at: datetime) -> Condition:
-        """At least every row not later than `at`."""
+        """A condition that selects all rows not later than `at`, and possibly some others."""
         if self.kind is Kind.AWARE:
             return self.column <= sa.literal(at, sa.DateTime(timezone=True))
         if self.kind is Kind.NUMBER:
@@ -93,7 +93,10 @@ class Axis:
         return self.column < self._text(wall + _SECOND)
 
     def within(self, start: datetime, end: datetime) -> Condition:
-        """Exactly the rows of [start, end), whole seconds without a local time that happens twice."""
+        """A condition that selects exactly the rows of [start, end).
+
+        Both must be whole seconds, and no local time between them may occur twice.
+        """
         if self.kind is Kind.AWARE:
             kind = sa.DateTime(timezone=True)
             return sa.and_(self.column >= sa.literal(start, kind), self.column < sa.literal(end, kind))
@@ -101,7 +104,7 @@ class Axis:
             low, high = (sa.literal(self._units(t), sa.BigInteger) for t in (start, end))
             return sa.and_(self.column >= low, self.column < high)
         low_wall = self._wall(start, lowest=True)
-        # By way of the last instant before `end`: where the clocks jump at `end`, the skipped times are not of it.
+        # From the last instant before `end`: if the clocks go forward at `end`, the skipped times are excluded.
         high_wall = self._wall(end - _MICRO, lowest=False) + _MICRO
         if self.kind is Kind.NAIVE:
             naive = sa.DateTime()
@@ -109,15 +112,15 @@ class Axis:
         return sa.and_(self.column >= self._text(low_wall), self.column < self._text(high_wall))
 
     def complete_below(self, place: int) -> int:
-        """The place below which every row was fetched, when the last row of a full fetch has this place."""
+        """The time (us) below which every row has been fetched, if the last row of a full fetch has time `place`."""
         if self.form is None:
             return place
-        # Text need not sort by its fraction, and with different offsets only within their range.
+        # Text does not always sort by fractions of a second, nor by time where offsets differ.
         spread = self.form.high - self.form.low if self.form.high is not None and self.form.low is not None else _NONE
         return (place - spread // _MICRO) // 1_000_000 * 1_000_000
 
     def unreadable(self, dialect: str) -> Condition:
-        """Rows whose time is missing, or not written as the column's others are and so not found by the bounds."""
+        """A condition that selects rows whose time is missing, or in another format and so not matched by bounds."""
         missing = self.column.is_(None)
         if self.kind is Kind.NUMBER and dialect == "sqlite":
             return sa.or_(missing, sa.func.typeof(self.column).not_in(["integer", "real"]))
@@ -140,31 +143,31 @@ class Axis:
         return lowest_wall(at, zone) if lowest else highest_wall(at, zone)
 
     def _text(self, wall: datetime) -> sa.ColumnElement[str]:
-        """The text that sorts before every way to write this second or a later one."""
+        """The text that sorts before all spellings of this second and of later ones."""
         separator = self.form.separator if self.form else " "
-        # A full minute may be written without seconds, which sorts first.
+        # A full minute may be written without seconds, and that spelling sorts first.
         clock = f"{wall:%H:%M}" if wall.second == 0 else f"{wall:%H:%M:%S}"
         return sa.literal(f"{wall:%Y-%m-%d}{separator}{clock}", sa.Text)
 
 
-def kind_of(found: sa.types.TypeEngine[Any], config: TimeColumn, dialect: str, where: str) -> Kind:
-    """How a column of this type holds times; UsageError where the plant file does not say enough, or contradicts."""
-    number = isinstance(found, sa.Integer | sa.Numeric | sa.Float)
+def kind_of(column_type: sa.types.TypeEngine[Any], config: TimeColumn, dialect: str, where: str) -> Kind:
+    """The type of times in a column of this SQL type; UsageError if `zone` or `epoch` is missing or contradicts it."""
+    number = isinstance(column_type, sa.Integer | sa.Numeric | sa.Float)
     if config.epoch:
-        if isinstance(found, sa.String) or not (number or dialect == "sqlite"):
-            raise UsageError(f"{where} is {found}, not a number; remove `epoch`, or convert the column in a view")
+        if isinstance(column_type, sa.String) or not (number or dialect == "sqlite"):
+            raise UsageError(f"{where} is {column_type}, not a number; remove `epoch`, or convert the column in a view")
         return Kind.NUMBER
-    if isinstance(found, sa.Integer) or (number and dialect != "sqlite"):
-        raise UsageError(f"{where} holds numbers ({found}); set `epoch` to s, ms, us or ns")
-    if dialect == "sqlite" or isinstance(found, sa.String):
+    if isinstance(column_type, sa.Integer) or (number and dialect != "sqlite"):
+        raise UsageError(f"{where} holds numbers ({column_type}); set `epoch` to s, ms, us or ns")
+    if dialect == "sqlite" or isinstance(column_type, sa.String):
         return Kind.TEXT
-    if isinstance(found, sa.DateTime) and found.timezone:
+    if isinstance(column_type, sa.DateTime) and column_type.timezone:
         return Kind.AWARE
-    if isinstance(found, sa.DateTime | sa.Date):
+    if isinstance(column_type, sa.DateTime | sa.Date):
         if config.zone is None:
             raise needs_zone(where)
         return Kind.NAIVE
-    raise UsageError(f"{where} is {found}; expected a timestamp, ISO text, or a number with `epoch`")
+    raise UsageError(f"{where} is {column_type}; expected a timestamp, ISO text, or a number with `epoch`")
 
 
 def needs_zone(where: str) -> UsageError:
@@ -173,16 +176,16 @@ def needs_zone(where: str) -> UsageError:
 
 
 def text_form(samples: Sequence[str], config: TimeColumn, where: str) -> TextForm | None:
-    """How the sampled texts write times; None where none is a time.
+    """The format of the sampled texts; None if none of them is a time.
 
-    A few that are written otherwise are left to be strays. UsageError where no way clearly prevails, because texts
-    written in several ways do not sort by time.
+    A few texts in another format are ignored; their rows become strays. UsageError if no format clearly prevails,
+    because texts in several formats do not sort by time.
     """
     times = [(s[10], t) for s in samples if s[10:11] in (" ", "T") and (t := _parsed(s)) is not None]
     if not times:
         return None
-    ways = Counter((separator, t.tzinfo is None) for separator, t in times)
-    (separator, naive), count = ways.most_common(1)[0]
+    formats = Counter((separator, t.tzinfo is None) for separator, t in times)
+    (separator, naive), count = formats.most_common(1)[0]
     if count < _PREVAILS * len(times):
         raise UsageError(f"{where} writes times in ways that do not sort together; expected all as {_FIXED}, or with T")
     if naive:
@@ -192,7 +195,7 @@ def text_form(samples: Sequence[str], config: TimeColumn, where: str) -> TextFor
     offsets = {o for s, t in times if s == separator and (o := t.utcoffset()) is not None}
     if offsets == {timedelta(0)}:
         return TextForm(separator, timedelta(0), timedelta(0))
-    # Summer time moves the offset by an hour, and the sample may have met only one side of it.
+    # Daylight saving time changes the offset by an hour, and the samples may all be from one side of the change.
     hour = timedelta(hours=1)
     return TextForm(separator, min(offsets) - hour, max(offsets) + hour)
 

@@ -1,4 +1,4 @@
-"""Counting a source's keys by the hour, so that what the store holds can be compared with what there is."""
+"""Counts a source's keys by the hour, for comparison with the store."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ Execute = Callable[[sa.Select[Any]], Sequence[sa.Row[Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What is counted: the key columns besides the time, whether the time belongs to the key, and which rows."""
+    """The keys to count: the key columns without the time, whether the time is part of the key, and a condition."""
 
     table: sa.TableClause
     columns: tuple[sa.ColumnClause[Any], ...]
     by_time: bool
-    known: Condition
+    condition: Condition
 
     def select(self, at: Axis, span: Condition) -> sa.Select[Any]:
-        """The different keys of a span, with the time where it belongs to them."""
-        wanted = (*self.columns, at.column) if self.by_time else self.columns
+        """The distinct keys of a span, including the time if it is part of the key."""
+        key = (*self.columns, at.column) if self.by_time else self.columns
         present = [c.is_not(None) for c in self.columns]
-        return sa.select(*wanted).select_from(self.table).where(span, self.known, *present).distinct()
+        return sa.select(*key).select_from(self.table).where(span, self.condition, *present).distinct()
 
 
 def whole_hours(start: datetime, end: datetime, at: Axis | None) -> list[datetime]:
-    """The hours of [start, end) that can be counted: none of their naive local times happens twice."""
+    """The whole hours of [start, end) without those in which a naive local time occurs twice."""
     first = start.replace(minute=0, second=0, microsecond=0)
     first = first if first == start else first + _HOUR
     hours = [first + i * _HOUR for i in range(max((end - first) // _HOUR, 0))]
@@ -45,18 +45,18 @@ def whole_hours(start: datetime, end: datetime, at: Axis | None) -> list[datetim
 
 
 def count_by_hour(keys: Keys, at: Axis, hours: Sequence[datetime], execute: Execute) -> dict[datetime, int]:
-    """Different keys of each hour, counted by the database."""
+    """The number of distinct keys in each hour, counted by the database."""
     if at.varies:
         return _count_here(keys, at, hours, execute)
     counts: dict[datetime, int] = {}
     for hour in hours:
-        found = keys.select(at, at.within(hour, hour + _HOUR)).subquery()
-        counts[hour] = int(execute(sa.select(sa.func.count()).select_from(found))[0][0])
+        distinct = keys.select(at, at.within(hour, hour + _HOUR)).subquery()
+        counts[hour] = int(execute(sa.select(sa.func.count()).select_from(distinct))[0][0])
     return counts
 
 
 def _count_here(keys: Keys, at: Axis, hours: Sequence[datetime], execute: Execute) -> dict[datetime, int]:
-    """The same where texts with different offsets cannot be bounded exactly in SQL."""
+    """Counts in Python, for texts with different offsets, which SQL cannot bound exactly."""
     counts = dict.fromkeys(hours, 0)
     if not hours:
         return counts
@@ -69,5 +69,5 @@ def _count_here(keys: Keys, at: Axis, hours: Sequence[datetime], execute: Execut
         (*row[: len(keys.columns)], p if keys.by_time else p // width): p // width
         for row, p in zip(rows, places, strict=True)
     }
-    found = Counter(seen.values())
-    return {hour: found[to_micros(hour) // width] for hour in hours}
+    by_hour = Counter(seen.values())
+    return {hour: by_hour[to_micros(hour) // width] for hour in hours}

@@ -1,8 +1,8 @@
-"""Connections to a source that can only read, with time-outs; and driver errors as one clear sentence.
+"""Read-only connections to a source, with timeouts; and driver errors as clear messages.
 
-SQLite files are opened read-only by URI, so a missing file is an error instead of a new database. PostgreSQL sessions
-are read-only, in UTC, and hand times over as text: a time the driver cannot hold ('infinity') must cost one row, not
-the batch.
+SQLite files are opened read-only by URI, so that a missing file is an error and not a new database. PostgreSQL
+sessions are read-only, in UTC, and return times as text, so that a time that the driver cannot represent ('infinity')
+costs one row and not the batch.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ from monitor.errors import SourceError, SourceReason, UsageError
 from monitor.plant.sources import SourceBase
 
 _PROGRESS_STEPS = 20_000
-"""SQLite instructions between two looks at the deadline, some 0.2 ms."""
+"""SQLite instructions between two checks of the deadline, some 0.2 ms."""
 
 
 class Deadline:
-    """When the statement under way must have ended; SQLite has no statement time-out of its own."""
+    """The deadline of the current statement, because SQLite has no statement timeout."""
 
     def __init__(self, timeout: timedelta, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds, self._clock, self._end = timeout.total_seconds(), clock, float("inf")
 
     def restart(self) -> None:
-        """A statement starts now."""
+        """Start the timeout of a new statement."""
         self._end = self._clock() + self._seconds
 
     def passed(self) -> bool:
-        """Whether the statement has to be stopped."""
+        """Whether the statement has exceeded its timeout."""
         return self._clock() > self._end
 
 
 def make_engine(name: str, config: SourceBase) -> tuple[sa.Engine, Deadline]:
-    """An engine for the source's URL; nothing is connected yet. UsageError for a URL that cannot work."""
+    """An engine for the source's URL, not yet connected, and its deadline. UsageError for an unsupported URL."""
     url = sa.make_url(config.url)
     deadline = Deadline(config.timeout)
     backend = url.get_backend_name()
     if backend == "sqlite" and url.database not in (None, "", ":memory:"):
         connect = partial(_open_file, str(url.database), config.timeout, deadline)
-        # No pool: a pooled connection would go on reading a file that was deleted or replaced.
+        # No pool: a pooled connection would keep reading a file that has been deleted or replaced.
         return sa.create_engine("sqlite://", creator=connect, poolclass=NullPool), deadline
     if backend == "postgresql":
         return _postgres(url.set(drivername="postgresql+psycopg"), config.timeout), deadline
@@ -64,7 +64,7 @@ def _open_file(database: str, timeout: timedelta, deadline: Deadline) -> sqlite3
     connection = sqlite3.connect(
         f"file:{quote(str(path))}?mode=ro", uri=True, timeout=timeout.total_seconds(), check_same_thread=False
     )
-    # Bytes that are no UTF-8 must cost one row, not the batch.
+    # Bytes that are not UTF-8 must cost one row, not the batch.
     connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     connection.set_progress_handler(deadline.passed, _PROGRESS_STEPS)
     return connection
@@ -72,14 +72,14 @@ def _open_file(database: str, timeout: timedelta, deadline: Deadline) -> sqlite3
 
 def _postgres(url: sa.URL, timeout: timedelta) -> sa.Engine:
     statement_ms = max(int(timeout.total_seconds() * 1000), 1)
-    # A lock time-out above the statement's would never be seen.
+    # A lock timeout must be shorter than the statement timeout to take effect.
     options = f"-c statement_timeout={statement_ms} -c lock_timeout={max(statement_ms * 4 // 5, 1)}"
     options += " -c timezone=UTC -c datestyle=ISO -c default_transaction_read_only=on"
-    given = url.query.get("options", "")
-    # libpq takes whole seconds and at least 2.
+    own_options = url.query.get("options", "")
+    # libpq accepts whole seconds only, and at least 2.
     arguments = {
         "connect_timeout": max(round(timeout.total_seconds()), 2),
-        "options": f"{given} {options}" if given else options,
+        "options": f"{own_options} {options}" if own_options else options,
         "application_name": "gatewatch",
     }
     engine = sa.create_engine(
@@ -96,7 +96,7 @@ def _postgres(url: sa.URL, timeout: timedelta) -> sa.Engine:
 
 
 def hidden(url: str) -> str:
-    """A URL without its password."""
+    """A URL with its password hidden."""
     return sa.make_url(url).render_as_string(hide_password=True)
 
 
@@ -138,7 +138,7 @@ _ADVICE = {
 
 
 def reason_of(exc: sa.exc.SQLAlchemyError) -> SourceReason:
-    """The reason a library error stands for: by SQLSTATE, else by what the driver says."""
+    """The reason for a library error: by SQLSTATE, else by the driver's message."""
     if isinstance(exc, sa.exc.TimeoutError):
         return SourceReason.TIMEOUT
     if isinstance(exc, sa.exc.NoSuchTableError):
@@ -148,16 +148,16 @@ def reason_of(exc: sa.exc.SQLAlchemyError) -> SourceReason:
     if state:
         return _BY_STATE.get(state, SourceReason.REFUSED)
     text = str(original or exc).lower()
-    found = next((reason for words, reason in _BY_TEXT if words in text), None)
-    if found:
-        return found
+    reason = next((reason for words, reason in _BY_TEXT if words in text), None)
+    if reason:
+        return reason
     return SourceReason.UNREACHABLE if isinstance(exc, sa.exc.OperationalError) else SourceReason.REFUSED
 
 
 def source_error(name: str, config: SourceBase, exc: sa.exc.SQLAlchemyError) -> SourceError:
-    """The error to raise for a library error: what failed, which source, what was expected, what to do."""
+    """The error to raise for a library error: the source, what failed, what was expected and what to do."""
     reason = reason_of(exc)
-    said = str(getattr(exc, "orig", None) or exc).strip().splitlines() or [type(exc).__name__]
+    lines = str(getattr(exc, "orig", None) or exc).strip().splitlines() or [type(exc).__name__]
     advice = _ADVICE[reason].format(timeout=config.timeout.total_seconds(), table=config.table)
     where = f"source {name!r} (table {config.table!r} at {hidden(config.url)})"
-    return SourceError(f"{where} cannot be read, {reason.value.replace('_', ' ')}: {said[0]}; {advice}", reason)
+    return SourceError(f"{where} cannot be read, {reason.value.replace('_', ' ')}: {lines[0]}; {advice}", reason)

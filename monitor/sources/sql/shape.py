@@ -1,4 +1,4 @@
-"""What a source's table is found to be: that it has the mapped columns, and how its times are written."""
+"""Inspection of a source's table: whether it has the mapped columns, and the format of its times."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHOWN = 30
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The event time and the cursor of a table, and the column that partitions select by."""
+    """The event time column, the cursor column and the column by which partitions select rows."""
 
     at: Axis
     cursor: Axis
@@ -28,10 +28,10 @@ class Shape:
 
 
 def find_shape(connection: sa.Connection, name: str, plan: Plan, table: sa.TableClause) -> Shape | None:
-    """The shape of the table; None while it holds no row that would show how a text column writes times.
+    """The shape of the table; None while it has no row that shows the format of a text column's times.
 
-    SourceError names a missing table or column beside what is there; UsageError says which key of the plant file
-    the times need.
+    SourceError for a missing table or column, listing the existing ones; UsageError if a time column needs another
+    key of the plant file.
     """
     types = _types(connection, name, plan)
     config = plan.config
@@ -42,21 +42,21 @@ def find_shape(connection: sa.Connection, name: str, plan: Plan, table: sa.Table
     member: sa.ColumnElement[Any] | None = None
     if plan.member and plan.member.column:
         member = table.c[plan.member.column]
-        # Codes are text in the plant file; SQLite compares them by the column's affinity, PostgreSQL refuses to.
+        # Codes are text in the plant file. SQLite converts them to the column's type, PostgreSQL does not.
         if connection.dialect.name != "sqlite" and not isinstance(types[plan.member.column], sa.String):
             member = sa.cast(member, sa.Text)
     return Shape(at, cursor, member)
 
 
 def of_members(member: sa.ColumnElement[Any] | None, plan: Plan, names: Sequence[str] | None) -> list[Condition]:
-    """The condition that selects the rows of some machines or steps, by the source's own codes."""
+    """The conditions that select the rows of the given machines or steps, by the source's codes."""
     if names is None or member is None or plan.member is None:
         return []
     return [member.in_([code for name in names for code in source_codes(plan.member, name)])]
 
 
 def of_no_member(member: sa.ColumnElement[Any] | None, plan: Plan) -> list[Condition]:
-    """The conditions that select rows whose machine or step no partition can name."""
+    """The conditions that select rows whose machine or step is not in the plant file."""
     if not plan.config.partitions or member is None or plan.member is None or plan.member.allowed is None:
         return []
     codes = [code for name in sorted(plan.member.allowed) for code in source_codes(plan.member, name)]
@@ -70,9 +70,9 @@ def _types(connection: sa.Connection, name: str, plan: Plan) -> dict[str, sa.typ
     try:
         types = {c["name"]: c["type"] for c in inspector.get_columns(config.table, config.table_schema)}
     except sa.exc.NoSuchTableError:
-        there = _listed([*_tables(inspector, config.table_schema)])
+        existing = _listed([*_tables(inspector, config.table_schema)])
         raise SourceError(
-            f"{where} has no table or view {config.table!r}; there: {there}; correct `table` or `table_schema`",
+            f"{where} has no table or view {config.table!r}; there: {existing}; correct `table` or `table_schema`",
             SourceReason.MISSING_TABLE,
         ) from None
     missing = [c for c in plan.columns if c not in types]
@@ -111,7 +111,7 @@ def _axis(
 
 
 def _samples(connection: sa.Connection, column: sa.ColumnClause[Any]) -> list[str]:
-    """Texts that may be times from both ends of the column."""
+    """Texts that look like times, from both ends of the column's order."""
     likely = sa.select(column).where(column.like("____-__-__%")).limit(_SAMPLE)
     ends = (likely.order_by(column.asc()), likely.order_by(column.desc()))
     return [str(row[0]) for statement in ends for row in connection.execute(statement)]

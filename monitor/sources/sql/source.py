@@ -1,4 +1,4 @@
-"""Reading a plant's tables over SQL: pages in the order in which rows could be known, counts, and strays."""
+"""Reads a plant's tables over SQL: pages in the order in which rows became available, counts, and strays."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _MISSING = (SourceReason.MISSING_TABLE, SourceReason.MISSING_COLUMN)
 
 
 class SqlSource:
-    """One table or view of a MES or historian, read incrementally and never written.
+    """A table or view of an MES or historian, read incrementally and never written.
 
-    The cursor is the time at which a row could be known: `available_at` where mapped, else `at` plus `delay`.
-    Every method raises SourceError where the source cannot be read, and UsageError where the plant file says too
-    little of it (naive times without a zone, numbers without an epoch).
+    The cursor is the time at which a row became available: `available_at` if mapped, else `at` plus `delay`.
+    All methods raise SourceError if the source cannot be read, and UsageError if the plant file lacks a key that the
+    times need (`zone` for naive times, `epoch` for numbers).
     """
 
     def __init__(self, name: str, config: SourceBase, plant: Plant) -> None:
@@ -45,16 +45,16 @@ class SqlSource:
         self._engine, self._deadline = make_engine(name, config)
         self._table = sa.table(config.table, *map(sa.column, self._plan.columns), schema=config.table_schema)
         self._keys = [self._table.c[c] for c in self._plan.key_columns]
-        self._found: Shape | None = None
+        self._inspected: Shape | None = None
 
     def verify(self) -> None:
-        """Connect and compare the table with the plant file; what is missing is named beside what is there."""
-        self._found = None
+        """Connect and compare the table with the plant file; errors list the existing tables or columns."""
+        self._inspected = None
         with self._connected() as connection:
             self._shape(connection)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close all connections."""
         self._engine.dispose()
 
     def read(
@@ -65,12 +65,12 @@ class SqlSource:
         members: Sequence[str] | None = None,
         now: datetime | None = None,
     ) -> Page:
-        """About `limit` rows that became known in (after, until], oldest first.
+        """About `limit` rows that became available in (after, until], oldest first.
 
-        Rows that became known at one instant are never split, so a page holds more than `limit` where one instant
-        does. `members` are our names of machines (of steps, for part steps). The page's position is the latest such
-        instant of its rows; `after` again where it has none. Event times more than the clock skew after `now`
-        (default `until`) are rejected. Rows without a readable cursor are not met here: see `strays`.
+        Rows that became available at the same instant are not split across pages, so a page may exceed `limit`.
+        `members` are names of machines in the plant file (of steps, for part steps). The position of the page is the
+        latest cursor time of its rows, or `after` if it has none. Event times more than the clock skew after `now`
+        (default: `until`) are rejected. Rows without a readable cursor are not returned here; see `strays`.
         """
         with self._connected() as connection:
             shape = self._shape(connection)
@@ -85,18 +85,21 @@ class SqlSource:
                 kept, position = self._cut(rows, times, shape, after, until, full)
                 if not full or position is not None:
                     break
-                size *= 4  # one instant filled the fetch, or rows that only the widened bounds let in
-        chosen, place = [rows[i] for i in kept], after if position is None else from_micros(position)
-        return self._page(chosen, place, full, now or until, times.take(kept))
+                size *= 4  # the fetch held a single instant, or only rows beyond the exact bounds
+        chosen, reached = [rows[i] for i in kept], after if position is None else from_micros(position)
+        return self._page(chosen, reached, full, now or until, times.take(kept))
 
     def read_hour(self, start: datetime, end: datetime, until: datetime) -> Page:
-        """Every row that happened in [start, end) and was known by `until`, ordered as by `read`; moves no cursor."""
+        """All rows with an event time in [start, end) that were available at `until`, in the order of `read`.
+
+        Does not move the cursor.
+        """
         with self._connected() as connection:
             shape = self._shape(connection)
             if shape is None:
                 return self._page([], None, False, until)
-            known = shape.cursor.up_to(until - self._delay)
-            statement = self._select(shape).where(shape.at.later_than(start - _MICRO), shape.at.up_to(end), known)
+            available = shape.cursor.up_to(until - self._delay)
+            statement = self._select(shape).where(shape.at.later_than(start - _MICRO), shape.at.up_to(end), available)
             rows = self._execute(connection, statement)
         at = read_times(self._column(rows, self.config.at.column), self.config.at).micros
         times = cursor_times(rows, self._plan)
@@ -107,11 +110,11 @@ class SqlSource:
         return self._page([rows[i] for i in kept], None, False, until, times.take(kept))
 
     def hourly_counts(self, start: datetime, end: datetime, until: datetime) -> dict[datetime, int]:
-        """How many different keys happened in each whole UTC hour of [start, end) and were known by `until`.
+        """The number of distinct keys with an event time in each whole UTC hour of [start, end), available at `until`.
 
-        Rows with an empty key or an unreadable time are not counted; rows refused for another reason are. Hours in
-        which naive local times happen twice cannot be counted and are left out. Where the cursor is text, `until`
-        counts to the end of its second.
+        Rows with an empty key or an unreadable time are not counted; rows rejected for other reasons are. Hours in
+        which naive local times occur twice cannot be counted and are left out. If the cursor is text, `until` is
+        extended to the end of its second.
         """
         with self._connected() as connection:
             shape = self._shape(connection)
@@ -120,16 +123,16 @@ class SqlSource:
                 return dict.fromkeys(hours, 0)
             left_out = {self.config.at.column, self._plan.sensor.column if self._plan.sensor else None}
             columns = tuple(k for k in self._keys if k.name not in left_out)
-            known = shape.cursor.up_to(until - self._delay)
-            keys = Keys(self._table, columns, self._plan.visit is None, known)
+            available = shape.cursor.up_to(until - self._delay)
+            keys = Keys(self._table, columns, self._plan.visit is None, available)
             return count_by_hour(keys, shape.at, hours, partial(self._execute, connection))
 
     def strays(self, until: datetime, limit: int) -> Page:
-        """Rows that `read` never meets, as rejects, `limit` at most.
+        """Rows that `read` never returns, as rejects, at most `limit`.
 
-        Their cursor is missing, unreadable or more than the clock skew after `until`; or the source is partitioned
-        and their machine or step is none of the plant's. `until` must be the present: under a simulated clock, rows
-        of its future would be ahead of it too.
+        Their cursor is missing, unreadable or more than the clock skew after `until`, or the source is partitioned
+        and their machine or step is not in the plant file. `until` must be the real time: under a simulated clock,
+        rows of its future would count as ahead of the clock.
         """
         latest = until + self._skew
         with self._connected() as connection:
@@ -137,8 +140,8 @@ class SqlSource:
             if shape is None:
                 return self._page([], None, False, until)
             unseen = [shape.cursor.unreadable(connection.dialect.name), shape.cursor.later_than(latest)]
-            wanted = sa.or_(*unseen, *of_no_member(shape.member, self._plan))
-            rows = self._execute(connection, sa.select(*self._table.c).where(wanted).limit(limit))
+            condition = sa.or_(*unseen, *of_no_member(shape.member, self._plan))
+            rows = self._execute(connection, sa.select(*self._table.c).where(condition).limit(limit))
         reasons = self._stray_reasons(rows, shape, latest)
         chosen = [i for i, reason in enumerate(reasons) if reason is not None]
         typed = type_rows([], self._plan, until, self._skew)
@@ -146,7 +149,7 @@ class SqlSource:
         return Page(typed.frame, self._plan.names, typed.values, rejects, None, False, len(rows))
 
     def _stray_reasons(self, rows: Sequence[Row], shape: Shape, latest: datetime) -> list[RejectReason | None]:
-        """Why each row is a stray; None for one that only the widened bounds let in."""
+        """The reason why each row is a stray; None for rows beyond the exact bounds."""
         column = shape.cursor.config
         raw = self._column(rows, column.column)
         times = read_times(raw, column)
@@ -156,16 +159,16 @@ class SqlSource:
         reasons: list[RejectReason | None] = []
         for i, value in enumerate(raw):
             odd = separator is not None and str(value)[10:11] != separator
-            found = RejectReason.AHEAD_OF_CLOCK if ahead[i] else times.faults.get(i) or unknown.get(i)
-            reasons.append(found or (RejectReason.IMPOSSIBLE_TIME if odd else None))
+            reason = RejectReason.AHEAD_OF_CLOCK if ahead[i] else times.faults.get(i) or unknown.get(i)
+            reasons.append(reason or (RejectReason.IMPOSSIBLE_TIME if odd else None))
         return reasons
 
     def _column(self, rows: Sequence[Row], name: str) -> list[object]:
-        place = self._plan.columns.index(name)
-        return [row[place] for row in rows]
+        index = self._plan.columns.index(name)
+        return [row[index] for row in rows]
 
     def _select(self, shape: Shape) -> sa.Select[Any]:
-        """Every column, ordered by cursor, then event time, then key: the same however the rows are paged."""
+        """All columns, ordered by cursor, event time and key, so that the order does not depend on paging."""
         order = dict.fromkeys([shape.cursor.column, shape.at.column, *self._keys])
         return sa.select(*self._table.c).order_by(*order)
 
@@ -186,17 +189,17 @@ class SqlSource:
     def _cut(
         self, rows: Sequence[Row], times: Times, shape: Shape, after: datetime | None, until: datetime, full: bool
     ) -> tuple[list[int], int | None]:
-        """Which rows belong to the page, in order, and the latest place among them (None: no readable one)."""
+        """The indices of the page's rows, in order, and their latest cursor time (us; None if none is readable)."""
         places = _filled(times.later(self._delay).micros)
-        wanted = places <= to_micros(until)
-        readable = places != UNREADABLE  # what stays unreadable stood before the first readable row
+        selected = places <= to_micros(until)
+        readable = places != UNREADABLE  # still unreadable: rows before the first readable one
         if after is not None:
-            wanted &= ~readable | (places > to_micros(after))
+            selected &= ~readable | (places > to_micros(after))
         if full:
             delay = self._delay // _MICRO
-            wanted &= places < shape.cursor.complete_below(int(places[-1]) - delay) + delay
+            selected &= places < shape.cursor.complete_below(int(places[-1]) - delay) + delay
         order = np.argsort(places, kind="stable")
-        chosen = order[wanted[order]]
+        chosen = order[selected[order]]
         seen = places[chosen][readable[chosen]]
         return chosen.tolist(), int(seen.max()) if seen.size else None
 
@@ -207,10 +210,10 @@ class SqlSource:
         return Page(typed.frame, self._plan.names, typed.values, typed.rejects, position, more, len(rows))
 
     def _shape(self, connection: sa.Connection) -> Shape | None:
-        if self._found is None:
+        if self._inspected is None:
             self._deadline.restart()
-            self._found = find_shape(connection, self.name, self._plan, self._table)
-        return self._found
+            self._inspected = find_shape(connection, self.name, self._plan, self._table)
+        return self._inspected
 
     def _execute(self, connection: sa.Connection, statement: sa.Select[Any]) -> Sequence[Any]:
         self._deadline.restart()
@@ -218,24 +221,24 @@ class SqlSource:
 
     @contextmanager
     def _connected(self) -> Iterator[sa.Connection]:
-        """A connection whose errors are ours; after one, the table is looked at afresh."""
+        """A connection whose errors become SourceError; after an error the table is inspected again."""
         try:
             with self._engine.connect() as connection:
                 yield connection
         except sa.exc.SQLAlchemyError as exc:
             error = source_error(self.name, self.config, exc)
-            looked = self._found is not None
-            self._found = None
-            if looked and error.reason in _MISSING:
-                self.verify()  # says what is there instead
+            inspected = self._inspected is not None
+            self._inspected = None
+            if inspected and error.reason in _MISSING:
+                self.verify()  # raises an error that lists the existing tables or columns
             raise error from exc
         except SourceError:
-            self._found = None
+            self._inspected = None
             raise
 
 
 def _filled(places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Unreadable places take the one before them, so that their rows stay where the column's order has them."""
+    """Cursor times with unreadable ones replaced by the one before, so that their rows keep their position."""
     rows = np.where(places != UNREADABLE, np.arange(len(places)), -1)
     last = np.maximum.accumulate(rows) if rows.size else rows
     return np.where(last >= 0, places[last], UNREADABLE)

@@ -1,4 +1,4 @@
-"""From raw rows to the typed rows of a page and its rejects: words, times, numbers, images, layouts; pure.
+"""Converts raw rows to the typed rows of a page and its rejects: words, times, numbers, images, layouts.
 
-How rows are fetched is not known here.
+Pure functions; must not fetch rows.
 """

@@ -1,4 +1,4 @@
-"""Raw columns of a source to typed columns, with the reason for each row that cannot be read.
+"""Converts raw columns of a source to typed columns, with a reason for each row that cannot be converted.
 
 Every function takes a column as the driver gave it and returns typed values with a map from row number to reason,
 holding only the bad rows. One bad value never raises and never costs another row.
@@ -26,9 +26,9 @@ _MAX_TEXT = 500
 
 
 def word(value: object) -> str:
-    """A code as text: '' for NULL, blanks around it dropped (CHAR columns pad), 12.0 as '12'.
+    """A code as text: '' for NULL, stripped of blanks (CHAR columns are padded), 12.0 as '12'.
 
-    Text holding a NUL is no code: PostgreSQL cannot keep it, so a store there would refuse the whole batch.
+    Text with a NUL character gives '': a store on PostgreSQL would reject the whole batch because of it.
     """
     if type(value) is str:
         return "" if "\x00" in value else value.strip()
@@ -44,21 +44,21 @@ def word(value: object) -> str:
 
 
 def words(values: Sequence[object], codes: Mapping[str, str] | None = None) -> list[str]:
-    """A column of words in our names; a code that is not listed stands for itself."""
+    """A column of words, with codes translated to the names of the plant file; other words are kept."""
     plain = [word(v) for v in values]
     return [codes.get(w, w) for w in plain] if codes else plain
 
 
 def outside(values: Sequence[str], allowed: Collection[str], reason: RejectReason) -> Faults:
-    """The rows whose word is none of the allowed ones."""
+    """The rows whose word is not allowed."""
     wrong = set(values).difference(allowed)
     return {i: reason for i, w in enumerate(values) if w in wrong} if wrong else {}
 
 
 def visits(values: Sequence[object]) -> tuple[list[int], Faults]:
-    """Positive whole numbers counting passages (0 where there is none); anything else has no key."""
-    found = [_visit(v) for v in values]
-    return found, {i: RejectReason.NO_KEY for i, v in enumerate(found) if v == 0}
+    """Visit numbers, 1 and up; 0, with the reason no_key, for anything else."""
+    parsed = [_visit(v) for v in values]
+    return parsed, {i: RejectReason.NO_KEY for i, v in enumerate(parsed) if v == 0}
 
 
 def _visit(value: object) -> int:
@@ -68,7 +68,7 @@ def _visit(value: object) -> int:
 
 
 def numbers(values: Sequence[object], column: ValueColumn) -> tuple[Floats, Faults]:
-    """A column of numbers in our unit: NULL, NaN and the `missing` codes as NaN, then scale and offset.
+    """A column of numbers, shape (n,), after scale and offset; NULL, NaN and `missing` codes give NaN.
 
     Text that is a plain decimal number counts as one ('12.5', not '12,5'); other text, booleans and bytes are
     not_a_number; infinity, also by conversion, is infinite.
@@ -88,7 +88,7 @@ def numbers(values: Sequence[object], column: ValueColumn) -> tuple[Floats, Faul
 
 
 def _floats(values: Sequence[object], missing: Collection[str]) -> tuple[Floats, Faults]:
-    """Numbers before any conversion; a column of plain numbers, the usual case, in one step."""
+    """Numbers before scaling; a column of plain numbers, the usual case, is converted in one step."""
     if set(map(type, values)) <= _PLAIN:
         with suppress(OverflowError):
             return np.array(values, dtype=np.float64), {}
@@ -98,7 +98,7 @@ def _floats(values: Sequence[object], missing: Collection[str]) -> tuple[Floats,
 
 
 def _number(value: object, missing: Collection[str]) -> object:
-    """The value as a float, NaN for a missing one, _BAD for what is no number."""
+    """The value as a float, NaN if missing, _BAD if it is not a number."""
     if value is None:
         return math.nan
     if isinstance(value, bool):
@@ -117,11 +117,11 @@ def _number(value: object, missing: Collection[str]) -> object:
 
 
 def images(values: Sequence[object], shape: ImageShape) -> tuple[Floats, Faults]:
-    """Mean, standard deviation and mean absolute gradient (across plus down) of 8-bit grey images: (n, 3).
+    """Mean, standard deviation and mean absolute gradient (x plus y) of 8-bit grey images, shape (n, 3).
 
     NULL gives NaN; anything but width * height bytes is bad_image.
     """
-    found = np.full((len(values), 3), math.nan)
+    statistics = np.full((len(values), 3), math.nan)
     faults: Faults = {}
     for i, value in enumerate(values):
         if value is None:
@@ -131,12 +131,12 @@ def images(values: Sequence[object], shape: ImageShape) -> tuple[Floats, Faults]
             continue
         pixels = np.frombuffer(value, np.uint8).reshape(shape.height, shape.width).astype(np.int16)
         gradient = np.abs(np.diff(pixels, axis=1)).mean() + np.abs(np.diff(pixels, axis=0)).mean()
-        found[i] = pixels.mean(), pixels.std(), gradient
-    return found, faults
+        statistics[i] = pixels.mean(), pixels.std(), gradient
+    return statistics, faults
 
 
 def as_text(value: object) -> str | None:
-    """A raw value for the quarantine: NULL as None, bytes by length and digest, long text cut."""
+    """A raw value as text for the quarantine: NULL as None, bytes as length and digest, long text truncated."""
     if value is None:
         return None
     if isinstance(value, bytes | bytearray | memoryview):

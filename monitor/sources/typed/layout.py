@@ -1,4 +1,4 @@
-"""Rows against each other: contradictions of one page, and the long layout turned into the wide one."""
+"""Checks and conversions across rows: contradictions in a page, and the long layout as a wide one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from monitor.model import Floats
 
 
 def contradicting(frame: pd.DataFrame, key: Sequence[str], content: Sequence[str], values: Floats) -> NDArray[np.bool_]:
-    """Rows that share the key columns with a row of other content (the columns of `content` and the values).
+    """Marks rows, shape (rows,), that have the same key as a row with other content (`content` columns and values).
 
-    Which of them is right cannot be known, so all are marked; identical rows are not.
+    As it is unknown which of them is right, all of them are marked; identical rows are not.
     """
     marked = np.zeros(len(frame), np.bool_)
     repeated = np.flatnonzero(frame.duplicated(list(key), keep=False).to_numpy())
@@ -34,7 +34,7 @@ def contradicting(frame: pd.DataFrame, key: Sequence[str], content: Sequence[str
 
 
 def contradicting_long(frame: pd.DataFrame, values: Floats) -> NDArray[np.bool_]:
-    """The same for the long layout: one sensor with two numbers, or one instant of a machine with two recipes."""
+    """As `contradicting`, for the long layout: a sensor with two values or a machine with two recipes at an instant."""
     instant = ["machine", "at", "available_at"]
     marked = contradicting(frame, [*instant, "sensor"], ["recipe"], values)
     if frame["recipe"].nunique() > 1:
@@ -43,10 +43,11 @@ def contradicting_long(frame: pd.DataFrame, values: Floats) -> NDArray[np.bool_]
 
 
 def widen(frame: pd.DataFrame, values: Floats, names: Sequence[str]) -> tuple[pd.DataFrame, Floats]:
-    """Long rows (machine, recipe, sensor, at, available_at; one value each) to one row an instant of a machine.
+    """Converts long rows (machine, recipe, sensor, at, available_at; values of shape (rows, 1)) to wide ones.
 
-    Rows come in order of first appearance; a sensor without a row is NaN. Pieces of one instant that became available
-    at different times stay separate rows. Identical rows become one.
+    There is one row for each machine and instant, in order of first appearance, with values of shape (rows, names);
+    a sensor without a long row is NaN. Long rows of one instant that became available at different times stay
+    separate; identical rows are merged.
     """
     wide_columns = ["at", "available_at", "machine", "recipe"]
     if frame.empty:

@@ -1,4 +1,4 @@
-"""What a source's configuration asks of its table: which columns, in which role, and what makes a row unique."""
+"""How a source's table is read according to its configuration: the columns, their roles, and the unique key."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from monitor.plant.sources import (
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A column of words of the page: where it stands, what its codes mean, and what a word may be.
+    """A column of words of the page: its source column, codes and allowed words.
 
-    `column` None: the source has none, every word is ''. `allowed` None: anything; an empty word is then only refused
-    where `required`. `reason` is why a row with a refused word is rejected.
+    `column` is None if the source has no such column; all words are then ''. `allowed` is None if any word is
+    allowed; an empty word is then rejected only if `required`. `reason`: why rows with other words are rejected.
     """
 
     name: str
@@ -39,12 +39,12 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the rows of one source become a page.
+    """How the rows of one source are converted to a page.
 
-    `key` names the page columns that make a row unique, `order` the source columns by which rows of one instant are
-    ordered, `names` the columns of the page's values. `member` is the word that partitions are made of. `visit` and
-    `sensor` name the source columns of a passage number and of the long layout's sensor. `value` is the one value of
-    an outcome or of the long layout; `values` are those of part steps and of wide readings.
+    `key`: the page columns that make a row unique. `names`: the columns of the page's values. `member`: the column
+    by which partitions select rows. `visit` and `sensor`: the source columns of the visit number and of the sensor
+    in the long layout. `value`: the single value column of outcomes and of the long layout; `values`: the value
+    columns of part steps and of wide readings. `pairs`: the (machine, sensor) pairs of the plant, for the long layout.
     """
 
     config: SourceBase
@@ -60,19 +60,19 @@ class Plan:
 
     @property
     def counts_visits(self) -> bool:
-        """Whether the page tells passages of a part apart, by a column or, without one, by their times."""
+        """Whether the page distinguishes a part's visits to a step, by a column or else by their times."""
         return isinstance(self.config, PartSource)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Every source column that is read, each once."""
-        found = [self.config.at.column]
+        """All source columns that are read, each once."""
+        names = [self.config.at.column]
         if self.config.available_at:
-            found.append(self.config.available_at.column)
-        found += [w.column for w in (*self.words, *((self.sensor,) if self.sensor else ())) if w.column]
-        found += [self.visit] if self.visit else []
-        found += [v.column for _, v in self.values] + ([self.value.column] if self.value else [])
-        return tuple(dict.fromkeys(found))
+            names.append(self.config.available_at.column)
+        names += [w.column for w in (*self.words, *((self.sensor,) if self.sensor else ())) if w.column]
+        names += [self.visit] if self.visit else []
+        names += [v.column for _, v in self.values] + ([self.value.column] if self.value else [])
+        return tuple(dict.fromkeys(names))
 
     @property
     def key_columns(self) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ class Plan:
 
 
 def make_plan(config: SourceBase, plant: Plant) -> Plan:
-    """The plan of a source; its kind decides."""
+    """The plan of a source, according to its kind."""
     if isinstance(config, PartSource):
         return _parts(config, plant)
     if isinstance(config, ReadingSource):
@@ -97,8 +97,8 @@ def make_plan(config: SourceBase, plant: Plant) -> Plan:
         return Plan(config, (_serial(config.serial),), ("serial", "at"), value=config.value)
     if isinstance(config, DispositionSource):
         step = _step(config.step, plant) if config.step else Words("step", None)
-        said = Words("disposition", config.disposition.column, config.disposition.codes)
-        return Plan(config, (_serial(config.serial), step, said), ("serial", "step", "at"))
+        disposition = Words("disposition", config.disposition.column, config.disposition.codes)
+        return Plan(config, (_serial(config.serial), step, disposition), ("serial", "step", "at"))
     raise UsageError(f"no source of kind {type(config).__name__}")
 
 
@@ -139,7 +139,7 @@ def _machine(code: CodeColumn, plant: Plant, optional: bool = False) -> Words:
     return Words("machine", code.column, code.codes, allowed, not optional, RejectReason.UNKNOWN_MACHINE)
 
 
-def source_codes(member: Words, wanted: str) -> tuple[str, ...]:
-    """The source's own words for one of our names, the name itself where it is no code for something else."""
-    own = tuple(code for code, ours in member.codes.items() if ours == wanted)
-    return own if wanted in member.codes else (*own, wanted)
+def source_codes(member: Words, name: str) -> tuple[str, ...]:
+    """The source's codes for a name of the plant file, including the name itself unless it is a code for another."""
+    codes = tuple(code for code, translated in member.codes.items() if translated == name)
+    return codes if name in member.codes else (*codes, name)

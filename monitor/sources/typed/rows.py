@@ -1,4 +1,4 @@
-"""Raw rows of a source to the typed rows of a page and its rejects; pure, one bad row never costs another."""
+"""Converts raw rows of a source to the typed rows of a page and its rejects; a bad row never affects another."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Raw = Mapping[str, Sequence[object]]
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """The accepted rows as a page has them, and the rejected ones."""
+    """The accepted rows, with values of shape (rows, names), and the rejected ones."""
 
     frame: pd.DataFrame
     values: Floats
@@ -34,36 +34,36 @@ class Typed:
 
 
 def cursor_times(rows: Sequence[Row], plan: Plan) -> Times:
-    """The times of the cursor column: `available_at` where mapped, else `at` (the declared delay not added)."""
+    """The times of the cursor column: `available_at` if mapped, else `at`, without the configured delay."""
     column = plan.config.available_at or plan.config.at
-    place = plan.columns.index(column.column)
-    return read_times([row[place] for row in rows], column)
+    index = plan.columns.index(column.column)
+    return read_times([row[index] for row in rows], column)
 
 
 def unknown_members(rows: Sequence[Row], plan: Plan) -> Faults:
-    """The rows whose machine (step, for part steps) is none of the plant's."""
+    """The rows whose machine (step, for part steps) is not in the plant file."""
     faults: Faults = {}
     if plan.member and plan.member.column:
-        place = plan.columns.index(plan.member.column)
-        _words({plan.member.column: tuple(row[place] for row in rows)}, plan.member, len(rows), faults)
+        index = plan.columns.index(plan.member.column)
+        _words({plan.member.column: tuple(row[index] for row in rows)}, plan.member, len(rows), faults)
     return faults
 
 
 def type_rows(rows: Sequence[Row], plan: Plan, now: datetime, skew: timedelta, cursor: Times | None = None) -> Typed:
-    """Type the rows, each a sequence in the order of `plan.columns`, already in the order of the page.
+    """Convert rows, each in the order of `plan.columns`; the rows are in the order of the page.
 
-    `cursor` are their cursor times where those were read before.
-    A row with several faults is rejected for its words first, then its times, then its numbers. A row whose event
-    time is more than `skew` after `now` is ahead of the clock.
+    `cursor` holds their cursor times if they have been read already. A row with several faults is rejected for its
+    words first, then its times, then its numbers. A row whose event time is more than `skew` after `now` is ahead of
+    the clock.
     """
     raw: Raw = dict.fromkeys(plan.columns, ())
     if rows:
         raw = dict(zip(plan.columns, zip(*rows, strict=True), strict=True))
     faults: Faults = {}
     words_read = _all_words(raw, plan, len(rows), faults)
-    known = cursor or cursor_times(rows, plan)
-    at = read_times(raw[plan.config.at.column], plan.config.at) if plan.config.available_at else known
-    available = known if plan.config.available_at else known.later(plan.config.delay)
+    cursor = cursor or cursor_times(rows, plan)
+    at = read_times(raw[plan.config.at.column], plan.config.at) if plan.config.available_at else cursor
+    available = cursor if plan.config.available_at else cursor.later(plan.config.delay)
     _add(faults, at.faults, available.faults, _ahead(at, now + skew))
     values = _values(raw, plan, len(rows), faults)
     frame = pd.DataFrame({"at": _utc(at.micros), "available_at": _utc(available.micros), **words_read})
@@ -80,14 +80,14 @@ def type_rows(rows: Sequence[Row], plan: Plan, now: datetime, skew: timedelta, c
 
 
 def rejected(rows: Sequence[Row], plan: Plan, reasons: Sequence[RejectReason]) -> tuple[Reject, ...]:
-    """Rows that are rejected as a whole, each for the reason given."""
-    at_place = plan.columns.index(plan.config.at.column)
-    at = read_times([r[at_place] for r in rows], plan.config.at)
+    """The rows as rejects, each for its given reason."""
+    at_index = plan.columns.index(plan.config.at.column)
+    at = read_times([r[at_index] for r in rows], plan.config.at)
     return tuple(_reject(row, plan, reasons[i], at, i) for i, row in enumerate(rows))
 
 
 def _add(faults: Faults, *others: object) -> None:
-    """Take up faults of rows that have none yet."""
+    """Add the faults of rows that have none yet."""
     for other in others:
         if isinstance(other, dict):
             for row, reason in other.items():
@@ -101,15 +101,15 @@ def _without(faults: Faults, n: int) -> NDArray[np.bool_]:
 
 
 def _all_words(raw: Raw, plan: Plan, n: int, faults: Faults) -> dict[str, object]:
-    """Every word column of the page, and for part steps the visit behind the step."""
-    found: dict[str, object] = {}
+    """All word columns of the page, and for part steps the visit after the step."""
+    columns: dict[str, object] = {}
     for role in (*plan.words, *((plan.sensor,) if plan.sensor else ())):
-        found[role.name] = _words(raw, role, n, faults)
+        columns[role.name] = _words(raw, role, n, faults)
         if role.name == "step" and plan.counts_visits:
-            found["visit"] = _visits(raw, plan, n, faults)
+            columns["visit"] = _visits(raw, plan, n, faults)
     if plan.sensor:
-        _check_sensors(found, plan, faults)
-    return found
+        _check_sensors(columns, plan, faults)
+    return columns
 
 
 def _visits(raw: Raw, plan: Plan, n: int, faults: Faults) -> pd.Series[int]:
@@ -123,12 +123,12 @@ def _visits(raw: Raw, plan: Plan, n: int, faults: Faults) -> pd.Series[int]:
 def _words(raw: Raw, role: Words, n: int, faults: Faults) -> list[str]:
     if role.column is None:
         return [""] * n
-    found = words(raw[role.column], role.codes)
+    column = words(raw[role.column], role.codes)
     if role.allowed is not None:
-        _add(faults, outside(found, role.allowed, role.reason))
-    elif role.required and "" in found:
-        _add(faults, {i: role.reason for i, w in enumerate(found) if not w})
-    return found
+        _add(faults, outside(column, role.allowed, role.reason))
+    elif role.required and "" in column:
+        _add(faults, {i: role.reason for i, w in enumerate(column) if not w})
+    return column
 
 
 def _check_sensors(data: dict[str, object], plan: Plan, faults: Faults) -> None:
@@ -150,8 +150,8 @@ def _utc(micros: Micros) -> pd.DatetimeIndex:
 
 def _values(raw: Raw, plan: Plan, n: int, faults: Faults) -> Floats:
     parts: list[Floats] = []
-    wanted = [column for _, column in plan.values] + ([plan.value] if plan.value else [])
-    for column in wanted:
+    columns = [column for _, column in plan.values] + ([plan.value] if plan.value else [])
+    for column in columns:
         read, bad = _read(raw[column.column], column)
         parts.append(read)
         _add(faults, bad)
@@ -165,7 +165,7 @@ def _read(cells: Sequence[object], column: ValueColumn) -> tuple[Floats, Faults]
 
 
 def _contradictions(frame: pd.DataFrame, values: Floats, plan: Plan, faults: Faults) -> Faults:
-    """Contradictions among the rows that are readable otherwise."""
+    """Contradictions among the rows without other faults."""
     kept = _without(faults, len(frame))
     readable, numbers_read = (frame[kept], values[kept]) if faults else (frame, values)
     if plan.sensor:

@@ -1,9 +1,9 @@
-"""How a source's times become UTC, and the local times between which rows of a UTC span can lie.
+"""Conversion of a source's times to UTC, and the local times that bound a span of UTC.
 
-Times are kept as int64 microseconds since 1970 UTC: finer digits are dropped, because a cursor position is a
-`datetime`. A naive local time that happened twice (autumn) or never (spring) is a fault, yet it still needs a place
-in the order of its column, or the rows around it could not be paged. It gets the one at which nothing is missed:
-the later of the two, respectively the instant at which the clocks jumped. With these places the order of local times
+Times are int64 microseconds since 1970 UTC; finer digits are dropped, because a cursor position is a `datetime`. A
+naive local time that occurs twice (autumn) or never (spring) is a fault, but still needs a place (a time in UTC) in
+the order of its column, so that the rows around it can be paged. Its place is the one with which no row is missed:
+the later of the two times, or the instant at which the clocks go forward. With these places, the order of local times
 is the order of UTC.
 """
 
@@ -28,7 +28,7 @@ Micros = NDArray[np.int64]
 Faults = dict[int, RejectReason]
 
 UNREADABLE = int(np.iinfo(np.int64).min)
-"""The place of a time that could not be read at all."""
+"""The place of a time that cannot be read."""
 
 EPOCH_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _FIRST, _LAST = 0, to_micros(datetime(2200, 1, 1, tzinfo=UTC))
@@ -37,18 +37,18 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?\s*(Z|[
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Times of one column: `micros` is each row's place in UTC, `faults` the rows whose time cannot be used."""
+    """The times of a column: `micros`, shape (rows,), each row's place; `faults`, the rows with an unusable time."""
 
     micros: Micros
     faults: Mapping[int, RejectReason]
 
     def take(self, rows: Sequence[int]) -> Times:
-        """The times of some rows, numbered anew in the order given."""
+        """The times of the given rows, renumbered in that order."""
         faults = {i: self.faults[row] for i, row in enumerate(rows) if row in self.faults} if self.faults else {}
         return Times(self.micros[np.asarray(rows, np.int64)], faults)
 
     def later(self, delay: timedelta) -> Times:
-        """Every time moved by a delay; what is unreadable stays so."""
+        """All times plus a delay; unreadable ones stay unreadable."""
         if not delay:
             return self
         moved = self.micros + delay // timedelta(microseconds=1)
@@ -56,10 +56,10 @@ class Times:
 
 
 def read_times(values: Sequence[object], column: TimeColumn) -> Times:
-    """Raw times (text, datetimes, dates, or numbers where the column has an epoch) as UTC, with their faults.
+    """Raw times (text, datetimes, dates, or numbers if the column has an epoch) as UTC, with their faults.
 
-    NULL and empty text: no_time. Unreadable, out of 1970..2199, or skipped by the clocks: impossible_time. Happened
-    twice, or naive where no zone is configured: ambiguous_time.
+    NULL and empty text: no_time. Unreadable, outside 1970..2199, or skipped by the clocks: impossible_time. Occurring
+    twice, or naive without a configured zone: ambiguous_time.
     """
     faults: Faults = {i: RejectReason.NO_TIME for i, v in enumerate(values) if v is None or v == ""}
     micros = _from_numbers(values, EPOCH_NS[column.epoch]) if column.epoch else _from_text(values, column.zone, faults)
@@ -79,16 +79,16 @@ def _epoch_micros(value: object, unit: int) -> int:
         return UNREADABLE
     if not 0 <= value <= _LAST * 1000:  # also false for NaN; bounds the product below
         return UNREADABLE
-    # A float of today's seconds resolves about 0.2 us: rounding gives back the microsecond that was written.
+    # A float of today's seconds has a resolution of about 0.2 us, so rounding restores the original microsecond.
     micros = round(value * unit / 1000) if isinstance(value, float) else int(value * unit) // 1000
     return min(micros, _LAST)
 
 
 def _from_text(values: Sequence[object], zone: str | None, faults: Faults) -> Micros:
-    """ISO times to places; naive ones by the zone. Adds the faults that only a zone can cause."""
+    """The places of ISO times, naive ones in the zone; adds the faults that a zone causes."""
     texts = [v if type(v) is str else _text(v) for v in values]
     matches = [_ISO.fullmatch(t) for t in texts]
-    # Without the pattern pandas would read 'now', '2026' and '20260101' as times.
+    # Without the pattern, pandas would accept 'now', '2026' and '20260101'.
     readable = [t if m else None for t, m in zip(texts, matches, strict=True)]
     index = pd.to_datetime(pd.Series(readable, dtype=object), format="ISO8601", errors="coerce", utc=True, cache=False)
     micros = _floor(pd.DatetimeIndex(index))
@@ -127,22 +127,22 @@ def _localize(walls: Micros, zone: str) -> tuple[Micros, Faults]:
 
 
 def lowest_wall(at: datetime, zone: ZoneInfo) -> datetime:
-    """The naive local time such that every row with a place later than `at` has this local time or a later one."""
+    """The highest naive local time that is not after the local time of any row with a place later than `at`."""
     wall = at.astimezone(zone)
     first, second = wall.replace(fold=0).utcoffset(), wall.replace(fold=1).utcoffset()
     naive = wall.replace(tzinfo=None, fold=0)
     if wall.fold == 0 and first and second and first > second:
-        return naive - (first - second)  # times that happen twice are placed at their second time
+        return naive - (first - second)  # times that occur twice have their second occurrence as their place
     return naive
 
 
 def highest_wall(at: datetime, zone: ZoneInfo) -> datetime:
-    """The naive local time such that every row with a place up to `at` has this local time or an earlier one."""
+    """The lowest naive local time that is not before the local time of any row with a place up to `at`."""
     return at.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
 def happens_twice(start: datetime, end: datetime, zone: ZoneInfo) -> bool:
-    """Whether a local time of [start, end), at most an hour, happens twice; changes lie on half hours."""
+    """Whether a local time in [start, end), at most an hour, occurs twice; clocks change on full or half hours."""
     instants = (start, start + timedelta(minutes=30), end - timedelta(microseconds=1))
     walls = [t.astimezone(zone) for t in instants if t < end]
     return any(_offset(w, 0) > _offset(w, 1) for w in walls)

@@ -1,4 +1,4 @@
-"""A column that holds many numbers a row: JSON arrays, arrays of the database, or bytes of little-endian doubles."""
+"""Columns with several numbers in a row: JSON arrays, database arrays, or bytes of little-endian doubles."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from monitor.sources.typed.times import Faults
 
 
 def vectors(values: Sequence[object], column: ValueColumn) -> tuple[Floats, Faults]:
-    """The numbers of each row, shape (n, column.vector), in our unit; NULL gives NaN all along.
+    """The numbers of each row after scale and offset, shape (n, column.vector); NULL gives a row of NaN.
 
-    Anything but `column.vector` values is bad_vector; each value is read as one of a plain column would be.
+    Anything but `column.vector` values is bad_vector; each value is converted as by `numbers`.
     """
     length = column.vector or 0
     faults: Faults = {}
     flat: list[object] = []
     for i, value in enumerate(values):
-        found = [None] * length if value is None else _elements(value)
-        if found is None or len(found) != length:
+        elements = [None] * length if value is None else _elements(value)
+        if elements is None or len(elements) != length:
             faults[i] = RejectReason.BAD_VECTOR
-            found = [None] * length
-        flat += found
+            elements = [None] * length
+        flat += elements
     read, bad = numbers(flat, column)
     for place, reason in bad.items():
         faults.setdefault(place // length, reason)
@@ -34,7 +34,7 @@ def vectors(values: Sequence[object], column: ValueColumn) -> tuple[Floats, Faul
 
 
 def _elements(value: object) -> Sequence[object] | None:
-    """The elements of one cell; None where it is no vector."""
+    """The elements of a cell; None if it is not a vector."""
     if isinstance(value, list | tuple):
         return list(value)
     if isinstance(value, bytes | bytearray | memoryview):
@@ -43,7 +43,7 @@ def _elements(value: object) -> Sequence[object] | None:
     if not isinstance(value, str):
         return None
     try:
-        found = json.loads(value)
+        elements = json.loads(value)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, list) else None
+    return elements if isinstance(elements, list) else None
