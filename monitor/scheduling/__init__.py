@@ -1,4 +1,4 @@
-"""When a job runs: slots, leases and the runner that is responsible for time, retries and failure counts.
+"""When jobs run: slots, leases and the runner, which is responsible for timing, retries and failure counts.
 
-What a job does is not written here, nor which jobs there are.
+Must not contain jobs or the list of them.
 """

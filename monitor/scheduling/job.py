@@ -1,4 +1,4 @@
-"""What a job is to the runner."""
+"""The interface between jobs and the runner."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from monitor.store.database.leases import Lease
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: the slot it serves, the time it may know, the lease it writes under, and signs of life.
+    """A run of a job: its slot, the current time, the lease under which it writes, and two callbacks.
 
-    `beat` renews the lease and raises FencedError when it is another's; `stopping` says that the process is to end:
-    finish the transaction at hand and return.
+    `beat` renews the lease and raises FencedError if another process holds it. When `stopping` returns true the
+    process is about to end: finish the current transaction and return.
     """
 
     slot: datetime
@@ -27,7 +27,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run did. `lag` is how far the newest row read lies behind the clock."""
+    """The result of a run: rows processed, and the age of the newest row read (`lag`)."""
 
     rows: int = 0
     lag: timedelta | None = None
@@ -47,11 +47,11 @@ WHOLE_PLANT = JobScope()
 
 
 class Job(Protocol):
-    """Work done once at each slot. Raises MonitorError for what a person can mend."""
+    """Work to be done once for each slot. Raises MonitorError for failures that a person can fix."""
 
     @property
     def name(self) -> str:
-        """Its name; the lease and the metrics go by it."""
+        """The name, under which the lease and the metrics are kept."""
 
     @property
     def scope(self) -> JobScope:
@@ -62,7 +62,7 @@ class Job(Protocol):
         """Time between two slots."""
 
     def run(self, run: Run) -> Result:
-        """Do the slot's work; everything it wrote is committed when it returns."""
+        """Do the work of a slot; all writes are committed when it returns."""
 
     def forget(self) -> None:
-        """Drop what is in memory: the last commit failed, or another process took over."""
+        """Drop all state in memory, because the last commit failed or another process took over."""

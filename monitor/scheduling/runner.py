@@ -1,6 +1,6 @@
-"""Running jobs at their slots: lease, once per slot, timing, failures on record.
+"""Runs jobs at their slots: takes leases, runs each slot once, records timing and failures.
 
-This is the one place that catches every exception: a worker raises, the runner counts it and goes on.
+This is the only place that catches all exceptions: jobs raise, the runner counts the failure and continues.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class SlotOutcome(StrEnum):
-    """What became of a slot in this process."""
+    """The outcome of a slot in this process."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -36,7 +36,7 @@ class SlotOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SlotResult:
-    """A slot with what became of it."""
+    """The outcome of a slot, with the job's result or the error."""
 
     ran: SlotOutcome
     result: Result = field(default_factory=Result)
@@ -44,7 +44,7 @@ class SlotResult:
 
 
 class Runner:
-    """Runs jobs of one process. `holder` must be unique to the process."""
+    """Runs the jobs of one process. `holder` must be unique to the process; leases last `ttl` without renewal."""
 
     def __init__(
         self,
@@ -63,9 +63,9 @@ class Runner:
         self.stop = threading.Event()
 
     def lease(self, job: Job) -> Lease | None:
-        """This process's lease for a job, taken if it is free; None while another process has it.
+        """This process's lease for a job, acquired if it is free; None while another process holds it.
 
-        Where another process had it in between, what the job keeps in memory lacks that process's work: forgotten.
+        If another process held it in the meantime, the job's state in memory is outdated and is dropped.
         """
         with self._lock:
             held = self._held.get(job.name)
@@ -84,14 +84,14 @@ class Runner:
         return lease
 
     def catch_up(self, job: Job) -> SlotResult | None:
-        """Run the newest slot that is due, counting older ones as missed; None when none is due."""
+        """Run the newest slot that is due and count older ones as missed; None if no slot is due."""
         slot, missed = due(job.interval, self._last_slot(job.name), self._clock.now())
         return None if slot is None else self.run(job, slot, missed)
 
     def run(self, job: Job, slot: datetime, missed: int = 0) -> SlotResult:
-        """Run one slot, once over all processes. Never raises but for a store that cannot be used."""
+        """Run a slot unless any process has run it already. Raises only if the store cannot be used."""
         lease = self.lease(job)
-        # Read under the lease: without one, it may change until the holder lets go, but only forwards.
+        # Read after acquiring the lease. Without the lease it may still change, but only to a later slot.
         last = self._last_slot(job.name)
         if last is not None and last >= slot:
             return SlotResult(SlotOutcome.DONE_BEFORE)
@@ -126,16 +126,16 @@ class Runner:
             return SlotResult(SlotOutcome.FAILURE, error=str(exc)), exc
         except OSError as exc:
             job.forget()
-            said = f"{exc.filename or 'a file or connection'}: {exc.strerror or exc}; the next slot tries again"
-            log.error("%s: %s", job.name, said)
-            return SlotResult(SlotOutcome.FAILURE, error=said), exc
+            message = f"{exc.filename or 'a file or connection'}: {exc.strerror or exc}; the next slot tries again"
+            log.error("%s: %s", job.name, message)
+            return SlotResult(SlotOutcome.FAILURE, error=message), exc
         except Exception as exc:
             job.forget()
             log.exception("%s: unexpected failure", job.name)
             return SlotResult(SlotOutcome.FAILURE, error=f"unexpected {type(exc).__name__}: {exc}"), exc
 
     def beat(self, lease: Lease) -> None:
-        """Renew a lease; EndingError when the process is to end, FencedError when another process has it."""
+        """Renew a lease; EndingError if the process is about to end, FencedError if another process holds it."""
         if self.stop.is_set():
             raise EndingError(f"{lease.name}: given up because the process ends; its slot is served at the next start")
         with self._store.write() as connection:
@@ -171,7 +171,7 @@ class Runner:
                 count(connection, {tallied("gatewatch_source_read_errors_total", **labels): 1})
 
     def give_back(self) -> None:
-        """Let other processes take over at once."""
+        """Release all leases, so that other processes can take over at once."""
         with self._lock:
             held = list(self._held.values())
             self._held.clear()

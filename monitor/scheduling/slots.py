@@ -1,6 +1,6 @@
-"""Which slots of a job are due: the multiples of its interval since a fixed instant, in UTC.
+"""The slots of a job: multiples of its interval since a fixed instant, in UTC.
 
-The same answers drive `gatewatch run`, `once` and `replay`, and every process, at every start, means the same slots.
+`gatewatch run`, `once` and `replay` use the same functions, so that all processes have the same slots.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 ANCHOR = datetime(1970, 1, 5, tzinfo=UTC)
-"""A Monday midnight before all history: intervals that divide a day or a week fall on its borders."""
+"""A Monday, 00:00 UTC, so that slots of intervals that divide a day or a week are aligned with days and weeks."""
 
 
 def trigger(interval: timedelta) -> BaseTrigger:
-    """APScheduler's trigger for the slots of an interval; a test holds it against `slots`."""
+    """APScheduler's trigger for the slots of an interval; a test compares it with `slots`."""
     return IntervalTrigger(seconds=interval.total_seconds(), start_date=ANCHOR, timezone=UTC)
 
 
 def slots(interval: timedelta, after: datetime, until: datetime) -> Iterator[datetime]:
-    """Every slot in (after, until], in order."""
+    """All slots in (after, until], in order."""
     slot = _newest(interval, after) + interval
     while slot <= until:
         yield slot
@@ -30,10 +30,10 @@ def slots(interval: timedelta, after: datetime, until: datetime) -> Iterator[dat
 
 
 def due(interval: timedelta, last: datetime | None, now: datetime) -> tuple[datetime | None, int]:
-    """The newest slot that is due, if any, and how many older ones were missed since `last`.
+    """The newest slot that is due, if any, and the number of older slots missed since `last`.
 
-    A pull reads everything since its cursor, so running the newest slot makes up for the older ones. A job that
-    never ran is due now, at the newest slot on or before `now`, and has missed nothing.
+    A pull reads everything since its cursor, so running the newest slot makes up for missed ones. A job that has
+    never run is due at the newest slot at or before `now` and has missed none.
     """
     newest = _newest(interval, now)
     if last is None:
@@ -43,12 +43,12 @@ def due(interval: timedelta, last: datetime | None, now: datetime) -> tuple[date
 
 
 def _newest(interval: timedelta, at: datetime) -> datetime:
-    """The newest slot on or before an instant."""
+    """The newest slot at or before an instant."""
     return ANCHOR + (at - ANCHOR) // interval * interval
 
 
 def merged(intervals: Mapping[str, timedelta], after: datetime, until: datetime) -> Iterator[tuple[datetime, str]]:
-    """Every slot of every job in (after, until] in order of time; at one time in the order of the mapping."""
+    """All slots of all jobs in (after, until], in order of time, then in the order of the mapping."""
     streams = [_named(order, name, slots(intervals[name], after, until)) for order, name in enumerate(intervals)]
     for slot, _, name in heapq.merge(*streams):
         yield slot, name
