@@ -1,7 +1,7 @@
-"""Whether a request to retrain a gate's model may start, must wait, or is refused, and why: a pure decision.
+"""Decides whether a request to retrain a gate's model starts, waits or is refused, and why. A pure function.
 
-The questions come in the order in which a person would ask them: is there still something to heal, is it allowed, is
-it possible, is it this gate's turn, and would a challenger have anything to learn that the champion has not.
+Conditions are checked in this order: the alert still fires, retraining is allowed, it is possible, no other
+retraining or limit stands in the way, and a challenger could learn something new.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from enum import StrEnum
 from monitor.model import RetrainingReason as Reason
 
 DAY = timedelta(hours=24)
-"""The span that the daily limit counts over: the last 24 hours, not a calendar day, so that no midnight doubles it."""
+"""The daily limit applies to the last 24 hours, not to a calendar day, so that it is not doubled at midnight."""
 
 
 class Action(StrEnum):
-    """What becomes of a request now."""
+    """What happens to a request."""
 
     START = "start"
     QUEUE = "queue"
@@ -36,7 +36,7 @@ ACTIONS = {
     Reason.TOO_FEW_NEW_OUTCOMES: Action.QUEUE,
     Reason.CHAMPION_HOLDS: Action.QUEUE,
 }
-"""What the decision can say. Queued is what becomes true by waiting; refused is what does not."""
+"""The action for each reason. Requests that can succeed later are queued, others are refused."""
 
 WORDS = {
     Reason.START: "it starts",
@@ -49,12 +49,12 @@ WORDS = {
     Reason.TOO_FEW_NEW_OUTCOMES: "too few outcomes have come since the last training to learn from and to compare on",
     Reason.CHAMPION_HOLDS: "the alert is about the model before; the one in force holds on the newest outcomes",
 }
-"""Each reason as a person says it."""
+"""A description of each reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who asks: a gate's alert, which may be over by now, or a person, whom the limits for alerts do not bind."""
+    """A request for a gate, from an alert, which may be over by now, or from a person (`manual`)."""
 
     gate: str
     manual: bool
@@ -63,7 +63,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A retraining that was started: of which gate, when, and when it ended; None while it runs."""
+    """A retraining that was started; `finished_at` is None while it runs."""
 
     gate: str
     started_at: datetime
@@ -72,10 +72,10 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the store knows of the gate.
+    """The state of the gate according to the store.
 
-    `new_outcomes` counts parts with an outcome that the gate's last training did not know. `champion_holds` says that
-    the model in force is younger than the alert and that its intervals hold on the newest outcomes.
+    `new_outcomes`: parts with an outcome that arrived since the gate's last training. `champion_holds`: the model in
+    force is newer than the alert, and its intervals hold on the newest outcomes.
     """
 
     has_champion: bool
@@ -85,7 +85,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the plant allows; the limits are inclusive where they count rows, `daily_limit` counts the whole plant."""
+    """The limits of the plant file. `min_new_outcomes` is inclusive; `daily_limit` applies to the whole plant."""
 
     enabled: bool
     cooldown: timedelta
@@ -104,10 +104,10 @@ class Decision:
 def decide_retraining(
     request: Request, history: Sequence[Past], facts: Facts, policy: Policy, now: datetime
 ) -> Decision:
-    """What becomes of the request; `history` is what was started over the whole plant, in any order.
+    """The decision on a request; `history` holds all retrainings of the plant, in any order.
 
-    A person's request skips what protects against storms and hasty alerts (whether an alert fires, whether it is
-    enabled, cool-down, daily limit, a champion that holds); what cannot work cannot be ordered either.
+    For a request by a person, the conditions that guard against too many or hasty alerts are skipped (the alert
+    fires, retraining is enabled, cool-down, daily limit, the champion holds); the others apply as well.
     """
     reason = _first_obstacle(request, history, facts, policy, now)
     return Decision(ACTIONS[reason], reason)
@@ -115,13 +115,13 @@ def decide_retraining(
 
 def _first_obstacle(request: Request, history: Sequence[Past], facts: Facts, policy: Policy, now: datetime) -> Reason:
     automatic = not request.manual
-    mine = [past.finished_at for past in history if past.gate == request.gate and past.finished_at is not None]
+    finished = [past.finished_at for past in history if past.gate == request.gate and past.finished_at is not None]
     questions = (
         (Reason.NOT_FIRING, automatic and not request.firing),
         (Reason.DISABLED, automatic and not policy.enabled),
         (Reason.NO_CHAMPION, not facts.has_champion),
         (Reason.ALREADY_RUNNING, any(past.finished_at is None for past in history)),
-        (Reason.COOLING_DOWN, automatic and any(now - ended < policy.cooldown for ended in mine)),
+        (Reason.COOLING_DOWN, automatic and any(now - ended < policy.cooldown for ended in finished)),
         (Reason.DAILY_LIMIT, automatic and _last_day(history, now) >= policy.daily_limit),
         (Reason.TOO_FEW_NEW_OUTCOMES, facts.new_outcomes < policy.min_new_outcomes),
         (Reason.CHAMPION_HOLDS, automatic and facts.champion_holds),

@@ -1,4 +1,4 @@
-"""Notifications: what is sent to whom, when, and what it says.
+"""Decides which notifications are sent to which team and when, and writes their texts.
 
-Nothing is sent here; the decision is a pure function.
+Must not send anything; all functions are pure.
 """

@@ -1,7 +1,7 @@
-"""Which notifications are due: alerts and what was told of them in, messages out. Reads no clock and no store.
+"""Decides which notifications are due, from the alerts and what has been announced of them. Pure functions.
 
-Alerts are grouped by team and line; from the first that fires until all are over they are one incident. Each firing
-and each end is an event of exactly one note; a note leaves in exactly one message.
+Alerts are grouped by team and line; a group is one incident from its first firing alert until all are over. The start
+and the end of each alert belong to exactly one note each, and each note to exactly one message.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from exporters.metrics.catalog import SEVERITIES
 from monitor.statuses import Announced
 
 Group = tuple[str, str]
-"""Team and line; the line is '' for what stands at none."""
+"""Team and line; the line is '' for alerts that belong to no line."""
 
 
 class Kind(StrEnum):
@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """An alert from its firing on, with what was told of it."""
+    """An alert since it fired; `told` is what has been announced of it."""
 
     id: int
     name: str
@@ -49,7 +49,7 @@ class Episode:
 
     @property
     def critical(self) -> bool:
-        """Whether someone must act at once."""
+        """Whether its severity is critical."""
         return self.severity == "critical"
 
 
@@ -65,9 +65,9 @@ class Last:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What is to be told of one group. `fired` and `resolved` are its news, `still` what else fires.
+    """A notification about one group: alerts that `fired` or were `resolved`, and others `still` firing.
 
-    An alert that came and went unnoticed stands in both.
+    An alert that ended before it was announced is in both `fired` and `resolved`.
     """
 
     team: str
@@ -88,31 +88,31 @@ class Note:
 
     @property
     def severity(self) -> str:
-        """The highest severity it speaks of."""
-        found = {e.severity for e in (*self.fired, *self.resolved, *self.still)}
-        return next((severity for severity in SEVERITIES if severity in found), "info")
+        """The highest severity of its alerts."""
+        severities = {e.severity for e in (*self.fired, *self.resolved, *self.still)}
+        return next((severity for severity in SEVERITIES if severity in severities), "info")
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What leaves at once: one note, or several of a team that came too fast."""
+    """What is sent at once: one note, or several of a team where there would be too many messages."""
 
     key: str
     notes: tuple[Note, ...]
 
     @property
     def for_people(self) -> bool:
-        """Whether it goes to people and not to the log alone."""
+        """Whether it is sent to people, and not only written to the log."""
         return self.notes[0].kind is not Kind.INFO
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How often people are told; the plant file gives the first three.
+    """How often notifications are sent; the first three are set in the plant file.
 
-    `wait` is how long after a note of an incident the next one waits for what joins it, `settle` how long all must be
-    over before the end is told: an alert that chatters stays one incident. At most `most` messages a team in any
-    `within`: more than ten in ten minutes is a flood that nobody reads (ISA-18.2, EEMUA 191).
+    `wait`: the minimum time from a note of an incident to the next, which collects new alerts. `settle`: how long all
+    alerts must be over before the end is announced, so that a chattering alert stays one incident. A team gets at
+    most `most` messages in any period `within`: more than ten in ten minutes are an alarm flood (ISA-18.2, EEMUA 191).
     """
 
     repeat_every: timedelta
@@ -131,21 +131,21 @@ def decide_notifications(
 ) -> list[Message]:
     """The messages due at `now`.
 
-    `episodes` are the alerts that fired and whose end was not told, `last` the newest note of each of their groups,
-    `lately` by team the messages of the last `rules.within`.
+    `episodes`: the alerts that fired and whose end has not been announced. `last`: the newest note of each of their
+    groups. `lately`: the number of messages to each team in the last `rules.within`.
     """
     by_group = sorted(episodes, key=lambda e: (e.team, e.line, e.id))
     notes, infos = [], []
     for (team, line), grouped in groupby(by_group, key=lambda e: (e.team, e.line)):
         members = list(grouped)
         infos += _infos(team, line, [e for e in members if e.severity == "info"], now)
-        told = [e for e in members if e.severity != "info"]
-        note = _note(team, line, told, last.get((team, line)), now, rules)
+        alerts = [e for e in members if e.severity != "info"]
+        note = _note(team, line, alerts, last.get((team, line)), now, rules)
         notes += [note] if note else []
-    alone = [Message(note.key, (note,)) for note in infos]
+    messages = [Message(note.key, (note,)) for note in infos]
     for team, of_team in groupby(notes, key=lambda note: note.team):
-        alone += _bounded(team, list(of_team), rules.most - lately.get(team, 0), now)
-    return alone
+        messages += _bounded(team, list(of_team), rules.most - lately.get(team, 0), now)
+    return messages
 
 
 def _infos(team: str, line: str, members: Sequence[Episode], now: datetime) -> list[Note]:
@@ -168,12 +168,12 @@ def _note(
 
 
 def _incident(first: Sequence[Episode], now: datetime) -> str:
-    """When it was told first, and of which alert: of one instant there may be two."""
+    """The incident's id: the time of its first note and the lowest alert id, as several may start at one instant."""
     return f"{stamp(now)}-{min(e.id for e in first)}"
 
 
 def _news(members: Sequence[Episode]) -> tuple[tuple[Episode, ...], tuple[Episode, ...], tuple[Episode, ...]]:
-    """What fired untold, what ended untold, and what else still fires."""
+    """Alerts whose start is not announced yet, those whose end is not, and the others that still fire."""
     fired = tuple(e for e in members if e.told is Announced.NOTHING)
     resolved = tuple(e for e in members if e.ended_at is not None)
     return fired, resolved, tuple(e for e in members if e.told is Announced.FIRED and e.ended_at is None)
@@ -186,7 +186,7 @@ def _opening(members: Sequence[Episode]) -> Kind | None:
 
 
 def _following(members: Sequence[Episode], last: Last, now: datetime, rules: Rules) -> Kind | None:
-    """Why an open incident is to be told again now, if it is."""
+    """The kind of the next note of an open incident; None if none is due."""
     ended = [e.ended_at for e in members if e.ended_at is not None]
     if len(ended) == len(members):
         return Kind.RESOLVED if now - max(ended) >= rules.settle else None
@@ -200,7 +200,7 @@ def _following(members: Sequence[Episode], last: Last, now: datetime, rules: Rul
 
 
 def _split(members: Sequence[Episode], rules: Rules) -> tuple[list[Episode], list[Episode]]:
-    """The alerts of subjects that people know to be as bad as that, told or not, and those that are news."""
+    """The alerts that are announced or covered by an announced one at least as severe, and the new ones."""
     known: list[Episode] = [e for e in members if e.told is Announced.FIRED]
     news: list[Episode] = []
     for e in members:
@@ -211,12 +211,12 @@ def _split(members: Sequence[Episode], rules: Rules) -> tuple[list[Episode], lis
 
 
 def _covers(known: Episode, later: Episode, rules: Rules) -> bool:
-    """Whether the one still fired when the other began, or had not settled yet."""
+    """Whether the earlier alert was still firing, or not settled yet, when the later one began."""
     return known.ended_at is None or later.since - known.ended_at < rules.settle
 
 
 def _bounded(team: str, notes: list[Note], room: int, now: datetime) -> list[Message]:
-    """A message a note while there is room; what exceeds it is put together in the last, or waits for the next time."""
+    """A message for each note up to `room` messages; the last one combines the rest. With no room, notes wait."""
     if room <= 0 or not notes:
         return []
     notes.sort(key=lambda note: (note.severity != "critical", note.kind is Kind.RESOLVED, note.line))
@@ -234,9 +234,9 @@ def stamp(at: datetime) -> str:
 
 
 def told_by(notes: Iterable[Note]) -> dict[int, Announced]:
-    """By the alert's id, what is told of it once the notes are."""
-    told: dict[int, Announced] = {}
+    """What has been announced of each alert, by id, once the notes are sent."""
+    announced: dict[int, Announced] = {}
     for note in notes:
-        told |= {e.id: Announced.FIRED for e in note.fired}
-        told |= {e.id: Announced.RESOLVED for e in note.resolved}
-    return told
+        announced |= {e.id: Announced.FIRED for e in note.fired}
+        announced |= {e.id: Announced.RESOLVED for e in note.resolved}
+    return announced

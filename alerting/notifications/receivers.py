@@ -1,4 +1,4 @@
-"""The file of Apprise URLs: a team and a URL a line. URLs are secrets: no sentence here shows any part of one."""
+"""The file of Apprise URLs: a team and a URL on each line. URLs are secret: no message contains any part of one."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from dataclasses import dataclass, field
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 
 MOST_URLS = 9
-"""URLs of one team, at most."""
+"""The maximum number of URLs of one team."""
 
 Receivers = Mapping[str, Sequence[str]]
-"""By team, its URLs in the order of the file."""
+"""The URLs of each team, in the order of the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The receivers of a file, and a sentence for each line that names none."""
+    """The receivers in a file, and a message for each invalid line."""
 
     receivers: Receivers = field(repr=False)
     problems: tuple[str, ...] = ()
 
 
-def parse(text: str, teams: Sequence[str], known: Callable[[str], bool]) -> Parsed:
-    """Read the file's text. `known` says whether a URL is one that can be sent to.
+def parse(text: str, teams: Sequence[str], supported: Callable[[str], bool]) -> Parsed:
+    """Parse the text of the file. `supported` tells whether notifications can be sent to a URL.
 
-    A comment starts with '#' at the start of a line or after a space: URLs may hold '#'.
+    A comment starts with '#' at the start of a line or after a space, because URLs may contain '#'.
 
     >>> parse("operators json://andon  # the board", ("operators",), lambda url: True).receivers
     {'operators': ['json://andon']}
@@ -37,7 +37,7 @@ def parse(text: str, teams: Sequence[str], known: Callable[[str], bool]) -> Pars
         team, *urls = _COMMENT.sub("", line).split() or [""]
         if not team:
             continue
-        problem = _problem(team, urls, teams, known)
+        problem = _problem(team, urls, teams, supported)
         if problem is None and len(receivers.get(team, ())) == MOST_URLS:
             problem = f"{team!r} has {MOST_URLS} URLs already; expected no more"
         if problem:
@@ -47,12 +47,12 @@ def parse(text: str, teams: Sequence[str], known: Callable[[str], bool]) -> Pars
     return Parsed(receivers, tuple(problems))
 
 
-def _problem(team: str, urls: Sequence[str], teams: Sequence[str], known: Callable[[str], bool]) -> str | None:
+def _problem(team: str, urls: Sequence[str], teams: Sequence[str], supported: Callable[[str], bool]) -> str | None:
     if team not in teams:
-        # What stands first may be a URL, which is a secret: it is not shown.
+        # The first word may be a URL, which is secret, so it is not shown.
         return f"it does not begin with a team; expected one of {', '.join(teams)}, then a URL"
     if len(urls) != 1:
         return f"expected one URL after {team!r}, found {'more' if urls else 'none'}"
-    if not known(urls[0]):
+    if not supported(urls[0]):
         return f"the URL of {team!r} is none that Apprise knows, or is not whole; see https://appriseit.com/services/"
     return None

@@ -1,4 +1,4 @@
-"""A message in plain words: what, where, since when, value against limit, cause, what to do. No markup."""
+"""The text of a message: what, where, since when, value and limit, cause, what to do. Without markup."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from alerting.notifications.decide import Episode, Kind, Message, Note
 from exporters.metrics.catalog import SEVERITIES
 
 _WHOLE = 4
-"""Alerts of a note that are told with cause and action; each further one in a line."""
+"""Alerts of a note that are described with cause and action; further ones get a line each."""
 _LISTED = 16
 _WORDS = 300
 _NAME = 80
@@ -27,7 +27,7 @@ _OPENINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What the program knows of an alert by its name."""
+    """The cause, action and runbook of an alert."""
 
     cause: str = ""
     action: str = ""
@@ -36,7 +36,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class MessageContext:
-    """What the plant file knows of where things stand."""
+    """The site, the step of each subject and the advice for each alert."""
 
     site: str
     step_of: Callable[[str], str]
@@ -52,7 +52,7 @@ class Text:
 
 
 def written(message: Message, place: MessageContext) -> Text:
-    """The text of a message; its last line is the id under which a repeat comes."""
+    """The text of a message; its last line is the id, which is the same when the message is sent again."""
     notes = [note_text(note, place) for note in message.notes]
     if len(notes) == 1:
         title, bodies = notes[0].title, [notes[0].body]
@@ -67,7 +67,7 @@ def note_text(note: Note, place: MessageContext) -> Text:
     shown = _shown(note)
     more = f" and {len(shown) - 1} more" if len(shown) > 1 else ""
     title = f"{_OPENINGS[note.kind]}{_title(shown[0])}{more}, {_where(note, place)}"
-    # Of an end one line each is enough, but for what came and went unnoticed.
+    # One line is enough for an alert that is over, unless it has not been announced before.
     whole = tuple(e for e in shown if e in note.fired or e in note.still)
     parts = [
         *_full(whole, place),
@@ -79,7 +79,7 @@ def note_text(note: Note, place: MessageContext) -> Text:
 
 
 def _shown(note: Note) -> tuple[Episode, ...]:
-    """The alerts that the note is about, the worst first."""
+    """The alerts that the note is about, most severe first."""
     about = note.resolved if note.kind is Kind.RESOLVED else note.fired or note.still or note.resolved
     return tuple(sorted(about, key=lambda e: SEVERITIES.index(e.severity) if e.severity in SEVERITIES else 0))
 
@@ -106,8 +106,8 @@ def _whole(episode: Episode, place: MessageContext) -> list[str]:
         f"{_title(episode)}{at_step}, since {_time(episode.since)}{ended}",
         f"  {_plain(episode.summary, _WORDS)}{_measured(episode)}",
     ]
-    told = (("cause", advice.cause), ("do", advice.action), ("runbook", advice.runbook))
-    return lines + [f"  {word}: {text}" for word, text in told if text]
+    items = (("cause", advice.cause), ("do", advice.action), ("runbook", advice.runbook))
+    return lines + [f"  {word}: {text}" for word, text in items if text]
 
 
 def _short(word: str, episodes: Sequence[Episode]) -> list[str]:
@@ -132,6 +132,6 @@ def _time(at: datetime) -> str:
 
 
 def _plain(text: str, longest: int) -> str:
-    """Words from outside: what would steer a screen is shown as its code, what is too long is cut."""
+    """Text from outside, with control characters escaped, truncated to `longest` characters."""
     clean = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
     return clean if len(clean) <= longest else f"{clean[: longest - 3]}..."
