@@ -69,8 +69,9 @@ def evaluate(
     """The states after an evaluation at `at`, and those that changed; a new value alone is no change."""
     after: dict[Key, AlertState] = {}
     limits, clears = _by_alert(samples, "gatewatch_alert_limit"), _by_alert(samples, "gatewatch_alert_clear_level")
+    matching = _Matching(samples)
     for spec in specs:
-        values = _values(spec, samples)
+        values = _values(spec, matching.of(spec))
         breached = _breached(spec, values, limits.get(spec.name), clears.get(spec.name), states)
         after |= _after(
             Key(spec.name, AlertCondition.BREACH, ""), breached, states, spec.pending_for, spec.keep_firing, at
@@ -93,18 +94,31 @@ def _expected(spec: AlertSpec, samples: Samples) -> Iterator[str]:
             yield labels["subject"]
 
 
-def _values(spec: AlertSpec, samples: Samples) -> dict[str, float]:
+class _Matching:
+    """The samples that specs match. Specs that match the same labels of a metric share one pass over its samples."""
+
+    def __init__(self, samples: Samples) -> None:
+        self._samples = samples
+        self._indexes: dict[tuple[str, ...], dict[tuple[str, ...], list[tuple[Mapping[str, str], float]]]] = {}
+
+    def of(self, spec: AlertSpec) -> Sequence[tuple[Mapping[str, str], float]]:
+        names = tuple(name for name, _ in spec.match)
+        index = self._indexes.get((spec.metric, *names))
+        if index is None:
+            index = self._indexes[spec.metric, *names] = {}
+            for labels, value in self._samples.get(spec.metric, ()):
+                # A label that is not there is an empty one, as in Prometheus.
+                index.setdefault(tuple([labels.get(name, "") for name in names]), []).append((labels, value))
+        return index.get(tuple(wanted for _, wanted in spec.match), ())
+
+
+def _values(spec: AlertSpec, matching: Iterable[tuple[Mapping[str, str], float]]) -> dict[str, float]:
     """The highest value of each subject."""
-    found: dict[str, float] = {}
-    for labels, value in samples.get(spec.metric, ()):
-        for name, wanted in spec.match:
-            # A label that is not there is an empty one, as in Prometheus.
-            if labels.get(name, "") != wanted:
-                break
-        else:
-            subject = labels.get(spec.by, "")
-            found[subject] = max(value, found.get(subject, value))
-    return found
+    highest: dict[str, float] = {}
+    for labels, value in matching:
+        subject = labels.get(spec.by, "")
+        highest[subject] = max(value, highest.get(subject, value))
+    return highest
 
 
 def _breached(

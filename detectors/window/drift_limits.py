@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,7 @@ def _parts(block: Floats, machines: NDArray[np.int64]) -> Iterator[Floats]:
         yield from (block[: len(block) // 2], block[len(block) // 2 :])
 
 
+@lru_cache(maxsize=4096)
 def share_limit(hits: int, of: int, rows: int, settings: Settings) -> float:
     """The share of `rows` that is exceeded with a probability below `chance`, after `hits` in `of` earlier rows.
 

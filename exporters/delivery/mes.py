@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -68,10 +69,11 @@ class MesTarget:
         try:
             self._reachable()
             with self._engine.begin() as connection:
-                connection.execute(self._statement(), rows)
+                connection.execute(self._statement, rows)
         except SQLAlchemyError as exc:
             raise self._error(exc) from exc
 
+    @cached_property
     def _statement(self) -> sa.Insert:
         key = [self._config.columns[field] for field in KEY_FIELDS]
         rest = [column for column in self._table.c if column.name not in key]

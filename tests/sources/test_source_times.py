@@ -104,6 +104,23 @@ CHANGES = tuple(datetime(2026, *parts, tzinfo=UTC) for parts in ((3, 29, 1), (10
 MINUTES = st.integers(-180, 180)
 
 
+PLAIN = st.builds(
+    "{:04}-{:02}-{:02}{}{:02}:{:02}:{:02}{}".format,
+    st.one_of(st.integers(1, 9999), st.sampled_from([1677, 1678, 1969, 1970, 2026, 2199, 2200, 2262])),
+    st.integers(0, 13), st.integers(0, 32), st.sampled_from(" T"), st.integers(0, 25), st.integers(0, 60),
+    st.integers(0, 61), st.sampled_from(["", ".5", ".000001", ".123456"]),
+)  # fmt: skip
+
+
+@given(st.lists(PLAIN, min_size=1, max_size=5), st.sampled_from([None, "UTC", "Europe/Berlin"]))
+def test_plain_times_are_read_as_pandas_reads_them(texts: list[str], zone: str | None) -> None:
+    column = TimeColumn.model_validate({"column": "ts", "zone": zone})
+    alone = read_times(texts, column)
+    beside_a_date = read_times([*texts, "2026-01-05"], column)  # which goes by pandas
+    assert alone.micros.tolist() == beside_a_date.micros.tolist()[:-1]
+    assert alone.faults == {i: fault for i, fault in beside_a_date.faults.items() if i < len(texts)}
+
+
 @given(st.sampled_from(CHANGES), MINUTES, MINUTES, st.sampled_from([BERLIN, ANGELES, LORD_HOWE]))
 def test_local_bounds_lose_no_row_around_the_changes(change: datetime, at: int, local: int, zone: ZoneInfo) -> None:
     instant = change + timedelta(minutes=at)

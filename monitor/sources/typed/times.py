@@ -32,7 +32,10 @@ UNREADABLE = int(np.iinfo(np.int64).min)
 
 EPOCH_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _FIRST, _LAST = 0, to_micros(datetime(2200, 1, 1, tzinfo=UTC))
+_NANOSECONDS = np.iinfo(np.int64)
+"""Pandas' range of times, to which both ways of reading keep."""
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?")
+_PLAIN = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{1,6})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +90,31 @@ def _epoch_micros(value: object, unit: int) -> int:
 def _from_text(values: Sequence[object], zone: str | None, faults: Faults) -> Micros:
     """The places of ISO times, naive ones in the zone; adds the faults that a zone causes."""
     texts = [v if type(v) is str else _text(v) for v in values]
+    walls = _plain(texts)
+    if walls is not None:
+        return _placed(walls, walls != UNREADABLE, zone, faults)
     matches = [_ISO.fullmatch(t) for t in texts]
     # Without the pattern, pandas would accept 'now', '2026' and '20260101'.
     readable = [t if m else None for t, m in zip(texts, matches, strict=True)]
     index = pd.to_datetime(pd.Series(readable, dtype=object), format="ISO8601", errors="coerce", utc=True, cache=False)
     micros = _floor(pd.DatetimeIndex(index))
     naive = np.fromiter((m is not None and m[1] is None for m in matches), np.bool_, len(matches))
-    naive &= micros != UNREADABLE
+    return _placed(micros, naive & (micros != UNREADABLE), zone, faults)
+
+
+def _plain(texts: Sequence[str]) -> Micros | None:
+    """Times without an offset, to the second or finer, read by NumPy, many times faster; None where any is not so."""
+    if not all(map(_PLAIN.fullmatch, texts)):
+        return None
+    try:
+        walls = np.array(texts, dtype="M8[us]").view(np.int64)
+    except ValueError:  # a day or an hour that there is not: the others are still to be read
+        return None
+    return np.where((walls > _NANOSECONDS.min // 1000) & (walls < _NANOSECONDS.max // 1000), walls, UNREADABLE)
+
+
+def _placed(micros: Micros, naive: NDArray[np.bool_], zone: str | None, faults: Faults) -> Micros:
+    """Micros whose naive rows are local times of the zone, brought to UTC in place."""
     if not naive.any():
         return micros
     rows = np.flatnonzero(naive)

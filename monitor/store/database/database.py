@@ -122,33 +122,35 @@ class Store:
     def __init__(self, url: str, durable: bool = True) -> None:
         self.url = url
         self.engine = make_engine(url, durable)
+        self._reading = self.engine.execution_options(**{_WRITE: False})
+        self._writing = self.engine.execution_options(**{_WRITE: True})
         self.is_sqlite = self.engine.dialect.name == "sqlite"
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A transaction that only reads."""
-        yield from self._transaction(writes=False)
+        yield from self._transaction(self._reading)
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction that commits whole at its end, or not at all."""
-        yield from self._transaction(writes=True)
+        yield from self._transaction(self._writing)
 
-    def _transaction(self, writes: bool) -> Iterator[sa.Connection]:
+    def _transaction(self, engine: sa.Engine) -> Iterator[sa.Connection]:
         try:
-            with self.engine.connect() as connection:
-                connection = connection.execution_options(**{_WRITE: writes})
-                with connection.begin():
-                    yield connection
+            with engine.begin() as connection:
+                yield connection
         except DBAPIError as exc:
             raise store_error(exc, self.url) from exc
 
+    @property
+    def clock(self) -> str:
+        """The SQL of the database's own clock, seconds since 1970: the one clock that every process on it shares."""
+        return "(julianday('now') - 2440587.5) * 86400.0" if self.is_sqlite else "extract(epoch FROM clock_timestamp())"
+
     def wall_seconds(self, connection: sa.Connection) -> float:
-        """The database's own clock, seconds since 1970: the one clock that every process on it shares."""
-        text = "SELECT (julianday('now') - 2440587.5) * 86400.0"
-        if not self.is_sqlite:
-            text = "SELECT extract(epoch FROM clock_timestamp())"
-        return float(connection.exec_driver_sql(text).scalar_one())
+        """What that clock says now."""
+        return float(connection.exec_driver_sql(f"SELECT {self.clock}").scalar_one())
 
     def file(self) -> Path | None:
         """The file of a SQLite store; None for a server."""

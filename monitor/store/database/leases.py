@@ -7,6 +7,7 @@ under an older fence is refused, however late it comes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -47,12 +48,17 @@ def acquire(store: Store, name: str, holder: str, ttl: float) -> Lease | None:
 
 def prove(store: Store, connection: sa.Connection, lease: Lease) -> None:
     """Renew the lease inside the transaction that writes under it; FencedError when it is another's."""
-    mine = t.lease.update().where(
-        t.lease.c.name == lease.name, t.lease.c.holder == lease.holder, t.lease.c.fence == lease.fence
-    )
-    done = connection.execute(mine.values(expires_at=store.wall_seconds(connection) + lease.ttl))
-    if done.rowcount != 1:
+    values = {"of": lease.name, "held_by": lease.holder, "under": lease.fence, "ttl": lease.ttl}
+    if connection.execute(_renewal(store.clock), values).rowcount != 1:
         raise FencedError(f"lease {lease.name!r}: another process took over; this process's late write was refused")
+
+
+@cache
+def _renewal(clock: str) -> sa.Update:
+    """Every commit renews a lease: the statement is built once."""
+    c, bound = t.lease.c, sa.bindparam
+    mine = t.lease.update().where(c.name == bound("of"), c.holder == bound("held_by"), c.fence == bound("under"))
+    return mine.values(expires_at=sa.literal_column(clock, sa.Double) + bound("ttl", type_=sa.Double))
 
 
 def release(store: Store, lease: Lease) -> None:

@@ -39,10 +39,14 @@ def upsert(
 
 def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert the rows; those that break a unique key are there already and stay as they are."""
-    if not rows:
-        return
-    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    connection.execute(make(table).on_conflict_do_nothing(), list(rows))
+    if rows:
+        connection.execute(_inserting_new(connection.dialect.name, table), list(rows))
+
+
+@lru_cache(maxsize=64)
+def _inserting_new(dialect: str, table: sa.Table) -> Any:
+    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return make(table).on_conflict_do_nothing()
 
 
 def count(connection: sa.Connection, tallies: Mapping[TallyKey, float]) -> None:

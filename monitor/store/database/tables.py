@@ -50,6 +50,8 @@ class JsonText(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:
         """Back to values."""
+        if value == "[]":  # most findings have no causes, and a board of hundreds is read at every slot
+            return []
         return None if value is None else json.loads(value)
 
 
