@@ -1,4 +1,4 @@
-"""The demo on many seeds: which faults were told and when, false alerts, notifications, models healed or made worse.
+"""The demo on many seeds: alerts by fault and delay, false alerts, notifications, models healed or made worse.
 
 `python -m benchmarks.bench_demo` (`make bench-demo`) runs the demo of five days on the default seed and ten others,
 and ten seeds of a plant without faults, each in a process of its own, two at a time: about half an hour. Every number

@@ -20,12 +20,12 @@ def check(plant: str, overrides: Sequence[str], json_: bool, connect: bool) -> N
     """
     from monitor.runtime.checking import problems
 
-    found = problems(load(plant, overrides)) if connect else []
+    problems_found = problems(load(plant, overrides)) if connect else []
     if json_:
-        say({"problems": found})
-    for line in [] if json_ else found:
+        say({"problems": problems_found})
+    for line in [] if json_ else problems_found:
         click.echo(line, err=True)
-    if found:
+    if problems_found:
         raise SystemExit(3)
     if not json_:
         click.echo(f"{plant}: no problems")

@@ -53,8 +53,8 @@ def publish(json_: bool, url: str, token_file: Path, folder: str | None, timeout
     from dashboards.publishing import publish as publish_all
     from dashboards.publishing import read_token
 
-    did = publish_all(Grafana(url, read_token(token_file), timeout), all_of_them(), folder, force)
+    published = publish_all(Grafana(url, read_token(token_file), timeout), all_of_them(), folder, force)
     if json_:
-        say(did)
-    for uid, what in [] if json_ else did.items():
+        say(published)
+    for uid, what in [] if json_ else published.items():
         click.echo(f"{uid}: {what}")

@@ -31,8 +31,8 @@ def outbox_list(plant: str, overrides: Sequence[str], json_: bool, status: str) 
         return
     for row in rows:
         what = row.payload["step"] if row.channel == "mes" else row.key
-        told = f"{row.id}  {row.channel}  {row.subject}  {what}  tries {row.attempts}  {row.error or ''}"
-        click.echo(visible(told))
+        line = f"{row.id}  {row.channel}  {row.subject}  {what}  tries {row.attempts}  {row.error or ''}"
+        click.echo(visible(line))
     click.echo(f"{len(rows)} {status}")
 
 

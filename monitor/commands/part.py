@@ -27,10 +27,10 @@ def part_show(serial: str, plant: str, overrides: Sequence[str], json_: bool) ->
     loaded = load(plant, overrides)
     store = open_existing(loaded.plant.store.url)
     with store.read() as connection:
-        found = passport(connection, serial)
-    if found is None:
+        history = passport(connection, serial)
+    if history is None:
         raise UsageError(f"part {serial!r}: the store has no such part; serials are compared letter by letter")
     if json_:
-        say(found)
+        say(history)
     else:
-        click.echo(as_text(found))
+        click.echo(as_text(history))

@@ -47,9 +47,9 @@ def once(plant: str, overrides: Sequence[str], json_: bool, fail_on_finding: boo
         end_on_signal(app.runner.stop)
         before = last_finding(app.store)
         done = run_once(app)
-        found = last_finding(app.store) - before
+        findings = last_finding(app.store) - before
     report = {name: {"ran": s.ran.value, "rows": s.result.rows, "error": s.error} for name, s in done.items()}
-    finish(report, found, failures(done), json_, fail_on_finding)
+    finish(report, findings, failures(done), json_, fail_on_finding)
 
 
 @click.command()
@@ -101,12 +101,12 @@ def replay(
             slots[name] = slots.get(name, 0) + (slot.ran is SlotOutcome.SUCCESS)
             if slot.ran is SlotOutcome.FAILURE:
                 errors[name] = f"{name}: {slot.error}"
-        found = last_finding(app.store) - before
+        findings = last_finding(app.store) - before
         if app.runner.stop.is_set():
             errors["signal"] = (
                 f"ended by a signal at {clock.now():%Y-%m-%dT%H:%MZ}; the same command goes on from there"
             )
-    finish({name: {"slots": n} for name, n in slots.items()}, found, list(errors.values()), json_, fail_on_finding)
+    finish({name: {"slots": n} for name, n in slots.items()}, findings, list(errors.values()), json_, fail_on_finding)
 
 
 def finish(report: Any, findings: int, errors: Sequence[str], json_: bool, fail_on_finding: bool) -> None:

@@ -7,12 +7,14 @@ from monitor.model import JsonObject
 
 def watch_lines(watching: JsonObject) -> list[str]:
     """Alerts beside the faults, then retraining and what it healed."""
-    lines = ["ALERTS: which of the faults were told, by the alert meant for each, and how soon"]
-    lines += [_fault_line(fault) for fault in watching["faults"]] or ["  no fault was put in"]
-    told = f"{watching['alerts_outside']} of {watching['alerts']} alerts belong to no fault"
-    lines.append(f"  {told}, {watching['alerts_outside_a_day']:.2f} a day; {watching['notifications']} notifications")
+    lines = ["ALERTS: which faults raised the alert meant for them, and how soon"]
+    lines += [_fault_line(fault) for fault in watching["faults"]] or ["  no fault was injected"]
+    outside = f"{watching['alerts_outside']} of {watching['alerts']} alerts belong to no fault"
+    lines.append(
+        f"  {outside}, {watching['alerts_outside_a_day']:.2f} a day; {watching['notifications']} notifications"
+    )
     lines += [f"    {text}" for text in watching["outside"][:5]]
-    lines += ["", "MODELS: what the alerts made of them"]
+    lines += ["", "MODELS: retraining that the alerts requested"]
     lines += [_retraining_line(row) for row in watching["retraining"]] or ["  no retraining was asked for"]
     return lines + [line for gate, facts in watching["healing"].items() for line in _healing_lines(gate, facts)]
 
@@ -20,13 +22,13 @@ def watch_lines(watching: JsonObject) -> list[str]:
 def _fault_line(fault: JsonObject) -> str:
     what = f"{fault['kind'].replace('_', ' ')} at {fault['subject']}"
     meant = " or ".join(fault["meant"])
-    said = f"NOT told by {meant}"
+    outcome = f"NO {meant}"
     if fault["hours_to_alert"] is not None:
-        said = f"{meant} {_when(fault['hours_to_alert'])}"
+        outcome = f"{meant} {_when(fault['hours_to_alert'])}"
     elif fault["hours_to_finding"] is not None:
-        said = f"found {_when(fault['hours_to_finding'])}, under an alert that fired before"
-    told = sum(fault["notifications"].values())
-    return f"  {what:<28} -> {said}; {fault['episodes']} alerts in {told} notifications"
+        outcome = f"found {_when(fault['hours_to_finding'])}, under an alert that already fired"
+    notifications = sum(fault["notifications"].values())
+    return f"  {what:<28} -> {outcome}; {fault['episodes']} alerts in {notifications} notifications"
 
 
 def _when(hours: float) -> str:

@@ -124,10 +124,11 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
         jobs.append(DeliverJob(store, plant.write_back, target))
     for name, config in plant.sources.items():
         settle = config.late_by + config.delay + 2 * config.every
-        mine = [p for p in pulls if p.source == name]
+        of_source = [p for p in pulls if p.source == name]
         jobs.append(
             ReconcileJob(
-                store, name, config.kind, sources[name], mine, settle, plant.jobs.reconcile, runner.lease, WallClock()
+                store, name, config.kind, sources[name], of_source, settle, plant.jobs.reconcile, runner.lease,
+                WallClock(),
             )
         )  # fmt: skip
     renders = not simulated or plant.drift.report_under_replay

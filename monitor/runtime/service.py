@@ -63,10 +63,10 @@ class Service:
         self._scheduler = BackgroundScheduler(timezone=UTC, executors={"default": ThreadPoolExecutor(_THREADS)})
         self._scheduler.add_listener(_heard, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR)
 
-    def run(self, told: Callable[[str], None]) -> None:
+    def run(self, announce: Callable[[str], None]) -> None:
         """Serve and work until a signal says otherwise; ends the process where a thread would not let it."""
         server = self._serve()
-        told(f"listening on http://{self._app.plant.server.host}:{server.port}/")
+        announce(f"listening on http://{self._app.plant.server.host}:{server.port}/")
         self._listen_to_signals()
         self._scheduler.start()
         self._schedule()

@@ -96,7 +96,7 @@ def check_script(script: Sequence[Fault]) -> None:
         else:
             allowed = MACHINES
         if fault.subject not in allowed:
-            raise UsageError(f"{fault.kind} cannot befall {fault.subject!r}; allowed: {', '.join(allowed)}")
+            raise UsageError(f"{fault.kind} cannot happen at {fault.subject!r}; allowed: {', '.join(allowed)}")
         if (fault.sensor in SENSORS) != (fault.kind in _ON_SENSOR):
             raise UsageError(f"{fault.kind} on {fault.subject!r}: sensor {fault.sensor!r} does not fit the kind")
         if fault.start_offset < timedelta(0) or (fault.duration is not None and fault.duration <= timedelta(0)):

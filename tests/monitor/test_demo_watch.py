@@ -141,7 +141,7 @@ def test_the_text_tells_misses_and_false_alerts(store: Store, plant: Plant) -> N
     said = truth(fault("camera_change", "coating", "coating", 3, 6))
     found = told(store, plant, said, 24, alert=[alert("MachineAnomalous", "rig-1", 4.0)])
     text = "\n".join(watch_lines(found))
-    assert "camera change at coating     -> NOT told by ImageDrift; 0 alerts in 0 notifications" in text
+    assert "camera change at coating     -> NO ImageDrift; 0 alerts in 0 notifications" in text
     assert "1 of 1 alerts belong to no fault, 1.00 a day" in text
     assert "2026-03-02 04:00 MachineAnomalous rig-1: said" in text
     assert "no retraining was asked for" in text

@@ -31,14 +31,14 @@ class Instant(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         try:
-            found = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+            instant = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
         except ValueError:
             self.fail(f"{value!r} is no time; expected one such as 2026-01-31 or 2026-01-31T06:00:00Z", param, ctx)
-        if found.tzinfo is None:
+        if instant.tzinfo is None:
             if len(str(value)) > len("2026-01-31"):
                 self.fail(f"{value!r} has no offset; write 2026-01-31T06:00:00Z for UTC", param, ctx)
-            found = found.replace(tzinfo=UTC)
-        return found.astimezone(UTC)
+            instant = instant.replace(tzinfo=UTC)
+        return instant.astimezone(UTC)
 
 
 class Interval(click.ParamType[timedelta]):
@@ -51,12 +51,12 @@ class Interval(click.ParamType[timedelta]):
         from monitor.plant.types import parse_duration
 
         try:
-            found = parse_duration(value)
+            interval = parse_duration(value)
         except ValueError as exc:
             self.fail(f"{value!r}: {exc}", param, ctx)
-        if not found:
+        if not interval:
             self.fail(f"{value!r}: expected a duration above 0s", param, ctx)
-        return found
+        return interval
 
 
 def openmetrics(command: F) -> F:
@@ -78,10 +78,10 @@ def openmetrics(command: F) -> F:
         click.option("--openmetrics-instance", metavar="HOST:PORT",
                      help="Label 'instance' of the samples; by default the plant's server."),
     )  # fmt: skip
-    made: Any = bundled
+    wrapped: Any = bundled
     for option in reversed(options):
-        made = option(made)
-    return made  # type: ignore[no-any-return]
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[no-any-return]
 
 
 def plant_argument(command: F) -> F:
