@@ -40,12 +40,12 @@ def alerts_test(team: str, plant: str, overrides: Sequence[str], json_: bool) ->
     if not receivers.get(team):
         where = loaded.plant.notify.urls_file or "the plant file, which has no notify.urls_file"
         raise UsageError(f"alerts test: no URL for {team} in {where}; its notifications go to the log alone")
-    found = send_test(loaded.plant, receivers, team, WallClock().now())
+    result = send_test(loaded.plant, receivers, team, WallClock().now())
     if json_:
-        say({"id": found.id, "errors": list(found.errors)})
-    for number, error in enumerate([] if json_ else found.errors, 1):
+        say({"id": result.id, "errors": list(result.errors)})
+    for number, error in enumerate([] if json_ else result.errors, 1):
         click.echo(f"URL {number} of {team}: {'delivered' if error is None else 'not delivered'}")
-    failed = [error for error in found.errors if error is not None]
+    failed = [error for error in result.errors if error is not None]
     if failed:
         raise MonitorError("\n".join(failed))
 
@@ -78,9 +78,9 @@ def _became(team: str, statuses: Mapping[str, Sequence[OutboxStatus]]) -> str:
     """The delivery status of a message in words; its outbox rows are kept for a limited time."""
     from exporters.metrics.catalog import LOG_CHANNEL, channel_of
 
-    told = [f"log {status}" for status in statuses.get(LOG_CHANNEL, ())]
-    told += [f"URL {n} {status}" for n, status in enumerate(statuses.get(channel_of(team), ()), 1)]
-    return ", ".join(told) or "no longer in the outbox"
+    delivered = [f"log {status}" for status in statuses.get(LOG_CHANNEL, ())]
+    delivered += [f"URL {n} {status}" for n, status in enumerate(statuses.get(channel_of(team), ()), 1)]
+    return ", ".join(delivered) or "no longer in the outbox"
 
 
 @alerts.command("list")
@@ -100,10 +100,10 @@ def alerts_list(plant: str, overrides: Sequence[str], json_: bool, ended: bool) 
     for row in rows:
         over = f" until {row.ended_at:%Y-%m-%d %H:%M}" if row.ended_at else ""
         state = f"{row.state}, absent" if row.condition == AlertCondition.ABSENT else row.state
-        said = (row.severity, row.name, row.subject, row.line or "-", f"for {row.team or '-'}", state)
-        click.echo("  ".join((*said, f"since {row.since:%Y-%m-%d %H:%M}{over}")))
-        told = "" if row.value is None else f" ({shown(row.value)} against {shown(row.limit)})"
-        click.echo(f"    {visible(row.summary)}{told}")
+        facts = (row.severity, row.name, row.subject, row.line or "-", f"for {row.team or '-'}", state)
+        click.echo("  ".join((*facts, f"since {row.since:%Y-%m-%d %H:%M}{over}")))
+        compared = "" if row.value is None else f" ({shown(row.value)} against {shown(row.limit)})"
+        click.echo(f"    {visible(row.summary)}{compared}")
         if row.name in BY_NAME:
             click.echo(f"    {BY_NAME[row.name].action}")
     if not rows:
@@ -117,5 +117,5 @@ def alerts_rules(plant: str, overrides: Sequence[str]) -> None:
     from alerting.alerts.in_force import alerts_in_force
     from alerting.alerts.rules import rule_file
 
-    found = load(plant, overrides).plant
-    click.echo(rule_file(alerts_in_force(found), found.alerts.runbooks), nl=False)
+    loaded_plant = load(plant, overrides).plant
+    click.echo(rule_file(alerts_in_force(loaded_plant), loaded_plant.alerts.runbooks), nl=False)

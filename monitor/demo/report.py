@@ -35,23 +35,23 @@ def healed_of(summary: JsonObject) -> tuple[Healed, ...]:
 
 def faults_of(truth: JsonObject, summary: JsonObject, end: datetime) -> tuple[Fault, ...]:
     """Every fault that began before the end, with what noticed it."""
-    told = {(f["kind"], f["subject"], f["start"]): f for f in summary["watching"]["faults"]}
-    met = {(f["kind"], f["subject"], f["start"]): f["recommended"] for f in summary["process_faults"]}
+    alerted = {(f["kind"], f["subject"], f["start"]): f for f in summary["watching"]["faults"]}
+    recommended = {(f["kind"], f["subject"], f["start"]): f["recommended"] for f in summary["process_faults"]}
     return tuple(
-        _fault(f, told.get(key, {}), met.get(key, {}), end)
+        _fault(f, alerted.get(key, {}), recommended.get(key, {}), end)
         for f in truth["faults"]
         for key in [(f["kind"], f["subject"], f["start"])]
         if time_of(f["start"]) < end
     )
 
 
-def _fault(fault: JsonObject, told: JsonObject, met: JsonObject, end: datetime) -> Fault:
+def _fault(fault: JsonObject, alerted: JsonObject, recommended: JsonObject, end: datetime) -> Fault:
     place = (fault["kind"], fault["subject"], fault["sensor"], fault["step"])
     start, matters = time_of(fault["start"]), fault["beyond_limits_from"]
-    hours = told.get("hours_to_alert")
+    hours = alerted.get("hours_to_alert")
     signs: tuple[Sign, ...] = ()
     if hours is not None:
-        at = time_of(told["from"]) + timedelta(hours=hours)
-        signs = (Sign(" or ".join(told["meant"]), at),)
+        at = time_of(alerted["from"]) + timedelta(hours=hours)
+        signs = (Sign(" or ".join(alerted["meant"]), at),)
     matters_from = None if matters is None else time_of(matters)
-    return Fault(*place, start, time_of(fault["end"]), fault["lasting"], matters_from, signs, met)
+    return Fault(*place, start, time_of(fault["end"]), fault["lasting"], matters_from, signs, recommended)

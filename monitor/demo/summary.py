@@ -1,4 +1,4 @@
-"""What the demo found, beside the truth: per gate what was recommended and what came of it, per machine its faults."""
+"""The results of the demo against the truth: per gate its recommendations and outcomes, per machine its faults."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def summarise(store: Store, plant: Plant, truth: JsonObject, now: datetime) -> d
     with store.read() as connection:
         decisions = all_decisions(connection)
         findings = all_findings(connection)
-        known = last_values(connection)
+        outcomes = last_values(connection)
         sent = counts_by_status(connection, MES)
         rows = count_rows(connection)
         rejects = counts_by_reason(connection)
@@ -45,7 +45,7 @@ def summarise(store: Store, plant: Plant, truth: JsonObject, now: datetime) -> d
         "from": truth["start"],
         "to": now.isoformat(),
         "rows": rows,
-        "gates": {g: _gate(plant, g, [d for d in decisions if d.gate == g], known, truth) for g in plant.gates},
+        "gates": {g: _gate(plant, g, [d for d in decisions if d.gate == g], outcomes, truth) for g in plant.gates},
         "machines": {m: _machine(m, [f for f in findings if f.subject == m], truth["faults"]) for m in plant.machines},
         "process_faults": [_process_fault(f, decisions) for f in truth["faults"] if f["kind"] not in METHOD_FOR],
         "quarantine": {"found": rejects, "injected": truth["dirt"]},
@@ -56,38 +56,43 @@ def summarise(store: Store, plant: Plant, truth: JsonObject, now: datetime) -> d
 
 
 def _gate(
-    plant: Plant, gate: str, decisions: Sequence[StoredDecision], known: Mapping[str, float], truth: JsonObject
+    plant: Plant, gate: str, decisions: Sequence[StoredDecision], outcomes: Mapping[str, float], truth: JsonObject
 ) -> dict[str, object]:
     config = plant.gates[gate]
     band = config.rework_band()
-    came: dict[str, Counter[str]] = {v.value: Counter() for v in Verdict}
-    true: dict[str, Counter[str]] = {v.value: Counter() for v in Verdict}
+    by_outcome: dict[str, Counter[str]] = {v.value: Counter() for v in Verdict}
+    by_truth: dict[str, Counter[str]] = {v.value: Counter() for v in Verdict}
     reasons: Counter[str] = Counter()
     for d in decisions:
         spec = plant.characteristics[config.characteristic].spec_at(d.at)
         if spec is None:
             continue
-        came[d.verdict][verdict_for(known[d.serial], spec, band) if d.serial in known else "not_known_yet"] += 1
+        by_outcome[d.verdict][
+            verdict_for(outcomes[d.serial], spec, band) if d.serial in outcomes else "not_known_yet"
+        ] += 1
         if d.serial in truth["parts"]:
-            true[d.verdict][verdict_for(truth["parts"][d.serial], spec, band)] += 1
+            by_truth[d.verdict][verdict_for(truth["parts"][d.serial], spec, band)] += 1
         if d.verdict == Verdict.HOLD.value:
             reasons[d.reason] += 1
     return {
         "decided": len(decisions),
-        "recommended": {v: {"parts": came[v].total(), "outcome": dict(came[v]), "truth": dict(true[v])} for v in came},
+        "recommended": {
+            v: {"parts": by_outcome[v].total(), "outcome": dict(by_outcome[v]), "truth": dict(by_truth[v])}
+            for v in by_outcome
+        },
         "hold_reasons": dict(reasons),
     }
 
 
 def _machine(machine: str, findings: Sequence[StoredFinding], faults: Sequence[JsonObject]) -> dict[str, object]:
-    mine = [f for f in faults if f["subject"] == machine and f["kind"] in METHOD_FOR]
-    touched = [f for f in faults if f["subject"] == machine]
+    sensor_faults = [f for f in faults if f["subject"] == machine and f["kind"] in METHOD_FOR]
+    faults_here = [f for f in faults if f["subject"] == machine]
     breaches = [f for f in findings if f.status == Status.BREACH.value]
-    stray = [b for b in breaches if not any(_within(b.at, f) for f in touched)]
+    stray = [b for b in breaches if not any(_within(b.at, f) for f in faults_here)]
     counts: Counter[str] = Counter(f"{b.detector}.{b.method}" for b in breaches)
     return {
         "findings": dict(counts),
-        "faults": [_sensor_fault(f, breaches) for f in mine],
+        "faults": [_sensor_fault(f, breaches) for f in sensor_faults],
         "findings_without_a_fault": len(stray),
         "first_without_a_fault": [
             f"{b.at:%Y-%m-%d %H:%M} {b.detector}.{b.method} {b.feature or ','.join(b.causes[:2])}" for b in stray[:3]
@@ -97,7 +102,7 @@ def _machine(machine: str, findings: Sequence[StoredFinding], faults: Sequence[J
 
 def _sensor_fault(fault: JsonObject, breaches: Sequence[StoredFinding]) -> dict[str, object]:
     meant = METHOD_FOR[fault["kind"]]
-    found: dict[str, object] = {
+    facts: dict[str, object] = {
         "kind": fault["kind"],
         "sensor": fault["sensor"],
         "start": fault["start"],
@@ -106,12 +111,12 @@ def _sensor_fault(fault: JsonObject, breaches: Sequence[StoredFinding]) -> dict[
     exact = [b for b in breaches if b.method == meant and b.feature == fault["sensor"] and _within(b.at, fault)]
     any_ = [b for b in breaches if _within(b.at, fault)]
     start = time_of(fault["beyond_limits_from"] or fault["start"])
-    found["minutes_to_notice"] = round((exact[0].at - start).total_seconds() / 60, 1) if exact else None
-    found["first_sign"] = f"{any_[0].detector}.{any_[0].method}" if any_ else None
+    facts["minutes_to_notice"] = round((exact[0].at - start).total_seconds() / 60, 1) if exact else None
+    facts["first_sign"] = f"{any_[0].detector}.{any_[0].method}" if any_ else None
     hours = (any_[0].at - time_of(fault["start"])).total_seconds() / 3600 if any_ else None
-    found["hours_to_first_sign"] = None if hours is None else round(hours, 1)
-    found["to_notice_from"] = start.isoformat()
-    return found
+    facts["hours_to_first_sign"] = None if hours is None else round(hours, 1)
+    facts["to_notice_from"] = start.isoformat()
+    return facts
 
 
 def _process_fault(fault: JsonObject, decisions: Sequence[StoredDecision]) -> dict[str, object]:
@@ -135,11 +140,11 @@ def as_text(summary: JsonObject) -> str:
     now = time_of(summary["to"])
     lines = [
         "", f"A simulated line for compressor blades, {_minute(summary['from'])} to {_minute(summary['to'])} UTC", "",
-        "GATES: what each recommended for its parts, beside what the parts truly were", *_LEGEND,
+        "GATES: what each recommended, against what the parts truly were", *_LEGEND,
     ]  # fmt: skip
     for gate, facts in summary["gates"].items():
         lines += ["", *_gate_lines(gate, facts)]
-    lines += ["", "MACHINES: what the detectors found, beside the faults that the simulator put in"]
+    lines += ["", "MACHINES: detector findings, and the sensor faults that the simulator injected"]
     for machine, facts in summary["machines"].items():
         lines += _machine_lines(machine, facts, now)
     lines += ["", "FAULTS OF PARTS AND PROCESS: what the gates recommended for the parts made under each"]
@@ -173,15 +178,15 @@ def _cells(counts: Mapping[str, int], in_spec: str, reworkable: str, scrap: str)
 
 
 def _machine_lines(machine: str, facts: JsonObject, now: datetime) -> list[str]:
-    said = _pairs(facts["findings"]) or "none"
-    lines = [f"  {machine:<9} findings: {said}; outside any fault: {facts['findings_without_a_fault']}"]
+    counts = _pairs(facts["findings"]) or "none"
+    lines = [f"  {machine:<9} findings: {counts}; outside any fault: {facts['findings_without_a_fault']}"]
     lines += [f"{'':12}outside any fault: {text}" for text in facts["first_without_a_fault"]]
     lines += [f"{'':12}{_sensor_line(fault, now)}" for fault in facts["faults"]]
-    return lines if facts["faults"] else [f"{lines[0]}; no fault was put in", *lines[1:]]
+    return lines if facts["faults"] else [f"{lines[0]}; no fault was injected", *lines[1:]]
 
 
 def _sensor_line(fault: JsonObject, now: datetime) -> str:
-    injected = f"put in: {_words(fault['kind'])} of {fault['sensor']} from {_minute(fault['start'])}"
+    injected = f"injected: {_words(fault['kind'])} of {fault['sensor']} from {_minute(fault['start'])}"
     minutes, hours = fault["minutes_to_notice"], fault["hours_to_first_sign"]
     sign = "no sign yet" if hours is None else f"first sign by {fault['first_sign']} after {hours:.1f} h"
     if time_of(fault["to_notice_from"]) > now:
@@ -196,18 +201,18 @@ def _sensor_line(fault: JsonObject, now: datetime) -> str:
 
 
 def _process_line(fault: JsonObject, now: datetime) -> str:
-    met = "; ".join(f"{gate}: {_pairs(v)}" for gate, v in fault["recommended"].items())
+    recommended = "; ".join(f"{gate}: {_pairs(v)}" for gate, v in fault["recommended"].items())
     where = f"{_words(fault['kind'])} at {fault['subject']} from {_minute(fault['start'])}"
     if time_of(fault["start"]) > now:
         return f"  {where}: still to come while the demo is served"
-    return f"  {where}, {fault['parts']} parts -> {met or 'no gate saw one of them yet'}"
+    return f"  {where}, {fault['parts']} parts -> {recommended or 'no gate saw one of them yet'}"
 
 
 def _foot_lines(summary: JsonObject) -> list[str]:
     q, c = summary["quarantine"], summary["ceilings"]
     return [
         "Rows that could not be read, kept in quarantine: " + (_pairs(q["found"]) or "none"),
-        "  put in by the simulator: " + _pairs(q["injected"]),
+        "  injected by the simulator: " + _pairs(q["injected"]),
         "Recommendations for the MES: " + (_pairs(summary["recommendations"]) or "none"),
         "Best R2 that any model could reach here: " + ", ".join(f"{_words(k)} {v:.2f}" for k, v in c.items()),
         "Rows taken in: " + _pairs(summary["rows"]),

@@ -88,8 +88,8 @@ def time_of(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def reach_of(fault: JsonObject, plant: Plant, passages: Sequence[PartStep], known: Sequence[StoredOutcome]) -> Reach:
-    """The reach of a fault; `passages` and `known` are the part steps and the outcomes of the parts it touched."""
+def reach_of(fault: JsonObject, plant: Plant, passages: Sequence[PartStep], outcomes: Sequence[StoredOutcome]) -> Reach:
+    """The reach of a fault; `passages` and `outcomes` are the part steps and the outcomes of the parts it touched."""
     span = time_of(fault["start"]), time_of(fault["end"])
     places: dict[str, Span] = {fault["subject"]: span, fault["step"]: span}
     for row in passages:
@@ -98,9 +98,9 @@ def reach_of(fault: JsonObject, plant: Plant, passages: Sequence[PartStep], know
                 begins, ends = places.get(place, (row.at, row.at))
                 places[place] = min(begins, row.at), max(ends, row.at)
     if fault["kind"] == "concept_change":
-        # The rig reads wrong: nothing of the parts is other than before, only what becomes known of them.
+        # The rig reads wrong: the parts are as before, only their outcomes differ.
         places = {fault["subject"]: span}
-    times = [row.available_at for row in known]
+    times = [row.available_at for row in outcomes]
     return Reach(places, (min(times), max(times)) if times else None)
 
 
@@ -113,9 +113,12 @@ def watched(connection: Connection, plant: Plant, truth: JsonObject, now: dateti
         if time_of(fault["start"]) > now:
             continue
         reach = reach_of(fault, plant, _passages(connection, fault), _outcomes(connection, fault, now))
-        mine = [alert for alert in alerts if reach.holds(alert)]
+        alerts_of_fault = [alert for alert in alerts if reach.holds(alert)]
         reaches.append(reach)
-        faults.append(_fault(fault, mine, notices) | {"hours_to_finding": _found(connection, plant, fault, now)})
+        faults.append(
+            _fault(fault, alerts_of_fault, notices)
+            | {"hours_to_finding": _hours_to_finding(connection, plant, fault, now)}
+        )
     outside = [a for a in alerts if not any(reach.holds(a) for reach in reaches)]
     days = (now - time_of(truth["start"])) / timedelta(days=1)
     return {
@@ -138,26 +141,26 @@ def _outcomes(connection: Connection, fault: JsonObject, now: datetime) -> list[
     return [row for row in outcomes_of(connection, fault["serials"]) if row.available_at <= now]
 
 
-def _fault(fault: JsonObject, mine: Sequence[Alert], notices: Sequence[Notification]) -> dict[str, object]:
-    meant = [a for a in mine if a.name in MEANT[fault["kind"]] and _at_its_place(fault, a)]
+def _fault(fault: JsonObject, alerts: Sequence[Alert], notices: Sequence[Notification]) -> dict[str, object]:
+    meant = [a for a in alerts if a.name in MEANT[fault["kind"]] and _at_its_place(fault, a)]
     start = time_of(fault["beyond_limits_from"] or fault["start"])
     first = min((a.fired_at for a in meant if a.fired_at is not None), default=None)
-    told = [n for n in notices if _tells(n, {a.id for a in mine})]
+    notifications = [n for n in notices if _tells(n, {a.id for a in alerts})]
     kinds: dict[str, int] = {}
-    for notice in told:
+    for notice in notifications:
         kinds[notice.kind] = kinds.get(notice.kind, 0) + 1
     return {
         "kind": fault["kind"], "subject": fault["subject"], "start": fault["start"], "from": start.isoformat(),
         "parts": len(fault["serials"]), "meant": list(MEANT[fault["kind"]]),
         "hours_to_alert": None if first is None else round((first - start) / timedelta(hours=1), 2),
-        "alerts": sorted({f"{a.name} {a.subject}" for a in mine}), "episodes": len(mine), "notifications": kinds,
+        "alerts": sorted({f"{a.name} {a.subject}" for a in alerts}), "episodes": len(alerts), "notifications": kinds,
     }  # fmt: skip
 
 
-def _found(connection: Connection, plant: Plant, fault: JsonObject, now: datetime) -> float | None:
+def _hours_to_finding(connection: Connection, plant: Plant, fault: JsonObject, now: datetime) -> float | None:
     """Hours until the detector meant for the fault changed to breach at its place; None where it never did.
 
-    What one alert of an earlier fault still covers is told here all the same. A finding of a window counts from the
+    A fault whose alert still fires for an earlier one counts here all the same. A finding of a window counts from the
     slot that judged it.
     """
     start = time_of(fault["start"])
@@ -205,7 +208,7 @@ def healing(connection: Connection, plant: Plant, truth: JsonObject, now: dateti
         return {}
     touched = {s for f in truth["faults"] if f is not change for s in f["serials"]}
     biased, start = set(change["serials"]), time_of(change["start"])
-    found: dict[str, dict[str, object]] = {}
+    means_by_gate: dict[str, dict[str, object]] = {}
     for gate in plant.gates:
         errors: dict[str, list[float]] = {"before": [], "under": [], "healed": []}
         rows = [r for r in predictions_of(connection, gate) if r.serial not in touched]
@@ -217,5 +220,5 @@ def healing(connection: Connection, plant: Plant, truth: JsonObject, now: dateti
         means = {when: round(fmean(e), 3) if e else None for when, e in errors.items()}
         counts = {f"{when}_parts": len(e) for when, e in errors.items()}
         ratio = means["healed"] / means["before"] if means["healed"] and means["before"] else None
-        found[gate] = {**means, **counts, "healed_to_before": None if ratio is None else round(ratio, 3)}
-    return found
+        means_by_gate[gate] = {**means, **counts, "healed_to_before": None if ratio is None else round(ratio, 3)}
+    return means_by_gate
