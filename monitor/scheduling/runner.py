@@ -167,8 +167,9 @@ class Runner:
             prove(self._store, connection, lease)
             record_run(connection, run)
             if isinstance(failure, SourceError):
-                labels = {"source": scope.source, "reason": failure.reason.value}
-                count(connection, {tallied("gatewatch_source_read_errors_total", **labels): 1})
+                reason = failure.reason.value
+                key = tallied("gatewatch_source_read_errors_total", source=scope.source, reason=reason)
+                count(connection, {key: 1})
 
     def give_back(self) -> None:
         """Release all leases, so that other processes can take over at once."""

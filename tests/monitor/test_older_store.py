@@ -75,8 +75,8 @@ def _of_types(table: sa.Table, row: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def moved(older: Path, store_url: str) -> Iterator[Store]:
-    store = _moved(older, store_url)
+def moved(older: Path, empty_url: str) -> Iterator[Store]:
+    store = _moved(older, empty_url)
     yield store
     store.close()
 
