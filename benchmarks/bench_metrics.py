@@ -18,9 +18,9 @@ from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from exporters.metrics.catalog import Bounds
 from exporters.metrics.collector import exposition
-from exporters.metrics.snapshot import BoardRow, MetricsSnapshot
+from exporters.metrics.shared.metric import Bounds
+from exporters.metrics.shared.snapshot import BoardRow, MetricsSnapshot
 from monitor.plant.plant import Plant
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)

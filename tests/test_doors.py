@@ -50,6 +50,33 @@ def product(tmp_path: Path) -> Product:
     return Product(tmp_path)
 
 
+METRIC = """    gauge("gatewatch_plant_machines", "Machines of the plant file."),
+"""
+VALUE = """    yield "gatewatch_plant_machines", (), float(len(scrape.bounds.plant.machines))
+"""
+_SCRAPED = """
+import sys
+from datetime import UTC, datetime
+from exporters.metrics.collector import exposition
+from exporters.metrics.shared.metric import Bounds
+from exporters.metrics.shared.snapshot import MetricsSnapshot
+from monitor.plant.file.load import load
+snapshot = MetricsSnapshot(datetime(2026, 3, 2, tzinfo=UTC))
+print(exposition(snapshot, Bounds(load(sys.argv[1]).plant))[0].decode())
+"""
+
+
+def test_a_metric_is_declared_and_read_in_one_file(product: Product) -> None:
+    file = "exporters/metrics/families/service.py"
+    product.insert(file, METRIC, before=")  # fmt: skip")
+    product.insert(file, VALUE, before="    snapshot, bounds = scrape.snapshot, scrape.bounds\n")
+    scraped = product.run("-c", _SCRAPED, "monitor/simulator/plant.yaml").splitlines()
+    assert "# HELP gatewatch_plant_machines Machines of the plant file." in scraped
+    (value,) = (line for line in scraped if line.startswith("gatewatch_plant_machines "))
+    assert float(value.split()[1]) > 0
+    assert "## `gatewatch_plant_machines`" in product.run("-m", "exporters.metrics.catalog_docs")
+
+
 ALERT = """    of_metric(
         "StoreTooLarge", "warning", "platform", "gatewatch_store_size_bytes", "site", "site", limit=1e9, clear=9e8,
         summary="the store of site {subject} is large",

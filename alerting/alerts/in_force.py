@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from alerting.specs.roster import ALERTS
 from alerting.specs.spec import AlertSpec
-from exporters.metrics.catalog import AlertBound, channels
+from exporters.metrics.shared.labels import channels
+from exporters.metrics.shared.metric import AlertBound
 from monitor.plant.plant import Plant
 from monitor.plant.watching import AlertOverride
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 
-from exporters.metrics.catalog import SEVERITIES
+from exporters.metrics.shared.labels import SEVERITIES
 from monitor.statuses import Announced
 
 Group = tuple[str, str]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alerting.notifications.decide import Episode, Kind, Message, Note
-from exporters.metrics.catalog import SEVERITIES
+from exporters.metrics.shared.labels import SEVERITIES
 
 _WHOLE = 4
 """Alerts of a note that are described with cause and action; further ones get a line each."""

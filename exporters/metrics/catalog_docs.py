@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from exporters.metrics.catalog import METRICS, Metric
+from exporters.metrics.catalog import METRICS
+from exporters.metrics.shared.metric import Metric
 
 _HEAD = """# Metrics
 
-Generated from `exporters/metrics/catalog.py` (`make generate`); do not edit.
+Generated from `exporters/metrics/families/` (`make generate`); do not edit.
 
 All metrics are a view of the store: `once`, a restart and a second process report the same values. Counters start at 0,
 for every combination of labels that the plant file allows, before their first event. A finding whose newest sample is

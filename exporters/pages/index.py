@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from exporters.html.html import Html, chip, page, table, tag
 from exporters.html.words import number
-from exporters.metrics.catalog import Bounds
-from exporters.metrics.collector import fresh_findings, overdue
-from exporters.metrics.snapshot import AlertRow, BoardRow, GateRow, JobRow, MetricsSnapshot
+from exporters.metrics.families.findings import fresh_findings
+from exporters.metrics.families.jobs import overdue
+from exporters.metrics.shared.metric import Bounds
+from exporters.metrics.shared.snapshot import AlertRow, BoardRow, GateRow, JobRow, MetricsSnapshot
 from exporters.pages.parts import ago, clock, search_form, section
 from monitor.detection import (
     BIAS,

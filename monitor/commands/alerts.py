@@ -29,7 +29,7 @@ def alerts_test(team: str, plant: str, overrides: Sequence[str], json_: bool) ->
 
     Example: gatewatch alerts test operators -p plant.yaml
     """
-    from exporters.metrics.catalog import TEAMS
+    from exporters.metrics.shared.labels import TEAMS
     from monitor.clock import WallClock
     from monitor.delivery.notifications import receivers_of, send_test
 
@@ -76,7 +76,7 @@ def alerts_log(plant: str, overrides: Sequence[str], json_: bool, newest: int) -
 
 def _became(team: str, statuses: Mapping[str, Sequence[OutboxStatus]]) -> str:
     """The delivery status of a message in words; its outbox rows are kept for a limited time."""
-    from exporters.metrics.catalog import LOG_CHANNEL, channel_of
+    from exporters.metrics.shared.labels import LOG_CHANNEL, channel_of
 
     delivered = [f"log {status}" for status in statuses.get(LOG_CHANNEL, ())]
     delivered += [f"URL {n} {status}" for n, status in enumerate(statuses.get(channel_of(team), ()), 1)]

@@ -13,7 +13,7 @@ from alerting.notifications.receivers import Parsed, Receivers, parse
 from alerting.notifications.text import Advice, MessageContext
 from alerting.specs.roster import ALERTS
 from exporters.delivery.notify_log import append
-from exporters.metrics.catalog import TEAMS
+from exporters.metrics.shared.labels import TEAMS
 from monitor.errors import DeliveryError, DeliveryReason, UsageError
 from monitor.plant.plant import Plant
 from monitor.plant.watching import NotifyConfig

@@ -8,9 +8,9 @@ from datetime import timedelta
 from alerting.alerts.evaluator import Samples, evaluate
 from alerting.alerts.in_force import alerts_in_force
 from alerting.specs.roster import ALERTS
-from exporters.metrics.catalog import Bounds
 from exporters.metrics.collector import StoreCollector
-from exporters.metrics.snapshot import MetricsSnapshot
+from exporters.metrics.shared.metric import Bounds
+from exporters.metrics.shared.snapshot import MetricsSnapshot
 from monitor.plant.plant import Plant
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.database.database import Store

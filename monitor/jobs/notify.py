@@ -16,7 +16,7 @@ from alerting.notifications.decide import (
     told_by,
 )
 from alerting.notifications.text import MessageContext, note_text, written
-from exporters.metrics.catalog import LOG_CHANNEL, TEAMS, channel_of
+from exporters.metrics.shared.labels import LOG_CHANNEL, TEAMS, channel_of
 from monitor.delivery.courier import Courier
 from monitor.plant.watching import NotifyConfig
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run

@@ -16,7 +16,8 @@ from detectors.stream.roster import default_detectors
 from detectors.window.performance import Performance, still_absent
 from exporters.delivery.mes import MesTarget
 from exporters.delivery.notify_log import append
-from exporters.metrics.catalog import LOG_CHANNEL, TEAMS, Bounds, channel_of
+from exporters.metrics.shared.labels import LOG_CHANNEL, TEAMS, channel_of
+from exporters.metrics.shared.metric import Bounds
 from inference.models.fitting import held_out
 from inference.registry import Registry
 from monitor import __version__

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from exporters.metrics.snapshot import (
+from exporters.metrics.shared.snapshot import (
     AlertRow,
     BoardRow,
     CursorRow,

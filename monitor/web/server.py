@@ -16,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 from exporters.html.html import CONTENT_SECURITY_POLICY
-from exporters.metrics.catalog import Bounds
 from exporters.metrics.collector import exposition
-from exporters.metrics.snapshot import MetricsSnapshot
+from exporters.metrics.shared.metric import Bounds
+from exporters.metrics.shared.snapshot import MetricsSnapshot
 from exporters.pages.index import index_page
 from exporters.pages.parts import part_page, problem_page, reports_page
 from monitor.errors import MonitorError

@@ -15,6 +15,8 @@ from alerting.alerts.specs_docs import duration, ends, selector, starts
 from alerting.specs.roster import ALERTS, BY_NAME
 from alerting.specs.spec import AlertSpec
 from exporters.metrics import catalog
+from exporters.metrics.shared.labels import SEVERITIES, TEAMS
+from exporters.metrics.shared.metric import Kind
 from monitor.plant.plant import Plant
 from monitor.plant.watching import AlertOverride
 
@@ -34,10 +36,10 @@ def changed(plant: Plant, **changes: Any) -> dict[str, AlertSpec]:
 @each_alert
 def test_its_value_is_a_gauge_of_the_catalogue_and_its_words_are_closed(spec: AlertSpec) -> None:
     metric = catalog.BY_NAME[spec.metric]
-    assert metric.kind is not catalog.Kind.COUNTER
+    assert metric.kind is not Kind.COUNTER
     assert {spec.by, *dict(spec.match)} <= set(metric.label_names)
-    assert spec.severity in catalog.SEVERITIES
-    assert spec.team in catalog.TEAMS
+    assert spec.severity in SEVERITIES
+    assert spec.team in TEAMS
     assert spec.kind in KINDS
 
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from exporters.metrics.catalog import AlertBound, Bounds
-from exporters.metrics.snapshot import (
+from exporters.metrics.shared.metric import AlertBound, Bounds
+from exporters.metrics.shared.snapshot import (
     AlertRow,
     BoardRow,
     CursorRow,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from exporters.metrics.catalog import AlertBound, Bounds
-from exporters.metrics.snapshot import (
+from exporters.metrics.shared.metric import AlertBound, Bounds
+from exporters.metrics.shared.snapshot import (
     AlertRow,
     BoardRow,
     CursorRow,

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from exporters_samples import bounds
 
-from exporters.metrics.catalog import BY_NAME, METRICS, Kind, Metric, tally_key
+from exporters.metrics.catalog import BY_NAME, METRICS
 from exporters.metrics.catalog_docs import markdown
+from exporters.metrics.shared.metric import Kind, Metric
 
 ROOT = Path(__file__).parents[2]
 RESERVED = {"job", "instance", "le", "quantile", "alertname", "serial", "lot", "person", "order"}
@@ -50,34 +51,6 @@ def test_every_counter_without_a_cause_yet_starts_at_all_known_combinations() ->
     assert ("shape", "continue", "no_model") not in starts
     assert ("mes", "seen") in list(BY_NAME["gatewatch_source_rows_total"].start(bounds()))
     assert list(BY_NAME["gatewatch_store_size_bytes"].start(bounds())) == []
-
-
-def test_a_tally_key_is_the_name_with_its_labels_in_declared_order() -> None:
-    key = tally_key("gatewatch_source_rows_total", outcome="seen", source="mes")
-    assert key == ("gatewatch_source_rows_total", {"source": "mes", "outcome": "seen"})
-    assert list(key[1]) == ["source", "outcome"]
-
-
-@pytest.mark.parametrize(
-    ("metric", "labels", "told"),
-    [
-        ("gatewatch_rows", {}, "is not tallied"),
-        ("gatewatch_store_size_bytes", {}, "is not tallied"),
-        ("gatewatch_source_rows_total", {"source": "mes"}, "has labels"),
-        ("gatewatch_source_rows_total", {"source": "mes", "outcome": "seen", "serial": "7"}, "has labels"),
-        ("gatewatch_source_rows_total", {"source": "mes", "outcome": "lost"}, "allowed"),
-    ],
-    ids=[
-        "a metric that is not declared is refused",
-        "a metric that is computed is refused",
-        "a missing label is refused",
-        "a label too many is refused",
-        "a value outside the fixed list is refused",
-    ],
-)
-def test_a_wrong_tally_key_raises(metric: str, labels: dict[str, str], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
-        tally_key(metric, **labels)
 
 
 def test_the_page_of_the_metrics_is_current() -> None:

@@ -17,9 +17,12 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from exporters.metrics.catalog import METRICS, Bounds
-from exporters.metrics.collector import exposition, fresh_findings, overdue
-from exporters.metrics.snapshot import JobRow, MetricsSnapshot
+from exporters.metrics.catalog import METRICS
+from exporters.metrics.collector import exposition
+from exporters.metrics.families.findings import fresh_findings
+from exporters.metrics.families.jobs import overdue
+from exporters.metrics.shared.metric import Bounds
+from exporters.metrics.shared.snapshot import JobRow, MetricsSnapshot
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "metrics" / "metrics.txt"
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"

@@ -8,8 +8,8 @@ from typing import Any
 
 import passport_rows as made
 
-from exporters.metrics.catalog import Bounds
-from exporters.metrics.snapshot import AlertRow, BoardRow, GateRow, JobRow, MetricsSnapshot, OutboxRow, TallyRow
+from exporters.metrics.shared.metric import Bounds
+from exporters.metrics.shared.snapshot import AlertRow, BoardRow, GateRow, JobRow, MetricsSnapshot, OutboxRow, TallyRow
 from monitor.plant.plant import Plant
 from monitor.web.server import Views
 

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from server_samples import EVIL, NOW, known, snapshot, views
 from waits import HANGS
 
-from exporters.metrics.snapshot import MetricsSnapshot
+from exporters.metrics.shared.snapshot import MetricsSnapshot
 from exporters.pages.parts import part_page
 from monitor.errors import MonitorError, StoreError, StoreReason
 from monitor.reports.passport import passport

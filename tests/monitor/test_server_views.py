@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from passport_rows import NOW, at
 
-from exporters.metrics.snapshot import (
+from exporters.metrics.shared.snapshot import (
     AlertRow,
     BoardRow,
     CursorRow,

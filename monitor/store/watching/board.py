@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from detectors.stream.worst_machine import DETECTOR, METHOD, worst_machine
 from detectors.window.roster import step_detector_names
-from exporters.metrics.snapshot import BoardRow
+from exporters.metrics.shared.snapshot import BoardRow
 from monitor.detection import PERFORMANCE, SKILL, WORST_RATIO
 from monitor.model import Finding, Status
 from monitor.store.database import tables as t

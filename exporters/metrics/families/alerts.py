@@ -1,0 +1,55 @@
+"""Alerts and notifications: what fires, its limits, and what was sent about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from exporters.metrics.shared.labels import ALERT, SEVERITY, TEAM
+from exporters.metrics.shared.metric import Bounds, Kind, Label, Metric, Scrape, Series, counter, gauge
+from monitor.statuses import AlertCondition, AlertStatus
+
+CONDITIONS = tuple(c.value for c in AlertCondition)
+ALERT_STATES = tuple(s.value for s in AlertStatus)
+NOTIFICATION_KINDS = ("opened", "joined", "raised", "repeated", "resolved", "info")
+ALERT_SUBJECT = Label("subject", "machines, steps, gates, sources and jobs of the plant file, mes, and the site")
+CONDITION = Label("condition", "fixed list", CONDITIONS)
+ALERT_STATE = Label("state", "fixed list", ALERT_STATES)
+NOTIFICATION_KIND = Label("kind", "fixed list", NOTIFICATION_KINDS)
+
+
+def _opened(bounds: Bounds) -> Iterable[tuple[str, ...]]:
+    return ((alert.name, alert.severity) for alert in bounds.alerts)
+
+
+METRICS: tuple[Metric, ...] = (
+    gauge("gatewatch_alert_active", "1 while an alert is firing, 0 for a day afterwards.", ALERT, ALERT_SUBJECT,
+          SEVERITY),
+    gauge("gatewatch_alert_state", "1 for the state of an alert's newest episode; resolved for a day afterwards.",
+          ALERT, ALERT_SUBJECT, CONDITION, SEVERITY, TEAM, ALERT_STATE),
+    gauge("gatewatch_alert_limit", "An alert starts when its value is above this.", ALERT),
+    gauge("gatewatch_alert_clear_level", "A firing alert continues until its value is not above this.", ALERT),
+    gauge("gatewatch_alert_expected", "1 for each subject whose value must be present; otherwise the alert fires with "
+          "condition absent.", ALERT, ALERT_SUBJECT),
+    Metric("gatewatch_alerts_opened_total", Kind.COUNTER, "Alerts that started to fire.", (ALERT, SEVERITY),
+           tallied=True, starts=_opened),
+    counter("gatewatch_notifications_total", "Notifications created for a team; those of kind info go only to the "
+            "log.", TEAM, NOTIFICATION_KIND, tallied=True),
+    counter("gatewatch_notifications_put_together_total", "Notifications combined with others in one message, because "
+            "the team had reached its message rate limit.", TEAM, tallied=True),
+)  # fmt: skip
+
+
+def series(scrape: Scrape) -> Series:
+    """The alerts in force, and the newest episode of each."""
+    snapshot, bounds = scrape.snapshot, scrape.bounds
+    for bound in bounds.alerts:
+        yield "gatewatch_alert_limit", (bound.name,), bound.limit
+        yield "gatewatch_alert_clear_level", (bound.name,), bound.clear
+        for subject in bound.expected:
+            yield "gatewatch_alert_expected", (bound.name, subject), 1.0
+    # One that fires for one condition is active, whatever became of the other: it is told last.
+    for row in sorted(snapshot.alerts, key=lambda row: row.active):
+        if row.state != AlertStatus.PENDING:
+            yield "gatewatch_alert_active", row[:3], float(row.active)
+        labels = (row.name, row.subject, row.condition, row.severity, row.team, row.state)
+        yield "gatewatch_alert_state", labels, 1.0

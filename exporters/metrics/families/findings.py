@@ -1,0 +1,94 @@
+"""Findings of detectors, and the subjects they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from exporters.metrics.shared.labels import enum_label
+from exporters.metrics.shared.metric import Kind, Label, Metric, Scrape, Series, gauge, timestamp
+from exporters.metrics.shared.snapshot import BoardRow, MetricsSnapshot
+from monitor.detection import DRIFT, IMAGE_DRIFT, PERFORMANCE
+from monitor.model import Status
+from monitor.plant.plant import Plant
+
+SUBJECT_KINDS = ("machine", "gate", "source")
+SUBJECT = Label("subject", "machines, gates and sources of the plant file")
+SUBJECT_KIND = Label("kind", "fixed list", SUBJECT_KINDS)
+STEP = Label("step", "steps of the plant file")
+LINE = Label("line", "lines of the plant file")
+DETECTOR = Label("detector", "detectors of the program")
+METHOD = Label("method", "methods of the detectors")
+FEATURE = Label("feature", "sensors and features of the plant file; empty for the subject as a whole")
+STATUS = enum_label("status", Status, "fixed list of statuses")
+_FINDING = (DETECTOR, METHOD, SUBJECT, FEATURE, STEP)
+_STATUSES = tuple(s.value for s in Status)
+_FEW = 4
+_DAY = timedelta(days=1)
+WINDOWED = (DRIFT, IMAGE_DRIFT, PERFORMANCE)
+"""The detectors that judge windows of parts and not machines sample by sample."""
+
+METRICS: tuple[Metric, ...] = (
+    Metric("gatewatch_subject_info", Kind.INFO, "Step and line of a subject of findings.",
+           (SUBJECT, SUBJECT_KIND, STEP, LINE)),
+    gauge("gatewatch_finding_value", "The latest value of a finding.", *_FINDING),
+    gauge("gatewatch_finding_limit", "The limit that the value is compared with.", *_FINDING),
+    gauge("gatewatch_finding_status", "1 for the current status of a finding, 0 for the others.", *_FINDING, STATUS),
+    timestamp("gatewatch_finding_last_sample", "The newest sample that a finding is based on", *_FINDING),
+    gauge("gatewatch_findings_expired", "Findings left out because their newest sample is too old."),
+    Metric("gatewatch_findings_total", Kind.COUNTER, "Changes of a finding's status, by the new status.",
+           (DETECTOR, METHOD, SUBJECT, STATUS), tallied=True, fills_last=True),
+)  # fmt: skip
+
+
+def series(scrape: Scrape) -> Series:
+    """The subjects of the plant, and each finding that has not expired."""
+    yield from _subjects(scrape.bounds.plant)
+    fresh = fresh_findings(scrape.snapshot, scrape.bounds.plant, scrape.expiry)
+    yield "gatewatch_findings_expired", (), float(len(scrape.snapshot.board) - len(fresh))
+    for row in fresh:
+        yield from _finding(row)
+
+
+def fresh_findings(snapshot: MetricsSnapshot, plant: Plant, expiry: timedelta | None = None) -> list[BoardRow]:
+    """The findings whose newest sample is not older than `expiry`, by default a few intervals of what feeds them.
+
+    Windows of parts change as slowly as parts come, and over a night shift without any they are still the last word:
+    those findings stay a day.
+    """
+    of_sources = expiry or _FEW * plant.jobs.reconcile + _latest(plant, list(plant.sources))
+    readings = [name for name, source in plant.sources.items() if source.kind == "readings"]
+    slowest = max((plant.sources[name].every for name in readings), default=timedelta(0))
+    of_others = expiry or max(timedelta(minutes=5), _FEW * slowest + _latest(plant, readings))
+    of_windows = expiry or _DAY + _latest(plant, list(plant.sources))
+
+    def kept_for(row: BoardRow) -> timedelta:
+        if row.detector in WINDOWED:
+            return of_windows
+        return of_sources if row.subject in plant.sources else of_others
+
+    return [row for row in snapshot.board if row.at >= snapshot.at - kept_for(row)]
+
+
+def _latest(plant: Plant, names: Iterable[str]) -> timedelta:
+    """How long after its time a row of the sources may become known."""
+    sources = [plant.sources[name] for name in names]
+    return max((source.delay + source.late_by for source in sources), default=timedelta(0))
+
+
+def _subjects(plant: Plant) -> Series:
+    for name, machine in plant.machines.items():
+        yield "gatewatch_subject_info", (name, "machine", machine.step, plant.steps[machine.step].line), 1.0
+    for name, gate in plant.gates.items():
+        yield "gatewatch_subject_info", (name, "gate", gate.step, plant.steps[gate.step].line), 1.0
+    for name in plant.sources:
+        yield "gatewatch_subject_info", (name, "source", "", ""), 1.0
+
+
+def _finding(row: BoardRow) -> Series:
+    labels = (*row[:4], row.step)
+    yield "gatewatch_finding_value", labels, row.value
+    yield "gatewatch_finding_limit", labels, row.limit
+    yield "gatewatch_finding_last_sample_timestamp_seconds", labels, row.at.timestamp()
+    for status in _STATUSES:
+        yield "gatewatch_finding_status", (*labels, status), float(status == row.status)

@@ -1,0 +1,42 @@
+"""The service itself: its version, the plant file in force, the store, and this scrape."""
+
+from __future__ import annotations
+
+from exporters.metrics.shared.labels import DIGEST, RUN_RESULT, SITE
+from exporters.metrics.shared.metric import (
+    DIGEST_DIGITS,
+    Kind,
+    Label,
+    Metric,
+    Scrape,
+    Series,
+    counter,
+    gauge,
+    seconds,
+    timestamp,
+)
+
+METRICS: tuple[Metric, ...] = (
+    Metric("gatewatch_build_info", Kind.INFO, "The program's version.", (Label("version", "the running version"),)),
+    Metric("gatewatch_plant_info", Kind.INFO, "The plant file in force.", (SITE, DIGEST)),
+    counter("gatewatch_plant_reloads_total", "Reloads of the plant file by result.", RUN_RESULT, tallied=True),
+    gauge("gatewatch_plant_last_reload_success", "1 if the last reload succeeded, 0 if the previous file stays.",
+          tallied=True),
+    gauge("gatewatch_plant_last_reload_failed", "1 if the last reload failed and the previous file stays, else 0.",
+          SITE),
+    timestamp("gatewatch_snapshot", "When the store was read for this scrape"),
+    gauge("gatewatch_snapshot_rejected_series", "Series left out of this scrape: invalid value or unknown labels."),
+    gauge("gatewatch_store_size_bytes", "Size of the store.", unit="bytes"),
+)  # fmt: skip
+
+
+def series(scrape: Scrape) -> Series:
+    """Version, plant file, store."""
+    snapshot, bounds = scrape.snapshot, scrape.bounds
+    yield "gatewatch_build_info", (bounds.version,), 1.0
+    if snapshot.plant_digest:
+        yield "gatewatch_plant_info", (bounds.plant.site, snapshot.plant_digest[:DIGEST_DIGITS]), 1.0
+    yield "gatewatch_snapshot_timestamp_seconds", (), seconds(snapshot.at)
+    yield "gatewatch_store_size_bytes", (), snapshot.store_bytes
+    reloads = [row.value for row in snapshot.tallies if row.name == "gatewatch_plant_last_reload_success"]
+    yield "gatewatch_plant_last_reload_failed", (bounds.plant.site,), float(0.0 in reloads)

@@ -1,0 +1,40 @@
+"""The labels that several families share, and lists of label values that the rest of the product uses."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from exporters.metrics.shared.metric import Label
+from monitor.plant.plant import Plant
+
+RUN_RESULTS = ("success", "failure")
+SEVERITIES = ("critical", "warning", "info")
+TEAMS = ("operators", "engineers", "ml", "platform")
+LOG_CHANNEL = "notify:log"
+
+
+def channel_of(team: str) -> str:
+    """The channel of the outbox that carries a team's notifications to its URLs."""
+    return f"notify:{team}"
+
+
+def channels(plant: Plant) -> tuple[str, ...]:
+    """The channels of the outbox that the plant file uses."""
+    mes = ("mes",) if plant.write_back else ()
+    return (*mes, LOG_CHANNEL, *(map(channel_of, TEAMS) if plant.notify.urls_file else ()))
+
+
+def enum_label(name: str, values: type[StrEnum], where: str) -> Label:
+    """A label whose values are those of an enum."""
+    return Label(name, where, tuple(v.value for v in values))
+
+
+JOB = Label("job_name", "jobs of the plant file", known=lambda b: b.jobs)
+RUN_RESULT = Label("result", "fixed list", RUN_RESULTS)
+SOURCE = Label("source", "sources of the plant file", known=lambda b: b.plant.sources)
+GATE = Label("gate", "gates of the plant file", known=lambda b: b.plant.gates)
+SITE = Label("site", "the site of the plant file")
+DIGEST = Label("digest", "the first 12 hexadecimal digits of the digest in force")
+ALERT = Label("alert", "alerts of the program", known=lambda b: [alert.name for alert in b.alerts])
+SEVERITY = Label("severity", "fixed list", SEVERITIES)
+TEAM = Label("team", "fixed list", TEAMS)
