@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -136,3 +136,24 @@ class GateModel(Protocol):
 
     def predict(self, rows: Floats) -> Sequence[Prediction]:
         """A prediction a row; how the rows were split into calls cannot change any of them."""
+
+
+class NotificationChannel(Protocol):
+    """A way for notifications to leave: to a service, by URL, or into the log.
+
+    A URL is a secret: no error shows any part of one.
+    """
+
+    @property
+    def SCHEMES(self) -> Collection[str]:  # noqa: N802 - a constant of a module
+        """The schemes of the URLs that only this channel sends to; empty if it is not chosen by scheme."""
+
+    def takes(self, address: str) -> bool:
+        """Whether messages can be sent to this address. Nothing is contacted."""
+
+    def send(self, address: str, message: Mapping[str, Any]) -> None:
+        """Send one message; DeliveryError if it was not accepted.
+
+        By URL a message has `id`, `title`, `body`, `team` and `mood`: critical, warning, over or info. The same id
+        comes again if an earlier attempt was accepted and the process was killed before it was recorded.
+        """

@@ -120,6 +120,36 @@ def test_a_dashboard_is_one_file(product: Product) -> None:
     assert (product.folder / "built/overview.json").read_bytes() == committed
 
 
+CHANNEL = '''"""Notes in a folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+SCHEMES = ("note",)
+
+
+def takes(address: str) -> bool:
+    """Whether the URL names a folder."""
+    return address.startswith("note://")
+
+
+def send(address: str, message: Mapping[str, Any]) -> None:
+    """Write a note."""
+    (Path(address.removeprefix("note://")) / "note.txt").write_text(message["title"])
+'''
+
+
+def test_a_notification_channel_is_one_file(product: Product) -> None:
+    product.add("exporters/delivery/channels/note.py", CHANNEL)
+    product.add("notify.urls", f"operators note://{product.folder}")
+    plant = product.folder / "plant.yaml"
+    shutil.copy(ROOT / "monitor/simulator/plant.yaml", plant)
+    test = ("alerts", "test", "operators", "-p", str(plant), "--set", "notify.urls_file=notify.urls")
+    assert product.run("-m", "monitor.cli", *test) == "URL 1 of operators: delivered\n"
+    assert (product.folder / "note.txt").read_text(encoding="utf-8") == "test for operators, site demo"
+
+
 COMMAND = '''"""A greeting."""
 
 import click

@@ -33,7 +33,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.store.models": ("monitor.store.database",),
     "monitor.plant": ("inference",),
     "monitor.store.rows": ("monitor.store.database", "monitor.store.models"),
-    "exporters.delivery": ("monitor.plant",),
+    "exporters.delivery.channels": (),
+    "exporters.delivery": ("exporters.delivery.channels", "monitor.plant"),
     "exporters.metrics.shared": ("monitor.plant",),
     "monitor.plant.file": ("alerting.specs", "monitor.plant"),
     "monitor.sources.typed": ("monitor.plant",),
@@ -123,7 +124,7 @@ name rooms that are listed above it, so no circle can be written down.
 """
 
 HEAVY: dict[str, tuple[str, ...]] = {
-    "apprise": ("exporters.delivery.apprise",),
+    "apprise": ("exporters.delivery.channels.apprise",),
     "grafana_api": ("dashboards.grafana",),
     "requests": ("dashboards.grafana",),
     "grafana_foundation_sdk": (

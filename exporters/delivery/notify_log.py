@@ -10,13 +10,22 @@ from typing import Any
 
 from monitor.errors import DeliveryError, DeliveryReason
 
+SCHEMES = ()
+"""The log is no URL; every notification goes into it."""
 
-def append(file: Path, line: Mapping[str, Any]) -> None:
+
+def takes(address: str) -> bool:
+    """Whether the folder of the log exists."""
+    return Path(address).parent.is_dir()
+
+
+def send(address: str, message: Mapping[str, Any]) -> None:
     """Add one line and wait until the disk has it; DeliveryError where that fails.
 
     A line that a crash cut short keeps its place; the next one begins on a line of its own.
     """
-    text = json.dumps(line, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n"
+    file = Path(address)
+    text = json.dumps(message, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n"
     try:
         with file.open("ab+") as log:
             size = log.seek(0, os.SEEK_END)

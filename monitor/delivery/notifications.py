@@ -12,7 +12,8 @@ from alerting.notifications.decide import stamp
 from alerting.notifications.receivers import Parsed, Receivers, parse
 from alerting.notifications.text import Advice, MessageContext
 from alerting.specs.roster import ALERTS
-from exporters.delivery.notify_log import append
+from exporters.delivery import notify_log
+from exporters.delivery.roster import channel_for
 from exporters.metrics.shared.labels import TEAMS
 from monitor.errors import DeliveryError, DeliveryReason, UsageError
 from monitor.plant.plant import Plant
@@ -32,22 +33,20 @@ def receivers_of(plant: Plant) -> Receivers:
 def problems(plant: Plant) -> list[str]:
     """What of `notify` cannot work, a sentence each."""
     found = list(_parsed(plant.notify).problems)
-    folder = Path(plant.notify.log).parent
-    if not folder.is_dir():
-        found.append(f"notify.log: the folder {folder} does not exist; make it")
+    if not notify_log.takes(plant.notify.log):
+        found.append(f"notify.log: the folder {Path(plant.notify.log).parent} does not exist; make it")
     return found
 
 
 def send(receivers: Receivers, payload: Mapping[str, Any]) -> None:
     """Send one text to one URL; DeliveryError says which of which team, never the URL."""
-    from exporters.delivery import apprise
-
     team, number = str(payload["team"]), int(payload["url"])
     urls = receivers.get(team, ())
     try:
         if number > len(urls):
             raise DeliveryError("it is not in notify.urls_file any more", DeliveryReason.REFUSED)
-        apprise.send(urls[number - 1], payload["title"], payload["body"], payload["mood"])
+        url = urls[number - 1]
+        channel_for(url).send(url, payload)
     except DeliveryError as exc:
         raise DeliveryError(f"notify: URL {number} of {team}: {exc}", exc.reason) from None
 
@@ -68,7 +67,7 @@ def send_test(plant: Plant, receivers: Receivers, team: str, now: datetime) -> T
         "body": f"A test: notifications for {team} arrive here. Nothing is to be done.\n\nid {key}",
     }  # fmt: skip
     line = said | {"at": now.isoformat(), "team": team, "site": plant.site, "notifications": []}
-    append(Path(plant.notify.log), line)
+    notify_log.send(plant.notify.log, line)
     errors: list[str | None] = []
     for number in range(1, len(receivers[team]) + 1):
         try:
@@ -91,8 +90,6 @@ def place_of(plant: Plant) -> MessageContext:
 def _parsed(config: NotifyConfig) -> Parsed:
     if config.urls_file is None:
         return Parsed({})
-    from exporters.delivery.apprise import known
-
     where = f"notify.urls_file: {config.urls_file}"
     try:
         text = _text(Path(config.urls_file))
@@ -100,7 +97,7 @@ def _parsed(config: NotifyConfig) -> Parsed:
         # A ValueError here is of the text's encoding or size.
         why = (getattr(exc, "strerror", None) or str(exc)).lower()
         return Parsed({}, (f"{where}: cannot be read ({why}); expected a team and an Apprise URL a line",))
-    parsed = parse(text, TEAMS, known)
+    parsed = parse(text, TEAMS, lambda url: channel_for(url).takes(url))
     return Parsed(parsed.receivers, tuple(f"{where}, {problem}" for problem in parsed.problems))
 
 

@@ -14,8 +14,8 @@ from alerting.alerts import in_force
 from alerting.notifications.receivers import Receivers
 from detectors.stream.roster import default_detectors
 from detectors.window.performance import Performance, still_absent
+from exporters.delivery import notify_log
 from exporters.delivery.mes import MesTarget
-from exporters.delivery.notify_log import append
 from exporters.metrics.shared.labels import LOG_CHANNEL, TEAMS, channel_of
 from exporters.metrics.shared.metric import Bounds
 from inference.models.fitting import held_out
@@ -195,7 +195,7 @@ def _pipeline(loaded: LoadedPlant, store: Store, source: str, models: ModelsInFo
 def notify_job(store: Store, plant: Plant, receivers: Receivers | None) -> NotifyJob:
     """The job. Without receivers (None) nothing leaves by URL, not even what an earlier run left waiting."""
     config = plant.notify
-    log = Courier(store, (LOG_CHANNEL,), carry(partial(append, Path(config.log))), Patience(config.backoff, None))
+    log = Courier(store, (LOG_CHANNEL,), carry(partial(notify_log.send, config.log)), Patience(config.backoff, None))
     couriers = [log]
     if receivers is not None:
         patience = Patience(config.backoff, config.attempts)

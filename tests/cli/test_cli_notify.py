@@ -47,9 +47,9 @@ def test_a_test_says_whether_it_was_delivered(plant: Path, andon: Andon) -> None
 
 
 def test_a_process_forked_after_apprise_was_used_delivers_too(plant: Path, andon: Andon) -> None:
-    from exporters.delivery.apprise import send
+    from exporters.delivery.channels.apprise import send
 
-    send(andon.url, "first", "in this process", "info")
+    send(andon.url, {"title": "first", "body": "in this process", "mood": "info"})
     urls(plant, f"operators {andon.url}\n")
     assert gatewatch("alerts", "test", "operators", "-p", plant, *URLS).code == 0
     assert len(andon.taken) == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import apprise
 import pytest
 
-from exporters.delivery.apprise import _ANSWER_SECONDS, _be_patient
+from exporters.delivery.channels.apprise import _ANSWER_SECONDS, _be_patient
 
 
 @pytest.mark.parametrize(

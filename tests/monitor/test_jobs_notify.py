@@ -290,8 +290,8 @@ def test_a_line_that_was_cut_short_stays_alone(spine: Spine) -> None:
 
 
 def test_the_log_is_one_file_for_all(tmp_path: Path) -> None:
-    from exporters.delivery.notify_log import append
+    from exporters.delivery.notify_log import send
 
     for n in range(3):
-        append(tmp_path / "log", {"id": f"{n} é"})
+        send(str(tmp_path / "log"), {"id": f"{n} é"})
     assert [json.loads(line)["id"] for line in (tmp_path / "log").read_text().splitlines()] == ["0 é", "1 é", "2 é"]

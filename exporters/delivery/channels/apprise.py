@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from monitor.errors import DeliveryError, DeliveryReason
 
+SCHEMES = ()
+"""None of its own: Apprise gets every URL that no other channel takes."""
 _SECONDS = 30
 """After this a service that does not answer is given up for now."""
 _ANSWER_SECONDS = 25.0
@@ -32,15 +35,15 @@ class _Statuses(logging.Handler):
         self.found += [int(status) for status in _STATUS.findall(record.getMessage())]
 
 
-def known(url: str) -> bool:
+def takes(address: str) -> bool:
     """Whether Apprise knows the service of a URL, and the URL is whole. Nothing is contacted."""
-    return bool(_service().add(url))
+    return bool(_service().add(address))
 
 
-def send(url: str, title: str, body: str, mood: str) -> None:
-    """Send one text; DeliveryError where the service did not take it. `mood`: critical, warning, over, else info."""
+def send(address: str, message: Mapping[str, Any]) -> None:
+    """Send title and body to a URL, coloured by mood; DeliveryError if the service did not accept it."""
     service = _service()
-    if not service.add(url):
+    if not service.add(address):
         raise DeliveryError("its URL is none that Apprise knows", DeliveryReason.REFUSED)
     for receiver in service:
         _be_patient(receiver)
@@ -49,10 +52,13 @@ def send(url: str, title: str, body: str, mood: str) -> None:
     log.addHandler(statuses)
     try:
         # What its plugins raise Apprise catches and logs, and answers False.
-        took = service.notify(body=body, title=title, notify_type=_TYPES.get(mood, "info"), body_format="text")
+        accepted = service.notify(
+            body=message["body"], title=message["title"], notify_type=_TYPES.get(message["mood"], "info"),
+            body_format="text",
+        )  # fmt: skip
     finally:
         log.removeHandler(statuses)
-    if not took:
+    if not accepted:
         raise _refusal(statuses.found[-1] if statuses.found else None)
 
 
