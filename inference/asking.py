@@ -1,5 +1,7 @@
-"""Whether a model may be asked about a part, and asking it about those parts only. The one rule for gates, windows,
-training and comparison."""
+"""Whether a model may be asked about a part, and asking it about those parts only.
+
+The one rule for gates, windows, training and comparison.
+"""
 
 from __future__ import annotations
 

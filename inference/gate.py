@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from itertools import compress
 from math import isfinite, nan
 
 import numpy as np
@@ -63,13 +62,21 @@ def preconditions(model: GateModel | None, refused: Reason | None, part: PartInp
 
     `refused` is a reason known beforehand for every part, such as `bad_model` after a failed verification.
     """
+    whole = _of_the_gate(model, refused)
+    if model is None or whole is not None:
+        return whole
+    return None if askable(model, rows_of([part], model.inputs))[0] else Reason.INCOMPLETE_INPUT
+
+
+def _of_the_gate(model: GateModel | None, refused: Reason | None) -> Reason | None:
+    """The reason that forbids asking the model for any part."""
     if refused is not None:
         return refused
     if model is None:
         return Reason.NO_MODEL
     if not model.skill > 0:  # also when it is NaN: no skill was shown
         return Reason.NO_SKILL
-    return None if askable(model, rows_of([part], model.inputs))[0] else Reason.INCOMPLETE_INPUT
+    return None
 
 
 def judge(
@@ -89,10 +96,11 @@ def judge(
     The specification is the one in force when the part was at the step. A model that fails, or answers for another
     number of parts than it was asked, holds those parts with `bad_model`.
     """
-    failed = [preconditions(model, refused, part) for part in parts]
-    asked = [reason is None for reason in failed]
-    answers = iter(_ask(model, list(compress(parts, asked))))
-    predictions = [next(answers) if was_asked else None for was_asked in asked]
+    whole = _of_the_gate(model, refused)
+    failed: list[Reason | None] = [whole] * len(parts)
+    predictions: list[Prediction | None] = [None] * len(parts)
+    if model is not None and whole is None:
+        failed, predictions = _asked(model, rows_of(parts, model.inputs))
     failed = [_or_withheld(*pair, withheld) for pair in zip(failed, predictions, strict=True)]
     return [
         (prediction, decide(prediction, spec_at(part.at), band, reason))
@@ -108,17 +116,27 @@ def _or_withheld(failed: Reason | None, prediction: Prediction | None, withheld:
 
 def rows_of(parts: Sequence[PartInput], inputs: Sequence[str]) -> Floats:
     """The parts as (parts, inputs) numbers in the model's order of columns, NaN where one is missing."""
-    return np.array([[part.values.get(name, nan) for name in inputs] for part in parts], dtype=np.float64)
+    rows = [[part.values.get(name, nan) for name in inputs] for part in parts]
+    return np.array(rows, dtype=np.float64).reshape(len(parts), len(inputs))
 
 
-def _ask(model: GateModel | None, parts: Sequence[PartInput]) -> list[Prediction | None]:
-    if model is None or not parts:
+def _asked(model: GateModel, rows: Floats) -> tuple[list[Reason | None], list[Prediction | None]]:
+    """For each row why the model may not be asked, if so, and else its prediction."""
+    asked = askable(model, rows)
+    answers = iter(_answers(model, rows[asked]))
+    failed = [None if one else Reason.INCOMPLETE_INPUT for one in asked.tolist()]
+    return failed, [next(answers) if one else None for one in asked.tolist()]
+
+
+def _answers(model: GateModel, rows: Floats) -> list[Prediction | None]:
+    """What the model says of rows that it may be asked about; None for all where it fails."""
+    if not len(rows):
         return []
     try:
-        answers: list[Prediction | None] = list(model.predict(rows_of(parts, model.inputs)))
+        answers: list[Prediction | None] = list(model.predict(rows))
     except ModelError:
-        return [None] * len(parts)
-    return answers if len(answers) == len(parts) else [None] * len(parts)
+        return [None] * len(rows)
+    return answers if len(answers) == len(rows) else [None] * len(rows)
 
 
 def _usable(spec: Spec, band: ReworkBand) -> bool:

@@ -57,10 +57,9 @@ def alerts_test(team: str, plant: str, overrides: Sequence[str], json_: bool) ->
 def alerts_log(plant: str, overrides: Sequence[str], json_: bool, newest: int) -> None:
     """List the newest notifications with their delivery status. Example: gatewatch alerts log --newest 5."""
     from alerting.notifications.receivers import MOST_URLS
-    from monitor.store.database.schema import open_existing
     from monitor.store.delivery.notifications import deliveries, log
 
-    store = open_existing(load(plant, overrides).plant.store.url)
+    store = open_store_of(plant, overrides)
     with store.read() as connection:
         rows = log(connection, newest)
         sent = deliveries(connection, {row.message for row in rows}, MOST_URLS)

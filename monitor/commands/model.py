@@ -27,11 +27,10 @@ def model() -> None:
 @as_json
 def model_list(plant: str, overrides: Sequence[str], json_: bool) -> None:
     """List versions, which one is in force, and how each compared. Example: gatewatch model list -p plant.yaml."""
-    from monitor.store.database.schema import open_existing
     from monitor.store.models import retraining
     from monitor.store.models.versions import of_gate
 
-    store = open_existing(load(plant, overrides).plant.store.url)
+    store = open_store_of(plant, overrides)
     with store.read() as connection:
         found = [v._asdict() for v in of_gate(connection)]
         requests = retraining.rows(connection)
