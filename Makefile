@@ -39,7 +39,7 @@ check: $(STAMP) ## Format, lint, types, and the tests that start no other proces
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(QUIET) $(BIN)/pytest -n 2 --dist loadfile -m "not soak and not postgres" --ignore=tests/exactly_once
+	$(QUIET) $(BIN)/pytest -n 2 --dist loadfile -m "not soak and not process and not postgres"
 
 format: $(STAMP) ## Format the code
 	$(BIN)/ruff check --fix --quiet .

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import postgres_kit
 import pytest
@@ -29,6 +32,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         postgres_kit.stop()
         run_kit.end()
+
+
+@pytest.fixture(autouse=True)
+def _no_other_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test without a mark starts no other process: it is one of those that `make check` runs."""
+    if not any(map(request.node.get_closest_marker, ("process", "postgres", "soak"))):
+
+        def refuse(*_: object, **__: object) -> NoReturn:
+            raise AssertionError("this test starts a process; mark it with pytest.mark.process")
+
+        monkeypatch.setattr(os, "fork", refuse)
+        monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
 
 
 @pytest.fixture(scope="session")

@@ -298,6 +298,7 @@ _SLOW_TO_IMPORT = {"torch", "mlflow", "river", "evidently", "grafana_foundation_
 _FOR_WORK = {*_SLOW_TO_IMPORT, "numpy", "pandas", "scipy", "sqlalchemy", "pydantic", "alembic", "prometheus_client"}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("arguments", "unwanted"),
     [(["--help"], _FOR_WORK), (["demo", "--help"], _FOR_WORK), (["check"], _SLOW_TO_IMPORT)],

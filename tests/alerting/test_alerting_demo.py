@@ -10,6 +10,8 @@ from plant_kit import QUICK, make_plant, run_replay
 from promtool_kit import STEP, promtool_says_the_same, tool
 from recorded import Recorder
 
+pytestmark = pytest.mark.process
+
 SLOT = timedelta(minutes=15)
 
 

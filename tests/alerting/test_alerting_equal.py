@@ -20,6 +20,8 @@ from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 from monitor.store.watching import alerts as alerting
 
+pytestmark = pytest.mark.process
+
 
 @pytest.mark.parametrize("seed", [1000, 1001, 1002])
 def test_thirty_scripted_series_give_the_same_alerts_at_every_interval(

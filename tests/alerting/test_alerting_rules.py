@@ -37,6 +37,7 @@ def test_a_generated_file_is_current(name: str) -> None:
     assert (GENERATED / name).read_text(encoding="utf-8") == MADE[name](), "run make generate"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_generated_file_is_accepted_by_its_program(name: str) -> None:
     program, *words = CHECKS[name]
@@ -68,6 +69,7 @@ def _minutes(value: timedelta) -> int:
     return round(value / STEP)
 
 
+@pytest.mark.process
 @each_alert
 def test_it_is_silent_before_fires_is_held_and_goes_quiet(spec: AlertSpec, tmp_path: Path) -> None:
     wait, keep = _minutes(spec.pending_for), _minutes(spec.keep_firing)
@@ -83,6 +85,7 @@ def test_it_is_silent_before_fires_is_held_and_goes_quiet(spec: AlertSpec, tmp_p
     promtool_says_the_same([spec], series | limits_of([spec], steps), said, tmp_path)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("spec", [s for s in ALERTS if s.absent_after], ids=lambda spec: spec.name)
 def test_what_is_expected_and_not_there_is_an_alert_after_a_while(spec: AlertSpec, tmp_path: Path) -> None:
     assert spec.absent_after is not None
@@ -96,6 +99,7 @@ def test_what_is_expected_and_not_there_is_an_alert_after_a_while(spec: AlertSpe
     promtool_says_the_same([spec], series | limits_of([spec], len(values), {spec.name: ["it"]}), said, tmp_path)
 
 
+@pytest.mark.process
 @each_alert
 def test_the_texts_name_the_subject_and_the_value(spec: AlertSpec, tmp_path: Path) -> None:
     steps, above = _minutes(spec.pending_for) + 1, spec.limit + 1

@@ -14,6 +14,8 @@ import pytest
 from cli_kit import LATER, NOW, Said, gatewatch
 from plant_kit import advice, contents
 
+pytestmark = pytest.mark.process
+
 Prepare = Callable[[Path], object]
 KEPT = ("readings", "parts", "outcomes", "windows", "quarantine")
 

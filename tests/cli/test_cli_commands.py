@@ -19,6 +19,8 @@ from plant_kit import START, contents
 
 from monitor.cli import cli
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def done(taught: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -27,6 +27,8 @@ sys.path.append(str(Path(__file__).parent.parent / "service"))
 from service_kit import free_port, get
 from waits import until
 
+pytestmark = pytest.mark.process
+
 FOLDER = ".gatewatch-demo"
 Store = sqlite3.Connection
 

@@ -12,6 +12,8 @@ from cli_kit import gatewatch
 
 from detectors.window.wasserstein import wasserstein
 
+pytestmark = pytest.mark.process
+
 SMALL = ("--set", "drift.reference_rows=150", "--set", "drift.window_rows=40")
 
 

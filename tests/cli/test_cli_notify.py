@@ -14,6 +14,8 @@ from andon import Andon
 from cli_kit import LATER, gatewatch
 from plant_kit import START
 
+pytestmark = pytest.mark.process
+
 URLS = ("--set", "notify.urls_file=notify.urls")
 
 

@@ -14,6 +14,8 @@ from plant_kit import START
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
 from waits import until
 
+pytestmark = pytest.mark.process
+
 HOUR = timedelta(hours=1)
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], list[tuple[float, float]]]
 

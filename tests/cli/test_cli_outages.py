@@ -18,6 +18,8 @@ import sqlalchemy as sa
 from cli_kit import LATER, NOW, Said, gatewatch
 from plant_kit import advice, contents
 
+pytestmark = pytest.mark.process
+
 KEPT = ("decisions", "readings", "parts", "outcomes", "windows", "quarantine", "findings")
 
 

@@ -19,6 +19,8 @@ from monitor.plant.file.load import load
 from monitor.runtime.app import detectors_of, make_registry
 from monitor.store.database import tables as t
 
+pytestmark = pytest.mark.process
+
 Change = Callable[[sa.Connection], Any]
 
 

@@ -8,6 +8,8 @@ import pytest
 from plant_kit import QUICK, copied, run_replay
 from whole_kit import WHOLE, agreed
 
+pytestmark = pytest.mark.process
+
 _SOURCES = ("mes", "historian", "machine_states", "final_test", "dispositions")
 
 

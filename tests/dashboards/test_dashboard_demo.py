@@ -16,6 +16,8 @@ from dashboard_samples import asked, filled, variables
 from prometheus_kit import Prometheus, prometheus
 from waits import until
 
+pytestmark = pytest.mark.process
+
 EMPTY = {
     "Which alerts A": "nothing may be wrong at the end of the demo",
     "annotation Alerts": "nothing may be wrong at the end of the demo",

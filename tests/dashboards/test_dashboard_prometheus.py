@@ -14,6 +14,8 @@ from waits import until
 
 from exporters.metrics.collector import exposition
 
+pytestmark = pytest.mark.process
+
 
 class _Plant(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
@@ -31,7 +33,7 @@ class _Plant(BaseHTTPRequestHandler):
 def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """A Prometheus that has scraped the plant more than once."""
     plant = ThreadingHTTPServer(("127.0.0.1", 0), _Plant)
-    Thread(target=plant.serve_forever, daemon=True).start()
+    Thread(target=plant.serve_forever, args=(0.02,), daemon=True).start()
     address = f"127.0.0.1:{plant.server_port}"
     with prometheus(tmp_path_factory.mktemp("prometheus"), {"gatewatch": [address]}) as server:
         until(lambda: server.query("count_over_time(gatewatch_build_info[1m]) > 1"), "two scrapes")

@@ -11,6 +11,8 @@ from plant_kit import QUICK, START, advice, contents, copied, replay_whole, run_
 
 from monitor.failpoints import NAMES
 
+pytestmark = pytest.mark.process
+
 DURING_WORK = {
     "after_read": "after_read:40",
     "after_inference": "after_inference:15",

@@ -22,6 +22,8 @@ from monitor.scheduling.runner import SlotOutcome
 from monitor.store.database import tables as t
 from monitor.store.database.schema import open_existing
 
+pytestmark = pytest.mark.process
+
 # By minute what the evaluation writes: alerts that fire, and alerts that end.
 STORY = {
     0: (["m1", "m2"], []),

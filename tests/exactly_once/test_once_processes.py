@@ -20,6 +20,8 @@ from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.schema import open_existing
 
+pytestmark = pytest.mark.process
+
 
 def _store(plant: Path) -> Store:
     return open_existing(load(plant, QUICK).plant.store.url)

@@ -14,6 +14,8 @@ from examples.liveline.load import CONDITIONS, MACHINES, PLACES, TIME, measured
 from monitor.plant.file.load import load
 from monitor.plant.plant import Plant
 
+pytestmark = pytest.mark.process
+
 CUT_SECONDS = 600
 CUT_GATES = ("gauge-05", "gauge-13")
 

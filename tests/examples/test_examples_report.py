@@ -102,6 +102,7 @@ def test_the_naive_baseline_sees_only_outcomes_available_at_the_decision(connect
     assert found["naive"]["P39"] == 27.0, "of the last 25: 15 to 39"
 
 
+@pytest.mark.process
 def test_the_report_of_a_small_hall_names_what_happened(tmp_path: Path) -> None:
     put(tmp_path / "in" / "1.csv", *(line(second) for second in range(30)))
     said = ran("-m", "examples.report", "skab", "--data", tmp_path / "in", "--keep", tmp_path / "kept", cwd=tmp_path)
@@ -111,6 +112,7 @@ def test_the_report_of_a_small_hall_names_what_happened(tmp_path: Path) -> None:
     assert (tmp_path / "kept" / "plant.yaml").exists()
 
 
+@pytest.mark.process
 def test_a_report_without_data_is_one_sentence(tmp_path: Path) -> None:
     said = ran("-m", "examples.report", "secom", "--data", tmp_path, cwd=tmp_path)
     assert (said.code, said.out, said.err.count("\n")) == (3, "", 1)

@@ -14,6 +14,8 @@ from examples_kit import ROOT, data, loaded, ran, replayed, rows
 from examples.secom.load import LABEL, ROW, SENSORS, TIME
 from monitor.plant.file.load import load
 
+pytestmark = pytest.mark.process
+
 CUT_ROWS = 330
 
 

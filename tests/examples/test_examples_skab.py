@@ -12,6 +12,8 @@ from examples_kit import ROOT, data, loaded, ran, replayed, rows
 from examples.skab.load import LABELS, TAGS, TIME
 from monitor.plant.file.load import load
 
+pytestmark = pytest.mark.process
+
 HEADER = ";".join([TIME, *TAGS, *LABELS])
 
 

@@ -15,7 +15,7 @@ from exporters.report.page import report_page
 EVIL = "</script><script>document.title='ran'</script><img src=x onerror=\"document.title='ran'\">"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on PATH")
+pytestmark = [pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on PATH"), pytest.mark.process]
 
 
 def opened(text: str, folder: Path) -> str:

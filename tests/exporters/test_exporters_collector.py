@@ -52,6 +52,7 @@ def test_openmetrics_is_given_where_it_is_asked_for_and_says_the_same() -> None:
     assert told == series(snapshot())
 
 
+@pytest.mark.process
 def test_promtool_finds_nothing_to_say() -> None:
     promtool = shutil.which("promtool")
     if promtool is None:

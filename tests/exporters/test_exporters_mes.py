@@ -182,6 +182,7 @@ def test_what_cannot_be_reached_is_tried_again_and_no_password_is_told(url: str)
     assert not Path("/nowhere").exists()
 
 
+@pytest.mark.process
 def test_an_account_without_the_right_to_write_is_refused(postgres_url: str) -> None:
     run(postgres_url, TABLE, KEY, "CREATE ROLE reader_only LOGIN PASSWORD 'r'", "GRANT SELECT ON ALL TABLES IN SCHEMA "
         "public TO reader_only")  # fmt: skip

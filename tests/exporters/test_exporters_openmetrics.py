@@ -114,6 +114,7 @@ def test_whatever_a_finding_holds_the_file_parses(tmp_path_factory: Any, text: s
     assert any(samples[0][1] == number for (name, _), samples in found.items() if name == "gatewatch_finding_value")
 
 
+@pytest.mark.process
 def test_prometheus_answers_with_what_was_written(tmp_path: Path) -> None:
     found = written(tmp_path / "history.om", 40)
     command = [

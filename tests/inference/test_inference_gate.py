@@ -294,6 +294,7 @@ def test_rows_are_in_the_models_order_of_columns_and_have_nan_where_one_is_missi
     assert np.isnan(rows_of([part(1)], ("b", "c"))).tolist() == [[False, True]]
 
 
+@pytest.mark.process
 def test_the_policy_imports_no_model_library() -> None:
     code = "import sys, inference.gate; print(sorted({'torch', 'mlflow', 'safetensors'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -225,6 +225,7 @@ def test_a_database_that_cannot_be_opened_is_one_sentence_at_once(uri: Callable[
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.process
 def test_two_processes_may_open_a_new_database_at_once(tmp_path: Path) -> None:
     code = (
         "import sys; from inference.registry import Registry; "
@@ -242,6 +243,7 @@ def test_mlflow_runs_under_our_settings(registry: Registry) -> None:
     assert int(os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"]) <= 5
 
 
+@pytest.mark.process
 def test_importing_the_registry_does_not_import_mlflow_or_torch() -> None:
     code = "import sys, inference.registry; print(sorted({'torch', 'mlflow'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

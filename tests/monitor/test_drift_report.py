@@ -25,6 +25,7 @@ from monitor.windows.drift import Frozen, Pair
 NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 EVIL = "</script><script>document.title='ran'</script><img src=x onerror=\"document.title='ran'\">"
+pytestmark = pytest.mark.process
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 

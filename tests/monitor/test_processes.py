@@ -14,6 +14,8 @@ from fork_kit import ended, forked
 
 from monitor.processes import Worker
 
+pytestmark = pytest.mark.process
+
 _MODULE = """
 import os, sys, time
 from pathlib import Path

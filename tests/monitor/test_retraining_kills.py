@@ -28,6 +28,8 @@ from monitor.store.database.leases import acquire
 from monitor.store.database.schema import open_store
 from monitor.store.models import versions
 
+pytestmark = pytest.mark.process
+
 KILLS = ("during_training", "during_comparison", "during_promotion")
 CHANGE, NOW = 60, 120
 """Minutes: the rig begins to read 8 too much; the alert fires."""

@@ -53,6 +53,7 @@ def test_a_refused_batch_takes_no_arrival_numbers(spine: Spine, lease: Lease) ->
     assert spine.all(t.machine_state, "arrival") == [1, 2]
 
 
+@pytest.mark.process
 def test_processes_that_commit_at_once_get_numbers_of_their_own(store: Store) -> None:
     def work() -> None:
         own = Store(store.url)

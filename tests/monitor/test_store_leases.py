@@ -197,6 +197,7 @@ def _slots(store: Store) -> list[datetime]:
         return list(connection.execute(sa.select(t.machine_state.c.at).order_by(t.machine_state.c.arrival)).scalars())
 
 
+@pytest.mark.process
 def test_processes_that_contend_serve_every_slot_once_and_in_order(store: Store, store_url: str) -> None:
     children = [forked(lambda: _serve(store_url, 40, 5.0)) for _ in range(3)]
     assert [ended(pid) for pid in children] == [0] * 3
@@ -213,6 +214,7 @@ def _wall(store: Store) -> float:
         return store.wall_seconds(connection)
 
 
+@pytest.mark.process
 def test_a_killed_processs_job_is_taken_over_when_its_lease_has_run_out(store: Store, store_url: str) -> None:
     ttl = 0.5
 
@@ -231,6 +233,7 @@ def test_a_killed_processs_job_is_taken_over_when_its_lease_has_run_out(store: S
     assert all(b - a == timedelta(minutes=1) for a, b in pairwise(slots))
 
 
+@pytest.mark.process
 def test_a_stopped_process_that_wakes_up_late_writes_nothing(store: Store, store_url: str, tmp_path: Path) -> None:
     ended_as = tmp_path / "ran"
 

@@ -115,6 +115,7 @@ def test_a_command_that_reads_makes_no_store(empty_url: str, tmp_path: Path) -> 
     open_existing(empty_url).close()
 
 
+@pytest.mark.process
 def test_processes_that_start_at_once_make_one_store(empty_url: str) -> None:
     children = [forked(lambda: open_store(empty_url).close()) for _ in range(4)]
     assert [ended(pid) for pid in children] == [0] * 4

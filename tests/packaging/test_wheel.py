@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("alerting", "dashboards", "detectors", "exporters", "inference", "monitor")
 DATA = (".json", ".mako", ".py", ".typed", ".yaml", ".yml")

@@ -19,6 +19,8 @@ from monitor.plant.file.load import load
 from monitor.store.database import tables as t
 from monitor.store.database.schema import open_existing
 
+pytestmark = pytest.mark.process
+
 Run = Callable[..., Started]
 
 

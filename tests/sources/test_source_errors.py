@@ -97,6 +97,7 @@ def test_a_locked_file_is_locked(sqlite: Database, opened: Open) -> None:
     assert source.read(None, END, 10).read == 1
 
 
+@pytest.mark.process
 def test_a_locked_table_is_locked(postgres: Database, opened: Open) -> None:
     filled(postgres)
     source = opened(postgres, timeout="0.2s", **READINGS)
@@ -109,6 +110,7 @@ def test_a_locked_table_is_locked(postgres: Database, opened: Open) -> None:
     assert source.read(None, END, 10).read == 1
 
 
+@pytest.mark.process
 def test_a_slow_view_times_out(postgres: Database, opened: Open) -> None:
     filled(postgres)
     postgres.run('CREATE VIEW slow AS SELECT ts, m, "Temp" + length(pg_sleep(30)::text) AS "Temp" FROM t')
@@ -138,6 +140,7 @@ def test_a_deadline_passes_when_its_time_is_up() -> None:
     assert deadline.passed()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -159,6 +162,7 @@ def test_what_can_be_wrong_with_a_server(
     assert str(url.password) not in str(caught.value)
 
 
+@pytest.mark.process
 def test_an_account_with_no_right_but_to_read_is_enough(postgres: Database, opened: Open) -> None:
     filled(postgres)
     role = f"reader_{sa.make_url(postgres.url).database}"

@@ -277,6 +277,7 @@ def test_counts_are_of_different_keys(database: Database, opened: Open) -> None:
     assert list(long.hourly_counts(NOON, until, END).values()) == [4, 1]
 
 
+@pytest.mark.process
 def test_a_schema_and_names_that_need_quotes(postgres: Database, opened: Open) -> None:
     postgres.run(
         'CREATE SCHEMA "Plant"', 'CREATE TABLE "Plant"."Temp Log" ("When" timestamptz, "user" text, "T (C)" numeric)'

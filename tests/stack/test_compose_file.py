@@ -159,12 +159,14 @@ def test_the_images_that_we_build_have_their_dockerfiles() -> None:
     assert sorted(ROOT / build["dockerfile"] for build in built.values()) == DOCKERFILES
 
 
+@pytest.mark.process
 def test_what_is_run_can_be_run() -> None:
     for file in (ROOT / "alerting" / "stack").glob("*.sh"):
         assert file.stat().st_mode & stat.S_IXOTH, f"{file.name} is sourced, not run, by the postgres image"
         assert subprocess.run(["sh", "-n", file], check=False).returncode == 0
 
 
+@pytest.mark.process
 def test_secrets_are_made_once_and_are_their_owners_alone(tmp_path: Path) -> None:
     folder = tmp_path / "stack"
     command = ["sh", ROOT / "alerting/stack/prepare.sh", folder]

@@ -25,6 +25,8 @@ from compose import ROOT, Stack, free_port
 from plant_kit import NO_TRAINING, make_plant
 from waits import HANGS, until
 
+pytestmark = pytest.mark.process
+
 LISTENING = {"postgres": 5432, "mlflow": 5000, "gatewatch": 9464, "alertmanager": 9093, "prometheus": 9090}
 PROGRAMS = {"prometheus": ("prometheus",), "alertmanager": ("prometheus-alertmanager", "alertmanager")}
 
