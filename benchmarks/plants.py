@@ -74,8 +74,8 @@ def opened(plant: Path, where: Databases, at: datetime, *overrides: str) -> tupl
 def served(app: App, name: str, at: datetime) -> SlotResult:
     """One slot of one job, which must succeed."""
     slot = app.runner.run(next(job for job in app.jobs if job.name == name), at)
-    if slot.ran is not SlotOutcome.SUCCESS:
-        raise RuntimeError(f"{name}: {slot.ran} {slot.error}")
+    if slot.outcome is not SlotOutcome.SUCCESS:
+        raise RuntimeError(f"{name}: {slot.outcome} {slot.error}")
     return slot
 
 

@@ -54,7 +54,7 @@ def run(folder: Path, loaded: Loaded, overrides: Sequence[str] = ()) -> tuple[fl
         with Progress("replay", start, loaded.end) as progress:
             for at, name, slot in replay(app, clock, start, loaded.end):
                 progress.reached(at)
-                if slot.ran is SlotOutcome.FAILURE:
+                if slot.outcome is SlotOutcome.FAILURE:
                     failed[name] = f"{name}: {slot.error}"
     finally:
         app.close()

@@ -1,7 +1,6 @@
-"""Everything with an effect, around the pure parts: sources, store, pipeline, jobs, server, command line.
+"""Everything with side effects: sources, store, pipeline, jobs, server, command line.
 
-At the root stands only what every room may import, and `cli.py`; statistics and model code stand in `detectors` and
-`inference`.
+The root holds only `cli.py` and what every room may import; statistics and models are in `detectors` and `inference`.
 """
 
 from importlib.metadata import PackageNotFoundError, version

@@ -14,7 +14,7 @@ import click
 from monitor import __version__, commands
 from monitor.errors import MonitorError
 
-# Libraries that would otherwise report to their makers.
+# Turn off the telemetry of libraries.
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
@@ -25,7 +25,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 def cli(verbose: bool) -> None:
     """Run the check gates of a line, monitor its machines and models, and notify the people concerned.
 
-    Exit codes: 0 done (findings included, unless --fail-on-finding), 2 wrong use, 3 failure.
+    Exit codes: 0 success (findings included, unless --fail-on-finding), 2 usage error, 3 failure.
     """
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True)
@@ -34,14 +34,15 @@ def cli(verbose: bool) -> None:
 
 
 def _commands() -> Iterator[click.Command]:
-    """The commands of every file in `monitor/commands`: a new file is a new command."""
+    """The top-level commands of every module in `monitor/commands`; a new module needs no registration."""
     for module in pkgutil.iter_modules(commands.__path__):
         if module.ispkg:
             continue
-        found = vars(importlib.import_module(f"{commands.__name__}.{module.name}"))
-        made = [value for value in found.values() if isinstance(value, click.Command)]
-        inner = {id(member) for group in made if isinstance(group, click.Group) for member in group.commands.values()}
-        yield from (command for command in made if id(command) not in inner)
+        names = vars(importlib.import_module(f"{commands.__name__}.{module.name}"))
+        defined = [value for value in names.values() if isinstance(value, click.Command)]
+        groups = [command for command in defined if isinstance(command, click.Group)]
+        subcommands = {id(command) for group in groups for command in group.commands.values()}
+        yield from (command for command in defined if id(command) not in subcommands)
 
 
 for _command in _commands():
@@ -49,7 +50,7 @@ for _command in _commands():
 
 
 def main() -> None:
-    """Run the command line; every error a person can cause is one sentence and an exit code."""
+    """Run the command line; an expected error is printed as one sentence and sets the exit code."""
     try:
         cli(standalone_mode=True)
     except MonitorError as exc:

@@ -19,9 +19,9 @@ JSON.
 
 | exit code | meaning |
 |---|---|
-| 0 | done, findings included unless `--fail-on-finding` is given |
-| 1 | done with findings, with `--fail-on-finding` |
-| 2 | wrong use: the command line or the plant file |
+| 0 | success, findings included unless `--fail-on-finding` is given |
+| 1 | success with findings, with `--fail-on-finding` |
+| 2 | usage error: the command line or the plant file |
 | 3 | failure |
 """
 
@@ -32,7 +32,7 @@ def markdown() -> str:
 
 
 def _contexts(command: click.Command, name: str, parent: click.Context | None) -> Iterator[click.Context]:
-    """The command and every command under it, in the order of their names."""
+    """The command and its subcommands, recursively, sorted by name."""
     context = click.Context(command, info_name=name, parent=parent, **command.context_settings)
     context.terminal_width = 100
     yield context

@@ -7,10 +7,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time, aware and in UTC."""
+    """A source of the current time."""
 
     def now(self) -> datetime:
-        """The time now."""
+        """The current time, aware and in UTC."""
 
 
 class WallClock:
@@ -22,7 +22,7 @@ class WallClock:
 
 
 class SimulatedClock:
-    """A time that stands still until it is moved, for replays and tests."""
+    """A clock that stands still until it is moved, for replays and tests."""
 
     def __init__(self, start: datetime) -> None:
         self._now = start
@@ -32,7 +32,7 @@ class SimulatedClock:
         return self._now
 
     def move_to(self, now: datetime) -> None:
-        """Go forward to `now`; ValueError for a step back."""
+        """Advance to `now`; ValueError if that is earlier."""
         if now < self._now:
             raise ValueError(f"simulated clock: {now} is before {self._now}")
         self._now = now

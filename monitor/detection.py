@@ -1,4 +1,4 @@
-"""The names of detectors and their methods, as findings, metrics and alerts carry them; spelled nowhere else.
+"""The names of detectors and their methods, as findings, metrics and alerts carry them; defined only here.
 
 Which detectors run: `detectors.stream.roster` and `detectors.window.roster`. A new detector may keep its names in its
 own file.
@@ -27,7 +27,7 @@ WASSERSTEIN: Final = "wasserstein"
 MISSING_RATE: Final = "missing_rate"
 CHANGED_RATE: Final = "changed_rate"
 PREDICTION: Final = "prediction"
-"""The feature that is what the gate's model predicts."""
+"""The feature name of the gate model's predictions."""
 
 PERFORMANCE: Final = "performance"
 """A gate's predictions against the outcomes."""

@@ -1,14 +1,14 @@
 """Every error Gatewatch raises on purpose.
 
 MonitorError                    one clear sentence; exit code 3
-├── UsageError                  the person used it wrongly; exit code 2
+├── UsageError                  a wrong option, name or file; exit code 2
 │   └── PlantFileError          every problem of a plant file at once
 ├── SourceError(reason)         a source could not be read
 ├── StoreError(reason)          the store could not be opened, read or written
 │   └── FencedError             another process holds the lease: this write was refused
-├── EndingError                 the process is ending: the work at hand was given up
+├── ShutdownError               the process is shutting down: the current work was abandoned
 ├── ModelError(reason)          a model could not be trained, loaded or verified
-├── DeliveryError(reason)       the MES, or whoever is told, refused or could not be reached
+├── DeliveryError(reason)       the MES or a receiver of notifications refused or could not be reached
 └── GrafanaError(reason)        a dashboard did not reach Grafana
 
 A message says what, which one, what was expected and what to do; never a secret.
@@ -111,7 +111,7 @@ class SourceError(MonitorError):
 
 
 class StoreError(MonitorError):
-    """The store could not be opened, read or written; nothing of the batch was kept."""
+    """The store could not be opened, read or written; the batch was rolled back."""
 
     def __init__(self, message: str, reason: StoreReason) -> None:
         super().__init__(message)
@@ -119,14 +119,14 @@ class StoreError(MonitorError):
 
 
 class FencedError(StoreError):
-    """The lease was lost to another process, whose work stands; this write was refused."""
+    """Another process took over the lease; this write was refused."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, StoreReason.FENCED)
 
 
-class EndingError(MonitorError):
-    """The process is ending and the work at hand was given up; its slot is served at the next start."""
+class ShutdownError(MonitorError):
+    """The process is shutting down and the current work was abandoned; its slot is run at the next start."""
 
 
 class ModelError(MonitorError):
@@ -146,12 +146,12 @@ class DeliveryError(MonitorError):
 
     @property
     def retryable(self) -> bool:
-        """Whether trying again later can succeed by itself."""
+        """Whether a retry may succeed without anyone changing anything."""
         return self.reason is DeliveryReason.UNREACHABLE
 
 
 class GrafanaError(MonitorError):
-    """A dashboard did not reach Grafana; what is there stays as it was."""
+    """A dashboard did not reach Grafana, where nothing was changed."""
 
     def __init__(self, message: str, reason: GrafanaReason) -> None:
         super().__init__(message)

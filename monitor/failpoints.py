@@ -1,4 +1,4 @@
-"""Named places where a test can have this process killed, to prove that nothing is lost or doubled.
+"""Named places where a test can have this process killed, to prove that nothing is lost or duplicated.
 
 `GATEWATCH_FAILPOINT=after_read` kills at the first passage, `after_read:3` at the third. Unset, each call is one
 comparison.
@@ -27,11 +27,11 @@ _passed: Counter[str] = Counter()
 
 
 def reach(name: str) -> None:
-    """Die here by SIGKILL if the environment says so."""
-    wanted = os.environ.get("GATEWATCH_FAILPOINT")
-    if not wanted:
+    """Kill this process with SIGKILL if `GATEWATCH_FAILPOINT` names this place."""
+    setting = os.environ.get("GATEWATCH_FAILPOINT")
+    if not setting:
         return
-    point, _, nth = wanted.partition(":")
+    point, _, nth = setting.partition(":")
     if point == name:
         _passed[name] += 1
         if _passed[name] >= int(nth or 1):

@@ -1,4 +1,4 @@
-"""Instants as whole numbers since 1970 UTC, and on a grid counted from there. Exact: no float is involved."""
+"""Instants as integers since the Unix epoch, and rounded down to a step. Exact: no floats."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def from_nanos(nanos: int) -> datetime:
 
 
 def floor_to(at: datetime, step: timedelta) -> datetime:
-    """The newest multiple of `step` since the epoch at or before an aware time."""
+    """The latest multiple of `step` since the epoch at or before an aware time."""
     return EPOCH + (at - EPOCH) // step * step

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 JsonObject = Mapping[str, Any]
-"""A JSON object that was read: what is in it is for the one who reads it to know."""
+"""A parsed JSON object, whose keys are known where it is read."""
 
 WATCHDOG = "Watchdog"
-"""The alert that always fires, to show that alerting works. Lists of what is wrong leave it out."""
+"""The alert that always fires, to show that alerting works. Lists of problems leave it out."""
 
 
 class Verdict(StrEnum):
@@ -45,7 +45,7 @@ class Reason(StrEnum):
 
 
 class Status(StrEnum):
-    """What a detector says of its subject. NO_DATA and CANNOT_JUDGE are never OK."""
+    """A detector's verdict on its subject. NO_DATA and CANNOT_JUDGE never count as OK."""
 
     OK = "ok"
     BREACH = "breach"
@@ -54,7 +54,7 @@ class Status(StrEnum):
 
 
 class RetrainingState(StrEnum):
-    """Where a request to retrain stands; the last four are its end."""
+    """The state of a request to retrain; the last four are final."""
 
     REQUESTED = "requested"
     QUEUED = "queued"
@@ -66,7 +66,7 @@ class RetrainingState(StrEnum):
 
 
 class RetrainingReason(StrEnum):
-    """Why it stands there: asked for; by the decision on the request; by the comparison; or by what came between."""
+    """Why a request is in its state: the decision on it, the comparison, or an event in between."""
 
     REQUESTED = "requested"
     START = "start"
@@ -92,7 +92,7 @@ class RetrainingReason(StrEnum):
 
 
 class MachineState(StrEnum):
-    """What a machine is doing; UNKNOWN until a state was reported."""
+    """What a machine is doing; UNKNOWN until a state is reported."""
 
     RUN = "run"
     IDLE = "idle"
@@ -112,7 +112,7 @@ class PartKey:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What the customer needs of a characteristic; an open side is None. Limits are inclusive."""
+    """The specification of a characteristic. Limits are inclusive, None where there is none."""
 
     lower: float | None
     upper: float | None
@@ -130,7 +130,7 @@ class ReworkBand:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model says of one part: value with its interval, and how far the input is from what it learnt."""
+    """A model's prediction for one part: value, interval, and the input's distance from the training data."""
 
     value: float
     lower: float
@@ -171,11 +171,11 @@ class MachineBatch:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One number a detector stands behind, with its limit.
+    """One result of a detector: a value with its limit.
 
-    `row` is the position in the commit of the row that caused it (-1: of no single row).
-    `causes` names the sensors or features that made it, most important first. `step` is where in the process the
-    subject stands, '' for what stands at none (a source).
+    `row` is the position in the commit of the row that caused it (-1: no single row).
+    `causes` names the sensors or features that caused it, most important first. `step` is the process step of the
+    subject, '' if it has none (a source).
     """
 
     detector: str
@@ -213,7 +213,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class PartInput:
-    """What a gate is given for one part: features by name, NaN where missing, and where each came from."""
+    """A gate's input for one part: features by name, NaN where missing, and the arrivals of the rows they come from."""
 
     key: PartKey
     at: datetime
@@ -252,10 +252,10 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Typed rows of one source, in the order in which they could be known, and the rows that could not be read.
+    """Typed rows of one source, in the order in which they became available, and the rows that could not be read.
 
     `frame` has a row for each accepted row (index 0..n-1) with the kind's columns: `at` and `available_at`
-    (datetime64[ns, UTC]) always, words as str ('' where the source has none), and
+    (datetime64[ns, UTC]) always, text as str ('' where the source has none), and
     part_steps: serial, step, visit (Int64, <NA> where the source counts none), machine, recipe, lot;
     readings: machine, recipe; machine_states: machine, state; outcomes: serial, value (float64);
     dispositions: serial, step, disposition.

@@ -1,4 +1,4 @@
-"""The protocols that the parts are joined by. Whatever looks at data is a pure function of its arguments."""
+"""The protocols between the rooms. Detectors and models are pure functions of their arguments."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ class Source(Protocol):
     """One stream of rows of a plant (part steps, readings, outcomes ...), read incrementally and never written.
 
     A row becomes known at its *place*: its `available_at`, or `at` plus the declared delay. Every page is ordered by
-    place; rows of one place are never split over pages; a row is met by every `read` whose span holds its place, so
-    that reading a span again sees late rows and corrections too. What cannot be read as the plant file says is a
-    reject of the page and never costs another row.
+    place; rows of one place are never split over pages; every `read` whose span contains a row's place returns it, so
+    that reading a span again sees late rows and corrections too. A row that cannot be read as the plant file says
+    becomes a reject of the page; the other rows are unaffected.
 
-    Every method raises SourceError, with its reason, where the source cannot be read, and UsageError where the plant
-    file says too little of it. Nothing is connected before the first call.
+    Every method raises SourceError, with its reason, if the source cannot be read, and UsageError if the plant file
+    describes too little of it. The connection is made by the first call.
     """
 
     def verify(self) -> None:
-        """Connect and compare what is there with the plant file."""
+        """Connect and compare the source with the plant file."""
 
     def read(
         self,
@@ -43,7 +43,7 @@ class Source(Protocol):
         """
 
     def read_hour(self, start: datetime, end: datetime, until: datetime) -> Page:
-        """Every row that happened in [start, end) and was known by `until`, in order of place; moves no position."""
+        """Every row that happened in [start, end) and was known by `until`, in order of place."""
 
     def hourly_counts(self, start: datetime, end: datetime, until: datetime) -> Mapping[datetime, int]:
         """How many different keys happened in each whole UTC hour of [start, end) and were known by `until`.
@@ -52,25 +52,25 @@ class Source(Protocol):
         """
 
     def strays(self, until: datetime, limit: int) -> Page:
-        """Rows that no `read` meets, as rejects, `limit` at most: without a place, ahead of `until`, of no member."""
+        """At most `limit` rows that no `read` returns, as rejects: without a place, after `until`, of no member."""
 
     def close(self) -> None:
-        """Give connections back."""
+        """Close the connections."""
 
 
 class StreamDetector(Protocol):
-    """Judges the samples of one machine, one after the other, in the light of a state.
+    """Judges the samples of one machine, one after the other, given a state.
 
     Any split of the same rows into batches gives the same findings and the same final state. The batch is not
-    changed. The state is handed over: the caller uses only the one returned (copying a forest of trees at every
-    batch would cost more than scoring it), and after a failed commit starts again from what it saved.
-    An empty batch changes nothing and finds nothing. `observe` returns the changes of status, one
+    changed. The state may be: the caller uses only the one returned (copying a forest of trees at every batch would
+    cost more than scoring it), and after a failed commit starts again from the saved state.
+    An empty batch changes nothing and gives no finding. `observe` returns the changes of status, one
     finding each; `current` the latest finding for each thing the detector judges.
     """
 
     @property
     def name(self) -> str:
-        """Its name, a label value."""
+        """The name, used as a label value."""
 
     def start(self) -> Any:
         """The state before the first row."""
@@ -85,20 +85,20 @@ class StreamDetector(Protocol):
         """The state as JSON values."""
 
     def restore(self, saved: State) -> Any:
-        """The state that `save` saw; ValueError when it is of another version or not whole."""
+        """The state that was saved; ValueError if it has another version or is incomplete."""
 
 
 class WindowDetector(Protocol):
     """Judges a current window against a reference window of the same subject. Stateless; neither is changed.
 
-    The findings are the whole answer, one for each thing it judges and always the same things for the same names:
-    what cannot be judged (too few rows, all missing) is a finding of its own (NO_DATA, CANNOT_JUDGE), never left out.
+    The same names always give the same set of findings, one for each thing that is judged: what cannot be judged (too
+    few rows, all missing) is a finding of its own (NO_DATA, CANNOT_JUDGE), never left out.
     Columns that one window lacks are NO_DATA. Values and limits are finite or None; the method is always named.
     """
 
     @property
     def name(self) -> str:
-        """Its name, a label value."""
+        """The name, used as a label value."""
 
     def judge(self, reference: Window, current: Window) -> Sequence[Finding]:
         """A finding for each feature and, under the feature '', for the subject as a whole."""
@@ -116,7 +116,7 @@ class GateModel(Protocol):
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """The inputs that it looks at; it does without the others."""
+        """The inputs it depends on; the others may be missing."""
 
     @property
     def max_missing(self) -> float:
@@ -132,28 +132,28 @@ class GateModel(Protocol):
 
     @property
     def coverage(self) -> float:
-        """Share of parts, over exchangeable ones, whose value its intervals were calibrated to hold."""
+        """Nominal coverage: the share of exchangeable parts whose value its intervals contain."""
 
     def predict(self, rows: Floats) -> Sequence[Prediction]:
-        """A prediction a row; how the rows were split into calls cannot change any of them."""
+        """One prediction per row, independent of how rows are split into calls."""
 
 
 class NotificationChannel(Protocol):
-    """A way for notifications to leave: to a service, by URL, or into the log.
+    """Sends notifications: to a service, by URL, or to the log.
 
-    A URL is a secret: no error shows any part of one.
+    A URL is a secret: no error contains any part of it.
     """
 
     @property
     def SCHEMES(self) -> Collection[str]:  # noqa: N802 - a constant of a module
         """The schemes of the URLs that only this channel sends to; empty if it is not chosen by scheme."""
 
-    def takes(self, address: str) -> bool:
-        """Whether messages can be sent to this address. Nothing is contacted."""
+    def accepts(self, address: str) -> bool:
+        """Whether messages can be sent to this address, judged without contacting it."""
 
     def send(self, address: str, message: Mapping[str, Any]) -> None:
         """Send one message; DeliveryError if it was not accepted.
 
-        By URL a message has `id`, `title`, `body`, `team` and `mood`: critical, warning, over or info. The same id
-        comes again if an earlier attempt was accepted and the process was killed before it was recorded.
+        A message to a URL has `id`, `title`, `body`, `team` and `mood`: critical, warning, over or info. An id is
+        repeated if an earlier attempt was accepted and the process was killed before recording it.
         """

@@ -1,7 +1,7 @@
-"""Work in a process of its own: what is slow to import or may take long stays out of the process that runs the jobs.
+"""Child processes, which keep slow imports and long work out of the process that runs the jobs.
 
-The parent has a `Worker`; the module that it names ends in `serve(work)`. They pass the name of a folder, which holds
-what the work needs and gets what it makes. A worker ends with its parent, however that ends.
+The parent has a `Worker`; the module that it names ends in `serve(work)`. A request is the path of a folder, which
+holds the input and receives the output. A child ends with its parent, however that ends.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class _Child:
     answers: IO[bytes]
     log: IO[bytes]
 
-    def end(self) -> str:
-        """Kill it, whatever it does; the last line that it wrote to standard error."""
+    def kill(self) -> str:
+        """Kill it; returns the last line of its standard error."""
         self.process.kill()
         self.process.wait()
         self.log.seek(0)
@@ -43,17 +43,17 @@ class _Child:
 
 
 class Worker:
-    """A child process that works on one folder after the other and keeps what it has imported.
+    """A child process that works on one folder after the other and keeps its imports.
 
     `arguments` follow the parent's process id on the child's command line.
-    `last_words` is the last line on the standard error of a child that ended before its work was done.
+    `last_stderr_line` is that of a child that ended before its work was done.
     """
 
     def __init__(self, module: str, arguments: Sequence[str] = ()) -> None:
         self._module = module
         self._arguments = tuple(arguments)
         self._child: _Child | None = None
-        self.last_words = ""
+        self.last_stderr_line = ""
 
     def __enter__(self) -> Worker:
         return self
@@ -62,34 +62,34 @@ class Worker:
         self.stop()
 
     def start(self) -> None:
-        """Start the child, unless it runs; it imports what it needs while this process goes on."""
+        """Start the child unless it is running; it does its imports in the background."""
         if self._child is None:
             self._child = _start(self._module, self._arguments)
 
     def work(self, folder: Path, beat: Callable[[], None], seconds: float = float("inf")) -> bool:
-        """Have a folder worked on; False when that took longer than `seconds`.
+        """Have the child work on a folder; False if that took longer than `seconds`.
 
-        `beat` is called about once a second; what it raises ends the child, and so does a time that is over. What the
-        work made, and so whether it went well, is for the caller to read in the folder.
+        `beat` is called about once a second. The child is killed if `beat` raises or the time is over. Whether the
+        work succeeded is for the caller to read from the folder.
         """
         self.start()
         in_time = False
         try:
-            in_time = self._ask(folder, beat, time.monotonic() + seconds)
+            in_time = self._request(folder, beat, time.monotonic() + seconds)
         finally:
             if not in_time:
                 self.stop()
         return in_time
 
     def stop(self) -> None:
-        """End the child at once, also in the middle of its work; the next work starts another."""
+        """Kill the child, also in the middle of its work; the next call of `work` starts another."""
         child, self._child = self._child, None
         if child is not None:
-            self.last_words = child.end()
+            self.last_stderr_line = child.kill()
 
-    def _ask(self, folder: Path, beat: Callable[[], None], until: float) -> bool:
+    def _request(self, folder: Path, beat: Callable[[], None], until: float) -> bool:
         child = self._child
-        if child is None or not _requested(child, folder):
+        if child is None or not _send(child, folder):
             self.stop()
             return True
         while (left := until - time.monotonic()) > 0:
@@ -113,7 +113,7 @@ def _start(module: str, arguments: Sequence[str]) -> _Child:
     return _Child(process, cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout), log)
 
 
-def _requested(child: _Child, folder: Path) -> bool:
+def _send(child: _Child, folder: Path) -> bool:
     try:
         child.requests.write(f"{folder}\n".encode())
     except BrokenPipeError:
@@ -122,9 +122,9 @@ def _requested(child: _Child, folder: Path) -> bool:
 
 
 def serve(work: Callable[[Path], None]) -> None:
-    """The worker's side: do `work` on each folder that the parent names, until it ends or one raises."""
+    """The child's side: call `work` on each folder that the parent sends, until the parent ends or `work` raises."""
     die_with_parent(int(sys.argv[1]))
-    # Whatever a library prints must not be taken for an answer.
+    # Keep the output of libraries apart from the answers.
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     for line in sys.stdin:
@@ -133,7 +133,7 @@ def serve(work: Callable[[Path], None]) -> None:
 
 
 def die_with_parent(parent: int) -> None:
-    """Ask Linux to end this process when its parent ends, so that a killed run leaves no trainer behind."""
+    """Ask Linux to kill this process when its parent ends, so that a killed run leaves no child behind."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

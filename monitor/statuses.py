@@ -1,4 +1,4 @@
-"""The words under which the store keeps where a thing stands: an alert, a message, a model version.
+"""The stored statuses of alerts, outbox messages and model versions.
 
 Those of a request to retrain are in `monitor.model`, because training and comparison use them too.
 """
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class OutboxStatus(StrEnum):
-    """Where a message to the MES or to people stands; a dead one was given up until a person sends it again."""
+    """The status of a message to the MES or to people; a dead one is not retried until a person resends it."""
 
     PENDING = "pending"
     SENT = "sent"
@@ -17,7 +17,7 @@ class OutboxStatus(StrEnum):
 
 
 class AlertStatus(StrEnum):
-    """Where an episode of an alert stands."""
+    """The status of an alert episode."""
 
     PENDING = "pending"
     FIRING = "firing"
@@ -25,14 +25,14 @@ class AlertStatus(StrEnum):
 
 
 class AlertCondition(StrEnum):
-    """What an alert is about: a value beyond its limit, or a value that is not there."""
+    """What an alert fires on: a value beyond its limit, or the absence of a value."""
 
     BREACH = "breach"
     ABSENT = "absent"
 
 
 class Announced(StrEnum):
-    """What people were told of an episode of an alert."""
+    """The last announcement of an alert episode."""
 
     NOTHING = ""
     FIRED = "fired"
@@ -40,7 +40,7 @@ class Announced(StrEnum):
 
 
 class VersionStatus(StrEnum):
-    """What a model version is to its gate: ready, compared with the champion, refused, in force, or replaced."""
+    """The status of a model version: ready, being compared with the champion, refused, in force, or replaced."""
 
     READY = "ready"
     CHALLENGER = "challenger"

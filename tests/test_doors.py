@@ -131,7 +131,7 @@ from typing import Any
 SCHEMES = ("note",)
 
 
-def takes(address: str) -> bool:
+def accepts(address: str) -> bool:
     """Whether the URL names a folder."""
     return address.startswith("note://")
 

@@ -14,7 +14,7 @@ SCHEMES = ()
 """The log is no URL; every notification goes into it."""
 
 
-def takes(address: str) -> bool:
+def accepts(address: str) -> bool:
     """Whether the folder of the log exists."""
     return Path(address).parent.is_dir()
 

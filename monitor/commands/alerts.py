@@ -1,4 +1,4 @@
-"""Alerts that fire, the rules made of them, and notifications."""
+"""The commands about alerts, their Prometheus rules and their notifications."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from exporters.html.words import shown, visible
-from monitor.commands.shared.options import as_json, load, open_store_of, plant_option, say
+from monitor.commands.shared.options import as_json, load, open_store_of, plant_option, print_json
 from monitor.errors import MonitorError, UsageError
 
 if TYPE_CHECKING:
@@ -34,15 +34,15 @@ def alerts_test(team: str, plant: str, overrides: Sequence[str], json_: bool) ->
     from monitor.delivery.notifications import receivers_of, send_test
 
     if team not in TEAMS:
-        raise UsageError(f"alerts test: {team!r} is no team; allowed: {', '.join(TEAMS)}")
+        raise UsageError(f"alerts test: unknown team {team!r}; allowed: {', '.join(TEAMS)}")
     loaded = load(plant, overrides)
     receivers = receivers_of(loaded.plant)
     if not receivers.get(team):
         where = loaded.plant.notify.urls_file or "the plant file, which has no notify.urls_file"
-        raise UsageError(f"alerts test: no URL for {team} in {where}; its notifications go to the log alone")
+        raise UsageError(f"alerts test: no URL for {team} in {where}; its notifications go only to the log")
     result = send_test(loaded.plant, receivers, team, WallClock().now())
     if json_:
-        say({"id": result.id, "errors": list(result.errors)})
+        print_json({"id": result.id, "errors": list(result.errors)})
     for number, error in enumerate([] if json_ else result.errors, 1):
         click.echo(f"URL {number} of {team}: {'delivered' if error is None else 'not delivered'}")
     failed = [error for error in result.errors if error is not None]
@@ -64,17 +64,17 @@ def alerts_log(plant: str, overrides: Sequence[str], json_: bool, newest: int) -
         rows = log(connection, newest)
         sent = deliveries(connection, {row.message for row in rows}, MOST_URLS)
     if json_:
-        say([{**row._asdict(), "deliveries": sent.get(row.message, {})} for row in rows])
+        print_json([{**row._asdict(), "deliveries": sent.get(row.message, {})} for row in rows])
         return
     for row in rows:
         click.echo(f"{row.at:%Y-%m-%d %H:%M}  {row.team}  {row.kind}  {visible(row.title)}")
-        click.echo(f"    {row.message}  {_became(row.team, sent.get(row.message, {}))}")
+        click.echo(f"    {row.message}  {_delivery_status(row.team, sent.get(row.message, {}))}")
     if not rows:
         click.echo("no notifications")
 
 
-def _became(team: str, statuses: Mapping[str, Sequence[OutboxStatus]]) -> str:
-    """The delivery status of a message in words; its outbox rows are kept for a limited time."""
+def _delivery_status(team: str, statuses: Mapping[str, Sequence[OutboxStatus]]) -> str:
+    """The delivery status of a message as text; its outbox rows are kept for a limited time."""
     from exporters.metrics.shared.labels import LOG_CHANNEL, channel_of
 
     delivered = [f"log {status}" for status in statuses.get(LOG_CHANNEL, ())]
@@ -85,24 +85,24 @@ def _became(team: str, statuses: Mapping[str, Sequence[OutboxStatus]]) -> str:
 @alerts.command("list")
 @plant_option
 @as_json
-@click.option("--all", "ended", is_flag=True, help="Include resolved and pending alerts, and Watchdog.")
-def alerts_list(plant: str, overrides: Sequence[str], json_: bool, ended: bool) -> None:
+@click.option("--all", "all_", is_flag=True, help="Include resolved and pending alerts, and Watchdog.")
+def alerts_list(plant: str, overrides: Sequence[str], json_: bool, all_: bool) -> None:
     """List firing alerts, with what to do about each. Example: gatewatch alerts list --all."""
     from alerting.specs.roster import BY_NAME
     from monitor.statuses import AlertCondition
     from monitor.store.watching.alerts import alerts as stored
 
-    rows = stored(open_store_of(plant, overrides), not ended)
+    rows = stored(open_store_of(plant, overrides), not all_)
     if json_:
-        say([row._asdict() for row in rows])
+        print_json([row._asdict() for row in rows])
         return
     for row in rows:
-        over = f" until {row.ended_at:%Y-%m-%d %H:%M}" if row.ended_at else ""
+        until = f" until {row.ended_at:%Y-%m-%d %H:%M}" if row.ended_at else ""
         state = f"{row.state}, absent" if row.condition == AlertCondition.ABSENT else row.state
         facts = (row.severity, row.name, row.subject, row.line or "-", f"for {row.team or '-'}", state)
-        click.echo("  ".join((*facts, f"since {row.since:%Y-%m-%d %H:%M}{over}")))
-        compared = "" if row.value is None else f" ({shown(row.value)} against {shown(row.limit)})"
-        click.echo(f"    {visible(row.summary)}{compared}")
+        click.echo("  ".join((*facts, f"since {row.since:%Y-%m-%d %H:%M}{until}")))
+        value = "" if row.value is None else f" ({shown(row.value)} against {shown(row.limit)})"
+        click.echo(f"    {visible(row.summary)}{value}")
         if row.name in BY_NAME:
             click.echo(f"    {BY_NAME[row.name].action}")
     if not rows:

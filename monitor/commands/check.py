@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from monitor.commands.shared.options import as_json, load, plant_argument, say
+from monitor.commands.shared.options import as_json, load, plant_argument, print_json
 
 
 @click.command()
@@ -20,12 +20,13 @@ def check(plant: str, overrides: Sequence[str], json_: bool, connect: bool) -> N
     """
     from monitor.runtime.checking import problems
 
-    problems_found = problems(load(plant, overrides)) if connect else []
+    loaded = load(plant, overrides)
+    lines = problems(loaded) if connect else []
     if json_:
-        say({"problems": problems_found})
-    for line in [] if json_ else problems_found:
+        print_json({"problems": lines})
+    for line in [] if json_ else lines:
         click.echo(line, err=True)
-    if problems_found:
+    if lines:
         raise SystemExit(3)
     if not json_:
         click.echo(f"{plant}: no problems")

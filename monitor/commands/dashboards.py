@@ -1,4 +1,4 @@
-"""The commands that make the Grafana dashboards and bring them to a running Grafana."""
+"""The commands that build the Grafana dashboards and publish them to a running Grafana."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from monitor.commands.shared.options import as_json, say
+from monitor.commands.shared.options import as_json, print_json
 
 
 @click.group()
@@ -48,13 +48,13 @@ def publish(json_: bool, url: str, token_file: Path, folder: str | None, timeout
 
     Example: gatewatch dashboards publish --url http://127.0.0.1:3000 --token-file grafana.token
     """
-    from dashboards.files import dashboards as all_of_them
+    from dashboards.files import dashboards as built
     from dashboards.grafana import Grafana
     from dashboards.publishing import publish as publish_all
     from dashboards.publishing import read_token
 
-    published = publish_all(Grafana(url, read_token(token_file), timeout), all_of_them(), folder, force)
+    published = publish_all(Grafana(url, read_token(token_file), timeout), built(), folder, force)
     if json_:
-        say(published)
-    for uid, what in [] if json_ else published.items():
-        click.echo(f"{uid}: {what}")
+        print_json(published)
+    for uid, result in [] if json_ else published.items():
+        click.echo(f"{uid}: {result}")

@@ -43,5 +43,5 @@ def demo(
     from monitor.demo.run import run_demo
 
     if serve and end is not None:
-        raise UsageError("--end and --serve: a demo that is served ends now; leave one of them out")
+        raise UsageError("--end and --serve exclude each other: a demo that is served ends now")
     run_demo(Path(folder), seed, days, json_, serve, port, faults, end, openmetrics)

@@ -1,4 +1,4 @@
-"""The commands about drift: what the board says, references, reports."""
+"""The commands about drift: current findings, references, reports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.commands.shared.options import as_json, load, opened, plant_option, say
+from monitor.commands.shared.options import as_json, load, open_app, plant_option, print_json
 from monitor.errors import MonitorError, UsageError
 
 if TYPE_CHECKING:
@@ -38,17 +38,17 @@ def _store(loaded: LoadedPlant) -> Store:
 @as_json
 def drift_show(step: str | None, plant: str, overrides: Sequence[str], json_: bool) -> None:
     """Show the drift of each feature with its limit, worst first. Example: gatewatch drift show forging."""
-    from monitor.store.watching.board import found
+    from monitor.store.watching.board import drift_findings
 
     loaded = load(plant, overrides)
     if step is not None:
         _step(loaded, step)
     store = _store(loaded)
     with store.read() as connection:
-        rows = [row._asdict() for row in found(connection, step)]
+        rows = [row._asdict() for row in drift_findings(connection, step)]
     store.close()
     if json_:
-        say(rows)
+        print_json(rows)
         return
     for r in rows:
         number, limit = ("-" if n is None else f"{n:.3g}" for n in (r["value"], r["limit"]))
@@ -73,7 +73,7 @@ def drift_list(plant: str, overrides: Sequence[str], json_: bool) -> None:
         rows = [row._asdict() for row in versions(connection)]
     store.close()
     if json_:
-        say(rows)
+        print_json(rows)
         return
     for r in rows:
         click.echo(
@@ -106,11 +106,11 @@ def drift_freeze(step: str, plant: str, overrides: Sequence[str], json_: bool, c
     new = newest_reference(store, loaded.plant, _step(loaded, step), cause)
     if new is None:
         wanted = loaded.plant.drift.reference_rows
-        raise UsageError(f"step {step!r}: it has not {wanted} parts yet; wait, or lower drift.reference_rows")
+        raise UsageError(f"step {step!r}: fewer than {wanted} parts so far; wait, or lower drift.reference_rows")
     version = freeze(store, None, new, WallClock().now())
     store.close()
     if json_:
-        say({"step": step, "version": version, "rows": new.rows, "digest": new.digest})
+        print_json({"step": step, "version": version, "rows": new.rows, "digest": new.digest})
     else:
         click.echo(f"{step}: version {version}, {new.rows} rows, arrivals {new.first_arrival}..{new.last_arrival}")
 
@@ -121,20 +121,20 @@ def drift_freeze(step: str, plant: str, overrides: Sequence[str], json_: bool, c
 def drift_report(step: str, plant: str, overrides: Sequence[str]) -> None:
     """Render Evidently's report of a step as HTML and JSON. Example: gatewatch drift report forging."""
     from monitor.reports.drift import Order, write_report
-    from monitor.store.watching.board import found
+    from monitor.store.watching.board import drift_findings
     from monitor.windows.drift import StepWindows
 
     loaded = load(plant, overrides)
     _step(loaded, step)
     _store(loaded).close()
-    with opened(plant, overrides) as app:
+    with open_app(plant, overrides) as app:
         now = app.clock.now()
         windows = StepWindows(app.store, app.plant, app.models)
         if windows.state(step, None, now) is None:
-            raise MonitorError(f"step {step!r}: no part passed it yet")
+            raise MonitorError(f"step {step!r}: no part has passed it yet")
         pair = windows.pair(step, None, now)
         with app.store.read() as connection:
-            findings = [{**f._asdict(), "at": f.at.isoformat()} for f in found(connection, step)]
+            findings = [{**f._asdict(), "at": f.at.isoformat()} for f in drift_findings(connection, step)]
         reports = app.loaded.path.parent / "reports"
         file = write_report(reports, Order(step, pair, findings, now, "by command"), lambda: None)
     click.echo(f"{file}: written")

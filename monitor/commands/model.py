@@ -1,4 +1,4 @@
-"""The versions of a gate's model, and what a person can do about them."""
+"""The commands about the model versions of a gate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.commands.shared.options import as_json, load, open_store_of, opened, plant_option, say
+from monitor.commands.shared.options import as_json, load, open_app, open_store_of, plant_option, print_json
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,18 +26,18 @@ def model() -> None:
 @plant_option
 @as_json
 def model_list(plant: str, overrides: Sequence[str], json_: bool) -> None:
-    """List versions, which one is in force, and how each compared. Example: gatewatch model list -p plant.yaml."""
+    """List versions with their status and comparison. Example: gatewatch model list -p plant.yaml."""
     from monitor.store.models import retraining
     from monitor.store.models.versions import of_gate
 
     store = open_store_of(plant, overrides)
     with store.read() as connection:
-        found = [v._asdict() for v in of_gate(connection)]
+        versions = [v._asdict() for v in of_gate(connection)]
         requests = retraining.rows(connection)
     store.close()
-    rows = [{**v, "retraining": _compared(v, requests)} for v in found]
+    rows = [{**v, "retraining": _retraining_of(v, requests)} for v in versions]
     if json_:
-        say(rows)
+        print_json(rows)
         return
     for row in rows:
         for line in _lines(row):
@@ -46,13 +46,14 @@ def model_list(plant: str, overrides: Sequence[str], json_: bool) -> None:
         click.echo("no versions; 'gatewatch model train GATE' makes one")
 
 
-def _compared(version: JsonObject, requests: Sequence[RetrainingRequest]) -> JsonObject | None:
+def _retraining_of(version: JsonObject, requests: Sequence[RetrainingRequest]) -> JsonObject | None:
     """The request that this version was trained for."""
-    mine = [r for r in requests if (r.gate, r.challenger) == (version["gate"], version["version"]) and r.data_digest]
-    if not mine:
+    key = (version["gate"], version["version"])
+    matching = [r for r in requests if (r.gate, r.challenger) == key and r.data_digest]
+    if not matching:
         return None
     names = ("cause", "state", "reason", "requested_at", "finished_at", "champion", "data_digest", "comparison")
-    return {name: getattr(mine[-1], name) for name in names}
+    return {name: getattr(matching[-1], name) for name in names}
 
 
 def _lines(row: JsonObject) -> Iterator[str]:
@@ -62,15 +63,15 @@ def _lines(row: JsonObject) -> Iterator[str]:
         f"{row['trained_at']:%Y-%m-%d %H:%M} on {row['rows']} parts  skill {skill:.2f}  R2 {r2:.2f}  "
         f"{row['digest'][:12]}"
     )
-    told = row["retraining"]
-    if told is None:
+    request = row["retraining"]
+    if request is None:
         return
-    yield f"    asked for by {told['cause']}; {told['state']}: {told['reason'].replace('_', ' ')}"
-    overall = (told["comparison"] or {}).get("overall")
+    yield f"    requested by {request['cause']}; {request['state']}: {request['reason'].replace('_', ' ')}"
+    overall = (request["comparison"] or {}).get("overall")
     if overall:
         yield (
             f"    on {overall['rows']:.0f} newer parts: mean error {overall['challenger']:.2f} against "
-            f"{overall['champion']:.2f} of version {told['champion']}; gain {overall['gain']:.2f}, "
+            f"{overall['champion']:.2f} of version {request['champion']}; gain {overall['gain']:.2f}, "
             f"between {overall['low']:.2f} and {overall['high']:.2f}"
         )
 
@@ -80,9 +81,9 @@ def _lines(row: JsonObject) -> Iterator[str]:
 @plant_option
 @as_json
 def model_retrain(gate: str, plant: str, overrides: Sequence[str], json_: bool) -> None:
-    """Request a retraining; decision and comparison are as after an alert, without the limits for alerts.
+    """Request a retraining, decided and compared as after an alert, but without the limits for alerts.
 
-    If another process runs the plant's retraining, the request waits for its next slot.
+    If another process runs the plant's retraining job, the request waits for that job's next slot.
     Example: gatewatch model retrain forging
     """
     from alerting.retraining import WORDS
@@ -91,8 +92,8 @@ def model_retrain(gate: str, plant: str, overrides: Sequence[str], json_: bool) 
     from monitor.scheduling.job import Run
     from monitor.store.models import retraining
 
-    _gate_of(plant, overrides, gate)
-    with opened(plant, overrides) as app:
+    _plant_with(plant, overrides, gate)
+    with open_app(plant, overrides) as app:
         now = app.clock.now()
         job = next(job for job in app.jobs if isinstance(job, RetrainingJob))
         lease = app.runner.lease(job)
@@ -104,11 +105,11 @@ def model_retrain(gate: str, plant: str, overrides: Sequence[str], json_: bool) 
         else:
             row = job.ask(Run(now, now, lease, partial(app.runner.beat, lease), app.runner.stop.is_set), gate)
     if json_:
-        say(row._asdict())
+        print_json(row._asdict())
         return
-    why = WORDS.get(RetrainingReason(row.reason), row.reason.replace("_", " "))
-    about = f"; version {row.challenger}" if row.challenger else ""
-    click.echo(f"{gate}: {row.state}: {why}{about}")
+    reason = WORDS.get(RetrainingReason(row.reason), row.reason.replace("_", " "))
+    version = f"; version {row.challenger}" if row.challenger else ""
+    click.echo(f"{gate}: {row.state}: {reason}{version}")
 
 
 @model.command("rollback")
@@ -126,22 +127,22 @@ def model_rollback(gate: str, version: str | None, plant: str, overrides: Sequen
     from monitor.runtime.app import make_registry
     from monitor.store.database.schema import open_existing
 
-    found = _gate_of(plant, overrides, gate)
-    store, registry = open_existing(found.store.url), make_registry(found)
+    loaded_plant = _plant_with(plant, overrides, gate)
+    store, registry = open_existing(loaded_plant.store.url), make_registry(loaded_plant)
     before, after = roll_back(store, registry, gate, version, WallClock().now())
     store.close()
     if json_:
-        say({"gate": gate, "before": before, "in_force": after})
+        print_json({"gate": gate, "before": before, "in_force": after})
         return
     click.echo(f"{gate}: version {after} is in force again, in place of version {before}")
 
 
-def _gate_of(plant: str, overrides: Sequence[str], gate: str) -> Plant:
-    """The plant that has the gate."""
-    found = load(plant, overrides).plant
-    if gate not in found.gates:
-        raise UsageError(f"gate {gate!r}: the plant file has no such gate; it has {', '.join(found.gates) or 'none'}")
-    return found
+def _plant_with(plant: str, overrides: Sequence[str], gate: str) -> Plant:
+    """The plant; UsageError if it has no such gate."""
+    loaded = load(plant, overrides).plant
+    if gate not in loaded.gates:
+        raise UsageError(f"gate {gate!r}: the plant file has no such gate; it has {', '.join(loaded.gates) or 'none'}")
+    return loaded
 
 
 @model.command("train")
@@ -150,7 +151,7 @@ def _gate_of(plant: str, overrides: Sequence[str], gate: str) -> Plant:
 @as_json
 @click.option("--put-in-force", is_flag=True, help="Put the new version in force.")
 def model_train(gate: str, plant: str, overrides: Sequence[str], json_: bool, put_in_force: bool) -> None:
-    """Train a version on the known outcomes and register it. Example: gatewatch model train forging.
+    """Train a version on the outcomes so far and register it. Example: gatewatch model train forging.
 
     The first version of a gate is put in force, a later one only with --put-in-force.
     """
@@ -158,26 +159,23 @@ def model_train(gate: str, plant: str, overrides: Sequence[str], json_: bool, pu
     from monitor.gate_models.registry import train_version
     from monitor.store.models.versions import model_in_force, of_gate
 
-    gates = load(plant, overrides).plant.gates
-    if gate not in gates:
-        raise UsageError(f"gate {gate!r}: the plant file has no such gate; it has {', '.join(gates) or 'none'}")
+    _plant_with(plant, overrides, gate)
     open_store_of(plant, overrides).close()
-    with opened(plant, overrides) as app:
+    with open_app(plant, overrides) as app:
         now = app.clock.now()
         version = train_version(app.store, app.plant, app.trainer, gate, now, now, None)
         with app.store.read() as connection:
             current = model_in_force(connection, gate)
-            same = (version.model, version.version)
-            row = next(v for v in of_gate(connection, gate) if (v.model, v.version) == same)
+            key = (version.model, version.version)
+            row = next(v for v in of_gate(connection, gate) if (v.model, v.version) == key)
         changes = current.changes if current else 0
-        known = current is not None and (current.model, current.version) == same
-        used = known or (
+        in_force = (current is not None and (current.model, current.version) == key) or (
             (current is None or put_in_force) and put(app.store, app.registry, None, gate, row, changes, now)
         )
     if json_:
-        say({**version.metrics, "version": version.version, "digest": version.digest, "in_force": used})
+        print_json({**version.metrics, "version": version.version, "digest": version.digest, "in_force": in_force})
         return
     click.echo(
         f"{gate}: {version.model} version {version.version}, trained on {version.rows} parts, "
-        f"skill {version.metrics['skill']:.2f}; {'in force' if used else 'registered, not in force'}"
+        f"skill {version.metrics['skill']:.2f}; {'in force' if in_force else 'registered, not in force'}"
     )

@@ -1,4 +1,4 @@
-"""Recommendations and notifications that are not delivered yet."""
+"""The commands about undelivered recommendations and notifications."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from exporters.html.words import visible
-from monitor.commands.shared.options import as_json, open_store_of, plant_option, say
+from monitor.commands.shared.options import as_json, open_store_of, plant_option, print_json
 from monitor.errors import UsageError
 
 
@@ -27,7 +27,7 @@ def outbox_list(plant: str, overrides: Sequence[str], json_: bool, status: str) 
 
     rows = undelivered(open_store_of(plant, overrides), OutboxStatus(status))
     if json_:
-        say([row._asdict() for row in rows])
+        print_json([row._asdict() for row in rows])
         return
     for row in rows:
         what = row.payload["step"] if row.channel == "mes" else row.key
@@ -40,13 +40,13 @@ def outbox_list(plant: str, overrides: Sequence[str], json_: bool, status: str) 
 @click.argument("ids", nargs=-1, type=int)
 @plant_option
 def outbox_resend(ids: Sequence[int], plant: str, overrides: Sequence[str]) -> None:
-    """Send dead letters again: those with the given numbers, or all. Example: gatewatch outbox resend."""
+    """Queue dead letters again: those with the given ids, or all. Example: gatewatch outbox resend."""
     from monitor.clock import WallClock
     from monitor.statuses import OutboxStatus
     from monitor.store.delivery.outbox import resend, undelivered
 
-    at = open_store_of(plant, overrides)
-    unknown = set(ids) - {row.id for row in undelivered(at, OutboxStatus.DEAD)}
+    store = open_store_of(plant, overrides)
+    unknown = set(ids) - {row.id for row in undelivered(store, OutboxStatus.DEAD)}
     if unknown:
         raise UsageError(f"outbox: no dead letter {', '.join(map(str, sorted(unknown)))}; see 'gatewatch outbox list'")
-    click.echo(f"{resend(at, WallClock().now(), ids)} to be sent again")
+    click.echo(f"{resend(store, WallClock().now(), ids)} queued again")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from monitor.commands.shared.options import as_json, load, plant_option, say
+from monitor.commands.shared.options import as_json, load, plant_option, print_json
 from monitor.errors import UsageError
 
 
@@ -20,7 +20,7 @@ def part() -> None:
 @plant_option
 @as_json
 def part_show(serial: str, plant: str, overrides: Sequence[str], json_: bool) -> None:
-    """Show everything recorded for one part, in order of time. Example: gatewatch part show B000123."""
+    """Show everything recorded about one part, in chronological order. Example: gatewatch part show B000123."""
     from monitor.reports.passport import as_text, passport
     from monitor.store.database.schema import open_existing
 
@@ -29,8 +29,8 @@ def part_show(serial: str, plant: str, overrides: Sequence[str], json_: bool) ->
     with store.read() as connection:
         history = passport(connection, serial)
     if history is None:
-        raise UsageError(f"part {serial!r}: the store has no such part; serials are compared letter by letter")
+        raise UsageError(f"part {serial!r}: the store has no such part; serial numbers must match exactly")
     if json_:
-        say(history)
+        print_json(history)
     else:
         click.echo(as_text(history))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from exporters.html.words import visible
-from monitor.commands.shared.options import as_json, open_store_of, plant_option, say
+from monitor.commands.shared.options import as_json, open_store_of, plant_option, print_json
 
 
 @click.group()
@@ -25,7 +25,7 @@ def quarantine_list(plant: str, overrides: Sequence[str], json_: bool, newest: i
 
     rows = quarantined(open_store_of(plant, overrides), newest)
     if json_:
-        say([row._asdict() for row in rows])
+        print_json([row._asdict() for row in rows])
         return
     for row in rows:
         click.echo(visible(f"{row.source}  {row.reason}  {row.key}"))

@@ -1,4 +1,4 @@
-"""Run a plant: for good, once, or over its history."""
+"""Run a plant: continuously, once, or over its history."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.commands.shared.options import Instant, as_json, load, opened, openmetrics, plant_argument, say
+from monitor.commands.shared.options import Instant, as_json, load, open_app, openmetrics, plant_argument, print_json
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def run(plant: str, overrides: Sequence[str]) -> None:
     from monitor.runtime.app import make_app
     from monitor.runtime.service import Service
 
-    # The service closes what it runs, which a reload may have changed.
+    # The service closes the app: after a reload it is another one.
     app = make_app(load(plant, overrides), WallClock(), simulated=False)
     reports = app.loaded.path.parent / "reports"
     Service(app, lambda: load(plant, overrides), reports).run(click.echo)
@@ -43,13 +43,13 @@ def once(plant: str, overrides: Sequence[str], json_: bool, fail_on_finding: boo
     from monitor.runtime.once import once as run_once
     from monitor.store.watching.board import last_finding
 
-    with opened(plant, overrides) as app:
+    with open_app(plant, overrides) as app:
         end_on_signal(app.runner.stop)
         before = last_finding(app.store)
-        done = run_once(app)
+        results = run_once(app)
         findings = last_finding(app.store) - before
-    report = {name: {"ran": s.ran.value, "rows": s.result.rows, "error": s.error} for name, s in done.items()}
-    finish(report, findings, failures(done), json_, fail_on_finding)
+    report = {name: {"ran": s.outcome.value, "rows": s.result.rows, "error": s.error} for name, s in results.items()}
+    finish(report, findings, failures(results), json_, fail_on_finding)
 
 
 @click.command()
@@ -90,7 +90,7 @@ def replay(
     slots: dict[str, int] = {}
     errors: dict[str, str] = {}
     with (
-        opened(plant, overrides, clock, notify) as app,
+        open_app(plant, overrides, clock, notify) as app,
         recording(app, openmetrics, start, end) as record,
         Progress("replay", start, end) as progress,
     ):
@@ -98,21 +98,19 @@ def replay(
         before = last_finding(app.store)
         for at, name, slot in run_replay(app, clock, start, end, record):
             progress.reached(at)
-            slots[name] = slots.get(name, 0) + (slot.ran is SlotOutcome.SUCCESS)
-            if slot.ran is SlotOutcome.FAILURE:
+            slots[name] = slots.get(name, 0) + (slot.outcome is SlotOutcome.SUCCESS)
+            if slot.outcome is SlotOutcome.FAILURE:
                 errors[name] = f"{name}: {slot.error}"
         findings = last_finding(app.store) - before
         if app.runner.stop.is_set():
-            errors["signal"] = (
-                f"ended by a signal at {clock.now():%Y-%m-%dT%H:%MZ}; the same command goes on from there"
-            )
+            errors["signal"] = f"ended by a signal at {clock.now():%Y-%m-%dT%H:%MZ}; the same command resumes there"
     finish({name: {"slots": n} for name, n in slots.items()}, findings, list(errors.values()), json_, fail_on_finding)
 
 
 def finish(report: Any, findings: int, errors: Sequence[str], json_: bool, fail_on_finding: bool) -> None:
-    """Print what was done and leave with the exit code that says it."""
+    """Print the results and exit with the matching code."""
     if json_:
-        say({"jobs": report, "findings": findings, "errors": list(errors)})
+        print_json({"jobs": report, "findings": findings, "errors": list(errors)})
     else:
         for name, facts in report.items():
             click.echo(f"{name}: " + ", ".join(f"{k} {v}" for k, v in facts.items() if v is not None))
@@ -126,10 +124,10 @@ def finish(report: Any, findings: int, errors: Sequence[str], json_: bool, fail_
 
 
 def end_on_signal(stop: Any) -> None:
-    """Let SIGTERM and SIGINT end the work after the transaction at hand."""
+    """Make SIGTERM and SIGINT end the work after the current transaction."""
 
     def end(*_: Any) -> None:
-        # The second signal ends at once; it must not find this one inside `set`.
+        # A second signal ends the process at once. If it ran this handler again, it could deadlock inside `set`.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         stop.set()

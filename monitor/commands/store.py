@@ -1,4 +1,4 @@
-"""Backup, restore, upgrade and pruning of the store."""
+"""The commands about the store: backup, restore, upgrade and pruning."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from monitor.commands.shared.options import load, open_store_of, opened, plant_option
+from monitor.commands.shared.options import load, open_app, open_store_of, plant_option
 from monitor.errors import MonitorError
 
 
@@ -60,9 +60,9 @@ def store_prune(plant: str, overrides: Sequence[str]) -> None:
     from monitor.scheduling.runner import SlotOutcome
 
     open_store_of(plant, overrides).close()
-    with opened(plant, overrides) as app:
+    with open_app(plant, overrides) as app:
         job = next(j for j in app.jobs if j.name == "prune")
         slot = app.runner.run(job, app.clock.now())
-    if slot.ran is not SlotOutcome.SUCCESS:
-        raise MonitorError(f"store prune: {slot.error or 'another process prunes now; nothing is left to do here'}")
+    if slot.outcome is not SlotOutcome.SUCCESS:
+        raise MonitorError(f"store prune: {slot.error or 'another process is pruning the store'}")
     click.echo(f"{slot.result.rows} rows deleted")

@@ -1,4 +1,4 @@
-"""Stored decisions made again from their recorded inputs."""
+"""The command that recomputes stored decisions from their recorded inputs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from monitor.commands.shared.options import as_json, load, open_store_of, plant_option, say
+from monitor.commands.shared.options import as_json, load, open_store_of, plant_option, print_json
 
 
 @click.command()
@@ -23,22 +23,22 @@ def verify(plant: str, overrides: Sequence[str], json_: bool) -> None:
     from monitor.store.rows.decisions import count_decisions
 
     loaded = load(plant, overrides)
-    at = open_store_of(plant, overrides)
-    plants = stored_plants(at, loaded.path.parent)
-    with at.read() as connection:
+    store = open_store_of(plant, overrides)
+    plants = stored_plants(store, loaded.path.parent)
+    with store.read() as connection:
         total = count_decisions(connection)
     checked, different = 0, []
     with CountProgress("verify", total) as progress:
-        for one in decisions(at, plants.__getitem__, make_registry(loaded.plant)):
+        for decision in decisions(store, plants.__getitem__, make_registry(loaded.plant)):
             checked += 1
             progress.reached(checked)
-            if not one.same:
-                different.append({"key": list(one.key), "stored": one.stored, "again": one.again})
+            if not decision.same:
+                different.append({"key": list(decision.key), "stored": decision.stored, "again": decision.again})
     if json_:
-        say({"checked": checked, "different": different})
+        print_json({"checked": checked, "different": different})
     else:
         for d in different:
-            click.echo(f"{d['key']}: stored {d['stored']}, made again {d['again']}", err=True)
-        click.echo(f"{checked} decisions made again, {len(different)} different")
+            click.echo(f"{d['key']}: stored {d['stored']}, recomputed {d['again']}", err=True)
+        click.echo(f"{checked} decisions recomputed, {len(different)} different")
     if different:
         raise SystemExit(3)

@@ -33,7 +33,7 @@ def receivers_of(plant: Plant) -> Receivers:
 def problems(plant: Plant) -> list[str]:
     """What of `notify` cannot work, a sentence each."""
     found = list(_parsed(plant.notify).problems)
-    if not notify_log.takes(plant.notify.log):
+    if not notify_log.accepts(plant.notify.log):
         found.append(f"notify.log: the folder {Path(plant.notify.log).parent} does not exist; make it")
     return found
 
@@ -97,7 +97,7 @@ def _parsed(config: NotifyConfig) -> Parsed:
         # A ValueError here is of the text's encoding or size.
         why = (getattr(exc, "strerror", None) or str(exc)).lower()
         return Parsed({}, (f"{where}: cannot be read ({why}); expected a team and an Apprise URL a line",))
-    parsed = parse(text, TEAMS, lambda url: channel_for(url).takes(url))
+    parsed = parse(text, TEAMS, lambda url: channel_for(url).accepts(url))
     return Parsed(parsed.receivers, tuple(f"{where}, {problem}" for problem in parsed.problems))
 
 

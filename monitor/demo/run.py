@@ -151,7 +151,7 @@ def _replay(
         for at, name, slot in replay(app, clock, start, end, before):
             timing.lap(name)
             progress.reached(at)
-            if slot.ran is SlotOutcome.FAILURE:
+            if slot.outcome is SlotOutcome.FAILURE:
                 errors.append(f"{at:%Y-%m-%d %H:%M} {name}: {slot.error}")
     if errors:
         raise MonitorError(f"{len(errors)} runs failed; the first: {errors[0]}")

@@ -99,7 +99,7 @@ class Trainer:
 
     def _result(self, name: str, file: Path) -> TrainedPackage:
         if not file.exists():
-            last = self._worker.last_words or "it left no output"
+            last = self._worker.last_stderr_line or "it left no output"
             raise ModelError(f"gate {name!r}: training ended without a result: {last}", ModelReason.CORRUPT)
         result = json.loads(file.read_text(encoding="utf-8"))
         if "error" in result:

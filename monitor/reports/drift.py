@@ -88,7 +88,7 @@ def _render(folder: Path, step: str, beat: Callable[[], None], limit: timedelta)
         if not worker.work(folder, beat, seconds):
             raise MonitorError(f"step {step!r}: the report took longer than {seconds:.0f} s and was given up")
         if not (folder / "report.json").exists():
-            last = worker.last_words or "it left no output"
+            last = worker.last_stderr_line or "it left no output"
             raise MonitorError(f"step {step!r}: the report could not be rendered: {last}")
 
 

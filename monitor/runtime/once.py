@@ -21,4 +21,4 @@ def once(app: App) -> dict[str, SlotResult]:
 
 def failures(done: dict[str, SlotResult]) -> list[str]:
     """A sentence for each job that failed."""
-    return [f"{name}: {slot.error}" for name, slot in done.items() if slot.ran is SlotOutcome.FAILURE]
+    return [f"{name}: {slot.error}" for name, slot in done.items() if slot.outcome is SlotOutcome.FAILURE]

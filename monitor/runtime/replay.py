@@ -57,7 +57,7 @@ def _in_turn(app: App, job: Job, slot: datetime) -> SlotResult:
     waited = 0.0
     while True:
         done = app.runner.run(job, slot)
-        if done.ran is not SlotOutcome.ANOTHER_PROCESS or app.runner.stop.is_set():
+        if done.outcome is not SlotOutcome.ANOTHER_PROCESS or app.runner.stop.is_set():
             return done
         if waited < _PATIENCE * lease <= waited + lease / _ASK:
             log.warning(_WAITING, shown(app.plant.store.url), job.name)

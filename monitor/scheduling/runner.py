@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from monitor.clock import Clock
-from monitor.errors import EndingError, FencedError, MonitorError, SourceError
+from monitor.errors import FencedError, MonitorError, ShutdownError, SourceError
 from monitor.scheduling.job import Job, Result, Run
 from monitor.scheduling.slots import due
 from monitor.store.database.database import Store
@@ -38,7 +38,7 @@ class SlotOutcome(StrEnum):
 class SlotResult:
     """The outcome of a slot, with the job's result or the error."""
 
-    ran: SlotOutcome
+    outcome: SlotOutcome
     result: Result = field(default_factory=Result)
     error: str | None = None
 
@@ -100,13 +100,13 @@ class Runner:
         started, began = self._clock.now(), time.perf_counter()
         done, failure = self._attempt(job, Run(slot, started, lease, lambda: self.beat(lease), self.stop.is_set))
         seconds = time.perf_counter() - began
-        if done.ran in (SlotOutcome.SUCCESS, SlotOutcome.FAILURE):
+        if done.outcome in (SlotOutcome.SUCCESS, SlotOutcome.FAILURE):
             try:
                 self._record(job, slot, started, seconds, missed, lease, done, failure)
             except FencedError as exc:
                 job.forget()
                 done = SlotResult(SlotOutcome.ANOTHER_PROCESS, error=str(exc))
-        if done.ran is SlotOutcome.ANOTHER_PROCESS:
+        if done.outcome is SlotOutcome.ANOTHER_PROCESS:
             with self._lock:
                 self._held.pop(job.name, None)
         return done
@@ -117,7 +117,7 @@ class Runner:
         except FencedError as exc:
             job.forget()
             return SlotResult(SlotOutcome.ANOTHER_PROCESS, error=str(exc)), exc
-        except EndingError as exc:
+        except ShutdownError as exc:
             job.forget()
             return SlotResult(SlotOutcome.GIVEN_UP, error=str(exc)), exc
         except MonitorError as exc:
@@ -135,9 +135,11 @@ class Runner:
             return SlotResult(SlotOutcome.FAILURE, error=f"unexpected {type(exc).__name__}: {exc}"), exc
 
     def beat(self, lease: Lease) -> None:
-        """Renew a lease; EndingError if the process is about to end, FencedError if another process holds it."""
+        """Renew a lease; ShutdownError if the process is about to end, FencedError if another process holds it."""
         if self.stop.is_set():
-            raise EndingError(f"{lease.name}: given up because the process ends; its slot is served at the next start")
+            raise ShutdownError(
+                f"{lease.name}: given up because the process ends; its slot is served at the next start"
+            )
         with self._store.write() as connection:
             prove(self._store, connection, lease)
 
@@ -159,8 +161,8 @@ class Runner:
         scope = job.scope
         run = JobRun(
             name=job.name, source=scope.source, partition=scope.partition, gate=scope.gate, slot=slot,
-            started_at=started, duration_seconds=seconds, result=done.ran.value,
-            good=done.ran is SlotOutcome.SUCCESS, rows=done.result.rows, lag=done.result.lag, missed_slots=missed,
+            started_at=started, duration_seconds=seconds, result=done.outcome.value,
+            good=done.outcome is SlotOutcome.SUCCESS, rows=done.result.rows, lag=done.result.lag, missed_slots=missed,
             error=done.error, unreadable=failure.reason.value if isinstance(failure, SourceError) else "",
         )  # fmt: skip
         with self._store.write() as connection:

@@ -63,7 +63,7 @@ CASES = (
     Case("a time without an offset", ("replay", "plant.yaml", "--from", "2026-03-02T06:00", "--to", "2026-03-03"), 2,
          ("has no offset",)),
     Case("a time that is none", ("replay", "plant.yaml", "--from", "monday", "--to", "2026-03-03"), 2,
-         ("'monday' is no time",)),
+         ("'monday': expected a time",)),
     Case("a store of an unknown kind", ("once", "plant.yaml", "--set", "store.url=oracle://x/y"), 2,
          ("store.url", "sqlite")),
     Case("a source of an unknown kind", ("once", "plant.yaml", "--set", "sources.mes.url=oracle://x/y"), 2,

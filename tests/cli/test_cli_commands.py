@@ -145,8 +145,8 @@ def test_dead_letters_are_listed_and_sent_again(trained: Path) -> None:
     ids = [row["id"] for row in json.loads(gatewatch("outbox", "list", "-p", trained, "--json").out)]
     unknown = gatewatch("outbox", "resend", "987654", "-p", trained)
     assert (unknown.code, "no dead letter 987654" in unknown.err) == (2, True)
-    assert gatewatch("outbox", "resend", str(ids[0]), "-p", trained).out == "1 to be sent again\n"
-    assert gatewatch("outbox", "resend", "-p", trained).out == "2 to be sent again\n"
+    assert gatewatch("outbox", "resend", str(ids[0]), "-p", trained).out == "1 queued again\n"
+    assert gatewatch("outbox", "resend", "-p", trained).out == "2 queued again\n"
     assert gatewatch("once", trained, at=LATER).code == 0
     assert gatewatch("outbox", "list", "-p", trained, "--status", "pending").out == "0 pending\n"
 
@@ -185,7 +185,7 @@ def test_verify_makes_every_decision_again_and_fails_on_a_forged_one(done: Path,
         store.commit()
     said = gatewatch("verify", "-p", plant)
     assert said.code == 3
-    assert "made again" in said.err
+    assert "recomputed" in said.err
 
 
 def test_alerts_say_since_when_and_what_to_do(plant: Path) -> None:

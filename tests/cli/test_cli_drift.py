@@ -1,4 +1,4 @@
-"""`gatewatch drift`: what the board says, references and their versions, and sentences for wrong use."""
+"""`gatewatch drift`: what the board says, references and their versions, and usage errors."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ WRONG = {
     "show of an unknown step": (("show", "welding"), "the plant file has no such step; it has forging"),
     "freeze of an unknown step": (("freeze", "welding"), "the plant file has no such step"),
     "report of an unknown step": (("report", "welding"), "the plant file has no such step"),
-    "freeze of a step without parts": (("freeze", "testing"), "it has not 500 parts yet"),
+    "freeze of a step without parts": (("freeze", "testing"), "fewer than 500 parts so far"),
 }
 
 
@@ -74,7 +74,7 @@ def test_wrong_use_is_a_sentence(arguments: tuple[str, ...], sentence: str, judg
 
 def test_a_report_of_a_step_without_parts_fails_with_a_sentence(judged: Path) -> None:
     said = gatewatch("drift", "report", "testing", "-p", judged)
-    assert (said.code, said.err.strip().splitlines()[-1]) == (3, "gatewatch: step 'testing': no part passed it yet")
+    assert (said.code, said.err.strip().splitlines()[-1]) == (3, "gatewatch: step 'testing': no part has passed it yet")
 
 
 def test_before_anything_was_judged_it_says_so(plant: Path) -> None:

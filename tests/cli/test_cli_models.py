@@ -64,7 +64,7 @@ def test_the_list_shows_what_each_version_came_from_and_how_it_compared(plant: P
     assert code == 0
     assert "version 1  retired" in text
     assert "version 2  in_force" in text
-    assert "asked for by ModelDegraded; promoted: better" in text
+    assert "requested by ModelDegraded; promoted: better" in text
     assert "on 60 newer parts: mean error 4.00 against 9.00 of version 1; gain 5.00, between 4.10 and 5.90" in text
     rows = json.loads(said("model", "list", "-p", str(plant), "--json")[1])
     assert rows[0]["retraining"] is None

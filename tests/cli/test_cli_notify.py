@@ -62,7 +62,7 @@ def test_a_process_forked_after_apprise_was_used_delivers_too(plant: Path, andon
     [
         ("ml", URLS, 2, "alerts test: no URL for ml in "),
         ("ml", (), 2, "the plant file, which has no notify.urls_file"),
-        ("managers", URLS, 2, "'managers' is no team; allowed: operators"),
+        ("managers", URLS, 2, "unknown team 'managers'; allowed: operators"),
     ],
     ids=["a team without a URL", "no file of URLs", "no such team"],
 )

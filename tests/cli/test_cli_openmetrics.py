@@ -110,7 +110,7 @@ def test_ended_halfway_the_file_is_whole_or_not_there(number: signal.Signals, pl
         assert not file.exists()
     else:
         assert said.code == 3
-        assert "goes on from there" in said.err
+        assert "resumes there" in said.err
         taken = [at for at, _ in series(samples_of(file), "gatewatch_build_info")]
         assert taken
         assert taken[-1] < (START + 2 * HOUR).timestamp()

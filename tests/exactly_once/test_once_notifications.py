@@ -65,7 +65,7 @@ def tell(plant: Path) -> None:
         clock.move_to(START + timedelta(minutes=minute))
         with app.store.write() as connection:
             evaluate(connection, minute)
-        while (slot := app.runner.run(job, clock.now())).ran is SlotOutcome.ANOTHER_PROCESS:
+        while (slot := app.runner.run(job, clock.now())).outcome is SlotOutcome.ANOTHER_PROCESS:
             app.runner.stop.wait(0.05)  # the lease of the one that was killed
         assert slot.error is None, slot.error
     app.close()

@@ -17,7 +17,7 @@ from monitor.model import Finding, Floats, Status, Window
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.report.trends import read_trends
-from monitor.store.watching.board import found
+from monitor.store.watching.board import drift_findings
 from monitor.windows.frozen import window_of
 
 FEATURES = ("a", "b", "c", "d", "prediction")
@@ -187,5 +187,5 @@ def test_a_detector_is_added_by_a_line_of_the_roster(spine: Spine, monkeypatch: 
     (highest,) = (row for row in spine.all(t.board) if row.detector == "highest_value")
     assert (highest.subject, highest.status) == ("form", "ok")
     with spine.store.read() as connection:
-        assert {row.detector for row in found(connection, "form")} == {"drift", "highest_value"}
+        assert {row.detector for row in drift_findings(connection, "form")} == {"drift", "highest_value"}
         assert "highest_value" in {trend.detector for _, trend in read_trends(connection, T0, after(10_000))}

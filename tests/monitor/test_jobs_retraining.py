@@ -9,7 +9,7 @@ import pytest
 from retraining_kit import CHANGES, LIVE, Changed
 from spine_kit import Spine, after
 
-from monitor.errors import EndingError, FencedError, ModelError, ModelReason
+from monitor.errors import FencedError, ModelError, ModelReason, ShutdownError
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.models import retraining as store_requests
@@ -188,10 +188,10 @@ def test_a_training_that_was_given_up_is_repeated_on_the_same_snapshot(plant: Ch
     plant.alert(NOW)
 
     def ends() -> None:
-        raise EndingError("the process ends")
+        raise ShutdownError("the process ends")
 
     plant.while_training = ends
-    with pytest.raises(EndingError):
+    with pytest.raises(ShutdownError):
         plant.run(NOW)
     plant.while_training = lambda: None
     plant.parts(40, 0.0, NOW + 1)

@@ -79,7 +79,7 @@ def test_work_that_fails_leaves_nothing_but_its_last_words(worker: Worker, tmp_p
     failing = folder(tmp_path, "failing", "fail")
     assert worker.work(failing, nothing)
     assert not (failing / "made").exists()
-    assert worker.last_words == "ValueError: the reason"
+    assert worker.last_stderr_line == "ValueError: the reason"
     after = folder(tmp_path, "after", "goes on")
     assert worker.work(after, nothing)
     assert (after / "made").read_text() == "goes on"
@@ -106,7 +106,7 @@ def test_a_beat_that_raises_ends_the_child(worker: Worker, tmp_path: Path) -> No
 def test_a_child_whose_module_cannot_be_found_says_so(tmp_path: Path) -> None:
     with Worker("there_is_no_such_module") as worker:
         assert worker.work(folder(tmp_path, "any", "any"), nothing)
-        assert "there_is_no_such_module" in worker.last_words
+        assert "there_is_no_such_module" in worker.last_stderr_line
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems let a child outlive a parent that is killed")

@@ -61,7 +61,7 @@ def _job(spine: Spine) -> sa.Row[tuple[object, ...]]:
 def test_a_success_is_on_record(spine: Spine, runner: Runner) -> None:
     job = Work(lambda run: Result(3, timedelta(seconds=90)))
     slot = runner.run(job, T0)
-    assert (slot.ran, slot.result.rows, slot.error) == (SlotOutcome.SUCCESS, 3, None)
+    assert (slot.outcome, slot.result.rows, slot.error) == (SlotOutcome.SUCCESS, 3, None)
     row = _job(spine)
     assert (row.name, row.last_slot, row.last_success_at, row.result) == (job.name, T0, T0, "success")
     assert (row.runs, row.failures, row.rows, row.missed_slots, row.lag_seconds) == (1, 0, 3, 0, 90.0)
@@ -104,7 +104,7 @@ def test_a_failure_is_on_record_and_alerts_until_a_success(
     for n in range(3):
         clock.move_to(after(15 * n))
         slot = runner.run(job, after(15 * n))
-        assert slot.ran is SlotOutcome.FAILURE
+        assert slot.outcome is SlotOutcome.FAILURE
         assert slot.error is not None
         assert slot.error.startswith(sentence)
     assert job.forgotten == 3
@@ -139,7 +139,7 @@ def test_errors_of_reading_are_counted_by_reason(spine: Spine, runner: Runner) -
 def test_a_slot_that_was_served_is_not_served_again(served: object, spine: Spine, runner: Runner) -> None:
     job = Work()
     runner.run(job, served)  # type: ignore[arg-type]
-    assert runner.run(job, T0).ran is SlotOutcome.DONE_BEFORE
+    assert runner.run(job, T0).outcome is SlotOutcome.DONE_BEFORE
     assert len(job.runs) == 1
     assert _job(spine).runs == 1
 
@@ -147,7 +147,7 @@ def test_a_slot_that_was_served_is_not_served_again(served: object, spine: Spine
 def test_a_failed_slot_was_served(spine: Spine, runner: Runner) -> None:
     job = Work(_raises(MonitorError("no")))
     runner.run(job, T0)
-    assert runner.run(job, T0).ran is SlotOutcome.DONE_BEFORE
+    assert runner.run(job, T0).outcome is SlotOutcome.DONE_BEFORE
 
 
 def test_slots_that_passed_are_missed_and_the_newest_is_run(
@@ -168,7 +168,7 @@ def test_slots_that_passed_are_missed_and_the_newest_is_run(
 def test_another_process_at_the_job_is_left_alone(spine: Spine, runner: Runner) -> None:
     acquire(spine.store, "pull:parts", "two", 60)
     job = Work()
-    assert runner.run(job, T0).ran is SlotOutcome.ANOTHER_PROCESS
+    assert runner.run(job, T0).outcome is SlotOutcome.ANOTHER_PROCESS
     assert job.runs == []
     assert spine.all(t.job) == []
 
@@ -176,10 +176,10 @@ def test_another_process_at_the_job_is_left_alone(spine: Spine, runner: Runner) 
 def test_a_slot_that_the_holder_has_served_is_not_waited_for(
     spine: Spine, runner: Runner, clock: SimulatedClock
 ) -> None:
-    assert runner.run(Work(), T0).ran is SlotOutcome.SUCCESS
+    assert runner.run(Work(), T0).outcome is SlotOutcome.SUCCESS
     other = Runner(spine.store, clock, "two", timedelta(seconds=60))
-    assert other.run(Work(), T0).ran is SlotOutcome.DONE_BEFORE
-    assert other.run(Work(), after(15)).ran is SlotOutcome.ANOTHER_PROCESS
+    assert other.run(Work(), T0).outcome is SlotOutcome.DONE_BEFORE
+    assert other.run(Work(), after(15)).outcome is SlotOutcome.ANOTHER_PROCESS
 
 
 def _taken_over(spine: Spine) -> None:
@@ -202,12 +202,12 @@ def test_taken_over_by_another_process_it_forgets_and_records_nothing(
     does: Callable[[Spine], Callable[[Run], Result]], spine: Spine, runner: Runner
 ) -> None:
     job = Work(does(spine))
-    assert runner.run(job, T0).ran is SlotOutcome.ANOTHER_PROCESS
+    assert runner.run(job, T0).outcome is SlotOutcome.ANOTHER_PROCESS
     assert job.forgotten >= 1
     assert spine.all(t.job) == spine.all(t.job_run) == []
     # The lease that was lost is not believed in any longer.
     job.does = lambda run: Result()
-    assert runner.run(job, T0).ran is SlotOutcome.ANOTHER_PROCESS
+    assert runner.run(job, T0).outcome is SlotOutcome.ANOTHER_PROCESS
     assert len(job.runs) == 1
 
 
@@ -228,9 +228,9 @@ def test_what_another_process_did_in_between_is_not_in_memory(spine: Spine, cloc
 def test_given_back_the_job_is_free_at_once(spine: Spine, runner: Runner, clock: SimulatedClock) -> None:
     runner.run(Work(), T0)
     other = Runner(spine.store, clock, "two", timedelta(seconds=60))
-    assert other.run(Work(), after(15)).ran is SlotOutcome.ANOTHER_PROCESS
+    assert other.run(Work(), after(15)).outcome is SlotOutcome.ANOTHER_PROCESS
     runner.give_back()
-    assert other.run(Work(), after(15)).ran is SlotOutcome.SUCCESS
+    assert other.run(Work(), after(15)).outcome is SlotOutcome.SUCCESS
 
 
 def test_every_slot_is_told(spine: Spine, clock: SimulatedClock) -> None:
@@ -240,7 +240,7 @@ def test_every_slot_is_told(spine: Spine, clock: SimulatedClock) -> None:
         runner.run(Work(), T0),
         runner.run(Work(_raises(MonitorError("x"))), after(15)),
     ]
-    assert [slot.ran for slot in told] == [SlotOutcome.SUCCESS, SlotOutcome.DONE_BEFORE, SlotOutcome.FAILURE]
+    assert [slot.outcome for slot in told] == [SlotOutcome.SUCCESS, SlotOutcome.DONE_BEFORE, SlotOutcome.FAILURE]
 
 
 def test_a_stopping_process_gives_a_long_run_up_without_a_trace(spine: Spine, runner: Runner) -> None:
@@ -250,6 +250,6 @@ def test_a_stopping_process_gives_a_long_run_up_without_a_trace(spine: Spine, ru
         return Result()
 
     job = Work(long)
-    assert runner.run(job, T0).ran is SlotOutcome.GIVEN_UP
+    assert runner.run(job, T0).outcome is SlotOutcome.GIVEN_UP
     assert job.runs[0].stopping()
     assert spine.all(t.job) == []

@@ -184,7 +184,7 @@ def _serve(url: str, slots: int, ttl: float, before: Callable[[Run], object] = l
     store = Store(url)
     runner = Runner(store, WallClock(), f"process {os.getpid()}", timedelta(seconds=ttl))
     for n in range(slots):
-        while runner.run(_Writes(store, before), NOW + n * timedelta(minutes=1)).ran is SlotOutcome.ANOTHER_PROCESS:
+        while runner.run(_Writes(store, before), NOW + n * timedelta(minutes=1)).outcome is SlotOutcome.ANOTHER_PROCESS:
             runner.stop.wait(0.02)
         if n % 5 == 4:
             runner.give_back()
@@ -241,7 +241,7 @@ def test_a_stopped_process_that_wakes_up_late_writes_nothing(store: Store, store
         own = Store(store_url)
         runner = Runner(own, WallClock(), "zombie", timedelta(seconds=0.3))
         job = _Writes(own, lambda run: os.kill(os.getpid(), signal.SIGSTOP))
-        ended_as.write_text(runner.run(job, NOW).ran.value)
+        ended_as.write_text(runner.run(job, NOW).outcome.value)
 
     pid = forked(zombie)
     os.waitpid(pid, os.WUNTRACED)  # it has its lease and stands still just before its commit

@@ -52,7 +52,7 @@ def replay_all(plant: Path, hours: float, told: Callable[[], object] = lambda: N
     first = [told]
 
     def tell(_app: App, _at: datetime, _name: str, slot: SlotResult) -> bool:
-        if first and slot.ran is not SlotOutcome.DONE_BEFORE:
+        if first and slot.outcome is not SlotOutcome.DONE_BEFORE:
             first.pop()()
         return False
 

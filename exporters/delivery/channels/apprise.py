@@ -35,7 +35,7 @@ class _Statuses(logging.Handler):
         self.found += [int(status) for status in _STATUS.findall(record.getMessage())]
 
 
-def takes(address: str) -> bool:
+def accepts(address: str) -> bool:
     """Whether Apprise knows the service of a URL, and the URL is whole. Nothing is contacted."""
     return bool(_service().add(address))
 

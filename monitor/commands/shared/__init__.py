@@ -1,4 +1,4 @@
-"""What commands share: options, opening a plant, printing.
+"""What the commands share: options, opening a plant, printing.
 
-No command is written here.
+No command is defined here.
 """

@@ -1,4 +1,4 @@
-"""What commands share: their options, loading and opening a plant, printing data."""
+"""Options of the commands, loading and opening a plant, printing JSON."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Instant(click.ParamType[datetime]):
         try:
             instant = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
         except ValueError:
-            self.fail(f"{value!r} is no time; expected one such as 2026-01-31 or 2026-01-31T06:00:00Z", param, ctx)
+            self.fail(f"{value!r}: expected a time such as 2026-01-31 or 2026-01-31T06:00:00Z", param, ctx)
         if instant.tzinfo is None:
             if len(str(value)) > len("2026-01-31"):
                 self.fail(f"{value!r} has no offset; write 2026-01-31T06:00:00Z for UTC", param, ctx)
@@ -60,15 +60,15 @@ class Interval(click.ParamType[timedelta]):
 
 
 def openmetrics(command: F) -> F:
-    """--openmetrics and what belongs to it, as one argument `openmetrics`: a Recorded, None where not asked for."""
+    """--openmetrics and its settings, as one argument `openmetrics`: a Recorded, or None without the option."""
 
     @wraps(command)
     def bundled(*args: Any, openmetrics: Path | None, openmetrics_every: timedelta, openmetrics_instance: str | None,
                 **kwargs: Any) -> Any:  # fmt: skip
         from monitor.runtime.recording import Recorded
 
-        wanted = None if openmetrics is None else Recorded(openmetrics, openmetrics_every, openmetrics_instance or "")
-        return command(*args, openmetrics=wanted, **kwargs)
+        recorded = None if openmetrics is None else Recorded(openmetrics, openmetrics_every, openmetrics_instance or "")
+        return command(*args, openmetrics=recorded, **kwargs)
 
     file = click.Path(dir_okay=False, path_type=Path)
     options = (
@@ -113,8 +113,8 @@ def as_json(command: F) -> F:
     return click.option("--json", "json_", is_flag=True, help="Print JSON.")(command)
 
 
-def say(value: Any) -> None:
-    """Print JSON, times as ISO 8601 with their offset."""
+def print_json(value: Any) -> None:
+    """Print a value as JSON, times as ISO 8601 with their offset."""
     click.echo(json.dumps(value, indent=2, sort_keys=True, default=_plain))
 
 
@@ -130,10 +130,10 @@ def load(plant: str, overrides: Sequence[str]) -> LoadedPlant:
 
 
 @contextmanager
-def opened(
+def open_app(
     plant: str, overrides: Sequence[str], clock: Clock | None = None, notify: bool | None = None
 ) -> Iterator[App]:
-    """A plant ready to run, on the real clock or a simulated one; leases and connections are given back at the end."""
+    """A plant ready to run, on the real clock or a simulated one; released at the end."""
     from monitor.clock import WallClock
     from monitor.runtime.app import make_app
 
@@ -145,7 +145,7 @@ def opened(
 
 
 def open_store_of(plant: str, overrides: Sequence[str]) -> Store:
-    """The store that the plant file names; refused where there is none, or one of another version."""
+    """The store that the plant file names; an error if it does not exist or has another version."""
     from monitor.store.database.schema import open_existing
 
     return open_existing(load(plant, overrides).plant.store.url)

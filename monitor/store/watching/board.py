@@ -51,7 +51,7 @@ def worth_keeping(findings: Iterable[Finding]) -> list[Finding]:
     return [f for f in findings if not f.feature or f.status is Status.BREACH]
 
 
-def found(connection: sa.Connection, step: str | None = None) -> list[BoardRow]:
+def drift_findings(connection: sa.Connection, step: str | None = None) -> list[BoardRow]:
     """The drift findings on the board: of each step the whole first, then its features from the worst on."""
     c = t.board.c
     drift = c.detector.in_(step_detector_names())
