@@ -1,4 +1,4 @@
-"""Recommendations into a table of the MES: an upsert under a unique key, and when a row may be sent."""
+"""Writes recommendations to a table of the MES: an upsert under a unique key."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _TYPES: dict[str, Any] = {
     "lower": sa.Double, "upper": sa.Double, "decided_at": sa.DateTime,
 }  # fmt: skip
 
-# SQLite result codes that pass by themselves: interrupted, busy, locked, I/O error, full, cannot open, protocol.
-_SQLITE_PASSING = {5, 6, 9, 10, 13, 14, 15}
-# PostgreSQL SQLSTATE classes and codes that pass by themselves: connection, serialisation or deadlock, resources,
-# operator intervention (shutdown, cancelled statement), lock not available, read-only (a standby after fail-over).
-_POSTGRES_PASSING = ("08", "40", "53", "57", "55P03", "25006")
+# Transient SQLite result codes: interrupted, busy, locked, I/O error, full, cannot open, protocol.
+_SQLITE_TRANSIENT = {5, 6, 9, 10, 13, 14, 15}
+# Transient PostgreSQL SQLSTATE classes and codes: connection, serialisation or deadlock, resources, operator
+# intervention (shutdown, cancelled statement), lock not available, read-only (a standby after fail-over).
+_POSTGRES_TRANSIENT = ("08", "40", "53", "57", "55P03", "25006")
 _POSTGRES_NO_KEY = "42P10"
 _SQLITE_NO_KEY = "ON CONFLICT clause does not match"
 
 
 class MesTarget:
-    """The table of the MES that takes recommendations, on SQLite or PostgreSQL.
+    """The table of the MES for recommendations, on SQLite or PostgreSQL.
 
-    Every call opens a connection of its own, bounded by the configured time-out, and closes it.
+    Every call opens and closes its own connection, with the configured timeout.
     """
 
     def __init__(self, config: WriteBack) -> None:
@@ -48,9 +48,9 @@ class MesTarget:
         self._table = sa.table(config.table, *columns, schema=config.table_schema)
 
     def check(self) -> list[str]:
-        """Every problem that would keep recommendations out, as sentences; empty where there is none."""
+        """Every problem that would prevent writing, as sentences."""
         try:
-            self._reachable()
+            self._require_file()
             with self._engine.connect() as connection:
                 return self._problems(sa.inspect(connection))
         except DeliveryError as exc:
@@ -59,15 +59,15 @@ class MesTarget:
             return [str(self._error(exc))]
 
     def upsert(self, payloads: Sequence[Mapping[str, Any]]) -> None:
-        """Write all payloads (fields of WRITE_BACK_FIELDS) in one transaction, again if need be; all or none.
+        """Write all payloads (fields of WRITE_BACK_FIELDS) in one transaction; safe to repeat.
 
-        DeliveryError UNREACHABLE may pass by itself; REFUSED and MISSING_KEY need someone to act.
+        DeliveryError UNREACHABLE is transient; REFUSED and MISSING_KEY need someone to act.
         """
         if not payloads:
             return
         rows = [self._row(payload) for payload in payloads]
         try:
-            self._reachable()
+            self._require_file()
             with self._engine.begin() as connection:
                 connection.execute(self._statement, rows)
         except SQLAlchemyError as exc:
@@ -115,18 +115,18 @@ class MesTarget:
     def _no_key(self) -> str:
         return (
             f"write_back: table {self._config.table!r} in {self._name} has no unique key over the five columns that "
-            f"name a recommendation, so it cannot be written twice without doubling; run: {self.ddl()}"
+            f"identify a recommendation, so a repeated write would duplicate it; run: {self.ddl()}"
         )
 
     def ddl(self) -> str:
-        """The statement that makes the unique key."""
+        """The statement that creates the unique key."""
         quote = self._engine.dialect.identifier_preparer
         columns = ", ".join(quote.quote(self._config.columns[field]) for field in KEY_FIELDS)
         index = quote.quote(f"uq_{self._config.table}_recommendation")
         return f"CREATE UNIQUE INDEX {index} ON {quote.format_table(self._table)} ({columns});"
 
-    def _reachable(self) -> None:
-        """SQLite would make an empty database where the file is missing: refuse before it does."""
+    def _require_file(self) -> None:
+        """Refuse a missing SQLite file: connecting would create an empty database."""
         url = self._engine.url
         if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
             raise DeliveryError(f"write_back: no database file at {self._name}", DeliveryReason.UNREACHABLE)
@@ -135,9 +135,9 @@ class MesTarget:
         reason = _reason(exc)
         if reason is DeliveryReason.MISSING_KEY:
             return DeliveryError(self._no_key(), reason)
-        said = str(exc.orig if isinstance(exc, DBAPIError) else exc).strip().partition("\n")[0]
+        detail = str(exc.orig if isinstance(exc, DBAPIError) else exc).strip().partition("\n")[0]
         verb = "cannot be written now" if reason is DeliveryReason.UNREACHABLE else "refused the recommendation"
-        return DeliveryError(f"write_back: table {self._config.table!r} in {self._name} {verb}: {said}", reason)
+        return DeliveryError(f"write_back: table {self._config.table!r} in {self._name} {verb}: {detail}", reason)
 
 
 def _engine(config: WriteBack) -> sa.Engine:
@@ -156,14 +156,14 @@ def _engine(config: WriteBack) -> sa.Engine:
 
 
 def _unique_keys(inspector: sa.Inspector, table: str, schema: str | None) -> list[set[str | None]]:
-    """The column sets of whole unique keys: a partial index would not stop every double."""
-    found: list[set[str | None]] = [set(inspector.get_pk_constraint(table, schema)["constrained_columns"])]
-    found += [set(constraint["column_names"]) for constraint in inspector.get_unique_constraints(table, schema)]
+    """The column sets of the unique keys; not of partial indexes, which do not prevent every duplicate."""
+    keys: list[set[str | None]] = [set(inspector.get_pk_constraint(table, schema)["constrained_columns"])]
+    keys += [set(constraint["column_names"]) for constraint in inspector.get_unique_constraints(table, schema)]
     for index in inspector.get_indexes(table, schema):
         partial = any(name.endswith("_where") for name in index.get("dialect_options", {}))
         if index["unique"] and not partial:
-            found.append(set(index["column_names"]))
-    return found
+            keys.append(set(index["column_names"]))
+    return keys
 
 
 def _reason(exc: SQLAlchemyError) -> DeliveryReason:
@@ -174,9 +174,9 @@ def _reason(exc: SQLAlchemyError) -> DeliveryReason:
     code = getattr(exc.orig, "sqlite_errorcode", None)
     if code is not None:
         # The low byte is the primary result code: https://www.sqlite.org/rescode.html
-        return DeliveryReason.UNREACHABLE if code & 0xFF in _SQLITE_PASSING else DeliveryReason.REFUSED
+        return DeliveryReason.UNREACHABLE if code & 0xFF in _SQLITE_TRANSIENT else DeliveryReason.REFUSED
     state = getattr(exc.orig, "sqlstate", None)
     if state == _POSTGRES_NO_KEY:
         return DeliveryReason.MISSING_KEY
-    passing = state.startswith(_POSTGRES_PASSING) if state else isinstance(exc, sa.exc.OperationalError)
-    return DeliveryReason.UNREACHABLE if passing else DeliveryReason.REFUSED
+    transient = state.startswith(_POSTGRES_TRANSIENT) if state else isinstance(exc, sa.exc.OperationalError)
+    return DeliveryReason.UNREACHABLE if transient else DeliveryReason.REFUSED

@@ -1,4 +1,4 @@
-"""Building blocks of pages: escaped HTML, inline SVG, one stylesheet, wording of values.
+"""Building blocks of pages: escaped HTML, inline SVG, one stylesheet, formatting of values.
 
-No page is put together here.
+No page is composed here.
 """

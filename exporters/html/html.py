@@ -1,4 +1,4 @@
-"""HTML that cannot be injected into: whatever is not made by `tag` is escaped."""
+"""HTML safe from injection: whatever is not made by `tag` is escaped."""
 
 from __future__ import annotations
 
@@ -15,31 +15,30 @@ class Html(str):
     __slots__ = ()
 
 
-_EMPTY = frozenset({"meta", "link", "input", "br"})
+_VOID = frozenset({"meta", "link", "input", "br"})
 
 
 def policy(style: str) -> str:
-    """What a browser may do with a page that stands alone: no script, no request, only this stylesheet."""
+    """The Content-Security-Policy of a self-contained page: no scripts, no requests, only this stylesheet."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'self'; base-uri 'none'"
 
 
 CONTENT_SECURITY_POLICY = f"{policy(STYLESHEET)}; frame-ancestors 'none'"
-"""The same for a page that the server sends."""
+"""The policy of the pages that the server sends."""
 
 
 def tag(name: str, /, *children: str, **attributes: str) -> Html:
     """An element; children and attribute values are escaped unless they are `Html`. `class_` stands for `class`."""
-    given = "".join(f' {key.rstrip("_").replace("_", "-")}="{_text(value)}"' for key, value in attributes.items())
-    if name in _EMPTY:
-        return Html(f"<{name}{given}>")
-    return Html(
-        f"<{name}{given}>{''.join(child if isinstance(child, Html) else _text(child) for child in children)}</{name}>"
-    )
+    attrs = "".join(f' {key.rstrip("_").replace("_", "-")}="{_escaped(value)}"' for key, value in attributes.items())
+    if name in _VOID:
+        return Html(f"<{name}{attrs}>")
+    content = "".join(child if isinstance(child, Html) else _escaped(child) for child in children)
+    return Html(f"<{name}{attrs}>{content}</{name}>")
 
 
 def page(title: str, *body: str, style: str = STYLESHEET) -> str:
-    """A whole document that needs nothing else, and that a browser gives no more than that, wherever it lies."""
+    """A self-contained document. Its policy is part of it, so it also applies to a saved file."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -54,7 +53,7 @@ def page(title: str, *body: str, style: str = STYLESHEET) -> str:
 
 
 def table(heads: tuple[str, ...], rows: list[tuple[str, ...]], empty: str) -> Html:
-    """A table that scrolls by itself where it is too wide; `empty` is said instead of no rows."""
+    """A table that scrolls horizontally if it is too wide; without rows, the text `empty`."""
     if not rows:
         return tag("p", empty, class_="muted")
     head = tag("thead", tag("tr", *(tag("th", text, scope="col") for text in heads)))
@@ -63,10 +62,10 @@ def table(heads: tuple[str, ...], rows: list[tuple[str, ...]], empty: str) -> Ht
 
 
 def chip(status: str, text: str = "") -> Html:
-    """A status as a coloured word; its colour is never the only sign."""
+    """A status as a coloured word; colour is never the only cue."""
     return tag("span", (text or status).replace("_", " "), class_=f"chip {status}")
 
 
-def _text(text: str) -> str:
+def _escaped(text: str) -> str:
     # A lone surrogate cannot be sent as UTF-8.
     return escape(text.encode("utf-8", "replace").decode("utf-8"))

@@ -1,4 +1,4 @@
-"""The one stylesheet of the pages, light and dark."""
+"""The stylesheet of all pages, light and dark."""
 
 STYLESHEET = """
 :root { --ground: #f6f7f8; --card: #fff; --ink: #16202a; --soft: #5b6875; --line: #dde2e7; --link: #0a58a8;

@@ -1,6 +1,6 @@
-"""Pictures over time as inline SVG: frames, axes, curves, bands and bars. Nothing here runs a script.
+"""Time charts as inline SVG, without scripts: frames, axes, curves, bands and bars.
 
-Colours come from the classes of the stylesheet, so that a picture follows the reader's light or dark theme.
+Colours come from the classes of the stylesheet, so that a chart follows the reader's light or dark theme.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MINUTES = (5, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 7200, 10080, 20160, 4
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where times and values lie in a picture. What lies outside is drawn on the edge."""
+    """Maps times and values to coordinates. What lies outside is drawn on the edge."""
 
     start: datetime
     end: datetime
@@ -32,29 +32,29 @@ class Frame:
     bottom: float = 24.0
 
     def x(self, at: datetime) -> float:
-        """The place of an instant."""
+        """The x coordinate of an instant."""
         share = (at - self.start) / (self.end - self.start)
         return self.left + min(1.0, max(0.0, share)) * (self.width - self.left - self.right)
 
     def y(self, value: float) -> float:
-        """The place of a value; larger ones are higher up."""
+        """The y coordinate of a value."""
         share = (value - self.low) / (self.high - self.low)
         return self.height - self.bottom - min(1.0, max(0.0, share)) * (self.height - self.top - self.bottom)
 
     @property
     def floor(self) -> float:
-        """Where the lowest value lies."""
+        """The y coordinate of the lowest value."""
         return self.height - self.bottom
 
 
 def figure(frame: Frame, title: str, description: str, *elements: str) -> Html:
-    """The whole picture, with what it shows in words for those who do not see it."""
-    box = f"0 0 {_at(frame.width)} {_at(frame.height)}"
+    """The whole chart, with title and description for screen readers."""
+    box = f"0 0 {_px(frame.width)} {_px(frame.height)}"
     return tag("svg", tag("title", title), tag("desc", description), *elements, viewBox=box, role="img")
 
 
 def curve(frame: Frame, points: Sequence[tuple[datetime, float | None]], class_: str, gap: timedelta) -> Html:
-    """A line through the points; it breaks at None and where nothing came for longer than `gap`."""
+    """A line through the points; it breaks at None and at gaps longer than `gap`."""
     drawn = [_polyline([(frame.x(at), frame.y(v)) for at, v in run]) for run in _runs(points, gap)]
     return tag("path", d="".join(drawn), class_=class_)
 
@@ -64,41 +64,41 @@ def envelope(frame: Frame, rows: Sequence[tuple[datetime, float, float]], class_
     drawn = []
     uppers = {at: high for at, _, high in rows}
     for run in _runs([(at, low) for at, low, _ in rows], gap):
-        if len(run) == 1:  # A single one has no width: it is drawn as a short line.
+        if len(run) == 1:  # A single point has no width: it is drawn as a short line.
             x = frame.x(run[0][0])
             drawn.append(_polyline([(x, frame.y(run[0][1])), (x + 1, frame.y(uppers[run[0][0]]))]))
             continue
-        there = [(frame.x(at), frame.y(low)) for at, low in run]
-        back = [(frame.x(at), frame.y(uppers[at])) for at, _ in reversed(run)]
-        drawn.append(f"{_polyline([*there, *back])}Z")
+        lower = [(frame.x(at), frame.y(low)) for at, low in run]
+        upper = [(frame.x(at), frame.y(uppers[at])) for at, _ in reversed(run)]
+        drawn.append(f"{_polyline([*lower, *upper])}Z")
     return tag("path", d="".join(drawn), class_=class_)
 
 
 def band(frame: Frame, start: datetime, end: datetime | None, class_: str, title: str) -> Html:
-    """A stretch of time over the whole height, at least a pixel and a half wide."""
+    """A period over the whole height, at least 1.5 pixels wide."""
     x = frame.x(start)
     width = max(1.5, frame.x(end or frame.end) - x)
     return block(x, frame.top, width, frame.floor - frame.top, class_, title)
 
 
 def block(x: float, y: float, width: float, height: float, class_: str, title: str = "") -> Html:
-    """A rectangle; its title shows when it is pointed at."""
-    named = (tag("title", title),) if title else ()
-    return tag("rect", *named, x=_at(x), y=_at(y), width=_at(width), height=_at(height), class_=class_)
+    """A rectangle; its title is a tooltip."""
+    tooltip = (tag("title", title),) if title else ()
+    return tag("rect", *tooltip, x=_px(x), y=_px(y), width=_px(width), height=_px(height), class_=class_)
 
 
-def words(x: float, y: float, text: str, class_: str = "label", anchor: str = "start") -> Html:
-    """Text at a place."""
-    return tag("text", text, x=_at(x), y=_at(y), class_=class_, text_anchor=anchor)
+def label(x: float, y: float, text: str, class_: str = "label", anchor: str = "start") -> Html:
+    """Text at a point."""
+    return tag("text", text, x=_px(x), y=_px(y), class_=class_, text_anchor=anchor)
 
 
 def rule(frame: Frame, value: float, class_: str, text: str = "") -> Html:
-    """A horizontal line at a value, named at its right end."""
+    """A horizontal line at a value, labelled at its right end."""
     y = frame.y(value)
     line = _line(frame.left, y, frame.width - frame.right, y, class_)
-    # Below the line where there is no room above it.
-    named = words(frame.width - frame.right - 2, y - 3 if y > frame.top + 12 else y + 12, text, "label", "end")
-    return tag("g", line, named) if text else line
+    # Below the line if there is no room above it.
+    caption = label(frame.width - frame.right - 2, y - 3 if y > frame.top + 12 else y + 12, text, "label", "end")
+    return tag("g", line, caption) if text else line
 
 
 def time_axis(frame: Frame) -> Html:
@@ -108,9 +108,9 @@ def time_axis(frame: Frame) -> Html:
         x = frame.x(at)
         text = f"{at:%b} {at.day}" if at.hour == at.minute == 0 else f"{at:%H:%M}"
         drawn.append(_line(x, frame.top, x, frame.floor, "grid"))
-        # Not half outside the picture.
+        # Labels at the edges stay inside the chart.
         anchor = "start" if x < frame.left + 8 else "end" if x > frame.width - frame.right - 8 else "middle"
-        drawn.append(words(x, frame.height - 7, text, "label", anchor))
+        drawn.append(label(x, frame.height - 7, text, "label", anchor))
     return tag("g", *drawn, aria_hidden="true")
 
 
@@ -121,13 +121,13 @@ def value_axis(frame: Frame, ticks: int = 4) -> Html:
         y = frame.y(value)
         drawn += [
             _line(frame.left, y, frame.width - frame.right, y, "grid"),
-            words(frame.left - 6, y + 4, f"{value:.6g}", "label", "end"),
+            label(frame.left - 6, y + 4, f"{value:.6g}", "label", "end"),
         ]
     return tag("g", *drawn, aria_hidden="true")
 
 
 def round_values(low: float, high: float, ticks: int) -> list[float]:
-    """About so many round values from low to high.
+    """About `ticks` round values from low to high.
 
     >>> round_values(0.0, 1.0, 4)
     [0.0, 0.5, 1.0]
@@ -144,15 +144,15 @@ def round_values(low: float, high: float, ticks: int) -> list[float]:
 
 
 def padded(values: Iterable[float], share: float = 0.06) -> tuple[float, float]:
-    """From a little below the lowest to a little above the highest value; never of no height."""
-    known = [v for v in values if math.isfinite(v)]
-    low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    """A range slightly wider than the finite values; never empty."""
+    finite = [v for v in values if math.isfinite(v)]
+    low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
     room = (high - low) * share or max(abs(high) * share, 0.5)
     return low - room, high + room
 
 
 def bar_length(start: datetime, end: datetime, most: int) -> timedelta:
-    """The shortest round length of which at most so many fit between start and end."""
+    """The shortest round length of which at most `most` fit between start and end."""
     minutes = (end - start) / timedelta(minutes=1)
     return timedelta(minutes=next((m for m in _MINUTES if minutes / m <= most), math.ceil(minutes / most)))
 
@@ -180,15 +180,15 @@ def _runs(points: Sequence[tuple[datetime, float | None]], gap: timedelta) -> It
 
 
 def _polyline(points: Sequence[tuple[float, float]]) -> str:
-    if len(points) == 1:  # A dot: a line of no length with round ends.
+    if len(points) == 1:  # A dot: a line of zero length with round ends.
         points = [points[0], points[0]]
-    first, *rest = (f"{_at(x)} {_at(y)}" for x, y in points)
+    first, *rest = (f"{_px(x)} {_px(y)}" for x, y in points)
     return f"M{first}L{' '.join(rest)}"
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Html:
-    return tag("line", x1=_at(x1), y1=_at(y1), x2=_at(x2), y2=_at(y2), class_=class_)
+    return tag("line", x1=_px(x1), y1=_px(y1), x2=_px(x2), y2=_px(y2), class_=class_)
 
 
-def _at(value: float) -> str:
+def _px(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")

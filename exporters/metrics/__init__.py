@@ -1,4 +1,4 @@
-"""The metric catalogue, and the metrics of a scrape made from the store's view.
+"""The metric catalogue, and the samples of a scrape from a snapshot of the store.
 
-Nothing here decides what a number means to anybody.
+No value is judged here.
 """

@@ -8,7 +8,7 @@ from exporters.metrics.families import alerts, findings, gates, jobs, outbox, se
 from exporters.metrics.shared.metric import Metric
 
 FAMILIES = (service, jobs, sources, gates, outbox, findings, alerts)
-"""Each has METRICS, and `series(scrape)` with the values of those that are not tallied."""
+"""Each has METRICS, and `series(scrape)` with the values of the metrics that are not tallied."""
 
 METRICS: tuple[Metric, ...] = tuple(metric for family in FAMILIES for metric in family.METRICS)
 BY_NAME: Mapping[str, Metric] = {metric.name: metric for metric in METRICS}

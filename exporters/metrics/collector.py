@@ -1,4 +1,4 @@
-"""The metrics of a scrape, made from a snapshot of the store and the families of the catalogue."""
+"""The samples of a scrape, from a snapshot of the store and the families of the catalogue."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ _REJECTED = "gatewatch_snapshot_rejected_series"
 
 
 class StoreCollector(Collector):
-    """Yields every family of the catalogue, in its order, from one snapshot."""
+    """Collects every family of the catalogue, in its order, from one snapshot."""
 
     def __init__(self, snapshot: MetricsSnapshot, bounds: Bounds, expiry: timedelta | None = None) -> None:
         self._scrape = Scrape(snapshot, bounds, expiry)
 
     def collect(self, names: Container[str] | None = None) -> Iterable[Family]:
-        """The families with their samples, all or the named; one without a sample still says its help and type."""
+        """All families, or those in `names`, including families without samples."""
         metrics = [m for m in METRICS if names is None or m.name in names]
-        kept = {m.name: {_clean(labels): 0.0 for labels in m.start(self._scrape.bounds)} for m in metrics}
+        values = {m.name: {_encodable(labels): 0.0 for labels in m.start(self._scrape.bounds)} for m in metrics}
         rejected = 0
         for name, labels, value in self._series():
-            if name not in kept:
+            if name not in values:
                 continue
             if value is None or not math.isfinite(value):
-                kept[name].pop(labels, None)
+                values[name].pop(labels, None)
                 rejected += value is not None
             else:
-                kept[name][_clean(labels)] = value
+                values[name][_encodable(labels)] = value
         for row in self._scrape.snapshot.tallies:
             if names is None or row.name in names:
-                rejected += not _tally(row, kept, self._scrape.bounds)
+                rejected += not _add_tally(row, values, self._scrape.bounds)
         if names is None or _REJECTED in names:
-            kept[_REJECTED][()] = float(rejected)
-        return [_family(metric, kept[metric.name]) for metric in metrics]
+            values[_REJECTED][()] = float(rejected)
+        return [_family(metric, values[metric.name]) for metric in metrics]
 
     def _series(self) -> Series:
         for family in FAMILIES:
@@ -62,8 +62,8 @@ def exposition(
     return encode(registry), content_type
 
 
-def _clean(labels: tuple[str, ...]) -> tuple[str, ...]:
-    # A lone surrogate cannot be encoded as UTF-8 and would lose the whole scrape.
+def _encodable(labels: tuple[str, ...]) -> tuple[str, ...]:
+    # A lone surrogate cannot be encoded as UTF-8 and would fail the whole scrape.
     if all(map(str.isascii, labels)):
         return labels
     return tuple(_SURROGATE.sub("\ufffd", label) for label in labels)
@@ -78,23 +78,24 @@ def _family(metric: Metric, series: Mapping[tuple[str, ...], float]) -> Family:
     return family
 
 
-def _tally(row: TallyRow, kept: dict[str, dict[tuple[str, ...], float]], bounds: Bounds) -> bool:
+def _add_tally(row: TallyRow, values: dict[str, dict[tuple[str, ...], float]], bounds: Bounds) -> bool:
+    """Add a tallied value to its metric; False if it is rejected."""
     metric = BY_NAME.get(row.name)
     if metric is None or not metric.tallied or set(row.labels) != set(metric.label_names):
         return False
     if metric.kind is Kind.GAUGE and _gone(metric, row, bounds):
         return True
-    labels = _clean(tuple(str(row.labels[name]) for name in metric.label_names))
+    labels = _encodable(tuple(str(row.labels[name]) for name in metric.label_names))
     if row.value is None or not math.isfinite(row.value):
-        kept[metric.name].pop(labels, None)
+        values[metric.name].pop(labels, None)
         return False
     if metric.fills_last:
         for value in metric.labels[-1].closed:
-            kept[metric.name].setdefault((*labels[:-1], value), 0.0)
-    kept[metric.name][labels] = row.value
+            values[metric.name].setdefault((*labels[:-1], value), 0.0)
+    values[metric.name][labels] = row.value
     return True
 
 
 def _gone(metric: Metric, row: TallyRow, bounds: Bounds) -> bool:
-    """Whether a gauge is of something that the plant file no longer has: it would stand still for ever."""
-    return any(label.known and row.labels[label.name] not in label.values(bounds) for label in metric.labels)
+    """Whether a gauge is about something no longer in the plant file: it would stay stale for ever."""
+    return any(label.from_plant and row.labels[label.name] not in label.values(bounds) for label in metric.labels)

@@ -1,8 +1,7 @@
-"""Samples with their times as one OpenMetrics file, for `promtool tsdb create-blocks-from openmetrics`.
+"""Timestamped samples as one OpenMetrics file, for `promtool tsdb create-blocks-from openmetrics`.
 
-The format wants a family in one piece and in it each series in order of time; a replay makes them time by time. So they
-are kept in a scratch database beside the file and sorted there: memory stays that of one scrape, however long the
-history. FILE appears when it is whole, never half.
+The format groups samples by family and series, in order of time; a replay yields one instant after another. They are
+sorted in a scratch database next to FILE, so memory does not grow with the history. FILE is replaced atomically.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from prometheus_client.samples import Sample
 from monitor.errors import MonitorError
 
 _TABLES = (
-    # No rollback is ever wanted: what a killed process leaves is deleted by the next one.
+    # No rollback is needed: what a killed process leaves is deleted by the next one.
     "PRAGMA journal_mode = OFF",
     "PRAGMA synchronous = OFF",
     "CREATE TABLE series (id INTEGER PRIMARY KEY, family INTEGER, text TEXT)",
@@ -40,10 +39,10 @@ _END = "# EOF\n"
 
 
 class OpenMetricsFile:
-    """Gathers the families of many instants, in order of time, and writes them at the end.
+    """Collects the families of many instants, in order of time, and writes them at the end.
 
-    `labels` are added to every series: those that Prometheus itself adds to what it scrapes, so that history and what
-    is scraped later are the same series.
+    `labels` are added to every series: the target labels that Prometheus adds to scrapes, so that the history continues
+    the same series.
     """
 
     def __init__(self, file: Path, labels: Mapping[str, str]) -> None:
@@ -51,11 +50,11 @@ class OpenMetricsFile:
         self._labels = dict(labels)
         self._part = file.with_name(f"{file.name}.part")
         self._scratch = file.with_name(f"{file.name}.part.db")
-        self._known: dict[tuple[str, tuple[str, ...]], int] = {}
+        self._series_ids: dict[tuple[str, tuple[str, ...]], int] = {}
         self._headers: list[str] = []
         self.samples = 0
-        self._forget()
-        # Says at once, as an OSError with the name, where nothing can be written.
+        self._delete_scratch()
+        # Fails early, with an OSError that names the file, if it cannot be written.
         self._part.touch()
         self._db = sqlite3.connect(self._scratch)
         for statement in _TABLES:
@@ -63,26 +62,26 @@ class OpenMetricsFile:
 
     @property
     def series(self) -> int:
-        """How many series were seen."""
-        return len(self._known)
+        """The number of series so far."""
+        return len(self._series_ids)
 
     def add(self, at: datetime, families: Iterable[Family]) -> None:
-        """Keep the samples of an instant later than the one before; every call brings the same families."""
-        found = list(families)
-        self._headers = self._headers or [_header(family) for family in found]
+        """Add the samples of a later instant; every call must bring the same families."""
+        families = list(families)
+        self._headers = self._headers or [_header(family) for family in families]
         rows = [
-            (self._number(place, sample), at.timestamp(), sample.value)
-            for place, family in enumerate(found)
+            (self._series_id(number, sample), at.timestamp(), sample.value)
+            for number, family in enumerate(families)
             for sample in family.samples
         ]
-        with self._told():
+        with self._mapped_errors():
             self._db.executemany("INSERT INTO sample VALUES (?, ?, ?)", rows)
             self._db.commit()
         self.samples += len(rows)
 
     def write(self) -> None:
-        """Sort everything into FILE."""
-        with self._told():
+        """Write FILE, sorted."""
+        with self._mapped_errors():
             with self._part.open("w", encoding="utf-8", newline="\n") as out:
                 self._write(out)
                 out.flush()
@@ -90,43 +89,43 @@ class OpenMetricsFile:
             self._part.replace(self._file)
 
     def close(self) -> None:
-        """Delete what is not FILE itself."""
+        """Delete the scratch files."""
         self._db.close()
-        self._forget()
+        self._delete_scratch()
 
-    def _forget(self) -> None:
+    def _delete_scratch(self) -> None:
         for path in (self._part, self._scratch):
             path.unlink(missing_ok=True)
 
-    def _number(self, family: int, sample: Sample) -> int:
+    def _series_id(self, family: int, sample: Sample) -> int:
         key = (sample.name, tuple(sample.labels.values()))
-        number = self._known.get(key)
-        if number is None:
-            number = self._known[key] = len(self._known)
-            row = (number, family, _text(sample.name, self._labels | sample.labels))
-            with self._told():
+        series_id = self._series_ids.get(key)
+        if series_id is None:
+            series_id = self._series_ids[key] = len(self._series_ids)
+            row = (series_id, family, _selector(sample.name, self._labels | sample.labels))
+            with self._mapped_errors():
                 self._db.execute("INSERT INTO series VALUES (?, ?, ?)", row)
-        return number
+        return series_id
 
     def _write(self, out: IO[str]) -> None:
-        told = -1
+        current = -1
         with closing(self._db.execute(_SORTED)) as rows:
             for family, text, value, at in rows:
-                if family != told:
-                    told = family
+                if family != current:
+                    current = family
                     out.write(self._headers[family])
                 out.write(f"{text} {value!r} {_seconds(at)}\n")
         out.write(_END)
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _mapped_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as exc:
             raise MonitorError(f"{self._scratch}: {exc}; the history is not written") from exc
 
 
-class _One(Collector):
+class _SingleFamily(Collector):
     def __init__(self, family: Family) -> None:
         self._family = family
 
@@ -137,12 +136,12 @@ class _One(Collector):
 def _header(family: Family) -> str:
     """Help, type and unit of a family, as the library writes them."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_One(Family(family.name, family.documentation, family.type, family.unit)))
+    registry.register(_SingleFamily(Family(family.name, family.documentation, family.type, family.unit)))
     encode, _ = choose_encoder(_FORMAT)
     return encode(registry).decode().removesuffix(_END)
 
 
-def _text(name: str, labels: Mapping[str, str]) -> str:
+def _selector(name: str, labels: Mapping[str, str]) -> str:
     inside = ",".join(f'{label}="{_escaped(value)}"' for label, value in labels.items())
     return f"{name}{{{inside}}}" if inside else name
 

@@ -1,4 +1,4 @@
-"""The index page: the plant now, for whoever has no Grafana open."""
+"""The index page: the current state of the plant, without Grafana."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from exporters.html.formatting import number
 from exporters.html.html import Html, chip, page, table, tag
-from exporters.html.words import number
 from exporters.metrics.families.findings import fresh_findings
 from exporters.metrics.families.jobs import overdue
 from exporters.metrics.shared.metric import Bounds
@@ -28,39 +28,39 @@ from monitor.model import WATCHDOG, Status
 
 _WORST_FIRST = (Status.BREACH, Status.CANNOT_JUDGE, Status.NO_DATA, Status.OK)
 _SEVERITIES = ("critical", "warning", "info")
-_MOST_NAMED = 5
+_MOST_LISTED = 5
 
-Found = Mapping[str, Sequence[BoardRow]]
+Findings = Mapping[str, Sequence[BoardRow]]
 
 
 def index_page(snapshot: MetricsSnapshot, bounds: Bounds, expiry: timedelta | None = None) -> str:
     """The plant at the instant of the snapshot."""
-    found: dict[str, list[BoardRow]] = defaultdict(list)
+    findings: dict[str, list[BoardRow]] = defaultdict(list)
     for row in fresh_findings(snapshot, bounds.plant, expiry):
-        found[row.subject].append(row)
+        findings[row.subject].append(row)
     return page(
         bounds.plant.site,
         _header(snapshot, bounds),
         search_form(),
         section("Alerts", _alerts(snapshot)),
-        section("Gates", _gates(snapshot, bounds), _performance(snapshot, bounds, found)),
-        section("Drift of the steps", _steps(snapshot, bounds, found)),
-        section("Machines", _machines(snapshot, bounds, found)),
-        section("Sources", _sources(snapshot, bounds, found)),
+        section("Gates", _gates(snapshot, bounds), _performance(snapshot, bounds, findings)),
+        section("Drift of the steps", _steps(snapshot, bounds, findings)),
+        section("Machines", _machines(snapshot, bounds, findings)),
+        section("Sources", _sources(snapshot, bounds, findings)),
         section("Jobs", _jobs(snapshot, bounds)),
-        section("Recommendations on their way", _outbox(snapshot)),
+        section("Deliveries", _outbox(snapshot)),
     )
 
 
 def _header(snapshot: MetricsSnapshot, bounds: Bounds) -> Html:
     links = (("Metrics", "/metrics"), ("Ready", "/readyz"), ("Reports", "/reports/"))
-    said = f"{clock(snapshot.at)} · plant file {snapshot.plant_digest[:12] or 'not recorded'}"
-    title = tag("div", tag("h1", bounds.plant.site), tag("p", said, class_="muted"))
+    subtitle = f"{clock(snapshot.at)} · plant file {snapshot.plant_digest[:12] or 'not recorded'}"
+    title = tag("div", tag("h1", bounds.plant.site), tag("p", subtitle, class_="muted"))
     return tag("header", title, tag("nav", *(tag("a", text, href=href) for text, href in links)))
 
 
 def _alerts(snapshot: MetricsSnapshot) -> Html:
-    """Those that fire, worst and oldest first; what is only pending may pass by itself."""
+    """The firing alerts, worst and oldest first."""
     active = [alert for alert in snapshot.alerts if alert.active and alert.name != WATCHDOG]
     rows: list[tuple[str, ...]] = [
         (chip(a.severity), a.name, a.subject, a.team or "-", a.summary, ago(a.since, snapshot.at))
@@ -70,8 +70,8 @@ def _alerts(snapshot: MetricsSnapshot) -> Html:
 
 
 def _rank(alert: AlertRow) -> tuple[int, datetime]:
-    worst = _SEVERITIES.index(alert.severity) if alert.severity in _SEVERITIES else len(_SEVERITIES)
-    return worst, alert.since
+    severity = _SEVERITIES.index(alert.severity) if alert.severity in _SEVERITIES else len(_SEVERITIES)
+    return severity, alert.since
 
 
 def _gates(snapshot: MetricsSnapshot, bounds: Bounds) -> Html:
@@ -79,109 +79,118 @@ def _gates(snapshot: MetricsSnapshot, bounds: Bounds) -> Html:
     for row in snapshot.tallies:
         if row.name == "gatewatch_gate_decisions_total":
             counts[row.labels.get("gate", "")][row.labels.get("verdict", "")] += int(row.value or 0)
-    known = {row.gate: row for row in snapshot.gates}
-    rows = [_gate(name, known.get(name), counts[name], snapshot.at, bounds) for name in bounds.plant.gates]
+    by_name = {row.gate: row for row in snapshot.gates}
+    rows = [_gate_row(name, by_name.get(name), counts[name], snapshot.at, bounds) for name in bounds.plant.gates]
     heads = ("Gate", "Step", "Model in force", "Continue", "Correct", "Scrap", "Hold", "Holds lately", "Last decision")
     return table(heads, rows, "The plant file has no gate.")
 
 
-def _gate(name: str, row: GateRow | None, counts: Counter[str], now: datetime, bounds: Bounds) -> tuple[str, ...]:
+def _gate_row(name: str, row: GateRow | None, counts: Counter[str], now: datetime, bounds: Bounds) -> tuple[str, ...]:
     model: str = f"{row.model} {row.version}" if row and row.version else chip("hold", "none: every part is held")
-    told = (str(counts[verdict]) for verdict in ("continue", "correct", "scrap", "hold"))
+    decisions = (str(counts[verdict]) for verdict in ("continue", "correct", "scrap", "hold"))
     lately = f"{row.holds} of {row.recent}" if row and row.recent else "-"
-    return name, bounds.plant.gates[name].step, model, *told, lately, ago(row and row.last_decision_at, now)
+    return name, bounds.plant.gates[name].step, model, *decisions, lately, ago(row and row.last_decision_at, now)
 
 
-def _performance(snapshot: MetricsSnapshot, bounds: Bounds, found: Found) -> Html:
-    """How right the gates were, once outcomes came: value and limit of each measure, and the worst slice."""
-    rows = [_measured(name, bounds, found.get(name, ()), snapshot.at) for name in bounds.plant.gates]
+def _performance(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) -> Html:
+    """Accuracy of the gates against outcomes: value and limit of each measure, and the worst slice."""
+    rows = [_performance_row(name, bounds, findings.get(name, ()), snapshot.at) for name in bounds.plant.gates]
     heads = ("Against outcomes", "", "Error", "Bias", "Outside intervals", "Skill", "Worst slice", "Newest outcome")
     return table(heads, rows, "The plant file has no gate.")
 
 
-def _measured(gate: str, bounds: Bounds, rows: Sequence[BoardRow], now: datetime) -> tuple[str, ...]:
+def _performance_row(gate: str, bounds: Bounds, rows: Sequence[BoardRow], now: datetime) -> tuple[str, ...]:
     mine = [row for row in rows if row.detector == PERFORMANCE]
     whole = {row.method: row for row in mine if not row.feature}
     unit = bounds.plant.characteristics[bounds.plant.gates[gate].characteristic].unit
-    told = (_against(whole.get(MAE), unit), _against(whole.get(BIAS), unit), _against(whole.get(MISCOVERAGE)))
+    errors = (
+        _with_limit(whole.get(MAE), unit),
+        _with_limit(whole.get(BIAS), unit),
+        _with_limit(whole.get(MISCOVERAGE)),
+    )
     slices = [row for row in mine if row.feature and row.status == Status.BREACH]
-    worst = max(slices, key=_ratio, default=None)
-    named = f"{worst.feature}: {worst.method} {_against(worst)}" if worst else "-"
-    # Skill is better the higher it is: its limit says what it must be above.
+    worst = max(slices, key=_limit_ratio, default=None)
+    listed = f"{worst.feature}: {worst.method} {_with_limit(worst)}" if worst else "-"
+    # Higher skill is better: its limit is a lower bound.
     skill = whole.get(SKILL)
     newest = max((row.at for row in mine), default=None)
-    return gate, _worst(list(whole.values())), *told, number(skill and skill.value), named, ago(newest, now)
+    return gate, _worst_status(list(whole.values())), *errors, number(skill and skill.value), listed, ago(newest, now)
 
 
-def _against(row: BoardRow | None, unit: str = "") -> str:
+def _with_limit(row: BoardRow | None, unit: str = "") -> str:
     if row is None or row.value is None:
         return "-"
     limit = f" of {number(row.limit)}" if row.limit is not None else ""
     return f"{number(row.value)}{limit} {unit}".rstrip()
 
 
-def _ratio(row: BoardRow) -> float:
+def _limit_ratio(row: BoardRow) -> float:
     return row.value / row.limit if row.value is not None and row.limit else 0.0
 
 
-def _worst(rows: Sequence[BoardRow]) -> Html:
-    """The worst status; of nothing fresh it is no data, never OK."""
+def _worst_status(rows: Sequence[BoardRow]) -> Html:
+    """The worst status; without fresh findings no data, never OK."""
     status = next((s for s in _WORST_FIRST if any(row.status == s for row in rows)), Status.NO_DATA)
     return chip(status)
 
 
-def _steps(snapshot: MetricsSnapshot, bounds: Bounds, found: Found) -> Html:
-    rows = [_step(name, bounds, found.get(name, ()), snapshot.at) for name in bounds.plant.steps]
+def _steps(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) -> Html:
+    rows = [_step_row(name, bounds, findings.get(name, ()), snapshot.at) for name in bounds.plant.steps]
     heads = ("Step", "Line", "", "Worst feature, times its limit", "Because of", "Newest part")
     return table(heads, rows, "The plant file has no step.")
 
 
-def _step(step: str, bounds: Bounds, rows: Sequence[BoardRow], now: datetime) -> tuple[str, ...]:
+def _step_row(step: str, bounds: Bounds, rows: Sequence[BoardRow], now: datetime) -> tuple[str, ...]:
     mine = [row for row in rows if row.detector in (DRIFT, IMAGE_DRIFT)]
     whole = [row for row in mine if not row.feature and row.method == WORST_RATIO]
-    worst = max(whole, key=_ratio, default=None)
-    causes = ", ".join(name for row in sorted(whole, key=_ratio, reverse=True) for name in row.causes[:3])
+    worst = max(whole, key=_limit_ratio, default=None)
+    causes = ", ".join(name for row in sorted(whole, key=_limit_ratio, reverse=True) for name in row.causes[:3])
     newest = max((row.at for row in whole), default=None)
-    told = (number(worst and worst.value), causes or "-", ago(newest, now))
-    return step, bounds.plant.steps[step].line, _worst(whole), *told
+    drift = (number(worst and worst.value), causes or "-", ago(newest, now))
+    return step, bounds.plant.steps[step].line, _worst_status(whole), *drift
 
 
-def _machines(snapshot: MetricsSnapshot, bounds: Bounds, found: Found) -> Html:
-    """Machines, and subjects that the plant file no longer has."""
+def _machines(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) -> Html:
+    """Machines, and subjects that are no longer in the plant file."""
     plant = bounds.plant
     elsewhere = {*plant.machines, *plant.gates, *plant.steps, *plant.sources}
     others = sorted({row.subject for row in snapshot.board} - elsewhere)
     rows: list[tuple[str, ...]] = []
     for name in (*plant.machines, *others):
         step = plant.machines[name].step if name in plant.machines else ""
-        mine = [row for row in found.get(name, ()) if row.detector not in (DRIFT, IMAGE_DRIFT, PERFORMANCE)]
+        mine = [row for row in findings.get(name, ()) if row.detector not in (DRIFT, IMAGE_DRIFT, PERFORMANCE)]
         newest = max((row.at for row in mine), default=None)
-        rows.append((name, step, *_standing(mine), ago(newest, snapshot.at)))
+        rows.append((name, step, *_worst_findings(mine), ago(newest, snapshot.at)))
     return table(("Machine", "Step", "Status", "What", "Newest sample"), rows, "The plant file has no machine.")
 
 
-def _sources(snapshot: MetricsSnapshot, bounds: Bounds, found: Found) -> Html:
-    read: dict[str, datetime | None] = {}
+def _sources(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) -> Html:
+    positions: dict[str, datetime | None] = {}
     for cursor in snapshot.cursors:
-        known = read.get(cursor.source)
-        # The slowest partition says how far a source was read.
-        read[cursor.source] = cursor.position if known is None else min(known, cursor.position or known)
+        so_far = positions.get(cursor.source)
+        # A source has been read up to the position of its slowest partition.
+        positions[cursor.source] = cursor.position if so_far is None else min(so_far, cursor.position or so_far)
     rows: list[tuple[str, ...]] = [
-        (name, source.kind.replace("_", " "), *_counted(found.get(name, ())), ago(read.get(name), snapshot.at))
+        (
+            name,
+            source.kind.replace("_", " "),
+            *_row_counts(findings.get(name, ())),
+            ago(positions.get(name), snapshot.at),
+        )
         for name, source in bounds.plant.sources.items()
     ]
     return table(("Source", "Kind", "Row counts", "", "Read up to"), rows, "The plant file has no source.")
 
 
-def _counted(rows: Sequence[BoardRow]) -> tuple[Html, str]:
+def _row_counts(rows: Sequence[BoardRow]) -> tuple[Html, str]:
     gap = next((row for row in rows if row.detector == RECONCILIATION), None)
     if gap is None:
         return chip(Status.NO_DATA, "not compared yet"), ""
-    return chip(gap.status), "" if gap.status == Status.OK else f"{number(gap.value)} rows are missing here"
+    return chip(gap.status), "" if gap.status == Status.OK else f"{number(gap.value)} rows are missing in the store"
 
 
-def _standing(rows: Sequence[BoardRow]) -> tuple[str, str]:
-    """The worst status and what makes it; no fresh finding is no data, never OK."""
+def _worst_findings(rows: Sequence[BoardRow]) -> tuple[str, str]:
+    """The worst status and its findings; without fresh findings no data, never OK."""
     if not rows:
         return chip(Status.NO_DATA), "no fresh finding"
     worst = next((status for status in _WORST_FIRST if any(row.status == status for row in rows)), Status.CANNOT_JUDGE)
@@ -189,8 +198,8 @@ def _standing(rows: Sequence[BoardRow]) -> tuple[str, str]:
         return chip(worst), f"{len(rows)} {'check' if len(rows) == 1 else 'checks'}"
     bad = [row for row in rows if row.status != Status.OK]
     bad.sort(key=lambda row: (row.status != worst, row.feature, row.method))
-    named = "; ".join(map(_finding, bad[:_MOST_NAMED]))
-    return chip(worst), named + (f"; and {len(bad) - _MOST_NAMED} more" if len(bad) > _MOST_NAMED else "")
+    listed = "; ".join(map(_finding, bad[:_MOST_LISTED]))
+    return chip(worst), listed + (f"; and {len(bad) - _MOST_LISTED} more" if len(bad) > _MOST_LISTED else "")
 
 
 def _finding(row: BoardRow) -> str:
@@ -200,20 +209,20 @@ def _finding(row: BoardRow) -> str:
 
 
 def _jobs(snapshot: MetricsSnapshot, bounds: Bounds) -> Html:
-    known = {row.name: row for row in snapshot.jobs}
-    names = sorted({*known, *bounds.jobs})
-    rows = [_job(name, known.get(name), overdue(snapshot, bounds, name), snapshot.at) for name in names]
-    heads = ("Job", "", "Last success", "Took", "Runs", "Failed", "Missed slots", "Rows", "Last error")
+    by_name = {row.name: row for row in snapshot.jobs}
+    names = sorted({*by_name, *bounds.jobs})
+    rows = [_job_row(name, by_name.get(name), overdue(snapshot, bounds, name), snapshot.at) for name in names]
+    heads = ("Job", "", "Last success", "Duration", "Runs", "Failed", "Missed slots", "Rows", "Last error")
     return table(heads, rows, "No job has run yet.")
 
 
-def _job(name: str, row: JobRow | None, late: bool, now: datetime) -> tuple[str, ...]:
+def _job_row(name: str, row: JobRow | None, late: bool, now: datetime) -> tuple[str, ...]:
     state: str = chip("overdue") if late else ""
     if row is None:
         return name, state, ago(None, now), "-", "0", "0", "0", "0", ""
-    took = "-" if row.duration_seconds is None else f"{row.duration_seconds:.2f} s"
+    duration = "-" if row.duration_seconds is None else f"{row.duration_seconds:.2f} s"
     counts = (str(n) for n in (row.runs, row.failures, row.missed_slots, row.rows))
-    return name, state, ago(row.last_success_at, now), took, *counts, row.error or ""
+    return name, state, ago(row.last_success_at, now), duration, *counts, row.error or ""
 
 
 def _outbox(snapshot: MetricsSnapshot) -> Html:
@@ -222,4 +231,4 @@ def _outbox(snapshot: MetricsSnapshot) -> Html:
          chip("dead", f"{row.dead} dead") if row.dead else "0")
         for row in snapshot.outbox
     ]  # fmt: skip
-    return table(("Channel", "Waiting", "Oldest", "Given up"), rows, "Nothing waits.")
+    return table(("Channel", "Pending", "Oldest", "Dead"), rows, "No messages.")

@@ -1,4 +1,4 @@
-"""The pages people look at besides the index: one part, the list of reports, what is wrong; and what pages share."""
+"""The other pages (a part, the list of reports, an error), and the elements that pages share."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from exporters.html.formatting import format_value
 from exporters.html.html import Html, chip, page, table, tag
-from exporters.html.words import shown
 
 
 def part_page(passport: Mapping[str, Any]) -> str:
     """The passport of one part."""
     serial = str(passport["serial"])
     rows = [_event(event) for event in passport["events"]]
-    machine = tag("a", "as JSON", href=f"{part_path(serial)}&format=json")
+    as_json = tag("a", "as JSON", href=f"{part_url(serial)}&format=json")
     heads = ("Time (UTC)", "What", "", "")
     return page(
         f"Part {serial}",
-        tag("header", tag("h1", f"Part {serial}"), tag("nav", _home(), machine)),
+        tag("header", tag("h1", f"Part {serial}"), tag("nav", _home(), as_json)),
         search_form(),
-        tag("section", table(heads, rows, "nothing is known")),
+        tag("section", table(heads, rows, "Nothing is known about this part.")),
     )
 
 
-def part_path(serial: str) -> str:
-    """Where a part's page is: as a query, because dots, slashes and line breaks do not survive as a path."""
+def part_url(serial: str) -> str:
+    """The URL of a part's page: a query, because dots, slashes and line breaks do not survive in a path."""
     return f"/parts?serial={quote(serial.encode('utf-8', 'replace'), safe='')}"
 
 
@@ -38,20 +38,20 @@ def reports_page(names: Sequence[str]) -> str:
 
 
 def problem_page(title: str, sentence: str) -> str:
-    """What is wrong, in a sentence."""
+    """An error page."""
     return page(title, tag("header", tag("h1", title), tag("nav", _home())), tag("section", tag("p", sentence)))
 
 
 def ago(at: datetime | None, now: datetime) -> Html:
-    """How long ago, with the exact time at hand."""
+    """How long ago, with the exact time as a tooltip."""
     if at is None:
         return tag("span", "never", class_="muted")
     seconds = (now - at).total_seconds()
     word = "ago" if seconds >= 0 else "ahead"
-    return tag("time", f"{_length(abs(seconds))} {word}", datetime=at.isoformat(), title=clock(at))
+    return tag("time", f"{_duration(abs(seconds))} {word}", datetime=at.isoformat(), title=clock(at))
 
 
-def _length(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
@@ -59,7 +59,7 @@ def _length(seconds: float) -> str:
 
 
 def clock(at: datetime) -> str:
-    """An instant to the second, in UTC."""
+    """An instant in UTC, to the second."""
     return at.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
@@ -73,7 +73,7 @@ def section(title: str, *body: Html) -> Html:
 
 
 def search_form() -> Html:
-    """Where a serial number is asked for."""
+    """The form that looks up a serial number."""
     field = tag("input", name="serial", placeholder="Serial number of a part", aria_label="Serial number", required="")
     return tag("form", field, tag("button", "Show part"), action="/parts", method="get")
 
@@ -82,8 +82,10 @@ def _event(event: Mapping[str, Any]) -> tuple[str, ...]:
     status = str(event["details"].get("verdict") or event["details"].get("status") or "")
     kind = tag("div", str(event["kind"]).replace("_", " "))
     terms = [
-        element for name, value in event["details"].items() for element in (tag("dt", name), tag("dd", shown(value)))
+        element
+        for name, value in event["details"].items()
+        for element in (tag("dt", name), tag("dd", format_value(value)))
     ]
-    folded = tag("details", tag("summary", "details"), tag("dl", *terms))
+    collapsed = tag("details", tag("summary", "details"), tag("dl", *terms))
     time = tag("time", str(event["at"]).replace("T", " "), datetime=str(event["at"]))
-    return time, kind, chip(status) if status else "", tag("div", str(event["summary"]), folded)
+    return time, kind, chip(status) if status else "", tag("div", str(event["summary"]), collapsed)

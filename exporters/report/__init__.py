@@ -1,4 +1,4 @@
-"""The report of a stretch of time, for people without Grafana: values in, one HTML page out.
+"""The report of a period, for people without Grafana: values in, one HTML page out.
 
 No value is read or computed here.
 """

@@ -1,53 +1,53 @@
-"""Gates in the report: what each recommended and what came of it, and how right its predictions were."""
+"""Gates in the report: recommendations and their outcomes, and the accuracy of predictions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
 
+from exporters.html.formatting import number
 from exporters.html.html import Html, table, tag
-from exporters.html.svg import Frame, block, curve, envelope, figure, padded, rule, time_axis, value_axis, words
-from exporters.html.words import number
-from exporters.report.trend import beyond_table, trend_plots
-from exporters.report.values import Decided, GateReport, PlantReport, Realised
-from exporters.report.view import View, faults_of_parts, truth_bands, view_of
-from exporters.report.words import counts, folded, legend, moment, plot, share
+from exporters.html.svg import Frame, block, curve, envelope, figure, label, padded, rule, time_axis, value_axis
+from exporters.report.elements import collapsed, counts, legend, moment, plot, share
+from exporters.report.trend import exceedances_table, trend_plots
+from exporters.report.values import DecisionCounts, GateReport, PlantReport, Realised
+from exporters.report.view import View, fault_bands, process_faults, view_of
 from monitor.detection import BIAS, MAE, MISCOVERAGE, SKILL, WORST_RATIO
 
 VERDICTS = ("continue", "correct", "scrap", "hold")
 
 
 def gates_section(report: PlantReport) -> list[Html]:
-    """Every gate under a heading of its own. Faults of parts and process are drawn behind, those of sensors not."""
-    return [element for gate in report.gates for element in _gate(gate, view_of(report, faults_of_parts(report)))]
+    """Every gate under its own heading, with faults of parts and process in the background of its charts."""
+    return [element for gate in report.gates for element in _gate(gate, view_of(report, process_faults(report)))]
 
 
 def _gate(gate: GateReport, view: View) -> Iterable[Html]:
     yield tag("h3", f"Gate {gate.name}", id=f"gate-{gate.name}")
     parts = sum(row.parts for row in gate.verdicts)
     if not parts:
-        yield tag("p", f"It decided on no part at step {gate.step}.", class_="muted")
+        yield tag("p", f"It made no decisions at step {gate.step}.", class_="muted")
         return
-    yield tag("p", f"Predicts {gate.characteristic} at step {gate.step}; {parts} parts in this time.", class_="muted")
+    yield tag("p", f"Predicts {gate.characteristic} at step {gate.step}; {parts} parts in this period.", class_="muted")
     yield _recommendations(gate)
-    yield tag("p", f"Held because: {counts(gate.holds) or 'nothing was held'}.")
+    yield tag("p", f"Held because: {counts(gate.holds) or 'nothing'}.")
     yield legend([(f"b-{v}", v) for v in VERDICTS])
-    yield plot(f"Parts by recommendation, {_bar(gate.bar)} a bar", _decided(gate, view))
-    yield folded("the same as a table", _decided_table(gate.decided))
+    yield plot(f"Parts by recommendation, {_bar_length(gate.bar)} per bar", _decisions_chart(gate, view))
+    yield collapsed("as a table", _decisions_table(gate.decided))
     if gate.realised:
         yield from _errors(gate, view)
-    yield tag("h4", "Measured against outcomes, over the newest parts")
-    yield trend_plots(gate.trends, view, _MEASURES)
+    yield tag("h4", "Accuracy over the newest parts with an outcome")
+    yield trend_plots(gate.trends, view, _MEASURE_TITLES)
     if gate.slices:
-        yield beyond_table("Machine/recipe", gate.slices, "")
+        yield exceedances_table("Machine/recipe", gate.slices, "")
 
 
-_MEASURES = {
+_MEASURE_TITLES = {
     MAE: "mean absolute error",
-    BIAS: "bias, either way",
-    MISCOVERAGE: "share of outcomes outside their interval",
-    SKILL: "skill over the running median of outcomes, to stay above its limit",
-    WORST_RATIO: "the worst of error, bias and share outside, times its limit",
+    BIAS: "bias, positive or negative",
+    MISCOVERAGE: "share of outcomes outside their intervals",
+    SKILL: "skill over the running median of outcomes; the limit is a lower bound",
+    WORST_RATIO: "worst of error, bias and share outside, as a ratio to its limit",
 }
 
 
@@ -57,51 +57,51 @@ def _recommendations(gate: GateReport) -> Html:
          str(row.reworkable), str(row.scrap), str(row.waiting))
         for row in gate.verdicts
     ]  # fmt: skip
-    heads = ("Recommended", "Parts", "Share", "In spec", "Reworkable", "Scrap", "Outcome not known yet")
+    heads = ("Recommended", "Parts", "Share", "In spec", "Reworkable", "Scrap", "No outcome yet")
     return table(heads, rows, "No decision.")
 
 
-def _bar(length: timedelta) -> str:
+def _bar_length(length: timedelta) -> str:
     minutes = round(length / timedelta(minutes=1))
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
 
 
-def _decided(gate: GateReport, view: View) -> Html:
+def _decisions_chart(gate: GateReport, view: View) -> Html:
     most = max(sum(d.counts.values()) for d in gate.decided)
     frame = Frame(view.start, view.end, 0.0, most * 1.05, height=150.0)
-    drawn: list[Html] = [*truth_bands(frame, view.faults), value_axis(frame, 3), time_axis(frame)]
+    elements: list[Html] = [*fault_bands(frame, view.faults), value_axis(frame, 3), time_axis(frame)]
     for d in gate.decided:
         x, right = frame.x(d.start), frame.x(d.start + gate.bar)
         done = 0
         for verdict in VERDICTS:
             n = d.counts.get(verdict, 0)
             if n:
-                top, foot = frame.y(done + n), frame.y(done)
-                said = f"{d.start:%Y-%m-%d %H:%M} UTC: {verdict} {n}"
-                drawn.append(block(x, top, max(1.0, right - x - 0.6), foot - top, f"b-{verdict}", said))
+                top, bottom = frame.y(done + n), frame.y(done)
+                tooltip = f"{d.start:%Y-%m-%d %H:%M} UTC: {verdict} {n}"
+                elements.append(block(x, top, max(1.0, right - x - 0.6), bottom - top, f"b-{verdict}", tooltip))
                 done += n
     title = f"Parts by recommendation of gate {gate.name}"
-    return figure(frame, title, "Stacked bars over time; the table after them has the numbers.", *drawn)
+    return figure(frame, title, "Stacked bars over time; the table below has the numbers.", *elements)
 
 
-def _decided_table(decided: Iterable[Decided]) -> Html:
+def _decisions_table(decided: Iterable[DecisionCounts]) -> Html:
     rows: list[tuple[str, ...]] = [(moment(d.start), *(str(d.counts.get(v, 0)) for v in VERDICTS)) for d in decided]
     return table(("From (UTC)", *(v.capitalize() for v in VERDICTS)), rows, "No decision.")
 
 
 def _errors(gate: GateReport, view: View) -> Iterable[Html]:
-    yield legend([("area", "smallest to largest error of the bar"), ("line", "mean error")])
-    known = sum(r.parts for r in gate.realised)
-    covered = share(sum(r.covered for r in gate.realised), known)
+    yield legend([("area", "smallest to largest error"), ("line", "mean error")])
+    outcomes = sum(r.parts for r in gate.realised)
+    covered = share(sum(r.covered for r in gate.realised), outcomes)
     caption = (
-        f"Prediction minus outcome in {gate.unit or 'its unit'}, when the outcome was measured: {known} parts, "
-        f"{covered} inside their interval (made for {100 * gate.coverage:.0f} %)"
+        f"Prediction minus outcome in {gate.unit or 'its unit'}, by the time of measurement: {outcomes} parts, "
+        f"{covered} inside their interval (target {100 * gate.coverage:.0f} %)"
     )
-    yield plot(caption, _error_picture(gate, view))
-    yield folded("the same as a table", _error_table(gate.realised))
+    yield plot(caption, _error_chart(gate, view))
+    yield collapsed("as a table", _error_table(gate.realised))
 
 
-def _error_picture(gate: GateReport, view: View) -> Html:
+def _error_chart(gate: GateReport, view: View) -> Html:
     low, high = padded([0.0, *(r.lowest for r in gate.realised), *(r.highest for r in gate.realised)])
     frame = Frame(view.start, view.end, low, high, height=170.0)
     step = (view.end - view.start) / 160
@@ -109,11 +109,11 @@ def _error_picture(gate: GateReport, view: View) -> Html:
     middle = [(r.start + step / 2, r) for r in gate.realised]
     title = f"Prediction minus outcome of gate {gate.name}"
     return figure(
-        frame, title, "Mean, smallest and largest error over time; the table after it has the numbers.",
-        *truth_bands(frame, view.faults), value_axis(frame), time_axis(frame),
+        frame, title, "Mean, smallest and largest error over time; the table below has the numbers.",
+        *fault_bands(frame, view.faults), value_axis(frame), time_axis(frame),
         envelope(frame, [(at, r.lowest, r.highest) for at, r in middle], "area", gap),
         rule(frame, 0.0, "zero"), curve(frame, [(at, r.bias) for at, r in middle], "line", gap),
-        words(4, 12, gate.unit),
+        label(4, 12, gate.unit),
     )  # fmt: skip
 
 

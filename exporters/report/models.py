@@ -1,60 +1,61 @@
-"""Models in the report: which version decided when, what was asked to be retrained, and what came of it."""
+"""Models in the report: versions in force, retrainings and their results."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from exporters.html.formatting import number
 from exporters.html.html import Html, chip, table, tag
-from exporters.html.words import number
+from exporters.report.elements import collapsed, moment, plain, plot
 from exporters.report.lanes import Block, Lane, lanes
-from exporters.report.values import Comparison, GateReport, Healed, PlantReport, Retraining, VersionRow
-from exporters.report.words import folded, moment, plain, plot
+from exporters.report.values import Comparison, GateReport, PlantReport, Recovery, Retraining, VersionRow
 
 
 def models_section(report: PlantReport) -> list[Html]:
-    """Versions in force over time, requests with their reasons, every version on record."""
-    found = [_in_force(report)] if any(gate.forces for gate in report.gates) else []
+    """Versions in force over time, retraining requests with reasons, all registered versions."""
+    in_force = [_in_force(report)] if any(gate.version_periods for gate in report.gates) else []
     requests = [_request(r) for r in report.retrainings]
     return [
-        *found,
+        *in_force,
         tag("h3", "Retraining"),
-        table(_REQUESTS, requests, "No retraining was asked for."),
+        table(_REQUESTS, requests, "No retraining was requested."),
         *(_comparison(r.gate, r.challenger, r.champion, r.comparison) for r in report.retrainings if r.comparison),
-        *_healing(report.healed),
-        tag("h3", "Versions on record"),
+        *_recoveries(report.recoveries),
+        tag("h3", "Registered versions"),
         table(_VERSIONS, [_version(v) for v in report.versions], "No version was trained yet."),
     ]
 
 
-def _healing(healed: Sequence[Healed]) -> list[Html]:
-    if not healed:
+def _recoveries(recoveries: Sequence[Recovery]) -> list[Html]:
+    if not recoveries:
         return []
-    title = tag("h4", "Mean error by the truth of the simulated plant, of parts that no other fault touched")
-    return [title, table(_HEALED, [_healed(h) for h in healed], "")]
+    title = tag("h4", "Mean error in the simulated plant around a concept change, without parts under another fault")
+    return [title, table(_RECOVERY_HEADS, [_recovery_row(r) for r in recoveries], "")]
 
 
 def _in_force(report: PlantReport) -> Html:
-    rows = [_lane(gate) for gate in report.gates if gate.forces]
-    picture = lanes("Model versions in force", "A block for each version that decided.", rows, report.start, report.end)
-    turns: list[tuple[str, ...]] = [
-        (g.name, f.version, moment(f.start), moment(f.end), str(f.parts)) for g in report.gates for f in g.forces
+    gates = [gate for gate in report.gates if gate.version_periods]
+    title, description = "Model versions in force", "A block for each version that decided."
+    chart = lanes(title, description, [_lane(gate) for gate in gates], report.start, report.end)
+    rows: list[tuple[str, ...]] = [
+        (g.name, p.version, moment(p.start), moment(p.end), str(p.parts)) for g in gates for p in g.version_periods
     ]
     heads = ("Gate", "Version", "First decision (UTC)", "Last decision", "Parts")
     return tag(
-        "div", plot("Model versions that decided, by gate", picture), folded("as a table", table(heads, turns, ""))
+        "div", plot("Model versions that decided, by gate", chart), collapsed("as a table", table(heads, rows, ""))
     )
 
 
 def _lane(gate: GateReport) -> Lane:
     blocks = tuple(
         Block(f.start, f.end, f"b-version{' odd' if n % 2 else ''}", f"version {f.version}, {f.parts} parts")
-        for n, f in enumerate(gate.forces)
+        for n, f in enumerate(gate.version_periods)
     )
-    named = ", then ".join(f.version for f in gate.forces)
-    return Lane(f"{gate.name}: version {named}", blocks)
+    versions = ", then ".join(f.version for f in gate.version_periods)
+    return Lane(f"{gate.name}: version {versions}", blocks)
 
 
-_REQUESTS = ("Gate", "Because of", "Asked (UTC)", "", "Reason", "Ended", "Champion", "Challenger")
+_REQUESTS = ("Gate", "Cause", "Requested (UTC)", "", "Reason", "Ended", "Champion", "Challenger")
 
 
 def _request(r: Retraining) -> tuple[str, ...]:
@@ -63,29 +64,29 @@ def _request(r: Retraining) -> tuple[str, ...]:
 
 
 def _comparison(gate: str, challenger: str, champion: str, c: Comparison) -> Html:
-    """What the comparison said: errors of both on all parts, then by slice."""
+    """The errors of both on all parts, then by slice."""
     rows: list[tuple[str, ...]] = [
         (g.parts_of, str(g.parts), *map(number, (g.champion, g.challenger, g.gain, g.low, g.high))) for g in c.gains
     ]
     covered = " and ".join(map(_covered, (c.champion_coverage, c.challenger_coverage)))
     title = f"{gate}: version {challenger or '-'} against version {champion or '-'}"
-    said = f"On parts of {c.lots} lots that neither has seen; {covered} of the outcomes inside the intervals of each."
-    return tag("div", tag("h4", title), tag("p", said, class_="muted"), table(_GAINS, rows, ""))
+    summary = f"On held-out parts of {c.lots} lots; {covered} of the outcomes inside the intervals."
+    return tag("div", tag("h4", title), tag("p", summary, class_="muted"), table(_GAINS, rows, ""))
 
 
-_GAINS = ("Parts of", "Parts", "Error of the champion", "Error of the challenger", "Gain", "At least", "At most")
+_GAINS = ("Parts of", "Parts", "Error of the champion", "Error of the challenger", "Gain", "Lower bound", "Upper bound")
 
 
 def _covered(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.0f} %"
 
 
-def _healed(h: Healed) -> tuple[str, ...]:
-    ratio = h.healed / h.before if h.healed is not None and h.before else None
-    return h.gate, number(h.before), number(h.under), number(h.healed), number(ratio)
+def _recovery_row(r: Recovery) -> tuple[str, ...]:
+    ratio = r.after / r.before if r.after is not None and r.before else None
+    return r.gate, number(r.before), number(r.during), number(r.after), number(ratio)
 
 
-_HEALED = ("Gate", "Before the change", "Under it", "With the later version", "Later, times before")
+_RECOVERY_HEADS = ("Gate", "Before the change", "During it", "After retraining", "Ratio after to before")
 
 
 _VERSIONS = ("Gate", "Version", "Trained (UTC)", "Parts", "", "Skill", "R2", "Digest")

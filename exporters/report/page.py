@@ -1,4 +1,4 @@
-"""The whole report as one HTML page that needs nothing else: no script, no file, no server."""
+"""The report as one self-contained HTML page: no scripts, no other files, no server."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 
 from exporters.html.html import Html, page, table, tag
+from exporters.report.elements import counts, duration, share
 from exporters.report.gates import gates_section
 from exporters.report.machines import machines_section
 from exporters.report.models import models_section
@@ -13,17 +14,16 @@ from exporters.report.style import REPORT_STYLE
 from exporters.report.timeline import alerts_table, faults_table, timeline, values_table
 from exporters.report.trend import drift_section
 from exporters.report.values import Intake, PlantReport
-from exporters.report.words import counts, lasted, share
 from monitor.model import WATCHDOG
 
 _PARTS = (
     ("alerts", "Alerts"), ("gates", "Gates"), ("drift", "Drift"), ("machines", "Machines"), ("models", "Models"),
-    ("intake", "What this rests on"),
+    ("intake", "Data"),
 )  # fmt: skip
 
 
 def report_page(report: PlantReport) -> str:
-    """A plant over a stretch of time."""
+    """The report of a plant over a period."""
     report = replace(report, alerts=tuple(alert for alert in report.alerts if alert.name != WATCHDOG))
     return page(
         f"{report.site}, {report.start:%Y-%m-%d %H:%M} to {report.end:%Y-%m-%d %H:%M} UTC",
@@ -41,13 +41,13 @@ def report_page(report: PlantReport) -> str:
 
 
 def _header(report: PlantReport) -> Html:
-    length = lasted(report.end - report.start)
-    said = (
+    length = duration(report.end - report.start)
+    subtitle = (
         f"{report.start:%Y-%m-%d %H:%M} to {report.end:%Y-%m-%d %H:%M}, {length}; all times are UTC · "
         f"plant file {report.plant_digest[:12] or 'not recorded'}"
     )
     links = (tag("a", title, href=f"#{name}") for name, title in _PARTS)
-    title = tag("div", tag("h1", f"Report of {report.site}"), tag("p", said, class_="muted"))
+    title = tag("div", tag("h1", f"Report of {report.site}"), tag("p", subtitle, class_="muted"))
     return tag("header", title, tag("nav", *links, class_="contents", aria_label="Contents"))
 
 
@@ -58,11 +58,11 @@ def _section(name: str, body: list[Html]) -> Html:
 def _truth(report: PlantReport) -> list[Html]:
     if report.faults is None:
         return []
-    noticed = sum(bool(fault.signs) for fault in report.faults)
-    number = f"{noticed} of {len(report.faults)} faults were noticed"
-    said = f"This plant is simulated: what was wrong with it is known. {number} by the alert meant for each."
+    detected = sum(bool(fault.detections) for fault in report.faults)
+    count = f"{detected} of {len(report.faults)} faults were detected"
+    summary = f"This plant is simulated, so its faults are known. {count} by the alert meant for each."
     return [
-        tag("section", tag("h2", "What was put in, and what noticed it"), tag("p", said), faults_table(report.faults))
+        tag("section", tag("h2", "Injected faults and their detection"), tag("p", summary), faults_table(report.faults))
     ]
 
 
@@ -73,30 +73,30 @@ def _tiles(report: PlantReport) -> Html:
             verdicts[row.verdict] += row.parts
     held = share(verdicts["hold"], verdicts.total())
     active = sum(alert.ended_at is None for alert in report.alerts)
-    ill = [m.name for m in report.machines if m.breaches or any(s.breaches for s in m.sensors)]
+    in_breach = [m.name for m in report.machines if m.breaches or any(s.breaches for s in m.sensors)]
     drifted = [s.name for s in report.steps if s.features]
     states = Counter(r.state for r in report.retrainings)
     return tag(
         "div",
         _tile(str(verdicts.total()), "recommendations", counts(verdicts)),
         _tile(held, "held", "the step's own procedure applied"),
-        _tile(str(len(report.alerts)), "alerts fired", f"{active} still hold"),
-        _tile(f"{len(ill)} of {len(report.machines)}", "machines with a finding", ", ".join(ill) or "none"),
+        _tile(str(len(report.alerts)), "alerts fired", f"{active} still firing"),
+        _tile(f"{len(in_breach)} of {len(report.machines)}", "machines with a breach", ", ".join(in_breach) or "none"),
         _tile(f"{len(drifted)} of {len(report.steps)}", "steps drifted", ", ".join(drifted) or "none"),
-        _tile(str(len(report.retrainings)), "retrainings asked for", counts(states) or "none"),
+        _tile(str(len(report.retrainings)), "retrainings requested", counts(states) or "none"),
         class_="tiles",
     )
 
 
-def _tile(figure: str, name: str, said: str) -> Html:
-    return tag("div", tag("strong", figure), tag("span", name), tag("p", said, class_="muted"), class_="tile")
+def _tile(figure: str, name: str, note: str) -> Html:
+    return tag("div", tag("strong", figure), tag("span", name), tag("p", note, class_="muted"), class_="tile")
 
 
 def _intake(intake: Intake) -> list[Html]:
     rows: list[tuple[str, ...]] = [
-        ("Rows taken in", counts(intake.rows) or "none"),
-        ("Rows put aside in quarantine", counts(intake.quarantined) or "none"),
-        ("Runs of jobs that failed", counts(intake.failed_runs) or "none"),
+        ("Rows accepted", counts(intake.rows) or "none"),
+        ("Rows quarantined", counts(intake.quarantined) or "none"),
+        ("Failed job runs", counts(intake.failed_runs) or "none"),
         ("Recommendations for the MES", counts(intake.recommendations) or "none"),
     ]
     return [table(("", ""), rows, "")]

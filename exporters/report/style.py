@@ -1,4 +1,4 @@
-"""What the report's pictures look like, light and dark, on top of the pages' stylesheet."""
+"""The stylesheet of the report: that of the pages, and its charts, light and dark."""
 
 from exporters.html.stylesheet import STYLESHEET
 
@@ -53,10 +53,10 @@ section > h3:first-of-type { margin-top: .2rem; }
 .chip.failed { color: var(--bad); background: var(--bad-ground); }
 .chip.refused, .chip.requested, .chip.queued, .chip.training, .chip.rolled_back { color: var(--warn);
   background: var(--warn-ground); }
-.found { color: var(--ok); font-weight: 600; }
+.detected { color: var(--ok); font-weight: 600; }
 .missed { color: var(--bad); font-weight: 600; }
 td.number, th.number { text-align: right; }
-.told td:last-child { min-width: 17rem; }
+.texts td:last-child { min-width: 17rem; }
 .narrow table { min-width: 0; }
 details { margin: .3rem 0 .6rem; }
 nav.contents { flex-wrap: wrap; margin-top: .6rem; }

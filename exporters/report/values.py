@@ -1,4 +1,4 @@
-"""What a report is made of: frozen values, read from the store by `monitor.store.report`. All times are aware UTC."""
+"""The values in a report, read from the store by `monitor.store.report`. All times are aware UTC."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 
-class Stretch(NamedTuple):
-    """A stretch of time, open where `end` is None, and what held in it."""
+class Period(NamedTuple):
+    """A period, open if `end` is None, and the state or event it stands for."""
 
     start: datetime
     end: datetime | None
@@ -17,7 +17,7 @@ class Stretch(NamedTuple):
 
 
 class Breach(NamedTuple):
-    """From when to when a detector had its subject in breach: the value and limit it began with, and its causes."""
+    """A period in which a detector reported a breach: value and limit at its start, and its causes."""
 
     detector: str
     method: str
@@ -30,7 +30,7 @@ class Breach(NamedTuple):
 
 
 class Bucket(NamedTuple):
-    """Some machine windows of a sensor taken together; they begin at `start`."""
+    """Consecutive machine windows of a sensor combined, from `start`."""
 
     start: datetime
     minimum: float
@@ -40,7 +40,7 @@ class Bucket(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SensorReport:
-    """A sensor while its machine ran: samples in buckets `step` long, extremes kept, and how many were missing."""
+    """A sensor while its machine ran: buckets of length `step`, numbers of rows and missing samples, and breaches."""
 
     name: str
     unit: str
@@ -55,17 +55,17 @@ class SensorReport:
 
 @dataclass(frozen=True, slots=True)
 class MachineReport:
-    """A machine: its sensors, when it did not run, and what was found of it as a whole."""
+    """A machine: its sensors, periods in which it did not run, and breaches of the machine as a whole."""
 
     name: str
     step: str
     sensors: tuple[SensorReport, ...] = ()
-    resting: tuple[Stretch, ...] = ()
+    not_running: tuple[Period, ...] = ()
     breaches: tuple[Breach, ...] = ()
 
 
 class Evaluation(NamedTuple):
-    """One number at one evaluation."""
+    """One value at one evaluation."""
 
     at: datetime
     value: float | None
@@ -75,7 +75,7 @@ class Evaluation(NamedTuple):
 
 
 class Trend(NamedTuple):
-    """One number of one subject over time, oldest first."""
+    """One value of one subject over time, oldest first."""
 
     detector: str
     method: str
@@ -84,7 +84,7 @@ class Trend(NamedTuple):
 
 
 class Verdicts(NamedTuple):
-    """The parts with one recommendation, and what their outcomes said later; `waiting` have none yet."""
+    """Parts with one recommendation, by their later outcome; `waiting` have none yet."""
 
     verdict: str
     parts: int
@@ -94,18 +94,18 @@ class Verdicts(NamedTuple):
     waiting: int
 
 
-class Decided(NamedTuple):
-    """How often each recommendation was made from `start` on, one bar long."""
+class DecisionCounts(NamedTuple):
+    """Recommendations by verdict in the bar that begins at `start`."""
 
     start: datetime
     counts: Mapping[str, int]
 
 
 class Realised(NamedTuple):
-    """Predictions against the outcomes measured from `start` on, one bar long.
+    """Errors of predictions whose outcomes were measured in the bar that begins at `start`.
 
-    `bias` is the mean of prediction minus outcome, `lowest` and `highest` its extremes, `covered` how many outcomes
-    lay inside their intervals.
+    `bias` is the mean of prediction minus outcome, `lowest` and `highest` are its extremes, `covered` is the number of
+    outcomes inside their intervals.
     """
 
     start: datetime
@@ -116,8 +116,8 @@ class Realised(NamedTuple):
     covered: int
 
 
-class Force(NamedTuple):
-    """A model version that decided, from its first to its last decision in a row."""
+class VersionPeriod(NamedTuple):
+    """Consecutive decisions by one model version, from first to last."""
 
     version: str
     start: datetime
@@ -127,7 +127,7 @@ class Force(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GateReport:
-    """A gate: what it recommended and what came of it, how right its predictions were, and which model it used."""
+    """A gate: recommendations and their outcomes, accuracy of predictions, and model versions."""
 
     name: str
     step: str
@@ -137,15 +137,15 @@ class GateReport:
     coverage: float = 0.9
     verdicts: tuple[Verdicts, ...] = ()
     holds: Mapping[str, int] = field(default_factory=dict)
-    decided: tuple[Decided, ...] = ()
+    decided: tuple[DecisionCounts, ...] = ()
     realised: tuple[Realised, ...] = ()
     trends: tuple[Trend, ...] = ()
-    slices: tuple[Beyond, ...] = ()
-    forces: tuple[Force, ...] = ()
+    slices: tuple[Exceedance, ...] = ()
+    version_periods: tuple[VersionPeriod, ...] = ()
 
 
-class Beyond(NamedTuple):
-    """A feature or a slice above its limit: at how many evaluations, at most how far, at which first and last."""
+class Exceedance(NamedTuple):
+    """A feature or slice above its limit: number of evaluations, worst ratio to the limit, first and last time."""
 
     detector: str
     method: str
@@ -158,17 +158,17 @@ class Beyond(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """A step: how far its data drifted, and the features behind it, worst first."""
+    """A step: drift of its data, and the drifted features, worst first."""
 
     name: str
     line: str
     trends: tuple[Trend, ...] = ()
-    features: tuple[Beyond, ...] = ()
-    references: tuple[Stretch, ...] = ()
+    features: tuple[Exceedance, ...] = ()
+    references: tuple[Period, ...] = ()
 
 
 class Episode(NamedTuple):
-    """An alert from when it fired to when it was resolved; what was only pending is none."""
+    """An alert from firing to resolution; pending alerts are left out."""
 
     name: str
     subject: str
@@ -183,7 +183,7 @@ class Episode(NamedTuple):
 
 
 class Gain(NamedTuple):
-    """By how much a challenger's mean error is smaller than the champion's on some parts, with its bounds."""
+    """Reduction of the mean error from champion to challenger on some parts, with confidence bounds."""
 
     parts_of: str
     parts: int
@@ -195,7 +195,7 @@ class Gain(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Challenger against champion on parts that neither has seen: on all of them first, then by slice.
+    """Challenger against champion on held-out parts: on all of them first, then by slice.
 
     The coverages are the shares of outcomes inside the intervals of each.
     """
@@ -207,7 +207,7 @@ class Comparison(NamedTuple):
 
 
 class Retraining(NamedTuple):
-    """A request to retrain a gate's model, what was decided and why, and how champion and challenger compared."""
+    """A request to retrain a gate's model, its result and reason, and the comparison of champion and challenger."""
 
     gate: str
     cause: str
@@ -233,18 +233,18 @@ class VersionRow(NamedTuple):
     digest: str
 
 
-class Sign(NamedTuple):
-    """What noticed a fault, and when first."""
+class Detection(NamedTuple):
+    """What detected a fault, and when first."""
 
     what: str
     at: datetime
 
 
 class Fault(NamedTuple):
-    """The truth of a simulated plant: what was put in, where, from when to when, and what noticed it.
+    """A fault injected into a simulated plant, and what detected it.
 
-    `subject` is a machine or a step, `sensor` the machine's where the fault is one of a sensor, `step` where either
-    stands. `matters_from` is when it passes what the detector meant for it looks at, where that is not its start.
+    `subject` is a machine or a step, `sensor` the faulty sensor of the machine or '', `step` the step of either.
+    `detectable_from` is when it exceeds the limit of the detector meant for it, if that is not its start.
     """
 
     kind: str
@@ -254,30 +254,30 @@ class Fault(NamedTuple):
     start: datetime
     end: datetime
     lasting: bool = False
-    matters_from: datetime | None = None
-    signs: tuple[Sign, ...] = ()
+    detectable_from: datetime | None = None
+    detections: tuple[Detection, ...] = ()
     recommended: Mapping[str, Mapping[str, int]] = {}
 
     @property
     def where(self) -> str:
-        """Its place in words."""
+        """Subject and sensor as text."""
         return f"{self.subject} {self.sensor}".strip()
 
 
-class Healed(NamedTuple):
-    """Mean error of a gate by the truth of a simulated plant: before a concept change, under it, and after it was
-    learnt; None where no part was decided then.
+class Recovery(NamedTuple):
+    """Mean error of a gate in a simulated plant: before and during a concept change, and with the model retrained on
+    it; None without decisions.
     """
 
     gate: str
     before: float | None
-    under: float | None
-    healed: float | None
+    during: float | None
+    after: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What the report rests on: rows by kind and those put aside by reason, failed runs by job, what was sent."""
+    """The data behind the report: rows by kind, quarantined rows by reason, failed runs by job, and recommendations."""
 
     rows: Mapping[str, int] = field(default_factory=dict)
     quarantined: Mapping[str, int] = field(default_factory=dict)
@@ -287,7 +287,7 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class PlantReport:
-    """A plant from `start` (inclusive) to `end` (exclusive). `faults` is the truth of a simulated one, else None."""
+    """A plant from `start` (inclusive) to `end` (exclusive). `faults` is None if it is not simulated."""
 
     site: str
     start: datetime
@@ -301,4 +301,4 @@ class PlantReport:
     versions: tuple[VersionRow, ...] = ()
     intake: Intake = field(default_factory=Intake)
     faults: tuple[Fault, ...] | None = None
-    healed: tuple[Healed, ...] = ()
+    recoveries: tuple[Recovery, ...] = ()

@@ -1,4 +1,4 @@
-"""What the pictures of a subject have in common: the time they show, and in a simulated plant the truth behind them."""
+"""What the charts of a subject share: their period and, in a simulated plant, the injected faults."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from datetime import datetime
 
 from exporters.html.html import Html
 from exporters.html.svg import Frame, band
+from exporters.report.elements import plain
 from exporters.report.values import Fault, PlantReport
-from exporters.report.words import plain
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the pictures of a subject have in common: the time, and the faults drawn behind them."""
+    """The period of a chart, and the faults in its background."""
 
     start: datetime
     end: datetime
@@ -22,18 +22,18 @@ class View:
 
 
 def view_of(report: PlantReport, faults: Iterable[Fault]) -> View:
-    """The report's time with some of its faults."""
+    """The report's period with some of its faults."""
     return View(report.start, report.end, tuple(faults))
 
 
-def faults_of_parts(report: PlantReport) -> list[Fault]:
-    """Those that change parts or what is said of them, not only what a sensor says."""
+def process_faults(report: PlantReport) -> list[Fault]:
+    """The faults of parts and process, without sensor faults."""
     return [fault for fault in report.faults or () if not fault.sensor]
 
 
-def truth_bands(frame: Frame, faults: Iterable[Fault]) -> list[Html]:
-    """What was put in, behind what was measured."""
+def fault_bands(frame: Frame, faults: Iterable[Fault]) -> list[Html]:
+    """Injected faults as bands."""
     return [
-        band(frame, f.start, None if f.lasting else f.end, "fault faint", f"put in: {plain(f.kind)} at {f.where}")
+        band(frame, f.start, None if f.lasting else f.end, "fault faint", f"injected: {plain(f.kind)} at {f.where}")
         for f in faults
     ]

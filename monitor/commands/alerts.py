@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from exporters.html.words import shown, visible
+from exporters.html.formatting import escape_controls, format_value
 from monitor.commands.shared.options import as_json, load, open_store_of, plant_option, print_json
 from monitor.errors import MonitorError, UsageError
 
@@ -67,7 +67,7 @@ def alerts_log(plant: str, overrides: Sequence[str], json_: bool, newest: int) -
         print_json([{**row._asdict(), "deliveries": sent.get(row.message, {})} for row in rows])
         return
     for row in rows:
-        click.echo(f"{row.at:%Y-%m-%d %H:%M}  {row.team}  {row.kind}  {visible(row.title)}")
+        click.echo(f"{row.at:%Y-%m-%d %H:%M}  {row.team}  {row.kind}  {escape_controls(row.title)}")
         click.echo(f"    {row.message}  {_delivery_status(row.team, sent.get(row.message, {}))}")
     if not rows:
         click.echo("no notifications")
@@ -101,8 +101,8 @@ def alerts_list(plant: str, overrides: Sequence[str], json_: bool, all_: bool) -
         state = f"{row.state}, absent" if row.condition == AlertCondition.ABSENT else row.state
         facts = (row.severity, row.name, row.subject, row.line or "-", f"for {row.team or '-'}", state)
         click.echo("  ".join((*facts, f"since {row.since:%Y-%m-%d %H:%M}{until}")))
-        value = "" if row.value is None else f" ({shown(row.value)} against {shown(row.limit)})"
-        click.echo(f"    {visible(row.summary)}{value}")
+        value = "" if row.value is None else f" ({format_value(row.value)} against {format_value(row.limit)})"
+        click.echo(f"    {escape_controls(row.summary)}{value}")
         if row.name in BY_NAME:
             click.echo(f"    {BY_NAME[row.name].action}")
     if not rows:

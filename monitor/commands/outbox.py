@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from exporters.html.words import visible
+from exporters.html.formatting import escape_controls
 from monitor.commands.shared.options import as_json, open_store_of, plant_option, print_json
 from monitor.errors import UsageError
 
@@ -32,7 +32,7 @@ def outbox_list(plant: str, overrides: Sequence[str], json_: bool, status: str) 
     for row in rows:
         what = row.payload["step"] if row.channel == "mes" else row.key
         line = f"{row.id}  {row.channel}  {row.subject}  {what}  tries {row.attempts}  {row.error or ''}"
-        click.echo(visible(line))
+        click.echo(escape_controls(line))
     click.echo(f"{len(rows)} {status}")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from exporters.html.words import visible
+from exporters.html.formatting import escape_controls
 from monitor.commands.shared.options import as_json, open_store_of, plant_option, print_json
 
 
@@ -28,6 +28,6 @@ def quarantine_list(plant: str, overrides: Sequence[str], json_: bool, newest: i
         print_json([row._asdict() for row in rows])
         return
     for row in rows:
-        click.echo(visible(f"{row.source}  {row.reason}  {row.key}"))
+        click.echo(escape_controls(f"{row.source}  {row.reason}  {row.key}"))
     if not rows:
         click.echo("no rows in quarantine")

@@ -1,4 +1,4 @@
-"""The report of a demo: what the store knows, and beside it the truth of the simulated plant."""
+"""The report of a demo: what the store knows, compared with the truth of the simulated plant."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from exporters.report.page import report_page
-from exporters.report.values import Fault, Healed, Sign
+from exporters.report.values import Detection, Fault, Recovery
 from monitor.demo.watching import time_of
 from monitor.model import JsonObject
 from monitor.plant.plant import Plant
@@ -21,20 +21,20 @@ def write_demo_report(
 ) -> None:
     """Write the report of the whole demo."""
     report = read_report(store, plant, time_of(truth["start"]), end)
-    write(file, report_page(replace(report, faults=faults_of(truth, summary, end), healed=healed_of(summary))))
+    write(file, report_page(replace(report, faults=faults_of(truth, summary, end), recoveries=recoveries_of(summary))))
 
 
-def healed_of(summary: JsonObject) -> tuple[Healed, ...]:
-    """What a concept change did to the errors of each gate, where there was one and something was decided under it."""
+def recoveries_of(summary: JsonObject) -> tuple[Recovery, ...]:
+    """The errors of each gate around a concept change, if it decided parts during one."""
     return tuple(
-        Healed(gate, facts["before"], facts["under"], facts["healed"])
+        Recovery(gate, facts["before"], facts["under"], facts["healed"])
         for gate, facts in summary["watching"]["healing"].items()
         if facts["under"] is not None
     )
 
 
 def faults_of(truth: JsonObject, summary: JsonObject, end: datetime) -> tuple[Fault, ...]:
-    """Every fault that began before the end, with what noticed it."""
+    """Every fault that began before the end, with what detected it."""
     alerted = {(f["kind"], f["subject"], f["start"]): f for f in summary["watching"]["faults"]}
     recommended = {(f["kind"], f["subject"], f["start"]): f["recommended"] for f in summary["process_faults"]}
     return tuple(
@@ -49,9 +49,9 @@ def _fault(fault: JsonObject, alerted: JsonObject, recommended: JsonObject, end:
     place = (fault["kind"], fault["subject"], fault["sensor"], fault["step"])
     start, matters = time_of(fault["start"]), fault["beyond_limits_from"]
     hours = alerted.get("hours_to_alert")
-    signs: tuple[Sign, ...] = ()
+    detections: tuple[Detection, ...] = ()
     if hours is not None:
         at = time_of(alerted["from"]) + timedelta(hours=hours)
-        signs = (Sign(" or ".join(alerted["meant"]), at),)
-    matters_from = None if matters is None else time_of(matters)
-    return Fault(*place, start, time_of(fault["end"]), fault["lasting"], matters_from, signs, recommended)
+        detections = (Detection(" or ".join(alerted["meant"]), at),)
+    detectable_from = None if matters is None else time_of(matters)
+    return Fault(*place, start, time_of(fault["end"]), fault["lasting"], detectable_from, detections, recommended)

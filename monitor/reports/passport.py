@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from exporters.html.words import shown, visible
+from exporters.html.formatting import escape_controls, format_value
 from monitor.model import JsonObject
 from monitor.statuses import OutboxStatus
 from monitor.store.database.database import Connection
@@ -58,11 +58,13 @@ def passport(connection: Connection, serial: str) -> dict[str, object] | None:
 
 
 def as_text(passport: JsonObject) -> str:
-    """The passport for a terminal; control characters in the data are shown, never sent."""
-    lines = [f"part {visible(passport['serial'])}"]
+    """The passport for a terminal; control characters in the data are escaped."""
+    lines = [f"part {escape_controls(passport['serial'])}"]
     for event in passport["events"]:
-        lines.append(f"{event['at']}  {event['kind']:<15} {visible(event['summary'])}")
-        lines += [f"{'':24}{visible(f'{name}: {shown(value)}')}" for name, value in event["details"].items()]
+        lines.append(f"{event['at']}  {event['kind']:<15} {escape_controls(event['summary'])}")
+        lines += [
+            f"{'':24}{escape_controls(f'{name}: {format_value(value)}')}" for name, value in event["details"].items()
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -122,7 +124,8 @@ def _part_step(row: PartStep) -> Event:
 def _decision(row: StoredDecision) -> Event:
     of = f"gate {row.gate} at {row.step}, visit {row.visit}: {row.verdict} ({row.reason})"
     if row.predicted is not None:
-        of += f", {row.characteristic} predicted {shown(row.predicted)} in [{shown(row.lower)}, {shown(row.upper)}]"
+        interval = f"[{format_value(row.lower)}, {format_value(row.upper)}]"
+        of += f", {row.characteristic} predicted {format_value(row.predicted)} in {interval}"
     names = (
         "gate", "step", "visit", "revision", "verdict", "reason", "on_hold", "characteristic", "predicted", "lower",
         "upper", "distance", "distance_limit", "model", "version", "model_digest", "plant_digest", "arrival", "inputs",
@@ -146,7 +149,7 @@ def _recommendations(connection: Connection, serial: str) -> Iterator[Event]:
 def _outcome(row: StoredOutcome) -> Event:
     what = f"correction {row.revision}: " if row.revision else ""
     details = _details(row, "characteristic", "value", "revision", "available_at", "arrival", "source")
-    return _event(row.at, "outcome", f"{what}{row.characteristic} measured {shown(row.value)}", details)
+    return _event(row.at, "outcome", f"{what}{row.characteristic} measured {format_value(row.value)}", details)
 
 
 def _disposition(row: StoredDisposition) -> Event:
@@ -176,7 +179,7 @@ def _around(connection: Connection, steps: Iterable[PartStep]) -> Iterator[Event
 def _findings(connection: Connection, step: PartStep) -> Iterator[Event]:
     start, end = step.at - FINDINGS_BEFORE, step.at + FINDINGS_AFTER
     for row in findings_about(connection, step.machine, start, end, MOST_FINDINGS):
-        judged = f" with {shown(row.value)} against {shown(row.limit)}" if row.value is not None else ""
+        judged = f" with {format_value(row.value)} against {format_value(row.limit)}" if row.value is not None else ""
         what = f"{row.subject} {row.feature}: {row.status} by {row.detector} ({row.method}){judged}"
         names = ("subject", "feature", "detector", "method", "status", "value", "limit", "causes")
         yield _event(row.at, "machine_finding", what.replace(" :", ":"), _details(row, *names))
@@ -187,7 +190,7 @@ def _windows(connection: Connection, step: PartStep) -> Iterator[Event]:
     if not windows:
         return
     sensors = {window.sensor: _statistics(window) for window in windows}
-    means = ", ".join(f"{sensor} {shown(known['mean'])}" for sensor, known in sensors.items())
+    means = ", ".join(f"{sensor} {format_value(known['mean'])}" for sensor, known in sensors.items())
     yield _event(
         windows[0].start,
         "machine_window",

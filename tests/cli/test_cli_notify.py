@@ -37,7 +37,7 @@ def test_a_test_says_whether_it_was_delivered(plant: Path, andon: Andon) -> None
     said = gatewatch("alerts", "test", "operators", "-p", plant, *URLS)
     assert said.code == 3
     assert said.out == "URL 1 of operators: delivered\nURL 2 of operators: not delivered\n"
-    assert "notify: URL 2 of operators: the service could not be reached, or did not take it" in said.err
+    assert "notify: URL 2 of operators: the service could not be reached or did not accept the message" in said.err
     assert "hunter2" not in said.out + said.err
     assert [taken["title"] for taken in andon.taken] == ["test for operators, site demo"]
     (line,) = (plant.parent / "notifications.jsonl").read_text().splitlines()

@@ -5,29 +5,29 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from exporters.report.values import (
-    Beyond,
     Breach,
     Bucket,
     Comparison,
-    Decided,
+    DecisionCounts,
+    Detection,
     Episode,
     Evaluation,
+    Exceedance,
     Fault,
-    Force,
     Gain,
     GateReport,
-    Healed,
     Intake,
     MachineReport,
+    Period,
     PlantReport,
     Realised,
+    Recovery,
     Retraining,
     SensorReport,
-    Sign,
     StepReport,
-    Stretch,
     Trend,
     Verdicts,
+    VersionPeriod,
     VersionRow,
 )
 
@@ -49,7 +49,7 @@ def machine(text: str) -> MachineReport:
     out = Breach("limits", f"limit{text}", f"temperature{text}", at(16), None, 336.0, 335.0, (f"temperature{text}",))
     odd = Breach("anomaly", f"hst_mewma{text}", "", at(9), at(11), 1.4, 1.0, (f"force{text}", f"speed{text}"))
     sensors = (sensor(text, breaches=(out,)), sensor(text, "force"), SensorReport(f"dead{text}", "", None, None, HOUR))
-    return MachineReport(f"F1{text}", f"forging{text}", sensors, (Stretch(at(7), at(9), f"idle{text}"),), (odd,))
+    return MachineReport(f"F1{text}", f"forging{text}", sensors, (Period(at(7), at(9), f"idle{text}"),), (odd,))
 
 
 def trend(text: str, detector: str, method: str, feature: str = "") -> Trend:
@@ -64,20 +64,20 @@ def trend(text: str, detector: str, method: str, feature: str = "") -> Trend:
 def gate(text: str) -> GateReport:
     numbers = {"continue": (40, 30, 1, 0, 9), "correct": (3, 0, 2, 0, 1), "scrap": (0,) * 5, "hold": (5, 2, 1, 1, 1)}
     verdicts = tuple(Verdicts(verdict, *some) for verdict, some in numbers.items())
-    decided = tuple(Decided(at(6 * n), {"continue": 10, "hold": n, f"odd{text}": 1}) for n in range(4))
+    decided = tuple(DecisionCounts(at(6 * n), {"continue": 10, "hold": n, f"odd{text}": 1}) for n in range(4))
     realised = tuple(Realised(at(3 * n), 5, n - 3.0, n - 6.0, n + 1.0, 4) for n in range(8))
     trends = (trend(text, "performance", "mae"), trend(text, "performance", "skill"))
-    forces = (Force(f"1{text}", at(0), at(13), 30), Force(f"2{text}", at(13.5), at(24), 18))
-    slices = (Beyond("performance", "bias", f"F1/R{text}", 3, 1.2, at(8), at(16)),)
+    versions = (VersionPeriod(f"1{text}", at(0), at(13), 30), VersionPeriod(f"2{text}", at(13.5), at(24), 18))
+    slices = (Exceedance("performance", "bias", f"F1/R{text}", 3, 1.2, at(8), at(16)),)
     return GateReport(f"shape{text}", f"forging{text}", f"tip{text}", f"mm{text}", 6 * HOUR, 0.9, verdicts,
-                      {f"uncertain{text}": 4, "no_model": 1}, decided, realised, trends, slices, forces)  # fmt: skip
+                      {f"uncertain{text}": 4, "no_model": 1}, decided, realised, trends, slices, versions)  # fmt: skip
 
 
 def report(text: str = "", faults: bool = True) -> PlantReport:
     """The report; `text` is put behind every name and into every sentence."""
-    drift = Beyond("drift", f"wasserstein{text}", f"hardness{text}", 3, 1.6, at(12), at(16))
+    drift = Exceedance("drift", f"wasserstein{text}", f"hardness{text}", 3, 1.6, at(12), at(16))
     step = StepReport(f"forging{text}", f"blades{text}", (trend(text, "drift", "worst_ratio"),), (drift,),
-                      (Stretch(at(2), None, f"version 2, 500 parts, after maintenance{text}"),))  # fmt: skip
+                      (Period(at(2), None, f"version 2, 500 parts, after maintenance{text}"),))  # fmt: skip
     alerts = (
         Episode(f"MachineOutOfSpec{text}", f"F1{text}", "critical", f"operators{text}", f"blades{text}", at(16), None,
                 f"temperature of F1 is 336, limit 335{text}", 336.0, 335.0),
@@ -91,17 +91,19 @@ def report(text: str = "", faults: bool = True) -> PlantReport:
     )  # fmt: skip
     refused = Retraining(f"shape{text}", "ModelDegraded", at(9), "refused", "cooling_down", at(9), None, "1", "")
     version = VersionRow(f"shape{text}", f"2{text}", at(13.4), 512, "in_force", {"skill": 0.61}, f"ab{text}")
-    sign = Sign(f"DataDrift{text}", at(12.25))
+    sign = Detection(f"DataDrift{text}", at(12.25))
     place = (f"F1{text}", f"temperature{text}", f"forging{text}")
-    worn = (Sign("MachineOutOfSpec", at(16)),)
-    put_in = (
-        Fault("lot_shift", f"forging{text}", "", f"forging{text}", at(11), at(17), signs=(sign,),
+    worn = (Detection("MachineOutOfSpec", at(16)),)
+    injected = (
+        Fault("lot_shift", f"forging{text}", "", f"forging{text}", at(11), at(17), detections=(sign,),
               recommended={f"shape{text}": {"hold": 4}}),
         Fault("slow_wear", *place, at(10), at(24), True, at(18), worn),
         Fault("dead_sensor", f"F1{text}", f"dead{text}", f"forging{text}", at(20), at(22)),
     )  # fmt: skip
-    healed = (Healed(f"shape{text}", 4.0, 9.0, 4.25), Healed("other", 4.0, 9.0, None)) if faults else ()
+    recoveries = (Recovery(f"shape{text}", 4.0, 9.0, 4.25), Recovery("other", 4.0, 9.0, None)) if faults else ()
     taken = Intake({"readings": 2880, "part steps": 48}, {f"no_key{text}": 2}, {f"pull:mes{text}": 1}, {"sent": 48})
     named = (f"north{text}", START, END, f"0123456789ab{text}")
     watched = (alerts, (refused, retraining), (version,), taken)
-    return PlantReport(*named, (gate(text),), (machine(text),), (step,), *watched, put_in if faults else None, healed)
+    return PlantReport(
+        *named, (gate(text),), (machine(text),), (step,), *watched, injected if faults else None, recoveries
+    )

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_samples import END, START, gate, machine, report, sensor
 
-from exporters.report.machines import MOST_PICTURES
+from exporters.report.machines import MOST_CHARTS
 from exporters.report.page import report_page
 from exporters.report.values import PlantReport
 
@@ -56,9 +56,9 @@ def test_the_whole_page_is_as_committed() -> None:
 @pytest.mark.parametrize("given", [EMPTY, replace(EMPTY, gates=(replace(gate(""), verdicts=(), decided=()),))])
 def test_where_nothing_happened_every_section_says_so(given: PlantReport) -> None:
     page = Page(report_page(given))
-    for said in ("No alert fired.", "No step was looked at", "No retraining was asked for.", "No version was trained"):
+    for said in ("No alert fired.", "No step was judged", "No retraining was requested.", "No version was trained"):
         assert said in page.text
-    assert "What was put in" not in page.text
+    assert "Injected faults" not in page.text
 
 
 def test_every_picture_has_a_title_and_says_what_it_shows_and_stands_beside_a_table() -> None:
@@ -81,11 +81,11 @@ def test_ids_are_used_once_and_every_link_leads_to_one() -> None:
 
 def test_the_truth_stands_beside_what_was_found_only_where_it_is_known() -> None:
     told = report_page(report())
-    assert "2 of 3 faults were noticed" in told
+    assert "2 of 3 faults were detected" in told
     assert "DataDrift, after 1 h 15 min" in told
-    assert "MachineOutOfSpec, 2 h before its level passes the limit" in told
-    assert "not noticed by the alert meant for it" in told
-    assert "noticed" not in report_page(report(faults=False))
+    assert "MachineOutOfSpec, 2 h before it exceeds the limit" in told
+    assert "not detected by the alert meant for it" in told
+    assert "were detected" not in report_page(report(faults=False))
 
 
 def shape(page: Page) -> list[tuple[str, frozenset[str]]]:
@@ -112,7 +112,7 @@ def test_a_large_plant_makes_no_large_file_and_what_is_wrong_is_drawn_first() ->
     ill = replace(machine(""), name="last")
     text = report_page(replace(report(), machines=(*machines, ill)))
     assert len(text) < 3_000_000
-    assert f"{40 * 40 + 3 - MOST_PICTURES} sensors without a breach are in the tables only" in text
+    assert f"{40 * 40 + 3 - MOST_CHARTS} sensors without a breach are in the tables only" in text
     assert "<title>temperature of last</title>" in text
 
 

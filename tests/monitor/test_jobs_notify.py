@@ -168,7 +168,7 @@ def test_a_service_that_is_gone_is_given_up_after_the_last_try(spine: Spine, and
         spine.run(job, after(minute))
     assert statuses(spine)[1:] == [("notify:operators", "dead", 2)]
     (error,) = [error for error in spine.all(t.outbox, "error") if error]
-    assert error == "notify: URL 1 of operators: the service could not be reached, or did not take it"
+    assert error == "notify: URL 1 of operators: the service could not be reached or did not accept the message"
 
 
 def test_what_a_service_refuses_is_given_up_after_three_tries_and_sent_again_on_demand(

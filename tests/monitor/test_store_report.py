@@ -9,7 +9,7 @@ import passport_rows as made
 import pytest
 from report_plant import END, START, at, plant
 
-from exporters.report.values import Breach, Bucket, Comparison, Force, Gain, PlantReport, Stretch, Verdicts
+from exporters.report.values import Breach, Bucket, Comparison, Gain, Period, PlantReport, Verdicts, VersionPeriod
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.report.reading import read_report
@@ -84,9 +84,10 @@ def test_errors_are_counted_when_the_outcome_was_measured_also_for_parts_of_earl
 def test_versions_that_decided_stand_in_the_order_in_which_they_were_in_force(store: Store) -> None:
     versions = ["1", "1", "2", "1", ""]
     decisions = [decided(n, f"S{n}", version=v) for n, v in enumerate(versions)]
-    forces = read(store, {t.decision: decisions}).gates[0].forces
-    assert forces == (
-        Force("1", at(0.1), at(1.1), 2), Force("2", at(2.1), at(2.1), 1), Force("1", at(3.1), at(3.1), 1),
+    version_periods = read(store, {t.decision: decisions}).gates[0].version_periods
+    assert version_periods == (
+        VersionPeriod("1", at(0.1), at(1.1), 2), VersionPeriod("2", at(2.1), at(2.1), 1),
+        VersionPeriod("1", at(3.1), at(3.1), 1),
     )  # fmt: skip
 
 
@@ -123,7 +124,7 @@ def test_windows_are_taken_together_with_their_extremes_and_only_while_the_machi
     )  # fmt: skip
     assert (sensor.rows, sensor.missing) == (40, 10)
     minutes = [(s.what, (s.start - START) / timedelta(minutes=1), s.end and (s.end - START) / timedelta(minutes=1))
-               for s in f1.resting]  # fmt: skip
+               for s in f1.not_running]  # fmt: skip
     assert minutes == [("idle", 17, 22), ("setup", 22, 26), ("down", 1435, 1440)]
     assert [b.mean for b in f2.sensors[0].buckets] == [300.5]
 
@@ -175,7 +176,7 @@ def test_drift_is_read_over_time_with_the_features_in_breach_and_performance_by_
     (hardness,) = step.features
     assert (hardness.feature, hardness.evaluations, hardness.first, hardness.last) == ("hardness", 2, at(2), at(3))
     assert hardness.worst == pytest.approx(1.6)
-    assert step.references == (Stretch(at(2), None, "drift, version 2, 500 parts: first parts"),)
+    assert step.references == (Period(at(2), None, "drift, version 2, 500 parts: first parts"),)
     (performance,) = report.gates[0].trends
     assert (performance.method, performance.points[0].limit) == ("mae", 5.0)
     assert [(s.feature, s.evaluations) for s in report.gates[0].slices] == [("F1/R1", 1)]

@@ -1,6 +1,6 @@
-"""Notifications to people's own services through Apprise: the one module that imports it, when first needed.
+"""Sends notifications through Apprise. No other module imports Apprise; this one does so on first use.
 
-A URL is a secret. Apprise writes URLs into its log, so its log is taken away; of it only an HTTP status is read.
+URLs are secret and Apprise logs them, so its log is suppressed; only HTTP statuses are read from it.
 """
 
 from __future__ import annotations
@@ -13,45 +13,45 @@ from typing import Any
 from monitor.errors import DeliveryError, DeliveryReason
 
 SCHEMES = ()
-"""None of its own: Apprise gets every URL that no other channel takes."""
-_SECONDS = 30
-"""After this a service that does not answer is given up for now."""
-_ANSWER_SECONDS = 25.0
-"""For a connection, and for an answer."""
+"""Empty: Apprise gets every URL that no other channel takes."""
+_SERVICE_SECONDS = 30
+"""The timeout of one attempt on a service."""
+_CONNECTION_SECONDS = 25.0
+"""The timeout for connecting, and for reading the response."""
 _STATUS = re.compile(r"\berror\s*[=:]\s*(\d{3})\b")
-_PASSING = (408, 425, 429)
+_TRANSIENT = (408, 425, 429)
 _TYPES = {"critical": "failure", "warning": "warning", "over": "success"}
 
 
 class _Statuses(logging.Handler):
-    """Keeps the HTTP statuses that Apprise tells, and nothing else."""
+    """Collects the HTTP status codes in Apprise's log messages, and nothing else."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.found: list[int] = []
+        self.codes: list[int] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Look for a status."""
-        self.found += [int(status) for status in _STATUS.findall(record.getMessage())]
+        """Collect the codes in a message."""
+        self.codes += [int(status) for status in _STATUS.findall(record.getMessage())]
 
 
 def accepts(address: str) -> bool:
-    """Whether Apprise knows the service of a URL, and the URL is whole. Nothing is contacted."""
+    """Whether Apprise supports a URL. Contacts nothing."""
     return bool(_service().add(address))
 
 
 def send(address: str, message: Mapping[str, Any]) -> None:
-    """Send title and body to a URL, coloured by mood; DeliveryError if the service did not accept it."""
+    """Send title and body to a URL, with the type for its mood; DeliveryError if the service did not accept it."""
     service = _service()
     if not service.add(address):
-        raise DeliveryError("its URL is none that Apprise knows", DeliveryReason.REFUSED)
-    for receiver in service:
-        _be_patient(receiver)
+        raise DeliveryError("Apprise does not support its URL", DeliveryReason.REFUSED)
+    for plugin in service:
+        _lengthen_timeouts(plugin)
     statuses = _Statuses()
     log = logging.getLogger("apprise")
     log.addHandler(statuses)
     try:
-        # What its plugins raise Apprise catches and logs, and answers False.
+        # Apprise catches and logs what its plugins raise, and returns False.
         accepted = service.notify(
             body=message["body"], title=message["title"], notify_type=_TYPES.get(message["mood"], "info"),
             body_format="text",
@@ -59,24 +59,26 @@ def send(address: str, message: Mapping[str, Any]) -> None:
     finally:
         log.removeHandler(statuses)
     if not accepted:
-        raise _refusal(statuses.found[-1] if statuses.found else None)
+        raise _refusal(statuses.codes[-1] if statuses.codes else None)
 
 
-def _be_patient(receiver: Any) -> None:
-    """Apprise gives a service 4 s to connect and 4 s to answer unless the URL says otherwise (`cto`, `rto`).
+def _lengthen_timeouts(plugin: Any) -> None:
+    """Replace Apprise's default timeouts (4 s to connect, 4 s to read) unless the URL sets them (`cto`, `rto`).
 
-    One that answers later has often taken the message all the same, and would be sent it again.
+    A service that responds later has often accepted the message, and would get it twice.
     """
-    for wait in ("socket_connect_timeout", "socket_read_timeout"):
-        if getattr(receiver, wait) == getattr(type(receiver), wait):
-            setattr(receiver, wait, _ANSWER_SECONDS)
+    for timeout in ("socket_connect_timeout", "socket_read_timeout"):
+        if getattr(plugin, timeout) == getattr(type(plugin), timeout):
+            setattr(plugin, timeout, _CONNECTION_SECONDS)
 
 
 def _refusal(status: int | None) -> DeliveryError:
     if status is None:
-        return DeliveryError("the service could not be reached, or did not take it", DeliveryReason.UNREACHABLE)
-    lasting = 400 <= status < 500 and status not in _PASSING
-    reason = DeliveryReason.REFUSED if lasting else DeliveryReason.UNREACHABLE
+        return DeliveryError(
+            "the service could not be reached or did not accept the message", DeliveryReason.UNREACHABLE
+        )
+    permanent = 400 <= status < 500 and status not in _TRANSIENT
+    reason = DeliveryReason.REFUSED if permanent else DeliveryReason.UNREACHABLE
     return DeliveryError(f"the service answered with HTTP status {status}", reason)
 
 
@@ -87,4 +89,4 @@ def _service() -> Any:
         log.addHandler(logging.NullHandler())
     import apprise
 
-    return apprise.Apprise(asset=apprise.AppriseAsset(service_timeout=_SECONDS))
+    return apprise.Apprise(asset=apprise.AppriseAsset(service_timeout=_SERVICE_SECONDS))

@@ -1,4 +1,4 @@
-"""The metrics, one file per family: each metric's declaration, and beside it where its values come from.
+"""The metrics, one file per family: declarations and values.
 
 No store and no exposition format: a family reads a snapshot and yields series.
 """

@@ -1,4 +1,4 @@
-"""Alerts and notifications: what fires, its limits, and what was sent about it."""
+"""Alerts and notifications: states, limits, and notifications sent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALERT_STATE = Label("state", "fixed list", ALERT_STATES)
 NOTIFICATION_KIND = Label("kind", "fixed list", NOTIFICATION_KINDS)
 
 
-def _opened(bounds: Bounds) -> Iterable[tuple[str, ...]]:
+def _opened_labels(bounds: Bounds) -> Iterable[tuple[str, ...]]:
     return ((alert.name, alert.severity) for alert in bounds.alerts)
 
 
@@ -31,7 +31,7 @@ METRICS: tuple[Metric, ...] = (
     gauge("gatewatch_alert_expected", "1 for each subject whose value must be present; otherwise the alert fires with "
           "condition absent.", ALERT, ALERT_SUBJECT),
     Metric("gatewatch_alerts_opened_total", Kind.COUNTER, "Alerts that started to fire.", (ALERT, SEVERITY),
-           tallied=True, starts=_opened),
+           tallied=True, starts=_opened_labels),
     counter("gatewatch_notifications_total", "Notifications created for a team; those of kind info go only to the "
             "log.", TEAM, NOTIFICATION_KIND, tallied=True),
     counter("gatewatch_notifications_put_together_total", "Notifications combined with others in one message, because "
@@ -40,14 +40,14 @@ METRICS: tuple[Metric, ...] = (
 
 
 def series(scrape: Scrape) -> Series:
-    """The alerts in force, and the newest episode of each."""
+    """The alerts in force, and their newest episodes."""
     snapshot, bounds = scrape.snapshot, scrape.bounds
     for bound in bounds.alerts:
         yield "gatewatch_alert_limit", (bound.name,), bound.limit
         yield "gatewatch_alert_clear_level", (bound.name,), bound.clear
         for subject in bound.expected:
             yield "gatewatch_alert_expected", (bound.name, subject), 1.0
-    # One that fires for one condition is active, whatever became of the other: it is told last.
+    # An alert that fires for either condition is active: active rows come last and win.
     for row in sorted(snapshot.alerts, key=lambda row: row.active):
         if row.state != AlertStatus.PENDING:
             yield "gatewatch_alert_active", row[:3], float(row.active)

@@ -23,10 +23,10 @@ FEATURE = Label("feature", "sensors and features of the plant file; empty for th
 STATUS = enum_label("status", Status, "fixed list of statuses")
 _FINDING = (DETECTOR, METHOD, SUBJECT, FEATURE, STEP)
 _STATUSES = tuple(s.value for s in Status)
-_FEW = 4
+_EXPIRY_INTERVALS = 4
 _DAY = timedelta(days=1)
 WINDOWED = (DRIFT, IMAGE_DRIFT, PERFORMANCE)
-"""The detectors that judge windows of parts and not machines sample by sample."""
+"""The detectors that judge windows of parts, not machine samples."""
 
 METRICS: tuple[Metric, ...] = (
     Metric("gatewatch_subject_info", Kind.INFO, "Step and line of a subject of findings.",
@@ -51,27 +51,26 @@ def series(scrape: Scrape) -> Series:
 
 
 def fresh_findings(snapshot: MetricsSnapshot, plant: Plant, expiry: timedelta | None = None) -> list[BoardRow]:
-    """The findings whose newest sample is not older than `expiry`, by default a few intervals of what feeds them.
+    """The findings whose newest sample is not older than `expiry`, by default a few intervals of their sources.
 
-    Windows of parts change as slowly as parts come, and over a night shift without any they are still the last word:
-    those findings stay a day.
+    Findings on windows of parts stay a day: a night shift may pass without parts.
     """
-    of_sources = expiry or _FEW * plant.jobs.reconcile + _latest(plant, list(plant.sources))
+    of_sources = expiry or _EXPIRY_INTERVALS * plant.jobs.reconcile + _longest_delay(plant, list(plant.sources))
     readings = [name for name, source in plant.sources.items() if source.kind == "readings"]
     slowest = max((plant.sources[name].every for name in readings), default=timedelta(0))
-    of_others = expiry or max(timedelta(minutes=5), _FEW * slowest + _latest(plant, readings))
-    of_windows = expiry or _DAY + _latest(plant, list(plant.sources))
+    of_others = expiry or max(timedelta(minutes=5), _EXPIRY_INTERVALS * slowest + _longest_delay(plant, readings))
+    of_windows = expiry or _DAY + _longest_delay(plant, list(plant.sources))
 
-    def kept_for(row: BoardRow) -> timedelta:
+    def expiry_of(row: BoardRow) -> timedelta:
         if row.detector in WINDOWED:
             return of_windows
         return of_sources if row.subject in plant.sources else of_others
 
-    return [row for row in snapshot.board if row.at >= snapshot.at - kept_for(row)]
+    return [row for row in snapshot.board if row.at >= snapshot.at - expiry_of(row)]
 
 
-def _latest(plant: Plant, names: Iterable[str]) -> timedelta:
-    """How long after its time a row of the sources may become known."""
+def _longest_delay(plant: Plant, names: Iterable[str]) -> timedelta:
+    """The longest time by which a row of these sources may arrive late."""
     sources = [plant.sources[name] for name in names]
     return max((source.delay + source.late_by for source in sources), default=timedelta(0))
 

@@ -47,8 +47,8 @@ RETRAINING_OPEN = Label(
 )  # fmt: skip
 MODEL = Label("model", "model names of the plant file")
 VERSION = Label("version", "the version in force")
-_ENOUGH = 20
-"""Decisions that a share rests on at least: one part held of one is no share."""
+_MIN_DECISIONS = 20
+"""The minimum number of decisions for a ratio."""
 _WITHOUT_MODEL = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.NO_SKILL)
 
 
@@ -90,12 +90,12 @@ METRICS: tuple[Metric, ...] = (
 
 
 def series(scrape: Scrape) -> Series:
-    """The model in force of each gate, and shares of its newest decisions."""
+    """The model in force of each gate, and ratios of its newest decisions."""
     snapshot, bounds = scrape.snapshot, scrape.bounds
     rows = {row.gate: row for row in snapshot.gates}
     for gate in bounds.plant.gates:
-        known = rows.get(gate)
-        out = known is None or not known.version or known.refused in _WITHOUT_MODEL
+        row = rows.get(gate)
+        out = row is None or not row.version or row.refused in _WITHOUT_MODEL
         yield "gatewatch_gate_out_of_service", (gate,), float(out)
     for row in snapshot.gates:
         label = (row.gate,)
@@ -105,7 +105,7 @@ def series(scrape: Scrape) -> Series:
             yield "gatewatch_gate_model_since_timestamp_seconds", label, seconds(row.since)
         yield "gatewatch_gate_model_changes_total", label, row.changes
         yield "gatewatch_gate_interval_width", label, row.interval_width
-        if row.recent >= _ENOUGH:
+        if row.recent >= _MIN_DECISIONS:
             yield "gatewatch_gate_hold_ratio", label, row.holds / row.recent
             yield "gatewatch_gate_scrap_ratio", label, row.scraps / row.recent
         yield "gatewatch_gate_last_decision_timestamp_seconds", label, seconds(row.last_decision_at)

@@ -22,7 +22,7 @@ METRICS: tuple[Metric, ...] = (
 
 
 def series(scrape: Scrape) -> Series:
-    """What each job did, and whether it is overdue."""
+    """The runs of each job, and whether it is overdue."""
     snapshot, bounds = scrape.snapshot, scrape.bounds
     rows = {row.name: row for row in snapshot.jobs}
     for name in sorted(rows | dict.fromkeys(bounds.jobs)):
@@ -51,8 +51,8 @@ def _job(row: JobRow) -> Series:
 def overdue(snapshot: MetricsSnapshot, bounds: Bounds, name: str) -> bool:
     """Whether a job served no slot within its interval and the plant's deadline.
 
-    Read off the store alone, so that a hung or dead process is seen by any other; a job that never ran is
-    measured from the first plant file on.
+    Read from the store alone, so that any process notices that another one hangs or is dead. A job that never ran is
+    measured from when the first plant file was recorded.
     """
     last = next((row.last_slot for row in snapshot.jobs if row.name == name), None) or snapshot.store_since
     interval = bounds.jobs.get(name)

@@ -1,4 +1,4 @@
-"""Deliveries: what waits in the outbox, how old it is, and attempts."""
+"""Deliveries: pending messages, their age, and attempts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from exporters.metrics.shared.metric import Label, Metric, Scrape, Series, count
 DELIVERY_RESULTS = ("sent", "retry", "dead")
 CHANNEL = Label(
     "channel", "mes, if the plant file has write_back; notify:log, and notify:TEAM if it has notify.urls_file",
-    known=lambda b: channels(b.plant),
+    from_plant=lambda b: channels(b.plant),
 )  # fmt: skip
 DELIVERY_RESULT = Label("result", "fixed list", DELIVERY_RESULTS)
 
@@ -25,7 +25,7 @@ METRICS: tuple[Metric, ...] = (
 
 
 def series(scrape: Scrape) -> Series:
-    """What waits on each channel."""
+    """The messages of each channel."""
     snapshot, bounds = scrape.snapshot, scrape.bounds
     rows = {row.channel: row for row in snapshot.outbox}
     for channel in sorted({*rows, *channels(bounds.plant)}):

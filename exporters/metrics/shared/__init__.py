@@ -1,4 +1,4 @@
-"""What every family of metrics uses: the declaration of a metric, labels, and the snapshot that values are read from.
+"""What all families of metrics use: the declaration of a metric, labels, and the snapshot that values are read from.
 
 No metric is declared here.
 """

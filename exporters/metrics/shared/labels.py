@@ -29,12 +29,12 @@ def enum_label(name: str, values: type[StrEnum], where: str) -> Label:
     return Label(name, where, tuple(v.value for v in values))
 
 
-JOB = Label("job_name", "jobs of the plant file", known=lambda b: b.jobs)
+JOB = Label("job_name", "jobs of the plant file", from_plant=lambda b: b.jobs)
 RUN_RESULT = Label("result", "fixed list", RUN_RESULTS)
-SOURCE = Label("source", "sources of the plant file", known=lambda b: b.plant.sources)
-GATE = Label("gate", "gates of the plant file", known=lambda b: b.plant.gates)
+SOURCE = Label("source", "sources of the plant file", from_plant=lambda b: b.plant.sources)
+GATE = Label("gate", "gates of the plant file", from_plant=lambda b: b.plant.gates)
 SITE = Label("site", "the site of the plant file")
 DIGEST = Label("digest", "the first 12 hexadecimal digits of the digest in force")
-ALERT = Label("alert", "alerts of the program", known=lambda b: [alert.name for alert in b.alerts])
+ALERT = Label("alert", "alerts of the program", from_plant=lambda b: [alert.name for alert in b.alerts])
 SEVERITY = Label("severity", "fixed list", SEVERITIES)
 TEAM = Label("team", "fixed list", TEAMS)

@@ -1,4 +1,4 @@
-"""How a metric is declared: name, type, unit, help, and labels with the list that bounds each.
+"""How a metric is declared: name, type, unit, help, and labels with their possible values.
 
 Names and labels follow https://prometheus.io/docs/practices/naming/. The label of a job is `job_name`, because
 Prometheus sets `job` itself.
@@ -19,7 +19,7 @@ Series = Iterator[tuple[str, tuple[str, ...], float | None]]
 """Metric name, label values in declared order, value; None or a value that is not finite is left out."""
 
 DIGEST_DIGITS = 12
-"""Digits of a digest that a label shows."""
+"""Digits of a digest in a label."""
 
 
 class Kind(StrEnum):
@@ -43,10 +43,10 @@ class AlertBound:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What bounds the label values while this plant file is in force.
+    """What the possible label values derive from.
 
     `jobs` maps the name of each job to its interval, `alerts` holds every alert in force; `version` is the
-    program's own.
+    program's.
     """
 
     plant: Plant
@@ -57,20 +57,20 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A label with the list that bounds it.
+    """A label and its possible values.
 
-    `closed` lists the values if the program fixes them, `known` derives them from the plant; with neither, a value
-    is known from its first event on.
+    `closed` lists them if the program fixes them, `from_plant` derives them from the plant; with neither, a value
+    appears with its first event.
     """
 
     name: str
     source: str
     closed: tuple[str, ...] = ()
-    known: Callable[[Bounds], Iterable[str]] | None = None
+    from_plant: Callable[[Bounds], Iterable[str]] | None = None
 
     def values(self, bounds: Bounds) -> tuple[str, ...]:
-        """The values known before any event."""
-        return tuple(self.known(bounds)) if self.known else self.closed
+        """The values that exist before any event."""
+        return tuple(self.from_plant(bounds)) if self.from_plant else self.closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Metric:
 
     @property
     def family(self) -> str:
-        """The name without the suffix that its type adds."""
+        """The name without the suffix of its type."""
         return self.name.removesuffix({"counter": "_total", "info": "_info"}.get(self.kind.value, "\n"))
 
     @property
@@ -102,7 +102,7 @@ class Metric:
         return tuple(label.name for label in self.labels)
 
     def start(self, bounds: Bounds) -> Iterable[tuple[str, ...]]:
-        """The label values at which a counter stands at 0 before its first event."""
+        """The label values for which a counter starts at 0."""
         if self.kind is not Kind.COUNTER:
             return ()
         if self.starts:
@@ -112,7 +112,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """What the values of a scrape are read from.
+    """The input of a scrape.
 
     Findings older than `expiry` are left out; by default it follows from the intervals of their sources.
     """
@@ -133,7 +133,7 @@ def gauge(name: str, text: str, *labels: Label, unit: str = "", tallied: bool = 
 
 
 def timestamp(name: str, text: str, *labels: Label) -> Metric:
-    """A gauge with an instant; `name` is without `_timestamp_seconds`."""
+    """A gauge that holds an instant; `name` is without `_timestamp_seconds`."""
     return Metric(f"{name}_timestamp_seconds", Kind.GAUGE, f"{text}, in seconds since 1970 UTC.", labels, "seconds")
 
 

@@ -1,4 +1,4 @@
-"""What the metrics and pages are made of: a frozen picture of the store at one instant."""
+"""The input of metrics and pages: a snapshot of the store at one instant."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from monitor.statuses import AlertCondition, AlertStatus
 
 
 class JobRow(NamedTuple):
-    """A job's standing; counts are since the store was made.
+    """The state of a job; counts are since the store was created.
 
-    `result` is that of its last run, `unreadable` why that could not read the source, '' where it could. `source`
-    is the one the job is about, `partition` the one that it pulls, '' where it pulls none.
+    `result` is that of the last run, `unreadable` why that run could not read the source, '' if it could. `source`
+    is the one that the job is about, `partition` the one that it pulls, '' if none.
     """
 
     name: str
@@ -43,11 +43,11 @@ class CursorRow(NamedTuple):
 
 
 class GateRow(NamedTuple):
-    """A gate: the model in force ('' where there is none) and its newest decisions.
+    """A gate: the model in force ('' if none) and its newest decisions.
 
-    `recent` counts them, `holds` how many of them held, `scraps` how many said scrap; `interval_width` is the mean
-    width of the prediction intervals among them, in the unit of the characteristic, None where none was predicted.
-    `refused` is why the newest ones since the model came into force were made without it, '' where they were not.
+    `recent` counts them, `holds` and `scraps` those with these verdicts; `interval_width` is the mean width of their
+    prediction intervals, in the unit of the characteristic, None without predictions. `refused` is why the newest
+    decisions since the model came into force were made without it, '' if they were made with it.
     """
 
     gate: str
@@ -65,7 +65,7 @@ class GateRow(NamedTuple):
 
 
 class OutboxRow(NamedTuple):
-    """What waits and what was given up on a channel; `oldest_pending_at` is None where nothing waits."""
+    """Pending and dead messages of a channel; `oldest_pending_at` is None if none is pending."""
 
     channel: str
     pending: int
@@ -89,7 +89,7 @@ class BoardRow(NamedTuple):
 
 
 class AlertRow(NamedTuple):
-    """The newest episode of an alert; not over yet where `ended_at` is None."""
+    """The newest episode of an alert; not over if `ended_at` is None."""
 
     name: str
     subject: str
@@ -109,7 +109,7 @@ class AlertRow(NamedTuple):
 
 
 class TallyRow(NamedTuple):
-    """A number kept in the store under a metric's name and labels."""
+    """A value in the store under a metric's name and labels."""
 
     name: str
     labels: Mapping[str, str]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from exporters.html.svg import bar_length
-from exporters.report.values import Beyond, Decided, Force, GateReport, Realised, Trend, Verdicts
+from exporters.report.values import DecisionCounts, Exceedance, GateReport, Realised, Trend, Verdicts, VersionPeriod
 from inference.regions import verdict_for
 from monitor.instants import floor_to
 from monitor.model import Verdict
@@ -61,7 +61,7 @@ def _gate(
     name: str,
     start: datetime,
     end: datetime,
-    measured: tuple[tuple[Trend, ...], tuple[Beyond, ...]],
+    measured: tuple[tuple[Trend, ...], tuple[Exceedance, ...]],
 ) -> GateReport:
     config = plant.gates[name]
     decisions = list(_decisions(connection, name, start, end))
@@ -70,7 +70,8 @@ def _gate(
         name, config.step, config.characteristic, plant.characteristics[config.characteristic].unit, bar,
         config.coverage, _verdicts(plant, name, decisions),
         Counter(d.reason for d in decisions if d.verdict == Verdict.HOLD.value), _decided(decisions, bar),
-        tuple(_realised(connection, name, config.characteristic, start, end)), *measured, tuple(_forces(decisions)),
+        tuple(_realised(connection, name, config.characteristic, start, end)), *measured,
+        tuple(_version_periods(decisions)),
     )  # fmt: skip
 
 
@@ -101,11 +102,11 @@ def _verdicts(plant: Plant, gate: str, decisions: Sequence[_JudgedPart]) -> tupl
     )
 
 
-def _decided(decisions: Sequence[_JudgedPart], bar: timedelta) -> tuple[Decided, ...]:
+def _decided(decisions: Sequence[_JudgedPart], bar: timedelta) -> tuple[DecisionCounts, ...]:
     bars: dict[datetime, Counter[str]] = defaultdict(Counter)
     for d in decisions:
         bars[floor_to(d.at, bar)][d.verdict] += 1
-    return tuple(Decided(start, counts) for start, counts in sorted(bars.items()))
+    return tuple(DecisionCounts(start, counts) for start, counts in sorted(bars.items()))
 
 
 def _realised(
@@ -131,15 +132,15 @@ def _realised(
         yield Realised(at, len(rows), sum(errors) / len(errors), min(errors), max(errors), covered)
 
 
-def _forces(decisions: Sequence[_JudgedPart]) -> Iterable[Force]:
-    held: Force | None = None
+def _version_periods(decisions: Sequence[_JudgedPart]) -> Iterable[VersionPeriod]:
+    held: VersionPeriod | None = None
     for d in sorted((d for d in decisions if d.version), key=lambda d: d.decided_at):
         if held is not None and held.version == d.version:
             held = held._replace(end=d.decided_at, parts=held.parts + 1)
             continue
         if held is not None:
             yield held
-        held = Force(d.version, d.decided_at, d.decided_at, 1)
+        held = VersionPeriod(d.version, d.decided_at, d.decided_at, 1)
     if held is not None:
         yield held
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from exporters.report.values import Breach, Bucket, MachineReport, SensorReport, Stretch
+from exporters.report.values import Breach, Bucket, MachineReport, Period, SensorReport
 from monitor.instants import floor_to
 from monitor.model import MachineState, Status
 from monitor.plant.line import Sensor
@@ -68,7 +68,7 @@ def _running_windows(
     machine: str,
     start: datetime,
     end: datetime,
-    resting: Sequence[Stretch],
+    resting: Sequence[Period],
     window: timedelta,
 ) -> dict[str, list[MachineWindow]]:
     """Windows by sensor; those in which the machine rested for a while say nothing about its limits."""
@@ -86,19 +86,19 @@ def _running_windows(
     return found
 
 
-def _resting(connection: sa.Connection, machine: str, start: datetime, end: datetime) -> Iterator[Stretch]:
+def _resting(connection: sa.Connection, machine: str, start: datetime, end: datetime) -> Iterator[Period]:
     """When the machine did not run, as far as states were reported."""
     c = t.machine_state.c
     mine = sa.select(c.at, c.state).where(c.machine == machine)
     before = connection.execute(mine.where(c.at < start).order_by(c.at.desc(), c.revision.desc()).limit(1)).all()
     inside = connection.execute(mine.where(c.at >= start, c.at < end).order_by(c.at, c.revision)).all()
-    rest: Stretch | None = None
+    rest: Period | None = None
     for at, state in [*((start, row.state) for row in before), *inside]:
         if rest is not None and state != rest.what:
             yield rest._replace(end=at)
             rest = None
         if rest is None and state not in (MachineState.RUN.value, MachineState.UNKNOWN.value):
-            rest = Stretch(at, None, state)
+            rest = Period(at, None, state)
     if rest is not None:
         yield rest._replace(end=end)
 

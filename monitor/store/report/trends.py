@@ -10,7 +10,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from detectors.window.roster import step_detector_names
-from exporters.report.values import Beyond, Evaluation, StepReport, Stretch, Trend
+from exporters.report.values import Evaluation, Exceedance, Period, StepReport, Trend
 from monitor.detection import DRIFT, PERFORMANCE, PREDICTION, WORST_RATIO
 from monitor.model import Status
 from monitor.plant.plant import Plant
@@ -64,13 +64,13 @@ def _point(row: _TrendRow) -> Evaluation:
     return Evaluation(row.at, row.value, row.limit, row.status, tuple(row.causes))
 
 
-def performance(trends: Iterable[tuple[str, Trend]], gate: str) -> tuple[tuple[Trend, ...], tuple[Beyond, ...]]:
+def performance(trends: Iterable[tuple[str, Trend]], gate: str) -> tuple[tuple[Trend, ...], tuple[Exceedance, ...]]:
     """Of a gate as a whole, and the slices of its parts that were above their limit, worst first."""
     mine = [tr for subject, tr in trends if subject == gate and tr.detector == PERFORMANCE]
     return tuple(tr for tr in mine if not tr.feature), worst_first(tr for tr in mine if tr.feature)
 
 
-def worst_first(trends: Iterable[Trend]) -> tuple[Beyond, ...]:
+def worst_first(trends: Iterable[Trend]) -> tuple[Exceedance, ...]:
     """Those that were above their limit, as many as are named."""
     return tuple(sorted((b for tr in trends for b in _in_breach(tr)), key=lambda b: -b.worst)[:_NAMED])
 
@@ -97,7 +97,7 @@ def _step(
     mine_then = (c.subject == name, c.detector.in_(_REFERENCES), c.frozen_at >= start, c.frozen_at < end)
     query = selected(_ReferenceRow, t.reference).where(*mine_then).order_by(c.frozen_at)
     frozen = fetched(connection, _ReferenceRow, query)
-    references = tuple(Stretch(r.frozen_at, None, _reference(r)) for r in frozen)
+    references = tuple(Period(r.frozen_at, None, _reference(r)) for r in frozen)
     features = worst_first(tr for tr in mine if tr.feature)
     return StepReport(name, plant.steps[name].line, whole, features, references)
 
@@ -106,10 +106,10 @@ def _reference(row: _ReferenceRow) -> str:
     return f"{row.detector}, version {row.version}, {row.rows} parts: {row.cause}"
 
 
-def _in_breach(trend: Trend) -> Iterable[Beyond]:
+def _in_breach(trend: Trend) -> Iterable[Exceedance]:
     bad = [p for p in trend.points if p.status == Status.BREACH.value]
     if bad:
         ratios = [p.value / p.limit for p in bad if p.value is not None and p.limit]
-        yield Beyond(
+        yield Exceedance(
             trend.detector, trend.method, trend.feature, len(bad), max(ratios, default=0.0), bad[0].at, bad[-1].at
         )
