@@ -24,10 +24,10 @@ class PostedAlert(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """The newest episode that is over: when it fired, and whether its end was told or only taken for granted."""
+    """The newest episode that is over: when it fired, and whether its end was reported or only assumed."""
 
     fired_at: datetime | None
-    told: bool
+    reported: bool
 
 
 class Timed(NamedTuple):
@@ -112,7 +112,9 @@ def changes(
         if one.ends_at is None:
             if before is None or before.fired_at is None:
                 last = ended.get(one.key)
-                over = last is not None and last.told and last.fired_at is not None and one.starts_at <= last.fired_at
+                over = (
+                    last is not None and last.reported and last.fired_at is not None and one.starts_at <= last.fired_at
+                )
                 if not over:
                     limit = None if one.key.condition == AlertCondition.ABSENT else limits.get(one.key.alert)
                     state = AlertState(one.starts_at, one.starts_at, None, one.value, limit)

@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """An alert since it fired; `told` is what has been announced of it."""
+    """An alert since it fired; `announced` is what has been announced of it."""
 
     id: int
     name: str
@@ -45,7 +45,7 @@ class Episode:
     ended_at: datetime | None = None
     value: float | None = None
     limit: float | None = None
-    told: Announced = Announced.NOTHING
+    announced: Announced = Announced.NOTHING
 
     @property
     def critical(self) -> bool:
@@ -174,13 +174,13 @@ def _incident(first: Sequence[Episode], now: datetime) -> str:
 
 def _news(members: Sequence[Episode]) -> tuple[tuple[Episode, ...], tuple[Episode, ...], tuple[Episode, ...]]:
     """Alerts whose start is not announced yet, those whose end is not, and the others that still fire."""
-    fired = tuple(e for e in members if e.told is Announced.NOTHING)
+    fired = tuple(e for e in members if e.announced is Announced.NOTHING)
     resolved = tuple(e for e in members if e.ended_at is not None)
-    return fired, resolved, tuple(e for e in members if e.told is Announced.FIRED and e.ended_at is None)
+    return fired, resolved, tuple(e for e in members if e.announced is Announced.FIRED and e.ended_at is None)
 
 
 def _opening(members: Sequence[Episode]) -> Kind | None:
-    if all(e.told is Announced.FIRED and e.ended_at is None for e in members):
+    if all(e.announced is Announced.FIRED and e.ended_at is None for e in members):
         return None
     return Kind.RESOLVED if all(e.ended_at is not None for e in members) else Kind.OPENED
 
@@ -195,16 +195,16 @@ def _following(members: Sequence[Episode], last: Last, now: datetime, rules: Rul
         return Kind.RAISED
     if news and now - last.at >= rules.wait:
         return Kind.JOINED
-    pressing = any((e.critical and e.ended_at is None) or e.told is Announced.NOTHING for e in members) or ended
+    pressing = any((e.critical and e.ended_at is None) or e.announced is Announced.NOTHING for e in members) or ended
     return Kind.REPEATED if pressing and now - last.at >= rules.repeat_every else None
 
 
 def _split(members: Sequence[Episode], rules: Rules) -> tuple[list[Episode], list[Episode]]:
     """The alerts that are announced or covered by an announced one at least as severe, and the new ones."""
-    known: list[Episode] = [e for e in members if e.told is Announced.FIRED]
+    known: list[Episode] = [e for e in members if e.announced is Announced.FIRED]
     news: list[Episode] = []
     for e in members:
-        if e.told is Announced.NOTHING:
+        if e.announced is Announced.NOTHING:
             same = (k for k in known if k.subject == e.subject and (k.critical or not e.critical))
             (known if any(_covers(k, e, rules) for k in same) else news).append(e)
     return known, news
@@ -233,7 +233,7 @@ def stamp(at: datetime) -> str:
     return f"{at:%Y%m%dT%H%M%S}" + (f".{at.microsecond:06d}" if at.microsecond else "") + "Z"
 
 
-def told_by(notes: Iterable[Note]) -> dict[int, Announced]:
+def announced_by(notes: Iterable[Note]) -> dict[int, Announced]:
     """What has been announced of each alert, by id, once the notes are sent."""
     announced: dict[int, Announced] = {}
     for note in notes:

@@ -120,7 +120,7 @@ def drift_freeze(step: str, plant: str, overrides: Sequence[str], json_: bool, c
 @plant_option
 def drift_report(step: str, plant: str, overrides: Sequence[str]) -> None:
     """Render Evidently's report of a step as HTML and JSON. Example: gatewatch drift report forging."""
-    from monitor.reports.drift import Order, write_report
+    from monitor.reports.drift import ReportRequest, write_report
     from monitor.store.watching.board import drift_findings
     from monitor.windows.drift import StepWindows
 
@@ -136,5 +136,5 @@ def drift_report(step: str, plant: str, overrides: Sequence[str]) -> None:
         with app.store.read() as connection:
             findings = [{**f._asdict(), "at": f.at.isoformat()} for f in drift_findings(connection, step)]
         reports = app.loaded.path.parent / "reports"
-        file = write_report(reports, Order(step, pair, findings, now, "by command"), lambda: None)
+        file = write_report(reports, ReportRequest(step, pair, findings, now, "by command"), lambda: None)
     click.echo(f"{file}: written")

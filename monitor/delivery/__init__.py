@@ -1,4 +1,4 @@
-"""What leaves the store for the MES and for people: which row goes out next, when, and what became of it.
+"""Delivery of outbox rows to the MES and to people: which row is sent next, when, and with what result.
 
-What a message says is decided elsewhere, before it is stored.
+The content of a message is decided elsewhere, before it is stored.
 """

@@ -1,11 +1,11 @@
-"""Carrying what waits in the outbox: in order per subject, at least once, with waits that grow and an end to trying."""
+"""Delivery of outbox rows: in order per subject, at least once, with exponential backoff and a limit on attempts."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from monitor.delivery.waiting import Patience
+from monitor.delivery.retry import RetryPolicy
 from monitor.errors import DeliveryError
 from monitor.failpoints import reach
 from monitor.model import JsonObject
@@ -16,19 +16,18 @@ from monitor.store.database.leases import prove
 from monitor.store.database.statements import TallyKey, count, tallied
 from monitor.store.delivery.outbox import OutboxMessage, next_due, record_failed, record_sent
 
-_MOST = 500
-"""Messages sent and recorded together."""
+_BATCH_SIZE = 500
 
 Errors = Mapping[int, DeliveryError]
-"""By the message's id, why it did not arrive."""
+"""The errors of the messages that were not delivered, by id."""
 Send = Callable[[Sequence[OutboxMessage]], Errors]
 
 
 class Courier:
-    """Takes the rows of some channels to where they go. One that is refused never holds up those of other subjects.
+    """Delivers the rows of some channels. A refused row never delays those of other subjects.
 
-    `at_once` rows are sent and recorded together. With `one_receiver` an outage ends the round: each further try
-    would time out as well.
+    `batch_size` rows are sent and recorded together. With `one_receiver` an outage ends the round, because each
+    further attempt would time out as well.
     """
 
     def __init__(
@@ -36,24 +35,24 @@ class Courier:
         store: Store,
         channels: Sequence[str],
         send: Send,
-        patience: Patience,
+        policy: RetryPolicy,
         *,
-        at_once: int = _MOST,
+        batch_size: int = _BATCH_SIZE,
         one_receiver: bool = True,
     ) -> None:
         self._store = store
         self._channels = tuple(channels)
         self._send = send
-        self._patience = patience
-        self._at_once = at_once
+        self._policy = policy
+        self._batch_size = batch_size
         self._one_receiver = one_receiver
 
     def deliver(self, run: Run) -> int:
-        """Send until nothing more may be sent now; how many rows arrived."""
+        """Send until no row is due; returns how many were delivered."""
         sent = 0
         while not run.stopping():
             with self._store.read() as connection:
-                rows = next_due(connection, self._channels, run.now, self._at_once)
+                rows = next_due(connection, self._channels, run.now, self._batch_size)
             if not rows:
                 break
             errors = self._send(rows)
@@ -71,15 +70,15 @@ class Courier:
             for row in rows:
                 result = "sent"
                 if row.id in errors:
-                    failed = self._patience.after(row.attempts + 1, errors[row.id], run.now)
+                    failed = self._policy.after(row.attempts + 1, errors[row.id], run.now)
                     record_failed(connection, row.id, failed)
                     result = "dead" if failed.status is OutboxStatus.DEAD else "retry"
                 tallies[tallied("gatewatch_outbox_deliveries_total", channel=row.channel, result=result)] += 1
             count(connection, tallies)
 
 
-def carry(deliver: Callable[[JsonObject], None]) -> Send:
-    """What a courier calls to send rows, from what takes one payload to its receiver."""
+def send_each(deliver: Callable[[JsonObject], None]) -> Send:
+    """A `Send` that delivers the payloads one by one."""
 
     def send(rows: Sequence[OutboxMessage]) -> Errors:
         errors: dict[int, DeliveryError] = {}

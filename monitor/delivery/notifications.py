@@ -1,4 +1,4 @@
-"""Wiring of notifications: the file of URLs, the log, and the job that tells."""
+"""Notifications outside the outbox: the file of URLs, sending to one of them, test notifications."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAX_BYTES = 65_536
 
 
 def receivers_of(plant: Plant) -> Receivers:
-    """Who is told by URL; UsageError with a sentence for each problem of the file."""
+    """The URLs of each team; UsageError with a sentence for each problem of the file."""
     parsed = _parsed(plant.notify)
     if parsed.problems:
         raise UsageError("\n".join(parsed.problems))
@@ -31,20 +31,20 @@ def receivers_of(plant: Plant) -> Receivers:
 
 
 def problems(plant: Plant) -> list[str]:
-    """What of `notify` cannot work, a sentence each."""
-    found = list(_parsed(plant.notify).problems)
+    """Every problem of `notify`, a sentence each."""
+    problems = list(_parsed(plant.notify).problems)
     if not notify_log.accepts(plant.notify.log):
-        found.append(f"notify.log: the folder {Path(plant.notify.log).parent} does not exist; make it")
-    return found
+        problems.append(f"notify.log: the folder {Path(plant.notify.log).parent} does not exist; create it")
+    return problems
 
 
 def send(receivers: Receivers, payload: Mapping[str, Any]) -> None:
-    """Send one text to one URL; DeliveryError says which of which team, never the URL."""
+    """Send one message to one URL; a DeliveryError names the team and the URL's number, never the URL."""
     team, number = str(payload["team"]), int(payload["url"])
     urls = receivers.get(team, ())
     try:
         if number > len(urls):
-            raise DeliveryError("it is not in notify.urls_file any more", DeliveryReason.REFUSED)
+            raise DeliveryError("it is no longer in notify.urls_file", DeliveryReason.REFUSED)
         url = urls[number - 1]
         channel_for(url).send(url, payload)
     except DeliveryError as exc:
@@ -52,34 +52,34 @@ def send(receivers: Receivers, payload: Mapping[str, Any]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
-    """A test notification: its id, and by URL the error, None where it was delivered."""
+class TestResult:
+    """The result of a test notification: its id, and for each URL the error, None where it was delivered."""
 
     id: str
     errors: tuple[str | None, ...]
 
 
-def send_test(plant: Plant, receivers: Receivers, team: str, now: datetime) -> Tested:
-    """Send a test to each URL of a team, beside the store; it stands in the log like any other."""
+def send_test(plant: Plant, receivers: Receivers, team: str, now: datetime) -> TestResult:
+    """Send a test to each URL of a team and to the log, but not through the outbox."""
     key = f"{team}:test:{stamp(now)}"
-    said = {
+    text = {
         "id": key, "title": f"test for {team}, site {plant.site}",
-        "body": f"A test: notifications for {team} arrive here. Nothing is to be done.\n\nid {key}",
+        "body": f"This is a test: notifications for {team} arrive here. No action is needed.\n\nid {key}",
     }  # fmt: skip
-    line = said | {"at": now.isoformat(), "team": team, "site": plant.site, "notifications": []}
+    line = text | {"at": now.isoformat(), "team": team, "site": plant.site, "notifications": []}
     notify_log.send(plant.notify.log, line)
     errors: list[str | None] = []
     for number in range(1, len(receivers[team]) + 1):
         try:
-            send(receivers, said | {"team": team, "url": number, "mood": "info"})
+            send(receivers, text | {"team": team, "url": number, "mood": "info"})
             errors.append(None)
         except DeliveryError as exc:
             errors.append(str(exc))
-    return Tested(key, tuple(errors))
+    return TestResult(key, tuple(errors))
 
 
-def place_of(plant: Plant) -> MessageContext:
-    """What the texts need of the plant and of the alerts."""
+def message_context(plant: Plant) -> MessageContext:
+    """What the texts of notifications show of the plant and the alerts."""
     steps = {name: name for name in plant.steps}
     steps |= {name: machine.step for name, machine in plant.machines.items()}
     steps |= {name: gate.step for name, gate in plant.gates.items()}
@@ -94,16 +94,16 @@ def _parsed(config: NotifyConfig) -> Parsed:
     try:
         text = _text(Path(config.urls_file))
     except (OSError, ValueError) as exc:
-        # A ValueError here is of the text's encoding or size.
-        why = (getattr(exc, "strerror", None) or str(exc)).lower()
-        return Parsed({}, (f"{where}: cannot be read ({why}); expected a team and an Apprise URL a line",))
+        # A ValueError here is about the file's encoding or size.
+        reason = (getattr(exc, "strerror", None) or str(exc)).lower()
+        return Parsed({}, (f"{where}: cannot be read ({reason}); expected a team and an Apprise URL on each line",))
     parsed = parse(text, TEAMS, lambda url: channel_for(url).accepts(url))
     return Parsed(parsed.receivers, tuple(f"{where}, {problem}" for problem in parsed.problems))
 
 
-def _text(file: Path) -> str:
-    with file.open("rb") as opened:
-        content = opened.read(_MAX_BYTES + 1)
+def _text(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(_MAX_BYTES + 1)
     if len(content) > _MAX_BYTES:
         raise ValueError(f"larger than {_MAX_BYTES} bytes")
     try:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from monitor.delivery.courier import Courier, Errors
-from monitor.delivery.waiting import Patience
+from monitor.delivery.retry import RetryPolicy
 from monitor.errors import DeliveryError
 from monitor.failpoints import reach
 from monitor.model import JsonObject
@@ -30,7 +30,7 @@ class DeliverJob(Courier):
     scope = WHOLE_PLANT
 
     def __init__(self, store: Store, config: WriteBack, target: Target) -> None:
-        super().__init__(store, (MES,), self._carry, Patience(config.backoff, config.attempts))
+        super().__init__(store, (MES,), self._send_rows, RetryPolicy(config.backoff, config.attempts))
         self._target = target
         self.interval = config.every
 
@@ -41,7 +41,7 @@ class DeliverJob(Courier):
         """Send until nothing more may be sent now, or the MES cannot be reached."""
         return Result(self.deliver(run))
 
-    def _carry(self, rows: Sequence[OutboxMessage]) -> Errors:
+    def _send_rows(self, rows: Sequence[OutboxMessage]) -> Errors:
         errors = self._upsert(rows)
         reach("after_mes_accepted")
         return errors

@@ -12,8 +12,8 @@ from alerting.notifications.decide import (
     Message,
     Note,
     Rules,
+    announced_by,
     decide_notifications,
-    told_by,
 )
 from alerting.notifications.text import MessageContext, note_text, written
 from exporters.metrics.shared.labels import LOG_CHANNEL, TEAMS, channel_of
@@ -24,7 +24,7 @@ from monitor.store.database.database import Connection, Store
 from monitor.store.database.leases import prove
 from monitor.store.database.statements import TallyKey, count, tallied
 from monitor.store.delivery import notifications as notices
-from monitor.store.delivery.outbox import waiting
+from monitor.store.delivery.outbox import new_message
 from monitor.store.watching.alerts import Alert, unannounced
 
 _NOBODYS = "platform"
@@ -71,7 +71,7 @@ class NotifyJob:
             messages = self._due(connection, run)
             rows = [self._row(message, note) for message in messages for note in message.notes]
             outgoing = [row for message in messages for row in self._outgoing(message, run)]
-            told = told_by(note for message in messages for note in message.notes)
+            told = announced_by(note for message in messages for note in message.notes)
             notices.save_notifications(connection, rows, outgoing, told)
             count(connection, _tallies(messages))
         return len(messages)
@@ -105,11 +105,11 @@ class NotifyJob:
                 for n in message.notes
             ],
         }  # fmt: skip
-        rows = [waiting(LOG_CHANNEL, message.key, "log", line, run.now)]
+        rows = [new_message(LOG_CHANNEL, message.key, "log", line, run.now)]
         for number in range(1, self._urls.get(team, 0) + 1 if message.for_people else 1):
             payload = said | {"team": team, "url": number, "mood": mood(message)}
             key = message.key if number == 1 else f"{message.key}#{number}"
-            rows.append(waiting(channel_of(team), key, f"{team} {number}", payload, run.now))
+            rows.append(new_message(channel_of(team), key, f"{team} {number}", payload, run.now))
         return rows
 
 
@@ -138,7 +138,7 @@ def _episode(row: Alert) -> Episode:
     return Episode(
         id=row.id, name=row.name, subject=row.subject, severity=row.severity,
         team=row.team if row.team in TEAMS else _NOBODYS, line=row.line, summary=row.summary, since=row.since,
-        ended_at=row.ended_at, value=row.value, limit=row.limit, told=row.told,
+        ended_at=row.ended_at, value=row.value, limit=row.limit, announced=row.told,
     )  # fmt: skip
 
 

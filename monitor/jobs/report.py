@@ -7,7 +7,7 @@ from pathlib import Path
 
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.plant.plant import Plant
-from monitor.reports.drift import Order, made_at, write_report
+from monitor.reports.drift import ReportRequest, last_report_at, write_report
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.database.database import Store
 from monitor.store.watching.board import drift_findings, drifts_since
@@ -59,11 +59,11 @@ class ReportJob:
                 break
             with self._store.read() as connection:
                 drifting, findings = drifts_since(connection, step), drift_findings(connection, step)
-            cause = why_now(run.now, made_at(self._reports, step), drifting, self._plant.drift.report_every)
+            cause = why_now(run.now, last_report_at(self._reports, step), drifting, self._plant.drift.report_every)
             if cause is None or not any(f.limit for f in findings):
                 continue
             pair = self._windows.pair(step, run.lease, run.now)
             said = [{**f._asdict(), "at": f.at.isoformat()} for f in findings]
-            write_report(self._reports, Order(step, pair, said, run.now, cause), run.beat)
+            write_report(self._reports, ReportRequest(step, pair, said, run.now, cause), run.beat)
             done += 1
         return Result(done)

@@ -1,4 +1,4 @@
-"""The Evidently report of a step: rendered by a child process, kept as HTML and JSON in the folder of reports."""
+"""The Evidently report of a step, rendered by a child process and kept as HTML and JSON in the reports folder."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from monitor.windows.drift import Pair
 from monitor.windows.frozen import content_of
 
 FOLDER = "drift"
-"""Below the folder of reports."""
-KEPT = 20
-"""Reports of each step that stay, the newest."""
+"""The subfolder of the reports folder."""
+KEPT_REPORTS = 20
+"""How many reports of each step are kept, the newest ones."""
 LIMIT = timedelta(minutes=5)
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What a report is of: the step, its windows, what the detectors found in them, and when it is made."""
+class ReportRequest:
+    """What to report: the step, its windows, the detectors' findings in them, when and why."""
 
     step: str
     pair: Pair
@@ -34,51 +34,51 @@ class Order:
     cause: str
 
 
-def made_at(reports: Path, step: str) -> datetime | None:
+def last_report_at(reports: Path, step: str) -> datetime | None:
     """When the newest report of the step was made; None where there is none."""
     stamps = [file.stem for file in (reports / FOLDER / step).glob("*.html")]
     return max((datetime.strptime(s, _STAMP).replace(tzinfo=UTC) for s in stamps), default=None)
 
 
-def write_report(reports: Path, order: Order, beat: Callable[[], None], limit: timedelta = LIMIT) -> Path:
-    """Render and keep the report, and delete the step's oldest beyond those kept; the page.
+def write_report(reports: Path, request: ReportRequest, beat: Callable[[], None], limit: timedelta = LIMIT) -> Path:
+    """Render a report and delete the step's oldest ones; returns the path of the page.
 
-    `beat` is called about once a second; what it raises ends the child. MonitorError says why there is no report.
+    `beat` is called about once a second; if it raises, the child is killed. MonitorError if there is no report.
     """
-    with tempfile.TemporaryDirectory(prefix="gatewatch-report-") as place:
-        folder = Path(place)
-        (folder / "job.json").write_text(json.dumps(_job(order)), encoding="utf-8")
-        _render(folder, order.step, beat, limit)
-        home = reports / FOLDER / order.step
-        home.mkdir(parents=True, exist_ok=True)
-        stamp = order.now.astimezone(UTC).strftime(_STAMP)
-        # The page last: it is what says that a report is there.
+    with tempfile.TemporaryDirectory(prefix="gatewatch-report-") as temporary:
+        folder = Path(temporary)
+        (folder / "job.json").write_text(json.dumps(_job(request)), encoding="utf-8")
+        _render(folder, request.step, beat, limit)
+        target = reports / FOLDER / request.step
+        target.mkdir(parents=True, exist_ok=True)
+        stamp = request.now.astimezone(UTC).strftime(_STAMP)
+        # The page last: the report counts as written once it exists.
         for suffix in (".json", ".html"):
-            half = home / f".{stamp}{suffix}.half"
-            half.write_bytes((folder / f"report{suffix}").read_bytes())
-            half.replace(home / f"{stamp}{suffix}")
-    _retain(home)
-    return home / f"{stamp}.html"
+            partial = target / f".{stamp}{suffix}.half"
+            partial.write_bytes((folder / f"report{suffix}").read_bytes())
+            partial.replace(target / f"{stamp}{suffix}")
+    _delete_oldest(target)
+    return target / f"{stamp}.html"
 
 
-def _job(order: Order) -> dict[str, object]:
-    reference = order.pair.reference
+def _job(request: ReportRequest) -> dict[str, object]:
+    reference = request.pair.reference
     if reference is None:
-        raise MonitorError(f"step {order.step!r}: it has no reference yet; it needs drift.reference_rows parts")
-    limits = {f["feature"]: f["limit"] for f in order.findings if f["method"] == "wasserstein" and f["limit"]}
+        raise MonitorError(f"step {request.step!r}: no reference yet; it needs drift.reference_rows parts")
+    limits = {f["feature"]: f["limit"] for f in request.findings if f["method"] == "wasserstein" and f["limit"]}
     about = {
-        "step": order.step, "made_at": order.now.isoformat(), "cause": order.cause,
+        "step": request.step, "made_at": request.now.isoformat(), "cause": request.cause,
         "reference_version": reference.version, "reference_rows": len(reference.window),
-        "frozen_at": reference.frozen_at.isoformat(), "window_rows": len(order.pair.current),
-        "findings": list(order.findings),
+        "frozen_at": reference.frozen_at.isoformat(), "window_rows": len(request.pair.current),
+        "findings": list(request.findings),
     }  # fmt: skip
     title = (
-        f"Drift of {order.step}: the newest {len(order.pair.current)} parts against reference version "
-        f"{reference.version}, {order.now:%Y-%m-%d %H:%M} UTC"
+        f"Drift of {request.step}: the newest {len(request.pair.current)} parts against reference version "
+        f"{reference.version}, {request.now:%Y-%m-%d %H:%M} UTC"
     )
     return {
-        "step": order.step, "title": title, "about": about, "limits": limits,
-        "reference": content_of(reference.window), "current": content_of(order.pair.current),
+        "step": request.step, "title": title, "about": about, "limits": limits,
+        "reference": content_of(reference.window), "current": content_of(request.pair.current),
     }  # fmt: skip
 
 
@@ -86,13 +86,13 @@ def _render(folder: Path, step: str, beat: Callable[[], None], limit: timedelta)
     seconds = limit.total_seconds()
     with Worker("monitor.reports.drift_child") as worker:
         if not worker.work(folder, beat, seconds):
-            raise MonitorError(f"step {step!r}: the report took longer than {seconds:.0f} s and was given up")
+            raise MonitorError(f"step {step!r}: the report took longer than {seconds:.0f} s and was abandoned")
         if not (folder / "report.json").exists():
-            last = worker.last_stderr_line or "it left no output"
-            raise MonitorError(f"step {step!r}: the report could not be rendered: {last}")
+            reason = worker.last_stderr_line or "it left no output"
+            raise MonitorError(f"step {step!r}: the report could not be rendered: {reason}")
 
 
-def _retain(home: Path) -> None:
-    for old in sorted(home.glob("*.html"))[:-KEPT]:
+def _delete_oldest(folder: Path) -> None:
+    for old in sorted(folder.glob("*.html"))[:-KEPT_REPORTS]:
         old.unlink(missing_ok=True)
         old.with_suffix(".json").unlink(missing_ok=True)

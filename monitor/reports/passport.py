@@ -1,7 +1,7 @@
-"""The passport of a part: everything the store knows of one serial number, in order of time.
+"""The passport of a part: everything the store knows about one serial number, in chronological order.
 
 A passport is a map of JSON values: `serial` and `events`, each event with `at` (ISO 8601, UTC), `kind`, a
-`summary` in words and its `details`. Equal stores give equal passports.
+`summary` as text and its `details`. Equal stores give equal passports.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from monitor.store.watching.findings import findings_about
 FINDINGS_BEFORE = timedelta(minutes=30)
 FINDINGS_AFTER = timedelta(minutes=5)
 MOST_FINDINGS = 20
-"""Findings told of the machine for each step: the newest of those around the time of the step."""
+"""Findings of the machine format_value for each step, the newest ones around its time."""
 
 LONGEST_WINDOW = timedelta(hours=1)
-"""How far before a step the machine window that covers it may have started."""
+"""How long before a step the machine window that contains it may have started."""
 
 Event = JsonObject
 """`at`, `kind`, `summary` and `details`."""
 
-# What happens at one instant is told in the order of cause and effect.
+# Events of one instant are listed in the order of cause and effect.
 _ORDER = ("machine_window", "machine_finding", "part_step", "quarantine", "decision", "recommendation", "disposition",
           "outcome")  # fmt: skip
 
 
 def passport(connection: Connection, serial: str) -> dict[str, object] | None:
-    """The passport of `serial`; None where the store knows nothing of it."""
+    """The passport of `serial`; None if the store knows nothing about it."""
     if not _storable(serial):
         return None
     steps = part_history(connection, [serial])
@@ -53,12 +53,12 @@ def passport(connection: Connection, serial: str) -> dict[str, object] | None:
     events += _quarantined(connection, serial)
     if not events:
         return None
-    events += _around(connection, steps)
-    return {"serial": serial, "events": sorted(events, key=_place)}
+    events += _machine_context(connection, steps)
+    return {"serial": serial, "events": sorted(events, key=_sort_key)}
 
 
 def as_text(passport: JsonObject) -> str:
-    """The passport for a terminal; control characters in the data are escaped."""
+    """The passport for a terminal, with control characters in the data escaped."""
     lines = [f"part {escape_controls(passport['serial'])}"]
     for event in passport["events"]:
         lines.append(f"{event['at']}  {event['kind']:<15} {escape_controls(event['summary'])}")
@@ -69,7 +69,7 @@ def as_text(passport: JsonObject) -> str:
 
 
 def _storable(serial: str) -> bool:
-    """Neither database takes a lone surrogate and PostgreSQL no NUL: no part can be called so."""
+    """Whether a database can hold it: none takes a lone surrogate, and PostgreSQL no NUL."""
     try:
         serial.encode("utf-8")
     except UnicodeEncodeError:
@@ -77,7 +77,7 @@ def _storable(serial: str) -> bool:
     return bool(serial) and "\0" not in serial
 
 
-def _place(event: Event) -> tuple[str, int, str]:
+def _sort_key(event: Event) -> tuple[str, int, str]:
     return event["at"], _ORDER.index(event["kind"]), json.dumps(event, sort_keys=True)
 
 
@@ -85,16 +85,16 @@ def _iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _plain(value: object) -> object:
-    """A value as JSON has it: times as text, numbers that are not finite as None."""
+def _json_value(value: object) -> object:
+    """A value as JSON: times as text, non-finite numbers as None."""
     if isinstance(value, datetime):
         return _iso(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(name): _plain(value[name]) for name in sorted(value)}
+        return {str(name): _json_value(value[name]) for name in sorted(value)}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_json_value(item) for item in value]
     return value
 
 
@@ -103,7 +103,7 @@ def _event(at: datetime, kind: str, summary: str, details: Mapping[str, object])
         "at": _iso(at),
         "kind": kind,
         "summary": summary,
-        "details": {name: _plain(value) for name, value in details.items()},
+        "details": {name: _json_value(value) for name, value in details.items()},
     }
 
 
@@ -112,51 +112,51 @@ def _details(row: NamedTuple, *names: str) -> dict[str, object]:
 
 
 def _part_step(row: PartStep) -> Event:
-    what = f"correction {row.revision} of" if row.revision else "passed"
-    where = "".join(f", {word} {value}" for word, value in (("recipe", row.recipe), ("lot", row.lot)) if value)
-    on = f" on {row.machine}" if row.machine else ""
+    action = f"correction {row.revision} of" if row.revision else "passed"
+    machine = f" on {row.machine}" if row.machine else ""
+    batch = "".join(f", {name} {value}" for name, value in (("recipe", row.recipe), ("lot", row.lot)) if value)
     details = _details(
         row, "step", "visit", "revision", "machine", "recipe", "lot", "available_at", "arrival", "source", "values"
     )
-    return _event(row.at, "part_step", f"{what} step {row.step}, visit {row.visit}{on}{where}", details)
+    return _event(row.at, "part_step", f"{action} step {row.step}, visit {row.visit}{machine}{batch}", details)
 
 
 def _decision(row: StoredDecision) -> Event:
-    of = f"gate {row.gate} at {row.step}, visit {row.visit}: {row.verdict} ({row.reason})"
+    summary = f"gate {row.gate} at {row.step}, visit {row.visit}: {row.verdict} ({row.reason})"
     if row.predicted is not None:
         interval = f"[{format_value(row.lower)}, {format_value(row.upper)}]"
-        of += f", {row.characteristic} predicted {format_value(row.predicted)} in {interval}"
+        summary += f", {row.characteristic} predicted {format_value(row.predicted)} in {interval}"
     names = (
         "gate", "step", "visit", "revision", "verdict", "reason", "on_hold", "characteristic", "predicted", "lower",
         "upper", "distance", "distance_limit", "model", "version", "model_digest", "plant_digest", "arrival", "inputs",
     )  # fmt: skip
-    return _event(row.decided_at, "decision", of, _details(row, *names))
+    return _event(row.decided_at, "decision", summary, _details(row, *names))
 
 
 def _recommendations(connection: Connection, serial: str) -> Iterator[Event]:
     for row in messages_about(connection, serial):
-        # Alerts may wait in the same outbox, about a machine whose name is this serial number.
+        # The outbox also holds alerts, perhaps about a machine whose name is this serial number.
         if row.payload.get("serial") != serial:
             continue
-        standing = {OutboxStatus.PENDING: "waits to be sent", OutboxStatus.DEAD: "could not be delivered"}.get(
+        status = {OutboxStatus.PENDING: "waits to be sent", OutboxStatus.DEAD: "could not be delivered"}.get(
             row.status, row.status
         )
-        what = f"recommendation {row.payload.get('recommendation')} for {row.payload.get('step')}: {standing}"
+        summary = f"recommendation {row.payload.get('recommendation')} for {row.payload.get('step')}: {status}"
         details = _details(row, "channel", "key", "status", "attempts", "created_at", "sent_at", "error")
-        yield _event(row.sent_at or row.created_at, "recommendation", what, details)
+        yield _event(row.sent_at or row.created_at, "recommendation", summary, details)
 
 
 def _outcome(row: StoredOutcome) -> Event:
-    what = f"correction {row.revision}: " if row.revision else ""
+    prefix = f"correction {row.revision}: " if row.revision else ""
     details = _details(row, "characteristic", "value", "revision", "available_at", "arrival", "source")
-    return _event(row.at, "outcome", f"{what}{row.characteristic} measured {format_value(row.value)}", details)
+    return _event(row.at, "outcome", f"{prefix}{row.characteristic} measured {format_value(row.value)}", details)
 
 
 def _disposition(row: StoredDisposition) -> Event:
-    what = f"correction {row.revision}: " if row.revision else ""
-    at = f" at {row.step}" if row.step else ""
+    prefix = f"correction {row.revision}: " if row.revision else ""
+    step = f" at {row.step}" if row.step else ""
     details = _details(row, "step", "disposition", "revision", "arrival", "source")
-    return _event(row.at, "disposition", f"{what}{row.disposition}{at}", details)
+    return _event(row.at, "disposition", f"{prefix}{row.disposition}{step}", details)
 
 
 def _quarantined(connection: Connection, serial: str) -> Iterator[Event]:
@@ -166,23 +166,23 @@ def _quarantined(connection: Connection, serial: str) -> Iterator[Event]:
         yield _event(row.at or row.first_seen_at, "quarantine", summary, details)
 
 
-def _around(connection: Connection, steps: Iterable[PartStep]) -> Iterator[Event]:
-    """What was known of the machine of each step about that time; each finding and window is told once."""
-    seen: dict[str, Event] = {}
+def _machine_context(connection: Connection, steps: Iterable[PartStep]) -> Iterator[Event]:
+    """Findings and windows of each step's machine around the time of the step, each of them once."""
+    events: dict[str, Event] = {}
     for step in steps:
         if step.machine:
             for event in (*_findings(connection, step), *_windows(connection, step)):
-                seen[json.dumps(event, sort_keys=True)] = event
-    yield from seen.values()
+                events[json.dumps(event, sort_keys=True)] = event
+    yield from events.values()
 
 
 def _findings(connection: Connection, step: PartStep) -> Iterator[Event]:
     start, end = step.at - FINDINGS_BEFORE, step.at + FINDINGS_AFTER
     for row in findings_about(connection, step.machine, start, end, MOST_FINDINGS):
-        judged = f" with {format_value(row.value)} against {format_value(row.limit)}" if row.value is not None else ""
-        what = f"{row.subject} {row.feature}: {row.status} by {row.detector} ({row.method}){judged}"
+        value = f" with {format_value(row.value)} against {format_value(row.limit)}" if row.value is not None else ""
+        summary = f"{row.subject} {row.feature}: {row.status} by {row.detector} ({row.method}){value}"
         names = ("subject", "feature", "detector", "method", "status", "value", "limit", "causes")
-        yield _event(row.at, "machine_finding", what.replace(" :", ":"), _details(row, *names))
+        yield _event(row.at, "machine_finding", summary.replace(" :", ":"), _details(row, *names))
 
 
 def _windows(connection: Connection, step: PartStep) -> Iterator[Event]:
@@ -190,7 +190,7 @@ def _windows(connection: Connection, step: PartStep) -> Iterator[Event]:
     if not windows:
         return
     sensors = {window.sensor: _statistics(window) for window in windows}
-    means = ", ".join(f"{sensor} {format_value(known['mean'])}" for sensor, known in sensors.items())
+    means = ", ".join(f"{sensor} {format_value(statistics['mean'])}" for sensor, statistics in sensors.items())
     yield _event(
         windows[0].start,
         "machine_window",

@@ -1,4 +1,4 @@
-"""`gatewatch report`: what a plant did in a stretch of time, as one HTML file."""
+"""`gatewatch report`: a report on a plant over a period, as one HTML file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DAY = timedelta(days=1)
 def write_report(
     loaded: LoadedPlant, clock: Clock, start: datetime | None, end: datetime | None, file: Path | None
 ) -> Path:
-    """Write the report; by default of the last day, into the folder that the server lists."""
+    """Write the report, by default on the last day and into the folder that the server lists."""
     end = end or clock.now().replace(second=0, microsecond=0)
     start = start or end - _DAY
     if start >= end:
@@ -33,9 +33,9 @@ def write_report(
 
 
 def write(file: Path, text: str) -> None:
-    """Write the page so that nobody ever sees half of it."""
+    """Write the page atomically."""
     file.parent.mkdir(parents=True, exist_ok=True)
     # A lone surrogate in a name cannot be written as UTF-8; the pages show it as a question mark too.
-    half = file.with_name(f".{file.name}.half")
-    half.write_bytes(text.encode("utf-8", "replace"))
-    half.replace(file)
+    partial = file.with_name(f".{file.name}.half")
+    partial.write_bytes(text.encode("utf-8", "replace"))
+    partial.replace(file)

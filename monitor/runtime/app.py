@@ -22,9 +22,9 @@ from inference.models.fitting import held_out
 from inference.registry import Registry
 from monitor import __version__
 from monitor.clock import Clock, WallClock
-from monitor.delivery.courier import Courier, carry
-from monitor.delivery.notifications import place_of, receivers_of, send
-from monitor.delivery.waiting import Patience
+from monitor.delivery.courier import Courier, send_each
+from monitor.delivery.notifications import message_context, receivers_of, send
+from monitor.delivery.retry import RetryPolicy
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.gate_models.retraining import Retraining
 from monitor.gate_models.training_child import Trainer
@@ -195,13 +195,15 @@ def _pipeline(loaded: LoadedPlant, store: Store, source: str, models: ModelsInFo
 def notify_job(store: Store, plant: Plant, receivers: Receivers | None) -> NotifyJob:
     """The job. Without receivers (None) nothing leaves by URL, not even what an earlier run left waiting."""
     config = plant.notify
-    log = Courier(store, (LOG_CHANNEL,), carry(partial(notify_log.send, config.log)), Patience(config.backoff, None))
+    log = Courier(
+        store, (LOG_CHANNEL,), send_each(partial(notify_log.send, config.log)), RetryPolicy(config.backoff, None)
+    )
     couriers = [log]
     if receivers is not None:
-        patience = Patience(config.backoff, config.attempts)
+        policy = RetryPolicy(config.backoff, config.attempts)
         channels = [channel_of(team) for team in TEAMS]
-        deliver = carry(partial(send, receivers))
+        deliver = send_each(partial(send, receivers))
         # One at a time, so that a kill repeats at most one.
-        couriers.append(Courier(store, channels, deliver, patience, at_once=1, one_receiver=False))
+        couriers.append(Courier(store, channels, deliver, policy, batch_size=1, one_receiver=False))
     urls = {team: len(of_team) for team, of_team in (receivers or {}).items()}
-    return NotifyJob(store, config, place_of(plant), urls, couriers)
+    return NotifyJob(store, config, message_context(plant), urls, couriers)

@@ -32,7 +32,7 @@ def problems(loaded: Any) -> list[str]:
         if file is None or file.exists():
             usable(store)
         elif not file.parent.is_dir():
-            found.append(f"store.url: the folder {file.parent} does not exist; make it")
+            found.append(f"store.url: the folder {file.parent} does not exist; create it")
     except MonitorError as exc:
         found.append(str(exc))
     finally:

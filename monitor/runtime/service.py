@@ -33,7 +33,7 @@ from monitor.store.database.database import DatabaseError
 from monitor.store.database.statements import TallyKey, count, gauge, tallied
 from monitor.store.metrics import metrics_snapshot
 from monitor.web import webhook
-from monitor.web.server import Served, Views, serve
+from monitor.web.server import RunningServer, Views, serve
 from monitor.web.server import make_app as make_server
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Service:
         self._ending = self._ending or number != signal.SIGHUP
         self._signals.put(number)
 
-    def _serve(self) -> Served:
+    def _serve(self) -> RunningServer:
         views = Views(
             snapshot=self._snapshot,
             ready=self._problems,
@@ -105,7 +105,7 @@ class Service:
             reports=self._reports,
             bounds=lambda: bounds_of(self._app.plant, self._app.jobs),
             refusal=lambda authorization, size: webhook.refusal(self._app.plant, authorization, size),
-            take=lambda body: webhook.take(self._app.store, self._app.plant, body, self._app.clock.now()),
+            receive=lambda body: webhook.receive(self._app.store, self._app.plant, body, self._app.clock.now()),
         )
         server = self._app.plant.server
         return serve(make_server(views), server.host, server.port)
@@ -214,7 +214,7 @@ class Service:
             count(connection, tallies)
             gauge(connection, {tallied("gatewatch_plant_last_reload_success"): float(problem is None)})
 
-    def _end(self, server: Served) -> bool:
+    def _end(self, server: RunningServer) -> bool:
         self._app.runner.stop.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)

@@ -1,4 +1,4 @@
-"""The one HTTP server: metrics, health, parts, reports, and Alertmanager's webhook, the one thing that writes."""
+"""The HTTP server: metrics, health, parts, reports, and Alertmanager's webhook, the only route that writes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STOP_SECONDS = 1.8
 _GRACE_SECONDS = 1
 _READ = ["GET", "HEAD"]
 
-# A report is made from data by other libraries and may run the scripts inside itself, but in an origin of its own.
+# A report is rendered by other libraries and may run its own scripts, but sandboxed in an origin of its own.
 _REPORT_POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "img-src data: blob:; font-src data:"
@@ -44,11 +44,11 @@ _SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", 
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """What the server shows. Each is asked anew at every request, from several threads at once.
+    """What the server shows. Each is called at every request, from several threads at once.
 
-    `ready` gives the problems that keep the process from working, none when it is ready; `passport` all that is
-    known of a serial number, None where nothing is; `bounds` the plant in force, which a reload changes. `refusal` says
-    why a post to the webhook is not taken, by its Authorization header and size; `take` takes its body.
+    `ready` returns the problems that keep the process from working, none when it is ready; `passport` all that is
+    known about a serial number, or None; `bounds` the label values of the plant in force, which a reload changes.
+    `refusal` says why a post to the webhook is refused, by its Authorization header and size; `receive` takes its body.
     """
 
     snapshot: Callable[[], MetricsSnapshot]
@@ -57,12 +57,12 @@ class Views:
     reports: Path
     bounds: Callable[[], Bounds]
     refusal: Callable[[str, int], Answer | None]
-    take: Callable[[bytes], Answer]
+    receive: Callable[[bytes], Answer]
 
 
 def make_app(views: Views) -> FastAPI:
-    """The application. A store that cannot be read is answered with 503 and a sentence."""
-    # The documentation pages that FastAPI would add load scripts from elsewhere.
+    """The application. If the store cannot be read, the answer is 503 with a sentence."""
+    # FastAPI's documentation pages would load scripts from other hosts.
     app = FastAPI(title="Gatewatch", openapi_url=None)
     app.add_exception_handler(MonitorError, _unavailable)
     app.add_exception_handler(DatabaseError, _unavailable)
@@ -99,16 +99,16 @@ def _add_pages(app: FastAPI, views: Views) -> None:
 
     @app.api_route("/parts", methods=_READ)
     def search(request: Request) -> Response:
-        # The form and the links ask here: a serial number such as '..' does not survive as a path.
+        # The form and the links use this route: a serial number such as '..' does not survive as a path.
         return part(request, request.query_params.get("serial", ""))
 
     @app.api_route("/parts/{serial:path}", methods=_READ)
     def part(request: Request, serial: str) -> Response:
-        found = views.passport(serial) if serial else None
-        if found is None:
-            what = f"Nothing is known of part {serial!r}; give the serial number as the MES has it."
-            return _said(request, 404, "No such part", what)
-        return JSONResponse(found, headers=_SAFE) if _wants_json(request) else _html(part_page(found))
+        history = views.passport(serial) if serial else None
+        if history is None:
+            sentence = f"Nothing is known about part {serial!r}; give the serial number as the MES has it."
+            return _error(request, 404, "No such part", sentence)
+        return JSONResponse(history, headers=_SAFE) if _wants_json(request) else _html(part_page(history))
 
 
 def _add_reports(app: FastAPI, root: Path) -> None:
@@ -119,9 +119,9 @@ def _add_reports(app: FastAPI, root: Path) -> None:
     @app.api_route("/reports/{name:path}", methods=_READ)
     def report(request: Request, name: str) -> Response:
         path = root / name
-        # Only what the listing shows is served, so that no spelling of a path leads out of the folder.
+        # Only files of the listing are served, so that no spelling of a path leads out of the folder.
         if path not in report_files(root):
-            return _said(request, 404, "No such report", "This report does not exist; the list of reports is complete.")
+            return _error(request, 404, "No such report", "This report does not exist; see the list of reports.")
         headers = {**_SAFE, "Content-Security-Policy": _REPORT_POLICY, "Content-Type": _REPORT_TYPES[path.suffix]}
         return FileResponse(path, headers=headers)
 
@@ -130,25 +130,25 @@ def _add_webhook(app: FastAPI, views: Views) -> None:
     @app.post("/webhook/alertmanager")
     async def alertmanager(request: Request) -> Response:
         authorization, body = request.headers.get("authorization", ""), b""
-        pieces = request.stream()
-        # A body may be longer than it says, or say nothing: it is counted as it comes.
+        chunks = request.stream()
+        # The Content-Length header may be wrong or absent: the bytes are counted as they come.
         while (refused := views.refusal(authorization, len(body))) is None:
-            piece = await anext(pieces, None)
-            if piece is None:
+            chunk = await anext(chunks, None)
+            if chunk is None:
                 break
-            body += piece
-        status, said = await run_in_threadpool(views.take, body) if refused is None else refused
-        return JSONResponse(said, status, _SAFE)
+            body += chunk
+        status, answer = await run_in_threadpool(views.receive, body) if refused is None else refused
+        return JSONResponse(answer, status, _SAFE)
 
 
 def report_files(root: Path) -> list[Path]:
     """The report files below `root`, sorted; hidden files, links and other kinds of file are left out."""
-    found = (path for path in root.rglob("*") if path.suffix in _REPORT_TYPES and path.is_file())
-    inside = root.resolve()
+    files = (path for path in root.rglob("*") if path.suffix in _REPORT_TYPES and path.is_file())
+    resolved_root = root.resolve()
     return sorted(
         path
-        for path in found
-        if path.resolve() == inside / path.relative_to(root)
+        for path in files
+        if path.resolve() == resolved_root / path.relative_to(root)
         and not any(part.startswith(".") for part in path.relative_to(root).parts)
     )
 
@@ -156,16 +156,16 @@ def report_files(root: Path) -> list[Path]:
 def _unavailable(request: Request, exc: Exception) -> Response:
     sentence = str(exc) if isinstance(exc, MonitorError) else "The store could not be read; its log has the cause."
     _LOG.warning("%s could not be answered: %s", request.url.path, exc)
-    return _said(request, 503, "Not available", sentence)
+    return _error(request, 503, "Not available", sentence)
 
 
 def _wants_json(request: Request) -> bool:
-    asked = request.query_params.get("format")
+    format_ = request.query_params.get("format")
     accept = request.headers.get("accept", "")
-    return asked == "json" or (asked is None and "application/json" in accept and "text/html" not in accept)
+    return format_ == "json" or (format_ is None and "application/json" in accept and "text/html" not in accept)
 
 
-def _said(request: Request, status: int, title: str, sentence: str) -> Response:
+def _error(request: Request, status: int, title: str, sentence: str) -> Response:
     if _wants_json(request):
         return JSONResponse({"error": sentence}, status, _SAFE)
     if "text/html" in request.headers.get("accept", ""):
@@ -178,12 +178,12 @@ def _html(text: str, status: int = 200) -> Response:
     return HTMLResponse(text, status, {**_SAFE, "Content-Security-Policy": CONTENT_SECURITY_POLICY})
 
 
-def can_listen(host: str, port: int) -> None:
-    """MonitorError where `serve` would fail: for those who have much to do before it."""
-    _listening(host, port).close()
+def check_can_listen(host: str, port: int) -> None:
+    """MonitorError if `serve` would fail; for callers with long work to do before it."""
+    _listen(host, port).close()
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=128)
@@ -194,27 +194,27 @@ def _listening(host: str, port: int) -> socket.socket:
         ) from exc
 
 
-class Served:
-    """A server that runs in a thread of its own until it is stopped."""
+class RunningServer:
+    """A server that runs in its own thread until it is stopped."""
 
-    def __init__(self, server: uvicorn.Server, listening: socket.socket) -> None:
-        self.port: int = listening.getsockname()[1]
+    def __init__(self, server: uvicorn.Server, listener: socket.socket) -> None:
+        self.port: int = listener.getsockname()[1]
         self._server = server
-        self._thread = threading.Thread(target=server.run, args=([listening],), name="http", daemon=True)
+        self._thread = threading.Thread(target=server.run, args=([listener],), name="http", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End it: requests under way have a second, then the process goes on without them."""
+        """Stop it; requests in progress have a second to finish."""
         self._server.should_exit = True
         self._thread.join(_STOP_SECONDS)
 
 
-def serve(app: FastAPI, host: str, port: int) -> Served:
-    """Answer on host and port (0: any free one). MonitorError where they cannot be had."""
+def serve(app: FastAPI, host: str, port: int) -> RunningServer:
+    """Serve on host and port (0: any free one). MonitorError if it cannot listen there."""
     # Bound here and not by uvicorn, which would log a failure and end the process.
-    listening = _listening(host, port)
+    listener = _listen(host, port)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=_GRACE_SECONDS,
         server_header=False,
     )  # fmt: skip
-    return Served(uvicorn.Server(config), listening)
+    return RunningServer(uvicorn.Server(config), listener)

@@ -20,46 +20,46 @@ Answer = tuple[int, dict[str, Any]]
 
 
 def refusal(plant: Plant, authorization: str, size: int) -> Answer | None:
-    """Why a post is not taken, before its body is looked at; None where it may be."""
+    """Why a post is refused without reading its body; None if it is not."""
     if plant.profile != "stack":
-        return _said(409, "this plant's profile is embedded: Gatewatch evaluates the alerts itself and takes none")
+        return _error(409, "this plant's profile is embedded: Gatewatch evaluates the alerts itself and accepts none")
     token = plant.alerts.webhook_token or ""
     given = authorization.removeprefix("Bearer ").encode("utf-8", "surrogateescape")
     if not authorization.startswith("Bearer ") or not hmac.compare_digest(given, token.encode()):
-        return _said(401, "expected the bearer token that the plant file has under alerts.webhook_token")
+        return _error(401, "expected the bearer token that the plant file has under alerts.webhook_token")
     if size > MAX_BYTES:
-        what = f"expected a body of at most {MAX_BYTES} bytes"
-        return _said(413, f"{what}; set max_alerts in Alertmanager's webhook_configs")
+        expected = f"expected a body of at most {MAX_BYTES} bytes"
+        return _error(413, f"{expected}; set max_alerts in Alertmanager's webhook_configs")
     return None
 
 
-def take(store: Store, plant: Plant, body: bytes, now: datetime) -> Answer:
-    """Write what a body tells into the alert table, in one transaction."""
+def receive(store: Store, plant: Plant, body: bytes, now: datetime) -> Answer:
+    """Write the alerts of a body into the alert table, in one transaction."""
     try:
-        told = parse(body)
+        posted = parse(body)
     except ValueError as exc:
-        return _said(400, str(exc))
+        return _error(400, str(exc))
     specs = {spec.name: spec for spec in alerts_in_force(plant)}
-    mine = ours(told, specs)
+    alerts = ours(posted, specs)
     with store.write() as connection:
         alerting.lock_alerts(connection)
-        found = changes(mine, alerting.states(connection), alerting.ended(connection), _limits(specs))
-        for change, at in found:
+        timed_changes = changes(alerts, alerting.states(connection), alerting.ended(connection), _limits(specs))
+        for change, at in timed_changes:
             alerting.save_changes(connection, [change], specs, plant, at, "prometheus")
-        alerting.seen(connection, [one.key for one in mine], now)
-        if plant.alerts.forget_after is not None and _all_is_told(mine):
+        alerting.seen(connection, [alert.key for alert in alerts], now)
+        if plant.alerts.forget_after is not None and _watchdog_fires(alerts):
             alerting.forget(connection, now, plant.alerts.forget_after)
-    return 200, {"taken": len(mine), "ignored": len(told) - len(mine)}
+    return 200, {"taken": len(alerts), "ignored": len(posted) - len(alerts)}
 
 
-def _all_is_told(told: list[PostedAlert]) -> bool:
-    """Whether Alertmanager works: it repeats the alert that always fires, so it repeats the others as well."""
-    return any(one.key.alert == WATCHDOG and one.ends_at is None for one in told)
+def _watchdog_fires(alerts: list[PostedAlert]) -> bool:
+    """Whether Alertmanager works: if it repeats the alert that always fires, it repeats the others as well."""
+    return any(alert.key.alert == WATCHDOG and alert.ends_at is None for alert in alerts)
 
 
 def _limits(specs: Mapping[str, Any]) -> dict[str, float]:
     return {name: spec.limit for name, spec in specs.items()}
 
 
-def _said(status: int, sentence: str) -> Answer:
+def _error(status: int, sentence: str) -> Answer:
     return status, {"error": sentence}

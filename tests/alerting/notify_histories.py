@@ -14,8 +14,8 @@ from alerting.notifications.decide import (
     Last,
     Message,
     Rules,
+    announced_by,
     decide_notifications,
-    told_by,
 )
 from monitor.statuses import Announced
 
@@ -52,8 +52,8 @@ class History:
         now = after(at)
         made = decide_notifications(self.open(), self.last(), self.lately(now), now, self.rules)
         self.messages += made
-        for number, told in told_by(note for message in made for note in message.notes).items():
-            self.episodes[number] = replace(self.episodes[number], told=told)
+        for number, announced in announced_by(note for message in made for note in message.notes).items():
+            self.episodes[number] = replace(self.episodes[number], announced=announced)
         return made
 
     def kinds(self, at: float) -> list[str]:
@@ -62,7 +62,7 @@ class History:
 
     def open(self) -> list[Episode]:
         """Alerts whose end was not told."""
-        return [e for e in self.episodes.values() if e.told is not Announced.RESOLVED]
+        return [e for e in self.episodes.values() if e.announced is not Announced.RESOLVED]
 
     def last(self) -> dict[Group, Last]:
         """The newest note of each group."""

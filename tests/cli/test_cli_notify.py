@@ -75,7 +75,7 @@ def test_nobody_to_test(team: str, settings: tuple[str, ...], code: int, words: 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (None, "cannot be read (no such file or directory); expected a team and an Apprise URL a line"),
+        (None, "cannot be read (no such file or directory); expected a team and an Apprise URL on each line"),
         ("managers json://hunter2@x", "line 1: it does not begin with a team"),
         ("\noperators nonsense://hunter2@x", "line 2: the URL of 'operators' is none that Apprise knows"),
     ],

@@ -71,6 +71,6 @@ def views(reports: Path, **changes: Any) -> Views:
     values: dict[str, Any] = {
         "snapshot": snapshot, "ready": list, "passport": known, "reports": reports,
         "bounds": lambda: Bounds(plant(), jobs, version="1"), "refusal": lambda authorization, size: None,
-        "take": lambda body: (200, {"bytes": len(body)}),
+        "receive": lambda body: (200, {"bytes": len(body)}),
     }  # fmt: skip
     return Views(**(values | changes))

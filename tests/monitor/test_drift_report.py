@@ -18,7 +18,7 @@ from monitor.errors import MonitorError
 from monitor.jobs.report import why_now
 from monitor.model import Window
 from monitor.reports import drift as drift_report
-from monitor.reports.drift import KEPT, Order, made_at, write_report
+from monitor.reports.drift import KEPT_REPORTS, ReportRequest, last_report_at, write_report
 from monitor.web.server import report_files
 from monitor.windows.drift import Frozen, Pair
 
@@ -42,10 +42,10 @@ def window(rows: int, seed: int, evil: str = "odd") -> Window:
     )
 
 
-def order(evil: str = "odd", now: datetime = NOW) -> Order:
+def order(evil: str = "odd", now: datetime = NOW) -> ReportRequest:
     frozen = Frozen(3, NOW - 30 * HOUR, "", window(200, 1, evil))
     findings = [{"feature": "a", "method": "wasserstein", "value": 0.1, "limit": 0.7, "status": "ok"}]
-    return Order("form", Pair(window(60, 2, evil), frozen), findings, now, "test")
+    return ReportRequest("form", Pair(window(60, 2, evil), frozen), findings, now, "test")
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +71,8 @@ def test_the_server_lists_it(hostile: Path) -> None:
     assert [p.relative_to(root).as_posix() for p in report_files(root)] == [
         "drift/form/20260302T060000Z.html", "drift/form/20260302T060000Z.json",
     ]  # fmt: skip
-    assert made_at(root, "form") == NOW
-    assert made_at(root, "coat") is None
+    assert last_report_at(root, "form") == NOW
+    assert last_report_at(root, "coat") is None
 
 
 def test_hostile_text_is_in_the_page_only_as_a_picture_of_itself(hostile: Path) -> None:
@@ -133,10 +133,10 @@ def test_only_the_newest_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             (folder / name).write_text("{}", encoding="utf-8")
 
     monkeypatch.setattr(drift_report, "_render", rendered)
-    for i in range(KEPT + 3):
+    for i in range(KEPT_REPORTS + 3):
         write_report(tmp_path, order(now=NOW + i * HOUR), lambda: None)
     files = sorted(p.name for p in (tmp_path / "drift" / "form").iterdir())
-    assert len(files) == 2 * KEPT
+    assert len(files) == 2 * KEPT_REPORTS
     assert files[0] == "20260302T090000Z.html"
 
 
@@ -160,12 +160,12 @@ def test_a_child_that_fails_is_told_with_its_last_word(tmp_path: Path) -> None:
     bad = Window("form", "form", ("gone",), np.full((60, 1), np.nan), broken.at, broken.arrivals, ())
     frozen = Frozen(1, NOW, "", bad)
     with pytest.raises(MonitorError, match="could not be rendered: "):
-        write_report(tmp_path, Order("form", Pair(bad, frozen), [], NOW, "test"), lambda: None)
+        write_report(tmp_path, ReportRequest("form", Pair(bad, frozen), [], NOW, "test"), lambda: None)
 
 
 def test_a_step_without_a_reference_has_no_report(tmp_path: Path) -> None:
     with pytest.raises(MonitorError, match="no reference yet"):
-        write_report(tmp_path, Order("form", Pair(window(60, 2), None), [], NOW, "test"), lambda: None)
+        write_report(tmp_path, ReportRequest("form", Pair(window(60, 2), None), [], NOW, "test"), lambda: None)
 
 
 DAY = timedelta(days=1)

@@ -13,7 +13,7 @@ from spine_kit import Spine
 
 from monitor.jobs import report
 from monitor.jobs.report import ReportJob
-from monitor.reports.drift import Order
+from monitor.reports.drift import ReportRequest
 from monitor.store.database.database import Store
 
 
@@ -26,11 +26,11 @@ def spine(store: Store, tmp_path: Path) -> Iterator[Spine]:
 
 
 @pytest.fixture
-def ordered(monkeypatch: pytest.MonkeyPatch) -> list[Order]:
+def ordered(monkeypatch: pytest.MonkeyPatch) -> list[ReportRequest]:
     """What was to be rendered; the pages are empty."""
-    orders: list[Order] = []
+    orders: list[ReportRequest] = []
 
-    def written(reports: Path, order: Order, _beat: Any) -> Path:
+    def written(reports: Path, order: ReportRequest, _beat: Any) -> Path:
         orders.append(order)
         page = reports / "drift" / order.step / f"{order.now:%Y%m%dT%H%M%SZ}.html"
         page.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def ordered(monkeypatch: pytest.MonkeyPatch) -> list[Order]:
 
 
 def test_a_step_is_rendered_on_schedule_and_when_it_begins_to_drift(
-    spine: Spine, ordered: list[Order], tmp_path: Path
+    spine: Spine, ordered: list[ReportRequest], tmp_path: Path
 ) -> None:
     drift, reports = job(spine), ReportJob(spine.store, spine.plant, OneModel(), tmp_path / "reports")  # type: ignore[arg-type]
     now = parts(spine, 200)

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.delivery.waiting import Patience, backoff
+from monitor.delivery.retry import RetryPolicy, backoff
 from monitor.errors import DeliveryError, DeliveryReason
 from monitor.statuses import OutboxStatus
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
-from monitor.store.delivery.outbox import OutboxMessage, next_due, record_failed, record_sent, undelivered, waiting
+from monitor.store.delivery.outbox import OutboxMessage, new_message, next_due, record_failed, record_sent, undelivered
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DUE, LATER = NOW, NOW + timedelta(seconds=1)
@@ -23,7 +23,7 @@ Made = tuple[str, str, str, datetime]
 def _put(store: Store, made: list[Made]) -> None:
     """Messages by channel, subject, status and when they may be tried; their ids count from 1."""
     rows = [
-        {**waiting(channel, f"key {i}", subject, {}, NOW), "id": i, "status": status, "next_at": at}
+        {**new_message(channel, f"key {i}", subject, {}, NOW), "id": i, "status": status, "next_at": at}
         for i, (channel, subject, status, at) in enumerate(made, start=1)
     ]
     with store.write() as connection:
@@ -95,8 +95,8 @@ def test_what_became_of_a_message(store: Store) -> None:
     refused = DeliveryError("no such column", DeliveryReason.REFUSED)
     with store.write() as connection:
         record_sent(connection, [1], NOW)
-        record_failed(connection, 2, Patience(timedelta(seconds=10), 2).after(1, refused, NOW))
-        record_failed(connection, 3, Patience(timedelta(seconds=10), 2).after(2, refused, NOW))
+        record_failed(connection, 2, RetryPolicy(timedelta(seconds=10), 2).after(1, refused, NOW))
+        record_failed(connection, 3, RetryPolicy(timedelta(seconds=10), 2).after(2, refused, NOW))
     (pending,), (dead,), (sent,) = (
         undelivered(store, status) for status in (OutboxStatus.PENDING, OutboxStatus.DEAD, OutboxStatus.SENT)
     )

@@ -181,7 +181,7 @@ def test_a_part_is_given_as_it_is_asked_for(ask: Ask, query: str, accept: str, k
 def test_an_unknown_part_is_404_with_a_sentence(ask: Ask, path: str) -> None:
     answer = ask(path)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "text/plain; charset=utf-8")
-    assert answer.text.startswith("Nothing is known of part ")
+    assert answer.text.startswith("Nothing is known about part ")
 
 
 @settings(max_examples=60, deadline=None)

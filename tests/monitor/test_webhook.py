@@ -38,7 +38,7 @@ def post(spine: Spine, stack: Plant, tmp_path: Path) -> Post:
         made = views(
             tmp_path,
             refusal=lambda authorization, size: webhook.refusal(plant, authorization, size),
-            take=lambda content: webhook.take(spine.store, plant, content, now),
+            receive=lambda content: webhook.receive(spine.store, plant, content, now),
         )
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         return TestClient(make_app(made)).post(

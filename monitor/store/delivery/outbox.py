@@ -45,7 +45,7 @@ class Failed(NamedTuple):
     next_at: datetime | None
 
 
-def waiting(channel: str, key: str, subject: str, payload: JsonObject, now: datetime) -> dict[str, object]:
+def new_message(channel: str, key: str, subject: str, payload: JsonObject, now: datetime) -> dict[str, object]:
     """The row of a new message. Those of one channel and subject leave in the order in which they were made."""
     return {
         "channel": channel, "key": key, "subject": subject, "payload": payload, "status": OutboxStatus.PENDING,
@@ -69,7 +69,7 @@ def recommendation(site: str, decision: StoredDecision, coverage: float | None) 
         "decided_at": d.decided_at.isoformat(),
     }  # fmt: skip
     key = json.dumps([site, d.serial, d.step, d.visit, d.revision])
-    return waiting(MES, key, d.serial, payload, d.decided_at)
+    return new_message(MES, key, d.serial, payload, d.decided_at)
 
 
 def next_due(connection: sa.Connection, channels: Iterable[str], now: datetime, limit: int) -> list[OutboxMessage]:
