@@ -1,4 +1,4 @@
-"""Alerts as data, their evaluation, and what follows from one.
+"""Alerts as data, their evaluation, notifications, and retraining.
 
-Thresholds stand in the plant file, never in code.
+Numbers in code are defaults: a plant file overrides them.
 """

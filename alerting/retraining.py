@@ -38,16 +38,16 @@ ACTIONS = {
 }
 """The action for each reason. Requests that can succeed later are queued, others are refused."""
 
-WORDS = {
+DESCRIPTIONS = {
     Reason.START: "it starts",
-    Reason.NOT_FIRING: "the alert that asked for it is over",
-    Reason.DISABLED: "the plant file switches retraining by alerts off for this gate",
-    Reason.NO_CHAMPION: "the gate has no model in force to compare with; 'gatewatch model train' makes the first",
-    Reason.ALREADY_RUNNING: "another retraining runs; there is one at a time over the plant",
+    Reason.NOT_FIRING: "the alert that requested it is over",
+    Reason.DISABLED: "the plant file disables retraining by alerts for this gate",
+    Reason.NO_CHAMPION: "the gate has no model in force to compare with; 'gatewatch model train' trains the first",
+    Reason.ALREADY_RUNNING: "another retraining is running; a plant runs one at a time",
     Reason.COOLING_DOWN: "the last retraining of this gate ended less than its cool-down ago",
-    Reason.DAILY_LIMIT: "the plant had its daily number of retrainings",
-    Reason.TOO_FEW_NEW_OUTCOMES: "too few outcomes have come since the last training to learn from and to compare on",
-    Reason.CHAMPION_HOLDS: "the alert is about the model before; the one in force holds on the newest outcomes",
+    Reason.DAILY_LIMIT: "the plant has reached its daily limit of retrainings",
+    Reason.TOO_FEW_NEW_OUTCOMES: "too few outcomes since the last training to learn from and to compare on",
+    Reason.CHAMPION_HOLDS: "the alert is about the previous model; the one in force holds on the newest outcomes",
 }
 """A description of each reason."""
 
@@ -116,7 +116,7 @@ def decide_retraining(
 def _first_obstacle(request: Request, history: Sequence[Past], facts: Facts, policy: Policy, now: datetime) -> Reason:
     automatic = not request.manual
     finished = [past.finished_at for past in history if past.gate == request.gate and past.finished_at is not None]
-    questions = (
+    obstacles = (
         (Reason.NOT_FIRING, automatic and not request.firing),
         (Reason.DISABLED, automatic and not policy.enabled),
         (Reason.NO_CHAMPION, not facts.has_champion),
@@ -126,7 +126,7 @@ def _first_obstacle(request: Request, history: Sequence[Past], facts: Facts, pol
         (Reason.TOO_FEW_NEW_OUTCOMES, facts.new_outcomes < policy.min_new_outcomes),
         (Reason.CHAMPION_HOLDS, automatic and facts.champion_holds),
     )
-    return next((reason for reason, holds in questions if holds), Reason.START)
+    return next((reason for reason, holds in obstacles if holds), Reason.START)
 
 
 def _last_day(history: Sequence[Past], now: datetime) -> int:

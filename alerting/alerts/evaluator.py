@@ -1,7 +1,7 @@
-"""Which alerts hold: a pure function with the semantics of Prometheus' rules (2.42, rules/alerting.go).
+"""Evaluates alerts: a pure function with the semantics of Prometheus' alerting rules (2.42, rules/alerting.go).
 
-Prometheus knows no hysteresis; the generated rules add it as `or value > clear and ALERTS{alertstate="firing"}`, and
-here an alert that fired at the last evaluation is held by its clear level in the same way.
+Prometheus has no hysteresis; the generated rules add it as `or value > clear and ALERTS{alertstate="firing"}`, and
+here a firing alert stays active above its clear level in the same way.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from alerting.specs.spec import AlertSpec
 from monitor.statuses import AlertCondition, AlertStatus
 
 Samples = Mapping[str, Sequence[tuple[Mapping[str, str], float]]]
-"""What a scrape of /metrics shows: labels and value of each sample, by the metric's name."""
+"""The samples of a scrape of /metrics: labels and value of each, by metric name."""
 
 
 class Key(NamedTuple):
-    """An alert on one subject, of one condition."""
+    """Identifies an alert: its name, condition and subject."""
 
     alert: str
     condition: str
@@ -28,9 +28,9 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AlertState:
-    """What is remembered of an alert that is not over: since when it is active, fires, and is only kept.
+    """The state of an open alert: since when it is active, firing, and only kept firing by `keep_firing`.
 
-    `value` and `limit` are those of the last evaluation that found it true; an absent one has no value.
+    `value` and `limit` are from the last evaluation in which it was true; None if its value was absent.
     """
 
     active_at: datetime
@@ -48,15 +48,15 @@ class AlertState:
 States = Mapping[Key, AlertState]
 
 
-class Found(NamedTuple):
-    """What an evaluation found true of a subject; one that is absent has no value."""
+class Result(NamedTuple):
+    """Value and limit of a subject for which an alert is true; None if its value is absent."""
 
     value: float | None
     limit: float | None
 
 
 class Change(NamedTuple):
-    """An alert that is no longer what it was: `before` is None where it begins, `after` where it is over."""
+    """A change of an alert: `before` is None if it starts, `after` if it is over."""
 
     key: Key
     before: AlertState | None
@@ -66,18 +66,18 @@ class Change(NamedTuple):
 def evaluate(
     specs: Iterable[AlertSpec], samples: Samples, states: States, at: datetime
 ) -> tuple[dict[Key, AlertState], list[Change]]:
-    """The states after an evaluation at `at`, and those that changed; a new value alone is no change."""
+    """The states after an evaluation at `at`, and the changes; a new value alone is not a change."""
     after: dict[Key, AlertState] = {}
     limits, clears = _by_alert(samples, "gatewatch_alert_limit"), _by_alert(samples, "gatewatch_alert_clear_level")
-    matching = _Matching(samples)
+    index = _SampleIndex(samples)
     for spec in specs:
-        values = _values(spec, matching.of(spec))
+        values = _values(spec, index.matching(spec))
         breached = _breached(spec, values, limits.get(spec.name), clears.get(spec.name), states)
         after |= _after(
             Key(spec.name, AlertCondition.BREACH, ""), breached, states, spec.pending_for, spec.keep_firing, at
         )
         if spec.absent_after is not None:
-            missing = {subject: Found(None, None) for subject in _expected(spec, samples) if subject not in values}
+            missing = {subject: Result(None, None) for subject in _expected(spec, samples) if subject not in values}
             after |= _after(
                 Key(spec.name, AlertCondition.ABSENT, ""), missing, states, spec.absent_after, timedelta(0), at
             )
@@ -94,20 +94,20 @@ def _expected(spec: AlertSpec, samples: Samples) -> Iterator[str]:
             yield labels["subject"]
 
 
-class _Matching:
-    """The samples that specs match. Specs that match the same labels of a metric share one pass over its samples."""
+class _SampleIndex:
+    """Finds the samples that a spec matches. Specs that match the same labels of a metric share an index."""
 
     def __init__(self, samples: Samples) -> None:
         self._samples = samples
         self._indexes: dict[tuple[str, ...], dict[tuple[str, ...], list[tuple[Mapping[str, str], float]]]] = {}
 
-    def of(self, spec: AlertSpec) -> Sequence[tuple[Mapping[str, str], float]]:
+    def matching(self, spec: AlertSpec) -> Sequence[tuple[Mapping[str, str], float]]:
         names = tuple(name for name, _ in spec.match)
         index = self._indexes.get((spec.metric, *names))
         if index is None:
             index = self._indexes[spec.metric, *names] = {}
             for labels, value in self._samples.get(spec.metric, ()):
-                # A label that is not there is an empty one, as in Prometheus.
+                # A missing label counts as empty, as in Prometheus.
                 index.setdefault(tuple([labels.get(name, "") for name in names]), []).append((labels, value))
         return index.get(tuple(wanted for _, wanted in spec.match), ())
 
@@ -123,33 +123,38 @@ def _values(spec: AlertSpec, matching: Iterable[tuple[Mapping[str, str], float]]
 
 def _breached(
     spec: AlertSpec, values: Mapping[str, float], limit: float | None, clear: float | None, states: States
-) -> dict[str, Found]:
-    found = {}
+) -> dict[str, Result]:
+    breached = {}
     for subject, value in values.items():
         before = states.get(Key(spec.name, AlertCondition.BREACH, subject))
         held = clear is not None and value > clear and before is not None and before.fired_at is not None
         if (limit is not None and value > limit) or held:
-            found[subject] = Found(value, limit)
-    return found
+            breached[subject] = Result(value, limit)
+    return breached
 
 
 def _after(
-    alert: Key, true: Mapping[str, Found], states: States, pending_for: timedelta, keep: timedelta, at: datetime
+    alert: Key,
+    results: Mapping[str, Result],
+    states: States,
+    pending_for: timedelta,
+    keep_firing: timedelta,
+    at: datetime,
 ) -> dict[Key, AlertState]:
-    """The step that rules/alerting.go takes for one rule."""
+    """The states of one rule after an evaluation, as in rules/alerting.go."""
     after = {}
-    for subject, found in true.items():
+    for subject, result in results.items():
         key = alert._replace(subject=subject)
         before = states.get(key, AlertState(at))
         fired_at = before.fired_at
         if fired_at is None and at - before.active_at >= pending_for:
             fired_at = at
-        after[key] = AlertState(before.active_at, fired_at, None, found.value, found.limit)
+        after[key] = AlertState(before.active_at, fired_at, None, result.value, result.limit)
     for key, before in states.items():
         mine = (key.alert, key.condition) == (alert.alert, alert.condition)
-        if mine and key.subject not in true and before.fired_at is not None and keep > timedelta(0):
+        if mine and key.subject not in results and before.fired_at is not None and keep_firing > timedelta(0):
             kept_since = before.kept_since or at
-            if at - kept_since < keep:
+            if at - kept_since < keep_firing:
                 after[key] = replace(before, kept_since=kept_since)
     return after
 
@@ -157,9 +162,9 @@ def _after(
 def _changes(before: States, after: States) -> Iterator[Change]:
     for key in sorted({*before, *after}):
         old, new = before.get(key), after.get(key)
-        if _marks(old) != _marks(new):
+        if _times(old) != _times(new):
             yield Change(key, old, new)
 
 
-def _marks(state: AlertState | None) -> tuple[datetime | None, ...] | None:
+def _times(state: AlertState | None) -> tuple[datetime | None, ...] | None:
     return None if state is None else (state.active_at, state.fired_at, state.kept_since)

@@ -1,4 +1,4 @@
-"""The alerts with a plant's changes: what is evaluated, what /metrics exports of it, and the line of a subject."""
+"""The alerts of a plant: specs with its changes, what /metrics exports about them, and the line of a subject."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from exporters.metrics.shared.metric import AlertBound
 from monitor.plant.plant import Plant
 from monitor.plant.watching import AlertOverride
 
-_ROSTERS: Mapping[str, Callable[[Plant], Iterable[str]]] = {
+_SUBJECTS: Mapping[str, Callable[[Plant], Iterable[str]]] = {
     "machine": lambda plant: (name for name, machine in plant.machines.items() if machine.sensors),
     "step": lambda plant: plant.steps,
     "gate": lambda plant: plant.gates,
@@ -22,25 +22,25 @@ _ROSTERS: Mapping[str, Callable[[Plant], Iterable[str]]] = {
 }
 """The subjects of each kind that the plant file lists; jobs are defined by the program."""
 
-KINDS = (*_ROSTERS, "job")
+KINDS = (*_SUBJECTS, "job")
 
 
 def alerts_in_force(plant: Plant) -> tuple[AlertSpec, ...]:
     """Every alert with the plant file's changes applied, including disabled ones."""
-    return tuple(_changed(spec, plant.alerts.change.get(spec.name)) for spec in ALERTS)
+    return tuple(_with_change(spec, plant.alerts.change.get(spec.name)) for spec in ALERTS)
 
 
-def _changed(spec: AlertSpec, change: AlertOverride | None) -> AlertSpec:
+def _with_change(spec: AlertSpec, change: AlertOverride | None) -> AlertSpec:
     if change is None:
         return spec
     numbers = {name: getattr(change, name) for name in ("limit", "clear", "pending_for", "keep_firing")}
-    given = {name: value for name, value in numbers.items() if value is not None}
-    if "limit" in given and "clear" not in given:
+    changed = {name: value for name, value in numbers.items() if value is not None}
+    if "limit" in changed and "clear" not in changed:
         # Move both: a clear level above the limit would end an alert before it started.
-        given["clear"] = given["limit"] - (spec.limit - spec.clear)
+        changed["clear"] = changed["limit"] - (spec.limit - spec.clear)
     if not change.absent:
-        given["absent_after"] = None
-    return replace(spec, enabled=change.enabled, **given)
+        changed["absent_after"] = None
+    return replace(spec, enabled=change.enabled, **changed)
 
 
 def bounds_of(plant: Plant) -> tuple[AlertBound, ...]:
@@ -53,7 +53,7 @@ def bounds_of(plant: Plant) -> tuple[AlertBound, ...]:
 
 
 def _expected(spec: AlertSpec, plant: Plant) -> tuple[str, ...]:
-    return () if spec.absent_after is None else tuple(_ROSTERS[spec.kind](plant))
+    return () if spec.absent_after is None else tuple(_SUBJECTS[spec.kind](plant))
 
 
 def line_of(plant: Plant, kind: str, subject: str) -> str:

@@ -1,4 +1,4 @@
-"""The configuration of Prometheus and Alertmanager that profile `stack` runs with, for containers or on one machine."""
+"""The configuration of Prometheus and Alertmanager for profile `stack`, in containers or on one machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def prometheus(
     rules: str = "alerts.rules.yml",
     interval: str = "15s",
 ) -> str:
-    """Scrapes Gatewatch, evaluates its rules and tells Alertmanager."""
+    """Prometheus scrapes Gatewatch, evaluates its rules and sends alerts to Alertmanager."""
     return _text(
         {
             "global": {"scrape_interval": interval, "evaluation_interval": interval, "scrape_timeout": interval},
@@ -35,13 +35,14 @@ def alertmanager(
     interval: str = "15s",
     repeat: str = "5m",
 ) -> str:
-    """Tells Gatewatch of every alert, and repeats it often: what it forgot in a restart is told again soon."""
-    told = {"url": webhook, "send_resolved": True, "http_config": {"authorization": {"credentials_file": token_file}}}
+    """Alertmanager posts every alert to Gatewatch, and often again, so that one lost in a restart is sent soon."""
+    authorization = {"credentials_file": token_file}
+    config = {"url": webhook, "send_resolved": True, "http_config": {"authorization": authorization}}
     route = {
         "receiver": "gatewatch", "group_by": ["alertname", "job", "instance"], "group_wait": wait,
         "group_interval": interval, "repeat_interval": repeat,
     }  # fmt: skip
-    return _text({"route": route, "receivers": [{"name": "gatewatch", "webhook_configs": [told]}]})
+    return _text({"route": route, "receivers": [{"name": "gatewatch", "webhook_configs": [config]}]})
 
 
 def _text(values: Mapping[str, Any]) -> str:

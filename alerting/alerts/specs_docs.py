@@ -73,11 +73,11 @@ def duration(value: timedelta) -> str:
     >>> duration(timedelta(hours=36)), duration(timedelta(milliseconds=1500)), duration(timedelta(0))
     ('36h', '1500ms', '0s')
     """
-    thousandths = round(value / timedelta(milliseconds=1))
+    milliseconds = round(value / timedelta(milliseconds=1))
     for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)):
-        if thousandths and thousandths % size == 0:
-            return f"{thousandths // size}{unit}"
-    return f"{thousandths}ms" if thousandths else "0s"
+        if milliseconds and milliseconds % size == 0:
+            return f"{milliseconds // size}{unit}"
+    return f"{milliseconds}ms" if milliseconds else "0s"
 
 
 if __name__ == "__main__":

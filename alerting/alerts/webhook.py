@@ -1,4 +1,4 @@
-"""What Alertmanager posts (body version 4), as changes of the alert table. A repeat makes no change."""
+"""Parses posts of Alertmanager's webhook (version 4) into changes of alerts. A repeated post changes nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VERSION = "4"
 
 
 class PostedAlert(NamedTuple):
-    """One alert of a body; `ends_at` is None while it fires."""
+    """One alert of a post; `ends_at` is None while it fires."""
 
     key: Key
     starts_at: datetime
@@ -24,13 +24,13 @@ class PostedAlert(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """The newest episode that is over: when it fired, and whether its end was reported or only assumed."""
+    """The newest resolved episode of an alert: when it fired, and whether its end was reported or only assumed."""
 
     fired_at: datetime | None
     reported: bool
 
 
-class Timed(NamedTuple):
+class TimedChange(NamedTuple):
     """A change and when it happened."""
 
     change: Change
@@ -38,23 +38,23 @@ class Timed(NamedTuple):
 
 
 def parse(body: bytes) -> list[PostedAlert]:
-    """The alerts of a body, firing and resolved ones mixed; ValueError with a sentence for anything else."""
+    """The alerts of a post, firing and resolved; ValueError if it is invalid."""
     try:
-        whole = json.loads(body)
+        post = json.loads(body)
     except (ValueError, RecursionError):
-        raise ValueError("the body is no JSON; expected what Alertmanager's webhook_configs posts") from None
-    if not isinstance(whole, dict) or str(whole.get("version")) != VERSION:
-        raise ValueError(f"expected a body of version {VERSION}, as Alertmanager's webhook_configs posts it")
-    alerts = whole.get("alerts")
+        raise ValueError("the body is not JSON; expected a post of Alertmanager's webhook_configs") from None
+    if not isinstance(post, dict) or str(post.get("version")) != VERSION:
+        raise ValueError(f"expected version {VERSION} of a post of Alertmanager's webhook_configs")
+    alerts = post.get("alerts")
     if not isinstance(alerts, list):
-        raise ValueError("'alerts' is no list; expected the alerts of the group")
+        raise ValueError("'alerts' is not a list; expected the alerts of the group")
     return [_alert(f"alerts[{n}]", alert) for n, alert in enumerate(alerts)]
 
 
 def _alert(where: str, alert: Any) -> PostedAlert:
     if not isinstance(alert, dict):
-        raise ValueError(f"{where} is no object")
-    labels, annotations = _words(f"{where}.labels", alert.get("labels")), _words("", alert.get("annotations") or {})
+        raise ValueError(f"{where} is not an object")
+    labels, annotations = _strings(f"{where}.labels", alert.get("labels")), _strings("", alert.get("annotations") or {})
     status = alert.get("status")
     if status not in (AlertStatus.FIRING, AlertStatus.RESOLVED):
         raise ValueError(f"{where}.status is neither firing nor resolved")
@@ -65,9 +65,9 @@ def _alert(where: str, alert: Any) -> PostedAlert:
     )
 
 
-def _words(where: str, values: Any) -> Mapping[str, str]:
+def _strings(where: str, values: Any) -> Mapping[str, str]:
     if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
-        raise ValueError(f"{where or 'annotations'} is no map of texts")
+        raise ValueError(f"{where or 'annotations'} is not an object of strings")
     return values
 
 
@@ -78,7 +78,7 @@ def _time(where: str, text: Any) -> datetime:
             raise ValueError
         return at.astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{where} is no time with an offset") from None
+        raise ValueError(f"{where} is not a time with a UTC offset") from None
 
 
 def _number(text: str | None) -> float | None:
@@ -89,35 +89,37 @@ def _number(text: str | None) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def ours(told: Iterable[PostedAlert], names: Iterable[str]) -> list[PostedAlert]:
-    """Those that Gatewatch's own rules made."""
-    known = set(names)
+def own_alerts(posted: Iterable[PostedAlert], names: Iterable[str]) -> list[PostedAlert]:
+    """The alerts of Gatewatch's own rules."""
+    own = set(names)
     return [
-        one for one in told if one.key.alert in known and one.key.condition in tuple(AlertCondition) and one.key.subject
+        alert
+        for alert in posted
+        if alert.key.alert in own and alert.key.condition in tuple(AlertCondition) and alert.key.subject
     ]
 
 
 def changes(
-    told: Iterable[PostedAlert],
+    posted: Iterable[PostedAlert],
     states: Mapping[Key, AlertState],
     ended: Mapping[Key, Ended],
     limits: Mapping[str, float],
-) -> Iterator[Timed]:
-    """What a body changes of the open alerts `states`; `ended` is the newest episode of each that is over.
+) -> Iterator[TimedChange]:
+    """The changes of the open alerts `states` by a post; `ended` holds the newest resolved episode of each alert.
 
-    Alertmanager tells at least once: again after a restart, and twice where two of them run.
+    Alertmanager delivers at least once: again after a restart, and twice if two of them run.
     """
-    for one in told:
-        before = states.get(one.key)
-        if one.ends_at is None:
-            if before is None or before.fired_at is None:
-                last = ended.get(one.key)
-                over = (
-                    last is not None and last.reported and last.fired_at is not None and one.starts_at <= last.fired_at
-                )
-                if not over:
-                    limit = None if one.key.condition == AlertCondition.ABSENT else limits.get(one.key.alert)
-                    state = AlertState(one.starts_at, one.starts_at, None, one.value, limit)
-                    yield Timed(Change(one.key, before, state), one.starts_at)
-        elif before is not None and one.ends_at >= (before.fired_at or before.active_at):
-            yield Timed(Change(one.key, before, None), one.ends_at)
+    for alert in posted:
+        before = states.get(alert.key)
+        if alert.ends_at is None:
+            if (before is None or before.fired_at is None) and not _repeats(alert, ended.get(alert.key)):
+                limit = None if alert.key.condition == AlertCondition.ABSENT else limits.get(alert.key.alert)
+                state = AlertState(alert.starts_at, alert.starts_at, None, alert.value, limit)
+                yield TimedChange(Change(alert.key, before, state), alert.starts_at)
+        elif before is not None and alert.ends_at >= (before.fired_at or before.active_at):
+            yield TimedChange(Change(alert.key, before, None), alert.ends_at)
+
+
+def _repeats(alert: PostedAlert, last: Ended | None) -> bool:
+    """Whether a firing alert belongs to an episode whose end was reported already."""
+    return last is not None and last.reported and last.fired_at is not None and alert.starts_at <= last.fired_at

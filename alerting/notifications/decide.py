@@ -54,7 +54,7 @@ class Episode:
 
 
 @dataclass(frozen=True, slots=True)
-class Last:
+class LastNote:
     """The newest note of a group."""
 
     incident: str
@@ -83,7 +83,7 @@ class Note:
     @property
     def key(self) -> str:
         """Its stable id."""
-        # No name of a line begins with '-'.
+        # Line names never begin with '-'.
         return f"{self.team}:{self.line or '-'}:{self.incident}:{self.sequence}"
 
     @property
@@ -95,7 +95,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is sent at once: one note, or several of a team where there would be too many messages."""
+    """What is sent at once: one note, or several notes of a team if there would be too many messages."""
 
     key: str
     notes: tuple[Note, ...]
@@ -124,7 +124,7 @@ class Rules:
 
 def decide_notifications(
     episodes: Iterable[Episode],
-    last: Mapping[Group, Last],
+    last: Mapping[Group, LastNote],
     lately: Mapping[str, int],
     now: datetime,
     rules: Rules,
@@ -149,22 +149,22 @@ def decide_notifications(
 
 
 def _infos(team: str, line: str, members: Sequence[Episode], now: datetime) -> list[Note]:
-    fired, resolved, _ = _news(members)
+    fired, resolved, _ = _by_event(members)
     if not fired and not resolved:
         return []
     return [Note(team, line, _incident(fired or resolved, now), 1 if fired else 2, Kind.INFO, now, fired, resolved, ())]
 
 
 def _note(
-    team: str, line: str, members: Sequence[Episode], last: Last | None, now: datetime, rules: Rules
+    team: str, line: str, members: Sequence[Episode], last: LastNote | None, now: datetime, rules: Rules
 ) -> Note | None:
     if not members:
         return None
     if last is None or last.kind is Kind.RESOLVED:
-        kind, incident, sequence = _opening(members), _incident(members, now), 1
+        kind, incident, sequence = _first_kind(members), _incident(members, now), 1
     else:
-        kind, incident, sequence = _following(members, last, now, rules), last.incident, last.sequence + 1
-    return None if kind is None else Note(team, line, incident, sequence, kind, now, *_news(members))
+        kind, incident, sequence = _next_kind(members, last, now, rules), last.incident, last.sequence + 1
+    return None if kind is None else Note(team, line, incident, sequence, kind, now, *_by_event(members))
 
 
 def _incident(first: Sequence[Episode], now: datetime) -> str:
@@ -172,47 +172,47 @@ def _incident(first: Sequence[Episode], now: datetime) -> str:
     return f"{stamp(now)}-{min(e.id for e in first)}"
 
 
-def _news(members: Sequence[Episode]) -> tuple[tuple[Episode, ...], tuple[Episode, ...], tuple[Episode, ...]]:
+def _by_event(members: Sequence[Episode]) -> tuple[tuple[Episode, ...], tuple[Episode, ...], tuple[Episode, ...]]:
     """Alerts whose start is not announced yet, those whose end is not, and the others that still fire."""
     fired = tuple(e for e in members if e.announced is Announced.NOTHING)
     resolved = tuple(e for e in members if e.ended_at is not None)
     return fired, resolved, tuple(e for e in members if e.announced is Announced.FIRED and e.ended_at is None)
 
 
-def _opening(members: Sequence[Episode]) -> Kind | None:
+def _first_kind(members: Sequence[Episode]) -> Kind | None:
     if all(e.announced is Announced.FIRED and e.ended_at is None for e in members):
         return None
     return Kind.RESOLVED if all(e.ended_at is not None for e in members) else Kind.OPENED
 
 
-def _following(members: Sequence[Episode], last: Last, now: datetime, rules: Rules) -> Kind | None:
+def _next_kind(members: Sequence[Episode], last: LastNote, now: datetime, rules: Rules) -> Kind | None:
     """The kind of the next note of an open incident; None if none is due."""
     ended = [e.ended_at for e in members if e.ended_at is not None]
     if len(ended) == len(members):
         return Kind.RESOLVED if now - max(ended) >= rules.settle else None
-    known, news = _split(members, rules)
-    if any(e.critical and not any(k.critical and _covers(k, e, rules) for k in known) for e in news):
+    covered, new = _split(members, rules)
+    if any(e.critical and not any(c.critical and _covers(c, e, rules) for c in covered) for e in new):
         return Kind.RAISED
-    if news and now - last.at >= rules.wait:
+    if new and now - last.at >= rules.wait:
         return Kind.JOINED
-    pressing = any((e.critical and e.ended_at is None) or e.announced is Announced.NOTHING for e in members) or ended
-    return Kind.REPEATED if pressing and now - last.at >= rules.repeat_every else None
+    urgent = any((e.critical and e.ended_at is None) or e.announced is Announced.NOTHING for e in members) or ended
+    return Kind.REPEATED if urgent and now - last.at >= rules.repeat_every else None
 
 
 def _split(members: Sequence[Episode], rules: Rules) -> tuple[list[Episode], list[Episode]]:
     """The alerts that are announced or covered by an announced one at least as severe, and the new ones."""
-    known: list[Episode] = [e for e in members if e.announced is Announced.FIRED]
-    news: list[Episode] = []
+    covered: list[Episode] = [e for e in members if e.announced is Announced.FIRED]
+    new: list[Episode] = []
     for e in members:
         if e.announced is Announced.NOTHING:
-            same = (k for k in known if k.subject == e.subject and (k.critical or not e.critical))
-            (known if any(_covers(k, e, rules) for k in same) else news).append(e)
-    return known, news
+            same = (c for c in covered if c.subject == e.subject and (c.critical or not e.critical))
+            (covered if any(_covers(c, e, rules) for c in same) else new).append(e)
+    return covered, new
 
 
-def _covers(known: Episode, later: Episode, rules: Rules) -> bool:
+def _covers(earlier: Episode, later: Episode, rules: Rules) -> bool:
     """Whether the earlier alert was still firing, or not settled yet, when the later one began."""
-    return known.ended_at is None or later.since - known.ended_at < rules.settle
+    return earlier.ended_at is None or later.since - earlier.ended_at < rules.settle
 
 
 def _bounded(team: str, notes: list[Note], room: int, now: datetime) -> list[Message]:
@@ -220,10 +220,10 @@ def _bounded(team: str, notes: list[Note], room: int, now: datetime) -> list[Mes
     if room <= 0 or not notes:
         return []
     notes.sort(key=lambda note: (note.severity != "critical", note.kind is Kind.RESOLVED, note.line))
-    apart = len(notes) if len(notes) <= room else room - 1
-    messages = [Message(note.key, (note,)) for note in notes[:apart]]
-    if notes[apart:]:
-        messages.append(Message(f"{team}:+:{stamp(now)}", tuple(notes[apart:])))
+    single = len(notes) if len(notes) <= room else room - 1
+    messages = [Message(note.key, (note,)) for note in notes[:single]]
+    if notes[single:]:
+        messages.append(Message(f"{team}:+:{stamp(now)}", tuple(notes[single:])))
     return messages
 
 

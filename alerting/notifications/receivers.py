@@ -54,5 +54,5 @@ def _problem(team: str, urls: Sequence[str], teams: Sequence[str], supported: Ca
     if len(urls) != 1:
         return f"expected one URL after {team!r}, found {'more' if urls else 'none'}"
     if not supported(urls[0]):
-        return f"the URL of {team!r} is none that Apprise knows, or is not whole; see https://appriseit.com/services/"
+        return f"the URL of {team!r} is incomplete or not supported by Apprise; see https://appriseit.com/services/"
     return None

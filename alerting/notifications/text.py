@@ -9,13 +9,13 @@ from datetime import datetime
 from alerting.notifications.decide import Episode, Kind, Message, Note
 from exporters.metrics.shared.labels import SEVERITIES
 
-_WHOLE = 4
+_DETAILED = 4
 """Alerts of a note that are described with cause and action; further ones get a line each."""
 _LISTED = 16
-_WORDS = 300
-_NAME = 80
+_SUMMARY_LENGTH = 300
+_NAME_LENGTH = 80
 
-_OPENINGS = {
+_TITLE_PREFIXES = {
     Kind.OPENED: "",
     Kind.JOINED: "also ",
     Kind.RAISED: "now ",
@@ -51,29 +51,29 @@ class Text:
     body: str
 
 
-def written(message: Message, place: MessageContext) -> Text:
+def message_text(message: Message, context: MessageContext) -> Text:
     """The text of a message; its last line is the id, which is the same when the message is sent again."""
-    notes = [note_text(note, place) for note in message.notes]
+    notes = [note_text(note, context) for note in message.notes]
     if len(notes) == 1:
         title, bodies = notes[0].title, [notes[0].body]
     else:
-        title = f"{len(notes)} lines of site {_plain(place.site, _NAME)} at once: {notes[0].title}, ..."
+        title = f"{len(notes)} lines of site {_plain(context.site, _NAME_LENGTH)} at once: {notes[0].title}, ..."
         bodies = [f"{note.title}\n{note.body}" for note in notes]
     return Text(title, "\n\n".join([*bodies, f"id {message.key}"]))
 
 
-def note_text(note: Note, place: MessageContext) -> Text:
+def note_text(note: Note, context: MessageContext) -> Text:
     """The text of one note, without its id."""
     shown = _shown(note)
     more = f" and {len(shown) - 1} more" if len(shown) > 1 else ""
-    title = f"{_OPENINGS[note.kind]}{_title(shown[0])}{more}, {_where(note, place)}"
+    title = f"{_TITLE_PREFIXES[note.kind]}{_title(shown[0])}{more}, {_where(note, context)}"
     # One line is enough for an alert that is over, unless it has not been announced before.
-    whole = tuple(e for e in shown if e in note.fired or e in note.still)
+    detailed = tuple(e for e in shown if e in note.fired or e in note.still)
     parts = [
-        *_full(whole, place),
-        *_short("over", [e for e in note.resolved if e not in whole]),
-        *_short("still on", [e for e in note.still if e not in whole]),
-        f"{_where(note, place)}; for {note.team}",
+        *_full(detailed, context),
+        *_short("over", [e for e in note.resolved if e not in detailed]),
+        *_short("still on", [e for e in note.still if e not in detailed]),
+        f"{_where(note, context)}; for {note.team}",
     ]
     return Text(title, "\n".join(parts))
 
@@ -84,27 +84,27 @@ def _shown(note: Note) -> tuple[Episode, ...]:
     return tuple(sorted(about, key=lambda e: SEVERITIES.index(e.severity) if e.severity in SEVERITIES else 0))
 
 
-def _where(note: Note, place: MessageContext) -> str:
-    line = f"line {_plain(note.line, _NAME)}, " if note.line else ""
-    return f"{line}site {_plain(place.site, _NAME)}"
+def _where(note: Note, context: MessageContext) -> str:
+    line = f"line {_plain(note.line, _NAME_LENGTH)}, " if note.line else ""
+    return f"{line}site {_plain(context.site, _NAME_LENGTH)}"
 
 
 def _title(episode: Episode) -> str:
-    return f"{episode.severity} {_plain(episode.name, _NAME)} {_plain(episode.subject, _NAME)}"
+    return f"{episode.severity} {_plain(episode.name, _NAME_LENGTH)} {_plain(episode.subject, _NAME_LENGTH)}"
 
 
-def _full(episodes: Sequence[Episode], place: MessageContext) -> list[str]:
-    return [line for e in episodes[:_WHOLE] for line in _whole(e, place)] + _short("new", episodes[_WHOLE:])
+def _full(episodes: Sequence[Episode], context: MessageContext) -> list[str]:
+    return [line for e in episodes[:_DETAILED] for line in _details(e, context)] + _short("new", episodes[_DETAILED:])
 
 
-def _whole(episode: Episode, place: MessageContext) -> list[str]:
-    advice = place.advice(episode.name)
-    step = place.step_of(episode.subject)
-    at_step = f" at step {_plain(step, _NAME)}" if step and step != episode.subject else ""
+def _details(episode: Episode, context: MessageContext) -> list[str]:
+    advice = context.advice(episode.name)
+    step = context.step_of(episode.subject)
+    at_step = f" at step {_plain(step, _NAME_LENGTH)}" if step and step != episode.subject else ""
     ended = f" until {_time(episode.ended_at)}" if episode.ended_at else ""
     lines = [
         f"{_title(episode)}{at_step}, since {_time(episode.since)}{ended}",
-        f"  {_plain(episode.summary, _WORDS)}{_measured(episode)}",
+        f"  {_plain(episode.summary, _SUMMARY_LENGTH)}{_measured(episode)}",
     ]
     items = (("cause", advice.cause), ("do", advice.action), ("runbook", advice.runbook))
     return lines + [f"  {word}: {text}" for word, text in items if text]

@@ -1,4 +1,4 @@
-"""What an alert is: a metric of the catalogue compared with a limit.
+"""The form of an alert: a metric of the catalogue compared with a limit.
 
     max by (subject) (metric{match}) > limit, for `pending_for`; it keeps firing until the value is not above `clear`,
     and for `keep_firing` after that. With `absent_after`, a subject without the value raises the alert too.
@@ -43,7 +43,7 @@ class AlertSpec:
     absent: str = ""
     enabled: bool = True
 
-    def summed_up(self, subject: str, condition: str) -> str:
+    def summary_for(self, subject: str, condition: str) -> str:
         """The summary or the absence text, with the subject filled in."""
         return (self.absent if condition == AlertCondition.ABSENT else self.summary).format(subject=subject)
 

@@ -1,7 +1,7 @@
 # Gatewatch with the exact versions of constraints.txt.
 FROM python:3.11.10-slim-bookworm
 
-# A further package index, such as one with torch's builds for CPUs: without it torch brings gigabytes for GPUs.
+# An extra package index, such as one with torch's CPU builds: the default builds bring gigabytes for GPUs.
 ARG PIP_EXTRA_INDEX_URL=""
 
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The MLflow server on PostgreSQL, its password read from a file: an argument could be read by any process.
+# The MLflow server on PostgreSQL, with its password from a file: any process can read arguments.
 set -eu
 
 MLFLOW_BACKEND_STORE_URI="postgresql+psycopg://${MLFLOW_DB%%@*}:$(cat "$MLFLOW_DB_PASSWORD_FILE")@${MLFLOW_DB#*@}"

@@ -5,7 +5,7 @@ set -eu
 secrets=${SECRETS:-/run/secrets}
 
 database() { # role, database, file of its password
-    # The password goes in by standard input: as an argument any process could read it.
+    # The password goes in by standard input: any process can read arguments.
     psql -v ON_ERROR_STOP=1 --no-psqlrc --quiet --username "$POSTGRES_USER" --dbname postgres <<SQL
 CREATE ROLE $1 LOGIN PASSWORD '$(cat "$secrets/$3")';
 CREATE DATABASE $2 OWNER $1;

@@ -86,7 +86,7 @@ def model_retrain(gate: str, plant: str, overrides: Sequence[str], json_: bool) 
     If another process runs the plant's retraining job, the request waits for that job's next slot.
     Example: gatewatch model retrain forging
     """
-    from alerting.retraining import WORDS
+    from alerting.retraining import DESCRIPTIONS
     from monitor.jobs.retraining import RetrainingJob
     from monitor.model import RetrainingReason
     from monitor.scheduling.job import Run
@@ -107,7 +107,7 @@ def model_retrain(gate: str, plant: str, overrides: Sequence[str], json_: bool) 
     if json_:
         print_json(row._asdict())
         return
-    reason = WORDS.get(RetrainingReason(row.reason), row.reason.replace("_", " "))
+    reason = DESCRIPTIONS.get(RetrainingReason(row.reason), row.reason.replace("_", " "))
     version = f"; version {row.challenger}" if row.challenger else ""
     click.echo(f"{gate}: {row.state}: {reason}{version}")
 

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from alerting.notifications.decide import (
     Episode,
     Kind,
-    Last,
+    LastNote,
     Message,
     Note,
     Rules,
     announced_by,
     decide_notifications,
 )
-from alerting.notifications.text import MessageContext, note_text, written
+from alerting.notifications.text import MessageContext, message_text, note_text
 from exporters.metrics.shared.labels import LOG_CHANNEL, TEAMS, channel_of
 from monitor.delivery.courier import Courier
 from monitor.plant.watching import NotifyConfig
@@ -80,7 +80,7 @@ class NotifyJob:
         episodes = [_episode(row) for row in unannounced(connection)]
         groups = {(e.team, e.line) for e in episodes}
         last = {
-            group: Last(row.incident, row.sequence, Kind(row.kind), row.at)
+            group: LastNote(row.incident, row.sequence, Kind(row.kind), row.at)
             for group, row in notices.newest(connection, groups, Kind.INFO).items()
         }
         lately = notices.lately(connection, run.now, self._rules.within, Kind.INFO)
@@ -95,7 +95,7 @@ class NotifyJob:
         }  # fmt: skip
 
     def _outgoing(self, message: Message, run: Run) -> list[dict[str, object]]:
-        text = written(message, self._place)
+        text = message_text(message, self._place)
         team = message.notes[0].team
         said = {"id": message.key, "title": text.title, "body": text.body}
         line = said | {

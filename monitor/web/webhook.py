@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from alerting.alerts.in_force import alerts_in_force
-from alerting.alerts.webhook import PostedAlert, changes, ours, parse
+from alerting.alerts.webhook import PostedAlert, changes, own_alerts, parse
 from monitor.model import WATCHDOG
 from monitor.plant.plant import Plant
 from monitor.store.database.database import Store
@@ -40,7 +40,7 @@ def receive(store: Store, plant: Plant, body: bytes, now: datetime) -> Answer:
     except ValueError as exc:
         return _error(400, str(exc))
     specs = {spec.name: spec for spec in alerts_in_force(plant)}
-    alerts = ours(posted, specs)
+    alerts = own_alerts(posted, specs)
     with store.write() as connection:
         alerting.lock_alerts(connection)
         timed_changes = changes(alerts, alerting.states(connection), alerting.ended(connection), _limits(specs))

@@ -11,7 +11,7 @@ from alerting.notifications.decide import (
     Episode,
     Group,
     Kind,
-    Last,
+    LastNote,
     Message,
     Rules,
     announced_by,
@@ -64,10 +64,10 @@ class History:
         """Alerts whose end was not told."""
         return [e for e in self.episodes.values() if e.announced is not Announced.RESOLVED]
 
-    def last(self) -> dict[Group, Last]:
+    def last(self) -> dict[Group, LastNote]:
         """The newest note of each group."""
         notes = [note for message in self.messages for note in message.notes if note.kind is not Kind.INFO]
-        return {(n.team, n.line): Last(n.incident, n.sequence, n.kind, n.at) for n in notes}
+        return {(n.team, n.line): LastNote(n.incident, n.sequence, n.kind, n.at) for n in notes}
 
     def lately(self, now: datetime) -> dict[str, int]:
         """Messages of each team within the window."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.retraining import ACTIONS, WORDS, Action, Facts, Past, Policy, Request, decide_retraining
+from alerting.retraining import ACTIONS, DESCRIPTIONS, Action, Facts, Past, Policy, Request, decide_retraining
 from monitor.model import RetrainingReason as Reason
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -69,7 +69,7 @@ def test_each_request_has_one_reason(given_: dict[str, Any], reason: Reason) -> 
 
 
 def test_every_reason_has_an_action_and_words_and_a_case() -> None:
-    assert set(ACTIONS) == set(WORDS) == {reason for _, reason in CASES.values()}
+    assert set(ACTIONS) == set(DESCRIPTIONS) == {reason for _, reason in CASES.values()}
 
 
 _hours = st.floats(0, 60)

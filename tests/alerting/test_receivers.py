@@ -38,7 +38,7 @@ def test_what_a_file_means(text: str, expected: dict[str, list[str]]) -> None:
         (SECRET, "line 1: it does not begin with a team; expected one of operators, ml, then a URL"),
         ("operators", "line 1: expected one URL after 'operators', found none"),
         (f"operators {SECRET} {SECRET}", "line 1: expected one URL after 'operators', found more"),
-        (f"operators bad{SECRET}", "line 1: the URL of 'operators' is none that Apprise knows, or is not whole"),
+        (f"operators bad{SECRET}", "line 1: the URL of 'operators' is incomplete or not supported by Apprise"),
         (f"operators {SECRET}\n" * (MOST_URLS + 1), "line 10: 'operators' has 9 URLs already; expected no more"),
     ],
     ids=["an unknown team", "no team", "no URL", "two URLs in a line", "an unknown service", "too many"],

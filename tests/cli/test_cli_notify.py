@@ -77,7 +77,7 @@ def test_nobody_to_test(team: str, settings: tuple[str, ...], code: int, words: 
     [
         (None, "cannot be read (no such file or directory); expected a team and an Apprise URL on each line"),
         ("managers json://hunter2@x", "line 1: it does not begin with a team"),
-        ("\noperators nonsense://hunter2@x", "line 2: the URL of 'operators' is none that Apprise knows"),
+        ("\noperators nonsense://hunter2@x", "line 2: the URL of 'operators' is incomplete or not supported"),
     ],
     ids=["a missing file", "an unknown team", "a service that Apprise does not know"],
 )

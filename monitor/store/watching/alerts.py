@@ -142,11 +142,11 @@ def _insert(
 
 
 def _row(connection: sa.Connection, spec: AlertSpec, key: Key, state: AlertState) -> dict[str, object]:
-    told = spec.summed_up(key.subject, key.condition)
+    summary = spec.summary_for(key.subject, key.condition)
     more = _detail(connection, spec, key.subject) if key.condition == AlertCondition.BREACH else ""
     return {
         "since": state.active_at, "fired_at": state.fired_at, "kept_since": state.kept_since, "state": state.state,
-        "value": state.value, "limit": state.limit, "summary": f"{told}: {more}"[:_LONGEST] if more else told,
+        "value": state.value, "limit": state.limit, "summary": f"{summary}: {more}"[:_LONGEST] if more else summary,
     }  # fmt: skip
 
 
