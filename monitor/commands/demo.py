@@ -12,7 +12,7 @@ from monitor.commands.shared.options import Instant, as_json, openmetrics
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
-    from monitor.runtime.recording import Recorded
+    from monitor.runtime.recording import RecordingOptions
 
 
 @click.command()
@@ -34,7 +34,7 @@ def demo(
     port: int,
     faults: bool,
     end: datetime | None,
-    openmetrics: Recorded | None,
+    openmetrics: RecordingOptions | None,
 ) -> None:
     """Simulate a plant with faults, replay its history through the product, and report what was detected.
 

@@ -13,7 +13,7 @@ from monitor.commands.shared.options import Instant, as_json, load, open_app, op
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
-    from monitor.runtime.recording import Recorded
+    from monitor.runtime.recording import RecordingOptions
 
 
 @click.command()
@@ -68,7 +68,7 @@ def replay(
     end: datetime,
     fail_on_finding: bool,
     notify: bool,
-    openmetrics: Recorded | None,
+    openmetrics: RecordingOptions | None,
 ) -> None:
     """Run history at full speed under a simulated clock; no row is used before it was available.
 

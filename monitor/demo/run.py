@@ -20,7 +20,7 @@ from monitor.errors import MonitorError, UsageError
 from monitor.plant.file.load import LoadedPlant, load
 from monitor.runtime.app import App, make_app
 from monitor.runtime.progress import Progress
-from monitor.runtime.recording import Recorded, recording
+from monitor.runtime.recording import RecordingOptions, recording
 from monitor.runtime.replay import replay
 from monitor.scheduling.runner import SlotOutcome
 from monitor.simulator.faults import DEFAULT_SCRIPT
@@ -45,7 +45,7 @@ def run_demo(
     port: int,
     faults: bool = True,
     end: datetime | None = None,
-    openmetrics: Recorded | None = None,
+    openmetrics: RecordingOptions | None = None,
 ) -> None:
     """Run the demo in a folder of its own, emptied first. The history ends at `end`, by default now.
 
@@ -137,7 +137,7 @@ def _replay(
     start: datetime,
     end: datetime,
     feed: Feed,
-    openmetrics: Recorded | None,
+    openmetrics: RecordingOptions | None,
     timing: Timing,
 ) -> None:
     errors: list[str] = []

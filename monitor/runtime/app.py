@@ -1,4 +1,4 @@
-"""Wiring: from a loaded plant file to a store, sources, pipelines and jobs. The one module that knows everyone."""
+"""Wiring: from a loaded plant file to a store, sources, pipelines and jobs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ from monitor.store.database.schema import open_store
 from monitor.store.plant_files import record_plant_file
 
 _ORDER = ("machine_states", "part_steps", "readings", "outcomes", "dispositions")
-"""At one slot, what later kinds depend on comes first."""
+"""The order of the pull jobs within one slot: later kinds depend on earlier ones."""
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ class App:
         return self.loaded.plant
 
     def save_states(self) -> None:
-        """Save what the detectors hold in memory, so that the next start has little to run again."""
+        """Save the states of the detectors, so that the next start has few rows to process again."""
         for job in self.jobs:
             if isinstance(job, PullJob):
                 lease = self.runner.lease(job)
@@ -85,26 +85,26 @@ class App:
                     job.save(self.clock.now(), lease)
 
     def close(self) -> None:
-        """Give leases and connections back, and end the training child."""
+        """Release leases and connections, and end the training child."""
         self.trainer.close()
-        self.runner.give_back()
+        self.runner.release_leases()
         for source in self.sources.values():
             source.close()
         self.store.close()
 
 
 def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | None = None) -> App:
-    """Open the store (made when new), record the plant file, wire the jobs. A source is opened at its first slot.
+    """Open the store (created if new), record the plant file, wire the jobs. A source is connected at its first slot.
 
-    `notify` is whether notifications leave by URL; by default they do unless the clock is simulated: history run again
-    must not wake anybody.
+    `notify` is whether notifications are sent to URLs; by default they are unless the clock is simulated: a replay
+    must not alarm anybody.
     """
     plant = loaded.plant
-    # What is wrongly used is refused before anything is made.
+    # Usage errors are raised before anything is created.
     sources = {name: open_source(name, config, plant) for name, config in plant.sources.items()}
     target = None if plant.write_back is None else MesTarget(plant.write_back)
     receivers = receivers_of(plant)
-    # History can be replayed again after a power cut; to wait for the disk at each commit costs a fifth of a replay.
+    # A replay can be repeated after a power cut; waiting for the disk at each commit would cost a fifth of its time.
     store = open_store(plant.store.url, durable=not simulated)
     record_plant_file(store, loaded.digest, loaded.text, clock.now())
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
@@ -139,15 +139,15 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
 
 
 def bounds_of(plant: Plant, jobs: Sequence[Job]) -> Bounds:
-    """What bounds the metric labels while this plant file stands."""
+    """The possible values of the metric labels under this plant file."""
     return Bounds(plant, {job.name: job.interval for job in jobs}, in_force.bounds_of(plant), __version__)
 
 
 def make_registry(plant: Plant) -> Registry:
     """The registry of the plant file; nothing is contacted yet."""
-    m = plant.mlflow
-    artifacts = None if m.artifacts is None else Path(m.artifacts)
-    return Registry(m.tracking_uri, artifacts, m.experiment, Path(m.cache))
+    config = plant.mlflow
+    artifacts = None if config.artifacts is None else Path(config.artifacts)
+    return Registry(config.tracking_uri, artifacts, config.experiment, Path(config.cache))
 
 
 def performance_detector(window_rows: int, slices: Sequence[tuple[str, ...]]) -> Performance:
@@ -157,17 +157,17 @@ def performance_detector(window_rows: int, slices: Sequence[tuple[str, ...]]) ->
 
 def detectors_of(plant: Plant, machine: str) -> Sequence[StreamDetector]:
     """The default detectors of a machine, with the plant file's parameters."""
-    d = plant.detectors
+    config = plant.detectors
     limits = {name: (s.low, s.high) for name, s in plant.machines[machine].sensors.items()}
     return default_detectors(
         limits,
         machine=machine,
-        limit_rows=d.limit_rows,
-        dead_rows=d.dead_rows,
-        stuck_rows=d.stuck_rows,
-        warmup_rows=d.warmup_rows,
-        settle_rows=d.settle_rows,
-        seed=d.seed,
+        limit_rows=config.limit_rows,
+        dead_rows=config.dead_rows,
+        stuck_rows=config.stuck_rows,
+        warmup_rows=config.warmup_rows,
+        settle_rows=config.settle_rows,
+        seed=config.seed,
     )
 
 
@@ -193,7 +193,7 @@ def _pipeline(loaded: LoadedPlant, store: Store, source: str, models: ModelsInFo
 
 
 def notify_job(store: Store, plant: Plant, receivers: Receivers | None) -> NotifyJob:
-    """The job. Without receivers (None) nothing leaves by URL, not even what an earlier run left waiting."""
+    """The notification job. Without receivers (None) nothing is sent to URLs, not even what an earlier run queued."""
     config = plant.notify
     log = Courier(
         store, (LOG_CHANNEL,), send_each(partial(notify_log.send, config.log)), RetryPolicy(config.backoff, None)
@@ -203,7 +203,7 @@ def notify_job(store: Store, plant: Plant, receivers: Receivers | None) -> Notif
         policy = RetryPolicy(config.backoff, config.attempts)
         channels = [channel_of(team) for team in TEAMS]
         deliver = send_each(partial(send, receivers))
-        # One at a time, so that a kill repeats at most one.
+        # One at a time, so that at most one is repeated after a kill.
         couriers.append(Courier(store, channels, deliver, policy, batch_size=1, one_receiver=False))
     urls = {team: len(of_team) for team, of_team in (receivers or {}).items()}
     return NotifyJob(store, config, message_context(plant), urls, couriers)

@@ -1,4 +1,4 @@
-"""`gatewatch check` beyond the file: what the databases it names would refuse."""
+"""`gatewatch check` beyond the plant file: problems of the databases that it names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from monitor.errors import MonitorError
 
 
 def problems(loaded: Any) -> list[str]:
-    """Every problem of sources, store and write-back target, a sentence each. Makes nothing."""
+    """Every problem of sources, store, write-back target and notifications, a sentence each. Creates nothing."""
     from exporters.delivery.mes import MesTarget
     from monitor.delivery.notifications import problems as notify_problems
     from monitor.sources.transports import open_source
@@ -16,7 +16,7 @@ def problems(loaded: Any) -> list[str]:
     from monitor.store.database.schema import usable
 
     plant = loaded.plant
-    found: list[str] = []
+    problems: list[str] = []
     for name, config in plant.sources.items():
         try:
             source = open_source(name, config, plant)
@@ -25,18 +25,18 @@ def problems(loaded: Any) -> list[str]:
             finally:
                 source.close()
         except MonitorError as exc:
-            found.append(str(exc))
+            problems.append(str(exc))
     store = Store(plant.store.url)
     try:
         file = store.file()
         if file is None or file.exists():
             usable(store)
         elif not file.parent.is_dir():
-            found.append(f"store.url: the folder {file.parent} does not exist; create it")
+            problems.append(f"store.url: the folder {file.parent} does not exist; create it")
     except MonitorError as exc:
-        found.append(str(exc))
+        problems.append(str(exc))
     finally:
         store.close()
     if plant.write_back is not None:
-        found += MesTarget(plant.write_back).check()
-    return found + notify_problems(plant)
+        problems += MesTarget(plant.write_back).check()
+    return problems + notify_problems(plant)

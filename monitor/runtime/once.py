@@ -1,4 +1,4 @@
-"""What is due, then the end."""
+"""`gatewatch once`: the jobs that are due, then the end."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from monitor.scheduling.runner import SlotOutcome, SlotResult
 
 
 def once(app: App) -> dict[str, SlotResult]:
-    """Run the newest due slot of each job in order, until told to stop; what became of each that was due."""
-    done: dict[str, SlotResult] = {}
+    """Run the newest due slot of each job in order, unless stopped; returns the results by job."""
+    results: dict[str, SlotResult] = {}
     for job in app.jobs:
         if app.runner.stop.is_set():
             break
         slot = app.runner.catch_up(job)
         if slot is not None:
-            done[job.name] = slot
+            results[job.name] = slot
     app.save_states()
-    return done
+    return results
 
 
-def failures(done: dict[str, SlotResult]) -> list[str]:
+def failures(results: dict[str, SlotResult]) -> list[str]:
     """A sentence for each job that failed."""
-    return [f"{name}: {slot.error}" for name, slot in done.items() if slot.outcome is SlotOutcome.FAILURE]
+    return [f"{name}: {slot.error}" for name, slot in results.items() if slot.outcome is SlotOutcome.FAILURE]

@@ -1,4 +1,4 @@
-"""What /metrics would have shown during a replay, at fixed times of the simulated clock."""
+"""Recording of what /metrics would have shown during a replay, at fixed times of the simulated clock."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ JOB = "gatewatch"
 """The name of the scrape job in the Prometheus configuration that comes with the project."""
 
 
-class _Taker:
-    """Takes the samples of each instant once every slot up to it was served, and before the next one."""
+class _Recorder:
+    """Records the samples of each instant after every slot up to it has run, and before the next one."""
 
     def __init__(self, app: App, file: OpenMetricsFile, times: Iterator[datetime]) -> None:
         self._store = app.store
@@ -32,12 +32,12 @@ class _Taker:
         self._next = next(times, None)
 
     def before(self, slot: datetime) -> None:
-        """The clock is about to serve `slot`: everything earlier is done."""
+        """Record the instants before `slot`, which is about to run."""
         while self._next is not None and self._next < slot:
-            self._take(self._next)
+            self._record(self._next)
             self._next = next(self._times, None)
 
-    def _take(self, at: datetime) -> None:
+    def _record(self, at: datetime) -> None:
         with self._store.read() as connection:
             snapshot = metrics_snapshot(connection, at)
         self._file.add(at, StoreCollector(snapshot, self._bounds).collect())
@@ -45,45 +45,45 @@ class _Taker:
 
 @contextmanager
 def recording(
-    app: App, wanted: Recorded | None, start: datetime, end: datetime
+    app: App, options: RecordingOptions | None, start: datetime, end: datetime
 ) -> Iterator[Callable[[datetime], None]]:
-    """What a replay from `start` (exclusive) to `end` calls before each slot; does nothing where nothing is wanted.
+    """The function that a replay from `start` (exclusive) to `end` calls before each slot; without options, a no-op.
 
-    The file is written when the replay went well, or up to where a signal ended it.
+    The file is written if the replay succeeds, or up to where a signal ended it.
     """
-    if wanted is None:
+    if options is None:
         yield lambda _: None
         return
-    after = _first(app, start, end)
+    after = _recordable_from(app, start, end)
     server = app.plant.server
-    labels = {"job": JOB, "instance": wanted.instance or f"{server.host}:{server.port}"}
-    file = OpenMetricsFile(wanted.file, labels)
+    labels = {"job": JOB, "instance": options.instance or f"{server.host}:{server.port}"}
+    file = OpenMetricsFile(options.file, labels)
     try:
-        taker = _Taker(app, file, slots(wanted.every, after, end))
-        yield taker.before
+        recorder = _Recorder(app, file, slots(options.every, after, end))
+        yield recorder.before
         if not app.runner.stop.is_set():
-            taker.before(end + timedelta(microseconds=1))
+            recorder.before(end + timedelta(microseconds=1))
         file.write()
     finally:
         file.close()
-    sys.stderr.write(f"{wanted.file}: {file.samples} samples of {file.series} series\n")
+    sys.stderr.write(f"{options.file}: {file.samples} samples of {file.series} series\n")
 
 
-def _first(app: App, start: datetime, end: datetime) -> datetime:
-    """From where on the store can be watched: what slots served before left it showing cannot be seen again."""
+def _recordable_from(app: App, start: datetime, end: datetime) -> datetime:
+    """When recording can start: the metrics during slots of an earlier run are lost."""
     with app.store.read() as connection:
-        served = newest_slot(connection)
-    if served is not None and served >= end:
+        newest = newest_slot(connection)
+    if newest is not None and newest >= end:
         raise UsageError(
-            f"--openmetrics: every slot up to {served:%Y-%m-%dT%H:%MZ} was served before, and what the store showed "
-            "then cannot be seen again; replay into a store of its own with --set store.url=…"
+            f"--openmetrics: every slot up to {newest:%Y-%m-%dT%H:%MZ} has already run, and its metrics can no longer "
+            "be recorded; replay into a separate store with --set store.url=…"
         )
-    return max(start, served or start)
+    return max(start, newest or start)
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """Where the metrics of a replay go, how often they are taken, and as what Prometheus will know the process."""
+class RecordingOptions:
+    """The file for the metrics of a replay, how often they are recorded, and the label `instance` of the samples."""
 
     file: Path
     every: timedelta

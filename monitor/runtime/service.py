@@ -1,7 +1,7 @@
 """`gatewatch run`: the jobs at their slots and the HTTP server, until a signal ends them.
 
-SIGTERM and SIGINT end everything within 5 seconds; SIGHUP checks the plant file and, if it is good, takes it over.
-What a signal interrupts is given up or rolled back: its slot is served by the next start, or by another process.
+SIGTERM and SIGINT end everything within 5 seconds; SIGHUP reloads the plant file if it has no problems.
+Interrupted work is abandoned or rolled back: its slot is run at the next start, or by another process.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ from monitor.web.server import make_app as make_server
 
 log = logging.getLogger(__name__)
 
-_THREADS = 8  # most of what jobs do is to wait for a database; at a start all of them are due at once
-_LOOK_SECONDS = 0.5
-"""A signal that comes just before the main thread begins to wait, or to another thread, ends no wait."""
-_END_SECONDS = 3.0
+_THREADS = 8  # jobs mostly wait for a database; at the start all of them are due at once
+_POLL_SECONDS = 0.5
+"""A signal that comes just before the main thread begins to wait, or to another thread, does not end the wait."""
+_SHUTDOWN_SECONDS = 3.0
 
 
 class Service:
-    """One process of a site: scheduler, jobs, server."""
+    """A process that runs a plant: scheduler, jobs, server."""
 
     def __init__(
         self, app: App, reload: Callable[[], LoadedPlant], reports: Path, feed: Callable[[], object] | None = None
@@ -54,38 +54,38 @@ class Service:
         self._reload_plant = reload
         self._feed = feed
         self._reports = reports
-        self._gate = threading.Lock()
-        self._feeding = threading.Lock()
+        self._app_lock = threading.Lock()
+        self._feed_lock = threading.Lock()
         self._running: Counter[str] = Counter()
-        # A signal may arrive anywhere in the main thread: this queue's put, unlike an Event's set, can never deadlock.
+        # A signal may arrive anywhere in the main thread; this queue's put, unlike an Event's set, is reentrant.
         self._signals: SimpleQueue[int] = SimpleQueue()
         self._ending = False
         self._scheduler = BackgroundScheduler(timezone=UTC, executors={"default": ThreadPoolExecutor(_THREADS)})
-        self._scheduler.add_listener(_heard, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR)
+        self._scheduler.add_listener(_log_event, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR)
 
     def run(self, announce: Callable[[str], None]) -> None:
-        """Serve and work until a signal says otherwise; ends the process where a thread would not let it."""
+        """Run the server and the jobs until a signal; exits the process if a thread would keep it alive."""
         server = self._serve()
         announce(f"listening on http://{self._app.plant.server.host}:{server.port}/")
         self._listen_to_signals()
         self._scheduler.start()
         self._schedule()
-        quiet = False
+        idle = False
         try:
             while not self._ending:
-                if self._signal() == signal.SIGHUP:
+                if self._next_signal() == signal.SIGHUP:
                     self.reload()
         finally:
-            quiet = self._end(server)
-        if not quiet:
-            _leave()
+            idle = self._shut_down(server)
+        if not idle:
+            _exit_process()
 
-    def _signal(self) -> int | None:
-        """The next signal; None where there was none for a while."""
+    def _next_signal(self) -> int | None:
+        """The next signal, or None after a short wait."""
         try:
-            return self._signals.get(timeout=_LOOK_SECONDS)
+            return self._signals.get(timeout=_POLL_SECONDS)
         except Empty:
-            # The scheduler sleeps by a clock that stands still in a suspended machine and knows of no set clock.
+            # The scheduler sleeps by a clock that stops while the machine is suspended and ignores changes of the time.
             self._scheduler.wakeup()
             return None
 
@@ -119,7 +119,7 @@ class Service:
             return passport(connection, serial)
 
     def _problems(self) -> list[str]:
-        problems = [] if self._scheduler.running else ["the scheduler does not run"]
+        problems = [] if self._scheduler.running else ["the scheduler is not running"]
         try:
             self._snapshot()
         except MonitorError as exc:
@@ -129,15 +129,15 @@ class Service:
     def _schedule(self) -> None:
         self._scheduler.remove_all_jobs()
         for job in self._app.jobs:
-            # From its newest slot on, served at once: from any other time on it would miss its slots for ever.
+            # Starts with its newest slot, run at once: from any other time on it would miss its slots forever.
             newest, _ = due(job.interval, None, self._app.clock.now())
             self._scheduler.add_job(
-                self._work, trigger(job.interval), args=[job.name], id=job.name, name=job.name,
+                self._run_job, trigger(job.interval), args=[job.name], id=job.name, name=job.name,
                 max_instances=1, coalesce=True, misfire_grace_time=None, next_run_time=newest,
             )  # fmt: skip
 
-    def _work(self, name: str) -> None:
-        with self._gate:
+    def _run_job(self, name: str) -> None:
+        with self._app_lock:
             app = self._app
             job = next((j for j in app.jobs if j.name == name), None)
             if job is None or app.runner.stop.is_set():
@@ -145,18 +145,18 @@ class Service:
             self._running[name] += 1
         try:
             if self._feed is not None:
-                with self._feeding:
+                with self._feed_lock:
                     self._feed()
             app.runner.catch_up(job)
         except (MonitorError, DatabaseError) as exc:
-            # The store itself cannot be used: there is nowhere to record it but the log.
+            # The store cannot be used, so that the failure can only be logged.
             log.error("%s: %s", name, exc)
         finally:
-            with self._gate:
+            with self._app_lock:
                 self._running[name] -= 1
 
-    def _quiet(self, seconds: float) -> bool:
-        """Whether no job is at work, after waiting for that at most so long."""
+    def _wait_until_idle(self, seconds: float) -> bool:
+        """Wait until no job is running; False if that takes longer than `seconds`."""
         deadline = time.monotonic() + seconds
         while any(self._running.values()):
             if time.monotonic() > deadline:
@@ -165,43 +165,43 @@ class Service:
         return True
 
     def reload(self) -> bool:
-        """Take over a changed plant file if it is good; else the old one stays, and that is an alert."""
+        """Apply a changed plant file; if it has problems, the old one stays in force and an alert fires."""
         try:
             loaded = self._reload_plant()
-            fixed = needs_restart(self._app.loaded, loaded)
-            if fixed:
-                raise UsageError(f"plant file: {', '.join(fixed)} changed; that needs a restart")
+            keys = needs_restart(self._app.loaded, loaded)
+            if keys:
+                raise UsageError(f"plant file: {', '.join(keys)} changed, which requires a restart")
             new = make_app(loaded, WallClock(), simulated=False)
         except MonitorError as exc:
-            log.error("plant file not taken over, the old one stays in force:\n%s", exc)
-            self._note_reload(str(exc))
+            log.error("plant file not reloaded, the old one stays in force:\n%s", exc)
+            self._record_reload(str(exc))
             return False
         for line in difference(self._app.loaded, loaded):
             log.info("plant file: %s changed", line)
         self._swap(new)
-        self._note_reload(None)
+        self._record_reload(None)
         return True
 
     def _swap(self, new: App) -> None:
         old = self._app
         self._scheduler.pause()
         old.runner.stop.set()
-        # A job that does not end in time loses its lease with `close`, and so the right to write.
-        self._put_away(old, self._quiet(_END_SECONDS))
-        with self._gate:
+        # A job that does not end in time loses its lease by `close`, and with it the right to write.
+        self._close(old, self._wait_until_idle(_SHUTDOWN_SECONDS))
+        with self._app_lock:
             self._app = new
         self._schedule()
         self._scheduler.resume()
 
-    def _put_away(self, app: App, quiet: bool) -> None:
+    def _close(self, app: App, idle: bool) -> None:
         try:
-            if quiet:
+            if idle:
                 app.save_states()
             app.close()
         except MonitorError as exc:
             log.error("%s", exc)
 
-    def _note_reload(self, problem: str | None) -> None:
+    def _record_reload(self, problem: str | None) -> None:
         try:
             self._write_reload(problem)
         except MonitorError as exc:
@@ -214,31 +214,31 @@ class Service:
             count(connection, tallies)
             gauge(connection, {tallied("gatewatch_plant_last_reload_success"): float(problem is None)})
 
-    def _end(self, server: RunningServer) -> bool:
+    def _shut_down(self, server: RunningServer) -> bool:
         self._app.runner.stop.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
-        quiet = self._quiet(_END_SECONDS)
-        if quiet:
-            self._put_away(self._app, quiet)
+        idle = self._wait_until_idle(_SHUTDOWN_SECONDS)
+        if idle:
+            self._close(self._app, idle)
         server.stop()
-        return quiet
+        return idle
 
 
-def _leave() -> None:
-    """End the process beside a thread that still waits for a database; what it had not committed is rolled back."""
-    log.warning("a job still waits for a database: ended without it; nothing is lost, its slot is served later")
+def _exit_process() -> None:
+    """Exit although a thread still waits for a database; its open transaction is rolled back."""
+    log.warning("exiting although a job still waits for a database; nothing is lost, its slot is run later")
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
-def _heard(event: Any) -> None:
+def _log_event(event: Any) -> None:
     log.warning("scheduler: job %s: %s", event.job_id, _EVENTS.get(event.code, event.code))
 
 
 _EVENTS = {
-    EVENT_JOB_MISSED: "its time passed while every thread was busy; the next slot makes up for it",
-    EVENT_JOB_MAX_INSTANCES: "its last run still goes on; the next slot makes up for it",
-    EVENT_JOB_ERROR: "it failed outside the runner",
+    EVENT_JOB_MISSED: "missed because every thread was busy; the next slot makes up for it",
+    EVENT_JOB_MAX_INSTANCES: "skipped because its last run has not ended; the next slot makes up for it",
+    EVENT_JOB_ERROR: "failed outside the runner",
 }

@@ -35,7 +35,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class JobScope:
-    """What of the plant a job is about, '' for what it is not about; one with a partition pulls it."""
+    """The part of the plant that a job is about: source, partition or gate, '' for none; with a partition, it pulls."""
 
     source: str = ""
     partition: str = ""
@@ -55,7 +55,7 @@ class Job(Protocol):
 
     @property
     def scope(self) -> JobScope:
-        """What of the plant it is about."""
+        """The part of the plant it is about."""
 
     @property
     def interval(self) -> timedelta:

@@ -137,9 +137,7 @@ class Runner:
     def beat(self, lease: Lease) -> None:
         """Renew a lease; ShutdownError if the process is about to end, FencedError if another process holds it."""
         if self.stop.is_set():
-            raise ShutdownError(
-                f"{lease.name}: given up because the process ends; its slot is served at the next start"
-            )
+            raise ShutdownError(f"{lease.name}: abandoned because of shutdown; its slot is run at the next start")
         with self._store.write() as connection:
             prove(self._store, connection, lease)
 
@@ -173,7 +171,7 @@ class Runner:
                 key = tallied("gatewatch_source_read_errors_total", source=scope.source, reason=reason)
                 count(connection, {key: 1})
 
-    def give_back(self) -> None:
+    def release_leases(self) -> None:
         """Release all leases, so that other processes can take over at once."""
         with self._lock:
             held = list(self._held.values())

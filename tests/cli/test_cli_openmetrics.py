@@ -74,7 +74,7 @@ def test_a_past_that_was_served_before_is_not_made_up(replayed: tuple[Path, Path
     plant, _, _ = replayed
     again = gatewatch(*arguments(plant, plant.parent / "again.om"))
     assert again.code == 2
-    assert "was served before" in again.err
+    assert "has already run" in again.err
     assert not list(plant.parent.glob("again.om*"))
 
 

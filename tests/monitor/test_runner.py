@@ -215,12 +215,12 @@ def test_what_another_process_did_in_between_is_not_in_memory(spine: Spine, cloc
     one, two = (Runner(spine.store, clock, name, timedelta(seconds=60)) for name in ("one", "two"))
     mine, others = Work(), Work()
     one.run(mine, T0)
-    one.give_back()
+    one.release_leases()
     two.run(others, after(15))
-    two.give_back()
+    two.release_leases()
     one.run(mine, after(30))
     assert (mine.forgotten, others.forgotten) == (1, 0)
-    one.give_back()
+    one.release_leases()
     one.run(mine, after(45))
     assert mine.forgotten == 1
 
@@ -229,7 +229,7 @@ def test_given_back_the_job_is_free_at_once(spine: Spine, runner: Runner, clock:
     runner.run(Work(), T0)
     other = Runner(spine.store, clock, "two", timedelta(seconds=60))
     assert other.run(Work(), after(15)).outcome is SlotOutcome.ANOTHER_PROCESS
-    runner.give_back()
+    runner.release_leases()
     assert other.run(Work(), after(15)).outcome is SlotOutcome.SUCCESS
 
 

@@ -187,8 +187,8 @@ def _serve(url: str, slots: int, ttl: float, before: Callable[[Run], object] = l
         while runner.run(_Writes(store, before), NOW + n * timedelta(minutes=1)).outcome is SlotOutcome.ANOTHER_PROCESS:
             runner.stop.wait(0.02)
         if n % 5 == 4:
-            runner.give_back()
-    runner.give_back()
+            runner.release_leases()
+    runner.release_leases()
     store.close()
 
 

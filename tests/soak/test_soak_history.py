@@ -15,7 +15,7 @@ from prometheus_kit import binary, prometheus
 from monitor.clock import SimulatedClock
 from monitor.plant.file.load import load
 from monitor.runtime.app import make_app
-from monitor.runtime.recording import Recorded, recording
+from monitor.runtime.recording import RecordingOptions, recording
 from monitor.runtime.replay import replay
 from monitor.simulator.history import simulate
 
@@ -51,7 +51,7 @@ def test_thirty_days_become_the_past_of_a_prometheus(tmp_path: Path) -> None:
     end, file, clock = START + timedelta(days=DAYS), tmp_path / "history.om", SimulatedClock(START)
     app = make_app(load(plant, COARSE), clock, simulated=True)
     errors = []
-    with recording(app, Recorded(file, EVERY, "demo:9464"), START, end) as record:
+    with recording(app, RecordingOptions(file, EVERY, "demo:9464"), START, end) as record:
         for at, name, slot in replay(app, clock, START, end, record):
             if slot.error:
                 errors.append(f"{at} {name}: {slot.error}")

@@ -60,14 +60,18 @@ class Interval(click.ParamType[timedelta]):
 
 
 def openmetrics(command: F) -> F:
-    """--openmetrics and its settings, as one argument `openmetrics`: a Recorded, or None without the option."""
+    """--openmetrics and its settings, as one argument `openmetrics`: a RecordingOptions, or None without the option."""
 
     @wraps(command)
     def bundled(*args: Any, openmetrics: Path | None, openmetrics_every: timedelta, openmetrics_instance: str | None,
                 **kwargs: Any) -> Any:  # fmt: skip
-        from monitor.runtime.recording import Recorded
+        from monitor.runtime.recording import RecordingOptions
 
-        recorded = None if openmetrics is None else Recorded(openmetrics, openmetrics_every, openmetrics_instance or "")
+        recorded = (
+            None
+            if openmetrics is None
+            else RecordingOptions(openmetrics, openmetrics_every, openmetrics_instance or "")
+        )
         return command(*args, openmetrics=recorded, **kwargs)
 
     file = click.Path(dir_okay=False, path_type=Path)
