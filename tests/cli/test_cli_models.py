@@ -75,7 +75,7 @@ def test_a_request_without_new_outcomes_waits_and_says_why(plant: Path) -> None:
     options = [part for key in NO_TRAINING for part in ("--set", key)]
     code, text = said("model", "retrain", "forging", "-p", str(plant), *options)
     assert (code, text.strip()) == (
-        0, "forging: queued: too few outcomes have come since the last training to learn from and to compare on",
+        0, "forging: queued: too few outcomes since the last training to learn from and to compare on",
     )  # fmt: skip
     code, text = said("model", "retrain", "coating", "-p", str(plant), "--json", *options)
     assert (json.loads(text)["state"], json.loads(text)["reason"]) == ("refused", "no_champion")

@@ -152,9 +152,9 @@ def test_an_embedded_pending_row_begins_to_fire(post: Post, spine: Spine) -> Non
 
 
 REFUSED: dict[str, tuple[Any, int, str]] = {
-    "no JSON": (b"alerts=1", 400, "no JSON"),
-    "not UTF-8": (b"\xff\xfe", 400, "no JSON"),
-    "nested beyond reason": (b"[" * 100_000, 400, "no JSON"),
+    "no JSON": (b"alerts=1", 400, "not JSON"),
+    "not UTF-8": (b"\xff\xfe", 400, "not JSON"),
+    "nested beyond reason": (b"[" * 100_000, 400, "not JSON"),
     "another version": ({"version": "3", "alerts": []}, 400, "version 4"),
     "a list": ([], 400, "version 4"),
     "no alerts": ({"version": "4"}, 400, "'alerts' is not a list"),
