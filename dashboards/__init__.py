@@ -1,4 +1,4 @@
-"""Dashboards as code: what Grafana shows, its provisioning files and the way to a running Grafana.
+"""Dashboards as code: boards, provisioning files, and publishing to a running Grafana.
 
-No metric is named that the catalogue lacks.
+No metric is used that the catalogue lacks.
 """

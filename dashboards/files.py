@@ -1,4 +1,4 @@
-"""The dashboards as the JSON that Grafana takes; `gatewatch dashboards build` writes it."""
+"""The dashboards as JSON for Grafana; `gatewatch dashboards build` writes it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ FOLDER = Path(__file__).parent / "generated"
 
 def dashboards() -> Mapping[str, dict[str, Any]]:
     """The dashboard of every module in `dashboards/boards`, by the name of its file."""
-    return {f"{module.name}.json": _built(module.name) for module in pkgutil.iter_modules(boards.__path__)}
+    return {f"{module.name}.json": _build(module.name) for module in pkgutil.iter_modules(boards.__path__)}
 
 
-def _built(name: str) -> dict[str, Any]:
+def _build(name: str) -> dict[str, Any]:
     module = importlib.import_module(f"{boards.__name__}.{name}")
     built: dict[str, Any] = json.loads(json.dumps(module.build(), cls=JSONEncoder))
     return built
 
 
 def texts() -> Mapping[str, str]:
-    """Every file's text, the same at every call."""
+    """The text of every file, by name; deterministic."""
     return {name: json.dumps(board, indent=2, sort_keys=True) + "\n" for name, board in dashboards().items()}
 
 

@@ -1,8 +1,8 @@
-"""A running Grafana, through grafana-api: the one module that knows that library. What goes wrong is a GrafanaError.
+"""A client of a running Grafana, and the only module that uses grafana-api. Every failure is a GrafanaError.
 
-What it guards against: an answer that is no JSON (an empty 200, a log-in page) raises a decoding error in the library,
-an error text that holds the word `message` a TypeError; `api` answers any attribute with a request, so a typo would be
-sent; a redirect turns a POST into a GET. The token stands in no message.
+It guards against the library's pitfalls: a response that is not JSON (an empty 200, a log-in page) raises a decoding
+error, an error text with the word `message` a TypeError; `api` sends any attribute name as a request, so a typo would
+be sent; a redirect turns a POST into a GET. No message contains the token.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from grafana_api.grafana_face import GrafanaFace
 from monitor.errors import GrafanaError, GrafanaReason, UsageError
 
 _BY_STATUS = {
-    401: (GrafanaReason.UNAUTHORISED, "does not accept the token; make one for a service account with the role Editor"),
-    403: (GrafanaReason.FORBIDDEN, "does not let this token do that; its service account needs the role Editor"),
-    412: (GrafanaReason.CHANGED, "has another version by now; look at it, then publish again, or use --force"),
+    401: (GrafanaReason.UNAUTHORISED, "does not accept the token; create one of a service account with role Editor"),
+    403: (GrafanaReason.FORBIDDEN, "denies this to the token; its service account needs role Editor"),
+    412: (GrafanaReason.CHANGED, "has another version by now; review it, then publish again, or use --force"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Existing:
-    """A dashboard as Grafana has it: its number and version there, its folder, and whether a file provides it."""
+    """A dashboard in Grafana: id, version, folder, and whether it is provisioned from a file."""
 
     id: int
     version: int
@@ -37,7 +37,7 @@ class Existing:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What became of a save: the version it made, and where the dashboard is to be seen."""
+    """The result of a save: the new version, and the URL of the dashboard."""
 
     version: int
     url: str
@@ -45,7 +45,7 @@ class Saved:
 
 @dataclass(slots=True)
 class Grafana:
-    """One Grafana, asked as the service account of a token. Nothing is tried twice."""
+    """A Grafana, used with the token of a service account. Nothing is retried."""
 
     url: str
     token: str = field(repr=False)
@@ -68,88 +68,88 @@ class Grafana:
         self._face.api.s.max_redirects = 0
 
     def check(self, data_source: str) -> str:
-        """Whether it works and has the data source that the panels name; its version."""
+        """Check that it is healthy and has the data source of the panels; return its version."""
         health = self._object("GET", "/health")
         if health.get("database") != "ok":
             raise self._error(GrafanaReason.UNHEALTHY, f"says that its database is {health.get('database')!r}")
         try:
-            found = self._object("GET", f"/datasources/uid/{quote(data_source, safe='')}")
+            source = self._object("GET", f"/datasources/uid/{quote(data_source, safe='')}")
         except GrafanaError as exc:
             if exc.reason is not GrafanaReason.NOT_FOUND:
                 raise
-            found = {}
-        if found.get("type") != "prometheus":
-            told = f"has no Prometheus data source with the uid {data_source!r}, which every panel names; provision it"
-            raise self._error(GrafanaReason.NO_DATA_SOURCE, told)
+            source = {}
+        if source.get("type") != "prometheus":
+            text = f"has no Prometheus data source with the uid {data_source!r}, which every panel uses; provision it"
+            raise self._error(GrafanaReason.NO_DATA_SOURCE, text)
         return str(health.get("version", "unknown"))
 
     def find(self, uid: str) -> Existing | None:
-        """The dashboard of that uid, None where there is none."""
+        """The dashboard with that uid, or None."""
         try:
-            found = self._object("GET", f"/dashboards/uid/{quote(uid, safe='')}")
+            answer = self._object("GET", f"/dashboards/uid/{quote(uid, safe='')}")
         except GrafanaError as exc:
             if exc.reason is GrafanaReason.NOT_FOUND:
                 return None
             raise
         try:
-            board, meta = found["dashboard"], found["meta"]
+            board, meta = answer["dashboard"], answer["meta"]
             return Existing(
                 int(board["id"]), int(board["version"]), str(meta.get("folderUid", "")), meta.get("provisioned") is True
             )
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
-            raise self._strange("a dashboard without id, version or meta") from exc
+            raise self._not_grafana("a dashboard without id, version or meta") from exc
 
     def newest_message(self, uid: str) -> str:
-        """What the newest version of a dashboard was saved with; '' where nothing was said."""
-        found = self._ask("GET", f"/dashboards/uid/{quote(uid, safe='')}/versions?limit=1")
+        """The message of a dashboard's newest version; '' if it has none."""
+        answer = self._ask("GET", f"/dashboards/uid/{quote(uid, safe='')}/versions?limit=1")
         # A list before Grafana 11, an object with the list since.
-        versions = found.get("versions") if isinstance(found, Mapping) else found
+        versions = answer.get("versions") if isinstance(answer, Mapping) else answer
         if not isinstance(versions, list) or not all(isinstance(version, Mapping) for version in versions):
-            raise self._strange("no list of versions")
+            raise self._not_grafana("no list of versions")
         newest: Mapping[str, Any] = max(versions, key=lambda version: version.get("version", 0), default={})
         return str(newest.get("message") or "")
 
     def save(self, board: Mapping[str, Any], folder: str, message: str, overwrite: bool) -> Saved:
-        """Make a new version; refused where Grafana has another than `board` carries, unless `overwrite`."""
+        """Save a new version; refused if Grafana has another version than `board`, unless `overwrite`."""
         body = {"dashboard": dict(board), "folderUid": folder, "message": message, "overwrite": overwrite}
-        found = self._object("POST", "/dashboards/db", body)
-        if found.get("status") != "success" or not isinstance(found.get("version"), int):
-            raise self._strange("a save without status and version")
-        return Saved(found["version"], str(found.get("url", "")))
+        answer = self._object("POST", "/dashboards/db", body)
+        if answer.get("status") != "success" or not isinstance(answer.get("version"), int):
+            raise self._not_grafana("a save without status and version")
+        return Saved(answer["version"], str(answer.get("url", "")))
 
     def _object(
         self, method: Literal["GET", "POST"], path: str, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        found = self._ask(method, path, body)
-        if not isinstance(found, dict):
-            raise self._strange(f"{type(found).__name__} where an object was expected")
-        return found
+        answer = self._ask(method, path, body)
+        if not isinstance(answer, dict):
+            raise self._not_grafana(f"{type(answer).__name__} where an object was expected")
+        return answer
 
     def _ask(self, method: Literal["GET", "POST"], path: str, body: Mapping[str, Any] | None = None) -> Any:
         try:
-            # By name and not by attribute: the library would turn any name into a request.
+            # Two explicit names: the library would turn any attribute into a request.
             return self._face.api.GET(path) if method == "GET" else self._face.api.POST(path, json=body)
         except requests.exceptions.JSONDecodeError as exc:
-            raise self._strange("no JSON; is a log-in page or a proxy before it?") from exc
+            raise self._not_grafana("not JSON; is there a log-in page or a proxy in front of it?") from exc
         except requests.Timeout as exc:
             raise self._error(GrafanaReason.TIMEOUT, f"did not answer within {self.timeout:g} s") from exc
         except requests.TooManyRedirects as exc:
-            raise self._strange("a redirect; give the address it leads to") from exc
+            raise self._not_grafana("a redirect; use the address it leads to") from exc
         except requests.RequestException as exc:
             raise self._error(GrafanaReason.UNREACHABLE, f"cannot be reached: {_cause(exc)}") from exc
         except GrafanaException as exc:
             raise self._refused(exc) from exc
         except TypeError as exc:
-            raise self._strange("an error that is none of its own") from exc
+            raise self._not_grafana("an error in an unknown format") from exc
 
     def _refused(self, exc: GrafanaException) -> GrafanaError:
-        status, said = int(exc.status_code), exc.response
-        message = str(said.get("message", "")) if isinstance(said, Mapping) else str(said).strip().partition("\n")[0]
+        status, body = int(exc.status_code), exc.response
+        message = str(body.get("message", "")) if isinstance(body, Mapping) else str(body).strip().partition("\n")[0]
         if "provisioned" in message.lower():
             return self._error(
                 GrafanaReason.PROVISIONED, "provides this dashboard from a file; replace the file instead"
             )
-        if status == 412 and isinstance(said, Mapping) and said.get("status") == "name-exists":
+        if status == 412 and isinstance(body, Mapping) and body.get("status") == "name-exists":
             return self._error(GrafanaReason.REFUSED, f"refused: {message}")
         if status in _BY_STATUS:
             return self._error(*_BY_STATUS[status])
@@ -157,14 +157,14 @@ class Grafana:
         reason = GrafanaReason.NOT_FOUND if status == 404 else reason
         return self._error(reason, f"answered with {status}: {message[:200] or 'nothing'}")
 
-    def _strange(self, what: str) -> GrafanaError:
+    def _not_grafana(self, what: str) -> GrafanaError:
         return self._error(GrafanaReason.NOT_GRAFANA, f"does not answer as Grafana does: {what}")
 
-    def _error(self, reason: GrafanaReason, told: str) -> GrafanaError:
-        return GrafanaError(f"grafana {self.url} {told}".replace(self.token, "***"), reason)
+    def _error(self, reason: GrafanaReason, text: str) -> GrafanaError:
+        return GrafanaError(f"grafana {self.url} {text}".replace(self.token, "***"), reason)
 
 
 def _cause(exc: requests.RequestException) -> str:
-    """The last words of what urllib3 says: the system's own."""
+    """The operating system's message, at the end of urllib3's."""
     inner = getattr(exc.args[0], "reason", exc) if exc.args else exc
     return str(inner).rpartition(": ")[2].strip("'\")( ") or type(exc).__name__

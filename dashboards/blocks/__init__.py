@@ -1,4 +1,4 @@
 """What dashboards are built of: panels, queries checked against the catalogue, variables.
 
-No dashboard is written here.
+No dashboard is defined here.
 """

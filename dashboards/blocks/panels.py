@@ -1,4 +1,4 @@
-"""The few kinds of panel that the dashboards use: each with what to do, its unit and its refIds, set by hand."""
+"""The kinds of panel that the dashboards use, each with a description, a unit and explicit refIds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DATA_SOURCE_UID = "gatewatch-prometheus"
 DATA_SOURCE = kinds.DataSourceRef(type_val="prometheus", uid=DATA_SOURCE_UID)
 
 BASE_URL = "${gatewatch}"
-"""The variable that says where Gatewatch's own pages are."""
+"""The variable with the address of Gatewatch's own pages."""
 
 GOOD, POOR, BAD, DIM = "green", "orange", "red", "gray"
 
@@ -29,9 +29,9 @@ _Kind = TypeVar("_Kind", stat.Panel, timeseries.Panel, table.Panel, statetimelin
 def number(
     title: str, text: str, query: Query, *, unit: str = "short", bad: float | None = 1.0, width: int = 4
 ) -> stat.Panel:
-    """One number now; red from `bad` on, which a count of things beyond their limits reaches with the first one."""
+    """The newest value, red from `bad` up; the default suits counts of problems."""
     steps = [model.Threshold(None, GOOD)] + ([] if bad is None else [model.Threshold(bad, BAD)])
-    panel = _made(stat.Panel(), title, text, [query], unit, width, 4)
+    panel = _panel(stat.Panel(), title, text, [query], unit, width, 4)
     return (
         panel.thresholds(dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(steps))
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
@@ -44,8 +44,8 @@ def number(
 def lines(
     title: str, text: str, queries: Sequence[Query], *, unit: str = "short", width: int = 8, zero: bool = True
 ) -> timeseries.Panel:
-    """Values over time. A series whose name starts with `limit` is drawn as the dashed red line it is."""
-    panel = _made(timeseries.Panel(), title, text, queries, unit, width, 8)
+    """Values over time. A series whose name starts with `limit` is drawn as a dashed red line."""
+    panel = _panel(timeseries.Panel(), title, text, queries, unit, width, 8)
     panel = (
         panel.legend(_legend())
         .tooltip(common.VizTooltipOptions().mode(kinds.TooltipDisplayMode.MULTI).sort(kinds.SortOrder.DESCENDING))
@@ -61,9 +61,9 @@ def lines(
 def bars(
     title: str, text: str, queries: Sequence[Query], *, width: int = 8, colours: Mapping[str, str] | None = None
 ) -> timeseries.Panel:
-    """Counts an hour, stacked."""
+    """Counts per hour, stacked."""
     panel = (
-        _made(timeseries.Panel(), title, text, queries, "short", width, 8)
+        _panel(timeseries.Panel(), title, text, queries, "short", width, 8)
         .interval("1h")
         .legend(_legend())
         .tooltip(common.VizTooltipOptions().mode(kinds.TooltipDisplayMode.MULTI).sort(kinds.SortOrder.DESCENDING))
@@ -78,13 +78,13 @@ def bars(
     return panel
 
 
-def rows_of(
+def value_table(
     title: str, text: str, query: Query, columns: Mapping[str, str], *, unit: str = "short", width: int = 8,
     links: Mapping[str, str] | None = None,
 ) -> table.Panel:  # fmt: skip
     """A table of the newest values, worst first; `columns` renames labels and `Value`, in the order shown."""
     panel = (
-        _made(table.Panel(), title, text, [query], unit, width, 8)
+        _panel(table.Panel(), title, text, [query], unit, width, 8)
         .with_transformation(_organised(columns))
         .sort_by([common.TableSortByFieldState().display_name(columns["Value"]).desc(True)])
         .no_value("none")
@@ -93,12 +93,12 @@ def rows_of(
 
 
 def statuses(
-    title: str, text: str, query: Query, words: Mapping[int, tuple[str, str]], *, width: int = 12
+    title: str, text: str, query: Query, states: Mapping[int, tuple[str, str]], *, width: int = 12
 ) -> statetimeline.Panel:
-    """States over time; `words` gives each number its word and colour."""
-    options = {str(number): model.ValueMappingResult(word, colour) for number, (word, colour) in words.items()}
+    """States over time; `states` maps each value to its name and colour."""
+    options = {str(value): model.ValueMappingResult(name, colour) for value, (name, colour) in states.items()}
     return (
-        _made(statetimeline.Panel(), title, text, [query], "short", width, 8)
+        _panel(statetimeline.Panel(), title, text, [query], "short", width, 8)
         .mappings([model.ValueMap(options)])
         .legend(_legend())
         .merge_values(True)
@@ -108,7 +108,7 @@ def statuses(
 
 
 def link(name: str, url: str) -> dashboard.DashboardLink:
-    """A link that opens beside the dashboard."""
+    """A link that opens in a new tab."""
     return (
         dashboard.DashboardLink(name).type(model.DashboardLinkType.LINK).url(url).icon("external link")
         .tooltip(name).target_blank(True)
@@ -124,7 +124,7 @@ def target(query: Query, ref: str) -> prometheus.Dataquery:
     return built.range().format(query_model.PromQueryFormat.TIME_SERIES)
 
 
-def _made(panel: _Kind, title: str, text: str, queries: Sequence[Query], unit: str, width: int, height: int) -> _Kind:
+def _panel(panel: _Kind, title: str, text: str, queries: Sequence[Query], unit: str, width: int, height: int) -> _Kind:
     targets = [target(query, ref) for query, ref in zip(queries, ascii_uppercase, strict=False)]
     return (
         panel.title(title).description(text).datasource(DATA_SOURCE).unit(unit).span(width).height(height)
@@ -156,7 +156,7 @@ def _properties(values: Mapping[str, Any]) -> list[model.DynamicConfigValue]:
 def _organised(columns: Mapping[str, str]) -> model.DataTransformerConfig:
     options = {
         "excludeByName": {"Time": True},
-        "indexByName": {name: place for place, name in enumerate(columns)},
+        "indexByName": {name: index for index, name in enumerate(columns)},
         "renameByName": dict(columns),
     }
     return model.DataTransformerConfig(id_val="organize", options=options)

@@ -1,4 +1,4 @@
-"""PromQL made of the catalogue: a metric or label that the catalogue lacks is an error here, not an empty panel."""
+"""PromQL built from the catalogue: a metric or label that the catalogue lacks is an error, not an empty panel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from exporters.metrics.catalog import BY_NAME, METRICS
 
 TARGET_LABELS = ("job", "instance")
-"""What Prometheus itself adds to each series it scrapes."""
+"""The labels that Prometheus adds to every series it scrapes."""
 
 LABELS = frozenset({*TARGET_LABELS, *(name for metric in METRICS for name in metric.label_names)})
 """Every label a query may name."""
@@ -41,8 +41,8 @@ def series(metric: str, /, **matchers: str) -> str:
     for label in matchers:
         if label not in declared.label_names:
             raise ValueError(f"metric {metric} has no label {label!r}; it has {', '.join(declared.label_names)}")
-    told = ["instance" + _matcher("=~$instance"), *(label + _matcher(value) for label, value in matchers.items())]
-    return f"{metric}{{{', '.join(told)}}}"
+    selectors = ["instance" + _matcher("=~$instance"), *(label + _matcher(value) for label, value in matchers.items())]
+    return f"{metric}{{{', '.join(selectors)}}}"
 
 
 def _matcher(value: str) -> str:
@@ -52,34 +52,33 @@ def _matcher(value: str) -> str:
 
 
 def by(function: str, labels: Iterable[str], expr: str) -> str:
-    """An aggregation over the labels that are kept; none keeps one number.
+    """An aggregation by labels, or over everything if there are none.
 
     >>> by("max", ("subject",), "x")
     'max by (subject) (x)'
     """
-    kept = tuple(labels)
-    unknown = [label for label in kept if label not in LABELS]
+    names = tuple(labels)
+    unknown = [label for label in names if label not in LABELS]
     if unknown:
         raise ValueError(f"label {unknown[0]!r} is not in the catalogue")
-    return f"{function} by ({', '.join(kept)}) ({expr})" if kept else f"{function}({expr})"
+    return f"{function} by ({', '.join(names)}) ({expr})" if names else f"{function}({expr})"
 
 
 def hourly(metric: str, labels: Iterable[str], /, **matchers: str) -> str:
-    """How often a counter went up in the hour before, summed over all labels but the kept ones.
+    """The increase of a counter in the last hour, summed by labels.
 
-    An hour, whatever the zoom: a plant moves by the shift, and history that was written every 15 minutes has
-    samples enough in it.
+    Always an hour, whatever the zoom, because a backfilled history has a sample every 15 minutes only.
     """
     return by("sum", labels, f"increase({series(metric, **matchers)}[1h])")
 
 
-def found(expr: str) -> str:
-    """The one number of `expr`; 0 where nothing counts and the site is being scraped, nothing where it is not."""
+def or_zero(expr: str) -> str:
+    """The single value of `expr`; without one 0 if the site is scraped, nothing if it is not."""
     return f"({expr}) or 0 * count({series('gatewatch_build_info')})"
 
 
 def share_of_limit(labels: Iterable[str], /, **matchers: str) -> str:
-    """The values of findings in units of their own exported limits: 1 is the limit."""
+    """The values of findings as a share of their exported limits."""
     value, limit = series("gatewatch_finding_value", **matchers), series("gatewatch_finding_limit", **matchers)
     return by("max", labels, f"{value} / {limit}")
 
@@ -95,5 +94,5 @@ def limit(labels: Iterable[str], /, **matchers: str) -> str:
 
 
 def age(metric: str, labels: Iterable[str], /, **matchers: str) -> str:
-    """Seconds since the time that a metric tells."""
+    """Seconds since the instant in a metric."""
     return f"time() - {by('max', labels, series(metric, **matchers))}"

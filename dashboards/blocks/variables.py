@@ -1,4 +1,4 @@
-"""What the reader chooses: sites, lines, steps, machines. Each choice narrows the next."""
+"""The variables of the dashboards: site, line, step, machine. Each choice narrows the next."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ class Choice:
     """A variable filled with the values of a label. `hidden` ones follow from the others."""
 
     name: str
-    label: str
+    title: str
     selector: str
-    of: str
+    label: str
     hidden: bool = False
 
     @property
     def query(self) -> str:
-        """What Grafana asks."""
-        return f"label_values({self.selector}, {self.of})"
+        """The query for its values."""
+        return f"label_values({self.selector}, {self.label})"
 
 
 _AT = {"line": "=~$line", "step": "=~$step"}
 
 CHOICES = (
     Choice("site", "Site", "gatewatch_plant_info", "site"),
-    # Only gatewatch_plant_info knows the site: every other query takes the processes that export the chosen ones.
+    # Only gatewatch_plant_info has the label site: all other queries select the instances of the chosen sites.
     Choice("instance", "Process", 'gatewatch_plant_info{site=~"$site"}', "instance", hidden=True),
     Choice("line", "Line", series("gatewatch_subject_info", line="!="), "line"),
     Choice("step", "Step", series("gatewatch_subject_info", line="=~$line"), "step"),
@@ -43,7 +43,7 @@ CHOICES = (
 )  # fmt: skip
 
 DEFAULT_URL = "http://127.0.0.1:9464"
-"""Where `gatewatch run` serves by default; the variable `gatewatch` says where it is from the reader's browser."""
+"""The default address of `gatewatch run`; the variable `gatewatch` holds the one that the reader's browser needs."""
 
 
 def variables() -> list[dashboard.QueryVariable | dashboard.TextBoxVariable]:
@@ -52,11 +52,11 @@ def variables() -> list[dashboard.QueryVariable | dashboard.TextBoxVariable]:
 
 
 def _query(choice: Choice) -> dashboard.QueryVariable:
-    # No value of its own stands for all: an empty list of processes or machines must match nothing, not everything.
-    all_of_them = model.VariableOption(selected=True, text="All", value="$__all")
+    # No custom value for All: an empty list of processes or machines must match nothing, not everything.
+    everything = model.VariableOption(selected=True, text="All", value="$__all")
     return (
         dashboard.QueryVariable(choice.name)
-        .label(choice.label)
+        .label(choice.title)
         .hide(model.VariableHide.HIDE_VARIABLE if choice.hidden else model.VariableHide.DONT_HIDE)
         .datasource(DATA_SOURCE)
         .query({"query": choice.query, "refId": f"variable-{choice.name}"})
@@ -66,7 +66,7 @@ def _query(choice: Choice) -> dashboard.QueryVariable:
         .multi(True)
         .include_all(True)
         .allow_custom_value(False)
-        .current(all_of_them)
+        .current(everything)
     )
 
 
@@ -74,7 +74,7 @@ def _address() -> dashboard.TextBoxVariable:
     return (
         dashboard.TextBoxVariable("gatewatch")
         .label("Gatewatch")
-        .description("Where Gatewatch's own pages are, for the links.")
+        .description("The address of Gatewatch's own pages, for the links.")
         .default_value(DEFAULT_URL)
         .current(model.VariableOption(selected=True, text=DEFAULT_URL, value=DEFAULT_URL))
     )

@@ -1,4 +1,4 @@
-"""The overview: one page for the reliability engineer, from what is wrong now down to the platform underneath."""
+"""The overview: one page for the reliability engineer, from current problems down to the platform."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ROWS = (
     (models.TITLE, models.panels, False),
     (delivery.TITLE, delivery.panels, False),
 )  # fmt: skip
-"""Title, panels, and whether the row is folded away at first: one that asks much of Prometheus is."""
+"""Title, panels, and whether the row starts collapsed because its queries are expensive."""
 
 
 def build() -> model.Dashboard:
@@ -42,29 +42,29 @@ def build() -> model.Dashboard:
         .links([link("Gatewatch", f"{BASE_URL}/"), link("Reports", f"{BASE_URL}/reports/")])
     )
     numbers = iter(range(1, 1000))
-    for title, panels, folded in _ROWS:
-        row = dashboard.Row(title).id(next(numbers)).collapsed(folded)
+    for title, panels, collapsed in _ROWS:
+        row = dashboard.Row(title).id(next(numbers)).collapsed(collapsed)
         numbered = [_numbered(panel, next(numbers)) for panel in panels()]
-        if folded:
+        if collapsed:
             for panel in numbered:
                 row = row.with_panel(panel)
         built = built.with_row(row)
-        for panel in [] if folded else numbered:
+        for panel in [] if collapsed else numbered:
             built = built.with_panel(panel)
     return built.build()
 
 
 class _Numbered(Panel):
-    """A panel with the id that the dashboard gives it."""
+    """A panel with an id."""
 
     def __init__(self, panel: Panel, number: int) -> None:
         self._panel, self._number = panel, number
 
     def build(self) -> model.Panel:
         """The panel."""
-        made = self._panel.build()
-        made.id_val = self._number
-        return made
+        built = self._panel.build()
+        built.id_val = self._number
+        return built
 
 
 def _numbered(panel: Panel, number: int) -> Panel:
@@ -72,7 +72,7 @@ def _numbered(panel: Panel, number: int) -> Panel:
 
 
 def _model_changes() -> dashboard.AnnotationQuery:
-    # The value is the time of the change: Grafana sets the mark there, however late it was scraped.
+    # The value is the time of the change: Grafana puts the annotation there, not at the scrape.
     expr = f"1000 * {by('max', ('gate',), series('gatewatch_gate_model_since_timestamp_seconds', gate='=~$gate'))}"
     return _annotation("Model changes", expr, GOOD, "{{gate}}", "a new model is in force").use_value_for_time(True)
 

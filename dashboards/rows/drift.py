@@ -1,8 +1,8 @@
-"""Drift: does what the steps measure and the gates predict still look like the reference?"""
+"""Drift of the steps' measurements and the gates' predictions from the reference."""
 
 from __future__ import annotations
 
-from dashboards.blocks.panels import BASE_URL, Panel, lines, rows_of
+from dashboards.blocks.panels import BASE_URL, Panel, lines, value_table
 from dashboards.blocks.queries import Query, limit, share_of_limit, value
 from monitor.detection import DRIFT, IMAGE_DRIFT, MISSING_RATE, PREDICTION, WASSERSTEIN, WORST_RATIO
 
@@ -17,14 +17,14 @@ def panels() -> list[Panel]:
 
 
 def _worst() -> list[Panel]:
-    """Each step by its worst feature, and the worst features of all."""
+    """The worst feature of each step, and the worst of all."""
     worst = {"method": WORST_RATIO, "subject": "=~$step", "feature": ""}
     drift, image = {"detector": DRIFT, **worst}, {"detector": IMAGE_DRIFT, **worst}
     return [
         lines(
             "Worst feature of each step, as a share of its limit",
-            "Distance of the newest parts from the frozen reference. Above the limit: the table beside names the "
-            "features; look at the machine or material they come from before anyone retrains.",
+            "Distance of the newest parts from the frozen reference. Above the limit, the table on the right names "
+            "the features: check the machine or material they come from before retraining.",
             [
                 Query(value(("subject",), **drift), "{{subject}}"),
                 Query(value(("subject",), **image), "{{subject}} images"),
@@ -32,10 +32,10 @@ def _worst() -> list[Panel]:
             ],
             width=12,
         ),
-        rows_of(
+        value_table(
             "Worst features",
-            "Features furthest from the reference, by the named statistic, as a share of their limits. Open the report "
-            "of the step for both distributions.",
+            "Features furthest from the reference, by statistic, as a share of their limits. The report of the step "
+            "shows both distributions.",
             Query(
                 "topk(10, "
                 + share_of_limit(
@@ -61,8 +61,8 @@ def _single() -> list[Panel]:
     return [
         lines(
             "Drift of the predictions",
-            "Distance of what the gates predict from the reference. It moves while no feature does: look at the model, "
-            "not at the process.",
+            "Distance of the gates' predictions from the reference. If it rises while no feature drifts, check the "
+            "model, not the process.",
             [
                 Query(value(("subject",), **predicted), "{{subject}}"),
                 Query(limit(("subject",), **predicted), "limit {{subject}}"),
@@ -71,8 +71,8 @@ def _single() -> list[Panel]:
         ),
         lines(
             "Missing values, as a share of the limit",
-            "The five features with most missing values beyond the reference. Rising: a column or gauge fails at the "
-            "source; the gate will hold with incomplete_input.",
+            "The five features with the largest rise of missing values over the reference. If it grows, a column or "
+            "gauge fails at the source, and the gate will hold with incomplete_input.",
             [
                 Query(
                     "topk(5, "

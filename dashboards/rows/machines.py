@@ -1,13 +1,13 @@
-"""The machines: which leaves its good state, by what sensor, and since when."""
+"""The machines: which one leaves its normal state, since when, and by which sensor."""
 
 from __future__ import annotations
 
-from dashboards.blocks.panels import BAD, DIM, GOOD, POOR, Panel, lines, rows_of, statuses
+from dashboards.blocks.panels import BAD, DIM, GOOD, POOR, Panel, lines, statuses, value_table
 from dashboards.blocks.queries import Query, by, limit, series, share_of_limit, value
 from monitor.detection import ANOMALY, LIMIT, LIMITS, WORST_MACHINE
 
 TITLE = "Machines"
-SENSORS = "Sensors beside their limits"
+SENSORS = "Sensors and their limits"
 
 _STATES = {0: ("ok", GOOD), 1: ("no data", DIM), 2: ("not judged", POOR), 3: ("breach", BAD)}
 _WORST = ("ok", "no_data", "cannot_judge", "breach")
@@ -18,15 +18,15 @@ def panels() -> list[Panel]:
     return [
         statuses(
             "State of each machine",
-            "The worst finding of each machine. Red: go to the table beside for the sensor. Grey or orange where the "
-            "machine runs: it is not being watched, which is no good state.",
+            "The worst finding of each machine. Red: the table on the right names the sensor. Grey or orange while "
+            "the machine runs: it is not monitored.",
             Query(by("max", ("subject",), _worst_status()), "{{subject}}"),
             _STATES,
         ),
-        rows_of(
+        value_table(
             "Sensors in breach",
-            "Sensors outside their operating limits (limit), silent (dead) or frozen (stuck). Limit: look at the "
-            "machine. Dead or stuck: look at sensor, cable and gateway; the machine is blind there until then.",
+            "Sensors outside their operating limits (limit), silent (dead) or frozen (stuck). limit: check the "
+            "machine. dead or stuck: check sensor, cable and gateway; until then the sensor is not monitored.",
             Query(
                 by(
                     "max",
@@ -36,13 +36,13 @@ def panels() -> list[Panel]:
                 + " == 1",
                 instant=True,
             ),
-            {"subject": "machine", "feature": "sensor", "method": "breach", "Value": "since the last change"},
+            {"subject": "machine", "feature": "sensor", "method": "breach", "Value": "in breach"},
             width=12,
         ),
         lines(
-            "Anomaly of each machine, as a share of its limit",
-            "How unlike its own normal each machine runs, over all its sensors; 1 is its limit. Rising for hours below "
-            "1: wear; plan the stop. A step up: look at what was changed on the machine.",
+            "Anomaly score of each machine, as a share of its limit",
+            "How far each machine is from its normal pattern, over all its sensors. A rise over hours indicates "
+            "wear: plan the stop. After a sudden rise, check what was changed on the machine.",
             [
                 Query(share_of_limit(("subject",), detector=ANOMALY, subject="=~$machine", feature=""), "{{subject}}"),
                 Query(_one_limit(ANOMALY), "limit"),
@@ -52,8 +52,7 @@ def panels() -> list[Panel]:
         ),
         lines(
             "Worst machine of each step, as a share of its limit",
-            "The anomaly of the worst machine at each step; 1 is its limit. Use it to see which step needs hands "
-            "first.",
+            "Anomaly score of the worst machine at each step. It shows which step needs attention first.",
             [
                 Query(
                     share_of_limit(("subject",), detector=ANOMALY, method=WORST_MACHINE, subject="=~$step"),
@@ -68,13 +67,13 @@ def panels() -> list[Panel]:
 
 
 def sensor_panels() -> list[Panel]:
-    """One graph a sensor, over the chosen machines."""
+    """One graph per sensor, for the chosen machines."""
     chosen = {"detector": LIMITS, "method": LIMIT, "subject": "=~$machine", "feature": "=~$sensor"}
     return [
         lines(
             "$sensor",
-            "The newest value of the sensor on each machine and the operating limit it is nearest to. Moving towards "
-            "the limit: plan a stop before it gets there.",
+            "The newest value of the sensor on each machine, and the nearest operating limit. If it moves towards "
+            "the limit, plan a stop before it gets there.",
             [
                 Query(value(("subject", "feature"), **chosen), "{{subject}}"),
                 Query(limit(("subject", "feature"), **chosen), "limit {{subject}}"),
@@ -86,14 +85,14 @@ def sensor_panels() -> list[Panel]:
 
 
 def _worst_status() -> str:
-    told = (
+    ranked = (
         f"{rank} * {series('gatewatch_finding_status', subject='=~$machine', status=status)}"
         for rank, status in enumerate(_WORST)
     )
-    return " or ".join(told)
+    return " or ".join(ranked)
 
 
 def _one_limit(detector: str) -> str:
-    """1 wherever a limit is exported: the limit in units of itself."""
+    """1 if a limit is exported: the limit as a share of itself."""
     exported = series("gatewatch_finding_limit", detector=detector)
     return by("max", (), f"{exported} / {exported}")

@@ -1,15 +1,15 @@
-"""What is wrong now: the numbers that are 0 on a good day."""
+"""Current problems: counts that should be 0."""
 
 from __future__ import annotations
 
-from dashboards.blocks.panels import BASE_URL, Panel, number, rows_of
-from dashboards.blocks.queries import Query, age, by, found, series
+from dashboards.blocks.panels import BASE_URL, Panel, number, value_table
+from dashboards.blocks.queries import Query, age, by, or_zero, series
 from monitor.model import WATCHDOG
 
-TITLE = "State now"
+TITLE = "Current state"
 
 REAL = f"!={WATCHDOG}"
-"""Every alert but the one that always fires, to show that alerts arrive."""
+"""All alerts but the watchdog, which always fires."""
 
 
 def panels() -> list[Panel]:
@@ -18,25 +18,26 @@ def panels() -> list[Panel]:
 
 
 def _now() -> list[Panel]:
-    """Counts of what is wrong."""
+    """Counts of problems."""
     return [
         number(
-            "Alerts firing",
-            "Alerts that fire now, Watchdog aside. Above 0: the table below says which; do what its runbook says.",
-            Query(found(by("sum", (), series("gatewatch_alert_active", alert=REAL))), "alerts"),
+            "Firing alerts",
+            "Alerts that fire now, without Watchdog. If above 0, see the table below and follow the runbook of each "
+            "alert.",
+            Query(or_zero(by("sum", (), series("gatewatch_alert_active", alert=REAL))), "alerts"),
         ),
         number(
             "Gates out of service",
-            "Gates that hold every part for want of a verified model with skill. Above 0: 'gatewatch model list' says "
-            "what there is; train one, put the one before back, or wait for enough outcomes.",
-            Query(found(by("sum", (), series("gatewatch_gate_out_of_service"))), "gates"),
+            "Gates that hold every part because they have no verified model with skill. If above 0, see 'gatewatch "
+            "model list': train a model, roll back to the previous one, or wait for enough outcomes.",
+            Query(or_zero(by("sum", (), series("gatewatch_gate_out_of_service"))), "gates"),
         ),
         number(
             "Machines in breach",
-            "Machines with a finding beyond its limit. Above 0: the row Machines says which sensor; look at it before "
-            "the next shift.",
+            "Machines with a finding beyond its limit. If above 0, the row Machines names the sensor: check it "
+            "before the next shift.",
             Query(
-                found(
+                or_zero(
                     by(
                         "sum",
                         (),
@@ -52,47 +53,47 @@ def _now() -> list[Panel]:
         ),
         number(
             "Findings not judged",
-            "Findings that have no data or cannot be judged: nobody watches there. Above 0 after the warm-up: look for "
-            "a dead sensor, a missing column or a source that stands still.",
+            "Findings without data, or that cannot be judged: nothing is monitored there. If above 0 after the "
+            "warm-up, look for a dead sensor, a missing column or a source that stands still.",
             Query(
-                found(by("sum", (), series("gatewatch_finding_status", status="=~no_data|cannot_judge"))), "findings"
+                or_zero(by("sum", (), series("gatewatch_finding_status", status="=~no_data|cannot_judge"))), "findings"
             ),
             bad=None,
         ),
         number(
-            "Jobs overdue",
-            "Jobs that served no slot within interval and deadline. Above 0: the row Delivery and platform says which; "
-            "look at the process and its log.",
-            Query(found(by("sum", (), series("gatewatch_job_overdue"))), "jobs"),
+            "Overdue jobs",
+            "Jobs that served no slot within interval and deadline. If above 0, the row Delivery and platform names "
+            "them: check the process and its log.",
+            Query(or_zero(by("sum", (), series("gatewatch_job_overdue"))), "jobs"),
         ),
         number(
-            "Sources stale",
-            "Sources whose newest row is older than their stale_after: what is shown of them below is old. Above 0: "
-            "look at the MES or historian, and at the read errors of the source.",
-            Query(found(by("sum", (), series("gatewatch_source_staleness_ratio") + " > bool 1")), "sources"),
+            "Stale sources",
+            "Sources whose newest row is older than their stale_after, so the panels below show old data. If above "
+            "0, check the MES or historian, and the read errors of the source.",
+            Query(or_zero(by("sum", (), series("gatewatch_source_staleness_ratio") + " > bool 1")), "sources"),
         ),
     ]
 
 
 def _alerts() -> list[Panel]:
-    """Which alerts, and how old all of this is."""
+    """The firing alerts, and the age of the data."""
     return [
-        rows_of(
-            "Which alerts",
-            "Alerts that fire now. Each has a page docs/runbooks/NAME.md that says what it means and what to do; "
-            "Gatewatch's own page says it in a sentence.",
+        value_table(
+            "Firing alerts by subject",
+            "Alerts that fire now. The runbook docs/runbooks/NAME.md explains each and what to do; Gatewatch's own "
+            "page summarises them.",
             Query(
                 by("max", ("alert", "subject", "severity"), series("gatewatch_alert_active", alert=REAL) + " == 1"),
                 instant=True,
             ),
-            {"severity": "severity", "alert": "alert", "subject": "of", "Value": "active"},
+            {"severity": "severity", "alert": "alert", "subject": "subject", "Value": "active"},
             width=18,
             links={"Gatewatch": f"{BASE_URL}/"},
         ),
         number(
-            "Age of these numbers",
-            "Time since the store was read for the newest scrape. Growing: Prometheus does not reach Gatewatch; "
-            "everything else on this page is then old, not good.",
+            "Age of the data",
+            "Time since the store was read for the newest scrape. If it grows, Prometheus does not reach Gatewatch, "
+            "and everything else on this page is out of date.",
             Query(age("gatewatch_snapshot_timestamp_seconds", ()), "age"),
             unit="s",
             bad=None,

@@ -19,7 +19,7 @@ from waits import until
 pytestmark = pytest.mark.process
 
 EMPTY = {
-    "Which alerts A": "nothing may be wrong at the end of the demo",
+    "Firing alerts by subject A": "nothing may be wrong at the end of the demo",
     "annotation Alerts": "nothing may be wrong at the end of the demo",
     "Sensors in breach A": "no sensor may be in breach at the end of the demo",
 }
