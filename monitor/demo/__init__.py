@@ -1,4 +1,4 @@
-"""The demo: a simulated plant run through the product, and what came of it beside the truth.
+"""The demo: a simulated plant run through the product, and the results compared with the ground truth.
 
 Nothing here is used by a real plant.
 """

@@ -1,4 +1,4 @@
-"""`gatewatch demo`: a simulated plant with faults, run through the real pipeline, and what came of it."""
+"""`gatewatch demo`: a simulated plant with faults, run through the real pipeline, and a summary of the results."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SERVED_HOURS = 24.0
 _FILES = ("mes.db", "historian.db", "gatewatch.db", "mlflow.db", "plant.yaml", "truth.json", "notifications.jsonl")
 _FOLDERS = ("models", "mlartifacts", "reports")
 _LATE = ("detectors.stream.roster", "inference.models.shape", "river.anomaly", "scipy.stats")
-"""What jobs import at their first use."""
+"""Modules that jobs import at first use."""
 
 
 def run_demo(
@@ -47,14 +47,14 @@ def run_demo(
     end: datetime | None = None,
     openmetrics: RecordingOptions | None = None,
 ) -> None:
-    """Run the demo in a folder of its own, emptied first. The history ends at `end`, by default now.
+    """Run the demo in its folder, which is emptied first. The history ends at `end`, by default now.
 
-    Without `faults` nothing goes wrong in it. `openmetrics` says where the metrics over that time go.
+    `faults` is whether faults are injected. `openmetrics` is for recording the metrics of the replay.
     """
     timing = Timing()
     if serve:
         check_can_listen("127.0.0.1", port)
-    _fresh(folder)
+    _empty_folder(folder)
     end = (end or datetime.now(UTC)).replace(microsecond=0)
     start = end - timedelta(days=days)
     with timing.phase("simulate the plant"):
@@ -89,12 +89,12 @@ def run_demo(
             _serve(loaded, lambda: feed.advance(datetime.now(UTC)))
 
 
-def _fresh(folder: Path) -> None:
-    """An empty demo folder. One that is not ours is never touched."""
+def _empty_folder(folder: Path) -> None:
+    """Create the demo folder or empty it; UsageError if it holds anything but a demo."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--dir {folder}: it is a file; name a folder")
     if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
-        raise UsageError(f"--dir {folder}: it holds something else; name an empty or a new folder")
+        raise UsageError(f"--dir {folder}: it holds other files; name an empty or a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARK).touch()
     for name in _FILES:
@@ -105,9 +105,9 @@ def _fresh(folder: Path) -> None:
 
 
 def _plant(folder: Path, start: datetime, port: int) -> LoadedPlant:
-    """The demo's plant file, going live at `start`: what passed before is history to learn from.
+    """The demo's plant file, whose gates decide from `start` on: earlier parts are history to learn from.
 
-    It is written as it is meant, so that every other command run on it means the same plant.
+    It is written without overrides, so that every other command run on it uses the same plant.
     """
     file = folder / "plant.yaml"
     text = files("monitor.simulator").joinpath("plant.yaml").read_text(encoding="utf-8")
@@ -125,7 +125,7 @@ def _feed(loaded: LoadedPlant, history: History) -> Feed:
 
 
 def _load_libraries(app: App) -> None:
-    """Import what the first slots would, so that it is not taken for their work; the trainer imports meanwhile."""
+    """Do the imports of the first slots, so that their timing leaves them out; the trainer imports in parallel."""
     for module in _LATE:
         importlib.import_module(module)
     app.registry.connect()

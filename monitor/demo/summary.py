@@ -1,4 +1,4 @@
-"""The results of the demo against the truth: per gate its recommendations and outcomes, per machine its faults."""
+"""The results of the demo against the ground truth: recommendations and outcomes by gate, faults by machine."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from inference.regions import verdict_for
 from monitor.demo.timing import time_lines
-from monitor.demo.watching import time_of, watched
-from monitor.demo.watching_text import watch_lines
+from monitor.demo.watching import compare_with_truth, time_of
+from monitor.demo.watching_text import watching_lines
 from monitor.detection import DEAD, LIMIT, STUCK
 from monitor.model import JsonObject, Status, Verdict
 from monitor.plant.plant import Plant
@@ -22,13 +22,13 @@ from monitor.store.rows.quarantine import counts_by_reason
 from monitor.store.watching.findings import StoredFinding, all_findings
 
 METHOD_FOR = {"slow_wear": LIMIT, "stuck_sensor": STUCK, "dead_sensor": DEAD}
-"""The detector's method meant for each kind of sensor fault."""
+"""The detection method for each kind of sensor fault."""
 
 REPLAY = "replay the history"
 """The phase of the demo in which the jobs run."""
 
 _AFTER = timedelta(hours=1)
-"""A finding this long after a fault's end still belongs to it: what was judged rests on samples before."""
+"""A finding this long after a fault's end still belongs to it, because it rests on earlier samples."""
 
 
 def summarise(store: Store, plant: Plant, truth: JsonObject, now: datetime) -> dict[str, object]:
@@ -40,7 +40,7 @@ def summarise(store: Store, plant: Plant, truth: JsonObject, now: datetime) -> d
         sent = counts_by_status(connection, MES)
         rows = count_rows(connection)
         rejects = counts_by_reason(connection)
-        watching = watched(connection, plant, truth, now)
+        watching = compare_with_truth(connection, plant, truth, now)
     return {
         "from": truth["start"],
         "to": now.isoformat(),
@@ -85,35 +85,36 @@ def _gate(
 
 
 def _machine(machine: str, findings: Sequence[StoredFinding], faults: Sequence[JsonObject]) -> dict[str, object]:
-    sensor_faults = [f for f in faults if f["subject"] == machine and f["kind"] in METHOD_FOR]
-    faults_here = [f for f in faults if f["subject"] == machine]
+    machine_faults = [f for f in faults if f["subject"] == machine]
+    sensor_faults = [f for f in machine_faults if f["kind"] in METHOD_FOR]
     breaches = [f for f in findings if f.status == Status.BREACH.value]
-    stray = [b for b in breaches if not any(_within(b.at, f) for f in faults_here)]
+    unexplained = [b for b in breaches if not any(_within(b.at, f) for f in machine_faults)]
     counts: Counter[str] = Counter(f"{b.detector}.{b.method}" for b in breaches)
     return {
         "findings": dict(counts),
         "faults": [_sensor_fault(f, breaches) for f in sensor_faults],
-        "findings_without_a_fault": len(stray),
+        "findings_without_a_fault": len(unexplained),
         "first_without_a_fault": [
-            f"{b.at:%Y-%m-%d %H:%M} {b.detector}.{b.method} {b.feature or ','.join(b.causes[:2])}" for b in stray[:3]
+            f"{b.at:%Y-%m-%d %H:%M} {b.detector}.{b.method} {b.feature or ','.join(b.causes[:2])}"
+            for b in unexplained[:3]
         ],
     }
 
 
 def _sensor_fault(fault: JsonObject, breaches: Sequence[StoredFinding]) -> dict[str, object]:
-    meant = METHOD_FOR[fault["kind"]]
+    method = METHOD_FOR[fault["kind"]]
     facts: dict[str, object] = {
         "kind": fault["kind"],
         "sensor": fault["sensor"],
         "start": fault["start"],
-        "method": meant,
+        "method": method,
     }
-    exact = [b for b in breaches if b.method == meant and b.feature == fault["sensor"] and _within(b.at, fault)]
-    any_ = [b for b in breaches if _within(b.at, fault)]
+    during = [b for b in breaches if _within(b.at, fault)]
+    expected = [b for b in during if b.method == method and b.feature == fault["sensor"]]
     start = time_of(fault["beyond_limits_from"] or fault["start"])
-    facts["minutes_to_notice"] = round((exact[0].at - start).total_seconds() / 60, 1) if exact else None
-    facts["first_sign"] = f"{any_[0].detector}.{any_[0].method}" if any_ else None
-    hours = (any_[0].at - time_of(fault["start"])).total_seconds() / 3600 if any_ else None
+    facts["minutes_to_notice"] = round((expected[0].at - start).total_seconds() / 60, 1) if expected else None
+    facts["first_sign"] = f"{during[0].detector}.{during[0].method}" if during else None
+    hours = (during[0].at - time_of(fault["start"])).total_seconds() / 3600 if during else None
     facts["hours_to_first_sign"] = None if hours is None else round(hours, 1)
     facts["to_notice_from"] = start.isoformat()
     return facts
@@ -136,26 +137,26 @@ def _within(at: datetime, fault: JsonObject) -> bool:
 
 
 def as_text(summary: JsonObject) -> str:
-    """The summary for people who see the product for the first time."""
+    """The summary for readers who are new to the product."""
     now = time_of(summary["to"])
     lines = [
         "", f"A simulated line for compressor blades, {_minute(summary['from'])} to {_minute(summary['to'])} UTC", "",
-        "GATES: what each recommended, against what the parts truly were", *_LEGEND,
+        "GATES: recommendations against the true state of the parts", *_LEGEND,
     ]  # fmt: skip
     for gate, facts in summary["gates"].items():
         lines += ["", *_gate_lines(gate, facts)]
     lines += ["", "MACHINES: detector findings, and the sensor faults that the simulator injected"]
     for machine, facts in summary["machines"].items():
         lines += _machine_lines(machine, facts, now)
-    lines += ["", "FAULTS OF PARTS AND PROCESS: what the gates recommended for the parts made under each"]
-    lines += [_process_line(fault, now) for fault in summary["process_faults"]] or ["  none in these days"]
-    lines += ["", *watch_lines(summary["watching"])]
+    lines += ["", "FAULTS OF PARTS AND PROCESS: recommendations for the parts made under each"]
+    lines += [_process_line(fault, now) for fault in summary["process_faults"]] or ["  none in this period"]
+    lines += ["", *watching_lines(summary["watching"])]
     return "\n".join([*lines, "", *_foot_lines(summary)])
 
 
 _LEGEND = (
     "  continue: within specification; correct: can be reworked; scrap: cannot; hold: the gate must not decide.",
-    "  The truth is the simulator's own; the final test measures it a day later, so the newest parts still wait.",
+    "  The truth is the simulator's; the final test measures it a day later, so that the newest parts still wait.",
 )  # fmt: skip
 _CLASSES = ("continue", "correct", "scrap")
 
@@ -205,7 +206,7 @@ def _process_line(fault: JsonObject, now: datetime) -> str:
     where = f"{_words(fault['kind'])} at {fault['subject']} from {_minute(fault['start'])}"
     if time_of(fault["start"]) > now:
         return f"  {where}: still to come while the demo is served"
-    return f"  {where}, {fault['parts']} parts -> {recommended or 'no gate saw one of them yet'}"
+    return f"  {where}, {fault['parts']} parts -> {recommended or 'no gate has decided on any of them yet'}"
 
 
 def _foot_lines(summary: JsonObject) -> list[str]:
@@ -215,10 +216,10 @@ def _foot_lines(summary: JsonObject) -> list[str]:
         "  injected by the simulator: " + _pairs(q["injected"]),
         "Recommendations for the MES: " + (_pairs(summary["recommendations"]) or "none"),
         "Best R2 that any model could reach here: " + ", ".join(f"{_words(k)} {v:.2f}" for k, v in c.items()),
-        "Rows taken in: " + _pairs(summary["rows"]),
-        *([f"All of it as one page, with pictures: {summary['report']}"] if "report" in summary else []),
+        "Rows stored: " + _pairs(summary["rows"]),
+        *([f"The same as a page with charts: {summary['report']}"] if "report" in summary else []),
         "",
-        "WHERE THE TIME WENT, in seconds",
+        "TIMING in seconds",
         *time_lines(summary["seconds"], REPLAY),
     ]
 

@@ -1,7 +1,7 @@
-"""What the watching of the demo came to, beside the truth: faults noticed, alerts without a fault, a model healed.
+"""The demo's monitoring against the ground truth: faults detected, false alerts, recovery of the models.
 
-A fault reaches further than its own place: its parts go on through the line, and their outcomes come a day later. An
-alert belongs to a fault when it began at a place, and within a time, that the fault reached; any other is false.
+A fault reaches beyond its own place: its parts go on through the line, and their outcomes come a day later. An alert
+belongs to a fault if it began at a place and within a time that the fault reached; any other alert is false.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from monitor.store.rows.parts import PartStep, part_history
 from monitor.store.watching.alerts import Alert, fired_alerts
 from monitor.store.watching.findings import breaches_between
 
-MEANT: Mapping[str, tuple[str, ...]] = {
+ALERTS_FOR: Mapping[str, tuple[str, ...]] = {
     "slow_wear": ("MachineOutOfSpec",),
     "stuck_sensor": ("SensorStuck",),
     "dead_sensor": ("SensorDead",),
@@ -47,9 +47,9 @@ MEANT: Mapping[str, tuple[str, ...]] = {
     "wrong_recipe": ("DataDrift",),
     "concept_change": ("ModelDegraded", "ModelWithoutSkill"),
 }
-"""The alerts meant for each kind of fault."""
+"""The alerts that each kind of fault should raise."""
 
-DETECTED: Mapping[str, tuple[tuple[str, str], ...]] = {
+METHODS_FOR: Mapping[str, tuple[tuple[str, str], ...]] = {
     "slow_wear": ((LIMITS, LIMIT),),
     "stuck_sensor": ((LIMITS, STUCK),),
     "dead_sensor": ((LIMITS, DEAD),),
@@ -59,24 +59,24 @@ DETECTED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "wrong_recipe": ((DRIFT, WASSERSTEIN),),
     "concept_change": ((PERFORMANCE, WORST_RATIO), (PERFORMANCE, SKILL)),
 }
-"""The detector and method meant for each kind of fault."""
+"""The detectors and methods that should find each kind of fault."""
 
 _OF_OUTCOMES = ("ModelDegraded", "ModelWithoutSkill", "GateOutOfService")
 _AFTER = timedelta(hours=2)
-"""An alert that begins this long after the last touched row still belongs to the fault: windows hold it that long."""
+"""An alert that begins this long after the last affected row still belongs to the fault: windows contain it so long."""
 
 Span = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Where and when a fault can be seen: by place (machine, step or gate), and in the outcomes of its parts."""
+    """Where and when a fault has effects: by place (machine, step or gate), and in the outcomes of its parts."""
 
     places: Mapping[str, Span]
     outcomes: Span | None = None
 
-    def holds(self, alert: Alert) -> bool:
-        """Whether the alert began where and when the fault was."""
+    def contains(self, alert: Alert) -> bool:
+        """Whether the alert began at a place and within a time of the reach."""
         spans = [self.places.get(alert.subject)]
         if alert.name in _OF_OUTCOMES:
             spans.append(self.outcomes)
@@ -84,12 +84,12 @@ class Reach:
 
 
 def time_of(text: str) -> datetime:
-    """A time of the truth, aware in UTC."""
+    """A time of the ground truth, aware in UTC."""
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def reach_of(fault: JsonObject, plant: Plant, passages: Sequence[PartStep], outcomes: Sequence[StoredOutcome]) -> Reach:
-    """The reach of a fault; `passages` and `outcomes` are the part steps and the outcomes of the parts it touched."""
+    """The reach of a fault; `passages` and `outcomes` are the part steps and the outcomes of the parts it affected."""
     span = time_of(fault["start"]), time_of(fault["end"])
     places: dict[str, Span] = {fault["subject"]: span, fault["step"]: span}
     for row in passages:
@@ -104,8 +104,8 @@ def reach_of(fault: JsonObject, plant: Plant, passages: Sequence[PartStep], outc
     return Reach(places, (min(times), max(times)) if times else None)
 
 
-def watched(connection: Connection, plant: Plant, truth: JsonObject, now: datetime) -> dict[str, object]:
-    """The whole account as data."""
+def compare_with_truth(connection: Connection, plant: Plant, truth: JsonObject, now: datetime) -> dict[str, object]:
+    """The comparison as data."""
     alerts = [alert for alert in fired_alerts(connection) if alert.name != WATCHDOG and alert.severity != "info"]
     notices = all_notifications(connection)
     faults, reaches = [], []
@@ -113,13 +113,13 @@ def watched(connection: Connection, plant: Plant, truth: JsonObject, now: dateti
         if time_of(fault["start"]) > now:
             continue
         reach = reach_of(fault, plant, _passages(connection, fault), _outcomes(connection, fault, now))
-        alerts_of_fault = [alert for alert in alerts if reach.holds(alert)]
+        alerts_of_fault = [alert for alert in alerts if reach.contains(alert)]
         reaches.append(reach)
         faults.append(
             _fault(fault, alerts_of_fault, notices)
             | {"hours_to_finding": _hours_to_finding(connection, plant, fault, now)}
         )
-    outside = [a for a in alerts if not any(reach.holds(a) for reach in reaches)]
+    outside = [a for a in alerts if not any(reach.contains(a) for reach in reaches)]
     days = (now - time_of(truth["start"])) / timedelta(days=1)
     return {
         "faults": faults,
@@ -129,7 +129,7 @@ def watched(connection: Connection, plant: Plant, truth: JsonObject, now: dateti
         "outside": [f"{a.since:%Y-%m-%d %H:%M} {a.name} {a.subject}: {a.summary}" for a in outside],
         "notifications": len(notices),
         "retraining": [_retraining(row) for row in retraining.rows(connection)],
-        "healing": healing(connection, plant, truth, now),
+        "healing": recoveries(connection, plant, truth, now),
     }
 
 
@@ -142,41 +142,40 @@ def _outcomes(connection: Connection, fault: JsonObject, now: datetime) -> list[
 
 
 def _fault(fault: JsonObject, alerts: Sequence[Alert], notices: Sequence[Notification]) -> dict[str, object]:
-    meant = [a for a in alerts if a.name in MEANT[fault["kind"]] and _at_its_place(fault, a)]
+    expected = [a for a in alerts if a.name in ALERTS_FOR[fault["kind"]] and _at_its_place(fault, a)]
     start = time_of(fault["beyond_limits_from"] or fault["start"])
-    first = min((a.fired_at for a in meant if a.fired_at is not None), default=None)
-    notifications = [n for n in notices if _tells(n, {a.id for a in alerts})]
+    first = min((a.fired_at for a in expected if a.fired_at is not None), default=None)
+    notifications = [n for n in notices if _mentions(n, {a.id for a in alerts})]
     kinds: dict[str, int] = {}
     for notice in notifications:
         kinds[notice.kind] = kinds.get(notice.kind, 0) + 1
     return {
         "kind": fault["kind"], "subject": fault["subject"], "start": fault["start"], "from": start.isoformat(),
-        "parts": len(fault["serials"]), "meant": list(MEANT[fault["kind"]]),
+        "parts": len(fault["serials"]), "meant": list(ALERTS_FOR[fault["kind"]]),
         "hours_to_alert": None if first is None else round((first - start) / timedelta(hours=1), 2),
         "alerts": sorted({f"{a.name} {a.subject}" for a in alerts}), "episodes": len(alerts), "notifications": kinds,
     }  # fmt: skip
 
 
 def _hours_to_finding(connection: Connection, plant: Plant, fault: JsonObject, now: datetime) -> float | None:
-    """Hours until the detector meant for the fault changed to breach at its place; None where it never did.
+    """Hours until a detector that should find the fault changed to breach at its place; None if none did.
 
-    A fault whose alert still fires for an earlier one counts here all the same. A finding of a window counts from the
-    slot that judged it.
+    This also counts if the alert was already firing for an earlier fault. A finding of a window counts from the slot
+    that judged it.
     """
     start = time_of(fault["start"])
     until = now if fault["lasting"] else time_of(fault["end"]) + _AFTER
-    of_windows = {PERFORMANCE: plant.performance.every}
+    intervals = {PERFORMANCE: plant.performance.every}
     for row in breaches_between(connection, start, until):
         if fault["kind"] != "concept_change" and row.subject not in (fault["subject"], fault["step"]):
             continue
         if fault["sensor"] and row.feature != fault["sensor"]:
             continue
-        if (row.detector, row.method) in DETECTED[fault["kind"]]:
-            of_rows = row.detector == LIMITS
-            every_ = of_windows.get(row.detector, plant.drift.every)
-            seen = row.at if of_rows else next(slots(every_, row.at, row.at + 2 * every_))
+        if (row.detector, row.method) in METHODS_FOR[fault["kind"]]:
+            interval = intervals.get(row.detector, plant.drift.every)
+            found_at = row.at if row.detector == LIMITS else next(slots(interval, row.at, row.at + 2 * interval))
             begins = time_of(fault["beyond_limits_from"] or fault["start"])
-            return round((seen - begins) / timedelta(hours=1), 2)
+            return round((found_at - begins) / timedelta(hours=1), 2)
     return None
 
 
@@ -184,7 +183,7 @@ def _at_its_place(fault: JsonObject, alert: Alert) -> bool:
     return fault["kind"] == "concept_change" or alert.subject in (fault["subject"], fault["step"])
 
 
-def _tells(notice: Notification, ids: Iterable[int]) -> bool:
+def _mentions(notice: Notification, ids: Iterable[int]) -> bool:
     return not {int(alert["id"]) for alert in notice.alerts}.isdisjoint(ids)
 
 
@@ -197,21 +196,21 @@ def _retraining(row: RetrainingRequest) -> dict[str, object]:
     }  # fmt: skip
 
 
-def healing(connection: Connection, plant: Plant, truth: JsonObject, now: datetime) -> dict[str, dict[str, object]]:
-    """By gate the mean absolute error, by the simulator's truth, before a concept change, under it, and once healed.
+def recoveries(connection: Connection, plant: Plant, truth: JsonObject, now: datetime) -> dict[str, dict[str, object]]:
+    """By gate the mean absolute error against the ground truth before a concept change, under it, and after retraining.
 
-    Counted are predictions for parts that no other fault touched: `before` those that the test rig read right, `under`
-    those that it reads wrong and that the version in force then decided, `healed` those decided by a later version.
+    The parts are those that no other fault affected: `before` those measured correctly, `under` those measured with
+    bias and decided by the version in force before, `healed` those measured with bias and decided by a later version.
     """
     change = next((f for f in truth["faults"] if f["kind"] == "concept_change"), None)
     if change is None or time_of(change["start"]) > now:
         return {}
-    touched = {s for f in truth["faults"] if f is not change for s in f["serials"]}
+    affected = {s for f in truth["faults"] if f is not change for s in f["serials"]}
     biased, start = set(change["serials"]), time_of(change["start"])
     means_by_gate: dict[str, dict[str, object]] = {}
     for gate in plant.gates:
         errors: dict[str, list[float]] = {"before": [], "under": [], "healed": []}
-        rows = [r for r in predictions_of(connection, gate) if r.serial not in touched]
+        rows = [r for r in predictions_of(connection, gate) if r.serial not in affected]
         old = {r.version for r in rows if r.decided_at < start}
         for row in rows:
             if row.serial in truth["parts"]:

@@ -1,12 +1,12 @@
-"""The account of the demo's watching, for people."""
+"""The comparison of the demo's monitoring with the ground truth, as text."""
 
 from __future__ import annotations
 
 from monitor.model import JsonObject
 
 
-def watch_lines(watching: JsonObject) -> list[str]:
-    """Alerts beside the faults, then retraining and what it healed."""
+def watching_lines(watching: JsonObject) -> list[str]:
+    """Alerts by fault, then retraining and its effect."""
     lines = ["ALERTS: which faults raised the alert meant for them, and how soon"]
     lines += [_fault_line(fault) for fault in watching["faults"]] or ["  no fault was injected"]
     outside = f"{watching['alerts_outside']} of {watching['alerts']} alerts belong to no fault"
@@ -15,20 +15,20 @@ def watch_lines(watching: JsonObject) -> list[str]:
     )
     lines += [f"    {text}" for text in watching["outside"][:5]]
     lines += ["", "MODELS: retraining that the alerts requested"]
-    lines += [_retraining_line(row) for row in watching["retraining"]] or ["  no retraining was asked for"]
-    return lines + [line for gate, facts in watching["healing"].items() for line in _healing_lines(gate, facts)]
+    lines += [_retraining_line(row) for row in watching["retraining"]] or ["  no retraining was requested"]
+    return lines + [line for gate, facts in watching["healing"].items() for line in _recovery_lines(gate, facts)]
 
 
 def _fault_line(fault: JsonObject) -> str:
     what = f"{fault['kind'].replace('_', ' ')} at {fault['subject']}"
-    meant = " or ".join(fault["meant"])
-    outcome = f"NO {meant}"
+    expected = " or ".join(fault["meant"])
+    result = f"NO {expected}"
     if fault["hours_to_alert"] is not None:
-        outcome = f"{meant} {_when(fault['hours_to_alert'])}"
+        result = f"{expected} {_when(fault['hours_to_alert'])}"
     elif fault["hours_to_finding"] is not None:
-        outcome = f"found {_when(fault['hours_to_finding'])}, under an alert that already fired"
+        result = f"found {_when(fault['hours_to_finding'])}, under an alert that was already firing"
     notifications = sum(fault["notifications"].values())
-    return f"  {what:<28} -> {outcome}; {fault['episodes']} alerts in {notifications} notifications"
+    return f"  {what:<28} -> {result}; {fault['episodes']} alerts in {notifications} notifications"
 
 
 def _when(hours: float) -> str:
@@ -41,7 +41,7 @@ def _retraining_line(row: JsonObject) -> str:
     return f"  {when} {row['gate']}, because of {row['cause']}: {row['state']} ({row['reason']}){version}"
 
 
-def _healing_lines(gate: str, facts: JsonObject) -> list[str]:
+def _recovery_lines(gate: str, facts: JsonObject) -> list[str]:
     if facts["before"] is None or facts["under"] is None:
         return []
     line = f"  {gate}: mean error {facts['before']:.2f} before the concept change, {facts['under']:.2f} under it"

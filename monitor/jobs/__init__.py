@@ -1,4 +1,4 @@
-"""The scheduled jobs, one entry of the schedule a file: what each does at one of its slots.
+"""The scheduled jobs, one per file: what each does at one of its slots.
 
-A job joins rooms and commits; rules and SQL stand in the rooms it calls, and wiring in `runtime`.
+A job calls other rooms and commits; rules and SQL are in those rooms, and wiring is in `runtime`.
 """

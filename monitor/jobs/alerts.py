@@ -1,4 +1,4 @@
-"""Evaluating the alerts where Gatewatch itself does (profile embedded), on the very samples that /metrics shows."""
+"""Evaluation of the alerts by Gatewatch itself (profile embedded), on the samples that /metrics shows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ READ = frozenset(
 
 
 class AlertsJob:
-    """Evaluates every alert at each slot; what it remembers between two slots are rows of the store."""
+    """Evaluates every alert at each slot; all state between two slots is in the store."""
 
     name = "alerts"
     scope = WHOLE_PLANT
@@ -61,8 +61,8 @@ class AlertsJob:
 def samples(snapshot: MetricsSnapshot, bounds: Bounds) -> Samples:
     """What a scrape would show of the metrics that an evaluation reads."""
     collector = StoreCollector(snapshot, bounds)
-    found: dict[str, list[tuple[Mapping[str, str], float]]] = {}
+    by_name: dict[str, list[tuple[Mapping[str, str], float]]] = {}
     for family in collector.collect(READ):
         for sample in family.samples:
-            found.setdefault(sample.name, []).append((sample.labels, sample.value))
-    return found
+            by_name.setdefault(sample.name, []).append((sample.labels, sample.value))
+    return by_name

@@ -1,4 +1,4 @@
-"""Delivering what waits in the outbox to the MES: ordered per part, at least once, under an idempotency key."""
+"""Delivery of recommendations to the MES: in order per part, at least once, with an idempotency key."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Target(Protocol):
 
 
 class DeliverJob(Courier):
-    """Sends pending recommendations. One that the MES refuses never holds up those of other parts."""
+    """Sends pending recommendations. One that the MES refuses never delays those of other parts."""
 
     name = "write_back"
     scope = WHOLE_PLANT
@@ -38,7 +38,7 @@ class DeliverJob(Courier):
         """Nothing is in memory."""
 
     def run(self, run: Run) -> Result:
-        """Send until nothing more may be sent now, or the MES cannot be reached."""
+        """Send until no recommendation is due, or the MES cannot be reached."""
         return Result(self.deliver(run))
 
     def _send_rows(self, rows: Sequence[OutboxMessage]) -> Errors:
@@ -47,7 +47,7 @@ class DeliverJob(Courier):
         return errors
 
     def _upsert(self, rows: Sequence[OutboxMessage]) -> dict[int, DeliveryError]:
-        """The error of each row that did not arrive; a batch with one bad row is sent row by row."""
+        """The errors of the rows that were not delivered; a refused batch is sent again row by row."""
         try:
             self._target.upsert([row.payload for row in rows])
         except DeliveryError as exc:

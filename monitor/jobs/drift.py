@@ -1,4 +1,4 @@
-"""Drift of every step: its newest parts against its frozen reference, which is frozen by itself when parts suffice."""
+"""Drift of every step: its newest parts against its reference, which is frozen once there are enough parts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class DriftJob:
         self._windows.forget()
 
     def run(self, run: Run) -> Result:
-        """Judge every step with new parts; all findings are one commit."""
+        """Judge every step with new parts, and commit all findings together."""
         board: list[Finding] = []
         judged: dict[str, State] = {}
         rows = 0
@@ -62,11 +62,11 @@ class DriftJob:
             rows += len(pair.current)
             run.beat()
         if board:
-            self._keep(board, run)
+            self._commit(board, run)
         self._judged |= judged
         return Result(rows)
 
-    def _keep(self, board: Sequence[Finding], run: Run) -> None:
+    def _commit(self, board: Sequence[Finding], run: Run) -> None:
         write = BatchWrite(self.name, "", "", run.now)
         with self._store.read() as connection:
             write.findings = list(changed(connection, board))
@@ -87,7 +87,7 @@ class DriftJob:
         return findings
 
     def _names(self, columns: Columns, window: Window) -> list[str]:
-        """The window's columns that a detector is given."""
+        """The window's columns for a detector."""
         if columns is Columns.ALL:
             return list(window.names)
         images = columns is Columns.IMAGES

@@ -1,4 +1,4 @@
-"""The model of a gate: the first one trained when there are outcomes enough, put in force when it is ready."""
+"""The first model of a gate: trained when there are enough outcomes, and put in force when it is ready."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from monitor.store.rows.outcomes import count_outcomes
 
 
 class ModelJob:
-    """Sees that a gate has a model: trains the first, puts it in force, mends the cache, mirrors the alias."""
+    """Ensures that a gate has a model: trains the first, puts it in force, repairs the cache, mirrors the alias."""
 
     def __init__(
         self,
@@ -51,15 +51,15 @@ class ModelJob:
         """The store is read at every use."""
 
     def run(self, run: Run) -> Result:
-        """Do the next thing that the gate's model needs."""
+        """Take the next step that the gate's model needs."""
         with self._store.read() as connection:
             current = versions.model_in_force(connection, self._gate)
             # Versions of a name the gate no longer uses are not its candidates.
-            known = [v for v in versions.of_gate(connection, self._gate) if v.model == self._config.model]
-            ready = [v for v in known if v.status not in (VersionStatus.CHALLENGER, VersionStatus.REFUSED)]
+            candidates = [v for v in versions.of_gate(connection, self._gate) if v.model == self._config.model]
+            ready = [v for v in candidates if v.status not in (VersionStatus.CHALLENGER, VersionStatus.REFUSED)]
             outcomes = count_outcomes(connection, self._config.characteristic, run.now)
         if current is not None:
-            self._look_after(current)
+            self._maintain(current)
         elif ready:
             self._promote(ready[-1], run)
         elif outcomes >= self._config.training.min_outcomes:
@@ -76,7 +76,7 @@ class ModelJob:
         if version.ready_at <= run.now:
             put_in_force(self._store, self._registry, run.lease, self._gate, version, 0, run.now)
 
-    def _look_after(self, current: ModelInForce) -> None:
+    def _maintain(self, current: ModelInForce) -> None:
         if self._models.for_gates([self._gate])[self._gate].refused in (Reason.NO_MODEL, Reason.BAD_MODEL):
             self._registry.fetch(current.model, current.version, current.digest)
             self._models.retry(self._gate)

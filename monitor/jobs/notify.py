@@ -1,4 +1,4 @@
-"""Telling people of alerts: one transaction makes what is to be told, couriers take it to the log and to the URLs."""
+"""Notifications of alerts: one transaction queues the messages that are due, then couriers deliver them."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from monitor.store.delivery import notifications as notices
 from monitor.store.delivery.outbox import new_message
 from monitor.store.watching.alerts import Alert, unannounced
 
-_NOBODYS = "platform"
-"""Who is told of an alert whose team is none of ours, as after a change of the program."""
+_FALLBACK_TEAM = "platform"
+"""The receiver of alerts whose team no longer exists, as after an upgrade."""
 
 
 class NotifyJob:
-    """Decides what is to be told and sends what waits. `urls` says how many URLs each team has."""
+    """Decides which messages are due, queues and delivers them. `urls` is the number of URLs of each team."""
 
     name = "notify"
     scope = WHOLE_PLANT
@@ -41,13 +41,13 @@ class NotifyJob:
         self,
         store: Store,
         config: NotifyConfig,
-        place: MessageContext,
+        context: MessageContext,
         urls: Mapping[str, int],
         couriers: Sequence[Courier],
     ) -> None:
         self._store = store
         self._rules = Rules(config.repeat_every, config.group_interval, config.settle)
-        self._place = place
+        self._context = context
         self._urls = urls
         self._couriers = couriers
         self.interval = config.every
@@ -56,23 +56,23 @@ class NotifyJob:
         """Nothing is in memory."""
 
     def run(self, run: Run) -> Result:
-        """Make the messages that are due, then deliver: a crash in between loses nothing."""
+        """Queue the messages that are due, then deliver; a crash in between loses nothing."""
         with self._store.read() as connection:
             due = self._due(connection, run)
-        made = self._make(run) if due else 0
+        queued = self._queue(run) if due else 0
         for courier in self._couriers:
             courier.deliver(run)
-        return Result(made)
+        return Result(queued)
 
-    def _make(self, run: Run) -> int:
+    def _queue(self, run: Run) -> int:
         with self._store.write() as connection:
             prove(self._store, connection, run.lease)
-            # Again, under the lock: what was read before may have changed.
+            # Again under the lock, because the rows may have changed since.
             messages = self._due(connection, run)
             rows = [self._row(message, note) for message in messages for note in message.notes]
             outgoing = [row for message in messages for row in self._outgoing(message, run)]
-            told = announced_by(note for message in messages for note in message.notes)
-            notices.save_notifications(connection, rows, outgoing, told)
+            announced = announced_by(note for message in messages for note in message.notes)
+            notices.save_notifications(connection, rows, outgoing, announced)
             count(connection, _tallies(messages))
         return len(messages)
 
@@ -83,11 +83,11 @@ class NotifyJob:
             group: LastNote(row.incident, row.sequence, Kind(row.kind), row.at)
             for group, row in notices.newest(connection, groups, Kind.INFO).items()
         }
-        lately = notices.lately(connection, run.now, self._rules.within, Kind.INFO)
-        return decide_notifications(episodes, last, lately, run.now, self._rules)
+        recent = notices.recent_counts(connection, run.now, self._rules.within, Kind.INFO)
+        return decide_notifications(episodes, last, recent, run.now, self._rules)
 
     def _row(self, message: Message, note: Note) -> dict[str, object]:
-        text = note_text(note, self._place)
+        text = note_text(note, self._context)
         return {
             "key": note.key, "message": message.key, "team": note.team, "line": note.line, "incident": note.incident,
             "sequence": note.sequence, "kind": note.kind.value, "at": note.at, "alerts": events(note),
@@ -95,11 +95,11 @@ class NotifyJob:
         }  # fmt: skip
 
     def _outgoing(self, message: Message, run: Run) -> list[dict[str, object]]:
-        text = message_text(message, self._place)
+        text = message_text(message, self._context)
         team = message.notes[0].team
-        said = {"id": message.key, "title": text.title, "body": text.body}
-        line = said | {
-            "at": run.now.isoformat(), "team": team, "site": self._place.site,
+        content = {"id": message.key, "title": text.title, "body": text.body}
+        line = content | {
+            "at": run.now.isoformat(), "team": team, "site": self._context.site,
             "notifications": [
                 {"key": n.key, "line": n.line, "kind": n.kind.value, "severity": n.severity, "alerts": events(n)}
                 for n in message.notes
@@ -107,14 +107,14 @@ class NotifyJob:
         }  # fmt: skip
         rows = [new_message(LOG_CHANNEL, message.key, "log", line, run.now)]
         for number in range(1, self._urls.get(team, 0) + 1 if message.for_people else 1):
-            payload = said | {"team": team, "url": number, "mood": mood(message)}
+            payload = content | {"team": team, "url": number, "mood": mood(message)}
             key = message.key if number == 1 else f"{message.key}#{number}"
             rows.append(new_message(channel_of(team), key, f"{team} {number}", payload, run.now))
         return rows
 
 
 def mood(message: Message) -> str:
-    """How a service may colour it."""
+    """The mood of a message, by which a service may colour it."""
     kinds = {note.kind for note in message.notes}
     severities = {note.severity for note in message.notes}
     if kinds == {Kind.RESOLVED}:
@@ -123,13 +123,13 @@ def mood(message: Message) -> str:
 
 
 def events(note: Note) -> list[dict[str, object]]:
-    """The news of a note: of each alert that it fired, or is over, or (repeated) that it still fires."""
-    news = [("fired", note.fired), ("resolved", note.resolved)]
+    """The events of a note: that an alert fired, was resolved, or (in a repetition) still fires."""
+    by_event = [("fired", note.fired), ("resolved", note.resolved)]
     if note.kind is Kind.REPEATED:
-        news.append(("still", tuple(e for e in note.still if e.critical)))
+        by_event.append(("still", tuple(e for e in note.still if e.critical)))
     return [
         {"id": e.id, "event": event, "name": e.name, "subject": e.subject, "severity": e.severity}
-        for event, episodes in news
+        for event, episodes in by_event
         for e in episodes
     ]
 
@@ -137,7 +137,7 @@ def events(note: Note) -> list[dict[str, object]]:
 def _episode(row: Alert) -> Episode:
     return Episode(
         id=row.id, name=row.name, subject=row.subject, severity=row.severity,
-        team=row.team if row.team in TEAMS else _NOBODYS, line=row.line, summary=row.summary, since=row.since,
+        team=row.team if row.team in TEAMS else _FALLBACK_TEAM, line=row.line, summary=row.summary, since=row.since,
         ended_at=row.ended_at, value=row.value, limit=row.limit, announced=row.told,
     )  # fmt: skip
 

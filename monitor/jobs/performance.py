@@ -1,4 +1,4 @@
-"""How good the gates' predictions were: outcomes joined to decisions, judged window by window."""
+"""The performance of the gates' models: outcomes joined to decisions, judged window by window."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from monitor.store.watching.references import NewReference, freeze, reference_in
 from monitor.windows.realised import NAMES, HeldOut, as_content, empty, from_content, realised, reference
 
 REFERENCE_ROWS = 1000
-"""Newest parts in a model's reference; those it was fitted to keep their place only."""
-MOST_SLICES = 8
-"""Slices by machine and recipe, the most frequent ones: they become label values."""
+"""Newest parts in a model's reference; without the outcome where it was fitted to the part."""
+MAX_SLICES = 8
+"""Slices by machine and recipe, the most frequent ones; bounded because they become label values."""
 
 Slices = Sequence[tuple[str, ...]]
 MakeDetector = Callable[[int, Slices], WindowDetector]
-"""From the length of the window and the slices to the detector."""
-Settle = Callable[[Finding, Status | None], Finding]
-"""The skill with hysteresis: the finding, and what the board said of this version before."""
+"""Makes the detector, given the length of the window and the slices."""
+ApplyHysteresis = Callable[[Finding, Status | None], Finding]
+"""Applies hysteresis to the finding on the skill, given the previous status of the same version."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a gate was last judged on: its version in force, the newest outcome, and what was found."""
+class Judged:
+    """The last judgement of a gate: the version in force, the newest outcome, and the findings."""
 
     version: tuple[str, str, int]
     outcome: int
@@ -44,7 +44,7 @@ class Seen:
 
 
 class PerformanceJob:
-    """Judges every gate; a gate without a new outcome or version since the last slot is only shown again."""
+    """Judges every gate; without a new outcome or version since the last slot, the findings are repeated."""
 
     name = "performance"
     scope = WHOLE_PLANT
@@ -56,7 +56,7 @@ class PerformanceJob:
         models: ModelsInForce,
         held_out: HeldOut,
         detector: MakeDetector,
-        settle: Settle,
+        apply_hysteresis: ApplyHysteresis,
     ) -> None:
         self.interval = plant.performance.every
         self._store = store
@@ -64,37 +64,37 @@ class PerformanceJob:
         self._models = models
         self._held_out = held_out
         self._detector = detector
-        self._settle = settle
-        self._seen: dict[str, Seen] = {}
+        self._apply_hysteresis = apply_hysteresis
+        self._judged: dict[str, Judged] = {}
         self._references: dict[tuple[str, str], Window] = {}
 
     def forget(self) -> None:
         """Judge again at the next slot."""
-        self._seen.clear()
+        self._judged.clear()
 
     def run(self, run: Run) -> Result:
-        """Judge each gate and put it on the board as of now."""
+        """Judge each gate and put the findings on the board, dated now."""
         write = BatchWrite(self.name, "", "", run.now)
-        judged = 0
+        rows = 0
         for gate, config in self._plant.gates.items():
-            judged += self._one(gate, config, run, write)
+            rows += self._add_findings(gate, config, run, write)
         with self._store.read() as connection:
             write.findings.extend(changed(connection, write.board))
         commit(self._store, run.lease, write)
-        return Result(judged)
+        return Result(rows)
 
-    def _one(self, gate: str, config: GateConfig, run: Run, write: BatchWrite) -> int:
+    def _add_findings(self, gate: str, config: GateConfig, run: Run, write: BatchWrite) -> int:
         with self._store.read() as connection:
             used, outcome = versions.model_in_force(connection, gate), newest_outcome(connection)
         version = ("", "", 0) if used is None else (used.version, used.digest, used.changes)
-        known = self._seen.get(gate)
-        if known is not None and (known.version, known.outcome) == (version, outcome):
-            found, rows = known.findings, 0
+        last = self._judged.get(gate)
+        if last is not None and (last.version, last.outcome) == (version, outcome):
+            findings, rows = last.findings, 0
         else:
-            found, rows = self._judge(gate, config, used, run)
-        # As of now, also where nothing new came: what is known of the model still stands.
-        findings = tuple(replace(finding, at=run.now) for finding in found)
-        self._seen[gate] = Seen(version, outcome, findings)
+            findings, rows = self._judge(gate, config, used, run)
+        # Dated now even without new data, because the findings still hold.
+        findings = tuple(replace(finding, at=run.now) for finding in findings)
+        self._judged[gate] = Judged(version, outcome, findings)
         write.board.extend(findings)
         if rows:
             write.trends.extend(worth_keeping(findings))
@@ -105,18 +105,18 @@ class PerformanceJob:
     ) -> tuple[tuple[Finding, ...], int]:
         rows = self._plant.performance.window_rows
         if used is None:
-            nothing = empty(gate, config.step)
-            return tuple(self._detector(rows, ()).judge(nothing, nothing)), 0
-        before = self._reference(gate, config, used, run)
+            no_rows = empty(gate, config.step)
+            return tuple(self._detector(rows, ()).judge(no_rows, no_rows)), 0
+        reference = self._reference(gate, config, used, run)
         with self._store.read() as connection:
             window = realised(connection, gate, config, used, run.now, rows)
             skill = skill_of(connection, gate, used.since)
-        detector = self._detector(rows, slices_of(self._plant, config.step, before, window))
-        found = detector.judge(before, window)
-        return tuple(self._settle(f, skill) if f.method == SKILL else f for f in found), len(window)
+        detector = self._detector(rows, slices_of(self._plant, config.step, reference, window))
+        findings = detector.judge(reference, window)
+        return tuple(self._apply_hysteresis(f, skill) if f.method == SKILL else f for f in findings), len(window)
 
     def _reference(self, gate: str, config: GateConfig, used: ModelInForce, run: Run) -> Window:
-        """The reference of the version in force: from memory, the store, or made now and kept."""
+        """The reference of the version in force: from memory, from the store, or made and frozen now."""
         key = (gate, used.digest)
         if key in self._references:
             return self._references[key]
@@ -140,10 +140,9 @@ class PerformanceJob:
 
 
 def _reference_rows(metrics: Mapping[str, float], config: GateConfig) -> int:
-    """How many of the newest parts say what the model is to be measured by.
+    """How many of the newest parts the reference is made of.
 
-    Where training found a change of level, the outcomes from before it are of another level: only those after count,
-    and with them the parts that its comparison held out.
+    If training detected a change of level, only outcomes after it count, and the parts that its comparison held out.
     """
     if not metrics.get("level_changes"):
         return REFERENCE_ROWS
@@ -162,4 +161,4 @@ def slices_of(plant: Plant, step: str, reference: Window, current: Window) -> Sl
     """The most frequent pairs of a machine of the step and a recipe, in a fixed order."""
     machines = {name for name, machine in plant.machines.items() if machine.step == step}
     counts: Counter[tuple[str, ...]] = Counter(g for g in (*reference.groups, *current.groups) if g[0] in machines)
-    return sorted(group for group, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MOST_SLICES])
+    return sorted(group for group, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MAX_SLICES])

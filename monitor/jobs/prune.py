@@ -1,4 +1,4 @@
-"""Deleting what is older than the plant file keeps it."""
+"""Deletion of rows older than their retention in the plant file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from monitor.store.database.leases import prove
 
 
 class PruneJob:
-    """Applies the retention of every table, some thousand rows a transaction."""
+    """Applies the retention of every table, some thousand rows per transaction."""
 
     name = "prune"
     scope = WHOLE_PLANT
@@ -39,8 +39,8 @@ class PruneJob:
         while not run.stopping():
             with self._store.write() as connection:
                 prove(self._store, connection, run.lease)
-                done = pruning.delete_oldest(connection, aged, keep, run.now)
-            total += done
-            if done < pruning.CHUNK:
+                deleted = pruning.delete_oldest(connection, aged, keep, run.now)
+            total += deleted
+            if deleted < pruning.CHUNK:
                 break
         return total

@@ -22,7 +22,7 @@ Read = Callable[[datetime | None, datetime, int, Sequence[str] | None], Page]
 
 
 class PullJob:
-    """Reads what is new in a source partition, and back by `late_by`, under one cursor."""
+    """Reads new rows of a source partition, from `late_by` before its cursor on."""
 
     def __init__(self, store: Store, plant: Plant, source: str, partition: str, read: Read, pipeline: Pipeline) -> None:
         self._store = store
@@ -30,7 +30,7 @@ class PullJob:
         self._rows = plant.store.batch_rows
         self._read = read
         self._pipeline = pipeline
-        self._carried: Counter[TallyKey] = Counter()
+        self._unsaved_tallies: Counter[TallyKey] = Counter()
         self.lock = threading.Lock()
         self.source = source
         self.partition = partition
@@ -44,7 +44,7 @@ class PullJob:
         return self._config.every
 
     def cursor(self) -> datetime | None:
-        """How far the partition was read."""
+        """The time up to which the partition has been read."""
         with self._store.read() as connection:
             return cursors.position(connection, self.name, self.source, self.partition)
 
@@ -58,33 +58,33 @@ class PullJob:
                 page = self._read(after, run.now, self._rows, self.members)
                 reach("after_read")
                 newest = max((p for p in (position, page.position) if p is not None), default=None)
-                self.keep(page, newest if newest != position else None, run.now, run.lease)
+                self.commit_page(page, newest if newest != position else None, run.now, run.lease)
                 rows, position, after = rows + page.read, newest, page.position
                 if not page.more or run.stopping():
                     break
             return Result(rows, None if position is None else run.now - position)
 
-    def keep(self, page: Page, position: datetime | None, now: datetime, lease: Lease) -> None:
-        """Judge one page and commit what it made, or leave everything as it was."""
+    def commit_page(self, page: Page, position: datetime | None, now: datetime, lease: Lease) -> None:
+        """Process one page and commit the results; on any error nothing has changed."""
         write = BatchWrite(self.name, self.source, self.partition, now, self._config.kind, position)
         write.rejects = page.rejects
         try:
             if len(page.frame):
                 self._pipeline.process(page, write)
-            write.tallies.update(self._carried)
+            write.tallies.update(self._unsaved_tallies)
             if write.is_empty():
-                # Only re-read rows: their counts go with the next commit instead of one of their own.
-                self._carried = write.tallies
+                # All rows were read before: their counts are saved with the next commit.
+                self._unsaved_tallies = write.tallies
                 return
             commit(self._store, lease, write)
-            self._carried = Counter()
+            self._unsaved_tallies = Counter()
         except BaseException:
-            # Also for what nobody foresaw: reconciliation calls this too, and the runner makes only that job forget.
+            # Here and not only in the runner: when reconciliation calls this, the runner resets that job alone.
             self.forget()
             raise
 
     def save(self, now: datetime, lease: Lease) -> None:
-        """Save the detectors' states, at a clean end."""
+        """Save the detectors' states, at a clean shutdown."""
         with self.lock:
             write = BatchWrite(self.name, self.source, self.partition, now)
             self._pipeline.snapshot(write)

@@ -1,4 +1,4 @@
-"""Counting what the source holds against what the store took in, hour by hour, and reading again where they differ."""
+"""Comparison of row counts in a source and in the store, hour by hour; hours that differ are read again."""
 
 from __future__ import annotations
 
@@ -21,11 +21,14 @@ from monitor.store.rows.kinds import count_known
 HOUR = timedelta(hours=1)
 _STRAYS = 1000
 _STRAY_HOURS = 6
-"""Rows without a usable time are looked for every so many hours, for that reads the whole table."""
+"""The hours between two searches for rows without a usable time, which read the whole table."""
 
 
 class ReconcileJob:
-    """Compares the last hours of one source; at midnight UTC the last day."""
+    """Compares the last hours of one source, at midnight UTC the last day.
+
+    `wall_clock` is the real time, also during a replay.
+    """
 
     def __init__(
         self,
@@ -37,7 +40,7 @@ class ReconcileJob:
         settle: timedelta,
         interval: timedelta,
         lease_of: Callable[[PullJob], Lease | None],
-        present: Clock,
+        wall_clock: Clock,
     ) -> None:
         self.name = f"reconcile:{source_name}"
         self.scope = JobScope(source_name)
@@ -49,14 +52,14 @@ class ReconcileJob:
         self._pulls = pulls
         self._settle = settle
         self._lease_of = lease_of
-        self._present = present
+        self._wall_clock = wall_clock
 
     def forget(self) -> None:
         """Nothing is in memory."""
 
     def run(self, run: Run) -> Result:
-        """Count, read differing hours again, count those again, and leave the difference as a finding."""
-        # Rows of the newest hours may be late, or known to the source and not pulled yet.
+        """Count, read differing hours again, recount, and report the remaining difference as a finding."""
+        # Rows of the newest hours may be late, or in the source but not pulled yet.
         end = (run.now - self._settle).replace(minute=0, second=0, microsecond=0)
         start = end - (24 * HOUR if run.slot.hour == 0 else 3 * HOUR)
         rejects = self._strays(run) if run.slot.hour % _STRAY_HOURS == 0 else ()
@@ -64,15 +67,15 @@ class ReconcileJob:
         for hour in gaps:
             self._pull_again(hour, run.now)
             run.beat()
-        left = self._gaps(start, end, run.now) if gaps else {}
+        remaining = self._gaps(start, end, run.now) if gaps else {}
         write = BatchWrite(self.name, self._source_name, "", run.now, rejects=rejects)
-        self._report(write, gaps, left, end)
+        self._report(write, gaps, remaining, end)
         commit(self._store, run.lease, write)
         return Result(sum(gaps.values()))
 
     def _strays(self, run: Run) -> tuple[Reject, ...]:
-        # The real present: to a replay, rows of history that are still to come are not ahead of any clock.
-        return self._source.strays(max(run.now, self._present.now()), _STRAYS).rejects
+        # By the real time: rows that a replay has not reached yet are not in the future.
+        return self._source.strays(max(run.now, self._wall_clock.now()), _STRAYS).rejects
 
     def _gaps(self, start: datetime, end: datetime, now: datetime) -> dict[datetime, int]:
         counts = self._source.hourly_counts(start, end, now)
@@ -86,16 +89,16 @@ class ReconcileJob:
             lease = self._lease_of(pull)
             if lease is not None:
                 with pull.lock:
-                    pull.keep(_of_members(page, pull.members), None, now, lease)
+                    pull.commit_page(_of_members(page, pull.members), None, now, lease)
 
     def _report(
-        self, write: BatchWrite, gaps: Mapping[datetime, int], left: Mapping[datetime, int], end: datetime
+        self, write: BatchWrite, gaps: Mapping[datetime, int], remaining: Mapping[datetime, int], end: datetime
     ) -> None:
-        missing = sum(left.values())
+        missing = sum(remaining.values())
         finding = Finding(
             RECONCILIATION, HOURLY_COUNT, self._source_name, "", end,
             Status.BREACH if missing else Status.OK, float(missing), 0.0,
-            causes=tuple(f"{hour:%Y-%m-%d %H}h ({n})" for hour, n in left.items()),
+            causes=tuple(f"{hour:%Y-%m-%d %H}h ({n})" for hour, n in remaining.items()),
         )  # fmt: skip
         write.board.append(finding)
         gap = tallied("gatewatch_source_reconciliation_gap_rows", source=self._source_name)
@@ -108,6 +111,6 @@ def _of_members(page: Page, members: Sequence[str] | None) -> Page:
     if members is None or page.frame.empty:
         return page
     column = "step" if "step" in page.frame else "machine"
-    mine = page.frame[column].isin(members).to_numpy()
-    frame = page.frame.loc[mine].reset_index(drop=True)
-    return replace(page, frame=frame, values=page.values[mine], rejects=())
+    selected = page.frame[column].isin(members).to_numpy()
+    frame = page.frame.loc[selected].reset_index(drop=True)
+    return replace(page, frame=frame, values=page.values[selected], rejects=())

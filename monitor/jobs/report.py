@@ -1,4 +1,4 @@
-"""The Evidently reports: when a step begins to drift, and on a schedule."""
+"""Evidently reports, made when a step begins to drift and on a schedule."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from monitor.store.database.database import Store
 from monitor.store.watching.board import drift_findings, drifts_since
 from monitor.windows.drift import StepWindows
 
-_LEAST_BETWEEN = timedelta(hours=1)
+_MIN_INTERVAL = timedelta(hours=1)
 
 
-def why_now(now: datetime, last: datetime | None, drifting: datetime | None, every: timedelta | None) -> str | None:
+def report_cause(
+    now: datetime, last: datetime | None, drifting: datetime | None, every: timedelta | None
+) -> str | None:
     """Why a report is due, or None: a drift that began after the last one (hourly at most), or the schedule."""
-    if last is not None and now - last < _LEAST_BETWEEN:
+    if last is not None and now - last < _MIN_INTERVAL:
         return None
     if drifting is not None and (last is None or drifting > last):
         return "drift"
@@ -28,7 +30,7 @@ def why_now(now: datetime, last: datetime | None, drifting: datetime | None, eve
 
 
 class ReportJob:
-    """Looks as often as windows are compared whether a step is due, and renders it in a child process."""
+    """Renders the reports that are due, in a child process. Under replay it does so only if `renders`."""
 
     name = "report"
     scope = WHOLE_PLANT
@@ -42,7 +44,7 @@ class ReportJob:
 
     @property
     def interval(self) -> timedelta:
-        """Of the drift job, which it follows."""
+        """The interval of the drift job, which it follows."""
         return self._plant.drift.every
 
     def forget(self) -> None:
@@ -50,20 +52,20 @@ class ReportJob:
         self._windows.forget()
 
     def run(self, run: Run) -> Result:
-        """Render what is due; under a replay that is not to render, the slot is served and nothing done."""
+        """Render the reports that are due, unless this replay renders none."""
         if not self._renders:
             return Result()
-        done = 0
+        rendered = 0
         for step in self._plant.steps:
             if run.stopping():
                 break
             with self._store.read() as connection:
                 drifting, findings = drifts_since(connection, step), drift_findings(connection, step)
-            cause = why_now(run.now, last_report_at(self._reports, step), drifting, self._plant.drift.report_every)
+            cause = report_cause(run.now, last_report_at(self._reports, step), drifting, self._plant.drift.report_every)
             if cause is None or not any(f.limit for f in findings):
                 continue
             pair = self._windows.pair(step, run.lease, run.now)
-            said = [{**f._asdict(), "at": f.at.isoformat()} for f in findings]
-            write_report(self._reports, ReportRequest(step, pair, said, run.now, cause), run.beat)
-            done += 1
-        return Result(done)
+            rows = [{**f._asdict(), "at": f.at.isoformat()} for f in findings]
+            write_report(self._reports, ReportRequest(step, pair, rows, run.now, cause), run.beat)
+            rendered += 1
+        return Result(rendered)

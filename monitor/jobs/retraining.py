@@ -1,4 +1,4 @@
-"""Retraining: firing alerts on models ask for it, and open requests are served, oldest first."""
+"""Retraining: firing alerts on models request it, and open requests are processed, oldest first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from monitor.store.watching.alerts import firing_breaches
 
 
 class RetrainingJob:
-    """Looks at firing alerts and open requests, and serves one request at a time over the plant."""
+    """Makes requests from firing alerts and processes one open request of the plant at a time."""
 
     name = "retraining"
     scope = WHOLE_PLANT
@@ -29,24 +29,24 @@ class RetrainingJob:
         return self._plant.jobs.retraining
 
     def forget(self) -> None:
-        """Nothing is kept between runs."""
+        """Nothing is in memory."""
 
     def run(self, run: Run) -> Result:
-        """Ask for what the alerts ask for, then decide on and serve the open requests."""
+        """Request what firing alerts call for, then decide on and process the open requests."""
         with self._store.read() as connection:
             alerts = [a for a in firing_breaches(connection, CAUSES) if a.subject in self._plant.gates]
-            made = requests.rows(connection) if alerts else []
+            existing = requests.rows(connection) if alerts else []
         for alert in alerts:
-            of_gate = [request for request in made if request.gate == alert.subject]
+            of_gate = [request for request in existing if request.gate == alert.subject]
             key = next_key(alert, of_gate, self._plant.gates[alert.subject].retraining, run.now)
             if key is not None:
                 self._retraining.ask(run, alert.subject, alert.name, key)
         with self._store.read() as connection:
-            waiting = requests.unfinished(connection)
-        return Result(sum(self._retraining.serve(run, request) for request in waiting))
+            unfinished = requests.unfinished(connection)
+        return Result(sum(self._retraining.serve(run, request) for request in unfinished))
 
     def ask(self, run: Run, gate: str) -> RetrainingRequest:
-        """A person's request, served as far as it goes now; its row afterwards."""
+        """Make a manual request and process it as far as is possible now; returns its row."""
         key = f"{requests.MANUAL}:{gate}:{run.now.isoformat()}"
         self._retraining.ask(run, gate, requests.MANUAL, key)
         with self._store.read() as connection:

@@ -89,7 +89,7 @@ CASES = (
     Case("restore of a file that is not there", ("store", "restore", "none.db"), 2, ("none.db: no such file",)),
     Case("restore of a file that is no store", ("store", "restore", "plant.yaml"), 3, ("plant.yaml", "store backup")),
     Case("restore of another database", ("store", "restore", "mes.db"), 3, ("mes.db", "no whole Gatewatch store")),
-    Case("a demo in a folder that holds something else", ("demo", "--dir", "."), 2, ("it holds something else",)),
+    Case("a demo in a folder that holds other files", ("demo", "--dir", "."), 2, ("it holds other files",)),
     Case("a demo in a file", ("demo", "--dir", "plant.yaml"), 2, ("it is a file",)),
     Case("a demo of no days", ("demo", "--days", "0"), 2, ("--days",)),
     Case("a demo with a seed below zero", ("demo", "--seed", "-1"), 2, ("--seed",)),

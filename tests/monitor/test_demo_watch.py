@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from monitor.demo.watching import MEANT, watched
-from monitor.demo.watching_text import watch_lines
+from monitor.demo.watching import ALERTS_FOR, compare_with_truth
+from monitor.demo.watching_text import watching_lines
 from monitor.plant.file.load import parse
 from monitor.plant.plant import Plant
 from monitor.simulator.faults import FaultKind
@@ -71,11 +71,11 @@ def told(
         for table, values in rows.items():
             connection.execute(t.metadata.tables[table].insert(), values)
     with store.read() as connection:
-        return watched(connection, plant, said, at(hours))
+        return compare_with_truth(connection, plant, said, at(hours))
 
 
 def test_every_kind_of_fault_has_an_alert_meant_for_it() -> None:
-    assert set(MEANT) == {kind.value for kind in FaultKind}
+    assert set(ALERTS_FOR) == {kind.value for kind in FaultKind}
 
 
 MINE = {
@@ -140,8 +140,8 @@ def test_a_model_is_healed_where_a_later_version_errs_as_little_as_before(store:
 def test_the_text_tells_misses_and_false_alerts(store: Store, plant: Plant) -> None:
     said = truth(fault("camera_change", "coating", "coating", 3, 6))
     found = told(store, plant, said, 24, alert=[alert("MachineAnomalous", "rig-1", 4.0)])
-    text = "\n".join(watch_lines(found))
+    text = "\n".join(watching_lines(found))
     assert "camera change at coating     -> NO ImageDrift; 0 alerts in 0 notifications" in text
     assert "1 of 1 alerts belong to no fault, 1.00 a day" in text
     assert "2026-03-02 04:00 MachineAnomalous rig-1: said" in text
-    assert "no retraining was asked for" in text
+    assert "no retraining was requested" in text

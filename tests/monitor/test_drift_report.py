@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from monitor.errors import MonitorError
-from monitor.jobs.report import why_now
+from monitor.jobs.report import report_cause
 from monitor.model import Window
 from monitor.reports import drift as drift_report
 from monitor.reports.drift import KEPT_REPORTS, ReportRequest, last_report_at, write_report
@@ -185,4 +185,4 @@ DUE = {
 def test_when_a_report_is_due(
     last: datetime | None, drifting: datetime | None, every: timedelta | None, expected: str | None
 ) -> None:
-    assert why_now(NOW, last, drifting, every) == expected
+    assert report_cause(NOW, last, drifting, every) == expected

@@ -191,11 +191,11 @@ def test_a_hidden_reading_is_judged_in_its_own_partition(spine: Spine, monkeypat
         spine.run(job, _at(1))
     kept: list[tuple[str, list[str]]] = []
     for job in pulls:
-        keep = job.keep
+        commit_page = job.commit_page
         monkeypatch.setattr(
-            job, "keep",
-            lambda page, *rest, keep=keep, job=job: (
-                kept.append((job.partition, page.frame["machine"].tolist())), keep(page, *rest),
+            job, "commit_page",
+            lambda page, *rest, commit_page=commit_page, job=job: (
+                kept.append((job.partition, page.frame["machine"].tolist())), commit_page(page, *rest),
             ),
         )  # fmt: skip
     spine.reading("m2", after(20), 5.0)

@@ -46,7 +46,7 @@ def newest(
     return found
 
 
-def lately(connection: sa.Connection, now: datetime, within: timedelta, without: str) -> Mapping[str, int]:
+def recent_counts(connection: sa.Connection, now: datetime, within: timedelta, without: str) -> Mapping[str, int]:
     """By team how many messages were made in the time before `now`, those of kind `without` aside."""
     n = t.notification.c
     query = sa.select(n.team, sa.func.count(n.message.distinct())).where(
