@@ -27,21 +27,21 @@ class Calibration:
         """The score of each row, shape (rows, charts) to (rows,): the highest standardised chart value."""
         return np.asarray(((charts - self.typical) / self.spread).max(axis=1))
 
-    def loudest(self, charts: Floats) -> int:
+    def highest_chart(self, charts: Floats) -> int:
         """The index of the chart with the highest score, for one row of charts, shape (charts,)."""
         return int(np.argmax((charts - self.typical) / self.spread))
 
 
-def calibrate(maxima: Floats, chance: float, least_spread: float) -> Calibration:
+def calibrate(maxima: Floats, chance: float, min_spread: float) -> Calibration:
     """The calibration from the block maxima of healthy rows, shape (blocks >= 3, charts).
 
     The limit is the upper prediction bound for the maximum of one more healthy block, exceeded with probability
-    `chance`. It is a Student t bound, so that it allows for mean and spread being estimated from few blocks. Maxima
+    `chance`. It is a Student t bound, so it allows for mean and spread being estimated from few blocks. Maxima
     of blocks longer than the signal's memory are nearly independent, whatever the autocorrelation within a block;
     a limit from single rows would treat autocorrelated rows as independent and be far too low.
     """
     blocks = len(maxima)
-    spread = np.maximum(maxima.std(axis=0, ddof=1), least_spread)
+    spread = np.maximum(maxima.std(axis=0, ddof=1), min_spread)
     limit = student_bound(chance, blocks - 1) * math.sqrt(1 + 1 / blocks)
     return Calibration(maxima.mean(axis=0), spread, limit)
 

@@ -75,8 +75,8 @@ class Settings:
         return self.block / (CHARTS * self.false_alarm_rows)
 
 
-# The least spread of block maxima: 10 % (charts are logarithms), even where a few blocks happen to agree.
-_LEAST_SPREAD = 0.1
+# The minimum spread of block maxima: 10 % (charts are logarithms), in case a few blocks happen to agree.
+_MIN_SPREAD = 0.1
 # Keeps the logarithm of a distance finite.
 _TINY = 1e-3
 
@@ -131,9 +131,9 @@ class Baseline:
         learnt = ~np.isnan(self.centre)
         return np.asarray(2 * (~np.isnan(values[:, learnt])).sum(axis=1) >= max(int(learnt.sum()), 1))
 
-    def rest(self) -> None:
+    def reset(self) -> None:
         """Reset the smoothed values to those of normal rows."""
-        self.smoothed = _rest(len(self.centre), self.reference, self.rarity)
+        self.smoothed = _normal_smoothed(len(self.centre), self.reference, self.rarity)
 
     def score(self, values: Floats) -> Scored:
         """Score usable rows, shape (n, sensors) with n at most `room`, and update the smoothed values."""
@@ -142,8 +142,8 @@ class Baseline:
 
     def causes(self, scored: Scored, row: int) -> NDArray[np.int64]:
         """The sensors with the largest shares in a row's score, at most three, none below a third of the largest."""
-        loudest = self._calibration.loudest(scored.charts[row])
-        shares = (scored.shift_shares if loudest == SHIFT else scored.spread_shares)[row]
+        highest = self._calibration.highest_chart(scored.charts[row])
+        shares = (scored.shift_shares if highest == SHIFT else scored.spread_shares)[row]
         order = np.argsort(-np.nan_to_num(shares), kind="stable")[:3]
         return np.asarray(order[shares[order] >= shares[order[0]] / 3])
 
@@ -154,10 +154,10 @@ class Baseline:
         self.pending = np.concatenate([self.pending, rows])
         self.pending_charts = np.concatenate([self.pending_charts, scored.charts[normal]])
         if self.room == 0:
-            self._turn()
+            self._end_window()
 
-    def _turn(self) -> None:
-        """End the window: update reference and limit from the rows learnt in it."""
+    def _end_window(self) -> None:
+        """Update reference and limit from the rows learnt in the window."""
         settings = self.settings
         self.learnt += settings.window
         weight = settings.window / min(self.learnt, settings.memory_rows)
@@ -165,7 +165,7 @@ class Baseline:
         self._inverse = self.reference.inverse(settings.shrinkage)
         fresh = _block_maxima(self.pending_charts, settings.block)
         self.maxima = np.concatenate([self.maxima, fresh])[-settings.most_blocks :]
-        self._calibration = calibrate(self.maxima, settings.chance, _LEAST_SPREAD)
+        self._calibration = calibrate(self.maxima, settings.chance, _MIN_SPREAD)
         self.pending, self.pending_charts = self.pending[:0], self.pending_charts[:0]
 
     def _standard(self, values: Floats) -> Floats:
@@ -251,7 +251,7 @@ def load_baseline(saved: object, settings: Settings, width: int) -> Baseline:
         pending=unpack(fields["pending"], (pending, width)),
         pending_charts=unpack(fields["pending_charts"], (pending, CHARTS)),
         _inverse=reference.inverse(settings.shrinkage),
-        _calibration=calibrate(maxima, settings.chance, _LEAST_SPREAD),
+        _calibration=calibrate(maxima, settings.chance, _MIN_SPREAD),
     )
 
 
@@ -283,9 +283,9 @@ def fit(values: Floats, least_scale: Floats, settings: Settings) -> Baseline:
     baseline.maxima = np.concatenate([_held_out_maxima(baseline, z, rarity, fold) for fold in (1, 2, 3)])
     baseline.reference = reference_of(z)
     baseline._inverse = baseline.reference.inverse(settings.shrinkage)
-    baseline._calibration = calibrate(baseline.maxima, settings.chance, _LEAST_SPREAD)
+    baseline._calibration = calibrate(baseline.maxima, settings.chance, _MIN_SPREAD)
     baseline.rarity = float(rarity.mean())
-    baseline.rest()
+    baseline.reset()
     return baseline
 
 
@@ -312,14 +312,14 @@ def _learn_in_windows(baseline: Baseline, z: Floats) -> Floats:
 def _held_out_maxima(baseline: Baseline, z: Floats, rarity: Floats, fold: int) -> Floats:
     """The block maxima of one window of the warm-up, scored with a reference from the other windows."""
     settings = baseline.settings
-    held = slice(fold * settings.window, (fold + 1) * settings.window)
-    reference = reference_of(np.delete(z, held, axis=0))
-    trial = replace(baseline, smoothed=_rest(z.shape[1], reference, float(rarity.mean())))
+    held_out = slice(fold * settings.window, (fold + 1) * settings.window)
+    reference = reference_of(np.delete(z, held_out, axis=0))
+    trial = replace(baseline, smoothed=_normal_smoothed(z.shape[1], reference, float(rarity.mean())))
     charts = trial._charts(z, reference, reference.inverse(settings.shrinkage), rarity).charts
-    return _block_maxima(charts[held], settings.block)
+    return _block_maxima(charts[held_out], settings.block)
 
 
-def _rest(width: int, reference: Reference, rarity: float) -> Floats:
+def _normal_smoothed(width: int, reference: Reference, rarity: float) -> Floats:
     """The smoothed values of normal rows, used before the first row."""
     return np.concatenate([reference.mean, np.ones(width + 1), [rarity]])
 

@@ -57,23 +57,23 @@ def distances(rows: Floats, inverse: Floats) -> tuple[Floats, Floats]:
     distance, shares = np.empty(len(rows)), np.full(rows.shape, np.nan)
     for pattern in np.unique(missing, axis=0):
         chosen = np.flatnonzero((missing == pattern).all(axis=1))
-        kept = np.flatnonzero(~pattern)
-        among = inverse if len(kept) == len(pattern) else _inverse_among(inverse, kept)
-        distance[chosen], shares[np.ix_(chosen, kept)] = _complete(rows[np.ix_(chosen, kept)], among)
+        present = np.flatnonzero(~pattern)
+        present_inverse = inverse if len(present) == len(pattern) else _marginal_inverse(inverse, present)
+        distance[chosen], shares[np.ix_(chosen, present)] = _complete(rows[np.ix_(chosen, present)], present_inverse)
     return distance, shares
 
 
-def _inverse_among(inverse: Floats, kept: NDArray[np.int64]) -> Floats:
+def _marginal_inverse(inverse: Floats, present: NDArray[np.int64]) -> Floats:
     """The inverse of the covariance of some of the sensors, which is not the same as that part of the inverse."""
-    return np.asarray(np.linalg.inv(np.linalg.inv(inverse)[np.ix_(kept, kept)]), dtype=np.float64)
+    return np.asarray(np.linalg.inv(np.linalg.inv(inverse)[np.ix_(present, present)]), dtype=np.float64)
 
 
 def _complete(rows: Floats, inverse: Floats) -> tuple[Floats, Floats]:
-    turned = np.zeros(rows.shape)
+    weighted = np.zeros(rows.shape)
     for sensor, weights in enumerate(inverse):
-        turned += rows[:, sensor, None] * weights
-    products = rows * turned
+        weighted += rows[:, sensor, None] * weights
+    products = rows * weighted
     total = np.zeros(len(rows))
     for sensor in range(rows.shape[1]):
         total += products[:, sensor]
-    return total / rows.shape[1], turned * turned / np.diag(inverse)
+    return total / rows.shape[1], weighted * weighted / np.diag(inverse)

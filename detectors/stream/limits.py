@@ -89,7 +89,7 @@ class SensorLimits:
         changes: list[tuple[int, int, Finding]] = []
         for sensor, track in enumerate(state.tracks):
             if quiet[sensor]:
-                _take_quietly(track, motion, sensor)
+                _step_quiet(track, motion, sensor)
                 continue
             for row, method in self._walk(track, sensor, values[:, sensor].tolist(), running_rows):
                 finding = self._finding(state, sensor, method, int(batch.at[row]), batch.offset + row)
@@ -162,11 +162,11 @@ class SensorLimits:
         healthy = ~np.isnan(values).any(axis=0) & inside & (motion.longest < self.rules.stuck_rows)
         rows = len(motion.values)
         return [
-            fine
+            ok
             and track.dead is Status.OK
             and track.limit is Status.OK
             and (track.stuck is Status.OK if track.moves else self._in_study(track, rows))
-            for fine, track in zip(healthy.tolist(), state.tracks, strict=True)
+            for ok, track in zip(healthy.tolist(), state.tracks, strict=True)
         ]
 
     def _in_study(self, track: Track, rows: int) -> bool:
@@ -200,11 +200,12 @@ class SensorLimits:
             return (None if track.dead is Status.NO_DATA else float(track.missing)), self.rules.dead_rows, track.dead
         if method == STUCK:
             return (None if track.stuck is Status.NO_DATA else float(track.same)), self.rules.stuck_rows, track.stuck
-        return track.value, _limit_meant(track.value, float(self._low[sensor]), float(self._high[sensor])), track.limit
+        limit = _relevant_limit(track.value, float(self._low[sensor]), float(self._high[sensor]))
+        return track.value, limit, track.limit
 
 
-def _take_quietly(track: Track, motion: _Motion, sensor: int) -> None:
-    """The effect of `step` on every row, in one go, for a sensor whose statuses no row can change."""
+def _step_quiet(track: Track, motion: _Motion, sensor: int) -> None:
+    """Does what `step` would do for every row, for a sensor whose statuses no row can change."""
     track.missing = 0
     if not len(motion.values):
         return
@@ -216,7 +217,7 @@ def _take_quietly(track: Track, motion: _Motion, sensor: int) -> None:
         track.moved += int(motion.moved[sensor])
 
 
-def _limit_meant(value: float | None, low: float, high: float) -> float | None:
+def _relevant_limit(value: float | None, low: float, high: float) -> float | None:
     """The limit that a value violates, or else the nearer one; None for a sensor without limits."""
     sides = [limit for limit in (low, high) if math.isfinite(limit)]
     if not sides:

@@ -21,7 +21,7 @@ VERSION = 2
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How many rows a change of status takes, consecutive unless stated otherwise. All >= 1.
+    """The number of rows that a change of status takes, consecutive unless stated otherwise. All >= 1.
 
     `breach_rows` anomalous rows start a breach, `clear_rows` normal ones end it; `blind_rows` rows without enough
     values lead to NO_DATA. When anomalous rows outnumber normal ones by `release_rows`, the baseline is dropped and
@@ -74,11 +74,11 @@ class MachineAnomaly:
     maxima of healthy blocks, its limit the prediction bound of `calibrate`; a row above the limit is anomalous.
 
     There is a baseline for each (machine, recipe); a new recipe is learnt over `Settings.warmup_rows` rows
-    (CANNOT_JUDGE). Anomalous rows are not learnt. The price: a change slow enough to stay below the limit is learnt
-    as normal within about `Settings.memory_rows` rows and is left to the drift detectors; and a lasting change is in
+    (CANNOT_JUDGE). Anomalous rows are not learnt. Drawbacks: a change slow enough to stay below the limit is learnt
+    as normal within about `Settings.memory_rows` rows and is left to the drift detectors; a lasting change is in
     breach until `Patience.release_rows`. Rows of a stopped machine are skipped, and so are the first
     `Patience.settle_rows` after a start or a changeover; the status is kept meanwhile. A changeover to a known recipe
-    resets the smoothed values of its baseline, which date from the last time that the recipe ran.
+    resets the smoothed values of its baseline, which date from the last run of that recipe.
     The feature of its findings is '': the machine as a whole.
     """
 
@@ -109,8 +109,8 @@ class MachineAnomaly:
         state.machine = batch.machine
         values = columns(batch, self.sensors)
         findings: list[Finding] = []
-        for start, stop, recipe, started in _stretches(batch, state.stood):
-            start = self._begin(state, recipe, started, start, stop)
+        for start, stop, recipe, started in _running_spans(batch, state.stood):
+            start = self._select(state, recipe, started, start, stop)
             while start < stop:
                 start = self._advance(state, recipe, values, batch, (start, stop), findings)
         state.stood = not running(batch.states[-1:])[0]
@@ -120,13 +120,13 @@ class MachineAnomaly:
         """The latest score, its limit and the machine's status."""
         return (self._finding(state, -1),)
 
-    def _begin(self, state: AnomalyState, recipe: str, started: bool, start: int, stop: int) -> int:
-        """Select the recipe's baseline for a stretch of rows; returns the first row after settling."""
+    def _select(self, state: AnomalyState, recipe: str, started: bool, start: int, stop: int) -> int:
+        """Select the recipe's baseline for a span of rows; returns the first row after settling."""
         changed = state.recipe is not None and recipe != state.recipe
-        self._open(state, recipe)
+        self._touch(state, recipe)
         baseline = state.baselines[recipe]
         if changed and isinstance(baseline, Baseline):
-            baseline.rest()
+            baseline.reset()
         if changed or started:
             state.settling = self.patience.settle_rows
         state.recipe = recipe
@@ -134,7 +134,7 @@ class MachineAnomaly:
         state.settling -= passed
         return start + passed
 
-    def _open(self, state: AnomalyState, recipe: str) -> None:
+    def _touch(self, state: AnomalyState, recipe: str) -> None:
         """Move the recipe's baseline to the end of the map, which is ordered by last use, and drop the oldest."""
         state.baselines[recipe] = state.baselines.pop(recipe, np.empty((0, len(self.sensors))))
         if len(state.baselines) > self.patience.recipes:
@@ -159,23 +159,25 @@ class MachineAnomaly:
             steps = self._judge(state, recipe, baseline, values[start:stop])
         else:
             stop = min(stop, start + self.settings.fitting_rows - len(baseline))
-            steps = self._warm(state, recipe, baseline, values[start:stop])
-        for taken, changed in steps:
-            row = start + taken
+            steps = self._warm_up(state, recipe, baseline, values[start:stop])
+        for index, changed in steps:
+            row = start + index
             state.at = int(batch.at[row])
             if changed:
                 findings.append(self._finding(state, batch.offset + row))
         return row + 1
 
-    def _warm(self, state: AnomalyState, recipe: str, held: Floats, values: Floats) -> Iterator[tuple[int, bool]]:
+    def _warm_up(
+        self, state: AnomalyState, recipe: str, collected: Floats, values: Floats
+    ) -> Iterator[tuple[int, bool]]:
         """Collect warm-up rows and fit the baseline at the last; yields each row and whether the status changed."""
         usable = 2 * (~np.isnan(values)).sum(axis=1) >= len(self.sensors)
-        held = np.concatenate([held, values[usable]])
-        full = len(held) == self.settings.fitting_rows
-        state.baselines[recipe] = fit(held, self._least_scale, self.settings) if full else held
+        collected = np.concatenate([collected, values[usable]])
+        full = len(collected) == self.settings.fitting_rows
+        state.baselines[recipe] = fit(collected, self._least_scale, self.settings) if full else collected
         state.value, state.limit, state.causes = None, None, ()
         for row, enough in enumerate(usable.tolist()):
-            yield row, self._see(state, Status.CANNOT_JUDGE if enough else Status.NO_DATA)
+            yield row, self._count(state, Status.CANNOT_JUDGE if enough else Status.NO_DATA)
 
     def _judge(
         self, state: AnomalyState, recipe: str, baseline: Baseline, values: Floats
@@ -187,7 +189,7 @@ class MachineAnomaly:
         usable, limit = baseline.usable(values), baseline.limit
         scored = baseline.score(values[usable])
         anomalous = scored.scores > limit
-        if self._all_well(state, recipe) and usable.all() and not anomalous.any():
+        if self._steady(state, recipe) and usable.all() and not anomalous.any():
             state.run = state.blind = 0
             state.value, state.limit = float(scored.scores[-1]), limit
             baseline.learn(scored, ~anomalous)
@@ -196,10 +198,10 @@ class MachineAnomaly:
         judged = 0
         for row, enough in enumerate(usable.tolist()):
             if not enough:
-                yield row, self._see(state, Status.NO_DATA)
+                yield row, self._count(state, Status.NO_DATA)
                 continue
             state.value, state.limit = float(scored.scores[judged]), limit
-            changed = self._see(state, Status.BREACH if anomalous[judged] else Status.OK)
+            changed = self._count(state, Status.BREACH if anomalous[judged] else Status.OK)
             if changed:
                 state.causes = self._causes(state, baseline, scored, judged)
             yield row, changed
@@ -208,10 +210,10 @@ class MachineAnomaly:
             judged += 1
         baseline.learn(scored, ~anomalous)
 
-    def _all_well(self, state: AnomalyState, recipe: str) -> bool:
+    def _steady(self, state: AnomalyState, recipe: str) -> bool:
         return state.status is Status.OK and state.wanted is Status.OK and recipe not in state.excess
 
-    def _see(self, state: AnomalyState, indicated: Status) -> bool:
+    def _count(self, state: AnomalyState, indicated: Status) -> bool:
         """Count one row towards the status that it indicates; whether the status changed."""
         if indicated is Status.NO_DATA:
             # A row without values neither confirms nor contradicts the rows before it.
@@ -219,16 +221,16 @@ class MachineAnomaly:
             if state.status is Status.NO_DATA or state.blind < self.patience.blind_rows:
                 return False
             state.value, state.limit, state.causes = None, None, ()
-            return _settle(state, indicated)
+            return _set_status(state, indicated)
         state.blind = 0
         if indicated is state.status:
             state.wanted, state.run = indicated, 0
             return False
         state.run = state.run + 1 if indicated is state.wanted else 1
         state.wanted = indicated
-        return state.run >= self._needed(state.status, indicated) and _settle(state, indicated)
+        return state.run >= self._rows_needed(state.status, indicated) and _set_status(state, indicated)
 
-    def _needed(self, status: Status, indicated: Status) -> int:
+    def _rows_needed(self, status: Status, indicated: Status) -> int:
         if indicated is Status.CANNOT_JUDGE:
             return 1
         return self.patience.clear_rows if status is Status.BREACH else self.patience.breach_rows
@@ -310,20 +312,20 @@ def _save(baseline: Baseline | Floats) -> dict[str, Any]:
     return {"rows": len(baseline), "values": pack(baseline)}
 
 
-def _settle(state: AnomalyState, status: Status) -> bool:
+def _set_status(state: AnomalyState, status: Status) -> bool:
     state.status = state.wanted = status
     state.run = 0
     return True
 
 
 def _least_scale(low: float | None, high: float | None) -> float:
-    """A thousandth of the operating range: the least standard deviation used for a sensor."""
+    """A thousandth of the operating range: the minimum standard deviation of a sensor."""
     return 0.0 if low is None or high is None else (high - low) / 1000
 
 
-def _stretches(batch: MachineBatch, stood: bool) -> Iterator[tuple[int, int, str, bool]]:
-    """Stretches of rows of a running machine with one recipe: first row, row after the last, recipe, whether the
-    machine started at the first row. `stood`: whether it was stopped at the row before the batch."""
+def _running_spans(batch: MachineBatch, stood: bool) -> Iterator[tuple[int, int, str, bool]]:
+    """Spans of rows of a running machine with one recipe: first row, row after the last, recipe, whether the machine
+    started at the first row. `stood`: whether it was stopped at the row before the batch."""
     judged = running(batch.states)
     recipes = np.asarray(batch.recipes, dtype=object)
     edges = np.flatnonzero((recipes[1:] != recipes[:-1]) | (judged[1:] != judged[:-1])) + 1

@@ -12,8 +12,8 @@ from monitor.model import Finding, Status
 DETECTOR, METHOD = ANOMALY, WORST_MACHINE
 
 
-STANDS = timedelta(hours=1)
-"""A machine whose last judged sample is older than the step's newest one by more than this is taken to be stopped."""
+STOPPED_AFTER = timedelta(hours=1)
+"""A machine counts as stopped if its last judged sample is older than the step's newest one by more than this."""
 
 
 def worst_machine(step: str, machines: Sequence[Any]) -> Finding:
@@ -23,7 +23,7 @@ def worst_machine(step: str, machines: Sequence[Any]) -> Finding:
     changes only after several rows (`Patience`).
     """
     newest = max(row.at for row in machines)
-    running = [row for row in machines if row.at >= newest - STANDS]
+    running = [row for row in machines if row.at >= newest - STOPPED_AFTER]
     ratio = {row.subject: row.value / row.limit for row in running if row.value is not None and row.limit}
     statuses = {row.subject: Status(row.status) for row in running}
     order = sorted(statuses, key=lambda name: (-ratio.get(name, float("-inf")), name))

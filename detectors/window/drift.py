@@ -105,7 +105,7 @@ class FeatureDrift:
         return column.limits[rows]
 
     def _columns(self, reference: Window) -> dict[str, _Column]:
-        machines = _numbered(reference)
+        machines = _machine_numbers(reference)
         key = hashlib.blake2b("\n".join(reference.names).encode(), digest_size=16)
         for array in (reference.values, machines):
             key.update(np.ascontiguousarray(array).tobytes())
@@ -138,9 +138,9 @@ def _worst(blank: Finding, findings: Sequence[Finding]) -> Finding:
         empty = all(f.status is Status.NO_DATA for f in findings)
         return replace(blank, status=Status.NO_DATA if empty else Status.CANNOT_JUDGE)
     worst_first = sorted(ratios, key=lambda name: (-ratios[name], name))
-    beyond = tuple(name for name in worst_first if ratios[name] > 1)[:_MOST_CAUSES]
-    status = Status.BREACH if beyond else Status.OK
-    return replace(blank, value=ratios[worst_first[0]], limit=1.0, status=status, causes=beyond)
+    exceeded = tuple(name for name in worst_first if ratios[name] > 1)[:_MOST_CAUSES]
+    status = Status.BREACH if exceeded else Status.OK
+    return replace(blank, value=ratios[worst_first[0]], limit=1.0, status=status, causes=exceeded)
 
 
 def _column(values: Floats, machines: NDArray[np.int64]) -> _Column:
@@ -153,7 +153,7 @@ def _values(window: Window, name: str) -> Floats | None:
     return window.values[:, window.names.index(name)] if name in window.names else None
 
 
-def _numbered(window: Window) -> NDArray[np.int64]:
+def _machine_numbers(window: Window) -> NDArray[np.int64]:
     """The machine of each row as a number, shape (rows,); the same for all where rows have no group."""
     numbers: dict[str, int] = {}
     machines = [group[0] if group else "" for group in window.groups] or [""] * len(window)

@@ -19,14 +19,14 @@ from monitor.model import Floats
 class Settings:
     """Parameters of the limits.
 
-    `chance`: the probability that a window of an unchanged feature exceeds its limit. `blocks`: how many blocks of
-    the reference are compared with the rest; they are spread out, because neighbouring blocks of one lot are not
+    `chance`: the probability that a window of an unchanged feature exceeds its limit. `blocks`: how many blocks of the
+    reference are compared with the rest; they are spread out, because neighbouring blocks of one lot are not
     independent. A block is as long as the judged window, or shorter where the reference is short; a shorter block
-    deviates more, so that the limit errs on the high side. `least_relative_spread`: the least standard deviation of
-    block distances that is used, relative to their mean; a smaller one is taken for coincidence. `least_distance`:
-    the lowest distance limit (standard deviations), Evidently's own threshold for this statistic. `least_share`: the
-    lowest limit of a share; smaller changes may be significant but are not worth an alert. `least_rows`: the fewest
-    values in a window that are judged.
+    deviates more, so the limit errs on the high side. `least_relative_spread`: the minimum standard deviation of block
+    distances, relative to their mean; a smaller one is taken for coincidence. `least_distance`: the lowest distance
+    limit (standard deviations), Evidently's threshold for this statistic. `least_share`: the lowest limit of a share;
+    smaller changes may be significant but are not worth an alert. `least_rows`: the fewest values in a window that are
+    judged.
     """
 
     chance: float = 1e-4
@@ -61,8 +61,8 @@ def distance_limit(
     if len(distances) < 3:
         return None
     farthest = np.array(distances, dtype=np.float64)
-    least_spread = settings.least_relative_spread * float(farthest.mean())
-    calibration = calibrate(farthest[:, None], settings.chance, least_spread)
+    min_spread = settings.least_relative_spread * float(farthest.mean())
+    calibration = calibrate(farthest[:, None], settings.chance, min_spread)
     return max(settings.least_distance, float(calibration.typical[0] + calibration.limit * calibration.spread[0]))
 
 
@@ -76,11 +76,11 @@ def _parts(block: Floats, machines: NDArray[np.int64]) -> Iterator[Floats]:
 
 
 @lru_cache(maxsize=4096)
-def share_limit(hits: int, of: int, rows: int, settings: Settings) -> float:
-    """The share of `rows` that is exceeded with a probability below `chance`, after `hits` in `of` earlier rows.
+def share_limit(hits: int, total: int, rows: int, settings: Settings) -> float:
+    """The share of `rows` that is exceeded with a probability below `chance`, after `hits` in `total` earlier rows.
 
     The beta-binomial predictive distribution with Jeffreys' prior: an event that never occurred in 500 rows may
     still occur occasionally.
     """
-    allowed = int(betabinom.isf(settings.chance, rows, hits + 0.5, of - hits + 0.5))
+    allowed = int(betabinom.isf(settings.chance, rows, hits + 0.5, total - hits + 0.5))
     return max(settings.least_share, allowed / rows)

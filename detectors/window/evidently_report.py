@@ -17,7 +17,7 @@ from monitor.model import Floats, Window
 
 _METHOD, _GROUP_METHOD = WASSERSTEIN, "jensenshannon"
 _FLOOR = 1e-3
-_MOST_KINDS = 30
+_MOST_CATEGORIES = 30
 _INERT = {ord(c): ord(c) + 0xFEE0 for c in "<>&\"'`\\/"}
 """Maps characters with a meaning in HTML, scripts or chart labels to their full-width forms."""
 
@@ -36,8 +36,8 @@ def inert(text: str) -> str:
 
     Evidently writes column names and category values unescaped into an inline script of its page.
     """
-    shown = "".join(c if c.isprintable() else "�" for c in text.encode("utf-8", "replace").decode()).translate(_INERT)
-    return shown or "(empty)"
+    safe = "".join(c if c.isprintable() else "�" for c in text.encode("utf-8", "replace").decode()).translate(_INERT)
+    return safe or "(empty)"
 
 
 def render(reference: Window, current: Window, limits: Mapping[str, float], title: str) -> Rendered:
@@ -49,14 +49,14 @@ def render(reference: Window, current: Window, limits: Mapping[str, float], titl
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
-    left_out = {name: why for name in current.names if (why := _unfit(reference, current, name))}
+    left_out = {name: reason for name in current.names if (reason := _unfit_reason(reference, current, name))}
     names = [name for name in current.names if name not in left_out]
     scales = _scales(reference, names)
     labels = (inert(name) + (f" x 1e{scales[name]}" if name in scales else "") for name in names)
     columns = dict(zip(names, _distinct(labels), strict=True))
     frames = [_frame(window, columns, scales) for window in (reference, current)]
-    kinds = _kinds(frames, reference, current)
-    definition = DataDefinition(numerical_columns=list(columns.values()), categorical_columns=kinds)
+    categories = _add_categories(frames, reference, current)
+    definition = DataDefinition(numerical_columns=list(columns.values()), categorical_columns=categories)
     preset = DataDriftPreset(
         num_method=_METHOD,
         cat_method=_GROUP_METHOD,
@@ -65,10 +65,10 @@ def render(reference: Window, current: Window, limits: Mapping[str, float], titl
     before, now = (Dataset.from_pandas(frame, data_definition=definition) for frame in frames)
     snapshot = Report([preset]).run(now, before)
     page = snapshot.get_html_str(as_iframe=False)
-    return Rendered(_headed(page, title, left_out), json.loads(snapshot.json()), left_out)
+    return Rendered(_with_header(page, title, left_out), json.loads(snapshot.json()), left_out)
 
 
-def _unfit(reference: Window, current: Window, name: str) -> str:
+def _unfit_reason(reference: Window, current: Window, name: str) -> str:
     """Why Evidently cannot show a column, or ''. Such a column would fail the report or be dropped silently."""
     if name not in reference.names:
         return "not in the reference"
@@ -97,16 +97,16 @@ def _frame(window: Window, columns: Mapping[str, str], scales: Mapping[str, int]
     return pd.DataFrame(scaled)
 
 
-def _kinds(frames: list[pd.DataFrame], reference: Window, current: Window) -> list[str]:
-    """Adds the columns machine and recipe where they have a few values each, since they often explain a drift."""
+def _add_categories(frames: list[pd.DataFrame], reference: Window, current: Window) -> list[str]:
+    """Adds the columns machine and recipe if they have few values each, since they often explain a drift."""
     added = []
     for level, name in enumerate(("machine", "recipe")):
         groups = [[group[level] if len(group) > level else "" for group in w.groups] for w in (reference, current)]
         if any(len(g) != len(f) for g, f in zip(groups, frames, strict=True)) or name in frames[0].columns:
             continue
-        if 1 < len({*groups[0], *groups[1]}) <= _MOST_KINDS:
-            for frame, words in zip(frames, groups, strict=True):
-                frame[name] = [inert(word) for word in words]
+        if 1 < len({*groups[0], *groups[1]}) <= _MOST_CATEGORIES:
+            for frame, values in zip(frames, groups, strict=True):
+                frame[name] = [inert(value) for value in values]
             added.append(name)
     return added
 
@@ -114,16 +114,16 @@ def _kinds(frames: list[pd.DataFrame], reference: Window, current: Window) -> li
 def _distinct(names: Iterable[str]) -> list[str]:
     distinct: list[str] = []
     for name in names:
-        n, shown = 1, name
-        while shown in distinct:
-            n, shown = n + 1, f"{name} ({n + 1})"
-        distinct.append(shown)
+        n, candidate = 1, name
+        while candidate in distinct:
+            n, candidate = n + 1, f"{name} ({n + 1})"
+        distinct.append(candidate)
     return distinct
 
 
-def _headed(page: str, title: str, left_out: Mapping[str, str]) -> str:
+def _with_header(page: str, title: str, left_out: Mapping[str, str]) -> str:
     """The page with a title and the list of omitted columns above the charts."""
-    items = "".join(f"<li>{escape(name)}: {escape(why)}</li>" for name, why in sorted(left_out.items()))
+    items = "".join(f"<li>{escape(name)}: {escape(reason)}</li>" for name, reason in sorted(left_out.items()))
     missing = f"<p>Not shown:</p><ul>{items}</ul>" if items else ""
     head = f'<header style="font-family:sans-serif;margin:1rem 2rem"><h1>{escape(title)}</h1>{missing}</header>'
     page = page.replace("<head>", f"<head><title>{escape(title)}</title>", 1)

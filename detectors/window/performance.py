@@ -20,21 +20,21 @@ WORST = WORST_RATIO
 METHODS = (MAE, BIAS, MISCOVERAGE)
 """The methods that are judged against the reference; higher is worse."""
 SLICED = (MAE, BIAS)
-FEWEST = 20
-"""The fewest parts with an outcome that are judged; half as many in a slice."""
-RETURN = 0.1
+MIN_PARTS = 20
+"""The minimum number of parts with an outcome; half as many in a slice."""
+SKILL_REGAINED = 0.1
 """Realised skill above which a breach of `skill` ends; between 0 and this value the status stays as it was."""
 _LEAST_LIMIT = 1e-9
-"""Limits are never 0, so that a value can be divided by its limit."""
+"""Limits are never 0, because values are divided by them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class LimitSettings:
     """Parameters of the limits.
 
     `chance`: the probability that one mean of a healthy window exceeds its limit, if means were normally distributed.
     It was chosen on simulated plants, seeds 1000 to 1009, so that ten healthy days of two gates raise no alert: three
-    methods judged every hour amount to some 200 independent windows a gate, and means are not exactly normal.
+    methods judged every hour amount to some 200 independent windows per gate, and means are not exactly normal.
     """
 
     chance: float = 1e-5
@@ -53,45 +53,45 @@ class Performance:
     freedom for each whole window in the reference, times the standard deviation of such a mean. The latter comes from
     the reference's autocovariances, because errors of parts of one lot are correlated; a row of the reference without
     an outcome (the model was fitted to it) keeps its position.
-    `skill`: 1 - error / error of the naive baseline, over a full window. In breach where it is 0 or less over the
-    window and over both of its halves, so that a few odd parts do not suffice. Lower is worse; the limit is 0.
+    `skill`: 1 - error / error of the naive baseline, over a full window. In breach if it is 0 or less over the
+    window and over both of its halves, so that a few outliers do not suffice. Lower is worse; the limit is 0.
     `worst_ratio`: the highest value / limit of the first three; limit 1; causes: the methods, worst first.
     For each slice, `mae` and `bias` over its rows of the window, with `chance` divided by the number of slices.
-    Only rows with a prediction and an outcome count. Fewer than `FEWEST`: CANNOT_JUDGE; a missing column: NO_DATA.
+    Only rows with a prediction and an outcome count. Fewer than `MIN_PARTS`: CANNOT_JUDGE; a missing column: NO_DATA.
     """
 
     name = PERFORMANCE
 
     def __init__(
-        self, window_rows: int = 60, slices: Sequence[tuple[str, ...]] = (), trust: Trust | None = None
+        self, window_rows: int = 60, slices: Sequence[tuple[str, ...]] = (), settings: LimitSettings | None = None
     ) -> None:
-        if window_rows < FEWEST:
-            raise ValueError(f"window_rows is {window_rows}; expected {FEWEST} or more")
+        if window_rows < MIN_PARTS:
+            raise ValueError(f"window_rows is {window_rows}; expected {MIN_PARTS} or more")
         self.window_rows = window_rows
         self.slices = tuple(slices)
-        self.trust = trust or Trust()
+        self.settings = settings or LimitSettings()
 
     def judge(self, reference: Window, current: Window) -> Sequence[Finding]:
         """The findings of the gate as a whole, then those of its slices."""
-        now, then = _errors(current), _errors(reference)
-        if now is None or then is None:
-            return tuple(self._silent(current))
-        newest = newest_known(now, self.window_rows)
-        findings = [*self._whole(current, then, newest)]
-        skill = _finding(current, SKILL, self._skill(newest), newest.loudest(MAE))
-        return (*findings, skill, _worst(current, findings), *self._sliced(current, then, newest))
+        now, before = _errors(current), _errors(reference)
+        if now is None or before is None:
+            return tuple(self._no_data(current))
+        newest = newest_with_outcome(now, self.window_rows)
+        findings = [*self._whole(current, before, newest)]
+        skill = _finding(current, SKILL, self._skill(newest), newest.worst_slices(MAE))
+        return (*findings, skill, _worst(current, findings), *self._sliced(current, before, newest))
 
-    def _whole(self, current: Window, then: Errors, now: Errors) -> Iterator[Finding]:
+    def _whole(self, current: Window, before: Errors, now: Errors) -> Iterator[Finding]:
         for method in METHODS:
-            judged = _against(then, now, method, self.trust.chance, FEWEST)
-            yield _finding(current, method, judged, now.loudest(method))
+            judged = _judge_method(before, now, method, self.settings.chance, MIN_PARTS)
+            yield _finding(current, method, judged, now.worst_slices(method))
 
-    def _sliced(self, current: Window, then: Errors, now: Errors) -> Iterator[Finding]:
+    def _sliced(self, current: Window, before: Errors, now: Errors) -> Iterator[Finding]:
         for group in self.slices:
-            current_errors, reference_errors, feature = now.of(group), then.of(group), "/".join(group)
-            chance = self.trust.chance / len(self.slices)
+            current_errors, reference_errors, feature = now.of(group), before.of(group), "/".join(group)
+            chance = self.settings.chance / len(self.slices)
             for method in SLICED:
-                judged = _against(reference_errors, current_errors, method, chance, FEWEST // 2)
+                judged = _judge_method(reference_errors, current_errors, method, chance, MIN_PARTS // 2)
                 yield _finding(current, method, judged, (feature,), feature)
 
     def _skill(self, now: Errors) -> Judged:
@@ -105,10 +105,10 @@ class Performance:
             return None, 0.0, Status.CANNOT_JUDGE
         middle = len(error) // 2
         halves = [skill(error[:middle], naive[:middle]), skill(error[middle:], naive[middle:])]
-        absent = all(part is not None and part <= 0 for part in (whole, *halves))
-        return whole, 0.0, Status.BREACH if absent else Status.OK
+        no_skill = all(part is not None and part <= 0 for part in (whole, *halves))
+        return whole, 0.0, Status.BREACH if no_skill else Status.OK
 
-    def _silent(self, current: Window) -> Iterator[Finding]:
+    def _no_data(self, current: Window) -> Iterator[Finding]:
         for method in (*METHODS, SKILL, WORST):
             yield _finding(current, method, _NOTHING)
         for group in self.slices:
@@ -136,11 +136,11 @@ class Errors:
         """The values, shape (rows,), whose mean the method judges."""
         return {MAE: np.abs(self.error), BIAS: self.error, MISCOVERAGE: self.missed}[method]
 
-    def loudest(self, method: str) -> tuple[str, ...]:
-        """The slices with the highest mean of the method, at most three; `outcome` where rows have no slice."""
+    def worst_slices(self, method: str) -> tuple[str, ...]:
+        """The slices with the highest mean of the method, at most three; `outcome` if rows have no slice."""
         values = np.abs(self.values(method))
         mean = {group: float(values[self._in_group(group)].mean()) for group in dict.fromkeys(self.groups)}
-        worst = sorted(mean, key=lambda group: (-mean[group], group))[:_CAUSES]
+        worst = sorted(mean, key=lambda group: (-mean[group], group))[:_MOST_CAUSES]
         return tuple("/".join(group) for group in worst) or ("outcome",)
 
     def of(self, group: tuple[str, ...]) -> Errors:
@@ -154,15 +154,15 @@ class Errors:
 
     def where(self, rows: NDArray[np.bool_]) -> Errors:
         """The selected rows; `rows` has shape (rows,)."""
-        groups = tuple(g for g, kept in zip(self.groups, rows.tolist(), strict=False) if kept)
+        groups = tuple(g for g, selected in zip(self.groups, rows.tolist(), strict=False) if selected)
         return Errors(self.error[rows], self.missed[rows], self.naive[rows], groups)
 
 
-def newest_known(errors: Errors, rows: int) -> Errors:
+def newest_with_outcome(errors: Errors, rows: int) -> Errors:
     """The newest `rows` rows that have an outcome."""
-    kept = np.zeros(len(errors.error), dtype=np.bool_)
-    kept[np.flatnonzero(np.isfinite(errors.error))[-rows:]] = True
-    return errors.where(kept)
+    selected = np.zeros(len(errors.error), dtype=np.bool_)
+    selected[np.flatnonzero(np.isfinite(errors.error))[-rows:]] = True
+    return errors.where(selected)
 
 
 def skill(error: Floats, naive: Floats) -> float | None:
@@ -171,9 +171,9 @@ def skill(error: Floats, naive: Floats) -> float | None:
     return 1.0 - float(error.mean()) / base if base > 0 else None
 
 
-def still_absent(finding: Finding, before: Status | None) -> Finding:
-    """The finding of `skill` with hysteresis: a breach lasts until the skill is above `RETURN`."""
-    if before is not Status.BREACH or finding.value is None or finding.value > RETURN:
+def with_hysteresis(finding: Finding, before: Status | None) -> Finding:
+    """The finding of `skill` with hysteresis: a breach lasts until the skill is above `SKILL_REGAINED`."""
+    if before is not Status.BREACH or finding.value is None or finding.value > SKILL_REGAINED:
         return finding
     return replace(finding, status=Status.BREACH, causes=finding.causes or ("outcome",))
 
@@ -190,14 +190,14 @@ def mean_variance(values: Floats, rows: int) -> float:
     total = rows * single
     for lag in range(1, min(rows, len(values) - 1)):
         pairs = float((present[lag:] * present[:-lag]).sum())
-        if pairs >= _FEW_PAIRS:
+        if pairs >= _MIN_PAIRS:
             total += 2 * (rows - lag) * float((filled[lag:] * filled[:-lag]).sum()) / pairs
     return max(total / rows**2, single / rows)
 
 
-_CAUSES = 3
-_FEW_PAIRS = 10
-"""The fewest pairs from which an autocovariance is estimated."""
+_MOST_CAUSES = 3
+_MIN_PAIRS = 10
+"""The minimum number of pairs for an autocovariance."""
 
 
 def _errors(window: Window) -> Errors | None:
@@ -212,28 +212,28 @@ def _errors(window: Window) -> Errors | None:
     return Errors(error, missed, np.where(finite, naive - outcome, np.nan), window.groups)
 
 
-def _against(then: Errors, now: Errors, method: str, chance: float, fewest: int) -> Judged:
+def _judge_method(before: Errors, now: Errors, method: str, chance: float, minimum: int) -> Judged:
     """The window's mean for a method, judged by the limit from the reference."""
     values = now.values(method)
-    if len(values) < fewest:
+    if len(values) < minimum:
         return None, None, Status.CANNOT_JUDGE
     value = float(values.mean())
     value = abs(value) if method == BIAS else value
-    limit = _limit(then.values(method), len(values), chance, about_zero=method == BIAS)
+    limit = _limit(before.values(method), len(values), chance, two_sided=method == BIAS)
     if limit is None:
         return value, None, Status.CANNOT_JUDGE
     return value, limit, Status.BREACH if value > limit else Status.OK
 
 
-def _limit(reference: Floats, rows: int, chance: float, about_zero: bool) -> float | None:
+def _limit(reference: Floats, rows: int, chance: float, two_sided: bool) -> float | None:
     """The upper prediction bound for the mean of `rows` values; None where the reference has too few outcomes."""
     finite = np.isfinite(reference)
-    if finite.sum() < FEWEST:
+    if finite.sum() < MIN_PARTS:
         return None
     mean = float(reference[finite].mean())
     freedom = max(len(reference) // rows - 1, 3)
     spread = math.sqrt(mean_variance(reference - mean, rows) * (1 + rows / len(reference)))
-    quantile = student_bound(chance / 2 if about_zero else chance, freedom)
+    quantile = student_bound(chance / 2 if two_sided else chance, freedom)
     bound = abs(mean) + quantile * spread
     return max(bound, _LEAST_LIMIT)
 

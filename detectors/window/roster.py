@@ -1,7 +1,7 @@
-"""The detectors that compare a step's newest window with its reference: the one explicit list.
+"""The list of detectors that compare a step's newest window with its reference.
 
-The job that runs them, the drift findings of the board and the report go by it. A gate's performance is not drift of a
-step; `monitor.jobs.performance` makes that detector for each gate, because its slices differ.
+The drift job, the board and the report use it. The performance of a gate is not drift of a step:
+`monitor.jobs.performance` creates that detector for each gate, because slices differ.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from monitor.ports import WindowDetector
 
 
 class Columns(StrEnum):
-    """Which columns of a step's windows a detector is given."""
+    """Which columns of a step's windows a detector gets."""
 
     IMAGES = "images"
-    """Features that were made of an image."""
+    """Features extracted from images."""
     OTHERS = "others"
-    """Every other feature, and the prediction of the gate's model."""
+    """All other features, and the prediction of the gate's model."""
     ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
 class StepDetector:
-    """A detector of the list: the name of its findings, what it judges, and how one is made."""
+    """A listed detector: its name in findings, the columns it judges, and its constructor."""
 
     name: str
     columns: Columns
@@ -41,5 +41,5 @@ STEP_DETECTORS: tuple[StepDetector, ...] = (
 
 
 def step_detector_names() -> tuple[str, ...]:
-    """The names under which drift findings of steps stand on the board."""
-    return tuple(listed.name for listed in STEP_DETECTORS)
+    """The detectors of drift findings of steps."""
+    return tuple(detector.name for detector in STEP_DETECTORS)

@@ -13,7 +13,7 @@ from pathlib import Path
 from alerting.alerts import in_force
 from alerting.notifications.receivers import Receivers
 from detectors.stream.roster import default_detectors
-from detectors.window.performance import Performance, still_absent
+from detectors.window.performance import Performance, with_hysteresis
 from exporters.delivery import notify_log
 from exporters.delivery.mes import MesTarget
 from exporters.metrics.shared.labels import LOG_CHANNEL, TEAMS, channel_of
@@ -115,7 +115,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     pulls = _pull_jobs(loaded, store, sources, models)
     jobs: list[Job] = [*pulls]
     jobs.append(DriftJob(store, plant, models))
-    jobs.append(PerformanceJob(store, plant, models, held_out, performance_detector, still_absent))
+    jobs.append(PerformanceJob(store, plant, models, held_out, performance_detector, with_hysteresis))
     jobs += [ModelJob(store, plant, gate, models, registry, trainer, simulated) for gate in plant.gates]
     if plant.profile == "embedded":
         jobs.append(AlertsJob(store, plant, lambda: bounds_of(plant, jobs)))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from performance_windows import GROUPS, predictions
 
-from detectors.window.performance import RETURN, Performance, Trust, mean_variance, still_absent
+from detectors.window.performance import SKILL_REGAINED, LimitSettings, Performance, mean_variance, with_hysteresis
 from monitor.model import Finding, Status, Window
 
 OK, BREACH, CANNOT, NO_DATA = Status.OK, Status.BREACH, Status.CANNOT_JUDGE, Status.NO_DATA
@@ -143,8 +143,8 @@ def test_a_naive_baseline_without_error_judges_nothing() -> None:
 SKILLS = {
     "it never was absent": (OK, 0.05, OK),
     "nothing was said before": (None, -0.2, OK),
-    "absent before and hardly better now": (BREACH, RETURN, BREACH),
-    "absent before and clearly back": (BREACH, RETURN + 0.01, OK),
+    "absent before and hardly better now": (BREACH, SKILL_REGAINED, BREACH),
+    "absent before and clearly back": (BREACH, SKILL_REGAINED + 0.01, OK),
     "absent before and no window to judge": (BREACH, None, CANNOT),
 }
 
@@ -153,7 +153,7 @@ SKILLS = {
 def test_skill_comes_back_with_hysteresis(before: Status | None, value: float | None, after: Status) -> None:
     raw = judged(predictions(60, 18))["skill"]
     now = replace(raw, value=value, status=CANNOT if value is None else OK)
-    found = still_absent(now, before)
+    found = with_hysteresis(now, before)
     assert found.status is after
     assert bool(found.causes) is (after is BREACH)
 
@@ -175,7 +175,7 @@ def test_units_do_not_matter(rows: int, seed: int, scale: float, offset: float) 
 
 @pytest.mark.parametrize(("make", "words"), [
     (lambda: Performance(window_rows=19), "window_rows is 19"),
-    (lambda: Trust(chance=0.0), "chance is 0.0"),
+    (lambda: LimitSettings(chance=0.0), "chance is 0.0"),
 ])  # fmt: skip
 def test_parameters_that_mean_nothing_are_refused(make: object, words: str) -> None:
     with pytest.raises(ValueError, match=words):

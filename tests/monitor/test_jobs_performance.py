@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from spine_kit import Cache, Spine, SumModel, after
 
-from detectors.window.performance import Performance, still_absent
+from detectors.window.performance import Performance, with_hysteresis
 from monitor.gate_models import rederive
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.jobs.performance import PerformanceJob
@@ -55,7 +55,7 @@ class Gate:
     def make_job(self) -> PerformanceJob:
         return PerformanceJob(
             self.spine.store, self.spine.plant, self.models, lambda serials: np.arange(len(serials), dtype=np.intp),
-            lambda rows, slices: Watched(rows, slices, self.asked), still_absent,
+            lambda rows, slices: Watched(rows, slices, self.asked), with_hysteresis,
         )  # fmt: skip
 
     def promote(self, version: str, now: datetime) -> None:
