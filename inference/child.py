@@ -1,9 +1,9 @@
-"""Training in a process of its own: `python -m inference.child PARENT KIND...`, then on standard input a folder a line.
+"""Training in a child process: `python -m inference.child PARENT KIND...`, then one folder per line on standard input.
 
-The kinds are those to get ready for before the first folder comes.
+The kinds are warmed up before the first folder arrives.
 
 A folder holds `job.json` and `data.npz`; the child leaves `package` and `result.json`: the package's digests and
-metrics, or the sentence and reason why there is none.
+metrics, or the error text and its reason.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from inference.kinds import kind_named
+from inference.kinds import load_kind
 from inference.levels import find_levels
 from inference.models.kind import TrainingData, TrainingSettings
 from inference.packaging import save
@@ -26,14 +26,14 @@ from monitor.processes import serve
 
 
 def train_and_package(folder: Path) -> dict[str, Any]:
-    """Train on the folder's data and package the model; what the parent records."""
+    """Train on the folder's data and package the model; returns what the parent records."""
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     with np.load(folder / "data.npz", allow_pickle=False) as data:
         rows, target, context = data["rows"], data["target"], data["context"]
-        serials, lots = ([str(word) for word in data[name]] for name in ("serials", "lots"))
+        serials, lots = ([str(value) for value in data[name]] for name in ("serials", "lots"))
     settings = TrainingSettings(**job["settings"] | {"inputs": tuple(job["settings"]["inputs"])})
     levels = find_levels(context, target, lots, settings.seed)
-    trained = train(TrainingData(rows, target, serials), settings, job["kind"], levels.lift)
+    trained = train(TrainingData(rows, target, serials), settings, job["kind"], levels.adjustment)
     digest = save(trained, folder / "package")
     metrics = {name: float(value) for name, value in asdict(trained.metrics).items()}
     metrics |= {"level_changes": float(levels.changes), "newest_level_rows": float(levels.newest.sum())}
@@ -41,7 +41,7 @@ def train_and_package(folder: Path) -> dict[str, Any]:
 
 
 def work(folder: Path) -> None:
-    """Do the folder's job and leave its result, whole or not at all."""
+    """Do the folder's job and write its result atomically."""
     try:
         result = train_and_package(folder)
     except ModelError as exc:
@@ -53,5 +53,5 @@ def work(folder: Path) -> None:
 
 if __name__ == "__main__":
     for name in sys.argv[2:]:
-        kind_named(name).warm_up()
+        load_kind(name).warm_up()
     serve(work)

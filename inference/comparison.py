@@ -2,18 +2,18 @@
 
 Both models predict the same parts, and the difference of their absolute errors, part by part, is resampled (Efron and
 Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 13 and 16; paired for two predictors on one test set as
-in Koehn, "Statistical Significance Tests for Machine Translation Evaluation", 2004). Pairing takes the parts' own
-difficulty out of the comparison, so that few parts suffice. The percentiles are widened for small samples (Hesterberg,
+in Koehn, "Statistical Significance Tests for Machine Translation Evaluation", 2004). Pairing removes the variation
+between parts from the comparison, so that few parts suffice. The percentiles are widened for small samples (Hesterberg,
 "What Teachers Should Know about the Bootstrap", 2015, section 5.3). The resamples come from a seed: the same numbers
 give the same verdict.
 
-An error counts at most `CAP` half widths of the champion's interval: how far a part at fault went says nothing of the
-models (`inference.intervals`).
+Errors are capped at `CAP` half widths of the champion's interval: the size of a faulty part's error says nothing about
+the models (`inference.intervals`).
 
-Better on the whole is not enough. The challenger's own intervals must hold on these parts, for the gate decides by
-them: a model that is a little less wrong about a changed process is no cure. No slice (machine, recipe, lot) with
-enough parts may be significantly worse, and the evidence must come from several lots: the parts of one lot share their
-material, so a lot at fault looks like a change of the process and must not teach a model.
+A lower overall error is not enough. The challenger's intervals must hold on these parts, because the gate decides by
+them: a model that is only a little less wrong about a changed process does not help. No slice (machine, recipe, lot)
+with enough parts may be significantly worse, and the evidence must come from several lots: the parts of a lot share
+their material, so one faulty lot looks like a change of the process, and no model may be trained on it.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from monitor.model import Floats, Prediction
 from monitor.model import RetrainingReason as Outcome
 
 SLICE_ROWS = 10
-"""Parts of a slice below which nothing is said of it; a bootstrap of fewer knows little of its own spread."""
+"""Slices with fewer parts are not compared: a bootstrap of so few underestimates its variance."""
 MIN_LOTS = 2
-"""Lots with `SLICE_ROWS` parts that the evidence must come from."""
+"""How many lots must have at least `SLICE_ROWS` parts each."""
 _RESAMPLES = 2000
 _BLOCK = 20
-"""Where the plant knows no lots, that many parts made one after the other stand for one."""
+"""Consecutive parts treated as one lot where the plant records no lots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Gain:
 class Comparison:
     """The verdict with its numbers: BETTER, or why not.
 
-    `slices` goes by (kind, name); coverages are shares of the parts that `CAP` leaves.
+    `slices` is keyed by (kind, name); coverages are shares of the counted parts (`inference.intervals.counted`).
     """
 
     outcome: Outcome
@@ -72,7 +72,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
-    """The parts of the comparison in order of time: their outcomes, and of each its machine, recipe and lot ('')."""
+    """The compared parts in order of time: outcome, machine, recipe and lot of each; '' where unknown."""
 
     target: Floats
     machines: Sequence[str]
@@ -91,9 +91,9 @@ def compare(
     coverage: float,
     seed: int,
 ) -> Comparison:
-    """The verdict over the parts of the holdout, of which at least `min_rows` are needed.
+    """Compare the two on the holdout, which needs at least `min_rows` parts.
 
-    `coverage` is what the challenger's intervals promise.
+    `coverage` is the nominal coverage of the challenger's intervals.
     """
     lots = blocks(holdout.lots)
     large = sum(lots.count(lot) >= SLICE_ROWS for lot in dict.fromkeys(lots))
@@ -107,21 +107,21 @@ def compare(
     overall = _gain(capped, rng)
     slices = _slices(holdout, lots, capped, rng)
     worse = min((key for key, gain in slices.items() if gain.high < 0), key=lambda k: slices[k].high, default=None)
-    # The challenger's word counts where the gate would have taken it.
+    # Only parts on which the gate would have used the challenger's prediction.
     counts = counted(holdout.target, challenger, cap)
-    held = np.stack([inside(holdout.target, champion), inside(holdout.target, challenger)])[:, counts]
-    outcome = _outcome(overall, worse, not enough_inside(held[1], len(holdout), coverage))
-    covered = held.mean(axis=1).tolist() if held.shape[1] else [0.0, 0.0]
-    return Comparison(outcome, len(holdout), large, overall, slices, covered[0], covered[1], worse)
+    covered = np.stack([inside(holdout.target, champion), inside(holdout.target, challenger)])[:, counts]
+    outcome = _outcome(overall, worse, not enough_inside(covered[1], len(holdout), coverage))
+    coverages = covered.mean(axis=1).tolist() if covered.shape[1] else [0.0, 0.0]
+    return Comparison(outcome, len(holdout), large, overall, slices, coverages[0], coverages[1], worse)
 
 
 def blocks(lots: Sequence[str]) -> list[str]:
-    """The lot of each part; parts without one are taken in blocks of their order."""
+    """The lot of each part; parts without one are grouped into blocks of consecutive parts."""
     return [lot or f"block {i // _BLOCK + 1}" for i, lot in enumerate(lots)]
 
 
 def _slices(holdout: Holdout, lots: list[str], capped: Floats, rng: np.random.Generator) -> dict[tuple[str, str], Gain]:
-    """The gain in each machine, recipe and lot with parts enough."""
+    """The gain for each machine, recipe and lot with enough parts."""
     kinds = (("machine", list(holdout.machines)), ("recipe", list(holdout.recipes)), ("lot", lots))
     return {
         (kind, name): _gain(capped[:, [i for i, own in enumerate(names) if own == name]], rng)
@@ -144,7 +144,7 @@ def _undecided(outcome: Outcome, rows: int, lots: int) -> Comparison:
 
 
 def _gain(errors: Floats, rng: np.random.Generator) -> Gain:
-    """Of errors (2, parts), the champion's first."""
+    """From absolute errors (2, parts), the champion's first."""
     difference = errors[0] - errors[1]
     picked: NDArray[np.int64] = rng.integers(0, len(difference), (_RESAMPLES, len(difference)))
     tail = _tail(len(difference))

@@ -1,4 +1,4 @@
-"""What names a training set: a hash over its numbers and serials."""
+"""The digest of a training set: a hash of its numbers and serials."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from monitor.model import Floats
 
 
 def data_digest(rows: Floats, target: Floats, serials: Sequence[str]) -> str:
-    """SHA-256 over the shape, the numbers (little-endian doubles) and the serials."""
+    """SHA-256 of the shape, the numbers (little-endian doubles) and the serials."""
     digest = hashlib.sha256(repr(rows.shape).encode())
     digest.update(np.ascontiguousarray(rows, dtype="<f8").tobytes())
     digest.update(np.ascontiguousarray(target, dtype="<f8").tobytes())

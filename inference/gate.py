@@ -12,14 +12,14 @@ from math import isfinite, nan
 
 import numpy as np
 
-from inference.asking import askable
+from inference.predicting import enough_inputs
 from inference.regions import verdict_for_all
 from monitor.errors import ModelError
 from monitor.model import Decision, Floats, PartInput, Prediction, Reason, ReworkBand, Spec, Verdict
 from monitor.ports import GateModel
 
 SpecAt = Callable[[datetime], Spec | None]
-"""Gives the specification in force at an instant; None where there is none."""
+"""Returns the specification in force at an instant, or None."""
 
 _RECOMMENDED = {
     Verdict.CONTINUE: Decision(Verdict.CONTINUE, Reason.IN_SPEC),
@@ -31,12 +31,12 @@ _RECOMMENDED = {
 def decide(prediction: Prediction | None, spec: Spec | None, band: ReworkBand, failed: Reason | None) -> Decision:
     """What to recommend for one part; anything that is not certain is a hold.
 
-    `failed` is the precondition that forbade asking the model, if any; it must be the reason of a hold.
-    Then, in this order: no usable specification in force (none, no limit at all, a limit that is no number, limits
+    `failed` is the precondition that was not met, if any; it must be the reason of a hold.
+    Then, in this order: no usable specification in force (none, no limit at all, a limit that is not finite, limits
     in the wrong order, a negative band) holds with `incomplete_input`, because the specification is an input of the
     decision; no prediction, or one with a number that is not finite or a value outside its own interval, holds
-    with `bad_model`; a distance above its limit holds with `out_of_distribution`; an interval that lies in no single
-    region holds with `uncertain`. Spec limits and the outer borders of the rework band are inclusive.
+    with `bad_model`; a distance above its limit holds with `out_of_distribution`; an interval that spans several
+    regions holds with `uncertain`. Spec limits and the outer borders of the rework band are inclusive.
     """
     if failed is not None:
         return hold(failed)
@@ -58,23 +58,23 @@ def hold(reason: Reason) -> Decision:
 
 
 def preconditions(model: GateModel | None, refused: Reason | None, part: PartInput) -> Reason | None:
-    """Which reason, if any, forbids asking the model for a part; what concerns the whole gate comes first.
+    """Why the model cannot be used for a part, if so; reasons that concern the whole gate come first.
 
-    `refused` is a reason known beforehand for every part, such as `bad_model` after a failed verification.
+    `refused` is a reason that holds for every part, such as `bad_model` after a failed verification.
     """
-    whole = _of_the_gate(model, refused)
-    if model is None or whole is not None:
-        return whole
-    return None if askable(model, rows_of([part], model.inputs))[0] else Reason.INCOMPLETE_INPUT
+    gate_reason = _gate_reason(model, refused)
+    if model is None or gate_reason is not None:
+        return gate_reason
+    return None if enough_inputs(model, rows_of([part], model.inputs))[0] else Reason.INCOMPLETE_INPUT
 
 
-def _of_the_gate(model: GateModel | None, refused: Reason | None) -> Reason | None:
-    """The reason that forbids asking the model for any part."""
+def _gate_reason(model: GateModel | None, refused: Reason | None) -> Reason | None:
+    """Why the model cannot be used for any part, if so."""
     if refused is not None:
         return refused
     if model is None:
         return Reason.NO_MODEL
-    if not model.skill > 0:  # also when it is NaN: no skill was shown
+    if not model.skill > 0:  # also when it is NaN
         return Reason.NO_SKILL
     return None
 
@@ -87,56 +87,56 @@ def judge(
     band: ReworkBand,
     withheld: Reason | None = None,
 ) -> list[tuple[Prediction | None, Decision]]:
-    """A prediction and a decision for each part, in order; the model sees only parts with inputs enough.
+    """A prediction and a decision for each part, in order; the model sees only parts with enough inputs.
 
-    `withheld` is a reason not to act upon what the model says, such as `no_skill` after its realised skill was
-    lost: the prediction is made, so that skill can be measured again, and the part is held for that reason. It
-    concerns the whole gate, so it comes before whatever is wrong with one part's input.
+    `withheld` is a reason not to act on predictions, such as `no_skill` after the realised skill was lost:
+    predictions are still made, so that skill can be measured again, and the parts are held for that reason. It
+    concerns the whole gate, so it takes precedence over missing inputs of a part.
 
-    The specification is the one in force when the part was at the step. A model that fails, or answers for another
-    number of parts than it was asked, holds those parts with `bad_model`.
+    The specification is the one in force when the part was at the step. If the model fails, or returns the wrong
+    number of predictions, those parts are held with `bad_model`.
     """
-    whole = _of_the_gate(model, refused)
-    failed: list[Reason | None] = [whole] * len(parts)
+    gate_reason = _gate_reason(model, refused)
+    failed: list[Reason | None] = [gate_reason] * len(parts)
     predictions: list[Prediction | None] = [None] * len(parts)
-    if model is not None and whole is None:
-        failed, predictions = _asked(model, rows_of(parts, model.inputs))
-    failed = [_or_withheld(*pair, withheld) for pair in zip(failed, predictions, strict=True)]
+    if model is not None and gate_reason is None:
+        failed, predictions = _predict_complete(model, rows_of(parts, model.inputs))
+    failed = [_apply_withheld(*pair, withheld) for pair in zip(failed, predictions, strict=True)]
     return [
         (prediction, decide(prediction, spec_at(part.at), band, reason))
         for part, prediction, reason in zip(parts, predictions, failed, strict=True)
     ]
 
 
-def _or_withheld(failed: Reason | None, prediction: Prediction | None, withheld: Reason | None) -> Reason | None:
-    """The reason that counts: a model that was asked in vain stays a bad one, whatever its skill was."""
-    of_the_part = failed is Reason.INCOMPLETE_INPUT or prediction is not None
-    return withheld if withheld is not None and of_the_part else failed
+def _apply_withheld(failed: Reason | None, prediction: Prediction | None, withheld: Reason | None) -> Reason | None:
+    """`withheld`, if any, unless the gate has no usable model or the model failed: those reasons stay."""
+    model_worked = failed is Reason.INCOMPLETE_INPUT or prediction is not None
+    return withheld if withheld is not None and model_worked else failed
 
 
 def rows_of(parts: Sequence[PartInput], inputs: Sequence[str]) -> Floats:
-    """The parts as (parts, inputs) numbers in the model's order of columns, NaN where one is missing."""
+    """The parts as an array (parts, inputs) in the model's column order, NaN where a value is missing."""
     rows = [[part.values.get(name, nan) for name in inputs] for part in parts]
     return np.array(rows, dtype=np.float64).reshape(len(parts), len(inputs))
 
 
-def _asked(model: GateModel, rows: Floats) -> tuple[list[Reason | None], list[Prediction | None]]:
-    """For each row why the model may not be asked, if so, and else its prediction."""
-    asked = askable(model, rows)
-    answers = iter(_answers(model, rows[asked]))
-    failed = [None if one else Reason.INCOMPLETE_INPUT for one in asked.tolist()]
-    return failed, [next(answers) if one else None for one in asked.tolist()]
+def _predict_complete(model: GateModel, rows: Floats) -> tuple[list[Reason | None], list[Prediction | None]]:
+    """For each row, INCOMPLETE_INPUT if it lacks too many inputs, and otherwise its prediction."""
+    usable = enough_inputs(model, rows)
+    predictions = iter(_predict(model, rows[usable]))
+    failed = [None if ok else Reason.INCOMPLETE_INPUT for ok in usable.tolist()]
+    return failed, [next(predictions) if ok else None for ok in usable.tolist()]
 
 
-def _answers(model: GateModel, rows: Floats) -> list[Prediction | None]:
-    """What the model says of rows that it may be asked about; None for all where it fails."""
+def _predict(model: GateModel, rows: Floats) -> list[Prediction | None]:
+    """The predictions for rows with enough inputs; None for all if the model fails."""
     if not len(rows):
         return []
     try:
-        answers: list[Prediction | None] = list(model.predict(rows))
+        predictions: list[Prediction | None] = list(model.predict(rows))
     except ModelError:
         return [None] * len(rows)
-    return answers if len(answers) == len(rows) else [None] * len(rows)
+    return predictions if len(predictions) == len(rows) else [None] * len(rows)
 
 
 def _usable(spec: Spec, band: ReworkBand) -> bool:

@@ -1,7 +1,7 @@
-"""Whether intervals hold what they promise: one rule for a challenger and for the model in force.
+"""Whether intervals reach their nominal coverage: one rule for a challenger and for the model in force.
 
-Parts that the model calls out of distribution do not count, for the gate holds them; nor do parts whose error is beyond
-`CAP` half widths, for such a part was at fault in a way that no model of the gate could know, such as a wrong recipe at
+Parts that the model calls out of distribution do not count, because the gate holds them; nor do parts whose error is
+beyond `CAP` half widths, because such a part has a fault that no model of the gate could see, such as a wrong recipe at
 a later step.
 """
 
@@ -16,38 +16,36 @@ from scipy.special import bdtr
 from monitor.model import Floats, Prediction
 
 CONFIDENCE = 0.95
-"""Of every bound in a comparison, one-sided: what is as good as it should be looks otherwise in 1 of 20."""
+"""One-sided confidence of every bound and test; a model that is as good as it should be fails one in 20 times."""
 CAP = 2.0
-"""Half widths of an interval beyond which an error counts no further."""
+"""Cap on an error, in half widths of an interval."""
 
 Mask = NDArray[np.bool_]
 
 
 def intervals_hold(target: Floats, predictions: Sequence[Prediction], coverage: float) -> bool:
-    """Whether the intervals cover the target (parts,) as often as they promise, but for chance."""
+    """Whether the intervals cover the target (parts,) as often as `coverage` says, allowing for chance."""
     counts = counted(target, predictions, CAP * half_widths(predictions))
     return enough_inside(inside(target, predictions)[counts], len(target), coverage)
 
 
 def enough_inside(inside: Mask, parts: int, coverage: float) -> bool:
-    """Whether chance alone explains how few of the counted intervals held, by the exact binomial test, one-sided.
+    """Whether the counted intervals cover often enough, by the exact one-sided binomial test.
 
-    A model that counts with fewer than half of the `parts` cannot show that its intervals hold.
+    If fewer than half of the `parts` are counted, the intervals do not hold.
     """
-    return (
-        2 * len(inside) >= parts and probability_of_so_few(int(inside.sum()), len(inside), coverage) >= 1 - CONFIDENCE
-    )
+    return 2 * len(inside) >= parts and binomial_cdf(int(inside.sum()), len(inside), coverage) >= 1 - CONFIDENCE
 
 
-def probability_of_so_few(successes: int, trials: int, chance: float) -> float:
-    """The probability of so few successes or fewer, each with probability `chance`."""
-    return float(bdtr(successes, trials, chance))
+def binomial_cdf(successes: int, trials: int, probability: float) -> float:
+    """The probability of at most `successes` in `trials`, each with `probability`."""
+    return float(bdtr(successes, trials, probability))
 
 
 def counted(target: Floats, predictions: Sequence[Prediction], cap: float | Floats) -> Mask:
-    """Which parts count: known to the model, and with an error below `cap`."""
-    known = np.array([p.distance <= p.distance_limit for p in predictions], dtype=np.bool_)
-    return np.asarray(known & (errors(target, predictions) < cap))
+    """Which parts count: those in distribution with an error below `cap`."""
+    in_distribution = np.array([p.distance <= p.distance_limit for p in predictions], dtype=np.bool_)
+    return np.asarray(in_distribution & (errors(target, predictions) < cap))
 
 
 def errors(target: Floats, predictions: Sequence[Prediction]) -> Floats:
@@ -56,7 +54,7 @@ def errors(target: Floats, predictions: Sequence[Prediction]) -> Floats:
 
 
 def inside(target: Floats, predictions: Sequence[Prediction]) -> Mask:
-    """Which intervals hold the target."""
+    """Which intervals contain the target."""
     bounds = np.array([(p.lower, p.upper) for p in predictions]).reshape(-1, 2)
     return np.asarray((bounds[:, 0] <= target) & (target <= bounds[:, 1]))
 

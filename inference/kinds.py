@@ -1,6 +1,6 @@
-"""The roster of gate model kinds: the name in plant files and packages, and the module with its `KIND`.
+"""The gate model kinds: the name in plant files and packages, and the module with its `KIND`.
 
-Naming a kind imports nothing; its libraries are loaded when the kind is first used.
+A kind's module and its libraries are imported when the kind is first used.
 """
 
 from __future__ import annotations
@@ -16,6 +16,6 @@ KINDS: dict[str, str] = {
 }
 
 
-def kind_named(name: str) -> ModelKind:
-    """The kind of that name; KeyError for one that is not in the roster."""
+def load_kind(name: str) -> ModelKind:
+    """Import the kind of that name; KeyError for an unknown one."""
     return cast("ModelKind", importlib.import_module(KINDS[name]).KIND)

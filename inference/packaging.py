@@ -1,8 +1,8 @@
-"""Model packages: weights as safetensors beside a manifest of digests; nothing in them can run code.
+"""Model packages: weights as safetensors and a manifest of digests; nothing in them can run code.
 
 A package is a folder of two files. `manifest.json` (canonical JSON) holds the kind of the model (`architecture`), its
-inputs, the training metrics, the digest of the training data, the SHA-256 of `weights.safetensors`, and what the kind
-itself keeps there. The SHA-256 of the manifest is the package's digest: it names everything in it.
+inputs, the training metrics, the digest of the training data, the SHA-256 of `weights.safetensors`, and the kind's own
+entries. The SHA-256 of the manifest is the package's digest: it covers everything in the package.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from uuid import uuid4
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from inference.kinds import KINDS, kind_named
+from inference.kinds import KINDS, load_kind
 from inference.models.kind import Contents, Tensors
 from inference.training import TrainedModel
 from monitor.errors import ModelError, ModelReason
@@ -29,11 +29,11 @@ from monitor.ports import GateModel
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.safetensors"
 FORMAT = 1
-_MOST_BYTES = 64 * 2**20  # far more than any kind needs; a shape model has some 100 kB
+_MAX_BYTES = 64 * 2**20  # far more than any kind needs; a shape model has some 100 kB
 
 
 class Manifest(BaseModel):
-    """What every `manifest.json` holds; `own` is what its kind keeps there besides."""
+    """What every `manifest.json` holds; `own` are the entries of its kind."""
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
@@ -46,12 +46,12 @@ class Manifest(BaseModel):
 
     @property
     def own(self) -> dict[str, object]:
-        """The kind's own entries, as they stand in the file."""
+        """The kind's own entries, not validated."""
         return dict(self.model_extra or {})
 
 
 def save(trained: TrainedModel, folder: Path) -> str:
-    """Write a package and return its digest; the folder appears whole or not at all."""
+    """Write a package atomically and return its digest."""
     from safetensors.numpy import save as to_bytes
 
     weights = to_bytes({name: np.ascontiguousarray(tensor) for name, tensor in trained.contents.tensors.items()})
@@ -71,11 +71,11 @@ def save(trained: TrainedModel, folder: Path) -> str:
 
 
 def load(folder: Path, expected_digest: str | None = None) -> GateModel:
-    """The verified model of a package; ModelError where anything is missing, damaged or not what was expected."""
+    """The model of a package, verified; ModelError where anything is missing, damaged or unexpected."""
     manifest, digest, weights = _verified(folder, expected_digest)
     contents = Contents(manifest.own, _tensors(folder, weights))
     try:
-        return kind_named(manifest.architecture).load(manifest.inputs, contents, digest)
+        return load_kind(manifest.architecture).load(manifest.inputs, contents, digest)
     except ValidationError as exc:
         raise _unreadable(folder, exc) from exc
     except ValueError as exc:
@@ -83,7 +83,7 @@ def load(folder: Path, expected_digest: str | None = None) -> GateModel:
 
 
 def verify(folder: Path, expected_digest: str | None = None) -> Manifest:
-    """The manifest of a package whose every digest was checked; what its kind makes of it is not looked at."""
+    """The manifest of a package, all its digests verified; the kind's own entries are not checked."""
     return _verified(folder, expected_digest)[0]
 
 
@@ -93,7 +93,7 @@ def digest_of(folder: Path) -> str:
 
 
 def copy(source: Path, folder: Path, expected_digest: str) -> None:
-    """Copy a verified package to another folder, whole or not at all."""
+    """Copy a package to another folder atomically, verified before and after."""
     _verified(source, expected_digest)
     write(folder, {name: _read(source / name) for name in (WEIGHTS, MANIFEST)})
     _verified(folder, expected_digest)
@@ -105,9 +105,9 @@ def canonical(value: Mapping[str, object]) -> bytes:
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write a folder of files, synced to disk: it appears whole or not at all.
+    """Write a folder of files atomically, synced to disk.
 
-    A folder of that name is replaced; a crash in the middle of that can leave none, never a half one.
+    An existing folder is replaced; a crash during that may leave none, but never an incomplete one.
     """
     draft = folder.with_name(f".{folder.name}.{uuid4().hex}")
     try:
@@ -135,7 +135,7 @@ def _swap(draft: Path, folder: Path) -> None:
     except OSError:
         if not folder.exists():
             raise
-        # a folder with files cannot be renamed over: set the old one aside first
+        # rename cannot replace a folder with files: move the old one away first
         old = folder.with_name(f".{folder.name}.{uuid4().hex}")
         folder.rename(old)
         draft.rename(folder)
@@ -164,10 +164,10 @@ def _verified(folder: Path, expected_digest: str | None) -> tuple[Manifest, str,
     except ValidationError as exc:
         raise _unreadable(folder, exc) from exc
     if manifest.architecture not in KINDS:
-        raise _foreign(folder, "architecture", manifest.architecture, ", ".join(map(repr, sorted(KINDS))))
+        raise _unsupported(folder, "architecture", manifest.architecture, ", ".join(map(repr, sorted(KINDS))))
     weights = _read(folder / WEIGHTS)
     if hashlib.sha256(weights).hexdigest() != manifest.weights_sha256:
-        raise _corrupt(folder, f"{WEIGHTS} is not the file its manifest names")
+        raise _corrupt(folder, f"{WEIGHTS} does not match the digest in its manifest")
     return manifest, digest, weights
 
 
@@ -175,11 +175,11 @@ def _unreadable(folder: Path, exc: ValidationError) -> ModelError:
     first = exc.errors()[0]
     where = ".".join(map(str, first["loc"])) or "the file"
     if first["loc"] == ("format",) and first["type"] == "literal_error":
-        return _foreign(folder, where, first["input"], first["ctx"]["expected"])
+        return _unsupported(folder, where, first["input"], first["ctx"]["expected"])
     return _corrupt(folder, f"{MANIFEST} cannot be read at {where}: {first['msg']}")
 
 
-def _foreign(folder: Path, what: str, value: object, expected: str) -> ModelError:
+def _unsupported(folder: Path, what: str, value: object, expected: str) -> ModelError:
     return ModelError(
         f"model package {folder} has {what} {value!r}, expected {expected}; train the model again with this version",
         ModelReason.MISMATCH,
@@ -193,7 +193,7 @@ def _tensors(folder: Path, weights: bytes) -> Tensors:
     try:
         tensors: Tensors = from_bytes(weights)
     except (SafetensorError, KeyError, TypeError, ValueError) as exc:
-        raise _corrupt(folder, f"{WEIGHTS} is no safetensors file") from exc
+        raise _corrupt(folder, f"{WEIGHTS} is not a safetensors file") from exc
     if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
         raise _corrupt(folder, f"{WEIGHTS} holds a number that is not finite")
     return tensors
@@ -201,8 +201,8 @@ def _tensors(folder: Path, weights: bytes) -> Tensors:
 
 def _read(path: Path) -> bytes:
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise _corrupt(path.parent, f"{path.name} is larger than {_MOST_BYTES} bytes")
+        if path.stat().st_size > _MAX_BYTES:
+            raise _corrupt(path.parent, f"{path.name} is larger than {_MAX_BYTES} bytes")
         return path.read_bytes()
     except OSError as exc:
         raise ModelError(

@@ -1,4 +1,4 @@
-"""The regions of a specification: within it, correctable, and scrap on either side."""
+"""The regions of a specification: in specification, reworkable, and scrap."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _VERDICTS = (Verdict.CONTINUE, Verdict.CORRECT, Verdict.SCRAP)
 
 
 def verdict_for(value: float, spec: Spec, band: ReworkBand) -> Verdict:
-    """What is right for a part whose characteristic has this value: continue, correct or scrap."""
+    """The right verdict for a part with this value of the characteristic: continue, correct or scrap."""
     return _VERDICTS[abs(_region(value, spec, band))]
 
 
 def verdict_for_all(lower: float, upper: float, spec: Spec, band: ReworkBand) -> Verdict | None:
-    """What is right for every value from `lower` to `upper`; None where they reach into several regions."""
+    """The right verdict for all values from `lower` to `upper`; None if they span several regions."""
     region = _region(lower, spec, band)
     return _VERDICTS[abs(region)] if region == _region(upper, spec, band) else None
 

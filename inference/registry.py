@@ -1,8 +1,8 @@
-"""MLflow as tracking server and model registry, behind one adapter: the only module that imports mlflow.
+"""Adapter for MLflow as tracking server and model registry: the only module that imports mlflow.
 
 The store says which version is in force; MLflow keeps runs, packages and versions, and its alias `champion` mirrors
-the store. Deciding needs only the local cache, so MLflow may be down. Importing mlflow takes seconds: it happens
-at the first call that needs it.
+the store. Decisions need only the local cache, so MLflow may be down. mlflow takes seconds to import, so it is imported
+by the first call that needs it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
 STATUS_TAG, DIGEST_TAG = "validation_status", "gatewatch.digest"
 _PACKAGE = "package"
 _SETTINGS = {
-    # by default a client whose server is down blocks for minutes
+    # by default, calls to a server that is down block for minutes
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
@@ -58,8 +58,8 @@ class RegisteredVersion:
 class Registry:
     """Runs, packages and versions in MLflow, with a local cache of verified packages.
 
-    `tracking_uri` is a database URI or a server's URL; `artifacts` the folder for packages where no server keeps
-    them (None: where MLflow puts them); every failure is a ModelError, UNREACHABLE where trying later can help.
+    `tracking_uri` is a database URI or a server's URL; `artifacts` the folder for packages where no server stores them
+    (None: MLflow's default); every failure is a ModelError, UNREACHABLE where a retry can help.
     """
 
     def __init__(self, tracking_uri: str, artifacts: str | Path | None, experiment: str, cache: str | Path) -> None:
@@ -70,8 +70,8 @@ class Registry:
         self._opened: Any = None
 
     def connect(self) -> None:
-        """Open MLflow now instead of at the first call; a database that is new gets its tables."""
-        with self._mapped("open the registry"):
+        """Open MLflow now instead of at the first call; a new database gets its tables."""
+        with self._mapping_errors("open the registry"):
             self._client()
 
     def register(
@@ -82,23 +82,23 @@ class Registry:
         params: Mapping[str, object],
         tags: Mapping[str, str],
     ) -> str:
-        """Log a run with the package as its artifact and register it; the new version.
+        """Log a run with the package as its artifact and register it; returns the version.
 
-        A package that is registered already keeps its version, so that a registration repeated after a crash makes
-        no second one. `tags` go to run and version; the version's `validation_status` is `pending` unless given.
+        A package that is already registered keeps its version, so that repeating a registration after a crash creates
+        no second one. `tags` are set on run and version; `validation_status` is `pending` unless given.
         """
         digest = packaging.digest_of(package_folder)
-        with self._mapped(f"register a version of {model_name!r}"):
-            known = [v.version for v in self._versions(model_name) if v.digest == digest]
-            if known:
-                return known[0]
+        with self._mapping_errors(f"register a version of {model_name!r}"):
+            registered = [v.version for v in self._versions(model_name) if v.digest == digest]
+            if registered:
+                return registered[0]
             client = self._client()
             run = client.create_run(self._experiment_id(), tags=dict(tags), run_name=f"{model_name} {digest[:12]}")
             client.log_batch(run.info.run_id, _metrics(metrics), _params(params))
             client.log_artifacts(run.info.run_id, str(package_folder), _PACKAGE)
             client.set_terminated(run.info.run_id)
             created = client.create_model_version(
-                self._named(model_name),
+                self._ensure_model(model_name),
                 source=f"{run.info.artifact_uri}/{_PACKAGE}",
                 run_id=run.info.run_id,
                 tags={STATUS_TAG: "pending", **tags, DIGEST_TAG: digest},
@@ -106,63 +106,59 @@ class Registry:
             return str(created.version)
 
     def fetch(self, model_name: str, version: str, digest: str) -> Path:
-        """The verified local folder of a version; MLflow is asked only where the cache has no sound copy."""
+        """The verified local folder of a version, downloaded from MLflow if the cache has no valid copy."""
         folder = self.cached(model_name, digest)
-        if _is_sound(folder, digest):
+        if _is_valid(folder, digest):
             return folder
-        with TemporaryDirectory() as drafts, self._mapped(f"fetch version {version} of {model_name!r}"):
+        with TemporaryDirectory() as drafts, self._mapping_errors(f"fetch version {version} of {model_name!r}"):
             source = self._client().get_model_version_download_uri(model_name, version)
-            found = _mlflow().artifacts.download_artifacts(artifact_uri=source, dst_path=drafts, tracking_uri=self._uri)
-            return self.cache_put(Path(found), model_name, digest)
+            path = _mlflow().artifacts.download_artifacts(artifact_uri=source, dst_path=drafts, tracking_uri=self._uri)
+            return self.cache_put(Path(path), model_name, digest)
 
     def cached(self, model_name: str, digest: str) -> Path:
-        """Where the cache keeps a package; whether it is there, and sound, is for `packaging.load` to say."""
+        """The path of a package in the cache; it may be missing or damaged, which `packaging.load` checks."""
         return self._cache / model_name / digest
 
     def load(self, model_name: str, digest: str) -> GateModel:
-        """A verified model from the local cache; never asks MLflow."""
+        """A verified model from the local cache; never calls MLflow."""
         folder = self.cached(model_name, digest)
         if not folder.exists():
             raise ModelError(
-                f"model {model_name!r} {digest[:12]}: it is not in the cache {folder}; "
-                "it is fetched at the gate's next slot",
+                f"model {model_name!r} {digest[:12]}: not in the cache {folder}; it is fetched at the gate's next slot",
                 ModelReason.NOT_FOUND,
             )
         return packaging.load(folder, digest)
 
     def cache_put(self, folder: Path, model_name: str, digest: str) -> Path:
-        """Put a package into the cache, verified before and after; its folder there."""
+        """Put a package into the cache, verified before and after; returns its folder there."""
         cached = self.cached(model_name, digest)
-        if not _is_sound(cached, digest):
+        if not _is_valid(cached, digest):
             packaging.copy(folder, cached, digest)
         return cached
 
     def set_champion(self, model_name: str, version: str) -> None:
-        """Let `champion` point at a version and `previous` at the one before; repeating it changes nothing."""
-        with self._mapped(f"make version {version} of {model_name!r} the champion"):
+        """Point `champion` at a version and `previous` at the one before; idempotent."""
+        with self._mapping_errors(f"make version {version} of {model_name!r} the champion"):
             client = self._client()
             before = client.get_registered_model(model_name).aliases.get(CHAMPION)
             if str(before) == version:
                 return
-            # the champion last: whoever repeats a call that was cut off completes it
+            # the champion last, so that repeating an interrupted call completes it
             client.set_model_version_tag(model_name, version, STATUS_TAG, "approved")
             if before is not None:
                 client.set_registered_model_alias(model_name, PREVIOUS, str(before))
             client.set_registered_model_alias(model_name, CHAMPION, version)
 
     def set_challenger(self, model_name: str, version: str) -> None:
-        """Let `challenger` point at the version that is compared with the champion."""
-        with self._mapped(f"make version {version} of {model_name!r} the challenger"):
+        """Point `challenger` at the version that is compared with the champion."""
+        with self._mapping_errors(f"make version {version} of {model_name!r} the challenger"):
             self._client().set_registered_model_alias(model_name, CHALLENGER, version)
 
     def judge(
         self, model_name: str, version: str, approved: bool, metrics: Mapping[str, float], tags: Mapping[str, str]
     ) -> None:
-        """Write onto a version and its run what its comparison found; it is no challenger any more.
-
-        Repeating it changes nothing.
-        """
-        with self._mapped(f"write the comparison onto version {version} of {model_name!r}"):
+        """Record the result of a comparison on a version and its run, and remove `challenger` from it; idempotent."""
+        with self._mapping_errors(f"record the comparison of version {version} of {model_name!r}"):
             client = self._client()
             run = client.get_model_version(model_name, version).run_id
             client.log_batch(run, _metrics(metrics))
@@ -173,8 +169,8 @@ class Registry:
                 client.delete_registered_model_alias(model_name, CHALLENGER)
 
     def versions(self, model_name: str) -> tuple[RegisteredVersion, ...]:
-        """Every registered version of a model, oldest first; none for a model that is not registered."""
-        with self._mapped(f"list the versions of {model_name!r}"):
+        """Every registered version of a model, oldest first; empty for an unknown model."""
+        with self._mapping_errors(f"list the versions of {model_name!r}"):
             return self._versions(model_name)
 
     def _versions(self, model_name: str) -> tuple[RegisteredVersion, ...]:
@@ -182,15 +178,16 @@ class Registry:
         models = client.search_registered_models(f"name = '{model_name}'")
         if not models:
             return ()
-        found, token = [], None
+        versions: list[RegisteredVersion] = []
+        token = None
         while True:
             page = client.search_model_versions(f"name = '{model_name}'", page_token=token)
-            found += [_version(entry, models[0].aliases) for entry in page]
+            versions += [_version(entry, models[0].aliases) for entry in page]
             token = page.token
             if not token:
-                return tuple(sorted(found, key=lambda v: int(v.version)))
+                return tuple(sorted(versions, key=lambda v: int(v.version)))
 
-    def _named(self, model_name: str) -> str:
+    def _ensure_model(self, model_name: str) -> str:
         client = self._client()
         if not client.search_registered_models(f"name = '{model_name}'"):
             client.create_registered_model(model_name)
@@ -198,9 +195,9 @@ class Registry:
 
     def _experiment_id(self) -> str:
         client = self._client()
-        found = client.get_experiment_by_name(self._experiment)
-        if found is not None:
-            return str(found.experiment_id)
+        experiment = client.get_experiment_by_name(self._experiment)
+        if experiment is not None:
+            return str(experiment.experiment_id)
         served = self._uri.startswith(("http://", "https://"))
         location = None if served or self._artifacts is None else self._artifacts.resolve().as_uri()
         return str(client.create_experiment(self._experiment, artifact_location=location))
@@ -208,34 +205,34 @@ class Registry:
     def _client(self) -> Any:
         if self._opened is None:
             mlflow = _mlflow()
-            with _first_alone(self._uri):
+            with _exclusive_opening(self._uri):
                 client = mlflow.MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
-                # both stores are made at their first use
+                # both stores are created at first use
                 client.search_experiments(max_results=1)
                 client.search_registered_models(max_results=1)
             self._opened = client
         return self._opened
 
     @contextmanager
-    def _mapped(self, what: str) -> Iterator[None]:
-        """Turn whatever MLflow and what lies below it raise into a ModelError that says what was tried."""
+    def _mapping_errors(self, what: str) -> Iterator[None]:
+        """Turn exceptions of MLflow and the libraries below it into a ModelError that says what was attempted."""
         failure = _mlflow().exceptions.MlflowException
         try:
             yield
         except failure as exc:
-            raise self._failed(what, exc, _REASONS.get(exc.error_code, ModelReason.UNREACHABLE)) from exc
+            raise self._error(what, exc, _REASONS.get(exc.error_code, ModelReason.UNREACHABLE)) from exc
         except (SQLAlchemyError, OSError) as exc:
-            raise self._failed(what, exc, ModelReason.UNREACHABLE) from exc
+            raise self._error(what, exc, ModelReason.UNREACHABLE) from exc
 
-    def _failed(self, what: str, exc: Exception, reason: ModelReason) -> ModelError:
+    def _error(self, what: str, exc: Exception, reason: ModelReason) -> ModelError:
         first_line = (str(exc).splitlines() or [type(exc).__name__])[0][:200]
         secret = urlsplit(self._uri).password
-        told = first_line.replace(secret, "***") if secret else first_line
-        return ModelError(f"MLflow could not {what}: {told}; the version in force stays", reason)
+        message = first_line.replace(secret, "***") if secret else first_line
+        return ModelError(f"MLflow could not {what}: {message}; the version in force stays", reason)
 
 
 def _mlflow() -> Any:
-    """The mlflow package, imported under our settings; those of time can be overridden by the environment."""
+    """The mlflow package, imported with our settings; the environment can override all but `_FORCED`."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     os.environ.update(_FORCED)
@@ -247,18 +244,18 @@ def _mlflow() -> Any:
 
 
 @contextmanager
-def _first_alone(uri: str) -> Iterator[None]:
-    """Open a tracking database by one process at a time: MLflow makes its tables at the first opening, unguarded.
+def _exclusive_opening(uri: str) -> Iterator[None]:
+    """Let one process at a time open a tracking database: MLflow creates its tables at first use, without a lock.
 
-    It is tried with a plain connection before, because MLflow retries one that fails for a minute and a half.
+    A plain connection is tried first, because MLflow retries a failing one for a minute and a half.
     """
     if uri.startswith(("http://", "https://")):
         yield
         return
     url = make_url(uri)
-    patience = {"connect_timeout": 5} if url.get_backend_name() == "postgresql" else {}
+    connect_args = {"connect_timeout": 5} if url.get_backend_name() == "postgresql" else {}
     with _locked(url.database) if url.get_backend_name() == "sqlite" else nullcontext():
-        engine = create_engine(url, poolclass=NullPool, connect_args=patience)
+        engine = create_engine(url, poolclass=NullPool, connect_args=connect_args)
         inspect(engine).get_table_names()
         yield
 
@@ -273,7 +270,7 @@ def _locked(database: str | None) -> Iterator[None]:
 
 
 def _metrics(metrics: Mapping[str, float]) -> list[Any]:
-    """At step 0 and one time, so that the same number written again is the same."""
+    """At step 0 and timestamp 0, so that writing a metric again changes nothing."""
     entities = _mlflow().entities
     return [entities.Metric(name, float(value), 0, 0) for name, value in sorted(metrics.items())]
 
@@ -293,7 +290,7 @@ def _version(entry: Any, aliases: Mapping[str, object]) -> RegisteredVersion:
     )
 
 
-def _is_sound(folder: Path, digest: str) -> bool:
+def _is_valid(folder: Path, digest: str) -> bool:
     try:
         packaging.verify(folder, digest)
     except ModelError:

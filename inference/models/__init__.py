@@ -1,4 +1,4 @@
-"""Model architectures, one a file.
+"""Model architectures, one per file.
 
-Training, packaging and gate policy stand a room above.
+Training, packaging and gate policy are in the parent package.
 """

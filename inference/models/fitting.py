@@ -1,4 +1,4 @@
-"""What the kinds of gate models share in training: the parts of the data, conformal quantiles, and the measures."""
+"""Training code that the kinds of gate models share: data splits, conformal quantiles and metrics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats
 
 MIN_TRAINING_ROWS = 20
-"""Rows of the training part below which standard deviations and ranges mean nothing."""
+"""Minimum size of the training part: of fewer rows, standard deviations and ranges mean nothing."""
 NAIVE_WINDOW = 25
 """Previous outcomes in the naive baseline's median: long enough to average noise, short enough to follow a drift."""
 _SPLITS = (("train", 0.51), ("stopping", 0.60), ("calibration", 0.80), ("validation", 1.0))
@@ -25,20 +25,20 @@ Rows = NDArray[np.intp]
 def split(serials: Sequence[str]) -> dict[str, Rows]:
     """The rows of each part (train, stopping, calibration, validation), in order.
 
-    All rows of a serial fall into one part by a hash of the serial, which depends on nothing but the serial.
+    A hash of the serial decides, so that all rows of a serial fall into one part, whatever the other rows.
     """
     names = np.array([_part_of(serial) for serial in serials], dtype=object)
     return {name: np.flatnonzero(names == name) for name, _ in _SPLITS}
 
 
 def held_out(serials: Sequence[str]) -> Rows:
-    """The rows that no weight was fitted to, in order, whatever else stood in the training set."""
+    """The rows that no weight was fitted to, in order."""
     parts = split(serials)
     return np.sort(np.concatenate([parts["calibration"], parts["validation"]]))
 
 
 def check_sizes(parts: Mapping[str, Rows], coverage: float) -> None:
-    """ModelError where a part has too few rows to train on, to stop by, to calibrate `coverage` or to validate."""
+    """ModelError where a part has too few rows to train, stop early, calibrate `coverage` or validate."""
     for name, needed in (
         ("train", MIN_TRAINING_ROWS),
         ("stopping", 1),
@@ -53,7 +53,7 @@ def conformal_quantile(scores: Floats, coverage: float) -> float:
     """The ceil((n + 1) * coverage)-th smallest of n scores: at least `coverage` of exchangeable new ones lie below.
 
     Split-conformal prediction: Papadopoulos et al., 2002; Vovk et al., 2005; Lei et al., 2018. ModelError where n is
-    too small for any finite answer.
+    too small for a finite quantile.
     """
     rank = _rank(len(scores), coverage)
     if rank > len(scores):
@@ -62,19 +62,19 @@ def conformal_quantile(scores: Floats, coverage: float) -> float:
 
 
 def capped_quantile(scores: Floats, coverage: float) -> float:
-    """The conformal quantile, or the largest score where there are too few for it."""
+    """The conformal quantile, or the largest score if there are too few."""
     return float(np.sort(scores)[min(_rank(len(scores), coverage), len(scores)) - 1])
 
 
 def naive_forecast(target: Floats, window: int = NAIVE_WINDOW) -> Floats:
-    """For each value the median of up to `window` values before it; NaN for the first."""
+    """For each value, the median of up to `window` values before it; NaN for the first."""
     return np.array([np.median(target[max(0, i - window) : i]) if i else np.nan for i in range(len(target))])
 
 
 def measure(
     target: Floats, value: Floats, half_width: float | Floats, parts: Mapping[str, Rows], epochs: int
 ) -> TrainingMetrics:
-    """How good predicted values (parts,) are on the validation part; `half_width` is half of each interval."""
+    """Metrics of predicted values (parts,) on the validation part; `half_width` is half of each interval's width."""
     held = parts["validation"]
     held = held[held > 0]  # the first row has no outcome before it
     error = np.abs(target - value)[held]

@@ -1,7 +1,7 @@
-"""The port of gate model kinds: what a kind is given to train on, what it makes of it, and how that comes back.
+"""The port of gate model kinds: training data and settings, package contents, and the protocol.
 
-A kind is a module with a constant `KIND`, named in `inference.kinds`. Everything particular to it stands there: what it
-computes, how it is fitted and calibrated, and what its packages hold besides what every package holds.
+A kind is a module with a constant `KIND`, listed in `inference.kinds`. The module holds everything specific to it: the
+architecture, fitting and calibration, and what its packages hold in addition to every package.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Tensors = Mapping[str, NDArray[Any]]
 class TrainingData:
     """Parts in order of time: rows (parts, inputs), the characteristic (parts,) and the serial of each part.
 
-    A number is finite, or NaN in `rows` where an input is missing, which only is where the settings allow it.
+    Numbers are finite; where the settings allow missing inputs, these are NaN in `rows`.
     """
 
     rows: Floats
@@ -42,10 +42,11 @@ class TrainingData:
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
-    """What the plant file says of a gate's model; a kind uses what concerns it.
+    """A gate's model settings from the plant file; a kind uses those that apply to it.
 
     `inputs` names the columns, the `profile_count` points of the profile first; `line` says whether these are points of
-    one line. `coverage` is what the intervals are to hold, `max_missing` the share of inputs that a part may lack.
+    one line. `coverage` is the nominal coverage of the intervals, `max_missing` the share of inputs that may be
+    missing.
     """
 
     inputs: tuple[str, ...]
@@ -59,9 +60,9 @@ class TrainingSettings:
 
 @dataclass(frozen=True, slots=True)
 class TrainingMetrics:
-    """What was measured on the validation part, and how many rows each part had; R², MAE in the target's unit.
+    """Metrics on the validation part, and the rows of each part; MAE in the target's unit.
 
-    `epochs` is the number of passes whose result is used; 0 for a kind that makes none.
+    `epochs` is the epoch whose weights are used; 0 for a kind without epochs.
     """
 
     rows: int
@@ -78,7 +79,7 @@ class TrainingMetrics:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a kind keeps in a package: entries of the manifest as JSON values, and tensors."""
+    """A kind's part of a package: manifest entries as JSON values, and tensors."""
 
     entries: Mapping[str, object]
     tensors: Tensors
@@ -88,18 +89,18 @@ class ModelKind(Protocol):
     """A kind of gate model. The same data and settings give the same contents, bit for bit on the same machine."""
 
     def warm_up(self) -> None:
-        """Import now what the first training would."""
+        """Import now what the first training would import."""
 
     def train(self, data: TrainingData, settings: TrainingSettings) -> tuple[Contents, TrainingMetrics]:
-        """Train and calibrate a model, and measure it on parts that it has not seen.
+        """Train and calibrate a model, and validate it on parts that it has not seen.
 
-        Which part is for what, `inference.models.fitting.split` says: nothing is fitted to a calibration or validation
-        part, for `held_out` promises that to everyone else. ModelError TOO_FEW_ROWS where a part has too few rows.
+        `inference.models.fitting.split` assigns the parts: no weight is fitted to a calibration or validation part,
+        because callers of `held_out` rely on that. ModelError TOO_FEW_ROWS where a part has too few rows.
         """
 
     def load(self, inputs: tuple[str, ...], contents: Contents, digest: str) -> GateModel:
         """The model of a package.
 
-        The contents may come from anybody: pydantic's ValidationError where an entry is not what it must be, else
-        ValueError, its text the end of a sentence that begins with "model package X", where they do not fit together.
+        The contents are untrusted: pydantic's ValidationError for an invalid entry; ValueError where they do not fit
+        together, with a text that completes a sentence beginning "model package X".
         """

@@ -1,7 +1,7 @@
-"""The kind `shape`: what it learns, how it is calibrated, what its packages hold.
+"""The kind `shape`: training, calibration and package contents.
 
-Training stops early on parts of its own, and split-conformal calibration gives the interval its width. The network
-itself stands in `inference.models.shape_network`.
+Training stops early on a separate stopping part; split-conformal calibration sets the width of the interval. The
+network itself is in `inference.models.shape_network`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from inference.models.shape_network import ShapeNetwork, ShapeSizes, run_padded
 from monitor.model import Floats, Prediction
 
 DISTANCE_COVERAGE = 0.99
-"""Share of healthy parts whose reconstruction error shall lie below the limit."""
+"""Share of healthy parts whose reconstruction error should lie below the limit."""
 _STEPS_AN_EPOCH = 6  # batches grow with the rows, so that an epoch takes about the same time
 _LEARNING_RATE = 4e-3
-_WEIGHT_DECAY = 1.0  # strong, because a few hundred parts are few
+_WEIGHT_DECAY = 1.0  # strong, because there are only a few hundred parts
 _NOISE = 0.3  # standard deviations of noise added to the inputs, which a denoising autoencoder learns to undo
 _PATIENCE = 40
 
@@ -55,7 +55,7 @@ class CalibrationEntry(_Value):
 
 
 class GapsEntry(_Value):
-    """What stands in the place of missing inputs, as `inference.models.gaps.Gaps`."""
+    """How missing inputs are filled, as `inference.models.gaps.Gaps`."""
 
     most: float = Field(ge=0, lt=1)
     fill: tuple[float, ...]
@@ -63,7 +63,7 @@ class GapsEntry(_Value):
 
 
 class Entries(_Value):
-    """What the manifest of a shape model holds of its own."""
+    """The manifest entries of a shape model."""
 
     sizes: SizesEntry
     calibration: CalibrationEntry
@@ -72,7 +72,7 @@ class Entries(_Value):
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What turns a network's numbers into predictions, from rows it was not trained on.
+    """What turns a network's outputs into predictions, from rows it was not trained on.
 
     `half_width` is half the conformal interval at `coverage`, in the characteristic's unit; `distance_limit` is in
     standard deviations; `skill` is 1 - error / error of the naive baseline.
@@ -87,9 +87,9 @@ class Calibration:
 class ShapeModel:
     """A network with its calibration: the `GateModel` of a measured profile.
 
-    The distance of a prediction is the reconstruction error, where offset, tilt and covariates lie within their
-    widened training ranges; where one lies outside, it is at least (2 + excess) times the limit, so that leaving
-    a range is always out of distribution.
+    The distance of a prediction is the reconstruction error if offset, tilt and covariates lie within their widened
+    training ranges; otherwise it is at least (2 + excess) times the limit, so that a part outside a range is always out
+    of distribution.
     """
 
     def __init__(
@@ -116,12 +116,12 @@ class ShapeModel:
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """Those of the inputs that it looks at."""
+        """The inputs that are not ignored."""
         return self._needed
 
     @property
     def max_missing(self) -> float:
-        """Share of the needed inputs that it fills; 0 where it fills none."""
+        """Share of the needed inputs that may be missing; 0 where none may."""
         return 0.0 if self.gaps is None else self.gaps.most
 
     @property
@@ -140,14 +140,14 @@ class ShapeModel:
         return self.calibration.coverage
 
     def predict(self, rows: Floats) -> Sequence[Prediction]:
-        """A prediction a row of (rows, inputs); ValueError for other columns. Splitting rows changes no bit."""
-        whole = rows if self.gaps is None else self.gaps.filled(rows)
-        value, error, excess = run_padded(self.network, whole).T
+        """A prediction per row of (rows, inputs); ValueError for another shape. How rows are split changes no bit."""
+        complete = rows if self.gaps is None else self.gaps.filled(rows)
+        value, error, excess = run_padded(self.network, complete).T
         limit = self.calibration.distance_limit
         distance = np.where(excess > 0, np.maximum(error, limit * (2 + excess)), error)
         lower, upper = value - self.calibration.half_width, value + self.calibration.half_width
         numbers = np.stack([value, lower, upper, distance], axis=1).tolist()
-        return [Prediction(at, low, high, far, limit) for at, low, high, far in numbers]
+        return [Prediction(value, low, high, distance, limit) for value, low, high, distance in numbers]
 
 
 class ShapeKind:
@@ -158,29 +158,29 @@ class ShapeKind:
         torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
 
     def train(self, data: TrainingData, settings: TrainingSettings) -> tuple[Contents, TrainingMetrics]:
-        """Fit the network, calibrate its interval and its distance, and measure it.
+        """Fit the network, calibrate its interval and distance limit, and compute its metrics.
 
-        Where inputs may be missing, the training part says what is filled, and rows that lack more are left out.
+        Where inputs may be missing, fill values come from the training part, and rows that lack too many are left out.
         """
         gaps = None
         if settings.max_missing:
             gaps = learn_gaps(data.rows[split(data.serials)["train"]], settings.max_missing)
-            kept = data.at(gaps.acceptable(data.rows))
-            data = TrainingData(gaps.filled(kept.rows), kept.target, kept.serials)
+            usable = data.at(gaps.acceptable(data.rows))
+            data = TrainingData(gaps.filled(usable.rows), usable.target, usable.serials)
         parts = split(data.serials)
         check_sizes(parts, settings.coverage)
         with single_thread():
             network, epochs = _fit(data, parts, settings)
             value, error, _ = run_padded(network, data.rows).T
-        held = parts["calibration"]
-        half_width = conformal_quantile(np.abs(data.target - value)[held], settings.coverage)
-        limit = max(capped_quantile(error[held], DISTANCE_COVERAGE), 1e-6)
+        calibrating = parts["calibration"]
+        half_width = conformal_quantile(np.abs(data.target - value)[calibrating], settings.coverage)
+        limit = max(capped_quantile(error[calibrating], DISTANCE_COVERAGE), 1e-6)
         metrics = measure(data.target, value, half_width, parts, epochs)
         calibration = Calibration(settings.coverage, half_width, limit, metrics.skill)
         return _contents(network, calibration, gaps), metrics
 
     def load(self, inputs: tuple[str, ...], contents: Contents, digest: str) -> ShapeModel:
-        """The model of a package, once its entries and tensors were found to fit together."""
+        """The model of a package, after checking that its entries and tensors fit together."""
         entries = Entries.model_validate(contents.entries)
         sizes = ShapeSizes(**entries.sizes.model_dump())
         if len(inputs) != sizes.inputs:
@@ -206,10 +206,10 @@ def _contents(network: ShapeNetwork, calibration: Calibration, gaps: Gaps | None
 
 def _network(sizes: ShapeSizes, tensors: Tensors) -> ShapeNetwork:
     network = ShapeNetwork(sizes)
-    wanted = {name: (tuple(tensor.shape), np.dtype(np.float64)) for name, tensor in network.state_dict().items()}
-    there = {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
-    if wanted != there:
-        wrong = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
+    expected = {name: (tuple(tensor.shape), np.dtype(np.float64)) for name, tensor in network.state_dict().items()}
+    actual = {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
+    if expected != actual:
+        wrong = sorted(name for name in expected.keys() | actual.keys() if expected.get(name) != actual.get(name))
         raise ValueError(f"has weights that do not fit its architecture ({', '.join(wrong[:3])})")
     network.load_state_dict({name: torch.tensor(tensor) for name, tensor in tensors.items()})
     return network
@@ -217,7 +217,7 @@ def _network(sizes: ShapeSizes, tensors: Tensors) -> ShapeNetwork:
 
 @contextmanager
 def single_thread() -> Iterator[None]:
-    """Run torch on one thread: sums in one order, whatever the machine's cores; small networks are no slower."""
+    """Run torch on one thread: the order of sums is the same on any machine; small networks are no slower."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -228,16 +228,16 @@ def single_thread() -> Iterator[None]:
 
 def _fit(data: TrainingData, parts: Mapping[str, Rows], settings: TrainingSettings) -> tuple[ShapeNetwork, int]:
     """The network at its best epoch on the stopping part, and that epoch."""
-    everything, truth = torch.from_numpy(data.rows).double(), torch.from_numpy(data.target).double()
+    rows, truth = torch.from_numpy(data.rows).double(), torch.from_numpy(data.target).double()
     training, stopping = parts["train"], parts["stopping"]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         network = ShapeNetwork(ShapeSizes(settings.profile_count, len(settings.inputs) - settings.profile_count))
-        network.fit_scales(everything[training], truth[training], settings.line)
-        features = network.standardise(everything)
-        wanted = (truth - network.target[0]) / network.target[1]
-        known = (features[training], wanted[training]), (features[stopping], wanted[stopping])
-        return _descend(network, *known, settings.epochs)
+        network.fit_scales(rows[training], truth[training], settings.line)
+        features = network.standardise(rows)
+        target = (truth - network.target[0]) / network.target[1]
+        sets = (features[training], target[training]), (features[stopping], target[stopping])
+        return _descend(network, *sets, settings.epochs)
 
 
 def _descend(
@@ -260,8 +260,8 @@ def _descend(
     return best, best_epoch
 
 
-def _loss(network: ShapeNetwork, features: Tensor, wanted: Tensor, noise: float) -> Tensor:
-    """Error of the value plus error of the shape given back, both in standard deviations."""
-    given_back, value = network.heads(features + noise * torch.randn_like(features))
+def _loss(network: ShapeNetwork, features: Tensor, target: Tensor, noise: float) -> Tensor:
+    """Mean squared error of the value plus that of the reconstructed shape, both standardised."""
+    reconstructed, value = network.heads(features + noise * torch.randn_like(features))
     shape = features[:, : network.sizes.profile]
-    return nn.functional.mse_loss(value, wanted) + nn.functional.mse_loss(given_back, shape)
+    return nn.functional.mse_loss(value, target) + nn.functional.mse_loss(reconstructed, shape)

@@ -1,10 +1,9 @@
 """The network of the shape model: an autoencoder of a profile, and a regression from its code to the characteristic.
 
 A profile of k points is first aligned: the offset and tilt of the whole part under the gauge are fitted by least
-squares over the points and kept as two numbers beside the covariates, so that what is left is shape. A denoising
-autoencoder (Vincent et al., 2008) compresses the shape; a regression reads its code and the covariates. What the
-autoencoder cannot give back is no shape it has learnt: the reconstruction error tells how far a part lies from the
-training parts (Sakurada and Yairi, 2014).
+squares over the points and treated as two more covariates; the residual is the shape. A denoising autoencoder (Vincent
+et al., 2008) compresses the shape; the regression takes its code and the covariates. The reconstruction error measures
+how far a part lies from the training parts (Sakurada and Yairi, 2014).
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from monitor.model import Floats
 
 BATCH = 256
-"""Rows of every forward pass, the last one padded; facts: passes of different sizes differ in the last bits."""
+"""Rows of every forward pass, the last one padded: passes of different sizes differ in the last bits."""
 RANGE_MARGIN = 0.25
 """How far, in widths of the training range, a covariate may leave that range: 400 normal values span about six
 standard deviations, so the border lies at about 4.5, beyond what healthy parts reach by chance."""
@@ -43,15 +42,15 @@ class ShapeSizes:
 
     @property
     def extras(self) -> int:
-        """Numbers beside the shape: offset, tilt and the covariates."""
+        """Features other than the shape: offset, tilt and the covariates."""
         return 2 + self.covariates
 
 
-def by_row(rows: Tensor, weight: Tensor) -> Tensor:
-    """The product of rows (rows, n) and a weight (m, n) as (rows, m), each row's bits its own.
+def multiply_by_row(rows: Tensor, weight: Tensor) -> Tensor:
+    """The product of rows (rows, n) and a weight (m, n) as (rows, m), bitwise independent of the other rows.
 
-    A matrix product of the linear algebra library adds in an order that depends on where in memory a row begins, so on
-    its place in the batch. Here each sum runs over a row of its own; blocks of outputs bound the memory it takes.
+    The order of sums in a BLAS matrix product depends on a row's memory alignment, so on its place in the batch. Here
+    each row is summed separately; blocks of outputs bound the memory.
     """
     step = max(1, _PRODUCTS // max(1, rows.numel()))
     parts = [(rows.unsqueeze(1) * block).sum(dim=2) for block in torch.split(weight, step)]
@@ -59,15 +58,15 @@ def by_row(rows: Tensor, weight: Tensor) -> Tensor:
 
 
 class RowLinear(nn.Linear):
-    """A linear layer whose result for a row depends on nothing but the row, once training is over."""
+    """A linear layer; outside training, its result for a row depends on that row alone."""
 
     def forward(self, rows: Tensor) -> Tensor:
         """Rows (rows, inputs) to (rows, outputs)."""
-        return super().forward(rows) if self.training else by_row(rows, self.weight) + self.bias
+        return super().forward(rows) if self.training else multiply_by_row(rows, self.weight) + self.bias
 
 
 class ShapeNetwork(nn.Module):
-    """The network with its standardisation as buffers, in float64; `forward` takes raw rows (rows, inputs)."""
+    """The network in float64, its standardisation in buffers; `forward` takes raw rows (rows, inputs)."""
 
     align: Tensor
     centre: Tensor
@@ -108,7 +107,7 @@ class ShapeNetwork(nn.Module):
         self.scale.copy_(_scales(features, self.sizes.profile if line else 0))
         extras = self.standardise(rows)[:, self.sizes.profile :]
         low, high = extras.amin(dim=0), extras.amax(dim=0)
-        # an input that never changed still wobbles in its last digits
+        # a constant input may still differ in its last digits
         margin = RANGE_MARGIN * (high - low) + 1e-6
         self.low.copy_(low - margin)
         self.high.copy_(high + margin)
@@ -123,56 +122,56 @@ class ShapeNetwork(nn.Module):
         if self.training:
             return rows @ self.align
         if int((self.align != 0).sum(dim=0).max()) > 1:
-            return by_row(rows, self.align.T)
-        # Values that pass unchanged, hundreds perhaps: no sums are needed.
+            return multiply_by_row(rows, self.align.T)
+        # Each feature is one input, perhaps of hundreds: no sums are needed.
         source = self.align.abs().argmax(dim=0)
         return rows[:, source] * self.align.gather(0, source.unsqueeze(0))
 
     def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """From standardised features: the standardised shape given back (rows, profile) and target (rows,)."""
+        """Reconstructed shape (rows, profile) and target (rows,), both standardised, from standardised features."""
         shape, extras = features[:, : self.sizes.profile], features[:, self.sizes.profile :]
         code = self.code(self.encoder(shape))
-        known = torch.cat([code, extras], dim=1)
-        return self.decoder(code), (self.linear(known) + self.curved(known)).squeeze(1)
+        regressors = torch.cat([code, extras], dim=1)
+        return self.decoder(code), (self.linear(regressors) + self.curved(regressors)).squeeze(1)
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Three numbers a row: predicted value, reconstruction error, worst range excess (rows, 3).
+        """Three numbers per row: predicted value, reconstruction error, worst range excess (rows, 3).
 
         The value is in the characteristic's unit. The error is the root mean square over the profile's points, in
         standard deviations of the training shapes. The excess is how far, in standard deviations, the worst of
-        offset, tilt and covariates lies outside its range; 0 where all lie inside.
+        offset, tilt and covariates lies outside its range; 0 if all lie inside.
         """
         features = self.standardise(rows)
         shape, extras = features[:, : self.sizes.profile], features[:, self.sizes.profile :]
-        given_back, value = self.heads(features)
-        error = (given_back - shape).square().mean(dim=1).sqrt()
+        reconstructed, value = self.heads(features)
+        error = (reconstructed - shape).square().mean(dim=1).sqrt()
         excess = torch.maximum(self.low - extras, extras - self.high).amax(dim=1).clamp(min=0)
         return torch.stack([value * self.target[1] + self.target[0], error, excess], dim=1)
 
 
 def run_padded(network: ShapeNetwork, rows: Floats) -> Floats:
-    """The network's three numbers a row (rows, 3), every forward pass on exactly `BATCH` rows.
+    """The network's three numbers per row (rows, 3); every forward pass has exactly `BATCH` rows.
 
-    A row's result depends neither on its place nor on what fills the batch: every operation stays within a row.
+    A row's result depends neither on its place nor on the other rows, because every operation stays within a row.
     """
     if rows.ndim != 2 or rows.shape[1] != network.sizes.inputs:
         raise ValueError(f"expected rows of {network.sizes.inputs} inputs, not an array of shape {rows.shape}")
     network.eval()
-    found = np.empty((len(rows), 3))
+    outputs = np.empty((len(rows), 3))
     batch = torch.zeros((BATCH, rows.shape[1]), dtype=torch.float64)
     with torch.inference_mode():
         for start in range(0, len(rows), BATCH):
             part = torch.tensor(rows[start : start + BATCH], dtype=torch.float64)
             batch[: len(part)] = part
-            found[start : start + BATCH] = network(batch)[: len(part)].numpy()
-    return found
+            outputs[start : start + BATCH] = network(batch)[: len(part)].numpy()
+    return outputs
 
 
 def alignment(sizes: ShapeSizes, line: bool = True) -> Floats:
     """The matrix (inputs, profile + extras) that splits a profile into shape, offset and tilt.
 
-    Offset and tilt are the least-squares line over the points at -1 to 1; covariates pass unchanged. Without a `line`
-    the values of the profile pass unchanged too, and offset and tilt are 0.
+    Offset and tilt are those of the least-squares line over the points, spaced from -1 to 1; covariates pass unchanged.
+    Without a `line` the profile passes unchanged too, and offset and tilt are 0.
     """
     if not line:
         return np.insert(np.eye(sizes.inputs), [sizes.profile, sizes.profile], 0.0, axis=1)
@@ -186,7 +185,7 @@ def alignment(sizes: ShapeSizes, line: bool = True) -> Floats:
 
 
 def _scales(features: Tensor, profile: int) -> Tensor:
-    """Standard deviation of each feature; one that never changes gets a floor, so that any change of it is large."""
+    """Standard deviation of each feature, with a floor, so that any change of a constant feature is large."""
     spread = features.std(dim=0)
     floor = features.abs().amax(dim=0) * 1e-9 + 1e-12
     # points of one profile share a unit: a point that hardly moves is measured against the profile's own spread

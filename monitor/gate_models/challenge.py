@@ -8,9 +8,9 @@ from enum import Enum, auto
 
 import numpy as np
 
-from inference.asking import askable
 from inference.comparison import MIN_LOTS, SLICE_ROWS, Comparison, Holdout, compare
 from inference.intervals import intervals_hold
+from inference.predicting import enough_inputs
 from monitor.gate_models.training_set import TrainingSet, hold_out
 from monitor.ports import GateModel
 from monitor.store.models.retraining import RetrainingRequest
@@ -57,7 +57,7 @@ def compared(
     champion: GateModel, challenger: GateModel, held: TrainingSet, rows: int
 ) -> tuple[Comparison, TrainingSet]:
     """The comparison on those of the parts that both may be asked about, at least `rows`, and these parts."""
-    both = _askable_by(held, champion, challenger)
+    both = _predictable_by(held, champion, challenger)
     parts = Holdout(both.target, both.machines, both.recipes, both.lots)
     answers = [model.predict(both.rows) for model in (champion, challenger)]
     return compare(parts, answers[0], answers[1], rows, challenger.coverage, _SEED), both
@@ -65,11 +65,11 @@ def compared(
 
 def still_holds(model: GateModel, newest: TrainingSet) -> bool:
     """Whether the model's intervals hold on those of the newest parts that it may be asked about."""
-    asked = _askable_by(newest, model)
+    asked = _predictable_by(newest, model)
     return intervals_hold(asked.target, model.predict(asked.rows), model.coverage)
 
 
-def _askable_by(parts: TrainingSet, *models: GateModel) -> TrainingSet:
+def _predictable_by(parts: TrainingSet, *models: GateModel) -> TrainingSet:
     for model in models:
-        parts = parts.at(np.flatnonzero(askable(model, parts.rows)).tolist())
+        parts = parts.at(np.flatnonzero(enough_inputs(model, parts.rows)).tolist())
     return parts

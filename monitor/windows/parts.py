@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from inference.asking import ask
+from inference.predicting import predict_rows
 from monitor.instants import to_nanos
 from monitor.model import Floats, Window
 from monitor.pipeline.gate_input import gate_input
@@ -66,5 +66,5 @@ def predicted(history: Sequence[PartStep], gate: GateConfig, model: GateModel, w
         if place is not None:
             values = gate_input(gate, passage, earlier)[0].values
             inputs[place] = [values.get(name, np.nan) for name in model.inputs]
-    answers = [np.nan if prediction is None else prediction.value for prediction in ask(model, inputs)]
+    answers = [np.nan if prediction is None else prediction.value for prediction in predict_rows(model, inputs)]
     return np.where(np.isfinite(answers), answers, np.nan)

@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.asking import ask, in_order
+from inference.predicting import order_columns, predict_rows
 from monitor.gate_models.training_set import training_set
 from monitor.instants import to_nanos
 from monitor.model import Floats, JsonObject, Window
@@ -111,7 +111,7 @@ def reference(
     """
     data = training_set(connection, config, trained_at)
     first = max(len(data.serials) - rows, 0)
-    said = ask(model, in_order(model, config.inputs(), data.rows[first:]))
+    said = predict_rows(model, order_columns(model, config.inputs(), data.rows[first:]))
     counts = np.zeros(len(data.serials), dtype=np.bool_)
     counts[held_out(data.serials)] = True
     values = [

@@ -18,10 +18,10 @@ from safetensors.numpy import load as from_bytes
 from safetensors.numpy import save as to_bytes
 
 from inference import packaging
-from inference.asking import askable
 from inference.models.fitting import held_out, naive_forecast, split
 from inference.models.kind import TrainingData, TrainingSettings
 from inference.packaging import MANIFEST, WEIGHTS
+from inference.predicting import enough_inputs
 from inference.training import TrainedModel, train
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats, Prediction
@@ -197,7 +197,7 @@ def check_a_part_may_lack_what_the_model_says_it_may(case: Case) -> None:
     assert model.max_missing == GAPPY.max_missing
     assert set(model.needed) <= set(INPUTS)
     rows = parts(300, 5, missing=0.15).rows
-    rows = rows[askable(model, rows)]
+    rows = rows[enough_inputs(model, rows)]
     assert np.isnan(rows).any(axis=1).sum() > 100
     answers = list(model.predict(rows))
     assert all(np.isfinite(asdict_of(one)).all() for one in answers)

@@ -8,7 +8,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from inference.intervals import enough_inside, intervals_hold, probability_of_so_few
+from inference.intervals import binomial_cdf, enough_inside, intervals_hold
 from monitor.model import Floats, Prediction
 
 ROWS = 200
@@ -36,12 +36,12 @@ def test_intervals_hold_or_not(error: Floats, distance: float, expected: bool) -
 
 
 @pytest.mark.parametrize(
-    ("successes", "trials", "chance"), [(0, 5, 0.9), (17, 20, 0.9), (30, 40, 0.8), (85, 100, 0.9), (170, 200, 0.9)]
+    ("successes", "trials", "probability"), [(0, 5, 0.9), (17, 20, 0.9), (30, 40, 0.8), (85, 100, 0.9), (170, 200, 0.9)]
 )
-def test_the_probability_is_the_exact_binomial_sum(successes: int, trials: int, chance: float) -> None:
-    p = Fraction(str(chance))
+def test_the_probability_is_the_exact_binomial_sum(successes: int, trials: int, probability: float) -> None:
+    p = Fraction(str(probability))
     exact = sum(comb(trials, k) * p**k * (1 - p) ** (trials - k) for k in range(successes + 1))
-    assert probability_of_so_few(successes, trials, chance) == pytest.approx(float(exact), rel=1e-9)
+    assert binomial_cdf(successes, trials, probability) == pytest.approx(float(exact), rel=1e-9)
 
 
 @pytest.mark.parametrize(("trials", "least"), [(20, 16), (50, 41), (100, 85), (200, 173)])

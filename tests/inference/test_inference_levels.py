@@ -35,19 +35,19 @@ def test_a_change_is_found_and_the_older_parts_are_brought_to_the_newest_level()
     found = find_levels(*line(30, 1, steps(30, (27, 9.0))), seed=1)
     assert found.changes == 1
     assert found.newest.sum() == 3 * LOT
-    assert set(np.unique(found.lift[found.newest])) == {0.0}
-    assert found.lift[:100].mean() == pytest.approx(9.0, abs=1.0)
+    assert set(np.unique(found.adjustment[found.newest])) == {0.0}
+    assert found.adjustment[:100].mean() == pytest.approx(9.0, abs=1.0)
 
 
 def test_two_changes_are_told_apart() -> None:
     found = find_levels(*line(40, 2, steps(40, (20, -8.0), (35, 6.0))), seed=1)
     assert found.changes == 2
-    assert found.lift[0] == pytest.approx(6.0, abs=1.0)
-    assert found.lift[25 * LOT] == pytest.approx(14.0, abs=1.0)
+    assert found.adjustment[0] == pytest.approx(6.0, abs=1.0)
+    assert found.adjustment[25 * LOT] == pytest.approx(14.0, abs=1.0)
 
 
 def _same(found: Levels, parts: int) -> bool:
-    return found.changes == 0 and not found.lift.any() and found.newest.sum() == parts
+    return found.changes == 0 and not found.adjustment.any() and found.newest.sum() == parts
 
 
 UNCHANGED = {
@@ -88,4 +88,4 @@ def test_chance_is_taken_for_a_change_as_often_as_it_says() -> None:
 def test_the_same_numbers_give_the_same_levels() -> None:
     data = line(30, 9, steps(30, (25, 7.0)))
     first, again = find_levels(*data, seed=3), find_levels(*data, seed=3)
-    assert first.lift.tolist() == again.lift.tolist()
+    assert first.adjustment.tolist() == again.adjustment.tolist()

@@ -156,7 +156,12 @@ DAMAGE: list[tuple[str, Callable[[Path], object], ModelReason, str]] = [
     ),
     ("an input too few", edit_manifest(lambda m: m["inputs"].pop()), ModelReason.MISMATCH, "names 39 inputs"),
     ("another size", edit_manifest(lambda m: m["sizes"].update(hidden=16)), ModelReason.MISMATCH, "do not fit"),
-    ("weights that are no safetensors", lambda f: forge(f, b"\x80\x04pickled"), ModelReason.CORRUPT, "no safetensors"),
+    (
+        "weights that are no safetensors",
+        lambda f: forge(f, b"\x80\x04pickled"),
+        ModelReason.CORRUPT,
+        "not a safetensors",
+    ),
     ("a tensor is missing", edit_weights(lambda t: t.pop("code.bias")), ModelReason.MISMATCH, "code.bias"),
     ("a tensor too many", edit_weights(lambda t: t.update(extra=torch.zeros(1))), ModelReason.MISMATCH, "extra"),
     (

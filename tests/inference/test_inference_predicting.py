@@ -1,4 +1,4 @@
-"""Whether a model may be asked, in every place that asks one."""
+"""Which rows have enough inputs, wherever a model predicts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from inference.asking import ask, askable, in_order
 from inference.gate import preconditions
+from inference.predicting import enough_inputs, order_columns, predict_rows
 from monitor.model import Floats, PartInput, PartKey, Prediction, Reason, Window
 from monitor.plant.gates import GateConfig
 from monitor.store.rows.parts import PartStep
@@ -46,8 +46,8 @@ ROWS = {
 
 @pytest.mark.parametrize(("row", "may"), ROWS.values(), ids=ROWS)
 def test_the_rule(row: list[float], may: bool) -> None:
-    assert askable(Filling(), np.array([row])).tolist() == [may]
-    assert [answer is not None for answer in ask(Filling(), np.array([row]))] == [may]
+    assert enough_inputs(Filling(), np.array([row])).tolist() == [may]
+    assert [answer is not None for answer in predict_rows(Filling(), np.array([row]))] == [may]
 
 
 @pytest.mark.parametrize(("row", "may"), ROWS.values(), ids=ROWS)
@@ -73,5 +73,5 @@ def test_the_drift_of_predictions_goes_by_it() -> None:
 
 
 def test_columns_are_brought_into_the_order_of_the_model() -> None:
-    rows = in_order(Filling(), ("press.c", "press.x", "press.a"), np.array([[3.0, 9.0, 1.0]]))
+    rows = order_columns(Filling(), ("press.c", "press.x", "press.a"), np.array([[3.0, 9.0, 1.0]]))
     np.testing.assert_array_equal(rows, [[1.0, NAN, 3.0]])
