@@ -12,12 +12,12 @@ from exporters.metrics.catalog import BY_NAME
 
 
 def _calls() -> list[tuple[str, str, frozenset[str | None]]]:
-    """(place, metric, label names) of each call of `tallied`; None stands for labels not named in the call."""
+    """(place, metric, label names) of each call of `tally_key`; None stands for labels not named in the call."""
     root = Path(monitor.__file__).parent
     found = []
     for file in sorted(root.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "tallied":
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "tally_key":
                 name = ast.literal_eval(node.args[0])
                 place = f"{file.relative_to(root)}:{node.lineno}"
                 found.append((place, name, frozenset(k.arg for k in node.keywords)))

@@ -28,12 +28,12 @@ def model() -> None:
 def model_list(plant: str, overrides: Sequence[str], json_: bool) -> None:
     """List versions with their status and comparison. Example: gatewatch model list -p plant.yaml."""
     from monitor.store.models import retraining
-    from monitor.store.models.versions import of_gate
+    from monitor.store.models.versions import list_versions
 
     store = open_store_of(plant, overrides)
     with store.read() as connection:
-        versions = [v._asdict() for v in of_gate(connection)]
-        requests = retraining.rows(connection)
+        versions = [v._asdict() for v in list_versions(connection)]
+        requests = retraining.list_requests(connection)
     store.close()
     rows = [{**v, "retraining": _retraining_of(v, requests)} for v in versions]
     if json_:
@@ -100,8 +100,8 @@ def model_retrain(gate: str, plant: str, overrides: Sequence[str], json_: bool) 
         if lease is None:
             with app.store.write() as connection:
                 key = f"{retraining.MANUAL}:{gate}:{now.isoformat()}"
-                retraining.ask(connection, gate, retraining.MANUAL, key, now)
-                row = retraining.row_of(connection, key)
+                retraining.add_request(connection, gate, retraining.MANUAL, key, now)
+                row = retraining.request_by_key(connection, key)
         else:
             row = job.ask(Run(now, now, lease, partial(app.runner.beat, lease), app.runner.stop.is_set), gate)
     if json_:
@@ -157,7 +157,7 @@ def model_train(gate: str, plant: str, overrides: Sequence[str], json_: bool, pu
     """
     from monitor.gate_models.registry import put_in_force as put
     from monitor.gate_models.registry import train_version
-    from monitor.store.models.versions import model_in_force, of_gate
+    from monitor.store.models.versions import list_versions, model_in_force
 
     _plant_with(plant, overrides, gate)
     open_store_of(plant, overrides).close()
@@ -167,7 +167,7 @@ def model_train(gate: str, plant: str, overrides: Sequence[str], json_: bool, pu
         with app.store.read() as connection:
             current = model_in_force(connection, gate)
             key = (version.model, version.version)
-            row = next(v for v in of_gate(connection, gate) if (v.model, v.version) == key)
+            row = next(v for v in list_versions(connection, gate) if (v.model, v.version) == key)
         changes = current.changes if current else 0
         in_force = (current is not None and (current.model, current.version) == key) or (
             (current is None or put_in_force) and put(app.store, app.registry, None, gate, row, changes, now)

@@ -12,8 +12,8 @@ from monitor.model import JsonObject
 from monitor.scheduling.job import Run
 from monitor.statuses import OutboxStatus
 from monitor.store.database.database import Store
-from monitor.store.database.leases import prove
-from monitor.store.database.statements import TallyKey, count, tallied
+from monitor.store.database.leases import renew
+from monitor.store.database.statements import TallyKey, add_counts, tally_key
 from monitor.store.delivery.outbox import OutboxMessage, next_due, record_failed, record_sent
 
 _BATCH_SIZE = 500
@@ -65,7 +65,7 @@ class Courier:
     def _record(self, rows: Sequence[OutboxMessage], errors: Errors, run: Run) -> None:
         tallies: Counter[TallyKey] = Counter()
         with self._store.write() as connection:
-            prove(self._store, connection, run.lease)
+            renew(self._store, connection, run.lease)
             record_sent(connection, [row.id for row in rows if row.id not in errors], run.now)
             for row in rows:
                 result = "sent"
@@ -73,8 +73,8 @@ class Courier:
                     failed = self._policy.after(row.attempts + 1, errors[row.id], run.now)
                     record_failed(connection, row.id, failed)
                     result = "dead" if failed.status is OutboxStatus.DEAD else "retry"
-                tallies[tallied("gatewatch_outbox_deliveries_total", channel=row.channel, result=result)] += 1
-            count(connection, tallies)
+                tallies[tally_key("gatewatch_outbox_deliveries_total", channel=row.channel, result=result)] += 1
+            add_counts(connection, tallies)
 
 
 def send_each(deliver: Callable[[JsonObject], None]) -> Send:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from monitor.errors import DeliveryError
 from monitor.statuses import OutboxStatus
-from monitor.store.delivery.outbox import Failed
+from monitor.store.delivery.outbox import FailedDelivery
 
 LONGEST_WAIT = timedelta(minutes=5)
 REFUSED_ATTEMPTS = 3
@@ -20,11 +20,11 @@ class RetryPolicy:
     first_wait: timedelta
     attempts: int | None
 
-    def after(self, attempts: int, error: DeliveryError, now: datetime) -> Failed:
+    def after(self, attempts: int, error: DeliveryError, now: datetime) -> FailedDelivery:
         """The new state of a message that failed for the `attempts`-th time."""
         if self.attempts is not None and attempts >= self._allowed(self.attempts, error):
-            return Failed(OutboxStatus.DEAD, attempts, str(error), None)
-        return Failed(OutboxStatus.PENDING, attempts, str(error), now + backoff(attempts, self.first_wait))
+            return FailedDelivery(OutboxStatus.DEAD, attempts, str(error), None)
+        return FailedDelivery(OutboxStatus.PENDING, attempts, str(error), now + backoff(attempts, self.first_wait))
 
     @staticmethod
     def _allowed(attempts: int, error: DeliveryError) -> int:

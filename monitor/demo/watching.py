@@ -128,7 +128,7 @@ def compare_with_truth(connection: Connection, plant: Plant, truth: JsonObject, 
         "alerts_outside_a_day": round(len(outside) / days, 3),
         "outside": [f"{a.since:%Y-%m-%d %H:%M} {a.name} {a.subject}: {a.summary}" for a in outside],
         "notifications": len(notices),
-        "retraining": [_retraining(row) for row in retraining.rows(connection)],
+        "retraining": [_retraining(row) for row in retraining.list_requests(connection)],
         "healing": recoveries(connection, plant, truth, now),
     }
 

@@ -62,7 +62,7 @@ def train_version(
         gate, config.model, number, trained.digest, now, ready_at, trained.data_digest, len(data.serials),
         trained.metrics,
     )  # fmt: skip
-    versions.record(store, run.lease if run else None, version)
+    versions.record_version(store, run.lease if run else None, version)
     return version
 
 
@@ -89,4 +89,4 @@ def mirror(store: Store, registry: ModelRegistry, gate: str, model: str, version
     except ModelError as exc:
         log.warning("gate %s: version %s is in force, its alias is not set yet: %s", gate, version, exc)
         return
-    versions.mirrored(store, gate, version)
+    versions.mark_mirrored(store, gate, version)

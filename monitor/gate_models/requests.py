@@ -53,13 +53,13 @@ class Situation:
 def situation(connection: Connection, request: RetrainingRequest, gate: GateConfig, now: datetime) -> Situation:
     """Read what `decide` needs."""
     alert = next((a for a in firing_breaches(connection, CAUSES) if request.key.startswith(_episode(a))), None)
-    started = requests.started(connection, now - max(DAY, gate.retraining.cooldown))
+    started = requests.started_since(connection, now - max(DAY, gate.retraining.cooldown))
     current = versions.model_in_force(connection, request.gate)
     new = 0
     if current is not None:
         # Until when the gate's trainings, the champion's or a later challenger's, knew the outcomes.
-        trained = [r.began for r in requests.rows(connection, request.gate) if r.data_digest]
-        known = max([trained_at(versions.of_gate(connection, request.gate), current), *trained])
+        trained = [r.began for r in requests.list_requests(connection, request.gate) if r.data_digest]
+        known = max([trained_at(versions.list_versions(connection, request.gate), current), *trained])
         new = count_new_outcomes(connection, gate.characteristic, known, now)
     return Situation(
         Request(request.gate, request.cause == requests.MANUAL, alert is not None),

@@ -29,7 +29,7 @@ from monitor.plant.plant import Plant
 from monitor.scheduling.job import Run
 from monitor.statuses import VersionStatus
 from monitor.store.database.database import Connection, Store
-from monitor.store.database.leases import prove
+from monitor.store.database.leases import renew
 from monitor.store.models import retraining as requests
 from monitor.store.models import versions
 from monitor.store.models.retraining import RetrainingRequest
@@ -52,7 +52,7 @@ class Retraining:
 
     def ask(self, run: Run, gate: str, cause: str, key: str) -> None:
         """Make a request; one of that key stays as it is."""
-        self._write(run, lambda c: requests.ask(c, gate, cause, key, run.now))
+        self._write(run, lambda c: requests.add_request(c, gate, cause, key, run.now))
 
     def serve(self, run: Run, request: RetrainingRequest) -> int:
         """Take a request as far as it goes now; how many parts a challenger was trained on."""
@@ -76,7 +76,7 @@ class Retraining:
             self._finish(run, request, State.REFUSED, decision.reason, decided_at=run.now)
         elif request.reason != decision.reason:
             values = {"state": State.QUEUED, "reason": decision.reason, "decided_at": run.now}
-            self._write(run, lambda c: requests.change(c, request, **values))
+            self._write(run, lambda c: requests.update_request(c, request, **values))
         return False
 
     def _decided(self, run: Run, request: RetrainingRequest) -> Decision:
@@ -110,7 +110,7 @@ class Retraining:
             "arrival": arrival, "champion": current.version, "changes": current.changes,
             "data_digest": data_digest(learn.rows, learn.target, learn.serials),
         }  # fmt: skip
-        self._write(run, lambda c: requests.change(c, request, **frozen))
+        self._write(run, lambda c: requests.update_request(c, request, **frozen))
         if len(held) >= self.plant.gates[request.gate].retraining.holdout_rows:
             return True
         self._finish(run, self._again(request), State.REFUSED, Reason.TOO_FEW_ROWS)
@@ -122,7 +122,7 @@ class Retraining:
         """What a started request trains and compares on: the same again from the same store."""
         config = self.plant.gates[request.gate]
         data = training_set(connection, config, request.began, request.arrival)
-        since = trained_at(versions.of_gate(connection, request.gate), current)
+        since = trained_at(versions.list_versions(connection, request.gate), current)
         return split_for(data, since, config.retraining.holdout_rows)
 
     def _go_on(self, run: Run, request: RetrainingRequest) -> int:
@@ -171,7 +171,7 @@ class Retraining:
             trained.metrics, VersionStatus.CHALLENGER,
         )  # fmt: skip
         values = {"challenger": number, "ready_at": ready_at}
-        versions.record(self.store, run.lease, version, lambda c: requests.change(c, request, **values))
+        versions.record_version(self.store, run.lease, version, lambda c: requests.update_request(c, request, **values))
 
     def _compare(self, run: Run, request: RetrainingRequest, held: TrainingSet) -> RetrainingRequest:
         """Compare on the parts that neither model has seen; refuse what is not better."""
@@ -186,7 +186,7 @@ class Retraining:
         comparison, parts = compared(used.model, challenger, held, rows)
         record = as_json(comparison, parts.serials)
         if comparison.outcome is Reason.BETTER:
-            self._write(run, lambda c: requests.change(c, request, reason=Reason.BETTER, comparison=record))
+            self._write(run, lambda c: requests.update_request(c, request, reason=Reason.BETTER, comparison=record))
         else:
             self._finish(run, request, State.REFUSED, comparison.outcome, comparison=record)
         return self._again(request)
@@ -195,7 +195,7 @@ class Retraining:
         version = self._challenger(request)
 
         def end(connection: Connection) -> None:
-            requests.finish(connection, request, State.PROMOTED, Reason.BETTER, run.now)
+            requests.finish_request(connection, request, State.PROMOTED, Reason.BETTER, run.now)
 
         if not versions.put_in_force(self.store, run.lease, request.gate, version, request.changes, run.now, end):
             self._finish(run, request, State.REFUSED, Reason.CHAMPION_CHANGED)
@@ -217,17 +217,17 @@ class Retraining:
             )  # fmt: skip
             return
         with self.store.write() as connection:
-            requests.change(connection, request, mirrored=1)
+            requests.update_request(connection, request, mirrored=1)
 
     def _finish(self, run: Run, request: RetrainingRequest, state: State, reason: Reason, **values: object) -> None:
         """End a request without a change of the model in force; its challenger, if any, is refused."""
         marked = request.challenger and request.gate in self.plant.gates
 
         def end(connection: Connection) -> None:
-            requests.finish(connection, request, state, reason, run.now, **values)
+            requests.finish_request(connection, request, state, reason, run.now, **values)
             if marked:
                 model = self.plant.gates[request.gate].model
-                versions.mark(connection, model, request.challenger, VersionStatus.REFUSED)
+                versions.set_status(connection, model, request.challenger, VersionStatus.REFUSED)
 
         self._write(run, end)
         if marked:
@@ -235,12 +235,12 @@ class Retraining:
 
     def _write(self, run: Run, work: Callable[[Connection], object]) -> None:
         with self.store.write() as connection:
-            prove(self.store, connection, run.lease)
+            renew(self.store, connection, run.lease)
             work(connection)
 
     def _again(self, request: RetrainingRequest) -> RetrainingRequest:
         with self.store.read() as connection:
-            return requests.row_of(connection, request.key)
+            return requests.request_by_key(connection, request.key)
 
     def _challenger(self, request: RetrainingRequest) -> Version:
         with self.store.read() as connection:

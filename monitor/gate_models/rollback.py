@@ -31,14 +31,16 @@ def roll_back(
         current = versions.model_in_force(connection, gate)
         if current is None:
             raise UsageError(f"gate {gate!r} has no model in force; 'gatewatch model train {gate}' makes the first")
-        known = [v for v in versions.of_gate(connection, gate) if v.model == current.model]
-        chosen = _chosen(gate, known, _before(retraining.rows(connection, gate), current) if to is None else to, to)
+        known = [v for v in versions.list_versions(connection, gate) if v.model == current.model]
+        chosen = _chosen(
+            gate, known, _before(retraining.list_requests(connection, gate), current) if to is None else to, to
+        )
     if chosen.version == current.version:
         raise UsageError(f"gate {gate!r}: version {chosen.version} is in force already")
     _see_that_it_loads(registry, chosen)
 
     def on_record(connection: Connection) -> None:
-        retraining.rolled_back(connection, gate, current.version, chosen.version, now)
+        retraining.record_rollback(connection, gate, current.version, chosen.version, now)
 
     if not versions.put_in_force(store, None, gate, chosen, current.changes, now, on_record):
         raise UsageError(f"gate {gate!r}: another version was put in force at this moment; look at 'model list' again")

@@ -100,7 +100,7 @@ def training_set(
         np.array([truth[s].value for s in serials], dtype=np.float64),
         serials,
         _context(history, serials),
-        tuple(truth[s].first_known_at for s in serials),
+        tuple(truth[s].first_available_at for s in serials),
         *(tuple(getattr(made, name) for _, made in kept) for name in ("machine", "recipe", "lot")),
     )
 

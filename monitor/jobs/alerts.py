@@ -14,7 +14,7 @@ from exporters.metrics.shared.snapshot import MetricsSnapshot
 from monitor.plant.plant import Plant
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.database.database import Store
-from monitor.store.database.leases import prove
+from monitor.store.database.leases import renew
 from monitor.store.metrics import metrics_snapshot
 from monitor.store.watching import alerts as alerting
 
@@ -49,11 +49,11 @@ class AlertsJob:
         """Evaluate, and write what changed."""
         with self._store.read() as connection:
             snapshot = metrics_snapshot(connection, run.now)
-            states = alerting.states(connection)
+            states = alerting.open_states(connection)
         _, changes = evaluate(self._specs.values(), samples(snapshot, self._bounds()), states, run.now)
         if changes:
             with self._store.write() as connection:
-                prove(self._store, connection, run.lease)
+                renew(self._store, connection, run.lease)
                 alerting.save_changes(connection, changes, self._specs, self._plant, run.now, "embedded")
         return Result(len(changes))
 

@@ -16,7 +16,7 @@ from monitor.plant.plant import Plant
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.commit import BatchWrite, commit
 from monitor.store.database.database import Store
-from monitor.store.watching.board import changed, worth_keeping
+from monitor.store.watching.board import status_changes, trend_findings
 from monitor.windows import parts as windows
 from monitor.windows.drift import Pair, State, StepWindows
 
@@ -69,8 +69,8 @@ class DriftJob:
     def _commit(self, board: Sequence[Finding], run: Run) -> None:
         write = BatchWrite(self.name, "", "", run.now)
         with self._store.read() as connection:
-            write.findings = list(changed(connection, board))
-        write.board, write.trends = list(board), worth_keeping(board)
+            write.findings = list(status_changes(connection, board))
+        write.board, write.trends = list(board), trend_findings(board)
         commit(self._store, run.lease, write)
 
     def _judge(self, pair: Pair) -> Sequence[Finding]:

@@ -55,7 +55,7 @@ class ModelJob:
         with self._store.read() as connection:
             current = versions.model_in_force(connection, self._gate)
             # Versions of a name the gate no longer uses are not its candidates.
-            candidates = [v for v in versions.of_gate(connection, self._gate) if v.model == self._config.model]
+            candidates = [v for v in versions.list_versions(connection, self._gate) if v.model == self._config.model]
             ready = [v for v in candidates if v.status not in (VersionStatus.CHALLENGER, VersionStatus.REFUSED)]
             outcomes = count_outcomes(connection, self._config.characteristic, run.now)
         if current is not None:

@@ -21,8 +21,8 @@ from monitor.delivery.courier import Courier
 from monitor.plant.watching import NotifyConfig
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.database.database import Connection, Store
-from monitor.store.database.leases import prove
-from monitor.store.database.statements import TallyKey, count, tallied
+from monitor.store.database.leases import renew
+from monitor.store.database.statements import TallyKey, add_counts, tally_key
 from monitor.store.delivery import notifications as notices
 from monitor.store.delivery.outbox import new_message
 from monitor.store.watching.alerts import Alert, unannounced
@@ -66,14 +66,14 @@ class NotifyJob:
 
     def _queue(self, run: Run) -> int:
         with self._store.write() as connection:
-            prove(self._store, connection, run.lease)
+            renew(self._store, connection, run.lease)
             # Again under the lock, because the rows may have changed since.
             messages = self._due(connection, run)
             rows = [self._row(message, note) for message in messages for note in message.notes]
             outgoing = [row for message in messages for row in self._outgoing(message, run)]
             announced = announced_by(note for message in messages for note in message.notes)
             notices.save_notifications(connection, rows, outgoing, announced)
-            count(connection, _tallies(messages))
+            add_counts(connection, _tallies(messages))
         return len(messages)
 
     def _due(self, connection: Connection, run: Run) -> list[Message]:
@@ -146,7 +146,7 @@ def _tallies(messages: Iterable[Message]) -> Counter[TallyKey]:
     tallies: Counter[TallyKey] = Counter()
     for message in messages:
         for note in message.notes:
-            tallies[tallied("gatewatch_notifications_total", team=note.team, kind=note.kind.value)] += 1
+            tallies[tally_key("gatewatch_notifications_total", team=note.team, kind=note.kind.value)] += 1
             if len(message.notes) > 1:
-                tallies[tallied("gatewatch_notifications_put_together_total", team=note.team)] += 1
+                tallies[tally_key("gatewatch_notifications_put_together_total", team=note.team)] += 1
     return tallies

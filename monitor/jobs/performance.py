@@ -18,7 +18,7 @@ from monitor.store.database.database import Store
 from monitor.store.models import versions
 from monitor.store.models.versions import ModelInForce
 from monitor.store.rows.outcomes import newest_outcome
-from monitor.store.watching.board import changed, skill_of, worth_keeping
+from monitor.store.watching.board import skill_of, status_changes, trend_findings
 from monitor.store.watching.references import NewReference, freeze, reference_in_force
 from monitor.windows.realised import NAMES, HeldOut, as_content, empty, from_content, realised, reference
 
@@ -79,7 +79,7 @@ class PerformanceJob:
         for gate, config in self._plant.gates.items():
             rows += self._add_findings(gate, config, run, write)
         with self._store.read() as connection:
-            write.findings.extend(changed(connection, write.board))
+            write.findings.extend(status_changes(connection, write.board))
         commit(self._store, run.lease, write)
         return Result(rows)
 
@@ -97,7 +97,7 @@ class PerformanceJob:
         self._judged[gate] = Judged(version, outcome, findings)
         write.board.extend(findings)
         if rows:
-            write.trends.extend(worth_keeping(findings))
+            write.trends.extend(trend_findings(findings))
         return rows
 
     def _judge(

@@ -8,7 +8,7 @@ from monitor.plant.running import Retention
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store import pruning
 from monitor.store.database.database import Store
-from monitor.store.database.leases import prove
+from monitor.store.database.leases import renew
 
 
 class PruneJob:
@@ -34,11 +34,11 @@ class PruneJob:
                 rows += self._prune(aged, keep, run)
         return Result(rows)
 
-    def _prune(self, aged: pruning.Aged, keep: timedelta, run: Run) -> int:
+    def _prune(self, aged: pruning.AgedTable, keep: timedelta, run: Run) -> int:
         total = 0
         while not run.stopping():
             with self._store.write() as connection:
-                prove(self._store, connection, run.lease)
+                renew(self._store, connection, run.lease)
                 deleted = pruning.delete_oldest(connection, aged, keep, run.now)
             total += deleted
             if deleted < pruning.CHUNK:

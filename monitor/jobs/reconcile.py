@@ -15,8 +15,8 @@ from monitor.scheduling.job import JobScope, Result, Run
 from monitor.store.commit import BatchWrite, commit
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease
-from monitor.store.database.statements import tallied
-from monitor.store.rows.kinds import count_known
+from monitor.store.database.statements import tally_key
+from monitor.store.rows.kinds import count_stored
 
 HOUR = timedelta(hours=1)
 _STRAYS = 1000
@@ -80,7 +80,7 @@ class ReconcileJob:
     def _gaps(self, start: datetime, end: datetime, now: datetime) -> dict[datetime, int]:
         counts = self._source.hourly_counts(start, end, now)
         with self._store.read() as connection:
-            stored = {h: count_known(connection, self._kind, self._source_name, h, h + HOUR) for h in counts}
+            stored = {h: count_stored(connection, self._kind, self._source_name, h, h + HOUR) for h in counts}
         return {hour: n - stored[hour] for hour, n in sorted(counts.items()) if n > stored[hour]}
 
     def _pull_again(self, hour: datetime, now: datetime) -> None:
@@ -101,7 +101,7 @@ class ReconcileJob:
             causes=tuple(f"{hour:%Y-%m-%d %H}h ({n})" for hour, n in remaining.items()),
         )  # fmt: skip
         write.board.append(finding)
-        gap = tallied("gatewatch_source_reconciliation_gap_rows", source=self._source_name)
+        gap = tally_key("gatewatch_source_reconciliation_gap_rows", source=self._source_name)
         write.gauges[gap] = float(missing)
         if gaps:
             write.findings.append(replace(finding, value=float(sum(gaps.values())), status=Status.BREACH))

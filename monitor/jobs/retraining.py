@@ -35,7 +35,7 @@ class RetrainingJob:
         """Request what firing alerts call for, then decide on and process the open requests."""
         with self._store.read() as connection:
             alerts = [a for a in firing_breaches(connection, CAUSES) if a.subject in self._plant.gates]
-            existing = requests.rows(connection) if alerts else []
+            existing = requests.list_requests(connection) if alerts else []
         for alert in alerts:
             of_gate = [request for request in existing if request.gate == alert.subject]
             key = next_key(alert, of_gate, self._plant.gates[alert.subject].retraining, run.now)
@@ -50,7 +50,7 @@ class RetrainingJob:
         key = f"{requests.MANUAL}:{gate}:{run.now.isoformat()}"
         self._retraining.ask(run, gate, requests.MANUAL, key)
         with self._store.read() as connection:
-            request = requests.row_of(connection, key)
+            request = requests.request_by_key(connection, key)
         self._retraining.serve(run, request)
         with self._store.read() as connection:
-            return requests.row_of(connection, key)
+            return requests.request_by_key(connection, key)

@@ -13,8 +13,8 @@ from monitor.plant.plant import Plant
 from monitor.plant.sources import DispositionSource, OutcomeSource, StateSource
 from monitor.store.commit import BatchWrite
 from monitor.store.database.database import Connection, Store
-from monitor.store.database.statements import tallied
-from monitor.store.rows.known import Key, KnownDigests, known_dispositions, known_outcomes, known_readings
+from monitor.store.database.statements import tally_key
+from monitor.store.rows.digests import Key, StoredDigests, disposition_digests, outcome_digests, reading_digests
 
 
 class EventsPipeline(Pipeline):
@@ -32,14 +32,14 @@ class EventsPipeline(Pipeline):
         found = intake.take(self._rows(page), known)
         write.rows += [{**a.columns, "revision": a.revision} for a in found.accepted]
         for outcome, n in found.outcomes():
-            write.tallies[tallied("gatewatch_source_rows_total", source=self._source, outcome=outcome)] += n
+            write.tallies[tally_key("gatewatch_source_rows_total", source=self._source, outcome=outcome)] += n
 
-    def _known(self, connection: Connection, frame: pd.DataFrame) -> dict[Key, KnownDigests]:
+    def _known(self, connection: Connection, frame: pd.DataFrame) -> dict[Key, StoredDigests]:
         if isinstance(self._config, StateSource):
-            return known_readings(connection, self._config.kind, frame)
+            return reading_digests(connection, self._config.kind, frame)
         if isinstance(self._config, OutcomeSource):
-            return known_outcomes(connection, frame)
-        return known_dispositions(connection, frame)
+            return outcome_digests(connection, frame)
+        return disposition_digests(connection, frame)
 
     def _rows(self, page: Page) -> Iterable[tuple[Key, intake.Columns]]:
         if isinstance(self._config, StateSource):

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from monitor.model import Page
-from monitor.store.rows.known import Key, KnownDigests
+from monitor.store.rows.digests import Key, StoredDigests
 
 Columns = dict[str, Any]
 """A row to keep, by the names of its table's columns."""
@@ -55,12 +55,12 @@ def content_digest(content: Sequence[object]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def take(rows: Iterable[tuple[Key, Columns]], known: dict[Key, KnownDigests]) -> Intake:
+def take(rows: Iterable[tuple[Key, Columns]], known: dict[Key, StoredDigests]) -> Intake:
     """Sort rows into accepted and seen. `known` is kept up to date, so that a page may hold one key twice."""
     accepted: list[Accepted] = []
     seen = 0
     for index, (key, columns) in enumerate(rows):
-        entry = known.setdefault(key, KnownDigests())
+        entry = known.setdefault(key, StoredDigests())
         digest = columns["digest"]
         if digest in entry.digests:
             seen += 1
@@ -70,7 +70,7 @@ def take(rows: Iterable[tuple[Key, Columns]], known: dict[Key, KnownDigests]) ->
     return Intake(accepted, seen)
 
 
-def part_rows(page: Page, source: str, known: dict[Key, KnownDigests]) -> Iterable[tuple[Key, Columns]]:
+def part_rows(page: Page, source: str, known: dict[Key, StoredDigests]) -> Iterable[tuple[Key, Columns]]:
     """Part steps under (serial, step, visit). A source that counts no visits has one for each time."""
     visits: dict[tuple[str, str], dict[datetime, int]] = {}
     counted: dict[tuple[str, str], int] = {}

@@ -15,12 +15,12 @@ from monitor.pipeline.passages import LatestPassages, Passage
 from monitor.pipeline.pipeline import Pipeline
 from monitor.plant.plant import Plant
 from monitor.plant.sources import PartSource
-from monitor.store.commit import BatchWrite, provisional
+from monitor.store.commit import BatchWrite, provisional_arrival
 from monitor.store.database.database import Store
-from monitor.store.database.statements import tallied
+from monitor.store.database.statements import tally_key
 from monitor.store.delivery.outbox import recommendation
 from monitor.store.rows.decisions import StoredDecision
-from monitor.store.rows.known import known_parts
+from monitor.store.rows.digests import part_digests
 from monitor.store.rows.parts import part_history
 
 
@@ -50,12 +50,12 @@ class PartsPipeline(Pipeline):
         in_force = self._in_force()
         with self._store.read() as connection:
             history = part_history(connection, page.frame["serial"].tolist())
-        known = known_parts(history, self._counted)
+        known = part_digests(history, self._counted)
         found = intake.take(intake.part_rows(page, self._source, known), known)
         latest = LatestPassages(history)
         waiting: dict[str, list[tuple[Passage, PartInput, dict[str, int]]]] = {}
         for accepted in found.accepted:
-            passage = _passage(provisional(len(write.rows)), accepted.columns)
+            passage = _passage(provisional_arrival(len(write.rows)), accepted.columns)
             earlier = latest.add(passage)
             write.rows.append({**accepted.columns, "revision": accepted.revision})
             gate = self._gates.get(passage.step)
@@ -65,7 +65,7 @@ class PartsPipeline(Pipeline):
             self._decide(gate, parts, in_force[gate], write)
         reach("after_inference")
         for outcome, rows in found.outcomes():
-            key = tallied("gatewatch_source_rows_total", source=self._source, outcome=outcome)
+            key = tally_key("gatewatch_source_rows_total", source=self._source, outcome=outcome)
             write.tallies[key] += rows
 
     def _to_decide(self, gate: str, passage: Passage, revision: int) -> bool:
@@ -95,7 +95,7 @@ class PartsPipeline(Pipeline):
             row = self._row(gate, passage, inputs, used, prediction, decision, write.now)
             write.decisions.append(row)
             verdict, reason = decision.verdict.value, decision.reason.value
-            write.tallies[tallied("gatewatch_gate_decisions_total", gate=gate, verdict=verdict, reason=reason)] += 1
+            write.tallies[tally_key("gatewatch_gate_decisions_total", gate=gate, verdict=verdict, reason=reason)] += 1
             if self._plant.write_back:
                 write.outbox.append(recommendation(self._plant.site, row, used.model.coverage if used.model else None))
 

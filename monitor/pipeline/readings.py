@@ -19,10 +19,10 @@ from monitor.pipeline.machine_states import StateTimeline
 from monitor.pipeline.pipeline import Pipeline
 from monitor.plant.plant import Plant
 from monitor.ports import StreamDetector
-from monitor.store.commit import BatchWrite, SavedState, provisional
+from monitor.store.commit import BatchWrite, SavedState, provisional_arrival
 from monitor.store.database.database import Connection, Store
-from monitor.store.database.statements import tallied
-from monitor.store.rows.known import known_readings
+from monitor.store.database.statements import tally_key
+from monitor.store.rows.digests import reading_digests
 from monitor.store.rows.readings import (
     StoredReading,
     last_arrival,
@@ -76,14 +76,14 @@ class ReadingsPipeline(Pipeline):
         """Fill `write` with what the page brings. Reads the store, changes only memory."""
         columns = {m: _columns(self._plant, m, page.names) for m in page.frame["machine"].unique()}
         with self._store.read() as connection:
-            known = known_readings(connection, "readings", page.frame)
+            known = reading_digests(connection, "readings", page.frame)
             self._learn_states(connection)
             found = intake.take(intake.reading_rows(page, self._source, columns), known)
             accepted = sorted(found.accepted, key=lambda a: a.columns["machine"])
             self._place(connection, accepted, page, columns, write)
         reach("after_inference")
         for outcome, rows in found.outcomes():
-            write.tallies[tallied("gatewatch_source_rows_total", source=self._source, outcome=outcome)] += rows
+            write.tallies[tally_key("gatewatch_source_rows_total", source=self._source, outcome=outcome)] += rows
 
     def _learn_states(self, connection: Connection) -> None:
         self._timeline.learn(states_after(connection, self._timeline.arrival))
@@ -128,7 +128,7 @@ class ReadingsPipeline(Pipeline):
         known = windows.from_rows(windows_starting(connection, batch.machine, starts))
         write.windows += windows.as_rows(windows.add(known, batch, length))
         if memory.unsaved >= self._plant.store.snapshot_rows:
-            write.states += _saved(batch.machine, memory, provisional(places[-1]))
+            write.states += _saved(batch.machine, memory, provisional_arrival(places[-1]))
             memory.unsaved = 0
 
     def _remember(self, connection: Connection, machine: str) -> MachineMemory:

@@ -9,18 +9,18 @@ from pydantic import AfterValidator, Field
 
 from inference.kinds import KINDS
 from monitor.model import ReworkBand
+from monitor.plant.messages import Meaning, join_names
 from monitor.plant.types import Duration, Instant, Name, PositiveDuration, Strict
 from monitor.plant.watching import RetrainingConfig
-from monitor.plant.words import Meaning, listed
 
 
 def _kind(value: str) -> str:
     if value not in KINDS:
-        raise ValueError(f"expected one of {listed(sorted(KINDS))}")
+        raise ValueError(f"expected one of {join_names(sorted(KINDS))}")
     return value
 
 
-Kind = Annotated[str, AfterValidator(_kind), Meaning(f"one of {listed(sorted(KINDS))}")]
+Kind = Annotated[str, AfterValidator(_kind), Meaning(f"one of {join_names(sorted(KINDS))}")]
 
 
 class Rework(Strict):

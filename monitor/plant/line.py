@@ -64,11 +64,11 @@ class Characteristic(Strict):
 
     @field_validator("specs")
     @classmethod
-    def _one_at_a_time(cls, specs: list[SpecEntry]) -> list[SpecEntry]:
+    def _distinct_starts(cls, specs: list[SpecEntry]) -> list[SpecEntry]:
         instants = [spec.since for spec in specs]
-        twice = sorted({at for at in instants if instants.count(at) > 1})
-        if twice:
-            raise ValueError(f"two entries hold since {twice[0].isoformat()!r}")
+        duplicates = sorted({at for at in instants if instants.count(at) > 1})
+        if duplicates:
+            raise ValueError(f"two entries have since {duplicates[0].isoformat()!r}")
         return specs
 
     def spec_at(self, at: datetime) -> Spec | None:

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from monitor.plant.messages import Meaning, unknown_name
 from monitor.plant.types import DatabaseUrl, Duration, Name, PositiveDuration, Strict, Text, Zone
-from monitor.plant.words import Meaning, among
 
 
 class TimeColumn(Strict):
@@ -21,7 +21,7 @@ class TimeColumn(Strict):
     )
 
     @model_validator(mode="after")
-    def _one_reading(self) -> TimeColumn:
+    def _zone_or_epoch(self) -> TimeColumn:
         if self.zone is not None and self.epoch is not None:
             raise ValueError("expected zone or epoch, not both: numbers since 1970 are always UTC")
         return self
@@ -61,27 +61,27 @@ class ValueColumn(Strict):
     )
 
     @model_validator(mode="after")
-    def _one_thing(self) -> ValueColumn:
+    def _image_or_vector(self) -> ValueColumn:
         if self.image is not None and self.vector is not None:
             raise ValueError("expected image or vector, not both")
         return self
 
     @field_validator("scale")
     @classmethod
-    def _not_nothing(cls, value: float) -> float:
+    def _nonzero(cls, value: float) -> float:
         if value == 0:
             raise ValueError("expected a number other than 0, which would make every value the same")
         return value
 
 
-def _column_alone(value: object) -> object:
+def _expand_column_name(value: object) -> object:
     return {"column": value} if isinstance(value, str) else value
 
 
-_SHORT = Meaning("a column name or a mapping (keys and values)")
-TimeCol = Annotated[TimeColumn, BeforeValidator(_column_alone), _SHORT]
-CodeCol = Annotated[CodeColumn, BeforeValidator(_column_alone), _SHORT]
-ValueCol = Annotated[ValueColumn, BeforeValidator(_column_alone), _SHORT]
+_COLUMN = Meaning("a column name or a mapping (keys and values)")
+TimeCol = Annotated[TimeColumn, BeforeValidator(_expand_column_name), _COLUMN]
+CodeCol = Annotated[CodeColumn, BeforeValidator(_expand_column_name), _COLUMN]
+ValueCol = Annotated[ValueColumn, BeforeValidator(_expand_column_name), _COLUMN]
 
 
 class SourceBase(Strict):
@@ -178,7 +178,7 @@ WRITE_BACK_FIELDS = (
     "site", "serial", "step", "visit", "revision", "recommendation", "confidence", "reason", "on_hold",
     "model_version", "predicted", "lower", "upper", "decided_at",
 )  # fmt: skip
-_NEEDED = ("site", "serial", "step", "visit", "revision", "recommendation")
+_REQUIRED = ("site", "serial", "step", "visit", "revision", "recommendation")
 
 
 class WriteBack(Strict):
@@ -188,7 +188,7 @@ class WriteBack(Strict):
     table: Text = Field(description="Table that receives the recommendations.")
     table_schema: Text | None = Field(None, description="Database schema of the table, if it is not the default.")
     columns: dict[str, Text] = Field(
-        description=f"Columns by field. Fields: {', '.join(WRITE_BACK_FIELDS)}; required: {', '.join(_NEEDED)}."
+        description=f"Columns by field. Fields: {', '.join(WRITE_BACK_FIELDS)}; required: {', '.join(_REQUIRED)}."
     )
     every: PositiveDuration = Field(timedelta(seconds=10), description="How often waiting recommendations are sent.")
     timeout: PositiveDuration = Field(
@@ -207,11 +207,13 @@ class WriteBack(Strict):
     @field_validator("columns")
     @classmethod
     def _fields(cls, columns: dict[str, Any]) -> dict[str, Any]:
-        unknown = [among("field", field, WRITE_BACK_FIELDS) for field in columns if field not in WRITE_BACK_FIELDS]
-        needed = [field for field in _NEEDED if field not in columns]
-        twice = sorted({column for column in columns.values() if list(columns.values()).count(column) > 1})
-        problems = unknown + [f"field {field!r} is missing" for field in needed]
-        problems += [f"column {column!r} is given to two fields" for column in twice]
+        unknown = [
+            unknown_name("field", field, WRITE_BACK_FIELDS) for field in columns if field not in WRITE_BACK_FIELDS
+        ]
+        missing_fields = [field for field in _REQUIRED if field not in columns]
+        duplicates = sorted({column for column in columns.values() if list(columns.values()).count(column) > 1})
+        problems = unknown + [f"field {field!r} is missing" for field in missing_fields]
+        problems += [f"column {column!r} is used for two fields" for column in duplicates]
         if problems:
             raise ValueError("; ".join(problems))
         return columns

@@ -11,7 +11,7 @@ from monitor.runtime.app import App
 from monitor.scheduling.job import Job
 from monitor.scheduling.runner import SlotOutcome, SlotResult
 from monitor.scheduling.slots import merged
-from monitor.store.database.database import shown
+from monitor.store.database.database import redacted
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,6 @@ def _run_in_order(app: App, job: Job, slot: datetime) -> SlotResult:
             return result
         pause = lease / _POLLS_PER_LEASE
         if waited < _WARN_AFTER_LEASES * lease <= waited + pause:
-            log.warning(_WAITING, shown(app.plant.store.url), job.name)
+            log.warning(_WAITING, redacted(app.plant.store.url), job.name)
         app.runner.stop.wait(pause)
         waited += pause

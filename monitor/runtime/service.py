@@ -30,7 +30,7 @@ from monitor.reports.passport import passport
 from monitor.runtime.app import App, bounds_of, make_app
 from monitor.scheduling.slots import due, trigger
 from monitor.store.database.database import DatabaseError
-from monitor.store.database.statements import TallyKey, count, gauge, tallied
+from monitor.store.database.statements import TallyKey, add_counts, set_gauges, tally_key
 from monitor.store.metrics import metrics_snapshot
 from monitor.web import webhook
 from monitor.web.server import RunningServer, Views, serve
@@ -209,10 +209,10 @@ class Service:
 
     def _write_reload(self, problem: str | None) -> None:
         result = "success" if problem is None else "failure"
-        tallies: dict[TallyKey, float] = {tallied("gatewatch_plant_reloads_total", result=result): 1.0}
+        tallies: dict[TallyKey, float] = {tally_key("gatewatch_plant_reloads_total", result=result): 1.0}
         with self._app.store.write() as connection:
-            count(connection, tallies)
-            gauge(connection, {tallied("gatewatch_plant_last_reload_success"): float(problem is None)})
+            add_counts(connection, tallies)
+            set_gauges(connection, {tally_key("gatewatch_plant_last_reload_success"): float(problem is None)})
 
     def _shut_down(self, server: RunningServer) -> bool:
         self._app.runner.stop.set()

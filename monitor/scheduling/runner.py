@@ -17,8 +17,8 @@ from monitor.errors import FencedError, MonitorError, ShutdownError, SourceError
 from monitor.scheduling.job import Job, Result, Run
 from monitor.scheduling.slots import due
 from monitor.store.database.database import Store
-from monitor.store.database.leases import Lease, acquire, prove, release
-from monitor.store.database.statements import count, tallied
+from monitor.store.database.leases import Lease, acquire, release, renew
+from monitor.store.database.statements import add_counts, tally_key
 from monitor.store.jobs import JobRun, last_slot, record_run
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class Runner:
         if self.stop.is_set():
             raise ShutdownError(f"{lease.name}: abandoned because of shutdown; its slot is run at the next start")
         with self._store.write() as connection:
-            prove(self._store, connection, lease)
+            renew(self._store, connection, lease)
 
     def _last_slot(self, name: str) -> datetime | None:
         with self._store.read() as connection:
@@ -164,12 +164,12 @@ class Runner:
             error=done.error, unreadable=failure.reason.value if isinstance(failure, SourceError) else "",
         )  # fmt: skip
         with self._store.write() as connection:
-            prove(self._store, connection, lease)
+            renew(self._store, connection, lease)
             record_run(connection, run)
             if isinstance(failure, SourceError):
                 reason = failure.reason.value
-                key = tallied("gatewatch_source_read_errors_total", source=scope.source, reason=reason)
-                count(connection, {key: 1})
+                key = tally_key("gatewatch_source_read_errors_total", source=scope.source, reason=reason)
+                add_counts(connection, {key: 1})
 
     def release_leases(self) -> None:
         """Release all leases, so that other processes can take over at once."""

@@ -1,4 +1,4 @@
-"""The store: everything read from and written to it, in typed rows, a room for each kind of thing it keeps.
+"""The store: all reads and writes, as typed rows, with one sub-package per subject.
 
-No source, job or detector is known here; a query of the store is written nowhere else.
+It knows no source, job or detector; queries of the store are written only here.
 """

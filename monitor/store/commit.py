@@ -1,4 +1,4 @@
-"""What one batch made, and the one transaction that keeps all of it or nothing."""
+"""The results of one batch, and the transaction that stores them all or none."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from monitor.ports import State
 from monitor.store import cursors
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
-from monitor.store.database.leases import Lease, prove
+from monitor.store.database.leases import Lease, renew
 from monitor.store.database.statements import (
     TallyKey,
-    count,
-    gauge,
+    add_counts,
     insert_new,
+    set_gauges,
     take_arrivals,
-    tallied,
+    tally_key,
     upsert,
 )
 from monitor.store.rows.decisions import StoredDecision
@@ -32,19 +32,19 @@ from monitor.store.rows.readings import MachineWindow
 from monitor.store.watching.board import roll_up
 
 
-def provisional(index: int) -> int:
-    """Stands for the arrival number of row `index` of a batch, until the commit gives it one."""
+def provisional_arrival(index: int) -> int:
+    """A placeholder for the arrival number of row `index` of a batch, until the commit assigns one."""
     return -1 - index
 
 
-def resolved(arrival: int, first: int) -> int:
-    """The arrival number: as it is when given already, else that of the batch's row it stands for."""
+def resolved_arrival(arrival: int, first: int) -> int:
+    """The arrival number; a provisional one is replaced by that of the batch's row, the batch starting at `first`."""
     return arrival if arrival >= 0 else first + (-1 - arrival)
 
 
 @dataclass(frozen=True, slots=True)
 class SavedState:
-    """A detector's state after row `row` of the batch (an arrival number or a provisional one)."""
+    """A detector's state after the row with this arrival number, which may be provisional."""
 
     detector: str
     subject: str
@@ -54,10 +54,10 @@ class SavedState:
 
 @dataclass(slots=True)
 class BatchWrite:
-    """Everything one batch made. `rows` are of a kind of source and get arrival numbers in their order.
+    """Everything one batch writes. `rows` belong to the source kind `kind` and get arrival numbers in their order.
 
-    `findings` are changes of status, `board` what holds now; `trends` are kept at each evaluation, one row a finding
-    and time, so that what only the board showed can be drawn later: see `monitor.store.watching.board.worth_keeping`.
+    `findings` are changes of status, `board` the current findings; `trends` are stored at each evaluation, one row per
+    finding and time, so that reports can draw them later: see `monitor.store.watching.board.trend_findings`.
     """
 
     job: str
@@ -79,16 +79,16 @@ class BatchWrite:
     gauges: dict[TallyKey, float] = field(default_factory=dict)
 
     def is_empty(self) -> bool:
-        """Whether nothing but counts would be written."""
-        made = (self.rows, self.rejects, self.decisions, self.windows, self.states)
-        return not any(made) and self.position is None
+        """Whether it holds only counts."""
+        contents = (self.rows, self.rejects, self.decisions, self.windows, self.states)
+        return not any(contents) and self.position is None
 
 
 def commit(store: Store, lease: Lease, batch: BatchWrite) -> int:
-    """Write the batch in one transaction under the lease; the first arrival number. FencedError: nothing kept."""
+    """Write the batch in one transaction under the lease; returns the first arrival number. A FencedError undoes it."""
     reach("before_commit")
     with store.write() as connection:
-        prove(store, connection, lease)
+        renew(store, connection, lease)
         first = take_arrivals(connection, len(batch.rows))
         if batch.rows:
             rows = [{**row, "arrival": first + i} for i, row in enumerate(batch.rows)]
@@ -97,44 +97,45 @@ def commit(store: Store, lease: Lease, batch: BatchWrite) -> int:
         _write_findings(connection, batch, first)
         upsert(connection, t.machine_window, [window._asdict() for window in batch.windows])
         states = [
-            {"detector": s.detector, "subject": s.subject, "arrival": resolved(s.arrival, first), "state": s.state}
+            {"detector": s.detector, "subject": s.subject, "arrival": resolved_arrival(s.arrival, first),
+             "state": s.state}
             for s in batch.states
-        ]
+        ]  # fmt: skip
         upsert(connection, t.detector_state, states)
         write_rejects(connection, batch.source, batch.rejects, batch.now)
-        cursors.move(connection, batch.job, batch.source, batch.partition, batch.position, batch.now)
-        count(connection, batch.tallies)
-        gauge(connection, batch.gauges)
+        cursors.advance(connection, batch.job, batch.source, batch.partition, batch.position, batch.now)
+        add_counts(connection, batch.tallies)
+        set_gauges(connection, batch.gauges)
     reach("after_commit")
     return first
 
 
 def _write_decisions(connection: sa.Connection, batch: BatchWrite, first: int) -> None:
     if batch.decisions:
-        connection.execute(t.decision.insert(), [_numbered(d, first)._asdict() for d in batch.decisions])
+        connection.execute(t.decision.insert(), [_with_arrivals(d, first)._asdict() for d in batch.decisions])
     insert_new(connection, t.outbox, batch.outbox)
 
 
-def _numbered(decision: StoredDecision, first: int) -> StoredDecision:
-    inputs = {step: resolved(arrival, first) for step, arrival in decision.inputs.items()}
-    return decision._replace(arrival=resolved(decision.arrival, first), inputs=inputs)
+def _with_arrivals(decision: StoredDecision, first: int) -> StoredDecision:
+    inputs = {step: resolved_arrival(arrival, first) for step, arrival in decision.inputs.items()}
+    return decision._replace(arrival=resolved_arrival(decision.arrival, first), inputs=inputs)
 
 
 def _write_findings(connection: sa.Connection, batch: BatchWrite, first: int) -> None:
     if batch.findings:
-        rows = [{**_shared(f), "arrival": first + f.row if f.row >= 0 else 0} for f in batch.findings]
+        rows = [{**_columns(f), "arrival": first + f.row if f.row >= 0 else 0} for f in batch.findings]
         connection.execute(t.finding.insert(), rows)
     for f in batch.findings:
-        key = tallied(
+        key = tally_key(
             "gatewatch_findings_total", detector=f.detector, method=f.method, subject=f.subject, status=f.status.value
         )
         batch.tallies[key] += 1
-    upsert(connection, t.board, [_shared(f) for f in batch.board])
-    upsert(connection, t.board, [_shared(f) for f in roll_up(connection, batch.board)])
-    upsert(connection, t.trend, [_shared(f) for f in batch.trends])
+    upsert(connection, t.board, [_columns(f) for f in batch.board])
+    upsert(connection, t.board, [_columns(f) for f in roll_up(connection, batch.board)])
+    upsert(connection, t.trend, [_columns(f) for f in batch.trends])
 
 
-def _shared(f: Finding) -> dict[str, object]:
+def _columns(f: Finding) -> dict[str, object]:
     return {
         "detector": f.detector, "method": f.method, "subject": f.subject, "feature": f.feature, "at": f.at,
         "status": f.status.value, "value": f.value, "limit": f.limit, "causes": list(f.causes), "step": f.step,

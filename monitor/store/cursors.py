@@ -11,18 +11,20 @@ from monitor.store.database.statements import upsert
 
 
 def position(connection: sa.Connection, job: str, source: str, partition: str) -> datetime | None:
-    """How far the partition was read; None before the first row."""
-    return connection.execute(sa.select(t.cursor.c.position).where(*_mine(job, source, partition))).scalar_one_or_none()
+    """How far the partition has been read; None before the first row."""
+    return connection.execute(sa.select(t.cursor.c.position).where(*_key(job, source, partition))).scalar_one_or_none()
 
 
 def positions(connection: sa.Connection) -> dict[str, datetime]:
-    """By source how far the partition that is furthest behind was read; a source without a row yet is not there."""
+    """For each source, the position of its partition furthest behind; sources without a row are left out."""
     query = sa.select(t.cursor.c.source, sa.func.min(t.cursor.c.position)).group_by(t.cursor.c.source)
     return {source: at for source, at in connection.execute(query) if at is not None}
 
 
-def move(connection: sa.Connection, job: str, source: str, partition: str, to: datetime | None, now: datetime) -> None:
-    """Store how far a source was read; a position never goes back."""
+def advance(
+    connection: sa.Connection, job: str, source: str, partition: str, to: datetime | None, now: datetime
+) -> None:
+    """Store how far a partition has been read; a position never goes back."""
     if to is None:
         return
     before = position(connection, job, source, partition)
@@ -31,6 +33,6 @@ def move(connection: sa.Connection, job: str, source: str, partition: str, to: d
         upsert(connection, t.cursor, [row])
 
 
-def _mine(job: str, source: str, partition: str) -> tuple[sa.ColumnElement[bool], ...]:
+def _key(job: str, source: str, partition: str) -> tuple[sa.ColumnElement[bool], ...]:
     c = t.cursor.c
     return c.job == job, c.source == source, c.partition == partition

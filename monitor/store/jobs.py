@@ -1,4 +1,4 @@
-"""How the jobs stand: the last slot of each, and every run on record."""
+"""The last slot of each job, and every run on record."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from monitor.store.database.statements import insert_new, upsert
 
 
 class JobRun(NamedTuple):
-    """A slot that was served; counts are of this run.
+    """The run of a slot; counts are of this run.
 
-    `source`, `partition` and `gate` say what of the plant the job is about, '' where it is about none; a job with a
-    partition pulls it. `unreadable` is why the source could not be read, '' where it could.
+    `source`, `partition` and `gate` are those of the job, '' if it has none; a job with a partition is a pull.
+    `unreadable` is why the source could not be read, '' if it could.
     """
 
     name: str
@@ -35,18 +35,18 @@ class JobRun(NamedTuple):
 
 
 def last_slot(connection: sa.Connection, name: str) -> datetime | None:
-    """The newest slot that the job served; None before the first."""
+    """The newest slot that the job ran; None before the first."""
     return connection.execute(sa.select(t.job.c.last_slot).where(t.job.c.name == name)).scalar_one_or_none()
 
 
 def newest_slot(connection: sa.Connection) -> datetime | None:
-    """The newest slot that any job served; None before the first."""
-    served: datetime | None = connection.execute(sa.select(sa.func.max(t.job.c.last_slot))).scalar_one_or_none()
-    return served
+    """The newest slot that any job ran; None before the first."""
+    slot: datetime | None = connection.execute(sa.select(sa.func.max(t.job.c.last_slot))).scalar_one_or_none()
+    return slot
 
 
 def record_run(connection: sa.Connection, run: JobRun) -> None:
-    """Put a run on record and add it to the job's counts; a slot that is on record already stays as it is."""
+    """Record a run and add it to the job's counts; an already recorded slot stays unchanged."""
     row: dict[str, object] = {
         "name": run.name, "source": run.source, "partition": run.partition, "gate": run.gate, "last_slot": run.slot,
         "last_started_at": run.started_at, "result": run.result, "duration_seconds": run.duration_seconds,
@@ -57,5 +57,5 @@ def record_run(connection: sa.Connection, run: JobRun) -> None:
         lag = None if run.lag is None else run.lag.total_seconds()
         row |= {"last_success_at": run.started_at, "lag_seconds": lag}
     upsert(connection, t.job, [row], add=("rows", "missed_slots", "runs", "failures"))
-    kept = {name: row[name] for name in ("result", "duration_seconds", "rows", "error")}
-    insert_new(connection, t.job_run, [{**kept, "job": run.name, "slot": run.slot, "started_at": run.started_at}])
+    values = {name: row[name] for name in ("result", "duration_seconds", "rows", "error")}
+    insert_new(connection, t.job_run, [{**values, "job": run.name, "slot": run.slot, "started_at": run.started_at}])

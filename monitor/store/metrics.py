@@ -1,4 +1,4 @@
-"""What the metrics and pages see of the store: one read, its cost bounded by the plant and not by its history."""
+"""The store as metrics and pages read it: one snapshot, its cost bounded by the plant and not by its history."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from monitor.store.plant_files import first_since, newest_digest
 from monitor.store.watching.board import board_rows
 
 RECENT_DECISIONS = 100
-"""How many of a gate's newest decisions its interval width and hold ratio rest on."""
+"""Number of newest decisions from which a gate's interval width and hold ratio are computed."""
 
 _WITHOUT_MODEL = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.NO_SKILL)
 
 ENDED_FOR = timedelta(days=1)
-"""How long an alert that ended is still told as not active."""
+"""How long an alert that ended is still exported as not active."""
 
 
 def metrics_snapshot(connection: Connection, now: datetime) -> MetricsSnapshot:
@@ -67,20 +67,20 @@ def _cursors(connection: Connection) -> Iterator[CursorRow]:
 
 def _gates(connection: Connection) -> Iterator[GateRow]:
     force = models_in_force(connection)
-    for gate in sorted({*force, *_gates_that_decided(connection)}):
+    for gate in sorted({*force, *_deciding_gates(connection)}):
         model = force.get(gate)
         since, changes = (model.since, model.changes) if model else (None, 0)
         named = (model.model, model.version, model.digest) if model else ("", "", "")
         yield GateRow._make((gate, *named, since, changes, *_recent(connection, gate, since)))
 
 
-def _gates_that_decided(connection: Connection) -> Iterator[str]:
-    """Each gate by one step through the index: a DISTINCT would read every decision ever made."""
+def _deciding_gates(connection: Connection) -> Iterator[str]:
+    """One index lookup per gate: a DISTINCT would read every decision."""
     gate = t.decision.c.gate
-    found = connection.scalar(sa.select(sa.func.min(gate)))
-    while found is not None:
-        yield found
-        found = connection.scalar(sa.select(sa.func.min(gate)).where(gate > found))
+    name = connection.scalar(sa.select(sa.func.min(gate)))
+    while name is not None:
+        yield name
+        name = connection.scalar(sa.select(sa.func.min(gate)).where(gate > name))
 
 
 def _recent(
@@ -94,7 +94,7 @@ def _recent(
     width = sum(widths) / len(widths) if widths else None
     newest = max((row.decided_at for row in rows), default=None)
     scraps = sum(row.verdict == Verdict.SCRAP for row in rows)
-    # Decisions of the instant in which a model came into force were made before it.
+    # Decisions of the very instant at which a model came into force were made before it.
     reasons = {row.reason for row in rows if row.decided_at == newest and (since is None or row.decided_at > since)}
     refused = next((str(reason) for reason in _WITHOUT_MODEL if reason in reasons), "")
     return len(rows), holds, width, newest, scraps, refused
@@ -102,16 +102,16 @@ def _recent(
 
 def _outbox(connection: Connection) -> Iterator[OutboxRow]:
     c = t.outbox.c
-    # Sent rows are nearly all of the table: only the waiting and the dead ones are looked at.
+    # Nearly all rows are sent ones: only pending and dead ones are read.
     query = (
         sa.select(c.channel, c.status, sa.func.count(), sa.func.min(c.created_at))
         .where(c.status.in_((OutboxStatus.PENDING, OutboxStatus.DEAD)))
         .group_by(c.channel, c.status)
     )
-    found = {(channel, status): (count, oldest) for channel, status, count, oldest in connection.execute(query)}
-    for channel in sorted({channel for channel, _ in found}):
-        pending, oldest = found.get((channel, OutboxStatus.PENDING), (0, None))
-        yield OutboxRow(channel, pending, found.get((channel, OutboxStatus.DEAD), (0, None))[0], oldest)
+    counts = {(channel, status): (count, oldest) for channel, status, count, oldest in connection.execute(query)}
+    for channel in sorted({channel for channel, _ in counts}):
+        pending, oldest = counts.get((channel, OutboxStatus.PENDING), (0, None))
+        yield OutboxRow(channel, pending, counts.get((channel, OutboxStatus.DEAD), (0, None))[0], oldest)
 
 
 def _board(connection: Connection) -> list[BoardRow]:
@@ -119,13 +119,13 @@ def _board(connection: Connection) -> list[BoardRow]:
 
 
 def _alerts(connection: Connection, since: datetime) -> list[AlertRow]:
-    """The newest episode of each alert that is not over, or not for long: by index, however many there ever were."""
+    """The newest episode of each alert that is active or ended recently, read by index."""
     c, later = t.alert.c, t.alert.alias().c
     again = (later.name == c.name, later.subject == c.subject, later.condition == c.condition, later.id > c.id)
     newest = ~sa.exists(sa.select(later.id).where(*again))
     columns = (c.name, c.subject, c.severity, c.summary, c.since, c.ended_at, c.state, c.condition, c.team, c.line)
     query = sa.select(*columns).where(sa.or_(c.ended_at.is_(None), c.ended_at > since), newest)
-    # Ordered here: asked to, SQLite would rather read the whole table in that order.
+    # Sorted here: with ORDER BY, SQLite would scan the whole table in that order.
     return sorted((AlertRow._make(row) for row in connection.execute(query)), key=lambda r: (r.name, r.subject))
 
 

@@ -1,4 +1,4 @@
-"""What of each table is older than it is to be kept, and its deletion, some thousand rows a transaction."""
+"""Deletion of rows older than their retention, some thousand rows per transaction."""
 
 from __future__ import annotations
 
@@ -15,57 +15,57 @@ CHUNK = 5000
 """Rows deleted in one transaction, at most."""
 
 
-class Aged(NamedTuple):
-    """A table, and the column by whose time its rows are old."""
+class AgedTable(NamedTuple):
+    """A table, and the column that gives the age of its rows."""
 
     table: sa.Table
     column: str
 
 
-RETAINED: Mapping[str, tuple[Aged, ...]] = {
-    "readings": (Aged(t.reading, "at"), Aged(t.machine_state, "at")),
-    "windows": (Aged(t.machine_window, "start"),),
-    "findings": (Aged(t.finding, "at"), Aged(t.alert, "ended_at"), Aged(t.notification, "at")),
-    "trends": (Aged(t.trend, "at"),),
-    "parts": (Aged(t.part_step, "at"),),
-    "decisions": (Aged(t.decision, "at"),),
-    "outcomes": (Aged(t.outcome, "at"), Aged(t.disposition, "at")),
-    "quarantine": (Aged(t.quarantine, "first_seen_at"),),
-    "job_runs": (Aged(t.job_run, "slot"),),
-    "outbox": (Aged(t.outbox, "sent_at"),),
+RETAINED: Mapping[str, tuple[AgedTable, ...]] = {
+    "readings": (AgedTable(t.reading, "at"), AgedTable(t.machine_state, "at")),
+    "windows": (AgedTable(t.machine_window, "start"),),
+    "findings": (AgedTable(t.finding, "at"), AgedTable(t.alert, "ended_at"), AgedTable(t.notification, "at")),
+    "trends": (AgedTable(t.trend, "at"),),
+    "parts": (AgedTable(t.part_step, "at"),),
+    "decisions": (AgedTable(t.decision, "at"),),
+    "outcomes": (AgedTable(t.outcome, "at"), AgedTable(t.disposition, "at")),
+    "quarantine": (AgedTable(t.quarantine, "first_seen_at"),),
+    "job_runs": (AgedTable(t.job_run, "slot"),),
+    "outbox": (AgedTable(t.outbox, "sent_at"),),
 }
-"""By the key of `store.retention` what it is about."""
+"""The tables of each key of `store.retention`."""
 
 
-def delete_oldest(connection: sa.Connection, aged: Aged, keep: timedelta, now: datetime) -> int:
-    """Delete up to CHUNK rows that are older than `keep`; how many. For rows of a source it counts from its cursor.
+def delete_oldest(connection: sa.Connection, aged: AgedTable, keep: timedelta, now: datetime) -> int:
+    """Delete up to CHUNK rows older than `keep`; returns how many. The age of a source's rows counts from its cursor.
 
-    Each pull reads back from the cursor: while a source stands still, a row forgotten would come in as a new one.
+    Each pull reads back from the cursor: while a source stands still, a deleted row would come in as a new one.
     """
-    # The rows' own number: ctid on PostgreSQL, rowid on SQLite.
+    # The row identifier: ctid on PostgreSQL, rowid on SQLite.
     row: sa.ColumnClause[Any] = sa.literal_column("rowid" if connection.dialect.name == "sqlite" else "ctid")
     old = sa.select(row).select_from(aged.table).where(_too_old(connection, aged, keep, now)).limit(CHUNK)
     return int(connection.execute(aged.table.delete().where(row.in_(old))).rowcount)
 
 
-def _too_old(connection: sa.Connection, aged: Aged, keep: timedelta, now: datetime) -> sa.ColumnElement[bool]:
+def _too_old(connection: sa.Connection, aged: AgedTable, keep: timedelta, now: datetime) -> sa.ColumnElement[bool]:
     table, age = aged.table, aged.table.c[aged.column]
     if "source" not in table.c:
-        return _and_not_needed(table, age < now - keep)
-    read = positions(connection)
+        return _and_unneeded(table, age < now - keep)
+    cursors = positions(connection)
     source = table.c.source
-    old = [sa.and_(source == name, age < min(at, now) - keep) for name, at in read.items()]
-    return _and_not_needed(table, sa.or_(sa.and_(source.not_in(read), age < now - keep), *old))
+    old = [sa.and_(source == name, age < min(at, now) - keep) for name, at in cursors.items()]
+    return _and_unneeded(table, sa.or_(sa.and_(source.not_in(cursors), age < now - keep), *old))
 
 
-def _and_not_needed(table: sa.Table, old: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+def _and_unneeded(table: sa.Table, old: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     if table is t.machine_state:
-        # The last word on each machine is still its state, however old.
+        # The newest row of each machine is its current state, however old.
         later = table.alias()
         newer = sa.select(later.c.arrival).where(later.c.machine == table.c.machine, later.c.at > table.c.at)
         return sa.and_(old, newer.exists())
     if table is t.reading:
-        # The rows after a detector's saved state make the state after a kill: they stay until it is saved again.
+        # After a kill, a detector's state is rebuilt from the rows after its snapshot: they are kept.
         saved = sa.select(sa.func.min(t.detector_state.c.arrival)).where(t.detector_state.c.subject == table.c.machine)
         return sa.and_(old, table.c.arrival <= saved.scalar_subquery())
     return old

@@ -43,12 +43,14 @@ def receive(store: Store, plant: Plant, body: bytes, now: datetime) -> Answer:
     alerts = own_alerts(posted, specs)
     with store.write() as connection:
         alerting.lock_alerts(connection)
-        timed_changes = changes(alerts, alerting.states(connection), alerting.ended(connection), _limits(specs))
+        timed_changes = changes(
+            alerts, alerting.open_states(connection), alerting.ended_episodes(connection), _limits(specs)
+        )
         for change, at in timed_changes:
             alerting.save_changes(connection, [change], specs, plant, at, "prometheus")
-        alerting.seen(connection, [alert.key for alert in alerts], now)
+        alerting.mark_seen(connection, [alert.key for alert in alerts], now)
         if plant.alerts.forget_after is not None and _watchdog_fires(alerts):
-            alerting.forget(connection, now, plant.alerts.forget_after)
+            alerting.end_unrepeated(connection, now, plant.alerts.forget_after)
     return 200, {"taken": len(alerts), "ignored": len(posted) - len(alerts)}
 
 

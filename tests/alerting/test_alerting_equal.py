@@ -61,11 +61,11 @@ def _through_the_table(specs: Sequence[AlertSpec], series: Series, plant: Plant)
     by_name = {spec.name: spec for spec in specs}
     for n in range(alert_scripts.STEPS):
         with engine.begin() as connection:
-            states = alerting.states(connection)
+            states = alerting.open_states(connection)
             _, changes = evaluate(specs, sampled(series, n), states, T0 + n * STEP)
             for _ in range(2):  # what is told twice changes nothing
                 alerting.save_changes(connection, changes, by_name, plant, T0 + n * STEP, "embedded")
-            yield told(alerting.states(connection))
+            yield told(alerting.open_states(connection))
     engine.dispose()
 
 
@@ -82,7 +82,7 @@ def test_a_kept_alert_still_says_what_it_was_about(good_plant: Plant) -> None:
     with engine.begin() as connection:
         connection.execute(t.board.insert(), [{**finding, "status": "breach"}])
         for n in range(4):
-            _, changes = evaluate([drift], sampled(series, n), alerting.states(connection), T0 + n * STEP)
+            _, changes = evaluate([drift], sampled(series, n), alerting.open_states(connection), T0 + n * STEP)
             alerting.save_changes(connection, changes, {drift.name: drift}, good_plant, T0 + n * STEP, "embedded")
             connection.execute(t.board.update().values(status="ok", causes=[]))
             row = connection.execute(sa.select(t.alert)).one()

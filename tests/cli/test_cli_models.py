@@ -33,9 +33,9 @@ def plant(tmp_path: Path) -> Path:
         version = Version(
             "forging", "blade-forging", number, f"digest {number}", AT, AT, "data", 900, {"skill": 0.5, "r2": 0.6}
         )
-        versions.record(store, None, version)
+        versions.record_version(store, None, version)
     with store.read() as connection:
-        rows = versions.of_gate(connection, "forging")
+        rows = versions.list_versions(connection, "forging")
     for changes, row in enumerate(rows):
         assert versions.put_in_force(store, None, "forging", row, changes, AT + timedelta(hours=changes))
     _record(store)
@@ -45,9 +45,9 @@ def plant(tmp_path: Path) -> Path:
 
 def _record(store: Store) -> None:
     with store.write() as connection:
-        retraining.ask(connection, "forging", "ModelDegraded", "ModelDegraded:forging:1:1", AT)
-        row = retraining.row_of(connection, "ModelDegraded:forging:1:1")
-        retraining.change(
+        retraining.add_request(connection, "forging", "ModelDegraded", "ModelDegraded:forging:1:1", AT)
+        row = retraining.request_by_key(connection, "ModelDegraded:forging:1:1")
+        retraining.update_request(
             connection, row, state="promoted", reason="better", champion="1", challenger="2", data_digest="d",
             comparison=COMPARISON, started_at=AT, finished_at=AT,
         )  # fmt: skip

@@ -122,7 +122,7 @@ def test_one_that_slept_over_its_lease_has_its_late_write_refused(
 
 def test_a_late_write_is_refused_in_the_transaction_that_makes_it(trained: Path, tmp_path: Path) -> None:
     from monitor.errors import FencedError
-    from monitor.store.database.leases import acquire, prove
+    from monitor.store.database.leases import acquire, renew
 
     plant = copied(trained, tmp_path / "plant")
     store = _store(plant)
@@ -130,5 +130,5 @@ def test_a_late_write_is_refused_in_the_transaction_that_makes_it(trained: Path,
     assert acquire(store, "pull:test", "quick", 60) is not None
     assert slow is not None
     with pytest.raises(FencedError, match="another process took over"), store.write() as connection:
-        prove(store, connection, slow)
+        renew(store, connection, slow)
     store.close()

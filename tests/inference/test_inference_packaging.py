@@ -115,9 +115,14 @@ DAMAGE: list[tuple[str, Callable[[Path], object], ModelReason, str]] = [
         ModelReason.NOT_FOUND,
         "no readable weights",
     ),
-    ("the weights are cut in half", lambda f: cut(f / WEIGHTS, 0.5), ModelReason.CORRUPT, "not the file"),
-    ("the weights are empty", lambda f: cut(f / WEIGHTS, 0), ModelReason.CORRUPT, "not the file"),
-    ("one bit of a weight flipped", lambda f: flip_byte(f / WEIGHTS, -100), ModelReason.CORRUPT, "not the file"),
+    ("the weights are cut in half", lambda f: cut(f / WEIGHTS, 0.5), ModelReason.CORRUPT, "does not match the digest"),
+    ("the weights are empty", lambda f: cut(f / WEIGHTS, 0), ModelReason.CORRUPT, "does not match the digest"),
+    (
+        "one bit of a weight flipped",
+        lambda f: flip_byte(f / WEIGHTS, -100),
+        ModelReason.CORRUPT,
+        "does not match the digest",
+    ),
     ("the manifest is cut in half", lambda f: cut(f / MANIFEST, 0.5), ModelReason.CORRUPT, "cannot be read"),
     ("the manifest is empty", lambda f: cut(f / MANIFEST, 0), ModelReason.CORRUPT, "cannot be read"),
     (

@@ -118,9 +118,9 @@ class Changed:
     def champion(self) -> None:
         """Version 1, trained before every part."""
         version = Version("form", "w", "1", "level 0", after(1), after(1), "d", 40, {"skill": 0.5})
-        versions.record(self.spine.store, None, version)
+        versions.record_version(self.spine.store, None, version)
         with self.spine.store.read() as connection:
-            row = versions.of_gate(connection, "form")[0]
+            row = versions.list_versions(connection, "form")[0]
         assert versions.put_in_force(self.spine.store, None, "form", row, 0, after(2))
 
     def parts(self, count: int, level: float, at: float = LIVE, lots: int = 4) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from monitor.model import Page
 from monitor.pipeline import intake
 from monitor.pipeline.intake import Accepted, Intake
-from monitor.store.rows.known import Key, KnownDigests
+from monitor.store.rows.digests import Key, StoredDigests
 
 T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
 
@@ -56,7 +56,7 @@ ROWS = {
 @pytest.mark.parametrize("split", [True, False], ids=["in pages of one row", "in one page"])
 @pytest.mark.parametrize(("digests", "expected"), ROWS.values(), ids=ROWS)
 def test_rows_under_one_key(digests: list[str], expected: list[str], split: bool) -> None:
-    known: dict[Key, KnownDigests] = {}
+    known: dict[Key, StoredDigests] = {}
     rows = [(("key",), {"digest": d}) for d in digests]
     if split:
         found = [words(intake.take([row], known), 1)[0] for row in rows]
@@ -78,7 +78,7 @@ def test_the_counts_of_a_page() -> None:
 def test_any_split_into_pages_takes_the_same(rows: list[tuple[str, str]], cuts: list[int]) -> None:
     made = [((key,), {"digest": digest, "key": key}) for key, digest in rows]
     whole = intake.take(made, {})
-    known: dict[Key, KnownDigests] = {}
+    known: dict[Key, StoredDigests] = {}
     borders = sorted({0, len(made), *(min(c, len(made)) for c in cuts)})
     parts = [intake.take(made[a:b], known) for a, b in pairwise(borders)]
     taken = [(r.revision, r.columns) for part in parts for r in part.accepted]
@@ -88,7 +88,7 @@ def test_any_split_into_pages_takes_the_same(rows: list[tuple[str, str]], cuts: 
 
 
 def take_parts(
-    rows: Sequence[Mapping[str, Any]], known: dict[Key, KnownDigests], counted: bool
+    rows: Sequence[Mapping[str, Any]], known: dict[Key, StoredDigests], counted: bool
 ) -> list[tuple[int, str]]:
     """(visit, what became of it) of each row; `counted` says whether the source counts visits."""
     names = ("length",)
@@ -151,10 +151,10 @@ def test_visits_of_a_source_that_counts_them(rows: list[dict[str, Any]], expecte
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=25), st.integers(0, 25))
 def test_visits_without_a_column_do_not_depend_on_the_pages(rows: list[tuple[int, int]], cut: int) -> None:
     made = [{"at": at(minute), "length": float(value)} for minute, value in rows]
-    known: dict[Key, KnownDigests] = {}
+    known: dict[Key, StoredDigests] = {}
     split = take_parts(made[:cut], known, counted=False) if made[:cut] else []
     # The second page meets what the store would give back: digests and visits, no more.
-    stored = {key: KnownDigests(list(entry.digests)) for key, entry in known.items()}
+    stored = {key: StoredDigests(list(entry.digests)) for key, entry in known.items()}
     split += take_parts(made[cut:], stored, counted=False) if made[cut:] else []
     assert split == take_parts(made, {}, counted=False)
     assert {visit for visit, _ in split} == set(range(1, len({minute for minute, _ in rows}) + 1))

@@ -220,9 +220,9 @@ def _version(number: str, minute: float) -> Version:
 
 def test_only_one_of_two_changes_is_made(spine: Spine) -> None:
     for number in ("1", "2", "3"):
-        versions.record(spine.store, None, _version(number, float(number)))
+        versions.record_version(spine.store, None, _version(number, float(number)))
     with spine.store.read() as connection:
-        first, second, third = versions.of_gate(connection, "form")
+        first, second, third = versions.list_versions(connection, "form")
     put = versions.put_in_force
     assert put(spine.store, None, "form", first, 0, after(5))
     assert not put(spine.store, None, "form", second, 0, after(6))
@@ -244,9 +244,9 @@ def test_a_model_that_does_not_verify_is_bad_until_it_changes(spine: Spine) -> N
 
     in_use = ModelsInForce(spine.store, Cache(load))
     for number, changes in (("1", 0), ("2", 1)):
-        versions.record(spine.store, None, _version(number, 1))
+        versions.record_version(spine.store, None, _version(number, 1))
         with spine.store.read() as connection:
-            row = next(v for v in versions.of_gate(connection, "form") if v.version == number)
+            row = next(v for v in versions.list_versions(connection, "form") if v.version == number)
         assert versions.put_in_force(spine.store, None, "form", row, changes, after(2))
         found = [in_use.for_gates(["form"])["form"].refused for _ in range(2)]
         assert found == [Reason.BAD_MODEL if number == "1" else None] * 2

@@ -61,9 +61,9 @@ class Gate:
     def promote(self, version: str, now: datetime) -> None:
         """Put a version in force; what it was trained on is whatever had an outcome by then."""
         store, digest = self.spine.store, f"digest {version}"
-        versions.record(store, None, Version("form", "w", version, digest, now, now, "d", 0, {}))
+        versions.record_version(store, None, Version("form", "w", version, digest, now, now, "d", 0, {}))
         with store.read() as connection:
-            row = versions.of_gate(connection, "form")[-1]
+            row = versions.list_versions(connection, "form")[-1]
             current = versions.model_in_force(connection, "form")
         assert versions.put_in_force(store, None, "form", row, 0 if current is None else current.changes, now)
 

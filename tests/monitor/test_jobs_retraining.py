@@ -248,7 +248,7 @@ def test_a_champion_that_changed_meanwhile_is_not_overwritten(plant: Changed) ->
 
 def test_a_gate_that_left_the_plant_file_blocks_no_other(plant: Changed) -> None:
     with plant.spine.store.write() as connection:
-        store_requests.ask(connection, "gone", "ModelDegraded", "ModelDegraded:gone:9:1", after(NOW))
+        store_requests.add_request(connection, "gone", "ModelDegraded", "ModelDegraded:gone:9:1", after(NOW))
     plant.alert(NOW)
     plant.run(NOW)
     assert [row[1:] for row in plant.requests] == [("failed", "gate_removed"), ("training", "better")]
@@ -269,7 +269,7 @@ def test_a_person_is_told_the_reason_and_needs_no_alert(plant: Changed) -> None:
 
 def test_a_rollback_cools_down_what_alerts_ask_for(plant: Changed) -> None:
     with plant.spine.store.write() as connection:
-        store_requests.rolled_back(connection, "form", "2", "1", after(NOW))
+        store_requests.record_rollback(connection, "form", "2", "1", after(NOW))
     plant.alert(NOW + 1)
     plant.run(NOW + 1)
     assert plant.requests[1][1:] == ("queued", "cooling_down")

@@ -20,7 +20,7 @@ from monitor.plant.file.load import load
 from monitor.runtime.app import make_registry
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
-from monitor.store.database.schema import _config, newest, open_existing, upgrade
+from monitor.store.database.schema import _config, newest_revision, open_existing, upgrade
 
 HOURS = (END - LEFT).total_seconds() / 3600
 SCOPES = {
@@ -83,7 +83,7 @@ def moved(older: Path, empty_url: str) -> Iterator[Store]:
 
 def test_the_upgrade_keeps_every_row(moved: Store) -> None:
     before = _rows(moved)
-    assert upgrade(moved) == ("0002", newest())
+    assert upgrade(moved) == ("0002", newest_revision())
     after = _rows(moved)
     assert before.keys() == after.keys()
     assert sum(map(len, before.values())) > 1000
@@ -105,7 +105,7 @@ def test_the_upgraded_store_goes_on_and_decides_as_before(tmp_path: Path) -> Non
     plant = older_plant(tmp_path / "plant")
     loaded = load(plant)
     store = Store(loaded.plant.store.url)
-    assert upgrade(store) == ("0002", newest())
+    assert upgrade(store) == ("0002", newest_revision())
     store.close()
     failed = run_replay(plant, HOURS, (), start=LEFT)
     # The table of one source is missing, as it was before.

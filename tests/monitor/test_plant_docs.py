@@ -10,7 +10,7 @@ import pytest
 from monitor.plant.file import docs as plant_docs
 from monitor.plant.file import paths as plant_paths
 from monitor.plant.file.docs import document, sections
-from monitor.plant.words import expected, field_type
+from monitor.plant.messages import describe_type, field_type
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
 
@@ -25,7 +25,7 @@ def test_every_key_is_described(model) -> None:
     for key, info in model.model_fields.items():
         assert info.description, key
         assert info.description.endswith("."), key
-        assert expected(field_type(info)), key
+        assert describe_type(field_type(info)), key
         assert f"| `{key}` | " in PAGE.read_text(), key
 
 

@@ -11,7 +11,7 @@ from plant_cases import ENVIRON, GOOD, OVERRIDES, SPOILED, spoil
 
 from monitor.errors import PlantFileError
 from monitor.plant.file.load import MAX_BYTES, load
-from monitor.plant.words import among
+from monitor.plant.messages import unknown_name
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "plant" / "problems.txt"
 TOLD = "=== "
@@ -117,5 +117,5 @@ def test_a_path_that_cannot_be_one_is_told_so() -> None:
 
 @pytest.mark.parametrize(("names", "suggested"), [(200, True), (6000, False)], ids=["some names", "thousands of names"])
 def test_a_name_is_suggested_only_where_few_are_allowed(names: int, suggested: bool) -> None:
-    told = among("step", "step-9", [f"step-{i}" for i in range(10, 10 + names)])
+    told = unknown_name("step", "step-9", [f"step-{i}" for i in range(10, 10 + names)])
     assert ("did you mean" in told) is suggested

@@ -47,7 +47,7 @@ def degraded(store_url: str, tmp_path: Path) -> Iterator[Plant]:
     trainer = Trainer(registry, stays=False, kinds=["shape"])
     train_version(store, spine.plant, trainer, "form", after(CHANGE), after(CHANGE), None)
     with store.read() as connection:
-        (row,) = versions.of_gate(connection, "form")
+        (row,) = versions.list_versions(connection, "form")
     assert put_in_force(store, registry, None, "form", row, 0, after(CHANGE))
     _parts(spine, 100, 8.0, CHANGE + 10, "B")
     with store.write() as connection:

@@ -15,15 +15,15 @@ from spine_kit import T0, Spine, after
 from monitor.errors import FencedError, StoreError
 from monitor.model import Finding, Reject, RejectReason, Status
 from monitor.store import cursors
-from monitor.store.commit import BatchWrite, SavedState, commit, provisional, resolved
+from monitor.store.commit import BatchWrite, SavedState, commit, provisional_arrival, resolved_arrival
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease, acquire
-from monitor.store.database.statements import count, gauge, take_arrivals, tallied, upsert
+from monitor.store.database.statements import add_counts, set_gauges, take_arrivals, tally_key, upsert
 from monitor.store.delivery.outbox import recommendation
 from monitor.store.rows.decisions import StoredDecision
 from monitor.store.rows.readings import MachineWindow
-from monitor.store.watching.board import worth_keeping
+from monitor.store.watching.board import trend_findings
 
 
 @pytest.fixture
@@ -69,9 +69,9 @@ def test_processes_that_commit_at_once_get_numbers_of_their_own(store: Store) ->
 
 @given(st.integers(0, 10**6), st.integers(1, 10**9))
 def test_a_provisional_number_stands_for_its_row(index: int, first: int) -> None:
-    assert provisional(index) < 0
-    assert resolved(provisional(index), first) == first + index
-    assert resolved(first, first + 5) == first
+    assert provisional_arrival(index) < 0
+    assert resolved_arrival(provisional_arrival(index), first) == first + index
+    assert resolved_arrival(first, first + 5) == first
 
 
 def test_findings_are_tied_to_their_rows_and_the_board_shows_the_latest(spine: Spine, lease: Lease) -> None:
@@ -87,8 +87,8 @@ def test_findings_are_tied_to_their_rows_and_the_board_shows_the_latest(spine: S
 
 
 DECISION = StoredDecision(
-    "S", "form", 1, 0, "form", provisional(1), {"press": 7, "form": provisional(1)}, "width", "w", "3", "digest",
-    "plant", 1.5, 1.0, 2.0, 0.1, 1.0, "continue", "in_spec", "", after(60), after(2), "",
+    "S", "form", 1, 0, "form", provisional_arrival(1), {"press": 7, "form": provisional_arrival(1)}, "width", "w",
+    "3", "digest", "plant", 1.5, 1.0, 2.0, 0.1, 1.0, "continue", "in_spec", "", after(60), after(2), "",
 )  # fmt: skip
 WINDOW = MachineWindow("m", "heat", after(0), 3, 1, 1.0, 2.0, 3.0, 5.0)
 
@@ -100,12 +100,12 @@ def _whole() -> BatchWrite:
     batch.outbox.append(recommendation("site", DECISION, 0.9))
     batch.windows.append(WINDOW)
     batch.states += [
-        SavedState("limits", "m", provisional(0), {"version": 1}), SavedState("online", "m", 5, {"version": 2})
+        SavedState("limits", "m", provisional_arrival(0), {"version": 1}), SavedState("online", "m", 5, {"version": 2})
     ]  # fmt: skip
     batch.board.append(Finding("scores", "anomaly", "m", "", after(2), Status.OK, 0.5, 1.0, step="form"))
     batch.rejects = (Reject(RejectReason.NO_KEY, "{}", after(1), {"SN": ""}),)
-    batch.tallies[tallied("parts")] = 2.0
-    batch.gauges[tallied("lag")] = 3.0
+    batch.tallies[tally_key("parts")] = 2.0
+    batch.gauges[tally_key("lag")] = 3.0
     return batch
 
 
@@ -138,7 +138,7 @@ def test_a_process_that_lost_its_lease_keeps_nothing_of_a_batch(spine: Spine, le
 
 EMPTY = {
     "nothing": ({}, True),
-    "counts and findings alone": ({"tallies": Counter({tallied("n"): 1.0}), "findings": [object()]}, True),
+    "counts and findings alone": ({"tallies": Counter({tally_key("n"): 1.0}), "findings": [object()]}, True),
     "a row": ({"rows": [{}]}, False),
     "a row put aside": ({"rejects": [object()]}, False),
     "a decision": ({"decisions": [DECISION]}, False),
@@ -158,7 +158,7 @@ def test_trends_are_kept_at_each_evaluation_whole_subjects_and_features_in_breac
     fine, bad = replace(whole, feature="a", method="wasserstein"), replace(whole, feature="b", status=Status.BREACH)
     for minute, value in ((0, 0.5), (60, 0.7), (60, 0.8)):
         batch = _batch()
-        batch.trends += worth_keeping([replace(f, at=after(minute), value=value) for f in (whole, fine, bad)])
+        batch.trends += trend_findings([replace(f, at=after(minute), value=value) for f in (whole, fine, bad)])
         commit(spine.store, lease, batch)
     kept = sorted(spine.all(t.trend, "feature", "at", "value", "status", "causes", "step"))
     assert kept == [
@@ -184,17 +184,17 @@ def test_a_cursor_never_goes_back(spine: Spine) -> None:
     for minute, expected in ((5, 5), (9, 9), (7, 9), (None, 9)):
         with spine.store.write() as connection:
             position = None if minute is None else after(minute)
-            cursors.move(connection, "job", "s", "all", position, T0)
+            cursors.advance(connection, "job", "s", "all", position, T0)
         assert spine.all(t.cursor, "position") == [after(expected)]
 
 
 def test_counters_add_and_gauges_are_set(spine: Spine) -> None:
-    a, b = tallied("n", x="1", y="2"), tallied("n", y="2", x="1")
+    a, b = tally_key("n", x="1", y="2"), tally_key("n", y="2", x="1")
     assert a == b
     for value in (2.0, 3.0):
         with spine.store.write() as connection:
-            count(connection, {a: value, tallied("zero"): 0.0})
-            gauge(connection, {tallied("g"): value})
+            add_counts(connection, {a: value, tally_key("zero"): 0.0})
+            set_gauges(connection, {tally_key("g"): value})
     assert spine.all(t.tally, "name", "value") == [("g", 3.0), ("n", 5.0)]
 
 

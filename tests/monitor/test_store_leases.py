@@ -22,7 +22,7 @@ from monitor.scheduling.runner import Runner, SlotOutcome
 from monitor.store.commit import BatchWrite, commit
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
-from monitor.store.database.leases import Lease, acquire, prove, release
+from monitor.store.database.leases import Lease, acquire, release, renew
 from monitor.store.database.schema import open_store
 
 NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
@@ -110,7 +110,7 @@ def test_proving_renews(store: Store) -> None:
     assert lease is not None
     _expire(store)
     with store.write() as connection:
-        prove(store, connection, lease)
+        renew(store, connection, lease)
     assert acquire(store, "job", "b", 60) is None
 
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from monitor.errors import StoreError, StoreReason
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
-from monitor.store.database.schema import current, newest, open_existing, open_store, upgrade
+from monitor.store.database.schema import current_revision, newest_revision, open_existing, open_store, upgrade
 
 NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
 
@@ -43,14 +43,14 @@ def test_the_comparison_notices_a_column_that_no_migration_makes(store: Store) -
 def test_a_new_store_is_made_and_opens_again(empty_url: str) -> None:
     for _ in range(2):
         store = open_store(empty_url)
-        assert current(store) == newest()
+        assert current_revision(store) == newest_revision()
         store.close()
 
 
 def test_upgrading_makes_a_new_store_and_then_nothing(empty_url: str) -> None:
     store = Store(empty_url)
-    assert upgrade(store) == (None, newest())
-    assert upgrade(store) == (newest(), newest())
+    assert upgrade(store) == (None, newest_revision())
+    assert upgrade(store) == (newest_revision(), newest_revision())
     store.close()
 
 
@@ -64,7 +64,7 @@ def _execute(url: str, statement: str) -> None:
 def _older(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # There is one migration so far: an older store is one that this program, made younger, finds too old.
     open_store(url).close()
-    monkeypatch.setattr("monitor.store.database.schema.newest", lambda: "9999")
+    monkeypatch.setattr("monitor.store.database.schema.newest_revision", lambda: "9999")
 
 
 def _newer(url: str, _: pytest.MonkeyPatch) -> None:
@@ -78,7 +78,7 @@ def _foreign(url: str, _: pytest.MonkeyPatch) -> None:
 
 REFUSED = {
     "an older store": (_older, StoreReason.NOT_UPGRADED, "gatewatch store upgrade"),
-    "a newer store": (_newer, StoreReason.NOT_UPGRADED, "revision 9999 is of a newer Gatewatch"),
+    "a newer store": (_newer, StoreReason.NOT_UPGRADED, "revision 9999 is from a newer Gatewatch"),
     "a database of something else": (_foreign, StoreReason.REFUSED, "invoices"),
 }
 
@@ -120,7 +120,7 @@ def test_processes_that_start_at_once_make_one_store(empty_url: str) -> None:
     children = [forked(lambda: open_store(empty_url).close()) for _ in range(4)]
     assert [ended(pid) for pid in children] == [0] * 4
     store = open_store(empty_url)
-    assert current(store) == newest()
+    assert current_revision(store) == newest_revision()
     store.close()
 
 

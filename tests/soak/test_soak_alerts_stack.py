@@ -104,7 +104,7 @@ def _embedded(server: Prometheus, plant: Plant, folder: Path) -> list[Any]:
     for at, samples in _scraped(server):
         now = datetime.fromtimestamp(at, UTC)
         with store.write() as connection:
-            _, changes = evaluate(specs.values(), samples, alerting.states(connection), now)
+            _, changes = evaluate(specs.values(), samples, alerting.open_states(connection), now)
             alerting.save_changes(connection, changes, specs, plant, now, "embedded")
     with store.read() as connection:
         rows = list(connection.execute(sa.select(t.alert).order_by(t.alert.c.id)).all())

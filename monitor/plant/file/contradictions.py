@@ -13,6 +13,7 @@ from alerting.specs.roster import BY_NAME as ALERTS
 from monitor.model import MachineState
 from monitor.plant.features import feature_names
 from monitor.plant.gates import GateConfig
+from monitor.plant.messages import unknown_name
 from monitor.plant.plant import Plant
 from monitor.plant.sources import (
     CodeColumn,
@@ -24,29 +25,32 @@ from monitor.plant.sources import (
     StateSource,
     ValueColumn,
 )
-from monitor.plant.words import among
 
 Contradiction = tuple[tuple[str | int, ...], str, str]
 """Path of keys, message, top-level key it was checked against."""
 
 
-def cross_check(plant: Plant, unsure: Collection[str] = ()) -> list[tuple[tuple[str | int, ...], str]]:
+def cross_check(plant: Plant, incomplete: Collection[str] = ()) -> list[tuple[tuple[str | int, ...], str]]:
     """All contradictions between keys, as (path of keys, message).
 
-    `unsure` holds top-level keys that could not be read completely; references to them are not checked.
+    `incomplete` holds top-level keys that could not be read completely; references to them are not checked.
     """
-    return [(path, sentence) for path, sentence, section in _contradictions(plant) if section not in unsure]
+    return [(path, sentence) for path, sentence, section in _contradictions(plant) if section not in incomplete]
 
 
 def _contradictions(plant: Plant) -> Iterator[Contradiction]:
     """All contradictions of a plant whose keys are valid by themselves."""
     for step in plant.steps:
         if "." in step:
-            yield ("steps", step), "a step's name cannot hold '.', which parts step and feature in a gate's inputs", ""
+            yield (
+                ("steps", step),
+                "a step's name cannot hold '.', which separates step and feature in a gate's inputs",
+                "",
+            )
     for name, machine in plant.machines.items():
         yield from _unknown(("machines", name, "step"), "step", machine.step, plant.steps, "steps")
     if plant.profile == "stack" and plant.alerts.webhook_token is None:
-        yield ("profile",), "profile 'stack' needs alerts.webhook_token, which Alertmanager must show", "alerts"
+        yield ("profile",), "profile 'stack' needs alerts.webhook_token, which Alertmanager must send", "alerts"
     for name in plant.alerts.change:
         yield from _unknown(("alerts", "change", name), "alert", name, ALERTS, "")
     yield from _gates(plant)
@@ -60,7 +64,7 @@ def _unknown(
 ) -> Iterator[Contradiction]:
     allowed = list(allowed)
     if value not in allowed:
-        yield path, among(what, value, allowed), section
+        yield path, unknown_name(what, value, allowed), section
 
 
 def _gates(plant: Plant) -> Iterator[Contradiction]:
@@ -73,7 +77,11 @@ def _gates(plant: Plant) -> Iterator[Contradiction]:
             (*path, "characteristic"), "characteristic", gate.characteristic, plant.characteristics, "characteristics"
         )
         if gate.step in checked:
-            yield (*path, "step"), f"gate {checked[gate.step]!r} already checks this step; one gate a step", "gates"
+            yield (
+                (*path, "step"),
+                f"gate {checked[gate.step]!r} already checks this step; at most one gate per step",
+                "gates",
+            )
         checked.setdefault(gate.step, name)
         yield from _inputs(plant, name, gate, features)
 

@@ -19,9 +19,9 @@ from monitor.plant.file import (
     secrets,
     yaml_tree,
 )
+from monitor.plant.messages import describe_type, field_type, is_model, strip_annotations, union_members
 from monitor.plant.plant import Plant
 from monitor.plant.sources import SourceBase
-from monitor.plant.words import expected, field_type, is_model, members, split
 
 _TOP = "Top level"
 _INTRODUCTION = """# Plant file
@@ -60,8 +60,8 @@ def _walk(model: type[BaseModel], at: str) -> Iterator[tuple[type[BaseModel], st
 
 
 def _inside(annotation: Any, place: str) -> Iterator[tuple[type[BaseModel], str]]:
-    core, _ = split(annotation)
-    options = members(core)
+    core, _ = strip_annotations(annotation)
+    options = union_members(core)
     if any(is_model(option) for option in options):
         yield SourceBase, place
         for option in options:
@@ -98,7 +98,7 @@ def _row(key: str, info: FieldInfo) -> str:
 
 def _kind(info: FieldInfo) -> str:
     """The values that a key accepts, without the examples that messages give."""
-    return re.split(r",? such as", expected(field_type(info)))[0]
+    return re.split(r",? such as", describe_type(field_type(info)))[0]
 
 
 def _default(info: FieldInfo) -> str:

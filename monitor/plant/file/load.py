@@ -1,4 +1,4 @@
-"""Loads the plant file: reads it, applies overrides, validates it and keeps the text that decisions refer to.
+"""Loads the plant file: reads it, applies overrides, validates it and keeps the text to which decisions refer.
 
     load("plant.yaml", ["server.port=9465"])   a LoadedPlant, or PlantFileError with a line for every problem
     parse(text, folder)                        the same from stored text
@@ -24,8 +24,8 @@ from monitor.plant.file.paths import resolve
 from monitor.plant.file.secrets import fill_secrets
 from monitor.plant.file.validate import validate
 from monitor.plant.file.yaml_tree import Problem, Tree
+from monitor.plant.messages import dotted
 from monitor.plant.plant import Plant
-from monitor.plant.words import dotted
 
 MAX_BYTES = 256 * 1024
 """The largest plant file that is read: some thirty times the size of the demo's, validated within seconds."""
@@ -51,15 +51,15 @@ def load(path: Path | str, overrides: Sequence[str] = (), environ: Mapping[str, 
     """The plant file at a path, with `KEY=VALUE` overrides; PlantFileError with all problems."""
     text = _text(Path(path))
     tree = yaml_tree.read(text, str(path))
-    if tree.value is not None or not tree.problems:  # otherwise there is nothing to set a key of
+    if tree.value is not None or not tree.problems:  # otherwise there is nothing to override
         override(tree, overrides)
     plant = _plant(tree, Path(path).parent, environ)
-    return _loaded(plant, yaml_tree.dump(tree.value) if overrides else text, Path(path))
+    return _with_digest(plant, yaml_tree.dump(tree.value) if overrides else text, Path(path))
 
 
 def parse(text: str, folder: Path, environ: Mapping[str, str] = os.environ, name: str = "plant.yaml") -> LoadedPlant:
     """The plant from text stored by an earlier `load`; paths are relative to `folder`, messages begin with `name`."""
-    return _loaded(_plant(yaml_tree.read(text, name), folder, environ), text, folder / name)
+    return _with_digest(_plant(yaml_tree.read(text, name), folder, environ), text, folder / name)
 
 
 def difference(old: LoadedPlant, new: LoadedPlant) -> list[str]:
@@ -72,7 +72,7 @@ def needs_restart(old: LoadedPlant, new: LoadedPlant) -> list[str]:
     return [key for key in difference(old, new) if any(key == r or key.startswith(f"{r}.") for r in _RESTART)]
 
 
-def _loaded(plant: Plant, text: str, path: Path) -> LoadedPlant:
+def _with_digest(plant: Plant, text: str, path: Path) -> LoadedPlant:
     return LoadedPlant(plant, text, hashlib.sha256(text.encode()).hexdigest(), path)
 
 
@@ -105,7 +105,7 @@ def _plant(tree: Tree, folder: Path, environ: Mapping[str, str]) -> Plant:
         problems = [Problem((), f"the file is empty; expected at least {', '.join(needed)}")]
     elif tree.value is not None:
         filled = fill_secrets(tree.value, environ, folder)
-        broken = [problem.path for problem in problems if not problem.stands]
+        broken = [problem.path for problem in problems if not problem.keeps_value]
         plant, wrong = validate(filled.value, tree.value, broken, [problem.path for problem in filled.problems])
         problems += filled.problems + [filled.conceal(problem) for problem in wrong]
     if plant is None or problems:

@@ -15,7 +15,7 @@ from typing import Any
 
 from monitor.plant.file.ranges import parse_range
 from monitor.plant.file.yaml_tree import Path, Position, Problem, Tree, read
-from monitor.plant.words import dotted, found
+from monitor.plant.messages import describe_value, dotted
 
 _PART = re.compile(r'"([^"]+)"|([^."=]+)')
 
@@ -64,31 +64,31 @@ def _has_range(part: str) -> bool:
 def _set(tree: Tree, path: Path, value: Any, place: Position) -> None:
     """Set the value at a path; creates mappings for the parts of the path that do not exist."""
     node = tree.value = {} if tree.value is None else tree.value
-    whole: Path = ()
+    prefix: Path = ()
     for depth, part in enumerate(path):
         key: Any = part
         last = depth == len(path) - 1
         if isinstance(node, list):
             if not re.fullmatch(r"[0-9]{1,6}", str(part)) or int(part) >= len(node):
-                sentence = f"no such item; {dotted(whole)} has {len(node)}, counted from 0"
-                tree.problems.append(Problem((*whole, part), sentence, place))
+                sentence = f"no such item; {dotted(prefix)} has {len(node)}, counted from 0"
+                tree.problems.append(Problem((*prefix, part), sentence, place))
                 return
             key = int(part)
         elif not isinstance(node, dict):
-            sentence = f"cannot be set, because {dotted(whole) or 'the file'} is {_kind(node)}; set that as a whole"
+            sentence = f"cannot be set, because {dotted(prefix) or 'the file'} is {_kind(node)}; set that as a whole"
             tree.problems.append(Problem(path, sentence, place))
             return
-        whole = (*whole, key)
+        prefix = (*prefix, key)
         if last:
             node[key] = value
         elif isinstance(node, dict) and node.get(key) is None:
             node[key] = {}
-            tree.places.setdefault(whole, place)
+            tree.places.setdefault(prefix, place)
         node = node[key]
-    for old in [path for path in tree.places if path[: len(whole)] == whole]:
+    for old in [path for path in tree.places if path[: len(prefix)] == prefix]:
         del tree.places[old]
-    tree.places[whole] = place
+    tree.places[prefix] = place
 
 
 def _kind(value: Any) -> str:
-    return "text" if isinstance(value, str) else found(value) if value is None else "a number"
+    return "text" if isinstance(value, str) else describe_value(value) if value is None else "a number"

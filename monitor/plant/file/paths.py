@@ -36,16 +36,16 @@ def resolve(plant: Plant, folder: Path) -> Plant:
     """The plant with all relative paths made absolute."""
     return plant.model_copy(
         update={
-            "store": _moved(plant.store, folder),
+            "store": _with_absolute_url(plant.store, folder),
             "mlflow": _mlflow(plant.mlflow, folder),
-            "sources": {name: _moved(source, folder) for name, source in plant.sources.items()},
+            "sources": {name: _with_absolute_url(source, folder) for name, source in plant.sources.items()},
             "notify": _notify(plant.notify, folder),
-            "write_back": _moved(plant.write_back, folder) if plant.write_back else None,
+            "write_back": _with_absolute_url(plant.write_back, folder) if plant.write_back else None,
         }
     )
 
 
-def _moved(part: SourceBase | StoreConfig | WriteBack, folder: Path) -> Strict:
+def _with_absolute_url(part: SourceBase | StoreConfig | WriteBack, folder: Path) -> Strict:
     return part.model_copy(update={"url": resolve_url(part.url, folder)})
 
 

@@ -44,13 +44,13 @@ class Active:
 
 
 def _range(first: str, last: str) -> Range:
-    shown = f"{{{first}..{last}}}"
-    padded = any(text.startswith("0") and len(text) > 1 for text in (first, last))
+    text = f"{{{first}..{last}}}"
+    padded = any(number.startswith("0") and len(number) > 1 for number in (first, last))
     expanded = Range(int(first), int(last), max(len(first), len(last)) if padded else 0)
     if expanded.first > expanded.last:
-        raise RangeError(f"range {shown}: expected the first number not above the last")
+        raise RangeError(f"range {text}: expected the first number not above the last")
     if expanded.last - expanded.first >= MAX_MEMBERS:
-        raise RangeError(f"range {shown}: expected at most {MAX_MEMBERS} members")
+        raise RangeError(f"range {text}: expected at most {MAX_MEMBERS} members")
     return expanded
 
 
@@ -70,13 +70,13 @@ def fill(text: str, around: Sequence[Active]) -> str:
     """
 
     def member(match: re.Match[str]) -> str:
-        own = _range(*match.groups())
+        range_ = _range(*match.groups())
         for active in reversed(around):
-            if len(active.range) == len(own):
-                return own[active.index]
+            if len(active.range) == len(range_):
+                return range_[active.index]
         if around:
             others = ", ".join(str(len(active.range)) for active in around)
-            raise RangeError(f"range {match.group()} has {len(own)} members, the range around it {others}")
+            raise RangeError(f"range {match.group()} has {len(range_)} members, the range around it {others}")
         raise RangeError(
             f"range {match.group()}: expected a range only in a key, beneath such a key, or in a list item"
         )

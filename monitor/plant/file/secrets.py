@@ -13,7 +13,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from monitor.plant.file.yaml_tree import Path, Problem
-from monitor.plant.words import found
+from monitor.plant.messages import describe_value
 
 MAX_SECRET = 65_536
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)(\}|)")
@@ -40,8 +40,8 @@ class Filled:
         """
         if not any(path[: len(problem.path)] == problem.path for path in self.references):
             return problem
-        shown = self.references.get(problem.path, "...")
-        sentence = _QUOTED.sub(lambda _: f"'{shown}'", problem.sentence.partition(" (did you mean")[0])
+        quoted = self.references.get(problem.path, "...")
+        sentence = _QUOTED.sub(lambda _: f"'{quoted}'", problem.sentence.partition(" (did you mean")[0])
         return replace(problem, sentence=sentence)
 
 
@@ -64,7 +64,7 @@ def _walk(value: Any, path: Path, filled: Filled, environ: Mapping[str, str], fo
     except _UnresolvedError as error:
         filled.problems.append(Problem(path, str(error)))
         return value
-    filled.references[path] = _short(value)
+    filled.references[path] = _truncated(value)
     return resolved
 
 
@@ -77,7 +77,7 @@ def _resolve(match: re.Match[str], environ: Mapping[str, str], folder: FilePath)
     if name.startswith("file:"):
         return _secret_file(folder / name.removeprefix("file:"), match.group())
     if not _VARIABLE.fullmatch(name):
-        raise _UnresolvedError(f"{_short(match.group())}: expected ${{NAME}} or ${{file:PATH}}")
+        raise _UnresolvedError(f"{_truncated(match.group())}: expected ${{NAME}} or ${{file:PATH}}")
     if name not in environ:
         raise _UnresolvedError(f"environment variable {name} is not set")
     return environ[name]
@@ -85,24 +85,24 @@ def _resolve(match: re.Match[str], environ: Mapping[str, str], folder: FilePath)
 
 def _secret_file(path: FilePath, reference: str) -> str:
     """The content of the file without line breaks at its end."""
-    shown = _short(reference)
+    quoted = _truncated(reference)
     try:
         if path.exists() and not path.is_file():
-            raise _UnresolvedError(f"{shown}: expected a file, found something else")
+            raise _UnresolvedError(f"{quoted}: expected a file, found something else")
         with path.open("rb") as file:
             content = file.read(MAX_SECRET + 1)
     except (OSError, ValueError) as error:
         if isinstance(error, _UnresolvedError):
             raise
         why = (getattr(error, "strerror", None) or "not a path").lower()
-        raise _UnresolvedError(f"{shown}: the file cannot be read ({why})") from None
+        raise _UnresolvedError(f"{quoted}: the file cannot be read ({why})") from None
     if len(content) > MAX_SECRET:
-        raise _UnresolvedError(f"{shown}: expected a file of at most {MAX_SECRET} bytes")
+        raise _UnresolvedError(f"{quoted}: expected a file of at most {MAX_SECRET} bytes")
     try:
         return content.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
-        raise _UnresolvedError(f"{shown}: expected UTF-8 text") from None
+        raise _UnresolvedError(f"{quoted}: expected UTF-8 text") from None
 
 
-def _short(text: str) -> str:
-    return found(text).strip("'\"")
+def _truncated(text: str) -> str:
+    return describe_value(text).strip("'\"")

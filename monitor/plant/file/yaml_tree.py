@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from monitor.plant.file.ranges import Active, fill, parse_range
-from monitor.plant.words import dotted, found
+from monitor.plant.messages import describe_value, dotted
 
 Path = tuple[str | int, ...]
 MAX_DEPTH = 24
@@ -43,13 +43,13 @@ class Position:
 class Problem:
     """A problem at a path of keys; `place` is given where it differs from that of the nearest key on the path.
 
-    `stands`: the value at the path is kept despite the problem, and validated like any other.
+    `keeps_value`: the value at the path remains and is validated like any other.
     """
 
     path: Path
     sentence: str
     place: Position | None = None
-    stands: bool = False
+    keeps_value: bool = False
 
 
 @dataclass(slots=True)
@@ -129,11 +129,11 @@ def read(text: str, name: str) -> Tree:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Position(mark.line + 1, f"{name}:{mark.line + 1}") if mark else None
-        tree.problems.append(Problem((), f"not valid YAML: {_plainly(error)}", place))
+        tree.problems.append(Problem((), f"not valid YAML: {_describe_error(error)}", place))
         return tree
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        sentence = f"the character {chr(error.character)!a} cannot stand in YAML"
+        sentence = f"the character {chr(error.character)!a} is not allowed in YAML"
         tree.problems.append(Problem((), sentence, Position(line, f"{name}:{line}")))
         return tree
     except (ValueError, OverflowError):  # PyYAML does not catch errors of chr() and int() in escapes and directives
@@ -151,10 +151,10 @@ def dump(value: Any) -> str:
     return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120))
 
 
-def _plainly(error: yaml.MarkedYAMLError) -> str:
+def _describe_error(error: yaml.MarkedYAMLError) -> str:
     problem = error.problem or error.context or "it cannot be read"
     if "'\\t'" in problem:
-        return "a tab cannot indent; use spaces"
+        return "tabs cannot be used for indentation; use spaces"
     if "single document" in (error.context or ""):
         return "expected one document, found a second '---'"
     return " ".join(f"{error.context + ', ' if error.context and error.problem else ''}{problem}".split())
@@ -162,7 +162,7 @@ def _plainly(error: yaml.MarkedYAMLError) -> str:
 
 def _check_unicode(text: str) -> None:
     if any("\ud800" <= c <= "\udfff" for c in text):
-        raise ValueError("holds half of a character (a lone surrogate); expected Unicode text")
+        raise ValueError("contains a lone surrogate; expected Unicode text")
 
 
 class _TooMuchError(Exception):
@@ -191,7 +191,7 @@ class _Builder:
     def _spend(self, cost: int) -> None:
         self.cost += cost
         if self.cost > MAX_COST:
-            raise _TooMuchError("aliases and ranges expand to far too much; expected the size of one plant")
+            raise _TooMuchError("aliases and ranges expand to more values than one plant can have")
 
     def _problem(self, path: Path, sentence: str, node: yaml.Node) -> None:
         self.tree.problems.append(Problem(path, sentence, self._place(node)))
@@ -209,7 +209,7 @@ class _Builder:
             try:
                 return _NUMBERS[node.tag](text.replace(".inf", "inf").replace(".nan", "nan"))
             except ValueError:
-                self._problem(path, f"expected a number, found {found(text)}", node)
+                self._problem(path, f"expected a number, found {describe_value(text)}", node)
                 return None
         if node.tag not in (f"{_TAG}str", f"{_TAG}merge"):
             self._problem(path, "a YAML tag ('!...') is not allowed here; expected a plain value", node)
@@ -253,7 +253,7 @@ class _Builder:
                 here = (*path, text)
                 if text in first:
                     sentence = f"key given twice, first in line {first[text]}"
-                    self.tree.problems.append(Problem(here, sentence, self._place(key), stands=True))
+                    self.tree.problems.append(Problem(here, sentence, self._place(key), keeps_value=True))
                     continue
                 first[text] = key.start_mark.line + 1
                 self.tree.places[here] = self._place(key)
@@ -295,7 +295,7 @@ class _Builder:
                     self._problem(path, "'<<' expected a mapping or a list of mappings", key)
                     continue
                 if self.merging > MAX_DEPTH:
-                    raise _TooMuchError("'<<' brings in a mapping that contains itself")
+                    raise _TooMuchError("'<<' merges a mapping that contains itself")
                 self.merging += 1
                 self._spend(1)
                 merged.update(self._mapping(item, path, ranges))

@@ -1,4 +1,4 @@
 """The database under the store: engine, tables, migrations, leases, backup.
 
-No query about the plant is written here.
+It holds no queries about the plant.
 """

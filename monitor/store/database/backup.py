@@ -13,12 +13,12 @@ import sqlalchemy as sa
 
 from monitor.errors import StoreError, StoreReason, UsageError
 from monitor.store.database import tables as t
-from monitor.store.database.database import Store, shown
-from monitor.store.database.schema import newest
+from monitor.store.database.database import Store, redacted
+from monitor.store.database.schema import newest_revision
 
 
 def backup(store: Store, target: Path) -> None:
-    """Write a consistent copy while others go on working. The file must not exist."""
+    """Write a consistent copy without stopping other processes. The file must not exist."""
     if target.exists():
         raise UsageError(f"backup {target}: the file exists; name another or remove it")
     file = store.file()
@@ -30,7 +30,7 @@ def backup(store: Store, target: Path) -> None:
         read_only = f"{file.absolute().as_uri()}?mode=ro"
         with closing(sqlite3.connect(read_only, uri=True)) as source, closing(sqlite3.connect(part)) as copy:
             source.backup(copy)
-            _sound(copy, part)
+            _check_complete(copy, part)
         part.rename(target)
     except sqlite3.Error as exc:
         raise StoreError(f"backup {target}: {exc}; check the disk and the folder", StoreReason.REFUSED) from exc
@@ -41,20 +41,20 @@ def backup(store: Store, target: Path) -> None:
 def restore(store: Store, source: Path) -> None:
     """Replace the whole store by a backup. Refused while a process holds a lease on it.
 
-    A SQLite file that cannot be read any more is kept beside it as `.corrupt`.
+    An unreadable SQLite file is kept as `.corrupt`.
     """
     if not source.is_file():
         raise UsageError(f"restore {source}: no such file")
-    readable = _nobody_works(store)
+    readable = _refuse_if_in_use(store)
     file = store.file()
     if file is None:
         _postgres(store, "pg_restore", "--clean", "--if-exists", "--single-transaction", str(source), dbname="--dbname")
         return
     try:
         with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as copy:
-            _sound(copy, source)
+            _check_complete(copy, source)
             if not readable:
-                _put_aside(file)
+                _rename_corrupt(file)
             with closing(sqlite3.connect(file, timeout=10)) as target:
                 copy.backup(target)
     except sqlite3.Error as exc:
@@ -63,30 +63,30 @@ def restore(store: Store, source: Path) -> None:
         ) from exc
 
 
-def _sound(connection: sqlite3.Connection, file: Path) -> None:
+def _check_complete(connection: sqlite3.Connection, file: Path) -> None:
     verdict = connection.execute("PRAGMA integrity_check").fetchone()[0]
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     revision = connection.execute("SELECT version_num FROM alembic_version").fetchone() if "lease" in tables else None
     if verdict != "ok" or revision is None:
-        raise StoreError(f"{file}: it is no whole Gatewatch store ({verdict})", StoreReason.CORRUPT)
-    if revision[0] > newest():
-        raise StoreError(f"{file}: its revision {revision[0]} is of a newer Gatewatch", StoreReason.NOT_UPGRADED)
+        raise StoreError(f"{file}: not a complete Gatewatch store ({verdict})", StoreReason.CORRUPT)
+    if revision[0] > newest_revision():
+        raise StoreError(f"{file}: its revision {revision[0]} is from a newer Gatewatch", StoreReason.NOT_UPGRADED)
 
 
-def _nobody_works(store: Store) -> bool:
-    """StoreError while a process works on the store; else whether what is there now can be read."""
+def _refuse_if_in_use(store: Store) -> bool:
+    """StoreError while a process holds a lease; else whether the present store can be read."""
     file = store.file()
     if file is not None and not file.exists():
         return True
     try:
-        held = _holder(store)
+        holder = _holder(store)
     except StoreError as exc:
         if exc.reason is not StoreReason.CORRUPT:
             raise
         return False
-    if held is not None:
+    if holder is not None:
         raise StoreError(
-            f"store {shown(store.url)}: process {held} works on it; end it, or wait until its lease ends",
+            f"store {redacted(store.url)}: process {holder} works on it; end it, or wait until its lease ends",
             StoreReason.LOCKED,
         )
     return True
@@ -97,12 +97,12 @@ def _holder(store: Store) -> str | None:
         if not sa.inspect(connection).has_table(t.lease.name):
             return None
         now = store.wall_seconds(connection)
-        held = sa.select(t.lease.c.holder).where(t.lease.c.expires_at > now).limit(1)
-        return connection.execute(held).scalar()
+        holders = sa.select(t.lease.c.holder).where(t.lease.c.expires_at > now).limit(1)
+        return connection.execute(holders).scalar()
 
 
-def _put_aside(file: Path) -> None:
-    """Keep what cannot be read beside the store, with its journal, for whoever wants to look at it."""
+def _rename_corrupt(file: Path) -> None:
+    """Rename an unreadable store file, with its journal, so that it can be examined."""
     for suffix in ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):
             file.with_name(file.name + suffix).rename(file.with_name(f"{file.name}.corrupt{suffix}"))
@@ -120,4 +120,4 @@ def _postgres(store: Store, tool: str, *options: str, dbname: str = "--dbname") 
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise StoreError(f"store {shown(store.url)}: {tool} failed: {last}", StoreReason.REFUSED)
+        raise StoreError(f"store {redacted(store.url)}: {tool} failed: {last}", StoreReason.REFUSED)

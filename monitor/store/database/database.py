@@ -15,10 +15,10 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from monitor.errors import StoreError, StoreReason, UsageError
 
 Connection = sa.Connection
-"""One transaction of the store, as those who read or write in it pass it on."""
+"""A transaction of the store, passed to the functions that read or write in it."""
 
 DatabaseError = SQLAlchemyError
-"""What is raised of a database where no StoreError says more: a pool without a free connection, a wrong URL."""
+"""Database errors that are not mapped to StoreError, such as an exhausted pool or a wrong URL."""
 _BUSY_SECONDS = 30
 _WRITE = "gatewatch_write"
 
@@ -48,16 +48,16 @@ _REFUSED_CONNECTIONS = (
     ("no pg_hba.conf entry", StoreReason.REFUSED, "check user, password and pg_hba.conf"),
     ("does not exist", StoreReason.UNREACHABLE, "create the database, or correct its name in store.url"),
 )
-"""What PostgreSQL says before there is a connection; the driver gives no code with it."""
+"""Messages of failed connections to PostgreSQL, for which the driver gives no SQLSTATE."""
 
 
-def shown(url: str) -> str:
+def redacted(url: str) -> str:
     """A database URL without its password, for messages."""
     return sa.make_url(url).render_as_string(hide_password=True)
 
 
 def store_error(error: SQLAlchemyError, url: str) -> StoreError:
-    """The library's error as one sentence with a closed reason."""
+    """The library's error as a StoreError: one sentence and a reason."""
     original = getattr(error, "orig", None)
     text = str(original or error).strip().splitlines()[0]
     reason, advice = StoreReason.UNREACHABLE, "check that it runs and can be reached"
@@ -68,34 +68,31 @@ def store_error(error: SQLAlchemyError, url: str) -> StoreError:
         signs = ((state.startswith(s), r, a) for s, r, a in _POSTGRES_STATES)
     else:
         signs = ((s in text, r, a) for s, r, a in _REFUSED_CONNECTIONS)
-    for matches, its_reason, its_advice in signs:
-        if matches:
-            reason, advice = its_reason, its_advice
-            break
-    return StoreError(f"store {shown(url)}: {text}; {advice}", reason)
+    reason, advice = next(((r, a) for matches, r, a in signs if matches), (reason, advice))
+    return StoreError(f"store {redacted(url)}: {text}; {advice}", reason)
 
 
 def _set_up_sqlite(dbapi_connection: Any, synchronous: str) -> None:
     dbapi_connection.isolation_level = None
-    steps = dbapi_connection.cursor()
-    steps.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
-    steps.execute("PRAGMA journal_mode=WAL")
-    steps.execute(f"PRAGMA synchronous={synchronous}")
-    steps.execute("PRAGMA foreign_keys=ON")
-    steps.close()
+    cursor = dbapi_connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute(f"PRAGMA synchronous={synchronous}")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    # A deferred transaction that reads and then writes fails at once when another writer was first; IMMEDIATE waits.
+    # A deferred transaction that reads and then writes fails at once if another writer came first; IMMEDIATE waits.
     writes = connection.get_execution_options().get(_WRITE, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def make_engine(url: str, durable: bool = True) -> sa.Engine:
-    """An engine with the settings both databases need; UsageError for any other. Nothing is opened yet.
+    """An engine with the settings for SQLite or PostgreSQL; UsageError for any other. Nothing is opened yet.
 
-    Not `durable`, a commit does not wait for the disk: a killed process loses nothing, a power cut the last commits,
-    whole ones and with their cursors.
+    Without `durable`, a commit does not wait for the disk: a killed process loses nothing, a power failure may lose the
+    last commits, each as a whole.
     """
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -106,7 +103,8 @@ def make_engine(url: str, durable: bool = True) -> sa.Engine:
         return engine
     if parsed.get_backend_name() != "postgresql":
         raise UsageError(
-            f"store.url: no support for {shown(url)}; expected sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
+            f"store.url: no support for {redacted(url)}; "
+            "expected sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
         )
     options = "-c lock_timeout=30000 -c statement_timeout=120000 -c idle_in_transaction_session_timeout=60000"
     if not durable:
@@ -128,12 +126,12 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """A transaction that only reads."""
+        """A read transaction."""
         yield from self._transaction(self._reading)
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """A transaction that commits whole at its end, or not at all."""
+        """A write transaction, committed at the end or rolled back on an exception."""
         yield from self._transaction(self._writing)
 
     def _transaction(self, engine: sa.Engine) -> Iterator[sa.Connection]:
@@ -145,11 +143,11 @@ class Store:
 
     @property
     def clock(self) -> str:
-        """The SQL of the database's own clock, seconds since 1970: the one clock that every process on it shares."""
+        """SQL for the database's clock in seconds since 1970, which all processes share."""
         return "(julianday('now') - 2440587.5) * 86400.0" if self.is_sqlite else "extract(epoch FROM clock_timestamp())"
 
     def wall_seconds(self, connection: sa.Connection) -> float:
-        """What that clock says now."""
+        """The time of that clock."""
         return float(connection.exec_driver_sql(f"SELECT {self.clock}").scalar_one())
 
     def file(self) -> Path | None:
@@ -158,5 +156,5 @@ class Store:
         return Path(database) if self.is_sqlite and database else None
 
     def close(self) -> None:
-        """Give every connection back."""
+        """Close all connections."""
         self.engine.dispose()

@@ -1,7 +1,7 @@
-"""Leases with fencing: which process may run a job, and the proof, inside its commit, that it still may.
+"""Leases with fencing tokens: which process may run a job, checked again inside each of its commits.
 
-After M. Kleppmann, "How to do distributed locking" (2016): the fence grows with every take-over, and a write
-under an older fence is refused, however late it comes.
+After M. Kleppmann, "How to do distributed locking" (2016): the token `fence` increases with every take-over, and a
+write with an older token is refused, however late it comes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from monitor.store.database.statements import insert_new
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to write for `name`, until another process takes it over after `ttl` seconds of silence."""
+    """The right to write for `name`; another process may take it over `ttl` seconds after the last renewal."""
 
     name: str
     holder: str
@@ -28,14 +28,14 @@ class Lease:
 
 
 def acquire(store: Store, name: str, holder: str, ttl: float) -> Lease | None:
-    """The lease, new or taken over from a silent holder; None while another process holds it."""
+    """The lease, new or taken over after it expired; None while another process holds it."""
     with store.write() as connection:
         now = store.wall_seconds(connection)
         query = sa.select(t.lease).where(t.lease.c.name == name)
         query = query if store.is_sqlite else query.with_for_update()
         row = connection.execute(query).one_or_none()
         if row is None:
-            # Nobody's yet. Of two processes that ask for a new lease at once, the second waits here for the first.
+            # A new lease: if two processes acquire it at once, the second waits here for the first.
             insert_new(connection, t.lease, [{"name": name, "holder": "", "fence": 0, "expires_at": 0.0}])
             row = connection.execute(query).one()
         if row.holder != holder and row.expires_at > now:
@@ -46,23 +46,25 @@ def acquire(store: Store, name: str, holder: str, ttl: float) -> Lease | None:
         return Lease(name, holder, fence, ttl) if done.rowcount == 1 else None
 
 
-def prove(store: Store, connection: sa.Connection, lease: Lease) -> None:
-    """Renew the lease inside the transaction that writes under it; FencedError when it is another's."""
-    values = {"of": lease.name, "held_by": lease.holder, "under": lease.fence, "ttl": lease.ttl}
+def renew(store: Store, connection: sa.Connection, lease: Lease) -> None:
+    """Renew the lease inside the transaction that writes under it; FencedError if another process took it over."""
+    values = {"lease_name": lease.name, "lease_holder": lease.holder, "lease_fence": lease.fence, "ttl": lease.ttl}
     if connection.execute(_renewal(store.clock), values).rowcount != 1:
         raise FencedError(f"lease {lease.name!r}: another process took over; this process's late write was refused")
 
 
 @cache
 def _renewal(clock: str) -> sa.Update:
-    """Every commit renews a lease: the statement is built once."""
+    """The statement, built once because every commit renews a lease."""
     c, bound = t.lease.c, sa.bindparam
-    mine = t.lease.update().where(c.name == bound("of"), c.holder == bound("held_by"), c.fence == bound("under"))
+    mine = t.lease.update().where(
+        c.name == bound("lease_name"), c.holder == bound("lease_holder"), c.fence == bound("lease_fence")
+    )
     return mine.values(expires_at=sa.literal_column(clock, sa.Double) + bound("ttl", type_=sa.Double))
 
 
 def release(store: Store, lease: Lease) -> None:
-    """Let another process take over at once; nothing happens when the lease is another's already."""
+    """Let another process acquire the lease at once; does nothing if another process already holds it."""
     with store.write() as connection:
         mine = t.lease.update().where(t.lease.c.name == lease.name, t.lease.c.holder == lease.holder)
         connection.execute(mine.where(t.lease.c.fence == lease.fence).values(expires_at=0.0))

@@ -1,4 +1,4 @@
-"""Statements that several jobs need inside their transactions."""
+"""Statements shared by the transactions of several jobs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ TallyKey = tuple[str, Labels]
 
 
 @lru_cache(maxsize=256)
-def _upserting(dialect: str, table: sa.Table, names: tuple[str, ...], add: tuple[str, ...]) -> Any:
-    """The statement, built once: at ten thousand commits a day its parts cost more than its rows."""
+def _upsert_statement(dialect: str, table: sa.Table, names: tuple[str, ...], add: tuple[str, ...]) -> Any:
+    """The statement, cached: at ten thousand commits a day, building it would cost more than running it."""
     make = sqlite.insert if dialect == "sqlite" else postgresql.insert
     statement = make(table)
     keys = [c.name for c in table.primary_key]
@@ -32,31 +32,31 @@ def _upserting(dialect: str, table: sa.Table, names: tuple[str, ...], add: tuple
 def upsert(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]], add: tuple[str, ...] = ()
 ) -> None:
-    """Insert, or on the same primary key overwrite; columns in `add` are added to. All rows have the same columns."""
+    """Insert, or overwrite the row of the same primary key, adding columns in `add`. All rows have the same columns."""
     if rows:
-        connection.execute(_upserting(connection.dialect.name, table, tuple(rows[0]), add), list(rows))
+        connection.execute(_upsert_statement(connection.dialect.name, table, tuple(rows[0]), add), list(rows))
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert the rows; those that break a unique key are there already and stay as they are."""
+    """Insert the rows whose unique key does not exist yet; the others stay unchanged."""
     if rows:
-        connection.execute(_inserting_new(connection.dialect.name, table), list(rows))
+        connection.execute(_insert_new_statement(connection.dialect.name, table), list(rows))
 
 
 @lru_cache(maxsize=64)
-def _inserting_new(dialect: str, table: sa.Table) -> Any:
+def _insert_new_statement(dialect: str, table: sa.Table) -> Any:
     make = sqlite.insert if dialect == "sqlite" else postgresql.insert
     return make(table).on_conflict_do_nothing()
 
 
-def count(connection: sa.Connection, tallies: Mapping[TallyKey, float]) -> None:
-    """Add to the counters that the metrics show."""
+def add_counts(connection: sa.Connection, tallies: Mapping[TallyKey, float]) -> None:
+    """Add to counters of the metrics."""
     rows = [{"name": n, "labels": dict(labels), "value": float(v)} for (n, labels), v in sorted(tallies.items()) if v]
     upsert(connection, t.tally, rows, add=("value",))
 
 
-def gauge(connection: sa.Connection, values: Mapping[TallyKey, float]) -> None:
-    """Set numbers that the metrics show as they are."""
+def set_gauges(connection: sa.Connection, values: Mapping[TallyKey, float]) -> None:
+    """Set gauges of the metrics."""
     rows = [{"name": n, "labels": dict(labels), "value": float(v)} for (n, labels), v in sorted(values.items())]
     upsert(connection, t.tally, rows)
 
@@ -70,6 +70,6 @@ def take_arrivals(connection: sa.Connection, rows: int) -> int:
     return int(last) - rows + 1
 
 
-def tallied(name: str, **labels: str) -> TallyKey:
-    """The key of one counter. Names and labels are declared in the metric catalogue; a test compares them."""
+def tally_key(name: str, **labels: str) -> TallyKey:
+    """The key of a counter or gauge. A test checks names and labels against the metric catalogue."""
     return name, tuple(sorted(labels.items()))

@@ -15,13 +15,13 @@ from monitor.statuses import AlertCondition, AlertStatus, Announced, OutboxStatu
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC time; a naive one is refused, because SQLite would drop the offset unnoticed."""
+    """An aware UTC time; a naive one is refused, because SQLite would silently drop the offset."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """To UTC; without its offset where the database keeps none."""
+        """To UTC; without its offset for SQLite, which stores none."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -37,7 +37,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class JsonText(TypeDecorator[Any]):
-    """JSON values as text with sorted keys, so that equal values are equal text; NaN is refused."""
+    """JSON as text with sorted keys, so that equal values give equal text; NaN is refused."""
 
     impl = sa.Text
     cache_ok = True
@@ -55,23 +55,23 @@ class JsonText(TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
-class WordOf(TypeDecorator[StrEnum]):
-    """One of an enumeration's words, as text; any other is refused with ValueError."""
+class EnumText(TypeDecorator[StrEnum]):
+    """An enumeration member as text; any other value is refused with ValueError."""
 
     impl = sa.Text
     cache_ok = True
 
-    def __init__(self, words: type[StrEnum]) -> None:
+    def __init__(self, enum: type[StrEnum]) -> None:
         super().__init__()
-        self.words = words
+        self.enum = enum
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
         """To text."""
-        return None if value is None else self.words(value).value
+        return None if value is None else self.enum(value).value
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> StrEnum | None:
-        """Back to the word."""
-        return None if value is None else self.words(value)
+        """Back to the member."""
+        return None if value is None else self.enum(value)
 
 
 metadata = sa.MetaData(
@@ -87,13 +87,13 @@ def _text(name: str, **kw: Any) -> sa.Column[str]:
     return sa.Column(name, sa.Text, nullable=False, **kw)
 
 
-def _word(value: str) -> sa.TextClause:
-    """A default that the database itself fills in."""
+def _default(value: str) -> sa.TextClause:
+    """A default that the database fills in."""
     return sa.text(f"'{value}'")
 
 
-def _word_of(name: str, words: type[StrEnum], **kw: Any) -> sa.Column[Any]:
-    return sa.Column(name, WordOf(words), nullable=False, **kw)
+def _enum(name: str, enum: type[StrEnum], **kw: Any) -> sa.Column[Any]:
+    return sa.Column(name, EnumText(enum), nullable=False, **kw)
 
 
 def _time(name: str, nullable: bool = False) -> sa.Column[Any]:
@@ -132,11 +132,11 @@ job = sa.Table(
     _text("name", primary_key=True), _time("last_slot", True), _time("last_started_at", True),
     _time("last_success_at", True), _text("result"), _number("duration_seconds"), _count("rows"),
     _number("lag_seconds"), _count("missed_slots"), _count("runs"), _count("failures"), sa.Column("error", sa.Text),
-    # Why the last run could not read its source; '' where it could.
-    _text("unreadable", server_default=_word("")),
-    # What of the plant it is about; a job with a partition pulls it.
-    _text("source", server_default=_word("")), _text("partition", server_default=_word("")),
-    _text("gate", server_default=_word("")),
+    # Why the last run could not read its source; '' if it could.
+    _text("unreadable", server_default=_default("")),
+    # The source, partition or gate of the job; a job with a partition is a pull.
+    _text("source", server_default=_default("")), _text("partition", server_default=_default("")),
+    _text("gate", server_default=_default("")),
 )  # fmt: skip
 
 job_run = sa.Table(
@@ -211,14 +211,14 @@ finding = sa.Table(
     sa.Column("id", _serial_id, primary_key=True), sa.Column("arrival", sa.BigInteger, nullable=False),
     _text("detector"), _text("method"), _text("subject"), _text("feature"), _time("at"), _text("status"),
     _number("value"), _number("limit"), sa.Column("causes", JsonText, nullable=False),
-    _text("step", server_default=_word("")), sa.Index("ix_finding_subject_at", "subject", "at"),
+    _text("step", server_default=_default("")), sa.Index("ix_finding_subject_at", "subject", "at"),
 )  # fmt: skip
 
 board = sa.Table(
     "board", metadata,
     _text("detector", primary_key=True), _text("method", primary_key=True), _text("subject", primary_key=True),
     _text("feature", primary_key=True), _time("at"), _text("status"), _number("value"), _number("limit"),
-    sa.Column("causes", JsonText, nullable=False), _text("step", server_default=_word("")),
+    sa.Column("causes", JsonText, nullable=False), _text("step", server_default=_default("")),
 )  # fmt: skip
 
 trend = sa.Table(
@@ -244,7 +244,7 @@ machine_window = sa.Table(
 outbox = sa.Table(
     "outbox", metadata,
     sa.Column("id", _serial_id, primary_key=True), _text("channel"), _text("key"), _text("subject"),
-    sa.Column("payload", JsonText, nullable=False), _word_of("status", OutboxStatus), _time("created_at"),
+    sa.Column("payload", JsonText, nullable=False), _enum("status", OutboxStatus), _time("created_at"),
     _time("next_at"), sa.Column("attempts", sa.Integer, nullable=False, default=0), _time("sent_at", True),
     sa.Column("error", sa.Text),
     sa.UniqueConstraint("channel", "key"), sa.Index("ix_outbox_status_next_at", "status", "next_at"),
@@ -260,7 +260,7 @@ model_version = sa.Table(
     "model_version", metadata,
     _text("model", primary_key=True), _text("version", primary_key=True), _text("gate"), _text("digest"),
     _time("trained_at"), _time("ready_at"), _text("data_digest"), _count("rows"),
-    sa.Column("metrics", JsonText, nullable=False), _word_of("status", VersionStatus),
+    sa.Column("metrics", JsonText, nullable=False), _enum("status", VersionStatus),
 )  # fmt: skip
 
 model_in_force = sa.Table(
@@ -273,16 +273,16 @@ alert = sa.Table(
     "alert", metadata,
     sa.Column("id", _serial_id, primary_key=True), _text("name"), _text("subject"), _text("severity"),
     _text("summary"), _time("since"), _time("ended_at", True),
-    # What the evaluation remembers: breach or absent, pending or firing, and when which of it began.
-    _word_of("condition", AlertCondition, server_default=_word("breach")),
-    _word_of("state", AlertStatus, server_default=_word("firing")),
-    _text("team", server_default=_word("")), _text("line", server_default=_word("")),
-    _text("origin", server_default=_word("embedded")),
+    # The state of the evaluation: breach or absent, pending or firing, and since when.
+    _enum("condition", AlertCondition, server_default=_default("breach")),
+    _enum("state", AlertStatus, server_default=_default("firing")),
+    _text("team", server_default=_default("")), _text("line", server_default=_default("")),
+    _text("origin", server_default=_default("embedded")),
     _time("fired_at", True), _time("kept_since", True), _number("value"), _number("limit"),
-    # When Alertmanager last told of it.
+    # When Alertmanager last sent it.
     _time("seen_at", True),
-    # What of it people were told: nothing yet, that it fired, or that it is over.
-    _word_of("told", Announced, server_default=_word("")),
+    # What was announced of it: nothing yet, that it fired, or that it ended.
+    _enum("told", Announced, server_default=_default("")),
     sa.Index("ix_alert_episodes", "name", "subject", "condition", "id"), sa.Index("ix_alert_told", "told"),
     sa.Index("ix_alert_ended_at", "ended_at"),
 )  # fmt: skip
@@ -306,12 +306,12 @@ reference = sa.Table(
 retraining = sa.Table(
     "retraining", metadata,
     sa.Column("id", _serial_id, primary_key=True), _text("gate"), _text("key"), _text("cause"), _time("requested_at"),
-    _word_of("state", RetrainingState), _word_of("reason", RetrainingReason), _time("decided_at", True),
+    _enum("state", RetrainingState), _enum("reason", RetrainingReason), _time("decided_at", True),
     _time("started_at", True), _time("finished_at", True),
-    # What is frozen when it starts: rows up to an arrival, and the model in force by its number of changes.
+    # Frozen at the start: rows up to an arrival number, and the model in force by its number of changes.
     _count("arrival"), sa.Column("changes", sa.Integer, nullable=False, default=0),
-    _text("data_digest", server_default=_word("")), _text("champion", server_default=_word("")),
-    _text("challenger", server_default=_word("")), _time("ready_at", True), sa.Column("comparison", JsonText),
+    _text("data_digest", server_default=_default("")), _text("champion", server_default=_default("")),
+    _text("challenger", server_default=_default("")), _time("ready_at", True), sa.Column("comparison", JsonText),
     sa.Column("mirrored", sa.Integer, nullable=False, default=0), sa.UniqueConstraint("key"),
     sa.Index("ix_retraining_gate", "gate"),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What waits to leave the store, for the MES and for people, and what became of it.
+"""Outgoing messages to the MES and to people, and their delivery status.
 
-Sending stands in `monitor.delivery`; what a message says is decided before it comes here.
+Sending is in `monitor.delivery`; the content of a message is decided before it comes here.
 """

@@ -1,4 +1,4 @@
-"""The outbox: messages that wait for the MES and for people, which of them go out next, and what became of them."""
+"""The outbox: messages to the MES and to people, which of them are due, and their delivery status."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from monitor.model import JsonObject, Verdict
 from monitor.statuses import OutboxStatus
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
-from monitor.store.database.rows import fetched, selected
+from monitor.store.database.rows import fetch_rows, select_columns
 from monitor.store.rows.decisions import StoredDecision
 
 MES = "mes"
@@ -21,7 +21,7 @@ MES = "mes"
 
 
 class OutboxMessage(NamedTuple):
-    """A message; `error` is of the last try that failed, `next_at` when a pending one may be tried."""
+    """A message; `error` is that of the last failed attempt, `next_at` when a pending one may be tried."""
 
     id: int
     channel: str
@@ -36,8 +36,8 @@ class OutboxMessage(NamedTuple):
     error: str | None
 
 
-class Failed(NamedTuple):
-    """What becomes of a message that did not arrive; `next_at` None where it stays as it was."""
+class FailedDelivery(NamedTuple):
+    """The new state of a message whose delivery failed; `next_at` None leaves it unchanged."""
 
     status: OutboxStatus
     attempts: int
@@ -46,7 +46,7 @@ class Failed(NamedTuple):
 
 
 def new_message(channel: str, key: str, subject: str, payload: JsonObject, now: datetime) -> dict[str, object]:
-    """The row of a new message. Those of one channel and subject leave in the order in which they were made."""
+    """The row of a new message. Messages of one channel and subject are sent in order of creation."""
     return {
         "channel": channel, "key": key, "subject": subject, "payload": payload, "status": OutboxStatus.PENDING,
         "created_at": now, "next_at": now, "attempts": 0,
@@ -54,11 +54,12 @@ def new_message(channel: str, key: str, subject: str, payload: JsonObject, now: 
 
 
 def recommendation(site: str, decision: StoredDecision, coverage: float | None) -> dict[str, object]:
-    """The outbox row that carries a decision to the MES, under its idempotency key.
+    """The outbox row that sends a decision to the MES, under its idempotency key.
 
-    Its confidence is the coverage of the model's interval, None for a hold. A recommendation stands only where the
-    whole interval lies in one region, so it is right whenever the interval holds the truth: over exchangeable parts
-    at least that often. It is a floor that holds on average over all judged parts, not a probability of this one.
+    Its confidence is the nominal coverage of the model's interval, None for a hold. A recommendation is made only if
+    the whole interval lies in one region, so it is right whenever the interval contains the true value: for
+    exchangeable parts at least that often. This is a lower bound on average over all judged parts, not the probability
+    for this one.
     """
     d = decision
     payload = {
@@ -73,33 +74,33 @@ def recommendation(site: str, decision: StoredDecision, coverage: float | None) 
 
 
 def next_due(connection: sa.Connection, channels: Iterable[str], now: datetime, limit: int) -> list[OutboxMessage]:
-    """What may be sent at `now`, in the order of making: of each channel and subject the first pending one, once due.
+    """What may be sent at `now`, in order of creation: the first pending message of each channel and subject, if due.
 
-    A later message of a part waits while an earlier one is pending, so that the MES never goes back in time; a dead
-    one holds nobody up, and a subject in trouble holds up no other.
+    A later message of a part waits while an earlier one is pending, so that the MES receives them in order; dead
+    letters and the messages of other subjects hold nothing up.
     """
     o = t.outbox.c
     pending = (o.channel.in_(list(channels)), o.status == OutboxStatus.PENDING)
     first = sa.select(sa.func.min(o.id)).where(*pending).group_by(o.channel, o.subject)
-    query = selected(OutboxMessage, t.outbox).where(o.id.in_(first), o.next_at <= now).order_by(o.id).limit(limit)
-    return list(fetched(connection, OutboxMessage, query))
+    query = select_columns(OutboxMessage, t.outbox).where(o.id.in_(first), o.next_at <= now).order_by(o.id).limit(limit)
+    return list(fetch_rows(connection, OutboxMessage, query))
 
 
 def record_sent(connection: sa.Connection, ids: Sequence[int], now: datetime) -> None:
-    """Note that these messages arrived."""
+    """Mark these messages as sent."""
     if ids:
         sent = t.outbox.update().where(t.outbox.c.id.in_(ids))
         connection.execute(sent.values(status=OutboxStatus.SENT, sent_at=now, error=None))
 
 
-def record_failed(connection: sa.Connection, number: int, failed: Failed) -> None:
-    """Note that a message did not arrive."""
+def record_failed(connection: sa.Connection, number: int, failed: FailedDelivery) -> None:
+    """Record that the delivery of a message failed."""
     change = {name: value for name, value in failed._asdict().items() if name != "next_at" or value is not None}
     connection.execute(t.outbox.update().where(t.outbox.c.id == number).values(change))
 
 
 def resend(store: Store, now: datetime, ids: Sequence[int] = ()) -> int:
-    """Make dead letters pending again, all or the named ones; how many."""
+    """Make dead letters pending again, all or those of `ids`; returns how many."""
     dead = t.outbox.update().where(t.outbox.c.status == OutboxStatus.DEAD)
     if ids:
         dead = dead.where(t.outbox.c.id.in_(ids))
@@ -109,19 +110,19 @@ def resend(store: Store, now: datetime, ids: Sequence[int] = ()) -> int:
 
 def undelivered(store: Store, status: OutboxStatus) -> list[OutboxMessage]:
     """Messages of a status, oldest first."""
-    query = selected(OutboxMessage, t.outbox).where(t.outbox.c.status == status).order_by(t.outbox.c.id)
+    query = select_columns(OutboxMessage, t.outbox).where(t.outbox.c.status == status).order_by(t.outbox.c.id)
     with store.read() as connection:
-        return list(fetched(connection, OutboxMessage, query))
+        return list(fetch_rows(connection, OutboxMessage, query))
 
 
 def messages_about(connection: sa.Connection, subject: str) -> list[OutboxMessage]:
-    """Every message about a part, in the order of making."""
-    query = selected(OutboxMessage, t.outbox).where(t.outbox.c.subject == subject).order_by(t.outbox.c.id)
-    return list(fetched(connection, OutboxMessage, query))
+    """Every message about a part, in order of creation."""
+    query = select_columns(OutboxMessage, t.outbox).where(t.outbox.c.subject == subject).order_by(t.outbox.c.id)
+    return list(fetch_rows(connection, OutboxMessage, query))
 
 
 def counts_by_status(connection: sa.Connection, channel: str) -> dict[str, int]:
-    """How many messages of a channel are on record in each status."""
+    """How many messages of a channel have each status."""
     o = t.outbox.c
     query = sa.select(o.status, sa.func.count()).where(o.channel == channel).group_by(o.status)
     return {row[0].value: int(row[1]) for row in connection.execute(query)}

@@ -1,4 +1,4 @@
-"""Requests to retrain, a row each from the asking to the end: what was decided, trained, compared and put in force."""
+"""Retraining requests, one row each: what was requested, decided, trained, compared and put in force."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from monitor.model import JsonObject
 from monitor.model import RetrainingReason as Reason
 from monitor.model import RetrainingState as State
 from monitor.store.database import tables as t
-from monitor.store.database.rows import fetched, selected
-from monitor.store.database.statements import count, gauge, insert_new, tallied
+from monitor.store.database.rows import fetch_rows, select_columns
+from monitor.store.database.statements import add_counts, insert_new, set_gauges, tally_key
 
 OPEN = (State.REQUESTED, State.QUEUED, State.TRAINING)
 MANUAL = "manual"
-"""The cause where a person asked."""
+"""The cause of a request made by a person."""
 
 
-def ask(connection: sa.Connection, gate: str, cause: str, key: str, now: datetime) -> None:
-    """Make a request; one of that key stays as it is."""
+def add_request(connection: sa.Connection, gate: str, cause: str, key: str, now: datetime) -> None:
+    """Add a request; an existing one of that key stays unchanged."""
     row = {
         "gate": gate, "key": key, "cause": cause, "requested_at": now, "state": State.REQUESTED,
         "reason": Reason.REQUESTED, "arrival": 0, "changes": 0, "mirrored": 0,
     }  # fmt: skip
     insert_new(connection, t.retraining, [row])
-    _show(connection, gate)
+    _set_open_gauges(connection, gate)
 
 
 class RetrainingRequest(NamedTuple):
-    """A request. `arrival` and `changes` are frozen when it starts: rows up to there, and that model in force."""
+    """A request. `arrival` and `changes` are frozen at its start: the last row to use, and the model in force."""
 
     id: int
     gate: str
@@ -53,74 +53,74 @@ class RetrainingRequest(NamedTuple):
 
     @property
     def began(self) -> datetime:
-        """When it was started; ValueError where it was not."""
+        """When it was started; ValueError if it was not."""
         if self.started_at is None:
             raise ValueError(f"request {self.key!r} was not started")
         return self.started_at
 
 
-def rows(connection: sa.Connection, gate: str | None = None) -> list[RetrainingRequest]:
+def list_requests(connection: sa.Connection, gate: str | None = None) -> list[RetrainingRequest]:
     """Every request, of one gate or of all, oldest first."""
     return _read(connection, *(() if gate is None else (t.retraining.c.gate == gate,)))
 
 
-def row_of(connection: sa.Connection, key: str) -> RetrainingRequest:
+def request_by_key(connection: sa.Connection, key: str) -> RetrainingRequest:
     """The request of that key."""
     (row,) = _read(connection, t.retraining.c.key == key)
     return row
 
 
 def unfinished(connection: sa.Connection) -> list[RetrainingRequest]:
-    """What still waits or runs, and what ended without MLflow having been told; oldest first."""
+    """Requests that are open, or ended without being mirrored to MLflow; oldest first."""
     c = t.retraining.c
-    untold = sa.and_(c.mirrored == 0, c.challenger != "")
-    return _read(connection, c.state.in_(OPEN) | untold)
+    unmirrored = sa.and_(c.mirrored == 0, c.challenger != "")
+    return _read(connection, c.state.in_(OPEN) | unmirrored)
 
 
-def started(connection: sa.Connection, since: datetime) -> list[RetrainingRequest]:
-    """What was started over the whole plant: since then, or not yet ended."""
+def started_since(connection: sa.Connection, since: datetime) -> list[RetrainingRequest]:
+    """Requests of the whole plant that started or ended since then, or are still running."""
     c = t.retraining.c
     recent = (c.finished_at >= since) | (c.started_at >= since) | c.finished_at.is_(None)
     return _read(connection, c.started_at.is_not(None), recent)
 
 
 def _read(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> list[RetrainingRequest]:
-    query = selected(RetrainingRequest, t.retraining).where(*where).order_by(t.retraining.c.id)
-    return list(fetched(connection, RetrainingRequest, query))
+    query = select_columns(RetrainingRequest, t.retraining).where(*where).order_by(t.retraining.c.id)
+    return list(fetch_rows(connection, RetrainingRequest, query))
 
 
-def change(connection: sa.Connection, row: RetrainingRequest, **values: object) -> None:
-    """Write onto a request."""
+def update_request(connection: sa.Connection, row: RetrainingRequest, **values: object) -> None:
+    """Update columns of a request."""
     connection.execute(t.retraining.update().where(t.retraining.c.id == row.id).values(**values))
-    _show(connection, row.gate)
+    _set_open_gauges(connection, row.gate)
 
 
-def finish(
+def finish_request(
     connection: sa.Connection, row: RetrainingRequest, state: State, reason: Reason, now: datetime, **values: object
 ) -> None:
     """End a request, and count it under its reason."""
-    change(connection, row, state=state, reason=reason, finished_at=now, **values)
-    key = tallied("gatewatch_retraining_requests_total", gate=row.gate, state=state.value, reason=reason.value)
-    count(connection, {key: 1})
+    update_request(connection, row, state=state, reason=reason, finished_at=now, **values)
+    key = tally_key("gatewatch_retraining_requests_total", gate=row.gate, state=state.value, reason=reason.value)
+    add_counts(connection, {key: 1})
     if row.started_at is not None or state is State.ROLLED_BACK:
-        last = tallied("gatewatch_retraining_last_end_timestamp_seconds", gate=row.gate)
-        gauge(connection, {last: now.timestamp()})
+        last = tally_key("gatewatch_retraining_last_end_timestamp_seconds", gate=row.gate)
+        set_gauges(connection, {last: now.timestamp()})
 
 
-def rolled_back(connection: sa.Connection, gate: str, before: str, version: str, now: datetime) -> None:
-    """Put on record that a person went back to a version; it ends like a retraining, and starts a cool-down."""
+def record_rollback(connection: sa.Connection, gate: str, before: str, version: str, now: datetime) -> None:
+    """Record that a person rolled back to a version; like the end of a retraining, it starts a cooldown."""
     key = f"rollback:{gate}:{now.isoformat()}"
-    ask(connection, gate, MANUAL, key, now)
-    row = row_of(connection, key)
+    add_request(connection, gate, MANUAL, key, now)
+    row = request_by_key(connection, key)
     values = {"started_at": now, "decided_at": now, "champion": before, "challenger": version, "mirrored": 1}
-    finish(connection, row, State.ROLLED_BACK, Reason.BY_A_PERSON, now, **values)
+    finish_request(connection, row, State.ROLLED_BACK, Reason.BY_A_PERSON, now, **values)
 
 
-def _show(connection: sa.Connection, gate: str) -> None:
-    """How many requests of the gate are open, for the metrics."""
+def _set_open_gauges(connection: sa.Connection, gate: str) -> None:
+    """Set the gauges of open requests of the gate."""
     c = t.retraining.c
-    states = connection.execute(
+    rows = connection.execute(
         sa.select(c.state, sa.func.count()).where(c.gate == gate, c.state.in_(OPEN)).group_by(c.state)
     )
-    found = {state: int(n) for state, n in states}
-    gauge(connection, {tallied("gatewatch_retraining_open", gate=gate, state=s): found.get(s, 0) for s in OPEN})
+    counts = {state: int(n) for state, n in rows}
+    set_gauges(connection, {tally_key("gatewatch_retraining_open", gate=gate, state=s): counts.get(s, 0) for s in OPEN})

@@ -1,4 +1,4 @@
-"""Model versions and the one in force for each gate: the store's row decides, MLflow's alias mirrors it."""
+"""Model versions, and the one in force for each gate, which MLflow's alias mirrors."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from monitor.failpoints import reach
 from monitor.statuses import VersionStatus
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
-from monitor.store.database.leases import Lease, prove
-from monitor.store.database.rows import fetched, one_of, selected
+from monitor.store.database.leases import Lease, renew
+from monitor.store.database.rows import fetch_one, fetch_rows, select_columns
 from monitor.store.database.statements import insert_new
 
 Also = Callable[[sa.Connection], object]
 
 
 class Version(NamedTuple):
-    """A registered model version. It may be put in force from `ready_at` on."""
+    """A registered model version, which may be put in force from `ready_at` on."""
 
     gate: str
     model: str
@@ -46,47 +46,47 @@ class ModelInForce(NamedTuple):
     mirrored: int
 
 
-def record(store: Store, lease: Lease | None, version: Version, also: Also = lambda _: None) -> None:
-    """Keep a registered version, under a lease where a job does it; one on record already stays as it is.
+def record_version(store: Store, lease: Lease | None, version: Version, also: Also = lambda _: None) -> None:
+    """Store a registered version, under a lease if a job does it; an existing one stays unchanged.
 
-    Training again on the same rows makes the same package, and that is the same version. `also` is written in the
-    same transaction.
+    Training again on the same rows gives the same package and so the same version. `also` is called in the same
+    transaction.
     """
     with store.write() as connection:
         if lease is not None:
-            prove(store, connection, lease)
+            renew(store, connection, lease)
         insert_new(connection, t.model_version, [version._asdict()])
         also(connection)
 
 
-def of_gate(connection: sa.Connection, gate: str | None = None) -> list[Version]:
+def list_versions(connection: sa.Connection, gate: str | None = None) -> list[Version]:
     """The versions of a gate, or of all, oldest first."""
     v = t.model_version.c
-    query = selected(Version, t.model_version).order_by(v.trained_at, v.version)
-    return list(fetched(connection, Version, query if gate is None else query.where(v.gate == gate)))
+    query = select_columns(Version, t.model_version).order_by(v.trained_at, v.version)
+    return list(fetch_rows(connection, Version, query if gate is None else query.where(v.gate == gate)))
 
 
 def version_of(connection: sa.Connection, model: str, version: str) -> Version:
-    """A model's version of that number, which must be on record."""
+    """A model's version of that number, which must exist."""
     v = t.model_version.c
-    query = selected(Version, t.model_version).where(v.model == model, v.version == version)
+    query = select_columns(Version, t.model_version).where(v.model == model, v.version == version)
     return Version._make(connection.execute(query).one())
 
 
 def model_in_force(connection: sa.Connection, gate: str) -> ModelInForce | None:
     """The gate's version in force; None before the first."""
-    query = selected(ModelInForce, t.model_in_force).where(t.model_in_force.c.gate == gate)
-    return one_of(connection, ModelInForce, query)
+    query = select_columns(ModelInForce, t.model_in_force).where(t.model_in_force.c.gate == gate)
+    return fetch_one(connection, ModelInForce, query)
 
 
 def models_in_force(connection: sa.Connection) -> dict[str, ModelInForce]:
     """Every gate's version in force, by gate."""
-    rows = fetched(connection, ModelInForce, selected(ModelInForce, t.model_in_force))
+    rows = fetch_rows(connection, ModelInForce, select_columns(ModelInForce, t.model_in_force))
     return {row.gate: row for row in rows}
 
 
-def mark(connection: sa.Connection, model: str, version: str, status: VersionStatus) -> None:
-    """Give a version a status."""
+def set_status(connection: sa.Connection, model: str, version: str, status: VersionStatus) -> None:
+    """Set the status of a version."""
     mine = (t.model_version.c.model == model, t.model_version.c.version == version)
     connection.execute(t.model_version.update().where(*mine).values(status=status))
 
@@ -100,13 +100,13 @@ def put_in_force(
     now: datetime,
     also: Also = lambda _: None,
 ) -> bool:
-    """Compare-and-swap: the version is in force if `expected` changes had been made before; else nothing changes.
+    """Put a version in force by compare-and-swap: false if the gate's number of changes is not `expected`.
 
-    `also` is written in the same transaction.
+    `also` is called in the same transaction.
     """
     with store.write() as connection:
         if lease is not None:
-            prove(store, connection, lease)
+            renew(store, connection, lease)
         new = {
             "model": version.model,
             "version": version.version,
@@ -115,8 +115,7 @@ def put_in_force(
             "mirrored": 0,
         }
         if expected == 0:
-            known = model_in_force(connection, gate)
-            if known is not None:
+            if model_in_force(connection, gate) is not None:
                 return False
             connection.execute(t.model_in_force.insert().values(gate=gate, changes=1, **new))
         else:
@@ -130,13 +129,13 @@ def put_in_force(
         connection.execute(
             status.where(t.model_version.c.status == VersionStatus.IN_FORCE).values(status=VersionStatus.RETIRED)
         )
-        mark(connection, version.model, version.version, VersionStatus.IN_FORCE)
+        set_status(connection, version.model, version.version, VersionStatus.IN_FORCE)
         also(connection)
         return True
 
 
-def mirrored(store: Store, gate: str, version: str) -> None:
-    """Note that MLflow's alias names the version in force."""
+def mark_mirrored(store: Store, gate: str, version: str) -> None:
+    """Record that MLflow's alias names the version in force."""
     with store.write() as connection:
         mine = t.model_in_force.update().where(t.model_in_force.c.gate == gate, t.model_in_force.c.version == version)
         connection.execute(mine.values(mirrored=1))

@@ -1,4 +1,4 @@
 """Reads the values of a report from the store.
 
-How they are drawn is not known here.
+Rendering is in `exporters.report`.
 """

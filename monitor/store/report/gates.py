@@ -1,4 +1,4 @@
-"""Gates in a report: what they recommended, what came of it, how right they were and with which model."""
+"""Gates in a report: recommendations, outcomes, prediction errors and model versions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from monitor.instants import floor_to
 from monitor.model import Verdict
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
-from monitor.store.database.rows import fetched
+from monitor.store.database.rows import fetch_rows
 from monitor.store.report.trends import performance
 
 _BARS = 96
@@ -24,7 +24,7 @@ _ERRORS = 160
 
 
 class _JudgedPart(NamedTuple):
-    """A decision in a report; `value` is the part's newest outcome, None before it is known."""
+    """A decision in a report; `value` is the part's newest outcome, or None."""
 
     serial: str
     visit: int
@@ -38,7 +38,7 @@ class _JudgedPart(NamedTuple):
 
 
 class _RealisedPart(NamedTuple):
-    """A prediction beside the outcome."""
+    """A prediction and its outcome."""
 
     serial: str
     at: datetime
@@ -76,29 +76,29 @@ def _gate(
 
 
 def _decisions(connection: sa.Connection, gate: str, start: datetime, end: datetime) -> Iterable[_JudgedPart]:
-    """Each decision on a part that passed in the time, with the newest outcome of the part, None before it is known."""
+    """Each decision on a part that was at the step in the period, with the newest outcome of the part, if any."""
     d, o = t.decision.c, t.outcome.c
-    known = sa.and_(o.serial == d.serial, o.characteristic == d.characteristic, o.available_at <= end)
+    available = sa.and_(o.serial == d.serial, o.characteristic == d.characteristic, o.available_at <= end)
     query = (
         sa.select(d.serial, d.visit, d.revision, d.at, d.decided_at, d.verdict, d.reason, d.version, o.value)
-        .select_from(t.decision.outerjoin(t.outcome, known))
+        .select_from(t.decision.outerjoin(t.outcome, available))
         .where(d.gate == gate, d.at >= start, d.at < end)
         .order_by(d.at, d.arrival, o.at, o.revision)
     )
-    rows = fetched(connection, _JudgedPart, query)
+    rows = fetch_rows(connection, _JudgedPart, query)
     return {(row.serial, row.visit, row.revision): row for row in rows}.values()
 
 
 def _verdicts(plant: Plant, gate: str, decisions: Sequence[_JudgedPart]) -> tuple[Verdicts, ...]:
     config = plant.gates[gate]
-    came: dict[str, Counter[str]] = {verdict.value: Counter() for verdict in Verdict}
+    outcomes: dict[str, Counter[str]] = {verdict.value: Counter() for verdict in Verdict}
     for d in decisions:
         spec = plant.characteristics[config.characteristic].spec_at(d.at)
         judged = None if spec is None or d.value is None else verdict_for(d.value, spec, config.rework_band())
-        came[d.verdict][judged or "waiting"] += 1
+        outcomes[d.verdict][judged or "waiting"] += 1
     return tuple(
         Verdicts(verdict, n.total(), n["continue"], n["correct"], n["scrap"], n["waiting"])
-        for verdict, n in came.items()
+        for verdict, n in outcomes.items()
     )
 
 
@@ -112,7 +112,7 @@ def _decided(decisions: Sequence[_JudgedPart], bar: timedelta) -> tuple[Decision
 def _realised(
     connection: sa.Connection, gate: str, characteristic: str, start: datetime, end: datetime
 ) -> Iterable[Realised]:
-    """By the time of the outcome, because that is when the plant learns of an error."""
+    """By the time of the outcome, which is when the error becomes known."""
     d, o = t.decision.c, t.outcome.c
     query = (
         sa.select(o.serial, o.at, o.value, d.predicted, d.lower, d.upper)
@@ -121,7 +121,7 @@ def _realised(
         .where(o.value.is_not(None), d.predicted.is_not(None))
         .order_by(o.at, o.revision, d.at, d.arrival)
     )
-    newest = {row.serial: row for row in fetched(connection, _RealisedPart, query)}
+    newest = {row.serial: row for row in fetch_rows(connection, _RealisedPart, query)}
     bar = bar_length(start, end, _ERRORS)
     bars: dict[datetime, list[_RealisedPart]] = defaultdict(list)
     for row in newest.values():
@@ -133,18 +133,18 @@ def _realised(
 
 
 def _version_periods(decisions: Sequence[_JudgedPart]) -> Iterable[VersionPeriod]:
-    held: VersionPeriod | None = None
+    period: VersionPeriod | None = None
     for d in sorted((d for d in decisions if d.version), key=lambda d: d.decided_at):
-        if held is not None and held.version == d.version:
-            held = held._replace(end=d.decided_at, parts=held.parts + 1)
+        if period is not None and period.version == d.version:
+            period = period._replace(end=d.decided_at, parts=period.parts + 1)
             continue
-        if held is not None:
-            yield held
-        held = VersionPeriod(d.version, d.decided_at, d.decided_at, 1)
-    if held is not None:
-        yield held
+        if period is not None:
+            yield period
+        period = VersionPeriod(d.version, d.decided_at, d.decided_at, 1)
+    if period is not None:
+        yield period
 
 
-def counted(connection: sa.Connection, query: sa.Select[str, int]) -> Mapping[str, int]:
-    """Rows of (word, number) as a map."""
+def counts_by_name(connection: sa.Connection, query: sa.Select[str, int]) -> Mapping[str, int]:
+    """Rows of (name, count) as a mapping."""
     return {str(row[0]): int(row[1]) for row in connection.execute(query)}

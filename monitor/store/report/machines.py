@@ -1,4 +1,4 @@
-"""Machines in a report: their sensors while they ran, and what the detectors found."""
+"""Machines in a report: sensor values while running, and findings of the detectors."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from monitor.model import MachineState, Status
 from monitor.plant.line import Sensor
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
-from monitor.store.database.rows import fetched, selected
+from monitor.store.database.rows import fetch_rows, select_columns
 from monitor.store.rows.readings import MachineWindow
 
 _BUCKETS = 240
-"""Points of a sensor's curve, about: more than a picture has room for."""
+"""Approximate number of points of a sensor's curve: enough for the width of the chart."""
 
 
 def machines(connection: sa.Connection, plant: Plant, start: datetime, end: datetime) -> tuple[MachineReport, ...]:
@@ -52,14 +52,14 @@ def _sensor(
 
 
 def _buckets(windows: Sequence[MachineWindow], step: timedelta) -> Iterator[Bucket]:
-    taken: dict[datetime, list[MachineWindow]] = defaultdict(list)
+    by_bucket: dict[datetime, list[MachineWindow]] = defaultdict(list)
     for w in windows:
         if w.rows > w.missing and w.minimum is not None:
-            taken[floor_to(w.start, step)].append(w)
-    for start, some in sorted(taken.items()):
-        known = sum(w.rows - w.missing for w in some)
-        mean = sum(w.total for w in some) / known
-        lows, highs = (w.minimum for w in some), (w.maximum for w in some)
+            by_bucket[floor_to(w.start, step)].append(w)
+    for start, group in sorted(by_bucket.items()):
+        count = sum(w.rows - w.missing for w in group)
+        mean = sum(w.total for w in group) / count
+        lows, highs = (w.minimum for w in group), (w.maximum for w in group)
         yield Bucket(start, min(n for n in lows if n is not None), mean, max(n for n in highs if n is not None))
 
 
@@ -71,23 +71,23 @@ def _running_windows(
     resting: Sequence[Period],
     window: timedelta,
 ) -> dict[str, list[MachineWindow]]:
-    """Windows by sensor; those in which the machine rested for a while say nothing about its limits."""
+    """Windows by sensor, without those in which the machine was stopped for a while."""
     c = t.machine_window.c
     mine = (c.machine == machine, c.start >= start, c.start < end)
-    query = selected(MachineWindow, t.machine_window).where(*mine).order_by(c.start)
-    found: dict[str, list[MachineWindow]] = defaultdict(list)
+    query = select_columns(MachineWindow, t.machine_window).where(*mine).order_by(c.start)
+    windows: dict[str, list[MachineWindow]] = defaultdict(list)
     pauses = iter(resting)
     pause = next(pauses, None)
-    for w in fetched(connection, MachineWindow, query):
+    for w in fetch_rows(connection, MachineWindow, query):
         while pause is not None and pause.end is not None and pause.end <= w.start:
             pause = next(pauses, None)
         if pause is None or pause.start >= w.start + window:
-            found[w.sensor].append(w)
-    return found
+            windows[w.sensor].append(w)
+    return windows
 
 
 def _resting(connection: sa.Connection, machine: str, start: datetime, end: datetime) -> Iterator[Period]:
-    """When the machine did not run, as far as states were reported."""
+    """The periods in which the machine did not run, as far as states were reported."""
     c = t.machine_state.c
     mine = sa.select(c.at, c.state).where(c.machine == machine)
     before = connection.execute(mine.where(c.at < start).order_by(c.at.desc(), c.revision.desc()).limit(1)).all()
@@ -104,19 +104,19 @@ def _resting(connection: sa.Connection, machine: str, start: datetime, end: date
 
 
 def breaches_of(connection: sa.Connection, subject: str, start: datetime, end: datetime) -> Iterable[Breach]:
-    """From when to when each detector had a subject in breach, by the changes on record."""
+    """The periods in which each detector had a subject in breach, from the recorded changes of status."""
     c = t.finding.c
     columns = (c.id, c.detector, c.method, c.feature, c.at, c.status, c.value, c["limit"], c.causes)
     newest = sa.select(sa.func.max(c.id)).where(c.subject == subject, c.at < start)
     before = sa.select(*columns).where(c.id.in_(newest.group_by(c.detector, c.method, c.feature)))
     inside = sa.select(*columns).where(c.subject == subject, c.at >= start, c.at < end).order_by(c.id)
-    held: dict[tuple[str, str, str], Breach] = {}
-    found: list[Breach] = []
+    open_: dict[tuple[str, str, str], Breach] = {}
+    ended: list[Breach] = []
     for row in [*connection.execute(before), *connection.execute(inside)]:
         key = (row.detector, row.method, row.feature)
         if row.status == Status.BREACH.value:
             began = max(row.at, start)
-            held.setdefault(key, Breach(*key, began, None, row.value, row.limit, tuple(row.causes)))
-        elif key in held:
-            found.append(held.pop(key)._replace(end=row.at))
-    return sorted([*found, *held.values()], key=lambda b: (b.start, b.detector, b.method, b.feature))
+            open_.setdefault(key, Breach(*key, began, None, row.value, row.limit, tuple(row.causes)))
+        elif key in open_:
+            ended.append(open_.pop(key)._replace(end=row.at))
+    return sorted([*ended, *open_.values()], key=lambda b: (b.start, b.detector, b.method, b.feature))

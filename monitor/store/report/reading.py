@@ -1,4 +1,4 @@
-"""One read of everything that a report shows."""
+"""Reads everything that a report shows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from monitor.store.report.watching import episodes, intake, retrainings, version
 
 
 def read_report(store: Store, plant: Plant, start: datetime, end: datetime) -> PlantReport:
-    """The plant from `start` (inclusive) to `end` (exclusive), as the store knows it."""
+    """The plant from `start` (inclusive) to `end` (exclusive)."""
     with store.read() as connection:
         trends = read_trends(connection, start, end)
         newest = sa.select(t.plant_file.c.digest).where(t.plant_file.c.since < end)

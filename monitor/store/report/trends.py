@@ -15,12 +15,12 @@ from monitor.detection import DRIFT, PERFORMANCE, PREDICTION, WORST_RATIO
 from monitor.model import Status
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
-from monitor.store.database.rows import fetched, selected
+from monitor.store.database.rows import fetch_rows, select_columns
 
 _REFERENCES = (DRIFT, PREDICTION)
-"""What the references of a step hold; a gate of the same name has others."""
-_NAMED = 12
-"""Features of a step, or slices of a gate, that are named, at most."""
+"""The detectors whose references belong to a step; a gate of the same name has others."""
+_LISTED = 12
+"""Maximum number of features of a step, or slices of a gate, that are listed."""
 
 
 class _TrendRow(NamedTuple):
@@ -48,15 +48,15 @@ class _ReferenceRow(NamedTuple):
 
 
 def read_trends(connection: sa.Connection, start: datetime, end: datetime) -> list[tuple[str, Trend]]:
-    """Every number of the time with its subject, in the order of its key."""
+    """Every trend of the period with its subject, in order of its key."""
     c = t.trend.c
-    query = selected(_TrendRow, t.trend).where(c.at >= start, c.at < end)
-    found: dict[tuple[str, str, str, str], list[_TrendRow]] = defaultdict(list)
-    for row in fetched(connection, _TrendRow, query.order_by(c.subject, c.detector, c.method, c.feature, c.at)):
-        found[(row.subject, row.detector, row.method, row.feature)].append(row)
+    query = select_columns(_TrendRow, t.trend).where(c.at >= start, c.at < end)
+    rows_by_key: dict[tuple[str, str, str, str], list[_TrendRow]] = defaultdict(list)
+    for row in fetch_rows(connection, _TrendRow, query.order_by(c.subject, c.detector, c.method, c.feature, c.at)):
+        rows_by_key[(row.subject, row.detector, row.method, row.feature)].append(row)
     return [
         (subject, Trend(detector, method, feature, tuple(map(_point, rows))))
-        for (subject, detector, method, feature), rows in found.items()
+        for (subject, detector, method, feature), rows in rows_by_key.items()
     ]
 
 
@@ -65,22 +65,22 @@ def _point(row: _TrendRow) -> Evaluation:
 
 
 def performance(trends: Iterable[tuple[str, Trend]], gate: str) -> tuple[tuple[Trend, ...], tuple[Exceedance, ...]]:
-    """Of a gate as a whole, and the slices of its parts that were above their limit, worst first."""
+    """The trends of a gate as a whole, and its slices that were above their limit, worst first."""
     mine = [tr for subject, tr in trends if subject == gate and tr.detector == PERFORMANCE]
     return tuple(tr for tr in mine if not tr.feature), worst_first(tr for tr in mine if tr.feature)
 
 
 def worst_first(trends: Iterable[Trend]) -> tuple[Exceedance, ...]:
-    """Those that were above their limit, as many as are named."""
-    return tuple(sorted((b for tr in trends for b in _in_breach(tr)), key=lambda b: -b.worst)[:_NAMED])
+    """Trends that were above their limit, at most `_LISTED`, worst first."""
+    return tuple(sorted((b for tr in trends for b in _in_breach(tr)), key=lambda b: -b.worst)[:_LISTED])
 
 
 def steps(
     connection: sa.Connection, plant: Plant, start: datetime, end: datetime, trends: Sequence[tuple[str, Trend]]
 ) -> tuple[StepReport, ...]:
-    """Every step that was looked at; one without measurements has no drift."""
-    found = (_step(connection, plant, name, start, end, trends) for name in plant.steps)
-    return tuple(step for step in found if step.trends or step.features)
+    """Every step that was evaluated."""
+    reports = (_step(connection, plant, name, start, end, trends) for name in plant.steps)
+    return tuple(step for step in reports if step.trends or step.features)
 
 
 def _step(
@@ -94,9 +94,9 @@ def _step(
     mine = [tr for subject, tr in trends if subject == name and tr.detector in step_detector_names()]
     whole = tuple(tr for tr in mine if not tr.feature and tr.method == WORST_RATIO)
     c = t.reference.c
-    mine_then = (c.subject == name, c.detector.in_(_REFERENCES), c.frozen_at >= start, c.frozen_at < end)
-    query = selected(_ReferenceRow, t.reference).where(*mine_then).order_by(c.frozen_at)
-    frozen = fetched(connection, _ReferenceRow, query)
+    in_period = (c.subject == name, c.detector.in_(_REFERENCES), c.frozen_at >= start, c.frozen_at < end)
+    query = select_columns(_ReferenceRow, t.reference).where(*in_period).order_by(c.frozen_at)
+    frozen = fetch_rows(connection, _ReferenceRow, query)
     references = tuple(Period(r.frozen_at, None, _reference(r)) for r in frozen)
     features = worst_first(tr for tr in mine if tr.feature)
     return StepReport(name, plant.steps[name].line, whole, features, references)

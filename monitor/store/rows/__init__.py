@@ -1,4 +1,4 @@
-"""What came from the sources and what was decided on it: parts, readings, outcomes, decisions, rows put aside.
+"""Rows from the sources and the decisions made on them: parts, readings, outcomes, decisions, quarantine.
 
-Which rows are new is decided in `monitor.pipeline`; nothing here judges a value.
+Which rows are new is decided in `monitor.pipeline`.
 """

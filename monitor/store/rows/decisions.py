@@ -1,4 +1,4 @@
-"""What the gates decided, with all that it takes to decide it again."""
+"""The decisions of the gates, with everything needed to recompute them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from monitor.store.database import tables as t
-from monitor.store.database.rows import fetched, selected
+from monitor.store.database.rows import fetch_rows, select_columns
 
 _BATCH = 1000
 """Decisions read at a time: bounded memory, however many there are."""
 
 
 class StoredDecision(NamedTuple):
-    """A decision: `inputs` are the arrival numbers of the part steps it rests on, by step.
+    """A decision: `inputs` are the arrival numbers of the part steps used, by step.
 
-    `withheld` is why the model's advice was not given although it was asked, '' where it was; `on_hold` the step's
-    own procedure, '' but for a hold.
+    `withheld` is why the prediction was not acted on, '' if it was; `on_hold` the step's procedure for a hold, else ''.
     """
 
     serial: str
@@ -48,31 +47,31 @@ class StoredDecision(NamedTuple):
 
 
 def count_decisions(connection: sa.Connection) -> int:
-    """How many decisions are on record."""
+    """How many decisions are stored."""
     return int(connection.execute(sa.select(sa.func.count()).select_from(t.decision)).scalar_one())
 
 
 def decisions_of(connection: sa.Connection, serial: str) -> list[StoredDecision]:
-    """Every decision on a part, in the order in which they were made."""
-    query = selected(StoredDecision, t.decision).where(t.decision.c.serial == serial)
-    return list(fetched(connection, StoredDecision, query.order_by(t.decision.c.decided_at)))
+    """Every decision on a part, in order of decision time."""
+    query = select_columns(StoredDecision, t.decision).where(t.decision.c.serial == serial)
+    return list(fetch_rows(connection, StoredDecision, query.order_by(t.decision.c.decided_at)))
 
 
 def decisions_in_order(connection: sa.Connection) -> Iterator[list[StoredDecision]]:
-    """Every decision in the order in which its part step arrived, some at a time, as the database hands them out."""
-    query = selected(StoredDecision, t.decision).order_by(t.decision.c.arrival)
-    found = connection.execute(query, execution_options={"yield_per": _BATCH})
-    for rows in found.partitions():
+    """Every decision in order of arrival of its part step, in batches."""
+    query = select_columns(StoredDecision, t.decision).order_by(t.decision.c.arrival)
+    result = connection.execute(query, execution_options={"yield_per": _BATCH})
+    for rows in result.partitions():
         yield [StoredDecision._make(row) for row in rows]
 
 
 def all_decisions(connection: sa.Connection) -> list[StoredDecision]:
     """Every decision."""
-    return list(fetched(connection, StoredDecision, selected(StoredDecision, t.decision)))
+    return list(fetch_rows(connection, StoredDecision, select_columns(StoredDecision, t.decision)))
 
 
 def predictions_of(connection: sa.Connection, gate: str) -> list[StoredDecision]:
-    """A gate's decisions that rest on a prediction, in the order in which they were made."""
+    """A gate's decisions that have a prediction, in order of decision time."""
     d = t.decision.c
-    query = selected(StoredDecision, t.decision).where(d.gate == gate, d.predicted.is_not(None))
-    return list(fetched(connection, StoredDecision, query.order_by(d.decided_at)))
+    query = select_columns(StoredDecision, t.decision).where(d.gate == gate, d.predicted.is_not(None))
+    return list(fetch_rows(connection, StoredDecision, query.order_by(d.decided_at)))

@@ -1,4 +1,4 @@
-"""Where the rows of each kind of source are kept, under which key, and how many there are of a time."""
+"""The table and key of each kind of source, and row counts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from monitor.store.database import tables as t
 
 
 class RowsOf(NamedTuple):
-    """The table of a kind of source, and the columns of its key that are in the source's own table."""
+    """The table of a kind of source, and its key columns, as far as the source's own table has them."""
 
     table: sa.Table
     key: tuple[str, ...]
@@ -28,20 +28,20 @@ KINDS: Mapping[str, RowsOf] = {
 """By the `kind` of a source in the plant file."""
 
 
-def count_known(connection: sa.Connection, kind: str, source: str, start: datetime, end: datetime) -> int:
-    """Distinct keys of a source with a time in [start, end) that were taken in or put into quarantine."""
+def count_stored(connection: sa.Connection, kind: str, source: str, start: datetime, end: datetime) -> int:
+    """Distinct keys of a source with a time in [start, end), accepted or in quarantine."""
     table, key = KINDS[kind]
     c, q = table.c, t.quarantine.c
     # Of any revision: a correction may have moved a row into this time.
     keys = sa.select(*(c[name] for name in key)).distinct()
     mine = keys.where(c.source == source, c.at >= start, c.at < end)
-    kept = sa.select(sa.func.count()).select_from(mine.subquery())
-    held = sa.select(sa.func.count(q.key.distinct())).where(q.source == source, q.at >= start, q.at < end)
-    return int(connection.execute(kept).scalar_one()) + int(connection.execute(held).scalar_one())
+    accepted = sa.select(sa.func.count()).select_from(mine.subquery())
+    quarantined = sa.select(sa.func.count(q.key.distinct())).where(q.source == source, q.at >= start, q.at < end)
+    return int(connection.execute(accepted).scalar_one()) + int(connection.execute(quarantined).scalar_one())
 
 
 def count_rows(connection: sa.Connection) -> dict[str, int]:
-    """How many rows of each kind were taken in, by the name of their table."""
+    """How many rows of each kind were accepted, by table name."""
     kinds = ("readings", "part_steps", "outcomes", "machine_states", "dispositions")
     tables = [KINDS[kind].table for kind in kinds]
     counts = (connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one() for table in tables)

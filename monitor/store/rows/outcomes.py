@@ -10,7 +10,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from monitor.store.database import tables as t
-from monitor.store.database.rows import fetched, selected
+from monitor.store.database.rows import fetch_rows, select_columns
 from monitor.store.models.versions import ModelInForce
 
 
@@ -20,7 +20,7 @@ def newest_outcome(connection: sa.Connection) -> int:
 
 
 class StoredOutcome(NamedTuple):
-    """What a part turned out to be; `value` None where the measurement gave none."""
+    """The outcome of a part; `value` is None if the measurement gave none."""
 
     arrival: int
     source: str
@@ -33,7 +33,7 @@ class StoredOutcome(NamedTuple):
 
 
 class StoredDisposition(NamedTuple):
-    """What people did with a part."""
+    """The disposition of a part by people."""
 
     arrival: int
     source: str
@@ -45,7 +45,7 @@ class StoredDisposition(NamedTuple):
 
 
 class DecidedOutcome(NamedTuple):
-    """An outcome beside a decision on its part: `at` and `revision` are the outcome's, `arrival` the decision's."""
+    """An outcome and a decision on its part: `at` and `revision` are the outcome's, `arrival` the decision's."""
 
     serial: str
     value: float
@@ -62,7 +62,7 @@ class DecidedOutcome(NamedTuple):
 
 
 class AvailableOutcome(NamedTuple):
-    """An outcome, and from when on it could be known."""
+    """An outcome, and when it became available."""
 
     serial: str
     value: float
@@ -71,41 +71,43 @@ class AvailableOutcome(NamedTuple):
 
 def outcomes_of(connection: sa.Connection, serials: Collection[str]) -> list[StoredOutcome]:
     """Every outcome of these parts, in order of arrival."""
-    query = selected(StoredOutcome, t.outcome).where(t.outcome.c.serial.in_(serials)).order_by(t.outcome.c.arrival)
-    return list(fetched(connection, StoredOutcome, query)) if serials else []
+    query = (
+        select_columns(StoredOutcome, t.outcome).where(t.outcome.c.serial.in_(serials)).order_by(t.outcome.c.arrival)
+    )
+    return list(fetch_rows(connection, StoredOutcome, query)) if serials else []
 
 
 def dispositions_of(connection: sa.Connection, serial: str) -> list[StoredDisposition]:
     """Every disposition of a part, in order of arrival."""
-    query = selected(StoredDisposition, t.disposition).where(t.disposition.c.serial == serial)
-    return list(fetched(connection, StoredDisposition, query.order_by(t.disposition.c.arrival)))
+    query = select_columns(StoredDisposition, t.disposition).where(t.disposition.c.serial == serial)
+    return list(fetch_rows(connection, StoredDisposition, query.order_by(t.disposition.c.arrival)))
 
 
 def last_values(connection: sa.Connection) -> dict[str, float]:
-    """By part its last outcome that has a value."""
+    """The last outcome with a value of each part."""
     o = t.outcome.c
     query = sa.select(o.serial, o.value).where(o.value.is_not(None)).order_by(o.at, o.revision)
     return {row.serial: row.value for row in connection.execute(query)}
 
 
 def decided_outcomes(
-    connection: sa.Connection, gate: str, characteristic: str, used: ModelInForce, now: datetime, look: int
+    connection: sa.Connection, gate: str, characteristic: str, used: ModelInForce, now: datetime, limit: int
 ) -> tuple[list[DecidedOutcome], int]:
-    """Of the newest `look` outcomes available at `now` those that the version in force predicted, newest first.
+    """Of the newest `limit` outcomes available at `now`, those that the version in force predicted, newest first.
 
-    With them, how many outcomes were looked at. A part out of the model's distribution is left out, and what no
-    decision of the version could have been about.
+    Also returns how many outcomes were examined. Outcomes older than the version in force are not examined; parts out
+    of distribution are left out.
     """
-    newest = _newest_outcomes(characteristic, used.since, now, look)
+    newest = _newest_outcomes(characteristic, used.since, now, limit)
     rows = [DecidedOutcome._make(row) for row in connection.execute(_decided_on(newest, gate, characteristic, used))]
     return rows, connection.execute(sa.select(sa.func.count()).select_from(newest)).scalar_one()
 
 
 def _newest_outcomes(characteristic: str, since: datetime, now: datetime, rows: int) -> sa.Subquery:
-    # Limited here, so that it is read by its index.
+    # Limited in the subquery, so that the index is used.
     o = t.outcome.c
-    known = (o.characteristic == characteristic, o.value.is_not(None), o.available_at > since, o.available_at <= now)
-    query = sa.select(o.serial, o.value, o.available_at, o.at, o.revision).where(*known)
+    wanted = (o.characteristic == characteristic, o.value.is_not(None), o.available_at > since, o.available_at <= now)
+    query = sa.select(o.serial, o.value, o.available_at, o.at, o.revision).where(*wanted)
     return query.order_by(o.available_at.desc(), o.arrival.desc()).limit(rows).subquery()
 
 
@@ -129,59 +131,59 @@ def _decided_on(
 def outcomes_around(
     connection: sa.Connection, characteristic: str, first: datetime, last: datetime, before: int
 ) -> list[AvailableOutcome]:
-    """Outcomes that became available in (first, last], after up to `before` that were by `first`; oldest first."""
+    """Up to `before` outcomes available by `first`, then those that became available in (first, last]; oldest first."""
     o = t.outcome.c
-    rows = selected(AvailableOutcome, t.outcome).where(o.characteristic == characteristic, o.value.is_not(None))
+    rows = select_columns(AvailableOutcome, t.outcome).where(o.characteristic == characteristic, o.value.is_not(None))
     earlier = rows.where(o.available_at <= first).order_by(o.available_at.desc(), o.arrival.desc()).limit(before)
     since = rows.where(o.available_at > first, o.available_at <= last).order_by(o.available_at, o.arrival)
-    known = list(fetched(connection, AvailableOutcome, earlier))[::-1]
-    return [*known, *fetched(connection, AvailableOutcome, since)]
+    preceding = list(fetch_rows(connection, AvailableOutcome, earlier))[::-1]
+    return [*preceding, *fetch_rows(connection, AvailableOutcome, since)]
 
 
 @dataclass(frozen=True, slots=True)
-class KnownOutcome:
-    """The last word on a part's characteristic, and when a first one was available."""
+class LatestOutcome:
+    """The newest outcome of a part, and when its first one became available."""
 
     value: float
-    first_known_at: datetime
+    first_available_at: datetime
 
 
 def outcomes(
     connection: sa.Connection, characteristic: str, now: datetime, newest: int, arrival: int | None = None
-) -> dict[str, KnownOutcome]:
-    """What was known by `now`, in rows up to `arrival` if given, of the newest parts."""
+) -> dict[str, LatestOutcome]:
+    """Outcomes of the newest parts available at `now`, from rows up to `arrival` if given."""
     o = t.outcome.c
-    known = _known(characteristic, now)
+    available = _available(characteristic, now)
     if arrival is not None:
-        known = (*known, o.arrival <= arrival)
+        available = (*available, o.arrival <= arrival)
     last = sa.func.max(o.at)
     parts = (
         sa.select(o.serial, last.label("at"), sa.func.min(o.available_at).label("first"))
-        .where(*known)
+        .where(*available)
         .group_by(o.serial)
         .order_by(last.desc(), o.serial)
     )
     newest_parts = parts.limit(newest).subquery()
     mine = sa.and_(o.serial == newest_parts.c.serial, o.at == newest_parts.c.at)
     columns = (o.serial, o.value, newest_parts.c.first)
-    query = sa.select(*columns).join(newest_parts, mine).where(*known).order_by(o.revision)
-    return {row.serial: KnownOutcome(row.value, row.first) for row in connection.execute(query)}
+    query = sa.select(*columns).join(newest_parts, mine).where(*available).order_by(o.revision)
+    return {row.serial: LatestOutcome(row.value, row.first) for row in connection.execute(query)}
 
 
-def _known(characteristic: str, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+def _available(characteristic: str, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     o = t.outcome.c
     return (o.characteristic == characteristic, o.available_at <= now, o.value.is_not(None))
 
 
 def count_outcomes(connection: sa.Connection, characteristic: str, now: datetime) -> int:
     """How many parts have an available outcome."""
-    query = sa.select(sa.func.count(t.outcome.c.serial.distinct())).where(*_known(characteristic, now))
+    query = sa.select(sa.func.count(t.outcome.c.serial.distinct())).where(*_available(characteristic, now))
     return int(connection.execute(query).scalar_one())
 
 
 def count_new_outcomes(connection: sa.Connection, characteristic: str, since: datetime, now: datetime) -> int:
     """How many parts got their first outcome after `since`."""
     o = t.outcome.c
-    first = sa.select(o.serial).where(*_known(characteristic, now)).group_by(o.serial)
+    first = sa.select(o.serial).where(*_available(characteristic, now)).group_by(o.serial)
     new = first.having(sa.func.min(o.available_at) > since).subquery()
     return int(connection.execute(sa.select(sa.func.count()).select_from(new)).scalar_one())

@@ -1,6 +1,6 @@
-"""Part steps of the store, by part, by arrival number, and the newest through a step.
+"""Stored part steps: by part, by arrival number, and the newest of a step.
 
-Windows go by arrival number, so that how rows were batched changes none of them.
+Windows are defined by arrival numbers, so that they do not depend on how rows were batched.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from monitor.store.database import tables as t
-from monitor.store.database.rows import Value, chunked, fetched, selected
+from monitor.store.database.rows import Value, chunked, fetch_rows, select_columns
 
 
 class PartStep(NamedTuple):
@@ -39,14 +39,14 @@ def part_history(connection: sa.Connection, serials: Iterable[str]) -> list[Part
 
 
 def part_steps(connection: sa.Connection, arrivals: Iterable[int]) -> list[PartStep]:
-    """The part steps of these arrival numbers that are still there, in arrival order."""
+    """The part steps of these arrival numbers, except pruned ones, in arrival order."""
     return _part_steps(connection, t.part_step.c.arrival, dict.fromkeys(arrivals))
 
 
 def _part_steps(connection: sa.Connection, column: sa.ColumnElement[Value], values: Iterable[Value]) -> list[PartStep]:
     rows: list[PartStep] = []
     for chunk in chunked(values):
-        rows += fetched(connection, PartStep, selected(PartStep, t.part_step).where(column.in_(chunk)))
+        rows += fetch_rows(connection, PartStep, select_columns(PartStep, t.part_step).where(column.in_(chunk)))
     return sorted(rows, key=lambda r: r.arrival)
 
 
@@ -58,26 +58,26 @@ def newest_arrival(connection: sa.Connection, step: str) -> int:
 
 
 def newest_passages(connection: sa.Connection, step: str, rows: int) -> list[PartStep]:
-    """The newest `rows` passages as they were first known (corrections left out), oldest first."""
+    """The newest `rows` passages as first recorded, without corrections, oldest first."""
     c = t.part_step.c
-    query = selected(PartStep, t.part_step).where(c.step == step, c.revision == 0)
-    return list(fetched(connection, PartStep, query.order_by(c.arrival.desc()).limit(rows)))[::-1]
+    query = select_columns(PartStep, t.part_step).where(c.step == step, c.revision == 0)
+    return list(fetch_rows(connection, PartStep, query.order_by(c.arrival.desc()).limit(rows)))[::-1]
 
 
 def passages_between(connection: sa.Connection, step: str, first: int, last: int) -> list[PartStep]:
-    """The step's passages whose arrival numbers lie in [first, last], oldest first."""
+    """The step's passages with arrival numbers in [first, last], oldest first."""
     c = t.part_step.c
-    query = selected(PartStep, t.part_step).where(
+    query = select_columns(PartStep, t.part_step).where(
         c.step == step, c.revision == 0, c.arrival >= first, c.arrival <= last
     )
-    return list(fetched(connection, PartStep, query.order_by(c.arrival)))
+    return list(fetch_rows(connection, PartStep, query.order_by(c.arrival)))
 
 
 def last_passages(connection: sa.Connection, step: str, serials: Sequence[str]) -> list[PartStep]:
-    """Of each of these parts its last passage through the step, corrections left out; in the order of the parts."""
+    """The last passage of each part through the step, without corrections, in the order of `serials`."""
     c = t.part_step.c
     last: dict[str, PartStep] = {}
     for chunk in chunked(serials):
-        query = selected(PartStep, t.part_step).where(c.step == step, c.revision == 0, c.serial.in_(chunk))
-        last |= {row.serial: row for row in fetched(connection, PartStep, query.order_by(c.arrival))}
+        query = select_columns(PartStep, t.part_step).where(c.step == step, c.revision == 0, c.serial.in_(chunk))
+        last |= {row.serial: row for row in fetch_rows(connection, PartStep, query.order_by(c.arrival))}
     return [last[serial] for serial in serials]

@@ -14,12 +14,12 @@ import sqlalchemy as sa
 from monitor.model import JsonObject, Reject
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
-from monitor.store.database.rows import fetched, selected
-from monitor.store.database.statements import TallyKey, count, insert_new, tallied
+from monitor.store.database.rows import fetch_rows, select_columns
+from monitor.store.database.statements import TallyKey, add_counts, insert_new, tally_key
 
 
 class QuarantinedRow(NamedTuple):
-    """A row of a source that could not be read, as it came; `at` is its own time where it has one."""
+    """A row of a source that could not be read, as received; `at` is its own time, if it has one."""
 
     id: int
     source: str
@@ -33,19 +33,19 @@ class QuarantinedRow(NamedTuple):
 
 def quarantined(store: Store, newest: int) -> list[QuarantinedRow]:
     """The newest rows in quarantine."""
-    query = selected(QuarantinedRow, t.quarantine).order_by(t.quarantine.c.id.desc()).limit(newest)
+    query = select_columns(QuarantinedRow, t.quarantine).order_by(t.quarantine.c.id.desc()).limit(newest)
     with store.read() as connection:
-        return list(fetched(connection, QuarantinedRow, query))
+        return list(fetch_rows(connection, QuarantinedRow, query))
 
 
 def quarantined_under(connection: sa.Connection, value: str) -> Iterator[QuarantinedRow]:
-    """Rows in quarantine one of whose key columns has this value, whatever the column is called."""
+    """Rows in quarantine with this value in any key column."""
     # Not LIKE: SQLite refuses long patterns and ignores case.
-    place = sa.func.instr if connection.dialect.name == "sqlite" else sa.func.strpos
+    position = sa.func.instr if connection.dialect.name == "sqlite" else sa.func.strpos
     spellings = sorted({json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]})
-    named = sa.or_(*(place(t.quarantine.c.key, text) > 0 for text in spellings))
-    query = selected(QuarantinedRow, t.quarantine).where(named).order_by(t.quarantine.c.id)
-    return (row for row in fetched(connection, QuarantinedRow, query) if value in _key_values(row.key))
+    containing = sa.or_(*(position(t.quarantine.c.key, text) > 0 for text in spellings))
+    query = select_columns(QuarantinedRow, t.quarantine).where(containing).order_by(t.quarantine.c.id)
+    return (row for row in fetch_rows(connection, QuarantinedRow, query) if value in _key_values(row.key))
 
 
 def _key_values(key: str) -> Iterable[object]:
@@ -65,7 +65,7 @@ def counts_by_reason(connection: sa.Connection) -> dict[str, int]:
 
 
 def write_rejects(connection: sa.Connection, source: str, rejects: Sequence[Reject], now: datetime) -> int:
-    """Put rows into quarantine, each once however often it is read; how many were new."""
+    """Put rows into quarantine, each only once; returns how many were new."""
     if not rejects:
         return 0
     by_digest: dict[str, Reject] = {}
@@ -73,8 +73,8 @@ def write_rejects(connection: sa.Connection, source: str, rejects: Sequence[Reje
         text = json.dumps([r.reason.value, r.key, dict(r.row)], sort_keys=True)
         by_digest[hashlib.blake2b(text.encode(), digest_size=16).hexdigest()] = r
     where = (t.quarantine.c.source == source, t.quarantine.c.digest.in_(by_digest))
-    known = set(connection.execute(sa.select(t.quarantine.c.digest).where(*where)).scalars())
-    new = {d: r for d, r in by_digest.items() if d not in known}
+    stored = set(connection.execute(sa.select(t.quarantine.c.digest).where(*where)).scalars())
+    new = {d: r for d, r in by_digest.items() if d not in stored}
     rows = [
         {
             "source": source, "reason": r.reason.value, "key": r.key, "at": r.at, "row": dict(r.row), "digest": d,
@@ -85,7 +85,7 @@ def write_rejects(connection: sa.Connection, source: str, rejects: Sequence[Reje
     insert_new(connection, t.quarantine, rows)
     tallies: Counter[TallyKey] = Counter()
     for r in new.values():
-        tallies[tallied("gatewatch_source_rows_total", source=source, outcome="quarantined")] += 1
-        tallies[tallied("gatewatch_source_quarantined_rows_total", source=source, reason=r.reason.value)] += 1
-    count(connection, tallies)
+        tallies[tally_key("gatewatch_source_rows_total", source=source, outcome="quarantined")] += 1
+        tallies[tally_key("gatewatch_source_quarantined_rows_total", source=source, reason=r.reason.value)] += 1
+    add_counts(connection, tallies)
     return len(new)

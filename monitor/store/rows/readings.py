@@ -1,4 +1,4 @@
-"""Machine readings and states of the store, what detectors made of them, and the windows they are summed up in."""
+"""Stored machine readings and states, saved detector states, and aggregated windows."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from monitor.store.database import tables as t
-from monitor.store.database.rows import fetched, selected
+from monitor.store.database.rows import fetch_rows, select_columns
 
 _REBUILD_ROWS = 5000
 
 
 class StoredReading(NamedTuple):
-    """A reading as it was first known; a sensor without a value is not in `values`."""
+    """A reading as first recorded; sensors without a value are not in `values`."""
 
     arrival: int
     machine: str
@@ -26,7 +26,7 @@ class StoredReading(NamedTuple):
 
 
 class StoredState(NamedTuple):
-    """From when on a machine was in a state."""
+    """A change of a machine's state."""
 
     arrival: int
     machine: str
@@ -35,7 +35,7 @@ class StoredState(NamedTuple):
 
 
 class SavedDetector(NamedTuple):
-    """A detector's state after the reading of an arrival number, as the text that it was saved as."""
+    """A detector's saved state after the reading of an arrival number, as JSON text."""
 
     detector: str
     arrival: int
@@ -43,7 +43,7 @@ class SavedDetector(NamedTuple):
 
 
 class MachineWindow(NamedTuple):
-    """A sensor's readings in a stretch of time: rows, how many lack a value, and sums over the others."""
+    """A sensor's readings in an interval: rows, how many lack a value, and aggregates of the others."""
 
     machine: str
     sensor: str
@@ -57,11 +57,11 @@ class MachineWindow(NamedTuple):
 
 
 def stored_readings(connection: sa.Connection, machine: str, after: int) -> Iterator[Sequence[StoredReading]]:
-    """A machine's first revisions after an arrival number, in arrival order, some thousand at a time."""
+    """A machine's readings after an arrival number, without corrections, in arrival order and in batches."""
     r = t.reading.c
     while True:
-        query = selected(StoredReading, t.reading).where(r.machine == machine, r.arrival > after, r.revision == 0)
-        rows = list(fetched(connection, StoredReading, query.order_by(r.arrival).limit(_REBUILD_ROWS)))
+        query = select_columns(StoredReading, t.reading).where(r.machine == machine, r.arrival > after, r.revision == 0)
+        rows = list(fetch_rows(connection, StoredReading, query.order_by(r.arrival).limit(_REBUILD_ROWS)))
         if not rows:
             return
         after = rows[-1].arrival
@@ -69,7 +69,7 @@ def stored_readings(connection: sa.Connection, machine: str, after: int) -> Iter
 
 
 def last_arrival(connection: sa.Connection) -> int:
-    """The last number given out, also to rows pruned since; 0 before the first."""
+    """The last arrival number assigned; 0 before the first."""
     query = sa.select(t.sequence.c.value).where(t.sequence.c.name == "arrival")
     return int(connection.execute(query).scalar() or 0)
 
@@ -77,14 +77,14 @@ def last_arrival(connection: sa.Connection) -> int:
 def states_after(connection: sa.Connection, arrival: int) -> Iterator[StoredState]:
     """Machine states after an arrival number, in arrival order."""
     s = t.machine_state.c
-    query = selected(StoredState, t.machine_state).where(s.arrival > arrival).order_by(s.arrival)
-    return fetched(connection, StoredState, query)
+    query = select_columns(StoredState, t.machine_state).where(s.arrival > arrival).order_by(s.arrival)
+    return fetch_rows(connection, StoredState, query)
 
 
 def saved_detectors(connection: sa.Connection, machine: str) -> dict[str, SavedDetector]:
     """The saved states of a machine's detectors, by detector."""
     d = t.detector_state.c
-    # As text: one that is no JSON is a state that is not whole, not a failed read.
+    # As text: invalid JSON is a damaged state to rebuild, not a failed read.
     query = sa.select(d.detector, d.arrival, sa.type_coerce(d.state, sa.Text)).where(d.subject == machine)
     return {row[0]: SavedDetector._make(row) for row in connection.execute(query)}
 
@@ -92,14 +92,14 @@ def saved_detectors(connection: sa.Connection, machine: str) -> dict[str, SavedD
 def windows_starting(connection: sa.Connection, machine: str, starts: Iterable[datetime]) -> Iterator[MachineWindow]:
     """A machine's windows that start at one of these times."""
     w = t.machine_window.c
-    query = selected(MachineWindow, t.machine_window).where(w.machine == machine, w.start.in_(set(starts)))
-    return fetched(connection, MachineWindow, query)
+    query = select_columns(MachineWindow, t.machine_window).where(w.machine == machine, w.start.in_(set(starts)))
+    return fetch_rows(connection, MachineWindow, query)
 
 
 def window_before(connection: sa.Connection, machine: str, at: datetime, since: datetime) -> list[MachineWindow]:
-    """A machine's windows, one a sensor, that start last of those in (since, at]; none where none does."""
+    """A machine's windows, one per sensor, with the latest start in (since, at]; empty if there is none."""
     w = t.machine_window.c
     mine = (w.machine == machine, w.start <= at, w.start > since)
     start = connection.scalar(sa.select(sa.func.max(w.start)).where(*mine))
-    query = selected(MachineWindow, t.machine_window).where(w.machine == machine, w.start == start)
-    return [] if start is None else list(fetched(connection, MachineWindow, query.order_by(w.sensor)))
+    query = select_columns(MachineWindow, t.machine_window).where(w.machine == machine, w.start == start)
+    return [] if start is None else list(fetch_rows(connection, MachineWindow, query.order_by(w.sensor)))

@@ -1,4 +1,4 @@
-"""What is known of machines, data and models now: the board of findings, frozen references, alerts.
+"""The current state of monitoring: the board of findings, frozen references, alerts.
 
-Detectors, windows and the conditions of alerts stand elsewhere; here is only what they left.
+Detectors, windows and alert conditions are elsewhere; this package stores their results.
 """

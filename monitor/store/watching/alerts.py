@@ -1,4 +1,4 @@
-"""The alert table: one row an episode. The embedded evaluation and Alertmanager's webhook write it through `keep`."""
+"""The alert table, one row per episode. The embedded evaluation and Alertmanager's webhook write it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from monitor.plant.plant import Plant
 from monitor.statuses import AlertCondition, AlertStatus, Announced
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
-from monitor.store.database.rows import fetched, selected
-from monitor.store.database.statements import TallyKey, count, insert_new, tallied
+from monitor.store.database.rows import fetch_rows, select_columns
+from monitor.store.database.statements import TallyKey, add_counts, insert_new, tally_key
 
-_LONGEST = 500
+_MAX_SUMMARY = 500
 
 
 class Alert(NamedTuple):
-    """An episode of an alert: since when its condition holds, since when it fires, and until when it did.
+    """An episode of an alert: since when its condition holds (`since`), when it fired and when it ended.
 
-    `kept_since` is since when it is only kept firing, `seen_at` when Alertmanager last sent it, `told` what people
-    were told of it.
+    `kept_since` is since when `keep_firing_for` keeps it firing, `seen_at` when Alertmanager last sent it, `told` what
+    was announced of it.
     """
 
     id: int
@@ -52,21 +52,21 @@ class Alert(NamedTuple):
     told: Announced
 
 
-def states(connection: sa.Connection) -> dict[Key, AlertState]:
-    """What is remembered of every alert that is not over."""
+def open_states(connection: sa.Connection) -> dict[Key, AlertState]:
+    """The state of every pending or firing alert."""
     a = t.alert.c
     query = sa.select(a.name, a.condition, a.subject, a.since, a.fired_at, a.kept_since, a.value, a.limit)
     return {Key(*row[:3]): AlertState(*row[3:]) for row in connection.execute(query.where(a.ended_at.is_(None)))}
 
 
 def lock_alerts(connection: sa.Connection) -> None:
-    """Let no other process change alerts meanwhile; on SQLite whoever writes is alone anyway."""
+    """Lock alerts against changes by other processes; SQLite has a single writer anyway."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(727272)")
 
 
-def ended(connection: sa.Connection) -> dict[Key, Ended]:
-    """The newest episode of each alert that is over."""
+def ended_episodes(connection: sa.Connection) -> dict[Key, Ended]:
+    """The newest ended episode of each alert."""
     a = t.alert.c
     newest = sa.select(sa.func.max(a.id)).where(a.ended_at.is_not(None)).group_by(a.name, a.condition, a.subject)
     query = sa.select(a.name, a.condition, a.subject, a.fired_at, a.seen_at, a.ended_at).where(a.id.in_(newest))
@@ -76,8 +76,8 @@ def ended(connection: sa.Connection) -> dict[Key, Ended]:
     }
 
 
-def seen(connection: sa.Connection, keys: Iterable[Key], now: datetime) -> None:
-    """Remember that Alertmanager told of these, of their end too."""
+def mark_seen(connection: sa.Connection, keys: Iterable[Key], now: datetime) -> None:
+    """Record that Alertmanager sent these alerts, firing or resolved."""
     a = t.alert.c
     for key in keys:
         mine = (a.name == key.alert, a.condition == key.condition, a.subject == key.subject)
@@ -85,8 +85,8 @@ def seen(connection: sa.Connection, keys: Iterable[Key], now: datetime) -> None:
         connection.execute(t.alert.update().where(a.id == newest).values(seen_at=now))
 
 
-def forget(connection: sa.Connection, now: datetime, after: timedelta) -> None:
-    """End what Alertmanager no longer repeats: it was restarted, and whatever ended meanwhile it never tells."""
+def end_unrepeated(connection: sa.Connection, now: datetime, after: timedelta) -> None:
+    """End alerts that Alertmanager stopped repeating: after a restart it never sends those that ended meanwhile."""
     a = t.alert.c
     silent = (a.ended_at.is_(None), a.origin == "prometheus", a.seen_at < now - after)
     connection.execute(
@@ -102,26 +102,26 @@ def save_changes(
     now: datetime,
     origin: str,
 ) -> None:
-    """Write what changed. One that is told twice changes nothing the second time."""
+    """Apply changes of alerts; applying one twice has no further effect."""
     tallies: Counter[TallyKey] = Counter()
     for key, before, after in changes:
         spec = specs.get(key.alert)
         if after is None:
-            _over(connection, key, now)
+            _end(connection, key, now)
         elif spec is not None:
-            # One that is only kept says what it was about: its causes are no longer on the board.
-            kept = {"kept_since": after.kept_since}
-            row = _row(connection, spec, key, after) if before is None or after.kept_since is None else kept
-            begins = before is None and _insert(connection, key, row, spec, plant, origin)
-            if not begins:
-                connection.execute(t.alert.update().where(*_mine(key)).values(row))
-            if after.fired_at is not None and (begins or (before is not None and before.fired_at is None)):
-                tallies[tallied("gatewatch_alerts_opened_total", alert=spec.name, severity=spec.severity)] += 1
-    count(connection, tallies)
+            # While it is only kept firing, the summary stays: its causes are no longer on the board.
+            keep = {"kept_since": after.kept_since}
+            row = _row(connection, spec, key, after) if before is None or after.kept_since is None else keep
+            is_new = before is None and _insert(connection, key, row, spec, plant, origin)
+            if not is_new:
+                connection.execute(t.alert.update().where(*_open_episode(key)).values(row))
+            if after.fired_at is not None and (is_new or (before is not None and before.fired_at is None)):
+                tallies[tally_key("gatewatch_alerts_opened_total", alert=spec.name, severity=spec.severity)] += 1
+    add_counts(connection, tallies)
     reach("during_alert_change")
 
 
-def _mine(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
+def _open_episode(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
     a = t.alert.c
     return a.name == key.alert, a.condition == key.condition, a.subject == key.subject, a.ended_at.is_(None)
 
@@ -129,8 +129,8 @@ def _mine(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
 def _insert(
     connection: sa.Connection, key: Key, row: Mapping[str, object], spec: AlertSpec, plant: Plant, origin: str
 ) -> bool:
-    """Begin an episode; false where one is open already, as two processes may be told of one at once."""
-    open_ = connection.execute(sa.select(t.alert.c.id).where(*_mine(key))).scalar_one_or_none()
+    """Begin an episode; false if one is open already, as two processes may receive it at once."""
+    open_ = connection.execute(sa.select(t.alert.c.id).where(*_open_episode(key))).scalar_one_or_none()
     if open_ is not None:
         return False
     fixed = {
@@ -143,23 +143,24 @@ def _insert(
 
 def _row(connection: sa.Connection, spec: AlertSpec, key: Key, state: AlertState) -> dict[str, object]:
     summary = spec.summary_for(key.subject, key.condition)
-    more = _detail(connection, spec, key.subject) if key.condition == AlertCondition.BREACH else ""
+    detail = _detail(connection, spec, key.subject) if key.condition == AlertCondition.BREACH else ""
     return {
         "since": state.active_at, "fired_at": state.fired_at, "kept_since": state.kept_since, "state": state.state,
-        "value": state.value, "limit": state.limit, "summary": f"{summary}: {more}"[:_LONGEST] if more else summary,
+        "value": state.value, "limit": state.limit,
+        "summary": f"{summary}: {detail}"[:_MAX_SUMMARY] if detail else summary,
     }  # fmt: skip
 
 
-def _over(connection: sa.Connection, key: Key, now: datetime) -> None:
-    """One that fired stays on record; one that was only pending never was."""
-    connection.execute(t.alert.delete().where(*_mine(key), t.alert.c.fired_at.is_(None)))
+def _end(connection: sa.Connection, key: Key, now: datetime) -> None:
+    """End an episode that fired; delete one that was only pending."""
+    connection.execute(t.alert.delete().where(*_open_episode(key), t.alert.c.fired_at.is_(None)))
     connection.execute(
-        t.alert.update().where(*_mine(key)).values(ended_at=now, state=AlertStatus.RESOLVED, kept_since=None)
+        t.alert.update().where(*_open_episode(key)).values(ended_at=now, state=AlertStatus.RESOLVED, kept_since=None)
     )
 
 
 def _detail(connection: sa.Connection, spec: AlertSpec, subject: str) -> str:
-    """What else is known when the row is written: the sensors or features, a job's error, the reason of holds."""
+    """Details for the summary: the sensors or features, a job's error, the reason of holds."""
     if spec.metric.startswith("gatewatch_finding_"):
         return _causes(connection, dict(spec.match), subject)
     if spec.metric == "gatewatch_source_reconciliation_gap_rows":
@@ -195,32 +196,32 @@ def _newest_reason(connection: sa.Connection, gate: str) -> str:
 
 
 def alerts(store: Store, active: bool) -> list[Alert]:
-    """Alerts, newest first; only those that fire now (Watchdog, which always does, left out), or all."""
+    """Alerts, newest first: if `active`, only firing ones, without Watchdog, which always fires."""
     a = t.alert.c
     firing = (a.state == AlertStatus.FIRING, a.ended_at.is_(None), a.name != WATCHDOG)
-    query = selected(Alert, t.alert).order_by(a.since.desc(), a.id.desc())
+    query = select_columns(Alert, t.alert).order_by(a.since.desc(), a.id.desc())
     with store.read() as connection:
-        return list(fetched(connection, Alert, query.where(*firing) if active else query))
+        return list(fetch_rows(connection, Alert, query.where(*firing) if active else query))
 
 
 def firing_breaches(connection: sa.Connection, names: Collection[str]) -> list[Alert]:
-    """Alerts of these names that fire now, oldest first; one that only says that a value is absent is left out."""
+    """Firing alerts of these names, oldest first, without those for an absent value."""
     a = t.alert.c
     fires = (a.condition == AlertCondition.BREACH, a.fired_at.is_not(None), a.ended_at.is_(None))
-    query = selected(Alert, t.alert).where(a.name.in_(names), *fires).order_by(a.id)
-    return list(fetched(connection, Alert, query))
+    query = select_columns(Alert, t.alert).where(a.name.in_(names), *fires).order_by(a.id)
+    return list(fetch_rows(connection, Alert, query))
 
 
 def unannounced(connection: sa.Connection) -> list[Alert]:
-    """Alerts that fired and whose end people were not told, oldest first."""
+    """Alerts that fired and whose end was not announced, oldest first."""
     a = t.alert.c
-    # By the index: nearly all alerts of the past are told to the end.
+    # By the index: the end of nearly all past alerts was announced.
     open_ = (a.told.in_((Announced.NOTHING, Announced.FIRED)), a.fired_at.is_not(None))
-    return list(fetched(connection, Alert, selected(Alert, t.alert).where(*open_).order_by(a.id)))
+    return list(fetch_rows(connection, Alert, select_columns(Alert, t.alert).where(*open_).order_by(a.id)))
 
 
 def fired_alerts(connection: sa.Connection) -> list[Alert]:
-    """Every alert that ever fired, in order of time."""
+    """Every alert that ever fired, oldest first."""
     a = t.alert.c
-    query = selected(Alert, t.alert).where(a.fired_at.is_not(None)).order_by(a.since, a.id)
-    return list(fetched(connection, Alert, query))
+    query = select_columns(Alert, t.alert).where(a.fired_at.is_not(None)).order_by(a.since, a.id)
+    return list(fetch_rows(connection, Alert, query))

@@ -1,4 +1,4 @@
-"""What the board says now, and which findings change it."""
+"""The board of current findings, and changes to it."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from monitor.detection import PERFORMANCE, SKILL, WORST_RATIO
 from monitor.model import Finding, Status
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
-from monitor.store.database.rows import fetched, selected
+from monitor.store.database.rows import fetch_rows, select_columns
 
 
-def changed(connection: sa.Connection, findings: Iterable[Finding]) -> Sequence[Finding]:
-    """The findings whose status is not the one on the board: those that go on record as changes."""
-    found = list(findings)
+def status_changes(connection: sa.Connection, findings: Iterable[Finding]) -> Sequence[Finding]:
+    """The findings whose status differs from the one on the board."""
+    evaluated = list(findings)
     c = t.board.c
-    known = {
+    on_board = {
         row[:4]: row.status
         for row in connection.execute(
             sa.select(c.detector, c.method, c.subject, c.feature, c.status).where(
-                c.detector.in_({f.detector for f in found})
+                c.detector.in_({f.detector for f in evaluated})
             )
         )
     }
-    return [f for f in found if known.get((f.detector, f.method, f.subject, f.feature)) != f.status.value]
+    return [f for f in evaluated if on_board.get((f.detector, f.method, f.subject, f.feature)) != f.status.value]
 
 
 def skill_of(connection: sa.Connection, gate: str, since: datetime) -> Status | None:
-    """What the board says of the realised skill of the version in force since then; None where nothing newer is there.
+    """The status on the board of the realised skill of the version in force since `since`; None if not yet evaluated.
 
-    What was found before that is of another version. One row of a small table by its key: it is asked at every batch.
+    Earlier findings are about another version. It is read for every batch: one row of a small table, by its key.
     """
     b = t.board.c
     mine = (b.detector == PERFORMANCE, b.method == SKILL, b.subject == gate, b.feature == "", b.at > since)
@@ -43,10 +43,10 @@ def skill_of(connection: sa.Connection, gate: str, since: datetime) -> Status | 
     return None if status is None else Status(status)
 
 
-def worth_keeping(findings: Iterable[Finding]) -> list[Finding]:
-    """Those of a subject as a whole, and of single features those in breach: bounded, and what a person looks for.
+def trend_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings to store as trends: those of whole subjects, and of single features those in breach.
 
-    The level of every other feature is on the board, and over time in Prometheus.
+    The values of all other features are on the board and, over time, in Prometheus.
     """
     return [f for f in findings if not f.feature or f.status is Status.BREACH]
 
@@ -60,7 +60,7 @@ def drift_findings(connection: sa.Connection, step: str | None = None) -> list[B
 
 
 def drifts_since(connection: sa.Connection, step: str) -> datetime | None:
-    """The newest time at which the step began to drift, while it still does; None where it does not."""
+    """Since when the step has been drifting; None if it is not."""
     b, f = t.board.c, t.finding.c
     mine = sa.select(b.detector).where(
         b.detector.in_(step_detector_names()),
@@ -81,21 +81,21 @@ def _ratio(row: BoardRow) -> float:
 
 
 def board_rows(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> Iterator[BoardRow]:
-    """What the board says now."""
-    for row in fetched(connection, BoardRow, selected(BoardRow, t.board).where(*where)):
+    """The rows of the board."""
+    for row in fetch_rows(connection, BoardRow, select_columns(BoardRow, t.board).where(*where)):
         yield row._replace(causes=tuple(row.causes))
 
 
 def last_finding(store: Store) -> int:
-    """How many findings the store has ever held, by the highest number."""
+    """The highest id of a finding; 0 if there is none."""
     with store.read() as connection:
         return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(t.finding.c.id), 0))).scalar_one())
 
 
 def roll_up(connection: sa.Connection, findings: Iterable[Finding]) -> list[Finding]:
-    """For each step of which the findings judge a machine, what the board now says of all its machines together.
+    """For each step with a machine among the findings, its worst machine on the board.
 
-    From the board and not from the batch: other machines of the step may be another partition's, in another process.
+    Read from the board because other machines of the step may belong to a partition of another process.
     """
     steps = sorted({f.step for f in findings if f.detector == DETECTOR and f.step})
     if not steps:

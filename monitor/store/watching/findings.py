@@ -1,4 +1,4 @@
-"""Findings on record: every change of status that a detector reported."""
+"""Stored findings: every change of status that a detector reported."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from monitor.model import Status
 from monitor.store.database import tables as t
-from monitor.store.database.rows import fetched, selected
+from monitor.store.database.rows import fetch_rows, select_columns
 
 
 class StoredFinding(NamedTuple):
-    """A change of status; `arrival` is that of the reading it rests on, 0 where it rests on a window."""
+    """A change of status; `arrival` is that of the reading it is based on, 0 if it is based on a window."""
 
     id: int
     arrival: int
@@ -31,8 +31,10 @@ class StoredFinding(NamedTuple):
 
 
 def all_findings(connection: sa.Connection) -> list[StoredFinding]:
-    """Every finding, in the order of being recorded."""
-    return list(fetched(connection, StoredFinding, selected(StoredFinding, t.finding).order_by(t.finding.c.id)))
+    """Every finding, in order of recording."""
+    return list(
+        fetch_rows(connection, StoredFinding, select_columns(StoredFinding, t.finding).order_by(t.finding.c.id))
+    )
 
 
 def findings_about(
@@ -40,12 +42,12 @@ def findings_about(
 ) -> list[StoredFinding]:
     """The newest findings on a subject with a time from `start` to `end`, newest first."""
     f = t.finding.c
-    query = selected(StoredFinding, t.finding).where(f.subject == subject, f.at.between(start, end))
-    return list(fetched(connection, StoredFinding, query.order_by(f.at.desc(), f.id.desc()).limit(most)))
+    query = select_columns(StoredFinding, t.finding).where(f.subject == subject, f.at.between(start, end))
+    return list(fetch_rows(connection, StoredFinding, query.order_by(f.at.desc(), f.id.desc()).limit(most)))
 
 
 def breaches_between(connection: sa.Connection, start: datetime, end: datetime) -> list[StoredFinding]:
     """Changes to breach with a time from `start` to `end`, in order of time."""
     f = t.finding.c
-    query = selected(StoredFinding, t.finding).where(f.status == Status.BREACH.value, f.at >= start, f.at <= end)
-    return list(fetched(connection, StoredFinding, query.order_by(f.at)))
+    query = select_columns(StoredFinding, t.finding).where(f.status == Status.BREACH.value, f.at >= start, f.at <= end)
+    return list(fetch_rows(connection, StoredFinding, query.order_by(f.at)))

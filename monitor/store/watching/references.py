@@ -1,4 +1,4 @@
-"""The frozen references of the store: the newest version of each is in force, the older ones stay on record."""
+"""Frozen references: the newest version of each is in force; older ones are kept."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from monitor.model import JsonObject
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
-from monitor.store.database.leases import Lease, prove
-from monitor.store.database.rows import fetched, one_of, selected
+from monitor.store.database.leases import Lease, renew
+from monitor.store.database.rows import fetch_one, fetch_rows, select_columns
 from monitor.store.database.statements import insert_new
 
 
@@ -66,22 +66,22 @@ def version_in_force(connection: sa.Connection, detector: str, subject: str) -> 
 def reference_in_force(connection: sa.Connection, detector: str, subject: str) -> FrozenReference | None:
     """The newest version; None before the first."""
     c = t.reference.c
-    query = selected(FrozenReference, t.reference).where(c.detector == detector, c.subject == subject)
-    return one_of(connection, FrozenReference, query.order_by(c.version.desc()).limit(1))
+    query = select_columns(FrozenReference, t.reference).where(c.detector == detector, c.subject == subject)
+    return fetch_one(connection, FrozenReference, query.order_by(c.version.desc()).limit(1))
 
 
 def freeze(store: Store, lease: Lease | None, new: NewReference, now: datetime) -> int:
-    """Keep the reference as the next version, under a lease where a job does it; its version.
+    """Store the reference as the next version, under a lease if a job does it; returns the version.
 
-    What is in force already, row for row, is not frozen again.
+    A reference with the digest of the one in force is not stored again.
     """
     with store.write() as connection:
         if lease is not None:
-            prove(store, connection, lease)
-        known = reference_in_force(connection, new.detector, new.subject)
-        if known is not None and known.digest == new.digest:
-            return int(known.version)
-        version = 1 if known is None else known.version + 1
+            renew(store, connection, lease)
+        current = reference_in_force(connection, new.detector, new.subject)
+        if current is not None and current.digest == new.digest:
+            return int(current.version)
+        version = 1 if current is None else current.version + 1
         row = {
             "detector": new.detector, "subject": new.subject, "version": version, "frozen_at": now,
             "first_arrival": new.first_arrival, "last_arrival": new.last_arrival, "rows": new.rows,
@@ -94,5 +94,5 @@ def freeze(store: Store, lease: Lease | None, new: NewReference, now: datetime) 
 def versions(connection: sa.Connection) -> list[Reference]:
     """Every version of every reference, by detector, subject and version."""
     c = t.reference.c
-    query = selected(Reference, t.reference).order_by(c.detector, c.subject, c.version)
-    return list(fetched(connection, Reference, query))
+    query = select_columns(Reference, t.reference).order_by(c.detector, c.subject, c.version)
+    return list(fetch_rows(connection, Reference, query))

@@ -1,4 +1,4 @@
-"""Watching: steps of findings, the memory of alerts, notifications, references and retraining."""
+"""Steps of findings, alert state, trends, notifications, references and retraining."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,12 +11,12 @@ down_revision = "0001"
 
 def upgrade() -> None:
     """Bring the store to this revision."""
-    _findings_know_their_step()
-    _decisions_know_what_was_withheld()
+    _finding_steps()
+    _withheld_decisions()
     _trends()
     op.create_index(op.f("ix_part_step_step_arrival"), "part_step", ["step", "arrival"])
-    _alerts_remember()
-    _jobs_say_what_failed()
+    _alert_state()
+    _unreadable_jobs()
     _notifications()
     _references()
     _retraining()
@@ -36,13 +36,13 @@ def _time(name: str, nullable: bool = False) -> sa.Column[object]:
     return sa.Column(name, tables.UtcDateTime(timezone=True), nullable=nullable)
 
 
-def _findings_know_their_step() -> None:
+def _finding_steps() -> None:
     for name in ("finding", "board"):
         with op.batch_alter_table(name, schema=None) as batch_op:
             batch_op.add_column(_text("step", ""))
 
 
-def _decisions_know_what_was_withheld() -> None:
+def _withheld_decisions() -> None:
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.add_column(_text("withheld", ""))
 
@@ -58,7 +58,7 @@ def _trends() -> None:
     op.create_index(op.f("ix_trend_at"), "trend", ["at"])
 
 
-def _alerts_remember() -> None:
+def _alert_state() -> None:
     with op.batch_alter_table("alert", schema=None) as batch_op:
         for name, default in (
             ("condition", "breach"), ("state", "firing"), ("team", ""), ("line", ""), ("origin", "embedded"),
@@ -72,11 +72,11 @@ def _alerts_remember() -> None:
         batch_op.add_column(_time("seen_at", True))
         batch_op.create_index("ix_alert_told", ["told"])
     op.execute("UPDATE alert SET fired_at = since")
-    # What was over before anyone could be told is nobody's news any more.
+    # Alerts that ended before this revision are not announced.
     op.execute("UPDATE alert SET state = 'resolved', told = 'resolved' WHERE ended_at IS NOT NULL")
 
 
-def _jobs_say_what_failed() -> None:
+def _unreadable_jobs() -> None:
     with op.batch_alter_table("job", schema=None) as batch_op:
         batch_op.add_column(_text("unreadable", ""))
 

@@ -1,4 +1,4 @@
-"""Jobs say which source, partition or gate they are about; alerts are found by their newest episodes."""
+"""The source, partition or gate of each job; indexes for the newest episodes of alerts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,11 +9,11 @@ down_revision = "0002"
 
 def upgrade() -> None:
     """Bring the store to this revision."""
-    _jobs_know_their_scope()
-    _episodes_are_found_by_index()
+    _job_scopes()
+    _alert_indexes()
 
 
-def _jobs_know_their_scope() -> None:
+def _job_scopes() -> None:
     with op.batch_alter_table("job", schema=None) as batch_op:
         for name in ("source", "partition", "gate"):
             batch_op.add_column(sa.Column(name, sa.Text(), nullable=False, server_default=sa.text("''")))
@@ -26,7 +26,7 @@ def _jobs_know_their_scope() -> None:
 
 
 def _scope(name: str) -> dict[str, str]:
-    """What a job of the revision before was about: until then only its name said so."""
+    """The source, partition or gate of a job, from its name."""
     kind, _, rest = name.partition(":")
     if kind == "pull":
         source, _, partition = rest.partition(":")
@@ -36,7 +36,7 @@ def _scope(name: str) -> dict[str, str]:
     return {}
 
 
-def _episodes_are_found_by_index() -> None:
+def _alert_indexes() -> None:
     op.drop_index("ix_alert_name_subject", "alert")
     op.create_index("ix_alert_episodes", "alert", ["name", "subject", "condition", "id"])
     op.create_index("ix_alert_ended_at", "alert", ["ended_at"])

@@ -1,4 +1,4 @@
-"""Wording of messages about the plant file: what a key expects, what was given instead, similar valid names."""
+"""Parts of messages about the plant file: what a key expects, what was given instead, similar valid names."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import annotated_types
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-_LISTED = 20
-_SHOWN = 60
-_COMPARED = 200
+_MAX_NAMES = 20
+_MAX_CHARS = 60
+_MAX_COMPARED = 200
 """With more valid names than this no suggestion is made: comparing thousands of names takes minutes."""
 _PLAIN: dict[Any, str] = {
     str: "text",
@@ -32,9 +32,9 @@ _PLURAL = {"text": "texts", "a number or text": "numbers or texts"}
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """Annotation of a type: its description in messages and, if `secret`, that its value is never shown."""
+    """Annotation of a type: its description in messages, and whether its values are secret and never shown."""
 
-    words: str
+    description: str
     secret: bool = False
 
 
@@ -45,10 +45,10 @@ def field_type(field: FieldInfo) -> Any:
 
 def is_secret(annotation: Any) -> bool:
     """Whether a value of this type may hold a password and is never shown."""
-    return any(isinstance(mark, Meaning) and mark.secret for mark in split(annotation)[1])
+    return any(isinstance(mark, Meaning) and mark.secret for mark in strip_annotations(annotation)[1])
 
 
-def split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+def strip_annotations(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
     """A type without annotations and without `None`, and the annotations."""
     marks: tuple[Any, ...] = ()
     while True:
@@ -56,16 +56,16 @@ def split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
             annotation, *more = get_args(annotation)
             marks += tuple(more)
             continue
-        rest = [a for a in get_args(annotation) if a is not NoneType]
-        if get_origin(annotation) in (Union, UnionType) and len(rest) == 1:
-            annotation = rest[0]
+        options = [a for a in get_args(annotation) if a is not NoneType]
+        if get_origin(annotation) in (Union, UnionType) and len(options) == 1:
+            annotation = options[0]
             continue
         return annotation, marks
 
 
-def members(annotation: Any) -> tuple[Any, ...]:
+def union_members(annotation: Any) -> tuple[Any, ...]:
     """The members of a union of two or more types; none for any other type."""
-    core, _ = split(annotation)
+    core, _ = strip_annotations(annotation)
     return tuple(a for a in get_args(core) if a is not NoneType) if get_origin(core) in (Union, UnionType) else ()
 
 
@@ -74,20 +74,20 @@ def is_model(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-def expected(annotation: Any) -> str:
+def describe_type(annotation: Any) -> str:
     """A description of the values that a type accepts: `a whole number, at least 0 and at most 65535`."""
-    core, marks = split(annotation)
-    named = next((m.words for m in marks if isinstance(m, Meaning)), None)
+    core, marks = strip_annotations(annotation)
+    description = next((m.description for m in marks if isinstance(m, Meaning)), None)
     if get_origin(core) is Literal:
         options = [str(option) for option in get_args(core)]
         return options[0] if len(options) == 1 else f"one of {', '.join(options)}"
-    if members(core):
-        return " or ".join(dict.fromkeys(expected(a) for a in members(core)))
+    if union_members(core):
+        return " or ".join(dict.fromkeys(describe_type(a) for a in union_members(core)))
     if get_origin(core) is list:
-        return f"a list of {_PLURAL.get(expected(get_args(core)[0]), 'mappings')}{_length(marks)}"
+        return f"a list of {_PLURAL.get(describe_type(get_args(core)[0]), 'mappings')}{_length(marks)}"
     if get_origin(core) is dict or is_model(core):
-        return named or "a mapping (keys and values)"
-    return (named or _PLAIN[core]) + _bounds(marks)
+        return description or "a mapping (keys and values)"
+    return (description or _PLAIN[core]) + _bounds(marks)
 
 
 def _length(marks: Iterable[Any]) -> str:
@@ -110,7 +110,7 @@ def _bounds(marks: Iterable[Any]) -> str:
     return f", {limits}" if limits else ""
 
 
-def found(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """A short description of a value of the file; text is always quoted, which the hiding of secrets relies on."""
     if value is None:
         return "nothing"
@@ -120,27 +120,27 @@ def found(value: Any) -> str:
         return "a list"
     if not isinstance(value, str):
         return f"the number {value}"
-    return repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}..."
+    return repr(value) if len(value) <= _MAX_CHARS else f"{value[:_MAX_CHARS]!r}..."
 
 
-def listed(names: Iterable[str]) -> str:
+def join_names(names: Iterable[str]) -> str:
     """Names joined by commas, truncated after the first twenty."""
     names = list(names)
-    more = f" ... ({len(names)} in all)" if len(names) > _LISTED else ""
-    return (", ".join(names[:_LISTED]) or "none") + more
+    more = f" ... ({len(names)} in all)" if len(names) > _MAX_NAMES else ""
+    return (", ".join(names[:_MAX_NAMES]) or "none") + more
 
 
-def meant(value: str, allowed: Iterable[str]) -> str:
+def suggestion(value: str, allowed: Iterable[str]) -> str:
     """` (did you mean ...?)` with the most similar allowed name; '' if none is similar or too many are allowed."""
     names = list(allowed)
-    near = difflib.get_close_matches(value[:_SHOWN], names, 1) if len(names) <= _COMPARED else []
-    return f" (did you mean {near[0]!r}?)" if near else ""
+    matches = difflib.get_close_matches(value[:_MAX_CHARS], names, 1) if len(names) <= _MAX_COMPARED else []
+    return f" (did you mean {matches[0]!r}?)" if matches else ""
 
 
-def among(what: str, value: str, allowed: Iterable[str]) -> str:
+def unknown_name(what: str, value: str, allowed: Iterable[str]) -> str:
     """The message for a name that is not one of those allowed."""
     allowed = list(allowed)
-    return f"unknown {what} {found(value)}; allowed: {listed(allowed)}{meant(value, allowed)}"
+    return f"unknown {what} {describe_value(value)}; allowed: {join_names(allowed)}{suggestion(value, allowed)}"
 
 
 def dotted(path: Iterable[str | int]) -> str:
@@ -150,6 +150,6 @@ def dotted(path: Iterable[str | int]) -> str:
 
 def _part(text: str) -> str:
     if text and text.isprintable() and not set(text) & set('."= '):
-        return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:_SHOWN])
-    return '"' + shown.replace('"', "'") + '"'
+        return text if len(text) <= _MAX_CHARS else text[: _MAX_CHARS - 3] + "..."
+    escaped = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:_MAX_CHARS])
+    return '"' + escaped.replace('"', "'") + '"'
