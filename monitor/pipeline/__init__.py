@@ -1,4 +1,4 @@
-"""From a page of source rows to all that one commit writes: intake, parts, readings, events.
+"""From a page of source rows to everything that one commit writes: intake, parts, readings, events.
 
-Nothing here opens a transaction, reads a clock or knows where a page came from.
+Nothing here opens a write transaction, reads a clock or depends on how a page was read.
 """

@@ -1,4 +1,4 @@
-"""Outcomes, dispositions and machine states: kept as they come, nothing is judged by them here."""
+"""Outcomes, dispositions and machine states, which are stored without being judged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from monitor.store.rows.digests import Key, StoredDigests, disposition_digests, 
 
 
 class EventsPipeline(Pipeline):
-    """Keeps the new rows of one source. Nothing is in memory between pages."""
+    """Stores the new rows of one source. Nothing is in memory between pages."""
 
     def __init__(self, store: Store, plant: Plant, source: str) -> None:
         self._store = store
@@ -26,15 +26,15 @@ class EventsPipeline(Pipeline):
         self._config = plant.sources[source]
 
     def process(self, page: Page, write: BatchWrite) -> None:
-        """Fill `write` with the rows of the page that the store does not know yet."""
+        """Fill `write` with the rows of the page that are not in the store yet."""
         with self._store.read() as connection:
-            known = self._known(connection, page.frame)
-        found = intake.take(self._rows(page), known)
-        write.rows += [{**a.columns, "revision": a.revision} for a in found.accepted]
-        for outcome, n in found.outcomes():
+            stored = self._stored(connection, page.frame)
+        result = intake.classify(self._rows(page), stored)
+        write.rows += [{**a.columns, "revision": a.revision} for a in result.accepted]
+        for outcome, n in result.outcomes():
             write.tallies[tally_key("gatewatch_source_rows_total", source=self._source, outcome=outcome)] += n
 
-    def _known(self, connection: Connection, frame: pd.DataFrame) -> dict[Key, StoredDigests]:
+    def _stored(self, connection: Connection, frame: pd.DataFrame) -> dict[Key, StoredDigests]:
         if isinstance(self._config, StateSource):
             return reading_digests(connection, self._config.kind, frame)
         if isinstance(self._config, OutcomeSource):

@@ -1,4 +1,4 @@
-"""What a gate is given for one part: features of this passage and of the part's earlier ones."""
+"""The input of a gate for one part: features of this passage and of the part's earlier ones."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from monitor.plant.gates import GateConfig
 
 
 def gate_input(gate: GateConfig, passage: Passage, latest: Mapping[str, Passage]) -> tuple[PartInput, dict[str, int]]:
-    """What the gate is given: features of this passage and of the part's latest passages through earlier steps.
+    """The gate's input, from this passage and the part's latest passages through earlier steps.
 
-    With it, by step, the arrival numbers of the rows it was made of.
+    Also returns, by step, the arrival numbers of the rows it was made from.
     """
     values: dict[str, float] = {}
     inputs = {passage.step: passage.arrival}

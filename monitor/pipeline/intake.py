@@ -1,7 +1,7 @@
 """What is new in a page: rows seen already, corrections, new visits. Pure; the same for every kind of source.
 
-A row is known by its key. Same key and same content: seen already. Same key and other content: a correction, kept
-as the next revision. `available_at` is no content: a row that is posted twice is one row.
+A row is identified by its key. Same key and same content: seen already. Same key and other content: a correction,
+stored as the next revision. `available_at` is not content: a row that is posted twice is one row.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from monitor.model import Page
 from monitor.store.rows.digests import Key, StoredDigests
 
 Columns = dict[str, Any]
-"""A row to keep, by the names of its table's columns."""
+"""A row to store, by the names of its table's columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A row to keep. `index` is its place in the page, `columns` what the table's row holds besides arrival."""
+    """A row to store. `index` is its position in the page, `columns` the values without arrival and revision."""
 
     index: int
     revision: int
@@ -33,34 +33,34 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What a page brought."""
+    """The rows of a page to store, and the number of rows that were in the store already."""
 
     accepted: Sequence[Accepted]
     seen: int
 
     @property
     def corrections(self) -> int:
-        """How many accepted rows are revisions of known ones."""
+        """How many accepted rows are revisions of stored ones."""
         return sum(1 for row in self.accepted if row.revision)
 
     def outcomes(self) -> tuple[tuple[str, int], ...]:
-        """Rows by what became of them, under the label values of the rows counter."""
-        fresh = len(self.accepted) - self.corrections
-        return ("accepted", fresh), ("corrected", self.corrections), ("seen", self.seen)
+        """Numbers of rows by the label `outcome` of their counter."""
+        new = len(self.accepted) - self.corrections
+        return ("accepted", new), ("corrected", self.corrections), ("seen", self.seen)
 
 
 def content_digest(content: Sequence[object]) -> str:
-    """128 bits over a row's content, the same on every machine."""
+    """A 128-bit digest of a row's content, the same on every machine."""
     text = json.dumps(content, separators=(",", ":"), default=datetime.isoformat)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def take(rows: Iterable[tuple[Key, Columns]], known: dict[Key, StoredDigests]) -> Intake:
-    """Sort rows into accepted and seen. `known` is kept up to date, so that a page may hold one key twice."""
+def classify(rows: Iterable[tuple[Key, Columns]], stored: dict[Key, StoredDigests]) -> Intake:
+    """Sort rows into accepted and seen. Adds the accepted ones to `stored`, as a page may have a key twice."""
     accepted: list[Accepted] = []
     seen = 0
     for index, (key, columns) in enumerate(rows):
-        entry = known.setdefault(key, StoredDigests())
+        entry = stored.setdefault(key, StoredDigests())
         digest = columns["digest"]
         if digest in entry.digests:
             seen += 1
@@ -70,14 +70,14 @@ def take(rows: Iterable[tuple[Key, Columns]], known: dict[Key, StoredDigests]) -
     return Intake(accepted, seen)
 
 
-def part_rows(page: Page, source: str, known: dict[Key, StoredDigests]) -> Iterable[tuple[Key, Columns]]:
-    """Part steps under (serial, step, visit). A source that counts no visits has one for each time."""
+def part_rows(page: Page, source: str, stored: dict[Key, StoredDigests]) -> Iterable[tuple[Key, Columns]]:
+    """Part steps under (serial, step, visit). If the source does not count visits, each time is one."""
     visits: dict[tuple[str, str], dict[datetime, int]] = {}
-    counted: dict[tuple[str, str], int] = {}
-    for serial, step, visit, *rest in known:
+    last_visit: dict[tuple[str, str], int] = {}
+    for serial, step, visit, *rest in stored:
         if rest:
             visits.setdefault((serial, step), {})[rest[0]] = visit
-        counted[serial, step] = max(visit, counted.get((serial, step), 0))
+        last_visit[serial, step] = max(visit, last_visit.get((serial, step), 0))
     names = page.names
     values = page.values.tolist()
     f = page.frame
@@ -87,7 +87,7 @@ def part_rows(page: Page, source: str, known: dict[Key, StoredDigests]) -> Itera
         if visit is None or visit is pd.NA:
             number = visits.setdefault((serial, step), {}).get(at)
             if number is None:
-                number = counted[serial, step] = counted.get((serial, step), 0) + 1
+                number = last_visit[serial, step] = last_visit.get((serial, step), 0) + 1
                 visits[serial, step][at] = number
             key: Key = (serial, step, number, at)
         else:
@@ -144,9 +144,9 @@ def disposition_rows(page: Page, source: str) -> Iterable[tuple[Key, Columns]]:
     """Dispositions under (serial, step, at)."""
     f = page.frame
     columns = (f["serial"].tolist(), f["step"].tolist(), _times(f["at"]), f["disposition"].tolist())
-    for serial, step, at, word in zip(*columns, strict=True):
-        row = {"source": source, "serial": serial, "step": step, "at": at, "disposition": word}
-        yield (serial, step, at), {**row, "digest": content_digest((word,))}
+    for serial, step, at, disposition in zip(*columns, strict=True):
+        row = {"source": source, "serial": serial, "step": step, "at": at, "disposition": disposition}
+        yield (serial, step, at), {**row, "digest": content_digest((disposition,))}
 
 
 def _times(column: pd.Series[Any]) -> list[datetime]:

@@ -1,4 +1,4 @@
-"""Asking a gate's model under a time limit."""
+"""Running a gate's model with a time limit."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Judged = list[tuple[Prediction | None, Decision]]
 class InForce:
     """The model a gate uses for one batch: an explicit input, recorded with every decision.
 
-    `refused` says why there is none to ask: `no_model`, or `bad_model` when the one in force did not verify.
-    `withheld` says why what it predicts is recorded and not acted upon: `no_skill` while its realised skill is absent.
+    `refused` says why there is none: `no_model`, or `bad_model` if the one in force failed verification.
+    `withheld` says why its predictions are recorded but not used: `no_skill` while it has no realised skill.
     """
 
     model: GateModel | None
@@ -33,20 +33,20 @@ class InForce:
 
 
 class Deadline:
-    """Runs a model with a time limit, in a thread of its own; one that hangs is left behind."""
+    """Runs a model with a time limit, in its own thread; a thread that hangs is replaced."""
 
     def __init__(self) -> None:
         self._start()
 
     def _start(self) -> None:
-        self._waiting: SimpleQueue[tuple[Callable[[], Judged], Future[Judged]]] = SimpleQueue()
-        # A daemon, so that a model that hangs keeps no process from ending.
-        threading.Thread(target=_serve, args=(self._waiting,), name="gate", daemon=True).start()
+        self._requests: SimpleQueue[tuple[Callable[[], Judged], Future[Judged]]] = SimpleQueue()
+        # A daemon, so that a model that hangs does not keep the process from ending.
+        threading.Thread(target=_serve, args=(self._requests,), name="gate", daemon=True).start()
 
     def call(self, work: Callable[[], Judged], limit: timedelta) -> Judged | None:
-        """The result, or None when it took longer than `limit`; what the work raises is raised here."""
+        """The result of the work, or None if it took longer than `limit`; exceptions are re-raised."""
         future: Future[Judged] = Future()
-        self._waiting.put((work, future))
+        self._requests.put((work, future))
         try:
             return future.result(timeout=limit.total_seconds())
         except FutureTimeoutError:
@@ -54,10 +54,10 @@ class Deadline:
             return None
 
 
-def _serve(waiting: SimpleQueue[tuple[Callable[[], Judged], Future[Judged]]]) -> None:
+def _serve(requests: SimpleQueue[tuple[Callable[[], Judged], Future[Judged]]]) -> None:
     while True:
-        work, future = waiting.get()
+        work, future = requests.get()
         try:
             future.set_result(work())
-        except Exception as exc:  # noqa: BLE001 - handed to the caller, who raises it
+        except Exception as exc:  # noqa: BLE001 - re-raised by the caller
             future.set_exception(exc)

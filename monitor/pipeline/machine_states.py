@@ -1,4 +1,4 @@
-"""What each machine was doing when: its reported states, asked by time."""
+"""The reported states of each machine over time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from monitor.store.rows.readings import StoredState
 
 
 class StateTimeline:
-    """The states known so far. Rows come in arrival order; the last word on an instant counts."""
+    """The states reported so far. Rows come in arrival order; of several for one instant the last counts."""
 
     def __init__(self, keep: timedelta = timedelta(days=2)) -> None:
         self.arrival = 0
@@ -29,15 +29,15 @@ class StateTimeline:
 
     def at(self, machine: str, times: Iterable[datetime]) -> list[MachineState]:
         """The state at each time; UNKNOWN before the first report."""
-        known = self._times.get(machine, [])
-        found = []
+        reports = self._times.get(machine, [])
+        states = []
         for time in times:
-            place = bisect_right(known, time)
-            found.append(self._states[machine, known[place - 1]] if place else MachineState.UNKNOWN)
-        return found
+            i = bisect_right(reports, time)
+            states.append(self._states[machine, reports[i - 1]] if i else MachineState.UNKNOWN)
+        return states
 
     def forget_before(self, instant: datetime) -> None:
-        """Drop what ended long before `instant`, so that memory does not grow with history."""
+        """Drop states that ended long before `instant`, so that memory does not grow with history."""
         for machine, times in self._times.items():
             last = max(0, bisect_right(times, instant - self._keep) - 1)
             for old in times[:last]:

@@ -1,7 +1,6 @@
 """Machine windows: count, missing, minimum, maximum, sum and sum of squares of each sensor, 5 minutes at a time.
 
-Sums are taken one after the other from the stored total, so that how rows were split into batches cannot change
-a bit of them.
+Rows are added to the stored sums one by one, so that the sums are bit-identical however rows are split into batches.
 """
 
 from __future__ import annotations
@@ -21,40 +20,40 @@ Totals = dict[str, tuple[int, int, float | None, float | None, float, float]]
 
 
 def window_starts(batch: MachineBatch, length: timedelta) -> list[datetime]:
-    """The window of each row, by its first instant."""
+    """The start of each row's window."""
     step = int(length.total_seconds() * 1_000_000)
     starts = batch.at // 1000 // step * step
     return [from_micros(s) for s in starts]
 
 
 def add(windows: Mapping[WindowKey, Totals], batch: MachineBatch, length: timedelta) -> dict[WindowKey, Totals]:
-    """The windows that the batch touches, with its rows added to those known."""
+    """The windows that the batch has rows in, with these rows added."""
     starts = window_starts(batch, length)
     places: dict[datetime, list[int]] = {}
     for i, start in enumerate(starts):
         places.setdefault(start, []).append(i)
     return {
-        (batch.machine, start): _added(windows.get((batch.machine, start), {}), batch.sensors, batch.values[rows])
+        (batch.machine, start): _add_rows(windows.get((batch.machine, start), {}), batch.sensors, batch.values[rows])
         for start, rows in places.items()
     }
 
 
-def _added(known: Totals, sensors: tuple[str, ...], values: Floats) -> Totals:
+def _add_rows(window: Totals, sensors: tuple[str, ...], values: Floats) -> Totals:
     missing = np.isnan(values)
     filled = np.where(missing, 0.0, values)
-    before = [known.get(s, (0, 0, None, None, 0.0, 0.0)) for s in sensors]
+    before = [window.get(s, (0, 0, None, None, 0.0, 0.0)) for s in sensors]
     totals = np.add.accumulate(np.vstack([[b[4] for b in before], filled]), axis=0)[-1]
     with np.errstate(over="ignore"):
         squares = np.add.accumulate(np.vstack([[b[5] for b in before], filled * filled]), axis=0)[-1]
     lows = np.where(missing, np.inf, values).min(axis=0)
     highs = np.where(missing, -np.inf, values).max(axis=0)
-    gone = missing.sum(axis=0)
+    missing_counts = missing.sum(axis=0)
     return {
         s: (
             before[j][0] + len(values),
-            before[j][1] + int(gone[j]),
-            _of(min, before[j][2], float(lows[j])),
-            _of(max, before[j][3], float(highs[j])),
+            before[j][1] + int(missing_counts[j]),
+            _extreme(min, before[j][2], float(lows[j])),
+            _extreme(max, before[j][3], float(highs[j])),
             float(totals[j]),
             float(squares[j]),
         )
@@ -62,10 +61,10 @@ def _added(known: Totals, sensors: tuple[str, ...], values: Floats) -> Totals:
     }
 
 
-def _of(choose: Callable[[float, float], float], known: float | None, new: float) -> float | None:
+def _extreme(choose: Callable[[float, float], float], before: float | None, new: float) -> float | None:
     if not np.isfinite(new):
-        return known
-    return new if known is None else choose(known, new)
+        return before
+    return new if before is None else choose(before, new)
 
 
 def as_rows(windows: Mapping[WindowKey, Totals]) -> list[MachineWindow]:

@@ -1,4 +1,4 @@
-"""Part steps: from a page to decisions and the recommendations that wait in the outbox."""
+"""Part steps: from a page to decisions and their recommendations in the outbox."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from monitor.store.rows.parts import part_history
 
 
 class PartsPipeline(Pipeline):
-    """Decides on the part steps of one source partition. Keeps nothing between pages but its gates."""
+    """Decides on the part steps of one source partition. Nothing is in memory between pages."""
 
     def __init__(
         self,
@@ -40,36 +40,36 @@ class PartsPipeline(Pipeline):
         self._digest = plant_digest
         self._source = source
         config = plant.sources[source]
-        self._counted = isinstance(config, PartSource) and config.visit is not None
+        self._counts_visits = isinstance(config, PartSource) and config.visit is not None
         self._in_force = in_force
         self._deadline = Deadline()
         self._gates = {gate.step: name for name, gate in plant.gates.items()}
 
     def process(self, page: Page, write: BatchWrite) -> None:
-        """Fill `write` with what the page brings, each page with the models in force at its start."""
+        """Fill `write` with the page's rows and decisions, made by the models in force at its start."""
         in_force = self._in_force()
         with self._store.read() as connection:
             history = part_history(connection, page.frame["serial"].tolist())
-        known = part_digests(history, self._counted)
-        found = intake.take(intake.part_rows(page, self._source, known), known)
+        stored = part_digests(history, self._counts_visits)
+        result = intake.classify(intake.part_rows(page, self._source, stored), stored)
         latest = LatestPassages(history)
-        waiting: dict[str, list[tuple[Passage, PartInput, dict[str, int]]]] = {}
-        for accepted in found.accepted:
+        to_decide: dict[str, list[tuple[Passage, PartInput, dict[str, int]]]] = {}
+        for accepted in result.accepted:
             passage = _passage(provisional_arrival(len(write.rows)), accepted.columns)
             earlier = latest.add(passage)
             write.rows.append({**accepted.columns, "revision": accepted.revision})
             gate = self._gates.get(passage.step)
-            if gate is not None and self._to_decide(gate, passage, accepted.revision):
-                waiting.setdefault(gate, []).append((passage, *gate_input(self._plant.gates[gate], passage, earlier)))
-        for gate, parts in waiting.items():
+            if gate is not None and self._needs_decision(gate, passage, accepted.revision):
+                to_decide.setdefault(gate, []).append((passage, *gate_input(self._plant.gates[gate], passage, earlier)))
+        for gate, parts in to_decide.items():
             self._decide(gate, parts, in_force[gate], write)
         reach("after_inference")
-        for outcome, rows in found.outcomes():
+        for outcome, rows in result.outcomes():
             key = tally_key("gatewatch_source_rows_total", source=self._source, outcome=outcome)
             write.tallies[key] += rows
 
-    def _to_decide(self, gate: str, passage: Passage, revision: int) -> bool:
-        # A correction is kept as a revision and never silently decided again; what came before the gate is history.
+    def _needs_decision(self, gate: str, passage: Passage, revision: int) -> bool:
+        # A correction is stored as a revision and never decided again; parts from before the gate are history.
         since = self._plant.gates[gate].since
         return revision == 0 and (since is None or passage.at >= since)
 
@@ -82,15 +82,15 @@ class PartsPipeline(Pipeline):
     ) -> None:
         config = self._plant.gates[gate]
         characteristic = self._plant.characteristics[config.characteristic]
-        asked = [part for _, part, _ in parts]
+        part_inputs = [part for _, part, _ in parts]
 
-        def ask(refused: Reason | None) -> Judged:
+        def judge_parts(refused: Reason | None) -> Judged:
             band = config.rework_band()
-            return judge(used.model, refused, asked, characteristic.spec_at, band, used.withheld)
+            return judge(used.model, refused, part_inputs, characteristic.spec_at, band, used.withheld)
 
-        judged = self._deadline.call(lambda: ask(used.refused), config.timeout)
+        judged = self._deadline.call(lambda: judge_parts(used.refused), config.timeout)
         if judged is None:
-            judged = ask(Reason.TIMEOUT)
+            judged = judge_parts(Reason.TIMEOUT)
         for (passage, _, inputs), (prediction, decision) in zip(parts, judged, strict=True):
             row = self._row(gate, passage, inputs, used, prediction, decision, write.now)
             write.decisions.append(row)

@@ -1,4 +1,4 @@
-"""The latest passage of each part through each step: what a gate may know of a part's earlier steps."""
+"""The latest passage of each part through each step: what a gate knows about a part's earlier steps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Passage:
 
 
 class LatestPassages:
-    """By part and step the latest of the passages added so far; added in order of arrival, corrections too."""
+    """The latest passages by part and step. Passages are added in order of arrival, corrections too."""
 
     def __init__(self, history: Iterable[PartStep] = ()) -> None:
         self._of_part: dict[str, dict[str, Passage]] = {}
@@ -30,14 +30,14 @@ class LatestPassages:
             self.add(passage_of(row))
 
     def add(self, passage: Passage) -> Mapping[str, Passage]:
-        """Add a passage; what was the latest of its part by step before it."""
+        """Add a passage; returns the part's latest passages by step before it."""
         earlier = self._of_part.get(passage.serial, {})
         self._of_part[passage.serial] = {**earlier, passage.step: passage}
         return earlier
 
 
 def passage_of(row: PartStep) -> Passage:
-    """The passage that a stored part step is about."""
+    """The passage of a stored part step."""
     return Passage(row.arrival, row.serial, row.step, row.visit, row.at, row.values)
 
 

@@ -1,4 +1,4 @@
-"""What every pipeline is: a page of a source in, everything its commit will write out."""
+"""The protocol of pipelines."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from monitor.store.commit import BatchWrite
 
 
 class Pipeline(Protocol):
-    """Turns a page into everything its commit will write. One that keeps nothing in memory only processes."""
+    """Turns a page of a source into everything its commit will write. One without state needs only `process`."""
 
     def process(self, page: Page, write: BatchWrite) -> None:
-        """Fill `write`; what is kept in memory is undone by `forget`."""
+        """Fill `write`; `forget` reverts the changes of state in memory."""
 
     def forget(self) -> None:
-        """Drop what is in memory."""
+        """Drop the state in memory."""
         return
 
     def snapshot(self, write: BatchWrite) -> None:
-        """Add what should be saved at a clean end."""
+        """Add the unsaved state, at a clean shutdown."""
         return

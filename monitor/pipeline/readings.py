@@ -38,7 +38,7 @@ MakeDetectors = Callable[[Plant, str], Sequence[StreamDetector]]
 
 
 class MachineMemory:
-    """The detectors of one machine with their states, and how many rows came since they were saved."""
+    """The detectors of one machine with their states, and the number of rows since these were saved."""
 
     def __init__(self, detectors: Sequence[StreamDetector], step: str) -> None:
         self.detectors = detectors
@@ -47,7 +47,7 @@ class MachineMemory:
         self.unsaved = 0
 
     def observe(self, batch: MachineBatch, write: BatchWrite | None) -> None:
-        """Run every detector over the rows; findings go into `write`, or nowhere while history is replayed."""
+        """Run every detector on the rows; findings go into `write`, if given."""
         for i, detector in enumerate(self.detectors):
             self.states[i], findings = detector.observe(self.states[i], batch)
             if write is not None:
@@ -57,38 +57,35 @@ class MachineMemory:
 
 
 class ReadingsPipeline(Pipeline):
-    """Judges the readings of one source partition. `process` is undone by `forget` when its commit fails."""
+    """Judges the readings of one source partition. If a commit fails, `forget` reverts the state in memory."""
 
     def __init__(self, store: Store, plant: Plant, source: str, make_detectors: MakeDetectors) -> None:
         self._store = store
         self._plant = plant
         self._source = source
-        self._make = make_detectors
+        self._make_detectors = make_detectors
         self._memory: dict[str, MachineMemory] = {}
         self._timeline = StateTimeline()
 
     def forget(self) -> None:
-        """Drop what is in memory; the next page starts from the saved states."""
+        """Drop the state in memory; the next page starts from the saved states."""
         self._memory.clear()
         self._timeline = StateTimeline()
 
     def process(self, page: Page, write: BatchWrite) -> None:
-        """Fill `write` with what the page brings. Reads the store, changes only memory."""
+        """Fill `write` with the page's rows, findings and windows. Reads the store and changes only memory."""
         columns = {m: _columns(self._plant, m, page.names) for m in page.frame["machine"].unique()}
         with self._store.read() as connection:
-            known = reading_digests(connection, "readings", page.frame)
-            self._learn_states(connection)
-            found = intake.take(intake.reading_rows(page, self._source, columns), known)
-            accepted = sorted(found.accepted, key=lambda a: a.columns["machine"])
-            self._place(connection, accepted, page, columns, write)
+            stored = reading_digests(connection, "readings", page.frame)
+            self._timeline.learn(states_after(connection, self._timeline.arrival))
+            result = intake.classify(intake.reading_rows(page, self._source, columns), stored)
+            accepted = sorted(result.accepted, key=lambda a: a.columns["machine"])
+            self._process_rows(connection, accepted, page, columns, write)
         reach("after_inference")
-        for outcome, rows in found.outcomes():
+        for outcome, rows in result.outcomes():
             write.tallies[tally_key("gatewatch_source_rows_total", source=self._source, outcome=outcome)] += rows
 
-    def _learn_states(self, connection: Connection) -> None:
-        self._timeline.learn(states_after(connection, self._timeline.arrival))
-
-    def _place(
+    def _process_rows(
         self,
         connection: Connection,
         accepted: Sequence[intake.Accepted],
@@ -104,36 +101,36 @@ class ReadingsPipeline(Pipeline):
             offset = len(write.rows)
             for row, state in zip(rows, states, strict=True):
                 write.rows.append({**row.columns, "revision": row.revision, "state": state.value})
-            # A correction is kept; what was judged before stays judged.
-            fresh = [i for i, row in enumerate(rows) if row.revision == 0]
-            if fresh:
-                places = [rows[i].index for i in fresh]
-                values = page.values[np.ix_(places, columns[machine])]
-                facts = [rows[i].columns for i in fresh]
-                batch = _batch(self._plant, machine, facts, values, [states[i] for i in fresh], page, columns)
-                self._judge(connection, batch, [offset + i for i in fresh], write)
+            # A correction is stored but not judged again.
+            new = [i for i, row in enumerate(rows) if row.revision == 0]
+            if new:
+                indices = [rows[i].index for i in new]
+                values = page.values[np.ix_(indices, columns[machine])]
+                new_rows = [rows[i].columns for i in new]
+                batch = _batch(self._plant, machine, new_rows, values, [states[i] for i in new], page, columns)
+                self._judge(connection, batch, [offset + i for i in new], write)
         if accepted:
             self._timeline.forget_before(min(row.columns["at"] for row in accepted))
 
-    def _judge(self, connection: Connection, batch: MachineBatch, places: list[int], write: BatchWrite) -> None:
-        memory = self._memory.get(batch.machine) or self._remember(connection, batch.machine)
+    def _judge(self, connection: Connection, batch: MachineBatch, positions: list[int], write: BatchWrite) -> None:
+        memory = self._memory.get(batch.machine) or self._load_memory(connection, batch.machine)
         before = len(write.findings)
         memory.observe(batch, write)
         for i in range(before, len(write.findings)):
             row = write.findings[i].row
             if row >= 0:
-                write.findings[i] = replace(write.findings[i], row=places[row])
+                write.findings[i] = replace(write.findings[i], row=positions[row])
         length = self._plant.store.window
         starts = windows.window_starts(batch, length)
-        known = windows.from_rows(windows_starting(connection, batch.machine, starts))
-        write.windows += windows.as_rows(windows.add(known, batch, length))
+        stored = windows.from_rows(windows_starting(connection, batch.machine, starts))
+        write.windows += windows.as_rows(windows.add(stored, batch, length))
         if memory.unsaved >= self._plant.store.snapshot_rows:
-            write.states += _saved(batch.machine, memory, provisional_arrival(places[-1]))
+            write.states += _saved(batch.machine, memory, provisional_arrival(positions[-1]))
             memory.unsaved = 0
 
-    def _remember(self, connection: Connection, machine: str) -> MachineMemory:
-        """The machine's detectors: saved states, and the rows after them run again with their results discarded."""
-        memory = MachineMemory(self._make(self._plant, machine), self._plant.machines[machine].step)
+    def _load_memory(self, connection: Connection, machine: str) -> MachineMemory:
+        """The machine's detectors with their saved states, updated by the rows since, whose findings are discarded."""
+        memory = MachineMemory(self._make_detectors(self._plant, machine), self._plant.machines[machine].step)
         saved = saved_detectors(connection, machine)
         arrivals = [0] * len(memory.detectors)
         for i, detector in enumerate(memory.detectors):
@@ -144,23 +141,23 @@ class ReadingsPipeline(Pipeline):
                 memory.states[i] = detector.restore(json.loads(row.text))
                 arrivals[i] = row.arrival
             except ValueError as exc:
-                # Of another version or not whole: rebuilt from history.
-                log.warning("detector %s of %s starts from its history: %s", detector.name, machine, exc)
-        self._run_again(connection, machine, memory, arrivals)
+                # Another version, or incomplete: rebuilt from history.
+                log.warning("detector %s of %s is rebuilt from history: %s", detector.name, machine, exc)
+        self._replay(connection, machine, memory, arrivals)
         self._memory[machine] = memory
         return memory
 
-    def _run_again(self, connection: Connection, machine: str, memory: MachineMemory, arrivals: Sequence[int]) -> None:
+    def _replay(self, connection: Connection, machine: str, memory: MachineMemory, arrivals: Sequence[int]) -> None:
         for rows in stored_readings(connection, machine, min(arrivals, default=0)):
             for i, detector in enumerate(memory.detectors):
-                todo = [r for r in rows if r.arrival > arrivals[i]]
-                if todo:
-                    batch = stored_batch(self._plant, machine, todo)
+                unseen = [r for r in rows if r.arrival > arrivals[i]]
+                if unseen:
+                    batch = stored_batch(self._plant, machine, unseen)
                     memory.states[i], _ = detector.observe(memory.states[i], batch)
             memory.unsaved += len(rows)
 
     def snapshot(self, write: BatchWrite) -> None:
-        """Add every unsaved state to `write`, for a clean end."""
+        """Add every unsaved state to `write`, at a clean shutdown."""
         with self._store.read() as connection:
             for machine, memory in self._memory.items():
                 if memory.unsaved:
@@ -168,7 +165,7 @@ class ReadingsPipeline(Pipeline):
 
 
 def stored_batch(plant: Plant, machine: str, rows: Sequence[StoredReading]) -> MachineBatch:
-    """Stored rows as the batch that the detectors saw."""
+    """Stored rows as the batch that the detectors get."""
     sensors = plant.sensor_names(machine)
     values = np.array([[r.values.get(s, np.nan) for s in sensors] for r in rows], dtype=np.float64)
     return MachineBatch(
@@ -189,21 +186,21 @@ def _columns(plant: Plant, machine: str, names: Sequence[str]) -> list[int]:
 def _batch(
     plant: Plant,
     machine: str,
-    facts: Sequence[intake.Columns],
+    rows: Sequence[intake.Columns],
     values: Floats,
     states: Sequence[MachineState],
     page: Page,
     columns: Mapping[str, Sequence[int]],
 ) -> MachineBatch:
     sensors = plant.sensor_names(machine)
-    given = [page.names[j] for j in columns[machine]]
-    if tuple(given) != sensors:
-        # A sensor that the source does not map is missing, never invented.
-        whole = np.full((len(facts), len(sensors)), np.nan)
-        whole[:, [sensors.index(s) for s in given]] = values
-        values = whole
-    at = np.array([to_nanos(f["at"]) for f in facts], dtype=np.int64)
-    return MachineBatch(machine, sensors, at, values, states, [f["recipe"] for f in facts])
+    mapped = [page.names[j] for j in columns[machine]]
+    if tuple(mapped) != sensors:
+        # A sensor that the source does not map is missing.
+        all_sensors = np.full((len(rows), len(sensors)), np.nan)
+        all_sensors[:, [sensors.index(s) for s in mapped]] = values
+        values = all_sensors
+    at = np.array([to_nanos(row["at"]) for row in rows], dtype=np.int64)
+    return MachineBatch(machine, sensors, at, values, states, [row["recipe"] for row in rows])
 
 
 def _saved(machine: str, memory: MachineMemory, arrival: int) -> list[SavedState]:

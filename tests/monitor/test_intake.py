@@ -59,15 +59,15 @@ def test_rows_under_one_key(digests: list[str], expected: list[str], split: bool
     known: dict[Key, StoredDigests] = {}
     rows = [(("key",), {"digest": d}) for d in digests]
     if split:
-        found = [words(intake.take([row], known), 1)[0] for row in rows]
+        found = [words(intake.classify([row], known), 1)[0] for row in rows]
     else:
-        found = words(intake.take(rows, known), len(rows))
+        found = words(intake.classify(rows, known), len(rows))
     assert found == expected
 
 
 def test_the_counts_of_a_page() -> None:
     rows = [(("a",), {"digest": "1"}), (("a",), {"digest": "2"}), (("a",), {"digest": "2"}), (("b",), {"digest": "1"})]
-    found = intake.take(rows, {})
+    found = intake.classify(rows, {})
     assert found.outcomes() == (("accepted", 2), ("corrected", 1), ("seen", 1))
 
 
@@ -77,10 +77,10 @@ def test_the_counts_of_a_page() -> None:
 )
 def test_any_split_into_pages_takes_the_same(rows: list[tuple[str, str]], cuts: list[int]) -> None:
     made = [((key,), {"digest": digest, "key": key}) for key, digest in rows]
-    whole = intake.take(made, {})
+    whole = intake.classify(made, {})
     known: dict[Key, StoredDigests] = {}
     borders = sorted({0, len(made), *(min(c, len(made)) for c in cuts)})
-    parts = [intake.take(made[a:b], known) for a, b in pairwise(borders)]
+    parts = [intake.classify(made[a:b], known) for a, b in pairwise(borders)]
     taken = [(r.revision, r.columns) for part in parts for r in part.accepted]
     assert taken == [(r.revision, r.columns) for r in whole.accepted]
     assert sum(part.seen for part in parts) == whole.seen
@@ -93,7 +93,7 @@ def take_parts(
     """(visit, what became of it) of each row; `counted` says whether the source counts visits."""
     names = ("length",)
     made = list(intake.part_rows(page([{"visit": 1, **r} if counted else r for r in rows], names), "mes", known))
-    found = intake.take(made, known)
+    found = intake.classify(made, known)
     return [(columns["visit"], word) for (_, columns), word in zip(made, words(found, len(made)), strict=True)]
 
 
