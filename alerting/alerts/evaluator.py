@@ -151,8 +151,8 @@ def _after(
             fired_at = at
         after[key] = AlertState(before.active_at, fired_at, None, result.value, result.limit)
     for key, before in states.items():
-        mine = (key.alert, key.condition) == (alert.alert, alert.condition)
-        if mine and key.subject not in results and before.fired_at is not None and keep_firing > timedelta(0):
+        same_rule = (key.alert, key.condition) == (alert.alert, alert.condition)
+        if same_rule and key.subject not in results and before.fired_at is not None and keep_firing > timedelta(0):
             kept_since = before.kept_since or at
             if at - kept_since < keep_firing:
                 after[key] = replace(before, kept_since=kept_since)

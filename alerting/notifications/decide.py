@@ -125,14 +125,14 @@ class Rules:
 def decide_notifications(
     episodes: Iterable[Episode],
     last: Mapping[Group, LastNote],
-    lately: Mapping[str, int],
+    sent_recently: Mapping[str, int],
     now: datetime,
     rules: Rules,
 ) -> list[Message]:
     """The messages due at `now`.
 
     `episodes`: the alerts that fired and whose end has not been announced. `last`: the newest note of each of their
-    groups. `lately`: the number of messages to each team in the last `rules.within`.
+    groups. `sent_recently`: the number of messages to each team in the last `rules.within`.
     """
     by_group = sorted(episodes, key=lambda e: (e.team, e.line, e.id))
     notes, infos = [], []
@@ -144,7 +144,7 @@ def decide_notifications(
         notes += [note] if note else []
     messages = [Message(note.key, (note,)) for note in infos]
     for team, of_team in groupby(notes, key=lambda note: note.team):
-        messages += _bounded(team, list(of_team), rules.most - lately.get(team, 0), now)
+        messages += _bounded(team, list(of_team), rules.most - sent_recently.get(team, 0), now)
     return messages
 
 

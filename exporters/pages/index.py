@@ -81,15 +81,15 @@ def _gates(snapshot: MetricsSnapshot, bounds: Bounds) -> Html:
             counts[row.labels.get("gate", "")][row.labels.get("verdict", "")] += int(row.value or 0)
     by_name = {row.gate: row for row in snapshot.gates}
     rows = [_gate_row(name, by_name.get(name), counts[name], snapshot.at, bounds) for name in bounds.plant.gates]
-    heads = ("Gate", "Step", "Model in force", "Continue", "Correct", "Scrap", "Hold", "Holds lately", "Last decision")
+    heads = ("Gate", "Step", "Model in force", "Continue", "Correct", "Scrap", "Hold", "Recent holds", "Last decision")
     return table(heads, rows, "The plant file has no gate.")
 
 
 def _gate_row(name: str, row: GateRow | None, counts: Counter[str], now: datetime, bounds: Bounds) -> tuple[str, ...]:
     model: str = f"{row.model} {row.version}" if row and row.version else chip("hold", "none: every part is held")
     decisions = (str(counts[verdict]) for verdict in ("continue", "correct", "scrap", "hold"))
-    lately = f"{row.holds} of {row.recent}" if row and row.recent else "-"
-    return name, bounds.plant.gates[name].step, model, *decisions, lately, ago(row and row.last_decision_at, now)
+    recent_holds = f"{row.holds} of {row.recent}" if row and row.recent else "-"
+    return name, bounds.plant.gates[name].step, model, *decisions, recent_holds, ago(row and row.last_decision_at, now)
 
 
 def _performance(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) -> Html:
@@ -100,21 +100,17 @@ def _performance(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) 
 
 
 def _performance_row(gate: str, bounds: Bounds, rows: Sequence[BoardRow], now: datetime) -> tuple[str, ...]:
-    mine = [row for row in rows if row.detector == PERFORMANCE]
-    whole = {row.method: row for row in mine if not row.feature}
+    judged = [row for row in rows if row.detector == PERFORMANCE]
+    overall = {row.method: row for row in judged if not row.feature}
     unit = bounds.plant.characteristics[bounds.plant.gates[gate].characteristic].unit
-    errors = (
-        _with_limit(whole.get(MAE), unit),
-        _with_limit(whole.get(BIAS), unit),
-        _with_limit(whole.get(MISCOVERAGE)),
-    )
-    slices = [row for row in mine if row.feature and row.status == Status.BREACH]
+    errors = (_with_limit(overall.get(method), u) for method, u in ((MAE, unit), (BIAS, unit), (MISCOVERAGE, "")))
+    slices = [row for row in judged if row.feature and row.status == Status.BREACH]
     worst = max(slices, key=_limit_ratio, default=None)
-    listed = f"{worst.feature}: {worst.method} {_with_limit(worst)}" if worst else "-"
+    slice_ = f"{worst.feature}: {worst.method} {_with_limit(worst)}" if worst else "-"
     # Higher skill is better: its limit is a lower bound.
-    skill = whole.get(SKILL)
-    newest = max((row.at for row in mine), default=None)
-    return gate, _worst_status(list(whole.values())), *errors, number(skill and skill.value), listed, ago(newest, now)
+    skill = overall.get(SKILL)
+    newest = max((row.at for row in judged), default=None)
+    return gate, _worst_status(list(overall.values())), *errors, number(skill and skill.value), slice_, ago(newest, now)
 
 
 def _with_limit(row: BoardRow | None, unit: str = "") -> str:
@@ -141,13 +137,13 @@ def _steps(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) -> Htm
 
 
 def _step_row(step: str, bounds: Bounds, rows: Sequence[BoardRow], now: datetime) -> tuple[str, ...]:
-    mine = [row for row in rows if row.detector in (DRIFT, IMAGE_DRIFT)]
-    whole = [row for row in mine if not row.feature and row.method == WORST_RATIO]
-    worst = max(whole, key=_limit_ratio, default=None)
-    causes = ", ".join(name for row in sorted(whole, key=_limit_ratio, reverse=True) for name in row.causes[:3])
-    newest = max((row.at for row in whole), default=None)
+    detectors = (DRIFT, IMAGE_DRIFT)
+    overall = [r for r in rows if r.detector in detectors and not r.feature and r.method == WORST_RATIO]
+    worst = max(overall, key=_limit_ratio, default=None)
+    causes = ", ".join(name for row in sorted(overall, key=_limit_ratio, reverse=True) for name in row.causes[:3])
+    newest = max((row.at for row in overall), default=None)
     drift = (number(worst and worst.value), causes or "-", ago(newest, now))
-    return step, bounds.plant.steps[step].line, _worst_status(whole), *drift
+    return step, bounds.plant.steps[step].line, _worst_status(overall), *drift
 
 
 def _machines(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) -> Html:
@@ -158,9 +154,9 @@ def _machines(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) -> 
     rows: list[tuple[str, ...]] = []
     for name in (*plant.machines, *others):
         step = plant.machines[name].step if name in plant.machines else ""
-        mine = [row for row in findings.get(name, ()) if row.detector not in (DRIFT, IMAGE_DRIFT, PERFORMANCE)]
-        newest = max((row.at for row in mine), default=None)
-        rows.append((name, step, *_worst_findings(mine), ago(newest, snapshot.at)))
+        judged = [row for row in findings.get(name, ()) if row.detector not in (DRIFT, IMAGE_DRIFT, PERFORMANCE)]
+        newest = max((row.at for row in judged), default=None)
+        rows.append((name, step, *_worst_findings(judged), ago(newest, snapshot.at)))
     return table(("Machine", "Step", "Status", "What", "Newest sample"), rows, "The plant file has no machine.")
 
 

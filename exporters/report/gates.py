@@ -72,14 +72,14 @@ def _decisions_chart(gate: GateReport, view: View) -> Html:
     elements: list[Html] = [*fault_bands(frame, view.faults), value_axis(frame, 3), time_axis(frame)]
     for d in gate.decided:
         x, right = frame.x(d.start), frame.x(d.start + gate.bar)
-        done = 0
+        stacked = 0
         for verdict in VERDICTS:
             n = d.counts.get(verdict, 0)
             if n:
-                top, bottom = frame.y(done + n), frame.y(done)
+                top, bottom = frame.y(stacked + n), frame.y(stacked)
                 tooltip = f"{d.start:%Y-%m-%d %H:%M} UTC: {verdict} {n}"
                 elements.append(block(x, top, max(1.0, right - x - 0.6), bottom - top, f"b-{verdict}", tooltip))
-                done += n
+                stacked += n
     title = f"Parts by recommendation of gate {gate.name}"
     return figure(frame, title, "Stacked bars over time; the table below has the numbers.", *elements)
 

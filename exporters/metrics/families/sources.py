@@ -45,6 +45,6 @@ def series(scrape: Scrape) -> Series:
 
 def _staleness(snapshot: MetricsSnapshot, source: str, stale_after: timedelta) -> float | None:
     """Age of the partition that is furthest behind; a source without rows is as old as the store."""
-    mine = [cursor.position for cursor in snapshot.cursors if cursor.source == source]
-    newest = min((at for at in mine if at is not None), default=snapshot.store_since)
+    positions = [cursor.position for cursor in snapshot.cursors if cursor.source == source]
+    newest = min((at for at in positions if at is not None), default=snapshot.store_since)
     return None if newest is None else max(0.0, (snapshot.at - newest) / stale_after)
