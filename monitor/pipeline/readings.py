@@ -94,6 +94,7 @@ class ReadingsPipeline(Pipeline):
         write: BatchWrite,
     ) -> None:
         groups: dict[str, list[intake.Accepted]] = {}
+        batches: list[MachineBatch] = []
         for row in accepted:
             groups.setdefault(row.columns["machine"], []).append(row)
         for machine, rows in groups.items():
@@ -109,6 +110,9 @@ class ReadingsPipeline(Pipeline):
                 new_rows = [rows[i].columns for i in new]
                 batch = _batch(self._plant, machine, new_rows, values, [states[i] for i in new], page, columns)
                 self._judge(connection, batch, [offset + i for i in new], write)
+                batches.append(batch)
+        if batches:
+            self._add_to_windows(connection, batches, write)
         if accepted:
             self._timeline.forget_before(min(row.columns["at"] for row in accepted))
 
@@ -120,13 +124,16 @@ class ReadingsPipeline(Pipeline):
             row = write.findings[i].row
             if row >= 0:
                 write.findings[i] = replace(write.findings[i], row=positions[row])
-        length = self._plant.store.window
-        starts = windows.window_starts(batch, length)
-        stored = windows.from_rows(windows_starting(connection, batch.machine, starts))
-        write.windows += windows.as_rows(windows.add(stored, batch, length))
         if memory.unsaved >= self._plant.store.snapshot_rows:
             write.states += _saved(batch.machine, memory, provisional_arrival(positions[-1]))
             memory.unsaved = 0
+
+    def _add_to_windows(self, connection: Connection, batches: Sequence[MachineBatch], write: BatchWrite) -> None:
+        length = self._plant.store.window
+        starts = {start for batch in batches for start in windows.window_starts(batch, length)}
+        stored = windows.from_rows(windows_starting(connection, [batch.machine for batch in batches], starts))
+        for batch in batches:
+            write.windows += windows.as_rows(windows.add(stored, batch, length))
 
     def _load_memory(self, connection: Connection, machine: str) -> MachineMemory:
         """The machine's detectors with their saved states, updated by the rows since, whose findings are discarded."""

@@ -89,10 +89,13 @@ def saved_detectors(connection: sa.Connection, machine: str) -> dict[str, SavedD
     return {row[0]: SavedDetector._make(row) for row in connection.execute(query)}
 
 
-def windows_starting(connection: sa.Connection, machine: str, starts: Iterable[datetime]) -> Iterator[MachineWindow]:
-    """A machine's windows that start at one of these times."""
+def windows_starting(
+    connection: sa.Connection, machines: Iterable[str], starts: Iterable[datetime]
+) -> Iterator[MachineWindow]:
+    """The windows of these machines that start at one of these times."""
     w = t.machine_window.c
-    query = select_columns(MachineWindow, t.machine_window).where(w.machine == machine, w.start.in_(set(starts)))
+    query = select_columns(MachineWindow, t.machine_window)
+    query = query.where(w.machine.in_(set(machines)), w.start.in_(set(starts)))
     return fetch_rows(connection, MachineWindow, query)
 
 
