@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -18,6 +19,9 @@ from monitor.errors import MonitorError
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
+# A batch makes thousands of objects and no cycles: looking for cycles at every 700 takes 7 % of a replay's time.
+_OBJECTS_BEFORE_COLLECTION = 20_000
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="gatewatch")
@@ -27,6 +31,7 @@ def cli(verbose: bool) -> None:
 
     Exit codes: 0 success (findings included, unless --fail-on-finding), 2 usage error, 3 failure.
     """
+    gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True)
     for chatty in ("alembic", "apscheduler", "mlflow", "uvicorn"):

@@ -243,7 +243,7 @@ def _fit(data: TrainingData, parts: Mapping[str, Rows], settings: TrainingSettin
 def _descend(
     network: ShapeNetwork, training: tuple[Tensor, Tensor], stopping: tuple[Tensor, Tensor], epochs: int
 ) -> tuple[ShapeNetwork, int]:
-    optimiser = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY, foreach=True)
     size = max(32, ceil(len(training[0]) / _STEPS_AN_EPOCH))
     best, best_loss, best_epoch = deepcopy(network), float("inf"), 0
     for epoch in range(1, epochs + 1):
