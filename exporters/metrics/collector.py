@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from prometheus_client import CollectorRegistry
@@ -17,6 +17,10 @@ from exporters.metrics.catalog import BY_NAME, FAMILIES, METRICS
 from exporters.metrics.shared.metric import Bounds, Kind, Metric, Scrape, Series
 from exporters.metrics.shared.snapshot import MetricsSnapshot, TallyRow
 
+Values = dict[tuple[str, ...], float]
+"""The values of a metric by the values of its labels."""
+LabelledValue = tuple[dict[str, str], float]
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _REJECTED = "gatewatch_snapshot_rejected_series"
 
@@ -27,10 +31,21 @@ class StoreCollector(Collector):
     def __init__(self, snapshot: MetricsSnapshot, bounds: Bounds, expiry: timedelta | None = None) -> None:
         self._scrape = Scrape(snapshot, bounds, expiry)
 
-    def collect(self, names: Container[str] | None = None) -> Iterable[Family]:
-        """All families, or those in `names`, including families without samples."""
-        metrics = [m for m in METRICS if names is None or m.name in names]
-        values = {m.name: {_encodable(labels): 0.0 for labels in m.start(self._scrape.bounds)} for m in metrics}
+    def collect(self) -> Iterable[Family]:
+        """All families, including those without samples."""
+        values = self._values(METRICS)
+        return [_family(metric, values[metric.name]) for metric in METRICS]
+
+    def samples(self, names: Container[str]) -> dict[str, list[LabelledValue]]:
+        """The samples of the named metrics, in the order of a scrape; a metric without samples is left out."""
+        metrics = [m for m in METRICS if m.name in names]
+        values = self._values(metrics)
+        return {m.name: list(_labelled(m, values[m.name])) for m in metrics if values[m.name]}
+
+    def _values(self, metrics: Sequence[Metric]) -> dict[str, Values]:
+        values: dict[str, Values] = {
+            m.name: {_encodable(labels): 0.0 for labels in m.start(self._scrape.bounds)} for m in metrics
+        }
         rejected = 0
         for name, labels, value in self._series():
             if name not in values:
@@ -41,11 +56,11 @@ class StoreCollector(Collector):
             else:
                 values[name][_encodable(labels)] = value
         for row in self._scrape.snapshot.tallies:
-            if names is None or row.name in names:
+            if row.name in values or row.name not in BY_NAME:
                 rejected += not _add_tally(row, values, self._scrape.bounds)
-        if names is None or _REJECTED in names:
+        if _REJECTED in values:
             values[_REJECTED][()] = float(rejected)
-        return [_family(metric, values[metric.name]) for metric in metrics]
+        return values
 
     def _series(self) -> Series:
         for family in FAMILIES:
@@ -69,16 +84,18 @@ def _encodable(labels: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(_SURROGATE.sub("\ufffd", label) for label in labels)
 
 
-def _family(metric: Metric, series: Mapping[tuple[str, ...], float]) -> Family:
+def _family(metric: Metric, values: Values) -> Family:
     family = Family(metric.family, metric.help, metric.kind.value, metric.unit)
-    names, name = metric.label_names, metric.name
-    family.samples = [
-        Sample(name, dict(zip(names, labels, strict=True)), value) for labels, value in sorted(series.items())
-    ]
+    family.samples = [Sample(metric.name, labels, value) for labels, value in _labelled(metric, values)]
     return family
 
 
-def _add_tally(row: TallyRow, values: dict[str, dict[tuple[str, ...], float]], bounds: Bounds) -> bool:
+def _labelled(metric: Metric, values: Values) -> Iterator[LabelledValue]:
+    names = metric.label_names
+    return ((dict(zip(names, labels, strict=True)), value) for labels, value in sorted(values.items()))
+
+
+def _add_tally(row: TallyRow, values: dict[str, Values], bounds: Bounds) -> bool:
     """Add a tallied value to its metric; False if it is rejected."""
     metric = BY_NAME.get(row.name)
     if metric is None or not metric.tallied or set(row.labels) != set(metric.label_names):

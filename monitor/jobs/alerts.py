@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 
-from alerting.alerts.evaluator import Samples, evaluate
+from alerting.alerts.evaluator import evaluate
 from alerting.alerts.in_force import alerts_in_force
 from alerting.specs.roster import ALERTS
 from exporters.metrics.collector import StoreCollector
 from exporters.metrics.shared.metric import Bounds
-from exporters.metrics.shared.snapshot import MetricsSnapshot
 from monitor.plant.plant import Plant
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.database.database import Store
@@ -50,19 +49,10 @@ class AlertsJob:
         with self._store.read() as connection:
             snapshot = metrics_snapshot(connection, run.now)
             states = alerting.open_states(connection)
-        _, changes = evaluate(self._specs.values(), samples(snapshot, self._bounds()), states, run.now)
+        samples = StoreCollector(snapshot, self._bounds()).samples(READ)
+        _, changes = evaluate(self._specs.values(), samples, states, run.now)
         if changes:
             with self._store.write() as connection:
                 renew(self._store, connection, run.lease)
                 alerting.save_changes(connection, changes, self._specs, self._plant, run.now, "embedded")
         return Result(len(changes))
-
-
-def samples(snapshot: MetricsSnapshot, bounds: Bounds) -> Samples:
-    """What a scrape would show of the metrics that an evaluation reads."""
-    collector = StoreCollector(snapshot, bounds)
-    by_name: dict[str, list[tuple[Mapping[str, str], float]]] = {}
-    for family in collector.collect(READ):
-        for sample in family.samples:
-            by_name.setdefault(sample.name, []).append((sample.labels, sample.value))
-    return by_name

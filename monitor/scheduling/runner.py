@@ -144,7 +144,7 @@ class Runner:
             renew(self._store, connection, lease)
 
     def _last_served(self, name: str, lease: Lease | None) -> datetime | None:
-        """The last slot of a job; not read again while this process holds the same lease, for nobody else serves one."""
+        """The last slot of a job; remembered while this process holds the same lease, as nobody else serves one."""
         fence, slot = self._served.get(name, (None, None))
         return slot if lease is not None and lease.fence == fence else self._last_slot(name)
 

@@ -11,7 +11,8 @@ from promtool_kit import Labels, Series, Told, labels
 
 from alerting.alerts.in_force import alerts_in_force
 from alerting.specs.spec import AlertSpec
-from monitor.jobs.alerts import samples
+from exporters.metrics.collector import StoreCollector
+from monitor.jobs.alerts import READ
 from monitor.runtime.app import App, bounds_of
 from monitor.store.database import tables as t
 from monitor.store.metrics import metrics_snapshot
@@ -37,7 +38,8 @@ class Recorder:
                 self.rows = list(connection.execute(t.alert.select().order_by(t.alert.c.id)).all())
             step = len(self.slots)
             self.slots.append(at)
-            for metric, values in samples(snapshot, bounds_of(app.plant, app.jobs)).items():
+            collected = StoreCollector(snapshot, bounds_of(app.plant, app.jobs)).samples(READ)
+            for metric, values in collected.items():
                 for given, value in values:
                     if metric in ALWAYS or self._read(metric, given):
                         self.found.setdefault((metric, labels(**given)), {})[step] = value
