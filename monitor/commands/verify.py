@@ -32,8 +32,8 @@ def verify(plant: str, overrides: Sequence[str], json_: bool) -> None:
         for decision in decisions(store, plants.__getitem__, make_registry(loaded.plant)):
             checked += 1
             progress.reached(checked)
-            if not decision.same:
-                different.append({"key": list(decision.key), "stored": decision.stored, "again": decision.again})
+            if not decision.matches:
+                different.append({"key": list(decision.key), "stored": decision.stored, "again": decision.recomputed})
     if json_:
         print_json({"checked": checked, "different": different})
     else:

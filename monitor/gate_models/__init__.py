@@ -1,4 +1,4 @@
-"""The models of the gates: in force, trained, challenged, rolled back, and decisions made again from them.
+"""The models of the gates: in force, training, challengers, rollback, and recomputation of decisions.
 
-Architectures and training itself stand in `inference`; a part is judged in `pipeline`.
+Architectures and training itself are in `inference`; parts are judged in `pipeline`.
 """

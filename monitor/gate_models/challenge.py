@@ -1,4 +1,4 @@
-"""A challenger beside its champion: what is to be done next, on which parts, and which of the two is better."""
+"""A challenger and its champion: the next step of a request, the holdout, and the comparison."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from monitor.ports import GateModel
 from monitor.store.models.retraining import RetrainingRequest
 from monitor.store.models.versions import ModelInForce, Version
 
-_SEED = 1  # of the comparison's resamples
+_SEED = 1  # of the comparison's bootstrap
 
 
 class Step(Enum):
-    """What a request that was started needs next."""
+    """The next step of a started request."""
 
     TRAIN = auto()
     COMPARE = auto()
@@ -30,7 +30,7 @@ class Step(Enum):
 
 
 def next_step(request: RetrainingRequest, current: ModelInForce | None, now: datetime) -> Step:
-    """From what stands on record; a request whose champion is no longer in force is given up."""
+    """The next step, from the stored state; if the champion is no longer in force, the request is given up."""
     if request.finished_at is not None:
         return Step.WAIT
     if current is None or current.changes != request.changes:
@@ -42,31 +42,31 @@ def next_step(request: RetrainingRequest, current: ModelInForce | None, now: dat
     return Step.PROMOTE if request.ready_at is not None and request.ready_at <= now else Step.WAIT
 
 
-def trained_at(known: Iterable[Version], current: ModelInForce) -> datetime:
-    """When the version in force was trained; since when it is in force where that is not on record."""
-    mine = (current.model, current.version)
-    return next((v.trained_at for v in known if (v.model, v.version) == mine), current.since)
+def trained_at(versions: Iterable[Version], current: ModelInForce) -> datetime:
+    """When the version in force was trained; if that is not recorded, when it came into force."""
+    key = (current.model, current.version)
+    return next((v.trained_at for v in versions if (v.model, v.version) == key), current.since)
 
 
-def split_for(data: TrainingSet, champion_trained_at: datetime, rows: int) -> tuple[TrainingSet, TrainingSet]:
-    """What the challenger is trained on, and the parts, `rows` or more, that neither model has seen."""
+def split_holdout(data: TrainingSet, champion_trained_at: datetime, rows: int) -> tuple[TrainingSet, TrainingSet]:
+    """The challenger's training set, and at least `rows` parts that neither model has seen."""
     return hold_out(data, champion_trained_at, rows, MIN_LOTS, SLICE_ROWS)
 
 
-def compared(
-    champion: GateModel, challenger: GateModel, held: TrainingSet, rows: int
+def compare_models(
+    champion: GateModel, challenger: GateModel, holdout: TrainingSet, rows: int
 ) -> tuple[Comparison, TrainingSet]:
-    """The comparison on those of the parts that both may be asked about, at least `rows`, and these parts."""
-    both = _predictable_by(held, champion, challenger)
-    parts = Holdout(both.target, both.machines, both.recipes, both.lots)
-    answers = [model.predict(both.rows) for model in (champion, challenger)]
-    return compare(parts, answers[0], answers[1], rows, challenger.coverage, _SEED), both
+    """The comparison on the parts that both models can predict, at least `rows`, and these parts."""
+    parts = _predictable_by(holdout, champion, challenger)
+    outcomes = Holdout(parts.target, parts.machines, parts.recipes, parts.lots)
+    by_champion, by_challenger = champion.predict(parts.rows), challenger.predict(parts.rows)
+    return compare(outcomes, by_champion, by_challenger, rows, challenger.coverage, _SEED), parts
 
 
-def still_holds(model: GateModel, newest: TrainingSet) -> bool:
-    """Whether the model's intervals hold on those of the newest parts that it may be asked about."""
-    asked = _predictable_by(newest, model)
-    return intervals_hold(asked.target, model.predict(asked.rows), model.coverage)
+def intervals_still_hold(model: GateModel, newest: TrainingSet) -> bool:
+    """Whether the model's intervals hold on the newest parts that it can predict."""
+    parts = _predictable_by(newest, model)
+    return intervals_hold(parts.target, model.predict(parts.rows), model.coverage)
 
 
 def _predictable_by(parts: TrainingSet, *models: GateModel) -> TrainingSet:

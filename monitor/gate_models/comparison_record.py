@@ -1,4 +1,4 @@
-"""A comparison of two models as it stands on record, and as metrics of a run in MLflow."""
+"""A comparison of two models as stored, and as metrics of an MLflow run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from monitor.model import JsonObject
 
 
 def as_json(comparison: Comparison, serials: Sequence[str]) -> dict[str, object]:
-    """The comparison as it stands on record, with the parts that it was made on, in order of time."""
+    """The comparison as stored, with the first and last of its parts in order of time."""
     return {
         "outcome": comparison.outcome.value, "rows": comparison.rows, "lots": comparison.lots,
         "first": serials[0] if serials else "", "last": serials[-1] if serials else "",
@@ -27,13 +27,13 @@ def _numbers(gain: Gain) -> dict[str, float]:
 
 
 def as_metrics(record: JsonObject) -> dict[str, float]:
-    """The numbers of a comparison on record as metrics of a run; lots are too many for that."""
+    """The numbers of a stored comparison as metrics of a run, without those of lots, which are too many."""
     overall = record.get("overall") or {}
     metrics = {f"comparison_{name}": float(value) for name, value in overall.items()}
     for name in ("champion_coverage", "challenger_coverage"):
         if record.get(name) is not None:
             metrics[f"comparison_{name}"] = float(record[name])
-    for one in record.get("slices", ()):
-        if one["kind"] != "lot":
-            metrics[f"comparison_gain_{one['kind']}_{one['name']}"] = float(one["gain"])
+    for entry in record.get("slices", ()):
+        if entry["kind"] != "lot":
+            metrics[f"comparison_gain_{entry['kind']}_{entry['name']}"] = float(entry["gain"])
     return metrics

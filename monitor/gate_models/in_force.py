@@ -1,4 +1,4 @@
-"""The models in force: which one the store names for each gate, loaded once from the local cache and verified."""
+"""The models in force: the one that the store names for each gate, loaded from the local cache and verified."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from monitor.store.watching.board import skill_of
 
 
 class ModelsInForce:
-    """Keeps the loaded model of each gate; one that does not verify is `bad_model` until it changes or `retry`."""
+    """Keeps the loaded model of each gate; one that fails verification is `bad_model` until it changes or `retry`."""
 
     def __init__(self, store: Store, registry: ModelRegistry) -> None:
         self._store = store
@@ -25,26 +25,26 @@ class ModelsInForce:
         self._lock = threading.Lock()
 
     def for_gates(self, gates: Iterable[str]) -> dict[str, InForce]:
-        """What each gate is to use now."""
+        """The model that each gate uses now."""
         with self._store.read() as connection:
             rows = models_in_force(connection)
-            absent = {gate for gate, row in rows.items() if skill_of(connection, gate, row.since) is Status.BREACH}
-        used = {gate: self._one(gate, rows.get(gate)) for gate in gates}
-        return {g: replace(u, withheld=Reason.NO_SKILL) if g in absent else u for g, u in used.items()}
+            no_skill = {gate for gate, row in rows.items() if skill_of(connection, gate, row.since) is Status.BREACH}
+        models = {gate: self._load(gate, rows.get(gate)) for gate in gates}
+        return {g: replace(u, withheld=Reason.NO_SKILL) if g in no_skill else u for g, u in models.items()}
 
     def retry(self, gate: str) -> None:
-        """Load again at the next use, after the cache was mended."""
+        """Load again at the next use, after the cache was repaired."""
         with self._lock:
             self._loaded.pop(gate, None)
 
-    def _one(self, gate: str, row: ModelInForce | None) -> InForce:
+    def _load(self, gate: str, row: ModelInForce | None) -> InForce:
         if row is None:
             return InForce(None, Reason.NO_MODEL)
         with self._lock:
-            known = self._loaded.get(gate)
-            if known is None or (known.version, known.digest) != (row.version, row.digest):
-                known = self._loaded[gate] = self._open(row)
-            return known
+            loaded = self._loaded.get(gate)
+            if loaded is None or (loaded.version, loaded.digest) != (row.version, row.digest):
+                loaded = self._loaded[gate] = self._open(row)
+            return loaded
 
     def _open(self, row: ModelInForce) -> InForce:
         try:

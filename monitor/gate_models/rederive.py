@@ -1,4 +1,4 @@
-"""Deciding and judging again from what the store recorded: the proof that every decision can be recomputed."""
+"""Recomputes decisions and findings from the stored rows, to verify that they are reproducible."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from monitor.store.rows.parts import part_steps
 from monitor.store.rows.readings import stored_readings
 
 TOLERANCE = 1e-6
-"""Largest difference of a prediction that counts as the same."""
+"""Largest difference between predictions that count as equal."""
 
-_NOT_OF_THE_INPUT = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.TIMEOUT)
+_WITHOUT_PREDICTION = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.TIMEOUT)
 
 
 @dataclass(frozen=True, slots=True)
 class Recomputed:
-    """A stored decision beside the one made again from its recorded inputs."""
+    """A stored decision and the one recomputed from its recorded inputs."""
 
     key: tuple[str, str, int, int]
-    same: bool
+    matches: bool
     stored: tuple[str, str, float | None]
-    again: tuple[str, str, float | None]
+    recomputed: tuple[str, str, float | None]
 
 
 def decisions(
@@ -41,10 +41,10 @@ def decisions(
     plants: Callable[[str], Plant],
     registry: ModelRegistry,
 ) -> Iterator[Recomputed]:
-    """Every stored decision, made again with the model, plant file and rows that it names.
+    """Every stored decision, recomputed with the model, plant file and rows that it refers to.
 
-    A hold because there was no model to ask, or because it took too long, is recomputed from that recorded fact; so is
-    one while the model's realised skill was absent, beside the prediction that was made all the same.
+    A hold because there was no usable model, or a timeout, is recomputed from its recorded reason, and so is one
+    because the realised skill was lost, together with its prediction.
     """
     models: dict[tuple[str, str], GateModel] = {}
     with store.read() as connection:
@@ -52,15 +52,17 @@ def decisions(
             arrivals = {arrival for row in rows for arrival in (row.arrival, *row.inputs.values())}
             passages = {r.arrival: passage_of(r) for r in part_steps(connection, arrivals)}
             for row in rows:
-                refused = next((r for r in _NOT_OF_THE_INPUT if r.value == row.reason and row.predicted is None), None)
+                refused = next(
+                    (r for r in _WITHOUT_PREDICTION if r.value == row.reason and row.predicted is None), None
+                )
                 model = None
                 if refused is None:
                     key = (row.model, row.model_digest)
                     model = models[key] if key in models else models.setdefault(key, registry.load(*key))
-                yield _again(row, passages, plants(row.plant_digest), model, refused)
+                yield _recompute(row, passages, plants(row.plant_digest), model, refused)
 
 
-def _again(
+def _recompute(
     row: StoredDecision,
     passages: Mapping[int, Passage],
     plant: Plant,
@@ -77,36 +79,36 @@ def _again(
     spec_at = plant.characteristics[gate.characteristic].spec_at
     withheld = Reason(row.withheld) if row.withheld else None
     prediction, decision = judge(model, refused, [part], spec_at, gate.rework_band(), withheld)[0]
-    again = (decision.verdict.value, decision.reason.value, None if prediction is None else prediction.value)
-    return Recomputed(key, _same(row, prediction, decision), stored, again)
+    recomputed = (decision.verdict.value, decision.reason.value, None if prediction is None else prediction.value)
+    return Recomputed(key, _matches(row, prediction, decision), stored, recomputed)
 
 
-def _same(row: StoredDecision, prediction: Prediction | None, decision: Decision) -> bool:
+def _matches(row: StoredDecision, prediction: Prediction | None, decision: Decision) -> bool:
     if (row.verdict, row.reason) != (decision.verdict.value, decision.reason.value):
         return False
     if prediction is None or row.predicted is None:
         return prediction is None and row.predicted is None
     p = prediction
     stored = (row.predicted, row.lower, row.upper, row.distance, row.distance_limit)
-    again = (p.value, p.lower, p.upper, p.distance, p.distance_limit)
-    return all(a is not None and abs(a - b) <= TOLERANCE for a, b in zip(stored, again, strict=True))
+    recomputed = (p.value, p.lower, p.upper, p.distance, p.distance_limit)
+    return all(a is not None and abs(a - b) <= TOLERANCE for a, b in zip(stored, recomputed, strict=True))
 
 
 def findings(store: Store, plant: Plant, make: MakeDetectors, machine: str) -> Iterator[tuple[int, Finding]]:
-    """Every change of status that the detectors report over a machine's stored rows, with the row's arrival number."""
+    """Every change of status that the detectors report on a machine's stored rows, with the row's arrival number."""
     with store.read() as connection:
-        memory = [(d, d.start()) for d in make(plant, machine)]
+        states = [(d, d.start()) for d in make(plant, machine)]
         for rows in stored_readings(connection, machine, 0):
             batch = stored_batch(plant, machine, rows)
-            for i, (detector, state) in enumerate(memory):
-                after, found = detector.observe(state, batch)
-                memory[i] = (detector, after)
-                for finding in found:
+            for i, (detector, state) in enumerate(states):
+                new_state, reported = detector.observe(state, batch)
+                states[i] = (detector, new_state)
+                for finding in reported:
                     yield rows[finding.row].arrival if finding.row >= 0 else 0, finding
 
 
 def stored_plants(store: Store, folder: Path) -> Mapping[str, Plant]:
-    """Every plant file that a decision may name, by digest."""
+    """Every stored plant file, by digest."""
     from monitor.plant.file.load import parse
 
     with store.read() as connection:

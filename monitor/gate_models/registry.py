@@ -24,35 +24,35 @@ log = logging.getLogger(__name__)
 
 
 class ModelRegistry(Protocol):
-    """Where versions are registered, with a local cache. Every call but `load` may raise ModelError: it may be down."""
+    """A registry of versions with a local cache. Every call but `load` may raise ModelError if it is down."""
 
     def load(self, model_name: str, digest: str) -> GateModel:
-        """A verified model from the local cache; nobody is asked. ModelError where it is not there or unsound."""
+        """A verified model from the local cache, without any connection. ModelError if it is missing or damaged."""
 
     def fetch(self, model_name: str, version: str, digest: str) -> Path:
         """Bring a version into the local cache."""
 
     def set_champion(self, model_name: str, version: str) -> None:
-        """Let the alias name the version in force."""
+        """Point the alias `champion` at the version in force."""
 
     def set_challenger(self, model_name: str, version: str) -> None:
-        """Let the alias `challenger` name the version that is compared."""
+        """Point the alias `challenger` at the version that is compared."""
 
     def judge(
         self, model_name: str, version: str, approved: bool, metrics: Mapping[str, float], tags: Mapping[str, str]
     ) -> None:
-        """Write what a comparison found onto a version."""
+        """Record the result of a comparison on a version."""
 
 
 def usable_from(gate: GateConfig, started: datetime, now: datetime, simulated: bool) -> datetime:
-    """When a version trained since `started` may be put in force: now, or by the declared time of a simulated clock."""
+    """When a version trained since `started` may be put in force: now, or simulated, after `training.takes`."""
     return started + gate.training.takes if simulated else now
 
 
 def train_version(
     store: Store, plant: Plant, trainer: Trainer, gate: str, now: datetime, ready_at: datetime, run: Run | None
 ) -> Version:
-    """Train on what was available at `now`, register, and record; ModelError when there is too little."""
+    """Train on what was available at `now`, register and record the version; ModelError if there are too few rows."""
     config = plant.gates[gate]
     with store.read() as connection:
         data = training_set(connection, config, now)
@@ -75,7 +75,7 @@ def put_in_force(
     expected: int,
     now: datetime,
 ) -> bool:
-    """Compare-and-swap in the store, then mirror the alias; False when somebody else was first."""
+    """Compare-and-swap in the store, then mirror the alias; False if another process was first."""
     if not versions.put_in_force(store, lease, gate, version, expected, now):
         return False
     mirror(store, registry, gate, version.model, version.version)
@@ -83,10 +83,10 @@ def put_in_force(
 
 
 def mirror(store: Store, registry: ModelRegistry, gate: str, model: str, version: str) -> None:
-    """Let MLflow's alias name the version in force; when MLflow is down, the gate's job tries again at its slots."""
+    """Point MLflow's alias at the version in force; if MLflow is down, the gate's job retries at its slots."""
     try:
         registry.set_champion(model, version)
     except ModelError as exc:
-        log.warning("gate %s: version %s is in force, its alias is not set yet: %s", gate, version, exc)
+        log.warning("gate %s: version %s is in force, but its alias is not set yet: %s", gate, version, exc)
         return
     versions.mark_mirrored(store, gate, version)

@@ -1,9 +1,9 @@
-"""Requests to retrain: when an alert makes one, and what is known when it is decided upon."""
+"""Retraining requests: when an alert makes one, and the facts on which it is decided."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from alerting.retraining import DAY, Action, Decision, Facts, Past, Policy, Request, decide_retraining
@@ -19,49 +19,49 @@ from monitor.store.rows.outcomes import count_new_outcomes
 from monitor.store.watching.alerts import Alert, firing_breaches
 
 CAUSES = ("ModelDegraded", "ModelWithoutSkill")
-"""Alerts whose subject is a gate that a better model could heal."""
+"""Alerts about gates that a better model could resolve."""
 
 
 def next_key(alert: Alert, of_gate: Sequence[RetrainingRequest], rules: RetrainingConfig, now: datetime) -> str | None:
-    """The key of the request that this firing alert should make now, if any, after those `of_gate`.
+    """The key of the request that this firing alert should make now, if any; `of_gate` are the gate's requests so far.
 
-    One an episode, and after each that ended another one when the cool-down is over and the alert still fires.
+    One per episode, and another one when the cooldown after the last is over and the alert still fires.
     """
     episode = _episode(alert)
-    mine = [request for request in of_gate if request.key.startswith(episode)]
-    if mine:
-        last = mine[-1]
+    previous = [request for request in of_gate if request.key.startswith(episode)]
+    if previous:
+        last = previous[-1]
         if last.finished_at is None or now - last.finished_at < rules.cooldown or last.reason == Reason.DISABLED:
             return None
-    return f"{episode}{len(mine) + 1}"
+    return f"{episode}{len(previous) + 1}"
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """What is known of a request: who asks, what was started before, and what the gate's trainings did not know.
+class RequestFacts:
+    """The facts on which a request is decided; `new_outcomes` are those since the gate's last training.
 
-    `doubtful` says that the model in force came after the alert, so that it may not be the one the alert is about.
+    `model_is_newer`: the model in force is newer than the alert, so the alert may be about the previous one.
     """
 
     request: Request
     history: Sequence[Past]
     has_champion: bool
     new_outcomes: int
-    doubtful: bool
+    model_is_newer: bool
 
 
-def situation(connection: Connection, request: RetrainingRequest, gate: GateConfig, now: datetime) -> Situation:
-    """Read what `decide` needs."""
+def read_facts(connection: Connection, request: RetrainingRequest, gate: GateConfig, now: datetime) -> RequestFacts:
+    """Read the facts of a request."""
     alert = next((a for a in firing_breaches(connection, CAUSES) if request.key.startswith(_episode(a))), None)
     started = requests.started_since(connection, now - max(DAY, gate.retraining.cooldown))
     current = versions.model_in_force(connection, request.gate)
     new = 0
     if current is not None:
-        # Until when the gate's trainings, the champion's or a later challenger's, knew the outcomes.
+        # The gate's last training, be it of the champion or of a later challenger.
         trained = [r.began for r in requests.list_requests(connection, request.gate) if r.data_digest]
-        known = max([trained_at(versions.list_versions(connection, request.gate), current), *trained])
-        new = count_new_outcomes(connection, gate.characteristic, known, now)
-    return Situation(
+        last = max([trained_at(versions.list_versions(connection, request.gate), current), *trained])
+        new = count_new_outcomes(connection, gate.characteristic, last, now)
+    return RequestFacts(
         Request(request.gate, request.cause == requests.MANUAL, alert is not None),
         [Past(past.gate, past.began, past.finished_at) for past in started],
         current is not None,
@@ -70,19 +70,19 @@ def situation(connection: Connection, request: RetrainingRequest, gate: GateConf
     )
 
 
-def decide(known: Situation, rules: RetrainingConfig, champion_holds: Callable[[], bool], now: datetime) -> Decision:
+def decide(facts: RequestFacts, rules: RetrainingConfig, champion_holds: Callable[[], bool], now: datetime) -> Decision:
     """Whether the request starts, waits or is refused.
 
-    Whether the champion holds takes its predictions: it is asked last, and only where the situation is `doubtful`.
+    `champion_holds` needs predictions, so it is called last, and only if the model in force is newer than the alert.
     """
     policy = Policy(
         rules.enabled, rules.cooldown, rules.daily_limit, max(rules.min_new_outcomes, rules.holdout_rows)
     )  # fmt: skip
-    facts = Facts(known.has_champion, known.new_outcomes, champion_holds=False)
-    decision = decide_retraining(known.request, known.history, facts, policy, now)
-    if decision.action is Action.START and known.doubtful and champion_holds():
-        facts = Facts(known.has_champion, known.new_outcomes, champion_holds=True)
-        return decide_retraining(known.request, known.history, facts, policy, now)
+    champion = Facts(facts.has_champion, facts.new_outcomes, champion_holds=False)
+    decision = decide_retraining(facts.request, facts.history, champion, policy, now)
+    if decision.action is Action.START and facts.model_is_newer and champion_holds():
+        champion = replace(champion, champion_holds=True)
+        return decide_retraining(facts.request, facts.history, champion, policy, now)
     return decision
 
 

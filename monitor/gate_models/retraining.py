@@ -1,9 +1,9 @@
-"""Serving a request to retrain: freeze a snapshot, train, compare, put in force; each step is committed by itself.
+"""Processing a retraining request: freeze a snapshot, train, compare, put in force; each step is its own commit.
 
-A request is one row of the table `retraining` from the asking to the end, so a killed process goes on where the last
-one stood: the snapshot is named by the instant and the arrival number at which it was frozen, training repeats bit for
-bit, a package that is registered keeps its version, and the change of the model in force is one transaction with the
-end of the request. What is to be done, and which model is better, is decided in `requests` and `challenge`.
+A request is one row of the table `retraining` throughout, so that after a kill the next process continues it: the
+snapshot is identified by the instant and the arrival number at which it was frozen, training is reproducible bit for
+bit, a registered package keeps its version, and the model in force changes in the transaction that ends the request.
+Decisions are made in `requests`, comparisons in `challenge`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,18 @@ from alerting.retraining import Action, Decision
 from inference.digest import data_digest
 from monitor.errors import ModelError, ModelReason
 from monitor.failpoints import reach
-from monitor.gate_models.challenge import Step, compared, next_step, split_for, still_holds, trained_at
+from monitor.gate_models.challenge import (
+    Step,
+    compare_models,
+    intervals_still_hold,
+    next_step,
+    split_holdout,
+    trained_at,
+)
 from monitor.gate_models.comparison_record import as_json, as_metrics
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.gate_models.registry import ModelRegistry, mirror, usable_from
-from monitor.gate_models.requests import decide, situation
+from monitor.gate_models.requests import decide, read_facts
 from monitor.gate_models.training_child import TrainedPackage, Trainer
 from monitor.gate_models.training_set import TrainingSet, training_set
 from monitor.model import RetrainingReason as Reason
@@ -41,7 +48,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Retraining:
-    """Takes requests as far as they go now. Under a `simulated` clock training takes the time the plant file says."""
+    """Processes requests. Under a `simulated` clock, training takes the time that the plant file declares."""
 
     store: Store
     plant: Plant
@@ -51,11 +58,11 @@ class Retraining:
     simulated: bool
 
     def ask(self, run: Run, gate: str, cause: str, key: str) -> None:
-        """Make a request; one of that key stays as it is."""
+        """Add a request; an existing one of that key stays unchanged."""
         self._write(run, lambda c: requests.add_request(c, gate, cause, key, run.now))
 
     def serve(self, run: Run, request: RetrainingRequest) -> int:
-        """Take a request as far as it goes now; how many parts a challenger was trained on."""
+        """Process a request as far as possible now; returns how many parts a challenger was trained on."""
         if request.gate not in self.plant.gates:
             if request.finished_at is None:
                 self._finish(run, request, State.FAILED, Reason.GATE_REMOVED)
@@ -65,11 +72,11 @@ class Retraining:
             return 0
         if request.state != State.TRAINING and not self._begin(run, request):
             return 0
-        return self._go_on(run, self._again(request))
+        return self._continue(run, self._reload(request))
 
     def _begin(self, run: Run, request: RetrainingRequest) -> bool:
-        """Decide on a request that was not started; whether it is now."""
-        decision = self._decided(run, request)
+        """Decide on a request that has not started; returns whether it starts."""
+        decision = self._decide(run, request)
         if decision.action is Action.START:
             return self._freeze(run, request)
         if decision.action is Action.REFUSE:
@@ -79,11 +86,11 @@ class Retraining:
             self._write(run, lambda c: requests.update_request(c, request, **values))
         return False
 
-    def _decided(self, run: Run, request: RetrainingRequest) -> Decision:
+    def _decide(self, run: Run, request: RetrainingRequest) -> Decision:
         gate = self.plant.gates[request.gate]
         with self.store.read() as connection:
-            known = situation(connection, request, gate, run.now)
-        return decide(known, gate.retraining, lambda: self._champion_holds(run, request.gate), run.now)
+            facts = read_facts(connection, request, gate, run.now)
+        return decide(facts, gate.retraining, lambda: self._champion_holds(run, request.gate), run.now)
 
     def _champion_holds(self, run: Run, gate: str) -> bool:
         model = self.models.for_gates([gate])[gate].model
@@ -92,10 +99,10 @@ class Retraining:
         config = self.plant.gates[gate]
         with self.store.read() as connection:
             newest = training_set(connection, config, run.now, newest=config.retraining.holdout_rows)
-        return still_holds(model, newest)
+        return intervals_still_hold(model, newest)
 
     def _freeze(self, run: Run, request: RetrainingRequest) -> bool:
-        """Freeze what the challenger may know; whether there is enough to compare on."""
+        """Freeze the snapshot; returns whether the holdout is large enough."""
         with self.store.read() as connection:
             current = versions.model_in_force(connection, request.gate)
             arrival = last_arrival(connection)
@@ -104,51 +111,51 @@ class Retraining:
         if current is None or parts is None:
             self._finish(run, request, State.REFUSED, Reason.NO_CHAMPION)
             return False
-        learn, held = parts
+        training, holdout = parts
         frozen = {
             "state": State.TRAINING, "reason": Reason.START, "decided_at": run.now, "started_at": run.now,
             "arrival": arrival, "champion": current.version, "changes": current.changes,
-            "data_digest": data_digest(learn.rows, learn.target, learn.serials),
+            "data_digest": data_digest(training.rows, training.target, training.serials),
         }  # fmt: skip
         self._write(run, lambda c: requests.update_request(c, request, **frozen))
-        if len(held) >= self.plant.gates[request.gate].retraining.holdout_rows:
+        if len(holdout) >= self.plant.gates[request.gate].retraining.holdout_rows:
             return True
-        self._finish(run, self._again(request), State.REFUSED, Reason.TOO_FEW_ROWS)
+        self._finish(run, self._reload(request), State.REFUSED, Reason.TOO_FEW_ROWS)
         return False
 
     def _snapshot(
         self, connection: Connection, request: RetrainingRequest, current: ModelInForce
     ) -> tuple[TrainingSet, TrainingSet]:
-        """What a started request trains and compares on: the same again from the same store."""
+        """The training set and holdout of a started request; reproducible from the store."""
         config = self.plant.gates[request.gate]
         data = training_set(connection, config, request.began, request.arrival)
         since = trained_at(versions.list_versions(connection, request.gate), current)
-        return split_for(data, since, config.retraining.holdout_rows)
+        return split_holdout(data, since, config.retraining.holdout_rows)
 
-    def _go_on(self, run: Run, request: RetrainingRequest) -> int:
-        """Train, compare and put in force, from wherever the request stands; how many parts were trained on."""
+    def _continue(self, run: Run, request: RetrainingRequest) -> int:
+        """Train, compare and put in force, from the request's next step; returns how many parts were trained on."""
         with self.store.read() as connection:
             current = versions.model_in_force(connection, request.gate)
             step = next_step(request, current, run.now)
             if current is not None and step in (Step.TRAIN, Step.COMPARE):
-                learn, held = self._snapshot(connection, request, current)
+                training, holdout = self._snapshot(connection, request, current)
         trained = 0
         if step is Step.GIVE_UP:
             self._finish(run, request, State.REFUSED, Reason.CHAMPION_CHANGED)
         if step is Step.TRAIN:
-            trained, request = self._train(run, request, learn)
+            trained, request = self._train(run, request, training)
             step = next_step(request, current, run.now)
         if step is Step.COMPARE:
-            request = self._compare(run, request, held)
+            request = self._compare(run, request, holdout)
             step = next_step(request, current, run.now)
         if step is Step.PROMOTE:
             self._promote(run, request)
         return trained
 
-    def _train(self, run: Run, request: RetrainingRequest, learn: TrainingSet) -> tuple[int, RetrainingRequest]:
-        """Train and register a challenger, or end the request where these parts make none."""
+    def _train(self, run: Run, request: RetrainingRequest, training: TrainingSet) -> tuple[int, RetrainingRequest]:
+        """Train and register a challenger, or end the request if training fails."""
         try:
-            trained = self.trainer.train(request.gate, self.plant.gates[request.gate], learn, run.beat)
+            trained = self.trainer.train(request.gate, self.plant.gates[request.gate], training, run.beat)
         except ModelError as exc:
             if exc.reason is ModelReason.UNREACHABLE:
                 raise
@@ -156,9 +163,9 @@ class Retraining:
             few = exc.reason is ModelReason.TOO_FEW_ROWS
             state, reason = (State.REFUSED, Reason.TOO_FEW_ROWS) if few else (State.FAILED, Reason.TRAINING_FAILED)
             self._finish(run, request, state, reason)
-            return 0, self._again(request)
-        self._register(run, request, trained, len(learn))
-        return len(learn), self._again(request)
+            return 0, self._reload(request)
+        self._register(run, request, trained, len(training))
+        return len(training), self._reload(request)
 
     def _register(self, run: Run, request: RetrainingRequest, trained: TrainedPackage, rows: int) -> None:
         gate = self.plant.gates[request.gate]
@@ -173,23 +180,23 @@ class Retraining:
         values = {"challenger": number, "ready_at": ready_at}
         versions.record_version(self.store, run.lease, version, lambda c: requests.update_request(c, request, **values))
 
-    def _compare(self, run: Run, request: RetrainingRequest, held: TrainingSet) -> RetrainingRequest:
-        """Compare on the parts that neither model has seen; refuse what is not better."""
-        used = self.models.for_gates([request.gate])[request.gate]
-        if used.model is None or used.version != request.champion:
+    def _compare(self, run: Run, request: RetrainingRequest, holdout: TrainingSet) -> RetrainingRequest:
+        """Compare on the holdout; refuse a challenger that is not better."""
+        in_force = self.models.for_gates([request.gate])[request.gate]
+        if in_force.model is None or in_force.version != request.champion:
             self._finish(run, request, State.REFUSED, Reason.CHAMPION_UNUSABLE)
-            return self._again(request)
+            return self._reload(request)
         version = self._challenger(request)
         challenger = self.registry.load(version.model, version.digest)
         reach("during_comparison")
         rows = self.plant.gates[request.gate].retraining.holdout_rows
-        comparison, parts = compared(used.model, challenger, held, rows)
+        comparison, parts = compare_models(in_force.model, challenger, holdout, rows)
         record = as_json(comparison, parts.serials)
         if comparison.outcome is Reason.BETTER:
             self._write(run, lambda c: requests.update_request(c, request, reason=Reason.BETTER, comparison=record))
         else:
             self._finish(run, request, State.REFUSED, comparison.outcome, comparison=record)
-        return self._again(request)
+        return self._reload(request)
 
     def _promote(self, run: Run, request: RetrainingRequest) -> None:
         version = self._challenger(request)
@@ -201,10 +208,10 @@ class Retraining:
             self._finish(run, request, State.REFUSED, Reason.CHAMPION_CHANGED)
             return
         mirror(self.store, self.registry, request.gate, version.model, version.version)
-        self._report(self._again(request))
+        self._report(self._reload(request))
 
     def _report(self, request: RetrainingRequest) -> None:
-        """Let MLflow say how a challenger's comparison ended; while it is down, the next slot tries again."""
+        """Record the result of a challenger in MLflow; if it is down, the next slot retries."""
         if not request.challenger or request.mirrored:
             return
         tags = {"comparison": request.reason, "parent_version": request.champion, "cause": request.cause}
@@ -213,32 +220,32 @@ class Retraining:
             self.registry.judge(self.plant.gates[request.gate].model, request.challenger, approved, metrics, tags)
         except ModelError as exc:
             log.warning(
-                "gate %s: version %s is not marked in MLflow yet: %s", request.gate, request.challenger, exc
+                "gate %s: version %s has no result in MLflow yet: %s", request.gate, request.challenger, exc
             )  # fmt: skip
             return
         with self.store.write() as connection:
             requests.update_request(connection, request, mirrored=1)
 
     def _finish(self, run: Run, request: RetrainingRequest, state: State, reason: Reason, **values: object) -> None:
-        """End a request without a change of the model in force; its challenger, if any, is refused."""
-        marked = request.challenger and request.gate in self.plant.gates
+        """End a request without changing the model in force; its challenger, if any, is refused."""
+        has_challenger = request.challenger and request.gate in self.plant.gates
 
         def end(connection: Connection) -> None:
             requests.finish_request(connection, request, state, reason, run.now, **values)
-            if marked:
+            if has_challenger:
                 model = self.plant.gates[request.gate].model
                 versions.set_status(connection, model, request.challenger, VersionStatus.REFUSED)
 
         self._write(run, end)
-        if marked:
-            self._report(self._again(request))
+        if has_challenger:
+            self._report(self._reload(request))
 
     def _write(self, run: Run, work: Callable[[Connection], object]) -> None:
         with self.store.write() as connection:
             renew(self.store, connection, run.lease)
             work(connection)
 
-    def _again(self, request: RetrainingRequest) -> RetrainingRequest:
+    def _reload(self, request: RetrainingRequest) -> RetrainingRequest:
         with self.store.read() as connection:
             return requests.request_by_key(connection, request.key)
 

@@ -1,4 +1,4 @@
-"""Going back to a model version that was in force before: one transaction, MLflow up or down."""
+"""Rollback to a model version that was in force before: one transaction, whether MLflow is up or down."""
 
 from __future__ import annotations
 
@@ -22,46 +22,46 @@ def roll_back(
     to: str | None,
     now: datetime,
 ) -> tuple[str, str]:
-    """Put the version before, or the one named, in force again; (version before, version now).
+    """Put the previous version, or the version `to`, in force again; returns (version before, version now).
 
-    A package that the cache lacks is fetched; where MLflow is down then, nothing changes. A version that a comparison
-    refused needs 'gatewatch model train --put-in-force' instead: it was never in force.
+    A package missing from the cache is fetched; if MLflow is down then, nothing changes. A version that a comparison
+    refused was never in force: it needs 'gatewatch model train --put-in-force'.
     """
     with store.read() as connection:
         current = versions.model_in_force(connection, gate)
         if current is None:
-            raise UsageError(f"gate {gate!r} has no model in force; 'gatewatch model train {gate}' makes the first")
-        known = [v for v in versions.list_versions(connection, gate) if v.model == current.model]
-        chosen = _chosen(
-            gate, known, _before(retraining.list_requests(connection, gate), current) if to is None else to, to
+            raise UsageError(f"gate {gate!r} has no model in force; 'gatewatch model train {gate}' trains the first")
+        candidates = [v for v in versions.list_versions(connection, gate) if v.model == current.model]
+        chosen = _choose(
+            gate, candidates, _previous(retraining.list_requests(connection, gate), current) if to is None else to, to
         )
     if chosen.version == current.version:
-        raise UsageError(f"gate {gate!r}: version {chosen.version} is in force already")
-    _see_that_it_loads(registry, chosen)
+        raise UsageError(f"gate {gate!r}: version {chosen.version} is already in force")
+    _ensure_cached(registry, chosen)
 
-    def on_record(connection: Connection) -> None:
+    def record(connection: Connection) -> None:
         retraining.record_rollback(connection, gate, current.version, chosen.version, now)
 
-    if not versions.put_in_force(store, None, gate, chosen, current.changes, now, on_record):
-        raise UsageError(f"gate {gate!r}: another version was put in force at this moment; look at 'model list' again")
+    if not versions.put_in_force(store, None, gate, chosen, current.changes, now, record):
+        raise UsageError(f"gate {gate!r}: another version was put in force meanwhile; check 'gatewatch model list'")
     mirror(store, registry, gate, chosen.model, chosen.version)
     return current.version, chosen.version
 
 
-def _before(requests: Sequence[RetrainingRequest], current: ModelInForce) -> str | None:
-    """The version that the one in force replaced, where that is on record."""
+def _previous(requests: Sequence[RetrainingRequest], current: ModelInForce) -> str | None:
+    """The version that the one in force replaced, if that is recorded."""
     changes = (RetrainingState.PROMOTED, RetrainingState.ROLLED_BACK)
-    mine = [r for r in requests if r.state in changes and r.challenger == current.version]
-    return mine[-1].champion if mine else None
+    promotions = [r for r in requests if r.state in changes and r.challenger == current.version]
+    return promotions[-1].champion if promotions else None
 
 
-def _chosen(gate: str, known: Sequence[Version], wanted: str | None, named: str | None) -> Version:
-    """The version wanted, among those that were in force before; the newest of them where none is named."""
-    usable = {v.version: v for v in known if v.status in (VersionStatus.RETIRED, VersionStatus.IN_FORCE)}
+def _choose(gate: str, candidates: Sequence[Version], wanted: str | None, named: str | None) -> Version:
+    """The wanted version among those that were in force before, or the newest of them."""
+    usable = {v.version: v for v in candidates if v.status in (VersionStatus.RETIRED, VersionStatus.IN_FORCE)}
     if wanted is None:
-        retired = [v for v in known if v.status is VersionStatus.RETIRED]
+        retired = [v for v in candidates if v.status is VersionStatus.RETIRED]
         if not retired:
-            raise UsageError(f"gate {gate!r}: no version was in force before this one; there is nothing to go back to")
+            raise UsageError(f"gate {gate!r}: no version was in force before this one")
         return retired[-1]
     if wanted not in usable:
         raise UsageError(
@@ -70,7 +70,7 @@ def _chosen(gate: str, known: Sequence[Version], wanted: str | None, named: str 
     return usable[wanted]
 
 
-def _see_that_it_loads(registry: ModelRegistry, version: Version) -> None:
+def _ensure_cached(registry: ModelRegistry, version: Version) -> None:
     try:
         registry.load(version.model, version.digest)
     except ModelError as exc:

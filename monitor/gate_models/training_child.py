@@ -1,4 +1,4 @@
-"""Training of the gates' models in a process of its own, which alone needs what training imports."""
+"""Training of the gates' models in a child process, so that only the child imports the training libraries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from monitor.processes import Worker
 
 @dataclass(frozen=True, slots=True)
 class TrainedPackage:
-    """A package in the cache: its digest, the digest of its training set, and what was measured on it."""
+    """A package in the cache: its digest, the digest of its training set, and its metrics."""
 
     digest: str
     data_digest: str
@@ -29,13 +29,13 @@ class TrainedPackage:
 
 
 class PackageRegistry(Protocol):
-    """Where packages are kept and registered. `register` may raise ModelError: MLflow may be down."""
+    """The cache and registry of packages. `register` raises ModelError if MLflow is down."""
 
     def cached(self, model_name: str, digest: str) -> Path:
-        """Where the cache keeps a package."""
+        """The path of a package in the cache."""
 
     def cache_put(self, folder: Path, model_name: str, digest: str) -> Path:
-        """Put a package into the cache; its folder there."""
+        """Put a package into the cache; returns its folder there."""
 
     def register(
         self,
@@ -45,33 +45,33 @@ class PackageRegistry(Protocol):
         params: Mapping[str, object],
         tags: Mapping[str, str],
     ) -> str:
-        """Register a package; its version."""
+        """Register a package; returns its version."""
 
 
 class Trainer:
     """Trains models in a child process, one at a time, and hands their packages to the registry.
 
-    With `stays` the child waits for the next training instead of ending: a replay trains every few seconds, and the
-    child's imports take longer than a training. A service trains every few days, and the memory is better used.
-    `kinds` are those that the plant's gates use.
+    With `keep_alive` the child waits for the next training instead of ending: a replay trains every few seconds, and
+    the child's imports take longer than a training. A service trains every few days and saves the memory. `kinds` are
+    those that the plant's gates use.
     """
 
-    def __init__(self, registry: PackageRegistry, stays: bool, kinds: Collection[str]) -> None:
+    def __init__(self, registry: PackageRegistry, keep_alive: bool, kinds: Collection[str]) -> None:
         self._registry = registry
-        self._stays = stays
+        self._keep_alive = keep_alive
         self._worker = Worker("inference.child", sorted(kinds))
 
     def start(self) -> None:
-        """Let the child import what it needs while this process goes on."""
+        """Start the child, which imports its libraries while this process continues."""
         self._worker.start()
 
     def train(self, name: str, gate: GateConfig, data: TrainingSet, beat: Callable[[], None]) -> TrainedPackage:
         """Train a model of gate `name` and put it into the cache; ModelError with the reason.
 
-        `beat` is called about once a second while the child works; what it raises ends the child.
+        `beat` is called about once a second while the child works; an exception in it ends the child.
         """
-        with tempfile.TemporaryDirectory(prefix="gatewatch-train-") as place:
-            folder = Path(place)
+        with tempfile.TemporaryDirectory(prefix="gatewatch-train-") as directory:
+            folder = Path(directory)
             write_job(folder, gate, data)
             self._worker.start()
             reach("during_training")
@@ -81,11 +81,11 @@ class Trainer:
                 self._registry.cache_put(folder / "package", gate.model, trained.digest)
                 return trained
             finally:
-                if not self._stays:
+                if not self._keep_alive:
                     self._worker.stop()
 
     def register(self, gate: GateConfig, trained: TrainedPackage, tags: Mapping[str, str]) -> str:
-        """Register a trained package and return its version; ModelError where MLflow cannot be asked."""
+        """Register a trained package and return its version; ModelError if MLflow is down."""
         params = {
             "kind": gate.kind, "epochs": gate.training.epochs, "seed": gate.training.seed, "coverage": gate.coverage
         }  # fmt: skip
@@ -108,12 +108,12 @@ class Trainer:
 
 
 def write_job(folder: Path, gate: GateConfig, data: TrainingSet) -> None:
-    """Write what `inference.child` is to train on into a folder."""
+    """Write the settings and data for `inference.child` into a folder."""
     settings = TrainingSettings(
         gate.inputs(), len(gate.profile), gate.coverage, gate.training.epochs, gate.training.seed,
         gate.max_missing, gate.profile_kind == "line",
     )  # fmt: skip
     job = {"kind": gate.kind, "settings": asdict(settings)}
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    serials, lots = (np.array(words, dtype=np.str_) for words in (data.serials, data.lots))
+    serials, lots = (np.array(values, dtype=np.str_) for values in (data.serials, data.lots))
     np.savez(folder / "data.npz", rows=data.rows, target=data.target, context=data.context, serials=serials, lots=lots)

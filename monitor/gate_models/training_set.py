@@ -1,4 +1,4 @@
-"""What a gate's model may be trained on: parts whose outcome was available, with the inputs that the gate saw."""
+"""The training set of a gate's model: parts with an available outcome, with the inputs that the gate saw."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from monitor.store.rows.parts import PartStep, part_history
 class TrainingSet:
     """Rows in order of time, shape (parts, inputs), with their outcomes and serials.
 
-    A missing value is NaN, and is only there where the gate's model may fill it. Besides what a model may use, what is
-    known of the parts: `context` (parts, features of all steps, NaN where missing) as far as it is known by now, when
-    the outcome was first known, and where each part was made of what.
+    A missing value is NaN and occurs only if the gate's model may fill it. The other fields are not inputs: `context`
+    (parts, features of all steps, NaN where missing) with the newest values, and when each outcome first became
+    available.
     """
 
     rows: Floats
     target: Floats
     serials: tuple[str, ...]
     context: Floats
-    known_at: tuple[datetime, ...]
+    available_at: tuple[datetime, ...]
     machines: tuple[str, ...]
     recipes: tuple[str, ...]
     lots: tuple[str, ...]
@@ -40,20 +40,20 @@ class TrainingSet:
     def __len__(self) -> int:
         return len(self.serials)
 
-    def at(self, places: Sequence[int]) -> TrainingSet:
-        """The rows at these places."""
-        chosen = np.array(places, dtype=np.intp)
-        words = (self.serials, self.machines, self.recipes, self.lots)
-        serials, machines, recipes, lots = (tuple(column[i] for i in places) for column in words)
-        known_at = tuple(self.known_at[i] for i in places)
+    def at(self, indices: Sequence[int]) -> TrainingSet:
+        """The rows at these indices."""
+        chosen = np.array(indices, dtype=np.intp)
+        columns = (self.serials, self.machines, self.recipes, self.lots)
+        serials, machines, recipes, lots = (tuple(column[i] for i in indices) for column in columns)
+        available_at = tuple(self.available_at[i] for i in indices)
         return TrainingSet(
-            self.rows[chosen], self.target[chosen], serials, self.context[chosen], known_at, machines, recipes, lots
+            self.rows[chosen], self.target[chosen], serials, self.context[chosen], available_at, machines, recipes, lots
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """A part's last passage through the gate's step, its earlier steps as they were known then, and where it was."""
+class JudgedPassage:
+    """A part's last passage through the gate's step, its earlier steps as known then, and where it was made."""
 
     passage: Passage
     earlier: Mapping[str, Passage]
@@ -62,10 +62,10 @@ class Made:
     lot: str
 
 
-def passages(history: Sequence[PartStep], gate: GateConfig) -> dict[str, Made]:
-    """By serial what the gate judged last."""
+def last_judged(history: Sequence[PartStep], gate: GateConfig) -> dict[str, JudgedPassage]:
+    """The passage of each part that the gate judged last, by serial."""
     return {
-        row.serial: Made(passage, earlier, row.machine, row.recipe, row.lot)
+        row.serial: JudgedPassage(passage, earlier, row.machine, row.recipe, row.lot)
         for row, passage, earlier in with_earlier(history)
         if row.step == gate.step and row.revision == 0
     }
@@ -78,60 +78,60 @@ def training_set(
     arrival: int | None = None,
     newest: int | None = None,
 ) -> TrainingSet:
-    """The frozen set for a gate at an instant, of rows up to `arrival` if given: the same again from the same store.
+    """The training set at an instant, from rows up to `arrival` if given; reproducible from the store.
 
     At most the `newest` parts, by default as many as the plant file allows.
     """
     truth = outcomes(connection, gate.characteristic, now, newest or gate.training.max_rows, arrival)
     history = [r for r in part_history(connection, sorted(truth)) if arrival is None or r.arrival <= arrival]
-    ordered = sorted(passages(history, gate).items(), key=lambda item: (item[1].passage.at, item[0]))
+    ordered = sorted(last_judged(history, gate).items(), key=lambda item: (item[1].passage.at, item[0]))
     names = gate.inputs()
     rows: list[list[float]] = []
-    kept: list[tuple[str, Made]] = []
-    for serial, made in ordered:
-        values = gate_input(gate, made.passage, made.earlier)[0].values
+    used: list[tuple[str, JudgedPassage]] = []
+    for serial, part in ordered:
+        values = gate_input(gate, part.passage, part.earlier)[0].values
         row = [values[name] for name in names]
         if gate.max_missing or all(map(isfinite, row)):
             rows.append(row)
-            kept.append((serial, made))
-    serials = tuple(serial for serial, _ in kept)
+            used.append((serial, part))
+    serials = tuple(serial for serial, _ in used)
     return TrainingSet(
         np.array(rows, dtype=np.float64).reshape(len(rows), len(names)),
         np.array([truth[s].value for s in serials], dtype=np.float64),
         serials,
         _context(history, serials),
         tuple(truth[s].first_available_at for s in serials),
-        *(tuple(getattr(made, name) for _, made in kept) for name in ("machine", "recipe", "lot")),
+        *(tuple(getattr(part, name) for _, part in used) for name in ("machine", "recipe", "lot")),
     )
 
 
 def _context(history: Sequence[PartStep], serials: Sequence[str]) -> Floats:
-    """(parts, step.feature), sorted by name: the last word on every feature of every step."""
-    place = {serial: i for i, serial in enumerate(serials)}
+    """The newest value of every feature of every step (parts, features), sorted by name."""
+    row_of = {serial: i for i, serial in enumerate(serials)}
     names = sorted({(row.step, feature) for row in history for feature in row.values})
     column = {name: i for i, name in enumerate(names)}
-    found = np.full((len(serials), len(names)), np.nan)
+    context = np.full((len(serials), len(names)), np.nan)
     for row in history:
-        if row.serial in place:
+        if row.serial in row_of:
             for feature, value in row.values.items():
-                found[place[row.serial], column[row.step, feature]] = np.nan if value is None else value
-    return found
+                context[row_of[row.serial], column[row.step, feature]] = np.nan if value is None else value
+    return context
 
 
 def hold_out(
     data: TrainingSet, since: datetime, rows: int, lots: int, lot_rows: int
 ) -> tuple[TrainingSet, TrainingSet]:
-    """What to train on, and the newest parts to compare on, whose outcomes came after `since`.
+    """The training set, and the holdout: the newest parts whose outcomes became available after `since`.
 
-    These are at least `rows`, and as many more as it takes until `lots` lots have `lot_rows` parts among them; fewer
-    where there are no more.
+    The holdout has at least `rows` parts, and more until `lots` lots have `lot_rows` parts each; fewer if there are no
+    more.
     """
-    new = [i for i, at in enumerate(data.known_at) if at > since]
+    new = [i for i, at in enumerate(data.available_at) if at > since]
     counts: Counter[str] = Counter()
     size = 0
     for size, i in enumerate(reversed(new), start=1):
         counts[data.lots[i] or f"\n{(size - 1) // lot_rows}"] += 1
         if size >= rows and sum(n >= lot_rows for n in counts.values()) >= lots:
             break
-    held = set(new[len(new) - size :])
-    return data.at([i for i in range(len(data)) if i not in held]), data.at(sorted(held))
+    holdout = set(new[len(new) - size :])
+    return data.at([i for i in range(len(data)) if i not in holdout]), data.at(sorted(holdout))

@@ -53,11 +53,11 @@ def _findings(plant: Path) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]
 def test_every_decision_is_made_again_from_its_recorded_inputs(whole_run: Path) -> None:
     again = _again(whole_run)
     assert len(again) > 15
-    assert {one.again[0] for one in again} > {"hold"}
-    assert [one for one in again if not one.same] == []
+    assert {one.recomputed[0] for one in again} > {"hold"}
+    assert [one for one in again if not one.matches] == []
     for one in again:
         if one.stored[2] is not None:
-            assert one.again[2] == pytest.approx(one.stored[2], abs=1e-6)
+            assert one.recomputed[2] == pytest.approx(one.stored[2], abs=1e-6)
 
 
 def test_replay_in_recorded_arrival_order_equals_what_was_found_live(whole_run: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_changed_row_is_named(change: Change, whole_run: Path, tmp_path: Path)
     plant = copied(whole_run.parent, tmp_path / "plant")
     with opened(plant) as store, store.write() as connection:
         key = change(connection)
-    named = [one.key for one in _again(plant) if not one.same]
+    named = [one.key for one in _again(plant) if not one.matches]
     assert key in named
     # A measurement is also an input of the part's later gates.
     assert {(one[0], one[2:]) for one in named} == {(key[0], key[2:])}

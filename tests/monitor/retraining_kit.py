@@ -105,7 +105,7 @@ class Changed:
         self.while_training: Callable[[], object] = lambda: None
         self.made = 0
         self.models = ModelsInForce(spine.store, self.mlflow)
-        trainer = Trainer(self.mlflow, stays=False, kinds=["shape"])
+        trainer = Trainer(self.mlflow, keep_alive=False, kinds=["shape"])
         monkeypatch.setattr(trainer, "train", self._train)
         self.job = RetrainingJob(Retraining(spine.store, spine.plant, self.models, self.mlflow, trainer, simulated))
 

@@ -72,7 +72,7 @@ class Plant:
         self.spine = spine
         self.mlflow = Mlflow()
         self.models = ModelsInForce(spine.store, self.mlflow)
-        trainer = Trainer(self.mlflow, stays=False, kinds=["shape"])
+        trainer = Trainer(self.mlflow, keep_alive=False, kinds=["shape"])
         monkeypatch.setattr(trainer, "train", self._train)
         self.job = ModelJob(spine.store, spine.plant, "form", self.models, self.mlflow, trainer, simulated)
         self.trained: list[TrainingSet] = []

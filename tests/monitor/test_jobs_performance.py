@@ -284,14 +284,14 @@ def test_decisions_without_skill_are_recomputed_as_they_were(gate: Gate) -> None
     again = list(
         rederive.decisions(gate.spine.store, lambda _: gate.spine.plant, Cache(lambda _name, _digest: SumModel()))
     )
-    assert [one for one in again if not one.same] == []
-    assert ("hold", "no_skill", 40.0) in {one.again for one in again}
+    assert [one for one in again if not one.matches] == []
+    assert ("hold", "no_skill", 40.0) in {one.recomputed for one in again}
     with gate.spine.store.write() as connection:
         connection.execute(t.decision.update().where(t.decision.c.withheld == "no_skill").values(withheld=""))
     again = list(
         rederive.decisions(gate.spine.store, lambda _: gate.spine.plant, Cache(lambda _name, _digest: SumModel()))
     )
-    assert len([one for one in again if not one.same]) == 2
+    assert len([one for one in again if not one.matches]) == 2
 
 
 class Silent(SumModel):

@@ -116,4 +116,4 @@ def test_the_upgraded_store_goes_on_and_decides_as_before(tmp_path: Path) -> Non
     made = list(rederive.decisions(again, rederive.stored_plants(again, plant.parent).__getitem__, registry))
     again.close()
     assert len(made) == len(expected())
-    assert [one for one in made if not one.same] == []
+    assert [one for one in made if not one.matches] == []

@@ -44,7 +44,7 @@ def degraded(store_url: str, tmp_path: Path) -> Iterator[Plant]:
     spine = Spine(tmp_path, store, changes)
     _parts(spine, 120, 0.0, CHANGE - 30, "A")
     registry = make_registry(spine.plant)
-    trainer = Trainer(registry, stays=False, kinds=["shape"])
+    trainer = Trainer(registry, keep_alive=False, kinds=["shape"])
     train_version(store, spine.plant, trainer, "form", after(CHANGE), after(CHANGE), None)
     with store.read() as connection:
         (row,) = versions.list_versions(connection, "form")
@@ -82,7 +82,7 @@ def _retrain(plant: Plant, url: str) -> None:
     """Two slots, in a process of its own: one that trains, one at which the challenger is ready."""
     store = Store(url)
     registry = make_registry(plant)
-    trainer = Trainer(registry, stays=True, kinds=["shape"])
+    trainer = Trainer(registry, keep_alive=True, kinds=["shape"])
     job = RetrainingJob(Retraining(store, plant, ModelsInForce(store, registry), registry, trainer, simulated=True))
     lease = acquire(store, job.name, "this process", 600)
     assert lease is not None

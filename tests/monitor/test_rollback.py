@@ -86,7 +86,7 @@ def test_the_next_alert_does_not_undo_it_at_once(plant: Changed) -> None:
 
 WRONG = {
     "a version that is unknown": ("9", "was never in force; allowed: 1, 2"),
-    "the version in force": ("2", "is in force already"),
+    "the version in force": ("2", "is already in force"),
 }
 
 
@@ -101,5 +101,5 @@ def test_a_first_version_has_none_before(spine: Spine, monkeypatch: pytest.Monke
     with pytest.raises(UsageError, match="has no model in force"):
         back(plant)
     plant.champion()
-    with pytest.raises(UsageError, match="nothing to go back to"):
+    with pytest.raises(UsageError, match="no version was in force before"):
         back(plant)
