@@ -15,7 +15,7 @@ from monitor.model import Page, RejectReason
 from monitor.plant.plant import Plant
 from monitor.plant.sources import SourceBase
 from monitor.sources.typed.plan import make_plan
-from monitor.sources.typed.rows import Row, cursor_times, rejected, type_rows
+from monitor.sources.typed.rows import Row, cursor_times, reject_rows, type_rows
 from monitor.sources.typed.times import UNREADABLE, Times, read_times
 
 _HOUR = timedelta(hours=1)
@@ -84,7 +84,7 @@ class CsvSource:
         reasons = {**dict.fromkeys(np.flatnonzero(ahead).tolist(), RejectReason.AHEAD_OF_CLOCK), **places.faults}
         chosen = sorted(reasons)[:limit]
         typed = type_rows([], self._plan, until, self._skew)
-        rejects = rejected([rows[i] for i in chosen], self._plan, [reasons[i] for i in chosen])
+        rejects = reject_rows([rows[i] for i in chosen], self._plan, [reasons[i] for i in chosen])
         return Page(typed.frame, self._plan.names, typed.values, rejects, None, False, len(chosen))
 
     def _rows(self) -> list[Row]:

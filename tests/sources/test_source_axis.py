@@ -276,7 +276,7 @@ def test_how_sampled_texts_write_times(samples: list[str], form: TextForm | None
 
 
 MIXTURES = {
-    "two strays in five": ([LOCAL] * 3 + [Z] * 2, BERLIN, "ways that do not sort together"),
+    "two strays in five": ([LOCAL] * 3 + [Z] * 2, BERLIN, "formats that do not sort together"),
     "naive without a zone": ([LOCAL], None, "set `zone` to their IANA zone"),
 }
 

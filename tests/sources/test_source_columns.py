@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from monitor.model import RejectReason
 from monitor.plant.sources import ImageShape, ValueColumn
-from monitor.sources.typed.columns import as_text, images, numbers, outside, visits, word, words
+from monitor.sources.typed.columns import (
+    images,
+    not_allowed,
+    numbers,
+    quarantine_text,
+    text_column,
+    to_text,
+    visit_numbers,
+)
 
 NOT_A_NUMBER, INFINITE = RejectReason.NOT_A_NUMBER, RejectReason.INFINITE
 
@@ -85,17 +93,17 @@ def test_any_column_gives_finite_or_missing_numbers(values: list[object]) -> Non
     ],
 )
 def test_a_word_is_read(value: object, expected: str) -> None:
-    assert word(value) == expected
+    assert to_text(value) == expected
 
 
 def test_codes_are_translated_and_others_stand_for_themselves() -> None:
-    found = words([7, "m2", "m9"], {"7": "m1"})
+    found = text_column([7, "m2", "m9"], {"7": "m1"})
     assert found == ["m1", "m2", "m9"]
-    assert outside(found, {"m1", "m2"}, RejectReason.UNKNOWN_MACHINE) == {2: RejectReason.UNKNOWN_MACHINE}
+    assert not_allowed(found, {"m1", "m2"}, RejectReason.UNKNOWN_MACHINE) == {2: RejectReason.UNKNOWN_MACHINE}
 
 
 def test_a_visit_is_a_positive_whole_number() -> None:
-    found, faults = visits([1, "2", 3.0, 0, -1, 1.5, None, "x", True, 10**12, "٣"])
+    found, faults = visit_numbers([1, "2", 3.0, 0, -1, 1.5, None, "x", True, 10**12, "٣"])
     assert found[:3] == [1, 2, 3]
     assert faults == dict.fromkeys(range(3, 11), RejectReason.NO_KEY)
 
@@ -116,7 +124,7 @@ def test_what_is_no_image_of_the_size_is_refused_and_null_is_missing() -> None:
 
 
 def test_raw_values_are_kept_as_bounded_text() -> None:
-    assert as_text(None) is None
-    assert as_text(1.5) == "1.5"
-    assert as_text(bytes(4096)).startswith("<4096 bytes, sha256 ad7facb2586fc6e9")  # type: ignore[union-attr]
-    assert len(as_text("x" * 10_000) or "") < 600
+    assert quarantine_text(None) is None
+    assert quarantine_text(1.5) == "1.5"
+    assert quarantine_text(bytes(4096)).startswith("<4096 bytes, sha256 ad7facb2586fc6e9")  # type: ignore[union-attr]
+    assert len(quarantine_text("x" * 10_000) or "") < 600

@@ -13,18 +13,18 @@ from sources_plant import make_plant
 
 from monitor.model import RejectReason
 from monitor.sources.typed.plan import make_plan, source_codes
-from monitor.sources.typed.rows import Typed, type_rows
+from monitor.sources.typed.rows import TypedRows, type_rows
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 T = "2026-01-05T11:00:00Z"
 
 
-def typed(rows: list[tuple[object, ...]], **config: Any) -> Typed:
+def typed(rows: list[tuple[object, ...]], **config: Any) -> TypedRows:
     plant = make_plant(**config)
     return type_rows(rows, make_plan(plant.sources["it"], plant), NOW, plant.clock_skew)
 
 
-def reasons(found: Typed) -> list[RejectReason]:
+def reasons(found: TypedRows) -> list[RejectReason]:
     return [r.reason for r in found.rejects]
 
 

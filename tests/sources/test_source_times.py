@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from monitor.instants import from_micros
 from monitor.model import RejectReason
 from monitor.plant.sources import TimeColumn
-from monitor.sources.typed.times import UNREADABLE, happens_twice, highest_wall, lowest_wall, read_times, to_micros
+from monitor.sources.typed.times import UNREADABLE, has_ambiguous_time, highest_wall, lowest_wall, read_times, to_micros
 
 NO, IMPOSSIBLE, AMBIGUOUS = RejectReason.NO_TIME, RejectReason.IMPOSSIBLE_TIME, RejectReason.AMBIGUOUS_TIME
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -180,4 +180,4 @@ def test_local_times_that_bound_an_instant(
 )
 def test_hours_that_happen_twice_are_known(start: tuple[int, int, int], zone: ZoneInfo, expected: bool) -> None:
     aware = datetime(2026, *start, tzinfo=UTC)
-    assert happens_twice(aware, aware + timedelta(hours=1), zone) is expected
+    assert has_ambiguous_time(aware, aware + timedelta(hours=1), zone) is expected

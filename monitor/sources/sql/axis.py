@@ -25,8 +25,8 @@ from monitor.sources.typed.times import EPOCH_NS, highest_wall, lowest_wall
 Condition = sa.ColumnElement[bool]
 _NONE, _SECOND, _MICRO = timedelta(0), timedelta(seconds=1), timedelta(microseconds=1)
 _FIXED = "YYYY-MM-DD HH:MM:SS"
-_PREVAILS = 0.8
-"""Share of the sampled times that must have the same format; with a mixture, too many rows would be strays."""
+_MIN_SHARE = 0.8
+"""Share of the sampled times that must have the same format; otherwise too many rows would be strays."""
 
 
 class Kind(StrEnum):
@@ -66,7 +66,7 @@ class Axis:
         return ZoneInfo(self.config.zone) if naive and self.config.zone else None
 
     @property
-    def varies(self) -> bool:
+    def mixed_offsets(self) -> bool:
         """Whether its texts have different offsets, so that sorting them does not exactly sort the times."""
         return self.form is not None and self.form.low != self.form.high
 
@@ -186,8 +186,8 @@ def text_form(samples: Sequence[str], config: TimeColumn, where: str) -> TextFor
         return None
     formats = Counter((separator, t.tzinfo is None) for separator, t in times)
     (separator, naive), count = formats.most_common(1)[0]
-    if count < _PREVAILS * len(times):
-        raise UsageError(f"{where} writes times in ways that do not sort together; expected all as {_FIXED}, or with T")
+    if count < _MIN_SHARE * len(times):
+        raise UsageError(f"{where} has times in formats that do not sort together; expected all as {_FIXED}, or with T")
     if naive:
         if config.zone is None:
             raise needs_zone(where)

@@ -1,4 +1,4 @@
-"""Counts a source's keys by the hour, for comparison with the store."""
+"""Counts a source's keys per hour, for comparison with the store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from monitor.instants import to_micros
 from monitor.sources.sql.axis import Axis, Condition
-from monitor.sources.typed.times import happens_twice, read_times
+from monitor.sources.typed.times import has_ambiguous_time, read_times
 
 _HOUR = timedelta(hours=1)
 
@@ -36,18 +36,18 @@ class Keys:
 
 
 def whole_hours(start: datetime, end: datetime, at: Axis | None) -> list[datetime]:
-    """The whole hours of [start, end) without those in which a naive local time occurs twice."""
+    """The whole hours of [start, end) without those in which naive local times are ambiguous."""
     first = start.replace(minute=0, second=0, microsecond=0)
     first = first if first == start else first + _HOUR
     hours = [first + i * _HOUR for i in range(max((end - first) // _HOUR, 0))]
     zone = at.zone if at else None
-    return [h for h in hours if zone is None or not happens_twice(h, h + _HOUR, zone)]
+    return [h for h in hours if zone is None or not has_ambiguous_time(h, h + _HOUR, zone)]
 
 
 def count_by_hour(keys: Keys, at: Axis, hours: Sequence[datetime], execute: Execute) -> dict[datetime, int]:
     """The number of distinct keys in each hour, counted by the database."""
-    if at.varies:
-        return _count_here(keys, at, hours, execute)
+    if at.mixed_offsets:
+        return _count_in_python(keys, at, hours, execute)
     counts: dict[datetime, int] = {}
     for hour in hours:
         distinct = keys.select(at, at.within(hour, hour + _HOUR)).subquery()
@@ -55,7 +55,7 @@ def count_by_hour(keys: Keys, at: Axis, hours: Sequence[datetime], execute: Exec
     return counts
 
 
-def _count_here(keys: Keys, at: Axis, hours: Sequence[datetime], execute: Execute) -> dict[datetime, int]:
+def _count_in_python(keys: Keys, at: Axis, hours: Sequence[datetime], execute: Execute) -> dict[datetime, int]:
     """Counts in Python, for texts with different offsets, which SQL cannot bound exactly."""
     counts = dict.fromkeys(hours, 0)
     if not hours:
@@ -63,11 +63,11 @@ def _count_here(keys: Keys, at: Axis, hours: Sequence[datetime], execute: Execut
     span = sa.and_(at.later_than(hours[0] - timedelta(microseconds=1)), at.up_to(hours[-1] + _HOUR))
     statement = keys.select(at, span)
     rows = execute(statement if keys.by_time else statement.add_columns(at.column))
-    places = read_times([row[-1] for row in rows], at.config).micros.tolist()
+    times = read_times([row[-1] for row in rows], at.config).micros.tolist()
     width = _HOUR // timedelta(microseconds=1)
-    seen = {
+    hour_of_key = {
         (*row[: len(keys.columns)], p if keys.by_time else p // width): p // width
-        for row, p in zip(rows, places, strict=True)
+        for row, p in zip(rows, times, strict=True)
     }
-    by_hour = Counter(seen.values())
+    by_hour = Counter(hour_of_key.values())
     return {hour: by_hour[to_micros(hour) // width] for hour in hours}

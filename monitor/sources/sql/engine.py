@@ -54,7 +54,7 @@ def make_engine(name: str, config: SourceBase) -> tuple[sa.Engine, Deadline]:
     if backend == "postgresql":
         return _postgres(url.set(drivername="postgresql+psycopg"), config.timeout), deadline
     raise UsageError(
-        f"source {name!r}: no support for {hidden(config.url)}; expected sqlite:///FILE or "
+        f"source {name!r}: no support for {redacted(config.url)}; expected sqlite:///FILE or "
         "postgresql://USER@HOST/DATABASE"
     )
 
@@ -95,7 +95,7 @@ def _postgres(url: sa.URL, timeout: timedelta) -> sa.Engine:
     return engine
 
 
-def hidden(url: str) -> str:
+def redacted(url: str) -> str:
     """A URL with its password hidden."""
     return sa.make_url(url).render_as_string(hide_password=True)
 
@@ -148,7 +148,7 @@ def reason_of(exc: sa.exc.SQLAlchemyError) -> SourceReason:
     if state:
         return _BY_STATE.get(state, SourceReason.REFUSED)
     text = str(original or exc).lower()
-    reason = next((reason for words, reason in _BY_TEXT if words in text), None)
+    reason = next((reason for fragment, reason in _BY_TEXT if fragment in text), None)
     if reason:
         return reason
     return SourceReason.UNREACHABLE if isinstance(exc, sa.exc.OperationalError) else SourceReason.REFUSED
@@ -159,5 +159,5 @@ def source_error(name: str, config: SourceBase, exc: sa.exc.SQLAlchemyError) -> 
     reason = reason_of(exc)
     lines = str(getattr(exc, "orig", None) or exc).strip().splitlines() or [type(exc).__name__]
     advice = _ADVICE[reason].format(timeout=config.timeout.total_seconds(), table=config.table)
-    where = f"source {name!r} (table {config.table!r} at {hidden(config.url)})"
+    where = f"source {name!r} (table {config.table!r} at {redacted(config.url)})"
     return SourceError(f"{where} cannot be read, {reason.value.replace('_', ' ')}: {lines[0]}; {advice}", reason)

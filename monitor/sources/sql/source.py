@@ -20,9 +20,9 @@ from monitor.plant.sources import SourceBase
 from monitor.sources.sql.axis import Condition
 from monitor.sources.sql.counts import Keys, count_by_hour, whole_hours
 from monitor.sources.sql.engine import make_engine, source_error
-from monitor.sources.sql.shape import Shape, find_shape, of_members, of_no_member
+from monitor.sources.sql.inspection import TableInfo, inspect_table, member_conditions, unknown_member_conditions
 from monitor.sources.typed.plan import make_plan
-from monitor.sources.typed.rows import Row, cursor_times, rejected, type_rows, unknown_members
+from monitor.sources.typed.rows import Row, cursor_times, reject_rows, type_rows, unknown_members
 from monitor.sources.typed.times import UNREADABLE, Times, read_times
 
 _MICRO = timedelta(microseconds=1)
@@ -45,13 +45,13 @@ class SqlSource:
         self._engine, self._deadline = make_engine(name, config)
         self._table = sa.table(config.table, *map(sa.column, self._plan.columns), schema=config.table_schema)
         self._keys = [self._table.c[c] for c in self._plan.key_columns]
-        self._inspected: Shape | None = None
+        self._table_info: TableInfo | None = None
 
     def verify(self) -> None:
         """Connect and compare the table with the plant file; errors list the existing tables or columns."""
-        self._inspected = None
+        self._table_info = None
         with self._connected() as connection:
-            self._shape(connection)
+            self._inspect(connection)
 
     def close(self) -> None:
         """Close all connections."""
@@ -73,21 +73,21 @@ class SqlSource:
         (default: `until`) are rejected. Rows without a readable cursor are not returned here; see `strays`.
         """
         with self._connected() as connection:
-            shape = self._shape(connection)
-            if shape is None:
+            info = self._inspect(connection)
+            if info is None:
                 return self._page([], after, False, now or until)
-            conditions = of_members(shape.member, self._plan, members)
+            conditions = member_conditions(info.member, self._plan, members)
             size = max(limit, 1) + 1
             while True:
-                rows = self._fetch(connection, shape, after, until, conditions, size)
+                rows = self._fetch(connection, info, after, until, conditions, size)
                 full = len(rows) == size
                 times = cursor_times(rows, self._plan)
-                kept, position = self._cut(rows, times, shape, after, until, full)
+                indices, position = self._page_rows(rows, times, info, after, until, full)
                 if not full or position is not None:
                     break
                 size *= 4  # the fetch held a single instant, or only rows beyond the exact bounds
-        chosen, reached = [rows[i] for i in kept], after if position is None else from_micros(position)
-        return self._page(chosen, reached, full, now or until, times.take(kept))
+        cursor = after if position is None else from_micros(position)
+        return self._page([rows[i] for i in indices], cursor, full, now or until, times.take(indices))
 
     def read_hour(self, start: datetime, end: datetime, until: datetime) -> Page:
         """All rows with an event time in [start, end) that were available at `until`, in the order of `read`.
@@ -95,37 +95,37 @@ class SqlSource:
         Does not move the cursor.
         """
         with self._connected() as connection:
-            shape = self._shape(connection)
-            if shape is None:
+            info = self._inspect(connection)
+            if info is None:
                 return self._page([], None, False, until)
-            available = shape.cursor.up_to(until - self._delay)
-            statement = self._select(shape).where(shape.at.later_than(start - _MICRO), shape.at.up_to(end), available)
+            available = info.cursor.up_to(until - self._delay)
+            statement = self._select(info).where(info.at.later_than(start - _MICRO), info.at.up_to(end), available)
             rows = self._execute(connection, statement)
         at = read_times(self._column(rows, self.config.at.column), self.config.at).micros
         times = cursor_times(rows, self._plan)
         places = times.later(self._delay).micros
         chosen = (at >= to_micros(start)) & (at < to_micros(end)) & (places <= to_micros(until))
         order = np.argsort(places, kind="stable")
-        kept = order[chosen[order]].tolist()
-        return self._page([rows[i] for i in kept], None, False, until, times.take(kept))
+        indices = order[chosen[order]].tolist()
+        return self._page([rows[i] for i in indices], None, False, until, times.take(indices))
 
     def hourly_counts(self, start: datetime, end: datetime, until: datetime) -> dict[datetime, int]:
         """The number of distinct keys with an event time in each whole UTC hour of [start, end), available at `until`.
 
         Rows with an empty key or an unreadable time are not counted; rows rejected for other reasons are. Hours in
-        which naive local times occur twice cannot be counted and are left out. If the cursor is text, `until` is
+        which naive local times are ambiguous cannot be counted and are left out. If the cursor is text, `until` is
         extended to the end of its second.
         """
         with self._connected() as connection:
-            shape = self._shape(connection)
-            hours = whole_hours(start, end, shape.at if shape else None)
-            if shape is None:
+            info = self._inspect(connection)
+            hours = whole_hours(start, end, info.at if info else None)
+            if info is None:
                 return dict.fromkeys(hours, 0)
             left_out = {self.config.at.column, self._plan.sensor.column if self._plan.sensor else None}
             columns = tuple(k for k in self._keys if k.name not in left_out)
-            available = shape.cursor.up_to(until - self._delay)
+            available = info.cursor.up_to(until - self._delay)
             keys = Keys(self._table, columns, self._plan.visit is None, available)
-            return count_by_hour(keys, shape.at, hours, partial(self._execute, connection))
+            return count_by_hour(keys, info.at, hours, partial(self._execute, connection))
 
     def strays(self, until: datetime, limit: int) -> Page:
         """Rows that `read` never returns, as rejects, at most `limit`.
@@ -136,26 +136,26 @@ class SqlSource:
         """
         latest = until + self._skew
         with self._connected() as connection:
-            shape = self._shape(connection)
-            if shape is None:
+            info = self._inspect(connection)
+            if info is None:
                 return self._page([], None, False, until)
-            unseen = [shape.cursor.unreadable(connection.dialect.name), shape.cursor.later_than(latest)]
-            condition = sa.or_(*unseen, *of_no_member(shape.member, self._plan))
+            unread = [info.cursor.unreadable(connection.dialect.name), info.cursor.later_than(latest)]
+            condition = sa.or_(*unread, *unknown_member_conditions(info.member, self._plan))
             rows = self._execute(connection, sa.select(*self._table.c).where(condition).limit(limit))
-        reasons = self._stray_reasons(rows, shape, latest)
+        reasons = self._stray_reasons(rows, info, latest)
         chosen = [i for i, reason in enumerate(reasons) if reason is not None]
         typed = type_rows([], self._plan, until, self._skew)
-        rejects = rejected([rows[i] for i in chosen], self._plan, [r for r in reasons if r is not None])
+        rejects = reject_rows([rows[i] for i in chosen], self._plan, [r for r in reasons if r is not None])
         return Page(typed.frame, self._plan.names, typed.values, rejects, None, False, len(rows))
 
-    def _stray_reasons(self, rows: Sequence[Row], shape: Shape, latest: datetime) -> list[RejectReason | None]:
+    def _stray_reasons(self, rows: Sequence[Row], info: TableInfo, latest: datetime) -> list[RejectReason | None]:
         """The reason why each row is a stray; None for rows beyond the exact bounds."""
-        column = shape.cursor.config
+        column = info.cursor.config
         raw = self._column(rows, column.column)
         times = read_times(raw, column)
         ahead = times.micros > to_micros(latest)
         unknown = unknown_members(rows, self._plan) if self.config.partitions else {}
-        separator = shape.cursor.form.separator if shape.cursor.form else None
+        separator = info.cursor.form.separator if info.cursor.form else None
         reasons: list[RejectReason | None] = []
         for i, value in enumerate(raw):
             odd = separator is not None and str(value)[10:11] != separator
@@ -167,41 +167,41 @@ class SqlSource:
         index = self._plan.columns.index(name)
         return [row[index] for row in rows]
 
-    def _select(self, shape: Shape) -> sa.Select[Any]:
+    def _select(self, info: TableInfo) -> sa.Select[Any]:
         """All columns, ordered by cursor, event time and key, so that the order does not depend on paging."""
-        order = dict.fromkeys([shape.cursor.column, shape.at.column, *self._keys])
+        order = dict.fromkeys([info.cursor.column, info.at.column, *self._keys])
         return sa.select(*self._table.c).order_by(*order)
 
     def _fetch(
         self,
         connection: sa.Connection,
-        shape: Shape,
+        info: TableInfo,
         after: datetime | None,
         until: datetime,
         conditions: Sequence[Condition],
         size: int,
     ) -> Sequence[Row]:
-        bounds = [shape.cursor.up_to(until - self._delay)]
+        bounds = [info.cursor.up_to(until - self._delay)]
         if after is not None:
-            bounds.append(shape.cursor.later_than(after - self._delay))
-        return self._execute(connection, self._select(shape).where(*bounds, *conditions).limit(size))
+            bounds.append(info.cursor.later_than(after - self._delay))
+        return self._execute(connection, self._select(info).where(*bounds, *conditions).limit(size))
 
-    def _cut(
-        self, rows: Sequence[Row], times: Times, shape: Shape, after: datetime | None, until: datetime, full: bool
+    def _page_rows(
+        self, rows: Sequence[Row], times: Times, info: TableInfo, after: datetime | None, until: datetime, full: bool
     ) -> tuple[list[int], int | None]:
         """The indices of the page's rows, in order, and their latest cursor time (us; None if none is readable)."""
-        places = _filled(times.later(self._delay).micros)
+        places = _forward_filled(times.later(self._delay).micros)
         selected = places <= to_micros(until)
         readable = places != UNREADABLE  # still unreadable: rows before the first readable one
         if after is not None:
             selected &= ~readable | (places > to_micros(after))
         if full:
             delay = self._delay // _MICRO
-            selected &= places < shape.cursor.complete_below(int(places[-1]) - delay) + delay
+            selected &= places < info.cursor.complete_below(int(places[-1]) - delay) + delay
         order = np.argsort(places, kind="stable")
         chosen = order[selected[order]]
-        seen = places[chosen][readable[chosen]]
-        return chosen.tolist(), int(seen.max()) if seen.size else None
+        cursors = places[chosen][readable[chosen]]
+        return chosen.tolist(), int(cursors.max()) if cursors.size else None
 
     def _page(
         self, rows: Sequence[Row], position: datetime | None, more: bool, now: datetime, times: Times | None = None
@@ -209,11 +209,11 @@ class SqlSource:
         typed = type_rows(rows, self._plan, now, self._skew, times)
         return Page(typed.frame, self._plan.names, typed.values, typed.rejects, position, more, len(rows))
 
-    def _shape(self, connection: sa.Connection) -> Shape | None:
-        if self._inspected is None:
+    def _inspect(self, connection: sa.Connection) -> TableInfo | None:
+        if self._table_info is None:
             self._deadline.restart()
-            self._inspected = find_shape(connection, self.name, self._plan, self._table)
-        return self._inspected
+            self._table_info = inspect_table(connection, self.name, self._plan, self._table)
+        return self._table_info
 
     def _execute(self, connection: sa.Connection, statement: sa.Select[Any]) -> Sequence[Any]:
         self._deadline.restart()
@@ -227,17 +227,17 @@ class SqlSource:
                 yield connection
         except sa.exc.SQLAlchemyError as exc:
             error = source_error(self.name, self.config, exc)
-            inspected = self._inspected is not None
-            self._inspected = None
+            inspected = self._table_info is not None
+            self._table_info = None
             if inspected and error.reason in _MISSING:
                 self.verify()  # raises an error that lists the existing tables or columns
             raise error from exc
         except SourceError:
-            self._inspected = None
+            self._table_info = None
             raise
 
 
-def _filled(places: NDArray[np.int64]) -> NDArray[np.int64]:
+def _forward_filled(places: NDArray[np.int64]) -> NDArray[np.int64]:
     """Cursor times with unreadable ones replaced by the one before, so that their rows keep their position."""
     rows = np.where(places != UNREADABLE, np.arange(len(places)), -1)
     last = np.maximum.accumulate(rows) if rows.size else rows

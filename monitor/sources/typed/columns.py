@@ -20,12 +20,12 @@ from monitor.plant.sources import ImageShape, ValueColumn
 from monitor.sources.typed.times import Faults
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-_PLAIN = frozenset({int, float, type(None)})
+_NUMERIC_TYPES = frozenset({int, float, type(None)})
 _BAD = object()
 _MAX_TEXT = 500
 
 
-def word(value: object) -> str:
+def to_text(value: object) -> str:
     """A code as text: '' for NULL, stripped of blanks (CHAR columns are padded), 12.0 as '12'.
 
     Text with a NUL character gives '': a store on PostgreSQL would reject the whole batch because of it.
@@ -43,27 +43,27 @@ def word(value: object) -> str:
     return str(value)
 
 
-def words(values: Sequence[object], codes: Mapping[str, str] | None = None) -> list[str]:
-    """A column of words, with codes translated to the names of the plant file; other words are kept."""
-    plain = [word(v) for v in values]
-    return [codes.get(w, w) for w in plain] if codes else plain
+def text_column(values: Sequence[object], codes: Mapping[str, str] | None = None) -> list[str]:
+    """A column as text, with codes translated to the names of the plant file; other texts are unchanged."""
+    texts = [to_text(v) for v in values]
+    return [codes.get(text, text) for text in texts] if codes else texts
 
 
-def outside(values: Sequence[str], allowed: Collection[str], reason: RejectReason) -> Faults:
-    """The rows whose word is not allowed."""
+def not_allowed(values: Sequence[str], allowed: Collection[str], reason: RejectReason) -> Faults:
+    """Faults of the rows whose text is not allowed."""
     wrong = set(values).difference(allowed)
-    return {i: reason for i, w in enumerate(values) if w in wrong} if wrong else {}
+    return {i: reason for i, text in enumerate(values) if text in wrong} if wrong else {}
 
 
-def visits(values: Sequence[object]) -> tuple[list[int], Faults]:
-    """Visit numbers, 1 and up; 0, with the reason no_key, for anything else."""
+def visit_numbers(values: Sequence[object]) -> tuple[list[int], Faults]:
+    """Visit numbers from 1; anything else is 0 with the reason no_key."""
     parsed = [_visit(v) for v in values]
     return parsed, {i: RejectReason.NO_KEY for i, v in enumerate(parsed) if v == 0}
 
 
 def _visit(value: object) -> int:
-    text = word(value)
-    # Nine digits: the store keeps visits in 32 bits.
+    text = to_text(value)
+    # At most nine digits, because the store has 32 bits for visits.
     return int(text) if re.fullmatch(r"\d{1,9}", text, re.ASCII) and not isinstance(value, bool) else 0
 
 
@@ -89,7 +89,7 @@ def numbers(values: Sequence[object], column: ValueColumn) -> tuple[Floats, Faul
 
 def _floats(values: Sequence[object], missing: Collection[str]) -> tuple[Floats, Faults]:
     """Numbers before scaling; a column of plain numbers, the usual case, is converted in one step."""
-    if set(map(type, values)) <= _PLAIN:
+    if set(map(type, values)) <= _NUMERIC_TYPES:
         with suppress(OverflowError):
             return np.array(values, dtype=np.float64), {}
     parsed = [_number(v, missing) for v in values]
@@ -135,7 +135,7 @@ def images(values: Sequence[object], shape: ImageShape) -> tuple[Floats, Faults]
     return statistics, faults
 
 
-def as_text(value: object) -> str | None:
+def quarantine_text(value: object) -> str | None:
     """A raw value as text for the quarantine: NULL as None, bytes as length and digest, long text truncated."""
     if value is None:
         return None

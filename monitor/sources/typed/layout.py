@@ -1,4 +1,4 @@
-"""Checks and conversions across rows: contradictions in a page, and the long layout as a wide one."""
+"""Checks and conversions across rows: contradictions in a page, and the long layout as a wide row_key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from monitor.model import Floats
 
 
-def contradicting(frame: pd.DataFrame, key: Sequence[str], content: Sequence[str], values: Floats) -> NDArray[np.bool_]:
+def mark_contradictions(
+    frame: pd.DataFrame, key: Sequence[str], content: Sequence[str], values: Floats
+) -> NDArray[np.bool_]:
     """Marks rows, shape (rows,), that have the same key as a row with other content (`content` columns and values).
 
     As it is unknown which of them is right, all of them are marked; identical rows are not.
@@ -22,31 +24,31 @@ def contradicting(frame: pd.DataFrame, key: Sequence[str], content: Sequence[str
         return marked
     part = frame.iloc[repeated]
     keys = zip(*(part[name].tolist() for name in key), strict=True)
-    words = list(zip(*(part[name].tolist() for name in content), strict=True)) or [()] * len(repeated)
+    texts = list(zip(*(part[name].tolist() for name in content), strict=True)) or [()] * len(repeated)
     groups: dict[Hashable, list[int]] = {}
-    for position, one in zip(repeated.tolist(), keys, strict=True):
-        groups.setdefault(one, []).append(position)
-    contents = {p: (w, values[p].tobytes()) for p, w in zip(repeated.tolist(), words, strict=True)}
+    for position, row_key in zip(repeated.tolist(), keys, strict=True):
+        groups.setdefault(row_key, []).append(position)
+    contents = {p: (text, values[p].tobytes()) for p, text in zip(repeated.tolist(), texts, strict=True)}
     for positions in groups.values():
         if len({contents[p] for p in positions}) > 1:
             marked[positions] = True
     return marked
 
 
-def contradicting_long(frame: pd.DataFrame, values: Floats) -> NDArray[np.bool_]:
-    """As `contradicting`, for the long layout: a sensor with two values or a machine with two recipes at an instant."""
+def mark_long_contradictions(frame: pd.DataFrame, values: Floats) -> NDArray[np.bool_]:
+    """As `mark_contradictions`, for the long layout: two values of a sensor or recipes of a machine at an instant."""
     instant = ["machine", "at", "available_at"]
-    marked = contradicting(frame, [*instant, "sensor"], ["recipe"], values)
+    marked = mark_contradictions(frame, [*instant, "sensor"], ["recipe"], values)
     if frame["recipe"].nunique() > 1:
-        marked |= contradicting(frame, instant, ["recipe"], np.empty((len(frame), 0)))
+        marked |= mark_contradictions(frame, instant, ["recipe"], np.empty((len(frame), 0)))
     return marked
 
 
 def widen(frame: pd.DataFrame, values: Floats, names: Sequence[str]) -> tuple[pd.DataFrame, Floats]:
     """Converts long rows (machine, recipe, sensor, at, available_at; values of shape (rows, 1)) to wide ones.
 
-    There is one row for each machine and instant, in order of first appearance, with values of shape (rows, names);
-    a sensor without a long row is NaN. Long rows of one instant that became available at different times stay
+    There is row_key row for each machine and instant, in order of first appearance, with values of shape (rows, names);
+    a sensor without a long row is NaN. Long rows of row_key instant that became available at different times stay
     separate; identical rows are merged.
     """
     wide_columns = ["at", "available_at", "machine", "recipe"]

@@ -22,11 +22,11 @@ from monitor.plant.sources import (
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """A column of words of the page: its source column, codes and allowed words.
+class TextColumn:
+    """A text column of the page: its source column, codes and allowed texts.
 
-    `column` is None if the source has no such column; all words are then ''. `allowed` is None if any word is
-    allowed; an empty word is then rejected only if `required`. `reason`: why rows with other words are rejected.
+    `column` is None if the source has no such column; all texts are then ''. `allowed` is None if any text is allowed;
+    an empty one is then rejected only if `required`. `reason`: why rows with other texts are rejected.
     """
 
     name: str
@@ -48,14 +48,14 @@ class Plan:
     """
 
     config: SourceBase
-    words: tuple[Words, ...]
+    texts: tuple[TextColumn, ...]
     key: tuple[str, ...]
     names: tuple[str, ...] = ()
     values: tuple[tuple[str, ValueColumn], ...] = ()
     value: ValueColumn | None = None
     visit: str | None = None
-    sensor: Words | None = None
-    member: Words | None = None
+    sensor: TextColumn | None = None
+    member: TextColumn | None = None
     pairs: frozenset[tuple[str, str]] = frozenset()
 
     @property
@@ -69,7 +69,7 @@ class Plan:
         names = [self.config.at.column]
         if self.config.available_at:
             names.append(self.config.available_at.column)
-        names += [w.column for w in (*self.words, *((self.sensor,) if self.sensor else ())) if w.column]
+        names += [w.column for w in (*self.texts, *((self.sensor,) if self.sensor else ())) if w.column]
         names += [self.visit] if self.visit else []
         names += [v.column for _, v in self.values] + ([self.value.column] if self.value else [])
         return tuple(dict.fromkeys(names))
@@ -77,7 +77,7 @@ class Plan:
     @property
     def key_columns(self) -> tuple[str, ...]:
         """The source columns that make a row unique."""
-        by_name = {w.name: w.column for w in self.words} | {"at": self.config.at.column, "visit": self.visit}
+        by_name = {w.name: w.column for w in self.texts} | {"at": self.config.at.column, "visit": self.visit}
         by_name |= {"sensor": self.sensor.column if self.sensor else None}
         return tuple(c for name in self.key if (c := by_name[name]) is not None)
 
@@ -91,55 +91,55 @@ def make_plan(config: SourceBase, plant: Plant) -> Plan:
     if isinstance(config, StateSource):
         machine = _machine(config.machine, plant)
         states = frozenset(s.value for s in MachineState)
-        state = Words("state", config.state.column, config.state.codes, states, True, RejectReason.UNKNOWN_STATE)
+        state = TextColumn("state", config.state.column, config.state.codes, states, True, RejectReason.UNKNOWN_STATE)
         return Plan(config, (machine, state), ("machine", "at"), member=machine)
     if isinstance(config, OutcomeSource):
         return Plan(config, (_serial(config.serial),), ("serial", "at"), value=config.value)
     if isinstance(config, DispositionSource):
-        step = _step(config.step, plant) if config.step else Words("step", None)
-        disposition = Words("disposition", config.disposition.column, config.disposition.codes)
+        step = _step(config.step, plant) if config.step else TextColumn("step", None)
+        disposition = TextColumn("disposition", config.disposition.column, config.disposition.codes)
         return Plan(config, (_serial(config.serial), step, disposition), ("serial", "step", "at"))
     raise UsageError(f"no source of kind {type(config).__name__}")
 
 
 def _parts(config: PartSource, plant: Plant) -> Plan:
     step = _step(config.step, plant)
-    machine = _machine(config.machine, plant, optional=True) if config.machine else Words("machine", None)
-    words = (_serial(config.serial), step, machine, Words("recipe", config.recipe), Words("lot", config.lot))
+    machine = _machine(config.machine, plant, optional=True) if config.machine else TextColumn("machine", None)
+    texts = (_serial(config.serial), step, machine, TextColumn("recipe", config.recipe), TextColumn("lot", config.lot))
     names = tuple(f for name, v in config.values.items() for f in feature_names(name, v))
     key = ("serial", "step", "visit" if config.visit else "at")
-    return Plan(config, words, key, names, tuple(config.values.items()), visit=config.visit, member=step)
+    return Plan(config, texts, key, names, tuple(config.values.items()), visit=config.visit, member=step)
 
 
 def _readings(config: ReadingSource, plant: Plant) -> Plan:
     machine = _machine(config.machine, plant)
-    words = (machine, Words("recipe", config.recipe))
+    texts = (machine, TextColumn("recipe", config.recipe))
     if config.sensor is None:
         values = tuple(config.values.items())
-        return Plan(config, words, ("machine", "at"), tuple(config.values), values, member=machine)
+        return Plan(config, texts, ("machine", "at"), tuple(config.values), values, member=machine)
     names = tuple(dict.fromkeys(s for m in plant.machines.values() for s in m.sensors))
     pairs = frozenset((name, s) for name, m in plant.machines.items() for s in m.sensors)
-    sensor = Words(
+    sensor = TextColumn(
         "sensor", config.sensor.column, config.sensor.codes, frozenset(names), True, RejectReason.UNKNOWN_SENSOR
     )
     key = ("machine", "sensor", "at")
-    return Plan(config, words, key, names, value=config.value, sensor=sensor, member=machine, pairs=pairs)
+    return Plan(config, texts, key, names, value=config.value, sensor=sensor, member=machine, pairs=pairs)
 
 
-def _serial(column: str) -> Words:
-    return Words("serial", column, required=True)
+def _serial(column: str) -> TextColumn:
+    return TextColumn("serial", column, required=True)
 
 
-def _step(code: CodeColumn, plant: Plant) -> Words:
-    return Words("step", code.column, code.codes, frozenset(plant.steps), True, RejectReason.UNKNOWN_STEP)
+def _step(code: CodeColumn, plant: Plant) -> TextColumn:
+    return TextColumn("step", code.column, code.codes, frozenset(plant.steps), True, RejectReason.UNKNOWN_STEP)
 
 
-def _machine(code: CodeColumn, plant: Plant, optional: bool = False) -> Words:
+def _machine(code: CodeColumn, plant: Plant, optional: bool = False) -> TextColumn:
     allowed = frozenset(plant.machines) | (frozenset({""}) if optional else frozenset())
-    return Words("machine", code.column, code.codes, allowed, not optional, RejectReason.UNKNOWN_MACHINE)
+    return TextColumn("machine", code.column, code.codes, allowed, not optional, RejectReason.UNKNOWN_MACHINE)
 
 
-def source_codes(member: Words, name: str) -> tuple[str, ...]:
+def source_codes(member: TextColumn, name: str) -> tuple[str, ...]:
     """The source's codes for a name of the plant file, including the name itself unless it is a code for another."""
     codes = tuple(code for code, translated in member.codes.items() if translated == name)
     return codes if name in member.codes else (*codes, name)

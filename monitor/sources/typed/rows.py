@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from monitor.instants import from_micros, to_micros
 from monitor.model import Floats, Reject, RejectReason
 from monitor.plant.sources import ValueColumn
-from monitor.sources.typed.columns import as_text, images, numbers, outside, visits, words
-from monitor.sources.typed.layout import contradicting, contradicting_long, widen
-from monitor.sources.typed.plan import Plan, Words
+from monitor.sources.typed.columns import images, not_allowed, numbers, quarantine_text, text_column, visit_numbers
+from monitor.sources.typed.layout import mark_contradictions, mark_long_contradictions, widen
+from monitor.sources.typed.plan import Plan, TextColumn
 from monitor.sources.typed.times import UNREADABLE, Faults, Micros, Times, read_times
 from monitor.sources.typed.vectors import vectors
 
@@ -25,7 +25,7 @@ Raw = Mapping[str, Sequence[object]]
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class TypedRows:
     """The accepted rows, with values of shape (rows, names), and the rejected ones."""
 
     frame: pd.DataFrame
@@ -45,48 +45,50 @@ def unknown_members(rows: Sequence[Row], plan: Plan) -> Faults:
     faults: Faults = {}
     if plan.member and plan.member.column:
         index = plan.columns.index(plan.member.column)
-        _words({plan.member.column: tuple(row[index] for row in rows)}, plan.member, len(rows), faults)
+        _text_column({plan.member.column: tuple(row[index] for row in rows)}, plan.member, len(rows), faults)
     return faults
 
 
-def type_rows(rows: Sequence[Row], plan: Plan, now: datetime, skew: timedelta, cursor: Times | None = None) -> Typed:
+def type_rows(
+    rows: Sequence[Row], plan: Plan, now: datetime, skew: timedelta, cursor: Times | None = None
+) -> TypedRows:
     """Convert rows, each in the order of `plan.columns`; the rows are in the order of the page.
 
     `cursor` holds their cursor times if they have been read already. A row with several faults is rejected for its
-    words first, then its times, then its numbers. A row whose event time is more than `skew` after `now` is ahead of
+    texts first, then its times, then its numbers. A row whose event time is more than `skew` after `now` is ahead of
     the clock.
     """
     raw: Raw = dict.fromkeys(plan.columns, ())
     if rows:
         raw = dict(zip(plan.columns, zip(*rows, strict=True), strict=True))
     faults: Faults = {}
-    words_read = _all_words(raw, plan, len(rows), faults)
+    texts = _text_columns(raw, plan, len(rows), faults)
     cursor = cursor or cursor_times(rows, plan)
     at = read_times(raw[plan.config.at.column], plan.config.at) if plan.config.available_at else cursor
     available = cursor if plan.config.available_at else cursor.later(plan.config.delay)
-    _add(faults, at.faults, available.faults, _ahead(at, now + skew))
+    _add_faults(faults, at.faults, available.faults, _ahead(at, now + skew))
     values = _values(raw, plan, len(rows), faults)
-    frame = pd.DataFrame({"at": _utc(at.micros), "available_at": _utc(available.micros), **words_read})
-    _add(faults, _contradictions(frame, values, plan, faults))
+    frame = pd.DataFrame({"at": _utc(at.micros), "available_at": _utc(available.micros), **texts})
+    _add_faults(faults, _contradictions(frame, values, plan, faults))
     rejects = tuple(_reject(rows[i], plan, faults[i], at, i) for i in sorted(faults))
     if faults:
-        kept = _without(faults, len(rows))
-        frame, values = frame[kept].reset_index(drop=True), values[kept]
+        good = _faultless(faults, len(rows))
+        frame, values = frame[good].reset_index(drop=True), values[good]
     if plan.sensor:
         frame, values = widen(frame, values, plan.names)
     elif plan.value:
         frame, values = frame.assign(value=values[:, 0]), np.empty((len(frame), 0))
-    return Typed(frame, values, rejects)
+    return TypedRows(frame, values, rejects)
 
 
-def rejected(rows: Sequence[Row], plan: Plan, reasons: Sequence[RejectReason]) -> tuple[Reject, ...]:
+def reject_rows(rows: Sequence[Row], plan: Plan, reasons: Sequence[RejectReason]) -> tuple[Reject, ...]:
     """The rows as rejects, each for its given reason."""
     at_index = plan.columns.index(plan.config.at.column)
     at = read_times([r[at_index] for r in rows], plan.config.at)
     return tuple(_reject(row, plan, reasons[i], at, i) for i, row in enumerate(rows))
 
 
-def _add(faults: Faults, *others: object) -> None:
+def _add_faults(faults: Faults, *others: object) -> None:
     """Add the faults of rows that have none yet."""
     for other in others:
         if isinstance(other, dict):
@@ -94,18 +96,18 @@ def _add(faults: Faults, *others: object) -> None:
                 faults.setdefault(row, reason)
 
 
-def _without(faults: Faults, n: int) -> NDArray[np.bool_]:
-    kept = np.ones(n, np.bool_)
-    kept[list(faults)] = False
-    return kept
+def _faultless(faults: Faults, n: int) -> NDArray[np.bool_]:
+    good = np.ones(n, np.bool_)
+    good[list(faults)] = False
+    return good
 
 
-def _all_words(raw: Raw, plan: Plan, n: int, faults: Faults) -> dict[str, object]:
-    """All word columns of the page, and for part steps the visit after the step."""
+def _text_columns(raw: Raw, plan: Plan, n: int, faults: Faults) -> dict[str, object]:
+    """All text columns of the page, and for part steps the visit after the step."""
     columns: dict[str, object] = {}
-    for role in (*plan.words, *((plan.sensor,) if plan.sensor else ())):
-        columns[role.name] = _words(raw, role, n, faults)
-        if role.name == "step" and plan.counts_visits:
+    for spec in (*plan.texts, *((plan.sensor,) if plan.sensor else ())):
+        columns[spec.name] = _text_column(raw, spec, n, faults)
+        if spec.name == "step" and plan.counts_visits:
             columns["visit"] = _visits(raw, plan, n, faults)
     if plan.sensor:
         _check_sensors(columns, plan, faults)
@@ -115,19 +117,19 @@ def _all_words(raw: Raw, plan: Plan, n: int, faults: Faults) -> dict[str, object
 def _visits(raw: Raw, plan: Plan, n: int, faults: Faults) -> pd.Series[int]:
     if plan.visit is None:
         return pd.Series(pd.arrays.IntegerArray(np.ones(n, np.int64), np.ones(n, np.bool_)))
-    counted, bad = visits(raw[plan.visit])
-    _add(faults, bad)
+    counted, new_faults = visit_numbers(raw[plan.visit])
+    _add_faults(faults, new_faults)
     return pd.Series(pd.arrays.IntegerArray(np.array(counted, np.int64), np.zeros(n, np.bool_)))
 
 
-def _words(raw: Raw, role: Words, n: int, faults: Faults) -> list[str]:
-    if role.column is None:
+def _text_column(raw: Raw, spec: TextColumn, n: int, faults: Faults) -> list[str]:
+    if spec.column is None:
         return [""] * n
-    column = words(raw[role.column], role.codes)
-    if role.allowed is not None:
-        _add(faults, outside(column, role.allowed, role.reason))
-    elif role.required and "" in column:
-        _add(faults, {i: role.reason for i, w in enumerate(column) if not w})
+    column = text_column(raw[spec.column], spec.codes)
+    if spec.allowed is not None:
+        _add_faults(faults, not_allowed(column, spec.allowed, spec.reason))
+    elif spec.required and "" in column:
+        _add_faults(faults, {i: spec.reason for i, w in enumerate(column) if not w})
     return column
 
 
@@ -135,7 +137,7 @@ def _check_sensors(data: dict[str, object], plan: Plan, faults: Faults) -> None:
     pairs = list(zip(data["machine"], data["sensor"], strict=True))  # type: ignore[call-overload]
     wrong = set(pairs) - plan.pairs
     if wrong:
-        _add(faults, {i: RejectReason.UNKNOWN_SENSOR for i, pair in enumerate(pairs) if pair in wrong})
+        _add_faults(faults, {i: RejectReason.UNKNOWN_SENSOR for i, pair in enumerate(pairs) if pair in wrong})
 
 
 def _ahead(at: Times, latest: datetime) -> Faults:
@@ -152,9 +154,9 @@ def _values(raw: Raw, plan: Plan, n: int, faults: Faults) -> Floats:
     parts: list[Floats] = []
     columns = [column for _, column in plan.values] + ([plan.value] if plan.value else [])
     for column in columns:
-        read, bad = _read(raw[column.column], column)
+        read, new_faults = _read(raw[column.column], column)
         parts.append(read)
-        _add(faults, bad)
+        _add_faults(faults, new_faults)
     return np.column_stack(parts) if parts else np.empty((n, 0))
 
 
@@ -166,17 +168,17 @@ def _read(cells: Sequence[object], column: ValueColumn) -> tuple[Floats, Faults]
 
 def _contradictions(frame: pd.DataFrame, values: Floats, plan: Plan, faults: Faults) -> Faults:
     """Contradictions among the rows without other faults."""
-    kept = _without(faults, len(frame))
-    readable, numbers_read = (frame[kept], values[kept]) if faults else (frame, values)
+    good = _faultless(faults, len(frame))
+    readable, numbers_read = (frame[good], values[good]) if faults else (frame, values)
     if plan.sensor:
-        marked = contradicting_long(readable, numbers_read)
+        marked = mark_long_contradictions(readable, numbers_read)
     else:
         key = [*plan.key, "available_at"]
-        marked = contradicting(readable, key, [c for c in frame.columns if c not in key], numbers_read)
-    return dict.fromkeys(np.flatnonzero(kept)[marked].tolist(), RejectReason.CONTRADICTION)
+        marked = mark_contradictions(readable, key, [c for c in frame.columns if c not in key], numbers_read)
+    return dict.fromkeys(np.flatnonzero(good)[marked].tolist(), RejectReason.CONTRADICTION)
 
 
 def _reject(row: Row, plan: Plan, reason: RejectReason, at: Times, i: int) -> Reject:
-    text = {name: as_text(value) for name, value in zip(plan.columns, row, strict=True)}
+    text = {name: quarantine_text(value) for name, value in zip(plan.columns, row, strict=True)}
     key = json.dumps({name: text[name] for name in plan.key_columns}, sort_keys=True)
     return Reject(reason, key, None if i in at.faults else from_micros(int(at.micros[i])), text)

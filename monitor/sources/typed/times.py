@@ -33,7 +33,7 @@ UNREADABLE = int(np.iinfo(np.int64).min)
 EPOCH_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _FIRST, _LAST = 0, to_micros(datetime(2200, 1, 1, tzinfo=UTC))
 _NANOSECONDS = np.iinfo(np.int64)
-"""Pandas' range of times, to which both ways of reading keep."""
+"""Pandas' range of times, which applies to both ways of reading."""
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?")
 _PLAIN = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{1,6})?", re.ASCII)
 
@@ -54,8 +54,8 @@ class Times:
         """All times plus a delay; unreadable ones stay unreadable."""
         if not delay:
             return self
-        moved = self.micros + delay // timedelta(microseconds=1)
-        return Times(np.where(self.micros == UNREADABLE, UNREADABLE, moved), self.faults)
+        shifted = self.micros + delay // timedelta(microseconds=1)
+        return Times(np.where(self.micros == UNREADABLE, UNREADABLE, shifted), self.faults)
 
 
 def read_times(values: Sequence[object], column: TimeColumn) -> Times:
@@ -88,33 +88,33 @@ def _epoch_micros(value: object, unit: int) -> int:
 
 
 def _from_text(values: Sequence[object], zone: str | None, faults: Faults) -> Micros:
-    """The places of ISO times, naive ones in the zone; adds the faults that a zone causes."""
+    """The places of ISO times, naive ones in the zone; adds faults of local times."""
     texts = [v if type(v) is str else _text(v) for v in values]
-    walls = _plain(texts)
+    walls = _parse_plain(texts)
     if walls is not None:
-        return _placed(walls, walls != UNREADABLE, zone, faults)
+        return _to_utc(walls, walls != UNREADABLE, zone, faults)
     matches = [_ISO.fullmatch(t) for t in texts]
     # Without the pattern, pandas would accept 'now', '2026' and '20260101'.
     readable = [t if m else None for t, m in zip(texts, matches, strict=True)]
     index = pd.to_datetime(pd.Series(readable, dtype=object), format="ISO8601", errors="coerce", utc=True, cache=False)
     micros = _floor(pd.DatetimeIndex(index))
     naive = np.fromiter((m is not None and m[1] is None for m in matches), np.bool_, len(matches))
-    return _placed(micros, naive & (micros != UNREADABLE), zone, faults)
+    return _to_utc(micros, naive & (micros != UNREADABLE), zone, faults)
 
 
-def _plain(texts: Sequence[str]) -> Micros | None:
-    """Times without an offset, to the second or finer, read by NumPy, many times faster; None where any is not so."""
+def _parse_plain(texts: Sequence[str]) -> Micros | None:
+    """Times without an offset, with seconds, parsed by NumPy, which is much faster; None if any has another format."""
     if not all(map(_PLAIN.fullmatch, texts)):
         return None
     try:
         walls = np.array(texts, dtype="M8[us]").view(np.int64)
-    except ValueError:  # a day or an hour that there is not: the others are still to be read
+    except ValueError:  # an impossible date or time of day; the other rows must still be read
         return None
     return np.where((walls > _NANOSECONDS.min // 1000) & (walls < _NANOSECONDS.max // 1000), walls, UNREADABLE)
 
 
-def _placed(micros: Micros, naive: NDArray[np.bool_], zone: str | None, faults: Faults) -> Micros:
-    """Micros whose naive rows are local times of the zone, brought to UTC in place."""
+def _to_utc(micros: Micros, naive: NDArray[np.bool_], zone: str | None, faults: Faults) -> Micros:
+    """Convert the naive rows, local times of the zone, to UTC in place."""
     if not naive.any():
         return micros
     rows = np.flatnonzero(naive)
@@ -141,9 +141,9 @@ def _localize(walls: Micros, zone: str) -> tuple[Micros, Faults]:
     # ambiguous=False: the later of the two instants.
     local = index.tz_localize(zone, ambiguous=np.zeros(len(index), np.bool_), nonexistent="shift_forward")
     strict = index.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
-    unclear = np.flatnonzero(strict.isna())
-    jumped = local.tz_localize(None) != index
-    faults = {i: RejectReason.IMPOSSIBLE_TIME if jumped[i] else RejectReason.AMBIGUOUS_TIME for i in unclear.tolist()}
+    faulty = np.flatnonzero(strict.isna())
+    skipped = local.tz_localize(None) != index
+    faults = {i: RejectReason.IMPOSSIBLE_TIME if skipped[i] else RejectReason.AMBIGUOUS_TIME for i in faulty.tolist()}
     return _floor(local.tz_convert("UTC")), faults
 
 
@@ -162,7 +162,7 @@ def highest_wall(at: datetime, zone: ZoneInfo) -> datetime:
     return at.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
-def happens_twice(start: datetime, end: datetime, zone: ZoneInfo) -> bool:
+def has_ambiguous_time(start: datetime, end: datetime, zone: ZoneInfo) -> bool:
     """Whether a local time in [start, end), at most an hour, occurs twice; clocks change on full or half hours."""
     instants = (start, start + timedelta(minutes=30), end - timedelta(microseconds=1))
     walls = [t.astimezone(zone) for t in instants if t < end]

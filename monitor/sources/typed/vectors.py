@@ -28,8 +28,8 @@ def vectors(values: Sequence[object], column: ValueColumn) -> tuple[Floats, Faul
             elements = [None] * length
         flat += elements
     read, bad = numbers(flat, column)
-    for place, reason in bad.items():
-        faults.setdefault(place // length, reason)
+    for index, reason in bad.items():
+        faults.setdefault(index // length, reason)
     return read.reshape(len(values), length), faults
 
 

@@ -11,15 +11,15 @@ import sqlalchemy as sa
 from monitor.errors import SourceError, SourceReason
 from monitor.plant.sources import TimeColumn
 from monitor.sources.sql.axis import Axis, Condition, Kind, kind_of, text_form
-from monitor.sources.sql.engine import hidden
+from monitor.sources.sql.engine import redacted
 from monitor.sources.typed.plan import Plan, source_codes
 
 _SAMPLE = 50
-_SHOWN = 30
+_MAX_NAMES = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class TableInfo:
     """The event time column, the cursor column and the column by which partitions select rows."""
 
     at: Axis
@@ -27,8 +27,8 @@ class Shape:
     member: sa.ColumnElement[Any] | None
 
 
-def find_shape(connection: sa.Connection, name: str, plan: Plan, table: sa.TableClause) -> Shape | None:
-    """The shape of the table; None while it has no row that shows the format of a text column's times.
+def inspect_table(connection: sa.Connection, name: str, plan: Plan, table: sa.TableClause) -> TableInfo | None:
+    """Inspect the table; None while it has no row that shows the format of a text column's times.
 
     SourceError for a missing table or column, listing the existing ones; UsageError if a time column needs another
     key of the plant file.
@@ -45,17 +45,17 @@ def find_shape(connection: sa.Connection, name: str, plan: Plan, table: sa.Table
         # Codes are text in the plant file. SQLite converts them to the column's type, PostgreSQL does not.
         if connection.dialect.name != "sqlite" and not isinstance(types[plan.member.column], sa.String):
             member = sa.cast(member, sa.Text)
-    return Shape(at, cursor, member)
+    return TableInfo(at, cursor, member)
 
 
-def of_members(member: sa.ColumnElement[Any] | None, plan: Plan, names: Sequence[str] | None) -> list[Condition]:
+def member_conditions(member: sa.ColumnElement[Any] | None, plan: Plan, names: Sequence[str] | None) -> list[Condition]:
     """The conditions that select the rows of the given machines or steps, by the source's codes."""
     if names is None or member is None or plan.member is None:
         return []
     return [member.in_([code for name in names for code in source_codes(plan.member, name)])]
 
 
-def of_no_member(member: sa.ColumnElement[Any] | None, plan: Plan) -> list[Condition]:
+def unknown_member_conditions(member: sa.ColumnElement[Any] | None, plan: Plan) -> list[Condition]:
     """The conditions that select rows whose machine or step is not in the plant file."""
     if not plan.config.partitions or member is None or plan.member is None or plan.member.allowed is None:
         return []
@@ -66,11 +66,11 @@ def of_no_member(member: sa.ColumnElement[Any] | None, plan: Plan) -> list[Condi
 def _types(connection: sa.Connection, name: str, plan: Plan) -> dict[str, sa.types.TypeEngine[Any]]:
     config = plan.config
     inspector = sa.inspect(connection)
-    where = f"source {name!r} (at {hidden(config.url)})"
+    where = f"source {name!r} (at {redacted(config.url)})"
     try:
         types = {c["name"]: c["type"] for c in inspector.get_columns(config.table, config.table_schema)}
     except sa.exc.NoSuchTableError:
-        existing = _listed([*_tables(inspector, config.table_schema)])
+        existing = _join_names([*_tables(inspector, config.table_schema)])
         raise SourceError(
             f"{where} has no table or view {config.table!r}; there: {existing}; correct `table` or `table_schema`",
             SourceReason.MISSING_TABLE,
@@ -79,7 +79,7 @@ def _types(connection: sa.Connection, name: str, plan: Plan) -> dict[str, sa.typ
     if missing:
         raise SourceError(
             f"{where}: table {config.table!r} has no column {', '.join(map(repr, missing))}; "
-            f"there: {_listed(types)}; correct the mapping",
+            f"there: {_join_names(types)}; correct the mapping",
             SourceReason.MISSING_COLUMN,
         )
     return types
@@ -89,9 +89,9 @@ def _tables(inspector: sa.Inspector, schema: str | None) -> list[str]:
     return sorted([*inspector.get_table_names(schema), *inspector.get_view_names(schema)])
 
 
-def _listed(names: Sequence[str] | dict[str, Any]) -> str:
-    shown = list(names)[:_SHOWN]
-    return ", ".join(shown) + (", ..." if len(names) > _SHOWN else "") if shown else "none"
+def _join_names(names: Sequence[str] | dict[str, Any]) -> str:
+    first = list(names)[:_MAX_NAMES]
+    return ", ".join(first) + (", ..." if len(names) > _MAX_NAMES else "") if first else "none"
 
 
 def _axis(
