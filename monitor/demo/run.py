@@ -32,7 +32,7 @@ _MARK = "made-by-gatewatch-demo"
 _SERVED_HOURS = 24.0
 _FILES = ("mes.db", "historian.db", "gatewatch.db", "mlflow.db", "plant.yaml", "truth.json", "notifications.jsonl")
 _FOLDERS = ("models", "mlartifacts", "reports")
-_LATE = ("detectors.stream.roster", "inference.models.shape", "river.anomaly", "scipy.stats")
+_LAZY_IMPORTS = ("detectors.stream.roster", "inference.models.shape", "river.anomaly", "scipy.stats")
 """Modules that jobs import at first use."""
 
 
@@ -125,8 +125,8 @@ def _feed(loaded: LoadedPlant, history: History) -> Feed:
 
 
 def _load_libraries(app: App) -> None:
-    """Do the imports of the first slots, so that their timing leaves them out; the trainer imports in parallel."""
-    for module in _LATE:
+    """Import what the first slots need, to keep it out of their timing; the trainer imports in parallel."""
+    for module in _LAZY_IMPORTS:
         importlib.import_module(module)
     app.registry.connect()
 

@@ -139,8 +139,9 @@ def _within(at: datetime, fault: JsonObject) -> bool:
 def as_text(summary: JsonObject) -> str:
     """The summary for readers who are new to the product."""
     now = time_of(summary["to"])
+    period = f"{_format_time(summary['from'])} to {_format_time(summary['to'])} UTC"
     lines = [
-        "", f"A simulated line for compressor blades, {_minute(summary['from'])} to {_minute(summary['to'])} UTC", "",
+        "", f"A simulated line for compressor blades, {period}", "",
         "GATES: recommendations against the true state of the parts", *_LEGEND,
     ]  # fmt: skip
     for gate, facts in summary["gates"].items():
@@ -151,7 +152,7 @@ def as_text(summary: JsonObject) -> str:
     lines += ["", "FAULTS OF PARTS AND PROCESS: recommendations for the parts made under each"]
     lines += [_process_line(fault, now) for fault in summary["process_faults"]] or ["  none in this period"]
     lines += ["", *watching_lines(summary["watching"])]
-    return "\n".join([*lines, "", *_foot_lines(summary)])
+    return "\n".join([*lines, "", *_footer_lines(summary)])
 
 
 _LEGEND = (
@@ -171,7 +172,7 @@ def _gate_lines(gate: str, facts: JsonObject) -> list[str]:
         truth, tested = (_cells(row[kind], *_CLASSES) for kind in ("truth", "outcome"))
         waiting = row["outcome"].get("not_known_yet", 0)
         lines.append(f"  {verdict:<14}{row['parts']:>7} | {truth} | {tested}{waiting:>9}")
-    return [*lines, "  held because: " + (_pairs(facts["hold_reasons"]) or "nothing was held")]
+    return [*lines, "  held because: " + (_format_counts(facts["hold_reasons"]) or "nothing was held")]
 
 
 def _cells(counts: Mapping[str, int], in_spec: str, reworkable: str, scrap: str) -> str:
@@ -179,7 +180,7 @@ def _cells(counts: Mapping[str, int], in_spec: str, reworkable: str, scrap: str)
 
 
 def _machine_lines(machine: str, facts: JsonObject, now: datetime) -> list[str]:
-    counts = _pairs(facts["findings"]) or "none"
+    counts = _format_counts(facts["findings"]) or "none"
     lines = [f"  {machine:<9} findings: {counts}; outside any fault: {facts['findings_without_a_fault']}"]
     lines += [f"{'':12}outside any fault: {text}" for text in facts["first_without_a_fault"]]
     lines += [f"{'':12}{_sensor_line(fault, now)}" for fault in facts["faults"]]
@@ -187,11 +188,11 @@ def _machine_lines(machine: str, facts: JsonObject, now: datetime) -> list[str]:
 
 
 def _sensor_line(fault: JsonObject, now: datetime) -> str:
-    injected = f"injected: {_words(fault['kind'])} of {fault['sensor']} from {_minute(fault['start'])}"
+    injected = f"injected: {_readable(fault['kind'])} of {fault['sensor']} from {_format_time(fault['start'])}"
     minutes, hours = fault["minutes_to_notice"], fault["hours_to_first_sign"]
     sign = "no sign yet" if hours is None else f"first sign by {fault['first_sign']} after {hours:.1f} h"
     if time_of(fault["to_notice_from"]) > now:
-        return f"{injected} -> starts to matter at {_minute(fault['to_notice_from'])}, still to come; {sign}"
+        return f"{injected} -> starts to matter at {_format_time(fault['to_notice_from'])}, still to come; {sign}"
     if minutes is None:
         return f"{injected} -> NOT found by the detector meant for it ({fault['method']}); {sign}"
     when = f"within {minutes:.0f} min"
@@ -202,21 +203,21 @@ def _sensor_line(fault: JsonObject, now: datetime) -> str:
 
 
 def _process_line(fault: JsonObject, now: datetime) -> str:
-    recommended = "; ".join(f"{gate}: {_pairs(v)}" for gate, v in fault["recommended"].items())
-    where = f"{_words(fault['kind'])} at {fault['subject']} from {_minute(fault['start'])}"
+    recommended = "; ".join(f"{gate}: {_format_counts(v)}" for gate, v in fault["recommended"].items())
+    where = f"{_readable(fault['kind'])} at {fault['subject']} from {_format_time(fault['start'])}"
     if time_of(fault["start"]) > now:
         return f"  {where}: still to come while the demo is served"
     return f"  {where}, {fault['parts']} parts -> {recommended or 'no gate has decided on any of them yet'}"
 
 
-def _foot_lines(summary: JsonObject) -> list[str]:
+def _footer_lines(summary: JsonObject) -> list[str]:
     q, c = summary["quarantine"], summary["ceilings"]
     return [
-        "Rows that could not be read, kept in quarantine: " + (_pairs(q["found"]) or "none"),
-        "  injected by the simulator: " + _pairs(q["injected"]),
-        "Recommendations for the MES: " + (_pairs(summary["recommendations"]) or "none"),
-        "Best R2 that any model could reach here: " + ", ".join(f"{_words(k)} {v:.2f}" for k, v in c.items()),
-        "Rows stored: " + _pairs(summary["rows"]),
+        "Rows that could not be read, kept in quarantine: " + (_format_counts(q["found"]) or "none"),
+        "  injected by the simulator: " + _format_counts(q["injected"]),
+        "Recommendations for the MES: " + (_format_counts(summary["recommendations"]) or "none"),
+        "Best R2 that any model could reach here: " + ", ".join(f"{_readable(k)} {v:.2f}" for k, v in c.items()),
+        "Rows stored: " + _format_counts(summary["rows"]),
         *([f"The same as a page with charts: {summary['report']}"] if "report" in summary else []),
         "",
         "TIMING in seconds",
@@ -224,13 +225,13 @@ def _foot_lines(summary: JsonObject) -> list[str]:
     ]
 
 
-def _minute(text: str) -> str:
+def _format_time(text: str) -> str:
     return time_of(text).strftime("%Y-%m-%d %H:%M")
 
 
-def _words(name: str) -> str:
+def _readable(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _pairs(counts: JsonObject) -> str:
+def _format_counts(counts: JsonObject) -> str:
     return ", ".join(f"{key} {value}" for key, value in sorted(counts.items()))

@@ -61,9 +61,9 @@ METHODS_FOR: Mapping[str, tuple[tuple[str, str], ...]] = {
 }
 """The detectors and methods that should find each kind of fault."""
 
-_OF_OUTCOMES = ("ModelDegraded", "ModelWithoutSkill", "GateOutOfService")
+_OUTCOME_ALERTS = ("ModelDegraded", "ModelWithoutSkill", "GateOutOfService")
 _AFTER = timedelta(hours=2)
-"""An alert that begins this long after the last affected row still belongs to the fault: windows contain it so long."""
+"""An alert this long after the last affected row still belongs to the fault, because windows contain the row."""
 
 Span = tuple[datetime, datetime]
 
@@ -78,7 +78,7 @@ class Reach:
     def contains(self, alert: Alert) -> bool:
         """Whether the alert began at a place and within a time of the reach."""
         spans = [self.places.get(alert.subject)]
-        if alert.name in _OF_OUTCOMES:
+        if alert.name in _OUTCOME_ALERTS:
             spans.append(self.outcomes)
         return any(span is not None and span[0] <= alert.since <= span[1] + _AFTER for span in spans)
 

@@ -75,7 +75,7 @@ class DriftJob:
 
     def _judge(self, pair: Pair) -> Sequence[Finding]:
         if pair.reference is None:
-            return [_not_frozen(pair.current)]
+            return [_no_reference(pair.current)]
         reference, current = pair.reference.window, pair.current
         findings: list[Finding] = []
         for columns, detector in self._detectors:
@@ -94,7 +94,7 @@ class DriftJob:
         return [name for name in window.names if (name in self._image_features) is images]
 
 
-def _not_frozen(current: Window) -> Finding:
+def _no_reference(current: Window) -> Finding:
     """CANNOT_JUDGE for a step that has too few parts for a reference."""
     at = from_nanos(int(current.at.max()))
     return Finding(DRIFT, WORST_RATIO, current.subject, "", at, Status.CANNOT_JUDGE, None, None, step=current.step)

@@ -129,7 +129,7 @@ class PerformanceJob:
             # Not in the cache yet, or replaced meanwhile: the next slot tries again.
             return empty(gate, config.step, NAMES)
         window = self._make_reference(gate, config, model, used)
-        freeze(self._store, run.lease, _frozen(window, used), run.now)
+        freeze(self._store, run.lease, _new_reference(window, used), run.now)
         return self._references.setdefault(key, window)
 
     def _make_reference(self, gate: str, config: GateConfig, model: GateModel, used: ModelInForce) -> Window:
@@ -149,7 +149,7 @@ def _reference_rows(metrics: Mapping[str, float], config: GateConfig) -> int:
     return min(REFERENCE_ROWS, int(metrics["newest_level_rows"]) + config.retraining.holdout_rows)
 
 
-def _frozen(window: Window, used: ModelInForce) -> NewReference:
+def _new_reference(window: Window, used: ModelInForce) -> NewReference:
     first, last = (int(window.arrivals.min()), int(window.arrivals.max())) if len(window) else (0, 0)
     return NewReference(
         PERFORMANCE, window.subject, first, last, len(window), used.digest,

@@ -89,7 +89,7 @@ class ReconcileJob:
             lease = self._lease_of(pull)
             if lease is not None:
                 with pull.lock:
-                    pull.commit_page(_of_members(page, pull.members), None, now, lease)
+                    pull.commit_page(_select_members(page, pull.members), None, now, lease)
 
     def _report(
         self, write: BatchWrite, gaps: Mapping[datetime, int], remaining: Mapping[datetime, int], end: datetime
@@ -107,7 +107,7 @@ class ReconcileJob:
             write.findings.append(replace(finding, value=float(sum(gaps.values())), status=Status.BREACH))
 
 
-def _of_members(page: Page, members: Sequence[str] | None) -> Page:
+def _select_members(page: Page, members: Sequence[str] | None) -> Page:
     if members is None or page.frame.empty:
         return page
     column = "step" if "step" in page.frame else "machine"

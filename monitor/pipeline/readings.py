@@ -125,7 +125,7 @@ class ReadingsPipeline(Pipeline):
             if row >= 0:
                 write.findings[i] = replace(write.findings[i], row=positions[row])
         if memory.unsaved >= self._plant.store.snapshot_rows:
-            write.states += _saved(batch.machine, memory, provisional_arrival(positions[-1]))
+            write.states += _saved_states(batch.machine, memory, provisional_arrival(positions[-1]))
             memory.unsaved = 0
 
     def _add_to_windows(self, connection: Connection, batches: Sequence[MachineBatch], write: BatchWrite) -> None:
@@ -168,7 +168,7 @@ class ReadingsPipeline(Pipeline):
         with self._store.read() as connection:
             for machine, memory in self._memory.items():
                 if memory.unsaved:
-                    write.states += _saved(machine, memory, last_arrival(connection))
+                    write.states += _saved_states(machine, memory, last_arrival(connection))
 
 
 def stored_batch(plant: Plant, machine: str, rows: Sequence[StoredReading]) -> MachineBatch:
@@ -210,6 +210,6 @@ def _batch(
     return MachineBatch(machine, sensors, at, values, states, [row["recipe"] for row in rows])
 
 
-def _saved(machine: str, memory: MachineMemory, arrival: int) -> list[SavedState]:
+def _saved_states(machine: str, memory: MachineMemory, arrival: int) -> list[SavedState]:
     pairs = zip(memory.detectors, memory.states, strict=True)
     return [SavedState(d.name, machine, arrival, d.save(state)) for d, state in pairs]

@@ -26,7 +26,7 @@ from monitor.store.watching.findings import findings_about
 
 FINDINGS_BEFORE = timedelta(minutes=30)
 FINDINGS_AFTER = timedelta(minutes=5)
-MOST_FINDINGS = 20
+MAX_FINDINGS = 20
 """Findings of the machine format_value for each step, the newest ones around its time."""
 
 LONGEST_WINDOW = timedelta(hours=1)
@@ -178,7 +178,7 @@ def _machine_context(connection: Connection, steps: Iterable[PartStep]) -> Itera
 
 def _findings(connection: Connection, step: PartStep) -> Iterator[Event]:
     start, end = step.at - FINDINGS_BEFORE, step.at + FINDINGS_AFTER
-    for row in findings_about(connection, step.machine, start, end, MOST_FINDINGS):
+    for row in findings_about(connection, step.machine, start, end, MAX_FINDINGS):
         value = f" with {format_value(row.value)} against {format_value(row.limit)}" if row.value is not None else ""
         summary = f"{row.subject} {row.feature}: {row.status} by {row.detector} ({row.method}){value}"
         names = ("subject", "feature", "detector", "method", "status", "value", "limit", "causes")

@@ -53,7 +53,7 @@ from monitor.store.database.database import Store
 from monitor.store.database.schema import open_store
 from monitor.store.plant_files import record_plant_file
 
-_ORDER = ("machine_states", "part_steps", "readings", "outcomes", "dispositions")
+_PULL_ORDER = ("machine_states", "part_steps", "readings", "outcomes", "dispositions")
 """The order of the pull jobs within one slot: later kinds depend on earlier ones."""
 
 
@@ -174,7 +174,7 @@ def detectors_of(plant: Plant, machine: str) -> Sequence[StreamDetector]:
 def _pull_jobs(loaded: LoadedPlant, store: Store, sources: dict[str, Source], models: ModelsInForce) -> list[PullJob]:
     plant = loaded.plant
     jobs = []
-    for name, config in sorted(plant.sources.items(), key=lambda item: _ORDER.index(item[1].kind)):
+    for name, config in sorted(plant.sources.items(), key=lambda item: _PULL_ORDER.index(item[1].kind)):
         for partition in list(config.partitions) or ["all"]:
             pipeline = _pipeline(loaded, store, name, models)
             jobs.append(PullJob(store, plant, name, partition, sources[name].read, pipeline))

@@ -59,7 +59,7 @@ class Runner:
         self._ttl = ttl.total_seconds()
         self._held: dict[str, tuple[Lease, float]] = {}
         self._fences: dict[str, int] = {}
-        self._served: dict[str, tuple[int, datetime]] = {}
+        self._last_slots: dict[str, tuple[int, datetime]] = {}
         self._lock = threading.Lock()
         self.stop = threading.Event()
 
@@ -93,7 +93,7 @@ class Runner:
         """Run a slot unless any process has run it already. Raises only if the store cannot be used."""
         lease = self.lease(job)
         # Read after acquiring the lease. Without the lease it may still change, but only to a later slot.
-        last = self._last_served(job.name, lease)
+        last = self._last_slot_under(job.name, lease)
         if last is not None and last >= slot:
             return SlotResult(SlotOutcome.DONE_BEFORE)
         if lease is None:
@@ -104,7 +104,7 @@ class Runner:
         if done.outcome in (SlotOutcome.SUCCESS, SlotOutcome.FAILURE):
             try:
                 self._record(job, slot, started, seconds, missed, lease, done, failure)
-                self._served[job.name] = (lease.fence, slot)
+                self._last_slots[job.name] = (lease.fence, slot)
             except FencedError as exc:
                 job.forget()
                 done = SlotResult(SlotOutcome.ANOTHER_PROCESS, error=str(exc))
@@ -143,9 +143,9 @@ class Runner:
         with self._store.write() as connection:
             renew(self._store, connection, lease)
 
-    def _last_served(self, name: str, lease: Lease | None) -> datetime | None:
-        """The last slot of a job; remembered while this process holds the same lease, as nobody else serves one."""
-        fence, slot = self._served.get(name, (None, None))
+    def _last_slot_under(self, name: str, lease: Lease | None) -> datetime | None:
+        """The last slot of a job; from memory if the lease is the same, because no other process has run one since."""
+        fence, slot = self._last_slots.get(name, (None, None))
         return slot if lease is not None and lease.fence == fence else self._last_slot(name)
 
     def _last_slot(self, name: str) -> datetime | None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.reports.passport import MOST_FINDINGS, as_text, passport
+from monitor.reports.passport import MAX_FINDINGS, as_text, passport
 from monitor.store.database import tables as t
 
 
@@ -89,10 +89,10 @@ def test_the_delivery_of_a_recommendation_is_told(engine: sa.Engine, status: str
 
 
 def test_the_findings_around_a_step_are_bounded(engine: sa.Engine) -> None:
-    many = [made.finding(-n / 60) for n in range(MOST_FINDINGS + 5)]
+    many = [made.finding(-n / 60) for n in range(MAX_FINDINGS + 5)]
     made.fill(engine, {t.part_step: [made.part_step(1, 0)], t.finding: many})
     found = events(engine, "machine_finding")
-    assert len(found) == MOST_FINDINGS
+    assert len(found) == MAX_FINDINGS
     assert found[-1]["at"] == "2026-03-02T12:00:00.000Z"
 
 

@@ -119,10 +119,10 @@ def as_json(command: F) -> F:
 
 def print_json(value: Any) -> None:
     """Print a value as JSON, times as ISO 8601 with their offset."""
-    click.echo(json.dumps(value, indent=2, sort_keys=True, default=_plain))
+    click.echo(json.dumps(value, indent=2, sort_keys=True, default=_json_default))
 
 
-def _plain(value: Any) -> str:
+def _json_default(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
