@@ -81,8 +81,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "dashboards": ("dashboards.blocks", "dashboards.boards"),
     "monitor.windows": (
-        "detectors.shared", "inference", "monitor.gate_models", "monitor.pipeline", "monitor.plant",
-        "monitor.store.database", "monitor.store.models", "monitor.store.rows", "monitor.store.watching",
+        "detectors.shared", "detectors.window", "inference", "inference.models", "monitor.gate_models",
+        "monitor.pipeline", "monitor.plant", "monitor.store.database", "monitor.store.models", "monitor.store.rows",
+        "monitor.store.watching",
     ),
     "monitor.reports": (
         "detectors.window", "exporters.html", "exporters.report", "monitor.plant.file", "monitor.store.database",
@@ -96,8 +97,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.models", "monitor.store.rows", "monitor.store.watching", "monitor.windows",
     ),
     "monitor.runtime": (
-        "alerting.alerts", "alerting.notifications", "detectors.stream", "detectors.window", "exporters.delivery",
-        "exporters.metrics", "exporters.metrics.shared", "inference", "inference.models", "monitor.delivery",
+        "alerting.alerts", "alerting.notifications", "detectors.stream", "exporters.delivery",
+        "exporters.metrics", "exporters.metrics.shared", "inference", "monitor.delivery",
         "monitor.gate_models", "monitor.jobs", "monitor.pipeline", "monitor.plant", "monitor.plant.file",
         "monitor.reports", "monitor.scheduling", "monitor.sources", "monitor.store", "monitor.store.database",
         "monitor.web",

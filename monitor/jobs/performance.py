@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from detectors.window.performance import COLUMNS, Performance, with_hysteresis
 from monitor.detection import PERFORMANCE, SKILL
 from monitor.gate_models.in_force import ModelsInForce
-from monitor.model import Finding, Status, Window
+from monitor.model import Finding, Window
 from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
-from monitor.ports import GateModel, WindowDetector
+from monitor.ports import GateModel
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.commit import BatchWrite, commit
 from monitor.store.database.database import Store
@@ -20,7 +21,8 @@ from monitor.store.models.versions import ModelInForce
 from monitor.store.rows.outcomes import newest_outcome
 from monitor.store.watching.board import skill_of, status_changes, trend_findings
 from monitor.store.watching.references import NewReference, freeze, reference_in_force
-from monitor.windows.realised import NAMES, HeldOut, as_content, empty, from_content, realised, reference
+from monitor.windows.frozen import content_of
+from monitor.windows.realised import empty, frozen_reference, realised, reference
 
 REFERENCE_ROWS = 1000
 """Newest parts in a model's reference; without the outcome where it was fitted to the part."""
@@ -28,10 +30,6 @@ MAX_SLICES = 8
 """Slices by machine and recipe, the most frequent ones; bounded because they become label values."""
 
 Slices = Sequence[tuple[str, ...]]
-MakeDetector = Callable[[int, Slices], WindowDetector]
-"""Makes the detector, given the length of the window and the slices."""
-ApplyHysteresis = Callable[[Finding, Status | None], Finding]
-"""Applies hysteresis to the finding on the skill, given the previous status of the same version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +47,11 @@ class PerformanceJob:
     name = "performance"
     scope = WHOLE_PLANT
 
-    def __init__(
-        self,
-        store: Store,
-        plant: Plant,
-        models: ModelsInForce,
-        held_out: HeldOut,
-        detector: MakeDetector,
-        apply_hysteresis: ApplyHysteresis,
-    ) -> None:
+    def __init__(self, store: Store, plant: Plant, models: ModelsInForce) -> None:
         self.interval = plant.performance.every
         self._store = store
         self._plant = plant
         self._models = models
-        self._held_out = held_out
-        self._detector = detector
-        self._apply_hysteresis = apply_hysteresis
         self._judged: dict[str, Judged] = {}
         self._references: dict[tuple[str, str], Window] = {}
 
@@ -106,14 +93,14 @@ class PerformanceJob:
         rows = self._plant.performance.window_rows
         if used is None:
             no_rows = empty(gate, config.step)
-            return tuple(self._detector(rows, ()).judge(no_rows, no_rows)), 0
+            return tuple(Performance(rows, ()).judge(no_rows, no_rows)), 0
         reference = self._reference(gate, config, used, run)
         with self._store.read() as connection:
             window = realised(connection, gate, config, used, run.now, rows)
             skill = skill_of(connection, gate, used.since)
-        detector = self._detector(rows, slices_of(self._plant, config.step, reference, window))
+        detector = Performance(rows, slices_of(self._plant, config.step, reference, window))
         findings = detector.judge(reference, window)
-        return tuple(self._apply_hysteresis(f, skill) if f.method == SKILL else f for f in findings), len(window)
+        return tuple(with_hysteresis(f, skill) if f.method == SKILL else f for f in findings), len(window)
 
     def _reference(self, gate: str, config: GateConfig, used: ModelInForce, run: Run) -> Window:
         """The reference of the version in force: from memory, from the store, or made and frozen now."""
@@ -123,11 +110,11 @@ class PerformanceJob:
         with self._store.read() as connection:
             row = reference_in_force(connection, PERFORMANCE, gate)
         if row is not None and row.digest == used.digest:
-            return self._references.setdefault(key, from_content(gate, config.step, row.content))
+            return self._references.setdefault(key, frozen_reference(gate, config.step, row.content))
         model = self._models.for_gates([gate])[gate].model
         if model is None or model.digest != used.digest:
             # Not in the cache yet, or replaced meanwhile: the next slot tries again.
-            return empty(gate, config.step, NAMES)
+            return empty(gate, config.step, COLUMNS)
         window = self._make_reference(gate, config, model, used)
         freeze(self._store, run.lease, _new_reference(window, used), run.now)
         return self._references.setdefault(key, window)
@@ -136,7 +123,7 @@ class PerformanceJob:
         with self._store.read() as connection:
             version = versions.version_of(connection, used.model, used.version)
             rows = _reference_rows(version.metrics, config)
-            return reference(connection, gate, config, model, version.trained_at, self._held_out, rows)
+            return reference(connection, gate, config, model, version.trained_at, rows)
 
 
 def _reference_rows(metrics: Mapping[str, float], config: GateConfig) -> int:
@@ -153,7 +140,7 @@ def _new_reference(window: Window, used: ModelInForce) -> NewReference:
     first, last = (int(window.arrivals.min()), int(window.arrivals.max())) if len(window) else (0, 0)
     return NewReference(
         PERFORMANCE, window.subject, first, last, len(window), used.digest,
-        f"version {used.version} of the model is in force", as_content(window),
+        f"version {used.version} of the model is in force", content_of(window, used.digest),
     )  # fmt: skip
 
 

@@ -13,12 +13,10 @@ from pathlib import Path
 from alerting.alerts import in_force
 from alerting.notifications.receivers import Receivers
 from detectors.stream.roster import default_detectors
-from detectors.window.performance import Performance, with_hysteresis
 from exporters.delivery import notify_log
 from exporters.delivery.mes import MesTarget
 from exporters.metrics.shared.labels import LOG_CHANNEL, TEAMS, channel_of
 from exporters.metrics.shared.metric import Bounds
-from inference.models.fitting import held_out
 from inference.registry import Registry
 from monitor import __version__
 from monitor.clock import Clock, WallClock
@@ -115,7 +113,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     pulls = _pull_jobs(loaded, store, sources, models)
     jobs: list[Job] = [*pulls]
     jobs.append(DriftJob(store, plant, models))
-    jobs.append(PerformanceJob(store, plant, models, held_out, performance_detector, with_hysteresis))
+    jobs.append(PerformanceJob(store, plant, models))
     jobs += [ModelJob(store, plant, gate, models, registry, trainer, simulated) for gate in plant.gates]
     if plant.profile == "embedded":
         jobs.append(AlertsJob(store, plant, lambda: bounds_of(plant, jobs)))
@@ -148,11 +146,6 @@ def make_registry(plant: Plant) -> Registry:
     config = plant.mlflow
     artifacts = None if config.artifacts is None else Path(config.artifacts)
     return Registry(config.tracking_uri, artifacts, config.experiment, Path(config.cache))
-
-
-def performance_detector(window_rows: int, slices: Sequence[tuple[str, ...]]) -> Performance:
-    """The detector of a gate's performance."""
-    return Performance(window_rows, slices)
 
 
 def detectors_of(plant: Plant, machine: str) -> Sequence[StreamDetector]:

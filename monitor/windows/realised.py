@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from statistics import median
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.window.performance import COLUMNS
+from inference.models.fitting import NAIVE_WINDOW, held_out
 from inference.predicting import order_columns, predict_rows
 from monitor.gate_models.training_set import training_set
 from monitor.instants import to_nanos
@@ -20,19 +21,14 @@ from monitor.store.database.database import Connection
 from monitor.store.models.versions import ModelInForce
 from monitor.store.rows.outcomes import AvailableOutcome, DecidedOutcome, decided_outcomes, outcomes_around
 from monitor.store.rows.parts import last_passages
+from monitor.windows.frozen import window_of
 
-NAMES = ("predicted", "lower", "upper", "outcome", "naive")
-"""The columns of both windows; the outcome is NaN where it does not count, `naive` where there was none before."""
-NAIVE_OUTCOMES = 25
-"""Outcomes in the naive baseline's median: as at training (`inference.training.NAIVE_WINDOW`)."""
 _LOOK = 4
 """So many times the outcomes asked for are read, and again so many times more while too few of them count."""
 _FARTHEST = 50_000
 """Outcomes looked at, at most."""
 
 Rows = Sequence[Sequence[float | None]]
-HeldOut = Callable[[Sequence[str]], NDArray[np.intp]]
-"""From serials to the places of those that no model was fitted to."""
 
 
 def realised(
@@ -46,7 +42,7 @@ def realised(
     """
     found = list(reversed(_newest(connection, gate, config.characteristic, used, now, rows)))
     if not found:
-        return empty(gate, config.step, NAMES)
+        return empty(gate, config.step, COLUMNS)
     naive = _naive(connection, config.characteristic, [row.decided_at for row in found])
     values = [[row.predicted, row.lower, row.upper, row.value, said] for row, said in zip(found, naive, strict=True)]
     return _window(
@@ -80,7 +76,7 @@ def _last_of_each(found: Iterable[DecidedOutcome], rows: int) -> list[DecidedOut
 
 def _naive(connection: Connection, characteristic: str, decided: Sequence[datetime]) -> list[float]:
     """For each decision the median of the last parts' outcomes that were available when it was made; NaN for none."""
-    known = outcomes_around(connection, characteristic, min(decided), max(decided), 2 * NAIVE_OUTCOMES)
+    known = outcomes_around(connection, characteristic, min(decided), max(decided), 2 * NAIVE_WINDOW)
     times = [row.available_at for row in known]
     return [_median_of_last(known, bisect_right(times, at)) for at in decided]
 
@@ -90,7 +86,7 @@ def _median_of_last(known: Sequence[AvailableOutcome], end: int) -> float:
     last: dict[str, float] = {}
     for row in reversed(known[:end]):
         last.setdefault(row.serial, row.value)
-        if len(last) == NAIVE_OUTCOMES:
+        if len(last) == NAIVE_WINDOW:
             break
     return median(last.values()) if last else np.nan
 
@@ -101,7 +97,6 @@ def reference(
     config: GateConfig,
     model: GateModel,
     trained_at: datetime,
-    held_out: HeldOut,
     rows: int,
 ) -> Window:
     """What the model says of the newest parts whose outcome was available when it was trained, in order of time.
@@ -109,18 +104,17 @@ def reference(
     The outcome stands only where the model was not fitted to the part and did not call it out of distribution; the
     other parts keep their places, because how far two parts lie apart tells how alike they err.
     """
-    data = training_set(connection, config, trained_at)
-    first = max(len(data.serials) - rows, 0)
-    said = predict_rows(model, order_columns(model, config.inputs(), data.rows[first:]))
-    counts = np.zeros(len(data.serials), dtype=np.bool_)
+    data = training_set(connection, config, trained_at, newest=rows)
+    predictions = predict_rows(model, order_columns(model, config.inputs(), data.rows))
+    counts = np.zeros(len(data), dtype=np.bool_)
     counts[held_out(data.serials)] = True
     values = [
-        [np.nan] * len(NAMES)
+        [np.nan] * len(COLUMNS)
         if p is None
         else [p.value, p.lower, p.upper, truth if known and p.distance <= p.distance_limit else np.nan, np.nan]
-        for p, truth, known in zip(said, data.target[first:].tolist(), counts[first:].tolist(), strict=True)
+        for p, truth, known in zip(predictions, data.target.tolist(), counts.tolist(), strict=True)
     ]
-    places = last_passages(connection, config.step, data.serials[first:])
+    places = last_passages(connection, config.step, data.serials)
     return _window(
         gate, config.step, values, [place.at for place in places], [place.arrival for place in places],
         [(place.machine, place.recipe) for place in places],
@@ -133,22 +127,14 @@ def empty(gate: str, step: str, names: tuple[str, ...] = ()) -> Window:
     return Window(gate, step, names, np.empty((0, len(names))), none, none)
 
 
-def as_content(window: Window) -> dict[str, object]:
-    """A window as JSON values."""
-    return {
-        "values": [[None if np.isnan(v) else v for v in row] for row in window.values.tolist()],
-        "at": window.at.tolist(),
-        "arrivals": window.arrivals.tolist(),
-        "groups": [list(group) for group in window.groups],
-    }
-
-
-def from_content(gate: str, step: str, content: JsonObject) -> Window:
-    """The window that `as_content` saw."""
-    return Window(
-        gate, step, NAMES, _floats(content["values"]), np.array(content["at"], dtype=np.int64),
-        np.array(content["arrivals"], dtype=np.int64), tuple(tuple(group) for group in content["groups"]),
-    )  # fmt: skip
+def frozen_reference(gate: str, step: str, content: JsonObject) -> Window:
+    """The window of a frozen reference; ValueError where its content is damaged."""
+    if "version" in content:
+        return window_of(content, gate, step)
+    # Frozen by a version before 0.1, as plain lists.
+    times, arrivals = (np.array(content[name], dtype=np.int64) for name in ("at", "arrivals"))
+    groups = tuple(tuple(group) for group in content["groups"])
+    return Window(gate, step, COLUMNS, _floats(content["values"]), times, arrivals, groups)
 
 
 def _window(
@@ -160,8 +146,8 @@ def _window(
     groups: Sequence[tuple[str, ...]],
 ) -> Window:
     times = np.array([to_nanos(moment) for moment in at], dtype=np.int64)
-    return Window(gate, step, NAMES, _floats(values), times, np.array(arrivals, dtype=np.int64), tuple(groups))
+    return Window(gate, step, COLUMNS, _floats(values), times, np.array(arrivals, dtype=np.int64), tuple(groups))
 
 
 def _floats(values: Rows) -> Floats:
-    return np.array(values, dtype=np.float64).reshape(len(values), len(NAMES))
+    return np.array(values, dtype=np.float64).reshape(len(values), len(COLUMNS))

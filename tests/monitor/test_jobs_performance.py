@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,17 @@ import pytest
 import sqlalchemy as sa
 from spine_kit import Cache, Spine, SumModel, after
 
-from detectors.window.performance import Performance, with_hysteresis
+from detectors.window.performance import COLUMNS, Performance
 from monitor.gate_models import rederive
 from monitor.gate_models.in_force import ModelsInForce
+from monitor.jobs import performance as performance_job
 from monitor.jobs.performance import PerformanceJob
 from monitor.model import Finding, Floats, Prediction, Reason, Window
 from monitor.pipeline.judging import InForce
 from monitor.store.database import tables as t
 from monitor.store.models import versions
 from monitor.store.models.versions import Version
+from monitor.windows import realised as realised_windows
 from monitor.windows.realised import realised
 
 ROWS = 20
@@ -29,7 +32,7 @@ ROWS = 20
 class Watched(Performance):
     """The detector, and how often it was asked."""
 
-    def __init__(self, rows: int, slices: Sequence[tuple[str, ...]], asked: list[Window]) -> None:
+    def __init__(self, asked: list[Window], rows: int, slices: Sequence[tuple[str, ...]]) -> None:
         super().__init__(rows, slices)
         self._asked = asked
 
@@ -53,10 +56,7 @@ class Gate:
         self.number = 0
 
     def make_job(self) -> PerformanceJob:
-        return PerformanceJob(
-            self.spine.store, self.spine.plant, self.models, lambda serials: np.arange(len(serials), dtype=np.intp),
-            lambda rows, slices: Watched(rows, slices, self.asked), with_hysteresis,
-        )  # fmt: skip
+        return PerformanceJob(self.spine.store, self.spine.plant, self.models)
 
     def promote(self, version: str, now: datetime) -> None:
         """Put a version in force; what it was trained on is whatever had an outcome by then."""
@@ -104,8 +104,12 @@ class Gate:
 
 
 @pytest.fixture
-def gate(spine: Spine) -> Gate:
-    return Gate(spine)
+def gate(spine: Spine, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """A gate whose model was fitted to none of the parts."""
+    made = Gate(spine)
+    monkeypatch.setattr(realised_windows, "held_out", lambda serials: np.arange(len(serials), dtype=np.intp))
+    monkeypatch.setattr(performance_job, "Performance", partial(Watched, made.asked))
+    return made
 
 
 def test_an_outcome_counts_from_when_it_was_available(gate: Gate) -> None:
@@ -332,3 +336,11 @@ def test_a_model_of_other_inputs_has_no_reference_and_breaks_nothing(gate: Gate)
     gate.model = Wider(inputs=Wider.inputs)
     gate.promote("1", after(10))
     assert {row.status for row in gate.run(after(11)).values()} == {"cannot_judge"}
+
+
+def test_a_reference_frozen_as_plain_lists_is_read_again() -> None:
+    content = {"values": [[40.0, 39.0, 41.0, None, None]], "at": [7], "arrivals": [3], "groups": [["m1", "r"]]}
+    window = realised_windows.frozen_reference("gate", "form", content)
+    np.testing.assert_array_equal(window.values, [[40.0, 39.0, 41.0, np.nan, np.nan]])
+    assert (window.names, window.at.tolist(), window.arrivals.tolist()) == (COLUMNS, [7], [3])
+    assert window.groups == (("m1", "r"),)
