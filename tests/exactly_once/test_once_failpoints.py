@@ -24,7 +24,7 @@ DURING_WORK = {
 AROUND_NOTIFICATIONS = ("before_notification_sent", "after_notification_sent")
 """In test_once_notifications.py."""
 DURING_RETRAINING = ("during_comparison",)
-"""In tests/monitor/test_retraining_kills.py, with training and promotion once more."""
+"""In tests/monitor/gate_models/test_retraining_kills.py, with training and promotion once more."""
 DURING_FIRST_HOUR = ("during_training", "during_promotion")
 
 

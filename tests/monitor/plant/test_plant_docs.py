@@ -12,7 +12,7 @@ from monitor.plant.file import paths as plant_paths
 from monitor.plant.file.docs import document, sections
 from monitor.plant.messages import describe_type, field_type
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "configuration.md"
 
 
 def test_the_committed_page_is_current() -> None:

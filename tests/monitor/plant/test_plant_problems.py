@@ -13,7 +13,7 @@ from monitor.errors import PlantFileError
 from monitor.plant.file.load import MAX_BYTES, load
 from monitor.plant.messages import unknown_name
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "plant" / "problems.txt"
+GOLDEN = Path(__file__).parents[2] / "golden" / "plant" / "problems.txt"
 TOLD = "=== "
 
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "older"
+GOLDEN = Path(__file__).parents[2] / "golden" / "older"
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 LEFT = START + timedelta(hours=3)
 """Up to here the older version ran."""
