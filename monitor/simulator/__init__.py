@@ -1,4 +1,4 @@
 """The plant of the demo: a line that makes compressor blades, with scripted faults and their ground truth.
 
-It knows nothing of what watches it.
+It does not use the monitoring code.
 """

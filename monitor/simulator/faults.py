@@ -1,4 +1,4 @@
-"""What goes wrong, and when: the fault script as data, and the ground truth it leaves."""
+"""The fault script as data, and the ground truth of each fault."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from monitor.simulator.machines import CHANNELS, MACHINE_STEP, MACHINES, SENSORS
 
 
 class FaultKind(StrEnum):
-    """The kinds of fault; `magnitude` means for each what stands behind it."""
+    """The kinds of fault; each comment gives the meaning of `magnitude`."""
 
     SLOW_WEAR = "slow_wear"  # final drift as a multiple of the distance from run level to upper limit
     STEP_OFFSET = "step_offset"  # thickness, in standard deviations
     STUCK_SENSOR = "stuck_sensor"  # none
     DEAD_SENSOR = "dead_sensor"  # none
     LOT_SHIFT = "lot_shift"  # hardness, in standard deviations
-    WRONG_RECIPE = "wrong_recipe"  # stock removed too much, in standard deviations
-    CAMERA_CHANGE = "camera_change"  # light left, as a fraction
-    CONCEPT_CHANGE = "concept_change"  # Hz the test rig reads too much
+    WRONG_RECIPE = "wrong_recipe"  # excess stock removal, in standard deviations
+    CAMERA_CHANGE = "camera_change"  # remaining light, as a fraction
+    CONCEPT_CHANGE = "concept_change"  # Hz by which the test rig reads too high
 
 
 _ON_SENSOR = (FaultKind.SLOW_WEAR, FaultKind.STUCK_SENSOR, FaultKind.DEAD_SENSOR)
@@ -35,9 +35,9 @@ _STEP_OF = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A line of the script. `subject` is a machine or a step, `start_offset` counts from the start of the history.
+    """An entry of the script. `subject` is a machine or a step, `start_offset` counts from the start of the history.
 
-    Without a duration it lasts to the end of the history.
+    Without a duration, the fault lasts to the end of the history.
     """
 
     kind: FaultKind
@@ -50,10 +50,10 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class FaultTruth:
-    """What a fault did: where, from when (inclusive) to when (exclusive), and to which parts and lots.
+    """The effect of a fault: where, from `start` (inclusive) to `end` (exclusive), and on which parts and lots.
 
-    A fault without a duration still lasts at `end`, the end of the history: `lasting`. `beyond_limits_from` is when
-    the level of a worn sensor passes its operating limit.
+    `lasting`: the fault has no duration and is still present at `end`, the end of the history. `beyond_limits_from` is
+    when the level of a worn sensor passes its operating limit.
     """
 
     kind: FaultKind
@@ -87,7 +87,7 @@ DEFAULT_SCRIPT = (
 
 
 def check_script(script: Sequence[Fault]) -> None:
-    """UsageError when a fault names an unknown machine, step or sensor, or starts before the history."""
+    """UsageError if a fault has an unknown machine, step or sensor, or starts before the history."""
     for fault in script:
         if fault.kind in _STEP_OF:
             allowed: Sequence[str] = (_STEP_OF[fault.kind],)
@@ -105,28 +105,28 @@ def check_script(script: Sequence[Fault]) -> None:
             raise UsageError(f"{fault.kind} on {fault.subject!r}: expected a duration, over which the drift grows")
 
 
-def begin_truth(fault: Fault, start: datetime, end: datetime) -> FaultTruth:
-    """The truth of a fault as far as the script knows it, before the parts it touched are known."""
-    begins = start + fault.start_offset
-    ends = end if fault.duration is None else min(end, begins + fault.duration)
+def initial_truth(fault: Fault, start: datetime, end: datetime) -> FaultTruth:
+    """The truth of a fault from the script, without the affected parts."""
+    first = start + fault.start_offset
+    last = end if fault.duration is None else min(end, first + fault.duration)
     step = fault.subject if fault.subject in STEPS else MACHINE_STEP[MACHINES.index(fault.subject)]
-    crossing = ends
+    crossing = last
     if fault.kind is FaultKind.SLOW_WEAR and fault.duration is not None and fault.magnitude > 1:
-        crossing = begins + fault.duration / fault.magnitude
+        crossing = first + fault.duration / fault.magnitude
     return FaultTruth(
         fault.kind,
         fault.subject,
         step,
         fault.sensor,
-        begins,
-        ends,
+        first,
+        last,
         fault.magnitude,
         lasting=fault.duration is None,
-        beyond_limits_from=crossing if crossing < ends else None,
+        beyond_limits_from=crossing if crossing < last else None,
     )
 
 
 def full_drift(fault: Fault) -> float:
-    """How much a worn sensor reads too much at the end of the fault, in the sensor's unit."""
+    """The error of a worn sensor at the end of the fault, in the sensor's unit."""
     channel = CHANNELS[MACHINES.index(fault.subject)][SENSORS.index(fault.sensor)]
     return fault.magnitude * (channel.high - channel.run)

@@ -1,4 +1,4 @@
-"""The outside world at work: streams a history into the two databases while the clock runs."""
+"""Streams a history into the databases of the simulated plant as the clock advances."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from monitor.simulator.tables import Rows, historian, mes
 
 @dataclass(slots=True)
 class _Target:
-    """One database, the rows meant for it, and up to where they were inserted (ms since 1970)."""
+    """A database, its rows, and the time up to which they were inserted (ms since 1970)."""
 
     engine: sa.Engine
     metadata: sa.MetaData
@@ -41,10 +41,10 @@ class _Target:
 
 
 class Feed:
-    """Inserts the rows of a history once their time of posting has come.
+    """Inserts the rows of a history at their posting times.
 
-    `since` is up to where (inclusive) an earlier feed has inserted; without it, nothing was. Works on SQLite and
-    PostgreSQL (`postgresql+psycopg://`). Close it, or use it as a context.
+    `since` is the time up to which (inclusive) an earlier feed has inserted rows, if any. Works on SQLite and
+    PostgreSQL (`postgresql+psycopg://`). Close it, or use it as a context manager.
     """
 
     def __init__(self, history: History, mes_url: str, historian_url: str, since: datetime | None = None) -> None:
@@ -61,21 +61,21 @@ class Feed:
         self.close()
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close all connections."""
         for target in self._targets:
             target.engine.dispose()
 
     def create(self, drop: bool = False) -> None:
-        """Make the tables that are missing; with `drop`, all of them anew and empty."""
+        """Create missing tables; with `drop`, drop and create all of them."""
         for target in self._targets:
             if drop:
                 target.metadata.drop_all(target.engine)
             target.metadata.create_all(target.engine)
 
     def advance(self, until: datetime) -> int:
-        """Insert the rows posted after the last call and up to `until` (inclusive); how many they were.
+        """Insert the rows posted after the last call and up to `until` (inclusive); returns how many.
 
-        A transaction for each database, whose position moves with it: after an error, calling again goes on.
+        There is one transaction per database, and its position advances with it: after an error, call it again.
         """
         return sum(target.advance(to_ms(until)) for target in self._targets)
 
@@ -91,12 +91,12 @@ def _insert(connection: sa.Connection, rows: Rows, part: slice) -> int:
 def _engine(url: str) -> sa.Engine:
     engine = sa.create_engine(url)
     if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _ready_sqlite)
+        sa.event.listen(engine, "connect", _set_up_sqlite)
     return engine
 
 
-def _ready_sqlite(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:
-    """Let others read while rows come in, and do not wait for the disk at each of the many small commits."""
+def _set_up_sqlite(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:
+    """Allow reads during inserts, and do not wait for the disk at each small commit."""
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
         cursor.execute(f"PRAGMA {pragma}")

@@ -1,7 +1,7 @@
 """Parts through machines: a queue at each step, with changeovers, tool changes, breakdowns and rework loops.
 
 The machines of a step serve no other step, so the steps are simulated one after the other. Time is counted in working
-milliseconds (pauses do not exist) and turned into clock time at the end.
+milliseconds, without pauses, and converted to clock time at the end.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _LIFE = {"forging": 400, "machining": 60, "coating": 500, "testing": 2000}
 """Parts between two services of the tool, die, nozzle or clamp."""
 _REWORK_WAIT_MS, _CHANGEOVER_MS, _SERVICE_MS = 30 * _MINUTE, 10 * _MINUTE, 6 * _MINUTE
 _BREAKDOWNS_PER_DAY, _BREAKDOWN_MS = 0.6, (12 * _MINUTE, 40 * _MINUTE)
-_KEEPS_RUNNING_MS = 10 * _MINUTE
-"""A machine that waits for less than this for its next part is not switched to idle."""
+_MAX_RUN_GAP_MS = 10 * _MINUTE
+"""A machine that waits less than this for its next part stays in run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passes:
-    """Every passage of a part through a step, a row each; times in ms since 1970, `wear` in 0..1."""
+    """Every passage of a part through a step, one row each; times in ms since 1970, `wear` in 0..1."""
 
     part: Ints
     step: Ints
@@ -52,7 +52,7 @@ class Passes:
 
 @dataclass(slots=True)
 class _Machine:
-    """A machine during the simulation: when it is free, what is on it, what it did."""
+    """The state of a machine during the simulation: when it is free, its recipe and what it has done."""
 
     index: int
     life: int
@@ -83,7 +83,7 @@ class _Machine:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What the line did: passes in order of their end, and for each machine its states as (times, codes)."""
+    """The result of a simulation: passes in order of their end, and the states of each machine as (times, codes)."""
 
     passes: Passes
     states: tuple[tuple[Ints, Ints], ...]
@@ -92,43 +92,48 @@ class Flow:
 def run_line(release: Floats, recipe: Ints, rework: Ints, shifts: Shifts, rng: np.random.Generator) -> Flow:
     """Send parts through all steps.
 
-    `release` is in working ms since the shifts' origin, `recipe` indexes RECIPES, `rework` names the step
+    `release` is in working ms since the shifts' origin, `recipe` indexes RECIPES, `rework` is the step
     (index in STEPS) that a part passes twice, or NO_REWORK.
     """
     rows: list[tuple[float, ...]] = []
     machines: list[_Machine] = []
     arrivals = release
     for step, name in enumerate(STEPS):
-        crew = _crew(name, float(release[-1]) + 2 * WORK_DAY_MS, rng)
+        machines_of_step = _machines_of(name, float(release[-1]) + 2 * WORK_DAY_MS, rng)
         cycles = _CYCLE_MS[name] * rng.uniform(0.95, 1.05, (release.shape[0], 2))
-        passed = _queue(step, arrivals, recipe, rework == step, cycles, crew)
-        arrivals = _ends(passed, release.shape[0]) + _TRANSPORT_MS[name]
-        rows += passed
-        machines += crew
-    return Flow(_clocked(rows, shifts), tuple(_state_changes(machine.busy, shifts) for machine in machines))
+        rows_of_step = _queue(step, arrivals, recipe, rework == step, cycles, machines_of_step)
+        arrivals = _ends(rows_of_step, release.shape[0]) + _TRANSPORT_MS[name]
+        rows += rows_of_step
+        machines += machines_of_step
+    return Flow(_to_passes(rows, shifts), tuple(_state_changes(machine.busy, shifts) for machine in machines))
 
 
-def _crew(step: str, until: float, rng: np.random.Generator) -> list[_Machine]:
-    crew = []
+def _machines_of(step: str, until: float, rng: np.random.Generator) -> list[_Machine]:
+    machines_of_step = []
     for index, at in enumerate(MACHINE_STEP):
         if at == step:
             times = np.cumsum(rng.exponential(WORK_DAY_MS / _BREAKDOWNS_PER_DAY, 1 + int(until / WORK_DAY_MS)))
             lengths = rng.uniform(*_BREAKDOWN_MS, times.shape)
             breakdowns = list(zip(times.tolist(), lengths.tolist(), strict=True))
-            crew.append(_Machine(index, _LIFE[step], breakdowns, served=int(rng.integers(_LIFE[step]))))
-    return crew
+            machines_of_step.append(_Machine(index, _LIFE[step], breakdowns, served=int(rng.integers(_LIFE[step]))))
+    return machines_of_step
 
 
 def _queue(
-    step: int, arrivals: Floats, recipe: Ints, twice: NDArray[np.bool_], cycles: Floats, crew: list[_Machine]
+    step: int,
+    arrivals: Floats,
+    recipe: Ints,
+    twice: NDArray[np.bool_],
+    cycles: Floats,
+    machines_of_step: list[_Machine],
 ) -> list[tuple[float, ...]]:
-    """First come, first served, by the machine that waited longest; a reworked part joins the queue again."""
+    """First come, first served, by the machine that has been free longest; a reworked part queues again."""
     waiting = [(arrival, part, 1) for part, arrival in enumerate(arrivals.tolist())]
     heapify(waiting)
     rows: list[tuple[float, ...]] = []
     while waiting:
         arrival, part, visit = heappop(waiting)
-        machine = min(crew, key=lambda m: m.free)
+        machine = min(machines_of_step, key=lambda m: m.free)
         start, end, wear = machine.serve(arrival, int(recipe[part]), float(cycles[part, visit - 1]))
         rows.append((part, step, visit, machine.index, start, end, wear))
         if visit == 1 and twice[part]:
@@ -143,7 +148,7 @@ def _ends(rows: list[tuple[float, ...]], parts: int) -> Floats:
     return ends
 
 
-def _clocked(rows: list[tuple[float, ...]], shifts: Shifts) -> Passes:
+def _to_passes(rows: list[tuple[float, ...]], shifts: Shifts) -> Passes:
     table = np.array(rows)
     part, step, visit, machine = table[:, :4].astype(np.int64).T
     start, end = shifts.to_wall(table[:, 4]), shifts.to_wall(table[:, 5])
@@ -153,12 +158,12 @@ def _clocked(rows: list[tuple[float, ...]], shifts: Shifts) -> Passes:
 
 
 def _state_changes(busy: list[tuple[float, float, int]], shifts: Shifts) -> tuple[Ints, Ints]:
-    """Times (ms since 1970) and codes of the changes of state; pauses are idle, whatever was going on."""
+    """Times (ms since 1970) and codes of the changes of state; pauses are idle in any case."""
     edges = [(0.0, IDLE)]
     for i, (start, end, state) in enumerate(busy):
         edges.append((start, state))
-        follows = busy[i + 1][0] - end if i + 1 < len(busy) else np.inf
-        if not (state == RUN and follows < _KEEPS_RUNNING_MS):
+        gap = busy[i + 1][0] - end if i + 1 < len(busy) else np.inf
+        if not (state == RUN and gap < _MAX_RUN_GAP_MS):
             edges.append((end, IDLE))
     times = shifts.to_wall(np.array([time for time, _ in edges]))
     codes = np.array([code for _, code in edges], dtype=np.int64)
@@ -174,6 +179,6 @@ def _state_changes(busy: list[tuple[float, float, int]], shifts: Shifts) -> tupl
 
 
 def value_at(times: Ints, values: Ints, at: Ints) -> Ints:
-    """The value in force at each instant: that of the last change at or before it, else the first."""
-    found: Ints = values[np.maximum(np.searchsorted(times, at, side="right") - 1, 0)]
-    return found
+    """The value in force at each instant: that of the last change at or before it, or else the first value."""
+    in_force: Ints = values[np.maximum(np.searchsorted(times, at, side="right") - 1, 0)]
+    return in_force

@@ -1,4 +1,4 @@
-"""A whole history of the demo plant: every row of its databases with the time of posting, and the truth behind it."""
+"""A complete history of the demo plant: every row of its databases with its posting time, and the ground truth."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 
 from monitor.errors import UsageError
 from monitor.model import Floats
-from monitor.simulator.faults import DEFAULT_SCRIPT, Fault, FaultTruth, begin_truth, check_script
+from monitor.simulator.faults import DEFAULT_SCRIPT, Fault, FaultTruth, check_script, initial_truth
 from monitor.simulator.flow import Flow, run_line
 from monitor.simulator.parts import (
     FORGING,
     Blades,
-    Damage,
+    FaultEffects,
     Orders,
     add_trials,
     apply_faults,
@@ -28,16 +28,16 @@ from monitor.simulator.parts import (
 from monitor.simulator.records import Names, record_steps, record_tests
 from monitor.simulator.shifts import WORK_DAY_MS, Shifts, shifts_between, to_datetime, to_ms
 from monitor.simulator.signals import record_signals
-from monitor.simulator.tables import Rows, in_posted_order
+from monitor.simulator.tables import Rows, sort_by_posting
 from monitor.simulator.truth import truth_as_json
 
 PARTS_PER_DAY = 240
 _COMMISSIONING_PER_DAY = 60
-_FILL = timedelta(hours=28)
-"""The line runs that long before the history begins, with parts of an earlier order of which no record is kept, so
-that every machine, the test rig a day down the line included, is at work from the first sample."""
+_WARM_UP = timedelta(hours=28)
+"""How long the line runs before the history begins, with unrecorded parts of an earlier order, so that every machine
+is running from the first sample, including the test rig, which parts reach after a day."""
 _COMMISSIONING_ENDS = timedelta(days=4)
-"""Before the start: a day to the final test, and time to spare."""
+"""Time before the start: a day to the final test, and a margin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class _Campaign:
-    """Parts made one after the other: the rows of the MES, and the truth by serial."""
+    """A series of parts: their rows in the MES, and the truth by serial."""
 
     rows: tuple[Rows, ...]
     dirt: Mapping[str, int]
@@ -87,29 +87,29 @@ def simulate(
     commissioning_parts: int = 900,
     extra_hours: float = 0.0,
 ) -> History:
-    """The history of a plant that goes live at `start` (aware), in seconds of computing.
+    """The history of a plant that goes live at `start` (aware).
 
-    Faults that would begin after the end are left out. During the extra hours the line runs on as before.
+    Faults that would begin after the end are left out. During the extra hours the line continues as before.
     """
     start = _checked_start(start, days, extra_hours, commissioning_parts)
     check_script(faults)
     days_end, end = start + timedelta(days=days), start + timedelta(days=days, hours=extra_hours)
     script = [fault for fault in faults if start + fault.start_offset < end]
-    truths = [begin_truth(fault, start, end) for fault in script]
+    truths = [initial_truth(fault, start, end) for fault in script]
     seeds = np.random.SeedSequence(seed).spawn(3)
     early = _commissioning(commissioning_parts, start, np.random.default_rng(seeds[0]))
     rng = np.random.default_rng(seeds[1])
-    shifts = shifts_between(start - _FILL, end + timedelta(days=4))
-    orders, flow = _fill_line(shifts, (end - start + _FILL) / timedelta(days=1), rng)
+    shifts = shifts_between(start - _WARM_UP, end + timedelta(days=4))
+    orders, flow = _fill_line(shifts, (end - start + _WARM_UP) / timedelta(days=1), rng)
     blades = draw_blades(orders, rng)
-    damage = apply_faults(blades, orders, flow.passes, truths)
+    effects = apply_faults(blades, orders, flow.passes, truths)
     names = _names(flow, orders, to_ms(start), to_ms(end), commissioning_parts)
-    main = _record(damage, orders, flow, names, truths, rng, dirty=True)
+    main = _record(effects, orders, flow, names, truths, rng, dirty=True)
     signals = record_signals(
-        flow, damage.recipe, script, truths, to_ms(start), to_ms(end), np.random.default_rng(seeds[2])
+        flow, effects.recipe, script, truths, to_ms(start), to_ms(end), np.random.default_rng(seeds[2])
     )
-    tables = _joined([*early.rows, *main.rows]) + signals.rows
-    dirt = _added(early.dirt, main.dirt, signals.dirt)
+    tables = _join_tables([*early.rows, *main.rows]) + signals.rows
+    dirt = _sum_counts(early.dirt, main.dirt, signals.dirt)
     truth = truth_as_json(seed, start, end, main.faults, dirt, early.resonance, main.resonance)
     return History(start, days_end, end, tables, truth)
 
@@ -130,7 +130,7 @@ def _fill_line(shifts: Shifts, days: float, rng: np.random.Generator) -> tuple[O
 
 
 def _commissioning(parts: int, start: datetime, rng: np.random.Generator) -> _Campaign:
-    """Parts made in the weeks before the start, one in four of the first third a trial far off target."""
+    """Parts made in the weeks before the start; in the first third, one in four is a trial far off target."""
     if parts == 0:
         return _Campaign((), {}, {}, ())
     shifts = shifts_between(start - _COMMISSIONING_ENDS - timedelta(days=parts / _COMMISSIONING_PER_DAY), start)
@@ -138,9 +138,9 @@ def _commissioning(parts: int, start: datetime, rng: np.random.Generator) -> _Ca
     release: Floats = np.arange(parts, dtype=np.float64) * (WORK_DAY_MS / _COMMISSIONING_PER_DAY)
     flow = run_line(release, orders.recipe, orders.rework, shifts, rng)
     blades: Blades = add_trials(draw_blades(orders, rng), rng)
-    damage = apply_faults(blades, orders, flow.passes, ())
+    effects = apply_faults(blades, orders, flow.passes, ())
     names = Names([_serial(i) for i in range(parts)], _lots(orders, 0))
-    return _record(damage, orders, flow, names, (), rng, dirty=False)
+    return _record(effects, orders, flow, names, (), rng, dirty=False)
 
 
 def _serial(number: int) -> str:
@@ -154,43 +154,43 @@ def _lots(orders: Orders, first: int) -> list[str]:
 def _names(flow: Flow, orders: Orders, start: int, end: int, first: int) -> Names:
     """Serials for the parts forged in [start, end), in order of release."""
     forged = flow.passes.where((flow.passes.step == FORGING) & (flow.passes.end >= start) & (flow.passes.end < end))
-    kept = np.zeros(orders.lot.shape, dtype=bool)
-    kept[forged.part] = True
-    numbers = first + np.cumsum(kept) - 1
-    serials = [_serial(int(number)) if keep else "" for number, keep in zip(numbers, kept, strict=True)]
+    recorded = np.zeros(orders.lot.shape, dtype=bool)
+    recorded[forged.part] = True
+    numbers = first + np.cumsum(recorded) - 1
+    serials = [_serial(int(number)) if named else "" for number, named in zip(numbers, recorded, strict=True)]
     return Names(serials, _lots(orders, 1000))
 
 
 def _record(
-    damage: Damage, orders: Orders, flow: Flow, names: Names, truths: Sequence[FaultTruth],
+    effects: FaultEffects, orders: Orders, flow: Flow, names: Names, truths: Sequence[FaultTruth],
     rng: np.random.Generator, dirty: bool,
 ) -> _Campaign:  # fmt: skip
-    steps = record_steps(damage, orders, flow.passes, names, rng, dirty)
-    tests, resonance = record_tests(resonance_of(damage, orders, flow.passes), flow.passes, names, rng)
+    steps = record_steps(effects, orders, flow.passes, names, rng, dirty)
+    tests, resonance = record_tests(resonance_of(effects, orders, flow.passes), flow.passes, names, rng)
     faults = tuple(
         replace(
             truth,
-            serials=tuple(names.serials[part] for part in touched.parts if names.serials[part]),
-            lots=tuple(names.lots[lot] for lot in touched.lots),
+            serials=tuple(names.serials[part] for part in affected.parts if names.serials[part]),
+            lots=tuple(names.lots[lot] for lot in affected.lots),
         )
-        for truth, touched in zip(truths, damage.touched, strict=True)
+        for truth, affected in zip(truths, effects.affected, strict=True)
     )
-    return _Campaign((*steps.rows, *tests.rows), _added(steps.dirt, tests.dirt), resonance, faults)
+    return _Campaign((*steps.rows, *tests.rows), _sum_counts(steps.dirt, tests.dirt), resonance, faults)
 
 
-def _added(*counts: Mapping[str, int]) -> dict[str, int]:
+def _sum_counts(*counts: Mapping[str, int]) -> dict[str, int]:
     total: Counter[str] = Counter()
     for count in counts:
         total.update(count)
     return dict(total)
 
 
-def _joined(tables: Sequence[Rows]) -> tuple[Rows, ...]:
-    """The rows of each table together."""
+def _join_tables(tables: Sequence[Rows]) -> tuple[Rows, ...]:
+    """The rows of each table, joined."""
     joined = []
     for table in {rows.table.name: rows.table for rows in tables}.values():
         same = [rows for rows in tables if rows.table is table]
-        joined.append(in_posted_order(
+        joined.append(sort_by_posting(
             table, np.concatenate([rows.posted for rows in same]), [row for rows in same for row in rows.rows]
         ))  # fmt: skip
     return tuple(joined)

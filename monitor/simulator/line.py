@@ -1,8 +1,8 @@
-"""The physics of the blade line: what a part is, what the gauges see of it, and how it rings at the final test.
+"""The physics of the blade line: latent quantities of a part, gauges, and the resonance at the final test.
 
 Every latent quantity has mean 0 and variance 1 on a healthy line. The resonance is a sum of orthonormal terms (first
-and second Hermite polynomials and products of independent quantities), so the variances of the terms add up and the
-shares of shape, process and noise, which are the ceilings of any model, hold by construction.
+and second Hermite polynomials and products of independent quantities), so the variances of the terms add up, and the
+shares of shape, process and noise, which limit the R² of any model, hold by construction.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PROCESS_LINEAR = np.array([0.50, -0.50, -0.30, -0.25, 0.40, 0.25, -0.20])
 _INTERACTION = 0.30
 
 # Gauge layout: points 1..15 at the root section, 16..30 at the tip, sides alternating. Shape deviations and the
-# misalignment of the fixture (shift, rotation) are then nearly orthogonal, so that the shape can be told from it.
+# misalignment of the fixture (shift, rotation) are then nearly orthogonal, so that the two can be separated.
 _CHORD = np.tile(np.linspace(-1.0, 1.0, POINTS // 2), 2)
 _SIDE = np.where(np.arange(POINTS) % 2 == 0, 1.0, -1.0)
 _SECTION = np.repeat([-1.0, 1.0], POINTS // 2)
@@ -91,7 +91,7 @@ def shape_effect(shape: Floats) -> Floats:
 
 
 def process_effect(shape: Floats, process: Floats) -> Floats:
-    """The effect of material, machining and coating (rows, 7), with coat x twist: variance 1, 0 on average."""
+    """The effect of material, machining and coating (rows, 7), with coat x twist; mean 0 and variance 1."""
     twist, coat = shape[:, SHAPE.index("twist")], process[:, PROCESS.index("coat")]
     norm = np.sqrt(np.sum(_PROCESS_LINEAR**2) + _INTERACTION**2)
     effect: Floats = (process @ _PROCESS_LINEAR + _INTERACTION * coat * twist) / norm
@@ -99,19 +99,19 @@ def process_effect(shape: Floats, process: Floats) -> Floats:
 
 
 def expected_from_shape(shape: Floats) -> Floats:
-    """The mean resonance in Hz of blades of this shape, over everything the later steps may do."""
+    """The mean resonance in Hz of blades of this shape, averaged over the later steps."""
     expected: Floats = TARGET_HZ + SD_HZ * np.sqrt(_SHAPE_SHARE) * shape_effect(shape)
     return expected
 
 
 def expected_from_all(shape: Floats, process: Floats) -> Floats:
-    """The mean resonance in Hz given all steps, over the irreducible noise."""
+    """The mean resonance in Hz given all steps, averaged over the noise."""
     expected: Floats = expected_from_shape(shape) + SD_HZ * np.sqrt(_PROCESS_SHARE) * process_effect(shape, process)
     return expected
 
 
 def resonance(shape: Floats, process: Floats, noise: Floats) -> Floats:
-    """The resonance in Hz; `noise` is standard normal, one number a row."""
+    """The resonance in Hz; `noise` is standard normal, one number per row."""
     hertz: Floats = expected_from_all(shape, process) + SD_HZ * np.sqrt(_NOISE_SHARE) * noise
     return hertz
 
@@ -123,7 +123,7 @@ def ceilings() -> Ceilings:
 
 
 def standard_wear(wear: Floats) -> Floats:
-    """Wear, uniform on 0..1 over a tool's life, brought to mean 0 and variance 1."""
+    """Wear, uniform on 0..1 over a tool's life, standardised to mean 0 and variance 1."""
     standard: Floats = (wear - 0.5) * np.sqrt(12.0)
     return standard
 
@@ -139,11 +139,11 @@ def measure_profile(shape: Floats, rng: np.random.Generator) -> Floats:
 
 
 def measure(name: str, quantity: Floats, rng: np.random.Generator) -> Floats:
-    """What the gauge of `name` reports of a latent quantity, in the gauge's unit."""
+    """The gauge reading of a latent quantity, in the gauge's unit."""
     gauge = GAUGES[name]
     return gauge.level + gauge.slope * quantity + gauge.noise * rng.standard_normal(quantity.shape)
 
 
 def visible_roughness(roughness: Floats, wear: Floats) -> Floats:
-    """The roughness the gauge sees: mostly the cut's own, partly the worn tool's; variance 1."""
+    """The roughness at the gauge: mostly of the cut itself, partly from tool wear; variance 1."""
     return 0.8 * roughness + 0.6 * wear

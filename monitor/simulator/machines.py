@@ -1,4 +1,4 @@
-"""The six machines: their codes, their eight sensors with operating limits, and what the sensors read."""
+"""The six machines: codes, eight sensors each with operating limits, and sensor readings."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ SENSORS = ("force", "temperature", "vibration_x", "vibration_y", "current", "pre
 SAMPLE_MS = 30_000
 
 _NOISE_BOUND, _LIMIT_SDS = 4.5, 6.0
-"""Noise is cut at the first, limits stand at the second (both in standard deviations), so a healthy run stays inside;
-between them lies room for the hall's daily temperature swing of one standard deviation."""
+"""Noise is clipped at the first, limits are at the second (both in standard deviations), so a healthy run stays inside;
+the difference leaves room for the hall's daily temperature swing of one standard deviation."""
 _COMMON, _OWN, _WHITE = 0.60, 0.60, np.sqrt(1.0 - 0.72)
 _COMMON_MEMORY, _OWN_MEMORY = 0.97, 0.90
 _DAY_MS = 86_400_000
@@ -31,7 +31,7 @@ _DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One sensor of one machine: level in run and at rest, noise, and what recipe B and full wear add."""
+    """A sensor of a machine: level in run and at rest, noise, and the effects of recipe B and full wear."""
 
     run: float
     rest: float
@@ -91,7 +91,7 @@ CHANNELS = (
 
 
 def _autoregressive(white: Floats, memory: float) -> Floats:
-    """First-order autoregression along axis 0, of variance 1."""
+    """A first-order autoregressive process along axis 0, of variance 1."""
     out, gain = np.empty_like(white), np.sqrt(1.0 - memory * memory)
     out[0] = white[0]
     for i in range(1, white.shape[0]):
@@ -112,7 +112,7 @@ def sensor_noise(rows: int, rng: np.random.Generator) -> Floats:
 def read_sensors(
     machine: int, at: Ints, running: NDArray[np.bool_], recipe: Ints, wear: Floats, noise: Floats
 ) -> Floats:
-    """What the sensors of a healthy machine read (rows, 8); `wear` lies in 0..1, `recipe` indexes RECIPES."""
+    """The sensor values of a healthy machine (rows, 8); `wear` is in 0..1, `recipe` indexes RECIPES."""
     table = CHANNELS[machine]
     run, rest, sd, by_recipe, by_wear = (
         np.array([getattr(channel, name) for channel in table]) for name in ("run", "rest", "sd", "recipe", "wear")

@@ -1,4 +1,4 @@
-"""The parts of a campaign: their latent shape and process, the faults that befall them, and how they ring."""
+"""The parts of a campaign: latent shape and process, effects of faults, and resonance."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _REWORK_SHARE = 0.03
 _TRIAL_SHARE, _TRIAL_THICKNESS, _TRIAL_STOCK = 0.25, 8.0, 16.0
 FORGING, MACHINING, COATING, TESTING = range(4)
 _DRAWN = ("stock", "roughness", "coat", "cure", "porosity")
-"""Latent quantities drawn anew at each visit."""
+"""Latent quantities drawn at each visit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What was ordered, a row a part: recipe, material lot (both indexes) and the step passed twice, if any."""
+    """The orders, one row per part: recipe, material lot (both indexes) and the step passed twice, if any."""
 
     recipe: Ints
     lot: Ints
@@ -43,30 +43,30 @@ class Blades:
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
-    """The parts a fault touched, and the lots where the material was at fault, as indexes."""
+class Affected:
+    """The parts that a fault affected, and the lots if the material was at fault, as indexes."""
 
     parts: Ints
     lots: Ints
 
 
 @dataclass(frozen=True, slots=True)
-class Damage:
-    """What the faults left: blades as they became; recipe on the machine and light, a number a passage; the test
-    rig's bias in Hz, a number a part; and what each fault touched, in the order of the faults."""
+class FaultEffects:
+    """The effects of the faults: the blades; recipe and light per passage; the test rig's bias in Hz per part; and the
+    parts and lots of each fault, in the order of the faults."""
 
     blades: Blades
     recipe: Ints
     light: Floats
     bias: Floats
-    touched: tuple[Touched, ...]
+    affected: tuple[Affected, ...]
 
 
 def draw_orders(parts: int, rng: np.random.Generator) -> Orders:
     """Orders in campaigns of one recipe and lots of one melt; some parts pass machining or coating twice."""
     index = np.arange(parts, dtype=np.int64)
-    dice = rng.random(parts)
-    rework = np.where(dice < _REWORK_SHARE, MACHINING, np.where(dice < 2 * _REWORK_SHARE, COATING, NO_REWORK))
+    uniform = rng.random(parts)
+    rework = np.where(uniform < _REWORK_SHARE, MACHINING, np.where(uniform < 2 * _REWORK_SHARE, COATING, NO_REWORK))
     return Orders(index // _CAMPAIGN_PARTS % len(RECIPES), index // _LOT_PARTS, rework)
 
 
@@ -82,9 +82,9 @@ def draw_blades(orders: Orders, rng: np.random.Generator) -> Blades:
 
 
 def add_trials(blades: Blades, rng: np.random.Generator) -> Blades:
-    """The first third of a commissioning holds trials: a quarter of it forged or milled far off target on purpose.
+    """Add trials: a quarter of the first third of the parts is forged or milled far off target on purpose.
 
-    A model that has never seen a part out of specification could not recognise one.
+    A model trained without parts out of specification could not recognise one.
     """
     parts = blades.noise.shape[0]
     trial = (np.arange(parts) < parts // 3) & (rng.random(parts) < _TRIAL_SHARE)
@@ -95,18 +95,18 @@ def add_trials(blades: Blades, rng: np.random.Generator) -> Blades:
     return replace(blades, shape=shape, drawn=drawn)
 
 
-def apply_faults(blades: Blades, orders: Orders, passes: Passes, faults: Sequence[FaultTruth]) -> Damage:
-    """Let the faults happen to the parts; faults of machine sensors touch none."""
+def apply_faults(blades: Blades, orders: Orders, passes: Passes, faults: Sequence[FaultTruth]) -> FaultEffects:
+    """Apply the faults to the parts; faults of machine sensors affect none."""
     shape, drawn, hardness = blades.shape.copy(), blades.drawn.copy(), blades.lot_hardness.copy()
     recipe, light = orders.recipe[passes.part], np.ones(passes.part.shape)
-    bias, touched = np.zeros(blades.noise.shape), []
+    bias, affected = np.zeros(blades.noise.shape), []
     for fault in faults:
-        rows = _rows_touched(fault, passes)
+        rows = _affected_rows(fault, passes)
         parts, lots = np.unique(passes.part[rows]), np.empty(0, dtype=np.int64)
         if fault.kind is FaultKind.STEP_OFFSET:
             shape[parts, line.SHAPE.index("thickness")] += fault.magnitude
         elif fault.kind is FaultKind.LOT_SHIFT:
-            lots = _lots_begun(orders, passes, parts)
+            lots = _lots_started(orders, passes, parts)
             hardness[lots] += fault.magnitude
             parts = np.flatnonzero(np.isin(orders.lot, lots))
         elif fault.kind is FaultKind.WRONG_RECIPE:
@@ -116,37 +116,37 @@ def apply_faults(blades: Blades, orders: Orders, passes: Passes, faults: Sequenc
             light[rows] *= fault.magnitude
         elif fault.kind is FaultKind.CONCEPT_CHANGE:
             bias[parts] += fault.magnitude
-        touched.append(Touched(parts, lots))
-    return Damage(Blades(shape, hardness, drawn, blades.noise), recipe, light, bias, tuple(touched))
+        affected.append(Affected(parts, lots))
+    return FaultEffects(Blades(shape, hardness, drawn, blades.noise), recipe, light, bias, tuple(affected))
 
 
-def _rows_touched(fault: FaultTruth, passes: Passes) -> NDArray[np.bool_]:
-    """The passages that ended at the fault's step, or on its machine, while it lasted; none for a sensor's fault."""
+def _affected_rows(fault: FaultTruth, passes: Passes) -> NDArray[np.bool_]:
+    """The passages at the fault's step or machine that ended while it lasted; none for a fault of a sensor."""
     if fault.sensor:
         return np.zeros(passes.part.shape, dtype=bool)
     if fault.subject in STEPS:
-        there = passes.step == STEPS.index(fault.subject)
+        at_subject = passes.step == STEPS.index(fault.subject)
     else:
-        there = passes.machine == MACHINES.index(fault.subject)
-    rows: NDArray[np.bool_] = there & (passes.end >= to_ms(fault.start))
+        at_subject = passes.machine == MACHINES.index(fault.subject)
+    rows: NDArray[np.bool_] = at_subject & (passes.end >= to_ms(fault.start))
     if not fault.lasting:
         rows &= passes.end < to_ms(fault.end)
     return rows
 
 
-def _lots_begun(orders: Orders, passes: Passes, parts: Ints) -> Ints:
+def _lots_started(orders: Orders, passes: Passes, parts: Ints) -> Ints:
     """The lots whose first forged part is among the given ones."""
     forged = passes.step == FORGING
     ends = np.full(orders.lot.shape, np.iinfo(np.int64).max)
     ends[passes.part[forged]] = passes.end[forged]
     in_order = np.argsort(ends, kind="stable")
     _, position = np.unique(orders.lot[in_order], return_index=True)
-    begun: Ints = np.unique(orders.lot[np.intersect1d(in_order[position], parts)])
-    return begun
+    first_lots: Ints = np.unique(orders.lot[np.intersect1d(in_order[position], parts)])
+    return first_lots
 
 
 def process_of(blades: Blades, orders: Orders, passes: Passes) -> Floats:
-    """The process quantities (parts, 7) that stayed on the part: those of its last visit."""
+    """The final process quantities of each part (parts, 7), those of its last visit."""
     parts = np.arange(orders.lot.shape[0])
     process = np.empty((parts.shape[0], len(line.PROCESS)))
     process[:, line.PROCESS.index("hardness")] = blades.lot_hardness[orders.lot]
@@ -161,13 +161,13 @@ def process_of(blades: Blades, orders: Orders, passes: Passes) -> Floats:
     return process
 
 
-def resonance_of(damage: Damage, orders: Orders, passes: Passes) -> Floats:
-    """What the test rig reads of each part, in Hz."""
-    process = process_of(damage.blades, orders, passes)
-    return line.resonance(damage.blades.shape, process, damage.blades.noise) + damage.bias
+def resonance_of(effects: FaultEffects, orders: Orders, passes: Passes) -> Floats:
+    """The reading of the test rig for each part, in Hz."""
+    process = process_of(effects.blades, orders, passes)
+    return line.resonance(effects.blades.shape, process, effects.blades.noise) + effects.bias
 
 
 def drawn_at(blades: Blades, name: str, passes: Passes) -> Floats:
-    """A quantity that is drawn anew at each visit, a number a passage."""
+    """A quantity that is drawn at each visit, one number per passage."""
     drawn: Floats = blades.drawn[passes.part, passes.visit - 1, _DRAWN.index(name)]
     return drawn

@@ -1,4 +1,4 @@
-"""The working calendar: three shifts around the clock, with a hand-over and a break in each, in local time."""
+"""The working calendar: three shifts a day, each with a hand-over and a break, in local time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Shifts:
     ends: Ints
 
     def to_wall(self, work: Floats) -> Ints:
-        """Clock time, in whole seconds as ms, of instants counted in working milliseconds since the origin."""
+        """Convert working milliseconds since the origin to clock time (ms, whole seconds)."""
         lengths = np.concatenate([[0], np.cumsum(self.ends - self.starts)])
         reached = self.starts - self.origin - lengths[:-1]
         wall = self.origin + work + lengths[np.searchsorted(reached, work, side="right")]

@@ -1,4 +1,4 @@
-"""What the historian writes down: sensor samples in wide rows and machine states, with faults and dirt."""
+"""The rows of the historian: sensor samples in wide rows and machine states, with faults and dirty data."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from monitor.simulator.machines import (
 )  # fmt: skip
 from monitor.simulator.records import UNKNOWN_MACHINE
 from monitor.simulator.shifts import Ints, to_datetime, to_ms
-from monitor.simulator.tables import Rows, equip_state, in_posted_order, trend_wide
+from monitor.simulator.tables import Rows, equip_state, sort_by_posting, trend_wide
 
 _STAGGER_MS = 4000
 """The machines are sampled one after the other."""
 _GAP_SHARE, _DUPLICATE_SHARE, _UNKNOWN_ROWS = 0.0002, 0.0005, 5
 _BLACKOUT_S, _DAY_MS = (240, 480), 86_400_000
-"""Once a day each machine's link is down for that long; its rows come all at once after it."""
+"""Once a day the connection of each machine is down for that long; its rows then arrive all at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """Rows of the historian and how much dirt stands in them, by kind."""
+    """Rows of the historian, and counts of dirty data by kind."""
 
     rows: tuple[Rows, ...]
     dirt: Mapping[str, int]
@@ -54,7 +54,7 @@ def record_signals(
     flow: Flow, recipe: Ints, script: Sequence[Fault], truths: Sequence[FaultTruth], start: int, end: int,
     rng: np.random.Generator,
 ) -> Signals:  # fmt: skip
-    """TREND_WIDE and EQUIP_STATE of [start, end) in ms; `recipe` is the one on the machine, a number a passage."""
+    """TREND_WIDE and EQUIP_STATE of [start, end) in ms; `recipe` is the one on the machine, per passage."""
     samples = (end - start) // SAMPLE_MS
     noise = sensor_noise(samples, rng)
     traces = []
@@ -64,7 +64,7 @@ def record_signals(
         running = value_at(*flow.states[machine], at) == RUN
         for fault, truth in zip(script, truths, strict=True):
             if fault.sensor and fault.subject == MACHINES[machine]:
-                values = _disturb(values, at, running, fault, truth)
+                values = _apply_sensor_fault(values, at, running, fault, truth)
         values[rng.random(values.shape) < _GAP_SHARE] = np.nan
         posted, late = _posting(at, start, end, rng)
         traces.append(_Trace(at, posted, on_machine, values, late))
@@ -81,8 +81,10 @@ def _healthy(flow: Flow, recipe: Ints, machine: int, at: Ints, noise: Floats) ->
     return read_sensors(machine, at, running, recipe[current], passes.wear[current], noise), recipe[current]
 
 
-def _disturb(values: Floats, at: Ints, running: NDArray[np.bool_], fault: Fault, truth: FaultTruth) -> Floats:
-    """The values with one sensor of the machine gone wrong."""
+def _apply_sensor_fault(
+    values: Floats, at: Ints, running: NDArray[np.bool_], fault: Fault, truth: FaultTruth
+) -> Floats:
+    """The values with the fault of one sensor applied."""
     column, values = SENSORS.index(fault.sensor), values.copy()
     during = (at >= to_ms(truth.start)) & (at < to_ms(truth.end))
     if fault.kind is FaultKind.DEAD_SENSOR:
@@ -92,9 +94,9 @@ def _disturb(values: Floats, at: Ints, running: NDArray[np.bool_], fault: Fault,
         last = before[-1] if before.size else int(np.argmax(during))
         values[during, column] = values[last, column]
     elif fault.duration is not None:
-        passed = (at - to_ms(truth.start)) / (fault.duration.total_seconds() * 1000.0)
+        elapsed = (at - to_ms(truth.start)) / (fault.duration.total_seconds() * 1000.0)
         working = during & running
-        values[working, column] += full_drift(fault) * passed[working]
+        values[working, column] += full_drift(fault) * elapsed[working]
     return values
 
 
@@ -105,8 +107,8 @@ def _posting(at: Ints, start: int, end: int, rng: np.random.Generator) -> tuple[
     for day in range(start, end, _DAY_MS):
         begins = day + int(rng.integers(_DAY_MS - 1000 * _BLACKOUT_S[1]))
         ends = begins + 1000 * int(rng.integers(*_BLACKOUT_S))
-        held = (posted >= begins) & (posted < ends)
-        posted[held], late = ends, late + int(held.sum())
+        delayed = (posted >= begins) & (posted < ends)
+        posted[delayed], late = ends, late + int(delayed.sum())
     return posted, late
 
 
@@ -119,17 +121,17 @@ def _wide_rows(traces: Sequence[_Trace], rng: np.random.Generator) -> tuple[Rows
         columns = [stored[:, i].tolist() for i in range(len(SENSORS))]
         rows += zip([code] * len(recipes), recipes, trace.at.tolist(), trace.posted.tolist(), *columns, strict=True)
     posted = np.concatenate([trace.posted for trace in traces])
-    again = np.flatnonzero(rng.random(posted.shape[0]) < _DUPLICATE_SHARE)
-    second = posted[again] + 1000 * rng.integers(60, 300, again.shape[0])
-    rows += [(*rows[i][:3], int(when), *rows[i][4:]) for i, when in zip(again, second, strict=True)]
-    strange = rng.choice(posted.shape[0], min(_UNKNOWN_ROWS, posted.shape[0]), replace=False)
-    rows += [(UNKNOWN_MACHINE, *rows[i][1:]) for i in strange]
+    duplicated = np.flatnonzero(rng.random(posted.shape[0]) < _DUPLICATE_SHARE)
+    second = posted[duplicated] + 1000 * rng.integers(60, 300, duplicated.shape[0])
+    rows += [(*rows[i][:3], int(when), *rows[i][4:]) for i, when in zip(duplicated, second, strict=True)]
+    unknown = rng.choice(posted.shape[0], min(_UNKNOWN_ROWS, posted.shape[0]), replace=False)
+    rows += [(UNKNOWN_MACHINE, *rows[i][1:]) for i in unknown]
     dirt = {
         "late_readings": sum(trace.late for trace in traces),
-        "duplicate_readings": again.shape[0],
-        "unknown_machine_readings": strange.shape[0],
+        "duplicate_readings": duplicated.shape[0],
+        "unknown_machine_readings": unknown.shape[0],
     }
-    return in_posted_order(trend_wide, np.concatenate([posted, second, posted[strange]]), rows), dirt
+    return sort_by_posting(trend_wide, np.concatenate([posted, second, posted[unknown]]), rows), dirt
 
 
 def _state_rows(flow: Flow, start: int, end: int) -> Rows:
@@ -139,4 +141,4 @@ def _state_rows(flow: Flow, start: int, end: int) -> Rows:
         since = np.insert(times[inside], 0, start)
         for at, state in zip(since, value_at(times, states, since), strict=True):
             rows.append((code, STATE_CODES[state], f"{to_datetime(int(at)):%Y-%m-%dT%H:%M:%SZ}", int(at) + 1000))
-    return in_posted_order(equip_state, np.array([row[3] for row in rows], dtype=np.int64), rows)
+    return sort_by_posting(equip_state, np.array([row[3] for row in rows], dtype=np.int64), rows)

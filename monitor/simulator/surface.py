@@ -1,4 +1,4 @@
-"""The camera above the coating booth: an 8-bit grey picture of 64 x 64 pixels for each coated blade."""
+"""The camera above the coating booth: an 8-bit grey image of 64 x 64 pixels for each coated blade."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHUNK = 256
 
 
 def _blur_gain(passes: int) -> float:
-    """The variance that white noise keeps under `passes` of the kernel 1 2 1 over 4: a sum of squared binomials."""
+    """The variance of unit white noise after `passes` of the kernel 1 2 1 over 4: a sum of squared binomials."""
     return comb(4 * passes, 2 * passes) / 4.0 ** (2 * passes)
 
 
@@ -34,19 +34,19 @@ def _texture(rows: int, rng: np.random.Generator) -> NDArray[np.float32]:
     return image / np.float32(np.sqrt(_blur_gain(_ALONG) * _blur_gain(_ACROSS)))
 
 
-def photograph(porosity: Floats, light: Floats, rng: np.random.Generator) -> list[bytes]:
-    """A picture of each blade, row by row as 4,096 bytes.
+def render_images(porosity: Floats, light: Floats, rng: np.random.Generator) -> list[bytes]:
+    """An image of each blade, row by row as 4,096 bytes.
 
     Porosity (standard normal) makes the texture coarser; `light` is the lamp as a fraction of its nominal strength.
     """
     falloff = np.linspace(1.06, 0.94, SIDE_PX, dtype=np.float32)[:, None]
     level = _LEVEL + _LAMP * rng.standard_normal(porosity.shape)
     contrast = _TEXTURE * np.maximum(1.0 + _PER_POROSITY * porosity, 0.2)
-    pictures: list[bytes] = []
+    images: list[bytes] = []
     for first in range(0, porosity.shape[0], _CHUNK):
         part = slice(first, first + _CHUNK)
         image = _texture(level[part].shape[0], rng) * contrast[part, None, None].astype(np.float32)
         image = (image + level[part, None, None].astype(np.float32)) * falloff
         image *= light[part, None, None].astype(np.float32)
-        pictures += [pixels.tobytes() for pixels in np.clip(np.rint(image), 0, 255).astype(np.uint8)]
-    return pictures
+        images += [pixels.tobytes() for pixels in np.clip(np.rint(image), 0, 255).astype(np.uint8)]
+    return images

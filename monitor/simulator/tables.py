@@ -1,4 +1,4 @@
-"""The tables of the two databases the plant already had, in the plant's own words, and the one that takes advice."""
+"""The tables of the plant's MES and historian, with the plant's own names, and the table for recommendations."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ equip_state = sa.Table(
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of one table in the order in which they were posted; `posted` in ms since 1970, `rows` in column order."""
+    """Rows of a table in order of posting; `posted` in ms since 1970, `rows` in column order."""
 
     table: sa.Table
     posted: Ints
@@ -76,7 +76,7 @@ class Rows:
         return len(self.rows)
 
 
-def in_posted_order(table: sa.Table, posted: Ints, rows: Sequence[tuple[Any, ...]]) -> Rows:
-    """The rows of a table, put in order; rows of one instant keep theirs."""
+def sort_by_posting(table: sa.Table, posted: Ints, rows: Sequence[tuple[Any, ...]]) -> Rows:
+    """The rows of a table in order of posting (stable)."""
     order = np.argsort(posted, kind="stable")
     return Rows(table, posted[order], [rows[i] for i in order])

@@ -20,7 +20,7 @@ def truth_as_json(
     commissioning: Mapping[str, float],
     parts: Mapping[str, float],
 ) -> dict[str, Any]:
-    """Everything that is true of a history: faults, dirt by kind, ceilings, and each part's resonance in Hz.
+    """The ground truth of a history: faults, counts of dirty data, ceilings, and each part's resonance in Hz.
 
     `parts` holds the parts made from the start on, `commissioning` those made before.
     """

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from monitor.simulator.surface import photograph
+from monitor.simulator.surface import render_images
 
 
 def pictures(porosity, light, rows=300):
-    taken = photograph(np.full(rows, porosity), np.full(rows, light), np.random.default_rng(1))
+    taken = render_images(np.full(rows, porosity), np.full(rows, light), np.random.default_rng(1))
     return np.stack([np.frombuffer(p, np.uint8).reshape(64, 64) for p in taken]).astype(float)
 
 
 def test_a_picture_is_4096_bytes():
-    assert {len(p) for p in photograph(np.zeros(3), np.ones(3), np.random.default_rng(0))} == {4096}
+    assert {len(p) for p in render_images(np.zeros(3), np.ones(3), np.random.default_rng(0))} == {4096}
 
 
 def test_the_texture_has_the_contrast_it_was_given():
@@ -34,4 +34,4 @@ def test_what_changes_the_picture(porosity, light, mean, std):
 
 
 def test_no_rows_no_pictures():
-    assert photograph(np.empty(0), np.empty(0), np.random.default_rng(0)) == []
+    assert render_images(np.empty(0), np.empty(0), np.random.default_rng(0)) == []
