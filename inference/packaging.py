@@ -24,6 +24,7 @@ from inference.kinds import KINDS, load_kind
 from inference.models.kind import Contents, Tensors
 from inference.training import TrainedModel
 from monitor.errors import ModelError, ModelReason
+from monitor.files import sync_folder
 from monitor.ports import GateModel
 
 MANIFEST = "manifest.json"
@@ -118,9 +119,9 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        _sync(draft)
+        sync_folder(draft)
         _swap(draft, folder)
-        _sync(folder.parent)
+        sync_folder(folder.parent)
     except OSError as exc:
         shutil.rmtree(draft, ignore_errors=True)
         raise ModelError(
@@ -140,14 +141,6 @@ def _swap(draft: Path, folder: Path) -> None:
         folder.rename(old)
         draft.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _verified(folder: Path, expected_digest: str | None) -> tuple[Manifest, str, bytes]:

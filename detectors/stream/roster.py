@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from detectors.stream.baseline import Settings
 from detectors.stream.limits import SensorLimits
@@ -10,27 +11,36 @@ from detectors.stream.online import MachineAnomaly, Patience
 from monitor.ports import StreamDetector
 
 
-def default_detectors(
-    sensors: Mapping[str, tuple[float | None, float | None]],
-    *,
-    machine: str = "",
-    limit_rows: int = 3,
-    dead_rows: int = 10,
-    stuck_rows: int = 40,
-    warmup_rows: int = 1000,
-    settle_rows: int = 10,
-    seed: int = 7,
-) -> tuple[StreamDetector, ...]:
-    """The detectors of one machine with these sensors and their (low, high) limits; none without sensors.
+@dataclass(frozen=True, slots=True)
+class MachineSettings:
+    """A machine with its sensors' (low, high) limits, and the parameters of its detectors.
 
     `machine` is the subject of findings made before the first row. The counts are described at `DetectorConfig` in
     the plant file; `warmup_rows` is at least 100.
     """
-    if not sensors:
-        return ()
-    return (
-        SensorLimits(sensors, limit_rows, dead_rows, stuck_rows, machine=machine),
-        MachineAnomaly(
-            sensors, Settings(warmup_rows=warmup_rows, seed=seed), Patience(settle_rows=settle_rows), machine
-        ),
-    )
+
+    sensors: Mapping[str, tuple[float | None, float | None]]
+    machine: str = ""
+    limit_rows: int = 3
+    dead_rows: int = 10
+    stuck_rows: int = 40
+    warmup_rows: int = 1000
+    settle_rows: int = 10
+    seed: int = 7
+
+
+def _limits(given: MachineSettings) -> StreamDetector:
+    return SensorLimits(given.sensors, given.limit_rows, given.dead_rows, given.stuck_rows, machine=given.machine)
+
+
+def _anomaly(given: MachineSettings) -> StreamDetector:
+    settings = Settings(warmup_rows=given.warmup_rows, seed=given.seed)
+    return MachineAnomaly(given.sensors, settings, Patience(settle_rows=given.settle_rows), given.machine)
+
+
+MACHINE_DETECTORS: tuple[Callable[[MachineSettings], StreamDetector], ...] = (_limits, _anomaly)
+
+
+def machine_detectors(settings: MachineSettings) -> tuple[StreamDetector, ...]:
+    """The detectors of one machine; none without sensors."""
+    return tuple(make(settings) for make in MACHINE_DETECTORS) if settings.sensors else ()

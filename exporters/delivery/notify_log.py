@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.errors import DeliveryError, DeliveryReason
+from monitor.files import sync_folder
 
 SCHEMES = ()
 """Empty: the log has no URL. Every notification is written to it."""
@@ -34,7 +35,7 @@ def send(address: str, message: Mapping[str, Any]) -> None:
             log.flush()
             os.fsync(log.fileno())
         if size == 0:
-            _sync_folder(file.parent)
+            sync_folder(file.parent)
     except OSError as exc:
         problem = f"notify.log: {file} cannot be written: {exc.strerror or exc}"
         raise DeliveryError(problem, DeliveryReason.UNREACHABLE) from exc
@@ -43,12 +44,3 @@ def send(address: str, message: Mapping[str, Any]) -> None:
 def _last_byte(log: Any, size: int) -> bytes:
     log.seek(size - 1)
     return bytes(log.read(1))
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new file's directory entry durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

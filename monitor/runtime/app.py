@@ -12,7 +12,7 @@ from pathlib import Path
 
 from alerting.alerts import in_force
 from alerting.notifications.receivers import Receivers
-from detectors.stream.roster import default_detectors
+from detectors.stream.roster import MachineSettings, machine_detectors
 from exporters.delivery import notify_log
 from exporters.delivery.mes import MesTarget
 from exporters.metrics.shared.labels import LOG_CHANNEL, TEAMS, channel_of
@@ -149,10 +149,10 @@ def make_registry(plant: Plant) -> Registry:
 
 
 def detectors_of(plant: Plant, machine: str) -> Sequence[StreamDetector]:
-    """The default detectors of a machine, with the plant file's parameters."""
+    """The detectors of a machine, with the plant file's parameters."""
     config = plant.detectors
     limits = {name: (s.low, s.high) for name, s in plant.machines[machine].sensors.items()}
-    return default_detectors(
+    settings = MachineSettings(
         limits,
         machine=machine,
         limit_rows=config.limit_rows,
@@ -162,6 +162,7 @@ def detectors_of(plant: Plant, machine: str) -> Sequence[StreamDetector]:
         settle_rows=config.settle_rows,
         seed=config.seed,
     )
+    return machine_detectors(settings)
 
 
 def _pull_jobs(loaded: LoadedPlant, store: Store, sources: dict[str, Source], models: ModelsInForce) -> list[PullJob]:

@@ -14,7 +14,7 @@ from detectors.shared.state import pack, unpack, whole_number
 from detectors.stream.baseline import Settings
 from detectors.stream.distance import Reference, distances, reference_of
 from detectors.stream.river_scorers import RarityTrees, TreeShape
-from detectors.stream.roster import default_detectors
+from detectors.stream.roster import MachineSettings, machine_detectors
 
 SHAPE = TreeShape(trees=5, height=5, window=50, seed=3)
 
@@ -133,7 +133,7 @@ def test_a_warm_up_too_short_to_calibrate_is_refused() -> None:
 
 
 def test_the_roster_names_every_detector_once_and_none_without_sensors() -> None:
-    detectors = default_detectors({"force": (1.0, 2.0), "heat": (None, 90.0)}, machine="press_1")
+    detectors = machine_detectors(MachineSettings({"force": (1.0, 2.0), "heat": (None, 90.0)}, machine="press_1"))
     assert [d.name for d in detectors] == ["limits", "anomaly"]
     assert {f.subject for d in detectors for f in d.current(d.start())} == {"press_1"}
-    assert default_detectors({}) == ()
+    assert machine_detectors(MachineSettings({})) == ()

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from alerting.specs.roster import BY_NAME
-from detectors.stream.roster import default_detectors
+from detectors.stream.roster import MachineSettings, machine_detectors
 from monitor.errors import StoreError
 from monitor.jobs.alerts import AlertsJob
 from monitor.jobs.pull import PullJob
@@ -107,10 +107,11 @@ def detectors(plant: Plant, machine: str) -> Sequence[StreamDetector]:
     """The default ones, with the plant's parameters."""
     limits = {name: (s.low, s.high) for name, s in plant.machines[machine].sensors.items()}
     d = plant.detectors
-    return default_detectors(
+    settings = MachineSettings(
         limits, machine=machine, limit_rows=d.limit_rows, dead_rows=d.dead_rows, stuck_rows=d.stuck_rows,
         warmup_rows=d.warmup_rows, seed=d.seed,
     )  # fmt: skip
+    return machine_detectors(settings)
 
 
 @dataclass(frozen=True)

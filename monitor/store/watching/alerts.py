@@ -13,6 +13,7 @@ from alerting.alerts.evaluator import AlertState, Change, Key
 from alerting.alerts.in_force import line_of
 from alerting.alerts.webhook import Ended
 from alerting.specs.spec import AlertSpec
+from monitor.detection import RECONCILIATION
 from monitor.failpoints import reach
 from monitor.model import WATCHDOG, Status
 from monitor.plant.plant import Plant
@@ -164,7 +165,7 @@ def _detail(connection: sa.Connection, spec: AlertSpec, subject: str) -> str:
     if spec.metric.startswith("gatewatch_finding_"):
         return _causes(connection, dict(spec.match), subject)
     if spec.metric == "gatewatch_source_reconciliation_gap_rows":
-        return _causes(connection, {"detector": "reconciliation"}, subject)
+        return _causes(connection, {"detector": RECONCILIATION}, subject)
     if spec.kind == "job":
         return _error(connection, t.job.c.name == subject)
     if spec.metric == "gatewatch_source_unreadable":

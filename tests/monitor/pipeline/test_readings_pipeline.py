@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from spine_kit import T0, Spine, after
 
+from detectors.stream import roster
+from monitor.instants import from_nanos
+from monitor.model import Finding, MachineBatch, Status
 from monitor.store.database import tables as t
 from monitor.store.database.leases import acquire
 from monitor.store.database.schema import open_store
@@ -181,3 +184,50 @@ def test_a_sensor_that_the_source_does_not_map_is_missing(spine: Spine) -> None:
     assert spine.all(t.machine_window, "sensor", "rows", "missing", "total") == [
         ("force", 1, 1, 0.0), ("heat", 1, 0, 5.0),
     ]  # fmt: skip
+
+
+class CountRows:
+    """Detector of the test: how many rows it saw, reported at every tenth."""
+
+    name = "count_rows"
+
+    def __init__(self, settings: roster.MachineSettings) -> None:
+        self._machine = settings.machine
+
+    def start(self) -> int:
+        return 0
+
+    def observe(self, state: int, batch: MachineBatch) -> tuple[int, list[Finding]]:
+        counts = range(state + 1, state + 1 + len(batch))
+        found = [self._finding(n, batch.at[row], row) for row, n in enumerate(counts) if n % 10 == 0]
+        return state + len(batch), found
+
+    def _finding(self, rows: int, at: int, row: int) -> Finding:
+        return Finding(
+            self.name, "count", self._machine, "", from_nanos(int(at)), Status.OK, float(rows), None, row=row
+        )
+
+    def current(self, state: int) -> list[Finding]:
+        return [self._finding(state, 0, -1)]
+
+    def save(self, state: int) -> dict[str, Any]:
+        return {"rows": state}
+
+    def restore(self, saved: dict[str, Any]) -> int:
+        return int(saved["rows"])
+
+
+def test_a_detector_is_added_by_a_line_of_the_roster(spine: Spine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sees every row, its findings and board are stored, and its state outlives the process."""
+    monkeypatch.setattr(roster, "MACHINE_DETECTORS", (*roster.MACHINE_DETECTORS, CountRows))
+    _history(spine, 25, machines=("m1",))
+    spine.run(spine.pull("readings", batch_rows=4), after(60))
+    rows = spine.all(t.finding, "detector", "value", "at")
+    assert [row[1:] for row in rows if row[0] == "count_rows"] == [(10.0, _at(9)), (20.0, _at(19))]
+    spine.rows("READINGS", *(("m1", _at(i), _at(i), 5.0) for i in range(25, 31)))
+    spine.run(spine.pull("readings"), after(61))  # another process: the states come from the store
+    rows = spine.all(t.finding, "detector", "value")
+    assert [row[1] for row in rows if row[0] == "count_rows"] == [10.0, 20.0, 30.0]
+    assert [row for row in spine.all(t.board, "detector", "subject", "value") if row[0] == "count_rows"] == [
+        ("count_rows", "m1", 31.0)
+    ]
