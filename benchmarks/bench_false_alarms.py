@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from monitor.model import Finding, MachineBatch, MachineState, Status
+from monitor.pipeline.detectors import detectors_of
 from monitor.plant.file.load import parse
 from monitor.plant.plant import Plant
-from monitor.runtime.app import detectors_of
 from monitor.simulator.faults import DEFAULT_SCRIPT
 from monitor.simulator.history import History, simulate
 from monitor.simulator.machines import MACHINE_CODES, MACHINES, SENSORS, STATE_CODES, STATES

@@ -65,8 +65,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "dashboards.rows": ("dashboards.blocks",),
     "monitor.pipeline": (
-        "inference", "monitor.plant", "monitor.store", "monitor.store.database", "monitor.store.delivery",
-        "monitor.store.rows",
+        "detectors.stream", "inference", "monitor.plant", "monitor.store", "monitor.store.database",
+        "monitor.store.delivery", "monitor.store.rows",
     ),
     "monitor.scheduling": ("monitor.store", "monitor.store.database"),
     "dashboards.boards": ("dashboards.blocks", "dashboards.rows"),
@@ -97,7 +97,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.models", "monitor.store.rows", "monitor.store.watching", "monitor.windows",
     ),
     "monitor.runtime": (
-        "alerting.alerts", "alerting.notifications", "detectors.stream", "exporters.delivery",
+        "alerting.alerts", "alerting.notifications", "exporters.delivery",
         "exporters.metrics", "exporters.metrics.shared", "inference", "monitor.delivery",
         "monitor.gate_models", "monitor.jobs", "monitor.pipeline", "monitor.plant", "monitor.plant.file",
         "monitor.reports", "monitor.scheduling", "monitor.sources", "monitor.store", "monitor.store.database",

@@ -9,9 +9,10 @@ from pathlib import Path
 from inference.gate import judge
 from monitor.gate_models.registry import ModelRegistry
 from monitor.model import Decision, Finding, Prediction, Reason
+from monitor.pipeline.detectors import detectors_of
 from monitor.pipeline.gate_input import gate_input
 from monitor.pipeline.passages import Passage, passage_of
-from monitor.pipeline.readings import MakeDetectors, stored_batch
+from monitor.pipeline.readings import stored_batch
 from monitor.plant.plant import Plant
 from monitor.ports import GateModel
 from monitor.store.database.database import Store
@@ -94,10 +95,10 @@ def _matches(row: StoredDecision, prediction: Prediction | None, decision: Decis
     return all(a is not None and abs(a - b) <= TOLERANCE for a, b in zip(stored, recomputed, strict=True))
 
 
-def findings(store: Store, plant: Plant, make: MakeDetectors, machine: str) -> Iterator[tuple[int, Finding]]:
+def findings(store: Store, plant: Plant, machine: str) -> Iterator[tuple[int, Finding]]:
     """Every change of status that the detectors report on a machine's stored rows, with the row's arrival number."""
     with store.read() as connection:
-        states = [(d, d.start()) for d in make(plant, machine)]
+        states = [(d, d.start()) for d in detectors_of(plant, machine)]
         for rows in stored_readings(connection, machine, 0):
             batch = stored_batch(plant, machine, rows)
             for i, (detector, state) in enumerate(states):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from monitor.failpoints import reach
 from monitor.model import Page
 from monitor.pipeline.pipeline import Pipeline
 from monitor.plant.plant import Plant
+from monitor.ports import Source
 from monitor.scheduling.job import JobScope, Result, Run
 from monitor.store import cursors
 from monitor.store.commit import BatchWrite, commit
@@ -18,25 +19,25 @@ from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease
 from monitor.store.database.statements import TallyKey
 
-Read = Callable[[datetime | None, datetime, int, Sequence[str] | None], Page]
-
 
 class PullJob:
     """Reads new rows of a source partition, from `late_by` before its cursor on."""
 
-    def __init__(self, store: Store, plant: Plant, source: str, partition: str, read: Read, pipeline: Pipeline) -> None:
+    def __init__(
+        self, store: Store, plant: Plant, source_name: str, partition: str, source: Source, pipeline: Pipeline
+    ) -> None:
         self._store = store
-        self._config = plant.sources[source]
+        self._config = plant.sources[source_name]
         self._rows = plant.store.batch_rows
-        self._read = read
+        self._source = source
         self._pipeline = pipeline
         self._unsaved_tallies: Counter[TallyKey] = Counter()
         self.lock = threading.Lock()
-        self.source = source
+        self.source_name = source_name
         self.partition = partition
         self.members: Sequence[str] | None = self._config.partitions.get(partition)
-        self.scope = JobScope(source, partition)
-        self.name = f"pull:{source}" if not self._config.partitions else f"pull:{source}:{partition}"
+        self.scope = JobScope(source_name, partition)
+        self.name = f"pull:{source_name}" if not self._config.partitions else f"pull:{source_name}:{partition}"
 
     @property
     def interval(self) -> timedelta:
@@ -46,7 +47,7 @@ class PullJob:
     def cursor(self) -> datetime | None:
         """The time up to which the partition has been read."""
         with self._store.read() as connection:
-            return cursors.position(connection, self.name, self.source, self.partition)
+            return cursors.position(connection, self.name, self.source_name, self.partition)
 
     def run(self, run: Run) -> Result:
         """Read pages until there is no more; each is one commit."""
@@ -55,7 +56,7 @@ class PullJob:
             after = None if position is None else position - self._config.late_by
             rows = 0
             while True:
-                page = self._read(after, run.now, self._rows, self.members)
+                page = self._source.read(after, run.now, self._rows, self.members)
                 reach("after_read")
                 newest = max((p for p in (position, page.position) if p is not None), default=None)
                 self.commit_page(page, newest if newest != position else None, run.now, run.lease)
@@ -66,7 +67,7 @@ class PullJob:
 
     def commit_page(self, page: Page, position: datetime | None, now: datetime, lease: Lease) -> None:
         """Process one page and commit the results; on any error nothing has changed."""
-        write = BatchWrite(self.name, self.source, self.partition, now, self._config.kind, position)
+        write = BatchWrite(self.name, self.source_name, self.partition, now, self._config.kind, position)
         write.rejects = page.rejects
         try:
             if len(page.frame):
@@ -86,7 +87,7 @@ class PullJob:
     def save(self, now: datetime, lease: Lease) -> None:
         """Save the detectors' states, at a clean shutdown."""
         with self.lock:
-            write = BatchWrite(self.name, self.source, self.partition, now)
+            write = BatchWrite(self.name, self.source_name, self.partition, now)
             self._pipeline.snapshot(write)
             if not write.is_empty():
                 commit(self._store, lease, write)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from monitor.instants import to_nanos
 from monitor.model import Floats, MachineBatch, MachineState, Page
 from monitor.pipeline import intake
 from monitor.pipeline import machine_windows as windows
+from monitor.pipeline.detectors import detectors_of
 from monitor.pipeline.machine_states import StateTimeline
 from monitor.pipeline.pipeline import Pipeline
 from monitor.plant.plant import Plant
@@ -33,8 +34,6 @@ from monitor.store.rows.readings import (
 )
 
 log = logging.getLogger(__name__)
-
-MakeDetectors = Callable[[Plant, str], Sequence[StreamDetector]]
 
 
 class MachineMemory:
@@ -59,11 +58,10 @@ class MachineMemory:
 class ReadingsPipeline(Pipeline):
     """Judges the readings of one source partition. If a commit fails, `forget` reverts the state in memory."""
 
-    def __init__(self, store: Store, plant: Plant, source: str, make_detectors: MakeDetectors) -> None:
+    def __init__(self, store: Store, plant: Plant, source: str) -> None:
         self._store = store
         self._plant = plant
         self._source = source
-        self._make_detectors = make_detectors
         self._memory: dict[str, MachineMemory] = {}
         self._timeline = StateTimeline()
 
@@ -137,7 +135,7 @@ class ReadingsPipeline(Pipeline):
 
     def _load_memory(self, connection: Connection, machine: str) -> MachineMemory:
         """The machine's detectors with their saved states, updated by the rows since, whose findings are discarded."""
-        memory = MachineMemory(self._make_detectors(self._plant, machine), self._plant.machines[machine].step)
+        memory = MachineMemory(detectors_of(self._plant, machine), self._plant.machines[machine].step)
         saved = saved_detectors(connection, machine)
         arrivals = [0] * len(memory.detectors)
         for i, detector in enumerate(memory.detectors):

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from alerting.alerts import in_force
 from alerting.notifications.receivers import Receivers
-from detectors.stream.roster import MachineSettings, machine_detectors
 from exporters.delivery import notify_log
 from exporters.delivery.mes import MesTarget
 from exporters.metrics.shared.labels import LOG_CHANNEL, TEAMS, channel_of
@@ -43,7 +42,7 @@ from monitor.pipeline.pipeline import Pipeline
 from monitor.pipeline.readings import ReadingsPipeline
 from monitor.plant.file.load import LoadedPlant
 from monitor.plant.plant import Plant
-from monitor.ports import Source, StreamDetector
+from monitor.ports import Source
 from monitor.scheduling.job import Job
 from monitor.scheduling.runner import Runner
 from monitor.sources.transports import open_source
@@ -123,7 +122,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
         jobs.append(DeliverJob(store, plant.write_back, target))
     for name, config in plant.sources.items():
         settle = config.late_by + config.delay + 2 * config.every
-        of_source = [p for p in pulls if p.source == name]
+        of_source = [p for p in pulls if p.source_name == name]
         jobs.append(
             ReconcileJob(
                 store, name, config.kind, sources[name], of_source, settle, plant.jobs.reconcile, runner.lease,
@@ -148,30 +147,13 @@ def make_registry(plant: Plant) -> Registry:
     return Registry(config.tracking_uri, artifacts, config.experiment, Path(config.cache))
 
 
-def detectors_of(plant: Plant, machine: str) -> Sequence[StreamDetector]:
-    """The detectors of a machine, with the plant file's parameters."""
-    config = plant.detectors
-    limits = {name: (s.low, s.high) for name, s in plant.machines[machine].sensors.items()}
-    settings = MachineSettings(
-        limits,
-        machine=machine,
-        limit_rows=config.limit_rows,
-        dead_rows=config.dead_rows,
-        stuck_rows=config.stuck_rows,
-        warmup_rows=config.warmup_rows,
-        settle_rows=config.settle_rows,
-        seed=config.seed,
-    )
-    return machine_detectors(settings)
-
-
 def _pull_jobs(loaded: LoadedPlant, store: Store, sources: dict[str, Source], models: ModelsInForce) -> list[PullJob]:
     plant = loaded.plant
     jobs = []
     for name, config in sorted(plant.sources.items(), key=lambda item: _PULL_ORDER.index(item[1].kind)):
         for partition in list(config.partitions) or ["all"]:
             pipeline = _pipeline(loaded, store, name, models)
-            jobs.append(PullJob(store, plant, name, partition, sources[name].read, pipeline))
+            jobs.append(PullJob(store, plant, name, partition, sources[name], pipeline))
     return jobs
 
 
@@ -182,7 +164,7 @@ def _pipeline(loaded: LoadedPlant, store: Store, source: str, models: ModelsInFo
         in_force = partial(models.for_gates, tuple(plant.gates))
         return PartsPipeline(store, plant, loaded.digest, source, in_force)
     if kind == "readings":
-        return ReadingsPipeline(store, plant, source, detectors_of)
+        return ReadingsPipeline(store, plant, source)
     return EventsPipeline(store, plant, source)
 
 

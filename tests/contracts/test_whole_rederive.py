@@ -16,7 +16,7 @@ from monitor.gate_models import rederive
 from monitor.gate_models.rederive import Recomputed
 from monitor.model import Finding
 from monitor.plant.file.load import load
-from monitor.runtime.app import detectors_of, make_registry
+from monitor.runtime.app import make_registry
 from monitor.store.database import tables as t
 
 pytestmark = pytest.mark.process
@@ -42,7 +42,7 @@ def _findings(plant: Path) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]
     columns = (f.arrival, f.detector, f.method, f.subject, f.feature, f.at, f.status, f.value, f["limit"], f.causes)
     found = load(plant, QUICK).plant
     with opened(plant) as store:
-        again = [_line(a, x) for m in found.machines for a, x in rederive.findings(store, found, detectors_of, m)]
+        again = [_line(a, x) for m in found.machines for a, x in rederive.findings(store, found, m)]
         with store.read() as connection:
             stored = [
                 tuple(r) for r in connection.execute(sa.select(*columns).where(f.detector.in_(("limits", "anomaly"))))

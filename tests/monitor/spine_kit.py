@@ -11,7 +11,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from alerting.specs.roster import BY_NAME
-from detectors.stream.roster import MachineSettings, machine_detectors
 from monitor.errors import StoreError
 from monitor.jobs.alerts import AlertsJob
 from monitor.jobs.pull import PullJob
@@ -21,9 +20,8 @@ from monitor.pipeline.judging import InForce
 from monitor.pipeline.parts import PartsPipeline
 from monitor.pipeline.readings import ReadingsPipeline
 from monitor.plant.file.load import parse
-from monitor.plant.plant import Plant
 from monitor.plant.watching import AlertOverride
-from monitor.ports import GateModel, StreamDetector
+from monitor.ports import GateModel
 from monitor.runtime.app import bounds_of
 from monitor.scheduling.job import Job, Result, Run
 from monitor.sources.sql.source import SqlSource
@@ -103,17 +101,6 @@ class SumModel:
         return [Prediction(v, v - 1, v + 1, 0.1, 1.0) for v in rows.sum(axis=1).tolist()]
 
 
-def detectors(plant: Plant, machine: str) -> Sequence[StreamDetector]:
-    """The default ones, with the plant's parameters."""
-    limits = {name: (s.low, s.high) for name, s in plant.machines[machine].sensors.items()}
-    d = plant.detectors
-    settings = MachineSettings(
-        limits, machine=machine, limit_rows=d.limit_rows, dead_rows=d.dead_rows, stuck_rows=d.stuck_rows,
-        warmup_rows=d.warmup_rows, seed=d.seed,
-    )  # fmt: skip
-    return machine_detectors(settings)
-
-
 @dataclass(frozen=True)
 class Cache:
     """A registry of which nothing but its cache of models is asked."""
@@ -182,10 +169,10 @@ class Spine:
         if kind == "part_steps":
             pipeline = PartsPipeline(self.store, plant, "digest", source, lambda: {"form": self.used})
         elif kind == "readings":
-            pipeline = ReadingsPipeline(self.store, plant, source, detectors)
+            pipeline = ReadingsPipeline(self.store, plant, source)
         else:
             pipeline = EventsPipeline(self.store, plant, source)
-        return PullJob(self.store, plant, source, partition, self.sources[source].read, pipeline)
+        return PullJob(self.store, plant, source, partition, self.sources[source], pipeline)
 
     def run(self, job: Job, now: datetime, stopping: Callable[[], bool] = lambda: False) -> Result:
         """One run under a lease of our own."""

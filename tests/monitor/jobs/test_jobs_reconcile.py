@@ -28,7 +28,7 @@ def reconcile(
     spine: Spine, *pulls: PullJob, source: Any = None, lease_of: Callable[[PullJob], Lease | None] | None = None
 ) -> ReconcileJob:
     """The job over the source of the given pulls."""
-    name = pulls[0].source
+    name = pulls[0].source_name
     held = lease_of or (lambda job: acquire(spine.store, job.name, HOLDER, 60.0))
     kind = spine.plant.sources[name].kind
     real = source or spine.sources[name]
