@@ -99,7 +99,7 @@ def _errors(
 ) -> list[float]:  # fmt: skip
     v = t.model_version.c
     found = connection.execute(sa.select(t.model_version).where(v.gate == gate, v.version == version)).one()
-    model = load_package(registry.cached(found.model, found.digest), found.digest)
+    model = load_package(registry.cache_path(found.model, found.digest), found.digest)
     parts = []
     for d in decided:
         rows = connection.execute(sa.select(t.part_step).where(t.part_step.c.arrival.in_(d.inputs.values())))

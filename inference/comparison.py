@@ -95,7 +95,7 @@ def compare(
 
     `coverage` is the nominal coverage of the challenger's intervals.
     """
-    lots = blocks(holdout.lots)
+    lots = lots_or_blocks(holdout.lots)
     large = sum(lots.count(lot) >= SLICE_ROWS for lot in dict.fromkeys(lots))
     if len(holdout) < min_rows or not len(holdout):
         return _undecided(Outcome.TOO_FEW_ROWS, len(holdout), large)
@@ -115,7 +115,7 @@ def compare(
     return Comparison(outcome, len(holdout), large, overall, slices, coverages[0], coverages[1], worse)
 
 
-def blocks(lots: Sequence[str]) -> list[str]:
+def lots_or_blocks(lots: Sequence[str]) -> list[str]:
     """The lot of each part; parts without one are grouped into blocks of consecutive parts."""
     return [lot or f"block {i // _BLOCK + 1}" for i, lot in enumerate(lots)]
 

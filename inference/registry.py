@@ -107,21 +107,21 @@ class Registry:
 
     def fetch(self, model_name: str, version: str, digest: str) -> Path:
         """The verified local folder of a version, downloaded from MLflow if the cache has no valid copy."""
-        folder = self.cached(model_name, digest)
+        folder = self.cache_path(model_name, digest)
         if _is_valid(folder, digest):
             return folder
         with TemporaryDirectory() as drafts, self._mapping_errors(f"fetch version {version} of {model_name!r}"):
             source = self._client().get_model_version_download_uri(model_name, version)
             path = _mlflow().artifacts.download_artifacts(artifact_uri=source, dst_path=drafts, tracking_uri=self._uri)
-            return self.cache_put(Path(path), model_name, digest)
+            return self.put_in_cache(Path(path), model_name, digest)
 
-    def cached(self, model_name: str, digest: str) -> Path:
+    def cache_path(self, model_name: str, digest: str) -> Path:
         """The path of a package in the cache; it may be missing or damaged, which `packaging.load` checks."""
         return self._cache / model_name / digest
 
     def load(self, model_name: str, digest: str) -> GateModel:
         """A verified model from the local cache; never calls MLflow."""
-        folder = self.cached(model_name, digest)
+        folder = self.cache_path(model_name, digest)
         if not folder.exists():
             raise ModelError(
                 f"model {model_name!r} {digest[:12]}: not in the cache {folder}; it is fetched at the gate's next slot",
@@ -129,9 +129,9 @@ class Registry:
             )
         return packaging.load(folder, digest)
 
-    def cache_put(self, folder: Path, model_name: str, digest: str) -> Path:
+    def put_in_cache(self, folder: Path, model_name: str, digest: str) -> Path:
         """Put a package into the cache, verified before and after; returns its folder there."""
-        cached = self.cached(model_name, digest)
+        cached = self.cache_path(model_name, digest)
         if not _is_valid(cached, digest):
             packaging.copy(folder, cached, digest)
         return cached
@@ -154,7 +154,7 @@ class Registry:
         with self._mapping_errors(f"make version {version} of {model_name!r} the challenger"):
             self._client().set_registered_model_alias(model_name, CHALLENGER, version)
 
-    def judge(
+    def record_comparison(
         self, model_name: str, version: str, approved: bool, metrics: Mapping[str, float], tags: Mapping[str, str]
     ) -> None:
         """Record the result of a comparison on a version and its run, and remove `challenger` from it; idempotent."""

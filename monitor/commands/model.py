@@ -103,7 +103,7 @@ def model_retrain(gate: str, plant: str, overrides: Sequence[str], json_: bool) 
                 retraining.add_request(connection, gate, retraining.MANUAL, key, now)
                 row = retraining.request_by_key(connection, key)
         else:
-            row = job.ask(Run(now, now, lease, partial(app.runner.beat, lease), app.runner.stop.is_set), gate)
+            row = job.request(Run(now, now, lease, partial(app.runner.beat, lease), app.runner.stop.is_set), gate)
     if json_:
         print_json(row._asdict())
         return

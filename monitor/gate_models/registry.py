@@ -38,7 +38,7 @@ class ModelRegistry(Protocol):
     def set_challenger(self, model_name: str, version: str) -> None:
         """Point the alias `challenger` at the version that is compared."""
 
-    def judge(
+    def record_comparison(
         self, model_name: str, version: str, approved: bool, metrics: Mapping[str, float], tags: Mapping[str, str]
     ) -> None:
         """Record the result of a comparison on a version."""

@@ -57,11 +57,11 @@ class Retraining:
     trainer: Trainer
     simulated: bool
 
-    def ask(self, run: Run, gate: str, cause: str, key: str) -> None:
+    def request(self, run: Run, gate: str, cause: str, key: str) -> None:
         """Add a request; an existing one of that key stays unchanged."""
         self._write(run, lambda c: requests.add_request(c, gate, cause, key, run.now))
 
-    def serve(self, run: Run, request: RetrainingRequest) -> int:
+    def process(self, run: Run, request: RetrainingRequest) -> int:
         """Process a request as far as possible now; returns how many parts a challenger was trained on."""
         if request.gate not in self.plant.gates:
             if request.finished_at is None:
@@ -217,7 +217,9 @@ class Retraining:
         tags = {"comparison": request.reason, "parent_version": request.champion, "cause": request.cause}
         approved, metrics = request.state == State.PROMOTED, as_metrics(request.comparison or {})
         try:
-            self.registry.judge(self.plant.gates[request.gate].model, request.challenger, approved, metrics, tags)
+            self.registry.record_comparison(
+                self.plant.gates[request.gate].model, request.challenger, approved, metrics, tags
+            )
         except ModelError as exc:
             log.warning(
                 "gate %s: version %s has no result in MLflow yet: %s", request.gate, request.challenger, exc

@@ -31,10 +31,10 @@ class TrainedPackage:
 class PackageRegistry(Protocol):
     """The cache and registry of packages. `register` raises ModelError if MLflow is down."""
 
-    def cached(self, model_name: str, digest: str) -> Path:
+    def cache_path(self, model_name: str, digest: str) -> Path:
         """The path of a package in the cache."""
 
-    def cache_put(self, folder: Path, model_name: str, digest: str) -> Path:
+    def put_in_cache(self, folder: Path, model_name: str, digest: str) -> Path:
         """Put a package into the cache; returns its folder there."""
 
     def register(
@@ -78,7 +78,7 @@ class Trainer:
             try:
                 self._worker.work(folder, beat)
                 trained = self._result(name, folder / "result.json")
-                self._registry.cache_put(folder / "package", gate.model, trained.digest)
+                self._registry.put_in_cache(folder / "package", gate.model, trained.digest)
                 return trained
             finally:
                 if not self._keep_alive:
@@ -90,7 +90,7 @@ class Trainer:
             "kind": gate.kind, "epochs": gate.training.epochs, "seed": gate.training.seed, "coverage": gate.coverage
         }  # fmt: skip
         tags = {**tags, "data_digest": trained.data_digest, "digest": trained.digest}
-        folder = self._registry.cached(gate.model, trained.digest)
+        folder = self._registry.cache_path(gate.model, trained.digest)
         return self._registry.register(gate.model, folder, trained.metrics, params, tags)
 
     def close(self) -> None:

@@ -40,17 +40,17 @@ class RetrainingJob:
             of_gate = [request for request in existing if request.gate == alert.subject]
             key = next_key(alert, of_gate, self._plant.gates[alert.subject].retraining, run.now)
             if key is not None:
-                self._retraining.ask(run, alert.subject, alert.name, key)
+                self._retraining.request(run, alert.subject, alert.name, key)
         with self._store.read() as connection:
             unfinished = requests.unfinished(connection)
-        return Result(sum(self._retraining.serve(run, request) for request in unfinished))
+        return Result(sum(self._retraining.process(run, request) for request in unfinished))
 
-    def ask(self, run: Run, gate: str) -> RetrainingRequest:
+    def request(self, run: Run, gate: str) -> RetrainingRequest:
         """Make a manual request and process it as far as is possible now; returns its row."""
         key = f"{requests.MANUAL}:{gate}:{run.now.isoformat()}"
-        self._retraining.ask(run, gate, requests.MANUAL, key)
+        self._retraining.request(run, gate, requests.MANUAL, key)
         with self._store.read() as connection:
             request = requests.request_by_key(connection, key)
-        self._retraining.serve(run, request)
+        self._retraining.process(run, request)
         with self._store.read() as connection:
             return requests.request_by_key(connection, key)

@@ -15,7 +15,7 @@ from monitor.model import Floats
 
 TARGET_HZ = 1250.0
 SD_HZ = 10.0
-"""Standard deviation of a healthy line; the specification 1225..1275 Hz lies 2.5 of them from the target."""
+"""Standard deviation of a healthy line; the limits 1225 and 1275 Hz are 2.5 of them from the target."""
 SPEC_LOWER_HZ, SPEC_UPPER_HZ, REWORK_ABOVE_HZ = 1225.0, 1275.0, 30.0
 
 SHAPE = ("mode_1", "mode_2", "mode_3", "mode_4", "twist", "thickness")

@@ -121,8 +121,8 @@ def _board(connection: Connection) -> list[BoardRow]:
 def _alerts(connection: Connection, since: datetime) -> list[AlertRow]:
     """The newest episode of each alert that is active or ended recently, read by index."""
     c, later = t.alert.c, t.alert.alias().c
-    again = (later.name == c.name, later.subject == c.subject, later.condition == c.condition, later.id > c.id)
-    newest = ~sa.exists(sa.select(later.id).where(*again))
+    superseding = (later.name == c.name, later.subject == c.subject, later.condition == c.condition, later.id > c.id)
+    newest = ~sa.exists(sa.select(later.id).where(*superseding))
     columns = (c.name, c.subject, c.severity, c.summary, c.since, c.ended_at, c.state, c.condition, c.team, c.line)
     query = sa.select(*columns).where(sa.or_(c.ended_at.is_(None), c.ended_at > since), newest)
     # Sorted here: with ORDER BY, SQLite would scan the whole table in that order.

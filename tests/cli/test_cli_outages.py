@@ -89,7 +89,7 @@ def test_a_full_disk_keeps_what_was_committed(trained: Path, whole: dict[str, li
         resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100_000, size + 100_000))
 
     said = gatewatch("once", trained, before=small)
-    refused(said, "store sqlite:///", "disk", "nothing was lost, the next slot goes on")
+    refused(said, "store sqlite:///", "disk", "nothing was lost, the next slot continues")
     goes_on(trained, whole)
 
 
@@ -187,7 +187,7 @@ def test_a_port_in_use_is_named(plant: Path) -> None:
 def test_a_folder_that_may_not_be_written_is_named(plant: Path) -> None:
     plant.parent.chmod(0o500)
     try:
-        refused(gatewatch("once", plant), "store sqlite:///", "may be written")
+        refused(gatewatch("once", plant), "store sqlite:///", "is writable")
     finally:
         plant.parent.chmod(0o700)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from inference.comparison import Comparison, Holdout, blocks, compare
+from inference.comparison import Comparison, Holdout, compare, lots_or_blocks
 from monitor.model import Floats, Prediction
 from monitor.model import RetrainingReason as Outcome
 
@@ -139,8 +139,8 @@ def test_the_same_model_is_never_better_than_itself() -> None:
 
 
 def test_parts_without_a_lot_are_taken_in_blocks_of_their_order() -> None:
-    assert blocks([""] * 41)[::20] == ["block 1", "block 2", "block 3"]
-    assert blocks(["A", "", "B"]) == ["A", "block 1", "B"]
+    assert lots_or_blocks([""] * 41)[::20] == ["block 1", "block 2", "block 3"]
+    assert lots_or_blocks(["A", "", "B"]) == ["A", "block 1", "B"]
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others() -> None:

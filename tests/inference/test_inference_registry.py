@@ -155,21 +155,21 @@ def test_a_package_changed_in_mlflow_never_reaches_the_cache(
     with pytest.raises(ModelError, match="it was changed or is another version") as caught:
         fresh.fetch("tampered", version, digest)
     assert caught.value.reason is ModelReason.MISMATCH
-    assert not fresh.cached("tampered", digest).exists()
+    assert not fresh.cache_path("tampered", digest).exists()
 
 
 def test_a_fresh_package_is_in_the_cache_without_mlflow(package: Package, tmp_path: Path) -> None:
     down = Registry(f"http://127.0.0.1:{free_port()}", None, "gatewatch", tmp_path)
-    folder = down.cache_put(package[0], "blade", package[1])
-    assert folder == down.cached("blade", package[1]) == down.fetch("blade", "1", package[1])
+    folder = down.put_in_cache(package[0], "blade", package[1])
+    assert folder == down.cache_path("blade", package[1]) == down.fetch("blade", "1", package[1])
     assert packaging.load(folder, package[1]).digest == package[1]
 
 
 def test_a_package_of_another_digest_is_not_cached(package: Package, tmp_path: Path) -> None:
     cache = Registry("sqlite://", None, "gatewatch", tmp_path)
     with pytest.raises(ModelError, match="expected 000000000000"):
-        cache.cache_put(package[0], "blade", "0" * 64)
-    assert not cache.cached("blade", "0" * 64).exists()
+        cache.put_in_cache(package[0], "blade", "0" * 64)
+    assert not cache.cache_path("blade", "0" * 64).exists()
 
 
 def test_a_damaged_package_is_not_registered(registry: Registry, package: Package, tmp_path: Path) -> None:

@@ -60,10 +60,10 @@ class Mlflow:
         if self.down:
             raise ModelError("MLflow does not answer", ModelReason.UNREACHABLE)
 
-    def cached(self, model_name: str, digest: str) -> Path:
+    def cache_path(self, model_name: str, digest: str) -> Path:
         return Path(digest)
 
-    def cache_put(self, folder: Path, model_name: str, digest: str) -> Path:
+    def put_in_cache(self, folder: Path, model_name: str, digest: str) -> Path:
         return Path(digest)
 
     def load(self, model_name: str, digest: str) -> GateModel:
@@ -88,7 +88,7 @@ class Mlflow:
         self._asked()
         self.champions.append(version)
 
-    def judge(self, model_name: str, version: str, approved: bool, metrics: Any, tags: Any) -> None:
+    def record_comparison(self, model_name: str, version: str, approved: bool, metrics: Any, tags: Any) -> None:
         self._asked()
         self.judged[version] = (approved, metrics, tags)
 

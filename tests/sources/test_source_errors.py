@@ -55,7 +55,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path, opened: Open) -> 
 
 def test_a_missing_table_is_named_beside_what_is_there(database: Database, opened: Open) -> None:
     database.run("CREATE TABLE other (x integer)", "CREATE VIEW seen AS SELECT x FROM other")
-    with pytest.raises(SourceError, match="no table or view 't'; there: other, seen;") as caught:
+    with pytest.raises(SourceError, match="no table or view 't'; existing: other, seen;") as caught:
         opened(database, **READINGS).verify()
     assert caught.value.reason is SourceReason.MISSING_TABLE
 
@@ -66,7 +66,7 @@ def test_a_renamed_column_stops_the_source_with_its_name(database: Database, ope
     assert source.read(None, END, 10).read == 1
     database.run('ALTER TABLE t RENAME COLUMN "Temp" TO celsius')
     for _ in range(2):
-        with pytest.raises(SourceError, match="has no column 'Temp'; there: ts, m, celsius") as caught:
+        with pytest.raises(SourceError, match="has no column 'Temp'; existing: ts, m, celsius") as caught:
             source.read(None, END, 10)
         assert caught.value.reason is SourceReason.MISSING_COLUMN
         assert not caught.value.retryable
@@ -79,7 +79,7 @@ def test_a_table_dropped_after_it_was_verified(database: Database, opened: Open)
     source = opened(database, **READINGS)
     source.verify()
     database.run("DROP TABLE t")
-    with pytest.raises(SourceError, match="no table or view 't'; there: none"):
+    with pytest.raises(SourceError, match="no table or view 't'; existing: none"):
         source.read(None, END, 10)
 
 

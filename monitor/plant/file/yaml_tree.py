@@ -73,7 +73,7 @@ class Tree:
         lines = []
         for (place, sentence, _, _), keys in grouped.items():
             where = place.text if not keys[0] or place.text == f"--set {keys[0]}" else f"{place.text}: {keys[0]}"
-            more = f" (and {len(keys) - 1} more made of this line)" if len(keys) > 1 else ""
+            more = f" (and {len(keys) - 1} more from this line)" if len(keys) > 1 else ""
             lines.append((place, f"{where}: {sentence}{more}"))
         return [line for _, line in sorted(lines)]
 

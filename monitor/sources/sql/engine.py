@@ -128,9 +128,9 @@ _BY_TEXT = (
     ("unable to open", SourceReason.UNREACHABLE),
 )
 _ADVICE = {
-    SourceReason.UNREACHABLE: "expected a database that answers there; check the url and that it is up",
+    SourceReason.UNREACHABLE: "expected a running database; check the url and the server",
     SourceReason.TIMEOUT: "expected an answer within timeout {timeout:g} s; raise `timeout`, or index the time column",
-    SourceReason.LOCKED: "another program holds it; it is tried again at the next slot",
+    SourceReason.LOCKED: "another program has locked it; the next slot tries again",
     SourceReason.MISSING_TABLE: "expected table {table!r}; correct `table` or `table_schema`",
     SourceReason.MISSING_COLUMN: "a column was dropped or renamed; correct the mapping",
     SourceReason.REFUSED: "expected an account that may connect and SELECT; check account, password and rights",

@@ -72,14 +72,14 @@ def _types(connection: sa.Connection, name: str, plan: Plan) -> dict[str, sa.typ
     except sa.exc.NoSuchTableError:
         existing = _join_names([*_tables(inspector, config.table_schema)])
         raise SourceError(
-            f"{where} has no table or view {config.table!r}; there: {existing}; correct `table` or `table_schema`",
+            f"{where} has no table or view {config.table!r}; existing: {existing}; correct `table` or `table_schema`",
             SourceReason.MISSING_TABLE,
         ) from None
     missing = [c for c in plan.columns if c not in types]
     if missing:
         raise SourceError(
             f"{where}: table {config.table!r} has no column {', '.join(map(repr, missing))}; "
-            f"there: {_join_names(types)}; correct the mapping",
+            f"existing: {_join_names(types)}; correct the mapping",
             SourceReason.MISSING_COLUMN,
         )
     return types

@@ -86,7 +86,7 @@ def _refuse_if_in_use(store: Store) -> bool:
         return False
     if holder is not None:
         raise StoreError(
-            f"store {redacted(store.url)}: process {holder} works on it; end it, or wait until its lease ends",
+            f"store {redacted(store.url)}: process {holder} is using it; stop it, or wait until its lease expires",
             StoreReason.LOCKED,
         )
     return True

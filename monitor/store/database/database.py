@@ -24,17 +24,17 @@ _WRITE = "gatewatch_write"
 
 _SQLITE_SIGNS = (
     ("locked", StoreReason.LOCKED, "wait for the other process to finish, or end it"),
-    ("disk is full", StoreReason.FULL, "free space on its disk; nothing was lost, the next slot goes on"),
-    ("disk i/o", StoreReason.FULL, "check the disk that holds it; nothing was lost, the next slot goes on"),
-    ("unable to open", StoreReason.UNREACHABLE, "check that the folder exists and may be written"),
+    ("disk is full", StoreReason.FULL, "free space on its disk; nothing was lost, the next slot continues"),
+    ("disk i/o", StoreReason.FULL, "check the disk that holds it; nothing was lost, the next slot continues"),
+    ("unable to open", StoreReason.UNREACHABLE, "check that the folder exists and is writable"),
     ("readonly", StoreReason.REFUSED, "give this account the right to write the file"),
     ("malformed", StoreReason.CORRUPT, "restore a backup with 'gatewatch store restore'"),
-    ("not a database", StoreReason.CORRUPT, "restore a backup with 'gatewatch store restore', or name another file"),
+    ("not a database", StoreReason.CORRUPT, "restore a backup with 'gatewatch store restore', or choose another file"),
     ("no such table", StoreReason.NOT_UPGRADED, "run 'gatewatch store upgrade'"),
     ("no such column", StoreReason.NOT_UPGRADED, "run 'gatewatch store upgrade'"),
 )  # fmt: skip
 _POSTGRES_STATES = (
-    ("53100", StoreReason.FULL, "free space on the server's disk; nothing was lost, the next slot goes on"),
+    ("53100", StoreReason.FULL, "free space on the server's disk; nothing was lost, the next slot continues"),
     ("28", StoreReason.REFUSED, "check user, password and pg_hba.conf"),
     ("3D000", StoreReason.UNREACHABLE, "create the database, or correct its name in store.url"),
     ("42P01", StoreReason.NOT_UPGRADED, "run 'gatewatch store upgrade'"),

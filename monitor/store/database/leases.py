@@ -41,8 +41,8 @@ def acquire(store: Store, name: str, holder: str, ttl: float) -> Lease | None:
         if row.holder != holder and row.expires_at > now:
             return None
         fence = row.fence + (row.holder != holder)
-        mine = t.lease.update().where(t.lease.c.name == name, t.lease.c.fence == row.fence)
-        done = connection.execute(mine.values(holder=holder, fence=fence, expires_at=now + ttl))
+        update = t.lease.update().where(t.lease.c.name == name, t.lease.c.fence == row.fence)
+        done = connection.execute(update.values(holder=holder, fence=fence, expires_at=now + ttl))
         return Lease(name, holder, fence, ttl) if done.rowcount == 1 else None
 
 
@@ -57,14 +57,14 @@ def renew(store: Store, connection: sa.Connection, lease: Lease) -> None:
 def _renewal(clock: str) -> sa.Update:
     """The statement, built once because every commit renews a lease."""
     c, bound = t.lease.c, sa.bindparam
-    mine = t.lease.update().where(
+    update = t.lease.update().where(
         c.name == bound("lease_name"), c.holder == bound("lease_holder"), c.fence == bound("lease_fence")
     )
-    return mine.values(expires_at=sa.literal_column(clock, sa.Double) + bound("ttl", type_=sa.Double))
+    return update.values(expires_at=sa.literal_column(clock, sa.Double) + bound("ttl", type_=sa.Double))
 
 
 def release(store: Store, lease: Lease) -> None:
     """Let another process acquire the lease at once; does nothing if another process already holds it."""
     with store.write() as connection:
-        mine = t.lease.update().where(t.lease.c.name == lease.name, t.lease.c.holder == lease.holder)
-        connection.execute(mine.where(t.lease.c.fence == lease.fence).values(expires_at=0.0))
+        update = t.lease.update().where(t.lease.c.name == lease.name, t.lease.c.holder == lease.holder)
+        connection.execute(update.where(t.lease.c.fence == lease.fence).values(expires_at=0.0))

@@ -92,7 +92,7 @@ def open_existing(url: str) -> Store:
         store.close()
     if missing:
         raise StoreError(
-            f"store {redacted(url)}: there is none yet; 'gatewatch run', 'once' or 'replay' makes it",
+            f"store {redacted(url)}: there is none yet; 'gatewatch run', 'once' or 'replay' creates it",
             StoreReason.UNREACHABLE,
         )
     return open_store(url)

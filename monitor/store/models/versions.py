@@ -87,8 +87,8 @@ def models_in_force(connection: sa.Connection) -> dict[str, ModelInForce]:
 
 def set_status(connection: sa.Connection, model: str, version: str, status: VersionStatus) -> None:
     """Set the status of a version."""
-    mine = (t.model_version.c.model == model, t.model_version.c.version == version)
-    connection.execute(t.model_version.update().where(*mine).values(status=status))
+    where = (t.model_version.c.model == model, t.model_version.c.version == version)
+    connection.execute(t.model_version.update().where(*where).values(status=status))
 
 
 def put_in_force(
@@ -119,10 +119,10 @@ def put_in_force(
                 return False
             connection.execute(t.model_in_force.insert().values(gate=gate, changes=1, **new))
         else:
-            mine = t.model_in_force.update().where(
+            swap = t.model_in_force.update().where(
                 t.model_in_force.c.gate == gate, t.model_in_force.c.changes == expected
             )
-            if connection.execute(mine.values(changes=expected + 1, **new)).rowcount != 1:
+            if connection.execute(swap.values(changes=expected + 1, **new)).rowcount != 1:
                 return False
         reach("during_promotion")
         status = t.model_version.update().where(t.model_version.c.gate == gate)
@@ -137,5 +137,5 @@ def put_in_force(
 def mark_mirrored(store: Store, gate: str, version: str) -> None:
     """Record that MLflow's alias names the version in force."""
     with store.write() as connection:
-        mine = t.model_in_force.update().where(t.model_in_force.c.gate == gate, t.model_in_force.c.version == version)
-        connection.execute(mine.values(mirrored=1))
+        update = t.model_in_force.update().where(t.model_in_force.c.gate == gate, t.model_in_force.c.version == version)
+        connection.execute(update.values(mirrored=1))

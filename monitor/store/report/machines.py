@@ -39,8 +39,8 @@ def _machine(
         _sensor(sensor, config, windows[sensor], step, tuple(b for b in breaches if b.feature == sensor))
         for sensor, config in plant.machines[name].sensors.items()
     )
-    whole = tuple(b for b in breaches if b.feature not in plant.machines[name].sensors)
-    return MachineReport(name, plant.machines[name].step, sensors, resting, whole)
+    other_breaches = tuple(b for b in breaches if b.feature not in plant.machines[name].sensors)
+    return MachineReport(name, plant.machines[name].step, sensors, resting, other_breaches)
 
 
 def _sensor(
@@ -73,8 +73,8 @@ def _running_windows(
 ) -> dict[str, list[MachineWindow]]:
     """Windows by sensor, without those in which the machine was stopped for a while."""
     c = t.machine_window.c
-    mine = (c.machine == machine, c.start >= start, c.start < end)
-    query = select_columns(MachineWindow, t.machine_window).where(*mine).order_by(c.start)
+    where = (c.machine == machine, c.start >= start, c.start < end)
+    query = select_columns(MachineWindow, t.machine_window).where(*where).order_by(c.start)
     windows: dict[str, list[MachineWindow]] = defaultdict(list)
     pauses = iter(resting)
     pause = next(pauses, None)
@@ -89,9 +89,9 @@ def _running_windows(
 def _resting(connection: sa.Connection, machine: str, start: datetime, end: datetime) -> Iterator[Period]:
     """The periods in which the machine did not run, as far as states were reported."""
     c = t.machine_state.c
-    mine = sa.select(c.at, c.state).where(c.machine == machine)
-    before = connection.execute(mine.where(c.at < start).order_by(c.at.desc(), c.revision.desc()).limit(1)).all()
-    inside = connection.execute(mine.where(c.at >= start, c.at < end).order_by(c.at, c.revision)).all()
+    states = sa.select(c.at, c.state).where(c.machine == machine)
+    before = connection.execute(states.where(c.at < start).order_by(c.at.desc(), c.revision.desc()).limit(1)).all()
+    inside = connection.execute(states.where(c.at >= start, c.at < end).order_by(c.at, c.revision)).all()
     rest: Period | None = None
     for at, state in [*((start, row.state) for row in before), *inside]:
         if rest is not None and state != rest.what:

@@ -66,8 +66,8 @@ def _point(row: _TrendRow) -> Evaluation:
 
 def performance(trends: Iterable[tuple[str, Trend]], gate: str) -> tuple[tuple[Trend, ...], tuple[Exceedance, ...]]:
     """The trends of a gate as a whole, and its slices that were above their limit, worst first."""
-    mine = [tr for subject, tr in trends if subject == gate and tr.detector == PERFORMANCE]
-    return tuple(tr for tr in mine if not tr.feature), worst_first(tr for tr in mine if tr.feature)
+    of_gate = [tr for subject, tr in trends if subject == gate and tr.detector == PERFORMANCE]
+    return tuple(tr for tr in of_gate if not tr.feature), worst_first(tr for tr in of_gate if tr.feature)
 
 
 def worst_first(trends: Iterable[Trend]) -> tuple[Exceedance, ...]:
@@ -91,14 +91,14 @@ def _step(
     end: datetime,
     trends: Sequence[tuple[str, Trend]],
 ) -> StepReport:
-    mine = [tr for subject, tr in trends if subject == name and tr.detector in step_detector_names()]
-    whole = tuple(tr for tr in mine if not tr.feature and tr.method == WORST_RATIO)
+    of_step = [tr for subject, tr in trends if subject == name and tr.detector in step_detector_names()]
+    whole = tuple(tr for tr in of_step if not tr.feature and tr.method == WORST_RATIO)
     c = t.reference.c
     in_period = (c.subject == name, c.detector.in_(_REFERENCES), c.frozen_at >= start, c.frozen_at < end)
     query = select_columns(_ReferenceRow, t.reference).where(*in_period).order_by(c.frozen_at)
     frozen = fetch_rows(connection, _ReferenceRow, query)
     references = tuple(Period(r.frozen_at, None, _reference(r)) for r in frozen)
-    features = worst_first(tr for tr in mine if tr.feature)
+    features = worst_first(tr for tr in of_step if tr.feature)
     return StepReport(name, plant.steps[name].line, whole, features, references)
 
 

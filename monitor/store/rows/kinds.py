@@ -34,8 +34,8 @@ def count_stored(connection: sa.Connection, kind: str, source: str, start: datet
     c, q = table.c, t.quarantine.c
     # Of any revision: a correction may have moved a row into this time.
     keys = sa.select(*(c[name] for name in key)).distinct()
-    mine = keys.where(c.source == source, c.at >= start, c.at < end)
-    accepted = sa.select(sa.func.count()).select_from(mine.subquery())
+    in_period = keys.where(c.source == source, c.at >= start, c.at < end)
+    accepted = sa.select(sa.func.count()).select_from(in_period.subquery())
     quarantined = sa.select(sa.func.count(q.key.distinct())).where(q.source == source, q.at >= start, q.at < end)
     return int(connection.execute(accepted).scalar_one()) + int(connection.execute(quarantined).scalar_one())
 

@@ -164,9 +164,9 @@ def outcomes(
         .order_by(last.desc(), o.serial)
     )
     newest_parts = parts.limit(newest).subquery()
-    mine = sa.and_(o.serial == newest_parts.c.serial, o.at == newest_parts.c.at)
+    newest_rows = sa.and_(o.serial == newest_parts.c.serial, o.at == newest_parts.c.at)
     columns = (o.serial, o.value, newest_parts.c.first)
-    query = sa.select(*columns).join(newest_parts, mine).where(*available).order_by(o.revision)
+    query = sa.select(*columns).join(newest_parts, newest_rows).where(*available).order_by(o.revision)
     return {row.serial: LatestOutcome(row.value, row.first) for row in connection.execute(query)}
 
 

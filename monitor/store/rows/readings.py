@@ -102,7 +102,7 @@ def windows_starting(
 def window_before(connection: sa.Connection, machine: str, at: datetime, since: datetime) -> list[MachineWindow]:
     """A machine's windows, one per sensor, with the latest start in (since, at]; empty if there is none."""
     w = t.machine_window.c
-    mine = (w.machine == machine, w.start <= at, w.start > since)
-    start = connection.scalar(sa.select(sa.func.max(w.start)).where(*mine))
+    where = (w.machine == machine, w.start <= at, w.start > since)
+    start = connection.scalar(sa.select(sa.func.max(w.start)).where(*where))
     query = select_columns(MachineWindow, t.machine_window).where(w.machine == machine, w.start == start)
     return [] if start is None else list(fetch_rows(connection, MachineWindow, query.order_by(w.sensor)))

@@ -29,7 +29,7 @@ _MAX_SUMMARY = 500
 class Alert(NamedTuple):
     """An episode of an alert: since when its condition holds (`since`), when it fired and when it ended.
 
-    `kept_since` is since when `keep_firing_for` keeps it firing, `seen_at` when Alertmanager last sent it, `told` what
+    `kept_since` is since when only `keep_firing` keeps it firing, `seen_at` when Alertmanager last sent it, `told` what
     was announced of it.
     """
 
@@ -81,8 +81,8 @@ def mark_seen(connection: sa.Connection, keys: Iterable[Key], now: datetime) -> 
     """Record that Alertmanager sent these alerts, firing or resolved."""
     a = t.alert.c
     for key in keys:
-        mine = (a.name == key.alert, a.condition == key.condition, a.subject == key.subject)
-        newest = sa.select(sa.func.max(a.id)).where(*mine).scalar_subquery()
+        episodes = (a.name == key.alert, a.condition == key.condition, a.subject == key.subject)
+        newest = sa.select(sa.func.max(a.id)).where(*episodes).scalar_subquery()
         connection.execute(t.alert.update().where(a.id == newest).values(seen_at=now))
 
 
@@ -184,8 +184,8 @@ def _causes(connection: sa.Connection, match: Mapping[str, str], subject: str) -
     return ", ".join(dict.fromkeys(name for row in rows for name in (row.causes or [row.feature]) if name))
 
 
-def _error(connection: sa.Connection, mine: sa.ColumnElement[bool]) -> str:
-    errors = connection.execute(sa.select(t.job.c.error).where(mine).order_by(t.job.c.name)).scalars()
+def _error(connection: sa.Connection, where: sa.ColumnElement[bool]) -> str:
+    errors = connection.execute(sa.select(t.job.c.error).where(where).order_by(t.job.c.name)).scalars()
     return next((error for error in errors if error), "")
 
 

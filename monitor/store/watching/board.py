@@ -38,8 +38,8 @@ def skill_of(connection: sa.Connection, gate: str, since: datetime) -> Status | 
     Earlier findings are about another version. It is read for every batch: one row of a small table, by its key.
     """
     b = t.board.c
-    mine = (b.detector == PERFORMANCE, b.method == SKILL, b.subject == gate, b.feature == "", b.at > since)
-    status = connection.execute(sa.select(b.status).where(*mine)).scalar_one_or_none()
+    where = (b.detector == PERFORMANCE, b.method == SKILL, b.subject == gate, b.feature == "", b.at > since)
+    status = connection.execute(sa.select(b.status).where(*where)).scalar_one_or_none()
     return None if status is None else Status(status)
 
 
@@ -52,7 +52,7 @@ def trend_findings(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def drift_findings(connection: sa.Connection, step: str | None = None) -> list[BoardRow]:
-    """The drift findings on the board: of each step the whole first, then its features from the worst on."""
+    """The drift findings on the board: each step as a whole, then its features, worst first."""
     c = t.board.c
     drift = c.detector.in_(step_detector_names())
     rows = board_rows(connection, *([drift] if step is None else [drift, c.subject == step]))
@@ -62,13 +62,13 @@ def drift_findings(connection: sa.Connection, step: str | None = None) -> list[B
 def drifts_since(connection: sa.Connection, step: str) -> datetime | None:
     """Since when the step has been drifting; None if it is not."""
     b, f = t.board.c, t.finding.c
-    mine = sa.select(b.detector).where(
+    drifting = sa.select(b.detector).where(
         b.detector.in_(step_detector_names()),
         b.method == WORST_RATIO,
         b.subject == step,
         b.status == Status.BREACH.value,
     )
-    breached = list(connection.execute(mine).scalars())
+    breached = list(connection.execute(drifting).scalars())
     began = sa.select(sa.func.max(f.at)).where(
         f.detector.in_(breached), f.method == WORST_RATIO, f.subject == step, f.status == Status.BREACH.value
     )

@@ -47,10 +47,10 @@ class Mlflow:
         self._asked()
         self.champions.append(version)
 
-    def cached(self, model_name: str, digest: str) -> Path:
+    def cache_path(self, model_name: str, digest: str) -> Path:
         return Path(digest)
 
-    def cache_put(self, folder: Path, model_name: str, digest: str) -> Path:
+    def put_in_cache(self, folder: Path, model_name: str, digest: str) -> Path:
         self.cache.add(digest)
         return Path(digest)
 

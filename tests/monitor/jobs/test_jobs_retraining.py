@@ -261,9 +261,9 @@ def test_a_person_is_told_the_reason_and_needs_no_alert(plant: Changed) -> None:
     lease = acquire(plant.spine.store, "retraining", "test", 60)
     assert lease is not None
     run = Run(after(NOW), after(NOW), lease, lambda: None, lambda: False)
-    asked = plant.job.ask(run, "form")
+    asked = plant.job.request(run, "form")
     assert (asked.state, asked.reason, asked.cause) == ("training", "better", "manual")
-    again = plant.job.ask(Run(after(NOW + 1), after(NOW + 1), lease, lambda: None, lambda: False), "form")
+    again = plant.job.request(Run(after(NOW + 1), after(NOW + 1), lease, lambda: None, lambda: False), "form")
     assert (again.state, again.reason) == ("queued", "already_running")
 
 

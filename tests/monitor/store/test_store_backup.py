@@ -83,7 +83,7 @@ def test_a_restore_waits_until_nobody_works(store: Store, tmp_path: Path) -> Non
     backup(store, tmp_path / "copy.backup")
     lease = acquire(store, "job", "process 7", 60)
     assert lease is not None
-    with pytest.raises(StoreError, match="process 7 works on it") as caught:
+    with pytest.raises(StoreError, match="process 7 is using it") as caught:
         restore(store, tmp_path / "copy.backup")
     assert caught.value.reason is StoreReason.LOCKED
     release(store, lease)
