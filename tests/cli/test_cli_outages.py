@@ -112,7 +112,7 @@ def test_a_second_process_on_the_store_keeps_a_restore_out(trained: Path) -> Non
     with closing(sqlite3.connect(trained.parent / "gatewatch.db")) as store:
         store.executemany("INSERT OR REPLACE INTO lease VALUES (?, 'forge:42', 9, 1e12)", [(n,) for n in names])
         store.commit()
-    refused(gatewatch("store", "restore", saved, "-p", trained), "forge:42", "end it, or wait")
+    refused(gatewatch("store", "restore", saved, "-p", trained), "forge:42", "stop it, or wait")
     refused(gatewatch("store", "prune", "-p", trained), "another process")
     said = gatewatch("once", trained)
     assert said.code == 0
