@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import asdict, dataclass
 from math import ceil
 
@@ -245,7 +244,7 @@ def _descend(
 ) -> tuple[ShapeNetwork, int]:
     optimiser = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY, foreach=True)
     size = max(32, ceil(len(training[0]) / _STEPS_AN_EPOCH))
-    best, best_loss, best_epoch = deepcopy(network), float("inf"), 0
+    best, best_loss, best_epoch = _weights(network), float("inf"), 0
     for epoch in range(1, epochs + 1):
         for chosen in torch.split(torch.randperm(len(training[0])), size):
             optimiser.zero_grad()
@@ -254,10 +253,15 @@ def _descend(
         with torch.inference_mode():
             loss = float(_loss(network, *stopping, noise=0.0))
         if loss < best_loss:
-            best, best_loss, best_epoch = deepcopy(network), loss, epoch
+            best, best_loss, best_epoch = _weights(network), loss, epoch
         elif epoch - best_epoch >= _PATIENCE:
             break
-    return best, best_epoch
+    network.load_state_dict(best)
+    return network, best_epoch
+
+
+def _weights(network: ShapeNetwork) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
 
 def _loss(network: ShapeNetwork, features: Tensor, target: Tensor, noise: float) -> Tensor:

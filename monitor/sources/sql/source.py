@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from monitor.errors import SourceError, SourceReason
-from monitor.instants import from_micros, to_micros
+from monitor.instants import EPOCH, from_micros, to_micros
 from monitor.model import Page, RejectReason
 from monitor.plant.plant import Plant
 from monitor.plant.sources import SourceBase
@@ -22,7 +22,7 @@ from monitor.sources.sql.counts import Keys, count_by_hour, whole_hours
 from monitor.sources.sql.engine import make_engine, source_error
 from monitor.sources.sql.inspection import TableInfo, inspect_table, member_conditions, unknown_member_conditions
 from monitor.sources.typed.plan import make_plan
-from monitor.sources.typed.rows import Row, cursor_times, reject_rows, type_rows, unknown_members
+from monitor.sources.typed.rows import Row, TypedRows, cursor_times, reject_rows, type_rows, unknown_members
 from monitor.sources.typed.times import UNREADABLE, Times, read_times
 
 _MICRO = timedelta(microseconds=1)
@@ -206,8 +206,12 @@ class SqlSource:
     def _page(
         self, rows: Sequence[Row], position: datetime | None, more: bool, now: datetime, times: Times | None = None
     ) -> Page:
-        typed = type_rows(rows, self._plan, now, self._skew, times)
+        typed = type_rows(rows, self._plan, now, self._skew, times) if rows else self._without_rows
         return Page(typed.frame, self._plan.names, typed.values, typed.rejects, position, more, len(rows))
+
+    @cached_property
+    def _without_rows(self) -> TypedRows:
+        return type_rows((), self._plan, EPOCH, self._skew)
 
     def _inspect(self, connection: sa.Connection) -> TableInfo | None:
         if self._table_info is None:
