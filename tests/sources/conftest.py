@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from source_databases import Database
 from sources_plant import make_plant
 
 from monitor.sources.sql.source import SqlSource
 from monitor.sources.transports import open_source
-
-
-@dataclass(frozen=True)
-class Database:
-    """A database to put rows into, as the MES would."""
-
-    url: str
-    engine: sa.Engine
-
-    @property
-    def postgres(self) -> bool:
-        return self.engine.dialect.name == "postgresql"
-
-    def run(self, *statements: str) -> None:
-        with self.engine.begin() as connection:
-            for statement in statements:
-                connection.exec_driver_sql(statement)
-
-    def insert(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
-        mark = "%s" if self.postgres else "?"
-        with self.engine.begin() as connection:
-            for row in rows:
-                values = ", ".join([mark] * len(row))
-                connection.exec_driver_sql(f"INSERT INTO {table} VALUES ({values})", tuple(row))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import Database  # type: ignore[attr-defined]
+from source_databases import Database
 
 from monitor.errors import SourceError, SourceReason, UsageError
 from monitor.sources.sql.engine import Deadline

@@ -11,9 +11,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import Database  # type: ignore[attr-defined]
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from source_databases import Database
 from sources_plant import make_plant
 
 from monitor.model import Page, RejectReason
