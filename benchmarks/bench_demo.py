@@ -20,7 +20,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inference.gate import rows_of
+from inference.gate import input_rows
 from inference.packaging import load as load_package
 from inference.registry import Registry
 from monitor.demo.watching import time_of
@@ -106,7 +106,7 @@ def _errors(
         seen = {r.arrival: Passage(r.arrival, r.serial, r.step, r.visit, r.at, r.values) for r in rows}
         earlier = {step: seen[a] for step, a in d.inputs.items() if a != d.arrival}
         parts.append(gate_input(plant.gates[gate], seen[d.arrival], earlier)[0])
-    predictions = model.predict(rows_of(parts, model.inputs))
+    predictions = model.predict(input_rows(parts, model.inputs))
     return [abs(p.value - truth[d.serial]) for p, d in zip(predictions, decided, strict=True)]
 
 

@@ -40,7 +40,7 @@ def train_and_package(folder: Path) -> dict[str, Any]:
     return {"digest": digest, "data_digest": trained.data_digest, "metrics": metrics}
 
 
-def work(folder: Path) -> None:
+def run_job(folder: Path) -> None:
     """Do the folder's job and write its result atomically."""
     try:
         result = train_and_package(folder)
@@ -54,4 +54,4 @@ def work(folder: Path) -> None:
 if __name__ == "__main__":
     for name in sys.argv[2:]:
         load_kind(name).warm_up()
-    serve(work)
+    serve(run_job)

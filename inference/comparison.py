@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
-from inference.intervals import CAP, CONFIDENCE, counted, enough_inside, errors, half_widths, inside
+from inference.intervals import CAP, CONFIDENCE, counted, coverage_holds, errors, half_widths, inside
 from monitor.model import Floats, Prediction
 from monitor.model import RetrainingReason as Outcome
 
@@ -110,7 +110,7 @@ def compare(
     # Only parts on which the gate would have used the challenger's prediction.
     counts = counted(holdout.target, challenger, cap)
     covered = np.stack([inside(holdout.target, champion), inside(holdout.target, challenger)])[:, counts]
-    outcome = _outcome(overall, worse, not enough_inside(covered[1], len(holdout), coverage))
+    outcome = _outcome(overall, worse, not coverage_holds(covered[1], len(holdout), coverage))
     coverages = covered.mean(axis=1).tolist() if covered.shape[1] else [0.0, 0.0]
     return Comparison(outcome, len(holdout), large, overall, slices, coverages[0], coverages[1], worse)
 

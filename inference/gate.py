@@ -40,9 +40,9 @@ def decide(prediction: Prediction | None, spec: Spec | None, band: ReworkBand, f
     """
     if failed is not None:
         return hold(failed)
-    if spec is None or not _usable(spec, band):
+    if spec is None or not _is_usable_spec(spec, band):
         return hold(Reason.INCOMPLETE_INPUT)
-    if prediction is None or not _sound(prediction):
+    if prediction is None or not _is_valid(prediction):
         return hold(Reason.BAD_MODEL)
     if prediction.distance > prediction.distance_limit:
         return hold(Reason.OUT_OF_DISTRIBUTION)
@@ -65,7 +65,7 @@ def preconditions(model: GateModel | None, refused: Reason | None, part: PartInp
     gate_reason = _gate_reason(model, refused)
     if model is None or gate_reason is not None:
         return gate_reason
-    return None if enough_inputs(model, rows_of([part], model.inputs))[0] else Reason.INCOMPLETE_INPUT
+    return None if enough_inputs(model, input_rows([part], model.inputs))[0] else Reason.INCOMPLETE_INPUT
 
 
 def _gate_reason(model: GateModel | None, refused: Reason | None) -> Reason | None:
@@ -100,7 +100,7 @@ def judge(
     failed: list[Reason | None] = [gate_reason] * len(parts)
     predictions: list[Prediction | None] = [None] * len(parts)
     if model is not None and gate_reason is None:
-        failed, predictions = _predict_complete(model, rows_of(parts, model.inputs))
+        failed, predictions = _predict_complete(model, input_rows(parts, model.inputs))
     failed = [_apply_withheld(*pair, withheld) for pair in zip(failed, predictions, strict=True)]
     return [
         (prediction, decide(prediction, spec_at(part.at), band, reason))
@@ -114,7 +114,7 @@ def _apply_withheld(failed: Reason | None, prediction: Prediction | None, withhe
     return withheld if withheld is not None and model_worked else failed
 
 
-def rows_of(parts: Sequence[PartInput], inputs: Sequence[str]) -> Floats:
+def input_rows(parts: Sequence[PartInput], inputs: Sequence[str]) -> Floats:
     """The parts as an array (parts, inputs) in the model's column order, NaN where a value is missing."""
     rows = [[part.values.get(name, nan) for name in inputs] for part in parts]
     return np.array(rows, dtype=np.float64).reshape(len(parts), len(inputs))
@@ -139,12 +139,12 @@ def _predict(model: GateModel, rows: Floats) -> list[Prediction | None]:
     return predictions if len(predictions) == len(rows) else [None] * len(rows)
 
 
-def _usable(spec: Spec, band: ReworkBand) -> bool:
+def _is_usable_spec(spec: Spec, band: ReworkBand) -> bool:
     limits = [limit for limit in (spec.lower, spec.upper) if limit is not None]
     ordered = bool(limits) and all(map(isfinite, limits)) and limits == sorted(limits)
     return ordered and band.below >= 0 and band.above >= 0
 
 
-def _sound(prediction: Prediction) -> bool:
+def _is_valid(prediction: Prediction) -> bool:
     numbers = (prediction.value, prediction.lower, prediction.upper, prediction.distance, prediction.distance_limit)
     return all(map(isfinite, numbers)) and prediction.lower <= prediction.value <= prediction.upper

@@ -26,10 +26,10 @@ Mask = NDArray[np.bool_]
 def intervals_hold(target: Floats, predictions: Sequence[Prediction], coverage: float) -> bool:
     """Whether the intervals cover the target (parts,) as often as `coverage` says, allowing for chance."""
     counts = counted(target, predictions, CAP * half_widths(predictions))
-    return enough_inside(inside(target, predictions)[counts], len(target), coverage)
+    return coverage_holds(inside(target, predictions)[counts], len(target), coverage)
 
 
-def enough_inside(inside: Mask, parts: int, coverage: float) -> bool:
+def coverage_holds(inside: Mask, parts: int, coverage: float) -> bool:
     """Whether the counted intervals cover often enough, by the exact one-sided binomial test.
 
     If fewer than half of the `parts` are counted, the intervals do not hold.

@@ -57,12 +57,12 @@ def alerts_test(team: str, plant: str, overrides: Sequence[str], json_: bool) ->
 def alerts_log(plant: str, overrides: Sequence[str], json_: bool, newest: int) -> None:
     """List the newest notifications with their delivery status. Example: gatewatch alerts log --newest 5."""
     from alerting.notifications.receivers import MOST_URLS
-    from monitor.store.delivery.notifications import deliveries, log
+    from monitor.store.delivery.notifications import delivery_statuses, recent_notifications
 
     store = open_store_of(plant, overrides)
     with store.read() as connection:
-        rows = log(connection, newest)
-        sent = deliveries(connection, {row.message for row in rows}, MOST_URLS)
+        rows = recent_notifications(connection, newest)
+        sent = delivery_statuses(connection, {row.message for row in rows}, MOST_URLS)
     if json_:
         print_json([{**row._asdict(), "deliveries": sent.get(row.message, {})} for row in rows])
         return

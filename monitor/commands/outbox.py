@@ -23,9 +23,9 @@ def outbox() -> None:
 def outbox_list(plant: str, overrides: Sequence[str], json_: bool, status: str) -> None:
     """List dead or pending messages. Example: gatewatch outbox list --status pending."""
     from monitor.statuses import OutboxStatus
-    from monitor.store.delivery.outbox import undelivered
+    from monitor.store.delivery.outbox import messages_with_status
 
-    rows = undelivered(open_store_of(plant, overrides), OutboxStatus(status))
+    rows = messages_with_status(open_store_of(plant, overrides), OutboxStatus(status))
     if json_:
         print_json([row._asdict() for row in rows])
         return
@@ -43,10 +43,10 @@ def outbox_resend(ids: Sequence[int], plant: str, overrides: Sequence[str]) -> N
     """Queue dead letters again: those with the given ids, or all. Example: gatewatch outbox resend."""
     from monitor.clock import WallClock
     from monitor.statuses import OutboxStatus
-    from monitor.store.delivery.outbox import resend, undelivered
+    from monitor.store.delivery.outbox import messages_with_status, resend
 
     store = open_store_of(plant, overrides)
-    unknown = set(ids) - {row.id for row in undelivered(store, OutboxStatus.DEAD)}
+    unknown = set(ids) - {row.id for row in messages_with_status(store, OutboxStatus.DEAD)}
     if unknown:
         raise UsageError(f"outbox: no dead letter {', '.join(map(str, sorted(unknown)))}; see 'gatewatch outbox list'")
     click.echo(f"{resend(store, WallClock().now(), ids)} queued again")

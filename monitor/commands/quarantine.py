@@ -21,9 +21,9 @@ def quarantine() -> None:
 @click.option("--newest", default=20, show_default=True, type=click.IntRange(1, 100000))
 def quarantine_list(plant: str, overrides: Sequence[str], json_: bool, newest: int) -> None:
     """List the newest rows in quarantine with their reasons. Example: gatewatch quarantine list --newest 5."""
-    from monitor.store.rows.quarantine import quarantined
+    from monitor.store.rows.quarantine import newest_quarantined
 
-    rows = quarantined(open_store_of(plant, overrides), newest)
+    rows = newest_quarantined(open_store_of(plant, overrides), newest)
     if json_:
         print_json([row._asdict() for row in rows])
         return

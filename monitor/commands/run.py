@@ -41,13 +41,13 @@ def once(plant: str, overrides: Sequence[str], json_: bool, fail_on_finding: boo
     """Run the jobs that are due, then exit. Example, from cron: gatewatch once plant.yaml."""
     from monitor.runtime.once import failures
     from monitor.runtime.once import once as run_once
-    from monitor.store.watching.board import last_finding
+    from monitor.store.watching.board import last_finding_id
 
     with open_app(plant, overrides) as app:
         end_on_signal(app.runner.stop)
-        before = last_finding(app.store)
+        before = last_finding_id(app.store)
         results = run_once(app)
-        findings = last_finding(app.store) - before
+        findings = last_finding_id(app.store) - before
     report = {name: {"ran": s.outcome.value, "rows": s.result.rows, "error": s.error} for name, s in results.items()}
     finish(report, findings, failures(results), json_, fail_on_finding)
 
@@ -82,7 +82,7 @@ def replay(
     from monitor.runtime.recording import recording
     from monitor.runtime.replay import replay as run_replay
     from monitor.scheduling.runner import SlotOutcome
-    from monitor.store.watching.board import last_finding
+    from monitor.store.watching.board import last_finding_id
 
     if start >= end:
         raise UsageError(f"--from {start} is not before --to {end}")
@@ -95,13 +95,13 @@ def replay(
         Progress("replay", start, end) as progress,
     ):
         end_on_signal(app.runner.stop)
-        before = last_finding(app.store)
+        before = last_finding_id(app.store)
         for at, name, slot in run_replay(app, clock, start, end, record):
             progress.reached(at)
             slots[name] = slots.get(name, 0) + (slot.outcome is SlotOutcome.SUCCESS)
             if slot.outcome is SlotOutcome.FAILURE:
                 errors[name] = f"{name}: {slot.error}"
-        findings = last_finding(app.store) - before
+        findings = last_finding_id(app.store) - before
         if app.runner.stop.is_set():
             errors["signal"] = f"ended by a signal at {clock.now():%Y-%m-%dT%H:%MZ}; the same command resumes there"
     finish({name: {"slots": n} for name, n in slots.items()}, findings, list(errors.values()), json_, fail_on_finding)

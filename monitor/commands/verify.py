@@ -17,7 +17,7 @@ def verify(plant: str, overrides: Sequence[str], json_: bool) -> None:
 
     Example: gatewatch verify -p plant.yaml
     """
-    from monitor.gate_models.rederive import decisions, stored_plants
+    from monitor.gate_models.rederive import recompute_decisions, stored_plants
     from monitor.runtime.app import make_registry
     from monitor.runtime.progress import CountProgress
     from monitor.store.rows.decisions import count_decisions
@@ -29,7 +29,7 @@ def verify(plant: str, overrides: Sequence[str], json_: bool) -> None:
         total = count_decisions(connection)
     checked, different = 0, []
     with CountProgress("verify", total) as progress:
-        for decision in decisions(store, plants.__getitem__, make_registry(loaded.plant)):
+        for decision in recompute_decisions(store, plants.__getitem__, make_registry(loaded.plant)):
             checked += 1
             progress.reached(checked)
             if not decision.matches:

@@ -12,7 +12,7 @@ from monitor.model import Reason, Status
 from monitor.pipeline.judging import InForce
 from monitor.store.database.database import Store
 from monitor.store.models.versions import ModelInForce, models_in_force
-from monitor.store.watching.board import skill_of
+from monitor.store.watching.board import skill_status
 
 
 class ModelsInForce:
@@ -28,7 +28,9 @@ class ModelsInForce:
         """The model that each gate uses now."""
         with self._store.read() as connection:
             rows = models_in_force(connection)
-            no_skill = {gate for gate, row in rows.items() if skill_of(connection, gate, row.since) is Status.BREACH}
+            no_skill = {
+                gate for gate, row in rows.items() if skill_status(connection, gate, row.since) is Status.BREACH
+            }
         models = {gate: self._load(gate, rows.get(gate)) for gate in gates}
         return {g: replace(u, withheld=Reason.NO_SKILL) if g in no_skill else u for g, u in models.items()}
 

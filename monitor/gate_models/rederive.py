@@ -16,7 +16,7 @@ from monitor.pipeline.readings import stored_batch
 from monitor.plant.plant import Plant
 from monitor.ports import GateModel
 from monitor.store.database.database import Store
-from monitor.store.plant_files import contents
+from monitor.store.plant_files import plant_file_texts
 from monitor.store.rows.decisions import StoredDecision, decisions_in_order
 from monitor.store.rows.parts import part_steps
 from monitor.store.rows.readings import stored_readings
@@ -37,7 +37,7 @@ class Recomputed:
     recomputed: tuple[str, str, float | None]
 
 
-def decisions(
+def recompute_decisions(
     store: Store,
     plants: Callable[[str], Plant],
     registry: ModelRegistry,
@@ -95,7 +95,7 @@ def _matches(row: StoredDecision, prediction: Prediction | None, decision: Decis
     return all(a is not None and abs(a - b) <= TOLERANCE for a, b in zip(stored, recomputed, strict=True))
 
 
-def findings(store: Store, plant: Plant, machine: str) -> Iterator[tuple[int, Finding]]:
+def recompute_findings(store: Store, plant: Plant, machine: str) -> Iterator[tuple[int, Finding]]:
     """Every change of status that the detectors report on a machine's stored rows, with the row's arrival number."""
     with store.read() as connection:
         states = [(d, d.start()) for d in detectors_of(plant, machine)]
@@ -113,5 +113,5 @@ def stored_plants(store: Store, folder: Path) -> Mapping[str, Plant]:
     from monitor.plant.file.load import parse
 
     with store.read() as connection:
-        texts = contents(connection)
+        texts = plant_file_texts(connection)
     return {digest: parse(text, folder).plant for digest, text in texts.items()}

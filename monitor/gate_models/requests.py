@@ -22,7 +22,9 @@ CAUSES = ("ModelDegraded", "ModelWithoutSkill")
 """Alerts about gates that a better model could resolve."""
 
 
-def next_key(alert: Alert, of_gate: Sequence[RetrainingRequest], rules: RetrainingConfig, now: datetime) -> str | None:
+def next_request_key(
+    alert: Alert, of_gate: Sequence[RetrainingRequest], rules: RetrainingConfig, now: datetime
+) -> str | None:
     """The key of the request that this firing alert should make now, if any; `of_gate` are the gate's requests so far.
 
     One per episode, and another one when the cooldown after the last is over and the alert still fires.
@@ -58,12 +60,12 @@ def read_facts(connection: Connection, request: RetrainingRequest, gate: GateCon
     new = 0
     if current is not None:
         # The gate's last training, be it of the champion or of a later challenger.
-        trained = [r.began for r in requests.list_requests(connection, request.gate) if r.data_digest]
+        trained = [r.start_time for r in requests.list_requests(connection, request.gate) if r.data_digest]
         last = max([trained_at(versions.list_versions(connection, request.gate), current), *trained])
         new = count_new_outcomes(connection, gate.characteristic, last, now)
     return RequestFacts(
         Request(request.gate, request.cause == requests.MANUAL, alert is not None),
-        [Past(past.gate, past.began, past.finished_at) for past in started],
+        [Past(past.gate, past.start_time, past.finished_at) for past in started],
         current is not None,
         new,
         current is not None and alert is not None and current.since > alert.since,

@@ -128,7 +128,7 @@ class Retraining:
     ) -> tuple[TrainingSet, TrainingSet]:
         """The training set and holdout of a started request; reproducible from the store."""
         config = self.plant.gates[request.gate]
-        data = training_set(connection, config, request.began, request.arrival)
+        data = training_set(connection, config, request.start_time, request.arrival)
         since = trained_at(versions.list_versions(connection, request.gate), current)
         return split_holdout(data, since, config.retraining.holdout_rows)
 
@@ -172,9 +172,9 @@ class Retraining:
         tags = {"gate": request.gate, "cause": request.cause, "request": request.key}
         number = self.trainer.register(gate, trained, {**tags, "parent_version": request.champion})
         self.registry.set_challenger(gate.model, number)
-        ready_at = usable_from(gate, request.began, run.now, self.simulated)
+        ready_at = usable_from(gate, request.start_time, run.now, self.simulated)
         version = Version(
-            request.gate, gate.model, number, trained.digest, request.began, ready_at, trained.data_digest, rows,
+            request.gate, gate.model, number, trained.digest, request.start_time, ready_at, trained.data_digest, rows,
             trained.metrics, VersionStatus.CHALLENGER,
         )  # fmt: skip
         values = {"challenger": number, "ready_at": ready_at}

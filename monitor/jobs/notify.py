@@ -81,7 +81,7 @@ class NotifyJob:
         groups = {(e.team, e.line) for e in episodes}
         last = {
             group: LastNote(row.incident, row.sequence, Kind(row.kind), row.at)
-            for group, row in notices.newest(connection, groups, Kind.INFO).items()
+            for group, row in notices.newest_by_group(connection, groups, Kind.INFO).items()
         }
         recent = notices.recent_counts(connection, run.now, self._rules.within, Kind.INFO)
         return decide_notifications(episodes, last, recent, run.now, self._rules)

@@ -10,7 +10,7 @@ from monitor.plant.plant import Plant
 from monitor.reports.drift import ReportRequest, last_report_at, write_report
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.database.database import Store
-from monitor.store.watching.board import drift_findings, drifts_since
+from monitor.store.watching.board import drift_findings, drifting_since
 from monitor.windows.drift import StepWindows
 
 _MIN_INTERVAL = timedelta(hours=1)
@@ -60,7 +60,7 @@ class ReportJob:
             if run.stopping():
                 break
             with self._store.read() as connection:
-                drifting, findings = drifts_since(connection, step), drift_findings(connection, step)
+                drifting, findings = drifting_since(connection, step), drift_findings(connection, step)
             cause = report_cause(run.now, last_report_at(self._reports, step), drifting, self._plant.drift.report_every)
             if cause is None or not any(f.limit for f in findings):
                 continue

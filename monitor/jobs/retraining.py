@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from monitor.gate_models.requests import CAUSES, next_key
+from monitor.gate_models.requests import CAUSES, next_request_key
 from monitor.gate_models.retraining import Retraining
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.models import retraining as requests
@@ -38,7 +38,7 @@ class RetrainingJob:
             existing = requests.list_requests(connection) if alerts else []
         for alert in alerts:
             of_gate = [request for request in existing if request.gate == alert.subject]
-            key = next_key(alert, of_gate, self._plant.gates[alert.subject].retraining, run.now)
+            key = next_request_key(alert, of_gate, self._plant.gates[alert.subject].retraining, run.now)
             if key is not None:
                 self._retraining.request(run, alert.subject, alert.name, key)
         with self._store.read() as connection:

@@ -20,7 +20,7 @@ from monitor.store.delivery.outbox import messages_about
 from monitor.store.rows.decisions import StoredDecision, decisions_of
 from monitor.store.rows.outcomes import StoredDisposition, StoredOutcome, dispositions_of, outcomes_of
 from monitor.store.rows.parts import PartStep, part_history
-from monitor.store.rows.quarantine import quarantined_under
+from monitor.store.rows.quarantine import quarantined_with_key
 from monitor.store.rows.readings import MachineWindow, window_before
 from monitor.store.watching.findings import findings_about
 
@@ -160,7 +160,7 @@ def _disposition(row: StoredDisposition) -> Event:
 
 
 def _quarantined(connection: Connection, serial: str) -> Iterator[Event]:
-    for row in quarantined_under(connection, serial):
+    for row in quarantined_with_key(connection, serial):
         summary = f"a row of {row.source} went to quarantine: {row.reason}"
         details = _details(row, "source", "reason", "at", "first_seen_at", "row")
         yield _event(row.at or row.first_seen_at, "quarantine", summary, details)

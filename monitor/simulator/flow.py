@@ -123,7 +123,7 @@ def _queue(
     step: int,
     arrivals: Floats,
     recipe: Ints,
-    twice: NDArray[np.bool_],
+    reworked: NDArray[np.bool_],
     cycles: Floats,
     machines_of_step: list[_Machine],
 ) -> list[tuple[float, ...]]:
@@ -136,7 +136,7 @@ def _queue(
         machine = min(machines_of_step, key=lambda m: m.free)
         start, end, wear = machine.serve(arrival, int(recipe[part]), float(cycles[part, visit - 1]))
         rows.append((part, step, visit, machine.index, start, end, wear))
-        if visit == 1 and twice[part]:
+        if visit == 1 and reworked[part]:
             heappush(waiting, (end + _REWORK_WAIT_MS, part, 2))
     return rows
 

@@ -122,7 +122,7 @@ def ceilings() -> Ceilings:
     return Ceilings(round(_SHAPE_SHARE / total, 6), round((_SHAPE_SHARE + _PROCESS_SHARE) / total, 6))
 
 
-def standard_wear(wear: Floats) -> Floats:
+def standardised_wear(wear: Floats) -> Floats:
     """Wear, uniform on 0..1 over a tool's life, standardised to mean 0 and variance 1."""
     standard: Floats = (wear - 0.5) * np.sqrt(12.0)
     return standard

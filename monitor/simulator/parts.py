@@ -154,7 +154,7 @@ def process_of(blades: Blades, orders: Orders, passes: Passes) -> Floats:
     last = np.lexsort((passes.visit[milled], passes.part[milled]))
     wear = np.empty(parts.shape[0])
     wear[passes.part[milled][last]] = passes.wear[milled][last]
-    process[:, line.PROCESS.index("tool_wear")] = line.standard_wear(wear)
+    process[:, line.PROCESS.index("tool_wear")] = line.standardised_wear(wear)
     for i, name in enumerate(_DRAWN):
         step = MACHINING if name in ("stock", "roughness") else COATING
         process[:, line.PROCESS.index(name)] = blades.drawn[parts, (orders.rework == step).astype(int), i]

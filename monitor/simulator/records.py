@@ -44,7 +44,7 @@ class RecordedRows:
     dirt: Mapping[str, int]
 
 
-def local(ms: int) -> datetime:
+def local_time(ms: int) -> datetime:
     """A naive time on the plant's wall clock."""
     return to_datetime(ms).astimezone(ZONE).replace(tzinfo=None)
 
@@ -68,7 +68,7 @@ def _measurements(
     """The value columns of WIP_HISTORY; None where the step does not measure the value."""
     blades, step = effects.blades, passes.step
     profile = line.measure_profile(blades.shape[passes.part], rng)
-    wear = line.standard_wear(passes.wear)
+    wear = line.standardised_wear(passes.wear)
     rough = line.visible_roughness(drawn_at(blades, "roughness", passes), wear)
     columns: dict[str, list[Any]] = {
         name: _numbers(_where(step == FORGING, profile[:, i]), 4) for i, name in enumerate(PROFILE_COLUMNS)
@@ -116,7 +116,7 @@ def record_steps(
     head: list[list[Any]] = [
         [names.serials[part] for part in passes.part], [STEP_CODES[STEPS[step]] for step in passes.step],
         passes.visit.tolist(), machines, [RECIPES[recipe] for recipe in orders.recipe[passes.part]],
-        [names.lots[lot] for lot in orders.lot[passes.part]], [local(end) for end in passes.end],
+        [names.lots[lot] for lot in orders.lot[passes.part]], [local_time(end) for end in passes.end],
     ]  # fmt: skip
     values = list(zip(*columns.values(), strict=True))
     heads = list(zip(*head, strict=True))
@@ -154,7 +154,7 @@ def _add_dirt(
 
 def _ambiguous(times: Ints) -> int:
     """How many local times are ambiguous, in the hour that the end of summer time repeats."""
-    walls = [local(ms).replace(tzinfo=ZONE) for ms in times]
+    walls = [local_time(ms).replace(tzinfo=ZONE) for ms in times]
     return sum(wall.utcoffset() > wall.replace(fold=1).utcoffset() for wall in walls)  # type: ignore[operator]
 
 
@@ -172,7 +172,7 @@ def record_tests(
     finals = list(zip(serials, hertz, tested, map(_utc, posted), strict=True))
     codes = [disposition(value) for value in hertz]
     dispositions = [
-        (serial, STEP_CODES["testing"], code, local(when), _utc(post))
+        (serial, STEP_CODES["testing"], code, local_time(when), _utc(post))
         for serial, code, when, post in zip(serials, codes, decided, entered, strict=True)
     ]
     rows = sort_by_posting(final_test, posted, finals), sort_by_posting(qc_disposition, entered, dispositions)

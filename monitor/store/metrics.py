@@ -22,7 +22,7 @@ from monitor.model import Reason, Verdict
 from monitor.statuses import OutboxStatus
 from monitor.store.database import tables as t
 from monitor.store.models.versions import models_in_force
-from monitor.store.plant_files import first_since, newest_digest
+from monitor.store.plant_files import newest_digest, store_created_at
 from monitor.store.watching.board import board_rows
 
 RECENT_DECISIONS = 100
@@ -46,7 +46,7 @@ def metrics_snapshot(connection: Connection, now: datetime) -> MetricsSnapshot:
         alerts=tuple(_alerts(connection, now - ENDED_FOR)),
         tallies=tuple(_tallies(connection)),
         plant_digest=newest_digest(connection) or "",
-        store_since=first_since(connection),
+        store_since=store_created_at(connection),
         store_bytes=_size(connection),
     )
 
@@ -66,12 +66,12 @@ def _cursors(connection: Connection) -> Iterator[CursorRow]:
 
 
 def _gates(connection: Connection) -> Iterator[GateRow]:
-    force = models_in_force(connection)
-    for gate in sorted({*force, *_deciding_gates(connection)}):
-        model = force.get(gate)
+    in_force = models_in_force(connection)
+    for gate in sorted({*in_force, *_deciding_gates(connection)}):
+        model = in_force.get(gate)
         since, changes = (model.since, model.changes) if model else (None, 0)
-        named = (model.model, model.version, model.digest) if model else ("", "", "")
-        yield GateRow._make((gate, *named, since, changes, *_recent(connection, gate, since)))
+        identity = (model.model, model.version, model.digest) if model else ("", "", "")
+        yield GateRow._make((gate, *identity, since, changes, *_recent(connection, gate, since)))
 
 
 def _deciding_gates(connection: Connection) -> Iterator[str]:

@@ -27,13 +27,13 @@ def record_plant_file(store: Store, digest: str, content: str, now: datetime) ->
         upsert(connection, t.plant_file, [{"digest": digest, "content": content, "since": now}])
 
 
-def first_since(connection: sa.Connection) -> datetime | None:
+def store_created_at(connection: sa.Connection) -> datetime | None:
     """The age of the store: when the first plant file was recorded."""
     since: datetime | None = connection.scalar(sa.select(sa.func.min(t.plant_file.c.since)))
     return since
 
 
-def contents(connection: sa.Connection) -> dict[str, str]:
+def plant_file_texts(connection: sa.Connection) -> dict[str, str]:
     """The text of every stored plant file, by digest."""
     c = t.plant_file.c
     return {row.digest: row.content for row in connection.execute(sa.select(c.digest, c.content))}

@@ -29,7 +29,7 @@ def _again(plant: Path) -> list[Recomputed]:
     with opened(plant) as store:
         plants = rederive.stored_plants(store, plant.parent)
         registry = make_registry(loaded.plant)
-        return list(rederive.decisions(store, plants.__getitem__, registry))
+        return list(rederive.recompute_decisions(store, plants.__getitem__, registry))
 
 
 def _line(arrival: int, f: Finding) -> tuple[Any, ...]:
@@ -42,7 +42,7 @@ def _findings(plant: Path) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]
     columns = (f.arrival, f.detector, f.method, f.subject, f.feature, f.at, f.status, f.value, f["limit"], f.causes)
     found = load(plant, QUICK).plant
     with opened(plant) as store:
-        again = [_line(a, x) for m in found.machines for a, x in rederive.findings(store, found, m)]
+        again = [_line(a, x) for m in found.machines for a, x in rederive.recompute_findings(store, found, m)]
         with store.read() as connection:
             stored = [
                 tuple(r) for r in connection.execute(sa.select(*columns).where(f.detector.in_(("limits", "anomaly"))))

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.gate import decide, hold, judge, preconditions, rows_of
+from inference.gate import decide, hold, input_rows, judge, preconditions
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Decision, Floats, PartInput, PartKey, Prediction, Reason, ReworkBand, Spec, Verdict
 
@@ -289,9 +289,9 @@ def test_what_was_refused_beforehand_is_not_asked() -> None:
 
 
 def test_rows_are_in_the_models_order_of_columns_and_have_nan_where_one_is_missing() -> None:
-    rows = rows_of([part(1, 2), part(3, 4)], ("b", "a"))
+    rows = input_rows([part(1, 2), part(3, 4)], ("b", "a"))
     assert (rows.dtype, rows.tolist()) == (np.float64, [[2.0, 1.0], [4.0, 3.0]])
-    assert np.isnan(rows_of([part(1)], ("b", "c"))).tolist() == [[False, True]]
+    assert np.isnan(input_rows([part(1)], ("b", "c"))).tolist() == [[False, True]]
 
 
 @pytest.mark.process

@@ -8,7 +8,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from inference.intervals import binomial_cdf, enough_inside, intervals_hold
+from inference.intervals import binomial_cdf, coverage_holds, intervals_hold
 from monitor.model import Floats, Prediction
 
 ROWS = 200
@@ -48,9 +48,9 @@ def test_the_probability_is_the_exact_binomial_sum(successes: int, trials: int, 
 def test_so_many_intervals_must_hold_of_those_that_promise_nine_in_ten(trials: int, least: int) -> None:
     """`least` by the tables of the binomial distribution at 0.05."""
     for inside, expected in ((least, True), (least - 1, False)):
-        assert enough_inside(np.arange(trials) < inside, trials, 0.9) is expected
+        assert coverage_holds(np.arange(trials) < inside, trials, 0.9) is expected
 
 
 def test_no_parts_at_all_say_nothing_against_a_model() -> None:
-    assert enough_inside(np.zeros(0, dtype=np.bool_), 0, 0.9)
+    assert coverage_holds(np.zeros(0, dtype=np.bool_), 0, 0.9)
     assert intervals_hold(np.zeros(0), [], 0.9)

@@ -13,7 +13,7 @@ def sample():
     rng = np.random.default_rng(11)
     shape = rng.standard_normal((ROWS, len(line.SHAPE)))
     process = rng.standard_normal((ROWS, len(line.PROCESS)))
-    process[:, line.PROCESS.index("tool_wear")] = line.standard_wear(rng.uniform(size=ROWS))
+    process[:, line.PROCESS.index("tool_wear")] = line.standardised_wear(rng.uniform(size=ROWS))
     return shape, process, line.resonance(shape, process, rng.standard_normal(ROWS))
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from monitor.errors import PlantFileError
 from monitor.plant.file import yaml_tree
-from monitor.plant.file.overrides import override
+from monitor.plant.file.overrides import apply_overrides
 from monitor.plant.file.paths import resolve
 from monitor.plant.file.secrets import fill_secrets
 from monitor.plant.file.validate import validate
@@ -52,7 +52,7 @@ def load(path: Path | str, overrides: Sequence[str] = (), environ: Mapping[str, 
     text = _text(Path(path))
     tree = yaml_tree.read(text, str(path))
     if tree.value is not None or not tree.problems:  # otherwise there is nothing to override
-        override(tree, overrides)
+        apply_overrides(tree, overrides)
     plant = _plant(tree, Path(path).parent, environ)
     return _with_digest(plant, yaml_tree.dump(tree.value) if overrides else text, Path(path))
 

@@ -20,7 +20,7 @@ from monitor.plant.messages import describe_value, dotted
 _PART = re.compile(r'"([^"]+)"|([^."=]+)')
 
 
-def override(tree: Tree, overrides: Sequence[str]) -> None:
+def apply_overrides(tree: Tree, overrides: Sequence[str]) -> None:
     """Set keys of a tree; overrides that cannot be applied are added to its problems."""
     for text in overrides:
         try:

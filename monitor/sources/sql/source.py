@@ -121,8 +121,8 @@ class SqlSource:
             hours = whole_hours(start, end, info.at if info else None)
             if info is None:
                 return dict.fromkeys(hours, 0)
-            left_out = {self.config.at.column, self._plan.sensor.column if self._plan.sensor else None}
-            columns = tuple(k for k in self._keys if k.name not in left_out)
+            excluded = {self.config.at.column, self._plan.sensor.column if self._plan.sensor else None}
+            columns = tuple(k for k in self._keys if k.name not in excluded)
             available = info.cursor.up_to(until - self._delay)
             keys = Keys(self._table, columns, self._plan.visit is None, available)
             return count_by_hour(keys, info.at, hours, partial(self._execute, connection))
@@ -158,9 +158,9 @@ class SqlSource:
         separator = info.cursor.form.separator if info.cursor.form else None
         reasons: list[RejectReason | None] = []
         for i, value in enumerate(raw):
-            odd = separator is not None and str(value)[10:11] != separator
+            other_format = separator is not None and str(value)[10:11] != separator
             reason = RejectReason.AHEAD_OF_CLOCK if ahead[i] else times.faults.get(i) or unknown.get(i)
-            reasons.append(reason or (RejectReason.IMPOSSIBLE_TIME if odd else None))
+            reasons.append(reason or (RejectReason.IMPOSSIBLE_TIME if other_format else None))
         return reasons
 
     def _column(self, rows: Sequence[Row], name: str) -> list[object]:

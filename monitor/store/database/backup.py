@@ -115,9 +115,9 @@ def _postgres(store: Store, tool: str, *options: str, dbname: str = "--dbname") 
     url = sa.make_url(store.url)
     plain = url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
     env = dict(os.environ, **({"PGPASSWORD": str(url.password)} if url.password else {}))
-    done = subprocess.run(  # noqa: S603 - PostgreSQL's own tool with our arguments
+    result = subprocess.run(  # noqa: S603 - PostgreSQL's own tool with our arguments
         [program, *options, f"{dbname}={plain}"], env=env, capture_output=True, text=True, check=False
     )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    if result.returncode:
+        last = (result.stderr.strip().splitlines() or ["no message"])[-1]
         raise StoreError(f"store {redacted(store.url)}: {tool} failed: {last}", StoreReason.REFUSED)

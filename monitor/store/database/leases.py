@@ -42,8 +42,8 @@ def acquire(store: Store, name: str, holder: str, ttl: float) -> Lease | None:
             return None
         fence = row.fence + (row.holder != holder)
         update = t.lease.update().where(t.lease.c.name == name, t.lease.c.fence == row.fence)
-        done = connection.execute(update.values(holder=holder, fence=fence, expires_at=now + ttl))
-        return Lease(name, holder, fence, ttl) if done.rowcount == 1 else None
+        result = connection.execute(update.values(holder=holder, fence=fence, expires_at=now + ttl))
+        return Lease(name, holder, fence, ttl) if result.rowcount == 1 else None
 
 
 def renew(store: Store, connection: sa.Connection, lease: Lease) -> None:

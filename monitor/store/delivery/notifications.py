@@ -32,7 +32,7 @@ class Notification(NamedTuple):
     body: str
 
 
-def newest(
+def newest_by_group(
     connection: sa.Connection, groups: Iterable[tuple[str, str]], excluded: str
 ) -> Mapping[tuple[str, str], Notification]:
     """The newest notification of each (team, line) that has one, not counting kind `excluded`."""
@@ -70,7 +70,7 @@ def save_notifications(
         connection.execute(t.alert.update().where(t.alert.c.id.in_(ids)).values(told=state))
 
 
-def log(connection: sa.Connection, count: int) -> list[Notification]:
+def recent_notifications(connection: sa.Connection, count: int) -> list[Notification]:
     """The newest notifications, newest first."""
     query = select_columns(Notification, t.notification).order_by(t.notification.c.id.desc()).limit(count)
     return list(fetch_rows(connection, Notification, query))
@@ -82,7 +82,7 @@ def all_notifications(connection: sa.Connection) -> list[Notification]:
     return list(fetch_rows(connection, Notification, query))
 
 
-def deliveries(
+def delivery_statuses(
     connection: sa.Connection, messages: Iterable[str], urls: int
 ) -> Mapping[str, Mapping[str, list[OutboxStatus]]]:
     """The status of each message by channel, one entry per URL (at most `urls`)."""

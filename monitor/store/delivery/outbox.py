@@ -108,7 +108,7 @@ def resend(store: Store, now: datetime, ids: Sequence[int] = ()) -> int:
         return int(connection.execute(dead.values(status=OutboxStatus.PENDING, attempts=0, next_at=now)).rowcount)
 
 
-def undelivered(store: Store, status: OutboxStatus) -> list[OutboxMessage]:
+def messages_with_status(store: Store, status: OutboxStatus) -> list[OutboxMessage]:
     """Messages of a status, oldest first."""
     query = select_columns(OutboxMessage, t.outbox).where(t.outbox.c.status == status).order_by(t.outbox.c.id)
     with store.read() as connection:

@@ -52,7 +52,7 @@ class RetrainingRequest(NamedTuple):
     mirrored: int
 
     @property
-    def began(self) -> datetime:
+    def start_time(self) -> datetime:
         """When it was started; ValueError if it was not."""
         if self.started_at is None:
             raise ValueError(f"request {self.key!r} was not started")

@@ -92,14 +92,14 @@ def _step(
     trends: Sequence[tuple[str, Trend]],
 ) -> StepReport:
     of_step = [tr for subject, tr in trends if subject == name and tr.detector in step_detector_names()]
-    whole = tuple(tr for tr in of_step if not tr.feature and tr.method == WORST_RATIO)
+    overall = tuple(tr for tr in of_step if not tr.feature and tr.method == WORST_RATIO)
     c = t.reference.c
     in_period = (c.subject == name, c.detector.in_(_REFERENCES), c.frozen_at >= start, c.frozen_at < end)
     query = select_columns(_ReferenceRow, t.reference).where(*in_period).order_by(c.frozen_at)
     frozen = fetch_rows(connection, _ReferenceRow, query)
     references = tuple(Period(r.frozen_at, None, _reference(r)) for r in frozen)
     features = worst_first(tr for tr in of_step if tr.feature)
-    return StepReport(name, plant.steps[name].line, whole, features, references)
+    return StepReport(name, plant.steps[name].line, overall, features, references)
 
 
 def _reference(row: _ReferenceRow) -> str:

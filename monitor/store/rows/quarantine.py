@@ -31,14 +31,14 @@ class QuarantinedRow(NamedTuple):
     first_seen_at: datetime
 
 
-def quarantined(store: Store, newest: int) -> list[QuarantinedRow]:
+def newest_quarantined(store: Store, newest: int) -> list[QuarantinedRow]:
     """The newest rows in quarantine."""
     query = select_columns(QuarantinedRow, t.quarantine).order_by(t.quarantine.c.id.desc()).limit(newest)
     with store.read() as connection:
         return list(fetch_rows(connection, QuarantinedRow, query))
 
 
-def quarantined_under(connection: sa.Connection, value: str) -> Iterator[QuarantinedRow]:
+def quarantined_with_key(connection: sa.Connection, value: str) -> Iterator[QuarantinedRow]:
     """Rows in quarantine with this value in any key column."""
     # Not LIKE: SQLite refuses long patterns and ignores case.
     position = sa.func.instr if connection.dialect.name == "sqlite" else sa.func.strpos

@@ -134,11 +134,11 @@ def _insert(
     open_ = connection.execute(sa.select(t.alert.c.id).where(*_open_episode(key))).scalar_one_or_none()
     if open_ is not None:
         return False
-    fixed = {
+    identity = {
         "name": key.alert, "condition": key.condition, "subject": key.subject, "severity": spec.severity,
         "team": spec.team, "line": line_of(plant, spec.kind, key.subject), "origin": origin,
     }  # fmt: skip
-    insert_new(connection, t.alert, [{**fixed, **row}])
+    insert_new(connection, t.alert, [{**identity, **row}])
     return True
 
 

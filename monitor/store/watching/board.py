@@ -32,7 +32,7 @@ def status_changes(connection: sa.Connection, findings: Iterable[Finding]) -> Se
     return [f for f in evaluated if on_board.get((f.detector, f.method, f.subject, f.feature)) != f.status.value]
 
 
-def skill_of(connection: sa.Connection, gate: str, since: datetime) -> Status | None:
+def skill_status(connection: sa.Connection, gate: str, since: datetime) -> Status | None:
     """The status on the board of the realised skill of the version in force since `since`; None if not yet evaluated.
 
     Earlier findings are about another version. It is read for every batch: one row of a small table, by its key.
@@ -59,7 +59,7 @@ def drift_findings(connection: sa.Connection, step: str | None = None) -> list[B
     return sorted(rows, key=lambda r: (r.subject, r.detector, r.feature != "", -_ratio(r), r.feature))
 
 
-def drifts_since(connection: sa.Connection, step: str) -> datetime | None:
+def drifting_since(connection: sa.Connection, step: str) -> datetime | None:
     """Since when the step has been drifting; None if it is not."""
     b, f = t.board.c, t.finding.c
     drifting = sa.select(b.detector).where(
@@ -86,7 +86,7 @@ def board_rows(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> Ite
         yield row._replace(causes=tuple(row.causes))
 
 
-def last_finding(store: Store) -> int:
+def last_finding_id(store: Store) -> int:
     """The highest id of a finding; 0 if there is none."""
     with store.read() as connection:
         return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(t.finding.c.id), 0))).scalar_one())

@@ -38,12 +38,12 @@ def all_findings(connection: sa.Connection) -> list[StoredFinding]:
 
 
 def findings_about(
-    connection: sa.Connection, subject: str, start: datetime, end: datetime, most: int
+    connection: sa.Connection, subject: str, start: datetime, end: datetime, limit: int
 ) -> list[StoredFinding]:
     """The newest findings on a subject with a time from `start` to `end`, newest first."""
     f = t.finding.c
     query = select_columns(StoredFinding, t.finding).where(f.subject == subject, f.at.between(start, end))
-    return list(fetch_rows(connection, StoredFinding, query.order_by(f.at.desc(), f.id.desc()).limit(most)))
+    return list(fetch_rows(connection, StoredFinding, query.order_by(f.at.desc(), f.id.desc()).limit(limit)))
 
 
 def breaches_between(connection: sa.Connection, start: datetime, end: datetime) -> list[StoredFinding]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from monitor.gate_models.challenge import Step, next_step, trained_at
-from monitor.gate_models.requests import next_key
+from monitor.gate_models.requests import next_request_key
 from monitor.model import RetrainingReason as Reason
 from monitor.model import RetrainingState as State
 from monitor.plant.watching import RetrainingConfig
@@ -68,7 +68,7 @@ KEYS = {
 
 @pytest.mark.parametrize(("made", "key"), KEYS.values(), ids=KEYS)
 def test_the_key_of_the_next_request(made: list[RetrainingRequest], key: str | None) -> None:
-    assert next_key(ALERT, made, RULES, NOW) == key
+    assert next_request_key(ALERT, made, RULES, NOW) == key
 
 
 def test_a_version_that_is_not_on_record_counts_from_when_it_was_put_in_force() -> None:

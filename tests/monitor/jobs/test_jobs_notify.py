@@ -19,7 +19,7 @@ from monitor.errors import FencedError
 from monitor.jobs.notify import NotifyJob
 from monitor.runtime.app import notify_job
 from monitor.store.database import tables as t
-from monitor.store.delivery.notifications import deliveries, log
+from monitor.store.delivery.notifications import delivery_statuses, recent_notifications
 from monitor.store.delivery.outbox import resend
 
 DELIVERIES = "gatewatch_outbox_deliveries_total"
@@ -274,8 +274,8 @@ def test_the_newest_notifications_with_what_became_of_them(spine: Spine, andon: 
     fire(spine)
     spine.run(teller(spine, {"operators": [andon.url, andon.url]}), after(0))
     with spine.store.read() as connection:
-        (row,) = log(connection, 5)
-        found = deliveries(connection, [row.message], 9)
+        (row,) = recent_notifications(connection, 5)
+        found = delivery_statuses(connection, [row.message], 9)
     assert found == {row.message: {"notify:log": ["sent"], "notify:operators": ["pending", "pending"]}}
 
 

@@ -286,14 +286,18 @@ def test_decisions_without_skill_are_recomputed_as_they_were(gate: Gate) -> None
     gate.run(after(61))
     gate.parts(after(62), 2)
     again = list(
-        rederive.decisions(gate.spine.store, lambda _: gate.spine.plant, Cache(lambda _name, _digest: SumModel()))
+        rederive.recompute_decisions(
+            gate.spine.store, lambda _: gate.spine.plant, Cache(lambda _name, _digest: SumModel())
+        )
     )
     assert [one for one in again if not one.matches] == []
     assert ("hold", "no_skill", 40.0) in {one.recomputed for one in again}
     with gate.spine.store.write() as connection:
         connection.execute(t.decision.update().where(t.decision.c.withheld == "no_skill").values(withheld=""))
     again = list(
-        rederive.decisions(gate.spine.store, lambda _: gate.spine.plant, Cache(lambda _name, _digest: SumModel()))
+        rederive.recompute_decisions(
+            gate.spine.store, lambda _: gate.spine.plant, Cache(lambda _name, _digest: SumModel())
+        )
     )
     assert len([one for one in again if not one.matches]) == 2
 

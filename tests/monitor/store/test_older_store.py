@@ -113,7 +113,7 @@ def test_the_upgraded_store_goes_on_and_decides_as_before(tmp_path: Path) -> Non
     assert decided(plant.parent / "gatewatch.db") == expected()
     again = open_existing(loaded.plant.store.url)
     registry = make_registry(loaded.plant)
-    made = list(rederive.decisions(again, rederive.stored_plants(again, plant.parent).__getitem__, registry))
+    made = list(rederive.recompute_decisions(again, rederive.stored_plants(again, plant.parent).__getitem__, registry))
     again.close()
     assert len(made) == len(expected())
     assert [one for one in made if not one.matches] == []

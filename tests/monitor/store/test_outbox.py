@@ -13,7 +13,14 @@ from monitor.errors import DeliveryError, DeliveryReason
 from monitor.statuses import OutboxStatus
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
-from monitor.store.delivery.outbox import OutboxMessage, new_message, next_due, record_failed, record_sent, undelivered
+from monitor.store.delivery.outbox import (
+    OutboxMessage,
+    messages_with_status,
+    new_message,
+    next_due,
+    record_failed,
+    record_sent,
+)
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DUE, LATER = NOW, NOW + timedelta(seconds=1)
@@ -98,7 +105,7 @@ def test_what_became_of_a_message(store: Store) -> None:
         record_failed(connection, 2, RetryPolicy(timedelta(seconds=10), 2).after(1, refused, NOW))
         record_failed(connection, 3, RetryPolicy(timedelta(seconds=10), 2).after(2, refused, NOW))
     (pending,), (dead,), (sent,) = (
-        undelivered(store, status) for status in (OutboxStatus.PENDING, OutboxStatus.DEAD, OutboxStatus.SENT)
+        messages_with_status(store, status) for status in (OutboxStatus.PENDING, OutboxStatus.DEAD, OutboxStatus.SENT)
     )
     assert (sent.id, sent.sent_at, sent.error) == (1, NOW, None)
     assert (pending.id, pending.attempts, pending.error) == (2, 1, "no such column")
