@@ -26,7 +26,6 @@ from monitor.scheduling.runner import SlotOutcome
 from monitor.simulator.faults import DEFAULT_SCRIPT
 from monitor.simulator.feed import Feed
 from monitor.simulator.history import History, simulate
-from monitor.web.server import check_can_listen
 
 _MARK = "made-by-gatewatch-demo"
 _SERVED_HOURS = 24.0
@@ -53,6 +52,8 @@ def run_demo(
     """
     timing = Timing()
     if serve:
+        from monitor.web.server import check_can_listen
+
         check_can_listen("127.0.0.1", port)
     _empty_folder(folder)
     end = (end or datetime.now(UTC)).replace(microsecond=0)

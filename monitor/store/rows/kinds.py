@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -30,14 +31,26 @@ KINDS: Mapping[str, RowsOf] = {
 
 def count_stored(connection: sa.Connection, kind: str, source: str, start: datetime, end: datetime) -> int:
     """Distinct keys of a source with a time in [start, end), accepted or in quarantine."""
+    period = {"of_source": source, "start": start, "end": end}
+    return sum(int(connection.execute(query, period).scalar_one()) for query in _counting(kind))
+
+
+@lru_cache
+def _counting(kind: str) -> tuple[sa.Select[tuple[int]], ...]:
+    """The queries of `count_stored`, built once: they run for every hour of every source."""
     table, key = KINDS[kind]
-    c, q = table.c, t.quarantine.c
     # Of any revision: a correction may have moved a row into this time.
-    keys = sa.select(*(c[name] for name in key)).distinct()
-    in_period = keys.where(c.source == source, c.at >= start, c.at < end)
-    accepted = sa.select(sa.func.count()).select_from(in_period.subquery())
-    quarantined = sa.select(sa.func.count(q.key.distinct())).where(q.source == source, q.at >= start, q.at < end)
-    return int(connection.execute(accepted).scalar_one()) + int(connection.execute(quarantined).scalar_one())
+    keys = sa.select(*(table.c[name] for name in key)).where(*_in_period(table)).distinct()
+    quarantined = sa.select(sa.func.count(t.quarantine.c.key.distinct())).where(*_in_period(t.quarantine))
+    return sa.select(sa.func.count()).select_from(keys.subquery()), quarantined
+
+
+def _in_period(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+    c = table.c
+    source: sa.BindParameter[str] = sa.bindparam("of_source")
+    start: sa.BindParameter[datetime] = sa.bindparam("start")
+    end: sa.BindParameter[datetime] = sa.bindparam("end")
+    return c.source == source, c.at >= start, c.at < end
 
 
 def count_rows(connection: sa.Connection) -> dict[str, int]:
