@@ -36,7 +36,7 @@ def count_stored(connection: sa.Connection, kind: str, source: str, start: datet
 
 
 @lru_cache
-def _counting(kind: str) -> tuple[sa.Select[tuple[int]], ...]:
+def _counting(kind: str) -> tuple[sa.Select[int], sa.Select[int]]:
     """The queries of `count_stored`, built once: they run for every hour of every source."""
     table, key = KINDS[kind]
     # Of any revision: a correction may have moved a row into this time.
