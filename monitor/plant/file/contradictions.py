@@ -42,11 +42,7 @@ def _contradictions(plant: Plant) -> Iterator[Contradiction]:
     """All contradictions of a plant whose keys are valid by themselves."""
     for step in plant.steps:
         if "." in step:
-            yield (
-                ("steps", step),
-                "a step's name cannot hold '.', which separates step and feature in a gate's inputs",
-                "",
-            )
+            yield ("steps", step), "a step's name cannot hold '.', which separates step and feature in gate inputs", ""
     for name, machine in plant.machines.items():
         yield from _unknown(("machines", name, "step"), "step", machine.step, plant.steps, "steps")
     if plant.profile == "stack" and plant.alerts.webhook_token is None:
@@ -77,11 +73,7 @@ def _gates(plant: Plant) -> Iterator[Contradiction]:
             (*path, "characteristic"), "characteristic", gate.characteristic, plant.characteristics, "characteristics"
         )
         if gate.step in checked:
-            yield (
-                (*path, "step"),
-                f"gate {checked[gate.step]!r} already checks this step; at most one gate per step",
-                "gates",
-            )
+            yield (*path, "step"), f"gate {checked[gate.step]!r} already checks this step; one gate per step", "gates"
         checked.setdefault(gate.step, name)
         yield from _inputs(plant, name, gate, features)
 

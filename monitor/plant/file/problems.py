@@ -119,9 +119,8 @@ class Location:
                 location._enter(core, str(part))
             elif get_origin(core) in (dict, list):
                 location.path, location.annotation, location.info = (*location.path, part), get_args(core)[-1], None
-        if any(
-            is_model(option) for option in union_members(location.annotation)
-        ):  # the error is about which model it is
+        # The error is about the choice of the model.
+        if any(is_model(option) for option in union_members(location.annotation)):
             location.path = (*location.path, "kind")
         return location
 
