@@ -14,7 +14,7 @@ from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats
 
 MIN_TRAINING_ROWS = 20
-"""Minimum size of the training part: of fewer rows, standard deviations and ranges mean nothing."""
+"""Minimum rows of the training part; with fewer, standard deviations and ranges are meaningless."""
 NAIVE_WINDOW = 25
 """Previous outcomes in the naive baseline's median: long enough to average noise, short enough to follow a drift."""
 _SPLITS = (("train", 0.51), ("stopping", 0.60), ("calibration", 0.80), ("validation", 1.0))

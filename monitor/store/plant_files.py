@@ -28,7 +28,7 @@ def record_plant_file(store: Store, digest: str, content: str, now: datetime) ->
 
 
 def store_created_at(connection: sa.Connection) -> datetime | None:
-    """The age of the store: when the first plant file was recorded."""
+    """When the store was created: when its first plant file was recorded."""
     since: datetime | None = connection.scalar(sa.select(sa.func.min(t.plant_file.c.since)))
     return since
 
