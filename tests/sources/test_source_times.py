@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,10 +21,13 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 SECONDS = 1_767_614_400
 BERLIN, ANGELES = ZoneInfo("Europe/Berlin"), ZoneInfo("America/Los_Angeles")
 LORD_HOWE = ZoneInfo("Australia/Lord_Howe")
+LONDON, AZORES = ZoneInfo("Europe/London"), ZoneInfo("Atlantic/Azores")
+"""One of their two offsets is zero."""
 
 
 def one(value: object, zone: str | None = None, epoch: str | None = None) -> datetime | RejectReason:
     times = read_times([value], TimeColumn.model_validate({"column": "ts", "zone": zone, "epoch": epoch}))
+    assert times.micros.dtype == np.int64
     return times.faults[0] if times.faults else from_micros(int(times.micros[0]))
 
 
@@ -45,9 +49,13 @@ def one(value: object, zone: str | None = None, epoch: str | None = None) -> dat
         pytest.param("now", "UTC", None, IMPOSSIBLE, id="a word that pandas takes for the present"),
         pytest.param("20260105", "UTC", None, IMPOSSIBLE, id="digits without dashes"),
         pytest.param("2026-02-30 10:00:00", "UTC", None, IMPOSSIBLE, id="a day that does not exist"),
+        pytest.param("2026-02-30 10:00:00", None, None, IMPOSSIBLE, id="a day that does not exist, in no zone"),
         pytest.param("1969-12-31T23:59:59Z", None, None, IMPOSSIBLE, id="before 1970"),
+        pytest.param("1970-01-01T00:00:00Z", None, None, datetime(1970, 1, 1, tzinfo=UTC), id="the first of 1970"),
         pytest.param("2200-01-01T00:00:00Z", None, None, IMPOSSIBLE, id="in 2200"),
         pytest.param("9999-12-31 00:00:00", "UTC", None, IMPOSSIBLE, id="the far future"),
+        pytest.param("2610-07-01 00:00:00", "Europe/Berlin", None, IMPOSSIBLE, id="a year that 64 bits take for 2025"),
+        pytest.param("1441-07-01 00:00:00", "Europe/Berlin", None, IMPOSSIBLE, id="one that they take for 2026"),
         pytest.param("infinity", None, None, IMPOSSIBLE, id="postgresql's infinity"),
         pytest.param(SECONDS, "UTC", None, IMPOSSIBLE, id="a number without an epoch"),
         pytest.param(SECONDS, None, "s", NOON, id="epoch seconds"),
@@ -55,6 +63,7 @@ def one(value: object, zone: str | None = None, epoch: str | None = None) -> dat
         pytest.param(SECONDS * 10**9 + 999, None, "ns", NOON, id="epoch nanoseconds lose their last digits"),
         pytest.param(SECONDS + 0.25, None, "s", NOON + timedelta(seconds=0.25), id="epoch seconds with a fraction"),
         pytest.param(Decimal(f"{SECONDS}.000001"), None, "s", NOON + timedelta(microseconds=1), id="decimal epoch"),
+        pytest.param(0, None, "s", datetime(1970, 1, 1, tzinfo=UTC), id="the first second of an epoch"),
         pytest.param(-1, None, "s", IMPOSSIBLE, id="a negative epoch"),
         pytest.param(float("nan"), None, "s", IMPOSSIBLE, id="nan as an epoch"),
         pytest.param(float("inf"), None, "s", IMPOSSIBLE, id="infinity as an epoch"),
@@ -100,8 +109,27 @@ def test_times_that_cannot_be_used_keep_a_place_at_which_nothing_is_missed() -> 
     assert from_micros(twice) == datetime(2026, 10, 25, 1, 30, tzinfo=UTC), "the later of the two"
 
 
+def test_times_of_chosen_rows_are_renumbered_in_their_order() -> None:
+    times = read_times([SECONDS, None, SECONDS + 1, "x"], TimeColumn(column="ts", epoch="s"))
+    taken = times.take([3, 2, 1])
+    assert taken.faults == {0: IMPOSSIBLE, 2: NO}
+    assert taken.micros.tolist() == [UNREADABLE, (SECONDS + 1) * 10**6, UNREADABLE]
+    assert times.take([]).micros.tolist() == []
+    assert read_times([SECONDS], TimeColumn(column="ts", epoch="s")).take([0]).faults == {}
+
+
+def test_times_are_delayed_but_unreadable_ones_stay_so() -> None:
+    times = read_times([SECONDS, None], TimeColumn(column="ts", epoch="s"))
+    later = times.later(timedelta(seconds=2, microseconds=5))
+    assert later.micros.tolist() == [(SECONDS + 2) * 10**6 + 5, UNREADABLE]
+    assert later.faults == times.faults == {1: NO}
+    assert times.later(timedelta(0)).micros.tolist() == times.micros.tolist()
+
+
 CHANGES = tuple(datetime(2026, *parts, tzinfo=UTC) for parts in ((3, 29, 1), (10, 25, 1), (3, 8, 10), (11, 1, 9)))
 MINUTES = st.integers(-180, 180)
+MICROSECOND = 1 / 60_000_000
+"""A microsecond in minutes."""
 
 
 PLAIN = st.builds(
@@ -121,7 +149,7 @@ def test_plain_times_are_read_as_pandas_reads_them(texts: list[str], zone: str |
     assert alone.faults == {i: fault for i, fault in beside_a_date.faults.items() if i < len(texts)}
 
 
-@given(st.sampled_from(CHANGES), MINUTES, MINUTES, st.sampled_from([BERLIN, ANGELES, LORD_HOWE]))
+@given(st.sampled_from(CHANGES), MINUTES, MINUTES, st.sampled_from([BERLIN, ANGELES, LORD_HOWE, LONDON, AZORES]))
 def test_local_bounds_lose_no_row_around_the_changes(change: datetime, at: int, local: int, zone: ZoneInfo) -> None:
     instant = change + timedelta(minutes=at)
     wall = (change.astimezone(zone) + timedelta(minutes=local)).replace(tzinfo=None, fold=0)
@@ -153,6 +181,9 @@ def test_the_order_of_local_times_is_the_order_of_places(change: datetime, minut
         pytest.param((3, 29, 0, 59), BERLIN, (3, 29, 1, 59), (3, 29, 1, 59), id="before the skipped hour"),
         pytest.param((3, 29, 1, 0), BERLIN, (3, 29, 3, 0), (3, 29, 3, 0), id="after the skipped hour"),
         pytest.param((11, 1, 8, 30), ANGELES, (11, 1, 0, 30), (11, 1, 1, 30), id="los angeles' first pass"),
+        pytest.param((10, 25, 0, 30), LONDON, (10, 25, 0, 30), (10, 25, 1, 30), id="london's first pass"),
+        pytest.param((10, 25, 1, 30), LONDON, (10, 25, 1, 30), (10, 25, 1, 30), id="london's second pass"),
+        pytest.param((10, 25, 0, 30), AZORES, (10, 24, 23, 30), (10, 25, 0, 30), id="the azores' first pass"),
         pytest.param((4, 4, 14, 45), LORD_HOWE, (4, 5, 1, 15), (4, 5, 1, 45), id="lord howe's first half hour"),
         pytest.param((4, 4, 15, 15), LORD_HOWE, (4, 5, 1, 45), (4, 5, 1, 45), id="lord howe's second half hour"),
     ],
@@ -162,22 +193,30 @@ def test_local_times_that_bound_an_instant(
 ) -> None:
     """In the first pass of a double hour, rows that name its times are placed later: they must not be left out."""
     instant = datetime(2026, *at, tzinfo=UTC)  # type: ignore[misc, arg-type]
-    assert lowest_wall(instant, zone) == datetime(2026, *lowest)  # type: ignore[misc, arg-type]  # noqa: DTZ001
-    assert highest_wall(instant, zone) == datetime(2026, *highest)  # type: ignore[misc, arg-type]  # noqa: DTZ001
+    walls = lowest_wall(instant, zone), highest_wall(instant, zone)
+    assert walls[0] == datetime(2026, *lowest)  # type: ignore[misc, arg-type]  # noqa: DTZ001
+    assert walls[1] == datetime(2026, *highest)  # type: ignore[misc, arg-type]  # noqa: DTZ001
+    assert [wall.fold for wall in walls] == [0, 0]
 
 
 @pytest.mark.parametrize(
-    ("start", "zone", "expected"),
+    ("start", "minutes", "zone", "expected"),
     [
-        pytest.param((10, 24, 23), BERLIN, False, id="before berlin's double hour"),
-        pytest.param((10, 25, 0), BERLIN, True, id="its first pass"),
-        pytest.param((10, 25, 1), BERLIN, True, id="its second pass"),
-        pytest.param((10, 25, 2), BERLIN, False, id="after it"),
-        pytest.param((3, 29, 1), BERLIN, False, id="a spring change"),
-        pytest.param((11, 1, 9), ANGELES, True, id="los angeles' second pass"),
-        pytest.param((4, 4, 14), LORD_HOWE, True, id="half an hour of lord howe"),
+        pytest.param((10, 24, 23), 60, BERLIN, False, id="before berlin's double hour"),
+        pytest.param((10, 24, 23, 15), 60, BERLIN, True, id="its beginning"),
+        pytest.param((10, 24, 23, 15), 45 + MICROSECOND, BERLIN, True, id="the first microsecond of it"),
+        pytest.param((10, 24, 23, 30), 30, BERLIN, False, id="half an hour that ends where it begins"),
+        pytest.param((10, 25, 0), 60, BERLIN, True, id="its first pass"),
+        pytest.param((10, 25, 1), 60, BERLIN, True, id="its second pass"),
+        pytest.param((10, 25, 2), 60, BERLIN, False, id="after it"),
+        pytest.param((3, 29, 1), 60, BERLIN, False, id="a spring change"),
+        pytest.param((10, 25, 0), 60, LONDON, True, id="london's first pass"),
+        pytest.param((11, 1, 9), 60, ANGELES, True, id="los angeles' second pass"),
+        pytest.param((4, 4, 14), 60, LORD_HOWE, True, id="half an hour of lord howe"),
     ],
 )
-def test_hours_that_happen_twice_are_known(start: tuple[int, int, int], zone: ZoneInfo, expected: bool) -> None:
+def test_hours_that_happen_twice_are_known(
+    start: tuple[int, int, int], minutes: float, zone: ZoneInfo, expected: bool
+) -> None:
     aware = datetime(2026, *start, tzinfo=UTC)
-    assert has_ambiguous_time(aware, aware + timedelta(hours=1), zone) is expected
+    assert has_ambiguous_time(aware, aware + timedelta(minutes=minutes), zone) is expected

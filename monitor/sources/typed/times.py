@@ -150,9 +150,9 @@ def _localize(walls: Micros, zone: str) -> tuple[Micros, Faults]:
 def lowest_wall(at: datetime, zone: ZoneInfo) -> datetime:
     """The highest naive local time that is not after the local time of any row with a place later than `at`."""
     wall = at.astimezone(zone)
-    first, second = wall.replace(fold=0).utcoffset(), wall.replace(fold=1).utcoffset()
+    first, second = _offset(wall, 0), _offset(wall, 1)
     naive = wall.replace(tzinfo=None, fold=0)
-    if wall.fold == 0 and first and second and first > second:
+    if wall.fold == 0 and first > second:
         return naive - (first - second)  # times that occur twice have their second occurrence as their place
     return naive
 
