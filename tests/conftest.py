@@ -13,12 +13,15 @@ import postgres_kit
 import pytest
 import run_kit
 import sqlalchemy as sa
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from monitor.store.database.schema import open_store
 
-# For `make mutate`, which runs the tests of a function once for each small change of it.
-settings.register_profile("mutate", max_examples=20, derandomize=True, deadline=None)
+# For `make mutate`, which runs the tests of a function once for each small change of it: that one fails is enough to
+# know, so no smallest example is looked for.
+settings.register_profile(
+    "mutate", max_examples=20, derandomize=True, deadline=None, database=None, phases=(Phase.explicit, Phase.generate)
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from promtool_kit import T0, limits_of, sampled, series_of
 
-from alerting.alerts.evaluator import AlertState, Key, States, evaluate
+from alerting.alerts.evaluator import AlertState, Change, Key, States, evaluate
 from alerting.specs.roster import BY_NAME
 from alerting.specs.spec import AlertSpec
 
@@ -126,6 +127,44 @@ def test_the_highest_value_of_a_subject_counts_and_other_labels_do_not() -> None
     samples = sampled(low | high | other | limits_of([spec], 1), 0)
     states, _ = evaluate([spec], samples, {}, T0)
     assert {key: state.value for key, state in states.items()} == {KEY: 12.0}
+
+
+@pytest.mark.parametrize("values", [(12.0, 11.0), (11.0, 12.0)], ids=["the higher first", "the lower first"])
+def test_the_highest_value_counts_in_whatever_order_the_samples_come(values: tuple[float, float]) -> None:
+    spec = spec_with(timedelta(0), timedelta(0))
+    first, second = (series_of(spec, "it", [value], step=step) for value, step in zip(values, "ab", strict=True))
+    states, _ = evaluate([spec], sampled(first | second | limits_of([spec], 1), 0), {}, T0)
+    assert {key: (state.value, state.limit) for key, state in states.items()} == {KEY: (12.0, LIMIT)}
+
+
+def test_a_label_that_a_sample_lacks_counts_as_empty() -> None:
+    spec = replace(spec_with(timedelta(0), timedelta(0)), match=(("feature", ""),))
+    samples = sampled({(spec.metric, ()): [12.0]} | limits_of([spec], 1), 0)
+    assert set(evaluate([spec], samples, {}, T0)[0]) == {KEY._replace(subject="")}
+
+
+def test_a_firing_alert_keeps_the_times_since_which_it_is_active_and_firing() -> None:
+    spec = spec_with(timedelta(minutes=1), timedelta(0))
+    series = series_of(spec, "it", [12.0, 11.0, 13.0, 14.0]) | limits_of([spec], 4)
+    states: States = {}
+    changes: list[Change] = []
+    for n in range(4):
+        states, new = evaluate([spec], sampled(series, n), states, T0 + timedelta(minutes=n))
+        changes += new
+    fired = T0 + timedelta(minutes=1)
+    assert states == {KEY: AlertState(T0, fired, None, 14.0, LIMIT)}
+    pending = AlertState(T0, None, None, 12.0, LIMIT)
+    assert changes == [Change(KEY, None, pending), Change(KEY, pending, AlertState(T0, fired, None, 11.0, LIMIT))]
+
+
+def test_every_spec_has_alerts_of_its_own_breached_or_absent() -> None:
+    given: dict[str, Any] = {"limit": LIMIT, "clear": CLEAR, "pending_for": timedelta(0), "absent_after": timedelta(0)}
+    drift, model = (replace(BY_NAME[name], **given) for name in ("DataDrift", "ModelDegraded"))
+    expected = {"DataDrift": ["away"], "ModelDegraded": ["away"]}
+    series = series_of(drift, "it", [12.0]) | series_of(model, "it", [12.0]) | limits_of([drift, model], 1, expected)
+    assert set(evaluate([drift, model], sampled(series, 0), {}, T0)[0]) == {
+        Key(name, *alert) for name in ("DataDrift", "ModelDegraded") for alert in (("breach", "it"), ("absent", "away"))
+    }
 
 
 def test_without_a_limit_nothing_begins_and_a_spec_that_is_gone_ends_its_alerts() -> None:

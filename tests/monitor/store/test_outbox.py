@@ -10,17 +10,23 @@ from hypothesis import strategies as st
 
 from monitor.delivery.retry import RetryPolicy, backoff
 from monitor.errors import DeliveryError, DeliveryReason
+from monitor.model import Verdict
 from monitor.statuses import OutboxStatus
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.delivery.outbox import (
     OutboxMessage,
+    counts_by_status,
+    messages_about,
     messages_with_status,
     new_message,
     next_due,
+    recommendation,
     record_failed,
     record_sent,
+    resend,
 )
+from monitor.store.rows.decisions import StoredDecision
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DUE, LATER = NOW, NOW + timedelta(seconds=1)
@@ -111,6 +117,65 @@ def test_what_became_of_a_message(store: Store) -> None:
     assert (pending.id, pending.attempts, pending.error) == (2, 1, "no such column")
     assert pending.next_at == NOW + timedelta(seconds=10)
     assert (dead.id, dead.status, dead.attempts, dead.next_at) == (3, OutboxStatus.DEAD, 2, DUE)
+
+
+def test_a_message_that_was_sent_after_a_failure_has_no_error(store: Store) -> None:
+    _put(store, [("mes", "A", "pending", DUE)])
+    outage = DeliveryError("no answer", DeliveryReason.UNREACHABLE)
+    with store.write() as connection:
+        record_failed(connection, 1, RetryPolicy(timedelta(0), None).after(1, outage, NOW))
+    assert [message.error for message in messages_with_status(store, OutboxStatus.PENDING)] == ["no answer"]
+    with store.write() as connection:
+        record_sent(connection, [1], NOW)
+    assert [message.error for message in messages_with_status(store, OutboxStatus.SENT)] == [None]
+
+
+def test_a_dead_letter_made_pending_again_is_due_at_once_and_has_all_its_attempts(store: Store) -> None:
+    _put(store, [("mes", subject, "pending", LATER) for subject in "AB"])
+    refused = DeliveryError("no such column", DeliveryReason.REFUSED)
+    with store.write() as connection:
+        for number in (1, 2):
+            record_failed(connection, number, RetryPolicy(timedelta(0), 3).after(3, refused, NOW))
+    assert resend(store, NOW, [2]) == 1
+    assert [(message.id, message.attempts) for message in messages_with_status(store, OutboxStatus.DEAD)] == [(1, 3)]
+    assert [(message.id, message.attempts, message.next_at) for message in _due(store, "mes")] == [(2, 0, NOW)]
+
+
+def test_messages_of_a_status_are_told_oldest_first_whichever_is_due_first(store: Store) -> None:
+    _put(store, [("mes", subject, "pending", NOW - timedelta(minutes=i)) for i, subject in enumerate("ABC")])
+    assert [message.subject for message in messages_with_status(store, OutboxStatus.PENDING)] == ["A", "B", "C"]
+
+
+def test_the_messages_about_a_part_and_how_many_of_a_channel_have_each_status(store: Store) -> None:
+    made = [("mes", "A", "sent"), ("mes", "B", "pending"), ("mes", "A", "pending"), ("other", "A", "dead")]
+    _put(store, [(*message, DUE) for message in made])
+    with store.read() as connection:
+        assert [(m.id, m.channel, m.subject, m.status) for m in messages_about(connection, "A")] == [
+            (1, "mes", "A", OutboxStatus.SENT), (3, "mes", "A", OutboxStatus.PENDING),
+            (4, "other", "A", OutboxStatus.DEAD),
+        ]  # fmt: skip
+        assert counts_by_status(connection, "mes") == {"sent": 1, "pending": 2}
+        assert counts_by_status(connection, "none") == {}
+
+
+def test_the_message_that_sends_a_decision_to_the_mes() -> None:
+    decision = StoredDecision(
+        "S/1", "form", 2, 1, "the gate", 7, {"form": 7}, "width", "w", "3", "model digest", "plant digest",
+        1.5, 1.0, 2.0, 0.1, 1.0, Verdict.CONTINUE, "in_spec", "", NOW, LATER, "",
+    )  # fmt: skip
+    payload = {
+        "site": "north", "serial": "S/1", "step": "form", "visit": 2, "revision": 1, "recommendation": "continue",
+        "reason": "in_spec", "confidence": 0.9, "on_hold": "", "model_version": "3", "predicted": 1.5, "lower": 1.0,
+        "upper": 2.0, "decided_at": "2026-03-02T12:00:00+00:00",
+    }  # fmt: skip
+    row = {
+        "channel": "mes", "key": '["north", "S/1", "form", 2, 1]', "subject": "S/1", "payload": payload,
+        "status": OutboxStatus.PENDING, "created_at": NOW, "next_at": NOW, "attempts": 0,
+    }  # fmt: skip
+    assert recommendation("north", decision, 0.9) == row
+    held = decision._replace(verdict=Verdict.HOLD, on_hold="inspect")
+    wanted = payload | {"recommendation": "hold", "confidence": None, "on_hold": "inspect"}
+    assert recommendation("north", held, 0.9) == row | {"payload": wanted}
 
 
 @pytest.mark.parametrize(

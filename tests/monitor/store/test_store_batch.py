@@ -72,18 +72,19 @@ def test_a_provisional_number_stands_for_its_row(index: int, first: int) -> None
     assert provisional_arrival(index) < 0
     assert resolved_arrival(provisional_arrival(index), first) == first + index
     assert resolved_arrival(first, first + 5) == first
+    assert resolved_arrival(0, first) == 0, "no row yet is not provisional"
 
 
 def test_findings_are_tied_to_their_rows_and_the_board_shows_the_latest(spine: Spine, lease: Lease) -> None:
     found = Finding("limits", "high", "m", "heat", after(1), Status.BREACH, 9.0, 5.0, 1, ("heat",))
     for batch, value in ((_batch(0, 1, 2), 9.0), (_batch(3, 4), 8.0)):
-        batch.findings += [replace(found, value=value), replace(found, row=-1)]
+        batch.findings += [replace(found, value=value), replace(found, row=-1), replace(found, row=0)]
         batch.board.append(replace(found, value=value))
         commit(spine.store, lease, batch)
-    assert spine.all(t.finding, "arrival") == [2, 0, 5, 0]
+    assert spine.all(t.finding, "arrival") == [2, 0, 1, 5, 0, 4]
     assert spine.all(t.board, "value", "causes") == [(8.0, ["heat"])]
     labels = {"detector": "limits", "method": "high", "subject": "m", "status": "breach"}
-    assert spine.tally("gatewatch_findings_total", **labels) == 4
+    assert spine.tally("gatewatch_findings_total", **labels) == 6
 
 
 DECISION = StoredDecision(
@@ -134,6 +135,17 @@ def test_a_process_that_lost_its_lease_keeps_nothing_of_a_batch(spine: Spine, le
         commit(spine.store, lease, _whole())
     for table in (t.machine_state, t.decision, t.outbox, t.machine_window, t.detector_state, t.board, t.cursor):
         assert spine.all(table) == []
+
+
+def test_the_places_to_die_at_are_before_and_after_the_transaction(
+    spine: Spine, lease: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached: list[tuple[str, int]] = []
+    monkeypatch.setattr(
+        "monitor.store.commit.reach", lambda name: reached.append((name, len(spine.all(t.machine_state))))
+    )
+    commit(spine.store, lease, _batch(0))
+    assert reached == [("before_commit", 0), ("after_commit", 1)]
 
 
 EMPTY = {
