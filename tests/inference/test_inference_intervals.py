@@ -8,7 +8,15 @@ from math import comb
 import numpy as np
 import pytest
 
-from inference.intervals import binomial_cdf, coverage_holds, intervals_hold
+from inference.intervals import (
+    binomial_cdf,
+    counted,
+    coverage_holds,
+    errors,
+    half_widths,
+    inside,
+    intervals_hold,
+)
 from monitor.model import Floats, Prediction
 
 ROWS = 200
@@ -47,8 +55,19 @@ def test_the_probability_is_the_exact_binomial_sum(successes: int, trials: int, 
 @pytest.mark.parametrize(("trials", "least"), [(20, 16), (50, 41), (100, 85), (200, 173)])
 def test_so_many_intervals_must_hold_of_those_that_promise_nine_in_ten(trials: int, least: int) -> None:
     """`least` by the tables of the binomial distribution at 0.05."""
-    for inside, expected in ((least, True), (least - 1, False)):
-        assert coverage_holds(np.arange(trials) < inside, trials, 0.9) is expected
+    for within, expected in ((least, True), (least - 1, False)):
+        assert coverage_holds(np.arange(trials) < within, trials, 0.9) is expected
+
+
+def test_what_is_asked_of_a_prediction() -> None:
+    """The parts lie below, on and between the bounds, on the other one and above."""
+    target = np.array([0.5, 1.0, 2.0, 5.0, 5.5])
+    predictions = [Prediction(2.0, 1.0, 5.0, distance, 1.0) for distance in (0.5, 1.0, 1.5, 0.0, 0.0)]
+    assert inside(target, predictions).tolist() == [False, True, True, True, False]
+    assert errors(target, predictions).tolist() == [1.5, 1.0, 0.0, 3.0, 3.5]
+    assert half_widths(predictions).tolist() == [2.0] * 5
+    assert counted(target, predictions, 3.0).tolist() == [True, True, False, False, False], "an error below the cap"
+    assert counted(target, predictions, 2 * half_widths(predictions)).tolist() == [True, True, False, True, True]
 
 
 def test_no_parts_at_all_say_nothing_against_a_model() -> None:

@@ -117,6 +117,27 @@ def test_what_became_of_a_message(store: Store) -> None:
     assert (pending.id, pending.attempts, pending.error) == (2, 1, "no such column")
     assert pending.next_at == NOW + timedelta(seconds=10)
     assert (dead.id, dead.status, dead.attempts, dead.next_at) == (3, OutboxStatus.DEAD, 2, DUE)
+    assert dead.error == "no such column"
+
+
+@pytest.mark.parametrize(
+    ("reason", "allowed", "attempts", "status"),
+    [
+        (DeliveryReason.REFUSED, 100, 2, OutboxStatus.PENDING),
+        (DeliveryReason.REFUSED, 100, 3, OutboxStatus.DEAD),
+        (DeliveryReason.REFUSED, 1, 1, OutboxStatus.DEAD),
+        (DeliveryReason.REFUSED, None, 1000, OutboxStatus.PENDING),
+        (DeliveryReason.UNREACHABLE, 5, 4, OutboxStatus.PENDING),
+        (DeliveryReason.UNREACHABLE, 5, 5, OutboxStatus.DEAD),
+        (DeliveryReason.UNREACHABLE, None, 1000, OutboxStatus.PENDING),
+    ],
+)
+def test_when_a_message_is_given_up(
+    reason: DeliveryReason, allowed: int | None, attempts: int, status: OutboxStatus
+) -> None:
+    failed = RetryPolicy(timedelta(seconds=10), allowed).after(attempts, DeliveryError("no", reason), NOW)
+    assert (failed.status, failed.attempts, failed.error) == (status, attempts, "no")
+    assert failed.next_at == (None if status is OutboxStatus.DEAD else NOW + backoff(attempts, timedelta(seconds=10)))
 
 
 def test_a_message_that_was_sent_after_a_failure_has_no_error(store: Store) -> None:
@@ -186,9 +207,18 @@ def test_the_message_that_sends_a_decision_to_the_mes() -> None:
         (10, timedelta(seconds=10), timedelta(minutes=5)),
         (10**9, timedelta(milliseconds=1), timedelta(minutes=5)),
         (1, timedelta(days=9999), timedelta(minutes=5)),
+        (10**9, timedelta(days=9999), timedelta(minutes=5)),
         (5, timedelta(0), timedelta(0)),
     ],
-    ids=["base", "doubled thrice", "five minutes at most", "no overflow", "a base beyond the limit", "no wait"],
+    ids=[
+        "base",
+        "doubled thrice",
+        "five minutes at most",
+        "no overflow",
+        "a base beyond the limit",
+        "one that would overflow",
+        "no wait",
+    ],
 )
 def test_backoff_doubles_to_five_minutes(attempts: int, base: timedelta, wait: timedelta) -> None:
     assert backoff(attempts, base) == wait
