@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import secrets
 import subprocess
 from collections.abc import Iterator
@@ -45,6 +46,7 @@ def _no_other_process(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
         def refuse(*_: object, **__: object) -> NoReturn:
             raise AssertionError("this test starts a process; mark it with pytest.mark.process")
 
+        platform.processor()  # runs uname once; MLflow asks for it when it is imported
         monkeypatch.setattr(os, "fork", refuse)
         monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
 
