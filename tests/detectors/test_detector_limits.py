@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from detector_streams import batch_of
+from detector_streams import PERIOD, START, batch_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.stream.limits import SensorLimits
 from detectors.stream.track import Rules, Track, step
+from monitor.instants import EPOCH, from_nanos
 from monitor.model import Finding, MachineState, Status
 
 NAN = math.nan
@@ -129,6 +130,46 @@ def test_current_gives_the_latest_value_and_its_limit(value: float, limit: float
     state, _ = detector.observe(detector.start(), batch_of(np.array([[5.0], [value]])))
     latest = next(f for f in detector.current(state) if f.method == "limit")
     assert (latest.value, latest.limit, latest.subject) == (value, limit, "press_1")
+
+
+def test_before_the_first_row_nothing_is_known_but_the_machine_and_the_limits() -> None:
+    detector = SensorLimits({"s0": (0.0, 10.0), "s1": (1.0, None)}, 2, 3, 4, machine="press_2")
+    assert [
+        (f.subject, f.feature, f.method, f.at, f.row, f.value, f.limit, f.status)
+        for f in detector.current(detector.start())
+    ] == [
+        ("press_2", sensor, method, EPOCH, -1, value, limit, NO_DATA)
+        for sensor, nearest in (("s0", 10.0), ("s1", 1.0))
+        for method, value, limit in (("limit", None, nearest), ("dead", None, 3), ("stuck", None, 4))
+    ]
+
+
+def test_dead_is_as_of_the_last_row_and_the_others_as_of_the_last_judged_one() -> None:
+    """Also once the state was saved and restored."""
+    detector = SensorLimits({"s0": (0.0, 10.0)})
+    state, _ = detector.observe(detector.start(), batch_of(np.array([[5.0], [6.0], [7.0]]), states=[RUN, RUN, IDLE]))
+    judged, seen = from_nanos(START + PERIOD), from_nanos(START + 2 * PERIOD)
+    for known in (state, detector.restore(detector.save(state))):
+        assert [(f.method, f.at, f.row, f.value) for f in detector.current(known)] == [
+            ("limit", judged, -1, 6.0), ("dead", seen, -1, 0.0), ("stuck", judged, -1, 1.0)
+        ]  # fmt: skip
+
+
+REFUSED = {
+    "another version": ({"version": 2}, "the saved state of limits does not have version 1"),
+    "a key too many": ({"more": 1}, "the saved state of limits is incomplete"),
+    "too few tracks": ({"tracks": []}, "the saved state of limits is incomplete"),
+    "tracks that are no list": ({"tracks": {"s0": 1}}, "the saved state of limits is incomplete"),
+    "a time in words": ({"seen_at": "now"}, "seen_at is 'now'"),
+    "a time before 1970": ({"judged_at": -1}, "judged_at is -1"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), REFUSED.values(), ids=REFUSED)
+def test_a_saved_state_that_is_wrong_is_refused(change: dict[str, object], message: str) -> None:
+    detector = SensorLimits({"s0": (0.0, 10.0)})
+    with pytest.raises(ValueError, match=message):
+        detector.restore({**detector.save(detector.start()), **change})
 
 
 def test_a_sensor_without_limits_is_judged_for_dead_and_stuck_only() -> None:
