@@ -121,17 +121,48 @@ def test_intervals_need_not_hold_where_the_challenger_says_that_it_does_not_know
 
 
 UNDECIDED = {
-    "too few parts": (np.zeros(39), 4, Outcome.TOO_FEW_ROWS),
-    "no part at all": (np.zeros(0), 4, Outcome.TOO_FEW_ROWS),
-    "parts of one lot only": (np.zeros(60), 1, Outcome.TOO_FEW_LOTS),
-    "lots so small that none says anything": (np.zeros(60), 12, Outcome.TOO_FEW_LOTS),
+    "too few parts": (39, 4, Outcome.TOO_FEW_ROWS, 3),
+    "no part at all": (0, 4, Outcome.TOO_FEW_ROWS, 0),
+    "parts of one lot only": (60, 1, Outcome.TOO_FEW_LOTS, 1),
+    "lots so small that none says anything": (60, 12, Outcome.TOO_FEW_LOTS, 0),
 }
 
 
-@pytest.mark.parametrize(("errors", "lots", "outcome"), UNDECIDED.values(), ids=UNDECIDED)
-def test_without_evidence_there_are_no_numbers(errors: Floats, lots: int, outcome: Outcome) -> None:
-    found = run(errors + 9, errors, lots)
-    assert (found.outcome, found.overall, dict(found.slices)) == (outcome, None, {})
+@pytest.mark.parametrize(("rows", "lots", "outcome", "large"), UNDECIDED.values(), ids=UNDECIDED)
+def test_without_evidence_there_are_no_numbers_but_those_of_parts_and_large_lots(
+    rows: int, lots: int, outcome: Outcome, large: int
+) -> None:
+    errors = np.zeros(rows)
+    assert run(errors + 9, errors, lots) == Comparison(outcome, rows, large, None, {}, None, None)
+
+
+def test_as_many_parts_as_asked_for_in_two_lots_of_ten_are_enough() -> None:
+    found = run(noise(1, 40) + 9, noise(1, 40), 2)
+    assert (found.rows, found.lots, found.outcome) == (40, 2, Outcome.BETTER)
+    tens = compare(holdout(np.zeros(20), 2), predictions(noise(1, 20) + 9), predictions(noise(1, 20)), 20, 0.9, 1)
+    assert (tens.rows, tens.lots, {name: gain.rows for (kind, name), gain in tens.slices.items() if kind == "lot"}) == (
+        20, 2, {"L0": 10, "L1": 10}
+    )  # fmt: skip
+
+
+def test_the_coverages_are_shares_of_the_parts_that_count() -> None:
+    """The challenger does not know 16 parts; of the rest 8 lie outside its intervals, 32 outside the champion's."""
+    n = np.arange(ROWS)
+    unknown = n >= 64
+    values = np.where(n < 8, 14.0, np.where(unknown, 30.0, 0.0))
+    said = [
+        Prediction(p.value, p.lower, p.upper, 2.0 if far else 0.1, 1.0)
+        for p, far in zip(predictions(values), unknown, strict=True)
+    ]
+    champion = np.where(n < 32, 14.0, 5.0)
+    found = compare(holdout(np.zeros(ROWS)), predictions(champion), said, 40, 0.9, 1)
+    assert (found.champion_coverage, found.challenger_coverage) == (0.5, 0.875)
+
+
+def test_no_error_counts_for_more_than_two_half_widths_of_the_champion() -> None:
+    found = run(np.full(ROWS, 60.0), np.full(ROWS, 15.0), half=4.0)
+    assert found.overall is not None
+    assert (found.overall.champion, found.overall.challenger, found.overall.gain) == (20.0, 15.0, 5.0)
 
 
 def test_the_same_model_is_never_better_than_itself() -> None:
