@@ -122,7 +122,7 @@ def test_times_are_delayed_but_unreadable_ones_stay_so() -> None:
     times = read_times([SECONDS, None], TimeColumn(column="ts", epoch="s"))
     later = times.later(timedelta(seconds=2, microseconds=5))
     assert later.micros.tolist() == [(SECONDS + 2) * 10**6 + 5, UNREADABLE]
-    assert later.faults == times.faults == {1: NO}
+    assert (later.faults, later.micros.dtype) == (times.faults, np.int64)
     assert times.later(timedelta(0)).micros.tolist() == times.micros.tolist()
 
 
