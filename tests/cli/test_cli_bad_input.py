@@ -73,7 +73,7 @@ CASES = (
     Case("a store that is a folder", ("once", "plant.yaml", "--set", "store.url=sqlite:///models"), 3,
          ("store sqlite:///", "models"), lambda folder: (folder / "models").mkdir(exist_ok=True)),
     Case("a store that is no database", ("once", "plant.yaml", "--set", "store.url=sqlite:///plant.yaml"), 3,
-         ("store sqlite:///", "not a database", "name another file")),
+         ("store sqlite:///", "not a database", "choose another file")),
     Case("a store that is somebody else's", ("once", "plant.yaml", "--set", "store.url=sqlite:///mes.db"), 3,
          ("tables of another program", "WIP_HISTORY", "store.url")),
     Case("a check of a store that is somebody else's",
