@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import secrets
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Begin the run, unless this is a process that another one started for its tests."""
     if not hasattr(config, "workerinput"):
         run_kit.begin()
+        if config.getoption("numprocesses", None):
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the run's servers too, as Ctrl-C does
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
