@@ -153,6 +153,15 @@ def test_dead_is_as_of_the_last_row_and_the_others_as_of_the_last_judged_one() -
         assert [(f.method, f.at, f.row, f.value) for f in detector.current(known)] == [
             ("limit", judged, -1, 6.0), ("dead", seen, -1, 0.0), ("stuck", judged, -1, 1.0)
         ]  # fmt: skip
+        assert {f.subject for f in detector.current(known)} == {"press_1"}
+
+
+def test_a_sensor_is_judged_whatever_those_before_it_do_and_at_the_time_of_its_row() -> None:
+    detector = SensorLimits({"s0": (0.0, 10.0), "s1": (0.0, 10.0)}, limit_rows=2)
+    rows = np.array([[5.0, 5.0], [6.0, 6.0], [7.0, 11.0], [5.0, 12.0]])
+    state, _ = detector.observe(detector.start(), batch_of(rows, 0, 2))
+    _, found = detector.observe(state, batch_of(rows, 2, 4))
+    assert [(f.feature, f.row, f.at, f.status) for f in found] == [("s1", 3, from_nanos(START + 3 * PERIOD), BREACH)]
 
 
 REFUSED = {
@@ -205,19 +214,26 @@ sample = st.sampled_from([1.0, 2.0, 3.0, 11.0, -5.0, NAN])
     healthy=st.integers(0, 80),
     size=st.integers(1, 40),
     idle=st.booleans(),
+    stuck=st.integers(3, 5),
 )
-def test_the_fast_way_equals_sample_by_sample(values: list[float], healthy: int, size: int, idle: bool) -> None:
+def test_the_fast_way_equals_sample_by_sample(
+    values: list[float], healthy: int, size: int, idle: bool, stuck: int
+) -> None:
+    """Of two sensors, one of which shows the values of the other in pairs."""
     rows = [*moving(healthy), *values, *moving(healthy)]
+    pairs = np.array([(value, rows[row // 2]) for row, value in enumerate(rows)]).reshape(-1, 2)
     states = [IDLE if idle and row % 5 == 0 else RUN for row in range(len(rows))]
-    detector, rules, slow = SensorLimits({"s0": (0.0, 10.0)}, 2, 3, 3), Rules(2, 3, 3), Track()
+    detector, rules = SensorLimits({"s0": (0.0, 10.0), "s1": (0.0, 10.0)}, 2, 3, stuck), Rules(2, 3, stuck)
+    slow = [Track(), Track()]
     changes = [
-        (row, method)
-        for row, value in enumerate(rows)
-        for method in step(slow, value, states[row] is RUN, 0.0, 10.0, rules)
+        (row, f"s{sensor}", method)
+        for row, both in enumerate(pairs.tolist())
+        for sensor, value in enumerate(both)
+        for method in step(slow[sensor], value, states[row] is RUN, 0.0, 10.0, rules)
     ]
     state, found = detector.start(), []
     for start in range(0, len(rows), size):
         stop = min(start + size, len(rows))
-        state, new = detector.observe(state, batch_of(np.array(rows)[:, None], start, stop, states))
-        found += [(f.row, f.method) for f in new]
-    assert (found, state.tracks) == (changes, [slow])
+        state, new = detector.observe(state, batch_of(pairs, start, stop, states))
+        found += [(f.row, f.feature, f.method) for f in new]
+    assert (found, state.tracks) == (changes, slow)

@@ -127,6 +127,12 @@ def literal(condition: Condition) -> object:
     return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
 
 
+@pytest.mark.parametrize("of", [SECONDS, axis(Kind.NUMBER)], ids=["of an epoch in seconds", "of none that is named"])
+def test_numbers_are_compared_with_a_whole_number_of_their_unit(of: Axis) -> None:
+    found = literal(of.later_than(at(3, 2, 12) + timedelta(milliseconds=1500)))
+    assert (found, type(found)) == (NOON + 1, int)
+
+
 TYPED = {
     "aware": (AWARE, "TIMESTAMP WITH TIME ZONE", (">", "<=")),
     "naive": (NAIVE, "TIMESTAMP WITHOUT TIME ZONE", (">", "<=")),
