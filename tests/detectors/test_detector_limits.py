@@ -73,6 +73,14 @@ def test_a_machine_that_stands_is_judged_for_dead_sensors_only() -> None:
     ]
 
 
+def test_samples_that_are_missing_while_a_machine_stands_count_in_a_batch_that_began_well() -> None:
+    detector = SensorLimits({"s0": (0.0, 10.0)}, dead_rows=3)
+    rows, states = np.array([[5.0], [6.0], [7.0], [NAN], [NAN], [NAN]]), [RUN] * 3 + [IDLE] * 3
+    state, _ = detector.observe(detector.start(), batch_of(rows, 0, 2, states))
+    _, found = detector.observe(state, batch_of(rows, 2, 6, states))
+    assert [(f.method, f.row, f.status) for f in found if f.method == "dead"] == [("dead", 5, BREACH)]
+
+
 def test_without_a_state_source_a_machine_is_judged() -> None:
     assert judge([5, 11, 12], "limit", [UNKNOWN] * 3) == [(0, OK), (2, BREACH)]
 
@@ -187,9 +195,15 @@ def test_a_sensor_without_limits_is_judged_for_dead_and_stuck_only() -> None:
     assert {f.method for f in [*found, *detector.current(state)]} == {"dead", "stuck"}
 
 
-def test_a_one_sided_limit_leaves_the_other_side_open() -> None:
-    detector = SensorLimits({"s0": (None, 10.0)}, limit_rows=1)
-    _, found = detector.observe(detector.start(), batch_of(np.array([[-1e12], [11.0]])))
+@pytest.mark.parametrize(
+    ("limits", "inside", "outside"), [((None, 10.0), -1e12, 11.0), ((0.0, None), 1e12, -1.0)], ids=["upper", "lower"]
+)
+def test_a_one_sided_limit_leaves_the_other_side_open(
+    limits: tuple[float | None, float | None], inside: float, outside: float
+) -> None:
+    detector = SensorLimits({"s0": limits}, limit_rows=1)
+    _, found = detector.observe(detector.start(), batch_of(np.array([[inside], [outside]])))
+    assert {f.detector for f in found} == {"limits"}
     assert [(f.row, f.status, f.causes) for f in found if f.method == "limit"] == [(0, OK, ()), (1, BREACH, ("s0",))]
 
 
@@ -201,8 +215,13 @@ def test_a_sensor_that_the_batch_lacks_is_missing() -> None:
 
 @pytest.mark.parametrize("counts", [{"limit_rows": 0}, {"dead_rows": 0}, {"stuck_rows": 1}])
 def test_counts_that_mean_nothing_are_refused(counts: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="expected"):
+    with pytest.raises(ValueError, match=r"^expected limit_rows and dead_rows >= 1 and stuck_rows >= 2$"):
         SensorLimits({}, **counts)
+
+
+def test_the_counts_where_none_are_given_and_the_least_that_can_be() -> None:
+    assert (SensorLimits({}).rules, SensorLimits({}).machine) == (Rules(3, 10, 40), "")
+    assert SensorLimits({}, 1, 1, 2).rules == Rules(1, 1, 2)
 
 
 sample = st.sampled_from([1.0, 2.0, 3.0, 11.0, -5.0, NAN])
