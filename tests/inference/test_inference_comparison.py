@@ -66,9 +66,15 @@ def _worse_in_one_lot() -> tuple[Floats, Floats]:
     return np.where(last, 1.0, 15.0), np.where(last, 9.0, 1.0)
 
 
+def _worse_in_two_lots() -> tuple[Floats, Floats]:
+    lot = np.arange(ROWS) * 4 // ROWS
+    return np.where(lot % 2 == 1, 1.0, 15.0), np.choose(lot, [1.0, 3.0, 1.0, 9.0])
+
+
 SLICES = {
     "worse on one machine is refused, better as it is on the whole": (_worse_on_one_machine, ("machine", "m1")),
     "worse in the newest lot is refused: the change was the material of the others": (_worse_in_one_lot, ("lot", "L3")),
+    "of two that are worse the one that is told is the worst": (_worse_in_two_lots, ("lot", "L3")),
 }
 
 
@@ -80,6 +86,13 @@ def test_a_slice(errors: object, worst: tuple[str, str]) -> None:
     assert found.overall is not None
     assert found.overall.low > 0
     assert (found.outcome, found.worst_slice) == (Outcome.WORSE_IN_A_SLICE, worst)
+
+
+def test_a_slice_in_which_both_are_the_same_is_not_worse() -> None:
+    odd = np.arange(ROWS) % 2 == 1
+    found = run(np.where(odd, 2.0, 15.0), np.where(odd, 2.0, 1.0))
+    assert found.slices["machine", "m1"].high == 0
+    assert (found.outcome, found.worst_slice) == (Outcome.BETTER, None)
 
 
 def test_intervals_that_do_not_hold_are_refused_however_small_the_error() -> None:
@@ -108,6 +121,7 @@ def test_a_challenger_that_knows_few_of_the_parts_is_refused() -> None:
     strangers = [Prediction(p.value, p.lower, p.upper, 2.0, 1.0) for p in predictions(noise(9))]
     found = compare(parts, predictions(noise(9) + 9), strangers, 40, 0.9, 1)
     assert found.outcome is Outcome.INTERVALS_FAIL
+    assert (found.champion_coverage, found.challenger_coverage) == (0.0, 0.0), "no part counts"
 
 
 def test_intervals_need_not_hold_where_the_challenger_says_that_it_does_not_know() -> None:
@@ -212,6 +226,16 @@ def test_the_bounds_are_as_wide_as_students_interval_for_so_few_parts(rows: int)
     half = float(np.mean([(gain.high - gain.low) / 2 for gain in lots]))
     student = stats.t.ppf(0.95, rows - 1) * scores.std(ddof=1) / rows**0.5
     assert half == pytest.approx(student, rel=0.04)
+
+
+def test_the_bounds_are_the_quantiles_of_resampled_means_widened_for_few_parts() -> None:
+    champion, challenger = np.abs(noise(1, 20) + 9), np.abs(noise(2, 20))
+    found = compare(holdout(np.zeros(20), 2), predictions(champion), predictions(challenger), 20, 0.9, 7).overall
+    difference = np.minimum(champion, 2 * HALF) - np.minimum(challenger, 2 * HALF)
+    means = difference[np.random.default_rng(7).integers(0, 20, (2000, 20))].mean(axis=1)
+    tail = stats.norm.cdf(stats.t.ppf(0.05, 19) * (20 / 19) ** 0.5)
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(means, [tail, 1 - tail])))
 
 
 TRIALS = 400
