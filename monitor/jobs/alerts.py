@@ -47,7 +47,7 @@ class AlertsJob:
     def run(self, run: Run) -> Result:
         """Evaluate, and write what changed."""
         with self._store.read() as connection:
-            snapshot = metrics_snapshot(connection, run.now, READ)
+            snapshot = metrics_snapshot(connection, run.now)
             states = alerting.open_states(connection)
         samples = StoreCollector(snapshot, self._bounds()).samples(READ)
         _, changes = evaluate(self._specs.values(), samples, states, run.now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -34,8 +34,8 @@ ENDED_FOR = timedelta(days=1)
 """How long an alert that ended is still exported as not active."""
 
 
-def metrics_snapshot(connection: Connection, now: datetime, tallied: Collection[str] | None = None) -> MetricsSnapshot:
-    """The store as the metrics show it at `now` (aware UTC); of the tallied metrics all, or those in `tallied`."""
+def metrics_snapshot(connection: Connection, now: datetime) -> MetricsSnapshot:
+    """The store as the metrics show it at `now` (aware UTC)."""
     return MetricsSnapshot(
         at=now,
         jobs=tuple(_jobs(connection)),
@@ -44,7 +44,7 @@ def metrics_snapshot(connection: Connection, now: datetime, tallied: Collection[
         outbox=tuple(_outbox(connection)),
         board=tuple(_board(connection)),
         alerts=tuple(_alerts(connection, now - ENDED_FOR)),
-        tallies=tuple(_tallies(connection, tallied)),
+        tallies=tuple(_tallies(connection)),
         plant_digest=newest_digest(connection) or "",
         store_since=store_created_at(connection),
         store_bytes=_size(connection),
@@ -129,11 +129,9 @@ def _alerts(connection: Connection, since: datetime) -> list[AlertRow]:
     return sorted((AlertRow._make(row) for row in connection.execute(query)), key=lambda r: (r.name, r.subject))
 
 
-def _tallies(connection: Connection, names: Collection[str] | None) -> Iterator[TallyRow]:
+def _tallies(connection: Connection) -> Iterator[TallyRow]:
     c = t.tally.c
     query = sa.select(c.name, c.labels, c.value).order_by(c.name, c.labels)
-    if names is not None:
-        query = query.where(c.name.in_(names))
     return (TallyRow._make(row) for row in connection.execute(query))
 
 
