@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import cache, lru_cache
+from types import MappingProxyType
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -120,19 +123,31 @@ def _board(connection: Connection) -> list[BoardRow]:
 
 def _alerts(connection: Connection, since: datetime) -> list[AlertRow]:
     """The newest episode of each alert that is active or ended recently, read by index."""
+    rows = (AlertRow._make(row) for row in connection.execute(_newest_episodes(), {"since": since}))
+    # Sorted here: with ORDER BY, SQLite would scan the whole table in that order.
+    return sorted(rows, key=lambda r: (r.name, r.subject))
+
+
+@cache
+def _newest_episodes() -> sa.Select[tuple[object, ...]]:
     c, later = t.alert.c, t.alert.alias().c
     superseding = (later.name == c.name, later.subject == c.subject, later.condition == c.condition, later.id > c.id)
     newest = ~sa.exists(sa.select(later.id).where(*superseding))
     columns = (c.name, c.subject, c.severity, c.summary, c.since, c.ended_at, c.state, c.condition, c.team, c.line)
-    query = sa.select(*columns).where(sa.or_(c.ended_at.is_(None), c.ended_at > since), newest)
-    # Sorted here: with ORDER BY, SQLite would scan the whole table in that order.
-    return sorted((AlertRow._make(row) for row in connection.execute(query)), key=lambda r: (r.name, r.subject))
+    ended: sa.BindParameter[datetime] = sa.bindparam("since")
+    return sa.select(*columns).where(sa.or_(c.ended_at.is_(None), c.ended_at > ended), newest)
 
 
 def _tallies(connection: Connection) -> Iterator[TallyRow]:
     c = t.tally.c
-    query = sa.select(c.name, c.labels, c.value).order_by(c.name, c.labels)
-    return (TallyRow._make(row) for row in connection.execute(query))
+    query = sa.select(c.name, sa.type_coerce(c.labels, sa.Text), c.value).order_by(c.name, c.labels)
+    return (TallyRow(name, _labels(text), value) for name, text, value in connection.execute(query))
+
+
+@lru_cache(maxsize=10_000)
+def _labels(text: str) -> Mapping[str, str]:
+    """Stored labels, which are the same at every scrape."""
+    return MappingProxyType(json.loads(text))
 
 
 def _size(connection: Connection) -> int | None:

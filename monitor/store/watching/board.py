@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -35,12 +35,20 @@ def status_changes(connection: sa.Connection, findings: Iterable[Finding]) -> Se
 def skill_status(connection: sa.Connection, gate: str, since: datetime) -> Status | None:
     """The status on the board of the realised skill of the version in force since `since`; None if not yet evaluated.
 
-    Earlier findings are about another version. It is read for every batch: one row of a small table, by its key.
+    Earlier findings are about another version.
     """
     b = t.board.c
     where = (b.detector == PERFORMANCE, b.method == SKILL, b.subject == gate, b.feature == "", b.at > since)
     status = connection.execute(sa.select(b.status).where(*where)).scalar_one_or_none()
     return None if status is None else Status(status)
+
+
+def gates_without_skill(connection: sa.Connection, since: Mapping[str, datetime]) -> set[str]:
+    """The gates whose version in force since the given instant has lost its realised skill; read for every batch."""
+    b = t.board.c
+    lost = (b.detector == PERFORMANCE, b.method == SKILL, b.feature == "", b.status == Status.BREACH.value)
+    query = sa.select(b.subject, b.at).where(*lost)
+    return {gate for gate, at in connection.execute(query) if gate in since and at > since[gate]}
 
 
 def trend_findings(findings: Iterable[Finding]) -> list[Finding]:
