@@ -60,7 +60,7 @@ def _parts(app: App, gate: str, parts: int) -> list[PartInput]:
     from monitor.gate_models.training_set import training_set
 
     with app.store.read() as connection:
-        data = training_set(connection, app.plant.gates[gate], app.clock.now())
+        data = training_set(connection, app.plant.gates[gate], app.plant.max_ages(), app.clock.now())
     rows = data.rows[np.arange(parts) % len(data.rows)]
     names = app.plant.gates[gate].inputs()
     return [

@@ -16,6 +16,9 @@ Floats = NDArray[np.float64]
 JsonObject = Mapping[str, Any]
 """A parsed JSON object, whose keys are known where it is read."""
 
+LARGEST_NUMBER = 1e100
+"""The largest magnitude of a value that is accepted: sums of squares of larger ones overflow."""
+
 WATCHDOG = "Watchdog"
 """The alert that always fires, to show that alerting works. Lists of problems leave it out."""
 

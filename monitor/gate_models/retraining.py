@@ -98,7 +98,9 @@ class Retraining:
             return False
         config = self.plant.gates[gate]
         with self.store.read() as connection:
-            newest = training_set(connection, config, run.now, newest=config.retraining.holdout_rows)
+            newest = training_set(
+                connection, config, self.plant.max_ages(), run.now, newest=config.retraining.holdout_rows
+            )
         return intervals_still_hold(model, newest)
 
     def _freeze(self, run: Run, request: RetrainingRequest) -> bool:
@@ -128,7 +130,7 @@ class Retraining:
     ) -> tuple[TrainingSet, TrainingSet]:
         """The training set and holdout of a started request; reproducible from the store."""
         config = self.plant.gates[request.gate]
-        data = training_set(connection, config, request.start_time, request.arrival)
+        data = training_set(connection, config, self.plant.max_ages(), request.start_time, request.arrival)
         since = trained_at(versions.list_versions(connection, request.gate), current)
         return split_holdout(data, since, config.retraining.holdout_rows)
 

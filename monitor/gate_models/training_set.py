@@ -12,7 +12,7 @@ import numpy as np
 
 from monitor.model import Floats
 from monitor.pipeline.gate_input import gate_input
-from monitor.pipeline.passages import Passage, with_earlier
+from monitor.pipeline.passages import MaxAges, Passage, with_earlier
 from monitor.plant.gates import GateConfig
 from monitor.store.database.database import Connection
 from monitor.store.rows.outcomes import outcomes
@@ -36,6 +36,8 @@ class TrainingSet:
     machines: tuple[str, ...]
     recipes: tuple[str, ...]
     lots: tuple[str, ...]
+    arrivals: tuple[int, ...]
+    passed_at: tuple[datetime, ...]
 
     def __len__(self) -> int:
         return len(self.serials)
@@ -45,10 +47,12 @@ class TrainingSet:
         chosen = np.array(indices, dtype=np.intp)
         columns = (self.serials, self.machines, self.recipes, self.lots)
         serials, machines, recipes, lots = (tuple(column[i] for i in indices) for column in columns)
-        available_at = tuple(self.available_at[i] for i in indices)
+        available_at, passed_at = (tuple(times[i] for i in indices) for times in (self.available_at, self.passed_at))
+        arrivals = tuple(self.arrivals[i] for i in indices)
         return TrainingSet(
-            self.rows[chosen], self.target[chosen], serials, self.context[chosen], available_at, machines, recipes, lots
-        )
+            self.rows[chosen], self.target[chosen], serials, self.context[chosen], available_at, machines, recipes,
+            lots, arrivals, passed_at,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +66,24 @@ class JudgedPassage:
     lot: str
 
 
-def last_judged(history: Sequence[PartStep], gate: GateConfig) -> dict[str, JudgedPassage]:
-    """The passage of each part that the gate judged last, by serial."""
-    return {
-        row.serial: JudgedPassage(passage, earlier, row.machine, row.recipe, row.lot)
-        for row, passage, earlier in with_earlier(history)
-        if row.step == gate.step and row.revision == 0
-    }
+def measured_passages(
+    history: Sequence[PartStep], gate: GateConfig, max_ages: MaxAges, measured_at: Mapping[str, datetime]
+) -> dict[str, JudgedPassage]:
+    """By serial the passage that an outcome belongs to: the gate's last one at or before the outcome's own time."""
+    last: dict[str, JudgedPassage] = {}
+    for row, passage, earlier in with_earlier(history, max_ages):
+        if row.step != gate.step or row.revision or row.at > measured_at[row.serial]:
+            continue
+        other = last.get(row.serial)
+        if other is None or (passage.at, passage.visit) > (other.passage.at, other.passage.visit):
+            last[row.serial] = JudgedPassage(passage, earlier, row.machine, row.recipe, row.lot)
+    return last
 
 
 def training_set(
     connection: Connection,
     gate: GateConfig,
+    max_ages: MaxAges,
     now: datetime,
     arrival: int | None = None,
     newest: int | None = None,
@@ -84,7 +94,8 @@ def training_set(
     """
     truth = outcomes(connection, gate.characteristic, now, newest or gate.training.max_rows, arrival)
     history = [r for r in part_history(connection, sorted(truth)) if arrival is None or r.arrival <= arrival]
-    ordered = sorted(last_judged(history, gate).items(), key=lambda item: (item[1].passage.at, item[0]))
+    judged = measured_passages(history, gate, max_ages, {serial: row.at for serial, row in truth.items()})
+    ordered = sorted(judged.items(), key=lambda item: (item[1].passage.at, item[0]))
     names = gate.inputs()
     rows: list[list[float]] = []
     used: list[tuple[str, JudgedPassage]] = []
@@ -95,13 +106,18 @@ def training_set(
             rows.append(row)
             used.append((serial, part))
     serials = tuple(serial for serial, _ in used)
+    parts = [part for _, part in used]
     return TrainingSet(
-        np.array(rows, dtype=np.float64).reshape(len(rows), len(names)),
-        np.array([truth[s].value for s in serials], dtype=np.float64),
-        serials,
-        _context(history, serials),
-        tuple(truth[s].first_available_at for s in serials),
-        *(tuple(getattr(part, name) for _, part in used) for name in ("machine", "recipe", "lot")),
+        rows=np.array(rows, dtype=np.float64).reshape(len(rows), len(names)),
+        target=np.array([truth[s].value for s in serials], dtype=np.float64),
+        serials=serials,
+        context=_context(history, serials),
+        available_at=tuple(truth[s].first_available_at for s in serials),
+        machines=tuple(part.machine for part in parts),
+        recipes=tuple(part.recipe for part in parts),
+        lots=tuple(part.lot for part in parts),
+        arrivals=tuple(part.passage.arrival for part in parts),
+        passed_at=tuple(part.passage.at for part in parts),
     )
 
 

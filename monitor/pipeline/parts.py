@@ -11,7 +11,7 @@ from monitor.model import Decision, Page, PartInput, Prediction, Reason, Verdict
 from monitor.pipeline import intake
 from monitor.pipeline.gate_input import gate_input
 from monitor.pipeline.judging import Deadline, InForce, Judged
-from monitor.pipeline.passages import LatestPassages, Passage
+from monitor.pipeline.passages import KnownPassages, Passage
 from monitor.pipeline.pipeline import Pipeline
 from monitor.plant.plant import Plant
 from monitor.plant.sources import PartSource
@@ -52,11 +52,12 @@ class PartsPipeline(Pipeline):
             history = part_history(connection, page.frame["serial"].tolist())
         stored = part_digests(history, self._counts_visits)
         result = intake.classify(intake.part_rows(page, self._source, stored), stored)
-        latest = LatestPassages(history)
+        known = KnownPassages(self._plant.max_ages(), history)
         to_decide: dict[str, list[tuple[Passage, PartInput, dict[str, int]]]] = {}
         for accepted in result.accepted:
             passage = _passage(provisional_arrival(len(write.rows)), accepted.columns)
-            earlier = latest.add(passage)
+            earlier = known.before(passage.serial, passage.at)
+            known.add(passage)
             write.rows.append({**accepted.columns, "revision": accepted.revision})
             gate = self._gates.get(passage.step)
             if gate is not None and self._needs_decision(gate, passage, accepted.revision):

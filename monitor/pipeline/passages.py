@@ -1,12 +1,20 @@
-"""The latest passage of each part through each step: what a gate knows about a part's earlier steps."""
+"""What is known of a part's passages through the steps, and which of them a gate is given: the one rule of joining.
+
+A passage is joined with the newest one of each other step at or before its own process time, whatever the order in
+which they arrived. Nothing from after it is used, and nothing older than the step's `max_age`: serial numbers are
+used again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from monitor.store.rows.parts import PartStep
+
+MaxAges = Mapping[str, timedelta]
+"""How old a passage of each step may be to count, by step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +29,29 @@ class Passage:
     values: Mapping[str, float]
 
 
-class LatestPassages:
-    """The latest passages by part and step. Passages are added in order of arrival, corrections too."""
+class KnownPassages:
+    """The passages of parts that are known so far: of each visit the newest revision. Added in order of arrival."""
 
-    def __init__(self, history: Iterable[PartStep] = ()) -> None:
-        self._of_part: dict[str, dict[str, Passage]] = {}
+    def __init__(self, max_ages: MaxAges, history: Iterable[PartStep] = ()) -> None:
+        self._max_ages = max_ages
+        self._of_part: dict[str, dict[tuple[str, int], Passage]] = {}
         for row in history:
             self.add(passage_of(row))
 
-    def add(self, passage: Passage) -> Mapping[str, Passage]:
-        """Add a passage; returns the part's latest passages by step before it."""
-        earlier = self._of_part.get(passage.serial, {})
-        self._of_part[passage.serial] = {**earlier, passage.step: passage}
-        return earlier
+    def add(self, passage: Passage) -> None:
+        """Add a passage, or the correction of one."""
+        self._of_part.setdefault(passage.serial, {})[passage.step, passage.visit] = passage
+
+    def before(self, serial: str, at: datetime) -> dict[str, Passage]:
+        """The part's newest passage through each step at or before `at`, as far as it is not too old."""
+        newest: dict[str, Passage] = {}
+        for passage in self._of_part.get(serial, {}).values():
+            if not at - self._max_ages[passage.step] <= passage.at <= at:
+                continue
+            other = newest.get(passage.step)
+            if other is None or (passage.at, passage.visit) > (other.at, other.visit):
+                newest[passage.step] = passage
+        return newest
 
 
 def passage_of(row: PartStep) -> Passage:
@@ -41,9 +59,12 @@ def passage_of(row: PartStep) -> Passage:
     return Passage(row.arrival, row.serial, row.step, row.visit, row.at, row.values)
 
 
-def with_earlier(history: Iterable[PartStep]) -> Iterator[tuple[PartStep, Passage, Mapping[str, Passage]]]:
-    """Each row of a history in order of arrival, its passage, and the part's latest passages by step before it."""
-    latest = LatestPassages()
+def with_earlier(
+    history: Iterable[PartStep], max_ages: MaxAges
+) -> Iterator[tuple[PartStep, Passage, Mapping[str, Passage]]]:
+    """Each row of a history in order of arrival, its passage, and what a gate was given with it, by step."""
+    known = KnownPassages(max_ages)
     for row in history:
         passage = passage_of(row)
-        yield row, passage, latest.add(passage)
+        yield row, passage, known.before(row.serial, row.at)
+        known.add(passage)

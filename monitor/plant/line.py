@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import Field, field_validator, model_validator
 
 from monitor.model import Spec
-from monitor.plant.types import Instant, Name, OnHold, Strict
+from monitor.plant.types import Instant, Name, OnHold, PositiveDuration, Strict
 
 
 class Sensor(Strict):
@@ -36,6 +36,10 @@ class Step(Strict):
 
     line: Name = Field(description="The line it belongs to.")
     on_hold: OnHold = Field("plant_procedure", description="What the plant does with a part when the gate holds.")
+    max_age: PositiveDuration = Field(
+        timedelta(days=90),
+        description="How old a part's passage through the step may be when a gate uses it; an older one is missing.",
+    )
 
 
 class SpecEntry(Strict):

@@ -61,6 +61,10 @@ class Plant(Strict):
         None, description="Table of the MES that receives recommendations; without it none are sent."
     )
 
+    def max_ages(self) -> dict[str, timedelta]:
+        """How old a part's passage may be when a gate uses it, by step."""
+        return {name: step.max_age for name, step in self.steps.items()}
+
     def sensor_names(self, machine: str) -> tuple[str, ...]:
         """The sensors of a machine, in the order of the file."""
         return tuple(self.machines[machine].sensors)

@@ -88,7 +88,7 @@ class StepWindows:
         if model is not None and PREDICTED not in current.names:
             gate = self._plant.gates[self._gates[step]]
             before = windows.with_column(before, PREDICTED, self._predicted(step, reference, model, lease, now))
-            now_said = windows.predicted(history, gate, model, current)
+            now_said = windows.predicted(history, self._plant.max_ages(), gate, model, current)
             current = windows.with_column(current, PREDICTED, now_said)
         return Pair(current, replace(reference, window=before))
 
@@ -121,7 +121,8 @@ class StepWindows:
         with self._store.read() as connection:
             rows = passages_between(connection, step, first, last)
             history = part_history(connection, [r.serial for r in rows])
-        values = windows.predicted(history, self._plant.gates[self._gates[step]], model, base.window)
+        gate = self._plant.gates[self._gates[step]]
+        values = windows.predicted(history, self._plant.max_ages(), gate, model, base.window)
         window = replace(base.window, names=(PREDICTED,), values=np.asarray(values)[:, None])
         return new_reference(PREDICTED, step, window, "the model in force or the step's reference changed", made_by)
 

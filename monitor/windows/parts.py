@@ -11,7 +11,7 @@ from inference.predicting import predict_rows
 from monitor.instants import to_nanos
 from monitor.model import Floats, Window
 from monitor.pipeline.gate_input import gate_input
-from monitor.pipeline.passages import with_earlier
+from monitor.pipeline.passages import MaxAges, with_earlier
 from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
 from monitor.store.rows.parts import PartStep
@@ -53,15 +53,17 @@ def with_column(window: Window, name: str, column: Floats) -> Window:
     return replace(window, names=(*window.names, name), values=np.column_stack([window.values, column]))
 
 
-def predicted(history: Sequence[PartStep], gate: GateConfig, model: GateModel, window: Window) -> Floats:
+def predicted(
+    history: Sequence[PartStep], max_ages: MaxAges, gate: GateConfig, model: GateModel, window: Window
+) -> Floats:
     """What the model says of each passage of the window, shape (rows,); NaN where the model may not be asked.
 
     `history` holds every passage of the window's parts in order of arrival. A passage is given what its gate was
-    given: its own features, and those of the part's passages before it.
+    given: its own features, and those of the part's passages joined with it.
     """
     wanted = {arrival: i for i, arrival in enumerate(window.arrivals.tolist())}
     inputs = np.full((len(window), len(model.inputs)), np.nan)
-    for row, passage, earlier in with_earlier(history):
+    for row, passage, earlier in with_earlier(history, max_ages):
         place = wanted.get(row.arrival)
         if place is not None:
             values = gate_input(gate, passage, earlier)[0].values

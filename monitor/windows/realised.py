@@ -15,12 +15,12 @@ from inference.predicting import order_columns, predict_rows
 from monitor.gate_models.training_set import training_set
 from monitor.instants import to_nanos
 from monitor.model import Floats, JsonObject, Window
+from monitor.pipeline.passages import MaxAges
 from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
 from monitor.store.database.database import Connection
 from monitor.store.models.versions import ModelInForce
 from monitor.store.rows.outcomes import AvailableOutcome, DecidedOutcome, decided_outcomes, outcomes_around
-from monitor.store.rows.parts import last_passages
 from monitor.windows.frozen import window_of
 
 _LOOK = 4
@@ -36,8 +36,9 @@ def realised(
 ) -> Window:
     """The newest predictions of the version in force whose outcome was available at `now`, oldest first.
 
-    Of each part its last passage and its outcome's last word. A part that the model called out of distribution is
-    left out: a fault of the input is for the drift detectors, and the model itself said that it cannot tell.
+    An outcome belongs to the last decision at or before its own time; each decision counts with its outcome's last
+    word. A part that the model called out of distribution is left out: a fault of the input is for the drift
+    detectors, and the model itself said that it cannot tell.
     Uncertain parts and parts held without skill count: the model did predict them.
     """
     found = list(reversed(_newest(connection, gate, config.characteristic, used, now, rows)))
@@ -54,7 +55,7 @@ def realised(
 def _newest(
     connection: Connection, gate: str, characteristic: str, used: ModelInForce, now: datetime, rows: int
 ) -> list[DecidedOutcome]:
-    """A row a part, newest outcome first; further back the fewer of the outcomes belong to decisions that count."""
+    """A row a decision, newest outcome first; further back the fewer of the outcomes belong to decisions that count."""
     look = _LOOK * rows
     while True:
         decided, seen = decided_outcomes(connection, gate, characteristic, used, now, look)
@@ -65,12 +66,12 @@ def _newest(
 
 
 def _last_of_each(found: Iterable[DecidedOutcome], rows: int) -> list[DecidedOutcome]:
-    """Of each part its outcome's last word and its last decision; the newest parts."""
-    one: dict[str, DecidedOutcome] = {}
+    """Of each decision its outcome's last word; the newest decisions."""
+    one: dict[int, DecidedOutcome] = {}
     for row in found:
-        known = one.get(row.serial)
-        if known is None or (row.at, row.revision, row.arrival) > (known.at, known.revision, known.arrival):
-            one[row.serial] = row
+        known = one.get(row.arrival)
+        if known is None or (row.at, row.revision) > (known.at, known.revision):
+            one[row.arrival] = row
     return list(one.values())[:rows]
 
 
@@ -95,6 +96,7 @@ def reference(
     connection: Connection,
     gate: str,
     config: GateConfig,
+    max_ages: MaxAges,
     model: GateModel,
     trained_at: datetime,
     rows: int,
@@ -104,7 +106,7 @@ def reference(
     The outcome stands only where the model was not fitted to the part and did not call it out of distribution; the
     other parts keep their places, because how far two parts lie apart tells how alike they err.
     """
-    data = training_set(connection, config, trained_at, newest=rows)
+    data = training_set(connection, config, max_ages, trained_at, newest=rows)
     predictions = predict_rows(model, order_columns(model, config.inputs(), data.rows))
     counts = np.zeros(len(data), dtype=np.bool_)
     counts[held_out(data.serials)] = True
@@ -114,11 +116,8 @@ def reference(
         else [p.value, p.lower, p.upper, truth if known and p.distance <= p.distance_limit else np.nan, np.nan]
         for p, truth, known in zip(predictions, data.target.tolist(), counts.tolist(), strict=True)
     ]
-    places = last_passages(connection, config.step, data.serials)
-    return _window(
-        gate, config.step, values, [place.at for place in places], [place.arrival for place in places],
-        [(place.machine, place.recipe) for place in places],
-    )  # fmt: skip
+    groups = list(zip(data.machines, data.recipes, strict=True))
+    return _window(gate, config.step, values, data.passed_at, data.arrivals, groups)
 
 
 def empty(gate: str, step: str, names: tuple[str, ...] = ()) -> Window:

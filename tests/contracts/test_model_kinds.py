@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import model_kind as suite
 import numpy as np
 import pytest
 
 from inference import packaging
-from inference.child import train_and_package
+from inference.child import run_job, train_and_package
 from inference.kinds import KINDS
 from monitor.gate_models.training_child import write_job
 from monitor.gate_models.training_set import TrainingSet
@@ -50,10 +51,21 @@ def test_a_gate_of_the_plant_file_is_trained_with_its_kind(case: suite.Case) -> 
     learnt, words = suite.LEARNT, ("",) * len(suite.LEARNT)
     known = (datetime(2026, 3, 1, tzinfo=UTC),) * len(learnt)
     data = TrainingSet(
-        learnt.rows, learnt.target, tuple(learnt.serials), np.empty((len(learnt), 0)), known, words, words, words
-    )
+        learnt.rows, learnt.target, tuple(learnt.serials), np.empty((len(learnt), 0)), known, words, words, words,
+        tuple(range(len(learnt))), known,
+    )  # fmt: skip
     write_job(case.folder, gate, data)
     result = json.loads(json.dumps(train_and_package(case.folder)))
     model = packaging.load(case.folder / "package", result["digest"])
     assert (model.inputs, model.skill) == (gate.inputs(), result["metrics"]["skill"])
     assert packaging.verify(case.folder / "package").architecture == case.kind
+
+
+def test_outcomes_of_no_part_that_is_known_are_too_few_to_train_on(tmp_path: Path) -> None:
+    gate = GateConfig.model_validate({"step": "forge", "characteristic": "tip", "model": "m", "profile": [*"abcd"]})
+    nothing = np.empty(0)
+    write_job(tmp_path, gate, TrainingSet(np.empty((0, 4)), nothing, (), np.empty((0, 0)), (), (), (), (), (), ()))
+    run_job(tmp_path)
+    result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    assert result["reason"] == "too_few_rows"
+    assert result["error"].startswith("too few rows to train")

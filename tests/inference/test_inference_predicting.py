@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -69,7 +69,9 @@ def test_the_drift_of_predictions_goes_by_it() -> None:
     places = np.arange(len(rows), dtype=np.int64)
     window = Window("press", "press", (), np.empty((len(rows), 0)), places, places)
     gate = GateConfig.model_validate({"step": "press", "characteristic": "leak", "model": "m", "profile": [*"abcd"]})
-    np.testing.assert_array_equal(predicted(history, gate, Filling(), window), [6.0, 4.0, NAN, 3.0])
+    np.testing.assert_array_equal(
+        predicted(history, {"press": timedelta(days=1)}, gate, Filling(), window), [6.0, 4.0, NAN, 3.0]
+    )
 
 
 def test_columns_are_brought_into_the_order_of_the_model() -> None:

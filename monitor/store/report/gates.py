@@ -18,6 +18,7 @@ from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 from monitor.store.database.rows import fetch_rows
 from monitor.store.report.trends import performance
+from monitor.store.rows.outcomes import deciding_arrival, is_usable
 
 _BARS = 96
 _ERRORS = 160
@@ -38,9 +39,9 @@ class _JudgedPart(NamedTuple):
 
 
 class _RealisedPart(NamedTuple):
-    """A prediction and its outcome."""
+    """A prediction and its outcome; `arrival` is the decision's."""
 
-    serial: str
+    arrival: int
     at: datetime
     value: float
     predicted: float
@@ -76,9 +77,12 @@ def _gate(
 
 
 def _decisions(connection: sa.Connection, gate: str, start: datetime, end: datetime) -> Iterable[_JudgedPart]:
-    """Each decision on a part that was at the step in the period, with the newest outcome of the part, if any."""
+    """Each decision on a part that was at the step in the period, with the newest outcome that belongs to it."""
     d, o = t.decision.c, t.outcome.c
-    available = sa.and_(o.serial == d.serial, o.characteristic == d.characteristic, o.available_at <= end)
+    available = sa.and_(
+        o.serial == d.serial, o.characteristic == d.characteristic, o.available_at <= end,
+        d.arrival == deciding_arrival(o.serial, o.at, gate),
+    )  # fmt: skip
     query = (
         sa.select(d.serial, d.visit, d.revision, d.at, d.decided_at, d.verdict, d.reason, d.version, o.value)
         .select_from(t.decision.outerjoin(t.outcome, available))
@@ -114,14 +118,15 @@ def _realised(
 ) -> Iterable[Realised]:
     """By the time of the outcome, which is when the error becomes known."""
     d, o = t.decision.c, t.outcome.c
+    decided = sa.and_(d.serial == o.serial, d.gate == gate, d.arrival == deciding_arrival(o.serial, o.at, gate))
     query = (
-        sa.select(o.serial, o.at, o.value, d.predicted, d.lower, d.upper)
-        .select_from(t.outcome.join(t.decision, sa.and_(d.serial == o.serial, d.gate == gate)))
+        sa.select(d.arrival, o.at, o.value, d.predicted, d.lower, d.upper)
+        .select_from(t.outcome.join(t.decision, decided))
         .where(o.characteristic == characteristic, o.at >= start, o.at < end, o.available_at <= end)
-        .where(o.value.is_not(None), d.predicted.is_not(None))
-        .order_by(o.at, o.revision, d.at, d.arrival)
+        .where(is_usable(o.value), d.predicted.is_not(None))
+        .order_by(o.at, o.revision)
     )
-    newest = {row.serial: row for row in fetch_rows(connection, _RealisedPart, query)}
+    newest = {row.arrival: row for row in fetch_rows(connection, _RealisedPart, query)}
     bar = bar_length(start, end, _ERRORS)
     bars: dict[datetime, list[_RealisedPart]] = defaultdict(list)
     for row in newest.values():

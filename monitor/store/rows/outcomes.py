@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from monitor.model import LARGEST_NUMBER
 from monitor.store.database import tables as t
-from monitor.store.database.rows import fetch_rows, select_columns
+from monitor.store.database.rows import chunked, fetch_rows, select_columns
 from monitor.store.models.versions import ModelInForce
 
 
@@ -69,12 +70,18 @@ class AvailableOutcome(NamedTuple):
     available_at: datetime
 
 
+def is_usable(value: sa.ColumnElement[float]) -> sa.ColumnElement[bool]:
+    """Whether an outcome has a value to compute with; earlier versions stored larger ones too."""
+    return value.between(-LARGEST_NUMBER, LARGEST_NUMBER)
+
+
 def outcomes_of(connection: sa.Connection, serials: Collection[str]) -> list[StoredOutcome]:
     """Every outcome of these parts, in order of arrival."""
-    query = (
-        select_columns(StoredOutcome, t.outcome).where(t.outcome.c.serial.in_(serials)).order_by(t.outcome.c.arrival)
-    )
-    return list(fetch_rows(connection, StoredOutcome, query)) if serials else []
+    rows: list[StoredOutcome] = []
+    for chunk in chunked(serials):
+        query = select_columns(StoredOutcome, t.outcome).where(t.outcome.c.serial.in_(chunk))
+        rows += fetch_rows(connection, StoredOutcome, query)
+    return sorted(rows, key=lambda row: row.arrival)
 
 
 def dispositions_of(connection: sa.Connection, serial: str) -> list[StoredDisposition]:
@@ -86,7 +93,7 @@ def dispositions_of(connection: sa.Connection, serial: str) -> list[StoredDispos
 def last_values(connection: sa.Connection) -> dict[str, float]:
     """The last outcome with a value of each part."""
     o = t.outcome.c
-    query = sa.select(o.serial, o.value).where(o.value.is_not(None)).order_by(o.at, o.revision)
+    query = sa.select(o.serial, o.value).where(is_usable(o.value)).order_by(o.at, o.revision)
     return {row.serial: row.value for row in connection.execute(query)}
 
 
@@ -106,7 +113,7 @@ def decided_outcomes(
 def _newest_outcomes(characteristic: str, since: datetime, now: datetime, rows: int) -> sa.Subquery:
     # Limited in the subquery, so that the index is used.
     o = t.outcome.c
-    wanted = (o.characteristic == characteristic, o.value.is_not(None), o.available_at > since, o.available_at <= now)
+    wanted = (o.characteristic == characteristic, is_usable(o.value), o.available_at > since, o.available_at <= now)
     query = sa.select(o.serial, o.value, o.available_at, o.at, o.revision).where(*wanted)
     return query.order_by(o.available_at.desc(), o.arrival.desc()).limit(rows).subquery()
 
@@ -118,7 +125,8 @@ def _decided_on(
     columns = (*o, d.predicted, d.lower, d.upper, d.decided_at, d.arrival, p.machine, p.recipe)
     return (
         sa.select(*columns)
-        .join(t.decision, d.serial == o.serial)
+        .select_from(outcomes)
+        .join(t.decision, sa.and_(d.serial == o.serial, d.arrival == deciding_arrival(o.serial, o.at, gate)))
         .join(t.part_step, p.arrival == d.arrival)
         .where(
             d.gate == gate, d.characteristic == characteristic, d.version == used.version,
@@ -128,12 +136,19 @@ def _decided_on(
     )  # fmt: skip
 
 
+def deciding_arrival(serial: sa.ColumnElement[str], at: sa.ColumnElement[datetime], gate: str) -> sa.ScalarSelect[int]:
+    """The arrival number of the decision that an outcome at `at` belongs to: the gate's last one at or before it."""
+    d = t.decision.alias().c
+    last = sa.select(d.arrival).where(d.gate == gate, d.serial == serial, d.at <= at)
+    return last.order_by(d.at.desc(), d.visit.desc()).limit(1).scalar_subquery()
+
+
 def outcomes_around(
     connection: sa.Connection, characteristic: str, first: datetime, last: datetime, before: int
 ) -> list[AvailableOutcome]:
     """Up to `before` outcomes available by `first`, then those that became available in (first, last]; oldest first."""
     o = t.outcome.c
-    rows = select_columns(AvailableOutcome, t.outcome).where(o.characteristic == characteristic, o.value.is_not(None))
+    rows = select_columns(AvailableOutcome, t.outcome).where(o.characteristic == characteristic, is_usable(o.value))
     earlier = rows.where(o.available_at <= first).order_by(o.available_at.desc(), o.arrival.desc()).limit(before)
     since = rows.where(o.available_at > first, o.available_at <= last).order_by(o.available_at, o.arrival)
     preceding = list(fetch_rows(connection, AvailableOutcome, earlier))[::-1]
@@ -142,9 +157,10 @@ def outcomes_around(
 
 @dataclass(frozen=True, slots=True)
 class LatestOutcome:
-    """The newest outcome of a part, and when its first one became available."""
+    """The newest outcome of a part, when it was measured, and when the part's first one became available."""
 
     value: float
+    at: datetime
     first_available_at: datetime
 
 
@@ -165,14 +181,14 @@ def outcomes(
     )
     newest_parts = parts.limit(newest).subquery()
     newest_rows = sa.and_(o.serial == newest_parts.c.serial, o.at == newest_parts.c.at)
-    columns = (o.serial, o.value, newest_parts.c.first)
+    columns = (o.serial, o.value, o.at, newest_parts.c.first)
     query = sa.select(*columns).join(newest_parts, newest_rows).where(*available).order_by(o.revision)
-    return {row.serial: LatestOutcome(row.value, row.first) for row in connection.execute(query)}
+    return {row.serial: LatestOutcome(row.value, row.at, row.first) for row in connection.execute(query)}
 
 
 def _available(characteristic: str, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     o = t.outcome.c
-    return (o.characteristic == characteristic, o.available_at <= now, o.value.is_not(None))
+    return (o.characteristic == characteristic, o.available_at <= now, is_usable(o.value))
 
 
 def count_outcomes(connection: sa.Connection, characteristic: str, now: datetime) -> int:

@@ -5,7 +5,7 @@ Windows are defined by arrival numbers, so that they do not depend on how rows w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -71,13 +71,3 @@ def passages_between(connection: sa.Connection, step: str, first: int, last: int
         c.step == step, c.revision == 0, c.arrival >= first, c.arrival <= last
     )
     return list(fetch_rows(connection, PartStep, query.order_by(c.arrival)))
-
-
-def last_passages(connection: sa.Connection, step: str, serials: Sequence[str]) -> list[PartStep]:
-    """The last passage of each part through the step, without corrections, in the order of `serials`."""
-    c = t.part_step.c
-    last: dict[str, PartStep] = {}
-    for chunk in chunked(serials):
-        query = select_columns(PartStep, t.part_step).where(c.step == step, c.revision == 0, c.serial.in_(chunk))
-        last |= {row.serial: row for row in fetch_rows(connection, PartStep, query.order_by(c.arrival))}
-    return [last[serial] for serial in serials]

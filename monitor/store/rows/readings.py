@@ -9,7 +9,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from monitor.store.database import tables as t
-from monitor.store.database.rows import fetch_rows, select_columns
+from monitor.store.database.rows import chunked, fetch_rows, select_columns
 
 _REBUILD_ROWS = 5000
 
@@ -94,9 +94,9 @@ def windows_starting(
 ) -> Iterator[MachineWindow]:
     """The windows of these machines that start at one of these times."""
     w = t.machine_window.c
-    query = select_columns(MachineWindow, t.machine_window)
-    query = query.where(w.machine.in_(set(machines)), w.start.in_(set(starts)))
-    return fetch_rows(connection, MachineWindow, query)
+    of_machines = select_columns(MachineWindow, t.machine_window).where(w.machine.in_(set(machines)))
+    for chunk in chunked(set(starts)):
+        yield from fetch_rows(connection, MachineWindow, of_machines.where(w.start.in_(chunk)))
 
 
 def window_before(connection: sa.Connection, machine: str, at: datetime, since: datetime) -> list[MachineWindow]:

@@ -255,15 +255,15 @@ def test_a_model_that_does_not_verify_is_bad_until_it_changes(spine: Spine) -> N
 
 def test_the_training_set_is_frozen_by_its_instant(plant: Plant) -> None:
     plant.outcomes(45)
-    gate, store = plant.spine.plant.gates["form"], plant.spine.store
+    gate, store, ages = plant.spine.plant.gates["form"], plant.spine.store, plant.spine.plant.max_ages()
     with store.read() as connection:
-        before = training_set(connection, gate, after(15))
+        before = training_set(connection, gate, ages, after(15))
     plant.spine.part("LATER", after(16))
     plant.spine.rows("OUTCOMES", ("LATER", 1.0, after(20)), ("P000", 99.0, after(20)))
     for source in ("parts", "outcomes"):
         plant.spine.run(plant.spine.pull(source), after(25))
     with store.read() as connection:
-        again, later = training_set(connection, gate, after(15)), training_set(connection, gate, after(25))
+        again, later = (training_set(connection, gate, ages, at) for at in (after(15), after(25)))
     assert again.serials == before.serials
     assert again.target.tolist() == before.target.tolist()
     assert [later.serials[0], later.target[0], later.serials[-1]] == ["P000", 99.0, "LATER"]
@@ -277,6 +277,37 @@ def test_the_newest_parts_are_trained_on_however_often_their_outcomes_were_corre
     plant.spine.rows("OUTCOMES", *((f"P{n:03d}", 500.0, after(6)) for n in range(25, 45)))
     plant.spine.run(plant.spine.pull("outcomes"), after(12))
     with plant.spine.store.read() as connection:
-        found = training_set(connection, few, after(15))
+        found = training_set(connection, few, plant.spine.plant.max_ages(), after(15))
     assert len(found.serials) == 40
     assert found.target.tolist().count(500.0) == 20
+
+
+def test_an_outcome_trains_the_passage_that_it_was_measured_after(plant: Plant) -> None:
+    """Bad parts are measured, reworked, and not measured again yet: the reworked passage has no outcome."""
+    spine, gate = plant.spine, plant.spine.plant.gates["form"]
+    for n in range(3):
+        spine.part(f"R{n}", after(1), a=90.0 + n)
+        spine.rows("OUTCOMES", (f"R{n}", 130.0 + n, after(10)))
+        spine.part(f"R{n}", after(20), visit=2, a=10.0 + n)
+    spine.rows("OUTCOMES", ("R2", 52.0, after(40)))
+    spine.part("EARLY", after(30))
+    spine.rows("OUTCOMES", ("EARLY", 40.0, after(29)))  # measured before it passed: it waits
+    for source in ("parts", "outcomes"):
+        spine.run(spine.pull(source), after(60))
+    with spine.store.read() as connection:
+        data = training_set(connection, gate, spine.plant.max_ages(), after(60))
+    inputs = dict(zip(data.serials, data.rows[:, 0].tolist(), strict=True))
+    assert inputs == {"R0": 90.0, "R1": 91.0, "R2": 12.0}
+    assert dict(zip(data.serials, data.target.tolist(), strict=True)) == {"R0": 130.0, "R1": 131.0, "R2": 52.0}
+
+
+def test_an_outcome_too_large_to_compute_with_that_is_stored_already_is_left_out(plant: Plant) -> None:
+    """An earlier version took it in; it would make every sum over the outcomes infinite."""
+    plant.outcomes(45)
+    with plant.spine.store.write() as connection:
+        connection.execute(t.outcome.update().where(t.outcome.c.serial == "P007").values(value=1.797e308))
+    gate = plant.spine.plant.gates["form"]
+    with plant.spine.store.read() as connection:
+        data = training_set(connection, gate, plant.spine.plant.max_ages(), after(15))
+    assert len(data) == 44
+    assert "P007" not in data.serials

@@ -141,6 +141,28 @@ def test_of_a_part_that_came_twice_the_last_decision_counts(gate: Gate) -> None:
     assert gate.window(after(60)).values[:, 0].tolist() == [42.0]
 
 
+def test_an_outcome_belongs_to_the_last_decision_before_it_was_measured(gate: Gate) -> None:
+    """Bad parts are measured, reworked, decided on again, and measured again two days later."""
+    gate.promote("1", after(0))
+    serials = gate.parts(after(1), 3, a=100.0)
+    gate.outcomes(serials, 131.0, after(10))
+    for serial in serials:
+        gate.spine.part(serial, after(20), a=10.0, visit=2)
+    gate.spine.run(gate.spine.pull("parts"), after(20))
+    assert gate.window(after(30)).values[:, [0, 3]].tolist() == [[130.0, 131.0]] * 3
+    gate.outcomes(serials[:1], 40.5, after(3000))
+    window = gate.window(after(3000)).values[:, [0, 3]].tolist()
+    assert sorted(window) == [[40.0, 40.5]] + [[130.0, 131.0]] * 3
+
+
+def test_an_outcome_from_before_every_decision_waits(gate: Gate) -> None:
+    gate.promote("1", after(0))
+    gate.spine.rows("OUTCOMES", ("P0000", 41.0, after(1)))
+    gate.parts(after(2))
+    gate.spine.run(gate.spine.pull("outcomes"), after(60))
+    assert len(gate.window(after(60))) == 0
+
+
 def test_only_what_the_version_in_force_decided_counts(gate: Gate) -> None:
     gate.promote("1", after(0))
     old = gate.parts(after(1), 25)

@@ -27,7 +27,7 @@ def read(
 
 def decided(hours: float, serial: str, verdict: str = "continue", **changes: Any) -> dict[str, Any]:
     row = made.decision(0, serial=serial, at=at(hours), decided_at=at(hours + 0.1), verdict=verdict, reason="in_spec")
-    return row | changes
+    return row | {"arrival": 10_000 + round(100 * hours)} | changes
 
 
 def outcome(hours: float, serial: str, value: float | None, **changes: Any) -> dict[str, Any]:
