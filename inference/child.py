@@ -18,6 +18,7 @@ import numpy as np
 
 from inference.kinds import load_kind
 from inference.levels import find_levels
+from inference.models.fitting import check_sizes, split
 from inference.models.kind import TrainingData, TrainingSettings
 from inference.packaging import save
 from inference.training import train
@@ -32,6 +33,7 @@ def train_and_package(folder: Path) -> dict[str, Any]:
         rows, target, context = data["rows"], data["target"], data["context"]
         serials, lots = ([str(value) for value in data[name]] for name in ("serials", "lots"))
     settings = TrainingSettings(**job["settings"] | {"inputs": tuple(job["settings"]["inputs"])})
+    check_sizes(split(serials), settings.coverage)
     levels = find_levels(context, target, lots, settings.seed)
     trained = train(TrainingData(rows, target, serials), settings, job["kind"], levels.adjustment)
     digest = save(trained, folder / "package")

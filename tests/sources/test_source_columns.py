@@ -55,6 +55,8 @@ NOT_A_NUMBER, INFINITE = RejectReason.NOT_A_NUMBER, RejectReason.INFINITE
         pytest.param("1e999", {}, INFINITE, id="text too large for a float"),
         pytest.param(10**400, {}, INFINITE, id="an integer too large for a float"),
         pytest.param(1e308, {"scale": 100}, INFINITE, id="infinite by conversion"),
+        pytest.param(1.797e308, {}, INFINITE, id="a number whose square overflows"),
+        pytest.param(-1e99, {"scale": 100}, INFINITE, id="too large by conversion"),
     ],
 )
 @pytest.mark.parametrize("beside", [pytest.param(1.0, id="beside a number"), pytest.param("2", id="beside text")])

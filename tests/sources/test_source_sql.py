@@ -236,6 +236,16 @@ def test_strays_are_found_named_and_bounded(database: Database, opened: Open) ->
     assert len(source.strays(NOON, 1).rejects) == 1
 
 
+@pytest.mark.postgres
+def test_a_number_that_is_none_is_a_stray(postgres: Database, opened: Open) -> None:
+    postgres.run("CREATE TABLE t (ts numeric, m text, a double precision)")
+    at_noon = int(NOON.timestamp())
+    postgres.insert("t", [(at_noon - 60, "m1", 1.0), ("NaN", "m1", 2.0)])
+    source = opened(postgres, **READINGS | {"at": {"column": "ts", "epoch": "s"}})
+    assert numbers_of([source.read(None, END, 10)]) == [1.0]
+    assert [(r.row["a"], r.reason) for r in source.strays(END, 10).rejects] == [("2.0", RejectReason.IMPOSSIBLE_TIME)]
+
+
 def test_garbage_in_any_column_costs_its_row_only(sqlite: Database, opened: Open) -> None:
     sqlite.run("CREATE TABLE t (ts TIMESTAMP, m TEXT, a REAL)")
     sqlite.insert(

@@ -15,7 +15,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from monitor.model import Floats, RejectReason
+from monitor.model import LARGEST_NUMBER, Floats, RejectReason
 from monitor.plant.sources import ImageShape, ValueColumn
 from monitor.sources.typed.times import Faults
 
@@ -71,7 +71,7 @@ def numbers(values: Sequence[object], column: ValueColumn) -> tuple[Floats, Faul
     """A column of numbers, shape (n,), after scale and offset; NULL, NaN and `missing` codes give NaN.
 
     Text that is a plain decimal number counts as one ('12.5', not '12,5'); other text, booleans and bytes are
-    not_a_number; infinity, also by conversion, is infinite.
+    not_a_number; infinity, also by conversion, and what is too large to compute with is infinite.
     """
     raw, faults = _floats(values, {m for m in column.missing if isinstance(m, str)})
     for code in column.missing:
@@ -80,7 +80,7 @@ def numbers(values: Sequence[object], column: ValueColumn) -> tuple[Floats, Faul
             raw[raw == as_number] = math.nan
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = raw if column.scale == 1.0 and column.offset == 0.0 else raw * column.scale + column.offset
-    infinite = np.isinf(raw) | np.isinf(scaled)
+    infinite = (np.abs(raw) > LARGEST_NUMBER) | (np.abs(scaled) > LARGEST_NUMBER)
     if infinite.any():
         faults.update(dict.fromkeys(np.flatnonzero(infinite).tolist(), RejectReason.INFINITE))
         scaled = np.where(infinite, math.nan, scaled)

@@ -80,6 +80,8 @@ def _from_numbers(values: Sequence[object], unit: int) -> Micros:
 def _epoch_micros(value: object, unit: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return UNREADABLE
+    if isinstance(value, Decimal) and not value.is_finite():  # comparing a NaN raises
+        return UNREADABLE
     if not 0 <= value <= _LAST * 1000:  # also false for NaN; bounds the product below
         return UNREADABLE
     # A float of today's seconds has a resolution of about 0.2 us, so rounding restores the original microsecond.

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from monitor.model import JsonObject, Reject
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
-from monitor.store.database.rows import fetch_rows, select_columns
+from monitor.store.database.rows import chunked, fetch_rows, select_columns
 from monitor.store.database.statements import TallyKey, add_counts, insert_new, tally_key
 
 
@@ -72,8 +72,11 @@ def write_rejects(connection: sa.Connection, source: str, rejects: Sequence[Reje
     for r in rejects:
         text = json.dumps([r.reason.value, r.key, dict(r.row)], sort_keys=True)
         by_digest[hashlib.blake2b(text.encode(), digest_size=16).hexdigest()] = r
-    where = (t.quarantine.c.source == source, t.quarantine.c.digest.in_(by_digest))
-    stored = set(connection.execute(sa.select(t.quarantine.c.digest).where(*where)).scalars())
+    q = t.quarantine.c
+    stored: set[str] = set()
+    for digests in chunked(by_digest):
+        known = sa.select(q.digest).where(q.source == source, q.digest.in_(digests))
+        stored |= set(connection.execute(known).scalars())
     new = {d: r for d, r in by_digest.items() if d not in stored}
     rows = [
         {

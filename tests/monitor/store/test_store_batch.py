@@ -40,6 +40,18 @@ def _batch(*minutes: int) -> BatchWrite:
     return batch
 
 
+def test_more_rows_are_refused_at_once_than_a_statement_takes_parameters(spine: Spine, lease: Lease) -> None:
+    """All of a source's rows stand at one instant, in a format that cannot be read: they come as one page."""
+    many = 66_000
+    for _ in range(2):
+        batch = BatchWrite("job", "s", "all", after(60), "machine_states")
+        batch.rejects = [
+            Reject(RejectReason.IMPOSSIBLE_TIME, f'{{"n": {n}}}', None, {"n": str(n)}) for n in range(many)
+        ]
+        commit(spine.store, lease, batch)
+    assert len(spine.all(t.quarantine, "id")) == many
+
+
 def test_arrival_numbers_go_on_without_a_gap(spine: Spine, lease: Lease) -> None:
     assert [commit(spine.store, lease, _batch(*m)) for m in ((0, 1), (2,), (), (3, 4, 5))] == [1, 3, 0, 4]
     assert spine.all(t.machine_state, "arrival") == [1, 2, 3, 4, 5, 6]
