@@ -18,7 +18,7 @@ from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 from monitor.store.database.rows import fetch_rows
 from monitor.store.report.trends import performance
-from monitor.store.rows.outcomes import deciding_arrival, is_usable
+from monitor.store.rows.outcomes import belongs_to, is_usable
 
 _BARS = 96
 _ERRORS = 160
@@ -80,9 +80,8 @@ def _decisions(connection: sa.Connection, gate: str, start: datetime, end: datet
     """Each decision on a part that was at the step in the period, with the newest outcome that belongs to it."""
     d, o = t.decision.c, t.outcome.c
     available = sa.and_(
-        o.serial == d.serial, o.characteristic == d.characteristic, o.available_at <= end,
-        d.arrival == deciding_arrival(o.serial, o.at, gate),
-    )  # fmt: skip
+        belongs_to(o.serial, o.at, t.decision, gate), o.characteristic == d.characteristic, o.available_at <= end
+    )
     query = (
         sa.select(d.serial, d.visit, d.revision, d.at, d.decided_at, d.verdict, d.reason, d.version, o.value)
         .select_from(t.decision.outerjoin(t.outcome, available))
@@ -118,7 +117,7 @@ def _realised(
 ) -> Iterable[Realised]:
     """By the time of the outcome, which is when the error becomes known."""
     d, o = t.decision.c, t.outcome.c
-    decided = sa.and_(d.serial == o.serial, d.gate == gate, d.arrival == deciding_arrival(o.serial, o.at, gate))
+    decided = belongs_to(o.serial, o.at, t.decision, gate)
     query = (
         sa.select(d.arrival, o.at, o.value, d.predicted, d.lower, d.upper)
         .select_from(t.outcome.join(t.decision, decided))
