@@ -21,6 +21,8 @@ DatabaseError = SQLAlchemyError
 """Database errors that are not mapped to StoreError, such as an exhausted pool or a wrong URL."""
 _BUSY_SECONDS = 30
 _WRITE = "gatewatch_write"
+_PAGES_BEFORE_CHECKPOINT = 10_000
+"""Pages (40 MB) of SQLite's log after which a replay moves them into the store, which waits for the disk."""
 
 _SQLITE_SIGNS = (
     ("locked", StoreReason.LOCKED, "wait for the other process to finish, or end it"),
@@ -72,12 +74,14 @@ def store_error(error: SQLAlchemyError, url: str) -> StoreError:
     return StoreError(f"store {redacted(url)}: {text}; {advice}", reason)
 
 
-def _set_up_sqlite(dbapi_connection: Any, synchronous: str) -> None:
+def _set_up_sqlite(dbapi_connection: Any, durable: bool) -> None:
     dbapi_connection.isolation_level = None
     cursor = dbapi_connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
     cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute(f"PRAGMA synchronous={synchronous}")
+    cursor.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    if not durable:
+        cursor.execute(f"PRAGMA wal_autocheckpoint={_PAGES_BEFORE_CHECKPOINT}")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
 
@@ -97,8 +101,7 @@ def make_engine(url: str, durable: bool = True) -> sa.Engine:
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite":
         engine = sa.create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False})
-        level = "FULL" if durable else "NORMAL"
-        event.listen(engine, "connect", lambda connection, _: _set_up_sqlite(connection, level))
+        event.listen(engine, "connect", lambda connection, _: _set_up_sqlite(connection, durable))
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if parsed.get_backend_name() != "postgresql":
