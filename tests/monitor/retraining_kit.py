@@ -123,6 +123,12 @@ class Changed:
             row = versions.list_versions(connection, "form")[0]
         assert versions.put_in_force(self.spine.store, None, "form", row, 0, after(2))
 
+    def degraded(self) -> None:
+        """A champion, and eighty parts of which the newest forty lie 8 above what it says."""
+        self.champion()
+        self.parts(40, 0.0, LIVE - 20)
+        self.parts(40, 8.0)
+
     def parts(self, count: int, level: float, at: float = LIVE, lots: int = 4) -> None:
         """So many parts with their outcomes, known at a minute; what is no level is a wobble of the part."""
         names = [f"P{self.made + i:04d}" for i in range(count)]

@@ -29,9 +29,7 @@ def spine(store: Store, tmp_path: Path) -> Iterator[Spine]:
 def plant(spine: Spine, monkeypatch: pytest.MonkeyPatch) -> Changed:
     """Version 2 was put in force in place of version 1."""
     made = Changed(spine, monkeypatch)
-    made.champion()
-    made.parts(40, 0.0, LIVE - 20)
-    made.parts(40, 8.0)
+    made.degraded()
     made.alert(NOW)
     for minute in (NOW, NOW + 20):
         made.run(minute)

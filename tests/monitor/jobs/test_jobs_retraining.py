@@ -29,9 +29,7 @@ def spine(store: Store, tmp_path: Path) -> Iterator[Spine]:
 def plant(spine: Spine, monkeypatch: pytest.MonkeyPatch) -> Changed:
     """A champion, eighty parts of which the newest forty lie 8 above it, and nothing asked for yet."""
     made = Changed(spine, monkeypatch)
-    made.champion()
-    made.parts(40, 0.0, LIVE - 20)
-    made.parts(40, 8.0)
+    made.degraded()
     return made
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -13,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser_kit import EVIL, needs_chromium, opened, title
 
 from monitor.errors import MonitorError
 from monitor.jobs.report import report_cause
@@ -24,9 +23,7 @@ from monitor.windows.drift import Frozen, Pair
 
 NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-EVIL = "</script><script>document.title='ran'</script><img src=x onerror=\"document.title='ran'\">"
 pytestmark = pytest.mark.process
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def window(rows: int, seed: int, evil: str = "odd") -> Window:
@@ -81,25 +78,7 @@ def test_hostile_text_is_in_the_page_only_as_a_picture_of_itself(hostile: Path) 
     assert "\\uff1c\\uff0fscript\\uff1e" in page
 
 
-def opened(file: Path, folder: Path) -> str:
-    """The document as the browser has it after it ran the page."""
-    command = [
-        str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
-        "--disable-background-networking", "--disable-component-update", f"--user-data-dir={folder / 'profile'}",
-        "--virtual-time-budget=5000", "--dump-dom", file.as_uri(),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def title(document: str) -> str:
-    found = re.search(r"<title>(.*?)</title>", document, re.DOTALL)
-    assert found is not None
-    return found.group(1)
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on PATH")
+@needs_chromium
 def test_hostile_text_does_not_run_in_a_browser(hostile: Path, tmp_path: Path) -> None:
     document = opened(hostile, tmp_path)
     assert title(document).startswith("Drift of form")
@@ -111,7 +90,7 @@ import sys, warnings
 from pathlib import Path
 warnings.simplefilter("ignore")
 from detectors.window import evidently_report
-sys.path.insert(0, sys.argv[1])
+sys.path += sys.argv[1].split(":")
 from test_drift_report import EVIL, window
 evidently_report.inert = lambda text: text
 made = evidently_report.render(window(200, 1, EVIL), window(60, 2, EVIL), {}, "still")
@@ -119,10 +98,10 @@ Path(sys.argv[2]).write_text(made.html, encoding="utf-8")
 """
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on PATH")
+@needs_chromium
 def test_the_browser_runs_it_where_evidently_writes_it_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "raw.html"
-    command = [sys.executable, "-c", _RAW, str(Path(__file__).parent), str(file)]
+    command = [sys.executable, "-c", _RAW, ":".join(sys.path), str(file)]
     subprocess.run(command, check=True, env={**os.environ, "DO_NOT_TRACK": "1"})
     assert title(opened(file, tmp_path)) == "ran"
 
