@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from monitor.errors import ModelError, ModelReason
 from monitor.gate_models.registry import ModelRegistry
-from monitor.model import Reason
+from monitor.model import Reason, Status
 from monitor.pipeline.judging import InForce
 from monitor.store.database.database import Store
 from monitor.store.models.versions import ModelInForce, models_in_force
-from monitor.store.watching.board import gates_without_skill
+from monitor.store.watching.board import skill_statuses
 
 
 class ModelsInForce:
@@ -28,7 +28,8 @@ class ModelsInForce:
         """The model that each gate uses now."""
         with self._store.read() as connection:
             rows = models_in_force(connection)
-            no_skill = gates_without_skill(connection, {gate: row.since for gate, row in rows.items()})
+            skills = skill_statuses(connection, {gate: row.since for gate, row in rows.items()})
+        no_skill = {gate for gate, status in skills.items() if status is Status.BREACH}
         models = {gate: self._load(gate, rows.get(gate)) for gate in gates}
         return {g: replace(u, withheld=Reason.NO_SKILL) if g in no_skill else u for g, u in models.items()}
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from monitor.model import Floats
 from monitor.pipeline.gate_input import gate_input
-from monitor.pipeline.passages import MaxAges, Passage, with_earlier
+from monitor.pipeline.passages import MaxAges, Passage, is_newer, with_earlier
 from monitor.plant.gates import GateConfig
 from monitor.store.database.database import Connection
 from monitor.store.rows.outcomes import outcomes
@@ -75,7 +75,7 @@ def measured_passages(
         if row.step != gate.step or row.revision or row.at > measured_at[row.serial]:
             continue
         other = last.get(row.serial)
-        if other is None or (passage.at, passage.visit) > (other.passage.at, other.passage.visit):
+        if is_newer(passage, None if other is None else other.passage):
             last[row.serial] = JudgedPassage(passage, earlier, row.machine, row.recipe, row.lot)
     return last
 

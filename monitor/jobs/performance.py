@@ -19,7 +19,7 @@ from monitor.store.database.database import Store
 from monitor.store.models import versions
 from monitor.store.models.versions import ModelInForce
 from monitor.store.rows.outcomes import newest_outcome
-from monitor.store.watching.board import skill_status, status_changes, trend_findings
+from monitor.store.watching.board import skill_statuses, status_changes, trend_findings
 from monitor.store.watching.references import NewReference, freeze, reference_in_force
 from monitor.windows.frozen import content_of
 from monitor.windows.realised import empty, frozen_reference, realised, reference
@@ -97,7 +97,7 @@ class PerformanceJob:
         reference = self._reference(gate, config, used, run)
         with self._store.read() as connection:
             window = realised(connection, gate, config, used, run.now, rows)
-            skill = skill_status(connection, gate, used.since)
+            skill = skill_statuses(connection, {gate: used.since}).get(gate)
         detector = Performance(rows, slices_of(self._plant, config.step, reference, window))
         findings = detector.judge(reference, window)
         return tuple(with_hysteresis(f, skill) if f.method == SKILL else f for f in findings), len(window)

@@ -48,10 +48,14 @@ class KnownPassages:
         for passage in self._of_part.get(serial, {}).values():
             if not at - self._max_ages[passage.step] <= passage.at <= at:
                 continue
-            other = newest.get(passage.step)
-            if other is None or (passage.at, passage.visit) > (other.at, other.visit):
+            if is_newer(passage, newest.get(passage.step)):
                 newest[passage.step] = passage
         return newest
+
+
+def is_newer(passage: Passage, other: Passage | None) -> bool:
+    """Whether a passage is the later one by process time; of two at the same instant that of the higher visit."""
+    return other is None or (passage.at, passage.visit) > (other.at, other.visit)
 
 
 def passage_of(row: PartStep) -> Passage:

@@ -144,7 +144,7 @@ class SqlSource:
             rows = self._execute(connection, sa.select(*self._table.c).where(condition).limit(limit))
         reasons = self._stray_reasons(rows, info, latest)
         chosen = [i for i, reason in enumerate(reasons) if reason is not None]
-        typed = type_rows([], self._plan, until, self._skew)
+        typed = self._without_rows
         rejects = reject_rows([rows[i] for i in chosen], self._plan, [r for r in reasons if r is not None])
         return Page(typed.frame, self._plan.names, typed.values, rejects, None, False, len(rows))
 

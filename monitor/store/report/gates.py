@@ -79,9 +79,7 @@ def _gate(
 def _decisions(connection: sa.Connection, gate: str, start: datetime, end: datetime) -> Iterable[_JudgedPart]:
     """Each decision on a part that was at the step in the period, with the newest outcome that belongs to it."""
     d, o = t.decision.c, t.outcome.c
-    available = sa.and_(
-        belongs_to(o.serial, o.at, t.decision, gate), o.characteristic == d.characteristic, o.available_at <= end
-    )
+    available = sa.and_(belongs_to(o.serial, o.at, gate), o.characteristic == d.characteristic, o.available_at <= end)
     query = (
         sa.select(d.serial, d.visit, d.revision, d.at, d.decided_at, d.verdict, d.reason, d.version, o.value)
         .select_from(t.decision.outerjoin(t.outcome, available))
@@ -117,7 +115,7 @@ def _realised(
 ) -> Iterable[Realised]:
     """By the time of the outcome, which is when the error becomes known."""
     d, o = t.decision.c, t.outcome.c
-    decided = belongs_to(o.serial, o.at, t.decision, gate)
+    decided = belongs_to(o.serial, o.at, gate)
     query = (
         sa.select(d.arrival, o.at, o.value, d.predicted, d.lower, d.upper)
         .select_from(t.outcome.join(t.decision, decided))

@@ -126,7 +126,7 @@ def _decided_on(
     return (
         sa.select(*columns)
         .select_from(outcomes)
-        .join(t.decision, belongs_to(o.serial, o.at, t.decision, gate))
+        .join(t.decision, belongs_to(o.serial, o.at, gate))
         .join(t.part_step, p.arrival == d.arrival)
         .where(
             d.gate == gate, d.characteristic == characteristic, d.version == used.version,
@@ -136,11 +136,9 @@ def _decided_on(
     )  # fmt: skip
 
 
-def belongs_to(
-    serial: sa.ColumnElement[str], at: sa.ColumnElement[datetime], decision: sa.FromClause, gate: str
-) -> sa.ColumnElement[bool]:
+def belongs_to(serial: sa.ColumnElement[str], at: sa.ColumnElement[datetime], gate: str) -> sa.ColumnElement[bool]:
     """Whether an outcome of a part, measured at `at`, belongs to a decision: the last one at its step by then."""
-    d, other = decision.c, t.decision.alias().c
+    d, other = t.decision.c, t.decision.alias().c
     # Without the gate, which the step implies: SQLite would walk the gate's index of times until it meets the part.
     of_part = (other.serial == serial, other.step == d.step, other.at <= at)
     last = sa.select(sa.func.max(other.at)).where(*of_part)

@@ -32,23 +32,16 @@ def status_changes(connection: sa.Connection, findings: Iterable[Finding]) -> Se
     return [f for f in evaluated if on_board.get((f.detector, f.method, f.subject, f.feature)) != f.status.value]
 
 
-def skill_status(connection: sa.Connection, gate: str, since: datetime) -> Status | None:
-    """The status on the board of the realised skill of the version in force since `since`; None if not yet evaluated.
+def skill_statuses(connection: sa.Connection, since: Mapping[str, datetime]) -> dict[str, Status]:
+    """The status of each gate's realised skill, as judged after the instant given for it; read for every batch.
 
-    Earlier findings are about another version.
+    The instant is that since which its version is in force: earlier findings are about another one. A gate that has not
+    been judged since is left out.
     """
     b = t.board.c
-    where = (b.detector == PERFORMANCE, b.method == SKILL, b.subject == gate, b.feature == "", b.at > since)
-    status = connection.execute(sa.select(b.status).where(*where)).scalar_one_or_none()
-    return None if status is None else Status(status)
-
-
-def gates_without_skill(connection: sa.Connection, since: Mapping[str, datetime]) -> set[str]:
-    """The gates whose version in force since the given instant has lost its realised skill; read for every batch."""
-    b = t.board.c
-    lost = (b.detector == PERFORMANCE, b.method == SKILL, b.feature == "", b.status == Status.BREACH.value)
-    query = sa.select(b.subject, b.at).where(*lost)
-    return {gate for gate, at in connection.execute(query) if gate in since and at > since[gate]}
+    query = sa.select(b.subject, b.status, b.at).where(b.detector == PERFORMANCE, b.method == SKILL, b.feature == "")
+    rows = connection.execute(query)
+    return {gate: Status(status) for gate, status, at in rows if gate in since and at > since[gate]}
 
 
 def trend_findings(findings: Iterable[Finding]) -> list[Finding]:
