@@ -33,6 +33,8 @@ MOST_MISSING = 0.3
 """A measurement that more than this share of the parts lacks gets no gate."""
 WITHIN = 0.9
 """Share of the first third's measurements that the tolerance around the setpoint holds."""
+AT_GAUGES = pd.Timedelta(milliseconds=500)
+"""How long after the combiner a part reaches the gauges of stage 2, which measure it then."""
 _VARIABLES = {
     "RawMaterialFeederParameter.U": "FEEDER", "Zone1Temperature.C": "ZONE1", "Zone2Temperature.C": "ZONE2",
     "MotorAmperage.U": "AMPS", "MotorRPM.C": "RPM", "MaterialPressure.U": "MELT_P", "MaterialTemperature.U": "MELT_T",
@@ -115,12 +117,10 @@ def _missing(frame: pd.DataFrame, place: str) -> float:
 def _operations(
     frame: pd.DataFrame, piece: pd.Series[str], at: pd.Series[Any], gated: list[str]
 ) -> list[dict[str, Any]]:
-    """The combiner's row of each part, and a row for each gauge station it passes half a second later."""
+    """The combiner's row of each part, and a row for each gauge station it reaches half a second later."""
     columns = {measured(1, p): f"X{p}" for p in PLACES} | CONDITIONS
     combined = frame[list(columns)].rename(columns=columns).assign(PIECE=piece, OP="110", DONE=at)
-    stations = [
-        pd.DataFrame({"PIECE": piece, "OP": f"G{p}", "DONE": at + pd.Timedelta(milliseconds=500)}) for p in gated
-    ]
+    stations = [pd.DataFrame({"PIECE": piece, "OP": f"G{p}", "DONE": at + AT_GAUGES}) for p in gated]
     both = pd.concat([combined, *stations], ignore_index=True).sort_values(["DONE", "OP"], kind="stable")
     return _plain(both, "DONE")
 
@@ -132,7 +132,7 @@ def _trend(frame: pd.DataFrame, at: pd.Series[Any]) -> list[dict[str, Any]]:
 
 def _gauges(frame: pd.DataFrame, piece: pd.Series[str], at: pd.Series[Any]) -> list[dict[str, Any]]:
     columns = {measured(2, p): f"Y{p}" for p in PLACES}
-    return _plain(frame[list(columns)].rename(columns=columns).assign(PIECE=piece, TAKEN=at), "TAKEN")
+    return _plain(frame[list(columns)].rename(columns=columns).assign(PIECE=piece, TAKEN=at + AT_GAUGES), "TAKEN")
 
 
 def _plain(frame: pd.DataFrame, time: str) -> list[dict[str, Any]]:
