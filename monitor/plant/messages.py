@@ -78,7 +78,7 @@ def describe_type(annotation: Any) -> str:
     """A description of the values that a type accepts: `a whole number, at least 0 and at most 65535`."""
     core, marks = strip_annotations(annotation)
     description = next((m.description for m in marks if isinstance(m, Meaning)), None)
-    if get_origin(core) is Literal:
+    if get_origin(core) is Literal and description is None:
         options = [str(option) for option in get_args(core)]
         return options[0] if len(options) == 1 else f"one of {', '.join(options)}"
     if union_members(core):

@@ -47,6 +47,14 @@ class ValueColumn(Strict):
     """A number: its column and conversion (value * scale + offset). A column name alone is enough without one."""
 
     column: Text = Field(description="Column of the source's table.")
+    codes: dict[str, float] = Field(
+        {},
+        description="Code in the source to its number, such as {OK: 0, NOK: 1}, taken without scale and offset; "
+        "what is not listed must be a number.",
+    )
+    decimal: Annotated[Literal[".", ","], Meaning("'.' or ','")] = Field(
+        ".", description="Decimal mark of numbers that are written as text."
+    )
     scale: float = Field(1.0, description="Conversion factor from the source's unit.")
     offset: float = Field(0.0, description="Added after scaling.")
     missing: list[float | str] = Field([], description="Values of the source that mean a missing value.")
@@ -64,7 +72,17 @@ class ValueColumn(Strict):
     def _image_or_vector(self) -> ValueColumn:
         if self.image is not None and self.vector is not None:
             raise ValueError("expected image or vector, not both")
+        if self.image is not None and (self.codes or self.decimal != "."):
+            raise ValueError("expected an image, or codes and decimal of a number, not both")
         return self
+
+    @field_validator("codes")
+    @classmethod
+    def _stripped(cls, codes: dict[str, float]) -> dict[str, float]:
+        padded = [code for code in codes if code != code.strip()]
+        if padded:
+            raise ValueError(f"expected codes without blanks around them, which are removed from values: {padded[0]!r}")
+        return codes
 
     @field_validator("scale")
     @classmethod

@@ -152,6 +152,27 @@ def test_any_page_limit_gives_the_same_rows_in_the_same_order(
         source.close()
 
 
+@pytest.mark.parametrize("suffix", ["Z", "+00:00", "+0000", "", "-05:00"])
+@pytest.mark.parametrize("separator", [" ", "T"])
+def test_whole_minutes_without_seconds_are_read_among_seconds(
+    database: Database, opened: Open, suffix: str, separator: str
+) -> None:
+    database.run("CREATE TABLE t (ts text, m text, a double precision)")
+    clocks = ["12:00", "12:00:29.5", "12:00:30", "12:00:59", "12:01", "12:01:00.25", "12:01:59", "12:02", "12:03:07"]
+    database.insert("t", [(f"2026-01-05{separator}{c}{suffix}", "m1", float(i)) for i, c in enumerate(clocks)])
+    source = opened(database, at={"column": "ts", "zone": "UTC"}, **READINGS)
+    for limit in (1, 2, 3, 5, 100):
+        assert numbers_of(everything(source, limit=limit)) == [float(i) for i in range(len(clocks))]
+    start = NOON + timedelta(hours=5 if suffix == "-05:00" else 0)
+    position, seen = None, []
+    for half_minute in range(9):
+        page = source.read(position, start + timedelta(seconds=30 * half_minute), 100)
+        position, seen = page.position, [*seen, *numbers_of([page])]
+    assert seen == [float(i) for i in range(len(clocks))], "as the clock goes on, each row once"
+    hour = source.read_hour(start, start + timedelta(hours=1), start + timedelta(seconds=60))
+    assert numbers_of([hour]) == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
 def test_local_times_that_the_clocks_skip_are_refused_and_counted_in_no_hour(database: Database, opened: Open) -> None:
     kind = "timestamp" if database.postgres else "text"
     database.run(f"CREATE TABLE t (ts {kind}, m text, a double precision)")

@@ -23,7 +23,7 @@ from monitor.plant.sources import TimeColumn
 from monitor.sources.typed.times import EPOCH_NS, highest_wall, lowest_wall
 
 Condition = sa.ColumnElement[bool]
-_NONE, _SECOND, _MICRO = timedelta(0), timedelta(seconds=1), timedelta(microseconds=1)
+_MINUTE, _SECOND, _MICRO = timedelta(minutes=1), timedelta(seconds=1), timedelta(microseconds=1)
 _FIXED = "YYYY-MM-DD HH:MM:SS"
 _MIN_SHARE = 0.8
 """Share of the sampled times that must have the same format; otherwise too many rows would be strays."""
@@ -90,7 +90,10 @@ class Axis:
         wall = self._wall(at, lowest=False)
         if self.kind is Kind.NAIVE:
             return self.column <= sa.literal(wall, sa.DateTime())
-        return self.column < self._text(wall + _SECOND)
+        if self.form is None or self.form.low is None:
+            return self.column < self._text(wall + _SECOND)
+        # A minute without seconds may sort behind all of its seconds: 12:00Z follows 12:00:59Z.
+        return self.column < self._text(wall.replace(second=0, microsecond=0) + _MINUTE)
 
     def within(self, start: datetime, end: datetime) -> Condition:
         """A condition that selects exactly the rows of [start, end).
@@ -115,9 +118,10 @@ class Axis:
         """The time (us) below which every row has been fetched, if the last row of a full fetch has time `place`."""
         if self.form is None:
             return place
-        # Text does not always sort by fractions of a second, nor by time where offsets differ.
-        spread = self.form.high - self.form.low if self.form.high is not None and self.form.low is not None else _NONE
-        return (place - spread // _MICRO) // 1_000_000 * 1_000_000
+        # Text does not always sort by fractions of a second; with an offset, nor by seconds, nor by differing offsets.
+        if self.form.high is None or self.form.low is None:
+            return place // 1_000_000 * 1_000_000
+        return (place - (self.form.high - self.form.low) // _MICRO) // 60_000_000 * 60_000_000
 
     def unreadable(self, dialect: str) -> Condition:
         """A condition that selects rows whose time is missing, or in another format and so not matched by bounds."""

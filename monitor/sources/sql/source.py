@@ -114,7 +114,7 @@ class SqlSource:
 
         Rows with an empty key or an unreadable time are not counted; rows rejected for other reasons are. Hours in
         which naive local times are ambiguous cannot be counted and are left out. If the cursor is text, `until` is
-        extended to the end of its second.
+        extended to the end of its second, or of its minute if the text has an offset.
         """
         with self._connected() as connection:
             info = self._inspect(connection)

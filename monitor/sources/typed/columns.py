@@ -70,16 +70,20 @@ def _visit(value: object) -> int:
 def numbers(values: Sequence[object], column: ValueColumn) -> tuple[Floats, Faults]:
     """A column of numbers, shape (n,), after scale and offset; NULL, NaN and `missing` codes give NaN.
 
-    Text that is a plain decimal number counts as one ('12.5', not '12,5'); other text, booleans and bytes are
-    not_a_number; infinity, also by conversion, and what is too large to compute with is infinite.
+    A value that `codes` lists is its number there. Text that is a plain decimal number counts as one ('12.5', or '12,5'
+    where `decimal` says so); other text, booleans and bytes are not_a_number; infinity, also by conversion, and what is
+    too large to compute with is infinite.
     """
-    raw, faults = _floats(values, {m for m in column.missing if isinstance(m, str)})
+    coded = _coded(values, column.codes)
+    raw, faults = _floats([None if i in coded else v for i, v in enumerate(values)] if coded else values, column)
     for code in column.missing:
-        as_number = _number(code, ())
+        as_number = _number(code, (), column.decimal)
         if isinstance(as_number, float):
             raw[raw == as_number] = math.nan
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = raw if column.scale == 1.0 and column.offset == 0.0 else raw * column.scale + column.offset
+    if coded:
+        scaled[list(coded)] = list(coded.values())
     infinite = (np.abs(raw) > LARGEST_NUMBER) | (np.abs(scaled) > LARGEST_NUMBER)
     if infinite.any():
         faults.update(dict.fromkeys(np.flatnonzero(infinite).tolist(), RejectReason.INFINITE))
@@ -87,33 +91,47 @@ def numbers(values: Sequence[object], column: ValueColumn) -> tuple[Floats, Faul
     return scaled, faults
 
 
-def _floats(values: Sequence[object], missing: Collection[str]) -> tuple[Floats, Faults]:
+def _coded(values: Sequence[object], codes: Mapping[str, float]) -> dict[int, float]:
+    """The numbers of the rows whose value is a code."""
+    if not codes:
+        return {}
+    return {i: codes[text] for i, v in enumerate(values) if v is not None and (text := to_text(v)) in codes}
+
+
+def _floats(values: Sequence[object], column: ValueColumn) -> tuple[Floats, Faults]:
     """Numbers before scaling; a column of plain numbers, the usual case, is converted in one step."""
     if set(map(type, values)) <= _NUMERIC_TYPES:
         with suppress(OverflowError):
             return np.array(values, dtype=np.float64), {}
-    parsed = [_number(v, missing) for v in values]
+    missing = {m for m in column.missing if isinstance(m, str)}
+    parsed = [_number(v, missing, column.decimal) for v in values]
     faults = {i: RejectReason.NOT_A_NUMBER for i, v in enumerate(parsed) if v is _BAD}
     return np.array([math.nan if v is _BAD else v for v in parsed], dtype=np.float64), faults
 
 
-def _number(value: object, missing: Collection[str]) -> object:
+def _number(value: object, missing: Collection[str], decimal: str) -> object:
     """The value as a float, NaN if missing, _BAD if it is not a number."""
     if value is None:
         return math.nan
     if isinstance(value, bool):
         return _BAD
     if isinstance(value, str):
-        text = value.strip()
-        if text in missing:
-            return math.nan
-        return float(text) if _NUMBER.fullmatch(text) else _BAD
+        return _text_number(value.strip(), missing, decimal)
     if isinstance(value, int | float | Decimal):
         try:
             return float(value)
         except OverflowError:
             return math.inf
     return _BAD
+
+
+def _text_number(text: str, missing: Collection[str], decimal: str) -> object:
+    if text in missing:
+        return math.nan
+    if decimal != ".":
+        # Where the mark is a comma, a point may separate thousands or be another writer's mark: it is not guessed.
+        text = text.replace(".", " ").replace(decimal, ".")
+    return float(text) if _NUMBER.fullmatch(text) else _BAD
 
 
 def images(values: Sequence[object], shape: ImageShape) -> tuple[Floats, Faults]:
