@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from monitor.commands.shared.options import as_json, load, plant_argument, print_json
+from monitor.commands.shared.options import as_json, plant_argument, print_json
 
 
 @click.command()
@@ -16,17 +16,22 @@ from monitor.commands.shared.options import as_json, load, plant_argument, print
 def check(plant: str, overrides: Sequence[str], json_: bool, connect: bool) -> None:
     """Check a plant file and the databases it names, and print every problem at once.
 
-    Example: gatewatch check plant.yaml
+    If the file has problems, the databases of its other sections are checked too. Example: gatewatch check plant.yaml
     """
+    from pathlib import Path
+
+    from monitor.plant.file.load import examine
     from monitor.runtime.checking import problems
 
-    loaded = load(plant, overrides)
-    lines = problems(loaded) if connect else []
+    examined = examine(Path(plant), overrides)
+    found = problems(examined) if connect else []
+    lines = [*examined.problems, *found]
     if json_:
         print_json({"problems": lines})
-    for line in [] if json_ else lines:
-        click.echo(line, err=True)
+    else:
+        for line in (*(f"gatewatch: {problem}" for problem in examined.problems), *found):
+            click.echo(line, err=True)
     if lines:
-        raise SystemExit(3)
+        raise SystemExit(2 if examined.problems else 3)
     if not json_:
         click.echo(f"{plant}: no problems")

@@ -2,41 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from monitor.errors import MonitorError
 
 
-def problems(loaded: Any) -> list[str]:
-    """Every problem of sources, store, write-back target and notifications, a sentence each. Creates nothing."""
-    from exporters.delivery.mes import MesTarget
-    from monitor.delivery.notifications import problems as notify_problems
-    from monitor.sources.transports import open_source
-    from monitor.store.database.database import Store
-    from monitor.store.database.schema import usable
+def problems(examined: Any) -> list[str]:
+    """Every problem of sources, store, write-back target and notifications, a sentence each. Creates nothing.
 
-    plant = loaded.plant
-    problems: list[str] = []
-    for name, config in plant.sources.items():
+    Sections of the plant file that have problems themselves are left out: where they lead is not known.
+    """
+    if examined.plant is None:
+        return []
+    return [*_sources(examined), *_store(examined), *_targets(examined)]
+
+
+def _sources(examined: Any) -> Iterator[str]:
+    from monitor.sources.transports import open_source
+
+    for name, config in examined.plant.sources.items():
+        if not examined.is_sound("sources", name):
+            continue
         try:
-            source = open_source(name, config, plant)
+            source = open_source(name, config, examined.plant)
             try:
                 source.verify()
             finally:
                 source.close()
         except MonitorError as exc:
-            problems.append(str(exc))
-    store = Store(plant.store.url)
+            yield str(exc)
+
+
+def _store(examined: Any) -> Iterator[str]:
+    from monitor.store.database.database import Store
+    from monitor.store.database.schema import usable
+
+    if not examined.is_sound("store", "url"):
+        return
+    store = Store(examined.plant.store.url)
     try:
         file = store.file()
         if file is None or file.exists():
             usable(store)
         elif not file.parent.is_dir():
-            problems.append(f"store.url: the folder {file.parent} does not exist; create it")
+            yield f"store.url: the folder {file.parent} does not exist; create it"
     except MonitorError as exc:
-        problems.append(str(exc))
+        yield str(exc)
     finally:
         store.close()
-    if plant.write_back is not None:
-        problems += MesTarget(plant.write_back).check()
-    return problems + notify_problems(plant)
+
+
+def _targets(examined: Any) -> Iterator[str]:
+    from exporters.delivery.mes import MesTarget
+    from monitor.delivery.notifications import problems as notify_problems
+
+    plant = examined.plant
+    if plant.write_back is not None and examined.is_sound("write_back"):
+        yield from MesTarget(plant.write_back).check()
+    if examined.is_sound("notify"):
+        yield from notify_problems(plant)

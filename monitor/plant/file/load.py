@@ -1,6 +1,7 @@
 """Loads the plant file: reads it, applies overrides, validates it and keeps the text to which decisions refer.
 
     load("plant.yaml", ["server.port=9465"])   a LoadedPlant, or PlantFileError with a line for every problem
+    examine("plant.yaml")                      the problems, and what of the plant can be used in spite of them
     parse(text, folder)                        the same from stored text
 
 A problem reads `plant.yaml:12: sources.mes.urll: unknown key; allowed: at, ... (did you mean 'url'?)`: where, which
@@ -47,12 +48,30 @@ class LoadedPlant:
     path: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """The problems of a plant file, a line each, and the plant without the values that have problems.
+
+    `plant` is None if nothing of it could be read; `flawed` holds the paths of the keys with problems.
+    """
+
+    problems: tuple[str, ...]
+    plant: Plant | None = field(repr=False)
+    flawed: frozenset[yaml_tree.Path]
+
+    def is_sound(self, *section: str) -> bool:
+        """Whether a section, such as `store` or `sources mes`, has no problem of its own."""
+        return not any(path[: len(section)] == section[: len(path)] for path in self.flawed if path)
+
+
+def examine(path: Path | str, overrides: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> Examined:
+    """The plant file at a path, whatever its problems; PlantFileError if there is no such file."""
+    return _examined(_tree(Path(path), overrides)[0], Path(path).parent, environ)
+
+
 def load(path: Path | str, overrides: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> LoadedPlant:
     """The plant file at a path, with `KEY=VALUE` overrides; PlantFileError with all problems."""
-    text = _text(Path(path))
-    tree = yaml_tree.read(text, str(path))
-    if tree.value is not None or not tree.problems:  # otherwise there is nothing to override
-        apply_overrides(tree, overrides)
+    tree, text = _tree(Path(path), overrides)
     plant = _plant(tree, Path(path).parent, environ)
     return _with_digest(plant, yaml_tree.dump(tree.value) if overrides else text, Path(path))
 
@@ -97,20 +116,39 @@ def _text(path: Path) -> str:
         raise PlantFileError([f"{path}:{line}: not UTF-8; save the file as UTF-8"]) from None
 
 
+def _tree(path: Path, overrides: Sequence[str]) -> tuple[Tree, str]:
+    """The values of a plant file with the overrides applied, and its text."""
+    text = _text(path)
+    tree = yaml_tree.read(text, str(path))
+    if tree.value is not None or not tree.problems:  # otherwise there is nothing to override
+        apply_overrides(tree, overrides)
+    return tree, text
+
+
 def _plant(tree: Tree, folder: Path, environ: Mapping[str, str]) -> Plant:
     """The validated plant of a tree; PlantFileError with its problems in the order of the file."""
-    plant, problems = None, list(tree.problems)
+    examined = _examined(tree, folder, environ)
+    if examined.plant is None or examined.problems:
+        raise PlantFileError(examined.problems)
+    return examined.plant
+
+
+def _examined(tree: Tree, folder: Path, environ: Mapping[str, str]) -> Examined:
+    remaining, problems = None, list(tree.problems)
     if tree.value is None and not problems:
         needed = [key for key, info in Plant.model_fields.items() if info.is_required()]
         problems = [Problem((), f"the file is empty; expected at least {', '.join(needed)}")]
     elif tree.value is not None:
         filled = fill_secrets(tree.value, environ, folder)
         broken = [problem.path for problem in problems if not problem.keeps_value]
-        plant, wrong = validate(filled.value, tree.value, broken, [problem.path for problem in filled.problems])
-        problems += filled.problems + [filled.conceal(problem) for problem in wrong]
-    if plant is None or problems:
-        raise PlantFileError(tree.lines(problems))
-    return resolve(plant, folder)
+        validated = validate(filled.value, tree.value, broken, [problem.path for problem in filled.problems])
+        problems += filled.problems + [filled.conceal(problem) for problem in validated.problems]
+        remaining = validated.plant if not problems else validated.remaining
+    flawed = {problem.path for problem in problems}
+    if remaining is not None and problems:
+        sources = tree.value.get("sources") if isinstance(tree.value, dict) else None
+        flawed |= {("sources", name) for name in remaining.sources if name not in (sources or ())}  # stand-ins
+    return Examined(tuple(tree.lines(problems)), remaining and resolve(remaining, folder), frozenset(flawed))
 
 
 def _changes(old: Any, new: Any, path: tuple[str, ...]) -> Iterator[str]:

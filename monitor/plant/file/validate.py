@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -22,12 +22,26 @@ from monitor.plant.plant import Plant
 _ROUNDS = 50  # each round removes at least one value; keys are nested at most about 10 deep
 _NAME_DEFINING = ("values", "sensors")
 """Keys of an entry that define names to which other keys refer."""
+_STAND_INS: dict[str, Any] = {
+    "version": 1, "site": "x", "steps": {"x": {"line": "x"}},
+    "sources": {
+        "x": {"kind": "dispositions", "url": "sqlite:///x", "table": "x", "serial": "x", "disposition": "x", "at": "x"}
+    },
+}  # fmt: skip
+"""In place of required sections of which nothing is left, so that the others can still be looked at."""
 
 
-def validate(
-    value: Any, displayed: Any, broken: Iterable[Path] = (), unset: Iterable[Path] = ()
-) -> tuple[Plant | None, list[Problem]]:
-    """The plant, or None and the problems.
+class Validated(NamedTuple):
+    """The plant, or None and the problems. `remaining` is the plant without what has problems, None if too little is
+    left."""
+
+    plant: Plant | None
+    problems: list[Problem]
+    remaining: Plant | None
+
+
+def validate(value: Any, displayed: Any, broken: Iterable[Path] = (), unset: Iterable[Path] = ()) -> Validated:
+    """The values as a plant.
 
     `displayed` holds the values for messages: those of `value` before secrets were filled in. Problems at the paths in
     `broken` and `unset` are already reported; values at `unset` paths still contain their reference (`${...}`), which
@@ -42,10 +56,15 @@ def validate(
         if plant is not None:
             contradictions = cross_check(plant, state.partial)
             state.problems += [Problem(p, sentence) for p, sentence in contradictions if p not in state.reported]
-            return (None if state.problems or state.suppressed else plant), state.problems
+            return Validated(None if state.problems or state.suppressed else plant, state.problems, plant)
         if not state.record(errors):
             break
-    return None, state.problems
+    return Validated(None, state.problems, _attempt({**_STAND_INS, **_sections(state.value)})[0])
+
+
+def _sections(value: Any) -> dict[str, Any]:
+    """The sections of which something is left."""
+    return {key: section for key, section in value.items() if section} if isinstance(value, dict) else {}
 
 
 def _attempt(value: Any) -> tuple[Plant | None, list[ErrorDetails]]:
