@@ -28,7 +28,7 @@ from monitor.errors import MonitorError, UsageError
 from monitor.plant.file.load import LoadedPlant, difference, needs_restart
 from monitor.reports.passport import passport
 from monitor.runtime.app import App, bounds_of, make_app
-from monitor.scheduling.slots import due, trigger
+from monitor.scheduling.slots import SlotTrigger, due
 from monitor.store.database.database import DatabaseError
 from monitor.store.database.statements import TallyKey, add_counts, set_gauges, tally_key
 from monitor.store.metrics import metrics_snapshot
@@ -132,7 +132,7 @@ class Service:
             # Starts with its newest slot, run at once: from any other time on it would miss its slots forever.
             newest, _ = due(job.interval, None, self._app.clock.now())
             self._scheduler.add_job(
-                self._run_job, trigger(job.interval), args=[job.name], id=job.name, name=job.name,
+                self._run_job, SlotTrigger(job.interval), args=[job.name], id=job.name, name=job.name,
                 max_instances=1, coalesce=True, misfire_grace_time=None, next_run_time=newest,
             )  # fmt: skip
 

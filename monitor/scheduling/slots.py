@@ -10,15 +10,27 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 ANCHOR = datetime(1970, 1, 5, tzinfo=UTC)
 """A Monday, 00:00 UTC, so that slots of intervals that divide a day or a week are aligned with days and weeks."""
 
 
-def trigger(interval: timedelta) -> BaseTrigger:
-    """APScheduler's trigger for the slots of an interval; a test compares it with `slots`."""
-    return IntervalTrigger(seconds=interval.total_seconds(), start_date=ANCHOR, timezone=UTC)
+class SlotTrigger(BaseTrigger):  # type: ignore[misc]
+    """APScheduler's trigger for the slots of an interval.
+
+    APScheduler asks for one time after the other until it is past `now`: its own interval trigger would list every
+    slot of a pause, a year of them one by one.
+    """
+
+    def __init__(self, interval: timedelta) -> None:
+        self._interval = interval
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        """The first slot at or after `now`; after an earlier one, the first slot later than it and `now`."""
+        if previous_fire_time is None:
+            newest = _newest(self._interval, now)
+            return newest if newest == now else newest + self._interval
+        return _newest(self._interval, max(previous_fire_time, now).astimezone(UTC)) + self._interval
 
 
 def slots(interval: timedelta, after: datetime, until: datetime) -> Iterator[datetime]:

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from apscheduler.job import Job
+from apscheduler.schedulers.background import BackgroundScheduler
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.scheduling.slots import ANCHOR, due, merged, slots, trigger
+from monitor.scheduling.slots import ANCHOR, SlotTrigger, due, merged, slots
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -67,7 +69,7 @@ def test_slots_are_the_multiples_of_the_interval_since_the_anchor(
 def test_the_scheduler_fires_at_the_same_slots(interval: timedelta, after: datetime, count: int) -> None:
     fired: list[datetime] = []
     for _ in range(count):
-        fired.append(trigger(interval).get_next_fire_time(*((fired[-1],) * 2 if fired else (None, after))))
+        fired.append(SlotTrigger(interval).get_next_fire_time(*((fired[-1],) * 2 if fired else (None, after))))
     assert fired == list(slots(interval, after - timedelta(microseconds=1), fired[-1]))
 
 
@@ -83,6 +85,19 @@ def test_missed_slots_are_counted_as_if_each_was_listed(
 def test_a_century_of_missed_seconds_is_counted_not_listed() -> None:
     last, now = NOON, NOON + timedelta(days=36525)
     assert due(timedelta(seconds=1), last, now) == (now, 36525 * 86400 - 1)
+
+
+@given(intervals, instants, st.integers(0, 10**9))
+def test_after_a_pause_of_any_length_the_scheduler_fires_once_and_goes_on(
+    interval: timedelta, first: datetime, pause: int
+) -> None:
+    slot = SlotTrigger(interval).get_next_fire_time(None, first)
+    now = slot + interval * (pause / 10**3)
+    job = Job(BackgroundScheduler(timezone=UTC), trigger=SlotTrigger(interval), next_run_time=slot)
+    assert job._get_run_times(now) == [slot]
+    assert list(slots(interval, now, SlotTrigger(interval).get_next_fire_time(slot, now))) == [
+        SlotTrigger(interval).get_next_fire_time(slot, now)
+    ]
 
 
 @given(intervals, instants, st.lists(st.integers(0, 10**9), max_size=8))
