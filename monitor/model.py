@@ -245,12 +245,19 @@ class RejectReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A row that could not be read. `key` is the row's key columns as JSON text, `row` the whole row as text."""
+    """A row that could not be read. `key` is the row's key columns as JSON text, `row` the whole row as text.
+
+    `cells` is the row as the source gave it, `column` the column because of which it was refused ('' where it is no
+    single one), `index` its position among the rows that were typed.
+    """
 
     reason: RejectReason
     key: str
     at: datetime | None
     row: Mapping[str, str | None]
+    cells: Mapping[str, object] = field(default_factory=dict)
+    column: str = ""
+    index: int = -1
 
 
 @dataclass(frozen=True, slots=True)

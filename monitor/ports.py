@@ -12,6 +12,26 @@ State = Mapping[str, Any]
 """A detector's memory: JSON values only (numbers, strings, lists, maps, None), with its version under 'version'."""
 
 
+class KeptRows(Protocol):
+    """Rows of a source that were refused and kept, under today's plant file. Pure: the source is not contacted.
+
+    A row is its cells by column, as they were read; it has every one of `columns`.
+    """
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The columns that the plant file reads."""
+
+    def page(self, rows: Sequence[Mapping[str, object]], now: datetime) -> Page:
+        """The rows as a page, in order of place; `index` of a reject is the position in `rows`."""
+
+    def members(self, rows: Sequence[Mapping[str, object]]) -> Sequence[str]:
+        """The machine of each row, or the step for part steps, by our names; by the source's own where unknown."""
+
+    def answered(self, page: Page, rows: Sequence[Mapping[str, object]]) -> Sequence[int]:
+        """The positions of the rows that the page replaces: it has an accepted row of the same key, no older."""
+
+
 class Source(Protocol):
     """One stream of rows of a plant (part steps, readings, outcomes ...), read incrementally and never written.
 
@@ -23,6 +43,10 @@ class Source(Protocol):
     Every method raises SourceError, with its reason, if the source cannot be read, and UsageError if the plant file
     describes too little of it. The connection is made by the first call.
     """
+
+    @property
+    def kept(self) -> KeptRows:
+        """How rows that were refused are typed again."""
 
     def verify(self) -> None:
         """Connect and compare the source with the plant file."""

@@ -1,4 +1,4 @@
-"""The stored statuses of alerts, outbox messages and model versions.
+"""The stored statuses of alerts, outbox messages, model versions and rows in quarantine.
 
 Those of a request to retrain are in `monitor.model`, because training and comparison use them too.
 """
@@ -47,3 +47,18 @@ class VersionStatus(StrEnum):
     REFUSED = "refused"
     IN_FORCE = "in_force"
     RETIRED = "retired"
+
+
+class Resolution(StrEnum):
+    """How a row left the quarantine: taken in at another try, replaced by an accepted row of its key, or one too many.
+
+    The last is a second entry of one row, which a changed plant file refused for another reason.
+    """
+
+    RETRIED = "retried"
+    REPLACED = "replaced"
+    MERGED = "merged"
+
+
+NOT_KEPT = "not_kept"
+"""Why a row cannot be tried again: its values, or a column that the plant file names now, were not kept."""

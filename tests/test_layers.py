@@ -101,7 +101,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "exporters.metrics", "exporters.metrics.shared", "inference", "monitor.delivery",
         "monitor.gate_models", "monitor.jobs", "monitor.pipeline", "monitor.plant", "monitor.plant.file",
         "monitor.reports", "monitor.scheduling", "monitor.sources", "monitor.store", "monitor.store.database",
-        "monitor.web",
+        "monitor.store.rows", "monitor.web",
     ),
     "monitor.commands.shared": ("monitor.plant", "monitor.plant.file", "monitor.runtime", "monitor.store.database"),
     "monitor.demo": (

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from monitor.failpoints import reach
+from monitor.jobs.retrying import RetryCounts, Retrying
 from monitor.model import Page
 from monitor.pipeline.pipeline import Pipeline
 from monitor.plant.plant import Plant
@@ -38,6 +39,7 @@ class PullJob:
         self.members: Sequence[str] | None = self._config.partitions.get(partition)
         self.scope = JobScope(source_name, partition)
         self.name = f"pull:{source_name}" if not self._config.partitions else f"pull:{source_name}:{partition}"
+        self._retry = Retrying(store, plant, self.scope, self.name, source.kept)
 
     @property
     def interval(self) -> timedelta:
@@ -51,6 +53,7 @@ class PullJob:
 
     def run(self, run: Run) -> Result:
         """Read pages until there is no more; each is one commit."""
+        self.retry(run)
         with self.lock:
             position = self.cursor()
             after = None if position is None else position - self._config.late_by
@@ -65,10 +68,20 @@ class PullJob:
                     break
             return Result(rows, None if position is None else run.now - position)
 
+    def retry(self, run: Run) -> RetryCounts:
+        """Try the rows in quarantine again for which that was asked."""
+        with self.lock:
+            return self._retry.run(run, self.commit)
+
     def commit_page(self, page: Page, position: datetime | None, now: datetime, lease: Lease) -> None:
         """Process one page and commit the results; on any error nothing has changed."""
         write = BatchWrite(self.name, self.source_name, self.partition, now, self._config.kind, position)
         write.rejects = page.rejects
+        write.quarantine = self._retry.replaced(page)
+        self.commit(page, write, lease)
+
+    def commit(self, page: Page, write: BatchWrite, lease: Lease) -> None:
+        """Process a page and commit what comes of it together with what `write` holds already."""
         try:
             if len(page.frame):
                 self._pipeline.process(page, write)

@@ -27,8 +27,8 @@ from monitor.store.database.statements import (
 )
 from monitor.store.rows.decisions import StoredDecision
 from monitor.store.rows.kinds import KINDS
-from monitor.store.rows.quarantine import write_rejects
 from monitor.store.rows.readings import MachineWindow
+from monitor.store.rows.refusals import QuarantineChanges, settle, write_rejects
 from monitor.store.watching.board import roll_up
 
 
@@ -68,6 +68,7 @@ class BatchWrite:
     position: datetime | None = None
     rows: list[dict[str, object]] = field(default_factory=list)
     rejects: Sequence[Reject] = ()
+    quarantine: QuarantineChanges = field(default_factory=QuarantineChanges)
     decisions: list[StoredDecision] = field(default_factory=list)
     outbox: list[dict[str, object]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -80,7 +81,7 @@ class BatchWrite:
 
     def is_empty(self) -> bool:
         """Whether it holds only counts."""
-        contents = (self.rows, self.rejects, self.decisions, self.windows, self.states)
+        contents = (self.rows, self.rejects, self.quarantine, self.decisions, self.windows, self.states)
         return not any(contents) and self.position is None
 
 
@@ -102,7 +103,8 @@ def commit(store: Store, lease: Lease, batch: BatchWrite) -> int:
             for s in batch.states
         ]  # fmt: skip
         upsert(connection, t.detector_state, states)
-        write_rejects(connection, batch.source, batch.rejects, batch.now)
+        write_rejects(connection, batch.source, batch.rejects, batch.now, batch.quarantine.answered)
+        settle(connection, batch.source, batch.quarantine, batch.now)
         cursors.advance(connection, batch.job, batch.source, batch.partition, batch.position, batch.now)
         add_counts(connection, batch.tallies)
         set_gauges(connection, batch.gauges)

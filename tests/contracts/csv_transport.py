@@ -14,6 +14,7 @@ from monitor.instants import floor_to, from_micros, to_micros
 from monitor.model import Page, RejectReason
 from monitor.plant.plant import Plant
 from monitor.plant.sources import SourceBase
+from monitor.sources.typed.kept import KeptRows
 from monitor.sources.typed.plan import make_plan
 from monitor.sources.typed.rows import Row, cursor_times, reject_rows, type_rows
 from monitor.sources.typed.times import UNREADABLE, Times, read_times
@@ -28,6 +29,7 @@ class CsvSource:
         self._name, self._file = name, Path(config.url.removeprefix("csv://"))
         self._plan, self._skew = make_plan(config, plant), plant.clock_skew
         self._delay = timedelta(0) if config.available_at else config.delay
+        self.kept = KeptRows(self._plan, self._skew)
 
     def verify(self) -> None:
         self._rows()

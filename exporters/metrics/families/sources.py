@@ -9,17 +9,22 @@ from exporters.metrics.shared.metric import Label, Metric, Scrape, Series, count
 from exporters.metrics.shared.snapshot import MetricsSnapshot
 from monitor.errors import SourceReason
 from monitor.model import RejectReason
+from monitor.statuses import Resolution
 
 ROW_OUTCOMES = ("accepted", "seen", "corrected", "quarantined")
 PARTITION = Label("partition", "partitions of the source in the plant file; empty if it has none")
 ROW_OUTCOME = Label("outcome", "fixed list", ROW_OUTCOMES)
 REJECT_REASON = enum_label("reason", RejectReason, "fixed list of reasons for quarantine")
+RESOLUTION = enum_label("resolution", Resolution, "fixed list of ways out of the quarantine")
 SOURCE_REASON = enum_label("reason", SourceReason, "fixed list of read errors")
 
 METRICS: tuple[Metric, ...] = (
     counter("gatewatch_source_rows_total", "Rows read by outcome.", SOURCE, ROW_OUTCOME, unit="rows", tallied=True),
     counter("gatewatch_source_quarantined_rows_total", "Quarantined rows by reason.", SOURCE, REJECT_REASON,
             unit="rows", tallied=True),
+    counter("gatewatch_source_resolved_rows_total", "Rows that left the quarantine, by how: taken in at another try, "
+            "replaced by an accepted row of their key, or one entry too many.", SOURCE, RESOLUTION, unit="rows",
+            tallied=True),
     counter("gatewatch_source_read_errors_total", "Failed reads of a source by reason.", SOURCE, SOURCE_REASON,
             tallied=True),
     timestamp("gatewatch_source_cursor", "How far a job has read a source", JOB, SOURCE, PARTITION),

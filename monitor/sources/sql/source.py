@@ -21,6 +21,7 @@ from monitor.sources.sql.axis import Condition
 from monitor.sources.sql.counts import Keys, count_by_hour, whole_hours
 from monitor.sources.sql.engine import make_engine, source_error
 from monitor.sources.sql.inspection import TableInfo, inspect_table, member_conditions, unknown_member_conditions
+from monitor.sources.typed.kept import KeptRows
 from monitor.sources.typed.plan import make_plan
 from monitor.sources.typed.rows import Row, TypedRows, cursor_times, reject_rows, type_rows, unknown_members
 from monitor.sources.typed.times import UNREADABLE, Times, read_times
@@ -41,6 +42,7 @@ class SqlSource:
         self.name, self.config = name, config
         self._plan = make_plan(config, plant)
         self._skew = plant.clock_skew
+        self.kept = KeptRows(self._plan, self._skew)
         self._delay = timedelta(0) if config.available_at else config.delay
         self._engine, self._deadline = make_engine(name, config)
         self._table = sa.table(config.table, *map(sa.column, self._plan.columns), schema=config.table_schema)

@@ -64,12 +64,17 @@ class Plan:
         return isinstance(self.config, PartSource)
 
     @property
+    def all_texts(self) -> tuple[TextColumn, ...]:
+        """The text columns, with that of the sensor in the long layout."""
+        return (*self.texts, self.sensor) if self.sensor else self.texts
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """All source columns that are read, each once."""
         names = [self.config.at.column]
         if self.config.available_at:
             names.append(self.config.available_at.column)
-        names += [w.column for w in (*self.texts, *((self.sensor,) if self.sensor else ())) if w.column]
+        names += [w.column for w in self.all_texts if w.column]
         names += [self.visit] if self.visit else []
         names += [v.column for _, v in self.values] + ([self.value.column] if self.value else [])
         return tuple(dict.fromkeys(names))

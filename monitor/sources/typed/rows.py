@@ -16,6 +16,7 @@ from monitor.model import Floats, Reject, RejectReason
 from monitor.plant.sources import ValueColumn
 from monitor.sources.typed.columns import images, not_allowed, numbers, quarantine_text, text_column, visit_numbers
 from monitor.sources.typed.layout import mark_contradictions, mark_long_contradictions, widen
+from monitor.sources.typed.offending import offending_column
 from monitor.sources.typed.plan import Plan, TextColumn
 from monitor.sources.typed.times import UNREADABLE, Faults, Micros, Times, read_times
 from monitor.sources.typed.vectors import vectors
@@ -105,7 +106,7 @@ def _faultless(faults: Faults, n: int) -> NDArray[np.bool_]:
 def _text_columns(raw: Raw, plan: Plan, n: int, faults: Faults) -> dict[str, object]:
     """All text columns of the page, and for part steps the visit after the step."""
     columns: dict[str, object] = {}
-    for spec in (*plan.texts, *((plan.sensor,) if plan.sensor else ())):
+    for spec in plan.all_texts:
         columns[spec.name] = _text_column(raw, spec, n, faults)
         if spec.name == "step" and plan.counts_visits:
             columns["visit"] = _visits(raw, plan, n, faults)
@@ -179,6 +180,8 @@ def _contradictions(frame: pd.DataFrame, values: Floats, plan: Plan, faults: Fau
 
 
 def _reject(row: Row, plan: Plan, reason: RejectReason, at: Times, i: int) -> Reject:
-    text = {name: quarantine_text(value) for name, value in zip(plan.columns, row, strict=True)}
+    cells = dict(zip(plan.columns, row, strict=True))
+    text = {name: quarantine_text(value) for name, value in cells.items()}
     key = json.dumps({name: text[name] for name in plan.key_columns}, sort_keys=True)
-    return Reject(reason, key, None if i in at.faults else from_micros(int(at.micros[i])), text)
+    own_time = None if i in at.faults else from_micros(int(at.micros[i]))
+    return Reject(reason, key, own_time, text, cells, offending_column(cells, plan, reason), i)

@@ -191,7 +191,13 @@ quarantine = sa.Table(
     "quarantine", metadata,
     sa.Column("id", _serial_id, primary_key=True), _text("source"), _text("reason"), _text("key"), _time("at", True),
     sa.Column("row", JsonText, nullable=False), _text("digest"), _time("first_seen_at"),
+    # The column to blame with its value as people read it, and every cell as it was read; NULL if it is not kept.
+    _text("column", server_default=_default("")), _text("value", server_default=_default("")),
+    sa.Column("cells", JsonText),
+    # When somebody asked for another try, and when and how the row left the quarantine.
+    _time("asked_at", True), _time("resolved_at", True), _text("resolution", server_default=_default("")),
     sa.UniqueConstraint("source", "digest"), sa.Index("ix_quarantine_source_at", "source", "at"),
+    sa.Index("ix_quarantine_asked_at", "asked_at"),
 )  # fmt: skip
 
 decision = sa.Table(

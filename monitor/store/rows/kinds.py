@@ -30,7 +30,7 @@ KINDS: Mapping[str, RowsOf] = {
 
 
 def count_stored(connection: sa.Connection, kind: str, source: str, start: datetime, end: datetime) -> int:
-    """Distinct keys of a source with a time in [start, end), accepted or in quarantine."""
+    """Distinct keys of a source with a time in [start, end), accepted or still in quarantine."""
     period = {"of_source": source, "start": start, "end": end}
     return sum(int(connection.execute(query, period).scalar_one()) for query in _counting(kind))
 
@@ -41,7 +41,8 @@ def _counting(kind: str) -> tuple[sa.Select[int], sa.Select[int]]:
     table, key = KINDS[kind]
     # Of any revision: a correction may have moved a row into this time.
     keys = sa.select(*(table.c[name] for name in key)).where(*_in_period(table)).distinct()
-    quarantined = sa.select(sa.func.count(t.quarantine.c.key.distinct())).where(*_in_period(t.quarantine))
+    q = t.quarantine.c
+    quarantined = sa.select(sa.func.count(q.key.distinct())).where(*_in_period(t.quarantine), q.resolved_at.is_(None))
     return sa.select(sa.func.count()).select_from(keys.subquery()), quarantined
 
 
