@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporters.html.html import CONTENT_SECURITY_POLICY
 from exporters.metrics.collector import exposition
@@ -23,9 +25,14 @@ from exporters.pages.index import index_page
 from exporters.pages.parts import part_page, problem_page, reports_page
 from monitor.errors import MonitorError
 from monitor.store.database.database import DatabaseError
+from monitor.web.connections import Limits, limited
 from monitor.web.webhook import Answer
 
 _LOG = logging.getLogger(__name__)
+_BACKLOG = 64
+"""Connections that wait to be accepted; asyncio accepts as many at once, each with a file handle."""
+_THREADS = 6
+"""Requests answered at a time: jobs use the store's connections too."""
 _STOP_SECONDS = 1.8
 _GRACE_SECONDS = 1
 _READ = ["GET", "HEAD"]
@@ -129,7 +136,7 @@ def _add_reports(app: FastAPI, root: Path) -> None:
 def _add_webhook(app: FastAPI, views: Views) -> None:
     @app.post("/webhook/alertmanager")
     async def alertmanager(request: Request) -> Response:
-        authorization, body = request.headers.get("authorization", ""), b""
+        authorization, body = request.headers.get("authorization", ""), bytearray()
         chunks = request.stream()
         # The Content-Length header may be wrong or absent: the bytes are counted as they come.
         while (refused := views.refusal(authorization, len(body))) is None:
@@ -137,7 +144,7 @@ def _add_webhook(app: FastAPI, views: Views) -> None:
             if chunk is None:
                 break
             body += chunk
-        status, answer = await run_in_threadpool(views.receive, body) if refused is None else refused
+        status, answer = await run_in_threadpool(views.receive, bytes(body)) if refused is None else refused
         return JSONResponse(answer, status, _SAFE)
 
 
@@ -186,7 +193,7 @@ def check_can_listen(host: str, port: int) -> None:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=128)
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as exc:
         raise MonitorError(
             f"the HTTP server cannot listen on {host} port {port}: {exc}; "
@@ -203,18 +210,34 @@ class RunningServer:
         self._thread = threading.Thread(target=server.run, args=([listener],), name="http", daemon=True)
         self._thread.start()
 
+    @property
+    def connections(self) -> int:
+        """The number of open connections."""
+        return len(self._server.server_state.connections)
+
     def stop(self) -> None:
         """Stop it; requests in progress have a second to finish."""
         self._server.should_exit = True
         self._thread.join(_STOP_SECONDS)
 
 
-def serve(app: FastAPI, host: str, port: int) -> RunningServer:
+def serve(app: FastAPI, host: str, port: int, limits: Limits | None = None) -> RunningServer:
     """Serve on host and port (0: any free one). MonitorError if it cannot listen there."""
     # Bound here and not by uvicorn, which would log a failure and end the process.
     listener = _listen(host, port)
+    limits = limits or Limits()
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=_GRACE_SECONDS,
-        server_header=False,
+        _few_threads(app), log_config=None, access_log=False, lifespan="off", server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS, backlog=_BACKLOG, loop="asyncio", http=limited(limits),
+        h11_max_incomplete_event_size=limits.header_bytes, ws="none",  # a WebSocket would have no limits
     )  # fmt: skip
     return RunningServer(uvicorn.Server(config), listener)
+
+
+def _few_threads(app: FastAPI) -> ASGIApp:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        # Of this event loop, which begins only when the server runs.
+        current_default_thread_limiter().total_tokens = _THREADS
+        await app(scope, receive, send)
+
+    return answer
