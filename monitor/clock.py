@@ -1,8 +1,11 @@
-"""Where jobs read the time."""
+"""Where jobs read the time, and how a step of the real clock is noticed."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -36,3 +39,35 @@ class SimulatedClock:
         if now < self._now:
             raise ValueError(f"simulated clock: {now} is before {self._now}")
         self._now = now
+
+
+def steady_seconds() -> float:
+    """Seconds on a clock that nobody can set; where the system has one, it goes on while the machine is suspended."""
+    number = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if number is None else time.clock_gettime(number)
+
+
+class ClockWatch:
+    """Compares a clock with a steady one, to notice that it was set. Used by several threads."""
+
+    def __init__(self, clock: Clock, tolerance: timedelta, steady: Callable[[], float] = steady_seconds) -> None:
+        self._clock = clock
+        self._tolerance = tolerance
+        self._steady = steady
+        self._lock = threading.Lock()
+        self._before = self._difference()
+
+    def step(self) -> timedelta | None:
+        """How far the clock was set since the last call, below zero if back; None up to the tolerance."""
+        with self._lock:
+            difference = self._difference()
+            if difference is None or self._before is None:
+                self._before = self._before or difference
+                return None
+            step, self._before = difference - self._before, difference
+        return step if abs(step) > self._tolerance else None
+
+    def _difference(self) -> datetime | None:
+        """The clock when the steady one was at 0; None if this thread was held up between reading the two."""
+        before, now, after = self._steady(), self._clock.now(), self._steady()
+        return now - timedelta(seconds=after) if timedelta(seconds=2 * (after - before)) <= self._tolerance else None

@@ -39,6 +39,12 @@ ALERTS: tuple[AlertSpec, ...] = (
         action="Run 'gatewatch check' on it, correct it, and send SIGHUP again.",
     ),
     of_metric(
+        "ClockStepped", "warning", "platform", "gatewatch_clock_stepped", "site", "site",
+        summary="the clock of the computer that runs site {subject} was set",
+        cause="The clock jumped: it was set by hand or by its time service, or it had been ahead for a while.",
+        action="Check the time of the computer and its time service; jobs go on by themselves, rows are kept.",
+    ),
+    of_metric(
         WATCHDOG, "info", "platform", "gatewatch_plant_info", "site", "site",
         summary="alerting of site {subject} works",
         cause="None: this alert always fires. If it stops, alerting does not work.",

@@ -35,7 +35,8 @@ def store_restore(file: Path, plant: str, overrides: Sequence[str]) -> None:
     from monitor.store.database.backup import restore
     from monitor.store.database.database import Store
 
-    restore(Store(load(plant, overrides).plant.store.url), file)
+    config = load(plant, overrides).plant.store
+    restore(Store(config.url), file, config.lease.total_seconds())
     click.echo(f"{file}: restored")
 
 

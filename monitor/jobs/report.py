@@ -61,7 +61,8 @@ class ReportJob:
                 break
             with self._store.read() as connection:
                 drifting, findings = drifting_since(connection, step), drift_findings(connection, step)
-            cause = report_cause(run.now, last_report_at(self._reports, step), drifting, self._plant.drift.report_every)
+            last = last_report_at(self._reports, step, run.now)
+            cause = report_cause(run.now, last, drifting, self._plant.drift.report_every)
             if cause is None or not any(f.limit for f in findings):
                 continue
             pair = self._windows.pair(step, run.lease, run.now)

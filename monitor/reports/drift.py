@@ -34,10 +34,11 @@ class ReportRequest:
     cause: str
 
 
-def last_report_at(reports: Path, step: str) -> datetime | None:
-    """When the newest report of the step was made; None where there is none."""
+def last_report_at(reports: Path, step: str, now: datetime) -> datetime | None:
+    """When the newest report of the step was made, up to `now`; None where there is none."""
     stamps = [file.stem for file in (reports / FOLDER / step).glob("*.html")]
-    return max((datetime.strptime(s, _STAMP).replace(tzinfo=UTC) for s in stamps), default=None)
+    made = (datetime.strptime(s, _STAMP).replace(tzinfo=UTC) for s in stamps)
+    return max((at for at in made if at <= now), default=None)
 
 
 def write_report(reports: Path, request: ReportRequest, beat: Callable[[], None], limit: timedelta = LIMIT) -> Path:

@@ -43,6 +43,7 @@ from monitor.pipeline.readings import ReadingsPipeline
 from monitor.plant.file.load import LoadedPlant
 from monitor.plant.plant import Plant
 from monitor.ports import Source
+from monitor.scheduling.clock_guard import ClockGuard
 from monitor.scheduling.job import Job
 from monitor.scheduling.runner import Runner
 from monitor.sources.transports import open_source
@@ -103,9 +104,12 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     receivers = receivers_of(plant)
     # A replay can be repeated after a power cut; waiting for the disk at each commit would cost a fifth of its time.
     store = open_store(plant.store.url, durable=not simulated)
+    guard = None if simulated else ClockGuard(store, clock, plant.store.lease)
+    if guard is not None:
+        guard.begin()
     record_plant_file(store, loaded.digest, loaded.text, clock.now())
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    runner = Runner(store, clock, holder, plant.store.lease)
+    runner = Runner(store, clock, holder, plant.store.lease, guard)
     registry = make_registry(plant)
     trainer = Trainer(registry, simulated, {gate.kind for gate in plant.gates.values()})
     models = ModelsInForce(store, registry)

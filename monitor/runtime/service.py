@@ -14,20 +14,23 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from monitor.clock import WallClock
+from monitor.clock import ClockWatch, WallClock
 from monitor.errors import MonitorError, UsageError
 from monitor.plant.file.load import LoadedPlant, difference, needs_restart
 from monitor.reports.passport import passport
 from monitor.runtime.app import App, bounds_of, make_app
+from monitor.scheduling.runner import SlotOutcome
 from monitor.scheduling.slots import SlotTrigger, due
 from monitor.store.database.database import DatabaseError
 from monitor.store.database.statements import TallyKey, add_counts, set_gauges, tally_key
@@ -41,6 +44,7 @@ log = logging.getLogger(__name__)
 _THREADS = 8  # jobs mostly wait for a database; at the start all of them are due at once
 _POLL_SECONDS = 0.5
 """A signal that comes just before the main thread begins to wait, or to another thread, does not end the wait."""
+_CLOCK_TOLERANCE = timedelta(seconds=1)
 _SHUTDOWN_SECONDS = 3.0
 
 
@@ -60,6 +64,7 @@ class Service:
         # A signal may arrive anywhere in the main thread; this queue's put, unlike an Event's set, is reentrant.
         self._signals: SimpleQueue[int] = SimpleQueue()
         self._ending = False
+        self._clock_watch = ClockWatch(app.clock, _CLOCK_TOLERANCE)
         self._scheduler = BackgroundScheduler(timezone=UTC, executors={"default": ThreadPoolExecutor(_THREADS)})
         self._scheduler.add_listener(_log_event, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR)
 
@@ -86,6 +91,9 @@ class Service:
             return self._signals.get(timeout=_POLL_SECONDS)
         except Empty:
             # The scheduler sleeps by a clock that stops while the machine is suspended and ignores changes of the time.
+            if self._clock_watch.step() is not None:
+                # What it would run next was put at an instant of the clock as it was before.
+                self._schedule()
             self._scheduler.wakeup()
             return None
 
@@ -147,13 +155,22 @@ class Service:
             if self._feed is not None:
                 with self._feed_lock:
                     self._feed()
-            app.runner.catch_up(job)
+            done = app.runner.catch_up(job)
+            if done is not None and done.outcome is SlotOutcome.ANOTHER_PROCESS:
+                self._ask_again(name, app.clock.now() + app.plant.store.lease)
         except (MonitorError, DatabaseError) as exc:
             # The store cannot be used, so that the failure can only be logged.
             log.error("%s: %s", name, exc)
         finally:
             with self._app_lock:
                 self._running[name] -= 1
+
+    def _ask_again(self, name: str, at: datetime) -> None:
+        """Ask for a job again when the lease of another process, which may be dead, has run out."""
+        with suppress(JobLookupError):
+            scheduled = self._scheduler.get_job(name)
+            if scheduled is not None and scheduled.next_run_time is not None and scheduled.next_run_time > at:
+                self._scheduler.modify_job(name, next_run_time=at)
 
     def _wait_until_idle(self, seconds: float) -> bool:
         """Wait until no job is running; False if that takes longer than `seconds`."""

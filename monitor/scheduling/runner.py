@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from monitor.clock import Clock
 from monitor.errors import FencedError, MonitorError, ShutdownError, SourceError
+from monitor.scheduling.clock_guard import ClockGuard
 from monitor.scheduling.job import Job, Result, Run
 from monitor.scheduling.slots import due
 from monitor.store.database.database import Store
@@ -44,7 +45,10 @@ class SlotResult:
 
 
 class Runner:
-    """Runs the jobs of one process. `holder` must be unique to the process; leases last `ttl` without renewal."""
+    """Runs the jobs of one process. `holder` must be unique to the process; leases last `ttl` without renewal.
+
+    `guard` watches a real clock; without it, as under a simulated clock, a slot that was run is never run again.
+    """
 
     def __init__(
         self,
@@ -52,9 +56,11 @@ class Runner:
         clock: Clock,
         holder: str,
         ttl: timedelta,
+        guard: ClockGuard | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
+        self._guard = guard
         self._holder = holder
         self._ttl = ttl.total_seconds()
         self._held: dict[str, tuple[Lease, float]] = {}
@@ -86,6 +92,8 @@ class Runner:
 
     def catch_up(self, job: Job) -> SlotResult | None:
         """Run the newest slot that is due and count older ones as missed; None if no slot is due."""
+        if self._guard is not None:
+            self._guard.look()
         slot, missed = due(job.interval, self._last_slot(job.name), self._clock.now())
         return None if slot is None else self.run(job, slot, missed)
 
@@ -103,8 +111,11 @@ class Runner:
         seconds = time.perf_counter() - began
         if done.outcome in (SlotOutcome.SUCCESS, SlotOutcome.FAILURE):
             try:
-                self._record(job, slot, started, seconds, missed, lease, done, failure)
-                self._last_slots[job.name] = (lease.fence, slot)
+                recorded = self._not_ahead(job, slot)
+                self._record(job, recorded, min(started, self._clock.now()), seconds, missed, lease, done, failure)
+                self._last_slots[job.name] = (lease.fence, recorded)
+                if self._guard is not None and self._guard.is_future(started):
+                    self._guard.correct()
             except FencedError as exc:
                 job.forget()
                 done = SlotResult(SlotOutcome.ANOTHER_PROCESS, error=str(exc))
@@ -146,11 +157,25 @@ class Runner:
     def _last_slot_under(self, name: str, lease: Lease | None) -> datetime | None:
         """The last slot of a job; from memory if the lease is the same, because no other process has run one since."""
         fence, slot = self._last_slots.get(name, (None, None))
-        return slot if lease is not None and lease.fence == fence else self._last_slot(name)
+        if lease is None or lease.fence != fence or self._is_future(slot):
+            return self._last_slot(name)
+        return slot
 
     def _last_slot(self, name: str) -> datetime | None:
         with self._store.read() as connection:
-            return last_slot(connection, name)
+            slot = last_slot(connection, name)
+        if self._guard is not None and self._is_future(slot):
+            self._guard.settle()
+            return None
+        return slot
+
+    def _is_future(self, slot: datetime | None) -> bool:
+        return slot is not None and self._guard is not None and self._guard.is_future(slot)
+
+    def _not_ahead(self, job: Job, slot: datetime) -> datetime:
+        """The slot to record for a run of `slot`: none from the future, if the clock was set back meanwhile."""
+        now = self._clock.now()
+        return slot if self._guard is None or slot <= now else due(job.interval, None, now)[0] or slot
 
     def _record(
         self,

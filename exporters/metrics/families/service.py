@@ -16,6 +16,10 @@ from exporters.metrics.shared.metric import (
     timestamp,
 )
 
+CLOCK_DIRECTION = Label("direction", "fixed list", ("forward", "back"))
+CLOCK_TOLD_SECONDS = 3600.0
+"""How long a step of the clock counts as recent."""
+
 METRICS: tuple[Metric, ...] = (
     Metric("gatewatch_build_info", Kind.INFO, "The program's version.", (Label("version", "the running version"),)),
     Metric("gatewatch_plant_info", Kind.INFO, "The plant file in force.", (SITE, DIGEST)),
@@ -27,6 +31,13 @@ METRICS: tuple[Metric, ...] = (
     timestamp("gatewatch_snapshot", "When the store was read for this scrape"),
     gauge("gatewatch_snapshot_rejected_series", "Series left out of this scrape: invalid value or unknown labels."),
     gauge("gatewatch_store_size_bytes", "Size of the store.", unit="bytes"),
+    counter("gatewatch_clock_steps_total", "Steps of the computer's clock that were noticed.", CLOCK_DIRECTION,
+            tallied=True),
+    gauge("gatewatch_clock_last_step_seconds", "How far the clock was set last, below 0 if back.", unit="seconds",
+          tallied=True),
+    gauge("gatewatch_clock_last_step_timestamp_seconds", "When a step of the clock was last noticed, in seconds since "
+          "1970 UTC.", unit="seconds", tallied=True),
+    gauge("gatewatch_clock_stepped", "1 for an hour after a step of the clock was noticed, else 0.", SITE),
 )  # fmt: skip
 
 
@@ -40,3 +51,6 @@ def series(scrape: Scrape) -> Series:
     yield "gatewatch_store_size_bytes", (), snapshot.store_bytes
     reloads = [row.value for row in snapshot.tallies if row.name == "gatewatch_plant_last_reload_success"]
     yield "gatewatch_plant_last_reload_failed", (bounds.plant.site,), float(0.0 in reloads)
+    steps = [row.value for row in snapshot.tallies if row.name == "gatewatch_clock_last_step_timestamp_seconds"]
+    recent = any(0 <= snapshot.at.timestamp() - at < CLOCK_TOLD_SECONDS for at in steps if at is not None)
+    yield "gatewatch_clock_stepped", (bounds.plant.site,), float(recent)

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from monitor.errors import StoreError, StoreReason, UsageError
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store, redacted
+from monitor.store.database.leases import shorten
 from monitor.store.database.schema import newest_revision
 
 
@@ -38,14 +39,14 @@ def backup(store: Store, target: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def restore(store: Store, source: Path) -> None:
-    """Replace the whole store by a backup. Refused while a process holds a lease on it.
+def restore(store: Store, source: Path, lease: float) -> None:
+    """Replace the whole store by a backup. Refused while a process holds a lease on it, which lasts `lease` seconds.
 
     An unreadable SQLite file is kept as `.corrupt`.
     """
     if not source.is_file():
         raise UsageError(f"restore {source}: no such file")
-    readable = _refuse_if_in_use(store)
+    readable = _refuse_if_in_use(store, lease)
     file = store.file()
     if file is None:
         _postgres(store, "pg_restore", "--clean", "--if-exists", "--single-transaction", str(source), dbname="--dbname")
@@ -73,7 +74,7 @@ def _check_complete(connection: sqlite3.Connection, file: Path) -> None:
         raise StoreError(f"{file}: its revision {revision[0]} is from a newer Gatewatch", StoreReason.NOT_UPGRADED)
 
 
-def _refuse_if_in_use(store: Store) -> bool:
+def _refuse_if_in_use(store: Store, lease: float) -> bool:
     """StoreError while a process holds a lease; else whether the present store can be read."""
     file = store.file()
     if file is not None and not file.exists():
@@ -85,6 +86,8 @@ def _refuse_if_in_use(store: Store) -> bool:
             raise
         return False
     if holder is not None:
+        with store.write() as connection:
+            shorten(store, connection, lease)
         raise StoreError(
             f"store {redacted(store.url)}: process {holder} is using it; stop it, or wait until its lease expires",
             StoreReason.LOCKED,

@@ -39,11 +39,21 @@ def acquire(store: Store, name: str, holder: str, ttl: float) -> Lease | None:
             insert_new(connection, t.lease, [{"name": name, "holder": "", "fence": 0, "expires_at": 0.0}])
             row = connection.execute(query).one()
         if row.holder != holder and row.expires_at > now:
+            shorten(store, connection, ttl)
             return None
         fence = row.fence + (row.holder != holder)
         update = t.lease.update().where(t.lease.c.name == name, t.lease.c.fence == row.fence)
         result = connection.execute(update.values(holder=holder, fence=fence, expires_at=now + ttl))
         return Lease(name, holder, fence, ttl) if result.rowcount == 1 else None
+
+
+def shorten(store: Store, connection: sa.Connection, ttl: float) -> None:
+    """Let no lease last longer than one that is renewed now: a longer one is from a clock that was ahead.
+
+    Its holder, if it lives, renews it as ever; otherwise another process takes it over after `ttl`.
+    """
+    latest = store.wall_seconds(connection) + ttl
+    connection.execute(t.lease.update().where(t.lease.c.expires_at > latest).values(expires_at=latest))
 
 
 def renew(store: Store, connection: sa.Connection, lease: Lease) -> None:

@@ -171,6 +171,8 @@ def _detail(connection: sa.Connection, spec: AlertSpec, subject: str) -> str:
     if spec.metric == "gatewatch_source_unreadable":
         j = t.job.c
         return _error(connection, sa.and_(j.source == subject, j.partition != "", j.unreadable != ""))
+    if spec.metric == "gatewatch_clock_stepped":
+        return _clock_step(connection)
     if spec.metric == "gatewatch_gate_out_of_service":
         return _newest_reason(connection, subject)
     return ""
@@ -187,6 +189,11 @@ def _causes(connection: sa.Connection, match: Mapping[str, str], subject: str) -
 def _error(connection: sa.Connection, where: sa.ColumnElement[bool]) -> str:
     errors = connection.execute(sa.select(t.job.c.error).where(where).order_by(t.job.c.name)).scalars()
     return next((error for error in errors if error), "")
+
+
+def _clock_step(connection: sa.Connection) -> str:
+    step = connection.scalar(sa.select(t.tally.c.value).where(t.tally.c.name == "gatewatch_clock_last_step_seconds"))
+    return "" if step is None else f"{'back' if step < 0 else 'forward'} by {timedelta(seconds=round(abs(step)))}"
 
 
 def _newest_reason(connection: sa.Connection, gate: str) -> str:

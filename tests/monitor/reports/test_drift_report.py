@@ -68,8 +68,8 @@ def test_the_server_lists_it(hostile: Path) -> None:
     assert [p.relative_to(root).as_posix() for p in report_files(root)] == [
         "drift/form/20260302T060000Z.html", "drift/form/20260302T060000Z.json",
     ]  # fmt: skip
-    assert last_report_at(root, "form") == NOW
-    assert last_report_at(root, "coat") is None
+    assert last_report_at(root, "form", NOW) == NOW
+    assert last_report_at(root, "coat", NOW) is None
 
 
 def test_hostile_text_is_in_the_page_only_as_a_picture_of_itself(hostile: Path) -> None:

@@ -41,7 +41,7 @@ def test_a_restore_brings_back_what_the_backup_saw(store: Store, tmp_path: Path)
     backup(store, file)
     _keep(store, "after")
     assert _kept(store) == ["after", "before"]
-    restore(store, file)
+    restore(store, file, 60.0)
     store.engine.dispose()
     assert _kept(store) == ["before"]
     _keep(store, "again")
@@ -55,7 +55,7 @@ def test_a_backup_waits_for_no_writer_and_sees_none_of_its_work(store: Store, tm
     with store.write() as connection:
         connection.execute(t.plant_file.insert().values(digest="open", content="", since=T0))
         backup(store, tmp_path / "copy.backup")
-    restore(store, tmp_path / "copy.backup")
+    restore(store, tmp_path / "copy.backup", 60.0)
     store.engine.dispose()
     assert _kept(store) == ["before"]
 
@@ -66,7 +66,7 @@ def test_a_backup_can_be_restored_into_an_empty_database(store: Store, tmp_path:
     _keep(store, "before")
     backup(store, tmp_path / "copy.backup")
     other = Store(f"sqlite:///{tmp_path}/other.db")
-    restore(other, tmp_path / "copy.backup")
+    restore(other, tmp_path / "copy.backup", 60.0)
     assert _kept(other) == ["before"]
     other.close()
 
@@ -84,10 +84,10 @@ def test_a_restore_waits_until_nobody_works(store: Store, tmp_path: Path) -> Non
     lease = acquire(store, "job", "process 7", 60)
     assert lease is not None
     with pytest.raises(StoreError, match="process 7 is using it") as caught:
-        restore(store, tmp_path / "copy.backup")
+        restore(store, tmp_path / "copy.backup", 60.0)
     assert caught.value.reason is StoreReason.LOCKED
     release(store, lease)
-    restore(store, tmp_path / "copy.backup")
+    restore(store, tmp_path / "copy.backup", 60.0)
 
 
 def _nothing(file: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_bad_backup_leaves_the_store_as_it_is(
     _keep(store, "before")
     make(tmp_path / "bad")
     with pytest.raises(error) as caught:
-        restore(store, tmp_path / "bad")
+        restore(store, tmp_path / "bad", 60.0)
     assert "\n" not in str(caught.value)
     store.engine.dispose()
     assert _kept(store) == ["before"]
