@@ -20,9 +20,9 @@ _SUBJECTS: Mapping[str, Callable[[Plant], Iterable[str]]] = {
     "channel": channels,
     "site": lambda plant: (plant.site,),
 }
-"""The subjects of each kind that the plant file lists; jobs are defined by the program."""
+"""The subjects of each kind that the plant file lists; jobs come from the program, unknown names from rows."""
 
-KINDS = (*_SUBJECTS, "job")
+KINDS = (*_SUBJECTS, "job", "name")
 
 
 def alerts_in_force(plant: Plant) -> tuple[AlertSpec, ...]:

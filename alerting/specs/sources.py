@@ -1,4 +1,4 @@
-"""Alerts on the sources: unreadable, stale, or with rows that the store lacks."""
+"""Alerts on the sources: unreadable, stale, with rows that are refused, or with rows that the store lacks."""
 
 from __future__ import annotations
 
@@ -18,6 +18,28 @@ ALERTS: tuple[AlertSpec, ...] = (
         summary="source {subject} can be read but has no new rows",
         cause="The newest row of the source is older than its stale_after; whatever fills it may have stopped.",
         action="Check whether the line stands still; if not, check what writes the table.",
+    ),
+    of_metric(
+        "SourceNotUnderstood", "critical", "platform", "gatewatch_source_nothing_understood", "source", "source",
+        pending_for=5 * MINUTE, keep_firing=10 * MINUTE,
+        summary="no row of source {subject} can be read: all are refused",
+        cause="Rows of the source arrive, and not one of the newest could be read as the plant file says.",
+        action="Run 'gatewatch quarantine list' for the values; correct the plant file, then 'gatewatch quarantine "
+        "retry'.",
+    ),
+    of_metric(
+        "SourceRowsRefused", "warning", "platform", "gatewatch_source_refused_ratio", "source", "source", limit=0.1,
+        clear=0.05, pending_for=10 * MINUTE, keep_firing=30 * MINUTE,
+        summary="many of the newest rows of source {subject} are refused",
+        cause="More of the source's newest rows cannot be read than a few bad ones: they are in quarantine.",
+        action="Run 'gatewatch quarantine list' for the values; correct the source or the plant file, then 'gatewatch "
+        "quarantine retry'.",
+    ),
+    of_metric(
+        "UnknownMachineOrStep", "warning", "platform", "gatewatch_source_unknown_name_rows", "subject", "name",
+        summary="rows name {subject}, which is no machine or step of the plant file: they are refused",
+        cause="A source names a machine or step (SOURCE/NAME) that the plant file has neither by name nor by code.",
+        action="Add it to the plant file, or to the codes of the column, then run 'gatewatch quarantine retry'.",
     ),
     of_metric(
         "ReconciliationGap", "warning", "platform", "gatewatch_source_reconciliation_gap_rows", "source", "source",

@@ -26,6 +26,7 @@ from monitor.store.database.statements import (
     upsert,
 )
 from monitor.store.rows.decisions import StoredDecision
+from monitor.store.rows.intake_counts import count_intake
 from monitor.store.rows.kinds import KINDS
 from monitor.store.rows.readings import MachineWindow
 from monitor.store.rows.refusals import QuarantineChanges, settle, write_rejects
@@ -103,13 +104,21 @@ def commit(store: Store, lease: Lease, batch: BatchWrite) -> int:
             for s in batch.states
         ]  # fmt: skip
         upsert(connection, t.detector_state, states)
-        write_rejects(connection, batch.source, batch.rejects, batch.now, batch.quarantine.answered)
+        refused = write_rejects(connection, batch.source, batch.rejects, batch.now, batch.quarantine.answered)
+        count_intake(connection, batch.source, _accepted(batch), refused, batch.now)
         settle(connection, batch.source, batch.quarantine, batch.now)
         cursors.advance(connection, batch.job, batch.source, batch.partition, batch.position, batch.now)
         add_counts(connection, batch.tallies)
         set_gauges(connection, batch.gauges)
     reach("after_commit")
     return first
+
+
+def _accepted(batch: BatchWrite) -> int:
+    """The batch's new rows and corrections, as its tallies have them."""
+    source = batch.source
+    keys = (tally_key("gatewatch_source_rows_total", source=source, outcome=o) for o in ("accepted", "corrected"))
+    return int(sum(batch.tallies[key] for key in keys))
 
 
 def _write_decisions(connection: sa.Connection, batch: BatchWrite, first: int) -> None:

@@ -26,6 +26,7 @@ from monitor.statuses import OutboxStatus
 from monitor.store.database import tables as t
 from monitor.store.models.versions import models_in_force
 from monitor.store.plant_files import newest_digest, store_created_at
+from monitor.store.understood import recent_intake, unknown_names
 from monitor.store.watching.board import board_rows
 
 RECENT_DECISIONS = 100
@@ -35,6 +36,10 @@ _WITHOUT_MODEL = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.NO_SKILL)
 
 ENDED_FOR = timedelta(days=1)
 """How long an alert that ended is still exported as not active."""
+
+
+NAMED_FOR = timedelta(days=1)
+"""How long a machine or step that the plant file has not is exported after its last row."""
 
 
 def metrics_snapshot(connection: Connection, now: datetime) -> MetricsSnapshot:
@@ -48,6 +53,8 @@ def metrics_snapshot(connection: Connection, now: datetime) -> MetricsSnapshot:
         board=tuple(_board(connection)),
         alerts=tuple(_alerts(connection, now - ENDED_FOR)),
         tallies=tuple(_tallies(connection)),
+        intakes=tuple(recent_intake(connection, now)),
+        unknown_names=tuple(unknown_names(connection, now - NAMED_FOR)),
         plant_digest=newest_digest(connection) or "",
         store_since=store_created_at(connection),
         store_bytes=_size(connection),

@@ -30,8 +30,8 @@ RETAINED: Mapping[str, tuple[AgedTable, ...]] = {
     "parts": (AgedTable(t.part_step, "at"),),
     "decisions": (AgedTable(t.decision, "at"),),
     "outcomes": (AgedTable(t.outcome, "at"), AgedTable(t.disposition, "at")),
-    "quarantine": (AgedTable(t.quarantine, "first_seen_at"),),
-    "job_runs": (AgedTable(t.job_run, "slot"),),
+    "quarantine": (AgedTable(t.quarantine, "first_seen_at"), AgedTable(t.unknown_name, "newest_at")),
+    "job_runs": (AgedTable(t.job_run, "slot"), AgedTable(t.source_hour, "hour")),
     "outbox": (AgedTable(t.outbox, "sent_at"),),
 }
 """The tables of each key of `store.retention`."""

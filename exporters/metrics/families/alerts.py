@@ -11,7 +11,11 @@ from monitor.statuses import AlertCondition, AlertStatus
 CONDITIONS = tuple(c.value for c in AlertCondition)
 ALERT_STATES = tuple(s.value for s in AlertStatus)
 NOTIFICATION_KINDS = ("opened", "joined", "raised", "repeated", "resolved", "info")
-ALERT_SUBJECT = Label("subject", "machines, steps, gates, sources and jobs of the plant file, mes, and the site")
+ALERT_SUBJECT = Label(
+    "subject",
+    "machines, steps, gates, sources and jobs of the plant file, mes, the site, and "
+    "at most 21 names that the plant file has not",
+)
 CONDITION = Label("condition", "fixed list", CONDITIONS)
 ALERT_STATE = Label("state", "fixed list", ALERT_STATES)
 NOTIFICATION_KIND = Label("kind", "fixed list", NOTIFICATION_KINDS)

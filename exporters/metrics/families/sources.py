@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import timedelta
 
 from exporters.metrics.shared.labels import JOB, SOURCE, enum_label
 from exporters.metrics.shared.metric import Label, Metric, Scrape, Series, counter, gauge, seconds, timestamp
-from exporters.metrics.shared.snapshot import MetricsSnapshot
+from exporters.metrics.shared.snapshot import IntakeRow, MetricsSnapshot, UnknownNameRow
 from monitor.errors import SourceReason
 from monitor.model import RejectReason
+from monitor.plant.plant import Plant
 from monitor.statuses import Resolution
 
 ROW_OUTCOMES = ("accepted", "seen", "corrected", "quarantined")
@@ -17,6 +19,15 @@ ROW_OUTCOME = Label("outcome", "fixed list", ROW_OUTCOMES)
 REJECT_REASON = enum_label("reason", RejectReason, "fixed list of reasons for quarantine")
 RESOLUTION = enum_label("resolution", Resolution, "fixed list of ways out of the quarantine")
 SOURCE_REASON = enum_label("reason", SourceReason, "fixed list of read errors")
+
+UNKNOWN_NAME = Label("subject", "SOURCE/NAME of at most 20 unknown machines and steps, and 'others'")
+MOST_NAMES = 20
+"""Unknown names with a series and an alert of their own."""
+OTHER_NAMES = "others"
+_FEWEST_ROWS = 20
+"""The minimum number of rows for a share."""
+_FEWEST_REFUSED = 3
+"""Fewer rows than that say little about a source of which none was accepted yet."""
 
 METRICS: tuple[Metric, ...] = (
     counter("gatewatch_source_rows_total", "Rows read by outcome.", SOURCE, ROW_OUTCOME, unit="rows", tallied=True),
@@ -31,6 +42,12 @@ METRICS: tuple[Metric, ...] = (
     gauge("gatewatch_source_unreadable", "1 if the last read of a source failed, else 0.", SOURCE),
     gauge("gatewatch_source_staleness_ratio", "Age of the newest row of a source divided by its stale_after.",
           SOURCE, unit="ratio"),
+    gauge("gatewatch_source_refused_ratio", "Share of refused rows among the newest new ones (about 100, of a week at "
+          "most); absent below 20 rows.", SOURCE, unit="ratio"),
+    gauge("gatewatch_source_nothing_understood", "1 if rows of a source were read and none was accepted, else 0.",
+          SOURCE),
+    gauge("gatewatch_source_unknown_name_rows", "Refused rows that name a machine or step that is not in the plant "
+          "file, by source and name; at most 20 names of a plant, the others together.", UNKNOWN_NAME, unit="rows"),
     gauge("gatewatch_source_reconciliation_gap_rows", "Rows by which source and store differed when last counted.",
           SOURCE, unit="rows", tallied=True),
 )  # fmt: skip
@@ -41,11 +58,51 @@ def series(scrape: Scrape) -> Series:
     snapshot, bounds = scrape.snapshot, scrape.bounds
     for cursor in snapshot.cursors:
         yield "gatewatch_source_cursor_timestamp_seconds", cursor[:3], seconds(cursor.position)
+    yield from _refused(scrape)
+    yield from _unknown_names(snapshot, bounds.plant)
     for name, source in bounds.plant.sources.items():
         pulls = [row for row in snapshot.jobs if row.name in bounds.jobs and row.source == name and row.partition]
         yield "gatewatch_source_unreadable", (name,), float(any(row.unreadable for row in pulls))
         if source.stale_after is not None:
             yield "gatewatch_source_staleness_ratio", (name,), _staleness(snapshot, name, source.stale_after)
+
+
+def _refused(scrape: Scrape) -> Series:
+    """The share of refused rows of each source, and whether none was ever understood."""
+    ever: dict[str, float] = defaultdict(float)
+    for tally in scrape.snapshot.tallies:
+        if tally.name == "gatewatch_source_rows_total" and tally.labels.get("outcome") != "quarantined":
+            ever[tally.labels.get("source", "")] += tally.value or 0.0
+    recent = {row.source: row for row in scrape.snapshot.intakes}
+    for name in scrape.bounds.plant.sources:
+        row = recent.get(name, IntakeRow(name, 0, 0))
+        new = row.accepted + row.refused
+        if new >= _FEWEST_ROWS:
+            yield "gatewatch_source_refused_ratio", (name,), row.refused / new
+        fewest = _FEWEST_ROWS if ever[name] else _FEWEST_REFUSED
+        nothing = row.refused >= fewest and row.accepted == 0
+        yield "gatewatch_source_nothing_understood", (name,), float(nothing)
+
+
+def _unknown_names(snapshot: MetricsSnapshot, plant: Plant) -> Series:
+    """Names that the plant file has not now; in a fixed order, so that each keeps its series."""
+    unknown = [row for row in snapshot.unknown_names if not _knows(plant, row)]
+    named = [row for row in unknown if row.name][:MOST_NAMES]
+    for row in named:
+        yield "gatewatch_source_unknown_name_rows", (f"{row.source}/{row.name}",), float(row.rows)
+    others = [row for row in unknown if row not in named]
+    if others:
+        yield "gatewatch_source_unknown_name_rows", (OTHER_NAMES,), float(sum(row.rows for row in others))
+
+
+def _knows(plant: Plant, row: UnknownNameRow) -> bool:
+    """Whether the plant file has the name by now, by itself or as a code of the source."""
+    source = plant.sources.get(row.source)
+    if source is None:
+        return True
+    column = getattr(source, row.kind, None)
+    name = column.codes.get(row.name, row.name) if column is not None else row.name
+    return name in (plant.machines if row.kind == "machine" else plant.steps)
 
 
 def _staleness(snapshot: MetricsSnapshot, source: str, stale_after: timedelta) -> float | None:

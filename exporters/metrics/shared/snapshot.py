@@ -42,6 +42,23 @@ class CursorRow(NamedTuple):
     position: datetime | None
 
 
+class IntakeRow(NamedTuple):
+    """New rows of a source in its newest hours: accepted ones and refused ones."""
+
+    source: str
+    accepted: int
+    refused: int
+
+
+class UnknownNameRow(NamedTuple):
+    """A machine or step (`kind`) that rows of a source named lately and the plant file had not; '' for further ones."""
+
+    source: str
+    kind: str
+    name: str
+    rows: int
+
+
 class GateRow(NamedTuple):
     """A gate: the model in force ('' if none) and its newest decisions.
 
@@ -128,6 +145,8 @@ class MetricsSnapshot:
     board: tuple[BoardRow, ...] = ()
     alerts: tuple[AlertRow, ...] = ()
     tallies: tuple[TallyRow, ...] = ()
+    intakes: tuple[IntakeRow, ...] = ()
+    unknown_names: tuple[UnknownNameRow, ...] = ()
     plant_digest: str = ""
     store_since: datetime | None = None
     store_bytes: int | None = None

@@ -200,6 +200,20 @@ quarantine = sa.Table(
     sa.Index("ix_quarantine_asked_at", "asked_at"),
 )  # fmt: skip
 
+# Rows of a source by the hour in which they were read.
+source_hour = sa.Table(
+    "source_hour", metadata,
+    _text("source", primary_key=True), sa.Column("hour", UtcDateTime, primary_key=True), _count("accepted"),
+    _count("refused"), sa.Index("ix_source_hour_hour", "hour"),
+)  # fmt: skip
+
+# Machines and steps that rows named and the plant file has not.
+unknown_name = sa.Table(
+    "unknown_name", metadata,
+    _text("source", primary_key=True), _text("kind", primary_key=True), _text("name", primary_key=True),
+    _count("rows"), _time("newest_at"),
+)  # fmt: skip
+
 decision = sa.Table(
     "decision", metadata,
     _text("serial", primary_key=True), _text("step", primary_key=True),

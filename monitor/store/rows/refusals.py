@@ -19,6 +19,7 @@ from monitor.statuses import Resolution
 from monitor.store.database import tables as t
 from monitor.store.database.rows import chunked, fetch_rows, select_columns
 from monitor.store.database.statements import TallyKey, add_counts, insert_new, tally_key
+from monitor.store.rows.intake_counts import note_unknown_names, uncount_refused
 
 _LONGEST_VALUE = 60
 _SHORTENED = re.compile(r"<\d+ bytes, sha256 [0-9a-f]+>|.*\.\.\. \(\d+ characters\)", re.DOTALL)
@@ -86,6 +87,7 @@ def write_rejects(
     for digests in chunked(again):
         back = t.quarantine.update().where(q.source == source, q.digest.in_(digests))
         connection.execute(back.values(resolved_at=None, resolution=""))
+    note_unknown_names(connection, source, (r for r, _ in new.values()), now)
     tallies: Counter[TallyKey] = Counter()
     for r, done in new.values():
         tallies[_left(source, Resolution.REPLACED)] += done
@@ -192,6 +194,8 @@ def kept_rows(connection: sa.Connection, ids: Sequence[int]) -> list[KeptRow]:
 
 def settle(connection: sa.Connection, source: str, changes: QuarantineChanges, now: datetime) -> None:
     """Let rows leave the quarantine, and note what came of trying the others."""
+    if not changes:
+        return
     q = t.quarantine.c
     tallies: Counter[TallyKey] = Counter()
     for how in Resolution:
@@ -207,6 +211,7 @@ def settle(connection: sa.Connection, source: str, changes: QuarantineChanges, n
             connection.execute(merged.values(resolved_at=now, resolution=Resolution.MERGED.value))
             tallies[_left(source, Resolution.MERGED)] += 1
     add_counts(connection, tallies)
+    uncount_refused(connection, source, round(sum(tallies.values())), now)
 
 
 def _left(source: str, how: Resolution) -> TallyKey:
