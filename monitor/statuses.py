@@ -1,4 +1,4 @@
-"""The stored statuses of alerts, outbox messages, model versions and rows in quarantine.
+"""The statuses of alerts, outbox messages, model versions and rows in quarantine.
 
 Those of a request to retrain are in `monitor.model`, because training and comparison use them too.
 """
@@ -37,6 +37,15 @@ class Announced(StrEnum):
     NOTHING = ""
     FIRED = "fired"
     RESOLVED = "resolved"
+
+
+class PostRefusal(StrEnum):
+    """Why an alert posted to the webhook is refused: its form, condition or time, or an unknown subject."""
+
+    MALFORMED = "malformed"
+    CONDITION = "condition"
+    TIME = "time"
+    SUBJECT = "subject"
 
 
 class VersionStatus(StrEnum):

@@ -25,6 +25,11 @@ _SUBJECTS: Mapping[str, Callable[[Plant], Iterable[str]]] = {
 KINDS = (*_SUBJECTS, "job", "name")
 
 
+def subjects(plant: Plant, jobs: Iterable[str]) -> Mapping[str, frozenset[str]]:
+    """Everything that an alert of this plant can be about, by kind."""
+    return {kind: frozenset(names(plant)) for kind, names in _SUBJECTS.items()} | {"job": frozenset(jobs)}
+
+
 def alerts_in_force(plant: Plant) -> tuple[AlertSpec, ...]:
     """Every alert with the plant file's changes applied, including disabled ones."""
     return tuple(_with_change(spec, plant.alerts.change.get(spec.name)) for spec in ALERTS)

@@ -113,7 +113,7 @@ class Service:
             reports=self._reports,
             bounds=lambda: bounds_of(self._app.plant, self._app.jobs),
             refusal=lambda authorization, size: webhook.refusal(self._app.plant, authorization, size),
-            receive=lambda body: webhook.receive(self._app.store, self._app.plant, body, self._app.clock.now()),
+            receive=self._receive,
         )
         server = self._app.plant.server
         return serve(make_server(views), server.host, server.port)
@@ -121,6 +121,10 @@ class Service:
     def _snapshot(self) -> Any:
         with self._app.store.read() as connection:
             return metrics_snapshot(connection, self._app.clock.now())
+
+    def _receive(self, body: bytes) -> webhook.Answer:
+        app = self._app
+        return webhook.receive(app.store, app.plant, [job.name for job in app.jobs], body, app.clock.now())
 
     def _passport(self, serial: str) -> dict[str, object] | None:
         with self._app.store.read() as connection:

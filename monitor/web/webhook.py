@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from alerting.alerts.in_force import alerts_in_force
-from alerting.alerts.webhook import PostedAlert, changes, own_alerts, parse
+from alerting.alerts.in_force import alerts_in_force, subjects
+from alerting.alerts.webhook import (
+    PostedAlert,
+    Refused,
+    Specs,
+    TooManyError,
+    changes,
+    may_be_a_name,
+    parse,
+    unknown_subject,
+)
 from monitor.model import WATCHDOG
 from monitor.plant.plant import Plant
-from monitor.store.database.database import Store
+from monitor.store.database.database import Connection, Store
+from monitor.store.database.statements import TallyKey, add_counts, tally_key
 from monitor.store.watching import alerts as alerting
 
-MAX_BYTES = 1024 * 1024
+_LOG = logging.getLogger(__name__)
+
+MAX_BYTES = 4 * 1024 * 1024
+MAX_ALERTS = 5000
+CHUNK = 100
+"""Alerts of a transaction: other writers of the store wait for no more than these."""
+_MAX_ERRORS = 5
 Answer = tuple[int, dict[str, Any]]
 """Status and body of the answer."""
 
@@ -33,34 +52,80 @@ def refusal(plant: Plant, authorization: str, size: int) -> Answer | None:
     return None
 
 
-def receive(store: Store, plant: Plant, body: bytes, now: datetime) -> Answer:
-    """Write the alerts of a body into the alert table, in one transaction."""
+@dataclass(frozen=True, slots=True)
+class _Receiver:
+    """What the alerts of a post are checked against, and where they go."""
+
+    store: Store
+    plant: Plant
+    specs: Specs
+    subjects: Mapping[str, frozenset[str]]
+    now: datetime
+
+    def take(self, posted: Sequence[PostedAlert]) -> tuple[list[PostedAlert], list[Refused]]:
+        """Write alerts into the alert table, in one transaction: those taken, and why others are not."""
+        with self.store.write() as connection:
+            alerting.lock_alerts(connection)
+            known = [alert for alert in posted if self._in_plant(alert) or may_be_a_name(alert.key.subject)]
+            states, ended = alerting.newest_episodes(connection, [alert.key for alert in known])
+            # What fired before it left the plant file must still be able to end.
+            taken = [alert for alert in known if self._in_plant(alert) or alert.key in states]
+            limits = {name: spec.limit for name, spec in self.specs.items()}
+            for change, at in changes(taken, states, ended, limits):
+                alerting.save_changes(connection, [change], self.specs, self.plant, at, "prometheus")
+            alerting.mark_seen(connection, [alert.key for alert in taken], self.now)
+        return taken, [
+            unknown_subject(alert, self.specs[alert.key.alert].kind)
+            for alert in posted
+            if not self._in_plant(alert) and alert.key not in states
+        ]
+
+    def _in_plant(self, alert: PostedAlert) -> bool:
+        return alert.key.subject in self.subjects[self.specs[alert.key.alert].kind]
+
+
+def receive(store: Store, plant: Plant, jobs: Iterable[str], body: bytes, now: datetime) -> Answer:
+    """Write the alerts of a body into the alert table, a few in each transaction; `jobs` are the names of all jobs."""
+    specs = {spec.name: spec for spec in alerts_in_force(plant)}
     try:
-        posted = parse(body)
+        post = parse(body, specs, now, MAX_ALERTS)
+    except TooManyError as exc:
+        return _error(413, f"{exc}; set max_alerts in Alertmanager's webhook_configs, or group by more labels")
     except ValueError as exc:
         return _error(400, str(exc))
-    specs = {spec.name: spec for spec in alerts_in_force(plant)}
-    alerts = own_alerts(posted, specs)
-    with store.write() as connection:
-        alerting.lock_alerts(connection)
-        timed_changes = changes(
-            alerts, alerting.open_states(connection), alerting.ended_episodes(connection), _limits(specs)
-        )
-        for change, at in timed_changes:
-            alerting.save_changes(connection, [change], specs, plant, at, "prometheus")
-        alerting.mark_seen(connection, [alert.key for alert in alerts], now)
-        if plant.alerts.forget_after is not None and _watchdog_fires(alerts):
-            alerting.end_unrepeated(connection, now, plant.alerts.forget_after)
-    return 200, {"taken": len(alerts), "ignored": len(posted) - len(alerts)}
+    receiver = _Receiver(store, plant, specs, subjects(plant, jobs), now)
+    taken, refused = [], list(post.refused)
+    for chunk in _chunks(post.alerts):
+        accepted, others = receiver.take(chunk)
+        taken += accepted
+        refused += others
+    after = plant.alerts.forget_after if _watchdog_fires(taken) else None
+    if refused or after is not None:
+        with store.write() as connection:
+            if after is not None:
+                alerting.lock_alerts(connection)
+                alerting.end_unrepeated(connection, now, after)
+            _count(connection, refused)
+    if refused:
+        _LOG.warning("webhook: refused %d alerts of a post, the first because %s", len(refused), refused[0].sentence)
+    errors = [one.sentence for one in refused[:_MAX_ERRORS]]
+    return 200, {"taken": len(taken), "ignored": post.ignored, "refused": len(refused), "errors": errors}
+
+
+def _chunks(alerts: Sequence[PostedAlert]) -> Iterator[Sequence[PostedAlert]]:
+    return (alerts[start : start + CHUNK] for start in range(0, len(alerts), CHUNK))
+
+
+def _count(connection: Connection, refused: Iterable[Refused]) -> None:
+    tallies: Counter[TallyKey] = Counter()
+    for one in refused:
+        tallies[tally_key("gatewatch_webhook_refused_alerts_total", reason=one.reason.value)] += 1
+    add_counts(connection, tallies)
 
 
 def _watchdog_fires(alerts: list[PostedAlert]) -> bool:
     """Whether Alertmanager works: if it repeats the alert that always fires, it repeats the others as well."""
     return any(alert.key.alert == WATCHDOG and alert.ends_at is None for alert in alerts)
-
-
-def _limits(specs: Mapping[str, Any]) -> dict[str, float]:
-    return {name: spec.limit for name, spec in specs.items()}
 
 
 def _error(status: int, sentence: str) -> Answer:

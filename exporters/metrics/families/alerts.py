@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from exporters.metrics.shared.labels import ALERT, SEVERITY, TEAM
+from exporters.metrics.shared.labels import ALERT, SEVERITY, TEAM, enum_label
 from exporters.metrics.shared.metric import Bounds, Kind, Label, Metric, Scrape, Series, counter, gauge
-from monitor.statuses import AlertCondition, AlertStatus
+from monitor.statuses import AlertCondition, AlertStatus, PostRefusal
 
 CONDITIONS = tuple(c.value for c in AlertCondition)
 ALERT_STATES = tuple(s.value for s in AlertStatus)
@@ -18,6 +18,7 @@ ALERT_SUBJECT = Label(
 )
 CONDITION = Label("condition", "fixed list", CONDITIONS)
 ALERT_STATE = Label("state", "fixed list", ALERT_STATES)
+POST_REFUSAL = enum_label("reason", PostRefusal, "fixed list of reasons to refuse an alert of a post")
 NOTIFICATION_KIND = Label("kind", "fixed list", NOTIFICATION_KINDS)
 
 
@@ -36,6 +37,8 @@ METRICS: tuple[Metric, ...] = (
           "condition absent.", ALERT, ALERT_SUBJECT),
     Metric("gatewatch_alerts_opened_total", Kind.COUNTER, "Alerts that started to fire.", (ALERT, SEVERITY),
            tallied=True, starts=_opened_labels),
+    counter("gatewatch_webhook_refused_alerts_total", "Alerts in posts of Alertmanager that were refused, by reason; "
+            "the others of the post are taken.", POST_REFUSAL, tallied=True),
     counter("gatewatch_notifications_total", "Notifications created for a team; those of kind info go only to the "
             "log.", TEAM, NOTIFICATION_KIND, tallied=True),
     counter("gatewatch_notifications_put_together_total", "Notifications combined with others in one message, because "

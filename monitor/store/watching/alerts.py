@@ -66,24 +66,37 @@ def lock_alerts(connection: sa.Connection) -> None:
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(727272)")
 
 
-def ended_episodes(connection: sa.Connection) -> dict[Key, Ended]:
-    """The newest ended episode of each alert."""
+def newest_episodes(connection: sa.Connection, keys: Iterable[Key]) -> tuple[dict[Key, AlertState], dict[Key, Ended]]:
+    """Of these alerts, the state of each that is pending or firing, and the newest ended episode of each.
+
+    Read by index, two rows an alert: an open episode is always the newest one of its alert.
+    """
+    states: dict[Key, AlertState] = {}
+    ended: dict[Key, Ended] = {}
+    for key in dict.fromkeys(keys):
+        for row in connection.execute(_NEWEST_TWO, dict(zip(_KEY, key, strict=True))):
+            if row.ended_at is None:
+                states[key] = AlertState(row.since, row.fired_at, row.kept_since, row.value, row.limit)
+            elif key not in ended:
+                ended[key] = Ended(row.fired_at, row.seen_at is None or row.seen_at >= row.ended_at)
+    return states, ended
+
+
+def _newest_two() -> sa.Select[tuple[object, ...]]:
     a = t.alert.c
-    newest = sa.select(sa.func.max(a.id)).where(a.ended_at.is_not(None)).group_by(a.name, a.condition, a.subject)
-    query = sa.select(a.name, a.condition, a.subject, a.fired_at, a.seen_at, a.ended_at).where(a.id.in_(newest))
-    return {
-        Key(*row[:3]): Ended(row.fired_at, row.seen_at is None or row.seen_at >= row.ended_at)
-        for row in connection.execute(query)
-    }
+    columns = (a.since, a.fired_at, a.kept_since, a.value, a.limit, a.seen_at, a.ended_at)
+    key = (a[name] == sa.bindparam(name) for name in _KEY)
+    return sa.select(*columns).where(*key).order_by(a.id.desc()).limit(2)
+
+
+_KEY = ("name", "condition", "subject")
+_NEWEST_TWO = _newest_two()
 
 
 def mark_seen(connection: sa.Connection, keys: Iterable[Key], now: datetime) -> None:
     """Record that Alertmanager sent these alerts, firing or resolved."""
-    a = t.alert.c
     for key in keys:
-        episodes = (a.name == key.alert, a.condition == key.condition, a.subject == key.subject)
-        newest = sa.select(sa.func.max(a.id)).where(*episodes).scalar_subquery()
-        connection.execute(t.alert.update().where(a.id == newest).values(seen_at=now))
+        connection.execute(t.alert.update().where(_newest_episode(key)).values(seen_at=now))
 
 
 def end_unrepeated(connection: sa.Connection, now: datetime, after: timedelta) -> None:
@@ -122,9 +135,16 @@ def save_changes(
     reach("during_alert_change")
 
 
-def _open_episode(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
+def _newest_episode(key: Key) -> sa.ColumnElement[bool]:
+    """By index, however many episodes there were."""
     a = t.alert.c
-    return a.name == key.alert, a.condition == key.condition, a.subject == key.subject, a.ended_at.is_(None)
+    of_alert = (a.name == key.alert, a.condition == key.condition, a.subject == key.subject)
+    return a.id == sa.select(sa.func.max(a.id)).where(*of_alert).scalar_subquery()
+
+
+def _open_episode(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
+    """An open episode is always the newest of its alert: another one begins only when it has ended."""
+    return _newest_episode(key), t.alert.c.ended_at.is_(None)
 
 
 def _insert(
