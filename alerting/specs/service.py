@@ -39,15 +39,21 @@ ALERTS: tuple[AlertSpec, ...] = (
         action="Run 'gatewatch check' on it, correct it, and send SIGHUP again.",
     ),
     of_metric(
+        "StoreUnwritable", "critical", "platform", "gatewatch_store_unwritable", "site", "site", keep_firing=MINUTE,
+        summary="the store of site {subject} cannot be written",
+        cause="The store's disk is full, another program holds its lock, or it takes no writes.",
+        action="Read the reason at /readyz or in the log; free the disk or end the other program, and work goes on.",
+    ),
+    of_metric(
         "ClockStepped", "warning", "platform", "gatewatch_clock_stepped", "site", "site",
         summary="the clock of the computer that runs site {subject} was set",
         cause="The clock jumped: it was set by hand or by its time service, or it had been ahead for a while.",
         action="Check the time of the computer and its time service; jobs go on by themselves, rows are kept.",
     ),
     of_metric(
-        WATCHDOG, "info", "platform", "gatewatch_plant_info", "site", "site",
+        WATCHDOG, "info", "platform", "gatewatch_alerting_works", "site", "site",
         summary="alerting of site {subject} works",
-        cause="None: this alert always fires. If it stops, alerting does not work.",
+        cause="None: this alert always fires. If it stops, alerting does not work, or the store cannot be written.",
         action="Let an external dead man's switch, for instance behind Alertmanager, expect it and warn you if it "
         "stops.",
     ),

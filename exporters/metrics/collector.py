@@ -7,13 +7,14 @@ import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import timedelta
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from exporters.metrics.catalog import BY_NAME, FAMILIES, METRICS
+from exporters.metrics.families.service import WITHOUT_STORE
 from exporters.metrics.shared.metric import Bounds, Kind, Metric, Scrape, Series
 from exporters.metrics.shared.snapshot import MetricsSnapshot, TallyRow
 
@@ -32,9 +33,11 @@ class StoreCollector(Collector):
         self._scrape = Scrape(snapshot, bounds, expiry)
 
     def collect(self) -> Iterable[Family]:
-        """All families, including those without samples."""
-        values = self._values(METRICS)
-        return [_family(metric, values[metric.name]) for metric in METRICS]
+        """All families, including those without samples; if the store could not be read, those that need none."""
+        readable = self._scrape.snapshot.store_readable
+        metrics = [m for m in METRICS if readable or m.name in WITHOUT_STORE]
+        values = self._values(metrics)
+        return [_family(metric, values[metric.name]) for metric in metrics]
 
     def samples(self, names: Container[str]) -> dict[str, list[LabelledValue]]:
         """The samples of the named metrics, in the order of a scrape; a metric without samples is left out."""
@@ -68,11 +71,16 @@ class StoreCollector(Collector):
 
 
 def exposition(
-    snapshot: MetricsSnapshot, bounds: Bounds, accept: str = "", expiry: timedelta | None = None
+    snapshot: MetricsSnapshot, bounds: Bounds, accept: str = "", expiry: timedelta | None = None, process: bool = False
 ) -> tuple[bytes, str]:
-    """The whole text of a scrape and its content type: OpenMetrics where `accept` asks for it, else text 0.0.4."""
+    """The whole text of a scrape and its content type: OpenMetrics where `accept` asks for it, else text 0.0.4.
+
+    With `process`, the usual metrics of this process come too.
+    """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(StoreCollector(snapshot, bounds, expiry))
+    if process:
+        ProcessCollector(registry=registry)
     encode, content_type = choose_encoder(accept)
     return encode(registry), content_type
 

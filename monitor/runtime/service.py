@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -26,10 +27,12 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from monitor.clock import ClockWatch, WallClock
+from monitor.delivery.direct import DirectNotifier
 from monitor.errors import MonitorError, UsageError
 from monitor.plant.file.load import LoadedPlant, difference, needs_restart
 from monitor.reports.passport import passport
 from monitor.runtime.app import App, bounds_of, make_app
+from monitor.runtime.store_watch import StoreWatch
 from monitor.scheduling.runner import SlotOutcome
 from monitor.scheduling.slots import SlotTrigger, due
 from monitor.store.database.database import DatabaseError
@@ -65,6 +68,7 @@ class Service:
         self._signals: SimpleQueue[int] = SimpleQueue()
         self._ending = False
         self._clock_watch = ClockWatch(app.clock, _CLOCK_TOLERANCE)
+        self._store_watch = StoreWatch(lambda: self._app.store, lambda: self._app.plant, app.clock, DirectNotifier())
         self._scheduler = BackgroundScheduler(timezone=UTC, executors={"default": ThreadPoolExecutor(_THREADS)})
         self._scheduler.add_listener(_log_event, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR)
 
@@ -73,6 +77,7 @@ class Service:
         server = self._serve()
         announce(f"listening on http://{self._app.plant.server.host}:{server.port}/")
         self._listen_to_signals()
+        self._store_watch.start()
         self._scheduler.start()
         self._schedule()
         idle = False
@@ -113,6 +118,7 @@ class Service:
             reports=self._reports,
             bounds=lambda: bounds_of(self._app.plant, self._app.jobs),
             refusal=lambda authorization, size: webhook.refusal(self._app.plant, authorization, size),
+            now=self._app.clock.now,
             receive=self._receive,
         )
         server = self._app.plant.server
@@ -120,7 +126,8 @@ class Service:
 
     def _snapshot(self) -> Any:
         with self._app.store.read() as connection:
-            return metrics_snapshot(connection, self._app.clock.now())
+            snapshot = metrics_snapshot(connection, self._app.clock.now())
+        return replace(snapshot, store_writable=self._store_watch.problem is None)
 
     def _receive(self, body: bytes) -> webhook.Answer:
         app = self._app
@@ -136,7 +143,8 @@ class Service:
             self._snapshot()
         except MonitorError as exc:
             problems.append(str(exc))
-        return problems
+        unwritable = self._store_watch.problem
+        return problems if unwritable is None or unwritable in problems else [*problems, unwritable]
 
     def _schedule(self) -> None:
         self._scheduler.remove_all_jobs()
@@ -236,6 +244,7 @@ class Service:
             set_gauges(connection, {tally_key("gatewatch_plant_last_reload_success"): float(problem is None)})
 
     def _shut_down(self, server: RunningServer) -> bool:
+        self._store_watch.stop()
         self._app.runner.stop.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import uvicorn
@@ -23,6 +24,7 @@ from exporters.metrics.shared.metric import Bounds
 from exporters.metrics.shared.snapshot import MetricsSnapshot
 from exporters.pages.index import index_page
 from exporters.pages.parts import part_page, problem_page, reports_page
+from monitor.clock import WallClock
 from monitor.errors import MonitorError
 from monitor.store.database.database import DatabaseError
 from monitor.web.connections import Limits, limited
@@ -65,10 +67,11 @@ class Views:
     bounds: Callable[[], Bounds]
     refusal: Callable[[str, int], Answer | None]
     receive: Callable[[bytes], Answer]
+    now: Callable[[], datetime] = WallClock().now
 
 
 def make_app(views: Views) -> FastAPI:
-    """The application. If the store cannot be read, the answer is 503 with a sentence."""
+    """The application. If the store cannot be read, the answer is 503 with a sentence; /metrics tells what it can."""
     # FastAPI's documentation pages would load scripts from other hosts.
     app = FastAPI(title="Gatewatch", openapi_url=None)
     app.add_exception_handler(MonitorError, _unavailable)
@@ -83,7 +86,13 @@ def make_app(views: Views) -> FastAPI:
 def _add_health(app: FastAPI, views: Views) -> None:
     @app.api_route("/metrics", methods=_READ)
     def metrics(request: Request) -> Response:
-        text, content_type = exposition(views.snapshot(), views.bounds(), request.headers.get("accept", ""))
+        try:
+            snapshot = views.snapshot()
+        except (MonitorError, DatabaseError) as exc:
+            _LOG.warning("/metrics is answered without the store: %s", exc)
+            snapshot = MetricsSnapshot(views.now(), store_writable=False, store_readable=False)
+        accept = request.headers.get("accept", "")
+        text, content_type = exposition(snapshot, views.bounds(), accept, process=True)
         return Response(text, headers={**_SAFE, "Content-Type": content_type})
 
     @app.api_route("/healthz", methods=_READ)

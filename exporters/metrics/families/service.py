@@ -20,6 +20,14 @@ CLOCK_DIRECTION = Label("direction", "fixed list", ("forward", "back"))
 CLOCK_TOLD_SECONDS = 3600.0
 """How long a step of the clock counts as recent."""
 
+WITHOUT_STORE = frozenset(
+    {
+        "gatewatch_build_info", "gatewatch_snapshot_timestamp_seconds", "gatewatch_store_writable",
+        "gatewatch_store_unwritable", "gatewatch_alert_limit", "gatewatch_alert_clear_level",
+    }
+)  # fmt: skip
+"""What can be told when the store cannot even be read."""
+
 METRICS: tuple[Metric, ...] = (
     Metric("gatewatch_build_info", Kind.INFO, "The program's version.", (Label("version", "the running version"),)),
     Metric("gatewatch_plant_info", Kind.INFO, "The plant file in force.", (SITE, DIGEST)),
@@ -31,6 +39,9 @@ METRICS: tuple[Metric, ...] = (
     timestamp("gatewatch_snapshot", "When the store was read for this scrape"),
     gauge("gatewatch_snapshot_rejected_series", "Series left out of this scrape: invalid value or unknown labels."),
     gauge("gatewatch_store_size_bytes", "Size of the store.", unit="bytes"),
+    gauge("gatewatch_store_writable", "1 if the store can be written, else 0; also told without the store."),
+    gauge("gatewatch_store_unwritable", "1 if the store cannot be written, else 0; also told without the store.", SITE),
+    gauge("gatewatch_alerting_works", "1 while the store can be written, so that alerts can be too.", SITE),
     counter("gatewatch_clock_steps_total", "Steps of the computer's clock that were noticed.", CLOCK_DIRECTION,
             tallied=True),
     gauge("gatewatch_clock_last_step_seconds", "How far the clock was set last, below 0 if back.", unit="seconds",
@@ -49,6 +60,9 @@ def series(scrape: Scrape) -> Series:
         yield "gatewatch_plant_info", (bounds.plant.site, snapshot.plant_digest[:DIGEST_DIGITS]), 1.0
     yield "gatewatch_snapshot_timestamp_seconds", (), seconds(snapshot.at)
     yield "gatewatch_store_size_bytes", (), snapshot.store_bytes
+    yield "gatewatch_store_writable", (), float(snapshot.store_writable)
+    yield "gatewatch_store_unwritable", (bounds.plant.site,), float(not snapshot.store_writable)
+    yield "gatewatch_alerting_works", (bounds.plant.site,), 1.0 if snapshot.store_writable else None
     reloads = [row.value for row in snapshot.tallies if row.name == "gatewatch_plant_last_reload_success"]
     yield "gatewatch_plant_last_reload_failed", (bounds.plant.site,), float(0.0 in reloads)
     steps = [row.value for row in snapshot.tallies if row.name == "gatewatch_clock_last_step_timestamp_seconds"]

@@ -135,7 +135,10 @@ class TallyRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MetricsSnapshot:
-    """The store as seen at `at` (aware UTC). `store_since` is when the first plant file was recorded."""
+    """The store as seen at `at` (aware UTC). `store_since` is when the first plant file was recorded.
+
+    `store_writable` is false while it can only be read, `store_readable` is if not even that: then all else is unknown.
+    """
 
     at: datetime
     jobs: tuple[JobRow, ...] = ()
@@ -150,3 +153,5 @@ class MetricsSnapshot:
     plant_digest: str = ""
     store_since: datetime | None = None
     store_bytes: int | None = None
+    store_writable: bool = True
+    store_readable: bool = True

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InternalError, OperationalError, SQLAlchemyError
 
 from monitor.errors import StoreError, StoreReason, UsageError
 
@@ -21,6 +22,10 @@ DatabaseError = SQLAlchemyError
 """Database errors that are not mapped to StoreError, such as an exhausted pool or a wrong URL."""
 _BUSY_SECONDS = 30
 _WRITE = "gatewatch_write"
+_PROBE_SECONDS = 5
+"""How long a probe waits for another writer; a transaction of ours takes much less."""
+_PROBE = "probe"
+_PROBE_BYTES = 65_536
 _PAGES_BEFORE_CHECKPOINT = 10_000
 """Pages (40 MB) of SQLite's log after which a replay moves them into the store, which waits for the disk."""
 
@@ -41,6 +46,7 @@ _POSTGRES_STATES = (
     ("3D000", StoreReason.UNREACHABLE, "create the database, or correct its name in store.url"),
     ("42P01", StoreReason.NOT_UPGRADED, "run 'gatewatch store upgrade'"),
     ("42703", StoreReason.NOT_UPGRADED, "run 'gatewatch store upgrade'"),
+    ("25006", StoreReason.REFUSED, "let it take writes: is it a standby, or default_transaction_read_only on?"),
     ("42501", StoreReason.REFUSED, "give this account the rights it needs"),
     ("55P03", StoreReason.LOCKED, "wait for the other session to finish, or end it"),
     ("57014", StoreReason.LOCKED, "the statement took too long: look for a blocking session"),
@@ -117,6 +123,31 @@ def make_engine(url: str, durable: bool = True) -> sa.Engine:
     )
 
 
+class FailedWrite(NamedTuple):
+    """A write that failed because the store could not be written, and when, by the monotonic clock."""
+
+    at: float
+    error: StoreError
+
+
+def _is_of_the_store(error: StoreError) -> bool:
+    """Whether the store is the cause, and not what was written."""
+    return error.reason is not StoreReason.FENCED and isinstance(error.__cause__, OperationalError | InternalError)
+
+
+def _probing(sqlite_: bool) -> Iterator[str]:
+    """Statements that need what any write needs: the lock, the log, and in a SQLite file some free pages."""
+    if sqlite_:
+        yield "SAVEPOINT room"  # deleted, its pages would stay in the file, and satisfy the next probe
+        yield f"INSERT INTO sequence (name, value) VALUES ('{_PROBE}{'-' * _PROBE_BYTES}', 0)"
+        yield "ROLLBACK TO room"
+        yield "RELEASE room"
+    yield (
+        f"INSERT INTO sequence (name, value) VALUES ('{_PROBE}', 0) "
+        "ON CONFLICT (name) DO UPDATE SET value = sequence.value + 1"
+    )
+
+
 class Store:
     """Gatewatch's own database: read snapshots and write transactions, errors mapped to StoreError."""
 
@@ -126,6 +157,7 @@ class Store:
         self._reading = self.engine.execution_options(**{_WRITE: False})
         self._writing = self.engine.execution_options(**{_WRITE: True})
         self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self.failed_write: FailedWrite | None = None
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -135,7 +167,37 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A write transaction, committed at the end or rolled back on an exception."""
-        yield from self._transaction(self._writing)
+        try:
+            yield from self._transaction(self._writing)
+        except StoreError as exc:
+            if _is_of_the_store(exc):
+                self.failed_write = FailedWrite(time.monotonic(), exc)
+            raise
+
+    def probe(self) -> None:
+        """Write something, without waiting long; StoreError if the store cannot be written."""
+        try:
+            with self._writing.connect() as connection, self._impatient(connection), connection.begin():
+                if not self.is_sqlite:
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PROBE_SECONDS}s'")
+                    connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{2 * _PROBE_SECONDS}s'")
+                for statement in _probing(self.is_sqlite):
+                    connection.execute(sa.text(statement))
+        except DBAPIError as exc:
+            raise store_error(exc, self.url) from exc
+
+    @contextmanager
+    def _impatient(self, connection: sa.Connection) -> Iterator[None]:
+        """Let a SQLite connection wait for another writer as long as a probe does."""
+        pragma = "PRAGMA busy_timeout={}"
+        raw: Any = connection.connection.dbapi_connection if self.is_sqlite else None
+        if raw is not None:
+            raw.execute(pragma.format(_PROBE_SECONDS * 1000))
+        try:
+            yield
+        finally:
+            if raw is not None:
+                raw.execute(pragma.format(_BUSY_SECONDS * 1000))
 
     def _transaction(self, engine: sa.Engine) -> Iterator[sa.Connection]:
         try:

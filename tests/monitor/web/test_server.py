@@ -100,7 +100,36 @@ def test_readiness(ask: Ask, ready: Callable[[], list[str]], status: int, proble
     assert (answer.status_code, answer.json()) == (status, {"ready": not problems, "problems": problems})
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/", "/parts/B7", "/parts?serial=B7"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        StoreError("store s.db: locked; wait", StoreReason.LOCKED),
+        sa.exc.OperationalError("SELECT secret", {}, Exception("boom")),
+    ],
+    ids=["a store error", "an error of the library"],
+)
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text"], ids=["text", "OpenMetrics"])
+def test_metrics_are_told_without_the_store_as_far_as_they_can(ask: Ask, error: Exception, accept: str) -> None:
+    answer = ask("/metrics", {"Accept": accept}, snapshot=raising(error))
+    assert answer.status_code == 200
+    names = {line.partition("{")[0].partition(" ")[0] for line in answer.text.splitlines() if line[0] != "#"}
+    assert "\ngatewatch_store_writable 0.0\n" in answer.text
+    assert '\ngatewatch_store_unwritable{site="north"} 1.0\n' in answer.text
+    assert "process_open_fds" in names
+    assert not [name for name in names if name.startswith(("gatewatch_job", "gatewatch_alerting_works"))]
+    assert "secret" not in answer.text
+
+
+def test_metrics_of_a_store_that_can_only_be_read_say_so(ask: Ask) -> None:
+    for writable in (True, False):
+        text = ask("/metrics", snapshot=lambda writable=writable: snapshot(store_writable=writable)).text
+        assert f"\ngatewatch_store_writable {float(writable)}\n" in text
+        assert f'\ngatewatch_store_unwritable{{site="north"}} {float(not writable)}\n' in text
+        assert ("gatewatch_alerting_works{" in text) == writable, "the alert that always fires must stop"
+        assert "gatewatch_gate_decisions_total{" in text
+
+
+@pytest.mark.parametrize("path", ["/", "/parts/B7", "/parts?serial=B7"])
 @pytest.mark.parametrize(
     ("error", "told"),
     [
