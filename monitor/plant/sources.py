@@ -5,10 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from monitor.plant.messages import Meaning, unknown_name
+from monitor.plant.time_formats import TimeFormat, time_format
 from monitor.plant.types import DatabaseUrl, Duration, Name, PositiveDuration, Strict, Text, Zone
+
+
+def _time_text(value: str) -> str:
+    time_format(value)
+    return value
+
+
+TimeText = Annotated[str, AfterValidator(_time_text), Meaning("a format of times such as %d.%m.%Y %H:%M:%S")]
 
 
 class TimeColumn(Strict):
@@ -19,12 +28,29 @@ class TimeColumn(Strict):
     epoch: Literal["s", "ms", "us", "ns"] | None = Field(
         None, description="Unit, if times are numbers since 1970-01-01 UTC."
     )
+    format: TimeText | None = Field(
+        None,
+        description="How times are written as text, as for strptime: %d.%m.%Y %H:%M:%S. Not needed for ISO text with a "
+        "time of day.",
+    )
 
     @model_validator(mode="after")
-    def _zone_or_epoch(self) -> TimeColumn:
+    def _one_way(self) -> TimeColumn:
         if self.zone is not None and self.epoch is not None:
             raise ValueError("expected zone or epoch, not both: numbers since 1970 are always UTC")
+        if self.format is not None and self.epoch is not None:
+            raise ValueError("expected format or epoch, not both: numbers since 1970 have no format")
+        if self.time_format is not None and self.time_format.naive and self.zone is None:
+            raise ValueError(
+                "expected zone beside format, an IANA zone such as Europe/Berlin or UTC, or %z or %Z in the format: "
+                "its times have no offset"
+            )
         return self
+
+    @property
+    def time_format(self) -> TimeFormat | None:
+        """The format of its text; None for ISO text, and for what is no text."""
+        return None if self.format is None else time_format(self.format)
 
 
 class CodeColumn(Strict):
@@ -81,7 +107,7 @@ class ValueColumn(Strict):
     def _stripped(cls, codes: dict[str, float]) -> dict[str, float]:
         padded = [code for code in codes if code != code.strip()]
         if padded:
-            raise ValueError(f"expected codes without blanks around them, which are removed from values: {padded[0]!r}")
+            raise ValueError(f"blanks around code {padded[0]!r}; they are removed from values, so it never occurs")
         return codes
 
     @field_validator("scale")

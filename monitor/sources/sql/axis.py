@@ -18,12 +18,15 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from monitor.errors import UsageError
-from monitor.instants import to_micros
+from monitor.instants import EPOCH, to_micros
 from monitor.plant.sources import TimeColumn
+from monitor.plant.time_formats import TimeFormat
+from monitor.sources.sql.formats import unread
 from monitor.sources.typed.times import EPOCH_NS, highest_wall, lowest_wall
 
 Condition = sa.ColumnElement[bool]
-_MINUTE, _SECOND, _MICRO = timedelta(minutes=1), timedelta(seconds=1), timedelta(microseconds=1)
+_NONE, _MICRO, _SECOND, _MINUTE = timedelta(0), timedelta(microseconds=1), timedelta(seconds=1), timedelta(minutes=1)
+_START = EPOCH.replace(tzinfo=None)
 _FIXED = "YYYY-MM-DD HH:MM:SS"
 _MIN_SHARE = 0.8
 """Share of the sampled times that must have the same format; otherwise too many rows would be strays."""
@@ -42,22 +45,35 @@ class Kind(StrEnum):
 class TextForm:
     """The format of times in a text column: the character between date and time, and the range of UTC offsets.
 
-    `low` and `high` are the lowest and highest offset (equal for UTC); None if the times are naive.
+    `low` and `high` are the lowest and highest offset (equal for UTC); None if the times are naive. `format` is the
+    column's own format, one that sorts, if it is compared in that instead of as ISO text.
     """
 
     separator: str
     low: timedelta | None = None
     high: timedelta | None = None
+    format: TimeFormat | None = None
+
+    @property
+    def unit(self) -> timedelta:
+        """The unit within which its texts do not sort by time: 12:00Z follows 12:00:59Z, and 12:00:00Z 12:00:00.5Z."""
+        if self.format is not None:
+            return max(self.format.resolution, _SECOND)
+        return _SECOND if self.low is None else _MINUTE
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A time column with the type of its values; `form` is set for text."""
+    """A time column with the type of its values; `form` is set for text.
 
-    column: sa.ColumnClause[Any]
+    `converted`: `column` is an expression that gives ISO text, because the column's own text does not sort by time.
+    """
+
+    column: sa.ColumnElement[Any]
     kind: Kind
     config: TimeColumn
     form: TextForm | None = None
+    converted: bool = False
 
     @property
     def zone(self) -> ZoneInfo | None:
@@ -90,10 +106,7 @@ class Axis:
         wall = self._wall(at, lowest=False)
         if self.kind is Kind.NAIVE:
             return self.column <= sa.literal(wall, sa.DateTime())
-        if self.form is None or self.form.low is None:
-            return self.column < self._text(wall + _SECOND)
-        # A minute without seconds may sort behind all of its seconds: 12:00Z follows 12:00:59Z.
-        return self.column < self._text(wall.replace(second=0, microsecond=0) + _MINUTE)
+        return self.column < self._text(_floor(wall, self._unit) + self._unit)
 
     def within(self, start: datetime, end: datetime) -> Condition:
         """A condition that selects exactly the rows of [start, end).
@@ -112,24 +125,28 @@ class Axis:
         if self.kind is Kind.NAIVE:
             naive = sa.DateTime()
             return sa.and_(self.column >= sa.literal(low_wall, naive), self.column < sa.literal(high_wall, naive))
-        return sa.and_(self.column >= self._text(low_wall), self.column < self._text(high_wall))
+        low_text, high_text = (self._text(_ceiling(wall, self._unit)) for wall in (low_wall, high_wall))
+        return sa.and_(self.column >= low_text, self.column < high_text)
 
     def complete_below(self, place: int) -> int:
         """The time (us) below which every row has been fetched, if the last row of a full fetch has time `place`."""
         if self.form is None:
             return place
-        # Text does not always sort by fractions of a second; with an offset, nor by seconds, nor by differing offsets.
-        if self.form.high is None or self.form.low is None:
-            return place // 1_000_000 * 1_000_000
-        return (place - (self.form.high - self.form.low) // _MICRO) // 60_000_000 * 60_000_000
+        # Text does not sort by differing offsets, nor within its unit.
+        low, high = self.form.low, self.form.high
+        spread = high - low if low is not None and high is not None else _NONE
+        unit = min(self._unit, _MINUTE) // _MICRO
+        return (place - spread // _MICRO) // unit * unit
 
     def unreadable(self, dialect: str) -> Condition:
         """A condition that selects rows whose time is missing, or in another format and so not matched by bounds."""
         missing = self.column.is_(None)
         if self.kind is Kind.NUMBER and dialect == "sqlite":
             return sa.or_(missing, sa.func.typeof(self.column).not_in(["integer", "real"]))
-        if self.kind is not Kind.TEXT or self.form is None:
+        if self.kind is not Kind.TEXT or self.form is None or self.converted:
             return missing
+        if self.form.format is not None:
+            return unread(self.column, self.form.format, dialect)
         s = self.form.separator
         if dialect == "sqlite":
             d = "[0-9]"
@@ -146,8 +163,14 @@ class Axis:
         zone = ZoneInfo(self.config.zone or "UTC")
         return lowest_wall(at, zone) if lowest else highest_wall(at, zone)
 
+    @property
+    def _unit(self) -> timedelta:
+        return _SECOND if self.form is None else self.form.unit
+
     def _text(self, wall: datetime) -> sa.ColumnElement[str]:
         """The text that sorts before all spellings of this second and of later ones."""
+        if self.form is not None and self.form.format is not None:
+            return sa.literal(self.form.format.write(wall), sa.Text)
         separator = self.form.separator if self.form else " "
         # A full minute may be written without seconds, and that spelling sorts first.
         clock = f"{wall:%H:%M}" if wall.second == 0 else f"{wall:%H:%M:%S}"
@@ -157,6 +180,10 @@ class Axis:
 def kind_of(column_type: sa.types.TypeEngine[Any], config: TimeColumn, dialect: str, where: str) -> Kind:
     """The type of times in a column of this SQL type; UsageError if `zone` or `epoch` is missing or contradicts it."""
     number = isinstance(column_type, sa.Integer | sa.Numeric | sa.Float)
+    if config.format:
+        if dialect != "sqlite" and not (number or isinstance(column_type, sa.String)):
+            raise UsageError(f"{where} is {column_type}, not text; remove `format`")
+        return Kind.TEXT
     if config.epoch:
         if isinstance(column_type, sa.String) or not (number or dialect == "sqlite"):
             raise UsageError(f"{where} is {column_type}, not a number; remove `epoch`, or convert the column in a view")
@@ -202,6 +229,14 @@ def text_form(samples: Sequence[str], config: TimeColumn, where: str) -> TextFor
     # Daylight saving time changes the offset by an hour, and the samples may all be from one side of the change.
     hour = timedelta(hours=1)
     return TextForm(separator, min(offsets) - hour, max(offsets) + hour)
+
+
+def _floor(wall: datetime, unit: timedelta) -> datetime:
+    return wall - (wall - _START) % unit
+
+
+def _ceiling(wall: datetime, unit: timedelta) -> datetime:
+    return wall + (_START - wall) % unit
 
 
 def _parsed(text: str) -> datetime | None:

@@ -46,7 +46,7 @@ def whole_hours(start: datetime, end: datetime, at: Axis | None) -> list[datetim
 
 def count_by_hour(keys: Keys, at: Axis, hours: Sequence[datetime], execute: Execute) -> dict[datetime, int]:
     """The number of distinct keys in each hour, counted by the database."""
-    if at.mixed_offsets:
+    if at.mixed_offsets or at.converted:
         return _count_in_python(keys, at, hours, execute)
     counts: dict[datetime, int] = {}
     for hour in hours:
@@ -56,7 +56,10 @@ def count_by_hour(keys: Keys, at: Axis, hours: Sequence[datetime], execute: Exec
 
 
 def _count_in_python(keys: Keys, at: Axis, hours: Sequence[datetime], execute: Execute) -> dict[datetime, int]:
-    """Counts in Python, for texts with different offsets, which SQL cannot bound exactly."""
+    """Counts in Python, for texts with different offsets, which SQL cannot bound exactly.
+
+    Also for text that is converted: a query for each hour would convert every row each time.
+    """
     counts = dict.fromkeys(hours, 0)
     if not hours:
         return counts

@@ -22,6 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from monitor.errors import SourceError, SourceReason, UsageError
 from monitor.plant.sources import SourceBase
+from monitor.sources.sql.formats import SQLITE_FUNCTION, sqlite_time
 
 _PROGRESS_STEPS = 20_000
 """SQLite instructions between two checks of the deadline, some 0.2 ms."""
@@ -67,6 +68,7 @@ def _open_file(database: str, timeout: timedelta, deadline: Deadline) -> sqlite3
     # Bytes that are not UTF-8 must cost one row, not the batch.
     connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     connection.set_progress_handler(deadline.passed, _PROGRESS_STEPS)
+    connection.create_function(SQLITE_FUNCTION, 2, sqlite_time, deterministic=True)
     return connection
 
 

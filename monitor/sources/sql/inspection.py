@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from monitor.errors import SourceError, SourceReason
 from monitor.plant.sources import TimeColumn
-from monitor.sources.sql.axis import Axis, Condition, Kind, kind_of, text_form
+from monitor.sources.sql.axis import Axis, Condition, Kind, kind_of
 from monitor.sources.sql.engine import redacted
+from monitor.sources.sql.samples import any_number, refuse_unread, text_axis
 from monitor.sources.typed.plan import Plan, source_codes
 
-_SAMPLE = 50
 _MAX_NAMES = 30
 
 
@@ -28,10 +28,10 @@ class TableInfo:
 
 
 def inspect_table(connection: sa.Connection, name: str, plan: Plan, table: sa.TableClause) -> TableInfo | None:
-    """Inspect the table; None while it has no row that shows the format of a text column's times.
+    """Inspect the table; None while it has no row with a time in each time column.
 
     SourceError for a missing table or column, listing the existing ones; UsageError if a time column needs another
-    key of the plant file.
+    key of the plant file, or holds nothing that can be read.
     """
     types = _types(connection, name, plan)
     config = plan.config
@@ -102,16 +102,13 @@ def _axis(
     name: str,
 ) -> Axis | None:
     where = f"source {name!r}: column {config.column!r} of table {table.name!r}"
-    kind = kind_of(types[config.column], config, connection.dialect.name, where)
-    column = table.c[config.column]
-    if kind is not Kind.TEXT:
-        return Axis(column, kind, config)
-    form = text_form(_samples(connection, column), config, where)
-    return Axis(column, kind, config, form) if form else None
-
-
-def _samples(connection: sa.Connection, column: sa.ColumnClause[Any]) -> list[str]:
-    """Texts that look like times, from both ends of the column's order."""
-    likely = sa.select(column).where(column.like("____-__-__%")).limit(_SAMPLE)
-    ends = (likely.order_by(column.asc()), likely.order_by(column.desc()))
-    return [str(row[0]) for statement in ends for row in connection.execute(statement)]
+    dialect = connection.dialect.name
+    kind = kind_of(types[config.column], config, dialect, where)
+    axis: Axis | None = Axis(table.c[config.column], kind, config)
+    if kind is Kind.TEXT:
+        axis = text_axis(connection, table, table.c[config.column], types[config.column], config, where)
+    elif kind is Kind.NUMBER and not any_number(connection, table.c[config.column], config):
+        axis = None
+    if axis is None:
+        refuse_unread(connection, table.c[config.column], config, where)
+    return axis

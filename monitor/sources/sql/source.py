@@ -152,12 +152,12 @@ class SqlSource:
 
     def _stray_reasons(self, rows: Sequence[Row], info: TableInfo, latest: datetime) -> list[RejectReason | None]:
         """The reason why each row is a stray; None for rows beyond the exact bounds."""
-        column = info.cursor.config
+        column = self.config.available_at or self.config.at
         raw = self._column(rows, column.column)
         times = read_times(raw, column)
         ahead = times.micros > to_micros(latest)
         unknown = unknown_members(rows, self._plan) if self.config.partitions else {}
-        separator = info.cursor.form.separator if info.cursor.form else None
+        separator = info.cursor.form.separator if info.cursor.form and column.format is None else None
         reasons: list[RejectReason | None] = []
         for i, value in enumerate(raw):
             other_format = separator is not None and str(value)[10:11] != separator

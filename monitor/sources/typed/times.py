@@ -32,6 +32,8 @@ UNREADABLE = int(np.iinfo(np.int64).min)
 
 EPOCH_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _FIRST, _LAST = 0, to_micros(datetime(2200, 1, 1, tzinfo=UTC))
+LATEST_SECOND = _LAST // 1_000_000
+"""Seconds since 1970 from which on a time cannot be read."""
 _NANOSECONDS = np.iinfo(np.int64)
 """Pandas' range of times, which applies to both ways of reading."""
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?")
@@ -59,13 +61,15 @@ class Times:
 
 
 def read_times(values: Sequence[object], column: TimeColumn) -> Times:
-    """Raw times (text, datetimes, dates, or numbers if the column has an epoch) as UTC, with their faults.
+    """Raw times (text, datetimes, dates, or numbers if the column has an epoch or a format) as UTC, with their faults.
 
     NULL and empty text: no_time. Unreadable, outside 1970..2199, or skipped by the clocks: impossible_time. Occurring
     twice, or naive without a configured zone: ambiguous_time.
     """
     faults: Faults = {i: RejectReason.NO_TIME for i, v in enumerate(values) if v is None or v == ""}
-    micros = _from_numbers(values, EPOCH_NS[column.epoch]) if column.epoch else _from_text(values, column.zone, faults)
+    form = column.time_format
+    iso = values if form is None else [form.iso(v) or "" for v in values]
+    micros = _from_numbers(values, EPOCH_NS[column.epoch]) if column.epoch else _from_text(iso, column.zone, faults)
     wrong = (micros < _FIRST) | (micros >= _LAST)
     micros[wrong] = UNREADABLE
     for i in np.flatnonzero(wrong).tolist():
