@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 JsonObject = Mapping[str, Any]
 """A parsed JSON object, whose keys are known where it is read."""
 
@@ -158,6 +159,8 @@ class MachineBatch:
     `at` holds UTC nanoseconds since the epoch, `states` one MachineState a row, `recipes` one recipe a row
     ('' where unknown). `offset` is the position of the first row in the commit, so that a finding can be
     tied to the arrival number of its row.
+    `sampled`, shape (rows, sensors): whether the sensor was due at the row, with a value or without; elsewhere an
+    earlier value is held. None: all were due.
     """
 
     machine: str
@@ -167,6 +170,7 @@ class MachineBatch:
     states: Sequence[MachineState]
     recipes: Sequence[str]
     offset: int = 0
+    sampled: Mask | None = None
 
     def __len__(self) -> int:
         return int(self.at.shape[0])
@@ -271,7 +275,8 @@ class Page:
     dispositions: serial, step, disposition.
     `values` has shape (n, len(names)): the features or sensors, NaN where missing, never infinite.
     `position` is where the next page starts (rows at it were all read), `more` whether there is one now,
-    `read` how many rows of the source this page took.
+    `read` how many rows of the source this page took. `hidden`: by accepted row, why cells of
+    it could not be read; they are missing there.
     """
 
     frame: pd.DataFrame
@@ -281,3 +286,4 @@ class Page:
     position: datetime | None
     more: bool
     read: int
+    hidden: Mapping[int, Sequence[RejectReason]] = field(default_factory=dict)

@@ -86,12 +86,13 @@ class SensorLimits:
         motion = self._motion(state, values if judged.all() else values[judged])
         quiet = self._quiet(state, values, motion)
         running_rows = judged.tolist()
+        due = _due_rows(batch, self.sensors)
         changes: list[tuple[int, int, Finding]] = []
         for sensor, track in enumerate(state.tracks):
-            if quiet[sensor]:
+            if quiet[sensor] and due[sensor] is None:
                 _step_quiet(track, motion, sensor)
                 continue
-            for row, method in self._walk(track, sensor, values[:, sensor].tolist(), running_rows):
+            for row, method in self._walk(track, sensor, values[:, sensor].tolist(), running_rows, due[sensor]):
                 finding = self._finding(state, sensor, method, int(batch.at[row]), batch.offset + row)
                 changes.append((row, sensor, finding))
         state.seen_at = int(batch.at[-1])
@@ -172,10 +173,13 @@ class SensorLimits:
     def _in_study(self, track: Track, rows: int) -> bool:
         return track.stuck is Status.CANNOT_JUDGE and track.seen + rows < self.rules.study_rows
 
-    def _walk(self, track: Track, sensor: int, values: list[float], judged: list[bool]) -> Iterator[tuple[int, str]]:
+    def _walk(
+        self, track: Track, sensor: int, values: list[float], judged: list[bool], due: Sequence[int] | None
+    ) -> Iterator[tuple[int, str]]:
+        """Step through the rows at which the sensor was due (None: all)."""
         low, high = float(self._low[sensor]), float(self._high[sensor])
-        for row, (value, counts) in enumerate(zip(values, judged, strict=True)):
-            for method in step(track, value, counts, low, high, self.rules):
+        for row in range(len(values)) if due is None else due:
+            for method in step(track, values[row], judged[row], low, high, self.rules):
                 if method != LIMIT or self._limited[sensor]:
                     yield row, method
 
@@ -202,6 +206,18 @@ class SensorLimits:
             return (None if track.stuck is Status.NO_DATA else float(track.same)), self.rules.stuck_rows, track.stuck
         limit = _relevant_limit(track.value, float(self._low[sensor]), float(self._high[sensor]))
         return track.value, limit, track.limit
+
+
+def _due_rows(batch: MachineBatch, sensors: Sequence[str]) -> list[Sequence[int] | None]:
+    """By sensor the rows at which it was due; None: all of them. A value that is only held is no sample."""
+    if batch.sampled is None:
+        return [None] * len(sensors)
+    place = {name: i for i, name in enumerate(batch.sensors)}
+    due: list[Sequence[int] | None] = []
+    for name in sensors:
+        column = batch.sampled[:, place[name]] if name in place else np.ones(len(batch), np.bool_)
+        due.append(None if column.all() else np.flatnonzero(column).tolist())
+    return due
 
 
 def _step_quiet(track: Track, motion: _Motion, sensor: int) -> None:

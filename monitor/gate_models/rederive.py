@@ -9,17 +9,15 @@ from pathlib import Path
 from inference.gate import judge
 from monitor.gate_models.registry import ModelRegistry
 from monitor.model import Decision, Finding, Prediction, Reason
-from monitor.pipeline.detectors import detectors_of
 from monitor.pipeline.gate_input import gate_input
+from monitor.pipeline.machines import MachineMemory, judged_batches
 from monitor.pipeline.passages import Passage, passage_of
-from monitor.pipeline.readings import stored_batch
 from monitor.plant.plant import Plant
 from monitor.ports import GateModel
 from monitor.store.database.database import Store
 from monitor.store.plant_files import plant_file_texts
 from monitor.store.rows.decisions import StoredDecision, decisions_in_order
 from monitor.store.rows.parts import part_steps
-from monitor.store.rows.readings import stored_readings
 
 TOLERANCE = 1e-6
 """Largest difference between predictions that count as equal."""
@@ -97,15 +95,13 @@ def _matches(row: StoredDecision, prediction: Prediction | None, decision: Decis
 
 def recompute_findings(store: Store, plant: Plant, machine: str) -> Iterator[tuple[int, Finding]]:
     """Every change of status that the detectors report on a machine's stored rows, with the row's arrival number."""
+    memory = MachineMemory(plant, machine)
     with store.read() as connection:
-        states = [(d, d.start()) for d in detectors_of(plant, machine)]
-        for rows in stored_readings(connection, machine, 0):
-            batch = stored_batch(plant, machine, rows)
-            for i, (detector, state) in enumerate(states):
-                new_state, reported = detector.observe(state, batch)
-                states[i] = (detector, new_state)
+        for batch, arrivals in judged_batches(connection, memory, None):
+            for i, detector in enumerate(memory.detectors):
+                memory.states[i], reported = detector.observe(memory.states[i], batch)
                 for finding in reported:
-                    yield rows[finding.row].arrival if finding.row >= 0 else 0, finding
+                    yield arrivals[finding.row] if finding.row >= 0 else 0, finding
 
 
 def stored_plants(store: Store, folder: Path) -> Mapping[str, Plant]:

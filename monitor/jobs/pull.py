@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from monitor.errors import ShutdownError
 from monitor.failpoints import reach
 from monitor.jobs.retrying import RetryCounts, Retrying
 from monitor.model import Page
 from monitor.pipeline.pipeline import Pipeline
 from monitor.plant.plant import Plant
+from monitor.plant.sources import pull_name
 from monitor.ports import Source
 from monitor.scheduling.job import JobScope, Result, Run
 from monitor.store import cursors
@@ -38,7 +40,7 @@ class PullJob:
         self.partition = partition
         self.members: Sequence[str] | None = self._config.partitions.get(partition)
         self.scope = JobScope(source_name, partition)
-        self.name = f"pull:{source_name}" if not self._config.partitions else f"pull:{source_name}:{partition}"
+        self.name = pull_name(source_name, partition, self._config)
         self._retry = Retrying(store, plant, self.scope, self.name, source.kept)
 
     @property
@@ -56,7 +58,7 @@ class PullJob:
         self.retry(run)
         with self.lock:
             position = self.cursor()
-            after = None if position is None else position - self._config.late_by
+            after = None if position is None else position - self._config.look_back
             rows = 0
             while True:
                 page = self._source.read(after, run.now, self._rows, self.members)
@@ -64,8 +66,10 @@ class PullJob:
                 newest = max((p for p in (position, page.position) if p is not None), default=None)
                 self.commit_page(page, newest if newest != position else None, run.now, run.lease)
                 rows, position, after = rows + page.read, newest, page.position
-                if not page.more or run.stopping():
+                if not page.more:
                     break
+                if run.stopping():
+                    raise ShutdownError(f"{self.name}: stopped between two pages; the next start reads the others")
             return Result(rows, None if position is None else run.now - position)
 
     def retry(self, run: Run) -> RetryCounts:
@@ -96,14 +100,6 @@ class PullJob:
             # Here and not only in the runner: when reconciliation calls this, the runner resets that job alone.
             self.forget()
             raise
-
-    def save(self, now: datetime, lease: Lease) -> None:
-        """Save the detectors' states, at a clean shutdown."""
-        with self.lock:
-            write = BatchWrite(self.name, self.source_name, self.partition, now)
-            self._pipeline.snapshot(write)
-            if not write.is_empty():
-                commit(self._store, lease, write)
 
     def forget(self) -> None:
         """Start again from the last commit."""

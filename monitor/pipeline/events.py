@@ -14,7 +14,8 @@ from monitor.plant.sources import DispositionSource, OutcomeSource, StateSource
 from monitor.store.commit import BatchWrite
 from monitor.store.database.database import Connection, Store
 from monitor.store.database.statements import tally_key
-from monitor.store.rows.digests import Key, StoredDigests, disposition_digests, outcome_digests, reading_digests
+from monitor.store.rows import digests
+from monitor.store.rows.digests import Key, StoredRow
 
 
 class EventsPipeline(Pipeline):
@@ -29,17 +30,17 @@ class EventsPipeline(Pipeline):
         """Fill `write` with the rows of the page that are not in the store yet."""
         with self._store.read() as connection:
             stored = self._stored(connection, page.frame)
-        result = intake.classify(self._rows(page), stored)
+        result = intake.classify(self._rows(page), stored, self._config.available_at is not None)
         write.rows += [{**a.columns, "revision": a.revision} for a in result.accepted]
         for outcome, n in result.outcomes():
             write.tallies[tally_key("gatewatch_source_rows_total", source=self._source, outcome=outcome)] += n
 
-    def _stored(self, connection: Connection, frame: pd.DataFrame) -> dict[Key, StoredDigests]:
+    def _stored(self, connection: Connection, frame: pd.DataFrame) -> dict[Key, StoredRow]:
         if isinstance(self._config, StateSource):
-            return reading_digests(connection, self._config.kind, frame)
+            return digests.state_rows(connection, self._source, frame)
         if isinstance(self._config, OutcomeSource):
-            return outcome_digests(connection, frame)
-        return disposition_digests(connection, frame)
+            return digests.outcome_rows(connection, self._source, frame)
+        return digests.disposition_rows(connection, self._source, frame)
 
     def _rows(self, page: Page) -> Iterable[tuple[Key, intake.Columns]]:
         if isinstance(self._config, StateSource):

@@ -1,7 +1,9 @@
 """What is new in a page: rows seen already, corrections, new visits. Pure; the same for every kind of source.
 
-A row is identified by its key. Same key and same content: seen already. Same key and other content: a correction,
-stored as the next revision. `available_at` is not content: a row that is posted twice is one row.
+A row is identified by its key. A source's last word on it counts: the same content as that is seen already, other
+content is a correction, stored as the next revision. Where the source says when a row became available, a version
+older than its last word is seen too; where it does not, what is read later is the later word. `available_at` is not
+content: a row that is posted twice is one row.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from monitor.model import Page
-from monitor.store.rows.digests import Key, StoredDigests
+from monitor.store.rows.digests import Key, StoredReading, StoredRow
 
 Columns = dict[str, Any]
 """A row to store, by the names of its table's columns."""
@@ -24,11 +26,15 @@ Columns = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A row to store. `index` is its position in the page, `columns` the values without arrival and revision."""
+    """A row to store. `index` is its position in the page, `columns` the values without arrival and revision.
+
+    `corrects`: whether it replaces something stored; a revision of a reading may only add sensors.
+    """
 
     index: int
     revision: int
     columns: Columns
+    corrects: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +44,10 @@ class Intake:
     accepted: Sequence[Accepted]
     seen: int
 
-    @property
-    def corrections(self) -> int:
-        """How many accepted rows are revisions of stored ones."""
-        return sum(1 for row in self.accepted if row.revision)
-
     def outcomes(self) -> tuple[tuple[str, int], ...]:
         """Numbers of rows by the label `outcome` of their counter."""
-        new = len(self.accepted) - self.corrections
-        return ("accepted", new), ("corrected", self.corrections), ("seen", self.seen)
+        corrections = sum(1 for row in self.accepted if row.corrects)
+        return ("accepted", len(self.accepted) - corrections), ("corrected", corrections), ("seen", self.seen)
 
 
 def content_digest(content: Sequence[object]) -> str:
@@ -55,22 +56,88 @@ def content_digest(content: Sequence[object]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def classify(rows: Iterable[tuple[Key, Columns]], stored: dict[Key, StoredDigests]) -> Intake:
-    """Sort rows into accepted and seen. Adds the accepted ones to `stored`, as a page may have a key twice."""
+def classify(rows: Iterable[tuple[Key, Columns]], stored: dict[Key, StoredRow], dated: bool) -> Intake:
+    """Sort rows into accepted and seen. Adds the accepted ones to `stored`, as a page may have a key twice.
+
+    `dated`: whether the source says when each row became available.
+    """
     accepted: list[Accepted] = []
     seen = 0
     for index, (key, columns) in enumerate(rows):
-        entry = stored.setdefault(key, StoredDigests())
-        digest = columns["digest"]
-        if digest in entry.digests:
+        entry = stored.setdefault(key, StoredRow())
+        digest, available_at = columns["digest"], columns["available_at"]
+        # Without such a time, a row of an earlier time may still be a correction, but not one that was replaced before.
+        replaced = _is_older(available_at, entry.available_at) and (dated or digest in entry.digests)
+        if replaced or digest == (entry.digests or [""])[-1]:
             seen += 1
             continue
-        accepted.append(Accepted(index, len(entry.digests), columns))
-        entry.digests.append(digest)
+        accepted.append(Accepted(index, entry.revisions, columns, entry.revisions > 0))
+        entry.add(digest, available_at)
     return Intake(accepted, seen)
 
 
-def part_rows(page: Page, source: str, stored: dict[Key, StoredDigests]) -> Iterable[tuple[Key, Columns]]:
+def _is_older(available_at: datetime, last: datetime | None) -> bool:
+    return last is not None and available_at < last
+
+
+def classify_readings(
+    rows: Iterable[tuple[Key, Columns]],
+    stored: dict[Key, StoredReading],
+    dated: bool,
+    mapped: Mapping[str, Sequence[str]] | None,
+) -> Intake:
+    """Sort readings into accepted and seen, sensor by sensor: a revision holds what is new or changed.
+
+    `mapped`: by machine the sensors that every row of it gives (wide layout), where a missing value is a word too;
+    None if a row has only the sensors that it names (long layout).
+    """
+    accepted: list[Accepted] = []
+    seen = 0
+    for index, (key, columns) in enumerate(rows):
+        entry = stored.setdefault(key, StoredReading())
+        if not entry.digests:
+            change, corrects = columns, False
+        elif entry.digests[-1] == columns["digest"]:
+            seen += 1
+            continue
+        else:
+            names = columns["values"] if mapped is None else mapped[columns["machine"]]
+            values, corrects = _changed_sensors(columns, entry, names, dated, mapped is not None)
+            if not values and not corrects:
+                seen += 1
+                continue
+            change = {**columns, "values": values}
+        accepted.append(Accepted(index, len(entry.digests), change, corrects))
+        entry.digests.append(columns["digest"])
+        entry.revisions.append((json.dumps(change["values"]), columns["available_at"], columns["recipe"]))
+    return Intake(accepted, seen)
+
+
+def _changed_sensors(
+    columns: Columns, entry: StoredReading, names: Iterable[str], dated: bool, whole: bool
+) -> tuple[dict[str, float | None], bool]:
+    """The sensors of a row that differ from what is stored, and whether one of them, or the recipe, is corrected.
+
+    `whole`: whether the row gives all of `names`, so that an older version of it says nothing any more.
+    """
+    known = entry.sensors()
+    _, newest, recipe = entry.revisions[-1]
+    place = columns["available_at"]
+    older = dated and _is_older(place, newest)
+    if older and whole:
+        return {}, False
+    corrects = recipe != columns["recipe"] and not older
+    changed: dict[str, float | None] = {}
+    for name in names:
+        value, (before, of) = columns["values"].get(name), known.get(name, (None, None))
+        if value == before or (dated and _is_older(place, of)):
+            continue
+        changed[name] = value
+        corrects = corrects or name in known
+    return changed, corrects
+
+
+def part_rows(page: Page, source: str, stored: dict[Key, StoredRow]) -> Iterable[tuple[Key, Columns]]:
     """Part steps under (serial, step, visit). If the source does not count visits, each time is one."""
     visits: dict[tuple[str, str], dict[datetime, int]] = {}
     last_visit: dict[tuple[str, str], int] = {}
@@ -82,8 +149,8 @@ def part_rows(page: Page, source: str, stored: dict[Key, StoredDigests]) -> Iter
     values = page.values.tolist()
     f = page.frame
     columns = (f[c].tolist() for c in ("serial", "step", "visit", "machine", "recipe", "lot"))
-    times = _times(f["at"]), _times(f["available_at"])
-    for i, (serial, step, visit, machine, recipe, lot, at, posted) in enumerate(zip(*columns, *times, strict=True)):
+    rows = zip(*columns, *_both_times(f), strict=True)
+    for i, (serial, step, visit, machine, recipe, lot, at, posted) in enumerate(rows):
         if visit is None or visit is pd.NA:
             number = visits.setdefault((serial, step), {}).get(at)
             if number is None:
@@ -109,27 +176,32 @@ def reading_rows(page: Page, source: str, sensors: Mapping[str, Sequence[int]]) 
     f = page.frame
     values = page.values.tolist()
     names = page.names
-    rows = zip(f["machine"].tolist(), f["recipe"].tolist(), _times(f["at"]), values, strict=True)
-    for machine, recipe, at, numbers in rows:
+    texts = f["machine"].tolist(), f["recipe"].tolist()
+    for machine, recipe, at, posted, numbers in zip(*texts, *_both_times(f), values, strict=True):
         row = {names[j]: numbers[j] for j in sensors[machine] if numbers[j] == numbers[j]}
         digest = hashlib.blake2b(f"{recipe}|{row}".encode(), digest_size=16).hexdigest()
-        columns = {"source": source, "machine": machine, "at": at, "recipe": recipe, "values": row, "digest": digest}
-        yield (machine, at), columns
+        yield (
+            (machine, at),
+            {
+                "source": source, "machine": machine, "at": at, "available_at": posted, "recipe": recipe,
+                "values": row, "digest": digest,
+            },
+        )  # fmt: skip
 
 
 def state_rows(page: Page, source: str) -> Iterable[tuple[Key, Columns]]:
     """Machine states under (machine, at)."""
     f = page.frame
-    for machine, at, state in zip(f["machine"].tolist(), _times(f["at"]), f["state"].tolist(), strict=True):
-        columns = {"source": source, "machine": machine, "at": at, "state": state, "digest": content_digest((state,))}
-        yield (machine, at), columns
+    texts = f["machine"].tolist(), f["state"].tolist()
+    for machine, state, at, posted in zip(*texts, *_both_times(f), strict=True):
+        row = {"source": source, "machine": machine, "at": at, "available_at": posted, "state": state}
+        yield (machine, at), {**row, "digest": content_digest((state,))}
 
 
 def outcome_rows(page: Page, source: str, characteristic: str) -> Iterable[tuple[Key, Columns]]:
     """Outcomes under (serial, characteristic, at)."""
     f = page.frame
-    times = _times(f["at"]), _times(f["available_at"])
-    for serial, value, at, posted in zip(f["serial"].tolist(), f["value"].tolist(), *times, strict=True):
+    for serial, value, at, posted in zip(f["serial"].tolist(), f["value"].tolist(), *_both_times(f), strict=True):
         number = value if value == value else None
         yield (
             (serial, characteristic, at),
@@ -143,10 +215,16 @@ def outcome_rows(page: Page, source: str, characteristic: str) -> Iterable[tuple
 def disposition_rows(page: Page, source: str) -> Iterable[tuple[Key, Columns]]:
     """Dispositions under (serial, step, at)."""
     f = page.frame
-    columns = (f["serial"].tolist(), f["step"].tolist(), _times(f["at"]), f["disposition"].tolist())
-    for serial, step, at, disposition in zip(*columns, strict=True):
-        row = {"source": source, "serial": serial, "step": step, "at": at, "disposition": disposition}
+    texts = f["serial"].tolist(), f["step"].tolist(), f["disposition"].tolist()
+    for serial, step, disposition, at, posted in zip(*texts, *_both_times(f), strict=True):
+        row = {"source": source, "serial": serial, "step": step, "at": at, "available_at": posted}
+        row |= {"disposition": disposition}
         yield (serial, step, at), {**row, "digest": content_digest((disposition,))}
+
+
+def _both_times(frame: pd.DataFrame) -> tuple[list[datetime], list[datetime]]:
+    """When each row happened, and when it became available."""
+    return _times(frame["at"]), _times(frame["available_at"])
 
 
 def _times(column: pd.Series[Any]) -> list[datetime]:

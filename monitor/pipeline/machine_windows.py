@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from monitor.instants import from_micros
-from monitor.model import Floats, MachineBatch
+from monitor.model import Floats, MachineBatch, Mask
 from monitor.store.rows.readings import MachineWindow
 
 WindowKey = tuple[str, datetime]
@@ -32,13 +32,17 @@ def add(windows: Mapping[WindowKey, Totals], batch: MachineBatch, length: timede
     places: dict[datetime, list[int]] = {}
     for i, start in enumerate(starts):
         places.setdefault(start, []).append(i)
-    return {
-        (batch.machine, start): _add_rows(windows.get((batch.machine, start), {}), batch.sensors, batch.values[rows])
-        for start, rows in places.items()
-    }
+    added: dict[WindowKey, Totals] = {}
+    for start, rows in places.items():
+        sampled = np.ones((len(rows), len(batch.sensors)), np.bool_) if batch.sampled is None else batch.sampled[rows]
+        window = windows.get((batch.machine, start), {})
+        added[batch.machine, start] = _add_rows(window, batch.sensors, batch.values[rows], sampled)
+    return added
 
 
-def _add_rows(window: Totals, sensors: tuple[str, ...], values: Floats) -> Totals:
+def _add_rows(window: Totals, sensors: tuple[str, ...], values: Floats, sampled: Mask) -> Totals:
+    """The window with the samples added; values that are only held are none."""
+    values = np.where(sampled, values, np.nan)
     missing = np.isnan(values)
     filled = np.where(missing, 0.0, values)
     before = [window.get(s, (0, 0, None, None, 0.0, 0.0)) for s in sensors]
@@ -47,10 +51,11 @@ def _add_rows(window: Totals, sensors: tuple[str, ...], values: Floats) -> Total
         squares = np.add.accumulate(np.vstack([[b[5] for b in before], filled * filled]), axis=0)[-1]
     lows = np.where(missing, np.inf, values).min(axis=0)
     highs = np.where(missing, -np.inf, values).max(axis=0)
-    missing_counts = missing.sum(axis=0)
+    counts = sampled.sum(axis=0)
+    missing_counts = (missing & sampled).sum(axis=0)
     return {
         s: (
-            before[j][0] + len(values),
+            before[j][0] + int(counts[j]),
             before[j][1] + int(missing_counts[j]),
             _extreme(min, before[j][2], float(lows[j])),
             _extreme(max, before[j][3], float(highs[j])),

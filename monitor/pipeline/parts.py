@@ -19,8 +19,8 @@ from monitor.store.commit import BatchWrite, provisional_arrival
 from monitor.store.database.database import Store
 from monitor.store.database.statements import tally_key
 from monitor.store.delivery.outbox import recommendation
+from monitor.store.rows import digests
 from monitor.store.rows.decisions import StoredDecision
-from monitor.store.rows.digests import part_digests
 from monitor.store.rows.parts import part_history
 
 
@@ -41,6 +41,7 @@ class PartsPipeline(Pipeline):
         self._source = source
         config = plant.sources[source]
         self._counts_visits = isinstance(config, PartSource) and config.visit is not None
+        self._dated = config.available_at is not None
         self._in_force = in_force
         self._deadline = Deadline()
         self._gates = {gate.step: name for name, gate in plant.gates.items()}
@@ -50,8 +51,8 @@ class PartsPipeline(Pipeline):
         in_force = self._in_force()
         with self._store.read() as connection:
             history = part_history(connection, page.frame["serial"].tolist())
-        stored = part_digests(history, self._counts_visits)
-        result = intake.classify(intake.part_rows(page, self._source, stored), stored)
+        stored = digests.part_rows(history, self._source, self._counts_visits)
+        result = intake.classify(intake.part_rows(page, self._source, stored), stored, self._dated)
         known = KnownPassages(self._plant.max_ages(), history)
         to_decide: dict[str, list[tuple[Passage, PartInput, dict[str, int]]]] = {}
         for accepted in result.accepted:

@@ -17,7 +17,3 @@ class Pipeline(Protocol):
     def forget(self) -> None:
         """Drop the state in memory."""
         return
-
-    def snapshot(self, write: BatchWrite) -> None:
-        """Add the unsaved state, at a clean shutdown."""
-        return

@@ -16,6 +16,12 @@ class Sensor(Strict):
     unit: str = Field("", description="Unit of the readings and the limits.")
     low: float | None = Field(None, description="Lower operating limit.")
     high: float | None = Field(None, description="Upper operating limit.")
+    max_age: PositiveDuration | None = Field(
+        None, description="How long its last value is held at the instants of other sensors; see the readings source."
+    )
+    on_change: bool | None = Field(
+        None, description="Whether its source stores it only when it changes; by default as its source says."
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Sensor:

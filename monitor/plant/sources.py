@@ -139,8 +139,10 @@ class SourceBase(Strict):
     delay: Duration = Field(
         timedelta(0), description="Time from the event until the row is available, if there is no available_at column."
     )
-    late_by: Duration = Field(
-        timedelta(0), description="How far behind the cursor rows may still appear; re-read at every pull."
+    late_by: Duration | None = Field(
+        None,
+        description="How far behind the cursor rows may still appear; re-read at every pull. Readings are judged when "
+        "they can no longer be late. Default: the interval `every`.",
     )
     every: PositiveDuration = Field(timedelta(minutes=1), description="How often the source is pulled.")
     stale_after: PositiveDuration | None = Field(
@@ -153,6 +155,11 @@ class SourceBase(Strict):
     partitions: dict[Name, list[Text]] = Field(
         {}, description="Groups of machines (or steps, for part steps), each pulled with its own cursor."
     )
+
+    @property
+    def look_back(self) -> timedelta:
+        """How far behind the cursor rows are read again: `late_by`, or one interval."""
+        return self.every if self.late_by is None else self.late_by
 
 
 class PartSource(SourceBase):
@@ -179,6 +186,14 @@ class ReadingSource(SourceBase):
     values: dict[Text, ValueCol] = Field({}, description="Wide layout: columns by sensor.")
     sensor: CodeCol | None = Field(None, description="Long layout: column of the sensor's name.")
     value: ValueCol | None = Field(None, description="Long layout: column of the value.")
+    max_age: PositiveDuration | None = Field(
+        None,
+        description="How long a sensor's last value is held at the instants of other sensors. Default: two intervals "
+        "`every`, or three of the sensor's own where that is longer. A sensor's own key takes precedence.",
+    )
+    on_change: bool = Field(
+        False, description="Whether a value is stored only when it changes, and so holds until the next one."
+    )
 
     @model_validator(mode="after")
     def _one_layout(self) -> ReadingSource:
@@ -186,6 +201,11 @@ class ReadingSource(SourceBase):
         if bool(self.values) == any(long) or any(long) != all(long):
             raise ValueError("expected either values (wide layout) or both sensor and value (long layout)")
         return self
+
+
+def pull_name(source: str, partition: str, config: SourceBase) -> str:
+    """The name of the job that pulls a partition of a source, 'all' where there are none."""
+    return f"pull:{source}:{partition}" if config.partitions else f"pull:{source}"
 
 
 class StateSource(SourceBase):

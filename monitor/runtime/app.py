@@ -27,6 +27,7 @@ from monitor.gate_models.retraining import Retraining
 from monitor.gate_models.training_child import Trainer
 from monitor.jobs.alerts import AlertsJob
 from monitor.jobs.deliver import DeliverJob
+from monitor.jobs.detect import DetectJob, detect_jobs
 from monitor.jobs.drift import DriftJob
 from monitor.jobs.models import ModelJob
 from monitor.jobs.notify import NotifyJob
@@ -77,7 +78,7 @@ class App:
     def save_states(self) -> None:
         """Save the states of the detectors, so that the next start has few rows to process again."""
         for job in self.jobs:
-            if isinstance(job, PullJob):
+            if isinstance(job, DetectJob):
                 lease = self.runner.lease(job)
                 if lease is not None:
                     job.save(self.clock.now(), lease)
@@ -114,7 +115,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     trainer = Trainer(registry, simulated, {gate.kind for gate in plant.gates.values()})
     models = ModelsInForce(store, registry)
     pulls = _pull_jobs(loaded, store, sources, models)
-    jobs: list[Job] = [*pulls]
+    jobs: list[Job] = [*pulls, *detect_jobs(store, plant)]
     jobs.append(DriftJob(store, plant, models))
     jobs.append(PerformanceJob(store, plant, models))
     jobs += [ModelJob(store, plant, gate, models, registry, trainer, simulated) for gate in plant.gates]
@@ -125,7 +126,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     if plant.write_back is not None and target is not None:
         jobs.append(DeliverJob(store, plant.write_back, target))
     for name, config in plant.sources.items():
-        settle = config.late_by + config.delay + 2 * config.every
+        settle = config.look_back + config.delay + 2 * config.every
         of_source = [p for p in pulls if p.source_name == name]
         jobs.append(
             ReconcileJob(

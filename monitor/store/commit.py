@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -28,7 +28,7 @@ from monitor.store.database.statements import (
 from monitor.store.rows.decisions import StoredDecision
 from monitor.store.rows.intake_counts import count_intake
 from monitor.store.rows.kinds import KINDS
-from monitor.store.rows.readings import MachineWindow
+from monitor.store.rows.readings import JudgedSpan, MachineWindow
 from monitor.store.rows.refusals import QuarantineChanges, settle, write_rejects
 from monitor.store.watching.board import roll_up
 
@@ -45,11 +45,12 @@ def resolved_arrival(arrival: int, first: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SavedState:
-    """A detector's state after the row with this arrival number, which may be provisional."""
+    """A detector's state when it has seen its machine up to an instant, with rows up to an arrival number."""
 
     detector: str
     subject: str
     arrival: int
+    until: datetime
     state: State
 
 
@@ -59,6 +60,8 @@ class BatchWrite:
 
     `findings` are changes of status, `board` the current findings; `trends` are stored at each evaluation, one row per
     finding and time, so that reports can draw them later: see `monitor.store.watching.board.trend_findings`.
+    `arrivals` are those of the rows that findings count, where these are stored already; without it, the batch's own.
+    `known`: by job, the newest arrival number among all rows that it knew.
     """
 
     job: str
@@ -76,13 +79,16 @@ class BatchWrite:
     board: list[Finding] = field(default_factory=list)
     trends: list[Finding] = field(default_factory=list)
     windows: list[MachineWindow] = field(default_factory=list)
+    spans: list[JudgedSpan] = field(default_factory=list)
+    arrivals: list[int] = field(default_factory=list)
+    known: dict[str, int] = field(default_factory=dict)
     states: list[SavedState] = field(default_factory=list)
     tallies: Counter[TallyKey] = field(default_factory=Counter)
     gauges: dict[TallyKey, float] = field(default_factory=dict)
 
     def is_empty(self) -> bool:
         """Whether it holds only counts."""
-        contents = (self.rows, self.rejects, self.quarantine, self.decisions, self.windows, self.states)
+        contents = (self.rows, self.rejects, self.quarantine, self.decisions, self.windows, self.spans, self.states)
         return not any(contents) and self.position is None
 
 
@@ -98,12 +104,9 @@ def commit(store: Store, lease: Lease, batch: BatchWrite) -> int:
         _write_decisions(connection, batch, first)
         _write_findings(connection, batch, first)
         upsert(connection, t.machine_window, [window._asdict() for window in batch.windows])
-        states = [
-            {"detector": s.detector, "subject": s.subject, "arrival": resolved_arrival(s.arrival, first),
-             "state": s.state}
-            for s in batch.states
-        ]  # fmt: skip
-        upsert(connection, t.detector_state, states)
+        upsert(connection, t.sequence, [{"name": job, "value": arrival} for job, arrival in batch.known.items()])
+        upsert(connection, t.judged, [span._asdict() for span in batch.spans])
+        upsert(connection, t.detector_state, [asdict(state) for state in batch.states])
         refused = write_rejects(connection, batch.source, batch.rejects, batch.now, batch.quarantine.answered)
         count_intake(connection, batch.source, _accepted(batch), refused, batch.now)
         settle(connection, batch.source, batch.quarantine, batch.now)
@@ -134,7 +137,7 @@ def _with_arrivals(decision: StoredDecision, first: int) -> StoredDecision:
 
 def _write_findings(connection: sa.Connection, batch: BatchWrite, first: int) -> None:
     if batch.findings:
-        rows = [{**_columns(f), "arrival": first + f.row if f.row >= 0 else 0} for f in batch.findings]
+        rows = [{**_columns(f), "arrival": _arrival(f, batch.arrivals, first)} for f in batch.findings]
         connection.execute(t.finding.insert(), rows)
     for f in batch.findings:
         key = tally_key(
@@ -144,6 +147,13 @@ def _write_findings(connection: sa.Connection, batch: BatchWrite, first: int) ->
     upsert(connection, t.board, [_columns(f) for f in batch.board])
     upsert(connection, t.board, [_columns(f) for f in roll_up(connection, batch.board)])
     upsert(connection, t.trend, [_columns(f) for f in batch.trends])
+
+
+def _arrival(f: Finding, arrivals: Sequence[int], first: int) -> int:
+    """The arrival number of the row that caused a finding; 0 if no single row did."""
+    if f.row < 0:
+        return 0
+    return arrivals[f.row] if arrivals else first + f.row
 
 
 def _columns(f: Finding) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -37,6 +38,28 @@ class JobRun(NamedTuple):
 def last_slot(connection: sa.Connection, name: str) -> datetime | None:
     """The newest slot that the job ran; None before the first."""
     return connection.execute(sa.select(t.job.c.last_slot).where(t.job.c.name == name)).scalar_one_or_none()
+
+
+class PullProgress(NamedTuple):
+    """How far a pull has come: its newest success, the position of its cursor, and whether its last run failed."""
+
+    last_success_at: datetime | None = None
+    position: datetime | None = None
+    failing: bool = False
+
+
+def pull_progress(connection: sa.Connection, names: Collection[str]) -> dict[str, PullProgress]:
+    """By name how far these pulls have come; those that never ran are left out."""
+    j, c = t.job.c, t.cursor.c
+    query = (
+        sa.select(j.name, j.last_success_at, c.position, j.result)
+        .select_from(t.job.outerjoin(t.cursor, c.job == j.name))
+        .where(j.name.in_(names))
+    )
+    return {
+        name: PullProgress(at, position, result != "success")
+        for name, at, position, result in connection.execute(query)
+    }
 
 
 def newest_slot(connection: sa.Connection) -> datetime | None:

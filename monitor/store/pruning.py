@@ -23,7 +23,7 @@ class AgedTable(NamedTuple):
 
 
 RETAINED: Mapping[str, tuple[AgedTable, ...]] = {
-    "readings": (AgedTable(t.reading, "at"), AgedTable(t.machine_state, "at")),
+    "readings": (AgedTable(t.reading, "at"), AgedTable(t.machine_state, "at"), AgedTable(t.judged, "until")),
     "windows": (AgedTable(t.machine_window, "start"),),
     "findings": (AgedTable(t.finding, "at"), AgedTable(t.alert, "ended_at"), AgedTable(t.notification, "at")),
     "trends": (AgedTable(t.trend, "at"),),
@@ -64,8 +64,9 @@ def _and_unneeded(table: sa.Table, old: sa.ColumnElement[bool]) -> sa.ColumnElem
         later = table.alias()
         newer = sa.select(later.c.arrival).where(later.c.machine == table.c.machine, later.c.at > table.c.at)
         return sa.and_(old, newer.exists())
-    if table is t.reading:
-        # After a kill, a detector's state is rebuilt from the rows after its snapshot: they are kept.
-        saved = sa.select(sa.func.min(t.detector_state.c.arrival)).where(t.detector_state.c.subject == table.c.machine)
-        return sa.and_(old, table.c.arrival <= saved.scalar_subquery())
+    if table in (t.reading, t.judged):
+        # After a kill, a detector's state is rebuilt from what was judged after it was saved: that is kept.
+        saved = sa.select(sa.func.min(t.detector_state.c.until)).where(t.detector_state.c.subject == table.c.machine)
+        seen = saved.scalar_subquery()
+        return sa.and_(old, table.c.at <= seen if table is t.reading else table.c.until < seen)
     return old

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from alerting.specs.roster import BY_NAME
 from monitor.errors import StoreError
 from monitor.jobs.alerts import AlertsJob
+from monitor.jobs.detect import DetectJob, detect_jobs
 from monitor.jobs.pull import PullJob
 from monitor.model import Floats, Prediction
 from monitor.pipeline.events import EventsPipeline
@@ -29,6 +30,7 @@ from monitor.sources.transports import open_source
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.leases import acquire
+from monitor.store.jobs import JobRun, record_run
 
 T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
 HOLDER = "this test"
@@ -116,6 +118,7 @@ class Spine:
     store: Store
     changes: Mapping[str, str] = field(default_factory=dict)
     used: InForce = field(default_factory=lambda: InForce(SumModel(), None, "w", "1", "sum"))  # type: ignore[arg-type]
+    detectors: list[DetectJob] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         text = PLANT
@@ -175,11 +178,32 @@ class Spine:
         return PullJob(self.store, plant, source, partition, self.sources[source], pipeline)
 
     def run(self, job: Job, now: datetime, stopping: Callable[[], bool] = lambda: False) -> Result:
-        """One run under a lease of our own."""
+        """One run under a lease of our own; after a pull of readings, all of them are judged."""
+        done = self.pull_only(job, now, stopping)
+        if isinstance(job, PullJob) and self.plant.sources[job.source_name].kind == "readings":
+            late = self.plant.sources[job.source_name].look_back
+            self.record_pull(job, now + late)
+            self.detect(now + late)
+        return done
+
+    def pull_only(self, job: Job, now: datetime, stopping: Callable[[], bool] = lambda: False) -> Result:
+        """One run under a lease of our own, and nothing else."""
         lease = acquire(self.store, job.name, HOLDER, 60.0)
         if lease is None:
             raise StoreError(f"{job.name} is another's", None)  # type: ignore[arg-type]
         return job.run(Run(now, now, lease, lambda: None, stopping))
+
+    def record_pull(self, job: PullJob, now: datetime) -> None:
+        """Record a success, as the runner does: machines are judged up to where their sources have been read."""
+        scope = (job.source_name, job.partition, "")
+        run = JobRun(job.name, *scope, now, now, 0.0, "success", True, 0, None, 0, None, "")
+        with self.store.write() as connection:
+            record_run(connection, run)
+
+    def detect(self, now: datetime) -> int:
+        """Judge the machines in a new process, as far as their readings are complete; the number of rows."""
+        self.detectors = detect_jobs(self.store, self.plant)
+        return sum(self.run(job, now).rows for job in self.detectors)
 
     def all(self, table: sa.Table, *columns: str) -> list[Any]:
         """A table's rows in their own order; plain values for one column."""

@@ -84,7 +84,7 @@ def test_an_image_becomes_three_features() -> None:
         pytest.param(PARTS, (T, "S", 10, "m1", "L", 1, "bad", 1), RejectReason.NOT_A_NUMBER, id="a word for a number"),
         pytest.param(WIDE, (T, None, "r", 1, 1), RejectReason.UNKNOWN_MACHINE, id="a reading of no machine"),
         pytest.param(WIDE, (T, "m9", "r", 1, 1), RejectReason.UNKNOWN_MACHINE, id="a reading of an unknown machine"),
-        pytest.param(WIDE, (T, "m1", "r", 1, math.inf), RejectReason.INFINITE, id="an infinite reading"),
+        pytest.param(WIDE, (T, "m1", "r", None, math.inf), RejectReason.INFINITE, id="an infinite reading"),
         pytest.param(LONG, (T, "m1", "r", "speed", 1), RejectReason.UNKNOWN_SENSOR, id="an unknown sensor"),
         pytest.param(LONG, (T, "m1", "r", None, 1), RejectReason.UNKNOWN_SENSOR, id="no sensor"),
         pytest.param(STATES, (T, "m1", "7"), RejectReason.UNKNOWN_STATE, id="an unknown state"),
@@ -108,6 +108,17 @@ def test_a_bad_row_is_refused_with_its_reason_and_the_others_pass(
     assert reasons(found) == [expected]
     assert len(found.frame) == 1
     assert list(found.frame.index) == [0]
+
+
+def test_a_bad_cell_of_a_wide_reading_hides_one_sensor_for_one_row() -> None:
+    """The whole row is refused only where nothing else can be read in it."""
+    rows = [(T, "m2", "r", "Bad Input", 2), (T, "m1", "r", "Bad Input", math.inf), (T, "m1", "r", None, None)]
+    found = typed([(T, "m0", "r", 1, 1), *rows[:2]], **WIDE)
+    assert found.frame["machine"].tolist() == ["m2"]
+    assert np.array_equal(found.values, [[math.nan, 2.0]], equal_nan=True)
+    assert found.hidden == {0: [RejectReason.NOT_A_NUMBER]}
+    assert sorted(reasons(found)) == [RejectReason.NOT_A_NUMBER, RejectReason.UNKNOWN_MACHINE]
+    assert not typed(rows[2:], **WIDE).rejects, "a row without values is a row"
 
 
 def test_a_reject_carries_its_key_time_and_whole_row() -> None:

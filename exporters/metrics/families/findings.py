@@ -72,7 +72,7 @@ def fresh_findings(snapshot: MetricsSnapshot, plant: Plant, expiry: timedelta | 
 def _longest_delay(plant: Plant, names: Iterable[str]) -> timedelta:
     """The longest time by which a row of these sources may arrive late."""
     sources = [plant.sources[name] for name in names]
-    return max((source.delay + source.late_by for source in sources), default=timedelta(0))
+    return max((source.delay + source.look_back for source in sources), default=timedelta(0))
 
 
 def _subjects(plant: Plant) -> Series:

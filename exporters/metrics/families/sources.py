@@ -50,13 +50,19 @@ METRICS: tuple[Metric, ...] = (
           "file, by source and name; at most 20 names of a plant, the others together.", UNKNOWN_NAME, unit="rows"),
     gauge("gatewatch_source_reconciliation_gap_rows", "Rows by which source and store differed when last counted.",
           SOURCE, unit="rows", tallied=True),
+    counter("gatewatch_readings_unjudged_total",
+            "Readings that came after their machine had been judged past them; they are stored only.",
+            SOURCE, tallied=True),
+    counter("gatewatch_source_hidden_cells_total",
+            "Cells of readings that could not be read; the sensor is missing in that row, the others are used.",
+            SOURCE, REJECT_REASON, tallied=True),
 )  # fmt: skip
 
 
 def series(scrape: Scrape) -> Series:
     """How far each source was read, and how stale it is."""
     snapshot, bounds = scrape.snapshot, scrape.bounds
-    for cursor in snapshot.cursors:
+    for cursor in (cursor for cursor in snapshot.cursors if cursor.source):
         yield "gatewatch_source_cursor_timestamp_seconds", cursor[:3], seconds(cursor.position)
     yield from _refused(scrape)
     yield from _unknown_names(snapshot, bounds.plant)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from monitor.instants import from_micros, to_micros
 from monitor.model import Floats, Reject, RejectReason
-from monitor.plant.sources import ValueColumn
+from monitor.plant.sources import ReadingSource, ValueColumn
 from monitor.sources.typed.columns import images, not_allowed, numbers, quarantine_text, text_column, visit_numbers
 from monitor.sources.typed.layout import mark_contradictions, mark_long_contradictions, widen
 from monitor.sources.typed.offending import offending_column
@@ -27,11 +27,15 @@ Raw = Mapping[str, Sequence[object]]
 
 @dataclass(frozen=True, slots=True)
 class TypedRows:
-    """The accepted rows, with values of shape (rows, names), and the rejected ones."""
+    """The accepted rows, with values of shape (rows, names), and the rejected ones.
+
+    `hidden`: by accepted row, why cells of it could not be read; they are missing there.
+    """
 
     frame: pd.DataFrame
     values: Floats
     rejects: tuple[Reject, ...]
+    hidden: Mapping[int, Sequence[RejectReason]] = field(default_factory=dict)
 
 
 def cursor_times(rows: Sequence[Row], plan: Plan) -> Times:
@@ -68,18 +72,24 @@ def type_rows(
     at = read_times(raw[plan.config.at.column], plan.config.at) if plan.config.available_at else cursor
     available = cursor if plan.config.available_at else cursor.later(plan.config.delay)
     _add_faults(faults, at.faults, available.faults, _ahead(at, now + skew))
-    values = _values(raw, plan, len(rows), faults)
+    values, hidden = _values(raw, plan, len(rows), faults)
     frame = pd.DataFrame({"at": _utc(at.micros), "available_at": _utc(available.micros), **texts})
+    if hidden:
+        # Where another row has its key, a row with a bad cell would accuse that one of contradicting it.
+        repeated = frame.duplicated([*plan.key, "available_at"], keep=False).to_numpy()
+        _add_faults(faults, {row: reasons[0] for row, reasons in hidden.items() if repeated[row]})
     _add_faults(faults, _contradictions(frame, values, plan, faults))
     rejects = tuple(_reject(rows[i], plan, faults[i], at, i) for i in sorted(faults))
     if faults:
         good = _faultless(faults, len(rows))
         frame, values = frame[good].reset_index(drop=True), values[good]
+        place = np.cumsum(good) - 1
+        hidden = {int(place[row]): reasons for row, reasons in hidden.items() if good[row]}
     if plan.sensor:
         frame, values = widen(frame, values, plan.names)
     elif plan.value:
         frame, values = frame.assign(value=values[:, 0]), np.empty((len(frame), 0))
-    return TypedRows(frame, values, rejects)
+    return TypedRows(frame, values, rejects, hidden)
 
 
 def reject_rows(rows: Sequence[Row], plan: Plan, reasons: Sequence[RejectReason]) -> tuple[Reject, ...]:
@@ -151,14 +161,29 @@ def _utc(micros: Micros) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(ns.view("M8[ns]")).tz_localize("UTC")
 
 
-def _values(raw: Raw, plan: Plan, n: int, faults: Faults) -> Floats:
+def _values(raw: Raw, plan: Plan, n: int, faults: Faults) -> tuple[Floats, Mapping[int, Sequence[RejectReason]]]:
+    """The values, and by row why cells of it were hidden.
+
+    A bad cell is a fault of its row; but in a wide reading, whose cells are readings of different sensors, it hides
+    its sensor only, as long as another cell can be read.
+    """
     parts: list[Floats] = []
+    bad_cells: list[Faults] = []
     columns = [column for _, column in plan.values] + ([plan.value] if plan.value else [])
     for column in columns:
-        read, new_faults = _read(raw[column.column], column)
+        read, bad = _read(raw[column.column], column)
         parts.append(read)
-        _add_faults(faults, new_faults)
-    return np.column_stack(parts) if parts else np.empty((n, 0))
+        bad_cells.append(bad)
+    values = np.column_stack(parts) if parts else np.empty((n, 0))
+    hidden: dict[int, list[RejectReason]] = {}
+    hides = isinstance(plan.config, ReadingSource) and len(columns) > 1
+    for bad in bad_cells:
+        for row, reason in bad.items():
+            if hides and np.isfinite(values[row]).any():
+                hidden.setdefault(row, []).append(reason)
+            else:
+                faults.setdefault(row, reason)
+    return values, hidden
 
 
 def _read(cells: Sequence[object], column: ValueColumn) -> tuple[Floats, Faults]:

@@ -160,15 +160,26 @@ part_step = sa.Table(
 reading = sa.Table(
     "reading", metadata,
     _arrival(), _text("source"), _text("machine"), _time("at"), sa.Column("revision", sa.Integer, nullable=False),
-    _text("recipe"), _text("state"), sa.Column("values", JsonText, nullable=False), _text("digest"),
-    sa.UniqueConstraint("at", "machine", "revision"),
+    _text("recipe"), _text("state"),
+    # Of a revision, the sensors that are new or changed: None where the source withdrew a value.
+    sa.Column("values", JsonText, nullable=False), _text("digest"),
+    _time("available_at", nullable=True),  # NULL in rows of earlier versions
+    sa.UniqueConstraint("at", "machine", "source", "revision"),
     sa.Index("ix_reading_machine_arrival", "machine", "arrival"),
+)  # fmt: skip
+
+# Up to which instant the detectors have judged a machine, and which rows they knew: those up to an arrival number.
+judged = sa.Table(
+    "judged", metadata,
+    _text("machine", primary_key=True), sa.Column("until", UtcDateTime, primary_key=True), _time("after", True),
+    _count("arrival"),
 )  # fmt: skip
 
 machine_state = sa.Table(
     "machine_state", metadata,
     _arrival(), _text("source"), _text("machine"), _time("at"), sa.Column("revision", sa.Integer, nullable=False),
-    _text("state"), _text("digest"), sa.UniqueConstraint("at", "machine", "revision"),
+    _text("state"), _text("digest"), _time("available_at", nullable=True),
+    sa.UniqueConstraint("at", "machine", "source", "revision"),
 )  # fmt: skip
 
 outcome = sa.Table(
@@ -183,7 +194,7 @@ disposition = sa.Table(
     "disposition", metadata,
     _arrival(), _text("source"), _text("serial"), _text("step"), _time("at"),
     sa.Column("revision", sa.Integer, nullable=False), _text("disposition"), _text("digest"),
-    sa.UniqueConstraint("serial", "step", "at", "revision"),
+    _time("available_at", nullable=True), sa.UniqueConstraint("serial", "step", "at", "revision"),
     sa.Index("ix_disposition_at", "at"),
 )  # fmt: skip
 
@@ -252,6 +263,8 @@ detector_state = sa.Table(
     "detector_state", metadata,
     _text("detector", primary_key=True), _text("subject", primary_key=True),
     sa.Column("arrival", sa.BigInteger, nullable=False), sa.Column("state", JsonText, nullable=False),
+    # The instant up to which the state has seen its machine, as `judged` counts it.
+    _time("until", nullable=True),
 )  # fmt: skip
 
 machine_window = sa.Table(

@@ -1,7 +1,8 @@
-"""Content digests of stored rows that have the keys of a page."""
+"""What is stored under the keys of a page: the last content that its source delivered for each."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,69 +13,118 @@ import sqlalchemy as sa
 
 from monitor.store.database import tables as t
 from monitor.store.database.rows import chunked
-from monitor.store.rows.kinds import KINDS
 from monitor.store.rows.parts import PartStep
 
 Key = tuple[Any, ...]
 
 
 @dataclass(slots=True)
-class StoredDigests:
-    """The content digests stored under one key, in order of revision."""
+class StoredRow:
+    """The revisions stored under one key: how many, the digests of the source's own, and when its last one became
+    available (None in rows of a version that did not record it)."""
+
+    revisions: int = 0
+    digests: list[str] = field(default_factory=list)
+    available_at: datetime | None = None
+
+    def add(self, digest: str, available_at: datetime | None) -> None:
+        """Add a revision of the source."""
+        self.revisions += 1
+        self.digests.append(digest)
+        self.available_at = available_at
+
+
+@dataclass(slots=True)
+class StoredReading:
+    """The revisions of a reading, each as (values as JSON text, when it became available, recipe), and their digests.
+
+    A revision holds the sensors that are new or changed with it, None where the source withdrew a value.
+    """
 
     digests: list[str] = field(default_factory=list)
+    revisions: list[tuple[str, datetime | None, str]] = field(default_factory=list)
+
+    def sensors(self) -> dict[str, tuple[float | None, datetime | None]]:
+        """The last value of each sensor, and when it became available."""
+        last: dict[str, tuple[float | None, datetime | None]] = {}
+        for text, available_at, _ in self.revisions:
+            last |= {name: (value, available_at) for name, value in json.loads(text).items()}
+        return last
 
 
 def _instants(column: pd.Series[Any]) -> list[datetime]:
     return [x.to_pydatetime() for x in column.dt.floor("us").drop_duplicates()]
 
 
-def _digests_by_key(
-    connection: sa.Connection, table: sa.Table, keys: Sequence[str], where: Mapping[str, Iterable[object]]
-) -> dict[Key, StoredDigests]:
-    """Digests by key, in order of revision, of the rows whose columns have one of the given values."""
-    stored: dict[Key, StoredDigests] = {}
+def _rows_by_key(
+    connection: sa.Connection, table: sa.Table, keys: Sequence[str], source: str, where: Mapping[str, Iterable[object]]
+) -> dict[Key, StoredRow]:
+    """What is stored, by key, of the rows whose columns have one of the given values."""
+    stored: dict[Key, StoredRow] = {}
     (first, values), *others = where.items()
-    columns = [table.c[k] for k in keys]
+    c = table.c
+    columns = [c[k] for k in keys]
     for chunk in chunked(values):
-        query = sa.select(*columns, table.c.digest).where(table.c[first].in_(chunk)).order_by(table.c.revision)
+        query = sa.select(*columns, c.source, c.digest, c.available_at).where(c[first].in_(chunk)).order_by(c.revision)
         for name, allowed in others:
-            query = query.where(table.c[name].in_(list(allowed)))
-        for *key, digest in connection.execute(query):
-            stored.setdefault(tuple(key), StoredDigests()).digests.append(digest)
+            query = query.where(c[name].in_(list(allowed)))
+        for *key, of, digest, available_at in connection.execute(query):
+            _add(stored.setdefault(tuple(key), StoredRow()), of == source, digest, available_at)
     return stored
 
 
-def reading_digests(connection: sa.Connection, kind: str, frame: pd.DataFrame) -> dict[Key, StoredDigests]:
-    """Readings or machine states by (machine, at)."""
+def _add(row: StoredRow, own: bool, digest: str, available_at: datetime | None) -> None:
+    if own:
+        row.add(digest, available_at)
+    else:
+        row.revisions += 1
+
+
+def state_rows(connection: sa.Connection, source: str, frame: pd.DataFrame) -> dict[Key, StoredRow]:
+    """Machine states of the source by (machine, at)."""
     if frame.empty:
         return {}
-    machines = frame["machine"].unique().tolist()
-    return _digests_by_key(
-        connection, KINDS[kind].table, ("machine", "at"), {"at": _instants(frame["at"]), "machine": machines}
-    )
+    where = {"at": _instants(frame["at"]), "machine": frame["machine"].unique().tolist(), "source": [source]}
+    return _rows_by_key(connection, t.machine_state, ("machine", "at"), source, where)
 
 
-def outcome_digests(connection: sa.Connection, frame: pd.DataFrame) -> dict[Key, StoredDigests]:
+def outcome_rows(connection: sa.Connection, source: str, frame: pd.DataFrame) -> dict[Key, StoredRow]:
     """Outcomes of the page's parts by (serial, characteristic, at)."""
-    return _digests_of_parts(connection, t.outcome, ("serial", "characteristic", "at"), frame)
+    return _rows_of_parts(connection, t.outcome, ("serial", "characteristic", "at"), source, frame)
 
 
-def disposition_digests(connection: sa.Connection, frame: pd.DataFrame) -> dict[Key, StoredDigests]:
+def disposition_rows(connection: sa.Connection, source: str, frame: pd.DataFrame) -> dict[Key, StoredRow]:
     """Dispositions of the page's parts by (serial, step, at)."""
-    return _digests_of_parts(connection, t.disposition, ("serial", "step", "at"), frame)
+    return _rows_of_parts(connection, t.disposition, ("serial", "step", "at"), source, frame)
 
 
-def _digests_of_parts(
-    connection: sa.Connection, table: sa.Table, keys: Sequence[str], frame: pd.DataFrame
-) -> dict[Key, StoredDigests]:
-    return _digests_by_key(connection, table, keys, {"serial": frame["serial"].unique().tolist()}) if len(frame) else {}
+def _rows_of_parts(
+    connection: sa.Connection, table: sa.Table, keys: Sequence[str], source: str, frame: pd.DataFrame
+) -> dict[Key, StoredRow]:
+    return _rows_by_key(connection, table, keys, source, {"serial": frame["serial"].unique()}) if len(frame) else {}
 
 
-def part_digests(history: Iterable[PartStep], counted: bool) -> dict[Key, StoredDigests]:
+def part_rows(history: Iterable[PartStep], source: str, counted: bool) -> dict[Key, StoredRow]:
     """Part steps by (serial, step, visit), and also by time if the source counts no visits."""
-    stored: dict[Key, StoredDigests] = {}
+    stored: dict[Key, StoredRow] = {}
     for row in history:
         key: Key = (row.serial, row.step, row.visit) if counted else (row.serial, row.step, row.visit, row.at)
-        stored.setdefault(key, StoredDigests()).digests.append(row.digest)
+        _add(stored.setdefault(key, StoredRow()), row.source == source, row.digest, row.available_at)
+    return stored
+
+
+def stored_readings_of(connection: sa.Connection, source: str, frame: pd.DataFrame) -> dict[Key, StoredReading]:
+    """Readings of the source by (machine, at)."""
+    stored: dict[Key, StoredReading] = {}
+    if frame.empty:
+        return stored
+    r = t.reading.c
+    machines = frame["machine"].unique().tolist()
+    columns = (r.machine, r.at, r.digest, sa.type_coerce(r["values"], sa.Text), r.available_at, r.recipe)
+    for chunk in chunked(_instants(frame["at"])):
+        query = sa.select(*columns).where(r.at.in_(chunk), r.machine.in_(machines), r.source == source)
+        for machine, at, digest, text, available_at, recipe in connection.execute(query.order_by(r.revision)):
+            row = stored.setdefault((machine, at), StoredReading())
+            row.digests.append(digest)
+            row.revisions.append((text, available_at, recipe))
     return stored

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from monitor.store.database import tables as t
-from monitor.store.database.rows import chunked, fetch_rows, select_columns
+from monitor.store.database.rows import chunked, fetch_one, fetch_rows, select_columns
 
-_REBUILD_ROWS = 5000
+_BATCH = 5000
 
 
 class StoredReading(NamedTuple):
-    """A reading as first recorded; sensors without a value are not in `values`."""
+    """A revision of what a source says of a machine at an instant.
+
+    `values` has the sensors that are new or changed with it; None where the source withdrew a value.
+    """
 
     arrival: int
+    source: str
     machine: str
     at: datetime
+    revision: int
     recipe: str
-    state: str
-    values: Mapping[str, float]
+    values: Mapping[str, float | None]
+
+
+class JudgedSpan(NamedTuple):
+    """A machine was judged from `after` (None: its first reading) to `until`, with the rows up to an arrival number."""
+
+    machine: str
+    until: datetime
+    after: datetime | None
+    arrival: int
 
 
 class StoredState(NamedTuple):
@@ -35,10 +48,10 @@ class StoredState(NamedTuple):
 
 
 class SavedDetector(NamedTuple):
-    """A detector's saved state after the reading of an arrival number, as JSON text."""
+    """The saved state of a detector that has seen its machine up to an instant, as JSON text."""
 
     detector: str
-    arrival: int
+    until: datetime | None
     text: str
 
 
@@ -56,16 +69,77 @@ class MachineWindow(NamedTuple):
     square_total: float
 
 
-def stored_readings(connection: sa.Connection, machine: str, after: int) -> Iterator[Sequence[StoredReading]]:
-    """A machine's readings after an arrival number, without corrections, in arrival order and in batches."""
+def readings_between(
+    connection: sa.Connection, machines: Collection[str], after: datetime | None, until: datetime, arrival: int
+) -> Iterator[Sequence[StoredReading]]:
+    """Readings of machines with a time in (after, until] and arrival numbers up to `arrival`, in order of time.
+
+    In batches; the readings of one instant are never split.
+    """
     r = t.reading.c
+    where = [r.machine.in_(machines), r.at <= until, r.arrival <= arrival]
+    ordered = select_columns(StoredReading, t.reading).order_by(r.at, r.machine, r.source, r.revision)
+    size = _BATCH
     while True:
-        query = select_columns(StoredReading, t.reading).where(r.machine == machine, r.arrival > after, r.revision == 0)
-        rows = list(fetch_rows(connection, StoredReading, query.order_by(r.arrival).limit(_REBUILD_ROWS)))
-        if not rows:
+        query = ordered.where(*where, *(() if after is None else (r.at > after,))).limit(size)
+        rows = list(fetch_rows(connection, StoredReading, query))
+        if len(rows) < size:
+            if rows:
+                yield rows
             return
-        after = rows[-1].arrival
-        yield rows
+        last = rows[-1].at
+        whole = [row for row in rows if row.at < last]
+        if not whole:
+            size *= 4  # all of one instant
+            continue
+        yield whole
+        after, size = whole[-1].at, _BATCH
+
+
+def readings_behind(
+    connection: sa.Connection, machines: Collection[str], until: datetime, after: int | None, arrival: int
+) -> list[StoredReading]:
+    """New readings of machines with a time up to `until`, by their arrival numbers in (after, arrival]; no corrections.
+
+    None where `after` is None.
+    """
+    if after is None:
+        return []
+    r = t.reading.c
+    query = select_columns(StoredReading, t.reading).where(
+        r.machine.in_(machines), r.arrival > after, r.arrival <= arrival, r.at <= until, r.revision == 0
+    )
+    return list(fetch_rows(connection, StoredReading, query.order_by(r.arrival)))
+
+
+def known_arrival(connection: sa.Connection, job: str) -> int | None:
+    """The newest arrival number among all rows when a job last committed; None before."""
+    s = t.sequence.c
+    return connection.execute(sa.select(s.value).where(s.name == job)).scalar_one_or_none()
+
+
+def spans_after(connection: sa.Connection, machine: str, since: datetime | None) -> list[JudgedSpan]:
+    """How a machine was judged after an instant (None: from the beginning), in order."""
+    j = t.judged.c
+    query = select_columns(JudgedSpan, t.judged).where(j.machine == machine).order_by(j.until)
+    return list(fetch_rows(connection, JudgedSpan, query if since is None else query.where(j.until > since)))
+
+
+def last_span(connection: sa.Connection, machine: str) -> JudgedSpan | None:
+    """How a machine was judged last."""
+    j = t.judged.c
+    query = select_columns(JudgedSpan, t.judged).where(j.machine == machine).order_by(j.until.desc()).limit(1)
+    return fetch_one(connection, JudgedSpan, query)
+
+
+def judged_until(connection: sa.Connection, machines: Collection[str]) -> dict[str, datetime]:
+    """Up to which instant each of these machines has been judged, as far as it has."""
+    j = t.judged.c
+    until: dict[str, datetime] = {}
+    for chunk in chunked(machines):
+        query = sa.select(j.machine, sa.func.max(j.until)).where(j.machine.in_(chunk)).group_by(j.machine)
+        until |= {row[0]: row[1] for row in connection.execute(query)}
+    return until
 
 
 def last_arrival(connection: sa.Connection) -> int:
@@ -74,18 +148,18 @@ def last_arrival(connection: sa.Connection) -> int:
     return int(connection.execute(query).scalar() or 0)
 
 
-def states_after(connection: sa.Connection, arrival: int) -> Iterator[StoredState]:
-    """Machine states after an arrival number, in arrival order."""
+def states_after(connection: sa.Connection, arrival: int, until: int | None = None) -> Iterator[StoredState]:
+    """Machine states after an arrival number, up to `until` if given, in arrival order."""
     s = t.machine_state.c
     query = select_columns(StoredState, t.machine_state).where(s.arrival > arrival).order_by(s.arrival)
-    return fetch_rows(connection, StoredState, query)
+    return fetch_rows(connection, StoredState, query if until is None else query.where(s.arrival <= until))
 
 
 def saved_detectors(connection: sa.Connection, machine: str) -> dict[str, SavedDetector]:
     """The saved states of a machine's detectors, by detector."""
     d = t.detector_state.c
     # As text: invalid JSON is a damaged state to rebuild, not a failed read.
-    query = sa.select(d.detector, d.arrival, sa.type_coerce(d.state, sa.Text)).where(d.subject == machine)
+    query = sa.select(d.detector, d.until, sa.type_coerce(d.state, sa.Text)).where(d.subject == machine)
     return {row[0]: SavedDetector._make(row) for row in connection.execute(query)}
 
 

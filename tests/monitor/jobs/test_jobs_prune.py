@@ -27,6 +27,7 @@ TABLES: dict[str, tuple[sa.Table, str, str, dict[str, Any]]] = {
     "readings": (t.reading, "readings", "at", {
         "source": "s", "machine": "m", "revision": 0, "recipe": "", "state": "run", "values": {}, "digest": "d",
     }),
+    "what was judged": (t.judged, "readings", "until", {"machine": "m"}),
     "machine windows": (t.machine_window, "windows", "start", {"machine": "m", "sensor": "x", "rows": 1, "missing": 0}),
     "findings": (t.finding, "findings", "at", {
         "arrival": 1, "detector": "d", "method": "m", "subject": "s", "feature": "f", "status": "ok", "causes": [],
@@ -73,8 +74,8 @@ def _filled(spine: Spine, table: sa.Table, column: str, row: dict[str, Any], day
         rows.append(made)
     with spine.store.write() as connection:
         connection.execute(table.insert(), rows)
-        if table is t.reading:
-            saved = {"detector": "d", "subject": "m", "arrival": 1000, "state": {}}
+        if table in (t.reading, t.judged):
+            saved = {"detector": "d", "subject": "m", "arrival": 1000, "state": {}, "until": NOW}
             connection.execute(t.detector_state.insert(), [saved])
 
 
@@ -126,12 +127,13 @@ def test_readings_that_a_detector_needs_after_a_kill_stay_until_its_state_is_sav
     job = PruneJob(spine.store, Retention(**{**NEVER, key: 3 * DAY}), DAY)
     saved = t.detector_state.update()
     with spine.store.write() as connection:
-        connection.execute(saved.values(arrival=6))  # the arrival number of the row of 5 days ago
-        connection.execute(t.detector_state.insert(), [{"detector": "e", "subject": "m", "arrival": 900, "state": {}}])
+        connection.execute(saved.values(until=NOW - 6 * DAY))
+        other = {"detector": "e", "subject": "m", "arrival": 900, "state": {}, "until": NOW}
+        connection.execute(t.detector_state.insert(), [other])
     assert spine.run(job, NOW).rows == 2
-    assert _left(spine, table, column) == [0, 1, 2, 3, 6, 7]
+    assert _left(spine, table, column) == [0, 1, 2, 3, 4, 5]
     with spine.store.write() as connection:
-        connection.execute(saved.values(arrival=900))
+        connection.execute(saved.values(until=NOW))
     assert spine.run(job, NOW).rows == 2
     assert _left(spine, table, column) == [0, 1, 2, 3]
 

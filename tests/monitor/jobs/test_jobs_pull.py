@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from spine_kit import T0, Spine, after
 
-from monitor.errors import SourceError, SourceReason
+from monitor.errors import ShutdownError, SourceError, SourceReason
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 
@@ -119,7 +119,8 @@ def test_an_end_that_is_asked_for_is_kept_to_after_the_page_at_hand(spine: Spine
     for i in range(6):
         spine.part(f"P{i}", after(i))
     job = spine.pull("parts", batch_rows=2)
-    spine.run(job, after(15), stopping=lambda: True)
+    with pytest.raises(ShutdownError, match="the next start reads the others"):
+        spine.run(job, after(15), stopping=lambda: True)
     assert spine.all(t.part_step, "serial") == ["P0", "P1"]
     spine.run(job, after(30))
     assert spine.all(t.part_step, "serial") == [f"P{i}" for i in range(6)]
@@ -221,7 +222,7 @@ def test_events_are_kept_with_their_revisions(spine: Spine) -> None:
     spine.sql("DELETE FROM OUTCOMES")
     spine.rows("OUTCOMES", ("A", 51.0, after(1)), ("A", None, after(2)))
     spine.run(outcomes, after(3))
-    assert spine.all(t.outcome, "revision", "value") == [(0, 50.0), (0, None)]
+    assert spine.all(t.outcome, "revision", "value") == [(0, 50.0), (1, 51.0), (0, None)]
     assert spine.all(t.machine_state, "machine", "state", "at") == [("m1", "run", T0), ("m1", "idle", after(1))]
 
 

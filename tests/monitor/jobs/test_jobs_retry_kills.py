@@ -85,6 +85,7 @@ def test_killed_anywhere_every_row_is_taken_in_once(point: str, nth: int, store_
     assert left == 6 - taken_in, "a row leaves the quarantine with its acceptance"
     store.engine.dispose()
     assert ended(forked(lambda: tried_again(tmp_path, store_url))) == 0
+    spine.detect(after(1000))
     found = contents(store)
     assert [row[2] for row in found["readings"] if row[1] == "m1"][-3:] == [after(0), after(6), after(12)]
     assert len(found["readings"]) == before + 6

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from monitor.model import Page
 from monitor.pipeline import intake
 from monitor.pipeline.intake import Accepted, Intake
-from monitor.store.rows.digests import Key, StoredDigests
+from monitor.store.rows.digests import Key, StoredRow
 
 T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
 
@@ -48,26 +48,57 @@ ROWS = {
     "the same row twice": (["A", "A"], ["revision 0", "seen"]),
     "a correction": (["A", "B"], ["revision 0", "revision 1"]),
     "a correction of a correction": (["A", "B", "C"], ["revision 0", "revision 1", "revision 2"]),
-    "a re-read of the old revision is no news": (["A", "B", "A"], ["revision 0", "revision 1", "seen"]),
-    "both revisions read again": (["A", "B", "A", "B"], ["revision 0", "revision 1", "seen", "seen"]),
+    "a correction taken back": (["A", "B", "A"], ["revision 0", "revision 1", "revision 2"]),
+    "a correction taken back, read again": (["A", "B", "A", "A"], ["revision 0", "revision 1", "revision 2", "seen"]),
 }
 
 
 @pytest.mark.parametrize("split", [True, False], ids=["in pages of one row", "in one page"])
+@pytest.mark.parametrize("dated", [True, False], ids=["dated", "undated"])
 @pytest.mark.parametrize(("digests", "expected"), ROWS.values(), ids=ROWS)
-def test_rows_under_one_key(digests: list[str], expected: list[str], split: bool) -> None:
-    known: dict[Key, StoredDigests] = {}
-    rows = [(("key",), {"digest": d}) for d in digests]
+def test_rows_under_one_key(digests: list[str], expected: list[str], dated: bool, split: bool) -> None:
+    known: dict[Key, StoredRow] = {}
+    rows = [(("key",), {"digest": d, "available_at": at(i)}) for i, d in enumerate(digests)]
     if split:
-        found = [words(intake.classify([row], known), 1)[0] for row in rows]
+        found = [words(intake.classify([row], known, dated), 1)[0] for row in rows]
     else:
-        found = words(intake.classify(rows, known), len(rows))
+        found = words(intake.classify(rows, known, dated), len(rows))
     assert found == expected
 
 
+AGAIN = {
+    "all versions of a log": (["A", "B", "A"], [0, 1, 2]),
+    "the old version of a row that was replaced": (["A"], [0]),
+    "the last version only": (["A"], [2]),
+}
+
+
+@pytest.mark.parametrize("dated", [True, False], ids=["dated", "undated"])
+@pytest.mark.parametrize(("digests", "places"), AGAIN.values(), ids=AGAIN)
+def test_what_is_read_again_is_no_news(digests: list[str], places: list[int], dated: bool) -> None:
+    known: dict[Key, StoredRow] = {}
+    first = [(("key",), {"digest": d, "available_at": at(i)}) for i, d in enumerate("ABA")]
+    intake.classify(first, known, dated)
+    again = [(("key",), {"digest": d, "available_at": at(i)}) for d, i in zip(digests, places, strict=True)]
+    assert words(intake.classify(again, known, dated), len(again)) == ["seen"] * len(again)
+
+
+def test_a_version_that_comes_after_a_newer_one_is_no_word_any_more() -> None:
+    rows = [(("key",), {"digest": "B", "available_at": at(2)}), (("key",), {"digest": "A", "available_at": at(1)})]
+    assert words(intake.classify(rows, {}, dated=True), 2) == ["revision 0", "seen"]
+
+
+def test_the_versions_of_another_source_do_not_alternate_with_ours() -> None:
+    known: dict[Key, StoredRow] = {("key",): StoredRow(revisions=1)}
+    ours = [(("key",), {"digest": "A", "available_at": at(1)})]
+    assert words(intake.classify(ours, known, dated=False), 1) == ["revision 1"]
+    known["key",].revisions += 1  # the other source's correction
+    assert words(intake.classify(ours, known, dated=False), 1) == ["seen"]
+
+
 def test_the_counts_of_a_page() -> None:
-    rows = [(("a",), {"digest": "1"}), (("a",), {"digest": "2"}), (("a",), {"digest": "2"}), (("b",), {"digest": "1"})]
-    found = intake.classify(rows, {})
+    rows = [((key,), {"digest": digest, "available_at": T0}) for key, digest in ("a1", "a2", "a2", "b1")]
+    found = intake.classify(rows, {}, dated=True)
     assert found.outcomes() == (("accepted", 2), ("corrected", 1), ("seen", 1))
 
 
@@ -76,24 +107,22 @@ def test_the_counts_of_a_page() -> None:
     st.lists(st.integers(0, 40), max_size=6),
 )
 def test_any_split_into_pages_takes_the_same(rows: list[tuple[str, str]], cuts: list[int]) -> None:
-    made = [((key,), {"digest": digest, "key": key}) for key, digest in rows]
-    whole = intake.classify(made, {})
-    known: dict[Key, StoredDigests] = {}
+    made = [((key,), {"digest": digest, "key": key, "available_at": T0}) for key, digest in rows]
+    whole = intake.classify(made, {}, dated=False)
+    known: dict[Key, StoredRow] = {}
     borders = sorted({0, len(made), *(min(c, len(made)) for c in cuts)})
-    parts = [intake.classify(made[a:b], known) for a, b in pairwise(borders)]
+    parts = [intake.classify(made[a:b], known, dated=False) for a, b in pairwise(borders)]
     taken = [(r.revision, r.columns) for part in parts for r in part.accepted]
     assert taken == [(r.revision, r.columns) for r in whole.accepted]
     assert sum(part.seen for part in parts) == whole.seen
-    assert len(taken) == len(set(rows))
+    assert len(taken) == sum(a != b for key in "abc" for a, b in pairwise([None, *(d for k, d in rows if k == key)]))
 
 
-def take_parts(
-    rows: Sequence[Mapping[str, Any]], known: dict[Key, StoredDigests], counted: bool
-) -> list[tuple[int, str]]:
+def take_parts(rows: Sequence[Mapping[str, Any]], known: dict[Key, StoredRow], counted: bool) -> list[tuple[int, str]]:
     """(visit, what became of it) of each row; `counted` says whether the source counts visits."""
     names = ("length",)
     made = list(intake.part_rows(page([{"visit": 1, **r} if counted else r for r in rows], names), "mes", known))
-    found = intake.classify(made, known)
+    found = intake.classify(made, known, dated=True)
     return [(columns["visit"], word) for (_, columns), word in zip(made, words(found, len(made)), strict=True)]
 
 
@@ -151,10 +180,10 @@ def test_visits_of_a_source_that_counts_them(rows: list[dict[str, Any]], expecte
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=25), st.integers(0, 25))
 def test_visits_without_a_column_do_not_depend_on_the_pages(rows: list[tuple[int, int]], cut: int) -> None:
     made = [{"at": at(minute), "length": float(value)} for minute, value in rows]
-    known: dict[Key, StoredDigests] = {}
+    known: dict[Key, StoredRow] = {}
     split = take_parts(made[:cut], known, counted=False) if made[:cut] else []
     # The second page meets what the store would give back: digests and visits, no more.
-    stored = {key: StoredDigests(list(entry.digests)) for key, entry in known.items()}
+    stored = {key: StoredRow(entry.revisions, list(entry.digests), entry.available_at) for key, entry in known.items()}
     split += take_parts(made[cut:], stored, counted=False) if made[cut:] else []
     assert split == take_parts(made, {}, counted=False)
     assert {visit for visit, _ in split} == set(range(1, len({minute for minute, _ in rows}) + 1))

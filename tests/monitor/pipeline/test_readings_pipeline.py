@@ -101,11 +101,8 @@ def _whole(folder: Path, cuts: list[int]) -> tuple[list[Any], list[Any], list[An
     spine = Spine(folder, store)
     _history(spine, 160)
     for row in [*cuts, 160]:
-        job = spine.pull("readings", batch_rows=1000)
-        spine.run(job, _at(row) - timedelta(seconds=1))
-        lease = acquire(store, job.name, "this test", 60)
-        assert lease is not None
-        job.save(_at(row), lease)
+        spine.run(spine.pull("readings", batch_rows=1000), _at(row) - timedelta(seconds=1))
+        _save(spine)
     assert _limits(spine) == BREACH
     columns = ("subject", "detector", "method", "feature", "at", "status", "value", "limit", "causes")
     made = (
@@ -116,6 +113,14 @@ def _whole(folder: Path, cuts: list[int]) -> tuple[list[Any], list[Any], list[An
     spine.close()
     store.close()
     return made
+
+
+def _save(spine: Spine) -> None:
+    """As at a clean shutdown."""
+    for job in spine.detectors:
+        lease = acquire(spine.store, job.name, "this test", 60)
+        assert lease is not None
+        job.save(T0, lease)
 
 
 CUTS = {
@@ -145,15 +150,13 @@ def test_a_process_that_died_goes_on_from_its_last_snapshot(rows: int, spine: Sp
 
 def test_states_are_saved_after_so_many_rows_and_then_only_when_there_is_news(spine: Spine) -> None:
     _history(spine, 25, ("m1",))
-    job = spine.pull("readings", batch_rows=5)
-    spine.run(job, after(60))
-    arrivals = spine.all(t.reading, "arrival")
-    (saved,) = set(spine.all(t.detector_state, "arrival"))
-    assert saved >= arrivals[-1] - 10  # store.snapshot_rows
-    lease = acquire(spine.store, job.name, "this test", 60)
-    assert lease is not None
-    job.save(after(60), lease)
-    assert set(spine.all(t.detector_state, "arrival")) == {arrivals[-1]}
+    for rows in range(0, 30, 5):
+        spine.run(spine.pull("readings"), _at(rows))
+    (saved,) = set(spine.all(t.detector_state, "until"))
+    assert saved >= _at(24 - 10)  # store.snapshot_rows
+    _save(spine)
+    (saved,) = set(spine.all(t.detector_state, "until"))
+    assert saved == _at(24)
 
 
 def test_a_failed_page_is_judged_again_from_the_last_commit(spine: Spine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from monitor.store.database.leases import Lease, acquire
 from monitor.store.database.statements import add_counts, set_gauges, take_arrivals, tally_key, upsert
 from monitor.store.delivery.outbox import recommendation
 from monitor.store.rows.decisions import StoredDecision
-from monitor.store.rows.readings import MachineWindow
+from monitor.store.rows.readings import JudgedSpan, MachineWindow
 from monitor.store.watching.board import trend_findings
 
 
@@ -104,6 +104,7 @@ DECISION = StoredDecision(
     "3", "digest", "plant", 1.5, 1.0, 2.0, 0.1, 1.0, "continue", "in_spec", "", after(60), after(2), "",
 )  # fmt: skip
 WINDOW = MachineWindow("m", "heat", after(0), 3, 1, 1.0, 2.0, 3.0, 5.0)
+SPAN = JudgedSpan("m", after(2), None, 5)
 
 
 def _whole() -> BatchWrite:
@@ -112,8 +113,9 @@ def _whole() -> BatchWrite:
     batch.decisions.append(DECISION)
     batch.outbox.append(recommendation("site", DECISION, 0.9))
     batch.windows.append(WINDOW)
+    batch.spans.append(SPAN)
     batch.states += [
-        SavedState("limits", "m", provisional_arrival(0), {"version": 1}), SavedState("online", "m", 5, {"version": 2})
+        SavedState("limits", "m", 2, after(1), {"version": 1}), SavedState("online", "m", 5, after(2), {"version": 2})
     ]  # fmt: skip
     batch.board.append(Finding("scores", "anomaly", "m", "", after(2), Status.OK, 0.5, 1.0, step="form"))
     batch.rejects = (Reject(RejectReason.NO_KEY, "{}", after(1), {"SN": ""}),)
@@ -130,8 +132,9 @@ def test_everything_a_batch_made_is_there_after_its_commit(spine: Spine, lease: 
     assert decision == tuple(DECISION._replace(arrival=3, inputs={"press": 7, "form": 3}))
     assert spine.all(t.outbox, "subject", "status") == [("S", "pending")]
     assert spine.all(t.machine_window) == [tuple(WINDOW)]
-    states = sorted(spine.all(t.detector_state, "detector", "subject", "arrival", "state"))
-    assert states == [("limits", "m", 2, {"version": 1}), ("online", "m", 5, {"version": 2})]
+    states = sorted(spine.all(t.detector_state, "detector", "subject", "arrival", "until", "state"))
+    assert states == [("limits", "m", 2, after(1), {"version": 1}), ("online", "m", 5, after(2), {"version": 2})]
+    assert spine.all(t.judged) == [tuple(SPAN)]
     assert spine.all(t.board, "detector", "subject", "value", "limit", "status", "at", "step") == [
         ("scores", "m", 0.5, 1.0, "ok", after(2), "form")
     ]

@@ -1,0 +1,158 @@
+"""Judging machines: the readings of all their sources, in order of time, once every source has been read past them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import NamedTuple
+
+from monitor.model import MachineBatch
+from monitor.pipeline.feeds import PullFeed, detect_name, machine_groups
+from monitor.pipeline.machine_states import StateTimeline
+from monitor.pipeline.machines import MachineMemory, add_to_windows, judge, load_memory, unjudged_batch
+from monitor.plant.plant import Plant
+from monitor.scheduling.job import WHOLE_PLANT, Result, Run
+from monitor.store import cursors
+from monitor.store.commit import BatchWrite, commit
+from monitor.store.database.database import Connection, Store
+from monitor.store.database.leases import Lease
+from monitor.store.database.statements import tally_key
+from monitor.store.jobs import PullProgress, pull_progress
+from monitor.store.rows.readings import (
+    JudgedSpan,
+    StoredReading,
+    judged_until,
+    known_arrival,
+    last_arrival,
+    readings_behind,
+    readings_between,
+    states_after,
+)
+
+_FAILED_INTERVALS = 3
+"""A source that cannot be read is waited for this many intervals; then machines are judged without it."""
+
+
+def detect_jobs(store: Store, plant: Plant) -> list[DetectJob]:
+    """A job for each group of machines that the same pulls feed."""
+    return [DetectJob(store, plant, feeds, machines) for feeds, machines in machine_groups(plant).items()]
+
+
+class _News(NamedTuple):
+    """Readings to judge, readings that are too late for that, and the newest arrival number among all rows."""
+
+    page: Sequence[StoredReading]
+    late: Sequence[StoredReading]
+    arrival: int
+
+
+class DetectJob:
+    """Runs the detectors of a group of machines, up to where all its sources have been read.
+
+    Readings are judged in order of their time when rows may no longer be late: `late_by` after the newest pull.
+    """
+
+    def __init__(self, store: Store, plant: Plant, feeds: Sequence[PullFeed], machines: Sequence[str]) -> None:
+        self.name = detect_name(feeds)
+        self.scope = WHOLE_PLANT
+        self.interval = min(feed.every for feed in feeds)
+        self._store = store
+        self._plant = plant
+        self._feeds = tuple(feeds)
+        self._machines = tuple(machines)
+        self._memory: dict[str, MachineMemory] = {}
+        self._timeline = StateTimeline()
+
+    def forget(self) -> None:
+        """Drop the states in memory; the next run starts from the saved ones."""
+        self._memory.clear()
+        self._timeline = StateTimeline()
+
+    def run(self, run: Run) -> Result:
+        """Judge all readings that are complete, page after page; each is one commit."""
+        rows = 0
+        while not run.stopping():
+            with self._store.read() as connection:
+                news = self._news(connection, run.now)
+                if not news.page and not news.late:
+                    break
+                write = BatchWrite(self.name, "", "", run.now, position=news.page[-1].at if news.page else None)
+                batches = [*self._late(news, write), *self._judge(connection, news, write)]
+                add_to_windows(connection, self._plant, batches, write)
+            try:
+                commit(self._store, run.lease, write)
+            except BaseException:
+                self.forget()
+                raise
+            rows += len(write.arrivals)
+        return Result(rows)
+
+    def _news(self, connection: Connection, now: datetime) -> _News:
+        """The oldest complete readings that were not judged yet, and those that came too late to be."""
+        until = complete_until(self._feeds, pull_progress(connection, [feed.job for feed in self._feeds]), now)
+        after = self._judged(connection)
+        arrival = last_arrival(connection)
+        late: Sequence[StoredReading] = ()
+        if after is not None:
+            late = readings_behind(connection, self._machines, after, known_arrival(connection, self.name), arrival)
+        if until is None or (after is not None and until <= after):
+            return _News((), late, arrival)
+        return _News(next(readings_between(connection, self._machines, after, until, arrival), ()), late, arrival)
+
+    def _judged(self, connection: Connection) -> datetime | None:
+        """Up to where the group has been judged; where no run is on record, up to where each of its machines has."""
+        position = cursors.position(connection, self.name, "", "")
+        if position is not None:
+            return position
+        judged = judged_until(connection, self._machines)
+        return min(judged.values()) if len(judged) == len(self._machines) else None
+
+    def _late(self, news: _News, write: BatchWrite) -> list[MachineBatch]:
+        """Readings that their machine has been judged past: they count in the machine windows, and are told."""
+        write.known[self.name] = news.arrival
+        for row in news.late:
+            write.tallies[tally_key("gatewatch_readings_unjudged_total", source=row.source)] += 1
+        return [unjudged_batch(self._plant, row) for row in news.late]
+
+    def _judge(self, connection: Connection, news: _News, write: BatchWrite) -> list[MachineBatch]:
+        """Judge the readings of a page; the results go into `write`."""
+        if not news.page:
+            return []
+        self._timeline.learn(states_after(connection, self._timeline.arrival, news.arrival))
+        batches = []
+        for machine, group in groupby(sorted(news.page, key=lambda row: row.machine), key=lambda row: row.machine):
+            memory = self._memory.get(machine) or load_memory(connection, self._plant, machine)
+            self._memory[machine] = memory
+            new = [row for row in group if memory.until is None or row.at > memory.until]
+            if new:
+                span = JudgedSpan(machine, new[-1].at, memory.until, news.arrival)
+                batches.append(judge(self._plant, memory, new, self._timeline, span, write))
+        self._timeline.forget_before(news.page[0].at)
+        return batches
+
+    def save(self, now: datetime, lease: Lease) -> None:
+        """Save the detectors' states, at a clean shutdown."""
+        write = BatchWrite(self.name, "", "", now)
+        for memory in self._memory.values():
+            if memory.unsaved and memory.last is not None:
+                write.states += memory.save(memory.last)
+        if not write.is_empty():
+            commit(self._store, lease, write)
+
+
+def complete_until(feeds: Sequence[PullFeed], progress: Mapping[str, PullProgress], now: datetime) -> datetime | None:
+    """The time up to which the readings of all feeds are complete; None if one has never been read.
+
+    A feed that fails is waited for no longer than `_FAILED_INTERVALS` of its intervals.
+    """
+    ends: list[datetime] = []
+    for feed in feeds:
+        of_feed = progress.get(feed.job, PullProgress())
+        read = [at for at in (of_feed.last_success_at, of_feed.position) if at is not None]
+        if of_feed.failing:
+            read.append(now - _FAILED_INTERVALS * feed.every)
+        if not read:
+            return None
+        ends.append(min(max(read), now) - feed.lag)
+    return min(ends)

@@ -1,0 +1,230 @@
+"""The detectors of machines: from stored readings to findings, machine windows and saved states."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from monitor.instants import from_nanos, to_nanos
+from monitor.model import MachineBatch, MachineState
+from monitor.pipeline import machine_windows as windows
+from monitor.pipeline.detectors import detectors_of
+from monitor.pipeline.feeds import feeds_of, holding_of
+from monitor.pipeline.joining import Feed, Joined, JoinState, Reading, join
+from monitor.pipeline.machine_states import StateTimeline
+from monitor.plant.plant import Plant
+from monitor.store.commit import BatchWrite, SavedState
+from monitor.store.database.database import Connection
+from monitor.store.rows.readings import (
+    JudgedSpan,
+    SavedDetector,
+    StoredReading,
+    last_span,
+    readings_between,
+    saved_detectors,
+    spans_after,
+    states_after,
+    windows_starting,
+)
+
+log = logging.getLogger(__name__)
+
+_JOINED = "last_values"
+"""The name under which the last values of a machine's sensors are saved, beside its detectors."""
+
+
+class MachineMemory:
+    """The detectors of one machine with their states, the last values, and what was judged since these were saved."""
+
+    def __init__(self, plant: Plant, machine: str) -> None:
+        self.machine = machine
+        self.detectors = detectors_of(plant, machine)
+        self.step = plant.machines[machine].step
+        self.states: list[Any] = [d.start() for d in self.detectors]
+        self.joined = JoinState()
+        self.last: JudgedSpan | None = None
+        self.unsaved = 0
+        self._sensors = plant.sensor_names(machine)
+        self._feeds = feeds_of(plant, machine)
+        self._holding = holding_of(plant, machine)
+
+    def join(self, readings: Sequence[Reading]) -> Joined:
+        """The rows of new readings, in order of time."""
+        self.joined, rows = join(self.joined, readings, self._sensors, self._feeds, self._holding)
+        return rows
+
+    def batch(self, rows: Joined, states: Sequence[MachineState], offset: int = 0) -> MachineBatch:
+        """Rows as the detectors get them."""
+        at = np.array(rows.at, dtype=np.int64)
+        return MachineBatch(
+            self.machine, self._sensors, at, rows.values, states, rows.recipes, offset, rows.sampled
+        )  # fmt: skip
+
+    def observe(self, batch: MachineBatch, write: BatchWrite) -> None:
+        """Run every detector on the rows; the findings go into `write`."""
+        for i, detector in enumerate(self.detectors):
+            self.states[i], findings = detector.observe(self.states[i], batch)
+            write.findings.extend(replace(f, step=self.step) for f in findings)
+            write.board.extend(replace(f, step=self.step) for f in detector.current(self.states[i]))
+        self.unsaved += len(batch)
+
+    @property
+    def until(self) -> datetime | None:
+        """Up to which instant the machine has been judged."""
+        return None if self.last is None else self.last.until
+
+    def save(self, span: JudgedSpan) -> list[SavedState]:
+        """The states to save after the machine's last span."""
+        self.unsaved = 0
+        states = [(d.name, d.save(state)) for d, state in zip(self.detectors, self.states, strict=True)]
+        states.append((_JOINED, self.joined.save()))
+        return [SavedState(name, self.machine, span.arrival, span.until, state) for name, state in states]
+
+
+def load_memory(connection: Connection, plant: Plant, machine: str) -> MachineMemory:
+    """A machine's detectors as they stood after what was judged last: saved states, and the rows judged since."""
+    memory = MachineMemory(plant, machine)
+    saved = saved_detectors(connection, machine)
+    seen: list[datetime | None] = [None] * len(memory.detectors)
+    for i, detector in enumerate(memory.detectors):
+        row = saved.get(detector.name)
+        if row is not None and row.until is not None:
+            try:
+                memory.states[i] = detector.restore(json.loads(row.text))
+                seen[i] = row.until
+            except ValueError as exc:
+                # Another version, or incomplete: rebuilt from history.
+                log.warning("detector %s of %s is rebuilt from history: %s", detector.name, machine, exc)
+    since = _restore_joined(memory, saved.get(_JOINED), seen)
+    for batch, _ in judged_batches(connection, memory, since):
+        _observe_again(memory, batch, seen)
+    memory.last = last_span(connection, machine)
+    return memory
+
+
+def _restore_joined(
+    memory: MachineMemory, saved: SavedDetector | None, seen: Sequence[datetime | None]
+) -> datetime | None:
+    """Restore the last values if every detector stands where they do; returns up to where (None: the beginning)."""
+    if saved is None or saved.until is None or any(until != saved.until for until in seen):
+        return None
+    try:
+        memory.joined = JoinState.restore(json.loads(saved.text))
+    except ValueError as exc:
+        log.warning("%s: %s", memory.machine, exc)
+        return None
+    return saved.until
+
+
+def _observe_again(memory: MachineMemory, batch: MachineBatch, seen: Sequence[datetime | None]) -> None:
+    """Bring each detector up to the end of a batch; the findings were stored when it was judged first."""
+    for i, detector in enumerate(memory.detectors):
+        until = seen[i]
+        rows = batch if until is None else _rows_after(batch, to_nanos(until))
+        memory.states[i], _ = detector.observe(memory.states[i], rows)
+    memory.unsaved += len(batch)
+
+
+def _rows_after(batch: MachineBatch, at: int) -> MachineBatch:
+    first = int(np.searchsorted(batch.at, at, side="right"))
+    sampled = None if batch.sampled is None else batch.sampled[first:]
+    return replace(
+        batch, at=batch.at[first:], values=batch.values[first:], states=batch.states[first:],
+        recipes=batch.recipes[first:], sampled=sampled,
+    )  # fmt: skip
+
+
+def judged_batches(
+    connection: Connection, memory: MachineMemory, since: datetime | None
+) -> Iterator[tuple[MachineBatch, list[int]]]:
+    """A machine's rows as they were judged after an instant, with the arrival numbers of their readings.
+
+    Changes the memory's last values, which must stand at that instant.
+    """
+    spans = spans_after(connection, memory.machine, since)
+    if not spans:
+        return
+    timeline = StateTimeline()
+    newest = max(span.arrival for span in spans)
+    for rows in readings_between(connection, (memory.machine,), spans[0].after, spans[-1].until, newest):
+        readings: list[Reading] = []
+        states: list[MachineState] = []
+        for span, group in _by_span(rows, spans):
+            known = merged(row for row in group if row.arrival <= span.arrival)
+            timeline.learn(states_after(connection, timeline.arrival, span.arrival))
+            readings += known
+            states += timeline.at(memory.machine, sorted({from_nanos(reading.at) for reading in known}))
+        joined = memory.join(readings)
+        yield memory.batch(joined, states), joined.arrivals
+
+
+def _by_span(
+    rows: Sequence[StoredReading], spans: Sequence[JudgedSpan]
+) -> Iterator[tuple[JudgedSpan, list[StoredReading]]]:
+    """Readings in order of time by the span in which they were judged."""
+    place = 0
+
+    def span_of(row: StoredReading) -> int:
+        nonlocal place
+        while spans[place].until < row.at:
+            place += 1
+        return place
+
+    for index, group in groupby(rows, key=span_of):
+        yield spans[index], list(group)
+
+
+def merged(rows: Iterator[StoredReading]) -> list[Reading]:
+    """The revisions of one machine's readings in one, in order of time; they come by time, source and revision."""
+    readings = []
+    for (at, source), group in groupby(rows, key=lambda row: (row.at, row.source)):
+        values: dict[str, float | None] = {}
+        for row in group:
+            values |= row.values
+        readings.append(Reading(to_nanos(at), row.arrival, source, row.recipe, values))
+    return readings
+
+
+def judge(
+    plant: Plant, memory: MachineMemory, rows: Sequence[StoredReading], timeline: StateTimeline, span: JudgedSpan,
+    write: BatchWrite,
+) -> MachineBatch:  # fmt: skip
+    """Judge new readings of a machine, in order of time; findings and the span go into `write`."""
+    joined = memory.join(merged(iter(rows)))
+    states = timeline.at(memory.machine, [from_nanos(at) for at in joined.at])
+    batch = memory.batch(joined, states, len(write.arrivals))
+    memory.observe(batch, write)
+    memory.last = span
+    write.arrivals += joined.arrivals
+    write.spans.append(span)
+    if memory.unsaved >= plant.store.snapshot_rows:
+        write.states += memory.save(span)
+    return batch
+
+
+def unjudged_batch(plant: Plant, row: StoredReading) -> MachineBatch:
+    """A reading by itself: what it says, nothing held."""
+    sensors = plant.sensor_names(row.machine)
+    values = np.array([[row.values.get(name) for name in sensors]], dtype=np.float64)
+    given = feeds_of(plant, row.machine).get(row.source, Feed()).sensors | row.values.keys()
+    sampled = np.array([[name in given for name in sensors]], dtype=np.bool_)
+    at = np.array([to_nanos(row.at)], dtype=np.int64)
+    return MachineBatch(row.machine, sensors, at, values, [MachineState.UNKNOWN], [row.recipe], sampled=sampled)
+
+
+def add_to_windows(connection: Connection, plant: Plant, batches: Sequence[MachineBatch], write: BatchWrite) -> None:
+    """Add rows to the machine windows."""
+    length = plant.store.window
+    starts = {start for batch in batches for start in windows.window_starts(batch, length)}
+    known = windows.from_rows(windows_starting(connection, [batch.machine for batch in batches], starts))
+    changed: dict[windows.WindowKey, windows.Totals] = {}
+    for batch in batches:
+        changed |= windows.add(known | changed, batch, length)
+    write.windows += windows.as_rows(changed)

@@ -1,0 +1,261 @@
+"""Judging machines by the readings of all their sources, in order of time, however they arrive."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from spine_kit import T0, Spine, after
+
+from monitor.jobs.detect import complete_until, detect_jobs
+from monitor.pipeline.feeds import PullFeed
+from monitor.store.database import tables as t
+from monitor.store.database.schema import open_store
+from monitor.store.jobs import PullProgress
+
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+
+PLC = """  readings:
+    {kind: readings, url: "sqlite:///mes.db", table: READINGS, machine: EQ, at: {column: AT, epoch: s},
+     available_at: {column: KNOWN, epoch: s}, late_by: 5m, every: 15m, values: {heat: HEAT}}
+"""
+TAGS = """  tags:
+    {kind: readings, url: "sqlite:///mes.db", table: TAGS, machine: EQ, sensor: TAG, value: VAL,
+     at: {column: AT, epoch: s}, available_at: {column: KNOWN, epoch: s}, late_by: 5m, every: 15m}
+"""
+SENSORS = "{heat: {low: 0, high: 10}, force: {low: 0, high: 10}, flow: {low: 0, high: 10}}"
+TWO_SOURCES = {
+    "m1: {step: form, sensors: {heat: {low: 0, high: 10}}}": f"m1: {{step: form, sensors: {SENSORS}}}",
+    PLC: PLC + TAGS,
+}
+
+
+def _plant(folder: Path, url: str | None = None, **changes: str) -> Spine:
+    folder.mkdir(exist_ok=True)
+    spine = Spine(folder, open_store(url or f"sqlite:///{folder}/store.db"), TWO_SOURCES | changes)
+    spine.sql("CREATE TABLE TAGS (EQ TEXT, TAG TEXT, AT REAL, KNOWN REAL, VAL REAL)")
+    return spine
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Any:
+    spine = _plant(tmp_path / "two")
+    yield spine
+    spine.close()
+    spine.store.close()
+
+
+def _tags(spine: Spine, *rows: tuple[str, datetime, datetime, float]) -> None:
+    spine.rows("TAGS", *(("m1", *row) for row in rows))
+
+
+def _pull_all(spine: Spine, now: datetime) -> None:
+    """Both pulls of a slot as the runner would do them, then the detectors."""
+    for source in ("readings", "tags"):
+        job = spine.pull(source)
+        spine.pull_only(job, now)
+        spine.record_pull(job, now)
+    spine.detect(now)
+
+
+def _board(spine: Spine, method: str) -> dict[str, str]:
+    rows = spine.all(t.board, "subject", "method", "feature", "status")
+    return {feature: status for subject, of, feature, status in rows if (subject, of) == ("m1", method)}
+
+
+def _feed_both(spine: Spine, minutes: int, shift: timedelta = timedelta(0)) -> None:
+    """The PLC every 30 s, the condition monitor `shift` later; 37 ms between its tags."""
+    for i in range(2 * minutes):
+        at = after(i / 2)
+        spine.reading("m1", at, 5.0 + i % 3)
+        tagged = at + shift
+        late = timedelta(milliseconds=37)
+        _tags(spine, ("force", tagged, tagged, 4.0 + i % 3), ("flow", tagged + late, tagged + late, 3.0 + i % 2))
+
+
+@pytest.mark.parametrize("shift", [timedelta(0), 11 * SECOND], ids=["same instants", "shifted instants"])
+def test_two_sources_of_one_machine_are_one_machine(two: Spine, shift: timedelta) -> None:
+    _feed_both(two, 30, shift)
+    _pull_all(two, after(60))
+    assert _board(two, "dead") == dict.fromkeys(("heat", "force", "flow"), "ok")
+    assert _board(two, "limit") == dict.fromkeys(("heat", "force", "flow"), "ok")
+    assert two.tally("gatewatch_source_rows_total", source="tags", outcome="corrected") == 0
+
+
+@pytest.mark.parametrize("sensor", ["heat", "force", "flow"])
+def test_a_limit_is_judged_whichever_source_gives_the_sensor(two: Spine, sensor: str) -> None:
+    _feed_both(two, 10, 11 * SECOND)
+    if sensor == "heat":
+        two.sql("UPDATE READINGS SET HEAT = 50 WHERE AT > 1772431500")
+    else:
+        two.sql(f"UPDATE TAGS SET VAL = 50 WHERE TAG = '{sensor}' AND AT > 1772431500")
+    _pull_all(two, after(60))
+    assert _board(two, "limit")[sensor] == "breach"
+
+
+def test_a_source_that_falls_silent_is_dead_while_the_other_goes_on(two: Spine) -> None:
+    _feed_both(two, 60)
+    two.sql("DELETE FROM TAGS WHERE AT > 1772431500")
+    for i in range(120, 400):
+        two.reading("m1", after(i / 2), 5.0 + i % 3)
+    _pull_all(two, after(300))
+    assert _board(two, "dead") == {"heat": "ok", "force": "breach", "flow": "breach"}
+
+
+def test_a_tag_that_is_a_minute_late_is_no_correction_and_is_judged(two: Spine) -> None:
+    for i in range(20):
+        at = after(i)
+        _tags(two, ("force", at, at, 4.0 + i % 3), ("flow", at, at + MINUTE, 50.0))
+        _pull_all(two, at + SECOND)
+    _pull_all(two, after(60))
+    assert _board(two, "limit")["flow"] == "breach"
+    assert two.tally("gatewatch_source_rows_total", source="tags", outcome="corrected") == 0
+    assert two.tally("gatewatch_readings_unjudged_total", source="tags") == 0
+
+
+def test_a_sensor_on_change_is_neither_dead_nor_stuck(tmp_path: Path) -> None:
+    spine = _plant(tmp_path / "p", **{"force: {low: 0, high: 10}": "force: {low: 0, high: 10, on_change: true}"})
+    _tags(spine, ("force", after(0), after(0), 4.0))
+    for i in range(400):
+        spine.reading("m1", after(i / 2), 5.0 + i % 3)
+    _pull_all(spine, after(300))
+    assert _board(spine, "dead")["force"] == "ok"
+    assert _board(spine, "stuck")["force"] in ("no_data", "cannot_judge")
+    spine.close()
+    spine.store.close()
+
+
+def test_readings_wait_until_they_can_no_longer_be_late(two: Spine) -> None:
+    _feed_both(two, 30)
+    _pull_all(two, after(20))
+    (judged,) = (until for machine, until in two.all(t.judged, "machine", "until") if machine == "m1")
+    assert judged <= after(15), "late_by before the pull"
+    _pull_all(two, after(30))
+    assert max(two.all(t.judged, "until")) == after(25)
+
+
+def test_a_reading_later_than_late_by_is_stored_and_counted(two: Spine) -> None:
+    _feed_both(two, 30)
+    _pull_all(two, after(60))
+    two.reading("m1", after(10.1), 99.0, known=after(60.5))
+    _pull_all(two, after(61))
+    assert two.tally("gatewatch_readings_unjudged_total", source="readings") == 1
+    assert after(10.1) in two.all(t.reading, "at")
+    (total,) = (
+        total
+        for machine, sensor, start, total in two.all(t.machine_window, "machine", "sensor", "start", "total")
+        if (machine, sensor, start) == ("m1", "heat", after(10))
+    )
+    assert total == sum(5.0 + i % 3 for i in range(20, 30)) + 99.0, "it counts in its window"
+    _pull_all(two, after(62))
+    assert two.tally("gatewatch_readings_unjudged_total", source="readings") == 1
+
+
+EVENTS = ("subject", "detector", "method", "feature", "at", "status", "value", "limit", "causes")
+
+
+def _everything(spine: Spine) -> tuple[list[Any], list[Any], list[Any]]:
+    return (
+        sorted(spine.all(t.finding, *EVENTS), key=repr),
+        sorted(spine.all(t.board), key=repr),
+        sorted(spine.all(t.machine_window), key=repr),
+    )
+
+
+def _in_order(folder: Path) -> tuple[Any, Any, Any]:
+    spine = _plant(folder)
+    _history(spine, [(timedelta(0), timedelta(0))] * 240)
+    _pull_all(spine, after(300))
+    made = _everything(spine)
+    spine.close()
+    spine.store.close()
+    return made
+
+
+def _history(spine: Spine, late: Sequence[tuple[timedelta, timedelta]]) -> None:
+    """Two hours of three sensors: a jump in each; `late`: by how much the two sources are late with each row."""
+    for i, (plc, tag) in enumerate(late):
+        at = after(i / 2)
+        high = 50.0 if 100 <= i < 130 else 0.0
+        spine.reading("m1", at, 5.0 + i % 3 + high, known=at + plc)
+        second = at + timedelta(milliseconds=500)
+        _tags(spine, ("force", second, second + tag, 4.0 + i % 5 + high), ("flow", at, at + tag, 3.0 + i % 4))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_that_are_late_within_late_by_change_nothing(seed: int, tmp_path: Path) -> None:
+    """Pulled every few minutes, with new processes in between, as in one go and in order."""
+    rng = random.Random(seed)
+    spine = _plant(tmp_path / "late")
+    _history(spine, [(rng.choice([0, 0, 90, 240]) * SECOND, rng.choice([0, 30, 290]) * SECOND) for _ in range(240)])
+    now = T0
+    while now < after(140):
+        now += timedelta(seconds=rng.randint(60, 900))
+        for source in rng.sample(["readings", "tags"], 2):
+            job = spine.pull(source, batch_rows=rng.choice([7, 1000]))
+            spine.pull_only(job, now)
+            spine.record_pull(job, now)
+            if rng.random() < 0.5:
+                spine.detect(now)
+        spine.detect(now)
+    _pull_all(spine, after(300))
+    assert spine.tally("gatewatch_readings_unjudged_total", source="readings") == 0
+    assert _everything(spine) == _in_order(tmp_path / "in order")
+    spine.close()
+    spine.store.close()
+
+
+HOUR = timedelta(hours=1)
+NOW = after(600)
+FEEDS = (PullFeed("pull:a", MINUTE, 5 * MINUTE), PullFeed("pull:b", HOUR, MINUTE))
+COMPLETE = {
+    "both were read": (
+        {"pull:a": PullProgress(NOW), "pull:b": PullProgress(NOW)}, NOW - 5 * MINUTE,
+    ),
+    "one is behind": (
+        {"pull:a": PullProgress(NOW), "pull:b": PullProgress(NOW - 2 * HOUR)}, NOW - 2 * HOUR - MINUTE,
+    ),
+    "a long pull has come this far": (
+        {"pull:a": PullProgress(NOW), "pull:b": PullProgress(None, NOW - 9 * HOUR)}, NOW - 9 * HOUR - MINUTE,
+    ),
+    "one was never read": ({"pull:a": PullProgress(NOW)}, None),
+    "one fails and is waited for no longer": (
+        {"pull:a": PullProgress(NOW), "pull:b": PullProgress(NOW - 9 * HOUR, None, failing=True)},
+        NOW - 3 * HOUR - MINUTE,
+    ),
+    "one has always failed": (
+        {"pull:a": PullProgress(NOW), "pull:b": PullProgress(failing=True)}, NOW - 3 * HOUR - MINUTE,
+    ),
+    "a clock that was ahead": (
+        {"pull:a": PullProgress(NOW + 24 * HOUR), "pull:b": PullProgress(NOW)}, NOW - 5 * MINUTE,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("progress", "expected"), COMPLETE.values(), ids=COMPLETE)
+def test_up_to_where_readings_are_complete(progress: dict[str, PullProgress], expected: datetime | None) -> None:
+    assert complete_until(FEEDS, progress, NOW) == expected
+
+
+def test_machines_that_share_their_sources_share_a_job(two: Spine) -> None:
+    assert {job.name for job in detect_jobs(two.store, two.plant)} == {"detect:readings+tags"}
+
+
+def test_a_failed_commit_is_judged_again_from_the_last_one(two: Spine, monkeypatch: pytest.MonkeyPatch) -> None:
+    _feed_both(two, 30)
+
+    def fails(*_: object) -> int:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("monitor.jobs.detect.commit", fails)
+        with pytest.raises(ZeroDivisionError):
+            _pull_all(two, after(60))
+    assert two.all(t.judged) == two.all(t.finding) == []
+    _pull_all(two, after(60))
+    assert _board(two, "limit") == dict.fromkeys(("heat", "force", "flow"), "ok")
