@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from monitor.runtime.app import App
 from monitor.scheduling.runner import SlotOutcome, SlotResult
+from monitor.store.rounds import begin_round, end_round
 
 
 def once(app: App) -> dict[str, SlotResult]:
     """Run the newest due slot of each job in order, unless stopped; returns the results by job."""
     results: dict[str, SlotResult] = {}
+    with app.store.write() as connection:
+        begin_round(connection, app.clock.now())
     for job in app.jobs:
         if app.runner.stop.is_set():
             break
@@ -16,6 +19,8 @@ def once(app: App) -> dict[str, SlotResult]:
         if slot is not None:
             results[job.name] = slot
     app.save_states()
+    with app.store.write() as connection:
+        end_round(connection, app.clock.now())
     return results
 
 

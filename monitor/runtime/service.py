@@ -38,6 +38,7 @@ from monitor.scheduling.slots import SlotTrigger, due
 from monitor.store.database.database import DatabaseError
 from monitor.store.database.statements import TallyKey, add_counts, set_gauges, tally_key
 from monitor.store.metrics import metrics_snapshot
+from monitor.store.rounds import end_rounds
 from monitor.web import webhook
 from monitor.web.server import RunningServer, Views, serve
 from monitor.web.server import make_app as make_server
@@ -78,6 +79,7 @@ class Service:
         announce(f"listening on http://{self._app.plant.server.host}:{server.port}/")
         self._listen_to_signals()
         self._store_watch.start()
+        self._end_rounds()
         self._scheduler.start()
         self._schedule()
         idle = False
@@ -89,6 +91,13 @@ class Service:
             idle = self._shut_down(server)
         if not idle:
             _exit_process()
+
+    def _end_rounds(self) -> None:
+        try:
+            with self._app.store.write() as connection:
+                end_rounds(connection)
+        except (MonitorError, DatabaseError) as exc:
+            log.error("%s", exc)
 
     def _next_signal(self) -> int | None:
         """The next signal, or None after a short wait."""

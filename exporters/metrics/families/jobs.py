@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from exporters.metrics.shared.labels import JOB, RUN_RESULT
 from exporters.metrics.shared.metric import Bounds, Metric, Scrape, Series, counter, gauge, seconds, timestamp
 from exporters.metrics.shared.snapshot import JobRow, MetricsSnapshot
@@ -17,7 +19,14 @@ METRICS: tuple[Metric, ...] = (
     gauge("gatewatch_job_interval_seconds", "Time between two slots of a job.", JOB, unit="seconds"),
     gauge("gatewatch_job_last_run_failed", "1 if the last run of a job failed, else 0; an unreadable source does not "
           "count.", JOB),
-    gauge("gatewatch_job_overdue", "1 if no slot was served within interval and deadline, else 0.", JOB),
+    gauge("gatewatch_job_overdue", "1 if no slot was served within interval and deadline, else 0; for 'gatewatch once' "
+          "also within the time between two of its runs.", JOB),
+    gauge("gatewatch_once_interval_seconds", "Time between the last two runs of 'gatewatch once'; 0 if a process runs "
+          "the jobs at their slots.", unit="seconds", tallied=True),
+    gauge("gatewatch_once_last_start_timestamp_seconds", "When 'gatewatch once' last started, in seconds since 1970 "
+          "UTC.", unit="seconds", tallied=True),
+    gauge("gatewatch_once_last_end_timestamp_seconds", "When 'gatewatch once' last ended, in seconds since 1970 UTC.",
+          unit="seconds", tallied=True),
 )  # fmt: skip
 
 
@@ -52,10 +61,13 @@ def overdue(snapshot: MetricsSnapshot, bounds: Bounds, name: str) -> bool:
     """Whether a job served no slot within its interval and the plant's deadline.
 
     Read from the store alone, so that any process notices that another one hangs or is dead. A job that never ran is
-    measured from when the first plant file was recorded.
+    measured from when the first plant file was recorded. Where `gatewatch once` runs the jobs, as from cron, a slot
+    waits for its next run, which is expected as long after the last one as that was after the one before.
     """
     last = next((row.last_slot for row in snapshot.jobs if row.name == name), None) or snapshot.store_since
     interval = bounds.jobs.get(name)
     if last is None or interval is None:
         return False
-    return snapshot.at - last > interval + bounds.plant.jobs.deadline
+    rounds = [row.value for row in snapshot.tallies if row.name == "gatewatch_once_interval_seconds"]
+    waits = timedelta(seconds=sum(value or 0.0 for value in rounds))
+    return snapshot.at - last > interval + waits + bounds.plant.jobs.deadline

@@ -1,0 +1,102 @@
+"""`gatewatch once` from cron: no job is overdue while it comes regularly, and all are when it stops."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from clock_of_rounds import RoundClock
+from plant_kit import NO_TRAINING, QUICK, START, make_plant
+
+from exporters.metrics.collector import StoreCollector
+from monitor.plant.file.load import load
+from monitor.runtime.app import bounds_of, make_app
+from monitor.runtime.once import failures, once
+from monitor.store.database import tables as t
+from monitor.store.metrics import metrics_snapshot
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+SETTINGS = (*QUICK, *NO_TRAINING, "jobs.prune=1d", "drift.report_every=")
+
+
+class Plant:
+    """A plant that `gatewatch once` is run on, at times that a test says."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = make_plant(folder, 1.0)
+
+    def once(self, at: datetime, *changes: str) -> None:
+        app = make_app(load(self.file, (*SETTINGS, *changes)), RoundClock(at), simulated=False)
+        try:
+            assert failures(once(app)) == []
+        finally:
+            app.close()
+
+    def overdue(self, at: datetime) -> set[str]:
+        app = make_app(load(self.file, SETTINGS), RoundClock(at), simulated=True)
+        with app.store.read() as connection:
+            snapshot = metrics_snapshot(connection, at)
+        samples = StoreCollector(snapshot, bounds_of(app.plant, app.jobs)).samples({"gatewatch_job_overdue"})
+        app.close()
+        return {labels["job_name"] for labels, value in samples["gatewatch_job_overdue"] if value}
+
+    def alerts(self) -> list[tuple[str, str]]:
+        app = make_app(load(self.file, SETTINGS), RoundClock(START), simulated=True)
+        a = t.alert.c
+        with app.store.read() as connection:
+            rows = connection.execute(
+                sa.select(a.name, a.subject).where(a.name == "JobOverdue", a.fired_at.is_not(None))
+            )
+            found = [tuple(row) for row in rows]
+        app.close()
+        return found  # type: ignore[return-value]
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Plant:
+    return Plant(tmp_path / "plant")
+
+
+EVERY = {"an hour": (HOUR, 26), "a quarter": (15 * MINUTE, 5), "six hours": (6 * HOUR, 5)}
+"""How often, and how many rounds."""
+
+
+@pytest.mark.parametrize(("every", "rounds"), EVERY.values(), ids=EVERY)
+def test_from_cron_no_job_is_ever_overdue_and_all_are_when_it_stops(
+    every: timedelta, rounds: int, plant: Plant
+) -> None:
+    begin = START + 2 * HOUR
+    for n in range(rounds):
+        late = timedelta(seconds=(7 * n) % 50)  # cron is never exact
+        at = begin + n * every + late
+        if n > 1:
+            assert plant.overdue(at - MINUTE) == set(), f"before round {n}"
+        plant.once(at, "jobs.reconcile=50m")
+        assert n == 0 or plant.overdue(at + MINUTE) == set(), f"after round {n}"
+    assert plant.alerts() == []
+    ended = begin + (rounds - 1) * every
+    assert {"alerts", "retraining", "notify", "pull:mes"} <= plant.overdue(ended + 2 * every + HOUR)
+    assert "prune" in plant.overdue(ended + 3 * timedelta(days=1))
+
+
+def test_a_single_job_that_is_left_out_of_the_rounds_is_overdue(plant: Plant) -> None:
+    for n in range(6):
+        plant.once(START + 2 * HOUR + n * HOUR)
+    app = make_app(load(plant.file, SETTINGS), RoundClock(START), simulated=True)
+    with app.store.write() as connection:
+        connection.execute(t.job.update().where(t.job.c.name == "retraining").values(last_slot=START + 3 * HOUR))
+    app.close()
+    assert plant.overdue(START + 7 * HOUR + MINUTE) == {"retraining"}
+
+
+def test_a_process_that_runs_the_jobs_is_held_to_their_intervals(plant: Plant) -> None:
+    for n in range(3):
+        plant.once(START + 2 * HOUR + n * HOUR)
+    app = make_app(load(plant.file, SETTINGS), RoundClock(START + 4 * HOUR + 20 * MINUTE), simulated=False)
+    alerts = next(job for job in app.jobs if job.name == "alerts")
+    assert app.runner.catch_up(alerts) is not None
+    app.close()
+    plant.once(START + 5 * HOUR)  # somebody's own run beside that process says nothing of its rhythm
+    assert "alerts" in plant.overdue(START + 5 * HOUR + 30 * MINUTE)
