@@ -105,6 +105,10 @@ class MachineState(StrEnum):
     UNKNOWN = "unknown"
 
 
+STANDING = frozenset({MachineState.IDLE, MachineState.SETUP, MachineState.DOWN})
+"""The states in which a machine does not run; its detectors do not judge it then."""
+
+
 @dataclass(frozen=True, slots=True)
 class PartKey:
     """One passage of one part through one step."""

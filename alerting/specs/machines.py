@@ -22,7 +22,7 @@ ALERTS: tuple[AlertSpec, ...] = (
         "SensorDead", "warning", "operators", LIMITS, DEAD, pending_for=NONE, keep_firing=15 * MINUTE,
         absent_after=2 * HOUR,
         summary="a sensor of machine {subject} delivers no values", absent="no readings of machine {subject} arrive",
-        cause="The historian has no values for this sensor, or no rows for the machine at all.",
+        cause="The historian has no values for this sensor while the machine runs, or no rows for the machine at all.",
         action="Check the sensor's cable, transmitter and historian tag; its limits are not monitored until it is "
         "back.",
     ),

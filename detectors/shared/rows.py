@@ -7,14 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model import Floats, MachineBatch, MachineState
-
-_RUNNING = frozenset({MachineState.RUN, MachineState.UNKNOWN})
+from monitor.model import STANDING, Floats, MachineBatch, MachineState
 
 
 def running(states: Sequence[MachineState]) -> NDArray[np.bool_]:
     """The rows that detectors judge, shape (rows,): the machine runs, or its state is unknown (no state source)."""
-    return np.fromiter((s in _RUNNING for s in states), dtype=np.bool_, count=len(states))
+    return np.fromiter((s not in STANDING for s in states), dtype=np.bool_, count=len(states))
 
 
 def columns(batch: MachineBatch, sensors: Sequence[str]) -> Floats:

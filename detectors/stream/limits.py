@@ -17,7 +17,7 @@ from monitor.instants import EPOCH, from_nanos
 from monitor.model import Finding, Floats, MachineBatch, Status
 from monitor.ports import State
 
-VERSION = 1
+VERSION = 2
 Limits = Mapping[str, tuple[float | None, float | None]]
 
 
@@ -50,7 +50,8 @@ class SensorLimits:
 
     `limit`: `limit_rows` consecutive judged samples outside [low, high] start a breach, as many inside end it. Missing
     samples neither count nor interrupt. Value: the sample; limit: the limit it violates, or else the nearer one.
-    `dead`: `dead_rows` consecutive missing samples, whether the machine runs or not. Value: their number.
+    `dead`: `dead_rows` consecutive missing samples while the machine runs or its state is unknown; with `always`, in
+    any state. Value: their number.
     `stuck`: `stuck_rows` consecutive judged samples that are exactly equal. Only sensors that have been observed to
     move are judged (see `Rules.moving_share`); others, and those that never move, are CANNOT_JUDGE. Value: the
     number of consecutive equal samples.
@@ -62,13 +63,19 @@ class SensorLimits:
     name = LIMITS
 
     def __init__(
-        self, limits: Limits, limit_rows: int = 3, dead_rows: int = 10, stuck_rows: int = 40, machine: str = ""
+        self,
+        limits: Limits,
+        limit_rows: int = 3,
+        dead_rows: int = 10,
+        stuck_rows: int = 40,
+        machine: str = "",
+        always: bool = False,
     ) -> None:
         if min(limit_rows, dead_rows) < 1 or stuck_rows < 2:
             raise ValueError("expected limit_rows and dead_rows >= 1 and stuck_rows >= 2")
         self.sensors = tuple(limits)
         self.machine = machine
-        self.rules = Rules(limit_rows, dead_rows, stuck_rows)
+        self.rules = Rules(limit_rows, dead_rows, stuck_rows, always)
         self._low = np.array([-math.inf if low is None else low for low, _ in limits.values()], dtype=np.float64)
         self._high = np.array([math.inf if high is None else high for _, high in limits.values()], dtype=np.float64)
         self._limited = [limit != (None, None) for limit in limits.values()]

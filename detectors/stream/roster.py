@@ -16,7 +16,7 @@ class MachineSettings:
     """A machine with its sensors' (low, high) limits, and the parameters of its detectors.
 
     `machine` is the subject of findings made before the first row. The counts are described at `DetectorConfig` in
-    the plant file; `warmup_rows` is at least 100.
+    the plant file; `warmup_rows` is at least 100. `always`: the sensors owe values while the machine stands, too.
     """
 
     sensors: Mapping[str, tuple[float | None, float | None]]
@@ -27,10 +27,12 @@ class MachineSettings:
     warmup_rows: int = 1000
     settle_rows: int = 10
     seed: int = 7
+    always: bool = False
 
 
 def _limits(given: MachineSettings) -> StreamDetector:
-    return SensorLimits(given.sensors, given.limit_rows, given.dead_rows, given.stuck_rows, machine=given.machine)
+    rows = (given.limit_rows, given.dead_rows, given.stuck_rows)
+    return SensorLimits(given.sensors, *rows, machine=given.machine, always=given.always)
 
 
 def _anomaly(given: MachineSettings) -> StreamDetector:

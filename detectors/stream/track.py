@@ -19,12 +19,13 @@ class Rules:
     """How many consecutive samples change a status. All counts >= 1.
 
     `limit_rows` samples start and end a breach of a limit, and end `dead` and `stuck`; `dead_rows` missing samples
-    start `dead`; `stuck_rows` equal samples start `stuck`.
+    start `dead`; `stuck_rows` equal samples start `stuck`. `always`: samples are owed by a standing machine too.
     """
 
     limit_rows: int
     dead_rows: int
     stuck_rows: int
+    always: bool = False
 
     @property
     def study_rows(self) -> int:
@@ -69,11 +70,13 @@ class Track:
 def step(track: Track, value: float, judged: bool, low: float, high: float, rules: Rules) -> Iterator[str]:
     """Update the track with one sample (NaN: missing); yields the methods whose status changed.
 
-    `judged`: whether the machine runs or its state is unknown. Missing samples always count, values only if judged.
+    `judged`: whether the machine runs or its state is unknown. Values and missing samples count only then; the latter
+    also if the rules say that samples are always owed. A value ends a run of missing samples in any state.
     `low` and `high` are infinite where there is no limit.
     """
     before = (track.limit, track.dead, track.stuck)
-    _dead(track, value, rules)
+    if judged or rules.always or not math.isnan(value):
+        _dead(track, value, rules)
     if judged and track.missing == 0 and track.dead is Status.OK:
         _limit(track, low <= value <= high, rules)
         _stuck(track, value, rules)

@@ -20,5 +20,6 @@ def detectors_of(plant: Plant, machine: str) -> tuple[StreamDetector, ...]:
         warmup_rows=config.warmup_rows,
         settle_rows=config.settle_rows,
         seed=config.seed,
+        always=plant.machines[machine].speaks_when == "always",
     )
     return machine_detectors(settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -35,6 +36,11 @@ class Machine(Strict):
 
     step: str = Field(description="The step it works at.")
     sensors: dict[Name, Sensor] = Field({}, description="Its sensors by name.")
+    speaks_when: Literal["running", "always"] = Field(
+        "running",
+        description="running: its sensors owe no values while a machine_states source says that it is idle, in setup "
+        "or down; always: they owe them at any time. Without a reported state it owes them.",
+    )
 
 
 class Step(Strict):

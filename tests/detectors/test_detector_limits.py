@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from detectors.stream.limits import SensorLimits
 from detectors.stream.track import Rules, Track, step
 from monitor.instants import EPOCH, from_nanos
-from monitor.model import Finding, MachineState, Status
+from monitor.model import STANDING, Finding, MachineState, Status
 
 NAN = math.nan
 RUN, IDLE, UNKNOWN = MachineState.RUN, MachineState.IDLE, MachineState.UNKNOWN
@@ -65,16 +65,33 @@ def test_dead(values: Sequence[float], changes: list[tuple[int, Status]]) -> Non
     assert judge(values, "dead") == changes
 
 
-def test_a_machine_that_stands_is_judged_for_dead_sensors_only() -> None:
+@pytest.mark.parametrize("standing", sorted(STANDING))
+def test_a_machine_that_stands_owes_no_samples(standing: MachineState) -> None:
+    values = [5, 11, 12, 13, NAN, NAN, NAN, NAN]
+    assert [(f.method, f.row, f.status) for f in findings(values, [standing] * 8)] == [("dead", 0, OK)]
+
+
+def test_missing_samples_are_counted_on_when_a_machine_runs_again() -> None:
+    values = [5, NAN, NAN, NAN, NAN, NAN, NAN]
+    states = [RUN, RUN, RUN, IDLE, IDLE, IDLE, RUN]
+    assert judge(values, "dead", states) == [(0, OK), (6, BREACH)]
+
+
+def test_a_sensor_that_is_back_while_its_machine_stands_is_back() -> None:
+    values = [5, NAN, NAN, NAN, 5, 6, NAN]
+    assert judge(values, "dead", [RUN] * 4 + [IDLE] * 3) == [(0, OK), (3, BREACH), (5, OK)]
+
+
+def test_a_machine_that_always_speaks_and_stands_is_judged_for_dead_sensors_only() -> None:
     values = [5, 11, 12, 13, NAN, NAN, NAN]
-    assert [(f.method, f.row, f.status) for f in findings(values, [IDLE] * 7)] == [
+    assert [(f.method, f.row, f.status) for f in findings(values, [IDLE] * 7, always=True)] == [
         ("dead", 0, OK),
         ("dead", 6, BREACH),
     ]
 
 
 def test_samples_that_are_missing_while_a_machine_stands_count_in_a_batch_that_began_well() -> None:
-    detector = SensorLimits({"s0": (0.0, 10.0)}, dead_rows=3)
+    detector = SensorLimits({"s0": (0.0, 10.0)}, dead_rows=3, always=True)
     rows, states = np.array([[5.0], [6.0], [7.0], [NAN], [NAN], [NAN]]), [RUN] * 3 + [IDLE] * 3
     state, _ = detector.observe(detector.start(), batch_of(rows, 0, 2, states))
     _, found = detector.observe(state, batch_of(rows, 2, 6, states))
@@ -173,7 +190,7 @@ def test_a_sensor_is_judged_whatever_those_before_it_do_and_at_the_time_of_its_r
 
 
 REFUSED = {
-    "another version": ({"version": 2}, "the saved state of limits does not have version 1"),
+    "another version": ({"version": 1}, "the saved state of limits does not have version 2"),
     "a key too many": ({"more": 1}, "the saved state of limits is incomplete"),
     "too few tracks": ({"tracks": []}, "the saved state of limits is incomplete"),
     "tracks that are no list": ({"tracks": {"s0": 1}}, "the saved state of limits is incomplete"),

@@ -17,12 +17,14 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
+from alerting.alerts.in_force import bounds_of
 from exporters.metrics.catalog import METRICS
 from exporters.metrics.collector import exposition
 from exporters.metrics.families.findings import fresh_findings
 from exporters.metrics.families.jobs import overdue
 from exporters.metrics.shared.metric import Bounds
-from exporters.metrics.shared.snapshot import JobRow, MetricsSnapshot
+from exporters.metrics.shared.snapshot import JobRow, MetricsSnapshot, StandingRow
+from monitor.model import MachineState
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "metrics" / "metrics.txt"
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
@@ -127,6 +129,30 @@ def test_findings_grow_old(subject: str, age: timedelta, expiry: timedelta | Non
     assert bool(fresh_findings(shot, plant(), expiry)) is kept
     if expiry is None:
         assert value(shot, "gatewatch_findings_expired") == float(not kept)
+
+
+RUNS, STANDS = MachineState.RUN, MachineState.DOWN
+OWES: dict[str, tuple[StandingRow | None, str, bool]] = {
+    "a machine that runs owes a value": (StandingRow(RUNS, before(hours=3)), "running", True),
+    "a machine without a reported state owes one": (None, "running", True),
+    "a machine that stands owes none": (StandingRow(STANDS, before(hours=3)), "running", False),
+    "a machine that stands and always speaks owes one": (StandingRow(STANDS, before(hours=3)), "always", True),
+    "a machine that never ran owes none": (StandingRow(STANDS, None), "running", False),
+    "a machine that ran without a sample owes one although it stands": (
+        StandingRow(STANDS, before(seconds=20)), "running", True,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("reported", "speaks", "owes"), OWES.values(), ids=OWES)
+def test_who_owes_a_value(reported: StandingRow | None, speaks: str, owes: bool) -> None:
+    machines = {"F1": {"step": "forging", "sensors": {"temperature": {}}, "speaks_when": speaks}}
+    given = plant(machines=machines)
+    alerts = tuple(bound for bound in bounds_of(given) if bound.name == "SensorDead")
+    shot = snapshot(standing={} if reported is None else {"F1": reported})
+    told = series(shot, bounds(plant=given, alerts=alerts))
+    labels = frozenset({"alert": "SensorDead", "subject": "F1"}.items())
+    assert (("gatewatch_alert_expected", labels) in told) is owes
 
 
 def job(last_slot: Any) -> JobRow:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from exporters.metrics.shared.labels import ALERT, SEVERITY, TEAM, enum_label
-from exporters.metrics.shared.metric import Bounds, Kind, Label, Metric, Scrape, Series, counter, gauge
+from exporters.metrics.shared.metric import AlertBound, Bounds, Kind, Label, Metric, Scrape, Series, counter, gauge
+from exporters.metrics.shared.snapshot import MetricsSnapshot
+from monitor.model import STANDING
 from monitor.statuses import AlertCondition, AlertStatus, PostRefusal
 
 CONDITIONS = tuple(c.value for c in AlertCondition)
@@ -33,8 +36,9 @@ METRICS: tuple[Metric, ...] = (
           ALERT, ALERT_SUBJECT, CONDITION, SEVERITY, TEAM, ALERT_STATE),
     gauge("gatewatch_alert_limit", "An alert starts when its value is above this.", ALERT),
     gauge("gatewatch_alert_clear_level", "A firing alert continues until its value is not above this.", ALERT),
-    gauge("gatewatch_alert_expected", "1 for each subject whose value must be present; otherwise the alert fires with "
-          "condition absent.", ALERT, ALERT_SUBJECT),
+    gauge("gatewatch_alert_expected", "1 for each subject whose value must be present now; otherwise the alert fires "
+          "with condition absent. A machine that stands owes none, unless its speaks_when is always.",
+          ALERT, ALERT_SUBJECT),
     Metric("gatewatch_alerts_opened_total", Kind.COUNTER, "Alerts that started to fire.", (ALERT, SEVERITY),
            tallied=True, starts=_opened_labels),
     counter("gatewatch_webhook_refused_alerts_total", "Alerts in posts of Alertmanager that were refused, by reason; "
@@ -52,7 +56,7 @@ def series(scrape: Scrape) -> Series:
     for bound in bounds.alerts:
         yield "gatewatch_alert_limit", (bound.name,), bound.limit
         yield "gatewatch_alert_clear_level", (bound.name,), bound.clear
-        for subject in bound.expected:
+        for subject in _owing(bound, snapshot):
             yield "gatewatch_alert_expected", (bound.name, subject), 1.0
     # An alert that fires for either condition is active: active rows come last and win.
     for row in sorted(snapshot.alerts, key=lambda row: row.active):
@@ -60,3 +64,21 @@ def series(scrape: Scrape) -> Series:
             yield "gatewatch_alert_active", row[:3], float(row.active)
         labels = (row.name, row.subject, row.condition, row.severity, row.team, row.state)
         yield "gatewatch_alert_state", labels, 1.0
+
+
+def _owing(bound: AlertBound, snapshot: MetricsSnapshot) -> Iterable[str]:
+    """The subjects whose value must be present now.
+
+    A machine that stands owes none unless it always speaks; one that ran after its last sample has owed it since.
+    """
+    samples: dict[str, datetime] = {}
+    for row in snapshot.board:
+        samples[row.subject] = max(row.at, samples.get(row.subject, row.at))
+    return (name for name in bound.expected if name not in bound.only_running or _owes(name, snapshot, samples))
+
+
+def _owes(machine: str, snapshot: MetricsSnapshot, samples: Mapping[str, datetime]) -> bool:
+    reported, sample = snapshot.standing.get(machine), samples.get(machine)
+    if reported is None or reported.state not in STANDING:
+        return True
+    return sample is not None and reported.ran_at is not None and sample < reported.ran_at

@@ -32,13 +32,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlertBound:
-    """An alert in force: its limit, its clear level, and the subjects whose value must always be present."""
+    """An alert in force: its limit, its clear level, and the subjects whose value must be present.
+
+    `only_running`: those of them that owe it only while no state says that they stand.
+    """
 
     name: str
     severity: str
     limit: float
     clear: float
     expected: tuple[str, ...] = ()
+    only_running: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from monitor.model import MachineState
 from monitor.statuses import AlertCondition, AlertStatus
 
 
@@ -125,6 +126,13 @@ class AlertRow(NamedTuple):
         return self.state is AlertStatus.FIRING and self.ended_at is None
 
 
+class StandingRow(NamedTuple):
+    """What a machine reported last, and since when it runs or ran last (None: it never reported that it runs)."""
+
+    state: MachineState
+    ran_at: datetime | None
+
+
 class TallyRow(NamedTuple):
     """A value in the store under a metric's name and labels."""
 
@@ -137,6 +145,7 @@ class TallyRow(NamedTuple):
 class MetricsSnapshot:
     """The store as seen at `at` (aware UTC). `store_since` is when the first plant file was recorded.
 
+    `standing` is the state of each machine that ever reported one.
     `store_writable` is false while it can only be read, `store_readable` is if not even that: then all else is unknown.
     """
 
@@ -150,6 +159,7 @@ class MetricsSnapshot:
     tallies: tuple[TallyRow, ...] = ()
     intakes: tuple[IntakeRow, ...] = ()
     unknown_names: tuple[UnknownNameRow, ...] = ()
+    standing: Mapping[str, StandingRow] = field(default_factory=dict)
     plant_digest: str = ""
     store_since: datetime | None = None
     store_bytes: int | None = None

@@ -180,6 +180,7 @@ machine_state = sa.Table(
     _arrival(), _text("source"), _text("machine"), _time("at"), sa.Column("revision", sa.Integer, nullable=False),
     _text("state"), _text("digest"), _time("available_at", nullable=True),
     sa.UniqueConstraint("at", "machine", "source", "revision"),
+    sa.Index("ix_machine_state_machine_at", "machine", "at"),
 )  # fmt: skip
 
 outcome = sa.Table(
