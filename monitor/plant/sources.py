@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from monitor.plant.conditions import Condition, parse_condition
 from monitor.plant.messages import Meaning, unknown_name
 from monitor.plant.time_formats import TimeFormat, time_format
 from monitor.plant.types import DatabaseUrl, Duration, Name, PositiveDuration, Strict, Text, Zone
@@ -118,14 +119,47 @@ class ValueColumn(Strict):
         return value
 
 
+class Where(Strict):
+    """A condition that every row of a source fulfils. Its text alone is enough without parameters."""
+
+    sql: Text = Field(
+        description="Condition of columns, :parameters, comparisons, AND, OR, NOT, IN, IS NULL, LIKE, BETWEEN, such as "
+        "LINE = :line; values stand in params only."
+    )
+    params: dict[str, int | float | Text] = Field({}, description="Value of each parameter: a number or text.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Where:
+        named = self.condition.parameters
+        missing = [name for name in named if name not in self.params]
+        if missing:
+            raise ValueError(f"parameter :{missing[0]} has no value in params")
+        unknown = [name for name in self.params if name not in named]
+        if unknown:
+            raise ValueError(f"params.{unknown[0]} is not in the condition; write :{unknown[0]} there")
+        return self
+
+    @property
+    def condition(self) -> Condition:
+        """The condition in pieces."""
+        return parse_condition(self.sql)
+
+
 def _expand_column_name(value: object) -> object:
     return {"column": value} if isinstance(value, str) else value
+
+
+def _expand_condition(value: object) -> object:
+    return {"sql": value} if isinstance(value, str) else value
 
 
 _COLUMN = Meaning("a column name or a mapping (keys and values)")
 TimeCol = Annotated[TimeColumn, BeforeValidator(_expand_column_name), _COLUMN]
 CodeCol = Annotated[CodeColumn, BeforeValidator(_expand_column_name), _COLUMN]
 ValueCol = Annotated[ValueColumn, BeforeValidator(_expand_column_name), _COLUMN]
+
+_CONDITION = Meaning("a condition or a mapping (keys and values)")
+RowFilter = Annotated[Where, BeforeValidator(_expand_condition), _CONDITION]
 
 
 class SourceBase(Strict):
@@ -134,6 +168,9 @@ class SourceBase(Strict):
     url: DatabaseUrl = Field(description="Database URL; ${NAME} reads the environment, ${file:PATH} a file.")
     table: Text = Field(description="Table or view with the rows.")
     table_schema: Text | None = Field(None, description="Database schema of the table, if it is not the default.")
+    where: RowFilter | None = Field(
+        None, description="Condition on the rows, in which values are named parameters; without it all rows are read."
+    )
     at: TimeCol = Field(description="When the event happened.")
     available_at: TimeCol | None = Field(None, description="When the row became available to readers.")
     delay: Duration = Field(

@@ -14,15 +14,19 @@ from monitor.sources.sql.source import SqlSource
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """How URLs of a scheme are read: an example URL, and a function that creates the source without connecting."""
+    """How URLs of a scheme are read: an example URL, and a function that creates the source without connecting.
+
+    `filters`: whether it applies the source's `where`; where it does not, such a source is refused.
+    """
 
     example: str
     open: Callable[[str, SourceBase, Plant], Source]
+    filters: bool = False
 
 
 TRANSPORTS: Mapping[str, Transport] = {
-    "sqlite": Transport("sqlite:///FILE", SqlSource),
-    "postgresql": Transport("postgresql://USER@HOST/DATABASE", SqlSource),
+    "sqlite": Transport("sqlite:///FILE", SqlSource, filters=True),
+    "postgresql": Transport("postgresql://USER@HOST/DATABASE", SqlSource, filters=True),
 }
 
 
@@ -35,4 +39,6 @@ def open_source(
     if transport is None:
         examples = " or ".join(transport.example for transport in transports.values())
         raise UsageError(f"source {name!r}: no transport reads {scheme}://...; expected {examples}")
+    if config.where is not None and not transport.filters:
+        raise UsageError(f"source {name!r}: rows of {scheme}://... cannot be filtered; remove `where`")
     return transport.open(name, config, plant)

@@ -23,8 +23,8 @@ Execute = Callable[[sa.Select[Any]], Sequence[sa.Row[Any]]]
 class Keys:
     """The keys to count: the key columns without the time, whether the time is part of the key, and a condition."""
 
-    table: sa.TableClause
-    columns: tuple[sa.ColumnClause[Any], ...]
+    table: sa.FromClause
+    columns: tuple[sa.ColumnElement[Any], ...]
     by_time: bool
     condition: Condition
 

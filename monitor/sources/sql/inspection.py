@@ -27,7 +27,7 @@ class TableInfo:
     member: sa.ColumnElement[Any] | None
 
 
-def inspect_table(connection: sa.Connection, name: str, plan: Plan, table: sa.TableClause) -> TableInfo | None:
+def inspect_table(connection: sa.Connection, name: str, plan: Plan, table: sa.FromClause) -> TableInfo | None:
     """Inspect the table; None while it has no row with a time in each time column.
 
     SourceError for a missing table or column, listing the existing ones; UsageError if a time column needs another
@@ -35,8 +35,8 @@ def inspect_table(connection: sa.Connection, name: str, plan: Plan, table: sa.Ta
     """
     types = _types(connection, name, plan)
     config = plan.config
-    at = _axis(connection, table, types, config.at, name)
-    cursor = _axis(connection, table, types, config.available_at, name) if config.available_at else at
+    at = _axis(connection, table, types, config.at, name, config.table)
+    cursor = _axis(connection, table, types, config.available_at, name, config.table) if config.available_at else at
     if at is None or cursor is None:
         return None
     member: sa.ColumnElement[Any] | None = None
@@ -75,7 +75,8 @@ def _types(connection: sa.Connection, name: str, plan: Plan) -> dict[str, sa.typ
             f"{where} has no table or view {config.table!r}; existing: {existing}; correct `table` or `table_schema`",
             SourceReason.MISSING_TABLE,
         ) from None
-    missing = [c for c in plan.columns if c not in types]
+    filtered = config.where.condition.columns if config.where else ()
+    missing = [c for c in dict.fromkeys((*plan.columns, *filtered)) if c not in types]
     if missing:
         raise SourceError(
             f"{where}: table {config.table!r} has no column {', '.join(map(repr, missing))}; "
@@ -96,12 +97,13 @@ def _join_names(names: Sequence[str] | dict[str, Any]) -> str:
 
 def _axis(
     connection: sa.Connection,
-    table: sa.TableClause,
+    table: sa.FromClause,
     types: dict[str, sa.types.TypeEngine[Any]],
     config: TimeColumn,
     name: str,
+    table_name: str,
 ) -> Axis | None:
-    where = f"source {name!r}: column {config.column!r} of table {table.name!r}"
+    where = f"source {name!r}: column {config.column!r} of table {table_name!r}"
     dialect = connection.dialect.name
     kind = kind_of(types[config.column], config, dialect, where)
     axis: Axis | None = Axis(table.c[config.column], kind, config)

@@ -20,6 +20,7 @@ from monitor.plant.sources import SourceBase
 from monitor.sources.sql.axis import Condition
 from monitor.sources.sql.counts import Keys, count_by_hour, whole_hours
 from monitor.sources.sql.engine import make_engine, source_error
+from monitor.sources.sql.filtered import rows_of
 from monitor.sources.sql.inspection import TableInfo, inspect_table, member_conditions, unknown_member_conditions
 from monitor.sources.typed.kept import KeptRows
 from monitor.sources.typed.plan import make_plan
@@ -45,7 +46,7 @@ class SqlSource:
         self.kept = KeptRows(self._plan, self._skew)
         self._delay = timedelta(0) if config.available_at else config.delay
         self._engine, self._deadline = make_engine(name, config)
-        self._table = sa.table(config.table, *map(sa.column, self._plan.columns), schema=config.table_schema)
+        self._table = rows_of(config, self._plan.columns, self._engine.dialect)
         self._keys = [self._table.c[c] for c in self._plan.key_columns]
         self._table_info: TableInfo | None = None
 

@@ -37,6 +37,14 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
     "a retention of no time": (("readings: 30d", "readings: 0d"),),
     "an unknown time zone": (("column: booked, zone: Europe/Berlin", "column: booked, zone: Berlin"),),
     "zone and epoch together": (("{column: t, epoch: ms}", "{column: t, epoch: ms, zone: UTC}"),),
+    "a value in a condition": (("    delay: 1d", "    delay: 1d\n    where: LINE = 5"),),
+    "a parameter without a value": (
+        ("    delay: 1d", "    delay: 1d\n    where: {sql: 'LINE = :line', params: {lin: A}}"),
+    ),
+    "a second statement in a condition": (("    delay: 1d", "    delay: 1d\n    where: LINE = :l; DROP TABLE x"),),
+    "a list as a parameter": (
+        ("    delay: 1d", "    delay: 1d\n    where: {sql: 'LINE = :line', params: {line: [A]}}"),
+    ),
     "format and epoch together": (("{column: t, epoch: ms}", "{column: t, epoch: ms, format: '%Y%m%d'}"),),
     "a format without a zone": (("{column: t, epoch: ms}", "{column: t, format: '%Y%m%d %H:%M'}"),),
     "a format with an unknown directive": (("{column: t, epoch: ms}", "{column: t, format: '%d.%m.%j', zone: UTC}"),),
