@@ -84,7 +84,10 @@ def message_context(plant: Plant) -> MessageContext:
     steps |= {name: machine.step for name, machine in plant.machines.items()}
     steps |= {name: gate.step for name, gate in plant.gates.items()}
     advice = {spec.name: Advice(spec.cause, spec.action, f"docs/runbooks/{spec.name}.md") for spec in ALERTS}
-    return MessageContext(plant.site, lambda subject: steps.get(subject, ""), lambda name: advice.get(name, Advice()))
+    pages = plant.server.public_url or ""
+    return MessageContext(
+        plant.site, lambda subject: steps.get(subject, ""), lambda name: advice.get(name, Advice()), pages
+    )
 
 
 def _parsed(config: NotifyConfig) -> Parsed:

@@ -98,6 +98,9 @@ class NotifyJob:
         text = message_text(message, self._context)
         team = message.notes[0].team
         content = {"id": message.key, "title": text.title, "body": text.body}
+        # What a service that takes less is sent: only the channel knows its limits.
+        pieces = [[piece.text, piece.alerts, piece.rank] for piece in text.pieces]
+        shorter: dict[str, object] = {"pieces": pieces, "tail": text.tail, "more": self._context.more}
         line = content | {
             "at": run.now.isoformat(), "team": team, "site": self._context.site,
             "notifications": [
@@ -107,7 +110,7 @@ class NotifyJob:
         }  # fmt: skip
         rows = [new_message(LOG_CHANNEL, message.key, "log", line, run.now)]
         for number in range(1, self._urls.get(team, 0) + 1 if message.for_people else 1):
-            payload = content | {"team": team, "url": number, "mood": mood(message)}
+            payload = content | shorter | {"team": team, "url": number, "mood": mood(message)}
             key = message.key if number == 1 else f"{message.key}#{number}"
             rows.append(new_message(channel_of(team), key, f"{team} {number}", payload, run.now))
         return rows

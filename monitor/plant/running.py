@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from monitor.plant.types import DatabaseUrl, PositiveDuration, Strict, Text, TrackingUri
+from monitor.plant.types import DatabaseUrl, PageUrl, PositiveDuration, Strict, Text, TrackingUri
 
 
 class Retention(Strict):
@@ -58,6 +58,9 @@ class ServerConfig(Strict):
 
     host: Text = Field("127.0.0.1", description="Address it listens on.")
     port: int = Field(9464, ge=0, le=65535, description="Port it listens on; 0 selects a free port.")
+    public_url: PageUrl | None = Field(
+        None, description="Address at which people reach its pages; a shortened notification names it."
+    )
 
 
 class Jobs(Strict):

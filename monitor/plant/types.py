@@ -80,6 +80,12 @@ def _tracking(value: str) -> str:
     return value
 
 
+def _page(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s@?#]*)?", value):
+        raise ValueError("expected an address such as https://gatewatch.example.com/, without user, password or query")
+    return value if value.endswith("/") else f"{value}/"
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 PositiveDuration = Annotated[
     Duration, AfterValidator(_positive), Meaning("a duration above 0s, such as 30s, 5m or 1h30m")
@@ -88,6 +94,7 @@ Instant = Annotated[datetime, BeforeValidator(_aware)]
 Zone = Annotated[str, AfterValidator(_zone), Meaning("an IANA time zone such as Europe/Berlin")]
 Name = Annotated[str, AfterValidator(_name), Meaning("a name")]
 Text = Annotated[str, AfterValidator(_text)]
+PageUrl = Annotated[str, AfterValidator(_page), Meaning("an address such as https://gatewatch.example.com/")]
 DatabaseUrl = Annotated[str, AfterValidator(_database), Meaning("a SQLAlchemy URL", secret=True), Field(repr=False)]
 TrackingUri = Annotated[
     str, AfterValidator(_tracking), Meaning("an MLflow tracking URI", secret=True), Field(repr=False)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from exporters.delivery.shared.shorten import shortened
 from monitor.errors import DeliveryError, DeliveryReason
 
 SCHEMES = ()
@@ -19,8 +21,51 @@ _SERVICE_SECONDS = 30
 _CONNECTION_SECONDS = 25.0
 """The timeout for connecting, and for reading the response."""
 _STATUS = re.compile(r"\berror\s*[=:]\s*(\d{3})\b")
+_RESERVED = 40
+"""What Apprise may put around a title that counts as part of the body."""
 _TRANSIENT = (408, 425, 429)
 _TYPES = {"critical": "failure", "warning": "warning", "over": "success"}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a service takes, by Apprise, as text in the form that it is sent in."""
+
+    title: int
+    body: int
+    together: bool
+    """Whether the title counts as part of the body."""
+    lines: int
+    form: Callable[[str], str]
+
+    @classmethod
+    def of(cls, plugin: Any) -> Limits:
+        """The limits of the service behind a URL."""
+        from apprise import NotifyFormat
+        from apprise.conversion import convert_between
+
+        target = plugin.resolve_format(NotifyFormat.TEXT)
+
+        def form(text: str) -> str:
+            return str(plugin.dialect_convert(convert_between(NotifyFormat.TEXT, target, text), target))
+
+        together = plugin.title_maxlen <= 0 or plugin.overflow_amalgamate_title
+        return cls(plugin.title_maxlen, plugin.body_maxlen, together, plugin.body_max_line_count, form)
+
+    def fits(self, title: str, body: str) -> bool:
+        """Whether the service takes it. Counted in bytes, the strictest way in which services count."""
+        sent = self.form(f"{title}\r\n{body}" if self.title <= 0 else body)
+        size = (
+            _size(sent)
+            + (_RESERVED if self.together else 0)
+            + (_size(title) if self.together and self.title > 0 else 0)
+        )
+        title_fits = self.title <= 0 or _size(title) <= self.title
+        return title_fits and size <= self.body and (self.lines <= 0 or sent.count("\n") < self.lines)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 class _Statuses(logging.Handler):
@@ -41,19 +86,29 @@ def accepts(address: str) -> bool:
 
 
 def send(address: str, message: Mapping[str, Any]) -> None:
-    """Send title and body to a URL, with the type for its mood; DeliveryError if the service did not accept it."""
+    """Send title and body to a URL, with the type for its mood; DeliveryError if the service did not accept it.
+
+    What is more than the service takes is left out as the message's `pieces`, `tail` and `more` say.
+    """
     service = _service()
     if not service.add(address):
         raise DeliveryError("Apprise does not support its URL", DeliveryReason.REFUSED)
+    from apprise import OverflowMode
+
+    title, body = message["title"], message["body"]
     for plugin in service:
         _lengthen_timeouts(plugin)
+        # Whoever answers there could send what is meant for the team anywhere; also if the URL says redirect=yes.
+        plugin.redirects = False
+        plugin.overflow_mode = OverflowMode.UPSTREAM  # it is cut here, by what matters
+        title, body = shortened(message, Limits.of(plugin).fits)
     statuses = _Statuses()
     log = logging.getLogger("apprise")
     log.addHandler(statuses)
     try:
         # Apprise catches and logs what its plugins raise, and returns False.
         accepted = service.notify(
-            body=message["body"], title=message["title"], notify_type=_TYPES.get(message["mood"], "info"),
+            body=body, title=title, notify_type=_TYPES.get(message["mood"], "info"),
             body_format="text",
         )  # fmt: skip
     finally:
@@ -77,6 +132,11 @@ def _refusal(status: int | None) -> DeliveryError:
         return DeliveryError(
             "the service could not be reached or did not accept the message", DeliveryReason.UNREACHABLE
         )
+    if 300 <= status < 400:
+        sentence = (
+            f"the service redirects (HTTP status {status}), which is not followed; give its URL the final address"
+        )
+        return DeliveryError(sentence, DeliveryReason.REFUSED)
     permanent = 400 <= status < 500 and status not in _TRANSIENT
     reason = DeliveryReason.REFUSED if permanent else DeliveryReason.UNREACHABLE
     return DeliveryError(f"the service answered with HTTP status {status}", reason)
@@ -89,4 +149,4 @@ def _service() -> Any:
         log.addHandler(logging.NullHandler())
     import apprise
 
-    return apprise.Apprise(asset=apprise.AppriseAsset(service_timeout=_SERVICE_SECONDS))
+    return apprise.Apprise(asset=apprise.AppriseAsset(service_timeout=_SERVICE_SECONDS, http_redirects=False))
