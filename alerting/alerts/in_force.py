@@ -51,7 +51,15 @@ def _with_change(spec: AlertSpec, change: AlertOverride | None) -> AlertSpec:
 def bounds_of(plant: Plant) -> tuple[AlertBound, ...]:
     """What /metrics exports about the alerts in force."""
     return tuple(
-        AlertBound(spec.name, spec.severity, spec.limit, spec.clear, _expected(spec, plant), _only_running(spec, plant))
+        AlertBound(
+            spec.name,
+            spec.severity,
+            spec.limit,
+            spec.clear,
+            _expected(spec, plant),
+            _only_running(spec, plant),
+            of_models=spec.kind == "gate",
+        )
         for spec in alerts_in_force(plant)
         if spec.enabled
     )

@@ -8,8 +8,23 @@ ALERTS: tuple[AlertSpec, ...] = (
     of_metric(
         "GateOutOfService", "critical", "ml", "gatewatch_gate_out_of_service", "gate", "gate", pending_for=HOUR,
         summary="gate {subject} holds every part: it has no verified model with skill",
-        cause="No model is in force, its package fails verification, or it has no skill over the naive baseline.",
+        cause="No model is in force though there are enough outcomes, its package fails verification, or it has no "
+        "skill over the naive baseline.",
         action="Run 'gatewatch model list'; train with 'gatewatch model train GATE', or check the model cache folder.",
+    ),
+    of_metric(
+        "OutcomesMissing", "warning", "ml", "gatewatch_gate_outcomes_behind_seconds", "gate", "gate",
+        limit=3 * 86400.0, clear=86400.0,
+        summary="gate {subject} decides on parts, and no outcome has arrived for days",
+        cause="Parts pass the gate, and its newest outcome is days older than its newest decision.",
+        action="Check the source of the outcomes; the gate cannot learn, and nobody knows how well it predicts.",
+    ),
+    of_metric(
+        "OutcomesUnmatched", "warning", "ml", "gatewatch_gate_outcomes_unmatched_ratio", "gate", "gate", limit=0.3,
+        clear=0.2, pending_for=2 * HOUR, keep_firing=HOUR,
+        summary="many of the newest outcomes of gate {subject} belong to no passage of a part and have no effect",
+        cause="Outcomes name parts that did not pass the gate's step at or before the time of the outcome.",
+        action="Compare serial numbers and times of an outcome and its part: 'gatewatch part show SERIAL'.",
     ),
     of_metric(
         "HoldRateHigh", "warning", "operators", "gatewatch_gate_hold_ratio", "gate", "gate", limit=0.5, clear=0.4,

@@ -25,7 +25,7 @@ ALERTS: tuple[AlertSpec, ...] = (
         cause="Error, bias or miscoverage over the newest parts with an outcome exceeds its limit.",
         action="Find the measure and the slice in the performance findings; retraining is requested automatically.",
         absent_after=3 * DAY,
-        absent="the accuracy of the model of gate {subject} is unknown: its outcomes do not arrive",
+        absent="the accuracy of the model of gate {subject} is unknown: too few predicted parts have an outcome",
     ),
     AlertSpec(
         "ModelWithoutSkill", "warning", "ml", *finding(PERFORMANCE, "breach", feature="", method=SKILL), "subject",

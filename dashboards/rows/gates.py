@@ -36,6 +36,17 @@ def _decisions() -> list[Panel]:
             ],
         ),
         lines(
+            "Outcomes to learn from",
+            "Parts with an outcome, and the number that a gate's first model needs. If it stands still while parts "
+            "pass, look at the source of the outcomes.",
+            [
+                Query(by("max", ("gate",), series("gatewatch_gate_outcomes", gate="=~$gate")), "{{gate}}"),
+                Query(
+                    by("max", ("gate",), series("gatewatch_gate_outcomes_needed", gate="=~$gate")), "needed {{gate}}"
+                ),
+            ],
+        ),
+        lines(
             "Share of holds",
             "Holds among the newest 100 decisions, with the limit of the alert HoldRateHigh. Near 1 the gate decides "
             "nothing: see the reasons of the holds.",

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from exporters.html.formatting import number
 from exporters.html.html import Html, chip, page, table, tag
 from exporters.metrics.families.findings import fresh_findings
+from exporters.metrics.families.gates import learns, outcomes_by_gate
 from exporters.metrics.families.jobs import overdue
 from exporters.metrics.shared.metric import Bounds
 from exporters.metrics.shared.snapshot import AlertRow, BoardRow, GateRow, JobRow, MetricsSnapshot
@@ -80,16 +81,27 @@ def _gates(snapshot: MetricsSnapshot, bounds: Bounds) -> Html:
         if row.name == "gatewatch_gate_decisions_total":
             counts[row.labels.get("gate", "")][row.labels.get("verdict", "")] += int(row.value or 0)
     by_name = {row.gate: row for row in snapshot.gates}
-    rows = [_gate_row(name, by_name.get(name), counts[name], snapshot.at, bounds) for name in bounds.plant.gates]
+    outcomes = outcomes_by_gate(snapshot)
+    rows = [
+        _gate_row(name, by_name.get(name), counts[name], outcomes[name], snapshot.at, bounds)
+        for name in bounds.plant.gates
+    ]
     heads = ("Gate", "Step", "Model in force", "Continue", "Correct", "Scrap", "Hold", "Recent holds", "Last decision")
     return table(heads, rows, "The plant file has no gate.")
 
 
-def _gate_row(name: str, row: GateRow | None, counts: Counter[str], now: datetime, bounds: Bounds) -> tuple[str, ...]:
-    model: str = f"{row.model} {row.version}" if row and row.version else chip("hold", "none: every part is held")
+def _gate_row(
+    name: str, row: GateRow | None, counts: Counter[str], outcomes: int, now: datetime, bounds: Bounds
+) -> tuple[str, ...]:
+    config = bounds.plant.gates[name]
+    model: str = chip("hold", "none: every part is held")
+    if row and row.version:
+        model = f"{row.model} {row.version}"
+    elif learns(row, outcomes, config):
+        model = chip("hold", f"none: every part is held; {outcomes} of {config.training.min_outcomes} outcomes")
     decisions = (str(counts[verdict]) for verdict in ("continue", "correct", "scrap", "hold"))
     recent_holds = f"{row.holds} of {row.recent}" if row and row.recent else "-"
-    return name, bounds.plant.gates[name].step, model, *decisions, recent_holds, ago(row and row.last_decision_at, now)
+    return name, config.step, model, *decisions, recent_holds, ago(row and row.last_decision_at, now)
 
 
 def _performance(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) -> Html:

@@ -57,14 +57,17 @@ class ModelJob:
             # Versions of a name the gate no longer uses are not its candidates.
             candidates = [v for v in versions.list_versions(connection, self._gate) if v.model == self._config.model]
             ready = [v for v in candidates if v.status not in (VersionStatus.CHALLENGER, VersionStatus.REFUSED)]
-            outcomes = count_outcomes(connection, self._config.characteristic, run.now)
         if current is not None:
             self._maintain(current)
         elif ready:
             self._promote(ready[-1], run)
-        elif outcomes >= self._config.training.min_outcomes:
+        elif self._outcomes(run) >= self._config.training.min_outcomes:
             return Result(self._train(run))
         return Result()
+
+    def _outcomes(self, run: Run) -> int:
+        with self._store.read() as connection:
+            return count_outcomes(connection, self._config.characteristic, run.now)
 
     def _train(self, run: Run) -> int:
         ready_at = usable_from(self._config, run.now, run.now, self._simulated)

@@ -21,7 +21,9 @@ from monitor.store.models.versions import ModelInForce
 from monitor.store.rows.outcomes import newest_outcome
 from monitor.store.watching.board import skill_statuses, status_changes, trend_findings
 from monitor.store.watching.references import NewReference, freeze, reference_in_force
+from monitor.windows import outcomes
 from monitor.windows.frozen import content_of
+from monitor.windows.outcomes import OutcomeCounts
 from monitor.windows.realised import empty, frozen_reference, realised, reference
 
 REFERENCE_ROWS = 1000
@@ -54,10 +56,12 @@ class PerformanceJob:
         self._models = models
         self._judged: dict[str, Judged] = {}
         self._references: dict[tuple[str, str], Window] = {}
+        self._counts: dict[str, OutcomeCounts] = {}
 
     def forget(self) -> None:
         """Judge again at the next slot."""
         self._judged.clear()
+        self._counts.clear()
 
     def run(self, run: Run) -> Result:
         """Judge each gate and put the findings on the board, dated now."""
@@ -73,6 +77,9 @@ class PerformanceJob:
     def _add_findings(self, gate: str, config: GateConfig, run: Run, write: BatchWrite) -> int:
         with self._store.read() as connection:
             used, outcome = versions.model_in_force(connection, gate), newest_outcome(connection)
+            counts = outcomes.count(connection, config, run.now, outcome, self._counts.get(gate))
+            write.gauges |= outcomes.gauges(connection, gate, counts)
+        self._counts[gate] = counts
         version = ("", "", 0) if used is None else (used.version, used.digest, used.changes)
         last = self._judged.get(gate)
         if last is not None and (last.version, last.outcome) == (version, outcome):

@@ -188,9 +188,12 @@ def test_verify_makes_every_decision_again_and_fails_on_a_forged_one(done: Path,
     assert "recomputed" in said.err
 
 
-def test_alerts_say_since_when_and_what_to_do(plant: Path) -> None:
+def test_alerts_say_since_when_and_what_to_do(plant: Path, trained: Path) -> None:
     assert gatewatch("store", "upgrade", "-p", plant).code == 0
     assert gatewatch("alerts", "list", "-p", plant).out == "no alerts\n"
+    plant = trained
+    for folder in (trained.parent / "models").iterdir():
+        shutil.rmtree(folder)
     assert gatewatch("once", plant, "--set", "alerts.change.GateOutOfService.pending_for=0s").code == 0
     text = gatewatch("alerts", "list", "-p", plant).out
     assert "critical  GateOutOfService  forging  blades  for ml  firing  since " in text

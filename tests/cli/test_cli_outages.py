@@ -119,13 +119,18 @@ def test_a_second_process_on_the_store_keeps_a_restore_out(trained: Path) -> Non
     assert "another_process" in said.out
 
 
-def test_no_model_holds_every_part_and_is_one_alert_a_gate(plant: Path) -> None:
+def test_no_model_holds_every_part_and_is_one_alert_a_gate_that_could_have_one(plant: Path) -> None:
     assert gatewatch("once", plant).code == 0
     decided = [json.loads(d) for d in contents(plant)["decisions"]]
     assert len(decided) > 20
     assert {(d[12], d[13]) for d in decided} == {("hold", "no_model")}
-    assert "GateOutOfService" not in gatewatch("alerts", "list", "-p", plant).out, "they wait for a model for an hour"
     assert gatewatch("once", plant, at=NOW + timedelta(hours=2)).code == 0
+    assert "GateOutOfService" not in gatewatch("alerts", "list", "-p", plant).out, "they still learn"
+    enough = [value for gate in ("forging", "coating") for value in ("--set", f"gates.{gate}.training.min_outcomes=40")]
+    never = [value for gate in ("forging", "coating") for value in ("--set", f"gates.{gate}.training.every=1000d")]
+    assert gatewatch("once", plant, *enough, *never, at=NOW + timedelta(hours=3)).code == 0
+    assert "GateOutOfService" not in gatewatch("alerts", "list", "-p", plant).out, "they wait for a model for an hour"
+    assert gatewatch("once", plant, *enough, *never, at=NOW + timedelta(hours=5)).code == 0
     alerts = json.loads(gatewatch("alerts", "list", "-p", plant, "--json").out)
     out = [alert for alert in alerts if alert["name"] == "GateOutOfService"]
     assert sorted(alert["subject"] for alert in out) == ["coating", "forging"]

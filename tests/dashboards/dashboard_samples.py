@@ -95,6 +95,7 @@ def snapshot(at: datetime) -> MetricsSnapshot:
         tallies=(
             TallyRow("gatewatch_source_rows_total", {"source": "mes", "outcome": "accepted"}, 90.0),
             TallyRow("gatewatch_source_reconciliation_gap_rows", {"source": "mes"}, 0.0),
+            TallyRow("gatewatch_gate_outcomes", {"gate": "shape"}, 57.0),
         ),
         plant_digest="0123456789abcdef",
         store_since=at - timedelta(days=1),

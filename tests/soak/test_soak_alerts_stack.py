@@ -141,7 +141,7 @@ def test_the_webhooks_table_is_the_embedded_one_within_one_interval(tmp_path: Pa
             with _alertmanager(tmp_path, webhook, port):
                 until(lambda: real.get("alertmanagers")["activeAlertmanagers"], "Prometheus knows Alertmanager")
                 until(lambda: _fires(plant, "Watchdog", "demo"), "the first post")
-                until(lambda: _fires(plant, "GateOutOfService", "coating"), "a gate without a model")
+                until(lambda: _fires(plant, "SourceStale", "dispositions"), "a source without new rows")
                 _rename(plant.parent, "TREND_WIDE", "GONE")
                 until(lambda: _fires(plant, "SourceStopped", "historian"), "the source that stopped")
             before = len(_rows(plant))

@@ -69,8 +69,12 @@ def series(scrape: Scrape) -> Series:
 def _owing(bound: AlertBound, snapshot: MetricsSnapshot) -> Iterable[str]:
     """The subjects whose value must be present now.
 
-    A machine that stands owes none unless it always speaks; one that ran after its last sample has owed it since.
+    A machine that stands owes none unless it always speaks; one that ran after its last sample has owed it since. A
+    gate without a model owes none on it.
     """
+    if bound.of_models:
+        with_model = {row.gate for row in snapshot.gates if row.version}
+        return (name for name in bound.expected if name in with_model)
     samples: dict[str, datetime] = {}
     for row in snapshot.board:
         samples[row.subject] = max(row.at, samples.get(row.subject, row.at))

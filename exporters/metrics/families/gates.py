@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from exporters.metrics.shared.labels import DIGEST, GATE, enum_label
@@ -18,7 +19,9 @@ from exporters.metrics.shared.metric import (
     seconds,
     timestamp,
 )
+from exporters.metrics.shared.snapshot import GateRow, MetricsSnapshot
 from monitor.model import Reason, RetrainingReason, RetrainingState, Verdict
+from monitor.plant.gates import GateConfig
 
 RECOMMENDED = {
     Verdict.CONTINUE: (Reason.IN_SPEC,),
@@ -49,6 +52,8 @@ MODEL = Label("model", "model names of the plant file")
 VERSION = Label("version", "the version in force")
 _MIN_DECISIONS = 20
 """The minimum number of decisions for a ratio."""
+_MIN_OUTCOMES = 20
+"""The minimum number of outcomes for a share."""
 _WITHOUT_MODEL = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.NO_SKILL)
 
 
@@ -73,7 +78,18 @@ METRICS: tuple[Metric, ...] = (
     gauge("gatewatch_gate_interval_width", "Mean width of the prediction intervals of the newest decisions, in "
           "the unit of the characteristic.", GATE),
     gauge("gatewatch_gate_out_of_service", "1 if a gate holds every part because it has no verified model with skill, "
+          "else 0; also 0 while it learns.", GATE),
+    gauge("gatewatch_gate_learning", "1 while a gate has never had a model and has too few outcomes to train one, "
           "else 0.", GATE),
+    gauge("gatewatch_gate_outcomes", "Parts with an outcome of the gate's characteristic.", GATE, tallied=True),
+    gauge("gatewatch_gate_outcomes_needed", "Parts with an outcome that the first model needs.", GATE),
+    gauge("gatewatch_gate_outcomes_behind_seconds", "How far the newest outcome is behind the gate's newest decision; "
+          "before the first outcome, since the first decision.", GATE, unit="seconds", tallied=True),
+    gauge("gatewatch_gate_outcomes_looked_at", "The newest outcomes of the gate's characteristic (at most 100) for "
+          "which a passage was looked for.", GATE, tallied=True),
+    gauge("gatewatch_gate_outcomes_unmatched", "How many of these belong to no passage of the gate's step.", GATE,
+          tallied=True),
+    gauge("gatewatch_gate_outcomes_unmatched_ratio", "Their share; absent below 20 outcomes.", GATE, unit="ratio"),
     gauge("gatewatch_gate_hold_ratio", "Share of holds among the newest decisions; absent below 20 decisions.", GATE,
           unit="ratio"),
     gauge("gatewatch_gate_scrap_ratio", "Share of scrap among the newest decisions; absent below 20 decisions.", GATE,
@@ -89,14 +105,45 @@ METRICS: tuple[Metric, ...] = (
 )  # fmt: skip
 
 
+def outcomes_by_gate(snapshot: MetricsSnapshot) -> Counter[str]:
+    """Parts with an outcome by gate, as last counted."""
+    counts: Counter[str] = Counter()
+    for row in snapshot.tallies:
+        if row.name == "gatewatch_gate_outcomes":
+            counts[row.labels.get("gate", "")] = int(row.value or 0)
+    return counts
+
+
+def learns(row: GateRow | None, outcomes: int, config: GateConfig) -> bool:
+    """Whether a gate has never had a model and has too few outcomes to train one: no fault, it takes its time."""
+    never = row is None or (not row.version and not row.changes)
+    return never and outcomes < config.training.min_outcomes
+
+
+def _unmatched(snapshot: MetricsSnapshot, bounds: Bounds) -> Series:
+    """The share of the newest outcomes that belong to no passage."""
+    names = ("gatewatch_gate_outcomes_unmatched", "gatewatch_gate_outcomes_looked_at")
+    rows = [row for row in snapshot.tallies if row.name in names]
+    values = {(row.name, row.labels.get("gate", "")): row.value or 0.0 for row in rows}
+    for gate in bounds.plant.gates:
+        unmatched, looked_at = (values.get((name, gate), 0.0) for name in names)
+        if looked_at >= _MIN_OUTCOMES:
+            yield "gatewatch_gate_outcomes_unmatched_ratio", (gate,), unmatched / looked_at
+
+
 def series(scrape: Scrape) -> Series:
     """The model in force of each gate, and ratios of its newest decisions."""
     snapshot, bounds = scrape.snapshot, scrape.bounds
     rows = {row.gate: row for row in snapshot.gates}
-    for gate in bounds.plant.gates:
+    outcomes = outcomes_by_gate(snapshot)
+    for gate, config in bounds.plant.gates.items():
         row = rows.get(gate)
         out = row is None or not row.version or row.refused in _WITHOUT_MODEL
-        yield "gatewatch_gate_out_of_service", (gate,), float(out)
+        learning = learns(row, outcomes[gate], config)
+        yield "gatewatch_gate_out_of_service", (gate,), float(out and not learning)
+        yield "gatewatch_gate_learning", (gate,), float(learning)
+        yield "gatewatch_gate_outcomes_needed", (gate,), float(config.training.min_outcomes)
+    yield from _unmatched(snapshot, bounds)
     for row in snapshot.gates:
         label = (row.gate,)
         if row.version:

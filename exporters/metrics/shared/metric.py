@@ -34,7 +34,8 @@ class Kind(StrEnum):
 class AlertBound:
     """An alert in force: its limit, its clear level, and the subjects whose value must be present.
 
-    `only_running`: those of them that owe it only while no state says that they stand.
+    `only_running`: those of them that owe it only while no state says that they stand. With `of_models` they are gates,
+    of which no value can be expected before they have a model.
     """
 
     name: str
@@ -43,6 +44,7 @@ class AlertBound:
     clear: float
     expected: tuple[str, ...] = ()
     only_running: frozenset[str] = frozenset()
+    of_models: bool = False
 
 
 @dataclass(frozen=True, slots=True)

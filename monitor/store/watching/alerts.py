@@ -193,6 +193,8 @@ def _detail(connection: sa.Connection, spec: AlertSpec, subject: str) -> str:
         return _error(connection, sa.and_(j.source == subject, j.partition != "", j.unreadable != ""))
     if spec.metric == "gatewatch_clock_stepped":
         return _clock_step(connection)
+    if spec.metric in ("gatewatch_source_refused_ratio", "gatewatch_source_nothing_understood"):
+        return _newest_refusal(connection, subject)
     if spec.metric == "gatewatch_gate_out_of_service":
         return _newest_reason(connection, subject)
     return ""
@@ -209,6 +211,15 @@ def _causes(connection: sa.Connection, match: Mapping[str, str], subject: str) -
 def _error(connection: sa.Connection, where: sa.ColumnElement[bool]) -> str:
     errors = connection.execute(sa.select(t.job.c.error).where(where).order_by(t.job.c.name)).scalars()
     return next((error for error in errors if error), "")
+
+
+def _newest_refusal(connection: sa.Connection, source: str) -> str:
+    q = t.quarantine.c
+    query = sa.select(q.reason, q.column, q.value).where(q.source == source, q.resolved_at.is_(None))
+    row = connection.execute(query.order_by(q.id.desc()).limit(1)).first()
+    return (
+        "" if row is None else f"{row.column}: {row.value or 'no value'} ({row.reason})" if row.column else row.reason
+    )
 
 
 def _clock_step(connection: sa.Connection) -> str:

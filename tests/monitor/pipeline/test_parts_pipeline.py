@@ -119,6 +119,9 @@ def test_a_gate_out_of_service_holds_every_part_under_one_alert(used: InForce, r
         spine.part(f"P{n}", after(n))
     spine.run(spine.pull("parts", batch_rows=2), after(60))
     assert spine.all(t.decision, "verdict", "reason") == [("hold", reason)] * 5
+    enough = {"name": "gatewatch_gate_outcomes", "labels": {"gate": "form"}, "value": 40.0}
+    with spine.store.write() as connection:
+        connection.execute(t.tally.insert(), [enough])
     in_force = {"gate": "form", "model": "w", "version": "1", "digest": "sum", "since": T0, "changes": 1, "mirrored": 1}
     if used.refused is not Reason.NO_MODEL:
         with spine.store.write() as connection:

@@ -1,0 +1,48 @@
+"""Counts of a characteristic's outcomes: how many there are, how new, and how many belong to no passage."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from monitor.store.database import tables as t
+from monitor.store.rows.outcomes import is_usable
+
+
+def unmatched_outcomes(
+    connection: sa.Connection, characteristic: str, step: str, now: datetime, newest: int
+) -> tuple[int, int]:
+    """How many of the newest outcomes belong to no passage of the step, and how many were looked at.
+
+    An outcome belongs to its part's last passage at or before its own time; without one it has no effect.
+    """
+    o, p = t.outcome.c, t.part_step.c
+    wanted = (o.characteristic == characteristic, is_usable(o.value), o.available_at <= now)
+    ordered = sa.select(o.serial, o.at).where(*wanted).order_by(o.available_at.desc(), o.arrival.desc())
+    looked_at = ordered.limit(newest).subquery()
+    passage = (p.serial == looked_at.c.serial, p.step == step, p.at <= looked_at.c.at)
+    matched = sa.exists(sa.select(p.arrival).where(*passage))
+    count = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(sa.case((matched, 1), else_=0)), 0))
+    total, found = connection.execute(count.select_from(looked_at)).one()
+    return int(total) - int(found), int(total)
+
+
+def newest_available(connection: sa.Connection, characteristic: str, now: datetime) -> datetime | None:
+    """When the newest outcome became available; None before the first."""
+    o = t.outcome.c
+    query = sa.select(o.available_at).where(o.characteristic == characteristic, o.available_at <= now)
+    at: datetime | None = connection.scalar(query.order_by(o.available_at.desc()).limit(1))
+    return at
+
+
+def behind_decisions(connection: sa.Connection, gate: str, newest: datetime | None) -> timedelta:
+    """How far the newest outcome is behind the gate's newest decision; without one, since the first decision."""
+    d = t.decision.c
+    query = sa.select(sa.func.min(d.at), sa.func.max(d.at)).where(d.gate == gate)
+    first: datetime | None
+    last: datetime | None
+    first, last = connection.execute(query).one()
+    if first is None or last is None:
+        return timedelta(0)
+    return max(last - (newest or first), timedelta(0))
