@@ -62,7 +62,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "monitor.web": (
         "alerting.alerts", "exporters.html", "exporters.metrics", "exporters.metrics.shared", "exporters.pages",
-        "monitor.plant", "monitor.store.database", "monitor.store.watching",
+        "monitor.plant", "monitor.store", "monitor.store.database", "monitor.store.watching",
     ),
     "dashboards.rows": ("dashboards.blocks",),
     "monitor.pipeline": (

@@ -7,7 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from alerting.alerts.in_force import alerts_in_force, subjects
@@ -21,10 +21,12 @@ from alerting.alerts.webhook import (
     parse,
     unknown_subject,
 )
+from exporters.metrics.shared.snapshot import OTHER_NAMES
 from monitor.model import WATCHDOG
 from monitor.plant.plant import Plant
 from monitor.store.database.database import Connection, Store
 from monitor.store.database.statements import TallyKey, add_counts, tally_key
+from monitor.store.understood import unknown_names
 from monitor.store.watching import alerts as alerting
 
 _LOG = logging.getLogger(__name__)
@@ -34,6 +36,8 @@ MAX_ALERTS = 5000
 CHUNK = 100
 """Alerts of a transaction: other writers of the store wait for no more than these."""
 _MAX_ERRORS = 5
+_NAMED_FOR = timedelta(days=2)
+"""An unknown machine or step is exported for a day after its last row; its alert may come a little later."""
 Answer = tuple[int, dict[str, Any]]
 """Status and body of the answer."""
 
@@ -84,6 +88,12 @@ class _Receiver:
         return alert.key.subject in self.subjects[self.specs[alert.key.alert].kind]
 
 
+def _names(store: Store, now: datetime) -> frozenset[str]:
+    """The machines and steps that rows named and the plant file has not: nobody else may name one."""
+    with store.read() as connection:
+        return frozenset({OTHER_NAMES, *(row.subject for row in unknown_names(connection, now - _NAMED_FOR))})
+
+
 def receive(store: Store, plant: Plant, jobs: Iterable[str], body: bytes, now: datetime) -> Answer:
     """Write the alerts of a body into the alert table, a few in each transaction; `jobs` are the names of all jobs."""
     specs = {spec.name: spec for spec in alerts_in_force(plant)}
@@ -93,7 +103,7 @@ def receive(store: Store, plant: Plant, jobs: Iterable[str], body: bytes, now: d
         return _error(413, f"{exc}; set max_alerts in Alertmanager's webhook_configs, or group by more labels")
     except ValueError as exc:
         return _error(400, str(exc))
-    receiver = _Receiver(store, plant, specs, subjects(plant, jobs), now)
+    receiver = _Receiver(store, plant, specs, {**subjects(plant, jobs), "name": _names(store, now)}, now)
     taken, refused = [], list(post.refused)
     for chunk in _chunks(post.alerts):
         accepted, others = receiver.take(chunk)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from exporters.metrics.shared.labels import JOB, SOURCE, enum_label
 from exporters.metrics.shared.metric import Label, Metric, Scrape, Series, counter, gauge, seconds, timestamp
-from exporters.metrics.shared.snapshot import IntakeRow, MetricsSnapshot, UnknownNameRow
+from exporters.metrics.shared.snapshot import OTHER_NAMES, IntakeRow, MetricsSnapshot, UnknownNameRow
 from monitor.errors import SourceReason
 from monitor.model import RejectReason
 from monitor.plant.plant import Plant
@@ -23,7 +23,6 @@ SOURCE_REASON = enum_label("reason", SourceReason, "fixed list of read errors")
 UNKNOWN_NAME = Label("subject", "SOURCE/NAME of at most 20 unknown machines and steps, and 'others'")
 MOST_NAMES = 20
 """Unknown names with a series and an alert of their own."""
-OTHER_NAMES = "others"
 _FEWEST_ROWS = 20
 """The minimum number of rows for a share."""
 _FEWEST_REFUSED = 3
@@ -95,7 +94,7 @@ def _unknown_names(snapshot: MetricsSnapshot, plant: Plant) -> Series:
     unknown = [row for row in snapshot.unknown_names if not _knows(plant, row)]
     named = [row for row in unknown if row.name][:MOST_NAMES]
     for row in named:
-        yield "gatewatch_source_unknown_name_rows", (f"{row.source}/{row.name}",), float(row.rows)
+        yield "gatewatch_source_unknown_name_rows", (row.subject,), float(row.rows)
     others = [row for row in unknown if row not in named]
     if others:
         yield "gatewatch_source_unknown_name_rows", (OTHER_NAMES,), float(sum(row.rows for row in others))

@@ -10,6 +10,9 @@ from typing import NamedTuple
 from monitor.model import MachineState
 from monitor.statuses import AlertCondition, AlertStatus
 
+OTHER_NAMES = "others"
+"""The subject that stands for the unknown machines and steps without a series of their own."""
+
 
 class JobRow(NamedTuple):
     """The state of a job; counts are since the store was created.
@@ -58,6 +61,11 @@ class UnknownNameRow(NamedTuple):
     kind: str
     name: str
     rows: int
+
+    @property
+    def subject(self) -> str:
+        """As metrics and alerts call it."""
+        return f"{self.source}/{self.name}" if self.name else OTHER_NAMES
 
 
 class GateRow(NamedTuple):

@@ -244,6 +244,18 @@ def test_the_reasons_are_few_and_the_answer_is_short(content: Any, post: Post, s
     assert reasons == Counter(reason for _, reason, _ in BAD.values())
 
 
+def test_an_unknown_machine_is_a_subject_once_a_row_has_named_it(post: Post, spine: Spine) -> None:
+    posted = [
+        alert(5, name="UnknownMachineOrStep", labels={"subject": subject})
+        for subject in ("readings/m7", "readings/m8", "others")
+    ]
+    spine.reading("m7", after(1), 5.0)
+    spine.run(spine.pull("readings"), after(4))
+    told = post(body(*posted), now=after(9)).json()
+    assert (told["taken"], told["refused"]) == (2, 1)
+    assert "the plant has no name 'readings/m8'" in told["errors"][0]
+
+
 def test_a_raw_control_character_does_not_refuse_the_others(post: Post) -> None:
     content = json.dumps(body(alert(0), _labels(subject="MARK"))).encode().replace(b"MARK", b"a\x00b\x01")
     assert (post(content).json()["taken"], post(content).json()["refused"]) == (1, 1)
