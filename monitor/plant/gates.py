@@ -20,7 +20,12 @@ def _kind(value: str) -> str:
     return value
 
 
-Kind = Annotated[str, AfterValidator(_kind), Meaning(f"one of {join_names(sorted(KINDS))}")]
+Kind = Annotated[
+    str,
+    AfterValidator(_kind),
+    Meaning(f"one of {join_names(sorted(KINDS))}"),
+    Field(json_schema_extra={"enum": sorted(KINDS)}),
+]
 
 
 class Rework(Strict):

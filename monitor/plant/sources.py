@@ -154,12 +154,14 @@ def _expand_condition(value: object) -> object:
 
 
 _COLUMN = Meaning("a column name or a mapping (keys and values)")
-TimeCol = Annotated[TimeColumn, BeforeValidator(_expand_column_name), _COLUMN]
-CodeCol = Annotated[CodeColumn, BeforeValidator(_expand_column_name), _COLUMN]
-ValueCol = Annotated[ValueColumn, BeforeValidator(_expand_column_name), _COLUMN]
+TimeCol = Annotated[TimeColumn, BeforeValidator(_expand_column_name, json_schema_input_type=TimeColumn | str), _COLUMN]
+CodeCol = Annotated[CodeColumn, BeforeValidator(_expand_column_name, json_schema_input_type=CodeColumn | str), _COLUMN]
+ValueCol = Annotated[
+    ValueColumn, BeforeValidator(_expand_column_name, json_schema_input_type=ValueColumn | str), _COLUMN
+]
 
 _CONDITION = Meaning("a condition or a mapping (keys and values)")
-RowFilter = Annotated[Where, BeforeValidator(_expand_condition), _CONDITION]
+RowFilter = Annotated[Where, BeforeValidator(_expand_condition, json_schema_input_type=Where | str), _CONDITION]
 
 
 class SourceBase(Strict):

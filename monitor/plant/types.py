@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from monitor.plant.messages import Meaning
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+DURATION = r"([0-9]+(\.[0-9]+)?[smhd])+"
 _LONGEST = timedelta(days=36500)
 _TRACKING = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks", "databricks-uc")
 
@@ -21,7 +22,7 @@ def parse_duration(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return value
     text = str(value)
-    if not re.fullmatch(r"([0-9]+(\.[0-9]+)?[smhd])+", text):
+    if not re.fullmatch(DURATION, text):
         raise ValueError("expected a duration such as 30s, 5m, 1h30m or 2d")
     seconds = sum(float(n) * _UNITS[u] for n, u in re.findall(r"([0-9]+(?:\.[0-9]+)?)([smhd])", text))
     if seconds > _LONGEST.total_seconds():

@@ -107,13 +107,13 @@ def _default(info: FieldInfo) -> str:
         return "(required)"
     if value is None or value in ({}, [], "") or isinstance(value, BaseModel):
         return "none" if not isinstance(value, BaseModel) else "see below"
-    return f"`{_duration(value) if isinstance(value, timedelta) else value}`"
+    return f"`{duration_text(value) if isinstance(value, timedelta) else value}`"
 
 
-def _duration(value: timedelta) -> str:
+def duration_text(value: timedelta) -> str:
     """A duration as in the plant file, in the longest unit that divides it.
 
-    >>> _duration(timedelta(hours=36)), _duration(timedelta(0))
+    >>> duration_text(timedelta(hours=36)), duration_text(timedelta(0))
     ('36h', '0s')
     """
     seconds = int(value.total_seconds())
