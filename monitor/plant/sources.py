@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from monitor.plant.conditions import Condition, parse_condition
 from monitor.plant.messages import Meaning, unknown_name
 from monitor.plant.time_formats import TimeFormat, time_format
-from monitor.plant.types import DatabaseUrl, Duration, Name, PositiveDuration, Strict, Text, Zone
+from monitor.plant.types import DatabaseUrl, Duration, Instant, Name, PositiveDuration, Strict, Text, Zone
 
 
 def _time_text(value: str) -> str:
@@ -70,6 +70,26 @@ class ImageShape(Strict):
     height: int = Field(ge=2, le=4096, description="Rows.")
 
 
+def _nonzero(value: float) -> float:
+    if value == 0:
+        raise ValueError("expected a number other than 0, which would make every value the same")
+    return value
+
+
+Scale = Annotated[float, AfterValidator(_nonzero)]
+
+
+class Conversion(Strict):
+    """A conversion valid from an instant until the next one, for a sensor that was swapped."""
+
+    since: Instant = Field(description="Start of validity, by the time of the event.")
+    scale: Scale = Field(1.0, description="Conversion factor from the source's unit.")
+    offset: float = Field(0.0, description="Added after scaling.")
+    unit: str = Field("", description="Unit of the source's numbers from then on; it is not computed with.")
+    machine: str | None = Field(None, description="Only for this machine; otherwise for all.")
+    sensor: str | None = Field(None, description="Only for this sensor of the long layout; otherwise for all.")
+
+
 class ValueColumn(Strict):
     """A number: its column and conversion (value * scale + offset). A column name alone is enough without one."""
 
@@ -82,8 +102,11 @@ class ValueColumn(Strict):
     decimal: Annotated[Literal[".", ","], Meaning("'.' or ','")] = Field(
         ".", description="Decimal mark of numbers that are written as text."
     )
-    scale: float = Field(1.0, description="Conversion factor from the source's unit.")
+    scale: Scale = Field(1.0, description="Conversion factor from the source's unit.")
     offset: float = Field(0.0, description="Added after scaling.")
+    conversions: list[Conversion] = Field(
+        [], description="Other conversions by start of validity, for swapped sensors; scale and offset hold until then."
+    )
     missing: list[float | str] = Field([], description="Values of the source that mean a missing value.")
     unit: str = Field("", description="Unit after conversion.")
     image: ImageShape | None = Field(None, description="Given if the column holds an image instead of a number.")
@@ -99,8 +122,8 @@ class ValueColumn(Strict):
     def _image_or_vector(self) -> ValueColumn:
         if self.image is not None and self.vector is not None:
             raise ValueError("expected image or vector, not both")
-        if self.image is not None and (self.codes or self.decimal != "."):
-            raise ValueError("expected an image, or codes and decimal of a number, not both")
+        if self.image is not None and (self.codes or self.decimal != "." or self.conversions):
+            raise ValueError("expected an image, or codes, decimal and conversions of a number, not both")
         return self
 
     @field_validator("codes")
@@ -111,12 +134,14 @@ class ValueColumn(Strict):
             raise ValueError(f"blanks around code {padded[0]!r}; they are removed from values, so it never occurs")
         return codes
 
-    @field_validator("scale")
+    @field_validator("conversions")
     @classmethod
-    def _nonzero(cls, value: float) -> float:
-        if value == 0:
-            raise ValueError("expected a number other than 0, which would make every value the same")
-        return value
+    def _distinct_starts(cls, conversions: list[Conversion]) -> list[Conversion]:
+        starts = [(c.since, c.machine, c.sensor) for c in conversions]
+        duplicates = sorted({start[0] for start in starts if starts.count(start) > 1})
+        if duplicates:
+            raise ValueError(f"two entries of the same machine and sensor have since {duplicates[0].isoformat()!r}")
+        return conversions
 
 
 class Where(Strict):

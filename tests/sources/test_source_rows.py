@@ -216,3 +216,58 @@ def test_partitions_are_selected_by_the_sources_own_codes() -> None:
     assert member is not None
     assert source_codes(member, "m1") == ("7", "8", "m2", "m1")
     assert source_codes(member, "m2") == (), "the source uses the word m2 for another machine"
+
+
+SWAPPED = "2026-01-05T10:00:00+01:00"
+AROUND = [("2026-01-05T08:59:59Z", 1.0), ("2026-01-05T09:00:00Z", 10.0), ("2026-01-05T09:30:00Z", 10.0)]
+
+
+def test_a_swapped_sensor_converts_by_the_time_of_the_event() -> None:
+    conversions = [{"since": "2026-01-05T09:30:00Z", "scale": 100}, {"since": SWAPPED, "scale": 10, "offset": 1}]
+    value = {"column": "a", "scale": 2, "offset": 5, "conversions": conversions}
+    config = {**WIDE, "values": {"temp": value, "force": "b"}}
+    rows = [(at, "m1", "r", 1.0, 1.0) for at, _ in AROUND]
+    for order in (rows, rows[::-1]):
+        found = typed(order, **config)
+        assert sorted(found.values[:, 0].tolist()) == [7.0, 11.0, 100.0]
+        assert found.values[:, 1].tolist() == [1.0] * 3
+    later = typed(
+        [(at, "2026-01-05T11:30:00Z", "m1", "r", 1.0, 1.0) for at, _ in AROUND], **config, available_at="known"
+    )
+    assert later.values[:, 0].tolist() == [7.0, 11.0, 100.0], "not by the time at which the row is known"
+
+
+def test_a_sensor_is_swapped_at_one_machine_only() -> None:
+    conversions = [{"since": SWAPPED, "scale": 10, "machine": "m1"}, {"since": SWAPPED, "scale": 1000}]
+    config = {**WIDE, "values": {"temp": {"column": "a", "conversions": conversions}, "force": "b"}}
+    found = typed([(at, m, "r", 1.0, 1.0) for m in ("m1", "m2") for at, _ in AROUND], **config)
+    assert found.values[:, 0].tolist() == [1.0, 10.0, 10.0, 1.0, 1000.0, 1000.0]
+
+
+def test_a_sensor_of_the_long_layout_is_swapped_by_itself() -> None:
+    conversions = [{"since": SWAPPED, "scale": 10, "machine": "m1", "sensor": "temp"}]
+    config = {**LONG, "value": {"column": "v", "conversions": conversions, "codes": {"off": 3}, "missing": [-1]}}
+    rows = [(at, m, "r", s, 1.0) for m in ("m1", "m2") for s in ("temp", "force") for at, _ in AROUND]
+    found = typed([*rows, ("2026-01-05T09:40:00Z", "m1", "r", "temp", "off"), (T, "m1", "r", "temp", -1)], **config)
+    places = {name: i for i, name in enumerate(("temp", "force"))}
+    by_machine = {m: found.values[(found.frame["machine"] == m).to_numpy()] for m in ("m1", "m2")}
+    assert by_machine["m1"][:4, places["temp"]].tolist() == [1.0, 10.0, 10.0, 3.0], "a code is not converted"
+    assert math.isnan(by_machine["m1"][4, places["temp"]])
+    assert by_machine["m1"][:3, places["force"]].tolist() == [1.0, 1.0, 1.0]
+    assert by_machine["m2"].tolist() == [[1.0, 1.0]] * 3
+
+
+def test_every_number_of_a_vector_and_an_outcome_convert_by_time() -> None:
+    conversions = [{"since": SWAPPED, "scale": 10}]
+    parts = {**PARTS, "values": {"curve": {"column": "x", "vector": 2, "conversions": conversions}}}
+    found = typed([(at, f"S{i}", "10", "m1", "L1", 1, "[1, 2]") for i, (at, _) in enumerate(AROUND)], **parts)
+    assert found.values.tolist() == [[1.0, 2.0], [10.0, 20.0], [10.0, 20.0]]
+    outcomes = {**OUTCOMES, "value": {"column": "v", "conversions": conversions}}
+    found = typed([(at, f"S{i}", 1.0) for i, (at, _) in enumerate(AROUND)], **outcomes)
+    assert found.frame["value"].tolist() == [value for _, value in AROUND]
+
+
+def test_a_row_without_a_time_is_refused_whatever_converts_it() -> None:
+    value = {"column": "v", "conversions": [{"since": SWAPPED, "scale": 1e99}]}
+    found = typed([("soon", "S1", 1.0), (T, "S2", 1e3)], **{**OUTCOMES, "value": value})
+    assert reasons(found) == [RejectReason.IMPOSSIBLE_TIME, RejectReason.INFINITE]

@@ -135,6 +135,7 @@ def _source(plant: Plant, name: str, source: SourceBase) -> Iterator[Contradicti
         yield from _codes((*path, "step"), "step", source.step, plant.steps, "steps")
     if isinstance(source, PartSource | ReadingSource | StateSource):
         yield from _codes((*path, "machine"), "machine", source.machine, plant.machines, "machines")
+    yield from _conversions(plant, path, source)
     yield from _partitions(plant, path, source)
 
 
@@ -144,6 +145,22 @@ def _single_values(source: SourceBase) -> Iterator[tuple[tuple[str, ...], ValueC
         yield from ((("values", name), column) for name, column in source.values.items())
     if isinstance(source, ReadingSource | OutcomeSource) and source.value is not None:
         yield ("value",), source.value
+
+
+def _conversions(plant: Plant, path: tuple[str, ...], source: SourceBase) -> Iterator[Contradiction]:
+    """Machines and sensors that a conversion is limited to, of which the source's rows must tell."""
+    values = list(_single_values(source))
+    if isinstance(source, PartSource):
+        values = [(("values", name), column) for name, column in source.values.items()]
+    sensors = sorted({sensor for machine in plant.machines.values() for sensor in machine.sensors})
+    for key, column in values:
+        for i, entry in enumerate(column.conversions):
+            for what, name, allowed in (("machine", entry.machine, plant.machines), ("sensor", entry.sensor, sensors)):
+                here: tuple[str | int, ...] = (*path, *key, "conversions", i, what)
+                if name is not None and getattr(source, what, None) is None:
+                    yield here, f"the rows of this source name no {what}", ""
+                elif name is not None:
+                    yield from _unknown(here, what, name, allowed, "machines")
 
 
 def _codes(

@@ -17,6 +17,7 @@ import numpy as np
 
 from monitor.model import LARGEST_NUMBER, Floats, RejectReason
 from monitor.plant.sources import ImageShape, ValueColumn
+from monitor.sources.typed.conversions import Scales
 from monitor.sources.typed.times import Faults
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
@@ -67,8 +68,10 @@ def _visit(value: object) -> int:
     return int(text) if re.fullmatch(r"\d{1,9}", text, re.ASCII) and not isinstance(value, bool) else 0
 
 
-def numbers(values: Sequence[object], column: ValueColumn) -> tuple[Floats, Faults]:
+def numbers(values: Sequence[object], column: ValueColumn, scales: Scales | None = None) -> tuple[Floats, Faults]:
     """A column of numbers, shape (n,), after scale and offset; NULL, NaN and `missing` codes give NaN.
+
+    `scales`: scale and offset of each value, where they are not the same for all.
 
     A value that `codes` lists is its number there. Text that is a plain decimal number counts as one ('12.5', or '12,5'
     where `decimal` says so); other text, booleans and bytes are not_a_number; infinity, also by conversion, and what is
@@ -81,7 +84,10 @@ def numbers(values: Sequence[object], column: ValueColumn) -> tuple[Floats, Faul
         if isinstance(as_number, float):
             raw[raw == as_number] = math.nan
     with np.errstate(over="ignore", invalid="ignore"):
-        scaled = raw if column.scale == 1.0 and column.offset == 0.0 else raw * column.scale + column.offset
+        if scales is not None:
+            scaled = raw * scales.scale + scales.offset
+        else:
+            scaled = raw if column.scale == 1.0 and column.offset == 0.0 else raw * column.scale + column.offset
     if coded:
         scaled[list(coded)] = list(coded.values())
     infinite = (np.abs(raw) > LARGEST_NUMBER) | (np.abs(scaled) > LARGEST_NUMBER)

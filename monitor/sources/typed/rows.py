@@ -15,6 +15,7 @@ from monitor.instants import from_micros, to_micros
 from monitor.model import Floats, Reject, RejectReason
 from monitor.plant.sources import ReadingSource, ValueColumn
 from monitor.sources.typed.columns import images, not_allowed, numbers, quarantine_text, text_column, visit_numbers
+from monitor.sources.typed.conversions import Events, Scales, scales_of
 from monitor.sources.typed.layout import mark_contradictions, mark_long_contradictions, widen
 from monitor.sources.typed.offending import offending_column
 from monitor.sources.typed.plan import Plan, TextColumn
@@ -72,7 +73,8 @@ def type_rows(
     at = read_times(raw[plan.config.at.column], plan.config.at) if plan.config.available_at else cursor
     available = cursor if plan.config.available_at else cursor.later(plan.config.delay)
     _add_faults(faults, at.faults, available.faults, _ahead(at, now + skew))
-    values, hidden = _values(raw, plan, len(rows), faults)
+    events = Events(at.micros, {name: texts[name] for name in ("machine", "sensor") if name in texts})
+    values, hidden = _values(raw, plan, events, faults)
     frame = pd.DataFrame({"at": _utc(at.micros), "available_at": _utc(available.micros), **texts})
     if hidden:
         # Where another row has its key, a row with a bad cell would accuse that one of contradicting it.
@@ -161,7 +163,9 @@ def _utc(micros: Micros) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(ns.view("M8[ns]")).tz_localize("UTC")
 
 
-def _values(raw: Raw, plan: Plan, n: int, faults: Faults) -> tuple[Floats, Mapping[int, Sequence[RejectReason]]]:
+def _values(
+    raw: Raw, plan: Plan, events: Events, faults: Faults
+) -> tuple[Floats, Mapping[int, Sequence[RejectReason]]]:
     """The values, and by row why cells of it were hidden.
 
     A bad cell is a fault of its row; but in a wide reading, whose cells are readings of different sensors, it hides
@@ -171,10 +175,10 @@ def _values(raw: Raw, plan: Plan, n: int, faults: Faults) -> tuple[Floats, Mappi
     bad_cells: list[Faults] = []
     columns = [column for _, column in plan.values] + ([plan.value] if plan.value else [])
     for column in columns:
-        read, bad = _read(raw[column.column], column)
+        read, bad = _read(raw[column.column], column, scales_of(column, events))
         parts.append(read)
         bad_cells.append(bad)
-    values = np.column_stack(parts) if parts else np.empty((n, 0))
+    values = np.column_stack(parts) if parts else np.empty((len(events.at), 0))
     hidden: dict[int, list[RejectReason]] = {}
     hides = isinstance(plan.config, ReadingSource) and len(columns) > 1
     for bad in bad_cells:
@@ -186,10 +190,10 @@ def _values(raw: Raw, plan: Plan, n: int, faults: Faults) -> tuple[Floats, Mappi
     return values, hidden
 
 
-def _read(cells: Sequence[object], column: ValueColumn) -> tuple[Floats, Faults]:
+def _read(cells: Sequence[object], column: ValueColumn, scales: Scales | None) -> tuple[Floats, Faults]:
     if column.image is not None:
         return images(cells, column.image)
-    return numbers(cells, column) if column.vector is None else vectors(cells, column)
+    return (numbers if column.vector is None else vectors)(cells, column, scales)
 
 
 def _contradictions(frame: pd.DataFrame, values: Floats, plan: Plan, faults: Faults) -> Faults:

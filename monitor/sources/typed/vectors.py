@@ -10,10 +10,11 @@ import numpy as np
 from monitor.model import Floats, RejectReason
 from monitor.plant.sources import ValueColumn
 from monitor.sources.typed.columns import numbers
+from monitor.sources.typed.conversions import Scales
 from monitor.sources.typed.times import Faults
 
 
-def vectors(values: Sequence[object], column: ValueColumn) -> tuple[Floats, Faults]:
+def vectors(values: Sequence[object], column: ValueColumn, scales: Scales | None = None) -> tuple[Floats, Faults]:
     """The numbers of each row after scale and offset, shape (n, column.vector); NULL gives a row of NaN.
 
     Anything but `column.vector` values is bad_vector; each value is converted as by `numbers`.
@@ -27,7 +28,7 @@ def vectors(values: Sequence[object], column: ValueColumn) -> tuple[Floats, Faul
             faults[i] = RejectReason.BAD_VECTOR
             elements = [None] * length
         flat += elements
-    read, bad = numbers(flat, column)
+    read, bad = numbers(flat, column, scales.repeat(length) if scales else None)
     for index, reason in bad.items():
         faults.setdefault(index // length, reason)
     return read.reshape(len(values), length), faults

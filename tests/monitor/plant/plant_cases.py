@@ -7,6 +7,7 @@ from pathlib import Path
 GOOD = Path(__file__).parent / "plants" / "good.yaml"
 ENVIRON = {"MES_PASSWORD": "hunter2"}
 WHOLE = ""
+SINCE = "since: '2026-01-01T00:00:00Z'"
 
 SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
     "an unknown key is named with those allowed": (("    url: postgresql+psycopg://reader", "    urll: postgres://r"),),
@@ -97,6 +98,19 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
     "a code with a blank around it": (("{column: thk, unit: mm}", "{column: thk, codes: {' OK': 0}}"),),
     "a code of a value that is no number": (("{column: thk, unit: mm}", "{column: thk, codes: {OK: good}}"),),
     "a decimal mark that is none": (("{column: thk, unit: mm}", "{column: thk, decimal: ';'}"),),
+    "two conversions since the same instant": (
+        ("{column: thk, unit: mm}", f"{{column: thk, conversions: [{{{SINCE}}}, {{{SINCE}, scale: 2}}]}}"),
+    ),
+    "a conversion by nothing": (("{column: thk, unit: mm}", f"{{column: thk, conversions: [{{{SINCE}, scale: 0}}]}}"),),
+    "a conversion at a machine that the rows do not name": (
+        ("{column: thk, unit: mm}", f"{{column: thk, conversions: [{{{SINCE}, machine: press1}}]}}"),
+    ),
+    "a conversion at an unknown machine": (
+        ("values: {force: F1,", f"values: {{force: {{column: F1, conversions: [{{{SINCE}, machine: press7}}]}},"),
+    ),
+    "a conversion of an unknown sensor": (
+        ("    value: v", f"    value: {{column: v, conversions: [{{{SINCE}, sensor: farce}}]}}"),
+    ),
     "an unknown step in a partition": (("second: [machine]", "second: [polish]"),),
     "a step in two partitions": (("second: [machine]", "second: [machine, forge]"),),
     "partitions of outcomes": (("    delay: 1d", "    delay: 1d\n    partitions: {a: [forge]}"),),
