@@ -49,10 +49,10 @@ class Retrying:
             return changes
         first, last = (at.floor("us").to_pydatetime() for at in (page.frame["at"].min(), page.frame["at"].max()))
         with self._store.read() as connection:
-            entries = open_rows(connection, self._scope.source, first, last, self._timeless)
-        tries = self._tries(entries)
-        answered = self._kept.answered(page, [cells for _, cells in tries])
-        changes.resolved = {tries[i][0].id: Resolution.REPLACED for i in answered}
+            for entries in open_rows(connection, self._scope.source, first, last, self._timeless):
+                tries = self._tries(entries)
+                answered = self._kept.answered(page, [cells for _, cells in tries])
+                changes.resolved |= {tries[i][0].id: Resolution.REPLACED for i in answered}
         changes.answered = frozenset(self._kept.answered(page, [reject.cells for reject in page.rejects]))
         return changes
 

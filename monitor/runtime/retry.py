@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 
 from monitor.errors import FencedError
@@ -16,7 +17,8 @@ from monitor.scheduling.job import Run
 from monitor.store.rows.refusals import ask_again, waiting_rows
 
 _POLL_SECONDS = 0.2
-_LONGEST_WAIT_SECONDS = 120.0
+_LONGEST_WAIT = timedelta(minutes=1)
+"""For the next pull of a process that is alive; a source that is pulled less often is left to it."""
 
 
 @dataclass
@@ -73,8 +75,9 @@ def _try(app: App, job: PullJob) -> RetryCounts | None:
 
 def _patience(app: App, pulls: Sequence[PullJob]) -> float:
     """Until a living process has pulled once more, or the lease of a dead one has run out."""
-    longest = max((job.interval for job in pulls), default=app.plant.store.lease)
-    return min((longest + 2 * app.plant.store.lease).total_seconds(), _LONGEST_WAIT_SECONDS)
+    longest = max((job.interval for job in pulls), default=_LONGEST_WAIT)
+    pulled_again = longest if longest <= _LONGEST_WAIT else timedelta(0)
+    return (pulled_again + app.plant.store.lease).total_seconds()
 
 
 def _waiting(app: App, sources: Collection[str]) -> int:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -24,7 +24,8 @@ from monitor.store.rows.intake_counts import note_unknown_names, uncount_refused
 _LONGEST_VALUE = 60
 _SHORTENED = re.compile(r"<\d+ bytes, sha256 [0-9a-f]+>|.*\.\.\. \(\d+ characters\)", re.DOTALL)
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_MOST_COMPARED = 5000
+AT_ONCE = 5000
+"""Rows in quarantine that are in memory at once."""
 
 
 @dataclass(slots=True)
@@ -151,14 +152,26 @@ def _complete(connection: sa.Connection, source: str, rows: Sequence[tuple[str, 
         connection.execute(t.quarantine.update().where(q.source == source, q.digest == digest).values(values))
 
 
-def open_rows(connection: sa.Connection, source: str, first: datetime, last: datetime, timeless: bool) -> list[KeptRow]:
-    """Rows of a source in quarantine with a time in [first, last]; if `timeless`, those without a usable time too."""
+def open_rows(
+    connection: sa.Connection, source: str, first: datetime, last: datetime, timeless: bool
+) -> Iterator[list[KeptRow]]:
+    """Rows of a source in quarantine with a time in [first, last], a few at a time.
+
+    If `timeless`, those without a usable time too.
+    """
     q = t.quarantine.c
     wanted: sa.ColumnElement[bool] = sa.and_(q.at >= first, q.at <= last)
     if timeless:
         wanted = sa.or_(wanted, q.at.is_(None), q.reason == RejectReason.AHEAD_OF_CLOCK.value)
     query = select_columns(KeptRow, t.quarantine).where(q.source == source, q.resolved_at.is_(None), wanted)
-    return list(fetch_rows(connection, KeptRow, query.order_by(q.id.desc()).limit(_MOST_COMPARED)))
+    after = 0
+    while True:
+        rows = list(fetch_rows(connection, KeptRow, query.where(q.id > after).order_by(q.id).limit(AT_ONCE)))
+        if rows:
+            yield rows
+        if len(rows) < AT_ONCE:
+            return
+        after = rows[-1].id
 
 
 def ask_again(connection: sa.Connection, sources: Collection[str], now: datetime) -> int:

@@ -147,6 +147,35 @@ def test_a_refused_row_that_the_source_corrects_leaves_with_the_acceptance(spine
     assert spine.all(t.part_step, "serial", "revision") == [("A", 0)]
 
 
+def test_of_many_rows_at_one_instant_each_leaves_with_its_own_acceptance(
+    spine: Spine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.store.rows.refusals.AT_ONCE", 7)
+    spine.rows("PARTS", *((f"P{n:02d}", "form", 1, "L", after(1), after(1), "3,2", 1.0, 1.0, 1.0) for n in range(40)))
+    job = spine.pull("parts", batch_rows=10)
+    spine.run(job, after(2))
+    spine.sql("UPDATE PARTS SET A = 3.2 WHERE SN <> 'P05'")
+    spine.run(job, after(3))
+    assert len(spine.all(t.part_step)) == 39
+    assert len(in_quarantine(spine)) == 1
+
+
+def test_what_reconciliation_reads_again_leaves_too(spine: Spine) -> None:
+    spine.part("A", after(1), a="3,2")
+    job = spine.pull("parts")
+    spine.run(job, after(2))
+    spine.part("LATER", after(600))
+    spine.run(job, after(601))
+    spine.sql("UPDATE PARTS SET A = 3.2")
+    spine.run(job, after(602))
+    assert len(in_quarantine(spine)) == 1, "further back than rows are read again"
+    page = spine.sources["parts"].read_hour(T0, after(60), after(603))
+    lease = acquire(spine.store, job.name, HOLDER, 60.0)
+    assert lease is not None
+    job.commit_page(page, None, after(603), lease)
+    assert in_quarantine(spine) == []
+
+
 def test_a_row_refused_after_it_was_accepted_is_the_last_word_until_it_is_put_right(spine: Spine) -> None:
     spine.part("A", after(1), a=3.2)
     job = spine.pull("parts")

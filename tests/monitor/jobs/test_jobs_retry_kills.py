@@ -158,6 +158,31 @@ def test_two_retries_at_once_take_in_each_row_once(refused: Path) -> None:
     assert all(json.loads(one.out)["waiting"] == 0 for one in said)
 
 
+def _impatient() -> None:
+    from monitor.runtime import retry
+
+    retry._patience = lambda *_: 0.0  # type: ignore[assignment]
+
+
+def test_rows_that_another_process_pulls_wait_for_it(refused: Path) -> None:
+    _written(refused.parent, COLD)
+    store = Store(f"sqlite:///{refused.parent}/gatewatch.db")
+    theirs = {"name": "pull:readings", "holder": "forge:42", "fence": 9, "expires_at": 1e12}
+    with store.write() as connection:
+        connection.execute(t.lease.insert(), [theirs])
+    said = gatewatch("quarantine", "retry", "-p", refused, before=_impatient, at=after(400))
+    assert said.code == 0, said.err
+    taken_in, waiting = said.out.splitlines()
+    assert taken_in == "taken in: 0 rows of 200"
+    assert waiting.startswith("waiting: 200 rows; the process that runs the plant tries them at its next pull")
+    assert "SIGHUP" in waiting
+    with store.write() as connection:
+        connection.execute(t.lease.delete())
+    store.close()
+    assert gatewatch("once", refused, at=after(402)).code == 0, "the next pull does what was asked for"
+    assert "3 rows refused" in gatewatch("quarantine", "list", "-p", refused, at=after(403)).out
+
+
 def test_an_unknown_source_is_one_sentence(refused: Path) -> None:
     said = gatewatch("quarantine", "retry", "reading", "-p", refused, at=after(400))
     assert said.code == 2
