@@ -11,8 +11,10 @@ from monitor.errors import ShutdownError
 from monitor.failpoints import reach
 from monitor.jobs.retrying import RetryCounts, Retrying
 from monitor.model import Page
+from monitor.pipeline.intake import without_old
 from monitor.pipeline.pipeline import Pipeline
 from monitor.plant.plant import Plant
+from monitor.plant.retention import KEYS, effective
 from monitor.plant.sources import pull_name
 from monitor.ports import Source
 from monitor.scheduling.job import JobScope, Result, Run
@@ -20,7 +22,7 @@ from monitor.store import cursors
 from monitor.store.commit import BatchWrite, commit
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease
-from monitor.store.database.statements import TallyKey
+from monitor.store.database.statements import TallyKey, tally_key
 
 
 class PullJob:
@@ -32,6 +34,7 @@ class PullJob:
         self._store = store
         self._config = plant.sources[source_name]
         self._rows = plant.store.batch_rows
+        self._keep: timedelta | None = getattr(effective(plant), KEYS[self._config.kind])
         self._source = source
         self._pipeline = pipeline
         self._unsaved_tallies: Counter[TallyKey] = Counter()
@@ -64,7 +67,8 @@ class PullJob:
                 page = self._source.read(after, run.now, self._rows, self.members)
                 reach("after_read")
                 newest = max((p for p in (position, page.position) if p is not None), default=None)
-                self.commit_page(page, newest if newest != position else None, run.now, run.lease)
+                since = None if position is None else min(position, run.now)
+                self.commit_page(page, newest if newest != position else None, run.now, run.lease, since)
                 rows, position, after = rows + page.read, newest, page.position
                 if not page.more:
                     break
@@ -77,9 +81,18 @@ class PullJob:
         with self.lock:
             return self._retry.run(run, self.commit)
 
-    def commit_page(self, page: Page, position: datetime | None, now: datetime, lease: Lease) -> None:
-        """Process one page and commit the results; on any error nothing has changed."""
+    def commit_page(
+        self, page: Page, position: datetime | None, now: datetime, lease: Lease, reached: datetime | None = None
+    ) -> None:
+        """Process one page and commit the results; on any error nothing has changed.
+
+        `reached` is how far the partition was read before, read from the store if not given.
+        """
         write = BatchWrite(self.name, self.source_name, self.partition, now, self._config.kind, position)
+        if self._keep is not None and (reached := reached or self.cursor()) is not None:
+            page, old = without_old(page, reached - self._keep)
+            key = tally_key("gatewatch_source_rows_total", source=self.source_name, outcome="too_old")
+            write.tallies.update({key: old} if old else {})
         write.rejects = page.rejects
         write.quarantine = self._retry.replaced(page)
         self.commit(page, write, lease)

@@ -11,10 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from monitor.model import Page
@@ -230,3 +231,19 @@ def _both_times(frame: pd.DataFrame) -> tuple[list[datetime], list[datetime]]:
 def _times(column: pd.Series[Any]) -> list[datetime]:
     naive = column.dt.tz_convert(None).to_numpy().astype("datetime64[us]").tolist()
     return [t.replace(tzinfo=UTC) for t in naive]
+
+
+def without_old(page: Page, since: datetime) -> tuple[Page, int]:
+    """The page without its rows from before `since`, and how many those are.
+
+    Of older rows the store has forgotten what it knew: they would all count as new.
+    """
+    if page.frame.empty:
+        return page, 0
+    kept = np.flatnonzero((page.frame["at"] >= since).to_numpy())
+    old = len(page.frame) - len(kept)
+    if not old:
+        return page, 0
+    hidden = {new: page.hidden[before] for new, before in enumerate(kept.tolist()) if before in page.hidden}
+    frame = page.frame.iloc[kept].reset_index(drop=True)
+    return replace(page, frame=frame, values=page.values[kept], hidden=hidden), old

@@ -16,11 +16,12 @@ from monitor.pipeline.pipeline import Pipeline
 from monitor.plant.plant import Plant
 from monitor.plant.sources import PartSource
 from monitor.store.commit import BatchWrite, provisional_arrival
-from monitor.store.database.database import Store
+from monitor.store.database.database import Connection, Store
 from monitor.store.database.statements import tally_key
 from monitor.store.delivery.outbox import recommendation
 from monitor.store.rows import digests
-from monitor.store.rows.decisions import StoredDecision
+from monitor.store.rows.decisions import StoredDecision, decided_visits
+from monitor.store.rows.digests import StoredRow
 from monitor.store.rows.parts import part_history
 
 
@@ -51,7 +52,11 @@ class PartsPipeline(Pipeline):
         in_force = self._in_force()
         with self._store.read() as connection:
             history = part_history(connection, page.frame["serial"].tolist())
+            decided = self._decided(connection, page)
         stored = digests.part_rows(history, self._source, self._counts_visits)
+        for passed in decided:
+            stored.setdefault(passed[:3] if self._counts_visits else passed, StoredRow())
+        done = {passed[:3] for passed in decided}
         result = intake.classify(intake.part_rows(page, self._source, stored), stored, self._dated)
         known = KnownPassages(self._plant.max_ages(), history)
         to_decide: dict[str, list[tuple[Passage, PartInput, dict[str, int]]]] = {}
@@ -61,7 +66,8 @@ class PartsPipeline(Pipeline):
             known.add(passage)
             write.rows.append({**accepted.columns, "revision": accepted.revision})
             gate = self._gates.get(passage.step)
-            if gate is not None and self._needs_decision(gate, passage, accepted.revision):
+            is_decided = (passage.serial, passage.step, passage.visit) in done
+            if gate is not None and not is_decided and self._needs_decision(gate, passage, accepted.revision):
                 to_decide.setdefault(gate, []).append((passage, *gate_input(self._plant.gates[gate], passage, earlier)))
         for gate, parts in to_decide.items():
             self._decide(gate, parts, in_force[gate], write)
@@ -69,6 +75,13 @@ class PartsPipeline(Pipeline):
         for outcome, rows in result.outcomes():
             key = tally_key("gatewatch_source_rows_total", source=self._source, outcome=outcome)
             write.tallies[key] += rows
+
+    def _decided(self, connection: Connection, page: Page) -> list[tuple[str, str, int, datetime]]:
+        """The decided passages of the page's parts, as far as their rows may have been deleted: they keep their number
+        and are not decided again."""
+        if self._plant.store.retention.parts is None:
+            return []
+        return decided_visits(connection, page.frame["serial"].tolist())
 
     def _needs_decision(self, gate: str, passage: Passage, revision: int) -> bool:
         # A correction is stored as a revision and never decided again; parts from before the gate are history.

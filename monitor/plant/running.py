@@ -10,7 +10,11 @@ from monitor.plant.types import DatabaseUrl, PageUrl, PositiveDuration, Strict, 
 
 
 class Retention(Strict):
-    """How long the rows of each table are kept; an empty value keeps them forever."""
+    """How long the rows of each table are kept; an empty value keeps them forever.
+
+    Rows that are still read again, compared with their source, used by a gate or needed to verify a decision are kept
+    longer; `gatewatch check` refuses a value that is shorter.
+    """
 
     readings: PositiveDuration | None = Field(timedelta(days=30), description="Machine readings.")
     windows: PositiveDuration | None = Field(timedelta(days=400), description="Machine windows.")

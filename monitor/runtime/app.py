@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import uuid
@@ -41,6 +42,7 @@ from monitor.pipeline.events import EventsPipeline
 from monitor.pipeline.parts import PartsPipeline
 from monitor.pipeline.pipeline import Pipeline
 from monitor.pipeline.readings import ReadingsPipeline
+from monitor.plant import retention
 from monitor.plant.file.load import LoadedPlant
 from monitor.plant.plant import Plant
 from monitor.ports import Source
@@ -51,6 +53,8 @@ from monitor.sources.transports import open_source
 from monitor.store.database.database import Store
 from monitor.store.database.schema import open_store
 from monitor.store.plant_files import record_plant_file
+
+log = logging.getLogger(__name__)
 
 _PULL_ORDER = ("machine_states", "part_steps", "readings", "outcomes", "dispositions")
 """The order of the pull jobs within one slot: later kinds depend on earlier ones."""
@@ -105,6 +109,8 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     receivers = receivers_of(plant)
     # A replay can be repeated after a power cut; waiting for the disk at each commit would cost a fifth of its time.
     store = open_store(plant.store.url, durable=not simulated)
+    for where, sentence in retention.problems(plant):
+        log.warning("%s: %s; rows are kept as long as they are needed", ".".join(where), sentence)
     guard = None if simulated else ClockGuard(store, clock, plant.store.lease)
     if guard is not None:
         guard.begin()
@@ -136,7 +142,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
         )  # fmt: skip
     renders = not simulated or plant.drift.report_under_replay
     jobs.append(ReportJob(store, plant, models, loaded.path.parent / "reports", renders))
-    jobs.append(PruneJob(store, plant.store.retention, plant.jobs.prune))
+    jobs.append(PruneJob(store, retention.effective(plant), plant.jobs.prune))
     return App(loaded, store, clock, runner, models, registry, trainer, sources, jobs)
 
 

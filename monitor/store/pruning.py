@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from monitor.statuses import Announced
 from monitor.store.cursors import positions
 from monitor.store.database import tables as t
 
@@ -49,20 +50,37 @@ def delete_oldest(connection: sa.Connection, aged: AgedTable, keep: timedelta, n
 
 
 def _too_old(connection: sa.Connection, aged: AgedTable, keep: timedelta, now: datetime) -> sa.ColumnElement[bool]:
-    table, age = aged.table, aged.table.c[aged.column]
-    if "source" not in table.c:
-        return _and_unneeded(table, age < now - keep)
-    cursors = positions(connection)
-    source = table.c.source
-    old = [sa.and_(source == name, age < min(at, now) - keep) for name, at in cursors.items()]
-    return _and_unneeded(table, sa.or_(sa.and_(source.not_in(cursors), age < now - keep), *old))
+    cursors = positions(connection) if "source" in aged.table.c else {}
+
+    def is_old(table: sa.FromClause) -> sa.ColumnElement[bool]:
+        age = table.c[aged.column]
+        if "source" not in table.c:
+            return age < now - keep
+        source = table.c.source
+        old = [sa.and_(source == name, age < min(at, now) - keep) for name, at in cursors.items()]
+        return sa.or_(sa.and_(source.not_in(cursors), age < now - keep), *old)
+
+    return _and_unneeded(aged.table, is_old)
 
 
-def _and_unneeded(table: sa.Table, old: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+def _and_unneeded(table: sa.Table, is_old: Callable[[sa.FromClause], sa.ColumnElement[bool]]) -> sa.ColumnElement[bool]:
+    old, other = is_old(table), table.alias()
     if table is t.machine_state:
         # The newest row of each machine is its current state, however old.
-        later = table.alias()
-        newer = sa.select(later.c.arrival).where(later.c.machine == table.c.machine, later.c.at > table.c.at)
+        newer = sa.select(other.c.arrival).where(other.c.machine == table.c.machine, other.c.at > table.c.at)
+        return sa.and_(old, newer.exists())
+    if table is t.part_step:
+        # A correction may have another time: the revisions of a passage go together, or their numbers would repeat.
+        same = [other.c[name] == table.c[name] for name in ("serial", "step", "visit")]
+        return sa.and_(old, ~sa.select(other.c.arrival).where(*same, sa.not_(is_old(other))).exists())
+    if table is t.alert:
+        # An end that was not announced yet keeps its incident open.
+        return sa.and_(old, sa.or_(table.c.told == Announced.RESOLVED, table.c.fired_at.is_(None)))
+    if table is t.notification:
+        # The newest note of a team and line says whether its incident is open.
+        newer = sa.select(other.c.id).where(
+            other.c.team == table.c.team, other.c.line == table.c.line, other.c.id > table.c.id
+        )
         return sa.and_(old, newer.exists())
     if table in (t.reading, t.judged):
         # After a kill, a detector's state is rebuilt from what was judged after it was saved: that is kept.

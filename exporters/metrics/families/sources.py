@@ -13,7 +13,7 @@ from monitor.model import RejectReason
 from monitor.plant.plant import Plant
 from monitor.statuses import Resolution
 
-ROW_OUTCOMES = ("accepted", "seen", "corrected", "quarantined")
+ROW_OUTCOMES = ("accepted", "seen", "corrected", "quarantined", "too_old")
 PARTITION = Label("partition", "partitions of the source in the plant file; empty if it has none")
 ROW_OUTCOME = Label("outcome", "fixed list", ROW_OUTCOMES)
 REJECT_REASON = enum_label("reason", RejectReason, "fixed list of reasons for quarantine")

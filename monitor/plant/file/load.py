@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.errors import PlantFileError
+from monitor.plant import retention
 from monitor.plant.file import yaml_tree
 from monitor.plant.file.overrides import apply_overrides
 from monitor.plant.file.paths import resolve
@@ -65,8 +66,17 @@ class Examined:
 
 
 def examine(path: Path | str, overrides: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> Examined:
-    """The plant file at a path, whatever its problems; PlantFileError if there is no such file."""
-    return _examined(_tree(Path(path), overrides)[0], Path(path).parent, environ)
+    """The plant file at a path, whatever its problems; PlantFileError if there is no such file.
+
+    A retention that is too short counts as a problem here, while `load` takes it: what is still read is kept anyway.
+    """
+    tree = _tree(Path(path), overrides)[0]
+    examined = _examined(tree, Path(path).parent, environ)
+    if examined.plant is None:
+        return examined
+    short = [Problem(where, text) for where, text in retention.problems(examined.plant) if examined.is_sound(*where)]
+    flawed = examined.flawed | {problem.path for problem in short}
+    return Examined((*examined.problems, *tree.lines(short)), examined.plant, flawed)
 
 
 def load(path: Path | str, overrides: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> LoadedPlant:

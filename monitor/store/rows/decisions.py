@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from monitor.store.database import tables as t
-from monitor.store.database.rows import fetch_rows, select_columns
+from monitor.store.database.rows import chunked, fetch_rows, select_columns
 
 _BATCH = 1000
 """Decisions read at a time: bounded memory, however many there are."""
@@ -63,6 +63,16 @@ def decisions_in_order(connection: sa.Connection) -> Iterator[list[StoredDecisio
     result = connection.execute(query, execution_options={"yield_per": _BATCH})
     for rows in result.partitions():
         yield [StoredDecision._make(row) for row in rows]
+
+
+def decided_visits(connection: sa.Connection, serials: Iterable[str]) -> list[tuple[str, str, int, datetime]]:
+    """The decided passages of these parts: serial, step, visit and time."""
+    d = t.decision.c
+    found: list[tuple[str, str, int, datetime]] = []
+    for chunk in chunked(dict.fromkeys(serials)):
+        query = sa.select(d.serial, d.step, d.visit, d.at).where(d.serial.in_(chunk), d.revision == 0)
+        found += [(row.serial, row.step, row.visit, row.at) for row in connection.execute(query)]
+    return found
 
 
 def all_decisions(connection: sa.Connection) -> list[StoredDecision]:
