@@ -48,8 +48,8 @@ class Source(Protocol):
     def kept(self) -> KeptRows:
         """How rows that were refused are typed again."""
 
-    def verify(self) -> None:
-        """Connect and compare the source with the plant file."""
+    def verify(self) -> Sequence[str]:
+        """Connect and compare the source with the plant file; sentences on what works, but not as one may expect."""
 
     def read(
         self,

@@ -14,22 +14,24 @@ from monitor.commands.shared.options import as_json, plant_argument, print_json
 @as_json
 @click.option("--connect/--no-connect", default=True, show_default=True, help="Whether to check the databases too.")
 def check(plant: str, overrides: Sequence[str], json_: bool, connect: bool) -> None:
-    """Check a plant file and the databases it names, and print every problem at once.
+    """Check a plant file and the databases it names, and print every problem and warning at once.
 
     If the file has problems, the databases of its other sections are checked too. Example: gatewatch check plant.yaml
     """
     from pathlib import Path
 
     from monitor.plant.file.load import examine
-    from monitor.runtime.checking import problems
+    from monitor.runtime.checking import Checked, check_databases
 
     examined = examine(Path(plant), overrides)
-    found = problems(examined) if connect else []
-    lines = [*examined.problems, *found]
+    found = check_databases(examined) if connect else Checked()
+    lines = [*examined.problems, *found.problems]
     if json_:
-        print_json({"problems": lines})
+        print_json({"problems": lines, "warnings": list(found.warnings)})
     else:
-        for line in (*(f"gatewatch: {problem}" for problem in examined.problems), *found):
+        for line in found.warnings:
+            click.echo(f"gatewatch: warning: {line}", err=True)
+        for line in (*(f"gatewatch: {problem}" for problem in examined.problems), *found.problems):
             click.echo(line, err=True)
     if lines:
         raise SystemExit(2 if examined.problems else 3)

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from monitor.errors import MonitorError
 
 
-def problems(examined: Any) -> list[str]:
-    """Every problem of sources, store, write-back target and notifications, a sentence each. Creates nothing.
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found, a sentence each: problems, and warnings of what works, but not as one may expect."""
+
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def check_databases(examined: Any) -> Checked:
+    """Every problem of sources, store, write-back target and notifications, and warnings. Creates nothing.
 
     Sections of the plant file that have problems themselves are left out: where they lead is not known.
     """
     if examined.plant is None:
-        return []
-    return [*_sources(examined), *_store(examined), *_targets(examined)]
+        return Checked()
+    warnings: list[str] = []
+    problems = [*_sources(examined, warnings), *_store(examined), *_targets(examined)]
+    return Checked(tuple(problems), tuple(warnings))
 
 
-def _sources(examined: Any) -> Iterator[str]:
+def _sources(examined: Any, warnings: list[str]) -> Iterator[str]:
     from monitor.sources.transports import open_source
 
     for name, config in examined.plant.sources.items():
@@ -27,7 +38,7 @@ def _sources(examined: Any) -> Iterator[str]:
         try:
             source = open_source(name, config, examined.plant)
             try:
-                source.verify()
+                warnings += source.verify()
             finally:
                 source.close()
         except MonitorError as exc:

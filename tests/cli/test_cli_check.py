@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,30 @@ def test_without_connecting_the_file_itself_is_checked(changes: dict[str, str | 
     gone = gatewatch("check", tmp_path / "none.yaml", "--no-connect")
     assert (gone.code, "none.yaml: no such file" in gone.err) == (2, True)
     assert gatewatch("check", _file(tmp_path, {}), "--no-connect").code == 0
+
+
+def test_a_warning_is_told_and_is_no_problem(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "mes.db") as database:
+        database.execute("CREATE TABLE results (SN TEXT, DATUM TEXT, WERT TEXT)")
+        database.execute("INSERT INTO results VALUES ('S1', '01.03.2026', 'i.O.')")
+    database.close()
+    file = tmp_path / "plant.yaml"
+    file.write_text(
+        "version: 1\nsite: s\nsteps: {press: {line: l}}\ncharacteristics: {ok: {specs: "
+        "[{since: 2026-01-01T00:00:00Z, upper: 0.5}]}}\nsources:\n  lab: {kind: outcomes, url: 'sqlite:///mes.db', "
+        "table: results, serial: SN, characteristic: ok, value: {column: WERT, codes: {i.O.: 0, n.i.O.: 1}}, "
+        "at: {column: DATUM, zone: Europe/Berlin, format: '%d.%m.%Y'}}\n"
+    )
+    said = gatewatch("check", file)
+    assert (said.code, said.out) == (0, f"{file}: no problems\n")
+    lines = said.err.splitlines()
+    assert [line.partition("; ")[0].partition(", which")[0] for line in lines] == [
+        "gatewatch: warning: source 'lab': the text in at does not sort by time, so every pull reads the whole table "
+        "'results'",
+        "gatewatch: warning: source 'lab': the times in at are dates without a time of day",
+    ]
+    assert len(json.loads(gatewatch("check", file, "--json").out)["warnings"]) == 2
+    file.write_text(file.read_text().replace(", format: '%d.%m.%Y'", ""))
+    stopped = gatewatch("check", file)
+    assert (stopped.code, stopped.err.count("\n")) == (3, 1)
+    assert "holds times as DD.MM.YYYY, such as '01.03.2026'; set `format` to \"%d.%m.%Y\"" in stopped.err

@@ -31,8 +31,9 @@ class CsvSource:
         self._delay = timedelta(0) if config.available_at else config.delay
         self.kept = KeptRows(self._plan, self._skew)
 
-    def verify(self) -> None:
+    def verify(self) -> Sequence[str]:
         self._rows()
+        return ()
 
     def close(self) -> None:
         pass

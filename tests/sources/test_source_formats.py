@@ -390,3 +390,49 @@ def test_kinds_of_sources_all_take_a_format() -> None:
         source = make_plant(at=way, available_at=way, **kind).sources["it"]
         assert source.available_at is not None
         assert source.at.format == source.available_at.format == "%d.%m.%Y"
+
+
+OUTCOMES = {"kind": "outcomes", "serial": "m", "characteristic": "twist", "value": "a"}
+DATES = "the times in at are dates without a time of day"
+SLOW = "the text in at does not sort by time, so every pull reads the whole table 't'"
+DAYS = [f"2026-03-{day:02d}" for day in range(1, 13)]
+REMARKS: dict[str, tuple[str, dict[str, str], dict[str, Any], list[str], list[str]]] = {
+    "a format that sorts": ("text", {"format": "%Y/%m/%d %H:%M"}, READINGS, ["2026/03/01 08:00"], []),
+    "a format that does not": ("text", {"format": "%d.%m.%Y %H:%M"}, READINGS, ["01.03.2026 08:00"], [SLOW]),
+    "dates of readings": ("text", {"format": "%Y-%m-%d"}, READINGS, DAYS, []),
+    "dates of outcomes": ("text", {"format": "%Y-%m-%d"}, OUTCOMES, DAYS[:1], [DATES]),
+    "dates of outcomes that do not sort": ("text", {"format": "%d.%m.%Y"}, OUTCOMES, ["01.03.2026"], [SLOW, DATES]),
+    "times of outcomes": ("text", {}, OUTCOMES, [f"{day} 08:00:00" for day in DAYS], []),
+    "midnights of outcomes": ("text", {}, OUTCOMES, [f"{day} 00:00:00" for day in DAYS], [DATES]),
+    "a few midnights": ("text", {}, OUTCOMES, [f"{day} 00:00:00" for day in DAYS[:9]], []),
+    "midnights and a time": ("text", {}, OUTCOMES, [*(f"{day} 00:00:00" for day in DAYS), "2026-04-01 09:00:00"], []),
+    "no outcome": ("text", {"format": "%Y-%m-%d"}, OUTCOMES, [], []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "keys", "source", "texts", "said"), REMARKS.values(), ids=REMARKS)
+def test_what_works_but_surprises_is_said(
+    database: Database, opened: Open, kind: str, keys: dict[str, str], source: dict[str, Any], texts: list[str],
+    said: list[str],
+) -> None:  # fmt: skip
+    database.run(f"CREATE TABLE t (ts {kind}, m text, a double precision)")
+    database.insert("t", [(text, "m1", 1.0) for text in texts])
+    found = opened(database, at={"column": "ts", "zone": "Europe/Berlin", **keys}, **source).verify()
+    assert len(found) == len(said)
+    assert all(sentence.startswith(f"source 'it': {start}") for sentence, start in zip(found, said, strict=True))
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(("kind", "said"), [("date", 1), ("timestamp", 0)])
+def test_outcomes_of_a_column_of_dates_are_said(postgres: Database, opened: Open, kind: str, said: int) -> None:
+    postgres.run(f"CREATE TABLE t (ts {kind}, m text, a double precision)")
+    postgres.insert("t", [("2026-03-01", "m1", 1.0)])
+    assert len(opened(postgres, at={"column": "ts", "zone": "Europe/Berlin"}, **OUTCOMES).verify()) == said
+
+
+def test_a_second_time_column_that_does_not_sort_is_said(database: Database, opened: Open) -> None:
+    database.run("CREATE TABLE t (ts text, known text, m text, a double precision)")
+    database.insert("t", [("2026-03-01 08:00:00Z", "01.03.2026", "m1", 1.0)])
+    known = {"column": "known", "format": "%d.%m.%Y", "zone": "UTC"}
+    (said,) = opened(database, available_at=known, **READINGS).verify()
+    assert "the text in available_at does not sort by time" in said

@@ -22,6 +22,7 @@ from monitor.sources.sql.counts import Keys, count_by_hour, whole_hours
 from monitor.sources.sql.engine import make_engine, source_error
 from monitor.sources.sql.filtered import rows_of
 from monitor.sources.sql.inspection import TableInfo, inspect_table, member_conditions, unknown_member_conditions
+from monitor.sources.sql.remarks import remarks
 from monitor.sources.typed.kept import KeptRows
 from monitor.sources.typed.plan import make_plan
 from monitor.sources.typed.rows import Row, TypedRows, cursor_times, reject_rows, type_rows, unknown_members
@@ -50,11 +51,12 @@ class SqlSource:
         self._keys = [self._table.c[c] for c in self._plan.key_columns]
         self._table_info: TableInfo | None = None
 
-    def verify(self) -> None:
+    def verify(self) -> list[str]:
         """Connect and compare the table with the plant file; errors list the existing tables or columns."""
         self._table_info = None
         with self._connected() as connection:
-            self._inspect(connection)
+            info = self._inspect(connection)
+            return list(remarks(connection, self.name, self.config, self._table, info)) if info else []
 
     def close(self) -> None:
         """Close all connections."""
