@@ -51,15 +51,7 @@ def _with_change(spec: AlertSpec, change: AlertOverride | None) -> AlertSpec:
 def bounds_of(plant: Plant) -> tuple[AlertBound, ...]:
     """What /metrics exports about the alerts in force."""
     return tuple(
-        AlertBound(
-            spec.name,
-            spec.severity,
-            spec.limit,
-            spec.clear,
-            _expected(spec, plant),
-            _only_running(spec, plant),
-            of_models=spec.kind == "gate",
-        )
+        AlertBound(spec.name, spec.severity, spec.limit, spec.clear, _expected(spec, plant), spec.kind)
         for spec in alerts_in_force(plant)
         if spec.enabled
     )
@@ -67,13 +59,6 @@ def bounds_of(plant: Plant) -> tuple[AlertBound, ...]:
 
 def _expected(spec: AlertSpec, plant: Plant) -> tuple[str, ...]:
     return () if spec.absent_after is None else tuple(_SUBJECTS[spec.kind](plant))
-
-
-def _only_running(spec: AlertSpec, plant: Plant) -> frozenset[str]:
-    """The machines whose value may be absent while they stand."""
-    if spec.kind != "machine":
-        return frozenset()
-    return frozenset(name for name, machine in plant.machines.items() if machine.speaks_when == "running")
 
 
 def line_of(plant: Plant, kind: str, subject: str) -> str:

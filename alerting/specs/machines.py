@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerting.specs.spec import HOUR, MINUTE, NONE, AlertSpec, of_machine
+from alerting.specs.spec import HOUR, MINUTE, NONE, AlertSpec, of_machine, of_metric
 from monitor.detection import ANOMALY, DEAD, HST_MEWMA, LIMIT, LIMITS, STUCK
 
 ALERTS: tuple[AlertSpec, ...] = (
@@ -25,6 +25,13 @@ ALERTS: tuple[AlertSpec, ...] = (
         cause="The historian has no values for this sensor while the machine runs, or no rows for the machine at all.",
         action="Check the sensor's cable, transmitter and historian tag; its limits are not monitored until it is "
         "back.",
+    ),
+    of_metric(
+        "MachineUnwatched", "warning", "engineers", "gatewatch_machine_unwatched", "machine", "machine",
+        pending_for=2 * HOUR,
+        summary="machine {subject} is not watched",
+        cause="No row of the machine came yet, its rows are compared with nothing, or nothing reports whether it runs.",
+        action="Look up the reason in gatewatch_machine_unwatched; check the machine's code, recipes and sources.",
     ),
     of_machine(
         "SensorStuck", "warning", "operators", LIMITS, STUCK, pending_for=NONE, keep_firing=15 * MINUTE,

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
 from detectors.shared.rows import columns, running
-from detectors.shared.state import pack, require, require_version, unpack, whole_number
-from detectors.stream.baseline import Baseline, Scored, Settings, fit, load_baseline
-from monitor.detection import ANOMALY, HST_MEWMA
+from detectors.shared.state import require, require_version
+from detectors.stream.anomaly_state import SAVED, AnomalyState, dump, load
+from detectors.stream.baseline import Baseline, Scored, Settings, fit
+from detectors.stream.shared_baseline import SharedBaseline, new_shared, usable_rows
+from monitor.detection import ANOMALY, HST_MEWMA, UNWATCHED
 from monitor.instants import EPOCH, from_nanos
 from monitor.model import Finding, Floats, MachineBatch, Status
 from monitor.ports import State
 
-VERSION = 2
+VERSION = 3
+SHARED: Final = None
+"""The key of the baseline that recipes without one of their own borrow."""
+_WARM_UPS = 3
+"""Warm-ups in which a machine that runs should have a baseline, whatever its recipes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,32 +44,6 @@ class Patience:
     settle_rows: int = 10
 
 
-@dataclass(slots=True)
-class AnomalyState:
-    """The state of one machine: its baselines by recipe (an array: the warm-up rows so far) and its status.
-
-    `wanted`: the status that recent rows indicate; `run`: consecutive rows that indicate it instead of `status`;
-    `blind`: consecutive rows without enough values; `excess`: by recipe, how far anomalous rows outnumber normal ones.
-    `stood`: whether the machine was stopped at the last row; `recipe`: the last one that ran; `settling`: rows still
-    to be skipped; `at`: time of the last row (ns).
-    """
-
-    machine: str
-    baselines: dict[str, Baseline | Floats] = field(default_factory=dict)
-    excess: dict[str, int] = field(default_factory=dict)
-    status: Status = Status.NO_DATA
-    wanted: Status = Status.NO_DATA
-    run: int = 0
-    blind: int = 0
-    stood: bool = False
-    recipe: str | None = None
-    settling: int = 0
-    at: int | None = None
-    value: float | None = None
-    limit: float | None = None
-    causes: tuple[str, ...] = ()
-
-
 class MachineAnomaly:
     """Judges a machine by all its sensors together, compared with the rows of its warm-up.
 
@@ -73,13 +53,16 @@ class MachineAnomaly:
     RARITY, river's half-space trees, for rare combinations. The unit of the score is the standard deviation of the
     maxima of healthy blocks, its limit the prediction bound of `calibrate`; a row above the limit is anomalous.
 
-    There is a baseline for each (machine, recipe); a new recipe is learnt over `Settings.warmup_rows` rows
-    (CANNOT_JUDGE). Anomalous rows are not learnt. Drawbacks: a change slow enough to stay below the limit is learnt
-    as normal within about `Settings.memory_rows` rows and is left to the drift detectors; a lasting change is in
-    breach until `Patience.release_rows`. Rows of a stopped machine are skipped, and so are the first
-    `Patience.settle_rows` after a start or a changeover; the status is kept meanwhile. A changeover to a known recipe
-    resets the smoothed values of its baseline, which date from the last run of that recipe.
-    The feature of its findings is '': the machine as a whole.
+    There is a baseline for each (machine, recipe), learnt over `Settings.warmup_rows` rows. Meanwhile the recipe
+    borrows the machine's (see `SharedBaseline`), so that recipes named after orders are judged, too; CANNOT_JUDGE until
+    there is one. Anomalous rows are not learnt. Drawbacks: a change slow enough to stay below the limit is learnt as
+    normal within about `Settings.memory_rows` rows and is left to the drift detectors; a lasting change is in breach
+    until `Patience.release_rows`, a recipe unlike all others until it has its own baseline. Rows of a stopped machine
+    are skipped, and so are the first `Patience.settle_rows` after a start or a changeover from or to a known recipe;
+    the status is kept meanwhile. Such a changeover resets the smoothed values of its baseline, which date from the last
+    run of that recipe.
+    The feature of its findings is '': the machine as a whole. The finding of method `unwatched` is current only, never
+    a change: how many rows were compared with nothing.
     """
 
     name = ANOMALY
@@ -100,7 +83,7 @@ class MachineAnomaly:
 
     def start(self) -> AnomalyState:
         """The state before the first row."""
-        return AnomalyState(self.machine)
+        return AnomalyState(self.machine, shared=new_shared(len(self.sensors)))
 
     def observe(self, state: AnomalyState, batch: MachineBatch) -> tuple[AnomalyState, Sequence[Finding]]:
         """Judge the rows in order; returns the state (changed in place) and a finding for each change of status."""
@@ -117,21 +100,31 @@ class MachineAnomaly:
         return state, tuple(findings)
 
     def current(self, state: AnomalyState) -> Sequence[Finding]:
-        """The latest score, its limit and the machine's status."""
-        return (self._finding(state, -1),)
+        """The latest score, its limit and the machine's status; and the rows that nothing was compared with."""
+        latest = self._finding(state, -1)
+        allowed = _WARM_UPS * self.settings.fitting_rows
+        status = Status.CANNOT_JUDGE if state.unwatched > allowed else Status.OK
+        status = Status.NO_DATA if state.at is None else status
+        unwatched = replace(
+            latest, method=UNWATCHED, status=status, value=float(state.unwatched), limit=float(allowed), causes=()
+        )
+        return latest, unwatched
 
     def _select(self, state: AnomalyState, recipe: str, started: bool, start: int, stop: int) -> int:
         """Select the recipe's baseline for a span of rows; returns the first row after settling."""
-        changed = state.recipe is not None and recipe != state.recipe
+        before, changed = state.recipe, state.recipe is not None and recipe != state.recipe
+        known = isinstance(state.baselines.get(before or ""), Baseline) and before is not None
         self._touch(state, recipe)
         baseline = state.baselines[recipe]
         if changed and isinstance(baseline, Baseline):
             baseline.reset()
-        if changed or started:
+        # Between recipes that both borrow, a changeover is part of what the machine's baseline has learnt.
+        if started or (changed and (known or isinstance(baseline, Baseline))):
             state.settling = self.patience.settle_rows
         state.recipe = recipe
         passed = min(state.settling, stop - start)
         state.settling -= passed
+        state.unwatched += passed
         return start + passed
 
     def _touch(self, state: AnomalyState, recipe: str) -> None:
@@ -155,32 +148,51 @@ class MachineAnomaly:
         start, stop = span
         baseline = state.baselines[recipe]
         if isinstance(baseline, Baseline):
+            state.borrowing, learning = False, None
             stop = min(stop, start + baseline.room)
             steps = self._judge(state, recipe, baseline, values[start:stop])
         else:
-            stop = min(stop, start + self.settings.fitting_rows - len(baseline))
-            steps = self._warm_up(state, recipe, baseline, values[start:stop])
+            own_room = self.settings.fitting_rows - len(baseline)
+            stop = min(stop, start + own_room, start + state.shared.room(self.settings))
+            learning = state.shared if state.shared.baseline is None else None
+            steps = self._borrow(state, values[start:stop])
+        row = start
         for index, changed in steps:
             row = start + index
             state.at = int(batch.at[row])
             if changed:
                 findings.append(self._finding(state, batch.offset + row))
+        if not isinstance(baseline, Baseline):
+            self._warm_up(state, recipe, baseline, values[start : row + 1], learning)
         return row + 1
 
-    def _warm_up(
-        self, state: AnomalyState, recipe: str, collected: Floats, values: Floats
-    ) -> Iterator[tuple[int, bool]]:
-        """Collect warm-up rows and fit the baseline at the last; yields each row and whether the status changed."""
-        usable = 2 * (~np.isnan(values)).sum(axis=1) >= len(self.sensors)
-        collected = np.concatenate([collected, values[usable]])
-        full = len(collected) == self.settings.fitting_rows
-        state.baselines[recipe] = fit(collected, self._least_scale, self.settings) if full else collected
+    def _borrow(self, state: AnomalyState, values: Floats) -> Iterator[tuple[int, bool]]:
+        """Judge rows of a recipe without a baseline by the machine's, if it has one; yields as `_judge` does."""
+        shared = state.shared.baseline
+        if shared is not None:
+            if not state.borrowing:
+                shared.reset()
+            state.borrowing = True
+            yield from self._judge(state, SHARED, shared, values)
+            return
         state.value, state.limit, state.causes = None, None, ()
-        for row, enough in enumerate(usable.tolist()):
+        for row, enough in enumerate(usable_rows(values).tolist()):
+            state.unwatched += 1
             yield row, self._count(state, Status.CANNOT_JUDGE if enough else Status.NO_DATA)
 
+    def _warm_up(
+        self, state: AnomalyState, recipe: str, collected: Floats, values: Floats, shared: SharedBaseline | None
+    ) -> None:
+        """Collect rows of a recipe for its own baseline, and for the machine's if they were not judged by it."""
+        usable = values[usable_rows(values)]
+        collected = np.concatenate([collected, usable])
+        full = len(collected) == self.settings.fitting_rows
+        state.baselines[recipe] = fit(collected, self._least_scale, self.settings) if full else collected
+        if shared is not None:
+            shared.collect(recipe, usable, self._least_scale, self.settings)
+
     def _judge(
-        self, state: AnomalyState, recipe: str, baseline: Baseline, values: Floats
+        self, state: AnomalyState, recipe: str | None, baseline: Baseline, values: Floats
     ) -> Iterator[tuple[int, bool]]:
         """Score the rows, then learn the normal ones; stops at a row that releases the baseline.
 
@@ -191,12 +203,14 @@ class MachineAnomaly:
         anomalous = scored.scores > limit
         if self._steady(state, recipe) and usable.all() and not anomalous.any():
             state.run = state.blind = 0
+            state.unwatched = max(state.unwatched - len(values), 0)
             state.value, state.limit = float(scored.scores[-1]), limit
             baseline.learn(scored, ~anomalous)
             yield len(values) - 1, False
             return
         judged = 0
         for row, enough in enumerate(usable.tolist()):
+            state.unwatched = max(state.unwatched + (-1 if enough else 1), 0)
             if not enough:
                 yield row, self._count(state, Status.NO_DATA)
                 continue
@@ -210,7 +224,7 @@ class MachineAnomaly:
             judged += 1
         baseline.learn(scored, ~anomalous)
 
-    def _steady(self, state: AnomalyState, recipe: str) -> bool:
+    def _steady(self, state: AnomalyState, recipe: str | None) -> bool:
         return state.status is Status.OK and state.wanted is Status.OK and recipe not in state.excess
 
     def _count(self, state: AnomalyState, indicated: Status) -> bool:
@@ -235,11 +249,14 @@ class MachineAnomaly:
             return 1
         return self.patience.clear_rows if status is Status.BREACH else self.patience.breach_rows
 
-    def _released(self, state: AnomalyState, recipe: str, anomalous: bool) -> bool:
+    def _released(self, state: AnomalyState, recipe: str | None, anomalous: bool) -> bool:
         """Count the row; whether the baseline was dropped with it."""
         excess = state.excess.pop(recipe, 0) + (1 if anomalous else -1)
         if excess >= self.patience.release_rows:
-            state.baselines[recipe] = np.empty((0, len(self.sensors)))
+            if recipe is SHARED:
+                state.shared = new_shared(len(self.sensors))
+            else:
+                state.baselines[recipe] = np.empty((0, len(self.sensors)))
             return True
         if excess > 0:
             state.excess[recipe] = excess
@@ -266,50 +283,21 @@ class MachineAnomaly:
 
     def save(self, state: AnomalyState) -> State:
         """The state as JSON values; arrays as text."""
-        return {
-            "version": VERSION,
-            "identity": self._identity,
-            "baselines": [[recipe, _save(baseline)] for recipe, baseline in state.baselines.items()],
-            "excess": dict(state.excess),
-            "causes": list(state.causes),
-            **{name: getattr(state, name) for name in _PLAIN},
-        }
+        return {"version": VERSION, "identity": self._identity, **dump(state)}
 
     def restore(self, saved: State) -> AnomalyState:
         """The state that `save` returned; ValueError for another version, other sensors or an incomplete state."""
         require_version(saved, self.name, VERSION, self._identity)
-        fields = require(saved, self.name, ("version", "identity", "baselines", "excess", "causes", *_PLAIN))
+        fields = require(saved, self.name, ("version", "identity", *SAVED))
         try:
-            state = AnomalyState(
-                baselines={str(recipe): self._load(baseline) for recipe, baseline in fields["baselines"]},
-                excess={str(recipe): whole_number(n, "excess") for recipe, n in fields["excess"].items()},
-                causes=tuple(str(cause) for cause in fields["causes"]),
-                **{name: fields[name] for name in _PLAIN},
-            )
-            state.status, state.wanted = Status(state.status), Status(state.wanted)
-            whole_number(state.settling, "settling")
+            return load(fields, self.settings, len(self.sensors))
         except (TypeError, AttributeError) as exc:
             raise ValueError(f"the saved state of {self.name} is damaged; rebuild it from history") from exc
-        return state
-
-    def _load(self, saved: Any) -> Baseline | Floats:
-        if set(saved) == {"rows", "values"}:
-            return unpack(saved["values"], (whole_number(saved["rows"], "rows"), len(self.sensors)))
-        return load_baseline(saved, self.settings, len(self.sensors))
 
     @property
     def _identity(self) -> str:
         """What must be unchanged for a saved state to be usable: the sensors in order and the settings."""
         return f"{','.join(self.sensors)};{self.settings};{self.patience.settle_rows}"
-
-
-_PLAIN = ("machine", "status", "wanted", "run", "blind", "stood", "recipe", "settling", "at", "value", "limit")
-
-
-def _save(baseline: Baseline | Floats) -> dict[str, Any]:
-    if isinstance(baseline, Baseline):
-        return baseline.save()
-    return {"rows": len(baseline), "values": pack(baseline)}
 
 
 def _set_status(state: AnomalyState, status: Status) -> bool:

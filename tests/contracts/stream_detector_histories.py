@@ -95,6 +95,10 @@ BATCHES: dict[str, MachineBatch] = {
     "a dead and a constant sensor": _batch(_with_a_dead_and_a_constant_sensor()),
     "a machine that stops and goes": _batch(_broken(), states=_stops_and_goes()),
     "a machine that never runs": _batch(_healthy(2), states=[MachineState.IDLE] * ROWS),
+    "a recipe for every order": _batch(_broken(), recipes=[f"o{row // 7}" for row in range(ROWS)]),
+    "a recipe for every order of a machine that stops": _batch(
+        _moved_for_good(), states=_stops_and_goes(), recipes=[f"o{row // 20}" for row in range(ROWS)]
+    ),
     "three recipes, one forgotten": _batch(_broken(), recipes=_three_recipes()),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 from detector_streams import ar1, batch_of, shifted, spread, uncoupled
 
+from detectors.stream.anomaly_state import AnomalyState
 from detectors.stream.baseline import Settings
-from detectors.stream.online import AnomalyState, MachineAnomaly, Patience
+from detectors.stream.online import MachineAnomaly, Patience
 from monitor.model import Finding, Floats, MachineState, Status
 
 ROWS, FAULT = 3200, 2200
@@ -113,6 +115,68 @@ def test_no_more_baselines_are_kept_than_allowed() -> None:
     recipes = [f"r{row // 10}" for row in range(400)]
     state, _ = watch(ar1(2808, 400, 0.3), Patience(recipes=3), recipes=recipes)
     assert list(state.baselines) == ["r37", "r38", "r39"]
+
+
+ORDERS = {"short": 5, "of forty units": 40, "long": 300, "longer than half a warm-up": 600}
+
+
+@pytest.mark.parametrize("length", ORDERS.values(), ids=ORDERS)
+def test_a_recipe_named_after_each_order_borrows_the_baseline_of_the_machine(length: int) -> None:
+    fault = 3000
+    values = shifted(ar1(2820, 3400, 0.3), fault, 3.0, [5])
+    state, findings = watch(values, recipes=[f"order-{row // length}" for row in range(3400)])
+    found = told(findings)
+    assert found[0] == (0, "cannot_judge")
+    assert [status for _, status in found][:3] == ["cannot_judge", "ok", "breach"]
+    assert fault <= findings[2].row < fault + 30
+    assert findings[2].causes[0] == "s5"
+    assert state.unwatched < 3000
+
+
+def test_orders_of_a_healthy_machine_are_no_alarm() -> None:
+    recipes = [f"order-{row // 40}" for row in range(12_000)]
+    found = told(watch(ar1(2821, 12_000, 0.3), recipes=recipes)[1])
+    assert [status for _, status in found] == ["cannot_judge", "ok"]
+    assert found[1][0] < 1010
+
+
+def test_recipes_that_lie_apart_are_allowed_for() -> None:
+    values = ar1(2822, 5000, 0.3)
+    recipes = [f"p{row // 250}" for row in range(5000)]
+    levels = np.random.default_rng(2823).normal(0, 6, (20, values.shape[1]))
+    values += levels[np.arange(5000) // 250]
+    assert [status for _, status in told(watch(values, recipes=recipes)[1])] == ["cannot_judge", "ok"]
+
+
+def test_the_state_does_not_grow_with_the_number_of_recipes() -> None:
+    detector = MachineAnomaly({"s0": (-5.0, 5.0), "s1": (-5.0, 5.0)}, Settings(warmup_rows=100))
+    values, state, sizes = ar1(2824, 9000, 0.3)[:, :2], detector.start(), []
+    for start in (0, 3000, 6000):
+        recipes = [f"order-{row // 3}" for row in range(start, start + 3000)]
+        batch = batch_of(values[start : start + 3000], recipes=recipes)
+        state, _ = detector.observe(state, batch)
+        sizes.append(len(json.dumps(detector.save(state))))
+    assert sizes[2] < 1.2 * sizes[1]
+    assert len(state.baselines) == Patience().recipes
+
+
+def test_rows_that_nothing_is_compared_with_are_counted() -> None:
+    values = ar1(2825, 3100, 0.3)
+    values[:, 2:] = np.nan  # never enough sensors
+    detector = MachineAnomaly({f"s{i}": (-5.0, 5.0) for i in range(8)})
+    before = detector.current(detector.start())[1]
+    assert (before.method, before.status, before.value) == ("unwatched", Status.NO_DATA, 0.0)
+    state, _ = detector.observe(detector.start(), batch_of(values))
+    now = detector.current(state)[1]
+    assert (now.value, now.limit, now.status) == (3100.0, 3000.0, Status.CANNOT_JUDGE)
+    watched, _ = watch(ar1(2826, 2500, 0.3))
+    assert watched.unwatched == 0
+
+
+def test_orders_of_known_recipes_that_never_settle_are_counted_as_unwatched() -> None:
+    recipes = ["a"] * 1000 + ["b"] * 1010 + ["a" if row // 8 % 2 else "b" for row in range(800)]
+    state, _ = watch(ar1(2827, 2810, 0.3), recipes=recipes)
+    assert state.unwatched >= 780
 
 
 def test_without_values_there_is_no_data_and_it_says_so() -> None:

@@ -155,6 +155,39 @@ def test_who_owes_a_value(reported: StandingRow | None, speaks: str, owes: bool)
     assert (("gatewatch_alert_expected", labels) in told) is owes
 
 
+STATES = {"kind": "machine_states", "url": "sqlite:///mes.db", "table": "states", "machine": "m", "state": "s",
+          "at": {"column": "at", "zone": "UTC"}}  # fmt: skip
+NOTHING_COMPARED = finding(detector="anomaly", method="unwatched", feature="", status="cannot_judge", value=3100.0)
+UNWATCHED: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "one of which no row ever came": ({"board": ()}, ["no_rows"]),
+    "one that has spoken": ({"board": (finding(at=before(days=9)),)}, []),
+    "one that is compared with nothing": ({"board": (NOTHING_COMPARED,)}, ["no_baseline"]),
+    "one that learns": ({"board": (NOTHING_COMPARED._replace(status="ok", value=900.0),)}, []),
+    "one whose state nobody reports": ({"board": (finding(),), "states": True}, ["standing_unknown"]),
+    "one whose state is known": (
+        {"board": (finding(),), "states": True, "standing": {"F1": StandingRow(STANDS, None)}}, [],
+    ),
+    "both": ({"board": (NOTHING_COMPARED,), "states": True}, ["no_baseline", "standing_unknown"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "reasons"), UNWATCHED.values(), ids=UNWATCHED)
+def test_a_machine_that_nothing_watches(changes: dict[str, Any], reasons: list[str]) -> None:
+    sources = {**plant().model_dump()["sources"], **({"states": STATES} if changes.pop("states", False) else {})}
+    given = bounds(plant=plant(sources=sources))
+    told = series(snapshot(**changes), given)
+    found = {dict(labels)["reason"]: value for (name, labels), value in told.items()
+             if name == "gatewatch_machine_unwatched" and dict(labels)["machine"] == "F1"}  # fmt: skip
+    assert set(found) == {"no_rows", "no_baseline", "standing_unknown"}
+    assert sorted(reason for reason, value in found.items() if value) == reasons
+
+
+def test_a_machine_that_never_spoke_owes_no_value_but_is_unwatched() -> None:
+    alerts = tuple(bound for bound in bounds_of(plant()) if bound.name == "SensorDead")
+    told = series(snapshot(board=()), bounds(alerts=alerts))
+    assert not any(name == "gatewatch_alert_expected" for name, _ in told)
+
+
 def job(last_slot: Any) -> JobRow:
     return JobRow("prune", 1, 0, 0, 0, last_slot, last_slot, 0.1, None, None)
 

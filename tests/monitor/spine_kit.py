@@ -222,7 +222,8 @@ class Spine:
     def alerts(self, now: datetime, *jobs: Job, gates: bool = False) -> list[tuple[str, str]]:
         """Evaluate without any waiting; names and subjects of the alerts that fire, but for the one that always does.
 
-        Late deliveries are left out, for most tests deliver nothing; gates are judged where so asked.
+        Late deliveries and unwatched machines are left out, for most tests deliver nothing and have no readings of
+        most machines; gates are judged where so asked.
         """
         at_once = AlertOverride(pending_for="0s", keep_firing="0s", absent=False)  # type: ignore[arg-type]
         changed = self.plant.alerts.model_copy(update={"change": dict.fromkeys(BY_NAME, at_once)})
@@ -231,7 +232,9 @@ class Spine:
         with self.store.read() as connection:
             a = t.alert.c
             query = sa.select(a.name, a.subject).where(
-                a.ended_at.is_(None), a.state == "firing", a.name.not_in(["Watchdog", "DeliveryLate"])
+                a.ended_at.is_(None),
+                a.state == "firing",
+                a.name.not_in(["Watchdog", "DeliveryLate", "MachineUnwatched"]),
             )
             return [(row.name, row.subject) for row in connection.execute(query.order_by(a.name, a.subject))]
 

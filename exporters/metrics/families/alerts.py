@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 
 from exporters.metrics.shared.labels import ALERT, SEVERITY, TEAM, enum_label
 from exporters.metrics.shared.metric import AlertBound, Bounds, Kind, Label, Metric, Scrape, Series, counter, gauge
-from exporters.metrics.shared.snapshot import MetricsSnapshot
 from monitor.model import STANDING
 from monitor.statuses import AlertCondition, AlertStatus, PostRefusal
 
@@ -56,7 +55,7 @@ def series(scrape: Scrape) -> Series:
     for bound in bounds.alerts:
         yield "gatewatch_alert_limit", (bound.name,), bound.limit
         yield "gatewatch_alert_clear_level", (bound.name,), bound.clear
-        for subject in _owing(bound, snapshot):
+        for subject in _owing(bound, scrape):
             yield "gatewatch_alert_expected", (bound.name, subject), 1.0
     # An alert that fires for either condition is active: active rows come last and win.
     for row in sorted(snapshot.alerts, key=lambda row: row.active):
@@ -66,23 +65,28 @@ def series(scrape: Scrape) -> Series:
         yield "gatewatch_alert_state", labels, 1.0
 
 
-def _owing(bound: AlertBound, snapshot: MetricsSnapshot) -> Iterable[str]:
-    """The subjects whose value must be present now.
-
-    A machine that stands owes none unless it always speaks; one that ran after its last sample has owed it since. A
-    gate without a model owes none on it.
-    """
-    if bound.of_models:
-        with_model = {row.gate for row in snapshot.gates if row.version}
+def _owing(bound: AlertBound, scrape: Scrape) -> Iterable[str]:
+    """The subjects whose value must be present now."""
+    if bound.kind == "gate":
+        # A gate without a model owes no value on it.
+        with_model = {row.gate for row in scrape.snapshot.gates if row.version}
         return (name for name in bound.expected if name in with_model)
+    if bound.kind != "machine":
+        return bound.expected
     samples: dict[str, datetime] = {}
-    for row in snapshot.board:
+    for row in scrape.snapshot.board:
         samples[row.subject] = max(row.at, samples.get(row.subject, row.at))
-    return (name for name in bound.expected if name not in bound.only_running or _owes(name, snapshot, samples))
+    return (name for name in bound.expected if name in samples and _owes(name, scrape, samples[name]))
 
 
-def _owes(machine: str, snapshot: MetricsSnapshot, samples: Mapping[str, datetime]) -> bool:
-    reported, sample = snapshot.standing.get(machine), samples.get(machine)
+def _owes(machine: str, scrape: Scrape, sample: datetime) -> bool:
+    """Whether a machine that ever spoke owes a value (MachineUnwatched tells of others).
+
+    One that stands owes none unless it always speaks; one that ran after its last sample has owed it since.
+    """
+    reported = scrape.snapshot.standing.get(machine)
     if reported is None or reported.state not in STANDING:
         return True
-    return sample is not None and reported.ran_at is not None and sample < reported.ran_at
+    if scrape.bounds.plant.machines[machine].speaks_when == "always":
+        return True
+    return reported.ran_at is not None and sample < reported.ran_at

@@ -32,19 +32,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlertBound:
-    """An alert in force: its limit, its clear level, and the subjects whose value must be present.
-
-    `only_running`: those of them that owe it only while no state says that they stand. With `of_models` they are gates,
-    of which no value can be expected before they have a model.
-    """
+    """An alert in force: its limit, its clear level, and the subjects whose value must be present, of which kind."""
 
     name: str
     severity: str
     limit: float
     clear: float
     expected: tuple[str, ...] = ()
-    only_running: frozenset[str] = frozenset()
-    of_models: bool = False
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,15 @@ from alerting.alerts.evaluator import AlertState, Change, Key
 from alerting.alerts.in_force import line_of
 from alerting.alerts.webhook import Ended
 from alerting.specs.spec import AlertSpec
-from monitor.detection import RECONCILIATION
 from monitor.failpoints import reach
-from monitor.model import WATCHDOG, Status
+from monitor.model import WATCHDOG
 from monitor.plant.plant import Plant
 from monitor.statuses import AlertCondition, AlertStatus, Announced
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.rows import fetch_rows, select_columns
 from monitor.store.database.statements import TallyKey, add_counts, insert_new, tally_key
+from monitor.store.watching.details import detail_of
 
 _MAX_SUMMARY = 500
 
@@ -125,7 +125,7 @@ def save_changes(
         elif spec is not None:
             # While it is only kept firing, the summary stays: its causes are no longer on the board.
             keep = {"kept_since": after.kept_since}
-            row = _row(connection, spec, key, after) if before is None or after.kept_since is None else keep
+            row = _row(connection, spec, key, after, plant) if before is None or after.kept_since is None else keep
             is_new = before is None and _insert(connection, key, row, spec, plant, origin)
             if not is_new:
                 connection.execute(t.alert.update().where(*_open_episode(key)).values(row))
@@ -162,9 +162,9 @@ def _insert(
     return True
 
 
-def _row(connection: sa.Connection, spec: AlertSpec, key: Key, state: AlertState) -> dict[str, object]:
+def _row(connection: sa.Connection, spec: AlertSpec, key: Key, state: AlertState, plant: Plant) -> dict[str, object]:
     summary = spec.summary_for(key.subject, key.condition)
-    detail = _detail(connection, spec, key.subject) if key.condition == AlertCondition.BREACH else ""
+    detail = detail_of(connection, spec, key.subject, plant) if key.condition == AlertCondition.BREACH else ""
     return {
         "since": state.active_at, "fired_at": state.fired_at, "kept_since": state.kept_since, "state": state.state,
         "value": state.value, "limit": state.limit,
@@ -178,60 +178,6 @@ def _end(connection: sa.Connection, key: Key, now: datetime) -> None:
     connection.execute(
         t.alert.update().where(*_open_episode(key)).values(ended_at=now, state=AlertStatus.RESOLVED, kept_since=None)
     )
-
-
-def _detail(connection: sa.Connection, spec: AlertSpec, subject: str) -> str:
-    """Details for the summary: the sensors or features, a job's error, the reason of holds."""
-    if spec.metric.startswith("gatewatch_finding_"):
-        return _causes(connection, dict(spec.match), subject)
-    if spec.metric == "gatewatch_source_reconciliation_gap_rows":
-        return _causes(connection, {"detector": RECONCILIATION}, subject)
-    if spec.kind == "job":
-        return _error(connection, t.job.c.name == subject)
-    if spec.metric == "gatewatch_source_unreadable":
-        j = t.job.c
-        return _error(connection, sa.and_(j.source == subject, j.partition != "", j.unreadable != ""))
-    if spec.metric == "gatewatch_clock_stepped":
-        return _clock_step(connection)
-    if spec.metric in ("gatewatch_source_refused_ratio", "gatewatch_source_nothing_understood"):
-        return _newest_refusal(connection, subject)
-    if spec.metric == "gatewatch_gate_out_of_service":
-        return _newest_reason(connection, subject)
-    return ""
-
-
-def _causes(connection: sa.Connection, match: Mapping[str, str], subject: str) -> str:
-    b = t.board.c
-    where = [b.subject == subject, b.status == Status.BREACH.value]
-    where += [b[name] == match[name] for name in ("detector", "method", "feature") if name in match]
-    rows = connection.execute(sa.select(b.feature, b.causes).where(*where).order_by(b.feature))
-    return ", ".join(dict.fromkeys(name for row in rows for name in (row.causes or [row.feature]) if name))
-
-
-def _error(connection: sa.Connection, where: sa.ColumnElement[bool]) -> str:
-    errors = connection.execute(sa.select(t.job.c.error).where(where).order_by(t.job.c.name)).scalars()
-    return next((error for error in errors if error), "")
-
-
-def _newest_refusal(connection: sa.Connection, source: str) -> str:
-    q = t.quarantine.c
-    query = sa.select(q.reason, q.column, q.value).where(q.source == source, q.resolved_at.is_(None))
-    row = connection.execute(query.order_by(q.id.desc()).limit(1)).first()
-    return (
-        "" if row is None else f"{row.column}: {row.value or 'no value'} ({row.reason})" if row.column else row.reason
-    )
-
-
-def _clock_step(connection: sa.Connection) -> str:
-    step = connection.scalar(sa.select(t.tally.c.value).where(t.tally.c.name == "gatewatch_clock_last_step_seconds"))
-    return "" if step is None else f"{'back' if step < 0 else 'forward'} by {timedelta(seconds=round(abs(step)))}"
-
-
-def _newest_reason(connection: sa.Connection, gate: str) -> str:
-    d = t.decision.c
-    query = sa.select(d.reason).where(d.gate == gate).order_by(d.decided_at.desc(), d.at.desc()).limit(1)
-    in_force = connection.execute(sa.select(t.model_in_force.c.gate).where(t.model_in_force.c.gate == gate)).first()
-    return "no_model" if in_force is None else connection.execute(query).scalar_one_or_none() or ""
 
 
 def alerts(store: Store, active: bool) -> list[Alert]:

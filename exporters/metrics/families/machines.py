@@ -1,0 +1,58 @@
+"""Machines that are not watched, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+
+from exporters.metrics.shared.labels import enum_label
+from exporters.metrics.shared.metric import Label, Metric, Scrape, Series, gauge
+from monitor.detection import UNWATCHED
+from monitor.model import Status
+
+
+class Unwatched(StrEnum):
+    """Why nothing watches a machine, or not when it runs."""
+
+    NO_ROWS = "no_rows"
+    NO_BASELINE = "no_baseline"
+    STANDING_UNKNOWN = "standing_unknown"
+
+
+MACHINE = Label(
+    "machine", "machines of the plant file that have sensors",
+    from_plant=lambda b: [name for name, machine in b.plant.machines.items() if machine.sensors],
+)  # fmt: skip
+REASON = enum_label("reason", Unwatched, "fixed list of reasons")
+
+METRICS: tuple[Metric, ...] = (
+    gauge("gatewatch_machine_unwatched", "1 for each reason why a machine is not watched: no row of it came yet; it "
+          "has run for three warm-ups and its rows are compared with nothing; no machine_states source reports it "
+          "although there is one. 0 for the other reasons.", MACHINE, REASON),
+    gauge("gatewatch_machine_unwatched_rows", "By how much a running machine's rows that no baseline was compared with "
+          "outnumber the others since.", MACHINE, unit="rows"),
+)  # fmt: skip
+
+
+def series(scrape: Scrape) -> Series:
+    """Every machine with sensors."""
+    snapshot, bounds = scrape.snapshot, scrape.bounds
+    unwatched = {row.subject: row for row in snapshot.board if row.method == UNWATCHED}
+    for machine in MACHINE.values(bounds):
+        reasons = frozenset(_reasons(scrape, machine))
+        for reason in Unwatched:
+            yield "gatewatch_machine_unwatched", (machine, reason), float(reason in reasons)
+        if machine in unwatched:
+            yield "gatewatch_machine_unwatched_rows", (machine,), unwatched[machine].value
+
+
+def _reasons(scrape: Scrape, machine: str) -> Iterator[Unwatched]:
+    snapshot, sources = scrape.snapshot, scrape.bounds.plant.sources.values()
+    rows = [row for row in snapshot.board if row.subject == machine]
+    if not rows:
+        yield Unwatched.NO_ROWS
+        return
+    if any(row.method == UNWATCHED and row.status == Status.CANNOT_JUDGE for row in rows):
+        yield Unwatched.NO_BASELINE
+    if machine not in snapshot.standing and any(source.kind == "machine_states" for source in sources):
+        yield Unwatched.STANDING_UNKNOWN
