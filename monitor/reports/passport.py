@@ -161,8 +161,10 @@ def _disposition(row: StoredDisposition) -> Event:
 
 def _quarantined(connection: Connection, serial: str) -> Iterator[Event]:
     for row in quarantined_with_key(connection, serial):
-        summary = f"a row of {row.source} went to quarantine: {row.reason}"
-        details = _details(row, "source", "reason", "at", "first_seen_at", "row")
+        what = f" ({row.column}: {row.value or 'no value'})" if row.column else ""
+        since = "; it has left it since" if row.resolved_at else ""
+        summary = f"a row of {row.source} went to quarantine: {row.reason}{what}{since}"
+        details = _details(row, "source", "reason", "at", "first_seen_at", "row", "resolved_at")
         yield _event(row.at or row.first_seen_at, "quarantine", summary, details)
 
 
