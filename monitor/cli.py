@@ -14,6 +14,7 @@ import click
 
 from monitor import __version__, commands
 from monitor.errors import MonitorError
+from monitor.files import make_private
 
 # Turn off the telemetry of libraries.
 os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -22,15 +23,21 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # A batch makes thousands of objects and no cycles: looking for cycles at every 700 takes 7 % of a replay's time.
 _OBJECTS_BEFORE_COLLECTION = 20_000
 
+_PUBLIC = ("dashboards",)
+"""Commands that write files for other users, such as Grafana's; whatever others write is for the owner alone."""
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="gatewatch")
 @click.option("--verbose", "-v", is_flag=True, help="Also log normal operation, not only problems.")
-def cli(verbose: bool) -> None:
+@click.pass_context
+def cli(context: click.Context, verbose: bool) -> None:
     """Run the check gates of a line, monitor its machines and models, and notify the people concerned.
 
     Exit codes: 0 success (findings included, unless --fail-on-finding), 2 usage error, 3 failure.
     """
+    if context.invoked_subcommand not in _PUBLIC:
+        make_private()
     gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True)

@@ -1,9 +1,56 @@
-"""Files that must outlast a power cut."""
+"""Files that must outlast a power cut, and files that only their owner may read."""
 
 from __future__ import annotations
 
 import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def make_private() -> None:
+    """Let only the owner read what this process and its children create from now on."""
+    os.umask(os.umask(_OTHERS) | _OTHERS)
+
+
+def create_private(file: Path) -> None:
+    """Create an empty file that only its owner can read, unless it exists; a missing folder is left to the caller."""
+    with suppress(OSError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, stat.S_IRUSR | stat.S_IWUSR))
+
+
+def open_private(path: str, flags: int) -> int:
+    """An opener for `open`: a new file can be read by its owner only."""
+    return os.open(path, flags, stat.S_IRUSR | stat.S_IWUSR)
+
+
+def tighten(roots: Iterable[Path]) -> list[Path]:
+    """Take from others what they may do with files and folders, and all in them; those changed.
+
+    Links in them and what belongs to another user are left alone.
+    """
+    return [path for root in roots for path in _below(root.resolve()) if _tightened(path)]
+
+
+def _below(root: Path) -> Iterator[Path]:
+    if root.exists():
+        yield root
+    if root.is_dir():
+        yield from (path for path in root.rglob("*") if not path.is_symlink())
+
+
+def _tightened(path: Path) -> bool:
+    try:
+        mode = stat.S_IMODE(path.stat(follow_symlinks=False).st_mode)
+        if not mode & _OTHERS:
+            return False
+        path.chmod(mode & ~_OTHERS)
+    except OSError:
+        return False
+    return True
 
 
 def sync_folder(folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.errors import DeliveryError, DeliveryReason
-from monitor.files import sync_folder
+from monitor.files import open_private, sync_folder
 
 SCHEMES = ()
 """Empty: the log has no URL. Every notification is written to it."""
@@ -28,7 +28,7 @@ def send(address: str, message: Mapping[str, Any]) -> None:
     file = Path(address)
     text = json.dumps(message, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n"
     try:
-        with file.open("ab+") as log:
+        with open(file, "ab+", opener=open_private) as log:
             size = log.seek(0, os.SEEK_END)
             truncated = size > 0 and _last_byte(log, size) != b"\n"
             log.write((b"\n" if truncated else b"") + text.encode("ascii"))

@@ -26,10 +26,11 @@ def check(plant: str, overrides: Sequence[str], json_: bool, connect: bool) -> N
     examined = examine(Path(plant), overrides)
     found = check_databases(examined) if connect else Checked()
     lines = [*examined.problems, *found.problems]
+    warnings = [*examined.warnings, *found.warnings]
     if json_:
-        print_json({"problems": lines, "warnings": list(found.warnings)})
+        print_json({"problems": lines, "warnings": warnings})
     else:
-        for line in found.warnings:
+        for line in warnings:
             click.echo(f"gatewatch: warning: {line}", err=True)
         for line in (*(f"gatewatch: {problem}" for problem in examined.problems), *found.problems):
             click.echo(line, err=True)

@@ -44,8 +44,10 @@ from monitor.pipeline.pipeline import Pipeline
 from monitor.pipeline.readings import ReadingsPipeline
 from monitor.plant import retention
 from monitor.plant.file.load import LoadedPlant
+from monitor.plant.file.redaction import redacted
 from monitor.plant.plant import Plant
 from monitor.ports import Source
+from monitor.runtime.private import keep_private, keep_secrets_out
 from monitor.scheduling.clock_guard import ClockGuard
 from monitor.scheduling.job import Job
 from monitor.scheduling.runner import Runner
@@ -114,7 +116,9 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     guard = None if simulated else ClockGuard(store, clock, plant.store.lease)
     if guard is not None:
         guard.begin()
-    record_plant_file(store, loaded.digest, loaded.text, clock.now())
+    keep_private(plant, loaded.path.parent / "reports")
+    keep_secrets_out(store)
+    record_plant_file(store, loaded.digest, redacted(loaded.text), clock.now())
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     runner = Runner(store, clock, holder, plant.store.lease, guard)
     registry = make_registry(plant)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -25,6 +26,24 @@ def record_plant_file(store: Store, digest: str, content: str, now: datetime) ->
             return
     with store.write() as connection:
         upsert(connection, t.plant_file, [{"digest": digest, "content": content, "since": now}])
+
+
+def redact_plant_files(store: Store, redacted: Callable[[str], str]) -> int:
+    """Replace the stored texts that hold secrets; how many. Their digests stay."""
+    with store.read() as connection:
+        changed = {
+            digest: new for digest, text in plant_file_texts(connection).items() if (new := redacted(text)) != text
+        }
+    if not changed:
+        return 0
+    with store.write() as connection:
+        if store.is_sqlite:
+            # Else the old text would stay in the file, and in its backups, until the space is used again.
+            connection.exec_driver_sql("PRAGMA secure_delete=ON")
+        for digest, text in changed.items():
+            connection.execute(t.plant_file.update().where(t.plant_file.c.digest == digest).values(content=text))
+    store.shorten_log()
+    return len(changed)
 
 
 def store_created_at(connection: sa.Connection) -> datetime | None:

@@ -23,6 +23,7 @@ from monitor.plant import retention
 from monitor.plant.file import yaml_tree
 from monitor.plant.file.overrides import apply_overrides
 from monitor.plant.file.paths import resolve
+from monitor.plant.file.redaction import literal_secrets
 from monitor.plant.file.secrets import fill_secrets
 from monitor.plant.file.validate import validate
 from monitor.plant.file.yaml_tree import Problem, Tree
@@ -39,8 +40,9 @@ _RESTART = ("store.url", "server")
 class LoadedPlant:
     """A plant with the text that it was read from.
 
-    `text` is YAML with overrides applied and `${...}` as written, never a secret; `digest` is the SHA-256 of its UTF-8
-    bytes in hexadecimal, so that equal digests mean equal plant files. `plant` holds secrets and absolute paths.
+    `text` is YAML with overrides applied and `${...}` as written; `redaction.py` keeps literal secrets from the store.
+    `digest` is the SHA-256 of its UTF-8 bytes in hexadecimal, so that equal digests mean equal plant files.
+    `plant` holds secrets and absolute paths.
     """
 
     plant: Plant = field(repr=False)
@@ -53,12 +55,14 @@ class LoadedPlant:
 class Examined:
     """The problems of a plant file, a line each, and the plant without the values that have problems.
 
-    `plant` is None if nothing of it could be read; `flawed` holds the paths of the keys with problems.
+    `plant` is None if nothing of it could be read; `flawed` holds the paths of the keys with problems; `warnings` are
+    about what works but should not stand there.
     """
 
     problems: tuple[str, ...]
     plant: Plant | None = field(repr=False)
     flawed: frozenset[yaml_tree.Path]
+    warnings: tuple[str, ...] = ()
 
     def is_sound(self, *section: str) -> bool:
         """Whether a section, such as `store` or `sources mes`, has no problem of its own."""
@@ -157,8 +161,10 @@ def _examined(tree: Tree, folder: Path, environ: Mapping[str, str]) -> Examined:
     flawed = {problem.path for problem in problems}
     if remaining is not None and problems:
         sources = tree.value.get("sources") if isinstance(tree.value, dict) else None
-        flawed |= {("sources", name) for name in remaining.sources if name not in (sources or ())}  # stand-ins
-    return Examined(tuple(tree.lines(problems)), remaining and resolve(remaining, folder), frozenset(flawed))
+        given = sources if isinstance(sources, dict) else {}
+        flawed |= {("sources", name) for name in remaining.sources if name not in given}  # stand-ins
+    warnings = tuple(tree.lines(literal_secrets(tree)))
+    return Examined(tuple(tree.lines(problems)), remaining and resolve(remaining, folder), frozenset(flawed), warnings)
 
 
 def _changes(old: Any, new: Any, path: tuple[str, ...]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from monitor.errors import StoreError, StoreReason, UsageError
+from monitor.files import create_private
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store, redacted
 from monitor.store.database.leases import shorten
@@ -27,6 +28,7 @@ def backup(store: Store, target: Path) -> None:
         _postgres(store, "pg_dump", "--format=custom", f"--file={target}")
         return
     part = target.with_name(target.name + ".part")
+    create_private(part)
     try:
         read_only = f"{file.absolute().as_uri()}?mode=ro"
         with closing(sqlite3.connect(read_only, uri=True)) as source, closing(sqlite3.connect(part)) as copy:
@@ -56,6 +58,7 @@ def restore(store: Store, source: Path, lease: float) -> None:
             _check_complete(copy, source)
             if not readable:
                 _rename_corrupt(file)
+            create_private(file)
             with closing(sqlite3.connect(file, timeout=10)) as target:
                 copy.backup(target)
     except sqlite3.Error as exc:
@@ -119,7 +122,7 @@ def _postgres(store: Store, tool: str, *options: str, dbname: str = "--dbname") 
     plain = url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
     env = dict(os.environ, **({"PGPASSWORD": str(url.password)} if url.password else {}))
     result = subprocess.run(  # noqa: S603 - PostgreSQL's own tool with our arguments
-        [program, *options, f"{dbname}={plain}"], env=env, capture_output=True, text=True, check=False
+        [program, *options, f"{dbname}={plain}"], env=env, capture_output=True, text=True, check=False, umask=0o077
     )
     if result.returncode:
         last = (result.stderr.strip().splitlines() or ["no message"])[-1]

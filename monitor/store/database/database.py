@@ -220,6 +220,13 @@ class Store:
         database = sa.make_url(self.url).database
         return Path(database) if self.is_sqlite and database else None
 
+    def shorten_log(self) -> None:
+        """Move SQLite's log into the file and empty it, unless another process reads it just now."""
+        if self.is_sqlite:
+            with self.engine.connect() as connection:
+                raw: Any = connection.connection.dbapi_connection
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()

@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from monitor.errors import StoreError, StoreReason
+from monitor.files import create_private
 from monitor.store.database.database import Store, redacted
 
 _HERE = Path(__file__).parent
@@ -53,6 +54,9 @@ def upgrade(store: Store) -> tuple[str | None, str]:
 def open_store(url: str, durable: bool = True) -> Store:
     """The store, ready for use: a new one gets its tables; an older one is refused until upgraded."""
     store = Store(url, durable)
+    file = store.file()
+    if file is not None:
+        create_private(file)  # before SQLite does, which lets everybody read it; its log takes the same mode
     try:
         if not usable(store):
             upgrade(store)
