@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ def examine(path: Path | str, overrides: Sequence[str] = (), environ: Mapping[st
         return examined
     short = [Problem(where, text) for where, text in retention.problems(examined.plant) if examined.is_sound(*where)]
     flawed = examined.flawed | {problem.path for problem in short}
-    return Examined((*examined.problems, *tree.lines(short)), examined.plant, flawed)
+    return replace(examined, problems=(*examined.problems, *tree.lines(short)), flawed=flawed)
 
 
 def load(path: Path | str, overrides: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> LoadedPlant:

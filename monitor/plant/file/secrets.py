@@ -1,8 +1,8 @@
 """In a value, `${NAME}` is replaced by an environment variable and `${file:PATH}` by the content of a file.
 
 `$${` stands for a literal `${`. Secrets are only substituted in the plant in memory: the stored text, its digest and
-every message contain the `${...}`. A password or token in the file itself works too, but `gatewatch check` warns of it, and
-the store keeps `***` in its place.
+every message contain the `${...}`. A password or token in the file itself works too, but `gatewatch check` warns of it,
+and the store keeps `***` in its place.
 """
 
 from __future__ import annotations
