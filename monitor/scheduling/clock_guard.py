@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 class ClockGuard:
     """Watches the real clock of one process; a simulated clock has none.
 
+    `corrections` counts how often the store was looked through: what a job remembers from before may not hold any more.
     Differences up to `tolerance`, the duration of a lease, are those of two computers, and hold nothing up for longer.
     """
 
@@ -30,6 +31,7 @@ class ClockGuard:
         self._watch = ClockWatch(clock, tolerance, steady)
         self._lock = threading.Lock()
         self._untold = timedelta(0)
+        self.corrections = 0
 
     def begin(self) -> None:
         """At the start: whether an earlier process wrote times that are still to come."""
@@ -68,6 +70,7 @@ class ClockGuard:
         with self._store.write() as connection:
             told = settle(connection, now, self._tolerance, step, tell=tell)
             shorten(self._store, connection, self._tolerance.total_seconds())
+        self.corrections += 1
         if told is not None:
             direction = "back" if told < timedelta(0) else "forward"
             log.warning("the clock was set %s by %s, to %s; work goes on", direction, abs(told), now.isoformat())

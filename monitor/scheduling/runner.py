@@ -66,6 +66,7 @@ class Runner:
         self._held: dict[str, tuple[Lease, float]] = {}
         self._fences: dict[str, int] = {}
         self._last_slots: dict[str, tuple[int, datetime]] = {}
+        self._corrections: dict[str, int] = {}
         self._lock = threading.Lock()
         self.stop = threading.Event()
 
@@ -94,6 +95,9 @@ class Runner:
         """Run the newest slot that is due and count older ones as missed; None if no slot is due."""
         if self._guard is not None:
             self._guard.look()
+            if self._corrections.get(job.name, 0) != self._guard.corrections:
+                self._corrections[job.name] = self._guard.corrections
+                job.forget()
         slot, missed = due(job.interval, self._last_slot(job.name), self._clock.now())
         return None if slot is None else self.run(job, slot, missed)
 

@@ -85,7 +85,11 @@ def _bring_back(connection: sa.Connection, now: datetime, tolerance: timedelta) 
     _bring_back_plant_files(connection, now)
     for cursor in connection.execute(sa.select(t.cursor).where(t.cursor.c.position > now)).all():
         same = [c == getattr(cursor, c.name) for c in t.cursor.primary_key]
-        connection.execute(t.cursor.update().where(*same).values(position=_readable(connection, cursor.source, now)))
+        position = _readable(connection, cursor.source, now) if cursor.source else None
+        connection.execute(t.cursor.update().where(*same).values(position=position))
+    # What was judged of the future is judged again when its time has come, and the present is not too late for it.
+    connection.execute(t.judged.delete().where(t.judged.c.until > now))
+    connection.execute(t.detector_state.delete().where(t.detector_state.c.until > now))
 
 
 def _clamped() -> Iterator[tuple[sa.Column[datetime], *tuple[sa.ColumnElement[bool], ...]]]:

@@ -13,6 +13,7 @@ from clock_kit import SetClock
 from spine_kit import T0, Spine, after
 
 from monitor.clock import ClockWatch
+from monitor.jobs.detect import detect_jobs
 from monitor.scheduling.clock_guard import ClockGuard
 from monitor.scheduling.job import JobScope, Result, Run
 from monitor.scheduling.runner import Runner, SlotOutcome
@@ -298,6 +299,37 @@ def test_a_cursor_from_the_future_goes_back_and_no_row_is_lost_or_doubled(spine:
     assert spine.all(t.part_step, "serial") == ["before", "ahead", *(f"then {n}" for n in range(4))]
     (cursor,) = spine.all(t.cursor, "position")
     assert cursor <= clock.now()
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["one process", "killed in between"])
+def test_detectors_go_on_after_readings_from_the_future(killed: bool, spine: Spine, clock: SetClock) -> None:
+    runner = process(spine.store, clock)
+    pull, detectors = spine.pull("readings"), detect_jobs(spine.store, spine.plant)
+
+    def turns(count: int, heat: float) -> None:
+        for _ in range(count):
+            clock.advance(900.0)
+            for n in range(3):
+                for machine in ("m1", "m2"):
+                    spine.reading(machine, clock.now() - (3 - n) * MINUTE, heat)
+            for job in (pull, *detectors):
+                assert runner.catch_up(job) is not None
+
+    turns(2, 5.0)
+    clock.step(DAY)
+    turns(2, 5.0)
+    clock.step(-DAY)
+    if killed:
+        runner, pull, detectors = process(spine.store, clock, "two"), spine.pull("readings"), []
+        detectors += detect_jobs(spine.store, spine.plant)
+        clock.advance(31.0)
+    before = len(spine.all(t.finding))
+    turns(3, 50.0)
+    found = [row for row in spine.all(t.finding, "subject", "status")[before:] if row[1] == "breach"]
+    assert {subject for subject, _ in found} >= {"m1", "m2"}
+    assert spine.tally("gatewatch_readings_unjudged_total", source="readings") == 0
+    assert max(spine.all(t.judged, "until")) <= clock.now()
+    assert len(spine.all(t.reading)) == 2 * 3 * 7
 
 
 def test_a_simulated_clock_has_no_future(spine: Spine) -> None:
