@@ -35,9 +35,15 @@ def keep_row(cells: Mapping[str, object]) -> dict[str, object] | None:
     return row if len(json.dumps(row)) <= LARGEST_ROW else None
 
 
-def restore_row(row: Mapping[str, object]) -> dict[str, object]:
-    """The cells of a row that was kept."""
-    return {name: restore_cell(value) for name, value in row.items()}
+_DAMAGE = (ValueError, KeyError, TypeError, ArithmeticError, zlib.error)
+
+
+def restore_row(row: Mapping[str, object]) -> dict[str, object] | None:
+    """The cells of a row that was kept; None if what was kept is damaged."""
+    try:
+        return {name: restore_cell(value) for name, value in row.items()}
+    except _DAMAGE:
+        return None
 
 
 def restore_cell(kept: Any) -> object:

@@ -178,16 +178,20 @@ def _sources(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) -> H
         so_far = positions.get(cursor.source)
         # A source has been read up to the position of its slowest partition.
         positions[cursor.source] = cursor.position if so_far is None else min(so_far, cursor.position or so_far)
+    refused = {row.source: f"{row.refused} of {row.accepted + row.refused}" for row in snapshot.intakes}
     rows: list[tuple[str, ...]] = [
         (
             name,
             source.kind.replace("_", " "),
             *_row_counts(findings.get(name, ())),
+            refused.get(name, "-"),
             ago(positions.get(name), snapshot.at),
         )
         for name, source in bounds.plant.sources.items()
     ]
-    return table(("Source", "Kind", "Row counts", "", "Read up to"), rows, "The plant file has no source.")
+    return table(
+        ("Source", "Kind", "Row counts", "", "Newest rows refused", "Read up to"), rows, "The plant file has no source."
+    )
 
 
 def _row_counts(rows: Sequence[BoardRow]) -> tuple[Html, str]:

@@ -329,6 +329,27 @@ def test_not_a_number_and_a_long_text_come_back_too() -> None:
     assert str(restore_row(kept)) == str(cells)
 
 
+DAMAGED = (
+    {"A": {"bytes": "no bytes"}},
+    {"A": {"decimal": "x"}},
+    {"A": {"colour": 1}},
+    {"A": {"datetime": 3}},
+    {"A": {}},
+)
+
+
+@pytest.mark.parametrize("cells", DAMAGED, ids=str)
+def test_a_damaged_entry_stays_and_holds_nobody_up(cells: dict[str, object], spine: Spine) -> None:
+    spine.part("A", after(1), a="soft")
+    spine.part("B", after(2), a="soft")
+    spine.run(spine.pull("parts"), after(3))
+    with spine.store.write() as connection:
+        first = sa.select(sa.func.min(t.quarantine.c.id)).scalar_subquery()
+        connection.execute(t.quarantine.update().where(t.quarantine.c.id == first).values(cells=cells))
+    done = retry(corrected(spine), "parts", after(30))
+    assert (done.taken_in, done.refused["not_kept"]) == (1, 1)
+
+
 def test_a_row_too_large_to_be_kept_is_said_so_and_not_lost_from_sight(spine: Spine) -> None:
     spine.part("A", after(1), a="x" * 2_000_000)
     spine.run(spine.pull("parts"), after(2))
