@@ -14,6 +14,8 @@ from monitor.store.database import tables as t
 
 CHUNK = 5000
 """Rows deleted in one transaction, at most."""
+_AHEAD = timedelta(days=1)
+"""How far the newest row of any source may be behind the clock before age counts from that row instead."""
 
 
 class AgedTable(NamedTuple):
@@ -39,7 +41,8 @@ RETAINED: Mapping[str, tuple[AgedTable, ...]] = {
 
 
 def delete_oldest(connection: sa.Connection, aged: AgedTable, keep: timedelta, now: datetime) -> int:
-    """Delete up to CHUNK rows older than `keep`; returns how many. The age of a source's rows counts from its cursor.
+    """Delete up to CHUNK rows older than `keep`; returns how many. The age of a source's rows counts from its cursor,
+    that of other rows from at most a day after the newest cursor.
 
     Each pull reads back from the cursor: while a source stands still, a deleted row would come in as a new one.
     """
@@ -50,7 +53,9 @@ def delete_oldest(connection: sa.Connection, aged: AgedTable, keep: timedelta, n
 
 
 def _too_old(connection: sa.Connection, aged: AgedTable, keep: timedelta, now: datetime) -> sa.ColumnElement[bool]:
-    cursors = positions(connection) if "source" in aged.table.c else {}
+    cursors = positions(connection)
+    # Deleted is deleted: a clock that is far ahead of everything that was read is not believed.
+    now = min(now, max(cursors.values()) + _AHEAD) if cursors else now
 
     def is_old(table: sa.FromClause) -> sa.ColumnElement[bool]:
         age = table.c[aged.column]

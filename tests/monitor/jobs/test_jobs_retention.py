@@ -142,3 +142,19 @@ def test_an_incident_that_is_open_keeps_its_alert_and_its_note(make: Make) -> No
     assert spine.all(t.notification, "key") == ["2"]
     with spine.store.read() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(t.notification)) == 1
+
+
+def test_a_clock_that_is_far_ahead_of_all_sources_deletes_nothing_that_is_young(make: Make) -> None:
+    spine = make("findings: 30d")
+    row = {
+        "arrival": 1, "detector": "d", "method": "m", "subject": "s", "feature": "f", "status": "ok", "causes": [],
+    }  # fmt: skip
+    cursor = {"job": "pull:s", "source": "s", "partition": "all", "updated_at": T0}
+    with spine.store.write() as connection:
+        connection.execute(t.finding.insert(), [{**row, "at": T0 - n * 10 * DAY} for n in range(6)])
+        connection.execute(t.cursor.insert(), [{**cursor, "position": T0}])
+    job = PruneJob(spine.store, Retention(**{**NEVER, "findings": 30 * DAY}), DAY)
+    assert spine.run(job, T0 + 400 * DAY).rows == 3, "as of a day after the newest row"
+    with spine.store.write() as connection:
+        connection.execute(t.cursor.update().values(position=T0 + 400 * DAY))
+    assert spine.run(job, T0 + 400 * DAY).rows == 3
