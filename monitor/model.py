@@ -45,6 +45,7 @@ class Reason(StrEnum):
     INCOMPLETE_INPUT = "incomplete_input"
     OUT_OF_DISTRIBUTION = "out_of_distribution"
     NO_SKILL = "no_skill"
+    NO_COVERAGE = "no_coverage"
     TIMEOUT = "timeout"
 
 

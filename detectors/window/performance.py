@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import betainc
 
 from detectors.shared.calibration import student_bound
 from monitor.detection import BIAS, MAE, MISCOVERAGE, PERFORMANCE, SKILL, WORST_RATIO
@@ -24,6 +26,12 @@ MIN_PARTS = 20
 """The minimum number of parts with an outcome; half as many in a slice."""
 SKILL_REGAINED = 0.1
 """Realised skill above which a breach of `skill` ends; between 0 and this value the status stays as it was."""
+MOST_NAIVE = 4.0
+"""The highest limit of an error, in errors of the naive baseline: the range of outcomes that are spread evenly."""
+_FEWEST_LOTS = 10
+"""Independent parts that a window counts as at least; with fewer, even one without a single hit could be chance."""
+COVERAGE_REGAINED = 0.8
+"""Part of its limit below which a breach of `miscoverage` ends."""
 _LEAST_LIMIT = 1e-9
 """Limits are never 0, because values are divided by them."""
 
@@ -48,8 +56,10 @@ class Performance:
     """Judges the newest predictions of one gate by its model's errors on parts that it was not fitted to.
 
     `mae`: mean absolute error. `bias`: absolute value of the mean error. Both in the unit of the outcome.
-    `miscoverage`: share of outcomes outside their interval. Each limit is the absolute value of the reference's mean
-    plus a prediction bound for the mean of as many consecutive parts: a Student t quantile, with one degree of
+    `miscoverage`: share of outcomes outside their interval, judged by the exact binomial bound on what the intervals
+    promise (see `share_limit`), which is always below 1. The limits of the first two are at most `MOST_NAIVE` times the
+    error of the naive baseline: beyond that no model is of use. Each is the absolute value of the reference's mean plus
+    a prediction bound for the mean of as many consecutive parts: a Student t quantile, with one degree of
     freedom for each whole window in the reference, times the standard deviation of such a mean. The latter comes from
     the reference's autocovariances, because errors of parts of one lot are correlated; a row of the reference without
     an outcome (the model was fitted to it) keeps its position.
@@ -63,13 +73,19 @@ class Performance:
     name = PERFORMANCE
 
     def __init__(
-        self, window_rows: int = 60, slices: Sequence[tuple[str, ...]] = (), settings: LimitSettings | None = None
+        self,
+        window_rows: int = 60,
+        slices: Sequence[tuple[str, ...]] = (),
+        settings: LimitSettings | None = None,
+        coverage: float = 0.9,
     ) -> None:
+        """`coverage` is the share of outcomes that the intervals promise to contain."""
         if window_rows < MIN_PARTS:
             raise ValueError(f"window_rows is {window_rows}; expected {MIN_PARTS} or more")
         self.window_rows = window_rows
         self.slices = tuple(slices)
         self.settings = settings or LimitSettings()
+        self._miss = 1.0 - coverage
 
     def judge(self, reference: Window, current: Window) -> Sequence[Finding]:
         """The findings of the gate as a whole, then those of its slices."""
@@ -83,7 +99,7 @@ class Performance:
 
     def _whole(self, current: Window, before: Errors, now: Errors) -> Iterator[Finding]:
         for method in METHODS:
-            judged = _judge_method(before, now, method, self.settings.chance, MIN_PARTS)
+            judged = _judge_method(before, now, method, self.settings.chance, MIN_PARTS, self._miss)
             yield _finding(current, method, judged, now.worst_slices(method))
 
     def _sliced(self, current: Window, before: Errors, now: Errors) -> Iterator[Finding]:
@@ -172,10 +188,20 @@ def skill(error: Floats, naive: Floats) -> float | None:
 
 
 def with_hysteresis(finding: Finding, before: Status | None) -> Finding:
-    """The finding of `skill` with hysteresis: a breach lasts until the skill is above `SKILL_REGAINED`."""
-    if before is not Status.BREACH or finding.value is None or finding.value > SKILL_REGAINED:
+    """The finding with hysteresis, by its status before.
+
+    A breach of `skill` lasts until the skill is above `SKILL_REGAINED`, one of `miscoverage` until the share is below
+    `COVERAGE_REGAINED` times its limit.
+    """
+    if before is not Status.BREACH or finding.value is None or _regained(finding, finding.value):
         return finding
     return replace(finding, status=Status.BREACH, causes=finding.causes or ("outcome",))
+
+
+def _regained(finding: Finding, value: float) -> bool:
+    if finding.method == SKILL:
+        return value > SKILL_REGAINED
+    return finding.limit is None or value < COVERAGE_REGAINED * finding.limit
 
 
 def mean_variance(values: Floats, rows: int) -> float:
@@ -212,16 +238,21 @@ def _errors(window: Window) -> Errors | None:
     return Errors(error, missed, np.where(finite, naive - outcome, np.nan), window.groups)
 
 
-def _judge_method(before: Errors, now: Errors, method: str, chance: float, minimum: int) -> Judged:
+def _judge_method(before: Errors, now: Errors, method: str, chance: float, minimum: int, miss: float = 0.0) -> Judged:
     """The window's mean for a method, judged by the limit from the reference."""
     values = now.values(method)
     if len(values) < minimum:
         return None, None, Status.CANNOT_JUDGE
     value = float(values.mean())
     value = abs(value) if method == BIAS else value
-    limit = _limit(before.values(method), len(values), chance, two_sided=method == BIAS)
+    if method == MISCOVERAGE:
+        limit = _coverage_limit(before.values(method), len(values), chance, miss)
+    else:
+        limit = _limit(before.values(method), len(values), chance, two_sided=method == BIAS)
     if limit is None:
         return value, None, Status.CANNOT_JUDGE
+    if method != MISCOVERAGE:
+        limit = min(limit, _naive_limit(now.naive))
     return value, limit, Status.BREACH if value > limit else Status.OK
 
 
@@ -236,6 +267,42 @@ def _limit(reference: Floats, rows: int, chance: float, two_sided: bool) -> floa
     quantile = student_bound(chance / 2 if two_sided else chance, freedom)
     bound = abs(mean) + quantile * spread
     return max(bound, _LEAST_LIMIT)
+
+
+def _naive_limit(naive: Floats) -> float:
+    """The highest limit of an error that means anything; infinite without a naive baseline or where it never errs."""
+    finite = np.abs(naive[np.isfinite(naive)])
+    most = MOST_NAIVE * float(finite.mean()) if len(finite) else 0.0
+    return most if most > 0 else math.inf
+
+
+def _coverage_limit(reference: Floats, rows: int, chance: float, miss: float) -> float | None:
+    """The limit of the share of outcomes outside their interval; None where the reference has too few outcomes.
+
+    Parts of one lot miss together, so the window counts as fewer independent parts, as far as the reference says so.
+    """
+    finite = np.isfinite(reference)
+    if finite.sum() < MIN_PARTS:
+        return None
+    mean = float(reference[finite].mean())
+    single = mean * (1 - mean)
+    alike = mean_variance(reference - mean, rows) * rows / single if single > 0 else 1.0
+    return share_limit(max(rows / max(alike, 1.0), min(rows, _FEWEST_LOTS)), miss, chance)
+
+
+def share_limit(rows: float, share: float, chance: float) -> float:
+    """The part of `rows` independent cases (a fraction is allowed) that is exceeded with probability `chance` only.
+
+    Each case has the probability `share`. The binomial tail as a continuous function of the count, by the incomplete
+    beta function (Clopper and Pearson, Biometrika 1934), so that the limit has no steps; always below 1.
+    """
+
+    def tail(count: float) -> float:
+        return float(betainc(count, rows - count + 1, share)) - chance
+
+    if tail(rows) >= 0:
+        return 1.0 - 0.5 / rows
+    return min(float(brentq(tail, 1e-9, rows)), rows - 0.5) / rows
 
 
 def _worst(current: Window, findings: Sequence[Finding]) -> Finding:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 
+from monitor.detection import MISCOVERAGE, SKILL
 from monitor.errors import ModelError, ModelReason
 from monitor.gate_models.registry import ModelRegistry
 from monitor.model import Reason, Status
 from monitor.pipeline.judging import InForce
-from monitor.store.database.database import Store
+from monitor.store.database.database import Connection, Store
 from monitor.store.models.versions import ModelInForce, models_in_force
-from monitor.store.watching.board import skill_statuses
+from monitor.store.watching.board import realised_statuses
 
 
 class ModelsInForce:
@@ -28,10 +30,9 @@ class ModelsInForce:
         """The model that each gate uses now."""
         with self._store.read() as connection:
             rows = models_in_force(connection)
-            skills = skill_statuses(connection, {gate: row.since for gate, row in rows.items()})
-        no_skill = {gate for gate, status in skills.items() if status is Status.BREACH}
+            withheld = _withheld(connection, {gate: row.since for gate, row in rows.items()})
         models = {gate: self._load(gate, rows.get(gate)) for gate in gates}
-        return {g: replace(u, withheld=Reason.NO_SKILL) if g in no_skill else u for g, u in models.items()}
+        return {g: replace(u, withheld=withheld[g]) if g in withheld else u for g, u in models.items()}
 
     def retry(self, gate: str) -> None:
         """Load again at the next use, after the cache was repaired."""
@@ -54,3 +55,12 @@ class ModelsInForce:
             refused = Reason.NO_MODEL if exc.reason is ModelReason.NOT_FOUND else Reason.BAD_MODEL
             return InForce(None, refused, row.model, row.version, row.digest)
         return InForce(model, None, row.model, row.version, row.digest)
+
+
+def _withheld(connection: Connection, since: Mapping[str, datetime]) -> dict[str, Reason]:
+    """Why the predictions of a gate are not acted on, as judged since its model came into force."""
+    reasons = {}
+    for method, reason in ((MISCOVERAGE, Reason.NO_COVERAGE), (SKILL, Reason.NO_SKILL)):
+        statuses = realised_statuses(connection, method, since)
+        reasons.update({gate: reason for gate, status in statuses.items() if status is Status.BREACH})
+    return reasons

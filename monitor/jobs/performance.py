@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from detectors.window.performance import COLUMNS, Performance, with_hysteresis
-from monitor.detection import PERFORMANCE, SKILL
+from monitor.detection import MISCOVERAGE, PERFORMANCE, SKILL
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.model import Finding, Window
 from monitor.plant.gates import GateConfig
@@ -19,7 +19,7 @@ from monitor.store.database.database import Store
 from monitor.store.models import versions
 from monitor.store.models.versions import ModelInForce
 from monitor.store.rows.outcomes import newest_outcome
-from monitor.store.watching.board import skill_statuses, status_changes, trend_findings
+from monitor.store.watching.board import realised_statuses, status_changes, trend_findings
 from monitor.store.watching.references import NewReference, freeze, reference_in_force
 from monitor.windows import outcomes
 from monitor.windows.frozen import content_of
@@ -104,10 +104,14 @@ class PerformanceJob:
         reference = self._reference(gate, config, used, run)
         with self._store.read() as connection:
             window = realised(connection, gate, config, used, run.now, rows)
-            skill = skill_statuses(connection, {gate: used.since}).get(gate)
-        detector = Performance(rows, slices_of(self._plant, config.step, reference, window))
+            before = {
+                method: realised_statuses(connection, method, {gate: used.since}).get(gate)
+                for method in (SKILL, MISCOVERAGE)
+            }
+        slices = slices_of(self._plant, config.step, reference, window)
+        detector = Performance(rows, slices, coverage=config.coverage)
         findings = detector.judge(reference, window)
-        return tuple(with_hysteresis(f, skill) if f.method == SKILL else f for f in findings), len(window)
+        return tuple(with_hysteresis(f, before.get(f.method)) for f in findings), len(window)
 
     def _reference(self, gate: str, config: GateConfig, used: ModelInForce, run: Run) -> Window:
         """The reference of the version in force: from memory, from the store, or made and frozen now."""

@@ -21,7 +21,8 @@ class InForce:
     """The model a gate uses for one batch: an explicit input, recorded with every decision.
 
     `refused` says why there is none: `no_model`, or `bad_model` if the one in force failed verification.
-    `withheld` says why its predictions are recorded but not used: `no_skill` while it has no realised skill.
+    `withheld` says why its predictions are recorded but not used: `no_skill` while it has no realised skill,
+    `no_coverage` while too many outcomes lie outside its intervals.
     """
 
     model: GateModel | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from performance_windows import GROUPS, predictions
+from scipy.stats import binom
 
-from detectors.window.performance import SKILL_REGAINED, LimitSettings, Performance, mean_variance, with_hysteresis
+from detectors.window.performance import (
+    SKILL_REGAINED,
+    LimitSettings,
+    Performance,
+    mean_variance,
+    share_limit,
+    with_hysteresis,
+)
 from monitor.model import Finding, Status, Window
 
 OK, BREACH, CANNOT, NO_DATA = Status.OK, Status.BREACH, Status.CANNOT_JUDGE, Status.NO_DATA
@@ -180,3 +189,55 @@ def test_units_do_not_matter(rows: int, seed: int, scale: float, offset: float) 
 def test_parameters_that_mean_nothing_are_refused(make: object, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make()  # type: ignore[operator]
+
+
+FEW = {"a whole reference": 900, "three windows": 180, "one window": 60, "just enough": 20}
+
+
+@pytest.mark.parametrize("known", FEW.values(), ids=FEW)
+@pytest.mark.parametrize("lot", [0.0, 0.5, 2.0])
+def test_a_share_has_a_limit_that_can_be_passed(known: int, lot: float) -> None:
+    finding = judged(predictions(60, 6, lot=lot), predictions(known, 5, lot=lot))["miscoverage"]
+    assert 0.1 < finding.limit < 0.75
+
+
+def test_intervals_that_hold_62_of_100_fail_whatever_the_reference() -> None:
+    narrow = predictions(60, 7)
+    values = narrow.values.copy()
+    predicted, outcome = values[:, 0], values[:, 3]
+    half = np.sort(np.abs(predicted - outcome))[37]  # 38 of 60 within
+    values[:, 1], values[:, 2] = predicted - half, predicted + half
+    for known in (900, 60, 25):
+        finding = judged(replace(narrow, values=values), predictions(known, 8))["miscoverage"]
+        assert finding.value == pytest.approx(22 / 60)
+        assert finding.status is BREACH
+
+
+def test_intervals_that_promise_less_may_miss_more() -> None:
+    limits = [
+        judged(predictions(60, 9), REFERENCE, Performance(coverage=coverage))["miscoverage"].limit
+        for coverage in (0.6, 0.8, 0.9, 0.99)
+    ]
+    assert limits == sorted(limits, reverse=True)
+
+
+@pytest.mark.parametrize("rows", [10, 20, 60, 113, 1000])
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.3])
+def test_the_limit_of_a_share_is_the_exact_one(rows: int, share: float) -> None:
+    count = share_limit(rows, share, 1e-5) * rows
+    assert binom.sf(math.ceil(count), rows, share) <= 1e-5 < binom.sf(math.floor(count) - 1, rows, share)
+
+
+def test_an_error_beyond_what_anybody_could_forecast_is_a_breach_whatever_the_reference() -> None:
+    wild = predictions(80, 10, noise=40.0, lot=80.0)
+    found = judged(predictions(60, 11, bias=30.0, naive=2.0), wild)
+    assert found["mae"].limit < 4 * 2.0
+    assert {found[method].status for method in ("mae", "bias")} == {BREACH}
+
+
+@pytest.mark.parametrize(
+    ("before", "value", "after"), [(BREACH, 0.28, BREACH), (BREACH, 0.2, OK), (OK, 0.28, OK), (None, 0.28, OK)]
+)
+def test_coverage_comes_back_with_hysteresis(before: Status | None, value: float, after: Status) -> None:
+    finding = replace(judged(predictions(60, 12))["miscoverage"], value=value, limit=0.3, status=OK)
+    assert with_hysteresis(finding, before).status is after

@@ -54,7 +54,7 @@ _MIN_DECISIONS = 20
 """The minimum number of decisions for a ratio."""
 _MIN_OUTCOMES = 20
 """The minimum number of outcomes for a share."""
-_WITHOUT_MODEL = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.NO_SKILL)
+_WITHOUT_MODEL = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.NO_SKILL, Reason.NO_COVERAGE)
 
 
 def decision_labels(bounds: Bounds) -> Iterable[tuple[str, ...]]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from detectors.stream.worst_machine import DETECTOR, METHOD, worst_machine
 from detectors.window.roster import step_detector_names
 from exporters.metrics.shared.snapshot import BoardRow
-from monitor.detection import PERFORMANCE, SKILL, UNWATCHED, WORST_RATIO
+from monitor.detection import PERFORMANCE, UNWATCHED, WORST_RATIO
 from monitor.model import Finding, Status
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
@@ -32,14 +32,14 @@ def status_changes(connection: sa.Connection, findings: Iterable[Finding]) -> Se
     return [f for f in evaluated if on_board.get((f.detector, f.method, f.subject, f.feature)) != f.status.value]
 
 
-def skill_statuses(connection: sa.Connection, since: Mapping[str, datetime]) -> dict[str, Status]:
-    """The status of each gate's realised skill, as judged after the instant given for it; read for every batch.
+def realised_statuses(connection: sa.Connection, method: str, since: Mapping[str, datetime]) -> dict[str, Status]:
+    """The status of each gate's realised skill or coverage, judged after its given instant; read for every batch.
 
     The instant is that since which its version is in force: earlier findings are about another one. A gate that has not
     been judged since is left out.
     """
     b = t.board.c
-    query = sa.select(b.subject, b.status, b.at).where(b.detector == PERFORMANCE, b.method == SKILL, b.feature == "")
+    query = sa.select(b.subject, b.status, b.at).where(b.detector == PERFORMANCE, b.method == method, b.feature == "")
     rows = connection.execute(query)
     return {gate: Status(status) for gate, status, at in rows if gate in since and at > since[gate]}
 

@@ -32,8 +32,10 @@ ROWS = 20
 class Watched(Performance):
     """The detector, and how often it was asked."""
 
-    def __init__(self, asked: list[Window], rows: int, slices: Sequence[tuple[str, ...]]) -> None:
-        super().__init__(rows, slices)
+    def __init__(
+        self, asked: list[Window], rows: int, slices: Sequence[tuple[str, ...]], coverage: float = 0.9
+    ) -> None:
+        super().__init__(rows, slices, coverage=coverage)
         self._asked = asked
 
     def judge(self, reference: Window, current: Window) -> Sequence[Finding]:
@@ -322,6 +324,31 @@ def test_decisions_without_skill_are_recomputed_as_they_were(gate: Gate) -> None
         )
     )
     assert len([one for one in again if not one.matches]) == 2
+
+
+def test_a_gate_whose_intervals_fail_holds_and_its_decisions_are_recomputed_as_they_were(gate: Gate) -> None:
+    levels = [10.0 + 4 * n for n in range(8)]
+    gate.promote("0", after(0))
+    for a in levels:
+        gate.outcomes(gate.parts(after(1), 5, a=a), a + 30.2, after(10))
+    gate.promote("1", after(20))
+    for n, a in enumerate(levels):
+        serials = gate.parts(after(21), 8, a=a)
+        gate.outcomes(serials[:2], a + 30.2, after(30 + n))
+        gate.outcomes(serials[2:], a + 32.0, after(30 + n))
+    found = gate.run(after(61))
+    assert (found["miscoverage"].status, found["skill"].status) == ("breach", "ok")
+    assert found["miscoverage"].limit < found["miscoverage"].value < 0.9
+    assert found["worst_ratio"].status == "breach", "ModelDegraded fires by it"
+    held = gate.parts(after(62), 2)
+    assert gate.decided(held) == {("hold", "no_coverage", "no_coverage", 40.0)}
+    again = list(
+        rederive.recompute_decisions(
+            gate.spine.store, lambda _: gate.spine.plant, Cache(lambda _name, _digest: SumModel())
+        )
+    )
+    assert [one for one in again if not one.matches] == []
+    assert ("hold", "no_coverage", 40.0) in {one.recomputed for one in again}
 
 
 class Silent(SumModel):
