@@ -14,7 +14,7 @@ from monitor.store.database import tables as t
 
 CHUNK = 5000
 """Rows deleted in one transaction, at most."""
-_AHEAD = timedelta(days=1)
+_AHEAD = timedelta(days=30)
 """How far the newest row of any source may be behind the clock before age counts from that row instead."""
 
 
@@ -42,7 +42,7 @@ RETAINED: Mapping[str, tuple[AgedTable, ...]] = {
 
 def delete_oldest(connection: sa.Connection, aged: AgedTable, keep: timedelta, now: datetime) -> int:
     """Delete up to CHUNK rows older than `keep`; returns how many. The age of a source's rows counts from its cursor,
-    that of other rows from at most a day after the newest cursor.
+    that of other rows from at most a month after the newest cursor.
 
     Each pull reads back from the cursor: while a source stands still, a deleted row would come in as a new one.
     """
