@@ -276,6 +276,15 @@ UNREAD: dict[str, tuple[list[Any], dict[str, Any], str]] = {
         "holds times as YYYY/MM/DD hh:mm:ss, such as '2026/03/01 08:01:00', which its format \"%d.%m.%Y %H:%M:%S\" "
         'does not read; set `format` to "%Y/%m/%d %H:%M:%S"',
     ),
+    "a time of day without colons": (
+        ["2026-03-01T080100"], {"zone": "UTC"},
+        "holds times as YYYY-MM-DDThhmmss, such as '2026-03-01T080100'; set `format` to \"%Y-%m-%dT%H%M%S\"",
+    ),
+    "a comma before the fraction": (
+        ["2026-03-01 08:01:00,250"], {"zone": "UTC"},
+        "holds times as YYYY-MM-DD hh:mm:ss,fff, such as '2026-03-01 08:01:00,250'; set `format` to "
+        '"%Y-%m-%d %H:%M:%S,%f"',
+    ),
     "no time at all": (
         ["shift A1", None], {"zone": "UTC"},
         "holds no time that can be read: its form is 'AAAAA A9', such as 'shift A1'; set `format` to how its times are "

@@ -98,6 +98,22 @@ def test_a_column_that_is_not_there_is_named(database: Database, opened: Open) -
     assert caught.value.reason is SourceReason.MISSING_COLUMN
 
 
+@pytest.mark.parametrize("sql", ["line =", "line = = n", "line IN"])
+def test_a_condition_that_the_database_does_not_understand_is_told_so(
+    database: Database, opened: Open, sql: str
+) -> None:
+    fill(database)
+    with pytest.raises(SourceError, match="; correct `where`: its words, and its params"):
+        opened(database, where=sql, **READINGS).read(None, END, 10)
+
+
+@pytest.mark.postgres
+def test_a_parameter_of_another_type_than_its_column_is_told_so(postgres: Database, opened: Open) -> None:
+    fill(postgres)
+    with pytest.raises(SourceError, match="; correct `where`: its words, and its params"):
+        opened(postgres, where={"sql": "n = :n", "params": {"n": "three"}}, **READINGS).read(None, END, 10)
+
+
 @pytest.mark.postgres
 @pytest.mark.parametrize(
     ("kind", "value"),

@@ -22,7 +22,7 @@ from monitor.instants import EPOCH, to_micros
 from monitor.plant.sources import TimeColumn
 from monitor.plant.time_formats import TimeFormat
 from monitor.sources.sql.formats import unread
-from monitor.sources.typed.times import EPOCH_NS, highest_wall, lowest_wall
+from monitor.sources.typed.times import EPOCH_NS, ISO, highest_wall, lowest_wall
 
 Condition = sa.ColumnElement[bool]
 _NONE, _MICRO, _SECOND, _MINUTE = timedelta(0), timedelta(microseconds=1), timedelta(seconds=1), timedelta(minutes=1)
@@ -189,7 +189,8 @@ def kind_of(column_type: sa.types.TypeEngine[Any], config: TimeColumn, dialect: 
             raise UsageError(f"{where} is {column_type}, not a number; remove `epoch`, or convert the column in a view")
         return Kind.NUMBER
     if isinstance(column_type, sa.Integer) or (number and dialect != "sqlite"):
-        raise UsageError(f"{where} holds numbers ({column_type}); set `epoch` to s, ms, us or ns")
+        advice = "set `epoch` to s, ms, us or ns, or `format` if they are written dates such as 20260301"
+        raise UsageError(f"{where} holds numbers ({column_type}); {advice}")
     if dialect == "sqlite" or isinstance(column_type, sa.String):
         return Kind.TEXT
     if isinstance(column_type, sa.DateTime) and column_type.timezone:
@@ -240,7 +241,8 @@ def _ceiling(wall: datetime, unit: timedelta) -> datetime:
 
 
 def _parsed(text: str) -> datetime | None:
+    """A time as its rows are read; Python would accept more."""
     try:
-        return datetime.fromisoformat(text.strip())
+        return datetime.fromisoformat(text.strip()) if ISO.fullmatch(text.strip()) else None
     except ValueError:
         return None

@@ -113,6 +113,8 @@ _BY_STATE = {
     "57P03": SourceReason.UNREACHABLE,
     "53300": SourceReason.UNREACHABLE,
 }
+_NOT_UNDERSTOOD = ("42601", "42804", "42883", "42725", "42846", "22P02", "22007", "22003")
+"""SQLSTATEs of syntax, of operators for types, and of values that are none of their type."""
 _BY_TEXT = (
     ("no such table", SourceReason.MISSING_TABLE),
     ("no such column", SourceReason.MISSING_COLUMN),
@@ -156,10 +158,20 @@ def reason_of(exc: sa.exc.SQLAlchemyError) -> SourceReason:
     return SourceReason.UNREACHABLE if isinstance(exc, sa.exc.OperationalError) else SourceReason.REFUSED
 
 
+def _is_of_the_condition(exc: sa.exc.SQLAlchemyError) -> bool:
+    """Whether the database does not understand the statement, of which only `where` is not our own."""
+    original = getattr(exc, "orig", None)
+    state = getattr(original, "sqlstate", None)
+    text = str(original).lower()
+    return state in _NOT_UNDERSTOOD if state else "syntax error" in text or "incomplete input" in text
+
+
 def source_error(name: str, config: SourceBase, exc: sa.exc.SQLAlchemyError) -> SourceError:
     """The error to raise for a library error: the source, what failed, what was expected and what to do."""
     reason = reason_of(exc)
     lines = str(getattr(exc, "orig", None) or exc).strip().splitlines() or [type(exc).__name__]
     advice = _ADVICE[reason].format(timeout=config.timeout.total_seconds(), table=config.table)
+    if config.where is not None and _is_of_the_condition(exc):
+        advice = "correct `where`: its words, and its params for the types of their columns"
     where = f"source {name!r} (table {config.table!r} at {redacted(config.url)})"
     return SourceError(f"{where} cannot be read, {reason.value.replace('_', ' ')}: {lines[0]}; {advice}", reason)

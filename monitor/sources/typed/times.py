@@ -36,7 +36,7 @@ LATEST_SECOND = _LAST // 1_000_000
 """Seconds since 1970 from which on a time cannot be read."""
 _NANOSECONDS = np.iinfo(np.int64)
 """Pandas' range of times, which applies to both ways of reading."""
-_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?")
+ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?")
 _PLAIN = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{1,6})?", re.ASCII)
 
 
@@ -99,7 +99,7 @@ def _from_text(values: Sequence[object], zone: str | None, faults: Faults) -> Mi
     walls = _parse_plain(texts)
     if walls is not None:
         return _to_utc(walls, walls != UNREADABLE, zone, faults)
-    matches = [_ISO.fullmatch(t) for t in texts]
+    matches = [ISO.fullmatch(t) for t in texts]
     # Without the pattern, pandas would accept 'now', '2026' and '20260101'.
     readable = [t if m else None for t, m in zip(texts, matches, strict=True)]
     index = pd.to_datetime(pd.Series(readable, dtype=object), format="ISO8601", errors="coerce", utc=True, cache=False)
