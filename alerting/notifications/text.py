@@ -30,11 +30,12 @@ _TITLE_PREFIXES = {
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """The cause, action and runbook of an alert."""
+    """The cause, action and runbook of an alert; `measured`: whether its value and limit mean something to a person."""
 
     cause: str = ""
     action: str = ""
     runbook: str = ""
+    measured: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +163,10 @@ def _details(episode: Episode, worst: bool, context: MessageContext) -> list[_Dr
     step = context.step_of(episode.subject)
     at_step = f" at step {_plain(step, _NAME_LENGTH)}" if step and step != episode.subject else ""
     ended = f" until {_time(episode.ended_at)}" if episode.ended_at else ""
+    measured = _measured(episode) if advice.measured else ""
     head = (
         f"{_title(episode)}{at_step}, since {_time(episode.since)}{ended}\n"
-        f"  {_plain(episode.summary, _SUMMARY_LENGTH)}{_measured(episode)}"
+        f"  {_plain(episode.summary, _SUMMARY_LENGTH)}{measured}"
     )
     items = (("cause", advice.cause), ("do", advice.action), ("runbook", advice.runbook))
     what_to_do = "\n".join(f"  {word}: {text}" for word, text in items if text)

@@ -22,7 +22,8 @@ NONE, MINUTE, HOUR, DAY = timedelta(0), timedelta(minutes=1), timedelta(hours=1)
 class AlertSpec:
     """One alert. `by` is the label that holds its subject, `kind` the kind of thing the subject is.
 
-    If `enabled` is false its limit is not exported, so neither evaluator can raise it.
+    If `enabled` is false its limit is not exported, so neither evaluator can raise it. `measured`: whether value and
+    limit mean something to a person; else the value only says yes or no.
     """
 
     name: str
@@ -42,6 +43,7 @@ class AlertSpec:
     absent_after: timedelta | None = None
     absent: str = ""
     enabled: bool = True
+    measured: bool = True
 
     def summary_for(self, subject: str, condition: str) -> str:
         """The summary or the absence text, with the subject filled in."""
@@ -61,7 +63,7 @@ def of_machine(name: str, severity: str, team: str, detector: str, method: str, 
     metric, match = finding(detector, "breach", method=method)
     return AlertSpec(
         name=name, severity=severity, team=team, metric=metric, match=match, by="subject", kind="machine", limit=0.5,
-        clear=0.5, **more,  # type: ignore[arg-type]
+        clear=0.5, measured=False, **more,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
@@ -77,6 +79,7 @@ def of_drift(name: str, detector: str, summary: str, cause: str, action: str) ->
 def of_metric(name: str, severity: str, team: str, metric: str, by: str, kind: str, **more: object) -> AlertSpec:
     """An alert on a metric that is 0 while all is well; `by` is the label with the subject."""
     values: dict[str, object] = {"match": (), "limit": 0.5, "clear": 0.5, "pending_for": NONE, "keep_firing": NONE}
+    values["measured"] = "limit" in more
     return AlertSpec(
         name=name,
         severity=severity,

@@ -17,7 +17,7 @@ from monitor.instants import EPOCH, from_nanos
 from monitor.model import Finding, Floats, MachineBatch, Status
 from monitor.ports import State
 
-VERSION = 2
+VERSION = 3
 Limits = Mapping[str, tuple[float | None, float | None]]
 
 
@@ -49,7 +49,8 @@ class SensorLimits:
     """Judges every sensor of one machine by three methods, with a finding for each change of status.
 
     `limit`: `limit_rows` consecutive judged samples outside [low, high] start a breach, as many inside end it. Missing
-    samples neither count nor interrupt. Value: the sample; limit: the limit it violates, or else the nearer one.
+    samples neither count nor interrupt. Value: the sample, in a breach the last one outside; limit: the limit it
+    violates, or else the nearer one.
     `dead`: `dead_rows` consecutive missing samples while the machine runs or its state is unknown; with `always`, in
     any state. Value: their number.
     `stuck`: `stuck_rows` consecutive judged samples that are exactly equal. Only sensors that have been observed to
@@ -211,8 +212,12 @@ class SensorLimits:
             return (None if track.dead is Status.NO_DATA else float(track.missing)), self.rules.dead_rows, track.dead
         if method == STUCK:
             return (None if track.stuck is Status.NO_DATA else float(track.same)), self.rules.stuck_rows, track.stuck
-        limit = _relevant_limit(track.value, float(self._low[sensor]), float(self._high[sensor]))
-        return track.value, limit, track.limit
+        value = track.value
+        if track.limit is Status.BREACH and track.beyond is not None:
+            # Not the newest one, which may be back inside while the breach lasts.
+            value = track.beyond
+        limit = _relevant_limit(value, float(self._low[sensor]), float(self._high[sensor]))
+        return value, limit, track.limit
 
 
 def _due_rows(batch: MachineBatch, sensors: Sequence[str]) -> list[Sequence[int] | None]:

@@ -50,7 +50,7 @@ class Track:
     Counts of consecutive samples: `limit_run`, that contradict the status of `limit`; `missing`, without a value;
     `back` and `fresh`, towards the end of `dead` and `stuck` (0 outside a breach); `same`, equal ones. `seen` and
     `moved`: samples of the current study, and those among them that differ from the one before. `moves`: whether a
-    study found the sensor to move.
+    study found the sensor to move. `beyond`: the last judged value outside the limits, until a breach is over.
     """
 
     limit: Status = Status.NO_DATA
@@ -65,6 +65,7 @@ class Track:
     moved: int = 0
     moves: bool = False
     value: float | None = None
+    beyond: float | None = None
 
 
 def step(track: Track, value: float, judged: bool, low: float, high: float, rules: Rules) -> Iterator[str]:
@@ -78,7 +79,9 @@ def step(track: Track, value: float, judged: bool, low: float, high: float, rule
     if judged or rules.always or not math.isnan(value):
         _dead(track, value, rules)
     if judged and track.missing == 0 and track.dead is Status.OK:
-        _limit(track, low <= value <= high, rules)
+        inside = low <= value <= high
+        track.beyond = track.beyond if inside else value
+        _limit(track, inside, rules)
         _stuck(track, value, rules)
         track.value = value
     if before != (track.limit, track.dead, track.stuck):
@@ -113,6 +116,8 @@ def _limit(track: Track, inside: bool, rules: Rules) -> None:
     if track.limit_run >= rules.limit_rows or (inside and track.limit is Status.NO_DATA):
         track.limit = Status.OK if inside else Status.BREACH
         track.limit_run = 0
+    if track.limit is Status.OK and track.limit_run == 0:
+        track.beyond = None
 
 
 def _stuck(track: Track, value: float, rules: Rules) -> None:
@@ -151,7 +156,7 @@ def load(saved: object) -> Track:
         values[method] = Status(values[method])
     for count in ("limit_run", "missing", "back", "same", "fresh", "seen", "moved"):
         whole_number(values[count], count)
-    value = values["value"]
-    if not isinstance(values["moves"], bool) or not (value is None or isinstance(value, int | float)):
+    numbers = (values["value"], values["beyond"])
+    if not isinstance(values["moves"], bool) or not all(n is None or isinstance(n, int | float) for n in numbers):
         raise ValueError("the saved state of a sensor is damaged; rebuild it from history")
     return Track(**values)

@@ -11,6 +11,7 @@ from exporters.html.html import Html, chip, page, table, tag
 from exporters.metrics.families.findings import fresh_findings
 from exporters.metrics.families.gates import learns, outcomes_by_gate
 from exporters.metrics.families.jobs import overdue
+from exporters.metrics.shared.labels import outside_limit
 from exporters.metrics.shared.metric import Bounds
 from exporters.metrics.shared.snapshot import AlertRow, BoardRow, GateRow, JobRow, MetricsSnapshot
 from exporters.pages.parts import ago, clock, search_form, section
@@ -18,6 +19,8 @@ from monitor.detection import (
     BIAS,
     DRIFT,
     IMAGE_DRIFT,
+    LIMIT,
+    LIMITS,
     MAE,
     MISCOVERAGE,
     PERFORMANCE,
@@ -106,12 +109,12 @@ def _gate_row(
 
 def _performance(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) -> Html:
     """Accuracy of the gates against outcomes: value and limit of each measure, and the worst slice."""
-    rows = [_performance_row(name, bounds, findings.get(name, ()), snapshot.at) for name in bounds.plant.gates]
+    rows = [_performance_row(name, bounds, findings.get(name, ()), snapshot) for name in bounds.plant.gates]
     heads = ("Against outcomes", "", "Error", "Bias", "Outside intervals", "Skill", "Worst slice", "Newest outcome")
     return table(heads, rows, "The plant file has no gate.")
 
 
-def _performance_row(gate: str, bounds: Bounds, rows: Sequence[BoardRow], now: datetime) -> tuple[str, ...]:
+def _performance_row(gate: str, bounds: Bounds, rows: Sequence[BoardRow], snapshot: MetricsSnapshot) -> tuple[str, ...]:
     judged = [row for row in rows if row.detector == PERFORMANCE]
     overall = {row.method: row for row in judged if not row.feature}
     unit = bounds.plant.characteristics[bounds.plant.gates[gate].characteristic].unit
@@ -121,7 +124,8 @@ def _performance_row(gate: str, bounds: Bounds, rows: Sequence[BoardRow], now: d
     slice_ = f"{worst.feature}: {worst.method} {_with_limit(worst)}" if worst else "-"
     # Higher skill is better: its limit is a lower bound.
     skill = overall.get(SKILL)
-    newest = max((row.at for row in judged), default=None)
+    newest = snapshot.newest_outcomes.get(bounds.plant.gates[gate].characteristic)
+    now = snapshot.at
     return gate, _worst_status(list(overall.values())), *errors, number(skill and skill.value), slice_, ago(newest, now)
 
 
@@ -143,18 +147,17 @@ def _worst_status(rows: Sequence[BoardRow]) -> Html:
 
 
 def _steps(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) -> Html:
-    rows = [_step_row(name, bounds, findings.get(name, ()), snapshot.at) for name in bounds.plant.steps]
+    rows = [_step_row(name, bounds, findings.get(name, ()), snapshot) for name in bounds.plant.steps]
     heads = ("Step", "Line", "", "Worst feature, times its limit", "Because of", "Newest part")
     return table(heads, rows, "The plant file has no step.")
 
 
-def _step_row(step: str, bounds: Bounds, rows: Sequence[BoardRow], now: datetime) -> tuple[str, ...]:
+def _step_row(step: str, bounds: Bounds, rows: Sequence[BoardRow], snapshot: MetricsSnapshot) -> tuple[str, ...]:
     detectors = (DRIFT, IMAGE_DRIFT)
     overall = [r for r in rows if r.detector in detectors and not r.feature and r.method == WORST_RATIO]
     worst = max(overall, key=_limit_ratio, default=None)
     causes = ", ".join(name for row in sorted(overall, key=_limit_ratio, reverse=True) for name in row.causes[:3])
-    newest = max((row.at for row in overall), default=None)
-    drift = (number(worst and worst.value), causes or "-", ago(newest, now))
+    drift = (number(worst and worst.value), causes or "-", ago(snapshot.newest_parts.get(step), snapshot.at))
     return step, bounds.plant.steps[step].line, _worst_status(overall), *drift
 
 
@@ -168,7 +171,8 @@ def _machines(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) -> 
         step = plant.machines[name].step if name in plant.machines else ""
         judged = [row for row in findings.get(name, ()) if row.detector not in (DRIFT, IMAGE_DRIFT, PERFORMANCE)]
         newest = max((row.at for row in judged), default=None)
-        rows.append((name, step, *_worst_findings(judged), ago(newest, snapshot.at)))
+        units = {s: c.unit for s, c in plant.machines[name].sensors.items()} if name in plant.machines else {}
+        rows.append((name, step, *_worst_findings(judged, units), ago(newest, snapshot.at)))
     return table(("Machine", "Step", "Status", "What", "Newest sample"), rows, "The plant file has no machine.")
 
 
@@ -201,7 +205,7 @@ def _row_counts(rows: Sequence[BoardRow]) -> tuple[Html, str]:
     return chip(gap.status), "" if gap.status == Status.OK else f"{number(gap.value)} rows are missing in the store"
 
 
-def _worst_findings(rows: Sequence[BoardRow]) -> tuple[str, str]:
+def _worst_findings(rows: Sequence[BoardRow], units: Mapping[str, str]) -> tuple[str, str]:
     """The worst status and its findings; without fresh findings no data, never OK."""
     if not rows:
         return chip(Status.NO_DATA), "no fresh finding"
@@ -210,11 +214,13 @@ def _worst_findings(rows: Sequence[BoardRow]) -> tuple[str, str]:
         return chip(worst), f"{len(rows)} {'check' if len(rows) == 1 else 'checks'}"
     bad = [row for row in rows if row.status != Status.OK]
     bad.sort(key=lambda row: (row.status != worst, row.feature, row.method))
-    listed = "; ".join(map(_finding, bad[:_MOST_LISTED]))
+    listed = "; ".join(_finding(row, units) for row in bad[:_MOST_LISTED])
     return chip(worst), listed + (f"; and {len(bad) - _MOST_LISTED} more" if len(bad) > _MOST_LISTED else "")
 
 
-def _finding(row: BoardRow) -> str:
+def _finding(row: BoardRow, units: Mapping[str, str]) -> str:
+    if (row.detector, row.method, row.status) == (LIMITS, LIMIT, Status.BREACH):
+        return outside_limit(row.feature, row.value, row.limit, units.get(row.feature, ""))
     causes = f" ({', '.join(row.causes)})" if row.causes else ""
     against = f" {number(row.value)} against {number(row.limit)}" if row.limit is not None else ""
     return f"{row.feature or row.subject}: {row.method}{against}{causes}, {row.status.replace('_', ' ')}"

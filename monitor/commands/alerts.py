@@ -101,7 +101,8 @@ def alerts_list(plant: str, overrides: Sequence[str], json_: bool, all_: bool) -
         state = f"{row.state}, absent" if row.condition == AlertCondition.ABSENT else row.state
         facts = (row.severity, row.name, row.subject, row.line or "-", f"for {row.team or '-'}", state)
         click.echo("  ".join((*facts, f"since {row.since:%Y-%m-%d %H:%M}{until}")))
-        value = "" if row.value is None else f" ({format_value(row.value)} against {format_value(row.limit)})"
+        measured = row.value is not None and (row.name not in BY_NAME or BY_NAME[row.name].measured)
+        value = "" if not measured else f" ({format_value(row.value)} against {format_value(row.limit)})"
         click.echo(f"    {escape_controls(row.summary)}{value}")
         if row.name in BY_NAME:
             click.echo(f"    {BY_NAME[row.name].action}")

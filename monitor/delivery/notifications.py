@@ -83,7 +83,9 @@ def message_context(plant: Plant) -> MessageContext:
     steps = {name: name for name in plant.steps}
     steps |= {name: machine.step for name, machine in plant.machines.items()}
     steps |= {name: gate.step for name, gate in plant.gates.items()}
-    advice = {spec.name: Advice(spec.cause, spec.action, f"docs/runbooks/{spec.name}.md") for spec in ALERTS}
+    advice = {
+        spec.name: Advice(spec.cause, spec.action, f"docs/runbooks/{spec.name}.md", spec.measured) for spec in ALERTS
+    }
     pages = plant.server.public_url or ""
     return MessageContext(
         plant.site, lambda subject: steps.get(subject, ""), lambda name: advice.get(name, Advice()), pages

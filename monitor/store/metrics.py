@@ -28,6 +28,7 @@ from monitor.store.models.versions import models_in_force
 from monitor.store.plant_files import newest_digest, store_created_at
 from monitor.store.understood import recent_intake, unknown_names
 from monitor.store.watching.board import board_rows
+from monitor.store.watching.newest import newest_outcomes, newest_parts
 from monitor.store.watching.standing import newest_states
 
 RECENT_DECISIONS = 100
@@ -57,6 +58,8 @@ def metrics_snapshot(connection: Connection, now: datetime) -> MetricsSnapshot:
         intakes=tuple(recent_intake(connection, now)),
         unknown_names=tuple(unknown_names(connection, now - NAMED_FOR)),
         standing=newest_states(connection, now),
+        newest_parts=newest_parts(connection, now),
+        newest_outcomes=newest_outcomes(connection, now),
         plant_digest=newest_digest(connection) or "",
         store_since=store_created_at(connection),
         store_bytes=_size(connection),

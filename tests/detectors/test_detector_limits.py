@@ -98,6 +98,16 @@ def test_samples_that_are_missing_while_a_machine_stands_count_in_a_batch_that_b
     assert [(f.method, f.row, f.status) for f in found if f.method == "dead"] == [("dead", 5, BREACH)]
 
 
+def test_a_breach_tells_the_last_value_outside_and_the_limit_that_it_crossed() -> None:
+    detector = SensorLimits({"s0": (0.0, 10.0)}, limit_rows=2)
+    state, told = detector.start(), []
+    for value in (5.0, 12.0, 13.0, 7.0, 6.0):
+        state, _ = detector.observe(state, batch_of(np.array([[value]])))
+        state = detector.restore(detector.save(state))
+        told.append((detector.current(state)[0].value, detector.current(state)[0].limit))
+    assert told == [(5.0, 0.0), (12.0, 10.0), (13.0, 10.0), (13.0, 10.0), (6.0, 10.0)]
+
+
 def test_without_a_state_source_a_machine_is_judged() -> None:
     assert judge([5, 11, 12], "limit", [UNKNOWN] * 3) == [(0, OK), (2, BREACH)]
 
@@ -190,7 +200,7 @@ def test_a_sensor_is_judged_whatever_those_before_it_do_and_at_the_time_of_its_r
 
 
 REFUSED = {
-    "another version": ({"version": 1}, "the saved state of limits does not have version 2"),
+    "another version": ({"version": 1}, "the saved state of limits does not have version 3"),
     "a key too many": ({"more": 1}, "the saved state of limits is incomplete"),
     "too few tracks": ({"tracks": []}, "the saved state of limits is incomplete"),
     "tracks that are no list": ({"tracks": {"s0": 1}}, "the saved state of limits is incomplete"),

@@ -24,6 +24,17 @@ def channels(plant: Plant) -> tuple[str, ...]:
     return (*mes, LOG_CHANNEL, *(map(channel_of, TEAMS) if plant.notify.urls_file else ()))
 
 
+def outside_limit(sensor: str, value: float | None, limit: float | None, unit: str) -> str:
+    """A sensor outside its operating limits, in words: what it is, and the limit that it crossed.
+
+    >>> outside_limit("t1", 75.0, 60.0, "degC"), outside_limit("t1", None, None, "")
+    ('t1 is 75 degC, limit 60', 't1')
+    """
+    if value is None or limit is None:
+        return sensor
+    return f"{sensor} is {value:.6g} {unit}".rstrip() + f", limit {limit:.6g}"
+
+
 def enum_label(name: str, values: type[StrEnum], where: str) -> Label:
     """A label whose values are those of an enum."""
     return Label(name, where, tuple(v.value for v in values))

@@ -153,7 +153,8 @@ class TallyRow(NamedTuple):
 class MetricsSnapshot:
     """The store as seen at `at` (aware UTC). `store_since` is when the first plant file was recorded.
 
-    `standing` is the state of each machine that ever reported one.
+    `standing` is the state of each machine that ever reported one, `newest_parts` the time of the last part by step,
+    `newest_outcomes` when the last outcome became available, by characteristic.
     `store_writable` is false while it can only be read, `store_readable` is if not even that: then all else is unknown.
     """
 
@@ -168,6 +169,8 @@ class MetricsSnapshot:
     intakes: tuple[IntakeRow, ...] = ()
     unknown_names: tuple[UnknownNameRow, ...] = ()
     standing: Mapping[str, StandingRow] = field(default_factory=dict)
+    newest_parts: Mapping[str, datetime] = field(default_factory=dict)
+    newest_outcomes: Mapping[str, datetime] = field(default_factory=dict)
     plant_digest: str = ""
     store_since: datetime | None = None
     store_bytes: int | None = None

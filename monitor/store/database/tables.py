@@ -154,7 +154,7 @@ part_step = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False), _time("at"), _time("available_at"), _text("machine"),
     _text("recipe"), _text("lot"), sa.Column("values", JsonText, nullable=False), _text("digest"),
     sa.UniqueConstraint("serial", "step", "visit", "revision"), sa.Index("ix_part_step_at", "at"),
-    sa.Index("ix_part_step_step_arrival", "step", "arrival"),
+    sa.Index("ix_part_step_step_arrival", "step", "arrival"), sa.Index("ix_part_step_step_at", "step", "at"),
 )  # fmt: skip
 
 reading = sa.Table(
@@ -189,6 +189,7 @@ outcome = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False), _number("value"), _text("digest"),
     sa.UniqueConstraint("serial", "characteristic", "at", "revision"),
     sa.Index("ix_outcome_available_at", "available_at"), sa.Index("ix_outcome_at", "at"),
+    sa.Index("ix_outcome_characteristic_available_at", "characteristic", "available_at"),
 )  # fmt: skip
 
 disposition = sa.Table(

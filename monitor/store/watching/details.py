@@ -8,7 +8,8 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from alerting.specs.spec import AlertSpec
-from monitor.detection import RECONCILIATION, UNWATCHED
+from exporters.metrics.shared.labels import outside_limit
+from monitor.detection import LIMIT, LIMITS, RECONCILIATION, UNWATCHED
 from monitor.model import Status
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
@@ -17,7 +18,10 @@ from monitor.store.database import tables as t
 def detail_of(connection: sa.Connection, spec: AlertSpec, subject: str, plant: Plant) -> str:
     """Details for the summary: sensors with values and limits, features, a job's error, the reason of holds."""
     if spec.metric.startswith("gatewatch_finding_"):
-        return _causes(connection, dict(spec.match), subject)
+        match = dict(spec.match)
+        if match.get("method") == LIMIT:
+            return _outside(connection, subject, plant)
+        return _causes(connection, match, subject)
     if spec.metric == "gatewatch_source_reconciliation_gap_rows":
         return _causes(connection, {"detector": RECONCILIATION}, subject)
     if spec.kind == "job":
@@ -42,6 +46,18 @@ def _causes(connection: sa.Connection, match: Mapping[str, str], subject: str) -
     where += [b[name] == match[name] for name in ("detector", "method", "feature") if name in match]
     rows = connection.execute(sa.select(b.feature, b.causes).where(*where).order_by(b.feature))
     return ", ".join(dict.fromkeys(name for row in rows for name in (row.causes or [row.feature]) if name))
+
+
+def _outside(connection: sa.Connection, machine: str, plant: Plant) -> str:
+    """The sensors outside their operating limits, each with its value and the limit that it crossed."""
+    b = t.board.c
+    where = (b.subject == machine, b.status == Status.BREACH.value, b.detector == LIMITS, b.method == LIMIT)
+    sensors = plant.machines[machine].sensors if machine in plant.machines else {}
+    told = []
+    for row in connection.execute(sa.select(b.feature, b.value, b["limit"]).where(*where).order_by(b.feature)):
+        unit = sensors[row.feature].unit if row.feature in sensors else ""
+        told.append(outside_limit(row.feature, row.value, row.limit, unit))
+    return ", ".join(told)
 
 
 def _unwatched(connection: sa.Connection, machine: str) -> str:
