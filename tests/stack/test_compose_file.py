@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import stat
 import subprocess
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ SERVICES: dict[str, Any] = COMPOSE["services"]
 DOCKERFILES = sorted((ROOT / "alerting" / "stack").glob("*.Dockerfile"))
 SECRETS = "/run/secrets/"
 SERVICE_KEYS = {
-    "build", "cap_drop", "command", "depends_on", "environment", "healthcheck", "image", "init", "ports", "read_only",
-    "restart", "secrets", "security_opt", "shm_size", "stop_grace_period", "tmpfs", "user", "volumes",
+    "build", "cap_drop", "command", "depends_on", "environment", "healthcheck", "image", "init", "logging", "mem_limit",
+    "networks", "pids_limit", "ports", "read_only", "restart", "secrets", "security_opt", "shm_size",
+    "stop_grace_period", "tmpfs", "user", "volumes",
 }  # fmt: skip
 """What a service may say. What gives it more than it needs (privileged, cap_add, network_mode, pid) is not among it."""
 _TAG = re.compile(r"[a-z0-9./-]+:v?\d+\.\d+(\.\d+)?(-[a-z0-9.-]+)?(@sha256:[0-9a-f]{64})?")
@@ -28,7 +30,7 @@ each_service = pytest.mark.parametrize("name", SERVICES)
 
 def test_the_services_are_those_of_the_stack() -> None:
     assert set(SERVICES) == {"postgres", "mlflow", "gatewatch", "alertmanager", "prometheus", "grafana"}
-    assert set(COMPOSE) == {"name", "x-hardened", "services", "volumes", "secrets"}
+    assert set(COMPOSE) == {"name", "x-hardened", "services", "networks", "volumes", "secrets"}
 
 
 @each_service
@@ -55,6 +57,46 @@ def test_it_can_do_no_more_than_it_needs(name: str) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert any(place.split(":")[0] == "/tmp" for place in service["tmpfs"])
+
+
+@each_service
+def test_it_has_limits(name: str) -> None:
+    service = SERVICES[name]
+    number, unit = re.fullmatch(r"(\d+)([mg])", service["mem_limit"]).groups()
+    assert 128 <= int(number) * {"m": 1, "g": 1024}[unit] <= 4096
+    assert 50 <= service["pids_limit"] <= 512
+    assert service["logging"]["driver"] == "json-file"
+    assert service["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
+
+
+SPEAK = {
+    ("gatewatch", "postgres"), ("mlflow", "postgres"), ("gatewatch", "mlflow"), ("alertmanager", "gatewatch"),
+    ("gatewatch", "prometheus"), ("alertmanager", "prometheus"), ("grafana", "prometheus"),
+}  # fmt: skip
+"""Who speaks to whom: by the diagrams of the docs, and by the addresses in commands, variables and mounted files."""
+
+
+def test_services_share_a_network_only_if_they_speak_to_each_other() -> None:
+    networks = {name: set(SERVICES[name]["networks"]) for name in sorted(SERVICES)}
+    assert {(a, b) for a, b in combinations(networks, 2) if networks[a] & networks[b]} == SPEAK
+
+
+@each_service
+def test_it_can_reach_every_service_that_it_names(name: str) -> None:
+    service = SERVICES[name]
+    text = yaml.safe_dump({key: service.get(key) for key in ("command", "environment")})
+    for mount in mounts(service):
+        if mount.bind and (ROOT / mount.source).is_file() and mount.source.endswith(".yml"):
+            text += (ROOT / mount.source).read_text(encoding="utf-8")
+    for other in {*re.findall(rf"\b({'|'.join(SERVICES)}):\d", text), *service.get("depends_on", {})} - {name}:
+        assert tuple(sorted((name, other))) in SPEAK
+
+
+def test_only_two_services_have_a_network_that_leads_out() -> None:
+    out = {name for name, network in COMPOSE["networks"].items() if not (network or {}).get("internal")}
+    assert out == {"plant", "edge"}
+    assert {name for name, service in SERVICES.items() if out & set(service["networks"])} == {"gatewatch", "grafana"}
+    assert {name for service in SERVICES.values() for name in service["networks"]} == set(COMPOSE["networks"])
 
 
 @each_service

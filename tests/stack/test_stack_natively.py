@@ -165,8 +165,11 @@ def test_mlflow_answers_under_its_name_in_the_stack_and_under_no_other(stack: St
     assert httpx.post(url, json=body, headers={"Host": "elsewhere.example"}, timeout=HANGS).status_code == 403
 
 
-def test_no_secret_stands_in_what_the_services_say_or_are_called_with(stack: Stack) -> None:
+def test_no_secret_stands_in_what_the_services_say_or_in_their_arguments_and_variables(stack: Stack) -> None:
     secrets = [file.read_text() for file in stack.secrets.iterdir() if file.name != "notify_urls"]
     for service, process in stack.running.items():
-        said = stack.log(service) + Path(f"/proc/{process.pid}/cmdline").read_text(errors="replace")
+        of_process = Path(f"/proc/{process.pid}")
+        said = stack.log(service) + "".join(
+            (of_process / place).read_text(errors="replace") for place in ("cmdline", "environ")
+        )
         assert not [secret for secret in secrets if secret in said], service
