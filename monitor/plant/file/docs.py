@@ -32,7 +32,8 @@ A single YAML file describes a plant. Unknown keys are errors; `gatewatch check 
 once, one per line, with the line in the file, the key and what was expected. Relative SQLite paths and folders are
 relative to the folder of the file. Durations are written as `30s`, `5m`, `1h30m` or `2d`; an empty value (`key:` or
 `~`) means no value. NAME stands for a name of your choice: 1 to 63 letters, digits, `_`, `-` or `.`, starting with a
-letter or digit. The file may be up to 256 KiB long.
+letter or digit. The file may be up to 256 KiB long and hold 30,000 keys and values, and 120,000 once
+aliases and ranges are expanded.
 """
 
 

@@ -20,6 +20,8 @@ from monitor.plant.file.yaml_tree import Path, Problem
 from monitor.plant.plant import Plant
 
 _ROUNDS = 50  # each round removes at least one value; keys are nested at most about 10 deep
+_MAX_ERRORS = 5000
+"""Beyond these nothing is examined any more: who wrote the file corrects some, and looks again."""
 _NAME_DEFINING = ("values", "sensors")
 """Keys of an entry that define names to which other keys refer."""
 _STAND_INS: dict[str, Any] = {
@@ -93,6 +95,8 @@ class _Validation:
     def record(self, errors: Iterable[ErrorDetails]) -> bool:
         """Record new problems and replace or remove invalid values; returns whether to validate the rest again."""
         errors = list(errors)
+        left_out = max(0, len(errors) - _MAX_ERRORS)
+        errors = errors[:_MAX_ERRORS]
         reports = [to_problem(error, self.displayed) for error in errors]
         self.problems += dict.fromkeys(problem for problem in reports if problem.path not in self.suppressed)
         unknown = [p.path for p, error in zip(reports, errors, strict=True) if error["type"] == "extra_forbidden"]
@@ -100,7 +104,13 @@ class _Validation:
         self.suppress(location.path for location in locations)
         for path in unknown:
             del value_at(self.value, path[:-1])[path[-1]]
-        return self.drop([location.path for location in locations if not self._put_placeholder(location)])
+        if left_out:
+            self.problems.append(
+                Problem((), f"{left_out} more problems, which are not examined; correct those below first")
+            )
+        return (
+            self.drop([location.path for location in locations if not self._put_placeholder(location)]) and not left_out
+        )
 
     def suppress(self, paths: Iterable[Path]) -> None:
         """Suppress further problems at these paths and of the keys above them."""

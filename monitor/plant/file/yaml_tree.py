@@ -18,7 +18,9 @@ from monitor.plant.messages import describe_value, dotted
 
 Path = tuple[str | int, ...]
 MAX_DEPTH = 24
-MAX_COST = 250_000
+MAX_NODES = 30_000
+"""Keys and values of a text, thirty times those of the demo's plant: PyYAML takes a second for about 40,000."""
+MAX_COST = 120_000
 """Limit on the size after expansion of aliases and ranges; each value costs 1, plus 1 for every 64 characters."""
 
 _TAG = "tag:yaml.org,2002:"
@@ -89,9 +91,14 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
     depth = 0
+    nodes = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         self.depth += 1
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
+            raise _TooMuchError(f"more than {MAX_NODES} keys and values by line {line}; expected a plant file")
         if self.depth > 2 * MAX_DEPTH:
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(None, None, "nested too deeply", mark)
@@ -126,6 +133,9 @@ def read(text: str, name: str) -> Tree:
     tree = Tree(places={(): Position(0, name)})
     try:
         node = yaml.compose(text, Loader=_Loader)
+    except _TooMuchError as error:
+        tree.problems.append(Problem((), str(error)))
+        return tree
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Position(mark.line + 1, f"{name}:{mark.line + 1}") if mark else None
@@ -166,7 +176,7 @@ def _check_unicode(text: str) -> None:
 
 
 class _TooMuchError(Exception):
-    """Aliases or ranges expand beyond `MAX_COST` or `MAX_DEPTH`."""
+    """The text holds more than `MAX_NODES`, or its aliases or ranges expand beyond `MAX_COST` or `MAX_DEPTH`."""
 
 
 @dataclass(slots=True)
