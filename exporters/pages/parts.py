@@ -15,13 +15,15 @@ def part_page(passport: Mapping[str, Any]) -> str:
     """The passport of one part."""
     serial = str(passport["serial"])
     rows = [_event(event) for event in passport["events"]]
+    decided = [_event(event) for event in reversed(passport["events"]) if event["kind"] == "decision"]
     as_json = tag("a", "as JSON", href=f"{part_url(serial)}&format=json")
     heads = ("Time (UTC)", "What", "", "")
     return page(
         f"Part {serial}",
         tag("header", tag("h1", f"Part {serial}"), tag("nav", _home(), as_json)),
         search_form(),
-        tag("section", table(heads, rows, "Nothing is known about this part.")),
+        section("Decision", table(heads, decided, "No gate has decided on this part.")),
+        section("History", table(heads, rows, "Nothing is known about this part.")),
     )
 
 

@@ -72,13 +72,15 @@ def _tiles(report: PlantReport) -> Html:
         for row in gate.verdicts:
             verdicts[row.verdict] += row.parts
     held = share(verdicts["hold"], verdicts.total())
+    # A hold is no recommendation: the step's own procedure applies.
+    recommended = Counter({verdict: parts for verdict, parts in verdicts.items() if verdict != "hold"})
     active = sum(alert.ended_at is None for alert in report.alerts)
     in_breach = [m.name for m in report.machines if m.breaches or any(s.breaches for s in m.sensors)]
     drifted = [s.name for s in report.steps if s.features]
     states = Counter(r.state for r in report.retrainings)
     return tag(
         "div",
-        _tile(str(verdicts.total()), "recommendations", counts(verdicts)),
+        _tile(str(recommended.total()), "recommendations", counts(recommended)),
         _tile(held, "held", "the step's own procedure applied"),
         _tile(str(len(report.alerts)), "alerts fired", f"{active} still firing"),
         _tile(f"{len(in_breach)} of {len(report.machines)}", "machines with a breach", ", ".join(in_breach) or "none"),

@@ -13,13 +13,13 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from exporters.html.formatting import escape_controls, format_value
-from monitor.model import JsonObject
+from monitor.model import JsonObject, Status
 from monitor.statuses import OutboxStatus
 from monitor.store.database.database import Connection
 from monitor.store.delivery.outbox import messages_about
 from monitor.store.rows.decisions import StoredDecision, decisions_of
 from monitor.store.rows.outcomes import StoredDisposition, StoredOutcome, dispositions_of, outcomes_of
-from monitor.store.rows.parts import PartStep, part_history
+from monitor.store.rows.parts import PartStep, neighbours, part_history
 from monitor.store.rows.quarantine import quarantined_with_key
 from monitor.store.rows.readings import MachineWindow, window_before
 from monitor.store.watching.findings import findings_about
@@ -27,7 +27,7 @@ from monitor.store.watching.findings import findings_about
 FINDINGS_BEFORE = timedelta(minutes=30)
 FINDINGS_AFTER = timedelta(minutes=5)
 MAX_FINDINGS = 20
-"""Findings of the machine format_value for each step, the newest ones around its time."""
+"""Findings of the machine for each step, the newest ones around its time."""
 
 LONGEST_WINDOW = timedelta(hours=1)
 """How long before a step the machine window that contains it may have started."""
@@ -179,8 +179,17 @@ def _machine_context(connection: Connection, steps: Iterable[PartStep]) -> Itera
 
 
 def _findings(connection: Connection, step: PartStep) -> Iterator[Event]:
-    start, end = step.at - FINDINGS_BEFORE, step.at + FINDINGS_AFTER
-    for row in findings_about(connection, step.machine, start, end, MAX_FINDINGS):
+    """What changed on the machine since the part before left it, and the breaches that lasted then."""
+    since, until = step.at - FINDINGS_BEFORE, step.at + FINDINGS_AFTER
+    before, after = neighbours(connection, step.machine, step.at, since, until)
+    start, end = before or since, step.at if after is not None else until
+    seen: set[tuple[str, str, str]] = set()
+    for row in findings_about(connection, step.machine, since, end, MAX_FINDINGS):
+        key = (row.detector, row.method, row.feature)
+        newest_before = row.at <= start and key not in seen
+        seen.add(key)
+        if row.at <= start and before is not None and not (newest_before and row.status == Status.BREACH):
+            continue
         value = f" with {format_value(row.value)} against {format_value(row.limit)}" if row.value is not None else ""
         summary = f"{row.subject} {row.feature}: {row.status} by {row.detector} ({row.method}){value}"
         names = ("subject", "feature", "detector", "method", "status", "value", "limit", "causes")

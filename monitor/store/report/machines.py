@@ -18,6 +18,8 @@ from monitor.store.database import tables as t
 from monitor.store.database.rows import fetch_rows, select_columns
 from monitor.store.rows.readings import MachineWindow
 
+_MOST_PAUSES = 1000
+"""Pauses looked at for one window."""
 _BUCKETS = 240
 """Approximate number of points of a sensor's curve: enough for the width of the chart."""
 
@@ -33,7 +35,7 @@ def _machine(
     connection: sa.Connection, plant: Plant, name: str, start: datetime, end: datetime, step: timedelta
 ) -> MachineReport:
     resting = tuple(_resting(connection, name, start, end))
-    windows = _running_windows(connection, name, start, end, resting, plant.store.window)
+    windows = _running_windows(connection, name, start, end, resting, step, plant.store.window)
     breaches = tuple(breaches_of(connection, name, start, end))
     sensors = tuple(
         _sensor(sensor, config, windows[sensor], step, tuple(b for b in breaches if b.feature == sensor))
@@ -69,21 +71,36 @@ def _running_windows(
     start: datetime,
     end: datetime,
     resting: Sequence[Period],
-    window: timedelta,
+    step: timedelta,
+    length: timedelta,
 ) -> dict[str, list[MachineWindow]]:
-    """Windows by sensor, without those in which the machine was stopped for a while."""
+    """Windows by sensor, without those in which the machine did not run.
+
+    Windows in which it stopped for a while are left out of a bucket that has others: a machine with short jobs has
+    hardly any but those.
+    """
     c = t.machine_window.c
     where = (c.machine == machine, c.start >= start, c.start < end)
     query = select_columns(MachineWindow, t.machine_window).where(*where).order_by(c.start)
-    windows: dict[str, list[MachineWindow]] = defaultdict(list)
-    pauses = iter(resting)
-    pause = next(pauses, None)
+    windows: dict[tuple[str, datetime], list[tuple[timedelta, MachineWindow]]] = defaultdict(list)
+    first = 0
     for w in fetch_rows(connection, MachineWindow, query):
-        while pause is not None and pause.end is not None and pause.end <= w.start:
-            pause = next(pauses, None)
-        if pause is None or pause.start >= w.start + window:
-            windows[w.sensor].append(w)
-    return windows
+        while first < len(resting) and (resting[first].end or end) <= w.start:
+            first += 1
+        rested = _rested(resting[first : first + _MOST_PAUSES], w.start, w.start + length, end)
+        if rested < length:
+            windows[w.sensor, floor_to(w.start, step)].append((rested, w))
+    used: dict[str, list[MachineWindow]] = defaultdict(list)
+    for (sensor, _), group in windows.items():
+        ran_throughout = [w for rested, w in group if not rested]
+        used[sensor] += ran_throughout or [w for _, w in group]
+    return used
+
+
+def _rested(pauses: Iterable[Period], start: datetime, until: datetime, end: datetime) -> timedelta:
+    """For how long a machine did not run in a window."""
+    overlaps = (min(pause.end or end, until) - max(pause.start, start) for pause in pauses if pause.start < until)
+    return sum((overlap for overlap in overlaps if overlap > timedelta()), timedelta())
 
 
 def _resting(connection: sa.Connection, machine: str, start: datetime, end: datetime) -> Iterator[Period]:

@@ -71,3 +71,13 @@ def passages_between(connection: sa.Connection, step: str, first: int, last: int
         c.step == step, c.revision == 0, c.arrival >= first, c.arrival <= last
     )
     return list(fetch_rows(connection, PartStep, query.order_by(c.arrival)))
+
+
+def neighbours(
+    connection: sa.Connection, machine: str, at: datetime, since: datetime, until: datetime
+) -> tuple[datetime | None, datetime | None]:
+    """When the parts before and after this one passed a machine, no earlier than `since` and no later than `until`."""
+    p = t.part_step.c
+    before = sa.select(sa.func.max(p.at)).where(p.machine == machine, p.at >= since, p.at < at)
+    after = sa.select(sa.func.min(p.at)).where(p.machine == machine, p.at > at, p.at <= until)
+    return connection.scalar(before), connection.scalar(after)

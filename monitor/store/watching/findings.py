@@ -40,9 +40,10 @@ def all_findings(connection: sa.Connection) -> list[StoredFinding]:
 def findings_about(
     connection: sa.Connection, subject: str, start: datetime, end: datetime, limit: int
 ) -> list[StoredFinding]:
-    """The newest findings on a subject with a time from `start` to `end`, newest first."""
+    """The newest findings on a subject with a time from `start` to `end` that say something, newest first."""
     f = t.finding.c
-    query = select_columns(StoredFinding, t.finding).where(f.subject == subject, f.at.between(start, end))
+    judged = f.status.in_((Status.OK.value, Status.BREACH.value))
+    query = select_columns(StoredFinding, t.finding).where(f.subject == subject, f.at.between(start, end), judged)
     return list(fetch_rows(connection, StoredFinding, query.order_by(f.at.desc(), f.id.desc()).limit(limit)))
 
 

@@ -96,6 +96,32 @@ def test_the_findings_around_a_step_are_bounded(engine: sa.Engine) -> None:
     assert found[-1]["at"] == "2026-03-02T12:00:00.000Z"
 
 
+CONTEXT = {
+    "a change since the part before is its own": ([-3], [], ["breach"]),
+    "a breach that was over before is another part's": ([-25], [-20], []),
+    "a breach that lasts is everybody's": ([-25], [], ["breach"]),
+    "one that ends while it is there": ([-25], [-2], ["ok"]),
+    "a change after the next part came is the next one's": ([4], [], []),
+}
+
+
+@pytest.mark.parametrize(("began", "ended", "told"), CONTEXT.values(), ids=CONTEXT)
+def test_findings_are_those_of_the_parts_own_passage(
+    began: list[int], ended: list[int], told: list[str], engine: sa.Engine
+) -> None:
+    others = [made.part_step(8, -10) | {"serial": "before"}, made.part_step(9, 2) | {"serial": "after"}]
+    findings = [made.finding(minute) for minute in began]
+    findings += [made.finding(minute) | {"status": "ok"} for minute in ended]
+    made.fill(engine, {t.part_step: [made.part_step(1, 0), *others], t.finding: findings})
+    assert [event["details"]["status"] for event in events(engine, "machine_finding")] == told
+
+
+@pytest.mark.parametrize("status", ["cannot_judge", "no_data"])
+def test_a_finding_that_says_nothing_is_left_out(status: str, engine: sa.Engine) -> None:
+    made.fill(engine, {t.part_step: [made.part_step(1, 0)], t.finding: [made.finding(-1, status=status)]})
+    assert events(engine, "machine_finding") == []
+
+
 def test_two_steps_on_one_machine_tell_its_findings_once(engine: sa.Engine) -> None:
     steps = [made.part_step(1, 0), made.part_step(2, 1, visit=2)]
     made.fill(engine, {t.part_step: steps, t.finding: [made.finding(-1)]})
