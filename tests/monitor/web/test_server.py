@@ -224,6 +224,16 @@ def test_no_text_of_the_data_becomes_an_element(text: str) -> None:
     assert [name for name, _ in Page(page).elements] == [name for name, _ in Page(benign).elements]
 
 
+def test_the_page_of_a_part_begins_with_its_decision() -> None:
+    events = [
+        {"at": f"2026-03-02T12:0{n}:00Z", "kind": kind, "summary": summary, "details": {}}
+        for n, (kind, summary) in enumerate([("part_step", "a passage"), ("decision", "first"), ("decision", "second")])
+    ]
+    text = Page(part_page({"serial": "B7", "events": events})).text
+    assert text.index("Decision") < text.index("second") < text.index("first") < text.index("History")
+    assert text.index("History") < text.index("a passage")
+
+
 @pytest.fixture
 def reports(tmp_path: Path) -> Path:
     root = tmp_path / "reports"
