@@ -17,6 +17,9 @@ Mask = NDArray[np.bool_]
 JsonObject = Mapping[str, Any]
 """A parsed JSON object, whose keys are known where it is read."""
 
+RowKey = tuple[object, ...]
+"""What identifies a row of a source: its serial, step, visit, machine, sensor; times in microseconds since 1970."""
+
 LARGEST_NUMBER = 1e100
 """The largest magnitude of a value that is accepted: sums of squares of larger ones overflow."""
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from monitor.model import Finding, Floats, MachineBatch, Page, Prediction, Window
+from monitor.model import Finding, Floats, MachineBatch, Page, Prediction, RowKey, Window
 
 State = Mapping[str, Any]
 """A detector's memory: JSON values only (numbers, strings, lists, maps, None), with its version under 'version'."""
@@ -48,6 +48,10 @@ class Source(Protocol):
     def kept(self) -> KeptRows:
         """How rows that were refused are typed again."""
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The names of what makes a row unique, in the order of its keys: serial, step, visit, machine, sensor, at."""
+
     def verify(self) -> Sequence[str]:
         """Connect and compare the source with the plant file; sentences on what works, but not as one may expect."""
 
@@ -69,10 +73,10 @@ class Source(Protocol):
     def read_hour(self, start: datetime, end: datetime, until: datetime) -> Page:
         """Every row that happened in [start, end) and was known by `until`, in order of place."""
 
-    def hourly_counts(self, start: datetime, end: datetime, until: datetime) -> Mapping[datetime, int]:
-        """How many different keys happened in each whole UTC hour of [start, end) and were known by `until`.
+    def hour_keys(self, start: datetime, end: datetime, until: datetime) -> Mapping[RowKey, str]:
+        """The keys of the rows that `read_hour` returns, in the order of `key`, each with its text in the quarantine.
 
-        Hours that cannot be counted exactly are left out.
+        Rows whose time cannot be read are left out; those whose key cannot be may be among them.
         """
 
     def strays(self, until: datetime, limit: int) -> Page:

@@ -17,13 +17,12 @@ from monitor.store import cursors
 from monitor.store.commit import BatchWrite, commit
 from monitor.store.database.database import Connection, Store
 from monitor.store.database.leases import Lease
-from monitor.store.database.statements import tally_key
+from monitor.store.database.statements import mark, tally_key
 from monitor.store.jobs import PullProgress, pull_progress
 from monitor.store.rows.readings import (
     JudgedSpan,
     StoredReading,
     judged_until,
-    known_arrival,
     last_arrival,
     readings_behind,
     readings_between,
@@ -95,7 +94,7 @@ class DetectJob:
         arrival = last_arrival(connection)
         late: Sequence[StoredReading] = ()
         if after is not None:
-            late = readings_behind(connection, self._machines, after, known_arrival(connection, self.name), arrival)
+            late = readings_behind(connection, self._machines, after, mark(connection, self.name), arrival)
         if until is None or (after is not None and until <= after):
             return _News((), late, arrival)
         return _News(next(readings_between(connection, self._machines, after, until, arrival), ()), late, arrival)
@@ -110,7 +109,7 @@ class DetectJob:
 
     def _late(self, news: _News, write: BatchWrite) -> list[MachineBatch]:
         """Readings that their machine has been judged past: they count in the machine windows, and are told."""
-        write.known[self.name] = news.arrival
+        write.marks[self.name] = news.arrival
         for row in news.late:
             write.tallies[tally_key("gatewatch_readings_unjudged_total", source=row.source)] += 1
         return [unjudged_batch(self._plant, row) for row in news.late]

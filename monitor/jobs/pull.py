@@ -83,8 +83,8 @@ class PullJob:
 
     def commit_page(
         self, page: Page, position: datetime | None, now: datetime, lease: Lease, reached: datetime | None = None
-    ) -> None:
-        """Process one page and commit the results; on any error nothing has changed.
+    ) -> BatchWrite:
+        """Process one page and commit the results, which are returned; on any error nothing has changed.
 
         `reached` is how far the partition was read before, read from the store if not given.
         """
@@ -96,6 +96,7 @@ class PullJob:
         write.rejects = page.rejects
         write.quarantine = self._retry.replaced(page)
         self.commit(page, write, lease)
+        return write
 
     def commit(self, page: Page, write: BatchWrite, lease: Lease) -> None:
         """Process a page and commit what comes of it together with what `write` holds already."""

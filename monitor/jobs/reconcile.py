@@ -1,56 +1,91 @@
-"""Comparison of row counts in a source and in the store, hour by hour; hours that differ are read again."""
+"""Comparison of a source's rows with the store's, by their keys; what is missing is read again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import numpy as np
+
 from monitor.clock import Clock
-from monitor.detection import HOURLY_COUNT, RECONCILIATION
+from monitor.detection import CHANGED, HOURLY_COUNT, RECONCILIATION, VANISHED
+from monitor.instants import floor_to, from_micros, to_micros
 from monitor.jobs.pull import PullJob
-from monitor.model import Finding, Page, Reject, Status
+from monitor.model import Finding, Page, Reject, RowKey, Status
 from monitor.ports import Source
 from monitor.scheduling.job import JobScope, Result, Run
 from monitor.store.commit import BatchWrite, commit
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease
-from monitor.store.database.statements import tally_key
-from monitor.store.rows.kinds import count_stored
+from monitor.store.database.statements import mark, tally_key
+from monitor.store.rows.stored_keys import StoredKeys, stored_keys
 
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 _STRAYS = 1000
 _STRAY_HOURS = 6
 """The hours between two searches for rows without a usable time, which read the whole table."""
+_NAMED = 20
+"""Keys that a finding names."""
+_YEAR_1971 = 31_536_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is compared: a source with its kind, when its rows have settled, how old an hour may be, and how long the
+    store keeps rows (None: forever)."""
+
+    source: str
+    kind: str
+    settle: timedelta
+    reach: timedelta
+    keep: timedelta | None
+
+
+@dataclass(slots=True)
+class Differences:
+    """What hours differ in: keys missing in the store by hour, keys the source no longer has, keys changed in place.
+
+    `late`: rows that were found by reading again; `met`: whether the source had a row in any of the hours.
+    """
+
+    missing: dict[datetime, list[RowKey]] = field(default_factory=dict)
+    vanished: list[RowKey] = field(default_factory=list)
+    changed: list[RowKey] = field(default_factory=list)
+    late: int = 0
+    met: bool = False
+
+    @property
+    def gap(self) -> int:
+        """Rows that are missing."""
+        return sum(map(len, self.missing.values()))
 
 
 class ReconcileJob:
-    """Compares the last hours of one source, at midnight UTC the last day.
+    """Compares every hour of one source once it has settled, and once a day all that are not too old.
 
-    `wall_clock` is the real time, also during a replay.
+    The daily comparison reads whole rows, so that it also finds what was changed in place. `wall_clock` is the real
+    time, also during a replay.
     """
 
     def __init__(
         self,
         store: Store,
-        source_name: str,
-        kind: str,
+        scope: Scope,
         source: Source,
         pulls: Sequence[PullJob],
-        settle: timedelta,
         interval: timedelta,
         lease_of: Callable[[PullJob], Lease | None],
         wall_clock: Clock,
     ) -> None:
-        self.name = f"reconcile:{source_name}"
-        self.scope = JobScope(source_name)
+        self.name = f"reconcile:{scope.source}"
+        self.scope = JobScope(scope.source)
         self.interval = interval
         self._store = store
-        self._source_name = source_name
-        self._kind = kind
+        self._of = scope
         self._source = source
         self._pulls = pulls
-        self._settle = settle
         self._lease_of = lease_of
         self._wall_clock = wall_clock
 
@@ -58,53 +93,137 @@ class ReconcileJob:
         """Nothing is in memory."""
 
     def run(self, run: Run) -> Result:
-        """Count, read differing hours again, recount, and report the remaining difference as a finding."""
+        """Compare, read again what is missing, and report what remains as findings."""
         # Rows of the newest hours may be late, or in the source but not pulled yet.
-        end = (run.now - self._settle).replace(minute=0, second=0, microsecond=0)
-        start = end - (24 * HOUR if run.slot.hour == 0 else 3 * HOUR)
-        rejects = self._strays(run) if run.slot.hour % _STRAY_HOURS == 0 else ()
-        gaps = self._gaps(start, end, run.now)
-        for hour in gaps:
-            self._pull_again(hour, run.now)
+        end = floor_to(run.now - self._of.settle, HOUR)
+        start, first, everything = self._span(end)
+        found = Differences()
+        for hour in _hours(start, end):
+            self._compare(hour, everything, run.now, found)
             run.beat()
-        remaining = self._gaps(start, end, run.now) if gaps else {}
-        write = BatchWrite(self.name, self._source_name, "", run.now, rejects=rejects)
-        self._report(write, gaps, remaining, end)
+        write = BatchWrite(self.name, self._of.source, "", run.now, rejects=self._strays(run))
+        write.marks[self.name] = to_micros(min(found.missing, default=end))
+        if first or everything:
+            write.marks[self._all_again] = to_micros(end)
+        self._report(write, found, everything, end)
         commit(self._store, run.lease, write)
-        return Result(sum(gaps.values()))
+        return Result(found.late + found.gap)
 
-    def _strays(self, run: Run) -> tuple[Reject, ...]:
-        # By the real time: rows that a replay has not reached yet are not in the future.
-        return self._source.strays(max(run.now, self._wall_clock.now()), _STRAYS).rejects
+    @property
+    def _all_again(self) -> str:
+        return f"{self.name}:all"
 
-    def _gaps(self, start: datetime, end: datetime, now: datetime) -> dict[datetime, int]:
-        counts = self._source.hourly_counts(start, end, now)
+    def _span(self, end: datetime) -> tuple[datetime, bool, bool]:
+        """The first hour to compare, whether none was before, and whether all that may change are due, whole rows too.
+
+        Compared are the hours since the first one that was not found complete. All of them once a day: a row that is
+        `back` late is met at the next of these comparisons.
+        """
         with self._store.read() as connection:
-            stored = {h: count_stored(connection, self._kind, self._source_name, h, h + HOUR) for h in counts}
-        return {hour: n - stored[hour] for hour, n in sorted(counts.items()) if n > stored[hour]}
+            compared, all_compared = mark(connection, self.name), mark(connection, self._all_again)
+        oldest = end - self._of.reach
+        if self._of.keep is not None:
+            oldest = max(oldest, floor_to(end - self._of.keep, HOUR) + 2 * HOUR)
+        if compared is None:
+            return oldest, True, False
+        if all_compared is None or not timedelta(0) <= end - from_micros(all_compared) < DAY:
+            return oldest, False, True
+        return max(min(from_micros(compared), end), oldest), False, False
 
-    def _pull_again(self, hour: datetime, now: datetime) -> None:
+    def _compare(self, hour: datetime, everything: bool, now: datetime, found: Differences) -> None:
+        """Compare an hour, whole rows if `everything`; read it again if rows are missing."""
+        if everything:
+            self._read_again(hour, now, found)
+        keys, stored = self._keys(hour, now)
+        missing = _missing(keys, stored)
+        if missing and not everything:
+            self._read_again(hour, now, found)
+            keys, stored = self._keys(hour, now)
+            missing = _missing(keys, stored)
+        if missing:
+            found.missing[hour] = missing
+        found.met = found.met or bool(keys)
+        if found.met:
+            # Before the first hour that has rows at all, the source has deleted what is old.
+            found.vanished += sorted(stored.current - keys.keys(), key=str)
+
+    def _keys(self, hour: datetime, now: datetime) -> tuple[Mapping[RowKey, str], StoredKeys]:
+        keys = self._source.hour_keys(hour, hour + HOUR, now)
+        with self._store.read() as connection:
+            of = self._of
+            return keys, stored_keys(connection, of.kind, of.source, self._source.key, hour, hour + HOUR)
+
+    def _read_again(self, hour: datetime, now: datetime, found: Differences) -> None:
         page = self._source.read_hour(hour, hour + HOUR, now)
         for pull in self._pulls:
             lease = self._lease_of(pull)
             if lease is not None:
                 with pull.lock:
-                    pull.commit_page(_select_members(page, pull.members), None, now, lease)
+                    write = pull.commit_page(_select_members(page, pull.members), None, now, lease)
+                page = replace(page, rejects=())  # they are in quarantine now
+                changed = [row for row in write.rows if row["revision"]]
+                found.late += len(write.rows) - len(changed)
+                found.changed += [_key_of(row, self._source.key) for row in changed]
 
-    def _report(
-        self, write: BatchWrite, gaps: Mapping[datetime, int], remaining: Mapping[datetime, int], end: datetime
-    ) -> None:
-        missing = sum(remaining.values())
-        finding = Finding(
-            RECONCILIATION, HOURLY_COUNT, self._source_name, "", end,
-            Status.BREACH if missing else Status.OK, float(missing), 0.0,
-            causes=tuple(f"{hour:%Y-%m-%d %H}h ({n})" for hour, n in remaining.items()),
-        )  # fmt: skip
-        write.board.append(finding)
-        gap = tally_key("gatewatch_source_reconciliation_gap_rows", source=self._source_name)
-        write.gauges[gap] = float(missing)
-        if gaps:
-            write.findings.append(replace(finding, value=float(sum(gaps.values())), status=Status.BREACH))
+    def _strays(self, run: Run) -> tuple[Reject, ...]:
+        if run.slot.hour % _STRAY_HOURS:
+            return ()
+        # By the real time: rows that a replay has not reached yet are not in the future.
+        return self._source.strays(max(run.now, self._wall_clock.now()), _STRAYS).rejects
+
+    def _report(self, write: BatchWrite, found: Differences, everything: bool, end: datetime) -> None:
+        hours = tuple(f"{hour:%Y-%m-%d %H}h ({len(keys)})" for hour, keys in found.missing.items())
+        source = self._of.source
+        gap = Finding(
+            RECONCILIATION, HOURLY_COUNT, source, "", end, _status(found.gap), float(found.gap), 0.0, causes=hours
+        )
+        write.board.append(gap)
+        write.gauges[tally_key("gatewatch_source_reconciliation_gap_rows", source=source)] = float(found.gap)
+        write.tallies[tally_key("gatewatch_source_late_rows_total", source=source)] += found.late
+        if found.late or found.gap:
+            write.findings.append(replace(gap, value=float(found.late + found.gap), status=Status.BREACH))
+        vanished = _keys_finding(VANISHED, source, found.vanished, end)
+        if everything or found.vanished:
+            write.board.append(vanished)
+            write.gauges[tally_key("gatewatch_source_vanished_rows", source=source)] = float(len(found.vanished))
+        if found.vanished:
+            write.findings.append(vanished)
+        if found.changed:
+            write.findings.append(_keys_finding(CHANGED, source, found.changed, end))
+
+
+def _hours(start: datetime, end: datetime) -> Iterator[datetime]:
+    while start < end:
+        yield start
+        start += HOUR
+
+
+def _missing(keys: Mapping[RowKey, str], stored: StoredKeys) -> list[RowKey]:
+    """The keys of the source that the store has neither accepted nor put into quarantine."""
+    return [key for key, text in keys.items() if key not in stored.known and text not in stored.quarantined]
+
+
+def _status(rows: int) -> Status:
+    return Status.BREACH if rows else Status.OK
+
+
+def _keys_finding(method: str, source: str, keys: Sequence[RowKey], at: datetime) -> Finding:
+    named = tuple(_text(key) for key in keys[:_NAMED])
+    return Finding(RECONCILIATION, method, source, "", at, _status(len(keys)), float(len(keys)), 0.0, causes=named)
+
+
+def _key_of(row: Mapping[str, object], names: Sequence[str]) -> RowKey:
+    """The key of a row to store; of a reading, without its sensors."""
+    parts = (row[name] for name in names if name != "sensor")
+    return tuple(to_micros(part) if isinstance(part, datetime) else part for part in parts)
+
+
+def _text(key: RowKey) -> str:
+    """A key for people; integers this large are times."""
+    return " ".join(
+        f"{from_micros(part):%Y-%m-%dT%H:%M:%SZ}" if isinstance(part, int) and part > _YEAR_1971 else str(part)
+        for part in key
+    )
 
 
 def _select_members(page: Page, members: Sequence[str] | None) -> Page:
@@ -112,5 +231,8 @@ def _select_members(page: Page, members: Sequence[str] | None) -> Page:
         return page
     column = "step" if "step" in page.frame else "machine"
     selected = page.frame[column].isin(members).to_numpy()
-    frame = page.frame.loc[selected].reset_index(drop=True)
-    return replace(page, frame=frame, values=page.values[selected], rejects=())
+    place = np.cumsum(selected) - 1
+    return replace(
+        page, frame=page.frame.loc[selected].reset_index(drop=True), values=page.values[selected],
+        hidden={int(place[row]): reasons for row, reasons in page.hidden.items() if selected[row]},
+    )  # fmt: skip

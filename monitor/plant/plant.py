@@ -12,7 +12,7 @@ from pydantic import Field
 
 from monitor.plant.gates import GateConfig
 from monitor.plant.line import Characteristic, Machine, Step
-from monitor.plant.running import DetectorConfig, Jobs, MlflowConfig, ServerConfig, StoreConfig
+from monitor.plant.running import DetectorConfig, Jobs, MlflowConfig, ReconcileConfig, ServerConfig, StoreConfig
 from monitor.plant.sources import (
     Source,
     WriteBack,
@@ -47,6 +47,7 @@ class Plant(Strict):
     mlflow: MlflowConfig = Field(MlflowConfig(), description="Model tracking, registry and cache.")
     server: ServerConfig = Field(ServerConfig(), description="The HTTP server.")
     jobs: Jobs = Field(Jobs(), description="Intervals of the jobs that do not belong to a source.")
+    reconcile: ReconcileConfig = Field(ReconcileConfig(), description="Comparison of sources and store.")
     detectors: DetectorConfig = Field(DetectorConfig(), description="Parameters of the default detectors.")
     drift: DriftConfig = Field(DriftConfig(), description="Drift detection.")
     performance: PerformanceConfig = Field(PerformanceConfig(), description="Model performance.")

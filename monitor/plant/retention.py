@@ -16,8 +16,6 @@ KEYS = {
 }  # fmt: skip
 """The key of `store.retention` for the rows of each kind of source."""
 
-RECONCILED = timedelta(days=2)
-"""How far back source and store are compared."""
 _HOUR = timedelta(hours=1)
 _MARGIN = timedelta(days=1)
 """A clock that was ahead for a day, or a source whose cursor was set back by one, must not make rows look new."""
@@ -58,11 +56,11 @@ def needs(plant: Plant) -> Iterator[Need]:
 def _of_source(name: str, source: SourceBase, plant: Plant) -> Iterator[Need]:
     key, late_by, back = KEYS[source.kind], f"sources.{name}.late_by", source.look_back  # type: ignore[attr-defined]
     again = "rows that old are read again and would count as new"
-    compared = back + source.delay + 2 * source.every + RECONCILED + _HOUR
+    compared = back + source.delay + 2 * source.every + plant.reconcile.reach + _HOUR
     gap = f"rows of source {name!r} that old are still compared with the store and would be missing"
     for kept in (key, "quarantine"):
         yield Need(kept, late_by, back, again, _MARGIN)
-        yield Need(kept, "jobs.reconcile", compared, gap, _MARGIN)
+        yield Need(kept, "reconcile.back", compared, gap, _MARGIN)
     if source.kind == "readings":  # type: ignore[attr-defined]
         text = "a late row would begin its window anew"
         yield Need("windows", late_by, back + plant.store.window, text)

@@ -71,7 +71,7 @@ class Jobs(Strict):
     """Intervals of the jobs that do not belong to a source."""
 
     reconcile: PositiveDuration = Field(
-        timedelta(hours=1), description="How often the row counts of source and store are compared."
+        timedelta(hours=1), description="How often source and store are compared; see `reconcile`."
     )
     prune: PositiveDuration = Field(
         timedelta(days=1), description="How often rows older than their retention are deleted."
@@ -80,6 +80,22 @@ class Jobs(Strict):
         timedelta(minutes=10), description="How often firing alerts and waiting requests to retrain are checked."
     )
     deadline: PositiveDuration = Field(timedelta(minutes=10), description="A run that takes longer counts as overdue.")
+
+
+class ReconcileConfig(Strict):
+    """Comparison of the sources' rows with the store's, by their keys."""
+
+    back: PositiveDuration = Field(
+        timedelta(days=2),
+        ge=timedelta(hours=1),
+        description="How late a row may come and still be found. Every hour is compared once it has settled, and every "
+        "day once more as long as it is not older than this.",
+    )
+
+    @property
+    def reach(self) -> timedelta:
+        """How old an hour may be to be compared: a row that is `back` late is met by the next daily comparison."""
+        return self.back + timedelta(days=1)
 
 
 class DetectorConfig(Strict):

@@ -8,6 +8,7 @@ import socket
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -35,7 +36,7 @@ from monitor.jobs.notify import NotifyJob
 from monitor.jobs.performance import PerformanceJob
 from monitor.jobs.prune import PruneJob
 from monitor.jobs.pull import PullJob
-from monitor.jobs.reconcile import ReconcileJob
+from monitor.jobs.reconcile import ReconcileJob, Scope
 from monitor.jobs.report import ReportJob
 from monitor.jobs.retraining import RetrainingJob
 from monitor.pipeline.events import EventsPipeline
@@ -46,6 +47,7 @@ from monitor.plant import retention
 from monitor.plant.file.load import LoadedPlant
 from monitor.plant.file.redaction import redacted
 from monitor.plant.plant import Plant
+from monitor.plant.retention import KEYS, effective
 from monitor.ports import Source
 from monitor.runtime.private import keep_private, keep_secrets_out
 from monitor.scheduling.clock_guard import ClockGuard
@@ -135,19 +137,24 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     jobs.append(notify_job(store, plant, receivers if (not simulated if notify is None else notify) else None))
     if plant.write_back is not None and target is not None:
         jobs.append(DeliverJob(store, plant.write_back, target))
-    for name, config in plant.sources.items():
-        settle = config.look_back + config.delay + 2 * config.every
+    for name in plant.sources:
         of_source = [p for p in pulls if p.source_name == name]
+        scope = reconcile_scope(plant, name)
         jobs.append(
-            ReconcileJob(
-                store, name, config.kind, sources[name], of_source, settle, plant.jobs.reconcile, runner.lease,
-                WallClock(),
-            )
-        )  # fmt: skip
+            ReconcileJob(store, scope, sources[name], of_source, plant.jobs.reconcile, runner.lease, WallClock())
+        )
     renders = not simulated or plant.drift.report_under_replay
     jobs.append(ReportJob(store, plant, models, loaded.path.parent / "reports", renders))
     jobs.append(PruneJob(store, retention.effective(plant), plant.jobs.prune))
     return App(loaded, store, clock, runner, models, registry, trainer, sources, jobs)
+
+
+def reconcile_scope(plant: Plant, source: str) -> Scope:
+    """What is compared of a source."""
+    config = plant.sources[source]
+    settle = config.look_back + config.delay + 2 * config.every
+    keep: timedelta | None = getattr(effective(plant), KEYS[config.kind])
+    return Scope(source, config.kind, settle, plant.reconcile.reach, keep)
 
 
 def bounds_of(plant: Plant, jobs: Sequence[Job]) -> Bounds:

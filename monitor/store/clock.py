@@ -119,7 +119,7 @@ def _bring_back_plant_files(connection: sa.Connection, now: datetime) -> None:
 
 def _readable(connection: sa.Connection, source: str, now: datetime) -> datetime | None:
     """Where to go on reading a source: well before its newest row that is not in the future; None without one."""
-    tables = [of_kind.table for of_kind in KINDS.values()]
+    tables = list(KINDS.values())
     newest = (sa.select(sa.func.max(x.c.at)).where(x.c.source == source, x.c.at <= now) for x in tables)
     found = [at for query in newest if (at := connection.scalar(query)) is not None]
     return min(max(found), now - _REREAD) if found else None

@@ -61,7 +61,7 @@ class BatchWrite:
     `findings` are changes of status, `board` the current findings; `trends` are stored at each evaluation, one row per
     finding and time, so that reports can draw them later: see `monitor.store.watching.board.trend_findings`.
     `arrivals` are those of the rows that findings count, where these are stored already; without it, the batch's own.
-    `known`: by job, the newest arrival number among all rows that it knew.
+    `marks`: numbers by name, such as up to where a job has come.
     """
 
     job: str
@@ -81,7 +81,7 @@ class BatchWrite:
     windows: list[MachineWindow] = field(default_factory=list)
     spans: list[JudgedSpan] = field(default_factory=list)
     arrivals: list[int] = field(default_factory=list)
-    known: dict[str, int] = field(default_factory=dict)
+    marks: dict[str, int] = field(default_factory=dict)
     states: list[SavedState] = field(default_factory=list)
     tallies: Counter[TallyKey] = field(default_factory=Counter)
     gauges: dict[TallyKey, float] = field(default_factory=dict)
@@ -100,11 +100,11 @@ def commit(store: Store, lease: Lease, batch: BatchWrite) -> int:
         first = take_arrivals(connection, len(batch.rows))
         if batch.rows:
             rows = [{**row, "arrival": first + i} for i, row in enumerate(batch.rows)]
-            connection.execute(KINDS[batch.kind].table.insert(), rows)
+            connection.execute(KINDS[batch.kind].insert(), rows)
         _write_decisions(connection, batch, first)
         _write_findings(connection, batch, first)
         upsert(connection, t.machine_window, [window._asdict() for window in batch.windows])
-        upsert(connection, t.sequence, [{"name": job, "value": arrival} for job, arrival in batch.known.items()])
+        upsert(connection, t.sequence, [{"name": name, "value": value} for name, value in batch.marks.items()])
         upsert(connection, t.judged, [span._asdict() for span in batch.spans])
         upsert(connection, t.detector_state, [asdict(state) for state in batch.states])
         refused = write_rejects(connection, batch.source, batch.rejects, batch.now, batch.quarantine.answered)

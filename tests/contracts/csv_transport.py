@@ -10,16 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from monitor.errors import SourceError, SourceReason
-from monitor.instants import floor_to, from_micros, to_micros
-from monitor.model import Page, RejectReason
+from monitor.instants import from_micros, to_micros
+from monitor.model import Page, RejectReason, RowKey
 from monitor.plant.plant import Plant
 from monitor.plant.sources import SourceBase
 from monitor.sources.typed.kept import KeptRows
+from monitor.sources.typed.keys import typed_keys, written_key
 from monitor.sources.typed.plan import make_plan
 from monitor.sources.typed.rows import Row, cursor_times, reject_rows, type_rows
 from monitor.sources.typed.times import UNREADABLE, Times, read_times
-
-_HOUR = timedelta(hours=1)
 
 
 class CsvSource:
@@ -66,19 +65,16 @@ class CsvSource:
         kept = np.flatnonzero(wanted).tolist()
         return self._page([rows[i] for i in kept], times.take(kept), None, False, until)
 
-    def hourly_counts(self, start: datetime, end: datetime, until: datetime) -> Mapping[datetime, int]:
+    @property
+    def key(self) -> tuple[str, ...]:
+        return self._plan.key
+
+    def hour_keys(self, start: datetime, end: datetime, until: datetime) -> Mapping[RowKey, str]:
         rows, _, places = self._ordered()
-        hours: dict[datetime, set[tuple[object, ...]]] = {}
-        hour = floor_to(start, _HOUR)
-        while hour + _HOUR <= end:
-            hours[hour] = set()
-            hour += _HOUR
-        columns = [self._plan.columns.index(name) for name in self._plan.key_columns]
-        for row, at, place in zip(rows, self._at(rows).tolist(), places.tolist(), strict=True):
-            key = tuple(row[i] for i in columns)
-            if place <= to_micros(until) and at != UNREADABLE and None not in key:
-                hours.get(floor_to(from_micros(at), _HOUR), set()).add(key)
-        return {hour: len(keys) for hour, keys in hours.items()}
+        at = self._at(rows)
+        wanted = (at >= to_micros(start)) & (at < to_micros(end)) & (places <= to_micros(until))
+        cells = [dict(zip(self._plan.columns, rows[i], strict=True)) for i in np.flatnonzero(wanted).tolist()]
+        return dict(zip(typed_keys(cells, self._plan), (written_key(row, self._plan) for row in cells), strict=True))
 
     def strays(self, until: datetime, limit: int) -> Page:
         rows = self._rows()

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.errors import SourceError, SourceReason
+from monitor.instants import to_micros
 from monitor.model import Page, RejectReason
 from monitor.ports import Source
 
@@ -145,11 +146,11 @@ def an_hour_is_counted_by_keys_and_read_again(make: Make) -> None:
     table = make([
         *(row(i, float(i)) for i in (0, 10, 59)), row(10, 11.0, posted=70), row(60, 60.0), row(130, 130.0, posted=500),
     ])  # fmt: skip
-    hours = [NOON + timedelta(hours=i) for i in range(3)]
     known = NOON + timedelta(minutes=400)
-    assert table.source.hourly_counts(NOON, NOON + timedelta(hours=3), known) == dict(
-        zip(hours, (3, 1, 0), strict=True)
-    )
+    hours = [table.source.hour_keys(NOON + timedelta(hours=i), NOON + timedelta(hours=i + 1), known) for i in range(3)]
+    assert [len(keys) for keys in hours] == [3, 1, 0]
+    assert table.source.key == ("machine", "at")
+    assert set(hours[1]) == {("m1", to_micros(NOON + timedelta(minutes=60)))}
     hour = table.source.read_hour(NOON, NOON + timedelta(hours=1), known)
     assert forces([hour]) == [0.0, 10.0, 59.0, 11.0]
     assert not hour.more
@@ -167,7 +168,7 @@ def an_empty_table_is_no_error(make: Make) -> None:
     table.source.verify()
     page = table.source.read(None, LATE, 10)
     assert (page.read, page.position, page.more, page.rejects) == (0, None, False, ())
-    assert table.source.hourly_counts(NOON, NOON + timedelta(hours=1), LATE) == {NOON: 0}
+    assert table.source.hour_keys(NOON, NOON + timedelta(hours=1), LATE) == {}
     assert table.source.read_hour(NOON, NOON + timedelta(hours=1), LATE).read == 0
     assert table.source.strays(LATE, 10).rejects == ()
     table.add([row(1, 1.0)])

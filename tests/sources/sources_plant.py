@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from monitor.plant.plant import Plant
+from monitor.ports import Source
 
 
 def make_plant(**source: Any) -> Plant:
@@ -21,3 +23,11 @@ def make_plant(**source: Any) -> Plant:
             "sources": {"it": source},
         }
     )
+
+
+def counted(source: Source, start: datetime, end: datetime, until: datetime) -> dict[datetime, int]:
+    """The number of keys of each whole hour."""
+    first = start.replace(minute=0, second=0, microsecond=0)
+    first = first if first == start else first + timedelta(hours=1)
+    hours = [first + timedelta(hours=i) for i in range(int((end - first) / timedelta(hours=1)))]
+    return {hour: len(source.hour_keys(hour, hour + timedelta(hours=1), until)) for hour in hours}

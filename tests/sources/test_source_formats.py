@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from source_databases import Database
-from sources_plant import make_plant
+from sources_plant import counted, make_plant
 
 from monitor.errors import UsageError
 from monitor.model import Page, RejectReason
@@ -98,7 +98,7 @@ def test_every_format_pages_and_counts_like_a_timestamp(
     assert numbers_of([middle]) == [float(i) for i in range(5, 110)]
     assert (middle.position, middle.more, middle.read) == (times[109], False, 105)
     hour = datetime(2026, 9, 30, 10, tzinfo=UTC)
-    counts = source.hourly_counts(START, START + timedelta(hours=20), END)
+    counts = counted(source, START, START + timedelta(hours=20), END)
     assert counts == {hour + timedelta(hours=i): 6 for i in range(19)}
     again = source.read_hour(hour, hour + timedelta(hours=1), times[5])
     assert numbers_of([again]) == [3.0, 4.0, 5.0]
@@ -120,7 +120,7 @@ def test_a_date_is_the_midnight_at_its_start(database: Database, opened: Open, f
     assert numbers_of([source.read(midnights[0], midnights[3], 100)]) == [1.0, 2.0, 3.0]
     assert numbers_of([source.read(midnights[3] + second, END, 100)]) == [float(i) for i in range(4, 10)]
     first = midnights[1].astimezone(UTC)
-    counts = source.hourly_counts(first - timedelta(hours=2), first + timedelta(hours=2), END)
+    counts = counted(source, first - timedelta(hours=2), first + timedelta(hours=2), END)
     assert list(counts.values()) == [0, 0, 1, 0]
     assert numbers_of([source.read_hour(first, first + timedelta(hours=1), END)]) == [1.0]
 
@@ -175,7 +175,7 @@ def test_a_row_is_known_when_a_column_in_a_format_says_so(database: Database, op
         assert numbers_of(everything(source, limit=limit)) == [1.0, 0.0, 2.0]
     assert [r.reason for r in source.strays(END, 10).rejects] == [RejectReason.NO_TIME]
     hour = START.replace(minute=0)
-    assert source.hourly_counts(hour, hour + timedelta(hours=2), START + timedelta(hours=3)) == {
+    assert counted(source, hour, hour + timedelta(hours=2), START + timedelta(hours=3)) == {
         hour: 0, hour + timedelta(hours=1): 1
     }  # fmt: skip
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from monitor.instants import from_micros
 from monitor.model import RejectReason
 from monitor.plant.sources import TimeColumn
-from monitor.sources.typed.times import UNREADABLE, has_ambiguous_time, highest_wall, lowest_wall, read_times, to_micros
+from monitor.sources.typed.times import UNREADABLE, highest_wall, lowest_wall, read_times, to_micros
 
 NO, IMPOSSIBLE, AMBIGUOUS = RejectReason.NO_TIME, RejectReason.IMPOSSIBLE_TIME, RejectReason.AMBIGUOUS_TIME
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -200,26 +200,3 @@ def test_local_times_that_bound_an_instant(
     assert walls[0] == datetime(2026, *lowest)  # type: ignore[misc, arg-type]  # noqa: DTZ001
     assert walls[1] == datetime(2026, *highest)  # type: ignore[misc, arg-type]  # noqa: DTZ001
     assert [wall.fold for wall in walls] == [0, 0]
-
-
-@pytest.mark.parametrize(
-    ("start", "minutes", "zone", "expected"),
-    [
-        pytest.param((10, 24, 23), 60, BERLIN, False, id="before berlin's double hour"),
-        pytest.param((10, 24, 23, 15), 60, BERLIN, True, id="its beginning"),
-        pytest.param((10, 24, 23, 15), 45 + MICROSECOND, BERLIN, True, id="the first microsecond of it"),
-        pytest.param((10, 24, 23, 30), 30, BERLIN, False, id="half an hour that ends where it begins"),
-        pytest.param((10, 25, 0), 60, BERLIN, True, id="its first pass"),
-        pytest.param((10, 25, 1), 60, BERLIN, True, id="its second pass"),
-        pytest.param((10, 25, 2), 60, BERLIN, False, id="after it"),
-        pytest.param((3, 29, 1), 60, BERLIN, False, id="a spring change"),
-        pytest.param((10, 25, 0), 60, LONDON, True, id="london's first pass"),
-        pytest.param((11, 1, 9), 60, ANGELES, True, id="los angeles' second pass"),
-        pytest.param((4, 4, 14), 60, LORD_HOWE, True, id="half an hour of lord howe"),
-    ],
-)
-def test_hours_that_happen_twice_are_known(
-    start: tuple[int, int, int], minutes: float, zone: ZoneInfo, expected: bool
-) -> None:
-    aware = datetime(2026, *start, tzinfo=UTC)
-    assert has_ambiguous_time(aware, aware + timedelta(minutes=minutes), zone) is expected

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from pydantic import ValidationError
 from source_databases import Database
-from sources_plant import make_plant
+from sources_plant import counted, make_plant
 
 from monitor.errors import SourceError, SourceReason, UsageError
 from monitor.model import RejectReason
@@ -67,7 +67,7 @@ def test_only_rows_of_the_condition_are_read(
             break
         after = page.position
     assert seen == expected
-    assert source.hourly_counts(NOON, NOON + timedelta(hours=1), END) == {NOON: len(expected)}
+    assert counted(source, NOON, NOON + timedelta(hours=1), END) == {NOON: len(expected)}
     assert source.read_hour(NOON, NOON + timedelta(hours=1), END).values[:, 0].tolist() == expected
 
 

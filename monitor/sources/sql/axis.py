@@ -81,11 +81,6 @@ class Axis:
         naive = self.kind is Kind.NAIVE or (self.form is not None and self.form.low is None)
         return ZoneInfo(self.config.zone) if naive and self.config.zone else None
 
-    @property
-    def mixed_offsets(self) -> bool:
-        """Whether its texts have different offsets, so that sorting them does not exactly sort the times."""
-        return self.form is not None and self.form.low != self.form.high
-
     def later_than(self, at: datetime) -> Condition:
         """A condition that selects all rows later than `at`, and possibly some others."""
         if self.kind is Kind.AWARE:
@@ -107,26 +102,6 @@ class Axis:
         if self.kind is Kind.NAIVE:
             return self.column <= sa.literal(wall, sa.DateTime())
         return self.column < self._text(_floor(wall, self._unit) + self._unit)
-
-    def within(self, start: datetime, end: datetime) -> Condition:
-        """A condition that selects exactly the rows of [start, end).
-
-        Both must be whole seconds, and no local time between them may occur twice.
-        """
-        if self.kind is Kind.AWARE:
-            kind = sa.DateTime(timezone=True)
-            return sa.and_(self.column >= sa.literal(start, kind), self.column < sa.literal(end, kind))
-        if self.kind is Kind.NUMBER:
-            low, high = (sa.literal(self._units(t), sa.BigInteger) for t in (start, end))
-            return sa.and_(self.column >= low, self.column < high)
-        low_wall = self._wall(start, lowest=True)
-        # From the last instant before `end`: if the clocks go forward at `end`, the skipped times are excluded.
-        high_wall = self._wall(end - _MICRO, lowest=False) + _MICRO
-        if self.kind is Kind.NAIVE:
-            naive = sa.DateTime()
-            return sa.and_(self.column >= sa.literal(low_wall, naive), self.column < sa.literal(high_wall, naive))
-        low_text, high_text = (self._text(_ceiling(wall, self._unit)) for wall in (low_wall, high_wall))
-        return sa.and_(self.column >= low_text, self.column < high_text)
 
     def complete_below(self, place: int) -> int:
         """The time (us) below which every row has been fetched, if the last row of a full fetch has time `place`."""
@@ -234,10 +209,6 @@ def text_form(samples: Sequence[str], config: TimeColumn, where: str) -> TextFor
 
 def _floor(wall: datetime, unit: timedelta) -> datetime:
     return wall - (wall - _START) % unit
-
-
-def _ceiling(wall: datetime, unit: timedelta) -> datetime:
-    return wall + (_START - wall) % unit
 
 
 def _parsed(text: str) -> datetime | None:

@@ -1,11 +1,11 @@
-"""Reads a plant's tables over SQL: pages in the order in which rows became available, counts, and strays."""
+"""Reads a plant's tables over SQL: pages in the order in which rows became available, keys, and strays."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 
 from monitor.errors import SourceError, SourceReason
 from monitor.instants import EPOCH, from_micros, to_micros
-from monitor.model import Page, RejectReason
+from monitor.model import Page, RejectReason, RowKey
 from monitor.plant.plant import Plant
 from monitor.plant.sources import SourceBase
 from monitor.sources.sql.axis import Condition
-from monitor.sources.sql.counts import Keys, count_by_hour, whole_hours
 from monitor.sources.sql.engine import make_engine, source_error
 from monitor.sources.sql.filtered import rows_of
 from monitor.sources.sql.inspection import TableInfo, inspect_table, member_conditions, unknown_member_conditions
 from monitor.sources.sql.remarks import remarks
 from monitor.sources.typed.kept import KeptRows
+from monitor.sources.typed.keys import typed_keys, written_key
 from monitor.sources.typed.plan import make_plan
 from monitor.sources.typed.rows import Row, TypedRows, cursor_times, reject_rows, type_rows, unknown_members
 from monitor.sources.typed.times import UNREADABLE, Times, read_times
@@ -50,6 +50,11 @@ class SqlSource:
         self._table = rows_of(config, self._plan.columns, self._engine.dialect)
         self._keys = [self._table.c[c] for c in self._plan.key_columns]
         self._table_info: TableInfo | None = None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The names of what makes a row unique."""
+        return self._plan.key
 
     def verify(self) -> list[str]:
         """Connect and compare the table with the plant file; errors list the existing tables or columns."""
@@ -103,34 +108,38 @@ class SqlSource:
             info = self._inspect(connection)
             if info is None:
                 return self._page([], None, False, until)
-            available = info.cursor.up_to(until - self._delay)
-            statement = self._select(info).where(info.at.later_than(start - _MICRO), info.at.up_to(end), available)
-            rows = self._execute(connection, statement)
-        at = read_times(self._column(rows, self.config.at.column), self.config.at).micros
+            rows = self._execute(connection, self._select(info).where(*self._of_hour(info, start, end, until)))
+        at = read_times(self._column(rows, self.config.at.column), self.config.at)
         times = cursor_times(rows, self._plan)
-        places = times.later(self._delay).micros
-        chosen = (at >= to_micros(start)) & (at < to_micros(end)) & (places <= to_micros(until))
-        order = np.argsort(places, kind="stable")
+        places = times.later(self._delay)
+        chosen = _in_hour(at, places, start, end, until)
+        order = np.argsort(places.micros, kind="stable")
         indices = order[chosen[order]].tolist()
         return self._page([rows[i] for i in indices], None, False, until, times.take(indices))
 
-    def hourly_counts(self, start: datetime, end: datetime, until: datetime) -> dict[datetime, int]:
-        """The number of distinct keys with an event time in each whole UTC hour of [start, end), available at `until`.
-
-        Rows with an empty key or an unreadable time are not counted; rows rejected for other reasons are. Hours in
-        which naive local times are ambiguous cannot be counted and are left out. If the cursor is text, `until` is
-        extended to the end of its second, or of its minute if the text has an offset.
-        """
+    def hour_keys(self, start: datetime, end: datetime, until: datetime) -> dict[RowKey, str]:
+        """The keys of the rows that `read_hour` returns, each with its quarantine text; not without a time."""
+        config, plan = self.config, self._plan
+        times = dict.fromkeys((config.at.column, (config.available_at or config.at).column))
+        names = tuple(dict.fromkeys([*plan.key_columns, *times]))
         with self._connected() as connection:
             info = self._inspect(connection)
-            hours = whole_hours(start, end, info.at if info else None)
             if info is None:
-                return dict.fromkeys(hours, 0)
-            excluded = {self.config.at.column, self._plan.sensor.column if self._plan.sensor else None}
-            columns = tuple(k for k in self._keys if k.name not in excluded)
-            available = info.cursor.up_to(until - self._delay)
-            keys = Keys(self._table, columns, self._plan.visit is None, available)
-            return count_by_hour(keys, info.at, hours, partial(self._execute, connection))
+                return {}
+            statement = sa.select(*(self._table.c[name] for name in names)).where(
+                *self._of_hour(info, start, end, until)
+            )
+            rows = [dict(zip(names, row, strict=True)) for row in self._execute(connection, statement)]
+        columns = (config.at, config.available_at or config.at)
+        at, places = (read_times([row[column.column] for row in rows], column) for column in columns)
+        chosen = _in_hour(at, places.later(self._delay), start, end, until)
+        chosen[[*at.faults, *places.faults]] = False
+        kept = [rows[i] for i in np.flatnonzero(chosen).tolist()]
+        return {key: written_key(row, plan) for key, row in zip(typed_keys(kept, plan), kept, strict=True)}
+
+    def _of_hour(self, info: TableInfo, start: datetime, end: datetime, until: datetime) -> list[Condition]:
+        """Conditions that hold for every row that happened in [start, end) and was known by `until`, and few others."""
+        return [info.at.later_than(start - _MICRO), info.at.up_to(end), info.cursor.up_to(until - self._delay)]
 
     def strays(self, until: datetime, limit: int) -> Page:
         """Rows that `read` never returns, as rejects, at most `limit`.
@@ -142,25 +151,28 @@ class SqlSource:
         latest = until + self._skew
         with self._connected() as connection:
             info = self._inspect(connection)
-            if info is None:
-                return self._page([], None, False, until)
-            unread = [info.cursor.unreadable(connection.dialect.name), info.cursor.later_than(latest)]
-            condition = sa.or_(*unread, *unknown_member_conditions(info.member, self._plan))
-            rows = self._execute(connection, sa.select(*self._table.c).where(condition).limit(limit))
+            strays = sa.select(*self._table.c).limit(limit)
+            if info is not None:
+                unread = [info.cursor.unreadable(connection.dialect.name), info.cursor.later_than(latest)]
+                strays = strays.where(sa.or_(*unread, *unknown_member_conditions(info.member, self._plan)))
+            rows = self._execute(connection, strays)
         reasons = self._stray_reasons(rows, info, latest)
         chosen = [i for i, reason in enumerate(reasons) if reason is not None]
         typed = self._without_rows
         rejects = reject_rows([rows[i] for i in chosen], self._plan, [r for r in reasons if r is not None])
         return Page(typed.frame, self._plan.names, typed.values, rejects, None, False, len(rows))
 
-    def _stray_reasons(self, rows: Sequence[Row], info: TableInfo, latest: datetime) -> list[RejectReason | None]:
+    def _stray_reasons(
+        self, rows: Sequence[Row], info: TableInfo | None, latest: datetime
+    ) -> list[RejectReason | None]:
         """The reason why each row is a stray; None for rows beyond the exact bounds."""
         column = self.config.available_at or self.config.at
         raw = self._column(rows, column.column)
         times = read_times(raw, column)
         ahead = times.micros > to_micros(latest)
         unknown = unknown_members(rows, self._plan) if self.config.partitions else {}
-        separator = info.cursor.form.separator if info.cursor.form and column.format is None else None
+        form = info.cursor.form if info is not None and column.format is None else None
+        separator = form.separator if form else None
         reasons: list[RejectReason | None] = []
         for i, value in enumerate(raw):
             other_format = separator is not None and str(value)[10:11] != separator
@@ -244,6 +256,12 @@ class SqlSource:
         except SourceError:
             self._table_info = None
             raise
+
+
+def _in_hour(at: Times, places: Times, start: datetime, end: datetime, until: datetime) -> NDArray[np.bool_]:
+    """The rows that happened in [start, end) and were known by `until`."""
+    happened = (at.micros >= to_micros(start)) & (at.micros < to_micros(end))
+    return happened & (places.micros <= to_micros(until))
 
 
 def _forward_filled(places: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 
-from monitor.model import Page
-from monitor.sources.typed.columns import text_column, visit_numbers
+from monitor.model import Page, RowKey
+from monitor.sources.typed.columns import text_column
+from monitor.sources.typed.keys import Cells, typed_keys
 from monitor.sources.typed.plan import Plan
 from monitor.sources.typed.rows import cursor_times, type_rows
-from monitor.sources.typed.times import Times, read_times
-
-Cells = Mapping[str, object]
-Key = tuple[object, ...]
 
 
 class KeptRows:
@@ -52,7 +49,7 @@ class KeptRows:
         available = cursor_times(self._raw(rows), self._plan).later(delay)
         newest = _newest_by_key(page, self._plan)
         found = []
-        for i, key in enumerate(_keys(rows, self._plan)):
+        for i, key in enumerate(typed_keys(rows, self._plan)):
             at = newest.get(key)
             if at is not None and (i in available.faults or available.micros[i] <= at):
                 found.append(i)
@@ -62,14 +59,14 @@ class KeptRows:
         return [[cells[name] for name in self.columns] for cells in rows]
 
 
-def _newest_by_key(page: Page, plan: Plan) -> dict[Key, int]:
+def _newest_by_key(page: Page, plan: Plan) -> dict[RowKey, int]:
     """By key the latest time, in microseconds, at which an accepted row of the page became available."""
-    frame, newest = page.frame, dict[Key, int]()
+    frame, newest = page.frame, dict[RowKey, int]()
     at, available = (_page_micros(frame[name]) for name in ("at", "available_at"))
     columns = [at if name == "at" else frame[name].tolist() for name in plan.key if name != "sensor"]
     present = ~np.isnan(page.values) if plan.sensor else None
     for i, key in enumerate(zip(*columns, strict=True)):
-        keys: list[Key] = [key]
+        keys: list[RowKey] = [key]
         if present is not None:
             keys = [(key[0], page.names[j], key[1]) for j in np.flatnonzero(present[i]).tolist()]
         for one in keys:
@@ -79,23 +76,3 @@ def _newest_by_key(page: Page, plan: Plan) -> dict[Key, int]:
 
 def _page_micros(column: Any) -> list[int]:
     return [int(t) for t in column.dt.as_unit("us").astype("int64").tolist()]
-
-
-def _keys(rows: Sequence[Cells], plan: Plan) -> list[Key]:
-    """The key of each row under the plan; one that cannot be read is no accepted row's."""
-    texts = {spec.name: spec for spec in plan.all_texts}
-    columns: list[Sequence[object]] = []
-    for name in plan.key:
-        if name == "at":
-            columns.append(_micros(read_times([cells[plan.config.at.column] for cells in rows], plan.config.at)))
-        elif name == "visit":
-            columns.append(visit_numbers([cells[str(plan.visit)] for cells in rows])[0])
-        else:
-            column = texts[name].column
-            cells_of = [None if column is None else cells[column] for cells in rows]
-            columns.append(text_column(cells_of, texts[name].codes))
-    return list(zip(*columns, strict=True))
-
-
-def _micros(times: Times) -> list[object]:
-    return [None if i in times.faults else at for i, at in enumerate(times.micros.tolist())]

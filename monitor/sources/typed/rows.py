@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from monitor.model import Floats, Reject, RejectReason
 from monitor.plant.sources import ReadingSource, ValueColumn
 from monitor.sources.typed.columns import images, not_allowed, numbers, quarantine_text, text_column, visit_numbers
 from monitor.sources.typed.conversions import Events, Scales, scales_of
+from monitor.sources.typed.keys import written_key
 from monitor.sources.typed.layout import mark_contradictions, mark_long_contradictions, widen
 from monitor.sources.typed.offending import offending_column
 from monitor.sources.typed.plan import Plan, TextColumn
@@ -211,6 +211,5 @@ def _contradictions(frame: pd.DataFrame, values: Floats, plan: Plan, faults: Fau
 def _reject(row: Row, plan: Plan, reason: RejectReason, at: Times, i: int) -> Reject:
     cells = dict(zip(plan.columns, row, strict=True))
     text = {name: quarantine_text(value) for name, value in cells.items()}
-    key = json.dumps({name: text[name] for name in plan.key_columns}, sort_keys=True)
     own_time = None if i in at.faults else from_micros(int(at.micros[i]))
-    return Reject(reason, key, own_time, text, cells, offending_column(cells, plan, reason), i)
+    return Reject(reason, written_key(cells, plan), own_time, text, cells, offending_column(cells, plan, reason), i)

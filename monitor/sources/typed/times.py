@@ -168,12 +168,5 @@ def highest_wall(at: datetime, zone: ZoneInfo) -> datetime:
     return at.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
-def has_ambiguous_time(start: datetime, end: datetime, zone: ZoneInfo) -> bool:
-    """Whether a local time in [start, end), at most an hour, occurs twice; clocks change on full or half hours."""
-    instants = (start, start + timedelta(minutes=30), end - timedelta(microseconds=1))
-    walls = [t.astimezone(zone) for t in instants if t < end]
-    return any(_offset(w, 0) > _offset(w, 1) for w in walls)
-
-
 def _offset(wall: datetime, fold: int) -> timedelta:
     return wall.replace(fold=fold).utcoffset() or timedelta(0)

@@ -70,6 +70,12 @@ def take_arrivals(connection: sa.Connection, rows: int) -> int:
     return int(last) - rows + 1
 
 
+def mark(connection: sa.Connection, name: str) -> int | None:
+    """A number that a job keeps under a name; None before the first."""
+    s = t.sequence.c
+    return connection.execute(sa.select(s.value).where(s.name == name)).scalar_one_or_none()
+
+
 def tally_key(name: str, **labels: str) -> TallyKey:
     """The key of a counter or gauge. A test checks names and labels against the metric catalogue."""
     return name, tuple(sorted(labels.items()))

@@ -112,12 +112,6 @@ def readings_behind(
     return list(fetch_rows(connection, StoredReading, query.order_by(r.arrival)))
 
 
-def known_arrival(connection: sa.Connection, job: str) -> int | None:
-    """The newest arrival number among all rows when a job last committed; None before."""
-    s = t.sequence.c
-    return connection.execute(sa.select(s.value).where(s.name == job)).scalar_one_or_none()
-
-
 def spans_after(connection: sa.Connection, machine: str, since: datetime | None) -> list[JudgedSpan]:
     """How a machine was judged after an instant (None: from the beginning), in order."""
     j = t.judged.c

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,9 +14,11 @@ from spine_kit import HOLDER, T0, Spine, after
 from monitor.clock import SimulatedClock
 from monitor.jobs.pull import PullJob
 from monitor.jobs.reconcile import ReconcileJob
-from monitor.model import Page
+from monitor.model import Page, RowKey
+from monitor.runtime.app import reconcile_scope
 from monitor.scheduling.job import Job
 from monitor.sources.sql.source import SqlSource
+from monitor.store.commit import BatchWrite
 from monitor.store.database import tables as t
 from monitor.store.database.leases import Lease, acquire
 
@@ -30,9 +33,9 @@ def reconcile(
     """The job over the source of the given pulls."""
     name = pulls[0].source_name
     held = lease_of or (lambda job: acquire(spine.store, job.name, HOLDER, 60.0))
-    kind = spine.plant.sources[name].kind
+    scope = replace(reconcile_scope(spine.plant, name), settle=SETTLE)
     real = source or spine.sources[name]
-    return ReconcileJob(spine.store, name, kind, real, pulls, SETTLE, HOUR, held, SimulatedClock(after(10_000)))
+    return ReconcileJob(spine.store, scope, real, pulls, HOUR, held, SimulatedClock(after(10_000)))
 
 
 def _at(hour: float) -> datetime:
@@ -74,6 +77,7 @@ def test_without_a_difference_nothing_is_read_or_found(spine: Spine) -> None:
     assert source.read == []
     assert spine.all(t.finding) == []
     assert spine.all(t.board, "status", "value", "at") == [("ok", 0.0, _at(1))]
+    assert spine.tally("gatewatch_source_late_rows_total", source="parts") == 0
 
 
 @dataclass
@@ -85,12 +89,18 @@ class _Counting:
 
     def __post_init__(self) -> None:
         self.read: list[datetime] = []
-        self.counted: list[tuple[datetime, datetime]] = []
+        self.compared: list[datetime] = []
 
-    def hourly_counts(self, start: datetime, end: datetime, until: datetime) -> Mapping[datetime, int]:
-        self.counted.append((start, end))
-        counts = self.real.hourly_counts(start, end, until)
-        return {hour: n + (self.withheld if hour == T0 else 0) for hour, n in counts.items()}
+    @property
+    def key(self) -> tuple[str, ...]:
+        return self.real.key
+
+    def hour_keys(self, start: datetime, end: datetime, until: datetime) -> Mapping[RowKey, str]:
+        self.compared.append(start)
+        keys = dict(self.real.hour_keys(start, end, until))
+        if start == T0:
+            keys |= {(f"withheld {i}", "form", 1): "" for i in range(self.withheld)}
+        return keys
 
     def read_hour(self, start: datetime, end: datetime, until: datetime) -> Page:
         self.read.append(start)
@@ -157,19 +167,149 @@ def test_where_another_process_pulls_the_hour_waits(spine: Spine) -> None:
     assert spine.alerts(_at(3)) == []
 
 
-HOURS = {
-    "an hour after the start of a slot": (_at(4), (_at(0), _at(3))),
-    "the newest hours may be late": (_at(4.5), (_at(0), _at(3))),
-    "settled": (_at(4.6), (_at(1), _at(4))),
-    "at midnight the whole day": (_at(18), (_at(17) - 24 * HOUR, _at(17))),
+def _compared(spine: Spine, *runs: datetime) -> list[list[float]]:
+    """The hours that are compared at each run, counted from T0."""
+    hours = []
+    for now in runs:
+        source = _Counting(spine.sources["parts"])
+        spine.run(reconcile(spine, spine.pull("parts"), source=source), now)
+        hours.append(sorted({(hour - T0) / HOUR for hour in source.compared}))
+    return hours
+
+
+def test_every_hour_is_compared_once_it_has_settled(spine: Spine) -> None:
+    """However long the pauses: a job every hour, every seven hours, and a night without a process."""
+    first, *others = _compared(spine, *map(_at, (4, 4.5, 4.6, 5.6, 12.6, 22.6)))
+    assert first == list(range(-24 * 3 + 3, 3)), "at first as far back as rows may be late"
+    assert others == [[], [3], [4], list(range(5, 12)), list(range(12, 22))]
+
+
+def test_once_a_day_every_hour_that_may_still_change_is_compared_again(spine: Spine) -> None:
+    _compared(spine, _at(4), _at(5))
+    (again,) = _compared(spine, _at(5 + 24))
+    assert again == list(range(28 - 24 * 3, 28))
+    assert _compared(spine, _at(5 + 25), _at(5 + 26)) == [[28], [29]]
+    (again,) = _compared(spine, _at(5 + 24 * 2 + 1))
+    assert len(again) == 24 * 3
+
+
+def test_no_hour_is_compared_that_the_store_no_longer_keeps(spine: Spine) -> None:
+    source = _Counting(spine.sources["parts"])
+    job = reconcile(spine, spine.pull("parts"), source=source)
+    job._of = replace(job._of, keep=timedelta(hours=12))
+    spine.run(job, _at(20))
+    assert [(hour - T0) / HOUR for hour in source.compared] == list(range(9, 19))
+
+
+@pytest.mark.parametrize("every", [1, 5, 7, 24], ids="{}h".format)
+def test_rows_that_are_up_to_two_days_late_are_all_found(every: int, spine: Spine) -> None:
+    """120 rows, each of them entered 1 to 47 hours late, on a job that runs now and then."""
+    rng = random.Random(every)
+    late = {f"P{i}": (_at(rng.uniform(0, 96)), rng.uniform(1, 47)) for i in range(120)}
+    spine.part("FIRST", _at(-1))
+    entered: set[str] = set()
+    for hour in range(0, 7 * 24, every):
+        for serial, (at, by) in late.items():
+            if serial not in entered and at + by * HOUR <= _at(hour):
+                entered.add(serial)
+                spine.part(serial, at)
+        spine.part(f"NOW{hour}", _at(hour))
+        job = spine.pull("parts")
+        spine.run(job, _at(hour))
+        spine.run(reconcile(spine, job), _at(hour))
+    found = spine.all(t.part_step, "serial")
+    assert sorted(set(found) & late.keys()) == sorted(late)
+    assert len(found) == len(set(found))
+    assert spine.tally("gatewatch_source_reconciliation_gap_rows", source="parts") == 0
+    assert spine.tally("gatewatch_source_late_rows_total", source="parts") > 50
+
+
+def test_a_row_deleted_while_another_comes_late_hides_neither(spine: Spine) -> None:
+    """The number of rows is the same; the late one is pulled, and the deleted one is told with its key."""
+    spine.part("KEPT", after(5))
+    spine.part("DELETED", after(10))
+    job = spine.pull("parts")
+    spine.run(job, _at(1))
+    spine.sql("DELETE FROM PARTS WHERE SN = 'DELETED'")
+    spine.part("LATE", after(3))
+    spine.run(reconcile(spine, job), _at(2))
+    assert spine.all(t.part_step, "serial") == ["KEPT", "DELETED", "LATE"]
+    assert spine.tally("gatewatch_source_vanished_rows", source="parts") == 1
+    findings = spine.all(t.finding, "detector", "method", "value", "causes")
+    assert ("reconciliation", "vanished", 1.0, ["DELETED form 1"]) in findings
+
+
+def test_a_serial_corrected_in_place_is_pulled_and_the_old_one_told(spine: Spine) -> None:
+    spine.part("A", after(5))
+    spine.part("O-1", after(10))
+    job = spine.pull("parts")
+    spine.run(job, _at(1))
+    spine.sql("UPDATE PARTS SET SN = '0-1' WHERE SN = 'O-1'")
+    spine.run(reconcile(spine, job), _at(2))
+    assert spine.all(t.part_step, "serial") == ["A", "O-1", "0-1"]
+    assert [row for row in spine.all(t.finding, "method", "causes") if row[0] == "vanished"] == [
+        ("vanished", ["O-1 form 1"])
+    ]
+
+
+def test_a_refused_row_that_is_corrected_is_accepted_and_counted_once(spine: Spine) -> None:
+    spine.part("A", after(5))
+    spine.part("B", after(20), a="soft")
+    job = spine.pull("parts")
+    spine.run(job, _at(1))
+    spine.sql("UPDATE PARTS SET A = 10.0 WHERE SN = 'B'")
+    spine.run(reconcile(spine, job), _at(2))
+    spine.run(reconcile(spine, job), _at(27))
+    assert spine.all(t.part_step, "serial") == ["A", "B"]
+    assert spine.tally("gatewatch_source_reconciliation_gap_rows", source="parts") == 0
+
+
+def test_what_was_changed_in_place_long_ago_is_corrected_and_told_within_a_day(spine: Spine) -> None:
+    for serial in ("A", "B"):
+        spine.part(serial, after(5))
+    spine.part("LATER", _at(1))
+    job = spine.pull("parts")
+    spine.run(job, _at(1))
+    spine.run(reconcile(spine, job), _at(2))
+    spine.sql("UPDATE PARTS SET A = 11.0, KNOWN = KNOWN + 1 WHERE SN = 'B'")
+    for hour in range(3, 30):
+        spine.run(reconcile(spine, job), _at(hour))
+    assert spine.all(t.part_step, "serial", "revision") == [("A", 0), ("B", 0), ("LATER", 0), ("B", 1)]
+    assert [row for row in spine.all(t.finding, "method", "causes") if row[0] == "changed"] == [
+        ("changed", ["B form 1"])
+    ]
+
+
+def test_what_the_source_keeps_no_longer_has_not_vanished(spine: Spine) -> None:
+    for hour in range(6):
+        spine.part(f"P{hour}", _at(hour))
+    job = spine.pull("parts")
+    spine.run(job, _at(6))
+    spine.run(reconcile(spine, job), _at(7))
+    spine.sql(f"DELETE FROM PARTS WHERE AT < {_at(4).timestamp()}")
+    spine.run(reconcile(spine, job), _at(32))
+    assert spine.tally("gatewatch_source_vanished_rows", source="parts") == 0
+
+
+KINDS_LATE: dict[str, tuple[str, str, tuple[Any, ...], Any]] = {
+    "a state": ("states", "STATES", ("m1", "idle", after(10)), t.machine_state),
+    "an outcome": ("outcomes", "OUTCOMES", ("A", 50.0, after(10)), t.outcome),
+    "a reading": ("readings", "READINGS", ("m1", after(10), after(10), 5.0), t.reading),
 }
 
 
-@pytest.mark.parametrize(("now", "expected"), HOURS.values(), ids=HOURS)
-def test_which_hours_are_counted(now: datetime, expected: tuple[datetime, datetime], spine: Spine) -> None:
-    source = _Counting(spine.sources["parts"])
-    spine.run(reconcile(spine, spine.pull("parts"), source=source), now)
-    assert source.counted == [expected]
+@pytest.mark.parametrize(("source", "table", "row", "stored"), KINDS_LATE.values(), ids=KINDS_LATE)
+def test_late_rows_of_every_kind_are_found(
+    source: str, table: str, row: tuple[Any, ...], stored: Any, spine: Spine
+) -> None:
+    newest = tuple(after(55) if isinstance(part, datetime) else part for part in row)
+    spine.rows(table, newest)
+    job = spine.pull(source)
+    spine.run(job, _at(1))
+    spine.rows(table, row)
+    spine.run(reconcile(spine, job), _at(2))
+    assert sorted(spine.all(stored, "at")) == [after(10), after(55)]
+    assert spine.tally("gatewatch_source_late_rows_total", source=source) == 1
 
 
 def test_rows_without_a_usable_time_are_put_aside(spine: Spine) -> None:
@@ -191,13 +331,13 @@ def test_a_hidden_reading_is_judged_in_its_own_partition(spine: Spine, monkeypat
         spine.run(job, _at(1))
     kept: list[tuple[str, list[str]]] = []
     for job in pulls:
-        commit_page = job.commit_page
-        monkeypatch.setattr(
-            job, "commit_page",
-            lambda page, *rest, commit_page=commit_page, job=job: (
-                kept.append((job.partition, page.frame["machine"].tolist())), commit_page(page, *rest),
-            ),
-        )  # fmt: skip
+
+        def commit_page(page: Page, *rest: Any, job: PullJob = job, commits: Any = job.commit_page) -> BatchWrite:
+            kept.append((job.partition, page.frame["machine"].tolist()))
+            written: BatchWrite = commits(page, *rest)
+            return written
+
+        monkeypatch.setattr(job, "commit_page", commit_page)
     spine.reading("m2", after(20), 5.0)
     assert spine.run(reconcile(spine, *pulls), _at(2)).rows == 1
     assert kept == [("x", ["m1"]), ("y", ["m2", "m2"])]

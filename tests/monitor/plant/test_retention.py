@@ -48,10 +48,10 @@ TOO_SHORT: dict[str, tuple[str, str, dict[str, str], str, str, str]] = {
         "readings: 1h", "", {"PLC": "every: 2h"}, "readings", "sources.plc.late_by", "2h",
     ),
     "parts below late_by": ("parts: 1d", "", {"MES": "late_by: 2d"}, "parts", "sources.mes.late_by", "2d"),
-    "parts below what is reconciled": ("parts: 6h", "", {}, "parts", "jobs.reconcile", "2d1h"),
-    "readings below what is reconciled": ("readings: 2d", "", {}, "readings", "jobs.reconcile", "2d1h"),
+    "parts below what is reconciled": ("parts: 6h", "", {}, "parts", "reconcile.back", "3d1h"),
+    "readings below what is reconciled": ("readings: 2d", "", {}, "readings", "reconcile.back", "3d1h"),
     "outcomes below late_by": ("outcomes: 9d", "", {"LAB": "late_by: 10d"}, "outcomes", "sources.lab.late_by", "10d"),
-    "outcomes below what is reconciled": ("outcomes: 1d", "", {"LAB": "delay: 3d"}, "outcomes", "jobs.reconcile", "5d"),
+    "outcomes below what is reconciled": ("outcomes: 1d", "", {"LAB": "delay: 3d"}, "outcomes", "reconcile.back", "6d"),
     "parts below decisions": (
         "parts: 30d, decisions: 31d", GATE, {}, "parts", "store.retention.decisions", "31d",
     ),
@@ -91,7 +91,7 @@ ENOUGH = {
     "long ones": ("readings: 30d, parts: 90d, decisions: 60d, outcomes: 90d, quarantine: 30d, findings: 30d", GATE, {}),
     "without a gate parts need no decisions": ("parts: 30d", "", {}),
     "for ever": ("readings: , parts: , outcomes: , quarantine: , windows: ", GATE, {"MES": "late_by: 900d"}),
-    "just enough": ("readings: 2d1h3m, parts: 2d1h3m", "", {}),
+    "just enough": ("readings: 3d1h3m, parts: 3d1h3m", "", {}),
 }  # fmt: skip
 
 

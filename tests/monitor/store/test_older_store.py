@@ -85,7 +85,7 @@ def test_the_upgrade_keeps_every_row(moved: Store) -> None:
     before = _rows(moved)
     assert upgrade(moved) == ("0002", newest_revision())
     after = _rows(moved)
-    assert before.keys() == after.keys() - {"judged", "source_hour", "unknown_name"}
+    assert before.keys() <= after.keys()
     assert sum(map(len, before.values())) > 1000
     for name in before.keys() - {"alembic_version", "job", "detector_state"}:
         kept = [row[: len(before[name][0])] for row in after[name]] if before[name] else after[name]
