@@ -42,6 +42,13 @@ ALERTS: tuple[AlertSpec, ...] = (
         action="Add it to the plant file, or to the codes of the column, then run 'gatewatch quarantine retry'.",
     ),
     of_metric(
+        "RowsLate", "warning", "platform", "gatewatch_source_newly_late_rows", "source", "source",
+        keep_firing=24 * 60 * MINUTE,
+        summary="rows of source {subject} came later than its late_by",
+        cause="Comparing source and store found rows later than late_by: readings among them were not judged.",
+        action="Find out why rows are entered late; if that is usual, set the source's late_by to how late they come.",
+    ),
+    of_metric(
         "ReconciliationGap", "warning", "platform", "gatewatch_source_reconciliation_gap_rows", "source", "source",
         limit=0.0, clear=0.0,
         summary="source {subject} has rows that the store lacks, even after reading them again",

@@ -180,6 +180,7 @@ class ReconcileJob:
         write.board.append(gap)
         write.gauges[tally_key("gatewatch_source_reconciliation_gap_rows", source=source)] = float(found.gap)
         write.tallies[tally_key("gatewatch_source_late_rows_total", source=source)] += found.late
+        write.gauges[tally_key("gatewatch_source_newly_late_rows", source=source)] = float(found.late)
         if found.late or found.gap:
             write.findings.append(replace(gap, value=float(found.late + found.gap), status=Status.BREACH))
         vanished = _keys_finding(VANISHED, source, found.vanished, end)
