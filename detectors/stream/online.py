@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -12,6 +12,7 @@ from detectors.shared.rows import columns, running
 from detectors.shared.state import require, require_version
 from detectors.stream.anomaly_state import SAVED, AnomalyState, dump, load
 from detectors.stream.baseline import Baseline, Scored, Settings, fit
+from detectors.stream.patience import Patience
 from detectors.stream.shared_baseline import SharedBaseline, new_shared, usable_rows
 from monitor.detection import ANOMALY, HST_MEWMA, UNWATCHED
 from monitor.instants import EPOCH, from_nanos
@@ -23,25 +24,6 @@ SHARED: Final = None
 """The key of the baseline that recipes without one of their own borrow."""
 _WARM_UPS = 3
 """Warm-ups in which a machine that runs should have a baseline, whatever its recipes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """The number of rows that a change of status takes, consecutive unless stated otherwise. All >= 1.
-
-    `breach_rows` anomalous rows start a breach, `clear_rows` normal ones end it; `blind_rows` rows without enough
-    values lead to NO_DATA. When anomalous rows outnumber normal ones by `release_rows`, the baseline is dropped and
-    learnt anew: a change that lasts this long is the new normal, and a detector in permanent breach detects nothing.
-    `recipes`: baselines kept; the least recently used one is dropped first. `settle_rows` (0 or more): running rows
-    after a start or a changeover that are neither judged nor learnt, because the machine has not settled yet.
-    """
-
-    breach_rows: int = 5
-    clear_rows: int = 20
-    blind_rows: int = 10
-    release_rows: int = 2000
-    recipes: int = 16
-    settle_rows: int = 10
 
 
 class MachineAnomaly:
@@ -178,7 +160,7 @@ class MachineAnomaly:
         state.value, state.limit, state.causes = None, None, ()
         for row, enough in enumerate(usable_rows(values).tolist()):
             state.unwatched += 1
-            yield row, self._count(state, Status.CANNOT_JUDGE if enough else Status.NO_DATA)
+            yield row, self.patience.count(state, Status.CANNOT_JUDGE if enough else Status.NO_DATA)
 
     def _warm_up(
         self, state: AnomalyState, recipe: str, collected: Floats, values: Floats, shared: SharedBaseline | None
@@ -212,10 +194,10 @@ class MachineAnomaly:
         for row, enough in enumerate(usable.tolist()):
             state.unwatched = max(state.unwatched + (-1 if enough else 1), 0)
             if not enough:
-                yield row, self._count(state, Status.NO_DATA)
+                yield row, self.patience.count(state, Status.NO_DATA)
                 continue
             state.value, state.limit = float(scored.scores[judged]), limit
-            changed = self._count(state, Status.BREACH if anomalous[judged] else Status.OK)
+            changed = self.patience.count(state, Status.BREACH if anomalous[judged] else Status.OK)
             if changed:
                 state.causes = self._causes(state, baseline, scored, judged)
             yield row, changed
@@ -226,28 +208,6 @@ class MachineAnomaly:
 
     def _steady(self, state: AnomalyState, recipe: str | None) -> bool:
         return state.status is Status.OK and state.wanted is Status.OK and recipe not in state.excess
-
-    def _count(self, state: AnomalyState, indicated: Status) -> bool:
-        """Count one row towards the status that it indicates; whether the status changed."""
-        if indicated is Status.NO_DATA:
-            # A row without values neither confirms nor contradicts the rows before it.
-            state.blind += 1
-            if state.status is Status.NO_DATA or state.blind < self.patience.blind_rows:
-                return False
-            state.value, state.limit, state.causes = None, None, ()
-            return _set_status(state, indicated)
-        state.blind = 0
-        if indicated is state.status:
-            state.wanted, state.run = indicated, 0
-            return False
-        state.run = state.run + 1 if indicated is state.wanted else 1
-        state.wanted = indicated
-        return state.run >= self._rows_needed(state.status, indicated) and _set_status(state, indicated)
-
-    def _rows_needed(self, status: Status, indicated: Status) -> int:
-        if indicated is Status.CANNOT_JUDGE:
-            return 1
-        return self.patience.clear_rows if status is Status.BREACH else self.patience.breach_rows
 
     def _released(self, state: AnomalyState, recipe: str | None, anomalous: bool) -> bool:
         """Count the row; whether the baseline was dropped with it."""
@@ -298,12 +258,6 @@ class MachineAnomaly:
     def _identity(self) -> str:
         """What must be unchanged for a saved state to be usable: the sensors in order and the settings."""
         return f"{','.join(self.sensors)};{self.settings};{self.patience.settle_rows}"
-
-
-def _set_status(state: AnomalyState, status: Status) -> bool:
-    state.status = state.wanted = status
-    state.run = 0
-    return True
 
 
 def _least_scale(low: float | None, high: float | None) -> float:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from detectors.stream.baseline import Settings
 from detectors.stream.limits import SensorLimits
-from detectors.stream.online import MachineAnomaly, Patience
+from detectors.stream.online import MachineAnomaly
+from detectors.stream.patience import Patience
 from monitor.ports import StreamDetector
 
 

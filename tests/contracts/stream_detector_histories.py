@@ -9,7 +9,8 @@ from stream_detector import History
 
 from detectors.stream.baseline import Settings
 from detectors.stream.limits import SensorLimits
-from detectors.stream.online import MachineAnomaly, Patience
+from detectors.stream.online import MachineAnomaly
+from detectors.stream.patience import Patience
 from monitor.model import Floats, MachineBatch, MachineState
 from monitor.ports import StreamDetector
 

@@ -12,7 +12,8 @@ from detector_streams import ar1, batch_of, shifted, spread, uncoupled
 
 from detectors.stream.anomaly_state import AnomalyState
 from detectors.stream.baseline import Settings
-from detectors.stream.online import MachineAnomaly, Patience
+from detectors.stream.online import MachineAnomaly
+from detectors.stream.patience import Patience
 from monitor.model import Finding, Floats, MachineState, Status
 
 ROWS, FAULT = 3200, 2200

@@ -12,14 +12,8 @@ from hypothesis import strategies as st
 from performance_windows import GROUPS, predictions
 from scipy.stats import binom
 
-from detectors.window.performance import (
-    SKILL_REGAINED,
-    LimitSettings,
-    Performance,
-    mean_variance,
-    share_limit,
-    with_hysteresis,
-)
+from detectors.window.performance import SKILL_REGAINED, Performance, with_hysteresis
+from detectors.window.performance_limits import LimitSettings, mean_variance, share_limit
 from monitor.model import Finding, Status, Window
 
 OK, BREACH, CANNOT, NO_DATA = Status.OK, Status.BREACH, Status.CANNOT_JUDGE, Status.NO_DATA

@@ -10,7 +10,7 @@ from fork_kit import ended, forked
 from plant_kit import copied, make_plant, ready_to_train
 from soak_runs import HOURS, Cost, measured, replay_all
 
-sys.path += [str(Path(__file__).parents[1] / name) for name in ("alerting", "cli", "service")]
+sys.path += [str(Path(__file__).parents[1] / name) for name in ("alerting", "service")]
 """The kits that lie in the folders of their tests."""
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from cli.cli_kit import gatewatch, start
+from cli_kit import gatewatch, start
 from fork_kit import ended, forked
 from spine_kit import HOLDER, PLANT, T0, Spine, after
 
