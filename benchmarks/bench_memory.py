@@ -1,7 +1,7 @@
 """Peak memory of pulling 100 thousand, 1 million and 5 million readings, each in a process of its own.
 
 `python -m benchmarks.bench_memory`. The history is written by another process; the measured one opens the plant
-(SQLite), runs one slot of `pull:historian` over all of it with the default detectors, and reports its peak resident
+(SQLite), runs one slot of `pull:historian` and one of `detect:historian` over all of it, and reports its peak resident
 memory (ru_maxrss) when ready and at the end. Memory must not grow with history.
 """
 
@@ -38,6 +38,7 @@ def pull(folder: Path, days: float) -> dict[str, object]:
     served(app, "pull:machine_states", end)
     ready, began = _peak_mib(), time.perf_counter()
     slot = served(app, "pull:historian", end)
+    served(app, "detect:historian", end)
     seconds = time.perf_counter() - began
     app.close()
     return {

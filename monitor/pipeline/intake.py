@@ -110,7 +110,7 @@ def classify_readings(
             change = {**columns, "values": values}
         accepted.append(Accepted(index, len(entry.digests), change, corrects))
         entry.digests.append(columns["digest"])
-        entry.revisions.append((json.dumps(change["values"]), columns["available_at"], columns["recipe"]))
+        entry.revisions.append((change["values"], columns["available_at"], columns["recipe"]))
     return Intake(accepted, seen)
 
 

@@ -36,19 +36,20 @@ class StoredRow:
 
 @dataclass(slots=True)
 class StoredReading:
-    """The revisions of a reading, each as (values as JSON text, when it became available, recipe), and their digests.
+    """The revisions of a reading, each as (values, if stored JSON text; when available; recipe), and their digests.
 
     A revision holds the sensors that are new or changed with it, None where the source withdrew a value.
     """
 
     digests: list[str] = field(default_factory=list)
-    revisions: list[tuple[str, datetime | None, str]] = field(default_factory=list)
+    revisions: list[tuple[str | Mapping[str, float | None], datetime | None, str]] = field(default_factory=list)
 
     def sensors(self) -> dict[str, tuple[float | None, datetime | None]]:
         """The last value of each sensor, and when it became available."""
         last: dict[str, tuple[float | None, datetime | None]] = {}
-        for text, available_at, _ in self.revisions:
-            last |= {name: (value, available_at) for name, value in json.loads(text).items()}
+        for values, available_at, _ in self.revisions:
+            known = json.loads(values) if isinstance(values, str) else values
+            last |= {name: (value, available_at) for name, value in known.items()}
         return last
 
 
