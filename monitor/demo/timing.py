@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 _WORK = {
     "feed": "feed the sources",
     "pull": "pull and judge",
+    "detect": "pull and judge",
     "drift": "drift and performance",
     "performance": "drift and performance",
     "model": "train models",

@@ -25,7 +25,7 @@ from monitor.store.rows.readings import (
     judged_until,
     last_arrival,
     readings_behind,
-    readings_between,
+    readings_page,
     states_after,
 )
 
@@ -39,11 +39,13 @@ def detect_jobs(store: Store, plant: Plant) -> list[DetectJob]:
 
 
 class _News(NamedTuple):
-    """Readings to judge, readings that are too late for that, and the newest arrival number among all rows."""
+    """Readings to judge, readings that are too late for that, the newest arrival number among all rows, and whether
+    there are more to judge."""
 
     page: Sequence[StoredReading]
     late: Sequence[StoredReading]
     arrival: int
+    more: bool
 
 
 class DetectJob:
@@ -85,6 +87,8 @@ class DetectJob:
                 self.forget()
                 raise
             rows += len(write.arrivals)
+            if not news.more:
+                break
         return Result(rows)
 
     def _news(self, connection: Connection, now: datetime) -> _News:
@@ -96,8 +100,9 @@ class DetectJob:
         if after is not None:
             late = readings_behind(connection, self._machines, after, mark(connection, self.name), arrival)
         if until is None or (after is not None and until <= after):
-            return _News((), late, arrival)
-        return _News(next(readings_between(connection, self._machines, after, until, arrival), ()), late, arrival)
+            return _News((), late, arrival, False)
+        page, more = readings_page(connection, self._machines, after, until, arrival)
+        return _News(page, late, arrival, more)
 
     def _judged(self, connection: Connection) -> datetime | None:
         """Up to where the group has been judged; where no run is on record, up to where each of its machines has."""

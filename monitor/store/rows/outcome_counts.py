@@ -9,6 +9,9 @@ import sqlalchemy as sa
 from monitor.store.database import tables as t
 from monitor.store.rows.outcomes import is_usable
 
+FIRST_TAKES = timedelta(days=4)
+"""How long the first outcome of a gate may take: the delay of outcomes is not known before it."""
+
 
 def unmatched_outcomes(
     connection: sa.Connection, characteristic: str, step: str, now: datetime, newest: int
@@ -37,7 +40,7 @@ def newest_available(connection: sa.Connection, characteristic: str, now: dateti
 
 
 def behind_decisions(connection: sa.Connection, gate: str, newest: datetime | None) -> timedelta:
-    """How far the newest outcome is behind the gate's newest decision; without one, since the first decision."""
+    """How far the newest outcome is behind the gate's newest decision; before the first, since it was due."""
     d = t.decision.c
     query = sa.select(sa.func.min(d.at), sa.func.max(d.at)).where(d.gate == gate)
     first: datetime | None
@@ -45,4 +48,4 @@ def behind_decisions(connection: sa.Connection, gate: str, newest: datetime | No
     first, last = connection.execute(query).one()
     if first is None or last is None:
         return timedelta(0)
-    return max(last - (newest or first), timedelta(0))
+    return max(last - (newest or first + FIRST_TAKES), timedelta(0))

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from monitor.store.database import tables as t
 from monitor.store.database.rows import chunked, fetch_one, fetch_rows, select_columns
 
-_BATCH = 5000
+_PAGE = 5000
 
 
 class StoredReading(NamedTuple):
@@ -69,31 +69,38 @@ class MachineWindow(NamedTuple):
     square_total: float
 
 
-def readings_between(
+def readings_page(
     connection: sa.Connection, machines: Collection[str], after: datetime | None, until: datetime, arrival: int
-) -> Iterator[Sequence[StoredReading]]:
-    """Readings of machines with a time in (after, until] and arrival numbers up to `arrival`, in order of time.
+) -> tuple[Sequence[StoredReading], bool]:
+    """The first readings of machines with a time in (after, until] and arrival numbers up to `arrival`.
 
-    In batches; the readings of one instant are never split.
+    In order of time, the readings of one instant never split; and whether there are more.
     """
     r = t.reading.c
     where = [r.machine.in_(machines), r.at <= until, r.arrival <= arrival]
-    ordered = select_columns(StoredReading, t.reading).order_by(r.at, r.machine, r.source, r.revision)
-    size = _BATCH
+    query = select_columns(StoredReading, t.reading).order_by(r.at, r.machine, r.source, r.revision)
+    query = query.where(*where, *(() if after is None else (r.at > after,)))
+    size = _PAGE
     while True:
-        query = ordered.where(*where, *(() if after is None else (r.at > after,))).limit(size)
-        rows = list(fetch_rows(connection, StoredReading, query))
+        rows = list(fetch_rows(connection, StoredReading, query.limit(size)))
         if len(rows) < size:
-            if rows:
-                yield rows
-            return
-        last = rows[-1].at
-        whole = [row for row in rows if row.at < last]
-        if not whole:
-            size *= 4  # all of one instant
-            continue
-        yield whole
-        after, size = whole[-1].at, _BATCH
+            return rows, False
+        whole = [row for row in rows if row.at < rows[-1].at]
+        if whole:
+            return whole, True
+        size *= 4  # all of one instant
+
+
+def readings_between(
+    connection: sa.Connection, machines: Collection[str], after: datetime | None, until: datetime, arrival: int
+) -> Iterator[Sequence[StoredReading]]:
+    """All pages of these readings."""
+    more = True
+    while more:
+        page, more = readings_page(connection, machines, after, until, arrival)
+        if page:
+            yield page
+            after = page[-1].at
 
 
 def readings_behind(
