@@ -8,7 +8,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from monitor.model import MachineBatch
-from monitor.pipeline.feeds import PullFeed, detect_name, machine_groups
+from monitor.pipeline.feeds import PullFeed, detect_name, feeds_of, machine_groups
+from monitor.pipeline.joining import Feed
 from monitor.pipeline.machine_states import StateTimeline
 from monitor.pipeline.machines import MachineMemory, add_to_windows, judge, load_memory, unjudged_batch
 from monitor.plant.plant import Plant
@@ -98,11 +99,16 @@ class DetectJob:
         arrival = last_arrival(connection)
         late: Sequence[StoredReading] = ()
         if after is not None:
-            late = readings_behind(connection, self._machines, after, mark(connection, self.name), arrival)
+            behind = readings_behind(connection, self._machines, after, mark(connection, self.name), arrival)
+            late = [row for row in behind if self._is_new(row)]
         if until is None or (after is not None and until <= after):
             return _News((), late, arrival, False)
         page, more = readings_page(connection, self._machines, after, until, arrival)
         return _News(page, late, arrival, more)
+
+    def _is_new(self, row: StoredReading) -> bool:
+        """Whether a late row says anything new: a value that a wide row lacked at first is a correction."""
+        return not row.revision or not feeds_of(self._plant, row.machine).get(row.source, Feed()).sensors
 
     def _judged(self, connection: Connection) -> datetime | None:
         """Up to where the group has been judged; where no run is on record, up to where each of its machines has."""

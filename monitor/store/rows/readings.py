@@ -106,17 +106,46 @@ def readings_between(
 def readings_behind(
     connection: sa.Connection, machines: Collection[str], until: datetime, after: int | None, arrival: int
 ) -> list[StoredReading]:
-    """New readings of machines with a time up to `until`, by their arrival numbers in (after, arrival]; no corrections.
+    """New readings of machines with a time up to `until`, by their arrival numbers in (after, arrival].
 
-    None where `after` is None.
+    Of a revision, the sensors that the source had not given for that instant before; corrections are left out. None
+    where `after` is None.
     """
     if after is None:
         return []
     r = t.reading.c
     query = select_columns(StoredReading, t.reading).where(
-        r.machine.in_(machines), r.arrival > after, r.arrival <= arrival, r.at <= until, r.revision == 0
+        r.machine.in_(machines), r.arrival > after, r.arrival <= arrival, r.at <= until
     )
-    return list(fetch_rows(connection, StoredReading, query.order_by(r.arrival)))
+    rows = list(fetch_rows(connection, StoredReading, query.order_by(r.arrival)))
+    given = _given_before(connection, [row for row in rows if row.revision])
+    new = [row._replace(values=_without(row.values, given.get(row.arrival, ()))) for row in rows]
+    return [row for row in new if row.values or not row.revision]
+
+
+def _without(values: Mapping[str, float | None], names: Collection[str]) -> Mapping[str, float | None]:
+    return {name: value for name, value in values.items() if name not in names} if names else values
+
+
+def _given_before(connection: sa.Connection, revisions: Sequence[StoredReading]) -> dict[int, set[str]]:
+    """By arrival number of a revision, the sensors that earlier revisions of its reading have."""
+    r = t.reading.c
+    earlier: dict[tuple[str, str, datetime], list[StoredReading]] = {}
+    for chunk in chunked(row.at for row in revisions):
+        query = select_columns(StoredReading, t.reading).where(
+            r.at.in_(chunk), r.machine.in_({row.machine for row in revisions})
+        )
+        for row in fetch_rows(connection, StoredReading, query):
+            earlier.setdefault((row.source, row.machine, row.at), []).append(row)
+    return {
+        row.arrival: {
+            name
+            for other in earlier[row.source, row.machine, row.at]
+            if other.revision < row.revision
+            for name in other.values
+        }
+        for row in revisions
+    }
 
 
 def spans_after(connection: sa.Connection, machine: str, since: datetime | None) -> list[JudgedSpan]:

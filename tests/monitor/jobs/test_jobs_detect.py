@@ -156,6 +156,21 @@ def test_a_reading_later_than_late_by_is_stored_and_counted(two: Spine) -> None:
     assert two.tally("gatewatch_readings_unjudged_total", source="readings") == 1
 
 
+def test_a_tag_later_than_late_by_counts_beside_one_that_came_in_time(two: Spine) -> None:
+    for i in range(20):
+        _tags(two, ("force", after(i), after(i), 4.0))
+        two.reading("m1", after(i), 5.0)
+    _pull_all(two, after(60))
+    _tags(two, ("flow", after(10), after(60.5), 7.0), ("force", after(10), after(60.5), 5.0))
+    two.reading("m1", after(10), 6.0, known=after(60.5))
+    for minute in (61, 62):
+        _pull_all(two, after(minute))
+        assert two.tally("gatewatch_readings_unjudged_total", source="tags") == 1
+        assert two.tally("gatewatch_readings_unjudged_total", source="readings") == 0, "a correction"
+    windows = two.all(t.machine_window, "sensor", "start", "rows", "missing", "total")
+    assert [row[2:] for row in windows if row[1] == after(10)] == [(6, 5, 7.0), (5, 0, 20.0), (5, 0, 25.0)]
+
+
 EVENTS = ("subject", "detector", "method", "feature", "at", "status", "value", "limit", "causes")
 
 
