@@ -29,10 +29,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from monitor.clock import ClockWatch, WallClock
 from monitor.delivery.direct import DirectNotifier
 from monitor.errors import MonitorError, UsageError
+from monitor.jobs.detect import DetectJob
 from monitor.plant.file.load import LoadedPlant, difference, needs_restart
 from monitor.reports.passport import passport
 from monitor.runtime.app import App, bounds_of, make_app
 from monitor.runtime.store_watch import StoreWatch
+from monitor.scheduling.job import Job
 from monitor.scheduling.runner import SlotOutcome
 from monitor.scheduling.slots import SlotTrigger, due
 from monitor.store.database.database import DatabaseError
@@ -50,6 +52,7 @@ _POLL_SECONDS = 0.5
 """A signal that comes just before the main thread begins to wait, or to another thread, does not end the wait."""
 _CLOCK_TOLERANCE = timedelta(seconds=1)
 _SHUTDOWN_SECONDS = 3.0
+_AFTER_PULLS = timedelta(seconds=5)
 
 
 class Service:
@@ -161,7 +164,7 @@ class Service:
             # Starts with its newest slot, run at once: from any other time on it would miss its slots forever.
             newest, _ = due(job.interval, None, self._app.clock.now())
             self._scheduler.add_job(
-                self._run_job, SlotTrigger(job.interval), args=[job.name], id=job.name, name=job.name,
+                self._run_job, SlotTrigger(job.interval, _lag(job)), args=[job.name], id=job.name, name=job.name,
                 max_instances=1, coalesce=True, misfire_grace_time=None, next_run_time=newest,
             )  # fmt: skip
 
@@ -270,6 +273,11 @@ def _exit_process() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def _lag(job: Job) -> timedelta:
+    """How long after its slot a job is run: machines are judged when the pulls of the slot have most likely ended."""
+    return min(_AFTER_PULLS, job.interval / 4) if isinstance(job, DetectJob) else timedelta(0)
 
 
 def _log_event(event: Any) -> None:

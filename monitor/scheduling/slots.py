@@ -22,15 +22,22 @@ class SlotTrigger(BaseTrigger):  # type: ignore[misc]
     slot of a pause, a year of them one by one.
     """
 
-    def __init__(self, interval: timedelta) -> None:
+    def __init__(self, interval: timedelta, lag: timedelta = timedelta(0)) -> None:
         self._interval = interval
+        self._lag = lag
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
-        """The first slot at or after `now`; after an earlier one, the first slot later than it and `now`."""
+        """The first slot at or after `now`; after an earlier one, the first slot later than it and `now`.
+
+        Each `lag` later, for a job that uses what others do in the same slot.
+        """
         if previous_fire_time is None:
-            newest = _newest(self._interval, now)
+            newest = self._newest(now)
             return newest if newest == now else newest + self._interval
-        return _newest(self._interval, max(previous_fire_time, now).astimezone(UTC)) + self._interval
+        return self._newest(max(previous_fire_time, now)) + self._interval
+
+    def _newest(self, at: datetime) -> datetime:
+        return _newest(self._interval, at.astimezone(UTC) - self._lag) + self._lag
 
 
 def slots(interval: timedelta, after: datetime, until: datetime) -> Iterator[datetime]:

@@ -163,3 +163,15 @@ def test_merging_loses_and_doubles_nothing(steps: list[timedelta], start: dateti
     assert [slot for slot, _ in found] == sorted(slot for slot, _ in found)
     for name, interval in by_name.items():
         assert [slot for slot, its in found if its == name] == list(slots(interval, start, end))
+
+
+def test_a_job_may_fire_after_the_others_of_its_slot() -> None:
+    minute, lag = timedelta(minutes=1), timedelta(seconds=5)
+    trigger = SlotTrigger(minute, lag)
+    slot = ANCHOR + 100 * minute
+    first = trigger.get_next_fire_time(None, slot)
+    assert first == slot + lag
+    assert trigger.get_next_fire_time(None, slot + lag) == slot + lag
+    assert trigger.get_next_fire_time(first, first) == slot + minute + lag
+    assert trigger.get_next_fire_time(first, slot + 600 * minute) == slot + 600 * minute + lag
+    assert due(minute, slot - minute, first) == (slot, 0), "the slot is the same"
