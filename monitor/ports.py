@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from monitor.model import Finding, Floats, MachineBatch, Page, Prediction, RowKey, Window
 
@@ -114,6 +114,20 @@ class StreamDetector(Protocol):
 
     def restore(self, saved: State) -> Any:
         """The state that was saved; ValueError if it has another version or is incomplete."""
+
+
+@runtime_checkable
+class Learner(StreamDetector, Protocol):
+    """A stream detector that compares a machine with what it has learnt of it, recipe by recipe."""
+
+    def recipes(self, state: Any) -> Sequence[str]:
+        """The recipes of which it has learnt something."""
+
+    def forget(self, state: Any, recipe: str | None) -> tuple[Any, Sequence[Finding]]:
+        """Drop what was learnt of a recipe (None: of the machine); the new state and every change of status.
+
+        These findings belong to no row. What is not learnt cannot be forgotten: then nothing changes.
+        """
 
 
 class WindowDetector(Protocol):

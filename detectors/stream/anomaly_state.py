@@ -44,6 +44,19 @@ class AnomalyState:
     causes: tuple[str, ...] = ()
 
 
+def drop(state: AnomalyState, recipe: str | None, width: int) -> bool:
+    """Drop the baseline of a recipe (None: all of them, the machine's own too); whether the status is of a dropped one.
+
+    Rows that a recipe gave to the machine's own baseline stay in it: they are a quarter of a warm-up at most.
+    """
+    if recipe is None:
+        state.baselines, state.excess, state.shared = {}, {}, new_shared(width)
+        state.borrowing, state.unwatched = False, 0
+        return True
+    state.excess.pop(recipe, None)
+    return state.baselines.pop(recipe, None) is not None and recipe == state.recipe and not state.borrowing
+
+
 _PLAIN = (
     "machine", "status", "wanted", "run", "blind", "stood", "recipe", "settling", "at", "value", "limit", "borrowing",
     "unwatched",

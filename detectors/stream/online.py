@@ -10,9 +10,9 @@ import numpy as np
 
 from detectors.shared.rows import columns, running
 from detectors.shared.state import require, require_version
-from detectors.stream.anomaly_state import SAVED, AnomalyState, dump, load
+from detectors.stream.anomaly_state import SAVED, AnomalyState, drop, dump, load
 from detectors.stream.baseline import Baseline, Scored, Settings, fit
-from detectors.stream.patience import Patience
+from detectors.stream.patience import Patience, set_status
 from detectors.stream.shared_baseline import SharedBaseline, new_shared, usable_rows
 from monitor.detection import ANOMALY, HST_MEWMA, UNWATCHED
 from monitor.instants import EPOCH, from_nanos
@@ -226,6 +226,21 @@ class MachineAnomaly:
         if state.status is not Status.BREACH:
             return ()
         return tuple(self.sensors[sensor] for sensor in baseline.causes(scored, row))
+
+    def recipes(self, state: AnomalyState) -> Sequence[str]:
+        """The recipes with a baseline, or with rows of its warm-up."""
+        return tuple(name for name, learnt in state.baselines.items() if isinstance(learnt, Baseline) or len(learnt))
+
+    def forget(self, state: AnomalyState, recipe: str | None) -> tuple[AnomalyState, Sequence[Finding]]:
+        """Begin the warm-up of a recipe again (None: of all, and of the machine's own baseline).
+
+        What its status said by a dropped baseline no longer holds: CANNOT_JUDGE.
+        """
+        if not drop(state, recipe, len(self.sensors)) or state.status not in (Status.OK, Status.BREACH):
+            return state, ()
+        state.value, state.limit, state.causes = None, None, ()
+        set_status(state, Status.CANNOT_JUDGE)
+        return state, (self._finding(state, -1),)
 
     def _finding(self, state: AnomalyState, row: int) -> Finding:
         return Finding(

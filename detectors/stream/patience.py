@@ -34,14 +34,14 @@ class Patience:
             if state.status is Status.NO_DATA or state.blind < self.blind_rows:
                 return False
             state.value, state.limit, state.causes = None, None, ()
-            return _set_status(state, indicated)
+            return set_status(state, indicated)
         state.blind = 0
         if indicated is state.status:
             state.wanted, state.run = indicated, 0
             return False
         state.run = state.run + 1 if indicated is state.wanted else 1
         state.wanted = indicated
-        return state.run >= self._rows_needed(state.status, indicated) and _set_status(state, indicated)
+        return state.run >= self._rows_needed(state.status, indicated) and set_status(state, indicated)
 
     def _rows_needed(self, status: Status, indicated: Status) -> int:
         if indicated is Status.CANNOT_JUDGE:
@@ -49,7 +49,8 @@ class Patience:
         return self.clear_rows if status is Status.BREACH else self.breach_rows
 
 
-def _set_status(state: AnomalyState, status: Status) -> bool:
+def set_status(state: AnomalyState, status: Status) -> bool:
+    """Set the status; True, because it changed."""
     state.status = state.wanted = status
     state.run = 0
     return True

@@ -17,6 +17,7 @@ from monitor.ports import GateModel
 from monitor.store.database.database import Store
 from monitor.store.plant_files import plant_file_texts
 from monitor.store.rows.decisions import StoredDecision, decisions_in_order
+from monitor.store.rows.forgotten import ForgottenBaseline
 from monitor.store.rows.parts import part_steps
 
 TOLERANCE = 1e-6
@@ -94,14 +95,20 @@ def _matches(row: StoredDecision, prediction: Prediction | None, decision: Decis
 
 
 def recompute_findings(store: Store, plant: Plant, machine: str) -> Iterator[tuple[int, Finding]]:
-    """Every change of status that the detectors report on a machine's stored rows, with the row's arrival number."""
+    """Every change of status that the detectors report on a machine's stored rows, with the row's arrival number.
+
+    Baselines are forgotten where they were; a change by that belongs to no row (0).
+    """
     memory = MachineMemory(plant, machine)
     with store.read() as connection:
-        for batch, arrivals in judged_batches(connection, memory, None):
+        for event in judged_batches(connection, memory, None):
+            if isinstance(event, ForgottenBaseline):
+                yield from ((0, finding) for finding in memory.forget(event.recipe))
+                continue
             for i, detector in enumerate(memory.detectors):
-                memory.states[i], reported = detector.observe(memory.states[i], batch)
+                memory.states[i], reported = detector.observe(memory.states[i], event.batch)
                 for finding in reported:
-                    yield arrivals[finding.row] if finding.row >= 0 else 0, finding
+                    yield event.arrivals[finding.row] if finding.row >= 0 else 0, finding
 
 
 def stored_plants(store: Store, folder: Path) -> Mapping[str, Plant]:

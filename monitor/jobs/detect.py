@@ -7,11 +7,19 @@ from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
+from monitor.errors import UsageError
 from monitor.model import MachineBatch
 from monitor.pipeline.feeds import PullFeed, detect_name, feeds_of, machine_groups
 from monitor.pipeline.joining import Feed
 from monitor.pipeline.machine_states import StateTimeline
-from monitor.pipeline.machines import MachineMemory, add_to_windows, judge, load_memory, unjudged_batch
+from monitor.pipeline.machines import (
+    MachineMemory,
+    add_to_windows,
+    judge,
+    load_memory,
+    start_anew,
+    unjudged_batch,
+)
 from monitor.plant.plant import Plant
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store import cursors
@@ -20,6 +28,7 @@ from monitor.store.database.database import Connection, Store
 from monitor.store.database.leases import Lease
 from monitor.store.database.statements import mark, tally_key
 from monitor.store.jobs import PullProgress, pull_progress
+from monitor.store.rows.forgotten import ForgottenBaseline
 from monitor.store.rows.readings import (
     JudgedSpan,
     StoredReading,
@@ -47,6 +56,15 @@ class _News(NamedTuple):
     late: Sequence[StoredReading]
     arrival: int
     more: bool
+
+
+class Asked(NamedTuple):
+    """A machine whose baseline is to start anew, that of one recipe if given; why, and who says so ('': unknown)."""
+
+    machine: str
+    recipe: str | None
+    reason: str
+    person: str
 
 
 class DetectJob:
@@ -141,6 +159,24 @@ class DetectJob:
         self._timeline.forget_before(news.page[0].at)
         return batches
 
+    def watches(self, machine: str) -> bool:
+        """Whether it judges this machine."""
+        return machine in self._machines
+
+    def start_anew(self, asked: Asked, now: datetime, lease: Lease) -> ForgottenBaseline:
+        """Forget what was learnt of a machine; UsageError if nothing was learnt of it, or not of this recipe."""
+        self.forget()
+        with self._store.read() as connection:
+            memory = load_memory(connection, self._plant, asked.machine)
+        known = memory.recipes()
+        if memory.until is None or (asked.recipe is not None and asked.recipe not in known):
+            raise UsageError(_not_learnt(asked, memory.until, known))
+        forgotten = ForgottenBaseline(asked.machine, asked.recipe, memory.until, now, asked.reason, asked.person)
+        write = BatchWrite(self.name, "", "", now)
+        start_anew(memory, forgotten, write)
+        commit(self._store, lease, write)
+        return forgotten
+
     def save(self, now: datetime, lease: Lease) -> None:
         """Save the detectors' states, at a clean shutdown."""
         write = BatchWrite(self.name, "", "", now)
@@ -149,6 +185,13 @@ class DetectJob:
                 write.states += memory.save(memory.last)
         if not write.is_empty():
             commit(self._store, lease, write)
+
+
+def _not_learnt(asked: Asked, until: datetime | None, known: Sequence[str]) -> str:
+    if until is None or not known:
+        return f"machine {asked.machine!r}: nothing has been learnt of it yet, so there is no baseline to forget"
+    names = ", ".join(map(repr, known))
+    return f"recipe {asked.recipe!r}: nothing has been learnt of it on machine {asked.machine!r}, only of {names}"
 
 
 def complete_until(feeds: Sequence[PullFeed], progress: Mapping[str, PullProgress], now: datetime) -> datetime | None:

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from monitor.instants import from_nanos, to_nanos
-from monitor.model import MachineBatch, MachineState
+from monitor.model import Finding, MachineBatch, MachineState
 from monitor.pipeline import machine_windows as windows
 from monitor.pipeline.detectors import detectors_of
 from monitor.pipeline.feeds import feeds_of, holding_of
 from monitor.pipeline.joining import Feed, Joined, JoinState, Reading, join
 from monitor.pipeline.machine_states import StateTimeline
 from monitor.plant.plant import Plant
+from monitor.ports import Learner
 from monitor.store.commit import BatchWrite, SavedState
 from monitor.store.database.database import Connection
+from monitor.store.rows.forgotten import ForgottenBaseline, forgotten_after
 from monitor.store.rows.readings import (
     JudgedSpan,
     SavedDetector,
@@ -75,6 +77,20 @@ class MachineMemory:
             write.board.extend(replace(f, step=self.step) for f in detector.current(self.states[i]))
         self.unsaved += len(batch)
 
+    def recipes(self) -> tuple[str, ...]:
+        """The recipes of which a detector has learnt something."""
+        learners = ((d, s) for d, s in zip(self.detectors, self.states, strict=True) if isinstance(d, Learner))
+        return tuple(dict.fromkeys(recipe for detector, state in learners for recipe in detector.recipes(state)))
+
+    def forget(self, recipe: str | None, places: Collection[int] | None = None) -> list[Finding]:
+        """Let the detectors (at these places, if given) forget a recipe, or all; the changes of status."""
+        changes: list[Finding] = []
+        for i, detector in enumerate(self.detectors):
+            if isinstance(detector, Learner) and (places is None or i in places):
+                self.states[i], found = detector.forget(self.states[i], recipe)
+                changes += (replace(f, step=self.step) for f in found)
+        return changes
+
     @property
     def until(self) -> datetime | None:
         """Up to which instant the machine has been judged."""
@@ -103,8 +119,11 @@ def load_memory(connection: Connection, plant: Plant, machine: str) -> MachineMe
                 # Another version, or incomplete: rebuilt from history.
                 log.warning("detector %s of %s is rebuilt from history: %s", detector.name, machine, exc)
     since = _restore_joined(memory, saved.get(_JOINED), seen)
-    for batch, _ in judged_batches(connection, memory, since):
-        _observe_again(memory, batch, seen)
+    for event in judged_batches(connection, memory, since):
+        if isinstance(event, ForgottenBaseline):
+            memory.forget(event.recipe, [i for i, at in enumerate(seen) if at is None or at < event.until])
+        else:
+            _observe_again(memory, event.batch, seen)
     memory.last = last_span(connection, machine)
     return memory
 
@@ -141,19 +160,39 @@ def _rows_after(batch: MachineBatch, at: int) -> MachineBatch:
     )  # fmt: skip
 
 
+class JudgedBatch(NamedTuple):
+    """Rows of a machine as they were judged, and the arrival numbers of their readings."""
+
+    batch: MachineBatch
+    arrivals: list[int]
+
+
 def judged_batches(
     connection: Connection, memory: MachineMemory, since: datetime | None
-) -> Iterator[tuple[MachineBatch, list[int]]]:
-    """A machine's rows as they were judged after an instant, with the arrival numbers of their readings.
+) -> Iterator[JudgedBatch | ForgottenBaseline]:
+    """What happened to a machine after an instant, in order: rows that were judged, and baselines that were forgotten.
 
     Changes the memory's last values, which must stand at that instant.
     """
     spans = spans_after(connection, memory.machine, since)
     if not spans:
         return
-    timeline = StateTimeline()
+    after, last, timeline = spans[0].after, spans[-1].until, StateTimeline()
+    forgotten = forgotten_after(connection, memory.machine, since)
+    for until in sorted({*(f.until for f in forgotten if f.until < last), last}):
+        if after is None or until > after:
+            yield from _judged_between(connection, memory, timeline, spans, (after, until))
+            after = until
+        while forgotten and (forgotten[0].until <= until or until == last):
+            yield forgotten.pop(0)
+
+
+def _judged_between(
+    connection: Connection, memory: MachineMemory, timeline: StateTimeline, spans: Sequence[JudgedSpan],
+    between: tuple[datetime | None, datetime],
+) -> Iterator[JudgedBatch]:  # fmt: skip
     newest = max(span.arrival for span in spans)
-    for rows in readings_between(connection, (memory.machine,), spans[0].after, spans[-1].until, newest):
+    for rows in readings_between(connection, (memory.machine,), *between, newest):
         readings: list[Reading] = []
         states: list[MachineState] = []
         for span, group in _by_span(rows, spans):
@@ -162,7 +201,7 @@ def judged_batches(
             readings += known
             states += timeline.at(memory.machine, sorted({from_nanos(reading.at) for reading in known}))
         joined = memory.join(readings)
-        yield memory.batch(joined, states), joined.arrivals
+        yield JudgedBatch(memory.batch(joined, states), joined.arrivals)
 
 
 def _by_span(
@@ -207,6 +246,16 @@ def judge(
     if memory.unsaved >= plant.store.snapshot_rows:
         write.states += memory.save(span)
     return batch
+
+
+def start_anew(memory: MachineMemory, forgotten: ForgottenBaseline, write: BatchWrite) -> None:
+    """Forget what is named there, of a machine as it stands; the record, findings and states go into `write`."""
+    write.findings += memory.forget(forgotten.recipe)
+    for detector, state in zip(memory.detectors, memory.states, strict=True):
+        write.board += (replace(f, step=memory.step) for f in detector.current(state))
+    if memory.last is not None:
+        write.states += memory.save(memory.last)
+    write.forgotten.append(forgotten)
 
 
 def unjudged_batch(plant: Plant, row: StoredReading) -> MachineBatch:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
+from monitor.instants import EPOCH
 from monitor.store.database import tables as t
 from monitor.store.database.statements import add_counts, set_gauges, tally_key
 from monitor.store.rows.kinds import KINDS
@@ -90,6 +91,10 @@ def _bring_back(connection: sa.Connection, now: datetime, tolerance: timedelta) 
     # What was judged of the future is judged again when its time has come, and the present is not too late for it.
     connection.execute(t.judged.delete().where(t.judged.c.until > now))
     connection.execute(t.detector_state.delete().where(t.detector_state.c.until > now))
+    # What was learnt until then stays forgotten.
+    f, j = t.forgotten_baseline, t.judged.c
+    judged = sa.select(sa.func.max(j.until)).where(j.machine == f.c.machine).scalar_subquery()
+    connection.execute(f.update().where(f.c.until > now).values(until=sa.func.coalesce(judged, EPOCH), at=now))
 
 
 def _clamped() -> Iterator[tuple[sa.Column[datetime], *tuple[sa.ColumnElement[bool], ...]]]:

@@ -26,6 +26,7 @@ from monitor.store.database.statements import (
     upsert,
 )
 from monitor.store.rows.decisions import StoredDecision
+from monitor.store.rows.forgotten import ForgottenBaseline
 from monitor.store.rows.intake_counts import count_intake
 from monitor.store.rows.kinds import KINDS
 from monitor.store.rows.readings import JudgedSpan, MachineWindow
@@ -83,6 +84,7 @@ class BatchWrite:
     arrivals: list[int] = field(default_factory=list)
     marks: dict[str, int] = field(default_factory=dict)
     states: list[SavedState] = field(default_factory=list)
+    forgotten: list[ForgottenBaseline] = field(default_factory=list)
     tallies: Counter[TallyKey] = field(default_factory=Counter)
     gauges: dict[TallyKey, float] = field(default_factory=dict)
 
@@ -107,6 +109,8 @@ def commit(store: Store, lease: Lease, batch: BatchWrite) -> int:
         upsert(connection, t.sequence, [{"name": name, "value": value} for name, value in batch.marks.items()])
         upsert(connection, t.judged, [span._asdict() for span in batch.spans])
         upsert(connection, t.detector_state, [asdict(state) for state in batch.states])
+        for baseline in batch.forgotten:
+            connection.execute(t.forgotten_baseline.insert().values(baseline._asdict()))
         refused = write_rejects(connection, batch.source, batch.rejects, batch.now, batch.quarantine.answered)
         count_intake(connection, batch.source, _accepted(batch), refused, batch.now)
         settle(connection, batch.source, batch.quarantine, batch.now)

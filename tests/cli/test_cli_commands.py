@@ -235,3 +235,40 @@ def test_a_report_that_ends_before_it_begins_is_refused(done: Path) -> None:
     said = gatewatch("report", done, "--from", "2026-01-02", "--to", "2026-01-02", cwd=done.parent)
     assert said.code == 2
     assert said.err.splitlines() == ["gatewatch: --from 2026-01-02T00:00Z is not before --to 2026-01-02T00:00Z"]
+
+
+def test_a_baseline_starts_anew_with_a_reason_on_record(taught: Path, tmp_path: Path) -> None:
+    plant = Path(shutil.copytree(taught, tmp_path / "plant")) / "plant.yaml"
+    assert gatewatch("once", plant).code == 0
+    assert gatewatch("machine", "forgotten", "-p", plant).out == "no baseline was made to start anew\n"
+    said = gatewatch("machine", "forget", "forge-1", "--reason", "new\n bearing", "--by", "Ada", "-p", plant)
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("forge-1: the baseline is learnt anew from the readings after 2026-03-02 07:")
+    data = json.loads(gatewatch("machine", "forget", "forge-2", "--reason", "swap", "-p", plant, "--json").out)
+    assert (data["machine"], data["recipe"], data["reason"]) == ("forge-2", None, "swap")
+    listed = gatewatch("machine", "forgotten", "-p", plant).out.splitlines()
+    assert [("forge-2" in line, "forge-1" in line) for line in listed] == [(True, False), (False, True)]
+    assert listed[1].endswith("by Ada: new bearing")
+    assert gatewatch("once", plant, at=LATER).code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ("forge-9", "--reason", "x"),
+            "machine 'forge-9': the plant file has no such machine; it has forge-1",
+        ),
+        (("forge-1", "--recipe", "no such", "--reason", "x"), "recipe 'no such': nothing has been learnt of it on"),
+        (("forge-1", "--reason", " "), "--reason: it has 0 characters; expected 1 to 1000"),
+        (("forge-1", "--reason", "x" * 1001), "--reason: it has 1001 characters; expected 1 to 1000"),
+        (("forge-1",), "Missing option '--reason'"),
+    ],
+    ids=["machine", "recipe", "blank", "long", "none"],
+)
+def test_a_baseline_that_cannot_start_anew_is_one_sentence(arguments: tuple[str, ...], words: str, done: Path) -> None:
+    said = gatewatch("machine", "forget", *arguments, "-p", done)
+    assert said.code == 2
+    assert words in said.err
+    assert "Traceback" not in said.err
+    assert gatewatch("machine", "forgotten", "-p", done, "--json").out == "[]\n"

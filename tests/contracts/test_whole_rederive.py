@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from plant_kit import QUICK, copied, run_replay
+from plant_kit import QUICK, START, copied, run_replay
 from whole_kit import WHOLE, agreed, opened
 
 from monitor.gate_models import rederive
 from monitor.gate_models.rederive import Recomputed
+from monitor.jobs.detect import Asked
 from monitor.model import Finding
 from monitor.plant.file.load import load
 from monitor.runtime.app import make_registry
+from monitor.runtime.forgetting import forget_baseline
 from monitor.store.database import tables as t
 
 pytestmark = pytest.mark.process
+WARM = (*QUICK, "detectors.warmup_rows=100", "store.snapshot_rows=40")
+"""Machines have their baselines after 50 minutes."""
+MACHINE = "forge-1"
 
 Change = Callable[[sa.Connection], Any]
 
@@ -36,11 +42,11 @@ def _line(arrival: int, f: Finding) -> tuple[Any, ...]:
     return (arrival, f.detector, f.method, f.subject, f.feature, f.at, f.status.value, f.value, f.limit, list(f.causes))
 
 
-def _findings(plant: Path) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+def _findings(plant: Path, overrides: Sequence[str] = QUICK) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
     """Those of machines stored, and those made again in recorded arrival order."""
     f = t.finding.c
     columns = (f.arrival, f.detector, f.method, f.subject, f.feature, f.at, f.status, f.value, f["limit"], f.causes)
-    found = load(plant, QUICK).plant
+    found = load(plant, overrides).plant
     with opened(plant) as store:
         again = [_line(a, x) for m in found.machines for a, x in rederive.recompute_findings(store, found, m)]
         with store.read() as connection:
@@ -192,6 +198,37 @@ def test_detector_states_are_rebuilt_from_history(
     whole, again = agreed(whole_run), agreed(plant)
     for what in ("findings", "board", "windows", "states of detectors"):
         assert again[what] == whole[what], f"{what} differ"
+
+
+@pytest.fixture(scope="module", params=[None, "running"], ids=["a machine", "a recipe"])
+def forgetful(request: pytest.FixtureRequest, with_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The history up to the middle, where what was learnt of one machine, or of the recipe that runs, was forgotten."""
+    plant = copied(with_models, tmp_path_factory.mktemp("forgetful") / "plant")
+    loaded = load(plant, WARM).plant
+    assert run_replay(plant, 1.5, WARM) == []
+    with opened(plant) as store:
+        recipe = None
+        if request.param:
+            with store.read() as connection:
+                query = sa.select(t.reading.c.recipe).where(t.reading.c.machine == MACHINE)
+                recipe = connection.execute(query.order_by(t.reading.c.at.desc()).limit(1)).scalar_one()
+        forget_baseline(store, loaded, Asked(MACHINE, recipe, "new bearing", ""), START + timedelta(hours=1.5))
+    return plant.parent
+
+
+@pytest.mark.parametrize("change", [LOST["as they were saved"], LOST["all were lost"]], ids=["saved", "lost"])
+def test_what_was_forgotten_stays_forgotten_and_is_made_again(change: Change, forgetful: Path, tmp_path: Path) -> None:
+    plant, other = copied(forgetful, tmp_path / "plant"), copied(forgetful, tmp_path / "other")
+    with opened(plant) as store, store.write() as connection:
+        change(connection)
+    for one in (plant, other):
+        assert run_replay(one, WHOLE, WARM) == []
+    stored, again = _findings(plant, WARM)
+    assert again == stored
+    assert [line for line in stored if line[:2] == (0, "anomaly") and line[3] == MACHINE and line[6] == "cannot_judge"]
+    ours, theirs = agreed(plant), agreed(other)
+    for what in ("findings", "board", "windows", "states of detectors"):
+        assert ours[what] == theirs[what], f"{what} differ"
 
 
 def test_states_are_json_text_with_a_version(whole_run: Path) -> None:

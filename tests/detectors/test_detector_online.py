@@ -283,3 +283,40 @@ def test_rows_without_enough_values_and_rows_of_a_standing_machine_are_not_learn
     values[1400:] = 70.0
     state, _ = watch(values, states=states)
     assert state.baselines["a"].save() == plain.baselines["a"].save()
+
+
+def _forgetful(recipes: Sequence[str], values: Floats, forget: str | None) -> tuple[MachineAnomaly, AnomalyState, Any]:
+    """A state after rows of these recipes, then without one; and what was told of it."""
+    detector = MachineAnomaly({f"s{i}": (-5.0, 5.0) for i in range(values.shape[1])}, Settings())
+    state, _ = detector.observe(detector.start(), batch_of(values, recipes=recipes))
+    state, found = detector.forget(state, forget)
+    return detector, detector.restore(json.loads(json.dumps(detector.save(state)))), found
+
+
+def test_a_machine_that_was_forgotten_is_learnt_like_a_new_one() -> None:
+    values = ar1(2850, 5000, 0.3)
+    detector, state, found = _forgetful(["A"] * 2400, values[:2400], None)
+    assert [(f.status, f.row, f.value, f.limit) for f in found] == [(Status.CANNOT_JUDGE, -1, None, None)]
+    assert detector.current(state)[0].status is Status.CANNOT_JUDGE
+    assert detector.recipes(state) == ()
+    later = batch_of(values[2400:], recipes=["A"] * 2600)
+    state, findings = detector.observe(state, later)
+    assert told(findings) == [(1004, "ok")]
+    fresh, _ = detector.observe(detector.start(), later)
+    assert {**detector.save(state), "at": 0} == {**detector.save(fresh), "at": 0}
+
+
+def test_a_recipe_that_was_forgotten_leaves_the_others_as_they_were() -> None:
+    recipes = ["A"] * 1400 + ["B"] * 1400
+    values = ar1(2851, 2800, 0.3)
+    detector, state, found = _forgetful(recipes, values, "A")
+    assert found == (), "the status is of the recipe that runs"
+    assert detector.recipes(state) == ("B",)
+    kept, _ = detector.observe(detector.start(), batch_of(values, recipes=recipes))
+    saved, whole = detector.save(state), detector.save(kept)
+    assert [b for b in whole["baselines"] if b[0] == "B"] == saved["baselines"]
+    assert saved["shared"] == whole["shared"]
+    detector, state, found = _forgetful(recipes, values, "B")
+    assert [f.status for f in found] == [Status.CANNOT_JUDGE]
+    detector, state, found = _forgetful(recipes, values, "C")
+    assert (found, detector.recipes(state)) == ((), ("A", "B")), "what was not learnt is not forgotten"

@@ -47,6 +47,16 @@ def acquire(store: Store, name: str, holder: str, ttl: float) -> Lease | None:
         return Lease(name, holder, fence, ttl) if result.rowcount == 1 else None
 
 
+def take_over(store: Store, name: str, holder: str, ttl: float) -> Lease:
+    """The lease, also while another process holds it: what that one evaluates meanwhile is refused and done again."""
+    with store.write() as connection:
+        insert_new(connection, t.lease, [{"name": name, "holder": "", "fence": 0, "expires_at": 0.0}])
+        values = {"holder": holder, "fence": t.lease.c.fence + 1, "expires_at": store.wall_seconds(connection) + ttl}
+        connection.execute(t.lease.update().where(t.lease.c.name == name).values(values))
+        fence = connection.execute(sa.select(t.lease.c.fence).where(t.lease.c.name == name)).scalar_one()
+        return Lease(name, holder, fence, ttl)
+
+
 def shorten(store: Store, connection: sa.Connection, ttl: float) -> None:
     """Let no lease last longer than one that is renewed now: a longer one is from a clock that was ahead.
 

@@ -269,6 +269,14 @@ detector_state = sa.Table(
     _time("until", nullable=True),
 )  # fmt: skip
 
+# What the detectors had learnt of a machine (of one recipe on it, if given) up to an instant, and forgot then.
+forgotten_baseline = sa.Table(
+    "forgotten_baseline", metadata,
+    sa.Column("id", _serial_id, primary_key=True), _text("machine"), sa.Column("recipe", sa.Text, nullable=True),
+    _time("until"), _time("at"), _text("reason"), _text("person"),
+    sa.Index("ix_forgotten_baseline_machine_until", "machine", "until"),
+)  # fmt: skip
+
 machine_window = sa.Table(
     "machine_window", metadata,
     _text("machine", primary_key=True), _text("sensor", primary_key=True),
