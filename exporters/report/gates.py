@@ -32,7 +32,7 @@ def _gate(gate: GateReport, view: View) -> Iterable[Html]:
     yield _recommendations(gate)
     yield tag("p", f"Held because: {counts(gate.holds) or 'nothing'}.")
     yield legend([(f"b-{v}", v) for v in VERDICTS])
-    yield plot(f"Parts by recommendation, {_bar_length(gate.bar)} per bar", _decisions_chart(gate, view))
+    yield plot(f"Parts by verdict, {_bar_length(gate.bar)} per bar", _decisions_chart(gate, view))
     yield collapsed("as a table", _decisions_table(gate.decided))
     if gate.realised:
         yield from _errors(gate, view)
@@ -57,7 +57,7 @@ def _recommendations(gate: GateReport) -> Html:
          str(row.reworkable), str(row.scrap), str(row.waiting))
         for row in gate.verdicts
     ]  # fmt: skip
-    heads = ("Recommended", "Parts", "Share", "In spec", "Reworkable", "Scrap", "No outcome yet")
+    heads = ("Verdict", "Parts", "Share", "In spec", "Reworkable", "Scrap", "No outcome yet")
     return table(heads, rows, "No decision.")
 
 
@@ -80,7 +80,7 @@ def _decisions_chart(gate: GateReport, view: View) -> Html:
                 tooltip = f"{d.start:%Y-%m-%d %H:%M} UTC: {verdict} {n}"
                 elements.append(block(x, top, max(1.0, right - x - 0.6), bottom - top, f"b-{verdict}", tooltip))
                 stacked += n
-    title = f"Parts by recommendation of gate {gate.name}"
+    title = f"Parts by verdict of gate {gate.name}"
     return figure(frame, title, "Stacked bars over time; the table below has the numbers.", *elements)
 
 

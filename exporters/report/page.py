@@ -99,6 +99,6 @@ def _intake(intake: Intake) -> list[Html]:
         ("Rows accepted", counts(intake.rows) or "none"),
         ("Rows quarantined", counts(intake.quarantined) or "none"),
         ("Failed job runs", counts(intake.failed_runs) or "none"),
-        ("Recommendations for the MES", counts(intake.recommendations) or "none"),
+        ("Messages for the MES", counts(intake.recommendations) or "none"),
     ]
     return [table(("", ""), rows, "")]

@@ -190,7 +190,7 @@ def _findings(connection: Connection, step: PartStep) -> Iterator[Event]:
         seen.add(key)
         if row.at <= start and before is not None and not (newest_before and row.status == Status.BREACH):
             continue
-        value = f" with {format_value(row.value)} against {format_value(row.limit)}" if row.value is not None else ""
+        value = f", value {format_value(row.value)}, limit {format_value(row.limit)}" if row.value is not None else ""
         summary = f"{row.subject} {row.feature}: {row.status} by {row.detector} ({row.method}){value}"
         names = ("subject", "feature", "detector", "method", "status", "value", "limit", "causes")
         yield _event(row.at, "machine_finding", summary.replace(" :", ":"), _details(row, *names))
