@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from fork_kit import ended, forked
-from plant_kit import copied, make_plant, ready_to_train
+from plant_kit import copied, ready_to_train
+from soak_plant import make_soak_plant
 from soak_runs import HOURS, Cost, measured, replay_all
 
 sys.path += [str(Path(__file__).parents[1] / name) for name in ("alerting", "service")]
@@ -17,7 +18,7 @@ sys.path += [str(Path(__file__).parents[1] / name) for name in ("alerting", "ser
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its folder, after the first hour of the history."""
-    plant = ready_to_train(make_plant(tmp_path_factory.mktemp("soak") / "plant", HOURS))
+    plant = ready_to_train(make_soak_plant(tmp_path_factory.mktemp("soak") / "plant", HOURS))
     assert ended(forked(lambda: replay_all(plant, 1.0))) == 0
     return plant.parent
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,14 +16,20 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 from fork_kit import forked
-from plant_kit import LIVE, START, run_replay
+from plant_kit import LIVE, START
+from soak_plant import corrections
 
 from detectors.window.wasserstein import wasserstein
 from inference.registry import Registry
+from monitor.clock import SimulatedClock
 from monitor.plant.file.load import load
-from monitor.runtime.app import App
-from monitor.scheduling.runner import SlotOutcome, SlotResult
+from monitor.runtime.app import App, make_app
+from monitor.runtime.replay import replay
+from monitor.runtime.retry import retry
+from monitor.scheduling.runner import SlotOutcome
+from monitor.statuses import Resolution
 from monitor.store.database import tables as t
+from monitor.store.database.database import Store
 from monitor.store.database.schema import open_existing
 
 HOURS = 144.0
@@ -33,7 +40,11 @@ SOAK = (
 )  # fmt: skip
 """A killed process's leases run out, and its detectors are rebuilt, in a fraction of a second."""
 
-_ONCE = ("gatewatch_gate_decisions_total", "gatewatch_findings_total", "gatewatch_source_quarantined_rows_total")
+_ONCE = (
+    "gatewatch_gate_decisions_total", "gatewatch_findings_total", "gatewatch_source_quarantined_rows_total",
+    "gatewatch_source_resolved_rows_total", "gatewatch_readings_unjudged_total",
+)  # fmt: skip
+_TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +55,44 @@ class Cost:
     peak_bytes: int
 
 
-def replay_all(plant: Path, hours: float, told: Callable[[], object] = lambda: None) -> None:
-    """Replay from the newest slot in the store up to `hours`; `told` is called when the first new slot was served.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is called when the first new slot was served, and before and after each retry from quarantine."""
+
+    slot: Callable[[], object] = lambda: None
+    retry: Callable[[], object] = lambda: None
+    retried: Callable[[], object] = lambda: None
+
+
+def replay_all(plant: Path, hours: float, told: Told = Told()) -> None:
+    """Replay from the newest slot in the store up to `hours`, under one plant file after the other.
 
     History is served in order, so nothing before the newest slot is left. A failed slot fails the process.
     """
-    first = [told]
-
-    def tell(_app: App, _at: datetime, _name: str, slot: SlotResult) -> bool:
-        if first and slot.outcome is not SlotOutcome.DONE_BEFORE:
-            first.pop()()
-        return False
-
+    first = [told.slot]
     # The newest slot itself may have been served for some jobs only.
-    start = newest_slot(plant) - timedelta(microseconds=1)
-    failed = run_replay(plant, hours - (start - START) / timedelta(hours=1), SOAK, start, tell)
-    assert not failed, [slot.error for slot in failed]
+    newest = newest_slot(plant)
+    for begin, end, known in corrections(hours):
+        if end <= newest:
+            continue
+        clock = SimulatedClock(max(begin, newest) - _TICK)
+        app = make_app(load(plant, (*SOAK, *known)), clock, simulated=True)
+        again = partial(_retry, app, begin, told) if known else lambda at: None
+        try:
+            for _, _, slot in replay(app, clock, clock.now(), end - _TICK, again):
+                assert not slot.error, slot.error
+                if first and slot.outcome is not SlotOutcome.DONE_BEFORE:
+                    first.pop()()
+        finally:
+            app.close()
+
+
+def _retry(app: App, corrected: datetime, told: Told, at: datetime) -> None:
+    """Try the rows in quarantine again before the first slot of a corrected plant file, as the command does."""
+    if at == corrected and _newest(app.store) < at:
+        told.retry()
+        retry(app, tuple(app.plant.sources))
+        told.retried()
 
 
 def measured(work: Callable[[], object]) -> Cost:
@@ -80,9 +113,14 @@ def newest_slot(plant: Path) -> datetime:
     if not (plant.parent / "gatewatch.db").exists():
         return START
     store = open_existing(load(plant, SOAK).plant.store.url)
+    newest = _newest(store)
+    store.close()
+    return newest
+
+
+def _newest(store: Store) -> datetime:
     with store.read() as connection:
         newest: datetime | None = connection.execute(sa.select(sa.func.max(t.job.c.last_slot))).scalar_one_or_none()
-    store.close()
     return newest or START
 
 
@@ -92,27 +130,30 @@ def share_done(plant: Path, hours: float) -> float:
 
 
 def counted_once(plant: Path) -> dict[str, Any]:
-    """Counters of what happens once, and the detectors' last states."""
+    """Counters of what happens once, how machines were judged, the quarantine, and the detectors' last states."""
     store = open_existing(load(plant, SOAK).plant.store.url)
+    q, j = t.quarantine.c, t.judged.c
     with store.read() as connection:
         tallies = connection.execute(sa.select(t.tally.c.name, t.tally.c.labels, t.tally.c.value)).all()
         states = connection.execute(sa.select(t.detector_state)).all()
+        judged = connection.execute(sa.select(j.machine, sa.func.max(j.until)).group_by(j.machine)).all()
+        refused = connection.execute(sa.select(q.source, q.reason, q.key, q.resolution, q.resolved_at)).all()
     store.close()
     accepted = [r for r in tallies if r.name in _ONCE or r.labels.get("outcome") in ("accepted", "corrected")]
     return {
         "counters": sorted(json.dumps([r.name, r.labels, r.value], sort_keys=True) for r in accepted),
-        "states": {(r.detector, r.subject): r.state for r in states},
+        "states": {(r.detector, r.subject): (r.state, r.until) for r in states},
+        "judged": dict(tuple(row) for row in judged),
+        "quarantine": sorted(map(repr, refused)),
     }
 
 
-def posted_readings(plant: Path, until: datetime) -> int:
-    """Distinct machine readings of the historian that could be known by `until`, those of unknown machines left out."""
-    machines = tuple(load(plant, SOAK).plant.sources["historian"].machine.codes)  # type: ignore[attr-defined]
-    engine = sa.create_engine(f"sqlite:///{plant.parent}/historian.db")
-    keys = "SELECT DISTINCT EQUIP, TS FROM TREND_WIDE WHERE POSTED <= :until AND EQUIP IN :machines"
-    query = sa.text(f"SELECT count(*) FROM ({keys})").bindparams(sa.bindparam("machines", expanding=True))
-    with engine.connect() as connection:
-        values = {"until": int(until.timestamp() * 1000), "machines": list(machines)}
-        found = int(connection.execute(query, values).scalar_one())
-    engine.dispose()
+def retried(plant: Path) -> dict[str, int]:
+    """Rows by source that a retry from quarantine took in."""
+    store = open_existing(load(plant, SOAK).plant.store.url)
+    q = t.quarantine.c
+    query = sa.select(q.source, sa.func.count()).where(q.resolution == Resolution.RETRIED.value).group_by(q.source)
+    with store.read() as connection:
+        found = dict(tuple(row) for row in connection.execute(query))
+    store.close()
     return found
