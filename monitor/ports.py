@@ -82,6 +82,12 @@ class Source(Protocol):
     def strays(self, until: datetime, limit: int) -> Page:
         """At most `limit` rows that no `read` returns, as rejects: without a place, after `until`, of no member."""
 
+    def newest(self, limit: int, serials: Collection[str] | None = None) -> Sequence[Mapping[str, object]]:
+        """At most `limit` rows as they are, newest first, with the cells of `kept.columns`; they need not be readable.
+
+        Where no time can be read, in whatever order. `serials`: only rows of these parts, where rows have a serial.
+        """
+
     def close(self) -> None:
         """Close the connections."""
 

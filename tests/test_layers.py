@@ -43,6 +43,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "alerting.alerts": ("alerting.specs", "exporters.metrics.shared", "monitor.plant"),
     "alerting.notifications": ("exporters.metrics.shared",),
     "exporters.metrics.families": ("exporters.metrics.shared", "monitor.plant"),
+    "monitor.connecting": ("monitor.plant", "monitor.sources.typed"),
     "monitor.sources.sql": ("monitor.plant", "monitor.sources.typed"),
     "monitor.store.report": (
         "detectors.window", "exporters.html", "exporters.report", "inference", "monitor.plant",
@@ -99,7 +100,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "monitor.runtime": (
         "alerting.alerts", "alerting.notifications", "exporters.delivery",
-        "exporters.metrics", "exporters.metrics.shared", "inference", "monitor.delivery",
+        "exporters.metrics", "exporters.metrics.shared", "inference", "monitor.connecting", "monitor.delivery",
         "monitor.gate_models", "monitor.jobs", "monitor.pipeline", "monitor.plant", "monitor.plant.file",
         "monitor.reports", "monitor.scheduling", "monitor.sources", "monitor.store", "monitor.store.database",
         "monitor.store.rows", "monitor.web",
@@ -112,7 +113,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "monitor.commands": (
         "alerting", "alerting.alerts", "alerting.notifications", "alerting.specs", "dashboards", "exporters.html",
-        "exporters.metrics.shared", "monitor.commands.shared", "monitor.delivery", "monitor.demo",
+        "exporters.metrics.shared", "monitor.commands.shared", "monitor.connecting", "monitor.delivery",
+        "monitor.demo",
         "monitor.gate_models", "monitor.jobs", "monitor.plant", "monitor.plant.file", "monitor.reports",
         "monitor.runtime", "monitor.scheduling", "monitor.store.database", "monitor.store.delivery",
         "monitor.store.models", "monitor.store.rows", "monitor.store.watching", "monitor.windows",

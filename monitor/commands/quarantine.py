@@ -10,6 +10,7 @@ import click
 from exporters.html.formatting import escape_controls
 from monitor.commands.run import end_on_signal
 from monitor.commands.shared.options import as_json, load, open_app, open_store_of, plant_option, print_json
+from monitor.connecting.said import SAID
 from monitor.errors import UsageError
 from monitor.statuses import NOT_KEPT
 
@@ -17,24 +18,6 @@ if TYPE_CHECKING:
     from monitor.plant.plant import Plant
     from monitor.runtime.retry import Retried
     from monitor.store.rows.quarantine import Refusals
-
-SAID = {
-    "not_a_number": "is not a number",
-    "infinite": "is too large a number",
-    "unknown_machine": "is no machine of the plant file",
-    "unknown_step": "is no step of the plant file",
-    "unknown_sensor": "is no sensor of the machine in the plant file",
-    "unknown_state": "is no machine state",
-    "no_key": "is no part of a key",
-    "no_time": "is no time",
-    "impossible_time": "cannot be read as a time",
-    "ambiguous_time": "is a local time that may be one of two, or of an unknown zone",
-    "ahead_of_clock": "is ahead of the clock",
-    "bad_image": "is no image of the size in the plant file",
-    "bad_vector": "has not as many numbers as the plant file says",
-    "contradiction": "contradicts another row of its key",
-}
-"""What is wrong with a value, by the reason of its refusal."""
 
 
 @click.group()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from monitor.errors import MonitorError
@@ -11,10 +11,14 @@ from monitor.errors import MonitorError
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was found, a sentence each: problems, and warnings of what works, but not as one may expect."""
+    """What was found, a sentence each: problems, and warnings of what works, but not as one may expect.
+
+    `sources`: what was understood of each source.
+    """
 
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 def check_databases(examined: Any) -> Checked:
@@ -24,25 +28,40 @@ def check_databases(examined: Any) -> Checked:
     """
     if examined.plant is None:
         return Checked()
-    warnings: list[str] = []
-    problems = [*_sources(examined, warnings), *_store(examined), *_targets(examined)]
-    return Checked(tuple(problems), tuple(warnings))
+    found = _Found()
+    problems = [*_sources(examined, found), *_store(examined), *_targets(examined)]
+    return Checked(tuple(problems), tuple(found.warnings), tuple(found.sources))
 
 
-def _sources(examined: Any, warnings: list[str]) -> Iterator[str]:
-    from monitor.sources.transports import open_source
+@dataclass(slots=True)
+class _Found:
+    warnings: list[str] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
 
-    for name, config in examined.plant.sources.items():
+
+def _sources(examined: Any, found: _Found) -> Iterator[str]:
+    from monitor.clock import WallClock
+    from monitor.connecting.doubts import doubts
+    from monitor.connecting.preview import sentence
+    from monitor.runtime.looking import Parts, look
+
+    now = WallClock().now()
+    parts = Parts(examined)
+    for name in examined.plant.sources:
         if not examined.is_sound("sources", name):
             continue
         try:
-            source = open_source(name, config, examined.plant)
-            try:
-                warnings += source.verify()
-            finally:
-                source.close()
+            looked = look(name, examined.plant, now)
         except MonitorError as exc:
             yield str(exc)
+            continue
+        found.warnings += looked.remarks
+        if looked.preview.problem:
+            yield looked.preview.problem
+        else:
+            found.sources.append(sentence(looked.preview, now))
+        config = examined.plant.sources[name]
+        found.warnings += doubts(looked.preview, config, looked.rows, parts.have)
 
 
 def _store(examined: Any) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -85,6 +85,13 @@ class CsvSource:
         typed = type_rows([], self._plan, until, self._skew)
         rejects = reject_rows([rows[i] for i in chosen], self._plan, [reasons[i] for i in chosen])
         return Page(typed.frame, self._plan.names, typed.values, rejects, None, False, len(chosen))
+
+    def newest(self, limit: int, serials: Collection[str] | None = None) -> Sequence[Mapping[str, object]]:
+        rows = self._rows()
+        order = np.argsort(-cursor_times(rows, self._plan).micros, kind="stable").tolist()
+        cells = [dict(zip(self._plan.columns, rows[i], strict=True)) for i in order]
+        column = getattr(self._plan.config, "serial", None)
+        return [row for row in cells if serials is None or column is None or row[column] in serials][:limit]
 
     def _rows(self) -> list[Row]:
         with self._file.open(newline="", encoding="utf-8") as file:

@@ -105,6 +105,14 @@ def a_correction_comes_after_what_it_corrects(make: Make) -> None:
     assert forces(pages(table.source, 2)) == [1.0, 2.0, 1.5, 1.0]
 
 
+def the_newest_rows_are_given_as_they_are(make: Make) -> None:
+    table = make([row(1, 1.0), row(3, "wet"), row(2, 2.0), row(4, 4.0, unit="m9")])
+    found = table.source.newest(3)
+    assert [str(cells["force"]) for cells in found] == ["4.0", "wet", "2.0"]
+    assert all(set(cells) == set(table.source.kept.columns) for cells in found)
+    assert len(table.source.newest(100)) == 4
+
+
 BAD: tuple[tuple[Row, RejectReason], ...] = (
     (row(2, "wet"), RejectReason.NOT_A_NUMBER),
     (row(3, 3.0, unit="m9"), RejectReason.UNKNOWN_MACHINE),
@@ -188,6 +196,7 @@ CONTRACT: dict[str, Callable[[Make], None]] = {
         rows_come_in_the_order_in_which_they_could_be_known, rows_of_one_instant_are_never_split,
         a_page_says_where_to_go_on, nothing_is_met_before_it_could_be_known,
         a_late_row_is_met_when_its_span_is_read_again, a_correction_comes_after_what_it_corrects,
+        the_newest_rows_are_given_as_they_are,
         a_row_that_cannot_be_read_costs_no_other, an_empty_cell_is_a_missing_value, members_are_read_by_our_names,
         what_is_ahead_of_the_clock_is_refused, an_hour_is_counted_by_keys_and_read_again,
         rows_that_no_page_meets_are_strays, an_empty_table_is_no_error,

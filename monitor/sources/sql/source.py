@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -12,7 +12,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from monitor.errors import SourceError, SourceReason
+from monitor.errors import SourceError, SourceReason, UsageError
 from monitor.instants import EPOCH, from_micros, to_micros
 from monitor.model import Page, RejectReason, RowKey
 from monitor.plant.plant import Plant
@@ -62,6 +62,25 @@ class SqlSource:
         with self._connected() as connection:
             info = self._inspect(connection)
             return list(remarks(connection, self.name, self.config, self._table, info)) if info else []
+
+    def newest(self, limit: int, serials: Collection[str] | None = None) -> list[dict[str, object]]:
+        """At most `limit` rows as they are, newest first; in the database's own order where no time can be read.
+
+        A row without a time comes last. With `serials`, whatever comes first, so that an index on them is enough.
+        """
+        statement = sa.select(*self._table.c).limit(limit)
+        with self._connected() as connection:
+            try:
+                info = self._inspect(connection)
+            except UsageError:
+                info = None
+            column = getattr(self.config, "serial", None)
+            if serials is not None and column is not None:
+                statement = statement.where(sa.cast(self._table.c[column], sa.Text).in_(list(serials)))
+            elif info is not None:
+                statement = statement.order_by(info.cursor.column.desc().nulls_last())
+            rows = self._execute(connection, statement)
+        return [dict(zip(self._plan.columns, row, strict=True)) for row in rows]
 
     def close(self) -> None:
         """Close all connections."""

@@ -15,7 +15,7 @@ from cli_kit import gatewatch, start
 from fork_kit import ended, forked
 from spine_kit import HOLDER, PLANT, T0, Spine, after
 
-from monitor.commands.quarantine import SAID
+from monitor.connecting.said import SAID
 from monitor.model import RejectReason
 from monitor.plant.file.load import parse
 from monitor.scheduling.job import Run
