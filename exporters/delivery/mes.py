@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from exporters.delivery.mes_columns import misfits
 from monitor.errors import DeliveryError, DeliveryReason, UsageError
 from monitor.plant.sources import WriteBack
 
@@ -39,8 +40,9 @@ class MesTarget:
     Every call opens and closes its own connection, with the configured timeout.
     """
 
-    def __init__(self, config: WriteBack) -> None:
-        self._config = config
+    def __init__(self, config: WriteBack, names: Mapping[str, Sequence[str]] | None = None) -> None:
+        """`names`: what is known to be written to a field, such as the steps with gates; `check` looks at it."""
+        self._config, self._names = config, names or {}
         self._engine = _engine(config)
         self._zone = ZoneInfo(config.time_zone)
         self._name = self._engine.url.render_as_string(hide_password=True)
@@ -87,7 +89,13 @@ class MesTarget:
         missing = [field for field in (*KEY_FIELDS, "recommendation") if payload.get(field) is None]
         if missing:
             raise DeliveryError(f"a recommendation lacks {', '.join(missing)}: {dict(payload)}", DeliveryReason.REFUSED)
-        row = {column: payload.get(field) for field, column in self._config.columns.items()}
+        codes = self._config.codes
+        row = {
+            column: codes[field].get(str(payload.get(field)), payload.get(field))
+            if field in codes
+            else payload.get(field)
+            for field, column in self._config.columns.items()
+        }
         if "decided_at" in self._config.columns:
             row[self._config.columns["decided_at"]] = self._local(payload.get("decided_at"))
         return row
@@ -104,13 +112,17 @@ class MesTarget:
         table, schema = self._config.table, self._config.table_schema
         if not inspector.has_table(table, schema):
             return [f"write_back: {self._name} has no table {table!r}; create it or correct write_back.table"]
-        present = [column["name"] for column in inspector.get_columns(table, schema)]
+        reflected = [dict(column) for column in inspector.get_columns(table, schema)]
+        present = [str(column["name"]) for column in reflected]
         absent = [column for column in self._config.columns.values() if column not in present]
         if absent:
             names = ", ".join(map(repr, absent))
             return [f"write_back: table {table!r} in {self._name} has no column {names}; it has {', '.join(present)}"]
         wanted = {self._config.columns[field] for field in KEY_FIELDS}
-        return [] if wanted in _unique_keys(inspector, table, schema) else [self._no_key()]
+        keyless = [] if wanted in _unique_keys(inspector, table, schema) else [self._no_key()]
+        postgres = self._engine.dialect.name == "postgresql"
+        found = misfits(self._config.columns, reflected, dict(self._config.codes), self._names, postgres)
+        return [*(f"write_back: table {table!r} in {self._name}: {why}" for why in found), *keyless]
 
     def _no_key(self) -> str:
         return (

@@ -318,6 +318,11 @@ class WriteBack(Strict):
     columns: dict[str, Text] = Field(
         description=f"Columns by field. Fields: {', '.join(WRITE_BACK_FIELDS)}; required: {', '.join(_REQUIRED)}."
     )
+    codes: dict[Literal["site", "step", "recommendation", "reason", "on_hold"], dict[str, Text]] = Field(
+        {},
+        description="By field, what is written in place of a name or word: {step: {press: OP10}}, the source's own "
+        "code; what is not listed is written as it is.",
+    )
     every: PositiveDuration = Field(timedelta(seconds=10), description="How often waiting recommendations are sent.")
     timeout: PositiveDuration = Field(
         timedelta(seconds=10), description="Timeout for connecting and for each statement."
@@ -331,6 +336,18 @@ class WriteBack(Strict):
         timedelta(seconds=10), description="Wait after the first failed attempt; doubles up to 5 minutes."
     )
     time_zone: Zone = Field("UTC", description="Time zone of decided_at, which is written as naive time.")
+
+    @model_validator(mode="after")
+    def _distinct_codes(self) -> WriteBack:
+        for field, codes in self.codes.items():
+            if field not in self.columns:
+                raise ValueError(f"codes.{field}: columns has no field {field!r}, so nothing of it is written")
+            twice = [code for code in codes.values() if list(codes.values()).count(code) > 1]
+            if twice and field in ("site", "step"):
+                raise ValueError(
+                    f"codes.{field}: code {twice[0]!r} is given for two names; rows of one would replace the other's"
+                )
+        return self
 
     @field_validator("columns")
     @classmethod

@@ -89,6 +89,7 @@ def _targets(examined: Any) -> Iterator[str]:
 
     plant = examined.plant
     if plant.write_back is not None and examined.is_sound("write_back"):
-        yield from MesTarget(plant.write_back).check()
+        names = {"site": [plant.site], "step": list(dict.fromkeys(gate.step for gate in plant.gates.values()))}
+        yield from MesTarget(plant.write_back, names).check()
     if examined.is_sound("notify"):
         yield from notify_problems(plant)

@@ -193,3 +193,78 @@ def test_an_account_without_the_right_to_write_is_refused(postgres_url: str) -> 
         assert caught.value.reason is DeliveryReason.REFUSED
     finally:
         run(postgres_url, "DROP OWNED BY reader_only", "DROP ROLE reader_only")
+
+
+TYPES = {
+    "uuid": ("serial_nr TEXT", "serial_nr UUID", "'serial_nr' (serial) is of type uuid, which cannot take text"),
+    "bigint": ("serial_nr TEXT", "serial_nr BIGINT", "'serial_nr' (serial) is of type bigint, which cannot take text"),
+    "integer": (
+        "step TEXT",
+        "step INTEGER",
+        "'step' (step) is of type integer, which cannot take text such as 'press'",
+    ),
+    "an enum": ("recommendation TEXT", "recommendation verdict", "verdict (an enum), which cannot take text"),
+    "a domain": ("on_hold TEXT", "on_hold small", "small (a domain), which cannot take text such as 'wait'"),
+    "short text": ("reason TEXT", "reason VARCHAR(8)", "varchar(8), which is too short for 'reworkable'"),
+    "text for a number": ("confidence DOUBLE PRECISION", "confidence BOOLEAN", "boolean, which cannot take a number"),
+    "a rounded number": ("confidence DOUBLE PRECISION", "confidence INTEGER", "integer, which cannot take a number"),
+    "a date": ("decided_at TIMESTAMP", "decided_at DATE", "date, which cannot take a date with a time of day"),
+    "a time as number": ("decided_at TIMESTAMP", "decided_at BIGINT", "bigint, which cannot take a date"),
+    "a visit as uuid": ("visit INTEGER", "visit UUID", "uuid, which cannot take a number; make it integer"),
+    "computed": ("on_hold TEXT", "on_hold TEXT GENERATED ALWAYS AS ('x') STORED", "is computed by the database"),
+    "a column more": ("on_hold TEXT", "on_hold TEXT, plant INTEGER NOT NULL", "'plant' must not be NULL"),
+}
+"""What of the table is changed, to what, and what `check` says of it."""
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(("was", "becomes", "said"), TYPES.values(), ids=TYPES)
+def test_a_column_that_cannot_take_what_is_written_is_named(
+    postgres_url: str, was: str, becomes: str, said: str
+) -> None:
+    kinds = ("CREATE TYPE verdict AS ENUM ('continue', 'correct', 'scrap')", "CREATE DOMAIN small AS INTEGER")
+    table = TABLE.replace(" CHECK (recommendation <> 'forbidden')", "").replace(was, becomes, 1)
+    run(postgres_url, *kinds, table, KEY)
+    [problem] = MesTarget(config(postgres_url)).check()
+    assert said in problem
+    if "rounding" not in problem and "DATE" not in becomes and "VARCHAR" not in becomes:
+        with pytest.raises(DeliveryError):
+            MesTarget(config(postgres_url)).upsert([payload()])
+
+
+def test_a_column_more_that_must_be_filled_is_named(sql_url: str) -> None:
+    more = "on_hold TEXT, plant INTEGER NOT NULL, free INTEGER NOT NULL DEFAULT 1"
+    run(sql_url, TABLE.replace("on_hold TEXT", more), KEY)
+    [problem] = MesTarget(config(sql_url)).check()
+    assert "'plant' must not be NULL" in problem
+
+
+@pytest.mark.parametrize("kind", ["VARCHAR(40)", "CHAR(20)", "TEXT"])
+def test_types_that_fit_are_no_problem(sql_url: str, kind: str) -> None:
+    table = TABLE.replace("serial_nr TEXT", f"serial_nr {kind}").replace("visit INTEGER", "visit NUMERIC(6)")
+    run(sql_url, table, KEY)
+    assert MesTarget(config(sql_url)).check() == []
+    MesTarget(config(sql_url)).upsert([payload()])
+
+
+def test_names_are_written_as_the_codes_of_the_mes(sql_url: str) -> None:
+    run(sql_url, TABLE, KEY)
+    codes = {"step": {"forging": "0010"}, "recommendation": {"scrap": "A", "continue": "F"}}
+    target = MesTarget(config(sql_url, codes=codes))
+    target.upsert([payload(), payload(visit=2, step="coating", recommendation="hold")])
+    target.upsert([payload(predicted=2.0)])
+    query = 'SELECT step, recommendation, predicted FROM "Recommendation" ORDER BY visit'
+    assert [tuple(row) for row in run(sql_url, query)] == [("0010", "A", 2.0), ("coating", "hold", 1.25)]
+
+
+@pytest.mark.parametrize(
+    ("codes", "said"),
+    [
+        ({"step": {"a": "1", "b": "1"}}, "code '1' is given for two names"),
+        ({"serial": {"a": "1"}}, "serial"),
+    ],
+    ids=["two steps of one code", "a field without codes"],
+)
+def test_codes_that_cannot_be_told_apart_are_refused(codes: dict[str, dict[str, str]], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        config("sqlite:///x.db", codes=codes)

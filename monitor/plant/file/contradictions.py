@@ -50,6 +50,7 @@ def _contradictions(plant: Plant) -> Iterator[Contradiction]:
     for name in plant.alerts.change:
         yield from _unknown(("alerts", "change", name), "alert", name, ALERTS, "")
     yield from _gates(plant)
+    yield from _written_codes(plant)
     yield from _unread_sensors(plant)
     for name, source in plant.sources.items():
         yield from _source(plant, name, source)
@@ -91,6 +92,16 @@ def _inputs(plant: Plant, name: str, gate: GateConfig, features: list[str]) -> I
         if full in seen:
             yield path, f"input {full!r} is given twice", "gates"
         seen.add(full)
+
+
+def _written_codes(plant: Plant) -> Iterator[Contradiction]:
+    """Codes of steps that are written back: each of a step, and of one only."""
+    codes = plant.write_back.codes.get("step", {}) if plant.write_back else {}
+    for step, code in codes.items():
+        path = ("write_back", "codes", "step", step)
+        yield from _unknown(path, "step", step, plant.steps, "steps")
+        if code != step and code in plant.steps and code not in codes:
+            yield path, f"{code!r} is also written for step {code!r}, which has no code; give it one", "steps"
 
 
 def _features(plant: Plant) -> list[str]:

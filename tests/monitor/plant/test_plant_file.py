@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -337,3 +338,22 @@ def test_wide_readings_name_their_sensors() -> None:
     source = good().plant.sources["historian_wide"]
     assert isinstance(source, ReadingSource)
     assert source.values["temperature"].offset == -17.78
+
+
+@pytest.mark.parametrize(
+    ("codes", "said"),
+    [
+        ("{nix: '10'}", "write_back.codes.step.nix: unknown step 'nix'"),
+        ("{a: b}", "'b' is also written for step 'b'"),
+    ],
+    ids=["a step that is none", "the name of another step"],
+)
+def test_a_code_that_is_written_stands_for_one_step(codes: str, said: str) -> None:
+    fields = "site: a, serial: b, step: c, visit: d, revision: e, recommendation: f"
+    text = (
+        "version: 1\nsite: s\nsteps: {a: {line: l}, b: {line: l}}\nsources:\n  p: {kind: part_steps, url: "
+        "'sqlite:///p.db', table: t, serial: s, step: o, at: at}\nwrite_back: {url: 'sqlite:///w.db', table: t, "
+        f"columns: {{{fields}}}, codes: {{step: {codes}}}}}\n"
+    )
+    with pytest.raises(PlantFileError, match=re.escape(said)):
+        parse(text, Path("/plants"), {})
