@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import time
@@ -85,6 +86,8 @@ def replay_all(plant: Path, hours: float, told: Told = Told()) -> None:
                     first.pop()()
         finally:
             app.close()
+        del app, again
+        gc.collect()  # an app is a circle of objects, and here are dozens in one process
 
 
 def _retry(app: App, corrected: datetime, told: Told, at: datetime) -> None:
