@@ -321,3 +321,26 @@ def test_a_schema_and_names_that_need_quotes(postgres: Database, opened: Open) -
     page = source.read(None, END, 10)
     assert page.values[0, 0] == 1.5
     assert page.values[1, 0] != page.values[1, 0]
+
+
+def test_rows_whose_code_the_database_does_not_find_in_any_partition_are_strays(
+    database: Database, opened: Open
+) -> None:
+    """Blanks around a code are removed after reading, but partitions are read by the code as it is."""
+    database.run("CREATE TABLE t (ts TEXT, m TEXT, a FLOAT)")
+    stamp = "2026-01-05T12:00:00Z"
+    database.insert("t", [(stamp, "m1", 1.0), (stamp, " m1", 2.0), (stamp, "m1\t", 3.0), (stamp, "m2", 4.0)])
+    source = opened(database, **READINGS, partitions={"x": ["m1"], "y": ["m2"]})
+    read = [source.read(None, END, 10, members).read for members in (["m1"], ["m2"])]
+    assert read == [1, 1]
+    strays = source.strays(END, 10).rejects
+    assert sorted(str(r.row["a"]) for r in strays) == ["2.0", "3.0"]
+    assert {r.reason for r in strays} == {RejectReason.UNKNOWN_MACHINE}
+
+
+def test_rows_of_a_table_without_any_time_of_the_event_are_strays(database: Database, opened: Open) -> None:
+    database.run("CREATE TABLE t (ts TEXT, known TEXT, m TEXT, a FLOAT)")
+    database.insert("t", [(None, "2026-01-05T12:00:00Z", "m1", 1.0)])
+    source = opened(database, **READINGS, available_at="known")
+    assert source.read(None, END, 10).read == 0
+    assert [r.reason for r in source.strays(END, 10).rejects] == [RejectReason.NO_TIME]

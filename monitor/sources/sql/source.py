@@ -164,38 +164,49 @@ class SqlSource:
         """Rows that `read` never returns, as rejects, at most `limit`.
 
         Their cursor is missing, unreadable or more than the clock skew after `until`, or the source is partitioned
-        and their machine or step is not in the plant file. `until` must be the real time: under a simulated clock,
-        rows of its future would count as ahead of the clock.
+        and their machine or step is not in the plant file, or no row of the table has a time of the event. `until`
+        must be the real time: under a simulated clock, rows of its future would count as ahead of the clock.
         """
         latest = until + self._skew
         with self._connected() as connection:
             info = self._inspect(connection)
-            strays = sa.select(*self._table.c).limit(limit)
+            unknown = sa.or_(sa.false(), *unknown_member_conditions(info.member if info else None, self._plan))
+            strays = sa.select(*self._table.c, unknown.label("unknown_member")).limit(limit)
             if info is not None:
                 unread = [info.cursor.unreadable(connection.dialect.name), info.cursor.later_than(latest)]
-                strays = strays.where(sa.or_(*unread, *unknown_member_conditions(info.member, self._plan)))
-            rows = self._execute(connection, strays)
-        reasons = self._stray_reasons(rows, info, latest)
+                strays = strays.where(sa.or_(*unread, unknown))
+            found = self._execute(connection, strays)
+        rows = [row[:-1] for row in found]
+        reasons = self._stray_reasons(rows, info, latest, [bool(row[-1]) for row in found])
         chosen = [i for i, reason in enumerate(reasons) if reason is not None]
         typed = self._without_rows
         rejects = reject_rows([rows[i] for i in chosen], self._plan, [r for r in reasons if r is not None])
         return Page(typed.frame, self._plan.names, typed.values, rejects, None, False, len(rows))
 
     def _stray_reasons(
-        self, rows: Sequence[Row], info: TableInfo | None, latest: datetime
+        self, rows: Sequence[Row], info: TableInfo | None, latest: datetime, unselected: Sequence[bool]
     ) -> list[RejectReason | None]:
-        """The reason why each row is a stray; None for rows beyond the exact bounds."""
+        """The reason why each row is a stray; None for rows beyond the exact bounds.
+
+        `unselected`: rows that belong to no partition as the database compares codes, blanks around them included.
+        """
         column = self.config.available_at or self.config.at
         raw = self._column(rows, column.column)
         times = read_times(raw, column)
         ahead = times.micros > to_micros(latest)
         unknown = unknown_members(rows, self._plan) if self.config.partitions else {}
+        # Nothing is read while no row has a time of the event.
+        undated = read_times(self._column(rows, self.config.at.column), self.config.at).faults if info is None else {}
         form = info.cursor.form if info is not None and column.format is None else None
         separator = form.separator if form else None
         reasons: list[RejectReason | None] = []
         for i, value in enumerate(raw):
             other_format = separator is not None and str(value)[10:11] != separator
-            reason = RejectReason.AHEAD_OF_CLOCK if ahead[i] else times.faults.get(i) or unknown.get(i)
+            reason = (
+                RejectReason.AHEAD_OF_CLOCK if ahead[i] else times.faults.get(i) or undated.get(i) or unknown.get(i)
+            )
+            if reason is None and unselected[i] and self._plan.member is not None:
+                reason = self._plan.member.reason
             reasons.append(reason or (RejectReason.IMPOSSIBLE_TIME if other_format else None))
         return reasons
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from spine_kit import HOLDER, Spine, SumModel, seconds
 
 from monitor.clock import SimulatedClock
+from monitor.jobs.pull import PullJob
 from monitor.jobs.reconcile import ReconcileJob
 from monitor.model import Floats, Prediction
 from monitor.pipeline.judging import InForce
@@ -136,6 +137,7 @@ class Life(Spine):
 
     def __post_init__(self) -> None:
         self.mes = Mes(self.changes["url"])
+        self.parts: dict[str, PartsPipeline] = {}
         text = _PLANT.replace("TIMES", _TIMES).replace(", AT}", f", {_AT}}}")
         text = text.replace('url: "URL", ', f'url: "{self.mes.url}", {self.mes.schema}')
         self.plant = parse(text, self.folder, {}).plant
@@ -143,13 +145,15 @@ class Life(Spine):
         inputs = self.plant.gates["coat"].inputs()
         self.used = InForce(Filling(inputs, max_missing=0.5), None, "w", "1", "sum")
 
-    def pull(self, source: str, partition: str = "all", batch_rows: int = 1000) -> Any:
-        """The job that pulls a source; part steps are judged by the gate."""
-        job = super().pull(source, partition, batch_rows)
-        if self.plant.sources[source].kind == "part_steps":
-            plant = self.plant
-            job._pipeline = PartsPipeline(self.store, plant, "digest", source, lambda: {"coat": self.used})
-        return job
+    def pull(self, source: str, partition: str = "all", batch_rows: int = 1000) -> PullJob:
+        """The job that pulls a source; part steps are judged by the gate, in one thread for the whole life."""
+        if self.plant.sources[source].kind != "part_steps":
+            return super().pull(source, partition, batch_rows)
+        if source not in self.parts:
+            self.parts[source] = PartsPipeline(self.store, self.plant, "digest", source, lambda: {"coat": self.used})
+        store = self.plant.store.model_copy(update={"batch_rows": batch_rows})
+        plant = self.plant.model_copy(update={"store": store})
+        return PullJob(self.store, plant, source, partition, self.sources[source], self.parts[source])
 
     def step(self, now: datetime, order: Sequence[str], batch_rows: int = 1000, compare: bool = True) -> None:
         """Pull every source in this order, judge the machines, compare with the sources."""

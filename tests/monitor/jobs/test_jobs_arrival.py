@@ -212,6 +212,7 @@ def test_many_random_histories(databases: Databases) -> None:
     found: Counter[str] = Counter()
     for seed in range(100, 100 + histories):
         found += differences(databases, seed, seed % 2 == 0)
+        print(f"{databases.kind}: {seed - 99} histories: {dict(found)}", flush=True)
     wrong = {word: found[word] for word in ("lost", "doubled", "invented", "wrong")}
     print(f"{databases.kind}: {histories} random histories, {found['rows']} keys: {wrong}")
     assert not any(wrong.values())
