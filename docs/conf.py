@@ -29,7 +29,7 @@ NAVIGATION = {
     "Get started": ["docs/get-started/demo", "docs/get-started/your-plant"],
     "How-to": ["docs/how-to/*", "docs/development"],
     "Reference": ["docs/reference/*"],
-    "Explanation": ["docs/explanation/architecture", "docs/explanation/*"],
+    "Explanation": ["docs/explanation/architecture", "docs/explanation/*", "docs/reliability"],
     "Roles": [f"docs/roles/{role}" for role in ("operator", "reliability-engineer", "ml-owner", "plant-it")],
     "Runbooks": ["docs/runbooks/*"],
     "Examples": ["examples/*/README"],
