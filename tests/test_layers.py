@@ -44,7 +44,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "alerting.notifications": ("exporters.metrics.shared",),
     "exporters.metrics.families": ("exporters.metrics.shared", "monitor.plant"),
     "monitor.connecting": ("monitor.plant", "monitor.sources.typed"),
-    "monitor.sources.sql": ("monitor.plant", "monitor.sources.typed"),
+    "monitor.sources.sql": ("monitor.connecting", "monitor.plant", "monitor.sources.typed"),
     "monitor.store.report": (
         "detectors.window", "exporters.html", "exporters.report", "inference", "monitor.plant",
         "monitor.store.database", "monitor.store.delivery", "monitor.store.rows",
@@ -102,8 +102,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "alerting.alerts", "alerting.notifications", "exporters.delivery",
         "exporters.metrics", "exporters.metrics.shared", "inference", "monitor.connecting", "monitor.delivery",
         "monitor.gate_models", "monitor.jobs", "monitor.pipeline", "monitor.plant", "monitor.plant.file",
-        "monitor.reports", "monitor.scheduling", "monitor.sources", "monitor.store", "monitor.store.database",
-        "monitor.store.rows", "monitor.web",
+        "monitor.reports", "monitor.scheduling", "monitor.sources", "monitor.sources.sql", "monitor.store",
+        "monitor.store.database", "monitor.store.rows", "monitor.web",
     ),
     "monitor.commands.shared": ("monitor.plant", "monitor.plant.file", "monitor.runtime", "monitor.store.database"),
     "monitor.demo": (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -27,6 +28,48 @@ def schema() -> None:
     from monitor.plant.file.schema import plant_schema
 
     print_json(plant_schema())
+
+
+@click.command()
+@click.argument("urls", nargs=-1, required=True, metavar="DATABASE_URL...")
+@click.option(
+    "--out", "file", default="plant.yaml", show_default=True, type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write; one that exists is left alone.",
+)  # fmt: skip
+@click.option("--zone", help="IANA zone of local times, such as Europe/Berlin; without it, to be decided.")
+def init(urls: Sequence[str], file: Path, zone: str | None) -> None:
+    """Write a plant file to begin with, from the tables, columns and some rows of databases, which are only read.
+
+    What a person must decide is marked. Example: gatewatch init sqlite:///mes.db --zone Europe/Berlin
+    """
+    from monitor.connecting.plant_text import DECIDE, plant_text
+    from monitor.runtime.looking import propose_all
+
+    if file.exists():
+        raise UsageError(f"{file}: exists already; name another file by --out, or move it away")
+    _check_zone(zone)
+    proposals = propose_all(urls, file)
+    if not any(proposal.kind for _, proposal in proposals):
+        tables = ", ".join(f"{p.table.name} ({p.why})" for _, p in proposals) or "none"
+        raise UsageError(f"no table of these databases looks like a source; tables: {tables}")
+    text = plant_text(proposals, zone)
+    try:
+        with file.open("x", encoding="utf-8") as out:
+            out.write(text)
+    except OSError as exc:
+        raise UsageError(f"{file}: cannot be written: {exc.strerror}") from exc
+    for _, proposal in proposals:
+        click.echo(_printable(f"{proposal.table.name}: {proposal.kind or f'not proposed, {proposal.why}'}"))
+    click.echo(f"{file}: written; decide the {text.count(DECIDE)} things marked {DECIDE}, then: gatewatch check {file}")
+
+
+def _check_zone(zone: str | None) -> None:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(zone or "UTC")
+    except (ValueError, OSError, KeyError):
+        raise UsageError(f"--zone {zone!r}: expected an IANA zone such as Europe/Berlin or UTC") from None
 
 
 @click.command()

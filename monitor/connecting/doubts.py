@@ -52,11 +52,16 @@ def _foreign(
 
 
 def texts_without_codes(column: ValueColumn, cells: Sequence[object]) -> tuple[str, ...]:
-    """The different words in a column, if they are so few that they are codes and none of them has a number."""
+    """The different words in a column, if they are most of its cells and so few that they are codes."""
     _, faults = numbers(cells, column)
     words = {to_text(cells[i]) for i, reason in faults.items() if reason is RejectReason.NOT_A_NUMBER}
     words = {word for word in words if word and not any(c.isdigit() for c in word)}
-    return tuple(sorted(words)) if len(words) <= MOST_CODES else ()
+    filled = sum(1 for cell in cells if cell is not None)
+    return (
+        tuple(sorted(words))
+        if 2 * sum(to_text(cells[i]) in words for i in faults) > filled and len(words) <= MOST_CODES
+        else ()
+    )
 
 
 def proposed_codes(codes: Sequence[str]) -> dict[str, int]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from monitor.connecting.preview import SAMPLE, Preview, understand
+from monitor.connecting.proposal import Proposal, propose
 from monitor.errors import MonitorError, UsageError
 from monitor.plant.plant import Plant
 from monitor.plant.sources import PartSource
+from monitor.sources.sql.describing import describe, written_url
 from monitor.sources.transports import open_source
 
 
@@ -66,3 +69,8 @@ class Parts:
             return bool(source.newest(1, serials))
         finally:
             source.close()
+
+
+def propose_all(urls: Sequence[str], file: Path) -> list[tuple[str, Proposal]]:
+    """What each table of some databases may be, with the URL for a plant file at `file`: without its password."""
+    return [(written_url(url, file), propose(table)) for url in urls for table in describe(url)]
