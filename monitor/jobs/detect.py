@@ -49,11 +49,12 @@ def detect_jobs(store: Store, plant: Plant) -> list[DetectJob]:
 
 
 class _News(NamedTuple):
-    """Readings to judge, readings that are too late for that, the newest arrival number among all rows, and whether
-    there are more to judge."""
+    """Readings to judge, readings that are too late for that (not later than `after`), the newest arrival number among
+    all rows, and whether there are more to judge."""
 
     page: Sequence[StoredReading]
     late: Sequence[StoredReading]
+    after: datetime | None
     arrival: int
     more: bool
 
@@ -120,9 +121,9 @@ class DetectJob:
             behind = readings_behind(connection, self._machines, after, mark(connection, self.name), arrival)
             late = [row for row in behind if self._is_new(row)]
         if until is None or (after is not None and until <= after):
-            return _News((), late, arrival, False)
+            return _News((), late, after, arrival, False)
         page, more = readings_page(connection, self._machines, after, until, arrival)
-        return _News(page, late, arrival, more)
+        return _News(page, late, after, arrival, more)
 
     def _is_new(self, row: StoredReading) -> bool:
         """Whether a late row says anything new: a value that a wide row lacked at first is a correction."""
@@ -154,7 +155,9 @@ class DetectJob:
             self._memory[machine] = memory
             new = [row for row in group if memory.until is None or row.at > memory.until]
             if new:
-                span = JudgedSpan(machine, new[-1].at, memory.until, news.arrival)
+                # Of a machine that was behind the others of its group, what came too late is left out for good.
+                after = max((at for at in (memory.until, news.after) if at is not None), default=None)
+                span = JudgedSpan(machine, new[-1].at, after, news.arrival)
                 batches.append(judge(self._plant, memory, new, self._timeline, span, write))
         self._timeline.forget_before(news.page[0].at)
         return batches

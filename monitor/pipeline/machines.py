@@ -207,7 +207,7 @@ def _judged_between(
 def _by_span(
     rows: Sequence[StoredReading], spans: Sequence[JudgedSpan]
 ) -> Iterator[tuple[JudgedSpan, list[StoredReading]]]:
-    """Readings in order of time by the span in which they were judged."""
+    """Readings in order of time by the span in which they were judged; those between two spans came too late."""
     place = 0
 
     def span_of(row: StoredReading) -> int:
@@ -217,7 +217,10 @@ def _by_span(
         return place
 
     for index, group in groupby(rows, key=span_of):
-        yield spans[index], list(group)
+        after = spans[index].after
+        judged = [row for row in group if after is None or row.at > after]
+        if judged:
+            yield spans[index], judged
 
 
 def merged(rows: Iterator[StoredReading]) -> list[Reading]:

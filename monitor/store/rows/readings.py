@@ -30,7 +30,10 @@ class StoredReading(NamedTuple):
 
 
 class JudgedSpan(NamedTuple):
-    """A machine was judged from `after` (None: its first reading) to `until`, with the rows up to an arrival number."""
+    """A machine was judged from `after` (None: its first reading) to `until`, with the rows up to an arrival number.
+
+    Rows between two spans came too late: the other machines of the group had been judged past them.
+    """
 
     machine: str
     until: datetime

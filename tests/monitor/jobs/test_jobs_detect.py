@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from spine_kit import T0, Spine, after
+import sqlalchemy as sa
+from spine_kit import HOLDER, T0, Spine, after
 
 from monitor.jobs.detect import complete_until, detect_jobs
 from monitor.pipeline.feeds import PullFeed
+from monitor.pipeline.machines import load_memory
 from monitor.store.database import tables as t
+from monitor.store.database.leases import acquire
 from monitor.store.database.schema import open_store
 from monitor.store.jobs import PullProgress
 
@@ -137,6 +140,42 @@ def test_readings_wait_until_they_can_no_longer_be_late(two: Spine) -> None:
     assert judged <= after(15), "late_by before the pull"
     _pull_all(two, after(30))
     assert max(two.all(t.judged, "until")) == after(25)
+
+
+def _saved(spine: Spine) -> dict[str, Any]:
+    """The states of the detectors after what was judged last, as a start finds them."""
+    with spine.store.read() as connection:
+        memory = {m: load_memory(connection, spine.plant, m) for m in spine.plant.machines}
+    return {m: [s.state for s in one.save(one.last)] for m, one in memory.items() if one.last is not None}
+
+
+@pytest.mark.parametrize("gap", [4, 1], ids=["some of the rows", "one row"])
+def test_rows_that_came_too_late_are_not_judged_when_states_are_rebuilt_either(gap: int, spine: Spine) -> None:
+    job, pull = detect_jobs(spine.store, spine.plant)[0], spine.pull("readings")
+
+    def pulled(now: datetime) -> None:
+        spine.pull_only(pull, now)
+        spine.record_pull(pull, now + 5 * MINUTE)  # judged up to now
+        spine.pull_only(job, now + 5 * MINUTE)
+
+    for n in range(90):
+        at = after(n)
+        cut_off = 30 - gap <= n < 30
+        spine.reading("m1", at, 5.0 + n % 7, known=after(45) if cut_off else at)
+        spine.reading("m2", at, 5.0 + n % 5, known=at)
+        if n % 30 == 29 or n == 46:
+            pulled(at + SECOND)
+    assert spine.tally("gatewatch_readings_unjudged_total", source="readings") == gap
+    lease = acquire(spine.store, job.name, HOLDER, 60.0)
+    assert lease is not None
+    job.save(after(100), lease)
+    with spine.store.write() as connection:
+        assert connection.execute(sa.select(t.detector_state.c.until).distinct()).scalars().all() == [after(89)]
+    kept = _saved(spine)
+    assert len(kept) == 2
+    with spine.store.write() as connection:
+        connection.execute(t.detector_state.delete())
+    assert _saved(spine) == kept
 
 
 def test_a_reading_later_than_late_by_is_stored_and_counted(two: Spine) -> None:
