@@ -24,7 +24,7 @@ from monitor.store.database.leases import Lease, acquire
 
 HOUR = timedelta(hours=1)
 SETTLE = timedelta(minutes=35)
-ALERT = ("ReconciliationGap", "parts")
+ALERT, LATE = ("ReconciliationGap", "parts"), ("RowsLate", "parts")
 
 
 def reconcile(
@@ -65,7 +65,7 @@ def test_a_row_hidden_from_the_cursor_is_found_and_decided(spine: Spine) -> None
         ("reconciliation", "parts", "breach", 1.0)
     ]
     assert spine.all(t.board, "status", "value") == [("ok", 0.0)]
-    assert spine.alerts(_at(2)) == []
+    assert spine.alerts(_at(2)) == [LATE]
 
 
 def test_without_a_difference_nothing_is_read_or_found(spine: Spine) -> None:
@@ -164,7 +164,7 @@ def test_where_another_process_pulls_the_hour_waits(spine: Spine) -> None:
     assert spine.alerts(_at(2)) == [ALERT]
     spine.run(reconcile(spine, job), _at(3))
     assert spine.all(t.part_step, "serial") == ["A", "B", "HIDDEN"]
-    assert spine.alerts(_at(3)) == []
+    assert spine.alerts(_at(3)) == [LATE]
 
 
 def _compared(spine: Spine, *runs: datetime) -> list[list[float]]:
