@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from monitor.model import Page
 from monitor.plant.plant import Plant
 from monitor.ports import Source
+
+FAR = datetime(2028, 1, 1, tzinfo=UTC)
+"""After every row of the tests."""
 
 
 def make_plant(**source: Any) -> Plant:
@@ -31,3 +35,20 @@ def counted(source: Source, start: datetime, end: datetime, until: datetime) -> 
     first = first if first == start else first + timedelta(hours=1)
     hours = [first + timedelta(hours=i) for i in range(int((end - first) / timedelta(hours=1)))]
     return {hour: len(source.hour_keys(hour, hour + timedelta(hours=1), until)) for hour in hours}
+
+
+def everything(source: Source, until: datetime = FAR, limit: int = 3, after: datetime | None = None) -> list[Page]:
+    """All pages."""
+    pages: list[Page] = []
+    while True:
+        pages.append(source.read(after, until, limit))
+        if not pages[-1].more:
+            return pages
+        assert pages[-1].position is not None
+        assert after is None or pages[-1].position > after
+        after = pages[-1].position
+
+
+def numbers_of(pages: list[Page]) -> list[float]:
+    """The first value of every row."""
+    return [v for p in pages for v in p.values[:, 0].tolist()]

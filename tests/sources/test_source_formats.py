@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from source_databases import Database
-from sources_plant import counted, make_plant
+from sources_plant import counted, everything, make_plant, numbers_of
 
 from monitor.errors import UsageError
-from monitor.model import Page, RejectReason
+from monitor.model import RejectReason
 from monitor.plant.time_formats import time_format
 from monitor.sources.sql.formats import as_iso, unread
 from monitor.sources.sql.source import SqlSource
@@ -26,21 +26,6 @@ END = START + timedelta(days=365)
 BERLIN = ZoneInfo("Europe/Berlin")
 Open = Callable[..., SqlSource]
 READINGS = {"kind": "readings", "machine": "m", "values": {"temp": "a"}}
-
-
-def everything(source: SqlSource, limit: int = 3, after: datetime | None = None) -> list[Page]:
-    pages: list[Page] = []
-    while True:
-        pages.append(source.read(after, END, limit))
-        if not pages[-1].more:
-            return pages
-        assert pages[-1].position is not None
-        assert after is None or pages[-1].position > after
-        after = pages[-1].position
-
-
-def numbers_of(pages: list[Page]) -> list[float]:
-    return [v for p in pages for v in p.values[:, 0].tolist()]
 
 
 def unpadded(at: datetime) -> str:

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from source_databases import Database
-from sources_plant import counted, make_plant
+from sources_plant import counted, everything, make_plant, numbers_of
 
-from monitor.model import Page, RejectReason
+from monitor.model import RejectReason
 from monitor.sources.sql.source import SqlSource
 from monitor.sources.transports import open_source
 
@@ -24,21 +24,6 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 END = NOON + timedelta(days=365)
 Open = Callable[..., SqlSource]
 READINGS = {"kind": "readings", "machine": "m", "values": {"temp": "a"}}
-
-
-def everything(source: SqlSource, until: datetime = END, limit: int = 3, after: datetime | None = None) -> list[Page]:
-    pages: list[Page] = []
-    while True:
-        pages.append(source.read(after, until, limit))
-        if not pages[-1].more:
-            return pages
-        assert pages[-1].position is not None
-        assert after is None or pages[-1].position > after
-        after = pages[-1].position
-
-
-def numbers_of(pages: list[Page]) -> list[float]:
-    return [v for p in pages for v in p.values[:, 0].tolist()]
 
 
 WAYS = [
