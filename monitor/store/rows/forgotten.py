@@ -34,7 +34,6 @@ def forgotten_after(connection: sa.Connection, machine: str, since: datetime | N
 
 
 def newest_forgotten(connection: sa.Connection) -> list[ForgottenBaseline]:
-    """Everything that was forgotten, newest first."""
-    f = t.forgotten_baseline.c
-    query = select_columns(ForgottenBaseline, t.forgotten_baseline).order_by(f.at.desc(), f.id.desc())
+    """Everything that was forgotten, what was recorded last first, whatever the clock said then."""
+    query = select_columns(ForgottenBaseline, t.forgotten_baseline).order_by(t.forgotten_baseline.c.id.desc())
     return list(fetch_rows(connection, ForgottenBaseline, query))
