@@ -23,6 +23,9 @@ from monitor.store.rows.stored_keys import StoredKeys, stored_keys
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+_LONGEST = timedelta(hours=12)
+_KEYS = 5_000
+"""Keys in a span; with many more, the next span is shorter, down to an hour."""
 _STRAYS = 1000
 _STRAY_HOURS = 6
 """The hours between two searches for rows without a usable time, which read the whole table."""
@@ -96,11 +99,15 @@ class ReconcileJob:
         """Compare, read again what is missing, and report what remains as findings."""
         # Rows of the newest hours may be late, or in the source but not pulled yet.
         end = floor_to(run.now - self._of.settle, HOUR)
-        start, first, everything = self._span(end)
+        start, first, everything = self._due(end)
         found = Differences()
-        for hour in _hours(start, end):
-            self._compare(hour, everything, run.now, found)
+        length = HOUR
+        while start < end:
+            stop = min(start + length, end)
+            keys = self._compare(start, stop, everything, run.now, found)
             run.beat()
+            length = min(2 * length, _LONGEST) if keys < _KEYS else HOUR
+            start = stop
         write = BatchWrite(self.name, self._of.source, "", run.now, rejects=self._strays(run))
         write.marks[self.name] = to_micros(min(found.missing, default=end))
         if first or everything:
@@ -113,7 +120,7 @@ class ReconcileJob:
     def _all_again(self) -> str:
         return f"{self.name}:all"
 
-    def _span(self, end: datetime) -> tuple[datetime, bool, bool]:
+    def _due(self, end: datetime) -> tuple[datetime, bool, bool]:
         """The first hour to compare, whether none was before, and whether all that may change are due, whole rows too.
 
         Compared are the hours since the first one that was not found complete. All of them once a day: a row that is
@@ -130,15 +137,26 @@ class ReconcileJob:
             return oldest, False, True
         return max(min(from_micros(compared), end), oldest), False, False
 
-    def _compare(self, hour: datetime, everything: bool, now: datetime, found: Differences) -> None:
-        """Compare an hour, whole rows if `everything`; read it again if rows are missing."""
+    def _compare(self, start: datetime, end: datetime, everything: bool, now: datetime, found: Differences) -> int:
+        """Compare a span, whole rows if `everything`; if its keys differ, hour by hour. Returns how many keys it has."""
         if everything:
-            self._read_again(hour, now, found)
-        keys, stored = self._keys(hour, now)
+            self._read_again(start, end, now, found)
+        keys, stored = self._keys(start, end, now)
+        if not _missing(keys, stored) and stored.current <= keys.keys():
+            found.met = found.met or bool(keys)
+        else:
+            for hour in _hours(start, end):
+                self._compare_hour(hour, not everything, now, found)
+        return len(keys)
+
+    def _compare_hour(self, hour: datetime, again: bool, now: datetime, found: Differences) -> None:
+        """Note how an hour differs; if rows are missing, after it was read `again`."""
+        end = hour + HOUR
+        keys, stored = self._keys(hour, end, now)
         missing = _missing(keys, stored)
-        if missing and not everything:
-            self._read_again(hour, now, found)
-            keys, stored = self._keys(hour, now)
+        if missing and again:
+            self._read_again(hour, end, now, found)
+            keys, stored = self._keys(hour, end, now)
             missing = _missing(keys, stored)
         if missing:
             found.missing[hour] = missing
@@ -147,14 +165,13 @@ class ReconcileJob:
             # Before the first hour that has rows at all, the source has deleted what is old.
             found.vanished += sorted(stored.current - keys.keys(), key=str)
 
-    def _keys(self, hour: datetime, now: datetime) -> tuple[Mapping[RowKey, str], StoredKeys]:
-        keys = self._source.hour_keys(hour, hour + HOUR, now)
+    def _keys(self, start: datetime, end: datetime, now: datetime) -> tuple[Mapping[RowKey, str], StoredKeys]:
+        keys, of = self._source.hour_keys(start, end, now), self._of
         with self._store.read() as connection:
-            of = self._of
-            return keys, stored_keys(connection, of.kind, of.source, self._source.key, hour, hour + HOUR)
+            return keys, stored_keys(connection, of.kind, of.source, self._source.key, start, end)
 
-    def _read_again(self, hour: datetime, now: datetime, found: Differences) -> None:
-        page = self._source.read_hour(hour, hour + HOUR, now)
+    def _read_again(self, start: datetime, end: datetime, now: datetime, found: Differences) -> None:
+        page = self._source.read_hour(start, end, now)
         for pull in self._pulls:
             lease = self._lease_of(pull)
             if lease is not None:

@@ -282,6 +282,7 @@ machine_window = sa.Table(
     _text("machine", primary_key=True), _text("sensor", primary_key=True),
     sa.Column("start", UtcDateTime, primary_key=True), _count("rows"), _count("missing"), _number("minimum"),
     _number("maximum"), _number("total"), _number("square_total"),
+    sa.Index("ix_machine_window_start_machine", "start", "machine"),
 )  # fmt: skip
 
 outbox = sa.Table(

@@ -24,7 +24,8 @@ def unmatched_outcomes(
     wanted = (o.characteristic == characteristic, is_usable(o.value), o.available_at <= now)
     ordered = sa.select(o.serial, o.at).where(*wanted).order_by(o.available_at.desc(), o.arrival.desc())
     looked_at = ordered.limit(newest).subquery()
-    passage = (p.serial == looked_at.c.serial, p.step == step, p.at <= looked_at.c.at)
+    # Read by the index of serials: that of steps and times holds every part of the step.
+    passage = (p.serial == looked_at.c.serial, p.step.concat("") == step, p.at <= looked_at.c.at)
     matched = sa.exists(sa.select(p.arrival).where(*passage))
     count = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(sa.case((matched, 1), else_=0)), 0))
     total, found = connection.execute(count.select_from(looked_at)).one()

@@ -80,6 +80,10 @@ def test_without_a_difference_nothing_is_read_or_found(spine: Spine) -> None:
     assert spine.tally("gatewatch_source_late_rows_total", source="parts") == 0
 
 
+def _hours_of(start: datetime, end: datetime) -> list[datetime]:
+    return [start + i * timedelta(hours=1) for i in range((end - start) // timedelta(hours=1))]
+
+
 @dataclass
 class _Counting:
     """The real source; hours that were read again are noted, and rows can be withheld."""
@@ -96,14 +100,14 @@ class _Counting:
         return self.real.key
 
     def hour_keys(self, start: datetime, end: datetime, until: datetime) -> Mapping[RowKey, str]:
-        self.compared.append(start)
+        self.compared += _hours_of(start, end)
         keys = dict(self.real.hour_keys(start, end, until))
-        if start == T0:
+        if start <= T0 < end:
             keys |= {(f"withheld {i}", "form", 1): "" for i in range(self.withheld)}
         return keys
 
     def read_hour(self, start: datetime, end: datetime, until: datetime) -> Page:
-        self.read.append(start)
+        self.read += _hours_of(start, end)
         return self.real.read_hour(start, end, until)
 
     def strays(self, until: datetime, limit: int) -> Page:
