@@ -16,7 +16,7 @@ ALERTS: tuple[AlertSpec, ...] = (
         "OutcomesMissing", "warning", "ml", "gatewatch_gate_outcomes_behind_seconds", "gate", "gate",
         limit=3 * 86400.0, clear=86400.0,
         summary="gate {subject} decides on parts, and no outcome has arrived for days",
-        cause="Parts pass the gate, and its newest outcome is days older than its newest decision.",
+        cause="Parts have passed the gate for days, and no outcome has arrived meanwhile.",
         action="Check the source of the outcomes; the gate cannot learn, and nobody knows how well it predicts.",
     ),
     of_metric(

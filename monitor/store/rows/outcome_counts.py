@@ -41,12 +41,16 @@ def newest_available(connection: sa.Connection, characteristic: str, now: dateti
 
 
 def behind_decisions(connection: sa.Connection, gate: str, newest: datetime | None) -> timedelta:
-    """How far the newest outcome is behind the gate's newest decision; before the first, since it was due."""
+    """For how long the gate has decided without a new outcome, up to its newest decision.
+
+    Since its first decision after the newest outcome, for a line may have stood still; before the first outcome, since
+    that was due.
+    """
     d = t.decision.c
     query = sa.select(sa.func.min(d.at), sa.func.max(d.at)).where(d.gate == gate)
     first: datetime | None
     last: datetime | None
-    first, last = connection.execute(query).one()
+    first, last = connection.execute(query if newest is None else query.where(d.at > newest)).one()
     if first is None or last is None:
         return timedelta(0)
-    return max(last - (newest or first + FIRST_TAKES), timedelta(0))
+    return max(last - (first + FIRST_TAKES if newest is None else first), timedelta(0))

@@ -102,6 +102,15 @@ def test_outcomes_that_stop_are_told_while_parts_pass(first: int, spine: Spine) 
     assert told(spine, job, 9 * DAYS + 30) == []
 
 
+def test_nothing_is_missing_after_a_line_has_stood_still(spine: Spine) -> None:
+    job = new_gate(spine)
+    measured(spine, passed(spine, 20), after(10), 20)
+    passed(spine, 5, 20 * DAYS, first=100)
+    assert told(spine, job, 20 * DAYS + 2) == []
+    passed(spine, 5, 24 * DAYS, first=200)
+    assert told(spine, job, 24 * DAYS + 2) == [MISSING]
+
+
 CAUSES = {
     "serial numbers of another form": (lambda serial: serial.removeprefix("P"), 10.0),
     "an hour early, by a wrong zone": (lambda serial: serial, -50.0),
