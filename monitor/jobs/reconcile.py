@@ -138,7 +138,7 @@ class ReconcileJob:
         return max(min(from_micros(compared), end), oldest), False, False
 
     def _compare(self, start: datetime, end: datetime, everything: bool, now: datetime, found: Differences) -> int:
-        """Compare a span, whole rows if `everything`; if its keys differ, hour by hour. Returns how many keys it has."""
+        """Compare a span, whole rows if `everything`; if its keys differ, hour by hour; returns its number of keys."""
         if everything:
             self._read_again(start, end, now, found)
         keys, stored = self._keys(start, end, now)

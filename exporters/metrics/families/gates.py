@@ -84,7 +84,8 @@ METRICS: tuple[Metric, ...] = (
     gauge("gatewatch_gate_outcomes", "Parts with an outcome of the gate's characteristic.", GATE, tallied=True),
     gauge("gatewatch_gate_outcomes_needed", "Parts with an outcome that the first model needs.", GATE),
     gauge("gatewatch_gate_outcomes_behind_seconds", "For how long the gate has decided on parts without a new "
-          "outcome; before the first outcome, since 4 days after the first decision.", GATE, unit="seconds", tallied=True),
+          "outcome; before the first outcome, since 4 days after the first decision.", GATE, unit="seconds",
+          tallied=True),
     gauge("gatewatch_gate_outcomes_looked_at", "The newest outcomes of the gate's characteristic (at most 100) for "
           "which a passage was looked for.", GATE, tallied=True),
     gauge("gatewatch_gate_outcomes_unmatched", "How many of these belong to no passage of the gate's step.", GATE,
