@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ def train_and_package(folder: Path) -> dict[str, Any]:
     levels = find_levels(context, target, lots, settings.seed)
     trained = train(TrainingData(rows, target, serials), settings, job["kind"], levels.adjustment)
     digest = save(trained, folder / "package")
-    metrics = {name: float(value) for name, value in asdict(trained.metrics).items()}
+    metrics = {name: float(value) for name, value in trained.metrics.numbers().items()}
     metrics |= {"level_changes": float(levels.changes), "newest_level_rows": float(levels.newest.sum())}
     return {"digest": digest, "data_digest": trained.data_digest, "metrics": metrics}
 

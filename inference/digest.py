@@ -6,14 +6,20 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.model import Floats
 
 
-def data_digest(rows: Floats, target: Floats, serials: Sequence[str]) -> str:
-    """SHA-256 of the shape, the numbers (little-endian doubles) and the serials."""
-    digest = hashlib.sha256(repr(rows.shape).encode())
-    digest.update(np.ascontiguousarray(rows, dtype="<f8").tobytes())
+def data_digest(rows: Floats | Sequence[NDArray[np.uint8]], target: Floats, serials: Sequence[str]) -> str:
+    """SHA-256 of the shape, the numbers (little-endian doubles) or pixels, and the serials."""
+    if isinstance(rows, np.ndarray):
+        digest = hashlib.sha256(repr(rows.shape).encode())
+        digest.update(np.ascontiguousarray(rows, dtype="<f8").tobytes())
+    else:
+        digest = hashlib.sha256(repr([picture.shape for picture in rows]).encode())
+        for picture in rows:
+            digest.update(np.ascontiguousarray(picture).tobytes())
     digest.update(np.ascontiguousarray(target, dtype="<f8").tobytes())
     for serial in serials:
         digest.update(f"{len(serial)}:{serial}".encode())

@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
@@ -42,6 +41,8 @@ class Manifest(BaseModel):
     architecture: str
     inputs: tuple[str, ...]
     metrics: dict[str, float]
+    categories: dict[str, tuple[str, ...]] = {}
+    target: str = ""
     data_digest: str
     weights_sha256: str
 
@@ -56,13 +57,15 @@ def save(trained: TrainedModel, folder: Path) -> str:
     from safetensors.numpy import save as to_bytes
 
     weights = to_bytes({name: np.ascontiguousarray(tensor) for name, tensor in trained.contents.tensors.items()})
+    described = {"categories": trained.categories, "target": trained.target}
     manifest = canonical(
         {
+            **{name: value for name, value in described.items() if value},
             **trained.contents.entries,
             "format": FORMAT,
             "architecture": trained.kind,
             "inputs": trained.inputs,
-            "metrics": asdict(trained.metrics),
+            "metrics": trained.metrics.numbers(),
             "data_digest": trained.data_digest,
             "weights_sha256": hashlib.sha256(weights).hexdigest(),
         }

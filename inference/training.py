@@ -5,7 +5,8 @@ The same rows and settings give the same model on the same machine, bit for bit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,13 +20,18 @@ from monitor.ports import GateModel
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A trained model with its inputs and metrics; not yet packaged."""
+    """A trained model with its inputs and metrics; not yet packaged.
+
+    `categories` has the levels of the inputs that are categories, `target` the name of what it predicts, if known.
+    """
 
     kind: str
     inputs: tuple[str, ...]
     contents: Contents
     metrics: TrainingMetrics
     data_digest: str
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    target: str = ""
 
     def model(self, digest: str = "") -> GateModel:
         """The model, as it will be loaded from its package."""
@@ -42,23 +48,30 @@ def train(
     """
     _check(data, settings)
     digest = data_digest(data.rows, data.target, data.serials)
-    adjusted = data if adjustment is None else TrainingData(data.rows, data.target + adjustment, data.serials)
+    adjusted = data if adjustment is None else replace(data, target=data.target + adjustment)
     contents, metrics = load_kind(kind).train(adjusted, settings)
-    return TrainedModel(kind, settings.inputs, contents, metrics, digest)
+    return TrainedModel(kind, settings.inputs, contents, metrics, digest, settings.categories)
 
 
 def _check(data: TrainingData, settings: TrainingSettings) -> None:
-    rows, target, inputs = data.rows, data.target, settings.inputs
-    if rows.shape != (len(data), len(inputs)) or target.shape != (len(data),):
+    if not _fits(data, settings):
+        shape = data.rows.shape if isinstance(data.rows, np.ndarray) else (len(data.rows),)
         raise ModelError(
-            f"training data of shape {rows.shape} with {target.shape} outcomes does not fit "
-            f"{len(data)} serials and {len(inputs)} inputs",
+            f"training data of shape {shape} with {data.target.shape} outcomes does not fit "
+            f"{len(data)} serials and {len(settings.inputs)} inputs",
             ModelReason.MISMATCH,
         )
-    nan_allowed = settings.max_missing > 0
-    bad = ~((np.isfinite(rows) | (np.isnan(rows) & nan_allowed)).all(axis=1) & np.isfinite(target))
-    if bad.any():
+    finite = np.isfinite(data.target)
+    if isinstance(data.rows, np.ndarray):
+        nan_allowed = settings.max_missing > 0
+        finite &= (np.isfinite(data.rows) | (np.isnan(data.rows) & nan_allowed)).all(axis=1)
+    if not finite.all():
         raise ModelError(
-            f"training data has {int(bad.sum())} rows with a number that is missing or infinite; leave them out",
+            f"training data has {int((~finite).sum())} rows with a number that is missing or infinite; leave them out",
             ModelReason.MISMATCH,
         )
+
+
+def _fits(data: TrainingData, settings: TrainingSettings) -> bool:
+    sizes = len(data.rows) == len(data) and data.target.shape == (len(data),) and len(data.groups) in (0, len(data))
+    return sizes and (not isinstance(data.rows, np.ndarray) or data.rows.shape == (len(data), len(settings.inputs)))

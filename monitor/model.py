@@ -142,13 +142,18 @@ class ReworkBand:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A model's prediction for one part: value, interval, and the input's distance from the training data."""
+    """A model's prediction for one part: value, interval, and the input's distance from the training data.
+
+    Of a model of classes, `probabilities` has that of each class in its order, and the value is the probability that
+    the part is not of the good class (without one, not of the likeliest).
+    """
 
     value: float
     lower: float
     upper: float
     distance: float
     distance_limit: float
+    probabilities: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.models.kind import TrainingMetrics
+from inference.models.kind import TrainingData, TrainingMetrics
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats
 
@@ -22,13 +22,32 @@ _SPLITS = (("train", 0.51), ("stopping", 0.60), ("calibration", 0.80), ("validat
 Rows = NDArray[np.intp]
 
 
-def split(serials: Sequence[str]) -> dict[str, Rows]:
+def split(serials: Sequence[str], groups: Sequence[str] = ()) -> dict[str, Rows]:
     """The rows of each part (train, stopping, calibration, validation), in order.
 
-    A hash of the serial decides, so that all rows of a serial fall into one part, whatever the other rows.
+    A hash decides, so that all rows of a group fall into one part, whatever the other rows; where groups are not known,
+    all rows of a serial.
     """
-    names = np.array([_part_of(serial) for serial in serials], dtype=object)
+    names = np.array([_part_of(name) for name in (groups or serials)], dtype=object)
     return {name: np.flatnonzero(names == name) for name, _ in _SPLITS}
+
+
+def folds(data: TrainingData, count: int = 5) -> NDArray[np.intp]:
+    """For each part the fold (0 to count - 1) that predicts it: whole groups, each fold contiguous in order of time.
+
+    Out-of-fold predictions of all parts calibrate and validate a model that is then fitted to all of them (Barber et
+    al., "Predictive inference with the jackknife+", Annals of Statistics 2021, as CV+). Without groups, each part is a
+    group. A group keeps the place of its first part. ModelError with fewer groups than folds.
+    """
+    names = list(dict.fromkeys(data.groups or range(len(data))))
+    if len(names) < count:
+        raise _too_few("groups", len(names), count)
+    place = {name: i for i, name in enumerate(names)}
+    rank = np.array([place[name] for name in (data.groups or range(len(data)))], dtype=np.intp)
+    sizes = np.cumsum(np.bincount(rank))
+    middle = sizes - np.bincount(rank) / 2  # folds of about as many parts each
+    fold_of = np.minimum((middle * count / len(data)).astype(np.intp), count - 1)
+    return np.asarray(fold_of[rank])
 
 
 def held_out(serials: Sequence[str]) -> Rows:
@@ -87,11 +106,13 @@ def measure(
         calibration_rows=len(parts["calibration"]),
         validation_rows=len(held),
         epochs=epochs,
-        r2=float(1 - np.square(error).mean() / spread) if spread > 0 else 0.0,
-        mae=float(mae),
-        naive_mae=float(naive),
         coverage=float((error <= np.broadcast_to(half_width, target.shape)[held]).mean()),
         skill=float(1 - mae / naive) if naive > 0 else 0.0,
+        quality={
+            "r2": float(1 - np.square(error).mean() / spread) if spread > 0 else 0.0,
+            "mae": float(mae),
+            "naive_mae": float(naive),
+        },
     )
 
 

@@ -7,7 +7,7 @@ architecture, fitting and calibration, and what its packages hold in addition to
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,24 +20,43 @@ Tensors = Mapping[str, NDArray[Any]]
 """Arrays of numbers by name, all finite."""
 
 
+Picture = NDArray[np.uint8]
+"""An image: (height, width) grey or (height, width, 3) red, green, blue."""
+
+Items = Floats | Sequence[Picture]
+"""What a kind judges, one a part: rows of numbers (parts, inputs), or for the kind `image` pictures."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingData:
     """Parts in order of time: rows (parts, inputs), the characteristic (parts,) and the serial of each part.
 
-    Numbers are finite; where the settings allow missing inputs, these are NaN in `rows`.
+    Numbers are finite; where the settings allow missing inputs, these are NaN in `rows`. A category is the index of its
+    level in `TrainingSettings.categories`, a class the index of its name in `TrainingSettings.classes`. `groups` names
+    what the parts share (lot, tile, run); empty where that is not known. Parts of a group are never on both sides of a
+    split.
     """
 
-    rows: Floats
+    rows: Items
     target: Floats
     serials: Sequence[str]
+    groups: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.serials)
 
     def at(self, rows: NDArray[np.bool_]) -> TrainingData:
         """The chosen parts."""
-        serials = [serial for serial, chosen in zip(self.serials, rows.tolist(), strict=True) if chosen]
-        return TrainingData(self.rows[rows], self.target[rows], serials)
+        chosen = np.flatnonzero(rows).tolist()
+        serials, groups = ([names[i] for i in chosen] if names else () for names in (self.serials, self.groups))
+        items = self.rows[rows] if isinstance(self.rows, np.ndarray) else [self.rows[i] for i in chosen]
+        return TrainingData(items, self.target[rows], serials, groups)
+
+    @property
+    def table(self) -> Floats:
+        """The rows of a kind that judges numbers."""
+        assert isinstance(self.rows, np.ndarray)  # noqa: S101 - narrows the type
+        return self.rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +65,8 @@ class TrainingSettings:
 
     `inputs` names the columns, the `profile_count` points of the profile first; `line` says whether these are points of
     one line. `coverage` is the nominal coverage of the intervals, `max_missing` the share of inputs that may be
-    missing.
+    missing. `categories` has the levels of each input that is a category. Where the characteristic is a class,
+    `classes` names them, and `good` is the one of a part without defect ('': none of them is).
     """
 
     inputs: tuple[str, ...]
@@ -56,13 +76,18 @@ class TrainingSettings:
     seed: int
     max_missing: float = 0.0
     line: bool = True
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    good: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingMetrics:
-    """Metrics on the validation part, and the rows of each part; MAE in the target's unit.
+    """Metrics on parts that the weights were not fitted to, and the rows of each part of the data.
 
-    `epochs` is the epoch whose weights are used; 0 for a kind without epochs.
+    `epochs` is the epoch whose weights are used; 0 for a kind without epochs. `skill` is 1 - loss / loss of the naive
+    baseline, the loss being absolute error for a number and the log loss for classes. `quality` has the kind's further
+    numbers by name, such as `r2`, `mae` (in the target's unit), `auroc`, `accuracy`, `brier`.
     """
 
     rows: int
@@ -70,11 +95,14 @@ class TrainingMetrics:
     calibration_rows: int
     validation_rows: int
     epochs: int
-    r2: float
-    mae: float
-    naive_mae: float
     coverage: float
     skill: float
+    quality: Mapping[str, float] = field(default_factory=dict)
+
+    def numbers(self) -> dict[str, float]:
+        """All of them by name."""
+        own = {name: value for name, value in asdict(self).items() if name != "quality"}
+        return {**own, **self.quality}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import ceil
 
 import numpy as np
@@ -163,14 +163,14 @@ class ShapeKind:
         """
         gaps = None
         if settings.max_missing:
-            gaps = learn_gaps(data.rows[split(data.serials)["train"]], settings.max_missing)
-            usable = data.at(gaps.acceptable(data.rows))
-            data = TrainingData(gaps.filled(usable.rows), usable.target, usable.serials)
-        parts = split(data.serials)
+            gaps = learn_gaps(data.table[split(data.serials, data.groups)["train"]], settings.max_missing)
+            usable = data.at(gaps.acceptable(data.table))
+            data = replace(usable, rows=gaps.filled(usable.table))
+        parts = split(data.serials, data.groups)
         check_sizes(parts, settings.coverage)
         with single_thread():
             network, epochs = _fit(data, parts, settings)
-            value, error, _ = run_padded(network, data.rows).T
+            value, error, _ = run_padded(network, data.table).T
         calibrating = parts["calibration"]
         half_width = conformal_quantile(np.abs(data.target - value)[calibrating], settings.coverage)
         limit = max(capped_quantile(error[calibrating], DISTANCE_COVERAGE), 1e-6)
@@ -227,7 +227,7 @@ def single_thread() -> Iterator[None]:
 
 def _fit(data: TrainingData, parts: Mapping[str, Rows], settings: TrainingSettings) -> tuple[ShapeNetwork, int]:
     """The network at its best epoch on the stopping part, and that epoch."""
-    rows, truth = torch.from_numpy(data.rows).double(), torch.from_numpy(data.target).double()
+    rows, truth = torch.from_numpy(data.table).double(), torch.from_numpy(data.target).double()
     training, stopping = parts["train"], parts["stopping"]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)

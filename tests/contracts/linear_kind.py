@@ -70,9 +70,9 @@ class LinearKind:
         pass
 
     def train(self, data: TrainingData, settings: TrainingSettings) -> tuple[Contents, TrainingMetrics]:
-        gaps = learn_gaps(data.rows[split(data.serials)["train"]], settings.max_missing)
-        kept = data.at(gaps.acceptable(data.rows))
-        rows, target, parts = gaps.filled(kept.rows), kept.target, split(kept.serials)
+        gaps = learn_gaps(data.table[split(data.serials)["train"]], settings.max_missing)
+        kept = data.at(gaps.acceptable(data.table))
+        rows, target, parts = gaps.filled(kept.table), kept.target, split(kept.serials)
         check_sizes(parts, settings.coverage)
         weights = fit(rows[parts["train"]], target[parts["train"]])
         value, distance = answers(weights, rows)

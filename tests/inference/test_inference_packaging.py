@@ -66,7 +66,7 @@ def test_the_manifest_is_canonical_and_says_what_the_model_was_made_of(package: 
     assert found["inputs"] == list(INPUTS)
     assert found["data_digest"] == trained.data_digest
     assert found["metrics"]["rows"] == 400
-    assert packaging.verify(package[0]).metrics["r2"] == trained.metrics.r2
+    assert packaging.verify(package[0]).metrics["r2"] == trained.metrics.quality["r2"]
 
 
 def edit_manifest(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:

@@ -32,7 +32,7 @@ def test_a_model_of_800_parts_comes_near_its_ceiling_and_its_interval_keeps_its_
     assert r2 > ceiling - 0.08
     assert abs(np.mean(np.abs(truth - value) <= model.calibration.half_width) - 0.9) < 0.05
     assert trained.metrics.skill > 0.5
-    assert abs(trained.metrics.r2 - r2) < 0.08
+    assert abs(trained.metrics.quality["r2"] - r2) < 0.08
 
 
 def test_the_same_seed_gives_the_same_bits_whatever_the_threads_and_the_global_seed(trained: TrainedModel) -> None:
@@ -71,7 +71,7 @@ def test_outcomes_without_relation_to_the_inputs_show_no_skill() -> None:
 def test_a_constant_outcome_and_constant_inputs_train_to_no_skill_without_a_bad_number() -> None:
     rows, _, serials, _ = make_parts(200)
     trained = train(TrainingData(np.ones_like(rows), np.full(200, 5.0), serials), settings(3))
-    assert (trained.metrics.skill, trained.metrics.r2) == (0.0, 0.0)
+    assert (trained.metrics.skill, trained.metrics.quality["r2"]) == (0.0, 0.0)
     assert np.isfinite(run_padded(shape_of(trained).network, np.ones_like(rows))).all()
 
 
