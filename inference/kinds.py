@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from inference.models.kind import ModelKind
 
 KINDS: dict[str, str] = {
+    "forecast": "inference.models.forecast",
     "shape": "inference.models.shape",
 }
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from monitor.commands.shared.data import DataOptions, data_options, models_option, train_on_data
 from monitor.commands.shared.options import as_json, load, open_app, open_store_of, plant_option, print_json
 from monitor.errors import UsageError
 
@@ -146,15 +149,52 @@ def _plant_with(plant: str, overrides: Sequence[str], gate: str) -> Plant:
 
 
 @model.command("train")
-@click.argument("gate")
+@click.argument("name")
 @plant_option
 @as_json
-@click.option("--put-in-force", is_flag=True, help="Put the new version in force.")
-def model_train(gate: str, plant: str, overrides: Sequence[str], json_: bool, put_in_force: bool) -> None:
-    """Train a version on the outcomes so far and register it. Example: gatewatch model train forging.
+@click.option("--put-in-force", is_flag=True, help="Put the new version of a gate in force.")
+@data_options
+def model_train(
+    name: str, plant: str, overrides: Sequence[str], json_: bool, put_in_force: bool, data: DataOptions | None
+) -> None:
+    """Train a version of a gate on the outcomes so far and register it; or, with --data, a model on any data.
 
-    The first version of a gate is put in force, a later one only with --put-in-force.
+    The first version of a gate is put in force, a later one only with --put-in-force. With --data, NAME is that of the
+    model, and no plant file is read: the data is a CSV file, or for --kind image a folder with a subfolder a class.
+    Examples: gatewatch model train forging
+    gatewatch model train strips --kind image --data images/ --good free
+    gatewatch model train press --kind classifier --data parts.csv --target verdict --groups lot --time made_at
     """
+    if data is not None:
+        train_on_data(name, data, json_)
+    else:
+        _train_gate(name, plant, overrides, json_, put_in_force)
+
+
+@model.command("score")
+@click.argument("name")
+@click.argument("path", type=click.Path(path_type=Path))
+@models_option
+@click.option("--time", default="", metavar="COLUMN", help="Order of the rows, for a forecast.")
+@as_json
+def model_score(name: str, path: Path, models: Path, time: str, json_: bool) -> None:
+    """Score the rows of a CSV file, an image, or the images of a folder by a model that was trained with --data.
+
+    With --json a line an item, in order. Example: gatewatch model score strips new-images/ --json
+    """
+    from inference.standalone.scoring import score
+
+    for line in score(models / name, path, time):
+        click.echo(
+            json.dumps(line, allow_nan=False) if json_ else "  ".join(f"{k} {_shown(v)}" for k, v in line.items())
+        )
+
+
+def _shown(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _train_gate(gate: str, plant: str, overrides: Sequence[str], json_: bool, put_in_force: bool) -> None:
     from monitor.gate_models.registry import put_in_force as put
     from monitor.gate_models.registry import train_version
     from monitor.store.models.versions import list_versions, model_in_force

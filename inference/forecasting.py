@@ -1,0 +1,170 @@
+"""What anybody knows of a part without looking at it: a forecast from the outcomes known so far, with its own interval.
+
+Simple forecasts (last value, medians and means of different length) are combined by exponential weights of their
+errors, a part of which is dealt out anew at each outcome (fixed share: Herbster and Warmuth, "Tracking the Best
+Expert", 1998). The interval is conformal over the newest known errors, at a level that moves with every outcome, so that
+the coverage holds although the process changes (Gibbs and Candes, "Adaptive Conformal Inference Under Distribution
+Shift", 2021). All of it is a function of the newest outcomes alone, so that it can be computed again at any time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.intervals import CONFIDENCE, binomial_cdf
+from monitor.model import Floats
+
+MEMORY = 600
+"""The newest outcomes that a forecast rests on."""
+RESIDUALS = 300
+"""The newest known errors that the interval rests on."""
+STEP = 0.005
+"""How far the level of the interval moves with an outcome."""
+NEEDED = 30
+"""Known errors below which there is no interval."""
+WATCHED = 200
+"""The newest intervals whose realised coverage is watched."""
+_MEDIANS = (5, 25, 100)
+_SMOOTHING = (0.3, 0.1, 0.03)
+_RATE = 0.1
+"""An error larger than the best one by the usual error of the best forecast costs a forecast a tenth of its weight."""
+_SHARED = 1 / 300
+"""Share of the weights that is dealt out anew at each outcome, so that another forecast can take the lead."""
+_KEPT = 0.5 ** (1 / 300)
+"""Weight of the past in that usual error."""
+
+Counts = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The forecast of the next part: value and interval in the characteristic's unit.
+
+    `outcomes` is how many it rests on; `inside` of the newest `watched` outcomes lay inside their intervals. `holds`:
+    whether that is often enough for the nominal coverage, allowing for chance.
+    """
+
+    value: float
+    lower: float
+    upper: float
+    outcomes: int
+    inside: int
+    watched: int
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The forecasts after 0, 1, ... n outcomes: values and half widths (n + 1,), NaN where there are too few.
+
+    `inside` (n,) says whether an outcome lay inside its interval; NaN where it had none.
+    """
+
+    value: Floats
+    half_width: Floats
+    inside: Floats
+
+
+def forecast(values: Floats, known: Counts, coverage: float) -> Forecast | None:
+    """The forecast of the next part; None with too few outcomes. Arguments as those of `follow`."""
+    course = follow(values[-MEMORY:], _shifted(known, len(values)), coverage)
+    value, half = float(course.value[-1]), float(course.half_width[-1])
+    if not np.isfinite(half):
+        return None
+    watched = course.inside[np.isfinite(course.inside)][-WATCHED:]
+    inside = int(watched.sum())
+    holds = binomial_cdf(inside, len(watched), coverage) >= 1 - CONFIDENCE
+    return Forecast(value, value - half, value + half, min(len(values), MEMORY), inside, len(watched), bool(holds))
+
+
+def _shifted(known: Counts, count: int) -> Counts:
+    """The counts of the newest outcomes, counted from the first of these."""
+    cut = max(count - MEMORY, 0)
+    return np.maximum(known[cut:] - cut, 0)
+
+
+def follow(values: Floats, known: Counts, coverage: float) -> Course:
+    """The course of the forecasts along outcomes (n,) in the order in which they became available.
+
+    `known` (n,) says how many of them were available when the part of each was judged, at most those before it.
+    `coverage` is the nominal coverage of the intervals.
+    """
+    experts = _experts(values)
+    value = _combined(experts, np.abs(values[:, None] - experts[known]))
+    error = np.abs(values - value[known])
+    half, inside = _adaptive(error, known, coverage)
+    return Course(value, half, inside)
+
+
+def _experts(values: Floats) -> Floats:
+    """What each simple forecast says after 0, 1, ... n outcomes: (n + 1, experts); NaN before the first."""
+    n = len(values)
+    columns = [np.concatenate([[np.nan], values]), _means(values)]
+    columns += [_medians(values, length) for length in _MEDIANS]
+    columns += [_smoothed(values, weight) for weight in _SMOOTHING]
+    return np.stack(columns, axis=1).reshape(n + 1, len(columns))
+
+
+def _means(values: Floats) -> Floats:
+    return np.concatenate([[np.nan], np.cumsum(values) / np.arange(1, len(values) + 1)])
+
+
+def _medians(values: Floats, length: int) -> Floats:
+    padded = np.concatenate([np.full(length, np.nan), values])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, length)
+    full = np.median(windows[length:], axis=1) if len(values) >= length else np.empty(0)
+    first = [np.median(values[:i]) for i in range(1, min(length, len(values) + 1))]
+    return np.concatenate([[np.nan], first, full])
+
+
+def _smoothed(values: Floats, weight: float) -> Floats:
+    out, level = np.empty(len(values) + 1), np.nan
+    out[0] = level
+    for i, value in enumerate(values.tolist()):
+        # A mean at first, so that the first outcome does not count for long.
+        level = value if i == 0 else level + max(weight, 1 / (i + 1)) * (value - level)
+        out[i + 1] = level
+    return out
+
+
+def _combined(experts: Floats, errors: Floats) -> Floats:
+    """The weighted forecast after 0, 1, ... n outcomes; `errors` (n, experts) are those of the outcomes."""
+    n, count = errors.shape
+    weights = np.full((n + 1, count), 1 / count)
+    weight, total, seen = weights[0], np.zeros(count), 0.0
+    for i, error in enumerate(errors):
+        if np.isfinite(error[0]):
+            seen, total = _KEPT * seen + 1, _KEPT * total + error
+            unit = total.min() / seen
+            weight = weight * np.exp(-_RATE * (error - error.min()) / unit) if unit > 0 else weight
+            weight = (1 - _SHARED) * weight / weight.sum() + _SHARED / count
+        weights[i + 1] = weight
+    return np.asarray((weights * experts).sum(axis=1))
+
+
+def _adaptive(error: Floats, known: Counts, coverage: float) -> tuple[Floats, Floats]:
+    """Half widths after 0, 1, ... n outcomes, and which outcomes lay inside theirs."""
+    n, miss = len(error), 1 - coverage
+    half, inside, level = np.full(n + 1, np.nan), np.full(n, np.nan), miss
+    newest: list[float] = []
+    for i in range(n + 1):
+        if len(newest) >= NEEDED:
+            half[i] = _quantile(np.array(newest[-RESIDUALS:]), 1 - level)
+        if i == n:
+            break
+        width = half[known[i]]
+        if np.isfinite(width):
+            inside[i] = float(error[i] <= width)
+            level = min(max(level + STEP * (miss - (1 - inside[i])), 0.0), 1.0)
+        if np.isfinite(error[i]):
+            newest.append(float(error[i]))
+    return half, inside
+
+
+def _quantile(errors: Floats, share: float) -> float:
+    """The conformal quantile; the largest error where there are too few for it."""
+    rank = min(int(np.ceil(round((len(errors) + 1) * share, 9))), len(errors))
+    return float(np.partition(errors, max(rank, 1) - 1)[max(rank, 1) - 1])

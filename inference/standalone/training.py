@@ -1,0 +1,194 @@
+"""Training of a model on a table or on a folder of images."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from inference.models.kind import TrainingData, TrainingSettings
+from inference.standalone.order import in_time
+from inference.standalone.tables import Inputs, Roles, check_columns, find_inputs, numbers, read_table, rows_of
+from inference.training import TrainedModel, train
+from monitor.errors import UsageError
+from monitor.model import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OF_CLASSES = ("classifier", "image")
+"""The kinds whose target is a class; that of the others is a number."""
+_NUMBERS_ONLY = ("shape",)
+_MAX_MISSING = 0.5
+_EPOCHS = 400
+_POINTS = re.compile(r"^(.*?)(\d+)(\D*)$")
+_FEWEST_POINTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to train: the kind, the columns, the good class ('': found out or none), and the nominal coverage."""
+
+    kind: str
+    roles: Roles
+    good: str = ""
+    coverage: float = 0.9
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A trained model, and what to tell of its data."""
+
+    model: TrainedModel
+    notes: Sequence[str] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    values: Floats
+    classes: tuple[str, ...] = ()
+    good: str = ""
+
+
+def train_on(path: Path, task: Task) -> Outcome:
+    """Train on a table, or on images."""
+    if path.is_dir():
+        raise UsageError(f"--data {path} is a folder; the kind {task.kind} takes a CSV file")
+    if not task.roles.target:
+        raise UsageError(f"--target is needed: the column that the kind {task.kind} predicts")
+    return train_table(path, task)
+
+
+def train_table(path: Path, task: Task) -> Outcome:
+    """Train on a table; UsageError where it does not fit the task, ModelError where it is too small."""
+    frame = read_table(path)
+    check_columns(frame, task.roles.named(), path)
+    notes: list[str] = []
+    known = frame[task.roles.target].notna().to_numpy()
+    if not known.all():
+        notes.append(f"{int((~known).sum())} rows without a {task.roles.target!r} are left out")
+        frame = frame[known].reset_index(drop=True)
+    frame = frame.iloc[in_time(frame, task.roles.time)].reset_index(drop=True)
+    target = _target(frame[task.roles.target], task)
+    inputs = _inputs(frame, task)
+    notes += [f"column {name!r} is left out: {why}" for name, why in inputs.left_out.items()]
+    if target.good and not task.good:
+        notes.append(f"class {target.good!r} counts as good, because it is the more frequent one; --good says another")
+    groups = frame[task.roles.groups].fillna("").tolist() if task.roles.groups else ()
+    data = TrainingData(
+        rows_of(frame, inputs.names, inputs.categories), target.values, [str(i) for i in range(len(frame))], groups
+    )
+    notes += _leaks(data.table, inputs, target)
+    model = train(data, _settings(inputs, target, data, task), task.kind)
+    return Outcome(replace(model, target=task.roles.target), notes)
+
+
+def _settings(inputs: Inputs, target: _Target, data: TrainingData, task: Task) -> TrainingSettings:
+    gaps = task.kind != "shape" or bool(np.isnan(data.table).any())
+    return TrainingSettings(
+        inputs.names, profile_points(inputs.names), task.coverage, _EPOCHS, task.seed,
+        max_missing=_MAX_MISSING if gaps else 0.0, line=_is_profile(inputs.names), categories=inputs.categories,
+        classes=target.classes, good=target.good,
+    )  # fmt: skip
+
+
+def _inputs(frame: pd.DataFrame, task: Task) -> Inputs:
+    if task.kind == "forecast":
+        return Inputs(())
+    found = find_inputs(frame, task.roles)
+    names, left_out = found.names, dict(found.left_out)
+    if task.kind in _NUMBERS_ONLY:
+        names = tuple(name for name in names if name not in found.categories)
+        left_out |= dict.fromkeys(found.categories, f"the kind {task.kind} takes numbers")
+        found = Inputs(profile_first(names), {}, left_out)
+    if not names:
+        raise UsageError("the table has no column left that could be an input; expected at least one beside the target")
+    return found
+
+
+def _target(column: pd.Series[str], task: Task) -> _Target:
+    name = task.roles.target
+    if task.kind not in OF_CLASSES:
+        values = numbers(column)
+        bad = np.flatnonzero(np.isnan(values))
+        if len(bad):
+            raise UsageError(
+                f"--target {name!r}: row {int(bad[0])} holds {column.iloc[int(bad[0])]!r}; the kind {task.kind} "
+                "predicts a number; for classes take --kind classifier"
+            )
+        return _Target(values)
+    return classes_of(column.tolist(), name, task.good)
+
+
+def classes_of(names: Sequence[str], of: str, good: str) -> _Target:
+    """The class of each part as its index. Of two classes without a good one named, the more frequent one is good."""
+    counts = Counter(names)
+    classes = tuple(sorted(counts))
+    if good and good not in classes:
+        raise UsageError(f"--good {good!r}: {of} has no such class; it has {', '.join(map(repr, classes[:20]))}")
+    if len(classes) > 50:
+        raise UsageError(
+            f"--target {of!r} has {len(classes)} different values, more than 50 classes; for a number take "
+            "--kind ensemble or shape"
+        )
+    if not good and len(classes) == 2:
+        good = max(classes, key=lambda name: (counts[name], name))
+    index = {name: float(i) for i, name in enumerate(classes)}
+    return _Target(np.array([index[name] for name in names]), classes, good)
+
+
+def profile_first(names: Sequence[str]) -> tuple[str, ...]:
+    """The names with the points of the profile first, by their number."""
+    points = _points(names)
+    return (*points, *(name for name in names if name not in points))
+
+
+def profile_points(names: Sequence[str]) -> int:
+    """How many of the names are points of the profile: numbered columns of one name, else all."""
+    return len(_points(names)) or len(names)
+
+
+def _is_profile(names: Sequence[str]) -> bool:
+    return bool(_points(names))
+
+
+def _points(names: Sequence[str]) -> tuple[str, ...]:
+    by_name: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for name in names:
+        matched = _POINTS.match(name)
+        if matched:
+            by_name.setdefault((matched[1], matched[3]), []).append((int(matched[2]), name))
+    largest = max(by_name.values(), key=len, default=[])
+    return tuple(name for _, name in sorted(largest)) if len(largest) >= _FEWEST_POINTS else ()
+
+
+def _leaks(rows: Floats, inputs: Inputs, target: _Target) -> list[str]:
+    """Columns of two values one of which is never met in a good part: perhaps they are known only afterwards."""
+    if len(target.classes) != 2 or not target.good:
+        return []
+    bad = target.values != target.classes.index(target.good)
+    notes = []
+    for name, column in zip(inputs.names, rows.T, strict=True):
+        values = np.unique(column[np.isfinite(column)])
+        telling = [
+            v for v in values.tolist() if len(values) == 2 and (column == v).sum() >= 10 and bad[column == v].all()
+        ]
+        notes += [
+            f"column {name!r}: no part with {value:g} is good; if that is known only afterwards, leave the column out with "
+            f"--without {name!r}"
+            for value in telling
+        ]
+    return notes
+
+
+def quality_table(trained: TrainedModel) -> Mapping[str, float]:
+    """What is told of a model at the end: numbers on parts that its weights were not fitted to."""
+    numbers_ = trained.metrics.numbers()
+    order = ["rows", "training_rows", "validation_rows", "skill", "coverage"]
+    return {name: numbers_[name] for name in [*order, *sorted(trained.metrics.quality)]}
