@@ -19,12 +19,12 @@ from statistics import fmean, median
 from typing import Any
 
 import sqlalchemy as sa
+from monitor.pipeline.gate_input import Passage, gate_input
 
 from inference.gate import input_rows
 from inference.packaging import load as load_package
 from inference.registry import Registry
 from monitor.demo.watching import time_of
-from monitor.pipeline.gate_input import Passage, gate_input
 from monitor.plant.file.load import load
 from monitor.plant.plant import Plant
 from monitor.runtime.app import make_registry

@@ -12,6 +12,8 @@ from math import isfinite, nan
 
 import numpy as np
 
+from inference.intervals import forecast_holds
+from inference.models.forecasting import Forecast
 from inference.predicting import enough_inputs
 from inference.regions import verdict_for_all
 from monitor.errors import ModelError
@@ -21,6 +23,8 @@ from monitor.ports import GateModel
 SpecAt = Callable[[datetime], Spec | None]
 """Returns the specification in force at an instant, or None."""
 
+FORECAST_FOR = (Reason.NO_MODEL, Reason.NO_SKILL, Reason.NO_COVERAGE)
+"""The reasons of a hold for which the forecast may decide instead: the gate has no model to decide by."""
 _RECOMMENDED = {
     Verdict.CONTINUE: Decision(Verdict.CONTINUE, Reason.IN_SPEC),
     Verdict.CORRECT: Decision(Verdict.CORRECT, Reason.REWORKABLE),
@@ -50,9 +54,23 @@ def decide(prediction: Prediction | None, spec: Spec | None, band: ReworkBand, f
     return hold(Reason.UNCERTAIN) if verdict is None else _RECOMMENDED[verdict]
 
 
+def decide_by_forecast(decision: Decision, known: Forecast | None, spec: Spec | None, band: ReworkBand) -> Decision:
+    """The decision, or one by the forecast where the gate has no model to decide by (`FORECAST_FOR`).
+
+    The whole interval must lie in one region, as for a model. A part that nobody looked at is never scrapped, and
+    nothing is decided while the forecast's own intervals do not hold.
+    """
+    if decision.reason not in FORECAST_FOR or known is None or not forecast_holds(known):
+        return decision
+    if spec is None or not _is_usable_spec(spec, band):
+        return decision
+    verdict = verdict_for_all(known.lower, known.upper, spec, band)
+    return Decision(verdict, Reason.FORECAST) if verdict in (Verdict.CONTINUE, Verdict.CORRECT) else decision
+
+
 def hold(reason: Reason) -> Decision:
     """A hold for a reason; ValueError for a reason that belongs to a recommendation."""
-    if reason in (Reason.IN_SPEC, Reason.REWORKABLE, Reason.OUT_OF_SPEC):
+    if reason in (Reason.IN_SPEC, Reason.REWORKABLE, Reason.OUT_OF_SPEC, Reason.FORECAST):
         raise ValueError(f"{reason.value!r} is the reason of a recommendation, not of a hold")
     return Decision(Verdict.HOLD, reason)
 

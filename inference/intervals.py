@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr
 
+from inference.models.forecasting import Forecast
 from monitor.model import Floats, Prediction
 
 CONFIDENCE = 0.95
@@ -35,6 +36,11 @@ def coverage_holds(inside: Mask, parts: int, coverage: float) -> bool:
     If fewer than half of the `parts` are counted, the intervals do not hold.
     """
     return 2 * len(inside) >= parts and binomial_cdf(int(inside.sum()), len(inside), coverage) >= 1 - CONFIDENCE
+
+
+def forecast_holds(known: Forecast) -> bool:
+    """Whether the newest intervals of a forecast cover often enough."""
+    return binomial_cdf(known.inside, known.watched, known.coverage) >= 1 - CONFIDENCE
 
 
 def binomial_cdf(successes: int, trials: int, probability: float) -> float:

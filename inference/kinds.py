@@ -1,4 +1,4 @@
-"""The gate model kinds: the name in plant files and packages, and the module with its `KIND`.
+"""The model kinds: the name in plant files and packages, and the module with its `KIND`.
 
 A kind's module and its libraries are imported when the kind is first used.
 """
@@ -12,11 +12,16 @@ if TYPE_CHECKING:
     from inference.models.kind import ModelKind
 
 KINDS: dict[str, str] = {
-    "forecast": "inference.models.forecast",
     "shape": "inference.models.shape",
 }
+"""The kinds that a gate of a plant can have."""
+
+OTHER_KINDS: dict[str, str] = {
+    "forecast": "inference.models.forecast",
+}
+"""The kinds for data outside any plant. Every gate has a forecast of its own beside its model."""
 
 
 def load_kind(name: str) -> ModelKind:
     """Import the kind of that name; KeyError for an unknown one."""
-    return cast("ModelKind", importlib.import_module(KINDS[name]).KIND)
+    return cast("ModelKind", importlib.import_module((KINDS | OTHER_KINDS)[name]).KIND)

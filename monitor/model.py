@@ -37,11 +37,12 @@ class Verdict(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a gate decided as it did. The first three belong to a recommendation, the others to a hold."""
+    """Why a gate decided as it did. The first four belong to a recommendation, the others to a hold."""
 
     IN_SPEC = "in_spec"
     REWORKABLE = "reworkable"
     OUT_OF_SPEC = "out_of_spec"
+    FORECAST = "forecast"
     UNCERTAIN = "uncertain"
     NO_MODEL = "no_model"
     BAD_MODEL = "bad_model"

@@ -30,6 +30,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "detectors.window": ("detectors.shared",),
     "exporters.report": ("exporters.html",),
     "inference": ("inference.models",),
+    "inference.standalone": ("inference", "inference.models"),
     "monitor.store.models": ("monitor.store.database",),
     "monitor.plant": ("inference",),
     "monitor.store.rows": ("monitor.store.database", "monitor.store.models"),
@@ -67,7 +68,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "dashboards.rows": ("dashboards.blocks",),
     "monitor.pipeline": (
-        "detectors.stream", "inference", "monitor.plant", "monitor.store", "monitor.store.database",
+        "detectors.stream", "inference", "inference.models", "monitor.plant", "monitor.store",
+        "monitor.store.database",
         "monitor.store.delivery", "monitor.store.rows",
     ),
     "monitor.scheduling": ("monitor.store", "monitor.store.database"),
@@ -105,7 +107,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.reports", "monitor.scheduling", "monitor.sources", "monitor.sources.sql", "monitor.store",
         "monitor.store.database", "monitor.store.rows", "monitor.web",
     ),
-    "monitor.commands.shared": ("monitor.plant", "monitor.plant.file", "monitor.runtime", "monitor.store.database"),
+    "monitor.commands.shared": (
+        "inference", "inference.standalone", "monitor.plant", "monitor.plant.file", "monitor.runtime",
+        "monitor.store.database",
+    ),
     "monitor.demo": (
         "exporters.report", "inference", "monitor.plant", "monitor.plant.file", "monitor.reports", "monitor.runtime",
         "monitor.scheduling", "monitor.simulator", "monitor.store.database", "monitor.store.delivery",
@@ -113,8 +118,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "monitor.commands": (
         "alerting", "alerting.alerts", "alerting.notifications", "alerting.specs", "dashboards", "exporters.html",
-        "exporters.metrics.shared", "monitor.commands.shared", "monitor.connecting", "monitor.delivery",
-        "monitor.demo",
+        "exporters.metrics.shared", "inference.standalone", "monitor.commands.shared", "monitor.connecting",
+        "monitor.delivery", "monitor.demo",
         "monitor.gate_models", "monitor.jobs", "monitor.plant", "monitor.plant.file", "monitor.reports",
         "monitor.runtime", "monitor.scheduling", "monitor.store.database", "monitor.store.delivery",
         "monitor.store.models", "monitor.store.rows", "monitor.store.watching", "monitor.windows",

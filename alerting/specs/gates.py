@@ -7,7 +7,7 @@ from alerting.specs.spec import HOUR, MINUTE, AlertSpec, of_metric
 ALERTS: tuple[AlertSpec, ...] = (
     of_metric(
         "GateOutOfService", "critical", "ml", "gatewatch_gate_out_of_service", "gate", "gate", pending_for=HOUR,
-        summary="gate {subject} holds every part: it has no verified model with skill",
+        summary="gate {subject} has no verified model with skill: it holds parts, or decides by the forecast alone",
         cause="No model is in force though there are enough outcomes, its package fails verification, or it has no "
         "skill over the naive baseline.",
         action="Run 'gatewatch model list'; train with 'gatewatch model train GATE', or check the model cache folder.",

@@ -1,4 +1,4 @@
-"""The kind `forecast`: what the newest outcomes say of the next part, whatever its inputs (`inference.forecasting`)."""
+"""The kind `forecast`: what the newest outcomes say of the next part (`inference.models.forecasting`)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from inference.forecasting import MEMORY, NEEDED, Course, follow, forecast
 from inference.models.fitting import naive_forecast
+from inference.models.forecasting import MEMORY, NEEDED, Course, follow, forecast
 from inference.models.kind import Contents, Items, TrainingData, TrainingMetrics, TrainingSettings
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats, Prediction

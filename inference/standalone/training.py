@@ -180,8 +180,8 @@ def _leaks(rows: Floats, inputs: Inputs, target: _Target) -> list[str]:
             v for v in values.tolist() if len(values) == 2 and (column == v).sum() >= 10 and bad[column == v].all()
         ]
         notes += [
-            f"column {name!r}: no part with {value:g} is good; if that is known only afterwards, leave the column out with "
-            f"--without {name!r}"
+            f"column {name!r}: no part with {value:g} is good; if that is known only afterwards, leave the column out "
+            f"with --without {name!r}"
             for value in telling
         ]
     return notes

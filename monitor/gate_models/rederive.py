@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-from inference.gate import judge
+from inference.gate import decide_by_forecast, judge
+from inference.models.forecasting import Forecast
 from monitor.gate_models.registry import ModelRegistry
-from monitor.model import Decision, Finding, Prediction, Reason
-from monitor.pipeline.gate_input import gate_input
+from monitor.model import Decision, Finding, JsonObject, Prediction, Reason
+from monitor.pipeline.forecasts import forecast_of
 from monitor.pipeline.machines import MachineMemory, judged_batches
-from monitor.pipeline.passages import Passage, passage_of
+from monitor.pipeline.passages import Passage, gate_input, passage_of
+from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
 from monitor.ports import GateModel
-from monitor.store.database.database import Store
+from monitor.store.database.database import Connection, Store
 from monitor.store.plant_files import plant_file_texts
 from monitor.store.rows.decisions import StoredDecision, decisions_in_order
 from monitor.store.rows.forgotten import ForgottenBaseline
@@ -47,19 +50,21 @@ def recompute_decisions(
     because the realised skill was lost, together with its prediction.
     """
     models: dict[tuple[str, str], GateModel] = {}
+    forecasts = _Forecasts()
     with store.read() as connection:
         for rows in decisions_in_order(connection):
             arrivals = {arrival for row in rows for arrival in (row.arrival, *row.inputs.values())}
             passages = {r.arrival: passage_of(r) for r in part_steps(connection, arrivals)}
             for row in rows:
-                refused = next(
-                    (r for r in _WITHOUT_PREDICTION if r.value == row.reason and row.predicted is None), None
-                )
+                held_for = row.reason if row.forecast is None else row.forecast["instead_of"]
+                refused = next((r for r in _WITHOUT_PREDICTION if r.value == held_for and row.predicted is None), None)
                 model = None
                 if refused is None:
                     key = (row.model, row.model_digest)
                     model = models[key] if key in models else models.setdefault(key, registry.load(*key))
-                yield _recompute(row, passages, plants(row.plant_digest), model, refused)
+                plant = plants(row.plant_digest)
+                known = None if row.forecast is None else forecasts.of(connection, row, plant.gates[row.gate])
+                yield _recompute(row, passages, plant, model, refused, known)
 
 
 def _recompute(
@@ -68,6 +73,7 @@ def _recompute(
     plant: Plant,
     model: GateModel | None,
     refused: Reason | None,
+    known: Forecast | None,
 ) -> Recomputed:
     gate = plant.gates[row.gate]
     key, stored = (row.serial, row.step, row.visit, row.revision), (row.verdict, row.reason, row.predicted)
@@ -79,8 +85,35 @@ def _recompute(
     spec_at = plant.characteristics[gate.characteristic].spec_at
     withheld = Reason(row.withheld) if row.withheld else None
     prediction, decision = judge(model, refused, [part], spec_at, gate.rework_band(), withheld)[0]
+    if row.forecast is not None and not _equal(known, row.forecast):
+        return Recomputed(key, False, stored, ("", "its outcomes are gone or changed", None))
+    decision = decide_by_forecast(decision, known, spec_at(part.at), gate.rework_band())
     recomputed = (decision.verdict.value, decision.reason.value, None if prediction is None else prediction.value)
     return Recomputed(key, _matches(row, prediction, decision), stored, recomputed)
+
+
+def _equal(known: Forecast | None, record: JsonObject) -> bool:
+    """Whether a forecast is the recorded one."""
+    if known is None or known.outcomes != record["outcomes"]:
+        return False
+    pairs = ((known.value, record["value"]), (known.lower, record["lower"]), (known.upper, record["upper"]))
+    return all(abs(a - b) <= TOLERANCE for a, b in pairs)
+
+
+class _Forecasts:
+    """The forecasts that decisions recorded, each computed once for the decisions that share it."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[tuple[str, int], Forecast | None]] = {}
+
+    def of(self, connection: Connection, row: StoredDecision, gate: GateConfig) -> Forecast | None:
+        record = row.forecast or {}
+        rests_on = (str(record["at"]), int(record["arrival"]))
+        last = self._last.get(row.gate)
+        if last is None or last[0] != rests_on:
+            known = forecast_of(connection, gate, datetime.fromisoformat(rests_on[0]), rests_on[1])
+            last = self._last[row.gate] = rests_on, known
+        return last[1]
 
 
 def _matches(row: StoredDecision, prediction: Prediction | None, decision: Decision) -> bool:

@@ -11,8 +11,7 @@ from math import isfinite
 import numpy as np
 
 from monitor.model import Floats
-from monitor.pipeline.gate_input import gate_input
-from monitor.pipeline.passages import MaxAges, Passage, is_newer, with_earlier
+from monitor.pipeline.passages import MaxAges, Passage, gate_input, is_newer, with_earlier
 from monitor.plant.gates import GateConfig
 from monitor.store.database.database import Connection
 from monitor.store.rows.outcomes import outcomes

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from inference.gate import judge
+from inference.gate import FORECAST_FOR, decide_by_forecast, judge
 from monitor.failpoints import reach
 from monitor.model import Decision, Page, PartInput, Prediction, Reason, Verdict
 from monitor.pipeline import intake
-from monitor.pipeline.gate_input import gate_input
+from monitor.pipeline.forecasts import Forecasts, RecordedForecast
 from monitor.pipeline.judging import Deadline, InForce, Judged
-from monitor.pipeline.passages import KnownPassages, Passage
+from monitor.pipeline.passages import KnownPassages, Passage, gate_input
 from monitor.pipeline.pipeline import Pipeline
+from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
 from monitor.plant.sources import PartSource
 from monitor.store.commit import BatchWrite, provisional_arrival
@@ -26,7 +27,7 @@ from monitor.store.rows.parts import part_history
 
 
 class PartsPipeline(Pipeline):
-    """Decides on the part steps of one source partition. Nothing is in memory between pages."""
+    """Decides on the part steps of one source partition. Between pages only forecasts are in memory."""
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class PartsPipeline(Pipeline):
         self._dated = config.available_at is not None
         self._in_force = in_force
         self._deadline = Deadline()
+        self._forecasts = Forecasts()
         self._gates = {gate.step: name for name, gate in plant.gates.items()}
 
     def process(self, page: Page, write: BatchWrite) -> None:
@@ -106,13 +108,28 @@ class PartsPipeline(Pipeline):
         judged = self._deadline.call(lambda: judge_parts(used.refused), config.timeout)
         if judged is None:
             judged = judge_parts(Reason.TIMEOUT)
-        for (passage, _, inputs), (prediction, decision) in zip(parts, judged, strict=True):
-            row = self._row(gate, passage, inputs, used, prediction, decision, write.now)
+        known = self._forecast(gate, config, [decision for _, decision in judged], write.now)
+        for (passage, _, inputs), (prediction, held) in zip(parts, judged, strict=True):
+            decision, record = held, None
+            if known is not None and held.reason in FORECAST_FOR:
+                spec = characteristic.spec_at(passage.at)
+                decision = decide_by_forecast(held, known.forecast, spec, config.rework_band())
+                record = known.record(held.reason)
+            row = self._row(gate, passage, inputs, used, prediction, decision, write.now)._replace(forecast=record)
             write.decisions.append(row)
             verdict, reason = decision.verdict.value, decision.reason.value
             write.tallies[tally_key("gatewatch_gate_decisions_total", gate=gate, verdict=verdict, reason=reason)] += 1
             if self._plant.write_back:
-                write.outbox.append(recommendation(self._plant.site, row, used.model.coverage if used.model else None))
+                write.outbox.append(recommendation(self._plant.site, row, _coverage(used, decision, config)))
+
+    def _forecast(
+        self, gate: str, config: GateConfig, decisions: Sequence[Decision], now: datetime
+    ) -> RecordedForecast | None:
+        """The gate's forecast, if it may decide and some part is held for want of a model."""
+        if not config.forecast or all(decision.reason not in FORECAST_FOR for decision in decisions):
+            return None
+        with self._store.read() as connection:
+            return self._forecasts.of(connection, gate, config, now)
 
     def _row(
         self,
@@ -135,6 +152,13 @@ class PartsPipeline(Pipeline):
             reason=decision.reason.value, on_hold=step.on_hold if decision.verdict is Verdict.HOLD else "",
             decided_at=now, at=passage.at, withheld=used.withheld.value if used.withheld else "",
         )  # fmt: skip
+
+
+def _coverage(used: InForce, decision: Decision, config: GateConfig) -> float | None:
+    """The nominal coverage of the interval that decided."""
+    if decision.reason is Reason.FORECAST:
+        return config.coverage
+    return used.model.coverage if used.model else None
 
 
 def _passage(arrival: int, row: intake.Columns) -> Passage:

@@ -73,6 +73,11 @@ class GateConfig(Strict):
     )
     coverage: float = Field(0.9, gt=0.5, lt=1, description="Nominal coverage of the prediction interval.")
     rework: Rework = Field(Rework(), description="How far outside the specification a part can be corrected.")
+    forecast: bool = Field(
+        True,
+        description="Whether a gate without a model to decide by may decide by a forecast from the newest outcomes: "
+        "continue or correct, never scrap.",
+    )
     since: Instant | None = Field(
         None, description="Parts that passed the step earlier are used for training but not decided on."
     )

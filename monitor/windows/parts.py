@@ -10,8 +10,7 @@ import numpy as np
 from inference.predicting import predict_rows
 from monitor.instants import to_nanos
 from monitor.model import Floats, Window
-from monitor.pipeline.gate_input import gate_input
-from monitor.pipeline.passages import MaxAges, with_earlier
+from monitor.pipeline.passages import MaxAges, gate_input, with_earlier
 from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
 from monitor.store.rows.parts import PartStep

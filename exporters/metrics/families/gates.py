@@ -24,8 +24,8 @@ from monitor.model import Reason, RetrainingReason, RetrainingState, Verdict
 from monitor.plant.gates import GateConfig
 
 RECOMMENDED = {
-    Verdict.CONTINUE: (Reason.IN_SPEC,),
-    Verdict.CORRECT: (Reason.REWORKABLE,),
+    Verdict.CONTINUE: (Reason.IN_SPEC, Reason.FORECAST),
+    Verdict.CORRECT: (Reason.REWORKABLE, Reason.FORECAST),
     Verdict.SCRAP: (Reason.OUT_OF_SPEC,),
 }
 HOLD_REASONS = tuple(r for r in Reason if all(r not in reasons for reasons in RECOMMENDED.values()))
@@ -54,7 +54,7 @@ _MIN_DECISIONS = 20
 """The minimum number of decisions for a ratio."""
 _MIN_OUTCOMES = 20
 """The minimum number of outcomes for a share."""
-_WITHOUT_MODEL = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.NO_SKILL, Reason.NO_COVERAGE)
+_WITHOUT_MODEL = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.NO_SKILL, Reason.NO_COVERAGE, Reason.FORECAST)
 
 
 def decision_labels(bounds: Bounds) -> Iterable[tuple[str, ...]]:
@@ -77,8 +77,8 @@ METRICS: tuple[Metric, ...] = (
     timestamp("gatewatch_gate_model_since", "When the model was put in force", GATE),
     gauge("gatewatch_gate_interval_width", "Mean width of the prediction intervals of the newest decisions, in "
           "the unit of the characteristic.", GATE),
-    gauge("gatewatch_gate_out_of_service", "1 if a gate holds every part because it has no verified model with skill, "
-          "else 0; also 0 while it learns.", GATE),
+    gauge("gatewatch_gate_out_of_service", "1 if a gate has no verified model with skill to decide by, else 0; also 0 "
+          "while it learns.", GATE),
     gauge("gatewatch_gate_learning", "1 while a gate has never had a model and has too few outcomes to train one, "
           "else 0.", GATE),
     gauge("gatewatch_gate_outcomes", "Parts with an outcome of the gate's characteristic.", GATE, tallied=True),

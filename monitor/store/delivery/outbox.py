@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from monitor.model import JsonObject, Verdict
+from monitor.model import JsonObject, Reason, Verdict
 from monitor.statuses import OutboxStatus
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
@@ -56,17 +56,21 @@ def new_message(channel: str, key: str, subject: str, payload: JsonObject, now: 
 def recommendation(site: str, decision: StoredDecision, coverage: float | None) -> dict[str, object]:
     """The outbox row that sends a decision to the MES, under its idempotency key.
 
-    Its confidence is the nominal coverage of the model's interval, None for a hold. A recommendation is made only if
-    the whole interval lies in one region, so it is right whenever the interval contains the true value: for
-    exchangeable parts at least that often. This is a lower bound on average over all judged parts, not the probability
-    for this one.
+    Its confidence is the nominal coverage of the interval that decided (the model's or the forecast's), None for a
+    hold. A recommendation is made only if the whole interval lies in one region, so it is right whenever the interval
+    contains the true value: for exchangeable parts at least that often. This is a lower bound on average over all
+    judged parts, not the probability for this one.
     """
     d = decision
+    numbers = d.forecast if d.reason == Reason.FORECAST and d.forecast is not None else None
+    value, lower, upper = (
+        (d.predicted, d.lower, d.upper) if numbers is None else (numbers["value"], numbers["lower"], numbers["upper"])
+    )
     payload = {
         "site": site, "serial": d.serial, "step": d.step, "visit": d.visit, "revision": d.revision,
         "recommendation": d.verdict, "reason": d.reason,
         "confidence": None if d.verdict == Verdict.HOLD else coverage, "on_hold": d.on_hold,
-        "model_version": d.version, "predicted": d.predicted, "lower": d.lower, "upper": d.upper,
+        "model_version": d.version, "predicted": value, "lower": lower, "upper": upper,
         "decided_at": d.decided_at.isoformat(),
     }  # fmt: skip
     key = json.dumps([site, d.serial, d.step, d.visit, d.revision])

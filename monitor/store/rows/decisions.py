@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from monitor.model import JsonObject
 from monitor.store.database import tables as t
 from monitor.store.database.rows import chunked, fetch_rows, select_columns
 
@@ -19,6 +20,8 @@ class StoredDecision(NamedTuple):
     """A decision: `inputs` are the arrival numbers of the part steps used, by step.
 
     `withheld` is why the prediction was not acted on, '' if it was; `on_hold` the step's procedure for a hold, else ''.
+    `forecast` is what was known without a model, where that could decide instead of a hold; its interval decided if the
+    reason is `forecast`.
     """
 
     serial: str
@@ -44,6 +47,7 @@ class StoredDecision(NamedTuple):
     decided_at: datetime
     at: datetime
     withheld: str
+    forecast: JsonObject | None = None
 
 
 def count_decisions(connection: sa.Connection) -> int:

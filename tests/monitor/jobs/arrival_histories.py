@@ -127,8 +127,9 @@ class Writer:
         self._write(entered, table, row, first)
         if life == "deleted":
             read = next(step for step in self.history.steps if step > entered)
-            self._write(read + MINUTE, table, row, None)
-            self.history.deleted[table] = self.history.deleted.get(table, 0) + 1
+            if read < SETTLED - 2 * HOUR:  # else nobody looks at that hour again before the end
+                self._write(read + MINUTE, table, row, None)
+                self.history.deleted[table] = self.history.deleted.get(table, 0) + 1
         elif life == "repeated":
             self._write(entered + self._delay(), table, self._new_id(), first)
         elif life in ("corrected", "taken back"):

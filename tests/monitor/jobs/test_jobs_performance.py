@@ -326,7 +326,7 @@ def test_decisions_without_skill_are_recomputed_as_they_were(gate: Gate) -> None
     assert len([one for one in again if not one.matches]) == 2
 
 
-def test_a_gate_whose_intervals_fail_holds_and_its_decisions_are_recomputed_as_they_were(gate: Gate) -> None:
+def test_a_gate_whose_intervals_fail_decides_by_the_forecast_and_that_is_recomputed_as_it_was(gate: Gate) -> None:
     levels = [10.0 + 4 * n for n in range(8)]
     gate.promote("0", after(0))
     for a in levels:
@@ -341,14 +341,14 @@ def test_a_gate_whose_intervals_fail_holds_and_its_decisions_are_recomputed_as_t
     assert found["miscoverage"].limit < found["miscoverage"].value < 0.9
     assert found["worst_ratio"].status == "breach", "ModelDegraded fires by it"
     held = gate.parts(after(62), 2)
-    assert gate.decided(held) == {("hold", "no_coverage", "no_coverage", 40.0)}
+    assert gate.decided(held) == {("continue", "forecast", "no_coverage", 40.0)}
     again = list(
         rederive.recompute_decisions(
             gate.spine.store, lambda _: gate.spine.plant, Cache(lambda _name, _digest: SumModel())
         )
     )
     assert [one for one in again if not one.matches] == []
-    assert ("hold", "no_coverage", 40.0) in {one.recomputed for one in again}
+    assert ("continue", "forecast", 40.0) in {one.recomputed for one in again}
 
 
 class Silent(SumModel):

@@ -18,9 +18,8 @@ from spine_kit import PLANT, T0, Spine, SumModel, after
 from waits import HANGS
 
 from monitor.model import Floats, Prediction, Reason
-from monitor.pipeline.gate_input import gate_input
 from monitor.pipeline.judging import Deadline, InForce
-from monitor.pipeline.passages import Passage
+from monitor.pipeline.passages import Passage, gate_input
 from monitor.plant.file.load import parse
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
@@ -127,7 +126,7 @@ def test_a_gate_out_of_service_holds_every_part_under_one_alert(used: InForce, r
         with spine.store.write() as connection:
             connection.execute(t.model_in_force.insert(), [in_force])
     assert spine.alerts(after(60), gates=True) == [GATE_OUT]
-    (summary,) = [s for s in spine.all(t.alert, "summary") if "holds every part" in s]
+    (summary,) = [s for s in spine.all(t.alert, "summary") if "no verified model" in s]
     assert summary.endswith(f": {reason}")
     if used.refused is Reason.NO_MODEL:
         with spine.store.write() as connection:

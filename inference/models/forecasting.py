@@ -2,8 +2,8 @@
 
 Simple forecasts (last value, medians and means of different length) are combined by exponential weights of their
 errors, a part of which is dealt out anew at each outcome (fixed share: Herbster and Warmuth, "Tracking the Best
-Expert", 1998). The interval is conformal over the newest known errors, at a level that moves with every outcome, so that
-the coverage holds although the process changes (Gibbs and Candes, "Adaptive Conformal Inference Under Distribution
+Expert", 1998). The interval is conformal over the newest known errors, at a level that moves with every outcome, so
+that the coverage holds although the process changes (Gibbs and Candes, "Adaptive Conformal Inference Under Distribution
 Shift", 2021). All of it is a function of the newest outcomes alone, so that it can be computed again at any time.
 """
 
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.intervals import CONFIDENCE, binomial_cdf
 from monitor.model import Floats
 
 MEMORY = 600
@@ -43,17 +42,17 @@ Counts = NDArray[np.intp]
 class Forecast:
     """The forecast of the next part: value and interval in the characteristic's unit.
 
-    `outcomes` is how many it rests on; `inside` of the newest `watched` outcomes lay inside their intervals. `holds`:
-    whether that is often enough for the nominal coverage, allowing for chance.
+    `coverage` is the nominal one, `outcomes` how many it rests on; `inside` of the newest `watched` outcomes lay inside
+    their intervals.
     """
 
     value: float
     lower: float
     upper: float
+    coverage: float
     outcomes: int
     inside: int
     watched: int
-    holds: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +74,8 @@ def forecast(values: Floats, known: Counts, coverage: float) -> Forecast | None:
     if not np.isfinite(half):
         return None
     watched = course.inside[np.isfinite(course.inside)][-WATCHED:]
-    inside = int(watched.sum())
-    holds = binomial_cdf(inside, len(watched), coverage) >= 1 - CONFIDENCE
-    return Forecast(value, value - half, value + half, min(len(values), MEMORY), inside, len(watched), bool(holds))
+    count = min(len(values), MEMORY)
+    return Forecast(value, value - half, value + half, coverage, count, int(watched.sum()), len(watched))
 
 
 def _shifted(known: Counts, count: int) -> Counts:
