@@ -54,15 +54,13 @@ def decide(prediction: Prediction | None, spec: Spec | None, band: ReworkBand, f
     return hold(Reason.UNCERTAIN) if verdict is None else _RECOMMENDED[verdict]
 
 
-def decide_by_forecast(decision: Decision, known: Forecast | None, spec: Spec | None, band: ReworkBand) -> Decision:
-    """The decision, or one by the forecast where the gate has no model to decide by (`FORECAST_FOR`).
+def decide_by_forecast(decision: Decision, known: Forecast, spec: Spec | None, band: ReworkBand) -> Decision:
+    """A decision by the forecast instead of a hold, or the hold.
 
     The whole interval must lie in one region, as for a model. A part that nobody looked at is never scrapped, and
     nothing is decided while the forecast's own intervals do not hold.
     """
-    if decision.reason not in FORECAST_FOR or known is None or not forecast_holds(known):
-        return decision
-    if spec is None or not _is_usable_spec(spec, band):
+    if not forecast_holds(known) or spec is None or not _is_usable_spec(spec, band):
         return decision
     verdict = verdict_for_all(known.lower, known.upper, spec, band)
     return Decision(verdict, Reason.FORECAST) if verdict in (Verdict.CONTINUE, Verdict.CORRECT) else decision

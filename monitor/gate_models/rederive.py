@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from inference.gate import decide_by_forecast, judge
+from inference.gate import judge
 from inference.models.forecasting import Forecast
 from monitor.gate_models.registry import ModelRegistry
 from monitor.model import Decision, Finding, JsonObject, Prediction, Reason
-from monitor.pipeline.forecasts import forecast_of
+from monitor.pipeline.forecasts import RecordedForecast, forecast_of
 from monitor.pipeline.machines import MachineMemory, judged_batches
 from monitor.pipeline.passages import Passage, gate_input, passage_of
 from monitor.plant.gates import GateConfig
@@ -73,7 +73,7 @@ def _recompute(
     plant: Plant,
     model: GateModel | None,
     refused: Reason | None,
-    known: Forecast | None,
+    known: RecordedForecast | None,
 ) -> Recomputed:
     gate = plant.gates[row.gate]
     key, stored = (row.serial, row.step, row.visit, row.revision), (row.verdict, row.reason, row.predicted)
@@ -85,16 +85,17 @@ def _recompute(
     spec_at = plant.characteristics[gate.characteristic].spec_at
     withheld = Reason(row.withheld) if row.withheld else None
     prediction, decision = judge(model, refused, [part], spec_at, gate.rework_band(), withheld)[0]
-    if row.forecast is not None and not _equal(known, row.forecast):
-        return Recomputed(key, False, stored, ("", "its outcomes are gone or changed", None))
-    decision = decide_by_forecast(decision, known, spec_at(part.at), gate.rework_band())
+    if row.forecast is not None:
+        if known is None or not _equal(known.forecast, row.forecast):
+            return Recomputed(key, False, stored, ("", "its outcomes are gone or changed", None))
+        decision = known.decide(decision, spec_at(part.at), gate.rework_band())
     recomputed = (decision.verdict.value, decision.reason.value, None if prediction is None else prediction.value)
     return Recomputed(key, _matches(row, prediction, decision), stored, recomputed)
 
 
-def _equal(known: Forecast | None, record: JsonObject) -> bool:
+def _equal(known: Forecast, record: JsonObject) -> bool:
     """Whether a forecast is the recorded one."""
-    if known is None or known.outcomes != record["outcomes"]:
+    if known.outcomes != record["outcomes"]:
         return False
     pairs = ((known.value, record["value"]), (known.lower, record["lower"]), (known.upper, record["upper"]))
     return all(abs(a - b) <= TOLERANCE for a, b in pairs)
@@ -104,14 +105,14 @@ class _Forecasts:
     """The forecasts that decisions recorded, each computed once for the decisions that share it."""
 
     def __init__(self) -> None:
-        self._last: dict[str, tuple[tuple[str, int], Forecast | None]] = {}
+        self._last: dict[str, tuple[tuple[str, int], RecordedForecast | None]] = {}
 
-    def of(self, connection: Connection, row: StoredDecision, gate: GateConfig) -> Forecast | None:
+    def of(self, connection: Connection, row: StoredDecision, gate: GateConfig) -> RecordedForecast | None:
         record = row.forecast or {}
         rests_on = (str(record["at"]), int(record["arrival"]))
         last = self._last.get(row.gate)
         if last is None or last[0] != rests_on:
-            known = forecast_of(connection, gate, datetime.fromisoformat(rests_on[0]), rests_on[1])
+            known = forecast_of(connection, row.gate, gate, datetime.fromisoformat(rests_on[0]), rests_on[1])
             last = self._last[row.gate] = rests_on, known
         return last[1]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from inference.gate import FORECAST_FOR, decide_by_forecast, judge
+from inference.gate import judge
 from monitor.failpoints import reach
 from monitor.model import Decision, Page, PartInput, Prediction, Reason, Verdict
 from monitor.pipeline import intake
-from monitor.pipeline.forecasts import Forecasts, RecordedForecast
+from monitor.pipeline.forecasts import Forecasts, RecordedForecast, may_be_forecast
 from monitor.pipeline.judging import Deadline, InForce, Judged
 from monitor.pipeline.passages import KnownPassages, Passage, gate_input
 from monitor.pipeline.pipeline import Pipeline
@@ -111,9 +111,8 @@ class PartsPipeline(Pipeline):
         known = self._forecast(gate, config, [decision for _, decision in judged], write.now)
         for (passage, _, inputs), (prediction, held) in zip(parts, judged, strict=True):
             decision, record = held, None
-            if known is not None and held.reason in FORECAST_FOR:
-                spec = characteristic.spec_at(passage.at)
-                decision = decide_by_forecast(held, known.forecast, spec, config.rework_band())
+            if known is not None and known.may_replace(held):
+                decision = known.decide(held, characteristic.spec_at(passage.at), config.rework_band())
                 record = known.record(held.reason)
             row = self._row(gate, passage, inputs, used, prediction, decision, write.now)._replace(forecast=record)
             write.decisions.append(row)
@@ -125,8 +124,8 @@ class PartsPipeline(Pipeline):
     def _forecast(
         self, gate: str, config: GateConfig, decisions: Sequence[Decision], now: datetime
     ) -> RecordedForecast | None:
-        """The gate's forecast, if it may decide and some part is held for want of a model."""
-        if not config.forecast or all(decision.reason not in FORECAST_FOR for decision in decisions):
+        """The gate's forecast, if some part is held for a reason that it could replace."""
+        if not config.forecast or not any(map(may_be_forecast, decisions)):
             return None
         with self._store.read() as connection:
             return self._forecasts.of(connection, gate, config, now)

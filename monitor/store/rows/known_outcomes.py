@@ -56,3 +56,17 @@ def passed_at(connection: sa.Connection, step: str, outcomes: Sequence[KnownOutc
         max((at for at in passages.get(outcome.serial, ()) if at <= outcome.at), default=outcome.at)
         for outcome in outcomes
     ]
+
+
+def parts_out_of_distribution(connection: sa.Connection, gate: str, serials: Sequence[str], arrival: int) -> int:
+    """How many of these parts the gate's model called out of distribution at their last passage up to `arrival`."""
+    d = t.decision.c
+    last: dict[str, tuple[datetime, bool]] = {}
+    for chunk in chunked(serials):
+        query = sa.select(d.serial, d.at, d.distance, d.distance_limit).where(
+            d.serial.in_(chunk), d.gate.concat("") == gate, d.arrival <= arrival
+        )
+        for serial, at, distance, limit in connection.execute(query):
+            if serial not in last or at >= last[serial][0]:
+                last[serial] = at, distance is not None and limit is not None and distance > limit
+    return sum(far for _, far in last.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from spine_kit import Cache, Spine, SumModel, after
 
 from monitor.gate_models.rederive import Recomputed, recompute_decisions
-from monitor.model import Reason
+from monitor.model import Floats, Prediction, Reason
 from monitor.pipeline.judging import InForce
 from monitor.store.database import tables as t
 
@@ -143,3 +144,34 @@ def test_outcomes_that_are_gone_or_changed_are_noticed(spine: Spine) -> None:
     (wrong,) = (one for one in recomputed(spine) if not one.matches)
     assert wrong.key[0] == "P0500"
     assert wrong.recomputed[1] == "its outcomes are gone or changed"
+
+
+def far(spine: Spine, serials: Sequence[str]) -> None:
+    """The model calls these parts out of distribution."""
+    with spine.store.write() as connection:
+        wanted = t.decision.c.serial.in_(serials)
+        connection.execute(t.decision.update().where(wanted).values(distance=2.0, distance_limit=1.0))
+
+
+@pytest.mark.parametrize(
+    ("unlike", "decision"),
+    [(50, ("continue", "forecast")), (20, ("hold", "out_of_distribution"))],
+    ids=["most newest parts", "some newest parts"],
+)
+def test_parts_out_of_distribution_are_decided_on_once_the_outcomes_are_of_such_parts(
+    unlike: int, decision: tuple[str, str], spine: Spine
+) -> None:
+    learnt(spine, 50.0)
+    far(spine, [f"P{2 * KNOWN - 1 - n:04d}" for n in range(unlike)])
+    spine.used = InForce(Unfamiliar(), None, "w", "1", "digest")
+    (row,) = decided(spine, passed(spine, 1, after(60), first=500))
+    assert (row.verdict, row.reason) == decision
+    again = list(recompute_decisions(spine.store, lambda _: spine.plant, Cache(lambda _name, _digest: Unfamiliar())))
+    assert all(one.matches for one in again if one.key[0] == "P0500")
+
+
+class Unfamiliar(SumModel):
+    """Calls every part out of distribution."""
+
+    def predict(self, rows: Floats) -> list[Prediction]:
+        return [replace(one, distance=3.0, distance_limit=1.0) for one in super().predict(rows)]
