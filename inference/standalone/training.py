@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,8 @@ import numpy as np
 
 from inference.models.kind import TrainingData, TrainingSettings
 from inference.standalone.order import in_time
-from inference.standalone.tables import Inputs, Roles, check_columns, find_inputs, numbers, read_table, rows_of
+from inference.standalone.tables import Inputs, check_columns, find_inputs, numbers, read_table, rows_of
+from inference.standalone.task import Outcome, Target, Task, classes_of
 from inference.training import TrainedModel, train
 from monitor.errors import UsageError
 from monitor.model import Floats
@@ -30,34 +30,12 @@ _POINTS = re.compile(r"^(.*?)(\d+)(\D*)$")
 _FEWEST_POINTS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What to train: the kind, the columns, the good class ('': found out or none), and the nominal coverage."""
-
-    kind: str
-    roles: Roles
-    good: str = ""
-    coverage: float = 0.9
-    seed: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A trained model, and what to tell of its data."""
-
-    model: TrainedModel
-    notes: Sequence[str] = field(default=())
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    values: Floats
-    classes: tuple[str, ...] = ()
-    good: str = ""
-
-
 def train_on(path: Path, task: Task) -> Outcome:
     """Train on a table, or on images."""
+    if task.kind == "image":
+        from inference.standalone.images import train_images
+
+        return train_images(path, task)
     if path.is_dir():
         raise UsageError(f"--data {path} is a folder; the kind {task.kind} takes a CSV file")
     if not task.roles.target:
@@ -89,7 +67,7 @@ def train_table(path: Path, task: Task) -> Outcome:
     return Outcome(replace(model, target=task.roles.target), notes)
 
 
-def _settings(inputs: Inputs, target: _Target, data: TrainingData, task: Task) -> TrainingSettings:
+def _settings(inputs: Inputs, target: Target, data: TrainingData, task: Task) -> TrainingSettings:
     gaps = task.kind != "shape" or bool(np.isnan(data.table).any())
     return TrainingSettings(
         inputs.names, profile_points(inputs.names), task.coverage, _EPOCHS, task.seed,
@@ -112,7 +90,7 @@ def _inputs(frame: pd.DataFrame, task: Task) -> Inputs:
     return found
 
 
-def _target(column: pd.Series[str], task: Task) -> _Target:
+def _target(column: pd.Series[str], task: Task) -> Target:
     name = task.roles.target
     if task.kind not in OF_CLASSES:
         values = numbers(column)
@@ -122,25 +100,8 @@ def _target(column: pd.Series[str], task: Task) -> _Target:
                 f"--target {name!r}: row {int(bad[0])} holds {column.iloc[int(bad[0])]!r}; the kind {task.kind} "
                 "predicts a number; for classes take --kind classifier"
             )
-        return _Target(values)
+        return Target(values)
     return classes_of(column.tolist(), name, task.good)
-
-
-def classes_of(names: Sequence[str], of: str, good: str) -> _Target:
-    """The class of each part as its index. Of two classes without a good one named, the more frequent one is good."""
-    counts = Counter(names)
-    classes = tuple(sorted(counts))
-    if good and good not in classes:
-        raise UsageError(f"--good {good!r}: {of} has no such class; it has {', '.join(map(repr, classes[:20]))}")
-    if len(classes) > 50:
-        raise UsageError(
-            f"--target {of!r} has {len(classes)} different values, more than 50 classes; for a number take "
-            "--kind ensemble or shape"
-        )
-    if not good and len(classes) == 2:
-        good = max(classes, key=lambda name: (counts[name], name))
-    index = {name: float(i) for i, name in enumerate(classes)}
-    return _Target(np.array([index[name] for name in names]), classes, good)
 
 
 def profile_first(names: Sequence[str]) -> tuple[str, ...]:
@@ -168,7 +129,7 @@ def _points(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for _, name in sorted(largest)) if len(largest) >= _FEWEST_POINTS else ()
 
 
-def _leaks(rows: Floats, inputs: Inputs, target: _Target) -> list[str]:
+def _leaks(rows: Floats, inputs: Inputs, target: Target) -> list[str]:
     """Columns of two values one of which is never met in a good part: perhaps they are known only afterwards."""
     if len(target.classes) != 2 or not target.good:
         return []

@@ -80,7 +80,8 @@ def train_on_data(name: str, options: DataOptions, json_: bool) -> None:
     """Train, write the package, and tell the quality on parts that were held out."""
     from inference import packaging
     from inference.standalone.tables import Roles
-    from inference.standalone.training import Task, quality_table, train_on
+    from inference.standalone.task import Task
+    from inference.standalone.training import quality_table, train_on
 
     if not options.path.exists():
         raise UsageError(f"--data {options.path}: no such file or folder")
