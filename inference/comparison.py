@@ -11,7 +11,9 @@ Errors are capped at `CAP` half widths of the champion's interval: the size of a
 the models (`inference.intervals`).
 
 A lower overall error is not enough. The challenger's intervals must hold on these parts, because the gate decides by
-them: a model that is only a little less wrong about a changed process does not help. No slice (machine, recipe, lot)
+them, or fall short of their coverage by at most half as much as the champion's: a model that is only a little less
+wrong about a changed process does not help, and one with intervals that nearly hold is not refused for one whose do not
+at all. No slice (machine, recipe, lot)
 with enough parts may be significantly worse, and the evidence must come from several lots: the parts of a lot share
 their material, so one faulty lot looks like a change of the process, and no model may be trained on it.
 """
@@ -33,6 +35,7 @@ SLICE_ROWS = 10
 """Slices with fewer parts are not compared: a bootstrap of so few underestimates its variance."""
 MIN_LOTS = 2
 """How many lots must have at least `SLICE_ROWS` parts each."""
+_SHORTFALL = 0.5
 _RESAMPLES = 2000
 _BLOCK = 20
 """Consecutive parts treated as one lot where the plant records no lots."""
@@ -110,8 +113,11 @@ def compare(
     # Only parts on which the gate would have used the challenger's prediction.
     counts = counted(holdout.target, challenger, cap)
     covered = np.stack([inside(holdout.target, champion), inside(holdout.target, challenger)])[:, counts]
-    outcome = _outcome(overall, worse, not coverage_holds(covered[1], len(holdout), coverage))
     coverages = covered.mean(axis=1).tolist() if covered.shape[1] else [0.0, 0.0]
+    knows = 2 * covered.shape[1] >= len(holdout)
+    closer = knows and coverage - coverages[1] <= _SHORTFALL * (coverage - coverages[0])
+    fail = not coverage_holds(covered[1], len(holdout), coverage) and not closer
+    outcome = _outcome(overall, worse, fail)
     return Comparison(outcome, len(holdout), large, overall, slices, coverages[0], coverages[1], worse)
 
 

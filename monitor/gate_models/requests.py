@@ -18,7 +18,7 @@ from monitor.store.models.retraining import RetrainingRequest
 from monitor.store.rows.outcomes import count_new_outcomes
 from monitor.store.watching.alerts import Alert, firing_breaches
 
-CAUSES = ("ModelDegraded", "ModelWithoutSkill")
+CAUSES = ("ModelDegraded", "ModelWithoutSkill", "GateOutOfService", "HoldRateHigh")
 """Alerts about gates that a better model could resolve."""
 
 

@@ -107,6 +107,14 @@ def test_a_little_less_wrong_about_a_changed_process_is_no_cure() -> None:
     assert run(noise(6, scale=3.0) + 12, noise(6, scale=3.0) + 11).outcome is Outcome.INTERVALS_FAIL
 
 
+def test_intervals_that_nearly_hold_are_not_refused_for_some_that_do_not_at_all() -> None:
+    found = run(noise(6) * 2 + 6, noise(6), half=7.0, champion_half=7.0)
+    assert found.champion_coverage is not None
+    assert found.challenger_coverage is not None
+    assert found.champion_coverage < 0.6 < 0.8 < found.challenger_coverage < 0.87
+    assert found.outcome is Outcome.BETTER
+
+
 def test_parts_that_no_model_could_know_say_nothing() -> None:
     fault = np.where(np.arange(ROWS) % 3 == 0, -60.0, 0.0)
     assert run(noise(7, scale=4.0) + 9 + fault, noise(7, scale=4.0) + fault).outcome is Outcome.BETTER
