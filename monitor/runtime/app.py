@@ -135,14 +135,14 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
         jobs.append(AlertsJob(store, plant, lambda: bounds_of(plant, jobs)))
     jobs.append(RetrainingJob(Retraining(store, plant, models, registry, trainer, simulated)))
     jobs.append(notify_job(store, plant, receivers if (not simulated if notify is None else notify) else None))
-    if plant.write_back is not None and target is not None:
-        jobs.append(DeliverJob(store, plant.write_back, target))
     for name in plant.sources:
         of_source = [p for p in pulls if p.source_name == name]
         scope = reconcile_scope(plant, name)
         jobs.append(
             ReconcileJob(store, scope, sources[name], of_source, plant.jobs.reconcile, runner.lease, WallClock())
         )
+    if plant.write_back is not None and target is not None:
+        jobs.append(DeliverJob(store, plant.write_back, target))
     renders = not simulated or plant.drift.report_under_replay
     jobs.append(ReportJob(store, plant, models, loaded.path.parent / "reports", renders))
     jobs.append(PruneJob(store, retention.effective(plant), plant.jobs.prune))
