@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from inference.models.kind import ModelKind
 
 KINDS: dict[str, str] = {
+    "classifier": "inference.models.classifier",
     "shape": "inference.models.shape",
 }
 """The kinds that a gate of a plant can have."""

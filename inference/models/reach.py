@@ -1,0 +1,61 @@
+"""How far a row lies outside what training has shown: the worst of its inputs, and levels never seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.models.fitting import capped_quantile
+from inference.models.gaps import Gaps
+from monitor.model import Floats
+
+HEALTHY = 0.99
+"""Share of healthy parts whose distance should lie below the limit."""
+_TAIL = 0.98  # quantile of the deviations from the median that is an input's unit of distance
+_NEW_LEVEL = 10.0  # limits that a level never seen counts as
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Median and unit of distance of each numeric input (2, inputs), and the levels seen of each category."""
+
+    scales: Floats
+    seen: Mapping[int, tuple[int, ...]]
+    limit: float = 1.0
+
+    def distances(self, rows: Floats) -> Floats:
+        """The largest deviation of each row's inputs from their medians, in their units; missing ones have none."""
+        measured = self.scales[1] > 0
+        away = np.abs(rows[:, measured] - self.scales[0, measured]) / self.scales[1, measured]
+        worst = np.nan_to_num(away, nan=0.0).max(axis=1, initial=0.0)
+        for column, levels in self.seen.items():
+            known = np.isin(rows[:, column], levels) | np.isnan(rows[:, column])
+            worst = np.where(known, worst, np.maximum(worst, _NEW_LEVEL * self.limit))
+        return np.asarray(worst)
+
+
+def learn_reach(rows: Floats, fold_of: NDArray[np.intp], gaps: Gaps, levels: Mapping[int, int]) -> Reach:
+    """Medians, units and levels of all rows; the limit from rows out of fold."""
+    far = np.empty(len(rows))
+    for fold in range(int(fold_of.max()) + 1):
+        here = fold_of == fold
+        far[here] = _learn(rows[~here], gaps, levels).distances(rows[here])
+    whole = _learn(rows, gaps, levels)
+    return Reach(whole.scales, whole.seen, max(capped_quantile(far, HEALTHY), 1.0))
+
+
+def _learn(rows: Floats, gaps: Gaps, levels: Mapping[int, int]) -> Reach:
+    scales = np.zeros((2, rows.shape[1]))
+    seen = {}
+    for i, ignored in enumerate(gaps.ignored):
+        values = rows[np.isfinite(rows[:, i]), i]
+        if i in levels and not ignored:
+            seen[i] = tuple(sorted({int(value) for value in values.tolist()}))
+        elif not ignored and len(values):
+            middle = np.median(values)
+            away = np.abs(values - middle)
+            scales[:, i] = middle, capped_quantile(away, _TAIL) or away.max()
+    return Reach(scales, seen)
