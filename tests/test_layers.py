@@ -143,6 +143,7 @@ HEAVY: dict[str, tuple[str, ...]] = {
         "dashboards.blocks.variables",
     ),
     "evidently": ("detectors.window.evidently_report",),
+    "lightgbm": ("inference.models.boosted_trees",),
     "mlflow": ("inference.registry",),
     "river": ("detectors.stream.river_scorers",),
     "safetensors": ("inference.packaging",),
