@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 KINDS: dict[str, str] = {
     "classifier": "inference.models.classifier",
+    "ensemble": "inference.models.ensemble",
     "shape": "inference.models.shape",
 }
 """The kinds that a gate of a plant can have."""

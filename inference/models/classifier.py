@@ -18,6 +18,7 @@ from inference.models import class_quality as quality
 from inference.models import logistic
 from inference.models.boosted_trees import BoostedTrees, Columns
 from inference.models.class_fitting import Table, candidates, finished
+from inference.models.encoding import known_levels
 from inference.models.fitting import folds
 from inference.models.gaps import Gaps, learn_gaps
 from inference.models.kind import Contents, TrainingData, TrainingMetrics, TrainingSettings
@@ -149,20 +150,11 @@ class ClassifierKind:
         design = logistic.Design(gaps, levels, *tensors["design"])
         boosted = BoostedTrees(columns, classes, tensors["trees"].tobytes())
         parts = Parts(boosted, entries.weight, design, tensors["linear"], tensors["calibration"])
-        seen = {i: entries.seen[i] for i in levels if not gaps.ignored[i]}
+        seen = {i: known for i, known in enumerate(entries.seen) if known}
         return ClassifierModel(inputs, entries, parts, Reach(tensors["reach"], seen, entries.distance_limit), digest)
 
 
 KIND = ClassifierKind()
-
-
-def known_levels(rows: Floats, levels: dict[int, int]) -> Floats:
-    """The rows with NaN for what is no level of its category."""
-    found = np.array(rows, dtype=np.float64)
-    for column, count in levels.items():
-        values = found[:, column]
-        found[:, column] = np.where(np.isin(values, np.arange(count)), values, np.nan)
-    return found
 
 
 def _by_place(levels: Sequence[int]) -> dict[int, int]:

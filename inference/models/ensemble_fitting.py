@@ -1,0 +1,188 @@
+"""Fitting of the kind `ensemble`: the two models of a table, their mean, and what they are worth out of fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.models import conditional_gaussian, gaussian_process
+from inference.models.class_quality import skill, time_blocks
+from inference.models.conditional_gaussian import Gaussian
+from inference.models.encoding import Encoding
+from inference.models.fitting import capped_quantile, measure
+from inference.models.gaussian_process import GaussianProcess
+from inference.models.kind import TrainingData, TrainingMetrics
+from monitor.model import Floats
+
+SHARES = (0.0, 0.5, 1.0)
+"""Weights of the process in the mean."""
+HEALTHY = 0.99
+"""Share of healthy parts whose distance should lie below the limit."""
+_ENOUGH = 100  # complete parts that teach the process alone; with fewer, parts with filled inputs too
+_ENOUGH_A_COLUMN = 5
+_OF_THEIR_OWN = 50  # parts of a kind (complete, incomplete) for a share and a quantile of its own
+_RIDGE = 1.0
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What both models say of parts: means and standard deviations, the distance, and whether nothing is missing."""
+
+    gaussian: tuple[Floats, Floats]
+    process: tuple[Floats, Floats]
+    distance: Floats
+    complete: Mask
+
+    def mean(self, shares: tuple[float, float]) -> tuple[Floats, Floats]:
+        """Mean and standard deviation by the share of the process for complete parts and for others.
+
+        What is missing is uncertain in a way that only the distribution of the inputs knows: so is its deviation.
+        """
+        share = np.where(self.complete, *shares)
+        value = share * self.process[0] + (1 - share) * self.gaussian[0]
+        variance = share * np.square(self.process[1]) + (1 - share) * np.square(self.gaussian[1])
+        return value, np.where(self.complete, np.sqrt(variance), self.gaussian[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Both models of a table; `wanted` says for complete parts and for others whether the process is."""
+
+    encoding: Encoding
+    gaussian: Gaussian
+    process: GaussianProcess
+    wanted: tuple[bool, bool] = (True, True)
+
+    def answers(self, rows: Floats) -> Answers:
+        """What they say of rows (rows, inputs)."""
+        columns = self.encoding.of(rows)
+        complete = np.asarray(~np.isnan(columns).any(axis=1))
+        mean, deviation, distance = self.gaussian.predict(columns)
+        asked = np.where(complete, *self.wanted)
+        process = mean.copy(), deviation.copy()
+        process[0][asked], process[1][asked] = self.process.predict(self.gaussian.filled(columns[asked]))
+        return Answers((mean, deviation), process, distance, complete)
+
+
+def learn(encoding: Encoding, rows: Floats, target: Floats, seed: int) -> Pair:
+    """Both models of rows (rows, inputs), NaN where missing."""
+    columns = encoding.of(rows)
+    gaussian = conditional_gaussian.fit(columns, target)
+    complete = np.asarray(~np.isnan(columns).any(axis=1))
+    if complete.sum() < max(_ENOUGH, _ENOUGH_A_COLUMN * encoding.width):
+        complete[:] = True
+    process = gaussian_process.fit(gaussian.filled(columns[complete]), target[complete], seed).process
+    return Pair(encoding, gaussian, process)
+
+
+def out_of_fold(encoding: Encoding, data: TrainingData, fold_of: NDArray[np.intp], seed: int) -> Answers:
+    """What models of the other folds say of each part."""
+    parts = np.empty((5, len(data)))
+    complete = np.empty(len(data), dtype=np.bool_)
+    for fold in range(int(fold_of.max()) + 1):
+        here = fold_of == fold
+        found = learn(encoding, data.table[~here], data.target[~here], seed).answers(data.table[here])
+        parts[:, here] = [*found.gaussian, *found.process, found.distance]
+        complete[here] = found.complete
+    return Answers((parts[0], parts[1]), (parts[2], parts[3]), parts[4], complete)
+
+
+def choose_shares(answers: Answers, target: Floats, rows: Mask) -> tuple[float, float]:
+    """The shares of the process that leave the least squared error on some of the parts."""
+
+    def best(some: Mask) -> float:
+        errors = [np.square(target - answers.mean((share, share))[0])[some].sum() for share in SHARES]
+        return SHARES[int(np.argmin(errors))]
+
+    complete, others = (rows & kind for kind in (answers.complete, ~answers.complete))
+    whole = best(complete if complete.sum() >= _OF_THEIR_OWN else rows)
+    return whole, best(others) if others.sum() >= _OF_THEIR_OWN else whole
+
+
+def quantiles(scores: Floats, complete: Mask, coverage: float) -> tuple[float, float]:
+    """The conformal quantiles of complete parts and of others; of all of them where there are few of a kind.
+
+    Normalised conformal prediction (Papadopoulos and Haralambous, 2011), by kind (Vovk et al., 2005, 4.5).
+    """
+    kinds = (scores[complete], scores[~complete])
+    first, second = (capped_quantile(kind if len(kind) >= _OF_THEIR_OWN else scores, coverage) for kind in kinds)
+    return first, second
+
+
+def measured(
+    answers: Answers, data: TrainingData, fold_of: NDArray[np.intp], coverage: float, encoding: Encoding
+) -> TrainingMetrics:
+    """Metrics of each fold by shares and quantiles of the others, against the best input alone and a flat model."""
+    value, half = np.empty(len(data)), np.empty(len(data))
+    for fold in range(int(fold_of.max()) + 1):
+        here = fold_of == fold
+        mean, deviation = answers.mean(choose_shares(answers, data.target, ~here))
+        scores = np.abs(data.target - mean) / deviation
+        found = quantiles(scores[~here], answers.complete[~here], coverage)
+        value[here], half[here] = mean[here], (np.where(answers.complete, *found) * deviation)[here]
+    every, none = np.arange(len(data)), np.empty(0, dtype=np.intp)
+    parts = {"train": every, "stopping": none, "calibration": every, "validation": every}
+    metrics = measure(data.target, value, half, parts, epochs=0)
+    columns = encoding.of(data.table)
+    alone = _alone(columns[:, : len(encoding.numbers)], data.target, fold_of)
+    flat = _flat(columns, data.target, fold_of)
+    naive = np.full(len(data), metrics.quality["naive_mae"])
+    low = skill(np.abs(data.target - value), [naive], time_blocks(data), seed=0)[1]
+    mae = metrics.quality["mae"]
+    gains = {"best_input_mae": alone, "flat_mae": flat, "skill_low": low}
+    gains |= {"gain_over_best_input": 1 - mae / alone, "gain_over_flat": 1 - mae / flat} if alone * flat > 0 else {}
+    return replace(metrics, quality={**metrics.quality, **gains})
+
+
+def _alone(columns: Floats, target: Floats, fold_of: NDArray[np.intp]) -> float:
+    """Mean absolute error of the best straight line in one column, out of fold."""
+    errors = [float(np.abs(target - _fold_means(target, fold_of)).mean())]
+    for column in columns.T:
+        guess = _fold_means(target, fold_of)
+        for fold in range(int(fold_of.max()) + 1):
+            learnt, judged = ((fold_of == fold) == here for here in (False, True))
+            learnt &= ~np.isnan(column)
+            judged &= ~np.isnan(column)
+            x, y = column[learnt], target[learnt]
+            if len(x) > 1 and np.ptp(x) > 0:
+                slope = np.cov(x, y, bias=True)[0, 1] / x.var()
+                guess[judged] = y.mean() + slope * (column[judged] - x.mean())
+        errors.append(float(np.abs(target - guess).mean()))
+    return min(errors)
+
+
+def _fold_means(target: Floats, fold_of: NDArray[np.intp]) -> Floats:
+    """The mean outcome of the other folds, for each part."""
+    return np.array([target[fold_of != fold].mean() for fold in range(int(fold_of.max()) + 1)])[fold_of]
+
+
+def _flat(columns: Floats, target: Floats, fold_of: NDArray[np.intp]) -> float:
+    """Mean absolute error out of fold of a ridge regression on all columns, missing ones filled by their means."""
+    guess = np.empty(len(target))
+    for fold in range(int(fold_of.max()) + 1):
+        here = fold_of == fold
+        learnt = columns[~here]
+        present = ~np.isnan(learnt)
+        count = np.maximum(present.sum(axis=0), 1)
+        centre = np.where(present, learnt, 0.0).sum(axis=0) / count
+        scale = np.sqrt(np.where(present, np.square(learnt - centre), 0.0).sum(axis=0) / count)
+        standard = np.nan_to_num((columns - centre) / np.where(scale > 0, scale, 1.0), nan=0.0)
+        gram = standard[~here].T @ standard[~here] + _RIDGE * np.eye(columns.shape[1])
+        middle = target[~here].mean()
+        guess[here] = middle + standard[here] @ np.linalg.solve(gram, standard[~here].T @ (target[~here] - middle))
+    return float(np.abs(target - guess).mean())
+
+
+def limit_of(answers: Answers) -> float:
+    """The distance below which nearly all parts out of fold lie."""
+    return max(capped_quantile(answers.distance, HEALTHY), 1.0)
+
+
+def by_place(levels: tuple[int, ...]) -> Mapping[int, int]:
+    """The numbers of levels of the inputs that are categories."""
+    return {i: count for i, count in enumerate(levels) if count}
