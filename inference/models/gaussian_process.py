@@ -23,7 +23,7 @@ from monitor.model import Floats
 
 MAX_ROWS = 1000
 """Training rows at most: the inverse grows with their square, the time to fit with their cube."""
-_FIT_ROWS = 500  # rows that choose the parameters
+_FIT_ROWS = 400  # rows that choose the parameters
 _ANCHORS = 192  # training rows behind a new row's standard deviation, at most
 _SLACK = 0.02  # variance that further anchors could explain, in noise variances
 _STEPS = 80

@@ -35,7 +35,12 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return suite.Case(request.param, tmp_path_factory.mktemp(request.param))
 
 
-@pytest.mark.parametrize("check", suite.CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+@pytest.mark.parametrize(
+    ("case", "check"),
+    [(name, check) for name in NAMES for check in suite.checks_of(name)],
+    indirect=["case"],
+    ids=lambda value: value if isinstance(value, str) else value.__name__.removeprefix("check_"),
+)
 def test_the_contract_holds(case: suite.Case, check: Callable[[suite.Case], None]) -> None:
     check(case)
 
