@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("bench_metrics", "bench_gate", "bench_pull", "bench_memory", "bench_drift")
-LONG = ("bench_demo", "bench_false_alarms", "bench_performance")
+LONG = ("bench_demo", "bench_false_alarms", "bench_performance", "bench_models_ensemble", "bench_models_table")
 """Only when named."""
 _RESULTS = Path(__file__).parent / "results"
-_LIBRARIES = ("evidently", "numpy", "pandas", "prometheus-client", "psycopg", "river", "SQLAlchemy", "torch")
+_LIBRARIES = (
+    "evidently", "lightgbm", "numpy", "pandas", "prometheus-client", "psycopg", "river", "scipy", "SQLAlchemy", "torch",
+)  # fmt: skip
 
 
 def machine() -> dict[str, Any]:

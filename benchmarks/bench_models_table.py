@@ -1,8 +1,7 @@
 """The classifier on three tables: pass/fail of ai4i2020 by time, kinds of defect of steel_plates, pass/fail of secom.
 
-`python -m benchmarks bench_models_table --data FOLDER`: the folder holds the data sets; without it, the folder in the
-variable GATEWATCH_DATA. On ai4i2020 the last quarter is predicted by a model of the first three; on the others every
-part by a model of other parts.
+`python -m benchmarks bench_models_table`: the variable GATEWATCH_DATA names the folder of the data sets. On ai4i2020
+the last quarter is predicted by a model of the first three; on the others every part by a model of other parts.
 """
 
 from __future__ import annotations
@@ -117,13 +116,11 @@ def _interval(score: Floats, positive: np.ndarray[Any, np.dtype[np.bool_]]) -> l
 def main() -> None:
     """Print the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=os.environ.get("GATEWATCH_DATA"))
+    parser.add_argument("--data", type=Path, default=os.environ.get("GATEWATCH_DATA", "../shared/data"))
     parser.add_argument("--only", choices=("ai4i2020", "steel_plates", "secom"))
     given = parser.parse_args()
-    if given.data is None:
-        parser.error("name the folder of the data sets: --data FOLDER, or the variable GATEWATCH_DATA")
     every = {"ai4i2020": ai4i, "steel_plates": steel, "secom": secom}
-    found = {name: make(Path(given.data)) for name, make in every.items() if given.only in (None, name)}
+    found = {name: make(given.data) for name, make in every.items() if given.only in (None, name)}
     sys.stdout.write(json.dumps(found, indent=1) + "\n")
 
 
