@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from inference.models.class_quality import auroc, known_rates, log_losses, quality, reliability
 from inference.models.kind import TrainingData, TrainingSettings
+from inference.models.tables.class_quality import auroc, known_rates, log_losses, quality, reliability
 from inference.training import train
 from monitor.model import Floats
 

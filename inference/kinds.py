@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from inference.models.kind import ModelKind
 
 KINDS: dict[str, str] = {
-    "classifier": "inference.models.classifier",
-    "ensemble": "inference.models.ensemble",
+    "classifier": "inference.models.tables.classifier",
+    "ensemble": "inference.models.tables.ensemble",
     "shape": "inference.models.shape",
 }
 """The kinds that a gate of a plant can have."""

@@ -203,9 +203,9 @@ def _parameters(points: Floats, outcomes: Floats) -> tuple[Floats, Floats, Float
     """Length scales, slopes and levels at the maximum of the posterior."""
     inputs = points.shape[1]
     centre = np.concatenate(
-        [np.full(inputs, np.log(2 * np.sqrt(inputs))), np.full(inputs, np.log(0.5 / inputs)), np.log([0.3, 0.1])]
+        [np.full(inputs, np.log(2 * np.sqrt(inputs))), np.full(inputs, np.log(0.5 / inputs)), np.log([2.0, 0.3])]
     )
-    width = np.concatenate([np.full(inputs, 1.0), np.full(inputs, 1.5), [1.0, 1.5]])
+    width = np.concatenate([np.full(inputs, 1.25), np.full(inputs, 1.5), [1.0, 1.5]])
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
         value, slope = _surprise(points, outcomes, parameters)
@@ -213,7 +213,9 @@ def _parameters(points: Floats, outcomes: Floats) -> tuple[Floats, Floats, Float
         return value + 0.5 * float(away @ away), slope + away / width
 
     bounds = [(c - 5 * w, c + 5 * w) for c, w in zip(centre.tolist(), width.tolist(), strict=True)]
-    found = minimize(loss, centre, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS}).x
+    found = minimize(
+        loss, centre, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS, "ftol": 1e-6}
+    ).x
     length, slope, (level, noise) = np.exp(found[:inputs]), np.exp(found[inputs:-2]), np.exp(found[-2:])
     return length, slope, np.array([level, noise + _MIN_NOISE])
 

@@ -11,7 +11,7 @@ import class_kind as suite
 import numpy as np
 import pytest
 
-from inference.models.tree_text import verified
+from inference.models.tables.tree_text import verified
 
 
 @pytest.fixture(scope="module", params=suite.KINDS)

@@ -7,8 +7,8 @@ import pytest
 from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 
-from inference.models import class_quality, logistic
 from inference.models.kind import TrainingData, TrainingSettings
+from inference.models.tables import class_quality, logistic
 from monitor.model import Floats
 
 PASS_FAIL = TrainingSettings(("x",), 0, 0.9, 0, 1, classes=("good", "bad"), good="good")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.models.encoding import closed_levels, new_levels
 from inference.models.fitting import capped_quantile
 from inference.models.gaps import Gaps
+from inference.models.tables.encoding import closed_levels, new_levels
 from monitor.model import Floats
 
 HEALTHY = 0.99

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.models import conditional_gaussian, gaussian_process
-from inference.models.class_quality import skill, time_blocks
-from inference.models.conditional_gaussian import Gaussian
-from inference.models.encoding import Encoding
+from inference.models import gaussian_process
 from inference.models.fitting import capped_quantile, measure
 from inference.models.gaussian_process import GaussianProcess
 from inference.models.kind import TrainingData, TrainingMetrics
+from inference.models.tables import conditional_gaussian
+from inference.models.tables.class_quality import skill, time_blocks
+from inference.models.tables.conditional_gaussian import Gaussian
+from inference.models.tables.encoding import Encoding
 from monitor.model import Floats
 
 SHARES = (0.0, 0.5, 1.0)
@@ -31,19 +32,24 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What both models say of parts: means and standard deviations, the distance, and whether nothing is missing."""
+    """What both models say of parts: means and standard deviations, the distance, and whether nothing is missing.
+
+    `explained` is 1 where nothing of importance is missing, 0 where nothing is known.
+    """
 
     gaussian: tuple[Floats, Floats]
     process: tuple[Floats, Floats]
     distance: Floats
     complete: Mask
+    explained: Floats
 
     def mean(self, shares: tuple[float, float]) -> tuple[Floats, Floats]:
         """Mean and standard deviation by the share of the process for complete parts and for others.
 
-        What is missing is uncertain in a way that only the distribution of the inputs knows: so is its deviation.
+        What is missing is uncertain in a way that only the distribution of the inputs knows: the more of it is missing,
+        the smaller the share of the process, which takes what is filled in for measured.
         """
-        share = np.where(self.complete, *shares)
+        share = np.where(self.complete, shares[0], shares[1] * self.explained)
         value = share * self.process[0] + (1 - share) * self.gaussian[0]
         variance = share * np.square(self.process[1]) + (1 - share) * np.square(self.gaussian[1])
         return value, np.where(self.complete, np.sqrt(variance), self.gaussian[1])
@@ -66,7 +72,7 @@ class Pair:
         asked = np.where(complete, *self.wanted)
         process = mean.copy(), deviation.copy()
         process[0][asked], process[1][asked] = self.process.predict(self.gaussian.filled(columns[asked]))
-        return Answers((mean, deviation), process, distance, complete)
+        return Answers((mean, deviation), process, distance, complete, self.gaussian.explained(deviation))
 
 
 def learn(encoding: Encoding, rows: Floats, target: Floats, seed: int) -> Pair:
@@ -82,14 +88,14 @@ def learn(encoding: Encoding, rows: Floats, target: Floats, seed: int) -> Pair:
 
 def out_of_fold(encoding: Encoding, data: TrainingData, fold_of: NDArray[np.intp], seed: int) -> Answers:
     """What models of the other folds say of each part."""
-    parts = np.empty((5, len(data)))
+    parts = np.empty((6, len(data)))
     complete = np.empty(len(data), dtype=np.bool_)
     for fold in range(int(fold_of.max()) + 1):
         here = fold_of == fold
         found = learn(encoding, data.table[~here], data.target[~here], seed).answers(data.table[here])
-        parts[:, here] = [*found.gaussian, *found.process, found.distance]
+        parts[:, here] = [*found.gaussian, *found.process, found.distance, found.explained]
         complete[here] = found.complete
-    return Answers((parts[0], parts[1]), (parts[2], parts[3]), parts[4], complete)
+    return Answers((parts[0], parts[1]), (parts[2], parts[3]), parts[4], complete, parts[5])
 
 
 def choose_shares(answers: Answers, target: Floats, rows: Mask) -> tuple[float, float]:

@@ -71,6 +71,12 @@ class Gaussian:
         centre, scale = self.scales[:, -1]
         return (mean + self.mean[-1]) * scale + centre, deviation * scale, distance
 
+    def explained(self, deviation: Floats) -> Floats:
+        """The share of what all inputs explain that is explained where the standard deviation is this: 0 to 1."""
+        unknown, known = self.covariance[-1, -1], self._pattern(np.ones(len(self.mean) - 1, dtype=np.bool_)).deviation
+        left = np.square(deviation / self.scales[1, -1])
+        return np.asarray(np.clip((unknown - left) / max(unknown - known**2, 1e-9), 0.0, 1.0))
+
     def filled(self, rows: Floats) -> Floats:
         """The rows with missing inputs replaced by what is expected of them given the others."""
         found = np.array(rows, dtype=np.float64)

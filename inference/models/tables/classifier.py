@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from inference.models import class_quality as quality
-from inference.models import logistic
-from inference.models.boosted_trees import BoostedTrees, Columns
-from inference.models.class_fitting import Table, candidates, finished
-from inference.models.encoding import known_levels
 from inference.models.fitting import folds
 from inference.models.gaps import Gaps, learn_gaps
 from inference.models.kind import Contents, TrainingData, TrainingMetrics, TrainingSettings
-from inference.models.reach import Reach, learn_reach
+from inference.models.tables import class_quality as quality
+from inference.models.tables import logistic
+from inference.models.tables.boosted_trees import BoostedTrees, Columns
+from inference.models.tables.class_fitting import Table, candidates, finished
+from inference.models.tables.encoding import known_levels
+from inference.models.tables.reach import Reach, learn_reach
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats, Prediction
 
@@ -45,7 +45,7 @@ class GapsEntry(_Value):
 
 
 class ColumnsEntry(_Value):
-    """What the trees see, as `inference.models.boosted_trees.Columns`."""
+    """What the trees see, as `inference.models.tables.boosted_trees.Columns`."""
 
     inputs: tuple[int, ...]
     categories: tuple[int, ...]

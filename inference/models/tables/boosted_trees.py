@@ -13,7 +13,7 @@ from itertools import combinations
 import lightgbm
 import numpy as np
 
-from inference.models.tree_text import stripped, verified
+from inference.models.tables.tree_text import stripped, verified
 from monitor.model import LARGEST_NUMBER, Floats
 
 STAGE = 10

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.models import logistic
-from inference.models.boosted_trees import MOST_TREES, STAGE, BoostedTrees, Growing
-from inference.models.class_quality import calibrate, calibrated, log_losses, softmax
 from inference.models.gaps import Gaps
+from inference.models.tables import logistic
+from inference.models.tables.boosted_trees import MOST_TREES, STAGE, BoostedTrees, Growing
+from inference.models.tables.class_quality import calibrate, calibrated, log_losses, softmax
 from monitor.model import Floats
 
 RIDGES = (1.0, 0.2, 0.04, 0.008, 0.0016)

@@ -13,9 +13,13 @@ from dataclasses import asdict
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from inference.models.conditional_gaussian import Gaussian
-from inference.models.encoding import Encoding, closed_levels, known_levels, learn_encoding
-from inference.models.ensemble_fitting import (
+from inference.models.fitting import folds
+from inference.models.gaps import Gaps, learn_gaps
+from inference.models.gaussian_process import GaussianProcess, from_tensors
+from inference.models.kind import Contents, Tensors, TrainingData, TrainingMetrics, TrainingSettings
+from inference.models.tables.conditional_gaussian import Gaussian
+from inference.models.tables.encoding import Encoding, closed_levels, known_levels, learn_encoding
+from inference.models.tables.ensemble_fitting import (
     Pair,
     by_place,
     choose_shares,
@@ -25,10 +29,6 @@ from inference.models.ensemble_fitting import (
     out_of_fold,
     quantiles,
 )  # fmt: skip
-from inference.models.fitting import folds
-from inference.models.gaps import Gaps, learn_gaps
-from inference.models.gaussian_process import GaussianProcess, from_tensors
-from inference.models.kind import Contents, Tensors, TrainingData, TrainingMetrics, TrainingSettings
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats, Prediction
 
@@ -50,7 +50,7 @@ class GapsEntry(_Value):
 
 
 class EncodingEntry(_Value):
-    """What the columns are, as `inference.models.encoding.Encoding`; by position."""
+    """What the columns are, as `inference.models.tables.encoding.Encoding`; by position."""
 
     numbers: tuple[int, ...]
     levels: dict[int, tuple[int, ...]]
