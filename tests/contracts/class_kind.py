@@ -243,6 +243,19 @@ def check_a_level_that_no_part_had_is_out_of_distribution(case: Case) -> None:
     assert all(far(one) for one in model.predict(rows))
 
 
+def check_new_lots_are_ordinary(case: Case) -> None:
+    """A category whose levels come and go, as lots do: a new one says nothing against a part."""
+    rows = LEARNT.table.copy()
+    rows[:, 4] = np.arange(len(rows)) // 30
+    settings = replace(PASS_FAIL, categories={"tool": tuple(f"L{i}" for i in range(30))})
+    model = train(replace(LEARNT, rows=rows), settings, case.kind).model()
+    fresh = FRESH.table.copy()
+    fresh[:, 4] = -1
+    answers = model.predict(fresh)
+    assert np.mean([far(one) for one in answers]) < 0.02
+    assert np.isfinite(shares(answers)).all()
+
+
 def check_one_class_or_too_few_parts_are_refused(case: Case) -> None:
     one = replace(LEARNT, target=np.zeros(len(LEARNT)))
     rare = replace(LEARNT, target=(np.arange(len(LEARNT)) < 4).astype(np.float64))

@@ -1,0 +1,23 @@
+"""The classifier on real and synthetic tables, as its benchmark measures it."""
+
+from __future__ import annotations
+
+from examples_kit import data
+
+from benchmarks.bench_models_table import ai4i, secom
+
+
+def test_failures_of_the_last_quarter_are_told_by_the_first_three() -> None:
+    found = ai4i(data("ai4i2020").parent)
+    last = found["last_quarter"]
+    assert last["auroc"] >= 0.95
+    assert last["brier_skill"] > 0.5
+    assert last["out_of_distribution"] < 0.02
+    assert abs(found["training"]["skill"] - last["skill"]) < 0.15
+    rare = last["reliability"][0]
+    assert rare["parts"] > 1400
+    assert abs(rare["predicted"] - rare["happened"]) < 0.004
+
+
+def test_no_skill_is_claimed_on_secom() -> None:
+    assert secom(data("secom").parent)["training"]["skill"] <= 0
