@@ -108,10 +108,12 @@ class Gaussian:
         weights, precision, filling = np.zeros(inputs), np.zeros((inputs, inputs)), np.zeros((inputs, inputs))
         variance = self.covariance[-1, -1]
         if len(given):
-            factor = (cholesky(self.covariance[np.ix_(given, given)], lower=True), True)
-            weights[given] = cho_solve(factor, self.covariance[given, -1])
-            precision[np.ix_(given, given)] = cho_solve(factor, np.eye(len(given)))
-            filling[given] = cho_solve(factor, self.covariance[given, :-1])
+            among = self.covariance[given]
+            factor = cholesky(among[:, given], lower=True, check_finite=False)
+            inverse = cho_solve((factor, True), np.eye(len(given)), check_finite=False)
+            precision[np.ix_(given, given)] = inverse
+            solved = inverse @ among
+            weights[given], filling[given] = solved[:, -1], solved[:, :-1]
             variance -= float(self.covariance[given, -1] @ weights[given])
         return Pattern(weights, float(np.sqrt(max(variance, 1e-9))), precision, filling, len(given))
 
