@@ -157,7 +157,7 @@ DAMAGE: list[tuple[str, Callable[[Path], object], ModelReason, str]] = [
         "another architecture",
         edit_manifest(lambda m: m.update(architecture="cnn")),
         ModelReason.MISMATCH,
-        "'cnn', expected 'forecast', 'shape'",
+        "'cnn', expected 'classifier', 'ensemble', 'forecast', 'image', 'shape'",
     ),
     ("an input too few", edit_manifest(lambda m: m["inputs"].pop()), ModelReason.MISMATCH, "names 39 inputs"),
     ("another size", edit_manifest(lambda m: m["sizes"].update(hidden=16)), ModelReason.MISMATCH, "do not fit"),
