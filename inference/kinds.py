@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from inference.models.kind import ModelKind
 
 KINDS: dict[str, str] = {
-    "classifier": "inference.models.tables.classifier",
-    "ensemble": "inference.models.tables.ensemble",
     "shape": "inference.models.shape",
 }
 """The kinds that a gate of a plant can have."""
 
 OTHER_KINDS: dict[str, str] = {
+    "classifier": "inference.models.tables.classifier",
+    "ensemble": "inference.models.tables.ensemble",
     "forecast": "inference.models.forecast",
+    "image": "inference.models.image",
 }
 """The kinds for data outside any plant. Every gate has a forecast of its own beside its model."""
 

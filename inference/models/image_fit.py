@@ -1,0 +1,206 @@
+"""Fitting a judge of pictures: out of fold for calibration and measure, then on all parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.models.fitting import capped_quantile
+from inference.models.kind import TrainingData, TrainingMetrics, TrainingSettings
+from inference.vision.bank import Bank, fit_bank
+from inference.vision.calibrating import FLOOR, Scaling, fit_scaling, log_loss
+from inference.vision.describing import LEVELS, Description
+from inference.vision.discriminant import fit_directions, score_all
+from inference.vision.judge import Discriminant, Distances, Judge, logit, raw_distances
+from monitor.errors import ModelError, ModelReason
+from monitor.model import Floats
+
+SHRINKAGES = (0.1, 0.3, 0.6)
+"""One of these is chosen by the log loss out of fold."""
+DISTANCE_COVERAGE = 0.99
+"""Share of good parts whose distance should lie below the limit."""
+_FOLDS = 5
+_MOST_PICTURES = 1000  # of good parts, evenly over time, whose patches fill a bank
+_FEWEST = 10
+_LEAST_SPREAD = 0.05
+
+Indices = NDArray[np.intp]
+Chosen = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Parts with the index of each one's class among the known ones, its fold, and whether it counts as good."""
+
+    descriptions: Sequence[Description]
+    features: Floats
+    classes: Indices
+    known: tuple[int, ...]
+    fold: Indices
+    good: Chosen
+
+
+def fit(
+    descriptions: Sequence[Description], data: TrainingData, settings: TrainingSettings
+) -> tuple[Judge, TrainingMetrics]:
+    """A judge of described parts and its quality out of fold.
+
+    ModelError where a class, or all of them together, have too few parts or groups.
+    """
+    parts = _parts(descriptions, data, settings)
+    good = settings.classes.index(settings.good) if settings.good else -1
+    raw = _distances_out_of_fold(parts, settings.seed)
+    typical = tuple(max(float(m), 1e-9) for m in np.median(raw[parts.good], axis=0))
+    distance = Distances(typical, 1.0).of(raw)
+    limit = max(capped_quantile(distance[parts.good], DISTANCE_COVERAGE), 1e-9)
+    discriminant, probabilities = _discriminant(parts, len(settings.classes))
+    value = 1 - (probabilities[:, good] if good >= 0 else probabilities.max(1))
+    judge = Judge(
+        classes=len(settings.classes),
+        known=parts.known,
+        good=good,
+        discriminant=discriminant,
+        banks=_banks(parts, np.ones(len(data), dtype=np.bool_), settings.seed),
+        distances=Distances(typical, limit),
+        spreads=(_spread(logit(value[parts.good])), _spread(np.log(distance[parts.good]))),
+    )
+    quality = _quality(parts, probabilities[:, list(parts.known)])
+    quality["beyond_limit"] = float((distance[parts.good] > limit).mean())
+    if good >= 0 and discriminant is not None:
+        bad = ~parts.good
+        quality |= {"auroc": auroc(value, bad), "anomaly_auroc": auroc(judge.scores(value, distance), bad)}
+    return judge, _metrics(len(data), settings.coverage, quality)
+
+
+def class_folds(classes: Indices, groups: Sequence[str], count: int = _FOLDS) -> Indices:
+    """For each part the fold that judges it: whole groups, in each class contiguous in the order of the parts.
+
+    A group counts for the class of its first part. So parts may come class by class, as from folders.
+    """
+    names = list(groups) or [str(i) for i in range(len(classes))]
+    first = {name: i for i, name in reversed(list(enumerate(names)))}
+    of_group = np.array([classes[first[name]] for name in names])
+    place = np.array([first[name] for name in names])
+    fold = np.empty(len(classes), dtype=np.intp)
+    for k in np.unique(of_group):
+        mine = np.flatnonzero(of_group == k)
+        rank, sizes = np.unique(place[mine], return_inverse=True, return_counts=True)[1:]
+        middle = np.cumsum(sizes) - sizes / 2
+        fold[mine] = np.minimum(middle * count / len(mine), count - 1).astype(np.intp)[rank]
+    return fold
+
+
+def auroc(scores: Floats, positive: Chosen) -> float:
+    """The probability that a positive scores above a negative; 0.5 where one of them is missing."""
+    from scipy.stats import rankdata
+
+    many, few = int(positive.sum()), int((~positive).sum())
+    if not many or not few:
+        return 0.5
+    return float((rankdata(scores)[positive].sum() - many * (many + 1) / 2) / (many * few))
+
+
+def _parts(descriptions: Sequence[Description], data: TrainingData, settings: TrainingSettings) -> _Parts:
+    if len(data) < _FEWEST:
+        raise _too_few(f"there are {len(data)} pictures, at least {_FEWEST} are needed")
+    names = settings.classes
+    target = data.target.astype(np.intp)
+    if not names or not ((target == data.target) & (target >= 0) & (target < len(names))).all():
+        raise ModelError(
+            "a model of pictures needs the class of every picture, one of those named", ModelReason.MISMATCH
+        )
+    known, classes = np.unique(target, return_inverse=True)
+    fold = class_folds(target, data.groups)
+    for k, index in enumerate(known.tolist()):
+        if len(known) > 1 and len(np.unique(fold[classes == k])) < 2:
+            what = "one group" if data.groups else "one picture"
+            raise _too_few(f"class {names[index]!r} has only {what}, at least two are needed to learn and to test it")
+    good = target == names.index(settings.good) if settings.good else np.ones(len(data), dtype=np.bool_)
+    if len(np.unique(fold[good])) < _FOLDS:
+        what = f"of the good class {settings.good!r}" if settings.good else "in all"
+        raise _too_few(
+            f"there are {int(good.sum())} pictures {what}, at least {_FOLDS} (of different groups) are needed"
+        )
+    features = np.array([one.whole for one in descriptions], dtype=np.float64)
+    return _Parts(descriptions, features, classes.astype(np.intp), tuple(known.tolist()), fold, good)
+
+
+def _banks(parts: _Parts, chosen: Chosen, seed: int) -> tuple[Bank, ...]:
+    good = np.flatnonzero(parts.good & chosen)
+    good = good[np.unique(np.linspace(0, len(good) - 1, min(len(good), _MOST_PICTURES)).round().astype(np.intp))]
+    return tuple(fit_bank([parts.descriptions[i].patches[level] for i in good], seed) for level in range(len(LEVELS)))
+
+
+def _distances_out_of_fold(parts: _Parts, seed: int) -> Floats:
+    """Raw distances (parts, levels) of each part to banks of good parts of the other folds."""
+    raw = np.empty((len(parts.fold), len(LEVELS)))
+    for fold in range(_FOLDS):
+        held = parts.fold == fold
+        banks = _banks(parts, ~held, seed)
+        for i in np.flatnonzero(held):
+            raw[i] = raw_distances(banks, parts.descriptions[i].patches)
+    return raw
+
+
+def _discriminant(parts: _Parts, classes: int) -> tuple[Discriminant | None, Floats]:
+    """The discriminant, and calibrated probabilities (parts, classes) of parts that it was not fitted to."""
+    probabilities = np.zeros((len(parts.fold), classes))
+    known = list(parts.known)
+    if len(known) == 1:
+        probabilities[:, known] = 1.0
+        return None, probabilities
+    scores = np.empty((len(SHRINKAGES), len(parts.fold), len(known)))
+    for fold in range(_FOLDS):
+        held = parts.fold == fold
+        directions = fit_directions(parts.features[~held], parts.classes[~held], len(known))
+        scores[:, held] = score_all(directions, parts.features[held], SHRINKAGES)
+    fits = [fit_scaling(s, parts.classes) for s in scores]
+    losses = [log_loss(scaling.probabilities(s), parts.classes) for scaling, s in zip(fits, scores, strict=True)]
+    best = int(np.argmin(losses))
+    probabilities[:, known] = _calibrated(scores[best], parts)
+    directions = fit_directions(parts.features, parts.classes, len(known))
+    return Discriminant(directions, SHRINKAGES[best], fits[best]), probabilities
+
+
+def _calibrated(scores: Floats, parts: _Parts) -> Floats:
+    """Probabilities of each fold by a scaling that is fitted to the others."""
+    found = np.empty_like(scores)
+    for fold in range(_FOLDS):
+        held = parts.fold == fold
+        scaling: Scaling = fit_scaling(scores[~held], parts.classes[~held])
+        found[held] = scaling.probabilities(scores[held])
+    return found
+
+
+def _quality(parts: _Parts, probabilities: Floats) -> dict[str, float]:
+    """Of classes; the log loss of their rates is what anybody knows without looking."""
+    if len(parts.known) == 1:
+        return {}
+    rates = np.bincount(parts.classes) / len(parts.classes)
+    truth = np.eye(len(rates))[parts.classes]
+    return {
+        "accuracy": float((probabilities.argmax(1) == parts.classes).mean()),
+        "log_loss": log_loss(probabilities, parts.classes),
+        "naive_log_loss": log_loss(np.broadcast_to(rates, truth.shape), parts.classes),
+        "brier": float(np.square(probabilities - truth).sum(1).mean()),
+    }
+
+
+def _metrics(count: int, coverage: float, quality: Mapping[str, float]) -> TrainingMetrics:
+    """A model of classes has no interval to cover a value: its coverage is the nominal one."""
+    naive = quality.get("naive_log_loss", 0.0)
+    skill = 1 - quality["log_loss"] / naive if naive > FLOOR else 0.0
+    return TrainingMetrics(count, count, count, count, 0, coverage, skill, quality)
+
+
+def _spread(values: Floats) -> float:
+    """The standard deviation that fits the quartiles."""
+    low, high = np.quantile(values, [0.25, 0.75])
+    return max(float(high - low) / 1.349, _LEAST_SPREAD)
+
+
+def _too_few(why: str) -> ModelError:
+    return ModelError(f"too few pictures to train: {why}; add pictures", ModelReason.TOO_FEW_ROWS)

@@ -1,0 +1,98 @@
+"""The judge of described pictures: class probabilities, distance from good parts, and one score of both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inference.vision.bank import Bank
+from inference.vision.calibrating import Scaling
+from inference.vision.describing import LEVELS, Description, Patches
+from inference.vision.discriminant import Directions
+from monitor.model import Floats
+
+_LEAST = 1e-12  # of a distance: that of a picture that is in the bank
+
+
+@dataclass(frozen=True, slots=True)
+class Discriminant:
+    """What tells the known classes apart: axes of their covariance, how much that is shrunk, and calibration."""
+
+    directions: Directions
+    shrinkage: float
+    scaling: Scaling
+
+    def probabilities(self, whole: Floats) -> Floats:
+        """Of the known classes, from a picture's features (FEATURES,)."""
+        return self.scaling.probabilities(self.directions.scores(whole, self.shrinkage))
+
+
+@dataclass(frozen=True, slots=True)
+class Distances:
+    """Raw distances as one: relative to `typical`, the median of good parts not in the bank; `limit` of what is known."""
+
+    typical: tuple[float, ...]
+    limit: float
+
+    def of(self, raw: Floats) -> Floats:
+        """The geometric mean of the levels' distances (..., levels), each relative to a typical good part."""
+        return np.asarray(np.exp(np.log(np.maximum(raw, _LEAST) / np.array(self.typical)).mean(-1)))
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """`known` are the indices of the classes seen in training, of `classes`; `good` that of good parts, -1 for none.
+
+    `spreads` are those of the log odds of the value and of the logarithm of the distance among good parts.
+    """
+
+    classes: int
+    known: tuple[int, ...]
+    good: int
+    discriminant: Discriminant | None
+    banks: tuple[Bank, ...]
+    distances: Distances
+    spreads: tuple[float, float]
+
+    def probabilities(self, description: Description) -> Floats:
+        """Of each class (classes,); 0 for one that was not seen in training."""
+        found = np.zeros(self.classes)
+        only = self.discriminant is None
+        found[list(self.known)] = 1.0 if only else self.discriminant.probabilities(description.whole.astype(np.float64))  # type: ignore[union-attr]
+        return found
+
+    def values(self, probabilities: Floats) -> Floats:
+        """Of probabilities (..., classes): that of not being good; without a good class, of not being the likeliest."""
+        return 1 - (probabilities[..., self.good] if self.good >= 0 else probabilities.max(-1))
+
+    def distance(self, patches: Sequence[Patches]) -> float:
+        """That of the most unusual patches of a picture."""
+        return float(self.distances.of(raw_distances(self.banks, patches)))
+
+    def scores(self, values: Floats, distances: Floats) -> Floats:
+        """One number a part that ranks good before bad, be the defect known or new: the sum of both in their spreads."""
+        log_odds, log_distance = self.spreads
+        score = np.log(np.maximum(distances, _LEAST) / self.distances.limit) / log_distance
+        if self.good >= 0 and self.discriminant is not None:
+            score = score + logit(values) / log_odds
+        return np.asarray(score)
+
+    def levels(self, patches: Sequence[Patches]) -> list[Floats]:
+        """For each level the logarithms (side, side) of the patches' distances relative to a typical good part."""
+        return [
+            np.log(np.maximum(bank.distances(mine), _LEAST) / typical).reshape(side, side)
+            for (side, _), bank, mine, typical in zip(LEVELS, self.banks, patches, self.distances.typical, strict=True)
+        ]
+
+
+def raw_distances(banks: Sequence[Bank], patches: Sequence[Patches]) -> Floats:
+    """The largest distance of a picture's patches to each bank (levels,)."""
+    return np.array([float(bank.distances(mine).max()) for bank, mine in zip(banks, patches, strict=True)])
+
+
+def logit(values: Floats) -> Floats:
+    """The log odds of probabilities, kept finite."""
+    kept = np.clip(values, 1e-9, 1 - 1e-9)
+    return np.asarray(np.log(kept) - np.log1p(-kept))
