@@ -67,7 +67,7 @@ class ImageModel:
     def predict(self, rows: Items) -> Sequence[Prediction]:
         """A prediction a picture, bit for bit the same whatever the others. ValueError for what is no picture."""
         if isinstance(rows, np.ndarray):
-            raise ValueError(f"expected a sequence of pictures, not an array of shape {rows.shape}")  # noqa: TRY004
+            raise ValueError(f"expected a sequence of pictures, not an array of shape {rows.shape}")
         return [self._predict(description) for description in describe(rows)]
 
     def _predict(self, description: Description) -> Prediction:
@@ -107,7 +107,7 @@ class ImageKind:
     def train(self, data: TrainingData, settings: TrainingSettings) -> tuple[Contents, TrainingMetrics]:
         """Describe the pictures, calibrate and measure on folds, and fit to all parts."""
         if isinstance(data.rows, np.ndarray):
-            raise ValueError("expected pictures to train on, not a table")  # noqa: TRY004
+            raise ValueError("expected pictures to train on, not a table")
         judge, metrics = fit(list(describe(data.rows, train=True)), data, settings)
         return contents_of(judge, metrics, settings), metrics
 

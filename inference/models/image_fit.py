@@ -131,7 +131,8 @@ def _parts(descriptions: Sequence[Description], data: TrainingData, settings: Tr
 def _banks(parts: _Parts, chosen: Chosen, seed: int) -> tuple[Bank, ...]:
     good = np.flatnonzero(parts.good & chosen)
     good = good[np.unique(np.linspace(0, len(good) - 1, min(len(good), _MOST_PICTURES)).round().astype(np.intp))]
-    return tuple(fit_bank([parts.descriptions[i].patches[level] for i in good], seed) for level in range(len(LEVELS)))
+    chosen_ones = [parts.descriptions[int(i)].patches for i in good]
+    return tuple(fit_bank([patches[level] for patches in chosen_ones], seed) for level in range(len(LEVELS)))
 
 
 def _distances_out_of_fold(parts: _Parts, seed: int) -> Floats:
@@ -140,7 +141,7 @@ def _distances_out_of_fold(parts: _Parts, seed: int) -> Floats:
     for fold in range(_FOLDS):
         held = parts.fold == fold
         banks = _banks(parts, ~held, seed)
-        for i in np.flatnonzero(held):
+        for i in np.flatnonzero(held).tolist():
             raw[i] = raw_distances(banks, parts.descriptions[i].patches)
     return raw
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from inference.vision.describing import Patches, one_thread
 
@@ -23,7 +25,7 @@ _CANDIDATES = 16_384
 _PROJECTED = 24  # dimensions in which the subset is chosen
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bank:
     """Standardised patches (patches, channels) of good parts, with the standardisation."""
 
@@ -34,11 +36,17 @@ class Bank:
     def distances(self, patches: Patches) -> Singles:
         """The distance of each patch of a picture (patches,) to the nearest in the bank, per root of the channels."""
         with one_thread(), torch.inference_mode():
-            mine = torch.from_numpy((patches.astype(np.float32) - self.centre) / self.scale)
-            bank = torch.from_numpy(self.patches)
-            squared = bank.square().sum(1) - 2 * (mine @ bank.T)
+            centre, scale, bank, squares = self._aligned
+            mine = (torch.from_numpy(patches).float() - centre) / scale
+            squared = torch.addmm(squares, mine, bank.T, alpha=-2)
             nearest = (squared.amin(1) + mine.square().sum(1)).clamp(min=0)
             return np.asarray((nearest / bank.shape[1]).sqrt().numpy())
+
+    @cached_property
+    def _aligned(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Copies in memory of torch's own: the last bits of a product depend on its alignment."""
+        centre, scale, bank = (torch.tensor(part) for part in (self.centre, self.scale, self.patches))
+        return centre, scale, bank, bank.square().sum(1)
 
 
 def fit_bank(pictures: Sequence[Patches], seed: int) -> Bank:
@@ -60,9 +68,10 @@ def _covering(vectors: Singles, count: int, random: np.random.Generator) -> NDAr
     projection = random.normal(size=(vectors.shape[1], _PROJECTED)) / np.sqrt(_PROJECTED)
     with one_thread():
         low = torch.from_numpy(vectors.astype(np.float64) @ projection).float()
+        squares = low.square().sum(1)
         nearest = torch.full((len(low),), torch.inf)
         chosen = np.empty(count, dtype=np.intp)
         for i in range(count):
             chosen[i] = int(nearest.argmax()) if i else 0
-            nearest = torch.minimum(nearest, (low - low[chosen[i]]).square().sum(1))
+            nearest = torch.minimum(nearest, torch.addmv(squares + squares[chosen[i]], low, low[chosen[i]], alpha=-2))
     return np.sort(chosen)

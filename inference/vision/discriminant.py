@@ -39,11 +39,11 @@ class Directions:
     def along(self, features: Floats) -> tuple[Floats, float]:
         """A part's (features,) coordinates along the axes, and its squared distance from all that they span."""
         standard = ((features - self.centre) / self.scale).clip(-1e3, 1e3)
-        found = standard @ self.axes
-        return found, max(float(standard @ standard - found @ found), 0.0)
+        found = np.einsum("i,ij->j", standard, self.axes)  # the last bits of a BLAS product depend on memory alignment
+        return found, max(float(np.square(standard).sum() - np.square(found).sum()), 0.0)
 
     def scores(self, features: Floats, shrinkage: float) -> Floats:
-        """The scores (classes,) of a part, on a scale of log likelihoods; one part a call, so no bit depends on others."""
+        """The scores (classes,) of one part, on a scale of log likelihoods."""
         found, rest = self.along(features)
         precision = 1 / ((1 - shrinkage) * self.variances + shrinkage * self.spread)
         squared = (np.square(found - self.means) * precision).sum(1) + rest / (shrinkage * self.spread)

@@ -31,7 +31,7 @@ class Discriminant:
 
 @dataclass(frozen=True, slots=True)
 class Distances:
-    """Raw distances as one: relative to `typical`, the median of good parts not in the bank; `limit` of what is known."""
+    """Raw distances as one: relative to `typical`, the median of good parts outside the bank; `limit` of the known."""
 
     typical: tuple[float, ...]
     limit: float
@@ -72,7 +72,7 @@ class Judge:
         return float(self.distances.of(raw_distances(self.banks, patches)))
 
     def scores(self, values: Floats, distances: Floats) -> Floats:
-        """One number a part that ranks good before bad, be the defect known or new: the sum of both in their spreads."""
+        """One number a part that ranks good before bad, be the defect known or new: the sum in units of the spreads."""
         log_odds, log_distance = self.spreads
         score = np.log(np.maximum(distances, _LEAST) / self.distances.limit) / log_distance
         if self.good >= 0 and self.discriminant is not None:

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 without its last stage and head: the maps of its stages, batch normalisation folded into the weights.
+"""EfficientNet-Lite0 without its last stage and head: the maps of its stages, with batch normalisation folded in.
 
 Tan and Le, "EfficientNet: Rethinking model scaling for convolutional neural networks", ICML 2019; the Lite variant has
 neither squeeze-and-excitation nor swish. The last stages know objects of everyday photographs; for surfaces they harm.

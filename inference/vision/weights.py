@@ -51,7 +51,7 @@ def load_weights(folder: Path) -> Weights:
     """The folded weights, from the folder's cache where it has them unchanged, else from the package."""
     file = folder / f"efficientnet_lite0-{DIGEST[:12]}.safetensors"
     with suppress(Exception):  # whatever is wrong with a cache, it is made anew
-        kept = from_bytes(file.read_bytes())
+        kept: Weights = from_bytes(file.read_bytes())
         if digest_of(kept) == DIGEST:
             return kept
     made = _folded(_of_package())
@@ -76,7 +76,7 @@ def _keep(file: Path, content: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = file.with_name(f".{file.name}.{uuid4().hex}")
     try:
-        with open(draft, "xb", opener=open_private) as out:  # noqa: PTH123 - Path.open has no opener
+        with open(draft, "xb", opener=open_private) as out:
             out.write(content)
             out.flush()
             os.fsync(out.fileno())

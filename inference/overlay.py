@@ -1,0 +1,30 @@
+"""The anomaly map of a picture laid over it, as a PNG for people."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from inference.models.kind import Picture
+
+_START = 96
+"""Values of the map (128 is the limit) from which it is visible; twice the limit covers the picture most."""
+_COVER = 0.7
+_LOW, _HIGH = np.array([255.0, 220.0, 0.0]), np.array([230.0, 0.0, 0.0])  # yellow at the start, red at the end
+
+
+def overlay_png(picture: Picture, heat: NDArray[np.uint8]) -> bytes:
+    """A PNG of the picture with its map (height, width) of `ImageModel.anomaly_map` over it, from yellow to red."""
+    if heat.shape != picture.shape[:2]:
+        raise ValueError(f"expected a map of shape {picture.shape[:2]}, not {heat.shape}")
+    colours = picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
+    strength = ((heat.astype(float) - _START) / (255 - _START)).clip(0, 1)[:, :, None]
+    paint = _LOW + (_HIGH - _LOW) * strength
+    cover = _COVER * np.sqrt(strength)
+    mixed = colours * (1 - cover) + paint * cover
+    out = io.BytesIO()
+    Image.fromarray(mixed.round().astype(np.uint8)).save(out, "PNG")
+    return out.getvalue()
