@@ -23,6 +23,7 @@ from inference.vision.describing import CHANNELS, FEATURES, Description, describ
 from inference.vision.discriminant import MOST_DIRECTIONS, Directions
 from inference.vision.judge import Discriminant, Distances, Judge
 from inference.vision.weights import DIGEST, backbone
+from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats, Prediction
 
 INPUTS = ("image",)
@@ -107,8 +108,8 @@ class ImageKind:
     def train(self, data: TrainingData, settings: TrainingSettings) -> tuple[Contents, TrainingMetrics]:
         """Describe the pictures, calibrate and measure on folds, and fit to all parts."""
         if isinstance(data.rows, np.ndarray):
-            raise ValueError("expected pictures to train on, not a table")
-        judge, metrics = fit(list(describe(data.rows, train=True)), data, settings)
+            raise ModelError("the kind 'image' judges pictures, not columns: use another kind", ModelReason.MISMATCH)
+        judge, metrics = fit(describe(data.rows, train=True), data, settings)
         return contents_of(judge, metrics, settings), metrics
 
     def load(self, inputs: tuple[str, ...], contents: Contents, digest: str) -> ImageModel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,11 +44,11 @@ class _Parts:
 
 
 def fit(
-    descriptions: Sequence[Description], data: TrainingData, settings: TrainingSettings
+    descriptions: Iterable[Description], data: TrainingData, settings: TrainingSettings
 ) -> tuple[Judge, TrainingMetrics]:
     """A judge of described parts and its quality out of fold.
 
-    ModelError where a class, or all of them together, have too few parts or groups.
+    Before the first is described, ModelError where a class, or all of them together, have too few parts or groups.
     """
     parts = _parts(descriptions, data, settings)
     good = settings.classes.index(settings.good) if settings.good else -1
@@ -103,29 +103,35 @@ def auroc(scores: Floats, positive: Chosen) -> float:
     return float((rankdata(scores)[positive].sum() - many * (many + 1) / 2) / (many * few))
 
 
-def _parts(descriptions: Sequence[Description], data: TrainingData, settings: TrainingSettings) -> _Parts:
+def _parts(descriptions: Iterable[Description], data: TrainingData, settings: TrainingSettings) -> _Parts:
+    target = data.target.astype(np.intp)
+    _check_names(data, target, settings)
+    known, classes = np.unique(target, return_inverse=True)
+    fold = class_folds(target, data.groups)
+    good = target == settings.classes.index(settings.good) if settings.good else np.ones(len(data), dtype=np.bool_)
+    unit = "group" if data.groups else "picture"
+    for k, index in enumerate(known.tolist()):
+        if len(known) > 1 and len(np.unique(fold[classes == k])) < 2:
+            name = settings.classes[index]
+            raise _too_few(f"class {name!r} has only one {unit}, at least two are needed to learn and to test it")
+    if len(np.unique(fold[good])) < _FOLDS:
+        what = f"of the good class {settings.good!r}" if settings.good else "in all"
+        raise _too_few(f"there are {int(good.sum())} pictures {what}, at least {_FOLDS} {unit}s of them are needed")
+    described = list(descriptions)
+    features = np.array([one.whole for one in described], dtype=np.float64)
+    return _Parts(described, features, classes.astype(np.intp), tuple(known.tolist()), fold, good)
+
+
+def _check_names(data: TrainingData, target: Indices, settings: TrainingSettings) -> None:
+    names = settings.classes
     if len(data) < _FEWEST:
         raise _too_few(f"there are {len(data)} pictures, at least {_FEWEST} are needed")
-    names = settings.classes
-    target = data.target.astype(np.intp)
     if not names or not ((target == data.target) & (target >= 0) & (target < len(names))).all():
         raise ModelError(
             "a model of pictures needs the class of every picture, one of those named", ModelReason.MISMATCH
         )
-    known, classes = np.unique(target, return_inverse=True)
-    fold = class_folds(target, data.groups)
-    for k, index in enumerate(known.tolist()):
-        if len(known) > 1 and len(np.unique(fold[classes == k])) < 2:
-            what = "one group" if data.groups else "one picture"
-            raise _too_few(f"class {names[index]!r} has only {what}, at least two are needed to learn and to test it")
-    good = target == names.index(settings.good) if settings.good else np.ones(len(data), dtype=np.bool_)
-    if len(np.unique(fold[good])) < _FOLDS:
-        what = f"of the good class {settings.good!r}" if settings.good else "in all"
-        raise _too_few(
-            f"there are {int(good.sum())} pictures {what}, at least {_FOLDS} (of different groups) are needed"
-        )
-    features = np.array([one.whole for one in descriptions], dtype=np.float64)
-    return _Parts(descriptions, features, classes.astype(np.intp), tuple(known.tolist()), fold, good)
+    if settings.good and settings.good not in names:
+        raise ModelError(f"good class {settings.good!r} is none of {', '.join(map(repr, names))}", ModelReason.MISMATCH)
 
 
 def _banks(parts: _Parts, chosen: Chosen, seed: int) -> tuple[Bank, ...]:

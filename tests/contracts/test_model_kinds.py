@@ -19,7 +19,8 @@ from monitor.gate_models.training_child import write_job
 from monitor.gate_models.training_set import TrainingSet
 from monitor.plant.gates import GateConfig
 
-NAMES = (*(name for name in KINDS if name not in CLASSES), "linear")
+NAMES = (*KINDS, "ensemble", "linear")
+"""The kinds that predict a number from rows; for pictures see `tests/inference/test_inference_image.py`."""
 
 
 @pytest.fixture(scope="module", autouse=True)
