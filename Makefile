@@ -12,7 +12,7 @@ MUTATE_STAMP := .venv/.mutate-installed
 QUIET := OMP_NUM_THREADS=1 DO_NOT_TRACK=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test soak check format bench bench-demo bench-examples docs generate constraints release mutate clean
+.PHONY: help install demo test soak check format bench bench-models bench-demo bench-examples docs generate constraints release mutate clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -47,6 +47,9 @@ format: $(STAMP) ## Format the code
 
 bench: $(STAMP) ## Measure, with nothing else running; JSON goes to benchmarks/results
 	$(BIN)/python -m benchmarks
+
+bench-models: $(STAMP) ## The model kinds on real data, each figure beside its bar
+	$(BIN)/python -m benchmarks bench_models_image
 
 bench-examples: $(STAMP) ## The examples on real data in full, with and without retraining (GATEWATCH_DATA, ../shared/data)
 	for name in liveline secom skab; do $(QUIET) $(BIN)/python -m examples.report $$name || exit; done

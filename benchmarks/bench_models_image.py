@@ -8,8 +8,8 @@ defaults; nothing is chosen on the parts that are judged.
 - magnetic_tile: five folds of whole tiles (frames whose numbers are at most 60 apart), all exposures and exposure 1
   alone, since almost all free tiles were taken under it and brightness alone tells much;
 - unseen: each defect class left out of training, then told from free tiles of the held-out fold by the anomaly score;
-- speed: a batch of pictures in memory through the gate model, against the backbone's forward passes alone. A unit is the
-  time of the loop below on an idle core.
+- speed: a batch of pictures in memory through the gate model, against the backbone's forward passes alone, by turns. A
+  unit is the time of a fixed loop, taken in the same minute.
 
 Only a part of each corpus is used: the figures are not comparable with published ones.
 """
@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from inference.models.image import INPUTS, KIND, contents_of
 from inference.models.image_fit import auroc, class_folds, fit
 from inference.models.kind import TrainingData, TrainingSettings
-from inference.pictures import list_by_class, read_picture
+from inference.pictures import read_by_class
 from inference.vision.describing import WHOLE, Description, describe, one_thread, prepare
 from inference.vision.judge import Judge
 from inference.vision.weights import backbone
@@ -52,15 +52,11 @@ class Pictures:
     """A corpus in memory, described once."""
 
     def __init__(self, folder: Path, good: str = "", grouped: bool = False) -> None:
-        files = list_by_class(folder)
-        self.pictures = [read_picture(file.path) for file in files]
-        self.names = [file.path.name for file in files]
-        classes = tuple(dict.fromkeys(file.label for file in files))
+        data, classes = read_by_class(folder)
+        self.names = [Path(serial).name for serial in data.serials]
         self.settings = TrainingSettings(INPUTS, 0, 0.9, 1, 0, classes=classes, good=good)
-        groups = tiles(self.names) if grouped else ()
-        self.data = TrainingData(
-            self.pictures, np.array([float(classes.index(f.label)) for f in files]), self.names, groups
-        )
+        self.data = replace(data, groups=tiles(self.names) if grouped else ())
+        self.pictures = list(data.rows)
         self.described: list[Description] = list(describe(self.pictures))
 
     def fitted(self, chosen: Chosen) -> tuple[Judge, Any]:

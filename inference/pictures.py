@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from inference.models.kind import Picture
+from inference.models.kind import Picture, TrainingData
 from monitor.errors import UsageError
 
 MOST_BYTES = 64 * 2**20
@@ -63,6 +63,18 @@ def list_flat(place: Path) -> list[PictureFile]:
     if not found:
         raise UsageError(f"folder {place} has no picture ({_NAMES})")
     return found
+
+
+def read_by_class(folder: Path) -> tuple[TrainingData, tuple[str, ...]]:
+    """The pictures of a folder with one subfolder a class, to train on, and the classes that its targets are indices of.
+
+    The serial of a part is its path below the folder. All pictures are in memory.
+    """
+    files = list_by_class(folder)
+    classes = tuple(dict.fromkeys(file.label for file in files))
+    target = np.array([float(classes.index(file.label)) for file in files])
+    serials = [file.path.relative_to(folder).as_posix() for file in files]
+    return TrainingData([read_picture(file.path) for file in files], target, serials), classes
 
 
 def read_picture(path: Path) -> Picture:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from inference import pictures
 from inference.overlay import overlay_png
-from inference.pictures import list_by_class, list_flat, read_picture
+from inference.pictures import list_by_class, list_flat, read_by_class, read_picture
 from monitor.errors import UsageError
 
 RAMP = np.linspace(0, 255, 24 * 16).round().astype(np.uint8).reshape(24, 16)
@@ -135,6 +135,15 @@ def test_a_folder_is_listed_by_class_in_natural_order(tmp_path: Path) -> None:
     assert found == [("a/1.PNG", "a"), ("b/x9.png", "b"), ("b/x10.png", "b"), ("b/deeper/x1.png", "b")]
     assert [one.path.name for one in list_flat(tmp_path / "b")] == ["x9.png", "x10.png", "x1.png"]
     assert [one.path.name for one in list_flat(tmp_path / "a" / "1.PNG")] == ["1.PNG"]
+
+
+def test_a_folder_is_read_to_train_on(tmp_path: Path) -> None:
+    for i, name in enumerate(("b/2.png", "b/10.png", "a/x.png")):
+        write(tmp_path / name, RAMP + np.uint8(i), "PNG")
+    data, classes = read_by_class(tmp_path)
+    assert (classes, data.target.tolist()) == (("a", "b"), [0.0, 1.0, 1.0])
+    assert list(data.serials) == ["a/x.png", "b/2.png", "b/10.png"]
+    assert [int(picture[0, 0]) for picture in data.rows] == [2, 0, 1]
 
 
 def test_a_folder_without_classes_or_pictures_is_refused(tmp_path: Path) -> None:
