@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from inference.models.image import INPUTS, KIND, contents_of
 from inference.models.image_fit import auroc, class_folds, fit
-from inference.models.kind import TrainingData, TrainingSettings
+from inference.models.kind import TrainingSettings
 from inference.pictures import read_by_class
 from inference.vision.describing import WHOLE, Description, describe, one_thread, prepare
 from inference.vision.judge import Judge

@@ -66,7 +66,7 @@ def list_flat(place: Path) -> list[PictureFile]:
 
 
 def read_by_class(folder: Path) -> tuple[TrainingData, tuple[str, ...]]:
-    """The pictures of a folder with one subfolder a class, to train on, and the classes that its targets are indices of.
+    """The pictures of a folder with one subfolder a class, to train on, and the names of the classes.
 
     The serial of a part is its path below the folder. All pictures are in memory.
     """

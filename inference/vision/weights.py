@@ -41,25 +41,30 @@ def backbone() -> Backbone:
     return network.eval().to(memory_format=torch.channels_last).requires_grad_(False)  # type: ignore[call-overload, no-any-return]
 
 
-def cache_folder() -> Path:
-    """Where the user's caches are, by the XDG rules."""
+def cache_folder() -> Path | None:
+    """Where the user's caches are, by the XDG rules; None for a user without a home."""
     base = os.environ.get("XDG_CACHE_HOME") or ""
-    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "gatewatch"
+    if Path(base).is_absolute():
+        return Path(base) / "gatewatch"
+    with suppress(RuntimeError):
+        return Path.home() / ".cache" / "gatewatch"
+    return None
 
 
-def load_weights(folder: Path) -> Weights:
+def load_weights(folder: Path | None) -> Weights:
     """The folded weights, from the folder's cache where it has them unchanged, else from the package."""
-    file = folder / f"efficientnet_lite0-{DIGEST[:12]}.safetensors"
+    file = folder / f"efficientnet_lite0-{DIGEST[:12]}.safetensors" if folder else None
     with suppress(Exception):  # whatever is wrong with a cache, it is made anew
-        kept: Weights = from_bytes(file.read_bytes())
+        kept: Weights = from_bytes(file.read_bytes()) if file else {}
         if digest_of(kept) == DIGEST:
             return kept
     made = _folded(_of_package())
     if digest_of(made) != DIGEST:
         # the fold is exact arithmetic of IEEE singles and does not differ between machines
         raise _unusable(f"the weights made of package {_PACKAGE} are not those expected")
-    with suppress(OSError):  # a folder that cannot be written: kept in memory only
-        _keep(file, to_bytes(made))
+    if file:
+        with suppress(OSError):  # a folder that cannot be written: kept in memory only
+            _keep(file, to_bytes(made))
     return made
 
 

@@ -62,6 +62,16 @@ def test_the_cache_is_where_the_user_has_caches(tmp_path: Path, monkeypatch: pyt
         assert weights.cache_folder() == Path.home() / ".cache" / "gatewatch"
 
 
+def test_a_user_without_a_home_does_without_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert weights.cache_folder() is None
+    assert weights.digest_of(weights.load_weights(None)) == weights.DIGEST
+
+
 def test_folding_leaves_the_maps_as_they_were() -> None:
     """The first block by hand, convolution and normalisation apart, against the folded weights."""
     source, network = weights._of_package(), weights.backbone()

@@ -170,6 +170,17 @@ def test_a_class_of_two_parts_is_learnt(tmp_path: Path) -> None:
     assert found[0].value > found[1].value
 
 
+@pytest.mark.parametrize("names", [("free",), ("dent", "free")], ids=["one class", "two classes"])
+def test_pictures_that_are_all_the_same_teach_nothing_and_break_nothing(names: tuple[str, ...], tmp_path: Path) -> None:
+    flat = np.full((40, 50), 90, np.uint8)
+    data = TrainingData([flat] * 12, np.arange(12.0) % len(names), [str(i) for i in range(12)])
+    trained = trained_on(data, tmp_path / "p", replace(SETTINGS, classes=names))
+    assert trained.metrics.skill < 0.01
+    found = trained.model.predict([flat, surface("dent", 1)])
+    assert np.isfinite(trained.model.anomaly_scores(found)).all()
+    assert found[0].distance <= found[0].distance_limit < found[1].distance
+
+
 @pytest.mark.parametrize(
     ("data", "settings", "said"),
     [
