@@ -10,8 +10,8 @@ from PIL import Image
 
 from inference.models.kind import Picture
 
-_START = 96
-"""Values of the map (128 is the limit) from which it is visible; twice the limit covers the picture most."""
+_START = 64
+"""Half the limit: what lies below is common among good parts and stays as it is."""
 _COVER = 0.7
 _LOW, _HIGH = np.array([255.0, 220.0, 0.0]), np.array([230.0, 0.0, 0.0])  # yellow at the start, red at the end
 
