@@ -46,6 +46,7 @@ class Entries(BaseModel):
     gain: float = Field(ge=0)
     typical: tuple[float, float]
     limit: float = Field(gt=0)
+    usual: float
     spreads: tuple[float, float]
 
 
@@ -80,8 +81,8 @@ class ImageModel:
     def anomaly_scores(self, predictions: Sequence[Prediction]) -> Floats:
         """One number a part (parts,) that ranks good parts before bad ones, be the defect known or new.
 
-        The log odds that it is not good and the logarithm of its distance over the limit, each in units of its spread
-        among good parts, added up. Without a good class, or with one class only, it is the distance alone.
+        The log odds that it is not good and the logarithm of its distance, each relative to the median and in units of
+        the spread of good parts, added up. Without a good class, or with one class only, it is the distance alone.
         """
         values, distances = (np.array([getattr(one, name) for one in predictions]) for name in ("value", "distance"))
         return self.judge.scores(values, distances)
@@ -135,7 +136,8 @@ def contents_of(judge: Judge, metrics: TrainingMetrics, settings: TrainingSettin
         "shrinkage": found.shrinkage if found else 0.5,
         "spread": found.directions.spread if found else 1.0,
         "gain": found.scaling.gain if found else 0.0,
-        "typical": judge.distances.typical, "limit": judge.distances.limit, "spreads": judge.spreads,
+        "typical": judge.distances.typical, "limit": judge.distances.limit, "usual": judge.usual,
+        "spreads": judge.spreads,
     }  # fmt: skip
     tensors = {f"bank{i}.{part.name}": getattr(bank, part.name) for i, bank in enumerate(judge.banks)
                for part in fields(bank)}  # fmt: skip
@@ -158,6 +160,7 @@ def _judge(entries: Entries, tensors: Tensors) -> Judge:
             Bank(**{part.name: tensors[f"bank{i}.{part.name}"] for part in fields(Bank)}) for i in range(len(CHANNELS))
         ),
         distances=Distances(entries.typical, entries.limit),
+        usual=entries.usual,
         spreads=entries.spreads,
     )
 

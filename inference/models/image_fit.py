@@ -65,6 +65,7 @@ def fit(
         discriminant=discriminant,
         banks=_banks(parts, np.ones(len(data), dtype=np.bool_), settings.seed),
         distances=Distances(typical, limit),
+        usual=float(np.median(logit(value[parts.good]))),
         spreads=(_spread(logit(value[parts.good])), _spread(np.log(distance[parts.good]))),
     )
     quality = _quality(parts, probabilities[:, list(parts.known)])

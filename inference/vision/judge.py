@@ -45,7 +45,8 @@ class Distances:
 class Judge:
     """`known` are the indices of the classes seen in training, of `classes`; `good` that of good parts, -1 for none.
 
-    `spreads` are those of the log odds of the value and of the logarithm of the distance among good parts.
+    `usual` is the median log odds of the value among good parts; `spreads` are those of the log odds and of the
+    logarithm of the distance.
     """
 
     classes: int
@@ -54,6 +55,7 @@ class Judge:
     discriminant: Discriminant | None
     banks: tuple[Bank, ...]
     distances: Distances
+    usual: float
     spreads: tuple[float, float]
 
     def probabilities(self, description: Description) -> Floats:
@@ -74,9 +76,9 @@ class Judge:
     def scores(self, values: Floats, distances: Floats) -> Floats:
         """One number a part that ranks good before bad, be the defect known or new: the sum in units of the spreads."""
         log_odds, log_distance = self.spreads
-        score = np.log(np.maximum(distances, _LEAST) / self.distances.limit) / log_distance
+        score = np.log(np.maximum(distances, _LEAST)) / log_distance
         if self.good >= 0 and self.discriminant is not None:
-            score = score + logit(values) / log_odds
+            score = score + (logit(values) - self.usual) / log_odds
         return np.asarray(score)
 
     def levels(self, patches: Sequence[Patches]) -> list[Floats]:
