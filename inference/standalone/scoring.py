@@ -25,7 +25,19 @@ def score(folder: Path, path: Path, time: str = "") -> Iterator[Line]:
         raise UsageError(f"model {folder.name!r}: there is none in {folder.parent}; 'gatewatch model train' makes one")
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
+    if packaging.verify(folder).architecture == "image":
+        return _images(folder, path)
     return score_table(folder, path, time)
+
+
+def _images(folder: Path, path: Path) -> Iterator[Line]:
+    from inference.models.image import ImageModel
+    from inference.standalone.images import score_images
+
+    model = packaging.load(folder)
+    assert isinstance(model, ImageModel)  # noqa: S101 - narrows the type
+    for file, prediction, score in score_images(model, path):
+        yield {"path": str(file), **line_of(model, prediction), "anomaly_score": score}
 
 
 def score_table(folder: Path, path: Path, time: str = "") -> Iterator[Line]:

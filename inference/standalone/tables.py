@@ -138,7 +138,7 @@ def _judged(column: pd.Series[str]) -> tuple[str, tuple[str, ...]]:
 
 
 def rows_of(frame: pd.DataFrame, names: Sequence[str], categories: Mapping[str, Sequence[str]]) -> Floats:
-    """The inputs (rows, inputs): numbers, or the index of a category's level; NaN where missing or unknown."""
+    """The inputs (rows, inputs): numbers, or the index of a category's level (-1: unknown); NaN where missing."""
     columns = [_encoded(frame[name], categories.get(name)) for name in names]
     return np.stack(columns, axis=1) if columns else np.empty((len(frame), 0))
 
@@ -147,4 +147,5 @@ def _encoded(column: pd.Series[str], levels: Sequence[str] | None) -> Floats:
     if levels is None:
         return numbers(column)
     index = {level: float(i) for i, level in enumerate(levels)}
-    return np.array([index.get(text, np.nan) for text in column.tolist()], dtype=np.float64)
+    codes = [index.get(text, -1.0) if isinstance(text, str) else np.nan for text in column.tolist()]
+    return np.array(codes, dtype=np.float64)

@@ -57,3 +57,10 @@ def classes_of(names: Sequence[str], of: str, good: str) -> Target:
         good = max(classes, key=lambda name: (counts[name], name))
     index = {name: float(i) for i, name in enumerate(classes)}
     return Target(np.array([index[name] for name in names]), classes, good)
+
+
+def notes_on(target: Target, task: Task) -> list[str]:
+    """What is told of the classes."""
+    if not target.good or task.good:
+        return []
+    return [f"class {target.good!r} counts as good, because it is the most frequent of two; --good says another"]

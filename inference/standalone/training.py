@@ -13,7 +13,7 @@ import numpy as np
 from inference.models.kind import TrainingData, TrainingSettings
 from inference.standalone.order import in_time
 from inference.standalone.tables import Inputs, check_columns, find_inputs, numbers, read_table, rows_of
-from inference.standalone.task import Outcome, Target, Task, classes_of
+from inference.standalone.task import Outcome, Target, Task, classes_of, notes_on
 from inference.training import TrainedModel, train
 from monitor.errors import UsageError
 from monitor.model import Floats
@@ -56,8 +56,7 @@ def train_table(path: Path, task: Task) -> Outcome:
     target = _target(frame[task.roles.target], task)
     inputs = _inputs(frame, task)
     notes += [f"column {name!r} is left out: {why}" for name, why in inputs.left_out.items()]
-    if target.good and not task.good:
-        notes.append(f"class {target.good!r} counts as good, because it is the more frequent one; --good says another")
+    notes += notes_on(target, task)
     groups = frame[task.roles.groups].fillna("").tolist() if task.roles.groups else ()
     data = TrainingData(
         rows_of(frame, inputs.names, inputs.categories), target.values, [str(i) for i in range(len(frame))], groups

@@ -1,0 +1,56 @@
+"""Training on pictures and scores of them: a folder with a subfolder a class, or a table that names the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from inference.models.image import INPUTS, ImageModel
+from inference.models.kind import TrainingData, TrainingSettings
+from inference.pictures import list_flat, read_by_class, read_picture
+from inference.standalone.order import in_time
+from inference.standalone.tables import Roles, check_columns, read_table
+from inference.standalone.task import Outcome, Task, classes_of, notes_on
+from inference.training import train
+from monitor.errors import UsageError
+from monitor.model import Prediction
+
+PATH = "path"
+"""The column of a table that names the files, from the table's folder."""
+
+
+def train_images(path: Path, task: Task) -> Outcome:
+    """Train on the pictures of a folder or of a table; UsageError where they do not fit the task."""
+    if path.is_file():
+        data, names = _of_table(path, task.roles)
+    else:
+        data, classes = read_by_class(path)
+        names = [classes[int(index)] for index in data.target.tolist()]
+    target = classes_of(names, task.roles.target or str(path), task.good)
+    settings = TrainingSettings(INPUTS, 0, task.coverage, 1, task.seed, classes=target.classes, good=target.good)
+    model = train(replace(data, target=target.values), settings, task.kind)
+    return Outcome(replace(model, target=task.roles.target), notes_on(target, task))
+
+
+def _of_table(path: Path, roles: Roles) -> tuple[TrainingData, list[str]]:
+    frame = read_table(path)
+    check_columns(frame, [("the kind image", PATH), *roles.named()], path)
+    if not roles.target:
+        raise UsageError("--target is needed with a table: the column that names the class of each picture")
+    frame = frame[frame[roles.target].notna() & frame[PATH].notna()].reset_index(drop=True)
+    frame = frame.iloc[in_time(frame, roles.time)]
+    files: list[str] = frame[PATH].tolist()
+    groups = frame[roles.groups].fillna("").tolist() if roles.groups else ()
+    pictures = [read_picture(path.parent / file) for file in files]
+    return TrainingData(pictures, np.zeros(len(files)), files, groups), frame[roles.target].tolist()
+
+
+def score_images(model: ImageModel, path: Path) -> Iterator[tuple[Path, Prediction, float]]:
+    """Path, prediction and anomaly score of the picture at a path or of each in a folder, one read at a time."""
+    for file in list_flat(path):
+        predictions = model.predict([read_picture(file.path)])
+        (score,) = model.anomaly_scores(predictions).tolist()
+        yield file.path, predictions[0], score
