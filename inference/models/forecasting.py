@@ -10,13 +10,14 @@ Shift", 2021). All of it is a function of the newest outcomes alone, so that it 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.model import Floats
 
-MEMORY = 600
+MEMORY = 1200
 """The newest outcomes that a forecast rests on."""
 RESIDUALS = 300
 """The newest known errors that the interval rests on."""
@@ -147,22 +148,23 @@ def _adaptive(error: Floats, known: Counts, coverage: float) -> tuple[Floats, Fl
     """Half widths after 0, 1, ... n outcomes, and which outcomes lay inside theirs."""
     n, miss = len(error), 1 - coverage
     half, inside, level = np.full(n + 1, np.nan), np.full(n, np.nan), miss
-    newest: list[float] = []
+    newest, count = np.empty(n), 0  # the errors that are known so far
     for i in range(n + 1):
-        if len(newest) >= NEEDED:
-            half[i] = _quantile(np.array(newest[-RESIDUALS:]), 1 - level)
+        if count >= NEEDED:
+            half[i] = _quantile(newest[max(count - RESIDUALS, 0) : count], 1 - level)
         if i == n:
             break
         width = half[known[i]]
-        if np.isfinite(width):
-            inside[i] = float(error[i] <= width)
+        if width == width:  # not NaN
+            inside[i] = error[i] <= width
             level = min(max(level + STEP * (miss - (1 - inside[i])), 0.0), 1.0)
-        if np.isfinite(error[i]):
-            newest.append(float(error[i]))
+        if error[i] == error[i]:
+            newest[count] = error[i]
+            count += 1
     return half, inside
 
 
 def _quantile(errors: Floats, share: float) -> float:
     """The conformal quantile; the largest error where there are too few for it."""
-    rank = min(int(np.ceil(round((len(errors) + 1) * share, 9))), len(errors))
-    return float(np.partition(errors, max(rank, 1) - 1)[max(rank, 1) - 1])
+    rank = max(min(ceil(round((len(errors) + 1) * share, 9)), len(errors)), 1)
+    return float(np.partition(errors, rank - 1)[rank - 1])

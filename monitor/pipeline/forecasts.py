@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import accumulate
 
 import numpy as np
 
 from inference.gate import FORECAST_FOR, decide_by_forecast
-from inference.models.forecasting import MEMORY, Forecast, forecast
+from inference.models.forecasting import MEMORY, Counts, Forecast, forecast
 from monitor.model import Decision, JsonObject, Reason, ReworkBand, Spec
 from monitor.plant.gates import GateConfig
 from monitor.store.database.database import Connection
-from monitor.store.rows.known_outcomes import known_outcomes, parts_out_of_distribution, passed_at
+from monitor.store.rows.known_outcomes import JudgedPart, KnownOutcome, judged_parts, known_outcomes
 from monitor.store.rows.outcomes import newest_outcome
 from monitor.store.rows.readings import last_arrival
 
 NEWEST = 50
 """The newest parts with an outcome that say whether the gate's model knows the parts of now."""
 _MOST = 0.5
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +60,37 @@ def forecast_of(
 ) -> RecordedForecast | None:
     """The forecast from the outcomes available at `now` in rows up to `arrival`; None where there are too few.
 
-    How many outcomes were known when a part passed the gate: those that were available by then.
+    How many outcomes were known when a part passed the gate: those that were available by then, and of a part that was
+    decided on within a day, that had arrived.
     """
     outcomes = known_outcomes(connection, config.characteristic, now, arrival, MEMORY)
-    available = [outcome.available_at for outcome in outcomes]
-    passed = passed_at(connection, config.step, outcomes, arrival)
-    known = [min(bisect_right(available, at), i) for i, at in enumerate(passed)]
+    parts = judged_parts(connection, config.step, outcomes, arrival)
     values = np.array([outcome.value for outcome in outcomes], dtype=np.float64)
-    found = forecast(values, np.array(known, dtype=np.intp), config.coverage)
+    found = forecast(values, _known(outcomes, parts), config.coverage)
     if found is None:
         return None
-    newest = [outcome.serial for outcome in outcomes[-NEWEST:]]
-    unfamiliar = parts_out_of_distribution(connection, gate, newest, arrival) >= _MOST * len(newest)
-    return RecordedForecast(found, unfamiliar, now, arrival)
+    newest = parts[-NEWEST:]
+    return RecordedForecast(found, sum(part.far for part in newest) >= _MOST * len(newest), now, arrival)
+
+
+def _known(outcomes: Sequence[KnownOutcome], parts: Sequence[JudgedPart]) -> Counts:
+    """How many of the outcomes, in order of availability, were known when each part was judged."""
+    available = [outcome.available_at for outcome in outcomes]
+    arrived = [outcome.arrival for outcome in outcomes]
+    in_order = list(accumulate(arrived, max)) == arrived
+    known = []
+    for i, part in enumerate(parts):
+        count = min(bisect_right(available, part.at), i)
+        if part.decided_at is not None and part.decided_at - part.at < _DAY:
+            before = bisect_left(arrived, part.arrival) if in_order else _run(arrived, part.arrival)
+            count = min(count, before)
+        known.append(count)
+    return np.array(known, dtype=np.intp)
+
+
+def _run(arrived: Sequence[int], arrival: int) -> int:
+    """How many outcomes from the first on had arrived: one that was late ends the run of those that were known."""
+    return next((i for i, number in enumerate(arrived) if number >= arrival), len(arrived))
 
 
 def may_be_forecast(decision: Decision) -> bool:

@@ -10,7 +10,6 @@ from pathlib import Path
 import model_kind as suite
 import numpy as np
 import pytest
-from class_kind import KINDS as CLASSES
 
 from inference import packaging
 from inference.child import run_job, train_and_package

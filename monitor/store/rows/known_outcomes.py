@@ -44,29 +44,37 @@ def known_outcomes(
     return list(last.values())[::-1]
 
 
-def passed_at(connection: sa.Connection, step: str, outcomes: Sequence[KnownOutcome], arrival: int) -> list[datetime]:
-    """When the part of each outcome passed the step before it was measured; without such a passage, its own time."""
-    p = t.part_step.c
-    passages: dict[str, list[datetime]] = {}
+class JudgedPart(NamedTuple):
+    """When a part passed the step before it was measured, and how the gate decided on that passage, as far as it did.
+
+    `arrival` is that of the passage; `decided_at` None where there was no decision.
+    """
+
+    at: datetime
+    arrival: int
+    decided_at: datetime | None
+    far: bool
+
+
+def judged_parts(
+    connection: sa.Connection, step: str, outcomes: Sequence[KnownOutcome], arrival: int
+) -> list[JudgedPart]:
+    """The passage that each outcome belongs to, from rows up to `arrival`; without one, its own time and number."""
+    p, d = t.part_step.c, t.decision.c
+    passages: dict[str, list[JudgedPart]] = {}
+    of_passage = sa.and_(d.arrival == p.arrival, d.serial == p.serial, d.step == p.step)
+    far = sa.and_(d.distance.is_not(None), d.distance > d.distance_limit)
+    query = sa.select(p.serial, p.at, p.arrival, d.decided_at, far).select_from(
+        t.part_step.outerjoin(t.decision, of_passage)
+    )
     for chunk in chunked(outcome.serial for outcome in outcomes):
-        query = sa.select(p.serial, p.at).where(p.serial.in_(chunk), p.step.concat("") == step, p.arrival <= arrival)
-        for serial, at in connection.execute(query):
-            passages.setdefault(serial, []).append(at)
+        wanted = query.where(p.serial.in_(chunk), p.step.concat("") == step, p.arrival <= arrival)
+        for serial, at, number, decided_at, is_far in connection.execute(wanted):
+            passages.setdefault(serial, []).append(JudgedPart(at, number, decided_at, bool(is_far)))
     return [
-        max((at for at in passages.get(outcome.serial, ()) if at <= outcome.at), default=outcome.at)
+        max(
+            (one for one in passages.get(outcome.serial, ()) if one.at <= outcome.at),
+            default=JudgedPart(outcome.at, outcome.arrival, None, far=False),
+        )
         for outcome in outcomes
     ]
-
-
-def parts_out_of_distribution(connection: sa.Connection, gate: str, serials: Sequence[str], arrival: int) -> int:
-    """How many of these parts the gate's model called out of distribution at their last passage up to `arrival`."""
-    d = t.decision.c
-    last: dict[str, tuple[datetime, bool]] = {}
-    for chunk in chunked(serials):
-        query = sa.select(d.serial, d.at, d.distance, d.distance_limit).where(
-            d.serial.in_(chunk), d.gate.concat("") == gate, d.arrival <= arrival
-        )
-        for serial, at, distance, limit in connection.execute(query):
-            if serial not in last or at >= last[serial][0]:
-                last[serial] = at, distance is not None and limit is not None and distance > limit
-    return sum(far for _, far in last.values())

@@ -146,7 +146,7 @@ def test_outcomes_that_are_gone_or_changed_are_noticed(spine: Spine) -> None:
     assert wrong.recomputed[1] == "its outcomes are gone or changed"
 
 
-def far(spine: Spine, serials: Sequence[str]) -> None:
+def call_far(spine: Spine, serials: Sequence[str]) -> None:
     """The model calls these parts out of distribution."""
     with spine.store.write() as connection:
         wanted = t.decision.c.serial.in_(serials)
@@ -162,7 +162,7 @@ def test_parts_out_of_distribution_are_decided_on_once_the_outcomes_are_of_such_
     unlike: int, decision: tuple[str, str], spine: Spine
 ) -> None:
     learnt(spine, 50.0)
-    far(spine, [f"P{2 * KNOWN - 1 - n:04d}" for n in range(unlike)])
+    call_far(spine, [f"P{2 * KNOWN - 1 - n:04d}" for n in range(unlike)])
     spine.used = InForce(Unfamiliar(), None, "w", "1", "digest")
     (row,) = decided(spine, passed(spine, 1, after(60), first=500))
     assert (row.verdict, row.reason) == decision
