@@ -197,7 +197,7 @@ def test_alerts_say_since_when_and_what_to_do(plant: Path, trained: Path) -> Non
     assert gatewatch("once", plant, "--set", "alerts.change.GateOutOfService.pending_for=0s").code == 0
     text = gatewatch("alerts", "list", "-p", plant).out
     assert "critical  GateOutOfService  forging  blades  for ml  firing  since " in text
-    assert "it has no verified model with skill: no_model\n" in text
+    assert "gate forging has no verified model with skill: it holds parts, or decides by the forecast alone: " in text
     assert "gatewatch model train" in text
     assert "Watchdog" not in text
     assert (

@@ -169,7 +169,12 @@ def test_a_bad_weight_file_holds_and_heals_from_mlflow_at_the_next_slot(
     for file in list((trained.parent / "models").rglob("*.safetensors")):
         spoil(file)
     known = set(contents(trained)["decisions"])
-    assert gatewatch("once", trained, "--set", "alerts.change.GateOutOfService.pending_for=0s").code == 0
+    changes = (
+        "alerts.change.GateOutOfService.pending_for=0s",
+        "gates.forging.forecast=false",
+        "gates.coating.forecast=false",
+    )
+    assert gatewatch("once", trained, *(part for change in changes for part in ("--set", change))).code == 0
     new = [json.loads(d) for d in set(contents(trained)["decisions"]) - known]
     assert {(d[12], d[13]) for d in new} == {("hold", reason)}
     alerts = gatewatch("alerts", "list", "-p", trained).out
