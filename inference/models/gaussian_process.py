@@ -21,7 +21,7 @@ from scipy.optimize import minimize
 from inference.models.kind import Tensors
 from monitor.model import Floats
 
-MAX_ROWS = 1000
+MAX_ROWS = 1500
 """Training rows at most: the inverse grows with their square, the time to fit with their cube."""
 _FIT_ROWS = 400  # rows that choose the parameters
 _ANCHORS = 192  # training rows behind a new row's standard deviation, at most

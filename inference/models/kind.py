@@ -66,7 +66,9 @@ class TrainingSettings:
     `inputs` names the columns, the `profile_count` points of the profile first; `line` says whether these are points of
     one line. `coverage` is the nominal coverage of the intervals, `max_missing` the share of inputs that may be
     missing. `categories` has the levels of each input that is a category. Where the characteristic is a class,
-    `classes` names them, and `good` is the one of a part without defect ('': none of them is).
+    `classes` names them, and `good` is the one of a part without defect ('': none of them is). With `refit` a kind that
+    can do so fits its final model to all parts, after it was measured on parts held out; nobody may then count on
+    `inference.models.fitting.held_out`.
     """
 
     inputs: tuple[str, ...]
@@ -79,6 +81,7 @@ class TrainingSettings:
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     good: str = ""
+    refit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

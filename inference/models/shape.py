@@ -1,34 +1,32 @@
 """The kind `shape`: training, calibration and package contents.
 
-Training stops early on a separate stopping part; split-conformal calibration sets the width of the interval. The
-network itself is in `inference.models.shape_network`.
+An autoencoder of the profile tells how far a part lies from the training parts (`inference.models.shape_network`); a
+Gaussian process predicts the characteristic (`inference.models.shape_regression`). Packages of before, which hold no
+such process, predict it by their network, with one width for all intervals.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from math import ceil
 
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor, nn
 
-from inference.models.fitting import Rows, capped_quantile, check_sizes, conformal_quantile, measure, split
+from inference.models.fitting import capped_quantile, check_sizes, measure, split
 from inference.models.gaps import Gaps, learn_gaps
 from inference.models.kind import Contents, Tensors, TrainingData, TrainingMetrics, TrainingSettings
+from inference.models.categories import counts, spread, with_usual_levels
+from inference.models.shape_autoencoder import fit_autoencoder, single_thread
 from inference.models.shape_network import ShapeNetwork, ShapeSizes, run_padded
+from inference.models.shape_regression import (
+    TENSORS, Learnt, Regression, fit_regression, refit_regression, regression_of,
+)  # fmt: skip
 from monitor.model import Floats, Prediction
 
 DISTANCE_COVERAGE = 0.99
 """Share of healthy parts whose reconstruction error should lie below the limit."""
-_STEPS_AN_EPOCH = 6  # batches grow with the rows, so that an epoch takes about the same time
-_LEARNING_RATE = 4e-3
-_WEIGHT_DECAY = 1.0  # strong, because there are only a few hundred parts
-_NOISE = 0.3  # standard deviations of noise added to the inputs, which a denoising autoencoder learns to undo
-_PATIENCE = 40
 
 
 class _Value(BaseModel):
@@ -48,7 +46,7 @@ class CalibrationEntry(_Value):
     """The calibration, as `Calibration`."""
 
     coverage: float = Field(gt=0, lt=1)
-    half_width: float = Field(ge=0)
+    half_width: float | None = Field(default=None, ge=0)
     distance_limit: float = Field(gt=0)
     skill: float
 
@@ -61,34 +59,44 @@ class GapsEntry(_Value):
     ignored: tuple[bool, ...]
 
 
+class RegressionEntry(_Value):
+    """What a Gaussian process needs beside its tensors, as `Regression`; `levels` as `ShapeModel.levels`."""
+
+    power: float = Field(ge=0, le=1)
+    quantile: float = Field(ge=0)
+    levels: tuple[int, ...]
+
+
 class Entries(_Value):
-    """The manifest entries of a shape model."""
+    """The manifest entries of a shape model; packages of before have no regression, and a half width instead."""
 
     sizes: SizesEntry
     calibration: CalibrationEntry
     gaps: GapsEntry | None = None
+    regression: RegressionEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What turns a network's outputs into predictions, from rows it was not trained on.
+    """What turns outputs into predictions, from rows that nothing was fitted to.
 
-    `half_width` is half the conformal interval at `coverage`, in the characteristic's unit; `distance_limit` is in
-    standard deviations; `skill` is 1 - error / error of the naive baseline.
+    `distance_limit` is in standard deviations; `skill` is 1 - error / error of the naive baseline. `half_width` is
+    half of every interval at `coverage` in a package of before, in the characteristic's unit.
     """
 
     coverage: float
-    half_width: float
     distance_limit: float
     skill: float
+    half_width: float | None = None
 
 
 class ShapeModel:
-    """A network with its calibration: the `GateModel` of a measured profile.
+    """An autoencoder with a regression and calibration: the `GateModel` of a measured profile.
 
     The distance of a prediction is the reconstruction error if offset, tilt and covariates lie within their widened
     training ranges; otherwise it is at least (2 + excess) times the limit, so that a part outside a range is always out
-    of distribution.
+    of distribution. `levels` has for each input the number of levels of a category, 0 for a number; the network and the
+    regression take a column a level.
     """
 
     def __init__(
@@ -98,10 +106,14 @@ class ShapeModel:
         calibration: Calibration,
         digest: str,
         gaps: Gaps | None = None,
+        regression: Regression | None = None,
+        levels: Sequence[int] = (),
     ) -> None:
-        if len(inputs) != network.sizes.inputs:
-            raise ValueError(f"expected {network.sizes.inputs} inputs, not {len(inputs)}")
+        self._levels = tuple(levels) or (0,) * network.sizes.inputs
+        if len(inputs) != len(self._levels):
+            raise ValueError(f"expected {len(self._levels)} inputs, not {len(inputs)}")
         self.network = network.eval()
+        self.regression = regression
         self._inputs = tuple(inputs)
         self.calibration = calibration
         self._digest = digest
@@ -140,13 +152,23 @@ class ShapeModel:
 
     def predict(self, rows: Floats) -> Sequence[Prediction]:
         """A prediction per row of (rows, inputs); ValueError for another shape. How rows are split changes no bit."""
-        complete = rows if self.gaps is None else self.gaps.filled(rows)
-        value, error, excess = run_padded(self.network, complete).T
+        if rows.ndim != 2 or rows.shape[1] != len(self._inputs):
+            raise ValueError(f"expected rows of {len(self._inputs)} inputs, not an array of shape {rows.shape}")
+        complete = spread(rows if self.gaps is None else self.gaps.filled(rows), self._levels)
+        value, half, error, excess = self._outputs(complete)
         limit = self.calibration.distance_limit
         distance = np.where(excess > 0, np.maximum(error, limit * (2 + excess)), error)
-        lower, upper = value - self.calibration.half_width, value + self.calibration.half_width
-        numbers = np.stack([value, lower, upper, distance], axis=1).tolist()
+        numbers = np.stack([value, value - half, value + half, distance], axis=1).tolist()
         return [Prediction(value, low, high, distance, limit) for value, low, high, distance in numbers]
+
+    def _outputs(self, rows: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """Value, half width, reconstruction error, excess (rows,)."""
+        if self.regression is not None:
+            error, excess = run_padded(self.network, rows).T
+            return *self.regression.predict(rows), error, excess
+        error, excess, value = run_padded(self.network, rows).T
+        assert self.calibration.half_width is not None  # noqa: S101 - narrows the type
+        return value, np.full(len(rows), self.calibration.half_width), error, excess
 
 
 class ShapeKind:
@@ -157,115 +179,90 @@ class ShapeKind:
         torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
 
     def train(self, data: TrainingData, settings: TrainingSettings) -> tuple[Contents, TrainingMetrics]:
-        """Fit the network, calibrate its interval and distance limit, and compute its metrics.
+        """Fit autoencoder and regression, calibrate interval and distance limit, and compute the metrics.
 
         Where inputs may be missing, fill values come from the training part, and rows that lack too many are left out.
+        With `settings.refit` the regression is then fitted to all rows; the metrics are those of the one before.
         """
-        gaps = None
+        levels, gaps = counts(settings), None
         if settings.max_missing:
-            gaps = learn_gaps(data.table[split(data.serials, data.groups)["train"]], settings.max_missing)
+            training = data.table[split(data.serials, data.groups)["train"]]
+            gaps = with_usual_levels(learn_gaps(training, settings.max_missing), training, levels)
             usable = data.at(gaps.acceptable(data.table))
             data = replace(usable, rows=gaps.filled(usable.table))
         parts = split(data.serials, data.groups)
         check_sizes(parts, settings.coverage)
+        learnt = Learnt(spread(data.table, levels), data.target, data.groups or data.serials)
+        points = settings.profile_count
+        sizes = ShapeSizes(points, learnt.rows.shape[1] - points)
+        known = np.sort(np.concatenate([parts["train"], parts["stopping"]]))
         with single_thread():
-            network, epochs = _fit(data, parts, settings)
-            value, error, _ = run_padded(network, data.table).T
-        calibrating = parts["calibration"]
-        half_width = conformal_quantile(np.abs(data.target - value)[calibrating], settings.coverage)
-        limit = max(capped_quantile(error[calibrating], DISTANCE_COVERAGE), 1e-6)
-        metrics = measure(data.target, value, half_width, parts, epochs)
-        calibration = Calibration(settings.coverage, half_width, limit, metrics.skill)
-        return _contents(network, calibration, gaps), metrics
+            network, epochs = fit_autoencoder(learnt.rows, parts, sizes, settings)
+            error, _ = run_padded(network, learnt.rows).T
+            regression = fit_regression(learnt.at(known), learnt.at(parts["calibration"]), points, settings)
+            metrics = measure(data.target, *regression.predict(learnt.rows), parts, epochs)
+            if settings.refit:
+                regression = refit_regression(learnt, points, settings)
+        limit = max(capped_quantile(error[parts["calibration"]], DISTANCE_COVERAGE), 1e-6)
+        return _contents(
+            network, Calibration(settings.coverage, limit, metrics.skill), gaps, regression, levels
+        ), metrics
 
     def load(self, inputs: tuple[str, ...], contents: Contents, digest: str) -> ShapeModel:
         """The model of a package, after checking that its entries and tensors fit together."""
         entries = Entries.model_validate(contents.entries)
         sizes = ShapeSizes(**entries.sizes.model_dump())
-        if len(inputs) != sizes.inputs:
+        own = entries.regression
+        if (own is None) == (entries.calibration.half_width is None):
+            raise ValueError("has both a half width of its intervals and a regression, or neither")
+        levels = (0,) * sizes.inputs if own is None else own.levels
+        _check_levels(levels, sizes)
+        if len(inputs) != len(levels):
             raise ValueError(
                 f"names {len(inputs)} inputs for a network of {sizes.profile} points and {sizes.covariates} covariates"
             )
-        network = _network(sizes, contents.tensors)
+        network, regression = ShapeNetwork(sizes, regression=own is None), None
+        tensors = dict(contents.tensors)
+        if own is not None:
+            regression = regression_of(tensors, sizes, own.power, own.quantile)
+            tensors = {name: tensor for name, tensor in tensors.items() if name not in TENSORS}
+        _fill(network, tensors)
         gaps = None if entries.gaps is None else Gaps(**entries.gaps.model_dump())
-        return ShapeModel(network, inputs, Calibration(**entries.calibration.model_dump()), digest, gaps)
+        calibration = Calibration(**entries.calibration.model_dump())
+        return ShapeModel(network, inputs, calibration, digest, gaps, regression, levels)
 
 
 KIND = ShapeKind()
 
 
-def _contents(network: ShapeNetwork, calibration: Calibration, gaps: Gaps | None) -> Contents:
+def _contents(
+    network: ShapeNetwork,
+    calibration: Calibration,
+    gaps: Gaps | None,
+    regression: Regression,
+    levels: tuple[int, ...],
+) -> Contents:
+    calibrated = asdict(calibration)
+    del calibrated["half_width"]
     entries = {
         "sizes": asdict(network.sizes),
-        "calibration": asdict(calibration),
+        "calibration": calibrated,
         "gaps": None if gaps is None else asdict(gaps),
+        "regression": {"power": regression.power, "quantile": regression.quantile, "levels": levels},
     }
-    return Contents(entries, {name: tensor.numpy() for name, tensor in network.state_dict().items()})
+    own = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    return Contents(entries, {**own, **regression.tensors()})
 
 
-def _network(sizes: ShapeSizes, tensors: Tensors) -> ShapeNetwork:
-    network = ShapeNetwork(sizes)
+def _check_levels(levels: Sequence[int], sizes: ShapeSizes) -> None:
+    if any(levels[: sizes.profile]) or min(levels, default=0) < 0 or sum(max(1, n) for n in levels) != sizes.inputs:
+        raise ValueError(f"has categories that do not fit its network of {sizes.inputs} columns")
+
+
+def _fill(network: ShapeNetwork, tensors: Tensors) -> None:
     expected = {name: (tuple(tensor.shape), np.dtype(np.float64)) for name, tensor in network.state_dict().items()}
     actual = {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
     if expected != actual:
         wrong = sorted(name for name in expected.keys() | actual.keys() if expected.get(name) != actual.get(name))
         raise ValueError(f"has weights that do not fit its architecture ({', '.join(wrong[:3])})")
     network.load_state_dict({name: torch.tensor(tensor) for name, tensor in tensors.items()})
-    return network
-
-
-@contextmanager
-def single_thread() -> Iterator[None]:
-    """Run torch on one thread: the order of sums is the same on any machine; small networks are no slower."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _fit(data: TrainingData, parts: Mapping[str, Rows], settings: TrainingSettings) -> tuple[ShapeNetwork, int]:
-    """The network at its best epoch on the stopping part, and that epoch."""
-    rows, truth = torch.from_numpy(data.table).double(), torch.from_numpy(data.target).double()
-    training, stopping = parts["train"], parts["stopping"]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        network = ShapeNetwork(ShapeSizes(settings.profile_count, len(settings.inputs) - settings.profile_count))
-        network.fit_scales(rows[training], truth[training], settings.line)
-        features = network.standardise(rows)
-        target = (truth - network.target[0]) / network.target[1]
-        sets = (features[training], target[training]), (features[stopping], target[stopping])
-        return _descend(network, *sets, settings.epochs)
-
-
-def _descend(
-    network: ShapeNetwork, training: tuple[Tensor, Tensor], stopping: tuple[Tensor, Tensor], epochs: int
-) -> tuple[ShapeNetwork, int]:
-    optimiser = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY, foreach=True)
-    size = max(32, ceil(len(training[0]) / _STEPS_AN_EPOCH))
-    best, best_loss, best_epoch = _weights(network), float("inf"), 0
-    for epoch in range(1, epochs + 1):
-        for chosen in torch.split(torch.randperm(len(training[0])), size):
-            optimiser.zero_grad()
-            _loss(network, training[0][chosen], training[1][chosen], _NOISE).backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-        with torch.inference_mode():
-            loss = float(_loss(network, *stopping, noise=0.0))
-        if loss < best_loss:
-            best, best_loss, best_epoch = _weights(network), loss, epoch
-        elif epoch - best_epoch >= _PATIENCE:
-            break
-    network.load_state_dict(best)
-    return network, best_epoch
-
-
-def _weights(network: ShapeNetwork) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
-
-
-def _loss(network: ShapeNetwork, features: Tensor, target: Tensor, noise: float) -> Tensor:
-    """Mean squared error of the value plus that of the reconstructed shape, both standardised."""
-    reconstructed, value = network.heads(features + noise * torch.randn_like(features))
-    shape = features[:, : network.sizes.profile]
-    return nn.functional.mse_loss(value, target) + nn.functional.mse_loss(reconstructed, shape)

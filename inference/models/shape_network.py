@@ -1,9 +1,10 @@
-"""The network of the shape model: an autoencoder of a profile, and a regression from its code to the characteristic.
+"""The network of the shape model: an autoencoder of a profile.
 
 A profile of k points is first aligned: the offset and tilt of the whole part under the gauge are fitted by least
 squares over the points and treated as two more covariates; the residual is the shape. A denoising autoencoder (Vincent
-et al., 2008) compresses the shape; the regression takes its code and the covariates. The reconstruction error measures
-how far a part lies from the training parts (Sakurada and Yairi, 2014).
+et al., 2008) compresses the shape. The reconstruction error measures how far a part lies from the training parts
+(Sakurada and Yairi, 2014). Packages of before also hold a regression from the code and the covariates to the
+characteristic; now a Gaussian process predicts it (`inference.models.shape_regression`).
 """
 
 from __future__ import annotations
@@ -66,7 +67,10 @@ class RowLinear(nn.Linear):
 
 
 class ShapeNetwork(nn.Module):
-    """The network in float64, its standardisation in buffers; `forward` takes raw rows (rows, inputs)."""
+    """The network in float64, its standardisation in buffers; `forward` takes raw rows (rows, inputs).
+
+    With `regression`, as in packages of before, it predicts the characteristic too; that is no longer trained.
+    """
 
     align: Tensor
     centre: Tensor
@@ -75,29 +79,30 @@ class ShapeNetwork(nn.Module):
     high: Tensor
     target: Tensor
 
-    def __init__(self, sizes: ShapeSizes) -> None:
+    def __init__(self, sizes: ShapeSizes, regression: bool = False) -> None:
         super().__init__()
-        self.sizes = sizes
+        self.sizes, self.regression = sizes, regression
         features = sizes.profile + sizes.extras
         self.encoder = nn.Sequential(RowLinear(sizes.profile, sizes.hidden), nn.SiLU())
         self.code = RowLinear(sizes.hidden, sizes.code)
         self.decoder = nn.Sequential(
             RowLinear(sizes.code, sizes.hidden), nn.SiLU(), RowLinear(sizes.hidden, sizes.profile)
         )
-        self.linear = RowLinear(sizes.code + sizes.extras, 1)
-        self.curved = nn.Sequential(
-            RowLinear(sizes.code + sizes.extras, sizes.hidden), nn.SiLU(), RowLinear(sizes.hidden, 1)
-        )
+        if regression:
+            self.linear = RowLinear(sizes.code + sizes.extras, 1)
+            self.curved = nn.Sequential(
+                RowLinear(sizes.code + sizes.extras, sizes.hidden), nn.SiLU(), RowLinear(sizes.hidden, 1)
+            )
+            self.register_buffer("target", torch.tensor([0.0, 1.0]))  # mean and scale of the characteristic
         self.register_buffer("align", torch.from_numpy(alignment(sizes)))
         self.register_buffer("centre", torch.zeros(features))
         self.register_buffer("scale", torch.ones(features))
         self.register_buffer("low", torch.zeros(sizes.extras))
         self.register_buffer("high", torch.zeros(sizes.extras))
-        self.register_buffer("target", torch.tensor([0.0, 1.0]))  # mean and scale of the characteristic
         self.double()
 
-    def fit_scales(self, rows: Tensor, target: Tensor, line: bool = True) -> None:
-        """Set the standardisation and the ranges from the training rows (rows, inputs) and their target (rows,).
+    def fit_scales(self, rows: Tensor, line: bool = True) -> None:
+        """Set the standardisation and the ranges from the training rows (rows, inputs).
 
         `line` says whether the profile is one line of points; else its values have no offset, tilt or unit in common.
         """
@@ -111,7 +116,6 @@ class ShapeNetwork(nn.Module):
         margin = RANGE_MARGIN * (high - low) + 1e-6
         self.low.copy_(low - margin)
         self.high.copy_(high + margin)
-        self.target.copy_(torch.stack([target.mean(), target.std().clamp(min=1e-12)]))
 
     def standardise(self, rows: Tensor) -> Tensor:
         """Raw rows (rows, inputs) as standardised shape, offset, tilt and covariates (rows, profile + extras)."""
@@ -127,37 +131,38 @@ class ShapeNetwork(nn.Module):
         source = self.align.abs().argmax(dim=0)
         return rows[:, source] * self.align.gather(0, source.unsqueeze(0))
 
-    def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Reconstructed shape (rows, profile) and target (rows,), both standardised, from standardised features."""
-        shape, extras = features[:, : self.sizes.profile], features[:, self.sizes.profile :]
-        code = self.code(self.encoder(shape))
-        regressors = torch.cat([code, extras], dim=1)
-        return self.decoder(code), (self.linear(regressors) + self.curved(regressors)).squeeze(1)
+    def reconstructed(self, shape: Tensor) -> Tensor:
+        """The standardised shape (rows, profile) after it was compressed."""
+        return torch.as_tensor(self.decoder(self.code(self.encoder(shape))))
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Three numbers per row: predicted value, reconstruction error, worst range excess (rows, 3).
+        """Per row reconstruction error and worst range excess, and with a regression the value: (rows, 2 or 3).
 
-        The value is in the characteristic's unit. The error is the root mean square over the profile's points, in
-        standard deviations of the training shapes. The excess is how far, in standard deviations, the worst of
-        offset, tilt and covariates lies outside its range; 0 if all lie inside.
+        The error is the root mean square over the profile's points, in standard deviations of the training shapes.
+        The excess is how far, in standard deviations, the worst of offset, tilt and covariates lies outside its range;
+        0 if all lie inside. The value is in the characteristic's unit.
         """
         features = self.standardise(rows)
         shape, extras = features[:, : self.sizes.profile], features[:, self.sizes.profile :]
-        reconstructed, value = self.heads(features)
-        error = (reconstructed - shape).square().mean(dim=1).sqrt()
+        code = self.code(self.encoder(shape))
+        error = (self.decoder(code) - shape).square().mean(dim=1).sqrt()
         excess = torch.maximum(self.low - extras, extras - self.high).amax(dim=1).clamp(min=0)
-        return torch.stack([value * self.target[1] + self.target[0], error, excess], dim=1)
+        if not self.regression:
+            return torch.stack([error, excess], dim=1)
+        regressors = torch.cat([code, extras], dim=1)
+        value = (self.linear(regressors) + self.curved(regressors)).squeeze(1)
+        return torch.stack([error, excess, value * self.target[1] + self.target[0]], dim=1)
 
 
 def run_padded(network: ShapeNetwork, rows: Floats) -> Floats:
-    """The network's three numbers per row (rows, 3); every forward pass has exactly `BATCH` rows.
+    """The network's numbers per row (rows, 2 or 3); every forward pass has exactly `BATCH` rows.
 
     A row's result depends neither on its place nor on the other rows, because every operation stays within a row.
     """
     if rows.ndim != 2 or rows.shape[1] != network.sizes.inputs:
         raise ValueError(f"expected rows of {network.sizes.inputs} inputs, not an array of shape {rows.shape}")
     network.eval()
-    outputs = np.empty((len(rows), 3))
+    outputs = np.empty((len(rows), 3 if network.regression else 2))
     batch = torch.zeros((BATCH, rows.shape[1]), dtype=torch.float64)
     with torch.inference_mode():
         for start in range(0, len(rows), BATCH):

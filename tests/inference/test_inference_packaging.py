@@ -136,15 +136,15 @@ DAMAGE: list[tuple[str, Callable[[Path], object], ModelReason, str]] = [
     ("a key is unknown", edit_manifest(lambda m: m.update(hook="os.system")), ModelReason.CORRUPT, "at hook"),
     (
         "a limit is NaN",
-        edit_manifest(lambda m: m["calibration"].update(half_width=float("nan"))),
+        edit_manifest(lambda m: m["calibration"].update(distance_limit=float("nan"))),
         ModelReason.CORRUPT,
-        "half_width",
+        "distance_limit",
     ),
     (
         "an interval is negative",
-        edit_manifest(lambda m: m["calibration"].update(half_width=-1)),
+        edit_manifest(lambda m: m["regression"].update(quantile=-1)),
         ModelReason.CORRUPT,
-        "half_width",
+        "quantile",
     ),
     (
         "a network that would fill the memory",
@@ -192,7 +192,7 @@ def test_a_damaged_package_is_refused_in_one_sentence(
 
 
 def test_a_tampered_package_that_agrees_with_itself_is_refused_by_its_digest(folder: Path, package: Package) -> None:
-    edit_weights(lambda t: t["target"].mul_(2))(folder)
+    edit_weights(lambda t: t["gp_target"].mul_(2))(folder)
     packaging.load(folder)
     for look in (packaging.load, packaging.verify):
         with pytest.raises(ModelError, match="it was changed or is another version") as caught:

@@ -1,0 +1,145 @@
+"""The characteristic from a profile and covariates: a Gaussian process on principal components of the profile.
+
+Offset and tilt of the whole profile are split off first, as in `inference.models.shape_network`; the principal
+components of what is left, the offset, the tilt and the covariates are the inputs of the process. The interval is
+normalised conformal (Papadopoulos et al., "Normalized nonconformity measures for regression conformal prediction",
+2008): a quantile of |error| / scale, times the part's own scale, which is a power of the process's standard deviation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from inference.models.fitting import Rows, capped_quantile, conformal_quantile
+from inference.models.gaussian_process import Fitted, GaussianProcess, fit, from_tensors
+from inference.models.kind import Tensors, TrainingSettings
+from inference.models.process_deviations import deviations
+from inference.models.shape_network import BATCH, ShapeSizes, alignment, multiply_by_row
+from monitor.model import Floats
+
+POWERS = (1.0, 0.5, 0.0)
+"""Powers of the standard deviation that may scale the interval; 0: all intervals are of one width."""
+_ENERGY = 0.9995  # of the shapes' variance in the principal components
+_MOST = 14  # principal components
+_BOUND = 1e100  # keeps sums of products finite
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Regressors of a row: (profile - `centre` (points,)) times `basis` (points, scores), then the covariates."""
+
+    centre: Floats
+    basis: Floats
+
+    def regressors(self, rows: Floats) -> Floats:
+        """Of rows (rows, points + covariates) those (rows, scores + covariates); each depends on its row alone."""
+        points = len(self.centre)
+        bounded = np.ascontiguousarray(np.clip(rows, -_BOUND, _BOUND))
+        profile, weight = torch.from_numpy(bounded[:, :points] - self.centre), torch.from_numpy(self.basis.T.copy())
+        scores = torch.cat([multiply_by_row(part, weight) for part in torch.split(profile, BATCH)])
+        return np.concatenate([scores.numpy(), bounded[:, points:]], axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """A process over projected rows; half a part's interval is `quantile` times its deviation to the `power`."""
+
+    projection: Projection
+    process: GaussianProcess
+    power: float
+    quantile: float
+
+    def predict(self, rows: Floats) -> tuple[Floats, Floats]:
+        """Values and half widths (rows,) of rows (rows, points + covariates); each depends on its row alone."""
+        value, deviation = self.process.predict(self.projection.regressors(rows))
+        return value, self.quantile * deviation**self.power
+
+    def tensors(self) -> dict[str, Floats]:
+        """The arrays by name, for a package."""
+        own = {"pca_centre": self.projection.centre, "pca_basis": self.projection.basis}
+        return {**own, **self.process.tensors()}
+
+
+TENSORS = frozenset({"pca_centre", "pca_basis"}) | GaussianProcess.names()
+"""The names of a regression's tensors."""
+
+
+def regression_of(tensors: Tensors, sizes: ShapeSizes, power: float, quantile: float) -> Regression:
+    """The regression of a package; ValueError where its arrays do not fit the sizes and each other."""
+    centre, basis = (tensors.get(name, np.empty(0)) for name in ("pca_centre", "pca_basis"))
+    fits = centre.shape == (sizes.profile,) and basis.ndim == 2 and len(basis) == sizes.profile
+    if not fits or centre.dtype != np.float64 or basis.dtype != np.float64:
+        raise ValueError(f"has principal components that do not fit its {sizes.profile} points")
+    process = from_tensors(tensors, basis.shape[1] + sizes.covariates)
+    return Regression(Projection(centre, basis), process, power, quantile)
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What a regression is made from: rows (rows, points + covariates), outcomes, and labels: rows of one go together.
+
+    A label is a lot where lots are known, else a serial.
+    """
+
+    rows: Floats
+    target: Floats
+    labels: Sequence[str]
+
+    def at(self, rows: Rows) -> Learnt:
+        """The chosen rows."""
+        return Learnt(self.rows[rows], self.target[rows], [self.labels[i] for i in rows.tolist()])
+
+
+def fit_regression(known: Learnt, calibrating: Learnt, points: int, settings: TrainingSettings) -> Regression:
+    """Fitted to the known rows, its interval calibrated on others."""
+    projection, fitted = _fitted(known, points, settings)
+    power = narrowest_power(*_left_out(fitted, known.labels), settings.coverage)
+    value, deviation = fitted.process.predict(projection.regressors(calibrating.rows))
+    scores = np.abs(calibrating.target - value) / deviation**power
+    return Regression(projection, fitted.process, power, conformal_quantile(scores, settings.coverage))
+
+
+def refit_regression(known: Learnt, points: int, settings: TrainingSettings) -> Regression:
+    """Fitted to all rows; each label, left out in closed form, calibrates the interval."""
+    projection, fitted = _fitted(known, points, settings)
+    error, deviation = _left_out(fitted, known.labels)
+    power = narrowest_power(error, deviation, settings.coverage)
+    return Regression(
+        projection, fitted.process, power, conformal_quantile(error / deviation**power, settings.coverage)
+    )
+
+
+def narrowest_power(error: Floats, deviation: Floats, coverage: float) -> float:
+    """The power of the deviation (rows,) whose scaled intervals are the narrowest on average; the first of equals."""
+    widths = [capped_quantile(error / deviation**power, coverage) * (deviation**power).mean() for power in POWERS]
+    return POWERS[int(np.argmin(widths))]
+
+
+def _fitted(known: Learnt, points: int, settings: TrainingSettings) -> tuple[Projection, Fitted]:
+    projection = learn_projection(known.rows[:, :points], settings.line)
+    return projection, fit(projection.regressors(known.rows), known.target, settings.seed)
+
+
+def _left_out(fitted: Fitted, labels: Sequence[str]) -> tuple[Floats, Floats]:
+    """Error and deviation (rows,) of each row, from the process without its label, as if it were new."""
+    mean, _ = fitted.leave_out(labels)
+    return np.abs(fitted.outcomes - mean), deviations(fitted, labels)
+
+
+def learn_projection(profile: Floats, line: bool) -> Projection:
+    """Principal components of profiles (rows, points), and for a line its offset and tilt."""
+    points = profile.shape[1]
+    split = alignment(ShapeSizes(points, 0), line)
+    centre = profile.mean(axis=0)
+    shapes = (profile - centre) @ split[:, :points]
+    scale = np.ones(points) if line else shapes.std(axis=0)
+    scale = np.where(scale > 1e-9 * np.abs(profile).max(axis=0) + 1e-12, scale, 1.0)
+    _, strengths, modes = np.linalg.svd(shapes / scale, full_matrices=False)
+    energy = np.cumsum(np.square(strengths))
+    count = min(_MOST, int(np.searchsorted(energy, _ENERGY * energy[-1])) + 1)
+    basis = split[:, :points] / scale @ modes[:count].T
+    return Projection(centre, np.ascontiguousarray(np.hstack([basis, split[:, points:]]) if line else basis))
