@@ -14,15 +14,20 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
+from inference.models.categories import counts, spread, with_usual_levels
 from inference.models.fitting import capped_quantile, check_sizes, measure, split
 from inference.models.gaps import Gaps, learn_gaps
 from inference.models.kind import Contents, Tensors, TrainingData, TrainingMetrics, TrainingSettings
-from inference.models.categories import counts, spread, with_usual_levels
 from inference.models.shape_autoencoder import fit_autoencoder, single_thread
 from inference.models.shape_network import ShapeNetwork, ShapeSizes, run_padded
 from inference.models.shape_regression import (
-    TENSORS, Learnt, Regression, fit_regression, refit_regression, regression_of,
-)  # fmt: skip
+    TENSORS,
+    Learnt,
+    Regression,
+    fit_regression,
+    refit_regression,
+    regression_of,
+)
 from monitor.model import Floats, Prediction
 
 DISTANCE_COVERAGE = 0.99

@@ -1,7 +1,8 @@
 """The characteristic from a profile and covariates: a Gaussian process on principal components of the profile.
 
 Offset and tilt of the whole profile are split off first, as in `inference.models.shape_network`; the principal
-components of what is left, the offset, the tilt and the covariates are the inputs of the process. The interval is
+components of what is left, as many as stand out of the gauge's noise, the offset, the tilt and the covariates are the
+inputs of the process. The interval is
 normalised conformal (Papadopoulos et al., "Normalized nonconformity measures for regression conformal prediction",
 2008): a quantile of |error| / scale, times the part's own scale, which is a power of the process's standard deviation.
 """
@@ -25,6 +26,9 @@ POWERS = (1.0, 0.5, 0.0)
 """Powers of the standard deviation that may scale the interval; 0: all intervals are of one width."""
 _ENERGY = 0.9995  # of the shapes' variance in the principal components
 _MOST = 14  # principal components
+_FEWEST = 2  # of a line
+_FEW = 1000  # rows; above, the parameters are those of at most half of them
+_FOLDS = 8
 _BOUND = 1e100  # keeps sums of products finite
 
 
@@ -104,13 +108,31 @@ def fit_regression(known: Learnt, calibrating: Learnt, points: int, settings: Tr
 
 
 def refit_regression(known: Learnt, points: int, settings: TrainingSettings) -> Regression:
-    """Fitted to all rows; each label, left out in closed form, calibrates the interval."""
+    """Fitted to all rows; each label, predicted without it, calibrates the interval.
+
+    Of many rows the closed form leaves each label out, with the parameters of all. Few rows choose parameters that suit
+    just them: such intervals of 100 parts covered 76 % for 90 %. So these are predicted by processes that were fitted
+    without their label from the start.
+    """
     projection, fitted = _fitted(known, points, settings)
-    error, deviation = _left_out(fitted, known.labels)
+    few = len(known.rows) <= _FEW
+    error, deviation = _out_of_fold(known, points, settings) if few else _left_out(fitted, known.labels)
     power = narrowest_power(error, deviation, settings.coverage)
-    return Regression(
-        projection, fitted.process, power, conformal_quantile(error / deviation**power, settings.coverage)
-    )
+    quantile = conformal_quantile(error / deviation**power, settings.coverage)
+    return Regression(projection, fitted.process, power, quantile)
+
+
+def _out_of_fold(known: Learnt, points: int, settings: TrainingSettings) -> tuple[Floats, Floats]:
+    """Error and deviation (rows,) of each row, from a process fitted to the folds that its label is not in."""
+    place = {label: i for i, label in enumerate(dict.fromkeys(known.labels))}
+    fold_of = np.array([place[label] % _FOLDS for label in known.labels], dtype=np.intp)
+    error, deviation = np.empty(len(fold_of)), np.empty(len(fold_of))
+    for fold in np.unique(fold_of).tolist():
+        inside = np.flatnonzero(fold_of == fold)
+        projection, fitted = _fitted(known.at(np.flatnonzero(fold_of != fold)), points, settings)
+        value, deviation[inside] = fitted.process.predict(projection.regressors(known.rows[inside]))
+        error[inside] = np.abs(known.target[inside] - value)
+    return error, deviation
 
 
 def narrowest_power(error: Floats, deviation: Floats, coverage: float) -> float:
@@ -131,15 +153,35 @@ def _left_out(fitted: Fitted, labels: Sequence[str]) -> tuple[Floats, Floats]:
 
 
 def learn_projection(profile: Floats, line: bool) -> Projection:
-    """Principal components of profiles (rows, points), and for a line its offset and tilt."""
+    """Principal components of profiles (rows, points), and for a line its offset and tilt.
+
+    Of values that are no line, few are taken as they are.
+    """
     points = profile.shape[1]
     split = alignment(ShapeSizes(points, 0), line)
     centre = profile.mean(axis=0)
     shapes = (profile - centre) @ split[:, :points]
-    scale = np.ones(points) if line else shapes.std(axis=0)
+    if line:
+        modes = _modes(shapes, points - 2)
+        return Projection(centre, np.ascontiguousarray(np.hstack([split[:, :points] @ modes, split[:, points:]])))
+    scale = shapes.std(axis=0)
     scale = np.where(scale > 1e-9 * np.abs(profile).max(axis=0) + 1e-12, scale, 1.0)
-    _, strengths, modes = np.linalg.svd(shapes / scale, full_matrices=False)
+    modes = np.eye(points) if points <= _MOST else _modes(shapes / scale, 0)
+    return Projection(centre, np.ascontiguousarray(modes / scale[:, None]))
+
+
+def _modes(shapes: Floats, rank: int) -> Floats:
+    """Principal components (points, count) with the shapes' variance, and of `rank` (0: any) those above their noise.
+
+    The border of the noise is that of Gavish and Donoho ("The optimal hard threshold for singular values is 4/sqrt(3)",
+    2014), from the median singular value.
+    """
+    _, strengths, modes = np.linalg.svd(shapes, full_matrices=False)
     energy = np.cumsum(np.square(strengths))
     count = min(_MOST, int(np.searchsorted(energy, _ENERGY * energy[-1])) + 1)
-    basis = split[:, :points] / scale @ modes[:count].T
-    return Projection(centre, np.ascontiguousarray(np.hstack([basis, split[:, points:]]) if line else basis))
+    full = min(rank, len(shapes) - 1)
+    if full > 0:
+        ratio = full / max(rank, len(shapes) - 1)
+        border = (0.56 * ratio**3 - 0.95 * ratio**2 + 1.82 * ratio + 1.43) * np.median(strengths[:full])
+        count = max(min(count, int((strengths > border).sum())), min(_FEWEST, len(strengths)))
+    return np.asarray(modes[:count].T)
