@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 OF_CLASSES = ("classifier", "image")
 """The kinds whose target is a class; that of the others is a number."""
-_NUMBERS_ONLY = ("shape",)
+_FEWEST_NUMBERS = 3
 _MAX_MISSING = 0.5
 _EPOCHS = 400
 _POINTS = re.compile(r"^(.*?)(\d+)(\D*)$")
@@ -68,10 +68,11 @@ def train_table(path: Path, task: Task) -> Outcome:
 
 def _settings(inputs: Inputs, target: Target, data: TrainingData, task: Task) -> TrainingSettings:
     gaps = task.kind != "shape" or bool(np.isnan(data.table).any())
+    numeric = [name for name in inputs.names if name not in inputs.categories]
     return TrainingSettings(
-        inputs.names, profile_points(inputs.names), task.coverage, _EPOCHS, task.seed,
-        max_missing=_MAX_MISSING if gaps else 0.0, line=_is_profile(inputs.names), categories=inputs.categories,
-        classes=target.classes, good=target.good,
+        inputs.names, profile_points(numeric), task.coverage, _EPOCHS, task.seed,
+        max_missing=_MAX_MISSING if gaps else 0.0, line=_is_profile(numeric), categories=inputs.categories,
+        classes=target.classes, good=target.good, refit=True,
     )  # fmt: skip
 
 
@@ -79,14 +80,17 @@ def _inputs(frame: pd.DataFrame, task: Task) -> Inputs:
     if task.kind == "forecast":
         return Inputs(())
     found = find_inputs(frame, task.roles)
-    names, left_out = found.names, dict(found.left_out)
-    if task.kind in _NUMBERS_ONLY:
-        names = tuple(name for name in names if name not in found.categories)
-        left_out |= dict.fromkeys(found.categories, f"the kind {task.kind} takes numbers")
-        found = Inputs(profile_first(names), {}, left_out)
-    if not names:
+    if not found.names:
         raise UsageError("the table has no column left that could be an input; expected at least one beside the target")
-    return found
+    if task.kind != "shape":
+        return found
+    numeric = [name for name in found.names if name not in found.categories]
+    if len(numeric) < _FEWEST_NUMBERS:
+        raise UsageError(
+            f"the table has {len(numeric)} columns of numbers beside the target; the kind shape needs at least "
+            f"{_FEWEST_NUMBERS}; for categories take --kind ensemble"
+        )
+    return replace(found, names=(*profile_first(numeric), *found.categories))
 
 
 def _target(column: pd.Series[str], task: Task) -> Target:
