@@ -56,7 +56,7 @@ class _Anchors:
                 found[rows] = self._without_anchors(kernel[:, rows], gone)
             elif len(gone):
                 found[rows] -= self._unlearnt(seen[:, rows], gone)
-        return found
+        return np.asarray(found)
 
     def _unlearnt(self, seen: Floats, gone: _Places) -> Floats:
         learnt = self.learnt[:, gone]

@@ -42,8 +42,8 @@ def fit_autoencoder(
         torch.manual_seed(settings.seed)
         network = ShapeNetwork(sizes)
         network.fit_scales(training, settings.line)
-        shapes = (network.standardise(part)[:, : sizes.profile] for part in (training, stopping))
-        return _descend(network, *shapes, settings.epochs)
+        shapes, others = (network.standardise(part)[:, : sizes.profile] for part in (training, stopping))
+        return _descend(network, shapes, others, settings.epochs)
 
 
 def _descend(network: ShapeNetwork, training: Tensor, stopping: Tensor, epochs: int) -> tuple[ShapeNetwork, int]:

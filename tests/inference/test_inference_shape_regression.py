@@ -60,7 +60,8 @@ def test_the_deviation_of_a_left_out_lot_is_that_of_anchors_without_it() -> None
     def kernel(left: Floats, right: Floats) -> Floats:
         a, b = ((x - process.centre) / process.scale for x in (left, right))
         far = np.square((a[:, None] - b[None]) / process.length).sum(axis=2)
-        return process.levels[0] * np.exp(-far / 2) + (a[:, None] * b[None] * process.slope).sum(axis=2) + 1.0
+        linear = (a[:, None] * b[None] * process.slope).sum(axis=2)
+        return np.asarray(process.levels[0] * np.exp(-far / 2) + linear + 1.0)
 
     for lot in (0, 7, 31):
         gone = np.array([i % 65 == lot for i in range(260)])
