@@ -18,7 +18,8 @@ _STEPS_AN_EPOCH = 6  # batches grow with the rows, so that an epoch takes about 
 _LEARNING_RATE = 4e-3
 _WEIGHT_DECAY = 1.0  # strong, because there are only a few hundred parts
 _NOISE = 0.3  # standard deviations of noise added to the inputs, which a denoising autoencoder learns to undo
-_PATIENCE = 40
+_PATIENCE = 20  # epochs without a gain
+_GAIN = 0.01  # of the loss: reconstructions go on improving by less than anybody would notice
 
 
 @contextmanager
@@ -50,6 +51,7 @@ def _descend(network: ShapeNetwork, training: Tensor, stopping: Tensor, epochs: 
     optimiser = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY, foreach=True)
     size = max(32, ceil(len(training) / _STEPS_AN_EPOCH))
     best, best_loss, best_epoch = _weights(network), float("inf"), 0
+    gained, gained_loss = 0, float("inf")
     for epoch in range(1, epochs + 1):
         for chosen in torch.split(torch.randperm(len(training)), size):
             optimiser.zero_grad()
@@ -59,7 +61,9 @@ def _descend(network: ShapeNetwork, training: Tensor, stopping: Tensor, epochs: 
             loss = float(_loss(network, stopping, noise=0.0))
         if loss < best_loss:
             best, best_loss, best_epoch = _weights(network), loss, epoch
-        elif epoch - best_epoch >= _PATIENCE:
+        if loss < (1 - _GAIN) * gained_loss:
+            gained, gained_loss = epoch, loss
+        elif epoch - gained >= _PATIENCE:
             break
     network.load_state_dict(best)
     return network, best_epoch

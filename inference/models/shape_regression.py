@@ -101,7 +101,8 @@ class Learnt:
 def fit_regression(known: Learnt, calibrating: Learnt, points: int, settings: TrainingSettings) -> Regression:
     """Fitted to the known rows, its interval calibrated on others."""
     projection, fitted = _fitted(known, points, settings)
-    power = best_power(*_left_out(fitted, known.labels), settings.coverage)
+    mean, deviation = fitted.leave_out(known.labels)
+    power = best_power(np.abs(known.target - mean), deviation, settings.coverage)
     value, deviation = fitted.process.predict(projection.regressors(calibrating.rows))
     scores = np.abs(calibrating.target - value) / deviation**power
     return Regression(projection, fitted.process, power, conformal_quantile(scores, settings.coverage))
