@@ -20,9 +20,9 @@ from inference.models.process_deviations import deviations
 from inference.models.shape import KIND
 from inference.models.shape_regression import (
     Learnt,
+    best_power,
     fit_regression,
     learn_projection,
-    best_power,
     refit_regression,
 )  # fmt: skip
 from inference.training import train
