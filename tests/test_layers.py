@@ -150,8 +150,11 @@ HEAVY: dict[str, tuple[str, ...]] = {
     "river": ("detectors.stream.river_scorers",),
     "safetensors": ("inference.packaging", "inference.vision.weights"),
     "torch": (
-        "inference.models.shape", "inference.models.shape_autoencoder", "inference.models.shape_network",
-        "inference.models.shape_regression", "inference.vision",
+        "inference.models.shape",
+        "inference.models.shape_autoencoder",
+        "inference.models.shape_network",
+        "inference.models.shape_regression",
+        "inference.vision",
     ),
 }
 """The only modules, or rooms, that may import each."""

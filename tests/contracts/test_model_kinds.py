@@ -13,7 +13,7 @@ import pytest
 
 from inference import packaging
 from inference.child import run_job, train_and_package
-from inference.kinds import KINDS
+from inference.kinds import KINDS, OTHER_KINDS
 from monitor.gate_models.training_child import write_job
 from monitor.gate_models.training_set import TrainingSet
 from monitor.plant.gates import GateConfig
@@ -24,8 +24,9 @@ NAMES = (*KINDS, "ensemble", "linear")
 
 @pytest.fixture(scope="module", autouse=True)
 def _roster() -> object:
-    """The line that adds a kind."""
+    """The lines that add kinds to the plant file."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(KINDS, "ensemble", OTHER_KINDS["ensemble"])
         patch.setitem(KINDS, "linear", "linear_kind")
         yield
 

@@ -247,5 +247,5 @@ def test_no_source_of_this_folder_can_unpickle() -> None:
     for source in Path(packaging.__file__).parent.rglob("*.py"):
         text = source.read_text()
         assert "import pickle" not in text, source
-        assert "torch.load" not in text, source
+        assert text.count("torch.load(") == text.count("weights_only=True"), source
         assert "allow_pickle=True" not in text, source
