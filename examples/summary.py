@@ -75,6 +75,7 @@ def _gate(connection: sa.Connection, plant: Plant, gate: str) -> Iterator[str]:
         trained = f"{row.trained_at:%Y-%m-%d %H:%M} on {row.rows} parts"
         yield f"  version {row.version}, trained {trained}, skill {skill:.2f}, {row.status}"
     yield f"  realised: {_error(realised(connection, gate, config.characteristic))}"
+    yield f"  last two thirds: {_decided(connection, plant, gate)}"
 
 
 def _error(found: pd.DataFrame) -> str:
@@ -86,6 +87,39 @@ def _error(found: pd.DataFrame) -> str:
         f"{len(found)} parts, error {error.abs().mean():.4g} (running median {naive.mean():.4g}), "
         f"bias {error.mean():+.4g}, in the interval {covered:.0%}"
     )
+
+
+def _decided(connection: sa.Connection, plant: Plant, gate: str) -> str:
+    """Of the last two thirds of a gate's decisions: how many parts continue, how many of these were right, and how often
+    the intervals that could decide without a model held."""
+    d, o, characteristic = t.decision.c, t.outcome.c, plant.gates[gate].characteristic
+    known = sa.select(o.serial, o.value).where(o.characteristic == characteristic, o.value.is_not(None))
+    values = {row.serial: row.value for row in connection.execute(known.order_by(o.available_at, o.arrival))}
+    query = sa.select(d.serial, d.verdict, d.at, d.forecast).where(d.gate == gate).order_by(d.at, d.arrival)
+    rows = connection.execute(query).all()
+    rows = rows[len(rows) // 3 :]
+    passed = [row for row in rows if row.verdict == "continue"]
+    right = [_in_spec(plant, characteristic, row.at, values[row.serial]) for row in passed if row.serial in values]
+    covered = [
+        row.forecast["lower"] <= values[row.serial] <= row.forecast["upper"]
+        for row in rows
+        if row.forecast is not None and row.serial in values
+    ]
+    return (
+        f"{_share(len(passed), len(rows))} of {len(rows)} parts continue, {_share(sum(right), len(right))} of these right; "
+        f"{len(covered)} forecasts, in the interval {_share(sum(covered), len(covered))}"
+    )
+
+
+def _in_spec(plant: Plant, characteristic: str, at: datetime, value: float) -> bool:
+    spec = plant.characteristics[characteristic].spec_at(at)
+    if spec is None:
+        return False
+    return (spec.lower is None or value >= spec.lower) and (spec.upper is None or value <= spec.upper)
+
+
+def _share(count: int, of: int) -> str:
+    return f"{count / of:.1%}" if of else "none"
 
 
 def _machines(connection: sa.Connection) -> Iterator[str]:
