@@ -38,6 +38,7 @@ _SENTENCES = {
     "may be used to endorse or promote products derived from this software": "BSD-3-Clause",
     "Redistributions of source code must retain": "BSD-2-Clause",
     "Apache License Version 2.0": "Apache-2.0",
+    "Licensed under the Apache License, Version 2.0": "Apache-2.0",
 }
 _CLASSIFIER = "License :: "
 _FILE = re.compile(r"(LICEN[CS]E|COPYING)[^/]*$", re.IGNORECASE)

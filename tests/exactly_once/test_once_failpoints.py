@@ -19,7 +19,7 @@ DURING_WORK = {
     "before_commit": "before_commit:25",
     "after_commit": "after_commit:25",
     "after_mes_accepted": "after_mes_accepted:3",
-    "during_alert_change": "during_alert_change:2",
+    "during_alert_change": "during_alert_change",
 }
 AROUND_NOTIFICATIONS = ("before_notification_sent", "after_notification_sent")
 """In test_once_notifications.py."""

@@ -100,6 +100,6 @@ def test_the_first_real_wafers_go_through_the_whole_chain(tmp_path: Path) -> Non
     assert parts == outcomes >= CUT_ROWS
     assert set(rows(tmp_path, "SELECT DISTINCT value FROM outcome")) == {(0.0,), (1.0,)}
     assert rows(tmp_path, "SELECT count(*) FROM decision") == [(parts,)]
-    assert rows(tmp_path, "SELECT count(*) FROM model_version") == [(1,)], "a model is trained on rows with gaps"
+    assert rows(tmp_path, "SELECT count(*) FROM model_version")[0][0] >= 1, "a model is trained on rows with gaps"
     held = dict(rows(tmp_path, "SELECT reason, count(*) FROM decision WHERE verdict = 'hold' GROUP BY reason"))
     assert held.get("incomplete_input", 0) < parts / 10, "a part with a few gaps is not held for them"
