@@ -49,7 +49,7 @@ bench: $(STAMP) ## Measure, with nothing else running; JSON goes to benchmarks/r
 	$(BIN)/python -m benchmarks
 
 bench-models: $(STAMP) ## The model kinds on real data, each figure beside its bar
-	$(BIN)/python -m benchmarks bench_models_image
+	$(QUIET) $(BIN)/python -m benchmarks bench_models_image bench_models_ensemble bench_models_table
 
 bench-examples: $(STAMP) ## The examples on real data in full, with and without retraining (GATEWATCH_DATA, ../shared/data)
 	for name in liveline secom skab; do $(QUIET) $(BIN)/python -m examples.report $$name || exit; done

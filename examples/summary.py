@@ -90,8 +90,10 @@ def _error(found: pd.DataFrame) -> str:
 
 
 def _decided(connection: sa.Connection, plant: Plant, gate: str) -> str:
-    """Of the last two thirds of a gate's decisions: how many parts continue, how many of these were right, and how often
-    the intervals that could decide without a model held."""
+    """Of the last two thirds of a gate's decisions: how many parts continue, how many of these were right.
+
+    And how often the intervals that could decide without a model held.
+    """
     d, o, characteristic = t.decision.c, t.outcome.c, plant.gates[gate].characteristic
     known = sa.select(o.serial, o.value).where(o.characteristic == characteristic, o.value.is_not(None))
     values = {row.serial: row.value for row in connection.execute(known.order_by(o.available_at, o.arrival))}
@@ -105,9 +107,10 @@ def _decided(connection: sa.Connection, plant: Plant, gate: str) -> str:
         for row in rows
         if row.forecast is not None and row.serial in values
     ]
+    shares = _share(len(passed), len(rows)), _share(sum(right), len(right)), _share(sum(covered), len(covered))
     return (
-        f"{_share(len(passed), len(rows))} of {len(rows)} parts continue, {_share(sum(right), len(right))} of these right; "
-        f"{len(covered)} forecasts, in the interval {_share(sum(covered), len(covered))}"
+        f"{shares[0]} of {len(rows)} parts continue, {shares[1]} of these right; "
+        f"{len(covered)} forecasts, in the interval {shares[2]}"
     )
 
 
