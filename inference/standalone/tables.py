@@ -21,6 +21,10 @@ MISSING = ("", "?", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "-")
 """Texts that mean a missing value."""
 MOST_LEVELS = 50
 """Different texts above which a column is no category."""
+MOST_NUMBERS = 0.95
+"""Share of numbers from which a column is one of numbers; what is none is missing."""
+_WITH_COMMA = r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*"
+_WITH_COMMA_OR_WHOLE = rf"{_WITH_COMMA}|\s*[+-]?\d+\s*"
 _MOST_BYTES = 2 * 2**30
 _SAMPLE = 65_536
 
@@ -69,7 +73,15 @@ def read_table(path: Path) -> pd.DataFrame:
     frame.columns = [str(name).strip() for name in frame.columns]
     if frame.empty:
         raise UsageError(f"{path} has no rows; expected a header and at least one row")
-    return frame
+    return frame if separator == "," else frame.apply(_with_points)
+
+
+def _with_points(column: pd.Series[str]) -> pd.Series[str]:
+    """A column of numbers with decimal commas, as numbers are written with points; any other column as it is."""
+    texts = column.dropna()
+    if not texts.str.fullmatch(_WITH_COMMA).any() or texts.str.fullmatch(_WITH_COMMA_OR_WHOLE).mean() < MOST_NUMBERS:
+        return column
+    return column.str.replace(",", ".", regex=False)
 
 
 def _separator(path: Path) -> str:
@@ -126,7 +138,7 @@ def _judged(column: pd.Series[str]) -> tuple[str, tuple[str, ...]]:
     if present.nunique() < 2:
         return "it has one value only" if len(present) else "it is empty", ()
     values = numbers(present)
-    if np.isfinite(values).mean() >= 0.95:
+    if np.isfinite(values).mean() >= MOST_NUMBERS:
         steps = np.diff(values)
         if len(values) == len(column) > 2 and (steps == 1).all():
             return "it numbers the rows", ()

@@ -116,6 +116,12 @@ def test_columns_are_understood(tmp_path: Path) -> None:
     assert found.left_out["id"] == "it numbers the rows"
 
 
+def test_decimal_commas_are_numbers_where_the_comma_separates_nothing(tmp_path: Path) -> None:
+    frame = table(tmp_path / "a.csv", "Temperatur;Ort;y\n" + "".join(f"{i},5;Werk {i % 3},{i};1\n" for i in range(80)))
+    assert frame["Temperatur"].tolist()[:2] == ["0.5", "1.5"]
+    assert frame["Ort"].tolist()[0] == "Werk 0,0"
+
+
 def test_numbered_columns_of_one_name_are_the_profile() -> None:
     names = ("temp", "x_10", "x_9", "x_1", "x_2", "x_3", "b1", "b2")
     assert profile_first(names) == ("x_1", "x_2", "x_3", "x_9", "x_10", "temp", "b1", "b2")
