@@ -48,9 +48,17 @@ def _of_table(path: Path, roles: Roles) -> tuple[TrainingData, list[str]]:
     return TrainingData(pictures, np.zeros(len(files)), files, groups), frame[roles.target].tolist()
 
 
-def score_images(model: ImageModel, path: Path) -> Iterator[tuple[Path, Prediction, float]]:
-    """Path, prediction and anomaly score of the picture at a path or of each in a folder, one read at a time."""
+def score_images(model: ImageModel, path: Path) -> Iterator[tuple[Path, Prediction, float] | tuple[Path, str]]:
+    """Path, prediction and anomaly score of the picture at a path or of each in a folder, one read at a time.
+
+    Of a picture that cannot be read, path and why; the others are scored all the same.
+    """
     for file in list_flat(path):
-        predictions = model.predict([read_picture(file.path)])
+        try:
+            picture = read_picture(file.path)
+        except UsageError as exc:
+            yield file.path, str(exc)
+            continue
+        predictions = model.predict([picture])
         (score,) = model.anomaly_scores(predictions).tolist()
         yield file.path, predictions[0], score

@@ -36,8 +36,15 @@ def _images(folder: Path, path: Path) -> Iterator[Line]:
 
     model = packaging.load(folder)
     assert isinstance(model, ImageModel)  # noqa: S101 - narrows the type
-    for file, prediction, score in score_images(model, path):
-        yield {"path": str(file), **line_of(model, prediction), "anomaly_score": score}
+    bad = 0
+    for found in score_images(model, path):
+        if len(found) == 2:
+            bad += 1
+            yield {"path": str(found[0]), "class": None, "error": found[1]}
+        else:
+            yield {"path": str(found[0]), **line_of(model, found[1]), "anomaly_score": found[2]}
+    if bad:
+        raise UsageError(f"{bad} of the pictures in {path} could not be read; see their lines")
 
 
 def score_table(folder: Path, path: Path, time: str = "") -> Iterator[Line]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from inference import packaging
 from inference.standalone.tables import Roles, find_inputs, read_table
@@ -171,3 +172,27 @@ def test_a_table_that_lacks_inputs_and_a_model_that_is_not_there(gatewatch: Call
     assert (said.code, "b.csv lacks the columns 'y2', 'y3'" in said.err) == (2, True)
     said = gatewatch("model", "score", "other", "a.csv")
     assert (said.code, "model 'other': there is none" in said.err) == (2, True)
+
+
+def test_pictures_by_folder_and_by_table_and_one_that_cannot_be_read(gatewatch: Callable[..., Said]) -> None:
+    rng = np.random.default_rng(4)
+    for name, stripes in (("free", 0), ("scratch", 1)):
+        Path(f"train/{name}").mkdir(parents=True)
+        for i in range(14):
+            pixels = rng.normal(120, 8, size=(96, 96)) + 90 * stripes * (np.arange(96) % 12 == i % 12)
+            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(f"train/{name}/{i}.png")
+    said = gatewatch("model", "train", "strips", "--kind", "image", "--data", "train", "--good", "free")
+    assert said.code == 0, said.err
+    Path("new").mkdir()
+    for name in ("free", "scratch"):
+        Path(f"train/{name}/3.png").rename(f"new/{name}.png")
+    Path("new/a.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
+    scored = gatewatch("model", "score", "strips", "new", "--json")
+    lines = {Path(str(line["path"])).stem: line for line in scored.lines()}
+    assert [lines[name]["class"] for name in ("free", "scratch", "a")] == ["free", "scratch", None]
+    assert float(str(lines["scratch"]["anomaly_score"])) > float(str(lines["free"]["anomaly_score"]))
+    assert (scored.code, "1 of the pictures in new could not be read" in scored.err) == (2, True)
+    names = [(f"train/{name}/{i}.png", name, i // 4) for name in ("free", "scratch") for i in range(14) if i != 3]
+    pd.DataFrame(names, columns=["path", "what", "tile"]).to_csv("list.csv", index=False)
+    options = ("--kind", "image", "--data", "list.csv", "--target", "what", "--groups", "tile", "--good", "free")
+    assert gatewatch("model", "train", "again", *options).code == 0
