@@ -192,7 +192,7 @@ def test_pictures_by_folder_and_by_table_and_one_that_cannot_be_read(gatewatch: 
     assert [lines[name]["class"] for name in ("free", "scratch", "a")] == ["free", "scratch", None]
     assert float(str(lines["scratch"]["anomaly_score"])) > float(str(lines["free"]["anomaly_score"]))
     assert (scored.code, "1 of the pictures in new could not be read" in scored.err) == (2, True)
-    names = [(f"train/{name}/{i}.png", name, i // 4) for name in ("free", "scratch") for i in range(14) if i != 3]
+    names = [(f"train/{name}/{i}.png", name, i // 2) for name in ("free", "scratch") for i in range(14) if i != 3]
     pd.DataFrame(names, columns=["path", "what", "tile"]).to_csv("list.csv", index=False)
     options = ("--kind", "image", "--data", "list.csv", "--target", "what", "--groups", "tile", "--good", "free")
     assert gatewatch("model", "train", "again", *options).code == 0
