@@ -8,7 +8,8 @@ STAMP := .venv/.installed
 DOCS_STAMP := .venv/.docs-installed
 RELEASE_STAMP := .venv/.release-installed
 MUTATE_STAMP := .venv/.mutate-installed
-# Two test processes on two cores: more threads inside each would only get in each other's way.
+# Three test processes on two cores, because one often waits for a child or a server; more threads inside each would only
+# get in the way.
 QUIET := OMP_NUM_THREADS=1 DO_NOT_TRACK=1
 
 .DEFAULT_GOAL := help
@@ -30,7 +31,7 @@ demo: $(STAMP) ## Run the simulated plant through everything; SERVE=1 keeps metr
 	$(BIN)/gatewatch demo $(if $(filter-out 0,$(SERVE)),--serve)
 
 test: $(STAMP) ## All tests but the long ones (at most 10 minutes)
-	$(QUIET) $(BIN)/pytest -n 2 --dist loadfile
+	$(QUIET) $(BIN)/pytest -n 3 --dist loadfile
 
 soak: $(STAMP) ## The long tests (at most 20 minutes)
 	$(QUIET) $(BIN)/pytest -n 2 --dist loadfile -m soak -rP --durations=0
