@@ -31,9 +31,15 @@ def _roster() -> object:
         yield
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> suite.Case:
-    return suite.Case(request.param, tmp_path_factory.mktemp(request.param))
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, suite.Case]:
+    """By kind; what is made of a case is made once."""
+    return {name: suite.Case(name, tmp_path_factory.mktemp(name)) for name in NAMES}
+
+
+@pytest.fixture(params=NAMES)
+def case(request: pytest.FixtureRequest, cases: dict[str, suite.Case]) -> suite.Case:
+    return cases[request.param]
 
 
 @pytest.mark.parametrize(
