@@ -35,8 +35,9 @@ from inference.models.image import INPUTS, KIND, contents_of
 from inference.models.image_fit import auroc, class_folds, fit
 from inference.models.kind import TrainingSettings
 from inference.pictures import read_by_class
-from inference.vision.describing import WHOLE, Description, describe, one_thread, prepare
+from inference.vision.describing import WHOLE, Description, describe, prepare
 from inference.vision.judge import Judge
+from inference.vision.threads import one_thread
 from inference.vision.weights import backbone
 
 FOLDS, TILE_GAP, GOOD = 5, 60, "MT_Free"

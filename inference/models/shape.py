@@ -18,7 +18,7 @@ from inference.models.categories import counts, spread, with_usual_levels
 from inference.models.fitting import capped_quantile, check_sizes, measure, split
 from inference.models.gaps import Gaps, learn_gaps
 from inference.models.kind import Contents, Tensors, TrainingData, TrainingMetrics, TrainingSettings
-from inference.models.shape_autoencoder import fit_autoencoder, single_thread
+from inference.models.shape_autoencoder import fit_autoencoder
 from inference.models.shape_network import ShapeNetwork, ShapeSizes, run_padded
 from inference.models.shape_regression import (
     TENSORS,
@@ -28,6 +28,7 @@ from inference.models.shape_regression import (
     refit_regression,
     regression_of,
 )
+from inference.vision.threads import one_thread
 from monitor.model import Floats, Prediction
 
 DISTANCE_COVERAGE = 0.99
@@ -201,7 +202,7 @@ class ShapeKind:
         points = settings.profile_count
         sizes = ShapeSizes(points, learnt.rows.shape[1] - points)
         known = np.sort(np.concatenate([parts["train"], parts["stopping"]]))
-        with single_thread():
+        with one_thread():
             network, epochs = fit_autoencoder(learnt.rows, parts, sizes, settings)
             error, _ = run_padded(network, learnt.rows).T
             regression = fit_regression(learnt.at(known), learnt.at(parts["calibration"]), points, settings)

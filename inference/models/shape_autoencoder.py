@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from math import ceil
 
 import torch
@@ -20,17 +19,6 @@ _WEIGHT_DECAY = 1.0  # strong, because there are only a few hundred parts
 _NOISE = 0.3  # standard deviations of noise added to the inputs, which a denoising autoencoder learns to undo
 _PATIENCE = 20  # epochs without a gain
 _GAIN = 0.01  # of the loss: reconstructions go on improving by less than anybody would notice
-
-
-@contextmanager
-def single_thread() -> Iterator[None]:
-    """Run torch on one thread: the order of sums is the same on any machine; small networks are no slower."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def fit_autoencoder(

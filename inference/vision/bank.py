@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inference.vision.describing import Patches, one_thread
+from inference.vision.describing import Patches
+from inference.vision.threads import one_thread
 
 Singles = NDArray[np.float32]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from inference.vision.network import STAGES, Backbone
+from inference.vision.threads import one_thread
 from inference.vision.weights import backbone
 
 Pixels = NDArray[np.uint8]
@@ -66,17 +66,6 @@ def prepare(picture: Pixels) -> Tensor:
     planes = torch.from_numpy(scaled).float().sub(127).div(128)
     planes = planes.expand(3, -1, -1) if planes.ndim == 2 else planes.permute(2, 0, 1)
     return planes[None].contiguous(memory_format=torch.channels_last)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run torch on one thread: the order of sums is the same on any number of cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _copy_to(network: Backbone, device: torch.device) -> Backbone:

@@ -14,9 +14,9 @@ from inference_parts import make_parts, settings, shape_of, train_small
 from inference.digest import data_digest
 from inference.models.fitting import conformal_quantile, naive_forecast, split
 from inference.models.kind import TrainingData
-from inference.models.shape_autoencoder import single_thread
 from inference.models.shape_network import run_padded
 from inference.training import TrainedModel, train
+from inference.vision.threads import one_thread
 from monitor.errors import ModelError, ModelReason
 
 
@@ -156,7 +156,7 @@ def test_threads_are_given_back_after_an_error() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with pytest.raises(ZeroDivisionError), single_thread():
+        with pytest.raises(ZeroDivisionError), one_thread():
             1 // (torch.get_num_threads() - 1)
         assert torch.get_num_threads() == 2
     finally:
