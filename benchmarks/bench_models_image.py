@@ -31,8 +31,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from inference.models.fitting import auroc
 from inference.models.image import INPUTS, KIND, contents_of
-from inference.models.image_fit import auroc, class_folds, fit
+from inference.models.image_fit import class_folds, fit
 from inference.models.kind import TrainingSettings
 from inference.pictures import read_by_class
 from inference.vision.describing import WHOLE, Description, describe, prepare

@@ -17,6 +17,8 @@ MIN_TRAINING_ROWS = 20
 """Minimum rows of the training part; with fewer, standard deviations and ranges are meaningless."""
 NAIVE_WINDOW = 25
 """Previous outcomes in the naive baseline's median: long enough to average noise, short enough to follow a drift."""
+DISTANCE_COVERAGE = 0.99
+"""Share of healthy parts whose distance should lie below its limit."""
 _SPLITS = (("train", 0.51), ("stopping", 0.60), ("calibration", 0.80), ("validation", 1.0))
 
 Rows = NDArray[np.intp]
@@ -83,6 +85,21 @@ def conformal_quantile(scores: Floats, coverage: float) -> float:
 def capped_quantile(scores: Floats, coverage: float) -> float:
     """The conformal quantile, or the largest score if there are too few."""
     return float(np.sort(scores)[min(_rank(len(scores), coverage), len(scores)) - 1])
+
+
+def distance_limit(distances: Floats, least: float) -> float:
+    """The distance below which `DISTANCE_COVERAGE` of healthy parts should lie, from some that were not learnt from."""
+    return max(capped_quantile(distances, DISTANCE_COVERAGE), least)
+
+
+def auroc(scores: Floats, positive: NDArray[np.bool_]) -> float:
+    """The probability that a positive scores above a negative; 0.5 where one of them is missing."""
+    from scipy.stats import rankdata
+
+    yes, no = int(positive.sum()), int((~positive).sum())
+    if not yes or not no:
+        return 0.5
+    return float((rankdata(scores)[positive].sum() - yes * (yes + 1) / 2) / (yes * no))
 
 
 def naive_forecast(target: Floats, window: int = NAIVE_WINDOW) -> Floats:

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from inference.models.fitting import naive_forecast
 from inference.models.forecasting import MEMORY, NEEDED, Course, follow, forecast
-from inference.models.kind import Contents, Items, TrainingData, TrainingMetrics, TrainingSettings
+from inference.models.kind import Contents, Entry, Items, TrainingData, TrainingMetrics, TrainingSettings
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats, Prediction
 
 _VALUES = "values"
 
 
-class Entries(BaseModel):
+class Entries(Entry):
     """The manifest entries of a forecast."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     coverage: float = Field(gt=0, lt=1)
     skill: float

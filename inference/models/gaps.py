@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from inference.models.kind import Entry
 from monitor.model import Floats
 
 MOSTLY = 0.5
@@ -41,6 +43,14 @@ class Gaps:
         """The rows (rows, inputs) with missing and ignored inputs filled."""
         used = np.isfinite(rows) & ~np.array(self.ignored, dtype=np.bool_)
         return np.where(used, rows, np.array(self.fill))
+
+
+class GapsEntry(Entry):
+    """How missing inputs are treated, as `Gaps`."""
+
+    most: float = Field(ge=0, lt=1)
+    fill: tuple[float, ...]
+    ignored: tuple[bool, ...]
 
 
 def learn_gaps(rows: Floats, most: float) -> Gaps:

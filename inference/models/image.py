@@ -13,10 +13,19 @@ from dataclasses import fields
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from inference.models.image_fit import fit
-from inference.models.kind import Contents, Items, Picture, Tensors, TrainingData, TrainingMetrics, TrainingSettings
+from inference.models.kind import (
+    Contents,
+    Entry,
+    Items,
+    Picture,
+    Tensors,
+    TrainingData,
+    TrainingMetrics,
+    TrainingSettings,
+)
 from inference.vision.bank import MOST_PATCHES, Bank
 from inference.vision.calibrating import Scaling
 from inference.vision.describing import CHANNELS, FEATURES, Description, describe
@@ -30,10 +39,8 @@ INPUTS = ("image",)
 _AXES = ("centre", "scale", "axes", "variances", "means")
 
 
-class Entries(BaseModel):
+class Entries(Entry):
     """The manifest entries of an image model; the names are those of `inference.vision.judge`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     backbone: str
     classes: tuple[str, ...] = Field(min_length=1, max_length=1000)

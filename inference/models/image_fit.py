@@ -8,20 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.models.fitting import capped_quantile
+from inference.models.fitting import auroc, distance_limit
 from inference.models.kind import TrainingData, TrainingMetrics, TrainingSettings
 from inference.vision.bank import Bank, fit_bank
 from inference.vision.calibrating import FLOOR, Scaling, fit_scaling, log_loss
 from inference.vision.describing import LEVELS, Description
 from inference.vision.discriminant import fit_directions, score_all
-from inference.vision.judge import Discriminant, Distances, Judge, logit, raw_distances
+from inference.vision.judge import Discriminant, Distances, Judge, logit, not_good, raw_distances
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats
 
 SHRINKAGES = (0.1, 0.3, 0.6)
 """One of these is chosen by the log loss out of fold."""
-DISTANCE_COVERAGE = 0.99
-"""Share of good parts whose distance should lie below the limit."""
 _FOLDS = 5
 _MOST_PICTURES = 1000  # of good parts, evenly over time, whose patches fill a bank
 _FEWEST = 10
@@ -55,9 +53,9 @@ def fit(
     raw = _distances_out_of_fold(parts, settings.seed)
     typical = tuple(max(float(m), 1e-9) for m in np.median(raw[parts.good], axis=0))
     distance = Distances(typical, 1.0).of(raw)
-    limit = max(capped_quantile(distance[parts.good], DISTANCE_COVERAGE), 1e-9)
+    limit = distance_limit(distance[parts.good], 1e-9)
     discriminant, probabilities = _discriminant(parts, len(settings.classes))
-    value = 1 - (probabilities[:, good] if good >= 0 else probabilities.max(1))
+    value = not_good(probabilities, good)
     judge = Judge(
         classes=len(settings.classes),
         known=parts.known,
@@ -92,16 +90,6 @@ def class_folds(classes: Indices, groups: Sequence[str], count: int = _FOLDS) ->
         middle = np.cumsum(sizes) - sizes / 2
         fold[mine] = np.minimum(middle * count / len(mine), count - 1).astype(np.intp)[rank]
     return fold
-
-
-def auroc(scores: Floats, positive: Chosen) -> float:
-    """The probability that a positive scores above a negative; 0.5 where one of them is missing."""
-    from scipy.stats import rankdata
-
-    many, few = int(positive.sum()), int((~positive).sum())
-    if not many or not few:
-        return 0.5
-    return float((rankdata(scores)[positive].sum() - many * (many + 1) / 2) / (many * few))
 
 
 def _parts(descriptions: Iterable[Description], data: TrainingData, settings: TrainingSettings) -> _Parts:

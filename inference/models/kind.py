@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
 from monitor.model import Floats
 from monitor.ports import GateModel
@@ -106,6 +107,12 @@ class TrainingMetrics:
         """All of them by name."""
         own = {name: value for name, value in asdict(self).items() if name != "quality"}
         return {**own, **self.quality}
+
+
+class Entry(BaseModel):
+    """Entries of a manifest, which are untrusted: all that are named and no others, every number finite."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from inference.models.categories import counts, spread, with_usual_levels
-from inference.models.fitting import capped_quantile, check_sizes, measure, split
-from inference.models.gaps import Gaps, learn_gaps
-from inference.models.kind import Contents, Tensors, TrainingData, TrainingMetrics, TrainingSettings
+from inference.models.fitting import check_sizes, distance_limit, measure, split
+from inference.models.gaps import Gaps, GapsEntry, learn_gaps
+from inference.models.kind import Contents, Entry, Tensors, TrainingData, TrainingMetrics, TrainingSettings
 from inference.models.shape_autoencoder import fit_autoencoder
 from inference.models.shape_network import ShapeNetwork, ShapeSizes, run_padded
 from inference.models.shape_regression import (
@@ -31,15 +31,8 @@ from inference.models.shape_regression import (
 from inference.vision.threads import one_thread
 from monitor.model import Floats, Prediction
 
-DISTANCE_COVERAGE = 0.99
-"""Share of healthy parts whose reconstruction error should lie below the limit."""
 
-
-class _Value(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class SizesEntry(_Value):
+class SizesEntry(Entry):
     """The sizes of the network; bounded, so that a manifest cannot ask for a network that fills the memory."""
 
     profile: int = Field(ge=3, le=1024)
@@ -48,7 +41,7 @@ class SizesEntry(_Value):
     hidden: int = Field(ge=1, le=1024)
 
 
-class CalibrationEntry(_Value):
+class CalibrationEntry(Entry):
     """The calibration, as `Calibration`."""
 
     coverage: float = Field(gt=0, lt=1)
@@ -57,15 +50,7 @@ class CalibrationEntry(_Value):
     skill: float
 
 
-class GapsEntry(_Value):
-    """How missing inputs are filled, as `inference.models.gaps.Gaps`."""
-
-    most: float = Field(ge=0, lt=1)
-    fill: tuple[float, ...]
-    ignored: tuple[bool, ...]
-
-
-class RegressionEntry(_Value):
+class RegressionEntry(Entry):
     """What a Gaussian process needs beside its tensors, as `Regression`; `levels` as `ShapeModel.levels`."""
 
     power: float = Field(ge=0, le=1)
@@ -73,7 +58,7 @@ class RegressionEntry(_Value):
     levels: tuple[int, ...]
 
 
-class Entries(_Value):
+class Entries(Entry):
     """The manifest entries of a shape model; packages of before have no regression, and a half width instead."""
 
     sizes: SizesEntry
@@ -209,7 +194,7 @@ class ShapeKind:
             metrics = measure(data.target, *regression.predict(learnt.rows), parts, epochs)
             if settings.refit:
                 regression = refit_regression(learnt, points, settings)
-        limit = max(capped_quantile(error[parts["calibration"]], DISTANCE_COVERAGE), 1e-6)
+        limit = distance_limit(error[parts["calibration"]], 1e-6)
         return _contents(
             network, Calibration(settings.coverage, limit, metrics.skill), gaps, regression, levels
         ), metrics

@@ -66,8 +66,8 @@ class Judge:
         return found
 
     def values(self, probabilities: Floats) -> Floats:
-        """Of probabilities (..., classes): that of not being good; without a good class, of not being the likeliest."""
-        return 1 - (probabilities[..., self.good] if self.good >= 0 else probabilities.max(-1))
+        """Of probabilities (..., classes), as `not_good`."""
+        return not_good(probabilities, self.good)
 
     def distance(self, patches: Sequence[Patches]) -> float:
         """That of the most unusual patches of a picture."""
@@ -92,6 +92,11 @@ class Judge:
 def raw_distances(banks: Sequence[Bank], patches: Sequence[Patches]) -> Floats:
     """The largest distance of a picture's patches to each bank (levels,)."""
     return np.array([float(bank.distances(mine).max()) for bank, mine in zip(banks, patches, strict=True)])
+
+
+def not_good(probabilities: Floats, good: int) -> Floats:
+    """Of probabilities (..., classes): that of not being good; without a good class (-1), of not being the likeliest."""
+    return np.asarray(1 - (probabilities[..., good] if good >= 0 else probabilities.max(-1)))
 
 
 def logit(values: Floats) -> Floats:

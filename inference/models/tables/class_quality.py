@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 
+from inference.models.fitting import auroc
 from inference.models.kind import TrainingData, TrainingSettings
 from monitor.model import Floats
 
@@ -113,13 +114,6 @@ def tells_apart_within(probabilities: Floats, target: Floats, blocks: Ranks) -> 
             # exact variance of the sum over classes under permutation of the outcomes
             variance += float(((guess.T @ guess) * (hit.T @ hit)).sum()) / (count - 1)
     return variance > 0 and bool(total / np.sqrt(variance) > norm.ppf(_CONFIDENCE))
-
-
-def auroc(score: Floats, positive: NDArray[np.bool_]) -> float:
-    """Area under the receiver operating characteristic; 0.5 where one side is empty."""
-    yes, no = int(positive.sum()), int((~positive).sum())
-    ranks = rankdata(score)
-    return float((ranks[positive].sum() - yes * (yes + 1) / 2) / (yes * no)) if yes and no else 0.5
 
 
 def suspicion(probabilities: Floats, settings: TrainingSettings) -> Floats:

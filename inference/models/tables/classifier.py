@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from inference.models.fitting import folds
-from inference.models.gaps import Gaps, learn_gaps
-from inference.models.kind import Contents, TrainingData, TrainingMetrics, TrainingSettings
+from inference.models.gaps import Gaps, GapsEntry, learn_gaps
+from inference.models.kind import Contents, Entry, TrainingData, TrainingMetrics, TrainingSettings
 from inference.models.tables import class_quality as quality
 from inference.models.tables import logistic
 from inference.models.tables.boosted_trees import BoostedTrees, Columns
@@ -32,19 +32,7 @@ MIN_SECOND = 5
 """Parts that are not of the most frequent class: one a fold."""
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class GapsEntry(_Value):
-    """How missing inputs are treated, as `inference.models.gaps.Gaps`."""
-
-    most: float = Field(ge=0, lt=1)
-    fill: tuple[float, ...]
-    ignored: tuple[bool, ...]
-
-
-class ColumnsEntry(_Value):
+class ColumnsEntry(Entry):
     """What the trees see, as `inference.models.tables.boosted_trees.Columns`."""
 
     inputs: tuple[int, ...]
@@ -52,7 +40,7 @@ class ColumnsEntry(_Value):
     pairs: tuple[tuple[int, int], ...] = Field(max_length=64)
 
 
-class Entries(_Value):
+class Entries(Entry):
     """The manifest entries of a classifier; `levels` and `seen` are those of each input, none for a number."""
 
     classes: tuple[str, ...] = Field(min_length=2, max_length=256)

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from inference.models.fitting import folds
-from inference.models.gaps import Gaps, learn_gaps
+from inference.models.gaps import Gaps, GapsEntry, learn_gaps
 from inference.models.gaussian_process import GaussianProcess, from_tensors
-from inference.models.kind import Contents, Tensors, TrainingData, TrainingMetrics, TrainingSettings
+from inference.models.kind import Contents, Entry, Tensors, TrainingData, TrainingMetrics, TrainingSettings
 from inference.models.tables.conditional_gaussian import Gaussian
 from inference.models.tables.encoding import Encoding, closed_levels, known_levels, learn_encoding
 from inference.models.tables.ensemble_fitting import (
@@ -37,19 +37,7 @@ MIN_PARTS = 40
 _NEW_LEVEL = 10.0  # limits that a level never seen counts as
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class GapsEntry(_Value):
-    """How missing inputs are treated, as `inference.models.gaps.Gaps`."""
-
-    most: float = Field(ge=0, lt=1)
-    fill: tuple[float, ...]
-    ignored: tuple[bool, ...]
-
-
-class EncodingEntry(_Value):
+class EncodingEntry(Entry):
     """What the columns are, as `inference.models.tables.encoding.Encoding`; by position."""
 
     numbers: tuple[int, ...]
@@ -57,7 +45,7 @@ class EncodingEntry(_Value):
     known: dict[int, tuple[int, ...]]
 
 
-class Entries(_Value):
+class Entries(Entry):
     """The manifest entries of an ensemble; pairs are of complete parts and of others."""
 
     gaps: GapsEntry

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.models import gaussian_process
-from inference.models.fitting import capped_quantile, measure
+from inference.models.fitting import capped_quantile, distance_limit, measure
 from inference.models.gaussian_process import GaussianProcess
 from inference.models.kind import TrainingData, TrainingMetrics
 from inference.models.tables import conditional_gaussian
@@ -20,8 +20,6 @@ from monitor.model import Floats
 
 SHARES = (0.0, 0.5, 1.0)
 """Weights of the process in the mean."""
-HEALTHY = 0.99
-"""Share of healthy parts whose distance should lie below the limit."""
 _ENOUGH = 100  # complete parts that teach the process alone; with fewer, parts with filled inputs too
 _ENOUGH_A_COLUMN = 5
 _OF_THEIR_OWN = 50  # parts of a kind (complete, incomplete) for a share and a quantile of its own
@@ -186,7 +184,7 @@ def _flat(columns: Floats, target: Floats, fold_of: NDArray[np.intp]) -> float:
 
 def limit_of(answers: Answers) -> float:
     """The distance below which nearly all parts out of fold lie."""
-    return max(capped_quantile(answers.distance, HEALTHY), 1.0)
+    return distance_limit(answers.distance, 1.0)
 
 
 def by_place(levels: tuple[int, ...]) -> Mapping[int, int]:

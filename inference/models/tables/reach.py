@@ -8,13 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.models.fitting import capped_quantile
+from inference.models.fitting import capped_quantile, distance_limit
 from inference.models.gaps import Gaps
 from inference.models.tables.encoding import closed_levels, new_levels
 from monitor.model import Floats
 
-HEALTHY = 0.99
-"""Share of healthy parts whose distance should lie below the limit."""
 _TAIL = 0.98  # quantile of the deviations from the median that is an input's unit of distance
 _NEW_LEVEL = 10.0  # limits that a level never seen counts as
 
@@ -47,7 +45,7 @@ def learn_reach(rows: Floats, fold_of: NDArray[np.intp], gaps: Gaps, levels: Map
         far[here] = Reach(_scales(rows[~here], numbers), {}).distances(rows[here])
     used = {i: count for i, count in levels.items() if not gaps.ignored[i]}
     seen = closed_levels(rows, fold_of, used)
-    return Reach(_scales(rows, numbers), seen, max(capped_quantile(far, HEALTHY), 1.0))
+    return Reach(_scales(rows, numbers), seen, distance_limit(far, 1.0))
 
 
 def _scales(rows: Floats, numbers: Sequence[int]) -> Floats:
