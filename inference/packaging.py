@@ -76,10 +76,15 @@ def save(trained: TrainedModel, folder: Path) -> str:
 
 def load(folder: Path, expected_digest: str | None = None) -> GateModel:
     """The model of a package, verified; ModelError where anything is missing, damaged or unexpected."""
+    return load_described(folder, expected_digest)[1]
+
+
+def load_described(folder: Path, expected_digest: str | None = None) -> tuple[Manifest, GateModel]:
+    """The manifest of a package and its model, as `load`."""
     manifest, digest, weights = _verified(folder, expected_digest)
     contents = Contents(manifest.own, _tensors(folder, weights))
     try:
-        return load_kind(manifest.architecture).load(manifest.inputs, contents, digest)
+        return manifest, load_kind(manifest.architecture).load(manifest.inputs, contents, digest)
     except ValidationError as exc:
         raise _unreadable(folder, exc) from exc
     except ValueError as exc:

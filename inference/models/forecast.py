@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from inference.models.fitting import naive_forecast
-from inference.models.forecasting import MEMORY, NEEDED, Course, follow, forecast
+from inference.models.forecasting import MEMORY, NEEDED, Counts, follow
 from inference.models.kind import Contents, Entry, Items, TrainingData, TrainingMetrics, TrainingSettings
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats, Prediction
@@ -31,24 +31,20 @@ class ForecastModel:
         self.max_missing = 0.0
         self.skill, self.coverage, self.digest = entries.skill, entries.coverage, digest
         self._values = values
-        self._next = forecast(values, before(values), entries.coverage)
 
     def predict(self, rows: Items) -> Sequence[Prediction]:
         """The same prediction for each row: that of the next part."""
-        if self._next is None:
-            return []
-        one = Prediction(self._next.value, self._next.lower, self._next.upper, 0.0, 1.0)
-        return [one] * len(rows)
+        return self.follow(np.empty(0)) * len(rows)
 
-    def follow(self, outcomes: Floats) -> Course:
-        """The forecasts along further outcomes, each known before the next part is judged."""
+    def follow(self, outcomes: Floats) -> list[Prediction]:
+        """The predictions after 0, 1, ... n further outcomes, each known before the next part is judged."""
         values = np.concatenate([self._values, outcomes])
-        course = follow(values, before(values), self.coverage)
-        first = len(self._values)
-        return Course(course.value[first:], course.half_width[first:], course.inside[first:])
+        course, first = follow(values, before(values), self.coverage), len(self._values)
+        pairs = zip(course.value[first:].tolist(), course.half_width[first:].tolist(), strict=True)
+        return [Prediction(value, value - half, value + half, 0.0, 1.0) for value, half in pairs]
 
 
-def before(values: Floats) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+def before(values: Floats) -> Counts:
     """How many outcomes are known of each part where each is known before the next part."""
     return np.arange(len(values))
 

@@ -11,12 +11,13 @@ import numpy as np
 from inference.models.image import INPUTS, ImageModel
 from inference.models.kind import TrainingData, TrainingSettings
 from inference.pictures import list_flat, read_by_class, read_picture
+from inference.standalone.lines import Line, line_of
 from inference.standalone.order import in_time
 from inference.standalone.tables import Roles, check_columns, read_table
 from inference.standalone.task import Outcome, Task, classes_of, notes_on
 from inference.training import train
 from monitor.errors import UsageError
-from monitor.model import Prediction
+from monitor.ports import GateModel
 
 PATH = "path"
 """The column of a table that names the files, from the table's folder."""
@@ -48,17 +49,22 @@ def _of_table(path: Path, roles: Roles) -> tuple[TrainingData, list[str]]:
     return TrainingData(pictures, np.zeros(len(files)), files, groups), frame[roles.target].tolist()
 
 
-def score_images(model: ImageModel, path: Path) -> Iterator[tuple[Path, Prediction, float] | tuple[Path, str]]:
-    """Path, prediction and anomaly score of the picture at a path or of each in a folder, one read at a time.
+def score_images(model: GateModel, path: Path) -> Iterator[Line]:
+    """A line for the picture at a path or for each in a folder, one read at a time.
 
-    Of a picture that cannot be read, path and why; the others are scored all the same.
+    Of a picture that cannot be read, why; the others are scored all the same, and a UsageError ends the lines.
     """
+    assert isinstance(model, ImageModel)  # noqa: S101 - narrows the type
+    bad = 0
     for file in list_flat(path):
         try:
             picture = read_picture(file.path)
         except UsageError as exc:
-            yield file.path, str(exc)
+            bad += 1
+            yield {"path": str(file.path), "class": None, "error": str(exc)}
             continue
         predictions = model.predict([picture])
         (score,) = model.anomaly_scores(predictions).tolist()
-        yield file.path, predictions[0], score
+        yield {"path": str(file.path), **line_of(model, predictions[0]), "anomaly_score": score}
+    if bad:
+        raise UsageError(f"{bad} of the pictures in {path} could not be read; see their lines")

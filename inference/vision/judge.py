@@ -95,7 +95,7 @@ def raw_distances(banks: Sequence[Bank], patches: Sequence[Patches]) -> Floats:
 
 
 def not_good(probabilities: Floats, good: int) -> Floats:
-    """Of probabilities (..., classes): that of not being good; without a good class (-1), of not being the likeliest."""
+    """Of probabilities (..., classes): that of not being good; without a good class (-1), not the likeliest."""
     return np.asarray(1 - (probabilities[..., good] if good >= 0 else probabilities.max(-1)))
 
 

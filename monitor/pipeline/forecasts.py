@@ -76,21 +76,15 @@ def forecast_of(
 def _known(outcomes: Sequence[KnownOutcome], parts: Sequence[JudgedPart]) -> Counts:
     """How many of the outcomes, in order of availability, were known when each part was judged."""
     available = [outcome.available_at for outcome in outcomes]
-    arrived = [outcome.arrival for outcome in outcomes]
-    in_order = list(accumulate(arrived, max)) == arrived
+    # One that came late ends the run of those that had arrived.
+    arrived = list(accumulate((outcome.arrival for outcome in outcomes), max))
     known = []
     for i, part in enumerate(parts):
         count = min(bisect_right(available, part.at), i)
         if part.decided_at is not None and part.decided_at - part.at < _DAY:
-            before = bisect_left(arrived, part.arrival) if in_order else _run(arrived, part.arrival)
-            count = min(count, before)
+            count = min(count, bisect_left(arrived, part.arrival))
         known.append(count)
     return np.array(known, dtype=np.intp)
-
-
-def _run(arrived: Sequence[int], arrival: int) -> int:
-    """How many outcomes from the first on had arrived: one that was late ends the run of those that were known."""
-    return next((i for i, number in enumerate(arrived) if number >= arrival), len(arrived))
 
 
 def may_be_forecast(decision: Decision) -> bool:
@@ -103,10 +97,6 @@ class Forecasts:
 
     def __init__(self) -> None:
         self._newest: dict[str, tuple[int, RecordedForecast | None]] = {}
-
-    def forget(self) -> None:
-        """Compute all again."""
-        self._newest.clear()
 
     def of(self, connection: Connection, gate: str, config: GateConfig, now: datetime) -> RecordedForecast | None:
         """The gate's forecast from the outcomes known at `now`."""

@@ -72,7 +72,7 @@ def data_options(command: F) -> F:
     )  # fmt: skip
     wrapped: Any = bundled
     for option in reversed(options):
-        wrapped = option(wrapped) if option is not models_option else models_option(wrapped)
+        wrapped = option(wrapped)
     return wrapped  # type: ignore[no-any-return]
 
 

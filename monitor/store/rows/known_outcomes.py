@@ -39,7 +39,7 @@ def known_outcomes(
     newest = query.order_by(o.available_at.desc(), o.arrival.desc()).limit(_LOOK * parts)
     last: dict[str, KnownOutcome] = {}
     for row in fetch_rows(connection, KnownOutcome, newest):
-        if len(last) < parts or row.serial in last:
+        if len(last) < parts:
             last.setdefault(row.serial, row)
     return list(last.values())[::-1]
 
