@@ -11,7 +11,8 @@ import pandas as pd
 import sqlalchemy as sa
 
 from inference.models.fitting import NAIVE_WINDOW
-from monitor.model import WATCHDOG
+from inference.regions import verdict_for
+from monitor.model import WATCHDOG, ReworkBand, Verdict
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 
@@ -100,7 +101,7 @@ def _decided(connection: sa.Connection, plant: Plant, gate: str) -> str:
     query = sa.select(d.serial, d.verdict, d.at, d.forecast).where(d.gate == gate).order_by(d.at, d.arrival)
     rows = connection.execute(query).all()
     rows = rows[len(rows) // 3 :]
-    passed = [row for row in rows if row.verdict == "continue"]
+    passed = [row for row in rows if row.verdict == Verdict.CONTINUE]
     right = [_in_spec(plant, characteristic, row.at, values[row.serial]) for row in passed if row.serial in values]
     covered = [
         row.forecast["lower"] <= values[row.serial] <= row.forecast["upper"]
@@ -116,9 +117,7 @@ def _decided(connection: sa.Connection, plant: Plant, gate: str) -> str:
 
 def _in_spec(plant: Plant, characteristic: str, at: datetime, value: float) -> bool:
     spec = plant.characteristics[characteristic].spec_at(at)
-    if spec is None:
-        return False
-    return (spec.lower is None or value >= spec.lower) and (spec.upper is None or value <= spec.upper)
+    return spec is not None and verdict_for(value, spec, ReworkBand()) is Verdict.CONTINUE
 
 
 def _share(count: int, of: int) -> str:

@@ -25,6 +25,11 @@ OTHER_KINDS: dict[str, str] = {
 """The kinds for data outside any plant. Every gate has a forecast of its own beside its model."""
 
 
+def kind_names() -> list[str]:
+    """Every kind, in the order of the alphabet."""
+    return sorted({*KINDS, *OTHER_KINDS})
+
+
 def load_kind(name: str) -> ModelKind:
     """Import the kind of that name; KeyError for an unknown one."""
     return cast("ModelKind", importlib.import_module((KINDS | OTHER_KINDS)[name]).KIND)

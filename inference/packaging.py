@@ -19,7 +19,7 @@ from uuid import uuid4
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from inference.kinds import KINDS, OTHER_KINDS, load_kind
+from inference.kinds import kind_names, load_kind
 from inference.models.kind import Contents, Tensors
 from inference.training import TrainedModel
 from monitor.errors import ModelError, ModelReason
@@ -164,9 +164,8 @@ def _verified(folder: Path, expected_digest: str | None) -> tuple[Manifest, str,
         manifest = Manifest.model_validate_json(content)
     except ValidationError as exc:
         raise _unreadable(folder, exc) from exc
-    if manifest.architecture not in KINDS and manifest.architecture not in OTHER_KINDS:
-        known = ", ".join(map(repr, sorted({*KINDS, *OTHER_KINDS})))
-        raise _unsupported(folder, "architecture", manifest.architecture, known)
+    if manifest.architecture not in kind_names():
+        raise _unsupported(folder, "architecture", manifest.architecture, ", ".join(map(repr, kind_names())))
     weights = _read(folder / WEIGHTS)
     if hashlib.sha256(weights).hexdigest() != manifest.weights_sha256:
         raise _corrupt(folder, f"{WEIGHTS} does not match the digest in its manifest")

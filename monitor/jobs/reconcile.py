@@ -105,9 +105,10 @@ class ReconcileJob:
         while start < end:
             stop = min(start + length, end)
             keys = self._compare(start, stop, everything, run.now, found)
-            run.beat()
             length = min(2 * length, _LONGEST) if keys < _KEYS else HOUR
             start = stop
+            if start < end:  # after the last one, the commit renews the lease
+                run.beat()
         write = BatchWrite(self.name, self._of.source, "", run.now, rejects=self._strays(run))
         write.marks[self.name] = to_micros(min(found.missing, default=end))
         if first or everything:

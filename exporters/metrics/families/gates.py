@@ -54,7 +54,6 @@ _MIN_DECISIONS = 20
 """The minimum number of decisions for a ratio."""
 _MIN_OUTCOMES = 20
 """The minimum number of outcomes for a share."""
-_WITHOUT_MODEL = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.NO_SKILL, Reason.NO_COVERAGE, Reason.FORECAST)
 
 
 def decision_labels(bounds: Bounds) -> Iterable[tuple[str, ...]]:
@@ -139,7 +138,7 @@ def series(scrape: Scrape) -> Series:
     outcomes = outcomes_by_gate(snapshot)
     for gate, config in bounds.plant.gates.items():
         row = rows.get(gate)
-        out = row is None or not row.version or row.refused in _WITHOUT_MODEL
+        out = row is None or not row.version or row.refused != ""
         learning = learns(row, outcomes[gate], config)
         yield "gatewatch_gate_out_of_service", (gate,), float(out and not learning)
         yield "gatewatch_gate_learning", (gate,), float(learning)

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 import click
 
+from inference.kinds import kind_names
 from monitor.commands.shared.options import print_json
 from monitor.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
-KIND_NAMES = ("shape", "ensemble", "image", "classifier", "forecast")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def data_options(command: F) -> F:
         options = None
         if data is not None:
             if kind is None:
-                raise UsageError(f"--data needs --kind: {', '.join(KIND_NAMES)}")
+                raise UsageError(f"--data needs --kind: {', '.join(kind_names())}")
             options = DataOptions(data, models, kind, target, good, groups, time, without, coverage)
         elif kind is not None or target:
             raise UsageError(
@@ -59,7 +59,7 @@ def data_options(command: F) -> F:
 
     options = (
         click.option("--data", type=click.Path(path_type=Path), metavar="PATH", help="CSV file, or folder of images."),
-        click.option("--kind", type=click.Choice(KIND_NAMES), help="Kind of model, with --data."),
+        click.option("--kind", type=click.Choice(kind_names()), help="Kind of model, with --data."),
         click.option("--target", default="", metavar="COLUMN", help="Column to predict."),
         click.option("--good", default="", metavar="CLASS", help="Class of parts without defect."),
         click.option("--groups", default="", metavar="COLUMN",

@@ -76,6 +76,11 @@ def mark(connection: sa.Connection, name: str) -> int | None:
     return connection.execute(sa.select(s.value).where(s.name == name)).scalar_one_or_none()
 
 
+def unindexed(column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """The values of a text column in a form that no index helps to find, so that the planner takes another index."""
+    return column.concat("")
+
+
 def tally_key(name: str, **labels: str) -> TallyKey:
     """The key of a counter or gauge. A test checks names and labels against the metric catalogue."""
     return name, tuple(sorted(labels.items()))

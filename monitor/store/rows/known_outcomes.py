@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from monitor.store.database import tables as t
 from monitor.store.database.rows import chunked, fetch_rows, select_columns
+from monitor.store.database.statements import unindexed
 from monitor.store.rows.outcomes import is_usable
 
 _LOOK = 2
@@ -68,7 +69,7 @@ def judged_parts(
         t.part_step.outerjoin(t.decision, of_passage)
     )
     for chunk in chunked(outcome.serial for outcome in outcomes):
-        wanted = query.where(p.serial.in_(chunk), p.step.concat("") == step, p.arrival <= arrival)
+        wanted = query.where(p.serial.in_(chunk), unindexed(p.step) == step, p.arrival <= arrival)
         for serial, at, number, decided_at, is_far in connection.execute(wanted):
             passages.setdefault(serial, []).append(JudgedPart(at, number, decided_at, bool(is_far)))
     return [

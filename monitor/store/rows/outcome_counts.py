@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from monitor.store.database import tables as t
+from monitor.store.database.statements import unindexed
 from monitor.store.rows.outcomes import is_usable
 
 FIRST_TAKES = timedelta(days=4)
@@ -25,7 +26,7 @@ def unmatched_outcomes(
     ordered = sa.select(o.serial, o.at).where(*wanted).order_by(o.available_at.desc(), o.arrival.desc())
     looked_at = ordered.limit(newest).subquery()
     # Read by the index of serials: that of steps and times holds every part of the step.
-    passage = (p.serial == looked_at.c.serial, p.step.concat("") == step, p.at <= looked_at.c.at)
+    passage = (p.serial == looked_at.c.serial, unindexed(p.step) == step, p.at <= looked_at.c.at)
     matched = sa.exists(sa.select(p.arrival).where(*passage))
     count = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(sa.case((matched, 1), else_=0)), 0))
     total, found = connection.execute(count.select_from(looked_at)).one()

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from monitor.store.database import tables as t
 from monitor.store.database.rows import chunked, fetch_one, fetch_rows, select_columns
+from monitor.store.database.statements import unindexed
 
 _PAGE = 5000
 
@@ -81,7 +82,7 @@ def readings_page(
     """
     r = t.reading.c
     # By the index of times: that of machines and arrival numbers leads to all that a machine ever sent.
-    where = [r.machine.concat("").in_(machines), r.at <= until, r.arrival <= arrival]
+    where = [unindexed(r.machine).in_(machines), r.at <= until, r.arrival <= arrival]
     query = select_columns(StoredReading, t.reading).order_by(r.at, r.machine, r.source, r.revision)
     query = query.where(*where, *(() if after is None else (r.at > after,)))
     size = _PAGE
