@@ -11,10 +11,11 @@ No last bit of an answer depends on the other rows of the call: all sums over tr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
 
@@ -28,9 +29,12 @@ _ANCHORS = 192  # training rows behind a new row's standard deviation, at most
 _SLACK = 0.02  # variance that further anchors could explain, in noise variances
 _STEPS = 80
 _MIN_NOISE = 1e-5  # of the target's variance
-_BIAS = 1.0  # prior variance of the constant term, of the target's variance
+BIAS = 1.0  # prior variance of the constant term, of the target's variance
 _CHUNK = 32  # rows at a time: their kernels stay in the processor's cache
 _FAR = 1e6  # standard deviations; beyond, a sum of squares could overflow
+
+
+Places = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class GaussianProcess:
 
     def predict(self, rows: Floats) -> tuple[Floats, Floats]:
         """Mean and standard deviation (rows,) of new outcomes, noise included; finite rows (rows, inputs)."""
-        standard = _standardised(rows, self.centre, self.scale)
+        standard = standardised(rows, self.centre, self.scale)
         pairs = [self._chunk(standard[i : i + _CHUNK]) for i in range(0, len(standard), _CHUNK)]
         if not pairs:
             return np.empty(0), np.empty(0)
@@ -74,11 +78,11 @@ class GaussianProcess:
     def _chunk(self, rows: Floats) -> tuple[Floats, Floats]:
         curved = self.levels[0] * np.exp(-0.5 * _distances(rows, self.points, self.length))
         slopes = (self.points * self.weights).sum(axis=1) * self.slope
-        mean = (curved * self.weights).sum(axis=1) + (rows * slopes).sum(axis=1) + _BIAS * self.weights.sum()
+        mean = (curved * self.weights).sum(axis=1) + (rows * slopes).sum(axis=1) + BIAS * self.weights.sum()
         anchors = len(self.factor)
-        near = curved[:, :anchors] + _products(rows * self.slope, self.points[:, :anchors]) + _BIAS
+        near = curved[:, :anchors] + _products(rows * self.slope, self.points[:, :anchors]) + BIAS
         explained = np.square(np.einsum("im,mk->ik", near, self.factor)).sum(axis=1)
-        prior = self.levels[0] + (np.square(rows) * self.slope).sum(axis=1) + _BIAS
+        prior = self.levels[0] + (np.square(rows) * self.slope).sum(axis=1) + BIAS
         return mean, np.maximum(prior - explained, 0.0) + self.levels[1]
 
 
@@ -109,7 +113,7 @@ class Fitted:
     process: GaussianProcess
     rows: Floats
     outcomes: Floats
-    chosen: np.ndarray[tuple[int], np.dtype[np.intp]]
+    chosen: Places
     inverse: Floats
 
     def leave_one_out(self) -> tuple[Floats, Floats]:
@@ -121,21 +125,25 @@ class Fitted:
 
         The parameters of the process are those of all rows.
         """
-        place = {label: i for i, label in enumerate(dict.fromkeys(labels))}
-        label_of = np.array([place[label] for label in labels], dtype=np.intp)
-        standard = _standardised(self.rows, self.process.centre, self.process.scale)
-        order = np.argsort(label_of, kind="stable")
-        cuts = np.searchsorted(label_of[order], np.arange(1, len(place)))
+        standard = standardised(self.rows, self.process.centre, self.process.scale)
         mean, variance = np.empty(len(labels)), np.empty(len(labels))
-        of_chosen = label_of[self.chosen]
-        for label, rows in enumerate(np.split(order, cuts)):
-            mean[rows], variance[rows] = self._without(standard[rows], np.flatnonzero(of_chosen == label))
+        for rows, left_out in self.by_label(labels):
+            mean[rows], variance[rows] = self._without(standard[rows], left_out)
         centre, scale = self.process.target
         return mean * scale + centre, np.sqrt(variance) * scale
 
-    def _without(self, rows: Floats, left_out: np.ndarray[tuple[int], np.dtype[np.intp]]) -> tuple[Floats, Floats]:
+    def by_label(self, labels: Sequence[object]) -> Iterator[tuple[Places, Places]]:
+        """For each label its rows of the data, and which of the process's own points are among them."""
+        place = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+        label_of = np.array([place[label] for label in labels], dtype=np.intp)
+        order, of_chosen = np.argsort(label_of, kind="stable"), label_of[self.chosen]
+        cuts = np.searchsorted(label_of[order], np.arange(1, len(place)))
+        for label, rows in enumerate(np.split(order, cuts)):
+            yield rows, np.flatnonzero(of_chosen == label)
+
+    def _without(self, rows: Floats, left_out: Places) -> tuple[Floats, Floats]:
         process = self.process
-        kernel = _kernel(rows, process.points.T, process.length, process.slope, process.levels[0])
+        kernel = covariances(rows, process.points.T, process.length, process.slope, process.levels[0])
         weights, solved = process.weights, kernel @ self.inverse
         explained = (solved * kernel).sum(axis=1)
         mean = kernel @ weights
@@ -144,7 +152,7 @@ class Fitted:
             part = solve_triangular(block, solved[:, left_out].T, lower=True)
             mean = mean - part.T @ solve_triangular(block, weights[left_out], lower=True)
             explained = explained - np.square(part).sum(axis=0)
-        prior = process.levels[0] + np.square(rows) @ process.slope + _BIAS
+        prior = process.levels[0] + np.square(rows) @ process.slope + BIAS
         return mean, np.maximum(prior - explained, 0.0) + process.levels[1]
 
 
@@ -154,10 +162,10 @@ def fit(rows: Floats, target: Floats, seed: int, limit: int = MAX_ROWS) -> Fitte
     chosen = np.sort(rng.permutation(len(rows))[:limit])
     centre, scale = rows[chosen].mean(axis=0), _spread(rows[chosen])
     middle, width = float(target[chosen].mean()), float(_spread(target[chosen][:, None])[0])
-    points, outcomes = _standardised(rows[chosen], centre, scale), (target[chosen] - middle) / width
+    points, outcomes = standardised(rows[chosen], centre, scale), (target[chosen] - middle) / width
     few = np.sort(rng.permutation(len(points))[:_FIT_ROWS])
     length, slope, levels = _parameters(points[few], outcomes[few])
-    kernel = _kernel(points, points, length, slope, levels[0])
+    kernel = covariances(points, points, length, slope, levels[0])
     anchors = _anchors(kernel, levels[1])
     order = np.concatenate([anchors, np.setdiff1d(np.arange(len(points)), anchors)])
     kernel, chosen = kernel[np.ix_(order, order)], chosen[order]
@@ -175,7 +183,8 @@ def _spread(columns: Floats) -> Floats:
     return np.where(found > 1e-9 * np.abs(columns).max(axis=0), found, 1.0)
 
 
-def _standardised(rows: Floats, centre: Floats, scale: Floats) -> Floats:
+def standardised(rows: Floats, centre: Floats, scale: Floats) -> Floats:
+    """Rows (rows, inputs) in standard deviations from the centre, none so far that a square overflows."""
     return np.ascontiguousarray(np.clip((rows - centre) / scale, -_FAR, _FAR))
 
 
@@ -191,12 +200,12 @@ def _distances(rows: Floats, points: Floats, length: Floats) -> Floats:
     return np.asarray(np.maximum(squares - 2 * _products(scaled, others), 0.0))
 
 
-def _kernel(left: Floats, right: Floats, length: Floats, slope: Floats, level: float) -> Floats:
+def covariances(left: Floats, right: Floats, length: Floats, slope: Floats, level: float) -> Floats:
     """Prior covariances (left, right) without noise, by matrix products: for training only."""
     a, b = left / length, right / length
     squares = np.square(a).sum(axis=1)[:, None] + np.square(b).sum(axis=1)
     curved = level * np.exp(-0.5 * np.maximum(squares - 2 * a @ b.T, 0.0))
-    return np.asarray(curved + (left * slope) @ right.T + _BIAS)
+    return np.asarray(curved + (left * slope) @ right.T + BIAS)
 
 
 def _parameters(points: Floats, outcomes: Floats) -> tuple[Floats, Floats, Floats]:
@@ -226,8 +235,8 @@ def _surprise(points: Floats, outcomes: Floats, parameters: Floats) -> tuple[flo
     length, slope, (level, noise) = (
         np.exp(parameters[:inputs]), np.exp(parameters[inputs:-2]), np.exp(parameters[-2:]),
     )  # fmt: skip
-    curved = _kernel(points, points, length, np.zeros(inputs), level) - _BIAS
-    whole = curved + (points * slope) @ points.T + _BIAS + (noise + _MIN_NOISE) * np.eye(len(points))
+    curved = covariances(points, points, length, np.zeros(inputs), level) - BIAS
+    whole = curved + (points * slope) @ points.T + BIAS + (noise + _MIN_NOISE) * np.eye(len(points))
     lower = cholesky(whole, lower=True)
     weights = cho_solve((lower, True), outcomes)
     pull = cho_solve((lower, True), np.eye(len(points))) - np.outer(weights, weights)
@@ -239,7 +248,7 @@ def _surprise(points: Floats, outcomes: Floats, parameters: Floats) -> tuple[flo
     return value, np.concatenate([by_length / np.square(length), by_slope, levels])
 
 
-def _anchors(kernel: Floats, noise: float) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+def _anchors(kernel: Floats, noise: float) -> Places:
     """Rows whose kernel columns explain those of all: the pivots of an incomplete Cholesky factor."""
     left, columns, chosen = np.diag(kernel).copy(), np.zeros((len(kernel), 0)), list[int]()
     while len(chosen) < min(_ANCHORS, len(kernel)):

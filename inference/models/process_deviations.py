@@ -7,29 +7,26 @@ what they have learnt, in closed form.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 
-from inference.models.gaussian_process import _BIAS, Fitted, _kernel, _standardised
+from inference.models.gaussian_process import BIAS, Fitted, Places, covariances, standardised
 from monitor.model import Floats
-
-_Places = NDArray[np.intp]
 
 
 def deviations(fitted: Fitted, labels: Sequence[object]) -> Floats:
     """The standard deviation (rows,) of each row of the data, by the anchors of no row of its label."""
     process, anchors = fitted.process, len(fitted.process.factor)
     points = process.points.T
-    rows = _standardised(fitted.rows, process.centre, process.scale)
+    rows = standardised(fitted.rows, process.centre, process.scale)
     shape = (process.length, process.slope, process.levels[0])
-    near = _kernel(points[:anchors], points, *shape)
+    near = covariances(points[:anchors], points, *shape)
     prior = near[:, :anchors] + 1e-9 * np.trace(near[:, :anchors]) / anchors * np.eye(anchors)
     known = _Anchors(prior, prior + near @ near.T / process.levels[1], near, float(process.levels[1]))
-    explained = known.explained(_kernel(points[:anchors], rows, *shape), fitted.chosen, labels)
-    whole = process.levels[0] + np.square(rows) @ process.slope + _BIAS
+    explained = known.explained(covariances(points[:anchors], rows, *shape), fitted.by_label(labels))
+    whole = process.levels[0] + np.square(rows) @ process.slope + BIAS
     return np.asarray(np.sqrt(np.maximum(whole - explained, 0.0) + process.levels[1]) * process.target[1])
 
 
@@ -41,29 +38,24 @@ class _Anchors:
         self.lower = cholesky(posterior, lower=True)
         self.learnt = solve_triangular(self.lower, near, lower=True)
 
-    def explained(self, kernel: Floats, chosen: _Places, labels: Sequence[object]) -> Floats:
+    def explained(self, kernel: Floats, by_label: Iterable[tuple[Places, Places]]) -> Floats:
         """Variance that is explained of rows with this kernel (anchors, rows), by what has another label."""
-        place = {label: i for i, label in enumerate(dict.fromkeys(labels))}
-        label_of = np.array([place[label] for label in labels], dtype=np.intp)
-        of_chosen = label_of[chosen]
-        order = np.argsort(label_of, kind="stable")
         seen = solve_triangular(self.lower, kernel, lower=True)
         found = np.square(solve_triangular(cholesky(self.prior, lower=True), kernel, lower=True)).sum(axis=0)
         found -= np.square(seen).sum(axis=0)
-        for label, rows in enumerate(np.split(order, np.searchsorted(label_of[order], np.arange(1, len(place))))):
-            gone = np.flatnonzero(of_chosen == label)
+        for rows, gone in by_label:
             if (gone < len(self.prior)).any():
                 found[rows] = self._without_anchors(kernel[:, rows], gone)
             elif len(gone):
                 found[rows] -= self._unlearnt(seen[:, rows], gone)
         return np.asarray(found)
 
-    def _unlearnt(self, seen: Floats, gone: _Places) -> Floats:
+    def _unlearnt(self, seen: Floats, gone: Places) -> Floats:
         learnt = self.learnt[:, gone]
         left = cholesky(self.noise * np.eye(len(gone)) - learnt.T @ learnt, lower=True)
         return np.asarray(np.square(solve_triangular(left, learnt.T @ seen, lower=True)).sum(axis=0))
 
-    def _without_anchors(self, kernel: Floats, gone: _Places) -> Floats:
+    def _without_anchors(self, kernel: Floats, gone: Places) -> Floats:
         kept = np.setdiff1d(np.arange(len(self.prior)), gone)
         if not len(kept):
             return np.zeros(kernel.shape[1])
