@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,12 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import load as from_bytes
-from safetensors.numpy import save as to_bytes
+from package_kit import Packaged, assert_refused, flip_byte, forge
 
 from inference import packaging
 from inference.models.kind import TrainingData, TrainingSettings
-from inference.packaging import MANIFEST, WEIGHTS
+from inference.packaging import WEIGHTS
 from inference.training import TrainedModel, train
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats, Prediction
@@ -60,23 +57,10 @@ FRESH, CHANCES = parts(4000, 2)
 
 
 @dataclass
-class Case:
-    """A kind by its name, and a folder of its own. What is made of it is made once."""
-
-    kind: str
-    folder: Path
-
+class Case(Packaged):
     @cached_property
     def trained(self) -> TrainedModel:
         return train(LEARNT, PASS_FAIL, self.kind)
-
-    @cached_property
-    def package(self) -> tuple[Path, str]:
-        return self.folder / "plain", packaging.save(self.trained, self.folder / "plain")
-
-    @cached_property
-    def model(self) -> GateModel:
-        return packaging.load(*self.package)
 
     @cached_property
     def three(self) -> GateModel:
@@ -278,29 +262,14 @@ def check_another_digest_is_refused(case: Case) -> None:
 
 
 def check_a_damaged_package_is_refused(case: Case) -> None:
-    for name, damage in _damages(case):
-        folder = case.folder / "damaged"
-        shutil.copytree(case.package[0], folder)
-        damage(folder)
-        refusal = _refusal(folder)
-        assert refusal is not None, f"{name}: a model was loaded"
-        assert refusal.reason in (ModelReason.CORRUPT, ModelReason.MISMATCH), name
-        assert "\n" not in str(refusal), name
-        shutil.rmtree(folder)
-
-
-def _refusal(folder: Path) -> ModelError | None:
-    try:
-        packaging.load(folder)
-    except ModelError as exc:
-        return exc
-    return None
+    reasons = (ModelReason.CORRUPT, ModelReason.MISMATCH)
+    assert_refused(case.package[0], case.folder / "damaged", _damages(case), reasons)
 
 
 def _damages(case: Case) -> Iterator[tuple[str, Callable[[Path], None]]]:
     """Files cut or changed, and packages whose digests are right and whose contents are not."""
     for place in range(0, (case.package[0] / WEIGHTS).stat().st_size, 2999):
-        yield f"a bit of byte {place} flipped", lambda folder, place=place: _flip(folder / WEIGHTS, place)
+        yield f"a bit of byte {place} flipped", lambda folder, place=place: flip_byte(folder / WEIGHTS, place)
     for key in case.trained.contents.entries:
         yield f"entry {key} is missing", lambda folder, key=key: forge(folder, lambda m, _: m.pop(key))
         yield f"entry {key} is odd", lambda folder, key=key: forge(folder, lambda m, _: m.update({key: ["x", -1]}))
@@ -318,23 +287,6 @@ def _damages(case: Case) -> Iterator[tuple[str, Callable[[Path], None]]]:
             lambda folder, name=name: forge(folder, lambda _, t: t.update({name: t[name].astype(np.float32)})),
         )
     yield "a tensor too many", lambda folder: forge(folder, lambda _, t: t.update(extra=np.zeros(3)))
-
-
-def _flip(path: Path, place: int) -> None:
-    content = bytearray(path.read_bytes())
-    content[place] ^= 1
-    path.write_bytes(content)
-
-
-def forge(folder: Path, change: Callable[[dict[str, Any], dict[str, Any]], object]) -> None:
-    """Change a package and make its digests right again."""
-    manifest = json.loads((folder / MANIFEST).read_bytes())
-    tensors = {name: np.array(tensor) for name, tensor in from_bytes((folder / WEIGHTS).read_bytes()).items()}
-    change(manifest, tensors)
-    weights = to_bytes({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
-    (folder / WEIGHTS).write_bytes(weights)
-    manifest["weights_sha256"] = hashlib.sha256(weights).hexdigest()
-    (folder / MANIFEST).write_bytes(packaging.canonical(manifest))
 
 
 CHECKS = tuple(check for name, check in sorted(globals().items()) if name.startswith("check_"))

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import load as from_bytes
-from safetensors.numpy import save as to_bytes
+from package_kit import Packaged, assert_refused, cut, flip_byte, forge
 
 from inference import packaging
 from inference.models.fitting import held_out, naive_forecast, split
@@ -52,23 +48,10 @@ LEARNT, GAPS, FRESH = parts(600, 1), parts(600, 2, missing=0.05), parts(1500, 9)
 
 
 @dataclass
-class Case:
-    """A kind by its name in the roster, and a folder of its own. What is made of it is made once."""
-
-    kind: str
-    folder: Path
-
+class Case(Packaged):
     @cached_property
     def trained(self) -> TrainedModel:
         return train(LEARNT, PLAIN, self.kind)
-
-    @cached_property
-    def package(self) -> tuple[Path, str]:
-        return self.folder / "plain", packaging.save(self.trained, self.folder / "plain")
-
-    @cached_property
-    def model(self) -> GateModel:
-        return packaging.load(*self.package)
 
     @cached_property
     def with_gaps(self) -> GateModel:
@@ -124,23 +107,8 @@ def check_another_digest_is_refused(case: Case) -> None:
 
 
 def check_a_damaged_package_is_refused(case: Case) -> None:
-    for name, damage in _damages(case):
-        folder = case.folder / "damaged"
-        shutil.copytree(case.package[0], folder)
-        damage(folder)
-        refusal = _refusal(folder)
-        assert refusal is not None, f"{name}: a model was loaded"
-        assert refusal.reason in (ModelReason.CORRUPT, ModelReason.MISMATCH, ModelReason.NOT_FOUND), name
-        assert "\n" not in str(refusal), name
-        shutil.rmtree(folder)
-
-
-def _refusal(folder: Path) -> ModelError | None:
-    try:
-        packaging.load(folder)
-    except ModelError as exc:
-        return exc
-    return None
+    reasons = (ModelReason.CORRUPT, ModelReason.MISMATCH, ModelReason.NOT_FOUND)
+    assert_refused(case.package[0], case.folder / "damaged", _damages(case), reasons)
 
 
 def _damages(case: Case) -> Iterator[tuple[str, Callable[[Path], None]]]:
@@ -148,44 +116,23 @@ def _damages(case: Case) -> Iterator[tuple[str, Callable[[Path], None]]]:
     for name in (MANIFEST, WEIGHTS):
         yield f"{name} is gone", lambda folder, name=name: (folder / name).unlink()
         for keep in (0.0, 0.5, 0.99):
-            yield f"{name} is cut to {keep}", lambda folder, name=name, keep=keep: _cut(folder / name, keep)
+            yield f"{name} is cut to {keep}", lambda folder, name=name, keep=keep: cut(folder / name, keep)
     for place in range(0, (case.package[0] / WEIGHTS).stat().st_size, 2999):
-        yield f"a bit of byte {place} flipped", lambda folder, place=place: _flip(folder / WEIGHTS, place)
+        yield f"a bit of byte {place} flipped", lambda folder, place=place: flip_byte(folder / WEIGHTS, place)
     for key in case.trained.contents.entries:
         if key != "gaps":  # packages of before may lack it
-            yield f"entry {key} is missing", lambda folder, key=key: _forge(folder, lambda m, _: m.pop(key))
-        yield f"entry {key} is text", lambda folder, key=key: _forge(folder, lambda m, _: m.update({key: "x"}))
-    yield "an entry too many", lambda folder: _forge(folder, lambda m, _: m.update(hook="os.system"))
-    yield "an input too few", lambda folder: _forge(folder, lambda m, _: m["inputs"].pop())
+            yield f"entry {key} is missing", lambda folder, key=key: forge(folder, lambda m, _: m.pop(key))
+        yield f"entry {key} is text", lambda folder, key=key: forge(folder, lambda m, _: m.update({key: "x"}))
+    yield "an entry too many", lambda folder: forge(folder, lambda m, _: m.update(hook="os.system"))
+    yield "an input too few", lambda folder: forge(folder, lambda m, _: m["inputs"].pop())
     for name in case.trained.contents.tensors:
-        yield f"tensor {name} is missing", lambda folder, name=name: _forge(folder, lambda _, t: t.pop(name))
-        yield f"tensor {name} is NaN", lambda folder, name=name: _forge(folder, lambda _, t: t[name].fill(np.nan))
+        yield f"tensor {name} is missing", lambda folder, name=name: forge(folder, lambda _, t: t.pop(name))
+        yield f"tensor {name} is NaN", lambda folder, name=name: forge(folder, lambda _, t: t[name].fill(np.nan))
         yield (
             f"tensor {name} is of single precision",
-            lambda folder, name=name: _forge(folder, lambda _, t: t.update({name: t[name].astype(np.float32)})),
+            lambda folder, name=name: forge(folder, lambda _, t: t.update({name: t[name].astype(np.float32)})),
         )
-    yield "a tensor too many", lambda folder: _forge(folder, lambda _, t: t.update(extra=np.zeros(3)))
-
-
-def _cut(path: Path, keep: float) -> None:
-    content = path.read_bytes()
-    path.write_bytes(content[: int(len(content) * keep)])
-
-
-def _flip(path: Path, place: int) -> None:
-    content = bytearray(path.read_bytes())
-    content[place] ^= 1
-    path.write_bytes(content)
-
-
-def _forge(folder: Path, change: Callable[[dict[str, Any], dict[str, Any]], object]) -> None:
-    manifest = json.loads((folder / MANIFEST).read_bytes())
-    tensors = {name: np.array(tensor) for name, tensor in from_bytes((folder / WEIGHTS).read_bytes()).items()}
-    change(manifest, tensors)
-    weights = to_bytes(tensors)
-    (folder / WEIGHTS).write_bytes(weights)
-    manifest["weights_sha256"] = hashlib.sha256(weights).hexdigest()
-    (folder / MANIFEST).write_bytes(packaging.canonical(manifest))
+    yield "a tensor too many", lambda folder: forge(folder, lambda _, t: t.update(extra=np.zeros(3)))
 
 
 def check_missing_inputs_are_refused_unless_the_settings_allow_them(case: Case) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import class_kind as suite
 import numpy as np
 import pytest
+from package_kit import forge
 
 from inference.models.tables.tree_text import verified
 
@@ -115,6 +116,6 @@ def test_the_model_of_a_forged_text_is_refused(tmp_path: Path) -> None:
         text = bytes(tensors["trees"]).replace(b"left_child=", b"left_child=9", 1)
         tensors["trees"] = np.frombuffer(text, dtype=np.uint8)
 
-    suite.forge(folder, change)
+    forge(folder, change)
     with pytest.raises(ModelError, match="has a tree 0 that is none"):
         packaging.load(folder)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from inference_parts import INPUTS, make_parts
+from package_kit import cut, flip_byte
 from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 
@@ -92,17 +93,6 @@ def edit_weights(change: Callable[[dict[str, torch.Tensor]], object]) -> Callabl
 def forge(folder: Path, weights: bytes) -> None:
     (folder / WEIGHTS).write_bytes(weights)
     edit_manifest(lambda m: m.update(weights_sha256=hashlib.sha256(weights).hexdigest()))(folder)
-
-
-def flip_byte(path: Path, place: int) -> None:
-    content = bytearray(path.read_bytes())
-    content[place] ^= 1
-    path.write_bytes(content)
-
-
-def cut(path: Path, keep: float) -> None:
-    content = path.read_bytes()
-    path.write_bytes(content[: int(len(content) * keep)])
 
 
 DAMAGE: list[tuple[str, Callable[[Path], object], ModelReason, str]] = [
