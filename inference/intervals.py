@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr
+from scipy.special import betainc
 
 from inference.models.forecasting import Forecast
 from monitor.model import Floats, Prediction
@@ -42,13 +42,17 @@ def coverage_holds(inside: Mask, parts: int, coverage: float) -> bool:
 
 def forecast_holds(known: Forecast) -> bool:
     """Whether the newest intervals of a forecast cover often enough: nothing shows that they fall short by more than
-    `SHORTFALL`. Errors of parts that pass one after the other are alike, so that a few points are no failure."""
-    return binomial_cdf(known.inside, known.watched, known.coverage - SHORTFALL) >= 1 - CONFIDENCE
+    `SHORTFALL`. Parts that miss together count as fewer independent ones (`Forecast.alike`)."""
+    inside, watched = known.inside / known.alike, known.watched / known.alike
+    return binomial_cdf(inside, watched, known.coverage - SHORTFALL) >= 1 - CONFIDENCE
 
 
-def binomial_cdf(successes: int, trials: int, probability: float) -> float:
-    """The probability of at most `successes` in `trials`, each with `probability`."""
-    return float(bdtr(successes, trials, probability))
+def binomial_cdf(successes: float, trials: float, probability: float) -> float:
+    """The probability of at most `successes` in `trials`, each with `probability`.
+
+    As a continuous function of both, by the incomplete beta function, because trials that are alike count as a fraction.
+    """
+    return float(betainc(trials - successes, successes + 1, 1 - probability)) if successes < trials else 1.0
 
 
 def counted(target: Floats, predictions: Sequence[Prediction], cap: float | Floats) -> Mask:

@@ -44,7 +44,8 @@ class Forecast:
     """The forecast of the next part: value and interval in the characteristic's unit.
 
     `coverage` is the nominal one, `outcomes` how many it rests on; `inside` of the newest `watched` outcomes lay inside
-    their intervals.
+    their intervals. `alike` is by how much the variance of such a count is larger than that of independent parts: parts
+    that were judged by overlapping outcomes miss together.
     """
 
     value: float
@@ -54,6 +55,7 @@ class Forecast:
     outcomes: int
     inside: int
     watched: int
+    alike: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,29 @@ class Course:
 
 def forecast(values: Floats, known: Counts, coverage: float) -> Forecast | None:
     """The forecast of the next part; None with too few outcomes. Arguments as those of `follow`."""
-    course = follow(values[-MEMORY:], _shifted(known, len(values)), coverage)
+    newest = _shifted(known, len(values))
+    course = follow(values[-MEMORY:], newest, coverage)
     value, half = float(course.value[-1]), float(course.half_width[-1])
     if not np.isfinite(half):
         return None
-    watched = course.inside[np.isfinite(course.inside)][-WATCHED:]
-    count = min(len(values), MEMORY)
-    return Forecast(value, value - half, value + half, coverage, count, int(watched.sum()), len(watched))
+    judged = np.isfinite(course.inside)
+    inside, ahead = course.inside[judged], (np.arange(len(newest)) - newest)[judged]
+    watched, count = inside[-WATCHED:], min(len(values), MEMORY)
+    return Forecast(
+        value, value - half, value + half, coverage, count, int(watched.sum()), len(watched), _alike(inside, ahead)
+    )
+
+
+def _alike(inside: Floats, ahead: Counts) -> float:
+    """The variance of counts of hits over that of independent ones, at least 1; from sums over blocks of parts.
+
+    A block is as long as the forecasts look `ahead`, in parts, in the middle: further apart they share no unknown part.
+    """
+    share = inside.mean() if len(inside) else 0.0
+    if not 0 < share < 1:
+        return 1.0
+    sums = np.add.reduceat(inside - share, np.arange(0, len(inside), max(1, int(np.median(ahead)))))
+    return max(1.0, float(np.square(sums).sum() / (len(inside) * share * (1 - share))))
 
 
 def _shifted(known: Counts, count: int) -> Counts:

@@ -60,8 +60,8 @@ def forecast_of(
 ) -> RecordedForecast | None:
     """The forecast from the outcomes available at `now` in rows up to `arrival`; None where there are too few.
 
-    How many outcomes were known when a part passed the gate: those that were available by then, and of a part that was
-    decided on within a day, that had arrived.
+    How many outcomes were known when a part was judged: of one that was decided on within a day, those that had arrived
+    by then; of another, those that were available when it passed the gate.
     """
     outcomes = known_outcomes(connection, config.characteristic, now, arrival, MEMORY)
     parts = judged_parts(connection, config.step, outcomes, arrival)
@@ -80,10 +80,9 @@ def _known(outcomes: Sequence[KnownOutcome], parts: Sequence[JudgedPart]) -> Cou
     arrived = list(accumulate((outcome.arrival for outcome in outcomes), max))
     known = []
     for i, part in enumerate(parts):
-        count = min(bisect_right(available, part.at), i)
-        if part.decided_at is not None and part.decided_at - part.at < _DAY:
-            count = min(count, bisect_left(arrived, part.arrival))
-        known.append(count)
+        decided = part.decided_at is not None and part.decided_at - part.at < _DAY
+        count = bisect_left(arrived, part.arrival) if decided else bisect_right(available, part.at)
+        known.append(min(count, i))
     return np.array(known, dtype=np.intp)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from inference.intervals import forecast_holds
 from inference.models.fitting import conformal_quantile
-from inference.models.forecasting import MEMORY, NEEDED, RESIDUALS, _experts, _quantile, follow, forecast
+from inference.models.forecasting import MEMORY, NEEDED, RESIDUALS, Forecast, _experts, _quantile, follow, forecast
 from monitor.model import Floats
 
 
@@ -89,3 +91,18 @@ def test_intervals_that_fail_are_seen() -> None:
     said = forecast(values, known(400, 20), 0.9)
     assert said is not None
     assert not forecast_holds(said)
+
+
+def test_parts_that_miss_together_count_as_fewer() -> None:
+    """Known in batches of 50, a level of its own each: the intervals of a batch hold or fail together."""
+    rng = np.random.default_rng(4)
+    batch = np.repeat(np.arange(24), 50)
+    together = forecast(rng.normal(size=24)[batch] + rng.normal(0, 0.05, len(batch)), 50 * batch, 0.9)
+    alone = forecast(rng.normal(size=len(batch)), known(len(batch)), 0.9)
+    assert together is not None
+    assert alone is not None
+    assert together.alike > 10
+    assert alone.alike < 2
+    failing = Forecast(0.0, -1.0, 1.0, 0.9, 1200, inside=150, watched=200)
+    assert not forecast_holds(failing)
+    assert forecast_holds(replace(failing, alike=40.0))
