@@ -23,7 +23,7 @@ from monitor.ports import GateModel
 SpecAt = Callable[[datetime], Spec | None]
 """Returns the specification in force at an instant, or None."""
 
-FORECAST_FOR = (Reason.NO_MODEL, Reason.NO_SKILL, Reason.NO_COVERAGE)
+FORECAST_FOR = (Reason.NO_MODEL, Reason.NO_SKILL, Reason.NOT_CALIBRATED)
 """The reasons of a hold for which the forecast may decide instead: the gate has no model to decide by."""
 _RECOMMENDED = {
     Verdict.CONTINUE: Decision(Verdict.CONTINUE, Reason.IN_SPEC),

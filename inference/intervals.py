@@ -50,7 +50,7 @@ def forecast_holds(known: Forecast) -> bool:
 def binomial_cdf(successes: float, trials: float, probability: float) -> float:
     """The probability of at most `successes` in `trials`, each with `probability`.
 
-    As a continuous function of both, by the incomplete beta function, because trials that are alike count as a fraction.
+    As a continuous function of both, by the incomplete beta function: trials that are alike count as a fraction.
     """
     return float(betainc(trials - successes, successes + 1, 1 - probability)) if successes < trials else 1.0
 

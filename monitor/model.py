@@ -49,7 +49,7 @@ class Reason(StrEnum):
     INCOMPLETE_INPUT = "incomplete_input"
     OUT_OF_DISTRIBUTION = "out_of_distribution"
     NO_SKILL = "no_skill"
-    NO_COVERAGE = "no_coverage"
+    NOT_CALIBRATED = "not_calibrated"
     TIMEOUT = "timeout"
 
 

@@ -60,7 +60,7 @@ class ModelsInForce:
 def _withheld(connection: Connection, since: Mapping[str, datetime]) -> dict[str, Reason]:
     """Why the predictions of a gate are not acted on, as judged since its model came into force."""
     reasons = {}
-    for method, reason in ((MISCOVERAGE, Reason.NO_COVERAGE), (SKILL, Reason.NO_SKILL)):
+    for method, reason in ((MISCOVERAGE, Reason.NOT_CALIBRATED), (SKILL, Reason.NO_SKILL)):
         statuses = realised_statuses(connection, method, since)
         reasons.update({gate: reason for gate, status in statuses.items() if status is Status.BREACH})
     return reasons

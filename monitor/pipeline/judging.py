@@ -22,7 +22,7 @@ class InForce:
 
     `refused` says why there is none: `no_model`, or `bad_model` if the one in force failed verification.
     `withheld` says why its predictions are recorded but not used: `no_skill` while it has no realised skill,
-    `no_coverage` while too many outcomes lie outside its intervals.
+    `not_calibrated` while too many outcomes lie outside its intervals.
     """
 
     model: GateModel | None

@@ -34,7 +34,7 @@ from monitor.store.watching.standing import newest_states
 RECENT_DECISIONS = 100
 """Number of newest decisions from which a gate's interval width and hold ratio are computed."""
 
-_WITHOUT_MODEL = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.NO_SKILL, Reason.NO_COVERAGE, Reason.FORECAST)
+_WITHOUT_MODEL = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.NO_SKILL, Reason.NOT_CALIBRATED, Reason.FORECAST)
 
 ENDED_FOR = timedelta(days=1)
 """How long an alert that ended is still exported as not active."""

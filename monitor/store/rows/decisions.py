@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -48,6 +48,8 @@ class StoredDecision(NamedTuple):
     at: datetime
     withheld: str
     forecast: JsonObject | None = None
+    probabilities: Sequence[float] | None = None
+    adapted: JsonObject | None = None
 
 
 def count_decisions(connection: sa.Connection) -> int:

@@ -341,7 +341,7 @@ def test_a_gate_whose_intervals_fail_decides_by_the_forecast_and_that_is_recompu
     assert found["miscoverage"].limit < found["miscoverage"].value < 0.9
     assert found["worst_ratio"].status == "breach", "ModelDegraded fires by it"
     held = gate.parts(after(62), 2)
-    assert gate.decided(held) == {("continue", "forecast", "no_coverage", 40.0)}
+    assert gate.decided(held) == {("continue", "forecast", "not_calibrated", 40.0)}
     again = list(
         rederive.recompute_decisions(
             gate.spine.store, lambda _: gate.spine.plant, Cache(lambda _name, _digest: SumModel())

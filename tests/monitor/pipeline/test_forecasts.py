@@ -96,7 +96,7 @@ def test_a_plant_may_want_such_parts_held(spine: Spine) -> None:
     assert {(row.verdict, row.reason, row.forecast) for row in rows} == {("hold", "no_model", None)}
 
 
-@pytest.mark.parametrize("reason", [Reason.NO_SKILL, Reason.NO_COVERAGE])
+@pytest.mark.parametrize("reason", [Reason.NO_SKILL, Reason.NOT_CALIBRATED])
 def test_a_model_that_must_not_decide_goes_on_predicting(reason: Reason, spine: Spine) -> None:
     learnt(spine, 50.0)
     spine.used = InForce(SumModel(), None, "w", "1", "digest", withheld=reason)

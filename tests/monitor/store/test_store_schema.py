@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from fork_kit import ended, forked
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from monitor.errors import StoreError, StoreReason
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
-from monitor.store.database.schema import current_revision, newest_revision, open_existing, open_store, upgrade
+from monitor.store.database.schema import _config, current_revision, newest_revision, open_existing, open_store, upgrade
 
 NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
 
@@ -51,6 +52,27 @@ def test_upgrading_makes_a_new_store_and_then_nothing(empty_url: str) -> None:
     store = Store(empty_url)
     assert upgrade(store) == (None, newest_revision())
     assert upgrade(store) == (newest_revision(), newest_revision())
+    store.close()
+
+
+def test_a_reason_that_has_a_new_name_has_it_in_decisions_of_before(empty_url: str) -> None:
+    store = Store(empty_url)
+    with store.write() as connection:
+        command.upgrade(_config(connection), "0011")
+        kept = [column for column in t.decision.columns if column.name not in ("probabilities", "adapted")]
+        older = sa.Table("decision", sa.MetaData(), *(sa.Column(column.name, column.type) for column in kept))
+        row: dict[str, Any] = {c.name: "" if isinstance(c.type, sa.Text) else 0 for c in kept}
+        row |= {"decided_at": NOW, "at": NOW, "inputs": {}, "reason": "no_coverage", "withheld": "no_coverage"}
+        recorded = {"instead_of": "no_coverage", "value": 1.5}
+        connection.execute(older.insert(), [{**row, "forecast": None}, {**row, "serial": "B", "forecast": recorded}])
+    upgrade(store)
+    d = t.decision.c
+    with store.read() as connection:
+        found = connection.execute(sa.select(d.reason, d.withheld, d.forecast).order_by(d.serial)).all()
+    assert [tuple(one) for one in found] == [
+        ("not_calibrated", "not_calibrated", None),
+        ("not_calibrated", "not_calibrated", {"instead_of": "not_calibrated", "value": 1.5}),
+    ]
     store.close()
 
 
