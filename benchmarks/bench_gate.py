@@ -31,7 +31,7 @@ import torch
 
 from benchmarks.plants import START, make_plant, opened, served, sqlite_files
 from inference.gate import judge
-from inference.models.shape_network import BATCH
+from inference.models.shapes.network import BATCH
 from monitor.model import PartInput, PartKey
 from monitor.runtime.app import App
 from monitor.store.database import tables as t

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from inference.models.kind import ModelKind
 
 KINDS: dict[str, str] = {
-    "shape": "inference.models.shape",
+    "shape": "inference.models.shapes.shape",
 }
 """The kinds that a gate of a plant can have."""
 

@@ -1,8 +1,9 @@
 """Model packages: weights as safetensors and a manifest of digests; nothing in them can run code.
 
-A package is a folder of two files. `manifest.json` (canonical JSON) holds the kind of the model (`architecture`), its
-inputs, the training metrics, the digest of the training data, the SHA-256 of `weights.safetensors`, and the kind's own
-entries. The SHA-256 of the manifest is the package's digest: it covers everything in the package.
+A package is a folder. `manifest.json` (canonical JSON) holds the kind of the model (`architecture`), its inputs, the
+training metrics, the digest of the training data, the SHA-256 of `weights.safetensors`, and the kind's own entries. Of
+a kind that predicts its training parts out of fold, `held_out.json` holds these predictions, with its SHA-256 in the
+manifest. The SHA-256 of the manifest is the package's digest: it covers everything in the package.
 """
 
 from __future__ import annotations
@@ -11,23 +12,27 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from inference.kinds import kind_names, load_kind
-from inference.models.kind import Contents, Tensors
+from inference.models.kind import Contents, HeldOut, Tensors
 from inference.training import TrainedModel
 from monitor.errors import ModelError, ModelReason
 from monitor.files import sync_folder
+from monitor.model import Prediction
 from monitor.ports import GateModel
 
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.safetensors"
+HELD_OUT = "held_out.json"
+MOST_HELD_OUT = 2000
+"""The newest parts whose predictions out of fold are kept."""
 FORMAT = 1
 _MAX_BYTES = 64 * 2**20  # far more than any kind needs; a shape model has some 100 kB
 
@@ -45,6 +50,7 @@ class Manifest(BaseModel):
     target: str = ""
     data_digest: str
     weights_sha256: str
+    held_out_sha256: str = ""
 
     @property
     def own(self) -> dict[str, object]:
@@ -58,6 +64,8 @@ def save(trained: TrainedModel, folder: Path) -> str:
 
     weights = to_bytes({name: np.ascontiguousarray(tensor) for name, tensor in trained.contents.tensors.items()})
     described = {"categories": trained.categories, "target": trained.target}
+    files = {} if trained.contents.held_out is None else {HELD_OUT: _held_out(trained.contents.held_out)}
+    described["held_out_sha256"] = hashlib.sha256(files[HELD_OUT]).hexdigest() if files else ""
     manifest = canonical(
         {
             **{name: value for name, value in described.items() if value},
@@ -70,7 +78,7 @@ def save(trained: TrainedModel, folder: Path) -> str:
             "weights_sha256": hashlib.sha256(weights).hexdigest(),
         }
     )
-    write(folder, {WEIGHTS: weights, MANIFEST: manifest})
+    write(folder, {**files, WEIGHTS: weights, MANIFEST: manifest})
     return hashlib.sha256(manifest).hexdigest()
 
 
@@ -91,6 +99,42 @@ def load_described(folder: Path, expected_digest: str | None = None) -> tuple[Ma
         raise ModelError(f"model package {folder} {exc}; train the model again", ModelReason.MISMATCH) from exc
 
 
+def _held_out(held_out: HeldOut) -> bytes:
+    """The newest of them: the numbers of each prediction, by serial."""
+    newest = slice(-MOST_HELD_OUT, None)
+    numbers = [
+        [p.value, p.lower, p.upper, p.distance, p.distance_limit, *p.probabilities] for p in held_out.predictions
+    ]
+    return canonical({"serials": list(held_out.serials[newest]), "predictions": numbers[newest]})
+
+
+class HeldOutFile(BaseModel):
+    """What `held_out.json` holds: value, lower, upper, distance, its limit, then the probabilities of classes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    serials: tuple[str, ...] = Field(max_length=MOST_HELD_OUT)
+    predictions: tuple[tuple[float, ...], ...] = Field(max_length=MOST_HELD_OUT)
+
+
+def held_out(folder: Path, expected_digest: str) -> dict[str, Prediction] | None:
+    """By serial what a verified package's model said of parts that it was not fitted to; None where it does not say."""
+    manifest, _, _ = _verified(folder, expected_digest)
+    if not manifest.held_out_sha256:
+        return None
+    try:
+        file = HeldOutFile.model_validate_json(_read(folder / HELD_OUT))
+        pairs = zip(file.serials, file.predictions, strict=True)
+        return {serial: _prediction(row) for serial, row in pairs}
+    except ValueError as exc:  # pydantic's is one too
+        raise _corrupt(folder, f"{HELD_OUT} cannot be read") from exc
+
+
+def _prediction(numbers: Sequence[float]) -> Prediction:
+    value, lower, upper, distance, limit, *probabilities = numbers
+    return Prediction(value, lower, upper, distance, limit, tuple(probabilities))
+
+
 def verify(folder: Path, expected_digest: str | None = None) -> Manifest:
     """The manifest of a package, all its digests verified; the kind's own entries are not checked."""
     return _verified(folder, expected_digest)[0]
@@ -103,8 +147,8 @@ def digest_of(folder: Path) -> str:
 
 def copy(source: Path, folder: Path, expected_digest: str) -> None:
     """Copy a package to another folder atomically, verified before and after."""
-    _verified(source, expected_digest)
-    write(folder, {name: _read(source / name) for name in (WEIGHTS, MANIFEST)})
+    names = (HELD_OUT,) if _verified(source, expected_digest)[0].held_out_sha256 else ()
+    write(folder, {name: _read(source / name) for name in (*names, WEIGHTS, MANIFEST)})
     _verified(folder, expected_digest)
 
 
@@ -167,8 +211,12 @@ def _verified(folder: Path, expected_digest: str | None) -> tuple[Manifest, str,
     if manifest.architecture not in kind_names():
         raise _unsupported(folder, "architecture", manifest.architecture, ", ".join(map(repr, kind_names())))
     weights = _read(folder / WEIGHTS)
-    if hashlib.sha256(weights).hexdigest() != manifest.weights_sha256:
-        raise _corrupt(folder, f"{WEIGHTS} does not match the digest in its manifest")
+    digests = {WEIGHTS: (weights, manifest.weights_sha256)}
+    if manifest.held_out_sha256:
+        digests[HELD_OUT] = _read(folder / HELD_OUT), manifest.held_out_sha256
+    for name, (content, sha256) in digests.items():
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise _corrupt(folder, f"{name} does not match the digest in its manifest")
     return manifest, digest, weights
 
 

@@ -25,6 +25,7 @@ from sqlalchemy.pool import NullPool
 
 from inference import packaging
 from monitor.errors import ModelError, ModelReason
+from monitor.model import Prediction
 from monitor.ports import GateModel
 
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
@@ -128,6 +129,10 @@ class Registry:
                 ModelReason.NOT_FOUND,
             )
         return packaging.load(folder, digest)
+
+    def held_out(self, model_name: str, digest: str) -> dict[str, Prediction] | None:
+        """By serial what a cached version said of parts that it was not fitted to; None where it does not say."""
+        return packaging.held_out(self.cache_path(model_name, digest), digest)
 
     def put_in_cache(self, folder: Path, model_name: str, digest: str) -> Path:
         """Put a package into the cache, verified before and after; returns its folder there."""

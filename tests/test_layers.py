@@ -30,6 +30,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "detectors.window": ("detectors.shared",),
     "exporters.report": ("exporters.html",),
     "inference.models": ("inference.vision",),
+    "inference.models.shapes": ("inference.models", "inference.vision"),
     "inference.models.tables": ("inference.models",),
     "inference": ("inference.models",),
     "inference.standalone": ("inference", "inference.models"),
@@ -150,10 +151,10 @@ HEAVY: dict[str, tuple[str, ...]] = {
     "river": ("detectors.stream.river_scorers",),
     "safetensors": ("inference.packaging", "inference.vision.weights"),
     "torch": (
-        "inference.models.shape",
-        "inference.models.shape_autoencoder",
-        "inference.models.shape_network",
-        "inference.models.shape_regression",
+        "inference.models.shapes.shape",
+        "inference.models.shapes.autoencoder",
+        "inference.models.shapes.network",
+        "inference.models.shapes.regression",
         "inference.vision",
     ),
 }

@@ -9,12 +9,15 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.models.forecasting import follow
 from inference.models.kind import TrainingData, TrainingMetrics
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats
 
 MIN_TRAINING_ROWS = 20
 """Minimum rows of the training part; with fewer, standard deviations and ranges are meaningless."""
+MIN_PARTS = 40
+"""Parts that training in folds needs; with fewer, a fold says nothing."""
 NAIVE_WINDOW = 25
 """Previous outcomes in the naive baseline's median: long enough to average noise, short enough to follow a drift."""
 DISTANCE_COVERAGE = 0.99
@@ -70,6 +73,20 @@ def check_sizes(parts: Mapping[str, Rows], coverage: float) -> None:
             raise _too_few(name, len(parts[name]), needed)
 
 
+def lot_quantile(scores: Floats, coverage: float, lots: Sequence[str]) -> float:
+    """A score below which at least `coverage` of the parts of a new lot lie, from n scores with the lot of each.
+
+    Each lot counts once, however many parts it has, and the new one counts as unknown (Lee, Barber and Willett,
+    "Distribution-free inference with hierarchical data", 2023). With lots of one part this is `conformal_quantile`.
+    The largest score where there are too few lots.
+    """
+    _, lot_of, sizes = np.unique(np.array(lots, dtype=object), return_inverse=True, return_counts=True)
+    order = np.argsort(scores, kind="stable")
+    shares = np.cumsum(1 / sizes[lot_of[order]])
+    place = int(np.searchsorted(shares, (len(sizes) + 1) * coverage - 1e-9))
+    return float(scores[order[min(place, len(order) - 1)]])
+
+
 def conformal_quantile(scores: Floats, coverage: float) -> float:
     """The ceil((n + 1) * coverage)-th smallest of n scores: at least `coverage` of exchangeable new ones lie below.
 
@@ -105,6 +122,45 @@ def auroc(scores: Floats, positive: NDArray[np.bool_]) -> float:
 def naive_forecast(target: Floats, window: int = NAIVE_WINDOW) -> Floats:
     """For each value, the median of up to `window` values before it; NaN for the first."""
     return np.array([np.median(target[max(0, i - window) : i]) if i else np.nan for i in range(len(target))])
+
+
+def forecast_errors(data: TrainingData, coverage: float) -> Floats:
+    """By how much the forecast from the outcomes known when each part passed was wrong (parts,); NaN without one."""
+    count = np.arange(len(data))
+    if data.times is None:
+        order, known = count, count
+    else:
+        order = np.argsort(data.times.available, kind="stable")
+        known = np.searchsorted(data.times.available[order], data.times.passed[order], side="right")
+    values = data.target[order]
+    course = follow(values, np.minimum(known, count), coverage)
+    errors = np.empty(len(data))
+    errors[order] = np.abs(values - course.value[np.minimum(known, count)])
+    return errors
+
+
+def measure_in_time(
+    data: TrainingData, value: Floats, half_width: Floats, newest: NDArray[np.bool_], coverage: float
+) -> TrainingMetrics:
+    """Metrics of out-of-fold predictions on the newest parts, which were predicted by those before them.
+
+    The naive baseline is the forecast from the outcomes that were known.
+    """
+    naive = forecast_errors(data, coverage)
+    held = newest & np.isfinite(naive)
+    target = data.target[held]
+    error, spread = np.abs(target - value[held]), float(target.var()) if len(target) else 0.0
+    mae, base = (float(found.mean()) if len(found) else 0.0 for found in (error, naive[held]))
+    return TrainingMetrics(
+        rows=len(data), training_rows=len(data), calibration_rows=len(data), validation_rows=len(error), epochs=0,
+        coverage=float((error <= half_width[held]).mean()) if len(error) else 0.0,
+        skill=1 - mae / base if base > 0 else 0.0,
+        quality={
+            "r2": float(1 - np.square(error).mean() / spread) if spread > 0 else 0.0,
+            "mae": mae,
+            "naive_mae": base,
+        },
+    )  # fmt: skip
 
 
 def measure(
@@ -145,6 +201,15 @@ def _rank(count: int, coverage: float) -> int:
 
 def _rows_needed(coverage: float) -> int:
     return next(n for n in range(1, 10**6) if _rank(n, coverage) <= n)
+
+
+def check_count(count: int, what: str, needed: int) -> None:
+    """ModelError TOO_FEW_ROWS with fewer than are needed."""
+    if count < needed:
+        raise ModelError(
+            f"too few rows to train: there are {count} {what}, at least {needed} are needed; wait for more outcomes",
+            ModelReason.TOO_FEW_ROWS,
+        )
 
 
 def _too_few(part: str, rows: int, needed: int) -> ModelError:

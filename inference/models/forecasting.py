@@ -9,8 +9,10 @@ Shift", 2021). All of it is a function of the newest outcomes alone, so that it 
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, exp, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,13 +153,16 @@ def _combined(experts: Floats, errors: Floats) -> Floats:
     """The weighted forecast after 0, 1, ... n outcomes; `errors` (n, experts) are those of the outcomes."""
     n, count = errors.shape
     weights = np.full((n + 1, count), 1 / count)
-    weight, total, seen = weights[0], np.zeros(count), 0.0
-    for i, error in enumerate(errors):
-        if np.isfinite(error[0]):
-            seen, total = _KEPT * seen + 1, _KEPT * total + error
-            unit = total.min() / seen
-            weight = weight * np.exp(-_RATE * (error - error.min()) / unit) if unit > 0 else weight
-            weight = (1 - _SHARED) * weight / weight.sum() + _SHARED / count
+    weight, total, seen = [1 / count] * count, [0.0] * count, 0.0
+    for i, row in enumerate(errors.tolist()):
+        if row[0] == row[0]:  # not NaN
+            seen = _KEPT * seen + 1
+            total = [_KEPT * a + b for a, b in zip(total, row, strict=True)]
+            unit, least = min(total) / seen, min(row)
+            if unit > 0:
+                weight = [w * exp(-_RATE * (error - least) / unit) for w, error in zip(weight, row, strict=True)]
+            whole = sum(weight)
+            weight = [(1 - _SHARED) * w / whole + _SHARED / count for w in weight]
         weights[i + 1] = weight
     return np.asarray((weights * experts).sum(axis=1))
 
@@ -165,24 +170,27 @@ def _combined(experts: Floats, errors: Floats) -> Floats:
 def _adaptive(error: Floats, known: Counts, coverage: float) -> tuple[Floats, Floats]:
     """Half widths after 0, 1, ... n outcomes, and which outcomes lay inside theirs."""
     n, miss = len(error), 1 - coverage
-    half, inside, level = np.full(n + 1, np.nan), np.full(n, np.nan), miss
-    newest, count = np.empty(n), 0  # the errors that are known so far
-    for i in range(n + 1):
-        if count >= NEEDED:
-            half[i] = _quantile(newest[max(count - RESIDUALS, 0) : count], 1 - level)
+    half, inside, level = [nan] * (n + 1), [nan] * n, miss
+    newest: list[float] = []  # the errors that are known so far
+    ordered: list[float] = []  # the last of them, by size
+    for i, (found, seen) in enumerate(zip([*error.tolist(), nan], [*known.tolist(), 0], strict=True)):
+        if len(newest) >= NEEDED:
+            half[i] = _quantile(ordered, 1 - level)
         if i == n:
             break
-        width = half[known[i]]
+        width = half[seen]
         if width == width:  # not NaN
-            inside[i] = error[i] <= width
+            inside[i] = float(found <= width)
             level = min(max(level + STEP * (miss - (1 - inside[i])), 0.0), 1.0)
-        if error[i] == error[i]:
-            newest[count] = error[i]
-            count += 1
-    return half, inside
+        if found == found:
+            newest.append(found)
+            insort(ordered, found)
+            if len(newest) > RESIDUALS:
+                del ordered[bisect_left(ordered, newest[-RESIDUALS - 1])]
+    return np.array(half), np.array(inside)
 
 
-def _quantile(errors: Floats, share: float) -> float:
-    """The conformal quantile; the largest error where there are too few for it."""
-    rank = max(min(ceil(round((len(errors) + 1) * share, 9)), len(errors)), 1)
-    return float(np.partition(errors, rank - 1)[rank - 1])
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    """The conformal quantile of numbers in order; the largest where there are too few for it."""
+    rank = max(min(ceil(round((len(ordered) + 1) * share, 9)), len(ordered)), 1)
+    return ordered[rank - 1]

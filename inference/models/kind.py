@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from monitor.model import Floats
+from monitor.model import Floats, Prediction
 from monitor.ports import GateModel
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -29,19 +29,32 @@ Items = Floats | Sequence[Picture]
 
 
 @dataclass(frozen=True, slots=True)
+class Times:
+    """When each part passed the gate and when its outcome became available: seconds since an epoch, (parts,)."""
+
+    passed: Floats
+    available: Floats
+
+    def at(self, rows: NDArray[np.bool_]) -> Times:
+        """Those of the chosen parts."""
+        return Times(self.passed[rows], self.available[rows])
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingData:
     """Parts in order of time: rows (parts, inputs), the characteristic (parts,) and the serial of each part.
 
     Numbers are finite; where the settings allow missing inputs, these are NaN in `rows`. A category is the index of its
     level in `TrainingSettings.categories`, a class the index of its name in `TrainingSettings.classes`. `groups` names
     what the parts share (lot, tile, run); empty where that is not known. Parts of a group are never on both sides of a
-    split.
+    split. `times` None: each outcome was known before the next part, and the order may mean nothing.
     """
 
     rows: Items
     target: Floats
     serials: Sequence[str]
     groups: Sequence[str] = ()
+    times: Times | None = None
 
     def __len__(self) -> int:
         return len(self.serials)
@@ -51,7 +64,7 @@ class TrainingData:
         chosen = np.flatnonzero(rows).tolist()
         serials, groups = ([names[i] for i in chosen] if names else () for names in (self.serials, self.groups))
         items = self.rows[rows] if isinstance(self.rows, np.ndarray) else [self.rows[i] for i in chosen]
-        return TrainingData(items, self.target[rows], serials, groups)
+        return TrainingData(items, self.target[rows], serials, groups, self.times.at(rows) if self.times else None)
 
     @property
     def table(self) -> Floats:
@@ -91,7 +104,8 @@ class TrainingMetrics:
 
     `epochs` is the epoch whose weights are used; 0 for a kind without epochs. `skill` is 1 - loss / loss of the naive
     baseline, the loss being absolute error for a number and the log loss for classes. `quality` has the kind's further
-    numbers by name, such as `r2`, `mae` (in the target's unit), `auroc`, `accuracy`, `brier`.
+    numbers by name, such as `r2`, `mae` (in the target's unit), `auroc`, `accuracy`, `brier`. With times, the metrics
+    are those of the newest parts, predicted by what was learnt from the parts before.
     """
 
     rows: int
@@ -116,11 +130,20 @@ class Entry(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What was predicted of training parts, by serial, each by a model that was not fitted to it."""
+
+    serials: Sequence[str]
+    predictions: Sequence[Prediction]
+
+
+@dataclass(frozen=True, slots=True)
 class Contents:
-    """A kind's part of a package: manifest entries as JSON values, and tensors."""
+    """A kind's part of a package: manifest entries as JSON values, tensors, and predictions of parts held out."""
 
     entries: Mapping[str, object]
     tensors: Tensors
+    held_out: HeldOut | None = None
 
 
 class ModelKind(Protocol):
@@ -132,8 +155,9 @@ class ModelKind(Protocol):
     def train(self, data: TrainingData, settings: TrainingSettings) -> tuple[Contents, TrainingMetrics]:
         """Train and calibrate a model, and validate it on parts that it has not seen.
 
-        `inference.models.fitting.split` assigns the parts: no weight is fitted to a calibration or validation part,
-        because callers of `held_out` rely on that. ModelError TOO_FEW_ROWS where a part has too few rows.
+        Contents without parts held out: `inference.models.fitting.split` assigned the parts and no weight was fitted to
+        a calibration or validation part, because callers of `held_out` rely on that. ModelError TOO_FEW_ROWS where a
+        part has too few rows.
         """
 
     def load(self, inputs: tuple[str, ...], contents: Contents, digest: str) -> GateModel:

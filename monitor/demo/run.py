@@ -31,7 +31,7 @@ _MARK = "made-by-gatewatch-demo"
 _SERVED_HOURS = 24.0
 _FILES = ("mes.db", "historian.db", "gatewatch.db", "mlflow.db", "plant.yaml", "truth.json", "notifications.jsonl")
 _FOLDERS = ("models", "mlartifacts", "reports")
-_LAZY_IMPORTS = ("detectors.stream.roster", "inference.models.shape", "river.anomaly", "scipy.stats")
+_LAZY_IMPORTS = ("detectors.stream.roster", "inference.models.shapes.shape", "river.anomaly", "scipy.stats")
 """Modules that jobs import at first use."""
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from monitor.detection import MISCOVERAGE, SKILL
 from monitor.errors import ModelError, ModelReason
 from monitor.gate_models.registry import ModelRegistry
-from monitor.model import Reason, Status
+from monitor.model import Prediction, Reason, Status
 from monitor.pipeline.judging import InForce
 from monitor.store.database.database import Connection, Store
 from monitor.store.models.versions import ModelInForce, models_in_force
@@ -38,6 +38,10 @@ class ModelsInForce:
         """Load again at the next use, after the cache was repaired."""
         with self._lock:
             self._loaded.pop(gate, None)
+
+    def held_out(self, used: ModelInForce) -> Mapping[str, Prediction] | None:
+        """By serial what a version said of parts that it was not fitted to; None where it does not say."""
+        return self._registry.held_out(used.model, used.digest)
 
     def _load(self, gate: str, row: ModelInForce | None) -> InForce:
         if row is None:

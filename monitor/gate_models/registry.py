@@ -11,6 +11,7 @@ from typing import Protocol
 from monitor.errors import ModelError
 from monitor.gate_models.training_child import Trainer
 from monitor.gate_models.training_set import training_set
+from monitor.model import Prediction
 from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
 from monitor.ports import GateModel
@@ -28,6 +29,9 @@ class ModelRegistry(Protocol):
 
     def load(self, model_name: str, digest: str) -> GateModel:
         """A verified model from the local cache, without any connection. ModelError if it is missing or damaged."""
+
+    def held_out(self, model_name: str, digest: str) -> Mapping[str, Prediction] | None:
+        """By serial what a cached version said of parts that it was not fitted to; None where it does not say."""
 
     def fetch(self, model_name: str, version: str, digest: str) -> Path:
         """Bring a version into the local cache."""

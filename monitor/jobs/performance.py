@@ -134,7 +134,8 @@ class PerformanceJob:
         with self._store.read() as connection:
             version = versions.version_of(connection, used.model, used.version)
             rows = _reference_rows(version.metrics, config)
-            return reference(connection, gate, config, self._plant.max_ages(), model, version.trained_at, rows)
+            known = self._models.held_out(used)
+            return reference(connection, gate, config, self._plant.max_ages(), model, version.trained_at, rows, known)
 
 
 def _reference_rows(metrics: Mapping[str, float], config: GateConfig) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from statistics import median
 
@@ -14,7 +14,7 @@ from inference.models.fitting import NAIVE_WINDOW, held_out
 from inference.predicting import order_columns, predict_rows
 from monitor.gate_models.training_set import training_set
 from monitor.instants import to_nanos
-from monitor.model import Floats, JsonObject, Window
+from monitor.model import Floats, JsonObject, Prediction, Window
 from monitor.pipeline.passages import MaxAges
 from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
@@ -100,16 +100,21 @@ def reference(
     model: GateModel,
     trained_at: datetime,
     rows: int,
+    known: Mapping[str, Prediction] | None = None,
 ) -> Window:
     """What the model says of the newest parts whose outcome was available when it was trained, in order of time.
 
-    The outcome stands only where the model was not fitted to the part and did not call it out of distribution; the
-    other parts keep their places, because how far two parts lie apart tells how alike they err.
+    `known` is what was said of training parts by models that were not fitted to them; it predicts the others now. The
+    outcome stands only where the model was not fitted to the part and did not call it out of distribution; the other
+    parts keep their places, because how far two parts lie apart tells how alike they err.
     """
     data = training_set(connection, config, max_ages, trained_at, newest=rows)
     predictions = predict_rows(model, order_columns(model, config.inputs(), data.rows))
-    counts = np.zeros(len(data), dtype=np.bool_)
-    counts[held_out(data.serials)] = True
+    counts = np.ones(len(data), dtype=np.bool_)
+    if known is None:
+        counts[np.setdiff1d(np.arange(len(data)), held_out(data.serials))] = False
+    else:
+        predictions = [known.get(*pair) for pair in zip(data.serials, predictions, strict=True)]
     values = [
         [np.nan] * len(COLUMNS)
         if p is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from inference.models.kind import TrainingData, TrainingSettings
-from inference.models.shape import ShapeModel
+from inference.models.shapes.model import ShapeModel
 from inference.training import TrainedModel, train
 from monitor.model import Floats
 

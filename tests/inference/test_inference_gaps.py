@@ -15,7 +15,7 @@ from inference import packaging
 from inference.gate import preconditions
 from inference.models.gaps import learn_gaps
 from inference.models.kind import TrainingData
-from inference.models.shape_network import ShapeSizes, alignment
+from inference.models.shapes.network import ShapeSizes, alignment
 from inference.training import TrainedModel, train
 from monitor.errors import ModelError
 from monitor.model import Floats, PartInput, PartKey, Reason

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inference_parts import COVARIATES, INPUTS, POINTS, make_parts, shape_of
 
-from inference.models.shape import ShapeModel
-from inference.models.shape_network import BATCH, ShapeNetwork, ShapeSizes, alignment, run_padded
+from inference.models.shapes.model import ShapeModel
+from inference.models.shapes.network import BATCH, ShapeNetwork, ShapeSizes, alignment, run_padded
 from inference.training import TrainedModel
 from monitor.model import Floats, Prediction
 

@@ -12,19 +12,19 @@ from inference_parts import INPUTS, POINTS, make_parts, settings, shape_of
 from pydantic import ValidationError
 
 from inference import packaging
-from inference.models import shape_regression
 from inference.models.fitting import split
 from inference.models.gaussian_process import fit
 from inference.models.kind import Contents, TrainingData, TrainingSettings
-from inference.models.process_deviations import deviations
-from inference.models.shape import KIND
-from inference.models.shape_regression import (
+from inference.models.shapes import regression as shape_regression
+from inference.models.shapes.process_deviations import deviations
+from inference.models.shapes.regression import (
     Learnt,
     best_power,
     fit_regression,
     learn_projection,
     refit_regression,
 )  # fmt: skip
+from inference.models.shapes.shape import KIND
 from inference.training import train
 from monitor.model import Floats
 

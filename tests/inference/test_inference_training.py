@@ -14,7 +14,7 @@ from inference_parts import make_parts, settings, shape_of, train_small
 from inference.digest import data_digest
 from inference.models.fitting import conformal_quantile, naive_forecast, split
 from inference.models.kind import TrainingData
-from inference.models.shape_network import run_padded
+from inference.models.shapes.network import run_padded
 from inference.training import TrainedModel, train
 from inference.vision.threads import one_thread
 from monitor.errors import ModelError, ModelReason

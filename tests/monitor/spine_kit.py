@@ -109,6 +109,9 @@ class Cache:
 
     load: Callable[[str, str], GateModel]
 
+    def held_out(self, model_name: str, digest: str) -> None:
+        """Its models were fitted to nothing and say nothing of it."""
+
 
 @dataclass
 class Spine:

@@ -4,7 +4,7 @@ A profile of k points is first aligned: the offset and tilt of the whole part un
 squares over the points and treated as two more covariates; the residual is the shape. A denoising autoencoder (Vincent
 et al., 2008) compresses the shape. The reconstruction error measures how far a part lies from the training parts
 (Sakurada and Yairi, 2014). Packages of before also hold a regression from the code and the covariates to the
-characteristic; now a Gaussian process predicts it (`inference.models.shape_regression`).
+characteristic; now a Gaussian process predicts it (`inference.models.shapes.regression`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The characteristic from a profile and covariates: a Gaussian process on principal components of the profile.
 
-Offset and tilt of the whole profile are split off first, as in `inference.models.shape_network`; the principal
+Offset and tilt of the whole profile are split off first, as in `inference.models.shapes.network`; the principal
 components of what is left, as many as stand out of the gauge's noise, the offset, the tilt and the covariates are the
 inputs of the process. The interval is
 normalised conformal (Papadopoulos et al., "Normalized nonconformity measures for regression conformal prediction",
@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from inference.models.fitting import Rows, capped_quantile, conformal_quantile
+from inference.models.fitting import Rows, capped_quantile, conformal_quantile, lot_quantile
 from inference.models.gaussian_process import Fitted, GaussianProcess, fit, from_tensors
 from inference.models.kind import Tensors, TrainingSettings
-from inference.models.process_deviations import deviations
-from inference.models.shape_network import BATCH, ShapeSizes, alignment, multiply_by_row
+from inference.models.shapes.network import BATCH, ShapeSizes, alignment, multiply_by_row
+from inference.models.shapes.process_deviations import deviations
 from monitor.model import Floats
 
 POWERS = (1.0, 0.5, 0.0)
@@ -116,24 +116,57 @@ def refit_regression(known: Learnt, points: int, settings: TrainingSettings) -> 
     without their label from the start.
     """
     projection, fitted = _fitted(known, points, settings)
-    few = len(known.rows) <= _FEW
-    error, deviation = _out_of_fold(known, points, settings) if few else _left_out(fitted, known.labels)
+    if len(known.rows) <= _FEW:
+        place = {label: i for i, label in enumerate(dict.fromkeys(known.labels))}
+        fold_of = np.array([place[label] % _FOLDS for label in known.labels], dtype=np.intp)
+        mean, deviation = out_of_fold(known, fold_of, points, settings)
+    else:
+        mean, deviation = fitted.leave_out(known.labels)[0], deviations(fitted, known.labels)
+    error = np.abs(known.target - mean)
     power = best_power(error, deviation, settings.coverage)
     quantile = conformal_quantile(error / deviation**power, settings.coverage)
     return Regression(projection, fitted.process, power, quantile)
 
 
-def _out_of_fold(known: Learnt, points: int, settings: TrainingSettings) -> tuple[Floats, Floats]:
-    """Error and deviation (rows,) of each row, from a process fitted to the folds that its label is not in."""
-    place = {label: i for i, label in enumerate(dict.fromkeys(known.labels))}
-    fold_of = np.array([place[label] % _FOLDS for label in known.labels], dtype=np.intp)
-    error, deviation = np.empty(len(fold_of)), np.empty(len(fold_of))
+@dataclass(frozen=True, slots=True)
+class InTime:
+    """A regression of all rows, and what the regressions of the other folds said of each: value and half width (rows,).
+
+    The half widths are those of quantiles from the other folds.
+    """
+
+    regression: Regression
+    value: Floats
+    half_width: Floats
+
+
+def regression_in_time(known: Learnt, fold_of: Rows, points: int, settings: TrainingSettings) -> InTime:
+    """Fitted to all rows; each fold, predicted by the others, calibrates the interval with the lot as its unit.
+
+    The folds are contiguous in time, so that a process that moves on widens the intervals.
+    """
+    mean, deviation = out_of_fold(known, fold_of, points, settings)
+    error = np.abs(known.target - mean)
+    power = best_power(error, deviation, settings.coverage)
+    scale = deviation**power
+    scores, lots = error / scale, np.array(known.labels, dtype=object)
+    half = np.empty(len(scale))
+    for fold in np.unique(fold_of).tolist():
+        here = fold_of == fold
+        half[here] = lot_quantile(scores[~here], settings.coverage, lots[~here].tolist()) * scale[here]
+    projection, fitted = _fitted(known, points, settings)
+    quantile = lot_quantile(scores, settings.coverage, known.labels)
+    return InTime(Regression(projection, fitted.process, power, quantile), mean, half)
+
+
+def out_of_fold(known: Learnt, fold_of: Rows, points: int, settings: TrainingSettings) -> tuple[Floats, Floats]:
+    """Mean and deviation (rows,) of each row, from a process fitted to the folds that it is not in."""
+    mean, deviation = np.empty(len(fold_of)), np.empty(len(fold_of))
     for fold in np.unique(fold_of).tolist():
         inside = np.flatnonzero(fold_of == fold)
         projection, fitted = _fitted(known.at(np.flatnonzero(fold_of != fold)), points, settings)
-        value, deviation[inside] = fitted.process.predict(projection.regressors(known.rows[inside]))
-        error[inside] = np.abs(known.target[inside] - value)
-    return error, deviation
+        mean[inside], deviation[inside] = fitted.process.predict(projection.regressors(known.rows[inside]))
+    return mean, deviation
 
 
 def best_power(error: Floats, deviation: Floats, coverage: float) -> float:
@@ -154,12 +187,6 @@ def best_power(error: Floats, deviation: Floats, coverage: float) -> float:
 def _fitted(known: Learnt, points: int, settings: TrainingSettings) -> tuple[Projection, Fitted]:
     projection = learn_projection(known.rows[:, :points], settings.line)
     return projection, fit(projection.regressors(known.rows), known.target, settings.seed)
-
-
-def _left_out(fitted: Fitted, labels: Sequence[str]) -> tuple[Floats, Floats]:
-    """Error and deviation (rows,) of each row, from the process without its label, as if it were new."""
-    mean, _ = fitted.leave_out(labels)
-    return np.abs(fitted.outcomes - mean), deviations(fitted, labels)
 
 
 def learn_projection(profile: Floats, line: bool) -> Projection:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from inference.models.fitting import Rows
 from inference.models.kind import TrainingSettings
-from inference.models.shape_network import ShapeNetwork, ShapeSizes
+from inference.models.shapes.network import ShapeNetwork, ShapeSizes
 from monitor.model import Floats
 
 _STEPS_AN_EPOCH = 6  # batches grow with the rows, so that an epoch takes about the same time
@@ -24,13 +24,16 @@ _GAIN = 0.01  # of the loss: reconstructions go on improving by less than anybod
 def fit_autoencoder(
     table: Floats, parts: Mapping[str, Rows], sizes: ShapeSizes, settings: TrainingSettings
 ) -> tuple[ShapeNetwork, int]:
-    """The network at its best epoch on the stopping part, and that epoch."""
+    """The network at its best epoch on the stopping part, and that epoch.
+
+    Its scales and ranges are those of the part `known`, by default of the training part.
+    """
     rows = torch.from_numpy(table).double()
     training, stopping = rows[parts["train"]], rows[parts["stopping"]]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         network = ShapeNetwork(sizes)
-        network.fit_scales(training, settings.line)
+        network.fit_scales(rows[parts.get("known", parts["train"])], settings.line)
         shapes, others = (network.standardise(part)[:, : sizes.profile] for part in (training, stopping))
         return _descend(network, shapes, others, settings.epochs)
 
