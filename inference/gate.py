@@ -13,6 +13,7 @@ from math import isfinite, nan
 import numpy as np
 
 from inference.intervals import forecast_holds
+from inference.models.adapting import scaled
 from inference.models.forecasting import Forecast
 from inference.predicting import enough_inputs
 from inference.regions import verdict_for_all
@@ -88,11 +89,7 @@ def _gate_reason(model: GateModel | None, refused: Reason | None) -> Reason | No
     """Why the model cannot be used for any part, if so."""
     if refused is not None:
         return refused
-    if model is None:
-        return Reason.NO_MODEL
-    if not model.skill > 0:  # also when it is NaN
-        return Reason.NO_SKILL
-    return None
+    return Reason.NO_MODEL if model is None else None
 
 
 def judge(
@@ -102,12 +99,14 @@ def judge(
     spec_at: SpecAt,
     band: ReworkBand,
     withheld: Reason | None = None,
+    scale: float = 1.0,
 ) -> list[tuple[Prediction | None, Decision]]:
     """A prediction and a decision for each part, in order; the model sees only parts with enough inputs.
 
     `withheld` is a reason not to act on predictions, such as `no_skill` after the realised skill was lost:
     predictions are still made, so that skill can be measured again, and the parts are held for that reason. It
-    concerns the whole gate, so it takes precedence over missing inputs of a part.
+    concerns the whole gate, so it takes precedence over missing inputs of a part. Intervals are made `scale` times as
+    wide as the model gives them (`inference.models.adapting`).
 
     The specification is the one in force when the part was at the step. If the model fails, or returns the wrong
     number of predictions, those parts are held with `bad_model`.
@@ -117,6 +116,7 @@ def judge(
     predictions: list[Prediction | None] = [None] * len(parts)
     if model is not None and gate_reason is None:
         failed, predictions = _predict_complete(model, input_rows(parts, model.inputs))
+        predictions = [None if found is None else scaled(found, scale) for found in predictions]
     failed = [_apply_withheld(*pair, withheld) for pair in zip(failed, predictions, strict=True)]
     return [
         (prediction, decide(prediction, spec_at(part.at), band, reason))

@@ -17,6 +17,8 @@ STUCK: Final = "stuck"
 ANOMALY: Final = "anomaly"
 """A machine's samples against what is normal for it."""
 HST_MEWMA: Final = "hst_mewma"
+SKILL_REGAINED: Final = 0.1
+"""Realised skill above which a breach of `skill` ends; between 0 and this value the status stays as it was."""
 UNWATCHED: Final = "unwatched"
 """The rows of a running machine that were compared with nothing."""
 WORST_MACHINE: Final = "worst_machine"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.window.performance_limits import MIN_PARTS, LimitSettings, coverage_limit, error_limit, naive_limit
-from monitor.detection import BIAS, MAE, MISCOVERAGE, PERFORMANCE, SKILL, WORST_RATIO
+from monitor.detection import BIAS, MAE, MISCOVERAGE, PERFORMANCE, SKILL, SKILL_REGAINED, WORST_RATIO
 from monitor.instants import EPOCH, from_nanos
 from monitor.model import Finding, Floats, Status, Window
 
@@ -19,8 +19,6 @@ WORST = WORST_RATIO
 METHODS = (MAE, BIAS, MISCOVERAGE)
 """The methods that are judged against the reference; higher is worse."""
 SLICED = (MAE, BIAS)
-SKILL_REGAINED = 0.1
-"""Realised skill above which a breach of `skill` ends; between 0 and this value the status stays as it was."""
 COVERAGE_REGAINED = 0.8
 """Part of its limit below which a breach of `miscoverage` ends."""
 

@@ -8,10 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 from inference.gate import judge
-from inference.models.forecasting import Forecast
 from monitor.gate_models.registry import ModelRegistry
 from monitor.model import Decision, Finding, JsonObject, Prediction, Reason
-from monitor.pipeline.forecasts import RecordedForecast, forecast_of
+from monitor.pipeline.forecasts import Adaptation, Forecasts, KnownParts, RecordedForecast, known_parts
 from monitor.pipeline.machines import MachineMemory, judged_batches
 from monitor.pipeline.passages import Passage, gate_input, passage_of
 from monitor.plant.gates import GateConfig
@@ -26,7 +25,8 @@ from monitor.store.rows.parts import part_steps
 TOLERANCE = 1e-6
 """Largest difference between predictions that count as equal."""
 
-_WITHOUT_PREDICTION = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.TIMEOUT)
+_WITHOUT_PREDICTION = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.TIMEOUT, Reason.NO_SKILL)
+"""Reasons of holds without a prediction; a model without skill made none before revision 0012."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def recompute_decisions(
     because the realised skill was lost, together with its prediction.
     """
     models: dict[tuple[str, str], GateModel] = {}
-    forecasts = _Forecasts()
+    known = _KnownThen()
     with store.read() as connection:
         for rows in decisions_in_order(connection):
             arrivals = {arrival for row in rows for arrival in (row.arrival, *row.inputs.values())}
@@ -63,8 +63,7 @@ def recompute_decisions(
                     key = (row.model, row.model_digest)
                     model = models[key] if key in models else models.setdefault(key, registry.load(*key))
                 plant = plants(row.plant_digest)
-                known = None if row.forecast is None else forecasts.of(connection, row, plant.gates[row.gate])
-                yield _recompute(row, passages, plant, model, refused, known)
+                yield _recompute(row, passages, plant, model, refused, known.of(connection, row, plant.gates[row.gate]))
 
 
 def _recompute(
@@ -73,7 +72,7 @@ def _recompute(
     plant: Plant,
     model: GateModel | None,
     refused: Reason | None,
-    known: RecordedForecast | None,
+    known: tuple[RecordedForecast | None, Adaptation | None],
 ) -> Recomputed:
     gate = plant.gates[row.gate]
     key, stored = (row.serial, row.step, row.visit, row.revision), (row.verdict, row.reason, row.predicted)
@@ -83,37 +82,59 @@ def _recompute(
     earlier = {step: passages[a] for step, a in row.inputs.items() if a != row.arrival}
     part, _ = gate_input(gate, own, earlier)
     spec_at = plant.characteristics[gate.characteristic].spec_at
-    withheld = Reason(row.withheld) if row.withheld else None
-    prediction, decision = judge(model, refused, [part], spec_at, gate.rework_band(), withheld)[0]
-    if row.forecast is not None:
-        if known is None or not _equal(known.forecast, row.forecast):
-            return Recomputed(key, False, stored, ("", "its outcomes are gone or changed", None))
-        decision = known.decide(decision, spec_at(part.at), gate.rework_band())
+    forecast, adapted = known
+    if not (_is_forecast(forecast, row.forecast) and _is_adaptation(adapted, row.adapted)):
+        return Recomputed(key, False, stored, ("", "its outcomes are gone or changed", None))
+    withheld, scale = Reason(row.withheld) if row.withheld else None, 1.0 if adapted is None else adapted.scale
+    prediction, decision = judge(model, refused, [part], spec_at, gate.rework_band(), withheld, scale)[0]
+    if forecast is not None:
+        decision = forecast.decide(decision, spec_at(part.at), gate.rework_band())
     recomputed = (decision.verdict.value, decision.reason.value, None if prediction is None else prediction.value)
     return Recomputed(key, _matches(row, prediction, decision), stored, recomputed)
 
 
-def _equal(known: Forecast, record: JsonObject) -> bool:
-    """Whether a forecast is the recorded one."""
-    if known.outcomes != record["outcomes"]:
-        return False
-    pairs = ((known.value, record["value"]), (known.lower, record["lower"]), (known.upper, record["upper"]))
-    return all(abs(a - b) <= TOLERANCE for a, b in pairs)
+def _is_forecast(known: RecordedForecast | None, record: JsonObject | None) -> bool:
+    """Whether a forecast is the recorded one, or none was recorded."""
+    if known is None or record is None:
+        return record is None
+    found = known.forecast
+    pairs = ((found.value, record["value"]), (found.lower, record["lower"]), (found.upper, record["upper"]))
+    return found.outcomes == record["outcomes"] and all(abs(a - b) <= TOLERANCE for a, b in pairs)
 
 
-class _Forecasts:
-    """The forecasts that decisions recorded, each computed once for the decisions that share it."""
+def _is_adaptation(known: Adaptation | None, record: JsonObject | None) -> bool:
+    """Whether an adaptation is the recorded one, or none was recorded."""
+    if known is None or record is None:
+        return record is None
+    return known.outcomes == record["outcomes"] and abs(known.scale - float(record["scale"])) <= TOLERANCE
+
+
+class _KnownThen:
+    """What was known when decisions were made, read once for the decisions that share it."""
 
     def __init__(self) -> None:
-        self._last: dict[str, tuple[tuple[str, int], RecordedForecast | None]] = {}
+        self._last: dict[str, tuple[tuple[str, int], KnownParts]] = {}
+        self._computed = Forecasts()
 
-    def of(self, connection: Connection, row: StoredDecision, gate: GateConfig) -> RecordedForecast | None:
-        record = row.forecast or {}
+    def of(
+        self, connection: Connection, row: StoredDecision, gate: GateConfig
+    ) -> tuple[RecordedForecast | None, Adaptation | None]:
+        """The forecast and the adaptation of a decision, each None where it recorded none."""
+        forecast, adapted = None, None
+        if row.forecast is not None:
+            parts = self._parts(connection, row.gate, gate, row.forecast)
+            forecast = self._computed.forecast(row.gate, parts, gate.coverage)
+        if row.adapted is not None:
+            parts = self._parts(connection, row.gate, gate, row.adapted)
+            adapted = self._computed.adapted(row.gate, parts, row.model_digest, gate.coverage)
+        return forecast, adapted
+
+    def _parts(self, connection: Connection, name: str, gate: GateConfig, record: JsonObject) -> KnownParts:
         rests_on = (str(record["at"]), int(record["arrival"]))
-        last = self._last.get(row.gate)
+        last = self._last.get(name)
         if last is None or last[0] != rests_on:
-            known = forecast_of(connection, row.gate, gate, datetime.fromisoformat(rests_on[0]), rests_on[1])
-            last = self._last[row.gate] = rests_on, known
+            found = known_parts(connection, gate, datetime.fromisoformat(rests_on[0]), rests_on[1])
+            last = self._last[name] = rests_on, found
         return last[1]
 
 

@@ -1,4 +1,7 @@
-"""The forecast of a gate: from the outcomes that were known when it decided, so that it can be computed again."""
+"""What known outcomes say of the next part: the forecast, and how wide a model's intervals have to be.
+
+Both rest on rows up to an arrival number and an instant, which a decision records, so that they can be computed again.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
+from math import inf
 
 import numpy as np
 
 from inference.gate import FORECAST_FOR, decide_by_forecast
+from inference.models.adapting import tracked_scale
 from inference.models.forecasting import MEMORY, Counts, Forecast, forecast
-from monitor.model import Decision, JsonObject, Reason, ReworkBand, Spec
+from monitor.model import Decision, Floats, JsonObject, Reason, ReworkBand, Spec
 from monitor.plant.gates import GateConfig
 from monitor.store.database.database import Connection
 from monitor.store.rows.known_outcomes import JudgedPart, KnownOutcome, judged_parts, known_outcomes
@@ -55,22 +60,80 @@ class RecordedForecast:
         }  # fmt: skip
 
 
-def forecast_of(
-    connection: Connection, gate: str, config: GateConfig, now: datetime, arrival: int
-) -> RecordedForecast | None:
-    """The forecast from the outcomes available at `now` in rows up to `arrival`; None where there are too few.
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """The scale of a model's intervals with the rows that it rests on; `outcomes` are those of its own predictions."""
+
+    scale: float
+    outcomes: int
+    at: datetime
+    arrival: int
+
+    def record(self) -> JsonObject:
+        """What a decision keeps of it."""
+        return {
+            "scale": self.scale, "outcomes": self.outcomes, "at": self.at.isoformat(), "arrival": self.arrival,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class KnownParts:
+    """The newest outcomes available at an instant in rows up to an arrival number, and how their parts were judged."""
+
+    outcomes: Sequence[KnownOutcome]
+    parts: Sequence[JudgedPart]
+    at: datetime
+    arrival: int
+
+    def forecast(self, coverage: float) -> RecordedForecast | None:
+        """The forecast of the next part; None where there are too few outcomes."""
+        found = forecast(self.values, self._counts(), coverage)
+        if found is None:
+            return None
+        newest = self.parts[-NEWEST:]
+        unfamiliar = sum(part.far for part in newest) >= _MOST * len(newest)
+        return RecordedForecast(found, unfamiliar, self.at, self.arrival)
+
+    def adaptation(self, digest: str, coverage: float) -> Adaptation | None:
+        """The scale of the intervals of the model with that digest; None where no outcome of its predictions is known.
+
+        Parts that it called out of distribution do not count: the gate does not decide on them.
+        """
+        pairs = [
+            (part, abs(outcome.value - part.predicted))
+            for outcome, part in zip(self.outcomes, self.parts, strict=True)
+            if part.digest == digest and part.predicted is not None and not part.far
+        ]
+        if not pairs:
+            return None
+        scores = [_score(error, part) for part, error in pairs]
+        lots = [part.lot or f"\n{part.arrival}" for part, _ in pairs]
+        return Adaptation(tracked_scale(np.array(scores), lots, coverage), len(pairs), self.at, self.arrival)
+
+    @property
+    def values(self) -> Floats:
+        """The outcomes, in the order in which they became available."""
+        return np.array([outcome.value for outcome in self.outcomes], dtype=np.float64)
+
+    def _counts(self) -> Counts:
+        """How many of the outcomes were known when each part was judged."""
+        return _known(self.outcomes, self.parts)
+
+
+def _score(error: float, part: JudgedPart) -> float:
+    """An error in half widths of the interval as the model gave it."""
+    half = part.half / (1.0 if part.adapted is None else float(part.adapted["scale"]))
+    return error / half if half > 0 else (inf if error > 0 else 0.0)
+
+
+def known_parts(connection: Connection, config: GateConfig, now: datetime, arrival: int) -> KnownParts:
+    """The outcomes available at `now` in rows up to `arrival`, at most the newest `MEMORY`, with their parts.
 
     How many outcomes were known when a part was judged: of one that was decided on within a day, those that had arrived
     by then; of another, those that were available when it passed the gate.
     """
     outcomes = known_outcomes(connection, config.characteristic, now, arrival, MEMORY)
-    parts = judged_parts(connection, config.step, outcomes, arrival)
-    values = np.array([outcome.value for outcome in outcomes], dtype=np.float64)
-    found = forecast(values, _known(outcomes, parts), config.coverage)
-    if found is None:
-        return None
-    newest = parts[-NEWEST:]
-    return RecordedForecast(found, sum(part.far for part in newest) >= _MOST * len(newest), now, arrival)
+    return KnownParts(outcomes, judged_parts(connection, config.step, outcomes, arrival), now, arrival)
 
 
 def _known(outcomes: Sequence[KnownOutcome], parts: Sequence[JudgedPart]) -> Counts:
@@ -92,15 +155,39 @@ def may_be_forecast(decision: Decision) -> bool:
 
 
 class Forecasts:
-    """The newest forecast of each gate, computed again when outcomes have arrived."""
+    """What is known of each gate's parts, read again when outcomes have arrived, and what follows from it."""
 
     def __init__(self) -> None:
-        self._newest: dict[str, tuple[int, RecordedForecast | None]] = {}
+        self._parts: dict[str, tuple[int, KnownParts]] = {}
+        self._forecasts: dict[str, tuple[KnownParts, RecordedForecast | None]] = {}
+        self._adaptations: dict[str, tuple[KnownParts, str, Adaptation | None]] = {}
 
     def of(self, connection: Connection, gate: str, config: GateConfig, now: datetime) -> RecordedForecast | None:
         """The gate's forecast from the outcomes known at `now`."""
-        newest, last = newest_outcome(connection), self._newest.get(gate)
+        return self.forecast(gate, self._known(connection, gate, config, now), config.coverage)
+
+    def adaptation(
+        self, connection: Connection, gate: str, config: GateConfig, digest: str, now: datetime
+    ) -> Adaptation | None:
+        """How the intervals of the gate's model are adapted to the outcomes known at `now`."""
+        return self.adapted(gate, self._known(connection, gate, config, now), digest, config.coverage)
+
+    def forecast(self, gate: str, known: KnownParts, coverage: float) -> RecordedForecast | None:
+        """The forecast from what is known, computed once."""
+        last = self._forecasts.get(gate)
+        if last is None or last[0] is not known:
+            last = self._forecasts[gate] = known, known.forecast(coverage)
+        return last[1]
+
+    def adapted(self, gate: str, known: KnownParts, digest: str, coverage: float) -> Adaptation | None:
+        """The adaptation from what is known, computed once."""
+        last = self._adaptations.get(gate)
+        if last is None or last[0] is not known or last[1] != digest:
+            last = self._adaptations[gate] = known, digest, known.adaptation(digest, coverage)
+        return last[2]
+
+    def _known(self, connection: Connection, gate: str, config: GateConfig, now: datetime) -> KnownParts:
+        newest, last = newest_outcome(connection), self._parts.get(gate)
         if last is None or last[0] != newest:
-            arrival = last_arrival(connection)
-            last = self._newest[gate] = newest, forecast_of(connection, gate, config, now, arrival)
+            last = self._parts[gate] = newest, known_parts(connection, config, now, last_arrival(connection))
         return last[1]

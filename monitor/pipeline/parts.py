@@ -9,7 +9,7 @@ from inference.gate import judge
 from monitor.failpoints import reach
 from monitor.model import Decision, Page, PartInput, Prediction, Reason, Verdict
 from monitor.pipeline import intake
-from monitor.pipeline.forecasts import Forecasts, RecordedForecast, may_be_forecast
+from monitor.pipeline.forecasts import Adaptation, Forecasts, RecordedForecast, may_be_forecast
 from monitor.pipeline.judging import Deadline, InForce, Judged
 from monitor.pipeline.passages import KnownPassages, Passage, gate_input
 from monitor.pipeline.pipeline import Pipeline
@@ -100,10 +100,12 @@ class PartsPipeline(Pipeline):
         config = self._plant.gates[gate]
         characteristic = self._plant.characteristics[config.characteristic]
         part_inputs = [part for _, part, _ in parts]
+        adapted = self._adaptation(gate, config, used, write.now)
+        scale = 1.0 if adapted is None else adapted.scale
 
         def judge_parts(refused: Reason | None) -> Judged:
             band = config.rework_band()
-            return judge(used.model, refused, part_inputs, characteristic.spec_at, band, used.withheld)
+            return judge(used.model, refused, part_inputs, characteristic.spec_at, band, used.withheld, scale)
 
         judged = self._deadline.call(lambda: judge_parts(used.refused), config.timeout)
         if judged is None:
@@ -115,6 +117,8 @@ class PartsPipeline(Pipeline):
                 decision = known.decide(held, characteristic.spec_at(passage.at), config.rework_band())
                 record = known.record(held.reason)
             row = self._row(gate, passage, inputs, used, prediction, decision, write.now)._replace(forecast=record)
+            if adapted is not None and prediction is not None:
+                row = row._replace(adapted=adapted.record())
             write.decisions.append(row)
             verdict, reason = decision.verdict.value, decision.reason.value
             write.tallies[tally_key("gatewatch_gate_decisions_total", gate=gate, verdict=verdict, reason=reason)] += 1
@@ -129,6 +133,13 @@ class PartsPipeline(Pipeline):
             return None
         with self._store.read() as connection:
             return self._forecasts.of(connection, gate, config, now)
+
+    def _adaptation(self, gate: str, config: GateConfig, used: InForce, now: datetime) -> Adaptation | None:
+        """How the intervals of the gate's model follow its outcomes, if it has a model that predicts."""
+        if used.model is None or used.refused is not None:
+            return None
+        with self._store.read() as connection:
+            return self._forecasts.adaptation(connection, gate, config, used.digest, now)
 
     def _row(
         self,

@@ -60,8 +60,8 @@ from monitor.store.plant_files import record_plant_file
 
 log = logging.getLogger(__name__)
 
-_PULL_ORDER = ("machine_states", "part_steps", "readings", "outcomes", "dispositions")
-"""The order of the pull jobs within one slot: later kinds depend on earlier ones."""
+_PULL_ORDER = ("machine_states", "outcomes", "part_steps", "readings", "dispositions")
+"""The order of the pull jobs within one slot: later kinds use earlier ones, as gates do the newest outcomes."""
 
 
 @dataclass(slots=True)

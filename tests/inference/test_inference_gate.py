@@ -218,8 +218,6 @@ PRECONDITIONS = [
     ("refused beforehand", Doubling(), Reason.TIMEOUT, part(1), Reason.TIMEOUT),
     ("refused beforehand without a model", None, Reason.BAD_MODEL, part(1), Reason.BAD_MODEL),
     ("no model", None, None, part(1), Reason.NO_MODEL),
-    ("no skill", Doubling(skill=0.0), None, part(1), Reason.NO_SKILL),
-    ("a skill that is no number", Doubling(skill=nan), None, part(nan), Reason.NO_SKILL),
     ("a missing value", Doubling(), None, part(nan), Reason.INCOMPLETE_INPUT),
     ("an infinite value", Doubling(), None, part(inf), Reason.INCOMPLETE_INPUT),
     ("an absent input", Doubling(), None, PartInput(PartKey("S", "s", 1), AT, {"a": 1.0}), Reason.INCOMPLETE_INPUT),
@@ -268,7 +266,7 @@ WITHHELD = {
     "a part without its input": (Doubling(), None, part(nan), Reason.NO_SKILL, False),
     "a model that fails is a bad one all the same": (Doubling(fails=True), None, part(7.5), Reason.BAD_MODEL, False),
     "no model": (None, None, part(7.5), Reason.NO_MODEL, False),
-    "no skill in training": (Doubling(skill=0.0), None, part(7.5), Reason.NO_SKILL, False),
+    "no skill in training": (Doubling(skill=0.0), None, part(7.5), Reason.NO_SKILL, True),
     "refused beforehand": (Doubling(), Reason.TIMEOUT, part(7.5), Reason.TIMEOUT, False),
 }
 

@@ -1,4 +1,4 @@
-"""The newest outcomes of a characteristic that were known at an instant, for a forecast."""
+"""The newest outcomes of a characteristic that were known at an instant, and how their parts were judged."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from monitor.model import JsonObject
 from monitor.store.database import tables as t
 from monitor.store.database.rows import chunked, fetch_rows, select_columns
 from monitor.store.database.statements import unindexed
@@ -48,13 +49,19 @@ def known_outcomes(
 class JudgedPart(NamedTuple):
     """When a part passed the step before it was measured, and how the gate decided on that passage, as far as it did.
 
-    `arrival` is that of the passage; `decided_at` None where there was no decision.
+    `arrival` is that of the passage; `decided_at` None where there was no decision, `predicted` None without a
+    prediction, which has half an interval and the `digest` of its model; `adapted` as in the decision.
     """
 
     at: datetime
     arrival: int
     decided_at: datetime | None
     far: bool
+    lot: str = ""
+    digest: str = ""
+    predicted: float | None = None
+    half: float = 0.0
+    adapted: JsonObject | None = None
 
 
 def judged_parts(
@@ -65,13 +72,16 @@ def judged_parts(
     passages: dict[str, list[JudgedPart]] = {}
     of_passage = sa.and_(d.arrival == p.arrival, d.serial == p.serial, d.step == p.step)
     far = sa.and_(d.distance.is_not(None), d.distance > d.distance_limit)
-    query = sa.select(p.serial, p.at, p.arrival, d.decided_at, far).select_from(
-        t.part_step.outerjoin(t.decision, of_passage)
-    )
+    half = sa.func.coalesce((d.upper - d.lower) / 2, 0.0)
+    digest = sa.func.coalesce(d.model_digest, "")
+    query = sa.select(
+        p.serial, p.at, p.arrival, d.decided_at, far, p.lot, digest, d.predicted, half, d.adapted
+    ).select_from(t.part_step.outerjoin(t.decision, of_passage))
     for chunk in chunked(outcome.serial for outcome in outcomes):
         wanted = query.where(p.serial.in_(chunk), unindexed(p.step) == step, p.arrival <= arrival)
-        for serial, at, number, decided_at, is_far in connection.execute(wanted):
-            passages.setdefault(serial, []).append(JudgedPart(at, number, decided_at, bool(is_far)))
+        for serial, *columns in connection.execute(wanted):
+            part = JudgedPart._make(columns)
+            passages.setdefault(serial, []).append(part._replace(far=bool(part.far)))
     return [
         max(
             (one for one in passages.get(outcome.serial, ()) if one.at <= outcome.at),

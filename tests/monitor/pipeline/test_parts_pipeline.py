@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import isnan, nan
 from pathlib import Path
@@ -99,15 +98,10 @@ def test_decisions(a: float | None, verdict: str, reason: str, spine: Spine) -> 
     assert spine.tally("gatewatch_gate_decisions_total", gate="form", verdict=verdict, reason=reason) == 1
 
 
-@dataclass(frozen=True)
-class _NoSkill(SumModel):
-    skill: float = 0.0
-
-
 OUT_OF_SERVICE = {
     "no model": (InForce(None, Reason.NO_MODEL), "no_model"),
     "a model that does not verify": (InForce(None, Reason.BAD_MODEL, "w", "1", "sum"), "bad_model"),
-    "a model without skill": (InForce(_NoSkill(), None, "w", "1", "sum"), "no_skill"),
+    "a model without skill": (InForce(SumModel(), None, "w", "1", "sum", Reason.NO_SKILL), "no_skill"),
 }
 
 

@@ -1,0 +1,75 @@
+"""A model's intervals follow its outcomes; every decision records by how much, so that it can be computed again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from spine_kit import Cache, Spine, SumModel, after
+
+from monitor.gate_models.rederive import recompute_decisions
+from monitor.pipeline.judging import InForce
+from monitor.store.database import tables as t
+
+SAID = 40.0
+"""What the model says of each part, to within 1."""
+
+
+def passed(spine: Spine, serials: Sequence[str], at: int, digest: str = "sum") -> list[Any]:
+    """The decisions on parts with a model in force."""
+    spine.used = InForce(SumModel(digest=digest), None, "w", "1", digest)
+    for serial in serials:
+        spine.part(serial, after(at))
+    spine.run(spine.pull("parts"), after(at))
+    d = t.decision.c
+    query = sa.select(d.lower, d.upper, d.reason, d.adapted).where(d.serial.in_(serials))
+    with spine.store.read() as connection:
+        return list(connection.execute(query))
+
+
+def measured(spine: Spine, serials: Sequence[str], value: float, at: int) -> None:
+    spine.rows("OUTCOMES", *((serial, value, after(at)) for serial in serials))
+    spine.run(spine.pull("outcomes"), after(at))
+
+
+def names(first: int, count: int = 40) -> list[str]:
+    return [f"P{first + n:04d}" for n in range(count)]
+
+
+def mismatches(spine: Spine) -> list[str]:
+    cache = Cache(lambda _name, _digest: SumModel())
+    return [one.key[0] for one in recompute_decisions(spine.store, lambda _: spine.plant, cache) if not one.matches]
+
+
+@pytest.mark.parametrize(("off", "wider"), [(2.5, True), (0.0, False)], ids=["all outside", "all inside"])
+def test_intervals_widen_where_outcomes_lie_outside(off: float, wider: bool, spine: Spine) -> None:
+    first = passed(spine, names(0), 1)
+    assert {(row.lower, row.upper, row.adapted) for row in first} == {(SAID - 1, SAID + 1, None)}
+    measured(spine, names(0), SAID + off, 10)
+    (second,) = {(row.lower, row.upper) for row in passed(spine, names(100, 1), 11)}
+    half = (second[1] - second[0]) / 2
+    assert (half > 1.2) if wider else (half < 0.95)
+    (told,) = passed(spine, names(200, 1), 12)
+    assert (told.adapted["outcomes"], told.adapted["scale"]) == (40, pytest.approx(half))
+    measured(spine, names(100, 1), SAID + off, 13)
+    (again,) = passed(spine, names(300, 1), 14)
+    assert again.adapted["outcomes"] == 41
+    assert mismatches(spine) == []
+
+
+def test_a_new_version_does_not_answer_for_the_old_one(spine: Spine) -> None:
+    passed(spine, names(0), 1)
+    measured(spine, names(0), SAID + 2.5, 10)
+    (row,) = passed(spine, names(100, 1), 11, digest="other")
+    assert (row.lower, row.upper, row.adapted) == (SAID - 1, SAID + 1, None)
+
+
+def test_outcomes_that_were_changed_behind_its_back_are_noticed(spine: Spine) -> None:
+    passed(spine, names(0), 1)
+    measured(spine, names(0), SAID + 2.5, 10)
+    passed(spine, names(100, 2), 11)
+    with spine.store.write() as connection:
+        connection.execute(t.outcome.update().values(value=SAID))
+    assert mismatches(spine) == names(100, 2)
