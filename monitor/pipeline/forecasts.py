@@ -16,7 +16,7 @@ import numpy as np
 
 from inference.gate import FORECAST_FOR, decide_by_forecast
 from inference.models.adapting import tracked_scale
-from inference.models.forecasting import MEMORY, Counts, Forecast, forecast
+from inference.models.forecasting import MEMORY, Counts, Course, Forecast, follow, forecast
 from monitor.model import Decision, Floats, JsonObject, Reason, ReworkBand, Spec
 from monitor.plant.gates import GateConfig
 from monitor.store.database.database import Connection
@@ -93,6 +93,10 @@ class KnownParts:
         newest = self.parts[-NEWEST:]
         unfamiliar = sum(part.far for part in newest) >= _MOST * len(newest)
         return RecordedForecast(found, unfamiliar, self.at, self.arrival)
+
+    def follow(self, coverage: float) -> Course:
+        """The forecasts after each of the outcomes."""
+        return follow(self.values, self._counts(), coverage)
 
     def adaptation(self, digest: str, coverage: float) -> Adaptation | None:
         """The scale of the intervals of the model with that digest; None where no outcome of its predictions is known.

@@ -5,22 +5,23 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from statistics import median
 
 import numpy as np
 
 from detectors.window.performance import COLUMNS
-from inference.models.fitting import NAIVE_WINDOW, held_out
+from inference.models.fitting import held_out
 from inference.predicting import order_columns, predict_rows
 from monitor.gate_models.training_set import training_set
 from monitor.instants import to_nanos
 from monitor.model import Floats, JsonObject, Prediction, Window
+from monitor.pipeline.forecasts import known_parts
 from monitor.pipeline.passages import MaxAges
 from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
 from monitor.store.database.database import Connection
 from monitor.store.models.versions import ModelInForce
-from monitor.store.rows.outcomes import AvailableOutcome, DecidedOutcome, decided_outcomes, outcomes_around
+from monitor.store.rows.outcomes import DecidedOutcome, decided_outcomes
+from monitor.store.rows.readings import last_arrival
 from monitor.windows.frozen import window_of
 
 _LOOK = 4
@@ -44,7 +45,7 @@ def realised(
     found = list(reversed(_newest(connection, gate, config.characteristic, used, now, rows)))
     if not found:
         return empty(gate, config.step, COLUMNS)
-    naive = _naive(connection, config.characteristic, [row.decided_at for row in found])
+    naive = _naive(connection, config, [row.decided_at for row in found], now)
     values = [[row.predicted, row.lower, row.upper, row.value, said] for row, said in zip(found, naive, strict=True)]
     return _window(
         gate, config.step, values, [row.available_at for row in found], [row.arrival for row in found],
@@ -75,21 +76,12 @@ def _last_of_each(found: Iterable[DecidedOutcome], rows: int) -> list[DecidedOut
     return list(one.values())[:rows]
 
 
-def _naive(connection: Connection, characteristic: str, decided: Sequence[datetime]) -> list[float]:
-    """For each decision the median of the last parts' outcomes that were available when it was made; NaN for none."""
-    known = outcomes_around(connection, characteristic, min(decided), max(decided), 2 * NAIVE_WINDOW)
-    times = [row.available_at for row in known]
-    return [_median_of_last(known, bisect_right(times, at)) for at in decided]
-
-
-def _median_of_last(known: Sequence[AvailableOutcome], end: int) -> float:
-    """Over the last parts, each with its last word by then."""
-    last: dict[str, float] = {}
-    for row in reversed(known[:end]):
-        last.setdefault(row.serial, row.value)
-        if len(last) == NAIVE_WINDOW:
-            break
-    return median(last.values()) if last else np.nan
+def _naive(connection: Connection, config: GateConfig, decided: Sequence[datetime], now: datetime) -> list[float]:
+    """For each decision the forecast from the outcomes that were available when it was made; NaN for none."""
+    known = known_parts(connection, config, now, last_arrival(connection))
+    course = known.follow(config.coverage)
+    times = [outcome.available_at for outcome in known.outcomes]
+    return [float(course.value[bisect_right(times, at)]) for at in decided]
 
 
 def reference(

@@ -145,18 +145,6 @@ def belongs_to(serial: sa.ColumnElement[str], at: sa.ColumnElement[datetime], ga
     return sa.and_(d.serial == serial, d.gate == gate, d.at == last.scalar_subquery())
 
 
-def outcomes_around(
-    connection: sa.Connection, characteristic: str, first: datetime, last: datetime, before: int
-) -> list[AvailableOutcome]:
-    """Up to `before` outcomes available by `first`, then those that became available in (first, last]; oldest first."""
-    o = t.outcome.c
-    rows = select_columns(AvailableOutcome, t.outcome).where(o.characteristic == characteristic, is_usable(o.value))
-    earlier = rows.where(o.available_at <= first).order_by(o.available_at.desc(), o.arrival.desc()).limit(before)
-    since = rows.where(o.available_at > first, o.available_at <= last).order_by(o.available_at, o.arrival)
-    preceding = list(fetch_rows(connection, AvailableOutcome, earlier))[::-1]
-    return [*preceding, *fetch_rows(connection, AvailableOutcome, since)]
-
-
 @dataclass(frozen=True, slots=True)
 class LatestOutcome:
     """The newest outcome of a part, when it was measured, and when the part's first one became available."""
