@@ -136,6 +136,14 @@ class HeldOut:
     serials: Sequence[str]
     predictions: Sequence[Prediction]
 
+    @classmethod
+    def of_intervals(
+        cls, serials: Sequence[str], value: Floats, half_width: Floats, distance: Floats, limit: float
+    ) -> HeldOut:
+        """From arrays (parts,) of values, half widths of their intervals, and distances."""
+        rows = np.stack([value, value - half_width, value + half_width, distance], axis=1).tolist()
+        return cls(serials, [Prediction(at, low, high, far, limit) for at, low, high, far in rows])
+
 
 @dataclass(frozen=True, slots=True)
 class Contents:

@@ -99,7 +99,7 @@ def test_intervals_are_those_of_crepes() -> None:
         count = first + second
         residuals, deviation = rng.normal(size=count), rng.uniform(0.5, 2.0, count)
         complete = rng.permutation(count) < first
-        found = quantiles(np.abs(residuals) / deviation, complete, 0.9)
+        found = quantiles(np.abs(residuals) / deviation, complete, 0.9, [str(i) for i in range(count)])
         theirs = ConformalRegressor().fit(residuals, sigmas=deviation, bins=complete.astype(int))
         new, kinds = rng.uniform(0.5, 2.0, 50), rng.random(50) < 0.5
         expected = theirs.predict_int(np.zeros(50), sigmas=new, bins=kinds.astype(int), confidence=0.9)

@@ -39,7 +39,6 @@ from inference.models.shapes.regression import (
     regression_of,
 )
 from inference.vision.threads import one_thread
-from monitor.model import Prediction
 
 _OF_FOLDS = {"known": (0, 1, 2, 3, 4), "train": (0, 2, 4), "stopping": (1,), "calibration": (3,)}
 """What each of five folds in time is to the autoencoder."""
@@ -136,14 +135,7 @@ def _train_in_time(
     metrics = measure_in_time(data, found.value, found.half_width, fold_of == fold_of.max(), settings.coverage)
     limit = distance_limit(error[places["calibration"]], 1e-6)
     calibration = Calibration(settings.coverage, limit, metrics.skill)
-    columns = (
-        found.value,
-        found.value - found.half_width,
-        found.value + found.half_width,
-        error,
-        np.full(len(data), limit),
-    )
-    held_out = HeldOut(data.serials, [Prediction(*row) for row in zip(*(c.tolist() for c in columns), strict=True)])
+    held_out = HeldOut.of_intervals(data.serials, found.value, found.half_width, error, limit)
     contents = _contents(network, calibration, gaps, found.regression, settings)
     return replace(contents, held_out=held_out), replace(metrics, epochs=epochs)
 

@@ -7,7 +7,7 @@ weights in the mean and the calibration are chosen by log loss on parts out of f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from pydantic import Field
 
 from inference.models.fitting import folds
 from inference.models.gaps import Gaps, GapsEntry, learn_gaps
-from inference.models.kind import Contents, Entry, TrainingData, TrainingMetrics, TrainingSettings
+from inference.models.kind import Contents, Entry, HeldOut, TrainingData, TrainingMetrics, TrainingSettings
 from inference.models.tables import class_quality as quality
 from inference.models.tables import logistic
 from inference.models.tables.boosted_trees import BoostedTrees, Columns
@@ -88,12 +88,18 @@ class ClassifierModel:
         if rows.ndim != 2 or rows.shape[1] != len(self.inputs):
             raise ValueError(f"expected rows of {len(self.inputs)} inputs, not an array of shape {rows.shape}")
         probabilities = self._parts.probabilities(known_levels(rows, self._levels))
-        values = quality.suspicion(probabilities, self._settings).clip(0.0, 1.0).tolist()
-        far, limit = self._reach.distances(rows).tolist(), self._reach.limit
-        return [
-            Prediction(value, value, value, distance, limit, tuple(shares))
-            for value, distance, shares in zip(values, far, probabilities.tolist(), strict=True)
-        ]
+        return predictions_of(probabilities, self._reach.distances(rows), self._reach.limit, self._settings)
+
+
+def predictions_of(
+    probabilities: Floats, distances: Floats, limit: float, settings: TrainingSettings
+) -> list[Prediction]:
+    """Predictions of parts with these probabilities (parts, classes) and distances (parts,)."""
+    values = quality.suspicion(probabilities, settings).clip(0.0, 1.0).tolist()
+    return [
+        Prediction(value, value, value, distance, limit, tuple(shares))
+        for value, distance, shares in zip(values, distances.tolist(), probabilities.tolist(), strict=True)
+    ]
 
 
 class ClassifierKind:
@@ -111,11 +117,14 @@ class ClassifierKind:
         table = Table(known_levels(kept.table, levels), kept.target, len(settings.classes), gaps, levels)
         fold_of = folds(kept)
         found = candidates(table, fold_of, settings.seed)
-        metrics = _measured(found.honest(kept.target, fold_of), kept, fold_of, settings)
+        honest = found.honest(kept.target, fold_of)
+        metrics = _measured(honest, kept, fold_of, settings)
         choice = found.choose(kept.target, np.ones(len(kept), dtype=np.bool_))
         trees, design, linear = finished(table, choice, settings.seed)
         parts = Parts(trees, choice.weight, design, linear, choice.calibration)
-        return _contents(parts, learn_reach(kept.table, fold_of, gaps, levels), metrics.skill, settings), metrics
+        reach = learn_reach(kept.table, fold_of, gaps, levels)
+        held_out = HeldOut(kept.serials, predictions_of(honest, reach.distances(kept.table), reach.limit, settings))
+        return replace(_contents(parts, reach, metrics.skill, settings), held_out=held_out), metrics
 
     def load(self, inputs: tuple[str, ...], contents: Contents, digest: str) -> ClassifierModel:
         """The model of a package, after checking that its entries and tensors fit together."""

@@ -16,7 +16,7 @@ from pydantic import Field
 from inference.models.fitting import folds
 from inference.models.gaps import Gaps, GapsEntry, learn_gaps
 from inference.models.gaussian_process import GaussianProcess, from_tensors
-from inference.models.kind import Contents, Entry, Tensors, TrainingData, TrainingMetrics, TrainingSettings
+from inference.models.kind import Contents, Entry, HeldOut, Tensors, TrainingData, TrainingMetrics, TrainingSettings
 from inference.models.tables.conditional_gaussian import Gaussian
 from inference.models.tables.encoding import Encoding, closed_levels, known_levels, learn_encoding
 from inference.models.tables.ensemble_fitting import (
@@ -103,7 +103,8 @@ class EnsembleKind:
         known = closed_levels(kept.table, fold_of, levels)
         encoding = learn_encoding(kept.table, used, levels, known)
         found = out_of_fold(encoding, kept, fold_of, settings.seed)
-        metrics = measured(found, kept, fold_of, settings.coverage, encoding)
+        judged, lots = measured(found, kept, fold_of, settings.coverage, encoding), kept.groups or kept.serials
+        metrics, scale = judged.metrics, limit_of(found)
         shares = choose_shares(found, kept.target, np.ones(len(kept), dtype=np.bool_))
         mean, deviation = found.mean(shares)
         entries = {
@@ -111,12 +112,15 @@ class EnsembleKind:
             "levels": tuple(levels.get(i, 0) for i in range(len(settings.inputs))),
             "encoding": _described(encoding),
             "shares": shares,
-            "quantiles": quantiles(np.abs(kept.target - mean) / deviation, found.complete, settings.coverage),
-            "distance_limit": limit_of(found),
+            "quantiles": quantiles(np.abs(kept.target - mean) / deviation, found.complete, settings.coverage, lots),
+            "distance_limit": scale,
             "coverage": settings.coverage,
             "skill": metrics.skill,
         }
-        return Contents(entries, _tensors(learn(encoding, kept.table, kept.target, settings.seed))), metrics
+        tensors = _tensors(learn(encoding, kept.table, kept.target, settings.seed))
+        distance = np.maximum(found.distance, 0.0)
+        held_out = HeldOut.of_intervals(kept.serials, judged.value, judged.half_width, distance, scale)
+        return Contents(entries, tensors, held_out), metrics
 
     def load(self, inputs: tuple[str, ...], contents: Contents, digest: str) -> EnsembleModel:
         """The model of a package, after checking that its entries and tensors fit together."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.models import gaussian_process
-from inference.models.fitting import capped_quantile, distance_limit, measure
+from inference.models.fitting import distance_limit, lot_quantile, measure, measure_in_time
 from inference.models.gaussian_process import GaussianProcess
 from inference.models.kind import TrainingData, TrainingMetrics
 from inference.models.tables import conditional_gaussian
@@ -108,30 +108,42 @@ def choose_shares(answers: Answers, target: Floats, rows: Mask) -> tuple[float, 
     return whole, best(others) if others.sum() >= _OF_THEIR_OWN else whole
 
 
-def quantiles(scores: Floats, complete: Mask, coverage: float) -> tuple[float, float]:
+def quantiles(scores: Floats, complete: Mask, coverage: float, lots: Sequence[str]) -> tuple[float, float]:
     """The conformal quantiles of complete parts and of others; of all of them where there are few of a kind.
 
-    Normalised conformal prediction (Papadopoulos and Haralambous, 2011), by kind (Vovk et al., 2005, 4.5).
+    Normalised conformal prediction (Papadopoulos and Haralambous, 2011), by kind (Vovk et al., 2005, 4.5), with the lot
+    as its unit.
     """
-    kinds = (scores[complete], scores[~complete])
-    first, second = (capped_quantile(kind if len(kind) >= _OF_THEIR_OWN else scores, coverage) for kind in kinds)
-    return first, second
+
+    def of(kind: Mask) -> float:
+        some = kind if kind.sum() >= _OF_THEIR_OWN else np.ones(len(scores), dtype=np.bool_)
+        return lot_quantile(scores[some], coverage, [lots[i] for i in np.flatnonzero(some).tolist()])
+
+    return of(complete), of(~complete)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is worth how much: the metrics, and value and half width (parts,) of each part out of fold."""
+
+    metrics: TrainingMetrics
+    value: Floats
+    half_width: Floats
 
 
 def measured(
     answers: Answers, data: TrainingData, fold_of: NDArray[np.intp], coverage: float, encoding: Encoding
-) -> TrainingMetrics:
+) -> Judged:
     """Metrics of each fold by shares and quantiles of the others, against the best input alone and a flat model."""
-    value, half = np.empty(len(data)), np.empty(len(data))
+    value, half, lots = np.empty(len(data)), np.empty(len(data)), list(data.groups or data.serials)
     for fold in range(int(fold_of.max()) + 1):
         here = fold_of == fold
         mean, deviation = answers.mean(choose_shares(answers, data.target, ~here))
         scores = np.abs(data.target - mean) / deviation
-        found = quantiles(scores[~here], answers.complete[~here], coverage)
+        others = [lots[i] for i in np.flatnonzero(~here).tolist()]
+        found = quantiles(scores[~here], answers.complete[~here], coverage, others)
         value[here], half[here] = mean[here], (np.where(answers.complete, *found) * deviation)[here]
-    every, none = np.arange(len(data)), np.empty(0, dtype=np.intp)
-    parts = {"train": every, "stopping": none, "calibration": every, "validation": every}
-    metrics = measure(data.target, value, half, parts, epochs=0)
+    metrics = _metrics(data, value, half, fold_of == fold_of.max(), coverage)
     columns = encoding.of(data.table)
     alone = _alone(columns[:, : len(encoding.numbers)], data.target, fold_of)
     flat = _flat(columns, data.target, fold_of)
@@ -140,7 +152,16 @@ def measured(
     mae = metrics.quality["mae"]
     gains = {"best_input_mae": alone, "flat_mae": flat, "skill_low": low}
     gains |= {"gain_over_best_input": 1 - mae / alone, "gain_over_flat": 1 - mae / flat} if alone * flat > 0 else {}
-    return replace(metrics, quality={**metrics.quality, **gains})
+    return Judged(replace(metrics, quality={**metrics.quality, **gains}), value, half)
+
+
+def _metrics(data: TrainingData, value: Floats, half: Floats, newest: Mask, coverage: float) -> TrainingMetrics:
+    """Of the newest parts where times are known, of all parts elsewhere."""
+    if data.times is not None:
+        return measure_in_time(data, value, half, newest, coverage)
+    every, none = np.arange(len(data)), np.empty(0, dtype=np.intp)
+    parts = {"train": every, "stopping": none, "calibration": every, "validation": every}
+    return measure(data.target, value, half, parts, epochs=0)
 
 
 def _alone(columns: Floats, target: Floats, fold_of: NDArray[np.intp]) -> float:
