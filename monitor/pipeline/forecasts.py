@@ -20,7 +20,15 @@ from inference.models.forecasting import MEMORY, Counts, Course, Forecast, follo
 from monitor.model import Decision, Floats, JsonObject, Reason, ReworkBand, Spec
 from monitor.plant.gates import GateConfig
 from monitor.store.database.database import Connection
-from monitor.store.rows.known_outcomes import JudgedPart, KnownOutcome, judged_parts, known_outcomes
+from monitor.store.rows.known_outcomes import (
+    JudgedPart,
+    KnownOutcome,
+    Passages,
+    judged_parts,
+    known_outcomes,
+    passages_of,
+    passed_since,
+)
 from monitor.store.rows.outcomes import newest_outcome
 from monitor.store.rows.readings import last_arrival
 
@@ -78,10 +86,14 @@ class Adaptation:
 
 @dataclass(frozen=True, slots=True)
 class KnownParts:
-    """The newest outcomes available at an instant in rows up to an arrival number, and how their parts were judged."""
+    """The newest outcomes available at an instant in rows up to an arrival number, and how their parts were judged.
+
+    `parts` has the passage that each outcome belongs to, `passages` all of its part.
+    """
 
     outcomes: Sequence[KnownOutcome]
     parts: Sequence[JudgedPart]
+    passages: Passages
     at: datetime
     arrival: int
 
@@ -130,14 +142,25 @@ def _score(error: float, part: JudgedPart) -> float:
     return error / half if half > 0 else (inf if error > 0 else 0.0)
 
 
-def known_parts(connection: Connection, config: GateConfig, now: datetime, arrival: int) -> KnownParts:
+def known_parts(
+    connection: Connection, config: GateConfig, now: datetime, arrival: int, before: KnownParts | None = None
+) -> KnownParts:
     """The outcomes available at `now` in rows up to `arrival`, at most the newest `MEMORY`, with their parts.
+
+    What was known `before` of parts of which no row has arrived since is not read again.
 
     How many outcomes were known when a part was judged: of one that was decided on within a day, those that had arrived
     by then; of another, those that were available when it passed the gate.
     """
     outcomes = known_outcomes(connection, config.characteristic, now, arrival, MEMORY)
-    return KnownParts(outcomes, judged_parts(connection, config.step, outcomes, arrival), now, arrival)
+    kept: Passages = {}
+    if before is not None:
+        changed = passed_since(connection, config.step, before.arrival, arrival)
+        kept = {serial: found for serial, found in before.passages.items() if serial not in changed}
+    unknown = [outcome.serial for outcome in outcomes if outcome.serial not in kept]
+    read = passages_of(connection, config.step, unknown, arrival)
+    passages = {o.serial: kept[o.serial] if o.serial in kept else read[o.serial] for o in outcomes}
+    return KnownParts(outcomes, judged_parts(outcomes, passages), passages, now, arrival)
 
 
 def _known(outcomes: Sequence[KnownOutcome], parts: Sequence[JudgedPart]) -> Counts:
@@ -193,5 +216,6 @@ class Forecasts:
     def _known(self, connection: Connection, gate: str, config: GateConfig, now: datetime) -> KnownParts:
         newest, last = newest_outcome(connection), self._parts.get(gate)
         if last is None or last[0] != newest:
-            last = self._parts[gate] = newest, known_parts(connection, config, now, last_arrival(connection))
+            before = None if last is None else last[1]
+            last = self._parts[gate] = newest, known_parts(connection, config, now, last_arrival(connection), before)
         return last[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -64,12 +64,15 @@ class JudgedPart(NamedTuple):
     adapted: JsonObject | None = None
 
 
-def judged_parts(
-    connection: sa.Connection, step: str, outcomes: Sequence[KnownOutcome], arrival: int
-) -> list[JudgedPart]:
-    """The passage that each outcome belongs to, from rows up to `arrival`; without one, its own time and number."""
+Passages = Mapping[str, Sequence[JudgedPart]]
+"""By serial a part's passages through one step."""
+
+
+def passages_of(
+    connection: sa.Connection, step: str, serials: Iterable[str], arrival: int
+) -> dict[str, list[JudgedPart]]:
+    """The passages of these parts through a step, from rows up to `arrival`; an empty list where there is none."""
     p, d = t.part_step.c, t.decision.c
-    passages: dict[str, list[JudgedPart]] = {}
     of_passage = sa.and_(d.arrival == p.arrival, d.serial == p.serial, d.step == p.step)
     far = sa.and_(d.distance.is_not(None), d.distance > d.distance_limit)
     half = sa.func.coalesce((d.upper - d.lower) / 2, 0.0)
@@ -77,14 +80,27 @@ def judged_parts(
     query = sa.select(
         p.serial, p.at, p.arrival, d.decided_at, far, p.lot, digest, d.predicted, half, d.adapted
     ).select_from(t.part_step.outerjoin(t.decision, of_passage))
-    for chunk in chunked(outcome.serial for outcome in outcomes):
+    found: dict[str, list[JudgedPart]] = {serial: [] for serial in serials}
+    for chunk in chunked(found):
         wanted = query.where(p.serial.in_(chunk), unindexed(p.step) == step, p.arrival <= arrival)
         for serial, *columns in connection.execute(wanted):
             part = JudgedPart._make(columns)
-            passages.setdefault(serial, []).append(part._replace(far=bool(part.far)))
+            found[serial].append(part._replace(far=bool(part.far)))
+    return found
+
+
+def passed_since(connection: sa.Connection, step: str, after: int, arrival: int) -> set[str]:
+    """The parts that a row about their passage through a step arrived of after one number, up to another."""
+    p = t.part_step.c
+    query = sa.select(p.serial).where(p.step == step, p.arrival > after, p.arrival <= arrival)
+    return set(connection.execute(query).scalars())
+
+
+def judged_parts(outcomes: Sequence[KnownOutcome], passages: Passages) -> list[JudgedPart]:
+    """The passage that each outcome belongs to; without one, its own time and number."""
     return [
         max(
-            (one for one in passages.get(outcome.serial, ()) if one.at <= outcome.at),
+            (one for one in passages[outcome.serial] if one.at <= outcome.at),
             default=JudgedPart(outcome.at, outcome.arrival, None, far=False),
         )
         for outcome in outcomes

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from spine_kit import Cache, Spine, SumModel, after
 
 from monitor.gate_models.rederive import recompute_decisions
+from monitor.pipeline.forecasts import known_parts
 from monitor.pipeline.judging import InForce
 from monitor.store.database import tables as t
+from monitor.store.rows.readings import last_arrival
 
 SAID = 40.0
 """What the model says of each part, to within 1."""
@@ -64,6 +67,25 @@ def test_a_new_version_does_not_answer_for_the_old_one(spine: Spine) -> None:
     measured(spine, names(0), SAID + 2.5, 10)
     (row,) = passed(spine, names(100, 1), 11, digest="other")
     assert (row.lower, row.upper, row.adapted) == (SAID - 1, SAID + 1, None)
+
+
+def test_what_is_read_step_by_step_is_what_is_read_at_once(spine: Spine) -> None:
+    """Late passages, second visits, corrected outcomes, parts that were never seen."""
+    rng, known, gate = np.random.default_rng(8), None, spine.plant.gates["form"]
+    for at in range(1, 30):
+        late = at - int(rng.integers(0, 3))
+        for serial in dict.fromkeys(f"P{n:04d}" for n in rng.integers(0, 40, 4).tolist()):
+            spine.part(serial, after(late + rng.random()), known=after(at))
+        spine.run(spine.pull("parts"), after(at))
+        measured(spine, [f"P{n:04d}" for n in sorted(set(rng.integers(0, 40, 3).tolist()))], 40.0 + at, at)
+        with spine.store.read() as connection:
+            known, whole = (
+                known_parts(connection, gate, after(at), last_arrival(connection), before) for before in (known, None)
+            )
+        assert known == whole
+    assert known is not None
+    assert len(known.outcomes) > 20
+    assert max(map(len, known.passages.values())) > 2
 
 
 def test_outcomes_that_were_changed_behind_its_back_are_noticed(spine: Spine) -> None:
