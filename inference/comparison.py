@@ -7,8 +7,8 @@ between parts from the comparison, so that few parts suffice. The percentiles ar
 "What Teachers Should Know about the Bootstrap", 2015, section 5.3). The resamples come from a seed: the same numbers
 give the same verdict.
 
-Errors are capped at `CAP` half widths of the champion's interval: the size of a faulty part's error says nothing about
-the models (`inference.intervals`).
+Errors are capped at `CAP` half widths of the wider model's intervals: the size of a faulty part's error says nothing
+about the models (`inference.intervals`), but one whose intervals are far too narrow must not hide its errors by them.
 
 A lower overall error is not enough. The challenger's intervals must hold on these parts, because the gate decides by
 them, or fall short of their coverage by at most half as much as the champion's: a model that is only a little less
@@ -104,7 +104,7 @@ def compare(
         return _undecided(Outcome.TOO_FEW_ROWS, len(holdout), large)
     if large < MIN_LOTS:
         return _undecided(Outcome.TOO_FEW_LOTS, len(holdout), large)
-    cap = CAP * float(half_widths(champion).mean())
+    cap = CAP * max(float(half_widths(said).mean()) for said in (champion, challenger))
     capped = np.minimum(np.stack([errors(holdout.target, champion), errors(holdout.target, challenger)]), cap)
     rng = np.random.default_rng(seed)
     overall = _gain(capped, rng)

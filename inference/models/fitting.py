@@ -16,6 +16,8 @@ from monitor.model import Floats
 
 MIN_TRAINING_ROWS = 20
 """Minimum rows of the training part; with fewer, standard deviations and ranges are meaningless."""
+BEFORE_FORWARD = 2
+"""Folds before the first one that is predicted forward: two fifths of the parts have to teach something."""
 MIN_PARTS = 40
 """Parts that training in folds needs; with fewer, a fold says nothing."""
 NAIVE_WINDOW = 25
@@ -139,15 +141,13 @@ def forecast_errors(data: TrainingData, coverage: float) -> Floats:
     return errors
 
 
-def measure_in_time(
-    data: TrainingData, value: Floats, half_width: Floats, newest: NDArray[np.bool_], coverage: float
-) -> TrainingMetrics:
-    """Metrics of out-of-fold predictions on the newest parts, which were predicted by those before them.
+def measure_in_time(data: TrainingData, value: Floats, half_width: Floats, coverage: float) -> TrainingMetrics:
+    """Metrics of values (parts,) that were predicted by what was learnt from the parts before; NaN where none was.
 
     The naive baseline is the forecast from the outcomes that were known.
     """
     naive = forecast_errors(data, coverage)
-    held = newest & np.isfinite(naive)
+    held = np.isfinite(value) & np.isfinite(naive)
     target = data.target[held]
     error, spread = np.abs(target - value[held]), float(target.var()) if len(target) else 0.0
     mae, base = (float(found.mean()) if len(found) else 0.0 for found in (error, naive[held]))

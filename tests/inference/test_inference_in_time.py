@@ -74,7 +74,7 @@ def test_a_process_that_moves_on_gives_no_skill() -> None:
     steady, moving = (train(process(trend=trend), SETTINGS).metrics for trend in (0.0, 0.05))
     assert steady.skill > 0.5
     assert moving.skill < 0
-    assert steady.validation_rows == moving.validation_rows == 50
+    assert steady.validation_rows == moving.validation_rows == 140
 
 
 def test_every_part_was_predicted_by_others_and_the_package_keeps_it(tmp_path: Path) -> None:

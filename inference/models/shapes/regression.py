@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from inference.models.fitting import Rows, capped_quantile, conformal_quantile, lot_quantile
+from inference.models.fitting import BEFORE_FORWARD, Rows, capped_quantile, conformal_quantile, lot_quantile
 from inference.models.gaussian_process import Fitted, GaussianProcess, fit, from_tensors
 from inference.models.kind import Tensors, TrainingSettings
 from inference.models.shapes.network import BATCH, ShapeSizes, alignment, multiply_by_row
@@ -132,12 +132,14 @@ def refit_regression(known: Learnt, points: int, settings: TrainingSettings) -> 
 class InTime:
     """A regression of all rows, and what the regressions of the other folds said of each: value and half width (rows,).
 
-    The half widths are those of quantiles from the other folds.
+    The half widths are those of quantiles from the other folds. `forward` is the value by the folds before only; NaN
+    for the first `BEFORE_FORWARD` folds.
     """
 
     regression: Regression
     value: Floats
     half_width: Floats
+    forward: Floats
 
 
 def regression_in_time(known: Learnt, fold_of: Rows, points: int, settings: TrainingSettings) -> InTime:
@@ -156,17 +158,34 @@ def regression_in_time(known: Learnt, fold_of: Rows, points: int, settings: Trai
         half[here] = lot_quantile(scores[~here], settings.coverage, lots[~here].tolist()) * scale[here]
     projection, fitted = _fitted(known, points, settings)
     quantile = lot_quantile(scores, settings.coverage, known.labels)
-    return InTime(Regression(projection, fitted.process, power, quantile), mean, half)
+    forward = _forward(known, fold_of, points, settings)
+    forward[fold_of == fold_of.max()] = mean[fold_of == fold_of.max()]  # by all folds before it already
+    return InTime(Regression(projection, fitted.process, power, quantile), mean, half, forward)
 
 
 def out_of_fold(known: Learnt, fold_of: Rows, points: int, settings: TrainingSettings) -> tuple[Floats, Floats]:
     """Mean and deviation (rows,) of each row, from a process fitted to the folds that it is not in."""
     mean, deviation = np.empty(len(fold_of)), np.empty(len(fold_of))
     for fold in np.unique(fold_of).tolist():
-        inside = np.flatnonzero(fold_of == fold)
-        projection, fitted = _fitted(known.at(np.flatnonzero(fold_of != fold)), points, settings)
-        mean[inside], deviation[inside] = fitted.process.predict(projection.regressors(known.rows[inside]))
+        inside, others = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
+        mean[inside], deviation[inside] = _predicted(known, others, inside, points, settings)
     return mean, deviation
+
+
+def _forward(known: Learnt, fold_of: Rows, points: int, settings: TrainingSettings) -> Floats:
+    """Mean (rows,) of the rows of the middle folds, each from a process fitted to the folds before; NaN elsewhere."""
+    mean = np.full(len(fold_of), np.nan)
+    for fold in range(BEFORE_FORWARD, int(fold_of.max())):
+        inside, before = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of < fold)
+        mean[inside], _ = _predicted(known, before, inside, points, settings)
+    return mean
+
+
+def _predicted(
+    known: Learnt, learnt: Rows, judged: Rows, points: int, settings: TrainingSettings
+) -> tuple[Floats, Floats]:
+    projection, fitted = _fitted(known.at(learnt), points, settings)
+    return fitted.process.predict(projection.regressors(known.rows[judged]))
 
 
 def best_power(error: Floats, deviation: Floats, coverage: float) -> float:

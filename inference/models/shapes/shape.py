@@ -132,7 +132,7 @@ def _train_in_time(
         network, epochs = fit_autoencoder(learnt.rows, places, sizes, settings)
         error, _ = run_padded(network, learnt.rows).T
         found = regression_in_time(learnt, fold_of, sizes.profile, settings)
-    metrics = measure_in_time(data, found.value, found.half_width, fold_of == fold_of.max(), settings.coverage)
+    metrics = measure_in_time(data, found.forward, found.half_width, settings.coverage)
     limit = distance_limit(error[places["calibration"]], 1e-6)
     calibration = Calibration(settings.coverage, limit, metrics.skill)
     held_out = HeldOut.of_intervals(data.serials, found.value, found.half_width, error, limit)

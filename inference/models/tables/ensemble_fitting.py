@@ -143,7 +143,8 @@ def measured(
         others = [lots[i] for i in np.flatnonzero(~here).tolist()]
         found = quantiles(scores[~here], answers.complete[~here], coverage, others)
         value[here], half[here] = mean[here], (np.where(answers.complete, *found) * deviation)[here]
-    metrics = _metrics(data, value, half, fold_of == fold_of.max(), coverage)
+    newest = fold_of == fold_of.max()  # by the folds before
+    metrics = _metrics(data, np.where(newest, value, np.nan) if data.times else value, half, coverage)
     columns = encoding.of(data.table)
     alone = _alone(columns[:, : len(encoding.numbers)], data.target, fold_of)
     flat = _flat(columns, data.target, fold_of)
@@ -155,10 +156,10 @@ def measured(
     return Judged(replace(metrics, quality={**metrics.quality, **gains}), value, half)
 
 
-def _metrics(data: TrainingData, value: Floats, half: Floats, newest: Mask, coverage: float) -> TrainingMetrics:
-    """Of the newest parts where times are known, of all parts elsewhere."""
+def _metrics(data: TrainingData, value: Floats, half: Floats, coverage: float) -> TrainingMetrics:
+    """Against the forecast that was known where times are known."""
     if data.times is not None:
-        return measure_in_time(data, value, half, newest, coverage)
+        return measure_in_time(data, value, half, coverage)
     every, none = np.arange(len(data)), np.empty(0, dtype=np.intp)
     parts = {"train": every, "stopping": none, "calibration": every, "validation": every}
     return measure(data.target, value, half, parts, epochs=0)
