@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference.models.kind import Picture
+from monitor.pictures import Picture
 
 _START = 64
 """Half the limit: what lies below is common among good parts and stays as it is."""

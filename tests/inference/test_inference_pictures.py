@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference import pictures
 from inference.overlay import overlay_png
 from inference.pictures import list_by_class, list_flat, read_by_class, read_picture
+from monitor import pictures
 from monitor.errors import UsageError
 
 RAMP = np.linspace(0, 255, 24 * 16).round().astype(np.uint8).reshape(24, 16)
