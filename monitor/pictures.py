@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +86,11 @@ def keep(picture: Picture) -> KeptPicture:
     digest = hashlib.blake2b(f"{picture.shape}".encode(), digest_size=16)
     digest.update(np.ascontiguousarray(picture).tobytes())
     return KeptPicture(out.getvalue(), digest.hexdigest())
+
+
+def digest_of(pictures: Mapping[str, KeptPicture]) -> str:
+    """One digest of the pictures of a row, by their names; '' of none."""
+    return ",".join(f"{name}:{pictures[name].digest}" for name in sorted(pictures))
 
 
 def restore(png: bytes) -> Picture:

@@ -34,8 +34,9 @@ from inference.vision.weights import DIGEST, backbone
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats, Prediction
 from monitor.pictures import Picture
+from monitor.ports import PICTURE_INPUTS
 
-INPUTS = ("image",)
+INPUTS = PICTURE_INPUTS
 _AXES = ("centre", "scale", "axes", "variances", "means")
 
 

@@ -249,9 +249,4 @@ def _select_members(page: Page, members: Sequence[str] | None) -> Page:
     if members is None or page.frame.empty:
         return page
     column = "step" if "step" in page.frame else "machine"
-    selected = page.frame[column].isin(members).to_numpy()
-    place = np.cumsum(selected) - 1
-    return replace(
-        page, frame=page.frame.loc[selected].reset_index(drop=True), values=page.values[selected],
-        hidden={int(place[row]): reasons for row, reasons in page.hidden.items() if selected[row]},
-    )  # fmt: skip
+    return page.at(np.flatnonzero(page.frame[column].isin(members)).tolist())

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -244,6 +244,4 @@ def without_old(page: Page, since: datetime) -> tuple[Page, int]:
     old = len(page.frame) - len(kept)
     if not old:
         return page, 0
-    hidden = {new: page.hidden[before] for new, before in enumerate(kept.tolist()) if before in page.hidden}
-    frame = page.frame.iloc[kept].reset_index(drop=True)
-    return replace(page, frame=frame, values=page.values[kept], hidden=hidden), old
+    return page.at(kept.tolist()), old
