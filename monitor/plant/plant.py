@@ -30,6 +30,9 @@ from monitor.plant.watching import (
     Profile,
 )
 
+WITH_PICTURES = 100
+"""Rows at once at most where a gate judges pictures: these are in memory, and each takes some 0.05 s to judge."""
+
 
 class Plant(Strict):
     """The plant: its sources, steps, machines and gates, and where results go."""
@@ -65,6 +68,12 @@ class Plant(Strict):
     def max_ages(self) -> dict[str, timedelta]:
         """How old a part's passage may be when a gate uses it, by step."""
         return {name: step.max_age for name, step in self.steps.items()}
+
+    def rows_at_once(self, source: str) -> int:
+        """Rows of a source that are read and committed in one batch: fewer where a gate judges pictures."""
+        judges = any(gate.picture is not None for gate in self.gates.values())
+        most = self.store.batch_rows
+        return min(most, WITH_PICTURES) if judges and self.sources[source].kind == "part_steps" else most
 
     def sensor_names(self, machine: str) -> tuple[str, ...]:
         """The sensors of a machine, in the order of the file."""

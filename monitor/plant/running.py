@@ -40,7 +40,13 @@ class StoreConfig(Strict):
         timedelta(seconds=30),
         description="How long a job's lease lasts without renewal before another process may take it over.",
     )
-    batch_rows: int = Field(1000, ge=1, le=100000, description="Rows of a source read and committed in one batch.")
+    batch_rows: int = Field(
+        1000,
+        ge=1,
+        le=100000,
+        description="Rows of a source read and committed in one batch; part steps at most 100 where a gate judges "
+        "pictures.",
+    )
     snapshot_rows: int = Field(
         5000, ge=1, description="Rows of one machine between two snapshots of its detector states."
     )
