@@ -6,16 +6,19 @@ The format is known by the first bytes of a file, never by its name.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
 from inference.models.kind import TrainingData
 from monitor.errors import UsageError
+from monitor.model import Floats
 from monitor.pictures import NAMES, Picture, check_bytes, decode
 
+_WRITTEN = "pictures"
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
 _SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"))
 
@@ -74,6 +77,40 @@ def read_picture(path: Path) -> Picture:
     The limits are those of `monitor.pictures.decode`.
     """
     return decode(_content(path), str(path))
+
+
+class PictureFiles(Sequence[Picture]):
+    """The pictures of files, each read when it is asked for."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._files = files
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    @overload
+    def __getitem__(self, place: int) -> Picture: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> PictureFiles: ...
+
+    def __getitem__(self, place: int | slice) -> Picture | PictureFiles:
+        return PictureFiles(self._files[place]) if isinstance(place, slice) else read_picture(self._files[place])
+
+
+def write_pictures(folder: Path, contents: Iterable[bytes]) -> Floats:
+    """Write files' contents for `written_pictures`; returns rows without a number, as many as there are pictures."""
+    (folder / _WRITTEN).mkdir()
+    count = 0
+    for content in contents:
+        (folder / _WRITTEN / f"{count:07}.png").write_bytes(content)
+        count += 1
+    return np.empty((count, 0))
+
+
+def written_pictures(folder: Path) -> PictureFiles | None:
+    """The pictures that were written into a folder, in their order; None if there are none."""
+    return PictureFiles(sorted((folder / _WRITTEN).iterdir())) if (folder / _WRITTEN).is_dir() else None
 
 
 def _content(path: Path) -> bytes:

@@ -27,12 +27,14 @@ def predict(model: GateModel, items: Items) -> Sequence[Prediction]:
 
 
 def enough_inputs(model: GateModel, rows: Items) -> NDArray[np.bool_]:
-    """Which rows (rows, inputs), columns in the order of `model.inputs`, the model can predict; pictures always.
+    """Which rows (rows, inputs), columns in the order of `model.inputs`, the model can predict; pictures all or none.
 
-    At most the share `model.max_missing` of the needed inputs may be missing; a value that is not finite is missing.
+    At most the share `model.max_missing` of the needed inputs may be missing; a value that is not finite is missing. A
+    model of numbers predicts no picture, and one of pictures no row.
     """
-    if not isinstance(rows, np.ndarray):
-        return np.ones(len(rows), dtype=np.bool_)
+    if not isinstance(rows, np.ndarray) or judges_pictures(model):
+        fits = judges_pictures(model) and not isinstance(rows, np.ndarray)
+        return np.full(len(rows), fits, dtype=np.bool_)
     needed = [model.inputs.index(name) for name in model.needed]
     missing = (~np.isfinite(rows[:, needed])).sum(axis=1)
     return np.asarray(missing <= model.max_missing * len(needed))
@@ -51,11 +53,8 @@ def order_columns(model: GateModel, names: Sequence[str], rows: Items) -> Items:
 
 
 def predict_rows(model: GateModel, rows: Items) -> list[Prediction | None]:
-    """A prediction for each row in the order of `model.inputs`, None where too many inputs are missing; of pictures for
-    each of them.
-    """
-    if not isinstance(rows, np.ndarray):
-        return [*predict(model, rows)]
+    """A prediction for each row in the order of `model.inputs`, or for each picture; None without enough inputs."""
     usable = enough_inputs(model, rows)
-    predictions = iter(model.predict(rows[usable]) if usable.any() else ())
+    items = rows[usable] if isinstance(rows, np.ndarray) else rows
+    predictions = iter(predict(model, items) if usable.any() else ())
     return [next(predictions) if ok else None for ok in usable.tolist()]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from inference.gate import judge
@@ -13,7 +14,7 @@ from monitor.gate_models.registry import ModelRegistry
 from monitor.model import Decision, Finding, JsonObject, Prediction, Reason
 from monitor.pipeline.forecasts import RecordedForecast, forecast_of
 from monitor.pipeline.machines import MachineMemory, judged_batches
-from monitor.pipeline.passages import Passage, gate_input, passage_of
+from monitor.pipeline.passages import Passage, gate_input, passage_of, picture_key
 from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
 from monitor.ports import GateModel
@@ -22,6 +23,7 @@ from monitor.store.plant_files import plant_file_texts
 from monitor.store.rows.decisions import StoredDecision, decisions_in_order
 from monitor.store.rows.forgotten import ForgottenBaseline
 from monitor.store.rows.parts import part_steps
+from monitor.store.rows.pictures import picture_of
 
 TOLERANCE = 1e-6
 """Largest difference between predictions that count as equal."""
@@ -64,7 +66,7 @@ def recompute_decisions(
                     model = models[key] if key in models else models.setdefault(key, registry.load(*key))
                 plant = plants(row.plant_digest)
                 known = None if row.forecast is None else forecasts.of(connection, row, plant.gates[row.gate])
-                yield _recompute(row, passages, plant, model, refused, known)
+                yield _recompute(row, passages, plant, model, refused, known, partial(picture_of, connection))
 
 
 def _recompute(
@@ -74,6 +76,7 @@ def _recompute(
     model: GateModel | None,
     refused: Reason | None,
     known: RecordedForecast | None,
+    picture: Callable[[int, str], bytes | None],
 ) -> Recomputed:
     gate = plant.gates[row.gate]
     key, stored = (row.serial, row.step, row.visit, row.revision), (row.verdict, row.reason, row.predicted)
@@ -81,7 +84,9 @@ def _recompute(
         return Recomputed(key, False, stored, ("", "its input rows are gone", None))
     own = passages[row.arrival]
     earlier = {step: passages[a] for step, a in row.inputs.items() if a != row.arrival}
-    part, _ = gate_input(gate, own, earlier)
+    part, inputs = gate_input(gate, own, earlier)
+    if model is not None and (at := picture_key(gate, inputs)) is not None:
+        part = replace(part, picture=picture(*at))
     spec_at = plant.characteristics[gate.characteristic].spec_at
     withheld = Reason(row.withheld) if row.withheld else None
     prediction, decision = judge(model, refused, [part], spec_at, gate.rework_band(), withheld)[0]

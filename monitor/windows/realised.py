@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from statistics import median
 
@@ -18,7 +18,7 @@ from monitor.model import Floats, JsonObject, Window
 from monitor.pipeline.passages import MaxAges
 from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
-from monitor.store.database.database import Connection
+from monitor.store.database.database import Connection, Store
 from monitor.store.models.versions import ModelInForce
 from monitor.store.rows.outcomes import AvailableOutcome, DecidedOutcome, decided_outcomes, outcomes_around
 from monitor.windows.frozen import window_of
@@ -93,20 +93,22 @@ def _median_of_last(known: Sequence[AvailableOutcome], end: int) -> float:
 
 
 def reference(
-    connection: Connection,
+    store: Store,
     gate: str,
     config: GateConfig,
     max_ages: MaxAges,
     model: GateModel,
     trained_at: datetime,
     rows: int,
+    beat: Callable[[], None] = lambda: None,
 ) -> Window:
     """What the model says of the newest parts whose outcome was available when it was trained, in order of time.
 
     The outcome stands only where the model was not fitted to the part and did not call it out of distribution; the
     other parts keep their places, because how far two parts lie apart tells how alike they err.
     """
-    data = training_set(connection, config, max_ages, trained_at, newest=rows)
+    with store.read() as connection:
+        data = training_set(connection, config, max_ages, trained_at, newest=rows, beat=beat)
     predictions = predict_rows(model, order_columns(model, config.inputs(), data.rows))
     counts = np.zeros(len(data), dtype=np.bool_)
     counts[held_out(data.serials)] = True

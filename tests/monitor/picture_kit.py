@@ -53,10 +53,16 @@ def with_pictures(folder: Path, store: Store, changes: Mapping[str, str] = PICTU
 
 
 def add(
-    spine: Spine, serial: str, at: datetime, picture: bytes | None, step: str = "form", known: datetime | None = None
+    spine: Spine,
+    serial: str,
+    at: datetime,
+    picture: bytes | None,
+    step: str = "form",
+    known: datetime | None = None,
+    lot: str = "L",
 ) -> None:
     """A part step in the MES."""
-    spine.rows("PARTS", (serial, step, 1, "L", at, known or at, 1.0, 2.0, 3.0, 4.0, picture))
+    spine.rows("PARTS", (serial, step, 1, lot, at, known or at, 1.0, 2.0, 3.0, 4.0, picture))
 
 
 def plain(grey: int, side: int = 16) -> Picture:

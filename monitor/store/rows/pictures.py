@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -50,9 +50,11 @@ class StoredPictures(Sequence[Picture]):
     where one was deleted since.
     """
 
-    def __init__(self, engine: sa.Engine, arrivals: Sequence[int], name: str) -> None:
-        """Of the store that a connection belongs to: its `engine`."""
-        self._engine, self._arrivals, self._name = engine, tuple(arrivals), name
+    def __init__(
+        self, engine: sa.Engine, arrivals: Sequence[int], name: str, beat: Callable[[], None] = lambda: None
+    ) -> None:
+        """Of the store that a connection belongs to: its `engine`. `beat` is called whenever some more are read."""
+        self._engine, self._arrivals, self._name, self._beat = engine, tuple(arrivals), name, beat
 
     def __len__(self) -> int:
         return len(self._arrivals)
@@ -67,7 +69,7 @@ class StoredPictures(Sequence[Picture]):
         if isinstance(place, int):
             return restore(next(self._read([self._arrivals[place]])))
         chosen = np.arange(len(self))[place].tolist()
-        return StoredPictures(self._engine, [self._arrivals[i] for i in chosen], self._name)
+        return StoredPictures(self._engine, [self._arrivals[i] for i in chosen], self._name, self._beat)
 
     def __iter__(self) -> Iterator[Picture]:
         return map(restore, self.contents())
@@ -75,6 +77,7 @@ class StoredPictures(Sequence[Picture]):
     def contents(self) -> Iterator[bytes]:
         """Each picture as a PNG."""
         for start in range(0, len(self), _CHUNK):
+            self._beat()
             yield from self._read(self._arrivals[start : start + _CHUNK])
 
     def _read(self, arrivals: Sequence[int]) -> Iterator[bytes]:
