@@ -27,7 +27,7 @@ MOST_SIDE = 1024
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 NAMES = "PNG, JPEG, BMP, TIFF or WebP"
 _DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
-_EFFORT = 3  # of zlib; more takes several times as long for some percent
+_EFFORT = 1  # of zlib; more saved 5 to 9 % on pictures of parts and took up to three times as long
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from monitor.errors import StoreError, StoreReason
 from monitor.pictures import Picture, restore
 from monitor.store.database import tables as t
 from monitor.store.database.database import store_error
-from monitor.store.database.rows import chunked
+from monitor.store.database.rows import chunked, fetch_rows, select_columns
 
 _CHUNK = 32
 """Pictures read at once."""
@@ -33,6 +33,15 @@ def picture_of(connection: sa.Connection, arrival: int, name: str) -> bytes | No
     p = t.picture.c
     found = connection.execute(sa.select(p.png).where(p.arrival == arrival, p.name == name)).scalar_one_or_none()
     return None if found is None else bytes(found)
+
+
+def pictures_of(connection: sa.Connection, arrivals: Iterable[int]) -> list[StoredPicture]:
+    """Every picture of these rows, in order of arrival and name."""
+    found: list[StoredPicture] = []
+    for chunk in chunked(arrivals):
+        query = select_columns(StoredPicture, t.picture).where(t.picture.c.arrival.in_(chunk))
+        found += fetch_rows(connection, StoredPicture, query)
+    return sorted(row._replace(png=bytes(row.png)) for row in found)
 
 
 def with_picture(connection: sa.Connection, arrivals: Iterable[int], name: str) -> set[int]:

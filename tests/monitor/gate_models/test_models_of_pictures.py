@@ -17,6 +17,7 @@ from inference.child import train_and_package
 from inference.digest import data_digest
 from inference.kinds import KINDS
 from monitor.gate_models.challenge import compare_models
+from monitor.gate_models.picture_files import pictures_of_part
 from monitor.gate_models.rederive import recompute_decisions
 from monitor.gate_models.training_child import write_job
 from monitor.gate_models.training_set import TrainingSet, training_set
@@ -180,3 +181,21 @@ def test_drift_of_a_gate_of_pictures_rests_on_their_statistics(case: Case) -> No
     pair = windows.pair("form", None, after(300))
     assert {"photo_mean", "photo_std", "photo_gradient"} <= set(pair.current.names)
     assert "prediction" not in pair.current.names
+
+
+def test_the_pictures_of_a_part_are_shown_with_where_they_look_bad(case: Case) -> None:
+    spine = case.spine
+    for serial, kind in (("GOOD", "good"), ("BAD", "bad")):
+        add(spine, serial, after(300), png(texture(kind, 500)))
+    spine.run(spine.pull("parts"), after(310))
+    cache = Cache(lambda name, digest: case.model)
+    found = {
+        serial: dict(pictures_of_part(spine.store, lambda digest: spine.plant, cache, serial))  # type: ignore[arg-type]
+        for serial in ("GOOD", "BAD", "P07", "P03")
+    }
+    assert found["P07"] == {}, "it was not seen"
+    assert list(found["P03"]) == ["form-1-photo.png"], "no gate decided on it"
+    assert list(found["BAD"]) == ["form-1-photo.png", "form-1-photo-map-form-1.png"]
+    assert restore(found["BAD"]["form-1-photo.png"]).tolist() == texture("bad", 500).tolist()
+    good, bad = (np.ptp(restore(found[part]["form-1-photo-map-form-1.png"]), axis=2).mean() for part in ("GOOD", "BAD"))
+    assert bad > 5 * good, "it is painted where it is unlike good ones"
