@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from monitor.pictures import KeptPicture
+from monitor.pictures import Picture
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-Pictures = Mapping[int, Mapping[str, KeptPicture]]
+Pictures = Mapping[int, Mapping[str, Picture]]
 """The pictures of rows, by the position of the row and the name of the value that holds an image."""
 JsonObject = Mapping[str, Any]
 """A parsed JSON object, whose keys are known where it is read."""

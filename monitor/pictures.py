@@ -9,7 +9,6 @@ import hashlib
 import io
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,14 +27,6 @@ FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 NAMES = "PNG, JPEG, BMP, TIFF or WebP"
 _DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
 _EFFORT = 1  # of zlib; more saved 5 to 9 % on pictures of parts and took up to three times as long
-
-
-@dataclass(frozen=True, slots=True)
-class KeptPicture:
-    """A picture in the form in which it is kept: a PNG, and a digest of its size and pixels."""
-
-    png: bytes
-    digest: str
 
 
 def decode(content: bytes, name: str) -> Picture:
@@ -79,18 +70,22 @@ def luminance(picture: Picture) -> Picture:
     return picture if picture.ndim == 2 else np.asarray(Image.fromarray(picture).convert("L"))
 
 
-def keep(picture: Picture) -> KeptPicture:
-    """The form in which a picture is kept, from which its pixels come back unchanged."""
+def keep(picture: Picture) -> bytes:
+    """The form in which a picture is kept: a PNG, from which its pixels come back unchanged."""
     out = io.BytesIO()
     Image.fromarray(picture).save(out, "PNG", compress_level=_EFFORT)
+    return out.getvalue()
+
+
+def digest_of(pictures: Mapping[str, Picture]) -> str:
+    """One digest of the sizes and pixels of a row's pictures, with their names; '' of none."""
+    return ",".join(f"{name}:{_digest(pictures[name])}" for name in sorted(pictures))
+
+
+def _digest(picture: Picture) -> str:
     digest = hashlib.blake2b(f"{picture.shape}".encode(), digest_size=16)
     digest.update(np.ascontiguousarray(picture).tobytes())
-    return KeptPicture(out.getvalue(), digest.hexdigest())
-
-
-def digest_of(pictures: Mapping[str, KeptPicture]) -> str:
-    """One digest of the pictures of a row, by their names; '' of none."""
-    return ",".join(f"{name}:{pictures[name].digest}" for name in sorted(pictures))
+    return digest.hexdigest()
 
 
 def restore(png: bytes) -> Picture:

@@ -9,6 +9,7 @@ from datetime import datetime
 from inference.gate import judge
 from monitor.failpoints import reach
 from monitor.model import Decision, Page, PartInput, Prediction, Reason, Verdict
+from monitor.pictures import keep
 from monitor.pipeline import intake
 from monitor.pipeline.forecasts import Forecasts, RecordedForecast, may_be_forecast
 from monitor.pipeline.judging import Deadline, InForce, Judged, batches_of
@@ -73,7 +74,7 @@ class PartsPipeline(Pipeline):
             known.add(passage)
             write.rows.append({**accepted.columns, "revision": accepted.revision})
             for name, picture in page.pictures.get(accepted.index, {}).items():
-                write.pictures.append(StoredPicture(passage.arrival, name, picture.png))
+                write.pictures.append(StoredPicture(passage.arrival, name, keep(picture)))
             gate = self._gates.get(passage.step)
             is_decided = (passage.serial, passage.step, passage.visit) in done
             if gate is not None and not is_decided and self._needs_decision(gate, passage, accepted.revision):

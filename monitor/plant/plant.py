@@ -14,6 +14,7 @@ from monitor.plant.gates import GateConfig
 from monitor.plant.line import Characteristic, Machine, Step
 from monitor.plant.running import DetectorConfig, Jobs, MlflowConfig, ReconcileConfig, ServerConfig, StoreConfig
 from monitor.plant.sources import (
+    PartSource,
     Source,
     WriteBack,
 )
@@ -30,8 +31,8 @@ from monitor.plant.watching import (
     Profile,
 )
 
-WITH_PICTURES = 100
-"""Rows at once at most where a gate judges pictures: these are in memory, and each takes some 0.05 s to judge."""
+WITH_PICTURES = 50
+"""Rows at once at most where they hold pictures, which are in memory, or where a gate judges such, some 0.05 s each."""
 
 
 class Plant(Strict):
@@ -70,10 +71,17 @@ class Plant(Strict):
         return {name: step.max_age for name, step in self.steps.items()}
 
     def rows_at_once(self, source: str) -> int:
-        """Rows of a source that are read and committed in one batch: fewer where a gate judges pictures."""
-        judges = any(gate.picture is not None for gate in self.gates.values())
+        """Rows of a source that are read and committed in one batch: fewer of part steps with pictures."""
         most = self.store.batch_rows
-        return min(most, WITH_PICTURES) if judges and self.sources[source].kind == "part_steps" else most
+        return min(most, WITH_PICTURES) if self.has_pictures(source) else most
+
+    def has_pictures(self, source: str) -> bool:
+        """Whether rows of a source hold images as files, or gates judge pictures when these rows come."""
+        config = self.sources[source]
+        if not isinstance(config, PartSource):
+            return False
+        files = any(column.image is not None and column.image.format == "file" for column in config.values.values())
+        return files or any(gate.picture is not None for gate in self.gates.values())
 
     def sensor_names(self, machine: str) -> tuple[str, ...]:
         """The sensors of a machine, in the order of the file."""

@@ -44,8 +44,7 @@ class StoreConfig(Strict):
         1000,
         ge=1,
         le=100000,
-        description="Rows of a source read and committed in one batch; part steps at most 100 where a gate judges "
-        "pictures.",
+        description="Rows of a source read and committed in one batch; part steps with pictures at most 50.",
     )
     snapshot_rows: int = Field(
         5000, ge=1, description="Rows of one machine between two snapshots of its detector states."

@@ -18,7 +18,7 @@ from sources_plant import FAR, everything, make_plant
 from inference.kinds import KINDS
 from monitor.errors import PlantFileError
 from monitor.model import RejectReason
-from monitor.pictures import MOST_SIDE, Picture, restore
+from monitor.pictures import MOST_SIDE, Picture, keep, restore
 from monitor.plant.file.contradictions import cross_check
 from monitor.plant.plant import Plant
 from monitor.plant.sources import ImageFormat
@@ -48,7 +48,7 @@ def header_of(width: int, height: int) -> bytes:
 def kept_of(cell: bytes, form: ImageFormat = FILE) -> Picture:
     _, faults, kept = images([cell], form, [0])
     assert not faults
-    return restore(kept[0].png)
+    return restore(keep(kept[0]))
 
 
 def animation() -> bytes:
@@ -74,7 +74,7 @@ def test_a_file_gives_the_statistics_of_its_pixels_and_the_pixels_themselves(cel
     raw, _, _ = images([RAMP.tobytes()], ImageFormat(width=16, height=24))
     assert not faults
     np.testing.assert_array_equal(found, raw)
-    np.testing.assert_array_equal(restore(kept[0].png), RAMP)
+    np.testing.assert_array_equal(kept[0], RAMP)
 
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP"])
@@ -174,7 +174,7 @@ def test_pictures_are_kept_of_the_step_that_a_gate_judges_only(monkeypatch: pyte
     assert [reject.reason for reject in found.rejects] == [RejectReason.BAD_IMAGE]
     assert found.rejects[0].column == "img"
     assert {row: list(kept) for row, kept in found.pictures.items()} == {1: ["photo"]}
-    np.testing.assert_array_equal(restore(found.pictures[1]["photo"].png), RAMP)
+    np.testing.assert_array_equal(found.pictures[1]["photo"], RAMP)
     page = found.page(plan, None, False, 4).at([1, 2])
     assert list(page.pictures) == [0]
 
@@ -202,5 +202,5 @@ def test_a_source_reads_files_from_a_database(database: Database, monkeypatch: p
         found = everything(source, limit=2)
     assert [s for page in found for s in page.frame["serial"].tolist()] == ["P0", "P2", "P3"]
     assert [r.reason for page in found for r in page.rejects] == [RejectReason.BAD_IMAGE]
-    kept = [restore(one["photo"].png) for page in found for one in page.pictures.values()]
+    kept = [one["photo"] for page in found for one in page.pictures.values()]
     assert [picture.tolist() for picture in kept] == [RAMP.tolist(), COLOUR.tolist()]

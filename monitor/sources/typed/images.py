@@ -9,14 +9,14 @@ import numpy as np
 
 from monitor.errors import UsageError
 from monitor.model import Floats, RejectReason
-from monitor.pictures import KeptPicture, Picture, decode, keep, luminance, shrink
+from monitor.pictures import Picture, decode, luminance, shrink
 from monitor.plant.sources import ImageFormat
 from monitor.sources.typed.times import Faults
 
 
 def images(
     values: Sequence[object], form: ImageFormat, judged: Collection[int] = ()
-) -> tuple[Floats, Faults, dict[int, KeptPicture]]:
+) -> tuple[Floats, Faults, dict[int, Picture]]:
     """Mean, standard deviation and mean absolute gradient (x plus y) of grey values, shape (n, 3), 0 to 255.
 
     NULL gives NaN; anything but an image of the format is bad_image. Of colour the luminance counts, of a file larger
@@ -24,7 +24,7 @@ def images(
     """
     statistics = np.full((len(values), 3), math.nan)
     faults: Faults = {}
-    kept: dict[int, KeptPicture] = {}
+    kept: dict[int, Picture] = {}
     for i, value in enumerate(values):
         if value is None:
             continue
@@ -34,7 +34,7 @@ def images(
             continue
         statistics[i] = _statistics(luminance(picture))
         if i in judged:
-            kept[i] = keep(shrink(picture))
+            kept[i] = shrink(picture)
     return statistics, faults, kept
 
 

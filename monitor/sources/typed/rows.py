@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from monitor.instants import from_micros, to_micros
 from monitor.model import Floats, Page, Pictures, Reject, RejectReason
-from monitor.pictures import KeptPicture, digest_of
+from monitor.pictures import Picture, digest_of
 from monitor.plant.sources import ReadingSource
 from monitor.sources.typed.columns import not_allowed, numbers, quarantine_text, text_column, visit_numbers
 from monitor.sources.typed.conversions import Events, scales_of
@@ -53,7 +53,7 @@ class _Cells(NamedTuple):
 
     values: Floats
     hidden: dict[int, list[RejectReason]]
-    pictures: dict[int, dict[str, KeptPicture]]
+    pictures: dict[int, dict[str, Picture]]
 
 
 def cursor_times(rows: Sequence[Row], plan: Plan) -> Times:
@@ -189,7 +189,7 @@ def _values(raw: Raw, plan: Plan, events: Events, texts: Mapping[str, object], f
     """
     parts: list[Floats] = []
     bad_cells: list[Faults] = []
-    pictures: dict[int, dict[str, KeptPicture]] = {}
+    pictures: dict[int, dict[str, Picture]] = {}
     columns = [*plan.values, *([("", plan.value)] if plan.value else [])]
     for name, column in columns:
         if column.image is None:

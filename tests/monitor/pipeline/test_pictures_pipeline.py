@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,22 @@ from typing import Any
 import numpy as np
 import pytest
 from picture_kit import GATE, PICTURES, Brightness, add, plain, png, texture, with_pictures
-from spine_kit import Spine, after
+from spine_kit import HOLDER, Spine, after
 from waits import HANGS
 
 from inference.kinds import KINDS
+from monitor.clock import SimulatedClock
 from monitor.errors import StoreError
 from monitor.jobs.prune import PruneJob
-from monitor.model import Prediction
+from monitor.jobs.reconcile import ReconcileJob
+from monitor.model import Page, Prediction
 from monitor.pictures import Picture, restore
 from monitor.pipeline.judging import BATCH_OF_PICTURES, Deadline, InForce
 from monitor.plant.running import Retention
+from monitor.runtime.app import reconcile_scope
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
+from monitor.store.database.leases import acquire
 from monitor.store.rows.pictures import StoredPictures, picture_of, with_picture
 
 DAY = timedelta(days=1)
@@ -200,6 +204,34 @@ def test_the_time_limit_is_one_for_some_pictures_and_not_for_the_page(
     assert asked == [timedelta(seconds=5)] * 3
     in_time = ["in_spec"] * BATCH_OF_PICTURES
     assert [row[2] for row in decided(spine)] == [*in_time, *["timeout"] * BATCH_OF_PICTURES, *in_time]
+    spine.close()
+
+
+def test_rows_that_were_hidden_are_found_with_their_pictures_some_at_a_time(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spine = with_pictures(tmp_path, store)
+    for n in range(55):
+        add(spine, f"P{n:02}", after(n), png(plain(n)))
+    read: list[int] = []
+    source = spine.sources["parts"]
+    read_hour = source.read_hour
+
+    def counted(*span: Any) -> Page:
+        page = read_hour(*span)
+        read.append(len(page.frame))
+        return page
+
+    monkeypatch.setattr(source, "read_hour", counted)
+    monkeypatch.setattr("monitor.plant.plant.WITH_PICTURES", 10)
+    job = ReconcileJob(
+        spine.store, replace(reconcile_scope(spine.plant, "parts"), settle=timedelta(0)), source, [spine.pull("parts")],
+        timedelta(hours=1), lambda pull: acquire(store, pull.name, HOLDER, 60.0), SimulatedClock(after(10_000)),
+    )  # fmt: skip
+    assert spine.run(job, after(60)).rows == 55
+    assert (sum(read), max(read)) == (55, 10)
+    assert [kept[0][0] for _, _, kept in pictures(spine)] == list(range(55))
+    assert len(decided(spine)) == 55
     spine.close()
 
 
