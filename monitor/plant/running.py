@@ -22,7 +22,7 @@ class Retention(Strict):
     trends: PositiveDuration | None = Field(
         timedelta(days=400), description="Drift and performance values of every evaluation; findings hold only changes."
     )
-    parts: PositiveDuration | None = Field(None, description="Part steps.")
+    parts: PositiveDuration | None = Field(None, description="Part steps, with their pictures.")
     decisions: PositiveDuration | None = Field(None, description="Decisions of gates.")
     outcomes: PositiveDuration | None = Field(None, description="Outcomes and dispositions.")
     quarantine: PositiveDuration | None = Field(timedelta(days=90), description="Rows that could not be read.")

@@ -44,6 +44,16 @@ def pictures_of(connection: sa.Connection, arrivals: Iterable[int]) -> list[Stor
     return sorted(row._replace(png=bytes(row.png)) for row in found)
 
 
+def picture_names(connection: sa.Connection, arrivals: Iterable[int]) -> dict[int, list[str]]:
+    """By row the names of its pictures, sorted; rows without one are left out."""
+    p, found = t.picture.c, dict[int, list[str]]()
+    for chunk in chunked(arrivals):
+        query = sa.select(p.arrival, p.name).where(p.arrival.in_(chunk)).order_by(p.arrival, p.name)
+        for arrival, name in connection.execute(query):
+            found.setdefault(arrival, []).append(name)
+    return found
+
+
 def with_picture(connection: sa.Connection, arrivals: Iterable[int], name: str) -> set[int]:
     """Those of the rows that have a picture."""
     p, found = t.picture.c, set[int]()
