@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
+from fork_kit import ended, forked
 from picture_kit import GATE, PICTURES, Brightness, add, plain, png, texture, with_pictures
 from spine_kit import HOLDER, Spine, after
 from waits import HANGS
@@ -29,6 +34,7 @@ from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.leases import acquire
 from monitor.store.rows.pictures import StoredPictures, picture_of, with_picture
+from monitor.store.rows.refusals import ask_again
 
 DAY = timedelta(days=1)
 
@@ -169,6 +175,67 @@ def test_a_commit_that_fails_leaves_neither_row_nor_picture(
     spine.run(job, after(61))
     assert len(spine.all(t.picture)) == len(spine.all(t.decision)) == 1
     spine.close()
+
+
+def whole(store: Store) -> list[list[str]]:
+    """What the store holds of parts, as text."""
+    with store.read() as connection:
+        columns = {
+            t.part_step: ("arrival", "serial", "revision", "digest", "values"),
+            t.picture: ("arrival", "name", "png"),
+            t.decision: ("arrival", "serial", "verdict", "reason", "predicted", "inputs", "decided_at"),
+        }
+        queries = [sa.select(*(table.c[c] for c in names)) for table, names in columns.items()]
+        return [sorted(map(repr, map(tuple, connection.execute(query)))) for query in queries]
+
+
+def pulled(spine: Spine, url: str) -> None:
+    """Pull with a store of its own, as another process does."""
+    again = object.__new__(Spine)
+    again.__dict__.update(vars(spine), store=Store(url))
+    with again.store.write() as connection:
+        connection.execute(t.lease.delete())
+    pull(again, batch_rows=3)
+    again.store.close()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("point", ["after_read:2", "after_inference:2", "before_commit:2", "after_commit:2"])
+def test_killed_anywhere_it_ends_as_if_nothing_had_happened(point: str, new_store: Path, tmp_path: Path) -> None:
+    found = []
+    for name, environment in (("whole", None), ("killed", {"GATEWATCH_FAILPOINT": point})):
+        (tmp_path / name).mkdir()
+        url = f"sqlite:///{shutil.copy(new_store, tmp_path / name / 'store.db')}"
+        store = Store(url)
+        spine = with_pictures(tmp_path / name, store)
+        for n in range(10):
+            add(spine, f"P{n}", after(n), png(texture("good", n, 20)))
+        if environment is not None:
+            assert ended(forked(partial(pulled, spine, url), environment)) == -signal.SIGKILL
+        pulled(spine, url)
+        found.append(whole(store))
+        spine.close()
+        store.close()
+    assert found[0] == found[1]
+    assert [len(rows) for rows in found[0]] == [10, 10, 10]
+
+
+def test_a_refused_picture_is_taken_in_when_the_plant_file_says_what_it_is(store: Store, tmp_path: Path) -> None:
+    wrong = {**PICTURES, "d: D}": PICTURES["d: D}"].replace("format: file", "width: 16, height: 16")}
+    spine = with_pictures(tmp_path, store, wrong)
+    add(spine, "A", after(1), png(plain(40)))
+    pull(spine)
+    assert spine.all(t.quarantine, "reason") == ["bad_image"]
+    assert spine.all(t.picture) == []
+    (tmp_path / "mes.db").unlink()
+    right = with_pictures(tmp_path, store)
+    with store.write() as connection:
+        assert ask_again(connection, ("parts",), after(70)) == 1
+    pull(right, 71)
+    assert pictures(right) == [(1, "photo", plain(40).tolist())]
+    assert decided(right) == [("A", "continue", "in_spec", 40.0)]
+    spine.close()
+    right.close()
 
 
 @dataclass(frozen=True)
