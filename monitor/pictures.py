@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 import warnings
 from collections.abc import Mapping
 
@@ -25,6 +26,10 @@ MOST_SIDE = 1024
 """A picture with a longer side is shrunk by a whole number: the models look at it smaller still."""
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 NAMES = "PNG, JPEG, BMP, TIFF or WebP"
+_DAMAGE = (
+    OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, AttributeError, ArithmeticError, struct.error
+)  # fmt: skip
+"""What Pillow raises for damaged files."""
 _DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
 _EFFORT = 1  # of zlib; more saved 5 to 9 % on pictures of parts and took up to three times as long
 
@@ -47,8 +52,7 @@ def decode(content: bytes, name: str) -> Picture:
         raise UsageError(
             f"picture {name} has more than {MOST_PIXELS // 10**6} million pixels; make it smaller"
         ) from exc
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError, OverflowError) as exc:
-        # what Pillow raises for damaged files
+    except _DAMAGE as exc:
         raise UsageError(f"picture {name} is damaged or cut off: {_first_line(exc)}; copy it again") from exc
 
 
