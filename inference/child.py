@@ -2,8 +2,8 @@
 
 The kinds are warmed up before the first folder arrives.
 
-A folder holds `job.json` and `data.npz`; the child leaves `package` and `result.json`: the package's digests and
-metrics, or the error text and its reason.
+A folder holds `job.json`, `data.npz` and, for a kind that judges pictures, these as files; the child leaves `package`
+and `result.json`: the package's digests and metrics, or the error text and its reason.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from inference.levels import find_levels
 from inference.models.fitting import MIN_PARTS, check_count
 from inference.models.kind import Times, TrainingData, TrainingSettings
 from inference.packaging import save
+from inference.pictures import written_pictures
 from inference.training import train
 from monitor.errors import ModelError
 from monitor.processes import serve
@@ -34,13 +35,16 @@ def train_and_package(folder: Path) -> dict[str, Any]:
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     with np.load(folder / "data.npz", allow_pickle=False) as data:
         rows, target, context = data["rows"], data["target"], data["context"]
+        pictures = written_pictures(folder)
         serials, lots = ([str(value) for value in data[name]] for name in ("serials", "lots"))
         times = Times(data["passed"], data["available"])
     settings = TrainingSettings(**job["settings"] | {"inputs": tuple(job["settings"]["inputs"])})
     check_count(len(serials), "parts", MIN_PARTS)
     levels = find_levels(context, target, lots, settings.seed)
-    data = TrainingData(rows, target, serials, groups_of(lots, serials), times)
-    trained = train(data, settings, job["kind"], levels.adjustment)
+    # The class of a picture has no level that could shift.
+    adjustment = levels.adjustment if pictures is None else None
+    data = TrainingData(rows if pictures is None else pictures, target, serials, groups_of(lots, serials), times)
+    trained = train(data, settings, job["kind"], adjustment)
     digest = save(trained, folder / "package")
     metrics = {name: float(value) for name, value in trained.metrics.numbers().items()}
     metrics |= {"level_changes": float(levels.changes), "newest_level_rows": float(levels.newest.sum())}

@@ -12,13 +12,14 @@ from monitor.model import Floats
 
 
 def data_digest(rows: Floats | Sequence[NDArray[np.uint8]], target: Floats, serials: Sequence[str]) -> str:
-    """SHA-256 of the shape, the numbers (little-endian doubles) or pixels, and the serials."""
+    """SHA-256 of the shape, the numbers (little-endian doubles) or pixels, and the serials. Pictures are read once."""
     if isinstance(rows, np.ndarray):
         digest = hashlib.sha256(repr(rows.shape).encode())
         digest.update(np.ascontiguousarray(rows, dtype="<f8").tobytes())
     else:
-        digest = hashlib.sha256(repr([picture.shape for picture in rows]).encode())
+        digest = hashlib.sha256(f"{len(rows)} pictures".encode())
         for picture in rows:
+            digest.update(repr(picture.shape).encode())
             digest.update(np.ascontiguousarray(picture).tobytes())
     digest.update(np.ascontiguousarray(target, dtype="<f8").tobytes())
     for serial in serials:

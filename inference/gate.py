@@ -15,10 +15,12 @@ import numpy as np
 from inference.intervals import forecast_holds
 from inference.models.adapting import scaled
 from inference.models.forecasting import Forecast
-from inference.predicting import enough_inputs
+from inference.models.kind import Items
+from inference.predicting import enough_inputs, judges_pictures, predict
 from inference.regions import verdict_for_all
 from monitor.errors import ModelError
 from monitor.model import Decision, Floats, PartInput, Prediction, Reason, ReworkBand, Spec, Verdict
+from monitor.pictures import restore
 from monitor.ports import GateModel
 
 SpecAt = Callable[[datetime], Spec | None]
@@ -82,7 +84,7 @@ def preconditions(model: GateModel | None, refused: Reason | None, part: PartInp
     gate_reason = _gate_reason(model, refused)
     if model is None or gate_reason is not None:
         return gate_reason
-    return None if enough_inputs(model, input_rows([part], model.inputs))[0] else Reason.INCOMPLETE_INPUT
+    return None if _usable(model, [part])[0][0] else Reason.INCOMPLETE_INPUT
 
 
 def _gate_reason(model: GateModel | None, refused: Reason | None) -> Reason | None:
@@ -115,7 +117,7 @@ def judge(
     failed: list[Reason | None] = [gate_reason] * len(parts)
     predictions: list[Prediction | None] = [None] * len(parts)
     if model is not None and gate_reason is None:
-        failed, predictions = _predict_complete(model, input_rows(parts, model.inputs))
+        failed, predictions = _predict_complete(model, parts)
         predictions = [None if found is None else scaled(found, scale) for found in predictions]
     failed = [_apply_withheld(*pair, withheld) for pair in zip(failed, predictions, strict=True)]
     return [
@@ -136,20 +138,32 @@ def input_rows(parts: Sequence[PartInput], inputs: Sequence[str]) -> Floats:
     return np.array(rows, dtype=np.float64).reshape(len(parts), len(inputs))
 
 
-def _predict_complete(model: GateModel, rows: Floats) -> tuple[list[Reason | None], list[Prediction | None]]:
-    """For each row, INCOMPLETE_INPUT if it lacks too many inputs, and otherwise its prediction."""
+def _usable(model: GateModel, parts: Sequence[PartInput]) -> tuple[list[bool], Items]:
+    """Which parts have enough inputs for the model, and what it takes of these: rows, or pictures."""
+    if judges_pictures(model):
+        pictures = [None if part.picture is None else restore(part.picture) for part in parts]
+        return [picture is not None for picture in pictures], [one for one in pictures if one is not None]
+    rows = input_rows(parts, model.inputs)
     usable = enough_inputs(model, rows)
-    predictions = iter(_predict(model, rows[usable]))
-    failed = [None if ok else Reason.INCOMPLETE_INPUT for ok in usable.tolist()]
-    return failed, [next(predictions) if ok else None for ok in usable.tolist()]
+    return usable.tolist(), rows[usable]
 
 
-def _predict(model: GateModel, rows: Floats) -> list[Prediction | None]:
-    """The predictions for rows with enough inputs; None for all if the model fails."""
+def _predict_complete(
+    model: GateModel, parts: Sequence[PartInput]
+) -> tuple[list[Reason | None], list[Prediction | None]]:
+    """For each part, INCOMPLETE_INPUT if it lacks too many inputs, and otherwise its prediction."""
+    usable, items = _usable(model, parts)
+    predictions = iter(_predict(model, items))
+    failed = [None if ok else Reason.INCOMPLETE_INPUT for ok in usable]
+    return failed, [next(predictions) if ok else None for ok in usable]
+
+
+def _predict(model: GateModel, rows: Items) -> list[Prediction | None]:
+    """The predictions for rows with enough inputs, or for pictures; None for all if the model fails."""
     if not len(rows):
         return []
     try:
-        predictions: list[Prediction | None] = list(model.predict(rows))
+        predictions: list[Prediction | None] = list(predict(model, rows))
     except ModelError:
         return [None] * len(rows)
     return predictions if len(predictions) == len(rows) else [None] * len(rows)

@@ -24,6 +24,9 @@ OTHER_KINDS: dict[str, str] = {
 }
 """The kinds for data outside any plant. Every gate has a forecast of its own beside its model."""
 
+PICTURE_KINDS = frozenset({"image"})
+"""The kinds that judge pictures instead of rows of numbers."""
+
 
 def kind_names() -> list[str]:
     """Every kind, in the order of the alphabet."""

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import io
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference.models.kind import Picture
+from monitor.pictures import Picture, restore
+from monitor.ports import GateModel
 
 _START = 64
 """Half the limit: what lies below is common among good parts and stays as it is."""
 _COVER = 0.7
 _LOW, _HIGH = np.array([255.0, 220.0, 0.0]), np.array([230.0, 0.0, 0.0])  # yellow at the start, red at the end
+
+
+@runtime_checkable
+class DrawsMaps(Protocol):
+    """A model that says where a picture is unlike the good ones: (height, width), 128 at the limit, 255 at twice."""
+
+    def anomaly_map(self, picture: Picture) -> NDArray[np.uint8]:
+        """The map of a picture."""
+
+
+def map_png(model: GateModel, picture: bytes) -> bytes | None:
+    """A PNG of a kept picture with the map of a model over it; None where the model draws none."""
+    if not isinstance(model, DrawsMaps):
+        return None
+    pixels = restore(picture)
+    return overlay_png(pixels, model.anomaly_map(pixels))
 
 
 def overlay_png(picture: Picture, heat: NDArray[np.uint8]) -> bytes:

@@ -5,28 +5,22 @@ The format is known by the first bytes of a file, never by its name.
 
 from __future__ import annotations
 
-import io
 import re
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
-from inference.models.kind import Picture, TrainingData
+from inference.models.kind import TrainingData
 from monitor.errors import UsageError
+from monitor.model import Floats
+from monitor.pictures import NAMES, Picture, check_bytes, decode
 
-MOST_BYTES = 64 * 2**20
-MOST_PIXELS = 50_000_000
-MOST_SIDE = 1024
-"""A picture with a longer side is shrunk by a whole number: the models look at it smaller still."""
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
-_NAMES = "PNG, JPEG, BMP, TIFF or WebP"
+_WRITTEN = "pictures"
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
 _SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"))
-_DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +45,7 @@ def list_by_class(folder: Path) -> list[PictureFile]:
     found = [PictureFile(file, path.name) for path in classes for file in _pictures(path)]
     empty = [path.name for path in classes if path.name not in {one.label for one in found}]
     if empty:
-        raise UsageError(f"subfolder {empty[0]!r} of {folder} has no picture ({_NAMES}); add some or remove it")
+        raise UsageError(f"subfolder {empty[0]!r} of {folder} has no picture ({NAMES}); add some or remove it")
     return found
 
 
@@ -61,7 +55,7 @@ def list_flat(place: Path) -> list[PictureFile]:
         return [PictureFile(place)]
     found = [PictureFile(file) for file in _pictures(place)]
     if not found:
-        raise UsageError(f"folder {place} has no picture ({_NAMES})")
+        raise UsageError(f"folder {place} has no picture ({NAMES})")
     return found
 
 
@@ -80,57 +74,50 @@ def read_by_class(folder: Path) -> tuple[TrainingData, tuple[str, ...]]:
 def read_picture(path: Path) -> Picture:
     """The pixels of a file, upright: grey (height, width) or colour (height, width, 3). UsageError where it is unfit.
 
-    16-bit grey is scaled from its full range to 8 bits; an alpha channel is dropped; of pages the first is read.
+    The limits are those of `monitor.pictures.decode`.
     """
-    content = _content(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of damaged metadata; and the limit below is our own
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                _check_size(path, *image.size)
-                return _pixels(path, image)
-    except UnidentifiedImageError as exc:
-        raise UsageError(f"file {path} is not a picture that can be read; expected {_NAMES}") from exc
-    except Image.DecompressionBombError as exc:
-        raise UsageError(
-            f"picture {path} has more than {MOST_PIXELS // 10**6} million pixels; make it smaller"
-        ) from exc
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError, OverflowError) as exc:
-        # what Pillow raises for damaged files
-        raise UsageError(f"picture {path} is damaged or cut off: {_first_line(exc)}; copy it again") from exc
+    return decode(_content(path), str(path))
 
 
-def _check_size(path: Path, width: int, height: int) -> None:
-    if width * height > MOST_PIXELS:
-        raise UsageError(
-            f"picture {path} has {width} x {height} pixels, at most {MOST_PIXELS // 10**6} million are read; "
-            "make it smaller"
-        )
+class PictureFiles(Sequence[Picture]):
+    """The pictures of files, each read when it is asked for."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._files = files
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    @overload
+    def __getitem__(self, place: int) -> Picture: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> PictureFiles: ...
+
+    def __getitem__(self, place: int | slice) -> Picture | PictureFiles:
+        return PictureFiles(self._files[place]) if isinstance(place, slice) else read_picture(self._files[place])
 
 
-def _pixels(path: Path, image: Image.Image) -> Picture:
-    if image.mode in _DEEP or (image.mode == "I" and image.format == "PNG"):
-        # before anything else, since Pillow cuts such values off instead of scaling them
-        deep = np.asarray(image).astype(np.int64).clip(0, 65535)
-        upright = ImageOps.exif_transpose(Image.fromarray((deep / 257).round().astype(np.uint8)))
-    elif image.mode in ("I", "F"):
-        raise UsageError(f"picture {path} has 32 bits a pixel; expected 8 or 16 bits: save it so")
-    else:
-        grey = image.mode in ("1", "L", "LA", "La")
-        upright = ImageOps.exif_transpose(image).convert("L" if grey else "RGB")
-    factor = -(-max(upright.size) // MOST_SIDE)
-    return np.array(upright.reduce(factor) if factor > 1 else upright)
+def write_pictures(folder: Path, contents: Iterable[bytes]) -> Floats:
+    """Write files' contents for `written_pictures`; returns rows without a number, as many as there are pictures."""
+    (folder / _WRITTEN).mkdir()
+    count = 0
+    for content in contents:
+        (folder / _WRITTEN / f"{count:07}.png").write_bytes(content)
+        count += 1
+    return np.empty((count, 0))
+
+
+def written_pictures(folder: Path) -> PictureFiles | None:
+    """The pictures that were written into a folder, in their order; None if there are none."""
+    return PictureFiles(sorted((folder / _WRITTEN).iterdir())) if (folder / _WRITTEN).is_dir() else None
 
 
 def _content(path: Path) -> bytes:
     try:
         if not path.is_file():
-            raise UsageError(f"{path} is not a file; expected a picture ({_NAMES})")
-        size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise UsageError(
-                f"file {path} has {size / 2**20:.0f} MiB, at most {MOST_BYTES >> 20} are read; make the picture smaller"
-            )
+            raise UsageError(f"{path} is not a file; expected a picture ({NAMES})")
+        check_bytes(path.stat().st_size, str(path))
         return path.read_bytes()
     except OSError as exc:
         raise UsageError(f"file {path} cannot be read: {exc.strerror}") from exc
@@ -168,7 +155,3 @@ def _natural(path: Path) -> tuple[list[tuple[int, int | str]], str]:
     """The key for an order in which 9 comes before 10."""
     pieces = re.split(r"([0-9]+)", path.name)
     return [(0, int(piece)) if piece.isdecimal() else (1, piece.casefold()) for piece in pieces], path.name
-
-
-def _first_line(exc: Exception) -> str:
-    return (str(exc) or type(exc).__name__).splitlines()[0]

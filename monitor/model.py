@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -12,8 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from monitor.pictures import Picture
+
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Pictures = Mapping[int, Mapping[str, Picture]]
+"""The pictures of rows, by the position of the row and the name of the value that holds an image."""
 JsonObject = Mapping[str, Any]
 """A parsed JSON object, whose keys are known where it is read."""
 
@@ -234,12 +238,16 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class PartInput:
-    """A gate's input for one part: features by name, NaN where missing, and the arrivals of the rows they come from."""
+    """A gate's input for one part: features by name, NaN where missing, and the arrivals of the rows they come from.
+
+    Of a gate that judges pictures `picture` is the one of the part, as a PNG; None where it is missing.
+    """
 
     key: PartKey
     at: datetime
     values: Mapping[str, float]
     arrivals: tuple[int, ...] = field(default=())
+    picture: bytes | None = field(default=None)
 
 
 class RejectReason(StrEnum):
@@ -289,8 +297,8 @@ class Page:
     dispositions: serial, step, disposition.
     `values` has shape (n, len(names)): the features or sensors, NaN where missing, never infinite.
     `position` is where the next page starts (rows at it were all read), `more` whether there is one now,
-    `read` how many rows of the source this page took. `hidden`: by accepted row, why cells of
-    it could not be read; they are missing there.
+    `read` how many rows of the source this page took. `hidden`: by accepted row, why cells of it could not be read;
+    they are missing there. `pictures`: by accepted row, those that a gate judges.
     """
 
     frame: pd.DataFrame
@@ -301,3 +309,12 @@ class Page:
     more: bool
     read: int
     hidden: Mapping[int, Sequence[RejectReason]] = field(default_factory=dict)
+    pictures: Pictures = field(default_factory=dict)
+
+    def at(self, rows: Sequence[int]) -> Page:
+        """The page with these of its accepted rows, in ascending order."""
+        place = {before: new for new, before in enumerate(rows)}
+        frame = self.frame.iloc[list(rows)].reset_index(drop=True)
+        hidden = {place[row]: reasons for row, reasons in self.hidden.items() if row in place}
+        pictures = {place[row]: kept for row, kept in self.pictures.items() if row in place}
+        return replace(self, frame=frame, values=self.values[list(rows)], hidden=hidden, pictures=pictures)

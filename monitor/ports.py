@@ -152,6 +152,10 @@ class WindowDetector(Protocol):
         """A finding for each feature and, under the feature '', for the subject as a whole."""
 
 
+PICTURE_INPUTS = ("image",)
+"""The inputs of a model that judges pictures: its `predict` takes a sequence of `monitor.pictures.Picture`."""
+
+
 class GateModel(Protocol):
     """A verified model of a gate. `predict` takes (rows, inputs) in the order of `inputs`.
 

@@ -15,16 +15,21 @@ class Html(str):
     __slots__ = ()
 
 
-_VOID = frozenset({"meta", "link", "input", "br"})
+NO_IMAGES, OWN_IMAGES = "data:", "'self' data:"
+"""From where a page may load images: from itself only, or from its server too."""
+_VOID = frozenset({"meta", "link", "input", "br", "img"})
 
 
-def policy(style: str) -> str:
-    """The Content-Security-Policy of a self-contained page: no scripts, no requests, only this stylesheet."""
+def policy(style: str, images: str = NO_IMAGES) -> str:
+    """The Content-Security-Policy of a self-contained page: no scripts, no requests, only this stylesheet.
+
+    `images`: where images may come from; by default only from the page itself.
+    """
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'self'; base-uri 'none'"
+    return f"default-src 'none'; style-src 'sha256-{digest}'; img-src {images}; form-action 'self'; base-uri 'none'"
 
 
-CONTENT_SECURITY_POLICY = f"{policy(STYLESHEET)}; frame-ancestors 'none'"
+CONTENT_SECURITY_POLICY = f"{policy(STYLESHEET, OWN_IMAGES)}; frame-ancestors 'none'"
 """The policy of the pages that the server sends."""
 
 
@@ -37,12 +42,12 @@ def tag(name: str, /, *children: str, **attributes: str) -> Html:
     return Html(f"<{name}{attrs}>{content}</{name}>")
 
 
-def page(title: str, *body: str, style: str = STYLESHEET) -> str:
+def page(title: str, *body: str, style: str = STYLESHEET, images: str = NO_IMAGES) -> str:
     """A self-contained document. Its policy is part of it, so it also applies to a saved file."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy(style)),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy(style, images)),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("link", rel="icon", href="data:,"),

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from exporters.html.formatting import format_value
-from exporters.html.html import Html, chip, page, table, tag
+from exporters.html.html import OWN_IMAGES, Html, chip, page, table, tag
 
 
 def part_page(passport: Mapping[str, Any]) -> str:
@@ -24,12 +24,17 @@ def part_page(passport: Mapping[str, Any]) -> str:
         search_form(),
         section("Decision", table(heads, decided, "No gate has decided on this part.")),
         section("History", table(heads, rows, "Nothing is known about this part.")),
+        images=OWN_IMAGES,
     )
 
 
 def part_url(serial: str) -> str:
     """The URL of a part's page: a query, because dots, slashes and line breaks do not survive in a path."""
     return f"/parts?serial={quote(serial.encode('utf-8', 'replace'), safe='')}"
+
+
+def _picture_url(arrival: int, name: str) -> str:
+    return f"/pictures?arrival={arrival}&name={quote(name.encode('utf-8', 'replace'), safe='')}"
 
 
 def reports_page(names: Sequence[str]) -> str:
@@ -89,5 +94,9 @@ def _event(event: Mapping[str, Any]) -> tuple[str, ...]:
         for element in (tag("dt", name), tag("dd", format_value(value)))
     ]
     collapsed = tag("details", tag("summary", "details"), tag("dl", *terms))
+    pictures = [
+        tag("img", src=_picture_url(event["details"]["arrival"], name), alt=str(name), height="256", loading="lazy")
+        for name in event["details"].get("pictures", ())
+    ]
     time = tag("time", str(event["at"]).replace("T", " "), datetime=str(event["at"]))
-    return time, kind, chip(status) if status else "", tag("div", str(event["summary"]), collapsed)
+    return time, kind, chip(status) if status else "", tag("div", str(event["summary"]), *pictures, collapsed)

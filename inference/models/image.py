@@ -20,7 +20,6 @@ from inference.models.kind import (
     Contents,
     Entry,
     Items,
-    Picture,
     Tensors,
     TrainingData,
     TrainingMetrics,
@@ -34,8 +33,10 @@ from inference.vision.judge import Discriminant, Distances, Judge
 from inference.vision.weights import DIGEST, backbone
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats, Prediction
+from monitor.pictures import Picture
+from monitor.ports import PICTURE_INPUTS
 
-INPUTS = ("image",)
+INPUTS = PICTURE_INPUTS
 _AXES = ("centre", "scale", "axes", "variances", "means")
 
 

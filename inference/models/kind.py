@@ -15,14 +15,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from monitor.model import Floats, Prediction
+from monitor.pictures import Picture
 from monitor.ports import GateModel
 
 Tensors = Mapping[str, NDArray[Any]]
 """Arrays of numbers by name, all finite."""
 
-
-Picture = NDArray[np.uint8]
-"""An image: (height, width) grey or (height, width, 3) red, green, blue."""
 
 Items = Floats | Sequence[Picture]
 """What a kind judges, one a part: rows of numbers (parts, inputs), or for the kind `image` pictures."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from inference.models.image import INPUTS, ImageModel
 from inference.models.kind import TrainingData, TrainingSettings
+from inference.overlay import overlay_png
 from inference.pictures import list_flat, read_by_class, read_picture
 from inference.standalone.lines import Line, line_of
 from inference.standalone.order import in_time
@@ -19,6 +20,7 @@ from inference.training import train
 from monitor.errors import UsageError
 from monitor.ports import GateModel
 
+Draw = Callable[[Path, bytes], object]
 PATH = "path"
 """The column of a table that names the files, from the table's folder."""
 
@@ -49,10 +51,11 @@ def _of_table(path: Path, roles: Roles) -> tuple[TrainingData, list[str]]:
     return TrainingData(pictures, np.zeros(len(files)), files, groups), frame[roles.target].tolist()
 
 
-def score_images(model: GateModel, path: Path) -> Iterator[Line]:
+def score_images(model: GateModel, path: Path, draw: Draw | None = None) -> Iterator[Line]:
     """A line for the picture at a path or for each in a folder, one read at a time.
 
-    Of a picture that cannot be read, why; the others are scored all the same, and a UsageError ends the lines.
+    `draw` is given the path of each picture below the folder and a PNG with its anomaly map. Of a picture that cannot
+    be read, why; the others are scored all the same, and a UsageError ends the lines.
     """
     assert isinstance(model, ImageModel)  # noqa: S101 - narrows the type
     bad = 0
@@ -65,6 +68,9 @@ def score_images(model: GateModel, path: Path) -> Iterator[Line]:
             continue
         predictions = model.predict([picture])
         (score,) = model.anomaly_scores(predictions).tolist()
+        if draw is not None:
+            name = Path(file.path.name) if path.is_file() else file.path.relative_to(path)
+            draw(name, overlay_png(picture, model.anomaly_map(picture)))
         yield {"path": str(file.path), **line_of(model, predictions[0]), "anomaly_score": score}
     if bad:
         raise UsageError(f"{bad} of the pictures in {path} could not be read; see their lines")

@@ -20,9 +20,14 @@ from monitor.model import Prediction
 if TYPE_CHECKING:
     import pandas as pd
 
+    from inference.standalone.images import Draw
 
-def score(folder: Path, path: Path, time: str = "") -> Iterator[Line]:
-    """A line an item of a table or of images, in order, by the model of a package; `time` orders a forecast."""
+
+def score(folder: Path, path: Path, time: str = "", draw: Draw | None = None) -> Iterator[Line]:
+    """A line an item of a table or of images, in order, by the model of a package; `time` orders a forecast.
+
+    `draw` is given the path of each image below the folder and a PNG with its anomaly map.
+    """
     if not (folder / packaging.MANIFEST).exists():
         raise UsageError(f"model {folder.name!r}: there is none in {folder.parent}; 'gatewatch model train' makes one")
     if not path.exists():
@@ -31,7 +36,9 @@ def score(folder: Path, path: Path, time: str = "") -> Iterator[Line]:
     if manifest.architecture == "image":
         from inference.standalone.images import score_images
 
-        return score_images(model, path)
+        return score_images(model, path, draw)
+    if draw is not None:
+        raise UsageError(f"model {folder.name!r} is of kind {manifest.architecture}: --map is for models of images")
     frame = read_table(path)
     lacking = [name for name in manifest.inputs if name not in frame.columns]
     if lacking:

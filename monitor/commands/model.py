@@ -176,15 +176,27 @@ def model_train(
 @click.argument("path", type=click.Path(path_type=Path))
 @models_option
 @click.option("--time", default="", metavar="COLUMN", help="Order of the rows, for a forecast.")
+@click.option(
+    "--map",
+    "maps",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write each image into this folder, painted where it is unlike good ones.",
+)
 @as_json
-def model_score(name: str, path: Path, models: Path, time: str, json_: bool) -> None:
+def model_score(name: str, path: Path, models: Path, time: str, maps: Path | None, json_: bool) -> None:
     """Score the rows of a CSV file, an image, or the images of a folder by a model that was trained with --data.
 
-    With --json a line an item, in order. Example: gatewatch model score strips new-images/ --json
+    With --json a line an item, in order. Example: gatewatch model score strips new-images/ --map maps/
     """
     from inference.standalone.scoring import score
+    from monitor.commands.shared.pictures import write_png
 
-    for line in score(models / name, path, time):
+    def draw(image: Path, png: bytes) -> None:
+        assert maps is not None  # noqa: S101 - narrows the type
+        write_png(maps, f"{image}.png", png)
+
+    for line in score(models / name, path, time, None if maps is None else draw):
         click.echo(
             json.dumps(line, allow_nan=False) if json_ else "  ".join(f"{k} {_shown(v)}" for k, v in line.items())
         )

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from monitor.commands.shared.options import Instant, as_json, load, plant_argument, plant_option, print_json
 from monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from monitor.plant.file.load import LoadedPlant
+    from monitor.store.database.database import Store
 
 
 @click.command()
@@ -40,8 +45,14 @@ def part() -> None:
 @part.command("show")
 @click.argument("serial")
 @plant_option
+@click.option(
+    "--pictures",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the part's pictures into this folder, also painted where its gate's model found them unlike good.",
+)
 @as_json
-def part_show(serial: str, plant: str, overrides: Sequence[str], json_: bool) -> None:
+def part_show(serial: str, plant: str, overrides: Sequence[str], pictures: Path | None, json_: bool) -> None:
     """Show everything recorded about one part, in chronological order. Example: gatewatch part show B000123."""
     from monitor.reports.passport import as_text, passport
     from monitor.store.database.schema import open_existing
@@ -56,3 +67,20 @@ def part_show(serial: str, plant: str, overrides: Sequence[str], json_: bool) ->
         print_json(history)
     else:
         click.echo(as_text(history))
+    if pictures is not None:
+        _write_pictures(loaded, store, serial, pictures)
+
+
+def _write_pictures(loaded: LoadedPlant, store: Store, serial: str, folder: Path) -> None:
+    from monitor.commands.shared.pictures import tell_written, write_png
+    from monitor.gate_models.picture_files import pictures_of_part
+    from monitor.gate_models.rederive import stored_plants
+    from monitor.runtime.app import make_registry
+
+    plants = stored_plants(store, loaded.path.parent)
+    written = 0
+    for name, png in pictures_of_part(store, plants.__getitem__, make_registry(loaded.plant), serial):
+        tell_written(write_png(folder, name, png))
+        written += 1
+    if not written:
+        click.echo(f"part {serial}: no picture of it is stored", err=True)

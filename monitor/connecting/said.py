@@ -14,7 +14,7 @@ SAID = {
     "impossible_time": "cannot be read as a time",
     "ambiguous_time": "is a local time that may be one of two, or of an unknown zone",
     "ahead_of_clock": "is ahead of the clock",
-    "bad_image": "is no image of the size in the plant file",
+    "bad_image": "is no image as the plant file says",
     "bad_vector": "has not as many numbers as the plant file says",
     "contradiction": "contradicts another row of its key",
 }

@@ -10,7 +10,7 @@ import numpy as np
 
 from inference.comparison import MIN_LOTS, SLICE_ROWS, Comparison, Holdout, compare
 from inference.intervals import intervals_hold
-from inference.predicting import enough_inputs
+from inference.predicting import enough_inputs, predict
 from monitor.gate_models.training_set import TrainingSet, hold_out
 from monitor.ports import GateModel
 from monitor.store.models.retraining import RetrainingRequest
@@ -59,14 +59,14 @@ def compare_models(
     """The comparison on the parts that both models can predict, at least `rows`, and these parts."""
     parts = _predictable_by(holdout, champion, challenger)
     outcomes = Holdout(parts.target, parts.machines, parts.recipes, parts.lots)
-    by_champion, by_challenger = champion.predict(parts.rows), challenger.predict(parts.rows)
+    by_champion, by_challenger = predict(champion, parts.rows), predict(challenger, parts.rows)
     return compare(outcomes, by_champion, by_challenger, rows, challenger.coverage, _SEED), parts
 
 
 def intervals_still_hold(model: GateModel, newest: TrainingSet) -> bool:
     """Whether the model's intervals hold on the newest parts that it can predict."""
     parts = _predictable_by(newest, model)
-    return intervals_hold(parts.target, model.predict(parts.rows), model.coverage)
+    return intervals_hold(parts.target, predict(model, parts.rows), model.coverage)
 
 
 def _predictable_by(parts: TrainingSet, *models: GateModel) -> TrainingSet:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from inference.gate import judge
@@ -12,7 +13,7 @@ from monitor.gate_models.registry import ModelRegistry
 from monitor.model import Decision, Finding, JsonObject, Prediction, Reason
 from monitor.pipeline.forecasts import Adaptation, Forecasts, KnownParts, RecordedForecast, known_parts
 from monitor.pipeline.machines import MachineMemory, judged_batches
-from monitor.pipeline.passages import Passage, gate_input, passage_of
+from monitor.pipeline.passages import Passage, gate_input, passage_of, picture_key
 from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
 from monitor.ports import GateModel
@@ -21,6 +22,7 @@ from monitor.store.plant_files import plant_file_texts
 from monitor.store.rows.decisions import StoredDecision, decisions_in_order
 from monitor.store.rows.forgotten import ForgottenBaseline
 from monitor.store.rows.parts import part_steps
+from monitor.store.rows.pictures import picture_of
 
 TOLERANCE = 1e-6
 """Largest difference between predictions that count as equal."""
@@ -63,7 +65,8 @@ def recompute_decisions(
                     key = (row.model, row.model_digest)
                     model = models[key] if key in models else models.setdefault(key, registry.load(*key))
                 plant = plants(row.plant_digest)
-                yield _recompute(row, passages, plant, model, refused, known.of(connection, row, plant.gates[row.gate]))
+                then = known.of(connection, row, plant.gates[row.gate])
+                yield _recompute(row, passages, plant, model, refused, then, partial(picture_of, connection))
 
 
 def _recompute(
@@ -73,6 +76,7 @@ def _recompute(
     model: GateModel | None,
     refused: Reason | None,
     known: tuple[RecordedForecast | None, Adaptation | None],
+    picture: Callable[[int, str], bytes | None],
 ) -> Recomputed:
     gate = plant.gates[row.gate]
     key, stored = (row.serial, row.step, row.visit, row.revision), (row.verdict, row.reason, row.predicted)
@@ -80,7 +84,9 @@ def _recompute(
         return Recomputed(key, False, stored, ("", "its input rows are gone", None))
     own = passages[row.arrival]
     earlier = {step: passages[a] for step, a in row.inputs.items() if a != row.arrival}
-    part, _ = gate_input(gate, own, earlier)
+    part, inputs = gate_input(gate, own, earlier)
+    if model is not None and (at := picture_key(gate, inputs)) is not None:
+        part = replace(part, picture=picture(*at))
     spec_at = plant.characteristics[gate.characteristic].spec_at
     forecast, adapted = known
     if not (_is_forecast(forecast, row.forecast) and _is_adaptation(adapted, row.adapted)):

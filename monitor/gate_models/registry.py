@@ -58,9 +58,10 @@ def train_version(
 ) -> Version:
     """Train on what was available at `now`, register and record the version; ModelError if there are too few rows."""
     config = plant.gates[gate]
+    beat = run.beat if run else lambda: None
     with store.read() as connection:
-        data = training_set(connection, config, plant.max_ages(), now)
-    trained = trainer.train(gate, config, data, run.beat if run else lambda: None)
+        data = training_set(connection, config, plant.max_ages(), now, beat=beat)
+    trained = trainer.train(gate, config, data, beat)
     number = trainer.register(config, trained, {"gate": gate})
     version = Version(
         gate, config.model, number, trained.digest, now, ready_at, trained.data_digest, len(data.serials),

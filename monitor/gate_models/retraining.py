@@ -99,7 +99,7 @@ class Retraining:
         config = self.plant.gates[gate]
         with self.store.read() as connection:
             newest = training_set(
-                connection, config, self.plant.max_ages(), run.now, newest=config.retraining.holdout_rows
+                connection, config, self.plant.max_ages(), run.now, newest=config.retraining.holdout_rows, beat=run.beat
             )
         return intervals_still_hold(model, newest)
 
@@ -109,7 +109,7 @@ class Retraining:
             current = versions.model_in_force(connection, request.gate)
             arrival = last_arrival(connection)
             started = request._replace(started_at=run.now, arrival=arrival)
-            parts = None if current is None else self._snapshot(connection, started, current)
+            parts = None if current is None else self._snapshot(connection, started, current, run.beat)
         if current is None or parts is None:
             self._finish(run, request, State.REFUSED, Reason.NO_CHAMPION)
             return False
@@ -126,11 +126,12 @@ class Retraining:
         return False
 
     def _snapshot(
-        self, connection: Connection, request: RetrainingRequest, current: ModelInForce
+        self, connection: Connection, request: RetrainingRequest, current: ModelInForce, beat: Callable[[], None]
     ) -> tuple[TrainingSet, TrainingSet]:
         """The training set and holdout of a started request; reproducible from the store."""
         config = self.plant.gates[request.gate]
-        data = training_set(connection, config, self.plant.max_ages(), request.start_time, request.arrival)
+        started, ages = request.start_time, self.plant.max_ages()
+        data = training_set(connection, config, ages, started, request.arrival, beat=beat)
         since = trained_at(versions.list_versions(connection, request.gate), current)
         return split_holdout(data, since, config.retraining.holdout_rows)
 
@@ -140,7 +141,7 @@ class Retraining:
             current = versions.model_in_force(connection, request.gate)
             step = next_step(request, current, run.now)
             if current is not None and step in (Step.TRAIN, Step.COMPARE):
-                training, holdout = self._snapshot(connection, request, current)
+                training, holdout = self._snapshot(connection, request, current, run.beat)
         trained = 0
         if step is Step.GIVE_UP:
             self._finish(run, request, State.REFUSED, Reason.CHAMPION_CHANGED)

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from inference.models.kind import TrainingSettings
+from inference.pictures import write_pictures
 from monitor.errors import ModelError, ModelReason
 from monitor.failpoints import reach
 from monitor.gate_models.training_set import TrainingSet
@@ -117,7 +118,8 @@ def write_job(folder: Path, gate: GateConfig, data: TrainingSet) -> None:
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     serials, lots = (np.array(values, dtype=np.str_) for values in (data.serials, data.lots))
     passed, available = (np.array([at.timestamp() for at in times]) for times in (data.passed_at, data.available_at))
+    rows = data.rows if isinstance(data.rows, np.ndarray) else write_pictures(folder, data.rows.contents())
     np.savez(
-        folder / "data.npz", rows=data.rows, target=data.target, context=data.context, serials=serials, lots=lots,
+        folder / "data.npz", rows=rows, target=data.target, context=data.context, serials=serials, lots=lots,
         passed=passed, available=available,
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
@@ -11,23 +11,24 @@ from math import isfinite
 import numpy as np
 
 from monitor.model import Floats
-from monitor.pipeline.passages import MaxAges, Passage, gate_input, is_newer, with_earlier
+from monitor.pipeline.passages import MaxAges, Passage, gate_input, is_newer, picture_key, with_earlier
 from monitor.plant.gates import GateConfig
 from monitor.store.database.database import Connection
 from monitor.store.rows.outcomes import outcomes
 from monitor.store.rows.parts import PartStep, part_history
+from monitor.store.rows.pictures import StoredPictures, with_picture
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """Rows in order of time, shape (parts, inputs), with their outcomes and serials.
+    """Rows in order of time, shape (parts, inputs), or of a gate of pictures these, with their outcomes and serials.
 
     A missing value is NaN and occurs only if the gate's model may fill it. The other fields are not inputs: `context`
     (parts, features of all steps, NaN where missing) with the newest values, and when each outcome first became
     available.
     """
 
-    rows: Floats
+    rows: Floats | StoredPictures
     target: Floats
     serials: tuple[str, ...]
     context: Floats
@@ -86,28 +87,23 @@ def training_set(
     now: datetime,
     arrival: int | None = None,
     newest: int | None = None,
+    beat: Callable[[], None] = lambda: None,
 ) -> TrainingSet:
     """The training set at an instant, from rows up to `arrival` if given; reproducible from the store.
 
-    At most the `newest` parts, by default as many as the plant file allows.
+    At most the `newest` parts, by default as many as the plant file allows. `beat` is called while pictures are read,
+    which may be later.
     """
     truth = outcomes(connection, gate.characteristic, now, newest or gate.training.max_rows, arrival)
     history = [r for r in part_history(connection, sorted(truth)) if arrival is None or r.arrival <= arrival]
     judged = measured_passages(history, gate, max_ages, {serial: row.at for serial, row in truth.items()})
     ordered = sorted(judged.items(), key=lambda item: (item[1].passage.at, item[0]))
-    names = gate.inputs()
-    rows: list[list[float]] = []
-    used: list[tuple[str, JudgedPassage]] = []
-    for serial, part in ordered:
-        values = gate_input(gate, part.passage, part.earlier)[0].values
-        row = [values[name] for name in names]
-        if gate.max_missing or all(map(isfinite, row)):
-            rows.append(row)
-            used.append((serial, part))
+    rows, complete = _items(connection, gate, [part for _, part in ordered], beat)
+    used = [ordered[i] for i in complete]
     serials = tuple(serial for serial, _ in used)
     parts = [part for _, part in used]
     return TrainingSet(
-        rows=np.array(rows, dtype=np.float64).reshape(len(rows), len(names)),
+        rows=rows,
         target=np.array([truth[s].value for s in serials], dtype=np.float64),
         serials=serials,
         context=_context(history, serials),
@@ -118,6 +114,23 @@ def training_set(
         arrivals=tuple(part.passage.arrival for part in parts),
         passed_at=tuple(part.passage.at for part in parts),
     )
+
+
+def _items(
+    connection: Connection, gate: GateConfig, parts: Sequence[JudgedPassage], beat: Callable[[], None]
+) -> tuple[Floats | StoredPictures, list[int]]:
+    """What the gate was given of the parts of which that is complete, and their positions."""
+    inputs = [gate_input(gate, part.passage, part.earlier) for part in parts]
+    if gate.picture is not None:
+        keys = [picture_key(gate, arrivals) for _, arrivals in inputs]
+        known = with_picture(connection, [key[0] for key in keys if key is not None], gate.picture.name)
+        found = [(i, key[0]) for i, key in enumerate(keys) if key is not None and key[0] in known]
+        pictures = StoredPictures(connection.engine, [arrival for _, arrival in found], gate.picture.name, beat)
+        return pictures, [i for i, _ in found]
+    names = gate.features()
+    rows = [[part.values[name] for name in names] for part, _ in inputs]
+    complete = [i for i, row in enumerate(rows) if gate.max_missing or all(map(isfinite, row))]
+    return np.array([rows[i] for i in complete], dtype=np.float64).reshape(len(complete), len(names)), complete
 
 
 def _context(history: Sequence[PartStep], serials: Sequence[str]) -> Floats:

@@ -126,16 +126,16 @@ class PerformanceJob:
         if model is None or model.digest != used.digest:
             # Not in the cache yet, or replaced meanwhile: the next slot tries again.
             return empty(gate, config.step, COLUMNS)
-        window = self._make_reference(gate, config, model, used)
+        window = self._make_reference(gate, config, model, used, run)
         freeze(self._store, run.lease, _new_reference(window, used), run.now)
         return self._references.setdefault(key, window)
 
-    def _make_reference(self, gate: str, config: GateConfig, model: GateModel, used: ModelInForce) -> Window:
+    def _make_reference(self, gate: str, config: GateConfig, model: GateModel, used: ModelInForce, run: Run) -> Window:
         with self._store.read() as connection:
             version = versions.version_of(connection, used.model, used.version)
-            rows = _reference_rows(version.metrics, config)
-            known = self._models.held_out(used)
-            return reference(connection, gate, config, self._plant.max_ages(), model, version.trained_at, rows, known)
+        rows, ages = _reference_rows(version.metrics, config), self._plant.max_ages()
+        known = self._models.held_out(used)
+        return reference(self._store, gate, config, ages, model, version.trained_at, rows, known, run.beat)
 
 
 def _reference_rows(metrics: Mapping[str, float], config: GateConfig) -> int:

@@ -33,7 +33,7 @@ class PullJob:
     ) -> None:
         self._store = store
         self._config = plant.sources[source_name]
-        self._rows = plant.store.batch_rows
+        self._rows = plant.rows_at_once(source_name)
         self._keep: timedelta | None = getattr(effective(plant), KEYS[self._config.kind])
         self._source = source
         self._pipeline = pipeline

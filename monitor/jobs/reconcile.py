@@ -37,13 +37,14 @@ _YEAR_1971 = 31_536_000_000_000
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What is compared: a source with its kind, when its rows have settled, how old an hour may be, and how long the
-    store keeps rows (None: forever)."""
+    store keeps rows (None: forever). `rows` is about how many are read at once (None: those of a span)."""
 
     source: str
     kind: str
     settle: timedelta
     reach: timedelta
     keep: timedelta | None
+    rows: int | None = None
 
 
 @dataclass(slots=True)
@@ -104,7 +105,7 @@ class ReconcileJob:
         length = HOUR
         while start < end:
             stop = min(start + length, end)
-            keys = self._compare(start, stop, everything, run.now, found)
+            keys = self._compare(start, stop, everything, run, found)
             length = min(2 * length, _LONGEST) if keys < _KEYS else HOUR
             start = stop
             if start < end:  # after the last one, the commit renews the lease
@@ -138,26 +139,26 @@ class ReconcileJob:
             return oldest, False, True
         return max(min(from_micros(compared), end), oldest), False, False
 
-    def _compare(self, start: datetime, end: datetime, everything: bool, now: datetime, found: Differences) -> int:
+    def _compare(self, start: datetime, end: datetime, everything: bool, run: Run, found: Differences) -> int:
         """Compare a span, whole rows if `everything`; if its keys differ, hour by hour; returns its number of keys."""
         if everything:
-            self._read_again(start, end, now, found)
-        keys, stored = self._keys(start, end, now)
+            self._read_again(start, end, run, found)
+        keys, stored = self._keys(start, end, run.now)
         if not _missing(keys, stored) and stored.current <= keys.keys():
             found.met = found.met or bool(keys)
         else:
             for hour in _hours(start, end):
-                self._compare_hour(hour, not everything, now, found)
+                self._compare_hour(hour, not everything, run, found)
         return len(keys)
 
-    def _compare_hour(self, hour: datetime, again: bool, now: datetime, found: Differences) -> None:
+    def _compare_hour(self, hour: datetime, again: bool, run: Run, found: Differences) -> None:
         """Note how an hour differs; if rows are missing, after it was read `again`."""
         end = hour + HOUR
-        keys, stored = self._keys(hour, end, now)
+        keys, stored = self._keys(hour, end, run.now)
         missing = _missing(keys, stored)
         if missing and again:
-            self._read_again(hour, end, now, found)
-            keys, stored = self._keys(hour, end, now)
+            self._read_again(hour, end, run, found)
+            keys, stored = self._keys(hour, end, run.now)
             missing = _missing(keys, stored)
         if missing:
             found.missing[hour] = missing
@@ -171,7 +172,20 @@ class ReconcileJob:
         with self._store.read() as connection:
             return keys, stored_keys(connection, of.kind, of.source, self._source.key, start, end)
 
-    def _read_again(self, start: datetime, end: datetime, now: datetime, found: Differences) -> None:
+    def _read_again(self, start: datetime, end: datetime, run: Run, found: Differences) -> None:
+        for since, until in self._pieces(start, end, run.now):
+            self._read_piece(since, until, run.now, found)
+            if until < end:
+                run.beat()
+
+    def _pieces(self, start: datetime, end: datetime, now: datetime) -> list[tuple[datetime, datetime]]:
+        """The span in parts that hold about as many rows as are read at once."""
+        rows = self._of.rows
+        pieces = 1 if rows is None else max(1, -(-len(self._source.hour_keys(start, end, now)) // rows))
+        cuts = [start + i * (end - start) / pieces for i in range(pieces)]
+        return list(zip(cuts, [*cuts[1:], end], strict=True))
+
+    def _read_piece(self, start: datetime, end: datetime, now: datetime, found: Differences) -> None:
         page = self._source.read_hour(start, end, now)
         for pull in self._pulls:
             lease = self._lease_of(pull)
@@ -249,9 +263,4 @@ def _select_members(page: Page, members: Sequence[str] | None) -> Page:
     if members is None or page.frame.empty:
         return page
     column = "step" if "step" in page.frame else "machine"
-    selected = page.frame[column].isin(members).to_numpy()
-    place = np.cumsum(selected) - 1
-    return replace(
-        page, frame=page.frame.loc[selected].reset_index(drop=True), values=page.values[selected],
-        hidden={int(place[row]): reasons for row, reasons in page.hidden.items() if selected[row]},
-    )  # fmt: skip
+    return page.at(np.flatnonzero(page.frame[column].isin(members)).tolist())

@@ -35,7 +35,7 @@ class Retrying:
 
     def __init__(self, store: Store, plant: Plant, scope: JobScope, job: str, kept: KeptRows) -> None:
         config = plant.sources[scope.source]
-        self._store, self._rows = store, plant.store.batch_rows
+        self._store, self._rows = store, plant.rows_at_once(scope.source)
         self._job, self._scope, self._kind = job, scope, config.kind
         self._partitions = config.partitions
         self._kept = kept

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +19,11 @@ import numpy as np
 import pandas as pd
 
 from monitor.model import Page
+from monitor.pictures import digest_of
 from monitor.store.rows.digests import Key, StoredReading, StoredRow
+
+_PICTURES = " "
+"""Stands in a digest between the content of a row and its pictures."""
 
 Columns = dict[str, Any]
 """A row to store, by the names of its table's columns."""
@@ -68,13 +72,22 @@ def classify(rows: Iterable[tuple[Key, Columns]], stored: dict[Key, StoredRow], 
         entry = stored.setdefault(key, StoredRow())
         digest, available_at = columns["digest"], columns["available_at"]
         # Without such a time, a row of an earlier time may still be a correction, but not one that was replaced before.
-        replaced = _is_older(available_at, entry.available_at) and (dated or digest in entry.digests)
-        if replaced or digest == (entry.digests or [""])[-1]:
+        replaced = _is_older(available_at, entry.available_at) and (dated or _is_among(digest, entry.digests))
+        if replaced or _is_among(digest, entry.digests[-1:]):
             seen += 1
             continue
         accepted.append(Accepted(index, entry.revisions, columns, entry.revisions > 0))
         entry.add(digest, available_at)
     return Intake(accepted, seen)
+
+
+def _is_among(digest: str, others: Sequence[str]) -> bool:
+    """Whether the content is one of the others. A picture that was not kept of one of two rows is not compared."""
+    if _PICTURES not in digest and not any(_PICTURES in other for other in others):
+        return digest in others
+    content, _, pictures = digest.partition(_PICTURES)
+    pairs = [other.partition(_PICTURES) for other in others]
+    return any(same == content and (kept == pictures or not (kept and pictures)) for same, _, kept in pairs)
 
 
 def _is_older(available_at: datetime, last: datetime | None) -> bool:
@@ -163,6 +176,8 @@ def part_rows(page: Page, source: str, stored: dict[Key, StoredRow]) -> Iterable
             key = (serial, step, number)
         row = {n: v for n, v in zip(names, values[i], strict=True) if v == v}
         digest = content_digest((at, machine, recipe, lot, row))
+        if i in page.pictures:
+            digest += _PICTURES + digest_of(page.pictures[i])
         yield (
             key,
             {
@@ -244,6 +259,4 @@ def without_old(page: Page, since: datetime) -> tuple[Page, int]:
     old = len(page.frame) - len(kept)
     if not old:
         return page, 0
-    hidden = {new: page.hidden[before] for new, before in enumerate(kept.tolist()) if before in page.hidden}
-    frame = page.frame.iloc[kept].reset_index(drop=True)
-    return replace(page, frame=frame, values=page.values[kept], hidden=hidden), old
+    return page.at(kept.tolist()), old

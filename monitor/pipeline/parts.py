@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from inference.gate import judge
 from monitor.failpoints import reach
 from monitor.model import Decision, Page, PartInput, Prediction, Reason, Verdict
+from monitor.pictures import keep
 from monitor.pipeline import intake
 from monitor.pipeline.forecasts import Adaptation, Forecasts, RecordedForecast, may_be_forecast
-from monitor.pipeline.judging import Deadline, InForce, Judged
-from monitor.pipeline.passages import KnownPassages, Passage, gate_input
+from monitor.pipeline.judging import Deadline, InForce, Judged, batches_of
+from monitor.pipeline.passages import KnownPassages, Passage, gate_input, picture_key
 from monitor.pipeline.pipeline import Pipeline
 from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
@@ -24,6 +26,10 @@ from monitor.store.rows import digests
 from monitor.store.rows.decisions import StoredDecision, decided_visits
 from monitor.store.rows.digests import StoredRow
 from monitor.store.rows.parts import part_history
+from monitor.store.rows.pictures import StoredPicture, picture_of
+
+ToJudge = tuple[Passage, PartInput, dict[str, int]]
+"""A passage, its gate's input, and by step the arrival numbers of the rows that this was made from."""
 
 
 class PartsPipeline(Pipeline):
@@ -61,12 +67,14 @@ class PartsPipeline(Pipeline):
         done = {passed[:3] for passed in decided}
         result = intake.classify(intake.part_rows(page, self._source, stored), stored, self._dated)
         known = KnownPassages(self._plant.max_ages(), history)
-        to_decide: dict[str, list[tuple[Passage, PartInput, dict[str, int]]]] = {}
+        to_decide: dict[str, list[ToJudge]] = {}
         for accepted in result.accepted:
             passage = _passage(provisional_arrival(len(write.rows)), accepted.columns)
             earlier = known.before(passage.serial, passage.at)
             known.add(passage)
             write.rows.append({**accepted.columns, "revision": accepted.revision})
+            for name, picture in page.pictures.get(accepted.index, {}).items():
+                write.pictures.append(StoredPicture(passage.arrival, name, keep(picture)))
             gate = self._gates.get(passage.step)
             is_decided = (passage.serial, passage.step, passage.visit) in done
             if gate is not None and not is_decided and self._needs_decision(gate, passage, accepted.revision):
@@ -93,23 +101,16 @@ class PartsPipeline(Pipeline):
     def _decide(
         self,
         gate: str,
-        parts: Sequence[tuple[Passage, PartInput, dict[str, int]]],
+        parts: Sequence[ToJudge],
         used: InForce,
         write: BatchWrite,
     ) -> None:
         config = self._plant.gates[gate]
         characteristic = self._plant.characteristics[config.characteristic]
-        part_inputs = [part for _, part, _ in parts]
         adapted = self._adaptation(gate, config, used, write.now)
-        scale = 1.0 if adapted is None else adapted.scale
-
-        def judge_parts(refused: Reason | None) -> Judged:
-            band = config.rework_band()
-            return judge(used.model, refused, part_inputs, characteristic.spec_at, band, used.withheld, scale)
-
-        judged = self._deadline.call(lambda: judge_parts(used.refused), config.timeout)
-        if judged is None:
-            judged = judge_parts(Reason.TIMEOUT)
+        judged: Judged = []
+        for batch in batches_of(config, parts):
+            judged += self._judge(config, used, self._with_pictures(config, batch, write.pictures), adapted)
         known = self._forecast(gate, config, [decision for _, decision in judged], write.now)
         for (passage, _, inputs), (prediction, held) in zip(parts, judged, strict=True):
             decision, record = held, None
@@ -124,6 +125,34 @@ class PartsPipeline(Pipeline):
             write.tallies[tally_key("gatewatch_gate_decisions_total", gate=gate, verdict=verdict, reason=reason)] += 1
             if self._plant.write_back:
                 write.outbox.append(recommendation(self._plant.site, row, _coverage(used, decision, config)))
+
+    def _judge(
+        self, config: GateConfig, used: InForce, parts: Sequence[PartInput], adapted: Adaptation | None
+    ) -> Judged:
+        """What the model says of the parts; they are held where it takes too long."""
+        characteristic = self._plant.characteristics[config.characteristic]
+        scale = 1.0 if adapted is None else adapted.scale
+
+        def judge_parts(refused: Reason | None) -> Judged:
+            band = config.rework_band()
+            return judge(used.model, refused, parts, characteristic.spec_at, band, used.withheld, scale)
+
+        judged = self._deadline.call(lambda: judge_parts(used.refused), config.timeout)
+        return judge_parts(Reason.TIMEOUT) if judged is None else judged
+
+    def _with_pictures(
+        self, gate: GateConfig, parts: Sequence[ToJudge], new: Sequence[StoredPicture]
+    ) -> list[PartInput]:
+        """The inputs of the parts; of a gate of pictures with the picture of each, from this page or the store."""
+        if gate.picture is None:
+            return [part for _, part, _ in parts]
+        here = {(picture.arrival, picture.name): picture.png for picture in new}
+        with self._store.read() as connection:
+            keys = [picture_key(gate, inputs) for _, _, inputs in parts]
+            pictures = [
+                None if key is None else here[key] if key in here else picture_of(connection, *key) for key in keys
+            ]
+        return [replace(part, picture=picture) for (_, part, _), picture in zip(parts, pictures, strict=True)]
 
     def _forecast(
         self, gate: str, config: GateConfig, decisions: Sequence[Decision], now: datetime

@@ -80,15 +80,27 @@ def with_earlier(
 def gate_input(gate: GateConfig, passage: Passage, latest: Mapping[str, Passage]) -> tuple[PartInput, dict[str, int]]:
     """The gate's input, from this passage and the part's latest passages through earlier steps.
 
-    Also returns, by step, the arrival numbers of the rows it was made from.
+    Also returns, by step, the arrival numbers of the rows it was made from. A picture is not read yet: `picture_key`.
     """
     values: dict[str, float] = {}
     inputs = {passage.step: passage.arrival}
-    for name in gate.inputs():
+    for name in gate.features():
         step, _, feature = name.partition(".")
         origin = passage if step == passage.step else latest.get(step)
         values[name] = nan if origin is None else origin.values.get(feature, nan)
         if origin is not None:
             inputs[step] = origin.arrival
+    if gate.picture is not None and gate.picture.step in latest:
+        inputs.setdefault(gate.picture.step, latest[gate.picture.step].arrival)
     key = PartKey(passage.serial, passage.step, passage.visit)
     return PartInput(key, passage.at, values, tuple(sorted(inputs.values()))), inputs
+
+
+def picture_key(gate: GateConfig, inputs: Mapping[str, int]) -> tuple[int, str] | None:
+    """Where the picture of a part is, from the arrival numbers of its input by step: a row and a value of it.
+
+    None for a gate that takes numbers, and where the step is not known of the part.
+    """
+    if gate.picture is None or gate.picture.step not in inputs:
+        return None
+    return inputs[gate.picture.step], gate.picture.name

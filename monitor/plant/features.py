@@ -14,6 +14,12 @@ def feature_names(name: str, column: ValueColumn) -> tuple[str, ...]:
     return (f"{name}_mean", f"{name}_std", f"{name}_gradient") if column.image else (name,)
 
 
+def judged_steps(plant: Plant, name: str) -> frozenset[str]:
+    """The steps at which a gate judges the picture of this value column."""
+    pictures = [gate.picture for gate in plant.gates.values()]
+    return frozenset(picture.step for picture in pictures if picture is not None and picture.name == name)
+
+
 def image_features(plant: Plant) -> frozenset[str]:
     """All features of part steps that are computed from images."""
     parts = [source for source in plant.sources.values() if isinstance(source, PartSource)]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from inference.kinds import KINDS
+from inference.kinds import KINDS, PICTURE_KINDS
 from monitor.model import ReworkBand
 from monitor.plant.messages import Meaning, join_names
-from monitor.plant.types import Duration, Instant, Name, PositiveDuration, Strict
+from monitor.plant.types import Duration, Instant, Name, PositiveDuration, Strict, Text
 from monitor.plant.watching import RetrainingConfig
+from monitor.ports import PICTURE_INPUTS
 
 
 def _kind(value: str) -> str:
@@ -48,6 +49,13 @@ class Training(Strict):
     seed: int = Field(1, ge=0, le=2**32 - 1, description="Random seed of training.")
 
 
+class PictureInput(NamedTuple):
+    """The picture that a gate judges: the step, and the value of its part step that holds an image."""
+
+    step: str
+    name: str
+
+
 class GateConfig(Strict):
     """The check at a step: which model, from which inputs, predicts which characteristic."""
 
@@ -56,7 +64,10 @@ class GateConfig(Strict):
     model: Name = Field(description="Name of the registered model.")
     kind: Kind = Field("shape", description="The kind of model that is trained for it.")
     profile: list[str] = Field(
-        min_length=4, description="The measured profile: features of the gate's step or of earlier steps."
+        [],
+        min_length=4,
+        description="The measured profile: features of the gate's step or of earlier steps. Every kind but image needs "
+        "one.",
     )
     profile_kind: Literal["line", "vector"] = Field(
         "line",
@@ -64,6 +75,11 @@ class GateConfig(Strict):
     )
     covariates: list[str] = Field(
         [], description="Further inputs, as step.feature, or as feature for the gate's own step."
+    )
+    image: Text | None = Field(
+        None,
+        description="Of kind image, in place of profile and covariates: the picture it judges, as step.value, or as "
+        "value for the gate's own step; a value of part steps that has `image`.",
     )
     max_missing: float = Field(
         0.0,
@@ -81,15 +97,51 @@ class GateConfig(Strict):
     since: Instant | None = Field(
         None, description="Parts that passed the step earlier are used for training but not decided on."
     )
-    timeout: PositiveDuration = Field(timedelta(seconds=5), description="If a batch takes longer, its parts are held.")
+    timeout: PositiveDuration = Field(
+        timedelta(seconds=5),
+        description="If a batch takes longer, its parts are held. Pictures are judged in batches of at most 16.",
+    )
     training: Training = Field(Training(), description="When and how the first model is trained.")
     retraining: RetrainingConfig = Field(
         RetrainingConfig(), description="When a challenger is trained and put in force."
     )
 
+    @model_validator(mode="after")
+    def _inputs_of_its_kind(self) -> GateConfig:
+        if self.kind in PICTURE_KINDS:
+            if self.image is None:
+                raise ValueError(f"a gate of kind {self.kind} judges a picture: expected image")
+            if self.profile or self.covariates or self.max_missing:
+                raise ValueError(
+                    f"a gate of kind {self.kind} judges a picture alone: expected image without profile, covariates "
+                    "and max_missing"
+                )
+        elif self.image is not None:
+            raise ValueError(f"image is for kind {join_names(sorted(PICTURE_KINDS))}; kind {self.kind} takes numbers")
+        elif not self.profile:
+            raise ValueError(f"a gate of kind {self.kind} takes numbers: expected profile")
+        return self
+
     def inputs(self) -> tuple[str, ...]:
-        """Every input as step.feature, profile first."""
+        """The inputs of its model: every feature as step.feature, profile first; of a picture `PICTURE_INPUTS`."""
+        return PICTURE_INPUTS if self.image is not None else self.features()
+
+    def features(self) -> tuple[str, ...]:
+        """Every input that is a number, as step.feature, profile first."""
         return tuple(f if "." in f else f"{self.step}.{f}" for f in (*self.profile, *self.covariates))
+
+    @property
+    def picture(self) -> PictureInput | None:
+        """The picture that it judges; None if it takes numbers."""
+        if self.image is None:
+            return None
+        step, dot, name = self.image.rpartition(".")
+        return PictureInput(step if dot else self.step, name)
+
+    def input_steps(self) -> frozenset[str]:
+        """The steps that its inputs come from."""
+        steps = {feature.partition(".")[0] for feature in self.features()}
+        return frozenset(steps if self.picture is None else {self.picture.step})
 
     def rework_band(self) -> ReworkBand:
         """The rework range, in the unit of the characteristic."""

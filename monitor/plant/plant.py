@@ -14,6 +14,7 @@ from monitor.plant.gates import GateConfig
 from monitor.plant.line import Characteristic, Machine, Step
 from monitor.plant.running import DetectorConfig, Jobs, MlflowConfig, ReconcileConfig, ServerConfig, StoreConfig
 from monitor.plant.sources import (
+    PartSource,
     Source,
     WriteBack,
 )
@@ -29,6 +30,9 @@ from monitor.plant.watching import (
     PerformanceConfig,
     Profile,
 )
+
+WITH_PICTURES = 50
+"""Rows at once at most where they hold pictures, which are in memory, or where a gate judges such, some 0.05 s each."""
 
 
 class Plant(Strict):
@@ -65,6 +69,19 @@ class Plant(Strict):
     def max_ages(self) -> dict[str, timedelta]:
         """How old a part's passage may be when a gate uses it, by step."""
         return {name: step.max_age for name, step in self.steps.items()}
+
+    def rows_at_once(self, source: str) -> int:
+        """Rows of a source that are read and committed in one batch: fewer of part steps with pictures."""
+        most = self.store.batch_rows
+        return min(most, WITH_PICTURES) if self.has_pictures(source) else most
+
+    def has_pictures(self, source: str) -> bool:
+        """Whether rows of a source hold images as files, or gates judge pictures when these rows come."""
+        config = self.sources[source]
+        if not isinstance(config, PartSource):
+            return False
+        files = any(column.image is not None and column.image.format == "file" for column in config.values.values())
+        return files or any(gate.picture is not None for gate in self.gates.values())
 
     def sensor_names(self, machine: str) -> tuple[str, ...]:
         """The sensors of a machine, in the order of the file."""

@@ -95,7 +95,7 @@ def _used_by_gates(plant: Plant) -> Iterator[tuple[str, timedelta | None]]:
     ages = [
         plant.steps[step].max_age
         for gate in plant.gates.values()
-        for step in {text.partition(".")[0] for text in gate.inputs()} - {gate.step}
+        for step in gate.input_steps() - {gate.step}
         if step in plant.steps
     ]
     if ages:

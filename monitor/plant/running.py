@@ -22,7 +22,7 @@ class Retention(Strict):
     trends: PositiveDuration | None = Field(
         timedelta(days=400), description="Drift and performance values of every evaluation; findings hold only changes."
     )
-    parts: PositiveDuration | None = Field(None, description="Part steps.")
+    parts: PositiveDuration | None = Field(None, description="Part steps, with their pictures.")
     decisions: PositiveDuration | None = Field(None, description="Decisions of gates.")
     outcomes: PositiveDuration | None = Field(None, description="Outcomes and dispositions.")
     quarantine: PositiveDuration | None = Field(timedelta(days=90), description="Rows that could not be read.")
@@ -40,7 +40,12 @@ class StoreConfig(Strict):
         timedelta(seconds=30),
         description="How long a job's lease lasts without renewal before another process may take it over.",
     )
-    batch_rows: int = Field(1000, ge=1, le=100000, description="Rows of a source read and committed in one batch.")
+    batch_rows: int = Field(
+        1000,
+        ge=1,
+        le=100000,
+        description="Rows of a source read and committed in one batch; part steps with pictures at most 50.",
+    )
     snapshot_rows: int = Field(
         5000, ge=1, description="Rows of one machine between two snapshots of its detector states."
     )

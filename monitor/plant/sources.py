@@ -63,11 +63,28 @@ class CodeColumn(Strict):
     )
 
 
-class ImageShape(Strict):
-    """An 8-bit grey image, stored row by row as bytes; gives the features <name>_mean, _std and _gradient."""
+class ImageFormat(Strict):
+    """An image: 8-bit grey pixels row by row as bytes, or the bytes of a file.
 
-    width: int = Field(ge=2, le=4096, description="Pixels in a row.")
-    height: int = Field(ge=2, le=4096, description="Rows.")
+    Gives the features <name>_mean, _std and _gradient; a gate of kind image judges the picture itself.
+    """
+
+    format: Literal["raw", "file"] = Field(
+        "raw",
+        description="raw: 8-bit grey pixels, row by row; file: a PNG, JPEG, BMP, TIFF or WebP file, grey or colour, of "
+        "any size up to 50 million pixels and 64 MiB.",
+    )
+    width: int | None = Field(None, ge=2, le=4096, description="Pixels in a row; of raw pixels only.")
+    height: int | None = Field(None, ge=2, le=4096, description="Rows; of raw pixels only.")
+
+    @model_validator(mode="after")
+    def _size_of_raw(self) -> ImageFormat:
+        given = [side is not None for side in (self.width, self.height)]
+        if self.format == "file" and any(given):
+            raise ValueError("expected format: file without width and height: a file says its own size")
+        if self.format == "raw" and not all(given):
+            raise ValueError("expected width and height of raw pixels, or format: file")
+        return self
 
 
 def _nonzero(value: float) -> float:
@@ -109,7 +126,7 @@ class ValueColumn(Strict):
     )
     missing: list[float | str] = Field([], description="Values of the source that mean a missing value.")
     unit: str = Field("", description="Unit after conversion.")
-    image: ImageShape | None = Field(None, description="Given if the column holds an image instead of a number.")
+    image: ImageFormat | None = Field(None, description="Given if the column holds an image instead of a number.")
     vector: int | None = Field(
         None,
         ge=1,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from monitor.store.delivery.outbox import messages_about
 from monitor.store.rows.decisions import StoredDecision, decisions_of
 from monitor.store.rows.outcomes import StoredDisposition, StoredOutcome, dispositions_of, outcomes_of
 from monitor.store.rows.parts import PartStep, neighbours, part_history
+from monitor.store.rows.pictures import picture_names
 from monitor.store.rows.quarantine import quarantined_with_key
 from monitor.store.rows.readings import MachineWindow, window_before
 from monitor.store.watching.findings import findings_about
@@ -45,7 +46,8 @@ def passport(connection: Connection, serial: str) -> dict[str, object] | None:
     if not _storable(serial):
         return None
     steps = part_history(connection, [serial])
-    events = [_part_step(row) for row in steps]
+    pictures = picture_names(connection, [row.arrival for row in steps])
+    events = [_part_step(row, pictures.get(row.arrival, ())) for row in steps]
     events += [_decision(row) for row in decisions_of(connection, serial)]
     events += _recommendations(connection, serial)
     events += [_outcome(row) for row in outcomes_of(connection, [serial])]
@@ -111,13 +113,14 @@ def _details(row: NamedTuple, *names: str) -> dict[str, object]:
     return {name: getattr(row, name) for name in names}
 
 
-def _part_step(row: PartStep) -> Event:
+def _part_step(row: PartStep, pictures: Sequence[str]) -> Event:
     action = f"correction {row.revision} of" if row.revision else "passed"
     machine = f" on {row.machine}" if row.machine else ""
     batch = "".join(f", {name} {value}" for name, value in (("recipe", row.recipe), ("lot", row.lot)) if value)
     details = _details(
         row, "step", "visit", "revision", "machine", "recipe", "lot", "available_at", "arrival", "source", "values"
     )
+    details |= {"pictures": list(pictures)} if pictures else {}
     return _event(row.at, "part_step", f"{action} step {row.step}, visit {row.visit}{machine}{batch}", details)
 
 

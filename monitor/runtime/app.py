@@ -154,7 +154,8 @@ def reconcile_scope(plant: Plant, source: str) -> Scope:
     config = plant.sources[source]
     settle = config.look_back + config.delay + 2 * config.every
     keep: timedelta | None = getattr(effective(plant), KEYS[config.kind])
-    return Scope(source, config.kind, settle, plant.reconcile.reach, keep)
+    rows = plant.rows_at_once(source) if plant.has_pictures(source) else None
+    return Scope(source, config.kind, settle, plant.reconcile.reach, keep, rows)
 
 
 def bounds_of(plant: Plant, jobs: Sequence[Job]) -> Bounds:

@@ -41,6 +41,7 @@ from monitor.store.database.database import DatabaseError
 from monitor.store.database.statements import TallyKey, add_counts, set_gauges, tally_key
 from monitor.store.metrics import metrics_snapshot
 from monitor.store.rounds import end_rounds
+from monitor.store.rows.pictures import picture_of
 from monitor.web import webhook
 from monitor.web.server import RunningServer, Views, serve
 from monitor.web.server import make_app as make_server
@@ -132,6 +133,7 @@ class Service:
             refusal=lambda authorization, size: webhook.refusal(self._app.plant, authorization, size),
             now=self._app.clock.now,
             receive=self._receive,
+            picture=self._picture,
         )
         server = self._app.plant.server
         return serve(make_server(views), server.host, server.port)
@@ -148,6 +150,10 @@ class Service:
     def _passport(self, serial: str) -> dict[str, object] | None:
         with self._app.store.read() as connection:
             return passport(connection, serial)
+
+    def _picture(self, arrival: int, name: str) -> bytes | None:
+        with self._app.store.read() as connection:
+            return picture_of(connection, arrival, name)
 
     def _problems(self) -> list[str]:
         problems = [] if self._scheduler.running else ["the scheduler is not running"]

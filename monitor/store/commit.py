@@ -29,6 +29,7 @@ from monitor.store.rows.decisions import StoredDecision
 from monitor.store.rows.forgotten import ForgottenBaseline
 from monitor.store.rows.intake_counts import count_intake
 from monitor.store.rows.kinds import KINDS
+from monitor.store.rows.pictures import StoredPicture
 from monitor.store.rows.readings import JudgedSpan, MachineWindow
 from monitor.store.rows.refusals import QuarantineChanges, settle, write_rejects
 from monitor.store.watching.board import roll_up
@@ -57,7 +58,8 @@ class SavedState:
 
 @dataclass(slots=True)
 class BatchWrite:
-    """Everything one batch writes. `rows` belong to the source kind `kind` and get arrival numbers in their order.
+    """Everything one batch writes. `rows` belong to the source kind `kind` and get arrival numbers in their order;
+    `pictures` are those of these rows, under their provisional arrival numbers.
 
     `findings` are changes of status, `board` the current findings; `trends` are stored at each evaluation, one row per
     finding and time, so that reports can draw them later: see `monitor.store.watching.board.trend_findings`.
@@ -72,6 +74,7 @@ class BatchWrite:
     kind: str = ""
     position: datetime | None = None
     rows: list[dict[str, object]] = field(default_factory=list)
+    pictures: list[StoredPicture] = field(default_factory=list)
     rejects: Sequence[Reject] = ()
     quarantine: QuarantineChanges = field(default_factory=QuarantineChanges)
     decisions: list[StoredDecision] = field(default_factory=list)
@@ -103,6 +106,7 @@ def commit(store: Store, lease: Lease, batch: BatchWrite) -> int:
         if batch.rows:
             rows = [{**row, "arrival": first + i} for i, row in enumerate(batch.rows)]
             connection.execute(KINDS[batch.kind].insert(), rows)
+        _write_pictures(connection, batch, first)
         _write_decisions(connection, batch, first)
         _write_findings(connection, batch, first)
         upsert(connection, t.machine_window, [window._asdict() for window in batch.windows])
@@ -126,6 +130,12 @@ def _accepted(batch: BatchWrite) -> int:
     source = batch.source
     keys = (tally_key("gatewatch_source_rows_total", source=source, outcome=o) for o in ("accepted", "corrected"))
     return int(sum(batch.tallies[key] for key in keys))
+
+
+def _write_pictures(connection: sa.Connection, batch: BatchWrite, first: int) -> None:
+    if batch.pictures:
+        rows = [p._replace(arrival=resolved_arrival(p.arrival, first))._asdict() for p in batch.pictures]
+        connection.execute(t.picture.insert(), rows)
 
 
 def _write_decisions(connection: sa.Connection, batch: BatchWrite, first: int) -> None:

@@ -30,7 +30,7 @@ RETAINED: Mapping[str, tuple[AgedTable, ...]] = {
     "windows": (AgedTable(t.machine_window, "start"),),
     "findings": (AgedTable(t.finding, "at"), AgedTable(t.alert, "ended_at"), AgedTable(t.notification, "at")),
     "trends": (AgedTable(t.trend, "at"),),
-    "parts": (AgedTable(t.part_step, "at"),),
+    "parts": (AgedTable(t.part_step, "at"), AgedTable(t.picture, "arrival")),
     "decisions": (AgedTable(t.decision, "at"),),
     "outcomes": (AgedTable(t.outcome, "at"), AgedTable(t.disposition, "at")),
     "quarantine": (AgedTable(t.quarantine, "first_seen_at"), AgedTable(t.unknown_name, "newest_at")),
@@ -56,6 +56,9 @@ def _too_old(connection: sa.Connection, aged: AgedTable, keep: timedelta, now: d
     cursors = positions(connection)
     # Deleted is deleted: a clock that is far ahead of everything that was read is not believed.
     now = min(now, max(cursors.values()) + _AHEAD) if cursors else now
+    if aged.table is t.picture:
+        # It goes with its part step, whose rules these are.
+        return ~sa.select(t.part_step.c.arrival).where(t.part_step.c.arrival == t.picture.c.arrival).exists()
 
     def is_old(table: sa.FromClause) -> sa.ColumnElement[bool]:
         age = table.c[aged.column]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -57,6 +58,7 @@ class Views:
 
     `ready` returns the problems that keep the process from working, none when it is ready; `passport` all that is
     known about a serial number, or None; `bounds` the label values of the plant in force, which a reload changes.
+    `picture` is a stored picture as a PNG, by the arrival number of its row and its name, or None.
     `refusal` says why a post to the webhook is refused, by its Authorization header and size; `receive` takes its body.
     """
 
@@ -68,6 +70,7 @@ class Views:
     refusal: Callable[[str, int], Answer | None]
     receive: Callable[[bytes], Answer]
     now: Callable[[], datetime] = WallClock().now
+    picture: Callable[[int, str], bytes | None] = lambda arrival, name: None
 
 
 def make_app(views: Views) -> FastAPI:
@@ -78,6 +81,7 @@ def make_app(views: Views) -> FastAPI:
     app.add_exception_handler(DatabaseError, _unavailable)
     _add_health(app, views)
     _add_pages(app, views)
+    _add_pictures(app, views)
     _add_reports(app, views.reports)
     _add_webhook(app, views)
     return app
@@ -125,6 +129,18 @@ def _add_pages(app: FastAPI, views: Views) -> None:
             sentence = f"Nothing is known about part {serial!r}; give the serial number as the MES has it."
             return _error(request, 404, "No such part", sentence)
         return JSONResponse(history, headers=_SAFE) if _wants_json(request) else _html(part_page(history))
+
+
+def _add_pictures(app: FastAPI, views: Views) -> None:
+    @app.api_route("/pictures", methods=_READ)
+    def picture(request: Request) -> Response:
+        arrival, name = (request.query_params.get(key, "") for key in ("arrival", "name"))
+        found = None
+        if re.fullmatch("[0-9]{1,18}", arrival) and "\0" not in name:
+            found = views.picture(int(arrival), name)
+        if found is None:
+            return _error(request, 404, "No such picture", "There is no such picture, or it was deleted with its row.")
+        return Response(found, headers={**_SAFE, "Content-Type": "image/png"})
 
 
 def _add_reports(app: FastAPI, root: Path) -> None:

@@ -93,8 +93,12 @@ class StepWindows:
         return Pair(current, replace(reference, window=before))
 
     def _model(self, step: str) -> GateModel | None:
+        """The model whose predictions belong to the windows. One of pictures takes too long to be asked at every slot:
+        its pictures are watched by their statistics."""
         gate = self._gates.get(step)
-        return None if gate is None else self._models.for_gates([gate])[gate].model
+        if gate is None or self._plant.gates[gate].picture is not None:
+            return None
+        return self._models.for_gates([gate])[gate].model
 
     def _reference(self, step: str, lease: Lease | None, now: datetime) -> Frozen | None:
         """The step's reference in force, frozen now where it has none and parts enough."""

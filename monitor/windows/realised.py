@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -18,7 +18,7 @@ from monitor.pipeline.forecasts import known_parts
 from monitor.pipeline.passages import MaxAges
 from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
-from monitor.store.database.database import Connection
+from monitor.store.database.database import Connection, Store
 from monitor.store.models.versions import ModelInForce
 from monitor.store.rows.outcomes import DecidedOutcome, decided_outcomes
 from monitor.store.rows.readings import last_arrival
@@ -85,7 +85,7 @@ def _naive(connection: Connection, config: GateConfig, decided: Sequence[datetim
 
 
 def reference(
-    connection: Connection,
+    store: Store,
     gate: str,
     config: GateConfig,
     max_ages: MaxAges,
@@ -93,6 +93,7 @@ def reference(
     trained_at: datetime,
     rows: int,
     known: Mapping[str, Prediction] | None = None,
+    beat: Callable[[], None] = lambda: None,
 ) -> Window:
     """What the model says of the newest parts whose outcome was available when it was trained, in order of time.
 
@@ -100,13 +101,15 @@ def reference(
     outcome stands only where the model was not fitted to the part and did not call it out of distribution; the other
     parts keep their places, because how far two parts lie apart tells how alike they err.
     """
-    data = training_set(connection, config, max_ages, trained_at, newest=rows)
-    predictions = predict_rows(model, order_columns(model, config.inputs(), data.rows))
+    with store.read() as connection:
+        data = training_set(connection, config, max_ages, trained_at, newest=rows, beat=beat)
     counts = np.ones(len(data), dtype=np.bool_)
     if known is None:
         counts[np.setdiff1d(np.arange(len(data)), held_out(data.serials))] = False
-    else:
-        predictions = [known.get(*pair) for pair in zip(data.serials, predictions, strict=True)]
+    said: dict[str, Prediction | None] = dict(known or {})
+    rest = data.at([i for i, serial in enumerate(data.serials) if serial not in said])
+    said |= zip(rest.serials, predict_rows(model, order_columns(model, config.inputs(), rest.rows)), strict=True)
+    predictions = [said[serial] for serial in data.serials]
     values = [
         [np.nan] * len(COLUMNS)
         if p is None

@@ -116,4 +116,4 @@ class CsvSource:
 
     def _page(self, rows: Sequence[Row], times: Times, position: datetime | None, more: bool, now: datetime) -> Page:
         typed = type_rows(rows, self._plan, now, self._skew, times)
-        return Page(typed.frame, self._plan.names, typed.values, typed.rejects, position, more, len(rows))
+        return typed.page(self._plan, position, more, len(rows))

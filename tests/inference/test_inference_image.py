@@ -21,12 +21,13 @@ from inference import packaging
 from inference.models.fitting import auroc
 from inference.models.image import ImageModel
 from inference.models.image_fit import class_folds
-from inference.models.kind import Picture, TrainingData, TrainingMetrics, TrainingSettings
+from inference.models.kind import TrainingData, TrainingMetrics, TrainingSettings
 from inference.overlay import overlay_png
 from inference.packaging import MANIFEST, WEIGHTS
 from inference.pictures import list_by_class, read_picture
 from inference.training import train
 from monitor.errors import ModelError, ModelReason
+from monitor.pictures import Picture
 
 CLASSES = ("dent", "free", "stripe")
 SETTINGS = TrainingSettings(("image",), 0, 0.9, 1, 3, classes=CLASSES, good="free")

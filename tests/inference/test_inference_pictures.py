@@ -5,16 +5,21 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from inference import pictures
 from inference.overlay import overlay_png
 from inference.pictures import list_by_class, list_flat, read_by_class, read_picture
+from monitor import pictures
 from monitor.errors import UsageError
+from monitor.pictures import decode, keep, restore
 
 RAMP = np.linspace(0, 255, 24 * 16).round().astype(np.uint8).reshape(24, 16)
 COLOUR = np.stack([RAMP, RAMP[::-1], 255 - RAMP], axis=2)
@@ -103,8 +108,8 @@ def test_a_file_cut_anywhere_is_refused_or_whole(tmp_path: Path, form: str) -> N
     noise = np.random.default_rng(0).integers(0, 256, (40, 40), dtype=np.uint8)
     Image.fromarray(noise).save(out, form)
     content = out.getvalue()
-    for keep in range(0, len(content) - 20, max(1, len(content) // 40)):
-        (tmp_path / "a").write_bytes(content[:keep])
+    for length in range(0, len(content) - 20, max(1, len(content) // 40)):
+        (tmp_path / "a").write_bytes(content[:length])
         with pytest.raises(UsageError):
             read_picture(tmp_path / "a")
 
@@ -169,3 +174,45 @@ def test_a_map_is_laid_over_its_picture_and_leaves_what_is_good() -> None:
         assert (found[:8, :, 0] > found[:8, :, 2]).all()
     with pytest.raises(ValueError, match="expected a map of shape"):
         overlay_png(RAMP, heat[:3])
+
+
+def test_damaged_metadata_are_said_in_a_sentence() -> None:
+    """A width that is text, beside an orientation: Pillow packs it again and fails with an error of its own."""
+    orientation, width = (0x0112, 3, b"\0\6\0\0"), (0x0100, 2, b"abc\0")
+    entries = b"".join(struct.pack(">HHI", tag, kind, 1) + value for tag, kind, value in (orientation, width))
+    exif = b"Exif\0\0MM\0*\0\0\0\x08" + struct.pack(">H", 2) + entries + bytes(4)
+    with pytest.raises(UsageError, match="picture a is damaged"):
+        decode(encoded(RAMP, "JPEG", exif=exif), "a")
+
+
+def encoded(pixels: np.ndarray, form: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, form, **options)
+    return out.getvalue()
+
+
+WHOLE = [encoded(pixels, form) for form in pictures.FORMATS for pixels in (RAMP, COLOUR)]
+
+
+@given(
+    st.sampled_from(WHOLE),
+    st.lists(st.tuples(st.integers(0, 600), st.binary(max_size=3), st.integers(0, 4)), min_size=1, max_size=5),
+)
+@settings(max_examples=300, deadline=None)
+def test_whatever_is_damaged_gives_pixels_or_a_sentence(whole: bytes, changes: list[tuple[int, bytes, int]]) -> None:
+    content = whole
+    for place, piece, cut in changes:
+        place %= len(content) + 1
+        content = content[:place] + piece + content[place + cut :]
+    with suppress(UsageError):
+        assert decode(content, "a").dtype == np.uint8
+
+
+@given(
+    arrays(
+        np.uint8,
+        st.tuples(st.integers(1, 9), st.integers(1, 9)) | st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)),
+    )
+)
+def test_a_kept_picture_comes_back_pixel_for_pixel(picture: np.ndarray) -> None:
+    np.testing.assert_array_equal(restore(keep(picture)), picture)

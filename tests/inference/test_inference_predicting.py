@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from inference.gate import preconditions
-from inference.predicting import enough_inputs, order_columns, predict_rows
-from monitor.model import Floats, PartInput, PartKey, Prediction, Reason, Window
+from inference.gate import judge, preconditions
+from inference.predicting import enough_inputs, judges_pictures, order_columns, predict_rows
+from monitor.model import Floats, PartInput, PartKey, Prediction, Reason, ReworkBand, Spec, Window
+from monitor.pictures import Picture, keep
 from monitor.plant.gates import GateConfig
+from monitor.ports import GateModel
 from monitor.store.rows.parts import PartStep
 from monitor.windows.parts import predicted
 
@@ -77,3 +79,46 @@ def test_the_drift_of_predictions_goes_by_it() -> None:
 def test_columns_are_brought_into_the_order_of_the_model() -> None:
     rows = order_columns(Filling(), ("press.c", "press.x", "press.a"), np.array([[3.0, 9.0, 1.0]]))
     np.testing.assert_array_equal(rows, [[1.0, NAN, 3.0]])
+
+
+@dataclass(frozen=True)
+class Looking(Filling):
+    """Predicts the mean of a picture."""
+
+    inputs: tuple[str, ...] = ("image",)
+    needed: tuple[str, ...] = ("image",)
+
+    def predict(self, rows: Sequence[Picture]) -> Sequence[Prediction]:  # type: ignore[override]
+        return [Prediction(float(row.mean()), 0, 255, 0.1, 1.0) for row in rows]
+
+
+GREY = [np.full((4, 6), grey, dtype=np.uint8) for grey in (10, 20)]
+ROW = np.array([[1.0, 2.0, 3.0]])
+
+
+@pytest.mark.parametrize(
+    ("model", "items", "said"),
+    [
+        (Looking(), GREY, [10.0, 20.0]),
+        (Looking(), [], []),
+        (Looking(), ROW, [None]),
+        (Filling(), ROW, [6.0]),
+        (Filling(), GREY, [None, None]),
+    ],
+    ids=["pictures", "none", "a row for pictures", "a row", "pictures for rows"],
+)
+def test_a_model_predicts_what_it_takes_and_nothing_else(
+    model: GateModel, items: Floats | list[Picture], said: list[float | None]
+) -> None:
+    found = predict_rows(model, items)
+    assert [None if one is None else one.value for one in found] == said
+    assert enough_inputs(model, items).tolist() == [one is not None for one in said]
+    assert judges_pictures(model) is isinstance(model, Looking)
+
+
+def test_a_part_without_its_picture_is_held_and_costs_no_other() -> None:
+    parts = [PartInput(PartKey(f"P{i}", "press", 1), AT, {}, (i,), None if i == 1 else keep(GREY[0])) for i in range(3)]
+    found = judge(Looking(), None, parts, lambda at: Spec(0.0, 255.0), ReworkBand())  # type: ignore[arg-type]
+    assert [decision.reason for _, decision in found] == [Reason.IN_SPEC, Reason.INCOMPLETE_INPUT, Reason.IN_SPEC]
+    assert preconditions(Looking(), None, parts[1]) is Reason.INCOMPLETE_INPUT  # type: ignore[arg-type]
+    assert preconditions(Looking(), None, parts[0]) is None  # type: ignore[arg-type]

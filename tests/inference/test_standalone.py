@@ -172,6 +172,8 @@ def test_a_table_that_lacks_inputs_and_a_model_that_is_not_there(gatewatch: Call
     assert (said.code, "b.csv lacks the columns 'y2', 'y3'" in said.err) == (2, True)
     said = gatewatch("model", "score", "other", "a.csv")
     assert (said.code, "model 'other': there is none" in said.err) == (2, True)
+    said = gatewatch("model", "score", "press", "a.csv", "--map", "maps")
+    assert (said.code, "is of kind shape: --map is for models of images" in said.err) == (2, True)
 
 
 def test_pictures_by_folder_and_by_table_and_one_that_cannot_be_read(gatewatch: Callable[..., Said]) -> None:
@@ -187,11 +189,14 @@ def test_pictures_by_folder_and_by_table_and_one_that_cannot_be_read(gatewatch: 
     for name in ("free", "scratch"):
         Path(f"train/{name}/3.png").rename(f"new/{name}.png")
     Path("new/a.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
-    scored = gatewatch("model", "score", "strips", "new", "--json")
+    scored = gatewatch("model", "score", "strips", "new", "--json", "--map", "maps")
     lines = {Path(str(line["path"])).stem: line for line in scored.lines()}
     assert [lines[name]["class"] for name in ("free", "scratch", "a")] == ["free", "scratch", None]
     assert float(str(lines["scratch"]["anomaly_score"])) > float(str(lines["free"]["anomaly_score"]))
     assert (scored.code, "1 of the pictures in new could not be read" in scored.err) == (2, True)
+    assert sorted(path.name for path in Path("maps").iterdir()) == ["free.png.png", "scratch.png.png"]
+    free, scratch = (np.ptp(np.asarray(Image.open(f"maps/{n}.png.png")), axis=2).mean() for n in ("free", "scratch"))
+    assert scratch > 5 * free, "grey stays grey but where it is unlike good ones"
     names = [(f"train/{name}/{i}.png", name, i // 2) for name in ("free", "scratch") for i in range(14) if i != 3]
     pd.DataFrame(names, columns=["path", "what", "tile"]).to_csv("list.csv", index=False)
     options = ("--kind", "image", "--data", "list.csv", "--target", "what", "--groups", "tile", "--good", "free")

@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model import RejectReason
-from monitor.plant.sources import ImageShape, ValueColumn
+from monitor.plant.sources import ImageFormat, ValueColumn
 from monitor.sources.typed.columns import (
-    images,
     not_allowed,
     numbers,
     quarantine_text,
@@ -22,6 +21,7 @@ from monitor.sources.typed.columns import (
     to_text,
     visit_numbers,
 )
+from monitor.sources.typed.images import images
 
 NOT_A_NUMBER, INFINITE = RejectReason.NOT_A_NUMBER, RejectReason.INFINITE
 
@@ -135,8 +135,8 @@ def test_a_visit_is_a_positive_whole_number() -> None:
 
 
 def test_an_image_becomes_mean_deviation_and_gradient() -> None:
-    shape = ImageShape(width=3, height=2)
-    found, faults = images([bytes([0, 10, 20, 0, 10, 20]), bytes(6), memoryview(bytes([0, 0, 0, 9, 9, 9]))], shape)
+    shape = ImageFormat(width=3, height=2)
+    found, faults, _ = images([bytes([0, 10, 20, 0, 10, 20]), bytes(6), memoryview(bytes([0, 0, 0, 9, 9, 9]))], shape)
     assert not faults
     assert found[0] == pytest.approx([10.0, np.std([0, 10, 20]), 10.0]), "10 across, 0 down"
     assert found[1] == pytest.approx([0.0, 0.0, 0.0])
@@ -144,7 +144,7 @@ def test_an_image_becomes_mean_deviation_and_gradient() -> None:
 
 
 def test_what_is_no_image_of_the_size_is_refused_and_null_is_missing() -> None:
-    found, faults = images([bytes(5), "text", None, 3.0], ImageShape(width=3, height=2))
+    found, faults, _ = images([bytes(5), "text", None, 3.0], ImageFormat(width=3, height=2))
     assert faults == dict.fromkeys((0, 1, 3), RejectReason.BAD_IMAGE)
     assert np.isnan(found).all()
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from alerting.specs.roster import BY_NAME as ALERTS
 from monitor.model import MachineState
 from monitor.plant.features import feature_names
-from monitor.plant.gates import GateConfig
+from monitor.plant.gates import GateConfig, PictureInput
 from monitor.plant.messages import unknown_name
 from monitor.plant.plant import Plant
 from monitor.plant.sources import (
@@ -77,13 +77,15 @@ def _gates(plant: Plant) -> Iterator[Contradiction]:
             yield (*path, "step"), f"gate {checked[gate.step]!r} already checks this step; one gate per step", "gates"
         checked.setdefault(gate.step, name)
         yield from _inputs(plant, name, gate, features)
+        if gate.picture is not None:
+            yield from _picture(plant, name, gate.picture)
 
 
 def _inputs(plant: Plant, name: str, gate: GateConfig, features: list[str]) -> Iterator[Contradiction]:
     given = [("profile", i, text) for i, text in enumerate(gate.profile)]
     given += [("covariates", i, text) for i, text in enumerate(gate.covariates)]
     seen: set[str] = set()
-    for (key, i, text), full in zip(given, gate.inputs(), strict=True):
+    for (key, i, text), full in zip(given, gate.features(), strict=True):
         path = ("gates", name, key, i)
         step, _, feature = full.partition(".")
         if "." in text:  # otherwise it is the gate's own step, checked above
@@ -92,6 +94,16 @@ def _inputs(plant: Plant, name: str, gate: GateConfig, features: list[str]) -> I
         if full in seen:
             yield path, f"input {full!r} is given twice", "gates"
         seen.add(full)
+
+
+def _picture(plant: Plant, name: str, picture: PictureInput) -> Iterator[Contradiction]:
+    path = ("gates", name, "image")
+    columns = [pair for source in _part_sources(plant) for pair in source.values.items()]
+    values, images = {n for n, _ in columns}, {n for n, column in columns if column.image}
+    yield from _unknown(path, "step", picture.step, plant.steps, "steps")
+    yield from _unknown(path, "value of part_steps", picture.name, sorted(values), "sources")
+    if picture.name in values - images:
+        yield path, f"the value {picture.name!r} holds a number; expected one of part_steps with image", "sources"
 
 
 def _written_codes(plant: Plant) -> Iterator[Contradiction]:
@@ -105,10 +117,14 @@ def _written_codes(plant: Plant) -> Iterator[Contradiction]:
 
 
 def _features(plant: Plant) -> list[str]:
-    parts = [source for source in plant.sources.values() if isinstance(source, PartSource)]
+    parts = _part_sources(plant)
     return sorted(
         {f for source in parts for name, column in source.values.items() for f in feature_names(name, column)}
     )
+
+
+def _part_sources(plant: Plant) -> list[PartSource]:
+    return [source for source in plant.sources.values() if isinstance(source, PartSource)]
 
 
 def _unread_sensors(plant: Plant) -> Iterator[Contradiction]:

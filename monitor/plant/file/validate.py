@@ -57,7 +57,7 @@ def validate(value: Any, displayed: Any, broken: Iterable[Path] = (), unset: Ite
         plant, errors = _attempt(state.value)
         if plant is not None:
             contradictions = cross_check(plant, state.partial)
-            state.problems += [Problem(p, sentence) for p, sentence in contradictions if p not in state.reported]
+            state.problems += [Problem(p, sentence) for p, sentence in contradictions if p not in state.suppressed]
             return Validated(None if state.problems or state.suppressed else plant, state.problems, plant)
         if not state.record(errors):
             break

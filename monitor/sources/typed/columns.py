@@ -16,7 +16,7 @@ from decimal import Decimal
 import numpy as np
 
 from monitor.model import LARGEST_NUMBER, Floats, RejectReason
-from monitor.plant.sources import ImageShape, ValueColumn
+from monitor.plant.sources import ValueColumn
 from monitor.sources.typed.conversions import Scales
 from monitor.sources.typed.times import Faults
 
@@ -138,25 +138,6 @@ def _text_number(text: str, missing: Collection[str], decimal: str) -> object:
         # Where the mark is a comma, a point may separate thousands or be another writer's mark: it is not guessed.
         text = text.replace(".", " ").replace(decimal, ".")
     return float(text) if _NUMBER.fullmatch(text) else _BAD
-
-
-def images(values: Sequence[object], shape: ImageShape) -> tuple[Floats, Faults]:
-    """Mean, standard deviation and mean absolute gradient (x plus y) of 8-bit grey images, shape (n, 3).
-
-    NULL gives NaN; anything but width * height bytes is bad_image.
-    """
-    statistics = np.full((len(values), 3), math.nan)
-    faults: Faults = {}
-    for i, value in enumerate(values):
-        if value is None:
-            continue
-        if not isinstance(value, bytes | bytearray | memoryview) or len(value) != shape.width * shape.height:
-            faults[i] = RejectReason.BAD_IMAGE
-            continue
-        pixels = np.frombuffer(value, np.uint8).reshape(shape.height, shape.width).astype(np.int16)
-        gradient = np.abs(np.diff(pixels, axis=1)).mean() + np.abs(np.diff(pixels, axis=0)).mean()
-        statistics[i] = pixels.mean(), pixels.std(), gradient
-    return statistics, faults
 
 
 def quarantine_text(value: object) -> str | None:

@@ -31,7 +31,9 @@ class KeptRows:
         order = np.argsort(times.micros, kind="stable").tolist()
         typed = type_rows([raw[i] for i in order], self._plan, now, self._skew, times.take(order))
         rejects = tuple(replace(reject, index=order[reject.index]) for reject in typed.rejects)
-        return Page(typed.frame, self._plan.names, typed.values, rejects, None, False, len(rows), typed.hidden)
+        return Page(
+            typed.frame, self._plan.names, typed.values, rejects, None, False, len(rows), typed.hidden, typed.pictures
+        )
 
     def members(self, rows: Sequence[Cells]) -> Sequence[str]:
         """The machine of each row, or the step for part steps."""

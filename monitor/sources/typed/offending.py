@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from monitor.model import RejectReason
 from monitor.plant.sources import TimeColumn
-from monitor.sources.typed.columns import images, numbers, text_column, visit_numbers
+from monitor.sources.typed.columns import numbers, text_column, visit_numbers
+from monitor.sources.typed.images import images
 from monitor.sources.typed.plan import Plan
 from monitor.sources.typed.times import read_times
 from monitor.sources.typed.vectors import vectors
@@ -36,7 +37,7 @@ def _bad_values(cells: Cells, plan: Plan, reason: RejectReason) -> Iterator[str]
     for column in (*(column for _, column in plan.values), *((plan.value,) if plan.value else ())):
         cell = (cells[column.column],)
         if column.image is not None:
-            _, faults = images(cell, column.image)
+            _, faults, _ = images(cell, column.image)
         else:
             _, faults = numbers(cell, column) if column.vector is None else vectors(cell, column)
         if faults.get(0) is reason:

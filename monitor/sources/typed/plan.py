@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from monitor.errors import UsageError
 from monitor.model import MachineState, RejectReason
-from monitor.plant.features import feature_names
+from monitor.plant.features import feature_names, judged_steps
 from monitor.plant.plant import Plant
 from monitor.plant.sources import (
     CodeColumn,
@@ -45,6 +45,7 @@ class Plan:
     by which partitions select rows. `visit` and `sensor`: the source columns of the visit number and of the sensor
     in the long layout. `value`: the single value column of outcomes and of the long layout; `values`: the value
     columns of part steps and of wide readings. `pairs`: the (machine, sensor) pairs of the plant, for the long layout.
+    `judged`: by value column that holds an image, the steps whose picture a gate judges.
     """
 
     config: SourceBase
@@ -57,6 +58,7 @@ class Plan:
     sensor: TextColumn | None = None
     member: TextColumn | None = None
     pairs: frozenset[tuple[str, str]] = frozenset()
+    judged: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def counts_visits(self) -> bool:
@@ -113,7 +115,9 @@ def _parts(config: PartSource, plant: Plant) -> Plan:
     texts = (_serial(config.serial), step, machine, TextColumn("recipe", config.recipe), TextColumn("lot", config.lot))
     names = tuple(f for name, v in config.values.items() for f in feature_names(name, v))
     key = ("serial", "step", "visit" if config.visit else "at")
-    return Plan(config, texts, key, names, tuple(config.values.items()), visit=config.visit, member=step)
+    values = tuple(config.values.items())
+    judged = {name: judged_steps(plant, name) for name, column in values if column.image}
+    return Plan(config, texts, key, names, values, visit=config.visit, member=step, judged=judged)
 
 
 def _readings(config: ReadingSource, plant: Plant) -> Plan:

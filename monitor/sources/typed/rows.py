@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from monitor.instants import from_micros, to_micros
-from monitor.model import Floats, Reject, RejectReason
-from monitor.plant.sources import ReadingSource, ValueColumn
-from monitor.sources.typed.columns import images, not_allowed, numbers, quarantine_text, text_column, visit_numbers
-from monitor.sources.typed.conversions import Events, Scales, scales_of
+from monitor.model import Floats, Page, Pictures, Reject, RejectReason
+from monitor.pictures import Picture, digest_of
+from monitor.plant.sources import ReadingSource
+from monitor.sources.typed.columns import not_allowed, numbers, quarantine_text, text_column, visit_numbers
+from monitor.sources.typed.conversions import Events, scales_of
+from monitor.sources.typed.images import images
 from monitor.sources.typed.keys import written_key
 from monitor.sources.typed.layout import mark_contradictions, mark_long_contradictions, widen
 from monitor.sources.typed.offending import offending_column
@@ -30,13 +33,27 @@ Raw = Mapping[str, Sequence[object]]
 class TypedRows:
     """The accepted rows, with values of shape (rows, names), and the rejected ones.
 
-    `hidden`: by accepted row, why cells of it could not be read; they are missing there.
+    `hidden`: by accepted row, why cells of it could not be read; they are missing there. `pictures`: by accepted row,
+    those that a gate judges, by value column.
     """
 
     frame: pd.DataFrame
     values: Floats
     rejects: tuple[Reject, ...]
     hidden: Mapping[int, Sequence[RejectReason]] = field(default_factory=dict)
+    pictures: Pictures = field(default_factory=dict)
+
+    def page(self, plan: Plan, position: datetime | None, more: bool, read: int) -> Page:
+        """The rows as a page of a source; see `Page` for the other arguments."""
+        return Page(self.frame, plan.names, self.values, self.rejects, position, more, read, self.hidden, self.pictures)
+
+
+class _Cells(NamedTuple):
+    """What the value columns hold: see `TypedRows`, with the rows as they were read."""
+
+    values: Floats
+    hidden: dict[int, list[RejectReason]]
+    pictures: dict[int, dict[str, Picture]]
 
 
 def cursor_times(rows: Sequence[Row], plan: Plan) -> Times:
@@ -74,24 +91,25 @@ def type_rows(
     available = cursor if plan.config.available_at else cursor.later(plan.config.delay)
     _add_faults(faults, at.faults, available.faults, _ahead(at, now + skew))
     events = Events(at.micros, {name: texts[name] for name in ("machine", "sensor") if name in texts})
-    values, hidden = _values(raw, plan, events, faults)
+    values, hidden, pictures = _values(raw, plan, events, texts, faults)
     frame = pd.DataFrame({"at": _utc(at.micros), "available_at": _utc(available.micros), **texts})
     if hidden:
         # Where another row has its key, a row with a bad cell would accuse that one of contradicting it.
         repeated = frame.duplicated([*plan.key, "available_at"], keep=False).to_numpy()
         _add_faults(faults, {row: reasons[0] for row, reasons in hidden.items() if repeated[row]})
-    _add_faults(faults, _contradictions(frame, values, plan, faults))
+    _add_faults(faults, _contradictions(frame, values, pictures, plan, faults))
     rejects = tuple(_reject(rows[i], plan, faults[i], at, i) for i in sorted(faults))
     if faults:
         good = _faultless(faults, len(rows))
         frame, values = frame[good].reset_index(drop=True), values[good]
         place = np.cumsum(good) - 1
         hidden = {int(place[row]): reasons for row, reasons in hidden.items() if good[row]}
+        pictures = {int(place[row]): kept for row, kept in pictures.items() if good[row]}
     if plan.sensor:
         frame, values = widen(frame, values, plan.names)
     elif plan.value:
         frame, values = frame.assign(value=values[:, 0]), np.empty((len(frame), 0))
-    return TypedRows(frame, values, rejects, hidden)
+    return TypedRows(frame, values, rejects, hidden, pictures)
 
 
 def reject_rows(rows: Sequence[Row], plan: Plan, reasons: Sequence[RejectReason]) -> tuple[Reject, ...]:
@@ -163,41 +181,52 @@ def _utc(micros: Micros) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(ns.view("M8[ns]")).tz_localize("UTC")
 
 
-def _values(
-    raw: Raw, plan: Plan, events: Events, faults: Faults
-) -> tuple[Floats, Mapping[int, Sequence[RejectReason]]]:
-    """The values, and by row why cells of it were hidden.
+def _values(raw: Raw, plan: Plan, events: Events, texts: Mapping[str, object], faults: Faults) -> _Cells:
+    """The values, by row why cells of it were hidden, and the pictures that a gate judges.
 
     A bad cell is a fault of its row; but in a wide reading, whose cells are readings of different sensors, it hides
     its sensor only, as long as another cell can be read.
     """
     parts: list[Floats] = []
     bad_cells: list[Faults] = []
-    columns = [column for _, column in plan.values] + ([plan.value] if plan.value else [])
-    for column in columns:
-        read, bad = _read(raw[column.column], column, scales_of(column, events))
+    pictures: dict[int, dict[str, Picture]] = {}
+    columns = [*plan.values, *([("", plan.value)] if plan.value else [])]
+    for name, column in columns:
+        if column.image is None:
+            read, bad = (numbers if column.vector is None else vectors)(
+                raw[column.column], column, scales_of(column, events)
+            )
+        else:
+            read, bad, kept = images(raw[column.column], column.image, _judged(plan.judged.get(name, ()), texts))
+            for row, picture in kept.items():
+                pictures.setdefault(row, {})[name] = picture
         parts.append(read)
         bad_cells.append(bad)
     values = np.column_stack(parts) if parts else np.empty((len(events.at), 0))
-    hidden: dict[int, list[RejectReason]] = {}
     hides = isinstance(plan.config, ReadingSource) and len(columns) > 1
+    return _Cells(values, _hidden(values, bad_cells, hides, faults), pictures)
+
+
+def _judged(steps: Collection[str], texts: Mapping[str, object]) -> Collection[int]:
+    """The rows of these steps."""
+    return [i for i, step in enumerate(cast("list[str]", texts["step"])) if step in steps] if steps else ()
+
+
+def _hidden(values: Floats, bad_cells: Iterable[Faults], hides: bool, faults: Faults) -> dict[int, list[RejectReason]]:
+    hidden: dict[int, list[RejectReason]] = {}
     for bad in bad_cells:
         for row, reason in bad.items():
             if hides and np.isfinite(values[row]).any():
                 hidden.setdefault(row, []).append(reason)
             else:
                 faults.setdefault(row, reason)
-    return values, hidden
+    return hidden
 
 
-def _read(cells: Sequence[object], column: ValueColumn, scales: Scales | None) -> tuple[Floats, Faults]:
-    if column.image is not None:
-        return images(cells, column.image)
-    return (numbers if column.vector is None else vectors)(cells, column, scales)
-
-
-def _contradictions(frame: pd.DataFrame, values: Floats, plan: Plan, faults: Faults) -> Faults:
+def _contradictions(frame: pd.DataFrame, values: Floats, pictures: Pictures, plan: Plan, faults: Faults) -> Faults:
     """Contradictions among the rows without other faults."""
+    if pictures:
+        frame = frame.assign(pictures=[digest_of(pictures.get(i, {})) for i in range(len(frame))])
     good = _faultless(faults, len(frame))
     readable, numbers_read = (frame[good], values[good]) if faults else (frame, values)
     if plan.sensor:

@@ -157,6 +157,12 @@ part_step = sa.Table(
     sa.Index("ix_part_step_step_arrival", "step", "arrival"), sa.Index("ix_part_step_step_at", "step", "at"),
 )  # fmt: skip
 
+# Of a part step, the pictures that a gate judges, by the value that holds them.
+picture = sa.Table(
+    "picture", metadata,
+    _arrival(), _text("name", primary_key=True), sa.Column("png", sa.LargeBinary, nullable=False),
+)  # fmt: skip
+
 reading = sa.Table(
     "reading", metadata,
     _arrival(), _text("source"), _text("machine"), _time("at"), sa.Column("revision", sa.Integer, nullable=False),

@@ -166,3 +166,15 @@ def test_no_text_of_the_data_reaches_the_terminal_as_a_command(text: str) -> Non
     told = as_text({"serial": text, "events": [event]})
     assert told.count("\n") == 3
     assert told.replace("\n", "").isprintable()
+
+
+def test_a_part_step_names_its_pictures(engine: sa.Engine) -> None:
+    made.fill(engine)
+    assert not any("pictures" in event["details"] for event in events(engine, "part_step"))
+    first = events(engine, "part_step")[0]["details"]["arrival"]
+    with engine.begin() as connection:
+        rows = [{"arrival": first, "name": name, "png": b"x"} for name in ("top", "side")]
+        connection.execute(t.picture.insert(), [*rows, {"arrival": 9999, "name": "other", "png": b"x"}])
+    named = {event["details"]["arrival"]: event["details"].get("pictures") for event in events(engine, "part_step")}
+    assert named[first] == ["side", "top"]
+    assert [names for arrival, names in named.items() if arrival != first] == [None]

@@ -17,6 +17,7 @@ from monitor.store.database.backup import backup, restore
 from monitor.store.database.database import Store
 from monitor.store.database.leases import acquire, release
 from monitor.store.database.schema import open_store
+from monitor.store.rows.pictures import picture_of
 
 
 def _keep(store: Store, digest: str) -> None:
@@ -48,6 +49,19 @@ def test_a_restore_brings_back_what_the_backup_saw(store: Store, tmp_path: Path)
     assert _kept(store) == ["again", "before"]
     again = open_store(store.url)
     again.close()
+
+
+def test_pictures_come_back_byte_for_byte(store: Store, tmp_path: Path) -> None:
+    every_byte = bytes(range(256)) * 40
+    with store.write() as connection:
+        connection.execute(t.picture.insert(), [{"arrival": 3, "name": "photo", "png": every_byte}])
+    backup(store, tmp_path / "copy.backup")
+    with store.write() as connection:
+        connection.execute(t.picture.delete())
+    restore(store, tmp_path / "copy.backup", 60.0)
+    store.engine.dispose()
+    with store.read() as connection:
+        assert picture_of(connection, 3, "photo") == every_byte
 
 
 def test_a_backup_waits_for_no_writer_and_sees_none_of_its_work(store: Store, tmp_path: Path) -> None:

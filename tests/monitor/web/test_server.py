@@ -340,3 +340,37 @@ def test_the_passport_of_a_real_store_is_shown(ask: Ask, new_store: Path, tmp_pa
     answer = ask("/parts/B%2F7", BROWSER, passport=read)
     assert "gate shape at forging, visit 1: scrap (out_of_spec)" in Page(answer.text).text
     assert json.dumps(ask("/parts/B%2F7?format=json", passport=read).json()) == json.dumps(read("B/7"))
+
+
+PNG = b"\x89PNG\r\n\x1a\nof a part"
+
+
+def test_a_part_shows_its_pictures_which_the_server_sends(ask: Ask) -> None:
+    details = {"arrival": 7, "pictures": ['side "a"', "top"], "step": "forging"}
+    step = {"at": "2026-03-02T12:00:00.000Z", "kind": "part_step", "summary": "passed", "details": details}
+    asked: list[tuple[int, str]] = []
+
+    def picture(arrival: int, name: str) -> bytes | None:
+        asked.append((arrival, name))
+        return PNG if arrival == 7 else None
+
+    page = ask("/parts/B7", BROWSER, passport=lambda serial: {"serial": serial, "events": [step]})
+    assert "img-src 'self' data:;" in page.headers["content-security-policy"]
+    sources = [attributes["src"] or "" for name, attributes in Page(page.text).elements if name == "img"]
+    for source in sources:
+        sent = ask(source, BROWSER, picture=picture)
+        assert (sent.status_code, sent.content, sent.headers["content-type"]) == (200, PNG, "image/png")
+        assert sent.headers["x-content-type-options"] == "nosniff"
+    assert asked == [(7, 'side "a"'), (7, "top")]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "?arrival=8&name=top", "?arrival=-1&name=top", "?arrival=7&name=%00", "?arrival=9999999999999999999&name=top"],
+)
+def test_a_picture_that_is_none_is_not_found(ask: Ask, query: str) -> None:
+    answer = ask(
+        f"/pictures{query}", BROWSER, picture=lambda arrival, name: PNG if arrival == 7 and name == "top" else None
+    )
+    assert answer.status_code == 404
+    assert "There is no such picture" in answer.text
