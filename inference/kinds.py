@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from inference.models.kind import ModelKind
 
 KINDS: dict[str, str] = {
+    "classifier": "inference.models.tables.classifier",
     "shape": "inference.models.shape",
 }
 """The kinds that a gate of a plant can have."""
 
+OF_CLASSES = frozenset({"classifier"})
+"""Those of them that predict a class; the others predict a number."""
+
 OTHER_KINDS: dict[str, str] = {
-    "classifier": "inference.models.tables.classifier",
     "ensemble": "inference.models.tables.ensemble",
     "forecast": "inference.models.forecast",
     "image": "inference.models.image",

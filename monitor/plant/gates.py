@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from inference.kinds import KINDS
+from inference.kinds import KINDS, OF_CLASSES
 from monitor.model import ReworkBand
 from monitor.plant.messages import Meaning, join_names
 from monitor.plant.types import Duration, Instant, Name, PositiveDuration, Strict
@@ -18,6 +18,11 @@ def _kind(value: str) -> str:
     if value not in KINDS:
         raise ValueError(f"expected one of {join_names(sorted(KINDS))}")
     return value
+
+
+def kinds_for(classes: bool) -> tuple[str, ...]:
+    """The kinds of model that predict classes, or those that predict numbers."""
+    return tuple(sorted(kind for kind in KINDS if (kind in OF_CLASSES) == classes))
 
 
 Kind = Annotated[
@@ -56,7 +61,9 @@ class GateConfig(Strict):
     model: Name = Field(description="Name of the registered model.")
     kind: Kind = Field("shape", description="The kind of model that is trained for it.")
     profile: list[str] = Field(
-        min_length=4, description="The measured profile: features of the gate's step or of earlier steps."
+        [],
+        description="The measured profile: features of the gate's step or of earlier steps; kind shape needs at least "
+        "4, the others take it as further inputs.",
     )
     profile_kind: Literal["line", "vector"] = Field(
         "line",
@@ -71,7 +78,13 @@ class GateConfig(Strict):
         lt=1,
         description="Share of inputs that may be missing; the model fills them with medians of its training parts.",
     )
-    coverage: float = Field(0.9, gt=0.5, lt=1, description="Nominal coverage of the prediction interval.")
+    coverage: float = Field(
+        0.9,
+        gt=0.5,
+        lt=1,
+        description="Nominal coverage of the prediction interval; of classes, the probability of one meaning from "
+        "which the gate decides by it.",
+    )
     rework: Rework = Field(Rework(), description="How far outside the specification a part can be corrected.")
     forecast: bool = Field(
         True,
@@ -86,6 +99,11 @@ class GateConfig(Strict):
     retraining: RetrainingConfig = Field(
         RetrainingConfig(), description="When a challenger is trained and put in force."
     )
+
+    @property
+    def of_classes(self) -> bool:
+        """Whether its kind of model predicts a class."""
+        return self.kind in OF_CLASSES
 
     def inputs(self) -> tuple[str, ...]:
         """Every input as step.feature, profile first."""

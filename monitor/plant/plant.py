@@ -5,11 +5,13 @@ Contradictions between keys are detected when the file is read (`file.contradict
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import Field
 
+from monitor.model import ClassSpec, Spec
 from monitor.plant.gates import GateConfig
 from monitor.plant.line import Characteristic, Machine, Step
 from monitor.plant.running import DetectorConfig, Jobs, MlflowConfig, ReconcileConfig, ServerConfig, StoreConfig
@@ -65,6 +67,15 @@ class Plant(Strict):
     def max_ages(self) -> dict[str, timedelta]:
         """How old a part's passage may be when a gate uses it, by step."""
         return {name: step.max_age for name, step in self.steps.items()}
+
+    def classes_of(self, gate: GateConfig) -> ClassSpec | None:
+        """What the classes mean that a gate predicts; None where it predicts a number."""
+        return self.characteristics[gate.characteristic].class_spec(gate.coverage)
+
+    def rules_of(self, gate: GateConfig) -> Callable[[datetime], Spec | ClassSpec | None]:
+        """By what a gate decides on a part of an instant; it returns None where no specification is in force."""
+        characteristic = self.characteristics[gate.characteristic]
+        return lambda at: characteristic.rule_at(at, gate.coverage)
 
     def sensor_names(self, machine: str) -> tuple[str, ...]:
         """The sensors of a machine, in the order of the file."""

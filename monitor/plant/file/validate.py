@@ -57,7 +57,7 @@ def validate(value: Any, displayed: Any, broken: Iterable[Path] = (), unset: Ite
         plant, errors = _attempt(state.value)
         if plant is not None:
             contradictions = cross_check(plant, state.partial)
-            state.problems += [Problem(p, sentence) for p, sentence in contradictions if p not in state.reported]
+            state.problems += [Problem(p, sentence) for p, sentence in contradictions if p not in state.suppressed]
             return Validated(None if state.problems or state.suppressed else plant, state.problems, plant)
         if not state.record(errors):
             break
@@ -85,8 +85,6 @@ class _Validation:
     problems: list[Problem] = field(default_factory=list)
     suppressed: set[Path] = field(default_factory=set)
     """All paths that have been reported, and the paths above them."""
-    reported: set[Path] = field(default_factory=set)
-    """All paths that have been reported."""
     partial: set[str] = field(default_factory=set)
     """Top-level keys from which a name was removed that other keys may refer to."""
     placeholders: set[Path] = field(default_factory=set)
@@ -115,7 +113,6 @@ class _Validation:
     def suppress(self, paths: Iterable[Path]) -> None:
         """Suppress further problems at these paths and of the keys above them."""
         for path in paths:
-            self.reported.add(path)
             self.suppressed.update(path[:end] for end in range(len(path) + 1))
 
     def drop(self, paths: Iterable[Path]) -> bool:

@@ -45,6 +45,7 @@ class Plan:
     by which partitions select rows. `visit` and `sensor`: the source columns of the visit number and of the sensor
     in the long layout. `value`: the single value column of outcomes and of the long layout; `values`: the value
     columns of part steps and of wide readings. `pairs`: the (machine, sensor) pairs of the plant, for the long layout.
+    `classes`: the numbers that an outcome of a characteristic with classes can have; empty for a number.
     """
 
     config: SourceBase
@@ -57,6 +58,7 @@ class Plan:
     sensor: TextColumn | None = None
     member: TextColumn | None = None
     pairs: frozenset[tuple[str, str]] = frozenset()
+    classes: frozenset[float] = frozenset()
 
     @property
     def counts_visits(self) -> bool:
@@ -99,7 +101,9 @@ def make_plan(config: SourceBase, plant: Plant) -> Plan:
         state = TextColumn("state", config.state.column, config.state.codes, states, True, RejectReason.UNKNOWN_STATE)
         return Plan(config, (machine, state), ("machine", "at"), member=machine)
     if isinstance(config, OutcomeSource):
-        return Plan(config, (_serial(config.serial),), ("serial", "at"), value=config.value)
+        characteristic = plant.characteristics.get(config.characteristic)
+        classes = frozenset(map(float, characteristic.class_values if characteristic else ()))
+        return Plan(config, (_serial(config.serial),), ("serial", "at"), value=config.value, classes=classes)
     if isinstance(config, DispositionSource):
         step = _step(config.step, plant) if config.step else TextColumn("step", None)
         disposition = TextColumn("disposition", config.disposition.column, config.disposition.codes)

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from monitor.instants import from_micros, to_micros
 from monitor.model import Floats, Reject, RejectReason
 from monitor.plant.sources import ReadingSource, ValueColumn
-from monitor.sources.typed.columns import images, not_allowed, numbers, quarantine_text, text_column, visit_numbers
+from monitor.sources.typed.columns import (
+    images,
+    not_allowed,
+    numbers,
+    quarantine_text,
+    text_column,
+    unknown_classes,
+    visit_numbers,
+)
 from monitor.sources.typed.conversions import Events, Scales, scales_of
 from monitor.sources.typed.keys import written_key
 from monitor.sources.typed.layout import mark_contradictions, mark_long_contradictions, widen
@@ -187,6 +195,8 @@ def _values(
                 hidden.setdefault(row, []).append(reason)
             else:
                 faults.setdefault(row, reason)
+    if plan.classes:
+        _add_faults(faults, unknown_classes(values[:, 0], plan.classes))
     return values, hidden
 
 
