@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from monitor.plant.plant import Plant
 from monitor.ports import GateModel
 from monitor.store.database.database import Connection, Store
 from monitor.store.plant_files import plant_file_texts
-from monitor.store.rows.decisions import StoredDecision, decisions_in_order
+from monitor.store.rows.decisions import StoredDecision, decisions_in_order, stored_probabilities
 from monitor.store.rows.forgotten import ForgottenBaseline
 from monitor.store.rows.parts import part_steps
 
@@ -82,13 +82,13 @@ def _recompute(
     own = passages[row.arrival]
     earlier = {step: passages[a] for step, a in row.inputs.items() if a != row.arrival}
     part, _ = gate_input(gate, own, earlier)
-    spec_at = plant.characteristics[gate.characteristic].spec_at
+    rule_at = plant.rules_of(gate)
     withheld = Reason(row.withheld) if row.withheld else None
-    prediction, decision = judge(model, refused, [part], spec_at, gate.rework_band(), withheld)[0]
+    prediction, decision = judge(model, refused, [part], rule_at, gate.rework_band(), withheld)[0]
     if row.forecast is not None:
         if known is None or not _equal(known.forecast, row.forecast):
             return Recomputed(key, False, stored, ("", "its outcomes are gone or changed", None))
-        decision = known.decide(decision, spec_at(part.at), gate.rework_band())
+        decision = known.decide(decision, rule_at(part.at), gate.rework_band())
     recomputed = (decision.verdict.value, decision.reason.value, None if prediction is None else prediction.value)
     return Recomputed(key, _matches(row, prediction, decision), stored, recomputed)
 
@@ -125,7 +125,15 @@ def _matches(row: StoredDecision, prediction: Prediction | None, decision: Decis
     p = prediction
     stored = (row.predicted, row.lower, row.upper, row.distance, row.distance_limit)
     recomputed = (p.value, p.lower, p.upper, p.distance, p.distance_limit)
-    return all(a is not None and abs(a - b) <= TOLERANCE for a, b in zip(stored, recomputed, strict=True))
+    numbers = all(a is not None and abs(a - b) <= TOLERANCE for a, b in zip(stored, recomputed, strict=True))
+    return numbers and _same_probabilities(row.probabilities, stored_probabilities(p))
+
+
+def _same_probabilities(stored: Sequence[float | None] | None, recomputed: Sequence[float | None] | None) -> bool:
+    if stored is None or recomputed is None or len(stored) != len(recomputed):
+        return stored is None and recomputed is None
+    pairs = zip(stored, recomputed, strict=True)
+    return all(a is b is None or (a is not None and b is not None and abs(a - b) <= TOLERANCE) for a, b in pairs)
 
 
 def recompute_findings(store: Store, plant: Plant, machine: str) -> Iterator[tuple[int, Finding]]:

@@ -12,7 +12,8 @@ import numpy as np
 
 from inference.gate import FORECAST_FOR, decide_by_forecast
 from inference.models.forecasting import MEMORY, Counts, Forecast, forecast
-from monitor.model import Decision, JsonObject, Reason, ReworkBand, Spec
+from inference.regions import Rule
+from monitor.model import Decision, JsonObject, Reason, ReworkBand
 from monitor.plant.gates import GateConfig
 from monitor.store.database.database import Connection
 from monitor.store.rows.known_outcomes import JudgedPart, KnownOutcome, judged_parts, known_outcomes
@@ -38,7 +39,7 @@ class RecordedForecast:
     at: datetime
     arrival: int
 
-    def decide(self, held: Decision, spec: Spec | None, band: ReworkBand) -> Decision:
+    def decide(self, held: Decision, spec: Rule | None, band: ReworkBand) -> Decision:
         """The decision instead of a hold, or the hold."""
         return decide_by_forecast(held, self.forecast, spec, band) if self.may_replace(held) else held
 

@@ -21,7 +21,7 @@ from monitor.store.database.database import Connection, Store
 from monitor.store.database.statements import tally_key
 from monitor.store.delivery.outbox import recommendation
 from monitor.store.rows import digests
-from monitor.store.rows.decisions import StoredDecision, decided_visits
+from monitor.store.rows.decisions import StoredDecision, decided_visits, stored_probabilities
 from monitor.store.rows.digests import StoredRow
 from monitor.store.rows.parts import part_history
 
@@ -98,12 +98,11 @@ class PartsPipeline(Pipeline):
         write: BatchWrite,
     ) -> None:
         config = self._plant.gates[gate]
-        characteristic = self._plant.characteristics[config.characteristic]
+        rule_at, band = self._plant.rules_of(config), config.rework_band()
         part_inputs = [part for _, part, _ in parts]
 
         def judge_parts(refused: Reason | None) -> Judged:
-            band = config.rework_band()
-            return judge(used.model, refused, part_inputs, characteristic.spec_at, band, used.withheld)
+            return judge(used.model, refused, part_inputs, rule_at, band, used.withheld)
 
         judged = self._deadline.call(lambda: judge_parts(used.refused), config.timeout)
         if judged is None:
@@ -112,7 +111,7 @@ class PartsPipeline(Pipeline):
         for (passage, _, inputs), (prediction, held) in zip(parts, judged, strict=True):
             decision, record = held, None
             if known is not None and known.may_replace(held):
-                decision = known.decide(held, characteristic.spec_at(passage.at), config.rework_band())
+                decision = known.decide(held, rule_at(passage.at), band)
                 record = known.record(held.reason)
             row = self._row(gate, passage, inputs, used, prediction, decision, write.now)._replace(forecast=record)
             write.decisions.append(row)
@@ -150,6 +149,7 @@ class PartsPipeline(Pipeline):
             verdict=decision.verdict.value,
             reason=decision.reason.value, on_hold=step.on_hold if decision.verdict is Verdict.HOLD else "",
             decided_at=now, at=passage.at, withheld=used.withheld.value if used.withheld else "",
+            probabilities=stored_probabilities(p),
         )  # fmt: skip
 
 
