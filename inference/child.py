@@ -10,19 +10,23 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from inference.kinds import load_kind
-from inference.levels import find_levels
+from inference.levels import find_levels, one_level
 from inference.models.fitting import check_sizes, split
 from inference.models.kind import TrainingData, TrainingSettings
 from inference.packaging import save
 from inference.training import train
 from monitor.errors import ModelError
 from monitor.processes import serve
+
+FEWEST_LOTS = 10
+"""With fewer, parts are split by time alone: nothing could be said of a new lot."""
 
 
 def train_and_package(folder: Path) -> dict[str, Any]:
@@ -31,14 +35,24 @@ def train_and_package(folder: Path) -> dict[str, Any]:
     with np.load(folder / "data.npz", allow_pickle=False) as data:
         rows, target, context = data["rows"], data["target"], data["context"]
         serials, lots = ([str(value) for value in data[name]] for name in ("serials", "lots"))
-    settings = TrainingSettings(**job["settings"] | {"inputs": tuple(job["settings"]["inputs"])})
-    check_sizes(split(serials), settings.coverage)
-    levels = find_levels(context, target, lots, settings.seed)
-    trained = train(TrainingData(rows, target, serials), settings, job["kind"], levels.adjustment)
+    named = {name: tuple(job["settings"][name]) for name in ("inputs", "classes")}
+    settings = TrainingSettings(**job["settings"] | named)
+    if settings.classes:
+        groups, levels = groups_of(lots, serials), one_level(len(target))
+    else:
+        check_sizes(split(serials), settings.coverage)
+        groups, levels = [], find_levels(context, target, lots, settings.seed)
+    trained = train(TrainingData(rows, target, serials, groups), settings, job["kind"], levels.adjustment)
     digest = save(trained, folder / "package")
     metrics = {name: float(value) for name, value in trained.metrics.numbers().items()}
     metrics |= {"level_changes": float(levels.changes), "newest_level_rows": float(levels.newest.sum())}
     return {"digest": digest, "data_digest": trained.data_digest, "metrics": metrics}
+
+
+def groups_of(lots: Sequence[str], serials: Sequence[str]) -> list[str]:
+    """What the parts share: their lots, where there are enough to be split; a part of no lot stands alone."""
+    named = [f"lot {lot}" if lot else f"part {serial}" for lot, serial in zip(lots, serials, strict=True)]
+    return named if len(set(named)) >= FEWEST_LOTS else []
 
 
 def run_job(folder: Path) -> None:

@@ -8,7 +8,9 @@ between parts from the comparison, so that few parts suffice. The percentiles ar
 give the same verdict.
 
 Errors are capped at `CAP` half widths of the champion's interval: the size of a faulty part's error says nothing about
-the models (`inference.intervals`).
+the models (`inference.intervals`). Of a characteristic with classes the errors are log losses, which are not capped,
+because they are what says that a defect was taken for nearly impossible; the sets of the likeliest classes stand for
+the intervals.
 
 A lower overall error is not enough. The challenger's intervals must hold on these parts, because the gate decides by
 them, or fall short of their coverage by at most half as much as the champion's: a model that is only a little less
@@ -27,7 +29,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
-from inference.intervals import CAP, CONFIDENCE, counted, coverage_holds, errors, half_widths, inside
+from inference.intervals import (
+    CAP,
+    CONFIDENCE,
+    counted,
+    coverage_holds,
+    errors,
+    half_widths,
+    inside,
+    probabilities_of,
+)
 from monitor.model import Floats, Prediction
 from monitor.model import RetrainingReason as Outcome
 
@@ -43,7 +54,7 @@ _BLOCK = 20
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """How much smaller the challenger's mean absolute error is than the champion's, in the characteristic's unit.
+    """How much smaller the challenger's mean error is than the champion's, in the characteristic's unit, or log loss.
 
     Positive is better. `low` and `high` are one-sided bounds at `CONFIDENCE` each.
     """
@@ -104,7 +115,7 @@ def compare(
         return _undecided(Outcome.TOO_FEW_ROWS, len(holdout), large)
     if large < MIN_LOTS:
         return _undecided(Outcome.TOO_FEW_LOTS, len(holdout), large)
-    cap = CAP * float(half_widths(champion).mean())
+    cap = np.inf if probabilities_of(champion) is not None else CAP * float(half_widths(champion).mean())
     capped = np.minimum(np.stack([errors(holdout.target, champion), errors(holdout.target, challenger)]), cap)
     rng = np.random.default_rng(seed)
     overall = _gain(capped, rng)
@@ -112,7 +123,7 @@ def compare(
     worse = min((key for key, gain in slices.items() if gain.high < 0), key=lambda k: slices[k].high, default=None)
     # Only parts on which the gate would have used the challenger's prediction.
     counts = counted(holdout.target, challenger, cap)
-    covered = np.stack([inside(holdout.target, champion), inside(holdout.target, challenger)])[:, counts]
+    covered = np.stack([inside(holdout.target, said, coverage) for said in (champion, challenger)])[:, counts]
     coverages = covered.mean(axis=1).tolist() if covered.shape[1] else [0.0, 0.0]
     knows = 2 * covered.shape[1] >= len(holdout)
     closer = knows and coverage - coverages[1] <= _SHORTFALL * (coverage - coverages[0])

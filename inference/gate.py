@@ -140,8 +140,13 @@ def judge(
 
 def predicts(model: GateModel, rules: Sequence[Rule | None]) -> list[bool]:
     """Whether the model predicts what each of these decides by; without a rule nothing is against it."""
-    classes = model.classes if isinstance(model, ClassModel) else ()
+    classes = predicted_classes(model)
     return [rule is None or (rule.names if isinstance(rule, ClassSpec) else ()) == classes for rule in rules]
+
+
+def predicted_classes(model: GateModel) -> tuple[str, ...]:
+    """The classes that a model predicts; none of a number."""
+    return model.classes if isinstance(model, ClassModel) else ()
 
 
 def said_of(prediction: Prediction | None, rule: Rule | None) -> Prediction | None:

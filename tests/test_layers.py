@@ -31,7 +31,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "exporters.report": ("exporters.html",),
     "inference.models": ("inference.vision",),
     "inference.models.tables": ("inference.models",),
-    "inference": ("inference.models",),
+    "inference": ("inference.models", "inference.models.tables"),
     "inference.standalone": ("inference", "inference.models"),
     "monitor.store.models": ("monitor.store.database",),
     "monitor.plant": ("inference",),

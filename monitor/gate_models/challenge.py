@@ -9,9 +9,11 @@ from enum import Enum, auto
 import numpy as np
 
 from inference.comparison import MIN_LOTS, SLICE_ROWS, Comparison, Holdout, compare
+from inference.gate import predicted_classes
 from inference.intervals import intervals_hold
 from inference.predicting import enough_inputs
 from monitor.gate_models.training_set import TrainingSet, hold_out
+from monitor.model import ClassSpec
 from monitor.ports import GateModel
 from monitor.store.models.retraining import RetrainingRequest
 from monitor.store.models.versions import ModelInForce, Version
@@ -64,9 +66,16 @@ def compare_models(
 
 
 def intervals_still_hold(model: GateModel, newest: TrainingSet) -> bool:
-    """Whether the model's intervals hold on the newest parts that it can predict."""
+    """Whether the model's intervals hold on the newest parts that it can predict, if it predicts their outcomes."""
+    if not suits(model, newest.classes):
+        return False
     parts = _predictable_by(newest, model)
     return intervals_hold(parts.target, model.predict(parts.rows), model.coverage)
+
+
+def suits(model: GateModel, classes: ClassSpec | None) -> bool:
+    """Whether a model predicts the gate's classes, or where it has none, a number."""
+    return predicted_classes(model) == (() if classes is None else classes.names)
 
 
 def _predictable_by(parts: TrainingSet, *models: GateModel) -> TrainingSet:

@@ -55,7 +55,7 @@ def train_version(
     """Train on what was available at `now`, register and record the version; ModelError if there are too few rows."""
     config = plant.gates[gate]
     with store.read() as connection:
-        data = training_set(connection, config, plant.max_ages(), now)
+        data = training_set(connection, config, plant.max_ages(), now, classes=plant.classes_of(config))
     trained = trainer.train(gate, config, data, run.beat if run else lambda: None)
     number = trainer.register(config, trained, {"gate": gate})
     version = Version(

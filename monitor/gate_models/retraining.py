@@ -22,6 +22,7 @@ from monitor.gate_models.challenge import (
     intervals_still_hold,
     next_step,
     split_holdout,
+    suits,
     trained_at,
 )
 from monitor.gate_models.comparison_record import as_json, as_metrics
@@ -99,8 +100,9 @@ class Retraining:
         config = self.plant.gates[gate]
         with self.store.read() as connection:
             newest = training_set(
-                connection, config, self.plant.max_ages(), run.now, newest=config.retraining.holdout_rows
-            )
+                connection, config, self.plant.max_ages(), run.now, newest=config.retraining.holdout_rows,
+                classes=self.plant.classes_of(config),
+            )  # fmt: skip
         return intervals_still_hold(model, newest)
 
     def _freeze(self, run: Run, request: RetrainingRequest) -> bool:
@@ -130,7 +132,8 @@ class Retraining:
     ) -> tuple[TrainingSet, TrainingSet]:
         """The training set and holdout of a started request; reproducible from the store."""
         config = self.plant.gates[request.gate]
-        data = training_set(connection, config, self.plant.max_ages(), request.start_time, request.arrival)
+        ages, classes = self.plant.max_ages(), self.plant.classes_of(config)
+        data = training_set(connection, config, ages, request.start_time, request.arrival, classes=classes)
         since = trained_at(versions.list_versions(connection, request.gate), current)
         return split_holdout(data, since, config.retraining.holdout_rows)
 
@@ -185,7 +188,8 @@ class Retraining:
     def _compare(self, run: Run, request: RetrainingRequest, holdout: TrainingSet) -> RetrainingRequest:
         """Compare on the holdout; refuse a challenger that is not better."""
         in_force = self.models.for_gates([request.gate])[request.gate]
-        if in_force.model is None or in_force.version != request.champion:
+        of_request = in_force.model is not None and in_force.version == request.champion
+        if in_force.model is None or not of_request or not suits(in_force.model, holdout.classes):
             self._finish(run, request, State.REFUSED, Reason.CHAMPION_UNUSABLE)
             return self._reload(request)
         version = self._challenger(request)

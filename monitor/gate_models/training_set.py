@@ -10,7 +10,7 @@ from math import isfinite
 
 import numpy as np
 
-from monitor.model import Floats
+from monitor.model import ClassSpec, Floats
 from monitor.pipeline.passages import MaxAges, Passage, gate_input, is_newer, with_earlier
 from monitor.plant.gates import GateConfig
 from monitor.store.database.database import Connection
@@ -22,7 +22,8 @@ from monitor.store.rows.parts import PartStep, part_history
 class TrainingSet:
     """Rows in order of time, shape (parts, inputs), with their outcomes and serials.
 
-    A missing value is NaN and occurs only if the gate's model may fill it. The other fields are not inputs: `context`
+    A missing value is NaN and occurs only if the gate's model may fill it. Where the characteristic has `classes`, an
+    outcome is the place of its class among them. The other fields are not inputs: `context`
     (parts, features of all steps, NaN where missing) with the newest values, and when each outcome first became
     available.
     """
@@ -37,6 +38,7 @@ class TrainingSet:
     lots: tuple[str, ...]
     arrivals: tuple[int, ...]
     passed_at: tuple[datetime, ...]
+    classes: ClassSpec | None = None
 
     def __len__(self) -> int:
         return len(self.serials)
@@ -50,7 +52,7 @@ class TrainingSet:
         arrivals = tuple(self.arrivals[i] for i in indices)
         return TrainingSet(
             self.rows[chosen], self.target[chosen], serials, self.context[chosen], available_at, machines, recipes,
-            lots, arrivals, passed_at,
+            lots, arrivals, passed_at, self.classes,
         )  # fmt: skip
 
 
@@ -86,12 +88,18 @@ def training_set(
     now: datetime,
     arrival: int | None = None,
     newest: int | None = None,
+    classes: ClassSpec | None = None,
 ) -> TrainingSet:
     """The training set at an instant, from rows up to `arrival` if given; reproducible from the store.
 
-    At most the `newest` parts, by default as many as the plant file allows.
+    At most the `newest` parts, by default as many as the plant file allows. `classes` are those of a gate that predicts
+    a class; a part whose outcome is none of them is left out. ValueError for a gate without its classes.
     """
+    if gate.of_classes != (classes is not None):
+        raise ValueError(f"a gate of kind {gate.kind!r} is trained {'with' if gate.of_classes else 'without'} classes")
     truth = outcomes(connection, gate.characteristic, now, newest or gate.training.max_rows, arrival)
+    if classes is not None:
+        truth = {serial: row for serial, row in truth.items() if classes.index(row.value) is not None}
     history = [r for r in part_history(connection, sorted(truth)) if arrival is None or r.arrival <= arrival]
     judged = measured_passages(history, gate, max_ages, {serial: row.at for serial, row in truth.items()})
     ordered = sorted(judged.items(), key=lambda item: (item[1].passage.at, item[0]))
@@ -108,7 +116,7 @@ def training_set(
     parts = [part for _, part in used]
     return TrainingSet(
         rows=np.array(rows, dtype=np.float64).reshape(len(rows), len(names)),
-        target=np.array([truth[s].value for s in serials], dtype=np.float64),
+        target=_targets([truth[s].value for s in serials], classes),
         serials=serials,
         context=_context(history, serials),
         available_at=tuple(truth[s].first_available_at for s in serials),
@@ -117,7 +125,14 @@ def training_set(
         lots=tuple(part.lot for part in parts),
         arrivals=tuple(part.passage.arrival for part in parts),
         passed_at=tuple(part.passage.at for part in parts),
+        classes=classes,
     )
+
+
+def _targets(values: Sequence[float], classes: ClassSpec | None) -> Floats:
+    if classes is None:
+        return np.array(values, dtype=np.float64)
+    return np.searchsorted(classes.values, values).astype(np.float64)  # every value is one of them
 
 
 def _context(history: Sequence[PartStep], serials: Sequence[str]) -> Floats:
