@@ -87,7 +87,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "dashboards": ("dashboards.blocks", "dashboards.boards"),
     "monitor.windows": (
-        "detectors.shared", "detectors.window", "inference", "inference.models", "monitor.gate_models",
+        "detectors.shared", "detectors.window", "inference", "inference.models", "inference.models.tables",
+        "monitor.gate_models",
         "monitor.pipeline", "monitor.plant", "monitor.store.database", "monitor.store.models", "monitor.store.rows",
         "monitor.store.watching",
     ),

@@ -9,18 +9,19 @@ from statistics import median
 
 import numpy as np
 
-from detectors.window.performance import COLUMNS
+from detectors.window.performance import CLASS_COLUMNS, COLUMNS
 from inference.models.fitting import NAIVE_WINDOW, held_out
 from inference.predicting import order_columns, predict_rows
 from monitor.gate_models.training_set import training_set
 from monitor.instants import to_nanos
-from monitor.model import Floats, JsonObject, Window
+from monitor.model import ClassSpec, Floats, JsonObject, Window
 from monitor.pipeline.passages import MaxAges
 from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
 from monitor.store.database.database import Connection
 from monitor.store.models.versions import ModelInForce
 from monitor.store.rows.outcomes import AvailableOutcome, DecidedOutcome, decided_outcomes, outcomes_around
+from monitor.windows.classes import RATE_PARTS, class_errors, known_rates
 from monitor.windows.frozen import window_of
 
 _LOOK = 4
@@ -32,9 +33,17 @@ Rows = Sequence[Sequence[float | None]]
 
 
 def realised(
-    connection: Connection, gate: str, config: GateConfig, used: ModelInForce, now: datetime, rows: int
+    connection: Connection,
+    gate: str,
+    config: GateConfig,
+    used: ModelInForce,
+    now: datetime,
+    rows: int,
+    classes: ClassSpec | None = None,
 ) -> Window:
     """The newest predictions of the version in force whose outcome was available at `now`, oldest first.
+
+    `classes` are those of a gate that predicts a class.
 
     An outcome belongs to the last decision at or before its own time; each decision counts with its outcome's last
     word. A part that the model called out of distribution is left out: a fault of the input is for the drift
@@ -43,13 +52,33 @@ def realised(
     """
     found = list(reversed(_newest(connection, gate, config.characteristic, used, now, rows)))
     if not found:
-        return empty(gate, config.step, COLUMNS)
+        return empty(gate, config.step, columns_of(classes))
+    if classes is not None:
+        return _of_decisions(gate, config, found, _class_values(connection, config.characteristic, found, classes))
     naive = _naive(connection, config.characteristic, [row.decided_at for row in found])
     values = [[row.predicted, row.lower, row.upper, row.value, said] for row, said in zip(found, naive, strict=True)]
+    return _of_decisions(gate, config, found, _floats(values))
+
+
+def columns_of(classes: ClassSpec | None) -> tuple[str, ...]:
+    """The columns of the windows of a gate."""
+    return COLUMNS if classes is None else CLASS_COLUMNS
+
+
+def _of_decisions(gate: str, config: GateConfig, found: Sequence[DecidedOutcome], values: Floats) -> Window:
     return _window(
         gate, config.step, values, [row.available_at for row in found], [row.arrival for row in found],
         [(row.machine, row.recipe) for row in found],
     )  # fmt: skip
+
+
+def _class_values(
+    connection: Connection, characteristic: str, found: Sequence[DecidedOutcome], classes: ClassSpec
+) -> Floats:
+    decided = [row.decided_at for row in found]
+    known = outcomes_around(connection, characteristic, min(decided), max(decided), 2 * RATE_PARTS)
+    places = [classes.index(row.value) for row in found]
+    return class_errors([row.probabilities for row in found], places, known_rates(known, decided, classes), classes)
 
 
 def _newest(
@@ -100,13 +129,14 @@ def reference(
     model: GateModel,
     trained_at: datetime,
     rows: int,
+    classes: ClassSpec | None = None,
 ) -> Window:
     """What the model says of the newest parts whose outcome was available when it was trained, in order of time.
 
     The outcome stands only where the model was not fitted to the part and did not call it out of distribution; the
     other parts keep their places, because how far two parts lie apart tells how alike they err.
     """
-    data = training_set(connection, config, max_ages, trained_at, newest=rows)
+    data = training_set(connection, config, max_ages, trained_at, newest=rows, classes=classes)
     predictions = predict_rows(model, order_columns(model, config.inputs(), data.rows))
     counts = np.zeros(len(data), dtype=np.bool_)
     counts[held_out(data.serials)] = True
@@ -117,7 +147,12 @@ def reference(
         for p, truth, known in zip(predictions, data.target.tolist(), counts.tolist(), strict=True)
     ]
     groups = list(zip(data.machines, data.recipes, strict=True))
-    return _window(gate, config.step, values, data.passed_at, data.arrivals, groups)
+    found = _floats(values)
+    if classes is not None:
+        said = [None if p is None or p.distance > p.distance_limit else p.probabilities for p in predictions]
+        places = [int(y) if known else None for y, known in zip(data.target.tolist(), counts.tolist(), strict=True)]
+        found = class_errors(said, places, np.full((len(data), len(classes.values)), np.nan), classes)
+    return _window(gate, config.step, found, data.passed_at, data.arrivals, groups)
 
 
 def empty(gate: str, step: str, names: tuple[str, ...] = ()) -> Window:
@@ -139,13 +174,14 @@ def frozen_reference(gate: str, step: str, content: JsonObject) -> Window:
 def _window(
     gate: str,
     step: str,
-    values: Rows,
+    values: Floats,
     at: Iterable[datetime],
     arrivals: Sequence[int],
     groups: Sequence[tuple[str, ...]],
 ) -> Window:
     times = np.array([to_nanos(moment) for moment in at], dtype=np.int64)
-    return Window(gate, step, COLUMNS, _floats(values), times, np.array(arrivals, dtype=np.int64), tuple(groups))
+    names = CLASS_COLUMNS if values.shape[1] == len(CLASS_COLUMNS) else COLUMNS
+    return Window(gate, step, names, values, times, np.array(arrivals, dtype=np.int64), tuple(groups))
 
 
 def _floats(values: Rows) -> Floats:
