@@ -1,0 +1,148 @@
+"""A plant with a pass/fail test and a surface of three classes, replayed: trained, decided, judged, retrained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from class_plant import CLASSES, START, make_plant
+from plant_kit import ready_to_train, run_replay
+
+from monitor.gate_models.rederive import recompute_decisions, stored_plants
+from monitor.plant.file.load import load
+from monitor.runtime.app import App, make_registry
+from monitor.scheduling.runner import SlotResult
+from monitor.store.database import tables as t
+from monitor.store.database.database import Store
+from monitor.store.database.schema import open_existing
+from monitor.store.models import retraining
+
+pytestmark = pytest.mark.process
+PARTS = 660
+ASKED_AT = START + timedelta(hours=9)
+D, O = t.decision.c, t.outcome.c  # noqa: E741 - as elsewhere in queries
+
+
+@pytest.fixture(scope="module")
+def plant(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The plant after eleven hours; somebody asked for a retraining of the leak gate two hours before."""
+    plant = ready_to_train(make_plant(tmp_path_factory.mktemp("classes") / "plant", PARTS))
+    asked: list[datetime] = []
+
+    def ask(app: App, at: datetime, name: str, slot: SlotResult) -> bool:
+        if at >= ASKED_AT and not asked:
+            asked.append(at)
+            with app.store.write() as connection:
+                retraining.add_request(connection, "leak", retraining.MANUAL, "manual:leak:1", at)
+        return False
+
+    failed = run_replay(plant, PARTS / 60, (), START, ask)
+    assert [slot.error for slot in failed] == []
+    return plant
+
+
+@pytest.fixture(scope="module")
+def store(plant: Path) -> Iterator[Store]:
+    store = open_existing(load(plant).plant.store.url)
+    yield store
+    store.close()
+
+
+def rows(store: Store, query: sa.Select[Any]) -> Sequence[Any]:
+    with store.read() as connection:
+        return connection.execute(query).all()
+
+
+@pytest.mark.parametrize(("gate", "classes"), [("leak", 2), ("surface", len(CLASSES))])
+def test_a_trained_model_decides_by_the_probability_of_a_meaning(gate: str, classes: int, store: Store) -> None:
+    decided = rows(store, sa.select(t.decision).where(D.gate == gate, D.predicted.is_not(None)))
+    certainty = {"leak": 0.9, "surface": 0.8}[gate]
+    assert len(decided) > 200
+    for row in decided:
+        assert len(row.probabilities) == classes
+        assert sum(row.probabilities) == pytest.approx(1)
+        assert row.predicted == row.lower == row.upper == pytest.approx(1 - row.probabilities[0])
+        if row.verdict == "continue":
+            assert row.probabilities[0] >= certainty
+        if row.reason == "uncertain":
+            assert max(row.probabilities) < certainty
+    verdicts = {row.verdict for row in decided}
+    assert verdicts == ({"continue", "scrap", "hold"} if gate == "leak" else {"continue", "correct", "scrap", "hold"})
+
+
+def test_what_it_recommends_is_mostly_right(store: Store) -> None:
+    """At least as often as the probability that it wants, while the process is as it was learnt."""
+    query = sa.select(D.verdict, O.value).where(
+        O.serial == D.serial, O.characteristic == "surface", D.gate == "surface", D.reason != "uncertain",
+        D.predicted.is_not(None),
+    )  # fmt: skip
+    right = [{0.0: "continue", 1.0: "correct", 4.0: "scrap"}[value] == verdict for verdict, value in rows(store, query)]
+    assert len(right) > 100
+    assert sum(right) >= 0.8 * len(right)
+
+
+def test_the_mes_is_told_the_probability_of_not_going_on(plant: Path, store: Store) -> None:
+    payloads = [row.payload for row in rows(store, sa.select(t.outbox.c.payload).where(t.outbox.c.channel == "mes"))]
+    told = [p for p in payloads if p["reason"] == "in_spec"]
+    assert told
+    assert all(0 <= p["predicted"] <= 1 - p["confidence"] + 1e-9 for p in told)
+
+
+def test_an_outcome_of_no_class_is_refused_and_not_learnt(store: Store) -> None:
+    refused = rows(store, sa.select(t.quarantine.c.reason, t.quarantine.c.source))
+    assert {tuple(row) for row in refused} == {("unknown_class", "inspection")}
+    assert {row.value for row in rows(store, sa.select(O.value).where(O.characteristic == "surface"))} == {
+        0.0,
+        1.0,
+        4.0,
+    }
+
+
+def test_performance_is_judged_by_log_loss_over_the_known_rates(store: Store) -> None:
+    board = t.board.c
+    query = sa.select(t.board).where(board.detector == "performance", board.feature == "")
+    found = {(row.subject, row.method): row for row in rows(store, query)}
+    methods = {"log_loss", "bias", "miscoverage", "skill", "worst_ratio"}
+    assert set(found) == {(gate, method) for gate in ("leak", "surface") for method in methods}
+    surface = {method: found["surface", method] for method in methods}
+    assert 0 < surface["log_loss"].value < 0.7
+    assert surface["skill"].value > 0.2
+    assert {surface[method].status for method in methods} == {"ok"}
+    assert all(surface[method].limit is not None for method in methods)
+
+
+def test_the_request_to_retrain_is_compared_and_ends(store: Store) -> None:
+    (request,) = rows(store, sa.select(t.retraining).where(t.retraining.c.key == "manual:leak:1"))
+    assert request.finished_at is not None
+    assert request.state in ("promoted", "refused")
+    assert request.reason in ("better", "not_better", "intervals_fail", "worse_in_a_slice")
+    comparison = request.comparison
+    assert comparison["rows"] >= 55
+    assert comparison["overall"]["champion"] > 0
+    assert 0 < comparison["challenger_coverage"] <= 1
+
+
+def test_every_decision_is_recomputed(plant: Path, store: Store) -> None:
+    registry, plants = make_registry(load(plant).plant), stored_plants(store, plant.parent)
+    again = list(recompute_decisions(store, plants.__getitem__, registry))
+    assert len(again) == len(rows(store, sa.select(D.arrival)))
+    assert [one for one in again if not one.matches] == []
+
+
+def test_another_probability_in_the_store_is_noticed(plant: Path, store: Store) -> None:
+    chosen = rows(store, sa.select(D.arrival, D.probabilities).where(D.reason == "in_spec").limit(1))[0]
+    changed = [chosen.probabilities[0] - 0.001, chosen.probabilities[1] + 0.001, *chosen.probabilities[2:]]
+    with store.write() as connection:
+        connection.execute(t.decision.update().where(D.arrival == chosen.arrival).values(probabilities=changed))
+    try:
+        registry, plants = make_registry(load(plant).plant), stored_plants(store, plant.parent)
+        wrong = [one for one in recompute_decisions(store, plants.__getitem__, registry) if not one.matches]
+        assert len(wrong) == 1
+    finally:
+        with store.write() as connection:
+            restored = t.decision.update().where(D.arrival == chosen.arrival)
+            connection.execute(restored.values(probabilities=chosen.probabilities))
