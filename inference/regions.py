@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import fsum, inf, isfinite
 
+import numpy as np
+
+from inference.models.tables.class_losses import in_likeliest
 from monitor.model import ClassSpec, ReworkBand, Spec, Verdict
 
 Rule = Spec | ClassSpec
@@ -50,6 +53,12 @@ def verdict_by_classes(probabilities: Sequence[float], spec: ClassSpec) -> Verdi
     shares = meaning_shares(probabilities, spec)
     likeliest = max(_VERDICTS, key=lambda verdict: shares[verdict])
     return likeliest if shares[likeliest] >= spec.certainty else None
+
+
+def among_likeliest(probabilities: Sequence[float], place: int, spec: ClassSpec) -> bool:
+    """Whether a class is in the smallest set of the likeliest ones that together are certain enough."""
+    found = in_likeliest(np.array([probabilities]), np.array([float(place)]), spec.certainty)
+    return bool(found[0])
 
 
 def not_good(probabilities: Sequence[float], spec: ClassSpec) -> float:

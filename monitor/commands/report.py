@@ -49,7 +49,7 @@ def part_show(serial: str, plant: str, overrides: Sequence[str], json_: bool) ->
     loaded = load(plant, overrides)
     store = open_existing(loaded.plant.store.url)
     with store.read() as connection:
-        history = passport(connection, serial)
+        history = passport(connection, serial, loaded.plant.class_names())
     if history is None:
         raise UsageError(f"part {serial!r}: the store has no such part; serial numbers must match exactly")
     if json_:

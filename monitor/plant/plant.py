@@ -72,6 +72,11 @@ class Plant(Strict):
         """What the classes mean that a gate predicts; None where it predicts a number."""
         return self.characteristics[gate.characteristic].class_spec(gate.coverage)
 
+    def class_names(self) -> dict[str, dict[int, str]]:
+        """By characteristic with classes the name of each class, by its number in outcomes, ascending."""
+        specs = {name: c.class_spec(1.0) for name, c in self.characteristics.items()}
+        return {name: dict(zip(s.values, s.names, strict=True)) for name, s in specs.items() if s is not None}
+
     def rules_of(self, gate: GateConfig) -> Callable[[datetime], Spec | ClassSpec | None]:
         """By what a gate decides on a part of an instant; it returns None where no specification is in force."""
         characteristic = self.characteristics[gate.characteristic]

@@ -147,7 +147,7 @@ class Service:
 
     def _passport(self, serial: str) -> dict[str, object] | None:
         with self._app.store.read() as connection:
-            return passport(connection, serial)
+            return passport(connection, serial, self._app.plant.class_names())
 
     def _problems(self) -> list[str]:
         problems = [] if self._scheduler.running else ["the scheduler is not running"]

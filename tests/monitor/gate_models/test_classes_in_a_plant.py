@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,14 +13,20 @@ import sqlalchemy as sa
 from class_plant import CLASSES, START, make_plant
 from plant_kit import ready_to_train, run_replay
 
+from alerting.alerts import in_force
+from exporters.metrics.families.gates import series
+from exporters.metrics.shared.metric import Bounds, Scrape
 from monitor.gate_models.rederive import recompute_decisions, stored_plants
 from monitor.plant.file.load import load
+from monitor.reports.passport import as_text, passport
 from monitor.runtime.app import App, make_registry
 from monitor.scheduling.runner import SlotResult
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.schema import open_existing
+from monitor.store.metrics import metrics_snapshot
 from monitor.store.models import retraining
+from monitor.store.report.gates import gates
 
 pytestmark = pytest.mark.process
 PARTS = 660
@@ -124,6 +131,45 @@ def test_the_request_to_retrain_is_compared_and_ends(store: Store) -> None:
     assert comparison["rows"] >= 55
     assert comparison["overall"]["champion"] > 0
     assert 0 < comparison["challenger_coverage"] <= 1
+
+
+def test_a_part_is_told_by_its_classes(plant: Path, store: Store) -> None:
+    query = sa.select(D.serial).where(D.gate == "surface", D.reason == "out_of_spec").limit(1)
+    serial = rows(store, query)[0].serial
+    names = load(plant).plant.class_names()
+    with store.read() as connection:
+        known, unnamed = passport(connection, serial, names), passport(connection, serial)
+    assert known is not None
+    assert unnamed is not None
+    text = as_text(known)
+    assert "scrap (out_of_spec), surface not good with probability 0." in text or "probability 1 (" in text
+    assert "(none 0" in text
+    assert re.search(r"surface found (none|scratch|crack) \([014]\)", text)
+    assert re.search(r"leak found (passed|failed) \([01]\)", text)
+    assert "(class 1 0" in as_text(unnamed)
+    assert "surface measured" in as_text(unnamed)
+
+
+def test_the_report_lays_recommendations_beside_what_the_classes_mean(plant: Path, store: Store) -> None:
+    loaded = load(plant).plant
+    with store.read() as connection:
+        leak, surface = gates(connection, loaded, START, START + timedelta(hours=11), ())
+    assert surface.classes == (("none", "continue"), ("scratch", "correct"), ("crack", "scrap"))
+    by_verdict = {row.verdict: row for row in surface.verdicts}
+    assert by_verdict["continue"].in_spec > 0.8 * (by_verdict["continue"].parts - by_verdict["continue"].waiting)
+    assert by_verdict["hold"].reworkable + by_verdict["hold"].scrap > 0
+    assert {row.reworkable for row in leak.verdicts} == {0}
+    assert sum(row.covered for row in surface.realised) > 0.8 * sum(row.parts for row in surface.realised) > 0
+    assert all(-1 <= row.lowest <= row.bias <= row.highest <= 1 for row in surface.realised)
+
+
+def test_no_interval_has_a_width(plant: Path, store: Store) -> None:
+    bounds = Bounds(load(plant).plant, {}, in_force.bounds_of(load(plant).plant), "0")
+    with store.read() as connection:
+        snapshot = metrics_snapshot(connection, START + timedelta(hours=11))
+    names = {name for name, _, _ in series(Scrape(snapshot, bounds))}
+    assert "gatewatch_gate_hold_ratio" in names
+    assert "gatewatch_gate_interval_width" not in names
 
 
 def test_every_decision_is_recomputed(plant: Path, store: Store) -> None:
