@@ -15,6 +15,7 @@ import numpy as np
 
 from inference.intervals import forecast_holds
 from inference.models.forecasting import Forecast
+from inference.models.tables.class_forecast import ClassForecast
 from inference.predicting import enough_inputs
 from inference.regions import Rule, are_probabilities, not_good, verdict_by_classes, verdict_for_all
 from monitor.errors import ModelError
@@ -62,15 +63,22 @@ def decide(prediction: Prediction | None, spec: Rule | None, band: ReworkBand, f
     return hold(Reason.UNCERTAIN) if verdict is None else _RECOMMENDED[verdict]
 
 
-def decide_by_forecast(decision: Decision, known: Forecast, spec: Rule | None, band: ReworkBand) -> Decision:
+def decide_by_forecast(
+    decision: Decision, known: Forecast | ClassForecast, spec: Rule | None, band: ReworkBand
+) -> Decision:
     """A decision by the forecast instead of a hold, or the hold.
 
-    The whole interval must lie in one region, as for a model. A part that nobody looked at is never scrapped, and
+    The whole interval must lie in one region, as for a model; of classes, one meaning must be as frequent as the gate
+    wants it to be probable. A part that nobody looked at is never scrapped, and
     nothing is decided while the forecast's own intervals do not hold.
     """
-    if not forecast_holds(known) or not isinstance(spec, Spec) or not _is_usable_spec(spec, band):
+    if not forecast_holds(known):
         return decision
-    verdict = verdict_for_all(known.lower, known.upper, spec, band)
+    verdict = None
+    if isinstance(spec, ClassSpec) and isinstance(known, ClassForecast):
+        verdict = verdict_by_classes(known.rates, spec)
+    elif isinstance(spec, Spec) and isinstance(known, Forecast) and _is_usable_spec(spec, band):
+        verdict = verdict_for_all(known.lower, known.upper, spec, band)
     return Decision(verdict, Reason.FORECAST) if verdict in (Verdict.CONTINUE, Verdict.CORRECT) else decision
 
 

@@ -70,7 +70,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "dashboards.rows": ("dashboards.blocks",),
     "monitor.pipeline": (
-        "detectors.stream", "inference", "inference.models", "monitor.plant", "monitor.store",
+        "detectors.stream", "inference", "inference.models", "inference.models.tables", "monitor.plant",
+        "monitor.store",
         "monitor.store.database",
         "monitor.store.delivery", "monitor.store.rows",
     ),
@@ -81,7 +82,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.scheduling", "monitor.store.database", "monitor.store.delivery",
     ),
     "monitor.gate_models": (
-        "alerting", "inference", "inference.models", "monitor.pipeline", "monitor.plant", "monitor.plant.file",
+        "alerting", "inference", "inference.models", "inference.models.tables",
+        "monitor.pipeline", "monitor.plant", "monitor.plant.file",
         "monitor.scheduling", "monitor.store", "monitor.store.database", "monitor.store.models", "monitor.store.rows",
         "monitor.store.watching",
     ),

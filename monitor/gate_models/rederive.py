@@ -9,12 +9,12 @@ from pathlib import Path
 
 from inference.gate import judge
 from inference.models.forecasting import Forecast
+from inference.models.tables.class_forecast import ClassForecast
 from monitor.gate_models.registry import ModelRegistry
 from monitor.model import Decision, Finding, JsonObject, Prediction, Reason
 from monitor.pipeline.forecasts import RecordedForecast, forecast_of
 from monitor.pipeline.machines import MachineMemory, judged_batches
 from monitor.pipeline.passages import Passage, gate_input, passage_of
-from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
 from monitor.ports import GateModel
 from monitor.store.database.database import Connection, Store
@@ -63,7 +63,7 @@ def recompute_decisions(
                     key = (row.model, row.model_digest)
                     model = models[key] if key in models else models.setdefault(key, registry.load(*key))
                 plant = plants(row.plant_digest)
-                known = None if row.forecast is None else forecasts.of(connection, row, plant.gates[row.gate])
+                known = None if row.forecast is None else forecasts.of(connection, row, plant)
                 yield _recompute(row, passages, plant, model, refused, known)
 
 
@@ -93,11 +93,13 @@ def _recompute(
     return Recomputed(key, _matches(row, prediction, decision), stored, recomputed)
 
 
-def _equal(known: Forecast, record: JsonObject) -> bool:
+def _equal(known: Forecast | ClassForecast, record: JsonObject) -> bool:
     """Whether a forecast is the recorded one."""
     if known.outcomes != record["outcomes"]:
         return False
-    pairs = ((known.value, record["value"]), (known.lower, record["lower"]), (known.upper, record["upper"]))
+    pairs = [(known.value, record["value"]), (known.lower, record["lower"]), (known.upper, record["upper"])]
+    if isinstance(known, ClassForecast):
+        pairs += zip(known.rates, record["rates"], strict=True)
     return all(abs(a - b) <= TOLERANCE for a, b in pairs)
 
 
@@ -107,12 +109,14 @@ class _Forecasts:
     def __init__(self) -> None:
         self._last: dict[str, tuple[tuple[str, int], RecordedForecast | None]] = {}
 
-    def of(self, connection: Connection, row: StoredDecision, gate: GateConfig) -> RecordedForecast | None:
+    def of(self, connection: Connection, row: StoredDecision, plant: Plant) -> RecordedForecast | None:
+        gate = plant.gates[row.gate]
         record = row.forecast or {}
         rests_on = (str(record["at"]), int(record["arrival"]))
         last = self._last.get(row.gate)
         if last is None or last[0] != rests_on:
-            known = forecast_of(connection, row.gate, gate, datetime.fromisoformat(rests_on[0]), rests_on[1])
+            at, classes = datetime.fromisoformat(rests_on[0]), plant.classes_of(gate)
+            known = forecast_of(connection, row.gate, gate, at, rests_on[1], classes)
             last = self._last[row.gate] = rests_on, known
         return last[1]
 

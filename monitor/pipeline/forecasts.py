@@ -12,8 +12,9 @@ import numpy as np
 
 from inference.gate import FORECAST_FOR, decide_by_forecast
 from inference.models.forecasting import MEMORY, Counts, Forecast, forecast
+from inference.models.tables.class_forecast import ClassForecast, class_forecast
 from inference.regions import Rule
-from monitor.model import Decision, JsonObject, Reason, ReworkBand
+from monitor.model import ClassSpec, Decision, JsonObject, Reason, ReworkBand
 from monitor.plant.gates import GateConfig
 from monitor.store.database.database import Connection
 from monitor.store.rows.known_outcomes import JudgedPart, KnownOutcome, judged_parts, known_outcomes
@@ -34,7 +35,7 @@ class RecordedForecast:
     says nothing against a part like them.
     """
 
-    forecast: Forecast
+    forecast: Forecast | ClassForecast
     unfamiliar: bool
     at: datetime
     arrival: int
@@ -50,24 +51,32 @@ class RecordedForecast:
     def record(self, instead_of: Reason) -> JsonObject:
         """What a decision keeps of it, and the reason of the hold that it may replace."""
         known = self.forecast
+        of_classes = {"rates": list(known.rates)} if isinstance(known, ClassForecast) else {}
         return {
+            **of_classes,
             "value": known.value, "lower": known.lower, "upper": known.upper, "outcomes": known.outcomes,
             "at": self.at.isoformat(), "arrival": self.arrival, "instead_of": instead_of.value,
         }  # fmt: skip
 
 
 def forecast_of(
-    connection: Connection, gate: str, config: GateConfig, now: datetime, arrival: int
+    connection: Connection, gate: str, config: GateConfig, now: datetime, arrival: int, classes: ClassSpec | None = None
 ) -> RecordedForecast | None:
     """The forecast from the outcomes available at `now` in rows up to `arrival`; None where there are too few.
 
+    `classes` are those of a gate that predicts a class; outcomes of none of them do not count.
     How many outcomes were known when a part was judged: of one that was decided on within a day, those that had arrived
     by then; of another, those that were available when it passed the gate.
     """
     outcomes = known_outcomes(connection, config.characteristic, now, arrival, MEMORY)
+    if classes is not None:
+        outcomes = [outcome for outcome in outcomes if classes.index(outcome.value) is not None]
     parts = judged_parts(connection, config.step, outcomes, arrival)
     values = np.array([outcome.value for outcome in outcomes], dtype=np.float64)
-    found = forecast(values, _known(outcomes, parts), config.coverage)
+    if classes is None:
+        found: Forecast | ClassForecast | None = forecast(values, _known(outcomes, parts), config.coverage)
+    else:
+        found = class_forecast(np.searchsorted(classes.values, values), _known(outcomes, parts), classes)
     if found is None:
         return None
     newest = parts[-NEWEST:]
@@ -98,10 +107,12 @@ class Forecasts:
     def __init__(self) -> None:
         self._newest: dict[str, tuple[int, RecordedForecast | None]] = {}
 
-    def of(self, connection: Connection, gate: str, config: GateConfig, now: datetime) -> RecordedForecast | None:
-        """The gate's forecast from the outcomes known at `now`."""
+    def of(
+        self, connection: Connection, gate: str, config: GateConfig, now: datetime, classes: ClassSpec | None = None
+    ) -> RecordedForecast | None:
+        """The gate's forecast from the outcomes known at `now`; `classes` are those of a gate that predicts a class."""
         newest, last = newest_outcome(connection), self._newest.get(gate)
         if last is None or last[0] != newest:
             arrival = last_arrival(connection)
-            last = self._newest[gate] = newest, forecast_of(connection, gate, config, now, arrival)
+            last = self._newest[gate] = newest, forecast_of(connection, gate, config, now, arrival, classes)
         return last[1]

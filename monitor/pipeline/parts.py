@@ -127,7 +127,7 @@ class PartsPipeline(Pipeline):
         if not config.forecast or not any(map(may_be_forecast, decisions)):
             return None
         with self._store.read() as connection:
-            return self._forecasts.of(connection, gate, config, now)
+            return self._forecasts.of(connection, gate, config, now, self._plant.classes_of(config))
 
     def _row(
         self,

@@ -8,14 +8,11 @@ from datetime import datetime
 
 import numpy as np
 
+from inference.models.tables.class_forecast import follow_rates
 from inference.models.tables.class_losses import in_likeliest, log_losses
 from inference.regions import are_probabilities
 from monitor.model import ClassSpec, Floats
-from monitor.store.rows.outcomes import AvailableOutcome
-
-RATE_PARTS = 100
-"""The newest parts that say how frequent each class is."""
-_PRIOR = 0.5  # of a part of each class, so that no class is impossible
+from monitor.store.rows.known_outcomes import KnownOutcome
 
 Said = Sequence[float | None] | None
 """The probabilities of a prediction as they are stored."""
@@ -53,27 +50,14 @@ def _losses_where_known(rates: Floats, classes: Floats) -> Floats:
     return found
 
 
-def known_rates(outcomes: Sequence[AvailableOutcome], decided: Sequence[datetime], spec: ClassSpec) -> Floats:
-    """For each decision the rates of the classes among the last parts known when it was made: (rows, classes).
+def known_rates(outcomes: Sequence[KnownOutcome], decided: Sequence[datetime], spec: ClassSpec) -> Floats:
+    """For each decision the rates of the classes that were known when it was made: (rows, classes); NaN without any.
 
-    `outcomes` in order of availability; each part counts with its last word by then. NaN where none was known.
+    `outcomes` in order of availability; those of no class do not count.
     """
-    times = [row.available_at for row in outcomes]
-    rates = np.full((len(decided), len(spec.values)), np.nan)
-    for i, at in enumerate(decided):
-        places = _last_places(outcomes[: bisect_right(times, at)], spec)
-        if places:
-            counts = np.bincount(places, minlength=len(spec.values)) + _PRIOR
-            rates[i] = counts / counts.sum()
-    return rates
-
-
-def _last_places(outcomes: Sequence[AvailableOutcome], spec: ClassSpec) -> list[int]:
-    last: dict[str, int] = {}
-    for row in reversed(outcomes):
-        place = spec.index(row.value)
-        if place is not None:
-            last.setdefault(row.serial, place)
-        if len(last) == RATE_PARTS:
-            break
-    return list(last.values())
+    known = [(row.available_at, place) for row in outcomes if (place := spec.index(row.value)) is not None]
+    places = np.array([place for _, place in known], dtype=np.intp)
+    rates = follow_rates(places, np.arange(len(places)), len(spec.values))
+    rates[0] = np.nan
+    times = [at for at, _ in known]
+    return np.asarray(rates[[bisect_right(times, at) for at in decided]])

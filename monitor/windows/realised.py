@@ -11,6 +11,7 @@ import numpy as np
 
 from detectors.window.performance import CLASS_COLUMNS, COLUMNS
 from inference.models.fitting import NAIVE_WINDOW, held_out
+from inference.models.forecasting import MEMORY
 from inference.predicting import order_columns, predict_rows
 from monitor.gate_models.training_set import training_set
 from monitor.instants import to_nanos
@@ -20,8 +21,10 @@ from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
 from monitor.store.database.database import Connection
 from monitor.store.models.versions import ModelInForce
+from monitor.store.rows.known_outcomes import known_outcomes
 from monitor.store.rows.outcomes import AvailableOutcome, DecidedOutcome, decided_outcomes, outcomes_around
-from monitor.windows.classes import RATE_PARTS, class_errors, known_rates
+from monitor.store.rows.readings import last_arrival
+from monitor.windows.classes import class_errors, known_rates
 from monitor.windows.frozen import window_of
 
 _LOOK = 4
@@ -76,7 +79,7 @@ def _class_values(
     connection: Connection, characteristic: str, found: Sequence[DecidedOutcome], classes: ClassSpec
 ) -> Floats:
     decided = [row.decided_at for row in found]
-    known = outcomes_around(connection, characteristic, min(decided), max(decided), 2 * RATE_PARTS)
+    known = known_outcomes(connection, characteristic, max(decided), last_arrival(connection), MEMORY)
     places = [classes.index(row.value) for row in found]
     return class_errors([row.probabilities for row in found], places, known_rates(known, decided, classes), classes)
 

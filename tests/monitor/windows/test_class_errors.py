@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 
 from monitor.model import ClassSpec, Verdict
-from monitor.store.rows.outcomes import AvailableOutcome
-from monitor.windows.classes import RATE_PARTS, class_errors, known_rates
+from monitor.store.rows.known_outcomes import KnownOutcome
+from monitor.windows.classes import class_errors, known_rates
 
 T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
 SPEC = ClassSpec(("none", "scratch", "crack"), (0, 1, 5), (Verdict.CONTINUE, Verdict.CORRECT, Verdict.SCRAP), 0.9)
 NAN = float("nan")
 
 
-def known(serial: str, value: float, minute: int) -> AvailableOutcome:
-    return AvailableOutcome(serial, value, T0 + timedelta(minutes=minute))
+def known(serial: str, value: float, minute: int) -> KnownOutcome:
+    at = T0 + timedelta(minutes=minute)
+    return KnownOutcome(minute, serial, at, at, value)
 
 
 ROWS = {
@@ -48,16 +49,17 @@ def test_without_known_rates_only_the_baseline_is_unknown() -> None:
     assert class_errors([], [], np.empty((0, 3)), SPEC).shape == (0, 4)
 
 
-def test_the_rates_are_those_of_the_parts_known_by_then_with_their_last_word() -> None:
-    outcomes = [known("A", 0, 1), known("B", 0, 2), known("C", 9, 2), known("B", 5, 3)]
-    decided = [T0 + timedelta(minutes=minute) for minute in (0, 2, 3)]
-    rates = known_rates(outcomes, decided, SPEC)
+def test_the_rates_are_those_known_when_it_was_decided() -> None:
+    outcomes = [known("A", 0, 1), known("B", 0, 2), known("C", 9, 2), known("D", 5, 3)]
+    rates = known_rates(outcomes, [T0 + timedelta(minutes=minute) for minute in (0, 2, 3)], SPEC)
     assert np.isnan(rates[0]).all()
-    assert rates[1] == pytest.approx(np.array([2.5, 0.5, 0.5]) / 3.5), "C is of no class"
-    assert rates[2] == pytest.approx(np.array([1.5, 0.5, 1.5]) / 3.5), "B became a crack"
+    assert rates[1] == pytest.approx(np.array([2.5, 0.5, 0.5]) / 3.5, abs=0.01), "C is of no class"
+    assert rates[2] == pytest.approx(np.array([2.5, 0.5, 1.5]) / 4.5, abs=0.02)
 
 
-def test_old_parts_say_nothing_of_the_rates() -> None:
-    outcomes = [known(f"P{i}", 5 if i < 50 else 0, i) for i in range(50 + RATE_PARTS)]
-    (rate,) = known_rates(outcomes, [T0 + timedelta(days=1)], SPEC)
-    assert rate == pytest.approx(np.array([RATE_PARTS + 0.5, 0.5, 0.5]) / (RATE_PARTS + 1.5))
+def test_the_rates_follow_a_change() -> None:
+    outcomes = [known(f"P{i}", 5 if i < 300 else 0, i) for i in range(600)]
+    rates = known_rates(outcomes, [T0 + timedelta(minutes=minute) for minute in (299, 400, 599)], SPEC)
+    assert rates[0][2] > 0.99
+    assert rates[1][0] > 0.9
+    assert rates[2][0] > 0.95
