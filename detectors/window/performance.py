@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.window.performance_limits import MIN_PARTS, LimitSettings, coverage_limit, error_limit, naive_limit
+from detectors.shared.calibration import student_bound
+from detectors.window.performance_limits import (
+    MIN_PARTS,
+    LimitSettings,
+    coverage_limit,
+    error_limit,
+    mean_variance,
+    naive_limit,
+)
 from monitor.detection import BIAS, LOG_LOSS, MAE, MISCOVERAGE, PERFORMANCE, SKILL, WORST_RATIO
 from monitor.instants import EPOCH, from_nanos
 from monitor.model import Finding, Floats, Status, Window
@@ -20,6 +29,8 @@ CLASS_COLUMNS = ("loss", "bias", "missed", "naive_loss")
 WORST = WORST_RATIO
 SKILL_REGAINED = 0.1
 """Realised skill above which a breach of `skill` ends; between 0 and this value the status stays as it was."""
+FEWEST_OF_EACH = 5
+"""Of classes, good parts and other parts that a window needs for its skill to count as lost."""
 COVERAGE_REGAINED = 0.8
 """Part of its limit below which a breach of `miscoverage` ends."""
 
@@ -38,7 +49,10 @@ class Performance:
     such a mean. The latter comes from the reference's autocovariances, because errors of parts of one lot are
     correlated; a row of the reference without an outcome (the model was fitted to it) keeps its position.
     `skill`: 1 - error / error of the naive baseline, over a full window. In breach if it is 0 or less over the
-    window and over both of its halves, so that a few outliers do not suffice. Lower is worse; the limit is 0.
+    window and over both of its halves, so that a few outliers do not suffice. Of classes the loss must also be larger
+    than the baseline's by more than chance (one-sided, 1 %), with at least `FEWEST_OF_EACH` good parts and as many
+    others: a few rare defects cost much however good the model, and without any the one that foretells fewer wins.
+    Lower is worse; the limit is 0.
     `worst_ratio`: the highest value / limit of the first three; limit 1; causes: the methods, worst first.
     For each slice, the first two over its rows of the window, with `chance` divided by the number of slices.
     Only rows with a prediction and an outcome count. Fewer than `MIN_PARTS`: CANNOT_JUDGE; a missing column: NO_DATA.
@@ -103,6 +117,10 @@ class Performance:
         middle = len(error) // 2
         halves = [skill(error[:middle], naive[:middle]), skill(error[middle:], naive[middle:])]
         no_skill = all(part is not None and part <= 0 for part in (whole, *halves))
+        if not now.one_unit:
+            others = int((now.bias[complete] < 0).sum())
+            told = min(others, len(error) - others) >= FEWEST_OF_EACH
+            no_skill = no_skill and told and _surely_larger(error, naive)
         return whole, 0.0, Status.BREACH if no_skill else Status.OK
 
     def _no_data(self, current: Window) -> Iterator[Finding]:
@@ -161,6 +179,13 @@ class Errors:
         return Errors(*numbers, groups, self.one_unit)
 
 
+def _surely_larger(loss: Floats, naive: Floats) -> bool:
+    """Whether losses (rows,) are larger than those of the baseline by more than chance, which allows for lots."""
+    more = loss - naive
+    spread = math.sqrt(mean_variance(more - more.mean(), len(more)))
+    return bool(more.mean() > student_bound(_CHANCE_OF_LOSS, len(more) - 1) * spread)
+
+
 def newest_with_outcome(errors: Errors, rows: int) -> Errors:
     """The newest `rows` rows that have an outcome."""
     selected = np.zeros(len(errors.loss), dtype=np.bool_)
@@ -192,6 +217,8 @@ def _regained(finding: Finding, value: float) -> bool:
 
 
 _MOST_CAUSES = 3
+_CHANCE_OF_LOSS = 0.01
+"""Of classes, the probability that a model as good as the baseline counts as worse in one window."""
 
 
 def _errors(window: Window, names: tuple[str, ...]) -> Errors | None:

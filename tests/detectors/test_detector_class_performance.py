@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -54,14 +56,26 @@ def test_the_numbers_are_the_plain_means_of_the_window() -> None:
     assert found["skill"].value == pytest.approx(1 - means[0] / means[3])
 
 
-def test_healthy_windows_raise_nothing() -> None:
+@pytest.mark.parametrize("rows", [60, 200])
+def test_healthy_windows_raise_nothing(rows: int) -> None:
     breaches = [
         (seed, method)
         for seed in range(100, 300)
-        for method, finding in judged(failures(100, seed)).items()
+        for method, finding in judged(failures(rows, seed), rows=rows).items()
         if finding.status is Status.BREACH
     ]
     assert breaches == []
+
+
+def test_without_defects_no_skill_is_lost() -> None:
+    """The baseline happens to say a little less, and there is nothing to be foretold."""
+    said = np.full(100, 0.03)
+    good = np.column_stack([-np.log(1 - said), said, np.zeros(100), np.full(100, 0.02)])
+    window = replace(failures(100, 9), values=good)
+    found = judged(window)["skill"]
+    assert found.value is not None
+    assert found.value < 0
+    assert found.status is Status.OK
 
 
 @pytest.mark.parametrize(
@@ -69,12 +83,12 @@ def test_healthy_windows_raise_nothing() -> None:
     [
         (failures(100, 5, shift=3.0), {"bias", "skill"}),
         (failures(100, 5, shift=6.0), {"log_loss", "bias", "miscoverage", "skill"}),
-        (failures(100, 6, blind=True), {"skill"}),
+        (failures(300, 6, blind=True), {"skill"}),
     ],
     ids=["failures are foretold too often", "they are foretold for nearly all", "the model tells nothing apart"],
 )
 def test_a_breach_is_of_the_method_that_was_hurt(window: Window, methods: set[str]) -> None:
-    found = judged(window)
+    found = judged(window, rows=len(window))
     assert {m for m, f in found.items() if f.status is Status.BREACH} - {"worst_ratio"} == methods
     assert (found["worst_ratio"].status is Status.BREACH) is bool(methods - {"skill"})
 
