@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from class_plant import CLASSES, START, make_plant
+from cli_kit import gatewatch
 from plant_kit import ready_to_train, run_replay
 
 from alerting.alerts import in_force
@@ -161,6 +162,13 @@ def test_the_report_lays_recommendations_beside_what_the_classes_mean(plant: Pat
     assert {row.reworkable for row in leak.verdicts} == {0}
     assert sum(row.covered for row in surface.realised) > 0.8 * sum(row.parts for row in surface.realised) > 0
     assert all(-1 <= row.lowest <= row.bias <= row.highest <= 1 for row in surface.realised)
+
+
+def test_versions_are_listed_by_how_well_they_tell_parts_apart(plant: Path) -> None:
+    said = gatewatch("model", "list", "-p", str(plant), cwd=plant.parent)
+    assert said.code == 0, said.err
+    assert re.search(r"surface version 1  in_force .* skill 0\.\d\d  AUROC 0\.\d\d  ", said.out)
+    assert "nan" not in said.out
 
 
 def test_no_interval_has_a_width(plant: Path, store: Store) -> None:
