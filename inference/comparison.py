@@ -143,9 +143,12 @@ def lots_or_blocks(lots: Sequence[str]) -> list[str]:
 
 def _telling(target: Floats, predictions: Sequence[Prediction]) -> NDArray[np.bool_] | None:
     """Of classes, which parts are not of the most frequent one; None where a number is predicted."""
-    if probabilities_of(predictions) is None:
-        return None
-    return np.asarray(target != np.bincount(target.astype(np.intp)).argmax())
+    return None if probabilities_of(predictions) is None else rare_parts(target)
+
+
+def rare_parts(target: Floats) -> NDArray[np.bool_]:
+    """Which parts are not of the most frequent class; `target` (parts,) are the places of their classes."""
+    return np.asarray(target != np.bincount(target.astype(np.intp), minlength=1).argmax())
 
 
 def _slices(

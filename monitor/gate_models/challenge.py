@@ -8,7 +8,7 @@ from enum import Enum, auto
 
 import numpy as np
 
-from inference.comparison import MIN_LOTS, SLICE_ROWS, Comparison, Holdout, compare
+from inference.comparison import MIN_LOTS, RARE_ROWS, SLICE_ROWS, Comparison, Holdout, compare, rare_parts
 from inference.gate import predicted_classes
 from inference.intervals import intervals_hold
 from inference.predicting import enough_inputs
@@ -52,7 +52,12 @@ def trained_at(versions: Iterable[Version], current: ModelInForce) -> datetime:
 
 def split_holdout(data: TrainingSet, champion_trained_at: datetime, rows: int) -> tuple[TrainingSet, TrainingSet]:
     """The challenger's training set, and at least `rows` parts that neither model has seen."""
-    return hold_out(data, champion_trained_at, rows, MIN_LOTS, SLICE_ROWS)
+    return hold_out(data, champion_trained_at, rows, MIN_LOTS, SLICE_ROWS, RARE_ROWS)
+
+
+def is_enough(holdout: TrainingSet, rows: int) -> bool:
+    """Whether a comparison can be made on these parts: at least `rows`, and of classes, some of a rare one."""
+    return len(holdout) >= rows and (holdout.classes is None or rare_parts(holdout.target).sum() >= RARE_ROWS)
 
 
 def compare_models(

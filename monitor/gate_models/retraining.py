@@ -20,6 +20,7 @@ from monitor.gate_models.challenge import (
     Step,
     compare_models,
     intervals_still_hold,
+    is_enough,
     next_step,
     split_holdout,
     suits,
@@ -122,7 +123,7 @@ class Retraining:
             "data_digest": data_digest(training.rows, training.target, training.serials),
         }  # fmt: skip
         self._write(run, lambda c: requests.update_request(c, request, **frozen))
-        if len(holdout) >= self.plant.gates[request.gate].retraining.holdout_rows:
+        if is_enough(holdout, self.plant.gates[request.gate].retraining.holdout_rows):
             return True
         self._finish(run, self._reload(request), State.REFUSED, Reason.TOO_FEW_ROWS)
         return False

@@ -149,19 +149,21 @@ def _context(history: Sequence[PartStep], serials: Sequence[str]) -> Floats:
 
 
 def hold_out(
-    data: TrainingSet, since: datetime, rows: int, lots: int, lot_rows: int
+    data: TrainingSet, since: datetime, rows: int, lots: int, lot_rows: int, rare: int = 0
 ) -> tuple[TrainingSet, TrainingSet]:
     """The training set, and the holdout: the newest parts whose outcomes became available after `since`.
 
-    The holdout has at least `rows` parts, and more until `lots` lots have `lot_rows` parts each; fewer if there are no
-    more.
+    The holdout has at least `rows` parts, and more until `lots` lots have `lot_rows` parts each, and of classes, until
+    `rare` parts are not of the most frequent one; fewer if there are no more.
     """
     new = [i for i, at in enumerate(data.available_at) if at > since]
     counts: Counter[str] = Counter()
-    size = 0
+    usual = Counter(data.target[new].tolist()).most_common(1)
+    size, others = 0, 0
     for size, i in enumerate(reversed(new), start=1):
         counts[data.lots[i] or f"\n{(size - 1) // lot_rows}"] += 1
-        if size >= rows and sum(n >= lot_rows for n in counts.values()) >= lots:
+        others += data.classes is None or data.target[i] != usual[0][0]
+        if size >= rows and others >= rare and sum(n >= lot_rows for n in counts.values()) >= lots:
             break
     holdout = set(new[len(new) - size :])
     return data.at([i for i in range(len(data)) if i not in holdout]), data.at(sorted(holdout))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +13,9 @@ import numpy as np
 import pytest
 from spine_kit import Cache, Spine, SumModel, after
 
+from inference.comparison import rare_parts
 from monitor.errors import ModelError, ModelReason
-from monitor.gate_models.challenge import intervals_still_hold, suits
+from monitor.gate_models.challenge import intervals_still_hold, is_enough, split_holdout, suits
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.gate_models.training_child import write_job
 from monitor.gate_models.training_set import TrainingSet, training_set
@@ -88,6 +90,24 @@ def test_the_child_is_told_the_classes_and_the_good_one(
     assert (told["settings"]["classes"], told["settings"]["good"]) == (["none", "dent", "stain"], good)
     with np.load(folder / "data.npz") as arrays:
         assert arrays["target"].tolist() == [0.0, 2.0, 1.0]
+
+
+def test_the_holdout_grows_until_it_has_defects(make: Callable[[str], Spine]) -> None:
+    values = [2.0] * 60
+    for place in (5, 20, 30, 40, 45, 50):
+        values[place] = 5.0
+    data = filled(make("scrap"), values)
+    lots = tuple(f"L{i // 10}" for i in range(60))
+    data = replace(data, lots=lots)
+    training, holdout = split_holdout(data, after(0), 12)
+    assert (len(training), len(holdout)) == (20, 40)
+    assert rare_parts(holdout.target).sum() == 5
+    assert is_enough(holdout, 12)
+    assert not is_enough(holdout, 41)
+    without = replace(data, target=np.where(np.arange(60) == 5, 1.0, 0.0))
+    _, all_new = split_holdout(without, after(0), 12)
+    assert len(all_new) == 60
+    assert not is_enough(all_new, 12)
 
 
 def test_a_gate_is_never_given_outcomes_of_the_other_kind(make: Callable[[str], Spine]) -> None:
