@@ -63,7 +63,10 @@ class Pictures:
 
     def fitted(self, chosen: Chosen) -> tuple[Judge, Any]:
         """A judge of the chosen parts alone."""
-        return fit([self.described[i] for i in np.flatnonzero(chosen)], self.data.at(chosen), self.settings)
+        judge, metrics, _ = fit(
+            [self.described[i] for i in np.flatnonzero(chosen)], self.data.at(chosen), self.settings
+        )
+        return judge, metrics
 
     def judged(self, judge: Judge, chosen: Chosen) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Probabilities, values and anomaly scores of the chosen parts."""

@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from inference.models.kind import TrainingData, TrainingSettings
-from inference.models.tables.class_quality import auroc, known_rates, log_losses, quality, reliability
+from inference.models.tables.class_losses import log_losses
+from inference.models.tables.class_quality import auroc, known_rates, quality, reliability
 from inference.training import train
 from monitor.model import Floats
 

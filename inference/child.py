@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from inference.kinds import load_kind
-from inference.levels import find_levels
+from inference.levels import find_levels, one_level
 from inference.models.fitting import MIN_PARTS, check_count
 from inference.models.kind import Times, TrainingData, TrainingSettings
 from inference.packaging import save
@@ -38,13 +38,13 @@ def train_and_package(folder: Path) -> dict[str, Any]:
         pictures = written_pictures(folder)
         serials, lots = ([str(value) for value in data[name]] for name in ("serials", "lots"))
         times = Times(data["passed"], data["available"])
-    settings = TrainingSettings(**job["settings"] | {"inputs": tuple(job["settings"]["inputs"])})
+    named = {name: tuple(job["settings"][name]) for name in ("inputs", "classes")}
+    settings = TrainingSettings(**job["settings"] | named)
     check_count(len(serials), "parts", MIN_PARTS)
-    levels = find_levels(context, target, lots, settings.seed)
-    # The class of a picture has no level that could shift.
-    adjustment = levels.adjustment if pictures is None else None
+    # A class has no level that could shift.
+    levels = one_level(len(target)) if settings.classes else find_levels(context, target, lots, settings.seed)
     data = TrainingData(rows if pictures is None else pictures, target, serials, groups_of(lots, serials), times)
-    trained = train(data, settings, job["kind"], adjustment)
+    trained = train(data, settings, job["kind"], None if settings.classes else levels.adjustment)
     digest = save(trained, folder / "package")
     metrics = {name: float(value) for name, value in trained.metrics.numbers().items()}
     metrics |= {"level_changes": float(levels.changes), "newest_level_rows": float(levels.newest.sum())}

@@ -9,6 +9,10 @@ give the same verdict.
 
 Errors are capped at `CAP` half widths of the wider model's intervals: the size of a faulty part's error says nothing
 about the models (`inference.intervals`), but one whose intervals are far too narrow must not hide its errors by them.
+Of a characteristic with classes the errors are log losses, which are not capped, because they are what says that a
+defect was taken for nearly impossible; the sets of the likeliest classes stand for the intervals. Loss without a defect
+says only which model foretells fewer, and so does a slice without one: with fewer than `RARE_ROWS` parts of other
+classes than the most frequent one, nothing is compared.
 
 A lower overall error is not enough. The challenger's intervals must hold on these parts, because the gate decides by
 them, or fall short of their coverage by at most half as much as the champion's: a model that is only a little less
@@ -27,12 +31,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
-from inference.intervals import CAP, CONFIDENCE, counted, coverage_holds, errors, half_widths, inside
+from inference.intervals import (
+    CAP,
+    CONFIDENCE,
+    counted,
+    coverage_holds,
+    errors,
+    half_widths,
+    inside,
+    probabilities_of,
+)
 from monitor.model import Floats, Prediction
 from monitor.model import RetrainingReason as Outcome
 
 SLICE_ROWS = 10
 """Slices with fewer parts are not compared: a bootstrap of so few underestimates its variance."""
+RARE_ROWS = 5
+"""Of classes, parts of other ones than the most frequent that a comparison needs, overall and in a slice."""
 MIN_LOTS = 2
 """How many lots must have at least `SLICE_ROWS` parts each."""
 _SHORTFALL = 0.5
@@ -43,7 +58,7 @@ _BLOCK = 20
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """How much smaller the challenger's mean absolute error is than the champion's, in the characteristic's unit.
+    """How much smaller the challenger's mean error is than the champion's, in the characteristic's unit, or log loss.
 
     Positive is better. `low` and `high` are one-sided bounds at `CONFIDENCE` each.
     """
@@ -100,19 +115,21 @@ def compare(
     """
     lots = lots_or_blocks(holdout.lots)
     large = sum(lots.count(lot) >= SLICE_ROWS for lot in dict.fromkeys(lots))
-    if len(holdout) < min_rows or not len(holdout):
+    told = _telling(holdout.target, champion)
+    if len(holdout) < min_rows or not len(holdout) or (told is not None and told.sum() < RARE_ROWS):
         return _undecided(Outcome.TOO_FEW_ROWS, len(holdout), large)
     if large < MIN_LOTS:
         return _undecided(Outcome.TOO_FEW_LOTS, len(holdout), large)
     cap = CAP * max(float(half_widths(said).mean()) for said in (champion, challenger))
+    cap = cap if probabilities_of(champion) is None else np.inf
     capped = np.minimum(np.stack([errors(holdout.target, champion), errors(holdout.target, challenger)]), cap)
     rng = np.random.default_rng(seed)
     overall = _gain(capped, rng)
-    slices = _slices(holdout, lots, capped, rng)
+    slices = _slices(holdout, lots, capped, told, rng)
     worse = min((key for key, gain in slices.items() if gain.high < 0), key=lambda k: slices[k].high, default=None)
     # Only parts on which the gate would have used the challenger's prediction.
     counts = counted(holdout.target, challenger, cap)
-    covered = np.stack([inside(holdout.target, champion), inside(holdout.target, challenger)])[:, counts]
+    covered = np.stack([inside(holdout.target, said, coverage) for said in (champion, challenger)])[:, counts]
     coverages = covered.mean(axis=1).tolist() if covered.shape[1] else [0.0, 0.0]
     knows = 2 * covered.shape[1] >= len(holdout)
     closer = knows and coverage - coverages[1] <= _SHORTFALL * (coverage - coverages[0])
@@ -126,15 +143,27 @@ def lots_or_blocks(lots: Sequence[str]) -> list[str]:
     return [lot or f"block {i // _BLOCK + 1}" for i, lot in enumerate(lots)]
 
 
-def _slices(holdout: Holdout, lots: list[str], capped: Floats, rng: np.random.Generator) -> dict[tuple[str, str], Gain]:
-    """The gain for each machine, recipe and lot with enough parts."""
-    kinds = (("machine", list(holdout.machines)), ("recipe", list(holdout.recipes)), ("lot", lots))
-    return {
-        (kind, name): _gain(capped[:, [i for i, own in enumerate(names) if own == name]], rng)
-        for kind, names in kinds
-        for name in sorted(set(names))
-        if names.count(name) >= SLICE_ROWS
-    }
+def _telling(target: Floats, predictions: Sequence[Prediction]) -> NDArray[np.bool_] | None:
+    """Of classes, which parts are not of the most frequent one; None where a number is predicted."""
+    return None if probabilities_of(predictions) is None else rare_parts(target)
+
+
+def rare_parts(target: Floats) -> NDArray[np.bool_]:
+    """Which parts are not of the most frequent class; `target` (parts,) are the places of their classes."""
+    return np.asarray(target != np.bincount(target.astype(np.intp), minlength=1).argmax())
+
+
+def _slices(
+    holdout: Holdout, lots: list[str], capped: Floats, told: NDArray[np.bool_] | None, rng: np.random.Generator
+) -> dict[tuple[str, str], Gain]:
+    """The gain for each machine, recipe and lot with enough parts; `told` says which of these tell, if not all do."""
+    gains: dict[tuple[str, str], Gain] = {}
+    for kind, names in (("machine", list(holdout.machines)), ("recipe", list(holdout.recipes)), ("lot", lots)):
+        for name in sorted(set(names)):
+            rows = [i for i, own in enumerate(names) if own == name]
+            if len(rows) >= SLICE_ROWS and (told is None or told[rows].sum() >= RARE_ROWS):
+                gains[kind, name] = _gain(capped[:, rows], rng)
+    return gains
 
 
 def _outcome(overall: Gain, worse: tuple[str, str] | None, intervals_fail: bool) -> Outcome:

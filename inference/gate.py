@@ -7,6 +7,7 @@ from its stored prediction, specification and rework band alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from math import isfinite, nan
 
@@ -16,15 +17,16 @@ from inference.intervals import forecast_holds
 from inference.models.adapting import scaled
 from inference.models.forecasting import Forecast
 from inference.models.kind import Items
+from inference.models.tables.class_forecast import ClassForecast
 from inference.predicting import enough_inputs, judges_pictures, predict
-from inference.regions import verdict_for_all
+from inference.regions import Rule, are_probabilities, not_good, verdict_by_classes, verdict_for_all
 from monitor.errors import ModelError
-from monitor.model import Decision, Floats, PartInput, Prediction, Reason, ReworkBand, Spec, Verdict
+from monitor.model import ClassSpec, Decision, Floats, PartInput, Prediction, Reason, ReworkBand, Spec, Verdict
 from monitor.pictures import restore
-from monitor.ports import GateModel
+from monitor.ports import ClassModel, GateModel
 
-SpecAt = Callable[[datetime], Spec | None]
-"""Returns the specification in force at an instant, or None."""
+SpecAt = Callable[[datetime], Rule | None]
+"""Returns the specification in force at an instant, or what the classes mean, or None."""
 
 FORECAST_FOR = (Reason.NO_MODEL, Reason.NO_SKILL, Reason.NOT_CALIBRATED)
 """The reasons of a hold for which the forecast may decide instead: the gate has no model to decide by."""
@@ -35,7 +37,7 @@ _RECOMMENDED = {
 }
 
 
-def decide(prediction: Prediction | None, spec: Spec | None, band: ReworkBand, failed: Reason | None) -> Decision:
+def decide(prediction: Prediction | None, spec: Rule | None, band: ReworkBand, failed: Reason | None) -> Decision:
     """What to recommend for one part; anything that is not certain is a hold.
 
     `failed` is the precondition that was not met, if any; it must be the reason of a hold.
@@ -44,28 +46,42 @@ def decide(prediction: Prediction | None, spec: Spec | None, band: ReworkBand, f
     decision; no prediction, or one with a number that is not finite or a value outside its own interval, holds
     with `bad_model`; a distance above its limit holds with `out_of_distribution`; an interval that spans several
     regions holds with `uncertain`. Spec limits and the outer borders of the rework band are inclusive.
+
+    Of classes, a prediction whose probabilities are none (one a class, finite, not negative, of sum 1) holds with
+    `bad_model`. The probabilities of classes with one meaning are added; where no meaning is as probable as the gate
+    wants it, the part is held with `uncertain`.
     """
     if failed is not None:
         return hold(failed)
-    if spec is None or not _is_usable_spec(spec, band):
+    if spec is None or (isinstance(spec, Spec) and not _is_usable_spec(spec, band)):
         return hold(Reason.INCOMPLETE_INPUT)
-    if prediction is None or not _is_valid(prediction):
+    if prediction is None or not _is_valid(prediction, spec):
         return hold(Reason.BAD_MODEL)
     if prediction.distance > prediction.distance_limit:
         return hold(Reason.OUT_OF_DISTRIBUTION)
-    verdict = verdict_for_all(prediction.lower, prediction.upper, spec, band)
+    if isinstance(spec, ClassSpec):
+        verdict = verdict_by_classes(prediction.probabilities, spec)
+    else:
+        verdict = verdict_for_all(prediction.lower, prediction.upper, spec, band)
     return hold(Reason.UNCERTAIN) if verdict is None else _RECOMMENDED[verdict]
 
 
-def decide_by_forecast(decision: Decision, known: Forecast, spec: Spec | None, band: ReworkBand) -> Decision:
+def decide_by_forecast(
+    decision: Decision, known: Forecast | ClassForecast, spec: Rule | None, band: ReworkBand
+) -> Decision:
     """A decision by the forecast instead of a hold, or the hold.
 
-    The whole interval must lie in one region, as for a model. A part that nobody looked at is never scrapped, and
+    The whole interval must lie in one region, as for a model; of classes, one meaning must be as frequent as the gate
+    wants it to be probable. A part that nobody looked at is never scrapped, and
     nothing is decided while the forecast's own intervals do not hold.
     """
-    if not forecast_holds(known) or spec is None or not _is_usable_spec(spec, band):
+    if not forecast_holds(known):
         return decision
-    verdict = verdict_for_all(known.lower, known.upper, spec, band)
+    verdict = None
+    if isinstance(spec, ClassSpec) and isinstance(known, ClassForecast):
+        verdict = verdict_by_classes(known.rates, spec)
+    elif isinstance(spec, Spec) and isinstance(known, Forecast) and _is_usable_spec(spec, band):
+        verdict = verdict_for_all(known.lower, known.upper, spec, band)
     return Decision(verdict, Reason.FORECAST) if verdict in (Verdict.CONTINUE, Verdict.CORRECT) else decision
 
 
@@ -111,19 +127,47 @@ def judge(
     wide as the model gives them (`inference.models.adapting`).
 
     The specification is the one in force when the part was at the step. If the model fails, or returns the wrong
-    number of predictions, those parts are held with `bad_model`.
+    number of predictions, those parts are held with `bad_model`; so they are where it does not predict what the gate
+    decides by (a number, or the classes of the plant file). The value of a prediction of classes is the probability
+    that the part does not go on as it is.
     """
+    rules = [spec_at(part.at) for part in parts]
     gate_reason = _gate_reason(model, refused)
     failed: list[Reason | None] = [gate_reason] * len(parts)
     predictions: list[Prediction | None] = [None] * len(parts)
     if model is not None and gate_reason is None:
         failed, predictions = _predict_complete(model, parts)
-        predictions = [None if found is None else scaled(found, scale) for found in predictions]
+        for i, fits in enumerate(predicts(model, rules)):
+            failed[i] = failed[i] if fits else Reason.BAD_MODEL
+            predictions[i] = _adapted(said_of(predictions[i], rules[i]), scale) if fits else None
     failed = [_apply_withheld(*pair, withheld) for pair in zip(failed, predictions, strict=True)]
     return [
-        (prediction, decide(prediction, spec_at(part.at), band, reason))
-        for part, prediction, reason in zip(parts, predictions, failed, strict=True)
+        (prediction, decide(prediction, rule, band, reason))
+        for rule, prediction, reason in zip(rules, predictions, failed, strict=True)
     ]
+
+
+def predicts(model: GateModel, rules: Sequence[Rule | None]) -> list[bool]:
+    """Whether the model predicts what each of these decides by; without a rule nothing is against it."""
+    classes = predicted_classes(model)
+    return [rule is None or (rule.names if isinstance(rule, ClassSpec) else ()) == classes for rule in rules]
+
+
+def predicted_classes(model: GateModel) -> tuple[str, ...]:
+    """The classes that a model predicts; none of a number."""
+    return model.classes if isinstance(model, ClassModel) else ()
+
+
+def said_of(prediction: Prediction | None, rule: Rule | None) -> Prediction | None:
+    """The prediction, of classes with its value by what they mean."""
+    if prediction is None or not isinstance(rule, ClassSpec) or not are_probabilities(prediction.probabilities, rule):
+        return prediction
+    value = not_good(prediction.probabilities, rule)
+    return replace(prediction, value=value, lower=value, upper=value)
+
+
+def _adapted(prediction: Prediction | None, scale: float) -> Prediction | None:
+    return None if prediction is None else scaled(prediction, scale)
 
 
 def _apply_withheld(failed: Reason | None, prediction: Prediction | None, withheld: Reason | None) -> Reason | None:
@@ -175,6 +219,8 @@ def _is_usable_spec(spec: Spec, band: ReworkBand) -> bool:
     return ordered and band.below >= 0 and band.above >= 0
 
 
-def _is_valid(prediction: Prediction) -> bool:
+def _is_valid(prediction: Prediction, rule: Rule) -> bool:
+    if isinstance(rule, ClassSpec) and not are_probabilities(prediction.probabilities, rule):
+        return False
     numbers = (prediction.value, prediction.lower, prediction.upper, prediction.distance, prediction.distance_limit)
     return all(map(isfinite, numbers)) and prediction.lower <= prediction.value <= prediction.upper

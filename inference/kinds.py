@@ -12,17 +12,20 @@ if TYPE_CHECKING:
     from inference.models.kind import ModelKind
 
 KINDS: dict[str, str] = {
+    "classifier": "inference.models.tables.classifier",
+    "ensemble": "inference.models.tables.ensemble",
+    "image": "inference.models.image",
     "shape": "inference.models.shapes.shape",
 }
 """The kinds that a gate of a plant can have."""
 
+OF_CLASSES = frozenset({"classifier", "image"})
+"""Those of them that predict a class; the others predict a number."""
+
 OTHER_KINDS: dict[str, str] = {
-    "classifier": "inference.models.tables.classifier",
-    "ensemble": "inference.models.tables.ensemble",
     "forecast": "inference.models.forecast",
-    "image": "inference.models.image",
 }
-"""The kinds for data outside any plant. Every gate has a forecast of its own beside its model."""
+"""The kinds for data outside any plant only. Every gate has a forecast of its own beside its model."""
 
 PICTURE_KINDS = frozenset({"image"})
 """The kinds that judge pictures instead of rows of numbers."""

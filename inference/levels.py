@@ -48,6 +48,11 @@ class Levels:
     changes: int
 
 
+def one_level(parts: int) -> Levels:
+    """No shift among so many parts: for outcomes that are classes, which have no level."""
+    return Levels(np.zeros(parts), np.ones(parts, dtype=np.bool_), 0)
+
+
 def find_levels(context: Floats, target: Floats, lots: Sequence[str], seed: int) -> Levels:
     """The levels of outcomes in order of time.
 

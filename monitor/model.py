@@ -138,6 +138,29 @@ class Spec:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassSpec:
+    """What the classes of a characteristic mean, in the order of their numbers; a model counts them from 0 on.
+
+    `values` are the numbers by which outcomes name them, ascending. `certainty`: the probability of one meaning from
+    which a gate decides by it.
+    """
+
+    names: tuple[str, ...]
+    values: tuple[int, ...]
+    meanings: tuple[Verdict, ...]
+    certainty: float
+
+    def index(self, value: float | None) -> int | None:
+        """The place of the class that an outcome names; None where it names none."""
+        return next((place for place, known in enumerate(self.values) if known == value), None)
+
+    @property
+    def good(self) -> tuple[bool, ...]:
+        """Which classes are those of a part that goes on as it is."""
+        return tuple(meaning is Verdict.CONTINUE for meaning in self.meanings)
+
+
+@dataclass(frozen=True, slots=True)
 class ReworkBand:
     """How far beyond each spec limit, in the characteristic's unit, a part can still be corrected (>= 0)."""
 
@@ -266,6 +289,7 @@ class RejectReason(StrEnum):
     AHEAD_OF_CLOCK = "ahead_of_clock"
     BAD_IMAGE = "bad_image"
     BAD_VECTOR = "bad_vector"
+    UNKNOWN_CLASS = "unknown_class"
     CONTRADICTION = "contradiction"
 
 

@@ -190,6 +190,15 @@ class GateModel(Protocol):
         """One prediction per row, independent of how rows are split into calls."""
 
 
+@runtime_checkable
+class ClassModel(GateModel, Protocol):
+    """A gate's model of a characteristic with classes: a prediction has a probability of each, in their order."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of their numbers in outcomes."""
+
+
 class NotificationChannel(Protocol):
     """Sends notifications: to a service, by URL, or to the log.
 

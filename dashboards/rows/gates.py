@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.blocks.panels import BAD, DIM, GOOD, POOR, Panel, bars, lines, value_table
 from dashboards.blocks.queries import Query, by, hourly, limit, series, share_of_limit, value
-from monitor.detection import BIAS, MAE, MISCOVERAGE, PERFORMANCE, SKILL
+from monitor.detection import BIAS, LOG_LOSS, MAE, MISCOVERAGE, PERFORMANCE, SKILL
 
 TITLE = "Gates"
 
@@ -68,9 +68,9 @@ def _performance() -> list[Panel]:
     return [
         lines(
             "Realised error",
-            "Mean absolute error against outcomes, with its limit, in the unit of the characteristic. Above the "
-            "limit a retraining is requested: watch whether the error falls afterwards.",
-            _with_limit(MAE),
+            "Mean absolute error against outcomes, with its limit, in the unit of the characteristic; of classes the "
+            "mean log loss. Above the limit a retraining is requested: watch whether the error falls afterwards.",
+            _with_limit(f"=~{MAE}|{LOG_LOSS}"),
         ),
         lines(
             "Bias",
@@ -81,22 +81,22 @@ def _performance() -> list[Panel]:
         ),
         lines(
             "Outcomes outside the interval",
-            "Share of outcomes outside the prediction interval. Above the limit the gate is overconfident: be "
-            "careful with its recommendations until it is recalibrated.",
+            "Share of outcomes outside the prediction interval, or among the unlikely classes. Above the limit the "
+            "gate is overconfident: be careful with its recommendations until it is recalibrated.",
             _with_limit(MISCOVERAGE),
             unit="percentunit",
         ),
         lines(
             "Skill over the naive baseline",
-            "1 - error / error of the running median. At or below its limit the model is no better than the "
-            "baseline, and the gate holds with no_skill.",
+            "1 - error / error of what was known without looking at the part. At or below its limit the model is no "
+            "better than the baseline, and the gate holds with no_skill.",
             _with_limit(SKILL),
             zero=False,
         ),
         lines(
             "Width of the prediction interval",
-            "Mean width over the newest decisions, in the unit of the characteristic. If it grows, the gate becomes "
-            "less certain and will hold more: see the row Drift.",
+            "Mean width over the newest decisions, in the unit of the characteristic; none where it is a class. If it "
+            "grows, the gate becomes less certain and will hold more: see the row Drift.",
             [Query(by("max", ("gate",), series("gatewatch_gate_interval_width", gate="=~$gate")), "{{gate}}")],
         ),
         value_table(

@@ -21,6 +21,7 @@ from monitor.detection import (
     IMAGE_DRIFT,
     LIMIT,
     LIMITS,
+    LOG_LOSS,
     MAE,
     MISCOVERAGE,
     PERFORMANCE,
@@ -118,7 +119,8 @@ def _performance_row(gate: str, bounds: Bounds, rows: Sequence[BoardRow], snapsh
     judged = [row for row in rows if row.detector == PERFORMANCE]
     overall = {row.method: row for row in judged if not row.feature}
     unit = bounds.plant.characteristics[bounds.plant.gates[gate].characteristic].unit
-    errors = (_with_limit(overall.get(method), u) for method, u in ((MAE, unit), (BIAS, unit), (MISCOVERAGE, "")))
+    loss = (LOG_LOSS, "log loss") if bounds.plant.gates[gate].of_classes else (MAE, unit)
+    errors = (_with_limit(overall.get(method), u) for method, u in (loss, (BIAS, unit), (MISCOVERAGE, "")))
     slices = [row for row in judged if row.feature and row.status == Status.BREACH]
     worst = max(slices, key=_limit_ratio, default=None)
     slice_ = f"{worst.feature}: {worst.method} {_with_limit(worst)}" if worst else "-"

@@ -12,7 +12,7 @@ from exporters.report.elements import collapsed, counts, legend, moment, plot, s
 from exporters.report.trend import exceedances_table, trend_plots
 from exporters.report.values import DecisionCounts, GateReport, PlantReport, Realised
 from exporters.report.view import View, fault_bands, process_faults, view_of
-from monitor.detection import BIAS, MAE, MISCOVERAGE, SKILL, WORST_RATIO
+from monitor.detection import BIAS, LOG_LOSS, MAE, MISCOVERAGE, SKILL, WORST_RATIO
 
 VERDICTS = ("continue", "correct", "scrap", "hold")
 
@@ -28,7 +28,7 @@ def _gate(gate: GateReport, view: View) -> Iterable[Html]:
     if not parts:
         yield tag("p", f"It made no decisions at step {gate.step}.", class_="muted")
         return
-    yield tag("p", f"Predicts {gate.characteristic} at step {gate.step}; {parts} parts in this period.", class_="muted")
+    yield tag("p", _about(gate, parts), class_="muted")
     yield _recommendations(gate)
     yield tag("p", f"Held because: {counts(gate.holds) or 'nothing'}.")
     yield legend([(f"b-{v}", v) for v in VERDICTS])
@@ -42,11 +42,18 @@ def _gate(gate: GateReport, view: View) -> Iterable[Html]:
         yield exceedances_table("Machine/recipe", gate.slices, "")
 
 
+def _about(gate: GateReport, parts: int) -> str:
+    meanings = ", ".join(f"{name} means {meaning}" for name, meaning in gate.classes)
+    of_classes = f" ({meanings}; it decides by one meaning from {100 * gate.coverage:.0f} % on)" if meanings else ""
+    return f"Predicts {gate.characteristic}{of_classes} at step {gate.step}; {parts} parts in this period."
+
+
 _MEASURE_TITLES = {
     MAE: "mean absolute error",
+    LOG_LOSS: "mean log loss of the classes",
     BIAS: "bias, positive or negative",
     MISCOVERAGE: "share of outcomes outside their intervals",
-    SKILL: "skill over the running median of outcomes; the limit is a lower bound",
+    SKILL: "skill over what was known of outcomes; the limit is a lower bound",
     WORST_RATIO: "worst of error, bias and share outside, as a ratio to its limit",
 }
 
@@ -93,9 +100,12 @@ def _errors(gate: GateReport, view: View) -> Iterable[Html]:
     yield legend([("area", "smallest to largest error"), ("line", "mean error")])
     outcomes = sum(r.parts for r in gate.realised)
     covered = share(sum(r.covered for r in gate.realised), outcomes)
+    what = f"Prediction minus outcome in {gate.unit or 'its unit'}", "inside their interval"
+    if gate.classes:
+        what = "Probability of a part that is not good, minus 1 where it was not", "among the likeliest classes"
     caption = (
-        f"Prediction minus outcome in {gate.unit or 'its unit'}, by the time of measurement: {outcomes} parts, "
-        f"{covered} inside their interval (target {100 * gate.coverage:.0f} %)"
+        f"{what[0]}, by the time of measurement: {outcomes} parts, {covered} {what[1]} "
+        f"(target {100 * gate.coverage:.0f} %)"
     )
     yield plot(caption, _error_chart(gate, view))
     yield collapsed("as a table", _error_table(gate.realised))

@@ -89,9 +89,10 @@ def _recovery_row(r: Recovery) -> tuple[str, ...]:
 _RECOVERY_HEADS = ("Gate", "Before the change", "During it", "After retraining", "Ratio after to before")
 
 
-_VERSIONS = ("Gate", "Version", "Trained (UTC)", "Parts", "", "Skill", "R2", "Digest")
+_VERSIONS = ("Gate", "Version", "Trained (UTC)", "Parts", "", "Skill", "R2, or AUROC", "Digest")
 
 
 def _version(v: VersionRow) -> tuple[str, ...]:
-    measured = (number(v.metrics.get("skill")), number(v.metrics.get("r2")))
+    fit = v.metrics.get("r2", v.metrics.get("auroc"))
+    measured = (number(v.metrics.get("skill")), number(fit))
     return v.gate, v.version, moment(v.trained_at), str(v.rows), chip(v.status), *measured, v.digest[:12]

@@ -142,6 +142,8 @@ class GateReport:
     trends: tuple[Trend, ...] = ()
     slices: tuple[Exceedance, ...] = ()
     version_periods: tuple[VersionPeriod, ...] = ()
+    classes: tuple[tuple[str, str], ...] = ()
+    """Of a gate that predicts a class: each class with what it means."""
 
 
 class Exceedance(NamedTuple):

@@ -74,7 +74,7 @@ class Course:
 
 def forecast(values: Floats, known: Counts, coverage: float) -> Forecast | None:
     """The forecast of the next part; None with too few outcomes. Arguments as those of `follow`."""
-    newest = _shifted(known, len(values))
+    newest = shifted(known, len(values))
     course = follow(values[-MEMORY:], newest, coverage)
     value, half = float(course.value[-1]), float(course.half_width[-1])
     if not np.isfinite(half):
@@ -83,11 +83,11 @@ def forecast(values: Floats, known: Counts, coverage: float) -> Forecast | None:
     inside, ahead = course.inside[judged], (np.arange(len(newest)) - newest)[judged]
     watched, count = inside[-WATCHED:], min(len(values), MEMORY)
     return Forecast(
-        value, value - half, value + half, coverage, count, int(watched.sum()), len(watched), _alike(inside, ahead)
+        value, value - half, value + half, coverage, count, int(watched.sum()), len(watched), alike(inside, ahead)
     )
 
 
-def _alike(inside: Floats, ahead: Counts) -> float:
+def alike(inside: Floats, ahead: Counts) -> float:
     """The variance of counts of hits over that of independent ones, at least 1; from sums over blocks of parts.
 
     A block is as long as the forecasts look `ahead`, in parts, in the middle: further apart they share no unknown part.
@@ -99,7 +99,7 @@ def _alike(inside: Floats, ahead: Counts) -> float:
     return max(1.0, float(np.square(sums).sum() / (len(inside) * share * (1 - share))))
 
 
-def _shifted(known: Counts, count: int) -> Counts:
+def shifted(known: Counts, count: int) -> Counts:
     """The counts of the newest outcomes, counted from the first of these."""
     cut = max(count - MEMORY, 0)
     return np.maximum(known[cut:] - cut, 0)

@@ -8,7 +8,7 @@ fold; the model that is kept is then fitted to all parts (`inference.models.imag
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,12 +56,15 @@ class Entries(Entry):
     limit: float = Field(gt=0)
     usual: float
     spreads: tuple[float, float]
+    limits: tuple[float, ...] = ()
+    floors: tuple[float, ...] = ()
 
 
 class ImageModel:
     """A judge of pictures: the `GateModel` of a part's picture.
 
-    The distance of a prediction is that of the most unusual patches of the picture, relative to a typical good part.
+    The distance of a prediction is that of the most unusual patches, relative to those of a typical good part. Its
+    limit is that of good parts; of a part that is like those of a known defect, the limit of these.
     """
 
     inputs = INPUTS
@@ -83,7 +86,7 @@ class ImageModel:
     def _predict(self, description: Description) -> Prediction:
         probabilities = self.judge.probabilities(description)
         value = float(self.judge.values(probabilities))
-        distance, limit = self.judge.distance(description.patches), self.judge.distances.limit
+        distance, limit = self.judge.distance(description.patches), self.judge.limit_of(description)
         return Prediction(value, value, value, distance, limit, tuple(probabilities.tolist()))
 
     def anomaly_scores(self, predictions: Sequence[Prediction]) -> Floats:
@@ -118,8 +121,8 @@ class ImageKind:
         """Describe the pictures, calibrate and measure on folds, and fit to all parts."""
         if isinstance(data.rows, np.ndarray):
             raise ModelError("the kind 'image' judges pictures, not columns: use another kind", ModelReason.MISMATCH)
-        judge, metrics = fit(describe(data.rows, train=True), data, settings)
-        return contents_of(judge, metrics, settings), metrics
+        judge, metrics, held_out = fit(describe(data.rows, train=True), data, settings)
+        return replace(contents_of(judge, metrics, settings), held_out=held_out), metrics
 
     def load(self, inputs: tuple[str, ...], contents: Contents, digest: str) -> ImageModel:
         """The model of a package, after checking that its entries and tensors fit together."""
@@ -145,7 +148,7 @@ def contents_of(judge: Judge, metrics: TrainingMetrics, settings: TrainingSettin
         "spread": found.directions.spread if found else 1.0,
         "gain": found.scaling.gain if found else 0.0,
         "typical": judge.distances.typical, "limit": judge.distances.limit, "usual": judge.usual,
-        "spreads": judge.spreads,
+        "spreads": judge.spreads, "limits": judge.limits, "floors": judge.floors,
     }  # fmt: skip
     tensors = {f"bank{i}.{part.name}": getattr(bank, part.name) for i, bank in enumerate(judge.banks)
                for part in fields(bank)}  # fmt: skip
@@ -170,6 +173,8 @@ def _judge(entries: Entries, tensors: Tensors) -> Judge:
         distances=Distances(entries.typical, entries.limit),
         usual=entries.usual,
         spreads=entries.spreads,
+        limits=entries.limits,
+        floors=entries.floors,
     )
 
 
@@ -180,8 +185,10 @@ def _check(entries: Entries, tensors: Tensors) -> None:
         raise ValueError("has a good class that is none of its classes")
     if list(known) != sorted(set(known)) or known[0] < 0 or known[-1] >= len(entries.classes):
         raise ValueError("knows classes that it does not name")
-    if min(*entries.typical, *entries.spreads) <= 0:
+    if min(*entries.typical, *entries.spreads, *entries.limits) <= 0:
         raise ValueError("has a distance or spread that is not above 0")
+    if len(entries.limits) not in (0, len(known)) or len(entries.floors) != len(entries.limits):
+        raise ValueError("has limits of other classes than it knows")
     actual = {name: (tensor.shape, tensor.dtype.name) for name, tensor in tensors.items()}
     if actual != _expected(entries, tensors):
         raise ValueError("has weights that do not fit its classes and backbone")

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.models.fitting import auroc, distance_limit
-from inference.models.kind import TrainingData, TrainingMetrics, TrainingSettings
+from inference.models.kind import HeldOut, TrainingData, TrainingMetrics, TrainingSettings
 from inference.vision.bank import Bank, fit_bank
 from inference.vision.calibrating import FLOOR, Scaling, fit_scaling, log_loss
 from inference.vision.describing import LEVELS, Description
 from inference.vision.discriminant import fit_directions, score_all
 from inference.vision.judge import Discriminant, Distances, Judge, logit, not_good, raw_distances
 from monitor.errors import ModelError, ModelReason
-from monitor.model import Floats
+from monitor.model import Floats, Prediction
 
 SHRINKAGES = (0.1, 0.3, 0.6)
 """One of these is chosen by the log loss out of fold."""
@@ -43,8 +43,8 @@ class _Parts:
 
 def fit(
     descriptions: Iterable[Description], data: TrainingData, settings: TrainingSettings
-) -> tuple[Judge, TrainingMetrics]:
-    """A judge of described parts and its quality out of fold.
+) -> tuple[Judge, TrainingMetrics, HeldOut]:
+    """A judge of described parts, its quality, and what was said of each part, both out of fold.
 
     Before the first is described, ModelError where a class, or all of them together, have too few parts or groups.
     """
@@ -54,7 +54,8 @@ def fit(
     typical = tuple(max(float(m), 1e-9) for m in np.median(raw[parts.good], axis=0))
     distance = Distances(typical, 1.0).of(raw)
     limit = distance_limit(distance[parts.good], 1e-9)
-    discriminant, probabilities = _discriminant(parts, len(settings.classes))
+    discriminant, probabilities, scores = _discriminant(parts, len(settings.classes))
+    limits, floors = _of_defects(parts, distance, scores, limit, good)
     value = not_good(probabilities, good)
     judge = Judge(
         classes=len(settings.classes),
@@ -65,13 +66,20 @@ def fit(
         distances=Distances(typical, limit),
         usual=float(np.median(logit(value[parts.good]))),
         spreads=(_spread(logit(value[parts.good])), _spread(np.log(distance[parts.good]))),
+        limits=limits,
+        floors=floors,
     )
     quality = _quality(parts, probabilities[:, list(parts.known)])
     quality["beyond_limit"] = float((distance[parts.good] > limit).mean())
     if good >= 0 and discriminant is not None:
         bad = ~parts.good
         quality |= {"auroc": auroc(value, bad), "anomaly_auroc": auroc(judge.scores(value, distance), bad)}
-    return judge, _metrics(len(data), settings.coverage, quality)
+    numbers = zip(value.tolist(), distance.tolist(), map(judge.limit, scores), strict=True)
+    said = zip(numbers, probabilities.tolist(), strict=True)
+    held_out = HeldOut(
+        data.serials, [Prediction(v, v, v, far, most, tuple(shares)) for (v, far, most), shares in said]
+    )  # fmt: skip
+    return judge, _metrics(len(data), settings.coverage, quality), held_out
 
 
 def class_folds(classes: Indices, groups: Sequence[str], count: int = _FOLDS) -> Indices:
@@ -141,13 +149,28 @@ def _distances_out_of_fold(parts: _Parts, seed: int) -> Floats:
     return raw
 
 
-def _discriminant(parts: _Parts, classes: int) -> tuple[Discriminant | None, Floats]:
-    """The discriminant, and calibrated probabilities (parts, classes) of parts that it was not fitted to."""
+def _of_defects(
+    parts: _Parts, distance: Floats, scores: Floats, least: float, good: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """For each known class the limit of the distance of its parts and the floor of their score, from parts out of fold.
+
+    None without a good class, whose bank then holds parts of all of them.
+    """
+    if good < 0 or len(parts.known) == 1:
+        return (), ()
+    mine = [parts.classes == k for k in range(len(parts.known))]
+    limits = [distance_limit(distance[some], least) for some in mine]
+    floors = [-distance_limit(-scores[some, k], -np.inf) for k, some in enumerate(mine)]
+    return tuple(limits), tuple(floors)
+
+
+def _discriminant(parts: _Parts, classes: int) -> tuple[Discriminant | None, Floats, Floats]:
+    """The discriminant, and of parts that it was not fitted to calibrated probabilities (parts, classes) and scores."""
     probabilities = np.zeros((len(parts.fold), classes))
     known = list(parts.known)
     if len(known) == 1:
         probabilities[:, known] = 1.0
-        return None, probabilities
+        return None, probabilities, np.zeros((len(parts.fold), 1))
     scores = np.empty((len(SHRINKAGES), len(parts.fold), len(known)))
     for fold in range(_FOLDS):
         held = parts.fold == fold
@@ -158,7 +181,7 @@ def _discriminant(parts: _Parts, classes: int) -> tuple[Discriminant | None, Flo
     best = int(np.argmin(losses))
     probabilities[:, known] = _calibrated(scores[best], parts)
     directions = fit_directions(parts.features, parts.classes, len(known))
-    return Discriminant(directions, SHRINKAGES[best], fits[best]), probabilities
+    return Discriminant(directions, SHRINKAGES[best], fits[best]), probabilities, scores[best]
 
 
 def _calibrated(scores: Floats, parts: _Parts) -> Floats:

@@ -24,9 +24,13 @@ class Discriminant:
     shrinkage: float
     scaling: Scaling
 
+    def scores(self, whole: Floats) -> Floats:
+        """Of the known classes, from a picture's features (FEATURES,)."""
+        return self.directions.scores(whole, self.shrinkage)
+
     def probabilities(self, whole: Floats) -> Floats:
         """Of the known classes, from a picture's features (FEATURES,)."""
-        return self.scaling.probabilities(self.directions.scores(whole, self.shrinkage))
+        return self.scaling.probabilities(self.scores(whole))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,8 @@ class Judge:
     """`known` are the indices of the classes seen in training, of `classes`; `good` that of good parts, -1 for none.
 
     `usual` is the median log odds of the value among good parts; `spreads` are those of the log odds and of the
-    logarithm of the distance.
+    logarithm of the distance. A defect that is known is unlike good parts, but nothing new: for each known class
+    `limits` has the distance that nearly all its parts lie below, for those whose score is at least that in `floors`.
     """
 
     classes: int
@@ -57,6 +62,23 @@ class Judge:
     distances: Distances
     usual: float
     spreads: tuple[float, float]
+    limits: tuple[float, ...] = ()
+    floors: tuple[float, ...] = ()
+
+    def limit(self, scores: Floats) -> float:
+        """The limit of the distance of a part with these scores of the known classes.
+
+        That of its likeliest class, if it is like the parts of that class; otherwise that of good parts.
+        """
+        likeliest = int(np.argmax(scores))
+        like = bool(self.limits) and scores[likeliest] >= self.floors[likeliest]
+        return self.limits[likeliest] if like else self.distances.limit
+
+    def limit_of(self, description: Description) -> float:
+        """The limit of the distance of a picture."""
+        if self.discriminant is None or not self.limits:
+            return self.distances.limit
+        return self.limit(self.discriminant.scores(description.whole.astype(np.float64)))
 
     def probabilities(self, description: Description) -> Floats:
         """Of each class (classes,); 0 for one that was not seen in training."""

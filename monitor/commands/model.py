@@ -60,10 +60,13 @@ def _retraining_of(version: JsonObject, requests: Sequence[RetrainingRequest]) -
 
 
 def _lines(row: JsonObject) -> Iterator[str]:
-    skill, r2 = (row["metrics"].get(name, float("nan")) for name in ("skill", "r2"))
+    skill = row["metrics"].get("skill", float("nan"))
+    # Of classes, how well good parts and others are told apart.
+    name, key = ("AUROC", "auroc") if "auroc" in row["metrics"] else ("R2", "r2")
+    fit = row["metrics"].get(key, float("nan"))
     yield (
         f"{row['gate']}  {row['model']} version {row['version']}  {row['status']}  trained "
-        f"{row['trained_at']:%Y-%m-%d %H:%M} on {row['rows']} parts  skill {skill:.2f}  R2 {r2:.2f}  "
+        f"{row['trained_at']:%Y-%m-%d %H:%M} on {row['rows']} parts  skill {skill:.2f}  {name} {fit:.2f}  "
         f"{row['digest'][:12]}"
     )
     request = row["retraining"]

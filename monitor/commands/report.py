@@ -60,7 +60,7 @@ def part_show(serial: str, plant: str, overrides: Sequence[str], pictures: Path 
     loaded = load(plant, overrides)
     store = open_existing(loaded.plant.store.url)
     with store.read() as connection:
-        history = passport(connection, serial)
+        history = passport(connection, serial, loaded.plant.class_names())
     if history is None:
         raise UsageError(f"part {serial!r}: the store has no such part; serial numbers must match exactly")
     if json_:

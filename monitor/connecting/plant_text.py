@@ -136,16 +136,14 @@ def _characteristics(outcomes: Sequence[Proposal]) -> Iterator[str]:
     for proposal in outcomes:
         name, unit = _characteristic(proposal)
         column = _result(proposal)
+        if not is_number(proposal.table, column):
+            yield f"  # {DECIDE}: whether a failed part is scrap or can be corrected; see codes of its source"
+            yield f"  {_word(name)}: {{pass_fail: scrap}}"
+            continue
         inside = f"unit: {_word(unit)}, " if unit else ""
-        if is_number(proposal.table, column):
-            numbers = sorted(float(to_text(c).replace(",", ".")) for c in proposal.table.cells(column) if _float(c))
-            limits, doubt = (
-                f"lower: {numbers[0]:g}, upper: {numbers[-1] + (numbers[0] == numbers[-1]):g}",
-                ("the specification; these are the smallest and largest value seen"),
-            )
-        else:
-            limits, doubt = "upper: 0.5", "0 is passed and 1 is failed; see codes of its source"
-        yield f"  # {DECIDE}: {doubt}"
+        numbers = sorted(float(to_text(c).replace(",", ".")) for c in proposal.table.cells(column) if _float(c))
+        limits = f"lower: {numbers[0]:g}, upper: {numbers[-1] + (numbers[0] == numbers[-1]):g}"
+        yield f"  # {DECIDE}: the specification; these are the smallest and largest value seen"
         yield f'  {_word(name)}: {{{inside}specs: [{{since: "2000-01-01T00:00:00Z", {limits}}}]}}'
     yield ""
 
@@ -254,7 +252,8 @@ def _gate(used: Sequence[Proposal], names: Names) -> Iterator[str]:
     yield "# gates:"
     step = next(iter(names.steps.values()))
     yield f"#   first: {{step: {_word(step)}, characteristic: {_word(_characteristic(outcomes[0])[0])},"
-    yield f"#           profile: [{features}]}}"
+    of_number = is_number(outcomes[0].table, _result(outcomes[0]))
+    yield f"#           {f'profile: [{features}]' if of_number else f'kind: classifier, covariates: [{features}]'}}}"
 
 
 def _word(text: str) -> str:

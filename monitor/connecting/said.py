@@ -16,6 +16,7 @@ SAID = {
     "ahead_of_clock": "is ahead of the clock",
     "bad_image": "is no image as the plant file says",
     "bad_vector": "has not as many numbers as the plant file says",
+    "unknown_class": "is no class of the characteristic in the plant file",
     "contradiction": "contradicts another row of its key",
 }
 """What is wrong with a value, by the reason of its refusal."""

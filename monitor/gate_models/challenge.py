@@ -8,10 +8,12 @@ from enum import Enum, auto
 
 import numpy as np
 
-from inference.comparison import MIN_LOTS, SLICE_ROWS, Comparison, Holdout, compare
+from inference.comparison import MIN_LOTS, RARE_ROWS, SLICE_ROWS, Comparison, Holdout, compare, rare_parts
+from inference.gate import predicted_classes
 from inference.intervals import intervals_hold
 from inference.predicting import enough_inputs, predict
 from monitor.gate_models.training_set import TrainingSet, hold_out
+from monitor.model import ClassSpec
 from monitor.ports import GateModel
 from monitor.store.models.retraining import RetrainingRequest
 from monitor.store.models.versions import ModelInForce, Version
@@ -50,7 +52,12 @@ def trained_at(versions: Iterable[Version], current: ModelInForce) -> datetime:
 
 def split_holdout(data: TrainingSet, champion_trained_at: datetime, rows: int) -> tuple[TrainingSet, TrainingSet]:
     """The challenger's training set, and at least `rows` parts that neither model has seen."""
-    return hold_out(data, champion_trained_at, rows, MIN_LOTS, SLICE_ROWS)
+    return hold_out(data, champion_trained_at, rows, MIN_LOTS, SLICE_ROWS, RARE_ROWS)
+
+
+def is_enough(holdout: TrainingSet, rows: int) -> bool:
+    """Whether a comparison can be made on these parts: at least `rows`, and of classes, some of a rare one."""
+    return len(holdout) >= rows and (holdout.classes is None or rare_parts(holdout.target).sum() >= RARE_ROWS)
 
 
 def compare_models(
@@ -64,9 +71,16 @@ def compare_models(
 
 
 def intervals_still_hold(model: GateModel, newest: TrainingSet) -> bool:
-    """Whether the model's intervals hold on the newest parts that it can predict."""
+    """Whether the model's intervals hold on the newest parts that it can predict, if it predicts their outcomes."""
+    if not suits(model, newest.classes):
+        return False
     parts = _predictable_by(newest, model)
     return intervals_hold(parts.target, predict(model, parts.rows), model.coverage)
+
+
+def suits(model: GateModel, classes: ClassSpec | None) -> bool:
+    """Whether a model predicts the gate's classes, or where it has none, a number."""
+    return predicted_classes(model) == (() if classes is None else classes.names)
 
 
 def _predictable_by(parts: TrainingSet, *models: GateModel) -> TrainingSet:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from inference.gate import judge
+from inference.models.tables.class_forecast import ClassForecast
 from monitor.gate_models.registry import ModelRegistry
 from monitor.model import Decision, Finding, JsonObject, Prediction, Reason
 from monitor.pipeline.forecasts import Adaptation, Forecasts, KnownParts, RecordedForecast, known_parts
@@ -19,7 +20,7 @@ from monitor.plant.plant import Plant
 from monitor.ports import GateModel
 from monitor.store.database.database import Connection, Store
 from monitor.store.plant_files import plant_file_texts
-from monitor.store.rows.decisions import StoredDecision, decisions_in_order
+from monitor.store.rows.decisions import StoredDecision, decisions_in_order, stored_probabilities
 from monitor.store.rows.forgotten import ForgottenBaseline
 from monitor.store.rows.parts import part_steps
 from monitor.store.rows.pictures import picture_of
@@ -65,7 +66,7 @@ def recompute_decisions(
                     key = (row.model, row.model_digest)
                     model = models[key] if key in models else models.setdefault(key, registry.load(*key))
                 plant = plants(row.plant_digest)
-                then = known.of(connection, row, plant.gates[row.gate])
+                then = known.of(connection, row, plant)
                 yield _recompute(row, passages, plant, model, refused, then, partial(picture_of, connection))
 
 
@@ -87,14 +88,14 @@ def _recompute(
     part, inputs = gate_input(gate, own, earlier)
     if model is not None and (at := picture_key(gate, inputs)) is not None:
         part = replace(part, picture=picture(*at))
-    spec_at = plant.characteristics[gate.characteristic].spec_at
+    rule_at = plant.rules_of(gate)
     forecast, adapted = known
     if not (_is_forecast(forecast, row.forecast) and _is_adaptation(adapted, row.adapted)):
         return Recomputed(key, False, stored, ("", "its outcomes are gone or changed", None))
     withheld, scale = Reason(row.withheld) if row.withheld else None, 1.0 if adapted is None else adapted.scale
-    prediction, decision = judge(model, refused, [part], spec_at, gate.rework_band(), withheld, scale)[0]
+    prediction, decision = judge(model, refused, [part], rule_at, gate.rework_band(), withheld, scale)[0]
     if forecast is not None:
-        decision = forecast.decide(decision, spec_at(part.at), gate.rework_band())
+        decision = forecast.decide(decision, rule_at(part.at), gate.rework_band())
     recomputed = (decision.verdict.value, decision.reason.value, None if prediction is None else prediction.value)
     return Recomputed(key, _matches(row, prediction, decision), stored, recomputed)
 
@@ -104,7 +105,9 @@ def _is_forecast(known: RecordedForecast | None, record: JsonObject | None) -> b
     if known is None or record is None:
         return record is None
     found = known.forecast
-    pairs = ((found.value, record["value"]), (found.lower, record["lower"]), (found.upper, record["upper"]))
+    pairs = [(found.value, record["value"]), (found.lower, record["lower"]), (found.upper, record["upper"])]
+    if isinstance(found, ClassForecast):
+        pairs += zip(found.rates, record["rates"], strict=True)
     return found.outcomes == record["outcomes"] and all(abs(a - b) <= TOLERANCE for a, b in pairs)
 
 
@@ -123,13 +126,13 @@ class _KnownThen:
         self._computed = Forecasts()
 
     def of(
-        self, connection: Connection, row: StoredDecision, gate: GateConfig
+        self, connection: Connection, row: StoredDecision, plant: Plant
     ) -> tuple[RecordedForecast | None, Adaptation | None]:
         """The forecast and the adaptation of a decision, each None where it recorded none."""
-        forecast, adapted = None, None
+        forecast, adapted, gate = None, None, plant.gates[row.gate]
         if row.forecast is not None:
             parts = self._parts(connection, row.gate, gate, row.forecast)
-            forecast = self._computed.forecast(row.gate, parts, gate.coverage)
+            forecast = self._computed.forecast(row.gate, parts, gate.coverage, plant.classes_of(gate))
         if row.adapted is not None:
             parts = self._parts(connection, row.gate, gate, row.adapted)
             adapted = self._computed.adapted(row.gate, parts, row.model_digest, gate.coverage)
@@ -152,7 +155,15 @@ def _matches(row: StoredDecision, prediction: Prediction | None, decision: Decis
     p = prediction
     stored = (row.predicted, row.lower, row.upper, row.distance, row.distance_limit)
     recomputed = (p.value, p.lower, p.upper, p.distance, p.distance_limit)
-    return all(a is not None and abs(a - b) <= TOLERANCE for a, b in zip(stored, recomputed, strict=True))
+    numbers = all(a is not None and abs(a - b) <= TOLERANCE for a, b in zip(stored, recomputed, strict=True))
+    return numbers and _same_probabilities(row.probabilities, stored_probabilities(p))
+
+
+def _same_probabilities(stored: Sequence[float | None] | None, recomputed: Sequence[float | None] | None) -> bool:
+    if stored is None or recomputed is None or len(stored) != len(recomputed):
+        return stored is None and recomputed is None
+    pairs = zip(stored, recomputed, strict=True)
+    return all(a is b is None or (a is not None and b is not None and abs(a - b) <= TOLERANCE) for a, b in pairs)
 
 
 def recompute_findings(store: Store, plant: Plant, machine: str) -> Iterator[tuple[int, Finding]]:

@@ -60,7 +60,8 @@ def train_version(
     config = plant.gates[gate]
     beat = run.beat if run else lambda: None
     with store.read() as connection:
-        data = training_set(connection, config, plant.max_ages(), now, beat=beat)
+        classes = plant.classes_of(config)
+        data = training_set(connection, config, plant.max_ages(), now, classes=classes, beat=beat)
     trained = trainer.train(gate, config, data, beat)
     number = trainer.register(config, trained, {"gate": gate})
     version = Version(

@@ -20,8 +20,10 @@ from monitor.gate_models.challenge import (
     Step,
     compare_models,
     intervals_still_hold,
+    is_enough,
     next_step,
     split_holdout,
+    suits,
     trained_at,
 )
 from monitor.gate_models.comparison_record import as_json, as_metrics
@@ -99,8 +101,9 @@ class Retraining:
         config = self.plant.gates[gate]
         with self.store.read() as connection:
             newest = training_set(
-                connection, config, self.plant.max_ages(), run.now, newest=config.retraining.holdout_rows, beat=run.beat
-            )
+                connection, config, self.plant.max_ages(), run.now, newest=config.retraining.holdout_rows,
+                classes=self.plant.classes_of(config), beat=run.beat,
+            )  # fmt: skip
         return intervals_still_hold(model, newest)
 
     def _freeze(self, run: Run, request: RetrainingRequest) -> bool:
@@ -120,7 +123,7 @@ class Retraining:
             "data_digest": data_digest(training.rows, training.target, training.serials),
         }  # fmt: skip
         self._write(run, lambda c: requests.update_request(c, request, **frozen))
-        if len(holdout) >= self.plant.gates[request.gate].retraining.holdout_rows:
+        if is_enough(holdout, self.plant.gates[request.gate].retraining.holdout_rows):
             return True
         self._finish(run, self._reload(request), State.REFUSED, Reason.TOO_FEW_ROWS)
         return False
@@ -130,8 +133,8 @@ class Retraining:
     ) -> tuple[TrainingSet, TrainingSet]:
         """The training set and holdout of a started request; reproducible from the store."""
         config = self.plant.gates[request.gate]
-        started, ages = request.start_time, self.plant.max_ages()
-        data = training_set(connection, config, ages, started, request.arrival, beat=beat)
+        started, ages, classes = request.start_time, self.plant.max_ages(), self.plant.classes_of(config)
+        data = training_set(connection, config, ages, started, request.arrival, classes=classes, beat=beat)
         since = trained_at(versions.list_versions(connection, request.gate), current)
         return split_holdout(data, since, config.retraining.holdout_rows)
 
@@ -186,7 +189,8 @@ class Retraining:
     def _compare(self, run: Run, request: RetrainingRequest, holdout: TrainingSet) -> RetrainingRequest:
         """Compare on the holdout; refuse a challenger that is not better."""
         in_force = self.models.for_gates([request.gate])[request.gate]
-        if in_force.model is None or in_force.version != request.champion:
+        of_request = in_force.model is not None and in_force.version == request.champion
+        if in_force.model is None or not of_request or not suits(in_force.model, holdout.classes):
             self._finish(run, request, State.REFUSED, Reason.CHAMPION_UNUSABLE)
             return self._reload(request)
         version = self._challenger(request)

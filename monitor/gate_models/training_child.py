@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -108,11 +108,19 @@ class Trainer:
         return TrainedPackage(**result)
 
 
+def _classes(data: TrainingSet) -> dict[str, Any]:
+    """The settings of a characteristic with classes: their names, and the good one, where a single one is good."""
+    if data.classes is None:
+        return {}
+    good = [name for name, is_good in zip(data.classes.names, data.classes.good, strict=True) if is_good]
+    return {"classes": data.classes.names, "good": good[0] if len(good) == 1 else ""}
+
+
 def write_job(folder: Path, gate: GateConfig, data: TrainingSet) -> None:
     """Write the settings and data for `inference.child` into a folder."""
     settings = TrainingSettings(
         gate.inputs(), len(gate.profile), gate.coverage, gate.training.epochs, gate.training.seed,
-        gate.max_missing, gate.profile_kind == "line",
+        gate.max_missing, gate.profile_kind == "line", **_classes(data),
     )  # fmt: skip
     job = {"kind": gate.kind, "settings": asdict(settings)}
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")

@@ -10,7 +10,7 @@ from math import isfinite
 
 import numpy as np
 
-from monitor.model import Floats
+from monitor.model import ClassSpec, Floats
 from monitor.pipeline.passages import MaxAges, Passage, gate_input, is_newer, picture_key, with_earlier
 from monitor.plant.gates import GateConfig
 from monitor.store.database.database import Connection
@@ -23,7 +23,8 @@ from monitor.store.rows.pictures import StoredPictures, with_picture
 class TrainingSet:
     """Rows in order of time, shape (parts, inputs), or of a gate of pictures these, with their outcomes and serials.
 
-    A missing value is NaN and occurs only if the gate's model may fill it. The other fields are not inputs: `context`
+    A missing value is NaN and occurs only if the gate's model may fill it. Where the characteristic has `classes`, an
+    outcome is the place of its class among them. The other fields are not inputs: `context`
     (parts, features of all steps, NaN where missing) with the newest values, and when each outcome first became
     available.
     """
@@ -38,6 +39,7 @@ class TrainingSet:
     lots: tuple[str, ...]
     arrivals: tuple[int, ...]
     passed_at: tuple[datetime, ...]
+    classes: ClassSpec | None = None
 
     def __len__(self) -> int:
         return len(self.serials)
@@ -51,7 +53,7 @@ class TrainingSet:
         arrivals = tuple(self.arrivals[i] for i in indices)
         return TrainingSet(
             self.rows[chosen], self.target[chosen], serials, self.context[chosen], available_at, machines, recipes,
-            lots, arrivals, passed_at,
+            lots, arrivals, passed_at, self.classes,
         )  # fmt: skip
 
 
@@ -87,14 +89,20 @@ def training_set(
     now: datetime,
     arrival: int | None = None,
     newest: int | None = None,
+    classes: ClassSpec | None = None,
     beat: Callable[[], None] = lambda: None,
 ) -> TrainingSet:
     """The training set at an instant, from rows up to `arrival` if given; reproducible from the store.
 
-    At most the `newest` parts, by default as many as the plant file allows. `beat` is called while pictures are read,
-    which may be later.
+    At most the `newest` parts, by default as many as the plant file allows. `classes` are those of a gate that predicts
+    a class; a part whose outcome is none of them is left out. ValueError for a gate without its classes. `beat` is
+    called while pictures are read, which may be later.
     """
+    if gate.of_classes != (classes is not None):
+        raise ValueError(f"a gate of kind {gate.kind!r} is trained {'with' if gate.of_classes else 'without'} classes")
     truth = outcomes(connection, gate.characteristic, now, newest or gate.training.max_rows, arrival)
+    if classes is not None:
+        truth = {serial: row for serial, row in truth.items() if classes.index(row.value) is not None}
     history = [r for r in part_history(connection, sorted(truth)) if arrival is None or r.arrival <= arrival]
     judged = measured_passages(history, gate, max_ages, {serial: row.at for serial, row in truth.items()})
     ordered = sorted(judged.items(), key=lambda item: (item[1].passage.at, item[0]))
@@ -104,7 +112,7 @@ def training_set(
     parts = [part for _, part in used]
     return TrainingSet(
         rows=rows,
-        target=np.array([truth[s].value for s in serials], dtype=np.float64),
+        target=_targets([truth[s].value for s in serials], classes),
         serials=serials,
         context=_context(history, serials),
         available_at=tuple(truth[s].first_available_at for s in serials),
@@ -113,6 +121,7 @@ def training_set(
         lots=tuple(part.lot for part in parts),
         arrivals=tuple(part.passage.arrival for part in parts),
         passed_at=tuple(part.passage.at for part in parts),
+        classes=classes,
     )
 
 
@@ -133,6 +142,12 @@ def _items(
     return np.array([rows[i] for i in complete], dtype=np.float64).reshape(len(complete), len(names)), complete
 
 
+def _targets(values: Sequence[float], classes: ClassSpec | None) -> Floats:
+    if classes is None:
+        return np.array(values, dtype=np.float64)
+    return np.searchsorted(classes.values, values).astype(np.float64)  # every value is one of them
+
+
 def _context(history: Sequence[PartStep], serials: Sequence[str]) -> Floats:
     """The newest value of every feature of every step (parts, features), sorted by name."""
     row_of = {serial: i for i, serial in enumerate(serials)}
@@ -147,19 +162,21 @@ def _context(history: Sequence[PartStep], serials: Sequence[str]) -> Floats:
 
 
 def hold_out(
-    data: TrainingSet, since: datetime, rows: int, lots: int, lot_rows: int
+    data: TrainingSet, since: datetime, rows: int, lots: int, lot_rows: int, rare: int = 0
 ) -> tuple[TrainingSet, TrainingSet]:
     """The training set, and the holdout: the newest parts whose outcomes became available after `since`.
 
-    The holdout has at least `rows` parts, and more until `lots` lots have `lot_rows` parts each; fewer if there are no
-    more.
+    The holdout has at least `rows` parts, and more until `lots` lots have `lot_rows` parts each, and of classes, until
+    `rare` parts are not of the most frequent one; fewer if there are no more.
     """
     new = [i for i, at in enumerate(data.available_at) if at > since]
     counts: Counter[str] = Counter()
-    size = 0
+    usual = Counter(data.target[new].tolist()).most_common(1)
+    size, others = 0, 0
     for size, i in enumerate(reversed(new), start=1):
         counts[data.lots[i] or f"\n{(size - 1) // lot_rows}"] += 1
-        if size >= rows and sum(n >= lot_rows for n in counts.values()) >= lots:
+        others += data.classes is None or data.target[i] != usual[0][0]
+        if size >= rows and others >= rare and sum(n >= lot_rows for n in counts.values()) >= lots:
             break
     holdout = set(new[len(new) - size :])
     return data.at([i for i in range(len(data)) if i not in holdout]), data.at(sorted(holdout))

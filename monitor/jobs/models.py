@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
+from monitor.errors import ModelError, ModelReason
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.gate_models.registry import ModelRegistry, mirror, put_in_force, train_version, usable_from
 from monitor.gate_models.training_child import Trainer
@@ -16,6 +18,8 @@ from monitor.store.database.database import Store
 from monitor.store.models import versions
 from monitor.store.models.versions import ModelInForce, Version
 from monitor.store.rows.outcomes import count_outcomes
+
+log = logging.getLogger(__name__)
 
 
 class ModelJob:
@@ -71,7 +75,14 @@ class ModelJob:
 
     def _train(self, run: Run) -> int:
         ready_at = usable_from(self._config, run.now, run.now, self._simulated)
-        version = train_version(self._store, self._plant, self._trainer, self._gate, run.now, ready_at, run)
+        try:
+            version = train_version(self._store, self._plant, self._trainer, self._gate, run.now, ready_at, run)
+        except ModelError as exc:
+            if not self._config.of_classes or exc.reason is not ModelReason.TOO_FEW_ROWS:
+                raise
+            # Defects are rare: however many outcomes there are, those of a second class may take long.
+            log.info("gate %s: no model yet: %s", self._gate, exc)
+            return 0
         self._promote(version, run)
         return version.rows
 

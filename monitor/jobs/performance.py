@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from detectors.window.performance import COLUMNS, Performance, with_hysteresis
+from detectors.window.performance import Performance, with_hysteresis
 from monitor.detection import MISCOVERAGE, PERFORMANCE, SKILL
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.model import Finding, Window
@@ -24,7 +24,7 @@ from monitor.store.watching.references import NewReference, freeze, reference_in
 from monitor.windows import outcomes
 from monitor.windows.frozen import content_of
 from monitor.windows.outcomes import OutcomeCounts
-from monitor.windows.realised import empty, frozen_reference, realised, reference
+from monitor.windows.realised import columns_of, empty, frozen_reference, realised, reference
 
 REFERENCE_ROWS = 1000
 """Newest parts in a model's reference; without the outcome where it was fitted to the part."""
@@ -97,19 +97,19 @@ class PerformanceJob:
     def _judge(
         self, gate: str, config: GateConfig, used: ModelInForce | None, run: Run
     ) -> tuple[tuple[Finding, ...], int]:
-        rows = self._plant.performance.window_rows
+        rows, classes = self._plant.performance.window_rows, self._plant.classes_of(config)
         if used is None:
             no_rows = empty(gate, config.step)
-            return tuple(Performance(rows, ()).judge(no_rows, no_rows)), 0
+            return tuple(Performance(rows, (), of_classes=config.of_classes).judge(no_rows, no_rows)), 0
         reference = self._reference(gate, config, used, run)
         with self._store.read() as connection:
-            window = realised(connection, gate, config, used, run.now, rows)
+            window = realised(connection, gate, config, used, run.now, rows, classes)
             before = {
                 method: realised_statuses(connection, method, {gate: used.since}).get(gate)
                 for method in (SKILL, MISCOVERAGE)
             }
         slices = slices_of(self._plant, config.step, reference, window)
-        detector = Performance(rows, slices, coverage=config.coverage)
+        detector = Performance(rows, slices, coverage=config.coverage, of_classes=config.of_classes)
         findings = detector.judge(reference, window)
         return tuple(with_hysteresis(f, before.get(f.method)) for f in findings), len(window)
 
@@ -125,7 +125,7 @@ class PerformanceJob:
         model = self._models.for_gates([gate])[gate].model
         if model is None or model.digest != used.digest:
             # Not in the cache yet, or replaced meanwhile: the next slot tries again.
-            return empty(gate, config.step, COLUMNS)
+            return empty(gate, config.step, columns_of(self._plant.classes_of(config)))
         window = self._make_reference(gate, config, model, used, run)
         freeze(self._store, run.lease, _new_reference(window, used), run.now)
         return self._references.setdefault(key, window)
@@ -134,8 +134,10 @@ class PerformanceJob:
         with self._store.read() as connection:
             version = versions.version_of(connection, used.model, used.version)
         rows, ages = _reference_rows(version.metrics, config), self._plant.max_ages()
-        known = self._models.held_out(used)
-        return reference(self._store, gate, config, ages, model, version.trained_at, rows, known, run.beat)
+        known, classes = self._models.held_out(used), self._plant.classes_of(config)
+        return reference(
+            self._store, gate, config, ages, model, version.trained_at, rows, known, classes, run.beat
+        )  # fmt: skip
 
 
 def _reference_rows(metrics: Mapping[str, float], config: GateConfig) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import accumulate
 from math import inf
@@ -17,7 +17,9 @@ import numpy as np
 from inference.gate import FORECAST_FOR, decide_by_forecast
 from inference.models.adapting import tracked_scale
 from inference.models.forecasting import MEMORY, Counts, Course, Forecast, follow, forecast
-from monitor.model import Decision, Floats, JsonObject, Reason, ReworkBand, Spec
+from inference.models.tables.class_forecast import ClassForecast, class_forecast
+from inference.regions import Rule
+from monitor.model import ClassSpec, Decision, Floats, JsonObject, Reason, ReworkBand
 from monitor.plant.gates import GateConfig
 from monitor.store.database.database import Connection
 from monitor.store.rows.known_outcomes import (
@@ -46,12 +48,12 @@ class RecordedForecast:
     says nothing against a part like them.
     """
 
-    forecast: Forecast
+    forecast: Forecast | ClassForecast
     unfamiliar: bool
     at: datetime
     arrival: int
 
-    def decide(self, held: Decision, spec: Spec | None, band: ReworkBand) -> Decision:
+    def decide(self, held: Decision, spec: Rule | None, band: ReworkBand) -> Decision:
         """The decision instead of a hold, or the hold."""
         return decide_by_forecast(held, self.forecast, spec, band) if self.may_replace(held) else held
 
@@ -62,7 +64,9 @@ class RecordedForecast:
     def record(self, instead_of: Reason) -> JsonObject:
         """What a decision keeps of it, and the reason of the hold that it may replace."""
         known = self.forecast
+        of_classes = {"rates": list(known.rates)} if isinstance(known, ClassForecast) else {}
         return {
+            **of_classes,
             "value": known.value, "lower": known.lower, "upper": known.upper, "outcomes": known.outcomes,
             "at": self.at.isoformat(), "arrival": self.arrival, "instead_of": instead_of.value,
         }  # fmt: skip
@@ -97,9 +101,23 @@ class KnownParts:
     at: datetime
     arrival: int
 
-    def forecast(self, coverage: float) -> RecordedForecast | None:
-        """The forecast of the next part; None where there are too few outcomes."""
-        found = forecast(self.values, self._counts(), coverage)
+    def forecast(self, coverage: float, classes: ClassSpec | None) -> RecordedForecast | None:
+        """The forecast of the next part, of `classes` where there are some; None with too few outcomes."""
+        if classes is not None:
+            return self._of(classes)._of_classes(classes)
+        return self._recorded(forecast(self.values, self._counts(), coverage))
+
+    def _of(self, classes: ClassSpec) -> KnownParts:
+        """Those whose outcome is one of the classes."""
+        kept = [i for i, outcome in enumerate(self.outcomes) if classes.index(outcome.value) is not None]
+        outcomes, parts = [self.outcomes[i] for i in kept], [self.parts[i] for i in kept]
+        return replace(self, outcomes=outcomes, parts=parts)
+
+    def _of_classes(self, classes: ClassSpec) -> RecordedForecast | None:
+        indexes = np.searchsorted(classes.values, self.values)
+        return self._recorded(class_forecast(indexes, self._counts(), classes))
+
+    def _recorded(self, found: Forecast | ClassForecast | None) -> RecordedForecast | None:
         if found is None:
             return None
         newest = self.parts[-NEWEST:]
@@ -149,6 +167,7 @@ def known_parts(
 
     What was known `before` of parts of which no row has arrived since is not read again.
 
+    `classes` are those of a gate that predicts a class; outcomes of none of them do not count.
     How many outcomes were known when a part was judged: of one that was decided on within a day, those that had arrived
     by then; of another, those that were available when it passed the gate.
     """
@@ -189,9 +208,11 @@ class Forecasts:
         self._forecasts: dict[str, tuple[KnownParts, RecordedForecast | None]] = {}
         self._adaptations: dict[str, tuple[KnownParts, str, Adaptation | None]] = {}
 
-    def of(self, connection: Connection, gate: str, config: GateConfig, now: datetime) -> RecordedForecast | None:
-        """The gate's forecast from the outcomes known at `now`."""
-        return self.forecast(gate, self._known(connection, gate, config, now), config.coverage)
+    def of(
+        self, connection: Connection, gate: str, config: GateConfig, now: datetime, classes: ClassSpec | None = None
+    ) -> RecordedForecast | None:
+        """The gate's forecast from the outcomes known at `now`; `classes` are those of a gate that predicts a class."""
+        return self.forecast(gate, self._known(connection, gate, config, now), config.coverage, classes)
 
     def adaptation(
         self, connection: Connection, gate: str, config: GateConfig, digest: str, now: datetime
@@ -199,11 +220,13 @@ class Forecasts:
         """How the intervals of the gate's model are adapted to the outcomes known at `now`."""
         return self.adapted(gate, self._known(connection, gate, config, now), digest, config.coverage)
 
-    def forecast(self, gate: str, known: KnownParts, coverage: float) -> RecordedForecast | None:
+    def forecast(
+        self, gate: str, known: KnownParts, coverage: float, classes: ClassSpec | None
+    ) -> RecordedForecast | None:
         """The forecast from what is known, computed once."""
         last = self._forecasts.get(gate)
         if last is None or last[0] is not known:
-            last = self._forecasts[gate] = known, known.forecast(coverage)
+            last = self._forecasts[gate] = known, known.forecast(coverage, classes)
         return last[1]
 
     def adapted(self, gate: str, known: KnownParts, digest: str, coverage: float) -> Adaptation | None:

@@ -23,7 +23,7 @@ from monitor.store.database.database import Connection, Store
 from monitor.store.database.statements import tally_key
 from monitor.store.delivery.outbox import recommendation
 from monitor.store.rows import digests
-from monitor.store.rows.decisions import StoredDecision, decided_visits
+from monitor.store.rows.decisions import StoredDecision, decided_visits, stored_probabilities
 from monitor.store.rows.digests import StoredRow
 from monitor.store.rows.parts import part_history
 from monitor.store.rows.pictures import StoredPicture, picture_of
@@ -106,16 +106,16 @@ class PartsPipeline(Pipeline):
         write: BatchWrite,
     ) -> None:
         config = self._plant.gates[gate]
-        characteristic = self._plant.characteristics[config.characteristic]
-        adapted = self._adaptation(gate, config, used, write.now)
+        adapted, rule_at = self._adaptation(gate, config, used, write.now), self._plant.rules_of(config)
         judged: Judged = []
         for batch in batches_of(config, parts):
             judged += self._judge(config, used, self._with_pictures(config, batch, write.pictures), adapted)
+        band = config.rework_band()
         known = self._forecast(gate, config, [decision for _, decision in judged], write.now)
         for (passage, _, inputs), (prediction, held) in zip(parts, judged, strict=True):
             decision, record = held, None
             if known is not None and known.may_replace(held):
-                decision = known.decide(held, characteristic.spec_at(passage.at), config.rework_band())
+                decision = known.decide(held, rule_at(passage.at), band)
                 record = known.record(held.reason)
             row = self._row(gate, passage, inputs, used, prediction, decision, write.now)._replace(forecast=record)
             if adapted is not None and prediction is not None:
@@ -130,12 +130,10 @@ class PartsPipeline(Pipeline):
         self, config: GateConfig, used: InForce, parts: Sequence[PartInput], adapted: Adaptation | None
     ) -> Judged:
         """What the model says of the parts; they are held where it takes too long."""
-        characteristic = self._plant.characteristics[config.characteristic]
-        scale = 1.0 if adapted is None else adapted.scale
+        rule_at, scale = self._plant.rules_of(config), 1.0 if adapted is None else adapted.scale
 
         def judge_parts(refused: Reason | None) -> Judged:
-            band = config.rework_band()
-            return judge(used.model, refused, parts, characteristic.spec_at, band, used.withheld, scale)
+            return judge(used.model, refused, parts, rule_at, config.rework_band(), used.withheld, scale)
 
         judged = self._deadline.call(lambda: judge_parts(used.refused), config.timeout)
         return judge_parts(Reason.TIMEOUT) if judged is None else judged
@@ -161,11 +159,11 @@ class PartsPipeline(Pipeline):
         if not config.forecast or not any(map(may_be_forecast, decisions)):
             return None
         with self._store.read() as connection:
-            return self._forecasts.of(connection, gate, config, now)
+            return self._forecasts.of(connection, gate, config, now, self._plant.classes_of(config))
 
     def _adaptation(self, gate: str, config: GateConfig, used: InForce, now: datetime) -> Adaptation | None:
-        """How the intervals of the gate's model follow its outcomes, if it has a model that predicts."""
-        if used.model is None or used.refused is not None:
+        """How the intervals of the gate's model follow its outcomes, if it has a model that predicts numbers."""
+        if config.of_classes or used.model is None or used.refused is not None:
             return None
         with self._store.read() as connection:
             return self._forecasts.adaptation(connection, gate, config, used.digest, now)
@@ -190,6 +188,7 @@ class PartsPipeline(Pipeline):
             verdict=decision.verdict.value,
             reason=decision.reason.value, on_hold=step.on_hold if decision.verdict is Verdict.HOLD else "",
             decided_at=now, at=passage.at, withheld=used.withheld.value if used.withheld else "",
+            probabilities=stored_probabilities(p),
         )  # fmt: skip
 
 

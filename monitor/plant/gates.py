@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, model_validator
 
-from inference.kinds import KINDS, PICTURE_KINDS
+from inference.kinds import KINDS, OF_CLASSES, PICTURE_KINDS
 from monitor.model import ReworkBand
 from monitor.plant.messages import Meaning, join_names
 from monitor.plant.types import Duration, Instant, Name, PositiveDuration, Strict, Text
@@ -19,6 +19,11 @@ def _kind(value: str) -> str:
     if value not in KINDS:
         raise ValueError(f"expected one of {join_names(sorted(KINDS))}")
     return value
+
+
+def kinds_for(classes: bool) -> tuple[str, ...]:
+    """The kinds of model that predict classes, or those that predict numbers."""
+    return tuple(sorted(kind for kind in KINDS if (kind in OF_CLASSES) == classes))
 
 
 Kind = Annotated[
@@ -65,9 +70,8 @@ class GateConfig(Strict):
     kind: Kind = Field("shape", description="The kind of model that is trained for it.")
     profile: list[str] = Field(
         [],
-        min_length=4,
-        description="The measured profile: features of the gate's step or of earlier steps. Every kind but image needs "
-        "one.",
+        description="The measured profile: features of the gate's step or of earlier steps; kind shape needs at least "
+        "4, image none, the others take it as further inputs.",
     )
     profile_kind: Literal["line", "vector"] = Field(
         "line",
@@ -87,7 +91,13 @@ class GateConfig(Strict):
         lt=1,
         description="Share of inputs that may be missing; the model fills them with medians of its training parts.",
     )
-    coverage: float = Field(0.9, gt=0.5, lt=1, description="Nominal coverage of the prediction interval.")
+    coverage: float = Field(
+        0.9,
+        gt=0.5,
+        lt=1,
+        description="Nominal coverage of the prediction interval; of classes, the probability of one meaning from "
+        "which the gate decides by it.",
+    )
     rework: Rework = Field(Rework(), description="How far outside the specification a part can be corrected.")
     forecast: bool = Field(
         True,
@@ -118,9 +128,12 @@ class GateConfig(Strict):
                 )
         elif self.image is not None:
             raise ValueError(f"image is for kind {join_names(sorted(PICTURE_KINDS))}; kind {self.kind} takes numbers")
-        elif not self.profile:
-            raise ValueError(f"a gate of kind {self.kind} takes numbers: expected profile")
         return self
+
+    @property
+    def of_classes(self) -> bool:
+        """Whether its kind of model predicts a class."""
+        return self.kind in OF_CLASSES
 
     def inputs(self) -> tuple[str, ...]:
         """The inputs of its model: every feature as step.feature, profile first; of a picture `PICTURE_INPUTS`."""

@@ -1,4 +1,4 @@
-"""Steps, machines with their sensors, and characteristics with their specifications."""
+"""Steps, machines with their sensors, and characteristics: numbers with specifications, pass or fail, classes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from monitor.model import Spec
+from monitor.model import ClassSpec, Spec, Verdict
 from monitor.plant.types import Instant, Name, OnHold, PositiveDuration, Strict
+
+PASSED, FAILED = "passed", "failed"
+"""The classes of a part that passes or fails, in the order of their numbers."""
 
 
 class Sensor(Strict):
@@ -72,11 +75,50 @@ class SpecEntry(Strict):
         return self
 
 
-class Characteristic(Strict):
-    """A measured property of the product, with its specifications over time."""
+class ClassEntry(Strict):
+    """A class that a part can be found to be of: no defect, or one kind of defect."""
 
-    unit: str = Field("", description="Unit of the value and its limits.")
-    specs: list[SpecEntry] = Field(min_length=1, description="Specifications by start of validity.")
+    value: int = Field(
+        ge=0, le=1_000_000, description="Its number in outcomes; a source's codes turn texts into numbers."
+    )
+    means: Literal["continue", "correct", "scrap"] = Field(description="The right recommendation for such a part.")
+
+
+class Characteristic(Strict):
+    """A property of the product that is measured or judged: a number with specifications, pass or fail, or a class."""
+
+    unit: str = Field("", description="Unit of the value and its limits, of a number.")
+    specs: list[SpecEntry] = Field([], description="Of a number: specifications by start of validity.")
+    pass_fail: Literal["correct", "scrap"] | None = Field(
+        None,
+        description="Of a part that passes or fails, in outcomes 0 or 1: the right recommendation for one that fails.",
+    )
+    classes: dict[Name, ClassEntry] = Field(
+        {}, description="Of a part that is of one of several classes: these by name, at least 2."
+    )
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Characteristic:
+        given = [name for name in ("specs", "pass_fail", "classes") if getattr(self, name)]
+        if len(given) != 1:
+            found = " and ".join(given) or "none of them"
+            raise ValueError(f"expected exactly one of specs, pass_fail and classes, found {found}")
+        if self.unit and not self.specs:
+            raise ValueError("unit is for a number with specs; pass or fail and classes have none")
+        return self
+
+    @field_validator("classes")
+    @classmethod
+    def _distinct_classes(cls, classes: dict[str, ClassEntry]) -> dict[str, ClassEntry]:
+        values = [entry.value for entry in classes.values()]
+        twice = sorted({value for value in values if values.count(value) > 1})
+        if twice:
+            raise ValueError(f"two classes have value {twice[0]}")
+        if len(classes) == 1:
+            raise ValueError("expected at least 2 classes")
+        if classes and not any(entry.means == "continue" for entry in classes.values()):
+            raise ValueError("no class means continue")
+        return classes
 
     @field_validator("specs")
     @classmethod
@@ -87,8 +129,31 @@ class Characteristic(Strict):
             raise ValueError(f"two entries have since {duplicates[0].isoformat()!r}")
         return specs
 
+    @property
+    def class_values(self) -> tuple[int, ...]:
+        """The numbers of its classes in outcomes, ascending; none of a number."""
+        return tuple(sorted(entry.value for entry in self._classes().values()))
+
+    def class_spec(self, certainty: float) -> ClassSpec | None:
+        """What its classes mean to a gate of that certainty; None for a number."""
+        entries = sorted(self._classes().items(), key=lambda item: item[1].value)
+        if not entries:
+            return None
+        values = tuple(entry.value for _, entry in entries)
+        meanings = tuple(Verdict(entry.means) for _, entry in entries)
+        return ClassSpec(tuple(name for name, _ in entries), values, meanings, certainty)
+
+    def rule_at(self, at: datetime, certainty: float) -> Spec | ClassSpec | None:
+        """By what a gate of that certainty decides on a part of `at`; None where no specification is in force."""
+        return self.class_spec(certainty) or self.spec_at(at)
+
+    def _classes(self) -> dict[str, ClassEntry]:
+        if self.pass_fail is None:
+            return self.classes
+        return {PASSED: ClassEntry(value=0, means="continue"), FAILED: ClassEntry(value=1, means=self.pass_fail)}
+
     def spec_at(self, at: datetime) -> Spec | None:
-        """The specification in force at `at`; None before the first."""
+        """The specification in force at `at`; None before the first, and for classes."""
         started = [s for s in self.specs if s.since <= at]
         if not started:
             return None

@@ -84,15 +84,10 @@ def describe_type(annotation: Any) -> str:
     if union_members(core):
         return " or ".join(dict.fromkeys(describe_type(a) for a in union_members(core)))
     if get_origin(core) is list:
-        return f"a list of {_PLURAL.get(describe_type(get_args(core)[0]), 'mappings')}{_length(marks)}"
+        return f"a list of {_PLURAL.get(describe_type(get_args(core)[0]), 'mappings')}"
     if get_origin(core) is dict or is_model(core):
         return description or "a mapping (keys and values)"
     return (description or _PLAIN[core]) + _bounds(marks)
-
-
-def _length(marks: Iterable[Any]) -> str:
-    least = next((m.min_length for m in marks if isinstance(m, annotated_types.MinLen)), 0)
-    return f", at least {least}" if least else ""
 
 
 def _bounds(marks: Iterable[Any]) -> str:

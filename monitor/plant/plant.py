@@ -5,11 +5,13 @@ Contradictions between keys are detected when the file is read (`file.contradict
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import Field
 
+from monitor.model import ClassSpec, Spec
 from monitor.plant.gates import GateConfig
 from monitor.plant.line import Characteristic, Machine, Step
 from monitor.plant.running import DetectorConfig, Jobs, MlflowConfig, ReconcileConfig, ServerConfig, StoreConfig
@@ -82,6 +84,20 @@ class Plant(Strict):
             return False
         files = any(column.image is not None and column.image.format == "file" for column in config.values.values())
         return files or any(gate.picture is not None for gate in self.gates.values())
+
+    def classes_of(self, gate: GateConfig) -> ClassSpec | None:
+        """What the classes mean that a gate predicts; None where it predicts a number."""
+        return self.characteristics[gate.characteristic].class_spec(gate.coverage)
+
+    def class_names(self) -> dict[str, dict[int, str]]:
+        """By characteristic with classes the name of each class, by its number in outcomes, ascending."""
+        specs = {name: c.class_spec(1.0) for name, c in self.characteristics.items()}
+        return {name: dict(zip(s.values, s.names, strict=True)) for name, s in specs.items() if s is not None}
+
+    def rules_of(self, gate: GateConfig) -> Callable[[datetime], Spec | ClassSpec | None]:
+        """By what a gate decides on a part of an instant; it returns None where no specification is in force."""
+        characteristic = self.characteristics[gate.characteristic]
+        return lambda at: characteristic.rule_at(at, gate.coverage)
 
     def sensor_names(self, machine: str) -> tuple[str, ...]:
         """The sensors of a machine, in the order of the file."""

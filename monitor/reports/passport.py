@@ -41,16 +41,24 @@ _ORDER = ("machine_window", "machine_finding", "part_step", "quarantine", "decis
           "outcome")  # fmt: skip
 
 
-def passport(connection: Connection, serial: str) -> dict[str, object] | None:
-    """The passport of `serial`; None if the store knows nothing about it."""
+ClassNames = Mapping[str, Mapping[int, str]]
+"""By characteristic with classes the name of each class, by its number in outcomes."""
+
+
+def passport(connection: Connection, serial: str, classes: ClassNames | None = None) -> dict[str, object] | None:
+    """The passport of `serial`; None if the store knows nothing about it.
+
+    `classes` are those of the plant file; a decision or outcome of other ones is shown by its numbers.
+    """
+    classes = classes or {}
     if not _storable(serial):
         return None
     steps = part_history(connection, [serial])
     pictures = picture_names(connection, [row.arrival for row in steps])
     events = [_part_step(row, pictures.get(row.arrival, ())) for row in steps]
-    events += [_decision(row) for row in decisions_of(connection, serial)]
+    events += [_decision(row, classes) for row in decisions_of(connection, serial)]
     events += _recommendations(connection, serial)
-    events += [_outcome(row) for row in outcomes_of(connection, [serial])]
+    events += [_outcome(row, classes) for row in outcomes_of(connection, [serial])]
     events += [_disposition(row) for row in dispositions_of(connection, serial)]
     events += _quarantined(connection, serial)
     if not events:
@@ -124,16 +132,27 @@ def _part_step(row: PartStep, pictures: Sequence[str]) -> Event:
     return _event(row.at, "part_step", f"{action} step {row.step}, visit {row.visit}{machine}{batch}", details)
 
 
-def _decision(row: StoredDecision) -> Event:
+def _decision(row: StoredDecision, classes: ClassNames) -> Event:
     summary = f"gate {row.gate} at {row.step}, visit {row.visit}: {row.verdict} ({row.reason})"
-    if row.predicted is not None:
+    of_classes = {} if row.probabilities is None else {"probabilities": _named(row, row.probabilities, classes)}
+    if row.predicted is not None and row.probabilities is not None:
+        shares = ", ".join(f"{name} {format_value(share)}" for name, share in of_classes["probabilities"].items())
+        summary += f", {row.characteristic} not good with probability {format_value(row.predicted)} ({shares})"
+    elif row.predicted is not None:
         interval = f"[{format_value(row.lower)}, {format_value(row.upper)}]"
         summary += f", {row.characteristic} predicted {format_value(row.predicted)} in {interval}"
     names = (
         "gate", "step", "visit", "revision", "verdict", "reason", "on_hold", "characteristic", "predicted", "lower",
         "upper", "distance", "distance_limit", "model", "version", "model_digest", "plant_digest", "arrival", "inputs",
     )  # fmt: skip
-    return _event(row.decided_at, "decision", summary, _details(row, *names))
+    return _event(row.decided_at, "decision", summary, _details(row, *names) | of_classes)
+
+
+def _named(row: StoredDecision, probabilities: Sequence[float | None], classes: ClassNames) -> dict[str, float | None]:
+    """The probabilities by class, in their order; by place where the plant file has other classes now."""
+    names = list(classes.get(row.characteristic, {}).values())
+    names = names if len(names) == len(probabilities) else [f"class {i + 1}" for i in range(len(probabilities))]
+    return dict(zip(names, probabilities, strict=True))
 
 
 def _recommendations(connection: Connection, serial: str) -> Iterator[Event]:
@@ -149,10 +168,12 @@ def _recommendations(connection: Connection, serial: str) -> Iterator[Event]:
         yield _event(row.sent_at or row.created_at, "recommendation", summary, details)
 
 
-def _outcome(row: StoredOutcome) -> Event:
+def _outcome(row: StoredOutcome, classes: ClassNames) -> Event:
     prefix = f"correction {row.revision}: " if row.revision else ""
     details = _details(row, "characteristic", "value", "revision", "available_at", "arrival", "source")
-    return _event(row.at, "outcome", f"{prefix}{row.characteristic} measured {format_value(row.value)}", details)
+    name = None if row.value is None else classes.get(row.characteristic, {}).get(int(row.value))
+    said = f"found {name} ({format_value(row.value)})" if name else f"measured {format_value(row.value)}"
+    return _event(row.at, "outcome", f"{prefix}{row.characteristic} {said}", details)
 
 
 def _disposition(row: StoredDisposition) -> Event:

@@ -149,7 +149,7 @@ class Service:
 
     def _passport(self, serial: str) -> dict[str, object] | None:
         with self._app.store.read() as connection:
-            return passport(connection, serial)
+            return passport(connection, serial, self._app.plant.class_names())
 
     def _picture(self, arrival: int, name: str) -> bytes | None:
         with self._app.store.read() as connection:

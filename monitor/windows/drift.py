@@ -88,7 +88,8 @@ class StepWindows:
         if model is not None and PREDICTED not in current.names:
             gate = self._plant.gates[self._gates[step]]
             before = windows.with_column(before, PREDICTED, self._predicted(step, reference, model, lease, now))
-            now_said = windows.predicted(history, self._plant.max_ages(), gate, model, current)
+            classes = self._plant.classes_of(gate)
+            now_said = windows.predicted(history, self._plant.max_ages(), gate, model, current, classes)
             current = windows.with_column(current, PREDICTED, now_said)
         return Pair(current, replace(reference, window=before))
 
@@ -112,7 +113,7 @@ class StepWindows:
 
     def _predicted(self, step: str, base: Frozen, model: GateModel, lease: Lease | None, now: datetime) -> Floats:
         """What the model in force says of the reference's parts: frozen once for each model and reference."""
-        made_by = f"{model.digest} on version {base.version}"
+        made_by = f"{model.digest} on version {base.version}{self._meanings(step)}"
         known = self._open(PREDICTED, step)
         if known is None or known.made_by != made_by:
             new = self._predict(step, base, model, made_by)
@@ -120,13 +121,19 @@ class StepWindows:
             return window_of(new.content, step, step).values[:, 0]
         return known.window.values[:, 0]
 
+    def _meanings(self, step: str) -> str:
+        """What the classes mean of which the model's predictions are made; '' of a number."""
+        classes = self._plant.classes_of(self._plant.gates[self._gates[step]])
+        return "" if classes is None else f", {' '.join(classes.meanings)}"
+
     def _predict(self, step: str, base: Frozen, model: GateModel, made_by: str) -> NewReference:
         first, last = int(base.window.arrivals[0]), int(base.window.arrivals[-1])
         with self._store.read() as connection:
             rows = passages_between(connection, step, first, last)
             history = part_history(connection, [r.serial for r in rows])
         gate = self._plant.gates[self._gates[step]]
-        values = windows.predicted(history, self._plant.max_ages(), gate, model, base.window)
+        classes = self._plant.classes_of(gate)
+        values = windows.predicted(history, self._plant.max_ages(), gate, model, base.window, classes)
         window = replace(base.window, names=(PREDICTED,), values=np.asarray(values)[:, None])
         return new_reference(PREDICTED, step, window, "the model in force or the step's reference changed", made_by)
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from inference.gate import said_of
 from inference.predicting import predict_rows
 from monitor.instants import to_nanos
-from monitor.model import Floats, Window
+from monitor.model import ClassSpec, Floats, Window
 from monitor.pipeline.passages import MaxAges, gate_input, with_earlier
 from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
@@ -53,9 +54,16 @@ def with_column(window: Window, name: str, column: Floats) -> Window:
 
 
 def predicted(
-    history: Sequence[PartStep], max_ages: MaxAges, gate: GateConfig, model: GateModel, window: Window
+    history: Sequence[PartStep],
+    max_ages: MaxAges,
+    gate: GateConfig,
+    model: GateModel,
+    window: Window,
+    classes: ClassSpec | None = None,
 ) -> Floats:
     """What the model says of each passage of the window, shape (rows,); NaN where the model may not be asked.
+
+    Of `classes` that is the probability that the part is not to go on.
 
     `history` holds every passage of the window's parts in order of arrival. A passage is given what its gate was
     given: its own features, and those of the part's passages joined with it.
@@ -67,5 +75,6 @@ def predicted(
         if place is not None:
             values = gate_input(gate, passage, earlier)[0].values
             inputs[place] = [values.get(name, np.nan) for name in model.inputs]
-    answers = [np.nan if prediction is None else prediction.value for prediction in predict_rows(model, inputs)]
+    said = [said_of(prediction, classes) for prediction in predict_rows(model, inputs)]
+    answers = [np.nan if prediction is None else prediction.value for prediction in said]
     return np.where(np.isfinite(answers), answers, np.nan)

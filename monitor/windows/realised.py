@@ -8,20 +8,23 @@ from datetime import datetime
 
 import numpy as np
 
-from detectors.window.performance import COLUMNS
+from detectors.window.performance import CLASS_COLUMNS, COLUMNS
 from inference.models.fitting import held_out
+from inference.models.forecasting import MEMORY
 from inference.predicting import order_columns, predict_rows
-from monitor.gate_models.training_set import training_set
+from monitor.gate_models.training_set import TrainingSet, training_set
 from monitor.instants import to_nanos
-from monitor.model import Floats, JsonObject, Prediction, Window
+from monitor.model import ClassSpec, Floats, JsonObject, Mask, Prediction, Window
 from monitor.pipeline.forecasts import known_parts
 from monitor.pipeline.passages import MaxAges
 from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
 from monitor.store.database.database import Connection, Store
 from monitor.store.models.versions import ModelInForce
+from monitor.store.rows.known_outcomes import known_outcomes
 from monitor.store.rows.outcomes import DecidedOutcome, decided_outcomes
 from monitor.store.rows.readings import last_arrival
+from monitor.windows.classes import class_errors, known_rates
 from monitor.windows.frozen import window_of
 
 _LOOK = 4
@@ -33,9 +36,17 @@ Rows = Sequence[Sequence[float | None]]
 
 
 def realised(
-    connection: Connection, gate: str, config: GateConfig, used: ModelInForce, now: datetime, rows: int
+    connection: Connection,
+    gate: str,
+    config: GateConfig,
+    used: ModelInForce,
+    now: datetime,
+    rows: int,
+    classes: ClassSpec | None = None,
 ) -> Window:
     """The newest predictions of the version in force whose outcome was available at `now`, oldest first.
+
+    `classes` are those of a gate that predicts a class.
 
     An outcome belongs to the last decision at or before its own time; each decision counts with its outcome's last
     word. A part that the model called out of distribution is left out: a fault of the input is for the drift
@@ -44,13 +55,33 @@ def realised(
     """
     found = list(reversed(_newest(connection, gate, config.characteristic, used, now, rows)))
     if not found:
-        return empty(gate, config.step, COLUMNS)
+        return empty(gate, config.step, columns_of(classes))
+    if classes is not None:
+        return _of_decisions(gate, config, found, _class_values(connection, config.characteristic, found, classes))
     naive = _naive(connection, config, [row.decided_at for row in found], now)
     values = [[row.predicted, row.lower, row.upper, row.value, said] for row, said in zip(found, naive, strict=True)]
+    return _of_decisions(gate, config, found, _floats(values))
+
+
+def columns_of(classes: ClassSpec | None) -> tuple[str, ...]:
+    """The columns of the windows of a gate."""
+    return COLUMNS if classes is None else CLASS_COLUMNS
+
+
+def _of_decisions(gate: str, config: GateConfig, found: Sequence[DecidedOutcome], values: Floats) -> Window:
     return _window(
         gate, config.step, values, [row.available_at for row in found], [row.arrival for row in found],
         [(row.machine, row.recipe) for row in found],
     )  # fmt: skip
+
+
+def _class_values(
+    connection: Connection, characteristic: str, found: Sequence[DecidedOutcome], classes: ClassSpec
+) -> Floats:
+    decided = [row.decided_at for row in found]
+    known = known_outcomes(connection, characteristic, max(decided), last_arrival(connection), MEMORY)
+    places = [classes.index(row.value) for row in found]
+    return class_errors([row.probabilities for row in found], places, known_rates(known, decided, classes), classes)
 
 
 def _newest(
@@ -93,6 +124,7 @@ def reference(
     trained_at: datetime,
     rows: int,
     known: Mapping[str, Prediction] | None = None,
+    classes: ClassSpec | None = None,
     beat: Callable[[], None] = lambda: None,
 ) -> Window:
     """What the model says of the newest parts whose outcome was available when it was trained, in order of time.
@@ -102,22 +134,45 @@ def reference(
     parts keep their places, because how far two parts lie apart tells how alike they err.
     """
     with store.read() as connection:
-        data = training_set(connection, config, max_ages, trained_at, newest=rows, beat=beat)
+        data = training_set(connection, config, max_ages, trained_at, newest=rows, classes=classes, beat=beat)
     counts = np.ones(len(data), dtype=np.bool_)
     if known is None:
         counts[np.setdiff1d(np.arange(len(data)), held_out(data.serials))] = False
-    said: dict[str, Prediction | None] = dict(known or {})
+    said = _said(config, model, data, known or {})
+    counts &= np.array([p is not None and p.distance <= p.distance_limit for p in said], dtype=np.bool_)
+    groups = list(zip(data.machines, data.recipes, strict=True))
+    return _window(
+        gate, config.step, _reference_values(said, data, counts, classes), data.passed_at, data.arrivals, groups
+    )
+
+
+def _said(
+    config: GateConfig, model: GateModel, data: TrainingSet, known: Mapping[str, Prediction]
+) -> list[Prediction | None]:
+    """What was said of each part when the model was not fitted to it, as far as that is known; of the others now."""
+    said: dict[str, Prediction | None] = dict(known)
     rest = data.at([i for i, serial in enumerate(data.serials) if serial not in said])
     said |= zip(rest.serials, predict_rows(model, order_columns(model, config.inputs(), rest.rows)), strict=True)
-    predictions = [said[serial] for serial in data.serials]
-    values = [
-        [np.nan] * len(COLUMNS)
-        if p is None
-        else [p.value, p.lower, p.upper, truth if known and p.distance <= p.distance_limit else np.nan, np.nan]
-        for p, truth, known in zip(predictions, data.target.tolist(), counts.tolist(), strict=True)
-    ]
-    groups = list(zip(data.machines, data.recipes, strict=True))
-    return _window(gate, config.step, values, data.passed_at, data.arrivals, groups)
+    return [said[serial] for serial in data.serials]
+
+
+def _reference_values(
+    said: Sequence[Prediction | None], data: TrainingSet, counts: Mask, classes: ClassSpec | None
+) -> Floats:
+    """The columns of a reference; without the outcome of parts that do not count."""
+    if classes is not None:
+        shares = [
+            p.probabilities if p is not None and counted else None for p, counted in zip(said, counts, strict=True)
+        ]
+        places = [int(y) if counted else None for y, counted in zip(data.target.tolist(), counts, strict=True)]
+        return class_errors(shares, places, np.full((len(data), len(classes.values)), np.nan), classes)
+    outcomes = np.where(counts, data.target, np.nan).tolist()
+    return _floats(
+        [
+            [np.nan] * len(COLUMNS) if p is None else [p.value, p.lower, p.upper, outcome, np.nan]
+            for p, outcome in zip(said, outcomes, strict=True)
+        ]
+    )
 
 
 def empty(gate: str, step: str, names: tuple[str, ...] = ()) -> Window:
@@ -139,13 +194,14 @@ def frozen_reference(gate: str, step: str, content: JsonObject) -> Window:
 def _window(
     gate: str,
     step: str,
-    values: Rows,
+    values: Floats,
     at: Iterable[datetime],
     arrivals: Sequence[int],
     groups: Sequence[tuple[str, ...]],
 ) -> Window:
     times = np.array([to_nanos(moment) for moment in at], dtype=np.int64)
-    return Window(gate, step, COLUMNS, _floats(values), times, np.array(arrivals, dtype=np.int64), tuple(groups))
+    names = CLASS_COLUMNS if values.shape[1] == len(CLASS_COLUMNS) else COLUMNS
+    return Window(gate, step, names, values, times, np.array(arrivals, dtype=np.int64), tuple(groups))
 
 
 def _floats(values: Rows) -> Floats:

@@ -13,20 +13,19 @@ import pytest
 
 from inference import packaging
 from inference.child import run_job, train_and_package
-from inference.kinds import KINDS, OTHER_KINDS, PICTURE_KINDS
+from inference.kinds import KINDS, OF_CLASSES
 from monitor.gate_models.training_child import write_job
 from monitor.gate_models.training_set import TrainingSet
 from monitor.plant.gates import GateConfig
 
-NAMES = (*(kind for kind in KINDS if kind not in PICTURE_KINDS), "ensemble", "linear")
-"""The kinds that predict a number from rows; for pictures see `tests/inference/test_inference_image.py`."""
+NAMES = (*(kind for kind in KINDS if kind not in OF_CLASSES), "linear")
+"""The kinds that predict a number; for classes see `test_class_kinds`, for pictures `test_inference_image`."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _roster() -> object:
-    """The lines that add kinds to the plant file."""
+    """The line that adds a kind to the plant file."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(KINDS, "ensemble", OTHER_KINDS["ensemble"])
         patch.setitem(KINDS, "linear", "linear_kind")
         yield
 

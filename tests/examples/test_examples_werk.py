@@ -77,6 +77,12 @@ TABLES = {
             {"part_no": "A1", "measured_at": "2026-03-02 06:00:00+00", "length_mm": 12.5},
         )), "outcomes", "lower: 12.5, upper: 13.5",
     ),
+    "results as texts": (
+        Table("pruefung", {"Seriennr": Holds.TEXT, "Ergebnis": Holds.TEXT, "Zeit": Holds.NAIVE}, (
+            {"Seriennr": "A1", "Ergebnis": "i.O.", "Zeit": "2026-03-02 06:00:00"},
+            {"Seriennr": "A2", "Ergebnis": "n.i.O.", "Zeit": "2026-03-02 07:00:00"},
+        )), "outcomes", "pruefung-ergebnis: {pass_fail: scrap}",
+    ),
     "two units of one name": (
         Table("log", {"machine": Holds.TEXT, "time": Holds.AWARE, "temp_c": Holds.NUMBER, "temp_k": Holds.NUMBER}, (
             {"machine": "x", "time": "2026-03-02 06:00:00+00", "temp_c": 1.0, "temp_k": 274.0},

@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from inference.models.kind import TrainingData, TrainingSettings
 from inference.models.tables import class_quality, logistic
+from inference.models.tables.class_losses import log_losses
 from monitor.model import Floats
 
 PASS_FAIL = TrainingSettings(("x",), 0, 0.9, 0, 1, classes=("good", "bad"), good="good")
@@ -55,7 +56,7 @@ def test_calibration_undoes_confidence_and_wrong_rates() -> None:
     again = class_quality.calibrated(
         class_quality.softmax(2.5 * np.log(fresh) + np.array([0.0, 1.0, -1.0])), calibration
     )
-    loss, best = (class_quality.log_losses(p, outcomes).mean() for p in (again, fresh))
+    loss, best = (log_losses(p, outcomes).mean() for p in (again, fresh))
     assert loss - best < 0.003
     useless = class_quality.calibrate(drawn(4000, 5)[0], target)
     assert useless[0] < 0.08

@@ -63,7 +63,7 @@ def test_what_is_asked_of_a_prediction() -> None:
     """The parts lie below, on and between the bounds, on the other one and above."""
     target = np.array([0.5, 1.0, 2.0, 5.0, 5.5])
     predictions = [Prediction(2.0, 1.0, 5.0, distance, 1.0) for distance in (0.5, 1.0, 1.5, 0.0, 0.0)]
-    assert inside(target, predictions).tolist() == [False, True, True, True, False]
+    assert inside(target, predictions, 0.9).tolist() == [False, True, True, True, False]
     assert errors(target, predictions).tolist() == [1.5, 1.0, 0.0, 3.0, 3.5]
     assert half_widths(predictions).tolist() == [2.0] * 5
     assert counted(target, predictions, 3.0).tolist() == [True, True, False, False, False], "an error below the cap"

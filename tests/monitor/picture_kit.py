@@ -12,25 +12,32 @@ import numpy as np
 from PIL import Image
 from spine_kit import Spine
 
-from inference.kinds import KINDS
 from monitor.model import Prediction
 from monitor.pictures import Picture
 from monitor.pipeline.judging import InForce
 from monitor.ports import PICTURE_INPUTS
 from monitor.store.database.database import Store
 
+SPEC = 'specs: [{since: "2020-01-01T00:00:00Z", lower: 0, upper: 100}]'
 GATE = "profile: [a, b, c, d], rework: {above: 50},"
 PICTURES: Mapping[str, str] = {
     GATE: "kind: image, image: photo,",
     "d: D}": "d: D, photo: {column: PHOTO, image: {format: file}}}",
-    "lower: 0, upper: 100": "upper: 128",
+    SPEC: "pass_fail: scrap",
 }
 """Changes of the small plant: its gate judges the pictures of its own step."""
 
 
+def failing(grey: float) -> float:
+    """The probability of failing that the model gives a picture of one grey; it is sure of all."""
+    return (0.9 if grey > 128 else 0.0) + grey / 2560
+
+
 @dataclass(frozen=True)
 class Brightness:
-    """Predicts the mean of a picture's pixels."""
+    """Lets bright pictures fail, by the mean of their pixels."""
+
+    classes: tuple[str, ...] = ("passed", "failed")
 
     inputs: tuple[str, ...] = PICTURE_INPUTS
     needed: tuple[str, ...] = PICTURE_INPUTS
@@ -40,12 +47,12 @@ class Brightness:
     coverage: float = 0.9
 
     def predict(self, rows: Sequence[Picture]) -> Sequence[Prediction]:
-        return [Prediction(value, value, value, 0.1, 1.0) for value in (float(row.mean()) for row in rows)]
+        values = [failing(float(row.mean())) for row in rows]
+        return [Prediction(value, value, value, 0.1, 1.0, (1 - value, value)) for value in values]
 
 
 def with_pictures(folder: Path, store: Store, changes: Mapping[str, str] = PICTURES) -> Spine:
     """The plant, its gate judging by brightness."""
-    assert "image" in KINDS, "the test adds the kind"
     used = InForce(Brightness(), None, "w", "1", "mean")  # type: ignore[arg-type]
     spine = Spine(folder, store, changes, used)
     spine.sql("ALTER TABLE PARTS ADD COLUMN PHOTO BLOB")

@@ -23,7 +23,10 @@ def make_plant(**source: Any) -> Plant:
             "site": "here",
             "steps": {"forging": {"line": "l"}, "coating": {"line": "l"}},
             "machines": {name: {"step": "forging", "sensors": sensors} for name in ("m1", "m2")},
-            "characteristics": {"twist": {"specs": [{"since": "2026-01-01T00:00:00Z", "upper": 1.0}]}},
+            "characteristics": {
+                "twist": {"specs": [{"since": "2026-01-01T00:00:00Z", "upper": 1.0}]},
+                "leak": {"pass_fail": "scrap"},
+            },
             "sources": {"it": source},
         }
     )

@@ -15,7 +15,6 @@ from PIL import Image
 from source_databases import Database
 from sources_plant import FAR, everything, make_plant
 
-from inference.kinds import KINDS
 from monitor.errors import PlantFileError
 from monitor.model import RejectReason
 from monitor.pictures import MOST_SIDE, Picture, keep, restore
@@ -115,14 +114,19 @@ def test_a_large_picture_is_kept_smaller_by_a_whole_number() -> None:
     np.testing.assert_array_equal(kept_of(large.tobytes(), raw), kept_of(encoded(large)))
 
 
-def plant(monkeypatch: pytest.MonkeyPatch, image: str = "photo", step: str = "coating", **gate: object) -> Plant:
-    monkeypatch.setitem(KINDS, "image", "inference.models.image")
+def plant(image: str = "photo", step: str = "coating", **gate: object) -> Plant:
     made = make_plant(
         kind="part_steps", serial="sn", step="op", visit="n",
         values={"photo": {"column": "img", "image": {"format": "file"}}, "load": "load"},
     )  # fmt: skip
     checked = {"step": step, "characteristic": "twist", "model": "m", "kind": "image", "image": image, **gate}
-    return Plant.model_validate({**made.model_dump(exclude_unset=True), "gates": {"look": checked}})
+    return Plant.model_validate(
+        {
+            **made.model_dump(exclude_unset=True),
+            "gates": {"look": checked},
+            "characteristics": {"twist": {"pass_fail": "scrap"}},
+        }
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,8 +139,8 @@ def plant(monkeypatch: pytest.MonkeyPatch, image: str = "photo", step: str = "co
         ("froging.photo", "unknown step 'froging'; allowed: forging, coating (did you mean 'forging'?)"),
     ],
 )
-def test_the_picture_of_a_gate_exists(image: str, said: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [pair for pair in cross_check(plant(monkeypatch, image)) if pair[0][0] == "gates"]
+def test_the_picture_of_a_gate_exists(image: str, said: str | None) -> None:
+    found = [pair for pair in cross_check(plant(image)) if pair[0][0] == "gates"]
     assert found == ([] if said is None else [(("gates", "look", "image"), said)])
 
 
@@ -149,11 +153,9 @@ def test_the_picture_of_a_gate_exists(image: str, said: str | None, monkeypatch:
         ({"max_missing": 0.2}, "judges a picture alone"),
     ],
 )
-def test_a_gate_of_pictures_takes_nothing_else(
-    gate: dict[str, object], said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_gate_of_pictures_takes_nothing_else(gate: dict[str, object], said: str) -> None:
     with pytest.raises((ValueError, PlantFileError), match=said):
-        plant(monkeypatch, **gate)  # type: ignore[arg-type]
+        plant(**gate)  # type: ignore[arg-type]
 
 
 def rows(*cells: tuple[str, str, object]) -> list[tuple[object, ...]]:
@@ -162,7 +164,7 @@ def rows(*cells: tuple[str, str, object]) -> list[tuple[object, ...]]:
 
 
 def test_pictures_are_kept_of_the_step_that_a_gate_judges_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = plant(monkeypatch, "forging.photo")
+    made = plant("forging.photo")
     plan = make_plan(made.sources["it"], made)
     assert plan.columns == ("ts", "sn", "op", "n", "img", "load")
     good = encoded(RAMP)
@@ -180,7 +182,7 @@ def test_pictures_are_kept_of_the_step_that_a_gate_judges_only(monkeypatch: pyte
 
 
 def test_two_pictures_of_a_row_with_equal_statistics_contradict_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = plant(monkeypatch, "forging.photo")
+    made = plant("forging.photo")
     plan = make_plan(made.sources["it"], made)
     both = [
         (TIMES[0], "A", "forging", 1, encoded(pixels), 1.0) for pixels in (RAMP, np.ascontiguousarray(RAMP[:, ::-1]))
@@ -197,7 +199,7 @@ def test_a_source_reads_files_from_a_database(database: Database, monkeypatch: p
         connection.exec_driver_sql(f"CREATE TABLE t (ts TEXT, sn TEXT, op TEXT, n INTEGER, img {blob}, load FLOAT)")
         for i, cell in enumerate(cells):
             connection.execute(table.insert().values((TIMES[i], f"P{i}", "forging", 1, cell, 1.0)))
-    made = plant(monkeypatch, "forging.photo")
+    made = plant("forging.photo")
     with closing(open_source("it", made.sources["it"].model_copy(update={"url": database.url}), made)) as source:
         found = everything(source, limit=2)
     assert [s for page in found for s in page.frame["serial"].tolist()] == ["P0", "P2", "P3"]

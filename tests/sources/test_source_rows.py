@@ -41,6 +41,7 @@ WIDE = {"kind": "readings", "machine": "m", "recipe": "r", "values": {"temp": "a
 LONG = {"kind": "readings", "machine": "m", "recipe": "r", "sensor": "s", "value": "v"}
 STATES = {"kind": "machine_states", "machine": "m", "state": {"column": "s", "codes": {"1": "run", "0": "down"}}}
 OUTCOMES = {"kind": "outcomes", "serial": "sn", "characteristic": "twist", "value": "v"}
+LEAK = {"kind": "outcomes", "serial": "sn", "characteristic": "leak", "value": {"column": "v", "codes": {"NOK": 1}}}
 SAID = {"kind": "dispositions", "serial": "sn", "step": "op", "disposition": "d"}
 
 
@@ -91,6 +92,8 @@ def test_an_image_becomes_three_features() -> None:
         pytest.param(STATES, (T, "m9", "1"), RejectReason.UNKNOWN_MACHINE, id="a state of an unknown machine"),
         pytest.param(OUTCOMES, (T, "", 1.0), RejectReason.NO_KEY, id="an outcome without a serial"),
         pytest.param(OUTCOMES, (T, "S", "ok"), RejectReason.NOT_A_NUMBER, id="an outcome that is a word"),
+        pytest.param(LEAK, (T, "S", 2), RejectReason.UNKNOWN_CLASS, id="an outcome of no class"),
+        pytest.param(LEAK, (T, "S", 0.5), RejectReason.UNKNOWN_CLASS, id="an outcome between two classes"),
         pytest.param(SAID, (T, "S", "x", "scrap"), RejectReason.UNKNOWN_STEP, id="a disposition at an unknown step"),
     ],
 )  # fmt: skip
@@ -108,6 +111,15 @@ def test_a_bad_row_is_refused_with_its_reason_and_the_others_pass(
     assert reasons(found) == [expected]
     assert len(found.frame) == 1
     assert list(found.frame.index) == [0]
+
+
+def test_an_outcome_of_a_class_is_one_of_its_numbers_or_missing() -> None:
+    rows = [(T, "S1", "NOK"), (T, "S2", 0), (T, "S3", None), (T, "S4", "7")]
+    found = typed(rows, **LEAK)
+    assert found.frame["serial"].tolist() == ["S1", "S2", "S3"]
+    assert found.frame["value"].tolist()[:2] == [1.0, 0.0]
+    [reject] = found.rejects
+    assert (reject.reason, reject.column) == (RejectReason.UNKNOWN_CLASS, "v")
 
 
 def test_a_bad_cell_of_a_wide_reading_hides_one_sensor_for_one_row() -> None:

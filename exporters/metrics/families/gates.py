@@ -75,7 +75,7 @@ METRICS: tuple[Metric, ...] = (
     counter("gatewatch_gate_model_changes_total", "Changes of the model in force.", GATE),
     timestamp("gatewatch_gate_model_since", "When the model was put in force", GATE),
     gauge("gatewatch_gate_interval_width", "Mean width of the prediction intervals of the newest decisions, in "
-          "the unit of the characteristic.", GATE),
+          "the unit of the characteristic; absent where it is a class.", GATE),
     gauge("gatewatch_gate_out_of_service", "1 if a gate has no verified model with skill to decide by, else 0; also 0 "
           "while it learns.", GATE),
     gauge("gatewatch_gate_learning", "1 while a gate has never had a model and has too few outcomes to train one, "
@@ -151,7 +151,9 @@ def series(scrape: Scrape) -> Series:
             yield "gatewatch_gate_model_info", (row.gate, row.model, row.version, digest), 1.0
             yield "gatewatch_gate_model_since_timestamp_seconds", label, seconds(row.since)
         yield "gatewatch_gate_model_changes_total", label, row.changes
-        yield "gatewatch_gate_interval_width", label, row.interval_width
+        known = bounds.plant.gates.get(row.gate)
+        if known is None or not known.of_classes:
+            yield "gatewatch_gate_interval_width", label, row.interval_width
         if row.recent >= _MIN_DECISIONS:
             yield "gatewatch_gate_hold_ratio", label, row.holds / row.recent
             yield "gatewatch_gate_scrap_ratio", label, row.scraps / row.recent

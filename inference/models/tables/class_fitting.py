@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from inference.models.gaps import Gaps
 from inference.models.tables import logistic
 from inference.models.tables.boosted_trees import MOST_TREES, STAGE, BoostedTrees, Growing
-from inference.models.tables.class_quality import calibrate, calibrated, log_losses, softmax
+from inference.models.tables.class_losses import log_losses
+from inference.models.tables.class_quality import calibrate, calibrated, softmax
 from monitor.model import Floats
 
 RIDGES = (1.0, 0.2, 0.04, 0.008, 0.0016)

@@ -11,10 +11,9 @@ from scipy.stats import norm
 
 from inference.models.fitting import auroc
 from inference.models.kind import TrainingData, TrainingSettings
+from inference.models.tables.class_losses import FLOOR, in_likeliest, log_losses
 from monitor.model import Floats
 
-FLOOR = 1e-6
-"""The least probability of a class: a loss stays finite."""
 _RECENT = 100  # outcomes of the recent rate
 _BLOCKS = (5, 20)  # blocks of parts in order of time, at least and at most
 _BLOCK = 50  # parts a block
@@ -35,11 +34,6 @@ def softmax(scores: Floats) -> Floats:
 def one_hot(target: Floats, classes: int) -> Floats:
     """1 in the column of each row's class."""
     return np.asarray(target[:, None] == np.arange(classes), dtype=np.float64)
-
-
-def log_losses(probabilities: Floats, target: Floats) -> Floats:
-    """The log loss of each row."""
-    return -np.log(np.maximum(probabilities[np.arange(len(target)), target.astype(np.intp)], FLOOR))
 
 
 def calibrated(probabilities: Floats, calibration: Floats) -> Floats:
@@ -147,11 +141,7 @@ def quality(probabilities: Floats, target: Floats, settings: TrainingSettings) -
 
 def coverage_of_sets(probabilities: Floats, target: Floats, coverage: float) -> float:
     """How often a part's class is among the likeliest ones that together reach `coverage`."""
-    order = np.argsort(-probabilities, axis=1, kind="stable")
-    sorted_ = np.take_along_axis(probabilities, order, axis=1)
-    before = np.cumsum(sorted_, axis=1) - sorted_
-    taken = (order == target[:, None].astype(np.intp)) & (before < coverage)
-    return float(taken.any(axis=1).mean())
+    return float(in_likeliest(probabilities, target, coverage).mean())
 
 
 def reliability(probability: Floats, happened: NDArray[np.bool_]) -> list[Mapping[str, float]]:

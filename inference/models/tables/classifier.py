@@ -21,6 +21,7 @@ from inference.models.tables import class_quality as quality
 from inference.models.tables import logistic
 from inference.models.tables.boosted_trees import BoostedTrees, Columns
 from inference.models.tables.class_fitting import Table, candidates, finished
+from inference.models.tables.class_losses import log_losses
 from inference.models.tables.encoding import known_levels
 from inference.models.tables.reach import Reach, learn_reach
 from monitor.errors import ModelError, ModelReason
@@ -209,8 +210,8 @@ def _measured(
     """Metrics of honest probabilities. A skill that chance or a drift of the rates could give counts as none."""
     target, blocks = data.target, quality.time_blocks(data)
     rates = quality.known_rates(target, len(settings.classes), fold_of)
-    naive = [quality.log_losses(rate, target) for rate in rates]
-    losses = quality.log_losses(probabilities, target)
+    naive = [log_losses(rate, target) for rate in rates]
+    losses = log_losses(probabilities, target)
     plain, low = quality.skill(losses, naive, blocks, settings.seed)
     shown = low > 0 and quality.tells_apart_within(probabilities, target, blocks)
     found = quality.quality(probabilities, target, settings)

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from alerting.specs.roster import BY_NAME as ALERTS
 from monitor.model import MachineState
 from monitor.plant.features import feature_names
-from monitor.plant.gates import GateConfig, PictureInput
+from monitor.plant.gates import GateConfig, PictureInput, kinds_for
 from monitor.plant.messages import unknown_name
 from monitor.plant.plant import Plant
 from monitor.plant.sources import (
@@ -25,6 +25,9 @@ from monitor.plant.sources import (
     StateSource,
     ValueColumn,
 )
+
+MIN_PROFILE = 4
+"""Points that a profile has at least, so that it has a shape."""
 
 Contradiction = tuple[tuple[str | int, ...], str, str]
 """Path of keys, message, top-level key it was checked against."""
@@ -79,6 +82,25 @@ def _gates(plant: Plant) -> Iterator[Contradiction]:
         yield from _inputs(plant, name, gate, features)
         if gate.picture is not None:
             yield from _picture(plant, name, gate.picture)
+        yield from _kind(plant, path, gate)
+
+
+def _kind(plant: Plant, path: tuple[str, ...], gate: GateConfig) -> Iterator[Contradiction]:
+    """A kind of model that does not fit the gate's characteristic or inputs, and keys that mean nothing to it."""
+    characteristic = plant.characteristics.get(gate.characteristic)
+    if characteristic is not None and gate.of_classes != bool(characteristic.class_values):
+        is_class = bool(characteristic.class_values)
+        what = "has classes" if is_class else "is a number"
+        sentence = f"kind {gate.kind!r} cannot predict {gate.characteristic!r}, which {what}"
+        yield (*path, "kind"), f"{sentence}; expected {' or '.join(kinds_for(is_class))}", "characteristics"
+    if gate.kind == "shape" and len(gate.profile) < MIN_PROFILE:
+        sentence = f"kind 'shape' needs a profile of at least {MIN_PROFILE} points, found {len(gate.profile)}"
+        yield (*path, "profile"), sentence, ""
+    elif not gate.inputs():
+        yield (*path, "covariates"), "expected at least one input, in covariates or profile", ""
+    for key in ("rework", "profile_kind"):
+        if gate.of_classes and key in gate.model_fields_set:
+            yield (*path, key), f"{key} means nothing to kind {gate.kind!r}; leave it out", ""
 
 
 def _inputs(plant: Plant, name: str, gate: GateConfig, features: list[str]) -> Iterator[Contradiction]:

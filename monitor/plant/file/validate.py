@@ -85,8 +85,6 @@ class _Validation:
     problems: list[Problem] = field(default_factory=list)
     suppressed: set[Path] = field(default_factory=set)
     """All paths that have been reported, and the paths above them."""
-    reported: set[Path] = field(default_factory=set)
-    """All paths that have been reported."""
     partial: set[str] = field(default_factory=set)
     """Top-level keys from which a name was removed that other keys may refer to."""
     placeholders: set[Path] = field(default_factory=set)
@@ -115,7 +113,6 @@ class _Validation:
     def suppress(self, paths: Iterable[Path]) -> None:
         """Suppress further problems at these paths and of the keys above them."""
         for path in paths:
-            self.reported.add(path)
             self.suppressed.update(path[:end] for end in range(len(path) + 1))
 
     def drop(self, paths: Iterable[Path]) -> bool:

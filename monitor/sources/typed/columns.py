@@ -97,6 +97,12 @@ def numbers(values: Sequence[object], column: ValueColumn, scales: Scales | None
     return scaled, faults
 
 
+def unknown_classes(values: Floats, classes: Collection[float]) -> Faults:
+    """The rows (n,) whose number is that of no class; a missing one is none."""
+    wrong = np.isfinite(values) & ~np.isin(values, list(classes))
+    return dict.fromkeys(np.flatnonzero(wrong).tolist(), RejectReason.UNKNOWN_CLASS)
+
+
 def _coded(values: Sequence[object], codes: Mapping[str, float]) -> dict[int, float]:
     """The numbers of the rows whose value is a code."""
     if not codes:

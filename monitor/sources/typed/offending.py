@@ -27,6 +27,8 @@ def offending_column(cells: Cells, plan: Plan, reason: RejectReason) -> str:
 def _offending(cells: Cells, plan: Plan, reason: RejectReason) -> Iterator[str]:
     if reason in _OF_VALUES:
         yield from _bad_values(cells, plan, reason)
+    elif reason is RejectReason.UNKNOWN_CLASS and plan.value:
+        yield plan.value.column
     elif reason in _OF_TIMES:
         yield from _bad_times(cells, plan)
     else:

@@ -46,6 +46,7 @@ class Plan:
     in the long layout. `value`: the single value column of outcomes and of the long layout; `values`: the value
     columns of part steps and of wide readings. `pairs`: the (machine, sensor) pairs of the plant, for the long layout.
     `judged`: by value column that holds an image, the steps whose picture a gate judges.
+    `classes`: the numbers that an outcome of a characteristic with classes can have; empty for a number.
     """
 
     config: SourceBase
@@ -59,6 +60,7 @@ class Plan:
     member: TextColumn | None = None
     pairs: frozenset[tuple[str, str]] = frozenset()
     judged: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    classes: frozenset[float] = frozenset()
 
     @property
     def counts_visits(self) -> bool:
@@ -101,7 +103,9 @@ def make_plan(config: SourceBase, plant: Plant) -> Plan:
         state = TextColumn("state", config.state.column, config.state.codes, states, True, RejectReason.UNKNOWN_STATE)
         return Plan(config, (machine, state), ("machine", "at"), member=machine)
     if isinstance(config, OutcomeSource):
-        return Plan(config, (_serial(config.serial),), ("serial", "at"), value=config.value)
+        characteristic = plant.characteristics.get(config.characteristic)
+        classes = frozenset(map(float, characteristic.class_values if characteristic else ()))
+        return Plan(config, (_serial(config.serial),), ("serial", "at"), value=config.value, classes=classes)
     if isinstance(config, DispositionSource):
         step = _step(config.step, plant) if config.step else TextColumn("step", None)
         disposition = TextColumn("disposition", config.disposition.column, config.disposition.codes)

@@ -15,7 +15,14 @@ from monitor.instants import from_micros, to_micros
 from monitor.model import Floats, Page, Pictures, Reject, RejectReason
 from monitor.pictures import Picture, digest_of
 from monitor.plant.sources import ReadingSource
-from monitor.sources.typed.columns import not_allowed, numbers, quarantine_text, text_column, visit_numbers
+from monitor.sources.typed.columns import (
+    not_allowed,
+    numbers,
+    quarantine_text,
+    text_column,
+    unknown_classes,
+    visit_numbers,
+)
 from monitor.sources.typed.conversions import Events, scales_of
 from monitor.sources.typed.images import images
 from monitor.sources.typed.keys import written_key
@@ -204,7 +211,10 @@ def _values(raw: Raw, plan: Plan, events: Events, texts: Mapping[str, object], f
         bad_cells.append(bad)
     values = np.column_stack(parts) if parts else np.empty((len(events.at), 0))
     hides = isinstance(plan.config, ReadingSource) and len(columns) > 1
-    return _Cells(values, _hidden(values, bad_cells, hides, faults), pictures)
+    cells = _Cells(values, _hidden(values, bad_cells, hides, faults), pictures)
+    if plan.classes:
+        _add_faults(faults, unknown_classes(values[:, 0], plan.classes))
+    return cells
 
 
 def _judged(steps: Collection[str], texts: Mapping[str, object]) -> Collection[int]:

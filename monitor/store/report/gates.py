@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from exporters.html.svg import bar_length
 from exporters.report.values import DecisionCounts, Exceedance, GateReport, Realised, Trend, Verdicts, VersionPeriod
-from inference.regions import verdict_for
+from inference.regions import among_likeliest, are_probabilities, verdict_by_rule
 from monitor.instants import floor_to
-from monitor.model import Verdict
+from monitor.model import ClassSpec, Verdict
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 from monitor.store.database.rows import fetch_rows
@@ -47,6 +47,7 @@ class _RealisedPart(NamedTuple):
     predicted: float
     lower: float
     upper: float
+    probabilities: Sequence[float | None] | None
 
 
 def gates(
@@ -64,16 +65,20 @@ def _gate(
     end: datetime,
     measured: tuple[tuple[Trend, ...], tuple[Exceedance, ...]],
 ) -> GateReport:
-    config = plant.gates[name]
+    config, classes = plant.gates[name], plant.classes_of(plant.gates[name])
     decisions = list(_decisions(connection, name, start, end))
     bar = bar_length(start, end, _BARS)
     return GateReport(
         name, config.step, config.characteristic, plant.characteristics[config.characteristic].unit, bar,
         config.coverage, _verdicts(plant, name, decisions),
         Counter(d.reason for d in decisions if d.verdict == Verdict.HOLD.value), _decided(decisions, bar),
-        tuple(_realised(connection, name, config.characteristic, start, end)), *measured,
-        tuple(_version_periods(decisions)),
+        tuple(_realised(connection, name, config.characteristic, classes, start, end)), *measured,
+        tuple(_version_periods(decisions)), _meanings(classes),
     )  # fmt: skip
+
+
+def _meanings(classes: ClassSpec | None) -> tuple[tuple[str, str], ...]:
+    return () if classes is None else tuple(zip(classes.names, map(str, classes.meanings), strict=True))
 
 
 def _decisions(connection: sa.Connection, gate: str, start: datetime, end: datetime) -> Iterable[_JudgedPart]:
@@ -92,10 +97,11 @@ def _decisions(connection: sa.Connection, gate: str, start: datetime, end: datet
 
 def _verdicts(plant: Plant, gate: str, decisions: Sequence[_JudgedPart]) -> tuple[Verdicts, ...]:
     config = plant.gates[gate]
+    rule_at, band = plant.rules_of(config), config.rework_band()
     outcomes: dict[str, Counter[str]] = {verdict.value: Counter() for verdict in Verdict}
     for d in decisions:
-        spec = plant.characteristics[config.characteristic].spec_at(d.at)
-        judged = None if spec is None or d.value is None else verdict_for(d.value, spec, config.rework_band())
+        rule = rule_at(d.at)
+        judged = None if rule is None or d.value is None else verdict_by_rule(d.value, rule, band)
         outcomes[d.verdict][judged or "waiting"] += 1
     return tuple(
         Verdicts(verdict, n.total(), n["continue"], n["correct"], n["scrap"], n["waiting"])
@@ -111,13 +117,18 @@ def _decided(decisions: Sequence[_JudgedPart], bar: timedelta) -> tuple[Decision
 
 
 def _realised(
-    connection: sa.Connection, gate: str, characteristic: str, start: datetime, end: datetime
+    connection: sa.Connection,
+    gate: str,
+    characteristic: str,
+    classes: ClassSpec | None,
+    start: datetime,
+    end: datetime,
 ) -> Iterable[Realised]:
     """By the time of the outcome, which is when the error becomes known."""
     d, o = t.decision.c, t.outcome.c
     decided = belongs_to(o.serial, o.at, gate)
     query = (
-        sa.select(d.arrival, o.at, o.value, d.predicted, d.lower, d.upper)
+        sa.select(d.arrival, o.at, o.value, d.predicted, d.lower, d.upper, d.probabilities)
         .select_from(t.outcome.join(t.decision, decided))
         .where(o.characteristic == characteristic, o.at >= start, o.at < end, o.available_at <= end)
         .where(is_usable(o.value), d.predicted.is_not(None))
@@ -125,13 +136,28 @@ def _realised(
     )
     newest = {row.arrival: row for row in fetch_rows(connection, _RealisedPart, query)}
     bar = bar_length(start, end, _ERRORS)
-    bars: dict[datetime, list[_RealisedPart]] = defaultdict(list)
+    bars: dict[datetime, list[tuple[float, bool]]] = defaultdict(list)
     for row in newest.values():
-        bars[floor_to(row.at, bar)].append(row)
+        found = _error(row, classes)
+        if found is not None:
+            bars[floor_to(row.at, bar)].append(found)
     for at, rows in sorted(bars.items()):
-        errors = [row.predicted - row.value for row in rows]
-        covered = sum(row.lower <= row.value <= row.upper for row in rows)
+        errors = [error for error, _ in rows]
+        covered = sum(inside for _, inside in rows)
         yield Realised(at, len(rows), sum(errors) / len(errors), min(errors), max(errors), covered)
+
+
+def _error(row: _RealisedPart, classes: ClassSpec | None) -> tuple[float, bool] | None:
+    """Prediction minus outcome, and whether the outcome was inside its interval; None for an outcome of no class.
+
+    Of classes the prediction is the probability that the part is not good, and the likeliest classes are the interval.
+    """
+    if classes is None:
+        return row.predicted - row.value, row.lower <= row.value <= row.upper
+    place, probabilities = classes.index(row.value), [p for p in row.probabilities or () if p is not None]
+    if place is None or not are_probabilities(probabilities, classes):
+        return None
+    return row.predicted - (not classes.good[place]), among_likeliest(probabilities, place, classes)
 
 
 def _version_periods(decisions: Sequence[_JudgedPart]) -> Iterable[VersionPeriod]:

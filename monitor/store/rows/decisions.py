@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from math import isfinite
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from monitor.model import JsonObject
+from monitor.model import JsonObject, Prediction
 from monitor.store.database import tables as t
 from monitor.store.database.rows import chunked, fetch_rows, select_columns
 
@@ -20,6 +21,7 @@ class StoredDecision(NamedTuple):
     """A decision: `inputs` are the arrival numbers of the part steps used, by step.
 
     `withheld` is why the prediction was not acted on, '' if it was; `on_hold` the step's procedure for a hold, else ''.
+    `probabilities` are those of the classes in their order, None in place of one that is no number.
     `forecast` is what was known without a model, where that could decide instead of a hold; its interval decided if the
     reason is `forecast`.
     """
@@ -48,8 +50,15 @@ class StoredDecision(NamedTuple):
     at: datetime
     withheld: str
     forecast: JsonObject | None = None
-    probabilities: Sequence[float] | None = None
+    probabilities: Sequence[float | None] | None = None
     adapted: JsonObject | None = None
+
+
+def stored_probabilities(prediction: Prediction | None) -> list[float | None] | None:
+    """The probabilities of a prediction as they are stored; None where it has none."""
+    if prediction is None or not prediction.probabilities:
+        return None
+    return [value if isfinite(value) else None for value in prediction.probabilities]
 
 
 def count_decisions(connection: sa.Connection) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -60,6 +60,7 @@ class DecidedOutcome(NamedTuple):
     arrival: int
     machine: str
     recipe: str
+    probabilities: Sequence[float | None] | None = None
 
 
 class AvailableOutcome(NamedTuple):
@@ -122,7 +123,7 @@ def _decided_on(
     outcomes: sa.Subquery, gate: str, characteristic: str, used: ModelInForce
 ) -> sa.Select[tuple[object, ...]]:
     o, d, p = outcomes.c, t.decision.c, t.part_step.c
-    columns = (*o, d.predicted, d.lower, d.upper, d.decided_at, d.arrival, p.machine, p.recipe)
+    columns = (*o, d.predicted, d.lower, d.upper, d.decided_at, d.arrival, p.machine, p.recipe, d.probabilities)
     return (
         sa.select(*columns)
         .select_from(outcomes)

@@ -34,9 +34,14 @@ class Watched(Performance):
     """The detector, and how often it was asked."""
 
     def __init__(
-        self, asked: list[Window], rows: int, slices: Sequence[tuple[str, ...]], coverage: float = 0.9
+        self,
+        asked: list[Window],
+        rows: int,
+        slices: Sequence[tuple[str, ...]],
+        coverage: float = 0.9,
+        of_classes: bool = False,
     ) -> None:
-        super().__init__(rows, slices, coverage=coverage)
+        super().__init__(rows, slices, coverage=coverage, of_classes=of_classes)
         self._asked = asked
 
     def judge(self, reference: Window, current: Window) -> Sequence[Finding]:

@@ -16,11 +16,10 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 from fork_kit import ended, forked
-from picture_kit import GATE, PICTURES, Brightness, add, plain, png, texture, with_pictures
+from picture_kit import GATE, PICTURES, SPEC, Brightness, add, failing, plain, png, texture, with_pictures
 from spine_kit import HOLDER, Spine, after
 from waits import HANGS
 
-from inference.kinds import KINDS
 from monitor.clock import SimulatedClock
 from monitor.errors import StoreError
 from monitor.jobs.prune import PruneJob
@@ -37,11 +36,6 @@ from monitor.store.rows.pictures import StoredPictures, picture_of, with_picture
 from monitor.store.rows.refusals import ask_again
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture(autouse=True)
-def _kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KINDS, "image", "inference.models.image")
 
 
 def pull(spine: Spine, minutes: float = 60, batch_rows: int = 1000) -> None:
@@ -64,8 +58,8 @@ def test_a_part_is_judged_by_its_picture_which_is_stored_under_its_row(store: St
     add(spine, "BROKEN", after(4), b"no picture")
     pull(spine)
     assert decided(spine) == [
-        ("DARK", "continue", "in_spec", 40.0),
-        ("LIGHT", "scrap", "out_of_spec", 200.0),
+        ("DARK", "continue", "in_spec", failing(40)),
+        ("LIGHT", "scrap", "out_of_spec", failing(200)),
         ("UNSEEN", "hold", "incomplete_input", None),
     ]
     assert pictures(spine) == [(1, "photo", plain(40).tolist()), (2, "photo", plain(200).tolist())]
@@ -84,7 +78,7 @@ def test_a_correction_brings_its_own_picture_and_decides_nothing(store: Store, t
     pull(spine, 60)
     assert spine.all(t.part_step, "revision") == [0, 1]
     assert pictures(spine) == [(1, "photo", plain(40).tolist()), (2, "photo", plain(200).tolist())]
-    assert decided(spine) == [("A", "continue", "in_spec", 40.0)]
+    assert decided(spine) == [("A", "continue", "in_spec", failing(40))]
     spine.close()
 
 
@@ -125,7 +119,7 @@ LATER = {
     GATE: "kind: image, image: form.photo,",
     "form: {step: form, characteristic": "form: {step: coat, characteristic",
     "d: D}": PICTURES["d: D}"],
-    "lower: 0, upper: 100": "upper: 128",
+    SPEC: PICTURES[SPEC],
 }
 
 
@@ -138,7 +132,7 @@ def test_a_gate_of_a_later_step_judges_the_picture_of_an_earlier_one(
     add(spine, "A", after(2), png(plain(200)), step="coat")
     add(spine, "B", after(3), png(plain(41)), step="coat")
     pull(spine, batch_rows=batch_rows)
-    assert decided(spine) == [("A", "continue", "in_spec", 40.0), ("B", "hold", "incomplete_input", None)]
+    assert decided(spine) == [("A", "continue", "in_spec", failing(40)), ("B", "hold", "incomplete_input", None)]
     assert spine.all(t.decision, "inputs") == [{"coat": 2, "form": 1}, {"coat": 3}]
     assert [arrival for arrival, _, _ in pictures(spine)] == [1], "only of the step that is judged"
     spine.close()
@@ -153,7 +147,8 @@ def test_any_split_into_pages_gives_the_same_store(batch_rows: int, store: Store
         pull(spine, minutes, batch_rows)
     judged = [n for n in range(40) if n % 9 != 4]
     assert pictures(spine) == [(n + 1, "photo", texture("good", n, 20).tolist()) for n in judged]
-    assert [row[3] for row in decided(spine) if row[3] is not None] == [texture("good", n, 20).mean() for n in judged]
+    said = [row[3] for row in decided(spine) if row[3] is not None]
+    assert said == pytest.approx([failing(float(texture("good", n, 20).mean())) for n in judged])
     spine.close()
 
 
@@ -233,7 +228,7 @@ def test_a_refused_picture_is_taken_in_when_the_plant_file_says_what_it_is(store
         assert ask_again(connection, ("parts",), after(70)) == 1
     pull(right, 71)
     assert pictures(right) == [(1, "photo", plain(40).tolist())]
-    assert decided(right) == [("A", "continue", "in_spec", 40.0)]
+    assert decided(right) == [("A", "continue", "in_spec", failing(40))]
     spine.close()
     right.close()
 

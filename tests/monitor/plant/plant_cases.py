@@ -9,6 +9,9 @@ ENVIRON = {"MES_PASSWORD": "hunter2"}
 WHOLE = ""
 SINCE = "since: '2026-01-01T00:00:00Z'"
 
+SCRAP_CLASS = "{value: %d, means: scrap}"
+GOOD_CLASS = "a: {value: 0, means: continue}"
+
 SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
     "an unknown key is named with those allowed": (("    url: postgresql+psycopg://reader", "    urll: postgres://r"),),
     "an unknown key at the top is named": (("clock_skew: 5m", "clock_skw: 5m"),),
@@ -21,7 +24,7 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
     "a list where a mapping belongs": (("server: {port: 9465}", "server: [9465]"),),
     "text where a mapping belongs": (("server: {port: 9465}", "server: yes"),),
     "a mapping where a list belongs": (('    profile: ["p{01..30}"]', "    profile: {a: b}"),),
-    "too short a list": (('    profile: ["p{01..30}"]', "    profile: [p01, p02]"),),
+    "too short a profile": (('    profile: ["p{01..30}"]', "    profile: [p01, p02]"),),
     "a gate of numbers without any": (('    profile: ["p{01..30}"]\n', ""),),
     "a picture for a gate of numbers": (('    profile: ["p{01..30}"]', "    image: surface"),),
     "pixels without a size": (("image: {width: 64, height: 64}", "image: {width: 64}"),),
@@ -62,6 +65,38 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
     "limits the wrong way round": (("low: 100, high: 900", "low: 900, high: 100"),),
     "a target outside the specification": (("target: 10,", "target: 11,"),),
     "a specification without limits": (("lower: 9.95, upper: 10.05", "target: 10"),),
+    "a characteristic of two kinds": (("    unit: mm\n    specs:", "    pass_fail: scrap\n    specs:"),),
+    "a characteristic of no kind": (("characteristics:\n", "characteristics:\n  leak: {}\n"),),
+    "a unit of pass or fail": (("characteristics:\n", "characteristics:\n  leak: {unit: mm, pass_fail: scrap}\n"),),
+    "a failed part that continues": (("characteristics:\n", "characteristics:\n  leak: {pass_fail: continue}\n"),),
+    "a single class": (("characteristics:\n", f"characteristics:\n  s: {{classes: {{{GOOD_CLASS}}}}}\n"),),
+    "two classes of one number": (
+        ("characteristics:\n", f"characteristics:\n  s: {{classes: {{{GOOD_CLASS}, b: {SCRAP_CLASS % 0}}}}}\n"),
+    ),
+    "a class of a negative number": (
+        ("characteristics:\n", f"characteristics:\n  s: {{classes: {{{GOOD_CLASS}, b: {SCRAP_CLASS % -1}}}}}\n"),
+    ),
+    "classes none of which continues": (
+        ("characteristics:\n", "characteristics:\n  s: {classes: {a: {value: 0, means: correct}, b: {value: 1, "
+         "means: scrap}}}\n"),
+    ),
+    "a class that means to hold": (
+        ("characteristics:\n", f"characteristics:\n  s: {{classes: {{{GOOD_CLASS}, b: {{value: 1, means: hold}}}}}}\n"),
+    ),
+    "a kind for numbers on a characteristic with classes": (
+        ("characteristics:\n", "characteristics:\n  leak: {pass_fail: scrap}\n"),
+        ("characteristic: thickness\n    model", "characteristic: leak\n    model"),
+    ),
+    "a kind for classes on a number": (("    model: blade-", "    kind: classifier\n    model: blade-"),),
+    "a gate for classes without an input": (
+        ("characteristics:\n", "characteristics:\n  leak: {pass_fail: scrap}\n"),
+        ("\nsources:\n", "  b: {step: machine, characteristic: leak, model: m, kind: classifier}\nsources:\n"),
+    ),
+    "keys for numbers at a gate for classes": (
+        ("characteristics:\n", "characteristics:\n  leak: {pass_fail: scrap}\n"),
+        ("\nsources:\n", "  b: {step: machine, characteristic: leak, model: m, kind: classifier, profile_kind: line, "
+         "covariates: [spindle_load], rework: {above: 1}}\nsources:\n"),
+    ),
     "a name with a space": (("  mill1:", "  mill 1:"),),
     "a step with a dot": (("  machine: {line: blades}", "  machine.a: {line: blades}"),),
     "a kind of model that is not known": (("    model: blade-", "    kind: shapes\n    model: blade-"),),

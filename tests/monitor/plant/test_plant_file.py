@@ -12,6 +12,7 @@ import pytest
 from plant_cases import ENVIRON, GOOD
 
 from monitor.errors import PlantFileError
+from monitor.model import ClassSpec, Verdict
 from monitor.plant.features import feature_names
 from monitor.plant.file.load import LoadedPlant, difference, load, needs_restart, parse
 from monitor.plant.file.paths import resolve_path, resolve_url
@@ -44,6 +45,37 @@ def told(text: str, **environ: str) -> tuple[str, ...]:
 def test_every_kind_of_source_is_read() -> None:
     kinds = [source.kind for source in good().plant.sources.values()]
     assert kinds == ["part_steps", "readings", "readings", "machine_states", "outcomes", "dispositions"]
+
+
+CLASSES = """
+characteristics:
+  leak: {pass_fail: correct}
+  surface:
+    classes:
+      crack: {value: 7, means: scrap}
+      none: {value: 0, means: continue}
+      scratch: {value: 2, means: correct}
+gates:
+  tight: {step: forge, characteristic: leak, model: m, kind: classifier, covariates: [a], coverage: 0.8}
+"""
+
+
+def test_classes_stand_in_the_order_of_their_numbers() -> None:
+    plant = parse(SMALL + CLASSES, Path("/plants"), {}).plant
+    surface = plant.characteristics["surface"].class_spec(0.9)
+    assert surface is not None
+    assert (surface.names, surface.values) == (("none", "scratch", "crack"), (0, 2, 7))
+    assert surface.meanings == (Verdict.CONTINUE, Verdict.CORRECT, Verdict.SCRAP)
+    assert [surface.index(value) for value in (7.0, 0, 2, 1, 0.5, None)] == [2, 0, 1, None, None, None]
+
+
+def test_pass_and_fail_are_two_classes_by_which_a_gate_decides_at_its_coverage() -> None:
+    plant = parse(SMALL + CLASSES, Path("/plants"), {}).plant
+    gate, characteristic = plant.gates["tight"], plant.characteristics["leak"]
+    rule = plant.rules_of(gate)(datetime(2000, 1, 1, tzinfo=UTC))
+    assert rule == plant.classes_of(gate)
+    assert rule == ClassSpec(("passed", "failed"), (0, 1), (Verdict.CONTINUE, Verdict.CORRECT), 0.8)
+    assert characteristic.spec_at(datetime(2026, 1, 1, tzinfo=UTC)) is None
 
 
 def test_values_are_read_as_they_are_meant() -> None:
