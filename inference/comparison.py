@@ -19,7 +19,9 @@ them, or fall short of their coverage by at most half as much as the champion's:
 wrong about a changed process does not help, and one with intervals that nearly hold is not refused for one whose do not
 at all. No slice (machine, recipe, lot)
 with enough parts may be significantly worse, and the evidence must come from several lots: the parts of a lot share
-their material, so one faulty lot looks like a change of the process, and no model may be trained on it.
+their material, so one faulty lot looks like a change of the process, and no model may be trained on it. Nor may it be
+worse than the forecast that anybody can make. Where the champion has lost its say, the gate decides by that forecast,
+and so the challenger is compared with it instead: no slice can become worse by a champion that decides nothing.
 """
 
 from __future__ import annotations
@@ -108,10 +110,13 @@ def compare(
     min_rows: int,
     coverage: float,
     seed: int,
+    forecast: Floats | None = None,
+    champion_decides: bool = True,
 ) -> Comparison:
     """Compare the two on the holdout, which needs at least `min_rows` parts.
 
-    `coverage` is the nominal coverage of the challenger's intervals.
+    `coverage` is the nominal coverage of the challenger's intervals. `forecast` has the absolute error (parts,) of the
+    forecast that was known when each part passed the gate, NaN where there was none; None for classes.
     """
     lots = lots_or_blocks(holdout.lots)
     large = sum(lots.count(lot) >= SLICE_ROWS for lot in dict.fromkeys(lots))
@@ -123,9 +128,10 @@ def compare(
     cap = CAP * max(float(half_widths(said).mean()) for said in (champion, challenger))
     cap = cap if probabilities_of(champion) is None else np.inf
     capped = np.minimum(np.stack([errors(holdout.target, champion), errors(holdout.target, challenger)]), cap)
+    behind, rival = _against_forecast(capped, forecast, cap)
     rng = np.random.default_rng(seed)
-    overall = _gain(capped, rng)
-    slices = _slices(holdout, lots, capped, told, rng)
+    overall = _gain(capped if champion_decides else np.stack([rival, capped[1]]), rng)
+    slices = _slices(holdout, lots, capped, told, rng) if champion_decides else {}
     worse = min((key for key, gain in slices.items() if gain.high < 0), key=lambda k: slices[k].high, default=None)
     # Only parts on which the gate would have used the challenger's prediction.
     counts = counted(holdout.target, challenger, cap)
@@ -134,7 +140,7 @@ def compare(
     knows = 2 * covered.shape[1] >= len(holdout)
     closer = knows and coverage - coverages[1] <= _SHORTFALL * (coverage - coverages[0])
     fail = not coverage_holds(covered[1], len(holdout), coverage) and not closer
-    outcome = _outcome(overall, worse, fail)
+    outcome = _outcome(overall, worse, fail, behind)
     return Comparison(outcome, len(holdout), large, overall, slices, coverages[0], coverages[1], worse)
 
 
@@ -166,9 +172,23 @@ def _slices(
     return gains
 
 
-def _outcome(overall: Gain, worse: tuple[str, str] | None, intervals_fail: bool) -> Outcome:
+def _against_forecast(capped: Floats, forecast: Floats | None, cap: float) -> tuple[bool, Floats]:
+    """Whether the challenger is no better than the forecast, and the errors (parts,) of the latter.
+
+    `capped` (2, parts) are those of champion and challenger; the champion's stand where there was no forecast.
+    """
+    if forecast is None:
+        return False, capped[0]
+    known = np.isfinite(forecast)
+    rival = np.where(known, np.minimum(forecast, cap), capped[0])
+    return bool(known.any()) and not float(capped[1][known].mean()) < float(rival[known].mean()), rival
+
+
+def _outcome(overall: Gain, worse: tuple[str, str] | None, intervals_fail: bool, behind_forecast: bool) -> Outcome:
     if not overall.low > 0:
         return Outcome.NOT_BETTER
+    if behind_forecast:
+        return Outcome.WORSE_THAN_FORECAST
     if intervals_fail:
         return Outcome.INTERVALS_FAIL
     return Outcome.BETTER if worse is None else Outcome.WORSE_IN_A_SLICE

@@ -95,6 +95,7 @@ class RetrainingReason(StrEnum):
     NOT_BETTER = "not_better"
     INTERVALS_FAIL = "intervals_fail"
     WORSE_IN_A_SLICE = "worse_in_a_slice"
+    WORSE_THAN_FORECAST = "worse_than_forecast"
     TOO_FEW_ROWS = "too_few_rows"
     TOO_FEW_LOTS = "too_few_lots"
     CHAMPION_CHANGED = "champion_changed"

@@ -35,7 +35,7 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 CYCLE = timedelta(minutes=1)
 OPENED = timedelta(hours=2)
 """How long after the cycle its conditions can be read; the plant file declares the same."""
-CHECKS = ("V", "A")
+CHECKS = ("V", "P", "A")
 
 metadata = sa.MetaData()
 cycles = sa.Table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from enum import Enum, auto
 
@@ -11,9 +12,11 @@ import numpy as np
 from inference.comparison import MIN_LOTS, RARE_ROWS, SLICE_ROWS, Comparison, Holdout, compare, rare_parts
 from inference.gate import predicted_classes
 from inference.intervals import intervals_hold
+from inference.models.fitting import forecast_errors
+from inference.models.kind import Times, TrainingData
 from inference.predicting import enough_inputs, predict
 from monitor.gate_models.training_set import TrainingSet, hold_out
-from monitor.model import ClassSpec
+from monitor.model import ClassSpec, Floats, RetrainingReason
 from monitor.ports import GateModel
 from monitor.store.models.retraining import RetrainingRequest
 from monitor.store.models.versions import ModelInForce, Version
@@ -61,13 +64,42 @@ def is_enough(holdout: TrainingSet, rows: int) -> bool:
 
 
 def compare_models(
-    champion: GateModel, challenger: GateModel, holdout: TrainingSet, rows: int
+    champion: GateModel,
+    challenger: GateModel,
+    holdout: TrainingSet,
+    rows: int,
+    known: TrainingSet | None = None,
+    champion_decides: bool = True,
 ) -> tuple[Comparison, TrainingSet]:
-    """The comparison on the parts that both models can predict, at least `rows`, and these parts."""
+    """The comparison on the parts that both models can predict, at least `rows`, and these parts.
+
+    `known` has further parts whose outcomes the forecast may rest on; None: there is no forecast. A challenger that had
+    no skill when it was trained is worse than the forecast, whatever the holdout says: it would decide nothing.
+    """
     parts = _predictable_by(holdout, champion, challenger)
     outcomes = Holdout(parts.target, parts.machines, parts.recipes, parts.lots)
     by_champion, by_challenger = predict(champion, parts.rows), predict(challenger, parts.rows)
-    return compare(outcomes, by_champion, by_challenger, rows, challenger.coverage, _SEED), parts
+    forecast = None
+    if known is not None and holdout.classes is None:
+        forecast = _forecast_errors(known, parts, challenger.coverage)
+    found = compare(
+        outcomes, by_champion, by_challenger, rows, challenger.coverage, _SEED, forecast, champion_decides
+    )  # fmt: skip
+    if found.outcome is RetrainingReason.BETTER and not challenger.skill > 0:
+        found = replace(found, outcome=RetrainingReason.WORSE_THAN_FORECAST)
+    return found, parts
+
+
+def _forecast_errors(known: TrainingSet, parts: TrainingSet, coverage: float) -> Floats:
+    """The absolute error (parts,) of the forecast from the outcomes that were available when each part passed."""
+    passed, available = (
+        np.array([at.timestamp() for at in times])
+        for times in ((*known.passed_at, *parts.passed_at), (*known.available_at, *parts.available_at))
+    )
+    target = np.concatenate([known.target, parts.target])
+    nothing = np.empty((len(target), 0))
+    data = TrainingData(nothing, target, [""] * len(target), times=Times(passed, available))
+    return forecast_errors(data, coverage)[len(known) :]
 
 
 def intervals_still_hold(model: GateModel, newest: TrainingSet) -> bool:

@@ -152,7 +152,7 @@ class Retraining:
             trained, request = self._train(run, request, training)
             step = next_step(request, current, run.now)
         if step is Step.COMPARE:
-            request = self._compare(run, request, holdout)
+            request = self._compare(run, request, training, holdout)
             step = next_step(request, current, run.now)
         if step is Step.PROMOTE:
             self._promote(run, request)
@@ -186,7 +186,9 @@ class Retraining:
         values = {"challenger": number, "ready_at": ready_at}
         versions.record_version(self.store, run.lease, version, lambda c: requests.update_request(c, request, **values))
 
-    def _compare(self, run: Run, request: RetrainingRequest, holdout: TrainingSet) -> RetrainingRequest:
+    def _compare(
+        self, run: Run, request: RetrainingRequest, training: TrainingSet, holdout: TrainingSet
+    ) -> RetrainingRequest:
         """Compare on the holdout; refuse a challenger that is not better."""
         in_force = self.models.for_gates([request.gate])[request.gate]
         of_request = in_force.model is not None and in_force.version == request.champion
@@ -197,7 +199,9 @@ class Retraining:
         challenger = self.registry.load(version.model, version.digest)
         reach("during_comparison")
         rows = self.plant.gates[request.gate].retraining.holdout_rows
-        comparison, parts = compare_models(in_force.model, challenger, holdout, rows)
+        comparison, parts = compare_models(
+            in_force.model, challenger, holdout, rows, training, in_force.withheld is None
+        )
         record = as_json(comparison, parts.serials)
         if comparison.outcome is Reason.BETTER:
             self._write(run, lambda c: requests.update_request(c, request, reason=Reason.BETTER, comparison=record))

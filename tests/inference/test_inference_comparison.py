@@ -265,3 +265,30 @@ def test_a_challenger_as_good_as_the_champion_is_promoted_in_at_most_1_of_20_com
 def test_a_challenger_that_is_worse_is_hardly_ever_promoted() -> None:
     promoted = sum(run(noise(s), noise(s + 5000) + 3, seed=s).outcome is Outcome.BETTER for s in range(200))
     assert promoted <= 1
+
+
+def test_a_champion_without_width_does_not_hide_its_errors() -> None:
+    """Trained on outcomes that were all alike, its intervals have no width, and a cap by them would be none."""
+    assert run(np.full(ROWS, 12.0), noise(4), champion_half=0.0).outcome is Outcome.BETTER
+
+
+def against(forecast: Floats, champion: Floats, challenger: Floats, decides: bool) -> Comparison:
+    parts = holdout(np.zeros(ROWS))
+    return compare(parts, predictions(champion), predictions(challenger), 40, 0.9, 1, np.abs(forecast), decides)
+
+
+@pytest.mark.parametrize(
+    ("forecast", "decides", "outcome"),
+    [(12.0, True, Outcome.BETTER), (0.5, True, Outcome.WORSE_THAN_FORECAST), (12.0, False, Outcome.BETTER),
+     (0.5, False, Outcome.NOT_BETTER), (np.nan, True, Outcome.BETTER), (np.nan, False, Outcome.BETTER)],
+)  # fmt: skip
+def test_a_challenger_has_to_be_better_than_the_forecast_too(forecast: float, decides: bool, outcome: Outcome) -> None:
+    assert against(np.full(ROWS, forecast), noise(1) + 9, noise(1), decides).outcome is outcome
+
+
+def test_a_champion_that_decides_nothing_stands_for_no_slice() -> None:
+    champion, challenger = _worse_on_one_machine()
+    forecast = np.full(ROWS, 12.0)
+    assert against(forecast, champion, challenger, True).outcome is Outcome.WORSE_IN_A_SLICE
+    found = against(forecast, champion, challenger, False)
+    assert (found.outcome, dict(found.slices)) == (Outcome.BETTER, {})

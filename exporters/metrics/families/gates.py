@@ -34,6 +34,7 @@ RETRAINING_ENDS = {
     RetrainingState.REFUSED: (
         RetrainingReason.NOT_FIRING, RetrainingReason.DISABLED, RetrainingReason.NO_CHAMPION,
         RetrainingReason.NOT_BETTER, RetrainingReason.INTERVALS_FAIL, RetrainingReason.WORSE_IN_A_SLICE,
+        RetrainingReason.WORSE_THAN_FORECAST,
         RetrainingReason.TOO_FEW_ROWS, RetrainingReason.TOO_FEW_LOTS, RetrainingReason.CHAMPION_CHANGED,
         RetrainingReason.CHAMPION_UNUSABLE,
     ),
