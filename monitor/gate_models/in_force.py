@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from monitor.detection import MISCOVERAGE, SKILL, SKILL_REGAINED
+from monitor.detection import MISCOVERAGE, SKILL
 from monitor.errors import ModelError, ModelReason
 from monitor.gate_models.registry import ModelRegistry
 from monitor.model import Prediction, Reason, Status
 from monitor.pipeline.judging import InForce
 from monitor.store.database.database import Connection, Store
 from monitor.store.models.versions import ModelInForce, models_in_force
-from monitor.store.watching.board import proven_skill, realised_statuses
+from monitor.store.watching.board import realised_statuses
 
 
 class ModelsInForce:
@@ -29,16 +29,14 @@ class ModelsInForce:
     def for_gates(self, gates: Iterable[str]) -> dict[str, InForce]:
         """The model that each gate uses now.
 
-        One that had no skill when it was trained predicts, but its predictions are withheld until its realised skill is
-        shown to be above `SKILL_REGAINED`.
+        One that had no skill when it was trained predicts, but its predictions are withheld.
         """
         with self._store.read() as connection:
             rows = models_in_force(connection)
             withheld = _withheld(connection, {gate: row.since for gate, row in rows.items()})
-            proven = proven_skill(connection, {gate: row.since for gate, row in rows.items()}, SKILL_REGAINED)
         models = {gate: self._load(gate, rows.get(gate)) for gate in gates}
         for gate, used in models.items():
-            if gate not in proven and used.model is not None and not used.model.skill > 0:  # also when it is NaN
+            if used.model is not None and not used.model.skill > 0:  # also when it is NaN
                 withheld.setdefault(gate, Reason.NO_SKILL)
         return {g: replace(u, withheld=withheld[g]) if g in withheld else u for g, u in models.items()}
 

@@ -177,6 +177,9 @@ class Retraining:
         gate = self.plant.gates[request.gate]
         tags = {"gate": request.gate, "cause": request.cause, "request": request.key}
         number = self.trainer.register(gate, trained, {**tags, "parent_version": request.champion})
+        if number == request.champion:  # nothing new was learnt: the same package
+            self._finish(run, request, State.REFUSED, Reason.NOT_BETTER)
+            return
         self.registry.set_challenger(gate.model, number)
         ready_at = usable_from(gate, request.start_time, run.now, self.simulated)
         version = Version(

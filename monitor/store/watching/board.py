@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from detectors.stream.worst_machine import DETECTOR, METHOD, worst_machine
 from detectors.window.roster import step_detector_names
 from exporters.metrics.shared.snapshot import BoardRow
-from monitor.detection import PERFORMANCE, SKILL, UNWATCHED, WORST_RATIO
+from monitor.detection import PERFORMANCE, UNWATCHED, WORST_RATIO
 from monitor.model import Finding, Status
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
@@ -42,15 +42,6 @@ def realised_statuses(connection: sa.Connection, method: str, since: Mapping[str
     query = sa.select(b.subject, b.status, b.at).where(b.detector == PERFORMANCE, b.method == method, b.feature == "")
     rows = connection.execute(query)
     return {gate: Status(status) for gate, status, at in rows if gate in since and at > since[gate]}
-
-
-def proven_skill(connection: sa.Connection, since: Mapping[str, datetime], least: float) -> set[str]:
-    """The gates whose realised skill, judged after the given instant, is above `least`."""
-    b = t.board.c
-    query = sa.select(b.subject, b.at).where(
-        b.detector == PERFORMANCE, b.method == SKILL, b.feature == "", b.status == Status.OK.value, b.value > least
-    )
-    return {gate for gate, at in connection.execute(query) if gate in since and at > since[gate]}
 
 
 def trend_findings(findings: Iterable[Finding]) -> list[Finding]:

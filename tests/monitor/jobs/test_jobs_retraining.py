@@ -273,3 +273,15 @@ def test_a_rollback_cools_down_what_alerts_ask_for(plant: Changed) -> None:
     assert plant.requests[1][1:] == ("queued", "cooling_down")
     plant.run(NOW + 120)
     assert plant.requests[1][1:] == ("training", "better")
+
+
+def test_the_champion_trained_once_more_stays_as_it_is(plant: Changed) -> None:
+    """The parts since it was trained are all held out, so the same package comes out and keeps its version."""
+    plant.level = 0.0
+    # The registry knows packages by their folders, which the kit names after their digests.
+    plant.mlflow.registered["1"] = {"digest": "level 0.0"}
+    plant.alert(NOW)
+    plant.run(NOW)
+    assert [request[1:] for request in plant.requests] == [("refused", "not_better")]
+    assert plant.spine.all(t.model_version, "version", "status") == [("1", "in_force")]
+    assert (plant.mlflow.challengers, plant.mlflow.judged, plant.in_force) == ([], {}, ("1", 1))
