@@ -71,7 +71,9 @@ def compare_models(
     known: TrainingSet | None = None,
     champion_decides: bool = True,
 ) -> tuple[Comparison, TrainingSet]:
-    """The comparison on the parts that both models can predict, at least `rows`, and these parts.
+    """The comparison on the parts that both models can predict, at least half of `rows`, and these parts.
+
+    Of the newest parts some always lack an input; a comparison that needed all of them would never be made.
 
     `known` has further parts whose outcomes the forecast may rest on; None: there is no forecast. A challenger that had
     no skill when it was trained is worse than the forecast, whatever the holdout says: it would decide nothing.
@@ -83,7 +85,7 @@ def compare_models(
     if known is not None and holdout.classes is None:
         forecast = _forecast_errors(known, parts, challenger.coverage)
     found = compare(
-        outcomes, by_champion, by_challenger, rows, challenger.coverage, _SEED, forecast, champion_decides
+        outcomes, by_champion, by_challenger, (rows + 1) // 2, challenger.coverage, _SEED, forecast, champion_decides
     )  # fmt: skip
     if found.outcome is RetrainingReason.BETTER and not challenger.skill > 0:
         found = replace(found, outcome=RetrainingReason.WORSE_THAN_FORECAST)
