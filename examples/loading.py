@@ -133,7 +133,8 @@ def refuse(path: Path, column: pd.Series[Any], wrong: pd.Series[bool], expected:
     """Raise Trouble that names the first row in which a column is wrong."""
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
-        held = "is empty" if pd.isna(column[row]) else f"holds {column[row]!r}"
+        value = column[row]
+        held = "is empty" if pd.isna(value) else f"holds {value!r}" if isinstance(value, str) else f"holds {value:g}"
         raise Trouble(f"{path}:{row + 2}: column {column.name!r} {held}; expected {expected}")
 
 
