@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from examples_kit import ROOT, data, loaded, ran, replayed, rows
 
 from examples.ai4i2020.load import FAILURE, MEASURED, NUMBER, PRODUCT, TYPE
+from examples.report import told
 from monitor.plant.file.load import load
 
 pytestmark = pytest.mark.process
@@ -104,6 +105,8 @@ def test_the_first_real_parts_go_through_the_whole_chain(tmp_path: Path) -> None
     assert passed > 0.6 * judged, "the gate decides"
     assert failed / passed <= 0.02, "as many as the gate's coverage allows"
     assert failed < of_these_failed / 4, "most of the parts that failed did not continue"
+    (line,) = [line for line in told("ai4i2020", tmp_path, overrides) if "(right: scrap)" in line]
+    assert "failed (right: scrap), 21 parts: " in line, "the report knows the classes"
     verified = ran("-m", "monitor.cli", "verify", "-p", tmp_path / "plant.yaml", cwd=tmp_path)
     assert verified.code == 0, verified.err
     assert f"{CUT_ROWS} decisions recomputed, 0 different" in verified.out
