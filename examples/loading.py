@@ -9,7 +9,7 @@ import argparse
 import re
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -77,7 +77,7 @@ def csv_files(folder: Path, columns: Iterable[str], separator: str = ",") -> tup
     """The CSV files (also .gz) below a folder whose header has all the columns, and a note for each other one."""
     wanted = set(columns)
     found, notes = [], []
-    for path in sorted(folder.rglob("*"), key=_natural):
+    for path in sorted(folder.rglob("*"), key=natural_order):
         if path.is_file() and re.search(r"\.csv(\.gz)?$", path.name):
             missing = wanted.difference(_header(path, separator))
             if missing:
@@ -90,7 +90,7 @@ def csv_files(folder: Path, columns: Iterable[str], separator: str = ",") -> tup
     return found, notes
 
 
-def _natural(path: Path) -> list[tuple[int, str]]:
+def natural_order(path: Path) -> list[tuple[int, str]]:
     """Sorts 2.csv before 10.csv."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]
 
@@ -109,25 +109,32 @@ def _read(path: Path, separator: str, nrows: int | None = None) -> pd.DataFrame:
 
 def read_csv(path: Path, time: str, separator: str = ",") -> pd.DataFrame:
     """A file with its times (naive) and every other column as finite numbers, NaN where empty; in order of time."""
+    frame = read_columns(path, {time}, separator)
+    at = pd.to_datetime(frame[time], format="%Y-%m-%d %H:%M:%S", errors="coerce")
+    refuse(path, frame[time], at.isna(), "a time such as 2020-03-09 10:34:33")
+    return frame.assign(**{time: at}).sort_values(time, kind="stable", ignore_index=True)
+
+
+def read_columns(path: Path, texts: Collection[str], separator: str = ",") -> pd.DataFrame:
+    """A file with the columns `texts` as they are and every other one as finite numbers, NaN where empty."""
     text = _read(path, separator)
     if text.empty:
         raise Trouble(f"{path}: it has a header but no rows")
-    frame = pd.DataFrame({name: _numbers(path, text[name]) for name in text if name != time})
-    at = pd.to_datetime(text[time], format="%Y-%m-%d %H:%M:%S", errors="coerce")
-    _refuse(path, text[time], at.isna(), "a time such as 2020-03-09 10:34:33")
-    return frame.assign(**{time: at}).sort_values(time, kind="stable", ignore_index=True)
+    return pd.DataFrame({name: text[name] if name in texts else _numbers(path, text[name]) for name in text})
 
 
 def _numbers(path: Path, column: pd.Series[str]) -> pd.Series[float]:
     numbers = pd.to_numeric(column, errors="coerce")
-    _refuse(path, column, (numbers.isna() & column.notna()) | np.isinf(numbers), "a number")
+    refuse(path, column, (numbers.isna() & column.notna()) | np.isinf(numbers), "a number")
     return numbers
 
 
-def _refuse(path: Path, column: pd.Series[str], wrong: pd.Series[bool], expected: str) -> None:
+def refuse(path: Path, column: pd.Series[Any], wrong: pd.Series[bool], expected: str) -> None:
+    """Raise Trouble that names the first row in which a column is wrong."""
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
-        held = "is empty" if pd.isna(column[row]) else f"holds {column[row]!r}"
+        value = column[row]
+        held = "is empty" if pd.isna(value) else f"holds {value!r}" if isinstance(value, str) else f"holds {value:g}"
         raise Trouble(f"{path}:{row + 2}: column {column.name!r} {held}; expected {expected}")
 
 

@@ -30,7 +30,7 @@ from monitor.scheduling.runner import SlotOutcome
 from monitor.store.database.schema import open_existing
 
 ROOT = Path(__file__).parents[1]
-NAMES = ("hydraulic", "liveline", "secom", "skab")
+NAMES = ("ai4i2020", "hydraulic", "liveline", "neu", "secom", "skab")
 
 
 def prepare(name: str, data: Path, folder: Path) -> Loaded:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
+from examples import classes
 from inference.models.fitting import NAIVE_WINDOW
 from inference.regions import verdict_for
 from monitor.model import WATCHDOG, ReworkBand, Verdict
@@ -75,6 +76,10 @@ def _gate(connection: sa.Connection, plant: Plant, gate: str) -> Iterator[str]:
         skill = row.metrics.get("skill", float("nan"))
         trained = f"{row.trained_at:%Y-%m-%d %H:%M} on {row.rows} parts"
         yield f"  version {row.version}, trained {trained}, skill {skill:.2f}, {row.status}"
+    spec = plant.classes_of(config)
+    if spec is not None:
+        yield from classes.lines(connection, gate, config.characteristic, spec)
+        return
     yield f"  realised: {_error(realised(connection, gate, config.characteristic))}"
     yield f"  last two thirds: {_decided(connection, plant, gate)}"
 

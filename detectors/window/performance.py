@@ -41,7 +41,8 @@ class Performance:
     is the set of the likeliest classes that reach the coverage.
     `miscoverage`: share of outcomes outside their interval, judged by the exact binomial bound on what the intervals
     promise (see `share_limit`), which is always below 1. The limits of the first two are at most `MOST_NAIVE` times the
-    error of the naive baseline (of classes only that of the log loss): beyond that no model is of use. Each is the
+    error of the naive baseline (of classes only that of the log loss): beyond that no model is of use. The limit of a
+    bias of classes is at least one part of the window: a model that errs less has nothing to answer for. Each is the
     absolute value of the reference's mean plus a prediction bound for the mean of as many consecutive parts: a quantile
     of Student's t, with one degree of freedom for each whole window in the reference, times the standard deviation of
     such a mean. The latter comes from the reference's autocovariances, because errors of parts of one lot are
@@ -249,7 +250,9 @@ def _judge_method(before: Errors, now: Errors, method: str, chance: float, minim
         limit = error_limit(before.values(method), len(values), chance, two_sided=method == BIAS)
     if limit is None:
         return value, None, Status.CANNOT_JUDGE
-    if method != MISCOVERAGE and (now.one_unit or method != BIAS):
+    if method == BIAS and not now.one_unit:
+        limit = max(limit, 1 / len(values))
+    elif method != MISCOVERAGE:
         limit = min(limit, naive_limit(now.naive))
     return value, limit, Status.BREACH if value > limit else Status.OK
 

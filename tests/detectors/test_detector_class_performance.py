@@ -93,6 +93,16 @@ def test_a_breach_is_of_the_method_that_was_hurt(window: Window, methods: set[st
     assert (found["worst_ratio"].status is Status.BREACH) is bool(methods - {"skill"})
 
 
+@pytest.mark.parametrize(("bad", "status"), [(0.5, Status.OK), (2.0, Status.BREACH)])
+def test_a_bias_of_less_than_one_part_of_the_window_is_none(bad: float, status: Status) -> None:
+    """Of a model that was next to sure of each part of its reference, and right."""
+    sure = np.column_stack([np.full(300, 1e-9), np.full(300, 1e-9), np.zeros(300), np.full(300, 0.3)])
+    reference = replace(failures(300, 1), values=sure)
+    current = replace(failures(100, 2), values=sure[:100] + np.array([0.0, bad / 100, 0.0, 0.0]))
+    found = judged(current, reference)["bias"]
+    assert (found.limit, found.status) == (pytest.approx(0.01), status)
+
+
 def test_rows_without_an_outcome_count_as_none() -> None:
     window = failures(100, 7)
     window.values[::2] = np.nan
