@@ -30,6 +30,10 @@ def test_a_whole_example_runs_without_a_failed_job_and_loses_no_row(name: str, t
 FOLDERS = {"neu": "neu_det"}
 """The folder of an example's data where it has another name."""
 KEPT = {
+    "hydraulic": {
+        "SELECT count(*) FROM RIG_CYCLE": "SELECT count(*) FROM part_step",
+        "SELECT 3 * count(*) FROM RIG_CONDITION": "SELECT count(*) FROM outcome",
+    },
     "ai4i2020": {
         "SELECT count(*) FROM MILLING": "SELECT count(*) FROM decision",
         "SELECT count(*) FROM RESULT": "SELECT count(*) FROM outcome",
