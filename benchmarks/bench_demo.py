@@ -19,17 +19,19 @@ from statistics import fmean, median
 from typing import Any
 
 import sqlalchemy as sa
-from monitor.pipeline.gate_input import Passage, gate_input
 
 from inference.gate import input_rows
 from inference.packaging import load as load_package
 from inference.registry import Registry
 from monitor.demo.watching import time_of
+from monitor.pipeline.passages import gate_input, passage_of
 from monitor.plant.file.load import load
 from monitor.plant.plant import Plant
 from monitor.runtime.app import make_registry
 from monitor.store.database import tables as t
 from monitor.store.database.schema import open_existing
+from monitor.store.rows.decisions import said_by
+from monitor.store.rows.parts import part_steps
 
 SEEDS = tuple(range(1, 12))
 HEALTHY_SEEDS = tuple(range(21, 31))
@@ -100,12 +102,13 @@ def _errors(
     v = t.model_version.c
     found = connection.execute(sa.select(t.model_version).where(v.gate == gate, v.version == version)).one()
     model = load_package(registry.cache_path(found.model, found.digest), found.digest)
+    gate_now = plant.gates[gate]
+    said = said_by(connection, [earlier.gate for earlier in gate_now.earlier], [d.serial for d in decided])
     parts = []
     for d in decided:
-        rows = connection.execute(sa.select(t.part_step).where(t.part_step.c.arrival.in_(d.inputs.values())))
-        seen = {r.arrival: Passage(r.arrival, r.serial, r.step, r.visit, r.at, r.values) for r in rows}
+        seen = {row.arrival: passage_of(row) for row in part_steps(connection, d.inputs.values())}
         earlier = {step: seen[a] for step, a in d.inputs.items() if a != d.arrival}
-        parts.append(gate_input(plant.gates[gate], seen[d.arrival], earlier)[0])
+        parts.append(gate_input(gate_now, seen[d.arrival], earlier, said)[0])
     predictions = model.predict(input_rows(parts, model.inputs))
     return [abs(p.value - truth[d.serial]) for p, d in zip(predictions, decided, strict=True)]
 

@@ -167,7 +167,11 @@ def said_of(prediction: Prediction | None, rule: Rule | None) -> Prediction | No
 
 
 def _adapted(prediction: Prediction | None, scale: float) -> Prediction | None:
-    return None if prediction is None else scaled(prediction, scale)
+    """With its interval adapted; None for one with a number that is not finite, which nothing can store or send."""
+    if prediction is None:
+        return None
+    numbers = (prediction.value, prediction.lower, prediction.upper, prediction.distance, prediction.distance_limit)
+    return scaled(prediction, scale) if all(map(isfinite, (*numbers, *prediction.probabilities))) else None
 
 
 def _apply_withheld(failed: Reason | None, prediction: Prediction | None, withheld: Reason | None) -> Reason | None:

@@ -20,7 +20,7 @@ from monitor.plant.plant import Plant
 from monitor.ports import GateModel
 from monitor.store.database.database import Connection, Store
 from monitor.store.plant_files import plant_file_texts
-from monitor.store.rows.decisions import StoredDecision, decisions_in_order, stored_probabilities
+from monitor.store.rows.decisions import Said, StoredDecision, decisions_in_order, said_by, stored_probabilities
 from monitor.store.rows.forgotten import ForgottenBaseline
 from monitor.store.rows.parts import part_steps
 from monitor.store.rows.pictures import picture_of
@@ -58,6 +58,8 @@ def recompute_decisions(
         for rows in decisions_in_order(connection):
             arrivals = {arrival for row in rows for arrival in (row.arrival, *row.inputs.values())}
             passages = {r.arrival: passage_of(r) for r in part_steps(connection, arrivals)}
+            used = {earlier.gate for row in rows for earlier in plants(row.plant_digest).gates[row.gate].earlier}
+            said = said_by(connection, used, [row.serial for row in rows])
             for row in rows:
                 held_for = row.reason if row.forecast is None else row.forecast["instead_of"]
                 refused = next((r for r in _WITHOUT_PREDICTION if r.value == held_for and row.predicted is None), None)
@@ -67,12 +69,13 @@ def recompute_decisions(
                     model = models[key] if key in models else models.setdefault(key, registry.load(*key))
                 plant = plants(row.plant_digest)
                 then = known.of(connection, row, plant)
-                yield _recompute(row, passages, plant, model, refused, then, partial(picture_of, connection))
+                yield _recompute(row, passages, said, plant, model, refused, then, partial(picture_of, connection))
 
 
 def _recompute(
     row: StoredDecision,
     passages: Mapping[int, Passage],
+    said: Said,
     plant: Plant,
     model: GateModel | None,
     refused: Reason | None,
@@ -85,7 +88,7 @@ def _recompute(
         return Recomputed(key, False, stored, ("", "its input rows are gone", None))
     own = passages[row.arrival]
     earlier = {step: passages[a] for step, a in row.inputs.items() if a != row.arrival}
-    part, inputs = gate_input(gate, own, earlier)
+    part, inputs = gate_input(gate, own, earlier, said)
     if model is not None and (at := picture_key(gate, inputs)) is not None:
         part = replace(part, picture=picture(*at))
     rule_at = plant.rules_of(gate)

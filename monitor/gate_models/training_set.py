@@ -14,6 +14,7 @@ from monitor.model import ClassSpec, Floats
 from monitor.pipeline.passages import MaxAges, Passage, gate_input, is_newer, picture_key, with_earlier
 from monitor.plant.gates import GateConfig
 from monitor.store.database.database import Connection
+from monitor.store.rows.decisions import said_by
 from monitor.store.rows.outcomes import outcomes
 from monitor.store.rows.parts import PartStep, part_history
 from monitor.store.rows.pictures import StoredPictures, with_picture
@@ -129,14 +130,15 @@ def _items(
     connection: Connection, gate: GateConfig, parts: Sequence[JudgedPassage], beat: Callable[[], None]
 ) -> tuple[Floats | StoredPictures, list[int]]:
     """What the gate was given of the parts of which that is complete, and their positions."""
-    inputs = [gate_input(gate, part.passage, part.earlier) for part in parts]
+    said = said_by(connection, [earlier.gate for earlier in gate.earlier], [part.passage.serial for part in parts])
+    inputs = [gate_input(gate, part.passage, part.earlier, said) for part in parts]
     if gate.picture is not None:
         keys = [picture_key(gate, arrivals) for _, arrivals in inputs]
         known = with_picture(connection, [key[0] for key in keys if key is not None], gate.picture.name)
         found = [(i, key[0]) for i, key in enumerate(keys) if key is not None and key[0] in known]
         pictures = StoredPictures(connection.engine, [arrival for _, arrival in found], gate.picture.name, beat)
         return pictures, [i for i, _ in found]
-    names = gate.features()
+    names = gate.inputs()
     rows = [[part.values[name] for name in names] for part, _ in inputs]
     complete = [i for i, row in enumerate(rows) if gate.max_missing or all(map(isfinite, row))]
     return np.array([rows[i] for i in complete], dtype=np.float64).reshape(len(complete), len(names)), complete

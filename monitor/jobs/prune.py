@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 
 from monitor.plant.running import Retention
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
@@ -17,9 +19,17 @@ class PruneJob:
     name = "prune"
     scope = WHOLE_PLANT
 
-    def __init__(self, store: Store, retention: Retention, interval: timedelta) -> None:
+    def __init__(
+        self,
+        store: Store,
+        retention: Retention,
+        interval: timedelta,
+        longer: Mapping[str, timedelta] = MappingProxyType({}),
+    ) -> None:
+        """`longer` says by gate how much longer than `retention` says its decisions are kept."""
         self._store = store
         self._retention = retention
+        self._longer = longer
         self.interval = interval
 
     def forget(self) -> None:
@@ -39,7 +49,7 @@ class PruneJob:
         while not run.stopping():
             with self._store.write() as connection:
                 renew(self._store, connection, run.lease)
-                deleted = pruning.delete_oldest(connection, aged, keep, run.now)
+                deleted = pruning.delete_oldest(connection, aged, keep, run.now, self._longer)
             total += deleted
             if deleted < pruning.CHUNK:
                 break

@@ -15,7 +15,7 @@ from monitor.pipeline.forecasts import Adaptation, Forecasts, RecordedForecast, 
 from monitor.pipeline.judging import Deadline, InForce, Judged, batches_of
 from monitor.pipeline.passages import KnownPassages, Passage, gate_input, picture_key
 from monitor.pipeline.pipeline import Pipeline
-from monitor.plant.gates import GateConfig
+from monitor.plant.gates import GateConfig, ranks
 from monitor.plant.plant import Plant
 from monitor.plant.sources import PartSource
 from monitor.store.commit import BatchWrite, provisional_arrival
@@ -23,7 +23,14 @@ from monitor.store.database.database import Connection, Store
 from monitor.store.database.statements import tally_key
 from monitor.store.delivery.outbox import recommendation
 from monitor.store.rows import digests
-from monitor.store.rows.decisions import StoredDecision, decided_visits, stored_probabilities
+from monitor.store.rows.decisions import (
+    Said,
+    StoredDecision,
+    decided_visits,
+    said_by,
+    said_of_passages,
+    stored_probabilities,
+)
 from monitor.store.rows.digests import StoredRow
 from monitor.store.rows.parts import part_history
 from monitor.store.rows.pictures import StoredPicture, picture_of
@@ -54,6 +61,8 @@ class PartsPipeline(Pipeline):
         self._deadline = Deadline()
         self._forecasts = Forecasts()
         self._gates = {gate.step: name for name, gate in plant.gates.items()}
+        self._ranks = ranks(plant.gates)
+        self._used = {earlier.gate for gate in plant.gates.values() for earlier in gate.earlier}
 
     def process(self, page: Page, write: BatchWrite) -> None:
         """Fill `write` with the page's rows and decisions, made by the models in force at its start."""
@@ -61,13 +70,14 @@ class PartsPipeline(Pipeline):
         with self._store.read() as connection:
             history = part_history(connection, page.frame["serial"].tolist())
             decided = self._decided(connection, page)
+            said = said_by(connection, self._used, page.frame["serial"].tolist())
         stored = digests.part_rows(history, self._source, self._counts_visits)
         for passed in decided:
             stored.setdefault(passed[:3] if self._counts_visits else passed, StoredRow())
         done = {passed[:3] for passed in decided}
         result = intake.classify(intake.part_rows(page, self._source, stored), stored, self._dated)
         known = KnownPassages(self._plant.max_ages(), history)
-        to_decide: dict[str, list[ToJudge]] = {}
+        to_decide: dict[str, list[tuple[Passage, Mapping[str, Passage]]]] = {}
         for accepted in result.accepted:
             passage = _passage(provisional_arrival(len(write.rows)), accepted.columns)
             earlier = known.before(passage.serial, passage.at)
@@ -78,9 +88,8 @@ class PartsPipeline(Pipeline):
             gate = self._gates.get(passage.step)
             is_decided = (passage.serial, passage.step, passage.visit) in done
             if gate is not None and not is_decided and self._needs_decision(gate, passage, accepted.revision):
-                to_decide.setdefault(gate, []).append((passage, *gate_input(self._plant.gates[gate], passage, earlier)))
-        for gate, parts in to_decide.items():
-            self._decide(gate, parts, in_force[gate], write)
+                to_decide.setdefault(gate, []).append((passage, earlier))
+        self._decide_in_order(to_decide, said, in_force, write)
         reach("after_inference")
         for outcome, rows in result.outcomes():
             key = tally_key("gatewatch_source_rows_total", source=self._source, outcome=outcome)
@@ -97,6 +106,20 @@ class PartsPipeline(Pipeline):
         # A correction is stored as a revision and never decided again; parts from before the gate are history.
         since = self._plant.gates[gate].since
         return revision == 0 and (since is None or passage.at >= since)
+
+    def _decide_in_order(
+        self,
+        to_decide: Mapping[str, Sequence[tuple[Passage, Mapping[str, Passage]]]],
+        said: Said,
+        in_force: Mapping[str, InForce],
+        write: BatchWrite,
+    ) -> None:
+        """Decide gate by gate, each after those whose predictions it uses: a part may pass several steps in a page."""
+        for gate in sorted(to_decide, key=self._ranks.__getitem__):
+            config = self._plant.gates[gate]
+            known = {**said, **said_of_passages(write.decisions)} if config.earlier else said
+            parts = [(passage, *gate_input(config, passage, earlier, known)) for passage, earlier in to_decide[gate]]
+            self._decide(gate, parts, in_force[gate], write)
 
     def _decide(
         self,

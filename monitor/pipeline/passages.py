@@ -14,6 +14,7 @@ from math import nan
 
 from monitor.model import PartInput, PartKey
 from monitor.plant.gates import GateConfig
+from monitor.store.rows.decisions import Said
 from monitor.store.rows.parts import PartStep
 
 MaxAges = Mapping[str, timedelta]
@@ -77,8 +78,13 @@ def with_earlier(
         known.add(passage)
 
 
-def gate_input(gate: GateConfig, passage: Passage, latest: Mapping[str, Passage]) -> tuple[PartInput, dict[str, int]]:
+def gate_input(
+    gate: GateConfig, passage: Passage, latest: Mapping[str, Passage], said: Said
+) -> tuple[PartInput, dict[str, int]]:
     """The gate's input, from this passage and the part's latest passages through earlier steps.
+
+    `said` has what the gates whose predictions it uses predicted of the part. Of a passage that was corrected since,
+    that is what was predicted when it was decided on: a decision stands.
 
     Also returns, by step, the arrival numbers of the rows it was made from. A picture is not read yet: `picture_key`.
     """
@@ -90,10 +96,16 @@ def gate_input(gate: GateConfig, passage: Passage, latest: Mapping[str, Passage]
         values[name] = nan if origin is None else origin.values.get(feature, nan)
         if origin is not None:
             inputs[step] = origin.arrival
+    for earlier in gate.earlier:
+        values[earlier.input] = nan
+        if (origin := latest.get(earlier.step)) is not None:
+            inputs[earlier.step] = origin.arrival
+            key = earlier.gate, origin.serial, origin.step, origin.visit
+            values[earlier.input] = said.get(key, nan)
     if gate.picture is not None and gate.picture.step in latest:
         inputs.setdefault(gate.picture.step, latest[gate.picture.step].arrival)
-    key = PartKey(passage.serial, passage.step, passage.visit)
-    return PartInput(key, passage.at, values, tuple(sorted(inputs.values()))), inputs
+    part = PartKey(passage.serial, passage.step, passage.visit)
+    return PartInput(part, passage.at, values, tuple(sorted(inputs.values()))), inputs
 
 
 def picture_key(gate: GateConfig, inputs: Mapping[str, int]) -> tuple[int, str] | None:

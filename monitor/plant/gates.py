@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from inference.kinds import KINDS, OF_CLASSES, PICTURE_KINDS
 from monitor.model import ReworkBand
@@ -61,6 +62,23 @@ class PictureInput(NamedTuple):
     name: str
 
 
+class EarlierGate(NamedTuple):
+    """A gate whose predictions are an input of another one: its name, its step, and the name of the input."""
+
+    gate: str
+    step: str
+    input: str
+
+
+def prediction_input(gate: str) -> str:
+    """The name of a gate's prediction as an input. No feature has it: a feature is a step and a name without dots.
+
+    >>> prediction_input("forging")
+    'gate.forging.predicted'
+    """
+    return f"gate.{gate}.predicted"
+
+
 class GateConfig(Strict):
     """The check at a step: which model, from which inputs, predicts which characteristic."""
 
@@ -79,6 +97,11 @@ class GateConfig(Strict):
     )
     covariates: list[str] = Field(
         [], description="Further inputs, as step.feature, or as feature for the gate's own step."
+    )
+    predictions: list[str] = Field(
+        [],
+        description="Gates of other steps, by name: what they predicted of the same part are further inputs, missing "
+        "where they predicted nothing. Of a gate of classes that is the probability that the part does not go on.",
     )
     image: Text | None = Field(
         None,
@@ -116,15 +139,17 @@ class GateConfig(Strict):
         RetrainingConfig(), description="When a challenger is trained and put in force."
     )
 
+    _earlier: tuple[EarlierGate, ...] = PrivateAttr(())
+
     @model_validator(mode="after")
     def _inputs_of_its_kind(self) -> GateConfig:
         if self.kind in PICTURE_KINDS:
             if self.image is None:
                 raise ValueError(f"a gate of kind {self.kind} judges a picture: expected image")
-            if self.profile or self.covariates or self.max_missing:
+            if self.profile or self.covariates or self.predictions or self.max_missing:
                 raise ValueError(
-                    f"a gate of kind {self.kind} judges a picture alone: expected image without profile, covariates "
-                    "and max_missing"
+                    f"a gate of kind {self.kind} judges a picture alone: expected image without profile, covariates, "
+                    "predictions and max_missing"
                 )
         elif self.image is not None:
             raise ValueError(f"image is for kind {join_names(sorted(PICTURE_KINDS))}; kind {self.kind} takes numbers")
@@ -136,12 +161,25 @@ class GateConfig(Strict):
         return self.kind in OF_CLASSES
 
     def inputs(self) -> tuple[str, ...]:
-        """The inputs of its model: every feature as step.feature, profile first; of a picture `PICTURE_INPUTS`."""
-        return PICTURE_INPUTS if self.image is not None else self.features()
+        """The inputs of its model: features, then predictions of earlier gates; of a picture `PICTURE_INPUTS`."""
+        if self.image is not None:
+            return PICTURE_INPUTS
+        return (*self.features(), *map(prediction_input, self.predictions))
 
     def features(self) -> tuple[str, ...]:
-        """Every input that is a number, as step.feature, profile first."""
+        """Every input that is a feature, as step.feature, profile first."""
         return tuple(f if "." in f else f"{self.step}.{f}" for f in (*self.profile, *self.covariates))
+
+    @property
+    def earlier(self) -> tuple[EarlierGate, ...]:
+        """The gates whose predictions it uses; known once the gate is one of a plant."""
+        return self._earlier
+
+    def find_earlier(self, gates: Mapping[str, GateConfig]) -> None:
+        """Find the gates whose predictions it uses among those of its plant."""
+        self._earlier = tuple(
+            EarlierGate(name, gates[name].step, prediction_input(name)) for name in self.predictions if name in gates
+        )
 
     @property
     def picture(self) -> PictureInput | None:
@@ -153,9 +191,36 @@ class GateConfig(Strict):
 
     def input_steps(self) -> frozenset[str]:
         """The steps that its inputs come from."""
-        steps = {feature.partition(".")[0] for feature in self.features()}
+        steps = {feature.partition(".")[0] for feature in self.features()} | {gate.step for gate in self.earlier}
         return frozenset(steps if self.picture is None else {self.picture.step})
 
     def rework_band(self) -> ReworkBand:
         """The rework range, in the unit of the characteristic."""
         return ReworkBand(self.rework.below, self.rework.above)
+
+
+def ranks(gates: Mapping[str, GateConfig]) -> dict[str, int]:
+    """By gate how many gates lie before it, by the longest way: a gate is decided after those whose predictions it
+    uses. The gates of a plant, of which none uses its own prediction."""
+    known: dict[str, int] = {}
+
+    def rank(name: str) -> int:
+        if name not in known:
+            known[name] = 1 + max((rank(other.gate) for other in gates[name].earlier), default=-1)
+        return known[name]
+
+    return {name: rank(name) for name in gates}
+
+
+def circle(gates: Mapping[str, GateConfig], start: str) -> list[str]:
+    """The gates from `start` over those whose predictions each uses back to `start`; empty if no way leads back."""
+    ways, seen = [[start]], set[str]()
+    while ways:
+        way = ways.pop()
+        for other in (other.gate for other in gates[way[-1]].earlier):
+            if other == start:
+                return [*way, start]
+            if other not in seen:
+                seen.add(other)
+                ways.append([*way, other])
+    return []

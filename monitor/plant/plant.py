@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from monitor.model import ClassSpec, Spec
 from monitor.plant.gates import GateConfig
@@ -67,6 +67,13 @@ class Plant(Strict):
     write_back: WriteBack | None = Field(
         None, description="Table of the MES that receives recommendations; without it none are sent."
     )
+
+    @field_validator("gates")
+    @classmethod
+    def _with_earlier_gates(cls, gates: dict[str, GateConfig]) -> dict[str, GateConfig]:
+        for gate in gates.values():
+            gate.find_earlier(gates)
+        return gates
 
     def max_ages(self) -> dict[str, timedelta]:
         """How old a part's passage may be when a gate uses it, by step."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from monitor.plant.gates import ranks
 from monitor.plant.plant import Plant
 from monitor.plant.running import Retention
 from monitor.plant.sources import SourceBase
@@ -90,14 +91,30 @@ def effective(plant: Plant) -> Retention:
     return plant.store.retention.model_copy(update=kept)
 
 
+def kept_longer(plant: Plant) -> dict[str, timedelta]:
+    """By gate how much longer than others its decisions are kept: those that a kept decision of another gate rests on.
+
+    What a gate predicted is an input of the gates that use it, and so on, each up to its step's `max_age` later.
+    """
+    longer: dict[str, timedelta] = {}
+    rank = ranks(plant.gates)
+    for name in sorted(plant.gates, key=lambda name: -rank[name]):
+        for earlier in plant.gates[name].earlier:
+            needed = longer.get(name, timedelta(0)) + plant.steps[earlier.step].max_age
+            longer[earlier.gate] = max(needed, longer.get(earlier.gate, needed))
+    return longer
+
+
 def _used_by_gates(plant: Plant) -> Iterator[tuple[str, timedelta | None]]:
     """Part steps that a gate may use: passages of earlier steps, also for decisions that are kept."""
+    longer = kept_longer(plant)
     ages = [
-        plant.steps[step].max_age
-        for gate in plant.gates.values()
+        plant.steps[step].max_age + longer.get(name, timedelta(0))
+        for name, gate in plant.gates.items()
         for step in gate.input_steps() - {gate.step}
         if step in plant.steps
     ]
+    ages += longer.values()
     if ages:
         decisions = plant.store.retention.decisions
         yield "parts", max(ages)

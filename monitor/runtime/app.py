@@ -145,7 +145,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
         jobs.append(DeliverJob(store, plant.write_back, target))
     renders = not simulated or plant.drift.report_under_replay
     jobs.append(ReportJob(store, plant, models, loaded.path.parent / "reports", renders))
-    jobs.append(PruneJob(store, retention.effective(plant), plant.jobs.prune))
+    jobs.append(PruneJob(store, retention.effective(plant), plant.jobs.prune, retention.kept_longer(plant)))
     return App(loaded, store, clock, runner, models, registry, trainer, sources, jobs)
 
 

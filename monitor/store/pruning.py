@@ -40,19 +40,25 @@ RETAINED: Mapping[str, tuple[AgedTable, ...]] = {
 """The tables of each key of `store.retention`."""
 
 
-def delete_oldest(connection: sa.Connection, aged: AgedTable, keep: timedelta, now: datetime) -> int:
-    """Delete up to CHUNK rows older than `keep`; returns how many. The age of a source's rows counts from its cursor,
+def delete_oldest(
+    connection: sa.Connection, aged: AgedTable, keep: timedelta, now: datetime, longer: Mapping[str, timedelta]
+) -> int:
+    """Delete up to CHUNK rows older than `keep`, decisions of gates in `longer` by so much more; returns how many.
+
+    The age of a source's rows counts from its cursor,
     that of other rows from at most a month after the newest cursor.
 
     Each pull reads back from the cursor: while a source stands still, a deleted row would come in as a new one.
     """
     # The row identifier: ctid on PostgreSQL, rowid on SQLite.
     row: sa.ColumnClause[Any] = sa.literal_column("rowid" if connection.dialect.name == "sqlite" else "ctid")
-    old = sa.select(row).select_from(aged.table).where(_too_old(connection, aged, keep, now)).limit(CHUNK)
+    old = sa.select(row).select_from(aged.table).where(_too_old(connection, aged, keep, now, longer)).limit(CHUNK)
     return int(connection.execute(aged.table.delete().where(row.in_(old))).rowcount)
 
 
-def _too_old(connection: sa.Connection, aged: AgedTable, keep: timedelta, now: datetime) -> sa.ColumnElement[bool]:
+def _too_old(
+    connection: sa.Connection, aged: AgedTable, keep: timedelta, now: datetime, longer: Mapping[str, timedelta]
+) -> sa.ColumnElement[bool]:
     cursors = positions(connection)
     # Deleted is deleted: a clock that is far ahead of everything that was read is not believed.
     now = min(now, max(cursors.values()) + _AHEAD) if cursors else now
@@ -62,6 +68,9 @@ def _too_old(connection: sa.Connection, aged: AgedTable, keep: timedelta, now: d
 
     def is_old(table: sa.FromClause) -> sa.ColumnElement[bool]:
         age = table.c[aged.column]
+        if aged.table is t.decision:
+            kept = [sa.and_(table.c.gate == gate, age < now - keep - more) for gate, more in longer.items()]
+            return sa.or_(sa.and_(table.c.gate.not_in(longer), age < now - keep), *kept)
         if "source" not in table.c:
             return age < now - keep
         source = table.c.source

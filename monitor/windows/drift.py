@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,9 +14,10 @@ from monitor.gate_models.in_force import ModelsInForce
 from monitor.model import Floats, Window
 from monitor.plant.plant import Plant
 from monitor.ports import GateModel
-from monitor.store.database.database import Store
+from monitor.store.database.database import Connection, Store
 from monitor.store.database.leases import Lease
-from monitor.store.rows.parts import newest_arrival, newest_passages, part_history, passages_between
+from monitor.store.rows.decisions import Said, said_by
+from monitor.store.rows.parts import PartStep, newest_arrival, newest_passages, part_history, passages_between
 from monitor.store.watching.references import (
     FrozenReference,
     NewReference,
@@ -79,7 +81,7 @@ class StepWindows:
         reference, model = self._reference(step, lease, now), self._model(step)
         with self._store.read() as connection:
             rows = newest_passages(connection, step, self._plant.drift.window_rows)
-            history = part_history(connection, [r.serial for r in rows]) if model else []
+            history, said = self._known_of(connection, rows, step) if model else ([], {})
         current = windows.measured(step, rows)
         if reference is None:
             return Pair(current, None)
@@ -89,9 +91,15 @@ class StepWindows:
             gate = self._plant.gates[self._gates[step]]
             before = windows.with_column(before, PREDICTED, self._predicted(step, reference, model, lease, now))
             classes = self._plant.classes_of(gate)
-            now_said = windows.predicted(history, self._plant.max_ages(), gate, model, current, classes)
+            now_said = windows.predicted(history, self._plant.max_ages(), gate, model, current, said, classes)
             current = windows.with_column(current, PREDICTED, now_said)
         return Pair(current, replace(reference, window=before))
+
+    def _known_of(self, connection: Connection, rows: Sequence[PartStep], step: str) -> tuple[Sequence[PartStep], Said]:
+        """Every passage of these parts, and what the gates predicted of them whose predictions the step's gate uses."""
+        serials = [row.serial for row in rows]
+        earlier = self._plant.gates[self._gates[step]].earlier
+        return part_history(connection, serials), said_by(connection, [gate.gate for gate in earlier], serials)
 
     def _model(self, step: str) -> GateModel | None:
         """The model whose predictions belong to the windows. One of pictures takes too long to be asked at every slot:
@@ -130,10 +138,10 @@ class StepWindows:
         first, last = int(base.window.arrivals[0]), int(base.window.arrivals[-1])
         with self._store.read() as connection:
             rows = passages_between(connection, step, first, last)
-            history = part_history(connection, [r.serial for r in rows])
+            history, said = self._known_of(connection, rows, step)
         gate = self._plant.gates[self._gates[step]]
         classes = self._plant.classes_of(gate)
-        values = windows.predicted(history, self._plant.max_ages(), gate, model, base.window, classes)
+        values = windows.predicted(history, self._plant.max_ages(), gate, model, base.window, said, classes)
         window = replace(base.window, names=(PREDICTED,), values=np.asarray(values)[:, None])
         return new_reference(PREDICTED, step, window, "the model in force or the step's reference changed", made_by)
 

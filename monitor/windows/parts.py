@@ -14,6 +14,7 @@ from monitor.model import ClassSpec, Floats, Window
 from monitor.pipeline.passages import MaxAges, gate_input, with_earlier
 from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
+from monitor.store.rows.decisions import Said
 from monitor.store.rows.parts import PartStep
 
 
@@ -59,22 +60,24 @@ def predicted(
     gate: GateConfig,
     model: GateModel,
     window: Window,
+    said: Said,
     classes: ClassSpec | None = None,
 ) -> Floats:
     """What the model says of each passage of the window, shape (rows,); NaN where the model may not be asked.
 
     Of `classes` that is the probability that the part is not to go on.
 
-    `history` holds every passage of the window's parts in order of arrival. A passage is given what its gate was
-    given: its own features, and those of the part's passages joined with it.
+    `history` holds every passage of the window's parts in order of arrival, `said` what the gates predicted of them
+    whose predictions this one uses. A passage is given what its gate was given: its own features, and those of the
+    part's passages joined with it.
     """
     wanted = {arrival: i for i, arrival in enumerate(window.arrivals.tolist())}
     inputs = np.full((len(window), len(model.inputs)), np.nan)
     for row, passage, earlier in with_earlier(history, max_ages):
         place = wanted.get(row.arrival)
         if place is not None:
-            values = gate_input(gate, passage, earlier)[0].values
+            values = gate_input(gate, passage, earlier, said)[0].values
             inputs[place] = [values.get(name, np.nan) for name in model.inputs]
-    said = [said_of(prediction, classes) for prediction in predict_rows(model, inputs)]
-    answers = [np.nan if prediction is None else prediction.value for prediction in said]
+    predictions = [said_of(prediction, classes) for prediction in predict_rows(model, inputs)]
+    answers = [np.nan if prediction is None else prediction.value for prediction in predictions]
     return np.where(np.isfinite(answers), answers, np.nan)

@@ -72,7 +72,7 @@ def test_the_drift_of_predictions_goes_by_it() -> None:
     window = Window("press", "press", (), np.empty((len(rows), 0)), places, places)
     gate = GateConfig.model_validate({"step": "press", "characteristic": "leak", "model": "m", "profile": [*"abcd"]})
     np.testing.assert_array_equal(
-        predicted(history, {"press": timedelta(days=1)}, gate, Filling(), window), [6.0, 4.0, NAN, 3.0]
+        predicted(history, {"press": timedelta(days=1)}, gate, Filling(), window, {}), [6.0, 4.0, NAN, 3.0]
     )
 
 

@@ -122,6 +122,8 @@ class Spine:
     changes: Mapping[str, str] = field(default_factory=dict)
     used: InForce = field(default_factory=lambda: InForce(SumModel(), None, "w", "1", "sum"))  # type: ignore[arg-type]
     detectors: list[DetectJob] = field(default_factory=list)
+    others: dict[str, InForce] = field(default_factory=dict)
+    """What further gates use, by name."""
 
     def __post_init__(self) -> None:
         text = PLANT
@@ -173,7 +175,7 @@ class Spine:
         kind = plant.sources[source].kind
         pipeline: Any
         if kind == "part_steps":
-            pipeline = PartsPipeline(self.store, plant, "digest", source, lambda: {"form": self.used})
+            pipeline = PartsPipeline(self.store, plant, "digest", source, lambda: {"form": self.used, **self.others})
         elif kind == "readings":
             pipeline = ReadingsPipeline(self.store, plant, source)
         else:

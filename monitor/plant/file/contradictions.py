@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from alerting.specs.roster import BY_NAME as ALERTS
 from monitor.model import MachineState
 from monitor.plant.features import feature_names
-from monitor.plant.gates import GateConfig, PictureInput, kinds_for
+from monitor.plant.gates import GateConfig, PictureInput, circle, kinds_for
 from monitor.plant.messages import unknown_name
 from monitor.plant.plant import Plant
 from monitor.plant.sources import (
@@ -80,6 +80,7 @@ def _gates(plant: Plant) -> Iterator[Contradiction]:
             yield (*path, "step"), f"gate {checked[gate.step]!r} already checks this step; one gate per step", "gates"
         checked.setdefault(gate.step, name)
         yield from _inputs(plant, name, gate, features)
+        yield from _predictions(plant, name, gate)
         if gate.picture is not None:
             yield from _picture(plant, name, gate.picture)
         yield from _kind(plant, path, gate)
@@ -97,7 +98,7 @@ def _kind(plant: Plant, path: tuple[str, ...], gate: GateConfig) -> Iterator[Con
         sentence = f"kind 'shape' needs a profile of at least {MIN_PROFILE} points, found {len(gate.profile)}"
         yield (*path, "profile"), sentence, ""
     elif not gate.inputs():
-        yield (*path, "covariates"), "expected at least one input, in covariates or profile", ""
+        yield (*path, "covariates"), "expected at least one input, in covariates, profile or predictions", ""
     for key in ("rework", "profile_kind"):
         if gate.of_classes and key in gate.model_fields_set:
             yield (*path, key), f"{key} means nothing to kind {gate.kind!r}; leave it out", ""
@@ -116,6 +117,21 @@ def _inputs(plant: Plant, name: str, gate: GateConfig, features: list[str]) -> I
         if full in seen:
             yield path, f"input {full!r} is given twice", "gates"
         seen.add(full)
+
+
+def _predictions(plant: Plant, name: str, gate: GateConfig) -> Iterator[Contradiction]:
+    for i, other in enumerate(gate.predictions):
+        path = ("gates", name, "predictions", i)
+        yield from _unknown(path, "gate", other, plant.gates, "gates")
+        if other == name:
+            yield path, "a gate cannot use its own predictions; expected gates of other steps", ""
+        elif other in gate.predictions[:i]:
+            yield path, f"gate {other!r} is given twice", ""
+    around = circle(plant.gates, name)
+    first = min(around, key=list(plant.gates).index, default="")
+    if len(around) > 2 and name == first:  # told once, at the first of them
+        sentence = f"each of these gates waits for the predictions of the next: {', '.join(around)}; leave one out"
+        yield ("gates", name, "predictions"), sentence, "gates"
 
 
 def _picture(plant: Plant, name: str, picture: PictureInput) -> Iterator[Contradiction]:

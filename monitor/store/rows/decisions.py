@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from math import isfinite
 from typing import NamedTuple
@@ -12,6 +12,9 @@ import sqlalchemy as sa
 from monitor.model import JsonObject, Prediction
 from monitor.store.database import tables as t
 from monitor.store.database.rows import chunked, fetch_rows, select_columns
+
+Said = Mapping[tuple[str, str, str, int], float]
+"""What gates predicted of passages: a finite value by gate, serial, step and visit."""
 
 _BATCH = 1000
 """Decisions read at a time: bounded memory, however many there are."""
@@ -88,6 +91,29 @@ def decided_visits(connection: sa.Connection, serials: Iterable[str]) -> list[tu
         query = sa.select(d.serial, d.step, d.visit, d.at).where(d.serial.in_(chunk), d.revision == 0)
         found += [(row.serial, row.step, row.visit, row.at) for row in connection.execute(query)]
     return found
+
+
+def said_of_passages(rows: Iterable[StoredDecision]) -> dict[tuple[str, str, str, int], float]:
+    """What decisions predicted, as far as they predicted a finite value."""
+    return {
+        (row.gate, row.serial, row.step, row.visit): row.predicted
+        for row in rows
+        if row.predicted is not None and isfinite(row.predicted)
+    }
+
+
+def said_by(
+    connection: sa.Connection, gates: Collection[str], serials: Iterable[str]
+) -> dict[tuple[str, str, str, int], float]:
+    """What these gates predicted of all passages of these parts; nothing is read for no gate."""
+    d = t.decision.c
+    said: dict[tuple[str, str, str, int], float] = {}
+    for chunk in chunked(dict.fromkeys(serials) if gates else ()):
+        query = sa.select(d.gate, d.serial, d.step, d.visit, d.predicted).where(
+            d.serial.in_(chunk), d.gate.in_(gates), d.predicted.is_not(None)
+        )
+        said |= {(*passage,): value for *passage, value in connection.execute(query) if isfinite(value)}
+    return said
 
 
 def all_decisions(connection: sa.Connection) -> list[StoredDecision]:

@@ -60,7 +60,7 @@ def test_what_a_gate_is_given(
     earlier: Sequence[Passage], own: dict[str, float], values: list[float], arrivals: tuple[int, ...]
 ) -> None:
     latest = {passage.step: passage for passage in earlier}
-    part, inputs = gate_input(LATER_GATE, _passage("coat", 7, **own), latest)
+    part, inputs = gate_input(LATER_GATE, _passage("coat", 7, **own), latest, {})
     assert list(part.values) == ["form.a", "form.b", "form.c", "coat.x"]
     assert [None if isnan(v) else v for v in part.values.values()] == [None if isnan(v) else v for v in values]
     assert part.arrivals == arrivals
@@ -230,7 +230,7 @@ def test_a_gate_never_sees_a_later_passage_of_its_part(rows: list[tuple[str, str
     for arrival, (serial, step) in enumerate(rows, 1):
         passage = Passage(arrival, serial, step, 1, datetime(2026, 1, 1, tzinfo=UTC), {"a": float(arrival)})
         if step == "coat":
-            part, inputs = gate_input(LATER_GATE, passage, latest.get(serial, {}))
+            part, inputs = gate_input(LATER_GATE, passage, latest.get(serial, {}), {})
             before = [i for i, row in enumerate(rows[: arrival - 1], 1) if row == (serial, "form")]
             assert inputs == {"coat": arrival, **({"form": before[-1]} if before else {})}
             assert (part.values["form.a"] == before[-1]) if before else isnan(part.values["form.a"])

@@ -9,6 +9,7 @@ ENVIRON = {"MES_PASSWORD": "hunter2"}
 WHOLE = ""
 SINCE = "since: '2026-01-01T00:00:00Z'"
 
+MILL = "{step: machine, characteristic: thickness, model: m, kind: ensemble, covariates: [spindle_load]"
 SCRAP_CLASS = "{value: %d, means: scrap}"
 GOOD_CLASS = "a: {value: 0, means: continue}"
 
@@ -123,6 +124,20 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
     "a gate's unknown input": (("surface_mean]", "surface]"),),
     "a gate's input at an unknown step": (("machine.spindle_load", "mill.spindle_load"),),
     "a gate's input given twice": (("surface_mean]", "forge.p03]"),),
+    "a gate that uses its own predictions": (("    rework: {above: 0.2}", "    predictions: [blade]"),),
+    "predictions of an unknown gate": (("    rework: {above: 0.2}", "    predictions: [balde]"),),
+    "predictions of a gate given twice": (
+        ("    rework: {above: 0.2}", "    predictions: [mill, mill]"),
+        ("\nsources:\n", f"  mill: {MILL}}}\nsources:\n"),
+    ),
+    "two gates that wait for each other": (
+        ("    rework: {above: 0.2}", "    predictions: [mill]"),
+        ("\nsources:\n", f"  mill: {MILL}, predictions: [blade]}}\nsources:\n"),
+    ),
+    "predictions for a gate of pictures": (
+        ('    profile: ["p{01..30}"]', "    kind: image\n    image: surface\n    predictions: [mill]"),
+        ("    covariates: [machine.spindle_load, surface_mean]\n", ""),
+    ),
     "an outcome of an unknown characteristic": (
         ("characteristic: thickness\n    value", "characteristic: thick\n    value"),
     ),
