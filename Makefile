@@ -53,7 +53,7 @@ bench-models: $(STAMP) ## The model kinds on real data, each figure beside its b
 	$(QUIET) $(BIN)/python -m benchmarks bench_models_image bench_models_ensemble bench_models_table
 
 bench-examples: $(STAMP) ## The examples on real data in full, with and without retraining (GATEWATCH_DATA, ../shared/data)
-	for name in ai4i2020 liveline neu secom skab; do $(QUIET) $(BIN)/python -m examples.report $$name || exit; done
+	for name in ai4i2020 hydraulic liveline neu secom skab; do $(QUIET) $(BIN)/python -m examples.report $$name || exit; done
 
 bench-demo: $(STAMP) ## The demo on 11 seeds, and 10 seeds without faults (half an hour)
 	$(BIN)/python -m benchmarks bench_demo

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from examples import classes
+from examples import classes, coverage
 from inference.models.fitting import NAIVE_WINDOW
 from inference.regions import verdict_for
 from monitor.model import WATCHDOG, ReworkBand, Verdict
@@ -82,6 +82,7 @@ def _gate(connection: sa.Connection, plant: Plant, gate: str) -> Iterator[str]:
         return
     yield f"  realised: {_error(realised(connection, gate, config.characteristic))}"
     yield f"  last two thirds: {_decided(connection, plant, gate)}"
+    yield from (f"  {line}" for line in coverage.lines(connection, gate, config))
 
 
 def _error(found: pd.DataFrame) -> str:
