@@ -10,7 +10,6 @@ from examples_kit import data, rows
 
 from examples.report import NAMES, prepare, run, told
 
-
 LONG = {"ai4i2020", "hydraulic"}
 """These run for minutes: `make bench-examples` runs them whole, and their tests a cut, verified."""
 
