@@ -38,6 +38,7 @@ def corrected(spine: Spine, changes: Mapping[str, str] = MISSING) -> Spine:
     """The same store and MES under a changed plant file."""
     other = object.__new__(Spine)
     other.folder, other.store, other.changes, other.used = spine.folder, spine.store, changes, spine.used
+    other.others = spine.others
     text = PLANT
     for old, new in changes.items():
         assert old in text
