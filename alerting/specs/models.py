@@ -30,7 +30,7 @@ ALERTS: tuple[AlertSpec, ...] = (
     AlertSpec(
         "ModelWithoutSkill", "warning", "ml", *finding(PERFORMANCE, "breach", feature="", method=SKILL), "subject",
         "gate", limit=0.5, clear=0.5, pending_for=30 * MINUTE, keep_firing=HOUR, measured=False,
-        summary="the model of gate {subject} is no better than the median of recent outcomes",
+        summary="the model of gate {subject} is no better than a forecast from recent outcomes",
         cause="Over the newest parts the model's error is not below that of the naive baseline.",
         action="Look for inputs that changed or went missing, then retrain; the gate holds until skill returns.",
     ),

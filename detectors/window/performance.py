@@ -160,7 +160,7 @@ class Errors:
         values = np.abs(self.values(method))
         mean = {group: float(values[self._in_group(group)].mean()) for group in dict.fromkeys(self.groups)}
         worst = sorted(mean, key=lambda group: (-mean[group], group))[:_MOST_CAUSES]
-        return tuple("/".join(group) for group in worst) or ("outcome",)
+        return tuple("/".join(group) for group in worst if any(group)) or ("outcome",)
 
     def of(self, group: tuple[str, ...]) -> Errors:
         """The rows of one slice."""

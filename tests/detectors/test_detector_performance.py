@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from performance_windows import GROUPS, predictions
 from scipy.stats import binom
 
-from detectors.window.performance import SKILL_REGAINED, Performance, with_hysteresis
+from detectors.window.performance import Errors, Performance, with_hysteresis
 from detectors.window.performance_limits import LimitSettings, mean_variance, share_limit
+from monitor.detection import SKILL_REGAINED
 from monitor.model import Finding, Status, Window
 
 OK, BREACH, CANNOT, NO_DATA = Status.OK, Status.BREACH, Status.CANNOT_JUDGE, Status.NO_DATA
@@ -235,3 +236,8 @@ def test_an_error_beyond_what_anybody_could_forecast_is_a_breach_whatever_the_re
 def test_coverage_comes_back_with_hysteresis(before: Status | None, value: float, after: Status) -> None:
     finding = replace(judged(predictions(60, 12))["miscoverage"], value=value, limit=0.3, status=OK)
     assert with_hysteresis(finding, before).status is after
+
+
+def test_a_plant_without_machines_and_recipes_has_no_slice_to_blame() -> None:
+    errors = Errors(*(np.array([3.0, -4.0, 5.0]) for _ in range(4)), (("", ""),) * 3)
+    assert errors.worst_slices("mae") == ("outcome",)
