@@ -168,10 +168,8 @@ def said_of(prediction: Prediction | None, rule: Rule | None) -> Prediction | No
 
 def _adapted(prediction: Prediction | None, scale: float) -> Prediction | None:
     """With its interval adapted; None for one with a number that is not finite, which nothing can store or send."""
-    if prediction is None:
-        return None
-    numbers = (prediction.value, prediction.lower, prediction.upper, prediction.distance, prediction.distance_limit)
-    return scaled(prediction, scale) if all(map(isfinite, (*numbers, *prediction.probabilities))) else None
+    finite = prediction is not None and _is_finite(prediction) and all(map(isfinite, prediction.probabilities))
+    return scaled(prediction, scale) if prediction is not None and finite else None
 
 
 def _apply_withheld(failed: Reason | None, prediction: Prediction | None, withheld: Reason | None) -> Reason | None:
@@ -226,5 +224,9 @@ def _is_usable_spec(spec: Spec, band: ReworkBand) -> bool:
 def _is_valid(prediction: Prediction, rule: Rule) -> bool:
     if isinstance(rule, ClassSpec) and not are_probabilities(prediction.probabilities, rule):
         return False
+    return _is_finite(prediction) and prediction.lower <= prediction.value <= prediction.upper
+
+
+def _is_finite(prediction: Prediction) -> bool:
     numbers = (prediction.value, prediction.lower, prediction.upper, prediction.distance, prediction.distance_limit)
-    return all(map(isfinite, numbers)) and prediction.lower <= prediction.value <= prediction.upper
+    return all(map(isfinite, numbers))

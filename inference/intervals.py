@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc
 
-from inference.models.forecasting import Forecast
-from inference.models.tables.class_forecast import ClassForecast
+from inference.models.forecasting import Foretold
 from inference.models.tables.class_losses import in_likeliest, log_losses
 from monitor.model import Floats, Prediction
 
@@ -46,9 +45,9 @@ def coverage_holds(inside: Mask, parts: int, coverage: float) -> bool:
     return 2 * len(inside) >= parts and binomial_cdf(int(inside.sum()), len(inside), coverage) >= 1 - CONFIDENCE
 
 
-def forecast_holds(known: Forecast | ClassForecast) -> bool:
+def forecast_holds(known: Foretold) -> bool:
     """Whether the newest intervals of a forecast cover often enough: nothing shows that they fall short by more than
-    `SHORTFALL`. Parts that miss together count as fewer independent ones (`Forecast.alike`)."""
+    `SHORTFALL`. Parts that miss together count as fewer independent ones (`Foretold.alike`)."""
     inside, watched = known.inside / known.alike, known.watched / known.alike
     return binomial_cdf(inside, watched, known.coverage - SHORTFALL) >= 1 - CONFIDENCE
 

@@ -155,6 +155,10 @@ class ClassSpec:
         """The place of the class that an outcome names; None where it names none."""
         return next((place for place, known in enumerate(self.values) if known == value), None)
 
+    def places(self, values: Sequence[float] | Floats) -> NDArray[np.intp]:
+        """The places of the classes that outcomes name, each of which names one."""
+        return np.searchsorted(self.values, values)
+
     @property
     def good(self) -> tuple[bool, ...]:
         """Which classes are those of a part that goes on as it is."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
@@ -21,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:  # run as a script, the folder of this file stands there instead
     sys.path.insert(0, str(ROOT))
 
-from examples.loading import Loaded, csv_files, read_columns, refuse, run  # noqa: E402
+from examples.loading import Loaded, csv_files, read_columns, refuse, rows_of, run  # noqa: E402
 
 NUMBER, PRODUCT, TYPE, FAILURE = "UDI", "Product ID", "Type", "Machine failure"
 MEASURED = {
@@ -59,7 +58,9 @@ def load(folder: Path) -> Loaded:
     milled = {"OPERATION": "MILL-10", "GRADE": frame[TYPE], **{name: frame[MEASURED[name]] for name in MEASURED}}
     found = frame[FAILURE].map(lambda failed: RESULTS[int(failed)])
     end = START + len(frame) * EACH + LATE + timedelta(minutes=30)
-    return Loaded({operations: _rows(part | milled), results: _rows(part | {"FOUND": found})}, START, end, left_out)
+    tables = {operations: part | milled, results: part | {"FOUND": found}}
+    rows = {table: rows_of(pd.DataFrame(columns)) for table, columns in tables.items()}
+    return Loaded(rows, START, end, left_out)
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -69,12 +70,6 @@ def _read(path: Path) -> pd.DataFrame:
     refuse(path, frame[TYPE], ~frame[TYPE].isin(TYPES), "L, M or H")
     refuse(path, frame[FAILURE], ~frame[FAILURE].isin([0, 1]), "0 or 1")
     return frame
-
-
-def _rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
-    """A row a part, with NULL for what is missing."""
-    frame = pd.DataFrame(columns).astype(object)
-    return frame.where(frame.notna(), None).to_dict("records")  # type: ignore[return-value]
 
 
 if __name__ == "__main__":

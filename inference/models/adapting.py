@@ -13,6 +13,7 @@ from math import exp, log, sqrt
 
 import numpy as np
 
+from inference.models.forecasting import overdispersion
 from monitor.model import Floats, Prediction
 
 STEP = 0.03
@@ -38,12 +39,8 @@ def tracked_scale(scores: Floats, lots: Sequence[str], coverage: float) -> float
 def _alike(scores: Floats, lots: Sequence[str], coverage: float) -> float:
     """The variance of the number of misses of whole lots over that of independent parts, at least 1."""
     missed = (scores > np.quantile(scores, coverage, method="lower")).astype(np.float64)
-    share = float(missed.mean())
-    if not 0 < share < 1:
-        return 1.0
     _, lot_of = np.unique(np.array(lots, dtype=object), return_inverse=True)
-    sums = np.bincount(lot_of, missed - share)
-    return max(1.0, float(np.square(sums).sum() / (len(missed) * share * (1 - share))))
+    return overdispersion(missed, lot_of)
 
 
 def scaled(prediction: Prediction, scale: float) -> Prediction:

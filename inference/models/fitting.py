@@ -147,20 +147,10 @@ def measure_in_time(data: TrainingData, value: Floats, half_width: Floats, cover
     The naive baseline is the forecast from the outcomes that were known.
     """
     naive = forecast_errors(data, coverage)
-    held = np.isfinite(value) & np.isfinite(naive)
-    target = data.target[held]
-    error, spread = np.abs(target - value[held]), float(target.var()) if len(target) else 0.0
-    mae, base = (float(found.mean()) if len(found) else 0.0 for found in (error, naive[held]))
-    return TrainingMetrics(
-        rows=len(data), training_rows=len(data), calibration_rows=len(data), validation_rows=len(error), epochs=0,
-        coverage=float((error <= half_width[held]).mean()) if len(error) else 0.0,
-        skill=1 - mae / base if base > 0 else 0.0,
-        quality={
-            "r2": float(1 - np.square(error).mean() / spread) if spread > 0 else 0.0,
-            "mae": mae,
-            "naive_mae": base,
-        },
-    )  # fmt: skip
+    held = np.flatnonzero(np.isfinite(value) & np.isfinite(naive))
+    every = np.arange(len(data))
+    parts = {"train": every, "stopping": every[:0], "calibration": every}
+    return _measured(data.target, value, half_width, naive, held, parts, 0)
 
 
 def measure(
@@ -169,22 +159,35 @@ def measure(
     """Metrics of predicted values (parts,) on the validation part; `half_width` is half of each interval's width."""
     held = parts["validation"]
     held = held[held > 0]  # the first row has no outcome before it
+    return _measured(target, value, half_width, np.abs(target - naive_forecast(target)), held, parts, epochs)
+
+
+def _measured(
+    target: Floats,
+    value: Floats,
+    half_width: float | Floats,
+    naive: Floats,
+    held: Rows,
+    parts: Mapping[str, Rows],
+    epochs: int,
+) -> TrainingMetrics:
+    """Metrics of the rows that were held out, against the errors (parts,) of the naive baseline."""
     error = np.abs(target - value)[held]
-    naive = np.abs(target - naive_forecast(target))[held].mean()
-    spread = np.square(target[held] - target[held].mean()).mean()
-    mae = error.mean()
+    spread = np.square(target[held] - target[held].mean()).mean() if len(held) else 0.0
+    mae, base = (float(found.mean()) if len(held) else 0.0 for found in (error, naive[held]))
+    inside = error <= np.broadcast_to(half_width, target.shape)[held]
     return TrainingMetrics(
         rows=len(target),
         training_rows=len(parts["train"]) + len(parts["stopping"]),
         calibration_rows=len(parts["calibration"]),
         validation_rows=len(held),
         epochs=epochs,
-        coverage=float((error <= np.broadcast_to(half_width, target.shape)[held]).mean()),
-        skill=float(1 - mae / naive) if naive > 0 else 0.0,
+        coverage=float(inside.mean()) if len(held) else 0.0,
+        skill=1 - mae / base if base > 0 else 0.0,
         quality={
             "r2": float(1 - np.square(error).mean() / spread) if spread > 0 else 0.0,
-            "mae": float(mae),
-            "naive_mae": float(naive),
+            "mae": mae,
+            "naive_mae": base,
         },
     )
 

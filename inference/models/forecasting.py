@@ -42,11 +42,11 @@ Counts = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
-    """The forecast of the next part: value and interval in the characteristic's unit.
+class Foretold:
+    """What a forecast of a number and one of classes have in common: a value with bounds, and how such ones did.
 
     `coverage` is the nominal one, `outcomes` how many it rests on; `inside` of the newest `watched` outcomes lay inside
-    their intervals. `alike` is by how much the variance of such a count is larger than that of independent parts: parts
+    their bounds. `alike` is by how much the variance of such a count is larger than that of independent parts: parts
     that were judged by overlapping outcomes miss together.
     """
 
@@ -58,6 +58,11 @@ class Forecast:
     inside: int
     watched: int
     alike: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast(Foretold):
+    """The forecast of the next part: value and interval in the characteristic's unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +84,30 @@ def forecast(values: Floats, known: Counts, coverage: float) -> Forecast | None:
     value, half = float(course.value[-1]), float(course.half_width[-1])
     if not np.isfinite(half):
         return None
-    judged = np.isfinite(course.inside)
-    inside, ahead = course.inside[judged], (np.arange(len(newest)) - newest)[judged]
-    watched, count = inside[-WATCHED:], min(len(values), MEMORY)
-    return Forecast(
-        value, value - half, value + half, coverage, count, int(watched.sum()), len(watched), alike(inside, ahead)
-    )
+    watch = watched(course.inside, np.isfinite(course.inside), newest)
+    return Forecast(value, value - half, value + half, coverage, len(newest), *watch)
 
 
-def alike(inside: Floats, ahead: Counts) -> float:
-    """The variance of counts of hits over that of independent ones, at least 1; from sums over blocks of parts.
+def watched(inside: Floats, judged: NDArray[np.bool_], known: Counts) -> tuple[int, int, float]:
+    """How the newest forecasts did, as `Foretold` has it: `inside`, `watched` and `alike`.
 
-    A block is as long as the forecasts look `ahead`, in parts, in the middle: further apart they share no unknown part.
+    `inside` (n,) says whether each outcome was as foretold, `judged` where anything was, `known` how many outcomes were
+    known then. Sums of hits over blocks of parts tell how alike these are. A block is as long as the forecasts look
+    ahead, in parts, in the middle: further apart they share no unknown part.
     """
-    share = inside.mean() if len(inside) else 0.0
+    hits, ahead = inside[judged], (np.arange(len(known)) - known)[judged]
+    block = max(1, int(np.median(ahead))) if len(hits) else 1
+    newest = hits[-WATCHED:]
+    return int(newest.sum()), len(newest), overdispersion(hits, np.arange(len(hits)) // block)
+
+
+def overdispersion(hits: Floats, group_of: Counts) -> float:
+    """The variance of the number of hits (n,) over that of independent ones, at least 1, from the sums of groups."""
+    share = float(hits.mean()) if len(hits) else 0.0
     if not 0 < share < 1:
         return 1.0
-    sums = np.add.reduceat(inside - share, np.arange(0, len(inside), max(1, int(np.median(ahead)))))
-    return max(1.0, float(np.square(sums).sum() / (len(inside) * share * (1 - share))))
+    sums = np.bincount(group_of, hits - share)
+    return max(1.0, float(np.square(sums).sum() / (len(hits) * share * (1 - share))))
 
 
 def shifted(known: Counts, count: int) -> Counts:

@@ -84,9 +84,8 @@ class ImageModel:
         return [self._predict(description) for description in describe(rows)]
 
     def _predict(self, description: Description) -> Prediction:
-        probabilities = self.judge.probabilities(description)
-        value = float(self.judge.values(probabilities))
-        distance, limit = self.judge.distance(description.patches), self.judge.limit_of(description)
+        probabilities, limit = self.judge.probabilities_and_limit(description)
+        value, distance = float(self.judge.values(probabilities)), self.judge.distance(description.patches)
         return Prediction(value, value, value, distance, limit, tuple(probabilities.tolist()))
 
     def anomaly_scores(self, predictions: Sequence[Prediction]) -> Floats:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
+from inference.gate import predicted_classes
 from monitor.model import Prediction
 from monitor.ports import GateModel
 
@@ -17,7 +18,7 @@ def line_of(model: GateModel, prediction: Prediction | None) -> dict[str, object
     if prediction is None:
         return {"value": None, "error": "too many inputs are missing"}
     score = prediction.distance / prediction.distance_limit
-    classes: Sequence[str] = getattr(model, "classes", ())
+    classes = predicted_classes(model)
     if not classes:
         return {
             "value": prediction.value, "lower": prediction.lower, "upper": prediction.upper, "anomaly_score": score,

@@ -28,10 +28,6 @@ class Discriminant:
         """Of the known classes, from a picture's features (FEATURES,)."""
         return self.directions.scores(whole, self.shrinkage)
 
-    def probabilities(self, whole: Floats) -> Floats:
-        """Of the known classes, from a picture's features (FEATURES,)."""
-        return self.scaling.probabilities(self.scores(whole))
-
 
 @dataclass(frozen=True, slots=True)
 class Distances:
@@ -74,18 +70,19 @@ class Judge:
         like = bool(self.limits) and scores[likeliest] >= self.floors[likeliest]
         return self.limits[likeliest] if like else self.distances.limit
 
-    def limit_of(self, description: Description) -> float:
-        """The limit of the distance of a picture."""
-        if self.discriminant is None or not self.limits:
-            return self.distances.limit
-        return self.limit(self.discriminant.scores(description.whole.astype(np.float64)))
+    def probabilities_and_limit(self, description: Description) -> tuple[Floats, float]:
+        """Probabilities of the classes (classes,), 0 for one not seen in training; and the limit of the distance."""
+        found, known = np.zeros(self.classes), list(self.known)
+        if self.discriminant is None:
+            found[known] = 1.0
+            return found, self.distances.limit
+        scores = self.discriminant.scores(description.whole.astype(np.float64))
+        found[known] = self.discriminant.scaling.probabilities(scores)
+        return found, self.limit(scores)
 
     def probabilities(self, description: Description) -> Floats:
         """Of each class (classes,); 0 for one that was not seen in training."""
-        found = np.zeros(self.classes)
-        only = self.discriminant is None
-        found[list(self.known)] = 1.0 if only else self.discriminant.probabilities(description.whole.astype(np.float64))  # type: ignore[union-attr]
-        return found
+        return self.probabilities_and_limit(description)[0]
 
     def values(self, probabilities: Floats) -> Floats:
         """Of probabilities (..., classes), as `not_good`."""

@@ -94,13 +94,11 @@ def compare_models(
 
 def _forecast_errors(known: TrainingSet, parts: TrainingSet, coverage: float) -> Floats:
     """The absolute error (parts,) of the forecast from the outcomes that were available when each part passed."""
-    passed, available = (
-        np.array([at.timestamp() for at in times])
-        for times in ((*known.passed_at, *parts.passed_at), (*known.available_at, *parts.available_at))
-    )
     target = np.concatenate([known.target, parts.target])
+    passed = np.concatenate([known.times.passed, parts.times.passed])
+    available = np.concatenate([known.times.available, parts.times.available])
     nothing = np.empty((len(target), 0))
-    data = TrainingData(nothing, target, [""] * len(target), times=Times(passed, available))
+    data = TrainingData(nothing, target, [*known.serials, *parts.serials], times=Times(passed, available))
     return forecast_errors(data, coverage)[len(known) :]
 
 

@@ -125,9 +125,9 @@ def write_job(folder: Path, gate: GateConfig, data: TrainingSet) -> None:
     job = {"kind": gate.kind, "settings": asdict(settings)}
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     serials, lots = (np.array(values, dtype=np.str_) for values in (data.serials, data.lots))
-    passed, available = (np.array([at.timestamp() for at in times]) for times in (data.passed_at, data.available_at))
+    times = data.times
     rows = data.rows if isinstance(data.rows, np.ndarray) else write_pictures(folder, data.rows.contents())
     np.savez(
         folder / "data.npz", rows=rows, target=data.target, context=data.context, serials=serials, lots=lots,
-        passed=passed, available=available,
+        passed=times.passed, available=times.available,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from math import isfinite
 
 import numpy as np
 
+from inference.models.kind import Times
 from monitor.model import ClassSpec, Floats
 from monitor.pipeline.passages import MaxAges, Passage, gate_input, is_newer, picture_key, with_earlier
 from monitor.plant.gates import GateConfig
@@ -44,6 +45,13 @@ class TrainingSet:
 
     def __len__(self) -> int:
         return len(self.serials)
+
+    @property
+    def times(self) -> Times:
+        """When each part passed the gate and when its outcome first became available, in seconds since 1970."""
+        return Times(
+            *(np.array([at.timestamp() for at in moments]) for moments in (self.passed_at, self.available_at))
+        )  # fmt: skip
 
     def at(self, indices: Sequence[int]) -> TrainingSet:
         """The rows at these indices."""
@@ -147,7 +155,7 @@ def _items(
 def _targets(values: Sequence[float], classes: ClassSpec | None) -> Floats:
     if classes is None:
         return np.array(values, dtype=np.float64)
-    return np.searchsorted(classes.values, values).astype(np.float64)  # every value is one of them
+    return classes.places(values).astype(np.float64)
 
 
 def _context(history: Sequence[PartStep], serials: Sequence[str]) -> Floats:

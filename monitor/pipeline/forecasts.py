@@ -103,26 +103,23 @@ class KnownParts:
 
     def forecast(self, coverage: float, classes: ClassSpec | None) -> RecordedForecast | None:
         """The forecast of the next part, of `classes` where there are some; None with too few outcomes."""
-        if classes is not None:
-            return self._of(classes)._of_classes(classes)
-        return self._recorded(forecast(self.values, self._counts(), coverage))
+        if classes is None:
+            found: Forecast | ClassForecast | None = forecast(self.values, self._counts(), coverage)
+            parts = self.parts
+        else:
+            known = self._of(classes)
+            found, parts = class_forecast(classes.places(known.values), known._counts(), classes), known.parts
+        if found is None:
+            return None
+        newest = parts[-NEWEST:]
+        unfamiliar = sum(part.far for part in newest) >= _MOST * len(newest)
+        return RecordedForecast(found, unfamiliar, self.at, self.arrival)
 
     def _of(self, classes: ClassSpec) -> KnownParts:
         """Those whose outcome is one of the classes."""
         kept = [i for i, outcome in enumerate(self.outcomes) if classes.index(outcome.value) is not None]
         outcomes, parts = [self.outcomes[i] for i in kept], [self.parts[i] for i in kept]
         return replace(self, outcomes=outcomes, parts=parts)
-
-    def _of_classes(self, classes: ClassSpec) -> RecordedForecast | None:
-        indexes = np.searchsorted(classes.values, self.values)
-        return self._recorded(class_forecast(indexes, self._counts(), classes))
-
-    def _recorded(self, found: Forecast | ClassForecast | None) -> RecordedForecast | None:
-        if found is None:
-            return None
-        newest = self.parts[-NEWEST:]
-        unfamiliar = sum(part.far for part in newest) >= _MOST * len(newest)
-        return RecordedForecast(found, unfamiliar, self.at, self.arrival)
 
     def follow(self, coverage: float) -> Course:
         """The forecasts after each of the outcomes."""

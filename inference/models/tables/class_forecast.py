@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.models.forecasting import MEMORY, NEEDED, WATCHED, Counts, alike, shifted
+from inference.models.forecasting import MEMORY, NEEDED, Counts, Foretold, shifted, watched
 from monitor.model import ClassSpec, Floats, Verdict
 
 _HALF_LIVES = (25, 100, 400)
@@ -23,23 +23,15 @@ _SHARED = 1 / 300
 _MAY_DECIDE = (Verdict.CONTINUE, Verdict.CORRECT)
 
 
-@dataclass(frozen=True, slots=True)
-class ClassForecast:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassForecast(Foretold):
     """The forecast of the next part: the rates of the classes; `value` is that of not going on, as are its bounds.
 
     `coverage` is how probable a meaning has to be, `outcomes` how many parts it rests on. Of the newest `watched` parts
-    of which a meaning was as probable when they were judged, `inside` had it; `alike` as in `Forecast`.
+    of which a meaning was as probable when they were judged, `inside` had it.
     """
 
     rates: tuple[float, ...]
-    value: float
-    lower: float
-    upper: float
-    coverage: float
-    outcomes: int
-    inside: int
-    watched: int
-    alike: float = 1.0
 
 
 def class_forecast(places: Counts, known: Counts, spec: ClassSpec) -> ClassForecast | None:
@@ -49,13 +41,9 @@ def class_forecast(places: Counts, known: Counts, spec: ClassSpec) -> ClassForec
     newest, counts = places[-MEMORY:], shifted(known, len(places))
     rates = follow_rates(newest, counts, len(spec.values))
     hits = _hits(rates[counts], newest, spec)
-    judged = np.isfinite(hits) & (counts >= NEEDED)
-    inside, ahead = hits[judged], (np.arange(len(newest)) - counts)[judged]
-    watched, value = inside[-WATCHED:], float(rates[-1][~np.array(spec.good)].sum())
-    return ClassForecast(
-        tuple(rates[-1].tolist()), value, value, value, spec.certainty, len(newest), int(watched.sum()), len(watched),
-        alike(inside, ahead),
-    )  # fmt: skip
+    watch = watched(hits, np.isfinite(hits) & (counts >= NEEDED), counts)
+    value = float(rates[-1][~np.array(spec.good)].sum())
+    return ClassForecast(value, value, value, spec.certainty, len(newest), *watch, rates=tuple(rates[-1].tolist()))
 
 
 def follow_rates(places: Counts, known: Counts, classes: int) -> Floats:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from inference.models.fitting import folds
+from inference.models.fitting import MIN_PARTS, folds
 from inference.models.gaps import Gaps, GapsEntry, learn_gaps
 from inference.models.kind import Contents, Entry, HeldOut, TrainingData, TrainingMetrics, TrainingSettings
 from inference.models.tables import class_quality as quality
@@ -27,8 +27,6 @@ from inference.models.tables.reach import Reach, learn_reach
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats, Prediction
 
-MIN_PARTS = 40
-"""Parts that a classifier needs; with fewer, a fold's training part says nothing."""
 MIN_SECOND = 5
 """Parts that are not of the most frequent class: one a fold."""
 

@@ -13,7 +13,7 @@ from dataclasses import asdict
 import numpy as np
 from pydantic import Field
 
-from inference.models.fitting import folds
+from inference.models.fitting import MIN_PARTS, folds
 from inference.models.gaps import Gaps, GapsEntry, learn_gaps
 from inference.models.gaussian_process import GaussianProcess, from_tensors
 from inference.models.kind import Contents, Entry, HeldOut, Tensors, TrainingData, TrainingMetrics, TrainingSettings
@@ -32,8 +32,6 @@ from inference.models.tables.ensemble_fitting import (
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats, Prediction
 
-MIN_PARTS = 40
-"""Parts that an ensemble needs; with fewer, a fold's training part says nothing."""
 _NEW_LEVEL = 10.0  # limits that a level never seen counts as
 
 
