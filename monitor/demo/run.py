@@ -31,6 +31,12 @@ _MARK = "made-by-gatewatch-demo"
 _SERVED_HOURS = 24.0
 _PICTURES = timedelta(days=1)
 """How long pictures are judged, because that takes longer than judging numbers."""
+_ALERTS = "alerts: {every: 15m}\n"
+_WITHOUT_ABSENT = """alerts:
+  every: 15m
+  change:
+    ModelDegraded: {absent: false}  # a gate that decides later has no accuracy before
+"""
 _FILES = ("mes.db", "historian.db", "gatewatch.db", "mlflow.db", "plant.yaml", "truth.json", "notifications.jsonl")
 _FOLDERS = ("models", "mlartifacts", "reports")
 _LAZY_IMPORTS = ("detectors.stream.roster", "inference.models.shapes.shape", "river.anomaly", "scipy.stats")
@@ -116,10 +122,13 @@ def _plant(folder: Path, start: datetime, end: datetime, port: int) -> LoadedPla
     """
     file = folder / "plant.yaml"
     text = files("monitor.simulator").joinpath("plant.yaml").read_text(encoding="utf-8")
+    later = max(start, end - _PICTURES)
     for gate in parse(text, folder).plant.gates.values():
-        since = start if gate.picture is None else max(start, end - _PICTURES)
+        since = start if gate.picture is None else later
         model = f"    model: {gate.model}\n"
         text = text.replace(model, f'{model}    since: "{since.isoformat()}"  # what passed before is to learn from\n')
+    if later > start:
+        text = text.replace(_ALERTS, _WITHOUT_ABSENT)
     file.write_text(f"{text}server:\n  port: {port}\n", encoding="utf-8")
     return load(file)
 
