@@ -75,7 +75,7 @@ CASES = (
     Case("a store that is no database", ("once", "plant.yaml", "--set", "store.url=sqlite:///plant.yaml"), 3,
          ("store sqlite:///", "not a database", "choose another file")),
     Case("a store that is somebody else's", ("once", "plant.yaml", "--set", "store.url=sqlite:///mes.db"), 3,
-         ("tables of another program", "WIP_HISTORY", "store.url")),
+         ("tables of another program", "SURFACE_INSPECTION", "store.url")),
     Case("a check of a store that is somebody else's",
          ("check", "plant.yaml", "--set", "store.url=sqlite:///mes.db"), 3,
          ("tables of another program",)),
