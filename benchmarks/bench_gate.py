@@ -29,7 +29,7 @@ import numpy as np
 import sqlalchemy as sa
 import torch
 
-from benchmarks.plants import START, make_plant, opened, served, sqlite_files
+from benchmarks.plants import SHAPES, START, make_plant, opened, served, sqlite_files
 from inference.gate import judge
 from inference.models.shapes.network import BATCH
 from monitor.model import PartInput, PartKey
@@ -47,12 +47,12 @@ def _timed(work: Callable[[], object]) -> float:
 
 def _trained(app: App, clock: Any) -> None:
     """Let each gate get its first model, as it does in a replay."""
-    for name in ("pull:mes", "pull:final_test", "model:forging", "model:coating"):
+    for name in ("pull:mes", "pull:final_test", *(f"model:{gate}" for gate in SHAPES)):
         served(app, name, START)
     ready = START + timedelta(hours=1)
     clock.move_to(ready)
-    for gate in ("model:forging", "model:coating"):
-        served(app, gate, ready)
+    for gate in SHAPES:
+        served(app, f"model:{gate}", ready)
 
 
 def _parts(app: App, gate: str, parts: int) -> list[PartInput]:
@@ -128,7 +128,7 @@ def measure(days: float, parts: int, rounds: int) -> dict[str, object]:
         plant = make_plant(folder, where, days, commissioning=300)
         app, clock = opened(plant, where, START, f"store.batch_rows={PAGE}")
         _trained(app, clock)
-        gates = [gate_alone(app, gate, parts, rounds) for gate in app.plant.gates]
+        gates = [gate_alone(app, gate, parts, rounds) for gate in SHAPES]
         whole = pipeline(app, clock, days)
         app.close()
     plain = statistics.harmonic_mean([float(g["bare_parts_per_second"]) for g in gates])  # type: ignore[arg-type]

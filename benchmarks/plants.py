@@ -27,6 +27,9 @@ from monitor.simulator.history import simulate
 from monitor.simulator.machines import SENSORS
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
+SHAPES = ("forging", "coating")
+"""The gates of kind shape, which the benchmarks measure."""
+_NEVER = ("since=2100-01-01T00:00:00Z", "training.min_outcomes=1000000")
 READINGS_PER_ROW = len(SENSORS)
 _MACHINES = 6
 ROWS_PER_DAY = _MACHINES * 24 * 60 * 2
@@ -43,7 +46,9 @@ class Databases:
 
     def overrides(self) -> list[str]:
         """As `--set` takes them."""
-        ours = [f"sources.{s}.url={self.mes}" for s in ("mes", "final_test", "dispositions")]
+        ours = [
+            f"sources.{s}.url={self.mes}" for s in ("mes", "inspection", "visual_check", "final_test", "dispositions")
+        ]
         ours += [f"sources.{s}.url={self.historian}" for s in ("historian", "machine_states")]
         return [*ours, f"write_back.url={self.mes}", f"store.url={self.store}"]
 
@@ -65,9 +70,10 @@ def make_plant(folder: Path, where: Databases, days: float, commissioning: int =
 
 
 def opened(plant: Path, where: Databases, at: datetime, *overrides: str) -> tuple[App, SimulatedClock]:
-    """The plant ready to run, its clock at `at`. Gates are live from START on."""
+    """The plant ready to run, its clock at `at`. The gates of shapes are live from START on, no others."""
     clock = SimulatedClock(at)
-    live = [f"gates.{gate}.since={START.isoformat()}" for gate in ("forging", "coating")]
+    live = [f"gates.{gate}.since={START.isoformat()}" for gate in SHAPES]
+    live += [f"gates.{gate}.{never}" for gate in ("machining", "inspection") for never in _NEVER]
     return make_app(load(plant, [*where.overrides(), *live, *overrides]), clock, simulated=True), clock
 
 

@@ -27,9 +27,13 @@ from monitor.store.database.schema import open_existing
 HOURS = 5.0
 """Length of the history that most tests replay."""
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
-LIVE = tuple(f"gates.{gate}.since={START.isoformat()}" for gate in ("forging", "coating"))
+SOURCES = ("mes", "inspection", "visual_check", "historian", "machine_states", "final_test", "dispositions")
+GATES = ("forging", "machining", "coating")
+"""The gates that judge numbers. That of pictures takes seconds: tests that do not mean it leave it without a model."""
+NO_PICTURES = ("gates.inspection.since=2100-01-01T00:00:00Z", "gates.inspection.training.min_outcomes=1000000")
+LIVE = (*(f"gates.{gate}.since={START.isoformat()}" for gate in GATES), *NO_PICTURES)
 QUICK = (*LIVE, "store.lease=1s", "gates.forging.training.epochs=40", "gates.coating.training.epochs=40")
-NO_TRAINING = ("gates.forging.training.min_outcomes=1000000", "gates.coating.training.min_outcomes=1000000")
+NO_TRAINING = tuple(f"gates.{gate}.training.min_outcomes=1000000" for gate in (*GATES, "inspection"))
 
 
 def make_plant(folder: Path, hours: float, *, seed: int = 11, history: History | None = None) -> Path:

@@ -17,7 +17,7 @@ from monitor.demo.report import write_demo_report
 from monitor.demo.summary import REPLAY, as_text, summarise
 from monitor.demo.timing import FEED, Timing
 from monitor.errors import MonitorError, UsageError
-from monitor.plant.file.load import LoadedPlant, load
+from monitor.plant.file.load import LoadedPlant, load, parse
 from monitor.runtime.app import App, make_app
 from monitor.runtime.progress import Progress
 from monitor.runtime.recording import RecordingOptions, recording
@@ -29,6 +29,14 @@ from monitor.simulator.history import History, simulate
 
 _MARK = "made-by-gatewatch-demo"
 _SERVED_HOURS = 24.0
+_PICTURES = timedelta(days=1)
+"""How long pictures are judged, because that takes longer than judging numbers."""
+_ALERTS = "alerts: {every: 15m}\n"
+_WITHOUT_ABSENT = """alerts:
+  every: 15m
+  change:
+    ModelDegraded: {absent: false}  # a gate that decides later has no accuracy before
+"""
 _FILES = ("mes.db", "historian.db", "gatewatch.db", "mlflow.db", "plant.yaml", "truth.json", "notifications.jsonl")
 _FOLDERS = ("models", "mlartifacts", "reports")
 _LAZY_IMPORTS = ("detectors.stream.roster", "inference.models.shapes.shape", "river.anomaly", "scipy.stats")
@@ -62,7 +70,7 @@ def run_demo(
         script = DEFAULT_SCRIPT if faults else ()
         history = simulate(seed, start, days, script, extra_hours=_SERVED_HOURS if serve else 0.0)
         (folder / "truth.json").write_text(json.dumps(dict(history.truth), indent=1), encoding="utf-8")
-    loaded = _plant(folder, start, port)
+    loaded = _plant(folder, start, end, port)
     feed = _feed(loaded, history)
     with feed:
         with timing.phase("open the plant"):
@@ -105,17 +113,22 @@ def _empty_folder(folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def _plant(folder: Path, start: datetime, port: int) -> LoadedPlant:
+def _plant(folder: Path, start: datetime, end: datetime, port: int) -> LoadedPlant:
     """The demo's plant file, whose gates decide from `start` on: earlier parts are history to learn from.
+
+    Gates of pictures decide in the last day before `end` only.
 
     It is written without overrides, so that every other command run on it uses the same plant.
     """
     file = folder / "plant.yaml"
     text = files("monitor.simulator").joinpath("plant.yaml").read_text(encoding="utf-8")
-    since = f'    since: "{start.isoformat()}"  # what passed before the demo is history to learn from\n'
-    for gate in ("forging", "coating"):
-        model = f"    model: blade-{gate}\n"
-        text = text.replace(model, model + since)
+    later = max(start, end - _PICTURES)
+    for gate in parse(text, folder).plant.gates.values():
+        since = start if gate.picture is None else later
+        model = f"    model: {gate.model}\n"
+        text = text.replace(model, f'{model}    since: "{since.isoformat()}"  # what passed before is to learn from\n')
+    if later > start:
+        text = text.replace(_ALERTS, _WITHOUT_ABSENT)
     file.write_text(f"{text}server:\n  port: {port}\n", encoding="utf-8")
     return load(file)
 

@@ -6,13 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from inference.regions import verdict_for
+from inference.regions import verdict_by_rule
 from monitor.demo.timing import time_lines
 from monitor.demo.watching import compare_with_truth, time_of
 from monitor.demo.watching_text import watching_lines
 from monitor.detection import DEAD, LIMIT, STUCK
 from monitor.model import JsonObject, Status, Verdict
 from monitor.plant.plant import Plant
+from monitor.simulator.truth import FINISH, RESONANCE
 from monitor.store.database.database import Store
 from monitor.store.delivery.outbox import MES, counts_by_status
 from monitor.store.rows.decisions import StoredDecision, all_decisions
@@ -36,7 +37,7 @@ def summarise(store: Store, plant: Plant, truth: JsonObject, now: datetime) -> d
     with store.read() as connection:
         decisions = all_decisions(connection)
         findings = all_findings(connection)
-        outcomes = last_values(connection)
+        outcomes = {c: last_values(connection, c) for c in plant.characteristics}
         sent = counts_by_status(connection, MES)
         rows = count_rows(connection)
         rejects = counts_by_reason(connection)
@@ -45,7 +46,10 @@ def summarise(store: Store, plant: Plant, truth: JsonObject, now: datetime) -> d
         "from": truth["start"],
         "to": now.isoformat(),
         "rows": rows,
-        "gates": {g: _gate(plant, g, [d for d in decisions if d.gate == g], outcomes, truth) for g in plant.gates},
+        "gates": {
+            g: _gate(plant, g, [d for d in decisions if d.gate == g], outcomes[config.characteristic], truth)
+            for g, config in plant.gates.items()
+        },
         "machines": {m: _machine(m, [f for f in findings if f.subject == m], truth["faults"]) for m in plant.machines},
         "process_faults": [_process_fault(f, decisions) for f in truth["faults"] if f["kind"] not in METHOD_FOR],
         "quarantine": {"found": rejects, "injected": truth["dirt"]},
@@ -59,19 +63,19 @@ def _gate(
     plant: Plant, gate: str, decisions: Sequence[StoredDecision], outcomes: Mapping[str, float], truth: JsonObject
 ) -> dict[str, object]:
     config = plant.gates[gate]
-    band = config.rework_band()
+    rule_at, band, true_values = plant.rules_of(config), config.rework_band(), true_values_of(plant, gate, truth)
     by_outcome: dict[str, Counter[str]] = {v.value: Counter() for v in Verdict}
     by_truth: dict[str, Counter[str]] = {v.value: Counter() for v in Verdict}
     reasons: Counter[str] = Counter()
     for d in decisions:
-        spec = plant.characteristics[config.characteristic].spec_at(d.at)
-        if spec is None:
+        rule = rule_at(d.at)
+        if rule is None:
             continue
-        by_outcome[d.verdict][
-            verdict_for(outcomes[d.serial], spec, band) if d.serial in outcomes else "not_known_yet"
-        ] += 1
-        if d.serial in truth["parts"]:
-            by_truth[d.verdict][verdict_for(truth["parts"][d.serial], spec, band)] += 1
+        for counts, values in ((by_outcome, outcomes), (by_truth, true_values)):
+            if d.serial in values:
+                counts[d.verdict][verdict_by_rule(values[d.serial], rule, band) or "of_no_class"] += 1
+        if d.serial not in outcomes:
+            by_outcome[d.verdict]["not_known_yet"] += 1
         if d.verdict == Verdict.HOLD.value:
             reasons[d.reason] += 1
     return {
@@ -81,7 +85,17 @@ def _gate(
             for v in by_outcome
         },
         "hold_reasons": dict(reasons),
+        "classes": {name: entry.means for name, entry in plant.characteristics[config.characteristic].classes.items()},
     }
+
+
+def true_values_of(plant: Plant, gate: str, truth: JsonObject) -> dict[str, float]:
+    """By serial the truth of what the gate predicts, as in outcomes: a number, or the number of a class."""
+    characteristic = plant.gates[gate].characteristic
+    if characteristic == FINISH:
+        classes = plant.characteristics[FINISH].classes
+        return {serial: float(classes[name].value) for serial, name in truth["finish"].items()}
+    return dict(truth["parts"]) if characteristic == RESONANCE else {}
 
 
 def _machine(machine: str, findings: Sequence[StoredFinding], faults: Sequence[JsonObject]) -> dict[str, object]:
@@ -158,25 +172,34 @@ def as_text(summary: JsonObject) -> str:
 _LEGEND = (
     "  continue: within specification; correct: can be reworked; scrap: cannot; hold: the gate must not decide.",
     "  The truth is the simulator's; the final test measures it a day later, so that the newest parts still wait.",
+    "  A gate that judges pictures decides on the last day only; people see the coat some hours later.",
 )  # fmt: skip
-_CLASSES = ("continue", "correct", "scrap")
+_CLASSES, _WIDTHS = ("continue", "correct", "scrap"), (8, 12, 9)
 
 
 def _gate_lines(gate: str, facts: JsonObject) -> list[str]:
+    heads, told = ("in spec", "reworkable", "scrap"), "final test so far"
+    if facts["classes"]:
+        good, bad, worst = (_classes_that_mean(verdict, facts["classes"]) for verdict in _CLASSES)
+        heads, told = (good, bad, worst), "visual check so far"
+    row = "".join(f"{head:>{width}}" for head, width in zip(heads, _WIDTHS, strict=True))
     lines = [
-        f"  {'gate ' + gate:<14}{'':>7} | {'truth':<29} | final test so far",
-        f"  {'recommended':<14}{'parts':>7} | {'in spec':>8}{'reworkable':>12}{'scrap':>9} | "
-        f"{'in spec':>8}{'reworkable':>12}{'scrap':>9}{'waiting':>9}",
+        f"  {'gate ' + gate:<16}{'':>5} | {'truth':<29} | {told}",
+        f"  {'recommended':<14}{'parts':>7} | {row} | {row}{'waiting':>9}",
     ]
-    for verdict, row in facts["recommended"].items():
-        truth, tested = (_cells(row[kind], *_CLASSES) for kind in ("truth", "outcome"))
-        waiting = row["outcome"].get("not_known_yet", 0)
-        lines.append(f"  {verdict:<14}{row['parts']:>7} | {truth} | {tested}{waiting:>9}")
+    for verdict, found in facts["recommended"].items():
+        truth, tested = (_cells(found[kind]) for kind in ("truth", "outcome"))
+        waiting = found["outcome"].get("not_known_yet", 0)
+        lines.append(f"  {verdict:<14}{found['parts']:>7} | {truth} | {tested}{waiting:>9}")
     return [*lines, "  held because: " + (_format_counts(facts["hold_reasons"]) or "nothing was held")]
 
 
-def _cells(counts: Mapping[str, int], in_spec: str, reworkable: str, scrap: str) -> str:
-    return f"{counts.get(in_spec, 0):>8}{counts.get(reworkable, 0):>12}{counts.get(scrap, 0):>9}"
+def _classes_that_mean(verdict: str, classes: JsonObject) -> str:
+    return "/".join(name for name, means in classes.items() if means == verdict) or "-"
+
+
+def _cells(counts: Mapping[str, int]) -> str:
+    return "".join(f"{counts.get(name, 0):>{width}}" for name, width in zip(_CLASSES, _WIDTHS, strict=True))
 
 
 def _machine_lines(machine: str, facts: JsonObject, now: datetime) -> list[str]:

@@ -27,6 +27,7 @@ from monitor.detection import (
 from monitor.model import WATCHDOG, JsonObject
 from monitor.plant.plant import Plant
 from monitor.scheduling.slots import slots
+from monitor.simulator.truth import RESONANCE
 from monitor.store.database.database import Connection
 from monitor.store.delivery.notifications import Notification, all_notifications
 from monitor.store.models import retraining
@@ -70,16 +71,16 @@ Span = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Where and when a fault has effects: by place (machine, step or gate), and in the outcomes of its parts."""
+    """Where and when a fault has effects: by place (machine, step or gate); in the outcomes of its parts, by gate."""
 
     places: Mapping[str, Span]
-    outcomes: Span | None = None
+    outcomes: Mapping[str, Span]
 
     def contains(self, alert: Alert) -> bool:
         """Whether the alert began at a place and within a time of the reach."""
         spans = [self.places.get(alert.subject)]
         if alert.name in _OUTCOME_ALERTS:
-            spans.append(self.outcomes)
+            spans.append(self.outcomes.get(alert.subject))
         return any(span is not None and span[0] <= alert.since <= span[1] + _AFTER for span in spans)
 
 
@@ -97,11 +98,16 @@ def reach_of(fault: JsonObject, plant: Plant, passages: Sequence[PartStep], outc
             for place in (row.step, *(name for name, gate in plant.gates.items() if gate.step == row.step)):
                 begins, ends = places.get(place, (row.at, row.at))
                 places[place] = min(begins, row.at), max(ends, row.at)
+    gates = plant.gates
     if fault["kind"] == "concept_change":
-        # The rig reads wrong: the parts are as before, only their outcomes differ.
+        # The rig reads wrong: the parts are as before, only their outcomes at the rig differ.
         places = {fault["subject"]: span}
-    times = [row.available_at for row in outcomes]
-    return Reach(places, (min(times), max(times)) if times else None)
+        gates = {name: gate for name, gate in gates.items() if gate.characteristic == RESONANCE}
+    times = {
+        name: [row.available_at for row in outcomes if row.characteristic == gate.characteristic]
+        for name, gate in gates.items()
+    }
+    return Reach(places, {name: (min(known), max(known)) for name, known in times.items() if known})
 
 
 def compare_with_truth(connection: Connection, plant: Plant, truth: JsonObject, now: datetime) -> dict[str, object]:
@@ -199,8 +205,9 @@ def _retraining(row: RetrainingRequest) -> dict[str, object]:
 def recoveries(connection: Connection, plant: Plant, truth: JsonObject, now: datetime) -> dict[str, dict[str, object]]:
     """By gate the mean absolute error against the ground truth before a concept change, under it, and after retraining.
 
-    The parts are those that no other fault affected: `before` those measured correctly, `under` those measured with
-    bias and decided by the version in force before, `healed` those measured with bias and decided by a later version.
+    The gates are those that predict what the rig measures. The parts are those that no other fault affected: `before`
+    those measured correctly, `under` those measured with bias and decided by the version in force before, `healed`
+    those measured with bias and decided by a later version.
     """
     change = next((f for f in truth["faults"] if f["kind"] == "concept_change"), None)
     if change is None or time_of(change["start"]) > now:
@@ -208,7 +215,7 @@ def recoveries(connection: Connection, plant: Plant, truth: JsonObject, now: dat
     affected = {s for f in truth["faults"] if f is not change for s in f["serials"]}
     biased, start = set(change["serials"]), time_of(change["start"])
     means_by_gate: dict[str, dict[str, object]] = {}
-    for gate in plant.gates:
+    for gate in (name for name, config in plant.gates.items() if config.characteristic == RESONANCE):
         errors: dict[str, list[float]] = {"before": [], "under": [], "healed": []}
         rows = [r for r in predictions_of(connection, gate) if r.serial not in affected]
         old = {r.version for r in rows if r.decided_at < start}

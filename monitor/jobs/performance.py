@@ -143,11 +143,13 @@ class PerformanceJob:
 def _reference_rows(metrics: Mapping[str, float], config: GateConfig) -> int:
     """How many of the newest parts the reference is made of.
 
-    If training detected a change of level, only outcomes after it count, and the parts that its comparison held out.
+    If training detected a change of level, only outcomes after it count, and the parts that its comparison held out. Of
+    a gate of pictures no more than it is trained on: every other picture would have to be judged now.
     """
+    most = REFERENCE_ROWS if config.picture is None else min(REFERENCE_ROWS, config.training.max_rows)
     if not metrics.get("level_changes"):
-        return REFERENCE_ROWS
-    return min(REFERENCE_ROWS, int(metrics["newest_level_rows"]) + config.retraining.holdout_rows)
+        return most
+    return min(most, int(metrics["newest_level_rows"]) + config.retraining.holdout_rows)
 
 
 def _new_reference(window: Window, used: ModelInForce) -> NewReference:

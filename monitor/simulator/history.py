@@ -14,6 +14,7 @@ from monitor.errors import UsageError
 from monitor.model import Floats
 from monitor.simulator.faults import DEFAULT_SCRIPT, Fault, FaultTruth, check_script, initial_truth
 from monitor.simulator.flow import Flow, run_line
+from monitor.simulator.inspection import inspect_parts
 from monitor.simulator.parts import (
     FORGING,
     Blades,
@@ -76,6 +77,7 @@ class _Campaign:
     rows: tuple[Rows, ...]
     dirt: Mapping[str, int]
     resonance: Mapping[str, float]
+    finish: Mapping[str, str]
     faults: tuple[FaultTruth, ...]
 
 
@@ -96,21 +98,22 @@ def simulate(
     days_end, end = start + timedelta(days=days), start + timedelta(days=days, hours=extra_hours)
     script = [fault for fault in faults if start + fault.start_offset < end]
     truths = [initial_truth(fault, start, end) for fault in script]
-    seeds = np.random.SeedSequence(seed).spawn(3)
-    early = _commissioning(commissioning_parts, start, np.random.default_rng(seeds[0]))
+    seeds = np.random.SeedSequence(seed).spawn(4)
+    coat_rngs = [np.random.default_rng(child) for child in seeds[3].spawn(2)]
+    early = _commissioning(commissioning_parts, start, np.random.default_rng(seeds[0]), coat_rngs[0])
     rng = np.random.default_rng(seeds[1])
     shifts = shifts_between(start - _WARM_UP, end + timedelta(days=4))
     orders, flow = _fill_line(shifts, (end - start + _WARM_UP) / timedelta(days=1), rng)
     blades = draw_blades(orders, rng)
     effects = apply_faults(blades, orders, flow.passes, truths)
     names = _names(flow, orders, to_ms(start), to_ms(end), commissioning_parts)
-    main = _record(effects, orders, flow, names, truths, rng, dirty=True)
+    main = _record(effects, orders, flow, names, truths, rng, coat_rngs[1], dirty=True)
     signals = record_signals(
         flow, effects.recipe, script, truths, to_ms(start), to_ms(end), np.random.default_rng(seeds[2])
     )
     tables = _join_tables([*early.rows, *main.rows]) + signals.rows
     dirt = _sum_counts(early.dirt, main.dirt, signals.dirt)
-    truth = truth_as_json(seed, start, end, main.faults, dirt, early.resonance, main.resonance)
+    truth = truth_as_json(seed, start, end, main.faults, dirt, early.resonance, main.resonance, main.finish)
     return History(start, days_end, end, tables, truth)
 
 
@@ -129,10 +132,10 @@ def _fill_line(shifts: Shifts, days: float, rng: np.random.Generator) -> tuple[O
     return orders, run_line(release, orders.recipe, orders.rework, shifts, rng)
 
 
-def _commissioning(parts: int, start: datetime, rng: np.random.Generator) -> _Campaign:
+def _commissioning(parts: int, start: datetime, rng: np.random.Generator, coat_rng: np.random.Generator) -> _Campaign:
     """Parts made in the weeks before the start; in the first third, one in four is a trial far off target."""
     if parts == 0:
-        return _Campaign((), {}, {}, ())
+        return _Campaign((), {}, {}, {}, ())
     shifts = shifts_between(start - _COMMISSIONING_ENDS - timedelta(days=parts / _COMMISSIONING_PER_DAY), start)
     orders = draw_orders(parts, rng)
     release: Floats = np.arange(parts, dtype=np.float64) * (WORK_DAY_MS / _COMMISSIONING_PER_DAY)
@@ -140,7 +143,7 @@ def _commissioning(parts: int, start: datetime, rng: np.random.Generator) -> _Ca
     blades: Blades = add_trials(draw_blades(orders, rng), rng)
     effects = apply_faults(blades, orders, flow.passes, ())
     names = Names([_serial(i) for i in range(parts)], _lots(orders, 0))
-    return _record(effects, orders, flow, names, (), rng, dirty=False)
+    return _record(effects, orders, flow, names, (), rng, coat_rng, dirty=False)
 
 
 def _serial(number: int) -> str:
@@ -163,10 +166,11 @@ def _names(flow: Flow, orders: Orders, start: int, end: int, first: int) -> Name
 
 def _record(
     effects: FaultEffects, orders: Orders, flow: Flow, names: Names, truths: Sequence[FaultTruth],
-    rng: np.random.Generator, dirty: bool,
+    rng: np.random.Generator, coat_rng: np.random.Generator, dirty: bool,
 ) -> _Campaign:  # fmt: skip
     steps = record_steps(effects, orders, flow.passes, names, rng, dirty)
     tests, resonance = record_tests(resonance_of(effects, orders, flow.passes), flow.passes, names, rng)
+    inspected = inspect_parts(steps.rows[0], orders, flow.passes, names, coat_rng)
     faults = tuple(
         replace(
             truth,
@@ -175,7 +179,8 @@ def _record(
         )
         for truth, affected in zip(truths, effects.affected, strict=True)
     )
-    return _Campaign((*steps.rows, *tests.rows), _sum_counts(steps.dirt, tests.dirt), resonance, faults)
+    rows, dirt = (inspected.steps, *tests.rows, *inspected.rows), _sum_counts(steps.dirt, tests.dirt)
+    return _Campaign(rows, dirt, resonance, inspected.finish, faults)
 
 
 def _sum_counts(*counts: Mapping[str, int]) -> dict[str, int]:

@@ -12,6 +12,8 @@ from monitor.simulator.shifts import Ints
 
 STEPS = ("forging", "machining", "coating", "testing")
 STEP_CODES = {"forging": "FORG", "machining": "MACH", "coating": "COAT", "testing": "TEST"}
+INSPECTION, INSPECTION_CODE = "inspection", "INSP"
+"""The station between coating and testing, without a machine of its own."""
 MACHINES = ("forge-1", "forge-2", "mill-1", "mill-2", "coat-1", "rig-1")
 MACHINE_STEP = ("forging", "forging", "machining", "machining", "coating", "testing")
 MACHINE_CODES = ("FP-01", "FP-02", "MC-01", "MC-02", "CT-01", "TR-01")

@@ -49,7 +49,8 @@ def local_time(ms: int) -> datetime:
     return to_datetime(ms).astimezone(ZONE).replace(tzinfo=None)
 
 
-def _utc(ms: int) -> datetime:
+def utc_time(ms: int) -> datetime:
+    """A naive time in UTC."""
     return to_datetime(ms).replace(tzinfo=None)
 
 
@@ -120,8 +121,8 @@ def record_steps(
     ]  # fmt: skip
     values = list(zip(*columns.values(), strict=True))
     heads = list(zip(*head, strict=True))
-    rows = [(*heads[i], _utc(posted[i]), *values[i]) for i in range(len(heads))]
-    rows += [(*heads[i], _utc(posted[i] + repost_lag[i]), *values[i]) for i in np.flatnonzero(duplicated)]
+    rows = [(*heads[i], utc_time(posted[i]), *values[i]) for i in range(len(heads))]
+    rows += [(*heads[i], utc_time(posted[i] + repost_lag[i]), *values[i]) for i in np.flatnonzero(duplicated)]
     all_posted = np.concatenate([posted, (posted + repost_lag)[duplicated]])
     return RecordedRows(
         (sort_by_posting(wip_history, all_posted, rows),), dirt | {"ambiguous_times": _ambiguous(passes.end)}
@@ -169,10 +170,10 @@ def record_tests(
     decided = posted + rng.integers(3600, 6 * 3600, count) * _MS
     entered = decided + rng.integers(10, 300, count) * _MS
     tested = [to_datetime(end).astimezone(ZONE).isoformat() for end in tests.end]
-    finals = list(zip(serials, hertz, tested, map(_utc, posted), strict=True))
+    finals = list(zip(serials, hertz, tested, map(utc_time, posted), strict=True))
     codes = [disposition(value) for value in hertz]
     dispositions = [
-        (serial, STEP_CODES["testing"], code, local_time(when), _utc(post))
+        (serial, STEP_CODES["testing"], code, local_time(when), utc_time(post))
         for serial, code, when, post in zip(serials, codes, decided, entered, strict=True)
     ]
     rows = sort_by_posting(final_test, posted, finals), sort_by_posting(qc_disposition, entered, dispositions)

@@ -30,6 +30,17 @@ wip_history = sa.Table(
     sa.Column("IMG", sa.LargeBinary), sa.Index("IX_WIP_HISTORY_T_POSTED", "T_POSTED"),
     sa.Index("IX_WIP_HISTORY_T_COMPLETE", "T_COMPLETE"),
 )  # fmt: skip
+surface_inspection = sa.Table(
+    "SURFACE_INSPECTION", mes,
+    sa.Column("SN", sa.Text), sa.Column("STATION", sa.Text), sa.Column("HEAT_LOT", sa.Text),
+    sa.Column("T_ARRIVED", sa.DateTime, comment="UTC"), sa.Column("T_POSTED", sa.DateTime, comment="UTC"),
+    sa.Index("IX_SURFACE_INSPECTION_T_POSTED", "T_POSTED"), sa.Index("IX_SURFACE_INSPECTION_T_ARRIVED", "T_ARRIVED"),
+)  # fmt: skip
+visual_check = sa.Table(
+    "VISUAL_CHECK", mes,
+    sa.Column("SN", sa.Text), sa.Column("FINISH", sa.Text), sa.Column("CHECKED_AT", sa.DateTime, comment="UTC"),
+    sa.Column("POSTED_AT", sa.DateTime, comment="UTC"), sa.Index("IX_VISUAL_CHECK_POSTED_AT", "POSTED_AT"),
+)  # fmt: skip
 final_test = sa.Table(
     "FINAL_TEST", mes,
     sa.Column("SN", sa.Text), sa.Column("FREQ_HZ", sa.Double), sa.Column("TESTED_AT", sa.Text, comment="ISO, offset"),
@@ -47,8 +58,8 @@ gate_advice = sa.Table(
     sa.Column("OPERATION", sa.Text, nullable=False), sa.Column("PASS_NO", sa.Integer, nullable=False),
     sa.Column("REV", sa.Integer, nullable=False), sa.Column("ADVICE", sa.Text, nullable=False),
     sa.Column("CONFIDENCE", sa.Double), sa.Column("REASON", sa.Text), sa.Column("ON_HOLD", sa.Text),
-    sa.Column("MODEL_VERSION", sa.Text), sa.Column("PRED_HZ", sa.Double), sa.Column("LOW_HZ", sa.Double),
-    sa.Column("HIGH_HZ", sa.Double), sa.Column("DECIDED_AT", sa.DateTime, comment="local time"),
+    sa.Column("MODEL_VERSION", sa.Text), sa.Column("PREDICTED", sa.Double), sa.Column("LOW", sa.Double),
+    sa.Column("HIGH", sa.Double), sa.Column("DECIDED_AT", sa.DateTime, comment="local time"),
     sa.UniqueConstraint("SITE", "SN", "OPERATION", "PASS_NO", "REV", name="UQ_GATE_ADVICE"),
 )  # fmt: skip
 trend_wide = sa.Table(

@@ -10,6 +10,9 @@ from typing import Any
 from monitor.simulator import line
 from monitor.simulator.faults import FaultTruth
 
+RESONANCE, FINISH = "resonance", "finish"
+"""The characteristics of a part, as the plant file names them."""
+
 
 def truth_as_json(
     seed: int,
@@ -19,10 +22,11 @@ def truth_as_json(
     dirt: Mapping[str, int],
     commissioning: Mapping[str, float],
     parts: Mapping[str, float],
+    finish: Mapping[str, str],
 ) -> dict[str, Any]:
-    """The ground truth of a history: faults, counts of dirty data, ceilings, and each part's resonance in Hz.
+    """The ground truth of a history: faults, counts of dirty data, ceilings, each part's resonance in Hz and finish.
 
-    `parts` holds the parts made from the start on, `commissioning` those made before.
+    `parts` and `finish` hold the parts made from the start on, `commissioning` those made before.
     """
     return {
         "seed": seed,
@@ -34,6 +38,7 @@ def truth_as_json(
         "dirt": dict(sorted(dirt.items())),
         "parts": dict(sorted(parts.items())),
         "commissioning": dict(sorted(commissioning.items())),
+        "finish": dict(sorted(finish.items())),
         "out_of_spec": sum(not in_spec(hertz) for hertz in parts.values()),
     }
 

@@ -29,7 +29,7 @@ def fresh() -> Path:
 
 @pytest.fixture(scope="session")
 def taught() -> Path:
-    """The same after its first hour, replayed by the command line: both gates have a model."""
+    """The same after its first hour, replayed by the command line: the gates of numbers have a model."""
 
     def make(folder: Path) -> None:
         plant = ready_to_train(make_plant(folder / "plant", HOURS))

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import pytest
 from cli_kit import LATER, NOW, gatewatch
-from plant_kit import START, contents
+from plant_kit import GATES, START, contents
 
 from monitor.cli import cli
 
@@ -68,7 +68,10 @@ def serial_of(plant: Path, condition: str) -> str:
 @pytest.mark.parametrize(
     ("condition", "words"),
     [
-        ("step = 'coating' AND serial IN (SELECT serial FROM decision)", ("gate coating", "gate forging", "part_step")),
+        (
+            "step = 'coating' AND serial IN (SELECT serial FROM decision)",
+            ("gate coating", "gate machining", "gate forging", "part_step"),
+        ),
         ("visit = 2", ("visit 1", "visit 2")),
     ],
     ids=["a part that went through", "a part that passed a step again"],
@@ -153,7 +156,7 @@ def test_dead_letters_are_listed_and_sent_again(trained: Path) -> None:
 
 def test_models_are_listed_and_a_later_one_waits_for_a_word(trained: Path) -> None:
     rows = json.loads(gatewatch("model", "list", "-p", trained, "--json").out)
-    assert sorted((r["gate"], r["status"]) for r in rows) == [("coating", "in_force"), ("forging", "in_force")]
+    assert sorted((r["gate"], r["status"]) for r in rows) == [(gate, "in_force") for gate in sorted(GATES)]
     same = gatewatch("model", "train", "forging", "-p", trained)
     assert "version 1" in same.out, "the same rows make the same package"
     assert "; in force" in same.out
@@ -161,7 +164,7 @@ def test_models_are_listed_and_a_later_one_waits_for_a_word(trained: Path) -> No
     assert said.code == 0, said.err
     assert "registered, not in force" in said.out
     text = gatewatch("model", "list", "-p", trained).out
-    assert text.count("in_force") == 2
+    assert text.count("in_force") == len(GATES)
     assert "version 2  ready" in text
 
 

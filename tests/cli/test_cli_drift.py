@@ -38,7 +38,7 @@ def test_show_prints_each_feature_with_value_and_limit(judged: Path) -> None:
 
 def test_show_as_data_has_every_step(judged: Path) -> None:
     rows = json.loads(gatewatch("drift", "show", "--json", "-p", judged).out)
-    assert {r["subject"] for r in rows} == {"forging", "machining", "coating"}
+    assert {r["subject"] for r in rows} == {"forging", "machining", "coating", "inspection"}
     assert {r["detector"] for r in rows} == {"drift", "image_drift"}
     assert {r["method"] for r in rows} == {"wasserstein", "missing_rate", "worst_ratio"}
 

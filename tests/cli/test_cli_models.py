@@ -82,7 +82,7 @@ def test_a_request_without_new_outcomes_waits_and_says_why(plant: Path) -> None:
 
 
 WRONG = {
-    "a gate that is not there": (("rollback", "welding"), "has no such gate; it has forging, coating"),
+    "a gate that is not there": (("rollback", "welding"), "has no such gate; it has forging, machining, coating"),
     "a gate without a model": (("rollback", "coating"), "has no model in force"),
     "a version that is not there": (("rollback", "forging", "--to", "7"), "version '7' was never in force"),
     "retraining a gate that is not there": (("retrain", "welding"), "has no such gate"),

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from cli_kit import LATER, NOW, Said, gatewatch
-from plant_kit import advice, contents
+from plant_kit import GATES, advice, contents
 
 pytestmark = pytest.mark.process
 
@@ -126,21 +126,21 @@ def test_a_second_process_on_the_store_keeps_a_restore_out(trained: Path) -> Non
 
 
 def test_no_model_holds_every_part_and_is_one_alert_a_gate_that_could_have_one(plant: Path) -> None:
-    held = [value for gate in ("forging", "coating") for value in ("--set", f"gates.{gate}.forecast=false")]
+    held = [value for gate in GATES for value in ("--set", f"gates.{gate}.forecast=false")]
     assert gatewatch("once", plant, *held).code == 0
     decided = [json.loads(d) for d in contents(plant)["decisions"]]
     assert len(decided) > 20
     assert {(d[12], d[13]) for d in decided} == {("hold", "no_model")}
     assert gatewatch("once", plant, at=NOW + timedelta(hours=2)).code == 0
     assert "GateOutOfService" not in gatewatch("alerts", "list", "-p", plant).out, "they still learn"
-    enough = [value for gate in ("forging", "coating") for value in ("--set", f"gates.{gate}.training.min_outcomes=40")]
-    never = [value for gate in ("forging", "coating") for value in ("--set", f"gates.{gate}.training.every=1000d")]
+    enough = [value for gate in GATES for value in ("--set", f"gates.{gate}.training.min_outcomes=40")]
+    never = [value for gate in GATES for value in ("--set", f"gates.{gate}.training.every=1000d")]
     assert gatewatch("once", plant, *enough, *never, at=NOW + timedelta(hours=3)).code == 0
     assert "GateOutOfService" not in gatewatch("alerts", "list", "-p", plant).out, "they wait for a model for an hour"
     assert gatewatch("once", plant, *enough, *never, at=NOW + timedelta(hours=5)).code == 0
     alerts = json.loads(gatewatch("alerts", "list", "-p", plant, "--json").out)
     out = [alert for alert in alerts if alert["name"] == "GateOutOfService"]
-    assert sorted(alert["subject"] for alert in out) == ["coating", "forging"]
+    assert sorted(alert["subject"] for alert in out) == sorted(GATES)
     assert {(alert["line"], alert["team"], alert["state"]) for alert in out} == {("blades", "ml", "firing")}
     assert "no_model" in out[0]["summary"]
 
@@ -171,14 +171,13 @@ def test_a_bad_weight_file_holds_and_heals_from_mlflow_at_the_next_slot(
     known = set(contents(trained)["decisions"])
     changes = (
         "alerts.change.GateOutOfService.pending_for=0s",
-        "gates.forging.forecast=false",
-        "gates.coating.forecast=false",
+        *(f"gates.{gate}.forecast=false" for gate in GATES),
     )
     assert gatewatch("once", trained, *(part for change in changes for part in ("--set", change))).code == 0
     new = [json.loads(d) for d in set(contents(trained)["decisions"]) - known]
     assert {(d[12], d[13]) for d in new} == {("hold", reason)}
     alerts = gatewatch("alerts", "list", "-p", trained).out
-    assert alerts.count("GateOutOfService") == 2
+    assert alerts.count("GateOutOfService") == len(GATES)
     assert reason in alerts
     verified = gatewatch("verify", "-p", trained)
     assert (verified.code, verified.err) == (0, ""), "the models were fetched again"

@@ -13,7 +13,7 @@ from whole_kit import WHOLE, emptied
 
 @pytest.fixture(scope="session")
 def with_models() -> Path:
-    """Sources filled, both gates' models in force, and nothing else in the store."""
+    """Sources filled, the gates' models in force, and nothing else in the store."""
 
     def make(folder: Path) -> None:
         plant = ready_to_train(make_plant(folder / "plant", WHOLE))

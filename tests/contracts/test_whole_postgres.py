@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from plant_kit import QUICK, START, advice, run_replay
+from plant_kit import QUICK, SOURCES, START, advice, run_replay
 from whole_kit import WHOLE, agreed, opened
 
 from monitor.simulator.feed import Feed
@@ -46,16 +46,13 @@ def test_replay_on_postgresql_equals_sqlite(
         feed.advance(history.end + timedelta(days=3))
     _models_too(with_models / "plant.yaml", postgres_url)
     # lease: on a busy machine a slot may take longer than a second here, and nobody else is there to take over.
-    urls = [f"sources.{s}.url={plant_url}" for s in _SOURCES] + [f"write_back.url={plant_url}"]
+    urls = [f"sources.{s}.url={plant_url}" for s in SOURCES] + [f"write_back.url={plant_url}"]
     overrides = (*QUICK, *urls, f"store.url={postgres_url}", "store.lease=30s")
     assert run_replay(folder / "plant.yaml", WHOLE, overrides) == []
     here = agreed(folder / "plant.yaml", f"store.url={postgres_url}")
     for what, lines in agreed(whole_run).items():
         assert here[what] == lines, f"{what} differ between the databases"
     assert _advice_on(plant_url) == len(advice(whole_run))
-
-
-_SOURCES = ("mes", "historian", "machine_states", "final_test", "dispositions")
 
 
 def _another_database(url: str) -> str:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from plant_kit import QUICK, copied, run_replay
+from plant_kit import QUICK, SOURCES, copied, run_replay
 from whole_kit import WHOLE, agreed
 
 pytestmark = pytest.mark.process
 
-_SOURCES = ("mes", "historian", "machine_states", "final_test", "dispositions")
-
 
 def _every(interval: str) -> tuple[str, ...]:
-    return tuple(f"sources.{source}.every={interval}" for source in _SOURCES)
+    return tuple(f"sources.{source}.every={interval}" for source in SOURCES)
 
 
 CASES = {

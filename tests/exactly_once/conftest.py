@@ -18,7 +18,7 @@ def untrained() -> Path:
 
 @pytest.fixture(scope="session")
 def trained(untrained: Path) -> Path:
-    """The same after its first hour, in which both gates got a model."""
+    """The same after its first hour, in which the gates of numbers got a model."""
 
     def make(folder: Path) -> None:
         plant = copied(untrained, folder / "plant")

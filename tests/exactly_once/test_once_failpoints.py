@@ -58,7 +58,7 @@ def test_killed_in_training_or_promotion_exactly_one_version_is_in_force(
     assert ended(forked(work, {"GATEWATCH_FAILPOINT": point})) == -signal.SIGKILL
     assert ended(forked(work)) == 0
     assert contents(plant)["decisions"] == contents(trained / "plant.yaml")["decisions"]
-    assert _versions(plant) == {"forging": 1, "coating": 1}
+    assert _versions(plant) == {"forging": 1, "machining": 1, "coating": 1, "inspection": 0}
 
 
 def _versions(plant: Path) -> dict[str, int]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
-from plant_kit import NO_TRAINING
+from plant_kit import GATES, NO_PICTURES, NO_TRAINING
 from waits import HANGS
 
 from monitor.plant.file.load import load
@@ -28,9 +28,8 @@ def live_plant(folder: Path, *overrides: str, hours: float = 1.0) -> Path:
         feed.advance(now)
     file = folder / "plant.yaml"
     file.write_text(files("monitor.simulator").joinpath("plant.yaml").read_text(encoding="utf-8"), encoding="utf-8")
-    sources = ("mes", "historian", "machine_states", "final_test", "dispositions")
-    fast = [f"sources.{name}.every=1s" for name in sources]
-    live = [f"gates.{gate}.since={history.start.isoformat()}" for gate in ("forging", "coating")]
+    fast = [f"sources.{name}.every=1s" for name in load(file).plant.sources]
+    live = [*(f"gates.{gate}.since={history.start.isoformat()}" for gate in GATES), *NO_PICTURES]
     fixed = (*NO_TRAINING, "store.lease=2s", "write_back.every=1s", "alerts.every=1s", f"server.port={free_port()}")
     file.write_text(load(file, (*fast, *live, *fixed, *overrides)).text, encoding="utf-8")
     return file

@@ -13,6 +13,8 @@ from monitor.simulator.tables import historian, mes
 START = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 TABLES = {
     "WIP_HISTORY": "mes",
+    "SURFACE_INSPECTION": "mes",
+    "VISUAL_CHECK": "mes",
     "FINAL_TEST": "mes",
     "QC_DISPOSITION": "mes",
     "TREND_WIDE": "historian",

@@ -12,6 +12,7 @@ from monitor.simulator.history import simulate
 from monitor.simulator.machines import CHANNELS, MACHINE_CODES, MACHINES
 from monitor.simulator.records import UNKNOWN_MACHINE, disposition
 from monitor.simulator.shifts import ZONE, to_datetime
+from monitor.simulator.tables import mes
 
 START = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 
@@ -53,7 +54,8 @@ def test_rows_are_in_posted_order_and_nothing_is_posted_before_it_happened(histo
 
 
 def test_the_time_of_posting_in_the_row_is_the_one_it_is_fed_at(history):
-    for table, column in (("WIP_HISTORY", 7), ("FINAL_TEST", 3), ("QC_DISPOSITION", 4)):
+    for table, column in (("WIP_HISTORY", 7), ("FINAL_TEST", 3), ("QC_DISPOSITION", 4),
+                          ("SURFACE_INSPECTION", 4), ("VISUAL_CHECK", 3)):  # fmt: skip
         rows = history.rows_of(table)
         assert [row[column] for row in rows.rows] == [to_datetime(ms).replace(tzinfo=None) for ms in rows.posted]
     for table in ("TREND_WIDE", "EQUIP_STATE"):
@@ -68,7 +70,7 @@ def test_cells_are_plain_values_that_any_driver_takes(history):
 
 def test_commissioning_is_over_and_known_before_the_start(history):
     commissioned = set(history.truth["commissioning"])
-    for rows in (history.rows_of("WIP_HISTORY"), history.rows_of("FINAL_TEST"), history.rows_of("QC_DISPOSITION")):
+    for rows in (rows for rows in history.tables if rows.table.metadata is mes):
         posted = [ms for ms, row in zip(rows.posted, rows.rows, strict=True) if row[0] in commissioned]
         assert posted
         assert to_datetime(max(posted)) < START

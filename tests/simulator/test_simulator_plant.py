@@ -16,8 +16,11 @@ from monitor.plant.file.load import load
 from monitor.simulator import line
 from monitor.simulator.feed import Feed
 from monitor.simulator.history import simulate
-from monitor.simulator.machines import CHANNELS, MACHINE_STEP, MACHINES, SENSORS, STEPS
+from monitor.simulator.inspection import FINISH_CODES
+from monitor.simulator.machines import CHANNELS, INSPECTION, MACHINE_STEP, MACHINES, SENSORS, STEPS
+from monitor.simulator.surface import FINISHES
 from monitor.simulator.tables import historian, mes
+from monitor.simulator.truth import FINISH, RESONANCE
 from monitor.sources.transports import open_source
 
 PLANT_FILE = Path(str(files("monitor.simulator") / "plant.yaml"))
@@ -38,7 +41,8 @@ def test_the_plant_file_is_whole_and_free_of_contradictions(plant):
 
 
 def test_its_machines_sensors_and_limits_are_the_simulators(plant):
-    assert tuple(plant.steps) == STEPS
+    coating = STEPS.index("coating") + 1
+    assert tuple(plant.steps) == (*STEPS[:coating], INSPECTION, *STEPS[coating:])
     assert tuple(plant.machines) == MACHINES
     for machine, step, channels in zip(MACHINES, MACHINE_STEP, CHANNELS, strict=True):
         assert plant.machines[machine].step == step
@@ -50,12 +54,26 @@ def test_its_machines_sensors_and_limits_are_the_simulators(plant):
 def test_its_specification_is_the_simulators(plant):
     spec = plant.characteristics["resonance"].spec_at(START)
     assert (spec.lower, spec.target, spec.upper) == (line.SPEC_LOWER_HZ, line.TARGET_HZ, line.SPEC_UPPER_HZ)
-    for gate in plant.gates.values():
+    gates = {name: gate for name, gate in plant.gates.items() if gate.characteristic == "resonance"}
+    assert list(gates) == ["forging", "machining", "coating"]
+    for gate in gates.values():
         assert (gate.rework.below, gate.rework.above) == (0.0, line.REWORK_ABOVE_HZ)
 
 
-def test_the_early_gate_knows_the_profile_alone_and_the_late_one_everything(plant):
+def test_its_finishes_are_the_simulators_with_the_codes_of_the_visual_check(plant):
+    classes = {name: entry.value for name, entry in plant.characteristics["finish"].classes.items()}
+    assert tuple(classes) == FINISHES
+    assert plant.sources["visual_check"].value.codes == {FINISH_CODES[name]: value for name, value in classes.items()}
+    assert set(plant.characteristics) == {RESONANCE, FINISH}
+
+
+def test_each_gate_knows_what_was_measured_until_then(plant):
     assert plant.gates["forging"].inputs() == tuple(f"forging.p{i:02d}" for i in range(1, 31))
+    milled = plant.gates["machining"]
+    assert milled.kind == "ensemble"
+    assert milled.inputs()[:30] == plant.gates["forging"].inputs()
+    assert {name.partition(".")[0] for name in milled.inputs()[30:]} == {"forging", "machining"}
+    assert plant.gates["inspection"].picture == ("coating", "surface")
     late = plant.gates["coating"].inputs()
     assert late[:30] == plant.gates["forging"].inputs()
     assert {name.partition(".")[0] for name in late[30:]} == {"forging", "machining", "coating"}
@@ -93,7 +111,18 @@ def read_all(plant, name, until):
     return page
 
 
-@pytest.mark.parametrize("name", ["mes", "historian", "machine_states", "final_test", "dispositions"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mes",
+        "inspection",
+        "visual_check",
+        "historian",
+        "machine_states",
+        "final_test",
+        "dispositions",
+    ],
+)
 def test_the_product_reads_every_row_and_refuses_only_the_dirt(fed, history, name):
     assert_refuses_only_the_dirt(fed, history, name)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from plant_kit import LIVE, START, make_plant
+from plant_kit import GATES, LIVE, SOURCES, START, make_plant
 from prometheus_kit import binary, prometheus
 
 from monitor.clock import SimulatedClock
@@ -22,8 +22,8 @@ from monitor.simulator.history import simulate
 DAYS = 30
 EVERY = timedelta(hours=6)
 _JOBS = (
-    *(f"sources.{name}" for name in ("mes", "historian", "machine_states", "final_test", "dispositions")),
-    *(f"gates.{name}.training" for name in ("forging", "coating")),
+    *(f"sources.{name}" for name in SOURCES),
+    *(f"gates.{name}.training" for name in GATES),
     "write_back", "drift", "performance", "alerts", "notify",
 )  # fmt: skip
 COARSE = (

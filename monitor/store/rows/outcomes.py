@@ -91,10 +91,11 @@ def dispositions_of(connection: sa.Connection, serial: str) -> list[StoredDispos
     return list(fetch_rows(connection, StoredDisposition, query.order_by(t.disposition.c.arrival)))
 
 
-def last_values(connection: sa.Connection) -> dict[str, float]:
+def last_values(connection: sa.Connection, characteristic: str) -> dict[str, float]:
     """The last outcome with a value of each part."""
     o = t.outcome.c
-    query = sa.select(o.serial, o.value).where(is_usable(o.value)).order_by(o.at, o.revision)
+    measured = o.characteristic == characteristic, is_usable(o.value)
+    query = sa.select(o.serial, o.value).where(*measured).order_by(o.at, o.revision)
     return {row.serial: row.value for row in connection.execute(query)}
 
 

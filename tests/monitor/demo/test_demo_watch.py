@@ -113,6 +113,33 @@ def test_the_parts_of_a_fault_carry_it_down_the_line(store: Store, plant: Plant)
     assert found["faults"][0]["hours_to_alert"] is None
 
 
+def outcome(number: int, serial: str, characteristic: str, hours: float, value: float) -> dict[str, Any]:
+    return {
+        "arrival": number, "source": "s", "serial": serial, "characteristic": characteristic, "at": at(hours),
+        "available_at": at(hours), "revision": 0, "value": value, "digest": str(number),
+    }  # fmt: skip
+
+
+def test_outcomes_carry_a_fault_to_the_gates_that_predict_them(store: Store, plant: Plant) -> None:
+    known = [outcome(1, "B1", "resonance", 40, 1250.0), outcome(2, "B1", "finish", 20, 0.0)]
+    alerts = [
+        alert("ModelDegraded", "forging", 41), alert("ModelDegraded", "inspection", 21),
+        alert("ModelDegraded", "inspection", 41),
+    ]  # fmt: skip
+    parts = truth(fault("step_offset", "forging", "forging", 10, 12, "B1"))
+    found = told(store, plant, parts, 48, outcome=known, alert=alerts)
+    assert (found["faults"][0]["episodes"], found["alerts_outside"]) == (2, 1)
+
+
+def test_a_rig_that_reads_wrong_is_nothing_to_a_gate_that_predicts_something_else(store: Store, plant: Plant) -> None:
+    change = fault("concept_change", "testing", "testing", 10, 48, "B1", lasting=True)
+    known = [outcome(1, "B1", "resonance", 40, 1250.0), outcome(2, "B1", "finish", 41, 0.0)]
+    alerts = [alert("ModelDegraded", "inspection", 41), alert("ModelDegraded", "machining", 41)]
+    found = told(store, plant, truth(change), 48, outcome=known, alert=alerts)
+    assert (found["faults"][0]["episodes"], found["alerts_outside"]) == (1, 1)
+    assert set(found["healing"]) == {"forging", "machining", "coating"}
+
+
 def test_a_pending_alert_and_the_watchdog_count_for_nothing(store: Store, plant: Plant) -> None:
     rows = [alert("DataDrift", "forging", 5.0, fired_at=None), alert("Watchdog", "gatewatch", 0.0)]
     assert told(store, plant, truth(), 24, alert=rows)["alerts"] == 0

@@ -18,9 +18,10 @@ from inference.models.forecasting import follow
 from monitor.gate_models import rederive
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.jobs import performance as performance_job
-from monitor.jobs.performance import PerformanceJob
+from monitor.jobs.performance import REFERENCE_ROWS, PerformanceJob
 from monitor.model import Finding, Floats, Prediction, Reason, Window
 from monitor.pipeline.judging import InForce
+from monitor.plant.gates import GateConfig
 from monitor.store.database import tables as t
 from monitor.store.models import versions
 from monitor.store.models.versions import Version
@@ -407,3 +408,19 @@ def test_a_reference_frozen_as_plain_lists_is_read_again() -> None:
     np.testing.assert_array_equal(window.values, [[40.0, 39.0, 41.0, np.nan, np.nan]])
     assert (window.names, window.at.tolist(), window.arrivals.tolist()) == (COLUMNS, [7], [3])
     assert window.groups == (("m1", "r"),)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "rows"),
+    [
+        ({"kind": "image", "image": "photo"}, 240),
+        ({"kind": "classifier", "covariates": ["a"]}, REFERENCE_ROWS),
+    ],
+    ids=["pictures, as many as it learns from", "numbers"],
+)
+def test_a_reference_of_pictures_is_no_larger_than_what_was_trained_on(inputs: dict[str, Any], rows: int) -> None:
+    found = {"step": "form", "characteristic": "c", "model": "m", "training": {"max_rows": 240}, **inputs}
+    config = GateConfig.model_validate(found)
+    assert performance_job._reference_rows({}, config) == rows
+    level = {"level_changes": 1.0, "newest_level_rows": 30.0}
+    assert performance_job._reference_rows(level, config) == 30 + min(config.retraining.holdout_rows, rows - 30)
