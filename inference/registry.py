@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from inference import packaging
+from inference.coded import takes_codes
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Prediction
 from monitor.ports import GateModel
@@ -128,7 +129,8 @@ class Registry:
                 f"model {model_name!r} {digest[:12]}: not in the cache {folder}; it is fetched at the gate's next slot",
                 ModelReason.NOT_FOUND,
             )
-        return packaging.load(folder, digest)
+        manifest, model = packaging.load_described(folder, digest)
+        return takes_codes(model, manifest.categories)
 
     def held_out(self, model_name: str, digest: str) -> dict[str, Prediction] | None:
         """By serial what a cached version said of parts that it was not fitted to; None where it does not say."""

@@ -1,8 +1,9 @@
-"""Category inputs as columns of zeros and ones, a column a level."""
+"""Category inputs: texts as numbers, these as places among the levels of a model, and places as columns."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,40 @@ import numpy as np
 from inference.models.gaps import Gaps
 from inference.models.kind import TrainingSettings
 from monitor.model import Floats
+
+_BYTES = 6
+"""Of the code of a text: as many as a float holds exactly."""
+
+
+def level_code(text: str) -> float:
+    """The number that stands for a text in rows of numbers, the same in every process and version; NaN for none.
+
+    >>> level_code("R1")
+    217114840995106.0
+    """
+    if not text:
+        return np.nan
+    return float(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=_BYTES).digest(), "big"))
+
+
+def levels_of(texts: Iterable[str]) -> tuple[str, ...]:
+    """The levels of a category, from the texts of training parts."""
+    return tuple(sorted({text for text in texts if text}))
+
+
+def to_levels(rows: Floats, inputs: Sequence[str], categories: Mapping[str, Sequence[str]]) -> Floats:
+    """Rows (rows, inputs) in which texts are places among their levels in place of codes; -1: none of them.
+
+    `categories` has the levels by input. NaN, for a missing text, stays.
+    """
+    placed = np.array(rows, dtype=np.float64)
+    for name, levels in categories.items():
+        codes, column = [level_code(level) for level in levels], placed[:, inputs.index(name)]
+        place_of = {code: float(place) for place, code in enumerate(codes)}
+        placed[:, inputs.index(name)] = [
+            code if np.isnan(code) else place_of.get(code, -1.0) for code in column.tolist()
+        ]
+    return placed
 
 
 def counts(settings: TrainingSettings) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from inference.models.categories import to_levels
 from inference.models.kind import TrainingSettings
 from inference.pictures import write_pictures
 from monitor.errors import ModelError, ModelReason
@@ -120,13 +121,16 @@ def write_job(folder: Path, gate: GateConfig, data: TrainingSet) -> None:
     """Write the settings and data for `inference.child` into a folder."""
     settings = TrainingSettings(
         gate.inputs(), len(gate.profile), gate.coverage, gate.training.epochs, gate.training.seed,
-        gate.max_missing, gate.profile_kind == "line", **_classes(data),
+        gate.max_missing, gate.profile_kind == "line", data.categories, **_classes(data),
     )  # fmt: skip
     job = {"kind": gate.kind, "settings": asdict(settings)}
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     serials, lots = (np.array(values, dtype=np.str_) for values in (data.serials, data.lots))
     times = data.times
-    rows = data.rows if isinstance(data.rows, np.ndarray) else write_pictures(folder, data.rows.contents())
+    if isinstance(data.rows, np.ndarray):
+        rows = to_levels(data.rows, gate.inputs(), data.categories)
+    else:
+        rows = write_pictures(folder, data.rows.contents())
     np.savez(
         folder / "data.npz", rows=rows, target=data.target, context=data.context, serials=serials, lots=lots,
         passed=times.passed, available=times.available,

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
 
 import numpy as np
 
+from inference.models.categories import levels_of
 from inference.models.kind import Times
 from monitor.model import ClassSpec, Floats
-from monitor.pipeline.passages import MaxAges, Passage, gate_input, is_newer, picture_key, with_earlier
+from monitor.pipeline.passages import (
+    MaxAges,
+    Passage,
+    category_texts,
+    gate_input,
+    is_newer,
+    picture_key,
+    with_earlier,
+)
 from monitor.plant.gates import GateConfig
 from monitor.store.database.database import Connection
 from monitor.store.rows.decisions import said_by
@@ -26,7 +35,8 @@ class TrainingSet:
     """Rows in order of time, shape (parts, inputs), or of a gate of pictures these, with their outcomes and serials.
 
     A missing value is NaN and occurs only if the gate's model may fill it. Where the characteristic has `classes`, an
-    outcome is the place of its class among them. The other fields are not inputs: `context`
+    outcome is the place of its class among them. `categories` has the texts of each input that is a machine, recipe or
+    lot; in `rows` these are codes (`inference.models.categories`). The other fields are not inputs: `context`
     (parts, features of all steps, NaN where missing) with the newest values, and when each outcome first became
     available.
     """
@@ -42,6 +52,7 @@ class TrainingSet:
     arrivals: tuple[int, ...]
     passed_at: tuple[datetime, ...]
     classes: ClassSpec | None = None
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.serials)
@@ -62,7 +73,7 @@ class TrainingSet:
         arrivals = tuple(self.arrivals[i] for i in indices)
         return TrainingSet(
             self.rows[chosen], self.target[chosen], serials, self.context[chosen], available_at, machines, recipes,
-            lots, arrivals, passed_at, self.classes,
+            lots, arrivals, passed_at, self.classes, self.categories,
         )  # fmt: skip
 
 
@@ -131,7 +142,13 @@ def training_set(
         arrivals=tuple(part.passage.arrival for part in parts),
         passed_at=tuple(part.passage.at for part in parts),
         classes=classes,
+        categories=_categories(gate, parts),
     )
+
+
+def _categories(gate: GateConfig, parts: Sequence[JudgedPassage]) -> dict[str, tuple[str, ...]]:
+    texts = [category_texts(gate, part.passage, part.earlier) for part in parts]
+    return {one.input: levels_of(text[one.input] for text in texts) for one in gate.category_inputs()}
 
 
 def _items(

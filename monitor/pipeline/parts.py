@@ -223,4 +223,5 @@ def _coverage(used: InForce, decision: Decision, config: GateConfig) -> float | 
 
 
 def _passage(arrival: int, row: intake.Columns) -> Passage:
-    return Passage(arrival, row["serial"], row["step"], row["visit"], row["at"], row["values"])
+    names = "serial", "step", "visit", "at", "values", "machine", "recipe", "lot"
+    return Passage(arrival, *(row[name] for name in names))

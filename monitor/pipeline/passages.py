@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import nan
 
+from inference.models.categories import level_code
 from monitor.model import PartInput, PartKey
 from monitor.plant.gates import GateConfig
 from monitor.store.rows.decisions import Said
@@ -31,6 +32,13 @@ class Passage:
     visit: int
     at: datetime
     values: Mapping[str, float]
+    machine: str = ""
+    recipe: str = ""
+    lot: str = ""
+
+    def text(self, what: str) -> str:
+        """Its machine, recipe or lot, by that word; empty where it has none."""
+        return {"machine": self.machine, "recipe": self.recipe, "lot": self.lot}[what]
 
 
 class KnownPassages:
@@ -64,7 +72,7 @@ def is_newer(passage: Passage, other: Passage | None) -> bool:
 
 def passage_of(row: PartStep) -> Passage:
     """The passage of a stored part step."""
-    return Passage(row.arrival, row.serial, row.step, row.visit, row.at, row.values)
+    return Passage(row.arrival, row.serial, row.step, row.visit, row.at, row.values, row.machine, row.recipe, row.lot)
 
 
 def with_earlier(
@@ -86,7 +94,8 @@ def gate_input(
     `said` has what the gates whose predictions it uses predicted of the part. Of a passage that was corrected since,
     that is what was predicted when it was decided on: a decision stands.
 
-    Also returns, by step, the arrival numbers of the rows it was made from. A picture is not read yet: `picture_key`.
+    A machine, recipe or lot is the number that stands for its text. Also returns, by step, the arrival numbers of the
+    rows it was made from. A picture is not read yet: `picture_key`.
     """
     values: dict[str, float] = {}
     inputs = {passage.step: passage.arrival}
@@ -96,6 +105,12 @@ def gate_input(
         values[name] = nan if origin is None else origin.values.get(feature, nan)
         if origin is not None:
             inputs[step] = origin.arrival
+    for category in gate.category_inputs():
+        origin = passage if category.step == passage.step else latest.get(category.step)
+        if origin is not None:
+            inputs[category.step] = origin.arrival
+    texts = category_texts(gate, passage, latest)
+    values |= {name: level_code(text) for name, text in texts.items()}
     for earlier in gate.earlier:
         values[earlier.input] = nan
         if (origin := latest.get(earlier.step)) is not None:
@@ -106,6 +121,15 @@ def gate_input(
         inputs.setdefault(gate.picture.step, latest[gate.picture.step].arrival)
     part = PartKey(passage.serial, passage.step, passage.visit)
     return PartInput(part, passage.at, values, tuple(sorted(inputs.values()))), inputs
+
+
+def category_texts(gate: GateConfig, passage: Passage, latest: Mapping[str, Passage]) -> dict[str, str]:
+    """The machines, recipes and lots that are inputs of the gate, by input; empty where one is not known."""
+    passages = {**latest, passage.step: passage}
+    return {
+        category.input: passages[category.step].text(category.what) if category.step in passages else ""
+        for category in gate.category_inputs()
+    }
 
 
 def picture_key(gate: GateConfig, inputs: Mapping[str, int]) -> tuple[int, str] | None:

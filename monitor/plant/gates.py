@@ -62,12 +62,33 @@ class PictureInput(NamedTuple):
     name: str
 
 
+class CategoryInput(NamedTuple):
+    """A text of a passage that is an input: the step, which text, and the name of the input."""
+
+    step: str
+    what: str
+    input: str
+
+
 class EarlierGate(NamedTuple):
     """A gate whose predictions are an input of another one: its name, its step, and the name of the input."""
 
     gate: str
     step: str
     input: str
+
+
+CATEGORIES = ("machine", "recipe", "lot")
+"""The texts of a passage that can be inputs of a gate."""
+
+
+def category_input(step: str, what: str) -> str:
+    """The name of a passage's machine, recipe or lot as an input, which no feature has.
+
+    >>> category_input("forging", "recipe")
+    'category.forging.recipe'
+    """
+    return f"category.{step}.{what}"
 
 
 def prediction_input(gate: str) -> str:
@@ -97,6 +118,11 @@ class GateConfig(Strict):
     )
     covariates: list[str] = Field(
         [], description="Further inputs, as step.feature, or as feature for the gate's own step."
+    )
+    categories: list[str] = Field(
+        [],
+        description="machine, recipe or lot as further inputs, as step.machine, or as machine for the gate's own step. "
+        "One that no training part had is out of distribution to the model.",
     )
     predictions: list[str] = Field(
         [],
@@ -146,10 +172,10 @@ class GateConfig(Strict):
         if self.kind in PICTURE_KINDS:
             if self.image is None:
                 raise ValueError(f"a gate of kind {self.kind} judges a picture: expected image")
-            if self.profile or self.covariates or self.predictions or self.max_missing:
+            if self.profile or self.covariates or self.categories or self.predictions or self.max_missing:
                 raise ValueError(
                     f"a gate of kind {self.kind} judges a picture alone: expected image without profile, covariates, "
-                    "predictions and max_missing"
+                    "categories, predictions and max_missing"
                 )
         elif self.image is not None:
             raise ValueError(f"image is for kind {join_names(sorted(PICTURE_KINDS))}; kind {self.kind} takes numbers")
@@ -161,14 +187,22 @@ class GateConfig(Strict):
         return self.kind in OF_CLASSES
 
     def inputs(self) -> tuple[str, ...]:
-        """The inputs of its model: features, then predictions of earlier gates; of a picture `PICTURE_INPUTS`."""
+        """The inputs of its model: features, categories, earlier predictions; of a picture `PICTURE_INPUTS`."""
         if self.image is not None:
             return PICTURE_INPUTS
-        return (*self.features(), *map(prediction_input, self.predictions))
+        categories = (category.input for category in self.category_inputs())
+        return (*self.features(), *categories, *map(prediction_input, self.predictions))
 
     def features(self) -> tuple[str, ...]:
         """Every input that is a feature, as step.feature, profile first."""
         return tuple(f if "." in f else f"{self.step}.{f}" for f in (*self.profile, *self.covariates))
+
+    def category_inputs(self) -> tuple[CategoryInput, ...]:
+        """Every input that is a machine, recipe or lot."""
+        pairs = [text.rpartition(".")[::2] for text in self.categories]
+        return tuple(
+            CategoryInput(step or self.step, what, category_input(step or self.step, what)) for step, what in pairs
+        )
 
     @property
     def earlier(self) -> tuple[EarlierGate, ...]:
@@ -191,7 +225,8 @@ class GateConfig(Strict):
 
     def input_steps(self) -> frozenset[str]:
         """The steps that its inputs come from."""
-        steps = {feature.partition(".")[0] for feature in self.features()} | {gate.step for gate in self.earlier}
+        steps = {feature.partition(".")[0] for feature in self.features()}
+        steps |= {gate.step for gate in self.earlier} | {category.step for category in self.category_inputs()}
         return frozenset(steps if self.picture is None else {self.picture.step})
 
     def rework_band(self) -> ReworkBand:

@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Iterator
 from alerting.specs.roster import BY_NAME as ALERTS
 from monitor.model import MachineState
 from monitor.plant.features import feature_names
-from monitor.plant.gates import GateConfig, PictureInput, circle, kinds_for
-from monitor.plant.messages import unknown_name
+from monitor.plant.gates import CATEGORIES, GateConfig, PictureInput, circle, kinds_for
+from monitor.plant.messages import join_names, unknown_name
 from monitor.plant.plant import Plant
 from monitor.plant.sources import (
     CodeColumn,
@@ -80,6 +80,7 @@ def _gates(plant: Plant) -> Iterator[Contradiction]:
             yield (*path, "step"), f"gate {checked[gate.step]!r} already checks this step; one gate per step", "gates"
         checked.setdefault(gate.step, name)
         yield from _inputs(plant, name, gate, features)
+        yield from _categories(plant, name, gate)
         yield from _predictions(plant, name, gate)
         if gate.picture is not None:
             yield from _picture(plant, name, gate.picture)
@@ -98,7 +99,11 @@ def _kind(plant: Plant, path: tuple[str, ...], gate: GateConfig) -> Iterator[Con
         sentence = f"kind 'shape' needs a profile of at least {MIN_PROFILE} points, found {len(gate.profile)}"
         yield (*path, "profile"), sentence, ""
     elif not gate.inputs():
-        yield (*path, "covariates"), "expected at least one input, in covariates, profile or predictions", ""
+        yield (
+            (*path, "covariates"),
+            "expected at least one input, in covariates, profile, categories or predictions",
+            "",
+        )
     for key in ("rework", "profile_kind"):
         if gate.of_classes and key in gate.model_fields_set:
             yield (*path, key), f"{key} means nothing to kind {gate.kind!r}; leave it out", ""
@@ -117,6 +122,19 @@ def _inputs(plant: Plant, name: str, gate: GateConfig, features: list[str]) -> I
         if full in seen:
             yield path, f"input {full!r} is given twice", "gates"
         seen.add(full)
+
+
+def _categories(plant: Plant, name: str, gate: GateConfig) -> Iterator[Contradiction]:
+    given = [category.input for category in gate.category_inputs()]
+    for i, category in enumerate(gate.category_inputs()):
+        path = ("gates", name, "categories", i)
+        yield from _unknown(path, "step", category.step, plant.steps, "steps")
+        if category.what not in CATEGORIES:
+            yield path, f"{category.what!r} is no category of a part; expected one of {join_names(CATEGORIES)}", ""
+        elif not any(getattr(source, category.what) for source in _part_sources(plant)):
+            yield path, f"no source of part_steps has a column {category.what}; give it one", "sources"
+        elif category.input in given[:i]:
+            yield path, f"{gate.categories[i]!r} is given twice", ""
 
 
 def _predictions(plant: Plant, name: str, gate: GateConfig) -> Iterator[Contradiction]:

@@ -1,4 +1,5 @@
-"""A gate that knows what the first gate predicted beside one that does not: replayed, in pages of two sizes."""
+"""A gate that knows what the first gate predicted beside one that does not, both knowing which booth painted the part:
+replayed, in pages of two sizes."""
 
 from __future__ import annotations
 
@@ -26,15 +27,15 @@ PLANT = """
 version: 1
 site: site
 steps: {press: {line: l}, paint: {line: l}, dry: {line: l}}
-machines: {m1: {step: press}, booth: {step: paint}, oven: {step: dry}}
+machines: {m1: {step: press}, booth1: {step: paint}, booth2: {step: paint}, oven: {step: dry}}
 characteristics:
   width: {specs: [{since: "2020-01-01T00:00:00Z", lower: -9, upper: 9}]}
   gloss: {specs: [{since: "2020-01-01T00:00:00Z", lower: -9, upper: 9}]}
 gates:
-  gloss: {step: paint, characteristic: gloss, model: gloss, kind: ensemble, covariates: [dust], predictions: [width],
-          training: {min_outcomes: 180}}
+  gloss: {step: paint, characteristic: gloss, model: gloss, kind: ensemble, covariates: [dust],
+          categories: [machine], predictions: [width], training: {min_outcomes: 180}}
   blind: {step: dry, characteristic: gloss, model: blind, kind: ensemble, covariates: [paint.dust],
-          training: {min_outcomes: 180}}
+          categories: [paint.machine], training: {min_outcomes: 180}}
   width: {step: press, characteristic: width, model: width, kind: ensemble, covariates: [force, heat],
           training: {min_outcomes: 60}}
 sources:
@@ -58,16 +59,18 @@ CREATE TABLE PAINT (SN TEXT, OP TEXT, LOT TEXT, MACHINE TEXT, AT INTEGER, DUST);
 CREATE TABLE WIDTH (SN TEXT, VALUE, AT INTEGER);
 CREATE TABLE GLOSS (SN TEXT, VALUE, AT INTEGER);
 """
+BOOTH = 2.0
 LATE = PARTS - 100
 """The parts from this number on are those that all are judged by."""
 
 
 def _made(folder: Path) -> Path:
-    """A part a minute is pressed and ten minutes later painted; its gloss follows its width and the dust."""
+    """A part a minute is pressed and ten minutes later painted; its gloss follows its width, the dust and the booth."""
     folder.mkdir(parents=True)
     force, heat, dust, noise = np.random.default_rng(5).normal(size=(4, PARTS))
     width = np.sin(2 * force) + heat + 0.05 * noise
-    gloss = 1.5 * width + 0.4 * dust + 0.1 * np.roll(noise, 1)
+    booth = np.random.default_rng(6).integers(1, 3, PARTS)
+    gloss = 1.5 * width + 0.4 * dust + BOOTH * booth + 0.1 * np.roll(noise, 1)
     made = sqlite3.connect(folder / "mes.db")
     with made:
         made.executescript(TABLES)
@@ -75,7 +78,9 @@ def _made(folder: Path) -> Path:
             at = int((START + timedelta(minutes=i)).timestamp())
             part = (f"P{i:04d}", f"L{i // 20}")
             made.execute("INSERT INTO PRESS VALUES (?, 'press', ?, 'm1', ?, ?, ?)", (*part, at, force[i], heat[i]))
-            made.execute("INSERT INTO PAINT VALUES (?, 'paint', ?, 'booth', ?, ?)", (*part, at + 600, dust[i]))
+            made.execute(
+                "INSERT INTO PAINT VALUES (?, 'paint', ?, ?, ?, ?)", (*part, f"booth{booth[i]}", at + 600, dust[i])
+            )
             made.execute("INSERT INTO PAINT VALUES (?, 'dry', ?, 'oven', ?, ?)", (*part, at + 660, None))
             made.execute("INSERT INTO WIDTH VALUES (?, ?, ?)", (part[0], width[i], at + 1200))
             made.execute("INSERT INTO GLOSS VALUES (?, ?, ?)", (part[0], gloss[i], at + 1800))
@@ -122,6 +127,10 @@ def test_with_the_earlier_prediction_it_errs_less_than_without(plant: Path) -> N
     without = _error(_decided(plant, "blind"))
     assert without > 1.0, "what the width does to the gloss is nearly all"
     assert _error(_decided(plant, "gloss")) < 0.5 * without
+
+
+def test_it_learns_what_the_booth_does(plant: Path) -> None:
+    assert _error(_decided(plant, "gloss")) < BOOTH / 4, "half of the difference, where it is not known"
 
 
 def test_every_decision_is_made_again(plant: Path) -> None:

@@ -134,6 +134,10 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
         ("    rework: {above: 0.2}", "    predictions: [mill]"),
         ("\nsources:\n", f"  mill: {MILL}, predictions: [blade]}}\nsources:\n"),
     ),
+    "a category that no part has": (("    rework: {above: 0.2}", "    categories: [machine, colour]"),),
+    "a category of an unknown step": (("    rework: {above: 0.2}", "    categories: [bend.machine]"),),
+    "a category given twice": (("    rework: {above: 0.2}", "    categories: [machine, forge.machine]"),),
+    "a category without a column": (("    rework: {above: 0.2}", "    categories: [lot]"), ("    lot: heat\n", "")),
     "predictions for a gate of pictures": (
         ('    profile: ["p{01..30}"]', "    kind: image\n    image: surface\n    predictions: [mill]"),
         ("    covariates: [machine.spindle_load, surface_mean]\n", ""),
