@@ -17,6 +17,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
 
 from inference.models.kind import Tensors
@@ -156,15 +157,19 @@ class Fitted:
         return mean, np.maximum(prior - explained, 0.0) + process.levels[1]
 
 
-def fit(rows: Floats, target: Floats, seed: int, limit: int = MAX_ROWS) -> Fitted:
-    """Fit to rows (rows, inputs) and outcomes (rows,), all finite; of more than `limit` rows, to some by the seed."""
+def fit(rows: Floats, target: Floats, seed: int, limit: int = MAX_ROWS, like: GaussianProcess | None = None) -> Fitted:
+    """Fit to rows (rows, inputs) and outcomes (rows,), all finite; of more than `limit` rows, to some by the seed.
+
+    The parameters are looked for from those of `like`, where it has as many inputs: a fold's are near another's.
+    """
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.permutation(len(rows))[:limit])
     centre, scale = rows[chosen].mean(axis=0), _spread(rows[chosen])
     middle, width = float(target[chosen].mean()), float(_spread(target[chosen][:, None])[0])
     points, outcomes = standardised(rows[chosen], centre, scale), (target[chosen] - middle) / width
     few = np.sort(rng.permutation(len(points))[:_FIT_ROWS])
-    length, slope, levels = _parameters(points[few], outcomes[few])
+    start = None if like is None or len(like.length) != rows.shape[1] else like
+    length, slope, levels = _parameters(points[few], outcomes[few], start)
     kernel = covariances(points, points, length, slope, levels[0])
     anchors = _anchors(kernel, levels[1])
     order = np.concatenate([anchors, np.setdiff1d(np.arange(len(points)), anchors)])
@@ -202,46 +207,72 @@ def _distances(rows: Floats, points: Floats, length: Floats) -> Floats:
 
 def covariances(left: Floats, right: Floats, length: Floats, slope: Floats, level: float) -> Floats:
     """Prior covariances (left, right) without noise, by matrix products: for training only."""
+    return np.asarray(_curved(left, right, length, level) + (left * slope) @ right.T + BIAS)
+
+
+def _curved(left: Floats, right: Floats, length: Floats, level: float) -> Floats:
+    """The squared exponential part of `covariances`."""
     a, b = left / length, right / length
-    squares = np.square(a).sum(axis=1)[:, None] + np.square(b).sum(axis=1)
-    curved = level * np.exp(-0.5 * np.maximum(squares - 2 * a @ b.T, 0.0))
-    return np.asarray(curved + (left * slope) @ right.T + BIAS)
+    found = a @ b.T
+    found -= 0.5 * np.square(a).sum(axis=1)[:, None]
+    found -= 0.5 * np.square(b).sum(axis=1)
+    np.exp(np.minimum(found, 0.0, out=found), out=found)
+    found *= level
+    return np.asarray(found)
 
 
-def _parameters(points: Floats, outcomes: Floats) -> tuple[Floats, Floats, Floats]:
-    """Length scales, slopes and levels at the maximum of the posterior."""
+def _inverse(lower: Floats) -> Floats:
+    """The inverse of a matrix from its lower Cholesky factor, whose upper part is 0."""
+    half, _ = dpotri(lower, lower=1)
+    whole = half + half.T
+    whole[np.diag_indices(len(whole))] *= 0.5
+    return np.asarray(whole)
+
+
+def _parameters(points: Floats, outcomes: Floats, like: GaussianProcess | None) -> tuple[Floats, Floats, Floats]:
+    """Length scales, slopes and levels at the maximum of the posterior, looked for from those of `like`."""
     inputs = points.shape[1]
     centre = np.concatenate(
         [np.full(inputs, np.log(2 * np.sqrt(inputs))), np.full(inputs, np.log(0.5 / inputs)), np.log([2.0, 0.3])]
     )
     width = np.concatenate([np.full(inputs, 1.25), np.full(inputs, 1.5), [1.0, 1.5]])
 
+    squares = np.square(points)
+
     def loss(parameters: Floats) -> tuple[float, Floats]:
-        value, slope = _surprise(points, outcomes, parameters)
+        value, slope = _surprise(points, squares, outcomes, parameters)
         away = (parameters - centre) / width
         return value + 0.5 * float(away @ away), slope + away / width
 
     bounds = [(c - 5 * w, c + 5 * w) for c, w in zip(centre.tolist(), width.tolist(), strict=True)]
+    start = centre
+    if like is not None:
+        level, noise = like.levels
+        start = np.log(np.concatenate([like.length, like.slope, [level, max(noise - _MIN_NOISE, _MIN_NOISE)]]))
     found = minimize(
-        loss, centre, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS, "ftol": 1e-6}
+        loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS, "ftol": 1e-6}
     ).x
     length, slope, (level, noise) = np.exp(found[:inputs]), np.exp(found[inputs:-2]), np.exp(found[-2:])
     return length, slope, np.array([level, noise + _MIN_NOISE])
 
 
-def _surprise(points: Floats, outcomes: Floats, parameters: Floats) -> tuple[float, Floats]:
-    """Negative log marginal likelihood without its constant, and its gradient."""
+def _surprise(points: Floats, squares: Floats, outcomes: Floats, parameters: Floats) -> tuple[float, Floats]:
+    """Negative log marginal likelihood without its constant, and its gradient. `squares` are those of the points."""
     inputs = points.shape[1]
     length, slope, (level, noise) = (
         np.exp(parameters[:inputs]), np.exp(parameters[inputs:-2]), np.exp(parameters[-2:]),
     )  # fmt: skip
-    curved = covariances(points, points, length, np.zeros(inputs), level) - BIAS
-    whole = curved + (points * slope) @ points.T + BIAS + (noise + _MIN_NOISE) * np.eye(len(points))
-    lower = cholesky(whole, lower=True)
-    weights = cho_solve((lower, True), outcomes)
-    pull = cho_solve((lower, True), np.eye(len(points))) - np.outer(weights, weights)
+    curved = _curved(points, points, length, level)
+    whole = (points * slope) @ points.T
+    whole += curved
+    whole += BIAS
+    whole[np.diag_indices(len(points))] += noise + _MIN_NOISE
+    lower = cholesky(whole, lower=True, overwrite_a=True, check_finite=False)
+    weights = cho_solve((lower, True), outcomes, check_finite=False)
+    pull = _inverse(lower)
+    pull -= np.outer(weights, weights)
     mixed = pull * curved
-    by_length = np.square(points).T @ mixed.sum(axis=1) - (points * (mixed @ points)).sum(axis=0)
+    by_length = squares.T @ mixed.sum(axis=1) - (points * (mixed @ points)).sum(axis=0)
     by_slope = 0.5 * slope * (points * (pull @ points)).sum(axis=0)
     levels = [0.5 * mixed.sum(), 0.5 * noise * np.trace(pull)]
     value = 0.5 * float(outcomes @ weights) + float(np.log(np.diag(lower)).sum())

@@ -166,26 +166,22 @@ def regression_in_time(known: Learnt, fold_of: Rows, points: int, settings: Trai
 def out_of_fold(known: Learnt, fold_of: Rows, points: int, settings: TrainingSettings) -> tuple[Floats, Floats]:
     """Mean and deviation (rows,) of each row, from a process fitted to the folds that it is not in."""
     mean, deviation = np.empty(len(fold_of)), np.empty(len(fold_of))
+    fitted = None
     for fold in np.unique(fold_of).tolist():
         inside, others = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
-        mean[inside], deviation[inside] = _predicted(known, others, inside, points, settings)
+        projection, fitted = _fitted(known.at(others), points, settings, fitted)
+        mean[inside], deviation[inside] = fitted.process.predict(projection.regressors(known.rows[inside]))
     return mean, deviation
 
 
 def _forward(known: Learnt, fold_of: Rows, points: int, settings: TrainingSettings) -> Floats:
     """Mean (rows,) of the rows of the middle folds, each from a process fitted to the folds before; NaN elsewhere."""
-    mean = np.full(len(fold_of), np.nan)
+    mean, fitted = np.full(len(fold_of), np.nan), None
     for fold in range(BEFORE_FORWARD, int(fold_of.max())):
         inside, before = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of < fold)
-        mean[inside], _ = _predicted(known, before, inside, points, settings)
+        projection, fitted = _fitted(known.at(before), points, settings, fitted)
+        mean[inside], _ = fitted.process.predict(projection.regressors(known.rows[inside]))
     return mean
-
-
-def _predicted(
-    known: Learnt, learnt: Rows, judged: Rows, points: int, settings: TrainingSettings
-) -> tuple[Floats, Floats]:
-    projection, fitted = _fitted(known.at(learnt), points, settings)
-    return fitted.process.predict(projection.regressors(known.rows[judged]))
 
 
 def best_power(error: Floats, deviation: Floats, coverage: float) -> float:
@@ -203,9 +199,12 @@ def best_power(error: Floats, deviation: Floats, coverage: float) -> float:
     return min(POWERS, key=score)
 
 
-def _fitted(known: Learnt, points: int, settings: TrainingSettings) -> tuple[Projection, Fitted]:
+def _fitted(
+    known: Learnt, points: int, settings: TrainingSettings, like: Fitted | None = None
+) -> tuple[Projection, Fitted]:
     projection = learn_projection(known.rows[:, :points], settings.line)
-    return projection, fit(projection.regressors(known.rows), known.target, settings.seed)
+    process = None if like is None else like.process
+    return projection, fit(projection.regressors(known.rows), known.target, settings.seed, like=process)
 
 
 def learn_projection(profile: Floats, line: bool) -> Projection:

@@ -73,24 +73,26 @@ class Pair:
         return Answers((mean, deviation), process, distance, complete, self.gaussian.explained(deviation))
 
 
-def learn(encoding: Encoding, rows: Floats, target: Floats, seed: int) -> Pair:
-    """Both models of rows (rows, inputs), NaN where missing."""
+def learn(encoding: Encoding, rows: Floats, target: Floats, seed: int, like: Pair | None = None) -> Pair:
+    """Both models of rows (rows, inputs), NaN where missing; `like` is of other rows of the table."""
     columns = encoding.of(rows)
     gaussian = conditional_gaussian.fit(columns, target)
     complete = np.asarray(~np.isnan(columns).any(axis=1))
     if complete.sum() < max(_ENOUGH, _ENOUGH_A_COLUMN * encoding.width):
         complete[:] = True
-    process = gaussian_process.fit(gaussian.filled(columns[complete]), target[complete], seed).process
-    return Pair(encoding, gaussian, process)
+    filled, start = gaussian.filled(columns[complete]), None if like is None else like.process
+    return Pair(encoding, gaussian, gaussian_process.fit(filled, target[complete], seed, like=start).process)
 
 
 def out_of_fold(encoding: Encoding, data: TrainingData, fold_of: NDArray[np.intp], seed: int) -> Answers:
     """What models of the other folds say of each part."""
     parts = np.empty((6, len(data)))
     complete = np.empty(len(data), dtype=np.bool_)
+    pair = None
     for fold in range(int(fold_of.max()) + 1):
         here = fold_of == fold
-        found = learn(encoding, data.table[~here], data.target[~here], seed).answers(data.table[here])
+        pair = learn(encoding, data.table[~here], data.target[~here], seed, pair)
+        found = pair.answers(data.table[here])
         parts[:, here] = [*found.gaussian, *found.process, found.distance, found.explained]
         complete[here] = found.complete
     return Answers((parts[0], parts[1]), (parts[2], parts[3]), parts[4], complete, parts[5])
