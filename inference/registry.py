@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from inference import packaging
-from inference.coded import takes_codes
+from inference.models.coded import takes_codes
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Prediction
 from monitor.ports import GateModel

@@ -10,6 +10,7 @@ from detectors.window.performance import Performance, with_hysteresis
 from monitor.detection import MISCOVERAGE, PERFORMANCE, SKILL
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.model import Finding, Window
+from monitor.pipeline.forecasts import Forecasts
 from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
 from monitor.ports import GateModel
@@ -54,6 +55,7 @@ class PerformanceJob:
         self._store = store
         self._plant = plant
         self._models = models
+        self._forecasts = Forecasts()
         self._judged: dict[str, Judged] = {}
         self._references: dict[tuple[str, str], Window] = {}
         self._counts: dict[str, OutcomeCounts] = {}
@@ -103,7 +105,7 @@ class PerformanceJob:
             return tuple(Performance(rows, (), of_classes=config.of_classes).judge(no_rows, no_rows)), 0
         reference = self._reference(gate, config, used, run)
         with self._store.read() as connection:
-            window = realised(connection, gate, config, used, run.now, rows, classes)
+            window = realised(connection, gate, config, used, run.now, rows, self._forecasts, classes)
             before = {
                 method: realised_statuses(connection, method, {gate: used.since}).get(gate)
                 for method in (SKILL, MISCOVERAGE)

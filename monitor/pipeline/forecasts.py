@@ -23,6 +23,7 @@ from monitor.model import ClassSpec, Decision, Floats, JsonObject, Reason, Rewor
 from monitor.plant.gates import GateConfig
 from monitor.store.database.database import Connection
 from monitor.store.rows.known_outcomes import (
+    Before,
     JudgedPart,
     KnownOutcome,
     Passages,
@@ -162,13 +163,11 @@ def known_parts(
 ) -> KnownParts:
     """The outcomes available at `now` in rows up to `arrival`, at most the newest `MEMORY`, with their parts.
 
-    What was known `before` of parts of which no row has arrived since is not read again.
-
-    `classes` are those of a gate that predicts a class; outcomes of none of them do not count.
-    How many outcomes were known when a part was judged: of one that was decided on within a day, those that had arrived
+    What was known `before`, of parts of which no row has arrived since, is not read again. How many outcomes were known when a part was judged: of one that was decided on within a day, those that had arrived
     by then; of another, those that were available when it passed the gate.
     """
-    outcomes = known_outcomes(connection, config.characteristic, now, arrival, MEMORY)
+    last = None if before is None else Before(before.outcomes, before.at, before.arrival)
+    outcomes = known_outcomes(connection, config.characteristic, now, arrival, MEMORY, last)
     kept: Passages = {}
     if before is not None:
         changed = passed_since(connection, config.step, before.arrival, arrival)
@@ -209,13 +208,13 @@ class Forecasts:
         self, connection: Connection, gate: str, config: GateConfig, now: datetime, classes: ClassSpec | None = None
     ) -> RecordedForecast | None:
         """The gate's forecast from the outcomes known at `now`; `classes` are those of a gate that predicts a class."""
-        return self.forecast(gate, self._known(connection, gate, config, now), config.coverage, classes)
+        return self.forecast(gate, self.known(connection, gate, config, now), config.coverage, classes)
 
     def adaptation(
         self, connection: Connection, gate: str, config: GateConfig, digest: str, now: datetime
     ) -> Adaptation | None:
         """How the intervals of the gate's model are adapted to the outcomes known at `now`."""
-        return self.adapted(gate, self._known(connection, gate, config, now), digest, config.coverage)
+        return self.adapted(gate, self.known(connection, gate, config, now), digest, config.coverage)
 
     def forecast(
         self, gate: str, known: KnownParts, coverage: float, classes: ClassSpec | None
@@ -233,7 +232,8 @@ class Forecasts:
             last = self._adaptations[gate] = known, digest, known.adaptation(digest, coverage)
         return last[2]
 
-    def _known(self, connection: Connection, gate: str, config: GateConfig, now: datetime) -> KnownParts:
+    def known(self, connection: Connection, gate: str, config: GateConfig, now: datetime) -> KnownParts:
+        """The outcomes known at `now` with their parts; those known before are not read again."""
         newest, last = newest_outcome(connection), self._parts.get(gate)
         if last is None or last[0] != newest:
             before = None if last is None else last[1]

@@ -15,7 +15,7 @@ from inference.predicting import order_columns, predict_rows
 from monitor.gate_models.training_set import TrainingSet, training_set
 from monitor.instants import to_nanos
 from monitor.model import ClassSpec, Floats, JsonObject, Mask, Prediction, Window
-from monitor.pipeline.forecasts import known_parts
+from monitor.pipeline.forecasts import Forecasts, KnownParts
 from monitor.pipeline.passages import MaxAges
 from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
@@ -42,6 +42,7 @@ def realised(
     used: ModelInForce,
     now: datetime,
     rows: int,
+    forecasts: Forecasts,
     classes: ClassSpec | None = None,
 ) -> Window:
     """The newest predictions of the version in force whose outcome was available at `now`, oldest first.
@@ -58,7 +59,7 @@ def realised(
         return empty(gate, config.step, columns_of(classes))
     if classes is not None:
         return _of_decisions(gate, config, found, _class_values(connection, config.characteristic, found, classes))
-    naive = _naive(connection, config, [row.decided_at for row in found], now)
+    naive = _naive(forecasts.known(connection, gate, config, now), config, [row.decided_at for row in found])
     values = [[row.predicted, row.lower, row.upper, row.value, said] for row, said in zip(found, naive, strict=True)]
     return _of_decisions(gate, config, found, _floats(values))
 
@@ -107,9 +108,8 @@ def _last_of_each(found: Iterable[DecidedOutcome], rows: int) -> list[DecidedOut
     return list(one.values())[:rows]
 
 
-def _naive(connection: Connection, config: GateConfig, decided: Sequence[datetime], now: datetime) -> list[float]:
+def _naive(known: KnownParts, config: GateConfig, decided: Sequence[datetime]) -> list[float]:
     """For each decision the forecast from the outcomes that were available when it was made; NaN for none."""
-    known = known_parts(connection, config, now, last_arrival(connection))
     course = known.follow(config.coverage)
     times = [outcome.available_at for outcome in known.outcomes]
     return [float(course.value[bisect_right(times, at)]) for at in decided]

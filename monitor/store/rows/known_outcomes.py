@@ -15,7 +15,7 @@ from monitor.store.database.statements import unindexed
 from monitor.store.rows.outcomes import is_usable
 
 _LOOK = 2
-"""So many times as many rows as parts are read: a part may have several outcomes."""
+"""So many times as many rows as parts are read at first: a part may have several outcomes."""
 
 
 class KnownOutcome(NamedTuple):
@@ -28,21 +28,50 @@ class KnownOutcome(NamedTuple):
     value: float
 
 
+class Before(NamedTuple):
+    """What `known_outcomes` returned for an earlier instant and arrival number."""
+
+    outcomes: Sequence[KnownOutcome]
+    at: datetime
+    arrival: int
+
+
 def known_outcomes(
-    connection: sa.Connection, characteristic: str, now: datetime, arrival: int, parts: int
+    connection: sa.Connection,
+    characteristic: str,
+    now: datetime,
+    arrival: int,
+    parts: int,
+    before: Before | None = None,
 ) -> list[KnownOutcome]:
     """The last outcomes of the newest `parts` parts available at `now`, from rows up to `arrival`.
 
-    In the order in which they became available.
+    In the order in which they became available. What was known `before` is not read again.
     """
     o = t.outcome.c
     wanted = (o.characteristic == characteristic, is_usable(o.value), o.available_at <= now, o.arrival <= arrival)
     query = select_columns(KnownOutcome, t.outcome).where(*wanted)
-    newest = query.order_by(o.available_at.desc(), o.arrival.desc()).limit(_LOOK * parts)
+    newest = query.order_by(o.available_at.desc(), o.arrival.desc())
+    if before is not None and before.at <= now and before.arrival <= arrival:
+        since = newest.where(sa.or_(o.available_at > before.at, o.arrival > before.arrival))
+        rows = [*fetch_rows(connection, KnownOutcome, since), *before.outcomes]
+        return _last_of_each(sorted(rows, key=lambda row: (row.available_at, row.arrival), reverse=True), parts)
+    look, found = _LOOK * parts, list[KnownOutcome]()
+    while len(found) < parts:
+        rows = list(fetch_rows(connection, KnownOutcome, newest.limit(look)))
+        found = _last_of_each(rows, parts)
+        if len(rows) < look:
+            break
+        look *= 2
+    return found
+
+
+def _last_of_each(newest_first: Iterable[KnownOutcome], parts: int) -> list[KnownOutcome]:
     last: dict[str, KnownOutcome] = {}
-    for row in fetch_rows(connection, KnownOutcome, newest):
-        if len(last) < parts:
-            last.setdefault(row.serial, row)
+    for row in newest_first:
+        if len(last) == parts:
+            break
+        last.setdefault(row.serial, row)
     return list(last.values())[::-1]
 
 

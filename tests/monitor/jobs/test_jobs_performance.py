@@ -20,6 +20,7 @@ from monitor.gate_models.in_force import ModelsInForce
 from monitor.jobs import performance as performance_job
 from monitor.jobs.performance import REFERENCE_ROWS, PerformanceJob
 from monitor.model import Finding, Floats, Prediction, Reason, Window
+from monitor.pipeline.forecasts import Forecasts
 from monitor.pipeline.judging import InForce
 from monitor.plant.gates import GateConfig
 from monitor.store.database import tables as t
@@ -95,7 +96,7 @@ class Gate:
         """The realised window of the version in force."""
         with self.spine.store.read() as connection:
             used = versions.model_in_force(connection, "form")
-            return realised(connection, "form", self.spine.plant.gates["form"], used, now, ROWS)
+            return realised(connection, "form", self.spine.plant.gates["form"], used, now, ROWS, Forecasts())
 
     def run(self, now: datetime) -> dict[str, Any]:
         """A slot; the board's rows about the gate as a whole, by method."""

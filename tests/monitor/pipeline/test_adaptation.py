@@ -14,6 +14,7 @@ from monitor.gate_models.rederive import recompute_decisions
 from monitor.pipeline.forecasts import known_parts
 from monitor.pipeline.judging import InForce
 from monitor.store.database import tables as t
+from monitor.store.rows.known_outcomes import known_outcomes
 from monitor.store.rows.readings import last_arrival
 
 SAID = 40.0
@@ -95,3 +96,12 @@ def test_outcomes_that_were_changed_behind_its_back_are_noticed(spine: Spine) ->
     with spine.store.write() as connection:
         connection.execute(t.outcome.update().values(value=SAID))
     assert mismatches(spine) == names(100, 2)
+
+
+def test_parts_that_were_measured_again_and_again_are_read_whole(spine: Spine) -> None:
+    """However many revisions an outcome has, the newest parts are those asked for."""
+    for at in range(1, 8):
+        measured(spine, ["OLD", "NEW"] if at == 1 else ["NEW"], 40.0 + at, at)
+    with spine.store.read() as connection:
+        found = known_outcomes(connection, "width", after(9), last_arrival(connection), 2)
+    assert [(one.serial, one.value) for one in found] == [("OLD", 41.0), ("NEW", 47.0)]
