@@ -52,6 +52,8 @@ sources:
     {kind: outcomes, url: "sqlite:///mes.db", table: GLOSS, serial: SN, characteristic: gloss, value: VALUE,
      at: {column: AT, epoch: s}, every: 10m}
 performance: {every: 1h}
+alerts: {every: 10m}
+notify: {every: 10m}
 """
 TABLES = """
 CREATE TABLE PRESS (SN TEXT, OP TEXT, LOT TEXT, MACHINE TEXT, AT INTEGER, FORCE, HEAT);
