@@ -151,7 +151,7 @@ def test_times_come_back_as_the_same_instant_in_utc(microseconds: int, hours: in
     at = datetime(1990, 1, 1, tzinfo=timezone(timedelta(hours=hours)))
     kind, aware = t.UtcDateTime(), at + timedelta(microseconds=microseconds)
     for dialect in (sa.dialects.sqlite.dialect(), sa.dialects.postgresql.dialect()):
-        back = kind.process_result_value(kind.process_bind_param(aware, dialect), dialect)
+        back = kind.result_processor(dialect, None)(kind.bind_processor(dialect)(aware))
         assert back == aware
         assert back is not None
         assert back.tzinfo is UTC
