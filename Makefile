@@ -91,7 +91,7 @@ $(RELEASE_STAMP): $(STAMP)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[release]"
 	@touch $@
 
-mutate: $(MUTATE_STAMP) ## Mutation tests of the rules that must not be wrong; MODULE=inference.gate for one of them
+mutate: $(MUTATE_STAMP) ## Mutation tests of the rules that must not be wrong; MODULE=inference.policy.gate for one of them
 	$(QUIET) $(BIN)/mutmut run $(if $(MODULE),"$(MODULE).*")
 	@$(BIN)/mutmut results
 

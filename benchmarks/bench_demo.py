@@ -20,8 +20,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inference.gate import input_rows
 from inference.packaging import load as load_package
+from inference.policy.gate import input_rows
 from inference.registry import Registry
 from monitor.demo.watching import time_of
 from monitor.pipeline.passages import gate_input, passage_of

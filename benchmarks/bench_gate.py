@@ -30,8 +30,8 @@ import sqlalchemy as sa
 import torch
 
 from benchmarks.plants import SHAPES, START, make_plant, opened, served, sqlite_files
-from inference.gate import judge
 from inference.models.shapes.network import BATCH
+from inference.policy.gate import judge
 from monitor.model import PartInput, PartKey
 from monitor.runtime.app import App
 from monitor.store.database import tables as t

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from examples import classes, coverage
 from inference.models.fitting import NAIVE_WINDOW
-from inference.regions import verdict_for
+from inference.policy.regions import verdict_for
 from monitor.model import WATCHDOG, ReworkBand, Verdict
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t

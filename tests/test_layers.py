@@ -33,7 +33,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "inference.models.shapes": ("inference.models", "inference.vision"),
     "inference.models.tables": ("inference.models",),
     "inference": ("inference.models", "inference.models.tables"),
-    "inference.standalone": ("inference", "inference.models"),
+    "inference.policy": ("inference", "inference.models", "inference.models.tables"),
+    "inference.standalone": ("inference", "inference.models", "inference.policy"),
     "monitor.store.models": ("monitor.store.database",),
     "monitor.plant": ("inference",),
     "monitor.store.rows": ("monitor.store.database", "monitor.store.models"),
@@ -50,7 +51,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.connecting": ("monitor.plant", "monitor.sources.typed"),
     "monitor.sources.sql": ("monitor.connecting", "monitor.plant", "monitor.sources.typed"),
     "monitor.store.report": (
-        "detectors.window", "exporters.html", "exporters.report", "inference", "monitor.plant",
+        "detectors.window", "exporters.html", "exporters.report", "inference", "inference.policy", "monitor.plant",
         "monitor.store.database", "monitor.store.delivery", "monitor.store.rows",
     ),
     "exporters.metrics": ("exporters.metrics.families", "exporters.metrics.shared"),
@@ -71,7 +72,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "dashboards.rows": ("dashboards.blocks",),
     "monitor.pipeline": (
-        "detectors.stream", "inference", "inference.models", "inference.models.tables", "monitor.plant",
+        "detectors.stream", "inference", "inference.models", "inference.models.tables", "inference.policy", "monitor.plant",
         "monitor.store",
         "monitor.store.database",
         "monitor.store.delivery", "monitor.store.rows",
@@ -83,14 +84,14 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.scheduling", "monitor.store.database", "monitor.store.delivery",
     ),
     "monitor.gate_models": (
-        "alerting", "inference", "inference.models", "inference.models.tables",
+        "alerting", "inference", "inference.models", "inference.models.tables", "inference.policy",
         "monitor.pipeline", "monitor.plant", "monitor.plant.file",
         "monitor.scheduling", "monitor.store", "monitor.store.database", "monitor.store.models", "monitor.store.rows",
         "monitor.store.watching",
     ),
     "dashboards": ("dashboards.blocks", "dashboards.boards"),
     "monitor.windows": (
-        "detectors.shared", "detectors.window", "inference", "inference.models", "inference.models.tables",
+        "detectors.shared", "detectors.window", "inference", "inference.models", "inference.models.tables", "inference.policy",
         "monitor.gate_models",
         "monitor.pipeline", "monitor.plant", "monitor.store.database", "monitor.store.models", "monitor.store.rows",
         "monitor.store.watching",
@@ -118,7 +119,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.database",
     ),
     "monitor.demo": (
-        "exporters.report", "inference", "monitor.plant", "monitor.plant.file", "monitor.reports", "monitor.runtime",
+        "exporters.report", "inference", "inference.policy", "monitor.plant", "monitor.plant.file", "monitor.reports", "monitor.runtime",
         "monitor.scheduling", "monitor.simulator", "monitor.store.database", "monitor.store.delivery",
         "monitor.store.models", "monitor.store.report", "monitor.store.rows", "monitor.store.watching", "monitor.web",
     ),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from inference.gate import predicted_classes
+from inference.policy.gate import predicted_classes
 from monitor.model import Prediction
 from monitor.ports import GateModel
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from inference.regions import verdict_by_rule
+from inference.policy.regions import verdict_by_rule
 from monitor.demo.timing import time_lines
 from monitor.demo.watching import compare_with_truth, time_of
 from monitor.demo.watching_text import watching_lines

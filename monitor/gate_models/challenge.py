@@ -10,10 +10,10 @@ from enum import Enum, auto
 import numpy as np
 
 from inference.comparison import MIN_LOTS, RARE_ROWS, SLICE_ROWS, Comparison, Holdout, compare, rare_parts
-from inference.gate import predicted_classes
 from inference.intervals import intervals_hold
 from inference.models.fitting import forecast_errors
 from inference.models.kind import Times, TrainingData
+from inference.policy.gate import predicted_classes
 from inference.predicting import enough_inputs, predict
 from monitor.gate_models.training_set import TrainingSet, hold_out
 from monitor.model import ClassSpec, Floats, RetrainingReason

@@ -8,8 +8,8 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from inference.gate import judge
 from inference.models.tables.class_forecast import ClassForecast
+from inference.policy.gate import judge
 from monitor.gate_models.registry import ModelRegistry
 from monitor.model import Decision, Finding, JsonObject, Prediction, Reason
 from monitor.pipeline.forecasts import Adaptation, Forecasts, KnownParts, RecordedForecast, known_parts

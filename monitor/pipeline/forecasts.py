@@ -14,11 +14,11 @@ from math import inf
 
 import numpy as np
 
-from inference.gate import FORECAST_FOR, decide_by_forecast
 from inference.models.adapting import tracked_scale
 from inference.models.forecasting import MEMORY, Counts, Course, Forecast, follow, forecast
 from inference.models.tables.class_forecast import ClassForecast, class_forecast
-from inference.regions import Rule
+from inference.policy.gate import FORECAST_FOR, decide_by_forecast
+from inference.policy.regions import Rule
 from monitor.model import ClassSpec, Decision, Floats, JsonObject, Reason, ReworkBand
 from monitor.plant.gates import GateConfig
 from monitor.store.database.database import Connection

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from inference.gate import judge
+from inference.policy.gate import judge
 from monitor.failpoints import reach
 from monitor.model import Decision, Page, PartInput, Prediction, Reason, Verdict
 from monitor.pictures import keep

@@ -10,7 +10,7 @@ import numpy as np
 
 from inference.models.tables.class_forecast import follow_rates
 from inference.models.tables.class_losses import in_likeliest, log_losses
-from inference.regions import are_probabilities
+from inference.policy.regions import are_probabilities
 from monitor.model import ClassSpec, Floats
 from monitor.store.rows.known_outcomes import KnownOutcome
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from inference.gate import said_of
+from inference.policy.gate import said_of
 from inference.predicting import predict_rows
 from monitor.instants import to_nanos
 from monitor.model import ClassSpec, Floats, Window

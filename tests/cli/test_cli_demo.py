@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from cli_kit import Said, gatewatch, start
 
-from inference.regions import verdict_for
+from inference.policy.regions import verdict_for
 from monitor.demo.summary import as_text
 from monitor.model import ReworkBand, Spec
 from monitor.plant.file.load import LoadedPlant, load

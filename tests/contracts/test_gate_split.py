@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference import packaging
-from inference.gate import judge
 from inference.models.kind import TrainingData, TrainingSettings
+from inference.policy.gate import judge
 from inference.training import train
 from monitor.model import Decision, PartInput, PartKey, Prediction, Reason, ReworkBand, Spec
 from monitor.ports import GateModel

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.gate import decide_by_forecast, hold
 from inference.intervals import forecast_holds
 from inference.models.forecasting import Counts, Forecast
 from inference.models.tables.class_forecast import ClassForecast, class_forecast, follow_rates
+from inference.policy.gate import decide_by_forecast, hold
 from monitor.model import ClassSpec, Decision, Reason, ReworkBand, Spec, Verdict
 
 MEANINGS = (Verdict.CONTINUE, Verdict.CONTINUE, Verdict.CORRECT, Verdict.SCRAP)

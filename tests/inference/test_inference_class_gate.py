@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.gate import decide, judge
-from inference.regions import meaning_shares, verdict_by_rule
+from inference.policy.gate import decide, judge
+from inference.policy.regions import meaning_shares, verdict_by_rule
 from monitor.model import ClassSpec, Decision, Floats, PartInput, PartKey, Prediction, Reason, ReworkBand, Spec, Verdict
 
 BAND = ReworkBand()

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from inference_parts import INPUTS, POINTS, make_parts, settings, shape_of
 
 from inference import packaging
-from inference.gate import preconditions
 from inference.models.gaps import learn_gaps
 from inference.models.kind import TrainingData
 from inference.models.shapes.network import ShapeSizes, alignment
+from inference.policy.gate import preconditions
 from inference.training import TrainedModel, train
 from monitor.errors import ModelError
 from monitor.model import Floats, PartInput, PartKey, Reason

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.gate import decide, hold, input_rows, judge, preconditions
+from inference.policy.gate import decide, hold, input_rows, judge, preconditions
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Decision, Floats, PartInput, PartKey, Prediction, Reason, ReworkBand, Spec, Verdict
 
@@ -294,5 +294,5 @@ def test_rows_are_in_the_models_order_of_columns_and_have_nan_where_one_is_missi
 
 @pytest.mark.process
 def test_the_policy_imports_no_model_library() -> None:
-    code = "import sys, inference.gate; print(sorted({'torch', 'mlflow', 'safetensors'} & set(sys.modules)))"
+    code = "import sys, inference.policy.gate; print(sorted({'torch', 'mlflow', 'safetensors'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from inference.gate import judge, preconditions
+from inference.policy.gate import judge, preconditions
 from inference.predicting import enough_inputs, judges_pictures, order_columns, predict_rows
 from monitor.model import Floats, PartInput, PartKey, Prediction, Reason, ReworkBand, Spec, Window
 from monitor.pictures import Picture, keep

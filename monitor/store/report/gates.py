@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from exporters.html.svg import bar_length
 from exporters.report.values import DecisionCounts, Exceedance, GateReport, Realised, Trend, Verdicts, VersionPeriod
-from inference.regions import among_likeliest, are_probabilities, verdict_by_rule
+from inference.policy.regions import among_likeliest, are_probabilities, verdict_by_rule
 from monitor.instants import floor_to
 from monitor.model import ClassSpec, Verdict
 from monitor.plant.plant import Plant

@@ -18,8 +18,8 @@ from inference.models.adapting import scaled
 from inference.models.forecasting import Forecast
 from inference.models.kind import Items
 from inference.models.tables.class_forecast import ClassForecast
+from inference.policy.regions import Rule, are_probabilities, not_good, verdict_by_classes, verdict_for_all
 from inference.predicting import enough_inputs, judges_pictures, predict
-from inference.regions import Rule, are_probabilities, not_good, verdict_by_classes, verdict_for_all
 from monitor.errors import ModelError
 from monitor.model import ClassSpec, Decision, Floats, PartInput, Prediction, Reason, ReworkBand, Spec, Verdict
 from monitor.pictures import restore
