@@ -51,7 +51,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.connecting": ("monitor.plant", "monitor.sources.typed"),
     "monitor.sources.sql": ("monitor.connecting", "monitor.plant", "monitor.sources.typed"),
     "monitor.store.report": (
-        "detectors.window", "exporters.html", "exporters.report", "inference", "inference.policy", "monitor.plant",
+        "detectors.window", "exporters.html", "exporters.report", "inference.policy", "monitor.plant",
         "monitor.store.database", "monitor.store.delivery", "monitor.store.rows",
     ),
     "exporters.metrics": ("exporters.metrics.families", "exporters.metrics.shared"),
@@ -72,7 +72,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "dashboards.rows": ("dashboards.blocks",),
     "monitor.pipeline": (
-        "detectors.stream", "inference", "inference.models", "inference.models.tables", "inference.policy", "monitor.plant",
+        "detectors.stream", "inference.models", "inference.models.tables", "inference.policy", "monitor.plant",
         "monitor.store",
         "monitor.store.database",
         "monitor.store.delivery", "monitor.store.rows",
@@ -91,8 +91,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "dashboards": ("dashboards.blocks", "dashboards.boards"),
     "monitor.windows": (
-        "detectors.shared", "detectors.window", "inference", "inference.models", "inference.models.tables", "inference.policy",
-        "monitor.gate_models",
+        "detectors.shared", "detectors.window", "inference", "inference.models", "inference.models.tables",
+        "inference.policy", "monitor.gate_models",
         "monitor.pipeline", "monitor.plant", "monitor.store.database", "monitor.store.models", "monitor.store.rows",
         "monitor.store.watching",
     ),
@@ -119,7 +119,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.database",
     ),
     "monitor.demo": (
-        "exporters.report", "inference", "inference.policy", "monitor.plant", "monitor.plant.file", "monitor.reports", "monitor.runtime",
+        "exporters.report", "inference.policy", "monitor.plant", "monitor.plant.file", "monitor.reports",
+        "monitor.runtime",
         "monitor.scheduling", "monitor.simulator", "monitor.store.database", "monitor.store.delivery",
         "monitor.store.models", "monitor.store.report", "monitor.store.rows", "monitor.store.watching", "monitor.web",
     ),
