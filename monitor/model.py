@@ -190,11 +190,31 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """What may be recommended, and its expected cost; `correction` names which one, else it is empty."""
+
+    verdict: Verdict
+    correction: str
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """A verdict with its reason."""
+    """A verdict with its reason; of a gate that decides by cost with every action, the least expected cost first."""
 
     verdict: Verdict
     reason: Reason
+    actions: tuple[Action, ...] = ()
+
+    @property
+    def correction(self) -> str:
+        """The correction that is recommended, by name; empty where none is, or the gate has none by name."""
+        return self.action.correction if self.action else ""
+
+    @property
+    def action(self) -> Action | None:
+        """The action that is recommended; None where the gate decides without costs."""
+        return next((action for action in self.actions if action.verdict is self.verdict), None)
 
 
 @dataclass(frozen=True, slots=True)

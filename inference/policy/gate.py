@@ -7,7 +7,7 @@ from its stored prediction, specification and rework band alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import isfinite, nan
 
@@ -18,10 +18,18 @@ from inference.models.adapting import scaled
 from inference.models.forecasting import Forecast
 from inference.models.kind import Items
 from inference.models.tables.class_forecast import ClassForecast
-from inference.policy.regions import Rule, are_probabilities, not_good, verdict_by_classes, verdict_for_all
+from inference.policy.costs import Costs, Shares, actions, bounded, shares_of
+from inference.policy.regions import (
+    Rule,
+    are_probabilities,
+    meaning_shares,
+    not_good,
+    verdict_by_classes,
+    verdict_for_all,
+)
 from inference.predicting import enough_inputs, judges_pictures, predict
 from monitor.errors import ModelError
-from monitor.model import ClassSpec, Decision, Floats, PartInput, Prediction, Reason, ReworkBand, Spec, Verdict
+from monitor.model import Action, ClassSpec, Decision, Floats, PartInput, Prediction, Reason, ReworkBand, Spec, Verdict
 from monitor.pictures import restore
 from monitor.ports import ClassModel, GateModel
 
@@ -37,7 +45,21 @@ _RECOMMENDED = {
 }
 
 
-def decide(prediction: Prediction | None, spec: Rule | None, band: ReworkBand, failed: Reason | None) -> Decision:
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """What decisions cost, and how often the intervals that they rest on hold."""
+
+    costs: Costs
+    coverage: float
+
+
+def decide(
+    prediction: Prediction | None,
+    spec: Rule | None,
+    band: ReworkBand,
+    failed: Reason | None,
+    priced: Priced | None = None,
+) -> Decision:
     """What to recommend for one part; anything that is not certain is a hold.
 
     `failed` is the precondition that was not met, if any; it must be the reason of a hold.
@@ -50,6 +72,8 @@ def decide(prediction: Prediction | None, spec: Rule | None, band: ReworkBand, f
     Of classes, a prediction whose probabilities are none (one a class, finite, not negative, of sum 1) holds with
     `bad_model`. The probabilities of classes with one meaning are added; where no meaning is as probable as the gate
     wants it, the part is held with `uncertain`.
+
+    With costs, `by_cost` takes the place of the interval's region and of the wanted probability.
     """
     if failed is not None:
         return hold(failed)
@@ -63,7 +87,27 @@ def decide(prediction: Prediction | None, spec: Rule | None, band: ReworkBand, f
         verdict = verdict_by_classes(prediction.probabilities, spec)
     else:
         verdict = verdict_for_all(prediction.lower, prediction.upper, spec, band)
+    if priced is not None:
+        return by_cost(actions(_shares(prediction, spec, band, priced.coverage), priced.costs), verdict)
     return hold(Reason.UNCERTAIN) if verdict is None else _RECOMMENDED[verdict]
+
+
+def by_cost(found: Sequence[Action], certain: Verdict | None) -> Decision:
+    """The action of least expected cost, the least being first.
+
+    A part is scrapped only where that is also `certain`: what the whole interval says, or the wanted probability of a
+    class. Else the next best is taken, so that a wider interval never makes a scrap of a hold.
+    """
+    best = next(action for action in found if action.verdict is not Verdict.SCRAP or certain is Verdict.SCRAP)
+    decision = hold(Reason.UNCERTAIN) if best.verdict is Verdict.HOLD else _RECOMMENDED[best.verdict]
+    return replace(decision, actions=tuple(found))
+
+
+def _shares(prediction: Prediction, spec: Rule, band: ReworkBand, coverage: float) -> Shares:
+    if isinstance(spec, ClassSpec):
+        of = meaning_shares(prediction.probabilities, spec)
+        return bounded(of[Verdict.CONTINUE], of[Verdict.CORRECT], of[Verdict.SCRAP])
+    return shares_of(prediction, coverage, spec, band)
 
 
 def decide_by_forecast(
@@ -118,13 +162,14 @@ def judge(
     band: ReworkBand,
     withheld: Reason | None = None,
     scale: float = 1.0,
+    costs: Costs | None = None,
 ) -> list[tuple[Prediction | None, Decision]]:
     """A prediction and a decision for each part, in order; the model sees only parts with enough inputs.
 
     `withheld` is a reason not to act on predictions, such as `no_skill` after the realised skill was lost:
     predictions are still made, so that skill can be measured again, and the parts are held for that reason. It
     concerns the whole gate, so it takes precedence over missing inputs of a part. Intervals are made `scale` times as
-    wide as the model gives them (`inference.models.adapting`).
+    wide as the model gives them (`inference.models.adapting`). With `costs` the least expected cost decides.
 
     The specification is the one in force when the part was at the step. If the model fails, or returns the wrong
     number of predictions, those parts are held with `bad_model`; so they are where it does not predict what the gate
@@ -141,8 +186,9 @@ def judge(
             failed[i] = failed[i] if fits else Reason.BAD_MODEL
             predictions[i] = _adapted(said_of(predictions[i], rules[i]), scale) if fits else None
     failed = [_apply_withheld(*pair, withheld) for pair in zip(failed, predictions, strict=True)]
+    priced = None if costs is None or model is None else Priced(costs, model.coverage)
     return [
-        (prediction, decide(prediction, rule, band, reason))
+        (prediction, decide(prediction, rule, band, reason, priced))
         for rule, prediction, reason in zip(rules, predictions, failed, strict=True)
     ]
 
