@@ -211,6 +211,13 @@ class Decision:
         """The correction that is recommended, by name; empty where none is, or the gate has none by name."""
         return self.action.correction if self.action else ""
 
+    def record(self) -> list[JsonObject] | None:
+        """Every action as JSON; None of a gate that decides without costs."""
+        found: list[JsonObject] = [
+            {"action": a.verdict.value, "correction": a.correction, "cost": a.cost} for a in self.actions
+        ]
+        return found or None
+
     @property
     def action(self) -> Action | None:
         """The action that is recommended; None where the gate decides without costs."""

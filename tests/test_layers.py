@@ -36,7 +36,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "inference.policy": ("inference", "inference.models", "inference.models.tables"),
     "inference.standalone": ("inference", "inference.models", "inference.policy"),
     "monitor.store.models": ("monitor.store.database",),
-    "monitor.plant": ("inference",),
+    "monitor.plant": ("inference", "inference.policy"),
     "monitor.store.rows": ("monitor.store.database", "monitor.store.models"),
     "exporters.delivery.shared": (),
     "exporters.delivery.channels": ("exporters.delivery.shared",),

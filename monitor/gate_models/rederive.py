@@ -96,7 +96,7 @@ def _recompute(
     if not (_is_forecast(forecast, row.forecast) and _is_adaptation(adapted, row.adapted)):
         return Recomputed(key, False, stored, ("", "its outcomes are gone or changed", None))
     withheld, scale = Reason(row.withheld) if row.withheld else None, 1.0 if adapted is None else adapted.scale
-    prediction, decision = judge(model, refused, [part], rule_at, gate.rework_band(), withheld, scale)[0]
+    prediction, decision = judge(model, refused, [part], rule_at, gate.rework_band(), withheld, scale, gate.priced())[0]
     if forecast is not None:
         decision = forecast.decide(decision, rule_at(part.at), gate.rework_band())
     recomputed = (decision.verdict.value, decision.reason.value, None if prediction is None else prediction.value)

@@ -156,7 +156,9 @@ class PartsPipeline(Pipeline):
         rule_at, scale = self._plant.rules_of(config), 1.0 if adapted is None else adapted.scale
 
         def judge_parts(refused: Reason | None) -> Judged:
-            return judge(used.model, refused, parts, rule_at, config.rework_band(), used.withheld, scale)
+            return judge(
+                used.model, refused, parts, rule_at, config.rework_band(), used.withheld, scale, config.priced()
+            )
 
         judged = self._deadline.call(lambda: judge_parts(used.refused), config.timeout)
         return judge_parts(Reason.TIMEOUT) if judged is None else judged
@@ -211,7 +213,7 @@ class PartsPipeline(Pipeline):
             verdict=decision.verdict.value,
             reason=decision.reason.value, on_hold=step.on_hold if decision.verdict is Verdict.HOLD else "",
             decided_at=now, at=passage.at, withheld=used.withheld.value if used.withheld else "",
-            probabilities=stored_probabilities(p),
+            probabilities=stored_probabilities(p), costs=decision.record(),
         )  # fmt: skip
 
 

@@ -9,7 +9,9 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from inference.kinds import KINDS, OF_CLASSES, PICTURE_KINDS
+from inference.policy.costs import Costs
 from monitor.model import ReworkBand
+from monitor.plant.costs import CostsConfig
 from monitor.plant.messages import Meaning, join_names
 from monitor.plant.types import Duration, Instant, Name, PositiveDuration, Strict, Text
 from monitor.plant.watching import RetrainingConfig
@@ -148,6 +150,11 @@ class GateConfig(Strict):
         "which the gate decides by it.",
     )
     rework: Rework = Field(Rework(), description="How far outside the specification a part can be corrected.")
+    costs: CostsConfig | None = Field(
+        None,
+        description="What decisions cost. With it the gate recommends what costs least; without, what the whole "
+        "interval says.",
+    )
     forecast: bool = Field(
         True,
         description="Whether a gate without a model to decide by may decide by a forecast from the newest outcomes: "
@@ -228,6 +235,10 @@ class GateConfig(Strict):
         steps = {feature.partition(".")[0] for feature in self.features()}
         steps |= {gate.step for gate in self.earlier} | {category.step for category in self.category_inputs()}
         return frozenset(steps if self.picture is None else {self.picture.step})
+
+    def priced(self) -> Costs | None:
+        """What its decisions cost; None if it decides without costs."""
+        return None if self.costs is None else self.costs.costs()
 
     def rework_band(self) -> ReworkBand:
         """The rework range, in the unit of the characteristic."""

@@ -26,7 +26,7 @@ class StoredDecision(NamedTuple):
     `withheld` is why the prediction was not acted on, '' if it was; `on_hold` the step's procedure for a hold, else ''.
     `probabilities` are those of the classes in their order, None in place of one that is no number.
     `forecast` is what was known without a model, where that could decide instead of a hold; its interval decided if the
-    reason is `forecast`.
+    reason is `forecast`. `costs` has the expected cost of every action, the least first, of a gate that decides by cost.
     """
 
     serial: str
@@ -55,6 +55,7 @@ class StoredDecision(NamedTuple):
     forecast: JsonObject | None = None
     probabilities: Sequence[float | None] | None = None
     adapted: JsonObject | None = None
+    costs: Sequence[JsonObject] | None = None
 
 
 def stored_probabilities(prediction: Prediction | None) -> list[float | None] | None:
