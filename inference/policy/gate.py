@@ -111,22 +111,33 @@ def _shares(prediction: Prediction, spec: Rule, band: ReworkBand, coverage: floa
 
 
 def decide_by_forecast(
-    decision: Decision, known: Forecast | ClassForecast, spec: Rule | None, band: ReworkBand
+    decision: Decision,
+    known: Forecast | ClassForecast,
+    spec: Rule | None,
+    band: ReworkBand,
+    priced: Priced | None = None,
 ) -> Decision:
     """A decision by the forecast instead of a hold, or the hold.
 
     The whole interval must lie in one region, as for a model; of classes, one meaning must be as frequent as the gate
-    wants it to be probable. A part that nobody looked at is never scrapped, and
-    nothing is decided while the forecast's own intervals do not hold.
+    wants it to be probable. With costs the least expected one decides. A part that nobody looked at is never scrapped,
+    and nothing is decided while the forecast's own intervals do not hold.
     """
     if not forecast_holds(known):
         return decision
-    verdict = None
+    verdict, said = None, Prediction(nan, nan, nan, 0.0, 0.0)
     if isinstance(spec, ClassSpec) and isinstance(known, ClassForecast):
-        verdict = verdict_by_classes(known.rates, spec)
+        verdict, said = verdict_by_classes(known.rates, spec), replace(said, probabilities=tuple(known.rates))
     elif isinstance(spec, Spec) and isinstance(known, Forecast) and _is_usable_spec(spec, band):
         verdict = verdict_for_all(known.lower, known.upper, spec, band)
-    return Decision(verdict, Reason.FORECAST) if verdict in (Verdict.CONTINUE, Verdict.CORRECT) else decision
+        said = replace(said, value=known.value, lower=known.lower, upper=known.upper)
+    else:
+        return decision
+    found: tuple[Action, ...] = ()
+    if priced is not None:
+        found = actions(_shares(said, spec, band, priced.coverage), priced.costs)
+        verdict = next(action.verdict for action in found if action.verdict is not Verdict.SCRAP)
+    return Decision(verdict, Reason.FORECAST, found) if verdict in (Verdict.CONTINUE, Verdict.CORRECT) else decision
 
 
 def hold(reason: Reason) -> Decision:

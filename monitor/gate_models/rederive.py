@@ -98,7 +98,7 @@ def _recompute(
     withheld, scale = Reason(row.withheld) if row.withheld else None, 1.0 if adapted is None else adapted.scale
     prediction, decision = judge(model, refused, [part], rule_at, gate.rework_band(), withheld, scale, gate.priced())[0]
     if forecast is not None:
-        decision = forecast.decide(decision, rule_at(part.at), gate.rework_band())
+        decision = forecast.decide(decision, rule_at(part.at), gate)
     recomputed = (decision.verdict.value, decision.reason.value, None if prediction is None else prediction.value)
     return Recomputed(key, _matches(row, prediction, decision), stored, recomputed)
 
@@ -153,6 +153,8 @@ class _KnownThen:
 def _matches(row: StoredDecision, prediction: Prediction | None, decision: Decision) -> bool:
     if (row.verdict, row.reason) != (decision.verdict.value, decision.reason.value):
         return False
+    if not _same_costs(row.costs, decision.record()):
+        return False
     if prediction is None or row.predicted is None:
         return prediction is None and row.predicted is None
     p = prediction
@@ -160,6 +162,15 @@ def _matches(row: StoredDecision, prediction: Prediction | None, decision: Decis
     recomputed = (p.value, p.lower, p.upper, p.distance, p.distance_limit)
     numbers = all(a is not None and abs(a - b) <= TOLERANCE for a, b in zip(stored, recomputed, strict=True))
     return numbers and _same_probabilities(row.probabilities, stored_probabilities(p))
+
+
+def _same_costs(stored: Sequence[JsonObject] | None, recomputed: Sequence[JsonObject] | None) -> bool:
+    """Whether every action costs what was recorded; their order may differ where two cost the same."""
+    if stored is None or recomputed is None:
+        return stored is None and recomputed is None
+    before, now = ({(one["action"], one["correction"]): one["cost"] for one in found} for found in (stored, recomputed))
+    same = before.keys() == now.keys()
+    return same and all(abs(cost - now[action]) <= TOLERANCE * (1 + abs(cost)) for action, cost in before.items())
 
 
 def _same_probabilities(stored: Sequence[float | None] | None, recomputed: Sequence[float | None] | None) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 from inference.models.adapting import tracked_scale
 from inference.models.forecasting import MEMORY, Counts, Course, Forecast, follow, forecast
 from inference.models.tables.class_forecast import ClassForecast, class_forecast
-from inference.policy.gate import FORECAST_FOR, decide_by_forecast
+from inference.policy.gate import FORECAST_FOR, Priced, decide_by_forecast
 from inference.policy.regions import Rule
 from monitor.model import ClassSpec, Decision, Floats, JsonObject, Reason, ReworkBand
 from monitor.plant.gates import GateConfig
@@ -54,9 +54,13 @@ class RecordedForecast:
     at: datetime
     arrival: int
 
-    def decide(self, held: Decision, spec: Rule | None, band: ReworkBand) -> Decision:
+    def decide(self, held: Decision, spec: Rule | None, gate: GateConfig) -> Decision:
         """The decision instead of a hold, or the hold."""
-        return decide_by_forecast(held, self.forecast, spec, band) if self.may_replace(held) else held
+        if not self.may_replace(held):
+            return held
+        costs = gate.priced()
+        priced = None if costs is None else Priced(costs, gate.coverage)
+        return decide_by_forecast(held, self.forecast, spec, gate.rework_band(), priced)
 
     def may_replace(self, held: Decision) -> bool:
         """Whether it may decide instead: the gate has no model to decide by, or none that knows such parts."""

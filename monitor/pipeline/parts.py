@@ -133,12 +133,11 @@ class PartsPipeline(Pipeline):
         judged: Judged = []
         for batch in batches_of(config, parts):
             judged += self._judge(config, used, self._with_pictures(config, batch, write.pictures), adapted)
-        band = config.rework_band()
         known = self._forecast(gate, config, [decision for _, decision in judged], write.now)
         for (passage, _, inputs), (prediction, held) in zip(parts, judged, strict=True):
             decision, record = held, None
             if known is not None and known.may_replace(held):
-                decision = known.decide(held, rule_at(passage.at), band)
+                decision = known.decide(held, rule_at(passage.at), config)
                 record = known.record(held.reason)
             row = self._row(gate, passage, inputs, used, prediction, decision, write.now)._replace(forecast=record)
             if adapted is not None and prediction is not None:

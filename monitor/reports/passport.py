@@ -141,11 +141,18 @@ def _decision(row: StoredDecision, classes: ClassNames) -> Event:
     elif row.predicted is not None:
         interval = f"[{format_value(row.lower)}, {format_value(row.upper)}]"
         summary += f", {row.characteristic} predicted {format_value(row.predicted)} in {interval}"
+    if row.costs:
+        summary += f"; expected costs: {_costs(row.costs)}"
     names = (
         "gate", "step", "visit", "revision", "verdict", "reason", "on_hold", "characteristic", "predicted", "lower",
         "upper", "distance", "distance_limit", "model", "version", "model_digest", "plant_digest", "arrival", "inputs",
     )  # fmt: skip
     return _event(row.decided_at, "decision", summary, _details(row, *names) | of_classes)
+
+
+def _costs(costs: Sequence[JsonObject]) -> str:
+    """Every action with its expected cost, the least first."""
+    return ", ".join(f"{one['correction'] or one['action']} {format_value(one['cost'])}" for one in costs)
 
 
 def _named(row: StoredDecision, probabilities: Sequence[float | None], classes: ClassNames) -> dict[str, float | None]:

@@ -71,10 +71,16 @@ def recommendation(site: str, decision: StoredDecision, coverage: float | None) 
         "recommendation": d.verdict, "reason": d.reason,
         "confidence": None if d.verdict == Verdict.HOLD else coverage, "on_hold": d.on_hold,
         "model_version": d.version, "predicted": value, "lower": lower, "upper": upper,
-        "decided_at": d.decided_at.isoformat(),
+        "decided_at": d.decided_at.isoformat(), **_priced(d),
     }  # fmt: skip
     key = json.dumps([site, d.serial, d.step, d.visit, d.revision])
     return new_message(MES, key, d.serial, payload, d.decided_at)
+
+
+def _priced(decision: StoredDecision) -> dict[str, object]:
+    """What the recommendation of a gate that decides by cost is expected to cost, and the correction by name."""
+    chosen = next((one for one in decision.costs or () if one["action"] == decision.verdict), None)
+    return {} if chosen is None else {"correction": chosen["correction"], "expected_cost": chosen["cost"]}
 
 
 def next_due(connection: sa.Connection, channels: Iterable[str], now: datetime, limit: int) -> list[OutboxMessage]:

@@ -26,7 +26,8 @@ class StoredDecision(NamedTuple):
     `withheld` is why the prediction was not acted on, '' if it was; `on_hold` the step's procedure for a hold, else ''.
     `probabilities` are those of the classes in their order, None in place of one that is no number.
     `forecast` is what was known without a model, where that could decide instead of a hold; its interval decided if the
-    reason is `forecast`. `costs` has the expected cost of every action, the least first, of a gate that decides by cost.
+    reason is `forecast`. `costs` has every action with its expected cost, the least first, of a gate that decides by
+    cost.
     """
 
     serial: str
