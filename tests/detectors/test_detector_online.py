@@ -68,7 +68,7 @@ def test_a_breach_ends_when_the_fault_does() -> None:
     assert FAULT + 150 < findings[3].row < FAULT + 350
 
 
-@pytest.mark.parametrize("phi", [0.0, 0.5, 0.8])
+@pytest.mark.parametrize("phi", [0.0, 0.8])
 def test_a_healthy_machine_is_silent_for_a_week(phi: float) -> None:
     _, findings = watch(ar1(2802, 20160, phi))
     assert told(findings) == LIVE
@@ -135,8 +135,8 @@ def test_a_recipe_named_after_each_order_borrows_the_baseline_of_the_machine(len
 
 
 def test_orders_of_a_healthy_machine_are_no_alarm() -> None:
-    recipes = [f"order-{row // 40}" for row in range(12_000)]
-    found = told(watch(ar1(2821, 12_000, 0.3), recipes=recipes)[1])
+    recipes = [f"order-{row // 40}" for row in range(6000)]
+    found = told(watch(ar1(2821, 6000, 0.3), recipes=recipes)[1])
     assert [status for _, status in found] == ["cannot_judge", "ok"]
     assert found[1][0] < 1010
 
@@ -151,10 +151,10 @@ def test_recipes_that_lie_apart_are_allowed_for() -> None:
 
 def test_the_state_does_not_grow_with_the_number_of_recipes() -> None:
     detector = MachineAnomaly({"s0": (-5.0, 5.0), "s1": (-5.0, 5.0)}, Settings(warmup_rows=100))
-    values, state, sizes = ar1(2824, 9000, 0.3)[:, :2], detector.start(), []
-    for start in (0, 3000, 6000):
-        recipes = [f"order-{row // 3}" for row in range(start, start + 3000)]
-        batch = batch_of(values[start : start + 3000], recipes=recipes)
+    values, state, sizes = ar1(2824, 4500, 0.3)[:, :2], detector.start(), []
+    for start in (0, 1500, 3000):
+        recipes = [f"order-{row // 3}" for row in range(start, start + 1500)]
+        batch = batch_of(values[start : start + 1500], recipes=recipes)
         state, _ = detector.observe(state, batch)
         sizes.append(len(json.dumps(detector.save(state))))
     assert sizes[2] < 1.2 * sizes[1]
