@@ -16,7 +16,7 @@ from detectors.stream.online import MachineAnomaly
 from detectors.stream.patience import Patience
 from monitor.model import Finding, Floats, MachineState, Status
 
-ROWS, FAULT = 3200, 2200
+ROWS, FAULT = 2100, 1500
 RUN, IDLE = MachineState.RUN, MachineState.IDLE
 
 
@@ -82,7 +82,7 @@ def test_one_wild_sample_is_no_breach() -> None:
 
 def test_what_a_standing_machine_shows_is_not_judged() -> None:
     values, states = ar1(2804, ROWS, 0.3), [RUN] * ROWS
-    values[FAULT:2900], states[FAULT:2900] = 50.0, [IDLE] * 700
+    values[FAULT : FAULT + 400], states[FAULT : FAULT + 400] = 50.0, [IDLE] * 400
     assert told(watch(values, states=states)[1]) == LIVE
 
 
@@ -95,7 +95,7 @@ def test_anomalous_rows_are_not_learnt() -> None:
 
 
 def test_what_lasts_becomes_the_new_normal_after_the_release() -> None:
-    values = ar1(2806, 4500, 0.3)
+    values = ar1(2806, 3200, 0.3)
     values[FAULT:, 0] += 5.0
     _, findings = watch(values, Patience(release_rows=300))
     assert [status for _, status in told(findings)] == ["cannot_judge", "ok", "breach", "cannot_judge", "ok"]

@@ -27,7 +27,7 @@ from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 
 ASKED = Asked("m1", None, "new bearing", "Ada")
-BEFORE, LATER = 300, 300
+BEFORE, LATER = 180, 200
 """Readings a minute apart before the overhaul, and after it, when the machine runs hotter."""
 
 
@@ -175,6 +175,7 @@ def test_it_stays_forgotten_when_the_clock_is_set_back(learnt: Spine) -> None:
     assert json.loads(_states(learnt)[1])["baselines"] == []
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
