@@ -160,9 +160,9 @@ class Spine:
         """A part step in the MES whose prediction is `a` + 30."""
         self.rows("PARTS", (serial, "form", visit, lot, at, known or at, a, 10.0, 10.0, 10.0))
 
-    def parts(self, parts: Mapping[str, datetime]) -> None:
+    def parts(self, parts: Mapping[str, datetime], a: Any = 10.0) -> None:
         """Part steps as `part` enters them, at once."""
-        self.rows("PARTS", *((serial, "form", 1, "L", at, at, *[10.0] * 4) for serial, at in parts.items()))
+        self.rows("PARTS", *((serial, "form", 1, "L", at, at, a, 10.0, 10.0, 10.0) for serial, at in parts.items()))
 
     def reading(self, machine: str, at: datetime, heat: Any, known: datetime | None = None) -> None:
         """A reading in the historian."""
