@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,12 @@ Store = sqlite3.Connection
 
 
 def short(hours: float, *settings: str) -> Callable[[], None]:
-    """For `before`: some hours instead of days, quick training, and more settings."""
+    """For `before`: some hours instead of days, quick training on few parts, and more settings."""
 
     def patch() -> None:
         from monitor.demo import run as demo
 
-        run, plant = demo.run_demo, demo._plant
+        run, plant, simulated = demo.run_demo, demo._plant, demo.simulate
 
         def quick(folder: Path, began: datetime, ended: datetime, port: int) -> LoadedPlant:
             file = plant(folder, began, ended, port).path
@@ -53,6 +54,7 @@ def short(hours: float, *settings: str) -> Callable[[], None]:
 
         fork_training()
         demo._plant = quick
+        demo.simulate = partial(simulated, commissioning_parts=300)
         demo.run_demo = lambda folder, seed, _days, *more: run(folder, seed, hours / 24, *more)
 
     return patch
