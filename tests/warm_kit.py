@@ -7,14 +7,15 @@ import importlib
 import os
 import runpy
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from functools import cache
 from typing import IO, cast
 
+import pytest
 from fork_kit import ended, forked
-from pytest import MonkeyPatch
 
 from inference.kinds import KINDS, load_kind
 from monitor import processes
@@ -38,9 +39,9 @@ def warm_up() -> None:
     gc.freeze()
 
 
-def fork_training(patch: MonkeyPatch | None = None) -> None:
+def fork_training(patch: pytest.MonkeyPatch | None = None) -> None:
     """Let children that train be forked from this process from now on: with a patch until it is undone."""
-    (patch or MonkeyPatch()).setattr(processes, "_start", _start)
+    (patch or pytest.MonkeyPatch()).setattr(processes, "_start", _start)
 
 
 class _Forked:
@@ -74,7 +75,7 @@ def _start(module: str, arguments: Sequence[str]) -> processes._Child:
     process = forked(work)
     os.close(requests)
     os.close(answers)
-    child = cast("processes.subprocess.Popen[bytes]", _Forked(process))
+    child = cast("subprocess.Popen[bytes]", _Forked(process))
     return processes._Child(child, _unbuffered(given, "wb"), _unbuffered(taken, "rb"), cast("IO[bytes]", log))
 
 
