@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from functools import cache
 from typing import IO, cast
@@ -40,8 +41,14 @@ def warm_up() -> None:
 
 
 def fork_training(patch: pytest.MonkeyPatch | None = None) -> None:
-    """Let children that train be forked from this process from now on: with a patch until it is undone."""
-    (patch or pytest.MonkeyPatch()).setattr(processes, "_start", _start)
+    """Let children that train be forked from this process, if they may be: with a patch until it is undone."""
+    if may_fork():
+        (patch or pytest.MonkeyPatch()).setattr(processes, "_start", _start)
+
+
+def may_fork() -> bool:
+    """Whether no library has a pool of threads here: it is not forked, and what is given to it would wait for ever."""
+    return len(os.listdir("/proc/self/task")) <= threading.active_count()
 
 
 class _Forked:
