@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+
+# Before any library makes a pool of threads: a process that is forked has none of them and would wait for ever; and
+# several workers share the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import platform
 import secrets
 import signal

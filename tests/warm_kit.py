@@ -10,10 +10,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import IO, cast
 
 import pytest
@@ -25,9 +23,6 @@ from monitor import processes
 _SLOW = (
     "monitor.runtime.replay", "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store",
 )  # fmt: skip
-
-_HARMLESS = "jemalloc_bg_thd"
-"""The thread with which a memory allocator cleans up."""
 
 
 @cache
@@ -45,15 +40,8 @@ def warm_up() -> None:
 
 
 def fork_training(patch: pytest.MonkeyPatch | None = None) -> None:
-    """Let children that train be forked from this process, if they may be: with a patch until it is undone."""
-    if may_fork():
-        (patch or pytest.MonkeyPatch()).setattr(processes, "_start", _start)
-
-
-def may_fork() -> bool:
-    """Whether no library has a pool of threads here: it is not forked, and what is given to it would wait for ever."""
-    names = [file.read_text(encoding="utf-8").strip() for file in Path("/proc/self/task").glob("*/comm")]
-    return len([name for name in names if name != _HARMLESS]) <= threading.active_count()
+    """Let children that train be forked from this process: with a patch until it is undone."""
+    (patch or pytest.MonkeyPatch()).setattr(processes, "_start", _start)
 
 
 class _Forked:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 import yaml
 from fork_kit import Said, start_program
 from plant_kit import ready_to_train
-from warm_kit import fork_training, may_fork, warm_up
+from warm_kit import fork_training, warm_up
 
 from monitor.plant.file.load import load
 from monitor.store.database.schema import open_existing
@@ -38,11 +38,8 @@ def ran(*command: str | Path, cwd: Path) -> Said:
     """Run a program of the checkout to its end: a file, or `-m` and a module, and its arguments."""
     module, arguments = (str(command[1]), command[2:]) if command[0] == "-m" else (None, command[1:])
 
-    forks = may_fork()
-
     def main() -> None:
-        if forks:
-            fork_training()
+        fork_training()
         sys.argv = [str(command[0]), *map(str, arguments)]
         if module is None:
             runpy.run_path(str(command[0]), run_name="__main__")
