@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import threading
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -104,7 +103,7 @@ _HARMLESS = "jemalloc_bg_thd"
 def may_fork() -> bool:
     """Whether no library has a pool of threads here: it is not forked, and what is given to it would wait for ever."""
     names = [file.read_text(encoding="utf-8").strip() for file in Path("/proc/self/task").glob("*/comm")]
-    return len([name for name in names if name != _HARMLESS]) <= threading.active_count()
+    return len([name for name in names if name != _HARMLESS]) <= len(sys._current_frames())  # one a thread of Python
 
 
 def _without_dead_threads() -> None:

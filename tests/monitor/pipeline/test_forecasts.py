@@ -22,7 +22,7 @@ KNOWN = 60
 
 def passed(spine: Spine, count: int, at: datetime, first: int = 0) -> list[str]:
     serials = [f"P{first + n:04d}" for n in range(count)]
-    spine.parts(serials, at)
+    spine.parts(dict.fromkeys(serials, at))
     spine.run(spine.pull("parts"), at)
     return serials
 
