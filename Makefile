@@ -11,6 +11,8 @@ MUTATE_STAMP := .venv/.mutate-installed
 # Three test processes on two cores, because one often waits for a child or a server; more threads inside each would only
 # get in the way.
 QUIET := OMP_NUM_THREADS=1 DO_NOT_TRACK=1
+# Compiled modules are kept whatever the environment says: tests and demo start many processes.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test soak check format bench bench-models bench-demo bench-examples docs generate constraints release mutate clean
@@ -31,7 +33,7 @@ demo: $(STAMP) ## Run the simulated plant through everything; SERVE=1 keeps metr
 	$(BIN)/gatewatch demo $(if $(filter-out 0,$(SERVE)),--serve)
 
 test: $(STAMP) ## All tests but the long ones (at most 10 minutes)
-	$(QUIET) $(BIN)/pytest -n 3 --dist loadfile
+	$(QUIET) $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 soak: $(STAMP) ## The long tests (at most 20 minutes)
 	$(QUIET) $(BIN)/pytest -n 2 --dist loadfile -m soak -rP --durations=0

@@ -20,6 +20,10 @@ from monitor.files import make_private
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
+# Matrices are small here: more threads of a mathematical library wait for each other, and a training takes three times
+# as long. Children inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A batch makes thousands of objects and no cycles: looking for cycles at every 700 takes 7 % of a replay's time.
 _OBJECTS_BEFORE_COLLECTION = 20_000
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+
+# Before any library makes a pool of threads: a process that is forked has none of them and would wait for ever; and
+# several workers share the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import platform
 import secrets
 import signal
@@ -26,6 +31,10 @@ settings.register_profile(
 )
 
 
+_LONG = {"examples", "cli", "contracts", "exactly_once", "gate_models", "service", "stack"}
+"""Folders of tests that go through the whole chain."""
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Begin the run, unless this is a process that another one started for its tests."""
     if not hasattr(config, "workerinput"):
@@ -39,6 +48,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         postgres_kit.stop()
         run_kit.end()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest first, so that no worker is left with it when the others are done."""
+    items.sort(key=lambda item: (not _LONG & set(item.path.parts), not item.get_closest_marker("process")))
 
 
 @pytest.fixture(autouse=True)

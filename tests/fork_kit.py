@@ -81,6 +81,7 @@ def _redirect(folder: Path) -> None:
 
 def forked(work: Callable[[], object], environment: Mapping[str, str] | None = None) -> int:
     """Start `work` in a process of its own; its process id."""
+    assert may_fork(), "a library has a pool of threads here: what is forked would wait for them for ever"
     pid = os.fork()
     if pid:
         return pid
@@ -93,6 +94,16 @@ def forked(work: Callable[[], object], environment: Mapping[str, str] | None = N
         sys.stderr.flush()
         os._exit(1)
     os._exit(0)
+
+
+_HARMLESS = "jemalloc_bg_thd"
+"""The thread with which a memory allocator cleans up."""
+
+
+def may_fork() -> bool:
+    """Whether no library has a pool of threads here: it is not forked, and what is given to it would wait for ever."""
+    names = [file.read_text(encoding="utf-8").strip() for file in Path("/proc/self/task").glob("*/comm")]
+    return len([name for name in names if name != _HARMLESS]) <= len(sys._current_frames())  # one a thread of Python
 
 
 def _without_dead_threads() -> None:

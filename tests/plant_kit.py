@@ -24,8 +24,6 @@ from monitor.simulator.history import History, simulate
 from monitor.store.database import tables as t
 from monitor.store.database.schema import open_existing
 
-HOURS = 5.0
-"""Length of the history that most tests replay."""
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 SOURCES = ("mes", "inspection", "visual_check", "historian", "machine_states", "final_test", "dispositions")
 GATES = ("forging", "machining", "coating")
@@ -83,12 +81,6 @@ def run_replay(
     finally:
         app.close()
     return failed
-
-
-def replay_whole(plant: Path) -> None:
-    """Replay all HOURS; every slot must succeed."""
-    failed = run_replay(plant, HOURS, QUICK, START)
-    assert not failed, [slot.error for slot in failed]
 
 
 def copied(folder: Path, target: Path) -> Path:

@@ -12,12 +12,12 @@ HANGS = 300.0
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], what: str, seconds: float = HANGS) -> T:
-    """What `condition` answers as soon as that is true."""
+def until(condition: Callable[[], T], what: str, seconds: float = HANGS, pause: float = 0.02) -> T:
+    """What `condition` answers as soon as that is true; `pause` are the seconds between two looks."""
     deadline = time.monotonic() + seconds
     while True:
         answer = condition()
         if answer:
             return answer
         assert time.monotonic() < deadline, f"in vain waited for: {what}"
-        time.sleep(0.02)
+        time.sleep(pause)

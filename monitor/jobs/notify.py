@@ -78,6 +78,8 @@ class NotifyJob:
 
     def _due(self, connection: Connection, run: Run) -> list[Message]:
         episodes = [_episode(row) for row in unannounced(connection)]
+        if not episodes:
+            return []
         groups = {(e.team, e.line) for e in episodes}
         last = {
             group: LastNote(row.incident, row.sequence, Kind(row.kind), row.at)

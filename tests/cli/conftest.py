@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 import shutil
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cli_kit import gatewatch
-from plant_kit import NO_TRAINING, QUICK, START, make_plant, ready_to_train
+import taught_kit
+from plant_kit import NO_TRAINING, QUICK, make_plant
 from run_kit import once
-
-from monitor.plant.file.load import load
-
-HOURS = 2.0
-
-
-def _keep(plant: Path, overrides: tuple[str, ...]) -> None:
-    """Write the overrides into the plant file, so that every command means the same plant."""
-    plant.write_text(load(plant, overrides).text, encoding="utf-8")
+from taught_kit import HOURS, keep
 
 
 @pytest.fixture(scope="session")
 def fresh() -> Path:
     """Two hours of history in the sources, nothing run; no model is ever trained on it."""
-    return once("fresh", lambda folder: _keep(make_plant(folder / "plant", HOURS), (*QUICK, *NO_TRAINING))) / "plant"
+    return once("fresh", lambda at: keep(make_plant(at / "plant", HOURS), (*QUICK, *NO_TRAINING))) / "plant"
 
 
 @pytest.fixture(scope="session")
 def taught() -> Path:
-    """The same after its first hour, replayed by the command line: the gates of numbers have a model."""
-
-    def make(folder: Path) -> None:
-        plant = ready_to_train(make_plant(folder / "plant", HOURS))
-        _keep(plant, QUICK)
-        said = gatewatch("replay", plant, "--from", START.isoformat(), "--to", (START + timedelta(hours=1)).isoformat())
-        assert said.code == 0, said.err
-
-    return once("taught", make) / "plant"
+    """The same after its first hour: the gates of numbers have a model."""
+    return taught_kit.taught()
 
 
 @pytest.fixture

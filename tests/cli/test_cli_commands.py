@@ -16,6 +16,7 @@ import click
 import pytest
 from cli_kit import LATER, NOW, gatewatch
 from plant_kit import GATES, START, contents
+from warm_kit import fork_training
 
 from monitor.cli import cli
 
@@ -157,10 +158,11 @@ def test_dead_letters_are_listed_and_sent_again(trained: Path) -> None:
 def test_models_are_listed_and_a_later_one_waits_for_a_word(trained: Path) -> None:
     rows = json.loads(gatewatch("model", "list", "-p", trained, "--json").out)
     assert sorted((r["gate"], r["status"]) for r in rows) == [(gate, "in_force") for gate in sorted(GATES)]
-    same = gatewatch("model", "train", "forging", "-p", trained)
+    same = gatewatch("model", "train", "forging", "-p", trained, before=fork_training)
     assert "version 1" in same.out, "the same rows make the same package"
     assert "; in force" in same.out
-    said = gatewatch("model", "train", "forging", "-p", trained, "--set", "gates.forging.training.seed=99")
+    another = ("--set", "gates.forging.training.seed=99", "--set", "gates.forging.training.epochs=5")
+    said = gatewatch("model", "train", "forging", "-p", trained, *another, before=fork_training)
     assert said.code == 0, said.err
     assert "registered, not in force" in said.out
     text = gatewatch("model", "list", "-p", trained).out

@@ -12,11 +12,14 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cli_kit import Said, gatewatch, start
+from plant_kit import NO_TRAINING
+from warm_kit import fork_training, warm_up
 
 from inference.policy.regions import verdict_for
 from monitor.demo.summary import as_text
@@ -34,22 +37,24 @@ FOLDER = ".gatewatch-demo"
 Store = sqlite3.Connection
 
 
-def short(hours: float) -> Callable[[], None]:
-    """For `before`: some hours instead of days, and quick training."""
+def short(hours: float, *settings: str) -> Callable[[], None]:
+    """For `before`: some hours instead of days, quick training on few parts, and more settings."""
 
     def patch() -> None:
         from monitor.demo import run as demo
 
-        run, plant = demo.run_demo, demo._plant
+        run, plant, simulated = demo.run_demo, demo._plant, demo.simulate
 
         def quick(folder: Path, began: datetime, ended: datetime, port: int) -> LoadedPlant:
             file = plant(folder, began, ended, port).path
             changes = [f"gates.{gate}.training.epochs=20" for gate in ("forging", "coating")]
             changes.append("gates.inspection.training.max_rows=120")
-            file.write_text(load(file, changes).text, encoding="utf-8")
+            file.write_text(load(file, (*changes, *settings)).text, encoding="utf-8")
             return load(file)
 
+        fork_training()
         demo._plant = quick
+        demo.simulate = partial(simulated, commissioning_parts=300)
         demo.run_demo = lambda folder, seed, _days, *more: run(folder, seed, hours / 24, *more)
 
     return patch
@@ -57,9 +62,10 @@ def short(hours: float) -> Callable[[], None]:
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
-    """The folder of a demo of five hours, and what it said as data."""
+    """The folder of a demo of four hours, and what it said as data."""
+    warm_up()
     folder = tmp_path_factory.mktemp("demo")
-    said = gatewatch("demo", "--days", "1", "--json", cwd=folder, before=short(5.0), at=datetime.now(UTC))
+    said = gatewatch("demo", "--days", "1", "--json", cwd=folder, before=short(4.0), at=datetime.now(UTC))
     assert said.code == 0, said.err
     return folder / FOLDER, said
 
@@ -95,7 +101,7 @@ def test_what_was_recommended_is_what_the_store_holds(shown: tuple[Path, Said], 
     for gate, facts in summary["gates"].items():
         truth = right_of(plant, gate, known)
         made = rows(folder, f"SELECT serial, verdict, reason FROM decision WHERE gate = '{gate}'")
-        assert len(made) == facts["decided"] > 20
+        assert len(made) == facts["decided"] > 10
         for verdict, row in facts["recommended"].items():
             serials = [serial for serial, given, _ in made if given == verdict]
             classes = Counter(truth[s] for s in serials if s in truth)
@@ -123,7 +129,7 @@ def test_the_gate_of_pictures_learns_in_the_first_hour_and_tells_defects(
         "WHERE gate = 'inspection' AND version != ''",
     )
     decided, held, classes = by_model[0]
-    assert decided > 10
+    assert decided > 5
     assert held < decided / 2
     assert classes == 3
     sure = {verdict: row["truth"] for verdict, row in facts["recommended"].items() if verdict != "hold"}
@@ -188,7 +194,9 @@ def test_served_it_shows_pages_and_nothing_is_stale(tmp_path: Path) -> None:
     (tmp_path / FOLDER).mkdir()
     (tmp_path / FOLDER / "made-by-gatewatch-demo").touch()
     (tmp_path / FOLDER / "mes.db").write_text("of an earlier demo", encoding="utf-8")
-    process = start("demo", "--days", "1", "--serve", "--port", str(port), cwd=tmp_path, before=short(2.0), at=None)
+    process = start(
+        "demo", "--days", "1", "--serve", "--port", str(port), cwd=tmp_path, before=short(0.5, *NO_TRAINING), at=None
+    )
     url = f"http://127.0.0.1:{port}"
     until(lambda: get(f"{url}/readyz")[0] == 200, "the pages")
     text = get(f"{url}/metrics")[1]

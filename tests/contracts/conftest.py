@@ -1,13 +1,13 @@
-"""Three hours of a plant whose gates have their models already, made once a run; each test replays a copy of it."""
+"""Two hours of a plant whose gates have their models already, made once a run; each test replays a copy of it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from fork_kit import ended, forked
-from plant_kit import QUICK, START, copied, make_plant, ready_to_train, run_replay
+from plant_kit import copied, run_replay
 from run_kit import once
+from taught_kit import taught
 from whole_kit import WHOLE, emptied
 
 
@@ -16,9 +16,7 @@ def with_models() -> Path:
     """Sources filled, the gates' models in force, and nothing else in the store."""
 
     def make(folder: Path) -> None:
-        plant = ready_to_train(make_plant(folder / "plant", WHOLE))
-        assert ended(forked(lambda: run_replay(plant, 1.0, QUICK, START))) == 0
-        emptied(plant)
+        emptied(copied(taught(), folder / "plant"))
 
     return once("with_models", make) / "plant"
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stream_detector_histories import HISTORIES
 
 on_every_history = pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES)
-few = settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 cuts = st.lists(st.integers(0, 60), max_size=4) | st.lists(st.integers(0, 420), max_size=12)
 
 

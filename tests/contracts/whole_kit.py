@@ -10,13 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 from plant_kit import QUICK
+from taught_kit import HOURS
 
 from monitor.plant.file.load import load
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.schema import open_existing
 
-WHOLE = 2.5
+WHOLE = HOURS
 """Hours of history."""
 
 _MODELS = ("model_version", "model_in_force", "plant_file")

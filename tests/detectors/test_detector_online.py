@@ -16,7 +16,7 @@ from detectors.stream.online import MachineAnomaly
 from detectors.stream.patience import Patience
 from monitor.model import Finding, Floats, MachineState, Status
 
-ROWS, FAULT = 3200, 2200
+ROWS, FAULT = 2100, 1500
 RUN, IDLE = MachineState.RUN, MachineState.IDLE
 
 
@@ -68,7 +68,7 @@ def test_a_breach_ends_when_the_fault_does() -> None:
     assert FAULT + 150 < findings[3].row < FAULT + 350
 
 
-@pytest.mark.parametrize("phi", [0.0, 0.5, 0.8])
+@pytest.mark.parametrize("phi", [0.0, 0.8])
 def test_a_healthy_machine_is_silent_for_a_week(phi: float) -> None:
     _, findings = watch(ar1(2802, 20160, phi))
     assert told(findings) == LIVE
@@ -82,7 +82,7 @@ def test_one_wild_sample_is_no_breach() -> None:
 
 def test_what_a_standing_machine_shows_is_not_judged() -> None:
     values, states = ar1(2804, ROWS, 0.3), [RUN] * ROWS
-    values[FAULT:2900], states[FAULT:2900] = 50.0, [IDLE] * 700
+    values[FAULT : FAULT + 400], states[FAULT : FAULT + 400] = 50.0, [IDLE] * 400
     assert told(watch(values, states=states)[1]) == LIVE
 
 
@@ -95,7 +95,7 @@ def test_anomalous_rows_are_not_learnt() -> None:
 
 
 def test_what_lasts_becomes_the_new_normal_after_the_release() -> None:
-    values = ar1(2806, 4500, 0.3)
+    values = ar1(2806, 3200, 0.3)
     values[FAULT:, 0] += 5.0
     _, findings = watch(values, Patience(release_rows=300))
     assert [status for _, status in told(findings)] == ["cannot_judge", "ok", "breach", "cannot_judge", "ok"]
@@ -135,8 +135,8 @@ def test_a_recipe_named_after_each_order_borrows_the_baseline_of_the_machine(len
 
 
 def test_orders_of_a_healthy_machine_are_no_alarm() -> None:
-    recipes = [f"order-{row // 40}" for row in range(12_000)]
-    found = told(watch(ar1(2821, 12_000, 0.3), recipes=recipes)[1])
+    recipes = [f"order-{row // 40}" for row in range(6000)]
+    found = told(watch(ar1(2821, 6000, 0.3), recipes=recipes)[1])
     assert [status for _, status in found] == ["cannot_judge", "ok"]
     assert found[1][0] < 1010
 
@@ -151,10 +151,10 @@ def test_recipes_that_lie_apart_are_allowed_for() -> None:
 
 def test_the_state_does_not_grow_with_the_number_of_recipes() -> None:
     detector = MachineAnomaly({"s0": (-5.0, 5.0), "s1": (-5.0, 5.0)}, Settings(warmup_rows=100))
-    values, state, sizes = ar1(2824, 9000, 0.3)[:, :2], detector.start(), []
-    for start in (0, 3000, 6000):
-        recipes = [f"order-{row // 3}" for row in range(start, start + 3000)]
-        batch = batch_of(values[start : start + 3000], recipes=recipes)
+    values, state, sizes = ar1(2824, 4500, 0.3)[:, :2], detector.start(), []
+    for start in (0, 1500, 3000):
+        recipes = [f"order-{row // 3}" for row in range(start, start + 1500)]
+        batch = batch_of(values[start : start + 1500], recipes=recipes)
         state, _ = detector.observe(state, batch)
         sizes.append(len(json.dumps(detector.save(state))))
     assert sizes[2] < 1.2 * sizes[1]

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import taught_kit
 from fork_kit import ended, forked
-from plant_kit import HOURS, QUICK, START, copied, make_plant, ready_to_train, replay_whole, run_replay
+from once_kit import replay_whole
+from plant_kit import contents, copied
 from run_kit import once
 
 
 @pytest.fixture(scope="session")
 def untrained() -> Path:
     """Sources filled, nothing run."""
-    return once("untrained", lambda folder: ready_to_train(make_plant(folder / "plant", HOURS))) / "plant"
+    return taught_kit.untrained()
 
 
 @pytest.fixture(scope="session")
-def trained(untrained: Path) -> Path:
+def trained() -> Path:
     """The same after its first hour, in which the gates of numbers got a model."""
-
-    def make(folder: Path) -> None:
-        plant = copied(untrained, folder / "plant")
-        assert ended(forked(lambda: run_replay(plant, 1.0, QUICK, START))) == 0
-
-    return once("trained", make) / "plant"
+    return taught_kit.taught()
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +34,9 @@ def undisturbed(trained: Path) -> Path:
         assert ended(forked(lambda: replay_whole(plant))) == 0
 
     return once("undisturbed", make) / "plant" / "plant.yaml"
+
+
+@pytest.fixture(scope="session")
+def whole(undisturbed: Path) -> dict[str, Any]:
+    """What that run made."""
+    return contents(undisturbed)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fork_kit import ended, forked
-from plant_kit import QUICK, START, advice, contents, copied, replay_whole, run_replay
+from once_kit import ONE_GATE, replay_whole
+from plant_kit import QUICK, advice, contents, copied
+from taught_kit import first_hour
+from warm_kit import warm_up
 
 from monitor.failpoints import NAMES
 
 pytestmark = pytest.mark.process
 
 DURING_WORK = {
-    "after_read": "after_read:40",
-    "after_inference": "after_inference:15",
-    "before_commit": "before_commit:25",
-    "after_commit": "after_commit:25",
-    "after_mes_accepted": "after_mes_accepted:3",
+    "after_read": "after_read:15",
+    "after_inference": "after_inference:6",
+    "before_commit": "before_commit:12",
+    "after_commit": "after_commit:12",
+    "after_mes_accepted": "after_mes_accepted:2",
     "during_alert_change": "during_alert_change",
 }
 AROUND_NOTIFICATIONS = ("before_notification_sent", "after_notification_sent")
@@ -34,15 +39,15 @@ def test_every_failpoint_is_killed_at_here() -> None:
 
 @pytest.mark.parametrize("point", DURING_WORK)
 def test_killed_while_working_it_goes_on_as_if_nothing_had_happened(
-    point: str, trained: Path, undisturbed: Path, tmp_path: Path
+    point: str, trained: Path, undisturbed: Path, whole: dict[str, Any], tmp_path: Path
 ) -> None:
     plant = copied(trained, tmp_path / "plant")
     pid = forked(lambda: replay_whole(plant), {"GATEWATCH_FAILPOINT": DURING_WORK[point]})
     assert ended(pid) == -signal.SIGKILL
     assert ended(forked(lambda: replay_whole(plant))) == 0
-    whole, again = contents(undisturbed), contents(plant)
+    again = contents(plant)
     assert len(whole["decisions"]) > 20
-    assert len(whole["readings"]) > 3000
+    assert len(whole["readings"]) > 1000
     for table in whole:
         assert again[table] == whole[table], f"{table} differs after a kill {point}"
     assert advice(plant) == advice(undisturbed)
@@ -53,12 +58,18 @@ def test_killed_while_working_it_goes_on_as_if_nothing_had_happened(
 def test_killed_in_training_or_promotion_exactly_one_version_is_in_force(
     point: str, untrained: Path, trained: Path, tmp_path: Path
 ) -> None:
+    warm_up()
     plant = copied(untrained, tmp_path / "plant")
-    work = lambda: run_replay(plant, 1.0, QUICK, START)  # noqa: E731
+    work = lambda: first_hour(plant, ONE_GATE)  # noqa: E731
     assert ended(forked(work, {"GATEWATCH_FAILPOINT": point})) == -signal.SIGKILL
     assert ended(forked(work)) == 0
-    assert contents(plant)["decisions"] == contents(trained / "plant.yaml")["decisions"]
-    assert _versions(plant) == {"forging": 1, "machining": 1, "coating": 1, "inspection": 0}
+    assert _of_forging(plant) == _of_forging(trained / "plant.yaml")
+    assert len(_of_forging(plant)) > 10
+    assert _versions(plant) == {"forging": 1, "machining": 0, "coating": 0, "inspection": 0}
+
+
+def _of_forging(plant: Path) -> list[str]:
+    return [decision for decision in contents(plant)["decisions"] if json.loads(decision)[4] == "forging"]
 
 
 def _versions(plant: Path) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -14,13 +15,15 @@ import sqlalchemy as sa
 from andon import Andon
 from fork_kit import ended, forked
 from plant_kit import START, copied
+from run_kit import once
 
+from exporters.delivery.channels.apprise import accepts
 from monitor.clock import SimulatedClock
 from monitor.plant.file.load import load
 from monitor.runtime.app import make_app
 from monitor.scheduling.runner import SlotOutcome
 from monitor.store.database import tables as t
-from monitor.store.database.schema import open_existing
+from monitor.store.database.schema import open_existing, open_store
 
 pytestmark = pytest.mark.process
 
@@ -50,8 +53,12 @@ def andon() -> Iterator[Andon]:
 
 
 def made(untrained: Path, folder: Path, andon: Andon) -> Path:
-    """A plant whose operators are told by two URLs and whose engineers by one."""
+    """A plant whose operators are told by two URLs and whose engineers by one; the plugins that send are imported."""
     file = copied(untrained, folder)
+    shutil.copy(
+        once("store", lambda at: open_store(f"sqlite:///{at}/store.db").close()) / "store.db", folder / "gatewatch.db"
+    )
+    assert accepts(andon.url)
     (folder / "notify.urls").write_text(f"operators {andon.url}\noperators {andon.url}\nengineers {andon.url}\n")
     return file
 
@@ -124,7 +131,7 @@ def test_undisturbed_each_is_told_once(undisturbed: tuple[list[str], list[str]])
     assert sorted(set(states)) == ["fired", "resolved"]
 
 
-@pytest.mark.parametrize("nth", [1, 2, 3, 4, 7, 12])
+@pytest.mark.parametrize("nth", [1, 2, 3, 12])
 @pytest.mark.parametrize("point", ["before_notification_sent", "after_notification_sent"])
 def test_killed_around_a_notification_nothing_is_lost_and_a_repeat_has_the_same_id(
     point: str, nth: int, undisturbed: tuple[list[str], list[str]], untrained: Path, tmp_path: Path, andon: Andon

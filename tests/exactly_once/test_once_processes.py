@@ -8,19 +8,23 @@ import sqlite3
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from fork_kit import ended, forked
-from plant_kit import QUICK, advice, contents, copied, replay_whole
-from waits import until
+from once_kit import replay_whole
+from plant_kit import QUICK, advice, contents, copied
 
+from monitor.jobs import pull
 from monitor.plant.file.load import load
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.schema import open_existing
 
 pytestmark = pytest.mark.process
+_READS = 12
+"""Pages read before a replay stands still: some slots into its hour."""
 
 
 def _store(plant: Path) -> Store:
@@ -45,22 +49,23 @@ def _decisions(plant: Path) -> int:
     return found
 
 
-def _put_to_sleep(pid: int, plant: Path) -> None:
-    """Stop a process between two transactions: inside one it would hold SQLite's only write lock."""
+def _asleep_in_a_slot(plant: Path) -> int:
+    """A replay that stands still with the lease of a slot: it has read a page and not begun to write it."""
 
-    def stopped_outside() -> bool:
-        os.kill(pid, signal.SIGSTOP)
-        until(lambda: _state(pid) == "T", "it stands still")
-        if any(_locked(plant.parent / name) for name in ("gatewatch.db", "mes.db")):
-            os.kill(pid, signal.SIGCONT)
-            return False
-        return True
+    def work() -> None:
+        reads = iter(range(_READS))
+        pull.reach = lambda point: _sleep() if point == "after_read" and next(reads, 0) == _READS - 1 else None
+        replay_whole(plant)
 
-    until(stopped_outside, "it holds no lock while it stands still")
+    pid = forked(work)
+    _, status = os.waitpid(pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status), "it ended before it stood still"
+    assert not any(_locked(plant.parent / name) for name in ("gatewatch.db", "mes.db"))
+    return pid
 
 
-def _state(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+def _sleep() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def _locked(file: Path) -> bool:
@@ -73,8 +78,8 @@ def _locked(file: Path) -> bool:
         return False
 
 
-def _same(plant: Path, undisturbed: Path) -> None:
-    whole, found = contents(undisturbed), contents(plant)
+def _same(plant: Path, undisturbed: Path, whole: dict[str, Any]) -> None:
+    found = contents(plant)
     for table in whole:
         assert found[table] == whole[table], table
     assert advice(plant) == advice(undisturbed)
@@ -83,41 +88,37 @@ def _same(plant: Path, undisturbed: Path) -> None:
     assert runs == _slots(undisturbed)
 
 
-def test_two_replays_of_one_history_share_its_slots(trained: Path, undisturbed: Path, tmp_path: Path) -> None:
+def test_two_replays_of_one_history_share_its_slots(
+    trained: Path, undisturbed: Path, whole: dict[str, Any], tmp_path: Path
+) -> None:
     plant = copied(trained, tmp_path / "plant")
     both = [forked(lambda: replay_whole(plant)) for _ in range(2)]
     assert [ended(pid) for pid in both] == [0, 0]
-    _same(plant, undisturbed)
+    _same(plant, undisturbed, whole)
 
 
-def test_another_takes_over_when_the_lease_of_a_killed_one_has_run_out(trained: Path, tmp_path: Path) -> None:
+def test_another_takes_over_when_the_lease_of_a_killed_one_has_run_out(
+    trained: Path, undisturbed: Path, whole: dict[str, Any], tmp_path: Path
+) -> None:
     plant = copied(trained, tmp_path / "plant")
-    before = _decisions(plant)
-    first = forked(lambda: replay_whole(plant))
-    until(lambda: _decisions(plant) > before, "a decision")
-    _put_to_sleep(first, plant)
-    second = forked(lambda: replay_whole(plant))
+    first = _asleep_in_a_slot(plant)
+    left = _decisions(plant)
     os.kill(first, signal.SIGKILL)
     assert ended(first) == -signal.SIGKILL
-    left = _decisions(plant)
-    until(lambda: _decisions(plant) > left, "a decision of the second")
-    os.kill(second, signal.SIGKILL)
-    ended(second)
+    assert ended(forked(lambda: replay_whole(plant))) == 0
+    assert _decisions(plant) > left
+    _same(plant, undisturbed, whole)
 
 
 def test_one_that_slept_over_its_lease_has_its_late_write_refused(
-    trained: Path, undisturbed: Path, tmp_path: Path
+    trained: Path, undisturbed: Path, whole: dict[str, Any], tmp_path: Path
 ) -> None:
     plant = copied(trained, tmp_path / "plant")
-    before = _decisions(plant)
-    sleeper = forked(lambda: replay_whole(plant))
-    until(lambda: _decisions(plant) > before, "a decision")
-    _put_to_sleep(sleeper, plant)
-    other = forked(lambda: replay_whole(plant))
-    assert ended(other) == 0
+    sleeper = _asleep_in_a_slot(plant)
+    assert ended(forked(lambda: replay_whole(plant))) == 0
     os.kill(sleeper, signal.SIGCONT)
     assert ended(sleeper) == 0
-    _same(plant, undisturbed)
+    _same(plant, undisturbed, whole)
 
 
 def test_a_late_write_is_refused_in_the_transaction_that_makes_it(trained: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from examples.hydraulic.load import CURVES, POINTS
 
 pytestmark = pytest.mark.process
 
-CUT_CYCLES = 420
+CUT_CYCLES = 280
 """Of which the first 210 are of one condition."""
 
 
@@ -80,5 +80,7 @@ def test_a_cut_of_the_real_cycles_is_judged(tmp_path: Path) -> None:
     assert sum(count for *_, count in verdicts) == 3 * CUT_CYCLES
     assert {reason for _, verdict, reason, _ in verdicts if verdict == "continue"} >= {"forecast"}
     assert not [row for row in verdicts if row[1] == "scrap"], "nobody has shown what a leak looks like yet"
+    versions = rows(tmp_path, "SELECT gate, count(*) FROM model_version WHERE status = 'in_force' GROUP BY gate")
+    assert versions == [("accumulator", 1), ("pump", 1), ("valve", 1)], "each gate got a model"
     verified = ran("-m", "monitor.cli", "verify", "-p", tmp_path / "plant.yaml", cwd=tmp_path)
     assert verified.code == 0, verified.err

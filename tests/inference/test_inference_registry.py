@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from fork_kit import start_program
 
 from inference import packaging
 from inference.registry import Registry
@@ -227,13 +228,13 @@ def test_a_database_that_cannot_be_opened_is_one_sentence_at_once(uri: Callable[
 
 @pytest.mark.process
 def test_two_processes_may_open_a_new_database_at_once(tmp_path: Path) -> None:
-    code = (
-        "import sys; from inference.registry import Registry; "
-        "print(Registry(f'sqlite:///{sys.argv[1]}/mlflow.db', None, 'e', sys.argv[1]).versions('blade'))"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path)]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    assert [(p.communicate()[0], p.returncode) for p in both] == [("()\n", 0)] * 2
+    def ask() -> None:
+        print(Registry(f"sqlite:///{tmp_path}/mlflow.db", None, "e", tmp_path).versions("blade"))
+
+    import mlflow  # noqa: F401 - once for both
+
+    both = [start_program(ask) for _ in range(2)]
+    assert [(said.code, said.out) for said in (one.end() for one in both)] == [(0, "()\n")] * 2
 
 
 def test_mlflow_runs_under_our_settings(registry: Registry) -> None:

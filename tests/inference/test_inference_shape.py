@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+from fork_kit import ended, forked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inference_parts import COVARIATES, INPUTS, POINTS, make_parts, shape_of
@@ -73,14 +75,13 @@ def test_the_place_in_a_batch_changes_no_bit_whatever_the_number_of_columns(poin
     assert np.array_equal(together, alone)
 
 
+@pytest.mark.process
 def test_the_number_of_threads_changes_no_bit(model: ShapeModel, whole: list[Prediction]) -> None:
-    before = torch.get_num_threads()
-    try:
-        for threads in (1, 2, 4):
-            torch.set_num_threads(threads)
-            assert list(model.predict(ROWS)) == whole
-    finally:
-        torch.set_num_threads(before)
+    def predict(threads: int) -> None:
+        torch.set_num_threads(threads)
+        assert list(model.predict(ROWS)) == whole
+
+    assert [ended(forked(partial(predict, threads))) for threads in (1, 2, 4)] == [0, 0, 0]
 
 
 def test_rows_of_any_memory_layout_are_read_and_left_alone(model: ShapeModel, whole: list[Prediction]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from fork_kit import ended, forked
 from hypothesis import given
 from hypothesis import strategies as st
 from inference_parts import make_parts, settings, shape_of, train_small
@@ -37,19 +38,19 @@ def test_a_model_of_800_parts_comes_near_its_ceiling_and_its_interval_keeps_its_
     assert abs(trained.metrics.quality["r2"] - r2) < 0.08
 
 
+@pytest.mark.process
 def test_the_same_seed_gives_the_same_bits_whatever_the_threads_and_the_global_seed(trained: TrainedModel) -> None:
-    torch.manual_seed(999)
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        again = train_small()
+    def again() -> None:
+        torch.manual_seed(999)
+        torch.set_num_threads(2)
+        found = train_small()
         assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
-    assert again.contents.entries == trained.contents.entries
-    assert again.metrics == trained.metrics
-    for name, tensor in trained.contents.tensors.items():
-        assert np.array_equal(tensor, again.contents.tensors[name]), name
+        assert found.contents.entries == trained.contents.entries
+        assert found.metrics == trained.metrics
+        for name, tensor in trained.contents.tensors.items():
+            assert np.array_equal(tensor, found.contents.tensors[name]), name
+
+    assert ended(forked(again)) == 0  # forked: threads stay in that process
 
 
 def test_training_leaves_the_global_random_numbers_alone() -> None:
@@ -152,15 +153,15 @@ def test_the_data_digest_sees_every_number_and_serial_and_no_memory_layout() -> 
     assert data_digest(rows, target, [*serials[:-2], serials[-2] + serials[-1][0], serials[-1][1:]]) != digest
 
 
+@pytest.mark.process
 def test_threads_are_given_back_after_an_error() -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
+    def fail() -> None:
+        torch.set_num_threads(2)
         with pytest.raises(ZeroDivisionError), one_thread():
             1 // (torch.get_num_threads() - 1)
         assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
+
+    assert ended(forked(fail)) == 0
 
 
 def test_a_trained_model_is_a_frozen_value(trained: TrainedModel) -> None:

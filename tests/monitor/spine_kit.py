@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -134,22 +136,23 @@ class Spine:
         self.sources: dict[str, SqlSource] = {n: open_source(n, c, self.plant) for n, c in self.plant.sources.items()}
         self.sql(*TABLES)
 
+    def _mes(self) -> AbstractContextManager[sqlite3.Connection]:
+        connection = sqlite3.connect(self.folder / "mes.db")
+        connection.execute("PRAGMA synchronous = OFF")  # no test outlives a power cut
+        return closing(connection)
+
     def sql(self, *statements: str) -> None:
         """Change the MES."""
-        engine = sa.create_engine(f"sqlite:///{self.folder}/mes.db")
-        with engine.begin() as connection:
+        with self._mes() as connection, connection:
             for statement in statements:
-                connection.exec_driver_sql(statement)
-        engine.dispose()
+                connection.execute(statement)
 
     def rows(self, table: str, *rows: Sequence[Any]) -> None:
         """Insert into the MES; times as datetimes."""
-        engine = sa.create_engine(f"sqlite:///{self.folder}/mes.db")
-        with engine.begin() as connection:
+        with self._mes() as connection, connection:
             for row in rows:
                 values = tuple(seconds(v) if isinstance(v, datetime) else v for v in row)
-                connection.exec_driver_sql(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
-        engine.dispose()
+                connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
 
     def part(
         self, serial: str, at: datetime, known: datetime | None = None, a: Any = 10.0, visit: int = 1, lot: str = "L"
@@ -157,17 +160,18 @@ class Spine:
         """A part step in the MES whose prediction is `a` + 30."""
         self.rows("PARTS", (serial, "form", visit, lot, at, known or at, a, 10.0, 10.0, 10.0))
 
+    def parts(self, parts: Mapping[str, datetime], a: Any = 10.0) -> None:
+        """Part steps as `part` enters them, at once."""
+        self.rows("PARTS", *((serial, "form", 1, "L", at, at, a, 10.0, 10.0, 10.0) for serial, at in parts.items()))
+
     def reading(self, machine: str, at: datetime, heat: Any, known: datetime | None = None) -> None:
         """A reading in the historian."""
         self.rows("READINGS", (machine, at, known or at, heat))
 
     def advice(self) -> list[tuple[Any, ...]]:
         """What the MES was told."""
-        engine = sa.create_engine(f"sqlite:///{self.folder}/mes.db")
-        with engine.connect() as connection:
-            found = connection.exec_driver_sql("SELECT SN, PASS, ADVICE FROM ADVICE ORDER BY SN, PASS").all()
-        engine.dispose()
-        return [tuple(row) for row in found]
+        with self._mes() as connection:
+            return connection.execute("SELECT SN, PASS, ADVICE FROM ADVICE ORDER BY SN, PASS").fetchall()
 
     def pull(self, source: str, partition: str = "all", batch_rows: int = 1000) -> PullJob:
         """The job that pulls a source."""

@@ -6,12 +6,13 @@ import json
 import socket
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
 from plant_kit import GATES, NO_PICTURES, NO_TRAINING
-from waits import HANGS
+from waits import HANGS, T, until
 
 from monitor.plant.file.load import load
 from monitor.simulator.feed import Feed
@@ -33,6 +34,11 @@ def live_plant(folder: Path, *overrides: str, hours: float = 1.0) -> Path:
     fixed = (*NO_TRAINING, "store.lease=2s", "write_back.every=1s", "alerts.every=1s", f"server.port={free_port()}")
     file.write_text(load(file, (*fast, *live, *fixed, *overrides)).text, encoding="utf-8")
     return file
+
+
+def heard(condition: Callable[[], T], what: str) -> T:
+    """Wait for what the service answers: to make its metrics takes longer than to look at them."""
+    return until(condition, what, pause=0.2)
 
 
 def free_port() -> int:
@@ -65,7 +71,10 @@ def ready(plant: Path) -> bool:
 
 def metric(plant: Path, series: str) -> float | None:
     """The value of one series as /metrics tells it."""
-    for line in get(f"{url_of(plant)}/metrics")[1].splitlines():
-        if line.startswith(f"{series} "):
-            return float(line.rsplit(" ", 1)[1])
-    return None
+    return metrics(plant).get(series)
+
+
+def metrics(plant: Path) -> dict[str, float]:
+    """All that /metrics tells at once."""
+    lines = [line for line in get(f"{url_of(plant)}/metrics")[1].splitlines() if line and not line.startswith("#")]
+    return {series: float(value) for series, _, value in (line.rpartition(" ") for line in lines)}

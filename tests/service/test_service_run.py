@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from cli_kit import Said, Started, gatewatch, start
-from service_kit import get, live_plant, metric, ready, url_of
-from waits import until
+from service_kit import get, heard, live_plant, metric, ready, url_of
 
 from monitor.plant.file.load import load
 from monitor.store.database import tables as t
@@ -74,8 +73,8 @@ def decided(plant: Path) -> int:
 def test_it_answers_everywhere_and_ends_at_a_signal(tmp_path: Path, run: Run) -> None:
     plant = live_plant(tmp_path)
     process = run(plant)
-    until(lambda: ready(plant), "ready")
-    until(lambda: decided(plant) > 3, "decisions")
+    heard(lambda: ready(plant), "ready")
+    heard(lambda: decided(plant) > 3, "decisions")
     base = url_of(plant)
     assert f"listening on {base}/" in process.out()
     assert get(f"{base}/healthz") == (200, '{"status":"ok"}')
@@ -94,14 +93,14 @@ def test_slots_are_served_when_they_come_whenever_it_was_started(tmp_path: Path,
     plant = live_plant(tmp_path, "sources.mes.every=3s")
     process = run(plant)
     runs = sa.select(t.job_run.c.slot, t.job_run.c.started_at).where(t.job_run.c.job == "pull:mes")
-    until(lambda: ready(plant), "ready")
+    heard(lambda: ready(plant), "ready")
 
     def waited() -> list[float]:
         """Seconds from each slot to its run, but for the first, which was due when the service began."""
         return [(started - slot).total_seconds() for slot, started in query(plant, runs.order_by(t.job_run.c.slot))[1:]]
 
     # Counted from its own beginning, a service would come late at each by one and the same part of three seconds.
-    until(lambda: sum(seconds < 0.5 for seconds in waited()) >= 2, "two slots served as soon as they came")
+    heard(lambda: sum(seconds < 0.5 for seconds in waited()) >= 2, "two slots served as soon as they came")
     assert end(process).code == 0
     assert min(waited()) >= 0
 
@@ -111,11 +110,11 @@ def test_counters_agree_over_restarts_once_and_two_processes(tmp_path: Path, run
     assert gatewatch("once", plant, at=datetime.now(UTC)).code == 0
     stored = len(query(plant, sa.select(t.decision.c.serial)))
     first = run(plant)
-    until(lambda: ready(plant), "ready")
+    heard(lambda: ready(plant), "ready")
     assert decided(plant) == stored
     port = load(plant).plant.server.port
     second = run(plant, "--set", "server.port=0")
-    until(lambda: "listening on" in second.out(), "the second process")
+    heard(lambda: "listening on" in second.out(), "the second process")
     other = second.out().split("listening on ")[1].split("/\n")[0]
     assert not other.endswith(f":{port}")
 
@@ -123,11 +122,11 @@ def test_counters_agree_over_restarts_once_and_two_processes(tmp_path: Path, run
         wanted = ("gatewatch_gate_decisions_total{", "gatewatch_source_rows_total{", "gatewatch_findings_total{")
         return [line for line in get(f"{url}/metrics")[1].splitlines() if line.startswith(wanted)]
 
-    until(lambda: series(other) and series(url_of(plant)) == series(other), "equal counters")
+    heard(lambda: series(other) and series(url_of(plant)) == series(other), "equal counters")
     assert end(second).code == 0
     assert end(first).code == 0
     again = run(plant)
-    until(lambda: ready(plant), "ready again")
+    heard(lambda: ready(plant), "ready again")
     assert decided(plant) == len(query(plant, sa.select(t.decision.c.serial)))
     assert end(again).code == 0
 
@@ -135,27 +134,27 @@ def test_counters_agree_over_restarts_once_and_two_processes(tmp_path: Path, run
 def test_a_good_plant_file_is_taken_over_and_a_bad_one_is_an_alert(tmp_path: Path, run: Run) -> None:
     plant = live_plant(tmp_path)
     process = run(plant)
-    until(lambda: ready(plant), "ready")
+    heard(lambda: ready(plant), "ready")
     good = plant.read_text(encoding="utf-8")
     plant.write_text(good.replace("sources:", "sourcs:"), encoding="utf-8")
     os.kill(process.pid, signal.SIGHUP)
     plant_url = f"http://127.0.0.1:{load(_kept(plant, good)).plant.server.port}"
     failures = 'gatewatch_plant_reloads_total{result="failure"} 1.0'
-    until(lambda: failures in get(f"{plant_url}/metrics")[1], "the refusal counted")
+    heard(lambda: failures in get(f"{plant_url}/metrics")[1], "the refusal counted")
     assert "the old one stays in force" in process.err()
     assert "Traceback" not in process.err()
     plant.write_text(good, encoding="utf-8")
-    until(lambda: "PlantFileRejected" in gatewatch("alerts", "list", "-p", plant).out, "the alert")
+    heard(lambda: "PlantFileRejected" in gatewatch("alerts", "list", "-p", plant).out, "the alert")
     changed = good.replace("site: demo", "site: demo\n# one more line") if "site: demo\n" in good else good
     plant.write_text(changed.replace("unit: kN", "unit: kilonewton"), encoding="utf-8")
     os.kill(process.pid, signal.SIGHUP)
-    until(lambda: metric(plant, 'gatewatch_plant_reloads_total{result="success"}') == 1, "the take-over counted")
+    heard(lambda: metric(plant, 'gatewatch_plant_reloads_total{result="success"}') == 1, "the take-over counted")
     digest = load(plant).digest
-    until(lambda: digest[:8] in get(f"{plant_url}/")[1], "the new digest")
-    until(lambda: "PlantFileRejected" not in gatewatch("alerts", "list", "-p", plant).out, "its end")
+    heard(lambda: digest[:8] in get(f"{plant_url}/")[1], "the new digest")
+    heard(lambda: "PlantFileRejected" not in gatewatch("alerts", "list", "-p", plant).out, "its end")
     before = decided(plant)
     _new_parts(plant)
-    until(lambda: decided(plant) > before, "a decision after it")
+    heard(lambda: decided(plant) > before, "a decision after it")
     newest = sa.select(t.decision.c.plant_digest).order_by(t.decision.c.arrival.desc()).limit(1)
     assert query(plant, newest) == [(digest,)]
     assert end(process).code == 0
@@ -194,7 +193,7 @@ def test_a_pull_that_waits_for_a_slow_database_does_not_keep_it(tmp_path: Path, 
         with engine.connect() as connection:
             return int(connection.execute(asleep).scalar_one()) > 0
 
-    until(waits, "the statement that sleeps")
+    heard(waits, "the statement that sleeps")
     said = end(process)
     assert waits(), "the statement goes on, for an hour: it was not waited for"
     ended = sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
@@ -215,7 +214,7 @@ def test_a_signal_in_training_gives_it_up_and_leaves_no_child(tmp_path: Path, ru
     def child() -> list[str]:
         return [pid for task in children.glob("*/children") for pid in task.read_text().split()]
 
-    until(child, "the training child")
+    heard(child, "the training child")
     pid = child()[0]
     went_well(end(process))
     assert not Path(f"/proc/{pid}").exists()

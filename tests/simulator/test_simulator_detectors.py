@@ -45,6 +45,6 @@ def test_nothing_is_found_out_of_limits_stuck_or_dead_where_nothing_is(told: dic
 
 
 def test_changeovers_breakdowns_and_pauses_are_no_finding_of_a_sensor_and_one_a_day_of_a_machine_at_most() -> None:
-    found = healthy(SEED, demo_plant(), days=3.0)
+    found = healthy(SEED, demo_plant(), days=2.0)
     assert [f for f in found if f.detector == "limits"] == []
-    assert len(found) <= 3
+    assert len(found) <= 2

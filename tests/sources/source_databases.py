@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,6 +29,6 @@ class Database:
     def insert(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
         mark = "%s" if self.postgres else "?"
         with self.engine.begin() as connection:
-            for row in rows:
-                values = ", ".join([mark] * len(row))
-                connection.exec_driver_sql(f"INSERT INTO {table} VALUES ({values})", tuple(row))
+            for width, same in groupby(map(tuple, rows), len):
+                values = ", ".join([mark] * width)
+                connection.exec_driver_sql(f"INSERT INTO {table} VALUES ({values})", list(same))

@@ -102,7 +102,7 @@ def test_both_changes_of_the_clocks_lose_no_row(database: Database, opened: Open
         assert counts == {hour: 0 if hour in twice else 3 for hour in hours}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     known=st.lists(st.integers(0, 12), min_size=1, max_size=40),
     limit=st.integers(1, 8),

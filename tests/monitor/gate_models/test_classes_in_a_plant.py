@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from class_plant import CLASSES, START, make_plant
 from cli_kit import gatewatch
 from plant_kit import ready_to_train, run_replay
+from warm_kit import fork_training, warm_up
 
 from alerting.alerts import in_force
 from exporters.metrics.families.gates import series
@@ -31,6 +32,7 @@ from monitor.store.report.gates import gates
 
 pytestmark = pytest.mark.process
 PARTS = 660
+FEW_LOOKS = ("alerts.every=10m", "notify.every=10m")
 ASKED_AT = START + timedelta(hours=9)
 D, O = t.decision.c, t.outcome.c  # noqa: E741 - as elsewhere in queries
 
@@ -39,6 +41,7 @@ D, O = t.decision.c, t.outcome.c  # noqa: E741 - as elsewhere in queries
 def plant(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The plant after eleven hours; somebody asked for a retraining of the leak gate two hours before."""
     plant = ready_to_train(make_plant(tmp_path_factory.mktemp("classes") / "plant", PARTS))
+    warm_up()
     asked: list[datetime] = []
 
     def ask(app: App, at: datetime, name: str, slot: SlotResult) -> bool:
@@ -48,7 +51,9 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 retraining.add_request(connection, "leak", retraining.MANUAL, "manual:leak:1", at)
         return False
 
-    failed = run_replay(plant, PARTS / 60, (), START, ask)
+    with pytest.MonkeyPatch.context() as patch:
+        fork_training(patch)
+        failed = run_replay(plant, PARTS / 60, FEW_LOOKS, START, ask)
     assert [slot.error for slot in failed] == []
     return plant
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 from plant_kit import copied, ready_to_train, run_replay
+from warm_kit import fork_training, warm_up
 
 from monitor.gate_models.rederive import recompute_decisions, stored_plants
 from monitor.plant.file.load import load
@@ -92,7 +93,10 @@ def _made(folder: Path) -> Path:
 
 
 def _lived(plant: Path, *overrides: str) -> Path:
-    failed = run_replay(plant, PARTS / 60 + 1, overrides, START)
+    warm_up()
+    with pytest.MonkeyPatch.context() as patch:
+        fork_training(patch)
+        failed = run_replay(plant, PARTS / 60 + 1, overrides, START)
     assert [slot.error for slot in failed] == []
     return plant
 

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 from fork_kit import ended, forked
+from plant_kit import ready_to_train
 from retraining_kit import CHANGES
 from spine_kit import Spine, after
+from warm_kit import fork_training, warm_up
 
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.gate_models.registry import put_in_force, train_version
@@ -36,14 +38,17 @@ CHANGE, NOW = 60, 120
 
 
 @pytest.fixture
-def degraded(store_url: str, tmp_path: Path) -> Iterator[Plant]:
+def degraded(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plant]:
     """A plant with a champion trained before its outcomes changed, and a firing alert."""
     store = open_store(store_url)
     changes = dict(CHANGES)
     changes[next(iter(changes))] = CHANGES[next(iter(changes))].replace("takes: 20m", "takes: 20m, epochs: 30")
     spine = Spine(tmp_path, store, changes)
     _parts(spine, 120, 0.0, CHANGE - 30, "A")
+    ready_to_train(tmp_path / "plant.yaml")
+    warm_up()
     registry = make_registry(spine.plant)
+    fork_training(monkeypatch)
     trainer = Trainer(registry, keep_alive=False, kinds=["shape"])
     train_version(store, spine.plant, trainer, "form", after(CHANGE), after(CHANGE), None)
     with store.read() as connection:

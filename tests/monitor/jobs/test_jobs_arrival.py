@@ -198,7 +198,12 @@ def differences(databases: Databases, seed: int, punctual: bool) -> Counter[str]
     return found
 
 
-@pytest.mark.parametrize("punctual", [True, False], ids=["within late_by", "at any time"])
+@pytest.mark.parametrize(
+    ("databases", "punctual"),
+    [("sqlite", True), ("sqlite", False), pytest.param("postgresql", False, marks=pytest.mark.postgres)],
+    ids=["sqlite-within late_by", "sqlite-at any time", "postgresql-at any time"],
+    indirect=["databases"],
+)
 def test_rows_in_any_order_of_arrival_end_as_rows_in_order(punctual: bool, databases: Databases) -> None:
     found = differences(databases, 1, punctual)
     assert found["rows"] > 200

@@ -82,8 +82,7 @@ class Gate:
         self.spine.used = self.models.for_gates(["form"])["form"]
         serials = [f"P{self.number + i:04d}" for i in range(count)]
         self.number += count
-        for serial in serials:
-            self.spine.part(serial, at, a=a)
+        self.spine.parts(dict.fromkeys(serials, at), a)
         self.spine.run(self.spine.pull("parts"), at)
         return serials
 

@@ -411,7 +411,7 @@ quick = settings(
 )
 
 
-@settings(quick, max_examples=40)
+@settings(quick, max_examples=20)
 @given(case=cases(False))
 def test_every_row_is_somewhere_on_sqlite(case: Case, new_store: Path) -> None:
     with _folder() as folder:
@@ -424,7 +424,7 @@ def test_every_row_is_somewhere_on_sqlite(case: Case, new_store: Path) -> None:
 
 
 @pytest.mark.postgres
-@settings(quick, max_examples=12, phases=(Phase.explicit, Phase.generate))
+@settings(quick, max_examples=8, phases=(Phase.explicit, Phase.generate))
 @given(case=cases(True))
 def test_every_row_is_somewhere_on_postgresql(case: Case, postgres_server: sa.URL) -> None:
     name = f"test_{secrets.token_hex(6)}"

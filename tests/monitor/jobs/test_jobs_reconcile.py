@@ -205,18 +205,26 @@ def test_no_hour_is_compared_that_the_store_no_longer_keeps(spine: Spine) -> Non
     assert [(hour - T0) / HOUR for hour in source.compared] == list(range(9, 19))
 
 
-@pytest.mark.parametrize("every", [1, 5, 7, 24], ids="{}h".format)
-def test_rows_that_are_up_to_two_days_late_are_all_found(every: int, spine: Spine) -> None:
-    """120 rows, each of them entered 1 to 47 hours late, on a job that runs now and then."""
+@pytest.mark.parametrize(
+    ("store_url", "every", "days"),
+    [
+        ("sqlite", 1, 1),
+        ("sqlite", 7, 4),
+        ("sqlite", 24, 4),
+        pytest.param("postgresql", 7, 4, marks=pytest.mark.postgres),
+    ],
+    indirect=["store_url"],
+)
+def test_rows_that_are_up_to_two_days_late_are_all_found(every: int, days: int, spine: Spine) -> None:
+    """120 rows of some days, each of them entered 1 to 47 hours late, on a job that runs now and then."""
     rng = random.Random(every)
-    late = {f"P{i}": (_at(rng.uniform(0, 96)), rng.uniform(1, 47)) for i in range(120)}
+    late = {f"P{i}": (_at(rng.uniform(0, days * 24)), rng.uniform(1, 47)) for i in range(120)}
     spine.part("FIRST", _at(-1))
     entered: set[str] = set()
-    for hour in range(0, 7 * 24, every):
-        for serial, (at, by) in late.items():
-            if serial not in entered and at + by * HOUR <= _at(hour):
-                entered.add(serial)
-                spine.part(serial, at)
+    for hour in range(0, (days + 3) * 24 + 2, every):  # a whole day after the last, for all hours are compared daily
+        come = {s: at for s, (at, by) in late.items() if s not in entered and at + by * HOUR <= _at(hour)}
+        entered.update(come)
+        spine.parts(come)
         spine.part(f"NOW{hour}", _at(hour))
         job = spine.pull("parts")
         spine.run(job, _at(hour))

@@ -17,8 +17,8 @@ NOTHING, SHARE, UNKNOWN = "SourceNotUnderstood", "SourceRowsRefused", "UnknownMa
 def parts(spine: Spine, good: int, bad: int, minute: float = 0.0) -> None:
     """Parts that can be read and parts that cannot, pulled a minute later."""
     rows = good + bad
-    for n in range(rows):
-        spine.part(f"P{minute:g}-{n}", after(minute + n / rows), a=1.0 if n < good else "3,2")
+    spine.parts({f"P{minute:g}-{n}": after(minute + n / rows) for n in range(good)}, a=1.0)
+    spine.parts({f"P{minute:g}-{n}": after(minute + n / rows) for n in range(good, rows)}, a="3,2")
     spine.run(spine.pull("parts"), after(minute + 2))
 
 

@@ -69,8 +69,9 @@ def contents(store: Store) -> dict[str, list[tuple[Any, ...]]]:
         return {name: [tuple(row) for row in connection.execute(query)] for name, query in queries.items()}
 
 
-@pytest.mark.parametrize("nth", [1, 2, 3])
-@pytest.mark.parametrize("point", ["after_inference", "before_commit", "after_commit"])
+@pytest.mark.parametrize(
+    ("point", "nth"), [("after_inference", 1), ("before_commit", 2), ("after_commit", 1), ("after_commit", 3)]
+)
 def test_killed_anywhere_every_row_is_taken_in_once(point: str, nth: int, store_url: str, tmp_path: Path) -> None:
     store = open_store(store_url)
     spine = made(tmp_path, store)

@@ -73,19 +73,19 @@ def test_a_new_version_does_not_answer_for_the_old_one(spine: Spine) -> None:
 def test_what_is_read_step_by_step_is_what_is_read_at_once(spine: Spine) -> None:
     """Late passages, second visits, corrected outcomes, parts that were never seen."""
     rng, known, gate = np.random.default_rng(8), None, spine.plant.gates["form"]
-    for at in range(1, 30):
+    for at in range(1, 16):
         late = at - int(rng.integers(0, 3))
-        for serial in dict.fromkeys(f"P{n:04d}" for n in rng.integers(0, 40, 4).tolist()):
+        for serial in dict.fromkeys(f"P{n:04d}" for n in rng.integers(0, 15, 4).tolist()):
             spine.part(serial, after(late + rng.random()), known=after(at))
         spine.run(spine.pull("parts"), after(at))
-        measured(spine, [f"P{n:04d}" for n in sorted(set(rng.integers(0, 40, 3).tolist()))], 40.0 + at, at)
+        measured(spine, [f"P{n:04d}" for n in sorted(set(rng.integers(0, 15, 3).tolist()))], 40.0 + at, at)
         with spine.store.read() as connection:
             known, whole = (
                 known_parts(connection, gate, after(at), last_arrival(connection), before) for before in (known, None)
             )
         assert known == whole
     assert known is not None
-    assert len(known.outcomes) > 20
+    assert len(known.outcomes) > 10
     assert max(map(len, known.passages.values())) > 2
 
 

@@ -22,8 +22,7 @@ KNOWN = 60
 
 def passed(spine: Spine, count: int, at: datetime, first: int = 0) -> list[str]:
     serials = [f"P{first + n:04d}" for n in range(count)]
-    for serial in serials:
-        spine.part(serial, at)
+    spine.parts(dict.fromkeys(serials, at))
     spine.run(spine.pull("parts"), at)
     return serials
 
@@ -53,8 +52,8 @@ def learnt(spine: Spine, middle: float) -> None:
         serials = passed(spine, KNOWN, after(at), first=KNOWN * round_)
         rows = decided(spine, serials)
         assert {(row.verdict, row.reason, row.forecast) for row in rows} == {("hold", "no_model", None)}
-        for i in range(0, KNOWN, 10):
-            measured(spine, serials[i : i + 10], middle, after(at + 1 + i / 10))
+        for i in range(0, KNOWN, 30):
+            measured(spine, serials[i : i + 30], middle, after(at + 1 + i / 10))
 
 
 @pytest.mark.parametrize(
@@ -117,8 +116,8 @@ def test_rows_that_arrive_later_change_no_recomputed_decision(spine: Spine) -> N
     """Outcomes without a passage, whose parts' passages arrive after the decision, with times from before."""
     spine.used = InForce(None, Reason.NO_MODEL)
     serials = [f"P{n:04d}" for n in range(KNOWN)]
-    for i in range(0, KNOWN, 10):
-        measured(spine, serials[i : i + 10], 50.0, after(10 + i / 10))
+    for i in range(0, KNOWN, 30):
+        measured(spine, serials[i : i + 30], 50.0, after(10 + i / 10))
     pull = spine.pull("parts")  # keeps its forecast until outcomes arrive
     spine.part("P0500", after(60))
     spine.run(pull, after(60))

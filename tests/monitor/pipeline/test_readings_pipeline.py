@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from detectors.stream import roster
 from monitor.instants import from_nanos
 from monitor.model import Finding, MachineBatch, Status
 from monitor.store.database import tables as t
+from monitor.store.database.database import Store
 from monitor.store.database.leases import acquire
-from monitor.store.database.schema import open_store
 
 
 def _at(row: int) -> Any:
@@ -94,10 +95,11 @@ def test_windows_hold_what_their_rows_add_up_to(spine: Spine) -> None:
     ]  # fmt: skip
 
 
-def _whole(folder: Path, cuts: list[int]) -> tuple[list[Any], list[Any], list[Any]]:
+def _read(folder: Path, new_store: Path, cuts: list[int]) -> tuple[list[Any], list[Any], list[Any]]:
     """Findings, board and saved states where a new process starts at each cut; it saves its states at every end."""
     folder.mkdir()
-    store = open_store(f"sqlite:///{folder}/store.db")
+    shutil.copyfile(new_store, folder / "store.db")
+    store = Store(f"sqlite:///{folder}/store.db")
     spine = Spine(folder, store)
     _history(spine, 160)
     for row in [*cuts, 160]:
@@ -124,7 +126,6 @@ def _save(spine: Spine) -> None:
 
 
 CUTS = {
-    "never": [],
     "in the middle of a breach": [30],
     "just before a finding": [22],
     "just after a finding": [23],
@@ -133,9 +134,15 @@ CUTS = {
 
 
 @pytest.mark.parametrize("cuts", CUTS.values(), ids=CUTS)
-def test_saving_and_starting_again_changes_nothing(cuts: list[int], tmp_path: Path) -> None:
-    whole = _whole(tmp_path / "whole", [])
-    assert _whole(tmp_path / "cut", cuts) == whole
+def test_saving_and_starting_again_changes_nothing(
+    cuts: list[int], whole: Any, tmp_path: Path, new_store: Path
+) -> None:
+    assert _read(tmp_path / "cut", new_store, cuts) == whole
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, new_store: Path) -> Any:
+    return _read(tmp_path_factory.mktemp("history") / "whole", new_store, [])
 
 
 @pytest.mark.parametrize("rows", [5, 25, 41], ids=["before the snapshot", "in the breach", "as it ends"])

@@ -15,6 +15,8 @@ from monitor.plant.file.load import LoadedPlant, load, parse
 
 SECRET = "hunter2"
 quick = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+dear = settings(quick, max_examples=30)
+"""Where the whole file is validated."""
 
 scalars = st.one_of(
     st.none(),
@@ -74,7 +76,7 @@ def test_any_yaml_like_text(pieces: list[str]) -> None:
     outcome("".join(pieces))
 
 
-@quick
+@dear
 @given(st.data())
 def test_the_good_file_with_letters_changed(data: st.DataObject) -> None:
     text = GOOD.read_text()
@@ -90,7 +92,7 @@ def nodes(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(found for key, value in inner for found in nodes(value, (*path, key)))]
 
 
-@quick
+@dear
 @given(st.data(), trees)
 def test_the_good_file_with_a_value_replaced(data: st.DataObject, value: Any) -> None:
     tree = plant_yaml.read(GOOD.read_text(), "plant.yaml").value
@@ -102,7 +104,7 @@ def test_the_good_file_with_a_value_replaced(data: st.DataObject, value: Any) ->
     outcome(plant_yaml.dump(tree))
 
 
-@quick
+@dear
 @given(st.one_of(st.text(), st.from_regex(r'[a-z_."0-9]{0,12}=.*')))
 @example("sources.mes.at.column.x=1")
 @example("gates.blade.profile.-1=x")

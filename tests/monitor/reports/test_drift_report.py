@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 from browser_kit import EVIL, needs_chromium, opened, title
+from fork_kit import ended, forked
+from warm_kit import fork_training
 
+from detectors.window import evidently_report
 from monitor.errors import MonitorError
 from monitor.jobs.report import report_cause
 from monitor.model import Window
@@ -47,7 +48,7 @@ def order(evil: str = "odd", now: datetime = NOW) -> ReportRequest:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report of windows whose column and recipe are called like an attack."""
+    """A report of windows whose column and recipe are called like an attack, by a child with its own interpreter."""
     return write_report(tmp_path_factory.mktemp("reports"), order(EVIL), lambda: None)
 
 
@@ -85,24 +86,22 @@ def test_hostile_text_does_not_run_in_a_browser(hostile: Path, tmp_path: Path) -
     assert "Data Drift" in document or "Dataset Drift" in document, "the charts were not drawn"
 
 
-_RAW = """
-import sys, warnings
-from pathlib import Path
-warnings.simplefilter("ignore")
-from detectors.window import evidently_report
-sys.path += sys.argv[1].split(":")
-from test_drift_report import EVIL, window
-evidently_report.inert = lambda text: text
-made = evidently_report.render(window(200, 1, EVIL), window(60, 2, EVIL), {}, "still")
-Path(sys.argv[2]).write_text(made.html, encoding="utf-8")
-"""
+@pytest.fixture(scope="module")
+def imported() -> None:
+    """Evidently, which takes seconds to import: once for the children that are forked."""
+    importlib.import_module("evidently.presets")
+
+
+def _render_as_it_is(file: Path) -> None:
+    evidently_report.inert = lambda text: text
+    made = evidently_report.render(window(200, 1, EVIL), window(60, 2, EVIL), {}, "still")
+    file.write_text(made.html, encoding="utf-8")
 
 
 @needs_chromium
-def test_the_browser_runs_it_where_evidently_writes_it_as_it_is(tmp_path: Path) -> None:
+def test_the_browser_runs_it_where_evidently_writes_it_as_it_is(imported: None, tmp_path: Path) -> None:
     file = tmp_path / "raw.html"
-    command = [sys.executable, "-c", _RAW, ":".join(sys.path), str(file)]
-    subprocess.run(command, check=True, env={**os.environ, "DO_NOT_TRACK": "1"})
+    assert ended(forked(lambda: _render_as_it_is(file))) == 0
     assert title(opened(file, tmp_path)) == "ran"
 
 
@@ -134,7 +133,10 @@ def test_a_beat_that_raises_ends_the_child(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("*.html")) == []
 
 
-def test_a_child_that_fails_is_told_with_its_last_word(tmp_path: Path) -> None:
+def test_a_child_that_fails_is_told_with_its_last_word(
+    imported: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fork_training(monkeypatch)
     broken = window(60, 2)
     bad = Window("form", "form", ("gone",), np.full((60, 1), np.nan), broken.at, broken.arrivals, ())
     frozen = Frozen(1, NOW, "", bad)

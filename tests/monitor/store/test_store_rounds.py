@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from clock_of_rounds import RoundClock
-from plant_kit import NO_TRAINING, QUICK, START, make_plant
+from plant_kit import NO_TRAINING, QUICK, START, copied, make_plant
 
 from exporters.metrics.collector import StoreCollector
 from monitor.plant.file.load import load
@@ -18,48 +20,54 @@ from monitor.store.database import tables as t
 from monitor.store.metrics import metrics_snapshot
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
-SETTINGS = (*QUICK, *NO_TRAINING, "jobs.prune=1d", "drift.report_every=")
+SETTINGS = (*QUICK, *NO_TRAINING, "jobs.prune=150m", "drift.report_every=")
+"""One job of all is due in every third round of an hour only."""
 
 
 class Plant:
-    """A plant that `gatewatch once` is run on, at times that a test says."""
+    """A plant that `gatewatch once` is run on, at times that a test says; `watch` is a process that only looks on."""
 
-    def __init__(self, folder: Path) -> None:
-        self.file = make_plant(folder, 1.0)
+    def __init__(self, file: Path) -> None:
+        self.loaded = cache(lambda *changes: load(file, (*SETTINGS, *changes)))
+        self.watch = make_app(self.loaded(), RoundClock(START), simulated=True)
 
     def once(self, at: datetime, *changes: str) -> None:
-        app = make_app(load(self.file, (*SETTINGS, *changes)), RoundClock(at), simulated=False)
+        app = make_app(self.loaded(*changes), RoundClock(at), simulated=False)
         try:
             assert failures(once(app)) == []
         finally:
             app.close()
 
     def overdue(self, at: datetime) -> set[str]:
-        app = make_app(load(self.file, SETTINGS), RoundClock(at), simulated=True)
-        with app.store.read() as connection:
+        with self.watch.store.read() as connection:
             snapshot = metrics_snapshot(connection, at)
-        samples = StoreCollector(snapshot, bounds_of(app.plant, app.jobs)).samples({"gatewatch_job_overdue"})
-        app.close()
+        samples = StoreCollector(snapshot, bounds_of(self.watch.plant, self.watch.jobs)).samples(
+            {"gatewatch_job_overdue"}
+        )
         return {labels["job_name"] for labels, value in samples["gatewatch_job_overdue"] if value}
 
     def alerts(self) -> list[tuple[str, str]]:
-        app = make_app(load(self.file, SETTINGS), RoundClock(START), simulated=True)
         a = t.alert.c
-        with app.store.read() as connection:
+        with self.watch.store.read() as connection:
             rows = connection.execute(
                 sa.select(a.name, a.subject).where(a.name == "JobOverdue", a.fired_at.is_not(None))
             )
-            found = [tuple(row) for row in rows]
-        app.close()
-        return found  # type: ignore[return-value]
+            return [tuple(row) for row in rows]  # type: ignore[misc]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_plant(tmp_path_factory.mktemp("rounds"), 0.25).parent
 
 
 @pytest.fixture
-def plant(tmp_path: Path) -> Plant:
-    return Plant(tmp_path / "plant")
+def plant(made: Path, tmp_path: Path) -> Iterator[Plant]:
+    plant = Plant(copied(made, tmp_path / "plant"))
+    yield plant
+    plant.watch.close()
 
 
-EVERY = {"an hour": (HOUR, 26), "a quarter": (15 * MINUTE, 5), "six hours": (6 * HOUR, 5)}
+EVERY = {"an hour": (HOUR, 5), "a quarter": (15 * MINUTE, 3), "six hours": (6 * HOUR, 3)}
 """How often, and how many rounds."""
 
 
@@ -82,19 +90,17 @@ def test_from_cron_no_job_is_ever_overdue_and_all_are_when_it_stops(
 
 
 def test_a_single_job_that_is_left_out_of_the_rounds_is_overdue(plant: Plant) -> None:
-    for n in range(6):
-        plant.once(START + 2 * HOUR + n * HOUR)
-    app = make_app(load(plant.file, SETTINGS), RoundClock(START), simulated=True)
-    with app.store.write() as connection:
+    for n in range(3):
+        plant.once(START + 5 * HOUR + n * HOUR)
+    with plant.watch.store.write() as connection:
         connection.execute(t.job.update().where(t.job.c.name == "retraining").values(last_slot=START + 3 * HOUR))
-    app.close()
     assert plant.overdue(START + 7 * HOUR + MINUTE) == {"retraining"}
 
 
 def test_a_process_that_runs_the_jobs_is_held_to_their_intervals(plant: Plant) -> None:
     for n in range(3):
         plant.once(START + 2 * HOUR + n * HOUR)
-    app = make_app(load(plant.file, SETTINGS), RoundClock(START + 4 * HOUR + 20 * MINUTE), simulated=False)
+    app = make_app(plant.loaded(), RoundClock(START + 4 * HOUR + 20 * MINUTE), simulated=False)
     alerts = next(job for job in app.jobs if job.name == "alerts")
     assert app.runner.catch_up(alerts) is not None
     app.close()

@@ -1,0 +1,49 @@
+"""The plant that most tests of the whole product copy, made once a run: as it comes, and with models in force."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fork_kit import ended, forked
+from plant_kit import QUICK, START, copied, make_plant, ready_to_train, run_replay
+from run_kit import once
+from warm_kit import fork_training, warm_up
+
+from monitor.plant.file.load import load
+
+HOURS = 2.0
+"""Length of the history."""
+
+
+def keep(plant: Path, overrides: Sequence[str]) -> Path:
+    """Write the overrides into the plant file, so that every command means the same plant."""
+    plant.write_text(load(plant, overrides).text, encoding="utf-8")
+    return plant
+
+
+def untrained() -> Path:
+    """Its folder: the sources filled, nothing run."""
+    return once("untrained", lambda at: keep(ready_to_train(make_plant(at / "plant", HOURS)), QUICK)) / "plant"
+
+
+def taught() -> Path:
+    """Its folder after the first hour, in which the gates of numbers got a model.
+
+    What judging with them needs is imported too, once for all processes that are forked from this one: Torch alone
+    takes longer to import than an hour of history to replay.
+    """
+    warm_up()
+    return once("taught", _teach) / "plant"
+
+
+def _teach(folder: Path) -> None:
+    plant = copied(untrained(), folder / "plant")
+    assert ended(forked(lambda: first_hour(plant))) == 0
+
+
+def first_hour(plant: Path, overrides: Sequence[str] = QUICK) -> None:
+    """Replay the hour in which models are trained. Only in a process of its own: its training children are forked."""
+    fork_training()
+    failed = run_replay(plant, 1.0, overrides, START)
+    assert not failed, [slot.error for slot in failed]
