@@ -19,7 +19,7 @@ from inference.models.forecasting import MEMORY, Counts, Course, Forecast, follo
 from inference.models.tables.class_forecast import ClassForecast, class_forecast
 from inference.policy.gate import FORECAST_FOR, Priced, decide_by_forecast
 from inference.policy.regions import Rule
-from monitor.model import ClassSpec, Decision, Floats, JsonObject, Reason, ReworkBand
+from monitor.model import ClassSpec, Decision, Floats, JsonObject, Reason
 from monitor.plant.gates import GateConfig
 from monitor.store.database.database import Connection
 from monitor.store.rows.known_outcomes import (
