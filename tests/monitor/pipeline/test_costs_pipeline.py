@@ -12,13 +12,17 @@ from monitor.reports.passport import as_text, passport
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 
-COSTS = "costs: {scrap: 400, inspection: 60, corrections: {grind: {cost: 80, success: 0.95}, polish: {cost: 20, success: 0.5}}}"
-CHANGES = {"rework: {above: 50}": f"rework: {{above: 50}}, {COSTS}"}
+CORRECTIONS = "{grind: {cost: 80, success: 0.95}, polish: {cost: 20, success: 0.5}}"
+
+
+def made(folder: Path, store: Store, costs: str) -> Spine:
+    rework = "rework: {above: 50}"
+    return Spine(folder, store, {rework: f"{rework}, costs: {{{costs}, corrections: {CORRECTIONS}}}"})
 
 
 @pytest.fixture
 def line(store: Store, tmp_path: Path) -> Spine:
-    return Spine(tmp_path, store, CHANGES)
+    return made(tmp_path, store, "scrap: 400, inspection: 60")
 
 
 # The specification ends at 100, the rework band at 150, and the model is right to within 1.
@@ -52,11 +56,7 @@ def test_what_costs_least_is_recommended_and_sent(
 
 
 def test_the_same_part_goes_on_where_a_failure_is_cheap(store: Store, tmp_path: Path) -> None:
-    line = Spine(
-        tmp_path,
-        store,
-        {"rework: {above: 50}": f"rework: {{above: 50}}, {COSTS}".replace("{scrap", "{escape: 500, scrap")},
-    )
+    line = made(tmp_path, store, "escape: 500, scrap: 400, inspection: 60")
     line.part("A", after(1), a=68.9)
     line.run(line.pull("parts"), after(60))
     assert line.all(t.decision, "verdict") == ["continue"]

@@ -134,6 +134,11 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
         ("    rework: {above: 0.2}", "    predictions: [mill]"),
         ("\nsources:\n", f"  mill: {MILL}, predictions: [blade]}}\nsources:\n"),
     ),
+    "costs without that of an inspection": (("    rework: {above: 0.2}", "    costs: {scrap: 400}"),),
+    "a cost below nothing": (("    rework: {above: 0.2}", "    costs: {scrap: -1, inspection: 60}"),),
+    "a correction that always fails": (
+        ("    rework: {above: 0.2}", "    costs: {scrap: 1, inspection: 1, corrections: {grind: {cost: 1, success: 0}}}"),
+    ),
     "a category that no part has": (("    rework: {above: 0.2}", "    categories: [machine, colour]"),),
     "a category of an unknown step": (("    rework: {above: 0.2}", "    categories: [bend.machine]"),),
     "a category given twice": (("    rework: {above: 0.2}", "    categories: [machine, forge.machine]"),),
