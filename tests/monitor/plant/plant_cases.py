@@ -137,7 +137,7 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
     "costs without that of an inspection": (("    rework: {above: 0.2}", "    costs: {scrap: 400}"),),
     "a cost below nothing": (("    rework: {above: 0.2}", "    costs: {scrap: -1, inspection: 60}"),),
     "a correction that always fails": (
-        ("    rework: {above: 0.2}", "    costs: {scrap: 1, inspection: 1, corrections: {grind: {cost: 1, success: 0}}}"),
+        ("    rework: {above: 0.2}", "    costs: {scrap: 1, inspection: 1, corrections: {g: {cost: 1, success: 0}}}"),
     ),
     "a category that no part has": (("    rework: {above: 0.2}", "    categories: [machine, colour]"),),
     "a category of an unknown step": (("    rework: {above: 0.2}", "    categories: [bend.machine]"),),
