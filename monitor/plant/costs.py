@@ -1,6 +1,8 @@
-"""What decisions of a gate cost."""
+"""What decisions of a gate cost, what a scrap needs beside the least cost, and which parts are audited."""
 
 from __future__ import annotations
+
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -24,6 +26,28 @@ class CostsConfig(Strict):
     scrap: float = Field(ge=0, description="Of a part that is scrapped at this step: its material and work so far.")
     inspection: float = Field(ge=0, description="Of people who look at a part that is held.")
     corrections: dict[Name, CorrectionConfig] = Field({}, description="Corrective actions by name.")
+    confirm_scrap: bool = Field(
+        True,
+        description="Whether a scrap needs a second signal: another gate with other inputs, an earlier visit that was "
+        "measured anew, or an outcome. Without one the part is held with scrap_unconfirmed. With false the gate scraps "
+        "on its own, so that one faulty sensor can scrap good parts.",
+    )
+    surge: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="Share of scraps that is usual. Where the newest 50 decisions have significantly more, parts are "
+        "held with scrap_surge; 1 turns this off.",
+    )
+    audit: dict[Literal["scrap", "continue"], Annotated[float, Field(ge=0, le=1)]] = Field(
+        {},
+        description="By recommendation the share of parts that are inspected all the same, chosen by a hash of the "
+        "serial number: {scrap: 0.05, continue: 0.02}.",
+    )
+
+    def audited_share(self, verdict: str) -> float:
+        """The share of the parts with this recommendation that are inspected all the same."""
+        return next((share for name, share in self.audit.items() if name == verdict), 0.0)
 
     def costs(self) -> Costs:
         """As the policy takes them."""
