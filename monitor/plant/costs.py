@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field
+from annotated_types import Ge, Le
+from pydantic import Field, field_validator
 
 from inference.policy.costs import Correction, Costs
+from monitor.plant.messages import unknown_name
 from monitor.plant.types import Name, Strict
+
+AUDITED = ("scrap", "continue")
+"""The recommendations of which a share can be audited: people look at a part that is held or corrected anyway."""
 
 
 class CorrectionConfig(Strict):
@@ -39,15 +44,23 @@ class CostsConfig(Strict):
         description="Share of scraps that is usual. Where the newest 50 decisions have significantly more, parts are "
         "held with scrap_surge; 1 turns this off.",
     )
-    audit: dict[Literal["scrap", "continue"], Annotated[float, Field(ge=0, le=1)]] = Field(
+    audit: dict[str, Annotated[float, Ge(0), Le(1)]] = Field(
         {},
         description="By recommendation the share of parts that are inspected all the same, chosen by a hash of the "
         "serial number: {scrap: 0.05, continue: 0.02}.",
     )
 
+    @field_validator("audit")
+    @classmethod
+    def _recommendations(cls, audit: dict[str, float]) -> dict[str, float]:
+        unknown = [unknown_name("recommendation", name, AUDITED) for name in audit if name not in AUDITED]
+        if unknown:
+            raise ValueError("; ".join(unknown))
+        return audit
+
     def audited_share(self, verdict: str) -> float:
         """The share of the parts with this recommendation that are inspected all the same."""
-        return next((share for name, share in self.audit.items() if name == verdict), 0.0)
+        return self.audit.get(verdict, 0.0)
 
     def costs(self) -> Costs:
         """As the policy takes them."""

@@ -143,7 +143,10 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
         ("    rework: {above: 0.2}", "    costs: {scrap: 1, inspection: 1, surge: 0, confirm_scrap: perhaps}"),
     ),
     "an audit of parts that are held": (
-        ("    rework: {above: 0.2}", "    costs: {scrap: 1, inspection: 1, audit: {hold: 0.1, scrap: 2}}"),
+        ("    rework: {above: 0.2}", "    costs: {scrap: 1, inspection: 1, audit: {hold: 0.1}}"),
+    ),
+    "an audit of more than all": (
+        ("    rework: {above: 0.2}", "    costs: {scrap: 1, inspection: 1, audit: {scrap: 2}}"),
     ),
     "an audit of which nobody is told": (
         ("    rework: {above: 0.2}", "    costs: {scrap: 1, inspection: 1, audit: {scrap: 0.05}}"),
