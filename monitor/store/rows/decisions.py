@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from monitor.model import JsonObject, Prediction
+from monitor.model import JsonObject, Prediction, Verdict
 from monitor.store.database import tables as t
 from monitor.store.database.rows import chunked, fetch_rows, select_columns
 
@@ -136,6 +136,22 @@ def newest_decisions(
         d.gate == gate, d.reason.in_(reasons), d.arrival <= arrival
     )
     return list(fetch_rows(connection, NewestDecision, query.order_by(d.arrival.desc()).limit(most)))[::-1]
+
+
+def audit_weights(connection: sa.Connection, step: str, serials: Iterable[str]) -> dict[tuple[str, int], float]:
+    """By serial and visit how many parts an audited scrap at a step stands for: 1 / the share that was audited.
+
+    Of scraps only the audited ones have outcomes, but for those that people looked at. Other passages stand for one.
+    """
+    d, weights = t.decision.c, {}
+    for chunk in chunked(dict.fromkeys(serials)):
+        query = sa.select(d.serial, d.visit, d.signals).where(
+            d.serial.in_(chunk), d.step == step, d.verdict == Verdict.SCRAP, d.signals.is_not(None)
+        )
+        for serial, visit, signals in connection.execute(query):
+            if signals.get("audit"):
+                weights[serial, visit] = 1 / float(signals["audit_share"])
+    return weights
 
 
 def oldest_decided(connection: sa.Connection, gate: str) -> datetime | None:

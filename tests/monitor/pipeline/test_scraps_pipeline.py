@@ -9,12 +9,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from spine_kit import Spine, SumModel, after
 
 from inference.policy.audit import is_audited
 from monitor.gate_models.rederive import recompute_decisions
+from monitor.gate_models.training_child import write_job
+from monitor.gate_models.training_set import training_set
 from monitor.jobs.prune import PruneJob
 from monitor.model import Floats, Prediction
 from monitor.pipeline.judging import InForce
@@ -38,6 +41,7 @@ def made(folder: Path, store: Store, coat: str = f"covariates: [a], {COSTS}", fo
     """A line whose first gate, form, sums four values, and whose second, coat, sums what it is given."""
     changes = {
         "rework: {above: 50}": f"rework: {{above: 50}}, {form}",
+        "recommendation: ADVICE": "recommendation: ADVICE, audit: AUDIT",
         "sources:\n  parts:": f"""  coat:
     {{step: coat, characteristic: width, model: c, kind: ensemble, rework: {{above: 50}}, {coat}}}
 sources:
@@ -351,3 +355,25 @@ def test_held_scraps_count_for_the_alert(line: Spine) -> None:
     pull(line)
     assert {row.reason for row in line.all(t.decision)} == {"scrap_unconfirmed"}
     assert ("ScrapSurge", "coat") in line.alerts(after(61), gates=True)
+
+
+def test_an_audited_scrap_stands_for_those_that_were_not_audited(store: Store, tmp_path: Path) -> None:
+    audit = "confirm_scrap: false, surge: 1, audit: {scrap: 0.25, continue: 0.5}"
+    line = made(tmp_path, store, f"covariates: [a], costs: {{scrap: 400, inspection: 60, {audit}}}")
+    for n in range(40):
+        coated(line, f"P{n}", n, 230.0 if n % 2 else 20.0)
+    pull(line)
+    line.rows("OUTCOMES", *((f"P{n}", 230 if n % 2 else 20, after(60)) for n in range(40)))
+    line.run(line.pull("outcomes"), after(61))
+    config = line.plant.gates["coat"]
+    with store.read() as connection:
+        data = training_set(connection, config, line.plant.max_ages(), after(62))
+    weights = dict(zip(data.serials, data.weights, strict=True))
+    scraps = {f"P{n}" for n in range(1, 40, 2)}
+    assert weights == {s: 4.0 if s in scraps and is_audited("coat", s, 0.25) else 1.0 for s in weights}
+    assert sorted(set(weights.values())) == [1.0, 4.0]
+    few = data.at([3, 5])
+    assert few.weights == (data.weights[3], data.weights[5])
+    write_job(tmp_path, config, data)
+    with np.load(tmp_path / "data.npz") as arrays:
+        assert arrays["weights"].tolist() == list(data.weights)
