@@ -70,16 +70,17 @@ class PartsPipeline(Pipeline):
         """Fill `write` with the page's rows and decisions, made by the models in force at its start."""
         in_force = self._in_force()
         with self._store.read() as connection:
+            # First: what is committed between two statements does not count, and a decision records that number.
+            arrival = last_arrival(connection)
             history = part_history(connection, page.frame["serial"].tolist())
             decided = self._decided(connection, page)
             said = said_by(connection, self._used, page.frame["serial"].tolist())
-            arrival = last_arrival(connection)
         stored = digests.part_rows(history, self._source, self._counts_visits)
         for passed in decided:
             stored.setdefault(passed[:3] if self._counts_visits else passed, StoredRow())
         done = {passed[:3] for passed in decided}
         result = intake.classify(intake.part_rows(page, self._source, stored), stored, self._dated)
-        known = KnownPassages(self._plant.max_ages(), history)
+        known = KnownPassages(self._plant.max_ages(), [row for row in history if row.arrival <= arrival])
         to_decide: dict[str, list[tuple[Passage, Mapping[str, Passage]]]] = {}
         for accepted in result.accepted:
             passage = _passage(provisional_arrival(len(write.rows)), accepted.columns)
