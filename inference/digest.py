@@ -11,8 +11,16 @@ from numpy.typing import NDArray
 from monitor.model import Floats
 
 
-def data_digest(rows: Floats | Sequence[NDArray[np.uint8]], target: Floats, serials: Sequence[str]) -> str:
-    """SHA-256 of the shape, the numbers (little-endian doubles) or pixels, and the serials. Pictures are read once."""
+def data_digest(
+    rows: Floats | Sequence[NDArray[np.uint8]],
+    target: Floats,
+    serials: Sequence[str],
+    weights: Floats | None = None,
+) -> str:
+    """SHA-256 of the shape, the numbers (little-endian doubles) or pixels, the serials, and weights if any.
+
+    Pictures are read once.
+    """
     if isinstance(rows, np.ndarray):
         digest = hashlib.sha256(repr(rows.shape).encode())
         digest.update(np.ascontiguousarray(rows, dtype="<f8").tobytes())
@@ -24,4 +32,6 @@ def data_digest(rows: Floats | Sequence[NDArray[np.uint8]], target: Floats, seri
     digest.update(np.ascontiguousarray(target, dtype="<f8").tobytes())
     for serial in serials:
         digest.update(f"{len(serial)}:{serial}".encode())
+    if weights is not None:
+        digest.update(np.ascontiguousarray(weights, dtype="<f8").tobytes())
     return digest.hexdigest()

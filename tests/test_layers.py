@@ -44,6 +44,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "exporters.metrics.shared": ("monitor.plant",),
     "monitor.plant.file": ("alerting.specs", "monitor.plant"),
     "monitor.sources.typed": ("monitor.plant",),
+    "monitor.confirming": (
+        "inference.policy", "monitor.plant", "monitor.store.database", "monitor.store.rows",
+    ),
     "monitor.store.delivery": ("monitor.store.database", "monitor.store.rows"),
     "alerting.alerts": ("alerting.specs", "exporters.metrics.shared", "monitor.plant"),
     "alerting.notifications": ("exporters.metrics.shared",),
@@ -72,9 +75,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "dashboards.rows": ("dashboards.blocks",),
     "monitor.pipeline": (
-        "detectors.stream", "inference.models", "inference.models.tables", "inference.policy", "monitor.plant",
-        "monitor.store",
-        "monitor.store.database",
+        "detectors.stream", "inference.models", "inference.models.tables", "inference.policy", "monitor.confirming",
+        "monitor.plant", "monitor.store", "monitor.store.database",
         "monitor.store.delivery", "monitor.store.rows",
     ),
     "monitor.scheduling": ("monitor.store", "monitor.store.database"),
@@ -85,7 +87,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "monitor.gate_models": (
         "alerting", "inference", "inference.models", "inference.models.tables", "inference.policy",
-        "monitor.pipeline", "monitor.plant", "monitor.plant.file",
+        "monitor.confirming", "monitor.pipeline", "monitor.plant", "monitor.plant.file",
         "monitor.scheduling", "monitor.store", "monitor.store.database", "monitor.store.models", "monitor.store.rows",
         "monitor.store.watching",
     ),

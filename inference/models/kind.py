@@ -45,7 +45,8 @@ class TrainingData:
     Numbers are finite; where the settings allow missing inputs, these are NaN in `rows`. A category is the index of its
     level in `TrainingSettings.categories`, a class the index of its name in `TrainingSettings.classes`. `groups` names
     what the parts share (lot, tile, run); empty where that is not known. Parts of a group are never on both sides of a
-    split. `times` None: each outcome was known before the next part, and the order may mean nothing.
+    split. `times` None: each outcome was known before the next part, and the order may mean nothing. `weights` (parts,)
+    say how many parts each stands for, such as those of which only an audited share has an outcome; None: one each.
     """
 
     rows: Items
@@ -53,6 +54,7 @@ class TrainingData:
     serials: Sequence[str]
     groups: Sequence[str] = ()
     times: Times | None = None
+    weights: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.serials)
@@ -62,13 +64,19 @@ class TrainingData:
         chosen = np.flatnonzero(rows).tolist()
         serials, groups = ([names[i] for i in chosen] if names else () for names in (self.serials, self.groups))
         items = self.rows[rows] if isinstance(self.rows, np.ndarray) else [self.rows[i] for i in chosen]
-        return TrainingData(items, self.target[rows], serials, groups, self.times.at(rows) if self.times else None)
+        times, weights = self.times.at(rows) if self.times else None, weights_at(self.weights, rows)
+        return TrainingData(items, self.target[rows], serials, groups, times, weights)
 
     @property
     def table(self) -> Floats:
         """The rows of a kind that judges numbers."""
         assert isinstance(self.rows, np.ndarray)  # noqa: S101 - narrows the type
         return self.rows
+
+
+def weights_at(weights: Floats | None, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Floats | None:
+    """The weights of the chosen parts."""
+    return None if weights is None else np.asarray(weights[rows])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from inference.models.tables.class_forecast import ClassForecast
 from inference.policy.gate import judge
+from monitor.confirming.signals import Seen, settled
 from monitor.gate_models.registry import ModelRegistry
-from monitor.model import Decision, Finding, JsonObject, Prediction, Reason
+from monitor.gate_models.signals_again import SignalsThen
+from monitor.model import Finding, JsonObject, Prediction, Reason
 from monitor.pipeline.forecasts import Adaptation, Forecasts, KnownParts, RecordedForecast, known_parts
 from monitor.pipeline.machines import MachineMemory, judged_batches
 from monitor.pipeline.passages import Passage, gate_input, passage_of, picture_key
@@ -53,13 +55,14 @@ def recompute_decisions(
     because the realised skill was lost, together with its prediction.
     """
     models: dict[tuple[str, str], GateModel] = {}
-    known = _KnownThen()
+    known, signals = _KnownThen(), SignalsThen()
     with store.read() as connection:
         for rows in decisions_in_order(connection):
             arrivals = {arrival for row in rows for arrival in (row.arrival, *row.inputs.values())}
             passages = {r.arrival: passage_of(r) for r in part_steps(connection, arrivals)}
             used = {earlier.gate for row in rows for earlier in plants(row.plant_digest).gates[row.gate].earlier}
             said = said_by(connection, used, [row.serial for row in rows])
+            signals.read(connection, rows)
             for row in rows:
                 held_for = row.reason if row.forecast is None else row.forecast["instead_of"]
                 refused = next((r for r in _WITHOUT_PREDICTION if r.value == held_for and row.predicted is None), None)
@@ -68,8 +71,11 @@ def recompute_decisions(
                     key = (row.model, row.model_digest)
                     model = models[key] if key in models else models.setdefault(key, registry.load(*key))
                 plant = plants(row.plant_digest)
-                then = known.of(connection, row, plant)
-                yield _recompute(row, passages, said, plant, model, refused, then, partial(picture_of, connection))
+                then, seen = known.of(connection, row, plant), signals.of(connection, row, plant)
+                signals.add(row)
+                yield _recompute(
+                    row, passages, said, plant, model, refused, then, seen, partial(picture_of, connection)
+                )
 
 
 def _recompute(
@@ -80,6 +86,7 @@ def _recompute(
     model: GateModel | None,
     refused: Reason | None,
     known: tuple[RecordedForecast | None, Adaptation | None],
+    seen: Seen,
     picture: Callable[[int, str], bytes | None],
 ) -> Recomputed:
     gate = plant.gates[row.gate]
@@ -99,8 +106,12 @@ def _recompute(
     prediction, decision = judge(model, refused, [part], rule_at, gate.rework_band(), withheld, scale, gate.priced())[0]
     if forecast is not None:
         decision = forecast.decide(decision, rule_at(part.at), gate)
-    recomputed = (decision.verdict.value, decision.reason.value, None if prediction is None else prediction.value)
-    return Recomputed(key, _matches(row, prediction, decision), stored, recomputed)
+    made = row._replace(
+        verdict=decision.verdict.value, reason=decision.reason.value, costs=decision.record(), signals=None
+    )
+    again = settled(made, plant, seen)
+    recomputed = (again.verdict, again.reason, None if prediction is None else prediction.value)
+    return Recomputed(key, _matches(row, prediction, again), stored, recomputed)
 
 
 def _is_forecast(known: RecordedForecast | None, record: JsonObject | None) -> bool:
@@ -150,10 +161,10 @@ class _KnownThen:
         return last[1]
 
 
-def _matches(row: StoredDecision, prediction: Prediction | None, decision: Decision) -> bool:
-    if (row.verdict, row.reason) != (decision.verdict.value, decision.reason.value):
+def _matches(row: StoredDecision, prediction: Prediction | None, again: StoredDecision) -> bool:
+    if (row.verdict, row.reason, row.signals) != (again.verdict, again.reason, again.signals):
         return False
-    if not _same_costs(row.costs, decision.record()):
+    if not _same_costs(row.costs, again.costs):
         return False
     if prediction is None or row.predicted is None:
         return prediction is None and row.predicted is None

@@ -133,5 +133,5 @@ def write_job(folder: Path, gate: GateConfig, data: TrainingSet) -> None:
         rows = write_pictures(folder, data.rows.contents())
     np.savez(
         folder / "data.npz", rows=rows, target=data.target, context=data.context, serials=serials, lots=lots,
-        passed=times.passed, available=times.available,
+        passed=times.passed, available=times.available, weights=np.array(data.weights or [1.0] * len(data)),
     )  # fmt: skip

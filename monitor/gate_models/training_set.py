@@ -24,7 +24,7 @@ from monitor.pipeline.passages import (
 )
 from monitor.plant.gates import GateConfig
 from monitor.store.database.database import Connection
-from monitor.store.rows.decisions import said_by
+from monitor.store.rows.decisions import audit_weights, said_by
 from monitor.store.rows.outcomes import outcomes
 from monitor.store.rows.parts import PartStep, part_history
 from monitor.store.rows.pictures import StoredPictures, with_picture
@@ -38,7 +38,7 @@ class TrainingSet:
     outcome is the place of its class among them. `categories` has the texts of each input that is a machine, recipe or
     lot; in `rows` these are codes (`inference.models.categories`). The other fields are not inputs: `context`
     (parts, features of all steps, NaN where missing) with the newest values, and when each outcome first became
-    available.
+    available. `weights`: how many parts each stands for (`audit_weights`); none: one each.
     """
 
     rows: Floats | StoredPictures
@@ -53,6 +53,7 @@ class TrainingSet:
     passed_at: tuple[datetime, ...]
     classes: ClassSpec | None = None
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    weights: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         return len(self.serials)
@@ -70,10 +71,13 @@ class TrainingSet:
         columns = (self.serials, self.machines, self.recipes, self.lots)
         serials, machines, recipes, lots = (tuple(column[i] for i in indices) for column in columns)
         available_at, passed_at = (tuple(times[i] for i in indices) for times in (self.available_at, self.passed_at))
-        arrivals = tuple(self.arrivals[i] for i in indices)
+        arrivals, weights = (
+            tuple(self.arrivals[i] for i in indices),
+            tuple(self.weights[i] for i in indices if self.weights),
+        )
         return TrainingSet(
             self.rows[chosen], self.target[chosen], serials, self.context[chosen], available_at, machines, recipes,
-            lots, arrivals, passed_at, self.classes, self.categories,
+            lots, arrivals, passed_at, self.classes, self.categories, weights,
         )  # fmt: skip
 
 
@@ -130,6 +134,7 @@ def training_set(
     used = [ordered[i] for i in complete]
     serials = tuple(serial for serial, _ in used)
     parts = [part for _, part in used]
+    audited = {} if gate.costs is None else audit_weights(connection, gate.step, serials)
     return TrainingSet(
         rows=rows,
         target=_targets([truth[s].value for s in serials], classes),
@@ -143,6 +148,7 @@ def training_set(
         passed_at=tuple(part.passage.at for part in parts),
         classes=classes,
         categories=_categories(gate, parts),
+        weights=tuple(audited.get((part.passage.serial, part.passage.visit), 1.0) for part in parts) if audited else (),
     )
 
 

@@ -322,6 +322,7 @@ Source = Annotated[
 WRITE_BACK_FIELDS = (
     "site", "serial", "step", "visit", "revision", "recommendation", "confidence", "reason", "on_hold",
     "model_version", "predicted", "lower", "upper", "decided_at", "correction", "expected_cost",
+    "audit",
 )  # fmt: skip
 _REQUIRED = ("site", "serial", "step", "visit", "revision", "recommendation")
 

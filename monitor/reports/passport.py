@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from exporters.html.formatting import escape_controls, format_value
-from monitor.model import JsonObject, Status
+from monitor.model import JsonObject, Reason, Status
 from monitor.statuses import OutboxStatus
 from monitor.store.database.database import Connection
 from monitor.store.delivery.outbox import messages_about
@@ -143,11 +143,31 @@ def _decision(row: StoredDecision, classes: ClassNames) -> Event:
         summary += f", {row.characteristic} predicted {format_value(row.predicted)} in {interval}"
     if row.costs:
         summary += f"; expected costs: {_costs(row.costs)}"
+    summary += _signals(row)
     names = (
         "gate", "step", "visit", "revision", "verdict", "reason", "on_hold", "characteristic", "predicted", "lower",
         "upper", "distance", "distance_limit", "model", "version", "model_digest", "plant_digest", "arrival", "inputs",
     )  # fmt: skip
     return _event(row.decided_at, "decision", summary, _details(row, *names) | of_classes)
+
+
+def _signals(row: StoredDecision) -> str:
+    """What a scrap by cost rests on, or why there is none, and whether the part is audited; empty where nothing is."""
+    known = row.signals or {}
+    said = [_signal(one) for one in known.get("confirmed_by", ())]
+    clause = f"; confirmed by {' and '.join(said)}" if said else ""
+    if row.reason == Reason.SCRAP_UNCONFIRMED:
+        clause = "; no second signal confirms a scrap, so a person decides"
+    elif row.reason == Reason.SCRAP_SURGE:
+        newest = known["newest"]
+        clause += f"; scraps surge, {newest['scraps']} of the newest {newest['decisions']}, so a person decides"
+    return clause + ("; to be inspected all the same (audit)" if known.get("audit") else "")
+
+
+def _signal(signal: JsonObject) -> str:
+    if signal["signal"] == "outcome":
+        return f"the outcome {signal['characteristic']} {format_value(signal['value'])}"
+    return f"gate {signal['gate']} at {signal['step']}, visit {signal['visit']} ({signal['reason']})"
 
 
 def _costs(costs: Sequence[JsonObject]) -> str:

@@ -21,7 +21,7 @@ from exporters.metrics.shared.snapshot import (
     OutboxRow,
     TallyRow,
 )
-from monitor.model import Reason, Verdict
+from monitor.model import FOUND_SCRAP, Reason, Verdict
 from monitor.statuses import OutboxStatus
 from monitor.store.database import tables as t
 from monitor.store.models.versions import models_in_force
@@ -108,7 +108,8 @@ def _recent(
     holds = sum(row.verdict == Verdict.HOLD for row in rows)
     width = sum(widths) / len(widths) if widths else None
     newest = max((row.decided_at for row in rows), default=None)
-    scraps = sum(row.verdict == Verdict.SCRAP for row in rows)
+    # Also those that were held for want of a second signal or in a surge: the alert must not sleep when the gate holds.
+    scraps = sum(row.reason in FOUND_SCRAP for row in rows)
     # Decisions of the very instant at which a model came into force were made before it.
     reasons = {row.reason for row in rows if row.decided_at == newest and (since is None or row.decided_at > since)}
     refused = next((str(reason) for reason in _WITHOUT_MODEL if reason in reasons), "")

@@ -71,9 +71,10 @@ class UnknownNameRow(NamedTuple):
 class GateRow(NamedTuple):
     """A gate: the model in force ('' if none) and its newest decisions.
 
-    `recent` counts them, `holds` and `scraps` those with these verdicts; `interval_width` is the mean width of their
-    prediction intervals, in the unit of the characteristic, None without predictions. `refused` is why the newest
-    decisions since the model came into force were made without it, '' if they were made with it.
+    `recent` counts them, `holds` those that hold, `scraps` those that found a scrap, recommended or not;
+    `interval_width` is the mean width of their prediction intervals, in the unit of the characteristic, None without
+    predictions. `refused` is why the newest decisions since the model came into force were made without it, '' if they
+    were made with it.
     """
 
     gate: str

@@ -116,7 +116,7 @@ def _complete(data: TrainingData, settings: TrainingSettings) -> tuple[TrainingD
 
 
 def _learnt(data: TrainingData, settings: TrainingSettings) -> tuple[Learnt, ShapeSizes]:
-    learnt = Learnt(spread(data.table, counts(settings)), data.target, data.groups or data.serials)
+    learnt = Learnt(spread(data.table, counts(settings)), data.target, data.groups or data.serials, data.weights)
     return learnt, ShapeSizes(settings.profile_count, learnt.rows.shape[1] - settings.profile_count)
 
 

@@ -78,9 +78,14 @@ def recommendation(site: str, decision: StoredDecision, coverage: float | None) 
 
 
 def _priced(decision: StoredDecision) -> dict[str, object]:
-    """What the recommendation of a gate that decides by cost is expected to cost, and the correction by name."""
+    """What the recommendation of a gate that decides by cost is expected to cost, and the correction by name.
+
+    `audit` is 1 where the part is to be inspected whatever is recommended.
+    """
     chosen = next((one for one in decision.costs or () if one["action"] == decision.verdict), None)
-    return {} if chosen is None else {"correction": chosen["correction"], "expected_cost": chosen["cost"]}
+    audit = int((decision.signals or {}).get("audit", False))
+    priced = {} if chosen is None else {"correction": chosen["correction"], "expected_cost": chosen["cost"]}
+    return {**priced, "audit": audit} if priced or audit else {}
 
 
 def next_due(connection: sa.Connection, channels: Iterable[str], now: datetime, limit: int) -> list[OutboxMessage]:

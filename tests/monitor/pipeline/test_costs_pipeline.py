@@ -17,7 +17,9 @@ CORRECTIONS = "{grind: {cost: 80, success: 0.95}, polish: {cost: 20, success: 0.
 
 def made(folder: Path, store: Store, costs: str) -> Spine:
     rework = "rework: {above: 50}"
-    return Spine(folder, store, {rework: f"{rework}, costs: {{{costs}, corrections: {CORRECTIONS}}}"})
+    return Spine(
+        folder, store, {rework: f"{rework}, costs: {{{costs}, confirm_scrap: false, corrections: {CORRECTIONS}}}"}
+    )
 
 
 @pytest.fixture
