@@ -22,6 +22,7 @@ from inference.models.tables.class_losses import log_losses
 from inference.models.tables.class_quality import auroc, known_rates, quality, reliability
 from inference.training import train
 from monitor.model import Floats
+from monitor.ports import GateModel
 
 _AI4I = (
     "Type", "Air temperature [K]", "Process temperature [K]", "Rotational speed [rpm]", "Torque [Nm]",
@@ -41,12 +42,18 @@ def data_of(rows: Floats, target: Floats) -> TrainingData:
     return TrainingData(rows, target.astype(np.float64), [str(i) for i in range(len(rows))])
 
 
-def ai4i(folder: Path) -> dict[str, Any]:
-    """Machine failure of the last quarter by order, from type, temperatures, speed, torque and wear."""
+def ai4i_rows(folder: Path) -> tuple[Floats, Floats, int]:
+    """Type, temperatures, speed, torque and wear of each part by order, machine failures, and where the last quarter
+    begins."""
     table = pd.read_csv(folder / "ai4i2020" / "ai4i2020_udi_1-7500.csv.gz")
     table["Type"] = pd.Categorical(table["Type"], categories=["H", "L", "M"]).codes
     rows, target = table[list(_AI4I)].to_numpy(np.float64), table["Machine failure"].to_numpy(np.float64)
-    cut = len(rows) * 3 // 4
+    return rows, target, len(rows) * 3 // 4
+
+
+def ai4i(folder: Path) -> dict[str, Any]:
+    """Machine failure of the last quarter, by a model of the first three."""
+    rows, target, cut = ai4i_rows(folder)
     chosen = settings(_AI4I, ("good", "failure"), "good", categories={"Type": ("H", "L", "M")})
     began = time.perf_counter()
     trained = train(data_of(rows[:cut], target[:cut]), chosen, "classifier")
@@ -68,6 +75,13 @@ def ai4i(folder: Path) -> dict[str, Any]:
             "reliability": reliability(guess[:, 1], truth > 0),
         },
     }
+
+
+def ai4i_model(folder: Path) -> tuple[GateModel, Floats, Floats]:
+    """The model of the first three quarters, with the rows and failures of the last."""
+    rows, target, cut = ai4i_rows(folder)
+    chosen = settings(_AI4I, ("good", "failure"), "good", categories={"Type": ("H", "L", "M")})
+    return train(data_of(rows[:cut], target[:cut]), chosen, "classifier").model(), rows[cut:], target[cut:]
 
 
 def steel(folder: Path) -> dict[str, Any]:

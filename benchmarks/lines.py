@@ -32,10 +32,11 @@ SETTINGS = TrainingSettings(INPUTS, 0, 0.9, 0, 1, categories={"recipe": RECIPES}
 
 @dataclass(frozen=True)
 class Line:
-    """Parts in order of time: what the ensemble sees, the profile, and the outcome."""
+    """Parts in order of time: what the ensemble sees, the profile, the outcome, and its mean (parts,) without noise."""
 
     data: TrainingData
     profile: Floats
+    expected: Floats
 
     def missing(self, share: float, seed: int) -> TrainingData:
         """The same with a share of every block missing, the blocks independently."""
@@ -57,14 +58,15 @@ def line(parts: int, seed: int) -> Line:
     profile = latent @ modes + 0.25 * rng.normal(size=(count, _POINTS))
     values, windows = rng.normal(size=(count, 6)), rng.normal(size=(count, 2))
     recipe = rng.integers(0, len(RECIPES), count)
-    outcome = _outcome(latent, values, windows, recipe) + NOISE * rng.normal(size=count)
+    expected = _outcome(latent, values, windows, recipe)
+    outcome = expected + NOISE * rng.normal(size=count)
     code = _code(profile)
     first = _ridge(profile, outcome)
     second = _ridge(np.hstack([code, values[:, :3]]), outcome)
     rows = np.column_stack([first, code, second, values, recipe, windows])[_EARLIER:]
     serials = [f"P{i}" for i in range(parts)]
     groups = [f"L{lot}" for lot in lots[_EARLIER:]]
-    return Line(TrainingData(rows, outcome[_EARLIER:], serials, groups), profile[_EARLIER:])
+    return Line(TrainingData(rows, outcome[_EARLIER:], serials, groups), profile[_EARLIER:], expected[_EARLIER:])
 
 
 def _outcome(latent: Floats, values: Floats, windows: Floats, recipe: np.ndarray) -> Floats:
