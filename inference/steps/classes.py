@@ -99,6 +99,6 @@ def losses(predicted: Floats, target: Floats) -> Floats:
 
 
 def slopes(old: Floats, new: Floats, target: Floats) -> Floats:
-    """How fast each part's loss (parts,) falls on the way from the old scores to the new ones, at its beginning."""
+    """How fast each part's loss (parts,) falls where the way from the old scores to the new begins."""
     pull = one_hot(target, old.shape[1]) - np.exp(old)
     return np.asarray((pull * (new - old)).sum(axis=1))

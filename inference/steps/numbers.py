@@ -1,4 +1,4 @@
-"""A number predicted by the other folds: ridge regression, with products of components where training folds like them."""
+"""A number predicted by the other folds: ridge regression, with products where the training folds like them."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def losses(predicted: Floats, target: Floats) -> Floats:
 
 
 def slopes(old: Floats, new: Floats, target: Floats) -> Floats:
-    """How fast each part's loss (parts,) falls on the way from the old predictions to the new ones, at its beginning."""
+    """How fast each part's loss (parts,) falls where the way from the old predictions to the new begins."""
     return 2 * (target - old) * (new - old)

@@ -20,9 +20,9 @@ FALSE_DISCOVERIES = 0.10
 
 @dataclass(frozen=True, slots=True)
 class StepGain:
-    """What a step's values add: the share of the loss left by what was known before it, with its interval.
+    """What a step's values add: the share of the loss left by what was known before it, with its 90 % interval.
 
-    `p` is one-sided, `q` the false discovery rate over the steps; `loss` is the mean loss left after the step.
+    `p` is one-sided, `q` the false discovery rate over the steps; `loss` is the mean loss that is left after the step.
     """
 
     step: str
@@ -36,7 +36,7 @@ class StepGain:
 
     @property
     def matters(self) -> bool:
-        """Whether the step tells something about the outcome that was not known before."""
+        """Whether the step tells something about the outcome that was not known before it."""
         return self.gain > 0 and self.q <= FALSE_DISCOVERIES
 
 
