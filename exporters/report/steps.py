@@ -11,8 +11,16 @@ from exporters.report.elements import legend, moment, plot
 from exporters.report.step_values import RankedStep, StepFigures, StepRanking
 from exporters.report.style import REPORT_STYLE
 
-_ROW, _WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 28.0, 720.0, 150.0, 20.0, 8.0, 26.0
-_NAME = 22  # letters of a step's name in the plot
+_ROW, _WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 26.0, 420.0, 112.0, 20.0, 6.0, 24.0
+_STYLE = (
+    REPORT_STYLE
+    + """
+figure svg { max-width: 38rem; }
+td { white-space: nowrap; }
+"""
+)
+_SIGNIFICANT = 0.1
+_NAME = 17  # letters of a step's name in the plot
 
 
 def percent(share: float) -> str:
@@ -31,6 +39,8 @@ def conclusion(ranked: RankedStep) -> str:
         return f"not ranked: {ranked.unranked}"
     if ranked.deserves_gate:
         return f"deserves a gate, {gate}"
+    if ranked.figures.q <= _SIGNIFICANT:
+        return f"tells something, but misleads in some lots{f', {gate}' if ranked.gate else ''}"
     return f"no gain shown, {gate}" if ranked.gate else "no gain shown"
 
 
@@ -47,7 +57,7 @@ def steps_page(site: str, rankings: Sequence[StepRanking], refused: Mapping[str,
     missing = [tag("p", sentence, class_="muted") for sentence in refused.values()]
     more = [tag("section", tag("h2", "Not ranked"), *missing)] if missing else []
     header = tag("header", tag("h1", title))
-    return page(title, header, intro, *map(_section, rankings), *more, style=REPORT_STYLE)
+    return page(title, header, intro, *map(_section, rankings), *more, style=_STYLE)
 
 
 def _section(ranking: StepRanking) -> Html:
@@ -68,7 +78,7 @@ def _section(ranking: StepRanking) -> Html:
     caption = "Share of the remaining loss explained, by step in line order"
     return tag(
         "section", tag("h2", ranking.characteristic), about, tag("p", said), keys,
-        plot(caption, _chart(ranking.characteristic, gains)), _table(ranking.steps),
+        plot(caption, _chart(ranking.characteristic, gains), wide=False), _table(ranking.steps),
     )  # fmt: skip
 
 
@@ -81,7 +91,7 @@ def _chart(name: str, gains: Sequence[tuple[RankedStep, StepFigures]]) -> Html:
         return _LEFT + (value - low) / (high - low) * (_WIDTH - _LEFT - _RIGHT)
 
     drawn: list[Html] = []
-    for value in round_values(low, high, 6):
+    for value in round_values(low, high, 5):
         drawn += [
             _line(x(value), _TOP, x(value), floor, "zero" if value == 0 else "grid"),
             label(x(value), floor + 16, f"{100 * value:.6g} %", "label", "middle"),
@@ -108,7 +118,7 @@ def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Html:
 
 
 def _table(steps: Sequence[RankedStep]) -> Html:
-    heads = ("Step", "Conclusion", "Gain", "90 % interval", "p", "q", "Values", "Parts")
+    heads = ("Step", "Gain", "90 % interval", "Conclusion", "p", "q", "Values", "Parts")
     return table(heads, [_row(ranked) for ranked in steps], "The plant has no steps.")
 
 
@@ -116,7 +126,7 @@ def _row(ranked: RankedStep) -> tuple[str, ...]:
     verdict = chip("ok" if ranked.deserves_gate else "none", conclusion(ranked))
     gain = ranked.figures
     if gain is None:
-        return ranked.step, conclusion(ranked), "-", "-", "-", "-", "-", str(ranked.parts)
+        return ranked.step, "-", "-", conclusion(ranked), "-", "-", "-", str(ranked.parts)
     bounds = f"{percent(gain.low)} to {percent(gain.high)}"
-    shown = (percent(gain.gain), bounds, number(gain.p), number(gain.q), str(gain.features), str(ranked.parts))
-    return ranked.step, verdict, *shown
+    evidence = (number(gain.p), number(gain.q), str(gain.features), str(ranked.parts))
+    return ranked.step, percent(gain.gain), bounds, verdict, *evidence

@@ -1,4 +1,4 @@
-"""Probabilities of classes by the other folds: multinomial logistic regression with a ridge, over what was known before.
+"""Probabilities of classes by the other folds: multinomial logistic regression with a ridge, over what was known.
 
 A logistic fit takes a hundred times as long as a ridge. So about how much to shrink is chosen by how the training folds
 predict one another's classes as numbers 0 and 1; how much more than that, and whether products enter, by the log loss

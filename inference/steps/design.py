@@ -1,4 +1,4 @@
-"""What is known of the parts as columns of a regression: standardised, with products of leading components to choose."""
+"""What is known of the parts as columns of a regression: standardised, with products of components to choose."""
 
 from __future__ import annotations
 

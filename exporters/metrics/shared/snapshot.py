@@ -142,7 +142,7 @@ class StandingRow(NamedTuple):
 
 
 class StepRankRow(NamedTuple):
-    """What a step told of a characteristic in the newest ranking: its gain with bounds, and whether it deserves a gate."""
+    """What a step told of a characteristic in the newest ranking: gain, bounds, and whether it deserves a gate."""
 
     characteristic: str
     step: str
