@@ -1,8 +1,8 @@
 """The ranking of steps on simulated lines with four decoys: true steps found, decoys found, seconds; and on SECOM.
 
 `python -m benchmarks bench_steps`: 20 seeds of 2,000 parts, with the shape measured first as on the demo's line, and
-last, where the other steps explain 1 to 5 % each; as many with an outcome that wanders; and how much the handling of
-drift costs where nothing drifts. SECOM is one block of columns, and ten blocks in the order of the columns
+last, where the other steps explain 1 to 5 % each; as many with an outcome that wanders; lines on which everything
+wanders by itself; and how much the handling of drift costs where nothing drifts. SECOM is one block of columns, and ten blocks in the order of the columns
 (`GATEWATCH_DATA`, `../shared/data`). Parameters were chosen on seeds from 1000 on. `--first SEED` takes other seeds.
 """
 
@@ -21,10 +21,11 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 
-from benchmarks.step_lines import AS_BUILT, DECOYS, SHAPE_LAST, line_parts, true_gains
-from inference.steps import drift
+from benchmarks.step_lines import AS_BUILT, DECOYS, SHAPE_LAST, line_parts, only_wandering, true_gains
+from inference.steps import drift, ranking
 from inference.steps.parts import LineParts, StepBlock
 from inference.steps.ranking import rank
+from monitor.model import Floats
 
 PARTS = 2000
 LEAST = 0.01
@@ -60,6 +61,22 @@ def lines(first: int, seeds: int, order: Sequence[str], wander: float = 0.0) -> 
     }  # fmt: skip
 
 
+def wandering_alone(first: int, seeds: int) -> dict[str, Any]:
+    """How often steps are found where everything wanders by itself; taken as it is, and as it is done here."""
+    found: dict[str, Any] = {}
+    for name, classes in (("number", False), ("pass_fail", True)):
+        lines = [only_wandering(seed, PARTS, classes) for seed in range(first, first + seeds)]
+        claimed = [gain.matters for line in lines for gain in rank(line).gains]
+        with mock.patch.object(drift, "QUIETER", 0.0), mock.patch.object(ranking, "known_before", _nothing):
+            naive = [gain.matters for line in lines for gain in rank(line).gains]
+        found[name] = {"found_ratio": round(float(np.mean(claimed)), 4), "naive": round(float(np.mean(naive)), 4)}
+    return found
+
+
+def _nothing(parts: LineParts) -> Floats:
+    return np.full((len(parts), max(parts.classes, 1)), np.nan)
+
+
 def cost_of_drift(first: int, seeds: int) -> Mapping[str, float]:
     """The share of the outcome's loss that all steps together explain on a stationary line, with and without it."""
     whole = {}
@@ -83,14 +100,14 @@ def secom(blocks: int) -> dict[str, Any]:
         for chosen in np.array_split(np.arange(values.shape[1]), blocks)
     ]
     began = time.perf_counter()
-    ranking = rank(LineParts(parts, failed, [""] * len(failed), at[order], at[order] + _DAY, 2))
+    found = rank(LineParts(parts, failed, [""] * len(failed), at[order], at[order] + _DAY, 2))
     return {
-        "parts": ranking.parts, "failed": int(failed.sum()), "log_loss_before": round(ranking.loss, 4),
+        "parts": found.parts, "failed": int(failed.sum()), "log_loss_before": round(found.loss, 4),
         "steps": {
             gain.step: {
                 "gain": round(gain.gain, 4), "p": round(gain.p, 4), "q": round(gain.q, 4), "matters": gain.matters,
             }
-            for gain in ranking.gains
+            for gain in found.gains
         },
         "seconds": round(time.perf_counter() - began, 2),
     }  # fmt: skip
@@ -107,6 +124,7 @@ def main() -> None:
         "shape_last": lines(given.first, given.seeds, SHAPE_LAST),
         "as_built": lines(given.first, given.seeds, AS_BUILT),
         "shape_last_wandering": lines(given.first, given.seeds, SHAPE_LAST, WANDER_HZ),
+        "wandering_alone": wandering_alone(given.first, given.seeds),
         "explained_where_nothing_drifts": cost_of_drift(given.first, min(given.seeds, 5)),
     }
     if _SECOM.exists():

@@ -89,6 +89,19 @@ def _wandering(parts: int, columns: int, rng: np.random.Generator) -> Floats:
     return found
 
 
+def only_wandering(seed: int, parts: int, classes: bool) -> LineParts:
+    """Four steps of four columns that are random walks, and an outcome, or a rate of failures, that is another one."""
+    rng = np.random.default_rng(seed)
+    walks = np.cumsum(rng.standard_normal((parts, 17)), axis=0)
+    walks = (walks - walks.mean(axis=0)) / walks.std(axis=0)
+    blocks = [StepBlock(f"step_{i + 1}", [""] * 4, walks[:, 4 * i : 4 * i + 4]) for i in range(4)]
+    level = walks[:, 16]
+    failed = rng.random(parts) < 1 / (1 + np.exp(2.0 - 1.5 * level))
+    target = failed.astype(np.float64) if classes else level + rng.standard_normal(parts)
+    at = np.arange(parts, dtype=np.float64) * 86_400 / PARTS_PER_DAY
+    return LineParts(blocks, target, [f"L{i // 40}" for i in range(parts)], at, at + 86_400, 2 if classes else 0)
+
+
 def true_gains(order: Sequence[str], parts: int = 200_000) -> Mapping[str, float]:
     """What each step adds to who knows the true quantities: the share of the loss left by the steps before it."""
     rng = np.random.default_rng(0)

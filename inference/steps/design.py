@@ -70,5 +70,5 @@ def design_of(before: Floats, known: Floats, most: tuple[int, ...] = COMPONENTS)
     products = [leading[:, i] * leading[:, j] for i, j in pairs]
     crossed = standardised(np.stack(products, axis=1)) if products else known[:, :0]
     first = free.shape[1] + known.shape[1]
-    widths = {first + k * (k + 1) // 2 for k in most if k * (k + 1) // 2 <= crossed.shape[1]}
+    widths = {first + min(k * (k + 1) // 2, crossed.shape[1]) for k in most}
     return Design(np.hstack([free, known, crossed]), tuple(sorted(widths)))

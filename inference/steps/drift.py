@@ -15,19 +15,20 @@ from inference.models.tables.class_forecast import follow_rates
 from inference.steps.parts import LineParts, Units
 from monitor.model import Floats
 
-WINDOW = 100
-"""Earlier parts of a running median, as of the longest one of a forecast."""
+WINDOWS = (100, 25)
+"""Earlier parts of a running median, as of the longer ones of a forecast."""
 QUIETER = 0.95
 """A column drifts if its deviations from the running median are smaller than this share of those from its median."""
 _COVERAGE = 0.9
 
 
-def without_drift(values: Floats, units: Units, window: int = WINDOW) -> Floats:
+def without_drift(values: Floats, units: Units) -> Floats:
     """The columns (parts, columns) in order of time, those that drift less the median of parts before their unit.
 
-    The parts of a lot share one reference, from before the lot: what a lot has in common is no drift. Whether a column
-    drifts is decided by its own values, never by outcomes. NaN stays; the first unit of a column that drifts has its
-    own median as reference.
+    The parts of a lot share one reference, from before the lot: what a lot has in common is no drift. Of the windows
+    each column has the one that foretells it best, so that what is left of a column that wanders has a short memory.
+    Whether a column drifts is decided by its own values, never by outcomes. NaN stays; the first unit of a column that
+    drifts has its own median as reference.
     """
     import pandas as pd
 
@@ -35,12 +36,14 @@ def without_drift(values: Floats, units: Units, window: int = WINDOW) -> Floats:
         return values
     frame = pd.DataFrame(values)
     start = units.first_parts()[units.of]
-    running = frame.rolling(window, min_periods=1).median().shift(1).to_numpy()[start]
     own = frame.groupby(units.of).transform("median").to_numpy()
-    running = np.where(np.isfinite(running), running, own)
-    away = _typical(values - running)
-    apart = _typical(values - _medians(values))
-    return np.where(away < QUIETER * apart, values - running, values)
+    found, least = values, QUIETER * _typical(values - _medians(values))
+    for window in WINDOWS:
+        running = frame.rolling(window, min_periods=1).median().shift(1).to_numpy()[start]
+        less = values - np.where(np.isfinite(running), running, own)
+        away = _typical(less)
+        found, least = np.where(away < least, less, found), np.minimum(away, least)
+    return found
 
 
 def _medians(values: Floats) -> Floats:
