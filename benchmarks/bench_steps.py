@@ -2,8 +2,9 @@
 
 `python -m benchmarks bench_steps`: 20 seeds of 2,000 parts, with the shape measured first as on the demo's line, and
 last, where the other steps explain 1 to 5 % each; as many with an outcome that wanders; lines on which everything
-wanders by itself; and how much the handling of drift costs where nothing drifts. SECOM is one block of columns, and ten blocks in the order of the columns
-(`GATEWATCH_DATA`, `../shared/data`). Parameters were chosen on seeds from 1000 on. `--first SEED` takes other seeds.
+wanders by itself; and how much the handling of drift costs where nothing drifts. SECOM is one block of columns, and
+ten blocks in the order of the columns (`GATEWATCH_DATA`, `../shared/data`). Parameters were chosen on seeds from 1000
+on. `--first SEED` takes other seeds.
 """
 
 from __future__ import annotations
