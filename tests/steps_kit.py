@@ -41,13 +41,14 @@ sources:
 
 @dataclass(frozen=True)
 class Made:
-    """How many parts, whether they have lots and values, and whether all outcomes are alike."""
+    """How many parts, of how many a lot (0: no lots), whether they have values, whether all widths are alike, and how
+    many parts leak at most."""
 
     parts: int = 300
     lot_parts: int = 15
     values: bool = True
     alike: bool = False
-    leaks: bool = True
+    leaks: int = 1000
 
 
 def make_plant(folder: Path, new_store: Path, made: Made | None = None) -> Path:
@@ -71,7 +72,8 @@ def _rows(made: Made) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     rng = np.random.default_rng(5)
     force, heat, speed, stroke, bath, dust, noise, chance = rng.normal(size=(8, made.parts)).round(4)
     width = (10 + 0.6 * force + 0.5 * dust + 0.5 * noise).round(4)
-    leak = (2.0 * heat + chance > 2.0) & made.leaks
+    leak = 2.0 * heat + chance > 2.0
+    leak &= np.cumsum(leak) <= made.leaks
     parts: list[dict[str, Any]] = []
     outcomes: list[dict[str, Any]] = []
     for i in range(made.parts):

@@ -39,7 +39,8 @@ def standardised(values: Floats) -> Floats:
     filled = np.where(np.isfinite(kept), kept, np.nanmedian(kept, axis=0))
     spread, size = filled.std(axis=0), np.abs(filled).max(axis=0)
     varies = spread > 1e-12 * size
-    return np.clip((filled[:, varies] - filled[:, varies].mean(axis=0)) / spread[varies], -_CLIP, _CLIP)
+    deviations = (filled[:, varies] - filled[:, varies].mean(axis=0)) / spread[varies]
+    return np.asarray(np.clip(deviations, -_CLIP, _CLIP))
 
 
 def components(columns: Floats, most: int) -> Floats:

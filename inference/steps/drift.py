@@ -57,7 +57,7 @@ def _medians(values: Floats) -> Floats:
 def _typical(deviations: Floats) -> Floats:
     """The mean size of what is not missing, by column."""
     there = np.isfinite(deviations)
-    return np.where(there, np.abs(deviations), 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+    return np.asarray(np.where(there, np.abs(deviations), 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1))
 
 
 def known_before(parts: LineParts) -> Floats:

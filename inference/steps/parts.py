@@ -73,7 +73,7 @@ class Units:
 
     def sums(self, values: Floats) -> Floats:
         """Sums over the parts of each unit (units,)."""
-        return np.bincount(self.of, values, self.count)
+        return np.asarray(np.bincount(self.of, values, self.count), dtype=np.float64)
 
 
 def units_of(lots: Sequence[str]) -> Units:

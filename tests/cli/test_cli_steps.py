@@ -85,7 +85,10 @@ REFUSED = {
         "70 parts with an outcome make 7 blocks; at least 8 blocks of 10 parts, or 8 lots, are needed",
     ),
     "outcomes that are all alike": (Made(alike=True), "width", "the outcomes of all 300 parts are alike"),
-    "parts that all pass": (Made(leaks=False), "leak", "the outcomes of all 300 parts are alike"),
+    "parts that all pass": (Made(leaks=0), "leak", "the outcomes of all 300 parts are alike"),
+    "hardly any part that leaks": (
+        Made(leaks=4), "leak", "4 of 300 parts are of another class than the most frequent one; at least 10 are needed",
+    ),
     "no values": (Made(values=False), "width", "no step has values of its parts; give a part_steps source `values`"),
 }  # fmt: skip
 
