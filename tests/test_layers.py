@@ -34,6 +34,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "inference.models.tables": ("inference.models",),
     "inference": ("inference.models", "inference.models.tables"),
     "inference.policy": ("inference", "inference.models", "inference.models.tables"),
+    "inference.steps": ("inference.models", "inference.models.tables"),
     "inference.standalone": ("inference", "inference.models", "inference.policy"),
     "monitor.store.models": ("monitor.store.database",),
     "monitor.plant": ("inference", "inference.policy"),
@@ -99,7 +100,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.watching",
     ),
     "monitor.reports": (
-        "detectors.window", "exporters.html", "exporters.report", "monitor.plant.file", "monitor.store.database",
+        "detectors.window", "exporters.html", "exporters.metrics.shared", "exporters.report", "inference.steps",
+        "monitor.plant",
+        "monitor.plant.file", "monitor.store.database",
         "monitor.store.delivery", "monitor.store.report", "monitor.store.rows", "monitor.store.watching",
         "monitor.windows",
     ),

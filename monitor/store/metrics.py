@@ -30,6 +30,7 @@ from monitor.store.understood import recent_intake, unknown_names
 from monitor.store.watching.board import board_rows
 from monitor.store.watching.newest import newest_outcomes, newest_parts
 from monitor.store.watching.standing import newest_states
+from monitor.store.watching.step_ranks import step_ranks
 
 RECENT_DECISIONS = 100
 """Number of newest decisions from which a gate's interval width and hold ratio are computed."""
@@ -60,6 +61,7 @@ def metrics_snapshot(connection: Connection, now: datetime) -> MetricsSnapshot:
         standing=newest_states(connection, now),
         newest_parts=newest_parts(connection, now),
         newest_outcomes=newest_outcomes(connection, now),
+        step_ranks=tuple(step_ranks(connection)),
         plant_digest=newest_digest(connection) or "",
         store_since=store_created_at(connection),
         store_bytes=_size(connection),

@@ -142,6 +142,18 @@ class StandingRow(NamedTuple):
     ran_at: datetime | None
 
 
+class StepRankRow(NamedTuple):
+    """What a step told of a characteristic in the newest ranking: gain, bounds, and whether it deserves a gate."""
+
+    characteristic: str
+    step: str
+    ranked_at: datetime
+    gain: float
+    low: float
+    high: float
+    deserves_gate: bool
+
+
 class TallyRow(NamedTuple):
     """A value in the store under a metric's name and labels."""
 
@@ -172,6 +184,7 @@ class MetricsSnapshot:
     standing: Mapping[str, StandingRow] = field(default_factory=dict)
     newest_parts: Mapping[str, datetime] = field(default_factory=dict)
     newest_outcomes: Mapping[str, datetime] = field(default_factory=dict)
+    step_ranks: tuple[StepRankRow, ...] = ()
     plant_digest: str = ""
     store_since: datetime | None = None
     store_bytes: int | None = None

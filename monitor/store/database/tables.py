@@ -374,3 +374,10 @@ retraining = sa.Table(
     sa.Column("mirrored", sa.Integer, nullable=False, default=0), sa.UniqueConstraint("key"),
     sa.Index("ix_retraining_gate", "gate"),
 )  # fmt: skip
+
+# The newest ranking of the steps by what they tell of a characteristic; only steps that could be ranked.
+step_rank = sa.Table(
+    "step_rank", metadata,
+    _text("characteristic", primary_key=True), _text("step", primary_key=True), _time("ranked_at"), _number("gain"),
+    _number("low"), _number("high"), sa.Column("deserves_gate", sa.Boolean, nullable=False),
+)  # fmt: skip
