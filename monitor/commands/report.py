@@ -53,20 +53,27 @@ def part() -> None:
 )
 @as_json
 def part_show(serial: str, plant: str, overrides: Sequence[str], pictures: Path | None, json_: bool) -> None:
-    """Show everything recorded about one part, in chronological order. Example: gatewatch part show B000123."""
-    from monitor.reports.passport import as_text, passport
+    """Show what was decided on one part and why, its neighbours, and everything recorded about it in order of time.
+
+    Example: gatewatch part show B000123
+    """
+    from monitor.clock import WallClock
+    from monitor.reports.part.reading import Lens, PlantFiles
+    from monitor.reports.part.text import as_text
+    from monitor.reports.passport import passport
     from monitor.store.database.schema import open_existing
 
     loaded = load(plant, overrides)
     store = open_existing(loaded.plant.store.url)
     with store.read() as connection:
-        history = passport(connection, serial, loaded.plant.class_names())
+        lens = Lens(PlantFiles(loaded.path.parent).of, loaded.plant, WallClock().now())
+        history = passport(connection, serial, loaded.plant.class_names(), lens)
     if history is None:
         raise UsageError(f"part {serial!r}: the store has no such part; serial numbers must match exactly")
     if json_:
         print_json(history)
     else:
-        click.echo(as_text(history))
+        click.echo(as_text(history), nl=False)
     if pictures is not None:
         _write_pictures(loaded, store, serial, pictures)
 
