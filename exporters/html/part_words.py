@@ -107,3 +107,20 @@ def span(decision: Mapping[str, Any]) -> tuple[float, float] | None:
 def clock(at: str | None) -> str:
     """A time of a passport, to the minute."""
     return "-" if at is None else at[:16].replace("T", " ")
+
+
+def short_prediction(row: Mapping[str, Any]) -> str:
+    """The interval of a listed decision in its unit; of classes, how probable it is that the part does not go on."""
+    value, lower, upper = row["predicted"], row["lower"], row["upper"]
+    if value is None or lower is None or upper is None:
+        return ""
+    if lower == upper:
+        return f"{percent(value)} not good" if 0 <= value <= 1 else format_value(value)
+    digits = decimals(lower, upper, ())
+    return f"{plain(lower, digits)} to {plain(upper, digits)} {row['unit']}".rstrip()
+
+
+def became(row: Mapping[str, Any]) -> str:
+    """What became of a part: its disposition and outcome; '' where neither is known."""
+    found = [row["disposition"], row["outcome"] and outcome(row["outcome"])]
+    return ", ".join(str(text) for text in found if text)

@@ -67,5 +67,5 @@ def _neighbours(one: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _near(row: Mapping[str, Any]) -> str:
-    became = [row["verdict"], row["disposition"], row["outcome"] and words.outcome(row["outcome"])]
-    return f"{row['serial']} ({', '.join(str(text) for text in became if text) or 'no gate decided'})"
+    said = ", ".join(filter(None, (row["verdict"], words.became(row))))
+    return f"{row['serial']} ({said or 'no gate decided'})"
