@@ -64,8 +64,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "dashboards.blocks": ("exporters.metrics",),
     "monitor.store": (
-        "exporters.metrics.shared", "monitor.store.database", "monitor.store.models", "monitor.store.rows",
-        "monitor.store.watching",
+        "exporters.metrics.shared", "monitor.store.database", "monitor.store.models", "monitor.store.parts",
+        "monitor.store.rows", "monitor.store.watching",
     ),
     "monitor.web": (
         "alerting.alerts", "exporters.html", "exporters.metrics", "exporters.metrics.shared", "exporters.pages",
