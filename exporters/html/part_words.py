@@ -99,6 +99,11 @@ def span(decision: Mapping[str, Any]) -> tuple[float, float] | None:
     limits = [spec[name] for name in ("lower", "upper") if spec[name] is not None]
     found = [row["value"] for row in decision["outcomes"] if row["value"] is not None]
     values = [decision["lower"], decision["upper"], *limits, *found]
+    # Where a value lies beyond a limit, the rework range on that side is of interest too.
+    if spec["lower"] is not None and min(values) < spec["lower"]:
+        values.append(spec["lower"] - spec["rework"]["below"])
+    if spec["upper"] is not None and max(values) > spec["upper"]:
+        values.append(spec["upper"] + spec["rework"]["above"])
     low, high = min(values), max(values)
     room = (high - low) / 10 or abs(high) / 10 or 1.0
     return low - room, high + room

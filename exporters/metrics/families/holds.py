@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 
 from exporters.metrics.shared.metric import Label, Metric, Scrape, Series, gauge
+from exporters.metrics.shared.snapshot import HoldRow
+from monitor.plant.plant import Plant
 
 GATE_STEP = Label("step", "steps of the plant file that have a gate",
                   from_plant=lambda b: sorted({gate.step for gate in b.plant.gates.values()}))  # fmt: skip
@@ -18,15 +21,19 @@ METRICS: tuple[Metric, ...] = (
 )  # fmt: skip
 
 
+def is_overdue(row: HoldRow, plant: Plant, now: datetime) -> bool:
+    """Whether a hold has waited longer than the `decide_by` of its step; never where the step has none."""
+    step = plant.steps.get(row.step)
+    return step is not None and step.decide_by is not None and now > row.decided_at + step.decide_by
+
+
 def series(scrape: Scrape) -> Series:
     """How many wait at each step with a gate, and how many of them for too long."""
     snapshot, plant = scrape.snapshot, scrape.bounds.plant
     waiting, overdue = Counter[str](), Counter[str]()
     for row in snapshot.holds:
         waiting[row.step] += 1
-        step = plant.steps.get(row.step)
-        if step is not None and step.decide_by is not None and snapshot.at > row.decided_at + step.decide_by:
-            overdue[row.step] += 1
+        overdue[row.step] += is_overdue(row, plant, snapshot.at)
     for name in sorted({gate.step for gate in plant.gates.values()}):
         yield "gatewatch_holds_waiting", (name,), float(waiting[name])
         yield "gatewatch_holds_overdue", (name,), float(overdue[name])

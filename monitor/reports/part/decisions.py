@@ -127,7 +127,7 @@ def outcome(found: StoredOutcome, rule: Spec | ClassSpec | None) -> JsonObject:
         place = rule.index(found.value)
         name = None if place is None else rule.names[place]
         inside = None if place is None else rule.good[place]
-    elif found.value is not None and rule is not None:
+    elif found.value is not None and isinstance(rule, Spec):
         inside = _inside(found.value, rule)
     return {
         "characteristic": found.characteristic, "value": json_value(found.value), "name": name, "at": iso(found.at),
@@ -163,10 +163,11 @@ def _waits(row: StoredDecision, known: KnownPart, lens: Lens) -> JsonObject | No
     """Of a hold, whether it waits for people, until when, and whether that is over; None of anything else."""
     if row.verdict != Verdict.HOLD:
         return None
-    later = [one.at for one in (*known.dispositions, *known.outcomes) if one.at >= row.at]
-    key = (row.at, row.arrival)
-    moved = any((one.at, one.arrival) > key for one in (*known.steps, *known.decisions) if one.revision == 0)
-    return waiting(row.step, row.decided_at, not later and not moved, lens)
+    heard = [*(one.at for one in known.dispositions), *(one.at for one in known.outcomes)]
+    passed = [(one.at, one.arrival) for one in known.steps if not one.revision]
+    passed += [(one.at, one.arrival) for one in known.decisions]
+    over = any(at >= row.at for at in heard) or any(key > (row.at, row.arrival) for key in passed)
+    return waiting(row.step, row.decided_at, not over, lens)
 
 
 def waiting(step: str, decided_at: datetime, waits: bool, lens: Lens) -> JsonObject:

@@ -51,7 +51,7 @@ class Facts:
         """Value, lower and upper end of what decided: the forecast, where it took the place of the model."""
         row = self.row
         if row.reason == "forecast" and row.forecast is not None:
-            return tuple(row.forecast[name] for name in ("value", "lower", "upper"))  # type: ignore[return-value]
+            return tuple(row.forecast[name] for name in ("value", "lower", "upper"))
         if row.predicted is None or row.lower is None or row.upper is None:
             return None
         return row.predicted, row.lower, row.upper

@@ -24,7 +24,7 @@ from server_samples import EVIL, NOW, known, snapshot, views
 from waits import HANGS
 
 from exporters.metrics.shared.snapshot import MetricsSnapshot
-from exporters.pages.parts import part_page
+from exporters.pages.passport import part_page
 from monitor.errors import MonitorError, StoreError, StoreReason
 from monitor.reports.passport import passport
 from monitor.web.server import make_app, serve
