@@ -60,9 +60,22 @@ def plain(value: float, digits: int) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share of 1 as a percentage of three digits; '-' for None.
+    """A share of 1 as a percentage with one decimal; '-' for None.
 
-    >>> percent(0.8884), percent(0.00299), percent(1.0), percent(None)
-    ('88.8 %', '0.299 %', '100 %', '-')
+    >>> percent(0.8884), percent(0.00029), percent(0.99998), percent(1.0), percent(None)
+    ('88.8 %', '< 0.1 %', '> 99.9 %', '100 %', '-')
     """
-    return "-" if share is None else f"{100 * share:.3g} %"
+    if share is None:
+        return "-"
+    if 0 < share < 0.001 or 0.999 < share < 1:
+        return "< 0.1 %" if share < 0.5 else "> 99.9 %"
+    return f"{plain(100 * share, 1)} %"
+
+
+def money(cost: float | None) -> str:
+    """An expected cost, in whole units from 100 on; '-' for None.
+
+    >>> money(28180.4), money(99.052), money(0.04), money(None)
+    ('28,180', '99.1', '0.04', '-')
+    """
+    return "-" if cost is None else f"{cost:,.0f}" if abs(cost) >= 100 else f"{cost:.3g}"

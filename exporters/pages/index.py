@@ -122,7 +122,7 @@ def _holds(snapshot: MetricsSnapshot, bounds: Bounds) -> Html:
     late = [row for row in snapshot.holds if is_overdue(row, bounds.plant, snapshot.at)]
     oldest = min((row.decided_at for row in snapshot.holds), default=None)
     said: list[str] = [tag("a", f"{len(snapshot.holds)} holds wait for a decision", href="/holds")]
-    said += [", the oldest since ", ago(oldest, snapshot.at)] if oldest else []
+    said += [", the oldest held ", ago(oldest, snapshot.at)] if oldest else []
     said += [", ", chip("overdue", f"{len(late)} overdue")] if late else []
     return tag("p", *said)
 

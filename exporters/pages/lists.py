@@ -11,7 +11,7 @@ from exporters.html import part_words as words
 from exporters.html.html import Html, chip, page, table, tag
 from exporters.metrics.families.gates import HOLD_REASONS, RECOMMENDED
 from exporters.pages.part_style import PART_STYLE
-from exporters.pages.parts import ago, links, part_url, search_form, section
+from exporters.pages.parts import ago, links, part_url, search_form, section, until
 from monitor.model import Verdict
 
 _FILTERS = ("verdict", "gate", "reason", "since")
@@ -21,7 +21,7 @@ def parts_page(listing: Mapping[str, Any], given: Mapping[str, str], gates: Iter
     """One page of decisions. `given` are the filters of the request, `gates` those that can be chosen."""
     chosen = {name: given[name] for name in _FILTERS if given.get(name)}
     rows = [_row(row) for row in listing["decisions"]]
-    heads = ("Passed (UTC)", "Part", "Gate", "", "Reason", "Predicted", "Since then")
+    heads = ("Part", "", "Gate", "Reason", "Predicted", "Since then", "Passed (UTC)")
     as_json = tag("a", "as JSON", href=list_url({**given, "format": "json"}))
     return page(
         "Parts",
@@ -58,8 +58,8 @@ def list_url(filters: Mapping[str, str]) -> str:
 def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
     link = tag("a", str(row["serial"]), href=part_url(str(row["serial"])))
     return (
-        tag("time", words.clock(row["at"]), datetime=str(row["at"])), link, str(row["gate"]), chip(str(row["verdict"])),
-        str(row["reason"]).replace("_", " "), words.short_prediction(row), words.became(row),
+        link, chip(str(row["verdict"])), str(row["gate"]), str(row["reason"]).replace("_", " "),
+        words.short_prediction(row), words.became(row), tag("time", words.clock(row["at"]), datetime=str(row["at"])),
     )  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def _pager(listing: Mapping[str, Any], given: Mapping[str, str], chosen: Mapping
 
 
 def _hold(row: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
-    due = ago(datetime.fromisoformat(row["due"]), now) if row["due"] else tag("span", "no time set", class_="muted")
+    due = until(datetime.fromisoformat(row["due"]), now) if row["due"] else tag("span", "no time set", class_="muted")
     return (
         chip("overdue") if row["overdue"] else chip("hold", "waits"), due,
         tag("a", str(row["serial"]), href=part_url(str(row["serial"]))), str(row["step"]),

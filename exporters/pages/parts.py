@@ -45,6 +45,13 @@ def ago(at: datetime | None, now: datetime) -> Html:
     return tag("time", f"{_duration(abs(seconds))} {word}", datetime=at.isoformat(), title=clock(at))
 
 
+def until(at: datetime, now: datetime) -> Html:
+    """In how long, or how long ago, with the exact time as a tooltip."""
+    seconds = (at - now).total_seconds()
+    text = f"in {_duration(seconds)}" if seconds >= 0 else f"{_duration(-seconds)} ago"
+    return tag("time", text, datetime=at.isoformat(), title=clock(at))
+
+
 def _duration(seconds: float) -> str:
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from exporters.html import part_words as words
-from exporters.html.formatting import format_value, number
+from exporters.html.formatting import format_value, money
 from exporters.html.html import OWN_IMAGES, Html, chip, page, table, tag
 from exporters.pages.interval import interval_figure
 from exporters.pages.part_style import PART_STYLE
@@ -36,13 +36,15 @@ def part_page(passport: Mapping[str, Any]) -> str:
 
 def _first(one: Mapping[str, Any]) -> Html:
     """The newest decision: why, the picture of it, what else was possible, what to do."""
-    left = [figure] if (figure := interval_figure(one)) else []
+    figure = interval_figure(one)
+    drawn = tag("div", *([figure] if figure else []), *_pictures(one), class_="drawn")
+    prices, facts = [*_alternatives(one)], tag("div", _facts(one), class_="facts")
     return tag(
         "section",
         _where(one),
         tag("p", str(one["sentence"]), class_="say"),
         _todo(one),
-        tag("div", tag("div", *left, *_pictures(one)), tag("div", *_alternatives(one), _facts(one)), class_="two"),
+        tag("div", drawn, *prices, facts, class_="two priced" if prices else "two"),
         class_="first",
     )
 
@@ -82,8 +84,8 @@ def _alternatives(one: Mapping[str, Any]) -> Iterator[Html]:
         return
     best = min(row["cost"] for row in one["alternatives"])
     rows = [
-        tag("tr", tag("td", words.action(row)), tag("td", number(row["cost"])),
-            tag("td", "recommended" if row["chosen"] else f"+{number(row['cost'] - best)}"),
+        tag("tr", tag("td", words.action(row)), tag("td", money(row["cost"])),
+            tag("td", "recommended" if row["chosen"] else f"+{money(row['cost'] - best)}"),
             class_="chosen" if row["chosen"] else "")
         for row in one["alternatives"]
     ]  # fmt: skip
@@ -159,7 +161,8 @@ def _inputs(decisions: Sequence[Mapping[str, Any]]) -> Iterator[Html]:
             *(tag("li", f"{name}: missing") for name in lost),
         ]
         count = f"gate {one['gate']}: {len(rows)} values" + (f", {len(lost)} missing" if lost else "")
-        folded.append(tag("details", tag("summary", count), tag("ul", *items, class_="inputs")))
+        if items:
+            folded.append(tag("details", tag("summary", count), tag("ul", *items, class_="inputs")))
     if folded:
         yield section("Inputs", *folded)
 

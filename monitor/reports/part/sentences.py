@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from exporters.html.formatting import number, percent
+from exporters.html.formatting import money, number, percent
 from monitor.model import Reason, Spec, Verdict
 from monitor.reports.part.facts import Facts
 
@@ -162,10 +162,10 @@ def _by_cost(facts: Facts) -> str | None:
     if facts.expected_cost is None or not facts.row.costs:
         return None
     others = [one for one in facts.row.costs if one["action"] != facts.row.verdict]
-    said = f"expected cost {number(facts.expected_cost)}"
+    said = f"expected cost {money(facts.expected_cost)}"
     if not others:
         return said
-    return f"{said}, of {others[0]['correction'] or others[0]['action']} {number(others[0]['cost'])}"
+    return f"{said}, {others[0]['correction'] or others[0]['action']} would cost {money(others[0]['cost'])}"
 
 
 def _and(texts: list[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from exporters.html import part_words as words
-from exporters.html.formatting import escape_controls, format_value, number
+from exporters.html.formatting import escape_controls, format_value, money
 from monitor.reports.part.drawing import draw
 
 _INDENT = " " * 12
@@ -43,7 +43,7 @@ def _facts(one: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "predicted", words.predicted(one)
     yield "limits", words.specification(one)
     yield "classes", words.classes(one)
-    yield "costs", ", ".join(f"{words.action(row)} {number(row['cost'])}" for row in one["alternatives"])
+    yield "costs", ", ".join(f"{words.action(row)} {money(row['cost'])}" for row in one["alternatives"])
     yield "model", words.model(one)
     yield "hold", words.waits(one)
     yield "sent", "; ".join(words.delivery(row) for row in one["sent"])
