@@ -117,8 +117,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "alerting.alerts", "alerting.notifications", "exporters.delivery",
         "exporters.metrics", "exporters.metrics.shared", "inference", "monitor.connecting", "monitor.delivery",
         "monitor.gate_models", "monitor.jobs", "monitor.pipeline", "monitor.plant", "monitor.plant.file",
-        "monitor.reports", "monitor.scheduling", "monitor.sources", "monitor.sources.sql", "monitor.store",
-        "monitor.store.database", "monitor.store.rows", "monitor.web",
+        "monitor.reports", "monitor.reports.part", "monitor.scheduling", "monitor.sources", "monitor.sources.sql",
+        "monitor.store", "monitor.store.database", "monitor.store.rows", "monitor.web",
     ),
     "monitor.commands.shared": (
         "inference", "inference.standalone", "monitor.plant", "monitor.plant.file", "monitor.runtime",

@@ -220,6 +220,7 @@ def waits(plant: Any, now: datetime) -> bool:
     return bool(waiting("a", NOW, True, Lens(plant=plant, now=now))["overdue"])
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.text(max_size=12))
 def test_lists_for_a_terminal_have_a_line_each(text: str) -> None:
     row = {
