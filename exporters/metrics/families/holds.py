@@ -14,7 +14,7 @@ GATE_STEP = Label("step", "steps of the plant file that have a gate",
 
 METRICS: tuple[Metric, ...] = (
     gauge("gatewatch_holds_waiting", "Parts whose newest decision is a hold of the last 30 days and of which neither a "
-          "disposition, an outcome nor a later passage is known; of each gate and reason among the newest 1,000 holds.",
+          "disposition, an outcome nor a later passage is known; of each gate and reason among the newest 500 holds.",
           GATE_STEP),
     gauge("gatewatch_holds_overdue", "Those that have waited longer than the step's decide_by; 0 for a step without "
           "one.", GATE_STEP),
