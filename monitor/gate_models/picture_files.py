@@ -78,7 +78,7 @@ class PictureMaps:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._model: tuple[tuple[str, str], GateModel] | None = None
-        self._drawn: dict[tuple[int, str, str], bytes | None] = {}
+        self._drawn: dict[tuple[int, str, str], bytes] = {}
 
     def of(
         self, store: Store, plants: Callable[[str], Plant | None], registry: ModelRegistry, arrival: int, name: str,
@@ -88,13 +88,14 @@ class PictureMaps:
 
         None where there is no such picture or decision, or the model is not in the cache or draws no map.
         """
+        key = (arrival, name, gate)
         with self._lock:
-            key = (arrival, name, gate)
-            if key not in self._drawn:
+            drawn = self._drawn.get(key) or self._draw(store, plants, registry, arrival, name, gate)
+            if drawn is not None and key not in self._drawn:
                 if len(self._drawn) >= _MAPS:
                     self._drawn.pop(next(iter(self._drawn)))
-                self._drawn[key] = self._draw(store, plants, registry, arrival, name, gate)
-            return self._drawn[key]
+                self._drawn[key] = drawn
+            return drawn
 
     def _draw(
         self, store: Store, plants: Callable[[str], Plant | None], registry: ModelRegistry, arrival: int, name: str,

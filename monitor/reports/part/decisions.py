@@ -37,7 +37,7 @@ def _decision(connection: Connection, row: StoredDecision, known: KnownPart, len
         "gate": row.gate, "step": row.step, "visit": row.visit, "at": iso(row.at), "decided_at": iso(row.decided_at),
         "verdict": row.verdict, "reason": row.reason, "on_hold": row.on_hold, "sentence": sentence(facts),
 
-        "todo": todo(facts) if waits is None or waits["waits"] else DECIDED,
+        "todo": DECIDED if _is_over(row, known, waits) else todo(facts),
         "correction": facts.correction or None, "characteristic": row.characteristic,
         "earlier_decisions": sum(one.gate == row.gate for one in known.decisions) - 1,
         **_prediction(facts),
@@ -163,11 +163,22 @@ def _waits(row: StoredDecision, known: KnownPart, lens: Lens) -> JsonObject | No
     """Of a hold, whether it waits for people, until when, and whether that is over; None of anything else."""
     if row.verdict != Verdict.HOLD:
         return None
-    heard = [*(one.at for one in known.dispositions), *(one.at for one in known.outcomes)]
     passed = [(one.at, one.arrival) for one in known.steps if not one.revision]
     passed += [(one.at, one.arrival) for one in known.decisions]
-    over = any(at >= row.at for at in heard) or any(key > (row.at, row.arrival) for key in passed)
+    over = _heard_of(row, known) or any(key > (row.at, row.arrival) for key in passed)
     return waiting(row.step, row.decided_at, not over, lens)
+
+
+def _heard_of(row: StoredDecision, known: KnownPart) -> bool:
+    """Whether a disposition or an outcome is known since the passage."""
+    return any(one.at >= row.at for one in known.dispositions) or any(one.at >= row.at for one in known.outcomes)
+
+
+def _is_over(row: StoredDecision, known: KnownPart, waits: JsonObject | None) -> bool:
+    """Whether there is nothing more to do: of a hold it no longer waits, of a correction or scrap it was decided on."""
+    if waits is not None:
+        return not waits["waits"]
+    return row.verdict != Verdict.CONTINUE and _heard_of(row, known)
 
 
 def waiting(step: str, decided_at: datetime, waits: bool, lens: Lens) -> JsonObject:

@@ -45,18 +45,19 @@ class PlantFiles:
 
     def of(self, connection: Connection, digest: str) -> Plant | None:
         """The plant file of a digest; None where it is not known."""
-        if digest not in self._known:
-            if len(self._known) >= _MOST_FILES:
-                self._known.clear()
-            self._known[digest] = self._read(connection, digest)
-        return self._known.get(digest)
+        if digest in (known := self._known):
+            return known[digest]
+        text = plant_file_text(connection, digest)
+        if text is None:  # perhaps it comes later
+            return None
+        found = self._parsed(text)
+        # Replaced as a whole: another thread may be reading it.
+        self._known = {**(known if len(known) < _MOST_FILES else {}), digest: found}
+        return found
 
-    def _read(self, connection: Connection, digest: str) -> Plant | None:
+    def _parsed(self, text: str) -> Plant | None:
         from monitor.plant.file.load import parse
 
-        text = plant_file_text(connection, digest)
-        if text is None:
-            return None
         try:
             return parse(text, self._folder).plant
         except MonitorError:

@@ -104,7 +104,8 @@ def _beyond(facts: Facts, side: str, limit: float, band: float, end: float, near
     if not band:
         return f"{said}, where nothing can be corrected"
     inside = abs(nearest - limit) <= band
-    return f"{said}, {'within' if inside else 'beyond'} the rework range up to {facts.number(end)}"
+    way = "down" if end < limit else "up"
+    return f"{said}, {'within' if inside else 'beyond'} the rework range {way} to {facts.number(end)}"
 
 
 def _crosses(lower: float, upper: float, limit: float, is_lower: bool) -> bool:

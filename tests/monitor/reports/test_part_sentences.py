@@ -126,6 +126,12 @@ def test_a_decision_is_said_in_a_sentence(row: StoredDecision, said: str) -> Non
     assert sentence(facts_of(row, plant())) == said
 
 
+def test_a_rework_range_below_goes_down() -> None:
+    row = decision("correct", "reworkable", (1199.0, 1212.0))
+    said = sentence(facts_of(row, plant(rework="below")))
+    assert said.endswith("lies below the lower limit 1225, within the rework range down to 1195")
+
+
 def test_missing_inputs_are_named_and_the_rest_counted() -> None:
     row = decision("hold", "incomplete_input")
     for names, said in ((("a",), "no value of a"), (("a", "b"), "no value of a and b"), ((), "inputs are missing"),
