@@ -37,14 +37,15 @@ def part_page(passport: Mapping[str, Any]) -> str:
 def _first(one: Mapping[str, Any]) -> Html:
     """The newest decision: why, the picture of it, what else was possible, what to do."""
     figure = interval_figure(one)
-    drawn = tag("div", *([figure] if figure else []), *_pictures(one), class_="drawn")
+    shown = [*([figure] if figure else []), *_pictures(one)]
+    drawn = [tag("div", *shown, class_="drawn")] if shown else []
     prices, facts = [*_alternatives(one)], tag("div", _facts(one), class_="facts")
     return tag(
         "section",
         _where(one),
         tag("p", str(one["sentence"]), class_="say"),
         _todo(one),
-        tag("div", drawn, *prices, facts, class_="two priced" if prices else "two"),
+        tag("div", *drawn, *prices, facts, class_="two priced" if prices and drawn else "two"),
         class_="first",
     )
 

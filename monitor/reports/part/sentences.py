@@ -128,7 +128,7 @@ def _by_classes(facts: Facts) -> str | None:
     said = ", ".join(f"{name} {percent(share)}" for name, share in ranked)
     what = "rates of the newest outcomes" if facts.row.reason == Reason.FORECAST else "probabilities"
     wanted = f" ({percent(facts.gate.coverage)} of one meaning is wanted)" if facts.gate and not facts.row.costs else ""
-    return f"{what}: {said}{wanted}"
+    return f"{what} {said}{wanted}"
 
 
 def _why_held(facts: Facts) -> str | None:

@@ -103,11 +103,11 @@ SAID: dict[str, tuple[StoredDecision, str]] = {
     ),
     "of classes": (
         decision("hold", "uncertain", (0.171, 0.171), probabilities=[0.829, 0.171], **OF_CLASSES),
-        "hold: a person must look; probabilities: clean 82.9 %, runs 17.1 % (90 % of one meaning is wanted)",
+        "hold: a person must look; probabilities clean 82.9 %, runs 17.1 % (90 % of one meaning is wanted)",
     ),
     "of classes that are others now": (
         decision("continue", "in_spec", (0.1, 0.1), probabilities=[0.9, None, 0.1], **OF_CLASSES),
-        "continue: probabilities: class 1 90 %, class 3 10 %, class 2 - (90 % of one meaning is wanted)",
+        "continue: probabilities class 1 90 %, class 3 10 %, class 2 - (90 % of one meaning is wanted)",
     ),
     "before any specification": (
         decision("hold", "incomplete_input", at=datetime(2025, 3, 2, tzinfo=UTC)),
