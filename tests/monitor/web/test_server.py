@@ -30,6 +30,7 @@ from exporters.pages.passport import part_page
 from monitor.errors import MonitorError, StoreError, StoreReason
 from monitor.reports.part.lists import wanted_of
 from monitor.reports.passport import passport
+from monitor.store.database import tables as t
 from monitor.web.parts import PartViews
 from monitor.web.server import make_app, serve
 
@@ -386,6 +387,34 @@ def test_a_map_is_asked_of_the_gate_that_judged_the_picture(ask: Ask) -> None:
     views = PartViews(picture_map=lambda arrival, name, gate: PNG if (arrival, name, gate) == (7, "top", "g") else None)
     assert ask("/pictures?arrival=7&name=top&map=g", parts=views).content == PNG
     assert ask("/pictures?arrival=7&name=top&map=h", parts=views).status_code == 404
+
+
+def _page_of_rows(text: str, new_store: Path, folder: Path) -> str:
+    """The page of a part of which every text in the store is `text`."""
+    folder.mkdir()
+    engine = sa.create_engine(f"sqlite:///{shutil.copy(new_store, folder)}", poolclass=sa.NullPool)
+    named = {"serial": text, "step": text, "machine": text, "lot": text, "recipe": text, "source": text}
+    said = {"gate": text, "reason": text, "verdict": text, "on_hold": text, "characteristic": text, "model": text}
+    costs = [{"action": text, "correction": text, "cost": 1.0}]
+    steps = [made.part_step(n, n, **named | ({} if n == 2 else {"serial": f"{text}{n}"})) for n in (1, 2, 3)]
+    rows = {
+        t.part_step: steps,
+        t.decision: [made.decision(9, serial=text, step=text, inputs={text: 2}, arrival=2, costs=costs, **said)],
+        t.outcome: [made.outcome(20, serial=text, characteristic=text)],
+        t.disposition: [made.disposition(30, serial=text, disposition=text)],
+        t.outbox: [made.outbox(1, subject=text, error=text, status="dead",
+                               payload={"serial": text, "step": text, "visit": 1})],
+    }  # fmt: skip
+    made.fill(engine, rows)
+    with engine.connect() as connection:
+        return part_page(passport(connection, text) or {})
+
+
+def test_no_text_of_the_store_becomes_an_element(new_store: Path, tmp_path: Path) -> None:
+    evil = _page_of_rows(EVIL.replace("\ud800", ""), new_store, tmp_path / "evil")
+    benign = _page_of_rows("x", new_store, tmp_path / "benign")
+    assert evil.count("alert(1)") > 20
+    assert [name for name, _ in Page(evil).elements] == [name for name, _ in Page(benign).elements]
 
 
 PNG = b"\x89PNG\r\n\x1a\nof a part"
