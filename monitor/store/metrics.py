@@ -16,6 +16,7 @@ from exporters.metrics.shared.snapshot import (
     BoardRow,
     CursorRow,
     GateRow,
+    HoldRow,
     JobRow,
     MetricsSnapshot,
     OutboxRow,
@@ -25,6 +26,7 @@ from monitor.model import FOUND_SCRAP, Reason, Verdict
 from monitor.statuses import OutboxStatus
 from monitor.store.database import tables as t
 from monitor.store.models.versions import models_in_force
+from monitor.store.parts.holds import waiting_holds
 from monitor.store.plant_files import newest_digest, store_created_at
 from monitor.store.understood import recent_intake, unknown_names
 from monitor.store.watching.board import board_rows
@@ -52,6 +54,7 @@ def metrics_snapshot(connection: Connection, now: datetime) -> MetricsSnapshot:
         jobs=tuple(_jobs(connection)),
         cursors=tuple(_cursors(connection)),
         gates=tuple(_gates(connection)),
+        holds=tuple(HoldRow(row.step, row.decided_at) for row in waiting_holds(connection, now)),
         outbox=tuple(_outbox(connection)),
         board=tuple(_board(connection)),
         alerts=tuple(_alerts(connection, now - ENDED_FOR)),

@@ -91,6 +91,13 @@ class GateRow(NamedTuple):
     refused: str = ""
 
 
+class HoldRow(NamedTuple):
+    """A hold that waits for a decision by people: where, and when the gate held the part."""
+
+    step: str
+    decided_at: datetime
+
+
 class OutboxRow(NamedTuple):
     """Pending and dead messages of a channel; `oldest_pending_at` is None if none is pending."""
 
@@ -175,6 +182,7 @@ class MetricsSnapshot:
     jobs: tuple[JobRow, ...] = ()
     cursors: tuple[CursorRow, ...] = ()
     gates: tuple[GateRow, ...] = ()
+    holds: tuple[HoldRow, ...] = ()
     outbox: tuple[OutboxRow, ...] = ()
     board: tuple[BoardRow, ...] = ()
     alerts: tuple[AlertRow, ...] = ()

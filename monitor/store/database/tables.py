@@ -252,6 +252,7 @@ decision = sa.Table(
     sa.Column("probabilities", JsonText, nullable=True), sa.Column("adapted", JsonText, nullable=True),
     sa.Column("costs", JsonText, nullable=True), sa.Column("signals", JsonText, nullable=True),
     sa.Index("ix_decision_gate_at", "gate", "at"), sa.Index("ix_decision_gate_arrival", "gate", "arrival"),
+    sa.Index("ix_decision_verdict_gate_reason_at", "verdict", "gate", "reason", "at"),
 )  # fmt: skip
 
 finding = sa.Table(
