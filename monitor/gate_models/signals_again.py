@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from inference.policy.confirming import NEWEST
+from inference.policy.confirming import BY_MODEL, NEWEST
 from monitor.confirming.page import newest_of
 from monitor.confirming.signals import Newest, Seen, counts
 from monitor.model import JsonObject
@@ -19,6 +19,7 @@ from monitor.store.rows.decisions import (
     NewestDecision,
     StoredDecision,
     earlier_decisions,
+    newest_decisions,
     oldest_decided,
 )
 from monitor.store.rows.outcomes import StoredOutcome, oldest_outcome, outcomes_of
@@ -75,6 +76,15 @@ class SignalsThen:
             self._newest_then(connection, row, record["newest"], was_known),
             [one for one in record["confirmed_by"] if self._is_deleted(connection, one)],
         )  # fmt: skip
+
+    def remember(self, connection: Connection, row: StoredDecision) -> None:
+        """Read the gate's newest decisions before a decision, for one that is given without those before it."""
+        record = row.signals
+        if record is None or "page" not in record:
+            return
+        of_page = newest_decisions(connection, row.gate, BY_MODEL, row.arrival - 1, NEWEST)
+        known = newest_decisions(connection, row.gate, BY_MODEL, int(record["arrival"]), NEWEST)
+        self._newest[row.gate] = deque(sorted({one.arrival: one for one in (*known, *of_page)}.values()))
 
     def add(self, row: StoredDecision) -> None:
         """Let a decision count for those after it."""

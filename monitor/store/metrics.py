@@ -16,6 +16,7 @@ from exporters.metrics.shared.snapshot import (
     BoardRow,
     CursorRow,
     GateRow,
+    HoldRow,
     JobRow,
     MetricsSnapshot,
     OutboxRow,
@@ -25,11 +26,13 @@ from monitor.model import FOUND_SCRAP, Reason, Verdict
 from monitor.statuses import OutboxStatus
 from monitor.store.database import tables as t
 from monitor.store.models.versions import models_in_force
+from monitor.store.parts.holds import waiting_holds
 from monitor.store.plant_files import newest_digest, store_created_at
 from monitor.store.understood import recent_intake, unknown_names
 from monitor.store.watching.board import board_rows
 from monitor.store.watching.newest import newest_outcomes, newest_parts
 from monitor.store.watching.standing import newest_states
+from monitor.store.watching.step_ranks import step_ranks
 
 RECENT_DECISIONS = 100
 """Number of newest decisions from which a gate's interval width and hold ratio are computed."""
@@ -51,6 +54,7 @@ def metrics_snapshot(connection: Connection, now: datetime) -> MetricsSnapshot:
         jobs=tuple(_jobs(connection)),
         cursors=tuple(_cursors(connection)),
         gates=tuple(_gates(connection)),
+        holds=tuple(HoldRow(row.step, row.decided_at) for row in waiting_holds(connection, now)),
         outbox=tuple(_outbox(connection)),
         board=tuple(_board(connection)),
         alerts=tuple(_alerts(connection, now - ENDED_FOR)),
@@ -60,6 +64,7 @@ def metrics_snapshot(connection: Connection, now: datetime) -> MetricsSnapshot:
         standing=newest_states(connection, now),
         newest_parts=newest_parts(connection, now),
         newest_outcomes=newest_outcomes(connection, now),
+        step_ranks=tuple(step_ranks(connection)),
         plant_digest=newest_digest(connection) or "",
         store_since=store_created_at(connection),
         store_bytes=_size(connection),

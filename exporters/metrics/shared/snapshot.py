@@ -91,6 +91,13 @@ class GateRow(NamedTuple):
     refused: str = ""
 
 
+class HoldRow(NamedTuple):
+    """A hold that waits for a decision by people: where, and when the gate held the part."""
+
+    step: str
+    decided_at: datetime
+
+
 class OutboxRow(NamedTuple):
     """Pending and dead messages of a channel; `oldest_pending_at` is None if none is pending."""
 
@@ -142,6 +149,18 @@ class StandingRow(NamedTuple):
     ran_at: datetime | None
 
 
+class StepRankRow(NamedTuple):
+    """What a step told of a characteristic in the newest ranking: gain, bounds, and whether it deserves a gate."""
+
+    characteristic: str
+    step: str
+    ranked_at: datetime
+    gain: float
+    low: float
+    high: float
+    deserves_gate: bool
+
+
 class TallyRow(NamedTuple):
     """A value in the store under a metric's name and labels."""
 
@@ -163,6 +182,7 @@ class MetricsSnapshot:
     jobs: tuple[JobRow, ...] = ()
     cursors: tuple[CursorRow, ...] = ()
     gates: tuple[GateRow, ...] = ()
+    holds: tuple[HoldRow, ...] = ()
     outbox: tuple[OutboxRow, ...] = ()
     board: tuple[BoardRow, ...] = ()
     alerts: tuple[AlertRow, ...] = ()
@@ -172,6 +192,7 @@ class MetricsSnapshot:
     standing: Mapping[str, StandingRow] = field(default_factory=dict)
     newest_parts: Mapping[str, datetime] = field(default_factory=dict)
     newest_outcomes: Mapping[str, datetime] = field(default_factory=dict)
+    step_ranks: tuple[StepRankRow, ...] = ()
     plant_digest: str = ""
     store_since: datetime | None = None
     store_bytes: int | None = None

@@ -62,10 +62,12 @@ def fit(
     ridge: float,
     start: Floats | None = None,
     counted: Floats | None = None,
+    offset: float | Floats = 0.0,
 ) -> Floats:
     """Weights (columns + 1, classes), the constant last, of least mean log loss plus ridge / 2 times their squares.
 
-    `counted` (rows,) says as how many rows each counts in the mean; None: as one.
+    `counted` (rows,) says as how many rows each counts in the mean; None: as one. `offset` (rows, classes) are scores
+    that the weights add to.
     """
     design = np.hstack([columns, np.ones((len(columns), 1))])
     truth = np.zeros((len(columns), classes))
@@ -77,7 +79,7 @@ def fit(
 
     def loss(flat: Floats) -> tuple[float, Floats]:
         weights = flat.reshape(-1, classes)
-        scores = design @ weights
+        scores = design @ weights + offset
         largest = scores.max(axis=1, keepdims=True)
         logs = scores - largest - np.log(np.exp(scores - largest).sum(axis=1, keepdims=True))
         value = -float((shares * truth * logs).sum()) / total + 0.5 * float((strength * np.square(weights)).sum())

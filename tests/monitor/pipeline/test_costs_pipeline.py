@@ -8,7 +8,8 @@ import pytest
 from spine_kit import Cache, Spine, SumModel, after
 
 from monitor.gate_models.rederive import recompute_decisions
-from monitor.reports.passport import as_text, passport
+from monitor.reports.part.text import as_text
+from monitor.reports.passport import passport
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 

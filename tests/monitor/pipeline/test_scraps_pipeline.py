@@ -22,7 +22,8 @@ from monitor.jobs.prune import PruneJob
 from monitor.model import Floats, Prediction
 from monitor.pipeline.judging import InForce
 from monitor.plant.retention import effective
-from monitor.reports.passport import as_text, passport
+from monitor.reports.part.text import as_text
+from monitor.reports.passport import passport
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 
