@@ -12,12 +12,17 @@ from dataclasses import replace
 from math import exp, log, sqrt
 
 import numpy as np
+from scipy.special import gammaln, stdtrit
 
 from inference.models.forecasting import overdispersion
 from monitor.model import Floats, Prediction
 
 STEP = 0.03
 """How far the logarithm of the scale moves with an outcome, if all lie outside and parts are unlike each other."""
+_FAR = 1000.0  # half widths; of errors beyond, and of intervals of no width, no distribution says anything
+_INVERSE = np.linspace(0.001, 0.499, 84)
+_FREEDOMS = 1 / _INVERSE
+_CONSTANTS = gammaln((_FREEDOMS + 1) / 2) - gammaln(_FREEDOMS / 2) - np.log(np.pi * _FREEDOMS) / 2
 _FARTHEST = log(8.0)
 """Beyond, a model needs other remedies than wider intervals."""
 
@@ -41,6 +46,24 @@ def _alike(scores: Floats, lots: Sequence[str], coverage: float) -> float:
     missed = (scores > np.quantile(scores, coverage, method="lower")).astype(np.float64)
     _, lot_of = np.unique(np.array(lots, dtype=object), return_inverse=True)
     return overdispersion(missed, lot_of)
+
+
+def tail_freedom(scores: Floats, lots: Sequence[str], coverage: float) -> float:
+    """The degrees of freedom of the Student distribution of errors whose central interval is the calibrated one.
+
+    `scores` (outcomes,) are absolute errors in half widths of calibrated intervals, `lots` the lot of each part. The
+    inverse of the posterior mean of 1 / freedom, with a uniform prior from 0 (normal) to 1 / 2 (heavier than any error
+    of practice): 4 without outcomes, and more as they show that far errors are rare. Where parts of a lot are alike, the
+    likelihood counts for less.
+    """
+    if not len(scores):
+        return 1 / float(_INVERSE.mean())
+    quantiles = stdtrit(_FREEDOMS, (1 + coverage) / 2)
+    units = np.square(np.minimum(scores, _FAR))[:, None] * np.square(quantiles)
+    each = np.log(quantiles) + _CONSTANTS - (_FREEDOMS + 1) / 2 * np.log1p(units / _FREEDOMS)
+    likelihood = each.sum(axis=0) / _alike(scores, lots, coverage)
+    weights = np.exp(likelihood - likelihood.max())
+    return float(weights.sum() / (weights @ _INVERSE))
 
 
 def scaled(prediction: Prediction, scale: float) -> Prediction:

@@ -16,7 +16,8 @@ from scipy.special import stdtr, stdtrit
 from monitor.model import Action, Prediction, ReworkBand, Spec, Verdict
 
 FREEDOM = 4.0
-"""Degrees of freedom of the predictive distribution: errors of real models have tails heavier than the normal one."""
+"""Degrees of freedom of the predictive distribution of which nothing is known: errors of real models have tails heavier
+than the normal one."""
 LEAST = 0.0001
 """No share is taken for smaller: calibration with some hundred parts says nothing of far rarer ones."""
 _CAUTION = (Verdict.HOLD, Verdict.CORRECT, Verdict.CONTINUE, Verdict.SCRAP)
@@ -50,13 +51,15 @@ class Shares:
     scrap: float
 
 
-def shares_of(prediction: Prediction, coverage: float, spec: Spec, band: ReworkBand) -> Shares:
-    """The shares by a prediction whose interval holds with probability `coverage`."""
+def shares_of(
+    prediction: Prediction, coverage: float, spec: Spec, band: ReworkBand, freedom: float = FREEDOM
+) -> Shares:
+    """The shares by a prediction whose interval holds with probability `coverage`, with tails of so much `freedom`."""
     floor = -inf if spec.lower is None else spec.lower
     ceiling = inf if spec.upper is None else spec.upper
-    low, high = (_below(limit, prediction, coverage) for limit in (floor, ceiling))
+    low, high = (_below(limit, prediction, coverage, freedom) for limit in (floor, ceiling))
     lowest, highest = (
-        _below(limit, prediction, coverage) for limit in (floor - band.below, ceiling + band.above)
+        _below(limit, prediction, coverage, freedom) for limit in (floor - band.below, ceiling + band.above)
     )  # fmt: skip
     good, within = high - low, highest - lowest
     return bounded(good, within - good, 1 - within)
@@ -95,7 +98,7 @@ def _seen(shares: Shares, costs: Costs) -> float:
     return shares.reworkable * min([*tries, costs.scrap]) + shares.scrap * costs.scrap
 
 
-def _below(limit: float, prediction: Prediction, coverage: float) -> float:
+def _below(limit: float, prediction: Prediction, coverage: float, freedom: float) -> float:
     """The probability of a value at or below a limit; each side of the value has its own width."""
     if limit in (inf, -inf):
         return float(limit > 0)
@@ -103,4 +106,4 @@ def _below(limit: float, prediction: Prediction, coverage: float) -> float:
     half = prediction.upper - prediction.value if away > 0 else prediction.value - prediction.lower
     if half <= 0:
         return float(away >= 0)
-    return float(stdtr(FREEDOM, away / half * float(stdtrit(FREEDOM, (1 + coverage) / 2))))
+    return float(stdtr(freedom, away / half * float(stdtrit(freedom, (1 + coverage) / 2))))

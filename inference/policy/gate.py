@@ -18,7 +18,7 @@ from inference.models.adapting import scaled
 from inference.models.forecasting import Forecast
 from inference.models.kind import Items
 from inference.models.tables.class_forecast import ClassForecast
-from inference.policy.costs import Costs, Shares, actions, bounded, shares_of
+from inference.policy.costs import FREEDOM, Costs, Shares, actions, bounded, shares_of
 from inference.policy.regions import (
     Rule,
     are_probabilities,
@@ -47,10 +47,11 @@ _RECOMMENDED = {
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """What decisions cost, and how often the intervals that they rest on hold."""
+    """What decisions cost, how often the intervals that they rest on hold, and the freedom of the errors beyond."""
 
     costs: Costs
     coverage: float
+    freedom: float = FREEDOM
 
 
 def decide(
@@ -88,7 +89,7 @@ def decide(
     else:
         verdict = verdict_for_all(prediction.lower, prediction.upper, spec, band)
     if priced is not None:
-        return by_cost(actions(_shares(prediction, spec, band, priced.coverage), priced.costs), verdict)
+        return by_cost(actions(_shares(prediction, spec, band, priced), priced.costs), verdict)
     return hold(Reason.UNCERTAIN) if verdict is None else _RECOMMENDED[verdict]
 
 
@@ -103,11 +104,11 @@ def by_cost(found: Sequence[Action], certain: Verdict | None) -> Decision:
     return replace(decision, actions=tuple(found))
 
 
-def _shares(prediction: Prediction, spec: Rule, band: ReworkBand, coverage: float) -> Shares:
+def _shares(prediction: Prediction, spec: Rule, band: ReworkBand, priced: Priced) -> Shares:
     if isinstance(spec, ClassSpec):
         of = meaning_shares(prediction.probabilities, spec)
         return bounded(of[Verdict.CONTINUE], of[Verdict.CORRECT], of[Verdict.SCRAP])
-    return shares_of(prediction, coverage, spec, band)
+    return shares_of(prediction, priced.coverage, spec, band, priced.freedom)
 
 
 def decide_by_forecast(
@@ -135,7 +136,7 @@ def decide_by_forecast(
         return decision
     found: tuple[Action, ...] = ()
     if priced is not None:
-        found = actions(_shares(said, spec, band, priced.coverage), priced.costs)
+        found = actions(_shares(said, spec, band, priced), priced.costs)
         verdict = next(action.verdict for action in found if action.verdict is not Verdict.SCRAP)
     return Decision(verdict, Reason.FORECAST, found) if verdict in (Verdict.CONTINUE, Verdict.CORRECT) else decision
 
@@ -174,13 +175,15 @@ def judge(
     withheld: Reason | None = None,
     scale: float = 1.0,
     costs: Costs | None = None,
+    freedom: float = FREEDOM,
 ) -> list[tuple[Prediction | None, Decision]]:
     """A prediction and a decision for each part, in order; the model sees only parts with enough inputs.
 
     `withheld` is a reason not to act on predictions, such as `no_skill` after the realised skill was lost:
     predictions are still made, so that skill can be measured again, and the parts are held for that reason. It
     concerns the whole gate, so it takes precedence over missing inputs of a part. Intervals are made `scale` times as
-    wide as the model gives them (`inference.models.adapting`). With `costs` the least expected cost decides.
+    wide as the model gives them (`inference.models.adapting`). With `costs` the least expected cost decides, by errors
+    whose tails have so much `freedom`.
 
     The specification is the one in force when the part was at the step. If the model fails, or returns the wrong
     number of predictions, those parts are held with `bad_model`; so they are where it does not predict what the gate
@@ -197,7 +200,7 @@ def judge(
             failed[i] = failed[i] if fits else Reason.BAD_MODEL
             predictions[i] = _adapted(said_of(predictions[i], rules[i]), scale) if fits else None
     failed = [_apply_withheld(*pair, withheld) for pair in zip(failed, predictions, strict=True)]
-    priced = None if costs is None or model is None else Priced(costs, model.coverage)
+    priced = None if costs is None or model is None else Priced(costs, model.coverage, freedom)
     return [
         (prediction, decide(prediction, rule, band, reason, priced))
         for rule, prediction, reason in zip(rules, predictions, failed, strict=True)

@@ -61,10 +61,11 @@ class ModelsInForce:
     def _open(self, row: ModelInForce) -> InForce:
         try:
             model = self._registry.load(row.model, row.digest)
+            held_out = self._registry.held_out(row.model, row.digest) or {}
         except ModelError as exc:
             refused = Reason.NO_MODEL if exc.reason is ModelReason.NOT_FOUND else Reason.BAD_MODEL
             return InForce(None, refused, row.model, row.version, row.digest)
-        return InForce(model, None, row.model, row.version, row.digest)
+        return InForce(model, None, row.model, row.version, row.digest, held_out=held_out)
 
 
 def _withheld(connection: Connection, since: Mapping[str, datetime]) -> dict[str, Reason]:

@@ -16,7 +16,7 @@ from monitor.errors import ModelError
 from monitor.gate_models.registry import ModelRegistry
 from monitor.gate_models.signals_again import SignalsThen
 from monitor.model import Finding, JsonObject, Prediction, Reason
-from monitor.pipeline.forecasts import Adaptation, Forecasts, KnownParts, RecordedForecast, known_parts
+from monitor.pipeline.forecasts import Adaptation, Forecasts, HeldOut, KnownParts, RecordedForecast, known_parts
 from monitor.pipeline.machines import MachineMemory, judged_batches
 from monitor.pipeline.passages import Passage, gate_input, passage_of, picture_key
 from monitor.plant.gates import GateConfig
@@ -111,7 +111,7 @@ class _Again:
     def __init__(self, connection: Connection, plants: Callable[[str], Plant], registry: ModelRegistry) -> None:
         self._connection, self._plants, self._registry = connection, plants, registry
         self._models: dict[tuple[str, str], GateModel] = {}
-        self._known, self._signals = _KnownThen(), SignalsThen()
+        self._known, self._signals = _KnownThen(registry), SignalsThen()
 
     def all(self, rows: Sequence[StoredDecision]) -> Iterator[Recomputed]:
         """Each of these decisions, which follow those given before in order of arrival."""
@@ -175,8 +175,10 @@ def _recompute(
     forecast, adapted = known
     if not (_is_forecast(forecast, row.forecast) and _is_adaptation(adapted, row.adapted)):
         return Recomputed(key, False, stored, ("", "its outcomes are gone or changed", None))
-    withheld, scale = Reason(row.withheld) if row.withheld else None, 1.0 if adapted is None else adapted.scale
-    prediction, decision = judge(model, refused, [part], rule_at, gate.rework_band(), withheld, scale, gate.priced())[0]
+    withheld, (scale, freedom) = Reason(row.withheld) if row.withheld else None, Adaptation.as_used(adapted)
+    prediction, decision = judge(
+        model, refused, [part], rule_at, gate.rework_band(), withheld, scale, gate.priced(), freedom
+    )[0]
     if forecast is not None:
         decision = forecast.decide(decision, rule_at(part.at), gate)
     made = row._replace(
@@ -203,13 +205,16 @@ def _is_adaptation(known: Adaptation | None, record: JsonObject | None) -> bool:
     """Whether an adaptation is the recorded one, or none was recorded."""
     if known is None or record is None:
         return record is None
-    return known.outcomes == record["outcomes"] and abs(known.scale - float(record["scale"])) <= TOLERANCE
+    pairs = [(known.scale, record["scale"]), (known.freedom or 0.0, record.get("freedom", 0.0))]
+    return known.outcomes == record["outcomes"] and all(abs(a - b) <= TOLERANCE * (1 + abs(a)) for a, b in pairs)
 
 
 class _KnownThen:
     """What was known when decisions were made, read once for the decisions that share it."""
 
-    def __init__(self) -> None:
+    def __init__(self, registry: ModelRegistry) -> None:
+        self._registry = registry
+        self._held_out: dict[str, HeldOut] = {}
         self._last: dict[str, tuple[tuple[str, int], KnownParts]] = {}
         self._computed = Forecasts()
 
@@ -223,8 +228,14 @@ class _KnownThen:
             forecast = self._computed.forecast(row.gate, parts, gate.coverage, plant.classes_of(gate))
         if row.adapted is not None:
             parts = self._parts(connection, row.gate, gate, row.adapted)
-            adapted = self._computed.adapted(row.gate, parts, row.model_digest, gate.coverage)
+            held_out = None if row.adapted.get("freedom") is None else self._held_out_of(row.model, row.model_digest)
+            adapted = self._computed.adapted(row.gate, parts, row.model_digest, gate.coverage, held_out)
         return forecast, adapted
+
+    def _held_out_of(self, name: str, digest: str) -> HeldOut:
+        if digest not in self._held_out:
+            self._held_out[digest] = self._registry.held_out(name, digest) or {}
+        return self._held_out[digest]
 
     def _parts(self, connection: Connection, name: str, gate: GateConfig, record: JsonObject) -> KnownParts:
         rests_on = (str(record["at"]), int(record["arrival"]))

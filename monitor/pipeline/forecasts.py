@@ -6,7 +6,7 @@ Both rest on rows up to an arrival number and an instant, which a decision recor
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import accumulate
@@ -14,12 +14,13 @@ from math import inf
 
 import numpy as np
 
-from inference.models.adapting import tracked_scale
+from inference.models.adapting import tail_freedom, tracked_scale
 from inference.models.forecasting import MEMORY, Counts, Course, Forecast, follow, forecast
 from inference.models.tables.class_forecast import ClassForecast, class_forecast
+from inference.policy.costs import FREEDOM
 from inference.policy.gate import FORECAST_FOR, Priced, decide_by_forecast
 from inference.policy.regions import Rule
-from monitor.model import ClassSpec, Decision, Floats, JsonObject, Reason
+from monitor.model import ClassSpec, Decision, Floats, JsonObject, Prediction, Reason
 from monitor.plant.gates import GateConfig
 from monitor.store.database.database import Connection
 from monitor.store.rows.known_outcomes import (
@@ -77,20 +78,35 @@ class RecordedForecast:
         }  # fmt: skip
 
 
+HeldOut = Mapping[str, Prediction]
+"""By serial what a model said of parts that it was not fitted to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Adaptation:
-    """The scale of a model's intervals with the rows that it rests on; `outcomes` are those of its own predictions."""
+    """The scale of a model's intervals with the rows that it rests on; `outcomes` are those of its own predictions.
+
+    `freedom` is that of the tails of its errors, of a gate that decides by cost.
+    """
 
     scale: float
     outcomes: int
     at: datetime
     arrival: int
+    freedom: float | None = None
 
     def record(self) -> JsonObject:
         """What a decision keeps of it."""
-        return {
-            "scale": self.scale, "outcomes": self.outcomes, "at": self.at.isoformat(), "arrival": self.arrival,
-        }  # fmt: skip
+        tails = {} if self.freedom is None else {"freedom": self.freedom}
+        rests_on = {"outcomes": self.outcomes, "at": self.at.isoformat(), "arrival": self.arrival}
+        return {"scale": self.scale, **rests_on, **tails}
+
+    @classmethod
+    def as_used(cls, adapted: Adaptation | None) -> tuple[float, float]:
+        """The scale of the intervals and the freedom of the tails to decide by, of what may not be known."""
+        if adapted is None:
+            return 1.0, FREEDOM
+        return adapted.scale, FREEDOM if adapted.freedom is None else adapted.freedom
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,21 +146,37 @@ class KnownParts:
         """The forecasts after each of the outcomes."""
         return follow(self.values, self._counts(), coverage)
 
-    def adaptation(self, digest: str, coverage: float) -> Adaptation | None:
-        """The scale of the intervals of the model with that digest; None where no outcome of its predictions is known.
+    def adaptation(self, digest: str, coverage: float, held_out: HeldOut | None = None) -> Adaptation | None:
+        """The scale of the intervals of the model with that digest; None where nothing is known that it could follow.
 
-        Parts that it called out of distribution do not count: the gate does not decide on them.
+        Parts that it called out of distribution do not count: the gate does not decide on them. With what the model
+        said of parts `held_out` of its training, by serial, also the freedom of its errors, by these and its own.
         """
         pairs = [
             (part, abs(outcome.value - part.predicted))
             for outcome, part in zip(self.outcomes, self.parts, strict=True)
             if part.digest == digest and part.predicted is not None and not part.far
         ]
-        if not pairs:
+        if not pairs and held_out is None:
             return None
-        scores = [_score(error, part) for part, error in pairs]
+        scores = np.array([_score(error, part) for part, error in pairs], dtype=np.float64)
         lots = [part.lot or f"\n{part.arrival}" for part, _ in pairs]
-        return Adaptation(tracked_scale(np.array(scores), lots, coverage), len(pairs), self.at, self.arrival)
+        scale = tracked_scale(scores, lots, coverage)
+        freedom = None if held_out is None else self._freedom(digest, coverage, held_out, scores / scale, lots)
+        return Adaptation(scale, len(pairs), self.at, self.arrival, freedom)
+
+    def _freedom(self, digest: str, coverage: float, held_out: HeldOut, scores: Floats, lots: Sequence[str]) -> float:
+        """Of the errors of the model's own predictions, and of what it said of other parts before it was in force."""
+        others = [
+            (abs(outcome.value - said.value), said, part.lot or f"\n{part.arrival}")
+            for outcome, part in zip(self.outcomes, self.parts, strict=True)
+            if part.digest != digest and (said := held_out.get(outcome.serial)) is not None
+        ]
+        earlier = [_in_half_widths(error, (said.upper - said.lower) / 2) for error, said, _ in others]
+        return tail_freedom(
+            np.concatenate([scores, np.array(earlier, dtype=np.float64)]), [*lots, *(lot for *_, lot in others)],
+            coverage,
+        )  # fmt: skip
 
     @property
     def values(self) -> Floats:
@@ -158,7 +190,10 @@ class KnownParts:
 
 def _score(error: float, part: JudgedPart) -> float:
     """An error in half widths of the interval as the model gave it."""
-    half = part.half / (1.0 if part.adapted is None else float(part.adapted["scale"]))
+    return _in_half_widths(error, part.half / (1.0 if part.adapted is None else float(part.adapted["scale"])))
+
+
+def _in_half_widths(error: float, half: float) -> float:
     return error / half if half > 0 else (inf if error > 0 else 0.0)
 
 
@@ -217,10 +252,16 @@ class Forecasts:
         return self.forecast(gate, self.known(connection, gate, config, now), config.coverage, classes)
 
     def adaptation(
-        self, connection: Connection, gate: str, config: GateConfig, digest: str, now: datetime
+        self,
+        connection: Connection,
+        gate: str,
+        config: GateConfig,
+        digest: str,
+        now: datetime,
+        held_out: HeldOut | None = None,
     ) -> Adaptation | None:
         """How the intervals of the gate's model are adapted to the outcomes known at `now`."""
-        return self.adapted(gate, self.known(connection, gate, config, now), digest, config.coverage)
+        return self.adapted(gate, self.known(connection, gate, config, now), digest, config.coverage, held_out)
 
     def forecast(
         self, gate: str, known: KnownParts, coverage: float, classes: ClassSpec | None
@@ -231,11 +272,13 @@ class Forecasts:
             last = self._forecasts[gate] = known, known.forecast(coverage, classes)
         return last[1]
 
-    def adapted(self, gate: str, known: KnownParts, digest: str, coverage: float) -> Adaptation | None:
+    def adapted(
+        self, gate: str, known: KnownParts, digest: str, coverage: float, held_out: HeldOut | None = None
+    ) -> Adaptation | None:
         """The adaptation from what is known, computed once."""
         last = self._adaptations.get(gate)
         if last is None or last[0] is not known or last[1] != digest:
-            last = self._adaptations[gate] = known, digest, known.adaptation(digest, coverage)
+            last = self._adaptations[gate] = known, digest, known.adaptation(digest, coverage, held_out)
         return last[2]
 
     def known(self, connection: Connection, gate: str, config: GateConfig, now: datetime) -> KnownParts:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from queue import SimpleQueue
 from typing import TypeVar
@@ -25,7 +25,8 @@ class InForce:
 
     `refused` says why there is none: `no_model`, or `bad_model` if the one in force failed verification.
     `withheld` says why its predictions are recorded but not used: `no_skill` while it has no realised skill,
-    `not_calibrated` while too many outcomes lie outside its intervals.
+    `not_calibrated` while too many outcomes lie outside its intervals. `held_out`: by serial what the model said of
+    parts that it was not fitted to.
     """
 
     model: GateModel | None
@@ -34,6 +35,7 @@ class InForce:
     version: str = ""
     digest: str = ""
     withheld: Reason | None = None
+    held_out: Mapping[str, Prediction] = field(default_factory=dict)
 
 
 BATCH_OF_PICTURES = 16

@@ -164,11 +164,19 @@ class PartsPipeline(Pipeline):
         self, config: GateConfig, used: InForce, parts: Sequence[PartInput], adapted: Adaptation | None
     ) -> Judged:
         """What the model says of the parts; they are held where it takes too long."""
-        rule_at, scale = self._plant.rules_of(config), 1.0 if adapted is None else adapted.scale
+        rule_at, (scale, freedom) = self._plant.rules_of(config), Adaptation.as_used(adapted)
 
         def judge_parts(refused: Reason | None) -> Judged:
             return judge(
-                used.model, refused, parts, rule_at, config.rework_band(), used.withheld, scale, config.priced()
+                used.model,
+                refused,
+                parts,
+                rule_at,
+                config.rework_band(),
+                used.withheld,
+                scale,
+                config.priced(),
+                freedom,
             )
 
         judged = self._deadline.call(lambda: judge_parts(used.refused), config.timeout)
@@ -202,7 +210,8 @@ class PartsPipeline(Pipeline):
         if config.of_classes or used.model is None or used.refused is not None:
             return None
         with self._store.read() as connection:
-            return self._forecasts.adaptation(connection, gate, config, used.digest, now)
+            held_out = None if config.costs is None else used.held_out
+            return self._forecasts.adaptation(connection, gate, config, used.digest, now, held_out)
 
     def _row(
         self,
