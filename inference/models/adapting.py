@@ -53,8 +53,8 @@ def tail_freedom(scores: Floats, lots: Sequence[str], coverage: float) -> float:
 
     `scores` (outcomes,) are absolute errors in half widths of calibrated intervals, `lots` the lot of each part. The
     inverse of the posterior mean of 1 / freedom, with a uniform prior from 0 (normal) to 1 / 2 (heavier than any error
-    of practice): 4 without outcomes, and more as they show that far errors are rare. Where parts of a lot are alike, the
-    likelihood counts for less.
+    of practice): 4 without outcomes, and more as they show that far errors are rare. Where parts of a lot are alike,
+    the likelihood counts for less.
     """
     if not len(scores):
         return 1 / float(_INVERSE.mean())

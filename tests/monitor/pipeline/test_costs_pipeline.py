@@ -77,6 +77,23 @@ def test_costs_are_computed_again_and_a_forged_one_is_noticed(line: Spine) -> No
     assert _mismatches(line) == ["P1"]
 
 
+def test_the_tails_follow_what_is_known_of_the_errors(line: Spine) -> None:
+    """Outcomes that were predicted well make far errors less probable; each decision records how much, and on what."""
+    for n in range(40):
+        line.part(f"P{n}", after(n), a=20.0, lot=f"L{n}")
+        line.rows("OUTCOMES", (f"P{n}", 50.0 + 0.3 * (n % 4), after(n + 1)))
+    line.run(line.pull("parts"), after(60))
+    line.run(line.pull("outcomes"), after(60))
+    line.part("A", after(61), a=68.5)
+    line.run(line.pull("parts"), after(120))
+    first, last = (next(row for row in line.all(t.decision) if row.serial == serial) for serial in ("P0", "A"))
+    assert first.adapted["freedom"] == pytest.approx(4.0)
+    assert first.adapted["outcomes"] == 0
+    assert last.adapted["outcomes"] == 40
+    assert last.adapted["freedom"] > 4.5
+    assert _mismatches(line) == []
+
+
 def test_the_passport_names_every_action_with_its_cost(line: Spine) -> None:
     line.part("A", after(1), a=80.0)
     line.run(line.pull("parts"), after(60))

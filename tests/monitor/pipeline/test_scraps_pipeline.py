@@ -78,7 +78,7 @@ def said(row: Any) -> tuple[str, str]:
 def again(spine: Spine) -> list[tuple[str, str, int, int]]:
     """Which decisions are not made again."""
     models: dict[str, Any] = {"sum": spine.used.model, **{used.digest: used.model for used in spine.others.values()}}
-    registry: Any = SimpleNamespace(load=lambda _name, digest: models[digest])
+    registry: Any = SimpleNamespace(load=lambda _name, digest: models[digest], held_out=lambda *_: None)
     return [one.key for one in recompute_decisions(spine.store, lambda _: spine.plant, registry) if not one.matches]
 
 
