@@ -11,8 +11,13 @@ from numpy.typing import NDArray
 from monitor.model import Floats
 
 
-def data_digest(rows: Floats | Sequence[NDArray[np.uint8]], target: Floats, serials: Sequence[str]) -> str:
-    """SHA-256 of the shape, the numbers (little-endian doubles) or pixels, and the serials. Pictures are read once."""
+def data_digest(
+    rows: Floats | Sequence[NDArray[np.uint8]], target: Floats, serials: Sequence[str], planned: Floats | None = None
+) -> str:
+    """SHA-256 of the shape, the numbers (little-endian doubles) or pixels, and the serials. Pictures are read once.
+
+    `planned` as in `inference.models.kind.TrainingData`.
+    """
     if isinstance(rows, np.ndarray):
         digest = hashlib.sha256(repr(rows.shape).encode())
         digest.update(np.ascontiguousarray(rows, dtype="<f8").tobytes())
@@ -21,7 +26,8 @@ def data_digest(rows: Floats | Sequence[NDArray[np.uint8]], target: Floats, seri
         for picture in rows:
             digest.update(repr(picture.shape).encode())
             digest.update(np.ascontiguousarray(picture).tobytes())
-    digest.update(np.ascontiguousarray(target, dtype="<f8").tobytes())
+    for numbers in (target,) if planned is None else (planned, target):
+        digest.update(np.ascontiguousarray(numbers, dtype="<f8").tobytes())
     for serial in serials:
         digest.update(f"{len(serial)}:{serial}".encode())
     return digest.hexdigest()

@@ -46,6 +46,10 @@ class TrainingData:
     level in `TrainingSettings.categories`, a class the index of its name in `TrainingSettings.classes`. `groups` names
     what the parts share (lot, tile, run); empty where that is not known. Parts of a group are never on both sides of a
     split. `times` None: each outcome was known before the next part, and the order may mean nothing.
+
+    `planned` (parts, inputs) are the rows as they were known when the parts were judged: with the planned values of
+    later steps, where `rows` have those that came to be. A model is fitted to `rows`; whatever calibrates or measures
+    it is predicted from `planned`. None where they are the same; only with `times`.
     """
 
     rows: Items
@@ -53,6 +57,7 @@ class TrainingData:
     serials: Sequence[str]
     groups: Sequence[str] = ()
     times: Times | None = None
+    planned: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.serials)
@@ -62,13 +67,22 @@ class TrainingData:
         chosen = np.flatnonzero(rows).tolist()
         serials, groups = ([names[i] for i in chosen] if names else () for names in (self.serials, self.groups))
         items = self.rows[rows] if isinstance(self.rows, np.ndarray) else [self.rows[i] for i in chosen]
-        return TrainingData(items, self.target[rows], serials, groups, self.times.at(rows) if self.times else None)
+        times, planned = (
+            self.times.at(rows) if self.times else None,
+            None if self.planned is None else self.planned[rows],
+        )
+        return TrainingData(items, self.target[rows], serials, groups, times, planned)
 
     @property
     def table(self) -> Floats:
         """The rows of a kind that judges numbers."""
         assert isinstance(self.rows, np.ndarray)  # noqa: S101 - narrows the type
         return self.rows
+
+    @property
+    def as_judged(self) -> Floats:
+        """The rows of a kind that judges numbers, as they were known when the parts were judged."""
+        return self.table if self.planned is None else self.planned
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,16 +86,23 @@ def regression_of(tensors: Tensors, sizes: ShapeSizes, power: float, quantile: f
 class Learnt:
     """What a regression is made from: rows (rows, points + covariates), outcomes, and labels: rows of one go together.
 
-    A label is a lot where lots are known, else a serial.
+    A label is a lot where lots are known, else a serial. `planned` as in `inference.models.kind.TrainingData`.
     """
 
     rows: Floats
     target: Floats
     labels: Sequence[str]
+    planned: Floats | None = None
 
     def at(self, rows: Rows) -> Learnt:
         """The chosen rows."""
-        return Learnt(self.rows[rows], self.target[rows], [self.labels[i] for i in rows.tolist()])
+        planned = None if self.planned is None else self.planned[rows]
+        return Learnt(self.rows[rows], self.target[rows], [self.labels[i] for i in rows.tolist()], planned)
+
+    @property
+    def as_judged(self) -> Floats:
+        """The rows as they were known when the parts were judged."""
+        return self.rows if self.planned is None else self.planned
 
 
 def fit_regression(known: Learnt, calibrating: Learnt, points: int, settings: TrainingSettings) -> Regression:
@@ -170,7 +177,7 @@ def out_of_fold(known: Learnt, fold_of: Rows, points: int, settings: TrainingSet
     for fold in np.unique(fold_of).tolist():
         inside, others = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
         projection, fitted = _fitted(known.at(others), points, settings, fitted)
-        mean[inside], deviation[inside] = fitted.process.predict(projection.regressors(known.rows[inside]))
+        mean[inside], deviation[inside] = fitted.process.predict(projection.regressors(known.as_judged[inside]))
     return mean, deviation
 
 
@@ -180,7 +187,7 @@ def _forward(known: Learnt, fold_of: Rows, points: int, settings: TrainingSettin
     for fold in range(BEFORE_FORWARD, int(fold_of.max())):
         inside, before = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of < fold)
         projection, fitted = _fitted(known.at(before), points, settings, fitted)
-        mean[inside], _ = fitted.process.predict(projection.regressors(known.rows[inside]))
+        mean[inside], _ = fitted.process.predict(projection.regressors(known.as_judged[inside]))
     return mean
 
 
