@@ -54,13 +54,14 @@ def part() -> None:
 @as_json
 def part_show(serial: str, plant: str, overrides: Sequence[str], pictures: Path | None, json_: bool) -> None:
     """Show everything recorded about one part, in chronological order. Example: gatewatch part show B000123."""
+    from monitor.plant.features import feature_units
     from monitor.reports.passport import as_text, passport
     from monitor.store.database.schema import open_existing
 
     loaded = load(plant, overrides)
     store = open_existing(loaded.plant.store.url)
     with store.read() as connection:
-        history = passport(connection, serial, loaded.plant.class_names())
+        history = passport(connection, serial, loaded.plant.class_names(), feature_units(loaded.plant))
     if history is None:
         raise UsageError(f"part {serial!r}: the store has no such part; serial numbers must match exactly")
     if json_:

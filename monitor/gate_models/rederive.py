@@ -11,7 +11,7 @@ from pathlib import Path
 from inference.models.tables.class_forecast import ClassForecast
 from inference.policy.gate import judge
 from monitor.gate_models.registry import ModelRegistry
-from monitor.model import Decision, Finding, JsonObject, Prediction, Reason
+from monitor.model import Adjustment, Decision, Finding, JsonObject, Prediction, Reason
 from monitor.pipeline.forecasts import Adaptation, Forecasts, KnownParts, RecordedForecast, known_parts
 from monitor.pipeline.machines import MachineMemory, judged_batches
 from monitor.pipeline.passages import Passage, gate_input, passage_of, picture_key
@@ -153,7 +153,7 @@ class _KnownThen:
 def _matches(row: StoredDecision, prediction: Prediction | None, decision: Decision) -> bool:
     if (row.verdict, row.reason) != (decision.verdict.value, decision.reason.value):
         return False
-    if not _same_costs(row.costs, decision.record()):
+    if not (_same_costs(row.costs, decision.record()) and _same_adjustment(row.adjustment, decision.adjustment)):
         return False
     if prediction is None or row.predicted is None:
         return prediction is None and row.predicted is None
@@ -171,6 +171,15 @@ def _same_costs(stored: Sequence[JsonObject] | None, recomputed: Sequence[JsonOb
     before, now = ({(one["action"], one["correction"]): one["cost"] for one in found} for found in (stored, recomputed))
     same = before.keys() == now.keys()
     return same and all(abs(cost - now[action]) <= TOLERANCE * (1 + abs(cost)) for action, cost in before.items())
+
+
+def _same_adjustment(stored: JsonObject | None, recomputed: Adjustment | None) -> bool:
+    """Whether the same variables are set to the same, and the same is predicted then."""
+    if stored is None or recomputed is None:
+        return stored is None and recomputed is None
+    now = recomputed.record()
+    numbers = (abs(stored[name] - now[name]) <= TOLERANCE for name in ("predicted", "lower", "upper", "probability"))
+    return bool(stored["moves"] == now["moves"] and all(numbers))
 
 
 def _same_probabilities(stored: Sequence[float | None] | None, recomputed: Sequence[float | None] | None) -> bool:

@@ -133,12 +133,13 @@ class KnownParts:
     def adaptation(self, digest: str, coverage: float) -> Adaptation | None:
         """The scale of the intervals of the model with that digest; None where no outcome of its predictions is known.
 
-        Parts that it called out of distribution do not count: the gate does not decide on them.
+        Parts that it called out of distribution do not count: the gate does not decide on them. Neither do those of
+        which something was to be set otherwise: the prediction is of the part as it was planned.
         """
         pairs = [
             (part, abs(outcome.value - part.predicted))
             for outcome, part in zip(self.outcomes, self.parts, strict=True)
-            if part.digest == digest and part.predicted is not None and not part.far
+            if part.digest == digest and part.predicted is not None and not (part.far or part.adjusted)
         ]
         if not pairs:
             return None

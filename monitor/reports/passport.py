@@ -45,10 +45,16 @@ ClassNames = Mapping[str, Mapping[int, str]]
 """By characteristic with classes the name of each class, by its number in outcomes."""
 
 
-def passport(connection: Connection, serial: str, classes: ClassNames | None = None) -> dict[str, object] | None:
+def passport(
+    connection: Connection,
+    serial: str,
+    classes: ClassNames | None = None,
+    units: Mapping[str, str] | None = None,
+) -> dict[str, object] | None:
     """The passport of `serial`; None if the store knows nothing about it.
 
-    `classes` are those of the plant file; a decision or outcome of other ones is shown by its numbers.
+    `classes` are those of the plant file; a decision or outcome of other ones is shown by its numbers. `units` are
+    those of features, as far as they are known.
     """
     classes = classes or {}
     if not _storable(serial):
@@ -56,7 +62,7 @@ def passport(connection: Connection, serial: str, classes: ClassNames | None = N
     steps = part_history(connection, [serial])
     pictures = picture_names(connection, [row.arrival for row in steps])
     events = [_part_step(row, pictures.get(row.arrival, ())) for row in steps]
-    events += [_decision(row, classes) for row in decisions_of(connection, serial)]
+    events += [_decision(row, classes, units or {}) for row in decisions_of(connection, serial)]
     events += _recommendations(connection, serial)
     events += [_outcome(row, classes) for row in outcomes_of(connection, [serial])]
     events += [_disposition(row) for row in dispositions_of(connection, serial)]
@@ -132,7 +138,7 @@ def _part_step(row: PartStep, pictures: Sequence[str]) -> Event:
     return _event(row.at, "part_step", f"{action} step {row.step}, visit {row.visit}{machine}{batch}", details)
 
 
-def _decision(row: StoredDecision, classes: ClassNames) -> Event:
+def _decision(row: StoredDecision, classes: ClassNames, units: Mapping[str, str]) -> Event:
     summary = f"gate {row.gate} at {row.step}, visit {row.visit}: {row.verdict} ({row.reason})"
     of_classes = {} if row.probabilities is None else {"probabilities": _named(row, row.probabilities, classes)}
     if row.predicted is not None and row.probabilities is not None:
@@ -141,13 +147,27 @@ def _decision(row: StoredDecision, classes: ClassNames) -> Event:
     elif row.predicted is not None:
         interval = f"[{format_value(row.lower)}, {format_value(row.upper)}]"
         summary += f", {row.characteristic} predicted {format_value(row.predicted)} in {interval}"
+    if row.adjustment:
+        summary += f"; {_adjustment(row.adjustment, units)}"
     if row.costs:
         summary += f"; expected costs: {_costs(row.costs)}"
     names = (
         "gate", "step", "visit", "revision", "verdict", "reason", "on_hold", "characteristic", "predicted", "lower",
         "upper", "distance", "distance_limit", "model", "version", "model_digest", "plant_digest", "arrival", "inputs",
     )  # fmt: skip
-    return _event(row.decided_at, "decision", summary, _details(row, *names) | of_classes)
+    of_adjusted = {"adjustment": row.adjustment} if row.adjustment else {}
+    return _event(row.decided_at, "decision", summary, _details(row, *names) | of_classes | of_adjusted)
+
+
+def _adjustment(record: JsonObject, units: Mapping[str, str]) -> str:
+    """What is to be set to what at later steps, and what is predicted then."""
+    moves = []
+    for move in record["moves"]:
+        unit = units.get(move["variable"].partition(".")[2], "")
+        to = f"{format_value(move['to'])} {unit}".rstrip()
+        moves.append(f"{move['variable']} to {to} (planned {format_value(move['plan'])})")
+    interval = f"[{format_value(record['lower'])}, {format_value(record['upper'])}]"
+    return f"set {' and '.join(moves)}: then predicted {format_value(record['predicted'])} in {interval}"
 
 
 def _costs(costs: Sequence[JsonObject]) -> str:

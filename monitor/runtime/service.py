@@ -30,6 +30,7 @@ from monitor.clock import ClockWatch, WallClock
 from monitor.delivery.direct import DirectNotifier
 from monitor.errors import MonitorError, UsageError
 from monitor.jobs.detect import DetectJob
+from monitor.plant.features import feature_units
 from monitor.plant.file.load import LoadedPlant, difference, needs_restart
 from monitor.reports.passport import passport
 from monitor.runtime.app import App, bounds_of, make_app
@@ -149,7 +150,7 @@ class Service:
 
     def _passport(self, serial: str) -> dict[str, object] | None:
         with self._app.store.read() as connection:
-            return passport(connection, serial, self._app.plant.class_names())
+            return passport(connection, serial, self._app.plant.class_names(), feature_units(self._app.plant))
 
     def _picture(self, arrival: int, name: str) -> bytes | None:
         with self._app.store.read() as connection:

@@ -250,7 +250,7 @@ decision = sa.Table(
     _text("verdict"), _text("reason"), _text("on_hold"), _time("decided_at"), _time("at"),
     _text("withheld", server_default=sa.text("''")), sa.Column("forecast", JsonText, nullable=True),
     sa.Column("probabilities", JsonText, nullable=True), sa.Column("adapted", JsonText, nullable=True),
-    sa.Column("costs", JsonText, nullable=True),
+    sa.Column("costs", JsonText, nullable=True), sa.Column("adjustment", JsonText, nullable=True),
     sa.Index("ix_decision_gate_at", "gate", "at"),
 )  # fmt: skip
 

@@ -78,9 +78,18 @@ def recommendation(site: str, decision: StoredDecision, coverage: float | None) 
 
 
 def _priced(decision: StoredDecision) -> dict[str, object]:
-    """What the recommendation of a gate that decides by cost is expected to cost, and the correction by name."""
+    """What the recommendation of a gate that decides by cost is expected to cost, and the correction by name.
+
+    `probability` is that of being within specification then; a correction by adjustment says what to set to what.
+    """
     chosen = next((one for one in decision.costs or () if one["action"] == decision.verdict), None)
-    return {} if chosen is None else {"correction": chosen["correction"], "expected_cost": chosen["cost"]}
+    if chosen is None:
+        return {}
+    found = {"correction": chosen["correction"], "expected_cost": chosen["cost"]}
+    found |= {"probability": chosen["probability"]} if "probability" in chosen else {}
+    for move, ending in zip(decision.adjustment["moves"] if decision.adjustment else (), ("", "_2"), strict=False):
+        found |= {f"adjustment{ending}": move["variable"], f"adjust_to{ending}": move["to"]}
+    return found
 
 
 def next_due(connection: sa.Connection, channels: Iterable[str], now: datetime, limit: int) -> list[OutboxMessage]:
