@@ -62,11 +62,20 @@ def blades(count: int, seed: int) -> Blades:
     return Blades(shape, process, rng.standard_normal(count), rows)
 
 
-@pytest.mark.parametrize("kind", ["ensemble", pytest.param("shape", marks=pytest.mark.soak)])
-def test_of_the_parts_predicted_outside_those_that_are_adjusted_end_inside(kind: str) -> None:
-    known, new = blades(700, 1), blades(1500, 2)
-    passed = np.arange(700.0)
-    serials = [f"B{i}" for i in range(700)]
+SIZES = [
+    ("ensemble", 450, 450),
+    pytest.param("ensemble", 1000, 4000, marks=pytest.mark.soak),
+    pytest.param("shape", 1000, 4000, marks=pytest.mark.soak),
+]
+
+
+@pytest.mark.parametrize(("kind", "learnt", "judged_parts"), SIZES)
+def test_of_the_parts_predicted_outside_those_that_are_adjusted_end_inside(
+    kind: str, learnt: int, judged_parts: int
+) -> None:
+    known, new = blades(learnt, 1), blades(judged_parts, 2)
+    passed = np.arange(float(learnt))
+    serials = [f"B{i}" for i in range(learnt)]
     data = TrainingData(known.rows, known.tested(), serials, (), Times(passed, passed + 50), known.planned())
     model = train(data, TrainingSettings(INPUTS, POINTS, 0.9, 60, 1), kind).model()
     parts = [
@@ -91,8 +100,8 @@ def test_of_the_parts_predicted_outside_those_that_are_adjusted_end_inside(kind:
     moved = f"{len(chosen)} predicted outside: {was[chosen].mean():.1%} inside as planned, {inside[chosen].mean():.1%}"
     print(f"{kind}: {moved} adjusted; all {len(every)} adjusted: {was[all_moved].mean():.1%}, "
           f"{inside[all_moved].mean():.1%}; in the predicted interval {covered:.1%}")  # fmt: skip
-    assert len(chosen) >= 30
-    assert was[chosen].mean() < 0.5
+    assert len(chosen) >= judged_parts / 50
+    assert was[chosen].mean() < inside[chosen].mean() - 0.25
     assert inside[chosen].mean() >= 0.9
     assert inside[all_moved].mean() >= 0.9
     assert covered > 0.83
