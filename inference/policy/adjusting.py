@@ -39,6 +39,17 @@ class Unsure:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """The best adjustment, None where none is to be had, and whether some setting might bring the part inside.
+
+    Might: part of its predicted interval lies within the specification there, and the model knows such parts.
+    """
+
+    action: Action | None = None
+    may_help: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class _Candidate:
     """Variables, each with another setting than planned; `far` adds up the shares of their ranges that they move."""
 
@@ -54,8 +65,8 @@ def adjust(
     coverage: float,
     band: ReworkBand,
     predict: Predict,
-) -> list[Action | None]:
-    """For each part the adjustment of least expected cost, or None where none is to be had.
+) -> list[Found]:
+    """For each part the adjustment of least expected cost, if there is one.
 
     Its whole predicted interval then lies within the specification, it is more probably within it than as planned, and
     the model knows such parts. One variable is moved, or where no single one will do, two. Of equal costs the smaller
@@ -65,9 +76,9 @@ def adjust(
     known = [one for one in costs.adjustables if one.name in inputs]
     columns = {one.name: list(inputs).index(one.name) for one in known}
 
-    def search(some: Sequence[Unsure], candidates: Sequence[_Candidate]) -> list[Action | None]:
+    def search(some: Sequence[Unsure], candidates: Sequence[_Candidate]) -> list[Found]:
         size = max(1, _ROWS // max(1, len(candidates)))
-        found: list[Action | None] = []
+        found: list[Found] = []
         for start in range(0, len(some), size):
             chosen = some[start : start + size]
             said = iter(predict(_moved(chosen, candidates, columns)) if candidates else ())
@@ -77,9 +88,9 @@ def adjust(
         return found
 
     found = search(parts, list(_singles(known)))
-    left = [i for i, action in enumerate(found) if action is None]
-    for i, action in zip(left, search([parts[i] for i in left], list(_pairs(known))), strict=True):
-        found[i] = action
+    left = [i for i, one in enumerate(found) if one.action is None]
+    for i, one in zip(left, search([parts[i] for i in left], list(_pairs(known))), strict=True):
+        found[i] = Found(one.action, found[i].may_help or one.may_help)
     return found
 
 
@@ -123,10 +134,14 @@ def _best(
     escape: float,
     coverage: float,
     band: ReworkBand,
-) -> Action | None:
+) -> Found:
     best: tuple[float, float, Action] | None = None
+    may_help = False
     for candidate, prediction in zip(candidates, said, strict=True):
-        if prediction is None or not _brings_inside(prediction, part.spec, band):
+        if prediction is None or not _is_known(prediction):
+            continue
+        may_help = may_help or _touches(prediction, part.spec)
+        if verdict_for_all(prediction.lower, prediction.upper, part.spec, band) is not Verdict.CONTINUE:
             continue
         good = shares_of(prediction, coverage, part.spec, band).good
         cost = candidate.cost + (1 - good) * escape
@@ -136,12 +151,16 @@ def _best(
             moves = tuple(Move(one.name, one.plan, to) for one, to in candidate.moves)
             adjustment = Adjustment(moves, prediction.value, prediction.lower, prediction.upper, good)
             best = cost, candidate.far, Action(Verdict.CORRECT, adjustment.name, cost, good, adjustment)
-    return None if best is None else best[2]
+    return Found(None if best is None else best[2], may_help)
 
 
-def _brings_inside(said: Prediction, spec: Spec, band: ReworkBand) -> bool:
+def _is_known(said: Prediction) -> bool:
+    """Whether it is a prediction of a part that the model knows."""
     if not all(map(isfinite, (said.value, said.lower, said.upper, said.distance))):
         return False
-    if said.distance > said.distance_limit or not said.lower <= said.value <= said.upper:
-        return False
-    return verdict_for_all(said.lower, said.upper, spec, band) is Verdict.CONTINUE
+    return said.distance <= said.distance_limit and said.lower <= said.value <= said.upper
+
+
+def _touches(said: Prediction, spec: Spec) -> bool:
+    """Whether part of the interval lies within the specification."""
+    return (spec.upper is None or said.lower <= spec.upper) and (spec.lower is None or said.upper >= spec.lower)

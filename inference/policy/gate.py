@@ -224,7 +224,8 @@ def _with_adjustments(
     """The decisions, with an adjustment as one more action where a part does not surely go on as planned.
 
     Every precondition was met where there are actions. A part whose whole interval is inside, and that goes on at the
-    least cost, is left as planned: to move it as well would only add what moving does.
+    least cost, is left as planned: to move it as well would only add what moving does. A scrap is not certain while
+    some setting might bring the part inside, so that a wider interval makes no scrap of an adjustment.
     """
     found, unsure, places = list(judged), list[Unsure](), list[int]()
     for i, (part, rule, (said, decision)) in enumerate(zip(parts, rules, judged, strict=True)):
@@ -239,12 +240,16 @@ def _with_adjustments(
     def answers(rows: Floats) -> list[Prediction | None]:
         return [_adapted(prediction, scale) for prediction in _predict(model, rows)]
 
-    actions_found = adjust(unsure, model.inputs, priced.costs, priced.coverage, band, answers)
-    for i, asked, action in zip(places, unsure, actions_found, strict=True):
+    adjusted = adjust(unsure, model.inputs, priced.costs, priced.coverage, band, answers)
+    for i, asked, one in zip(places, unsure, adjusted, strict=True):
         said, decision = judged[i]
-        if said is not None and action is not None:
+        if said is not None and one.may_help:
             certain = verdict_for_all(said.lower, said.upper, asked.spec, band)
-            found[i] = said, by_cost(in_order([*decision.actions, action]), certain)
+            more = [] if one.action is None else [one.action]
+            found[i] = (
+                said,
+                by_cost(in_order([*decision.actions, *more]), None if certain is Verdict.SCRAP else certain),
+            )
     return found
 
 

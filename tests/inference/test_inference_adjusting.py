@@ -173,6 +173,13 @@ def test_a_model_from_before_the_adjustments_is_not_asked() -> None:
     assert old.calls == 1
 
 
+def test_nothing_is_scrapped_that_a_setting_might_bring_inside() -> None:
+    """At 135 the best that can be set is 100: perhaps inside, so people look at it; at 140 it is 105 at best."""
+    at_best, beyond = decided(Response(), 135.0, 140.0)
+    assert (at_best.verdict, at_best.actions[0].verdict) == (Verdict.HOLD, Verdict.SCRAP)
+    assert beyond.verdict is Verdict.SCRAP
+
+
 def test_a_move_that_changes_nothing_is_none_though_it_is_free() -> None:
     free = replace(COSTS, inspection=0.0, corrections={}, adjustables=(replace(COAT, cost=0.0),))
     (decision,) = decided(Response(per_um=0.0), 97.0, costs=free)
@@ -256,6 +263,16 @@ def test_nothing_is_adjusted_after_a_failed_precondition(
         assert found[0].verdict is Verdict.HOLD
         assert found[0].actions == ()
         assert found[0].adjustment is None
+
+
+@cases
+@given(models, numbers, some_costs, specs, st.floats(1, 50))
+def test_a_wider_interval_never_turns_anything_into_a_scrap(
+    model: Response, base: float, costs: Costs, spec: Spec, wider: float
+) -> None:
+    before = decided(model, base, costs=costs, spec=spec)[0]
+    after = decided(replace(model, half=model.half * wider, calls=0), base, costs=costs, spec=spec)[0]
+    assert not (before.verdict is not Verdict.SCRAP and after.verdict is Verdict.SCRAP)
 
 
 @settings(max_examples=25, deadline=None)
