@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import nan
+from typing import cast
 
 import numpy as np
 
 from inference.digest import data_digest
 from inference.models.categories import levels_of
 from inference.models.kind import Times
+from inference.predicting import order_columns
 from monitor.model import ClassSpec, Floats, JsonObject
 from monitor.pipeline.passages import (
     MaxAges,
@@ -25,6 +27,7 @@ from monitor.pipeline.passages import (
     with_earlier,
 )
 from monitor.plant.gates import GateConfig
+from monitor.ports import GateModel
 from monitor.store.database.database import Connection
 from monitor.store.rows.decisions import adjusted_passages, said_by
 from monitor.store.rows.outcomes import outcomes
@@ -40,7 +43,8 @@ class TrainingSet:
     outcome is the place of its class among them. `categories` has the texts of each input that is a machine, recipe or
     lot; in `rows` these are codes (`inference.models.categories`). `rows` have the values of later steps as they were
     planned when the gate judged the part, `fitted` those that came to be: a model is fitted to these. None where
-    nothing of later steps is an input. The other fields are not inputs: `context`
+    nothing of later steps is an input. `inputs` names their columns; a model of before may have others. The other
+    fields are not inputs: `context`
     (parts, features of all steps, NaN where missing) with the newest values, and when each outcome first became
     available.
     """
@@ -58,6 +62,7 @@ class TrainingSet:
     classes: ClassSpec | None = None
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fitted: Floats | None = None
+    inputs: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.serials)
@@ -79,8 +84,14 @@ class TrainingSet:
         return TrainingSet(
             self.rows[chosen], self.target[chosen], serials, self.context[chosen], available_at, machines, recipes,
             lots, arrivals, passed_at, self.classes, self.categories,
-            None if self.fitted is None else self.fitted[chosen],
+            None if self.fitted is None else self.fitted[chosen], self.inputs,
         )  # fmt: skip
+
+    def rows_of(self, model: GateModel) -> Floats | StoredPictures:
+        """The rows with the columns of a model, NaN in those that the gate no longer has."""
+        if not isinstance(self.rows, np.ndarray) or not self.inputs or tuple(model.inputs) == self.inputs:
+            return self.rows
+        return cast("Floats", order_columns(model, self.inputs, self.rows))
 
     def digest(self) -> str:
         """Of what a model is trained on."""
@@ -175,6 +186,7 @@ def training_set(
         classes=classes,
         categories=_categories(gate, parts),
         fitted=fitted,
+        inputs=gate.inputs(),
     )
 
 

@@ -15,9 +15,11 @@ from spine_kit import Cache, Spine, SumModel, after
 from exporters.delivery.mes import MesTarget
 from inference.child import train_and_package
 from inference.packaging import load
+from monitor.gate_models.challenge import compare_models, intervals_still_hold
 from monitor.gate_models.rederive import recompute_decisions
 from monitor.gate_models.training_child import write_job
 from monitor.gate_models.training_set import TrainingSet, training_set
+from monitor.model import RetrainingReason
 from monitor.pipeline.forecasts import known_parts
 from monitor.pipeline.judging import BATCH_OF_ADJUSTED, InForce, batches_of
 from monitor.plant.features import feature_units
@@ -205,6 +207,23 @@ def test_training_joins_what_the_later_steps_came_to_be(line: Spine) -> None:
     assert data.rows[:, :4].tolist() == data.fitted[:, :4].tolist() == [[10.0] * 4] * 2
     assert data.at([1]).fitted.tolist() == data.fitted[1:].tolist()  # type: ignore[union-attr]
     assert len({data.digest(), data.at([0]).digest()}) == 2
+
+
+def test_a_version_from_before_the_adjustments_is_compared_on_its_own_inputs(line: Spine) -> None:
+    for n in range(40):
+        line.part(f"P{n:02d}", after(n), a=float(n % 7), lot=f"L{n // 10}")
+        later(line, f"P{n:02d}", n + 0.5, 0.0)
+        line.rows("OUTCOMES", (f"P{n:02d}", 35.0 + n % 7, after(n + 0.75)))
+    for source in ("parts", "outcomes"):
+        line.run(line.pull(source), after(120))
+    data, old, new = known(line), SumModel(), SumModel(INPUTS)
+    assert np.array_equal(data.rows_of(old), data.rows[:, :4])  # type: ignore[call-overload]
+    assert data.rows_of(new) is data.rows
+    comparison, parts = compare_models(old, new, data, 20)
+    assert len(parts) == 40
+    assert comparison.outcome is RetrainingReason.BETTER  # it knows of the 5 that the coat adds
+    assert intervals_still_hold(new, data)
+    assert not intervals_still_hold(old, data)
 
 
 def test_where_inputs_may_be_missing_a_later_value_may_be(make: Callable[..., Spine]) -> None:
