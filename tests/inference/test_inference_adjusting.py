@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import inf, nan
 
@@ -42,6 +42,7 @@ class Response:
     coverage: float = 0.9
     max_missing: float = 0.0
     calls: int = 0
+    asked: list[Floats] = field(default_factory=list)
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -49,6 +50,7 @@ class Response:
 
     def predict(self, rows: Floats) -> Sequence[Prediction]:
         self.calls += 1
+        self.asked.append(rows)
         if self.broken and self.calls > 1:
             raise ModelError("it is broken", ModelReason.CORRUPT)
         column = {name: rows[:, i] for i, name in enumerate(self.inputs)}
@@ -209,7 +211,7 @@ def test_nothing_is_adjusted_by_a_prediction_that_must_not_decide(withheld: Reas
     assert (decision.reason, decision.actions) == (withheld, ())
 
 
-numbers = st.floats(-300, 300)
+numbers = st.floats(-80, 180) | st.floats(-300, 300)
 adjustables = st.builds(
     lambda name, plan, below, above, step, cost: Adjustable(name, plan, plan - below, plan + above, step, cost),
     st.sampled_from([COAT.name, CURE.name, "coat.other"]), st.sampled_from([25.0, 180.0, 0.3, -7.1]),
@@ -225,7 +227,7 @@ models = st.builds(
     lambda half, per_um, per_degree, limit: Response(
         half=half, per_um=per_um, per_degree=per_degree, distance_limit=limit
     ),
-    st.floats(0, 60), st.floats(-30, 30), st.floats(-9, 9), st.floats(0, 20),
+    st.floats(0, 10) | st.floats(0, 60), st.floats(-30, 30), st.floats(-9, 9), st.floats(0, 60),
 )  # fmt: skip
 specs = st.tuples(st.none() | st.floats(-50, 50), st.none() | st.floats(50, 150)).map(lambda pair: Spec(*pair))
 failures = [reason for reason in Reason if reason not in
@@ -237,13 +239,20 @@ cases = settings(max_examples=CASES, deadline=None) if CASES else settings(deadl
 @given(models, numbers, some_costs, specs)
 def test_an_adjustment_is_never_outside_its_guard_rails(model: Response, base: float, costs: Costs, spec: Spec) -> None:
     (decision,) = decided(model, base, costs=costs, spec=spec)
+    for one in costs.adjustables:
+        for rows in model.asked[1:] if one.name in model.inputs else ():
+            settings_asked = np.unique(rows[:, model.inputs.index(one.name)])
+            planned = settings_asked == next(a.plan for a in (COAT, CURE) if a.name == one.name)
+            steps = (settings_asked - one.plan) / one.step
+            assert (planned | ((one.low <= settings_asked) & (settings_asked <= one.high))).all()
+            assert (planned | (np.abs(steps - np.round(steps)) < 1e-6)).all()
     for action in decision.actions:
         if action.adjustment is not None:
             assert action.verdict is Verdict.CORRECT
             _is_sound(replace(decision, verdict=Verdict.CORRECT, actions=(action,)), model, costs, spec)
     if decision.adjustment is None:
         return
-    without = decided(replace(model, calls=0), base, costs=replace(costs, adjustables=()), spec=spec)[0]
+    without = decided(replace(model, calls=0, asked=[]), base, costs=replace(costs, adjustables=()), spec=spec)[0]
     assert without.action is not None
     assert decision.action is not None
     assert decision.action.cost <= without.action.cost
@@ -271,7 +280,7 @@ def test_a_wider_interval_never_turns_anything_into_a_scrap(
     model: Response, base: float, costs: Costs, spec: Spec, wider: float
 ) -> None:
     before = decided(model, base, costs=costs, spec=spec)[0]
-    after = decided(replace(model, half=model.half * wider, calls=0), base, costs=costs, spec=spec)[0]
+    after = decided(replace(model, half=model.half * wider, calls=0, asked=[]), base, costs=costs, spec=spec)[0]
     assert not (before.verdict is not Verdict.SCRAP and after.verdict is Verdict.SCRAP)
 
 
