@@ -275,7 +275,13 @@ def test_nothing_is_adjusted_after_a_failed_precondition(
 
 
 @cases
-@given(models, numbers, some_costs, specs, st.floats(1, 50))
+@given(
+    models | st.floats(0, 3).map(lambda half: Response(half=half)),
+    numbers | st.floats(120, 150),
+    some_costs | st.just(COSTS),
+    specs | st.just(SPEC),
+    st.floats(1, 4) | st.floats(1, 50),
+)
 def test_a_wider_interval_never_turns_anything_into_a_scrap(
     model: Response, base: float, costs: Costs, spec: Spec, wider: float
 ) -> None:
