@@ -12,11 +12,15 @@ from monitor.model import Floats
 
 
 def data_digest(
-    rows: Floats | Sequence[NDArray[np.uint8]], target: Floats, serials: Sequence[str], planned: Floats | None = None
+    rows: Floats | Sequence[NDArray[np.uint8]],
+    target: Floats,
+    serials: Sequence[str],
+    planned: Floats | None = None,
+    weights: Floats | None = None,
 ) -> str:
-    """SHA-256 of the shape, the numbers (little-endian doubles) or pixels, and the serials. Pictures are read once.
+    """SHA-256 of the shape, the numbers (little-endian doubles) or pixels, the serials, and weights if any.
 
-    `planned` as in `inference.models.kind.TrainingData`.
+    `planned` and `weights` as in `inference.models.kind.TrainingData`. Pictures are read once.
     """
     if isinstance(rows, np.ndarray):
         digest = hashlib.sha256(repr(rows.shape).encode())
@@ -30,4 +34,6 @@ def data_digest(
         digest.update(np.ascontiguousarray(numbers, dtype="<f8").tobytes())
     for serial in serials:
         digest.update(f"{len(serial)}:{serial}".encode())
+    if weights is not None:
+        digest.update(np.ascontiguousarray(weights, dtype="<f8").tobytes())
     return digest.hexdigest()

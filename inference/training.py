@@ -47,7 +47,7 @@ def train(
     corrects level shifts (`inference.levels`). ModelError where a number is not finite or there are too few rows.
     """
     _check(data, settings)
-    digest = data_digest(data.rows, data.target, data.serials, data.planned)
+    digest = data_digest(data.rows, data.target, data.serials, data.planned, data.weights)
     adjusted = data if adjustment is None else replace(data, target=data.target + adjustment)
     contents, metrics = load_kind(kind).train(adjusted, settings)
     return TrainedModel(kind, settings.inputs, contents, metrics, digest, settings.categories)

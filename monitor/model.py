@@ -55,7 +55,13 @@ class Reason(StrEnum):
     OUT_OF_DISTRIBUTION = "out_of_distribution"
     NO_SKILL = "no_skill"
     NOT_CALIBRATED = "not_calibrated"
+    SCRAP_UNCONFIRMED = "scrap_unconfirmed"
+    SCRAP_SURGE = "scrap_surge"
     TIMEOUT = "timeout"
+
+
+FOUND_SCRAP = (Reason.OUT_OF_SPEC, Reason.SCRAP_UNCONFIRMED, Reason.SCRAP_SURGE)
+"""The reasons of decisions whose finding is a scrap, whether or not it was recommended."""
 
 
 class Status(StrEnum):

@@ -37,7 +37,7 @@ ALERTS: tuple[AlertSpec, ...] = (
     of_metric(
         "ScrapSurge", "critical", "operators", "gatewatch_gate_scrap_ratio", "gate", "gate", limit=0.1, clear=0.05,
         pending_for=15 * MINUTE, keep_firing=30 * MINUTE,
-        summary="gate {subject} recommends scrap for many of the newest parts",
+        summary="gate {subject} finds many of the newest parts to be scrap",
         cause="Far more parts than usual are predicted to be beyond rework; a process step has probably shifted.",
         action="Stop feeding parts into the step; check the last set-up, tool and material change before this gate.",
     ),

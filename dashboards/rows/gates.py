@@ -55,7 +55,8 @@ def _decisions() -> list[Panel]:
         ),
         lines(
             "Share of scrap",
-            "Scrap among the newest 100 decisions, with the limit of the alert ScrapSurge. After a sudden rise, stop "
+            "Scrap among the newest 100 decisions, also where the part was held for want of a second signal or in a "
+            "surge, with the limit of the alert ScrapSurge. After a sudden rise, stop "
             "and check the machines of the step: each scrapped part loses all work done on it so far.",
             _with_alert("gatewatch_gate_scrap_ratio", "ScrapSurge"),
             unit="percentunit",

@@ -24,6 +24,7 @@ _TYPES: dict[str, Any] = {
     "visit": sa.Integer, "revision": sa.Integer, "confidence": sa.Double, "predicted": sa.Double,
     "lower": sa.Double, "upper": sa.Double, "decided_at": sa.DateTime, "expected_cost": sa.Double,
     "probability": sa.Double, "adjust_to": sa.Double, "adjust_to_2": sa.Double,
+    "audit": sa.Integer,
 }  # fmt: skip
 
 # Transient SQLite result codes: interrupted, busy, locked, I/O error, full, cannot open, protocol.

@@ -16,7 +16,7 @@ from monitor.model import Reason, Verdict
 from monitor.plant.sources import WRITE_BACK_FIELDS
 from monitor.plant.types import OnHold
 
-_WHOLE = ("visit", "revision")
+_WHOLE = ("visit", "revision", "audit")
 _NUMBERS = (
     "confidence", "predicted", "lower", "upper", "expected_cost", "probability", "adjust_to", "adjust_to_2",
 )  # fmt: skip

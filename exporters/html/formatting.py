@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -27,3 +28,54 @@ def format_value(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(format_value, value))
     return str(value)
+
+
+def decimals(lower: float, upper: float, limits: Iterable[float | None]) -> int:
+    """With how many decimals an interval is written: two digits of its width, and more where a limit lies near an end.
+
+    >>> decimals(1219.21, 1238.4, [1225.0]), decimals(1219.21, 1225.4, [1225.0]), decimals(0.0121, 0.0139, [])
+    (0, 1, 4)
+    """
+    width = upper - lower
+    if not 0 < width < math.inf:
+        return 6
+    digits = min(12, max(0, 1 - math.floor(math.log10(width))))
+    near = [(end, limit) for end in (lower, upper) for limit in limits if limit is not None and end != limit]
+    while digits < 12 and any(round(end, digits) == round(limit, digits) for end, limit in near):
+        digits += 1
+    return digits
+
+
+def plain(value: float, digits: int) -> str:
+    """A number with at most so many decimals; very large and very small ones with an exponent.
+
+    >>> plain(1225.0, 2), plain(0.12345, 3), plain(-0.0, 1), plain(3e20, 1)
+    ('1225', '0.123', '0', '3e+20')
+    """
+    if abs(value) >= 1e9 or (digits >= 12 and value):
+        return f"{value:.6g}"
+    text = f"{value:.{digits}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def percent(share: float | None) -> str:
+    """A share of 1 as a percentage with one decimal; '-' for None.
+
+    >>> percent(0.8884), percent(0.00029), percent(0.99998), percent(1.0), percent(None)
+    ('88.8 %', '< 0.1 %', '> 99.9 %', '100 %', '-')
+    """
+    if share is None:
+        return "-"
+    if 0 < share < 0.001 or 0.999 < share < 1:
+        return "< 0.1 %" if share < 0.5 else "> 99.9 %"
+    return f"{plain(100 * share, 1)} %"
+
+
+def money(cost: float | None) -> str:
+    """An expected cost, in whole units from 100 on; '-' for None.
+
+    >>> money(28180.4), money(99.052), money(0.04), money(None)
+    ('28,180', '99.1', '0.04', '-')
+    """
+    return "-" if cost is None else f"{cost:,.0f}" if abs(cost) >= 100 else f"{cost:.3g}"

@@ -10,10 +10,12 @@ from exporters.html.formatting import number
 from exporters.html.html import Html, chip, page, table, tag
 from exporters.metrics.families.findings import fresh_findings
 from exporters.metrics.families.gates import learns, outcomes_by_gate
+from exporters.metrics.families.holds import is_overdue
 from exporters.metrics.families.jobs import overdue
 from exporters.metrics.shared.labels import outside_limit
 from exporters.metrics.shared.metric import Bounds
 from exporters.metrics.shared.snapshot import AlertRow, BoardRow, GateRow, JobRow, MetricsSnapshot
+from exporters.pages.lists import list_url
 from exporters.pages.parts import ago, clock, search_form, section
 from monitor.detection import (
     BIAS,
@@ -34,6 +36,7 @@ from monitor.model import WATCHDOG, Status
 _WORST_FIRST = (Status.BREACH, Status.CANNOT_JUDGE, Status.NO_DATA, Status.OK)
 _SEVERITIES = ("critical", "warning", "info")
 _MOST_LISTED = 5
+_VERDICTS = ("continue", "correct", "scrap", "hold")
 
 Findings = Mapping[str, Sequence[BoardRow]]
 
@@ -48,7 +51,7 @@ def index_page(snapshot: MetricsSnapshot, bounds: Bounds, expiry: timedelta | No
         _header(snapshot, bounds),
         search_form(),
         section("Alerts", _alerts(snapshot)),
-        section("Gates", _gates(snapshot, bounds), _performance(snapshot, bounds, findings)),
+        section("Gates", _gates(snapshot, bounds), _holds(snapshot, bounds), _performance(snapshot, bounds, findings)),
         section("Drift of the steps", _steps(snapshot, bounds, findings)),
         section("Machines", _machines(snapshot, bounds, findings)),
         section("Sources", _sources(snapshot, bounds, findings)),
@@ -58,7 +61,10 @@ def index_page(snapshot: MetricsSnapshot, bounds: Bounds, expiry: timedelta | No
 
 
 def _header(snapshot: MetricsSnapshot, bounds: Bounds) -> Html:
-    links = (("Metrics", "/metrics"), ("Ready", "/readyz"), ("Reports", "/reports/"))
+    links = (
+        ("Parts", "/parts"), ("Holds", "/holds"), ("Reports", "/reports/"), ("Metrics", "/metrics"),
+        ("Ready", "/readyz"),
+    )  # fmt: skip
     subtitle = f"{clock(snapshot.at)} · plant file {snapshot.plant_digest[:12] or 'not recorded'}"
     title = tag("div", tag("h1", bounds.plant.site), tag("p", subtitle, class_="muted"))
     return tag("header", title, tag("nav", *(tag("a", text, href=href) for text, href in links)))
@@ -103,9 +109,22 @@ def _gate_row(
         model = f"{row.model} {row.version}"
     elif learns(row, outcomes, config):
         model = chip("hold", f"none: every part is held; {outcomes} of {config.training.min_outcomes} outcomes")
-    decisions = (str(counts[verdict]) for verdict in ("continue", "correct", "scrap", "hold"))
+    decisions = (
+        tag("a", str(counts[verdict]), href=list_url({"verdict": verdict, "gate": name})) for verdict in _VERDICTS
+    )
     recent_holds = f"{row.holds} of {row.recent}" if row and row.recent else "-"
-    return name, config.step, model, *decisions, recent_holds, ago(row and row.last_decision_at, now)
+    link = tag("a", name, href=list_url({"gate": name}))
+    return link, config.step, model, *decisions, recent_holds, ago(row and row.last_decision_at, now)
+
+
+def _holds(snapshot: MetricsSnapshot, bounds: Bounds) -> Html:
+    """How many holds wait for people, and for how long."""
+    late = [row for row in snapshot.holds if is_overdue(row, bounds.plant, snapshot.at)]
+    oldest = min((row.decided_at for row in snapshot.holds), default=None)
+    said: list[str] = [tag("a", f"{len(snapshot.holds)} holds wait for a decision", href="/holds")]
+    said += [", the oldest held ", ago(oldest, snapshot.at)] if oldest else []
+    said += [", ", chip("overdue", f"{len(late)} overdue")] if late else []
+    return tag("p", *said)
 
 
 def _performance(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) -> Html:

@@ -1,52 +1,39 @@
-"""The other pages (a part, the list of reports, an error), and the elements that pages share."""
+"""The list of reports and the page of an error, and the elements that pages share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote
 
-from exporters.html.formatting import format_value
-from exporters.html.html import OWN_IMAGES, Html, chip, page, table, tag
-
-
-def part_page(passport: Mapping[str, Any]) -> str:
-    """The passport of one part."""
-    serial = str(passport["serial"])
-    rows = [_event(event) for event in passport["events"]]
-    decided = [_event(event) for event in reversed(passport["events"]) if event["kind"] == "decision"]
-    as_json = tag("a", "as JSON", href=f"{part_url(serial)}&format=json")
-    heads = ("Time (UTC)", "What", "", "")
-    return page(
-        f"Part {serial}",
-        tag("header", tag("h1", f"Part {serial}"), tag("nav", _home(), as_json)),
-        search_form(),
-        section("Decision", table(heads, decided, "No gate has decided on this part.")),
-        section("History", table(heads, rows, "Nothing is known about this part.")),
-        images=OWN_IMAGES,
-    )
+from exporters.html.html import Html, page, table, tag
 
 
 def part_url(serial: str) -> str:
     """The URL of a part's page: a query, because dots, slashes and line breaks do not survive in a path."""
-    return f"/parts?serial={quote(serial.encode('utf-8', 'replace'), safe='')}"
+    return f"/parts?serial={_quoted(serial)}"
 
 
-def _picture_url(arrival: int, name: str) -> str:
-    return f"/pictures?arrival={arrival}&name={quote(name.encode('utf-8', 'replace'), safe='')}"
+def picture_url(arrival: int, name: str, map_of: str = "") -> str:
+    """The URL of a stored picture, or with `map_of` of the map that this gate's model draws over it."""
+    url = f"/pictures?arrival={arrival}&name={_quoted(name)}"
+    return f"{url}&map={_quoted(map_of)}" if map_of else url
+
+
+def _quoted(text: str) -> str:
+    return quote(text.encode("utf-8", "replace"), safe="")
 
 
 def reports_page(names: Sequence[str]) -> str:
     """The list of report files, by their path below the reports folder."""
     rows: list[tuple[str, ...]] = [(tag("a", name, href=f"/reports/{quote(name)}"),) for name in names]
-    header = tag("header", tag("h1", "Reports"), tag("nav", _home()))
+    header = tag("header", tag("h1", "Reports"), links())
     return page("Reports", header, tag("section", table(("File",), rows, "No report has been written yet.")))
 
 
 def problem_page(title: str, sentence: str) -> str:
     """An error page."""
-    return page(title, tag("header", tag("h1", title), tag("nav", _home())), tag("section", tag("p", sentence)))
+    return page(title, tag("header", tag("h1", title), links()), tag("section", tag("p", sentence)))
 
 
 def ago(at: datetime | None, now: datetime) -> Html:
@@ -56,6 +43,13 @@ def ago(at: datetime | None, now: datetime) -> Html:
     seconds = (now - at).total_seconds()
     word = "ago" if seconds >= 0 else "ahead"
     return tag("time", f"{_duration(abs(seconds))} {word}", datetime=at.isoformat(), title=clock(at))
+
+
+def until(at: datetime, now: datetime) -> Html:
+    """In how long, or how long ago, with the exact time as a tooltip."""
+    seconds = (at - now).total_seconds()
+    text = f"in {_duration(seconds)}" if seconds >= 0 else f"{_duration(-seconds)} ago"
+    return tag("time", text, datetime=at.isoformat(), title=clock(at))
 
 
 def _duration(seconds: float) -> str:
@@ -70,8 +64,13 @@ def clock(at: datetime) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def _home() -> Html:
-    return tag("a", "Overview", href="/")
+LINKS = (("Overview", "/"), ("Parts", "/parts"), ("Holds", "/holds"), ("Reports", "/reports/"))
+"""The pages that every other one links to."""
+
+
+def links(*more: Html) -> Html:
+    """The links to the other pages."""
+    return tag("nav", *(tag("a", text, href=href) for text, href in LINKS), *more)
 
 
 def section(title: str, *body: Html) -> Html:
@@ -83,20 +82,3 @@ def search_form() -> Html:
     """The form that looks up a serial number."""
     field = tag("input", name="serial", placeholder="Serial number of a part", aria_label="Serial number", required="")
     return tag("form", field, tag("button", "Show part"), action="/parts", method="get")
-
-
-def _event(event: Mapping[str, Any]) -> tuple[str, ...]:
-    status = str(event["details"].get("verdict") or event["details"].get("status") or "")
-    kind = tag("div", str(event["kind"]).replace("_", " "))
-    terms = [
-        element
-        for name, value in event["details"].items()
-        for element in (tag("dt", name), tag("dd", format_value(value)))
-    ]
-    collapsed = tag("details", tag("summary", "details"), tag("dl", *terms))
-    pictures = [
-        tag("img", src=_picture_url(event["details"]["arrival"], name), alt=str(name), height="256", loading="lazy")
-        for name in event["details"].get("pictures", ())
-    ]
-    time = tag("time", str(event["at"]).replace("T", " "), datetime=str(event["at"]))
-    return time, kind, chip(status) if status else "", tag("div", str(event["summary"]), *pictures, collapsed)

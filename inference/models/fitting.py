@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.models.forecasting import follow
-from inference.models.kind import TrainingData, TrainingMetrics
+from inference.models.kind import TrainingData, TrainingMetrics, weights_at
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats
 
@@ -75,17 +75,19 @@ def check_sizes(parts: Mapping[str, Rows], coverage: float) -> None:
             raise _too_few(name, len(parts[name]), needed)
 
 
-def lot_quantile(scores: Floats, coverage: float, lots: Sequence[str]) -> float:
+def lot_quantile(scores: Floats, coverage: float, lots: Sequence[str], weights: Floats | None = None) -> float:
     """A score below which at least `coverage` of the parts of a new lot lie, from n scores with the lot of each.
 
     Each lot counts once, however many parts it has, and the new one counts as unknown (Lee, Barber and Willett,
     "Distribution-free inference with hierarchical data", 2023). With lots of one part this is `conformal_quantile`.
-    The largest score where there are too few lots.
+    The largest score where there are too few lots. With `weights` (n,) a part counts as so many parts of its lot
+    (Tibshirani et al., "Conformal Prediction Under Covariate Shift", NeurIPS 2019); the new one counts as one lot.
     """
     _, lot_of, sizes = np.unique(np.array(lots, dtype=object), return_inverse=True, return_counts=True)
     order = np.argsort(scores, kind="stable")
-    shares = np.cumsum(1 / sizes[lot_of[order]])
-    place = int(np.searchsorted(shares, (len(sizes) + 1) * coverage - 1e-9))
+    shares = np.cumsum((1.0 if weights is None else weights[order]) / sizes[lot_of[order]])
+    total = len(sizes) if weights is None else shares[-1]
+    place = int(np.searchsorted(shares, (total + 1) * coverage - 1e-9))
     return float(scores[order[min(place, len(order) - 1)]])
 
 
@@ -150,16 +152,21 @@ def measure_in_time(data: TrainingData, value: Floats, half_width: Floats, cover
     held = np.flatnonzero(np.isfinite(value) & np.isfinite(naive))
     every = np.arange(len(data))
     parts = {"train": every, "stopping": every[:0], "calibration": every}
-    return _measured(data.target, value, half_width, naive, held, parts, 0)
+    return _measured(data.target, value, half_width, naive, held, parts, 0, data.weights)
 
 
 def measure(
-    target: Floats, value: Floats, half_width: float | Floats, parts: Mapping[str, Rows], epochs: int
+    target: Floats,
+    value: Floats,
+    half_width: float | Floats,
+    parts: Mapping[str, Rows],
+    epochs: int,
+    weights: Floats | None = None,
 ) -> TrainingMetrics:
     """Metrics of predicted values (parts,) on the validation part; `half_width` is half of each interval's width."""
     held = parts["validation"]
     held = held[held > 0]  # the first row has no outcome before it
-    return _measured(target, value, half_width, np.abs(target - naive_forecast(target)), held, parts, epochs)
+    return _measured(target, value, half_width, np.abs(target - naive_forecast(target)), held, parts, epochs, weights)
 
 
 def _measured(
@@ -170,11 +177,12 @@ def _measured(
     held: Rows,
     parts: Mapping[str, Rows],
     epochs: int,
+    weights: Floats | None,
 ) -> TrainingMetrics:
     """Metrics of the rows that were held out, against the errors (parts,) of the naive baseline."""
-    error = np.abs(target - value)[held]
-    spread = np.square(target[held] - target[held].mean()).mean() if len(held) else 0.0
-    mae, base = (float(found.mean()) if len(held) else 0.0 for found in (error, naive[held]))
+    error, counted = np.abs(target - value)[held], weights_at(weights, held)
+    spread = mean_of(np.square(target[held] - mean_of(target[held], counted)), counted) if len(held) else 0.0
+    mae, base = (mean_of(found, counted) if len(held) else 0.0 for found in (error, naive[held]))
     inside = error <= np.broadcast_to(half_width, target.shape)[held]
     return TrainingMetrics(
         rows=len(target),
@@ -182,14 +190,19 @@ def _measured(
         calibration_rows=len(parts["calibration"]),
         validation_rows=len(held),
         epochs=epochs,
-        coverage=float(inside.mean()) if len(held) else 0.0,
+        coverage=mean_of(inside, counted) if len(held) else 0.0,
         skill=1 - mae / base if base > 0 else 0.0,
         quality={
-            "r2": float(1 - np.square(error).mean() / spread) if spread > 0 else 0.0,
+            "r2": 1 - mean_of(np.square(error), counted) / spread if spread > 0 else 0.0,
             "mae": mae,
             "naive_mae": base,
         },
     )
+
+
+def mean_of(values: Floats | NDArray[np.bool_], weights: Floats | None) -> float:
+    """The mean of values (rows,), each counted by its weight."""
+    return float(values.mean() if weights is None else np.average(values, weights=weights))
 
 
 def _part_of(serial: str) -> str:

@@ -50,6 +50,9 @@ class TrainingData:
     `planned` (parts, inputs) are the rows as they were known when the parts were judged: with the planned values of
     later steps, where `rows` have those that came to be. A model is fitted to `rows`; whatever calibrates or measures
     it is predicted from `planned`. None where they are the same; only with `times`.
+
+    `weights` (parts,) say how many parts each stands for, such as those of which only an audited share has an outcome;
+    None: one each.
     """
 
     rows: Items
@@ -58,6 +61,7 @@ class TrainingData:
     groups: Sequence[str] = ()
     times: Times | None = None
     planned: Floats | None = None
+    weights: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.serials)
@@ -67,11 +71,12 @@ class TrainingData:
         chosen = np.flatnonzero(rows).tolist()
         serials, groups = ([names[i] for i in chosen] if names else () for names in (self.serials, self.groups))
         items = self.rows[rows] if isinstance(self.rows, np.ndarray) else [self.rows[i] for i in chosen]
-        times, planned = (
+        times, planned, weights = (
             self.times.at(rows) if self.times else None,
             None if self.planned is None else self.planned[rows],
+            weights_at(self.weights, rows),
         )
-        return TrainingData(items, self.target[rows], serials, groups, times, planned)
+        return TrainingData(items, self.target[rows], serials, groups, times, planned, weights)
 
     @property
     def table(self) -> Floats:
@@ -83,6 +88,11 @@ class TrainingData:
     def as_judged(self) -> Floats:
         """The rows of a kind that judges numbers, as they were known when the parts were judged."""
         return self.table if self.planned is None else self.planned
+
+
+def weights_at(weights: Floats | None, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Floats | None:
+    """The weights of the chosen parts."""
+    return None if weights is None else np.asarray(weights[rows])
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,9 @@ _MARK = "made-by-gatewatch-demo"
 _SERVED_HOURS = 24.0
 _PICTURES = timedelta(days=1)
 """How long pictures are judged, because that takes longer than judging numbers."""
-_ALERTS = "alerts: {every: 15m}\n"
+_ALERTS = "alerts: {every: 30m}\n"
 _WITHOUT_ABSENT = """alerts:
-  every: 15m
+  every: 30m
   change:
     ModelDegraded: {absent: false}  # a gate that decides later has no accuracy before
 """

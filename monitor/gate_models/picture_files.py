@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from inference.overlay import map_png
+from monitor.errors import ModelError
 from monitor.gate_models.registry import ModelRegistry
 from monitor.pipeline.passages import picture_key
 from monitor.plant.plant import Plant
+from monitor.ports import GateModel
 from monitor.store.database.database import Store
 from monitor.store.rows.decisions import StoredDecision, decisions_of
-from monitor.store.rows.parts import PartStep, part_history
+from monitor.store.rows.parts import PartStep, part_history, part_steps
 from monitor.store.rows.pictures import StoredPicture, pictures_of
+
+_MAPS = 32
+"""Maps that are kept, as PNGs."""
 
 
 class NamedPicture(NamedTuple):
@@ -64,3 +70,53 @@ def _stem(rows: Mapping[int, PartStep], picture: StoredPicture) -> str:
 def _plain(name: str) -> str:
     """The name without what a file name cannot hold."""
     return re.sub(r"[^\w.-]", "_", name)
+
+
+class PictureMaps:
+    """Draws anomaly maps for several threads, one at a time: the last model and the last maps are kept."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._model: tuple[tuple[str, str], GateModel] | None = None
+        self._drawn: dict[tuple[int, str, str], bytes] = {}
+
+    def of(
+        self, store: Store, plants: Callable[[str], Plant | None], registry: ModelRegistry, arrival: int, name: str,
+        gate: str,
+    ) -> bytes | None:  # fmt: skip
+        """A stored picture with the map of the model by which this gate decided on it, as a PNG.
+
+        None where there is no such picture or decision, or the model is not in the cache or draws no map.
+        """
+        key = (arrival, name, gate)
+        with self._lock:
+            drawn = self._drawn.get(key) or self._draw(store, plants, registry, arrival, name, gate)
+            if drawn is not None and key not in self._drawn:
+                if len(self._drawn) >= _MAPS:
+                    self._drawn.pop(next(iter(self._drawn)))
+                self._drawn[key] = drawn
+            return drawn
+
+    def _draw(
+        self, store: Store, plants: Callable[[str], Plant | None], registry: ModelRegistry, arrival: int, name: str,
+        gate: str,
+    ) -> bytes | None:  # fmt: skip
+        with store.read() as connection:
+            rows = part_steps(connection, [arrival])
+            decisions = [row for one in rows for row in decisions_of(connection, one.serial) if row.gate == gate]
+            pictures = {(one.arrival, one.name): one for one in pictures_of(connection, [arrival])}
+        for row in reversed(decisions):
+            plant = plants(row.plant_digest)
+            judged = _judged(row, plant, pictures) if plant is not None and gate in plant.gates else None
+            if judged is not None and judged.name == name:
+                return self._map(registry, row, judged.png)
+        return None
+
+    def _map(self, registry: ModelRegistry, row: StoredDecision, png: bytes) -> bytes | None:
+        key = (row.model, row.model_digest)
+        if self._model is None or self._model[0] != key:
+            try:
+                self._model = key, registry.load(*key)
+            except ModelError:
+                return None
+        return map_png(self._model[1], png)

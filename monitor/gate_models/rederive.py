@@ -7,11 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from inference.models.tables.class_forecast import ClassForecast
 from inference.policy.gate import judge
+from monitor.confirming.signals import Seen, settled
+from monitor.errors import ModelError
 from monitor.gate_models.registry import ModelRegistry
-from monitor.model import Adjustment, Decision, Finding, JsonObject, Prediction, Reason
+from monitor.gate_models.signals_again import SignalsThen
+from monitor.model import Finding, JsonObject, Prediction, Reason
 from monitor.pipeline.forecasts import Adaptation, Forecasts, KnownParts, RecordedForecast, known_parts
 from monitor.pipeline.machines import MachineMemory, judged_batches
 from monitor.pipeline.passages import Passage, gate_input, passage_of, picture_key
@@ -20,7 +24,14 @@ from monitor.plant.plant import Plant
 from monitor.ports import GateModel
 from monitor.store.database.database import Connection, Store
 from monitor.store.plant_files import plant_file_texts
-from monitor.store.rows.decisions import Said, StoredDecision, decisions_in_order, said_by, stored_probabilities
+from monitor.store.rows.decisions import (
+    Said,
+    StoredDecision,
+    decisions_in_order,
+    decisions_of,
+    said_by,
+    stored_probabilities,
+)
 from monitor.store.rows.forgotten import ForgottenBaseline
 from monitor.store.rows.parts import part_steps
 from monitor.store.rows.pictures import picture_of
@@ -34,12 +45,17 @@ _WITHOUT_PREDICTION = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.TIMEOUT, Reason
 
 @dataclass(frozen=True, slots=True)
 class Recomputed:
-    """A stored decision and the one recomputed from its recorded inputs."""
+    """A stored decision and the one recomputed from its recorded inputs; `different` names what differs.
+
+    Where it cannot be recomputed, the reason of the recomputed one says why.
+    """
 
     key: tuple[str, str, int, int]
     matches: bool
     stored: tuple[str, str, float | None]
     recomputed: tuple[str, str, float | None]
+    gate: str = ""
+    different: tuple[str, ...] = ()
 
 
 def recompute_decisions(
@@ -52,24 +68,87 @@ def recompute_decisions(
     A hold because there was no usable model, or a timeout, is recomputed from its recorded reason, and so is one
     because the realised skill was lost, together with its prediction.
     """
-    models: dict[tuple[str, str], GateModel] = {}
-    known = _KnownThen()
     with store.read() as connection:
+        again = _Again(connection, plants, registry)
         for rows in decisions_in_order(connection):
-            arrivals = {arrival for row in rows for arrival in (row.arrival, *row.inputs.values())}
-            passages = {r.arrival: passage_of(r) for r in part_steps(connection, arrivals)}
-            used = {earlier.gate for row in rows for earlier in plants(row.plant_digest).gates[row.gate].earlier}
-            said = said_by(connection, used, [row.serial for row in rows])
-            for row in rows:
-                held_for = row.reason if row.forecast is None else row.forecast["instead_of"]
-                refused = next((r for r in _WITHOUT_PREDICTION if r.value == held_for and row.predicted is None), None)
-                model = None
-                if refused is None:
-                    key = (row.model, row.model_digest)
-                    model = models[key] if key in models else models.setdefault(key, registry.load(*key))
-                plant = plants(row.plant_digest)
-                then = known.of(connection, row, plant)
-                yield _recompute(row, passages, said, plant, model, refused, then, partial(picture_of, connection))
+            yield from again.all(rows)
+
+
+def recompute_part(
+    store: Store, plants: Callable[[str], Plant | None], registry: ModelRegistry, serial: str
+) -> Iterator[Recomputed]:
+    """The stored decisions on one part, in order of decision time, each recomputed as by `recompute_decisions`.
+
+    No decision on another part is read, but for the outcomes that a forecast or an adaptation rests on, and the gate's
+    newest decisions where scraps might surge. A plant file or model that is not there makes a decision that differs,
+    and no error.
+    """
+    with store.read() as connection:
+        rows = decisions_of(connection, serial)
+        known = {digest: plants(digest) for digest in {row.plant_digest for row in rows}}
+        again = _Again(connection, lambda digest: cast(Plant, known[digest]), registry)
+        for row in rows:
+            plant = known[row.plant_digest]
+            if plant is None:
+                yield _impossible(row, "its plant file is not stored, or cannot be read by this version")
+            elif row.gate not in plant.gates:
+                yield _impossible(row, "its plant file has no such gate")
+            else:
+                try:
+                    yield again.alone(row)
+                except ModelError as exc:
+                    yield _impossible(row, f"its model cannot be used: {exc}")
+
+
+def _impossible(row: StoredDecision, why: str) -> Recomputed:
+    key, stored = (row.serial, row.step, row.visit, row.revision), (row.verdict, row.reason, row.predicted)
+    return Recomputed(key, False, stored, ("", why, None), row.gate)
+
+
+class _Again:
+    """Recomputes decisions; models, and what was known when they were made, are read once for those that share it."""
+
+    def __init__(self, connection: Connection, plants: Callable[[str], Plant], registry: ModelRegistry) -> None:
+        self._connection, self._plants, self._registry = connection, plants, registry
+        self._models: dict[tuple[str, str], GateModel] = {}
+        self._known, self._signals = _KnownThen(), SignalsThen()
+
+    def all(self, rows: Sequence[StoredDecision]) -> Iterator[Recomputed]:
+        """Each of these decisions, which follow those given before in order of arrival."""
+        inputs = self._read(rows)
+        for row in rows:
+            seen = self._signals.of(self._connection, row, self._plants(row.plant_digest))
+            self._signals.add(row)
+            yield self._recomputed(row, inputs, seen)
+
+    def alone(self, row: StoredDecision) -> Recomputed:
+        """A decision by itself, whatever was given before."""
+        inputs = self._read([row])
+        self._signals.remember(self._connection, row)
+        return self._recomputed(
+            row, inputs, self._signals.of(self._connection, row, self._plants(row.plant_digest))
+        )  # fmt: skip
+
+    def _read(self, rows: Sequence[StoredDecision]) -> tuple[Mapping[int, Passage], Said]:
+        """The passages that decisions were made from, and what earlier gates said of their parts."""
+        arrivals = {arrival for row in rows for arrival in (row.arrival, *row.inputs.values())}
+        passages = {r.arrival: passage_of(r) for r in part_steps(self._connection, arrivals)}
+        used = {earlier.gate for row in rows for earlier in self._plants(row.plant_digest).gates[row.gate].earlier}
+        self._signals.read(self._connection, rows)
+        return passages, said_by(self._connection, used, [row.serial for row in rows])
+
+    def _recomputed(self, row: StoredDecision, inputs: tuple[Mapping[int, Passage], Said], seen: Seen) -> Recomputed:
+        held_for = row.reason if row.forecast is None else row.forecast["instead_of"]
+        refused = next((r for r in _WITHOUT_PREDICTION if r.value == held_for and row.predicted is None), None)
+        model = None if refused is not None else self._model(row.model, row.model_digest)
+        plant = self._plants(row.plant_digest)
+        then, picture = self._known.of(self._connection, row, plant), partial(picture_of, self._connection)
+        return replace(_recompute(row, *inputs, plant, model, refused, then, seen, picture), gate=row.gate)
+
+    def _model(self, name: str, digest: str) -> GateModel:
+        if (name, digest) not in self._models:
+            self._models[name, digest] = self._registry.load(name, digest)
+        return self._models[name, digest]
 
 
 def _recompute(
@@ -80,6 +159,7 @@ def _recompute(
     model: GateModel | None,
     refused: Reason | None,
     known: tuple[RecordedForecast | None, Adaptation | None],
+    seen: Seen,
     picture: Callable[[int, str], bytes | None],
 ) -> Recomputed:
     gate = plant.gates[row.gate]
@@ -99,8 +179,15 @@ def _recompute(
     prediction, decision = judge(model, refused, [part], rule_at, gate.rework_band(), withheld, scale, gate.priced())[0]
     if forecast is not None:
         decision = forecast.decide(decision, rule_at(part.at), gate)
-    recomputed = (decision.verdict.value, decision.reason.value, None if prediction is None else prediction.value)
-    return Recomputed(key, _matches(row, prediction, decision), stored, recomputed)
+    adjustment = None if decision.adjustment is None else decision.adjustment.record()
+    made = row._replace(
+        verdict=decision.verdict.value, reason=decision.reason.value, costs=decision.record(), signals=None,
+        adjustment=adjustment,
+    )  # fmt: skip
+    again = settled(made, plant, seen)
+    recomputed = (again.verdict, again.reason, None if prediction is None else prediction.value)
+    different = tuple(_differences(row, prediction, again))
+    return Recomputed(key, not different, stored, recomputed, different=different)
 
 
 def _is_forecast(known: RecordedForecast | None, record: JsonObject | None) -> bool:
@@ -150,18 +237,30 @@ class _KnownThen:
         return last[1]
 
 
-def _matches(row: StoredDecision, prediction: Prediction | None, decision: Decision) -> bool:
-    if (row.verdict, row.reason) != (decision.verdict.value, decision.reason.value):
-        return False
-    if not (_same_costs(row.costs, decision.record()) and _same_adjustment(row.adjustment, decision.adjustment)):
-        return False
+def _differences(row: StoredDecision, prediction: Prediction | None, again: StoredDecision) -> Iterator[str]:
+    """The names of what is not as stored."""
+    yield from (name for name in ("verdict", "reason", "signals") if getattr(row, name) != getattr(again, name))
+    if not _same_costs(row.costs, again.costs):
+        yield "costs"
+    if not _same_adjustment(row.adjustment, again.adjustment):
+        yield "adjustment"
     if prediction is None or row.predicted is None:
-        return prediction is None and row.predicted is None
-    p = prediction
-    stored = (row.predicted, row.lower, row.upper, row.distance, row.distance_limit)
-    recomputed = (p.value, p.lower, p.upper, p.distance, p.distance_limit)
-    numbers = all(a is not None and abs(a - b) <= TOLERANCE for a, b in zip(stored, recomputed, strict=True))
-    return numbers and _same_probabilities(row.probabilities, stored_probabilities(p))
+        if prediction is not None or row.predicted is not None:
+            yield "predicted"
+        return
+    for name, value in zip(_NUMBERS, _numbers(prediction), strict=True):
+        before = getattr(row, name)
+        if before is None or not abs(before - value) <= TOLERANCE:
+            yield name
+    if not _same_probabilities(row.probabilities, stored_probabilities(prediction)):
+        yield "probabilities"
+
+
+_NUMBERS = ("predicted", "lower", "upper", "distance", "distance_limit")
+
+
+def _numbers(said: Prediction) -> tuple[float, ...]:
+    return said.value, said.lower, said.upper, said.distance, said.distance_limit
 
 
 def _same_costs(stored: Sequence[JsonObject] | None, recomputed: Sequence[JsonObject] | None) -> bool:
@@ -173,13 +272,13 @@ def _same_costs(stored: Sequence[JsonObject] | None, recomputed: Sequence[JsonOb
     return same and all(abs(cost - now[action]) <= TOLERANCE * (1 + abs(cost)) for action, cost in before.items())
 
 
-def _same_adjustment(stored: JsonObject | None, recomputed: Adjustment | None) -> bool:
+def _same_adjustment(stored: JsonObject | None, recomputed: JsonObject | None) -> bool:
     """Whether the same variables are set to the same, and the same is predicted then."""
     if stored is None or recomputed is None:
         return stored is None and recomputed is None
-    now = recomputed.record()
-    numbers = (abs(stored[name] - now[name]) <= TOLERANCE for name in ("predicted", "lower", "upper", "probability"))
-    return bool(stored["moves"] == now["moves"] and all(numbers))
+    names = ("predicted", "lower", "upper", "probability")
+    numbers = (abs(stored[name] - recomputed[name]) <= TOLERANCE for name in names)
+    return bool(stored["moves"] == recomputed["moves"] and all(numbers))
 
 
 def _same_probabilities(stored: Sequence[float | None] | None, recomputed: Sequence[float | None] | None) -> bool:

@@ -136,5 +136,6 @@ def write_job(folder: Path, gate: GateConfig, data: TrainingSet) -> None:
             rows = to_levels(data.fitted, gate.inputs(), data.categories)
     np.savez(
         folder / "data.npz", rows=rows, target=data.target, context=data.context, serials=serials, lots=lots,
-        passed=times.passed, available=times.available, **planned,
+        passed=times.passed, available=times.available, weights=np.array(data.weights or [1.0] * len(data)),
+        **planned,
     )  # fmt: skip

@@ -29,7 +29,7 @@ from monitor.pipeline.passages import (
 from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
 from monitor.store.database.database import Connection
-from monitor.store.rows.decisions import adjusted_passages, said_by
+from monitor.store.rows.decisions import adjusted_passages, audit_weights, said_by
 from monitor.store.rows.outcomes import outcomes
 from monitor.store.rows.parts import PartStep, part_history
 from monitor.store.rows.pictures import StoredPictures, with_picture
@@ -46,7 +46,7 @@ class TrainingSet:
     nothing of later steps is an input. `inputs` names their columns; a model of before may have others. The other
     fields are not inputs: `context`
     (parts, features of all steps, NaN where missing) with the newest values, and when each outcome first became
-    available.
+    available. `weights`: how many parts each stands for (`audit_weights`); none: one each.
     """
 
     rows: Floats | StoredPictures
@@ -63,6 +63,7 @@ class TrainingSet:
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fitted: Floats | None = None
     inputs: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         return len(self.serials)
@@ -80,11 +81,14 @@ class TrainingSet:
         columns = (self.serials, self.machines, self.recipes, self.lots)
         serials, machines, recipes, lots = (tuple(column[i] for i in indices) for column in columns)
         available_at, passed_at = (tuple(times[i] for i in indices) for times in (self.available_at, self.passed_at))
-        arrivals = tuple(self.arrivals[i] for i in indices)
+        arrivals, weights = (
+            tuple(self.arrivals[i] for i in indices),
+            tuple(self.weights[i] for i in indices if self.weights),
+        )
         return TrainingSet(
             self.rows[chosen], self.target[chosen], serials, self.context[chosen], available_at, machines, recipes,
             lots, arrivals, passed_at, self.classes, self.categories,
-            None if self.fitted is None else self.fitted[chosen], self.inputs,
+            None if self.fitted is None else self.fitted[chosen], self.inputs, weights,
         )  # fmt: skip
 
     def rows_of(self, model: GateModel) -> Floats | StoredPictures:
@@ -95,9 +99,10 @@ class TrainingSet:
 
     def digest(self) -> str:
         """Of what a model is trained on."""
+        weights = np.array(self.weights) if any(weight != 1 for weight in self.weights) else None
         if self.fitted is None or not isinstance(self.rows, np.ndarray):
-            return data_digest(self.rows, self.target, self.serials)
-        return data_digest(self.fitted, self.target, self.serials, self.rows)
+            return data_digest(self.rows, self.target, self.serials, weights=weights)
+        return data_digest(self.fitted, self.target, self.serials, self.rows, weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +177,7 @@ def training_set(
     used = [ordered[i] for i in complete]
     serials = tuple(serial for serial, _ in used)
     parts = [part for _, part in used]
+    audited = {} if gate.costs is None else audit_weights(connection, gate.step, serials)
     return TrainingSet(
         rows=rows,
         target=_targets([truth[s].value for s in serials], classes),
@@ -187,6 +193,7 @@ def training_set(
         categories=_categories(gate, parts),
         fitted=fitted,
         inputs=gate.inputs(),
+        weights=tuple(audited.get((part.passage.serial, part.passage.visit), 1.0) for part in parts) if audited else (),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from inference.policy.gate import judge
+from monitor.confirming.page import Visits, settle_page
 from monitor.failpoints import reach
 from monitor.model import Decision, Page, PartInput, Prediction, Reason, Verdict
 from monitor.pictures import keep
@@ -34,6 +35,7 @@ from monitor.store.rows.decisions import (
 from monitor.store.rows.digests import StoredRow
 from monitor.store.rows.parts import part_history
 from monitor.store.rows.pictures import StoredPicture, picture_of
+from monitor.store.rows.readings import last_arrival
 
 ToJudge = tuple[Passage, PartInput, dict[str, int]]
 """A passage, its gate's input, and by step the arrival numbers of the rows that this was made from."""
@@ -68,6 +70,8 @@ class PartsPipeline(Pipeline):
         """Fill `write` with the page's rows and decisions, made by the models in force at its start."""
         in_force = self._in_force()
         with self._store.read() as connection:
+            # First: what is committed between two statements does not count, and a decision records that number.
+            arrival = last_arrival(connection)
             history = part_history(connection, page.frame["serial"].tolist())
             decided = self._decided(connection, page)
             said = said_by(connection, self._used, page.frame["serial"].tolist())
@@ -76,7 +80,7 @@ class PartsPipeline(Pipeline):
             stored.setdefault(passed[:3] if self._counts_visits else passed, StoredRow())
         done = {passed[:3] for passed in decided}
         result = intake.classify(intake.part_rows(page, self._source, stored), stored, self._dated)
-        known = KnownPassages(self._plant.max_ages(), history)
+        known = KnownPassages(self._plant.max_ages(), [row for row in history if row.arrival <= arrival])
         to_decide: dict[str, list[tuple[Passage, Mapping[str, Passage]]]] = {}
         for accepted in result.accepted:
             passage = _passage(provisional_arrival(len(write.rows)), accepted.columns)
@@ -90,6 +94,7 @@ class PartsPipeline(Pipeline):
             if gate is not None and not is_decided and self._needs_decision(gate, passage, accepted.revision):
                 to_decide.setdefault(gate, []).append((passage, earlier))
         self._decide_in_order(to_decide, said, in_force, write)
+        self._settle(write, _visits(to_decide), arrival, in_force)
         reach("after_inference")
         for outcome, rows in result.outcomes():
             key = tally_key("gatewatch_source_rows_total", source=self._source, outcome=outcome)
@@ -143,10 +148,17 @@ class PartsPipeline(Pipeline):
             if adapted is not None and prediction is not None:
                 row = row._replace(adapted=adapted.record())
             write.decisions.append(row)
-            verdict, reason = decision.verdict.value, decision.reason.value
-            write.tallies[tally_key("gatewatch_gate_decisions_total", gate=gate, verdict=verdict, reason=reason)] += 1
+
+    def _settle(self, write: BatchWrite, visits: Visits, arrival: int, in_force: Mapping[str, InForce]) -> None:
+        """Let the decisions stand in the order of their rows, count them, and recommend what they say."""
+        made = sorted(write.decisions, key=lambda row: -row.arrival)
+        write.decisions = settle_page(self._store, self._plant, made, visits, arrival, provisional_arrival(0))
+        for row in write.decisions:
+            labels = {"gate": row.gate, "verdict": row.verdict, "reason": row.reason}
+            write.tallies[tally_key("gatewatch_gate_decisions_total", **labels)] += 1
             if self._plant.write_back:
-                write.outbox.append(recommendation(self._plant.site, row, _coverage(used, decision, config)))
+                coverage = _coverage(in_force[row.gate], row, self._plant.gates[row.gate])
+                write.outbox.append(recommendation(self._plant.site, row, coverage))
 
     def _judge(
         self, config: GateConfig, used: InForce, parts: Sequence[PartInput], adapted: Adaptation | None
@@ -217,9 +229,18 @@ class PartsPipeline(Pipeline):
         )  # fmt: skip
 
 
-def _coverage(used: InForce, decision: Decision, config: GateConfig) -> float | None:
+def _visits(parts: Mapping[str, Sequence[tuple[Passage, Mapping[str, Passage]]]]) -> Visits:
+    """Of each row to decide on, the visit of the part's newest earlier passage through each step."""
+    return {
+        passage.arrival: {step: other.visit for step, other in earlier.items()}
+        for of_gate in parts.values()
+        for passage, earlier in of_gate
+    }
+
+
+def _coverage(used: InForce, decision: StoredDecision, config: GateConfig) -> float | None:
     """The nominal coverage of the interval that decided."""
-    if decision.reason is Reason.FORECAST:
+    if decision.reason == Reason.FORECAST:
         return config.coverage
     return used.model.coverage if used.model else None
 

@@ -257,6 +257,19 @@ class GateConfig(Strict):
         return ReworkBand(self.rework.below, self.rework.above)
 
 
+def root_inputs(gates: Mapping[str, GateConfig], name: str) -> frozenset[str]:
+    """Everything that a gate's prediction rests on, also through the gates whose predictions it uses.
+
+    A lot counts as the same input at whatever step it was recorded.
+    """
+    gate = gates[name]
+    own = {*gate.features(), *map(prediction_input, gate.predictions)}
+    own |= {"lot" if category.what == "lot" else category.input for category in gate.category_inputs()}
+    if gate.picture is not None:
+        own.add(f"{gate.picture.step}.{gate.picture.name}")
+    return frozenset(own).union(*(root_inputs(gates, other.gate) for other in gate.earlier))
+
+
 def ranks(gates: Mapping[str, GateConfig]) -> dict[str, int]:
     """By gate how many gates lie before it, by the longest way: a gate is decided after those whose predictions it
     uses. The gates of a plant, of which none uses its own prediction."""

@@ -51,6 +51,9 @@ class Step(Strict):
 
     line: Name = Field(description="The line it belongs to.")
     on_hold: OnHold = Field("plant_procedure", description="What the plant does with a part when the gate holds.")
+    decide_by: PositiveDuration | None = Field(
+        None, description="How long after a hold people have to decide on the part; later it counts as overdue."
+    )
     max_age: PositiveDuration = Field(
         timedelta(days=90),
         description="How old a part's passage through the step may be when a gate uses it; an older one is missing.",

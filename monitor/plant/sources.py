@@ -324,7 +324,7 @@ ADJUSTMENT_FIELDS = ("adjustment", "adjust_to", "adjustment_2", "adjust_to_2")
 WRITE_BACK_FIELDS = (
     "site", "serial", "step", "visit", "revision", "recommendation", "confidence", "reason", "on_hold",
     "model_version", "predicted", "lower", "upper", "decided_at", "correction", "expected_cost",
-    "probability", *ADJUSTMENT_FIELDS,
+    "probability", *ADJUSTMENT_FIELDS, "audit",
 )  # fmt: skip
 _REQUIRED = ("site", "serial", "step", "visit", "revision", "recommendation")
 

@@ -36,7 +36,8 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
-def _aware(value: object) -> datetime:
+def parse_instant(value: object) -> datetime:
+    """A time with an offset, in UTC; ValueError for anything else."""
     problem = ValueError("expected a time with an offset, such as 2026-01-01T00:00:00Z")
     try:
         at = datetime.fromisoformat(value) if isinstance(value, str) else value
@@ -91,7 +92,7 @@ Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 PositiveDuration = Annotated[
     Duration, AfterValidator(_positive), Meaning("a duration above 0s, such as 30s, 5m or 1h30m")
 ]
-Instant = Annotated[datetime, BeforeValidator(_aware)]
+Instant = Annotated[datetime, BeforeValidator(parse_instant)]
 Zone = Annotated[str, AfterValidator(_zone), Meaning("an IANA time zone such as Europe/Berlin")]
 Name = Annotated[str, AfterValidator(_name), Meaning("a name")]
 Text = Annotated[str, AfterValidator(_text)]

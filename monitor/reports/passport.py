@@ -1,26 +1,33 @@
-"""The passport of a part: everything the store knows about one serial number, in chronological order.
+"""The passport of a part: what was decided and why, then everything the store knows about one serial number.
 
-A passport is a map of JSON values: `serial` and `events`, each event with `at` (ISO 8601, UTC), `kind`, a
-`summary` as text and its `details`. Equal stores give equal passports.
+A passport is a map of JSON values: `serial`; `decisions`, the newest one of each gate, newest first
+(`monitor.reports.part.decisions`); `neighbours`, the parts before and after on the same machine and in the same lot;
+and `events` in chronological order, each with `at` (ISO 8601, UTC), `kind`, a `summary` as text and its `details`.
+Equal stores give equal passports.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from exporters.html.formatting import escape_controls, format_value
+from exporters.html.formatting import format_value
 from monitor.model import JsonObject, Status
+from monitor.plant.plant import Plant
+from monitor.reports.part.adjustments import adjustment_clause, units_of
+from monitor.reports.part.around import neighbours_of
+from monitor.reports.part.decisions import decisions_of_part
+from monitor.reports.part.reading import ClassNames, Lens, read_part
+from monitor.reports.part.signals import signal_clauses
+from monitor.reports.part.values import iso, json_value, storable
 from monitor.statuses import OutboxStatus
 from monitor.store.database.database import Connection
-from monitor.store.delivery.outbox import messages_about
-from monitor.store.rows.decisions import StoredDecision, decisions_of
-from monitor.store.rows.outcomes import StoredDisposition, StoredOutcome, dispositions_of, outcomes_of
-from monitor.store.rows.parts import PartStep, neighbours, part_history
-from monitor.store.rows.pictures import picture_names
+from monitor.store.delivery.outbox import OutboxMessage
+from monitor.store.rows.decisions import StoredDecision
+from monitor.store.rows.outcomes import StoredDisposition, StoredOutcome
+from monitor.store.rows.parts import PartStep, neighbours
 from monitor.store.rows.quarantine import quarantined_with_key
 from monitor.store.rows.readings import MachineWindow, window_before
 from monitor.store.watching.findings import findings_about
@@ -41,85 +48,45 @@ _ORDER = ("machine_window", "machine_finding", "part_step", "quarantine", "decis
           "outcome")  # fmt: skip
 
 
-ClassNames = Mapping[str, Mapping[int, str]]
-"""By characteristic with classes the name of each class, by its number in outcomes."""
-
-
 def passport(
-    connection: Connection,
-    serial: str,
-    classes: ClassNames | None = None,
-    units: Mapping[str, str] | None = None,
+    connection: Connection, serial: str, classes: ClassNames | None = None, lens: Lens | None = None
 ) -> dict[str, object] | None:
     """The passport of `serial`; None if the store knows nothing about it.
 
-    `classes` are those of the plant file; a decision or outcome of other ones is shown by its numbers. `units` are
-    those of features, as far as they are known.
+    `classes` are those of the plant file in force; an event about other ones is shown by its numbers. `lens` gives the
+    plant files that decisions were made by, and the time; without it, no specification and no due time is known.
     """
-    classes = classes or {}
-    if not _storable(serial):
+    classes, lens = classes or {}, lens or Lens()
+    if not storable(serial):
         return None
-    steps = part_history(connection, [serial])
-    pictures = picture_names(connection, [row.arrival for row in steps])
-    events = [_part_step(row, pictures.get(row.arrival, ())) for row in steps]
-    events += [_decision(row, classes, units or {}) for row in decisions_of(connection, serial)]
-    events += _recommendations(connection, serial)
-    events += [_outcome(row, classes) for row in outcomes_of(connection, [serial])]
-    events += [_disposition(row) for row in dispositions_of(connection, serial)]
+    known = read_part(connection, serial, lens)
+    events = [_part_step(row, known.pictures.get(row.arrival, ())) for row in known.steps]
+    events += [_decision(row, classes, known.plants.get(row.plant_digest) or lens.plant) for row in known.decisions]
+    events += [_recommendation(row) for row in known.messages]
+    events += [_outcome(row, classes) for row in known.outcomes]
+    events += [_disposition(row) for row in known.dispositions]
     events += _quarantined(connection, serial)
     if not events:
         return None
-    events += _machine_context(connection, steps)
-    return {"serial": serial, "events": sorted(events, key=_sort_key)}
-
-
-def as_text(passport: JsonObject) -> str:
-    """The passport for a terminal, with control characters in the data escaped."""
-    lines = [f"part {escape_controls(passport['serial'])}"]
-    for event in passport["events"]:
-        lines.append(f"{event['at']}  {event['kind']:<15} {escape_controls(event['summary'])}")
-        lines += [
-            f"{'':24}{escape_controls(f'{name}: {format_value(value)}')}" for name, value in event["details"].items()
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def _storable(serial: str) -> bool:
-    """Whether a database can hold it: none takes a lone surrogate, and PostgreSQL no NUL."""
-    try:
-        serial.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return bool(serial) and "\0" not in serial
+    events += _machine_context(connection, known.steps)
+    return {
+        "serial": serial,
+        "decisions": decisions_of_part(connection, known, lens),
+        "neighbours": neighbours_of(connection, known, lens),
+        "events": sorted(events, key=_sort_key),
+    }
 
 
 def _sort_key(event: Event) -> tuple[str, int, str]:
     return event["at"], _ORDER.index(event["kind"]), json.dumps(event, sort_keys=True)
 
 
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _json_value(value: object) -> object:
-    """A value as JSON: times as text, non-finite numbers as None."""
-    if isinstance(value, datetime):
-        return _iso(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(name): _json_value(value[name]) for name in sorted(value)}
-    if isinstance(value, list | tuple):
-        return [_json_value(item) for item in value]
-    return value
-
-
 def _event(at: datetime, kind: str, summary: str, details: Mapping[str, object]) -> Event:
     return {
-        "at": _iso(at),
+        "at": iso(at),
         "kind": kind,
         "summary": summary,
-        "details": {name: _json_value(value) for name, value in details.items()},
+        "details": {name: json_value(value) for name, value in details.items()},
     }
 
 
@@ -138,7 +105,7 @@ def _part_step(row: PartStep, pictures: Sequence[str]) -> Event:
     return _event(row.at, "part_step", f"{action} step {row.step}, visit {row.visit}{machine}{batch}", details)
 
 
-def _decision(row: StoredDecision, classes: ClassNames, units: Mapping[str, str]) -> Event:
+def _decision(row: StoredDecision, classes: ClassNames, plant: Plant | None) -> Event:
     summary = f"gate {row.gate} at {row.step}, visit {row.visit}: {row.verdict} ({row.reason})"
     of_classes = {} if row.probabilities is None else {"probabilities": _named(row, row.probabilities, classes)}
     if row.predicted is not None and row.probabilities is not None:
@@ -147,27 +114,17 @@ def _decision(row: StoredDecision, classes: ClassNames, units: Mapping[str, str]
     elif row.predicted is not None:
         interval = f"[{format_value(row.lower)}, {format_value(row.upper)}]"
         summary += f", {row.characteristic} predicted {format_value(row.predicted)} in {interval}"
-    if row.adjustment:
-        summary += f"; {_adjustment(row.adjustment, units)}"
+    if to_set := adjustment_clause(row, units_of(row, plant)):
+        summary += f"; {to_set}"
     if row.costs:
         summary += f"; expected costs: {_costs(row.costs)}"
+    summary += "".join(f"; {clause}" for clause in signal_clauses(row))
     names = (
         "gate", "step", "visit", "revision", "verdict", "reason", "on_hold", "characteristic", "predicted", "lower",
         "upper", "distance", "distance_limit", "model", "version", "model_digest", "plant_digest", "arrival", "inputs",
     )  # fmt: skip
     of_adjusted = {"adjustment": row.adjustment} if row.adjustment else {}
     return _event(row.decided_at, "decision", summary, _details(row, *names) | of_classes | of_adjusted)
-
-
-def _adjustment(record: JsonObject, units: Mapping[str, str]) -> str:
-    """What is to be set to what at later steps, and what is predicted then."""
-    moves = []
-    for move in record["moves"]:
-        unit = units.get(move["variable"].partition(".")[2], "")
-        to = f"{format_value(move['to'])} {unit}".rstrip()
-        moves.append(f"{move['variable']} to {to} (planned {format_value(move['plan'])})")
-    interval = f"[{format_value(record['lower'])}, {format_value(record['upper'])}]"
-    return f"set {' and '.join(moves)}: then predicted {format_value(record['predicted'])} in {interval}"
 
 
 def _costs(costs: Sequence[JsonObject]) -> str:
@@ -182,17 +139,13 @@ def _named(row: StoredDecision, probabilities: Sequence[float | None], classes: 
     return dict(zip(names, probabilities, strict=True))
 
 
-def _recommendations(connection: Connection, serial: str) -> Iterator[Event]:
-    for row in messages_about(connection, serial):
-        # The outbox also holds alerts, perhaps about a machine whose name is this serial number.
-        if row.payload.get("serial") != serial:
-            continue
-        status = {OutboxStatus.PENDING: "waits to be sent", OutboxStatus.DEAD: "could not be delivered"}.get(
-            row.status, row.status
-        )
-        summary = f"recommendation {row.payload.get('recommendation')} for {row.payload.get('step')}: {status}"
-        details = _details(row, "channel", "key", "status", "attempts", "created_at", "sent_at", "error")
-        yield _event(row.sent_at or row.created_at, "recommendation", summary, details)
+def _recommendation(row: OutboxMessage) -> Event:
+    status = {OutboxStatus.PENDING: "waits to be sent", OutboxStatus.DEAD: "could not be delivered"}.get(
+        row.status, row.status
+    )
+    summary = f"recommendation {row.payload.get('recommendation')} for {row.payload.get('step')}: {status}"
+    details = _details(row, "channel", "key", "status", "attempts", "created_at", "sent_at", "error")
+    return _event(row.sent_at or row.created_at, "recommendation", summary, details)
 
 
 def _outcome(row: StoredOutcome, classes: ClassNames) -> Event:

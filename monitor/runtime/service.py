@@ -30,10 +30,9 @@ from monitor.clock import ClockWatch, WallClock
 from monitor.delivery.direct import DirectNotifier
 from monitor.errors import MonitorError, UsageError
 from monitor.jobs.detect import DetectJob
-from monitor.plant.features import feature_units
 from monitor.plant.file.load import LoadedPlant, difference, needs_restart
-from monitor.reports.passport import passport
 from monitor.runtime.app import App, bounds_of, make_app
+from monitor.runtime.part_reader import PartReader
 from monitor.runtime.store_watch import StoreWatch
 from monitor.scheduling.job import Job
 from monitor.scheduling.runner import SlotOutcome
@@ -42,7 +41,6 @@ from monitor.store.database.database import DatabaseError
 from monitor.store.database.statements import TallyKey, add_counts, set_gauges, tally_key
 from monitor.store.metrics import metrics_snapshot
 from monitor.store.rounds import end_rounds
-from monitor.store.rows.pictures import picture_of
 from monitor.web import webhook
 from monitor.web.server import RunningServer, Views, serve
 from monitor.web.server import make_app as make_server
@@ -125,16 +123,18 @@ class Service:
         self._signals.put(number)
 
     def _serve(self) -> RunningServer:
+        parts = PartReader(lambda: self._app)
         views = Views(
             snapshot=self._snapshot,
             ready=self._problems,
-            passport=self._passport,
+            passport=parts.passport,
             reports=self._reports,
             bounds=lambda: bounds_of(self._app.plant, self._app.jobs),
             refusal=lambda authorization, size: webhook.refusal(self._app.plant, authorization, size),
             now=self._app.clock.now,
             receive=self._receive,
-            picture=self._picture,
+            picture=parts.picture,
+            parts=parts.views,
         )
         server = self._app.plant.server
         return serve(make_server(views), server.host, server.port)
@@ -147,14 +147,6 @@ class Service:
     def _receive(self, body: bytes) -> webhook.Answer:
         app = self._app
         return webhook.receive(app.store, app.plant, [job.name for job in app.jobs], body, app.clock.now())
-
-    def _passport(self, serial: str) -> dict[str, object] | None:
-        with self._app.store.read() as connection:
-            return passport(connection, serial, self._app.plant.class_names(), feature_units(self._app.plant))
-
-    def _picture(self, arrival: int, name: str) -> bytes | None:
-        with self._app.store.read() as connection:
-            return picture_of(connection, arrival, name)
 
     def _problems(self) -> list[str]:
         problems = [] if self._scheduler.running else ["the scheduler is not running"]

@@ -146,7 +146,10 @@ def _write_decisions(connection: sa.Connection, batch: BatchWrite, first: int) -
 
 def _with_arrivals(decision: StoredDecision, first: int) -> StoredDecision:
     inputs = {step: resolved_arrival(arrival, first) for step, arrival in decision.inputs.items()}
-    return decision._replace(arrival=resolved_arrival(decision.arrival, first), inputs=inputs)
+    signals = decision.signals
+    if signals is not None and "page" in signals:
+        signals = {**signals, "page": resolved_arrival(signals["page"], first)}
+    return decision._replace(arrival=resolved_arrival(decision.arrival, first), inputs=inputs, signals=signals)
 
 
 def _write_findings(connection: sa.Connection, batch: BatchWrite, first: int) -> None:

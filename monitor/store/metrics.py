@@ -16,20 +16,23 @@ from exporters.metrics.shared.snapshot import (
     BoardRow,
     CursorRow,
     GateRow,
+    HoldRow,
     JobRow,
     MetricsSnapshot,
     OutboxRow,
     TallyRow,
 )
-from monitor.model import Reason, Verdict
+from monitor.model import FOUND_SCRAP, Reason, Verdict
 from monitor.statuses import OutboxStatus
 from monitor.store.database import tables as t
 from monitor.store.models.versions import models_in_force
+from monitor.store.parts.holds import waiting_holds
 from monitor.store.plant_files import newest_digest, store_created_at
 from monitor.store.understood import recent_intake, unknown_names
 from monitor.store.watching.board import board_rows
 from monitor.store.watching.newest import newest_outcomes, newest_parts
 from monitor.store.watching.standing import newest_states
+from monitor.store.watching.step_ranks import step_ranks
 
 RECENT_DECISIONS = 100
 """Number of newest decisions from which a gate's interval width and hold ratio are computed."""
@@ -51,6 +54,7 @@ def metrics_snapshot(connection: Connection, now: datetime) -> MetricsSnapshot:
         jobs=tuple(_jobs(connection)),
         cursors=tuple(_cursors(connection)),
         gates=tuple(_gates(connection)),
+        holds=tuple(HoldRow(row.step, row.decided_at) for row in waiting_holds(connection, now)),
         outbox=tuple(_outbox(connection)),
         board=tuple(_board(connection)),
         alerts=tuple(_alerts(connection, now - ENDED_FOR)),
@@ -60,6 +64,7 @@ def metrics_snapshot(connection: Connection, now: datetime) -> MetricsSnapshot:
         standing=newest_states(connection, now),
         newest_parts=newest_parts(connection, now),
         newest_outcomes=newest_outcomes(connection, now),
+        step_ranks=tuple(step_ranks(connection)),
         plant_digest=newest_digest(connection) or "",
         store_since=store_created_at(connection),
         store_bytes=_size(connection),
@@ -108,7 +113,8 @@ def _recent(
     holds = sum(row.verdict == Verdict.HOLD for row in rows)
     width = sum(widths) / len(widths) if widths else None
     newest = max((row.decided_at for row in rows), default=None)
-    scraps = sum(row.verdict == Verdict.SCRAP for row in rows)
+    # Also those that were held for want of a second signal or in a surge: the alert must not sleep when the gate holds.
+    scraps = sum(row.reason in FOUND_SCRAP for row in rows)
     # Decisions of the very instant at which a model came into force were made before it.
     reasons = {row.reason for row in rows if row.decided_at == newest and (since is None or row.decided_at > since)}
     refused = next((str(reason) for reason in _WITHOUT_MODEL if reason in reasons), "")

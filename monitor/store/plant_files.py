@@ -56,3 +56,10 @@ def plant_file_texts(connection: sa.Connection) -> dict[str, str]:
     """The text of every stored plant file, by digest."""
     c = t.plant_file.c
     return {row.digest: row.content for row in connection.execute(sa.select(c.digest, c.content))}
+
+
+def plant_file_text(connection: sa.Connection, digest: str) -> str | None:
+    """The text of one stored plant file; None if there is none of that digest."""
+    c = t.plant_file.c
+    text: str | None = connection.scalar(sa.select(c.content).where(c.digest == digest))
+    return text

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import re
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -16,19 +15,20 @@ from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from exporters.html.html import CONTENT_SECURITY_POLICY
 from exporters.metrics.collector import exposition
 from exporters.metrics.shared.metric import Bounds
 from exporters.metrics.shared.snapshot import MetricsSnapshot
 from exporters.pages.index import index_page
-from exporters.pages.parts import part_page, problem_page, reports_page
+from exporters.pages.parts import reports_page
 from monitor.clock import WallClock
 from monitor.errors import MonitorError
 from monitor.store.database.database import DatabaseError
+from monitor.web.answers import READ, SAFE, error, html
 from monitor.web.connections import Limits, limited
+from monitor.web.parts import PartViews, add_parts, add_pictures
 from monitor.web.webhook import Answer
 
 _LOG = logging.getLogger(__name__)
@@ -38,7 +38,6 @@ _THREADS = 6
 """Requests answered at a time: jobs use the store's connections too."""
 _STOP_SECONDS = 1.8
 _GRACE_SECONDS = 1
-_READ = ["GET", "HEAD"]
 
 # A report is rendered by other libraries and may run its own scripts, but sandboxed in an origin of its own.
 _REPORT_POLICY = (
@@ -49,7 +48,6 @@ _REPORT_TYPES = {
     ".html": "text/html; charset=utf-8", ".json": "application/json", ".csv": "text/csv; charset=utf-8",
     ".txt": "text/plain; charset=utf-8", ".md": "text/plain; charset=utf-8", ".png": "image/png",
 }  # fmt: skip
-_SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,8 @@ class Views:
 
     `ready` returns the problems that keep the process from working, none when it is ready; `passport` all that is
     known about a serial number, or None; `bounds` the label values of the plant in force, which a reload changes.
-    `picture` is a stored picture as a PNG, by the arrival number of its row and its name, or None.
+    `picture` is a stored picture as a PNG, by the arrival number of its row and its name, or None; `parts` what else is
+    shown of parts.
     `refusal` says why a post to the webhook is refused, by its Authorization header and size; `receive` takes its body.
     """
 
@@ -71,6 +70,7 @@ class Views:
     receive: Callable[[bytes], Answer]
     now: Callable[[], datetime] = WallClock().now
     picture: Callable[[int, str], bytes | None] = lambda arrival, name: None
+    parts: PartViews = field(default_factory=PartViews)
 
 
 def make_app(views: Views) -> FastAPI:
@@ -80,15 +80,16 @@ def make_app(views: Views) -> FastAPI:
     app.add_exception_handler(MonitorError, _unavailable)
     app.add_exception_handler(DatabaseError, _unavailable)
     _add_health(app, views)
-    _add_pages(app, views)
-    _add_pictures(app, views)
+    _add_index(app, views)
+    add_parts(app, views.parts, views.passport, lambda: views.bounds().plant.gates, views.now)
+    add_pictures(app, views.picture, views.parts.picture_map)
     _add_reports(app, views.reports)
     _add_webhook(app, views)
     return app
 
 
 def _add_health(app: FastAPI, views: Views) -> None:
-    @app.api_route("/metrics", methods=_READ)
+    @app.api_route("/metrics", methods=READ)
     def metrics(request: Request) -> Response:
         try:
             snapshot = views.snapshot()
@@ -97,64 +98,39 @@ def _add_health(app: FastAPI, views: Views) -> None:
             snapshot = MetricsSnapshot(views.now(), store_writable=False, store_readable=False)
         accept = request.headers.get("accept", "")
         text, content_type = exposition(snapshot, views.bounds(), accept, process=True)
-        return Response(text, headers={**_SAFE, "Content-Type": content_type})
+        return Response(text, headers={**SAFE, "Content-Type": content_type})
 
-    @app.api_route("/healthz", methods=_READ)
+    @app.api_route("/healthz", methods=READ)
     def healthz() -> Response:
-        return JSONResponse({"status": "ok"}, headers=_SAFE)
+        return JSONResponse({"status": "ok"}, headers=SAFE)
 
-    @app.api_route("/readyz", methods=_READ)
+    @app.api_route("/readyz", methods=READ)
     def readyz() -> Response:
         try:
             problems = views.ready()
         except MonitorError as exc:
             problems = [str(exc)]
-        return JSONResponse({"ready": not problems, "problems": problems}, 503 if problems else 200, _SAFE)
+        return JSONResponse({"ready": not problems, "problems": problems}, 503 if problems else 200, SAFE)
 
 
-def _add_pages(app: FastAPI, views: Views) -> None:
-    @app.api_route("/", methods=_READ)
+def _add_index(app: FastAPI, views: Views) -> None:
+    @app.api_route("/", methods=READ)
     def index() -> Response:
-        return _html(index_page(views.snapshot(), views.bounds()))
-
-    @app.api_route("/parts", methods=_READ)
-    def search(request: Request) -> Response:
-        # The form and the links use this route: a serial number such as '..' does not survive as a path.
-        return part(request, request.query_params.get("serial", ""))
-
-    @app.api_route("/parts/{serial:path}", methods=_READ)
-    def part(request: Request, serial: str) -> Response:
-        history = views.passport(serial) if serial else None
-        if history is None:
-            sentence = f"Nothing is known about part {serial!r}; give the serial number as the MES has it."
-            return _error(request, 404, "No such part", sentence)
-        return JSONResponse(history, headers=_SAFE) if _wants_json(request) else _html(part_page(history))
-
-
-def _add_pictures(app: FastAPI, views: Views) -> None:
-    @app.api_route("/pictures", methods=_READ)
-    def picture(request: Request) -> Response:
-        arrival, name = (request.query_params.get(key, "") for key in ("arrival", "name"))
-        found = None
-        if re.fullmatch("[0-9]{1,18}", arrival) and "\0" not in name:
-            found = views.picture(int(arrival), name)
-        if found is None:
-            return _error(request, 404, "No such picture", "There is no such picture, or it was deleted with its row.")
-        return Response(found, headers={**_SAFE, "Content-Type": "image/png"})
+        return html(index_page(views.snapshot(), views.bounds()))
 
 
 def _add_reports(app: FastAPI, root: Path) -> None:
-    @app.api_route("/reports/", methods=_READ)
+    @app.api_route("/reports/", methods=READ)
     def listing() -> Response:
-        return _html(reports_page([path.relative_to(root).as_posix() for path in report_files(root)]))
+        return html(reports_page([path.relative_to(root).as_posix() for path in report_files(root)]))
 
-    @app.api_route("/reports/{name:path}", methods=_READ)
+    @app.api_route("/reports/{name:path}", methods=READ)
     def report(request: Request, name: str) -> Response:
         path = root / name
         # Only files of the listing are served, so that no spelling of a path leads out of the folder.
         if path not in report_files(root):
-            return _error(request, 404, "No such report", "This report does not exist; see the list of reports.")
-        headers = {**_SAFE, "Content-Security-Policy": _REPORT_POLICY, "Content-Type": _REPORT_TYPES[path.suffix]}
+            return error(request, 404, "No such report", "This report does not exist; see the list of reports.")
+        headers = {**SAFE, "Content-Security-Policy": _REPORT_POLICY, "Content-Type": _REPORT_TYPES[path.suffix]}
         return FileResponse(path, headers=headers)
 
 
@@ -170,7 +146,7 @@ def _add_webhook(app: FastAPI, views: Views) -> None:
                 break
             body += chunk
         status, answer = await run_in_threadpool(views.receive, bytes(body)) if refused is None else refused
-        return JSONResponse(answer, status, _SAFE)
+        return JSONResponse(answer, status, SAFE)
 
 
 def report_files(root: Path) -> list[Path]:
@@ -188,26 +164,7 @@ def report_files(root: Path) -> list[Path]:
 def _unavailable(request: Request, exc: Exception) -> Response:
     sentence = str(exc) if isinstance(exc, MonitorError) else "The store could not be read; its log has the cause."
     _LOG.warning("%s could not be answered: %s", request.url.path, exc)
-    return _error(request, 503, "Not available", sentence)
-
-
-def _wants_json(request: Request) -> bool:
-    format_ = request.query_params.get("format")
-    accept = request.headers.get("accept", "")
-    return format_ == "json" or (format_ is None and "application/json" in accept and "text/html" not in accept)
-
-
-def _error(request: Request, status: int, title: str, sentence: str) -> Response:
-    if _wants_json(request):
-        return JSONResponse({"error": sentence}, status, _SAFE)
-    if "text/html" in request.headers.get("accept", ""):
-        return _html(problem_page(title, sentence), status)
-    text = f"{sentence}\n".encode("utf-8", "replace")
-    return Response(text, status, {**_SAFE, "Content-Type": "text/plain; charset=utf-8"})
-
-
-def _html(text: str, status: int = 200) -> Response:
-    return HTMLResponse(text, status, {**_SAFE, "Content-Security-Policy": CONTENT_SECURITY_POLICY})
+    return error(request, 503, "Not available", sentence)
 
 
 def check_can_listen(host: str, port: int) -> None:

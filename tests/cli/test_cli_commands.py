@@ -92,6 +92,56 @@ def test_part_show_tells_all_in_order_of_time(condition: str, words: tuple[str, 
         assert event["summary"] in text.out
 
 
+def test_part_show_begins_with_why(done: Path) -> None:
+    serial = serial_of(done, "serial IN (SELECT serial FROM decision WHERE reason = 'in_spec')")
+    text = gatewatch("part", "show", serial, "-p", done).out
+    assert "within the specification 1225 to 1275" in text.partition("\nhistory\n")[0]
+    found = json.loads(gatewatch("part", "show", serial, "-p", done, "--json").out)
+    assert found["decisions"][0]["specification"]["unit"] == "Hz"
+    assert {one["by"] for one in found["neighbours"]} == {"machine", "lot"}
+
+
+def test_part_replay_makes_the_same_decisions_and_notices_another(done: Path, tmp_path: Path) -> None:
+    serial = serial_of(done, "serial IN (SELECT serial FROM decision WHERE predicted IS NOT NULL)")
+    text, data = (gatewatch("part", "replay", serial, "-p", done, *more) for more in ((), ("--json",)))
+    assert (text.code, data.code) == (0, 0)
+    assert "equal: " in text.out
+    assert all(one["equal"] for one in json.loads(data.out)["decisions"])
+    plant = Path(shutil.copytree(done.parent, tmp_path / "forged")) / "plant.yaml"
+    with closing(sqlite3.connect(plant.parent / "gatewatch.db")) as store, store:
+        store.execute("UPDATE decision SET predicted = predicted + 1 WHERE serial = ?", (serial,))
+    forged = gatewatch("part", "replay", serial, "-p", plant)
+    assert forged.code == 3
+    assert "DIFFERENT in predicted: stored" in forged.out
+    assert "Traceback" not in forged.err
+
+
+def test_part_list_and_holds_tell_what_the_store_has(done: Path) -> None:
+    every = json.loads(gatewatch("part", "list", "-p", done, "--limit", "1000", "--json").out)["decisions"]
+    held = json.loads(gatewatch("part", "list", "-p", done, "--verdict", "hold", "--limit", "1000", "--json").out)
+    assert {row["verdict"] for row in every} >= {"hold", "continue"}
+    assert held["decisions"] == [row for row in every if row["verdict"] == "hold"]
+    waiting = json.loads(gatewatch("part", "holds", "-p", done, "--set", "steps.forging.decide_by=1m", "--json").out)
+    assert {row["serial"] for row in waiting["holds"]} <= {row["serial"] for row in held["decisions"]}
+    assert all(row["overdue"] == (row["step"] == "forging") for row in waiting["holds"])
+    text = gatewatch("part", "list", "-p", done, "--limit", "1")
+    assert text.out.splitlines()[-1] == "there are more; --limit shows more"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["list", "--reason", "because"], "reason 'because': expected one of in_spec"),
+        (["list", "--verdict", "maybe"], "'maybe' is not one of"),
+        (["list", "--limit", "0"], "0 is not in the range"),
+        (["replay", "B999999"], "the store has no such part"),
+    ],
+)
+def test_a_list_that_cannot_be_is_a_usage_error(arguments: list[str], said: str, done: Path) -> None:
+    found = gatewatch("part", *arguments, "-p", done)
+    assert (found.code, said in found.err, "Traceback" in found.err) == (2, True, False)
+
+
 STRANGE = (
     "B999999",
     "",

@@ -14,6 +14,7 @@ from exporters.metrics.shared.snapshot import (
     JobRow,
     MetricsSnapshot,
     OutboxRow,
+    StepRankRow,
     TallyRow,
 )
 from monitor.plant.plant import Plant
@@ -134,6 +135,11 @@ def snapshot(**changes: Any) -> MetricsSnapshot:
             tally("gatewatch_source_reconciliation_gap_rows", 0.0, source="mes"),
             tally("gatewatch_plant_last_reload_success", 1.0),
             tally("gatewatch_no_such_metric_total", 1.0),
+        ),
+        "step_ranks": (
+            StepRankRow("tip", "coating", before(days=1), -0.004, -0.02, 0.01, False),
+            StepRankRow("tip", "forging", before(days=1), 0.31, 0.25, 0.375, True),
+            StepRankRow("tip", "gone", before(days=9), 0.5, 0.25, 0.75, True),
         ),
         "plant_digest": "0123456789abcdef" * 4,
         "store_since": before(days=3),

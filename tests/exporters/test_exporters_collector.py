@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from exporters.metrics.collector import exposition
 from exporters.metrics.families.findings import fresh_findings
 from exporters.metrics.families.jobs import overdue
 from exporters.metrics.shared.metric import Bounds
-from exporters.metrics.shared.snapshot import JobRow, MetricsSnapshot, StandingRow
+from exporters.metrics.shared.snapshot import HoldRow, JobRow, MetricsSnapshot, StandingRow
 from monitor.model import MachineState
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "metrics" / "metrics.txt"
@@ -245,3 +246,15 @@ def test_whatever_a_finding_holds_the_scrape_parses(text: str, number: float | N
     told = exposition(shot, bounds(), accept)[0].decode()
     families = list((parse_openmetrics if accept else parse)(told))
     assert len(families) == len(METRICS)
+
+
+def test_holds_that_wait_are_counted_by_step_and_overdue_by_its_time() -> None:
+    held = [HoldRow("forging", before(minutes=minutes)) for minutes in (10, 59, 60, 61, 600)]
+    shot = replace(snapshot(), holds=(*held, HoldRow("a step of before", before(minutes=600))))
+    forging = plant().steps["forging"].model_copy(update={"decide_by": timedelta(hours=1)})
+    timed = replace(bounds(), plant=plant().model_copy(update={"steps": {**plant().steps, "forging": forging}}))
+    assert value(shot, "gatewatch_holds_waiting", step="forging") == 5
+    assert value(shot, "gatewatch_holds_overdue", step="forging") == 0
+    counted = series(shot, timed)
+    assert counted["gatewatch_holds_overdue", frozenset({("step", "forging")})] == 2
+    assert not [labels for name, labels in counted if "holds" in name and ("step", "a step of before") in labels]

@@ -20,7 +20,7 @@ TABLE = """CREATE TABLE "Recommendation" (
   recommendation TEXT NOT NULL CHECK (recommendation <> 'forbidden'), confidence DOUBLE PRECISION, reason TEXT,
   on_hold TEXT, model_version TEXT, predicted DOUBLE PRECISION, lower DOUBLE PRECISION, upper DOUBLE PRECISION,
   correction TEXT, expected_cost DOUBLE PRECISION, probability DOUBLE PRECISION, adjustment TEXT,
-  adjust_to DOUBLE PRECISION, adjustment_2 TEXT, adjust_to_2 DOUBLE PRECISION, decided_at TIMESTAMP)"""
+  adjust_to DOUBLE PRECISION, adjustment_2 TEXT, adjust_to_2 DOUBLE PRECISION, audit INTEGER, decided_at TIMESTAMP)"""
 KEY = 'CREATE UNIQUE INDEX k ON "Recommendation" (serial_nr, site, step, visit, revision)'
 
 
@@ -49,7 +49,7 @@ def payload(**changes: Any) -> dict[str, Any]:
     values = {
         "site": "north", "serial": "B/7", "step": "forging", "visit": 1, "revision": 0, "recommendation": "scrap",
         "confidence": 0.9, "reason": "out_of_spec", "on_hold": "", "model_version": "3", "predicted": 1.25,
-        "lower": 1.125, "upper": 1.5, "decided_at": "2026-07-01T12:00:00+00:00",
+        "lower": 1.125, "upper": 1.5, "decided_at": "2026-07-01T12:00:00+00:00", "audit": 1,
     }  # fmt: skip
     return values | changes
 
@@ -212,6 +212,7 @@ TYPES = {
     "a date": ("decided_at TIMESTAMP", "decided_at DATE", "date, which cannot take a date with a time of day"),
     "a time as number": ("decided_at TIMESTAMP", "decided_at BIGINT", "bigint, which cannot take a date"),
     "a visit as uuid": ("visit INTEGER", "visit UUID", "uuid, which cannot take a number; make it integer"),
+    "an audit as boolean": ("audit INTEGER", "audit BOOLEAN", "boolean, which cannot take a number; make it integer"),
     "computed": ("on_hold TEXT", "on_hold TEXT GENERATED ALWAYS AS ('x') STORED", "is computed by the database"),
     "a column more": ("on_hold TEXT", "on_hold TEXT, plant INTEGER NOT NULL", "'plant' must not be NULL"),
 }

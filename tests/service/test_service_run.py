@@ -84,6 +84,8 @@ def test_it_answers_everywhere_and_ends_at_a_signal(tmp_path: Path, run: Run) ->
     serial = str(query(plant, sa.select(t.decision.c.serial).limit(1))[0][0])
     assert json.loads(get(f"{base}/parts/{serial}", "application/json")[1])["serial"] == serial
     assert get(f"{base}/parts/nobody")[0] == 404
+    assert [get(f"{base}{path}", "text/html")[0] for path in ("/parts", "/holds", "/parts?verdict=hold")] == [200] * 3
+    assert json.loads(get(f"{base}/parts?format=json", "application/json")[1])["decisions"]
     assert metric(plant, 'gatewatch_plant_reloads_total{result="failure"}') == 0
     went_well(end(process))
     assert query(plant, sa.select(t.lease.c.name).where(t.lease.c.expires_at > 0)) == []

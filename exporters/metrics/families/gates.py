@@ -93,8 +93,8 @@ METRICS: tuple[Metric, ...] = (
     gauge("gatewatch_gate_outcomes_unmatched_ratio", "Their share; absent below 20 outcomes.", GATE, unit="ratio"),
     gauge("gatewatch_gate_hold_ratio", "Share of holds among the newest decisions; absent below 20 decisions.", GATE,
           unit="ratio"),
-    gauge("gatewatch_gate_scrap_ratio", "Share of scrap among the newest decisions; absent below 20 decisions.", GATE,
-          unit="ratio"),
+    gauge("gatewatch_gate_scrap_ratio", "Share of scrap among the newest decisions, also where it was held "
+          "(scrap_unconfirmed, scrap_surge); absent below 20 decisions.", GATE, unit="ratio"),
     timestamp("gatewatch_gate_last_decision", "When the gate last decided", GATE),
     Metric("gatewatch_retraining_requests_total", Kind.COUNTER, "Completed requests to retrain by result and reason.",
            (GATE, RETRAINING_END, RETRAINING_REASON), tallied=True, starts=retraining_ends),

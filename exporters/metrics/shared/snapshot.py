@@ -71,9 +71,10 @@ class UnknownNameRow(NamedTuple):
 class GateRow(NamedTuple):
     """A gate: the model in force ('' if none) and its newest decisions.
 
-    `recent` counts them, `holds` and `scraps` those with these verdicts; `interval_width` is the mean width of their
-    prediction intervals, in the unit of the characteristic, None without predictions. `refused` is why the newest
-    decisions since the model came into force were made without it, '' if they were made with it.
+    `recent` counts them, `holds` those that hold, `scraps` those that found a scrap, recommended or not;
+    `interval_width` is the mean width of their prediction intervals, in the unit of the characteristic, None without
+    predictions. `refused` is why the newest decisions since the model came into force were made without it, '' if they
+    were made with it.
     """
 
     gate: str
@@ -88,6 +89,13 @@ class GateRow(NamedTuple):
     last_decision_at: datetime | None
     scraps: int = 0
     refused: str = ""
+
+
+class HoldRow(NamedTuple):
+    """A hold that waits for a decision by people: where, and when the gate held the part."""
+
+    step: str
+    decided_at: datetime
 
 
 class OutboxRow(NamedTuple):
@@ -141,6 +149,18 @@ class StandingRow(NamedTuple):
     ran_at: datetime | None
 
 
+class StepRankRow(NamedTuple):
+    """What a step told of a characteristic in the newest ranking: gain, bounds, and whether it deserves a gate."""
+
+    characteristic: str
+    step: str
+    ranked_at: datetime
+    gain: float
+    low: float
+    high: float
+    deserves_gate: bool
+
+
 class TallyRow(NamedTuple):
     """A value in the store under a metric's name and labels."""
 
@@ -162,6 +182,7 @@ class MetricsSnapshot:
     jobs: tuple[JobRow, ...] = ()
     cursors: tuple[CursorRow, ...] = ()
     gates: tuple[GateRow, ...] = ()
+    holds: tuple[HoldRow, ...] = ()
     outbox: tuple[OutboxRow, ...] = ()
     board: tuple[BoardRow, ...] = ()
     alerts: tuple[AlertRow, ...] = ()
@@ -171,6 +192,7 @@ class MetricsSnapshot:
     standing: Mapping[str, StandingRow] = field(default_factory=dict)
     newest_parts: Mapping[str, datetime] = field(default_factory=dict)
     newest_outcomes: Mapping[str, datetime] = field(default_factory=dict)
+    step_ranks: tuple[StepRankRow, ...] = ()
     plant_digest: str = ""
     store_since: datetime | None = None
     store_bytes: int | None = None

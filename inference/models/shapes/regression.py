@@ -17,7 +17,7 @@ import torch
 
 from inference.models.fitting import BEFORE_FORWARD, Rows, capped_quantile, conformal_quantile, lot_quantile
 from inference.models.gaussian_process import Fitted, GaussianProcess, fit, from_tensors
-from inference.models.kind import Tensors, TrainingSettings
+from inference.models.kind import Tensors, TrainingSettings, weights_at
 from inference.models.shapes.network import BATCH, ShapeSizes, alignment, multiply_by_row
 from inference.models.shapes.process_deviations import deviations
 from monitor.model import Floats
@@ -87,17 +87,19 @@ class Learnt:
     """What a regression is made from: rows (rows, points + covariates), outcomes, and labels: rows of one go together.
 
     A label is a lot where lots are known, else a serial. `planned` as in `inference.models.kind.TrainingData`.
+    `weights` (rows,) count in the calibration of intervals in time; the process is fitted without them.
     """
 
     rows: Floats
     target: Floats
     labels: Sequence[str]
     planned: Floats | None = None
+    weights: Floats | None = None
 
     def at(self, rows: Rows) -> Learnt:
         """The chosen rows."""
-        planned = None if self.planned is None else self.planned[rows]
-        return Learnt(self.rows[rows], self.target[rows], [self.labels[i] for i in rows.tolist()], planned)
+        labels, planned = [self.labels[i] for i in rows.tolist()], None if self.planned is None else self.planned[rows]
+        return Learnt(self.rows[rows], self.target[rows], labels, planned, weights_at(self.weights, rows))
 
     @property
     def as_judged(self) -> Floats:
@@ -161,10 +163,10 @@ def regression_in_time(known: Learnt, fold_of: Rows, points: int, settings: Trai
     scores, lots = error / scale, np.array(known.labels, dtype=object)
     half = np.empty(len(scale))
     for fold in np.unique(fold_of).tolist():
-        here = fold_of == fold
-        half[here] = lot_quantile(scores[~here], settings.coverage, lots[~here].tolist()) * scale[here]
+        here, weights = fold_of == fold, weights_at(known.weights, fold_of != fold)
+        half[here] = lot_quantile(scores[~here], settings.coverage, lots[~here].tolist(), weights) * scale[here]
     projection, fitted = _fitted(known, points, settings)
-    quantile = lot_quantile(scores, settings.coverage, known.labels)
+    quantile = lot_quantile(scores, settings.coverage, known.labels, known.weights)
     forward = _forward(known, fold_of, points, settings)
     forward[fold_of == fold_of.max()] = mean[fold_of == fold_of.max()]  # by all folds before it already
     return InTime(Regression(projection, fitted.process, power, quantile), mean, half, forward)

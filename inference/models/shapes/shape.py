@@ -118,7 +118,8 @@ def _complete(data: TrainingData, settings: TrainingSettings) -> tuple[TrainingD
 
 def _learnt(data: TrainingData, settings: TrainingSettings) -> tuple[Learnt, ShapeSizes]:
     planned = None if data.planned is None else spread(data.planned, counts(settings))
-    learnt = Learnt(spread(data.table, counts(settings)), data.target, data.groups or data.serials, planned)
+    labels = data.groups or data.serials
+    learnt = Learnt(spread(data.table, counts(settings)), data.target, labels, planned, data.weights)
     return learnt, ShapeSizes(settings.profile_count, learnt.rows.shape[1] - settings.profile_count)
 
 

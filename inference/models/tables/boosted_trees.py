@@ -80,9 +80,17 @@ class Growing:
     """Trees that grow by stages on some rows; the scores of other rows are known after every stage."""
 
     def __init__(
-        self, rows: Floats, target: Floats, classes: int, inputs: Sequence[int], categories: Sequence[int], seed: int
+        self,
+        rows: Floats,
+        target: Floats,
+        classes: int,
+        inputs: Sequence[int],
+        categories: Sequence[int],
+        seed: int,
+        weights: Floats | None = None,
     ) -> None:
-        self.classes, self._seed = classes, seed
+        """`weights` (rows,) say how many rows each counts as; None: one each."""
+        self.classes, self._seed, self._weights = classes, seed, weights
         scout = Columns(tuple(inputs), tuple(categories), ())
         booster = self._grown(scout, rows, target, _SCOUTS)
         gain = dict(zip(inputs, booster.feature_importance("gain").tolist(), strict=True))
@@ -95,7 +103,9 @@ class Growing:
         kind = {"objective": "binary"} if self.classes == 2 else {"objective": "multiclass", "num_class": self.classes}
         places = [i for i, column in enumerate(columns.inputs) if column in columns.categories]
         parameters = {**_PARAMETERS, **kind, "seed": self._seed % 2**31}
-        data = lightgbm.Dataset(columns.of(rows), target, categorical_feature=places, params=parameters)
+        data = lightgbm.Dataset(
+            columns.of(rows), target, weight=self._weights, categorical_feature=places, params=parameters
+        )
         booster = lightgbm.Booster(parameters, data)
         for _ in range(trees):
             booster.update()

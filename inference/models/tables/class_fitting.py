@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.models.gaps import Gaps
+from inference.models.kind import weights_at
 from inference.models.tables import logistic
 from inference.models.tables.boosted_trees import MOST_TREES, STAGE, BoostedTrees, Growing
 from inference.models.tables.class_losses import log_losses
@@ -28,6 +29,7 @@ class Table:
     """Rows (parts, inputs) with the class of each, and how its inputs are to be read.
 
     `levels` has the number of levels of each input that is a category, by position; what is no level is NaN already.
+    `weights` (parts,) say as how many parts each counts; None: as one.
     """
 
     rows: Floats
@@ -35,6 +37,7 @@ class Table:
     classes: int
     gaps: Gaps
     levels: Mapping[int, int]
+    weights: Floats | None = None
 
     @property
     def used(self) -> tuple[int, ...]:
@@ -44,7 +47,8 @@ class Table:
     def grow(self, rows: Mask, seed: int) -> Growing:
         """Trees on some of the parts."""
         categories = [i for i in self.used if i in self.levels]
-        return Growing(self.rows[rows], self.target[rows], self.classes, self.used, categories, seed)
+        weights = weights_at(self.weights, rows)
+        return Growing(self.rows[rows], self.target[rows], self.classes, self.used, categories, seed, weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +63,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Out-of-fold probabilities (parts, classes): of the trees after each stage, of the regression at each ridge."""
+    """Out-of-fold probabilities (parts, classes): of the trees after each stage, of the regression at each ridge.
+
+    `weights` are those of the table.
+    """
 
     trees: Sequence[Floats]
     linear: Sequence[Floats]
+    weights: Floats | None = None
 
     def mean(self, choice: Choice) -> Floats:
         """The weighted mean of a choice, not calibrated."""
@@ -74,13 +82,16 @@ class Candidates:
     def choose(self, target: Floats, rows: Mask) -> Choice:
         """What loses least on some of the parts, calibrated on these."""
 
+        counted = weights_at(self.weights, rows)
+
         def loss(probabilities: Floats) -> float:
-            return float(log_losses(probabilities[rows], target[rows]).sum())
+            return weighted(log_losses(probabilities[rows], target[rows]), counted)
 
         stages = int(np.argmin([loss(found) for found in self.trees])) + 1
         ridge = RIDGES[int(np.argmin([loss(found) for found in self.linear]))]
         weight = _WEIGHTS[int(np.argmin([loss(self._mean(stages, ridge, share)) for share in _WEIGHTS]))]
-        return Choice(stages, ridge, weight, calibrate(self._mean(stages, ridge, weight)[rows], target[rows]))
+        calibration = calibrate(self._mean(stages, ridge, weight)[rows], target[rows], counted)
+        return Choice(stages, ridge, weight, calibration)
 
     def honest(self, target: Floats, fold_of: NDArray[np.intp]) -> Floats:
         """Calibrated probabilities (parts, classes), each fold's by what was chosen and calibrated on the others."""
@@ -92,9 +103,14 @@ class Candidates:
         return found
 
 
+def weighted(values: Floats, weights: Floats | None) -> float:
+    """The sum of values (rows,), each as often as its weight says."""
+    return float((values if weights is None else values * weights).sum())
+
+
 def candidates(table: Table, fold_of: NDArray[np.intp], seed: int) -> Candidates:
     """Everything there is to choose from, predicted for the parts of each fold by what the others taught."""
-    return Candidates(_trees_out_of_fold(table, fold_of, seed), _linear_out_of_fold(table, fold_of))
+    return Candidates(_trees_out_of_fold(table, fold_of, seed), _linear_out_of_fold(table, fold_of), table.weights)
 
 
 def _trees_out_of_fold(table: Table, fold_of: NDArray[np.intp], seed: int) -> list[Floats]:
@@ -106,7 +122,7 @@ def _trees_out_of_fold(table: Table, fold_of: NDArray[np.intp], seed: int) -> li
         for fold, grown in enumerate(growing):
             scores[fold_of == fold] += grown.grow(table.rows[fold_of == fold])
         stages.append(softmax(scores))
-        losses.append(float(log_losses(stages[-1], table.target).sum()))
+        losses.append(weighted(log_losses(stages[-1], table.target), table.weights))
     return stages
 
 
@@ -117,7 +133,8 @@ def _linear_out_of_fold(table: Table, fold_of: NDArray[np.intp]) -> list[Floats]
         design = logistic.learn_design(table.rows[~here], table.gaps, table.levels)
         learnt, judged = design.of(table.rows[~here]), design.of(table.rows[here])
         for place, ridge in enumerate(RIDGES):
-            weights = logistic.fit(learnt, table.target[~here], table.classes, ridge, weights)
+            counted = weights_at(table.weights, ~here)
+            weights = logistic.fit(learnt, table.target[~here], table.classes, ridge, weights, counted)
             found[place][here] = softmax(logistic.scores(judged, weights))
     return found
 
@@ -130,6 +147,6 @@ def finished(table: Table, choice: Choice, seed: int) -> tuple[BoostedTrees, log
     design = logistic.learn_design(table.rows, table.gaps, table.levels)
     weights = None
     for ridge in RIDGES[: RIDGES.index(choice.ridge) + 1]:
-        weights = logistic.fit(design.of(table.rows), table.target, table.classes, ridge, weights)
+        weights = logistic.fit(design.of(table.rows), table.target, table.classes, ridge, weights, table.weights)
     assert weights is not None  # noqa: S101 - narrows the type: there is a first ridge
     return growing.trees(), design, weights

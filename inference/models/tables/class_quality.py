@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.stats import norm
 
-from inference.models.fitting import auroc
+from inference.models.fitting import auroc, mean_of
 from inference.models.kind import TrainingData, TrainingSettings
 from inference.models.tables.class_losses import FLOOR, in_likeliest, log_losses
 from monitor.model import Floats
@@ -41,32 +41,36 @@ def calibrated(probabilities: Floats, calibration: Floats) -> Floats:
     return softmax(np.log(probabilities) * calibration[0] + calibration[1:])
 
 
-def calibrate(probabilities: Floats, target: Floats) -> Floats:
+def calibrate(probabilities: Floats, target: Floats, weights: Floats | None = None) -> Floats:
     """A factor and a constant a class (1 + classes,) of least log loss on rows that the model was not fitted to.
+
+    `weights` (rows,) say as how many rows each counts; None: as one.
 
     Platt scaling (1999) with several classes (Guo et al., "On calibration of modern neural networks", ICML 2017, as
     vector scaling with one factor): with a factor near 0 it says the rates. A weak prior holds it near 1.
     """
     classes = probabilities.shape[1]
     truth, logs = one_hot(target, classes), np.log(probabilities)
+    shares = np.ones(len(target)) if weights is None else weights
 
     def loss(flat: Floats) -> tuple[float, Floats]:
         found = calibrated(probabilities, flat)
         away = flat - np.eye(1, 1 + classes)[0]
-        pull = found - truth
+        pull = (found - truth) * shares[:, None]
         slope = np.concatenate([[float((pull * logs).sum())], pull.sum(axis=0)])
-        return float(log_losses(found, target).sum()) + 0.5 * float(away @ away), slope + away
+        return float((log_losses(found, target) * shares).sum()) + 0.5 * float(away @ away), slope + away
 
     bounds = [(0.0, 3.0), *[(-20.0, 20.0)] * classes]
     return np.asarray(minimize(loss, np.eye(1, 1 + classes)[0], jac=True, method="L-BFGS-B", bounds=bounds).x)
 
 
-def known_rates(target: Floats, classes: int, fold_of: Ranks) -> list[Floats]:
+def known_rates(target: Floats, classes: int, fold_of: Ranks, weights: Floats | None = None) -> list[Floats]:
     """What was known of the classes without looking at the part: three forecasts (parts, classes).
 
     The rate of all parts before it, that of the last 100, and that of the parts of the other folds.
     """
     truth = one_hot(target, classes)
+    truth = truth if weights is None else truth * weights[:, None]
     before = np.vstack([np.zeros(classes), np.cumsum(truth, axis=0)[:-1]])
     past = np.maximum(np.arange(len(target)) - _RECENT, 0)
     of_others = np.array([truth[fold_of != fold].sum(axis=0) for fold in range(int(fold_of.max()) + 1)])[fold_of]
@@ -117,8 +121,10 @@ def suspicion(probabilities: Floats, settings: TrainingSettings) -> Floats:
     return np.asarray(1 - probabilities.max(axis=1))
 
 
-def quality(probabilities: Floats, target: Floats, settings: TrainingSettings) -> dict[str, float]:
-    """AUROC, losses and accuracy.
+def quality(
+    probabilities: Floats, target: Floats, settings: TrainingSettings, weights: Floats | None = None
+) -> dict[str, float]:
+    """AUROC, losses and accuracy; all but the AUROC count each part by its weight (parts,).
 
     With a good class, AUROC and Brier score are those of defect against good; else the mean AUROC of each class
     against the rest, and the Brier score over all classes.
@@ -126,22 +132,22 @@ def quality(probabilities: Floats, target: Floats, settings: TrainingSettings) -
     truth = one_hot(target, len(settings.classes))
     if settings.good:
         guess, defect = suspicion(probabilities, settings), target != settings.classes.index(settings.good)
-        area, brier = auroc(guess, defect), np.square(guess - defect).mean()
+        area, misses = auroc(guess, defect), np.square(guess - defect)
     else:
         present = [k for k in range(truth.shape[1]) if 0 < truth[:, k].sum() < len(target)]
         area = float(np.mean([auroc(probabilities[:, k], truth[:, k] > 0) for k in present])) if present else 0.5
-        brier = np.square(probabilities - truth).sum(axis=1).mean()
+        misses = np.square(probabilities - truth).sum(axis=1)
     return {
         "auroc": area,
-        "log_loss": float(log_losses(probabilities, target).mean()),
-        "brier": float(brier),
-        "accuracy": float((probabilities.argmax(axis=1) == target).mean()),
+        "log_loss": mean_of(log_losses(probabilities, target), weights),
+        "brier": mean_of(misses, weights),
+        "accuracy": mean_of(probabilities.argmax(axis=1) == target, weights),
     }
 
 
-def coverage_of_sets(probabilities: Floats, target: Floats, coverage: float) -> float:
+def coverage_of_sets(probabilities: Floats, target: Floats, coverage: float, weights: Floats | None = None) -> float:
     """How often a part's class is among the likeliest ones that together reach `coverage`."""
-    return float(in_likeliest(probabilities, target, coverage).mean())
+    return mean_of(in_likeliest(probabilities, target, coverage), weights)
 
 
 def reliability(probability: Floats, happened: NDArray[np.bool_]) -> list[Mapping[str, float]]:

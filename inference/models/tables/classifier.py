@@ -113,7 +113,8 @@ class ClassifierKind:
         kept = data.at(gaps.acceptable(data.table))
         _check(kept, settings)
         levels = {settings.inputs.index(name): len(known) for name, known in settings.categories.items()}
-        table = Table(known_levels(kept.table, levels), kept.target, len(settings.classes), gaps, levels)
+        rows, classes = known_levels(kept.table, levels), len(settings.classes)
+        table = Table(rows, kept.target, classes, gaps, levels, kept.weights)
         fold_of = folds(kept)
         found = candidates(table, fold_of, settings.seed)
         honest = found.honest(kept.target, fold_of)
@@ -206,17 +207,18 @@ def _measured(
     settings: TrainingSettings,
 ) -> TrainingMetrics:
     """Metrics of honest probabilities. A skill that chance or a drift of the rates could give counts as none."""
-    target, blocks = data.target, quality.time_blocks(data)
-    rates = quality.known_rates(target, len(settings.classes), fold_of)
-    naive = [log_losses(rate, target) for rate in rates]
-    losses = log_losses(probabilities, target)
+    target, blocks, weights = data.target, quality.time_blocks(data), data.weights
+    rates = quality.known_rates(target, len(settings.classes), fold_of, weights)
+    counted = 1.0 if weights is None else weights * (len(data) / weights.sum())
+    naive = [log_losses(rate, target) * counted for rate in rates]
+    losses = log_losses(probabilities, target) * counted
     plain, low = quality.skill(losses, naive, blocks, settings.seed)
     shown = low > 0 and quality.tells_apart_within(probabilities, target, blocks)
-    found = quality.quality(probabilities, target, settings)
-    brier = min(quality.quality(rate, target, settings)["brier"] for rate in rates)
+    found = quality.quality(probabilities, target, settings, weights)
+    brier = min(quality.quality(rate, target, settings, weights)["brier"] for rate in rates)
     return TrainingMetrics(
         rows=len(data), training_rows=len(data), calibration_rows=len(data), validation_rows=len(data), epochs=0,
-        coverage=quality.coverage_of_sets(probabilities, target, settings.coverage),
+        coverage=quality.coverage_of_sets(probabilities, target, settings.coverage, weights),
         skill=plain if shown else min(plain, 0.0),
         quality={
             **found,

@@ -110,7 +110,9 @@ class EnsembleKind:
             "levels": tuple(levels.get(i, 0) for i in range(len(settings.inputs))),
             "encoding": _described(encoding),
             "shares": shares,
-            "quantiles": quantiles(np.abs(kept.target - mean) / deviation, found.complete, settings.coverage, lots),
+            "quantiles": quantiles(
+                np.abs(kept.target - mean) / deviation, found.complete, settings.coverage, lots, kept.weights
+            ),
             "distance_limit": scale,
             "coverage": settings.coverage,
             "skill": metrics.skill,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from inference.models import gaussian_process
 from inference.models.fitting import distance_limit, lot_quantile, measure, measure_in_time
 from inference.models.gaussian_process import GaussianProcess
-from inference.models.kind import TrainingData, TrainingMetrics
+from inference.models.kind import TrainingData, TrainingMetrics, weights_at
 from inference.models.tables import conditional_gaussian
 from inference.models.tables.class_quality import skill, time_blocks
 from inference.models.tables.conditional_gaussian import Gaussian
@@ -115,7 +115,9 @@ def choose_shares(answers: Answers, target: Floats, rows: Mask) -> tuple[float, 
     return whole, best(others) if others.sum() >= _OF_THEIR_OWN else whole
 
 
-def quantiles(scores: Floats, complete: Mask, coverage: float, lots: Sequence[str]) -> tuple[float, float]:
+def quantiles(
+    scores: Floats, complete: Mask, coverage: float, lots: Sequence[str], weights: Floats | None = None
+) -> tuple[float, float]:
     """The conformal quantiles of complete parts and of others; of all of them where there are few of a kind.
 
     Normalised conformal prediction (Papadopoulos and Haralambous, 2011), by kind (Vovk et al., 2005, 4.5), with the lot
@@ -124,7 +126,8 @@ def quantiles(scores: Floats, complete: Mask, coverage: float, lots: Sequence[st
 
     def of(kind: Mask) -> float:
         some = kind if kind.sum() >= _OF_THEIR_OWN else np.ones(len(scores), dtype=np.bool_)
-        return lot_quantile(scores[some], coverage, [lots[i] for i in np.flatnonzero(some).tolist()])
+        of_some = [lots[i] for i in np.flatnonzero(some).tolist()]
+        return lot_quantile(scores[some], coverage, of_some, weights_at(weights, some))
 
     return of(complete), of(~complete)
 
@@ -148,7 +151,8 @@ def measured(
         mean, deviation = answers.mean(choose_shares(answers, data.target, ~here))
         scores = np.abs(data.target - mean) / deviation
         others = [lots[i] for i in np.flatnonzero(~here).tolist()]
-        found = quantiles(scores[~here], answers.complete[~here], coverage, others)
+        weights = weights_at(data.weights, ~here)
+        found = quantiles(scores[~here], answers.complete[~here], coverage, others, weights)
         value[here], half[here] = mean[here], (np.where(answers.complete, *found) * deviation)[here]
     newest = fold_of == fold_of.max()  # by the folds before
     metrics = _metrics(data, np.where(newest, value, np.nan) if data.times else value, half, coverage)
@@ -169,7 +173,7 @@ def _metrics(data: TrainingData, value: Floats, half: Floats, coverage: float) -
         return measure_in_time(data, value, half, coverage)
     every, none = np.arange(len(data)), np.empty(0, dtype=np.intp)
     parts = {"train": every, "stopping": none, "calibration": every, "validation": every}
-    return measure(data.target, value, half, parts, epochs=0)
+    return measure(data.target, value, half, parts, epochs=0, weights=data.weights)
 
 
 def _alone(columns: Floats, target: Floats, fold_of: NDArray[np.intp]) -> float:

@@ -55,21 +55,35 @@ def _columns(rows: Floats, gaps: Gaps, levels: Mapping[int, int]) -> Floats:
     return np.ascontiguousarray(np.hstack(columns))
 
 
-def fit(columns: Floats, target: Floats, classes: int, ridge: float, start: Floats | None = None) -> Floats:
-    """Weights (columns + 1, classes), the constant last, of least mean log loss plus ridge / 2 times their squares."""
+def fit(
+    columns: Floats,
+    target: Floats,
+    classes: int,
+    ridge: float,
+    start: Floats | None = None,
+    counted: Floats | None = None,
+    offset: float | Floats = 0.0,
+) -> Floats:
+    """Weights (columns + 1, classes), the constant last, of least mean log loss plus ridge / 2 times their squares.
+
+    `counted` (rows,) says as how many rows each counts in the mean; None: as one. `offset` (rows, classes) are scores
+    that the weights add to.
+    """
     design = np.hstack([columns, np.ones((len(columns), 1))])
     truth = np.zeros((len(columns), classes))
     truth[np.arange(len(columns)), target.astype(np.intp)] = 1.0
+    shares = (np.ones(len(columns)) if counted is None else counted)[:, None]
+    total = float(shares.sum())
     strength = np.full((design.shape[1], 1), ridge)
     strength[-1] = 1e-3 * ridge  # the rates of the classes are free
 
     def loss(flat: Floats) -> tuple[float, Floats]:
         weights = flat.reshape(-1, classes)
-        scores = design @ weights
+        scores = design @ weights + offset
         largest = scores.max(axis=1, keepdims=True)
         logs = scores - largest - np.log(np.exp(scores - largest).sum(axis=1, keepdims=True))
-        value = -float((truth * logs).sum()) / len(design) + 0.5 * float((strength * np.square(weights)).sum())
-        slope = design.T @ (np.exp(logs) - truth) / len(design) + strength * weights
+        value = -float((shares * truth * logs).sum()) / total + 0.5 * float((strength * np.square(weights)).sum())
+        slope = design.T @ (shares * (np.exp(logs) - truth)) / total + strength * weights
         return value, slope.ravel()
 
     first = np.zeros((design.shape[1], classes)) if start is None else start

@@ -87,6 +87,9 @@ def _gates(plant: Plant) -> Iterator[Contradiction]:
         if gate.picture is not None:
             yield from _picture(plant, name, gate.picture)
         yield from _kind(plant, path, gate)
+        if gate.costs is not None and gate.costs.audit and plant.write_back and "audit" not in plant.write_back.columns:
+            sentence = "the MES is not told which parts to inspect; expected write_back.columns with the field audit"
+            yield (*path, "costs", "audit"), sentence, "write_back"
 
 
 def _kind(plant: Plant, path: tuple[str, ...], gate: GateConfig) -> Iterator[Contradiction]:

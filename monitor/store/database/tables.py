@@ -250,8 +250,10 @@ decision = sa.Table(
     _text("verdict"), _text("reason"), _text("on_hold"), _time("decided_at"), _time("at"),
     _text("withheld", server_default=sa.text("''")), sa.Column("forecast", JsonText, nullable=True),
     sa.Column("probabilities", JsonText, nullable=True), sa.Column("adapted", JsonText, nullable=True),
-    sa.Column("costs", JsonText, nullable=True), sa.Column("adjustment", JsonText, nullable=True),
-    sa.Index("ix_decision_gate_at", "gate", "at"),
+    sa.Column("costs", JsonText, nullable=True), sa.Column("signals", JsonText, nullable=True),
+    sa.Column("adjustment", JsonText, nullable=True),
+    sa.Index("ix_decision_gate_at", "gate", "at"), sa.Index("ix_decision_gate_arrival", "gate", "arrival"),
+    sa.Index("ix_decision_verdict_gate_reason_at", "verdict", "gate", "reason", "at"),
 )  # fmt: skip
 
 finding = sa.Table(
@@ -373,4 +375,11 @@ retraining = sa.Table(
     _text("challenger", server_default=_default("")), _time("ready_at", True), sa.Column("comparison", JsonText),
     sa.Column("mirrored", sa.Integer, nullable=False, default=0), sa.UniqueConstraint("key"),
     sa.Index("ix_retraining_gate", "gate"),
+)  # fmt: skip
+
+# The newest ranking of the steps by what they tell of a characteristic; only steps that could be ranked.
+step_rank = sa.Table(
+    "step_rank", metadata,
+    _text("characteristic", primary_key=True), _text("step", primary_key=True), _time("ranked_at"), _number("gain"),
+    _number("low"), _number("high"), sa.Column("deserves_gate", sa.Boolean, nullable=False),
 )  # fmt: skip

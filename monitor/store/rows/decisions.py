@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from monitor.model import JsonObject, Prediction
+from monitor.model import JsonObject, Prediction, Verdict
 from monitor.store.database import tables as t
 from monitor.store.database.rows import chunked, fetch_rows, select_columns
 from monitor.store.database.statements import unindexed
@@ -28,7 +28,8 @@ class StoredDecision(NamedTuple):
     `probabilities` are those of the classes in their order, None in place of one that is no number.
     `forecast` is what was known without a model, where that could decide instead of a hold; its interval decided if the
     reason is `forecast`. `costs` has every action with its expected cost, the least first, of a gate that decides by
-    cost. `adjustment` is what it recommended to set otherwise at later steps, as `monitor.model.Adjustment`.
+    cost. `signals`: what a scrap by cost rests on beside it (`monitor.confirming`), and whether the part is audited.
+    `adjustment` is what it recommended to set otherwise at later steps, as `monitor.model.Adjustment`.
     """
 
     serial: str
@@ -58,7 +59,30 @@ class StoredDecision(NamedTuple):
     probabilities: Sequence[float | None] | None = None
     adapted: JsonObject | None = None
     costs: Sequence[JsonObject] | None = None
+    signals: JsonObject | None = None
     adjustment: JsonObject | None = None
+
+
+class EarlierDecision(NamedTuple):
+    """A decision as another one on the same part may rest on it; `inputs` are arrival numbers by step."""
+
+    serial: str
+    step: str
+    visit: int
+    gate: str
+    reason: str
+    at: datetime
+    arrival: int
+    inputs: Mapping[str, int]
+    plant_digest: str
+
+
+class NewestDecision(NamedTuple):
+    """One of the newest decisions of a gate."""
+
+    arrival: int
+    at: datetime
+    reason: str
 
 
 def stored_probabilities(prediction: Prediction | None) -> list[float | None] | None:
@@ -94,6 +118,49 @@ def decided_visits(connection: sa.Connection, serials: Iterable[str]) -> list[tu
     for chunk in chunked(dict.fromkeys(serials)):
         query = sa.select(d.serial, d.step, d.visit, d.at).where(d.serial.in_(chunk), d.revision == 0)
         found += [(row.serial, row.step, row.visit, row.at) for row in connection.execute(query)]
+    return found
+
+
+def earlier_decisions(connection: sa.Connection, serials: Iterable[str]) -> list[EarlierDecision]:
+    """Every decision on these parts."""
+    found: list[EarlierDecision] = []
+    for chunk in chunked(dict.fromkeys(serials)):
+        query = select_columns(EarlierDecision, t.decision).where(t.decision.c.serial.in_(chunk))
+        found += fetch_rows(connection, EarlierDecision, query)
+    return found
+
+
+def newest_decisions(
+    connection: sa.Connection, gate: str, reasons: Collection[str], arrival: int, most: int
+) -> list[NewestDecision]:
+    """A gate's newest decisions with one of these reasons on rows up to an arrival number, oldest first."""
+    d = t.decision.c
+    query = select_columns(NewestDecision, t.decision).where(
+        d.gate == gate, d.reason.in_(reasons), d.arrival <= arrival
+    )
+    return list(fetch_rows(connection, NewestDecision, query.order_by(d.arrival.desc()).limit(most)))[::-1]
+
+
+def audit_weights(connection: sa.Connection, step: str, serials: Iterable[str]) -> dict[tuple[str, int], float]:
+    """By serial and visit how many parts an audited scrap at a step stands for: 1 / the share that was audited.
+
+    Of scraps only the audited ones have outcomes, but for those that people looked at. Other passages stand for one.
+    """
+    d, weights = t.decision.c, {}
+    for chunk in chunked(dict.fromkeys(serials)):
+        query = sa.select(d.serial, d.visit, d.signals).where(
+            d.serial.in_(chunk), d.step == step, d.verdict == Verdict.SCRAP, d.signals.is_not(None)
+        )
+        for serial, visit, signals in connection.execute(query):
+            if signals.get("audit"):
+                weights[serial, visit] = 1 / float(signals["audit_share"])
+    return weights
+
+
+def oldest_decided(connection: sa.Connection, gate: str) -> datetime | None:
+    """When the oldest part passed that a gate's stored decisions are on; None without any."""
+    d = t.decision.c
+    found: datetime | None = connection.scalar(sa.select(sa.func.min(d.at)).where(d.gate == gate))
     return found
 
 

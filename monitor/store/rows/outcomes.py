@@ -85,6 +85,14 @@ def outcomes_of(connection: sa.Connection, serials: Collection[str]) -> list[Sto
     return sorted(rows, key=lambda row: row.arrival)
 
 
+def oldest_outcome(connection: sa.Connection, characteristic: str) -> datetime | None:
+    """When the oldest stored outcome of a characteristic was measured; None without any."""
+    o = t.outcome.c
+    oldest = sa.select(sa.func.min(o.at)).where(o.characteristic == characteristic)
+    found: datetime | None = connection.scalar(oldest)
+    return found
+
+
 def dispositions_of(connection: sa.Connection, serial: str) -> list[StoredDisposition]:
     """Every disposition of a part, in order of arrival."""
     query = select_columns(StoredDisposition, t.disposition).where(t.disposition.c.serial == serial)

@@ -24,7 +24,7 @@ def test_every_gate_decides_from_the_start_and_that_of_pictures_on_the_last_day(
     assert since == {"forging": start, "machining": start, "coating": start, "inspection": later}
     change = plant.alerts.change.get("ModelDegraded")
     assert (change is not None and not change.absent) == (later > start)
-    assert plant.alerts.every == timedelta(minutes=15)
+    assert plant.alerts.every == timedelta(minutes=30)
 
 
 def test_a_line_holds_numbers_and_pictures_by_three_kinds_of_model(tmp_path: Path) -> None:

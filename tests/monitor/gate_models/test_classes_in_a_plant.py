@@ -20,7 +20,8 @@ from exporters.metrics.families.gates import series
 from exporters.metrics.shared.metric import Bounds, Scrape
 from monitor.gate_models.rederive import recompute_decisions, stored_plants
 from monitor.plant.file.load import load
-from monitor.reports.passport import as_text, passport
+from monitor.reports.part.text import as_text
+from monitor.reports.passport import passport
 from monitor.runtime.app import App, make_registry
 from monitor.scheduling.runner import SlotResult
 from monitor.store.database import tables as t

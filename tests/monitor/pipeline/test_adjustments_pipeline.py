@@ -22,8 +22,9 @@ from monitor.gate_models.training_set import TrainingSet, training_set
 from monitor.model import RetrainingReason
 from monitor.pipeline.forecasts import known_parts
 from monitor.pipeline.judging import BATCH_OF_ADJUSTED, InForce, batches_of
-from monitor.plant.features import feature_units
-from monitor.reports.passport import as_text, passport
+from monitor.reports.part.reading import Lens
+from monitor.reports.part.text import as_text
+from monitor.reports.passport import passport
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.models.versions import ModelInForce
@@ -74,7 +75,7 @@ RECOMMENDED: dict[str, tuple[float | None, str, str]] = {
     "above: one variable": (75.0, "correct", "adjustable"),
     "just above": (66.0, "correct", "adjustable"),
     "far above: two": (87.0, "correct", "adjustable"),
-    "out of reach": (200.0, "scrap", "out_of_spec"),
+    "out of reach": (200.0, "hold", "scrap_unconfirmed"),
     "a value is missing": (None, "hold", "incomplete_input"),
 }
 
@@ -99,7 +100,7 @@ def test_what_to_set_is_stored_sent_and_shown(line: Spine) -> None:
     assert first["expected_cost"] == one.costs[0]["cost"]
     assert first["predicted"] == 110
     with line.store.read() as connection:
-        shown = as_text(passport(connection, "A", {}, feature_units(line.plant)) or {})
+        shown = as_text(passport(connection, "A", {}, Lens(plant=line.plant)) or {})
     value, ends = f"{110 + move['to']:g}", f"[{109 + move['to']:g}, {111 + move['to']:g}]"
     assert f"set coat.a to {move['to']:g} um (planned 0): then predicted {value} in {ends}" in shown
 

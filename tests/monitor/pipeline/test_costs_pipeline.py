@@ -8,7 +8,8 @@ import pytest
 from spine_kit import Cache, Spine, SumModel, after
 
 from monitor.gate_models.rederive import recompute_decisions
-from monitor.reports.passport import as_text, passport
+from monitor.reports.part.text import as_text
+from monitor.reports.passport import passport
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 
@@ -17,7 +18,9 @@ CORRECTIONS = "{grind: {cost: 80, success: 0.95}, polish: {cost: 20, success: 0.
 
 def made(folder: Path, store: Store, costs: str) -> Spine:
     rework = "rework: {above: 50}"
-    return Spine(folder, store, {rework: f"{rework}, costs: {{{costs}, corrections: {CORRECTIONS}}}"})
+    return Spine(
+        folder, store, {rework: f"{rework}, costs: {{{costs}, confirm_scrap: false, corrections: {CORRECTIONS}}}"}
+    )
 
 
 @pytest.fixture

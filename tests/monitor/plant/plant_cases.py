@@ -183,6 +183,18 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
     "a correction that always fails": (
         ("    rework: {above: 0.2}", "    costs: {scrap: 1, inspection: 1, corrections: {g: {cost: 1, success: 0}}}"),
     ),
+    "a surge of no scrap at all": (
+        ("    rework: {above: 0.2}", "    costs: {scrap: 1, inspection: 1, surge: 0, confirm_scrap: perhaps}"),
+    ),
+    "an audit of parts that are held": (
+        ("    rework: {above: 0.2}", "    costs: {scrap: 1, inspection: 1, audit: {hold: 0.1}}"),
+    ),
+    "an audit of more than all": (
+        ("    rework: {above: 0.2}", "    costs: {scrap: 1, inspection: 1, audit: {scrap: 2}}"),
+    ),
+    "an audit of which nobody is told": (
+        ("    rework: {above: 0.2}", "    costs: {scrap: 1, inspection: 1, audit: {scrap: 0.05}}"),
+    ),
     "a category that no part has": (("    rework: {above: 0.2}", "    categories: [machine, colour]"),),
     "a category of an unknown step": (("    rework: {above: 0.2}", "    categories: [bend.machine]"),),
     "a category given twice": (("    rework: {above: 0.2}", "    categories: [machine, forge.machine]"),),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import passport_rows as made
@@ -12,7 +14,10 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.reports.passport import MAX_FINDINGS, as_text, passport
+from monitor.plant.plant import Plant
+from monitor.reports.part.reading import Lens, PlantFiles
+from monitor.reports.part.text import as_text
+from monitor.reports.passport import MAX_FINDINGS, passport
 from monitor.store.database import tables as t
 
 
@@ -47,7 +52,7 @@ def test_everything_of_the_part_and_nothing_of_others_is_told_in_order_of_time(e
         ("03-02T13:00", "disposition"),
         ("03-03T12:00", "outcome"),
     ]
-    assert "B/70" not in json.dumps(found)
+    assert "B/70" not in json.dumps({name: found[name] for name in ("decisions", "events")})
     assert json.dumps(found, allow_nan=False) == json.dumps(ask(engine, made.SERIAL))
 
 
@@ -157,7 +162,8 @@ def test_as_text_has_a_line_for_each_event_and_its_details(engine: sa.Engine) ->
     assert lines[0] == "part B/7"
     assert "2026-03-02T12:02:00.000Z  decision        gate shape at forging, visit 1: scrap (out_of_spec)" in str(lines)
     assert f"{'':24}model_digest: abc" in lines
-    assert sum(line[0] != " " for line in lines) == 1 + len(found["events"])
+    history = lines[lines.index("history") + 1 :]
+    assert sum(line[0] != " " for line in history) == len(found["events"])
 
 
 @given(st.text(st.characters(), max_size=20))
@@ -178,3 +184,124 @@ def test_a_part_step_names_its_pictures(engine: sa.Engine) -> None:
     named = {event["details"]["arrival"]: event["details"].get("pictures") for event in events(engine, "part_step")}
     assert named[first] == ["side", "top"]
     assert [names for arrival, names in named.items() if arrival != first] == [None]
+
+
+def decision_of(engine: sa.Engine, lens: Lens | None = None) -> dict[str, Any]:
+    with engine.connect() as connection:
+        found: Any = passport(connection, made.SERIAL, None, lens)
+    return dict(found["decisions"][0])
+
+
+def plant_of_then(**gate: Any) -> Plant:
+    """The plant file by which the decisions of the rows were made."""
+    shape = {"step": "forging", "characteristic": "tip", "model": "m", "profile": ["p1", "p2", "p3", "p4"]}
+    columns = {f"p{i}": {"column": f"p{i}", "unit": "mm"} for i in range(1, 5)}
+    spec = {"since": "2026-01-01T00:00:00Z", "lower": 0.5, "upper": 1.0}
+    return Plant.model_validate({
+        "version": 1, "site": "north", "steps": {"forging": {"line": "blades", "decide_by": "1h"}},
+        "characteristics": {"tip": {"unit": "mm", "specs": [spec]}}, "gates": {"shape": shape | gate},
+        "sources": {"mes": {"kind": "part_steps", "url": "sqlite:///mes.db", "table": "steps", "serial": "serial",
+                            "at": {"column": "at", "zone": "UTC"}, "step": {"column": "step"}, "values": columns}},
+    })  # fmt: skip
+
+
+def lens_of(plant: Plant | None, now: datetime | None = None) -> Lens:
+    return Lens(lambda connection, digest: plant if digest == "def" else None, plant, now)
+
+
+STEP_INPUTS = {"forging": 1}
+
+
+def test_a_decision_is_told_beside_its_specification_inputs_and_outcome(engine: sa.Engine) -> None:
+    made.fill(engine, {**made.ROWS, t.decision: [made.decision(2, inputs=STEP_INPUTS)]})
+    one = decision_of(engine, lens_of(plant_of_then()))
+    assert one["sentence"] == ("scrap: the interval 1 to 1.5 mm crosses the upper limit 1")
+    assert one["specification"] == {"lower": 0.5, "target": None, "upper": 1.0, "unit": "mm",
+                                    "rework": {"below": 0.0, "above": 0.0}}  # fmt: skip
+    assert [(row["name"], row["value"], row["unit"]) for row in one["inputs"]] == [
+        ("forging.p1", 1.5, "mm"), ("forging.p2", None, "mm"), ("forging.p3", None, "mm"), ("forging.p4", None, "mm")
+    ]  # fmt: skip
+    assert [(row["value"], row["inside"]) for row in one["outcomes"]] == [(1.75, False)]
+    assert [(row["status"], row["channel"]) for row in one["sent"]] == [("sent", "mes")]
+    assert [row["disposition"] for row in one["dispositions"]] == ["scrapped"]
+    assert one["model"] == {"name": "m", "version": "3", "digest": "abc", "in_force_since": None}
+    assert (one["waits"], one["alternatives"], one["picture"]) == (None, [], None)
+
+
+UNKNOWN: dict[str, Plant | None] = {
+    "the plant file is not stored": None,
+    "the gate was removed": plant_of_then().model_copy(update={"gates": {}}),
+    "the gate predicts something else": plant_of_then().model_copy(
+        update={"gates": {"shape": plant_of_then().gates["shape"].model_copy(update={"characteristic": "other"})}}
+    ),
+}
+
+
+@pytest.mark.parametrize("plant", UNKNOWN.values(), ids=UNKNOWN)
+def test_a_decision_of_an_unknown_gate_is_told_as_far_as_it_is_known(plant: Plant | None, engine: sa.Engine) -> None:
+    made.fill(engine, {**made.ROWS, t.decision: [made.decision(2, inputs=STEP_INPUTS, costs=[])]})
+    one = decision_of(engine, lens_of(plant))
+    assert one["sentence"] == "scrap: the interval 1 to 1.5, of which the specification is not known"
+    assert (one["specification"], one["coverage"], one["predicted"]) == (None, None, 1.25)
+    assert [row["name"] for row in one["inputs"]] == ["forging.p1", "forging.p2"]
+    assert [row["inside"] for row in one["outcomes"]] == [None]
+
+
+def test_the_newest_decision_of_each_gate_comes_first(engine: sa.Engine) -> None:
+    rows = [made.decision(2), made.decision(9, gate="late", step="coating"), made.decision(5, visit=2, verdict="hold")]
+    made.fill(engine, {t.decision: rows})
+    with engine.connect() as connection:
+        found: Any = passport(connection, made.SERIAL)
+    told = [(one["gate"], one["verdict"], one["earlier_decisions"]) for one in found["decisions"]]
+    assert told == [("late", "scrap", 0), ("shape", "hold", 1)]
+    assert found["decisions"][1]["waits"] == {"waits": False, "due": None, "overdue": False}, "it has passed on"
+
+
+@pytest.mark.parametrize(("minutes", "overdue"), [(61, False), (63, True)])
+def test_a_hold_has_a_due_time(minutes: float, overdue: bool, engine: sa.Engine) -> None:
+    made.fill(engine, {t.decision: [made.decision(2, verdict="hold", reason="uncertain", on_hold="inspect")]})
+    one = decision_of(engine, lens_of(plant_of_then(), made.at(minutes)))
+    assert one["waits"] == {"waits": True, "due": "2026-03-02T13:02:00.000Z", "overdue": overdue}
+    assert one["todo"] == "Inspect the part and enter its disposition in the MES."
+
+
+def test_the_parts_before_and_after_are_told_with_what_became_of_them(engine: sa.Engine) -> None:
+    near = [("x1", -9, "F1", "L1"), ("x2", -5, "F2", "L9"), ("x3", -3, "F1", "L9"), ("x4", -2, "F1", "L8"),
+            ("x5", 4, "F1", "L9"), ("x6", 5, "F2", "L1")]  # fmt: skip
+    steps = [made.part_step(100 + n, minute, serial=serial, machine=machine, lot=lot)
+             for n, (serial, minute, machine, lot) in enumerate(near)]  # fmt: skip
+    rows = {
+        t.part_step: [made.part_step(1, 0), *steps], t.decision: [made.decision(5, serial="x5", verdict="continue")],
+        t.outcome: [made.outcome(20, serial="x5"), made.outcome(21, serial="x5", revision=1, value=0.75)],
+        t.disposition: [made.disposition(30, serial="x5", disposition="used")],
+    }  # fmt: skip
+    made.fill(engine, rows)
+    with engine.connect() as connection:
+        found: Any = passport(connection, made.SERIAL, None, lens_of(plant_of_then()))
+    told = {one["by"]: [[row["serial"] for row in one[side]] for side in ("before", "after")]
+            for one in found["neighbours"]}  # fmt: skip
+    assert told == {"machine": [["x3", "x4"], ["x5"]], "lot": [["x2", "x3"], ["x5"]]}
+    after = found["neighbours"][0]["after"][0]
+    assert (after["verdict"], after["outcome"]["value"], after["outcome"]["inside"]) == ("continue", 0.75, True)
+    assert after["disposition"] == "used"
+    assert found["neighbours"][0]["before"][0]["verdict"] is None
+
+
+def test_a_version_is_told_with_what_it_was_trained_on(engine: sa.Engine) -> None:
+    version = {"model": "m", "version": "3", "gate": "shape", "digest": "abc", "trained_at": made.at(-60),
+               "ready_at": made.at(-50), "data_digest": "x", "rows": 900, "metrics": {"skill": 0.5, "seed": 1.0},
+               "status": "in_force"}  # fmt: skip
+    force = {"gate": "shape", "model": "m", "version": "3", "digest": "abc", "since": made.at(-40), "changes": 1}
+    made.fill(engine, {t.decision: [made.decision(2)], t.model_version: [version], t.model_in_force: [force]})
+    assert decision_of(engine)["model"] == {
+        "name": "m", "version": "3", "digest": "abc", "trained_at": "2026-03-02T11:00:00.000Z", "trained_on": 900,
+        "metrics": {"skill": 0.5}, "still_in_force": True, "in_force_since": "2026-03-02T11:20:00.000Z",
+    }  # fmt: skip
+
+
+def test_a_plant_file_that_cannot_be_read_is_not_known(engine: sa.Engine, tmp_path: Path) -> None:
+    files = [{"digest": "def", "content": "version: 99", "since": made.at(0)}]
+    made.fill(engine, {t.plant_file: files})
+    with engine.connect() as connection:
+        known = PlantFiles(tmp_path)
+        assert (known.of(connection, "def"), known.of(connection, "none")) == (None, None)

@@ -59,11 +59,8 @@ def test_a_reason_that_has_a_new_name_has_it_in_decisions_of_before(empty_url: s
     store = Store(empty_url)
     with store.write() as connection:
         command.upgrade(_config(connection), "0011")
-        kept = [
-            column
-            for column in t.decision.columns
-            if column.name not in ("probabilities", "adapted", "costs", "adjustment")
-        ]
+        later = ("probabilities", "adapted", "costs", "signals", "adjustment")
+        kept = [column for column in t.decision.columns if column.name not in later]
         older = sa.Table("decision", sa.MetaData(), *(sa.Column(column.name, column.type) for column in kept))
         row: dict[str, Any] = {c.name: "" if isinstance(c.type, sa.Text) else 0 for c in kept}
         row |= {"decided_at": NOW, "at": NOW, "inputs": {}, "reason": "no_coverage", "withheld": "no_coverage"}

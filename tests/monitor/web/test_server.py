@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import json
 import shutil
@@ -24,9 +26,12 @@ from server_samples import EVIL, NOW, known, snapshot, views
 from waits import HANGS
 
 from exporters.metrics.shared.snapshot import MetricsSnapshot
-from exporters.pages.parts import part_page
+from exporters.pages.passport import part_page
 from monitor.errors import MonitorError, StoreError, StoreReason
+from monitor.reports.part.lists import wanted_of
 from monitor.reports.passport import passport
+from monitor.store.database import tables as t
+from monitor.web.parts import PartViews
 from monitor.web.server import make_app, serve
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -165,7 +170,7 @@ def test_the_overview_never_calls_silence_ok(ask: Ask) -> None:
     assert "none: every part is held" in ask("/", BROWSER, snapshot=lambda: MetricsSnapshot(at=NOW)).text
 
 
-@pytest.mark.parametrize("path", ["/", "/parts/B7", "/parts/gone", "/reports/"])
+@pytest.mark.parametrize("path", ["/", "/parts/B7", "/parts/gone", "/reports/", "/parts", "/holds"])
 def test_a_page_runs_no_script_and_asks_nobody_else(ask: Ask, path: str) -> None:
     answer = ask(path, BROWSER)
     policy = answer.headers["content-security-policy"]
@@ -206,7 +211,7 @@ def test_a_part_is_given_as_it_is_asked_for(ask: Ask, query: str, accept: str, k
     assert ask(f"/parts/B7{query}", {"Accept": accept}).headers["content-type"] == kind
 
 
-@pytest.mark.parametrize("path", ["/parts/gone", "/parts", "/parts?serial=", "/parts/"])
+@pytest.mark.parametrize("path", ["/parts/gone", "/parts?serial=gone", "/parts/"])
 def test_an_unknown_part_is_404_with_a_sentence(ask: Ask, path: str) -> None:
     answer = ask(path)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "text/plain; charset=utf-8")
@@ -222,16 +227,6 @@ def test_no_text_of_the_data_becomes_an_element(text: str) -> None:
     page.encode()
     benign = part_page(known("x") or {})
     assert [name for name, _ in Page(page).elements] == [name for name, _ in Page(benign).elements]
-
-
-def test_the_page_of_a_part_begins_with_its_decision() -> None:
-    events = [
-        {"at": f"2026-03-02T12:0{n}:00Z", "kind": kind, "summary": summary, "details": {}}
-        for n, (kind, summary) in enumerate([("part_step", "a passage"), ("decision", "first"), ("decision", "second")])
-    ]
-    text = Page(part_page({"serial": "B7", "events": events})).text
-    assert text.index("Decision") < text.index("second") < text.index("first") < text.index("History")
-    assert text.index("History") < text.index("a passage")
 
 
 @pytest.fixture
@@ -251,6 +246,7 @@ def reports(tmp_path: Path) -> Path:
 def test_the_list_links_every_report_and_nothing_else(ask: Ask, reports: Path) -> None:
     elements = Page(ask("/reports/", BROWSER).text).elements
     links = [str(a["href"]) for name, a in elements if name == "a" and str(a["href"]).startswith("/reports/")]
+    links.remove("/reports/")
     assert links == ["/reports/a.json", "/reports/drift/%C3%A4%201.html"]
     assert [ask(link).status_code for link in links] == [200, 200]
 
@@ -340,6 +336,85 @@ def test_the_passport_of_a_real_store_is_shown(ask: Ask, new_store: Path, tmp_pa
     answer = ask("/parts/B%2F7", BROWSER, passport=read)
     assert "gate shape at forging, visit 1: scrap (out_of_spec)" in Page(answer.text).text
     assert json.dumps(ask("/parts/B%2F7?format=json", passport=read).json()) == json.dumps(read("B/7"))
+
+
+@pytest.mark.parametrize("path", ["/parts", "/holds", "/parts?serial="])
+@pytest.mark.parametrize("headers", [BROWSER, {"Accept": "application/json"}], ids=["browser", "JSON"])
+def test_lists_are_given_as_they_are_asked_for(ask: Ask, path: str, headers: dict[str, str]) -> None:
+    answer = ask(path, headers)
+    assert answer.status_code == 200
+    if headers is BROWSER:
+        assert "No " in Page(answer.text).text
+    else:
+        assert answer.json() in ({"decisions": [], "next": None}, {"holds": [], "overdue": 0})
+
+
+def test_a_list_is_asked_for_with_its_filters(ask: Ask) -> None:
+    asked: list[Any] = []
+
+    def listed(given: Any) -> dict[str, object]:
+        asked.append(dict(given))
+        return {"decisions": [], "next": None}
+
+    page = ask("/parts?verdict=hold&gate=b%26c&after=x&other=1", BROWSER, parts=PartViews(listed=listed))
+    assert asked == [{"verdict": "hold", "gate": "b&c", "reason": "", "since": "", "after": "x"}]
+    assert "b&amp;c" in page.text
+    assert ">shape</a>" in page.text, "the gates of the plant can be chosen"
+
+
+@pytest.mark.parametrize("query", ["verdict=maybe", "reason=%3Cb%3E", "since=yesterday", "after=%00", "after=%D9%A3"])
+@pytest.mark.parametrize("headers", [BROWSER, {}], ids=["browser", "any"])
+def test_a_list_that_cannot_be_is_400_with_a_sentence(ask: Ask, query: str, headers: dict[str, str]) -> None:
+    def listed(given: Any) -> dict[str, object]:
+        wanted_of(given)
+        raise AssertionError
+
+    answer = ask(f"/parts?{query}", headers, parts=PartViews(listed=listed))
+    assert answer.status_code == 400
+    assert "expected" in answer.text
+    assert "<b>" not in answer.text or answer.headers["content-type"].startswith("text/plain")
+
+
+def test_the_style_of_a_part_is_let_through_by_its_policy(ask: Ask) -> None:
+    for path in ("/parts/B7", "/parts", "/holds"):
+        answer = ask(path, BROWSER)
+        style = answer.text.partition("<style>")[2].partition("</style>")[0]
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        assert f"style-src 'sha256-{digest}'" in answer.headers["content-security-policy"]
+
+
+def test_a_map_is_asked_of_the_gate_that_judged_the_picture(ask: Ask) -> None:
+    views = PartViews(picture_map=lambda arrival, name, gate: PNG if (arrival, name, gate) == (7, "top", "g") else None)
+    assert ask("/pictures?arrival=7&name=top&map=g", parts=views).content == PNG
+    assert ask("/pictures?arrival=7&name=top&map=h", parts=views).status_code == 404
+
+
+def _page_of_rows(text: str, new_store: Path, folder: Path) -> str:
+    """The page of a part of which every text in the store is `text`."""
+    folder.mkdir()
+    engine = sa.create_engine(f"sqlite:///{shutil.copy(new_store, folder)}", poolclass=sa.NullPool)
+    named = {"serial": text, "step": text, "machine": text, "lot": text, "recipe": text, "source": text}
+    said = {"gate": text, "reason": text, "verdict": text, "on_hold": text, "characteristic": text, "model": text}
+    costs = [{"action": text, "correction": text, "cost": 1.0}]
+    steps = [made.part_step(n, n, **named | ({} if n == 2 else {"serial": f"{text}{n}"})) for n in (1, 2, 3)]
+    rows = {
+        t.part_step: steps,
+        t.decision: [made.decision(9, serial=text, step=text, inputs={text: 2}, arrival=2, costs=costs, **said)],
+        t.outcome: [made.outcome(20, serial=text, characteristic=text)],
+        t.disposition: [made.disposition(30, serial=text, disposition=text)],
+        t.outbox: [made.outbox(1, subject=text, error=text, status="dead",
+                               payload={"serial": text, "step": text, "visit": 1})],
+    }  # fmt: skip
+    made.fill(engine, rows)
+    with engine.connect() as connection:
+        return part_page(passport(connection, text) or {})
+
+
+def test_no_text_of_the_store_becomes_an_element(new_store: Path, tmp_path: Path) -> None:
+    evil = _page_of_rows(EVIL.replace("\ud800", ""), new_store, tmp_path / "evil")
+    benign = _page_of_rows("x", new_store, tmp_path / "benign")
+    assert evil.count("alert(1)") > 20
+    assert [name for name, _ in Page(evil).elements] == [name for name, _ in Page(benign).elements]
 
 
 PNG = b"\x89PNG\r\n\x1a\nof a part"

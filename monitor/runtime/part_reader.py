@@ -1,0 +1,60 @@
+"""What the server of a running plant shows of parts: read anew at each request, from the plant in force."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from monitor.gate_models.picture_files import PictureMaps
+from monitor.plant.plant import Plant
+from monitor.reports.part.lists import PAGE, list_holds, list_parts, wanted_of
+from monitor.reports.part.reading import Lens, PlantFiles
+from monitor.reports.passport import passport
+from monitor.runtime.app import App
+from monitor.store.rows.pictures import picture_of
+from monitor.web.parts import PartViews
+
+
+class PartReader:
+    """Parts of the plant in force, which a reload changes; for several threads."""
+
+    def __init__(self, app: Callable[[], App]) -> None:
+        self._app = app
+        self._files = PlantFiles(app().loaded.path.parent)
+        self._maps = PictureMaps()
+
+    @property
+    def views(self) -> PartViews:
+        """As the server takes them."""
+        return PartViews(self._listed, self._holds, self._picture_map)
+
+    def passport(self, serial: str) -> dict[str, object] | None:
+        """All that is known about a serial number, or None."""
+        app = self._app()
+        with app.store.read() as connection:
+            return passport(connection, serial, app.plant.class_names(), self._lens(app))
+
+    def picture(self, arrival: int, name: str) -> bytes | None:
+        """A stored picture as a PNG, or None."""
+        with self._app().store.read() as connection:
+            return picture_of(connection, arrival, name)
+
+    def _lens(self, app: App) -> Lens:
+        return Lens(self._files.of, app.plant, app.clock.now())
+
+    def _listed(self, given: Mapping[str, str]) -> dict[str, object]:
+        app, wanted = self._app(), wanted_of(given)
+        with app.store.read() as connection:
+            return list_parts(connection, wanted, PAGE, self._lens(app))
+
+    def _holds(self) -> dict[str, object]:
+        app = self._app()
+        with app.store.read() as connection:
+            return list_holds(connection, app.clock.now(), self._lens(app))
+
+    def _picture_map(self, arrival: int, name: str, gate: str) -> bytes | None:
+        app = self._app()
+        return self._maps.of(app.store, self._plant, app.registry, arrival, name, gate)
+
+    def _plant(self, digest: str) -> Plant | None:
+        with self._app().store.read() as connection:
+            return self._files.of(connection, digest)

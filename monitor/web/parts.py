@@ -1,0 +1,101 @@
+"""The routes of parts: lists, the holds that wait, one part, and pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from exporters.pages.lists import holds_page, parts_page
+from exporters.pages.part_style import PART_POLICY
+from exporters.pages.passport import part_page
+from monitor.errors import UsageError
+from monitor.web.answers import READ, SAFE, error, html, wants_json
+
+_FILTERS = ("verdict", "gate", "reason", "since", "after")
+
+
+def _nothing(given: Mapping[str, str]) -> dict[str, object]:
+    return {"decisions": [], "next": None}
+
+
+def _no_holds() -> dict[str, object]:
+    return {"holds": [], "overdue": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class PartViews:
+    """What is shown of parts; each is called at a request, from several threads at once.
+
+    `listed` is a page of decisions by the filters `verdict`, `gate`, `reason`, `since` and `after` (UsageError for what
+    cannot be), `holds` are the holds that wait. `picture_map` is a stored picture with the anomaly map of a gate's
+    model over it as a PNG, by the arrival number of its row, its name and the gate, or None.
+    """
+
+    listed: Callable[[Mapping[str, str]], dict[str, object]] = _nothing
+    holds: Callable[[], dict[str, object]] = _no_holds
+    picture_map: Callable[[int, str, str], bytes | None] = lambda arrival, name, gate: None
+
+
+def add_parts(
+    app: FastAPI,
+    views: PartViews,
+    passport: Callable[[str], dict[str, object] | None],
+    gates: Callable[[], Iterable[str]],
+    now: Callable[[], datetime],
+) -> None:
+    """Add the routes of parts; `gates` are the names that can be chosen in a list."""
+
+    @app.api_route("/parts", methods=READ)
+    def search(request: Request) -> Response:
+        # The form and the links use this route: a serial number such as '..' does not survive as a path.
+        if serial := request.query_params.get("serial", ""):
+            return part(request, serial)
+        given = {name: request.query_params.get(name, "") for name in _FILTERS}
+        try:
+            found = views.listed(given)
+        except UsageError as exc:
+            return error(request, 400, "No such list", str(exc))
+        if wants_json(request):
+            return JSONResponse(found, headers=SAFE)
+        return html(parts_page(found, given, gates()), policy=PART_POLICY)
+
+    @app.api_route("/holds", methods=READ)
+    def holds(request: Request) -> Response:
+        found = views.holds()
+        return (
+            JSONResponse(found, headers=SAFE)
+            if wants_json(request)
+            else html(holds_page(found, now()), policy=PART_POLICY)
+        )
+
+    @app.api_route("/parts/{serial:path}", methods=READ)
+    def part(request: Request, serial: str) -> Response:
+        history = passport(serial) if serial else None
+        if history is None:
+            sentence = f"Nothing is known about part {serial!r}; give the serial number as the MES has it."
+            return error(request, 404, "No such part", sentence)
+        if wants_json(request):
+            return JSONResponse(history, headers=SAFE)
+        return html(part_page(history), policy=PART_POLICY)
+
+
+def add_pictures(
+    app: FastAPI, picture: Callable[[int, str], bytes | None], mapped: Callable[[int, str, str], bytes | None]
+) -> None:
+    """Add the route of stored pictures."""
+
+    @app.api_route("/pictures", methods=READ)
+    def pictures(request: Request) -> Response:
+        arrival, name, gate = (request.query_params.get(key, "") for key in ("arrival", "name", "map"))
+        found = None
+        if re.fullmatch("[0-9]{1,18}", arrival) and "\0" not in name:
+            found = mapped(int(arrival), name, gate) if gate else picture(int(arrival), name)
+        if found is None:
+            return error(request, 404, "No such picture", "There is no such picture, or it was deleted with its row.")
+        return Response(found, headers={**SAFE, "Content-Type": "image/png"})
