@@ -92,8 +92,10 @@ class Facts:
         name = str(one["correction"])
         if self.row.adjustment and self.row.verdict == one["action"] and name == self.correction:
             return f"set {settings_in_short(self.row.adjustment, self.units)}"
-        # The name of a correction has no dot, that of a variable has one.
-        return f"another setting of {name}" if "." in name else name or str(one["action"])
+        known = () if self.gate is None else self.gate.adjustments
+        if name and set(name.split(" + ")) <= set(known):
+            return f"another setting of {name}"
+        return name or str(one["action"])
 
     @property
     def expected_cost(self) -> float | None:
