@@ -113,7 +113,8 @@ def decided_outcomes(
     """Of the newest `limit` outcomes available at `now`, those that the version in force predicted, newest first.
 
     Also returns how many outcomes were examined. Outcomes older than the version in force are not examined; parts out
-    of distribution are left out.
+    of distribution are left out, and those of which something was to be set otherwise: what was predicted is the part
+    as it was planned.
     """
     newest = _newest_outcomes(characteristic, used.since, now, limit)
     rows = [DecidedOutcome._make(row) for row in connection.execute(_decided_on(newest, gate, characteristic, used))]
@@ -141,6 +142,7 @@ def _decided_on(
         .where(
             d.gate == gate, d.characteristic == characteristic, d.version == used.version,
             d.model_digest == used.digest, d.predicted.is_not(None), d.distance <= d.distance_limit,
+            d.adjustment.is_(None),
         )
         .order_by(o.available_at.desc(), o.at.desc(), o.revision.desc(), d.arrival.desc(), o.serial)
     )  # fmt: skip
