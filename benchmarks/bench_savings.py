@@ -3,8 +3,8 @@
 `python -m benchmarks bench_savings` makes blades by the physics of the simulated line, 300 a day, a quarter wider than
 the healthy line runs. The gate sees the shape, or on the same parts all steps; it predicts with an interval from 600
 parts, and decides by `inference.policy`. What happens to the parts is simulated, so the truth is known: also of parts
-that were scrapped, and of corrected ones as they were. `--first SEED` takes other seeds; the recalibration was chosen on
-1000 to 1019, what the docs report is of 0 to 19.
+that were scrapped, and of corrected ones as they were. `--first SEED` takes other seeds; the recalibration was chosen
+on seeds from 1000 on, what the docs report is of 0 to 19.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 from inference.policy.audit import is_audited
 from inference.policy.confirming import BY_MODEL, NEWEST, confirm, is_surge
 from inference.policy.costs import Correction, Costs
-from inference.policy.followed import REWORKED, SCRAPPED, USED, Passage, follow
+from inference.policy.followed import REWORKED, SCRAPPED, USED, PartResult, Passage, follow
 from inference.policy.gate import Priced, decide
 from inference.policy.regions import verdict_for
 from inference.policy.savings import Savings, recalibrated, sum_up
@@ -152,7 +152,9 @@ def months(seed: int, days: int = DAYS) -> Iterator[tuple[str, Savings, Truth]]:
     rng = np.random.default_rng(seed)
     made = make_line(rng, LEARNT_ON + days * A_DAY)
     for name in GATES:
-        gate, results, truths = Gate(name, made.half[name]), defaultdict(list), defaultdict(Truth)
+        gate = Gate(name, made.half[name])
+        results: dict[int, list[PartResult]] = defaultdict(list)
+        truths: dict[int, Truth] = defaultdict(Truth)
         for i, (hertz, said) in enumerate(zip(made.hertz.tolist(), made.said[name].tolist(), strict=True)):
             passage, avoided = pass_through(f"{seed}-{i}", hertz, said, gate, rng)
             month = i // (A_DAY * MONTH)

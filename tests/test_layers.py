@@ -99,15 +99,16 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.watching",
     ),
     "monitor.reports": (
-        "detectors.window", "exporters.html", "exporters.report", "monitor.plant.file", "monitor.store.database",
-        "monitor.store.delivery", "monitor.store.report", "monitor.store.rows", "monitor.store.watching",
-        "monitor.windows",
+        "detectors.window", "exporters.html", "exporters.report", "monitor.gate_models", "monitor.plant.file",
+        "monitor.store.database", "monitor.store.delivery", "monitor.store.report", "monitor.store.rows",
+        "monitor.store.watching", "monitor.windows",
     ),
     "monitor.jobs": (
         "alerting.alerts", "alerting.notifications", "alerting.specs", "detectors.window", "exporters.metrics",
         "exporters.metrics.shared", "monitor.delivery", "monitor.gate_models", "monitor.pipeline", "monitor.plant",
         "monitor.reports", "monitor.scheduling", "monitor.store", "monitor.store.database", "monitor.store.delivery",
-        "monitor.store.models", "monitor.store.rows", "monitor.store.watching", "monitor.windows",
+        "monitor.store.models", "monitor.store.report", "monitor.store.rows", "monitor.store.watching",
+        "monitor.windows",
     ),
     "monitor.runtime": (
         "alerting.alerts", "alerting.notifications", "exporters.delivery",

@@ -24,7 +24,7 @@ _SEED = 20_261_129
 _BIN = 0.1
 """Logits are rounded to this, so that the cost does not grow with the number of parts."""
 FROM = 0.3
-"""Parts are evidence from this recorded probability on. Uncertain parts were more probably not good than good, and what a
+"""Parts are evidence from this recorded probability on. Uncertain parts were more probably not good than good; what a
 gate says of parts that are nearly surely good tells nothing of these, but would outvote all else by its number."""
 _EDGE = 1e-6
 _SLOPES = np.linspace(0.2, 1.8, 33)

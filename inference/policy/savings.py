@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -81,15 +82,26 @@ def sum_up(results: Sequence[PartResult], costs: Costs, calibration: Calibration
     unknown: list[Uncertain] = [result.unknown for result in results if result.unknown is not None]
     not_good = calibration.predict(unknown, CONFIDENCE)
     known = sum(result.known for result in results)
-    decided = [result.verdict for result in results]
+    decided = Counter(result.verdict for result in results)
     return Savings(
-        len(results), *(decided.count(v) for v in (Verdict.CONTINUE, Verdict.CORRECT, Verdict.SCRAP, Verdict.HOLD)),
-        sum(not result.on for result in results), sum(result.corrected for result in results),
-        sum(result.worked is True for result in results), sum(result.worked is False for result in results),
-        sum(result.waiting for result in results), sum(result.unpriced for result in results), len(unknown),
-        *(known + costs.escape * number for number in (not_good.mean, not_good.lower, not_good.upper)),
-        _wrong(results, Verdict.SCRAP, False), _wrong(results, Verdict.CONTINUE, True),
-    )  # fmt: skip
+        parts=len(results),
+        continued=decided[Verdict.CONTINUE],
+        corrections=decided[Verdict.CORRECT],
+        scrapped=decided[Verdict.SCRAP],
+        held=decided[Verdict.HOLD],
+        stopped=sum(not result.on for result in results),
+        corrected=sum(result.corrected for result in results),
+        worked=sum(result.worked is True for result in results),
+        failed=sum(result.worked is False for result in results),
+        waiting=sum(result.waiting for result in results),
+        unpriced=sum(result.unpriced for result in results),
+        uncertain=len(unknown),
+        avoided=known + costs.escape * not_good.mean,
+        lower=known + costs.escape * not_good.lower,
+        upper=known + costs.escape * not_good.upper,
+        false_scraps=_wrong(results, Verdict.SCRAP, False),
+        escapes=_wrong(results, Verdict.CONTINUE, True),
+    )
 
 
 def _wrong(results: Sequence[PartResult], verdict: Verdict, wrong: bool) -> Wrong:

@@ -374,3 +374,12 @@ retraining = sa.Table(
     sa.Column("mirrored", sa.Integer, nullable=False, default=0), sa.UniqueConstraint("key"),
     sa.Index("ix_retraining_gate", "gate"),
 )  # fmt: skip
+
+# What a gate saved in a month, and what stopping the failed parts of a line at each step would have saved: kept when
+# retention has deleted the decisions.
+saving = sa.Table(
+    "saving", metadata,
+    _text("kind", primary_key=True), _text("name", primary_key=True),
+    sa.Column("month", UtcDateTime, primary_key=True), _time("at"), _count("parts"),
+    sa.Column("content", JsonText, nullable=False),
+)  # fmt: skip
