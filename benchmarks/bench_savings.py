@@ -1,6 +1,6 @@
 """Stated savings beside the truth: 20 simulated lines of 90 days with a gate that decides by cost and audits a share.
 
-`python -m benchmarks bench_savings` makes blades by the physics of the simulated line, 300 a day, a quarter wider than
+`python -m benchmarks bench_savings` makes blades by the physics of the simulated line, 500 a day, a quarter wider than
 the healthy line runs. The gate sees the shape, or on the same parts all steps; it predicts with an interval from 600
 parts, and decides by `inference.policy`. What happens to the parts is simulated, so the truth is known: also of parts
 that were scrapped, and of corrected ones as they were. `--first SEED` takes other seeds; the recalibration was chosen
@@ -31,7 +31,7 @@ from monitor.model import FOUND_SCRAP, Decision, Floats, Prediction, ReworkBand,
 from monitor.simulator import line
 
 GATES = ("forming", "coating")
-DAYS, A_DAY, MONTH = 90, 300, 30
+DAYS, A_DAY, MONTH = 90, 500, 30
 WIDER = 1.25
 COVERAGE = 0.9
 LEARNT_ON = 600

@@ -33,17 +33,19 @@ def savings_section(report: PlantReport) -> list[Html]:
 
 def said_of(gates: Sequence[SavedMonth]) -> str:
     """What holds for all gates of a month: when it was summed up, and what is not in the figures yet."""
-    waiting, unpriced = sum(one.waiting for one in gates), sum(one.unpriced for one in gates)
+    waiting, unseen, unpriced = (sum(getattr(one, name) for one in gates) for name in ("waiting", "unseen", "unpriced"))
     at = max(one.at for one in gates)
     said = [f"as known at {at:%Y-%m-%d %H:%M} UTC"]
     if len(gates) > 1:
         said.append(f"all gates avoided {money(sum(one.avoided for one in gates))}")
+    if waiting or unseen:
+        said.append("preliminary")
     if waiting:
-        said.append(
-            f"preliminary: {waiting} parts wait for an outcome or a disposition and are not in the cost avoided"
-        )
+        said.append(f"waiting for an outcome or a disposition, and not in the cost avoided: {waiting}")
+    if unseen:
+        said.append(f"went on without an outcome so far, so that more escapes may come to be known: {unseen}")
     if unpriced:
-        said.append(f"{unpriced} parts were decided without costs and are not in it either")
+        said.append(f"decided before the gate had costs, and not in the cost avoided: {unpriced}")
     return "; ".join(said)
 
 

@@ -172,6 +172,7 @@ class SavedMonth(NamedTuple):
     worked: int = 0
     failed: int = 0
     waiting: int = 0
+    unseen: int = 0
     unpriced: int = 0
     uncertain: int = 0
     avoided: float = 0.0

@@ -37,7 +37,9 @@ class Savings:
 
     `continued` to `held` are these decisions. `stopped` parts did not go on, and `corrected` ones were corrected, by
     the gate or by people after a hold; `worked` of these were good afterwards, `failed` were not. `waiting` parts are
-    not in the cost avoided: something is not known yet. `unpriced` ones were decided before the gate had costs.
+    not in the cost avoided: something is not known yet. `unseen` ones went on and have no outcome yet, so that more
+    escapes may come to be known; they are in the cost avoided, which is the same either way. `unpriced` ones were
+    decided before the gate had costs.
 
     `avoided` is the expected cost avoided by all other parts, from `lower` to `upper` with `CONFIDENCE`, in the
     currency of the gate's costs; negative where the gate cost more than it saved. `uncertain` parts make the interval.
@@ -53,6 +55,7 @@ class Savings:
     worked: int = 0
     failed: int = 0
     waiting: int = 0
+    unseen: int = 0
     unpriced: int = 0
     uncertain: int = 0
     avoided: float = 0.0
@@ -64,7 +67,7 @@ class Savings:
     @property
     def preliminary(self) -> bool:
         """Whether something is not known yet."""
-        return self.waiting > 0
+        return self.waiting + self.unseen > 0
 
 
 def recalibrated(results: Iterable[PartResult]) -> Calibration:
@@ -94,6 +97,7 @@ def sum_up(results: Sequence[PartResult], costs: Costs, calibration: Calibration
         worked=sum(result.worked is True for result in results),
         failed=sum(result.worked is False for result in results),
         waiting=sum(result.waiting for result in results),
+        unseen=sum(result.bad is None and result.on and not result.waiting for result in results),
         unpriced=sum(result.unpriced for result in results),
         uncertain=len(unknown),
         avoided=known + costs.escape * not_good.mean,

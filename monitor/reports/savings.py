@@ -45,7 +45,7 @@ def plant_savings(loaded: LoadedPlant, clock: Clock, month: str | None) -> Month
         months = months_of(first, month_of(last, 1))
         found = read_savings(store, loaded.plant, PastCosts(store, loaded.path.parent), months, now)
         with store.read() as connection:
-            stored = stored_savings(connection, first, month_of(last, 1))
+            stored = stored_savings(connection, loaded.plant, first, month_of(last, 1))
     finally:
         store.close()
     return _fuller(found, stored)

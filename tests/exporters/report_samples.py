@@ -108,7 +108,7 @@ def report(text: str = "", faults: bool = True) -> PlantReport:
     taken = Intake({"readings": 2880, "part steps": 48}, {f"no_key{text}": 2}, {f"pull:mes{text}": 1}, {"sent": 48})
     month = START.replace(day=1, hour=0)
     saved = SavedMonth(
-        f"shape{text}", month, at(1), 960, 700, 60, 40, 160, 90, 70, 55, 8, 12, 3, 70, 1_234_567.0, 1_100_000.0,
+        f"shape{text}", month, at(1), 960, 700, 60, 40, 160, 90, 70, 55, 8, 12, 5, 3, 70, 1_234_567.0, 1_100_000.0,
         1_390_000.0, Wrong(1, 4, 10.0, 0.6, 26.4), Wrong(2),
     )  # fmt: skip
     stops = (

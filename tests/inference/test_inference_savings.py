@@ -41,7 +41,7 @@ def test_every_part_is_counted_once() -> None:
     )  # fmt: skip
     assert (found.parts, found.continued, found.corrections, found.scrapped, found.held) == (10, 2, 3, 3, 2)
     assert (found.stopped, found.corrected, found.worked, found.failed, found.waiting) == (3, 3, 1, 1, 2)
-    assert found.preliminary
+    assert (found.unseen, found.preliminary) == (1, True)
     assert found.escapes == Wrong(1)
     assert found.false_scraps.known == 1
     assert (found.false_scraps.inspected, found.false_scraps.total) == (2, pytest.approx(2))

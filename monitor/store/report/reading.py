@@ -21,7 +21,7 @@ def read_report(store: Store, plant: Plant, start: datetime, end: datetime) -> P
     """The plant from `start` (inclusive) to `end` (exclusive)."""
     with store.read() as connection:
         trends = read_trends(connection, start, end)
-        saved = stored_savings(connection, start, end)
+        saved = stored_savings(connection, plant, start, end)
         newest = sa.select(t.plant_file.c.digest).where(t.plant_file.c.since < end)
         return PlantReport(
             plant.site,

@@ -164,11 +164,15 @@ def keep_savings(connection: sa.Connection, found: MonthsSaved) -> None:
     upsert(connection, t.saving, rows)
 
 
-def stored_savings(connection: sa.Connection, start: datetime, end: datetime) -> MonthsSaved:
-    """The stored months that a period touches, from `start` (inclusive) to `end` (exclusive)."""
+def stored_savings(connection: sa.Connection, plant: Plant, start: datetime, end: datetime) -> MonthsSaved:
+    """The stored months that a period touches, from `start` (inclusive) to `end` (exclusive); gates as in the plant.
+
+    Gates that the plant file no longer has are the last.
+    """
+    order = {gate: place for place, gate in enumerate(plant.gates)}
     s = t.saving.c
     query = sa.select(t.saving).where(s.month >= month_of(start), s.month < end).order_by(s.month, s.name)
-    rows = connection.execute(query).all()
+    rows = sorted(connection.execute(query), key=lambda row: (row.month, order.get(row.name, len(order))))
     return MonthsSaved(
         tuple(_saved_month(row.name, row.month, row.at, row.content) for row in rows if row.kind == GATE),
         tuple(LineMonth(row.name, row.month, row.at, _stops(row.content)) for row in rows if row.kind == LINE),
