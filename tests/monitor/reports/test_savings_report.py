@@ -83,7 +83,7 @@ TEXT = """\
 disposition, and not in the cost avoided: 1
 gate   parts  stopped  false scraps  escapes  corrected  worked  waiting  cost avoided   90 % interval
 shape      4        2    0 (0 to 1)  0 known          0       -        1         1,780  1,780 to 1,780
-coat       1        0             0  0 known          0       -        1             0          0 to 0
+coat       1        0             0  0 known          0       -        0             0          0 to 0
 
 line blades: what stopping every failed part after a step would have saved
 step     value  failed parts  would have saved  gates stopped
