@@ -10,8 +10,8 @@ from exporters.report.elements import collapsed, legend, plot
 from exporters.report.values import LineMonth, PlantReport, SavedMonth, StopAt, Wrong
 
 _GATE_HEADS = (
-    "gate", "parts", "stopped", "false scraps", "escapes", "corrected", "worked", "waiting", "cost avoided",
-    "90 % interval",
+    "gate", "cost avoided", "90 % interval", "parts", "stopped", "false scraps", "escapes", "corrected", "worked",
+    "waiting",
 )  # fmt: skip
 _STEP_HEADS = ("step", "value", "failed parts", "would have saved", "gates stopped")
 
@@ -23,7 +23,8 @@ def savings_section(report: PlantReport) -> list[Html]:
     elements: list[Html] = []
     for month in dict.fromkeys(one.month for one in report.savings):
         gates = [one for one in report.savings if one.month == month]
-        elements += [tag("h3", f"{month:%B %Y}"), tag("p", said_of(gates), class_="muted")]
+        said = said_of(gates)
+        elements += [tag("h3", f"{month:%B %Y}"), tag("p", f"{said[:1].upper()}{said[1:]}.", class_="muted")]
         heads, *rows = month_rows(gates)
         elements.append(table(tuple(head.capitalize() for head in heads), rows, ""))
         for curve in (one for one in report.curves if one.month == month):
@@ -54,9 +55,9 @@ def month_rows(gates: Iterable[SavedMonth]) -> list[tuple[str, ...]]:
     return [
         _GATE_HEADS,
         *(
-            (one.gate, str(one.parts), str(one.stopped), _wrong(one.false_scraps, one.scrapped),
-             _wrong(one.escapes, one.continued), str(one.corrected), _worked(one), str(one.waiting),
-             money(one.avoided), f"{money(one.lower)} to {money(one.upper)}")
+            (one.gate, money(one.avoided), f"{money(one.lower)} to {money(one.upper)}", str(one.parts),
+             str(one.stopped), _wrong(one.false_scraps, one.scrapped), _wrong(one.escapes, one.continued),
+             str(one.corrected), _worked(one), str(one.waiting))
             for one in gates
         ),
     ]  # fmt: skip
@@ -97,7 +98,7 @@ def _worked(one: SavedMonth) -> str:
     return f"{one.worked} of {one.worked + one.failed}" if one.worked + one.failed else "-"
 
 
-_WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 480.0, 200.0, 64.0, 24.0, 44.0
+_WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 960.0, 210.0, 72.0, 26.0, 44.0
 
 
 def _curve(curve: LineMonth) -> Iterable[Html]:
@@ -128,7 +129,7 @@ def _chart(curve: LineMonth, title: str) -> Html:
     for (x, top), stop in zip(points, stops, strict=True):
         class_ = "dot-gate" if stop.gates else "dot"
         drawn.append(block(x - 4, top - 4, 8, 8, class_, f"{stop.step}: {money(stop.saved)}; {_caught(stop)}"))
-        drawn.append(label(x, top - 9, money(stop.saved), "label", "middle"))
+        drawn.append(label(x + 8, top - 7, money(stop.saved)))
         drawn.append(label(x, _HEIGHT - 24, stop.step, "label", "middle"))
         if stop.gates:
             drawn.append(label(x, _HEIGHT - 9, f"{stop.caught} stopped", "label", "middle"))

@@ -35,7 +35,7 @@ svg text.head { font-weight: 600; fill: var(--ink); font-size: 12px; }
 .b-continue { fill: var(--c-continue); }
 .b-correct { fill: var(--c-correct); }
 .b-scrap { fill: var(--c-scrap); }
-.dot { fill: var(--c-continue); }
+.dot { fill: var(--c-hold); }
 .dot-gate { fill: var(--c-scrap); }
 .b-hold { fill: var(--c-hold); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .8rem; margin-top: 1rem; }

@@ -81,9 +81,9 @@ def test_without_costs_there_is_nothing_to_sum_up(loaded: LoadedPlant) -> None:
 TEXT = """\
 2026-03: as known at 2026-04-20 00:00 UTC; all gates avoided 1,780; preliminary; waiting for an outcome or a \
 disposition, and not in the cost avoided: 1
-gate   parts  stopped  false scraps  escapes  corrected  worked  waiting  cost avoided   90 % interval
-shape      4        2    0 (0 to 1)  0 known          0       -        1         1,780  1,780 to 1,780
-coat       1        0             0  0 known          0       -        0             0          0 to 0
+gate   cost avoided   90 % interval  parts  stopped  false scraps  escapes  corrected  worked  waiting
+shape         1,780  1,780 to 1,780      4        2    0 (0 to 1)  0 known          0       -        1
+coat              0          0 to 0      1        0             0  0 known          0       -        0
 
 line blades: what stopping every failed part after a step would have saved
 step     value  failed parts  would have saved  gates stopped
