@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
-from math import isclose
+from itertools import pairwise, product
+from math import isclose, prod
 
 import pytest
 from hypothesis import given, settings
@@ -83,6 +83,20 @@ def test_without_evidence_a_probability_stands_for_about_itself() -> None:
     prior = calibrate([])
     for recorded in (0.3, 0.5, 0.8, 0.95):
         assert prior.probability(Uncertain(recorded)) == pytest.approx(recorded, abs=0.03)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_over_all_choices_of_an_audit_the_estimates_are_the_truth(share: float) -> None:
+    truth = [True, False, True, True, False]  # of scraps; two are false
+    mean = {"false_scraps": 0.0, "escapes": 0.0}
+    for chosen in product((0.0, share), repeat=len(truth)):
+        weight = prod(share if audited else 1 - share for audited in chosen)
+        scraps = [replace(SCRAP, audit_share=a, found=bad if a else None) for a, bad in zip(chosen, truth, strict=True)]
+        goes = [replace(GO, audit_share=a, found=bad if a else None) for a, bad in zip(chosen, truth, strict=True)]
+        found = month(*scraps, *goes)
+        mean["false_scraps"] += weight * (found.false_scraps.total or 0)
+        mean["escapes"] += weight * (found.escapes.total or 0)
+    assert mean == pytest.approx({"false_scraps": 2, "escapes": 3})
 
 
 _RESULTS = st.lists(
