@@ -54,8 +54,9 @@ bench: $(STAMP) ## Measure, with nothing else running; JSON goes to benchmarks/r
 bench-models: $(STAMP) ## The model kinds on real data, each figure beside its bar
 	$(QUIET) $(BIN)/python -m benchmarks bench_models_image bench_models_ensemble bench_models_table
 
-bench-decisions: $(STAMP) ## What decisions by cost cost, and which steps matter, each figure beside its bar
-	$(QUIET) $(BIN)/python -m benchmarks bench_decisions bench_steps
+bench-decisions: $(STAMP) ## Decisions by cost, steps that matter, savings, and what must never be in 10,000 cases each
+	$(QUIET) $(BIN)/python -m benchmarks bench_decisions bench_steps bench_savings
+	GATEWATCH_CASES=10000 $(QUIET) $(BIN)/pytest tests/inference/test_inference_adjusting.py tests/inference/test_inference_confirming.py
 
 bench-examples: $(STAMP) ## The examples on real data in full, with and without retraining (GATEWATCH_DATA, ../shared/data)
 	for name in ai4i2020 hydraulic liveline neu secom skab; do $(QUIET) $(BIN)/python -m examples.report $$name || exit; done

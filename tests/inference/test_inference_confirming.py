@@ -19,8 +19,8 @@ from inference.policy.gate import Priced, decide, hold
 from monitor.model import FOUND_SCRAP, Decision, Prediction, Reason, ReworkBand, Spec, Verdict
 
 COVERAGE = 0.9
-many = settings(max_examples=int(os.environ.get("GATEWATCH_EXAMPLES", "100")), deadline=None)
-"""10,000 for the record: GATEWATCH_EXAMPLES=10000."""
+many = settings(max_examples=int(os.environ.get("GATEWATCH_CASES", "100")), deadline=None)
+"""10,000 for the record: GATEWATCH_CASES=10000."""
 
 
 def test_only_a_scrap_is_ever_changed_and_what_it_would_cost_is_kept() -> None:
