@@ -122,10 +122,10 @@ def dispositions_of(connection: sa.Connection, serial: str) -> list[StoredDispos
     return list(fetch_rows(connection, StoredDisposition, query.order_by(t.disposition.c.arrival)))
 
 
-def last_values(connection: sa.Connection, characteristic: str) -> dict[str, float]:
-    """The last outcome with a value of each part."""
+def last_values(connection: sa.Connection, characteristic: str, step: str) -> dict[str, float]:
+    """The last outcome with a value of each part as it passed a step (`as_passed`)."""
     o = t.outcome.c
-    measured = o.characteristic == characteristic, is_usable(o.value)
+    measured = o.characteristic == characteristic, is_usable(o.value), as_passed(o.serial, o.at, step)
     query = sa.select(o.serial, o.value).where(*measured).order_by(o.at, o.revision)
     return {row.serial: row.value for row in connection.execute(query)}
 
