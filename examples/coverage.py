@@ -14,7 +14,7 @@ from monitor.store.database import tables as t
 
 AFTER = 200
 """Outcomes that had to be known: before, nothing could adapt."""
-_BY_MODEL = (Reason.IN_SPEC, Reason.REWORKABLE, Reason.OUT_OF_SPEC, Reason.UNCERTAIN)
+_BY_MODEL = (Reason.IN_SPEC, Reason.REWORKABLE, Reason.ADJUSTABLE, Reason.OUT_OF_SPEC, Reason.UNCERTAIN)
 
 
 def lines(connection: sa.Connection, gate: str, config: GateConfig) -> Iterator[str]:

@@ -38,13 +38,14 @@ def train_and_package(folder: Path) -> dict[str, Any]:
         pictures = written_pictures(folder)
         serials, lots = ([str(value) for value in data[name]] for name in ("serials", "lots"))
         times, weights = Times(data["passed"], data["available"]), data["weights"]
+        planned = data.get("planned")
     named = {name: tuple(job["settings"][name]) for name in ("inputs", "classes")}
     settings = TrainingSettings(**job["settings"] | named)
     check_count(len(serials), "parts", MIN_PARTS)
     # A class has no level that could shift.
     levels = one_level(len(target)) if settings.classes else find_levels(context, target, lots, settings.seed)
     data = TrainingData(
-        rows if pictures is None else pictures, target, serials, groups_of(lots, serials), times,
+        rows if pictures is None else pictures, target, serials, groups_of(lots, serials), times, planned,
         weights if (weights != 1).any() else None,
     )  # fmt: skip
     trained = train(data, settings, job["kind"], None if settings.classes else levels.adjustment)

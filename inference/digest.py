@@ -15,11 +15,12 @@ def data_digest(
     rows: Floats | Sequence[NDArray[np.uint8]],
     target: Floats,
     serials: Sequence[str],
+    planned: Floats | None = None,
     weights: Floats | None = None,
 ) -> str:
     """SHA-256 of the shape, the numbers (little-endian doubles) or pixels, the serials, and weights if any.
 
-    Pictures are read once.
+    `planned` and `weights` as in `inference.models.kind.TrainingData`. Pictures are read once.
     """
     if isinstance(rows, np.ndarray):
         digest = hashlib.sha256(repr(rows.shape).encode())
@@ -29,7 +30,8 @@ def data_digest(
         for picture in rows:
             digest.update(repr(picture.shape).encode())
             digest.update(np.ascontiguousarray(picture).tobytes())
-    digest.update(np.ascontiguousarray(target, dtype="<f8").tobytes())
+    for numbers in (target,) if planned is None else (planned, target):
+        digest.update(np.ascontiguousarray(numbers, dtype="<f8").tobytes())
     for serial in serials:
         digest.update(f"{len(serial)}:{serial}".encode())
     if weights is not None:

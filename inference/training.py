@@ -47,7 +47,7 @@ def train(
     corrects level shifts (`inference.levels`). ModelError where a number is not finite or there are too few rows.
     """
     _check(data, settings)
-    digest = data_digest(data.rows, data.target, data.serials, data.weights)
+    digest = data_digest(data.rows, data.target, data.serials, data.planned, data.weights)
     adjusted = data if adjustment is None else replace(data, target=data.target + adjustment)
     contents, metrics = load_kind(kind).train(adjusted, settings)
     return TrainedModel(kind, settings.inputs, contents, metrics, digest, settings.categories)
@@ -62,9 +62,9 @@ def _check(data: TrainingData, settings: TrainingSettings) -> None:
             ModelReason.MISMATCH,
         )
     finite = np.isfinite(data.target)
-    if isinstance(data.rows, np.ndarray):
-        nan_allowed = settings.max_missing > 0
-        finite &= (np.isfinite(data.rows) | (np.isnan(data.rows) & nan_allowed)).all(axis=1)
+    for rows in (data.rows, data.planned):
+        if isinstance(rows, np.ndarray):
+            finite &= (np.isfinite(rows) | (np.isnan(rows) & (settings.max_missing > 0))).all(axis=1)
     if not finite.all():
         raise ModelError(
             f"training data has {int((~finite).sum())} rows with a number that is missing or infinite; leave them out",
@@ -74,4 +74,5 @@ def _check(data: TrainingData, settings: TrainingSettings) -> None:
 
 def _fits(data: TrainingData, settings: TrainingSettings) -> bool:
     sizes = len(data.rows) == len(data) and data.target.shape == (len(data),) and len(data.groups) in (0, len(data))
-    return sizes and (not isinstance(data.rows, np.ndarray) or data.rows.shape == (len(data), len(settings.inputs)))
+    tables = [rows for rows in (data.rows, data.planned) if isinstance(rows, np.ndarray)]
+    return sizes and all(rows.shape == (len(data), len(settings.inputs)) for rows in tables)

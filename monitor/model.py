@@ -41,10 +41,11 @@ class Verdict(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a gate decided as it did. The first four belong to a recommendation, the others to a hold."""
+    """Why a gate decided as it did. The first five belong to a recommendation, the others to a hold."""
 
     IN_SPEC = "in_spec"
     REWORKABLE = "reworkable"
+    ADJUSTABLE = "adjustable"
     OUT_OF_SPEC = "out_of_spec"
     FORECAST = "forecast"
     UNCERTAIN = "uncertain"
@@ -196,12 +197,53 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """A variable of a later step, as step.feature, that is to be set otherwise than planned; in the variable's unit."""
+
+    variable: str
+    plan: float
+    to: float
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """What is to be set otherwise at later steps, and what the gate's model then says of the part.
+
+    `value`, `lower` and `upper` in the characteristic's unit; `probability` that of being within specification.
+    """
+
+    moves: tuple[Move, ...]
+    value: float
+    lower: float
+    upper: float
+    probability: float
+
+    @property
+    def name(self) -> str:
+        """The variables, as the correction is called."""
+        return " + ".join(move.variable for move in self.moves)
+
+    def record(self) -> JsonObject:
+        """As JSON."""
+        return {
+            "moves": [{"variable": move.variable, "plan": move.plan, "to": move.to} for move in self.moves],
+            "predicted": self.value, "lower": self.lower, "upper": self.upper, "probability": self.probability,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
-    """What may be recommended, and its expected cost; `correction` names which one, else it is empty."""
+    """What may be recommended, and its expected cost; `correction` names which one, else it is empty.
+
+    `probability`: that the part is within specification then, as far as that can be said. `adjustment`: of a correction
+    that sets something otherwise at later steps.
+    """
 
     verdict: Verdict
     correction: str
     cost: float
+    probability: float | None = None
+    adjustment: Adjustment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +262,16 @@ class Decision:
     def record(self) -> list[JsonObject] | None:
         """Every action as JSON; None of a gate that decides without costs."""
         found: list[JsonObject] = [
-            {"action": a.verdict.value, "correction": a.correction, "cost": a.cost} for a in self.actions
+            {"action": a.verdict.value, "correction": a.correction, "cost": a.cost}
+            | ({} if a.probability is None else {"probability": a.probability})
+            for a in self.actions
         ]
         return found or None
+
+    @property
+    def adjustment(self) -> Adjustment | None:
+        """What is recommended to be set otherwise at later steps; None for any other recommendation."""
+        return self.action.adjustment if self.action else None
 
     @property
     def action(self) -> Action | None:

@@ -23,6 +23,7 @@ KEY_FIELDS = ("site", "serial", "step", "visit", "revision")
 _TYPES: dict[str, Any] = {
     "visit": sa.Integer, "revision": sa.Integer, "confidence": sa.Double, "predicted": sa.Double,
     "lower": sa.Double, "upper": sa.Double, "decided_at": sa.DateTime, "expected_cost": sa.Double,
+    "probability": sa.Double, "adjust_to": sa.Double, "adjust_to_2": sa.Double,
     "audit": sa.Integer,
 }  # fmt: skip
 

@@ -17,7 +17,9 @@ from monitor.plant.sources import WRITE_BACK_FIELDS
 from monitor.plant.types import OnHold
 
 _WHOLE = ("visit", "revision", "audit")
-_NUMBERS = ("confidence", "predicted", "lower", "upper", "expected_cost")
+_NUMBERS = (
+    "confidence", "predicted", "lower", "upper", "expected_cost", "probability", "adjust_to", "adjust_to_2",
+)  # fmt: skip
 _TIME = "decided_at"
 _WORDS: Mapping[str, Sequence[str]] = {
     "recommendation": tuple(verdict.value for verdict in Verdict),
@@ -25,7 +27,10 @@ _WORDS: Mapping[str, Sequence[str]] = {
     "on_hold": get_args(OnHold),
 }
 """All that may be written to a field, where that is known."""
-_EXAMPLES = {"serial": "B000123", "model_version": "3", "site": "plant-7", "step": "press", "correction": "grind"}
+_EXAMPLES = {
+    "serial": "B000123", "model_version": "3", "site": "plant-7", "step": "press", "correction": "grind",
+    "adjustment": "coating.thickness", "adjustment_2": "coating.thickness",
+}  # fmt: skip
 
 
 def misfits(
@@ -90,7 +95,7 @@ def _misfit(field: str, kind: sa.types.TypeEngine[Any], texts: Sequence[str]) ->
     return f"cannot take text such as {_first(texts)}; make it text"
 
 
-_EXAMPLES_ONLY = ("serial", "model_version", "correction")
+_EXAMPLES_ONLY = ("serial", "model_version", "correction", "adjustment", "adjustment_2")
 """Fields of which an example only is known, which says nothing of their length."""
 
 

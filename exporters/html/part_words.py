@@ -46,8 +46,8 @@ def classes(one: Mapping[str, Any]) -> str:
 
 
 def action(row: Mapping[str, Any]) -> str:
-    """An action by name: its correction, or the verdict."""
-    return str(row["correction"] or row["action"])
+    """An action as people call it: what is to be set to what, its correction, or the verdict."""
+    return str(row["name"])
 
 
 def model(one: Mapping[str, Any]) -> str:

@@ -45,8 +45,14 @@ class TrainingData:
     Numbers are finite; where the settings allow missing inputs, these are NaN in `rows`. A category is the index of its
     level in `TrainingSettings.categories`, a class the index of its name in `TrainingSettings.classes`. `groups` names
     what the parts share (lot, tile, run); empty where that is not known. Parts of a group are never on both sides of a
-    split. `times` None: each outcome was known before the next part, and the order may mean nothing. `weights` (parts,)
-    say how many parts each stands for, such as those of which only an audited share has an outcome; None: one each.
+    split. `times` None: each outcome was known before the next part, and the order may mean nothing.
+
+    `planned` (parts, inputs) are the rows as they were known when the parts were judged: with the planned values of
+    later steps, where `rows` have those that came to be. A model is fitted to `rows`; whatever calibrates or measures
+    it is predicted from `planned`. None where they are the same; only with `times`.
+
+    `weights` (parts,) say how many parts each stands for, such as those of which only an audited share has an outcome;
+    None: one each.
     """
 
     rows: Items
@@ -54,6 +60,7 @@ class TrainingData:
     serials: Sequence[str]
     groups: Sequence[str] = ()
     times: Times | None = None
+    planned: Floats | None = None
     weights: Floats | None = None
 
     def __len__(self) -> int:
@@ -64,14 +71,23 @@ class TrainingData:
         chosen = np.flatnonzero(rows).tolist()
         serials, groups = ([names[i] for i in chosen] if names else () for names in (self.serials, self.groups))
         items = self.rows[rows] if isinstance(self.rows, np.ndarray) else [self.rows[i] for i in chosen]
-        times, weights = self.times.at(rows) if self.times else None, weights_at(self.weights, rows)
-        return TrainingData(items, self.target[rows], serials, groups, times, weights)
+        times, planned, weights = (
+            self.times.at(rows) if self.times else None,
+            None if self.planned is None else self.planned[rows],
+            weights_at(self.weights, rows),
+        )
+        return TrainingData(items, self.target[rows], serials, groups, times, planned, weights)
 
     @property
     def table(self) -> Floats:
         """The rows of a kind that judges numbers."""
         assert isinstance(self.rows, np.ndarray)  # noqa: S101 - narrows the type
         return self.rows
+
+    @property
+    def as_judged(self) -> Floats:
+        """The rows of a kind that judges numbers, as they were known when the parts were judged."""
+        return self.table if self.planned is None else self.planned
 
 
 def weights_at(weights: Floats | None, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Floats | None:

@@ -17,8 +17,10 @@ _TIE = 1e-9
 """Relative; so that a probability of exactly `LEVEL` is judged the same on every machine: as no surge."""
 
 NOT_GOOD = (*FOUND_SCRAP, Reason.REWORKABLE)
-"""The reasons of decisions by which a part is not good as it is. A forecast says nothing of the part itself."""
-BY_MODEL = (*NOT_GOOD, Reason.IN_SPEC, Reason.UNCERTAIN)
+"""The reasons of decisions by which a part is not good as it is. A forecast says nothing of the part itself.
+
+An adjustable part may be good as planned, only not surely, and is good where it is adjusted: that confirms no scrap."""
+BY_MODEL = (*NOT_GOOD, Reason.IN_SPEC, Reason.UNCERTAIN, Reason.ADJUSTABLE)
 """The reasons of decisions that rest on a prediction of the part."""
 
 

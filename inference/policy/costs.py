@@ -7,8 +7,9 @@ that of classes are its calibrated probabilities.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from math import inf
 
 from scipy.special import stdtr, stdtrit
@@ -33,13 +34,42 @@ class Correction:
 
 
 @dataclass(frozen=True, slots=True)
+class Adjustable:
+    """A variable of a later step, as step.feature, that people can set for a part, and what setting it costs.
+
+    It is planned to be `plan`, and may be anything from `low` to `high` that is a whole number of `step` away from it.
+    """
+
+    name: str
+    plan: float
+    low: float
+    high: float
+    step: float
+    cost: float
+
+    def settings(self) -> tuple[float, ...]:
+        """Everything that it can be set to but the plan, ascending; exact in decimals.
+
+        >>> Adjustable("coating.thickness", 0.3, 0.15, 0.5, 0.1, 0.0).settings()
+        (0.2, 0.4, 0.5)
+        """
+        plan, low, high, step = (Decimal(str(number)) for number in (self.plan, self.low, self.high, self.step))
+        below, above = int((plan - low) // step), int((high - plan) // step)
+        return tuple(float(plan + k * step) for k in range(-below, above + 1) if k)
+
+
+@dataclass(frozen=True, slots=True)
 class Costs:
-    """What follows costs, in one currency: a part that fails later, one that is scrapped, one that people look at."""
+    """What follows costs, in one currency: a part that fails later, one that is scrapped, one that people look at.
+
+    `adjustables` are what may be set otherwise at later steps, at the cost of each.
+    """
 
     escape: float
     scrap: float
     inspection: float
     corrections: Mapping[str, Correction] = field(default_factory=dict)
+    adjustables: Sequence[Adjustable] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +111,19 @@ def actions(shares: Shares, costs: Costs) -> tuple[Action, ...]:
     it was. People who look at a part see what it is: it then goes on, is corrected at the least cost, or is scrapped.
     """
     found = [
-        Action(Verdict.CONTINUE, "", (1 - shares.good) * costs.escape),
+        Action(Verdict.CONTINUE, "", (1 - shares.good) * costs.escape, shares.good),
         Action(Verdict.SCRAP, "", costs.scrap),
         Action(Verdict.HOLD, "", costs.inspection + _seen(shares, costs)),
     ]
     if shares.reworkable > max(shares.good, shares.scrap):
         for name, one in costs.corrections.items():
             failing = shares.reworkable * (1 - one.success) + shares.scrap
-            found.append(Action(Verdict.CORRECT, name, one.cost + failing * costs.scrap))
+            found.append(Action(Verdict.CORRECT, name, one.cost + failing * costs.scrap, 1 - failing))
+    return in_order(found)
+
+
+def in_order(found: Iterable[Action]) -> tuple[Action, ...]:
+    """Actions with the least expected cost first; of equals the more cautious."""
     return tuple(sorted(found, key=lambda action: (action.cost, _CAUTION.index(action.verdict), action.correction)))
 
 

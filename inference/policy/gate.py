@@ -18,7 +18,8 @@ from inference.models.adapting import scaled
 from inference.models.forecasting import Forecast
 from inference.models.kind import Items
 from inference.models.tables.class_forecast import ClassForecast
-from inference.policy.costs import FREEDOM, Costs, Shares, actions, bounded, shares_of
+from inference.policy.adjusting import Unsure, adjust
+from inference.policy.costs import FREEDOM, Costs, Shares, actions, bounded, in_order, shares_of
 from inference.policy.regions import (
     Rule,
     are_probabilities,
@@ -101,7 +102,8 @@ def by_cost(found: Sequence[Action], certain: Verdict | None) -> Decision:
     """
     best = next(action for action in found if action.verdict is not Verdict.SCRAP or certain is Verdict.SCRAP)
     decision = hold(Reason.UNCERTAIN) if best.verdict is Verdict.HOLD else _RECOMMENDED[best.verdict]
-    return replace(decision, actions=tuple(found))
+    reason = decision.reason if best.adjustment is None else Reason.ADJUSTABLE
+    return replace(decision, reason=reason, actions=tuple(found))
 
 
 def _shares(prediction: Prediction, spec: Rule, band: ReworkBand, priced: Priced) -> Shares:
@@ -143,7 +145,7 @@ def decide_by_forecast(
 
 def hold(reason: Reason) -> Decision:
     """A hold for a reason; ValueError for a reason that belongs to a recommendation."""
-    if reason in (Reason.IN_SPEC, Reason.REWORKABLE, Reason.OUT_OF_SPEC, Reason.FORECAST):
+    if reason in (Reason.IN_SPEC, Reason.REWORKABLE, Reason.ADJUSTABLE, Reason.OUT_OF_SPEC, Reason.FORECAST):
         raise ValueError(f"{reason.value!r} is the reason of a recommendation, not of a hold")
     return Decision(Verdict.HOLD, reason)
 
@@ -189,6 +191,9 @@ def judge(
     number of predictions, those parts are held with `bad_model`; so they are where it does not predict what the gate
     decides by (a number, or the classes of the plant file). The value of a prediction of classes is the probability
     that the part does not go on as it is.
+
+    Of a part that is decided on by costs and does not surely go on as planned, the model is asked what it would say of
+    other settings of `costs.adjustables` (`inference.policy.adjusting`); the best of them is one more action.
     """
     rules = [spec_at(part.at) for part in parts]
     gate_reason = _gate_reason(model, refused)
@@ -201,10 +206,54 @@ def judge(
             predictions[i] = _adapted(said_of(predictions[i], rules[i]), scale) if fits else None
     failed = [_apply_withheld(*pair, withheld) for pair in zip(failed, predictions, strict=True)]
     priced = None if costs is None or model is None else Priced(costs, model.coverage, freedom)
-    return [
+    judged = [
         (prediction, decide(prediction, rule, band, reason, priced))
         for rule, prediction, reason in zip(rules, predictions, failed, strict=True)
     ]
+    if model is None or priced is None or not priced.costs.adjustables:
+        return judged
+    return _with_adjustments(model, parts, rules, judged, band, priced, scale)
+
+
+def _with_adjustments(
+    model: GateModel,
+    parts: Sequence[PartInput],
+    rules: Sequence[Rule | None],
+    judged: Sequence[tuple[Prediction | None, Decision]],
+    band: ReworkBand,
+    priced: Priced,
+    scale: float,
+) -> list[tuple[Prediction | None, Decision]]:
+    """The decisions, with an adjustment as one more action where a part does not surely go on as planned.
+
+    Every precondition was met where there are actions. A part whose whole interval is inside, and that goes on at the
+    least cost, is left as planned: to move it as well would only add what moving does. A scrap is not certain while
+    some setting might bring the part inside, so that a wider interval makes no scrap of an adjustment.
+    """
+    found, unsure, places = list(judged), list[Unsure](), list[int]()
+    for i, (part, rule, (said, decision)) in enumerate(zip(parts, rules, judged, strict=True)):
+        if said is None or not isinstance(rule, Spec) or not decision.actions:
+            continue
+        inside = verdict_for_all(said.lower, said.upper, rule, band) is Verdict.CONTINUE
+        if not (inside and decision.verdict is Verdict.CONTINUE):
+            good = _shares(said, rule, band, priced).good
+            unsure.append(Unsure(input_rows([part], model.inputs)[0], rule, good))
+            places.append(i)
+
+    def answers(rows: Floats) -> list[Prediction | None]:
+        return [_adapted(prediction, scale) for prediction in _predict(model, rows)]
+
+    adjusted = adjust(unsure, model.inputs, priced.costs, priced.coverage, band, answers, priced.freedom)
+    for i, asked, one in zip(places, unsure, adjusted, strict=True):
+        said, decision = judged[i]
+        if said is not None and one.may_help:
+            certain = verdict_for_all(said.lower, said.upper, asked.spec, band)
+            more = [] if one.action is None else [one.action]
+            found[i] = (
+                said,
+                by_cost(in_order([*decision.actions, *more]), None if certain is Verdict.SCRAP else certain),
+            )
+    return found
 
 
 def predicts(model: GateModel, rules: Sequence[Rule | None]) -> list[bool]:

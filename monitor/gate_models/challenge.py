@@ -80,7 +80,10 @@ def compare_models(
     """
     parts = _predictable_by(holdout, champion, challenger)
     outcomes = Holdout(parts.target, parts.machines, parts.recipes, parts.lots)
-    by_champion, by_challenger = predict(champion, parts.rows), predict(challenger, parts.rows)
+    by_champion, by_challenger = (
+        predict(champion, parts.rows_of(champion)),
+        predict(challenger, parts.rows_of(challenger)),
+    )
     forecast = None
     if known is not None and holdout.classes is None:
         forecast = _forecast_errors(known, parts, challenger.coverage)
@@ -107,7 +110,7 @@ def intervals_still_hold(model: GateModel, newest: TrainingSet) -> bool:
     if not suits(model, newest.classes):
         return False
     parts = _predictable_by(newest, model)
-    return intervals_hold(parts.target, predict(model, parts.rows), model.coverage)
+    return intervals_hold(parts.target, predict(model, parts.rows_of(model)), model.coverage)
 
 
 def suits(model: GateModel, classes: ClassSpec | None) -> bool:
@@ -117,5 +120,5 @@ def suits(model: GateModel, classes: ClassSpec | None) -> bool:
 
 def _predictable_by(parts: TrainingSet, *models: GateModel) -> TrainingSet:
     for model in models:
-        parts = parts.at(np.flatnonzero(enough_inputs(model, parts.rows)).tolist())
+        parts = parts.at(np.flatnonzero(enough_inputs(model, parts.rows_of(model))).tolist())
     return parts

@@ -181,9 +181,11 @@ def _recompute(
     )[0]
     if forecast is not None:
         decision = forecast.decide(decision, rule_at(part.at), gate)
+    adjustment = None if decision.adjustment is None else decision.adjustment.record()
     made = row._replace(
-        verdict=decision.verdict.value, reason=decision.reason.value, costs=decision.record(), signals=None
-    )
+        verdict=decision.verdict.value, reason=decision.reason.value, costs=decision.record(), signals=None,
+        adjustment=adjustment,
+    )  # fmt: skip
     again = settled(made, plant, seen)
     recomputed = (again.verdict, again.reason, None if prediction is None else prediction.value)
     different = tuple(_differences(row, prediction, again))
@@ -251,6 +253,8 @@ def _differences(row: StoredDecision, prediction: Prediction | None, again: Stor
     yield from (name for name in ("verdict", "reason", "signals") if getattr(row, name) != getattr(again, name))
     if not _same_costs(row.costs, again.costs):
         yield "costs"
+    if not _same_adjustment(row.adjustment, again.adjustment):
+        yield "adjustment"
     if prediction is None or row.predicted is None:
         if prediction is not None or row.predicted is not None:
             yield "predicted"
@@ -277,6 +281,15 @@ def _same_costs(stored: Sequence[JsonObject] | None, recomputed: Sequence[JsonOb
     before, now = ({(one["action"], one["correction"]): one["cost"] for one in found} for found in (stored, recomputed))
     same = before.keys() == now.keys()
     return same and all(abs(cost - now[action]) <= TOLERANCE * (1 + abs(cost)) for action, cost in before.items())
+
+
+def _same_adjustment(stored: JsonObject | None, recomputed: JsonObject | None) -> bool:
+    """Whether the same variables are set to the same, and the same is predicted then."""
+    if stored is None or recomputed is None:
+        return stored is None and recomputed is None
+    names = ("predicted", "lower", "upper", "probability")
+    numbers = (abs(stored[name] - recomputed[name]) <= TOLERANCE for name in names)
+    return bool(stored["moves"] == recomputed["moves"] and all(numbers))
 
 
 def _same_probabilities(stored: Sequence[float | None] | None, recomputed: Sequence[float | None] | None) -> bool:

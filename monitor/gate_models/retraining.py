@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from alerting.retraining import Action, Decision
-from inference.digest import data_digest
 from monitor.errors import ModelError, ModelReason
 from monitor.failpoints import reach
 from monitor.gate_models.challenge import (
@@ -120,7 +119,7 @@ class Retraining:
         frozen = {
             "state": State.TRAINING, "reason": Reason.START, "decided_at": run.now, "started_at": run.now,
             "arrival": arrival, "champion": current.version, "changes": current.changes,
-            "data_digest": data_digest(training.rows, training.target, training.serials),
+            "data_digest": training.digest(),
         }  # fmt: skip
         self._write(run, lambda c: requests.update_request(c, request, **frozen))
         if is_enough(holdout, self.plant.gates[request.gate].retraining.holdout_rows):

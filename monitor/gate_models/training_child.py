@@ -126,12 +126,16 @@ def write_job(folder: Path, gate: GateConfig, data: TrainingSet) -> None:
     job = {"kind": gate.kind, "settings": asdict(settings)}
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     serials, lots = (np.array(values, dtype=np.str_) for values in (data.serials, data.lots))
-    times = data.times
-    if isinstance(data.rows, np.ndarray):
-        rows = to_levels(data.rows, gate.inputs(), data.categories)
-    else:
+    times, planned = data.times, dict[str, Any]()
+    if not isinstance(data.rows, np.ndarray):
         rows = write_pictures(folder, data.rows.contents())
+    else:
+        rows = to_levels(data.rows, gate.inputs(), data.categories)
+        if data.fitted is not None:
+            planned = {"planned": rows}
+            rows = to_levels(data.fitted, gate.inputs(), data.categories)
     np.savez(
         folder / "data.npz", rows=rows, target=data.target, context=data.context, serials=serials, lots=lots,
         passed=times.passed, available=times.available, weights=np.array(data.weights or [1.0] * len(data)),
+        **planned,
     )  # fmt: skip

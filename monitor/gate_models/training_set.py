@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from math import isfinite
+from math import nan
+from typing import cast
 
 import numpy as np
 
+from inference.digest import data_digest
 from inference.models.categories import levels_of
 from inference.models.kind import Times
-from monitor.model import ClassSpec, Floats
+from inference.predicting import order_columns
+from monitor.model import ClassSpec, Floats, JsonObject
 from monitor.pipeline.passages import (
     MaxAges,
     Passage,
     category_texts,
     gate_input,
     is_newer,
+    passage_of,
     picture_key,
     with_earlier,
 )
 from monitor.plant.gates import GateConfig
+from monitor.ports import GateModel
 from monitor.store.database.database import Connection
-from monitor.store.rows.decisions import audit_weights, said_by
+from monitor.store.rows.decisions import adjusted_passages, audit_weights, said_by
 from monitor.store.rows.outcomes import outcomes
 from monitor.store.rows.parts import PartStep, part_history
 from monitor.store.rows.pictures import StoredPictures, with_picture
@@ -36,7 +41,10 @@ class TrainingSet:
 
     A missing value is NaN and occurs only if the gate's model may fill it. Where the characteristic has `classes`, an
     outcome is the place of its class among them. `categories` has the texts of each input that is a machine, recipe or
-    lot; in `rows` these are codes (`inference.models.categories`). The other fields are not inputs: `context`
+    lot; in `rows` these are codes (`inference.models.categories`). `rows` have the values of later steps as they were
+    planned when the gate judged the part, `fitted` those that came to be: a model is fitted to these. None where
+    nothing of later steps is an input. `inputs` names their columns; a model of before may have others. The other
+    fields are not inputs: `context`
     (parts, features of all steps, NaN where missing) with the newest values, and when each outcome first became
     available. `weights`: how many parts each stands for (`audit_weights`); none: one each.
     """
@@ -53,6 +61,8 @@ class TrainingSet:
     passed_at: tuple[datetime, ...]
     classes: ClassSpec | None = None
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fitted: Floats | None = None
+    inputs: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
 
     def __len__(self) -> int:
@@ -77,19 +87,37 @@ class TrainingSet:
         )
         return TrainingSet(
             self.rows[chosen], self.target[chosen], serials, self.context[chosen], available_at, machines, recipes,
-            lots, arrivals, passed_at, self.classes, self.categories, weights,
+            lots, arrivals, passed_at, self.classes, self.categories,
+            None if self.fitted is None else self.fitted[chosen], self.inputs, weights,
         )  # fmt: skip
+
+    def rows_of(self, model: GateModel) -> Floats | StoredPictures:
+        """The rows with the columns of a model, NaN in those that the gate no longer has."""
+        if not isinstance(self.rows, np.ndarray) or not self.inputs or tuple(model.inputs) == self.inputs:
+            return self.rows
+        return cast("Floats", order_columns(model, self.inputs, self.rows))
+
+    def digest(self) -> str:
+        """Of what a model is trained on."""
+        weights = np.array(self.weights) if any(weight != 1 for weight in self.weights) else None
+        if self.fitted is None or not isinstance(self.rows, np.ndarray):
+            return data_digest(self.rows, self.target, self.serials, weights=weights)
+        return data_digest(self.fitted, self.target, self.serials, self.rows, weights)
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedPassage:
-    """A part's last passage through the gate's step, its earlier steps as known then, and where it was made."""
+    """A part's last passage through the gate's step, its earlier steps as known then, and where it was made.
+
+    `later` has its newest passages through the steps of the gate's adjustments after that, up to the outcome.
+    """
 
     passage: Passage
     earlier: Mapping[str, Passage]
     machine: str
     recipe: str
     lot: str
+    later: Mapping[str, Passage] = field(default_factory=dict)
 
 
 def measured_passages(
@@ -103,7 +131,22 @@ def measured_passages(
         other = last.get(row.serial)
         if is_newer(passage, None if other is None else other.passage):
             last[row.serial] = JudgedPassage(passage, earlier, row.machine, row.recipe, row.lot)
-    return last
+    return _with_later(last, history, gate, measured_at) if gate.adjustments else last
+
+
+def _with_later(
+    judged: Mapping[str, JudgedPassage], history: Sequence[PartStep], gate: GateConfig, until: Mapping[str, datetime]
+) -> dict[str, JudgedPassage]:
+    """The judged passages with what came after them, of each visit the newest revision."""
+    steps = {name.partition(".")[0] for name in gate.adjustments}
+    known = {(row.serial, row.step, row.visit): passage_of(row) for row in history if row.step in steps}
+    later: dict[str, dict[str, Passage]] = {serial: {} for serial in judged}
+    for (serial, step, _), passage in known.items():
+        if serial not in judged or not judged[serial].passage.at <= passage.at <= until[serial]:
+            continue
+        if is_newer(passage, later[serial].get(step)):
+            later[serial][step] = passage
+    return {serial: replace(part, later=later[serial]) for serial, part in judged.items()}
 
 
 def training_set(
@@ -131,7 +174,7 @@ def training_set(
     history = [r for r in part_history(connection, sorted(truth)) if arrival is None or r.arrival <= arrival]
     judged = measured_passages(history, gate, max_ages, {serial: row.at for serial, row in truth.items()})
     ordered = sorted(judged.items(), key=lambda item: (item[1].passage.at, item[0]))
-    rows, complete = _items(connection, gate, [part for _, part in ordered], beat)
+    rows, fitted, complete = _items(connection, gate, [part for _, part in ordered], beat)
     used = [ordered[i] for i in complete]
     serials = tuple(serial for serial, _ in used)
     parts = [part for _, part in used]
@@ -149,6 +192,8 @@ def training_set(
         passed_at=tuple(part.passage.at for part in parts),
         classes=classes,
         categories=_categories(gate, parts),
+        fitted=fitted,
+        inputs=gate.inputs(),
         weights=tuple(audited.get((part.passage.serial, part.passage.visit), 1.0) for part in parts) if audited else (),
     )
 
@@ -160,20 +205,55 @@ def _categories(gate: GateConfig, parts: Sequence[JudgedPassage]) -> dict[str, t
 
 def _items(
     connection: Connection, gate: GateConfig, parts: Sequence[JudgedPassage], beat: Callable[[], None]
-) -> tuple[Floats | StoredPictures, list[int]]:
-    """What the gate was given of the parts of which that is complete, and their positions."""
-    said = said_by(connection, [earlier.gate for earlier in gate.earlier], [part.passage.serial for part in parts])
+) -> tuple[Floats | StoredPictures, Floats | None, list[int]]:
+    """What the gate was given of the parts of which that is complete, what came to be, and their positions."""
+    serials = [part.passage.serial for part in parts]
+    said = said_by(connection, [earlier.gate for earlier in gate.earlier], serials)
     inputs = [gate_input(gate, part.passage, part.earlier, said) for part in parts]
     if gate.picture is not None:
         keys = [picture_key(gate, arrivals) for _, arrivals in inputs]
         known = with_picture(connection, [key[0] for key in keys if key is not None], gate.picture.name)
         found = [(i, key[0]) for i, key in enumerate(keys) if key is not None and key[0] in known]
         pictures = StoredPictures(connection.engine, [arrival for _, arrival in found], gate.picture.name, beat)
-        return pictures, [i for i, _ in found]
+        return pictures, None, [i for i, _ in found]
+    judged, real = [part.values for part, _ in inputs], [part.values for part, _ in inputs]
+    if gate.adjustments:
+        moved = adjusted_passages(connection, gate.step, serials)
+        came = [_came_to_be(gate, part) for part in parts]
+        real = [{**values, **later} for values, later in zip(judged, came, strict=True)]
+        judged = [
+            {**values, **_carried_out(moved.get(part.passage.arrival), later)}
+            for values, part, later in zip(judged, parts, came, strict=True)
+        ]
     names = gate.inputs()
-    rows = [[part.values[name] for name in names] for part, _ in inputs]
-    complete = [i for i, row in enumerate(rows) if gate.max_missing or all(map(isfinite, row))]
-    return np.array([rows[i] for i in complete], dtype=np.float64).reshape(len(complete), len(names)), complete
+    rows, fitted = (_table(values, names) for values in (judged, real))
+    complete = np.flatnonzero(np.isfinite(fitted).all(axis=1) | (gate.max_missing > 0))
+    return rows[complete], fitted[complete] if gate.adjustments else None, complete.tolist()
+
+
+def _table(values: Sequence[Mapping[str, float]], names: Sequence[str]) -> Floats:
+    return np.array([[one[name] for name in names] for one in values], dtype=np.float64).reshape(
+        len(values), len(names)
+    )  # fmt: skip
+
+
+def _came_to_be(gate: GateConfig, part: JudgedPassage) -> dict[str, float]:
+    """What the adjustable variables really were, NaN where that is not known."""
+    found = {}
+    for name in gate.adjustments:
+        step, _, feature = name.partition(".")
+        found[name] = part.later[step].values.get(feature, nan) if step in part.later else nan
+    return found
+
+
+def _carried_out(adjustment: JsonObject | None, came: Mapping[str, float]) -> dict[str, float]:
+    """What was recommended instead of the plan, where the part came to be nearer to it: it was planned then."""
+    moves = adjustment["moves"] if adjustment else ()
+    return {
+        move["variable"]: move["to"]
+        for move in moves
+        if abs(came.get(move["variable"], nan) - move["to"]) < abs(came.get(move["variable"], nan) - move["plan"])
+    }
 
 
 def _targets(values: Sequence[float], classes: ClassSpec | None) -> Floats:

@@ -149,13 +149,14 @@ class KnownParts:
     def adaptation(self, digest: str, coverage: float, held_out: HeldOut | None = None) -> Adaptation | None:
         """The scale of the intervals of the model with that digest; None where nothing is known that it could follow.
 
-        Parts that it called out of distribution do not count: the gate does not decide on them. With what the model
+        Parts that it called out of distribution do not count: the gate does not decide on them. Neither do those of
+        which something was to be set otherwise: the prediction is of the part as it was planned. With what the model
         said of parts `held_out` of its training, by serial, also the freedom of its errors, by these and its own.
         """
         pairs = [
             (part, abs(outcome.value - part.predicted))
             for outcome, part in zip(self.outcomes, self.parts, strict=True)
-            if part.digest == digest and part.predicted is not None and not part.far
+            if part.digest == digest and part.predicted is not None and not (part.far or part.adjusted)
         ]
         if not pairs and held_out is None:
             return None

@@ -40,11 +40,14 @@ class InForce:
 
 BATCH_OF_PICTURES = 16
 """Parts that a gate of pictures judges at once: each takes some 0.05 s, and the time limit is one for the batch."""
+BATCH_OF_ADJUSTED = 50
+"""Parts that a gate with adjustments judges at once: of each the model may be asked about hundreds of settings."""
 
 
 def batches_of(gate: GateConfig, parts: Sequence[Judgeable]) -> Iterator[Sequence[Judgeable]]:
-    """The parts in batches that each have the gate's time limit: all at once, or some pictures at a time."""
-    size = len(parts) if gate.picture is None else BATCH_OF_PICTURES
+    """The parts in batches that each have the gate's time limit: all at once, or some where each may take long."""
+    size = BATCH_OF_ADJUSTED if gate.adjustments else len(parts)
+    size = size if gate.picture is None else BATCH_OF_PICTURES
     return (parts[start : start + size] for start in range(0, len(parts), size))
 
 

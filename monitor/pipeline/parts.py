@@ -234,6 +234,7 @@ class PartsPipeline(Pipeline):
             reason=decision.reason.value, on_hold=step.on_hold if decision.verdict is Verdict.HOLD else "",
             decided_at=now, at=passage.at, withheld=used.withheld.value if used.withheld else "",
             probabilities=stored_probabilities(p), costs=decision.record(),
+            adjustment=None if decision.adjustment is None else decision.adjustment.record(),
         )  # fmt: skip
 
 

@@ -94,7 +94,8 @@ def gate_input(
     `said` has what the gates whose predictions it uses predicted of the part. Of a passage that was corrected since,
     that is what was predicted when it was decided on: a decision stands.
 
-    A machine, recipe or lot is the number that stands for its text. Also returns, by step, the arrival numbers of the
+    A machine, recipe or lot is the number that stands for its text. Of later steps the planned values stand for those
+    that nobody knows yet. Also returns, by step, the arrival numbers of the
     rows it was made from. A picture is not read yet: `picture_key`.
     """
     values: dict[str, float] = {}
@@ -117,6 +118,7 @@ def gate_input(
             inputs[earlier.step] = origin.arrival
             key = earlier.gate, origin.serial, origin.step, origin.visit
             values[earlier.input] = said.get(key, nan)
+    values |= gate.planned()
     if gate.picture is not None and gate.picture.step in latest:
         inputs.setdefault(gate.picture.step, latest[gate.picture.step].arrival)
     part = PartKey(passage.serial, passage.step, passage.visit)

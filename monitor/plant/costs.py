@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from annotated_types import Ge, Le
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from inference.policy.costs import Correction, Costs
+from inference.policy.costs import Adjustable, Correction, Costs
 from monitor.plant.messages import unknown_name
 from monitor.plant.types import Name, Strict
 
 AUDITED = ("scrap", "continue")
 """The recommendations of which a share can be audited: people look at a part that is held or corrected anyway."""
+MOST_SETTINGS = 100
+"""Settings that a variable of a later step can have: the model is asked about each."""
 
 
 class CorrectionConfig(Strict):
@@ -22,6 +25,34 @@ class CorrectionConfig(Strict):
     success: float = Field(
         0.9, gt=0, le=1, description="Share of reworkable parts that are within specification afterwards."
     )
+
+
+class AdjustmentConfig(Strict):
+    """A variable of a later step that people can set for a single part; numbers in the variable's own unit."""
+
+    plan: float = Field(description="What it is set to unless something else is recommended.")
+    low: float = Field(description="The lowest setting that may be recommended, inclusive.")
+    high: float = Field(description="The highest setting that may be recommended, inclusive.")
+    step: float = Field(
+        gt=0, description="How finely people can set it: a recommended setting is whole steps away from the plan."
+    )
+    cost: float = Field(ge=0, description="Of setting it otherwise than planned for one part.")
+
+    @model_validator(mode="after")
+    def _can_be_moved(self) -> AdjustmentConfig:
+        if not self.low <= self.plan <= self.high:
+            raise ValueError(f"expected low <= plan <= high, found {self.low:g}, {self.plan:g}, {self.high:g}")
+        if (self.high - self.low) / self.step > MOST_SETTINGS:
+            raise ValueError(
+                f"there are more than {MOST_SETTINGS} steps of {self.step:g} from low to high; expected a larger step"
+            )
+        if not self.adjustable("").settings():
+            raise ValueError(f"no whole step of {self.step:g} from the plan lies within low and high")
+        return self
+
+    def adjustable(self, name: str) -> Adjustable:
+        """As the policy takes it."""
+        return Adjustable(name, self.plan, self.low, self.high, self.step, self.cost)
 
 
 class CostsConfig(Strict):
@@ -62,7 +93,8 @@ class CostsConfig(Strict):
         """The share of the parts with this recommendation that are inspected all the same."""
         return self.audit.get(verdict, 0.0)
 
-    def costs(self) -> Costs:
-        """As the policy takes them."""
+    def costs(self, adjustments: Mapping[str, AdjustmentConfig]) -> Costs:
+        """As the policy takes them, with what may be set otherwise at later steps."""
+        adjustables = tuple(one.adjustable(name) for name, one in adjustments.items())
         corrections = {name: Correction(one.cost, one.success) for name, one in self.corrections.items()}
-        return Costs(self.escape, self.scrap, self.inspection, corrections)
+        return Costs(self.escape, self.scrap, self.inspection, corrections, adjustables)

@@ -14,6 +14,13 @@ def feature_names(name: str, column: ValueColumn) -> tuple[str, ...]:
     return (f"{name}_mean", f"{name}_std", f"{name}_gradient") if column.image else (name,)
 
 
+def feature_units(plant: Plant) -> dict[str, str]:
+    """The unit of each feature of part steps, as far as the plant file tells."""
+    parts = [source for source in plant.sources.values() if isinstance(source, PartSource)]
+    columns = [pair for source in parts for pair in source.values.items()]
+    return {feature: column.unit for name, column in columns for feature in feature_names(name, column) if column.unit}
+
+
 def judged_steps(plant: Plant, name: str) -> frozenset[str]:
     """The steps at which a gate judges the picture of this value column."""
     pictures = [gate.picture for gate in plant.gates.values()]

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 from inference.kinds import KINDS, OF_CLASSES, PICTURE_KINDS
 from inference.policy.costs import Costs
 from monitor.model import ReworkBand
-from monitor.plant.costs import CostsConfig
+from monitor.plant.costs import AdjustmentConfig, CostsConfig
 from monitor.plant.messages import Meaning, join_names
 from monitor.plant.types import Duration, Instant, Name, PositiveDuration, Strict, Text
 from monitor.plant.watching import RetrainingConfig
@@ -155,6 +155,11 @@ class GateConfig(Strict):
         description="What decisions cost. With it the gate recommends what costs least; without, what the whole "
         "interval says.",
     )
+    adjustments: dict[str, AdjustmentConfig] = Field(
+        {},
+        description="Variables of later steps, as step.feature, that the gate may recommend to set otherwise than "
+        "planned; further inputs of its model. Only with `costs`, and for kinds that predict a number.",
+    )
     forecast: bool = Field(
         True,
         description="Whether a gate without a model to decide by may decide by a forecast from the newest outcomes: "
@@ -194,11 +199,18 @@ class GateConfig(Strict):
         return self.kind in OF_CLASSES
 
     def inputs(self) -> tuple[str, ...]:
-        """The inputs of its model: features, categories, earlier predictions; of a picture `PICTURE_INPUTS`."""
+        """The inputs of its model: features, categories, earlier predictions, what is planned of later steps.
+
+        Of a picture `PICTURE_INPUTS`.
+        """
         if self.image is not None:
             return PICTURE_INPUTS
         categories = (category.input for category in self.category_inputs())
-        return (*self.features(), *categories, *map(prediction_input, self.predictions))
+        return (*self.features(), *categories, *map(prediction_input, self.predictions), *self.adjustments)
+
+    def planned(self) -> dict[str, float]:
+        """The planned values of the variables of later steps that may be adjusted, as step.feature."""
+        return {name: one.plan for name, one in self.adjustments.items()}
 
     def features(self) -> tuple[str, ...]:
         """Every input that is a feature, as step.feature, profile first."""
@@ -238,7 +250,7 @@ class GateConfig(Strict):
 
     def priced(self) -> Costs | None:
         """What its decisions cost; None if it decides without costs."""
-        return None if self.costs is None else self.costs.costs()
+        return None if self.costs is None else self.costs.costs(self.adjustments)
 
     def rework_band(self) -> ReworkBand:
         """The rework range, in the unit of the characteristic."""

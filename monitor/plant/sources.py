@@ -319,10 +319,12 @@ Source = Annotated[
     PartSource | ReadingSource | StateSource | OutcomeSource | DispositionSource, Field(discriminator="kind")
 ]
 
+ADJUSTMENT_FIELDS = ("adjustment", "adjust_to", "adjustment_2", "adjust_to_2")
+"""What is to be set otherwise at later steps: one variable with its setting, or two."""
 WRITE_BACK_FIELDS = (
     "site", "serial", "step", "visit", "revision", "recommendation", "confidence", "reason", "on_hold",
     "model_version", "predicted", "lower", "upper", "decided_at", "correction", "expected_cost",
-    "audit",
+    "probability", *ADJUSTMENT_FIELDS, "audit",
 )  # fmt: skip
 _REQUIRED = ("site", "serial", "step", "visit", "revision", "recommendation")
 

@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 from exporters.html.formatting import format_value
 from monitor.model import JsonObject, Status
+from monitor.plant.plant import Plant
+from monitor.reports.part.adjustments import adjustment_clause, units_of
 from monitor.reports.part.around import neighbours_of
 from monitor.reports.part.decisions import decisions_of_part
 from monitor.reports.part.reading import ClassNames, Lens, read_part
@@ -59,7 +61,7 @@ def passport(
         return None
     known = read_part(connection, serial, lens)
     events = [_part_step(row, known.pictures.get(row.arrival, ())) for row in known.steps]
-    events += [_decision(row, classes) for row in known.decisions]
+    events += [_decision(row, classes, known.plants.get(row.plant_digest) or lens.plant) for row in known.decisions]
     events += [_recommendation(row) for row in known.messages]
     events += [_outcome(row, classes) for row in known.outcomes]
     events += [_disposition(row) for row in known.dispositions]
@@ -103,7 +105,7 @@ def _part_step(row: PartStep, pictures: Sequence[str]) -> Event:
     return _event(row.at, "part_step", f"{action} step {row.step}, visit {row.visit}{machine}{batch}", details)
 
 
-def _decision(row: StoredDecision, classes: ClassNames) -> Event:
+def _decision(row: StoredDecision, classes: ClassNames, plant: Plant | None) -> Event:
     summary = f"gate {row.gate} at {row.step}, visit {row.visit}: {row.verdict} ({row.reason})"
     of_classes = {} if row.probabilities is None else {"probabilities": _named(row, row.probabilities, classes)}
     if row.predicted is not None and row.probabilities is not None:
@@ -112,6 +114,8 @@ def _decision(row: StoredDecision, classes: ClassNames) -> Event:
     elif row.predicted is not None:
         interval = f"[{format_value(row.lower)}, {format_value(row.upper)}]"
         summary += f", {row.characteristic} predicted {format_value(row.predicted)} in {interval}"
+    if to_set := adjustment_clause(row, units_of(row, plant)):
+        summary += f"; {to_set}"
     if row.costs:
         summary += f"; expected costs: {_costs(row.costs)}"
     summary += "".join(f"; {clause}" for clause in signal_clauses(row))
@@ -119,7 +123,8 @@ def _decision(row: StoredDecision, classes: ClassNames) -> Event:
         "gate", "step", "visit", "revision", "verdict", "reason", "on_hold", "characteristic", "predicted", "lower",
         "upper", "distance", "distance_limit", "model", "version", "model_digest", "plant_digest", "arrival", "inputs",
     )  # fmt: skip
-    return _event(row.decided_at, "decision", summary, _details(row, *names) | of_classes)
+    of_adjusted = {"adjustment": row.adjustment} if row.adjustment else {}
+    return _event(row.decided_at, "decision", summary, _details(row, *names) | of_classes | of_adjusted)
 
 
 def _costs(costs: Sequence[JsonObject]) -> str:

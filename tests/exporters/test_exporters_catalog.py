@@ -46,7 +46,7 @@ def test_names_are_declared_once() -> None:
 
 def test_every_counter_without_a_cause_yet_starts_at_all_known_combinations() -> None:
     starts = list(BY_NAME["gatewatch_gate_decisions_total"].start(bounds()))
-    assert len(starts) == 5 + 8
+    assert len(starts) == 6 + 10
     assert ("shape", "hold", "no_model") in starts
     assert ("shape", "continue", "no_model") not in starts
     assert ("mes", "seen") in list(BY_NAME["gatewatch_source_rows_total"].start(bounds()))

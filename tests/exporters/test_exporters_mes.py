@@ -19,8 +19,8 @@ TABLE = """CREATE TABLE "Recommendation" (
   site TEXT NOT NULL, serial_nr TEXT NOT NULL, step TEXT NOT NULL, visit INTEGER NOT NULL, revision INTEGER NOT NULL,
   recommendation TEXT NOT NULL CHECK (recommendation <> 'forbidden'), confidence DOUBLE PRECISION, reason TEXT,
   on_hold TEXT, model_version TEXT, predicted DOUBLE PRECISION, lower DOUBLE PRECISION, upper DOUBLE PRECISION,
-  correction TEXT, expected_cost DOUBLE PRECISION, audit INTEGER,
-  decided_at TIMESTAMP)"""
+  correction TEXT, expected_cost DOUBLE PRECISION, probability DOUBLE PRECISION, adjustment TEXT,
+  adjust_to DOUBLE PRECISION, adjustment_2 TEXT, adjust_to_2 DOUBLE PRECISION, audit INTEGER, decided_at TIMESTAMP)"""
 KEY = 'CREATE UNIQUE INDEX k ON "Recommendation" (serial_nr, site, step, visit, revision)'
 
 

@@ -118,7 +118,8 @@ some_costs = st.builds(
 values, halves = st.floats(-20.0, 20.0), st.floats(0.0, 30.0)
 specs = st.tuples(st.floats(-5, 5), st.floats(0, 5)).map(lambda pair: Spec(pair[0], pair[0] + pair[1]))
 bands = st.builds(ReworkBand, st.floats(0.0, 3.0), st.floats(0.0, 3.0))
-HOLDS = [r for r in Reason if r not in (Reason.IN_SPEC, Reason.REWORKABLE, Reason.OUT_OF_SPEC, Reason.FORECAST)]
+RECOMMENDED = (Reason.IN_SPEC, Reason.REWORKABLE, Reason.ADJUSTABLE, Reason.OUT_OF_SPEC, Reason.FORECAST)
+HOLDS = [reason for reason in Reason if reason not in RECOMMENDED]
 
 
 @given(values, halves, some_costs, specs, bands, st.sampled_from(HOLDS))

@@ -26,6 +26,7 @@ CERTAIN = {
     Verdict.CORRECT: Reason.REWORKABLE,
     Verdict.SCRAP: Reason.OUT_OF_SPEC,
 }
+RECOMMENDED = (*CERTAIN.values(), Reason.ADJUSTABLE, Reason.FORECAST)
 
 
 def interval(lower: float, upper: float) -> Prediction:
@@ -100,7 +101,7 @@ def test_a_distance_at_its_limit_is_no_hold() -> None:
     assert decide(replace(SOUND, distance=1.0), SPEC, BAND, None).verdict is Verdict.CONTINUE
 
 
-@pytest.mark.parametrize("reason", [r for r in Reason if r not in (*CERTAIN.values(), Reason.FORECAST)])
+@pytest.mark.parametrize("reason", [r for r in Reason if r not in RECOMMENDED])
 def test_a_failed_precondition_is_the_reason_of_a_hold_whatever_else_is_known(reason: Reason) -> None:
     assert decide(SOUND, SPEC, BAND, reason) == Decision(Verdict.HOLD, reason)
     assert decide(None, None, BAND, reason) == Decision(Verdict.HOLD, reason)

@@ -25,7 +25,7 @@ from monitor.plant.gates import GateConfig
 
 RECOMMENDED = {
     Verdict.CONTINUE: (Reason.IN_SPEC, Reason.FORECAST),
-    Verdict.CORRECT: (Reason.REWORKABLE, Reason.FORECAST),
+    Verdict.CORRECT: (Reason.REWORKABLE, Reason.ADJUSTABLE, Reason.FORECAST),
     Verdict.SCRAP: (Reason.OUT_OF_SPEC,),
 }
 HOLD_REASONS = tuple(r for r in Reason if all(r not in reasons for reasons in RECOMMENDED.values()))

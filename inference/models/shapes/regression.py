@@ -86,19 +86,25 @@ def regression_of(tensors: Tensors, sizes: ShapeSizes, power: float, quantile: f
 class Learnt:
     """What a regression is made from: rows (rows, points + covariates), outcomes, and labels: rows of one go together.
 
-    A label is a lot where lots are known, else a serial. `weights` (rows,) count in the calibration of intervals in
-    time; the process is fitted without them.
+    A label is a lot where lots are known, else a serial. `planned` as in `inference.models.kind.TrainingData`.
+    `weights` (rows,) count in the calibration of intervals in time; the process is fitted without them.
     """
 
     rows: Floats
     target: Floats
     labels: Sequence[str]
+    planned: Floats | None = None
     weights: Floats | None = None
 
     def at(self, rows: Rows) -> Learnt:
         """The chosen rows."""
-        labels = [self.labels[i] for i in rows.tolist()]
-        return Learnt(self.rows[rows], self.target[rows], labels, weights_at(self.weights, rows))
+        labels, planned = [self.labels[i] for i in rows.tolist()], None if self.planned is None else self.planned[rows]
+        return Learnt(self.rows[rows], self.target[rows], labels, planned, weights_at(self.weights, rows))
+
+    @property
+    def as_judged(self) -> Floats:
+        """The rows as they were known when the parts were judged."""
+        return self.rows if self.planned is None else self.planned
 
 
 def fit_regression(known: Learnt, calibrating: Learnt, points: int, settings: TrainingSettings) -> Regression:
@@ -173,7 +179,7 @@ def out_of_fold(known: Learnt, fold_of: Rows, points: int, settings: TrainingSet
     for fold in np.unique(fold_of).tolist():
         inside, others = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
         projection, fitted = _fitted(known.at(others), points, settings, fitted)
-        mean[inside], deviation[inside] = fitted.process.predict(projection.regressors(known.rows[inside]))
+        mean[inside], deviation[inside] = fitted.process.predict(projection.regressors(known.as_judged[inside]))
     return mean, deviation
 
 
@@ -183,7 +189,7 @@ def _forward(known: Learnt, fold_of: Rows, points: int, settings: TrainingSettin
     for fold in range(BEFORE_FORWARD, int(fold_of.max())):
         inside, before = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of < fold)
         projection, fitted = _fitted(known.at(before), points, settings, fitted)
-        mean[inside], _ = fitted.process.predict(projection.regressors(known.rows[inside]))
+        mean[inside], _ = fitted.process.predict(projection.regressors(known.as_judged[inside]))
     return mean
 
 

@@ -112,11 +112,14 @@ def _complete(data: TrainingData, settings: TrainingSettings) -> tuple[TrainingD
         training = training[split(data.serials, data.groups)["train"]]
     gaps = with_usual_levels(learn_gaps(training, settings.max_missing), training, counts(settings))
     usable = data.at(gaps.acceptable(data.table))
-    return replace(usable, rows=gaps.filled(usable.table)), gaps
+    planned = None if usable.planned is None else gaps.filled(usable.planned)
+    return replace(usable, rows=gaps.filled(usable.table), planned=planned), gaps
 
 
 def _learnt(data: TrainingData, settings: TrainingSettings) -> tuple[Learnt, ShapeSizes]:
-    learnt = Learnt(spread(data.table, counts(settings)), data.target, data.groups or data.serials, data.weights)
+    planned = None if data.planned is None else spread(data.planned, counts(settings))
+    labels = data.groups or data.serials
+    learnt = Learnt(spread(data.table, counts(settings)), data.target, labels, planned, data.weights)
     return learnt, ShapeSizes(settings.profile_count, learnt.rows.shape[1] - settings.profile_count)
 
 

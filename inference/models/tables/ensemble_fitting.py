@@ -32,7 +32,8 @@ Mask = NDArray[np.bool_]
 class Answers:
     """What both models say of parts: means and standard deviations, the distance, and whether nothing is missing.
 
-    `explained` is 1 where nothing of importance is missing, 0 where nothing is known.
+    `explained` is 1 where nothing of importance is missing, 0 where nothing is known. `usual` is the distance of the
+    same parts as they came to be: with the real values of later steps in place of the planned ones.
     """
 
     gaussian: tuple[Floats, Floats]
@@ -40,6 +41,7 @@ class Answers:
     distance: Floats
     complete: Mask
     explained: Floats
+    usual: Floats
 
     def mean(self, shares: tuple[float, float]) -> tuple[Floats, Floats]:
         """Mean and standard deviation by the share of the process for complete parts and for others.
@@ -70,7 +72,7 @@ class Pair:
         asked = np.where(complete, *self.wanted)
         process = mean.copy(), deviation.copy()
         process[0][asked], process[1][asked] = self.process.predict(self.gaussian.filled(columns[asked]))
-        return Answers((mean, deviation), process, distance, complete, self.gaussian.explained(deviation))
+        return Answers((mean, deviation), process, distance, complete, self.gaussian.explained(deviation), distance)
 
 
 def learn(encoding: Encoding, rows: Floats, target: Floats, seed: int, like: Pair | None = None) -> Pair:
@@ -86,16 +88,19 @@ def learn(encoding: Encoding, rows: Floats, target: Floats, seed: int, like: Pai
 
 def out_of_fold(encoding: Encoding, data: TrainingData, fold_of: NDArray[np.intp], seed: int) -> Answers:
     """What models of the other folds say of each part."""
-    parts = np.empty((6, len(data)))
+    parts = np.empty((7, len(data)))
     complete = np.empty(len(data), dtype=np.bool_)
     pair = None
     for fold in range(int(fold_of.max()) + 1):
         here = fold_of == fold
         pair = learn(encoding, data.table[~here], data.target[~here], seed, pair)
-        found = pair.answers(data.table[here])
-        parts[:, here] = [*found.gaussian, *found.process, found.distance, found.explained]
+        found = pair.answers(data.as_judged[here])
+        usual = found.distance
+        if data.planned is not None:
+            usual = pair.gaussian.predict(encoding.of(data.table[here]))[2]
+        parts[:, here] = [*found.gaussian, *found.process, found.distance, found.explained, usual]
         complete[here] = found.complete
-    return Answers((parts[0], parts[1]), (parts[2], parts[3]), parts[4], complete, parts[5])
+    return Answers((parts[0], parts[1]), (parts[2], parts[3]), parts[4], complete, parts[5], parts[6])
 
 
 def choose_shares(answers: Answers, target: Floats, rows: Mask) -> tuple[float, float]:
@@ -151,7 +156,7 @@ def measured(
         value[here], half[here] = mean[here], (np.where(answers.complete, *found) * deviation)[here]
     newest = fold_of == fold_of.max()  # by the folds before
     metrics = _metrics(data, np.where(newest, value, np.nan) if data.times else value, half, coverage)
-    columns = encoding.of(data.table)
+    columns = encoding.of(data.as_judged)
     alone = _alone(columns[:, : len(encoding.numbers)], data.target, fold_of)
     flat = _flat(columns, data.target, fold_of)
     naive = np.full(len(data), metrics.quality["naive_mae"])
@@ -211,8 +216,8 @@ def _flat(columns: Floats, target: Floats, fold_of: NDArray[np.intp]) -> float:
 
 
 def limit_of(answers: Answers) -> float:
-    """The distance below which nearly all parts out of fold lie."""
-    return distance_limit(answers.distance, 1.0)
+    """The distance below which nearly all parts out of fold lie, as they came to be."""
+    return distance_limit(answers.usual, 1.0)
 
 
 def by_place(levels: tuple[int, ...]) -> Mapping[int, int]:

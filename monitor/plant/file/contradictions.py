@@ -16,6 +16,7 @@ from monitor.plant.gates import CATEGORIES, GateConfig, PictureInput, circle, ki
 from monitor.plant.messages import join_names, unknown_name
 from monitor.plant.plant import Plant
 from monitor.plant.sources import (
+    ADJUSTMENT_FIELDS,
     CodeColumn,
     DispositionSource,
     OutcomeSource,
@@ -82,6 +83,7 @@ def _gates(plant: Plant) -> Iterator[Contradiction]:
         yield from _inputs(plant, name, gate, features)
         yield from _categories(plant, name, gate)
         yield from _predictions(plant, name, gate)
+        yield from _adjustments(plant, name, gate, features)
         if gate.picture is not None:
             yield from _picture(plant, name, gate.picture)
         yield from _kind(plant, path, gate)
@@ -153,6 +155,33 @@ def _predictions(plant: Plant, name: str, gate: GateConfig) -> Iterator[Contradi
     if len(around) > 2 and name == first:  # told once, at the first of them
         sentence = f"each of these gates waits for the predictions of the next: {', '.join(around)}; leave one out"
         yield ("gates", name, "predictions"), sentence, "gates"
+
+
+def _adjustments(plant: Plant, name: str, gate: GateConfig, features: list[str]) -> Iterator[Contradiction]:
+    """Variables that are none of a later step, or that nobody could recommend or carry out."""
+    order, path = list(plant.steps), ("gates", name, "adjustments")
+    for key in gate.adjustments:
+        step, dot, feature = key.partition(".")
+        if not dot:
+            yield (*path, key), "expected a feature of a later step, as step.feature", ""
+            continue
+        yield from _unknown((*path, key), "step", step, plant.steps, "steps")
+        yield from _unknown((*path, key), "feature", feature, features, "sources")
+        if key in gate.features():
+            yield (*path, key), f"{key!r} is an input in profile or covariates too; leave it out of one of them", ""
+        elif {step, gate.step} <= set(order) and order.index(step) <= order.index(gate.step):
+            sentence = f"step {step!r} does not come after {gate.step!r} in steps; expected a feature of a later step"
+            yield (*path, key), sentence, "steps"
+    if gate.adjustments and (gate.of_classes or gate.image is not None):
+        yield path, f"adjustments mean nothing to kind {gate.kind!r}; expected {' or '.join(kinds_for(False))}", ""
+    if gate.adjustments and gate.costs is None:
+        yield path, "adjustments are chosen by their costs; expected costs beside them", ""
+    if gate.adjustments and plant.write_back is not None:
+        wanted = ADJUSTMENT_FIELDS[: 2 if len(gate.adjustments) == 1 else 4]
+        missing = [field for field in wanted if field not in plant.write_back.columns]
+        if missing:
+            sentence = f"gate {name!r} may recommend adjustments: expected columns for {join_names(missing)} too"
+            yield ("write_back", "columns"), sentence, "gates"
 
 
 def _picture(plant: Plant, name: str, picture: PictureInput) -> Iterator[Contradiction]:

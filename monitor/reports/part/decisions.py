@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from monitor.model import ClassSpec, JsonObject, Spec, Verdict
+from monitor.reports.part.adjustments import adjusted_steps
 from monitor.reports.part.facts import Facts, facts_of, gate_of
 from monitor.reports.part.inputs import inputs_of, picture_of_gate
 from monitor.reports.part.reading import KnownPart, Lens
@@ -38,10 +39,10 @@ def _decision(connection: Connection, row: StoredDecision, known: KnownPart, len
         "verdict": row.verdict, "reason": row.reason, "on_hold": row.on_hold, "sentence": sentence(facts),
 
         "todo": DECIDED if _is_over(row, known, waits) else todo(facts),
-        "correction": facts.correction or None, "characteristic": row.characteristic,
+        "correction": facts.correction or None, "adjustment": row.adjustment, "characteristic": row.characteristic,
         "earlier_decisions": sum(one.gate == row.gate for one in known.decisions) - 1,
         **_prediction(facts),
-        "expected_cost": facts.expected_cost, "alternatives": _alternatives(row),
+        "expected_cost": facts.expected_cost, "alternatives": _alternatives(facts),
         "inputs": inputs, "model": _model(connection, row),
         "picture": picture_of_gate(row, gate, known),
         "waits": waits, "sent": _sent(row, known),
@@ -76,12 +77,15 @@ def _classes(facts: Facts) -> list[JsonObject] | None:
     return [{"name": name, "means": means.get(name), "probability": share} for name, share in facts.shares.items()]
 
 
-def _alternatives(row: StoredDecision) -> list[JsonObject]:
-    """Every action with its expected cost, the least first; the one that is recommended is `chosen`."""
+def _alternatives(facts: Facts) -> list[JsonObject]:
+    """Every action with its expected cost, the least first; the one that is recommended is `chosen`.
+
+    `name` is what people call it.
+    """
     found, chosen = list[JsonObject](), False
-    for one in row.costs or ():
-        mine = not chosen and one["action"] == row.verdict
-        found.append({**one, "chosen": mine})
+    for one in facts.row.costs or ():
+        mine = not chosen and one["action"] == facts.row.verdict
+        found.append({**one, "name": facts.action(one), "chosen": mine})
         chosen = chosen or mine
     return found
 
@@ -175,10 +179,21 @@ def _heard_of(row: StoredDecision, known: KnownPart) -> bool:
 
 
 def _is_over(row: StoredDecision, known: KnownPart, waits: JsonObject | None) -> bool:
-    """Whether there is nothing more to do: of a hold it no longer waits, of a correction or scrap it was decided on."""
+    """Whether there is nothing more to do: of a hold it no longer waits, of a correction or scrap it was decided on.
+
+    Of an adjustment also where the part has passed the steps that it was for.
+    """
     if waits is not None:
         return not waits["waits"]
-    return row.verdict != Verdict.CONTINUE and _heard_of(row, known)
+    return row.verdict != Verdict.CONTINUE and (_heard_of(row, known) or _is_too_late(row, known))
+
+
+def _is_too_late(row: StoredDecision, known: KnownPart) -> bool:
+    """Whether the part has passed every step since at which something was to be set otherwise."""
+    if not row.adjustment:
+        return False
+    passed = {one.step for one in known.steps if (one.at, one.arrival) > (row.at, row.arrival)}
+    return passed >= set(adjusted_steps(row.adjustment))
 
 
 def waiting(step: str, decided_at: datetime, waits: bool, lens: Lens) -> JsonObject:

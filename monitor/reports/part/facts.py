@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from exporters.html.formatting import decimals, plain
-from monitor.model import ClassSpec, ReworkBand, Spec, Verdict
+from monitor.model import ClassSpec, JsonObject, ReworkBand, Spec, Verdict
 from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
+from monitor.reports.part.adjustments import settings, settings_in_short, units_of
 from monitor.store.rows.decisions import StoredDecision
 
 
@@ -19,12 +20,14 @@ class Facts:
 
     `gate` and `rule` are None where that plant file is not known, or is not one that this version can read; `rule`
     also where no specification was in force. `missing` are the inputs without a value, as far as they are known.
+    `units` are those of the features that are to be set otherwise.
     """
 
     row: StoredDecision
     gate: GateConfig | None = None
     rule: Spec | ClassSpec | None = None
     missing: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def spec(self) -> Spec | None:
@@ -77,6 +80,24 @@ class Facts:
         return next((str(one["correction"]) for one in self.row.costs if one["action"] == Verdict.CORRECT), "")
 
     @property
+    def to_set(self) -> str:
+        """What is to be set to what at later steps, beside what was planned; '' where nothing is."""
+        return settings(self.row.adjustment, self.units) if self.row.adjustment else ""
+
+    def action(self, one: JsonObject) -> str:
+        """An action of the decision as people call it: what is to be set to what, its correction, or the verdict.
+
+        The settings of an adjustment that is not recommended are not recorded.
+        """
+        name = str(one["correction"])
+        if self.row.adjustment and self.row.verdict == one["action"] and name == self.correction:
+            return f"set {settings_in_short(self.row.adjustment, self.units)}"
+        known = () if self.gate is None else self.gate.adjustments
+        if name and set(name.split(" + ")) <= set(known):
+            return f"another setting of {name}"
+        return name or str(one["action"])
+
+    @property
     def expected_cost(self) -> float | None:
         """What the recommended action is expected to cost; None of a gate that decides without costs."""
         return next((one["cost"] for one in self.row.costs or () if one["action"] == self.row.verdict), None)
@@ -118,4 +139,4 @@ def rule_of(plant: Plant | None, gate: str, characteristic: str, at: datetime) -
 def facts_of(row: StoredDecision, plant: Plant | None, missing: tuple[str, ...] = ()) -> Facts:
     """The facts of a decision by its plant file."""
     named = row.gate, row.characteristic
-    return Facts(row, gate_of(plant, *named), rule_of(plant, *named, row.at), missing)
+    return Facts(row, gate_of(plant, *named), rule_of(plant, *named, row.at), missing, units_of(row, plant))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from monitor.model import JsonObject
-from monitor.plant.features import feature_names
+from monitor.plant.features import feature_names, feature_units
 from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
 from monitor.plant.sources import PartSource
@@ -26,7 +26,7 @@ def inputs_of(row: StoredDecision, gate: GateConfig | None, plant: Plant | None,
     if gate is None:
         return [_input(f"{step}.{name}", value, units.get((one.source, name), ""), one)
                 for step, one in rows.items() for name, value in one.values.items()]  # fmt: skip
-    return [*_features(gate, rows, units), *_texts(gate, rows), *_earlier(gate, rows, known)]
+    return [*_features(gate, rows, units), *_texts(gate, rows), *_earlier(gate, rows, known), *_planned(gate, plant)]
 
 
 def picture_of_gate(row: StoredDecision, gate: GateConfig | None, known: KnownPart) -> JsonObject | None:
@@ -71,6 +71,13 @@ def _earlier(gate: GateConfig, rows: Mapping[str, PartStep], known: KnownPart) -
         origin = rows.get(earlier.step)
         key = None if origin is None else (earlier.gate, origin.serial, origin.step, origin.visit)
         yield _input(earlier.input, None if key is None else known.said.get(key), "", origin)
+
+
+def _planned(gate: GateConfig, plant: Plant | None) -> Iterator[JsonObject]:
+    """What was planned of later steps."""
+    units = feature_units(plant) if plant is not None and gate.adjustments else {}
+    for name, value in gate.planned().items():
+        yield _input(f"{name} (planned)", value, units.get(name.partition(".")[2], ""), None)
 
 
 def _units(plant: Plant | None) -> dict[tuple[str, str], str]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from exporters.html.formatting import money, number, percent
 from inference.policy.confirming import BY_MODEL
 from monitor.model import Reason, Spec, Verdict
+from monitor.reports.part.adjustments import adjusted_steps
 from monitor.reports.part.facts import Facts
 from monitor.reports.part.signals import signal_clauses
 
@@ -48,15 +49,20 @@ def sentence(facts: Facts) -> str:
 
 
 def headline(facts: Facts) -> str:
-    """The verdict, with the name of the correction, or what a hold means at the step."""
+    """The verdict, with the name of the correction or what is to be set, or what a hold means at the step."""
     if facts.row.verdict == Verdict.HOLD:
         return f"hold: {_HOLD.get(facts.row.on_hold, 'a person must decide')}"
+    if facts.to_set:
+        return f"{facts.row.verdict}: set {facts.to_set}"
     return f"{facts.row.verdict}: {facts.correction}" if facts.correction else facts.row.verdict
 
 
 def todo(facts: Facts) -> str:
     """What people are to do."""
     verdict = facts.row.verdict
+    if facts.row.adjustment:
+        at = _and(adjusted_steps(facts.row.adjustment))
+        return f"Let the part go on, but set {facts.to_set} when it passes {at}."
     if verdict == Verdict.CORRECT:
         by = f" by {facts.correction}" if facts.correction else " by the step's procedure"
         return f"Rework the part{by}; it is judged again when it has passed the step."
@@ -71,12 +77,16 @@ def _by_interval(facts: Facts) -> str | None:
         return None
     _, lower, upper = facts.interval
     unit = f" {facts.unit}" if facts.unit else ""
-    what = "the forecast" if facts.row.reason == Reason.FORECAST else "the interval"
+    what = _INTERVAL.get(facts.row.reason, "the interval")
     said = f"{what} {facts.number(lower)} to {facts.number(upper)}{unit}"
     return f"{said} {where(facts, lower, upper)}" if facts.spec else f"{said}, of which the specification is not known"
 
 
 _BY_VALUE = (*BY_MODEL, Reason.FORECAST)
+_INTERVAL: Mapping[str, str] = {
+    Reason.FORECAST: "the forecast",
+    Reason.ADJUSTABLE: "as planned the interval",
+}
 
 
 def where(facts: Facts, lower: float, upper: float) -> str:
@@ -168,7 +178,16 @@ def _by_cost(facts: Facts) -> str | None:
     said = f"expected cost {money(facts.expected_cost)}"
     if not others:
         return said
-    return f"{said}, {others[0]['correction'] or others[0]['action']} would cost {money(others[0]['cost'])}"
+    return f"{said}, {facts.action(others[0])} would cost {money(others[0]['cost'])}"
+
+
+def _adjusted(facts: Facts) -> str | None:
+    """What is predicted if what is to be set otherwise is."""
+    found = facts.row.adjustment
+    if not found:
+        return None
+    unit = f" {facts.unit}" if facts.unit else ""
+    return f"adjusted, it is {facts.number(found['lower'])} to {facts.number(found['upper'])}{unit}"
 
 
 def _and(texts: list[str]) -> str:
@@ -180,5 +199,7 @@ def _signals(facts: Facts) -> str | None:
     return "; ".join(signal_clauses(facts.row)) or None
 
 
-CLAUSES: tuple[Callable[[Facts], str | None], ...] = (_by_interval, _by_classes, _why_held, _by_cost, _signals)
+CLAUSES: tuple[Callable[[Facts], str | None], ...] = (
+    _by_interval, _by_classes, _adjusted, _why_held, _by_cost, _signals,
+)  # fmt: skip
 """What a sentence says after its headline, in this order."""

@@ -80,12 +80,18 @@ def recommendation(site: str, decision: StoredDecision, coverage: float | None) 
 def _priced(decision: StoredDecision) -> dict[str, object]:
     """What the recommendation of a gate that decides by cost is expected to cost, and the correction by name.
 
-    `audit` is 1 where the part is to be inspected whatever is recommended.
+    `audit` is 1 where the part is to be inspected whatever is recommended. `probability` is that of being within
+    specification then; a correction by adjustment says what to set to what.
     """
     chosen = next((one for one in decision.costs or () if one["action"] == decision.verdict), None)
     audit = int((decision.signals or {}).get("audit", False))
-    priced = {} if chosen is None else {"correction": chosen["correction"], "expected_cost": chosen["cost"]}
-    return {**priced, "audit": audit} if priced or audit else {}
+    if chosen is None:
+        return {"audit": audit} if audit else {}
+    found = {"correction": chosen["correction"], "expected_cost": chosen["cost"], "audit": audit}
+    found |= {"probability": chosen["probability"]} if "probability" in chosen else {}
+    for move, ending in zip(decision.adjustment["moves"] if decision.adjustment else (), ("", "_2"), strict=False):
+        found |= {f"adjustment{ending}": move["variable"], f"adjust_to{ending}": move["to"]}
+    return found
 
 
 def next_due(connection: sa.Connection, channels: Iterable[str], now: datetime, limit: int) -> list[OutboxMessage]:

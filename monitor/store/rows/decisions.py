@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from monitor.model import JsonObject, Prediction, Verdict
 from monitor.store.database import tables as t
 from monitor.store.database.rows import chunked, fetch_rows, select_columns
+from monitor.store.database.statements import unindexed
 
 Said = Mapping[tuple[str, str, str, int], float]
 """What gates predicted of passages: a finite value by gate, serial, step and visit."""
@@ -28,6 +29,7 @@ class StoredDecision(NamedTuple):
     `forecast` is what was known without a model, where that could decide instead of a hold; its interval decided if the
     reason is `forecast`. `costs` has every action with its expected cost, the least first, of a gate that decides by
     cost. `signals`: what a scrap by cost rests on beside it (`monitor.confirming`), and whether the part is audited.
+    `adjustment` is what it recommended to set otherwise at later steps, as `monitor.model.Adjustment`.
     """
 
     serial: str
@@ -58,6 +60,7 @@ class StoredDecision(NamedTuple):
     adapted: JsonObject | None = None
     costs: Sequence[JsonObject] | None = None
     signals: JsonObject | None = None
+    adjustment: JsonObject | None = None
 
 
 class EarlierDecision(NamedTuple):
@@ -182,6 +185,18 @@ def said_by(
         )
         said |= {(*passage,): value for *passage, value in connection.execute(query) if isfinite(value)}
     return said
+
+
+def adjusted_passages(connection: sa.Connection, step: str, serials: Iterable[str]) -> dict[int, JsonObject]:
+    """What was recommended to set otherwise after passages through this step, by the passage's arrival number."""
+    d = t.decision.c
+    found: dict[int, JsonObject] = {}
+    for chunk in chunked(dict.fromkeys(serials)):
+        query = sa.select(d.arrival, d.adjustment).where(
+            d.serial.in_(chunk), unindexed(d.step) == step, d.adjustment.is_not(None)
+        )
+        found |= {row.arrival: row.adjustment for row in connection.execute(query)}
+    return found
 
 
 def all_decisions(connection: sa.Connection) -> list[StoredDecision]:

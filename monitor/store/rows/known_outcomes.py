@@ -108,7 +108,8 @@ class JudgedPart(NamedTuple):
     """When a part passed the step before it was measured, and how the gate decided on that passage, as far as it did.
 
     `arrival` is that of the passage; `decided_at` None where there was no decision, `predicted` None without a
-    prediction, which has half an interval and the `digest` of its model; `adapted` as in the decision.
+    prediction, which has half an interval and the `digest` of its model; `adapted` as in the decision. `adjusted`: it
+    recommended to set something otherwise, so that the prediction is not of the part as it came to be.
     """
 
     at: datetime
@@ -120,6 +121,7 @@ class JudgedPart(NamedTuple):
     predicted: float | None = None
     half: float = 0.0
     adapted: JsonObject | None = None
+    adjusted: bool = False
 
 
 Passages = Mapping[str, Sequence[JudgedPart]]
@@ -136,14 +138,24 @@ def passages_of(
     half = sa.func.coalesce((d.upper - d.lower) / 2, 0.0)
     digest = sa.func.coalesce(d.model_digest, "")
     query = sa.select(
-        p.serial, p.at, p.arrival, d.decided_at, far, p.lot, digest, d.predicted, half, d.adapted
+        p.serial,
+        p.at,
+        p.arrival,
+        d.decided_at,
+        far,
+        p.lot,
+        digest,
+        d.predicted,
+        half,
+        d.adapted,
+        d.adjustment.is_not(None),
     ).select_from(t.part_step.outerjoin(t.decision, of_passage))
     found: dict[str, list[JudgedPart]] = {serial: [] for serial in serials}
     for chunk in chunked(found):
         wanted = query.where(p.serial.in_(chunk), unindexed(p.step) == step, p.arrival <= arrival)
         for serial, *columns in connection.execute(wanted):
             part = JudgedPart._make(columns)
-            found[serial].append(part._replace(far=bool(part.far)))
+            found[serial].append(part._replace(far=bool(part.far), adjusted=bool(part.adjusted)))
     return found
 
 

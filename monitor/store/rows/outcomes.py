@@ -136,7 +136,8 @@ def decided_outcomes(
     """Of the newest `limit` outcomes available at `now`, those that the version in force predicted, newest first.
 
     Also returns how many outcomes were examined. Outcomes older than the version in force are not examined; parts out
-    of distribution are left out, and outcomes of parts that were reworked since (`as_passed`).
+    of distribution are left out, outcomes of parts that were reworked since (`as_passed`), and parts of which something
+    was to be set otherwise: what was predicted is the part as it was planned.
     """
     newest = _newest_outcomes(characteristic, used.since, now, limit)
     rows = [
@@ -166,7 +167,7 @@ def _decided_on(
         .where(
             d.gate == gate, d.characteristic == characteristic, d.version == used.version,
             d.model_digest == used.digest, d.predicted.is_not(None), d.distance <= d.distance_limit,
-            as_passed(o.serial, o.at, step),
+            d.adjustment.is_(None), as_passed(o.serial, o.at, step),
         )
         .order_by(o.available_at.desc(), o.at.desc(), o.revision.desc(), d.arrival.desc(), o.serial)
     )  # fmt: skip

@@ -10,6 +10,16 @@ WHOLE = ""
 SINCE = "since: '2026-01-01T00:00:00Z'"
 
 MILL = "{step: machine, characteristic: thickness, model: m, kind: ensemble, covariates: [spindle_load]"
+PLANNED = "plan: 40, low: 30, high: 50, step: 1, cost: 5"
+WRITTEN = ("recommendation: advice,", "recommendation: advice, adjustment: what, adjust_to: to,")
+
+
+def adjusting(variable: str = "machine.spindle_load", planned: str = PLANNED, more: str = "") -> tuple[str, str]:
+    """The gate of the good plant file with an adjustment in place of a covariate of the later step."""
+    keys = f"    costs: {{scrap: 1, inspection: 1}}\n    adjustments: {{{variable}: {{{planned}}}{more}}}"
+    return "    covariates: [machine.spindle_load, surface_mean]\n    rework: {above: 0.2}", keys
+
+
 SCRAP_CLASS = "{value: %d, means: scrap}"
 GOOD_CLASS = "a: {value: 0, means: continue}"
 
@@ -135,6 +145,40 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
         ("\nsources:\n", f"  mill: {MILL}, predictions: [blade]}}\nsources:\n"),
     ),
     "costs without that of an inspection": (("    rework: {above: 0.2}", "    costs: {scrap: 400}"),),
+    "an adjustment without costs": (
+        ("    covariates: [machine.spindle_load, surface_mean]",
+         f"    adjustments: {{machine.spindle_load: {{{PLANNED}}}}}"),
+        WRITTEN,
+    ),
+    "an adjustment of an earlier step": (adjusting("forge.spindle_load"), WRITTEN),
+    "an adjustment of no step": (adjusting("spindle_load"), WRITTEN),
+    "an adjustment of an unknown step": (adjusting("coat.spindle_load"), WRITTEN),
+    "an adjustment of an unknown feature": (adjusting("machine.spindle_lode"), WRITTEN),
+    "an adjustment of a covariate": (
+        ("    rework: {above: 0.2}",
+         f"    costs: {{scrap: 1, inspection: 1}}\n    adjustments: {{machine.spindle_load: {{{PLANNED}}}}}"),
+        WRITTEN,
+    ),
+    "an adjustment planned outside its guard rails": (
+        adjusting(planned="plan: 60, low: 30, high: 50, step: 1, cost: 5"), WRITTEN,
+    ),
+    "an adjustment with no step": (adjusting(planned="plan: 40, low: 30, high: 50, step: 0, cost: 5"), WRITTEN),
+    "an adjustment with more settings than can be tried": (
+        adjusting(planned="plan: 40, low: 30, high: 50, step: 0.1, cost: 5"), WRITTEN,
+    ),
+    "an adjustment with nothing but the plan": (
+        adjusting(planned="plan: 40, low: 39.5, high: 40.5, step: 1, cost: 5"), WRITTEN,
+    ),
+    "an adjustment that costs less than nothing": (
+        adjusting(planned="plan: 40, low: 30, high: 50, step: 1, cost: -5"), WRITTEN,
+    ),
+    "an adjustment that the MES is not told of": (adjusting(),),
+    "two adjustments of which the MES is told one": (
+        adjusting(more=f", machine.surface_mean: {{{PLANNED}}}"), WRITTEN,
+    ),
+    "an adjustment for a model of classes": (
+        adjusting(), WRITTEN, ("    model: blade-shape", "    model: blade-shape\n    kind: classifier"),
+    ),
     "a cost below nothing": (("    rework: {above: 0.2}", "    costs: {scrap: -1, inspection: 60}"),),
     "a correction that always fails": (
         ("    rework: {above: 0.2}", "    costs: {scrap: 1, inspection: 1, corrections: {g: {cost: 1, success: 0}}}"),

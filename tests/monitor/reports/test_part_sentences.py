@@ -18,6 +18,8 @@ from monitor.reports.part.sentences import sentence, todo, where
 from monitor.store.rows.decisions import StoredDecision
 
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
+TIME = {"time": {"column": "time", "unit": "s"}}
+SETTABLE = {name: {"plan": 10, "low": 0, "high": 20, "step": 1, "cost": 1} for name in ("cure.time", "cure.b")}
 
 
 def plant(rework: str = "above", **gate: Any) -> Plant:
@@ -26,14 +28,14 @@ def plant(rework: str = "above", **gate: Any) -> Plant:
     classes = {"clean": {"value": 0, "means": "continue"}, "runs": {"value": 1, "means": "correct"}}
     number = {"step": "coat", "characteristic": "resonance", "model": "m", "profile": ["a", "b", "c", "d"]}
     return Plant.model_validate({
-        "version": 1, "site": "north", "steps": {"coat": {"line": "l"}, "look": {"line": "l"}},
+        "version": 1, "site": "north", "steps": {name: {"line": "l"} for name in ("coat", "look", "cure")},
         "characteristics": {"resonance": {"unit": "Hz", "specs": [spec]}, "finish": {"classes": classes}},
-        "gates": {"coat": number | {"rework": {rework: 30}} | gate,
+        "gates": {"coat": number | {"rework": {rework: 30}, "adjustments": SETTABLE} | gate,
                   "look": {"step": "look", "characteristic": "finish", "model": "f", "kind": "classifier",
                            "profile": ["a"]}},
         "sources": {"mes": {"kind": "part_steps", "url": "sqlite:///mes.db", "table": "steps", "serial": "s",
                             "step": {"column": "step"}, "at": {"column": "at", "zone": "UTC"},
-                            "values": {name: {"column": name} for name in "abcd"}}},
+                            "values": {name: {"column": name} for name in "abcd"} | TIME}},
     })  # fmt: skip
 
 
@@ -52,6 +54,9 @@ def decision(verdict: str, reason: str, interval: tuple[float, float] | None = N
 FORECAST = {"value": 1250.0, "lower": 1231.2, "upper": 1269.0, "outcomes": 900, "instead_of": "no_model"}
 _PRICES = (("correct", "strip", 99.05), ("hold", "", 154.1), ("continue", "", 28176.2))
 COSTS = [{"action": action, "correction": correction, "cost": cost} for action, correction, cost in _PRICES]
+MOVES = [{"variable": "cure.time", "plan": 10.0, "to": 12.5}, {"variable": "cure.b", "plan": 4.0, "to": 3.0}]
+ADJUSTMENT = {"moves": MOVES, "predicted": 1250.0, "lower": 1244.1, "upper": 1255.9, "probability": 0.999}
+ADJUSTED = [{"action": "correct", "correction": "cure.time + cure.b", "cost": 21.0}, COSTS[1]]
 OF_CLASSES = {"gate": "look", "step": "look", "characteristic": "finish"}
 SAID: dict[str, tuple[StoredDecision, str]] = {
     "inside": (
@@ -100,6 +105,16 @@ SAID: dict[str, tuple[StoredDecision, str]] = {
         decision("correct", "reworkable", (1274.0, 1287.0), costs=COSTS),
         "correct: strip; the interval 1274 to 1287 Hz crosses the upper limit 1275; expected cost 99, "
         "hold would cost 154",
+    ),
+    "to be adjusted": (
+        decision("correct", "adjustable", (1274.0, 1287.0), costs=ADJUSTED, adjustment=ADJUSTMENT),
+        "correct: set cure.time to 12.5 s (planned 10) and cure.b to 3 (planned 4); as planned the interval 1274 to "
+        "1287 Hz crosses the upper limit 1275; adjusted, it is 1244 to 1256 Hz; expected cost 21, hold would cost 154",
+    ),
+    "held although something could be set": (
+        decision("hold", "uncertain", (1274.0, 1287.0), costs=[COSTS[1], ADJUSTED[0]]),
+        "hold: a person must look; the interval 1274 to 1287 Hz crosses the upper limit 1275; expected cost 154, "
+        "another setting of cure.time + cure.b would cost 21",
     ),
     "of classes": (
         decision("hold", "uncertain", (0.171, 0.171), probabilities=[0.829, 0.171], **OF_CLASSES),
