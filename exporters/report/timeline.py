@@ -109,9 +109,9 @@ def true_sections(report: PlantReport) -> list[Html]:
         what = f"What became of {known.parts} parts at gate {known.gate}, by their true state."
         costs: list[tuple[str, ...]] = [(name, f"{cost:,}") for name, cost in known.costs]
         facts: list[tuple[str, ...]] = list(known.facts)
-        cost_table, fact_table = table(("Rule", "Cost"), costs, ""), table(("At the gate", ""), facts, "")
+        cost_table, fact_table = table(("Rule", "Cost"), costs, ""), table(("At the gate", "Parts"), facts, "")
         both = tag(
-            "div", tag("div", cost_table, class_="narrow"), tag("div", fact_table, class_="narrow"), class_="two"
+            "div", tag("div", cost_table, class_="narrow"), tag("div", fact_table, class_="narrow"), class_="plots two"
         )
         sections.append(tag("section", tag("h2", "What the decisions cost"), tag("p", what), both))
     if report.built_steps:

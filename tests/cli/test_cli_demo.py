@@ -138,6 +138,24 @@ def test_the_gate_of_pictures_learns_in_the_first_hour_and_tells_defects(
     assert "inspection" not in summary["watching"]["healing"], "a class has no error in hertz"
 
 
+def test_the_operator_acted_once_on_every_coated_part_and_the_costs_are_of_these(
+    shown: tuple[Path, Said], summary: dict[str, Any]
+) -> None:
+    folder, facts = shown[0], summary["costs"]
+    acts = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["operator"]
+    with closing(sqlite3.connect(folder / "mes.db")) as mes:
+        advice = mes.execute("SELECT SN, PASS_NO, ADVICE FROM GATE_ADVICE WHERE OPERATION = 'coating'").fetchall()
+        words = Counter(mes.execute("SELECT SN, DISP FROM QC_DISPOSITION WHERE OPERATION = 'COAT'").fetchall())
+    assert {(serial, act["visit"], act["said"]) for serial, act in acts.items()} <= set(advice)
+    assert facts["parts"] == len(acts) > 10
+    assert facts["inspected"] == sum(act["inspected"] is not None for act in acts.values())
+    codes = {"used": "UAI", "reworked": "RWK", "scrapped": "SCR"}
+    assert words.total() == len(words) > 3
+    assert all(codes[acts[serial]["did"]] == code for serial, code in words)
+    costs = facts["cost"]
+    assert costs["of_the_gate"] <= 60 * facts["inspected"] + 1020 * len(acts) + 30000 * facts["escapes"]["parts"]
+
+
 def test_findings_are_counted_by_machine(shown: tuple[Path, Said], summary: dict[str, Any]) -> None:
     for machine, facts in summary["machines"].items():
         query = f"SELECT detector, method FROM finding WHERE subject = '{machine}' AND status = 'breach'"

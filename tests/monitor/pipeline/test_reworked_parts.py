@@ -85,7 +85,7 @@ def test_which_outcomes_count(
 
 def test_a_gate_is_not_blamed_for_parts_that_were_corrected_on_its_word(line: Spine) -> None:
     """Corrected parts come out far from what was predicted, so that the intervals would widen."""
-    line.used = InForce(SumModel(), None, "w", "1", "sum")  # type: ignore[arg-type]
+    line.used = InForce(SumModel(), None, "w", "1", "sum")
     names = [f"P{n:04d}" for n in range(40)]
     line.parts(dict.fromkeys(names, after(1)))
     line.rows("DISPOSITIONS", *((name, "form", "reworked", after(5), after(5)) for name in names[:20]))
@@ -100,12 +100,13 @@ def test_a_gate_is_not_blamed_for_parts_that_were_corrected_on_its_word(line: Sp
     assert row.adapted["outcomes"] == 20
     assert row.adapted["scale"] < 1
     cache = Cache(lambda _name, _digest: SumModel())
-    again = list(recompute_decisions(line.store, lambda _: line.plant, cache))  # type: ignore[arg-type]
+    again = list(recompute_decisions(line.store, lambda _: line.plant, cache))
     assert len(again) == 41
     assert all(one.matches for one in again)
 
 
 def later(rng: np.random.Generator, at: float) -> datetime:
+    """Of a row that arrives now, up to four minutes ago."""
     return after(at + float(rng.integers(-4, 1)))
 
 
