@@ -108,7 +108,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "monitor.reports": (
         "detectors.window", "exporters.html", "exporters.metrics.shared", "exporters.report", "inference.steps",
-        "monitor.plant", "monitor.plant.file", "monitor.reports.part", "monitor.store.database",
+        "monitor.gate_models", "monitor.plant", "monitor.plant.file", "monitor.reports.part", "monitor.store.database",
         "monitor.store.delivery", "monitor.store.report", "monitor.store.rows", "monitor.store.watching",
         "monitor.windows",
     ),
@@ -116,7 +116,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "alerting.alerts", "alerting.notifications", "alerting.specs", "detectors.window", "exporters.metrics",
         "exporters.metrics.shared", "monitor.delivery", "monitor.gate_models", "monitor.pipeline", "monitor.plant",
         "monitor.reports", "monitor.scheduling", "monitor.store", "monitor.store.database", "monitor.store.delivery",
-        "monitor.store.models", "monitor.store.rows", "monitor.store.watching", "monitor.windows",
+        "monitor.store.models", "monitor.store.report", "monitor.store.rows", "monitor.store.watching",
+        "monitor.windows",
     ),
     "monitor.runtime": (
         "alerting.alerts", "alerting.notifications", "exporters.delivery",

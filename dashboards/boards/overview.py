@@ -8,7 +8,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from dashboards.blocks.panels import BAD, BASE_URL, DATA_SOURCE, GOOD, Panel, link
 from dashboards.blocks.queries import by, series
 from dashboards.blocks.variables import variables
-from dashboards.rows import delivery, drift, gates, machines, models, state
+from dashboards.rows import delivery, drift, gates, machines, models, state, value
 
 UID = "gatewatch-overview"
 """Stable, so that links, stars and provisioning survive."""
@@ -16,6 +16,7 @@ UID = "gatewatch-overview"
 _ROWS = (
     (state.TITLE, state.panels, False),
     (gates.TITLE, gates.panels, False),
+    (value.TITLE, value.panels, False),
     (machines.TITLE, machines.panels, False),
     (machines.SENSORS, machines.sensor_panels, True),
     (drift.TITLE, drift.panels, False),

@@ -59,6 +59,11 @@ def curve(frame: Frame, points: Sequence[tuple[datetime, float | None]], class_:
     return tag("path", d="".join(drawn), class_=class_)
 
 
+def polyline(points: Sequence[tuple[float, float]], class_: str) -> Html:
+    """A line through points in coordinates of the chart; at least one."""
+    return tag("path", d=_polyline(points), class_=class_)
+
+
 def envelope(frame: Frame, rows: Sequence[tuple[datetime, float, float]], class_: str, gap: timedelta) -> Html:
     """The area between a lower and an upper value."""
     drawn = []

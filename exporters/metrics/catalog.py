@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from exporters.metrics.families import alerts, findings, gates, holds, jobs, machines, outbox, service, sources, steps
+from exporters.metrics.families import (
+    alerts,
+    findings,
+    gates,
+    holds,
+    jobs,
+    machines,
+    outbox,
+    savings,
+    service,
+    sources,
+    steps,
+)
 from exporters.metrics.shared.metric import Metric
 
-FAMILIES = (service, jobs, sources, gates, holds, steps, outbox, machines, findings, alerts)
+FAMILIES = (service, jobs, sources, gates, holds, savings, steps, outbox, machines, findings, alerts)
 """Each has METRICS, and `series(scrape)` with the values of the metrics that are not tallied."""
 
 METRICS: tuple[Metric, ...] = tuple(metric for family in FAMILIES for metric in family.METRICS)

@@ -10,6 +10,7 @@ from exporters.report.elements import counts, duration, share
 from exporters.report.gates import gates_section
 from exporters.report.machines import machines_section
 from exporters.report.models import models_section
+from exporters.report.savings import savings_section
 from exporters.report.style import REPORT_STYLE
 from exporters.report.timeline import alerts_table, faults_table, timeline, true_sections, values_table
 from exporters.report.trend import drift_section
@@ -17,8 +18,8 @@ from exporters.report.values import Intake, PlantReport
 from monitor.model import WATCHDOG
 
 _PARTS = (
-    ("alerts", "Alerts"), ("gates", "Gates"), ("drift", "Drift"), ("machines", "Machines"), ("models", "Models"),
-    ("intake", "Data"),
+    ("alerts", "Alerts"), ("gates", "Gates"), ("savings", "Savings"), ("drift", "Drift"), ("machines", "Machines"),
+    ("models", "Models"), ("intake", "Data"),
 )  # fmt: skip
 
 
@@ -32,6 +33,7 @@ def report_page(report: PlantReport) -> str:
         *_truth(report),
         _section("alerts", [timeline(report), alerts_table(report), values_table(report)]),
         _section("gates", gates_section(report)),
+        _section("savings", savings_section(report)),
         _section("drift", drift_section(report)),
         _section("machines", machines_section(report)),
         _section("models", models_section(report)),

@@ -35,6 +35,8 @@ svg text.head { font-weight: 600; fill: var(--ink); font-size: 12px; }
 .b-continue { fill: var(--c-continue); }
 .b-correct { fill: var(--c-correct); }
 .b-scrap { fill: var(--c-scrap); }
+.dot { fill: var(--c-hold); }
+.dot-gate { fill: var(--c-scrap); }
 .b-hold { fill: var(--c-hold); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .8rem; margin-top: 1rem; }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .7rem .9rem; }

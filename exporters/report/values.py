@@ -146,6 +146,65 @@ class GateReport:
     """Of a gate that predicts a class: each class with what it means."""
 
 
+class Wrong(NamedTuple):
+    """Wrong recommendations of one kind: known ones, audited parts, and the audit's estimate with 90 % bounds."""
+
+    known: int = 0
+    inspected: int = 0
+    total: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+
+
+class SavedMonth(NamedTuple):
+    """What a gate saved in a month that starts at `month`, as known at `at`; see `inference.policy.savings.Savings`."""
+
+    gate: str
+    month: datetime
+    at: datetime
+    parts: int = 0
+    continued: int = 0
+    corrections: int = 0
+    scrapped: int = 0
+    held: int = 0
+    stopped: int = 0
+    corrected: int = 0
+    worked: int = 0
+    failed: int = 0
+    waiting: int = 0
+    unseen: int = 0
+    unpriced: int = 0
+    uncertain: int = 0
+    avoided: float = 0.0
+    lower: float = 0.0
+    upper: float = 0.0
+    false_scraps: Wrong = Wrong()
+    escapes: Wrong = Wrong()
+
+
+class StopAt(NamedTuple):
+    """A step, the value of a part that has passed it, and what stopping the parts that failed there would save.
+
+    `parts` came so far, `saved` is for all of them. `gates` stopped `caught` parts there.
+    """
+
+    step: str
+    value: float
+    parts: float
+    saved: float
+    gates: tuple[str, ...] = ()
+    caught: int = 0
+
+
+class LineMonth(NamedTuple):
+    """The value curve of a line in a month, over its steps in order, as known at `at`."""
+
+    line: str
+    month: datetime
+    at: datetime
+    stops: tuple[StopAt, ...]
+
+
 class Exceedance(NamedTuple):
     """A feature or slice above its limit: number of evaluations, worst ratio to the limit, first and last time."""
 
@@ -325,5 +384,7 @@ class PlantReport:
     intake: Intake = field(default_factory=Intake)
     faults: tuple[Fault, ...] | None = None
     recoveries: tuple[Recovery, ...] = ()
+    savings: tuple[SavedMonth, ...] = ()
+    curves: tuple[LineMonth, ...] = ()
     true_costs: TrueCosts | None = None
     built_steps: tuple[BuiltStep, ...] = ()

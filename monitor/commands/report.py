@@ -1,4 +1,4 @@
-"""The plant's report as one HTML page; single parts and lists of them."""
+"""The plant's report as one HTML page, what its gates saved; single parts and lists of them."""
 
 from __future__ import annotations
 
@@ -42,6 +42,25 @@ def report(
     from monitor.reports.plant import write_report
 
     click.echo(f"{write_report(load(plant, overrides), WallClock(), start, end, file)}: written")
+
+
+@click.command()
+@plant_argument
+@click.option("--month", metavar="YYYY-MM", help="One month (UTC); by default the newest three with decisions.")
+@as_json
+def savings(plant: str, overrides: Sequence[str], month: str | None, json_: bool) -> None:
+    """Show what the gates with costs saved, by month: cost avoided with its interval, false scraps, escapes.
+
+    Example: gatewatch savings plant.yaml --month 2026-11
+    """
+    from monitor.clock import WallClock
+    from monitor.reports.savings import as_text, as_values, plant_savings
+
+    found = plant_savings(load(plant, overrides), WallClock(), month)
+    if json_:
+        print_json(as_values(found))
+    else:
+        click.echo(as_text(found), nl=False)
 
 
 @click.group()

@@ -58,6 +58,12 @@ class Step(Strict):
         timedelta(days=90),
         description="How old a part's passage through the step may be when a gate uses it; an older one is missing.",
     )
+    value: float | None = Field(
+        None,
+        ge=0,
+        description="Material and work in a part that has passed the step, in the currency of the gates' costs. It "
+        "says what an earlier gate would save; without it that of the step before counts.",
+    )
 
 
 class SpecEntry(Strict):

@@ -84,6 +84,9 @@ class Jobs(Strict):
     retraining: PositiveDuration = Field(
         timedelta(minutes=10), description="How often firing alerts and waiting requests to retrain are checked."
     )
+    savings: PositiveDuration = Field(
+        timedelta(days=1), description="How often what the gates saved is summed up; of gates with costs."
+    )
     deadline: PositiveDuration = Field(timedelta(minutes=10), description="A run that takes longer counts as overdue.")
 
 

@@ -39,6 +39,7 @@ from monitor.jobs.pull import PullJob
 from monitor.jobs.reconcile import ReconcileJob, Scope
 from monitor.jobs.report import ReportJob
 from monitor.jobs.retraining import RetrainingJob
+from monitor.jobs.savings import SavingsJob
 from monitor.pipeline.events import EventsPipeline
 from monitor.pipeline.parts import PartsPipeline
 from monitor.pipeline.pipeline import Pipeline
@@ -145,6 +146,8 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
         jobs.append(DeliverJob(store, plant.write_back, target))
     renders = not simulated or plant.drift.report_under_replay
     jobs.append(ReportJob(store, plant, models, loaded.path.parent / "reports", renders))
+    if any(gate.costs is not None for gate in plant.gates.values()):
+        jobs.append(SavingsJob(store, plant, loaded.path.parent))
     jobs.append(PruneJob(store, retention.effective(plant), plant.jobs.prune, retention.kept_longer(plant)))
     return App(loaded, store, clock, runner, models, registry, trainer, sources, jobs)
 

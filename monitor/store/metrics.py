@@ -20,6 +20,7 @@ from exporters.metrics.shared.snapshot import (
     JobRow,
     MetricsSnapshot,
     OutboxRow,
+    SavingRow,
     TallyRow,
 )
 from monitor.model import FOUND_SCRAP, Reason, Verdict
@@ -55,6 +56,7 @@ def metrics_snapshot(connection: Connection, now: datetime) -> MetricsSnapshot:
         cursors=tuple(_cursors(connection)),
         gates=tuple(_gates(connection)),
         holds=tuple(HoldRow(row.step, row.decided_at) for row in waiting_holds(connection, now)),
+        savings=tuple(_savings(connection)),
         outbox=tuple(_outbox(connection)),
         board=tuple(_board(connection)),
         alerts=tuple(_alerts(connection, now - ENDED_FOR)),
@@ -119,6 +121,18 @@ def _recent(
     reasons = {row.reason for row in rows if row.decided_at == newest and (since is None or row.decided_at > since)}
     refused = next((str(reason) for reason in _WITHOUT_MODEL if reason in reasons), "")
     return len(rows), holds, width, newest, scraps, refused
+
+
+def _savings(connection: Connection) -> Iterator[SavingRow]:
+    """The newest month of each gate: a few short rows."""
+    s = t.saving.c
+    gates = s.kind == "gate"
+    newest = sa.select(sa.func.max(s.month)).where(gates).scalar_subquery()
+    for row in connection.execute(sa.select(t.saving).where(gates, s.month == newest).order_by(s.name)):
+        found = row.content
+        yield SavingRow(
+            row.name, row.month, found["avoided"], found["lower"], found["upper"], found["stopped"], found["waiting"]
+        )
 
 
 def _outbox(connection: Connection) -> Iterator[OutboxRow]:

@@ -19,6 +19,7 @@ from exporters.metrics.shared.snapshot import (
     JobRow,
     MetricsSnapshot,
     OutboxRow,
+    SavingRow,
     TallyRow,
 )
 from monitor.plant.plant import Plant
@@ -36,6 +37,7 @@ def plant() -> Plant:
             "machines": {"F1": {"step": "forging", "sensors": {"temperature": {"low": 300.0, "high": 400.0}}}},
             "characteristics": {"tip": {"specs": [{"since": "2026-01-01T00:00:00Z", "upper": 1.0}]}},
             "gates": {"shape": {"step": "forging", "characteristic": "tip", "model": "m",
+                                "costs": {"scrap": 400, "inspection": 60},
                                 "profile": ["p1", "p2", "p3", "p4"]}},
             "sources": {"mes": {"kind": "part_steps", "url": "sqlite:///mes.db", "table": "steps",
                                 "at": {"column": "at", "zone": "UTC"}, "serial": "serial", "step": {"column": "step"},
@@ -89,6 +91,7 @@ def snapshot(at: datetime) -> MetricsSnapshot:
         jobs=tuple(JobRow(name, 9, 1, 0, 90, ago, ago, 0.2, 5.0, None) for name in JOBS),
         cursors=(CursorRow("pull:mes", "mes", "", ago),),
         gates=(GateRow("shape", "m", "3", "abcdef0123456789", at - timedelta(hours=2), 3, 100, 4, 0.1, ago),),
+        savings=(SavingRow("shape", at, 91_500.0, 60_000.0, 120_000.0, 14, 3),),
         outbox=(OutboxRow("mes", 2, 1, ago),),
         board=tuple(BoardRow(*row[:4], at, *row[4:7], (), row[7]) for row in _FINDINGS),
         alerts=(AlertRow("DataDrift", "forging", "warning", "p1 moved", ago, None),),

@@ -14,6 +14,7 @@ from exporters.metrics.shared.snapshot import (
     JobRow,
     MetricsSnapshot,
     OutboxRow,
+    SavingRow,
     StepRankRow,
     TallyRow,
 )
@@ -37,7 +38,8 @@ def plant(**changes: Any) -> Plant:
         },
         "characteristics": {"tip": {"unit": "mm", "specs": [{"since": "2026-01-01T00:00:00Z", "upper": 1.0}]}},
         "gates": {
-            "shape": {"step": "forging", "characteristic": "tip", "model": "m", "profile": ["p1", "p2", "p3", "p4"]}
+            "shape": {"step": "forging", "characteristic": "tip", "model": "m", "profile": ["p1", "p2", "p3", "p4"],
+                      "costs": {"scrap": 400, "inspection": 60}}
         },
         "sources": {
             "mes": {
@@ -103,6 +105,10 @@ def snapshot(**changes: Any) -> MetricsSnapshot:
         "cursors": (CursorRow("pull:historian", "historian", "", before(seconds=40)), CursorRow("p", "mes", "", None)),
         "gates": (
             GateRow("shape", "m", "3", "abcdef0123456789" * 4, before(days=2), 3, 100, 4, 0.125, before(minutes=3), 2),
+        ),
+        "savings": (
+            SavingRow("shape", NOW.replace(day=1, hour=0), 91_500.5, 60_000.0, 120_000.0, 14, 3),
+            SavingRow("gone", NOW.replace(day=1, hour=0), 1.0, 1.0, 1.0, 1, 1),
         ),
         "outbox": (OutboxRow("mes", 2, 1, before(minutes=4)),),
         "board": (

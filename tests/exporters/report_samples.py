@@ -18,19 +18,23 @@ from exporters.report.values import (
     Gain,
     GateReport,
     Intake,
+    LineMonth,
     MachineReport,
     Period,
     PlantReport,
     Realised,
     Recovery,
     Retraining,
+    SavedMonth,
     SensorReport,
     StepReport,
+    StopAt,
     Trend,
     TrueCosts,
     Verdicts,
     VersionPeriod,
     VersionRow,
+    Wrong,
 )
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -104,6 +108,16 @@ def report(text: str = "", faults: bool = True) -> PlantReport:
     )  # fmt: skip
     recoveries = (Recovery(f"shape{text}", 4.0, 9.0, 4.25), Recovery("other", 4.0, 9.0, None)) if faults else ()
     taken = Intake({"readings": 2880, "part steps": 48}, {f"no_key{text}": 2}, {f"pull:mes{text}": 1}, {"sent": 48})
+    month = START.replace(day=1, hour=0)
+    saved = SavedMonth(
+        f"shape{text}", month, at(1), 960, 700, 60, 40, 160, 90, 70, 55, 8, 12, 5, 3, 70, 1_234_567.0, 1_100_000.0,
+        1_390_000.0, Wrong(1, 4, 10.0, 0.6, 26.4), Wrong(2),
+    )  # fmt: skip
+    stops = (
+        StopAt(f"melting{text}", 20.0, 62.5, 1_500_000.0),
+        StopAt(f"forging{text}", 120.0, 62.5, 1_400_000.0, (f"shape{text}",), 90),
+        StopAt("testing", 200.0, 12.0, 300_000.0),
+    )  # fmt: skip
     named = (f"north{text}", START, END, f"0123456789ab{text}")
     watched = (alerts, (refused, retraining), (version,), taken)
     spent = TrueCosts(
@@ -113,5 +127,6 @@ def report(text: str = "", faults: bool = True) -> PlantReport:
     built = (BuiltStep(f"forging{text}", 0.682, 0.75, True), BuiltStep("coating", 0.0, 0.07, False))
     return PlantReport(
         *named, (gate(text),), (machine(text),), (step,), *watched, injected if faults else None, recoveries,
+        (saved,), (LineMonth(f"blades{text}", month, at(1), stops),),
         spent if faults else None, built if faults else (),
     )  # fmt: skip

@@ -26,7 +26,7 @@ many = settings(max_examples=int(os.environ.get("GATEWATCH_EXAMPLES", "100")), d
 def test_only_a_scrap_is_ever_changed_and_what_it_would_cost_is_kept() -> None:
     for confirmed in (False, True):
         for surge in (False, True):
-            for reason in (Reason.IN_SPEC, Reason.REWORKABLE, Reason.FORECAST):
+            for reason in (Reason.IN_SPEC, Reason.REWORKABLE, Reason.ADJUSTABLE, Reason.FORECAST):
                 kept = Decision(Verdict.CONTINUE, reason)
                 assert confirm(kept, confirmed, surge) is kept
             assert confirm(hold(Reason.UNCERTAIN), confirmed, surge) == hold(Reason.UNCERTAIN)
@@ -71,7 +71,8 @@ values, halves = st.floats(-20.0, 20.0), st.floats(0.0, 30.0)
 specs = st.tuples(st.floats(-5, 5), st.floats(0, 5)).map(lambda pair: Spec(pair[0], pair[0] + pair[1]))
 bands = st.builds(ReworkBand, st.floats(0.0, 3.0), st.floats(0.0, 3.0))
 newest = st.integers(0, 50).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n)))
-HOLDS = [r for r in Reason if r not in (Reason.IN_SPEC, Reason.REWORKABLE, Reason.OUT_OF_SPEC, Reason.FORECAST)]
+RECOMMENDED = (Reason.IN_SPEC, Reason.REWORKABLE, Reason.ADJUSTABLE, Reason.OUT_OF_SPEC, Reason.FORECAST)
+HOLDS = [r for r in Reason if r not in RECOMMENDED]
 
 
 def stands(

@@ -98,6 +98,18 @@ class HoldRow(NamedTuple):
     decided_at: datetime
 
 
+class SavingRow(NamedTuple):
+    """What a gate saved in a month that started at `month`, as last summed up, with 90 % bounds, and parts by fate."""
+
+    gate: str
+    month: datetime
+    avoided: float
+    lower: float
+    upper: float
+    stopped: int
+    waiting: int
+
+
 class OutboxRow(NamedTuple):
     """Pending and dead messages of a channel; `oldest_pending_at` is None if none is pending."""
 
@@ -173,8 +185,9 @@ class TallyRow(NamedTuple):
 class MetricsSnapshot:
     """The store as seen at `at` (aware UTC). `store_since` is when the first plant file was recorded.
 
-    `standing` is the state of each machine that ever reported one, `newest_parts` the time of the last part by step,
-    `newest_outcomes` when the last outcome became available, by characteristic.
+    `savings` are those of the newest month. `standing` is the state of each machine that ever reported one,
+    `newest_parts` the time of the last part by step, `newest_outcomes` when the last outcome became available, by
+    characteristic.
     `store_writable` is false while it can only be read, `store_readable` is if not even that: then all else is unknown.
     """
 
@@ -183,6 +196,7 @@ class MetricsSnapshot:
     cursors: tuple[CursorRow, ...] = ()
     gates: tuple[GateRow, ...] = ()
     holds: tuple[HoldRow, ...] = ()
+    savings: tuple[SavingRow, ...] = ()
     outbox: tuple[OutboxRow, ...] = ()
     board: tuple[BoardRow, ...] = ()
     alerts: tuple[AlertRow, ...] = ()

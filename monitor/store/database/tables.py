@@ -383,3 +383,12 @@ step_rank = sa.Table(
     _text("characteristic", primary_key=True), _text("step", primary_key=True), _time("ranked_at"), _number("gain"),
     _number("low"), _number("high"), sa.Column("deserves_gate", sa.Boolean, nullable=False),
 )  # fmt: skip
+
+# What a gate saved in a month, and what stopping the failed parts of a line at each step would have saved: kept when
+# retention has deleted the decisions.
+saving = sa.Table(
+    "saving", metadata,
+    _text("kind", primary_key=True), _text("name", primary_key=True),
+    sa.Column("month", UtcDateTime, primary_key=True), _time("at"), _count("parts"),
+    sa.Column("content", JsonText, nullable=False),
+)  # fmt: skip

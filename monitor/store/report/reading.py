@@ -12,6 +12,7 @@ from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.report.gates import gates
 from monitor.store.report.machines import machines
+from monitor.store.report.savings import stored_savings
 from monitor.store.report.trends import read_trends, steps
 from monitor.store.report.watching import episodes, intake, retrainings, versions
 
@@ -20,6 +21,7 @@ def read_report(store: Store, plant: Plant, start: datetime, end: datetime) -> P
     """The plant from `start` (inclusive) to `end` (exclusive)."""
     with store.read() as connection:
         trends = read_trends(connection, start, end)
+        saved = stored_savings(connection, plant, start, end)
         newest = sa.select(t.plant_file.c.digest).where(t.plant_file.c.since < end)
         return PlantReport(
             plant.site,
@@ -33,4 +35,6 @@ def read_report(store: Store, plant: Plant, start: datetime, end: datetime) -> P
             tuple(retrainings(connection, start, end)),
             tuple(versions(connection, end)),
             intake(connection, start, end),
+            savings=saved.gates,
+            curves=saved.lines,
         )

@@ -118,8 +118,16 @@ def oldest_outcome(connection: sa.Connection, characteristic: str) -> datetime |
 
 def dispositions_of(connection: sa.Connection, serial: str) -> list[StoredDisposition]:
     """Every disposition of a part, in order of arrival."""
-    query = select_columns(StoredDisposition, t.disposition).where(t.disposition.c.serial == serial)
-    return list(fetch_rows(connection, StoredDisposition, query.order_by(t.disposition.c.arrival)))
+    return dispositions_of_parts(connection, [serial])
+
+
+def dispositions_of_parts(connection: sa.Connection, serials: Collection[str]) -> list[StoredDisposition]:
+    """Every disposition of these parts, in order of arrival."""
+    rows: list[StoredDisposition] = []
+    for chunk in chunked(serials):
+        query = select_columns(StoredDisposition, t.disposition).where(t.disposition.c.serial.in_(chunk))
+        rows += fetch_rows(connection, StoredDisposition, query)
+    return sorted(rows, key=lambda row: row.arrival)
 
 
 def last_values(connection: sa.Connection, characteristic: str, step: str) -> dict[str, float]:

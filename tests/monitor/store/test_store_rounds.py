@@ -100,9 +100,9 @@ def test_a_single_job_that_is_left_out_of_the_rounds_is_overdue(plant: Plant) ->
 def test_a_process_that_runs_the_jobs_is_held_to_their_intervals(plant: Plant) -> None:
     for n in range(3):
         plant.once(START + 2 * HOUR + n * HOUR)
-    app = make_app(plant.loaded(), RoundClock(START + 4 * HOUR + 20 * MINUTE), simulated=False)
+    app = make_app(plant.loaded(), RoundClock(START + 4 * HOUR + 40 * MINUTE), simulated=False)
     alerts = next(job for job in app.jobs if job.name == "alerts")
     assert app.runner.catch_up(alerts) is not None
     app.close()
     plant.once(START + 5 * HOUR)  # somebody's own run beside that process says nothing of its rhythm
-    assert "alerts" in plant.overdue(START + 5 * HOUR + 30 * MINUTE)
+    assert "alerts" in plant.overdue(START + 6 * HOUR + 15 * MINUTE)
