@@ -22,7 +22,7 @@ _UNSURE_SCRAPS = (Reason.SCRAP_UNCONFIRMED.value, Reason.SCRAP_SURGE.value)
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class ActedPart:
     """A part that the operator acted on, with what it was and what an inspection would have found at the gate."""
 
     did: JsonObject
@@ -32,20 +32,22 @@ class _Part:
 
     @property
     def went_on(self) -> bool:
+        """Whether it went on as it came."""
         return self.did["did"] in ("went_on", "used")
 
     @property
     def escaped(self) -> bool:
+        """Whether it went on and was not good."""
         return self.went_on and self.true is not Verdict.CONTINUE
 
 
 def costs_by_truth(plant: Plant, truth: JsonObject) -> JsonObject | None:
     """What was done with the parts of the gate, and the costs; None where the gate has no costs."""
-    gate, config = next((name, config) for name, config in plant.gates.items() if config.step == STEP)
+    gate, config = gate_of(plant)
     costs = config.priced()
     if costs is None:
         return None
-    parts = _parts(plant, config, truth)
+    parts = list(acted_parts(plant, truth).values())
     corrected = [part for part in parts if part.did["did"] == "reworked"]
     unsure = [part for part in parts if part.did["said"] == "hold" and part.did["reason"] in _UNSURE_SCRAPS]
     escaped = [part for part in parts if part.escaped]
@@ -70,7 +72,7 @@ def costs_by_truth(plant: Plant, truth: JsonObject) -> JsonObject | None:
     }
 
 
-def _corrected(parts: Sequence[_Part]) -> JsonObject:
+def _corrected(parts: Sequence[ActedPart]) -> JsonObject:
     of_gate = [part for part in parts if part.did["said"] == "correct"]
     return {
         "parts": len(parts),
@@ -80,11 +82,18 @@ def _corrected(parts: Sequence[_Part]) -> JsonObject:
     }
 
 
-def _parts(plant: Plant, config: GateConfig, truth: JsonObject) -> list[_Part]:
+def gate_of(plant: Plant) -> tuple[str, GateConfig]:
+    """The gate that the operator listens to, with its name."""
+    return next((name, config) for name, config in plant.gates.items() if config.step == STEP)
+
+
+def acted_parts(plant: Plant, truth: JsonObject) -> dict[str, ActedPart]:
+    """By serial the parts that the operator acted on, but for those made before the start."""
+    _, config = gate_of(plant)
     rule_at, band = plant.rules_of(config), config.rework_band()
     change = next((fault for fault in truth["faults"] if fault["kind"] == "concept_change"), None)
     biased = frozenset() if change is None else frozenset(change["serials"])
-    parts = []
+    parts = {}
     for serial, did in truth["operator"].items():
         at, final = time_of(did["at"]), truth["parts"].get(serial)
         rule = rule_at(at)
@@ -94,30 +103,31 @@ def _parts(plant: Plant, config: GateConfig, truth: JsonObject) -> list[_Part]:
         then = final - change["magnitude"] if change is not None and early else final
         after = did["after"]
         inside = None if after is None else verdict_for(after, rule, band) is Verdict.CONTINUE
-        parts.append(_Part(did, verdict_for(final, rule, band), verdict_for(then, rule, band), inside))
+        parts[serial] = ActedPart(did, verdict_for(final, rule, band), verdict_for(then, rule, band), inside)
     return parts
 
 
-def _cost(part: _Part, costs: Costs) -> float:
+def _cost(part: ActedPart, costs: Costs) -> float:
     """What was done with a part, and what came of it; a corrected one that is then not good is scrapped."""
     spent = costs.inspection if part.did["inspected"] is not None else 0.0
     if part.went_on:
         return spent + (costs.escape if part.escaped else 0.0)
     if part.did["did"] == "scrapped":
         return spent + costs.scrap
-    tried = costs.corrections.get(part.did["correction"]) or _cheapest(costs)
+    tried = costs.corrections.get(part.did["correction"]) or cheapest(costs)
     return spent + tried.cost + (0.0 if part.inside else costs.scrap)
 
 
-def _inspected(part: _Part, costs: Costs) -> float:
+def _inspected(part: ActedPart, costs: Costs) -> float:
     """What the part would have cost if every one were inspected, with the correction's success as it is expected."""
     if part.then is Verdict.CONTINUE:
         return costs.inspection + (costs.escape if part.true is not Verdict.CONTINUE else 0.0)
     if part.then is Verdict.SCRAP:
         return costs.inspection + costs.scrap
-    tried = _cheapest(costs)
+    tried = cheapest(costs)
     return costs.inspection + tried.cost + (1 - tried.success) * costs.scrap
 
 
-def _cheapest(costs: Costs) -> Correction:
+def cheapest(costs: Costs) -> Correction:
+    """The correction of the least expected cost."""
     return min(costs.corrections.values(), key=lambda one: one.cost + (1 - one.success) * costs.scrap)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from monitor.model import JsonObject
 
 RULES = (
@@ -12,17 +14,17 @@ RULES = (
 """The rules that are compared, each with its key among the costs."""
 
 
-def cost_lines(facts: JsonObject | None) -> list[str]:
+def cost_lines(facts: JsonObject | None, savings: Sequence[JsonObject]) -> list[str]:
     """The costs of the gate beside two rules without it, and what was done."""
     if facts is None:
         return ["COSTS: no gate decides by cost"]
     title = f"COSTS: what the recommendations of gate {facts['gate']} cost, by the true state of {facts['parts']} parts"
     costs = [f"  {name:<30}{facts['cost'][key]:>10,}" for name, key in RULES]
-    return [title, *costs, *(f"  {name}: {said}" for name, said in cost_facts(facts))]
+    return [title, *costs, *(f"  {name}: {said}" for name, said in cost_facts(facts, savings))]
 
 
-def cost_facts(facts: JsonObject) -> list[tuple[str, str]]:
-    """What was done with the parts: name and figures of each kind."""
+def cost_facts(facts: JsonObject, savings: Sequence[JsonObject]) -> list[tuple[str, str]]:
+    """What was done with the parts: name and figures of each kind; what that saved by month."""
     corrected, scraps, escapes = facts["corrected"], facts["scraps"], facts["escapes"]
     of_gate, inside_of_gate = corrected["by_the_gate"], corrected["inside_by_the_gate"]
     of_people, inside_of_people = corrected["parts"] - of_gate, corrected["inside"] - inside_of_gate
@@ -35,7 +37,13 @@ def cost_facts(facts: JsonObject) -> list[tuple[str, str]]:
         ("corrected after an inspection", f"{of_people}, then within specification: {inside_of_people}"),
         ("scrapped", f"{facts['did'].get('scrapped', 0)}; {confirmed}, {scraps['by_the_gate']} needed nobody"),
         ("escapes", f"{escapes['parts']}{of_rig if escapes['of_the_rig'] else ''}"),
+        *((f"cost avoided in {one['month']}, estimated", _saved(one)) for one in savings),
     ]
+
+
+def _saved(one: JsonObject) -> str:
+    interval = f"{one['estimate']:,} (90 % interval {one['lower']:,} to {one['upper']:,})"
+    return f"{interval}, in truth {one['true']:,}; {one['waiting']} of {one['parts']} parts wait"
 
 
 def step_lines(facts: JsonObject) -> list[str]:

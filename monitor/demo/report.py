@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,17 +25,17 @@ def write_demo_report(
     report = read_report(store, plant, time_of(truth["start"]), end)
     known = replace(
         report, faults=faults_of(truth, summary, end), recoveries=recoveries_of(summary),
-        true_costs=true_costs_of(summary["costs"]), built_steps=built_steps_of(summary["steps"]),
+        true_costs=true_costs_of(summary["costs"], summary["savings"]), built_steps=built_steps_of(summary["steps"]),
     )  # fmt: skip
     write(file, report_page(known))
 
 
-def true_costs_of(facts: JsonObject | None) -> TrueCosts | None:
-    """The costs of the gate that decides by cost, if there is one."""
+def true_costs_of(facts: JsonObject | None, savings: Sequence[JsonObject]) -> TrueCosts | None:
+    """The costs of the gate that decides by cost, if there is one, and what it saved."""
     if facts is None:
         return None
     costs = tuple((name, facts["cost"][key]) for name, key in RULES)
-    return TrueCosts(facts["gate"], facts["parts"], costs, tuple(cost_facts(facts)))
+    return TrueCosts(facts["gate"], facts["parts"], costs, tuple(cost_facts(facts, savings)))
 
 
 def built_steps_of(facts: JsonObject) -> tuple[BuiltStep, ...]:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from inference.policy.regions import verdict_by_rule
 from monitor.demo.costs import costs_by_truth
 from monitor.demo.costs_text import cost_lines, step_lines
+from monitor.demo.savings import savings_by_truth
 from monitor.demo.steps import steps_by_truth
 from monitor.demo.timing import time_lines
 from monitor.demo.watching import compare_with_truth, time_of
@@ -51,6 +52,7 @@ def summarise(store: Store, plant: Plant, truth: JsonObject, now: datetime) -> d
         "rows": rows,
         "gates": {g: _gate(plant, g, [d for d in decisions if d.gate == g], outcomes[g], truth) for g in plant.gates},
         "costs": costs_by_truth(plant, truth),
+        "savings": savings_by_truth(store, plant, truth, decisions, now),
         "steps": steps_by_truth(store, plant, truth, now),
         "machines": {m: _machine(m, [f for f in findings if f.subject == m], truth["faults"]) for m in plant.machines},
         "process_faults": [_process_fault(f, decisions) for f in truth["faults"] if f["kind"] not in METHOD_FOR],
@@ -162,7 +164,7 @@ def as_text(summary: JsonObject) -> str:
     ]  # fmt: skip
     for gate, facts in summary["gates"].items():
         lines += ["", *_gate_lines(gate, facts)]
-    lines += ["", *cost_lines(summary["costs"]), "", *step_lines(summary["steps"])]
+    lines += ["", *cost_lines(summary["costs"], summary["savings"]), "", *step_lines(summary["steps"])]
     lines += ["", "MACHINES: detector findings, and the sensor faults that the simulator injected"]
     for machine, facts in summary["machines"].items():
         lines += _machine_lines(machine, facts, now)

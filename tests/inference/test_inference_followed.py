@@ -185,3 +185,14 @@ def test_where_all_is_known_the_gates_of_a_line_add_up(own: list[Passage], later
 def _correction(passage: Passage) -> float:
     named = COSTS.corrections.get(passage.correction)
     return 20 if named is None else named.cost
+
+
+@pytest.mark.parametrize(
+    ("recommended", "done"), [(replace(FIX, after=False), REWORKED), (SCRAP, SCRAPPED)], ids=["corrected", "scrapped"]
+)
+def test_that_people_did_as_recommended_says_nothing_of_what_the_part_was(recommended: Passage, done: str) -> None:
+    followed = follow([replace(recommended, disposition=done)], 0, COSTS)
+    assert followed == follow([recommended], 0, COSTS)
+    assert isinstance(followed.bad, Uncertain)
+    audited = follow([replace(recommended, disposition=done, audit_share=0.1)], 0, COSTS)
+    assert audited.bad is True

@@ -60,6 +60,10 @@ def test_what_a_part_costs(
     assert facts["escapes"]["parts"] == int(act["did"] == "went_on" and was != GOOD)
 
 
+SAVED = {"month": "2026-03", "parts": 12, "waiting": 2, "estimate": 59000, "lower": 30000, "upper": 88000,
+         "true": 60000}  # fmt: skip
+
+
 def several() -> dict[str, Any]:
     """Parts by number, of which the rig will read B7 and B8 9 Hz too high, B8 after it was inspected."""
     change = {"kind": "concept_change", "serials": ["B7", "B8"], "magnitude": 9.0,
@@ -84,7 +88,7 @@ def test_what_was_done_is_counted_and_told(plant: Plant) -> None:
     assert facts["corrected"] == {"parts": 3, "inside": 2, "by_the_gate": 2, "inside_by_the_gate": 1}
     assert facts["scraps"] == {"by_the_gate": 1, "to_confirm": 2, "confirmed": 1}
     assert facts["escapes"] == {"parts": 3, "of_the_rig": 2}
-    assert cost_lines(facts) == [
+    assert cost_lines(facts, [SAVED]) == [
         "COSTS: what the recommendations of gate coating cost, by the true state of 12 parts",
         "  as recommended                    94,320",
         "  had every part gone on           240,000",
@@ -95,8 +99,10 @@ def test_what_was_done_is_counted_and_told(plant: Plant) -> None:
         "  corrected after an inspection: 1, then within specification: 1",
         "  scrapped: 3; 1 of 2 that waited for a person were confirmed, 1 needed nobody",
         "  escapes: 3, 2 of them for the test rig, which read too high by then",
+        "  cost avoided in 2026-03, estimated: 59,000 (90 % interval 30,000 to 88,000), in truth 60,000; "
+        "2 of 12 parts wait",
     ]
-    said = true_costs_of(facts)
+    said = true_costs_of(facts, [])
     assert isinstance(said, TrueCosts)
     assert (said.gate, said.parts, said.costs[0]) == ("coating", 12, ("as recommended", 94320))
     assert said.facts[-1] == ("escapes", "3, 2 of them for the test rig, which read too high by then")
@@ -105,8 +111,8 @@ def test_what_was_done_is_counted_and_told(plant: Plant) -> None:
 def test_without_costs_there_is_nothing_to_tell(plant: Plant) -> None:
     gates = {name: gate.model_copy(update={"costs": None}) for name, gate in plant.gates.items()}
     assert costs_by_truth(plant.model_copy(update={"gates": gates}), several()) is None
-    assert cost_lines(None) == ["COSTS: no gate decides by cost"]
-    assert true_costs_of(None) is None
+    assert cost_lines(None, []) == ["COSTS: no gate decides by cost"]
+    assert true_costs_of(None, []) is None
 
 
 def test_the_shares_of_the_steps_and_the_noise_are_the_whole() -> None:
