@@ -136,6 +136,7 @@ def test_what_he_does_stands_in_the_mes_once(history: History, tmp_path: Any) ->
         assert set(record) == {serial for serial, visit in told if visit == last[serial]}
         assert max(last[serial] for serial in record) == 2, "some are coated twice"
         assert {act["did"] for act in record.values()} == {did.value for did in Did}
+        due = {row[0]: row[3] for row in history.rows_of("FINAL_TEST").rows}
         tests, words = table_rows(feed, final_test), table_rows(feed, qc_disposition)
     measured = Counter(row["SN"] for row in tests)
     for serial, act in record.items():
@@ -146,8 +147,9 @@ def test_what_he_does_stands_in_the_mes_once(history: History, tmp_path: Any) ->
         values = sorted((row["TESTED_AT"], row["FREQ_HZ"]) for row in tests if row["SN"] == serial)
         final = act["after"] if act["did"] == "reworked" else history.truth["parts"][serial]
         assert act["did"] == "scrapped" or values[-1][1] == final
-        for row in of_part:
-            assert row["POSTED_AT"] > START.replace(tzinfo=None)
+        of_tests = sorted((row["POSTED_AT"], row["TESTED_AT"]) for row in tests if row["SN"] == serial)
+        assert of_tests == sorted(of_tests, key=lambda pair: pair[1]), "entered in order"
+        assert all(at >= due[serial] - timedelta(seconds=1) for at, _ in of_tests), "not before those of other parts"
     assert set(measured) - set(record) >= set(history.truth["commissioning"])
     assert all(row["DISP"] == "SCR" for row in words if row["SN"] in record and record[row["SN"]]["did"] == "scrapped")
 

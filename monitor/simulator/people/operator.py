@@ -20,14 +20,15 @@ from monitor.simulator.tables import Rows, final_test, gate_advice, qc_dispositi
 
 STEP = "coating"
 """The step whose gate the operator listens to, as recommendations name it."""
-_POSTED_AFTER_MS = 30_000
+_POSTED_AFTER_MS, _BEFORE_MS = 30_000, 1_000
 _CODES = {Did.USED: USED, Did.REWORKED: REWORKED, Did.SCRAPPED: SCRAPPED}
 
 
 class Operator:
     """Acts on new recommendations at the last passage of a part through coating.
 
-    A part that will be coated again waits for that; of one whose final test is posted already, nothing is done.
+    A part that will be coated again waits for that; with one whose final test is due before people have to have acted,
+    nothing is done.
     """
 
     def __init__(self, history: History, feed: Feed, success: Mapping[str, float], decide_by: timedelta) -> None:
@@ -40,7 +41,9 @@ class Operator:
 
     def act(self, now: datetime) -> None:
         """Act on what was recommended since the last call; what comes of it is fed after `now`."""
-        open_tests = {row[0] for row in self._feed.pending(final_test).rows}
+        tests = self._feed.pending(final_test)
+        in_time = to_ms(now) + self._shop.decide_by
+        open_tests = {row[0] for row, posted in zip(tests.rows, tests.posted, strict=True) if posted > in_time}
         acts = []
         for advice in self._read():
             if advice.visit != self._last.get(advice.serial) or advice.serial in self._seen:
@@ -84,7 +87,12 @@ def _last_visits(history: History) -> dict[str, int]:
 
 
 def tested(pending: Rows, acts: Sequence[Act]) -> Rows:
-    """The final tests to come: without scrapped parts, with what a reworked one is then, and with the inspections."""
+    """The final tests to come: without scrapped parts, with what a reworked one is then, and with the inspections.
+
+    What an inspection measured is entered just before the final test would be, also that of a scrapped part. If bad
+    parts were heard of a day before good ones, those heard of last would be the worst for hours.
+    """
+    due = {row[0]: int(posted) for row, posted in zip(pending.rows, pending.posted, strict=True)}
     by_serial = {act.advice.serial: act for act in acts}
 
     def changed(row: tuple[Any, ...]) -> tuple[Any, ...] | None:
@@ -94,7 +102,7 @@ def tested(pending: Rows, acts: Sequence[Act]) -> Rows:
         return None if act.did is Did.SCRAPPED else (row[0], act.after, *row[2:])
 
     new = [
-        (act.inspected + _POSTED_AFTER_MS, (act.advice.serial, act.found, _iso(act.inspected)))
+        (due[act.advice.serial] - _BEFORE_MS, (act.advice.serial, act.found, _iso(act.inspected)))
         for act in acts
         if act.inspected is not None
     ]
