@@ -154,8 +154,8 @@ class PartsPipeline(Pipeline):
         made = sorted(write.decisions, key=lambda row: -row.arrival)
         write.decisions = settle_page(self._store, self._plant, made, visits, arrival, provisional_arrival(0))
         for row in write.decisions:
-            labels = {"gate": row.gate, "verdict": row.verdict, "reason": row.reason}
-            write.tallies[tally_key("gatewatch_gate_decisions_total", **labels)] += 1
+            key = tally_key("gatewatch_gate_decisions_total", gate=row.gate, verdict=row.verdict, reason=row.reason)
+            write.tallies[key] += 1
             if self._plant.write_back:
                 coverage = _coverage(in_force[row.gate], row, self._plant.gates[row.gate])
                 write.outbox.append(recommendation(self._plant.site, row, coverage))

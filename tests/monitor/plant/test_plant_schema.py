@@ -36,7 +36,10 @@ _TYPES: Mapping[str, Any] = {
 class Editor(yaml.SafeLoader):
     """Reads a file as an editor does: ranges and references stay as they are written."""
 
-    yaml_implicit_resolvers = yaml_tree._Loader.yaml_implicit_resolvers
+    yaml_implicit_resolvers = {
+        **yaml_tree._Loader.yaml_implicit_resolvers,
+        **{letter: [("tag:yaml.org,2002:bool", re.compile("^(true|false)$"))] for letter in "tf"},
+    }
 
 
 def problems(value: Any, node: Any = SCHEMA, path: str = "") -> Iterator[str]:
