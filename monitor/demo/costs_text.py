@@ -28,14 +28,14 @@ def cost_facts(facts: JsonObject, savings: Sequence[JsonObject]) -> list[tuple[s
     corrected, scraps, escapes = facts["corrected"], facts["scraps"], facts["escapes"]
     of_gate, inside_of_gate = corrected["by_the_gate"], corrected["inside_by_the_gate"]
     of_people, inside_of_people = corrected["parts"] - of_gate, corrected["inside"] - inside_of_gate
-    confirmed = f"{scraps['confirmed']} of {scraps['to_confirm']} that waited for a person were confirmed"
-    of_rig = f", {escapes['of_the_rig']} of them for the test rig, which read too high by then"
+    confirmed = f"{scraps['confirmed']} of {scraps['to_confirm']} scraps that waited for a person were confirmed"
+    of_rig = f", {escapes['of_the_rig']} of them only because the test rig read too high by then"
     return [
         ("went on uninspected", str(facts["did"].get("went_on", 0))),
         ("inspected", str(facts["inspected"])),
         ("corrected on recommendation", f"{of_gate}, then within specification: {inside_of_gate}"),
         ("corrected after an inspection", f"{of_people}, then within specification: {inside_of_people}"),
-        ("scrapped", f"{facts['did'].get('scrapped', 0)}; {confirmed}, {scraps['by_the_gate']} needed nobody"),
+        ("scrapped", f"{facts['did'].get('scrapped', 0)}; {confirmed}, {scraps['by_the_gate']} needed none"),
         ("escapes", f"{escapes['parts']}{of_rig if escapes['of_the_rig'] else ''}"),
         *((f"cost avoided in {one['month']}, estimated", _saved(one)) for one in savings),
     ]

@@ -97,15 +97,15 @@ def test_what_was_done_is_counted_and_told(plant: Plant) -> None:
         "  inspected: 6",
         "  corrected on recommendation: 2, then within specification: 1",
         "  corrected after an inspection: 1, then within specification: 1",
-        "  scrapped: 3; 1 of 2 that waited for a person were confirmed, 1 needed nobody",
-        "  escapes: 3, 2 of them for the test rig, which read too high by then",
+        "  scrapped: 3; 1 of 2 scraps that waited for a person were confirmed, 1 needed none",
+        "  escapes: 3, 2 of them only because the test rig read too high by then",
         "  cost avoided in 2026-03, estimated: 59,000 (90 % interval 30,000 to 88,000), in truth 60,000; "
         "2 of 12 parts wait",
     ]
     said = true_costs_of(facts, [])
     assert isinstance(said, TrueCosts)
     assert (said.gate, said.parts, said.costs[0]) == ("coating", 12, ("as recommended", 94320))
-    assert said.facts[-1] == ("escapes", "3, 2 of them for the test rig, which read too high by then")
+    assert said.facts[-1] == ("escapes", "3, 2 of them only because the test rig read too high by then")
 
 
 def test_without_costs_there_is_nothing_to_tell(plant: Plant) -> None:
