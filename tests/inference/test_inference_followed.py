@@ -164,11 +164,12 @@ def test_whatever_happened_no_part_saves_more_than_an_escape_or_costs_more_than_
 
 @given(st.lists(_passages("form"), min_size=1, max_size=2), st.lists(_passages("coat"), min_size=1, max_size=2))
 def test_where_all_is_known_the_gates_of_a_line_add_up(own: list[Passage], later: list[Passage]) -> None:
-    known = [replace(p, found=None, audit_share=0.0) for p in (*own, *later)]
     known = [
-        replace(p, disposition=p.disposition if p.verdict is not Verdict.SCRAP else SCRAPPED, after=True)
-        for p in known
-    ]  # fmt: skip
+        replace(p, found=True, audit_share=0.0, after=True, disposition=SCRAPPED)
+        if p.verdict is Verdict.SCRAP
+        else replace(p, found=None, audit_share=0.0, after=True)
+        for p in (*own, *later)
+    ]
     stopped = [i for i, p in enumerate(known) if p.disposition == SCRAPPED]
     way = known[: stopped[0] + 1] if stopped else known
     first, second = follow(way, 0, COSTS), follow(way, len(own), COSTS) if len(way) > len(own) else None
