@@ -25,6 +25,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "inference.vision": (),
     "monitor": (),
     "monitor.simulator": (),
+    "monitor.simulator.people": ("monitor.simulator",),
     "monitor.store.database": (),
     "detectors.stream": ("detectors.shared",),
     "detectors.window": ("detectors.shared",),
@@ -132,8 +133,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.demo": (
         "exporters.report", "inference.policy", "monitor.plant", "monitor.plant.file", "monitor.reports",
         "monitor.runtime",
-        "monitor.scheduling", "monitor.simulator", "monitor.store.database", "monitor.store.delivery",
-        "monitor.store.models", "monitor.store.report", "monitor.store.rows", "monitor.store.watching", "monitor.web",
+        "monitor.scheduling", "monitor.simulator", "monitor.simulator.people", "monitor.store.database",
+        "monitor.store.delivery", "monitor.store.models", "monitor.store.report", "monitor.store.rows",
+        "monitor.store.watching", "monitor.web",
     ),
     "monitor.commands": (
         "alerting", "alerting.alerts", "alerting.notifications", "alerting.specs", "dashboards", "exporters.html",

@@ -12,7 +12,7 @@ from exporters.report.machines import machines_section
 from exporters.report.models import models_section
 from exporters.report.savings import savings_section
 from exporters.report.style import REPORT_STYLE
-from exporters.report.timeline import alerts_table, faults_table, timeline, values_table
+from exporters.report.timeline import alerts_table, faults_table, timeline, true_sections, values_table
 from exporters.report.trend import drift_section
 from exporters.report.values import Intake, PlantReport
 from monitor.model import WATCHDOG
@@ -64,7 +64,10 @@ def _truth(report: PlantReport) -> list[Html]:
     count = f"{detected} of {len(report.faults)} faults were detected"
     summary = f"This plant is simulated, so its faults are known. {count} by the alert meant for each."
     return [
-        tag("section", tag("h2", "Injected faults and their detection"), tag("p", summary), faults_table(report.faults))
+        tag(
+            "section", tag("h2", "Injected faults and their detection"), tag("p", summary), faults_table(report.faults)
+        ),
+        *true_sections(report),
     ]
 
 

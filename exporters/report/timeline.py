@@ -102,6 +102,31 @@ def _verdicts(fault: Fault) -> str:
     return "; ".join(verdicts) or "-"
 
 
+def true_sections(report: PlantReport) -> list[Html]:
+    """What decisions cost by the truth of a simulated plant, and which steps matter beside how its line was built."""
+    sections = []
+    if (known := report.true_costs) is not None:
+        what = f"What became of {known.parts} parts at gate {known.gate}, by their true state."
+        costs: list[tuple[str, ...]] = [(name, f"{cost:,}") for name, cost in known.costs]
+        facts: list[tuple[str, ...]] = list(known.facts)
+        cost_table, fact_table = table(("Rule", "Cost"), costs, ""), table(("At the gate", "Parts"), facts, "")
+        both = tag(
+            "div", tag("div", cost_table, class_="narrow"), tag("div", fact_table, class_="narrow"), class_="plots two"
+        )
+        sections.append(tag("section", tag("h2", "What the decisions cost"), tag("p", what), both))
+    if report.built_steps:
+        what = (
+            "Share of the variance that each step explains, by the values of its parts and by how the line was built."
+        )
+        rows: list[tuple[str, ...]] = [
+            (one.step, f"{one.found:.0%}", f"{one.built:.0%}", "yes" if one.matters else "no")
+            for one in report.built_steps
+        ]
+        found = tag("div", table(("Step", "Found", "Built", "Matters"), rows, ""), class_="narrow")
+        sections.append(tag("section", tag("h2", "Which steps matter"), tag("p", what), found))
+    return sections
+
+
 def values_table(report: PlantReport) -> Html:
     """The value and limit of each alert."""
     rows: list[tuple[str, ...]] = [

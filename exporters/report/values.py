@@ -346,9 +346,30 @@ class Intake:
     recommendations: Mapping[str, int] = field(default_factory=dict)
 
 
+class BuiltStep(NamedTuple):
+    """A step of a simulated line: the share of variance that it was found to explain, and that it was built with."""
+
+    step: str
+    found: float
+    built: float
+    matters: bool
+
+
+class TrueCosts(NamedTuple):
+    """What a gate's recommendations cost by the truth of a simulated plant, and what other rules would have cost."""
+
+    gate: str
+    parts: int
+    costs: tuple[tuple[str, int], ...]
+    facts: tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class PlantReport:
-    """A plant from `start` (inclusive) to `end` (exclusive). `faults` is None if it is not simulated."""
+    """A plant from `start` (inclusive) to `end` (exclusive). `faults` is None if it is not simulated.
+
+    `true_costs` and `built_steps` are known of a simulated plant only.
+    """
 
     site: str
     start: datetime
@@ -365,3 +386,5 @@ class PlantReport:
     recoveries: tuple[Recovery, ...] = ()
     savings: tuple[SavedMonth, ...] = ()
     curves: tuple[LineMonth, ...] = ()
+    true_costs: TrueCosts | None = None
+    built_steps: tuple[BuiltStep, ...] = ()

@@ -135,7 +135,7 @@ def _state(passages: Sequence[Passage]) -> State:
     done = _done(first, last=len(passages) == 1)
     if first.found is not None:
         return first.found
-    if first.disposition in (REWORKED, SCRAPPED):
+    if first.disposition in (REWORKED, SCRAPPED) and not _as_recommended(first):
         return True  # people looked at it
     if done == SCRAPPED:
         return None if first.bad is None else Uncertain(first.bad)
@@ -149,6 +149,13 @@ def _state(passages: Sequence[Passage]) -> State:
     cured = first.bad if first.cured is None else first.cured
     share = min(max(cured / first.bad, 0.0), 1.0) if first.bad > 0 else 1.0
     return Uncertain(first.bad, 1.0 if isinstance(left, Uncertain) else share)
+
+
+def _as_recommended(passage: Passage) -> bool:
+    """Whether people did what the gate recommended, which says nothing of what they saw; held and audited parts are
+    looked at."""
+    wanted = {Verdict.CORRECT: REWORKED, Verdict.SCRAP: SCRAPPED}.get(passage.verdict)
+    return passage.disposition == wanted and not passage.audit_share
 
 
 def _left(passages: Sequence[Passage]) -> State:

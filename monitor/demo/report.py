@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from exporters.report.page import report_page
-from exporters.report.values import Detection, Fault, Recovery
+from exporters.report.values import BuiltStep, Detection, Fault, Recovery, TrueCosts
+from monitor.demo.costs_text import RULES, cost_facts
 from monitor.demo.watching import time_of
 from monitor.model import JsonObject
 from monitor.plant.plant import Plant
@@ -21,7 +23,27 @@ def write_demo_report(
 ) -> None:
     """Write the report of the whole demo."""
     report = read_report(store, plant, time_of(truth["start"]), end)
-    write(file, report_page(replace(report, faults=faults_of(truth, summary, end), recoveries=recoveries_of(summary))))
+    known = replace(
+        report, faults=faults_of(truth, summary, end), recoveries=recoveries_of(summary),
+        true_costs=true_costs_of(summary["costs"], summary["savings"]), built_steps=built_steps_of(summary["steps"]),
+    )  # fmt: skip
+    write(file, report_page(known))
+
+
+def true_costs_of(facts: JsonObject | None, savings: Sequence[JsonObject]) -> TrueCosts | None:
+    """The costs of the gate that decides by cost, if there is one, and what it saved."""
+    if facts is None:
+        return None
+    costs = tuple((name, facts["cost"][key]) for name, key in RULES)
+    return TrueCosts(facts["gate"], facts["parts"], costs, tuple(cost_facts(facts, savings)))
+
+
+def built_steps_of(facts: JsonObject) -> tuple[BuiltStep, ...]:
+    """The ranked steps; none where they could not be ranked."""
+    return tuple(
+        BuiltStep(step, found, facts["built"].get(step, 0.0), facts["matter"][step])
+        for step, found in facts.get("explained", {}).items()
+    )
 
 
 def recoveries_of(summary: JsonObject) -> tuple[Recovery, ...]:

@@ -18,6 +18,7 @@ from monitor.demo.summary import REPLAY, as_text, summarise
 from monitor.demo.timing import FEED, Timing
 from monitor.errors import MonitorError, UsageError
 from monitor.plant.file.load import LoadedPlant, load, parse
+from monitor.plant.plant import Plant
 from monitor.runtime.app import App, make_app
 from monitor.runtime.progress import Progress
 from monitor.runtime.recording import RecordingOptions, recording
@@ -26,18 +27,21 @@ from monitor.scheduling.runner import SlotOutcome
 from monitor.simulator.faults import DEFAULT_SCRIPT
 from monitor.simulator.feed import Feed
 from monitor.simulator.history import History, simulate
+from monitor.simulator.people.operator import STEP, Operator
 
 _MARK = "made-by-gatewatch-demo"
 _SERVED_HOURS = 24.0
 _PICTURES = timedelta(days=1)
 """How long pictures are judged, because that takes longer than judging numbers."""
+_DECIDE_BY = timedelta(hours=4)
 _ALERTS = "alerts: {every: 30m}\n"
 _WITHOUT_ABSENT = """alerts:
   every: 30m
   change:
     ModelDegraded: {absent: false}  # a gate that decides later has no accuracy before
 """
-_FILES = ("mes.db", "historian.db", "gatewatch.db", "mlflow.db", "plant.yaml", "truth.json", "notifications.jsonl")
+_TRUTH = "truth.json"
+_FILES = ("mes.db", "historian.db", "gatewatch.db", "mlflow.db", "plant.yaml", _TRUTH, "notifications.jsonl")
 _FOLDERS = ("models", "mlartifacts", "reports")
 _LAZY_IMPORTS = ("detectors.stream.roster", "inference.models.shapes.shape", "river.anomaly", "scipy.stats")
 """Modules that jobs import at first use."""
@@ -69,7 +73,7 @@ def run_demo(
     with timing.phase("simulate the plant"):
         script = DEFAULT_SCRIPT if faults else ()
         history = simulate(seed, start, days, script, extra_hours=_SERVED_HOURS if serve else 0.0)
-        (folder / "truth.json").write_text(json.dumps(dict(history.truth), indent=1), encoding="utf-8")
+        (folder / _TRUTH).write_text(json.dumps(dict(history.truth), indent=1), encoding="utf-8")
     loaded = _plant(folder, start, end, port)
     feed = _feed(loaded, history)
     with feed:
@@ -80,13 +84,16 @@ def run_demo(
             app.trainer.start()
         with timing.phase("load the libraries"):
             _load_libraries(app)
+        operator = _operator(loaded.plant, history, feed)
         with timing.phase(REPLAY):
-            _replay(app, clock, start, end, feed, openmetrics, timing)
+            _replay(app, clock, start, end, operator, feed, openmetrics, timing)
         with timing.phase("sum up"):
-            summary = summarise(app.store, loaded.plant, history.truth, end)
+            truth = {**history.truth, "operator": operator.record()}
+            (folder / _TRUTH).write_text(json.dumps(truth, indent=1), encoding="utf-8")
+            summary = summarise(app.store, loaded.plant, truth, end)
         with timing.phase("write the report"):
             file = folder / "reports" / "report.html"
-            write_demo_report(file, app.store, loaded.plant, history.truth, summary, end)
+            write_demo_report(file, app.store, loaded.plant, truth, summary, end)
             summary["report"] = str(file)
         summary["seconds"] = timing.as_data()
         app.close()
@@ -95,7 +102,7 @@ def run_demo(
         else:
             click.echo(as_text(summary))
         if serve:
-            _serve(loaded, lambda: feed.advance(datetime.now(UTC)))
+            _serve(loaded, lambda: _advance(operator, feed, datetime.now(UTC)))
 
 
 def _empty_folder(folder: Path) -> None:
@@ -138,6 +145,20 @@ def _feed(loaded: LoadedPlant, history: History) -> Feed:
     return Feed(history, sources["mes"].url, sources["historian"].url)
 
 
+def _operator(plant: Plant, history: History, feed: Feed) -> Operator:
+    """Who acts on what the gate at his step recommends."""
+    gate = next(gate for gate in plant.gates.values() if gate.step == STEP)
+    corrections = {} if gate.costs is None else gate.costs.corrections
+    decide_by = plant.steps[STEP].decide_by or _DECIDE_BY
+    return Operator(history, feed, {name: one.success for name, one in corrections.items()}, decide_by)
+
+
+def _advance(operator: Operator, feed: Feed, now: datetime) -> int:
+    """What the operator does goes in before what is posted up to now."""
+    operator.act(now)
+    return feed.advance(now)
+
+
 def _load_libraries(app: App) -> None:
     """Import what the first slots need, to keep it out of their timing; the trainer imports in parallel."""
     for module in _LAZY_IMPORTS:
@@ -150,6 +171,7 @@ def _replay(
     clock: SimulatedClock,
     start: datetime,
     end: datetime,
+    operator: Operator,
     feed: Feed,
     openmetrics: RecordingOptions | None,
     timing: Timing,
@@ -159,7 +181,7 @@ def _replay(
 
         def before(slot: datetime) -> None:
             record(slot)
-            feed.advance(slot)
+            _advance(operator, feed, slot)
             timing.lap(FEED)
 
         for at, name, slot in replay(app, clock, start, end, before):

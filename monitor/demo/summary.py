@@ -7,6 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from inference.policy.regions import verdict_by_rule
+from monitor.demo.costs import costs_by_truth
+from monitor.demo.costs_text import cost_lines, step_lines
+from monitor.demo.savings import savings_by_truth
+from monitor.demo.steps import steps_by_truth
 from monitor.demo.timing import time_lines
 from monitor.demo.watching import compare_with_truth, time_of
 from monitor.demo.watching_text import watching_lines
@@ -37,7 +41,7 @@ def summarise(store: Store, plant: Plant, truth: JsonObject, now: datetime) -> d
     with store.read() as connection:
         decisions = all_decisions(connection)
         findings = all_findings(connection)
-        outcomes = {c: last_values(connection, c) for c in plant.characteristics}
+        outcomes = {g: last_values(connection, config.characteristic, config.step) for g, config in plant.gates.items()}
         sent = counts_by_status(connection, MES)
         rows = count_rows(connection)
         rejects = counts_by_reason(connection)
@@ -46,10 +50,10 @@ def summarise(store: Store, plant: Plant, truth: JsonObject, now: datetime) -> d
         "from": truth["start"],
         "to": now.isoformat(),
         "rows": rows,
-        "gates": {
-            g: _gate(plant, g, [d for d in decisions if d.gate == g], outcomes[config.characteristic], truth)
-            for g, config in plant.gates.items()
-        },
+        "gates": {g: _gate(plant, g, [d for d in decisions if d.gate == g], outcomes[g], truth) for g in plant.gates},
+        "costs": costs_by_truth(plant, truth),
+        "savings": savings_by_truth(store, plant, truth, decisions, now),
+        "steps": steps_by_truth(store, plant, truth, now),
         "machines": {m: _machine(m, [f for f in findings if f.subject == m], truth["faults"]) for m in plant.machines},
         "process_faults": [_process_fault(f, decisions) for f in truth["faults"] if f["kind"] not in METHOD_FOR],
         "quarantine": {"found": rejects, "injected": truth["dirt"]},
@@ -160,6 +164,7 @@ def as_text(summary: JsonObject) -> str:
     ]  # fmt: skip
     for gate, facts in summary["gates"].items():
         lines += ["", *_gate_lines(gate, facts)]
+    lines += ["", *cost_lines(summary["costs"], summary["savings"]), "", *step_lines(summary["steps"])]
     lines += ["", "MACHINES: detector findings, and the sensor faults that the simulator injected"]
     for machine, facts in summary["machines"].items():
         lines += _machine_lines(machine, facts, now)
@@ -172,6 +177,7 @@ def as_text(summary: JsonObject) -> str:
 _LEGEND = (
     "  continue: within specification; correct: can be reworked; scrap: cannot; hold: the gate must not decide.",
     "  The truth is the simulator's; the final test measures it a day later, so that the newest parts still wait.",
+    "  A part that was corrected stands there as it was before, if it was measured then; else it waits for good.",
     "  A gate that judges pictures decides on the last day only; people see the coat some hours later.",
 )  # fmt: skip
 _CLASSES, _WIDTHS = ("continue", "correct", "scrap"), (8, 12, 9)

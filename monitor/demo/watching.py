@@ -104,7 +104,7 @@ def reach_of(fault: JsonObject, plant: Plant, passages: Sequence[PartStep], outc
         places = {fault["subject"]: span}
         gates = {name: gate for name, gate in gates.items() if gate.characteristic == RESONANCE}
     times = {
-        name: [row.available_at for row in outcomes if row.characteristic == gate.characteristic]
+        name: [row.available_at for row in outcomes if row.characteristic == gate.characteristic and row.at >= span[0]]
         for name, gate in gates.items()
     }
     return Reach(places, {name: (min(known), max(known)) for name, known in times.items() if known})

@@ -161,13 +161,14 @@ def training_set(
 ) -> TrainingSet:
     """The training set at an instant, from rows up to `arrival` if given; reproducible from the store.
 
-    At most the `newest` parts, by default as many as the plant file allows. `classes` are those of a gate that predicts
+    At most the `newest` parts, by default as many as the plant file allows; what was measured of a part after people
+    reworked it does not count (`as_passed`). `classes` are those of a gate that predicts
     a class; a part whose outcome is none of them is left out. ValueError for a gate without its classes. `beat` is
     called while pictures are read, which may be later.
     """
     if gate.of_classes != (classes is not None):
         raise ValueError(f"a gate of kind {gate.kind!r} is trained {'with' if gate.of_classes else 'without'} classes")
-    truth = outcomes(connection, gate.characteristic, now, newest or gate.training.max_rows, arrival)
+    truth = outcomes(connection, gate.characteristic, now, newest or gate.training.max_rows, arrival, gate.step)
     if classes is not None:
         truth = {serial: row for serial, row in truth.items() if classes.index(row.value) is not None}
     history = [r for r in part_history(connection, sorted(truth)) if arrival is None or r.arrival <= arrival]

@@ -203,13 +203,14 @@ def known_parts(
 ) -> KnownParts:
     """The outcomes available at `now` in rows up to `arrival`, at most the newest `MEMORY`, with their parts.
 
+    Outcomes of parts as they passed the gate: what was measured after people reworked one does not count.
     What was known `before`, of parts of which no row has arrived since, is not read again.
 
     How many outcomes were known when a part was judged: of one that was decided on within a day, those that had arrived
     by then; of another, those that were available when it passed the gate.
     """
     last = None if before is None else Before(before.outcomes, before.at, before.arrival)
-    outcomes = known_outcomes(connection, config.characteristic, now, arrival, MEMORY, last)
+    outcomes = known_outcomes(connection, config.characteristic, now, arrival, MEMORY, last, config.step)
     kept: Passages = {}
     if before is not None:
         changed = passed_since(connection, config.step, before.arrival, arrival)

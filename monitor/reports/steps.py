@@ -86,9 +86,10 @@ class RankedParts:
 def read_parts(connection: Connection, plant: Plant, characteristic: str, now: datetime, newest: int) -> RankedParts:
     """The newest parts whose outcome was available at `now`, with the values of each step that has enough of them.
 
+    What was measured of a part after people reworked it says nothing of its steps, unless it began again.
     MonitorError where there are no outcomes, too few, outcomes that are all alike, or no values.
     """
-    found = outcomes(connection, characteristic, now, newest)
+    found = outcomes(connection, characteristic, now, newest, step=next(iter(plant.steps)))
     target, classes, parts = _targets(plant, characteristic, _passed(part_history(connection, found), found))
     _check(characteristic, parts, target, classes)
     passed = {step: sum(step in part.passages for part in parts) for step in plant.steps}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -34,6 +35,11 @@ class _Target:
                 inserted = sum(_insert(connection, rows, part) for rows, part in due)
         self.last = now
         return inserted
+
+    def pending(self, rows: Rows) -> Rows:
+        """Those that were not inserted yet."""
+        first = 0 if self.last is None else int(np.searchsorted(rows.posted, self.last, side="right"))
+        return Rows(rows.table, rows.posted[first:], rows.rows[first:])
 
     def _due(self, rows: Rows, now: int) -> slice:
         first = 0 if self.last is None else int(np.searchsorted(rows.posted, self.last, side="right"))
@@ -78,6 +84,24 @@ class Feed:
         There is one transaction per database, and its position advances with it: after an error, call it again.
         """
         return sum(target.advance(to_ms(until)) for target in self._targets)
+
+    def pending(self, table: sa.Table) -> Rows:
+        """The rows of a table that were not inserted yet."""
+        target = self._target(table)
+        return target.pending(next(rows for rows in target.tables if rows.table is table))
+
+    def replace(self, pending: Rows) -> None:
+        """Take these rows, in order of posting and all posted later, instead of the pending ones of their table."""
+        target = self._target(pending.table)
+        target.tables = [pending if rows.table is pending.table else rows for rows in target.tables]
+
+    def read(self, table: sa.Table, query: sa.Select[*tuple[Any, ...]]) -> list[sa.Row[*tuple[Any, ...]]]:
+        """What a query finds in the database of a table."""
+        with self._target(table).engine.connect() as connection:
+            return list(connection.execute(query))
+
+    def _target(self, table: sa.Table) -> _Target:
+        return next(target for target in self._targets if target.metadata is table.metadata)
 
 
 def _insert(connection: sa.Connection, rows: Rows, part: slice) -> int:

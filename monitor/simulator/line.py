@@ -147,3 +147,22 @@ def measure(name: str, quantity: Floats, rng: np.random.Generator) -> Floats:
 def visible_roughness(roughness: Floats, wear: Floats) -> Floats:
     """The roughness at the gauge: mostly of the cut itself, partly from tool wear; variance 1."""
     return 0.8 * roughness + 0.6 * wear
+
+
+_STEP_OF = {
+    "hardness": "forging", "stock": "machining", "tool_wear": "machining", "roughness": "machining",
+    "coat": "coating", "cure": "coating", "porosity": "coating",
+}  # fmt: skip
+
+
+def shares_by_step() -> dict[str, float]:
+    """The share of the variance of a healthy line that each step is the first to fix; the rest, 0.1, is noise.
+
+    The shape and the hardness are those of the forged part. What coat and twist do together is known after coating.
+    """
+    squares = _PROCESS_LINEAR**2
+    norm = np.sum(squares) + _INTERACTION**2
+    shares = {"forging": _SHAPE_SHARE, "machining": 0.0, "coating": _PROCESS_SHARE * _INTERACTION**2 / norm}
+    for name, square in zip(PROCESS, squares, strict=True):
+        shares[_STEP_OF[name]] += _PROCESS_SHARE * square / norm
+    return {step: round(float(share), 4) for step, share in shares.items()}

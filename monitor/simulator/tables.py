@@ -60,6 +60,8 @@ gate_advice = sa.Table(
     sa.Column("CONFIDENCE", sa.Double), sa.Column("REASON", sa.Text), sa.Column("ON_HOLD", sa.Text),
     sa.Column("MODEL_VERSION", sa.Text), sa.Column("PREDICTED", sa.Double), sa.Column("LOW", sa.Double),
     sa.Column("HIGH", sa.Double), sa.Column("DECIDED_AT", sa.DateTime, comment="local time"),
+    sa.Column("CORRECTION", sa.Text), sa.Column("EXPECTED_COST", sa.Double), sa.Column("PROBABILITY", sa.Double),
+    sa.Column("AUDIT", sa.Integer),
     sa.UniqueConstraint("SITE", "SN", "OPERATION", "PASS_NO", "REV", name="UQ_GATE_ADVICE"),
 )  # fmt: skip
 trend_wide = sa.Table(

@@ -52,13 +52,14 @@ def realised(
     An outcome belongs to the last decision at or before its own time; each decision counts with its outcome's last
     word. A part that the model called out of distribution is left out: a fault of the input is for the drift
     detectors, and the model itself said that it cannot tell.
+    What was measured of a part after people reworked it does not count either: the prediction is of the part as it was.
     Uncertain parts and parts held without skill count: the model did predict them.
     """
-    found = list(reversed(_newest(connection, gate, config.characteristic, used, now, rows)))
+    found = list(reversed(_newest(connection, gate, config, used, now, rows)))
     if not found:
         return empty(gate, config.step, columns_of(classes))
     if classes is not None:
-        return _of_decisions(gate, config, found, _class_values(connection, config.characteristic, found, classes))
+        return _of_decisions(gate, config, found, _class_values(connection, config, found, classes))
     naive = _naive(forecasts.known(connection, gate, config, now), config, [row.decided_at for row in found])
     values = [[row.predicted, row.lower, row.upper, row.value, said] for row, said in zip(found, naive, strict=True)]
     return _of_decisions(gate, config, found, _floats(values))
@@ -77,21 +78,23 @@ def _of_decisions(gate: str, config: GateConfig, found: Sequence[DecidedOutcome]
 
 
 def _class_values(
-    connection: Connection, characteristic: str, found: Sequence[DecidedOutcome], classes: ClassSpec
+    connection: Connection, config: GateConfig, found: Sequence[DecidedOutcome], classes: ClassSpec
 ) -> Floats:
     decided = [row.decided_at for row in found]
-    known = known_outcomes(connection, characteristic, max(decided), last_arrival(connection), MEMORY)
+    known = known_outcomes(
+        connection, config.characteristic, max(decided), last_arrival(connection), MEMORY, step=config.step
+    )
     places = [classes.index(row.value) for row in found]
     return class_errors([row.probabilities for row in found], places, known_rates(known, decided, classes), classes)
 
 
 def _newest(
-    connection: Connection, gate: str, characteristic: str, used: ModelInForce, now: datetime, rows: int
+    connection: Connection, gate: str, config: GateConfig, used: ModelInForce, now: datetime, rows: int
 ) -> list[DecidedOutcome]:
     """A row a decision, newest outcome first; further back the fewer of the outcomes belong to decisions that count."""
     look = _LOOK * rows
     while True:
-        decided, seen = decided_outcomes(connection, gate, characteristic, used, now, look)
+        decided, seen = decided_outcomes(connection, gate, config.step, config.characteristic, used, now, look)
         found = _last_of_each(decided, rows)
         if len(found) == rows or seen < look or look >= _FARTHEST:
             return found

@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,26 @@ def test_the_gate_of_pictures_learns_in_the_first_hour_and_tells_defects(
     right = sum(truth.get(verdict, 0) for verdict, truth in sure.items())
     assert right >= 0.9 * sum(sum(truth.values()) for truth in sure.values())
     assert "inspection" not in summary["watching"]["healing"], "a class has no error in hertz"
+
+
+def test_the_operator_acted_once_on_every_coated_part_and_the_costs_are_of_these(
+    shown: tuple[Path, Said], summary: dict[str, Any]
+) -> None:
+    folder, facts = shown[0], summary["costs"]
+    acts = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["operator"]
+    with closing(sqlite3.connect(folder / "mes.db")) as mes:
+        advice = mes.execute("SELECT SN, PASS_NO, ADVICE FROM GATE_ADVICE WHERE OPERATION = 'coating'").fetchall()
+        words = Counter(mes.execute("SELECT SN, DISP FROM QC_DISPOSITION WHERE OPERATION = 'COAT'").fetchall())
+    assert {(serial, act["visit"], act["said"]) for serial, act in acts.items()} <= set(advice)
+    assert facts["parts"] == len(acts) > 10
+    assert facts["inspected"] == sum(act["inspected"] is not None for act in acts.values())
+    codes, until = {"used": "UAI", "reworked": "RWK", "scrapped": "SCR"}, datetime.fromisoformat(summary["to"])
+    done = {(serial, codes[act["did"]]): datetime.fromisoformat(act["at"]) for serial, act in acts.items()
+            if act["did"] in codes}  # fmt: skip
+    assert words.total() == len(words)
+    assert {one for one, at in done.items() if at < until - timedelta(hours=1)} <= set(words) <= set(done)
+    costs = facts["cost"]
+    assert costs["of_the_gate"] <= 60 * facts["inspected"] + 1020 * len(acts) + 30000 * facts["escapes"]["parts"]
 
 
 def test_findings_are_counted_by_machine(shown: tuple[Path, Said], summary: dict[str, Any]) -> None:

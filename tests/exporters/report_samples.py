@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from exporters.report.values import (
     Breach,
     Bucket,
+    BuiltStep,
     Comparison,
     DecisionCounts,
     Detection,
@@ -29,6 +30,7 @@ from exporters.report.values import (
     StepReport,
     StopAt,
     Trend,
+    TrueCosts,
     Verdicts,
     VersionPeriod,
     VersionRow,
@@ -118,7 +120,13 @@ def report(text: str = "", faults: bool = True) -> PlantReport:
     )  # fmt: skip
     named = (f"north{text}", START, END, f"0123456789ab{text}")
     watched = (alerts, (refused, retraining), (version,), taken)
+    spent = TrueCosts(
+        f"shape{text}", 1234, ((f"as recommended{text}", 8340), ("had every part gone on", 150000)),
+        (("inspected", f"73{text}"), ("corrected", "5, then within specification: 4")),
+    )  # fmt: skip
+    built = (BuiltStep(f"forging{text}", 0.682, 0.75, True), BuiltStep("coating", 0.0, 0.07, False))
     return PlantReport(
         *named, (gate(text),), (machine(text),), (step,), *watched, injected if faults else None, recoveries,
         (saved,), (LineMonth(f"blades{text}", month, at(1), stops),),
+        spent if faults else None, built if faults else (),
     )  # fmt: skip

@@ -164,11 +164,12 @@ def test_whatever_happened_no_part_saves_more_than_an_escape_or_costs_more_than_
 
 @given(st.lists(_passages("form"), min_size=1, max_size=2), st.lists(_passages("coat"), min_size=1, max_size=2))
 def test_where_all_is_known_the_gates_of_a_line_add_up(own: list[Passage], later: list[Passage]) -> None:
-    known = [replace(p, found=None, audit_share=0.0) for p in (*own, *later)]
     known = [
-        replace(p, disposition=p.disposition if p.verdict is not Verdict.SCRAP else SCRAPPED, after=True)
-        for p in known
-    ]  # fmt: skip
+        replace(p, found=True, audit_share=0.0, after=True, disposition=SCRAPPED)
+        if p.verdict is Verdict.SCRAP
+        else replace(p, found=None, audit_share=0.0, after=True)
+        for p in (*own, *later)
+    ]
     stopped = [i for i, p in enumerate(known) if p.disposition == SCRAPPED]
     way = known[: stopped[0] + 1] if stopped else known
     first, second = follow(way, 0, COSTS), follow(way, len(own), COSTS) if len(way) > len(own) else None
@@ -185,3 +186,14 @@ def test_where_all_is_known_the_gates_of_a_line_add_up(own: list[Passage], later
 def _correction(passage: Passage) -> float:
     named = COSTS.corrections.get(passage.correction)
     return 20 if named is None else named.cost
+
+
+@pytest.mark.parametrize(
+    ("recommended", "done"), [(replace(FIX, after=False), REWORKED), (SCRAP, SCRAPPED)], ids=["corrected", "scrapped"]
+)
+def test_that_people_did_as_recommended_says_nothing_of_what_the_part_was(recommended: Passage, done: str) -> None:
+    followed = follow([replace(recommended, disposition=done)], 0, COSTS)
+    assert followed == follow([recommended], 0, COSTS)
+    assert isinstance(followed.bad, Uncertain)
+    audited = follow([replace(recommended, disposition=done, audit_share=0.1)], 0, COSTS)
+    assert audited.bad is True

@@ -14,11 +14,12 @@ from exporters.report.values import DecisionCounts, Exceedance, GateReport, Real
 from inference.policy.regions import among_likeliest, are_probabilities, verdict_by_rule
 from monitor.instants import floor_to
 from monitor.model import ClassSpec, Verdict
+from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 from monitor.store.database.rows import fetch_rows
 from monitor.store.report.trends import performance
-from monitor.store.rows.outcomes import belongs_to, is_usable
+from monitor.store.rows.outcomes import as_passed, belongs_to, is_usable
 
 _BARS = 96
 _ERRORS = 160
@@ -66,13 +67,13 @@ def _gate(
     measured: tuple[tuple[Trend, ...], tuple[Exceedance, ...]],
 ) -> GateReport:
     config, classes = plant.gates[name], plant.classes_of(plant.gates[name])
-    decisions = list(_decisions(connection, name, start, end))
+    decisions = list(_decisions(connection, name, config.step, start, end))
     bar = bar_length(start, end, _BARS)
     return GateReport(
         name, config.step, config.characteristic, plant.characteristics[config.characteristic].unit, bar,
         config.coverage, _verdicts(plant, name, decisions),
         Counter(d.reason for d in decisions if d.verdict == Verdict.HOLD.value), _decided(decisions, bar),
-        tuple(_realised(connection, name, config.characteristic, classes, start, end)), *measured,
+        tuple(_realised(connection, name, config, classes, start, end)), *measured,
         tuple(_version_periods(decisions)), _meanings(classes),
     )  # fmt: skip
 
@@ -81,10 +82,18 @@ def _meanings(classes: ClassSpec | None) -> tuple[tuple[str, str], ...]:
     return () if classes is None else tuple(zip(classes.names, map(str, classes.meanings), strict=True))
 
 
-def _decisions(connection: sa.Connection, gate: str, start: datetime, end: datetime) -> Iterable[_JudgedPart]:
-    """Each decision on a part that was at the step in the period, with the newest outcome that belongs to it."""
+def _decisions(
+    connection: sa.Connection, gate: str, step: str, start: datetime, end: datetime
+) -> Iterable[_JudgedPart]:
+    """Each decision on a part that was at the step in the period, with the newest outcome that belongs to it.
+
+    What was measured of a part after people reworked it is no outcome of the part that the gate decided on.
+    """
     d, o = t.decision.c, t.outcome.c
-    available = sa.and_(belongs_to(o.serial, o.at, gate), o.characteristic == d.characteristic, o.available_at <= end)
+    available = sa.and_(
+        belongs_to(o.serial, o.at, gate), o.characteristic == d.characteristic, o.available_at <= end,
+        as_passed(o.serial, o.at, step),
+    )  # fmt: skip
     query = (
         sa.select(d.serial, d.visit, d.revision, d.at, d.decided_at, d.verdict, d.reason, d.version, o.value)
         .select_from(t.decision.outerjoin(t.outcome, available))
@@ -119,7 +128,7 @@ def _decided(decisions: Sequence[_JudgedPart], bar: timedelta) -> tuple[Decision
 def _realised(
     connection: sa.Connection,
     gate: str,
-    characteristic: str,
+    config: GateConfig,
     classes: ClassSpec | None,
     start: datetime,
     end: datetime,
@@ -130,8 +139,8 @@ def _realised(
     query = (
         sa.select(d.arrival, o.at, o.value, d.predicted, d.lower, d.upper, d.probabilities)
         .select_from(t.outcome.join(t.decision, decided))
-        .where(o.characteristic == characteristic, o.at >= start, o.at < end, o.available_at <= end)
-        .where(is_usable(o.value), d.predicted.is_not(None))
+        .where(o.characteristic == config.characteristic, o.at >= start, o.at < end, o.available_at <= end)
+        .where(is_usable(o.value), d.predicted.is_not(None), as_passed(o.serial, o.at, config.step))
         .order_by(o.at, o.revision)
     )
     newest = {row.arrival: row for row in fetch_rows(connection, _RealisedPart, query)}

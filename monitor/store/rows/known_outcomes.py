@@ -12,7 +12,7 @@ from monitor.model import JsonObject
 from monitor.store.database import tables as t
 from monitor.store.database.rows import chunked, fetch_rows, select_columns
 from monitor.store.database.statements import unindexed
-from monitor.store.rows.outcomes import is_usable
+from monitor.store.rows.outcomes import REWORKED, as_passed, is_usable
 
 _LOOK = 2
 """So many times as many rows as parts are read at first: a part may have several outcomes."""
@@ -43,16 +43,25 @@ def known_outcomes(
     arrival: int,
     parts: int,
     before: Before | None = None,
+    step: str | None = None,
 ) -> list[KnownOutcome]:
     """The last outcomes of the newest `parts` parts available at `now`, from rows up to `arrival`.
 
-    In the order in which they became available. What was known `before` is not read again.
+    In the order in which they became available. With a `step` those of the parts as they passed it (`as_passed`). What
+    was known `before` is not read again, unless it has turned out since that a part was reworked before it.
     """
     o = t.outcome.c
-    wanted = (o.characteristic == characteristic, is_usable(o.value), o.available_at <= now, o.arrival <= arrival)
+    wanted = [o.characteristic == characteristic, is_usable(o.value), o.available_at <= now, o.arrival <= arrival]
+    if step is not None:
+        wanted.append(as_passed(o.serial, o.at, step, arrival))
     query = select_columns(KnownOutcome, t.outcome).where(*wanted)
     newest = query.order_by(o.available_at.desc(), o.arrival.desc())
-    if before is not None and before.at <= now and before.arrival <= arrival:
+    if (
+        before is not None
+        and before.at <= now
+        and before.arrival <= arrival
+        and (step is None or not _reworked_since(connection, characteristic, step, before.arrival, arrival))
+    ):
         since = newest.where(sa.or_(o.available_at > before.at, o.arrival > before.arrival))
         rows = [*fetch_rows(connection, KnownOutcome, since), *before.outcomes]
         return _last_of_each(sorted(rows, key=lambda row: (row.available_at, row.arrival), reverse=True), parts)
@@ -64,6 +73,26 @@ def known_outcomes(
             break
         look *= 2
     return found
+
+
+def _reworked_since(connection: sa.Connection, characteristic: str, step: str, after: int, arrival: int) -> bool:
+    """Whether rows after a number, up to another, say of an earlier outcome that it is not of the part as it passed.
+
+    Or that it is after all: a passage that arrived late. Both are dispositions before the outcome.
+    """
+    d, o, p = t.disposition.c, t.outcome.c, t.part_step.c
+    reworked = sa.and_(
+        o.serial == d.serial, unindexed(o.characteristic) == characteristic, o.arrival <= after, o.at > d.at,
+        d.disposition == REWORKED,
+    )  # fmt: skip
+    of_parts = sa.select(sa.literal(1)).select_from(t.disposition.join(t.outcome, reworked))
+    queries = (
+        of_parts.where(d.arrival > after, d.arrival <= arrival),
+        sa.select(sa.literal(1))
+        .select_from(t.part_step.join(t.disposition, d.serial == p.serial).join(t.outcome, reworked))
+        .where(unindexed(p.step) == step, p.arrival > after, p.arrival <= arrival, p.at > d.at, p.at <= o.at),
+    )
+    return any(connection.execute(query.limit(1)).first() is not None for query in queries)
 
 
 def _last_of_each(newest_first: Iterable[KnownOutcome], parts: int) -> list[KnownOutcome]:

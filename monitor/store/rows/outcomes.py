@@ -12,7 +12,11 @@ import sqlalchemy as sa
 from monitor.model import LARGEST_NUMBER
 from monitor.store.database import tables as t
 from monitor.store.database.rows import chunked, fetch_rows, select_columns
+from monitor.store.database.statements import unindexed
 from monitor.store.models.versions import ModelInForce
+
+REWORKED = "reworked"
+"""The disposition of a part that people changed."""
 
 
 def newest_outcome(connection: sa.Connection) -> int:
@@ -76,6 +80,25 @@ def is_usable(value: sa.ColumnElement[float]) -> sa.ColumnElement[bool]:
     return value.between(-LARGEST_NUMBER, LARGEST_NUMBER)
 
 
+def as_passed(
+    serial: sa.ColumnElement[str], at: sa.ColumnElement[datetime], step: str, arrival: int | None = None
+) -> sa.ColumnElement[bool]:
+    """Whether what was measured of a part at `at` is of the part as it last passed a step: it was not reworked since.
+
+    What a gate predicts is the part as it is, not what people make of it. So where a part was reworked between the step
+    and a measurement, this says nothing of the prediction; a measurement from before does. By rows up to `arrival`.
+    """
+    people, passage = t.disposition.alias(), t.part_step.alias()
+    d, p = people.c, passage.c
+    again = sa.select(sa.literal(1)).where(p.serial == serial, unindexed(p.step) == step, p.at > d.at, p.at <= at)
+    reworked = sa.select(sa.literal(1)).where(d.serial == serial, d.disposition == REWORKED, d.at < at)
+    if arrival is not None:
+        again, reworked = again.where(p.arrival <= arrival), reworked.where(d.arrival <= arrival)
+    # What is correlated is said, because of itself a query in a query in a query takes only its own and the nearest.
+    since = reworked.where(~again.correlate_except(passage).exists())
+    return ~since.correlate_except(people).exists()
+
+
 def outcomes_of(connection: sa.Connection, serials: Collection[str]) -> list[StoredOutcome]:
     """Every outcome of these parts, in order of arrival."""
     rows: list[StoredOutcome] = []
@@ -107,25 +130,27 @@ def dispositions_of_parts(connection: sa.Connection, serials: Collection[str]) -
     return sorted(rows, key=lambda row: row.arrival)
 
 
-def last_values(connection: sa.Connection, characteristic: str) -> dict[str, float]:
-    """The last outcome with a value of each part."""
+def last_values(connection: sa.Connection, characteristic: str, step: str) -> dict[str, float]:
+    """The last outcome with a value of each part as it passed a step (`as_passed`)."""
     o = t.outcome.c
-    measured = o.characteristic == characteristic, is_usable(o.value)
+    measured = o.characteristic == characteristic, is_usable(o.value), as_passed(o.serial, o.at, step)
     query = sa.select(o.serial, o.value).where(*measured).order_by(o.at, o.revision)
     return {row.serial: row.value for row in connection.execute(query)}
 
 
 def decided_outcomes(
-    connection: sa.Connection, gate: str, characteristic: str, used: ModelInForce, now: datetime, limit: int
+    connection: sa.Connection, gate: str, step: str, characteristic: str, used: ModelInForce, now: datetime, limit: int
 ) -> tuple[list[DecidedOutcome], int]:
     """Of the newest `limit` outcomes available at `now`, those that the version in force predicted, newest first.
 
     Also returns how many outcomes were examined. Outcomes older than the version in force are not examined; parts out
-    of distribution are left out, and those of which something was to be set otherwise: what was predicted is the part
-    as it was planned.
+    of distribution are left out, outcomes of parts that were reworked since (`as_passed`), and parts of which something
+    was to be set otherwise: what was predicted is the part as it was planned.
     """
     newest = _newest_outcomes(characteristic, used.since, now, limit)
-    rows = [DecidedOutcome._make(row) for row in connection.execute(_decided_on(newest, gate, characteristic, used))]
+    rows = [
+        DecidedOutcome._make(row) for row in connection.execute(_decided_on(newest, gate, step, characteristic, used))
+    ]
     return rows, connection.execute(sa.select(sa.func.count()).select_from(newest)).scalar_one()
 
 
@@ -138,7 +163,7 @@ def _newest_outcomes(characteristic: str, since: datetime, now: datetime, rows: 
 
 
 def _decided_on(
-    outcomes: sa.Subquery, gate: str, characteristic: str, used: ModelInForce
+    outcomes: sa.Subquery, gate: str, step: str, characteristic: str, used: ModelInForce
 ) -> sa.Select[tuple[object, ...]]:
     o, d, p = outcomes.c, t.decision.c, t.part_step.c
     columns = (*o, d.predicted, d.lower, d.upper, d.decided_at, d.arrival, p.machine, p.recipe, d.probabilities)
@@ -150,7 +175,7 @@ def _decided_on(
         .where(
             d.gate == gate, d.characteristic == characteristic, d.version == used.version,
             d.model_digest == used.digest, d.predicted.is_not(None), d.distance <= d.distance_limit,
-            d.adjustment.is_(None),
+            d.adjustment.is_(None), as_passed(o.serial, o.at, step),
         )
         .order_by(o.available_at.desc(), o.at.desc(), o.revision.desc(), d.arrival.desc(), o.serial)
     )  # fmt: skip
@@ -175,13 +200,23 @@ class LatestOutcome:
 
 
 def outcomes(
-    connection: sa.Connection, characteristic: str, now: datetime, newest: int, arrival: int | None = None
+    connection: sa.Connection,
+    characteristic: str,
+    now: datetime,
+    newest: int,
+    arrival: int | None = None,
+    step: str | None = None,
 ) -> dict[str, LatestOutcome]:
-    """Outcomes of the newest parts available at `now`, from rows up to `arrival` if given."""
+    """Outcomes of the newest parts available at `now`, from rows up to `arrival` if given.
+
+    With a `step` those of the parts as they passed it (`as_passed`).
+    """
     o = t.outcome.c
     available = _available(characteristic, now)
     if arrival is not None:
         available = (*available, o.arrival <= arrival)
+    if step is not None:
+        available = (*available, as_passed(o.serial, o.at, step, arrival))
     last = sa.func.max(o.at)
     parts = (
         sa.select(o.serial, last.label("at"), sa.func.min(o.available_at).label("first"))

@@ -140,6 +140,14 @@ def test_a_rig_that_reads_wrong_is_nothing_to_a_gate_that_predicts_something_els
     assert set(found["healing"]) == {"forging", "machining", "coating"}
 
 
+def test_what_was_measured_before_the_rig_read_wrong_is_no_effect_of_it(store: Store, plant: Plant) -> None:
+    change = fault("concept_change", "testing", "testing", 30, 48, "B1", lasting=True)
+    known = [outcome(1, "B1", "resonance", 20, 1250.0), outcome(2, "B1", "resonance", 40, 1259.0)]
+    alerts = [alert("ModelDegraded", "coating", 25), alert("ModelDegraded", "coating", 41)]
+    found = told(store, plant, truth(change), 48, outcome=known, alert=alerts)
+    assert (found["faults"][0]["hours_to_alert"], found["alerts_outside"]) == (11.25, 1)
+
+
 def test_a_pending_alert_and_the_watchdog_count_for_nothing(store: Store, plant: Plant) -> None:
     rows = [alert("DataDrift", "forging", 5.0, fired_at=None), alert("Watchdog", "gatewatch", 0.0)]
     assert told(store, plant, truth(), 24, alert=rows)["alerts"] == 0
