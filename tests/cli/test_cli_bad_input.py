@@ -181,7 +181,7 @@ def test_a_source_in_trouble_stops_alone_and_goes_on_when_mended(
         refused(said, 3, *trouble.words)
     if trouble.alert == "DeadLetters":
         # The alerts are evaluated before anything is delivered: the next slot sees it.
-        assert gatewatch("once", plant, *AT_ONCE, at=NOW + timedelta(minutes=20)).code == 0
+        assert gatewatch("once", plant, *AT_ONCE, at=NOW + timedelta(minutes=40)).code == 0
     assert trouble.alert in gatewatch("alerts", "list", "-p", plant).out
     trouble.mend(plant.parent)
     if trouble.alert == "DeadLetters":

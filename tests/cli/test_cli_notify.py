@@ -113,7 +113,7 @@ def test_the_log_says_what_was_told_and_a_replay_wakes_nobody(trained: Path, and
     urls(trained, f"operators {andon.url}\n")
     fire(trained)
     hour = START + timedelta(hours=1)
-    replay = ("replay", trained, "--from", hour.isoformat(), "--to", (hour + timedelta(minutes=15)).isoformat(), *URLS)
+    replay = ("replay", trained, "--from", hour.isoformat(), "--to", (hour + timedelta(minutes=30)).isoformat(), *URLS)
     assert gatewatch(*replay).code == 0
     assert andon.tries == 0
     said = gatewatch("alerts", "log", "-p", trained)
@@ -132,7 +132,7 @@ def test_a_live_run_and_a_replay_that_is_asked_to_send(trained: Path, andon: And
     urls(trained, f"operators {andon.url}\n")
     fire(trained)
     hour = START + timedelta(hours=1)
-    to = (hour + timedelta(minutes=15)).isoformat()
+    to = (hour + timedelta(minutes=30)).isoformat()
     assert gatewatch("replay", trained, "--from", hour.isoformat(), "--to", to, "--notify", *URLS).code == 0
     assert len(andon.ids) == 1
     fire(trained)

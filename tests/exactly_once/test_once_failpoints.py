@@ -19,7 +19,7 @@ from monitor.failpoints import NAMES
 pytestmark = pytest.mark.process
 
 DURING_WORK = {
-    "after_read": "after_read:15",
+    "after_read": "after_read:9",
     "after_inference": "after_inference:6",
     "before_commit": "before_commit:12",
     "after_commit": "after_commit:12",

@@ -23,7 +23,7 @@ from monitor.store.database.database import Store
 from monitor.store.database.schema import open_existing
 
 pytestmark = pytest.mark.process
-_READS = 12
+_READS = 6
 """Pages read before a replay stands still: some slots into its hour."""
 
 

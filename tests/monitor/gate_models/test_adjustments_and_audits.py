@@ -56,7 +56,7 @@ def coated(line: Spine, serial: str, at: float, a: float) -> None:
 
 def registry(line: Spine) -> Any:
     models = {used.digest: used.model for used in (line.used, *line.others.values())}
-    return SimpleNamespace(load=lambda _name, digest: models[digest])
+    return SimpleNamespace(load=lambda _name, digest: models[digest], held_out=lambda *_: None)
 
 
 def test_an_adjustment_in_a_gate_with_audits_is_verified_and_replayed(make: Callable[..., Spine]) -> None:
