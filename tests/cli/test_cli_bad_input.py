@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import dropwhile
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,15 @@ class Case:
 
 def written(name: str, text: str) -> Prepare:
     return lambda folder: (folder / name).write_text(text, encoding="utf-8")
+
+
+def without_costs(folder: Path) -> None:
+    """A copy of the plant file of which no gate has costs."""
+    head, found, rest = (folder / "plant.yaml").read_text(encoding="utf-8").partition("    costs:")
+    assert found
+    left = rest.splitlines(keepends=True)[1:]
+    kept = dropwhile(lambda line: line.startswith("      "), left)
+    (folder / "free.yaml").write_text(head + "".join(kept), encoding="utf-8")
 
 
 CASES = (
@@ -84,7 +94,7 @@ CASES = (
          ("store postgresql", "127.0.0.1", "check that it runs")),
     Case("part show before anything ran", ("part", "show", "B000001"), 3, ("there is none yet", "gatewatch run")),
     Case("model train before anything ran", ("model", "train", "forging"), 3, ("there is none yet",)),
-    Case("savings of a plant without costs", ("savings", "plant.yaml"), 2, ("expected gates.NAME.costs",)),
+    Case("savings of a plant without costs", ("savings", "free.yaml"), 2, ("expected gates.NAME.costs",), without_costs),
     Case("savings of a month that is none", ("savings", "plant.yaml", "--month", "november"), 2, ("such as 2026-11",)),
     Case("store prune before anything ran", ("store", "prune"), 3, ("there is none yet",)),
     Case("model train of a gate that is not there", ("model", "train", "gluing"), 2,

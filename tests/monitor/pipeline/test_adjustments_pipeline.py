@@ -169,7 +169,7 @@ def test_what_was_to_be_set_otherwise_says_nothing_of_the_intervals(line: Spine)
     with line.store.read() as connection:
         known = known_parts(connection, line.plant.gates["form"], after(10), 10**9)
         adapted = known.adaptation("sum", 0.9)
-        found, seen = decided_outcomes(connection, "form", "width", used, after(10), 10)
+        found, seen = decided_outcomes(connection, "form", "form", "width", used, after(10), 10)
     assert len(known.outcomes) == 2
     assert adapted is not None
     assert adapted.outcomes == 1
