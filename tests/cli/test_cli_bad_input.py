@@ -94,7 +94,7 @@ CASES = (
          ("store postgresql", "127.0.0.1", "check that it runs")),
     Case("part show before anything ran", ("part", "show", "B000001"), 3, ("there is none yet", "gatewatch run")),
     Case("model train before anything ran", ("model", "train", "forging"), 3, ("there is none yet",)),
-    Case("savings of a plant without costs", ("savings", "free.yaml"), 2, ("expected gates.NAME.costs",), without_costs),
+    Case("savings without costs", ("savings", "free.yaml"), 2, ("expected gates.NAME.costs",), without_costs),
     Case("savings of a month that is none", ("savings", "plant.yaml", "--month", "november"), 2, ("such as 2026-11",)),
     Case("store prune before anything ran", ("store", "prune"), 3, ("there is none yet",)),
     Case("model train of a gate that is not there", ("model", "train", "gluing"), 2,
