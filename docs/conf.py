@@ -26,7 +26,7 @@ html_show_sourcelink = False
 html_copy_source = False
 
 NAVIGATION = {
-    "Get started": ["docs/get-started/demo", "docs/get-started/your-plant"],
+    "Get started": ["docs/get-started/demo", "docs/get-started/your-plant", "docs/get-started/unknown-database"],
     "How-to": ["docs/how-to/*", "docs/development"],
     "Reference": ["docs/reference/*"],
     "Explanation": ["docs/explanation/architecture", "docs/explanation/*", "docs/reliability"],
