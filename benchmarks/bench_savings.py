@@ -23,11 +23,11 @@ import numpy as np
 from inference.policy.audit import is_audited
 from inference.policy.confirming import BY_MODEL, NEWEST, confirm, is_surge
 from inference.policy.costs import Correction, Costs
-from inference.policy.followed import REWORKED, SCRAPPED, USED, PartResult, Passage, follow
+from inference.policy.followed import PartResult, Passage, follow
 from inference.policy.gate import Priced, decide
 from inference.policy.regions import verdict_for
 from inference.policy.savings import Savings, recalibrated, sum_up
-from monitor.model import FOUND_SCRAP, Decision, Floats, Prediction, ReworkBand, Spec, Verdict
+from monitor.model import FOUND_SCRAP, REWORKED, SCRAPPED, USED, Decision, Floats, Prediction, ReworkBand, Spec, Verdict
 from monitor.simulator import line
 
 GATES = ("forming", "coating")

@@ -27,6 +27,9 @@ RowKey = tuple[object, ...]
 LARGEST_NUMBER = 1e100
 """The largest magnitude of a value that is accepted: sums of squares of larger ones overflow."""
 
+USED, REWORKED, SCRAPPED = "used", "reworked", "scrapped"
+"""The dispositions whose meaning is known: people let a part go on, changed it, or threw it away."""
+
 WATCHDOG = "Watchdog"
 """The alert that always fires, to show that alerting works. Lists of problems leave it out."""
 

@@ -40,7 +40,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.store.models": ("monitor.store.database",),
     "monitor.plant": ("inference", "inference.policy"),
     "monitor.store.rows": ("monitor.store.database", "monitor.store.models"),
-    "monitor.store.parts": ("monitor.store.database", "monitor.store.rows"),
+    "monitor.store.parts": ("monitor.store.database",),
     "exporters.delivery.shared": (),
     "exporters.delivery.channels": ("exporters.delivery.shared",),
     "exporters.delivery": ("exporters.delivery.channels", "monitor.plant"),

@@ -14,10 +14,8 @@ from itertools import takewhile
 
 from inference.policy.costs import Costs
 from inference.policy.recalibration import FROM, Evidence, Uncertain
-from monitor.model import Verdict
+from monitor.model import REWORKED, SCRAPPED, USED, Verdict
 
-USED, REWORKED, SCRAPPED = "used", "reworked", "scrapped"
-"""What people did with a part: the dispositions that are understood."""
 _UNKNOWN = ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import false_discovery_control
 
 from monitor.model import Floats
 
@@ -46,9 +47,4 @@ def q_values(p_values: Sequence[float]) -> list[float]:
     >>> q_values([0.01, 0.5, 0.02])
     [0.03, 0.5, 0.03]
     """
-    p = np.array(p_values, dtype=np.float64)
-    order = np.argsort(p)[::-1]
-    ranks = np.arange(len(p), 0, -1)
-    q = np.empty_like(p)
-    q[order] = np.minimum.accumulate(np.minimum(p[order] * len(p) / ranks, 1.0))
-    return [float(round(value, 12)) for value in q]
+    return [round(value, 12) for value in false_discovery_control(p_values).tolist()]

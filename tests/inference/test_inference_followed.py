@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.policy.costs import Correction, Costs
-from inference.policy.followed import REWORKED, SCRAPPED, USED, Passage, State, end, follow
+from inference.policy.followed import Passage, State, end, follow
 from inference.policy.recalibration import Evidence, Uncertain
-from monitor.model import Verdict
+from monitor.model import REWORKED, SCRAPPED, USED, Verdict
 
 COSTS = Costs(1000, 100, 10, {"grind": Correction(30, 0.9), "strip": Correction(20, 0.5)})
 GO = Passage("form", Verdict.CONTINUE, 0.01)

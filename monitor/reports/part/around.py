@@ -11,9 +11,9 @@ from monitor.reports.part.facts import rule_of
 from monitor.reports.part.reading import KnownPart, Lens
 from monitor.reports.part.values import iso
 from monitor.store.database.database import Connection
-from monitor.store.parts.around import NearPassage, decisions_on, dispositions_on, passages_around
+from monitor.store.parts.around import NearPassage, decisions_on, passages_around
 from monitor.store.parts.lists import ListedDecision
-from monitor.store.rows.outcomes import StoredDisposition, StoredOutcome, outcomes_of
+from monitor.store.rows.outcomes import StoredDisposition, StoredOutcome, dispositions_of_parts, outcomes_of
 from monitor.store.rows.parts import PartStep
 
 EACH_SIDE = 2
@@ -70,7 +70,7 @@ class Told:
         for row in outcomes_of(connection, serials):
             self._outcomes.setdefault(row.serial, []).append(row)
         self._dispositions: dict[str, list[StoredDisposition]] = {}
-        for one in dispositions_on(connection, serials):
+        for one in dispositions_of_parts(connection, serials):
             self._dispositions.setdefault(one.serial, []).append(one)
 
     def all(self, passages: Iterable[NearPassage]) -> list[JsonObject]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from monitor.model import ClassSpec, JsonObject, Spec, Verdict
+from inference.policy.regions import Rule, verdict_by_rule
+from monitor.model import ClassSpec, JsonObject, ReworkBand, Verdict
 from monitor.reports.part.adjustments import adjusted_steps
 from monitor.reports.part.facts import Facts, facts_of, gate_of
 from monitor.reports.part.inputs import inputs_of, picture_of_gate
@@ -124,23 +125,17 @@ def _since(rows: Sequence[StoredOutcome], row: StoredDecision) -> list[StoredOut
     return sorted(last.values(), key=lambda one: one.at)
 
 
-def outcome(found: StoredOutcome, rule: Spec | ClassSpec | None) -> JsonObject:
+def outcome(found: StoredOutcome, rule: Rule | None) -> JsonObject:
     """An outcome beside the rule of a decision: `inside` or not (None: not known), and of classes its name."""
-    name, inside = None, None
+    name = None
     if found.value is not None and isinstance(rule, ClassSpec):
         place = rule.index(found.value)
         name = None if place is None else rule.names[place]
-        inside = None if place is None else rule.good[place]
-    elif found.value is not None and isinstance(rule, Spec):
-        inside = _inside(found.value, rule)
+    verdict = None if found.value is None or rule is None else verdict_by_rule(found.value, rule, ReworkBand())
     return {
         "characteristic": found.characteristic, "value": json_value(found.value), "name": name, "at": iso(found.at),
-        "inside": inside,
+        "inside": None if verdict is None else verdict is Verdict.CONTINUE,
     }  # fmt: skip
-
-
-def _inside(value: float, spec: Spec) -> bool:
-    return (spec.lower is None or value >= spec.lower) and (spec.upper is None or value <= spec.upper)
 
 
 def _sent(row: StoredDecision, known: KnownPart) -> list[JsonObject]:

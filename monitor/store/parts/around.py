@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from monitor.store.database import tables as t
 from monitor.store.database.rows import chunked, fetch_rows, select_columns
 from monitor.store.parts.lists import ListedDecision
-from monitor.store.rows.outcomes import StoredDisposition
 
 LOOK = 100
 """Passages of the step that are looked at on each side."""
@@ -48,12 +47,3 @@ def decisions_on(connection: sa.Connection, serials: Collection[str]) -> list[Li
         query = select_columns(ListedDecision, t.decision).where(t.decision.c.serial.in_(chunk))
         rows += fetch_rows(connection, ListedDecision, query)
     return rows
-
-
-def dispositions_on(connection: sa.Connection, serials: Collection[str]) -> list[StoredDisposition]:
-    """The dispositions of these parts, in order of arrival."""
-    rows: list[StoredDisposition] = []
-    for chunk in chunked(serials):
-        query = select_columns(StoredDisposition, t.disposition).where(t.disposition.c.serial.in_(chunk))
-        rows += fetch_rows(connection, StoredDisposition, query)
-    return sorted(rows, key=lambda row: row.arrival)

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from inference.policy.costs import Costs
-from inference.policy.followed import REWORKED, SCRAPPED, USED, PartResult, Passage, end, follow
+from inference.policy.followed import PartResult, Passage, end, follow
 from inference.policy.recalibration import Uncertain
 from inference.policy.regions import verdict_by_rule
 from inference.policy.stopping import Failed
-from monitor.model import LARGEST_NUMBER, JsonObject, Verdict
+from monitor.model import LARGEST_NUMBER, REWORKED, SCRAPPED, USED, JsonObject, Verdict
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 from monitor.store.database.rows import chunked, fetch_rows, select_columns

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from monitor.model import JsonObject
+from monitor.model import REWORKED, JsonObject
 from monitor.store.database import tables as t
 from monitor.store.database.rows import chunked, fetch_rows, select_columns
 from monitor.store.database.statements import unindexed
-from monitor.store.rows.outcomes import REWORKED, as_passed, is_usable
+from monitor.store.rows.outcomes import as_passed, is_usable
 
 _LOOK = 2
 """So many times as many rows as parts are read at first: a part may have several outcomes."""

@@ -9,14 +9,11 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from monitor.model import LARGEST_NUMBER
+from monitor.model import LARGEST_NUMBER, REWORKED
 from monitor.store.database import tables as t
 from monitor.store.database.rows import chunked, fetch_rows, select_columns
 from monitor.store.database.statements import unindexed
 from monitor.store.models.versions import ModelInForce
-
-REWORKED = "reworked"
-"""The disposition of a part that people changed."""
 
 
 def newest_outcome(connection: sa.Connection) -> int:
