@@ -17,7 +17,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from benchmarks.bench_models_table import ai4i_model
+from benchmarks.bench_models_table import ai4i_trained
 from benchmarks.lines import LOT, NOISE, SETTINGS, line
 from inference.models.adapting import scaled, tail_freedom, tracked_scale
 from inference.models.kind import HeldOut, Times
@@ -34,7 +34,7 @@ from inference.policy.costs import Correction, Costs, Shares, actions, bounded
 from inference.policy.gate import Priced, decide
 from inference.policy.regions import verdict_for
 from inference.training import train
-from monitor.model import ClassSpec, Decision, Floats, Prediction, ReworkBand, Spec, Verdict
+from monitor.model import ClassSpec, Floats, Prediction, ReworkBand, Spec, Verdict
 from monitor.plant.file.load import load
 
 FRESH = 1500
@@ -131,7 +131,7 @@ def judged(seed: int) -> Judged:
     data = replace(whole.data, times=Times(np.arange(len(lot), dtype=np.float64), (lot + 1.0) * LOT))
     early = np.arange(len(data)) < LEARNT
     learnt, fresh = data.at(early), data.at(~early)
-    trained = train(learnt, replace(SETTINGS), "ensemble")
+    trained = train(learnt, SETTINGS, "ensemble")
     before, lots_before = held_out_scores(trained.contents.held_out, learnt.target, learnt.serials, learnt.groups)
     said = list(trained.model().predict(fresh.table))
     scores = np.array([2 * abs(y - a.value) / (a.upper - a.lower) for a, y in zip(said, fresh.target, strict=True)])
@@ -236,7 +236,8 @@ def ai4i(folder: Path) -> dict[str, Any]:
     costs, rule = gate.priced(), plant.classes_of(gate)
     if costs is None or rule is None:
         raise ValueError(f"{_EXAMPLE}: gate 'milling' has no costs or no classes")
-    model, rows, target = ai4i_model(folder)
+    known = ai4i_trained(folder)
+    model, rows, target = known.trained.model(), known.rows[known.cut :], known.target[known.cut :]
     said = [replace(each, value=each.probabilities[1], lower=each.probabilities[1], upper=each.probabilities[1])
             for each in model.predict(rows)]  # fmt: skip
     states = [rule.meanings[int(place)] for place in target.tolist()]
@@ -251,8 +252,7 @@ def _at(
     coverage: float,
 ) -> dict[str, float]:  # fmt: skip
     priced = Priced(costs, coverage)
-    decided: Callable[[Prediction], Decision] = lambda each: decide(each, rule, ReworkBand(), None, priced)  # noqa: E731
-    found = [confirm(decided(each), confirmed=False, surge=False) for each in said]
+    found = [confirm(decide(each, rule, ReworkBand(), None, priced), confirmed=False, surge=False) for each in said]
     ours = [(decision.verdict, decision.correction) for decision in found]
     counts = Counter(verdict.value for verdict, _ in ours)
     cost = total(ours, states, costs, luck)

@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,9 +20,8 @@ import pandas as pd
 from inference.models.kind import TrainingData, TrainingSettings
 from inference.models.tables.class_losses import log_losses
 from inference.models.tables.class_quality import auroc, known_rates, quality, reliability
-from inference.training import train
+from inference.training import TrainedModel, train
 from monitor.model import Floats
-from monitor.ports import GateModel
 
 _AI4I = (
     "Type", "Air temperature [K]", "Process temperature [K]", "Rotational speed [rpm]", "Torque [Nm]",
@@ -42,23 +41,36 @@ def data_of(rows: Floats, target: Floats) -> TrainingData:
     return TrainingData(rows, target.astype(np.float64), [str(i) for i in range(len(rows))])
 
 
-def ai4i_rows(folder: Path) -> tuple[Floats, Floats, int]:
-    """Type, temperatures, speed, torque and wear of each part by order, machine failures, and where the last quarter
-    begins."""
+class Ai4i(NamedTuple):
+    """A model of the first three quarters of ai4i2020, the rows and machine failures of all, where the last begins.
+
+    `seconds`: how long training took.
+    """
+
+    trained: TrainedModel
+    chosen: TrainingSettings
+    seconds: float
+    rows: Floats
+    target: Floats
+    cut: int
+
+
+def ai4i_trained(folder: Path) -> Ai4i:
+    """Machine failures by order, from type, temperatures, speed, torque and wear."""
     table = pd.read_csv(folder / "ai4i2020" / "ai4i2020_udi_1-7500.csv.gz")
     table["Type"] = pd.Categorical(table["Type"], categories=["H", "L", "M"]).codes
     rows, target = table[list(_AI4I)].to_numpy(np.float64), table["Machine failure"].to_numpy(np.float64)
-    return rows, target, len(rows) * 3 // 4
+    cut = len(rows) * 3 // 4
+    chosen = settings(_AI4I, ("good", "failure"), "good", categories={"Type": ("H", "L", "M")})
+    began = time.perf_counter()
+    trained = train(data_of(rows[:cut], target[:cut]), chosen, "classifier")
+    return Ai4i(trained, chosen, time.perf_counter() - began, rows, target, cut)
 
 
 def ai4i(folder: Path) -> dict[str, Any]:
     """Machine failure of the last quarter, by a model of the first three."""
-    rows, target, cut = ai4i_rows(folder)
-    chosen = settings(_AI4I, ("good", "failure"), "good", categories={"Type": ("H", "L", "M")})
-    began = time.perf_counter()
-    trained = train(data_of(rows[:cut], target[:cut]), chosen, "classifier")
-    seconds, model = time.perf_counter() - began, trained.model()
-    answers = model.predict(rows[cut:])
+    trained, chosen, seconds, rows, target, cut = ai4i_trained(folder)
+    answers = trained.model().predict(rows[cut:])
     guess = np.array([one.probabilities for one in answers])
     truth = target[cut:]
     rate = known_rates(target, 2, (np.arange(len(rows)) >= cut).astype(np.intp))[0][cut:]
@@ -75,13 +87,6 @@ def ai4i(folder: Path) -> dict[str, Any]:
             "reliability": reliability(guess[:, 1], truth > 0),
         },
     }
-
-
-def ai4i_model(folder: Path) -> tuple[GateModel, Floats, Floats]:
-    """The model of the first three quarters, with the rows and failures of the last."""
-    rows, target, cut = ai4i_rows(folder)
-    chosen = settings(_AI4I, ("good", "failure"), "good", categories={"Type": ("H", "L", "M")})
-    return train(data_of(rows[:cut], target[:cut]), chosen, "classifier").model(), rows[cut:], target[cut:]
 
 
 def steel(folder: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from math import ceil
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.models.forecasting import follow
+from inference.models.fractions import fraction_of
 from inference.models.kind import TrainingData, TrainingMetrics, weights_at
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats
@@ -206,7 +206,7 @@ def mean_of(values: Floats | NDArray[np.bool_], weights: Floats | None) -> float
 
 
 def _part_of(serial: str) -> str:
-    fraction = int.from_bytes(hashlib.sha256(serial.encode()).digest()[:8], "big") / 2**64
+    fraction = fraction_of(serial)
     return next(name for name, end in _SPLITS if fraction < end or end == 1.0)
 
 

@@ -8,25 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from math import nan, sqrt
 
 from scipy.special import betaincinv
 
-_LARGEST = 2**64
+from inference.models.fractions import fraction_of
 
 
 def audit_number(gate: str, serial: str) -> float:
     """A number in [0, 1) that a gate and a serial number always have, as good as drawn at random.
 
-    The first 8 bytes, big-endian, of the SHA-256 of both names in UTF-8 with a line feed between them, over 2 ** 64. A
-    serial with a lone surrogate, which no store takes, is hashed with it.
+    That of both names with a line feed between them (`fraction_of`).
 
     >>> round(audit_number("coating", "B000123"), 6)
     0.027169
     """
-    digest = sha256(f"{gate}\n{serial}".encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8]) / _LARGEST
+    return fraction_of(f"{gate}\n{serial}")
 
 
 def is_audited(gate: str, serial: str, share: float) -> bool:

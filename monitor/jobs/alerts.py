@@ -22,6 +22,7 @@ READ = frozenset(
     | {"gatewatch_alert_limit", "gatewatch_alert_clear_level", "gatewatch_alert_expected"}
 )
 """The metrics that an evaluation reads."""
+_READS_HOLDS = any(name.startswith("gatewatch_holds_") for name in READ)
 
 
 class AlertsJob:
@@ -47,7 +48,7 @@ class AlertsJob:
     def run(self, run: Run) -> Result:
         """Evaluate, and write what changed."""
         with self._store.read() as connection:
-            snapshot = metrics_snapshot(connection, run.now)
+            snapshot = metrics_snapshot(connection, run.now, holds=_READS_HOLDS)
             states = alerting.open_states(connection)
         samples = StoreCollector(snapshot, self._bounds()).samples(READ)
         _, changes = evaluate(self._specs.values(), samples, states, run.now)

@@ -48,14 +48,17 @@ NAMED_FOR = timedelta(days=1)
 """How long a machine or step that the plant file has not is exported after its last row."""
 
 
-def metrics_snapshot(connection: Connection, now: datetime) -> MetricsSnapshot:
-    """The store as the metrics show it at `now` (aware UTC)."""
+def metrics_snapshot(connection: Connection, now: datetime, holds: bool = True) -> MetricsSnapshot:
+    """The store as the metrics show it at `now` (aware UTC).
+
+    `holds`: whether those that wait are wanted, which are a quarter of the time.
+    """
     return MetricsSnapshot(
         at=now,
         jobs=tuple(_jobs(connection)),
         cursors=tuple(_cursors(connection)),
         gates=tuple(_gates(connection)),
-        holds=tuple(HoldRow(row.step, row.decided_at) for row in waiting_holds(connection, now)),
+        holds=tuple(HoldRow(row.step, row.decided_at) for row in waiting_holds(connection, now)) if holds else (),
         savings=tuple(_savings(connection)),
         outbox=tuple(_outbox(connection)),
         board=tuple(_board(connection)),
