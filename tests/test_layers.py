@@ -102,9 +102,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.watching",
     ),
     "monitor.reports.part": (
-        "exporters.html", "inference.policy", "monitor.plant", "monitor.plant.file", "monitor.store",
-        "monitor.store.database",
-        "monitor.store.delivery", "monitor.store.models", "monitor.store.parts", "monitor.store.rows",
+        "exporters.html", "inference.policy", "monitor.plant", "monitor.store.database", "monitor.store.delivery",
+        "monitor.store.models", "monitor.store.parts", "monitor.store.rows",
     ),
     "monitor.reports": (
         "detectors.window", "exporters.html", "exporters.metrics.shared", "exporters.report", "inference.steps",

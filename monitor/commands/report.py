@@ -107,8 +107,8 @@ def part_replay(serial: str, plant: str, overrides: Sequence[str], json_: bool) 
 
     Example: gatewatch part replay B000123
     """
+    from monitor.gate_models.plant_files import PlantFiles
     from monitor.gate_models.rederive import recompute_part
-    from monitor.reports.part.reading import PlantFiles
     from monitor.runtime.app import make_registry
     from monitor.store.database.schema import open_existing
 
@@ -217,7 +217,8 @@ def part_holds(plant: str, overrides: Sequence[str], json_: bool) -> None:
 def _looking(plant: str, overrides: Sequence[str]) -> Iterator[tuple[Connection, Lens, datetime]]:
     """The store of a plant, with what its rows are read through, and the time."""
     from monitor.clock import WallClock
-    from monitor.reports.part.reading import Lens, PlantFiles
+    from monitor.gate_models.plant_files import PlantFiles
+    from monitor.reports.part.reading import Lens
     from monitor.store.database.schema import open_existing
 
     loaded, now = load(plant, overrides), WallClock().now()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from monitor.gate_models.priced import PastCosts
+from monitor.gate_models.plant_files import PastCosts
 from monitor.plant.plant import Plant
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.database.database import Store

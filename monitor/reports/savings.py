@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from exporters.html.formatting import escape_controls
+from exporters.html.formatting import aligned, escape_controls
 from exporters.report.savings import curve_rows, month_rows, said_of
 from exporters.report.values import LineMonth, SavedMonth
 from monitor.clock import Clock
 from monitor.errors import UsageError
-from monitor.gate_models.priced import PastCosts
+from monitor.gate_models.plant_files import PastCosts
 from monitor.model import JsonObject
 from monitor.plant.file.load import LoadedPlant
 from monitor.store.database.schema import open_existing
@@ -84,13 +84,8 @@ def as_text(found: MonthsSaved) -> str:
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(
-            zip(row, widths, strict=True)
-        )).rstrip()
-        for row in rows
-    ]  # fmt: skip
+    """Names, then columns of numbers."""
+    return aligned(rows, range(1, len(rows[0])))
 
 
 def as_values(found: MonthsSaved) -> JsonObject:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from exporters.html.formatting import escape_controls, number
+from exporters.html.formatting import aligned, escape_controls, number
 from exporters.report.step_values import LossKind, RankedStep, StepRanking
 from exporters.report.steps import conclusion, percent
 
@@ -16,8 +16,7 @@ _RIGHT = (1, 2, 3, 5, 6)  # the columns of numbers
 def as_text(ranking: StepRanking) -> str:
     """A table with a line a step, in line order."""
     rows = [_HEADS, *map(_cells, ranking.steps)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADS))]
-    return "\n".join([*_heading(ranking), *(_line(row, widths) for row in rows)])
+    return "\n".join([*_heading(ranking), *aligned(rows, _RIGHT)])
 
 
 def _heading(ranking: StepRanking) -> Iterator[str]:
@@ -29,14 +28,6 @@ def _heading(ranking: StepRanking) -> Iterator[str]:
         yield f"{known} it with an error of {number(ranking.loss**0.5)}{unit} (root mean square)"
     else:
         yield f"{known} its class with a log loss of {number(ranking.loss)}"
-
-
-def _line(cells: tuple[str, ...], widths: list[int]) -> str:
-    shown = [
-        cell.rjust(width) if i in _RIGHT else cell.ljust(width)
-        for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
-    return "  ".join(shown).rstrip()
 
 
 def _cells(ranked: RankedStep) -> tuple[str, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from monitor.gate_models.picture_files import PictureMaps
+from monitor.gate_models.plant_files import PlantFiles
 from monitor.plant.plant import Plant
 from monitor.reports.part.lists import PAGE, list_holds, list_parts, wanted_of
-from monitor.reports.part.reading import Lens, PlantFiles
+from monitor.reports.part.reading import Lens
 from monitor.reports.passport import passport
 from monitor.runtime.app import App
 from monitor.store.rows.pictures import picture_of

@@ -123,7 +123,8 @@ def test_two_hundred_random_kills_lose_nothing_and_double_nothing(
     posted = posted_readings(plant, codes, START + timedelta(hours=HOURS))
     assert len(found["readings"]) == posted >= 100_000
     again = retried(plant)
-    assert min(again["mes"], again["condition"]) > 300
+    assert again == retried(whole)
+    assert min(again["mes"], again["condition"]) > 200  # seven parts or more of each of the 35 corrections
     assert within_retries > 5
     print(
         f"{KILLS} kills over {rows} rows, {within_retries} of them within a retry from quarantine: 0 lost, 0 doubled, "

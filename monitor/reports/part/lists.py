@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from exporters.html import part_words as words
-from exporters.html.formatting import escape_controls
+from exporters.html.formatting import aligned, escape_controls
 from monitor.errors import UsageError
 from monitor.model import JsonObject, Reason, Verdict
 from monitor.plant.types import parse_instant
@@ -67,7 +67,7 @@ def list_holds(connection: Connection, now: datetime, lens: Lens) -> dict[str, o
 def parts_as_text(listing: Mapping[str, Any]) -> str:
     """A list for a terminal: a line each, with control characters in the data escaped."""
     rows = [
-        (_clock(row["at"]), row["serial"], row["gate"], row["verdict"], row["reason"], words.short_prediction(row),
+        (words.clock(row["at"]), row["serial"], row["gate"], row["verdict"], row["reason"], words.short_prediction(row),
          words.became(row))
         for row in listing["decisions"]
     ]  # fmt: skip
@@ -78,8 +78,8 @@ def parts_as_text(listing: Mapping[str, Any]) -> str:
 def holds_as_text(listing: Mapping[str, Any]) -> str:
     """The holds that wait, for a terminal: overdue ones first, marked."""
     rows = [
-        ("OVERDUE" if row["overdue"] else "", f"due {_clock(row['due'])}" if row["due"] else "no due time",
-         row["serial"], row["step"], row["gate"], row["reason"], f"held {_clock(row['decided_at'])}")
+        ("OVERDUE" if row["overdue"] else "", f"due {words.clock(row['due'])}" if row["due"] else "no due time",
+         row["serial"], row["step"], row["gate"], row["reason"], f"held {words.clock(row['decided_at'])}")
         for row in listing["holds"]
     ]  # fmt: skip
     count = f"{len(rows)} waiting, {listing['overdue']} overdue"
@@ -135,17 +135,9 @@ def _key(text: str) -> Key:
     return Key(_instant("after", at), int(arrival))
 
 
-def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """The rows with cells of equal width, escaped first."""
-    cells = [[escape_controls(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width).rstrip()
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    return aligned([[escape_controls(cell) for cell in row] for row in rows])
 
 
 def _lines(lines: Iterable[str]) -> str:
     return "\n".join(lines) + "\n"
-
-
-def _clock(at: str) -> str:
-    return words.clock(at)

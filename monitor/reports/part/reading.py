@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
-from monitor.errors import MonitorError
 from monitor.plant.plant import Plant
 from monitor.store.database.database import Connection
 from monitor.store.delivery.outbox import OutboxMessage, messages_about
-from monitor.store.plant_files import plant_file_text
 from monitor.store.rows.decisions import Said, StoredDecision, decisions_of, said_of_passages
 from monitor.store.rows.outcomes import StoredDisposition, StoredOutcome, dispositions_of, outcomes_of
 from monitor.store.rows.parts import PartStep, part_history
@@ -19,7 +16,6 @@ from monitor.store.rows.pictures import picture_names
 
 ClassNames = Mapping[str, Mapping[int, str]]
 """By characteristic with classes the name of each class, by its number in outcomes."""
-_MOST_FILES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,35 +29,6 @@ class Lens:
     plants: Callable[[Connection, str], Plant | None] = lambda connection, digest: None
     plant: Plant | None = None
     now: datetime | None = None
-
-
-class PlantFiles:
-    """The stored plant files by digest, each read once. One that this version cannot read is not known."""
-
-    def __init__(self, folder: Path) -> None:
-        """Relative paths in them count from `folder`."""
-        self._folder = folder
-        self._known: dict[str, Plant | None] = {}
-
-    def of(self, connection: Connection, digest: str) -> Plant | None:
-        """The plant file of a digest; None where it is not known."""
-        if digest in (known := self._known):
-            return known[digest]
-        text = plant_file_text(connection, digest)
-        if text is None:  # perhaps it comes later
-            return None
-        found = self._parsed(text)
-        # Replaced as a whole: another thread may be reading it.
-        self._known = {**(known if len(known) < _MOST_FILES else {}), digest: found}
-        return found
-
-    def _parsed(self, text: str) -> Plant | None:
-        from monitor.plant.file.load import parse
-
-        try:
-            return parse(text, self._folder).plant
-        except MonitorError:
-            return None
 
 
 @dataclass(frozen=True, slots=True)

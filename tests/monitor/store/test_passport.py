@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.gate_models.plant_files import PlantFiles
 from monitor.plant.plant import Plant
-from monitor.reports.part.reading import Lens, PlantFiles
+from monitor.reports.part.reading import Lens
 from monitor.reports.part.text import as_text
 from monitor.reports.passport import MAX_FINDINGS, passport
 from monitor.store.database import tables as t

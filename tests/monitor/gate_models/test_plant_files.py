@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.gate_models.priced import PastCosts
+from monitor.gate_models.plant_files import PastCosts
 from monitor.store.database.database import Store
 from monitor.store.plant_files import record_plant_file
 
