@@ -167,7 +167,7 @@ HEAVY: dict[str, tuple[str, ...]] = {
     "evidently": ("detectors.window.evidently_report",),
     "lightgbm": ("inference.models.tables.boosted_trees",),
     "mlflow": ("inference.registry",),
-    "river": ("detectors.stream.river_scorers",),
+    "river": ("detectors.condition.scatter",),
     "safetensors": ("inference.packaging", "inference.vision.weights"),
     "torch": (
         "inference.models.shapes.shape",

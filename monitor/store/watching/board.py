@@ -7,10 +7,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from detectors.stream.worst_machine import DETECTOR, METHOD, worst_machine
+from detectors.stream.worst_machine import DETECTOR, worst_machine
 from detectors.window.roster import step_detector_names
 from exporters.metrics.shared.snapshot import BoardRow
-from monitor.detection import PERFORMANCE, UNWATCHED, WORST_RATIO
+from monitor.detection import CONDITION_ALARM, PERFORMANCE, WORST_RATIO
 from monitor.model import Finding, Status
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
@@ -103,6 +103,6 @@ def roll_up(connection: sa.Connection, findings: Iterable[Finding]) -> list[Find
         return []
     b = t.board.c
     by_step: dict[str, list[BoardRow]] = {}
-    for row in board_rows(connection, b.detector == DETECTOR, b.method.not_in((METHOD, UNWATCHED)), b.step.in_(steps)):
+    for row in board_rows(connection, b.detector == DETECTOR, b.method == CONDITION_ALARM, b.step.in_(steps)):
         by_step.setdefault(row.step, []).append(row)
     return [worst_machine(step, by_step[step]) for step in steps if step in by_step]
