@@ -27,6 +27,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.simulator": (),
     "monitor.simulator.people": ("monitor.simulator",),
     "monitor.store.database": (),
+    "detectors.events": ("detectors.shared",),
     "detectors.stream": ("detectors.shared",),
     "detectors.window": ("detectors.shared",),
     "exporters.report": ("exporters.html",),
