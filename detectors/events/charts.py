@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.signal import lfilter
 
-from detectors.events.windows import window_sums
+from detectors.shared.windows import window_sums
 from monitor.model import Floats
 
 CHARTS = ("value", "smoothed value", "mean of 30 rows", "mean of 100 rows", "deviation of 30 rows", "steps of 20 rows")

@@ -21,7 +21,7 @@ from detectors.events import season as daily
 from detectors.events.charts import CHARTS, Newest, charts, no_rows
 from detectors.events.records import Records, beyond, close_block, learnt, room
 from detectors.events.season import Season, Times
-from detectors.events.windows import highest_before
+from detectors.shared.windows import highest_before
 from monitor.model import Floats
 
 NAMES = (*CHARTS, *daily.CHARTS)

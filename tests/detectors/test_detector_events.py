@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from detectors.events.events import NAMES, Settings, State, score, settings_for, start
 from detectors.events.saved import load, save
-from detectors.events.windows import highest_before, window_sums
+from detectors.shared.windows import highest_before, window_sums
 from monitor.model import Floats
 
 SHORT = Settings(warmup=60, quiet=40)

@@ -8,13 +8,13 @@ from monitor.model import Floats
 
 
 def window_sums(rows: Floats, width: int) -> Floats:
-    """The sum of `width` consecutive rows, shape (n + width - 1,) to (n,).
+    """The sum of `width` consecutive rows, shape (n + width - 1, ...) to (n, ...).
 
     By doubling: sums of 2, 4, 8 ... rows, and those that the binary digits of `width` name. A sum is made of its own
     rows alone, always in the same order; a running total would carry rounding from everything before.
     """
     count = len(rows) - width + 1
-    total, sums, size, offset = np.zeros(count), rows, 1, 0
+    total, sums, size, offset = np.zeros((count, *rows.shape[1:])), rows, 1, 0
     while True:
         if width & size:
             total = total + sums[offset : offset + count]
