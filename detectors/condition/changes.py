@@ -143,7 +143,7 @@ def _filled(rows: Floats, last: Floats) -> Floats:
         return bounded
     known = np.concatenate([last[None], bounded])
     places = np.where(np.concatenate([np.zeros_like(missing[:1]), missing]), 0, np.arange(len(known))[:, None])
-    return np.take_along_axis(known, np.maximum.accumulate(places, axis=0), axis=0)[1:]
+    return np.asarray(np.take_along_axis(known, np.maximum.accumulate(places, axis=0), axis=0)[1:])
 
 
 def _differences(rows: Floats) -> Floats:

@@ -82,7 +82,8 @@ def _load_records(saved: object, charts: int) -> Records:
     arrays: dict[str, Floats] = {
         name: unpack(fields[name], (charts,) if name in _SIDELESS else (2, charts)) for name in ARRAYS
     }
-    return Records(**arrays, **{name: whole_number(fields[name], name) for name in COUNTS})
+    blocks, position, epoch = (whole_number(fields[name], name) for name in COUNTS)
+    return Records(**arrays, blocks=blocks, position=position, epoch=epoch)
 
 
 def _save_season(season: Season) -> dict[str, Any]:

@@ -33,4 +33,4 @@ def highest_before(values: Floats, before: Floats) -> Floats:
         highest = np.maximum(highest[:-size], highest[size:])
         size *= 2
     count = len(values)
-    return np.maximum(highest[:count], highest[width - size : width - size + count])
+    return np.asarray(np.maximum(highest[:count], highest[width - size : width - size + count]))
