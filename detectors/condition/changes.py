@@ -30,6 +30,7 @@ LEAST_ROWS = 300
 _QUIET = 30
 _CHANCE = 5e-4
 _BLOCKS = 12
+_LEAST_MAXIMUM = 1.0  # of a block: what its root mean square is on average, where anything moves
 _LEAST_SPREAD = 0.1  # of the logarithm of block maxima
 _LEAST_SCALE = 0.05  # of a standardised sensor's difference
 _FARTHEST = 50.0  # a standardised value counts up to this
@@ -76,7 +77,7 @@ def learn_changes(rows: Floats) -> ChangeReference:
     differences = _differences(_filled(rows, np.zeros(rows.shape[1])))[SETTLING:]
     scale = np.maximum(np.sqrt((differences**2).mean(axis=0)), _LEAST_SCALE)
     size = _size(differences / scale)
-    maxima = np.log([block.max() for block in np.array_split(size, _BLOCKS)])
+    maxima = np.log([max(float(block.max()), _LEAST_MAXIMUM) for block in np.array_split(size, _BLOCKS)])
     spread = max(float(maxima.std(ddof=1)), _LEAST_SPREAD) * math.sqrt(1 + 1 / _BLOCKS)
     return ChangeReference(scale, float(np.exp(maxima.mean() + student_bound(_CHANCE, _BLOCKS - 1) * spread)))
 
