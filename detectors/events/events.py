@@ -1,7 +1,7 @@
 """Events of one metric, online: a row that goes beyond everything seen before it, by any of several charts.
 
 The charts are the value, its exponentially weighted mean, means of 30 and 100 rows, the deviation within 30 rows, the
-mean step of 20 rows; with times also means of 5, 30 and 100 rows of what deviates from the usual course of a day. Each
+mean step of 20 rows; with times also means of 5 and 30 rows of what deviates from the usual course of a day. Each
 keeps its centre, the highest and lowest seen, slowly forgotten, and how high its blocks usually reach. A row that goes
 beyond is an event unless one of the newest `quiet` rows went further. All are compared in one unit: limit 1.
 
@@ -28,7 +28,7 @@ NAMES = (*CHARTS, *daily.CHARTS)
 LIMIT = 1.0
 LONGEST_WARMUP = 2000
 _REACH = 4.0  # a value counts up to this multiple of the farthest seen before its block
-_SPREADS = 3.5  # standard deviations of block maxima; chosen on simulated series
+_SPREADS = 3.1  # standard deviations of block maxima; chosen on simulated series
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,10 @@ from detectors.events.charts import LONGEST, moving_mean
 from detectors.events.records import Records, blank, close_block
 from monitor.model import Floats
 
-CHARTS = ("mean of 5 rows for the time of day", "mean of 30 rows for the time of day",
-          "mean of 100 rows for the time of day")  # fmt: skip
+CHARTS = ("mean of 5 rows for the time of day", "mean of 30 rows for the time of day")
 SLOTS = 48
 DAY = 86_400 * 10**9  # ns
-_WIDTHS = (5, 30, 100)
+_WIDTHS = (5, 30)
 _LEAST_ROWS = 12  # a day of fewer rows has no course
 _LEAST_BLOCKS = 4  # of deviations, before any is judged
 _RATE = 0.25  # weight of a new day
@@ -72,7 +71,7 @@ def turn_day(season: Season, day: int) -> Season:
 
 
 def deviations(season: Season, times: Times, values: Floats) -> tuple[Season, Floats]:
-    """The charts of the deviations, shape (n, 3), of rows of one day; 0 where the course is not known."""
+    """The charts of the deviations, shape (n, 2), of rows of one day; 0 where the course is not known."""
     slots = (times - season.first) % DAY * SLOTS // DAY
     sums, counts = season.sums.copy(), season.counts.copy()
     np.add.at(sums, slots, values)

@@ -79,7 +79,7 @@ def test_a_constant_metric_has_no_event_until_it_moves(level: float) -> None:
 
 def test_few_events_where_nothing_happens() -> None:
     found = [judged(noise(3000, seed), settings_for(600)).events.sum() for seed in range(1000, 1010)]
-    assert sum(found) <= 20  # of 27,000 judged rows
+    assert sum(found) <= 27  # of 27,000 judged rows
 
 
 def test_an_event_is_told_once() -> None:
