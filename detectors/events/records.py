@@ -52,11 +52,11 @@ ARRAYS = ("centre", "floor", "record", "bound", "mean", "variance", "total", "hi
 COUNTS = ("blocks", "position", "epoch")
 
 
-def blank(charts: int) -> Records:
-    """Records of charts that lie about 0 and of which nothing has been seen."""
-    sides = np.full((2, charts), _LEAST)
+def blank(charts: int, least: float = _LEAST) -> Records:
+    """Records of charts that lie about 0 and of which nothing has been seen; a record is at least `least`."""
+    sides = np.full((2, charts), least)
     return Records(
-        np.zeros(charts), np.full(charts, _LEAST), sides, sides, np.zeros((2, charts)), np.zeros((2, charts)),
+        np.zeros(charts), np.full(charts, least), sides, sides, np.zeros((2, charts)), np.zeros((2, charts)),
         np.zeros(charts), np.zeros((2, charts)), np.zeros((2, charts)),
     )  # fmt: skip
 

@@ -18,6 +18,7 @@ CHARTS = ("mean of 5 rows for the time of day", "mean of 30 rows for the time of
 SLOTS = 48
 DAY = 86_400 * 10**9  # ns
 _WIDTHS = (5, 30)
+_LEAST = 0.3  # standard deviations of the metric: a smaller deviation is none, however regular the days
 _LEAST_ROWS = 12  # a day of fewer rows has no course
 _LEAST_BLOCKS = 4  # of deviations, before any is judged
 _RATE = 0.25  # weight of a new day
@@ -85,7 +86,7 @@ def deviations(season: Season, times: Times, values: Floats) -> tuple[Season, Fl
 def begin_block(season: Season) -> Season:
     """At the start of a block: the records begin when there is a course, and are learnt after one more day."""
     if season.records is None:
-        return replace(season, records=blank(len(CHARTS))) if season.days else season
+        return replace(season, records=blank(len(CHARTS), _LEAST)) if season.days else season
     learnt = season.days >= 2 and season.records.blocks >= _LEAST_BLOCKS
     return replace(season, learning=season.learning and not learnt)
 
