@@ -141,7 +141,7 @@ def _filled(rows: Floats, last: Floats) -> Floats:
     bounded = np.clip(rows, -_FARTHEST, _FARTHEST)
     missing = np.isnan(bounded)
     if not missing.any():
-        return bounded
+        return np.asarray(bounded)
     known = np.concatenate([last[None], bounded])
     places = np.where(np.concatenate([np.zeros_like(missing[:1]), missing]), 0, np.arange(len(known))[:, None])
     return np.asarray(np.take_along_axis(known, np.maximum.accumulate(places, axis=0), axis=0)[1:])
@@ -157,4 +157,4 @@ def _size(differences: Floats) -> Floats:
     total = np.zeros(len(differences))
     for sensor in range(differences.shape[1]):
         total += differences[:, sensor] ** 2
-    return np.sqrt(total / max(differences.shape[1], 1))
+    return np.asarray(np.sqrt(total / max(differences.shape[1], 1)))

@@ -45,7 +45,7 @@ def read_times(column: pd.Series[str], name: str) -> Times:
             f"--time {name!r}: no time can be read, the first being {first!r}; expected numbers or times such as "
             "2026-01-31T06:00:00"
         )
-    instants = parsed.astype("datetime64[ns, UTC]").astype("int64").to_numpy(dtype=np.int64)
+    instants = np.asarray(parsed.astype("datetime64[ns, UTC]").astype("int64"), dtype=np.int64)
     return Times(texts, _filled(instants, known), _notes(instants.astype(np.float64), known, texts, name))
 
 
