@@ -1,0 +1,91 @@
+"""Each benchmark of `make bench-detect` on simulated plants: false breaches of healthy ones, and wear found in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks.detect import plant, scoring
+from benchmarks.detect.measures import Subject, following
+from monitor.model import Floats
+
+WARM_UP = 1000
+REFITS = (1, 2, 4, 8)
+"""A reference is learnt again from all rows so far after so many warm-ups, then frozen."""
+_MONTH_DAYS = 365.25 / 12
+
+
+def scored(subject: Subject, values: Floats, refits: Sequence[int]) -> Floats:
+    """The scores (rows,) of a stream from its first row on; NaN for the rows of the first warm-up."""
+    out = np.full(len(values), np.nan)
+    starts = [times * WARM_UP for times in refits if times * WARM_UP < len(values)]
+    for start, stop in zip(starts, [*starts[1:], len(values)], strict=True):
+        out[start:stop] = following(subject, values[:start], values[start:stop])
+    return out
+
+
+def _breaches(
+    subject: Subject, streams: Sequence[plant.Stream], refits: Sequence[int]
+) -> Iterator[tuple[plant.Stream, str, Sequence[int]]]:
+    for stream in streams:
+        scores = scored(subject, stream.values, refits)
+        for what, limit in (("flag", 1.0), ("page", subject.page_limit)):
+            yield stream, what, scoring.breaches(scores > limit)
+
+
+def healthy(
+    subject: Subject, seeds: Sequence[int], days: float = plant.DAYS, refits: Sequence[int] = REFITS
+) -> Mapping[str, Any]:
+    """False breaches a plant day, and by extrapolation a machine and month, at both limits."""
+    counts, machines = {"flag": 0, "page": 0}, 0
+    for seed in seeds:
+        streams = plant.healthy(seed, days)
+        machines = len({stream.machine for stream in streams})
+        for _, what, starts in _breaches(subject, streams, refits):
+            counts[what] += len(starts)
+    total = days * len(seeds)
+    return {
+        "seeds": [min(seeds), max(seeds)], "plant_days": total,
+        **{
+            what: {
+                "false_breaches": count, "a_plant_day": round(count / total, 3),
+                "a_machine_and_month": round(count / total / machines * _MONTH_DAYS, 3),
+            }
+            for what, count in counts.items()
+        },
+    }  # fmt: skip
+
+
+def wear(
+    subject: Subject, seeds: Sequence[int], days: float = plant.DAYS, refits: Sequence[int] = REFITS
+) -> Mapping[str, Any]:
+    """The hours from the first breach of the worn machine to when its level passes the limit, over the seeds.
+
+    The same plant without wear is judged beside it: a breach that starts there as well is no sign of wear.
+    """
+    before: dict[str, list[float | None]] = {"flag": [], "page": []}
+    for seed in seeds:
+        streams, truth = plant.worn(seed, days)
+        sound = [stream for stream in plant.healthy(seed, days) if stream.machine == truth.machine]
+        known = {(stream.recipe, what): starts for stream, what, starts in _breaches(subject, sound, refits)}
+        firsts: dict[str, list[float]] = {"flag": [], "page": []}
+        for stream, what, starts in _breaches(subject, streams, refits):
+            new = set(starts).difference(known[stream.recipe, what])
+            firsts[what] += [float(stream.hours[row]) for row in new if stream.hours[row] >= truth.begins]
+        for what, hours in firsts.items():
+            before[what].append(truth.passes - min(hours) if hours else None)
+    return {"seeds": [min(seeds), max(seeds)], **{what: _in_time(found) for what, found in before.items()}}
+
+
+def _in_time(hours: Sequence[float | None]) -> Mapping[str, Any]:
+    """Hours before the limit is passed, negative behind it; the median counts what was never found as behind all."""
+    found = [h for h in hours if h is not None]
+    middle = median([-np.inf if h is None else h for h in hours])
+    return {
+        "median_hours_before": round(float(middle), 2) if np.isfinite(middle) else None,
+        "least": round(min(found), 2) if len(found) == len(hours) else None,
+        "at_least_9_hours": sum(h >= 9 for h in found), "found": len(found), "of": len(hours),
+    }  # fmt: skip
