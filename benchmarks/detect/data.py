@@ -37,10 +37,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A series of NAB: values (rows,), and its labelled windows as first and last row (inclusive)."""
+    """A series of NAB: values (rows,), times in ns (rows,), and its labelled windows: first and last row, inclusive."""
 
     name: str
     values: Floats
+    at: NDArray[np.int64]
     windows: tuple[tuple[int, int], ...]
 
 
@@ -76,7 +77,8 @@ def _series(path: Path, name: str, windows: list[list[str]]) -> Series:
         )
         for first, last in windows
     )
-    return Series(name, frame["value"].to_numpy(dtype=np.float64), rows)
+    times = at.astype("datetime64[ns]").astype(np.int64)
+    return Series(name, frame["value"].to_numpy(dtype=np.float64), times, rows)
 
 
 def nab_weights(folder: Path, profile: str = "standard") -> Mapping[str, float]:

@@ -27,6 +27,7 @@ class Subject(Protocol):
     """What is measured."""
 
     page_limit: float
+    """The score at which a person is called."""
 
     def fit(self, reference: Floats) -> Judge:
         """Learn what is normal from rows (rows, sensors)."""
@@ -34,8 +35,14 @@ class Subject(Protocol):
     def changes(self, reference: Floats, rows: Floats) -> Sequence[int]:
         """The rows at which the streams change, counted from the first of `rows`, which follow the reference."""
 
-    def events(self, values: Floats, train: int) -> Floats:
-        """A score for each row of one metric (rows,), above 1 is an event; `train`: rows of which none is scored."""
+    def events(self, series: data.Series, train: int) -> Floats:
+        """A score for each row of one metric (rows,), above 1 is an event; the first `train` rows are not scored."""
+
+    def time_left(self, reference: Floats, rows: Floats) -> Floats | None:
+        """The least and the most rows that are left to the end, at each row (rows, 2); NaN where nothing is said.
+
+        None: the subject says nothing of the kind.
+        """
 
 
 def following(subject: Subject, reference: Floats, rows: Floats) -> Floats:
@@ -96,7 +103,7 @@ def tep(subject: Subject, normal: Floats, test: Floats, faults: Mapping[int, Flo
 
 def nab(subject: Subject, series: Sequence[data.Series], weights: Mapping[str, float]) -> Mapping[str, Any]:
     """The standard profile's score with the event score at its limit, and at the best one threshold of all."""
-    scores = [subject.events(one.values, scoring.probation(len(one.values))) for one in series]
+    scores = [subject.events(one, scoring.probation(len(one.values))) for one in series]
     most = np.concatenate(scores)
     limits = np.unique(np.quantile(most[most > 0], np.linspace(0, 1, 200))) if (most > 0).any() else np.array([1.0])
     at_best = max((_nab(series, scores, limit, weights) for limit in limits), key=lambda found: found["score"])
@@ -121,14 +128,31 @@ def _nab(
 def engines(subject: Subject, lives: Sequence[Floats]) -> Mapping[str, Any]:
     """How many engines are noticed before they fail, and how many cycles before, at both limits."""
     leads: dict[str, list[int]] = {"flag": [], "page": []}
+    left: list[tuple[Floats, Floats]] = []
     for life in lives:
         learnt = reference_cycles(len(life))
+        intervals = subject.time_left(life[:learnt], life[learnt:])
+        if intervals is not None:
+            left.append((intervals, np.arange(len(intervals) - 1, -1, -1, dtype=np.float64)))
         scores = following(subject, life[:learnt], life[learnt:])
         for what, limit in (("flag", 1.0), ("page", subject.page_limit)):
             first = scoring.first_run(scores > limit, IN_A_ROW)
             if first is not None:
                 leads[what].append(len(scores) - 1 - first)
-    return {"engines": len(lives), **{what: _leads(found) for what, found in leads.items()}}
+    told = {what: _leads(found) for what, found in leads.items()}
+    return {"engines": len(lives), **told, "time_left": _time_left(left) if left else None}
+
+
+def _time_left(left: Sequence[tuple[Floats, Floats]]) -> Mapping[str, Any]:
+    """The share of intervals that hold the rows that were left, over all rows of all lives, and how wide they are."""
+    intervals, truth = (np.concatenate(column) for column in zip(*left, strict=True))
+    stated, held = scoring.intervals_held(intervals, truth)
+    lives = sum(bool(np.isfinite(one).all(axis=1).any()) for one, _ in left)
+    widths = np.diff(intervals[np.isfinite(intervals).all(axis=1)], axis=1)
+    return {
+        "lives": lives, "stated": stated, "held": round(held / stated, 4) if stated else None,
+        "median_width": round(float(np.median(widths)), 1) if stated else None,
+    }  # fmt: skip
 
 
 def reference_cycles(life: int) -> int:

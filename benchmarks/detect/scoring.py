@@ -56,6 +56,13 @@ def breaches(flagged: Flags, to_start: int = 5, to_end: int = 20) -> list[int]:
     return starts
 
 
+def intervals_held(intervals: Floats, truth: Floats) -> tuple[int, int]:
+    """How many intervals are stated, and how many of them hold the truth (rows,). `intervals`: (rows, 2), NaN: none."""
+    stated = ~np.isnan(intervals).any(axis=1)
+    held = (intervals[:, 0] <= truth) & (truth <= intervals[:, 1])
+    return int(stated.sum()), int((stated & held).sum())
+
+
 # ---- NAB: Lavin and Ahmad, Evaluating real-time anomaly detection algorithms, ICMLA 2015
 
 

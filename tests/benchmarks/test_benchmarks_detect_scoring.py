@@ -54,6 +54,11 @@ def test_a_breach_starts_and_ends_with_runs_of_rows(flagged: str, starts: Sequen
     assert scoring.breaches(_flags(flagged), to_start=2, to_end=3) == starts
 
 
+def test_an_interval_holds_its_ends_and_none_is_none() -> None:
+    intervals = np.array([[1.0, 3.0], [1.0, 3.0], [1.0, 3.0], [np.nan, 3.0], [2.0, np.inf]])
+    assert scoring.intervals_held(intervals, np.array([1.0, 3.0, 3.5, 2.0, 9.0])) == (4, 3)
+
+
 @pytest.mark.parametrize(("position", "worth"), [(-1.0, 0.98661), (0.0, 0.0), (1.0, -0.98661), (3.1, -1.0)])
 def test_a_detection_is_worth_less_the_later_it_comes(position: float, worth: float) -> None:
     assert scoring.sigmoid(position) == pytest.approx(worth, abs=1e-5)

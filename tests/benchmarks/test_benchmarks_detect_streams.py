@@ -70,8 +70,16 @@ class Threshold:
     def changes(self, reference: np.ndarray, rows: np.ndarray) -> list[int]:
         return np.flatnonzero(np.diff(rows[:, 0] > 1, prepend=False)).tolist()
 
-    def events(self, values: np.ndarray, train: int) -> np.ndarray:
-        return values
+    def events(self, series: data.Series, train: int) -> np.ndarray:
+        return series.values
+
+    def time_left(self, reference: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Right but for the last row, nothing before row 100 of the rows."""
+        left = np.arange(len(rows) - 1, -1, -1, dtype=float)
+        intervals = np.stack([left - 1, left + 1], axis=1)
+        intervals[:100] = np.nan
+        intervals[-1] += 5
+        return intervals
 
 
 def _run(values: np.ndarray) -> data.Run:
@@ -100,6 +108,7 @@ def test_the_lead_of_an_engine_counts_from_the_fifth_flagged_cycle() -> None:
     found = measures.engines(Threshold(), [life, np.zeros((200, 1))])
     assert (found["flag"]["noticed"], found["flag"]["median_lead"]) == (1, 45)
     assert (found["page"]["noticed"], found["page"]["median_lead"]) == (1, 5)
+    assert found["time_left"] == {"lives": 2, "stated": 80, "held": 78 / 80, "median_width": 2.0}
 
 
 def test_the_windows_of_nab_are_rows(tmp_path: Path) -> None:

@@ -1,0 +1,119 @@
+"""Detectors of other libraries on the same rows: river's half-space trees and ADWIN, and Evidently by windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.detect.data import Series
+from monitor.model import Floats
+
+_CHANCE = 0.99
+"""The quantile of the reference's own scores that is a peer's limit, where the peer has none."""
+WINDOW_ROWS = 100
+"""Rows that Evidently compares with the reference at a time."""
+
+
+class HalfSpaceTrees:
+    """river's half-space trees as its documentation uses them: scaled rows, score, then learn, a row at a time."""
+
+    page_limit = np.inf
+
+    def fit(self, reference: Floats) -> HalfSpaceTrees:
+        """Scale by the reference, learn it, and take the limit from its second half's scores."""
+        from river.anomaly import HalfSpaceTrees as Trees
+
+        self._low, high = reference.min(axis=0), reference.max(axis=0)
+        self._span = np.where(high > self._low, high - self._low, 1.0)
+        self._trees = Trees(n_trees=25, height=8, window_size=min(250, len(reference) // 2), seed=42)
+        scores = self._pass(reference)
+        self._limit = max(float(np.quantile(scores[len(scores) // 2 :], _CHANCE)), 1e-9)
+        return self
+
+    def _pass(self, rows: Floats) -> Floats:
+        scaled = np.clip((rows - self._low) / self._span, 0.0, 1.0)
+        scores = np.empty(len(rows))
+        for i, row in enumerate(scaled.tolist()):
+            named = dict(enumerate(row))
+            scores[i] = self._trees.score_one(named)
+            self._trees.learn_one(named)
+        return scores
+
+    def score(self, rows: Floats) -> Floats:
+        """The scores in units of the limit."""
+        return self._pass(rows) / self._limit
+
+    def changes(self, reference: Floats, rows: Floats) -> Sequence[int]:
+        """Rows at which ADWIN of any sensor detects a change; none within 30 rows after another."""
+        return quiet([i for i in adwin_rows(np.concatenate([reference, rows])) if i >= len(reference)], len(reference))
+
+    def events(self, series: Series, train: int) -> Floats:
+        """The trees on the metric alone."""
+        values = series.values[:, None]
+        out = np.zeros(len(values))
+        if train > 1:
+            out[train:] = self.fit(values[:train]).score(values[train:])
+        return out
+
+
+def adwin_rows(rows: Floats) -> Sequence[int]:
+    """The rows at which river's ADWIN detects a change in any sensor, with its default parameters."""
+    from river.drift import ADWIN
+
+    found: set[int] = set()
+    for column in rows.T:
+        detector = ADWIN()
+        for i, value in enumerate(column.tolist()):
+            detector.update(value)
+            if detector.drift_detected:
+                found.add(i)
+    return sorted(found)
+
+
+def quiet(rows: Sequence[int], first: int, gap: int = 30) -> list[int]:
+    """Rows counted from `first`, without those within `gap` rows of the one kept before."""
+    kept: list[int] = []
+    for row in rows:
+        if not kept or row - first - kept[-1] >= gap:
+            kept.append(row - first)
+    return kept
+
+
+class Evidently:
+    """Evidently's DataDriftPreset on windows of rows: every row of a window in which the data set drifts is flagged."""
+
+    page_limit = np.inf
+
+    def fit(self, reference: Floats) -> Evidently:
+        """Keep the reference."""
+        self._reference = _frame(reference)
+        return self
+
+    def score(self, rows: Floats) -> Floats:
+        """2 for the rows of a window that drifts as a whole, else 0; a row is judged when its window is complete."""
+        edges = [*range(0, len(rows), WINDOW_ROWS), len(rows)]
+        out = np.zeros(len(rows))
+        for start, stop in pairwise(edges):
+            out[start:stop] = 2.0 * _drifts(self._reference, _frame(rows[start:stop]))
+        return out
+
+
+def _frame(rows: Floats) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=[f"s{i}" for i in range(rows.shape[1])])
+
+
+def _drifts(reference: pd.DataFrame, current: pd.DataFrame) -> bool:
+    from evidently import Report
+    from evidently.presets import DataDriftPreset
+
+    result = Report([DataDriftPreset()]).run(current, reference).dict()
+    share = next(m["value"]["share"] for m in result["metrics"] if "DriftedColumnsCount" in str(m["metric_name"]))
+    return bool(share >= 0.5)
+
+
+def trees_loop(reference: Floats) -> Callable[[Floats], object]:
+    """The peer of the speed: river's loop."""
+    return HalfSpaceTrees().fit(reference).score
