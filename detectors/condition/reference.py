@@ -1,0 +1,72 @@
+"""The reference of a machine: everything that is learnt from rows of a good period, frozen afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.condition.autoregression import learn_autoregression
+from detectors.condition.balance import Balance, learn_balance
+from detectors.condition.levels import LevelChart, learn_levels
+from detectors.condition.residuals import ResidualChart, learn_residuals
+from detectors.condition.settings import Settings
+from monitor.model import Floats
+
+LEAST_ROWS = 40
+DEFAULTS = Settings()
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A machine as it is when all is well.
+
+    `centre`, `scale`, `moves`, shape (sensors,): mean and standard deviation of each sensor, and whether it moves at
+    all. `level`: of the sensors; `balance`: of each sensor against the others; `residual`: of the rows' order.
+    """
+
+    settings: Settings
+    centre: Floats
+    scale: Floats
+    moves: NDArray[np.bool_]
+    level: LevelChart
+    balance: Balance
+    residual: ResidualChart
+
+    def standard(self, rows: Floats, last: Floats) -> Floats:
+        """Standardised rows, shape (n, sensors); a missing value keeps the last one, shape (sensors,)."""
+        clip = self.settings.clip
+        return carried(np.clip((rows - self.centre) / self.scale, -clip, clip), last)
+
+
+def carried(rows: Floats, last: Floats) -> Floats:
+    """Rows with missing values replaced by the last known ones, shape (n, sensors)."""
+    gaps = np.isnan(rows)
+    if not gaps.any():
+        return rows
+    joined = np.concatenate([last[None], rows])
+    known = np.where(
+        np.concatenate([np.zeros((1, rows.shape[1]), dtype=bool), gaps]), 0, np.arange(len(joined))[:, None]
+    )
+    return np.asarray(np.take_along_axis(joined, np.maximum.accumulate(known, axis=0), axis=0)[1:])
+
+
+def learn(rows: Floats, least_scale: Floats | float = 0.0, settings: Settings = DEFAULTS) -> Reference:
+    """Learn a reference from rows in order of time, shape (n >= LEAST_ROWS, sensors), NaN where missing.
+
+    `least_scale`, shape (sensors,): lower bounds of the standard deviations, for sensors that hardly move.
+    ValueError with fewer rows, or where a sensor has no value at all.
+    """
+    if len(rows) < LEAST_ROWS or np.isnan(rows).all(axis=0).any():
+        raise ValueError(f"a reference needs {LEAST_ROWS} rows with a value of each sensor; these are {len(rows)}")
+    centre, deviation = np.nanmean(rows, axis=0), np.nanstd(rows, axis=0)
+    least = np.maximum(least_scale, 1e-9 * np.maximum(1.0, np.abs(centre)))
+    scale = np.maximum(deviation, least)
+    clip = settings.clip
+    standard = carried(np.clip((rows - centre) / scale, -clip, clip), np.zeros(rows.shape[1]))
+    level = learn_levels(standard, settings)
+    balance = learn_balance(standard, settings)
+    model = learn_autoregression(standard, level.forward, settings)
+    moves = np.asarray(deviation > least)
+    return Reference(settings, centre, scale, moves, level, balance, learn_residuals(standard, model, settings))

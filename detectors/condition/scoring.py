@@ -1,0 +1,140 @@
+"""Scores of a machine's rows by its reference: `(reference, running, rows) -> (running, scores)`, the same bits under
+any split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from detectors.condition.levels import PAGE, scaled
+from detectors.condition.reference import Reference
+from detectors.condition.residuals import mean_squares
+from detectors.condition.smoothing import row_product, smooth
+from monitor.model import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What moves with the rows. Arrays have shape (sensors,) unless stated otherwise.
+
+    `last`: the last standardised values; `before`, (lags + 1, sensors): the last rows; `level`: smoothed values;
+    `residual`: smoothed mean square. `bias`: of the whitened residuals; `normal_sum`, `normal`, `counted`: sum and
+    number of the normal rows, and of all rows, since it last moved. `blamed`: each sensor's share in the residuals,
+    summed since they have been above their limit.
+    """
+
+    last: Floats
+    before: Floats
+    level: Floats
+    residual: float
+    bias: Floats
+    normal_sum: Floats
+    normal: int
+    counted: int
+    blamed: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of n rows: 1 flags, `levels.PAGE` calls a person. `level`, `balance`: (n, sensors); `residual`: (n,).
+
+    `whitened`, (n, sensors): each row's residuals, their bias taken off. `blamed`, (n, sensors): see `Running`.
+    """
+
+    level: Floats
+    balance: Floats
+    residual: Floats
+    whitened: Floats
+    blamed: Floats
+
+    @property
+    def scores(self) -> Floats:
+        """The highest score of each row, shape (n,)."""
+        return np.asarray(np.maximum(np.maximum(self.level.max(axis=1), self.balance.max(axis=1)), self.residual))
+
+    def contributions(self, row: int) -> Floats:
+        """What each sensor contributes to a row's score, shape (sensors,), the highest being the score itself."""
+        own = np.maximum(self.level[row], self.balance[row])
+        blamed = self.blamed[row]
+        if not blamed.any():
+            return np.asarray(own)
+        return np.asarray(np.maximum(own, self.residual[row] * np.maximum(blamed, 0.0) / blamed.max()))
+
+
+def start(reference: Reference) -> Running:
+    """Before the first row, and after a changeover: everything as it is on average."""
+    width = len(reference.centre)
+    zeros = np.zeros(width)
+    return Running(zeros, np.zeros((reference.residual.model.before, width)), zeros, 1.0, zeros, zeros, 0, 0, zeros)
+
+
+def score(reference: Reference, running: Running, rows: Floats) -> tuple[Running, Scores]:
+    """Score rows of the sensors' values, shape (n, sensors), NaN where missing, in order of time."""
+    standard = reference.standard(rows, running.last)
+    smoothed = smooth(standard, reference.settings.level_weight, running.level)
+    level = reference.level.score(smoothed)
+    if not reference.moves.all():
+        still = ~reference.moves
+        level[:, still] = np.where(np.abs(smoothed[:, still]) > 1.0, PAGE, 0.0)
+    balance = reference.balance.score(smoothed)
+    model = reference.residual.model
+    residuals = model.residuals(standard, running.before)
+    moved, squares, whitened = _squares(reference, running, row_product(residuals, model.whitening))
+    residual = scaled(squares, reference.residual.flag, reference.residual.page)
+    blamed = _blamed(reference, running.blamed, whitened, squares)
+    if len(rows):
+        before = np.concatenate([running.before, standard])[-model.before :]
+        moved = replace(moved, last=standard[-1], before=before, level=smoothed[-1], blamed=blamed[-1])
+    return moved, Scores(level, balance, residual, whitened, blamed)
+
+
+def _squares(reference: Reference, running: Running, whitened: Floats) -> tuple[Running, Floats, Floats]:
+    """The smoothed mean squares, shape (n,), and the whitened residuals less their bias, shape (n, sensors)."""
+    settings, flag = reference.settings, reference.residual.flag
+    squares, centred = np.empty(len(whitened)), np.empty_like(whitened)
+    row = 0
+    while row < len(whitened):
+        end = min(len(whitened), row + settings.bias_rows - running.counted)
+        part = whitened[row:end] - running.bias
+        means = mean_squares(part, settings)[:, None]
+        centred[row:end] = part
+        squares[row:end] = smooth(means, settings.residual_weight, np.array([running.residual]))[:, 0]
+        normal = part[squares[row:end] <= flag]
+        total = np.add.reduce(np.concatenate([running.normal_sum[None], normal]), axis=0)
+        running = replace(
+            running, residual=float(squares[end - 1]), normal_sum=total, normal=running.normal + len(normal),
+            counted=running.counted + end - row,
+        )  # fmt: skip
+        row = end
+        if running.counted == settings.bias_rows:
+            running = _moved(running, settings.bias_share, settings.bias_rows)
+    return running, squares, centred
+
+
+def _moved(running: Running, share: float, rows: int) -> Running:
+    """The bias moved towards that of the last rows, if at least half of these were normal; the counts begin anew."""
+    moved = running.bias
+    if 2 * running.normal >= rows:
+        moved = running.bias + share * running.normal_sum / running.normal
+    return replace(running, bias=moved, normal_sum=np.zeros_like(moved), normal=0, counted=0)
+
+
+def _blamed(reference: Reference, before: Floats, whitened: Floats, squares: Floats) -> Floats:
+    """Each sensor's share in the mean squares, summed over the rows since these rose above their limit, (n, sensors).
+
+    The share of sensor j in a squared Mahalanobis distance r' P r is r_j (P r)_j; the shares sum up to the distance.
+    """
+    blamed = np.zeros_like(whitened)
+    above = squares > reference.residual.flag
+    if not above.any():
+        return blamed
+    whitening = reference.residual.model.whitening
+    residuals = row_product(whitened[above], np.asarray(np.linalg.inv(whitening), dtype=np.float64))
+    blamed[above] = residuals * row_product(whitened[above], np.ascontiguousarray(whitening.T))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], above, [False]]).astype(np.int8)))
+    for first, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        if first == 0:
+            blamed[0] += before
+        blamed[first:end] = np.cumsum(blamed[first:end], axis=0)
+    return blamed
