@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any, Protocol
 
@@ -32,17 +32,13 @@ class Subject(Protocol):
     def fit(self, reference: Floats) -> Judge:
         """Learn what is normal from rows (rows, sensors)."""
 
-    def changes(self, reference: Floats, rows: Floats) -> Sequence[int]:
-        """The rows at which the streams change, counted from the first of `rows`, which follow the reference."""
 
-    def events(self, series: data.Series, train: int) -> Floats:
-        """A score for each row of one metric (rows,), above 1 is an event; the first `train` rows are not scored."""
-
-    def time_left(self, reference: Floats, rows: Floats) -> Floats | None:
-        """The least and the most rows that are left to the end, at each row (rows, 2); NaN where nothing is said.
-
-        None: the subject says nothing of the kind.
-        """
+Changes = Callable[[Floats, Floats], Sequence[int]]
+"""Reference and rows that follow it, to the rows at which the streams change, counted from the first of the latter."""
+Events = Callable[[data.Series, int], Floats]
+"""A series, and how many of its first rows are not scored, to a score for each row (rows,); above 1 is an event."""
+TimeLeft = Callable[[Floats, Floats], Floats]
+"""Reference and rows that follow it, to the least and the most rows left to the end at each (rows, 2); NaN: unsaid."""
 
 
 def following(subject: Subject, reference: Floats, rows: Floats) -> Floats:
@@ -68,9 +64,9 @@ def skab_outliers(subject: Subject, runs: Sequence[data.Run]) -> Mapping[str, An
     }  # fmt: skip
 
 
-def skab_changes(subject: Subject, runs: Sequence[data.Run]) -> Mapping[str, Any]:
+def skab_changes(changes: Changes, runs: Sequence[data.Run]) -> Mapping[str, Any]:
     """NAB's score of change points in a window of 60 s, and that of an alarm every 60 rows."""
-    ours = [np.asarray(subject.changes(r.values[:TRAIN_ROWS], r.values[TRAIN_ROWS:]), dtype=int) for r in runs]
+    ours = [np.asarray(changes(r.values[:TRAIN_ROWS], r.values[TRAIN_ROWS:]), dtype=int) for r in runs]
     every = [np.arange(EVERY, len(r.values) - TRAIN_ROWS, EVERY) for r in runs]
     return {"files": len(runs), **_changes(runs, ours), "every_60_rows": _changes(runs, every)}
 
@@ -101,9 +97,9 @@ def tep(subject: Subject, normal: Floats, test: Floats, faults: Mapping[int, Flo
     }  # fmt: skip
 
 
-def nab(subject: Subject, series: Sequence[data.Series], weights: Mapping[str, float]) -> Mapping[str, Any]:
+def nab(events: Events, series: Sequence[data.Series], weights: Mapping[str, float]) -> Mapping[str, Any]:
     """The standard profile's score with the event score at its limit, and at the best one threshold of all."""
-    scores = [subject.events(one, scoring.probation(len(one.values))) for one in series]
+    scores = [events(one, scoring.probation(len(one.values))) for one in series]
     most = np.concatenate(scores)
     limits = np.unique(np.quantile(most[most > 0], np.linspace(0, 1, 200))) if (most > 0).any() else np.array([1.0])
     at_best = max((_nab(series, scores, limit, weights) for limit in limits), key=lambda found: found["score"])
@@ -125,14 +121,14 @@ def _nab(
     }  # fmt: skip
 
 
-def engines(subject: Subject, lives: Sequence[Floats]) -> Mapping[str, Any]:
+def engines(subject: Subject, lives: Sequence[Floats], time_left: TimeLeft | None = None) -> Mapping[str, Any]:
     """How many engines are noticed before they fail, and how many cycles before, at both limits."""
     leads: dict[str, list[int]] = {"flag": [], "page": []}
     left: list[tuple[Floats, Floats]] = []
     for life in lives:
         learnt = reference_cycles(len(life))
-        intervals = subject.time_left(life[:learnt], life[learnt:])
-        if intervals is not None:
+        if time_left is not None:
+            intervals = time_left(life[:learnt], life[learnt:])
             left.append((intervals, np.arange(len(intervals) - 1, -1, -1, dtype=np.float64)))
         scores = following(subject, life[:learnt], life[learnt:])
         for what, limit in (("flag", 1.0), ("page", subject.page_limit)):

@@ -8,7 +8,6 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from benchmarks.detect.data import Series
 from monitor.model import Floats
 
 _CHANCE = 0.99
@@ -46,17 +45,10 @@ class HalfSpaceTrees:
         """The scores in units of the limit."""
         return self._pass(rows) / self._limit
 
-    def changes(self, reference: Floats, rows: Floats) -> Sequence[int]:
-        """Rows at which ADWIN of any sensor detects a change; none within 30 rows after another."""
-        return quiet([i for i in adwin_rows(np.concatenate([reference, rows])) if i >= len(reference)], len(reference))
 
-    def events(self, series: Series, train: int) -> Floats:
-        """The trees on the metric alone."""
-        values = series.values[:, None]
-        out = np.zeros(len(values))
-        if train > 1:
-            out[train:] = self.fit(values[:train]).score(values[train:])
-        return out
+def adwin(reference: Floats, rows: Floats) -> Sequence[int]:
+    """The rows at which ADWIN of any sensor detects a change; none within 30 rows after another."""
+    return quiet([i for i in adwin_rows(np.concatenate([reference, rows])) if i >= len(reference)], len(reference))
 
 
 def adwin_rows(rows: Floats) -> Sequence[int]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.detect import data, hydraulics, measures, plant
+from benchmarks.detect import data, hydraulics, measures, plant, simulated
+from monitor.simulator.machines import SENSORS
 
 
 @pytest.mark.parametrize(
@@ -67,19 +68,18 @@ class Threshold:
     def score(self, rows: np.ndarray) -> np.ndarray:
         return rows[:, 0]
 
-    def changes(self, reference: np.ndarray, rows: np.ndarray) -> list[int]:
-        return np.flatnonzero(np.diff(rows[:, 0] > 1, prepend=False)).tolist()
 
-    def events(self, series: data.Series, train: int) -> np.ndarray:
-        return series.values
+def steps(reference: np.ndarray, rows: np.ndarray) -> list[int]:
+    return np.flatnonzero(np.diff(rows[:, 0] > 1, prepend=False)).tolist()
 
-    def time_left(self, reference: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Right but for the last row, nothing before row 100 of the rows."""
-        left = np.arange(len(rows) - 1, -1, -1, dtype=float)
-        intervals = np.stack([left - 1, left + 1], axis=1)
-        intervals[:100] = np.nan
-        intervals[-1] += 5
-        return intervals
+
+def left(reference: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Right but for the last row, nothing before row 100 of the rows."""
+    true = np.arange(len(rows) - 1, -1, -1, dtype=float)
+    intervals = np.stack([true - 1, true + 1], axis=1)
+    intervals[:100] = np.nan
+    intervals[-1] += 5
+    return intervals
 
 
 def _run(values: np.ndarray) -> data.Run:
@@ -90,7 +90,7 @@ def _run(values: np.ndarray) -> data.Run:
 
 def test_a_detector_that_is_right_in_every_row_has_the_best_scores() -> None:
     runs = [_run(np.repeat([0.0, 3.0, 0.0], [500, 100, 100]))]
-    rows, changes = measures.skab_outliers(Threshold(), runs), measures.skab_changes(Threshold(), runs)
+    rows, changes = measures.skab_outliers(Threshold(), runs), measures.skab_changes(steps, runs)
     assert (rows["f1"], rows["false_alarm_rate"], rows["missed_rate"]) == (1.0, 0.0, 0.0)
     assert (changes["score"], changes["found"], changes["of"], changes["false"]) == (100.0, 2, 2, 0)
     assert changes["every_60_rows"]["false"] > 0
@@ -105,7 +105,7 @@ def test_the_lead_of_an_engine_counts_from_the_fifth_flagged_cycle() -> None:
     life = np.zeros((200, 1))
     life[150:] = 1.5
     life[190:] = 2.5
-    found = measures.engines(Threshold(), [life, np.zeros((200, 1))])
+    found = measures.engines(Threshold(), [life, np.zeros((200, 1))], left)
     assert (found["flag"]["noticed"], found["flag"]["median_lead"]) == (1, 45)
     assert (found["page"]["noticed"], found["page"]["median_lead"]) == (1, 5)
     assert found["time_left"] == {"lives": 2, "stated": 80, "held": 78 / 80, "median_width": 2.0}
@@ -121,3 +121,31 @@ def test_the_windows_of_nab_are_rows(tmp_path: Path) -> None:
     (folder / "labels" / "combined_windows.json").write_text('{"real/one.csv": [' + window + "]}")
     (series,) = data.nab(tmp_path)
     assert (series.windows, len(series.values)) == (((10, 19),), 60)
+
+
+class Limit:
+    """Scores the mean of the last 40 values of one sensor by the upper operating limit of mill-2."""
+
+    page_limit = 1.02
+
+    def fit(self, reference: np.ndarray) -> Limit:
+        return self
+
+    def score(self, rows: np.ndarray) -> np.ndarray:
+        vibration = np.nan_to_num(rows[:, SENSORS.index("vibration_x")])
+        return np.convolve(vibration, np.full(40, 1 / 40))[: len(rows)] / 2.648
+
+
+def test_a_limit_of_the_level_finds_wear_when_the_level_passes_it() -> None:
+    found = simulated.wear(Limit(), [7], days=4.0)
+    assert (found["flag"]["found"], found["page"]["found"]) == (1, 1)
+    assert -4 < found["page"]["least"] < found["flag"]["least"] < 5
+
+
+def test_breaches_of_healthy_plants_are_counted_a_plant_day_and_a_machine_and_month() -> None:
+    found = simulated.healthy(Threshold(), [7], days=2.0)  # forces are always above 1, and vary above 2
+    flagged = found["flag"]
+    streams = plant.healthy(7, days=2.0)
+    assert flagged["false_breaches"] == sum(len(stream.values) > simulated.WARM_UP + 5 for stream in streams)
+    assert flagged["a_plant_day"] == flagged["false_breaches"] / 2
+    assert flagged["a_machine_and_month"] == pytest.approx(flagged["a_plant_day"] / 6 * 30.44, abs=0.01)
