@@ -84,6 +84,7 @@ def _peers(given: argparse.Namespace) -> Result:
         "river_adwin": measures.skab_changes(peers.adwin, runs),
         "evidently_by_windows": measures.skab_outliers(peers.Evidently(), some),
         "ours_on_the_same_runs_as_evidently": measures.skab_outliers(Product(), some),
+        "nannyml_by_windows": measures.skab_outliers(peers.NannyML(), runs) if peers.installed("nannyml") else None,
     }
 
 

@@ -1,8 +1,11 @@
-"""Detectors of other libraries on the same rows: river's half-space trees and ADWIN, and Evidently by windows."""
+"""Detectors of other libraries on the same rows: river's half-space trees and ADWIN, Evidently and NannyML by
+windows."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +16,7 @@ from monitor.model import Floats
 _CHANCE = 0.99
 """The quantile of the reference's own scores that is a peer's limit, where the peer has none."""
 WINDOW_ROWS = 100
-"""Rows that Evidently compares with the reference at a time."""
+"""Rows that Evidently and NannyML compare with the reference at a time."""
 
 
 class HalfSpaceTrees:
@@ -91,6 +94,39 @@ class Evidently:
         for start, stop in pairwise(edges):
             out[start:stop] = 2.0 * _drifts(self._reference, _frame(rows[start:stop]))
         return out
+
+
+class NannyML:
+    """NannyML's data reconstruction on windows of rows (principal axes of the reference, its own limits).
+
+    NannyML 0.13.1 wants an older LightGBM than the product, so that it cannot be installed beside it.
+    """
+
+    page_limit = np.inf
+
+    def fit(self, reference: Floats) -> NannyML:
+        """Learn the axes."""
+        os.environ["NML_DISABLE_USAGE_LOGGING"] = "1"  # read when it is imported
+        import nannyml
+
+        frame = _frame(reference)
+        self._calculator = nannyml.DataReconstructionDriftCalculator(list(frame), chunk_size=WINDOW_ROWS)
+        self._calculator.fit(frame)
+        return self
+
+    def score(self, rows: Floats) -> Floats:
+        """2 for the rows of a window beyond the limits, else 0; a row is judged when its window is complete."""
+        found = self._calculator.calculate(_frame(rows)).filter(period="analysis").to_df()
+        out = np.zeros(len(rows))
+        chunks = found["chunk"][["start_index", "end_index"]].to_numpy().tolist()
+        for (first, last), alert in zip(chunks, found["reconstruction_error"]["alert"].tolist(), strict=True):
+            out[first : last + 1] = 2.0 * bool(alert)
+        return out
+
+
+def installed(library: str) -> bool:
+    """Whether a peer that is no dependency can be measured."""
+    return find_spec(library) is not None
 
 
 def _frame(rows: Floats) -> pd.DataFrame:
