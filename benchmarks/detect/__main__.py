@@ -4,7 +4,8 @@
 limit is from d00 alone), engines (C-MAPSS FD001: the first
 30 % of each life, 60 to 100 cycles, are learnt; five cycles in a row above a limit count, from the fifth), hydraulics
 (one component of the rig gets worse on each of four presses), healthy and wear (simulated plants), product (the same
-plants through all default detectors of the plant file), speed and peers.
+plants through all default detectors of the plant file), speed (rows in a unit of work), pull (as bench_pull, one day on
+SQLite) and peers.
 
 One set of defaults for all data. Parameters were chosen on SKAB's valve1, TEP's d00 and simulated plants with seeds
 from 1000 to 1999; all else is for reporting. Only parts of the public data sets may be at hand (GATEWATCH_DATA,
@@ -23,9 +24,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bench_pull import measure
 from benchmarks.detect import data, hydraulics, measures, peers, simulated, speed
 from benchmarks.detect.bars import compared
-from benchmarks.detect.subject import Product, scoring_loop
+from benchmarks.detect.subject import Product
 
 _EVIDENTLY_RUNS = 6
 Result = Mapping[str, Any]
@@ -67,13 +69,21 @@ def _seeds(given: argparse.Namespace) -> range:
 
 
 def _speed(given: argparse.Namespace) -> Result:
-    found = {}
-    for sensors in (8, 52):
-        judging = Product().fit(speed.rows_of(sensors, speed.REFERENCE_ROWS))
-        judging.score(speed.rows_of(sensors, speed.BATCH_ROWS))
-        measured = speed.rows_a_unit(scoring_loop, sensors, peers.trees_loop)
-        found[f"sensors_{sensors}"] = {**measured, "state_bytes": judging.saved_bytes()}
-    return found
+    return {f"sensors_{sensors}": _speed_of(sensors) for sensors in speed.SENSORS}
+
+
+def _speed_of(sensors: int) -> Result:
+    reference = speed.rows_of(sensors, speed.REFERENCE_ROWS)
+    whole, judging = speed.WholeDetector(sensors), Product().fit(reference)
+    peer = peers.HalfSpaceTrees().fit(reference)
+    works: dict[str, speed.Work] = {"anomaly_score": whole, "condition": judging.score, "peer_river": peer.score}
+    measured = speed.rows_a_unit(works, sensors)
+    sizes = {"anomaly_score": whole.saved_bytes(), "condition": judging.saved_bytes()}
+    return {**measured, "state_bytes": sizes}
+
+
+def _pull(given: argparse.Namespace) -> Result:
+    return measure("sqlite", days=1.0, rounds=3)
 
 
 def _peers(given: argparse.Namespace) -> Result:
@@ -90,7 +100,7 @@ def _peers(given: argparse.Namespace) -> Result:
 
 BENCHMARKS: Mapping[str, Callable[[argparse.Namespace], Result]] = {
     "skab_outliers": _skab_outliers, "tep": _tep, "engines": _engines,
-    "hydraulics": _hydraulics, "healthy": _healthy, "wear": _wear, "product": _product, "speed": _speed,
+    "hydraulics": _hydraulics, "healthy": _healthy, "wear": _wear, "product": _product, "speed": _speed, "pull": _pull,
     "peers": _peers,
 }  # fmt: skip
 

@@ -4,7 +4,7 @@ windows."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from itertools import pairwise
 
@@ -140,8 +140,3 @@ def _drifts(reference: pd.DataFrame, current: pd.DataFrame) -> bool:
     result = Report([DataDriftPreset()]).run(current, reference).dict()
     share = next(m["value"]["share"] for m in result["metrics"] if "DriftedColumnsCount" in str(m["metric_name"]))
     return bool(share >= 0.5)
-
-
-def trees_loop(reference: Floats) -> Callable[[Floats], object]:
-    """The peer of the speed: river's loop."""
-    return HalfSpaceTrees().fit(reference).score

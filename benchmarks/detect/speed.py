@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from monitor.model import Floats
+from detectors.stream.online import MachineAnomaly
+from monitor.model import Floats, MachineBatch, MachineState, Status
 
-REFERENCE_ROWS, BATCH_ROWS, BATCHES, ROUNDS = 1000, 1000, 50, 5
-_PEER_ROWS = 2000
+REFERENCE_ROWS, BATCH_ROWS, BATCHES, ROUNDS = 1000, 1000, 20, 5
+SENSORS = (8, 52)
+_PEER_BATCHES, _WARMING_ROWS = 2, 10_000
+_SECOND_NS = 1_000_000_000
 
 Work = Callable[[Floats], object]
 
@@ -35,22 +39,49 @@ def rows_of(sensors: int, rows: int, seed: int = 1) -> Floats:
     return out
 
 
-def rows_a_unit(make: Callable[[Floats], Work], sensors: int, peer: Callable[[Floats], Work]) -> Mapping[str, Any]:
-    """Ours and a peer's, by turns with the unit, the best of several rounds; each learns the same reference first."""
-    rows = rows_of(sensors, REFERENCE_ROWS + BATCH_ROWS * BATCHES)
-    reference, batches = rows[:REFERENCE_ROWS], np.split(rows[REFERENCE_ROWS:], BATCHES)
-    ours, theirs = make(reference), peer(reference)
-    ours(batches[0])
-    taken = [
-        (unit(), _seconds(ours, batches), _seconds(theirs, [batches[0], batches[1]][: _PEER_ROWS // BATCH_ROWS]))
-        for _ in range(ROUNDS)
-    ]
-    loop, mine, other = (min(column) for column in zip(*taken, strict=True))
+def rows_a_unit(works: Mapping[str, Work], sensors: int) -> Mapping[str, Any]:
+    """Rows of each work, which has learnt its reference, in a unit: by turns, the best of several rounds.
+
+    A work whose name begins with `peer` gets fewer rows: it is slow.
+    """
+    batches = np.split(rows_of(sensors, BATCH_ROWS * BATCHES, seed=2), BATCHES)
+    given = {name: batches[: _PEER_BATCHES if name.startswith("peer") else BATCHES] for name in works}
+    taken = [[unit(), *(_seconds(work, given[name]) for name, work in works.items())] for _ in range(ROUNDS)]
+    loop, *best = (min(column) for column in zip(*taken, strict=True))
+    rates = {name: BATCH_ROWS * len(given[name]) / seconds for (name, seconds) in zip(works, best, strict=True)}
     return {
         "sensors": sensors, "batch_rows": BATCH_ROWS, "unit_seconds": round(loop, 4),
-        "rows_a_second": round(BATCHES * BATCH_ROWS / mine), "rows_a_unit": round(BATCHES * BATCH_ROWS / mine * loop),
-        "peer_rows_a_unit": round(_PEER_ROWS / other * loop),
+        "rows_a_second": {name: round(rate) for name, rate in rates.items()},
+        "rows_a_unit": {name: round(rate * loop) for name, rate in rates.items()},
     }  # fmt: skip
+
+
+class WholeDetector:
+    """The anomaly score as the pipeline runs it, past its warm-up, with batches of a machine that runs."""
+
+    def __init__(self, sensors: int) -> None:
+        names = tuple(f"s{i}" for i in range(sensors))
+        self._detector, self._names, self._rows = MachineAnomaly(dict.fromkeys(names, (None, None))), names, 0
+        self._state = self._detector.start()
+        for rows in np.split(rows_of(sensors, _WARMING_ROWS), _WARMING_ROWS // BATCH_ROWS):
+            self(rows)
+
+    def __call__(self, rows: Floats) -> None:
+        """Observe a batch, a row a second."""
+        at = (self._rows + np.arange(len(rows), dtype=np.int64)) * _SECOND_NS
+        states, recipes = [MachineState.RUN] * len(rows), ["A"] * len(rows)
+        batch = MachineBatch("m", self._names, at, rows, states, recipes, offset=self._rows)
+        self._state, _ = self._detector.observe(self._state, batch)
+        self._rows += len(rows)
+
+    @property
+    def status(self) -> Status:
+        """Of the machine at the last row."""
+        return next(f.status for f in self._detector.current(self._state) if f.method == self._detector.method)
+
+    def saved_bytes(self) -> int:
+        """Of the state as JSON."""
+        return len(json.dumps(self._detector.save(self._state)))
 
 
 def _seconds(work: Work, batches: list[Floats]) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 from detectors.condition.levels import PAGE
 from detectors.condition.reference import Reference, learn
@@ -37,8 +36,3 @@ class Product:
     def fit(self, reference: Floats) -> Judging:
         """Learn a reference."""
         return Judging(learn(reference))
-
-
-def scoring_loop(reference: Floats) -> Callable[[Floats], object]:
-    """Ours, for the speed."""
-    return Judging(learn(reference)).score

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.detect import peers, speed
+from monitor.model import Status
 
 
 @pytest.mark.parametrize(
@@ -37,3 +38,10 @@ def test_rows_for_the_speed_are_the_same_each_time_and_share_what_they_do() -> N
     assert np.array_equal(rows, speed.rows_of(3, 2000))
     together = np.corrcoef(rows.T)[np.triu_indices(3, 1)]
     assert ((together > 0.3) & (together < 0.7)).all()
+
+
+def test_the_whole_detector_of_the_speed_is_past_its_warm_up() -> None:
+    whole = speed.WholeDetector(2)
+    whole(speed.rows_of(2, 1000))
+    assert whole.status is Status.OK
+    assert whole.saved_bytes() > 100
