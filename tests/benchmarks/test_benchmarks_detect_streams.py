@@ -29,7 +29,7 @@ def test_rows_after_a_start_or_a_changeover_are_passed_over(running: str, recipe
 
 
 def test_a_healthy_plant_has_a_stream_for_each_machine_and_recipe_and_wear_changes_one_machine() -> None:
-    sound, (worn, truth) = plant.healthy(7, days=4.0), plant.worn(7, days=4.0)
+    sound, (worn, truth) = plant.healthy(7, days=3.5), plant.worn(7, days=3.5)
     assert len({(stream.machine, stream.recipe) for stream in sound}) == len(sound)
     assert all(np.all(np.isfinite(s.hours)) and len(s.hours) == len(s.values) for s in sound)
     same = {s.recipe: s for s in sound if s.machine == truth.machine}
@@ -137,7 +137,7 @@ class Limit:
 
 
 def test_a_limit_of_the_level_finds_wear_when_the_level_passes_it() -> None:
-    found = simulated.wear(Limit(), [7], days=4.0)
+    found = simulated.wear(Limit(), [7], days=3.5)
     assert (found["flag"]["found"], found["page"]["found"]) == (1, 1)
     assert -4 < found["page"]["least"] < found["flag"]["least"] < 5
 
