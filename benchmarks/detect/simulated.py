@@ -72,18 +72,26 @@ def wear(
 
     The same plant without wear is judged beside it: a breach that starts there as well is no sign of wear.
     """
-    before: dict[str, list[float | None]] = {"flag": [], "page": []}
+    first: dict[str, list[float | None]] = {"flag": [], "page": []}
+    slower: dict[str, list[float | None]] = {"flag": [], "page": []}
     for seed in seeds:
         streams, truth = plant.worn(seed, days)
         sound = [stream for stream in plant.healthy(seed, days) if stream.machine == truth.machine]
         known = {(stream.recipe, what): starts for stream, what, starts in _breaches(subject, sound, refits)}
-        firsts: dict[str, list[float]] = {"flag": [], "page": []}
+        hours: dict[str, list[float]] = {"flag": [], "page": []}
         for stream, what, starts in _breaches(subject, streams, refits):
-            new = set(starts).difference(known[stream.recipe, what])
-            firsts[what] += [float(stream.hours[row]) for row in new if stream.hours[row] >= truth.begins]
-        for what, hours in firsts.items():
-            before[what].append(truth.passes - min(hours) if hours else None)
-    return {"seeds": [min(seeds), max(seeds)], **{what: _in_time(found) for what, found in before.items()}}
+            new = (float(stream.hours[row]) for row in starts if row not in known[stream.recipe, what])
+            hours[what].append(min((hour for hour in new if hour >= truth.begins), default=np.inf))
+        for what, by_recipe in hours.items():
+            for kept, hour in ((first, min(by_recipe)), (slower, max(by_recipe))):
+                kept[what].append(truth.passes - hour if np.isfinite(hour) else None)
+    return {
+        "seeds": [min(seeds), max(seeds)],
+        **{
+            what: {**_in_time(first[what]), "median_of_slower_recipe": _in_time(slower[what])["median_hours_before"]}
+            for what in first
+        },
+    }
 
 
 def _in_time(hours: Sequence[float | None]) -> Mapping[str, Any]:
