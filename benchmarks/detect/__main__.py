@@ -123,6 +123,7 @@ def main() -> None:
         began = time.perf_counter()
         found = BENCHMARKS[name](given)
         results[name] = {**found, "seconds": round(time.perf_counter() - began, 1)}
+        sys.stderr.write(f"{name}: {results[name]['seconds']} s\n")
     bars = list(compared(results))
     for bar in bars:
         held = "held" if bar["held"] else "MISSED"
