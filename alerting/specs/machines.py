@@ -19,7 +19,8 @@ ALERTS: tuple[AlertSpec, ...] = (
         action="Compare the named sensors with previous days; plan an inspection if the score keeps rising.",
     ),
     of_machine(
-        "MachineAnomalousForDays", "info", "engineers", ANOMALY, CONDITION_ALARM, pending_for=72 * HOUR, keep_firing=HOUR,
+        "MachineAnomalousForDays", "info", "engineers", ANOMALY, CONDITION_ALARM, pending_for=72 * HOUR,
+        keep_firing=HOUR,
         summary="machine {subject} has not been in its normal pattern for three days",
         cause="A breach lasts as long as its cause, or the machine was changed on purpose and nobody has said so.",
         action="Look for the cause; if this is how the machine shall be, let its baseline start anew with 'gatewatch "

@@ -1,7 +1,7 @@
 """`python -m benchmarks bench_detect` (`make bench-detect`): detectors of machines on public data and simulated plants.
 
-`python -m benchmarks.detect NAME...` runs some: skab_outliers (the first 400 rows of each run are learnt), tep (the
-limit is from d00 alone), engines (C-MAPSS FD001: the first
+`python -m benchmarks.detect NAME...` runs some: skab_outliers and skab_changes (the first 400 rows of each run are
+learnt), tep (the limit is from d00 alone), nab (standard profile, one threshold), engines (C-MAPSS FD001: the first
 30 % of each life, 60 to 100 cycles, are learnt; five cycles in a row above a limit count, from the fifth), hydraulics
 (one component of the rig gets worse on each of four presses), healthy and wear (simulated plants), product (the same
 plants through all default detectors of the plant file), speed (rows in a unit of work), pull (as bench_pull, one day on
@@ -27,7 +27,7 @@ from typing import Any
 from benchmarks.bench_pull import measure
 from benchmarks.detect import data, hydraulics, measures, peers, simulated, speed
 from benchmarks.detect.bars import compared
-from benchmarks.detect.subject import Product
+from benchmarks.detect.subject import Product, changes, events
 
 _EVIDENTLY_RUNS = 6
 Result = Mapping[str, Any]
@@ -35,6 +35,14 @@ Result = Mapping[str, Any]
 
 def _skab_outliers(given: argparse.Namespace) -> Result:
     return measures.skab_outliers(Product(), data.skab(given.data))
+
+
+def _skab_changes(given: argparse.Namespace) -> Result:
+    return measures.skab_changes(changes, data.skab(given.data))
+
+
+def _nab(given: argparse.Namespace) -> Result:
+    return measures.nab(events, data.nab(given.data), data.nab_weights(given.data))
 
 
 def _tep(given: argparse.Namespace) -> Result:
@@ -99,7 +107,10 @@ def _peers(given: argparse.Namespace) -> Result:
 
 
 BENCHMARKS: Mapping[str, Callable[[argparse.Namespace], Result]] = {
-    "skab_outliers": _skab_outliers, "tep": _tep, "engines": _engines,
+    "skab_outliers": _skab_outliers,
+    "skab_changes": _skab_changes,
+    "nab": _nab,
+    "tep": _tep, "engines": _engines,
     "hydraulics": _hydraulics, "healthy": _healthy, "wear": _wear, "product": _product, "speed": _speed, "pull": _pull,
     "peers": _peers,
 }  # fmt: skip
