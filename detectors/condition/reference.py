@@ -13,7 +13,7 @@ from detectors.condition.levels import LevelChart, learn_levels
 from detectors.condition.residuals import ResidualChart, learn_residuals
 from detectors.condition.scatter import ScatterChart, learn_scatter
 from detectors.condition.settings import Settings
-from detectors.condition.standard import Last, Standard, fill, no_last
+from detectors.condition.standard import Last, Others, Standard, fill, no_last
 from monitor.model import Floats
 
 LEAST_ROWS = 40
@@ -42,7 +42,8 @@ class Reference:
         """Standardised rows, shape (n, sensors), NaN where missing, given the last ones."""
         clip = self.settings.clip
         standardised = np.clip((rows - self.centre) / self.scale, -clip, clip)
-        return fill(standardised, last, self.balance.precision, self.settings)
+        others = Others(self.balance.precision, self.residual.model.wanders)
+        return fill(standardised, last, others, self.settings)
 
 
 def learn(rows: Floats, least_scale: Floats | float = 0.0, settings: Settings = DEFAULTS) -> Reference:

@@ -85,6 +85,7 @@ def save_running(running: Running) -> dict[str, Any]:
     """What moves with the rows."""
     plain = {name: getattr(running, name) for name in _RUNNING if name not in ("last", "scatter")}
     saved = {name: pack(value) if isinstance(value, np.ndarray) else value for name, value in plain.items()}
+    saved["absent"] = pack(running.absent, "u1")
     return {
         **saved,
         "last": pack(running.last.rows),
@@ -103,7 +104,7 @@ def load_running(saved: object, width: int, settings: Settings) -> Running:
 
     return Running(
         Last(unpack(given["last"], (2, width)), unpack(given["missing"], (width,), "<i8")),
-        unpack(given["before"], before), unpack(given["dead"], before).astype(bool), row("level"),
+        unpack(given["before"], before), unpack(given["absent"], before, "u1").astype(bool), row("level"),
         _number(given["residual"]), row("bias"), row("normal_sum"), whole_number(given["normal"], "normal"),
         whole_number(given["counted"], "counted"), row("blamed"), _scatter(given["scatter"]),
     )  # fmt: skip

@@ -13,7 +13,7 @@ from detectors.condition.reference import Reference
 from detectors.condition.residuals import mean_squares
 from detectors.condition.scatter import Scatter, scatter_scores
 from detectors.condition.smoothing import row_product, smooth
-from detectors.condition.standard import Last, no_last
+from detectors.condition.standard import Last, expected, no_last
 from monitor.model import Floats
 
 
@@ -21,7 +21,7 @@ from monitor.model import Floats
 class Running:
     """What moves with the rows. Arrays have shape (sensors,) unless stated otherwise.
 
-    `last`: see `Standard`; `before`, (lags + 1, sensors): the last rows; `dead`, likewise: where a sensor was dead;
+    `last`: see `Standard`; `before`, (lags + 1, sensors): the last rows; `absent`, likewise: where a sensor had none;
     `level`: smoothed values; `residual`: smoothed mean square. `bias`: of the whitened residuals; `normal_sum`,
     `normal`, `counted`: sum and number of the normal rows, and of all rows, since it last moved. `blamed`: each
     sensor's share in the residuals, summed since they have been above their limit. `scatter`: see there.
@@ -29,7 +29,7 @@ class Running:
 
     last: Last
     before: Floats
-    dead: NDArray[np.bool_]
+    absent: NDArray[np.bool_]
     level: Floats
     residual: float
     bias: Floats
@@ -87,9 +87,9 @@ def score(reference: Reference, running: Running, rows: Floats) -> tuple[Running
     balance = reference.balance.score(smoothed)
     model = reference.residual.model
     residuals = model.residuals(standard.rows, running.before)
-    dead = np.concatenate([running.dead, standard.dead])
-    if dead.any():
-        residuals[_touched(dead, model.before)] = 0.0
+    absent = np.concatenate([running.absent, standard.absent])
+    if absent.any():
+        residuals = expected(residuals, _touched(absent, model.before), model.precision)
     moved, squares, smoothed_squares, whitened = _squares(reference, running, row_product(residuals, model.whitening))
     residual = scaled(smoothed_squares, reference.residual.flag, reference.residual.page)
     blamed = _blamed(reference, running.blamed, whitened, smoothed_squares)
@@ -97,17 +97,17 @@ def score(reference: Reference, running: Running, rows: Floats) -> tuple[Running
     if len(rows):
         before = np.concatenate([running.before, standard.rows])[-model.before :]
         moved = replace(
-            moved, last=standard.last, before=before, dead=dead[-model.before :], level=smoothed[-1], blamed=blamed[-1],
-            scatter=moving,
+            moved, last=standard.last, before=before, absent=absent[-model.before :], level=smoothed[-1],
+            blamed=blamed[-1], scatter=moving,
         )  # fmt: skip
     return moved, Scores(level, balance, residual, scatter, blamed)
 
 
-def _touched(dead: NDArray[np.bool_], before: int) -> NDArray[np.bool_]:
-    """Where a residual rests on a dead sensor's own values, shape (n, sensors): at a row or at one of those before."""
-    touched = dead[before:].copy()
+def _touched(absent: NDArray[np.bool_], before: int) -> NDArray[np.bool_]:
+    """Where a residual rests on a value that its sensor did not have, shape (n, sensors): at a row or one before."""
+    touched = absent[before:].copy()
     for lag in range(1, before + 1):
-        touched |= dead[before - lag : len(dead) - lag]
+        touched |= absent[before - lag : len(absent) - lag]
     return touched
 
 
@@ -124,7 +124,7 @@ def _squares(reference: Reference, running: Running, whitened: Floats) -> tuple[
         before = np.array([running.residual])
         smoothed[row:end] = smooth(squares[row:end, None], settings.residual_weight, before)[:, 0]
         normal = part[smoothed[row:end] <= flag]
-        total = np.add.reduce(np.concatenate([running.normal_sum[None], normal]), axis=0)
+        total = np.add.accumulate(np.concatenate([running.normal_sum[None], normal]), axis=0)[-1]  # in order
         running = replace(
             running, residual=float(smoothed[end - 1]), normal_sum=total, normal=running.normal + len(normal),
             counted=running.counted + end - row,

@@ -26,8 +26,8 @@ class Settings:
     whitened residuals, and of a row's mean square, so that one spike is no shift.
     `scatter_blocks`, `scatter_drift`, `scatter_limit`: blocks before the test of scatter, the standard deviations of a
     block mean that it overlooks, and its threshold in the same unit.
-    `bridged`: rows of a gap in which a sensor keeps its last value. `wild`: standard deviations from the median of
-    three that make a sample wild.
+    `bridged`: rows of a gap in which a sensor that wanders keeps its last value. `wild`: standard deviations from the
+    median of three that make a sample wild.
     `bias_rows`, `bias_share`: after so many rows the residuals' bias moves by this share towards that of normal rows.
     """
 

@@ -28,31 +28,39 @@ def no_last(width: int) -> Last:
 
 @dataclass(frozen=True, slots=True)
 class Standard:
-    """Filled rows, shape (n, sensors), and where a sensor is dead, shape (n, sensors): missing for longer than a gap is
-    bridged by its last value."""
+    """Filled rows, shape (n, sensors), and where a sensor has no value of its own, shape (n, sensors)."""
 
     rows: Floats
-    dead: NDArray[np.bool_]
+    absent: NDArray[np.bool_]
     last: Last
 
 
-def fill(rows: Floats, last: Last, precision: Floats | None, settings: Settings) -> Standard:
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What the sensors of a reference say of each other: the inverse covariance, (sensors, sensors), and which sensors
+    wander, (sensors,)."""
+
+    precision: Floats
+    wanders: NDArray[np.bool_]
+
+
+def fill(rows: Floats, last: Last, others: Others | None, settings: Settings) -> Standard:
     """Fill standardised rows, shape (n, sensors), NaN where missing.
 
-    A gap of up to `bridged` rows keeps the last value. A dead sensor gets what the others say it should be, by the
-    inverse covariance `precision` (its last value, where that is not known yet): it then neither alarms by itself nor
-    by the others. A sample far from those before and after it, which one cannot know yet, is replaced by the median of
+    A missing sensor gets what the others say it should be (its last value, where that is not known yet): it then
+    neither alarms by itself nor by the others. One that wanders is nearer to its last value and keeps it for up to
+    `bridged` rows. A sample far from those before and after it, which one cannot know yet, is replaced by the median of
     itself and the two before it: a lasting change shows one row later.
     """
     filled, missing = _carried(rows, last)
-    dead = missing > settings.bridged
-    if precision is not None and dead.any():
-        filled = _expected(filled, dead, precision)
+    if others is not None and missing.any():
+        dead = missing > np.where(others.wanders, settings.bridged, 0)
+        filled = expected(filled, dead, others.precision)
     joined = np.concatenate([last.rows, filled])
     newest = Last(joined[-2:], missing[-1] if len(missing) else last.missing)
     oldest, older, rows = joined[:-2], joined[1:-1], joined[2:]
     median = np.maximum(np.minimum(oldest, older), np.minimum(np.maximum(oldest, older), rows))
-    return Standard(np.where(np.abs(rows - median) > settings.wild, median, rows), dead, newest)
+    return Standard(np.where(np.abs(rows - median) > settings.wild, median, rows), missing > 0, newest)
 
 
 def _carried(rows: Floats, last: Last) -> tuple[Floats, NDArray[np.int64]]:
@@ -67,8 +75,9 @@ def _carried(rows: Floats, last: Last) -> tuple[Floats, NDArray[np.int64]]:
     return np.take_along_axis(joined, known, axis=0)[1:], missing
 
 
-def _expected(rows: Floats, dead: NDArray[np.bool_], precision: Floats) -> Floats:
-    """Rows with the conditional expectation of dead sensors given the others, of a normal distribution around 0."""
+def expected(rows: Floats, dead: NDArray[np.bool_], precision: Floats) -> Floats:
+    """Rows, shape (n, sensors), with the conditional expectation of missing ones given the others, of a normal
+    distribution around 0 with this inverse covariance: then the distance of a row is that of the others alone."""
     filled = rows.copy()
     patterns, which = np.unique(dead, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
