@@ -20,6 +20,8 @@ CONDITION: Final = "condition"
 """By the limit that flags rows."""
 CONDITION_ALARM: Final = "condition_alarm"
 """By the limit that calls a person."""
+CHANGE: Final = "change"
+"""By change points: a step of the sensors' means, whatever the limits say."""
 SKILL_REGAINED: Final = 0.1
 """Realised skill above which a breach of `skill` ends; between 0 and this value the status stays as it was."""
 UNWATCHED: Final = "unwatched"

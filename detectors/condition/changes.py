@@ -4,7 +4,8 @@ The mean of the newest 10 rows less that of the 80 before, of each sensor in uni
 reference, as a root mean square over the sensors. Its limit is a Student bound of the highest values of blocks of the
 reference. While a difference lasts, a change point is told again every 30 rows.
 
-State is a value: `score` returns a new one, and the same bits whatever way rows are split into batches.
+State is a value: `score` returns a new one, and the same bits whatever way rows are split into batches. Rows count in
+steps of 1/512 standard deviation, so that what is saved, in two bytes a value, is what is counted.
 """
 
 from __future__ import annotations
@@ -27,14 +28,17 @@ SETTLING = 90
 """First rows of a reference that do not count beside the windows: a machine may be settling."""
 LEAST_ROWS = 300
 """Rows of a reference below which no change is judged."""
-_QUIET = 30
+QUIET = 30
+"""Rows after a change point in which there is no other one."""
 _CHANCE = 5e-4
 _BLOCKS = 12
 _LEAST_MAXIMUM = 0.1  # of a block of the reference, where a root mean square over all of it is 1
 _LEAST_SPREAD = 0.1  # of the logarithm of block maxima
 _LEAST_SCALE = 0.05  # of a standardised sensor's difference
 _FARTHEST = 50.0  # a standardised value counts up to this
-_VERSION = 1
+_STEPS = 512  # a standard deviation; with _FARTHEST within two bytes
+_ROWS = "<i2"
+_VERSION = 2
 _WHAT = "the change points"
 
 
@@ -52,12 +56,12 @@ class ChangeReference:
 @dataclass(frozen=True, slots=True)
 class ChangeState:
     """`rows`: the newest standardised rows (WIDTH, sensors), filled from the end; `count`: of all rows;
-    `since`: rows since the last change point, up to _QUIET.
+    `since`: rows since the last change point, up to QUIET.
     """
 
     rows: Floats
     count: int = 0
-    since: int = _QUIET
+    since: int = QUIET
 
 
 class Changes(NamedTuple):
@@ -102,10 +106,10 @@ def score_changes(reference: ChangeReference, state: ChangeState, rows: Floats) 
     beyond = np.flatnonzero(judged & (ratio > 1))
     last = -since
     for row in beyond.tolist():
-        if row - last >= _QUIET:
+        if row - last >= QUIET:
             points[row], last = True, row
     sensors = np.where(judged, differences.argmax(axis=1) if differences.shape[1] else -1, -1)
-    moved = ChangeState(known[-WIDTH:], state.count + len(rows), min(len(rows) - last, _QUIET))
+    moved = ChangeState(known[-WIDTH:], state.count + len(rows), min(len(rows) - last, QUIET))
     return moved, Changes(np.where(judged, ratio, np.nan), points, sensors)
 
 
@@ -116,7 +120,7 @@ def save_changes(reference: ChangeReference, state: ChangeState) -> dict[str, An
         "sensors": len(reference.scale),
         "scale": pack(reference.scale),
         "limit": None if math.isinf(reference.limit) else reference.limit,
-        "rows": pack(state.rows),
+        "rows": pack(np.rint(state.rows * _STEPS), _ROWS),
         "count": state.count,
         "since": state.since,
     }
@@ -130,15 +134,15 @@ def load_changes(saved: object) -> tuple[ChangeReference, ChangeState]:
     width = whole_number(fields["sensors"], "sensors")
     limit = math.inf if fields["limit"] is None else float(fields["limit"])
     state = ChangeState(
-        unpack(fields["rows"], (WIDTH, width)), whole_number(fields["count"], "count"),
+        unpack(fields["rows"], (WIDTH, width), _ROWS) / _STEPS, whole_number(fields["count"], "count"),
         whole_number(fields["since"], "since"),
     )  # fmt: skip
     return ChangeReference(unpack(fields["scale"], (width,)), limit), state
 
 
 def _filled(rows: Floats, last: Floats) -> Floats:
-    """The rows within +-_FARTHEST, with each missing value replaced by the sensor's last one before it."""
-    bounded = np.clip(rows, -_FARTHEST, _FARTHEST)
+    """The rows in steps within +-_FARTHEST, each missing value replaced by the sensor's last one before it."""
+    bounded = np.rint(np.clip(rows, -_FARTHEST, _FARTHEST) * _STEPS) / _STEPS
     missing = np.isnan(bounded)
     if not missing.any():
         return np.asarray(bounded)

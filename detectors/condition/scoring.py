@@ -44,7 +44,7 @@ class Running:
 class Scores:
     """Scores of n rows: 1 flags, `levels.PAGE` calls a person. `level`, `balance`: (n, sensors); `residual`: (n,).
 
-    `scatter`: (n,). `blamed`, (n, sensors): see `Running`.
+    `scatter`: (n,). `blamed`, (n, sensors): see `Running`. `rows`, (n, sensors): standardised and filled.
     """
 
     level: Floats
@@ -52,6 +52,7 @@ class Scores:
     residual: Floats
     scatter: Floats
     blamed: Floats
+    rows: Floats
 
     @property
     def scores(self) -> Floats:
@@ -100,7 +101,7 @@ def score(reference: Reference, running: Running, rows: Floats) -> tuple[Running
             moved, last=standard.last, before=before, absent=absent[-model.before :], level=smoothed[-1],
             blamed=blamed[-1], scatter=moving,
         )  # fmt: skip
-    return moved, Scores(level, balance, residual, scatter, blamed)
+    return moved, Scores(level, balance, residual, scatter, blamed, standard.rows)
 
 
 def _touched(absent: NDArray[np.bool_], before: int) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from detectors.shared.state import require, whole_number
 from detectors.stream.baseline import Baseline
+from detectors.stream.change_status import ChangeStatus, load_change
 from detectors.stream.patience import Verdict
 from detectors.stream.reservoir import WarmUp
 from detectors.stream.shared_baseline import SharedBaseline, load_learnt, load_shared, new_shared
@@ -16,11 +17,11 @@ from monitor.model import Floats, Status
 
 @dataclass(slots=True)
 class AnomalyState:
-    """The state of one machine: its baselines by recipe, or the rows of their warm-ups, and two statuses.
+    """The state of one machine: its baselines by recipe, or the rows of their warm-ups, and three statuses.
 
-    `flag`, `page`: by the limit that flags rows, and by the one that calls a person. `shared`: the machine's own
-    baseline, for recipes without one; `borrowing`: whether it judged the last row; `unwatched`: by how much the rows of
-    the running machine that were compared with nothing outnumber the others.
+    `flag`, `page`: by the limit that flags rows, and by the one that calls a person; `change`: by change points.
+    `shared`: the machine's own baseline, for recipes without one; `borrowing`: whether it judged the last row;
+    `unwatched`: by how much the rows of the running machine that were compared with nothing outnumber the others.
     `stood`: whether the machine was stopped at the last row; `recipe`: the last one that ran; `settling`: rows still
     to be skipped; `at`: time of the last row (ns); `value`: its score; `causes`: the sensors that contributed most.
     """
@@ -30,6 +31,7 @@ class AnomalyState:
     shared: SharedBaseline = field(default_factory=lambda: new_shared(0))
     flag: Verdict = field(default_factory=Verdict)
     page: Verdict = field(default_factory=Verdict)
+    change: ChangeStatus = field(default_factory=ChangeStatus)
     borrowing: bool = False
     unwatched: int = 0
     stood: bool = False
@@ -57,7 +59,7 @@ def drop(state: AnomalyState, recipe: str | None, width: int) -> bool:
 
 
 _PLAIN = ("machine", "stood", "recipe", "settling", "at", "value", "borrowing", "unwatched")
-SAVED = ("baselines", "shared", "flag", "page", "causes", *_PLAIN)
+SAVED = ("baselines", "shared", "flag", "page", "change", "causes", *_PLAIN)
 
 
 def dump(state: AnomalyState) -> dict[str, Any]:
@@ -67,6 +69,7 @@ def dump(state: AnomalyState) -> dict[str, Any]:
         "shared": state.shared.save(),
         "flag": asdict(state.flag),
         "page": asdict(state.page),
+        "change": asdict(state.change),
         "causes": list(state.causes),
         **{name: getattr(state, name) for name in _PLAIN},
     }
@@ -79,6 +82,7 @@ def load(fields: Mapping[str, Any], least_scale: Floats) -> AnomalyState:
         shared=load_shared(fields["shared"], least_scale),
         flag=_verdict(fields["flag"]),
         page=_verdict(fields["page"]),
+        change=load_change(fields["change"]),
         causes=tuple(str(cause) for cause in fields["causes"]),
         **{name: fields[name] for name in _PLAIN},
     )

@@ -8,10 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.condition.changes import (
+    ChangeReference,
+    Changes,
+    ChangeState,
+    learn_changes,
+    load_changes,
+    save_changes,
+    score_changes,
+    start_changes,
+)
 from detectors.condition.reference import Reference, learn
 from detectors.condition.saved import load_reference, load_running, save_reference, save_running
 from detectors.condition.scoring import Running, Scores, score, start
 from detectors.condition.settings import Settings as ConditionSettings
+from detectors.condition.standard import no_last
 from detectors.shared.state import pack, require, unpack
 from detectors.stream.reservoir import Reservoir, WarmUp, load_reservoir, reservoir_of
 from monitor.model import Floats
@@ -57,7 +68,8 @@ class Baseline:
 
     It is learnt again from twice, four and eight times the rows of its warm-up, anomalous rows left out, and then stays
     as it is: what changes slowly or for good is found, not learnt. `judged`, shape (sensors,): the sensors with values
-    in at least half of the warm-up; the others are not judged. `reservoir`: None once it is frozen.
+    in at least half of the warm-up; the others are not judged. `reservoir`: None once it is frozen. `usual_changes`,
+    `changing`: of its change points.
     """
 
     judged: NDArray[np.bool_]
@@ -65,6 +77,8 @@ class Baseline:
     reference: Reference
     running: Running
     reservoir: Reservoir | None
+    usual_changes: ChangeReference
+    changing: ChangeState
 
     @property
     def room(self) -> int:
@@ -79,11 +93,13 @@ class Baseline:
     def reset(self) -> None:
         """Begin anew from how the machine is on average."""
         self.running = start(self.reference)
+        self.changing = start_changes(len(self.reference.centre))
 
-    def score(self, values: Floats) -> Scores:
-        """Score usable rows, shape (n, sensors), of the judged sensors."""
+    def score(self, values: Floats) -> tuple[Scores, Changes]:
+        """Scores and change points of usable rows, shape (n, sensors), of the judged sensors."""
         self.running, scores = score(self.reference, self.running, values[:, self.judged])
-        return scores
+        self.changing, changes = score_changes(self.usual_changes, self.changing, scores.rows)
+        return scores, changes
 
     def causes(self, scores: Scores, row: int) -> NDArray[np.int64]:
         """The sensors that contribute most to a row's score, at most three, none below a third of the largest.
@@ -105,6 +121,7 @@ class Baseline:
             return
         rows = self.reservoir.rows.astype(np.float64)
         self.reference = learn(rows, self.least_scale[self.judged], self.reference.settings)
+        self.usual_changes = _usual_changes(self.reference, rows)
         self.reset()
         self.reservoir = self.reservoir.thinned() if self.reservoir.refits > 1 else None
 
@@ -115,18 +132,22 @@ class Baseline:
             "reference": save_reference(self.reference),
             "running": save_running(self.running),
             "reservoir": None if self.reservoir is None else self.reservoir.save(),
+            "changes": save_changes(self.usual_changes, self.changing),
         }
 
 
 def load_baseline(saved: object, least_scale: Floats) -> Baseline:
     """The baseline that was saved; ValueError when it is incomplete or damaged."""
-    fields = require(saved, "a baseline", ("judged", "reference", "running", "reservoir"))
+    fields = require(saved, "a baseline", ("judged", "reference", "running", "reservoir", "changes"))
     judged = unpack(fields["judged"], (len(least_scale),), "u1").astype(bool)
     width, settings = int(judged.sum()), ConditionSettings()
     reference = load_reference(fields["reference"], width, settings)
     kept = fields["reservoir"]
     reservoir = None if kept is None else load_reservoir(kept, width)
-    return Baseline(judged, least_scale, reference, load_running(fields["running"], width, settings), reservoir)
+    running, changes = load_running(fields["running"], width, settings), load_changes(fields["changes"])
+    if len(changes[0].scale) != width:
+        raise ValueError("the saved change points are of other sensors; rebuild them from history")
+    return Baseline(judged, least_scale, reference, running, reservoir, *changes)
 
 
 def fit(warm_up: WarmUp, least_scale: Floats, settings: Settings) -> Baseline:
@@ -138,4 +159,9 @@ def fit(warm_up: WarmUp, least_scale: Floats, settings: Settings) -> Baseline:
     rows = warm_up.rows[:, judged]
     condition = ConditionSettings(false_alarm_rows=settings.false_alarm_seconds / warm_up.interval)
     reference = learn(rows, least_scale[judged], condition)
-    return Baseline(judged, least_scale, reference, start(reference), reservoir_of(rows))
+    usual, changing = _usual_changes(reference, rows), start_changes(rows.shape[1])
+    return Baseline(judged, least_scale, reference, start(reference), reservoir_of(rows), usual, changing)
+
+
+def _usual_changes(reference: Reference, rows: Floats) -> ChangeReference:
+    return learn_changes(reference.standard(rows, no_last(rows.shape[1])).rows)

@@ -9,16 +9,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.condition.changes import Changes
 from detectors.condition.levels import PAGE
 from detectors.condition.scoring import Scores
 from detectors.shared.rows import columns, running
 from detectors.shared.state import require, require_version
 from detectors.stream.anomaly_state import SAVED, AnomalyState, drop, dump, load
 from detectors.stream.baseline import LEAST_WARM_UP, Baseline, Settings, fit
+from detectors.stream.change_status import ChangeAt
 from detectors.stream.patience import Patience
 from detectors.stream.reservoir import WarmUp, no_rows
 from detectors.stream.shared_baseline import SharedBaseline, new_shared, usable_rows
-from monitor.detection import ANOMALY, CONDITION, CONDITION_ALARM, UNWATCHED
+from monitor.detection import ANOMALY, CHANGE, CONDITION, CONDITION_ALARM, UNWATCHED
 from monitor.instants import EPOCH, from_nanos
 from monitor.model import Finding, Floats, MachineBatch, Status
 from monitor.ports import State
@@ -37,12 +39,13 @@ class MachineAnomaly:
     """Judges a machine by all its sensors together, compared with the rows of its warm-up: see `detectors.condition`.
 
     Two statuses come of one score: by `condition` above `FLAG`, and by `condition_alarm` above `PAGE`, which calls a
-    person. There is a baseline for each (machine, recipe), learnt over `Settings.warmup_rows` rows and again from more
-    (see `Baseline`). Meanwhile the recipe borrows the machine's (see `SharedBaseline`), so that recipes named after
-    orders are judged, too; CANNOT_JUDGE until there is one. A breach lasts as long as its cause: only `forget` lets a
-    machine learn a new normal. Rows of a stopped machine are skipped, and so are the first `Patience.settle_rows` after
-    a start or a changeover from or to a known recipe; the status is kept meanwhile. Such a changeover resets the
-    smoothed values of its baseline, which date from the last run of that recipe.
+    person. A third, `change`, is in breach from a change point on (see `ChangeStatus`) and names the sensor. There is a
+    baseline for each (machine, recipe), learnt over `Settings.warmup_rows` rows and again from more (see `Baseline`).
+    Meanwhile the recipe borrows the machine's (see `SharedBaseline`), so that recipes named after orders are judged,
+    too; CANNOT_JUDGE until there is one. A breach lasts as long as its cause: only `forget` lets a machine learn a new
+    normal. Rows of a stopped machine are skipped, and so are the first `Patience.settle_rows` after a start or a
+    changeover from or to a known recipe; the status is kept meanwhile. Such a changeover resets the smoothed values of
+    its baseline, which date from the last run of that recipe.
     The feature of its findings is '': the machine as a whole. The finding of method `unwatched` is current only, never
     a change: how many rows were compared with nothing.
     """
@@ -82,7 +85,7 @@ class MachineAnomaly:
         return state, tuple(findings)
 
     def current(self, state: AnomalyState) -> Sequence[Finding]:
-        """The latest score by both limits; and the rows that nothing was compared with."""
+        """The latest score by both limits; the rows that nothing was compared with; the latest change."""
         flag, page = (self._finding(state, method, -1) for method, _ in _METHODS)
         allowed = _WARM_UPS * self.settings.warmup_rows
         status = Status.CANNOT_JUDGE if state.unwatched > allowed else Status.OK
@@ -90,7 +93,7 @@ class MachineAnomaly:
         unwatched = replace(
             flag, method=UNWATCHED, status=status, value=float(state.unwatched), limit=float(allowed), causes=()
         )
-        return flag, page, unwatched
+        return flag, page, unwatched, self._finding(state, CHANGE, -1)
 
     def _select(self, state: AnomalyState, recipe: str, started: bool, start: int, stop: int) -> int:
         """Select the recipe's baseline for a span of rows; returns the first row after settling."""
@@ -168,7 +171,7 @@ class MachineAnomaly:
         for row, enough in enumerate(usable_rows(values).tolist()):
             state.unwatched += 1
             indicated = Status.CANNOT_JUDGE if enough else Status.NO_DATA
-            yield row, self._count(state, (indicated, indicated))
+            yield row, self._count(state, (indicated, indicated), None)
 
     def _warm_up(
         self,
@@ -203,16 +206,16 @@ class MachineAnomaly:
         Yields rows with the methods whose status changed; only the last row where nothing can change.
         """
         usable = baseline.usable(values)
-        scored = baseline.score(values[usable])
+        scored, changes = baseline.score(values[usable])
         scores = scored.scores
         flagged, paged = scores > FLAG, scores > PAGE
-        if usable.all() and self._steady(state, flagged, paged):
+        if usable.all() and self._steady(state, flagged, paged) and state.change.steady(changes):
             state.flag.blind = state.page.blind = 0
             state.unwatched = max(state.unwatched - len(values), 0)
             state.value = float(scores[-1])
             yield len(values) - 1, ()
         else:
-            yield from self._row_by_row(state, baseline, usable, scored)
+            yield from self._row_by_row(state, baseline, usable, scored, changes)
         baseline.learn(values[usable][~flagged & self.settings.learnable(at)[usable]])
 
     def _steady(self, state: AnomalyState, flagged: NDArray[np.bool_], paged: NDArray[np.bool_]) -> bool:
@@ -223,27 +226,29 @@ class MachineAnomaly:
         )
 
     def _row_by_row(
-        self, state: AnomalyState, baseline: Baseline, usable: NDArray[np.bool_], scored: Scores
+        self, state: AnomalyState, baseline: Baseline, usable: NDArray[np.bool_], scored: Scores, changes: Changes
     ) -> Iterator[tuple[int, Sequence[str]]]:
-        """Count each row towards both statuses; yields as `_judge` does."""
+        """Count each row towards all statuses; yields as `_judge` does."""
         judged, scores = 0, scored.scores.tolist()
+        names = [self.sensors[sensor] for sensor in np.flatnonzero(baseline.judged)]
         for row, enough in enumerate(usable.tolist()):
             state.unwatched = max(state.unwatched + (-1 if enough else 1), 0)
             if not enough:
-                yield row, self._count(state, (Status.NO_DATA, Status.NO_DATA))
+                yield row, self._count(state, (Status.NO_DATA, Status.NO_DATA), None)
                 continue
             state.value = scores[judged]
             indicated = [Status.BREACH if state.value > limit else Status.OK for _, limit in _METHODS]
-            changed = self._count(state, (indicated[0], indicated[1]))
-            if changed:
+            at = ChangeAt(float(changes.ratio[judged]), bool(changes.points[judged]), names[changes.sensors[judged]])
+            changed = self._count(state, (indicated[0], indicated[1]), at)
+            if set(changed) - {CHANGE}:
                 breach = Status.BREACH in (state.flag.status, state.page.status)
                 causes = baseline.causes(scored, judged).tolist() if breach else ()
                 state.causes = tuple(self.sensors[sensor] for sensor in causes)
             yield row, changed
             judged += 1
 
-    def _count(self, state: AnomalyState, indicated: tuple[Status, Status]) -> Sequence[str]:
-        """Count one row towards the statuses it indicates; the methods whose status changed."""
+    def _count(self, state: AnomalyState, indicated: tuple[Status, Status], at: ChangeAt | None) -> Sequence[str]:
+        """Count one row towards the statuses it indicates; the methods whose status changed. `at`: of a judged row."""
         verdicts = (state.flag, state.page)
         changed = tuple(
             method
@@ -252,7 +257,7 @@ class MachineAnomaly:
         )
         if changed and state.flag.status is Status.NO_DATA:
             state.clear()
-        return changed
+        return (*changed, CHANGE) if state.change.count(state.flag.status, at) else changed
 
     def recipes(self, state: AnomalyState) -> Sequence[str]:
         """The recipes with a baseline, or with rows of its warm-up."""
@@ -269,22 +274,30 @@ class MachineAnomaly:
         state.clear()
         for verdict in (state.flag, state.page):
             verdict.set(Status.CANNOT_JUDGE)
-        return state, tuple(self._finding(state, method, -1) for method, _ in _METHODS)
+        state.change.set(Status.CANNOT_JUDGE)
+        return state, tuple(self._finding(state, method, -1) for method in (CONDITION, CONDITION_ALARM, CHANGE))
 
     def _finding(self, state: AnomalyState, method: str, row: int) -> Finding:
-        verdict, limit = (state.flag, FLAG) if method == CONDITION else (state.page, PAGE)
+        status, value, limit, causes = self._verdict(state, method)
         return Finding(
             detector=self.name,
             method=method,
             subject=state.machine,
             feature="",
             at=EPOCH if state.at is None else from_nanos(state.at),
-            status=verdict.status,
-            value=state.value,
-            limit=None if state.value is None else limit,
+            status=status,
+            value=value,
+            limit=None if value is None else limit,
             row=row,
-            causes=state.causes if verdict.status is Status.BREACH else (),
+            causes=causes if status is Status.BREACH else (),
         )
+
+    def _verdict(self, state: AnomalyState, method: str) -> tuple[Status, float | None, float, tuple[str, ...]]:
+        """Status, value, limit and causes by a method."""
+        if method == CHANGE:
+            return state.change.status, state.change.value, FLAG, (state.change.sensor,)
+        verdict, limit = (state.flag, FLAG) if method == CONDITION else (state.page, PAGE)
+        return verdict.status, state.value, limit, state.causes
 
     def save(self, state: AnomalyState) -> State:
         """The state as JSON values; arrays as text."""

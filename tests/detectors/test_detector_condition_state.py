@@ -21,7 +21,7 @@ from detectors.condition.settings import Settings
 from monitor.model import Floats
 
 ROWS = 300
-FIELDS = ("level", "balance", "residual", "scatter", "blamed")
+FIELDS = ("level", "balance", "residual", "scatter", "blamed", "rows")
 
 
 @cache

@@ -14,7 +14,7 @@ from detectors.stream.anomaly_state import AnomalyState
 from detectors.stream.baseline import Settings
 from detectors.stream.online import MachineAnomaly
 from detectors.stream.patience import Patience
-from monitor.detection import CONDITION, CONDITION_ALARM
+from monitor.detection import CHANGE, CONDITION, CONDITION_ALARM
 from monitor.model import Finding, Floats, MachineState, Status
 
 ROWS, FAULT = 2100, 1500
@@ -64,6 +64,31 @@ def test_a_fault_is_found_and_its_sensor_named(fault, within: int, causes: set[s
     assert breach.value > breach.limit
     assert causes <= set(breach.causes[:1])
     assert 1 <= len(breach.causes) <= 3
+
+
+def test_a_step_of_one_sensor_is_a_change_and_then_over_although_the_alarm_stays() -> None:
+    _, findings = watch(shifted(ar1(2860, ROWS, 0.3), FAULT, 5.0, [5]), method=CHANGE)
+    assert told(findings)[:2] == [(0, "cannot_judge"), (1090, "ok")]
+    began, ended = findings[2:4]
+    assert (began.status, began.causes, began.feature) == (Status.BREACH, ("s5",), "")
+    assert FAULT <= began.row < FAULT + 12
+    assert began.value > began.limit == 1.0
+    assert ended.status is Status.OK
+    assert began.row + 30 <= ended.row < FAULT + 130
+    assert watch(shifted(ar1(2860, ROWS, 0.3), FAULT, 5.0, [5]))[1][-1].status is Status.BREACH
+
+
+def test_healthy_machines_have_hardly_a_change() -> None:
+    told_of = [watch(ar1(seed, 6000, 0.3), method=CHANGE)[1] for seed in range(2861, 2867)]
+    assert sum(f.status is Status.BREACH for findings in told_of for f in findings) <= 3
+
+
+def test_a_changeover_between_known_recipes_is_no_change_and_without_rows_there_is_no_data() -> None:
+    values, recipes = ar1(2862, 4000, 0.3), ["a"] * 1500 + ["b"] * 1500 + ["a"] * 1000
+    values[1500:3000] += 20.0
+    values[3500:3520] = np.nan
+    found = told(watch(values, recipes=recipes, method=CHANGE)[1])
+    assert [status for _, status in found] == ["cannot_judge", "ok", "cannot_judge", "ok", "no_data", "ok"]
 
 
 def test_a_breach_ends_when_the_fault_does() -> None:
@@ -280,12 +305,12 @@ def _forgetful(recipes: Sequence[str], values: Floats, forget: str | None) -> tu
 def test_a_machine_that_was_forgotten_is_learnt_like_a_new_one() -> None:
     values = ar1(2850, 5000, 0.3)
     detector, state, found = _forgetful(["A"] * 2400, values[:2400], None)
-    assert [(f.status, f.row, f.value, f.limit) for f in found] == [(Status.CANNOT_JUDGE, -1, None, None)] * 2
+    assert [(f.status, f.row, f.value, f.limit) for f in found] == [(Status.CANNOT_JUDGE, -1, None, None)] * 3
     assert detector.current(state)[0].status is Status.CANNOT_JUDGE
     assert detector.recipes(state) == ()
     later = batch_of(values[2400:], recipes=["A"] * 2600)
     state, findings = detector.observe(state, later)
-    assert told(findings) == [(1004, "ok")] * 2
+    assert told(findings) == [(1004, "ok"), (1004, "ok"), (1090, "ok")]
     fresh, _ = detector.observe(detector.start(), later)
     assert {**detector.save(state), "at": 0} == {**detector.save(fresh), "at": 0}
 
@@ -301,6 +326,6 @@ def test_a_recipe_that_was_forgotten_leaves_the_others_as_they_were() -> None:
     assert [b for b in whole["baselines"] if b[0] == "B"] == saved["baselines"]
     assert saved["shared"] == whole["shared"]
     detector, state, found = _forgetful(recipes, values, "B")
-    assert [f.status for f in found] == [Status.CANNOT_JUDGE] * 2
+    assert [f.status for f in found] == [Status.CANNOT_JUDGE] * 3
     detector, state, found = _forgetful(recipes, values, "C")
     assert (found, detector.recipes(state)) == ((), ("A", "B")), "what was not learnt is not forgotten"
