@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.blocks.panels import BAD, DIM, GOOD, POOR, Panel, lines, statuses, value_table
 from dashboards.blocks.queries import Query, by, limit, series, share_of_limit, value
-from monitor.detection import ANOMALY, CONDITION, LIMIT, LIMITS, WORST_MACHINE
+from monitor.detection import ANOMALY, CHANGE, CONDITION, LIMIT, LIMITS, WORST_MACHINE
 
 TITLE = "Machines"
 SENSORS = "Sensors and their limits"
@@ -88,8 +88,9 @@ def sensor_panels() -> list[Panel]:
 
 
 def _worst_status() -> str:
+    # A change point is an event, not a state of the machine.
     ranked = (
-        f"{rank} * {series('gatewatch_finding_status', subject='=~$machine', status=status)}"
+        f"{rank} * {series('gatewatch_finding_status', method=f'!={CHANGE}', subject='=~$machine', status=status)}"
         for rank, status in enumerate(_WORST)
     )
     return " or ".join(ranked)

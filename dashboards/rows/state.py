@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dashboards.blocks.panels import BASE_URL, Panel, number, value_table
 from dashboards.blocks.queries import Query, age, by, or_zero, series
+from monitor.detection import CHANGE
 from monitor.model import WATCHDOG
 
 TITLE = "Current state"
@@ -44,7 +45,9 @@ def _now() -> list[Panel]:
                         by(
                             "max",
                             ("subject",),
-                            series("gatewatch_finding_status", subject="=~$machine", status="breach"),
+                            series(
+                                "gatewatch_finding_status", method=f"!={CHANGE}", subject="=~$machine", status="breach"
+                            ),
                         ),
                     )
                 ),

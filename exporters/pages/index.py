@@ -18,6 +18,7 @@ from exporters.metrics.shared.snapshot import AlertRow, BoardRow, GateRow, JobRo
 from exporters.pages.lists import list_url
 from exporters.pages.parts import ago, clock, search_form, section
 from monitor.detection import (
+    CHANGE,
     BIAS,
     DRIFT,
     IMAGE_DRIFT,
@@ -190,7 +191,11 @@ def _machines(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) -> 
     rows: list[tuple[str, ...]] = []
     for name in (*plant.machines, *others):
         step = plant.machines[name].step if name in plant.machines else ""
-        judged = [row for row in findings.get(name, ()) if row.detector not in (DRIFT, IMAGE_DRIFT, PERFORMANCE)]
+        judged = [
+            row
+            for row in findings.get(name, ())
+            if row.detector not in (DRIFT, IMAGE_DRIFT, PERFORMANCE) and row.method != CHANGE
+        ]
         newest = max((row.at for row in judged), default=None)
         units = {s: c.unit for s, c in plant.machines[name].sensors.items()} if name in plant.machines else {}
         rows.append((name, step, *_worst_findings(judged, units), ago(newest, snapshot.at)))
