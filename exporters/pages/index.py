@@ -18,8 +18,8 @@ from exporters.metrics.shared.snapshot import AlertRow, BoardRow, GateRow, JobRo
 from exporters.pages.lists import list_url
 from exporters.pages.parts import ago, clock, search_form, section
 from monitor.detection import (
-    CHANGE,
     BIAS,
+    CHANGE,
     DRIFT,
     IMAGE_DRIFT,
     LIMIT,
