@@ -293,6 +293,19 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
         ("serial: sn\n    characteristic: thickness", "serial: sn\n    characteristic: thick"),
         ("time_zone: Europe/Berlin", "attempts: 0"),
     ),
+    "a good period that ends before it begins": (
+        ("  press1:\n    step: forge", "  press1:\n    step: forge\n    reference: {since: 2026-02-01T00:00:00Z, "
+         "until: 2026-01-01T00:00:00Z}"),
+    ),
+    "a good period without an end": (
+        ("  press1:\n    step: forge", "  press1:\n    step: forge\n    reference: {since: 2026-02-01T00:00:00Z}"),
+    ),
+    "false alarms in other words": (("clock_skew: 5m", "clock_skew: 5m\ndetectors: {false_alarms: few}"),),
+    "no false alarm": (
+        ("clock_skew: 5m", "clock_skew: 5m\ndetectors: {false_alarms: 0 per machine and month}"),
+    ),
+    "false alarms as a number": (("clock_skew: 5m", "clock_skew: 5m\ndetectors: {false_alarms: 1}"),),
+    "a warm-up of too few samples": (("clock_skew: 5m", "clock_skew: 5m\ndetectors: {warmup_rows: 99}"),),
 }  # fmt: skip
 
 

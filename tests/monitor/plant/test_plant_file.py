@@ -389,3 +389,23 @@ def test_a_code_that_is_written_stands_for_one_step(codes: str, said: str) -> No
     )
     with pytest.raises(PlantFileError, match=re.escape(said)):
         parse(text, Path("/plants"), {})
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("1 per machine and month", 30), ("2 per machine and month", 15), ("1 per machine and day", 1),
+        ("1 per machine and year", 365), ("7 per machine and week", 1),
+    ],
+)  # fmt: skip
+def test_false_alarms_are_the_time_between_two(text: str, days: int) -> None:
+    assert good(f"detectors={{false_alarms: {text}}}").plant.detectors.false_alarms == timedelta(days=days)
+
+
+def test_a_machine_has_a_good_period_only_where_it_is_given() -> None:
+    period = "{since: '2026-01-01T00:00:00Z', until: '2026-02-01T00:00:00+01:00'}"
+    machines = good(f"machines.press1.reference={period}").plant.machines
+    assert machines["mill1"].reference is None
+    known = machines["press1"].reference
+    assert known is not None
+    assert (known.since, known.until) == (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 31, 23, tzinfo=UTC))
