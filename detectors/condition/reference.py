@@ -13,7 +13,7 @@ from detectors.condition.levels import LevelChart, learn_levels
 from detectors.condition.residuals import ResidualChart, learn_residuals
 from detectors.condition.scatter import ScatterChart, learn_scatter
 from detectors.condition.settings import Settings
-from detectors.condition.standard import Last, Others, Standard, fill, no_last
+from detectors.condition.standard import Last, Others, Standard, fill, misses_often, no_last, without_absurd
 from monitor.model import Floats
 
 LEAST_ROWS = 40
@@ -25,14 +25,15 @@ class Reference:
     """A machine as it is when all is well.
 
     `centre`, `scale`, `moves`, shape (sensors,): mean and standard deviation of each sensor, and whether it moves at
-    all. `level`: of the sensors; `balance`: of each sensor against the others; `residual`, `scatter`:
-    of how they go on from row to row.
+    all; `gappy`, likewise: whether it misses values again and again. `level`: of the sensors; `balance`: of each sensor
+    against the others; `residual`, `scatter`: of how they go on from row to row.
     """
 
     settings: Settings
     centre: Floats
     scale: Floats
     moves: NDArray[np.bool_]
+    gappy: NDArray[np.bool_]
     level: LevelChart
     balance: Balance
     residual: ResidualChart
@@ -42,7 +43,7 @@ class Reference:
         """Standardised rows, shape (n, sensors), NaN where missing, given the last ones."""
         clip = self.settings.clip
         standardised = np.clip((rows - self.centre) / self.scale, -clip, clip)
-        others = Others(self.balance.precision, self.residual.model.wanders)
+        others = Others(self.balance.precision, self.residual.model.wanders, self.gappy)
         return fill(standardised, last, others, self.settings)
 
 
@@ -54,6 +55,8 @@ def learn(rows: Floats, least_scale: Floats | float = 0.0, settings: Settings = 
     """
     if len(rows) < LEAST_ROWS or np.isnan(rows).all(axis=0).any():
         raise ValueError(f"a reference needs {LEAST_ROWS} rows with a value of each sensor; these are {len(rows)}")
+    gappy = misses_often(rows, settings.gap_share)
+    rows = without_absurd(rows)
     centre, deviation = np.nanmean(rows, axis=0), np.nanstd(rows, axis=0)
     least = np.maximum(least_scale, 1e-9 * np.maximum(1.0, np.abs(centre)))
     scale = np.maximum(deviation, least)
@@ -64,6 +67,6 @@ def learn(rows: Floats, least_scale: Floats | float = 0.0, settings: Settings = 
     model = learn_autoregression(standard, level.forward, settings)
     moves = np.asarray(deviation > least)
     return Reference(
-        settings, centre, scale, moves, level, balance, learn_residuals(standard, model, settings),
+        settings, centre, scale, moves, gappy, level, balance, learn_residuals(standard, model, settings),
         learn_scatter(standard, model, settings),
     )  # fmt: skip

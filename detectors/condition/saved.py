@@ -23,7 +23,7 @@ from monitor.model import Floats
 _SINGLE = "<f4"
 _NUMBERS = ("balance_freedom", "balance_limit", "residual_flag", "residual_page", "scatter_centre", "scatter_spread")
 _REFERENCE = (
-    "centre", "scale", "moves", "level", "level_flag", "level_page", "balance", "precision", "wanders", "step",
+    "centre", "scale", "moves", "gappy", "level", "level_flag", "level_page", "balance", "precision", "wanders", "step",
     "coefficients", "whitening",
 )  # fmt: skip
 _RUNNING = tuple(field.name for field in fields(Running))
@@ -48,6 +48,7 @@ def save_reference(reference: Reference) -> dict[str, Any]:
     }  # fmt: skip
     return {
         "centre": pack(reference.centre), "scale": pack(reference.scale), "moves": pack(reference.moves, "u1"),
+        "gappy": pack(reference.gappy, "u1"),
         "wanders": pack(model.wanders, "u1"), "false_alarm_rows": reference.settings.false_alarm_rows,
         **{name: pack(values, _SINGLE) for name, values in single.items()},
         **dict(zip(_NUMBERS, map(float, limits), strict=True)),
@@ -65,13 +66,13 @@ def load_reference(saved: object, width: int, settings: Settings) -> Reference:
     }  # fmt: skip
     single = {name: unpack(given[name], shape, _SINGLE).astype(np.float64) for name, shape in shapes.items()}
     upper = single["precision"]
-    flags = {name: unpack(given[name], (width,), "u1").astype(bool) for name in ("moves", "wanders")}
+    flags = {name: unpack(given[name], (width,), "u1").astype(bool) for name in ("moves", "gappy", "wanders")}
     model = Autoregression(
         flags["wanders"], single["step"], single["coefficients"], single["whitening"], settings.lags, settings.lag_clip
     )
     return Reference(
         replace(settings, false_alarm_rows=numbers["false_alarm_rows"]), unpack(given["centre"], (width,)),
-        unpack(given["scale"], (width,)), flags["moves"],
+        unpack(given["scale"], (width,)), flags["moves"], flags["gappy"],
         LevelChart(single["level"], single["level_flag"], single["level_page"]),
         Balance(
             upper + np.triu(upper, 1).T, numbers["balance_freedom"], single["balance"], numbers["balance_limit"],

@@ -28,6 +28,7 @@ class Settings:
     block mean that it overlooks, and its threshold in the same unit.
     `bridged`: rows of a gap in which a sensor that wanders keeps its last value. `wild`: standard deviations from the
     median of three that make a sample wild.
+    `gap_share`: a sensor that begins a gap in a larger share of the reference's rows misses values again and again.
     `bias_rows`, `bias_share`: after so many rows the residuals' bias moves by this share towards that of normal rows.
     """
 
@@ -57,6 +58,7 @@ class Settings:
     scatter_limit: float = 12.0
     bridged: int = 10
     wild: float = 10.0
+    gap_share: float = 0.02
     bias_rows: int = 50
     bias_share: float = 0.1
 

@@ -11,6 +11,9 @@ from detectors.condition.settings import Settings
 from detectors.condition.smoothing import row_product
 from monitor.model import Floats
 
+_ABSURD = 1000.0
+"""Median absolute deviations from the median of three that make a sample of a reference absurd: an error code."""
+
 
 @dataclass(frozen=True, slots=True)
 class Last:
@@ -28,7 +31,7 @@ def no_last(width: int) -> Last:
 
 @dataclass(frozen=True, slots=True)
 class Standard:
-    """Filled rows, shape (n, sensors), and where a sensor has no value of its own, shape (n, sensors)."""
+    """Filled rows, shape (n, sensors), and where a sensor has no value of its own that counts, shape (n, sensors)."""
 
     rows: Floats
     absent: NDArray[np.bool_]
@@ -37,11 +40,12 @@ class Standard:
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """What the sensors of a reference say of each other: the inverse covariance, (sensors, sensors), and which sensors
-    wander, (sensors,)."""
+    """What the sensors of a reference say of each other: the inverse covariance, (sensors, sensors); which sensors
+    wander, and which miss values again and again, (sensors,)."""
 
     precision: Floats
     wanders: NDArray[np.bool_]
+    gappy: NDArray[np.bool_]
 
 
 def fill(rows: Floats, last: Last, others: Others | None, settings: Settings) -> Standard:
@@ -49,18 +53,52 @@ def fill(rows: Floats, last: Last, others: Others | None, settings: Settings) ->
 
     A missing sensor gets what the others say it should be (its last value, where that is not known yet): it then
     neither alarms by itself nor by the others. One that wanders is nearer to its last value and keeps it for up to
-    `bridged` rows. A sample far from those before and after it, which one cannot know yet, is replaced by the median of
-    itself and the two before it: a lasting change shows one row later.
+    `bridged` rows; so does one that misses values again and again, because its limits were learnt like that.
+    A sample far from those before and after it, which one cannot know yet, is replaced by the median of itself and the
+    two before it: a lasting change shows one row later.
     """
     filled, missing = _carried(rows, last)
-    if others is not None and missing.any():
-        dead = missing > np.where(others.wanders, settings.bridged, 0)
+    absent = missing > 0
+    if others is not None and absent.any():
+        dead = missing > np.where(others.wanders | others.gappy, settings.bridged, 0)
         filled = expected(filled, dead, others.precision)
+        absent = missing > np.where(others.gappy, settings.bridged, 0)
     joined = np.concatenate([last.rows, filled])
     newest = Last(joined[-2:], missing[-1] if len(missing) else last.missing)
-    oldest, older, rows = joined[:-2], joined[1:-1], joined[2:]
-    median = np.maximum(np.minimum(oldest, older), np.minimum(np.maximum(oldest, older), rows))
-    return Standard(np.where(np.abs(rows - median) > settings.wild, median, rows), missing > 0, newest)
+    rows = joined[2:]
+    median = _median(joined[:-2], joined[1:-1], rows)
+    return Standard(np.where(np.abs(rows - median) > settings.wild, median, rows), absent, newest)
+
+
+def misses_often(rows: Floats, share: float) -> NDArray[np.bool_]:
+    """Which sensors begin a gap in more than this share of the rows, (n, sensors) to (sensors,); NaN where missing."""
+    gaps = np.isnan(rows)
+    return np.asarray((gaps[1:] & ~gaps[:-1]).sum(axis=0) > share * len(rows))
+
+
+def without_absurd(rows: Floats) -> Floats:
+    """Rows of a reference, shape (n, sensors), NaN where missing or absurd.
+
+    One error code among the samples would widen a standard deviation until no fault is seen.
+    """
+    middle = np.nanmedian(rows, axis=0)
+    spread = np.nanmedian(np.abs(rows - middle), axis=0)
+    known = np.flatnonzero(spread > 0)  # a sensor that mostly rests on one value has no such spread
+    bounds = np.finfo(np.float32).max * np.array([-1.0, 1.0])
+    standard = np.clip((rows[:, known] - middle[known]) / spread[known], *bounds)
+    if not (np.abs(standard) > _ABSURD).any():
+        return rows
+    filled, _ = _carried(standard, no_last(standard.shape[1]))
+    joined = np.concatenate([filled[:1], filled[:1], filled])
+    absurd = np.abs(standard - _median(joined[:-2], joined[1:-1], filled)) > _ABSURD
+    cleaned = rows.copy()
+    cleaned[:, known] = np.where(absurd, np.nan, rows[:, known])
+    return cleaned
+
+
+def _median(first: Floats, second: Floats, third: Floats) -> Floats:
+    """The median of three, element by element."""
+    return np.asarray(np.maximum(np.minimum(first, second), np.minimum(np.maximum(first, second), third)))
 
 
 def _carried(rows: Floats, last: Last) -> tuple[Floats, NDArray[np.int64]]:

@@ -78,7 +78,7 @@ class Reservoir:
     def with_rows(self, rows: Floats) -> Reservoir:
         """With normal rows that came next, shape (n <= room, sensors)."""
         numbers = np.arange(self.came, self.came + len(rows)) // self.block
-        kept = rows[numbers % self.keep == self.keep - 1].astype(np.float32)
+        kept = _single(rows[numbers % self.keep == self.keep - 1])
         return replace(self, rows=np.concatenate([self.rows, kept]), came=self.came + len(rows))
 
     def thinned(self) -> Reservoir:
@@ -99,8 +99,13 @@ _COUNTS = ("block", "came", "due", "keep", "refits")
 def reservoir_of(rows: Floats) -> Reservoir:
     """The memory after a warm-up."""
     count = len(rows)
-    whole = Reservoir(rows.astype(np.float32), max(count // BLOCKS, 1), count, count, 1, REFITS + 1)
+    whole = Reservoir(_single(rows), max(count // BLOCKS, 1), count, count, 1, REFITS + 1)
     return whole.thinned()
+
+
+def _single(rows: Floats) -> NDArray[np.float32]:
+    """In single precision; what is beyond it is no measurement, and missing."""
+    return np.where(np.abs(rows) > np.finfo(np.float32).max, np.nan, rows).astype(np.float32)
 
 
 def load_reservoir(saved: object, width: int) -> Reservoir:

@@ -158,7 +158,7 @@ def test_a_missing_sensor_gets_what_the_others_say_and_one_that_wanders_first_ke
     wanders: bool, held: int
 ) -> None:
     rows = ar1(3110, 4000, 0.0, sensors=3, common=0.9)
-    others = Others(np.linalg.inv(np.cov(rows, rowvar=False)), np.array([False, wanders, False]))
+    others = Others(np.linalg.inv(np.cov(rows, rowvar=False)), np.array([False, wanders, False]), np.zeros(3, bool))
     gone = rows[-200:].copy()
     gone[1:, 1] = np.nan
     expected = -(others.precision[1, [0, 2]] @ rows[-200:, [0, 2]].T) / others.precision[1, 1]
