@@ -9,12 +9,15 @@ import numpy as np
 from scipy.special import stdtrit
 
 from detectors.condition.autoregression import Autoregression
+from detectors.condition.levels import PAGE
 from detectors.condition.settings import Settings
 from detectors.condition.smoothing import memory, row_product, smooth
 from monitor.model import Floats
 
 _LEAST_SPREAD = 0.02
 """The least spread of the logarithms of block maxima, in case a few blocks happen to agree."""
+UNREACHED = 1e9
+"""A limit, or a spread, that makes a chart silent."""
 _PAGE_DECADE = 0.5 / 6.0
 """By what share the limit that pages exceeds the one that flags, for each decade of `page_chance`: half at 1e-6. The
 tail of a mean square falls exponentially."""
@@ -38,12 +41,19 @@ def mean_squares(whitened: Floats, settings: Settings) -> Floats:
     return np.asarray(np.minimum(squares.sum(axis=1) / squares.shape[1], settings.row_clip))
 
 
+def too_few(rows: Floats, settings: Settings) -> bool:
+    """Whether rows, shape (n, sensors), are too few to say how so many sensors go on together."""
+    return len(rows) < settings.rows_a_sensor * rows.shape[1]
+
+
 def learn_residuals(rows: Floats, model: Autoregression, settings: Settings) -> ResidualChart:
     """The chart for a model learnt from standardised reference rows, shape (n, sensors).
 
     The limits are Student prediction bounds for the highest value of one more block, from contiguous folds that the
-    coefficients have not seen; blocks that resemble each other count for less.
+    coefficients have not seen; blocks that resemble each other count for less. Nothing reaches them with too few rows.
     """
+    if too_few(rows, settings):
+        return ResidualChart(model, UNREACHED, PAGE * UNREACHED)
     maxima = _held_out_maxima(rows, model, settings)
     count = len(maxima)
     freedom = min(count - 1.0, max(3.0, settings.tempered * count / memory(maxima) - 1.0))

@@ -12,7 +12,7 @@ import numpy as np
 
 from detectors.condition.autoregression import Autoregression
 from detectors.condition.levels import PAGE
-from detectors.condition.residuals import held_out_squares
+from detectors.condition.residuals import UNREACHED, held_out_squares, too_few
 from detectors.condition.settings import Settings
 from monitor.model import Floats
 
@@ -48,6 +48,8 @@ class Scatter:
 
 def learn_scatter(rows: Floats, model: Autoregression, settings: Settings) -> ScatterChart:
     """The chart for a model learnt from standardised reference rows, shape (n, sensors)."""
+    if too_few(rows, settings):
+        return ScatterChart(1.0, UNREACHED)
     size = settings.block
     folds = held_out_squares(rows, model, settings)
     means = np.concatenate([fold[: len(fold) // size * size].reshape(-1, size).mean(axis=1) for fold in folds])

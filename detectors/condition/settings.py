@@ -29,6 +29,7 @@ class Settings:
     `bridged`: rows of a gap in which a sensor that wanders keeps its last value. `wild`: standard deviations from the
     median of three that make a sample wild.
     `gap_share`: a sensor that begins a gap in a larger share of the reference's rows misses values again and again.
+    `rows_a_sensor`: the least rows of a reference for each sensor; with fewer, residuals and scatter are not judged.
     `bias_rows`, `bias_share`: after so many rows the residuals' bias moves by this share towards that of normal rows.
     """
 
@@ -59,6 +60,7 @@ class Settings:
     bridged: int = 10
     wild: float = 10.0
     gap_share: float = 0.02
+    rows_a_sensor: float = 2.5
     bias_rows: int = 50
     bias_share: float = 0.1
 
