@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from monitor.model import STANDING, Floats, MachineBatch, MachineState
 
+BEYOND = float(np.finfo(np.float32).max)
+
 
 def running(states: Sequence[MachineState]) -> NDArray[np.bool_]:
     """The rows that detectors judge, shape (rows,): the machine runs, or its state is unknown (no state source)."""
@@ -18,7 +20,8 @@ def running(states: Sequence[MachineState]) -> NDArray[np.bool_]:
 def columns(batch: MachineBatch, sensors: Sequence[str]) -> Floats:
     """The batch's values, shape (rows, sensors), in the order of `sensors`; a sensor not in the batch is all NaN.
 
-    Infinite values become NaN. Sources reject them, but a single one would corrupt a detector's state for good.
+    Values beyond single precision become NaN, infinite ones among them: no measurement is so large, and a single one
+    would corrupt a detector's state for good.
     """
     if batch.sensors == tuple(sensors):
         return _finite(batch.values)
@@ -31,5 +34,5 @@ def columns(batch: MachineBatch, sensors: Sequence[str]) -> Floats:
 
 
 def _finite(values: Floats) -> Floats:
-    infinite = np.isinf(values)
-    return np.where(infinite, np.nan, values) if infinite.any() else values
+    beyond = np.abs(values) > BEYOND
+    return np.where(beyond, np.nan, values) if beyond.any() else values

@@ -15,6 +15,7 @@ from detectors.condition.changes import learn_changes, score_changes, start_chan
 from detectors.condition.reference import learn
 from detectors.condition.scoring import Scores, start
 from detectors.condition.scoring import score as score_condition
+from detectors.condition.standard import without_absurd
 from detectors.events.events import score as score_events
 from detectors.events.events import settings_for
 from detectors.events.events import start as start_events
@@ -114,7 +115,7 @@ def _events(
 
 
 def _changes(values: Floats, reference: int) -> NDArray[np.bool_]:
-    known = values[:reference]
+    known = without_absurd(values[:reference])
     centre = np.nanmean(known, axis=0)
     scale = np.maximum(np.nanstd(known, axis=0), 1e-9 * np.maximum(1.0, np.abs(centre)))
     standard = (values - centre) / scale

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.shared.rows import BEYOND
 from detectors.standalone.times import Times, read_times
 from inference.standalone.tables import MOST_NUMBERS, check_columns, read_table
 from monitor.errors import UsageError
@@ -95,14 +96,14 @@ def rows_of(
 
 
 def _numbers(column: pd.Series[str]) -> tuple[Floats, NDArray[np.bool_]]:
-    """The finite numbers of a column, NaN elsewhere, and where anything is written, a number or not."""
+    """The numbers of a column, NaN elsewhere and beyond single precision; and where anything is written."""
     import pandas as pd
 
     written = column.notna().to_numpy()
     if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
         return np.full(len(column), np.nan), written
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(np.isfinite(values), values, np.nan), written
+    return np.where(np.abs(values) <= BEYOND, values, np.nan), written
 
 
 def _unfit(values: Floats, written: NDArray[np.bool_], named: bool) -> str:

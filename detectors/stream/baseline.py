@@ -119,7 +119,7 @@ class Baseline:
         self.reservoir = self.reservoir.with_rows(values[:, self.judged])
         if self.reservoir.room > 0:
             return
-        rows = self.reservoir.rows.astype(np.float64)
+        rows = self.reservoir.values
         self.reference = learn(rows, self.least_scale[self.judged], self.reference.settings)
         self.usual_changes = _usual_changes(self.reference, rows)
         self.reset()

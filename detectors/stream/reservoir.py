@@ -59,16 +59,23 @@ def load_warm_up(saved: object, width: int) -> WarmUp:
 class Reservoir:
     """Normal rows for the next time the baseline is learnt: one of `keep` blocks of those that came.
 
-    `rows`, shape (n, sensors), in single precision; `block`: rows of a block; `came`: rows that came since the warm-up
-    began; `due`: how many must have come; `refits`: how often it will be learnt again.
+    `origin`, shape (sensors,): a usual value of each sensor; `rows`, shape (n, sensors): what values exceed it by, in
+    single precision, so that a sensor that hardly moves far from 0 keeps its digits; `block`: rows of a block; `came`:
+    rows that came since the warm-up began; `due`: how many must have come; `refits`: how often it will be learnt again.
     """
 
+    origin: Floats
     rows: NDArray[np.float32]
     block: int
     came: int
     due: int
     keep: int
     refits: int
+
+    @property
+    def values(self) -> Floats:
+        """The rows as values, shape (n, sensors)."""
+        return self.origin + self.rows.astype(np.float64)
 
     @property
     def room(self) -> int:
@@ -78,7 +85,7 @@ class Reservoir:
     def with_rows(self, rows: Floats) -> Reservoir:
         """With normal rows that came next, shape (n <= room, sensors)."""
         numbers = np.arange(self.came, self.came + len(rows)) // self.block
-        kept = _single(rows[numbers % self.keep == self.keep - 1])
+        kept = (rows[numbers % self.keep == self.keep - 1] - self.origin).astype(np.float32)
         return replace(self, rows=np.concatenate([self.rows, kept]), came=self.came + len(rows))
 
     def thinned(self) -> Reservoir:
@@ -90,28 +97,25 @@ class Reservoir:
     def save(self) -> dict[str, Any]:
         """The memory as JSON values."""
         counts = {name: getattr(self, name) for name in _COUNTS}
-        return {"kept": len(self.rows), "rows": pack(self.rows, "<f4"), **counts}
+        return {"kept": len(self.rows), "origin": pack(self.origin), "rows": pack(self.rows, "<f4"), **counts}
 
 
 _COUNTS = ("block", "came", "due", "keep", "refits")
 
 
 def reservoir_of(rows: Floats) -> Reservoir:
-    """The memory after a warm-up."""
+    """The memory after a warm-up, shape (n, sensors), in which every sensor has a value."""
     count = len(rows)
-    whole = Reservoir(_single(rows), max(count // BLOCKS, 1), count, count, 1, REFITS + 1)
+    origin = np.nanmedian(rows, axis=0)
+    whole = Reservoir(origin, (rows - origin).astype(np.float32), max(count // BLOCKS, 1), count, count, 1, REFITS + 1)
     return whole.thinned()
-
-
-def _single(rows: Floats) -> NDArray[np.float32]:
-    """In single precision; what is beyond it is no measurement, and missing."""
-    return np.where(np.abs(rows) > np.finfo(np.float32).max, np.nan, rows).astype(np.float32)
 
 
 def load_reservoir(saved: object, width: int) -> Reservoir:
     """The memory that was saved; ValueError when it is incomplete or damaged."""
-    fields = require(saved, "a memory of rows", ("kept", "rows", *_COUNTS))
+    fields = require(saved, "a memory of rows", ("kept", "origin", "rows", *_COUNTS))
     counts = [whole_number(fields[name], name) for name in _COUNTS]
     if 0 in counts:
         raise ValueError("the saved memory of rows is damaged; rebuild it from history")
-    return Reservoir(unpack(fields["rows"], (whole_number(fields["kept"], "kept"), width), "<f4"), *counts)
+    rows = unpack(fields["rows"], (whole_number(fields["kept"], "kept"), width), "<f4")
+    return Reservoir(unpack(fields["origin"], (width,)), rows, *counts)
