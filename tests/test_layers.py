@@ -39,7 +39,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "inference.policy": ("inference", "inference.models", "inference.models.tables"),
     "inference.steps": ("inference.models", "inference.models.tables"),
     "inference.standalone": ("inference", "inference.models", "inference.policy"),
-    "detectors.standalone": ("detectors.condition", "detectors.events", "inference.standalone"),
+    "detectors.standalone": ("detectors.condition", "detectors.events", "detectors.shared", "inference.standalone"),
     "monitor.commands.files": ("detectors.standalone",),
     "monitor.store.models": ("monitor.store.database",),
     "monitor.plant": ("inference", "inference.policy"),

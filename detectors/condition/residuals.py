@@ -43,7 +43,7 @@ def mean_squares(whitened: Floats, settings: Settings) -> Floats:
 
 def too_few(rows: Floats, settings: Settings) -> bool:
     """Whether rows, shape (n, sensors), are too few to say how so many sensors go on together."""
-    return len(rows) < settings.rows_a_sensor * rows.shape[1]
+    return bool(len(rows) < settings.rows_a_sensor * rows.shape[1])
 
 
 def learn_residuals(rows: Floats, model: Autoregression, settings: Settings) -> ResidualChart:
