@@ -40,6 +40,7 @@ class Scores:
     """Scores of n rows: 1 flags, `levels.PAGE` calls a person. `level`, `balance`: (n, sensors); `residual`: (n,).
 
     `whitened`, (n, sensors): each row's residuals, their bias taken off. `blamed`, (n, sensors): see `Running`.
+    `smoothed`, (n, sensors): smoothed standardised values, for trends.
     """
 
     level: Floats
@@ -47,6 +48,7 @@ class Scores:
     residual: Floats
     whitened: Floats
     blamed: Floats
+    smoothed: Floats
 
     @property
     def scores(self) -> Floats:
@@ -86,7 +88,7 @@ def score(reference: Reference, running: Running, rows: Floats) -> tuple[Running
     if len(rows):
         before = np.concatenate([running.before, standard])[-model.before :]
         moved = replace(moved, last=standard[-1], before=before, level=smoothed[-1], blamed=blamed[-1])
-    return moved, Scores(level, balance, residual, whitened, blamed)
+    return moved, Scores(level, balance, residual, whitened, blamed, smoothed)
 
 
 def _squares(reference: Reference, running: Running, whitened: Floats) -> tuple[Running, Floats, Floats]:

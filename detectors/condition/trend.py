@@ -75,13 +75,17 @@ class Forecast:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Rows from now between which the limit is reached, in nine of ten cases; None without a trend. Infinity as the
-        end means only that it is not before the beginning."""
+        """Rows from now between which the limit is reached, in nine of ten cases; None without a trend.
+
+        Infinity as the end means only that it is not before the beginning: growth may stop. The beginning then is that
+        of the cases in which it goes on.
+        """
         if self.reached:
             return 0.0, 0.0
         if not self.established:
             return None
-        return self.after(TAIL), self.after(1.0 - TAIL)
+        whole = float(self.chances[-1])
+        return self.after(TAIL if whole >= 1.0 - TAIL else TAIL * whole), self.after(1.0 - TAIL)
 
     def after(self, chance: float) -> float:
         """Rows from now after which the limit is reached with this chance; infinity where the forecast ends before."""

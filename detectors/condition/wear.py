@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from detectors.condition.growth import DEFAULTS
 from detectors.condition.levels import PAGE
 from detectors.condition.reference import Reference
 from detectors.condition.scoring import Scores
@@ -27,9 +28,12 @@ MACHINE = -1
 _RECENT = 64.0
 """Rows from which the noise of single rows is estimated, and how many rows a mean square of 1 is worth beside them."""
 _BELIEVED = 16.0
-_ERROR = 0.15
-"""The standard error of the machine's limit, as a share: of that noise when the limit is reached."""
+_ERROR = 0.12
+"""The standard error of the machine's limit as a share of it, since the noise is another one when it is reached."""
 _LEAST = 0.05
+"""The least square of the limit, as a share of the mean square that is scored so."""
+_BELIEFS = replace(DEFAULTS, offset=3.0)
+"""Of the machine's drift: the rows after the reference fit less well from the first one on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +53,10 @@ def begin(reference: Reference, learnt: int) -> Wear:
     return Wear(np.zeros(width), learnt, start(width), start(2))
 
 
-def watch(reference: Reference, wear: Wear, smoothed: Floats, scores: Scores) -> Wear:
-    """Take up rows that were scored, and their smoothed standardised values, shape (n, sensors)."""
-    sensors = follow(wear.sensors, smoothed / reference.level.forward)
-    skip = min(wear.skipped, len(smoothed))
+def watch(reference: Reference, wear: Wear, scores: Scores) -> Wear:
+    """Take up rows that were scored."""
+    sensors = follow(wear.sensors, scores.smoothed / reference.level.forward)
+    skip = min(wear.skipped, len(scores.smoothed))
     whitened = scores.whitened[skip:]
     if not len(whitened):
         return replace(wear, skipped=wear.skipped - skip, sensors=sensors)
@@ -76,7 +80,7 @@ def time_left(reference: Reference, wear: Wear, lower: Floats, upper: Floats) ->
         sensor = forecast.limit.series
         if sensor not in found or _sooner(forecast, found[sensor]):
             found[sensor] = forecast
-    for forecast in forecasts(wear.machine, [machine_limit(reference, wear, PAGE)]):
+    for forecast in forecasts(wear.machine, [machine_limit(reference, wear, PAGE)], _BELIEFS):
         found[MACHINE] = forecast
     return found
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter
 
 from detectors.condition import reference, scoring, wear
-from detectors.condition.smoothing import smooth
 from detectors.condition.trend import (
     KEPT,
     LENGTHS,
@@ -180,11 +179,9 @@ def _machine(rows: int, slope: float) -> tuple[reference.Reference, Floats]:
 def _watched(learnt: reference.Reference, values: Floats, step: int) -> wear.Wear:
     running, watched = scoring.start(learnt), wear.begin(learnt, 300)
     for first in range(0, len(values), step):
-        standard = learnt.standard(values[first : first + step], running.last)
-        smoothed = smooth(standard, learnt.settings.level_weight, running.level)
         running, scores = scoring.score(learnt, running, values[first : first + step])
         watched = wear.load_wear(json.loads(json.dumps(wear.save_wear(watched))), 4)
-        watched = wear.watch(learnt, watched, smoothed, scores)
+        watched = wear.watch(learnt, watched, scores)
     return watched
 
 
