@@ -26,7 +26,7 @@ LENGTHS = 17
 """Lengths of blocks, each twice the one before: 6 million rows, 73 days of a row a second."""
 AHEAD = 4.0
 """How many times as far as the past a forecast looks ahead."""
-ESTABLISHED = 0.9
+ESTABLISHED = 0.97
 """The chance of growth from which a trend counts as established."""
 TAIL = 0.05
 """The chance on either side of an interval."""

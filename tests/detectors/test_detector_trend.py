@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter
 
 from detectors.condition import reference, scoring, wear
+from detectors.condition.growth import Blocks, Noise
 from detectors.condition.trend import (
     KEPT,
     LENGTHS,
@@ -234,6 +235,20 @@ def test_the_machines_limit_follows_the_noise_of_its_rows() -> None:
     assert flag.value < page.value
     noisy = _watched(learnt, np.concatenate([values, values[400:] * 1.2]), 100)
     assert wear.machine_limit(learnt, noisy, 2.0).value < page.value
+
+
+@pytest.mark.parametrize(("short", "memory"), [(10.0, 10.0), (10.0, 250.0)])
+def test_the_errors_of_block_means_are_those_of_the_rows_they_hold(short: float, memory: float) -> None:
+    ends = np.array([-40.0, -8.0, 0.0])
+    past = Blocks(np.array([-100.0, -40.0, -8.0]), ends, np.zeros((3, 1)))
+    points = np.arange(-100.0, 0.0, 0.25) + 0.125
+    apart = np.abs(points[:, None] - points)
+    of_points = 0.5 * np.exp(-apart / short) + 0.5 * np.exp(-apart / memory)
+    mean = (np.searchsorted(ends, points) == np.arange(3)[:, None]) / (4.0 * (ends - past.starts)[:, None])
+    noise = Noise(short, memory)
+    assert noise.between(past) == pytest.approx(mean @ of_points @ mean.T, rel=1e-3)
+    ahead = 0.5 * np.exp((points - 20.0) / short) + 0.5 * np.exp((points - 20.0) / memory)
+    assert noise.ahead(past, np.array([20.0]))[:, 0] == pytest.approx(mean @ ahead, rel=1e-3)
 
 
 def test_the_state_is_small() -> None:
