@@ -166,7 +166,10 @@ class Fit:
 
 
 class Explained:
-    """The past of several series, explained by all models; what they say of rows to come."""
+    """The past of several series, explained by all models; what they say of rows to come.
+
+    `growth`, shape (series,): the chance that each has grown.
+    """
 
     def __init__(self, blocks: Blocks, beliefs: Beliefs) -> None:
         self._blocks, self._beliefs = blocks, beliefs
@@ -182,12 +185,8 @@ class Explained:
         top = np.max([fit.weights.max(axis=0) for fit in self.fits], axis=0)
         total = np.sum([np.exp(fit.weights - top).sum(axis=0) for fit in self.fits], axis=0)
         self._evidence = top + np.log(total)
-
-    @property
-    def growth(self) -> Floats:
-        """The chance that each series grows, shape (series,)."""
-        grows = [np.exp(fit.weights - self._evidence).sum(axis=0) for fit in self.fits if fit.kind.grows]
-        return np.asarray(np.sum(grows, axis=0)) if grows else np.zeros(self._blocks.means.shape[1])
+        grown = [np.exp(fit.weights - self._evidence).sum(axis=0) for fit in self.fits if fit.kind.grows]
+        self.growth = np.sum([np.zeros(blocks.means.shape[1]), *grown], axis=0)
 
     def _fitted(self, memory: int) -> Iterator[Fit]:
         whitened, beliefs = self._whitened[memory], self._beliefs

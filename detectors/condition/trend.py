@@ -60,7 +60,7 @@ class Limit:
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """When a series reaches a limit. `growth`: the chance that it has a trend. `chances`, (k,): that the limit has been
-    reached up to the k-th of `rows` from now. `reached`: it is beyond the limit already."""
+    reached up to the k-th of `rows` from now. `reached`: it is beyond the limit already, if that is known exactly."""
 
     limit: Limit
     growth: float
@@ -159,7 +159,7 @@ def forecasts(trend: Trend, limits: Sequence[Limit], beliefs: Beliefs = DEFAULTS
 def _forecast(trend: Trend, explained: Explained, limit: Limit, rows: Floats) -> Forecast:
     side = -1.0 if limit.value < 0 else 1.0
     growth = float(explained.growth[limit.series])
-    reached = bool(side * trend.last[limit.series] >= abs(limit.value))
+    reached = not limit.error and bool(side * trend.last[limit.series] >= abs(limit.value))
     if growth < ESTABLISHED or reached:
         return Forecast(limit, growth, rows, np.full(len(rows), float(reached)), reached)
     nodes = _NODES if limit.error else ((1.0, 0.0),)

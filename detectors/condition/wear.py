@@ -32,6 +32,10 @@ _ERROR = 0.12
 """The standard error of the machine's limit as a share of it, since the noise is another one when it is reached."""
 _LEAST = 0.05
 """The least square of the limit, as a share of the mean square that is scored so."""
+_SETTLING = 10
+"""Rows after the reference that are left out too: the residuals grow there, since the regression has not seen them."""
+_NOISE = 1.25
+"""By how much the drift of healthy rows varies more than that of independent ones."""
 _BELIEFS = replace(DEFAULTS, offset=3.0)
 """Of the machine's drift: the rows after the reference fit less well from the first one on."""
 
@@ -50,21 +54,20 @@ class Wear:
 def begin(reference: Reference, learnt: int) -> Wear:
     """Before the first row of the reference, of which there are `learnt`; 0 after a service, with a new row next."""
     width = len(reference.centre)
-    return Wear(np.zeros(width), learnt, start(width), start(2))
+    return Wear(np.zeros(width), learnt + _SETTLING, start(width), start(2))
 
 
 def watch(reference: Reference, wear: Wear, scores: Scores) -> Wear:
     """Take up rows that were scored."""
     sensors = follow(wear.sensors, scores.smoothed / reference.level.forward)
     skip = min(wear.skipped, len(scores.smoothed))
-    whitened = scores.whitened[skip:]
-    if not len(whitened):
-        return replace(wear, skipped=wear.skipped - skip, sensors=sensors)
-    drift = smooth(whitened, reference.settings.residual_weight, wear.drift)
+    if not len(scores.whitened):
+        return wear
+    drift = smooth(scores.whitened, reference.settings.residual_weight, wear.drift)
     square = (drift**2).sum(axis=1) / drift.shape[1]
     unit, offset = _unit(reference)
-    rows = np.stack([(np.sqrt(square) - offset) / unit, _squares(reference, scores.residual[skip:]) - square], axis=1)
-    return Wear(drift[-1], wear.skipped - skip, sensors, follow(wear.machine, rows))
+    rows = np.stack([(np.sqrt(square) - offset) / unit, _squares(reference, scores.residual) - square], axis=1)
+    return Wear(drift[-1], wear.skipped - skip, sensors, follow(wear.machine, rows[skip:]))
 
 
 def time_left(reference: Reference, wear: Wear, lower: Floats, upper: Floats) -> dict[int, Forecast]:
@@ -123,7 +126,7 @@ def _unit(reference: Reference) -> tuple[float, float]:
     """Of the drift's length in healthy rows: standard deviation, and a little more than the mean."""
     weight, moving = reference.settings.residual_weight, float(reference.moves.mean())
     one = float(np.sqrt(weight / (2.0 - weight)))
-    return one * np.sqrt(moving / max(1, reference.moves.sum())), 1.1 * one * np.sqrt(moving)
+    return _NOISE * one * np.sqrt(moving / max(1, reference.moves.sum())), 1.1 * one * np.sqrt(moving)
 
 
 def save_wear(wear: Wear) -> dict[str, Any]:
