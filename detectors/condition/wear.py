@@ -28,7 +28,7 @@ MACHINE = -1
 _RECENT = 64.0
 """Rows from which the noise of single rows is estimated, and how many rows a mean square of 1 is worth beside them."""
 _BELIEVED = 16.0
-_ERROR = 0.12
+_ERROR = 0.15
 """The standard error of the machine's limit as a share of it, since the noise is another one when it is reached."""
 _LEAST = 0.05
 """The least square of the limit, as a share of the mean square that is scored so."""
