@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import click
 
 from monitor import __version__, commands
+from monitor.commands import files
 from monitor.errors import MonitorError
 from monitor.files import make_private
 
@@ -50,11 +51,12 @@ def cli(context: click.Context, verbose: bool) -> None:
 
 
 def _commands() -> Iterator[click.Command]:
-    """The top-level commands of every module in `monitor/commands`; a new module needs no registration."""
-    for module in pkgutil.iter_modules(commands.__path__):
+    """The top-level commands of every module in `monitor/commands` and `monitor/commands/files`; none is registered."""
+    folders = ((package, module) for package in (commands, files) for module in pkgutil.iter_modules(package.__path__))
+    for package, module in folders:
         if module.ispkg:
             continue
-        names = vars(importlib.import_module(f"{commands.__name__}.{module.name}"))
+        names = vars(importlib.import_module(f"{package.__name__}.{module.name}"))
         defined = [value for value in names.values() if isinstance(value, click.Command)]
         groups = [command for command in defined if isinstance(command, click.Group)]
         subcommands = {id(command) for group in groups for command in group.commands.values()}

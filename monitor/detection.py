@@ -16,7 +16,10 @@ STUCK: Final = "stuck"
 
 ANOMALY: Final = "anomaly"
 """A machine's samples against what is normal for it."""
-HST_MEWMA: Final = "hst_mewma"
+CONDITION: Final = "condition"
+"""By the limit that flags rows."""
+CONDITION_ALARM: Final = "condition_alarm"
+"""By the limit that calls a person."""
 SKILL_REGAINED: Final = 0.1
 """Realised skill above which a breach of `skill` ends; between 0 and this value the status stays as it was."""
 UNWATCHED: Final = "unwatched"

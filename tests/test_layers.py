@@ -27,7 +27,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.simulator": (),
     "monitor.simulator.people": ("monitor.simulator",),
     "monitor.store.database": (),
+    "detectors.events": ("detectors.shared",),
     "detectors.condition": ("detectors.shared",),
+    "detectors.trend": ("detectors.condition", "detectors.shared"),
     "detectors.stream": ("detectors.condition", "detectors.shared",),
     "detectors.window": ("detectors.shared",),
     "exporters.report": ("exporters.html",),
@@ -38,6 +40,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "inference.policy": ("inference", "inference.models", "inference.models.tables"),
     "inference.steps": ("inference.models", "inference.models.tables"),
     "inference.standalone": ("inference", "inference.models", "inference.policy"),
+    "detectors.standalone": ("detectors.condition", "detectors.events", "inference.standalone"),
+    "monitor.commands.files": ("detectors.standalone",),
     "monitor.store.models": ("monitor.store.database",),
     "monitor.plant": ("inference", "inference.policy"),
     "monitor.store.rows": ("monitor.store.database", "monitor.store.models"),
@@ -146,7 +150,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.runtime", "monitor.scheduling", "monitor.store.database", "monitor.store.delivery",
         "monitor.store.models", "monitor.store.rows", "monitor.store.watching", "monitor.windows",
     ),
-    "monitor.cli": ("monitor.commands",),
+    "monitor.cli": ("monitor.commands", "monitor.commands.files"),
 }  # fmt: skip
 """Every room, from the bottom up, with the rooms it imports from; each may also import the root of `monitor`.
 
@@ -166,8 +170,9 @@ HEAVY: dict[str, tuple[str, ...]] = {
     ),
     "evidently": ("detectors.window.evidently_report",),
     "lightgbm": ("inference.models.tables.boosted_trees",),
+    "matplotlib": ("detectors.standalone.drawing",),
     "mlflow": ("inference.registry",),
-    "river": ("detectors.stream.river_scorers",),
+    "river": ("detectors.condition.scatter",),
     "safetensors": ("inference.packaging", "inference.vision.weights"),
     "torch": (
         "inference.models.shapes.shape",

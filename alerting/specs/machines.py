@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerting.specs.spec import HOUR, MINUTE, NONE, AlertSpec, of_machine, of_metric
-from monitor.detection import ANOMALY, DEAD, HST_MEWMA, LIMIT, LIMITS, STUCK
+from monitor.detection import ANOMALY, CONDITION_ALARM, DEAD, LIMIT, LIMITS, STUCK
 
 ALERTS: tuple[AlertSpec, ...] = (
     of_machine(
@@ -13,10 +13,18 @@ ALERTS: tuple[AlertSpec, ...] = (
         action="Check the named sensor; correct the setting, or stop the machine, by its procedure.",
     ),
     of_machine(
-        "MachineAnomalous", "warning", "engineers", ANOMALY, HST_MEWMA, pending_for=30 * MINUTE, keep_firing=HOUR,
+        "MachineAnomalous", "warning", "engineers", ANOMALY, CONDITION_ALARM, pending_for=10 * MINUTE, keep_firing=HOUR,
         summary="the sensors of machine {subject} have left their normal pattern",
         cause="The sensors, taken together, no longer follow the pattern learnt for this machine and recipe.",
         action="Compare the named sensors with previous days; plan an inspection if the score keeps rising.",
+    ),
+    of_machine(
+        "MachineAnomalousForDays", "info", "engineers", ANOMALY, CONDITION_ALARM, pending_for=72 * HOUR,
+        keep_firing=HOUR,
+        summary="machine {subject} has not been in its normal pattern for three days",
+        cause="A breach lasts as long as its cause, or the machine was changed on purpose and nobody has said so.",
+        action="Look for the cause; if this is how the machine shall be, let its baseline start anew with 'gatewatch "
+        "machine forget'.",
     ),
     of_machine(
         "SensorDead", "warning", "operators", LIMITS, DEAD, pending_for=NONE, keep_firing=15 * MINUTE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.blocks.panels import BAD, DIM, GOOD, POOR, Panel, lines, statuses, value_table
 from dashboards.blocks.queries import Query, by, limit, series, share_of_limit, value
-from monitor.detection import ANOMALY, HST_MEWMA, LIMIT, LIMITS, WORST_MACHINE
+from monitor.detection import ANOMALY, CONDITION, LIMIT, LIMITS, WORST_MACHINE
 
 TITLE = "Machines"
 SENSORS = "Sensors and their limits"
@@ -45,7 +45,7 @@ def panels() -> list[Panel]:
             "wear: plan the stop. After a sudden rise, check what was changed on the machine.",
             [
                 Query(
-                    share_of_limit(("subject",), detector=ANOMALY, method=HST_MEWMA, subject="=~$machine"),
+                    share_of_limit(("subject",), detector=ANOMALY, method=CONDITION, subject="=~$machine"),
                     "{{subject}}",
                 ),
                 Query(_one_limit(ANOMALY), "limit"),

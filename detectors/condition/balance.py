@@ -68,4 +68,5 @@ def learn_balance(rows: Floats, settings: Settings) -> Balance:
 
 def _precision(rows: Floats, ridge: float) -> Floats:
     covariance = np.atleast_2d(np.cov(rows, rowvar=False)) + ridge * np.eye(rows.shape[1])
-    return np.asarray(np.linalg.inv(covariance))
+    inverse = np.linalg.inv(covariance)
+    return np.asarray((inverse + inverse.T) / 2.0)

@@ -11,7 +11,9 @@ from detectors.condition.autoregression import learn_autoregression
 from detectors.condition.balance import Balance, learn_balance
 from detectors.condition.levels import LevelChart, learn_levels
 from detectors.condition.residuals import ResidualChart, learn_residuals
+from detectors.condition.scatter import ScatterChart, learn_scatter
 from detectors.condition.settings import Settings
+from detectors.condition.standard import Last, Standard, fill, no_last
 from monitor.model import Floats
 
 LEAST_ROWS = 40
@@ -23,7 +25,8 @@ class Reference:
     """A machine as it is when all is well.
 
     `centre`, `scale`, `moves`, shape (sensors,): mean and standard deviation of each sensor, and whether it moves at
-    all. `level`: of the sensors; `balance`: of each sensor against the others; `residual`: of the rows' order.
+    all. `level`: of the sensors; `balance`: of each sensor against the others; `residual`, `scatter`:
+    of how they go on from row to row.
     """
 
     settings: Settings
@@ -33,23 +36,13 @@ class Reference:
     level: LevelChart
     balance: Balance
     residual: ResidualChart
+    scatter: ScatterChart
 
-    def standard(self, rows: Floats, last: Floats) -> Floats:
-        """Standardised rows, shape (n, sensors); a missing value keeps the last one, shape (sensors,)."""
+    def standard(self, rows: Floats, last: Last) -> Standard:
+        """Standardised rows, shape (n, sensors), NaN where missing, given the last ones."""
         clip = self.settings.clip
-        return carried(np.clip((rows - self.centre) / self.scale, -clip, clip), last)
-
-
-def carried(rows: Floats, last: Floats) -> Floats:
-    """Rows with missing values replaced by the last known ones, shape (n, sensors)."""
-    gaps = np.isnan(rows)
-    if not gaps.any():
-        return rows
-    joined = np.concatenate([last[None], rows])
-    known = np.where(
-        np.concatenate([np.zeros((1, rows.shape[1]), dtype=bool), gaps]), 0, np.arange(len(joined))[:, None]
-    )
-    return np.asarray(np.take_along_axis(joined, np.maximum.accumulate(known, axis=0), axis=0)[1:])
+        standardised = np.clip((rows - self.centre) / self.scale, -clip, clip)
+        return fill(standardised, last, self.balance.precision, self.settings)
 
 
 def learn(rows: Floats, least_scale: Floats | float = 0.0, settings: Settings = DEFAULTS) -> Reference:
@@ -64,9 +57,12 @@ def learn(rows: Floats, least_scale: Floats | float = 0.0, settings: Settings = 
     least = np.maximum(least_scale, 1e-9 * np.maximum(1.0, np.abs(centre)))
     scale = np.maximum(deviation, least)
     clip = settings.clip
-    standard = carried(np.clip((rows - centre) / scale, -clip, clip), np.zeros(rows.shape[1]))
+    standard = fill(np.clip((rows - centre) / scale, -clip, clip), no_last(rows.shape[1]), None, settings).rows
     level = learn_levels(standard, settings)
     balance = learn_balance(standard, settings)
     model = learn_autoregression(standard, level.forward, settings)
     moves = np.asarray(deviation > least)
-    return Reference(settings, centre, scale, moves, level, balance, learn_residuals(standard, model, settings))
+    return Reference(
+        settings, centre, scale, moves, level, balance, learn_residuals(standard, model, settings),
+        learn_scatter(standard, model, settings),
+    )  # fmt: skip

@@ -18,8 +18,6 @@ _LEAST_SPREAD = 0.02
 _PAGE_DECADE = 0.5 / 6.0
 """By what share the limit that pages exceeds the one that flags, for each decade of `page_chance`: half at 1e-6. The
 tail of a mean square falls exponentially."""
-_RUN_UP = 60
-"""Rows before a fold from which its smoothing starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +53,23 @@ def learn_residuals(rows: Floats, model: Autoregression, settings: Settings) -> 
 
 
 def _held_out_maxima(rows: Floats, model: Autoregression, settings: Settings) -> Floats:
-    """Logarithms of the block maxima of each fold, by coefficients from the other folds."""
-    edges = np.linspace(0, len(rows), settings.folds + 1).astype(int)
+    """Logarithms of the smoothed block maxima of each fold."""
     maxima: list[float] = []
+    for squares in held_out_squares(rows, model, settings):
+        values = smooth(squares[:, None], settings.residual_weight, np.ones(1))[:, 0]
+        blocks = np.array_split(values, max(1, len(values) // settings.block))
+        maxima += [float(np.log(block.max())) for block in blocks]
+    return np.array(maxima)
+
+
+def held_out_squares(rows: Floats, model: Autoregression, settings: Settings) -> list[Floats]:
+    """The mean squares of standardised reference rows, shape (n, sensors), in contiguous folds, by coefficients that
+    have not seen them."""
+    edges = np.linspace(0, len(rows), settings.folds + 1).astype(int)
+    folds = []
     for begin, end in pairwise(edges.tolist()):
         trial, _ = model.fitted([rows[:begin], rows[end:]], settings.ridge)
-        start = max(model.before, begin - _RUN_UP)
+        start = max(model.before, begin)
         residuals = trial.residuals(rows[start:end], rows[start - model.before : start])
-        squares = mean_squares(row_product(residuals, model.whitening), settings)
-        values = smooth(squares[:, None], settings.residual_weight, np.ones(1))[max(0, begin - start) :, 0]
-        maxima += [
-            float(np.log(block.max())) for block in np.array_split(values, max(1, len(values) // settings.block))
-        ]
-    return np.array(maxima)
+        folds.append(mean_squares(row_product(residuals, model.whitening), settings))
+    return folds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,15 @@ from detectors.condition.balance import Balance
 from detectors.condition.levels import LevelChart
 from detectors.condition.reference import Reference
 from detectors.condition.residuals import ResidualChart
+from detectors.condition.scatter import Scatter, ScatterChart
 from detectors.condition.scoring import Running
 from detectors.condition.settings import Settings
+from detectors.condition.standard import Last
 from detectors.shared.state import pack, require, unpack, whole_number
 from monitor.model import Floats
 
 _SINGLE = "<f4"
-_NUMBERS = ("balance_freedom", "balance_limit", "residual_flag", "residual_page")
+_NUMBERS = ("balance_freedom", "balance_limit", "residual_flag", "residual_page", "scatter_centre", "scatter_spread")
 _REFERENCE = (
     "centre", "scale", "moves", "level", "level_flag", "level_page", "balance", "precision", "wanders", "step",
     "coefficients", "whitening",
@@ -31,7 +33,14 @@ def save_reference(reference: Reference) -> dict[str, Any]:
     """The reference; what is in single precision already is saved so."""
     level, balance, residual = reference.level, reference.balance, reference.residual
     model = residual.model
-    limits = (balance.freedom, balance.limit, residual.flag, residual.page)
+    limits = (
+        balance.freedom,
+        balance.limit,
+        residual.flag,
+        residual.page,
+        reference.scatter.centre,
+        reference.scatter.spread,
+    )
     single = {
         "level": level.forward, "level_flag": level.flag, "level_page": level.page,
         "balance": balance.forward, "precision": np.triu(balance.precision),
@@ -68,27 +77,43 @@ def load_reference(saved: object, width: int, settings: Settings) -> Reference:
             upper + np.triu(upper, 1).T, numbers["balance_freedom"], single["balance"], numbers["balance_limit"],
         ),
         ResidualChart(model, numbers["residual_flag"], numbers["residual_page"]),
+        ScatterChart(numbers["scatter_centre"], numbers["scatter_spread"]),
     )  # fmt: skip
 
 
 def save_running(running: Running) -> dict[str, Any]:
     """What moves with the rows."""
-    values = {name: getattr(running, name) for name in _RUNNING}
-    return {name: pack(value) if isinstance(value, np.ndarray) else value for name, value in values.items()}
+    plain = {name: getattr(running, name) for name in _RUNNING if name not in ("last", "scatter")}
+    saved = {name: pack(value) if isinstance(value, np.ndarray) else value for name, value in plain.items()}
+    return {
+        **saved,
+        "last": pack(running.last.rows),
+        "missing": pack(running.last.missing, "<i8"),
+        "scatter": asdict(running.scatter),
+    }
 
 
 def load_running(saved: object, width: int, settings: Settings) -> Running:
     """What was given to `save_running`; ValueError when it is incomplete or damaged."""
-    given: Mapping[str, Any] = require(saved, "what moves with the rows", _RUNNING)
+    given: Mapping[str, Any] = require(saved, "what moves with the rows", (*_RUNNING, "missing"))
+    before = (settings.lags + 1, width)
 
     def row(name: str) -> Floats:
         return unpack(given[name], (width,))
 
     return Running(
-        row("last"), unpack(given["before"], (settings.lags + 1, width)), row("level"), _number(given["residual"]),
-        row("bias"), row("normal_sum"), whole_number(given["normal"], "normal"),
-        whole_number(given["counted"], "counted"), row("blamed"),
+        Last(unpack(given["last"], (2, width)), unpack(given["missing"], (width,), "<i8")),
+        unpack(given["before"], before), unpack(given["dead"], before).astype(bool), row("level"),
+        _number(given["residual"]), row("bias"), row("normal_sum"), whole_number(given["normal"], "normal"),
+        whole_number(given["counted"], "counted"), row("blamed"), _scatter(given["scatter"]),
     )  # fmt: skip
+
+
+def _scatter(saved: object) -> Scatter:
+    given = require(saved, "the scatter", tuple(field.name for field in fields(Scatter)))
+    total, mean, rise, least, score = (_number(given[name]) for name in ("total", "mean", "sum", "least", "score"))
+    rows, blocks = (whole_number(given[name], name) for name in ("rows", "blocks"))
+    return Scatter(total, rows, blocks, mean, rise, least, score)
 
 
 def _number(value: object) -> float:

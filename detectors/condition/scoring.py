@@ -6,11 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.condition.levels import PAGE, scaled
 from detectors.condition.reference import Reference
 from detectors.condition.residuals import mean_squares
+from detectors.condition.scatter import Scatter, scatter_scores
 from detectors.condition.smoothing import row_product, smooth
+from detectors.condition.standard import Last, no_last
 from monitor.model import Floats
 
 
@@ -18,14 +21,15 @@ from monitor.model import Floats
 class Running:
     """What moves with the rows. Arrays have shape (sensors,) unless stated otherwise.
 
-    `last`: the last standardised values; `before`, (lags + 1, sensors): the last rows; `level`: smoothed values;
-    `residual`: smoothed mean square. `bias`: of the whitened residuals; `normal_sum`, `normal`, `counted`: sum and
-    number of the normal rows, and of all rows, since it last moved. `blamed`: each sensor's share in the residuals,
-    summed since they have been above their limit.
+    `last`: see `Standard`; `before`, (lags + 1, sensors): the last rows; `dead`, likewise: where a sensor was dead;
+    `level`: smoothed values; `residual`: smoothed mean square. `bias`: of the whitened residuals; `normal_sum`,
+    `normal`, `counted`: sum and number of the normal rows, and of all rows, since it last moved. `blamed`: each
+    sensor's share in the residuals, summed since they have been above their limit. `scatter`: see there.
     """
 
-    last: Floats
+    last: Last
     before: Floats
+    dead: NDArray[np.bool_]
     level: Floats
     residual: float
     bias: Floats
@@ -33,30 +37,33 @@ class Running:
     normal: int
     counted: int
     blamed: Floats
+    scatter: Scatter
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
     """Scores of n rows: 1 flags, `levels.PAGE` calls a person. `level`, `balance`: (n, sensors); `residual`: (n,).
 
-    `whitened`, (n, sensors): each row's residuals, their bias taken off. `blamed`, (n, sensors): see `Running`.
-    `smoothed`, (n, sensors): smoothed standardised values, for trends.
+    `scatter`: (n,). `blamed`, (n, sensors): see `Running`. For trends, (n, sensors): `whitened`, each row's residuals
+    less their bias, and `smoothed`, the smoothed standardised values.
     """
 
     level: Floats
     balance: Floats
     residual: Floats
-    whitened: Floats
+    scatter: Floats
     blamed: Floats
+    whitened: Floats
     smoothed: Floats
 
     @property
     def scores(self) -> Floats:
         """The highest score of each row, shape (n,)."""
-        return np.asarray(np.maximum(np.maximum(self.level.max(axis=1), self.balance.max(axis=1)), self.residual))
+        charts = (self.level.max(axis=1), self.balance.max(axis=1), self.residual, self.scatter)
+        return np.asarray(np.maximum.reduce(charts))
 
     def contributions(self, row: int) -> Floats:
-        """What each sensor contributes to a row's score, shape (sensors,), the highest being the score itself."""
+        """What each sensor contributes to a row's score, shape (sensors,); the scatter is of all sensors together."""
         own = np.maximum(self.level[row], self.balance[row])
         blamed = self.blamed[row]
         if not blamed.any():
@@ -68,50 +75,67 @@ def start(reference: Reference) -> Running:
     """Before the first row, and after a changeover: everything as it is on average."""
     width = len(reference.centre)
     zeros = np.zeros(width)
-    return Running(zeros, np.zeros((reference.residual.model.before, width)), zeros, 1.0, zeros, zeros, 0, 0, zeros)
+    before = np.zeros((reference.residual.model.before, width))
+    return Running(no_last(width), before, before.astype(bool), zeros, 1.0, zeros, zeros, 0, 0, zeros, Scatter())
 
 
 def score(reference: Reference, running: Running, rows: Floats) -> tuple[Running, Scores]:
     """Score rows of the sensors' values, shape (n, sensors), NaN where missing, in order of time."""
     standard = reference.standard(rows, running.last)
-    smoothed = smooth(standard, reference.settings.level_weight, running.level)
+    smoothed = smooth(standard.rows, reference.settings.level_weight, running.level)
     level = reference.level.score(smoothed)
     if not reference.moves.all():
         still = ~reference.moves
         level[:, still] = np.where(np.abs(smoothed[:, still]) > 1.0, PAGE, 0.0)
     balance = reference.balance.score(smoothed)
     model = reference.residual.model
-    residuals = model.residuals(standard, running.before)
-    moved, squares, whitened = _squares(reference, running, row_product(residuals, model.whitening))
-    residual = scaled(squares, reference.residual.flag, reference.residual.page)
-    blamed = _blamed(reference, running.blamed, whitened, squares)
+    residuals = model.residuals(standard.rows, running.before)
+    dead = np.concatenate([running.dead, standard.dead])
+    if dead.any():
+        residuals[_touched(dead, model.before)] = 0.0
+    moved, squares, smoothed_squares, whitened = _squares(reference, running, row_product(residuals, model.whitening))
+    residual = scaled(smoothed_squares, reference.residual.flag, reference.residual.page)
+    blamed = _blamed(reference, running.blamed, whitened, smoothed_squares)
+    moving, scatter = scatter_scores(reference.scatter, running.scatter, squares, reference.settings)
     if len(rows):
-        before = np.concatenate([running.before, standard])[-model.before :]
-        moved = replace(moved, last=standard[-1], before=before, level=smoothed[-1], blamed=blamed[-1])
-    return moved, Scores(level, balance, residual, whitened, blamed, smoothed)
+        before = np.concatenate([running.before, standard.rows])[-model.before :]
+        moved = replace(
+            moved, last=standard.last, before=before, dead=dead[-model.before :], level=smoothed[-1], blamed=blamed[-1],
+            scatter=moving,
+        )  # fmt: skip
+    return moved, Scores(level, balance, residual, scatter, blamed, whitened, smoothed)
 
 
-def _squares(reference: Reference, running: Running, whitened: Floats) -> tuple[Running, Floats, Floats]:
-    """The smoothed mean squares, shape (n,), and the whitened residuals less their bias, shape (n, sensors)."""
+def _touched(dead: NDArray[np.bool_], before: int) -> NDArray[np.bool_]:
+    """Where a residual rests on a dead sensor's own values, shape (n, sensors): at a row or at one of those before."""
+    touched = dead[before:].copy()
+    for lag in range(1, before + 1):
+        touched |= dead[before - lag : len(dead) - lag]
+    return touched
+
+
+def _squares(reference: Reference, running: Running, whitened: Floats) -> tuple[Running, Floats, Floats, Floats]:
+    """Mean squares and smoothed ones, shape (n,), and the whitened residuals less their bias, shape (n, sensors)."""
     settings, flag = reference.settings, reference.residual.flag
-    squares, centred = np.empty(len(whitened)), np.empty_like(whitened)
+    squares, smoothed = np.empty(len(whitened)), np.empty(len(whitened))
+    centred = np.empty_like(whitened)
     row = 0
     while row < len(whitened):
         end = min(len(whitened), row + settings.bias_rows - running.counted)
         part = whitened[row:end] - running.bias
-        means = mean_squares(part, settings)[:, None]
-        centred[row:end] = part
-        squares[row:end] = smooth(means, settings.residual_weight, np.array([running.residual]))[:, 0]
-        normal = part[squares[row:end] <= flag]
+        centred[row:end], squares[row:end] = part, mean_squares(part, settings)
+        before = np.array([running.residual])
+        smoothed[row:end] = smooth(squares[row:end, None], settings.residual_weight, before)[:, 0]
+        normal = part[smoothed[row:end] <= flag]
         total = np.add.reduce(np.concatenate([running.normal_sum[None], normal]), axis=0)
         running = replace(
-            running, residual=float(squares[end - 1]), normal_sum=total, normal=running.normal + len(normal),
+            running, residual=float(smoothed[end - 1]), normal_sum=total, normal=running.normal + len(normal),
             counted=running.counted + end - row,
         )  # fmt: skip
         row = end
         if running.counted == settings.bias_rows:
             running = _moved(running, settings.bias_share, settings.bias_rows)
-    return running, squares, centred
+    return running, squares, smoothed, centred
 
 
 def _moved(running: Running, share: float, rows: int) -> Running:

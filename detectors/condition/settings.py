@@ -24,6 +24,10 @@ class Settings:
     trusted where rows resemble each other; `leverage_share`: the same for the leverage of balances.
     `clip`, `lag_clip`, `residual_clip`, `row_clip`: bounds of standardised values, of what enters the regression, of
     whitened residuals, and of a row's mean square, so that one spike is no shift.
+    `scatter_blocks`, `scatter_drift`, `scatter_limit`: blocks before the test of scatter, the standard deviations of a
+    block mean that it overlooks, and its threshold in the same unit.
+    `bridged`: rows of a gap in which a sensor keeps its last value. `wild`: standard deviations from the median of
+    three that make a sample wild.
     `bias_rows`, `bias_share`: after so many rows the residuals' bias moves by this share towards that of normal rows.
     """
 
@@ -48,6 +52,11 @@ class Settings:
     lag_clip: float = 10.0
     residual_clip: float = 50.0
     row_clip: float = 20.0
+    scatter_blocks: int = 20
+    scatter_drift: float = 0.5
+    scatter_limit: float = 12.0
+    bridged: int = 10
+    wild: float = 10.0
     bias_rows: int = 50
     bias_share: float = 0.1
 

@@ -1,340 +1,141 @@
-"""The baseline of one machine and recipe: learnt from its first rows, then kept up to date."""
+"""What is normal for a machine, or for one of its recipes: a reference, learnt again a few times and then frozen."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.shared.calibration import Calibration, calibrate
-from detectors.shared.state import pack, require, unpack, whole_number
-from detectors.stream.distance import Reference, distances, reference_of
-from detectors.stream.river_scorers import RarityTrees, TreeShape
+from detectors.condition.reference import Reference, learn
+from detectors.condition.saved import load_reference, load_running, save_reference, save_running
+from detectors.condition.scoring import Running, Scores, score, start
+from detectors.condition.settings import Settings as ConditionSettings
+from detectors.shared.state import pack, require, unpack
+from detectors.stream.reservoir import Reservoir, WarmUp, load_reservoir, reservoir_of
 from monitor.model import Floats
 
-CHARTS = 4
-"""Shift of the smoothed means; spread of single rows; the least predictable sensor; rarity by half-space trees."""
-SHIFT, SPREAD, ODD, RARITY = range(CHARTS)
+LEAST_WARM_UP = 100
+"""The least rows of a warm-up."""
+_CAUSES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Parameters of the anomaly score.
+    """Parameters of a machine's score.
 
-    Weights, tree counts and `false_alarm_rows` were chosen on simulated AR(1) machines, seeds 1000 to 1009 of
-    `tests/detectors/detector_streams.py`, and checked on SKAB's anomaly-free file and TEP's fault-free runs; the
-    figures in the docs were measured on seeds from 2000 on.
-
-    `warmup_rows`: running rows before the first judgement. A quarter of them is a window (learnt rows take effect
-    at its end), a twentieth a block (its highest chart values calibrate the limit).
-    `shift_weight`, `spread_weight`, `share_weight`: weights of the newest row in the exponential smoothing.
-    `false_alarm_rows`: the mean number of rows between false alarms for which the limit is set, assuming independent
-    and normal blocks; for strongly autocorrelated sensors (AR(1), 0.8 and more) some 350,000 were measured.
-    `memory_rows`: rows over which the reference is averaged. `shrinkage`: see `Reference.inverse`.
-    `clip`: standardised values are clipped at this many standard deviations, so that one spike is not a shift.
+    `warmup_rows`: running rows before the first judgement; `warmup_seconds`: time after which `LEAST_WARM_UP` rows are
+    enough. `false_alarm_seconds`: time in which one false call of a person is allowed for a machine that runs.
+    `reference`: first and last nanosecond of the only period to learn from.
     """
 
     warmup_rows: int = 1000
-    shift_weight: float = 0.05
-    spread_weight: float = 0.05
-    share_weight: float = 0.03
-    false_alarm_rows: int = 10_000_000
-    memory_rows: int = 5000
-    most_blocks: int = 200
-    shrinkage: float = 0.05
-    clip: float = 5.0
-    trees: int = 20
-    height: int = 6
-    seed: int = 7
+    warmup_seconds: float = 14 * 86_400.0
+    false_alarm_seconds: float = 30 * 86_400.0
+    reference: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        if self.warmup_rows < 100:
-            raise ValueError(f"warmup_rows is {self.warmup_rows}; expected 100 or more")
+        if self.warmup_rows < LEAST_WARM_UP:
+            raise ValueError(f"warmup_rows is {self.warmup_rows}; expected {LEAST_WARM_UP} or more")
+
+    def learnable(self, at: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which rows at these times may be learnt."""
+        if self.reference is None:
+            return np.ones(len(at), dtype=bool)
+        return np.asarray((at >= self.reference[0]) & (at <= self.reference[1]))
 
     @property
     def window(self) -> int:
-        """Learnt rows after which reference and limit are updated."""
+        """The most rows that one recipe gives to the machine's own baseline: a quarter of a warm-up."""
         return self.warmup_rows // 4
-
-    @property
-    def fitting_rows(self) -> int:
-        """Rows of a warm-up: a whole number of windows."""
-        return 4 * self.window
-
-    @property
-    def block(self) -> int:
-        """Rows of a block, whose highest chart values enter the calibration."""
-        return self.window // 5
-
-    @property
-    def chance(self) -> float:
-        """The probability that one chart of one healthy block exceeds the limit."""
-        return self.block / (CHARTS * self.false_alarm_rows)
-
-
-# The minimum spread of block maxima: 10 % (charts are logarithms), in case a few blocks happen to agree.
-_MIN_SPREAD = 0.1
-# Keeps the logarithm of a distance finite.
-_TINY = 1e-3
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """Scored rows: standardised values (rows, sensors), scores (rows,), charts (rows, CHARTS), and each sensor's share
-    in the shift and in the spread (rows, sensors)."""
-
-    rows: Floats
-    scores: Floats
-    charts: Floats
-    shift_shares: Floats
-    spread_shares: Floats
 
 
 @dataclass(slots=True)
 class Baseline:
-    """A baseline past its warm-up. Learnt rows take effect at the end of a window; within a window it is frozen.
+    """A baseline past its warm-up.
 
-    `centre` and `scale`: mean and standard deviation of each sensor, shape (sensors,). `smoothed`: exponentially
-    smoothed values, shares, spread and rarity, shape (2 * sensors + 2,). `rarity`: the mean rarity of the warm-up.
-    `maxima`: block maxima, shape (blocks, CHARTS). `pending`, `pending_charts`: rows learnt in the current window.
+    It is learnt again from twice, four and eight times the rows of its warm-up, anomalous rows left out, and then stays
+    as it is: what changes slowly or for good is found, not learnt. `judged`, shape (sensors,): the sensors with values
+    in at least half of the warm-up; the others are not judged. `reservoir`: None once it is frozen.
     """
 
-    settings: Settings
-    centre: Floats
-    scale: Floats
+    judged: NDArray[np.bool_]
+    least_scale: Floats
     reference: Reference
-    forest: RarityTrees
-    maxima: Floats
-    smoothed: Floats
-    rarity: float
-    learnt: int
-    pending: Floats
-    pending_charts: Floats
-    _inverse: Floats
-    _calibration: Calibration
-
-    @property
-    def limit(self) -> float:
-        """The score above which a row is anomalous."""
-        return self._calibration.limit
+    running: Running
+    reservoir: Reservoir | None
 
     @property
     def room(self) -> int:
-        """The number of rows that can still be learnt in the current window."""
-        return self.settings.window - len(self.pending)
+        """The rows that can be scored before the baseline may have to be learnt again."""
+        return 1_000_000_000 if self.reservoir is None else self.reservoir.room
 
     def usable(self, values: Floats) -> NDArray[np.bool_]:
-        """The rows that can be judged, shape (rows,): at least half of the baseline's sensors have a value."""
-        learnt = ~np.isnan(self.centre)
-        return np.asarray(2 * (~np.isnan(values[:, learnt])).sum(axis=1) >= max(int(learnt.sum()), 1))
+        """The rows that can be judged, shape (rows,): at least half of the judged sensors have a value."""
+        present = (~np.isnan(values[:, self.judged])).sum(axis=1)
+        return np.asarray(2 * present >= int(self.judged.sum()))
 
     def reset(self) -> None:
-        """Reset the smoothed values to those of normal rows."""
-        self.smoothed = _normal_smoothed(len(self.centre), self.reference, self.rarity)
+        """Begin anew from how the machine is on average."""
+        self.running = start(self.reference)
 
-    def score(self, values: Floats) -> Scored:
-        """Score usable rows, shape (n, sensors) with n at most `room`, and update the smoothed values."""
-        z = self._standard(values)
-        return self._charts(z, self.reference, self._inverse, self.forest.score(self._unit(z)))
+    def score(self, values: Floats) -> Scores:
+        """Score usable rows, shape (n, sensors), of the judged sensors."""
+        self.running, scores = score(self.reference, self.running, values[:, self.judged])
+        return scores
 
-    def causes(self, scored: Scored, row: int) -> NDArray[np.int64]:
-        """The sensors with the largest shares in a row's score, at most three, none below a third of the largest."""
-        highest = self._calibration.highest_chart(scored.charts[row])
-        shares = (scored.shift_shares if highest == SHIFT else scored.spread_shares)[row]
-        order = np.argsort(-np.nan_to_num(shares), kind="stable")[:3]
-        return np.asarray(order[shares[order] >= shares[order[0]] / 3])
+    def causes(self, scores: Scores, row: int) -> NDArray[np.int64]:
+        """The sensors that contribute most to a row's score, at most three, none below a third of the largest.
 
-    def learn(self, scored: Scored, normal: NDArray[np.bool_]) -> None:
-        """Learn the scored rows that are normal, shape (n,), at most `room` of them."""
-        rows = scored.rows[normal]
-        self.forest.learn(self._unit(rows))
-        self.pending = np.concatenate([self.pending, rows])
-        self.pending_charts = np.concatenate([self.pending_charts, scored.charts[normal]])
-        if self.room == 0:
-            self._end_window()
+        None where all sensors scatter more."""
+        contributions = scores.contributions(row)
+        if scores.scatter[row] > contributions.max():
+            return np.empty(0, dtype=np.int64)
+        order = np.argsort(-contributions, kind="stable")[:_CAUSES]
+        largest = order[contributions[order] >= contributions[order[0]] / 3]
+        return np.asarray(np.flatnonzero(self.judged)[largest])
 
-    def _end_window(self) -> None:
-        """Update reference and limit from the rows learnt in the window."""
-        settings = self.settings
-        self.learnt += settings.window
-        weight = settings.window / min(self.learnt, settings.memory_rows)
-        self.reference = self.reference.blend(reference_of(self.pending), weight)
-        self._inverse = self.reference.inverse(settings.shrinkage)
-        fresh = _block_maxima(self.pending_charts, settings.block)
-        self.maxima = np.concatenate([self.maxima, fresh])[-settings.most_blocks :]
-        self._calibration = calibrate(self.maxima, settings.chance, _MIN_SPREAD)
-        self.pending, self.pending_charts = self.pending[:0], self.pending_charts[:0]
-
-    def _standard(self, values: Floats) -> Floats:
-        clip = self.settings.clip
-        return np.clip((values - self.centre) / self.scale, -clip, clip)
-
-    def _unit(self, z: Floats) -> Floats:
-        """Map -4 to 4 standard deviations to [0, 1] for the trees; a missing value becomes the warm-up's mean."""
-        return np.nan_to_num(np.clip(0.5 + z / 8.0, 0.0, 1.0), nan=0.5)
-
-    def _charts(self, z: Floats, reference: Reference, inverse: Floats, rarity: Floats) -> Scored:
-        width = z.shape[1]
-        spread, shares = distances(z - reference.mean, inverse)
-        # Capped, so that one spike, however high, does not count as more variance. In healthy rows a distance exceeds
-        # 6, or a sensor's share 20, less than once in a thousand rows.
-        spread, shares = np.minimum(spread, 6.0), np.minimum(shares, 20.0)
-        rows = np.concatenate([z, shares, spread[:, None], rarity[:, None]], axis=1)
-        smooth = self._smooth(rows)
-        means = np.where(np.isnan(z), np.nan, smooth[:, :width])
-        shift, shift_shares = distances(means - reference.mean, inverse)
-        levels = (
-            shift,
-            smooth[:, 2 * width],
-            np.nan_to_num(smooth[:, width : 2 * width]).max(axis=1),
-            smooth[:, 2 * width + 1],
-        )
-        charts = np.empty((len(z), CHARTS))
-        for chart, level in enumerate(levels):
-            # Not numpy's logarithm: its last bit may depend on a value's position in the array.
-            charts[:, chart] = [math.log(value + _TINY) for value in level.tolist()]
-        return Scored(z, self._calibration.score(charts), charts, shift_shares, smooth[:, width : 2 * width])
-
-    def _smooth(self, rows: Floats) -> Floats:
-        """Exponential smoothing, row by row; a missing value leaves the smoothed value unchanged."""
-        width = (rows.shape[1] - 2) // 2
-        weights = np.full(rows.shape[1], self.settings.spread_weight)
-        weights[:width] = self.settings.shift_weight
-        weights[width : 2 * width] = self.settings.share_weight
-        gaps = bool(np.isnan(rows).any())
-        smoothed, out = self.smoothed, np.empty_like(rows)
-        for i, row in enumerate(rows):
-            step = (row - smoothed) * weights
-            smoothed = smoothed + (np.nan_to_num(step, copy=False) if gaps else step)
-            out[i] = smoothed
-        self.smoothed = smoothed
-        return out
+    def learn(self, values: Floats) -> None:
+        """Remember normal rows, shape (n <= room, sensors), and learn again from them when it is time."""
+        if self.reservoir is None:
+            return
+        self.reservoir = self.reservoir.with_rows(values[:, self.judged])
+        if self.reservoir.room > 0:
+            return
+        rows = self.reservoir.rows.astype(np.float64)
+        self.reference = learn(rows, self.least_scale[self.judged], self.reference.settings)
+        self.reset()
+        self.reservoir = self.reservoir.thinned() if self.reservoir.refits > 1 else None
 
     def save(self) -> dict[str, Any]:
         """The baseline as JSON values."""
         return {
-            **{name: pack(getattr(self, name)) for name in _ARRAYS},
-            "mean": pack(self.reference.mean),
-            "covariance": pack(self.reference.covariance),
-            "forest": self.forest.save(),
-            "rarity": self.rarity,
-            "learnt": self.learnt,
-            "rows": [len(self.pending), len(self.maxima)],
+            "judged": pack(self.judged, "u1"),
+            "reference": save_reference(self.reference),
+            "running": save_running(self.running),
+            "reservoir": None if self.reservoir is None else self.reservoir.save(),
         }
 
 
-_ARRAYS = ("centre", "scale", "maxima", "smoothed", "pending", "pending_charts")
-_SAVED = (*_ARRAYS, "mean", "covariance", "forest", "rarity", "learnt", "rows")
-
-
-def load_baseline(saved: object, settings: Settings, width: int) -> Baseline:
+def load_baseline(saved: object, least_scale: Floats) -> Baseline:
     """The baseline that was saved; ValueError when it is incomplete or damaged."""
-    fields = require(saved, "a baseline", _SAVED)
-    if not isinstance(fields["rows"], list) or len(fields["rows"]) != 2:
-        raise ValueError("the saved state of a baseline is damaged; rebuild it from history")
-    pending, blocks = (whole_number(count, "a number of rows") for count in fields["rows"])
-    reference = Reference(unpack(fields["mean"], (width,)), unpack(fields["covariance"], (width, width)))
-    maxima = unpack(fields["maxima"], (blocks, CHARTS))
-    return Baseline(
-        settings=settings,
-        centre=unpack(fields["centre"], (width,)),
-        scale=unpack(fields["scale"], (width,)),
-        reference=reference,
-        forest=RarityTrees.restore(_shape(settings), width, fields["forest"]),
-        maxima=maxima,
-        smoothed=unpack(fields["smoothed"], (2 * width + 2,)),
-        rarity=_number(fields["rarity"]),
-        learnt=whole_number(fields["learnt"], "learnt"),
-        pending=unpack(fields["pending"], (pending, width)),
-        pending_charts=unpack(fields["pending_charts"], (pending, CHARTS)),
-        _inverse=reference.inverse(settings.shrinkage),
-        _calibration=calibrate(maxima, settings.chance, _MIN_SPREAD),
-    )
+    fields = require(saved, "a baseline", ("judged", "reference", "running", "reservoir"))
+    judged = unpack(fields["judged"], (len(least_scale),), "u1").astype(bool)
+    width, settings = int(judged.sum()), ConditionSettings()
+    reference = load_reference(fields["reference"], width, settings)
+    kept = fields["reservoir"]
+    reservoir = None if kept is None else load_reservoir(kept, width)
+    return Baseline(judged, least_scale, reference, load_running(fields["running"], width, settings), reservoir)
 
 
-def fit(values: Floats, least_scale: Floats, settings: Settings) -> Baseline:
-    """The baseline from the warm-up rows, shape (fitting_rows, sensors), NaN where missing.
+def fit(warm_up: WarmUp, least_scale: Floats, settings: Settings) -> Baseline:
+    """The baseline from the rows of a warm-up.
 
-    A sensor with values in less than half of the rows is not judged by this baseline. `least_scale`, shape
-    (sensors,), is a lower bound of the standard deviations, for sensors that hardly move.
+    `least_scale`, shape (sensors,), is a lower bound of the standard deviations, for sensors that hardly move.
     """
-    width = values.shape[1]
-    centre, scale = _centre_and_scale(values, least_scale)
-    baseline = Baseline(
-        settings=settings,
-        centre=centre,
-        scale=scale,
-        reference=Reference(np.zeros(width), np.eye(width)),
-        forest=RarityTrees(_shape(settings), width),
-        maxima=np.empty((0, CHARTS)),
-        smoothed=np.empty(0),
-        rarity=0.0,
-        learnt=len(values),
-        pending=np.empty((0, width)),
-        pending_charts=np.empty((0, CHARTS)),
-        _inverse=np.eye(width),
-        _calibration=Calibration(np.zeros(CHARTS), np.ones(CHARTS), 0.0),
-    )
-    z = baseline._standard(values)
-    rarity = _learn_in_windows(baseline, z)
-    baseline.maxima = np.concatenate([_held_out_maxima(baseline, z, rarity, fold) for fold in (1, 2, 3)])
-    baseline.reference = reference_of(z)
-    baseline._inverse = baseline.reference.inverse(settings.shrinkage)
-    baseline._calibration = calibrate(baseline.maxima, settings.chance, _MIN_SPREAD)
-    baseline.rarity = float(rarity.mean())
-    baseline.reset()
-    return baseline
-
-
-def _centre_and_scale(values: Floats, least_scale: Floats) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of each sensor, shape (sensors,); NaN and 1 where most values are missing."""
-    present = 2 * (~np.isnan(values)).sum(axis=0) >= len(values)
-    centre, scale = np.full(values.shape[1], np.nan), np.ones(values.shape[1])
-    centre[present] = np.nanmean(values[:, present], axis=0)
-    floor = np.maximum(least_scale[present], 1e-9 * np.maximum(np.abs(centre[present]), 1.0))
-    scale[present] = np.maximum(np.nanstd(values[:, present], axis=0), floor)
-    return centre, scale
-
-
-def _learn_in_windows(baseline: Baseline, z: Floats) -> Floats:
-    """The rarity of each row by trees that learnt the windows before its own; the mean of the rest for the first."""
-    unit, window, parts = baseline._unit(z), baseline.settings.window, []
-    for start in range(0, len(z), window):
-        parts.append(baseline.forest.score(unit[start : start + window]))
-        baseline.forest.learn(unit[start : start + window])
-    parts[0][:] = float(np.concatenate(parts[1:]).mean())
-    return np.concatenate(parts)
-
-
-def _held_out_maxima(baseline: Baseline, z: Floats, rarity: Floats, fold: int) -> Floats:
-    """The block maxima of one window of the warm-up, scored with a reference from the other windows."""
-    settings = baseline.settings
-    held_out = slice(fold * settings.window, (fold + 1) * settings.window)
-    reference = reference_of(np.delete(z, held_out, axis=0))
-    trial = replace(baseline, smoothed=_normal_smoothed(z.shape[1], reference, float(rarity.mean())))
-    charts = trial._charts(z, reference, reference.inverse(settings.shrinkage), rarity).charts
-    return _block_maxima(charts[held_out], settings.block)
-
-
-def _normal_smoothed(width: int, reference: Reference, rarity: float) -> Floats:
-    """The smoothed values of normal rows, used before the first row."""
-    return np.concatenate([reference.mean, np.ones(width + 1), [rarity]])
-
-
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("the saved state of a baseline is damaged; rebuild it from history")
-    return float(value)
-
-
-def _block_maxima(charts: Floats, block: int) -> Floats:
-    """The highest value of each chart in each block, shape (blocks, CHARTS); an incomplete last block is dropped."""
-    blocks = len(charts) // block
-    return np.asarray(charts[: blocks * block].reshape(blocks, block, CHARTS).max(axis=1))
-
-
-def _shape(settings: Settings) -> TreeShape:
-    return TreeShape(settings.trees, settings.height, settings.window, settings.seed)
+    judged = np.asarray(2 * (~np.isnan(warm_up.rows)).sum(axis=0) >= len(warm_up))
+    rows = warm_up.rows[:, judged]
+    condition = ConditionSettings(false_alarm_rows=settings.false_alarm_seconds / warm_up.interval)
+    reference = learn(rows, least_scale[judged], condition)
+    return Baseline(judged, least_scale, reference, start(reference), reservoir_of(rows))

@@ -1,4 +1,4 @@
-"""An online anomaly score for each machine over all its sensors: scores first, then learns the normal rows."""
+"""A machine's condition over all its sensors, row by row: scored, then learnt from while the baseline is young."""
 
 from __future__ import annotations
 
@@ -7,48 +7,48 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from detectors.condition.levels import PAGE
+from detectors.condition.scoring import Scores
 from detectors.shared.rows import columns, running
 from detectors.shared.state import require, require_version
 from detectors.stream.anomaly_state import SAVED, AnomalyState, drop, dump, load
-from detectors.stream.baseline import Baseline, Scored, Settings, fit
-from detectors.stream.patience import Patience, set_status
+from detectors.stream.baseline import LEAST_WARM_UP, Baseline, Settings, fit
+from detectors.stream.patience import Patience
+from detectors.stream.reservoir import WarmUp, no_rows
 from detectors.stream.shared_baseline import SharedBaseline, new_shared, usable_rows
-from monitor.detection import ANOMALY, HST_MEWMA, UNWATCHED
+from monitor.detection import ANOMALY, CONDITION, CONDITION_ALARM, UNWATCHED
 from monitor.instants import EPOCH, from_nanos
 from monitor.model import Finding, Floats, MachineBatch, Status
 from monitor.ports import State
 
-VERSION = 3
+VERSION = 4
 SHARED: Final = None
 """The key of the baseline that recipes without one of their own borrow."""
+FLAG: Final = 1.0
+"""The score above which a row is anomalous."""
 _WARM_UPS = 3
 """Warm-ups in which a machine that runs should have a baseline, whatever its recipes."""
+_METHODS = ((CONDITION, FLAG), (CONDITION_ALARM, PAGE))
 
 
 class MachineAnomaly:
-    """Judges a machine by all its sensors together, compared with the rows of its warm-up.
+    """Judges a machine by all its sensors together, compared with the rows of its warm-up: see `detectors.condition`.
 
-    The score is the highest of four charts: SHIFT, the Mahalanobis distance of exponentially smoothed sensors
-    (MEWMA, Lowry et al., Technometrics 1992), for small lasting shifts; SPREAD, the smoothed distance of single rows,
-    for higher variance; ODD, the sensor that the others predict worst, for a sensor that no longer moves with them;
-    RARITY, river's half-space trees, for rare combinations. The unit of the score is the standard deviation of the
-    maxima of healthy blocks, its limit the prediction bound of `calibrate`; a row above the limit is anomalous.
-
-    There is a baseline for each (machine, recipe), learnt over `Settings.warmup_rows` rows. Meanwhile the recipe
-    borrows the machine's (see `SharedBaseline`), so that recipes named after orders are judged, too; CANNOT_JUDGE until
-    there is one. Anomalous rows are not learnt. Drawbacks: a change slow enough to stay below the limit is learnt as
-    normal within about `Settings.memory_rows` rows and is left to the drift detectors; a lasting change is in breach
-    until `Patience.release_rows`, a recipe unlike all others until it has its own baseline. Rows of a stopped machine
-    are skipped, and so are the first `Patience.settle_rows` after a start or a changeover from or to a known recipe;
-    the status is kept meanwhile. Such a changeover resets the smoothed values of its baseline, which date from the last
-    run of that recipe.
+    Two statuses come of one score: by `condition` above `FLAG`, and by `condition_alarm` above `PAGE`, which calls a
+    person. There is a baseline for each (machine, recipe), learnt over `Settings.warmup_rows` rows and again from more
+    (see `Baseline`). Meanwhile the recipe borrows the machine's (see `SharedBaseline`), so that recipes named after
+    orders are judged, too; CANNOT_JUDGE until there is one. A breach lasts as long as its cause: only `forget` lets a
+    machine learn a new normal. Rows of a stopped machine are skipped, and so are the first `Patience.settle_rows` after
+    a start or a changeover from or to a known recipe; the status is kept meanwhile. Such a changeover resets the
+    smoothed values of its baseline, which date from the last run of that recipe.
     The feature of its findings is '': the machine as a whole. The finding of method `unwatched` is current only, never
     a change: how many rows were compared with nothing.
     """
 
     name = ANOMALY
-    method = HST_MEWMA
+    method = CONDITION
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class MachineAnomaly:
         return AnomalyState(self.machine, shared=new_shared(len(self.sensors)))
 
     def observe(self, state: AnomalyState, batch: MachineBatch) -> tuple[AnomalyState, Sequence[Finding]]:
-        """Judge the rows in order; returns the state (changed in place) and a finding for each change of status."""
+        """Judge the rows in order; returns the state (changed in place) and a finding for each change of a status."""
         if not len(batch):
             return state, ()
         state.machine = batch.machine
@@ -82,15 +82,15 @@ class MachineAnomaly:
         return state, tuple(findings)
 
     def current(self, state: AnomalyState) -> Sequence[Finding]:
-        """The latest score, its limit and the machine's status; and the rows that nothing was compared with."""
-        latest = self._finding(state, -1)
-        allowed = _WARM_UPS * self.settings.fitting_rows
+        """The latest score by both limits; and the rows that nothing was compared with."""
+        flag, page = (self._finding(state, method, -1) for method, _ in _METHODS)
+        allowed = _WARM_UPS * self.settings.warmup_rows
         status = Status.CANNOT_JUDGE if state.unwatched > allowed else Status.OK
         status = Status.NO_DATA if state.at is None else status
         unwatched = replace(
-            latest, method=UNWATCHED, status=status, value=float(state.unwatched), limit=float(allowed), causes=()
+            flag, method=UNWATCHED, status=status, value=float(state.unwatched), limit=float(allowed), causes=()
         )
-        return latest, unwatched
+        return flag, page, unwatched
 
     def _select(self, state: AnomalyState, recipe: str, started: bool, start: int, stop: int) -> int:
         """Select the recipe's baseline for a span of rows; returns the first row after settling."""
@@ -111,11 +111,9 @@ class MachineAnomaly:
 
     def _touch(self, state: AnomalyState, recipe: str) -> None:
         """Move the recipe's baseline to the end of the map, which is ordered by last use, and drop the oldest."""
-        state.baselines[recipe] = state.baselines.pop(recipe, np.empty((0, len(self.sensors))))
+        state.baselines[recipe] = state.baselines.pop(recipe, no_rows(len(self.sensors)))
         if len(state.baselines) > self.patience.recipes:
-            oldest = next(iter(state.baselines))
-            del state.baselines[oldest]
-            state.excess.pop(oldest, None)
+            del state.baselines[next(iter(state.baselines))]
 
     def _advance(
         self,
@@ -126,106 +124,135 @@ class MachineAnomaly:
         span: tuple[int, int],
         findings: list[Finding],
     ) -> int:
-        """Judge the rows of the span up to the next update of the baseline; returns the row after them."""
+        """Judge the rows of the span up to the next change of a baseline; returns the row after them."""
         start, stop = span
         baseline = state.baselines[recipe]
         if isinstance(baseline, Baseline):
             state.borrowing, learning = False, None
             stop = min(stop, start + baseline.room)
-            steps = self._judge(state, recipe, baseline, values[start:stop])
+            steps = self._judge(state, baseline, values[start:stop], batch.at[start:stop])
         else:
-            own_room = self.settings.fitting_rows - len(baseline)
-            stop = min(stop, start + own_room, start + state.shared.room(self.settings))
+            stop = min(stop, start + self._warm_up_room(baseline, batch.at[start:stop]))
+            stop = min(stop, start + state.shared.room(self.settings))
             learning = state.shared if state.shared.baseline is None else None
-            steps = self._borrow(state, values[start:stop])
-        row = start
+            steps = self._borrow(state, values[start:stop], batch.at[start:stop])
         for index, changed in steps:
-            row = start + index
-            state.at = int(batch.at[row])
-            if changed:
-                findings.append(self._finding(state, batch.offset + row))
+            state.at = int(batch.at[start + index])
+            findings.extend(self._finding(state, method, batch.offset + start + index) for method in changed)
         if not isinstance(baseline, Baseline):
-            self._warm_up(state, recipe, baseline, values[start : row + 1], learning)
-        return row + 1
+            self._warm_up(state, recipe, baseline, values[start:stop], batch.at[start:stop], learning)
+        return stop
 
-    def _borrow(self, state: AnomalyState, values: Floats) -> Iterator[tuple[int, bool]]:
+    def _warm_up_room(self, collected: WarmUp, at: NDArray[np.int64]) -> int:
+        """How many of the rows at these times may be taken before the warm-up might be over; 1 at least."""
+        room = self.settings.warmup_rows - len(collected)
+        begun = int(collected.at[0]) if len(collected) else int(at[0])
+        ends = [begun + round(self.settings.warmup_seconds * 1e9)]
+        if self.settings.reference is not None:
+            ends.append(self.settings.reference[1] + 1)
+        ahead = [int(np.searchsorted(at, end)) for end in ends]
+        return min(room, *(max(over, 1) for over in ahead))
+
+    def _borrow(
+        self, state: AnomalyState, values: Floats, at: NDArray[np.int64]
+    ) -> Iterator[tuple[int, Sequence[str]]]:
         """Judge rows of a recipe without a baseline by the machine's, if it has one; yields as `_judge` does."""
         shared = state.shared.baseline
         if shared is not None:
             if not state.borrowing:
                 shared.reset()
             state.borrowing = True
-            yield from self._judge(state, SHARED, shared, values)
+            yield from self._judge(state, shared, values, at)
             return
-        state.value, state.limit, state.causes = None, None, ()
+        state.clear()
         for row, enough in enumerate(usable_rows(values).tolist()):
             state.unwatched += 1
-            yield row, self.patience.count(state, Status.CANNOT_JUDGE if enough else Status.NO_DATA)
+            indicated = Status.CANNOT_JUDGE if enough else Status.NO_DATA
+            yield row, self._count(state, (indicated, indicated))
 
     def _warm_up(
-        self, state: AnomalyState, recipe: str, collected: Floats, values: Floats, shared: SharedBaseline | None
+        self,
+        state: AnomalyState,
+        recipe: str,
+        collected: WarmUp,
+        values: Floats,
+        at: NDArray[np.int64],
+        shared: SharedBaseline | None,
     ) -> None:
         """Collect rows of a recipe for its own baseline, and for the machine's if they were not judged by it."""
-        usable = values[usable_rows(values)]
-        collected = np.concatenate([collected, usable])
-        full = len(collected) == self.settings.fitting_rows
-        state.baselines[recipe] = fit(collected, self._least_scale, self.settings) if full else collected
+        usable = usable_rows(values) & self.settings.learnable(at)
+        collected = collected.with_rows(values[usable], at[usable])
+        enough = self._enough(collected, int(at[-1]))
+        state.baselines[recipe] = fit(collected, self._least_scale, self.settings) if enough else collected
         if shared is not None:
-            shared.collect(recipe, usable, self._least_scale, self.settings)
+            shared.collect(recipe, WarmUp(values[usable], at[usable]), self._least_scale, self.settings)
+
+    def _enough(self, collected: WarmUp, now: int) -> bool:
+        """Whether the warm-up is over at this time."""
+        if not LEAST_WARM_UP <= len(collected) < self.settings.warmup_rows:
+            return len(collected) >= LEAST_WARM_UP
+        if self.settings.reference is not None and now > self.settings.reference[1]:
+            return True
+        return int(collected.at[-1] - collected.at[0]) >= self.settings.warmup_seconds * 1e9
 
     def _judge(
-        self, state: AnomalyState, recipe: str | None, baseline: Baseline, values: Floats
-    ) -> Iterator[tuple[int, bool]]:
-        """Score the rows, then learn the normal ones; stops at a row that releases the baseline.
+        self, state: AnomalyState, baseline: Baseline, values: Floats, at: NDArray[np.int64]
+    ) -> Iterator[tuple[int, Sequence[str]]]:
+        """Score the rows, then learn the normal ones.
 
-        Yields rows with whether the status changed; only the last row where nothing can change.
+        Yields rows with the methods whose status changed; only the last row where nothing can change.
         """
-        usable, limit = baseline.usable(values), baseline.limit
+        usable = baseline.usable(values)
         scored = baseline.score(values[usable])
-        anomalous = scored.scores > limit
-        if self._steady(state, recipe) and usable.all() and not anomalous.any():
-            state.run = state.blind = 0
+        scores = scored.scores
+        flagged, paged = scores > FLAG, scores > PAGE
+        if usable.all() and self._steady(state, flagged, paged):
+            state.flag.blind = state.page.blind = 0
             state.unwatched = max(state.unwatched - len(values), 0)
-            state.value, state.limit = float(scored.scores[-1]), limit
-            baseline.learn(scored, ~anomalous)
-            yield len(values) - 1, False
-            return
-        judged = 0
+            state.value = float(scores[-1])
+            yield len(values) - 1, ()
+        else:
+            yield from self._row_by_row(state, baseline, usable, scored)
+        baseline.learn(values[usable][~flagged & self.settings.learnable(at)[usable]])
+
+    def _steady(self, state: AnomalyState, flagged: NDArray[np.bool_], paged: NDArray[np.bool_]) -> bool:
+        """Whether rows with these verdicts leave both statuses as they are."""
+        return all(
+            (not hits.any() and verdict.keeps(Status.OK)) or (hits.all() and verdict.keeps(Status.BREACH))
+            for hits, verdict in ((flagged, state.flag), (paged, state.page))
+        )
+
+    def _row_by_row(
+        self, state: AnomalyState, baseline: Baseline, usable: NDArray[np.bool_], scored: Scores
+    ) -> Iterator[tuple[int, Sequence[str]]]:
+        """Count each row towards both statuses; yields as `_judge` does."""
+        judged, scores = 0, scored.scores.tolist()
         for row, enough in enumerate(usable.tolist()):
             state.unwatched = max(state.unwatched + (-1 if enough else 1), 0)
             if not enough:
-                yield row, self.patience.count(state, Status.NO_DATA)
+                yield row, self._count(state, (Status.NO_DATA, Status.NO_DATA))
                 continue
-            state.value, state.limit = float(scored.scores[judged]), limit
-            changed = self.patience.count(state, Status.BREACH if anomalous[judged] else Status.OK)
+            state.value = scores[judged]
+            indicated = [Status.BREACH if state.value > limit else Status.OK for _, limit in _METHODS]
+            changed = self._count(state, (indicated[0], indicated[1]))
             if changed:
-                state.causes = self._causes(state, baseline, scored, judged)
+                breach = Status.BREACH in (state.flag.status, state.page.status)
+                causes = baseline.causes(scored, judged).tolist() if breach else ()
+                state.causes = tuple(self.sensors[sensor] for sensor in causes)
             yield row, changed
-            if self._released(state, recipe, bool(anomalous[judged])):
-                return
             judged += 1
-        baseline.learn(scored, ~anomalous)
 
-    def _steady(self, state: AnomalyState, recipe: str | None) -> bool:
-        return state.status is Status.OK and state.wanted is Status.OK and recipe not in state.excess
-
-    def _released(self, state: AnomalyState, recipe: str | None, anomalous: bool) -> bool:
-        """Count the row; whether the baseline was dropped with it."""
-        excess = state.excess.pop(recipe, 0) + (1 if anomalous else -1)
-        if excess >= self.patience.release_rows:
-            if recipe is SHARED:
-                state.shared = new_shared(len(self.sensors))
-            else:
-                state.baselines[recipe] = np.empty((0, len(self.sensors)))
-            return True
-        if excess > 0:
-            state.excess[recipe] = excess
-        return False
-
-    def _causes(self, state: AnomalyState, baseline: Baseline, scored: Scored, row: int) -> tuple[str, ...]:
-        if state.status is not Status.BREACH:
-            return ()
-        return tuple(self.sensors[sensor] for sensor in baseline.causes(scored, row))
+    def _count(self, state: AnomalyState, indicated: tuple[Status, Status]) -> Sequence[str]:
+        """Count one row towards the statuses it indicates; the methods whose status changed."""
+        verdicts = (state.flag, state.page)
+        changed = tuple(
+            method
+            for (method, _), verdict, status in zip(_METHODS, verdicts, indicated, strict=True)
+            if self.patience.count(verdict, status)
+        )
+        if changed and state.flag.status is Status.NO_DATA:
+            state.clear()
+        return changed
 
     def recipes(self, state: AnomalyState) -> Sequence[str]:
         """The recipes with a baseline, or with rows of its warm-up."""
@@ -236,24 +263,27 @@ class MachineAnomaly:
 
         What its status said by a dropped baseline no longer holds: CANNOT_JUDGE.
         """
-        if not drop(state, recipe, len(self.sensors)) or state.status not in (Status.OK, Status.BREACH):
+        judged = state.flag.status in (Status.OK, Status.BREACH)
+        if not drop(state, recipe, len(self.sensors)) or not judged:
             return state, ()
-        state.value, state.limit, state.causes = None, None, ()
-        set_status(state, Status.CANNOT_JUDGE)
-        return state, (self._finding(state, -1),)
+        state.clear()
+        for verdict in (state.flag, state.page):
+            verdict.set(Status.CANNOT_JUDGE)
+        return state, tuple(self._finding(state, method, -1) for method, _ in _METHODS)
 
-    def _finding(self, state: AnomalyState, row: int) -> Finding:
+    def _finding(self, state: AnomalyState, method: str, row: int) -> Finding:
+        verdict, limit = (state.flag, FLAG) if method == CONDITION else (state.page, PAGE)
         return Finding(
             detector=self.name,
-            method=self.method,
+            method=method,
             subject=state.machine,
             feature="",
             at=EPOCH if state.at is None else from_nanos(state.at),
-            status=state.status,
+            status=verdict.status,
             value=state.value,
-            limit=state.limit,
+            limit=None if state.value is None else limit,
             row=row,
-            causes=state.causes,
+            causes=state.causes if verdict.status is Status.BREACH else (),
         )
 
     def save(self, state: AnomalyState) -> State:
@@ -265,7 +295,7 @@ class MachineAnomaly:
         require_version(saved, self.name, VERSION, self._identity)
         fields = require(saved, self.name, ("version", "identity", *SAVED))
         try:
-            return load(fields, self.settings, len(self.sensors))
+            return load(fields, self._least_scale)
         except (TypeError, AttributeError) as exc:
             raise ValueError(f"the saved state of {self.name} is damaged; rebuild it from history") from exc
 

@@ -18,6 +18,7 @@ class MachineSettings:
 
     `machine` is the subject of findings made before the first row. The counts are described at `DetectorConfig` in
     the plant file; `warmup_rows` is at least 100. `always`: the sensors owe values while the machine stands, too.
+    `reference`: the period, in nanoseconds, from which alone the baseline is learnt.
     """
 
     sensors: Mapping[str, tuple[float | None, float | None]]
@@ -27,8 +28,10 @@ class MachineSettings:
     stuck_rows: int = 40
     warmup_rows: int = 1000
     settle_rows: int = 10
-    seed: int = 7
+    warmup_seconds: float = 14 * 86_400.0
+    false_alarm_seconds: float = 30 * 86_400.0
     always: bool = False
+    reference: tuple[int, int] | None = None
 
 
 def _limits(given: MachineSettings) -> StreamDetector:
@@ -37,7 +40,7 @@ def _limits(given: MachineSettings) -> StreamDetector:
 
 
 def _anomaly(given: MachineSettings) -> StreamDetector:
-    settings = Settings(warmup_rows=given.warmup_rows, seed=given.seed)
+    settings = Settings(given.warmup_rows, given.warmup_seconds, given.false_alarm_seconds, given.reference)
     return MachineAnomaly(given.sensors, settings, Patience(settle_rows=given.settle_rows), given.machine)
 
 

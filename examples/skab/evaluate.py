@@ -43,7 +43,7 @@ def rigs(connection: sa.Connection, labels: pd.DataFrame) -> Iterator[Rig]:
     """Each labelled run over the seconds at which the anomaly score could judge."""
     f = t.finding.c
     for name, notes in labels.groupby("machine"):
-        query = sa.select(f.at, f.status).where(f.subject == name, f.detector == "anomaly", f.method == "hst_mewma")
+        query = sa.select(f.at, f.status).where(f.subject == name, f.detector == "anomaly", f.method == "condition")
         changes = connection.execute(query.order_by(f.id)).all()
         since = np.array([at.timestamp() * 1000 for at, _ in changes])
         status = np.array(["no_data", *(status for _, status in changes)])

@@ -53,8 +53,8 @@ class Inputs:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """A table of texts, NaN where a value is missing: CSV with its separator found out, also compressed by gzip.
+def read_table(path: Path, separator: str = "") -> pd.DataFrame:
+    """A table of texts, NaN where a value is missing: CSV, also compressed by gzip, of a separator given or found out.
 
     UsageError where it cannot be read as a table.
     """
@@ -63,7 +63,7 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise UsageError(f"{path} is larger than {_MOST_BYTES} bytes; split it, or take a sample")
-        separator = _separator(path)
+        separator = separator or _separator(path)
         frame = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, na_values=list(MISSING))
     except OSError as exc:
         raise UsageError(f"{path} cannot be read: {exc.strerror or exc}; expected a CSV file") from exc

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from detectors.stream.roster import MachineSettings, machine_detectors
+from monitor.instants import to_nanos
 from monitor.plant.plant import Plant
 from monitor.ports import StreamDetector
 
@@ -10,6 +11,7 @@ from monitor.ports import StreamDetector
 def detectors_of(plant: Plant, machine: str) -> tuple[StreamDetector, ...]:
     """The detectors of a machine, with the plant file's parameters."""
     config = plant.detectors
+    period = plant.machines[machine].reference
     limits = {name: (s.low, s.high) for name, s in plant.machines[machine].sensors.items()}
     settings = MachineSettings(
         limits,
@@ -19,7 +21,9 @@ def detectors_of(plant: Plant, machine: str) -> tuple[StreamDetector, ...]:
         stuck_rows=config.stuck_rows,
         warmup_rows=config.warmup_rows,
         settle_rows=config.settle_rows,
-        seed=config.seed,
+        warmup_seconds=config.warmup.total_seconds(),
+        false_alarm_seconds=config.false_alarms.total_seconds(),
         always=plant.machines[machine].speaks_when == "always",
+        reference=None if period is None else (to_nanos(period.since), to_nanos(period.until)),
     )
     return machine_detectors(settings)

@@ -34,6 +34,19 @@ class Sensor(Strict):
         return self
 
 
+class GoodPeriod(Strict):
+    """A time in which a machine is known to have been well."""
+
+    since: Instant = Field(description="Start of the period.")
+    until: Instant = Field(description="End of the period.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> GoodPeriod:
+        if self.until <= self.since:
+            raise ValueError("expected until after since")
+        return self
+
+
 class Machine(Strict):
     """A work unit at a step."""
 
@@ -43,6 +56,11 @@ class Machine(Strict):
         "running",
         description="running: its sensors owe no values while a machine_states source says that it is idle, in setup "
         "or down; always: they owe them at any time. Without a reported state it owes them.",
+    )
+    reference: GoodPeriod | None = Field(
+        None,
+        description="The good period from which its baseline is learnt, and from no other samples; without it from the "
+        "first samples that come.",
     )
 
 

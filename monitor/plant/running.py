@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from monitor.plant.types import DatabaseUrl, PageUrl, PositiveDuration, Strict, Text, TrackingUri
+from monitor.plant.types import DatabaseUrl, FalseAlarms, PageUrl, PositiveDuration, Strict, Text, TrackingUri
 
 
 class Retention(Strict):
@@ -115,9 +115,22 @@ class DetectorConfig(Strict):
     dead_rows: int = Field(10, ge=2, description="Consecutive missing samples after which a sensor is dead.")
     stuck_rows: int = Field(40, ge=3, description="Consecutive equal samples after which a sensor is stuck.")
     warmup_rows: int = Field(
-        1000, ge=100, description="Samples of the running machine from which the limit of the anomaly score is derived."
+        1000,
+        ge=100,
+        description="Samples of the running machine, or of a recipe, from which its baseline is learnt first; it is "
+        "learnt again from two, four and eight times as many and then stays as it is.",
+    )
+    warmup: PositiveDuration = Field(
+        timedelta(days=14), description="Time after which 100 samples are enough, for machines that are sampled rarely."
+    )
+    false_alarms: FalseAlarms = Field(
+        timedelta(days=30),
+        description="False calls of a person that are allowed, such as `1 per machine and month`; sets the limit of "
+        "MachineAnomalous from the machine's own sampling interval.",
     )
     settle_rows: int = Field(
         10, ge=0, description="Samples of the running machine that the anomaly score skips after a start or changeover."
     )
-    seed: int = Field(7, ge=0, le=2**32 - 1, description="Random seed of the detectors.")
+    seed: int = Field(
+        7, ge=0, le=2**32 - 1, description="Without effect: no detector is random any more. Accepted for older files."
+    )

@@ -48,6 +48,19 @@ def parse_instant(value: object) -> datetime:
         raise problem from None
 
 
+_PERIODS = {"day": 1, "week": 7, "month": 30, "year": 365}
+
+
+def parse_false_alarms(value: object) -> timedelta:
+    """The time between false alarms of one machine, from text such as `1 per machine and month`; else ValueError."""
+    if isinstance(value, timedelta):
+        return value
+    parts = re.fullmatch(r"([1-9][0-9]{0,3}) per machine and (day|week|month|year)", str(value))
+    if not parts:
+        raise ValueError("expected a number of false alarms such as '1 per machine and month' (or day, week, year)")
+    return timedelta(days=_PERIODS[parts[2]]) / int(parts[1])
+
+
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
@@ -88,6 +101,9 @@ def _page(value: str) -> str:
     return value if value.endswith("/") else f"{value}/"
 
 
+FalseAlarms = Annotated[
+    timedelta, BeforeValidator(parse_false_alarms), Meaning("false alarms allowed, such as '1 per machine and month'")
+]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 PositiveDuration = Annotated[
     Duration, AfterValidator(_positive), Meaning("a duration above 0s, such as 30s, 5m or 1h30m")

@@ -26,8 +26,8 @@ def _limits(sensors: tuple[str, ...]) -> StreamDetector:
 
 def _anomaly(sensors: tuple[str, ...]) -> StreamDetector:
     # Short warm-up, windows and patience, so that every turn of its life lies inside the rows.
-    patience = Patience(breach_rows=3, clear_rows=4, blind_rows=5, release_rows=60, recipes=2)
-    return MachineAnomaly(dict.fromkeys(sensors, (-4.0, 4.0)), Settings(warmup_rows=100, trees=4), patience)
+    patience = Patience(breach_rows=3, clear_rows=4, blind_rows=5, recipes=2)
+    return MachineAnomaly(dict.fromkeys(sensors, (-4.0, 4.0)), Settings(warmup_rows=100), patience)
 
 
 MAKERS: dict[str, Maker] = {"limits": _limits, "anomaly": _anomaly}

@@ -14,6 +14,7 @@ from detectors.stream.anomaly_state import AnomalyState
 from detectors.stream.baseline import Settings
 from detectors.stream.online import MachineAnomaly
 from detectors.stream.patience import Patience
+from monitor.detection import CONDITION, CONDITION_ALARM
 from monitor.model import Finding, Floats, MachineState, Status
 
 ROWS, FAULT = 2100, 1500
@@ -25,11 +26,12 @@ def watch(
     patience: Patience | None = None,
     states: Sequence[MachineState] | None = None,
     recipes: Sequence[str] | None = None,
-    seed: int = 7,
+    method: str = CONDITION_ALARM,
 ) -> tuple[AnomalyState, Sequence[Finding]]:
     sensors = {f"s{i}": (-5.0, 5.0) for i in range(values.shape[1])}
-    detector = MachineAnomaly(sensors, Settings(seed=seed), patience)
-    return detector.observe(detector.start(), batch_of(values, states=states, recipes=recipes))
+    detector = MachineAnomaly(sensors, Settings(), patience)
+    state, findings = detector.observe(detector.start(), batch_of(values, states=states, recipes=recipes))
+    return state, [finding for finding in findings if finding.method == method]
 
 
 def told(findings: Sequence[Finding]) -> list[tuple[int, str]]:
@@ -40,17 +42,21 @@ LIVE = [(0, "cannot_judge"), (1004, "ok")]
 
 
 @pytest.mark.parametrize(
-    ("fault", "within", "causes"),
+    ("fault", "within", "causes", "method"),
     [
-        pytest.param(lambda v: shifted(v, FAULT, 2.0, [2]), 60, {"s2"}, id="a mean moves by 2 sigma"),
-        pytest.param(lambda v: shifted(v, FAULT, 3.0, [5]), 30, {"s5"}, id="a mean moves by 3 sigma"),
-        pytest.param(lambda v: spread(v, FAULT, 2.0, range(8)), 60, set(), id="all scatter twice as much"),
-        pytest.param(lambda v: spread(v, FAULT, 3.0, [4]), 120, {"s4"}, id="one scatters three times as much"),
-        pytest.param(lambda v: uncoupled(v, FAULT, 6, 2809, 0.3), 400, {"s6"}, id="one goes its own way"),
+        pytest.param(lambda v: shifted(v, FAULT, 2.0, [2]), 60, {"s2"}, CONDITION_ALARM, id="a mean moves by 2 sigma"),
+        pytest.param(lambda v: shifted(v, FAULT, 3.0, [5]), 30, {"s5"}, CONDITION_ALARM, id="a mean moves by 3 sigma"),
+        pytest.param(
+            lambda v: spread(v, FAULT, 2.0, range(8)), 60, set(), CONDITION_ALARM, id="all scatter twice as much"
+        ),
+        pytest.param(
+            lambda v: spread(v, FAULT, 3.0, [4]), 120, {"s4"}, CONDITION_ALARM, id="one scatters three times as much"
+        ),
+        pytest.param(lambda v: uncoupled(v, FAULT, 6, 2809, 0.3), 400, set(), CONDITION, id="one goes its own way"),
     ],
 )
-def test_a_fault_is_found_and_its_sensor_named(fault, within: int, causes: set[str]) -> None:
-    _, findings = watch(fault(ar1(2800, ROWS, 0.3)))
+def test_a_fault_is_found_and_its_sensor_named(fault, within: int, causes: set[str], method: str) -> None:
+    _, findings = watch(fault(ar1(2800, ROWS, 0.3)), method=method)
     assert told(findings)[:2] == LIVE
     breach = findings[2]
     assert breach.status is Status.BREACH
@@ -91,16 +97,14 @@ def test_anomalous_rows_are_not_learnt() -> None:
     values[FAULT:, 0] += 5.0
     state, findings = watch(values)
     assert findings[-1].status is Status.BREACH
-    assert abs(state.baselines["a"].reference.mean[0]) < 0.5
+    assert abs(state.baselines["a"].reference.centre[0]) < 0.5
 
 
-def test_what_lasts_becomes_the_new_normal_after_the_release() -> None:
-    values = ar1(2806, 3200, 0.3)
+def test_what_lasts_stays_a_breach_until_a_person_says_otherwise() -> None:
+    values = ar1(2806, 12000, 0.3)
     values[FAULT:, 0] += 5.0
-    _, findings = watch(values, Patience(release_rows=300))
-    assert [status for _, status in told(findings)] == ["cannot_judge", "ok", "breach", "cannot_judge", "ok"]
-    assert FAULT + 300 <= findings[3].row < FAULT + 340
-    assert findings[3].value is None
+    for method in (CONDITION, CONDITION_ALARM):
+        assert [status for _, status in told(watch(values, method=method)[1])] == ["cannot_judge", "ok", "breach"]
 
 
 def test_a_recipe_never_seen_is_learnt_first_and_one_seen_is_known() -> None:
@@ -165,10 +169,10 @@ def test_rows_that_nothing_is_compared_with_are_counted() -> None:
     values = ar1(2825, 3100, 0.3)
     values[:, 2:] = np.nan  # never enough sensors
     detector = MachineAnomaly({f"s{i}": (-5.0, 5.0) for i in range(8)})
-    before = detector.current(detector.start())[1]
+    before = detector.current(detector.start())[2]
     assert (before.method, before.status, before.value) == ("unwatched", Status.NO_DATA, 0.0)
     state, _ = detector.observe(detector.start(), batch_of(values))
-    now = detector.current(state)[1]
+    now = detector.current(state)[2]
     assert (now.value, now.limit, now.status) == (3100.0, 3000.0, Status.CANNOT_JUDGE)
     watched, _ = watch(ar1(2826, 2500, 0.3))
     assert watched.unwatched == 0
@@ -191,13 +195,6 @@ def test_a_dead_sensor_is_left_out_without_a_false_alarm() -> None:
     values = ar1(2810, ROWS, 0.3)
     values[FAULT:, 2] = np.nan
     assert told(watch(values)[1]) == LIVE
-
-
-def test_the_same_seed_finds_the_same_and_another_scores_otherwise() -> None:
-    values = ar1(2811, 2000, 0.3)
-    values[1900:] = 0.3
-    scores = [watch(values, seed=seed)[0].baselines["a"].maxima.tolist() for seed in (7, 7, 8)]
-    assert scores[0] == scores[1] != scores[2]
 
 
 STARTS = {
@@ -254,24 +251,11 @@ def test_a_known_recipe_starts_from_normal_and_not_from_how_it_ended() -> None:
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf], ids=["NaN", "infinity", "minus infinity"])
-def test_what_is_no_number_never_reaches_river(odd: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    from river.anomaly import HalfSpaceTrees
-
-    seen: list[float] = []
-    for verb in ("score_one", "learn_one"):
-        plain = getattr(HalfSpaceTrees, verb)
-
-        def spied(self: HalfSpaceTrees, x: dict[int, float], plain: Any = plain) -> Any:
-            seen.extend(x.values())
-            return plain(self, x)
-
-        monkeypatch.setattr(HalfSpaceTrees, verb, spied)
+def test_what_is_no_number_leaves_no_trace_in_the_scores(odd: float) -> None:
     values = ar1(2814, 1800, 0.3)
     values[np.random.default_rng(2814).random(values.shape) < 0.1] = odd
     values[1500:1510] = odd
     _, findings = watch(values)
-    assert len(seen) > 8 * 1800
-    assert 0.0 <= min(seen) <= max(seen) <= 1.0
     assert all(f.value is None or np.isfinite(f.value) for f in findings)
 
 
@@ -296,12 +280,12 @@ def _forgetful(recipes: Sequence[str], values: Floats, forget: str | None) -> tu
 def test_a_machine_that_was_forgotten_is_learnt_like_a_new_one() -> None:
     values = ar1(2850, 5000, 0.3)
     detector, state, found = _forgetful(["A"] * 2400, values[:2400], None)
-    assert [(f.status, f.row, f.value, f.limit) for f in found] == [(Status.CANNOT_JUDGE, -1, None, None)]
+    assert [(f.status, f.row, f.value, f.limit) for f in found] == [(Status.CANNOT_JUDGE, -1, None, None)] * 2
     assert detector.current(state)[0].status is Status.CANNOT_JUDGE
     assert detector.recipes(state) == ()
     later = batch_of(values[2400:], recipes=["A"] * 2600)
     state, findings = detector.observe(state, later)
-    assert told(findings) == [(1004, "ok")]
+    assert told(findings) == [(1004, "ok")] * 2
     fresh, _ = detector.observe(detector.start(), later)
     assert {**detector.save(state), "at": 0} == {**detector.save(fresh), "at": 0}
 
@@ -317,6 +301,6 @@ def test_a_recipe_that_was_forgotten_leaves_the_others_as_they_were() -> None:
     assert [b for b in whole["baselines"] if b[0] == "B"] == saved["baselines"]
     assert saved["shared"] == whole["shared"]
     detector, state, found = _forgetful(recipes, values, "B")
-    assert [f.status for f in found] == [Status.CANNOT_JUDGE]
+    assert [f.status for f in found] == [Status.CANNOT_JUDGE] * 2
     detector, state, found = _forgetful(recipes, values, "C")
     assert (found, detector.recipes(state)) == ((), ("A", "B")), "what was not learnt is not forgotten"

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 
-from detectors.condition import reference, scoring, wear
-from detectors.condition.growth import Blocks, Noise
-from detectors.condition.trend import (
+from detectors.condition import reference, scoring
+from detectors.trend import wear
+from detectors.trend.growth import Blocks, Noise
+from detectors.trend.time_left import (
     KEPT,
     LENGTHS,
     ROWS,

@@ -35,7 +35,7 @@ def after(seconds: float) -> datetime:
 
 def changed(connection: sa.Connection, *changes: tuple[float, str], subject: str = "rig-01") -> None:
     """Changes of the anomaly score's status."""
-    row = {"arrival": 1, "detector": "anomaly", "method": "hst_mewma", "feature": "", "causes": []}
+    row = {"arrival": 1, "detector": "anomaly", "method": "condition", "feature": "", "causes": []}
     rows = [row | {"subject": subject, "at": after(at), "status": status} for at, status in changes]
     connection.execute(sa.insert(t.finding), rows)
 

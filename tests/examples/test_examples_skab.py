@@ -88,7 +88,7 @@ def test_four_real_runs_go_through_the_whole_chain(tmp_path: Path) -> None:
     assert rows(tmp_path, "SELECT count(*), count(DISTINCT machine) FROM reading") == [(4764, 4)]
     assert rows(tmp_path, "SELECT count(*) FROM quarantine") == [(0,)]
     judged = rows(
-        tmp_path, "SELECT DISTINCT subject, status FROM board WHERE detector = 'anomaly' AND method = 'hst_mewma'"
+        tmp_path, "SELECT DISTINCT subject, status FROM board WHERE detector = 'anomaly' AND method = 'condition'"
     )
     assert {subject for subject, status in judged if status in ("ok", "breach")} == {f"rig-0{i}" for i in (1, 2, 3, 4)}
 

@@ -53,7 +53,7 @@ def sensor(text: str, name: str = "temperature", breaches: tuple[Breach, ...] = 
 
 def machine(text: str) -> MachineReport:
     out = Breach("limits", f"limit{text}", f"temperature{text}", at(16), None, 336.0, 335.0, (f"temperature{text}",))
-    odd = Breach("anomaly", f"hst_mewma{text}", "", at(9), at(11), 1.4, 1.0, (f"force{text}", f"speed{text}"))
+    odd = Breach("anomaly", f"condition{text}", "", at(9), at(11), 1.4, 1.0, (f"force{text}", f"speed{text}"))
     sensors = (sensor(text, breaches=(out,)), sensor(text, "force"), SensorReport(f"dead{text}", "", None, None, HOUR))
     return MachineReport(f"F1{text}", f"forging{text}", sensors, (Period(at(7), at(9), f"idle{text}"),), (odd,))
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 
-from detectors.stream.worst_machine import DETECTOR, METHOD, worst_machine
+from detectors.stream.worst_machine import DETECTOR, worst_machine
 from detectors.window.roster import step_detector_names
 from exporters.metrics.shared.snapshot import BoardRow
-from monitor.detection import PERFORMANCE, UNWATCHED, WORST_RATIO
+from monitor.detection import CONDITION_ALARM, PERFORMANCE, WORST_RATIO
 from monitor.model import Finding, Status
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
@@ -38,10 +40,15 @@ def realised_statuses(connection: sa.Connection, method: str, since: Mapping[str
     The instant is that since which its version is in force: earlier findings are about another one. A gate that has not
     been judged since is left out.
     """
-    b = t.board.c
-    query = sa.select(b.subject, b.status, b.at).where(b.detector == PERFORMANCE, b.method == method, b.feature == "")
-    rows = connection.execute(query)
+    rows = connection.execute(_of_gates(), {"method": method})
     return {gate: Status(status) for gate, status, at in rows if gate in since and at > since[gate]}
+
+
+@cache
+def _of_gates() -> sa.Select[Any]:
+    b = t.board.c
+    of_gates = (b.detector == PERFORMANCE, b.method == sa.bindparam("method"), b.feature == "")
+    return sa.select(b.subject, b.status, b.at).where(*of_gates)
 
 
 def trend_findings(findings: Iterable[Finding]) -> list[Finding]:
@@ -103,6 +110,6 @@ def roll_up(connection: sa.Connection, findings: Iterable[Finding]) -> list[Find
         return []
     b = t.board.c
     by_step: dict[str, list[BoardRow]] = {}
-    for row in board_rows(connection, b.detector == DETECTOR, b.method.not_in((METHOD, UNWATCHED)), b.step.in_(steps)):
+    for row in board_rows(connection, b.detector == DETECTOR, b.method == CONDITION_ALARM, b.step.in_(steps)):
         by_step.setdefault(row.step, []).append(row)
     return [worst_machine(step, by_step[step]) for step in steps if step in by_step]

@@ -56,7 +56,7 @@ def learnt(store: Store, tmp_path: Path) -> Iterator[Spine]:
 def _status(spine: Spine) -> dict[str, str]:
     b = t.board.c
     with spine.store.read() as connection:
-        rows = connection.execute(sa.select(b.subject, b.status).where(b.method == "hst_mewma"))
+        rows = connection.execute(sa.select(b.subject, b.status).where(b.method == "condition"))
         return {subject: status for subject, status in rows if subject in ("m1", "m2")}
 
 

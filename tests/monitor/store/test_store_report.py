@@ -134,7 +134,7 @@ def found(hours: float, status: str, **changes: Any) -> dict[str, Any]:
 
 
 def test_breaches_last_from_change_to_change_and_begin_no_earlier_than_the_report(store: Store) -> None:
-    odd = {"detector": "anomaly", "method": "hst_mewma", "feature": "", "causes": ["temperature"]}
+    odd = {"detector": "anomaly", "method": "condition", "feature": "", "causes": ["temperature"]}
     report = read(store, {t.finding: [
         found(-3, "ok"), found(-2, "breach"), found(1, "ok"), found(2, "breach", value=450.0), found(3, "no_data"),
         found(4, "ok"), found(5, "breach", **odd), found(6, "breach", subject="F2"), found(25, "ok", subject="F2"),
@@ -145,7 +145,7 @@ def test_breaches_last_from_change_to_change_and_begin_no_earlier_than_the_repor
         Breach(*limits, at(0), at(1), 412.5, 400.0, ("temperature",)),
         Breach(*limits, at(2), at(3), 450.0, 400.0, ("temperature",)),
     )
-    assert f1.breaches == (Breach("anomaly", "hst_mewma", "", at(5), None, 412.5, 400.0, ("temperature",)),)
+    assert f1.breaches == (Breach("anomaly", "condition", "", at(5), None, 412.5, 400.0, ("temperature",)),)
     assert f2.sensors[0].breaches == (Breach(*limits, at(6), None, 412.5, 400.0, ("temperature",)),)
 
 

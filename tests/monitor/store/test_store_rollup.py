@@ -20,7 +20,7 @@ OK, BREACH, CANNOT, NO_DATA = Status.OK, Status.BREACH, Status.CANNOT_JUDGE, Sta
 
 def score(machine: str, value: float | None, status: Status = OK, at: datetime = T0, step: str = "form") -> Finding:
     limit = None if value is None else 8.0
-    return Finding("anomaly", "hst_mewma", machine, "", at, status, value, limit, step=step)
+    return Finding("anomaly", "condition_alarm", machine, "", at, status, value, limit, step=step)
 
 
 def keep(store: Store, *board: Finding, job: str = "pull") -> None:

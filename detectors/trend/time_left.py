@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.condition.growth import DEFAULTS, Beliefs, Blocks, Explained
 from detectors.shared.state import pack, require, unpack, whole_number
+from detectors.trend.growth import DEFAULTS, Beliefs, Blocks, Explained
 from monitor.model import Floats
 
 ROWS = 8

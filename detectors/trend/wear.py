@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from detectors.condition.growth import DEFAULTS
 from detectors.condition.levels import PAGE
 from detectors.condition.reference import Reference
 from detectors.condition.scoring import Scores
 from detectors.condition.smoothing import smooth
-from detectors.condition.trend import Forecast, Limit, Trend, blocks, follow, forecasts, load_trend, save_trend, start
 from detectors.shared.state import pack, require, unpack, whole_number
+from detectors.trend.growth import DEFAULTS
+from detectors.trend.time_left import Forecast, Limit, Trend, blocks, follow, forecasts, load_trend, save_trend, start
 from monitor.model import Floats
 
 MACHINE = -1

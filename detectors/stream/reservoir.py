@@ -1,0 +1,112 @@
+"""Rows of a machine from which its baseline is learnt: the warm-up, and a thinned memory of the normal rows since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.shared.state import pack, require, unpack, whole_number
+from monitor.model import Floats
+
+BLOCKS = 10
+"""Blocks of a warm-up; a memory is thinned block by block, so that rows beside each other stay so."""
+REFITS = 3
+"""How often a baseline is learnt again: at twice, four and eight times the rows of its warm-up."""
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """The usable rows so far, shape (rows, sensors), and their times in nanoseconds, shape (rows,)."""
+
+    rows: Floats
+    at: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def with_rows(self, rows: Floats, at: NDArray[np.int64]) -> WarmUp:
+        """With rows that came after these."""
+        return WarmUp(np.concatenate([self.rows, rows]), np.concatenate([self.at, at]))
+
+    @property
+    def interval(self) -> float:
+        """Seconds from row to row: the median, since stops and changeovers lie in between."""
+        steps = np.diff(self.at)
+        steps = steps[steps > 0]
+        return float(np.median(steps)) / 1e9 if len(steps) else 1.0
+
+    def save(self) -> dict[str, Any]:
+        """The rows as JSON values."""
+        return {"rows": len(self), "values": pack(self.rows), "at": pack(self.at, "<i8")}
+
+
+def no_rows(width: int) -> WarmUp:
+    """Before the first row."""
+    return WarmUp(np.empty((0, width)), np.empty(0, dtype=np.int64))
+
+
+def load_warm_up(saved: object, width: int) -> WarmUp:
+    """The rows that were saved; ValueError when they are incomplete or damaged."""
+    fields = require(saved, "a warm-up", ("rows", "values", "at"))
+    count = whole_number(fields["rows"], "rows")
+    return WarmUp(unpack(fields["values"], (count, width)), unpack(fields["at"], (count,), "<i8"))
+
+
+@dataclass(frozen=True, slots=True)
+class Reservoir:
+    """Normal rows for the next time the baseline is learnt: one of `keep` blocks of those that came.
+
+    `rows`, shape (n, sensors), in single precision; `block`: rows of a block; `came`: rows that came since the warm-up
+    began; `due`: how many must have come; `refits`: how often it will be learnt again.
+    """
+
+    rows: NDArray[np.float32]
+    block: int
+    came: int
+    due: int
+    keep: int
+    refits: int
+
+    @property
+    def room(self) -> int:
+        """Rows that may still come before the baseline is learnt again."""
+        return self.due - self.came
+
+    def with_rows(self, rows: Floats) -> Reservoir:
+        """With normal rows that came next, shape (n <= room, sensors)."""
+        numbers = np.arange(self.came, self.came + len(rows)) // self.block
+        kept = rows[numbers % self.keep == self.keep - 1].astype(np.float32)
+        return replace(self, rows=np.concatenate([self.rows, kept]), came=self.came + len(rows))
+
+    def thinned(self) -> Reservoir:
+        """Every other block, and twice as far to go."""
+        numbers = np.arange(len(self.rows)) // self.block
+        rows = self.rows[numbers % 2 == 1]
+        return replace(self, rows=rows, due=2 * self.due, keep=2 * self.keep, refits=self.refits - 1)
+
+    def save(self) -> dict[str, Any]:
+        """The memory as JSON values."""
+        counts = {name: getattr(self, name) for name in _COUNTS}
+        return {"kept": len(self.rows), "rows": pack(self.rows, "<f4"), **counts}
+
+
+_COUNTS = ("block", "came", "due", "keep", "refits")
+
+
+def reservoir_of(rows: Floats) -> Reservoir:
+    """The memory after a warm-up."""
+    count = len(rows)
+    whole = Reservoir(rows.astype(np.float32), max(count // BLOCKS, 1), count, count, 1, REFITS + 1)
+    return whole.thinned()
+
+
+def load_reservoir(saved: object, width: int) -> Reservoir:
+    """The memory that was saved; ValueError when it is incomplete or damaged."""
+    fields = require(saved, "a memory of rows", ("kept", "rows", *_COUNTS))
+    counts = [whole_number(fields[name], name) for name in _COUNTS]
+    if 0 in counts:
+        raise ValueError("the saved memory of rows is damaged; rebuild it from history")
+    return Reservoir(unpack(fields["rows"], (whole_number(fields["kept"], "kept"), width), "<f4"), *counts)
