@@ -44,7 +44,8 @@ class Running:
 class Scores:
     """Scores of n rows: 1 flags, `levels.PAGE` calls a person. `level`, `balance`: (n, sensors); `residual`: (n,).
 
-    `scatter`: (n,). `blamed`, (n, sensors): see `Running`.
+    `scatter`: (n,). `blamed`, (n, sensors): see `Running`. For trends, (n, sensors): `whitened`, each row's residuals
+    less their bias, and `smoothed`, the smoothed standardised values.
     """
 
     level: Floats
@@ -52,6 +53,8 @@ class Scores:
     residual: Floats
     scatter: Floats
     blamed: Floats
+    whitened: Floats
+    smoothed: Floats
 
     @property
     def scores(self) -> Floats:
@@ -100,7 +103,7 @@ def score(reference: Reference, running: Running, rows: Floats) -> tuple[Running
             moved, last=standard.last, before=before, dead=dead[-model.before :], level=smoothed[-1], blamed=blamed[-1],
             scatter=moving,
         )  # fmt: skip
-    return moved, Scores(level, balance, residual, scatter, blamed)
+    return moved, Scores(level, balance, residual, scatter, blamed, whitened, smoothed)
 
 
 def _touched(dead: NDArray[np.bool_], before: int) -> NDArray[np.bool_]:
