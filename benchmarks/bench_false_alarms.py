@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from monitor.detection import CONDITION
 from monitor.model import Finding, MachineBatch, MachineState, Status
 from monitor.pipeline.detectors import detectors_of
 from monitor.plant.file.load import parse
@@ -69,7 +70,7 @@ def _batch(
 
 
 def breaches(history: History, plant: Plant) -> list[Finding]:
-    """Every start of a breach that the default detectors report."""
+    """Every start of a breach that the default detectors report; `condition` marks samples and calls nobody."""
     detectors = {machine: detectors_of(plant, machine) for machine in plant.machines}
     states = {machine: [d.start() for d in found] for machine, found in detectors.items()}
     started: list[Finding] = []
@@ -81,8 +82,12 @@ def breaches(history: History, plant: Plant) -> list[Finding]:
 
 
 def healthy(seed: int, plant: Plant, days: float = DAYS) -> list[Finding]:
-    """Every breach of a plant without a fault."""
-    return breaches(simulate(seed, days=days, faults=()), plant)
+    """Every breach of a plant without a fault that calls a person."""
+    return _calls(breaches(simulate(seed, days=days, faults=()), plant))
+
+
+def _calls(started: Sequence[Finding]) -> list[Finding]:
+    return [f for f in started if f.method != CONDITION]
 
 
 def faulty(seed: int, plant: Plant) -> tuple[list[dict[str, Any]], list[Finding]]:
@@ -101,7 +106,7 @@ def faulty(seed: int, plant: Plant) -> tuple[list[dict[str, Any]], list[Finding]
             first.setdefault(f"{f.detector}.{f.method}", round((f.at - begins) / timedelta(hours=1), 2))
         told.append({"kind": fault["kind"], "subject": fault["subject"], "hours": first})
         started = [f for f in started if f not in mine]
-    return told, started
+    return told, _calls(started)
 
 
 def summary(first: int, seeds: int) -> Mapping[str, Any]:

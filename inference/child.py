@@ -1,6 +1,6 @@
 """Training in a child process: `python -m inference.child PARENT KIND...`, then one folder per line on standard input.
 
-The kinds are warmed up before the first folder arrives.
+The kinds are warmed up before the first folder arrives. With `--second-core` before them a training may use two cores.
 
 A folder holds `job.json`, `data.npz` and, for a kind that judges pictures, these as files; the child leaves `package`
 and `result.json`: the package's digests and metrics, or the error text and its reason.
@@ -24,7 +24,7 @@ from inference.packaging import save
 from inference.pictures import written_pictures
 from inference.training import train
 from monitor.errors import ModelError
-from monitor.processes import serve
+from monitor.processes import SECOND_CORE, serve, use_second_core
 
 FEWEST_LOTS = 10
 """With fewer, parts are split by time alone: nothing could be said of a new lot."""
@@ -74,5 +74,8 @@ def run_job(folder: Path) -> None:
 
 if __name__ == "__main__":
     for name in sys.argv[2:]:
-        load_kind(name).warm_up()
+        if name == SECOND_CORE:
+            use_second_core()
+        else:
+            load_kind(name).warm_up()
     serve(run_job)

@@ -13,10 +13,14 @@ from detectors.condition.levels import PAGE
 from detectors.condition.reference import Reference, learn
 from detectors.condition.saved import save_reference, save_running
 from detectors.condition.scoring import Running, score, start
+from detectors.condition.settings import Settings
 from detectors.events.events import score as score_events
 from detectors.events.events import settings_for
 from detectors.events.events import start as start_events
 from monitor.model import Floats
+
+_MONTH = 30 * 86_400.0
+"""Seconds; the default of `detectors.false_alarms` is one a machine and month."""
 
 
 class Judging:
@@ -37,13 +41,16 @@ class Judging:
 
 
 class Product:
-    """A machine's condition by `detectors.condition`."""
+    """A machine's condition by `detectors.condition`, sampled every `interval` seconds, as the product would know."""
 
     page_limit = PAGE
 
+    def __init__(self, interval: float = 30.0) -> None:
+        self._settings = Settings(false_alarm_rows=_MONTH / interval)
+
     def fit(self, reference: Floats) -> Judging:
         """Learn a reference."""
-        return Judging(learn(reference))
+        return Judging(learn(reference, settings=self._settings))
 
 
 def changes(reference: Floats, rows: Floats) -> Sequence[int]:

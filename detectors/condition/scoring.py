@@ -44,7 +44,8 @@ class Running:
 class Scores:
     """Scores of n rows: 1 flags, `levels.PAGE` calls a person. `level`, `balance`: (n, sensors); `residual`: (n,).
 
-    `scatter`: (n,). `blamed`, (n, sensors): see `Running`. `rows`, (n, sensors): standardised and filled.
+    `scatter`: (n,). `blamed`, (n, sensors): see `Running`. For trends and change points, (n, sensors): `whitened`, each
+    row's residuals less their bias; `rows`, the standardised values, and `smoothed`, these smoothed.
     """
 
     level: Floats
@@ -52,6 +53,8 @@ class Scores:
     residual: Floats
     scatter: Floats
     blamed: Floats
+    whitened: Floats
+    smoothed: Floats
     rows: Floats
 
     @property
@@ -101,7 +104,7 @@ def score(reference: Reference, running: Running, rows: Floats) -> tuple[Running
             moved, last=standard.last, before=before, absent=absent[-model.before :], level=smoothed[-1],
             blamed=blamed[-1], scatter=moving,
         )  # fmt: skip
-    return moved, Scores(level, balance, residual, scatter, blamed, standard.rows)
+    return moved, Scores(level, balance, residual, scatter, blamed, whitened, smoothed, standard.rows)
 
 
 def _touched(absent: NDArray[np.bool_], before: int) -> NDArray[np.bool_]:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 from math import ceil, exp, nan
 
 import numpy as np
@@ -29,6 +31,8 @@ NEEDED = 30
 """Known errors below which there is no interval."""
 WATCHED = 200
 """The newest intervals whose realised coverage is watched."""
+_COURSES = 8
+"""Courses that are kept: those of the gates of a plant, asked for by several jobs."""
 _MEDIANS = (5, 25, 100)
 _SMOOTHING = (0.3, 0.1, 0.03)
 _RATE = 0.1
@@ -122,11 +126,26 @@ def follow(values: Floats, known: Counts, coverage: float) -> Course:
     `known` (n,) says how many of them were available when the part of each was judged, at most those before it.
     `coverage` is the nominal coverage of the intervals.
     """
-    experts = _experts(values)
+    return _course(values.astype(np.float64).tobytes(), known.astype(np.intp).tobytes(), coverage)
+
+
+@lru_cache(maxsize=_COURSES)
+def _course(outcomes: bytes, counts: bytes, coverage: float) -> Course:
+    """As `follow`, from the bytes of its arrays; the last ones are kept, because several jobs ask for the same."""
+    values, known = np.frombuffer(outcomes), np.frombuffer(counts, dtype=np.intp)
+    experts = _experts_of(outcomes)
     value = _combined(experts, np.abs(values[:, None] - experts[known]))
     error = np.abs(values - value[known])
     half, inside = _adaptive(error, known, coverage)
+    for numbers in (value, half, inside):
+        numbers.flags.writeable = False
     return Course(value, half, inside)
+
+
+@lru_cache(maxsize=_COURSES)
+def _experts_of(outcomes: bytes) -> Floats:
+    """As `_experts`, from the bytes of the values, which gates of one characteristic share."""
+    return _experts(np.frombuffer(outcomes))
 
 
 def _experts(values: Floats) -> Floats:
@@ -146,8 +165,18 @@ def _medians(values: Floats, length: int) -> Floats:
     padded = np.concatenate([np.full(length, np.nan), values])
     windows = np.lib.stride_tricks.sliding_window_view(padded, length)
     full = np.median(windows[length:], axis=1) if len(values) >= length else np.empty(0)
-    first = [np.median(values[:i]) for i in range(1, min(length, len(values) + 1))]
-    return np.concatenate([[np.nan], first, full])
+    return np.concatenate([[np.nan], _first_medians(values[: length - 1].tolist()), full])
+
+
+def _first_medians(values: Sequence[float]) -> list[float]:
+    """The medians of the first 1, 2, ... n values."""
+    ordered: list[float] = []
+    medians = []
+    for value in values:
+        insort(ordered, value)
+        middle, odd = divmod(len(ordered), 2)
+        medians.append(ordered[middle] if odd else (ordered[middle - 1] + ordered[middle]) / 2)
+    return medians
 
 
 def _smoothed(values: Floats, weight: float) -> Floats:
@@ -164,18 +193,34 @@ def _combined(experts: Floats, errors: Floats) -> Floats:
     """The weighted forecast after 0, 1, ... n outcomes; `errors` (n, experts) are those of the outcomes."""
     n, count = errors.shape
     weights = np.full((n + 1, count), 1 / count)
-    weight, total, seen = [1 / count] * count, [0.0] * count, 0.0
-    for i, row in enumerate(errors.tolist()):
-        if row[0] == row[0]:  # not NaN
-            seen = _KEPT * seen + 1
-            total = [_KEPT * a + b for a, b in zip(total, row, strict=True)]
-            unit, least = min(total) / seen, min(row)
-            if unit > 0:
-                weight = [w * exp(-_RATE * (error - least) / unit) for w, error in zip(weight, row, strict=True)]
-            whole = sum(weight)
-            weight = [(1 - _SHARED) * w / whole + _SHARED / count for w in weight]
-        weights[i + 1] = weight
+    told = np.flatnonzero(errors[:, 0] == errors[:, 0])  # not NaN
+    if len(told):
+        kept = _weights(errors[told])
+        newest = np.searchsorted(told, np.arange(n + 1))  # how many of them were told before
+        weights[newest > 0] = kept[newest[newest > 0] - 1]
     return np.asarray((weights * experts).sum(axis=1))
+
+
+def _weights(errors: Floats) -> Floats:
+    """The weights of the experts after each of n outcomes, from their errors (n, experts)."""
+    count = errors.shape[1]
+    totals = np.array([list(accumulate(column, _discounted)) for column in errors.T.tolist()]).T
+    seen = np.array(list(accumulate([1.0] * len(errors), _discounted)))
+    unit, least = totals.min(axis=1) / seen, errors.min(axis=1)
+    usable = unit > 0
+    costs = -_RATE * (errors - least[:, None]) / np.where(usable, unit, 1.0)[:, None]
+    weight, equal, found = [1 / count] * count, _SHARED / count, []
+    for row, has_unit in zip(costs.tolist(), usable.tolist(), strict=True):
+        if has_unit:
+            weight = [w * exp(cost) for w, cost in zip(weight, row, strict=True)]
+        whole = sum(weight)
+        weight = [(1 - _SHARED) * w / whole + equal for w in weight]
+        found.append(weight)
+    return np.array(found)
+
+
+def _discounted(total: float, new: float) -> float:
+    return _KEPT * total + new
 
 
 def _adaptive(error: Floats, known: Counts, coverage: float) -> tuple[Floats, Floats]:

@@ -109,13 +109,20 @@ def from_tensors(tensors: Tensors, inputs: int, prefix: str = "gp_") -> Gaussian
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A process with what only its training rows need: which rows of the data it holds, and the inverse over them."""
+    """A process with what only its training rows need: which rows of the data it holds, and the factor over them.
+
+    `lower` (training rows, training rows) is the lower Cholesky factor of their covariances.
+    """
 
     process: GaussianProcess
     rows: Floats
     outcomes: Floats
     chosen: Places
-    inverse: Floats
+    lower: Floats
+
+    def inverse(self) -> Floats:
+        """The inverse of the covariances of the process's own rows, which only leaving out needs."""
+        return np.asarray(cho_solve((self.lower, True), np.eye(len(self.lower))))
 
     def leave_one_out(self) -> tuple[Floats, Floats]:
         """Mean and standard deviation of each row of the data, from the process without that row."""
@@ -127,9 +134,9 @@ class Fitted:
         The parameters of the process are those of all rows.
         """
         standard = standardised(self.rows, self.process.centre, self.process.scale)
-        mean, variance = np.empty(len(labels)), np.empty(len(labels))
+        mean, variance, inverse = np.empty(len(labels)), np.empty(len(labels)), self.inverse()
         for rows, left_out in self.by_label(labels):
-            mean[rows], variance[rows] = self._without(standard[rows], left_out)
+            mean[rows], variance[rows] = self._without(inverse, standard[rows], left_out)
         centre, scale = self.process.target
         return mean * scale + centre, np.sqrt(variance) * scale
 
@@ -142,14 +149,14 @@ class Fitted:
         for label, rows in enumerate(np.split(order, cuts)):
             yield rows, np.flatnonzero(of_chosen == label)
 
-    def _without(self, rows: Floats, left_out: Places) -> tuple[Floats, Floats]:
+    def _without(self, inverse: Floats, rows: Floats, left_out: Places) -> tuple[Floats, Floats]:
         process = self.process
         kernel = covariances(rows, process.points.T, process.length, process.slope, process.levels[0])
-        weights, solved = process.weights, kernel @ self.inverse
+        weights, solved = process.weights, kernel @ inverse
         explained = (solved * kernel).sum(axis=1)
         mean = kernel @ weights
         if len(left_out):
-            block = cholesky(self.inverse[np.ix_(left_out, left_out)], lower=True)
+            block = cholesky(inverse[np.ix_(left_out, left_out)], lower=True)
             part = solve_triangular(block, solved[:, left_out].T, lower=True)
             mean = mean - part.T @ solve_triangular(block, weights[left_out], lower=True)
             explained = explained - np.square(part).sum(axis=0)
@@ -179,7 +186,7 @@ def fit(rows: Floats, target: Floats, seed: int, limit: int = MAX_ROWS, like: Ga
         centre, scale, np.array([middle, width]), length, slope, levels, np.ascontiguousarray(points[order].T),
         cho_solve((lower, True), outcomes[order]), _factor(kernel, len(anchors), levels[1]),
     )  # fmt: skip
-    return Fitted(process, rows, target, chosen, cho_solve((lower, True), np.eye(len(order))))
+    return Fitted(process, rows, target, chosen, lower)
 
 
 def _spread(columns: Floats) -> Floats:

@@ -27,7 +27,7 @@ from inference.models.kind import (
 )
 from inference.vision.bank import MOST_PATCHES, Bank
 from inference.vision.calibrating import Scaling
-from inference.vision.describing import CHANNELS, FEATURES, Description, describe
+from inference.vision.describing import CHANNELS, FEATURES, Description, describe, describe_all
 from inference.vision.discriminant import MOST_DIRECTIONS, Directions
 from inference.vision.judge import Discriminant, Distances, Judge
 from inference.vision.weights import DIGEST, backbone
@@ -120,7 +120,7 @@ class ImageKind:
         """Describe the pictures, calibrate and measure on folds, and fit to all parts."""
         if isinstance(data.rows, np.ndarray):
             raise ModelError("the kind 'image' judges pictures, not columns: use another kind", ModelReason.MISMATCH)
-        judge, metrics, held_out = fit(describe(data.rows, train=True), data, settings)
+        judge, metrics, held_out = fit(describe_all(data.rows), data, settings)
         return replace(contents_of(judge, metrics, settings), held_out=held_out), metrics
 
     def load(self, inputs: tuple[str, ...], contents: Contents, digest: str) -> ImageModel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from inference.vision.discriminant import fit_directions, score_all
 from inference.vision.judge import Discriminant, Distances, Judge, logit, not_good, raw_distances
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats, Prediction
+from monitor.processes import both
 
 SHRINKAGES = (0.1, 0.3, 0.6)
 """One of these is chosen by the log loss out of fold."""
@@ -50,11 +52,19 @@ def fit(
     """
     parts = _parts(descriptions, data, settings)
     good = settings.classes.index(settings.good) if settings.good else -1
-    raw = _distances_out_of_fold(parts, settings.seed)
+    every = np.ones(len(data), dtype=np.bool_)
+    some, others = range(3), range(3, _FOLDS)
+    (raw, (discriminant, probabilities, scores)), (rest, *banks) = both(
+        lambda: (_distances_out_of_fold(parts, some, settings.seed), _discriminant(parts, len(settings.classes))),
+        lambda: (
+            _distances_out_of_fold(parts, others, settings.seed),
+            *chain.from_iterable((b.centre, b.scale, b.patches) for b in _banks(parts, every, settings.seed)),
+        ),
+    )
+    raw = np.where(np.isin(parts.fold, some)[:, None], raw, rest)
     typical = tuple(max(float(m), 1e-9) for m in np.median(raw[parts.good], axis=0))
     distance = Distances(typical, 1.0).of(raw)
     limit = distance_limit(distance[parts.good], 1e-9)
-    discriminant, probabilities, scores = _discriminant(parts, len(settings.classes))
     limits, floors = _of_defects(parts, distance, scores, limit, good)
     value = not_good(probabilities, good)
     judge = Judge(
@@ -62,7 +72,7 @@ def fit(
         known=parts.known,
         good=good,
         discriminant=discriminant,
-        banks=_banks(parts, np.ones(len(data), dtype=np.bool_), settings.seed),
+        banks=tuple(Bank(*banks[i : i + 3]) for i in range(0, len(banks), 3)),
         distances=Distances(typical, limit),
         usual=float(np.median(logit(value[parts.good]))),
         spreads=(_spread(logit(value[parts.good])), _spread(np.log(distance[parts.good]))),
@@ -138,10 +148,10 @@ def _banks(parts: _Parts, chosen: Chosen, seed: int) -> tuple[Bank, ...]:
     return tuple(fit_bank([patches[level] for patches in chosen_ones], seed) for level in range(len(LEVELS)))
 
 
-def _distances_out_of_fold(parts: _Parts, seed: int) -> Floats:
-    """Raw distances (parts, levels) of each part to banks of good parts of the other folds."""
-    raw = np.empty((len(parts.fold), len(LEVELS)))
-    for fold in range(_FOLDS):
+def _distances_out_of_fold(parts: _Parts, folds: Iterable[int], seed: int) -> Floats:
+    """Raw distances (parts, levels) of each part of these folds to banks of good parts of the other folds; NaN else."""
+    raw = np.full((len(parts.fold), len(LEVELS)), np.nan)
+    for fold in folds:
         held = parts.fold == fold
         banks = _banks(parts, ~held, seed)
         for i in np.flatnonzero(held).tolist():

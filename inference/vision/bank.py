@@ -70,9 +70,13 @@ def _covering(vectors: Singles, count: int, random: np.random.Generator) -> NDAr
     with one_thread():
         low = torch.from_numpy(vectors.astype(np.float64) @ projection).float()
         squares = low.square().sum(1)
-        nearest = torch.full((len(low),), torch.inf)
+        nearest, distance = torch.full((len(low),), torch.inf), torch.empty(len(low))
+        # NumPy's view of the same memory: its argmax takes a tenth of torch's time.
+        seen, at = nearest.numpy(), 0
         chosen = np.empty(count, dtype=np.intp)
         for i in range(count):
-            chosen[i] = int(nearest.argmax()) if i else 0
-            nearest = torch.minimum(nearest, torch.addmv(squares + squares[chosen[i]], low, low[chosen[i]], alpha=-2))
+            at = int(seen.argmax()) if i else 0
+            chosen[i] = at
+            torch.add(squares, squares[at], out=distance).addmv_(low, low[at], alpha=-2)
+            torch.minimum(nearest, distance, out=nearest)
     return np.sort(chosen)

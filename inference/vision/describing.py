@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch.nn import functional
 from inference.vision.network import STAGES, Backbone
 from inference.vision.threads import one_thread
 from inference.vision.weights import backbone
+from monitor.processes import both
 
 Pixels = NDArray[np.uint8]
 Patches = NDArray[np.float16]
@@ -54,6 +56,26 @@ def describe(pictures: Sequence[Pixels], train: bool = False) -> Iterator[Descri
         with one_thread(), torch.inference_mode():
             maps = dict(zip(WHOLE, network(pixels.to(device), WHOLE), strict=True))
             yield Description(_whole(maps), tuple(_patches(maps, *level) for level in LEVELS))
+
+
+def describe_all(pictures: Sequence[Pixels]) -> Iterator[Description]:
+    """The descriptions of pictures to train on, half of them by a second core where there is no GPU."""
+    half = len(pictures) // 2
+    if not half or torch.cuda.is_available():
+        yield from describe(pictures, train=True)
+        return
+    first, (whole, *patches) = both(
+        lambda: list(describe(pictures[:half], train=True)), lambda: _stacked(describe(pictures[half:], train=True))
+    )
+    yield from first
+    yield from (Description(one, tuple(of_parts)) for one, *of_parts in zip(whole, *patches, strict=True))
+
+
+def _stacked(descriptions: Iterable[Description]) -> tuple[NDArray[Any], ...]:
+    """The numbers of pictures as a whole (pictures, FEATURES), and of each level (pictures, patches, channels)."""
+    described = list(descriptions)
+    levels = zip(*(one.patches for one in described), strict=True)
+    return np.stack([one.whole for one in described]), *(np.stack(level) for level in levels)
 
 
 def prepare(picture: Pixels) -> Tensor:

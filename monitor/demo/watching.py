@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from statistics import fmean
 
 from monitor.detection import (
+    ANOMALY,
+    CONDITION_ALARM,
     DEAD,
     DRIFT,
     IMAGE_DRIFT,
@@ -39,7 +41,7 @@ from monitor.store.watching.alerts import Alert, fired_alerts
 from monitor.store.watching.findings import breaches_between
 
 ALERTS_FOR: Mapping[str, tuple[str, ...]] = {
-    "slow_wear": ("MachineOutOfSpec",),
+    "slow_wear": ("MachineAnomalous", "MachineOutOfSpec"),
     "stuck_sensor": ("SensorStuck",),
     "dead_sensor": ("SensorDead",),
     "camera_change": ("ImageDrift",),
@@ -51,7 +53,7 @@ ALERTS_FOR: Mapping[str, tuple[str, ...]] = {
 """The alerts that each kind of fault should raise."""
 
 METHODS_FOR: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "slow_wear": ((LIMITS, LIMIT),),
+    "slow_wear": ((ANOMALY, CONDITION_ALARM), (LIMITS, LIMIT)),
     "stuck_sensor": ((LIMITS, STUCK),),
     "dead_sensor": ((LIMITS, DEAD),),
     "camera_change": ((IMAGE_DRIFT, WASSERSTEIN), (IMAGE_DRIFT, MISSING_RATE)),

@@ -46,6 +46,9 @@ from monitor.store.rows.readings import last_arrival
 
 log = logging.getLogger(__name__)
 
+Snapshot = tuple[TrainingSet, TrainingSet]
+"""The training set and the holdout of a request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Retraining:
@@ -71,12 +74,15 @@ class Retraining:
         if request.finished_at is not None:
             self._report(request)
             return 0
-        if request.state != State.TRAINING and not self._begin(run, request):
-            return 0
-        return self._continue(run, self._reload(request))
+        frozen = None
+        if request.state != State.TRAINING:
+            frozen = self._begin(run, request)
+            if frozen is None:
+                return 0
+        return self._continue(run, self._reload(request), frozen)
 
-    def _begin(self, run: Run, request: RetrainingRequest) -> bool:
-        """Decide on a request that has not started; returns whether it starts."""
+    def _begin(self, run: Run, request: RetrainingRequest) -> Snapshot | None:
+        """Decide on a request that has not started; returns its snapshot if it starts."""
         decision = self._decide(run, request)
         if decision.action is Action.START:
             return self._freeze(run, request)
@@ -85,7 +91,7 @@ class Retraining:
         elif request.reason != decision.reason:
             values = {"state": State.QUEUED, "reason": decision.reason, "decided_at": run.now}
             self._write(run, lambda c: requests.update_request(c, request, **values))
-        return False
+        return None
 
     def _decide(self, run: Run, request: RetrainingRequest) -> Decision:
         gate = self.plant.gates[request.gate]
@@ -105,8 +111,8 @@ class Retraining:
             )  # fmt: skip
         return intervals_still_hold(model, newest)
 
-    def _freeze(self, run: Run, request: RetrainingRequest) -> bool:
-        """Freeze the snapshot; returns whether the holdout is large enough."""
+    def _freeze(self, run: Run, request: RetrainingRequest) -> Snapshot | None:
+        """Freeze the snapshot; None if there is no model to compare with, or the holdout is not large enough."""
         with self.store.read() as connection:
             current = versions.model_in_force(connection, request.gate)
             arrival = last_arrival(connection)
@@ -114,7 +120,7 @@ class Retraining:
             parts = None if current is None else self._snapshot(connection, started, current, run.beat)
         if current is None or parts is None:
             self._finish(run, request, State.REFUSED, Reason.NO_CHAMPION)
-            return False
+            return None
         training, holdout = parts
         frozen = {
             "state": State.TRAINING, "reason": Reason.START, "decided_at": run.now, "started_at": run.now,
@@ -123,13 +129,13 @@ class Retraining:
         }  # fmt: skip
         self._write(run, lambda c: requests.update_request(c, request, **frozen))
         if is_enough(holdout, self.plant.gates[request.gate].retraining.holdout_rows):
-            return True
+            return parts
         self._finish(run, self._reload(request), State.REFUSED, Reason.TOO_FEW_ROWS)
-        return False
+        return None
 
     def _snapshot(
         self, connection: Connection, request: RetrainingRequest, current: ModelInForce, beat: Callable[[], None]
-    ) -> tuple[TrainingSet, TrainingSet]:
+    ) -> Snapshot:
         """The training set and holdout of a started request; reproducible from the store."""
         config = self.plant.gates[request.gate]
         started, ages, classes = request.start_time, self.plant.max_ages(), self.plant.classes_of(config)
@@ -137,13 +143,16 @@ class Retraining:
         since = trained_at(versions.list_versions(connection, request.gate), current)
         return split_holdout(data, since, config.retraining.holdout_rows)
 
-    def _continue(self, run: Run, request: RetrainingRequest) -> int:
-        """Train, compare and put in force, from the request's next step; returns how many parts were trained on."""
+    def _continue(self, run: Run, request: RetrainingRequest, frozen: Snapshot | None) -> int:
+        """Train, compare and put in force, from the request's next step; returns how many parts were trained on.
+
+        `frozen` is its snapshot where it has just been frozen.
+        """
         with self.store.read() as connection:
             current = versions.model_in_force(connection, request.gate)
             step = next_step(request, current, run.now)
             if current is not None and step in (Step.TRAIN, Step.COMPARE):
-                training, holdout = self._snapshot(connection, request, current, run.beat)
+                training, holdout = frozen or self._snapshot(connection, request, current, run.beat)
         trained = 0
         if step is Step.GIVE_UP:
             self._finish(run, request, State.REFUSED, Reason.CHAMPION_CHANGED)

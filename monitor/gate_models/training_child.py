@@ -18,7 +18,7 @@ from monitor.errors import ModelError, ModelReason
 from monitor.failpoints import reach
 from monitor.gate_models.training_set import TrainingSet
 from monitor.plant.gates import GateConfig
-from monitor.processes import Worker
+from monitor.processes import SECOND_CORE, Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +54,14 @@ class Trainer:
     """Trains models in a child process, one at a time, and hands their packages to the registry.
 
     With `keep_alive` the child waits for the next training instead of ending: a replay trains every few seconds, and
-    the child's imports take longer than a training. A service trains every few days and saves the memory. `kinds` are
-    those that the plant's gates use.
+    the child's imports take longer than a training, and it has two cores, because the replay waits for it. A service
+    trains every few days and saves the memory. `kinds` are those that the plant's gates use.
     """
 
     def __init__(self, registry: PackageRegistry, keep_alive: bool, kinds: Collection[str]) -> None:
         self._registry = registry
         self._keep_alive = keep_alive
-        self._worker = Worker("inference.child", sorted(kinds))
+        self._worker = Worker("inference.child", [*([SECOND_CORE] if keep_alive else []), *sorted(kinds)])
 
     def start(self) -> None:
         """Start the child, which imports its libraries while this process continues."""

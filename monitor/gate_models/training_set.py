@@ -125,9 +125,11 @@ def measured_passages(
 ) -> dict[str, JudgedPassage]:
     """By serial the passage that an outcome belongs to: the gate's last one at or before the outcome's own time."""
     last: dict[str, JudgedPassage] = {}
-    for row, passage, earlier in with_earlier(history, max_ages):
-        if row.step != gate.step or row.revision or row.at > measured_at[row.serial]:
-            continue
+
+    def of_gate(row: PartStep) -> bool:
+        return row.step == gate.step and not row.revision and row.at <= measured_at[row.serial]
+
+    for row, passage, earlier in with_earlier(history, max_ages, of_gate):
         other = last.get(row.serial)
         if is_newer(passage, None if other is None else other.passage):
             last[row.serial] = JudgedPassage(passage, earlier, row.machine, row.recipe, row.lot)

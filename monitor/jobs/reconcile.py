@@ -233,7 +233,7 @@ def _hours(start: datetime, end: datetime) -> Iterator[datetime]:
 
 def _missing(keys: Mapping[RowKey, str], stored: StoredKeys) -> list[RowKey]:
     """The keys of the source that the store has neither accepted nor put into quarantine."""
-    return [key for key, text in keys.items() if key not in stored.known and text not in stored.quarantined]
+    return [key for key in keys if key not in stored.known and keys[key] not in stored.quarantined]
 
 
 def _status(rows: int) -> Status:

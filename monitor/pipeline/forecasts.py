@@ -218,7 +218,20 @@ def known_parts(
     unknown = [outcome.serial for outcome in outcomes if outcome.serial not in kept]
     read = passages_of(connection, config.step, unknown, arrival)
     passages = {o.serial: kept[o.serial] if o.serial in kept else read[o.serial] for o in outcomes}
-    return KnownParts(outcomes, judged_parts(outcomes, passages), passages, now, arrival)
+    return KnownParts(outcomes, _parts(outcomes, passages, before, kept), passages, now, arrival)
+
+
+def _parts(
+    outcomes: Sequence[KnownOutcome], passages: Passages, before: KnownParts | None, kept: Passages
+) -> Sequence[JudgedPart]:
+    """The passage of each outcome; those of outcomes known `before`, of parts whose passages were `kept`, as before."""
+    if before is None:
+        return judged_parts(outcomes, passages)
+    pairs = zip(before.outcomes, before.parts, strict=True)
+    same = {outcome.arrival: part for outcome, part in pairs if outcome.serial in kept}
+    new = [outcome for outcome in outcomes if outcome.arrival not in same]
+    same |= {outcome.arrival: part for outcome, part in zip(new, judged_parts(new, passages), strict=True)}
+    return [same[outcome.arrival] for outcome in outcomes]
 
 
 def _known(outcomes: Sequence[KnownOutcome], parts: Sequence[JudgedPart]) -> Counts:

@@ -7,9 +7,11 @@ used again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import groupby
 from math import nan
 
 from inference.models.categories import level_code
@@ -76,13 +78,14 @@ def passage_of(row: PartStep) -> Passage:
 
 
 def with_earlier(
-    history: Iterable[PartStep], max_ages: MaxAges
+    history: Iterable[PartStep], max_ages: MaxAges, wanted: Callable[[PartStep], bool] = lambda _: True
 ) -> Iterator[tuple[PartStep, Passage, Mapping[str, Passage]]]:
-    """Each row of a history in order of arrival, its passage, and what a gate was given with it, by step."""
+    """Each wanted row of a history in order of arrival, its passage, and what a gate was given with it, by step."""
     known = KnownPassages(max_ages)
     for row in history:
         passage = passage_of(row)
-        yield row, passage, known.before(row.serial, row.at)
+        if wanted(row):
+            yield row, passage, known.before(row.serial, row.at)
         known.add(passage)
 
 
@@ -100,11 +103,12 @@ def gate_input(
     """
     values: dict[str, float] = {}
     inputs = {passage.step: passage.arrival}
-    for name in gate.features():
-        step, _, feature = name.partition(".")
+    for step, features in _by_step(gate.features()):
         origin = passage if step == passage.step else latest.get(step)
-        values[name] = nan if origin is None else origin.values.get(feature, nan)
-        if origin is not None:
+        if origin is None:
+            values |= {name: nan for name, _ in features}
+        else:
+            values |= {name: origin.values.get(feature, nan) for name, feature in features}
             inputs[step] = origin.arrival
     for category in gate.category_inputs():
         origin = passage if category.step == passage.step else latest.get(category.step)
@@ -123,6 +127,14 @@ def gate_input(
         inputs.setdefault(gate.picture.step, latest[gate.picture.step].arrival)
     part = PartKey(passage.serial, passage.step, passage.visit)
     return PartInput(part, passage.at, values, tuple(sorted(inputs.values()))), inputs
+
+
+@lru_cache(maxsize=256)
+def _by_step(names: tuple[str, ...]) -> Sequence[tuple[str, Sequence[tuple[str, str]]]]:
+    """Features in their order, those of one step that follow each other together: the step, names and features."""
+    parts = [(name, *name.partition(".")[::2]) for name in names]
+    runs = groupby(parts, key=lambda part: part[1])
+    return [(step, [(name, feature) for name, _, feature in run]) for step, run in runs]
 
 
 def category_texts(gate: GateConfig, passage: Passage, latest: Mapping[str, Passage]) -> dict[str, str]:

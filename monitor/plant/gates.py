@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
@@ -100,6 +101,12 @@ def prediction_input(gate: str) -> str:
     'gate.forging.predicted'
     """
     return f"gate.{gate}.predicted"
+
+
+@lru_cache(maxsize=256)
+def _whole_names(step: str, features: tuple[str, ...]) -> tuple[str, ...]:
+    """Features with their step; one that names none is of this step. Asked for with every part."""
+    return tuple(name if "." in name else f"{step}.{name}" for name in features)
 
 
 class GateConfig(Strict):
@@ -214,7 +221,7 @@ class GateConfig(Strict):
 
     def features(self) -> tuple[str, ...]:
         """Every input that is a feature, as step.feature, profile first."""
-        return tuple(f if "." in f else f"{self.step}.{f}" for f in (*self.profile, *self.covariates))
+        return _whole_names(self.step, (*self.profile, *self.covariates))
 
     def category_inputs(self) -> tuple[CategoryInput, ...]:
         """Every input that is a machine, recipe or lot."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -12,7 +14,9 @@ from monitor.store.database.statements import upsert
 
 def position(connection: sa.Connection, job: str, source: str, partition: str) -> datetime | None:
     """How far the partition has been read; None before the first row."""
-    return connection.execute(sa.select(t.cursor.c.position).where(*_key(job, source, partition))).scalar_one_or_none()
+    key = {"job": job, "source": source, "partition": partition}
+    found: datetime | None = connection.execute(_position(), key).scalar_one_or_none()
+    return found
 
 
 def positions(connection: sa.Connection) -> dict[str, datetime]:
@@ -33,6 +37,7 @@ def advance(
         upsert(connection, t.cursor, [row])
 
 
-def _key(job: str, source: str, partition: str) -> tuple[sa.ColumnElement[bool], ...]:
+@cache
+def _position() -> sa.Select[Any]:
     c = t.cursor.c
-    return c.job == job, c.source == source, c.partition == partition
+    return sa.select(c.position).where(*(c[name] == sa.bindparam(name) for name in ("job", "source", "partition")))

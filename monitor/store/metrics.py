@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from types import MappingProxyType
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -77,11 +78,15 @@ def metrics_snapshot(connection: Connection, now: datetime, holds: bool = True) 
 
 
 def _jobs(connection: Connection) -> Iterator[JobRow]:
+    return (JobRow._make(row) for row in connection.execute(_all_jobs()))
+
+
+@cache
+def _all_jobs() -> sa.Select[Any]:
     c = t.job.c
     columns = (c.name, c.runs, c.failures, c.missed_slots, c.rows, c.last_slot, c.last_success_at)
     last = (c.duration_seconds, c.lag_seconds, c.error, c.result, c.unreadable, c.source, c.partition)
-    query = sa.select(*columns, *last).order_by(c.name)
-    return (JobRow._make(row) for row in connection.execute(query))
+    return sa.select(*columns, *last).order_by(c.name)
 
 
 def _cursors(connection: Connection) -> Iterator[CursorRow]:
@@ -101,19 +106,20 @@ def _gates(connection: Connection) -> Iterator[GateRow]:
 
 def _deciding_gates(connection: Connection) -> Iterator[str]:
     """One index lookup per gate: a DISTINCT would read every decision."""
-    gate = t.decision.c.gate
-    name = connection.scalar(sa.select(sa.func.min(gate)))
+    name = connection.scalar(_FIRST_GATE)
     while name is not None:
         yield name
-        name = connection.scalar(sa.select(sa.func.min(gate)).where(gate > name))
+        name = connection.scalar(_NEXT_GATE, {"after": name})
+
+
+_FIRST_GATE = sa.select(sa.func.min(t.decision.c.gate))
+_NEXT_GATE = _FIRST_GATE.where(t.decision.c.gate > sa.bindparam("after"))
 
 
 def _recent(
     connection: Connection, gate: str, since: datetime | None
 ) -> tuple[int, int, float | None, datetime | None, int, str]:
-    c = t.decision.c
-    query = sa.select(c.verdict, c.reason, c.lower, c.upper, c.decided_at).where(c.gate == gate)
-    rows = connection.execute(query.order_by(c.at.desc()).limit(RECENT_DECISIONS)).all()
+    rows = connection.execute(_newest_decisions(gate)).all()
     widths = [row.upper - row.lower for row in rows if row.lower is not None and row.upper is not None]
     holds = sum(row.verdict == Verdict.HOLD for row in rows)
     width = sum(widths) / len(widths) if widths else None
@@ -124,6 +130,13 @@ def _recent(
     reasons = {row.reason for row in rows if row.decided_at == newest and (since is None or row.decided_at > since)}
     refused = next((str(reason) for reason in _WITHOUT_MODEL if reason in reasons), "")
     return len(rows), holds, width, newest, scraps, refused
+
+
+@cache
+def _newest_decisions(gate: str) -> sa.Select[Any]:
+    c = t.decision.c
+    query = sa.select(c.verdict, c.reason, c.lower, c.upper, c.decided_at).where(c.gate == gate)
+    return query.order_by(c.at.desc()).limit(RECENT_DECISIONS)
 
 
 def _savings(connection: Connection) -> Iterator[SavingRow]:
@@ -139,17 +152,21 @@ def _savings(connection: Connection) -> Iterator[SavingRow]:
 
 
 def _outbox(connection: Connection) -> Iterator[OutboxRow]:
+    counts = {(channel, status): (n, oldest) for channel, status, n, oldest in connection.execute(_unsent())}
+    for channel in sorted({channel for channel, _ in counts}):
+        pending, oldest = counts.get((channel, OutboxStatus.PENDING), (0, None))
+        yield OutboxRow(channel, pending, counts.get((channel, OutboxStatus.DEAD), (0, None))[0], oldest)
+
+
+@cache
+def _unsent() -> sa.Select[Any]:
     c = t.outbox.c
     # Nearly all rows are sent ones: only pending and dead ones are read.
-    query = (
+    return (
         sa.select(c.channel, c.status, sa.func.count(), sa.func.min(c.created_at))
         .where(c.status.in_((OutboxStatus.PENDING, OutboxStatus.DEAD)))
         .group_by(c.channel, c.status)
     )
-    counts = {(channel, status): (count, oldest) for channel, status, count, oldest in connection.execute(query)}
-    for channel in sorted({channel for channel, _ in counts}):
-        pending, oldest = counts.get((channel, OutboxStatus.PENDING), (0, None))
-        yield OutboxRow(channel, pending, counts.get((channel, OutboxStatus.DEAD), (0, None))[0], oldest)
 
 
 def _board(connection: Connection) -> list[BoardRow]:
@@ -174,9 +191,13 @@ def _newest_episodes() -> sa.Select[tuple[object, ...]]:
 
 
 def _tallies(connection: Connection) -> Iterator[TallyRow]:
+    return (TallyRow(name, _labels(text), value) for name, text, value in connection.execute(_all_tallies()).all())
+
+
+@cache
+def _all_tallies() -> sa.Select[Any]:
     c = t.tally.c
-    query = sa.select(c.name, sa.type_coerce(c.labels, sa.Text), c.value).order_by(c.name, c.labels)
-    return (TallyRow(name, _labels(text), value) for name, text, value in connection.execute(query))
+    return sa.select(c.name, sa.type_coerce(c.labels, sa.Text), c.value).order_by(c.name, c.labels)
 
 
 @lru_cache(maxsize=10_000)

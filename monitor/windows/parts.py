@@ -73,11 +73,9 @@ def predicted(
     """
     wanted = {arrival: i for i, arrival in enumerate(window.arrivals.tolist())}
     inputs = np.full((len(window), len(model.inputs)), np.nan)
-    for row, passage, earlier in with_earlier(history, max_ages):
-        place = wanted.get(row.arrival)
-        if place is not None:
-            values = gate_input(gate, passage, earlier, said)[0].values
-            inputs[place] = [values.get(name, np.nan) for name in model.inputs]
+    for row, passage, earlier in with_earlier(history, max_ages, lambda row: row.arrival in wanted):
+        values = gate_input(gate, passage, earlier, said)[0].values
+        inputs[wanted[row.arrival]] = [values.get(name, np.nan) for name in model.inputs]
     predictions = [said_of(prediction, classes) for prediction in predict_rows(model, inputs)]
     answers = [np.nan if prediction is None else prediction.value for prediction in predictions]
     return np.where(np.isfinite(answers), answers, np.nan)

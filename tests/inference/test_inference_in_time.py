@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from inference.child import FEWEST_LOTS, groups_of
 from inference.models.fitting import conformal_quantile, folds, forecast_errors, lot_quantile
 from inference.models.kind import Times, TrainingData, TrainingSettings
 from inference.training import TrainedModel, train
+from monitor import processes
 from monitor.errors import ModelError, ModelReason
 
 INPUTS = tuple("abcdef")
@@ -93,6 +95,17 @@ def test_every_part_was_predicted_by_others_and_the_package_keeps_it(tmp_path: P
     assert np.abs(held - fitted).max() > 1e-3
     packaging.copy(tmp_path / "package", tmp_path / "copy", digest)
     assert packaging.held_out(tmp_path / "copy", digest) == known
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("kind", ["shape", "ensemble"])
+def test_a_second_core_changes_no_bit(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = process(60, lots=12)
+    alone = packaging.save(train(parts, SETTINGS, kind), tmp_path / "one")
+    used = threading.Event()
+    used.set()
+    monkeypatch.setattr(processes, "_SECOND_CORE", used)
+    assert packaging.save(train(parts, SETTINGS, kind), tmp_path / "two") == alone
 
 
 def test_kept_predictions_that_are_changed_are_noticed(tmp_path: Path) -> None:

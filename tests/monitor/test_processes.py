@@ -6,13 +6,18 @@ import os
 import select
 import signal
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
+import numpy as np
 import pytest
 from fork_kit import ended, forked
 
-from monitor.processes import Worker
+from monitor import processes
+from monitor.processes import Arrays, Worker, both, use_second_core
 
 pytestmark = pytest.mark.process
 
@@ -125,3 +130,66 @@ def test_a_child_without_work_ends_with_its_parent(worker: Worker, tmp_path: Pat
     done = folder(tmp_path, "done", "quick")
     assert ended(forked(lambda: worker.work(done, nothing))) == 0
     assert gone(int((done / "pid").read_text()))
+
+
+def numbered() -> Arrays:
+    """The process that computes this."""
+    return (np.array(os.getpid()),)
+
+
+@pytest.fixture
+def second_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_SECOND_CORE", threading.Event())
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    use_second_core()
+
+
+def test_two_functions_are_computed_here_unless_a_second_core_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_SECOND_CORE", threading.Event())
+    assert both(os.getpid, numbered) == (os.getpid(), (os.getpid(),))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+    use_second_core()
+    assert both(os.getpid, numbered) == (os.getpid(), (os.getpid(),))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the cores of a process are known on Linux")
+@pytest.mark.usefixtures("second_core")
+class TestOnTwoCores:
+    def test_the_second_one_is_computed_by_a_copy_that_ends(self) -> None:
+        more = np.arange(100_000.0).reshape(2, -1)  # than a pipe holds
+        more[1, 3] = np.nan
+        first, (second, *arrays) = both(os.getpid, lambda: (*numbered(), more, more[:0] > 1))
+        assert first == os.getpid() != int(second)
+        assert [array.tobytes() for array in arrays] == [more.tobytes(), b""]
+        assert gone(int(second))
+
+    def test_an_exception_is_raised_as_ever_whichever_it_is_of(self, tmp_path: Path) -> None:
+        def fails() -> NoReturn:
+            raise ValueError("the reason")
+
+        def waits() -> tuple[()]:
+            (tmp_path / "pid").write_text(str(os.getpid()))
+            time.sleep(600)
+            return ()
+
+        def waited() -> None:
+            while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+                time.sleep(0.01)
+            fails()
+
+        with pytest.raises(ValueError, match="the reason"):
+            both(int, fails)
+        with pytest.raises(ValueError, match="the reason"):
+            both(waited, waits)
+        assert gone(int((tmp_path / "pid").read_text()))
+
+    def test_what_a_killed_copy_did_not_compute_is_computed_here(self) -> None:
+        here = os.getpid()
+
+        def killed_elsewhere() -> Arrays:
+            if os.getpid() != here:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return numbered()
+
+        assert both(int, killed_elsewhere) == (0, (here,))

@@ -151,12 +151,30 @@ class InTime:
     forward: Floats
 
 
-def regression_in_time(known: Learnt, fold_of: Rows, points: int, settings: TrainingSettings) -> InTime:
-    """Fitted to all rows; each fold, predicted by the others, calibrates the interval with the lot as its unit.
+@dataclass(frozen=True, slots=True)
+class InWhole:
+    """What is fitted to all rows, and the value (rows,) by the folds before only, as `InTime.forward`."""
 
-    The folds are contiguous in time, so that a process that moves on widens the intervals.
+    projection: Projection
+    process: GaussianProcess
+    forward: Floats
+
+
+def fit_in_time(known: Learnt, fold_of: Rows, points: int, settings: TrainingSettings) -> InWhole:
+    """Fitted to all rows; of the newest fold, which all folds before it predict out of fold, `forward` is NaN."""
+    projection, fitted = _fitted(known, points, settings)
+    return InWhole(projection, fitted.process, _forward(known, fold_of, points, settings))
+
+
+def regression_in_time(
+    known: Learnt, fold_of: Rows, settings: TrainingSettings, whole: InWhole, said: Sequence[Floats]
+) -> InTime:
+    """The regression of all rows; each fold, predicted by the others, calibrates the interval with the lot as its unit.
+
+    `said` is what `out_of_fold` returned. The folds are contiguous in time, so that a process that moves on widens the
+    intervals.
     """
-    mean, deviation = out_of_fold(known, fold_of, points, settings)
+    mean, deviation = said
     error = np.abs(known.target - mean)
     power = best_power(error, deviation, settings.coverage)
     scale = deviation**power
@@ -165,11 +183,10 @@ def regression_in_time(known: Learnt, fold_of: Rows, points: int, settings: Trai
     for fold in np.unique(fold_of).tolist():
         here, weights = fold_of == fold, weights_at(known.weights, fold_of != fold)
         half[here] = lot_quantile(scores[~here], settings.coverage, lots[~here].tolist(), weights) * scale[here]
-    projection, fitted = _fitted(known, points, settings)
     quantile = lot_quantile(scores, settings.coverage, known.labels, known.weights)
-    forward = _forward(known, fold_of, points, settings)
-    forward[fold_of == fold_of.max()] = mean[fold_of == fold_of.max()]  # by all folds before it already
-    return InTime(Regression(projection, fitted.process, power, quantile), mean, half, forward)
+    newest = fold_of == fold_of.max()
+    forward = np.where(newest, mean, whole.forward)  # by all folds before it already
+    return InTime(Regression(whole.projection, whole.process, power, quantile), mean, half, forward)
 
 
 def out_of_fold(known: Learnt, fold_of: Rows, points: int, settings: TrainingSettings) -> tuple[Floats, Floats]:

@@ -33,12 +33,15 @@ from inference.models.shapes.regression import (
     TENSORS,
     Learnt,
     Regression,
+    fit_in_time,
     fit_regression,
+    out_of_fold,
     refit_regression,
     regression_in_time,
     regression_of,
 )
 from inference.vision.threads import one_thread
+from monitor.processes import both
 
 _OF_FOLDS = {"known": (0, 1, 2, 3, 4), "train": (0, 2, 4), "stopping": (1,), "calibration": (3,)}
 """What each of five folds in time is to the autoencoder."""
@@ -132,9 +135,15 @@ def _train_in_time(
     learnt, sizes = _learnt(data, settings)
     places = {name: np.flatnonzero(np.isin(fold_of, some)) for name, some in _OF_FOLDS.items()}
     with one_thread():
-        network, epochs = fit_autoencoder(learnt.rows, places, sizes, settings)
+        ((network, epochs), whole), said = both(
+            lambda: (
+                fit_autoencoder(learnt.rows, places, sizes, settings),
+                fit_in_time(learnt, fold_of, sizes.profile, settings),
+            ),
+            lambda: out_of_fold(learnt, fold_of, sizes.profile, settings),
+        )
         error, _ = run_padded(network, learnt.rows).T
-        found = regression_in_time(learnt, fold_of, sizes.profile, settings)
+        found = regression_in_time(learnt, fold_of, settings, whole, said)
     metrics = measure_in_time(data, found.forward, found.half_width, settings.coverage)
     limit = distance_limit(error[places["calibration"]], 1e-6)
     calibration = Calibration(settings.coverage, limit, metrics.skill)

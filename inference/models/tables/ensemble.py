@@ -20,6 +20,7 @@ from inference.models.kind import Contents, Entry, HeldOut, Tensors, TrainingDat
 from inference.models.tables.conditional_gaussian import Gaussian
 from inference.models.tables.encoding import Encoding, closed_levels, known_levels, learn_encoding
 from inference.models.tables.ensemble_fitting import (
+    Answers,
     Pair,
     by_place,
     choose_shares,
@@ -31,6 +32,7 @@ from inference.models.tables.ensemble_fitting import (
 )  # fmt: skip
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats, Prediction
+from monitor.processes import both
 
 _NEW_LEVEL = 10.0  # limits that a level never seen counts as
 
@@ -100,7 +102,11 @@ class EnsembleKind:
         fold_of = folds(kept)
         known = closed_levels(kept.table, fold_of, levels)
         encoding = learn_encoding(kept.table, used, levels, known)
-        found = out_of_fold(encoding, kept, fold_of, settings.seed)
+        whole, said = both(
+            lambda: learn(encoding, kept.table, kept.target, settings.seed),
+            lambda: out_of_fold(encoding, kept, fold_of, settings.seed),
+        )
+        found = Answers.of_parts(*said)
         judged, lots = measured(found, kept, fold_of, settings.coverage, encoding), kept.groups or kept.serials
         metrics, scale = judged.metrics, limit_of(found)
         shares = choose_shares(found, kept.target, np.ones(len(kept), dtype=np.bool_))
@@ -117,10 +123,9 @@ class EnsembleKind:
             "coverage": settings.coverage,
             "skill": metrics.skill,
         }
-        tensors = _tensors(learn(encoding, kept.table, kept.target, settings.seed))
         distance = np.maximum(found.distance, 0.0)
         held_out = HeldOut.of_intervals(kept.serials, judged.value, judged.half_width, distance, scale)
-        return Contents(entries, tensors, held_out), metrics
+        return Contents(entries, _tensors(whole), held_out), metrics
 
     def load(self, inputs: tuple[str, ...], contents: Contents, digest: str) -> EnsembleModel:
         """The model of a package, after checking that its entries and tensors fit together."""

@@ -43,6 +43,14 @@ class Answers:
     explained: Floats
     usual: Floats
 
+    @classmethod
+    def of_parts(cls, numbers: Floats, complete: Mask) -> Answers:
+        """From what `out_of_fold` returned: (7, parts), and which of the parts are complete (parts,)."""
+        value, deviation, by_process, deviation_of_process, distance, explained, usual = numbers
+        return cls(
+            (value, deviation), (by_process, deviation_of_process), distance, np.asarray(complete), explained, usual
+        )
+
     def mean(self, shares: tuple[float, float]) -> tuple[Floats, Floats]:
         """Mean and standard deviation by the share of the process for complete parts and for others.
 
@@ -86,8 +94,10 @@ def learn(encoding: Encoding, rows: Floats, target: Floats, seed: int, like: Pai
     return Pair(encoding, gaussian, gaussian_process.fit(filled, target[complete], seed, like=start).process)
 
 
-def out_of_fold(encoding: Encoding, data: TrainingData, fold_of: NDArray[np.intp], seed: int) -> Answers:
-    """What models of the other folds say of each part."""
+def out_of_fold(
+    encoding: Encoding, data: TrainingData, fold_of: NDArray[np.intp], seed: int
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """What models of the other folds say of each part, as `Answers.of_parts` takes it."""
     parts = np.empty((7, len(data)))
     complete = np.empty(len(data), dtype=np.bool_)
     pair = None
@@ -100,7 +110,7 @@ def out_of_fold(encoding: Encoding, data: TrainingData, fold_of: NDArray[np.intp
             usual = pair.gaussian.predict(encoding.of(data.table[here]))[2]
         parts[:, here] = [*found.gaussian, *found.process, found.distance, found.explained, usual]
         complete[here] = found.complete
-    return Answers((parts[0], parts[1]), (parts[2], parts[3]), parts[4], complete, parts[5], parts[6])
+    return parts, complete
 
 
 def choose_shares(answers: Answers, target: Floats, rows: Mask) -> tuple[float, float]:

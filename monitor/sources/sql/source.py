@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -23,7 +23,7 @@ from monitor.sources.sql.filtered import rows_of
 from monitor.sources.sql.inspection import TableInfo, inspect_table, member_conditions, unknown_member_conditions
 from monitor.sources.sql.remarks import remarks
 from monitor.sources.typed.kept import KeptRows
-from monitor.sources.typed.keys import typed_keys, written_key
+from monitor.sources.typed.keys import WrittenKeys, typed_keys
 from monitor.sources.typed.plan import make_plan
 from monitor.sources.typed.rows import Row, TypedRows, cursor_times, reject_rows, type_rows, unknown_members
 from monitor.sources.typed.times import UNREADABLE, Times, read_times
@@ -136,7 +136,7 @@ class SqlSource:
         indices = order[chosen[order]].tolist()
         return self._page([rows[i] for i in indices], None, False, until, times.take(indices))
 
-    def hour_keys(self, start: datetime, end: datetime, until: datetime) -> dict[RowKey, str]:
+    def hour_keys(self, start: datetime, end: datetime, until: datetime) -> Mapping[RowKey, str]:
         """The keys of the rows that `read_hour` returns, each with its quarantine text; not without a time."""
         config, plan = self.config, self._plan
         times = dict.fromkeys((config.at.column, (config.available_at or config.at).column))
@@ -154,7 +154,7 @@ class SqlSource:
         chosen = _in_hour(at, places.later(self._delay), start, end, until)
         chosen[[*at.faults, *places.faults]] = False
         kept = [rows[i] for i in np.flatnonzero(chosen).tolist()]
-        return {key: written_key(row, plan) for key, row in zip(typed_keys(kept, plan), kept, strict=True)}
+        return WrittenKeys(dict(zip(typed_keys(kept, plan), kept, strict=True)), plan)
 
     def _of_hour(self, info: TableInfo, start: datetime, end: datetime, until: datetime) -> list[Condition]:
         """Conditions that hold for every row that happened in [start, end) and was known by `until`, and few others."""

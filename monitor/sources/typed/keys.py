@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, KeysView, Mapping, Sequence
 
 from monitor.model import RowKey
 from monitor.sources.typed.columns import quarantine_text, text_column, visit_numbers
@@ -33,6 +33,26 @@ def typed_keys(rows: Sequence[Cells], plan: Plan) -> list[RowKey]:
 def written_key(cells: Cells, plan: Plan) -> str:
     """A row's key as the quarantine holds it: its key columns as JSON text."""
     return json.dumps({name: quarantine_text(cells[name]) for name in plan.key_columns}, sort_keys=True)
+
+
+class WrittenKeys(Mapping[RowKey, str]):
+    """The keys of rows, each with its quarantine text, which is written when it is asked for: nearly none is."""
+
+    def __init__(self, rows: Mapping[RowKey, Cells], plan: Plan) -> None:
+        self._rows, self._plan = rows, plan
+
+    def __getitem__(self, key: RowKey) -> str:
+        return written_key(self._rows[key], self._plan)
+
+    def __iter__(self) -> Iterator[RowKey]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def keys(self) -> KeysView[RowKey]:
+        """The keys, without their texts."""
+        return self._rows.keys()
 
 
 def _micros(times: Times) -> list[object]:

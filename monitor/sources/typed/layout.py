@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,9 +20,9 @@ def mark_contradictions(
     As it is unknown which of them is right, all of them are marked; identical rows are not.
     """
     marked = np.zeros(len(frame), np.bool_)
-    repeated = np.flatnonzero(frame.duplicated(list(key), keep=False).to_numpy())
-    if not repeated.size:
+    if len(set(zip(*(_plain(frame[name]) for name in key), strict=True))) == len(frame):
         return marked
+    repeated = np.flatnonzero(frame.duplicated(list(key), keep=False).to_numpy())
     part = frame.iloc[repeated]
     keys = zip(*(part[name].tolist() for name in key), strict=True)
     texts = list(zip(*(part[name].tolist() for name in content), strict=True)) or [()] * len(repeated)
@@ -33,6 +34,14 @@ def mark_contradictions(
         if len({contents[p] for p in positions}) > 1:
             marked[positions] = True
     return marked
+
+
+def _plain(column: pd.Series[Any]) -> list[object]:
+    """The values of a column; times as whole numbers, which take a tenth of the time to make."""
+    if not isinstance(column.dtype, pd.DatetimeTZDtype):
+        return column.tolist()
+    whole: list[object] = np.asarray(column.array, dtype="M8[ns]").view(np.int64).tolist()
+    return whole
 
 
 def mark_long_contradictions(frame: pd.DataFrame, values: Floats) -> NDArray[np.bool_]:

@@ -94,8 +94,13 @@ def _set_up_sqlite(dbapi_connection: Any, durable: bool) -> None:
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     # A deferred transaction that reads and then writes fails at once if another writer came first; IMMEDIATE waits.
-    writes = connection.get_execution_options().get(_WRITE, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    statement = "BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITE, False) else "BEGIN"
+    raw: Any = connection.connection.dbapi_connection
+    # Without SQLAlchemy's own way to a cursor, which takes longer than the statement.
+    try:
+        raw.execute(statement)
+    except sqlite3.Error as exc:
+        raise DBAPIError.instance(statement, None, exc, sqlite3.Error) from exc
 
 
 def make_engine(url: str, durable: bool = True) -> sa.Engine:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 import sqlalchemy as sa
@@ -10,16 +12,24 @@ import sqlalchemy as sa
 Row = TypeVar("Row", bound=NamedTuple)
 Value = TypeVar("Value")
 _CHUNK = 500
+_AT_ONCE = 1000
 
 
+@cache
 def select_columns(row: type[Row], table: sa.FromClause) -> sa.Select[tuple[object, ...]]:
     """A query of the columns named by the row's fields, in their order."""
     return sa.select(*(table.c[name] for name in row._fields))
 
 
-def fetch_rows(connection: sa.Connection, row: type[Row], query: sa.Select[tuple[object, ...]]) -> Iterator[Row]:
-    """The rows of a query of those columns."""
-    return map(row._make, connection.execute(query))
+def fetch_rows(
+    connection: sa.Connection,
+    row: type[Row],
+    query: sa.Select[tuple[object, ...]],
+    values: Mapping[str, object] | None = None,
+) -> Iterator[Row]:
+    """The rows of a query of those columns, some at a time; `values` are those of its parameters."""
+    parts = connection.execute(query, values).partitions(_AT_ONCE)
+    return map(row._make, chain.from_iterable(parts))
 
 
 def fetch_one(connection: sa.Connection, row: type[Row], query: sa.Select[tuple[object, ...]]) -> Row | None:

@@ -66,14 +66,22 @@ def take_arrivals(connection: sa.Connection, rows: int) -> int:
     if rows == 0:
         return 0
     upsert(connection, t.sequence, [{"name": "arrival", "value": rows}], add=("value",))
-    last = connection.execute(sa.select(t.sequence.c.value).where(t.sequence.c.name == "arrival")).scalar_one()
-    return int(last) - rows + 1
+    last = mark(connection, "arrival") or 0
+    return last - rows + 1
 
 
 def mark(connection: sa.Connection, name: str) -> int | None:
     """A number that a job keeps under a name; None before the first."""
-    s = t.sequence.c
-    return connection.execute(sa.select(s.value).where(s.name == name)).scalar_one_or_none()
+    found: int | None = connection.execute(_MARK, {"name": name}).scalar_one_or_none()
+    return found
+
+
+_MARK = sa.select(t.sequence.c.value).where(t.sequence.c.name == sa.bindparam("name"))
+
+
+def bound(*names: str) -> list[sa.BindParameter[Any]]:
+    """Parameters of a statement that is built once, each of the type of what it is compared with."""
+    return [sa.bindparam(name) for name in names]
 
 
 def unindexed(column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:

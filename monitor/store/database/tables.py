@@ -49,17 +49,26 @@ class JsonText(TypeDecorator[Any]):
     impl = sa.Text
     cache_ok = True
 
-    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str | None:
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], str | None]:
         """To text."""
-        if value is None:
-            return None
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return _to_text
 
-    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[str | None], Any]:
         """Back to values."""
-        if value == "[]":  # most findings have no causes, and a board of hundreds is read at every slot
-            return []
-        return None if value is None else json.loads(value)
+        return _from_text
+
+
+_WRITTEN = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _to_text(value: Any) -> str | None:
+    return None if value is None else _WRITTEN.encode(value)
+
+
+def _from_text(value: str | None) -> Any:
+    if value == "[]":  # most findings have no causes, and a board of hundreds is read at every slot
+        return []
+    return None if value is None else json.loads(value)
 
 
 class EnumText(TypeDecorator[StrEnum]):

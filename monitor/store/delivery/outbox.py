@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -100,11 +101,16 @@ def next_due(connection: sa.Connection, channels: Iterable[str], now: datetime, 
     A later message of a part waits while an earlier one is pending, so that the MES receives them in order; dead
     letters and the messages of other subjects hold nothing up.
     """
+    return list(fetch_rows(connection, OutboxMessage, _due(tuple(channels), limit), {"now": now}))
+
+
+@lru_cache(maxsize=64)
+def _due(channels: tuple[str, ...], limit: int) -> sa.Select[Any]:
     o = t.outbox.c
-    pending = (o.channel.in_(list(channels)), o.status == OutboxStatus.PENDING)
+    pending = (o.channel.in_(channels), o.status == OutboxStatus.PENDING)
     first = sa.select(sa.func.min(o.id)).where(*pending).group_by(o.channel, o.subject)
-    query = select_columns(OutboxMessage, t.outbox).where(o.id.in_(first), o.next_at <= now).order_by(o.id).limit(limit)
-    return list(fetch_rows(connection, OutboxMessage, query))
+    due = o.id.in_(first), o.next_at <= sa.bindparam("now", type_=o.next_at.type)
+    return select_columns(OutboxMessage, t.outbox).where(*due).order_by(o.id).limit(limit)
 
 
 def record_sent(connection: sa.Connection, ids: Sequence[int], now: datetime) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -72,9 +73,14 @@ def request_by_key(connection: sa.Connection, key: str) -> RetrainingRequest:
 
 def unfinished(connection: sa.Connection) -> list[RetrainingRequest]:
     """Requests that are open, or ended without being mirrored to MLflow; oldest first."""
+    return list(fetch_rows(connection, RetrainingRequest, _unfinished()))
+
+
+@cache
+def _unfinished() -> sa.Select[Any]:
     c = t.retraining.c
     unmirrored = sa.and_(c.mirrored == 0, c.challenger != "")
-    return _read(connection, c.state.in_(OPEN) | unmirrored)
+    return select_columns(RetrainingRequest, t.retraining).where(c.state.in_(OPEN) | unmirrored).order_by(c.id)
 
 
 def started_since(connection: sa.Connection, since: datetime) -> list[RetrainingRequest]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -61,9 +62,14 @@ def record_version(store: Store, lease: Lease | None, version: Version, also: Al
 
 def list_versions(connection: sa.Connection, gate: str | None = None) -> list[Version]:
     """The versions of a gate, or of all, oldest first."""
+    return list(fetch_rows(connection, Version, _versions_of(gate)))
+
+
+@cache
+def _versions_of(gate: str | None) -> sa.Select[Any]:
     v = t.model_version.c
     query = select_columns(Version, t.model_version).order_by(v.trained_at, v.version)
-    return list(fetch_rows(connection, Version, query if gate is None else query.where(v.gate == gate)))
+    return query if gate is None else query.where(v.gate == gate)
 
 
 def version_of(connection: sa.Connection, model: str, version: str) -> Version:
@@ -75,8 +81,12 @@ def version_of(connection: sa.Connection, model: str, version: str) -> Version:
 
 def model_in_force(connection: sa.Connection, gate: str) -> ModelInForce | None:
     """The gate's version in force; None before the first."""
-    query = select_columns(ModelInForce, t.model_in_force).where(t.model_in_force.c.gate == gate)
-    return fetch_one(connection, ModelInForce, query)
+    return fetch_one(connection, ModelInForce, _in_force(gate))
+
+
+@cache
+def _in_force(gate: str) -> sa.Select[Any]:
+    return select_columns(ModelInForce, t.model_in_force).where(t.model_in_force.c.gate == gate)
 
 
 def models_in_force(connection: sa.Connection) -> dict[str, ModelInForce]:

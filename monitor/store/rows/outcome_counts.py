@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -21,16 +23,25 @@ def unmatched_outcomes(
 
     An outcome belongs to its part's last passage at or before its own time; without one it has no effect.
     """
+    wanted = {"characteristic": characteristic, "step": step, "now": now}
+    total, found = connection.execute(_matched(newest), wanted).one()
+    return int(total) - int(found), int(total)
+
+
+@cache
+def _matched(newest: int) -> sa.Select[Any]:
+    """How many of the newest outcomes there are, and how many of these belong to a passage."""
     o, p = t.outcome.c, t.part_step.c
-    wanted = (o.characteristic == characteristic, is_usable(o.value), o.available_at <= now)
+    by_now = o.available_at <= sa.bindparam("now", type_=o.available_at.type)
+    wanted = o.characteristic == sa.bindparam("characteristic"), is_usable(o.value), by_now
     ordered = sa.select(o.serial, o.at).where(*wanted).order_by(o.available_at.desc(), o.arrival.desc())
     looked_at = ordered.limit(newest).subquery()
     # Read by the index of serials: that of steps and times holds every part of the step.
-    passage = (p.serial == looked_at.c.serial, unindexed(p.step) == step, p.at <= looked_at.c.at)
+    of_step = unindexed(p.step) == sa.bindparam("step")
+    passage = (p.serial == looked_at.c.serial, of_step, p.at <= looked_at.c.at)
     matched = sa.exists(sa.select(p.arrival).where(*passage))
     count = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(sa.case((matched, 1), else_=0)), 0))
-    total, found = connection.execute(count.select_from(looked_at)).one()
-    return int(total) - int(found), int(total)
+    return count.select_from(looked_at)
 
 
 def newest_available(connection: sa.Connection, characteristic: str, now: datetime) -> datetime | None:

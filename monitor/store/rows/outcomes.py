@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -15,10 +16,12 @@ from monitor.store.database.rows import chunked, fetch_rows, select_columns
 from monitor.store.database.statements import unindexed
 from monitor.store.models.versions import ModelInForce
 
+_NEWEST = sa.select(sa.func.coalesce(sa.func.max(t.outcome.c.arrival), 0))
+
 
 def newest_outcome(connection: sa.Connection) -> int:
     """The arrival number of the newest outcome; 0 where there is none."""
-    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(t.outcome.c.arrival), 0))).scalar_one())
+    return int(connection.execute(_NEWEST).scalar_one())
 
 
 class StoredOutcome(NamedTuple):
@@ -78,7 +81,10 @@ def is_usable(value: sa.ColumnElement[float]) -> sa.ColumnElement[bool]:
 
 
 def as_passed(
-    serial: sa.ColumnElement[str], at: sa.ColumnElement[datetime], step: str, arrival: int | None = None
+    serial: sa.ColumnElement[str],
+    at: sa.ColumnElement[datetime],
+    step: str,
+    arrival: int | sa.ColumnElement[int] | None = None,
 ) -> sa.ColumnElement[bool]:
     """Whether what was measured of a part at `at` is of the part as it last passed a step: it was not reworked since.
 
@@ -144,38 +150,43 @@ def decided_outcomes(
     of distribution are left out, outcomes of parts that were reworked since (`as_passed`), and parts of which something
     was to be set otherwise: what was predicted is the part as it was planned.
     """
-    newest = _newest_outcomes(characteristic, used.since, now, limit)
-    rows = [
-        DecidedOutcome._make(row) for row in connection.execute(_decided_on(newest, gate, step, characteristic, used))
-    ]
-    return rows, connection.execute(sa.select(sa.func.count()).select_from(newest)).scalar_one()
+    newest = {"characteristic": characteristic, "since": used.since, "now": now, "limit": limit}
+    version = {"version": used.version, "digest": used.digest}
+    decided, count = _decided_on(gate, step)
+    rows = list(fetch_rows(connection, DecidedOutcome, decided, {**newest, **version}))
+    return rows, connection.execute(count, newest).scalar_one()
 
 
-def _newest_outcomes(characteristic: str, since: datetime, now: datetime, rows: int) -> sa.Subquery:
+def _newest_outcomes() -> sa.Subquery:
     # Limited in the subquery, so that the index is used.
     o = t.outcome.c
-    wanted = (o.characteristic == characteristic, is_usable(o.value), o.available_at > since, o.available_at <= now)
-    query = sa.select(o.serial, o.value, o.available_at, o.at, o.revision).where(*wanted)
-    return query.order_by(o.available_at.desc(), o.arrival.desc()).limit(rows).subquery()
+    since, now = (sa.bindparam(name, type_=o.available_at.type) for name in ("since", "now"))
+    wanted = is_usable(o.value), o.available_at > since, o.available_at <= now
+    query = sa.select(o.serial, o.value, o.available_at, o.at, o.revision)
+    newest = query.where(o.characteristic == sa.bindparam("characteristic"), *wanted)
+    newest = newest.order_by(o.available_at.desc(), o.arrival.desc())
+    return newest.limit(sa.bindparam("limit", type_=sa.Integer)).subquery()
 
 
-def _decided_on(
-    outcomes: sa.Subquery, gate: str, step: str, characteristic: str, used: ModelInForce
-) -> sa.Select[tuple[object, ...]]:
+@cache
+def _decided_on(gate: str, step: str) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """The newest outcomes with their decisions, and how many of the newest there are."""
+    outcomes = _newest_outcomes()
     o, d, p = outcomes.c, t.decision.c, t.part_step.c
     columns = (*o, d.predicted, d.lower, d.upper, d.decided_at, d.arrival, p.machine, p.recipe, d.probabilities)
-    return (
+    decided = (
         sa.select(*columns)
         .select_from(outcomes)
         .join(t.decision, belongs_to(o.serial, o.at, gate))
         .join(t.part_step, p.arrival == d.arrival)
         .where(
-            d.gate == gate, d.characteristic == characteristic, d.version == used.version,
-            d.model_digest == used.digest, d.predicted.is_not(None), d.distance <= d.distance_limit,
+            d.gate == gate, d.characteristic == sa.bindparam("characteristic"), d.version == sa.bindparam("version"),
+            d.model_digest == sa.bindparam("digest"), d.predicted.is_not(None), d.distance <= d.distance_limit,
             d.adjustment.is_(None), as_passed(o.serial, o.at, step),
         )
         .order_by(o.available_at.desc(), o.at.desc(), o.revision.desc(), d.arrival.desc(), o.serial)
     )  # fmt: skip
+    return decided, sa.select(sa.func.count()).select_from(outcomes)
 
 
 def belongs_to(serial: sa.ColumnElement[str], at: sa.ColumnElement[datetime], gate: str) -> sa.ColumnElement[bool]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -46,8 +47,13 @@ def part_steps(connection: sa.Connection, arrivals: Iterable[int]) -> list[PartS
 def _part_steps(connection: sa.Connection, column: sa.ColumnElement[Value], values: Iterable[Value]) -> list[PartStep]:
     rows: list[PartStep] = []
     for chunk in chunked(values):
-        rows += fetch_rows(connection, PartStep, select_columns(PartStep, t.part_step).where(column.in_(chunk)))
+        rows += fetch_rows(connection, PartStep, _with_values(column), {"values": chunk})
     return sorted(rows, key=lambda r: r.arrival)
+
+
+@cache
+def _with_values(column: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    return select_columns(PartStep, t.part_step).where(column.in_(sa.bindparam("values", expanding=True)))
 
 
 def newest_arrival(connection: sa.Connection, step: str) -> int:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from monitor.store.database import tables as t
 from monitor.store.database.rows import chunked, fetch_one, fetch_rows, select_columns
-from monitor.store.database.statements import unindexed
+from monitor.store.database.statements import mark, unindexed
 
 _PAGE = 5000
 
@@ -179,8 +179,7 @@ def judged_until(connection: sa.Connection, machines: Collection[str]) -> dict[s
 
 def last_arrival(connection: sa.Connection) -> int:
     """The last arrival number assigned; 0 before the first."""
-    query = sa.select(t.sequence.c.value).where(t.sequence.c.name == "arrival")
-    return int(connection.execute(query).scalar() or 0)
+    return mark(connection, "arrival") or 0
 
 
 def states_after(connection: sa.Connection, arrival: int, until: int | None = None) -> Iterator[StoredState]:

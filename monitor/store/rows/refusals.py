@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -159,19 +160,27 @@ def open_rows(
 
     If `timeless`, those without a usable time too.
     """
-    q = t.quarantine.c
-    wanted: sa.ColumnElement[bool] = sa.and_(q.at >= first, q.at <= last)
-    if timeless:
-        wanted = sa.or_(wanted, q.at.is_(None), q.reason == RejectReason.AHEAD_OF_CLOCK.value)
-    query = select_columns(KeptRow, t.quarantine).where(q.source == source, q.resolved_at.is_(None), wanted)
-    after = 0
+    after, query = 0, _open_rows(timeless, AT_ONCE)
     while True:
-        rows = list(fetch_rows(connection, KeptRow, query.where(q.id > after).order_by(q.id).limit(AT_ONCE)))
+        wanted = {"source": source, "first": first, "last": last, "after": after}
+        rows = list(fetch_rows(connection, KeptRow, query, wanted))
         if rows:
             yield rows
         if len(rows) < AT_ONCE:
             return
         after = rows[-1].id
+
+
+@cache
+def _open_rows(timeless: bool, at_once: int) -> sa.Select[Any]:
+    q = t.quarantine.c
+    first: sa.BindParameter[datetime] = sa.bindparam("first")
+    last: sa.BindParameter[datetime] = sa.bindparam("last")
+    wanted: sa.ColumnElement[bool] = sa.and_(q.at >= first, q.at <= last)
+    if timeless:
+        wanted = sa.or_(wanted, q.at.is_(None), q.reason == RejectReason.AHEAD_OF_CLOCK.value)
+    query = select_columns(KeptRow, t.quarantine).where(q.source == sa.bindparam("source"), q.resolved_at.is_(None))
+    return query.where(wanted, q.id > sa.bindparam("after")).order_by(q.id).limit(at_once)
 
 
 def ask_again(connection: sa.Connection, sources: Collection[str], now: datetime) -> int:
@@ -183,9 +192,14 @@ def ask_again(connection: sa.Connection, sources: Collection[str], now: datetime
 
 def asked_rows(connection: sa.Connection, source: str) -> list[int]:
     """The numbers of the rows that wait for another try, oldest first."""
+    return list(connection.execute(_asked_rows(), {"source": source}).scalars())
+
+
+@cache
+def _asked_rows() -> sa.Select[Any]:
     q = t.quarantine.c
-    query = sa.select(q.id).where(q.asked_at.is_not(None), q.source == source, q.resolved_at.is_(None))
-    return list(connection.execute(query.order_by(q.at, q.id)).scalars())
+    of_source = q.asked_at.is_not(None), q.source == sa.bindparam("source"), q.resolved_at.is_(None)
+    return sa.select(q.id).where(*of_source).order_by(q.at, q.id)
 
 
 def waiting_rows(connection: sa.Connection, sources: Collection[str]) -> int:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from monitor.instants import to_micros
 from monitor.model import RowKey
 from monitor.store.database import tables as t
+from monitor.store.database.statements import bound
 from monitor.store.rows.kinds import KINDS
 
 
@@ -31,21 +33,33 @@ def stored_keys(
     connection: sa.Connection, kind: str, source: str, key: Sequence[str], start: datetime, end: datetime
 ) -> StoredKeys:
     """The keys of a source in [start, end); `key` names their parts, as its transport does."""
-    table, q = KINDS[kind], t.quarantine.c
-    refused = sa.select(q.key).where(q.source == source, q.at >= start, q.at < end)
-    quarantined = frozenset(connection.execute(refused).scalars())
+    refused, every, last, readings_between = _between(kind, tuple(key))
+    span = {"source": source, "start": start, "end": end}
+    quarantined = frozenset(connection.execute(refused, span).scalars())
     if "sensor" in key:
-        readings = _sensor_keys(connection, source, start, end)
+        rows = connection.execute(readings_between, span).all()
+        readings = frozenset((machine, name, to_micros(at)) for machine, at, text in rows for name in json.loads(text))
         return StoredKeys(readings, readings, quarantined)
-    columns = [table.c[name] for name in key]
-    query = sa.select(*columns).where(table.c.source == source, table.c.at >= start, table.c.at < end)
-    known = _keys(connection, query)
-    current = known if "at" in key else _keys(connection, query.where(_is_last(table, key)))
+    known = frozenset(tuple(map(_plain, row)) for row in connection.execute(every, span).all())
+    if "at" in key:
+        return StoredKeys(known, known, quarantined)
+    current = frozenset(tuple(map(_plain, row)) for row in connection.execute(last, span).all())
     return StoredKeys(known, current, quarantined)
 
 
-def _keys(connection: sa.Connection, query: sa.Select[tuple[object, ...]]) -> frozenset[RowKey]:
-    return frozenset(tuple(map(_plain, row)) for row in connection.execute(query))
+@cache
+def _between(kind: str, key: tuple[str, ...]) -> tuple[sa.Select[Any], ...]:
+    """In a span: the keys in quarantine; those of rows; of their last revisions; and readings with their sensors."""
+    table, q, r = KINDS[kind], t.quarantine.c, t.reading.c
+    source, start, end = bound("source", "start", "end")
+    refused = sa.select(q.key).where(q.source == source, q.at >= start, q.at < end)
+    readings = sa.select(r.machine, r.at, sa.type_coerce(r["values"], sa.Text))
+    readings = readings.where(r.source == source, r.at >= start, r.at < end)
+    if "sensor" in key:
+        return refused, readings, readings, readings
+    columns = [table.c[name] for name in key]
+    every = sa.select(*columns).where(table.c.source == source, table.c.at >= start, table.c.at < end)
+    return refused, every, every.where(_is_last(table, key)), readings
 
 
 def _plain(part: object) -> object:
@@ -57,11 +71,3 @@ def _is_last(table: sa.Table, key: Sequence[str]) -> sa.ColumnElement[bool]:
     later = table.alias()
     same = [later.c[name] == table.c[name] for name in key]
     return ~sa.exists(sa.select(later.c.arrival).where(*same, later.c.revision > table.c.revision))
-
-
-def _sensor_keys(connection: sa.Connection, source: str, start: datetime, end: datetime) -> frozenset[RowKey]:
-    """(machine, sensor, at) of readings, a sensor at a time."""
-    r = t.reading.c
-    query = sa.select(r.machine, r.at, sa.type_coerce(r["values"], sa.Text))
-    rows = connection.execute(query.where(r.source == source, r.at >= start, r.at < end))
-    return frozenset((machine, name, to_micros(at)) for machine, at, text in rows for name in json.loads(text))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -191,10 +192,14 @@ def alerts(store: Store, active: bool) -> list[Alert]:
 
 def firing_breaches(connection: sa.Connection, names: Collection[str]) -> list[Alert]:
     """Firing alerts of these names, oldest first, without those for an absent value."""
+    return list(fetch_rows(connection, Alert, _breaches(tuple(names))))
+
+
+@cache
+def _breaches(names: tuple[str, ...]) -> sa.Select[Any]:
     a = t.alert.c
     fires = (a.condition == AlertCondition.BREACH, a.fired_at.is_not(None), a.ended_at.is_(None))
-    query = select_columns(Alert, t.alert).where(a.name.in_(names), *fires).order_by(a.id)
-    return list(fetch_rows(connection, Alert, query))
+    return select_columns(Alert, t.alert).where(a.name.in_(names), *fires).order_by(a.id)
 
 
 def unannounced(connection: sa.Connection) -> list[Alert]:

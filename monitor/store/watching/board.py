@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -38,10 +40,15 @@ def realised_statuses(connection: sa.Connection, method: str, since: Mapping[str
     The instant is that since which its version is in force: earlier findings are about another one. A gate that has not
     been judged since is left out.
     """
-    b = t.board.c
-    query = sa.select(b.subject, b.status, b.at).where(b.detector == PERFORMANCE, b.method == method, b.feature == "")
-    rows = connection.execute(query)
+    rows = connection.execute(_of_gates(), {"method": method})
     return {gate: Status(status) for gate, status, at in rows if gate in since and at > since[gate]}
+
+
+@cache
+def _of_gates() -> sa.Select[Any]:
+    b = t.board.c
+    of_gates = (b.detector == PERFORMANCE, b.method == sa.bindparam("method"), b.feature == "")
+    return sa.select(b.subject, b.status, b.at).where(*of_gates)
 
 
 def trend_findings(findings: Iterable[Finding]) -> list[Finding]:

@@ -57,10 +57,13 @@ class FrozenReference(NamedTuple):
 
 def version_in_force(connection: sa.Connection, detector: str, subject: str) -> int | None:
     """The number of the newest version; None before the first."""
-    c = t.reference.c
-    query = sa.select(sa.func.max(c.version)).where(c.detector == detector, c.subject == subject)
-    version: int | None = connection.execute(query).scalar()
+    version: int | None = connection.execute(_IN_FORCE, {"detector": detector, "subject": subject}).scalar()
     return version
+
+
+_IN_FORCE = sa.select(sa.func.max(t.reference.c.version)).where(
+    t.reference.c.detector == sa.bindparam("detector"), t.reference.c.subject == sa.bindparam("subject")
+)
 
 
 def reference_in_force(connection: sa.Connection, detector: str, subject: str) -> FrozenReference | None:

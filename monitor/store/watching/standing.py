@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,18 +18,34 @@ def newest_states(connection: sa.Connection, now: datetime) -> dict[str, Standin
 
     Of several reports for one instant the one that arrived last counts. A few index lookups a machine.
     """
+    newest: dict[str, StandingRow] = {}
+    machine = connection.scalar(_FIRST)
+    while machine is not None:
+        of_machine = {"machine": machine, "now": now}
+        last = connection.execute(_newest_report(), of_machine).one_or_none()
+        if last is not None:
+            ran = connection.execute(_newest_run(), of_machine).one_or_none()
+            newest[machine] = StandingRow(MachineState(last.state), None if ran is None else ran.at)
+        machine = connection.scalar(_NEXT, {"machine": machine})
+    return newest
+
+
+_MACHINE = t.machine_state.c.machine
+_FIRST = sa.select(sa.func.min(_MACHINE))
+_NEXT = _FIRST.where(sa.bindparam("machine") < _MACHINE)
+
+
+@cache
+def _newest_report() -> sa.Select[Any]:
     s, later = t.machine_state.c, t.machine_state.alias().c
     replaced = sa.exists(
         sa.select(later.arrival).where(later.machine == s.machine, later.at == s.at, later.arrival > s.arrival)
     )
-    newest: dict[str, StandingRow] = {}
-    machine = connection.scalar(sa.select(sa.func.min(s.machine)))
-    while machine is not None:
-        reported = sa.select(s.state, s.at).where(s.machine == machine, s.at <= now, ~replaced)
-        newest_first = reported.order_by(s.at.desc()).limit(1)
-        last = connection.execute(newest_first).one_or_none()
-        if last is not None:
-            ran = connection.execute(newest_first.where(s.state == MachineState.RUN)).one_or_none()
-            newest[machine] = StandingRow(MachineState(last.state), None if ran is None else ran.at)
-        machine = connection.scalar(sa.select(sa.func.min(s.machine)).where(s.machine > machine))
-    return newest
+    by_now: sa.BindParameter[datetime] = sa.bindparam("now")
+    reported = sa.select(s.state, s.at).where(s.machine == sa.bindparam("machine"), s.at <= by_now, ~replaced)
+    return reported.order_by(s.at.desc()).limit(1)
+
+
+@cache
+def _newest_run() -> sa.Select[Any]:
+    return _newest_report().where(t.machine_state.c.state == MachineState.RUN)

