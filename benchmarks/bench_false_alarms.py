@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from monitor.detection import CONDITION
+from monitor.detection import CHANGE, CONDITION
 from monitor.model import Finding, MachineBatch, MachineState, Status
 from monitor.pipeline.detectors import detectors_of
 from monitor.plant.file.load import parse
@@ -70,7 +70,7 @@ def _batch(
 
 
 def breaches(history: History, plant: Plant) -> list[Finding]:
-    """Every start of a breach that the default detectors report; `condition` marks samples and calls nobody."""
+    """Every start of a breach that the default detectors report; `condition` and `change` call nobody."""
     detectors = {machine: detectors_of(plant, machine) for machine in plant.machines}
     states = {machine: [d.start() for d in found] for machine, found in detectors.items()}
     started: list[Finding] = []
@@ -87,7 +87,7 @@ def healthy(seed: int, plant: Plant, days: float = DAYS) -> list[Finding]:
 
 
 def _calls(started: Sequence[Finding]) -> list[Finding]:
-    return [f for f in started if f.method != CONDITION]
+    return [f for f in started if f.method not in (CHANGE, CONDITION)]
 
 
 def faulty(seed: int, plant: Plant) -> tuple[list[dict[str, Any]], list[Finding]]:

@@ -14,7 +14,7 @@ from monitor.demo.steps import steps_by_truth
 from monitor.demo.timing import time_lines
 from monitor.demo.watching import compare_with_truth, time_of
 from monitor.demo.watching_text import watching_lines
-from monitor.detection import DEAD, LIMIT, STUCK
+from monitor.detection import CHANGE, DEAD, LIMIT, STUCK
 from monitor.model import JsonObject, Status, Verdict
 from monitor.plant.plant import Plant
 from monitor.simulator.truth import FINISH, RESONANCE
@@ -106,7 +106,8 @@ def _machine(machine: str, findings: Sequence[StoredFinding], faults: Sequence[J
     machine_faults = [f for f in faults if f["subject"] == machine]
     sensor_faults = [f for f in machine_faults if f["kind"] in METHOD_FOR]
     breaches = [f for f in findings if f.status == Status.BREACH.value]
-    unexplained = [b for b in breaches if not any(_within(b.at, f) for f in machine_faults)]
+    alarms = [b for b in breaches if b.method != CHANGE]
+    unexplained = [b for b in alarms if not any(_within(b.at, f) for f in machine_faults)]
     counts: Counter[str] = Counter(f"{b.detector}.{b.method}" for b in breaches)
     return {
         "findings": dict(counts),
