@@ -19,6 +19,7 @@ from detectors.shared.rows import BEYOND
 from detectors.standalone.judging import Kind, judge
 from detectors.stream.anomaly_state import AnomalyState
 from detectors.stream.baseline import Settings
+from detectors.stream.limits import SensorLimits
 from detectors.stream.online import MachineAnomaly
 from monitor.detection import CHANGE, CONDITION, CONDITION_ALARM
 from monitor.model import Finding, Floats, Status
@@ -153,6 +154,16 @@ def test_a_shift_in_a_file_is_found_after_it(kind: Kind, spoil: Callable[[Floats
     unknown = np.isnan(values).all(axis=1)
     assert np.isnan(judged.score[unknown]).all()
     assert (judged.top[unknown] == -1).all()
+
+
+@pytest.mark.parametrize(("spoil", "what"), BADLY.values(), ids=BADLY)
+def test_a_limit_that_is_passed_is_found_after_it(spoil: Callable[[Floats, float], None], what: float) -> None:
+    values = history(3514, spoil, what, 20.0)
+    detector = SensorLimits({f"s{i}": (-8.0, 8.0) for i in range(SENSORS)})
+    state, findings = detector.observe(detector.start(), batch_of(values))
+    about = [(f.method, f.status, f.row) for f in findings if f.feature == f"s{SHIFTED}" and f.row >= SHIFT]
+    assert about == [("limit", Status.BREACH, SHIFT + 2)]
+    assert all(f.value is None or np.isfinite(f.value) for f in (*findings, *detector.current(state)))
 
 
 def odd_times(name: str) -> Instants:
