@@ -53,9 +53,11 @@ def plant_savings(loaded: LoadedPlant, clock: Clock, month: str | None) -> Month
 
 def _month(text: str) -> datetime:
     try:
-        return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
+        month = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
+        month_of(month, 1)  # the last one of all has no end
     except ValueError:
         raise UsageError(f"--month {text!r}: expected a month such as 2026-11") from None
+    return month
 
 
 def _fuller(found: MonthsSaved, stored: MonthsSaved) -> MonthsSaved:

@@ -11,7 +11,7 @@ from monitor.reports.part.adjustments import adjusted_steps
 from monitor.reports.part.facts import Facts, facts_of, gate_of
 from monitor.reports.part.inputs import inputs_of, picture_of_gate
 from monitor.reports.part.reading import KnownPart, Lens
-from monitor.reports.part.sentences import DECIDED, sentence, todo
+from monitor.reports.part.sentences import PASSED_ON, sentence, settled, todo
 from monitor.reports.part.values import iso, json_value
 from monitor.statuses import VersionStatus
 from monitor.store.database.database import Connection
@@ -38,8 +38,7 @@ def _decision(connection: Connection, row: StoredDecision, known: KnownPart, len
     return {
         "gate": row.gate, "step": row.step, "visit": row.visit, "at": iso(row.at), "decided_at": iso(row.decided_at),
         "verdict": row.verdict, "reason": row.reason, "on_hold": row.on_hold, "sentence": sentence(facts),
-
-        "todo": DECIDED if _is_over(row, known, waits) else todo(facts),
+        "todo": _open_before(row, known, lens) + (_settled(row, known, waits, lens) or todo(facts)),
         "correction": facts.correction or None, "adjustment": row.adjustment, "characteristic": row.characteristic,
         "earlier_decisions": sum(one.gate == row.gate for one in known.decisions) - 1,
         **_prediction(facts),
@@ -173,14 +172,42 @@ def _heard_of(row: StoredDecision, known: KnownPart) -> bool:
     return any(one.at >= row.at for one in known.dispositions) or any(one.at >= row.at for one in known.outcomes)
 
 
-def _is_over(row: StoredDecision, known: KnownPart, waits: JsonObject | None) -> bool:
-    """Whether there is nothing more to do: of a hold it no longer waits, of a correction or scrap it was decided on.
+def _settled(row: StoredDecision, known: KnownPart, waits: JsonObject | None, lens: Lens) -> str | None:
+    """What is to be done about a decision that is over; None of one that is not.
 
-    Of an adjustment also where the part has passed the steps that it was for.
+    A hold is over when it no longer waits; what else people were asked for, once they or an outcome said something of
+    the part; an adjustment also where the part has passed the steps that it was for.
     """
-    if waits is not None:
-        return not waits["waits"]
-    return row.verdict != Verdict.CONTINUE and (_heard_of(row, known) or _is_too_late(row, known))
+    asked = row.verdict != Verdict.CONTINUE or bool(row.adjustment) or _is_audited(row)
+    if not asked or (waits is not None and waits["waits"]):
+        return None
+    people = [one.disposition for one in known.dispositions if one.at >= row.at]
+    if _heard_of(row, known) or _is_too_late(row, known):
+        return settled(people[-1] if people else "", any(one.at >= row.at for one in known.outcomes))
+    if waits is None:
+        return None
+    return PASSED_ON if _tells_dispositions(lens) else settled("", measured=False)
+
+
+def _tells_dispositions(lens: Lens) -> bool:
+    """Whether the plant says what people decide on parts; else nobody can know that they did not."""
+    return lens.plant is not None and any(one.kind == "dispositions" for one in lens.plant.sources.values())
+
+
+def _is_audited(row: StoredDecision) -> bool:
+    return bool(row.signals and row.signals.get("audit"))
+
+
+def _open_before(row: StoredDecision, known: KnownPart, lens: Lens) -> str:
+    """Of the newest decision on a part: which gates before it asked for people, who have said nothing since."""
+    newest, *older = known.newest_of_gates()
+    if row != newest or not _tells_dispositions(lens):
+        return ""
+    asked = (
+        one for one in older if one.verdict in (Verdict.HOLD, Verdict.CORRECT, Verdict.SCRAP) and not one.adjustment
+    )
+    waiting = [f"{one.gate} ({one.verdict})" for one in asked if not _heard_of(one, known)]
+    return f"Nobody has answered {' and '.join(waiting)}, see below. " if waiting else ""
 
 
 def _is_too_late(row: StoredDecision, known: KnownPart) -> bool:

@@ -37,8 +37,14 @@ _TODO_HOLD: Mapping[str, str] = {
     "wait": "Let the part wait until its disposition is entered in the MES.",
 }
 
-DECIDED = "Nothing more: the part was decided on, measured, or passed another step since."
-"""What is to be done about a hold that no longer waits."""
+PASSED_ON = "Nobody decided on this part before it went on: enter its disposition in the MES, or stop it where it is."
+"""What is to be done about a hold that the part was not kept for."""
+
+
+def settled(people: str, measured: bool) -> str:
+    """What is to be done about a decision that is over: `people` said something of the part, or it was measured."""
+    said = f"people decided: {people}" if people else "it was measured since" if measured else "the part has moved on"
+    return f"Nothing more: {said}."
 
 
 def sentence(facts: Facts) -> str:
@@ -63,6 +69,9 @@ def todo(facts: Facts) -> str:
     if facts.row.adjustment:
         at = _and(adjusted_steps(facts.row.adjustment))
         return f"Let the part go on, but set {facts.to_set} when it passes {at}."
+    if facts.row.signals and facts.row.signals.get("audit"):
+        end = "before it is scrapped" if verdict == Verdict.SCRAP else "before it goes on"
+        return f"Inspect the part all the same (audit), {end}, and enter its disposition in the MES."
     if verdict == Verdict.CORRECT:
         by = f" by {facts.correction}" if facts.correction else " by the step's procedure"
         return f"Rework the part{by}; it is judged again when it has passed the step."

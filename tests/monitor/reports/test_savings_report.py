@@ -65,7 +65,7 @@ def test_a_month_without_a_decision_says_so(loaded: LoadedPlant) -> None:
     assert as_text(found) == "No gate with costs decided in this time.\n"
 
 
-@pytest.mark.parametrize("month", ["2026", "March", "2026-13", "2026-03-01"])
+@pytest.mark.parametrize("month", ["2026", "March", "2026-13", "2026-03-01", "9999-12"])
 def test_a_month_that_is_none_is_refused(month: str, loaded: LoadedPlant) -> None:
     with pytest.raises(UsageError, match="expected a month such as 2026-11"):
         plant_savings(loaded, At(NOW), month)  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from monitor.gate_models.plant_files import PlantFiles
 from monitor.plant.plant import Plant
+from monitor.plant.sources import DispositionSource
 from monitor.reports.part.reading import Lens
 from monitor.reports.part.text import as_text
 from monitor.reports.passport import MAX_FINDINGS, passport
@@ -264,6 +265,56 @@ def test_a_hold_has_a_due_time(minutes: float, overdue: bool, engine: sa.Engine)
     one = decision_of(engine, lens_of(plant_of_then(), made.at(minutes)))
     assert one["waits"] == {"waits": True, "due": "2026-03-02T13:02:00.000Z", "overdue": overdue}
     assert one["todo"] == "Inspect the part and enter its disposition in the MES."
+
+
+def with_dispositions(plant: Plant) -> Plant:
+    """The plant whose MES also says what people did with parts."""
+    told = DispositionSource.model_validate({
+        "kind": "dispositions", "url": "sqlite:///mes.db", "table": "said", "serial": "serial",
+        "at": {"column": "at", "zone": "UTC"}, "step": {"column": "step"}, "disposition": {"column": "said"},
+    })  # fmt: skip
+    return plant.model_copy(update={"sources": {**plant.sources, "people": told}})
+
+
+OPEN = "Nobody has answered shape (hold), see below. Nothing: the part goes on."
+MOVED_ON: dict[str, tuple[bool, list[Any], str, str]] = {
+    "nobody said anything": (True, [], OPEN, "Nobody decided on this part before it went on"),
+    "people decided": (True, ["used"], "Nothing: the part goes on.", "Nothing more: people decided: used."),
+    "the plant says no dispositions": (False, [], "Nothing: the part goes on.", "Nothing more: the part has moved on."),
+}
+
+
+@pytest.mark.parametrize(("tells", "said", "newest", "held"), MOVED_ON.values(), ids=MOVED_ON)
+def test_a_hold_that_the_part_was_not_kept_for_is_not_forgotten(
+    tells: bool, said: list[str], newest: str, held: str, engine: sa.Engine
+) -> None:
+    hold = made.decision(2, verdict="hold", reason="uncertain", on_hold="inspect")
+    rows = {t.decision: [hold, made.decision(9, gate="late", step="coating", verdict="continue", reason="in_spec")]}
+    if said:
+        row = dict(made.ROWS[t.disposition][0])
+        rows[t.disposition] = [row | {"at": made.at(5), "disposition": said[0]}]
+    made.fill(engine, rows)
+    plant = with_dispositions(plant_of_then()) if tells else plant_of_then()
+    with engine.connect() as connection:
+        found: Any = passport(connection, made.SERIAL, None, lens_of(plant, made.at(20)))
+    assert [one["gate"] for one in found["decisions"]] == ["late", "shape"]
+    assert found["decisions"][0]["todo"] == newest
+    assert found["decisions"][1]["todo"].startswith(held)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "todo"),
+    [
+        ("continue", "Inspect the part all the same (audit), before it goes on, and enter its disposition in the MES."),
+        (
+            "scrap",
+            "Inspect the part all the same (audit), before it is scrapped, and enter its disposition in the MES.",
+        ),
+    ],
+)
+def test_an_audited_part_is_to_be_inspected(verdict: str, todo: str, engine: sa.Engine) -> None:
+    made.fill(engine, {t.decision: [made.decision(2, verdict=verdict, reason="in_spec", signals={"audit": True})]})
+    assert decision_of(engine, lens_of(plant_of_then(), made.at(20)))["todo"] == todo
 
 
 def test_the_parts_before_and_after_are_told_with_what_became_of_them(engine: sa.Engine) -> None:
