@@ -182,11 +182,12 @@ def part_list(
 
     Example: gatewatch part list --verdict scrap --since 2026-01-31
     """
-    from monitor.reports.part.lists import list_parts, parts_as_text, wanted_of
+    from monitor.reports.part.lists import check_gate, list_parts, parts_as_text, wanted_of
 
     at = None if since is None else since.isoformat()
     wanted = wanted_of({"verdict": verdict, "gate": gate, "reason": reason, "since": at})
     with _looking(plant, overrides) as (connection, lens, _):
+        check_gate(connection, wanted, lens)
         found = list_parts(connection, wanted, limit, lens)
     if json_:
         print_json(found)

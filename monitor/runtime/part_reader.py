@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from monitor.gate_models.picture_files import PictureMaps
 from monitor.gate_models.plant_files import PlantFiles
 from monitor.plant.plant import Plant
-from monitor.reports.part.lists import PAGE, list_holds, list_parts, wanted_of
+from monitor.reports.part.lists import PAGE, check_gate, list_holds, list_parts, wanted_of
 from monitor.reports.part.reading import Lens
 from monitor.reports.passport import passport
 from monitor.runtime.app import App
@@ -45,6 +45,7 @@ class PartReader:
     def _listed(self, given: Mapping[str, str]) -> dict[str, object]:
         app, wanted = self._app(), wanted_of(given)
         with app.store.read() as connection:
+            check_gate(connection, wanted, self._lens(app))
             return list_parts(connection, wanted, PAGE, self._lens(app))
 
     def _holds(self) -> dict[str, object]:

@@ -18,7 +18,7 @@ from monitor.reports.part.reading import Lens
 from monitor.reports.part.values import iso, json_value, storable
 from monitor.store.database.database import Connection
 from monitor.store.parts.holds import WaitingHold, waiting_holds
-from monitor.store.parts.lists import Key, ListedDecision, Wanted, newest_decisions
+from monitor.store.parts.lists import Key, ListedDecision, Wanted, kinds_of, newest_decisions
 
 PAGE = 50
 """Decisions of one page."""
@@ -54,6 +54,16 @@ def list_parts(connection: Connection, wanted: Wanted, limit: int, lens: Lens) -
         "decisions": [_listed(connection, row, told, lens) for row in shown],
         "next": None if last is None else f"{last.at.isoformat()}~{last.arrival}",
     }
+
+
+def check_gate(connection: Connection, wanted: Wanted, lens: Lens) -> None:
+    """UsageError for a gate that neither the plant file nor a stored decision names."""
+    if wanted.gate is None:
+        return
+    known = {name for verdict in Verdict for name, _ in kinds_of(connection, verdict.value)}
+    known |= set(lens.plant.gates if lens.plant else ())
+    if known and wanted.gate not in known:
+        raise UsageError(f"gate {wanted.gate!r}: expected one of {', '.join(sorted(known))}")
 
 
 def list_holds(connection: Connection, now: datetime, lens: Lens) -> dict[str, object]:

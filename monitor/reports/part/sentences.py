@@ -180,14 +180,15 @@ def _incomplete(facts: Facts) -> str:
 
 
 def _by_cost(facts: Facts) -> str | None:
-    """What the recommended action is expected to cost, beside the next one."""
+    """What the recommended action and the next one are expected to cost, and how likely the part is good as it is."""
     if facts.expected_cost is None or not facts.row.costs:
         return None
     others = [one for one in facts.row.costs if one["action"] != facts.row.verdict]
     said = f"expected cost {money(facts.expected_cost)}"
-    if not others:
-        return said
-    return f"{said}, {facts.action(others[0])} would cost {money(others[0]['cost'])}"
+    if others:
+        said += f", {facts.action(others[0])} would cost {money(others[0]['cost'])}"
+    likely = [one["probability"] for one in facts.row.costs if one["action"] == "continue" and "probability" in one]
+    return f"{said}; good as it is with {percent(likely[0])}" if likely else said
 
 
 def _adjusted(facts: Facts) -> str | None:

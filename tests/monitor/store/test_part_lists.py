@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from passport_rows import NOW, at
 
 from monitor.errors import UsageError
-from monitor.reports.part.lists import holds_as_text, list_holds, list_parts, parts_as_text, wanted_of
+from monitor.reports.part.lists import check_gate, holds_as_text, list_holds, list_parts, parts_as_text, wanted_of
 from monitor.reports.part.reading import Lens
 from monitor.store.database import tables as t
 from monitor.store.parts.holds import HELD_FOR, waiting_holds
@@ -96,6 +96,13 @@ def test_what_cannot_be_asked_for_is_said_in_a_sentence(name: str, text: str) ->
 @pytest.mark.parametrize("gate", ["\0", "\ud800", "'; DROP TABLE decision; --"])
 def test_of_a_gate_that_cannot_be_nothing_is_listed(listed: sa.Connection, gate: str) -> None:
     assert list_parts(listed, wanted_of({"gate": gate}), 9, Lens()) == {"decisions": [], "next": None}
+
+
+def test_a_gate_that_is_none_is_refused(listed: sa.Connection) -> None:
+    with pytest.raises(UsageError, match=r"^gate 'nope': expected one of a, b, ü$"):
+        check_gate(listed, Wanted(gate="nope"), Lens())
+    for gate in ("a", None):
+        check_gate(listed, Wanted(gate=gate), Lens())
 
 
 def plans(connection: sa.Connection, asked: list[tuple[str, Any]]) -> list[str]:
