@@ -125,6 +125,12 @@ def short_prediction(row: Mapping[str, Any]) -> str:
     return f"{plain(lower, digits)} to {plain(upper, digits)} {row['unit']}".rstrip()
 
 
+def disposition(row: Mapping[str, Any], step: str) -> str:
+    """What people decided and when; with the step, where that is not the one of the decision."""
+    where = f" at {row['step']}" if row["step"] not in ("", step) else ""
+    return f"{row['disposition']}{where} {clock(row['at'])}"
+
+
 def became(row: Mapping[str, Any]) -> str:
     """What became of a part: its disposition and outcome; '' where neither is known."""
     found = [row["disposition"], row["outcome"] and outcome(row["outcome"])]

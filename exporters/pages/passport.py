@@ -103,7 +103,7 @@ def _facts(one: Mapping[str, Any]) -> Html:
         ("Hold", words.waits(one)),
         ("Model", words.model(one)),
         ("Sent", "; ".join(words.delivery(row) for row in one["sent"])),
-        ("People", "; ".join(f"{row['disposition']} {words.clock(row['at'])}" for row in one["dispositions"])),
+        ("People", "; ".join(words.disposition(row, one["step"]) for row in one["dispositions"])),
         ("Outcome", "; ".join(f"{words.outcome(row, one)} {words.clock(row['at'])}" for row in one["outcomes"])),
     )
     terms = [element for name, text in found if text for element in (tag("dt", name), tag("dd", str(text)))]

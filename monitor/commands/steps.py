@@ -26,18 +26,25 @@ def steps() -> None:
     show_default=True,
     help="Newest parts with an outcome that are used.",
 )
+@click.option("--trial", is_flag=True, help="Do not keep the result for /metrics and the report.")
 @as_json
 @click.option(
     "--html", "file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with a plot."
 )
 def steps_rank(
-    plant: str, overrides: Sequence[str], characteristic: str | None, newest: int, json_: bool, file: Path | None
+    plant: str,
+    overrides: Sequence[str],
+    characteristic: str | None,
+    newest: int,
+    trial: bool,
+    json_: bool,
+    file: Path | None,
 ) -> None:
     """Rank the steps by what their values tell of the outcome that was not known before them.
 
     For each step in line order: the share of the remaining loss that its values explain on whole lots held out, with a
-    90 % interval and a p-value, whether it deserves a gate and whether it has one. The result is kept for /metrics.
-    Example: gatewatch steps rank plant.yaml --html steps.html
+    90 % interval and a p-value, whether it deserves a gate and whether it has one. The result is kept for /metrics,
+    and takes a minute or so for each thousand parts. Example: gatewatch steps rank plant.yaml --html steps.html
     """
     from monitor.clock import WallClock
     from monitor.reports.step_text import as_text, as_values
@@ -54,7 +61,7 @@ def steps_rank(
         )
     store = open_existing(loaded.plant.store.url)
     chosen = known if characteristic is None else [characteristic]
-    rankings, refused = rank_plant(store, loaded.plant, chosen, WallClock().now(), newest)
+    rankings, refused = rank_plant(store, loaded.plant, chosen, WallClock().now(), newest, trial=trial)
     store.close()
     if not rankings:
         raise MonitorError("\n".join(refused.values()))

@@ -28,6 +28,7 @@ def _heading(ranking: StepRanking) -> Iterator[str]:
         yield f"{known} it with an error of {number(ranking.loss**0.5)}{unit} (root mean square)"
     else:
         yield f"{known} its class with a log loss of {number(ranking.loss)}"
+    yield "gain: share of the loss that the steps before left; q: share of chance among the steps up to it"
 
 
 def _cells(ranked: RankedStep) -> tuple[str, ...]:

@@ -50,9 +50,9 @@ class _Passed(NamedTuple):
 
 
 def rank_plant(
-    store: Store, plant: Plant, characteristics: Iterable[str], now: datetime, newest: int
+    store: Store, plant: Plant, characteristics: Iterable[str], now: datetime, newest: int, *, trial: bool = False
 ) -> tuple[list[StepRanking], dict[str, str]]:
-    """Rank the steps by each characteristic, and keep the rankings for the metrics.
+    """Rank the steps by each characteristic, and keep the rankings for the metrics, unless it is a `trial`.
 
     Also returns why others could not be ranked, by characteristic.
     """
@@ -65,7 +65,7 @@ def rank_plant(
         except MonitorError as exc:
             refused[name] = str(exc)
     with store.write() as connection:
-        for ranking in rankings:
+        for ranking in () if trial else rankings:
             keep_ranks(connection, ranking.characteristic, _kept(ranking))
     return rankings, refused
 

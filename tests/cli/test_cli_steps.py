@@ -30,7 +30,7 @@ def test_each_step_is_a_line_with_its_conclusion(ranked: Path) -> None:
     assert (said.code, said.err) == (0, "")
     lines = said.out.splitlines()
     assert lines[0] == "width: 300 parts in 20 lots"
-    ends = {line.split()[0]: line for line in lines[3:]}
+    ends = {line.split()[0]: line for line in lines[4:]}
     assert list(ends) == ["press", "wash", "paint", "pack"]
     assert ends["press"].endswith("deserves a gate, has gate width")
     assert ends["wash"].endswith("no gain shown")
@@ -67,6 +67,8 @@ def test_as_data_and_as_a_page_and_in_the_metrics_it_is_the_same(ranked: Path) -
 def test_a_later_ranking_takes_the_place_of_the_one_before(ranked: Path) -> None:
     for newest in ("300", "200"):
         found = json.loads(gatewatch("steps", "rank", ranked, "--newest", newest, "--json").out)
+    trial = json.loads(gatewatch("steps", "rank", ranked, "--newest", "150", "--trial", "--json").out)
+    assert trial["rankings"][0]["parts"] == 150, "and it is not kept"
     store = Store(f"sqlite:///{ranked.parent}/gatewatch.db")
     with store.read() as connection:
         kept = {(r.characteristic, r.step): r.gain for r in metrics_snapshot(connection, NOW).step_ranks}

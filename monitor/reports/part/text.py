@@ -47,7 +47,7 @@ def _facts(one: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "model", words.model(one)
     yield "hold", words.waits(one)
     yield "sent", "; ".join(words.delivery(row) for row in one["sent"])
-    yield "decided", "; ".join(f"{row['disposition']} {words.clock(row['at'])}" for row in one["dispositions"])
+    yield "decided", "; ".join(words.disposition(row, one["step"]) for row in one["dispositions"])
     yield "outcome", "; ".join(f"{words.outcome(row, one)} {words.clock(row['at'])}" for row in one["outcomes"])
     yield "inputs", _inputs(one["inputs"])
 
