@@ -31,6 +31,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.unit import unit
 from inference.models.fitting import auroc
 from inference.models.image import INPUTS, KIND, contents_of
 from inference.models.image_fit import class_folds, fit
@@ -153,15 +154,6 @@ def tile(folder: Path, seeds: int) -> dict[str, Any]:
         "unseen_by_class": by_class, "unseen_auroc_exposure_1": statistics.mean(by_class.values()),
         **speed(corpus),
     }  # fmt: skip
-
-
-def unit() -> float:
-    """Seconds of a fixed loop of plain Python."""
-    total = 0
-    began = time.perf_counter()
-    for i in range(10_000_000):
-        total += i * i % 7
-    return time.perf_counter() - began
 
 
 def speed(corpus: Pictures, count: int = 256, rounds: int = 3) -> dict[str, float]:

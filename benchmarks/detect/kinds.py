@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.detect.measures import IN_A_ROW
+from benchmarks.detect.scoring import first_run
 from benchmarks.detect.subject import Product
 from monitor.model import Floats
 
 _REFERENCE, _BEFORE, _AFTER, _MEMORY = 1000, 500, 4000, 0.5
-_SENSORS, _COMMON, _PATIENCE = 8, 0.6, 5
+_SENSORS, _COMMON = 8, 0.6
 
 Fault = Callable[[Floats, np.random.Generator], None]
 
@@ -93,14 +95,8 @@ def fault_kinds(seeds: Sequence[int]) -> Mapping[str, Any]:
             judging = Product().fit(rows[:_REFERENCE])
             scores = judging.score(rows)[_REFERENCE + _BEFORE :]
             for what, limit in (("flag", 1.0), ("page", Product.page_limit)):
-                found[name][what].append(_first(scores > limit))
+                found[name][what].append(first_run(scores > limit, IN_A_ROW))
     return {name: {what: _told(rows) for what, rows in by.items()} for name, by in found.items()}
-
-
-def _first(hits: np.ndarray[Any, Any]) -> int | None:
-    """The row that is the last of the first five above the limit."""
-    runs = np.convolve(hits.astype(int), np.ones(_PATIENCE, dtype=int))[: len(hits)] == _PATIENCE
-    return int(np.argmax(runs)) if runs.any() else None
 
 
 def _told(rows: Sequence[int | None]) -> Mapping[str, Any]:

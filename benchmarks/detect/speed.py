@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.unit import unit
 from detectors.stream.online import MachineAnomaly
 from monitor.model import Floats, MachineBatch, MachineState, Status
 
@@ -18,14 +19,6 @@ _PEER_BATCHES, _WARMING_ROWS = 2, 10_000
 _SECOND_NS = 1_000_000_000
 
 Work = Callable[[Floats], object]
-
-
-def unit() -> float:
-    """Seconds of a fixed loop: what a core can do, measured beside what it did."""
-    total, began = 0, time.perf_counter()
-    for i in range(10_000_000):
-        total += i * i % 7
-    return time.perf_counter() - began
 
 
 def rows_of(sensors: int, rows: int, seed: int = 1) -> Floats:

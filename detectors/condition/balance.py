@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from detectors.condition.levels import PAGE
 from detectors.condition.settings import Settings
-from detectors.condition.smoothing import freedoms, one_sided, rounded, row_product, smooth
+from detectors.condition.smoothing import forward_error, freedoms, rounded, row_product, smooth, strays
+from detectors.shared.calibration import student_bound
 from monitor.model import Floats
 
 
@@ -55,15 +55,12 @@ def learn_balance(rows: Floats, settings: Settings) -> Balance:
     whole = row_product(smooth(rows, weight, nothing), precision)
     freedom = float(np.median(freedoms(whole, settings.least_freedom)))
     trusted = settings.leverage_share * freedom
-    errors = []
-    for fitted, held_out, direction in one_sided(len(rows)):
-        before, after = rows[fitted][::direction], rows[held_out][::direction]
-        centred = np.concatenate([before, after]) - before.mean(axis=0)
-        smoothed = smooth(centred, weight, nothing)[len(before) :]
-        errors.append(differences(smoothed, _precision(before, settings.ridge), trusted))
-    forward = np.maximum(np.sqrt((np.concatenate(errors) ** 2).mean(axis=0)), settings.least_forward)
-    limit = -float(stdtrit(freedom, settings.page_chance / (2 * rows.shape[1])))
-    return Balance(rounded(precision), trusted, rounded(forward), limit)
+    errors = (
+        differences(strayed, _precision(before, settings.ridge), trusted) for before, strayed in strays(rows, weight)
+    )
+    forward = forward_error(errors, settings.least_forward)
+    limit = student_bound(settings.page_chance / (2 * rows.shape[1]), freedom)
+    return Balance(rounded(precision), trusted, forward, limit)
 
 
 def _precision(rows: Floats, ridge: float) -> Floats:

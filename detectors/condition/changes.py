@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.condition.standard import carried
 from detectors.shared.calibration import student_bound
 from detectors.shared.state import pack, require, unpack, whole_number
 from detectors.shared.windows import window_sums
@@ -142,13 +143,7 @@ def load_changes(saved: object) -> tuple[ChangeReference, ChangeState]:
 
 def _filled(rows: Floats, last: Floats) -> Floats:
     """The rows in steps within +-_FARTHEST, each missing value replaced by the sensor's last one before it."""
-    bounded = np.rint(np.clip(rows, -_FARTHEST, _FARTHEST) * _STEPS) / _STEPS
-    missing = np.isnan(bounded)
-    if not missing.any():
-        return np.asarray(bounded)
-    known = np.concatenate([last[None], bounded])
-    places = np.where(np.concatenate([np.zeros_like(missing[:1]), missing]), 0, np.arange(len(known))[:, None])
-    return np.asarray(np.take_along_axis(known, np.maximum.accumulate(places, axis=0), axis=0)[1:])
+    return carried(np.rint(np.clip(rows, -_FARTHEST, _FARTHEST) * _STEPS) / _STEPS, last)[0]
 
 
 def _differences(rows: Floats) -> Floats:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from detectors.condition.settings import Settings
-from detectors.condition.smoothing import freedoms, one_sided, rounded, smooth
+from detectors.condition.smoothing import forward_error, freedoms, rounded, smooth, strays
+from detectors.shared.calibration import student_bound
 from monitor.model import Floats
 
 PAGE = 2.0
@@ -41,16 +41,11 @@ def scaled(values: Floats, flag: Floats | float, page: Floats | float) -> Floats
 
 def learn_levels(rows: Floats, settings: Settings) -> LevelChart:
     """Learn the chart of standardised reference rows, shape (n, sensors), in order of time."""
-    weight = settings.level_weight
-    errors = []
-    for fitted, held_out, direction in one_sided(len(rows)):
-        before, after = rows[fitted][::direction], rows[held_out][::direction]
-        centred = np.concatenate([before, after]) - before.mean(axis=0)
-        errors.append(smooth(centred, weight, np.zeros(rows.shape[1]))[len(before) :])
-    forward = np.maximum(np.sqrt((np.concatenate(errors) ** 2).mean(axis=0)), settings.least_forward)
-    freedom = freedoms(smooth(rows, weight, np.zeros(rows.shape[1])), settings.least_freedom)
+    weight, width = settings.level_weight, rows.shape[1]
+    forward = forward_error((strayed for _, strayed in strays(rows, weight)), settings.least_forward)
+    freedom = freedoms(smooth(rows, weight, np.zeros(width)), settings.least_freedom)
     flag, page = (
-        rounded(-stdtrit(freedom, chance / (2 * rows.shape[1])))
+        rounded(np.array([student_bound(chance / (2 * width), of_sensor) for of_sensor in freedom]))
         for chance in (settings.row_chance, settings.page_chance)
     )
-    return LevelChart(rounded(forward), flag, page)
+    return LevelChart(forward, flag, page)

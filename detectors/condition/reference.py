@@ -13,7 +13,7 @@ from detectors.condition.levels import LevelChart, learn_levels
 from detectors.condition.residuals import ResidualChart, learn_residuals
 from detectors.condition.scatter import ScatterChart, learn_scatter
 from detectors.condition.settings import Settings
-from detectors.condition.standard import Last, Others, Standard, fill, misses_often, no_last, without_absurd
+from detectors.condition.standard import Last, Others, Standard, fill, misses_often, no_last, spread_of, without_absurd
 from monitor.model import Floats
 
 LEAST_ROWS = 40
@@ -57,15 +57,12 @@ def learn(rows: Floats, least_scale: Floats | float = 0.0, settings: Settings = 
         raise ValueError(f"a reference needs {LEAST_ROWS} rows with a value of each sensor; these are {len(rows)}")
     gappy = misses_often(rows, settings.gap_share)
     rows = without_absurd(rows)
-    centre, deviation = np.nanmean(rows, axis=0), np.nanstd(rows, axis=0)
-    least = np.maximum(least_scale, 1e-9 * np.maximum(1.0, np.abs(centre)))
-    scale = np.maximum(deviation, least)
+    centre, scale, moves = spread_of(rows, least_scale)
     clip = settings.clip
     standard = fill(np.clip((rows - centre) / scale, -clip, clip), no_last(rows.shape[1]), None, settings).rows
     level = learn_levels(standard, settings)
     balance = learn_balance(standard, settings)
     model = learn_autoregression(standard, level.forward, settings)
-    moves = np.asarray(deviation > least)
     return Reference(
         settings, centre, scale, moves, gappy, level, balance, learn_residuals(standard, model, settings),
         learn_scatter(standard, model, settings),

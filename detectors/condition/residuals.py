@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.special import stdtrit
 
 from detectors.condition.autoregression import Autoregression
 from detectors.condition.levels import PAGE
 from detectors.condition.settings import Settings
 from detectors.condition.smoothing import memory, row_product, smooth
+from detectors.shared.calibration import student_bound
 from monitor.model import Floats
 
 _LEAST_SPREAD = 0.02
@@ -58,7 +58,7 @@ def learn_residuals(rows: Floats, model: Autoregression, settings: Settings) -> 
     count = len(maxima)
     freedom = min(count - 1.0, max(3.0, settings.tempered * count / memory(maxima) - 1.0))
     spread = max(float(maxima.std(ddof=1)), _LEAST_SPREAD) * np.sqrt(1.0 + 1.0 / (freedom + 1.0))
-    flag = float(np.exp(maxima.mean() - stdtrit(freedom, settings.block_chance) * spread))
+    flag = float(np.exp(maxima.mean() + student_bound(settings.block_chance, freedom) * spread))
     return ResidualChart(model, flag, flag * (1.0 - _PAGE_DECADE * np.log10(settings.page_chance)))
 
 

@@ -63,13 +63,14 @@ class Scores:
         charts = (self.level.max(axis=1), self.balance.max(axis=1), self.residual, self.scatter)
         return np.asarray(np.maximum.reduce(charts))
 
-    def contributions(self, row: int) -> Floats:
-        """What each sensor contributes to a row's score, shape (sensors,); the scatter is of all sensors together."""
-        own = np.maximum(self.level[row], self.balance[row])
-        blamed = self.blamed[row]
-        if not blamed.any():
-            return np.asarray(own)
-        return np.asarray(np.maximum(own, self.residual[row] * np.maximum(blamed, 0.0) / blamed.max()))
+    def contributions(self, rows: int | slice) -> Floats:
+        """What each sensor contributes to the scores of rows, shape (sensors,) of one row and (n, sensors) of a slice;
+        the scatter is of all sensors together."""
+        own = np.maximum(self.level[rows], self.balance[rows])
+        blamed, residual = np.maximum(self.blamed[rows], 0.0), self.residual[rows, None]
+        most = blamed.max(axis=-1, keepdims=True)
+        shares = np.divide(residual * blamed, most, out=np.zeros_like(own), where=most > 0.0)
+        return np.asarray(np.maximum(own, shares))
 
 
 def start(reference: Reference) -> Running:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from scipy.signal import lfilter
@@ -40,6 +40,20 @@ def one_sided(rows: int) -> Iterator[tuple[slice, slice, int]]:
     yield slice(half, rows), slice(0, half), -1
     yield slice(0, rows - third), slice(rows - third, rows), 1
     yield slice(third, rows), slice(0, third), -1
+
+
+def strays(rows: Floats, weight: float) -> Iterator[tuple[Floats, Floats]]:
+    """For each of those splits the fitted rows, in the order of reading, and the rows held out after them, smoothed
+    from the fitted ones' mean and less it, shape (m, sensors)."""
+    for fitted, held_out, direction in one_sided(len(rows)):
+        before, after = rows[fitted][::direction], rows[held_out][::direction]
+        centred = np.concatenate([before, after]) - before.mean(axis=0)
+        yield before, smooth(centred, weight, np.zeros(rows.shape[1]))[len(before) :]
+
+
+def forward_error(errors: Iterable[Floats], least: float) -> Floats:
+    """The root mean square of errors by sensor, arrays of shape (m, sensors) to (sensors,), `least` at least."""
+    return rounded(np.maximum(np.sqrt((np.concatenate([*errors]) ** 2).mean(axis=0)), least))
 
 
 def memory(series: Floats) -> float:

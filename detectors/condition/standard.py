@@ -57,7 +57,7 @@ def fill(rows: Floats, last: Last, others: Others | None, settings: Settings) ->
     A sample far from those before and after it, which one cannot know yet, is replaced by the median of itself and the
     two before it: a lasting change shows one row later.
     """
-    filled, missing = _carried(rows, last)
+    filled, missing = carried(rows, last.rows[-1], last.missing)
     absent = missing > 0
     if others is not None and absent.any():
         dead = missing > np.where(others.wanders | others.gappy, settings.bridged, 0)
@@ -68,6 +68,14 @@ def fill(rows: Floats, last: Last, others: Others | None, settings: Settings) ->
     rows = joined[2:]
     median = _median(joined[:-2], joined[1:-1], rows)
     return Standard(np.where(np.abs(rows - median) > settings.wild, median, rows), absent, newest)
+
+
+def spread_of(rows: Floats, least_scale: Floats | float = 0.0) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Mean and standard deviation of each sensor, and whether it moves at all, of rows (n, sensors) to (sensors,); NaN
+    where missing. A deviation is `least_scale` at least, and a billionth of the mean."""
+    centre, deviation = np.nanmean(rows, axis=0), np.nanstd(rows, axis=0)
+    least = np.maximum(least_scale, 1e-9 * np.maximum(1.0, np.abs(centre)))
+    return centre, np.maximum(deviation, least), np.asarray(deviation > least)
 
 
 def misses_often(rows: Floats, share: float) -> NDArray[np.bool_]:
@@ -88,7 +96,7 @@ def without_absurd(rows: Floats) -> Floats:
     standard = np.clip((rows[:, known] - middle[known]) / spread[known], *bounds)
     if not (np.abs(standard) > _ABSURD).any():
         return rows
-    filled, _ = _carried(standard, no_last(standard.shape[1]))
+    filled, _ = carried(standard, np.zeros(standard.shape[1]))
     joined = np.concatenate([filled[:1], filled[:1], filled])
     absurd = np.abs(standard - _median(joined[:-2], joined[1:-1], filled)) > _ABSURD
     cleaned = rows.copy()
@@ -101,16 +109,17 @@ def _median(first: Floats, second: Floats, third: Floats) -> Floats:
     return np.asarray(np.maximum(np.minimum(first, second), np.minimum(np.maximum(first, second), third)))
 
 
-def _carried(rows: Floats, last: Last) -> tuple[Floats, NDArray[np.int64]]:
-    """Rows with the last known value where one is missing, and for how many rows it has been."""
-    gaps = np.isnan(rows)
-    if not gaps.any():
+def carried(rows: Floats, last: Floats, missing: NDArray[np.int64] | int = 0) -> tuple[Floats, NDArray[np.int64]]:
+    """Rows, shape (n, sensors), with the last known value where one is missing, and for how many rows it has been.
+
+    `last`, `missing`, shape (sensors,): of the row before.
+    """
+    if not np.isnan(rows).any():
         return rows, np.zeros(rows.shape, dtype=np.int64)
-    joined = np.concatenate([last.rows[-1:], rows])
+    joined = np.concatenate([last[None], rows])
     numbers = np.arange(len(joined))[:, None]
-    known = np.maximum.accumulate(np.where(np.isnan(joined), 0, numbers), axis=0)
-    missing = (numbers - known)[1:] + np.where(known[1:] == 0, last.missing, 0)
-    return np.take_along_axis(joined, known, axis=0)[1:], missing
+    known = np.maximum.accumulate(np.where(np.isnan(joined), 0, numbers), axis=0)[1:]
+    return np.take_along_axis(joined, known, axis=0), numbers[1:] - known + np.where(known == 0, missing, 0)
 
 
 def expected(rows: Floats, dead: NDArray[np.bool_], precision: Floats) -> Floats:

@@ -46,7 +46,7 @@ def calibrate(maxima: Floats, chance: float, min_spread: float) -> Calibration:
     return Calibration(maxima.mean(axis=0), spread, limit)
 
 
-def student_bound(chance: float, freedom: int) -> float:
+def student_bound(chance: float, freedom: float) -> float:
     """The value that a Student t variable with `freedom` degrees of freedom exceeds with probability `chance`."""
     # From the lower tail: 1 - chance would lose the digits of a small chance.
     return -float(stdtrit(freedom, chance))

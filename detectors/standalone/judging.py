@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from detectors.condition.changes import learn_changes, score_changes, start_changes
 from detectors.condition.reference import learn
-from detectors.condition.scoring import Scores, start
 from detectors.condition.scoring import score as score_condition
-from detectors.condition.standard import without_absurd
+from detectors.condition.scoring import start
+from detectors.condition.standard import spread_of, without_absurd
 from detectors.events.events import score as score_events
 from detectors.events.events import settings_for
 from detectors.events.events import start as start_events
@@ -88,14 +88,7 @@ def _state(values: Floats, reference: int) -> tuple[Floats, NDArray[np.bool_], N
     _, scores = score_condition(learnt, start(learnt), values)
     score = scores.scores.copy()
     score[:reference] = np.nan
-    return score, score > LIMIT, _blamed(scores)
-
-
-def _blamed(scores: Scores) -> NDArray[np.int64]:
-    """The sensor that contributes most to each row's score, shape (n,)."""
-    own = np.maximum(scores.level, scores.balance)
-    by_order = (scores.residual > own.max(axis=1)) & scores.blamed.any(axis=1)
-    return np.asarray(np.where(by_order, scores.blamed.argmax(axis=1), own.argmax(axis=1)))
+    return score, score > LIMIT, scores.contributions(slice(None)).argmax(axis=1)
 
 
 def _events(
@@ -115,9 +108,7 @@ def _events(
 
 
 def _changes(values: Floats, reference: int) -> NDArray[np.bool_]:
-    known = without_absurd(values[:reference])
-    centre = np.nanmean(known, axis=0)
-    scale = np.maximum(np.nanstd(known, axis=0), 1e-9 * np.maximum(1.0, np.abs(centre)))
+    centre, scale, _ = spread_of(without_absurd(values[:reference]))
     standard = (values - centre) / scale
     learnt = learn_changes(standard[:reference])
     return score_changes(learnt, start_changes(values.shape[1]), standard)[1].points

@@ -26,8 +26,6 @@ from monitor.model import Finding, Floats, MachineBatch, Status
 from monitor.ports import State
 
 VERSION = 4
-SHARED: Final = None
-"""The key of the baseline that recipes without one of their own borrow."""
 FLAG: Final = 1.0
 """The score above which a row is anomalous."""
 _WARM_UPS = 3

@@ -22,8 +22,6 @@ from monitor.store.parts.lists import Key, ListedDecision, Wanted, kinds_of, new
 
 PAGE = 50
 """Decisions of one page."""
-MOST_LISTED = 1000
-"""Decisions of one list, at most."""
 _LARGEST = 2**63 - 1
 
 

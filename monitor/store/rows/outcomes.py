@@ -67,14 +67,6 @@ class DecidedOutcome(NamedTuple):
     probabilities: Sequence[float | None] | None = None
 
 
-class AvailableOutcome(NamedTuple):
-    """An outcome, and when it became available."""
-
-    serial: str
-    value: float
-    available_at: datetime
-
-
 def is_usable(value: sa.ColumnElement[float]) -> sa.ColumnElement[bool]:
     """Whether an outcome has a value to compute with; earlier versions stored larger ones too."""
     return value.between(-LARGEST_NUMBER, LARGEST_NUMBER)
