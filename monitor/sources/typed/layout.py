@@ -1,4 +1,4 @@
-"""Checks and conversions across rows: contradictions in a page, and the long layout as a wide row_key."""
+"""Checks and conversions across rows: contradictions in a page, and the long layout as a wide one."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def mark_long_contradictions(frame: pd.DataFrame, values: Floats) -> NDArray[np.
 def widen(frame: pd.DataFrame, values: Floats, names: Sequence[str]) -> tuple[pd.DataFrame, Floats]:
     """Converts long rows (machine, recipe, sensor, at, available_at; values of shape (rows, 1)) to wide ones.
 
-    There is row_key row for each machine and instant, in order of first appearance, with values of shape (rows, names);
-    a sensor without a long row is NaN. Long rows of row_key instant that became available at different times stay
+    There is one row for each machine and instant, in order of first appearance, with values of shape (rows, names);
+    a sensor without a long row is NaN. Long rows of one instant that became available at different times stay
     separate; identical rows are merged.
     """
     wide_columns = ["at", "available_at", "machine", "recipe"]
