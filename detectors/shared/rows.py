@@ -33,6 +33,13 @@ def columns(batch: MachineBatch, sensors: Sequence[str]) -> Floats:
     return _finite(selected)
 
 
+def sampling_interval(at: NDArray[np.int64]) -> float:
+    """Seconds from row to row of instants (ns): the median, since stops and gaps lie in between; 1 without any."""
+    steps = np.diff(at)
+    steps = steps[steps > 0]
+    return float(np.median(steps)) / 1e9 if len(steps) else 1.0
+
+
 def _finite(values: Floats) -> Floats:
     beyond = np.abs(values) > BEYOND
     return np.where(beyond, np.nan, values) if beyond.any() else values

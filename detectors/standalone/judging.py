@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.condition.changes import learn_changes, score_changes, start_changes
-from detectors.condition.reference import learn
+from detectors.condition.reference import DEFAULTS, learn
 from detectors.condition.scoring import score as score_condition
 from detectors.condition.scoring import start
+from detectors.condition.settings import Settings
 from detectors.condition.standard import spread_of, without_absurd
 from detectors.events.events import score as score_events
 from detectors.events.events import settings_for
 from detectors.events.events import start as start_events
+from detectors.shared.rows import sampling_interval
 from monitor.errors import UsageError
 from monitor.model import Floats
 
@@ -27,6 +29,7 @@ LEAST_REFERENCE = 60
 _EVENT_REFERENCE = 750
 _STATE_REFERENCE = 400
 _SHARE = 0.15
+_MONTH_SECONDS = 30 * 86_400.0
 
 
 class Kind(StrEnum):
@@ -73,9 +76,11 @@ def reference_rows(kind: Kind, rows: int, asked: int | None) -> int:
 def judge(kind: Kind, values: Floats, instants: NDArray[np.int64] | None, reference: int) -> Judged:
     """Judge the rows, shape (n > reference, sensors), NaN where missing; each sensor has a value in the reference.
 
-    `instants`, (n,) in ns, tell the time of day, of which events learn the usual course.
+    `instants`, (n,) in ns, tell the time of day, of which events learn the usual course, and how many rows a month has:
+    a condition scores 2 where chance would call a person once in that time, as in a plant.
     """
-    score, anomaly, top = _state(values, reference) if kind is Kind.STATE else _events(values, instants, reference)
+    judging = _state if kind is Kind.STATE else _events
+    score, anomaly, top = judging(values, instants, reference)
     unknown = np.isnan(values).all(axis=1)
     score = np.where(unknown, np.nan, score)
     learning = np.arange(len(values)) < reference
@@ -83,8 +88,13 @@ def judge(kind: Kind, values: Floats, instants: NDArray[np.int64] | None, refere
     return Judged(score, anomaly & ~learning & ~unknown, change, np.where(np.isnan(score), -1, top), reference)
 
 
-def _state(values: Floats, reference: int) -> tuple[Floats, NDArray[np.bool_], NDArray[np.int64]]:
-    learnt = learn(values[:reference])
+def _state(
+    values: Floats, instants: NDArray[np.int64] | None, reference: int
+) -> tuple[Floats, NDArray[np.bool_], NDArray[np.int64]]:
+    settings = DEFAULTS
+    if instants is not None:
+        settings = Settings(false_alarm_rows=_MONTH_SECONDS / sampling_interval(instants[:reference]))
+    learnt = learn(values[:reference], settings=settings)
     _, scores = score_condition(learnt, start(learnt), values)
     score = scores.scores.copy()
     score[:reference] = np.nan

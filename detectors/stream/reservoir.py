@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.shared.rows import sampling_interval
 from detectors.shared.state import pack, require, unpack, whole_number
 from monitor.model import Floats
 
@@ -33,10 +34,8 @@ class WarmUp:
 
     @property
     def interval(self) -> float:
-        """Seconds from row to row: the median, since stops and changeovers lie in between."""
-        steps = np.diff(self.at)
-        steps = steps[steps > 0]
-        return float(np.median(steps)) / 1e9 if len(steps) else 1.0
+        """Seconds from row to row."""
+        return sampling_interval(self.at)
 
     def save(self) -> dict[str, Any]:
         """The rows as JSON values."""

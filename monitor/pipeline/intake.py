@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -190,11 +190,9 @@ def part_rows(page: Page, source: str, stored: dict[Key, StoredRow]) -> Iterable
 def reading_rows(page: Page, source: str, sensors: Mapping[str, Sequence[int]]) -> Iterable[tuple[Key, Columns]]:
     """Readings under (machine, at). `sensors` gives the columns of `page.values` that each machine has."""
     f = page.frame
-    values = page.values.tolist()
-    names = page.names
     texts = f["machine"].tolist(), f["recipe"].tolist()
-    for machine, recipe, at, posted, numbers in zip(*texts, *_both_times(f), values, strict=True):
-        row = {names[j]: numbers[j] for j in sensors[machine] if numbers[j] == numbers[j]}
+    values = _values_by_name(page, sensors)
+    for machine, recipe, at, posted, row in zip(*texts, *_both_times(f), values, strict=True):
         digest = hashlib.blake2b(f"{recipe}|{row}".encode(), digest_size=16).hexdigest()
         yield (
             (machine, at),
@@ -203,6 +201,20 @@ def reading_rows(page: Page, source: str, sensors: Mapping[str, Sequence[int]]) 
                 "values": row, "digest": digest,
             },
         )  # fmt: skip
+
+
+def _values_by_name(page: Page, sensors: Mapping[str, Sequence[int]]) -> list[dict[str, float]]:
+    """Of each row of a page the values, by sensor; a sensor without a value is left out."""
+    machines = page.frame["machine"].to_numpy()
+    by_row: list[dict[str, float]] = [{}] * len(machines)
+    for machine, places in sensors.items():
+        rows = np.flatnonzero(machines == machine)
+        names, values = [page.names[j] for j in places], page.values[rows][:, list(places)]
+        gaps = np.asarray(np.isnan(values).any(axis=1)).tolist()
+        for row, numbers, has_gaps in zip(rows.tolist(), values.tolist(), gaps, strict=True):
+            pairs = zip(names, numbers, strict=True)
+            by_row[row] = {name: value for name, value in pairs if value == value} if has_gaps else dict(pairs)
+    return by_row
 
 
 def state_rows(page: Page, source: str) -> Iterable[tuple[Key, Columns]]:
@@ -244,8 +256,8 @@ def _both_times(frame: pd.DataFrame) -> tuple[list[datetime], list[datetime]]:
 
 
 def _times(column: pd.Series[Any]) -> list[datetime]:
-    naive = column.dt.tz_convert(None).to_numpy().astype("datetime64[us]").tolist()
-    return [t.replace(tzinfo=UTC) for t in naive]
+    instants: list[datetime] = pd.DatetimeIndex(column).as_unit("us").to_pydatetime().tolist()
+    return instants
 
 
 def without_old(page: Page, since: datetime) -> tuple[Page, int]:

@@ -5,10 +5,11 @@ Rows are added to the stored sums one by one, so that the sums are bit-identical
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.instants import from_micros
 from monitor.model import Floats, MachineBatch, Mask
@@ -19,57 +20,55 @@ Totals = dict[str, tuple[int, int, float | None, float | None, float, float]]
 """By sensor: rows, missing, minimum, maximum, total, square total."""
 
 
+_NO_ROWS = (0, 0, None, None, 0.0, 0.0)
+
+
 def window_starts(batch: MachineBatch, length: timedelta) -> list[datetime]:
-    """The start of each row's window."""
+    """The starts of the windows that the batch has rows in."""
+    return [from_micros(start) for start in np.unique(_starts(batch, length)).tolist()]
+
+
+def _starts(batch: MachineBatch, length: timedelta) -> NDArray[np.int64]:
+    """The start of each row's window, in microseconds."""
     step = int(length.total_seconds() * 1_000_000)
-    starts = batch.at // 1000 // step * step
-    return [from_micros(s) for s in starts]
+    return np.asarray(batch.at // 1000 // step * step, dtype=np.int64)
 
 
 def add(windows: Mapping[WindowKey, Totals], batch: MachineBatch, length: timedelta) -> dict[WindowKey, Totals]:
-    """The windows that the batch has rows in, with these rows added."""
-    starts = window_starts(batch, length)
-    places: dict[datetime, list[int]] = {}
-    for i, start in enumerate(starts):
-        places.setdefault(start, []).append(i)
-    added: dict[WindowKey, Totals] = {}
-    for start, rows in places.items():
-        sampled = np.ones((len(rows), len(batch.sensors)), np.bool_) if batch.sampled is None else batch.sampled[rows]
-        window = windows.get((batch.machine, start), {})
-        added[batch.machine, start] = _add_rows(window, batch.sensors, batch.values[rows], sampled)
-    return added
-
-
-def _add_rows(window: Totals, sensors: tuple[str, ...], values: Floats, sampled: Mask) -> Totals:
-    """The window with the samples added; values that are only held are none."""
-    values = np.where(sampled, values, np.nan)
-    missing = np.isnan(values)
-    filled = np.where(missing, 0.0, values)
-    before = [window.get(s, (0, 0, None, None, 0.0, 0.0)) for s in sensors]
-    totals = np.add.accumulate(np.vstack([[b[4] for b in before], filled]), axis=0)[-1]
+    """The windows that the batch has rows in, with these rows added; values that are only held are no samples."""
+    starts, places = np.unique(_starts(batch, length), return_inverse=True)
+    keys = [(batch.machine, from_micros(start)) for start in starts.tolist()]
+    before = [[windows.get(key, {}).get(sensor, _NO_ROWS) for sensor in batch.sensors] for key in keys]
+    held = np.array(before, dtype=np.float64).reshape(len(keys), len(batch.sensors), len(_NO_ROWS))
+    sampled = np.ones(batch.values.shape, np.bool_) if batch.sampled is None else batch.sampled
+    missing = np.isnan(batch.values) | ~sampled
+    filled = np.where(missing, 0.0, batch.values)
     with np.errstate(over="ignore"):
-        squares = np.add.accumulate(np.vstack([[b[5] for b in before], filled * filled]), axis=0)[-1]
-    lows = np.where(missing, np.inf, values).min(axis=0)
-    highs = np.where(missing, -np.inf, values).max(axis=0)
-    counts = sampled.sum(axis=0)
-    missing_counts = (missing & sampled).sum(axis=0)
-    return {
-        s: (
-            before[j][0] + int(counts[j]),
-            before[j][1] + int(missing_counts[j]),
-            _extreme(min, before[j][2], float(lows[j])),
-            _extreme(max, before[j][3], float(highs[j])),
-            float(totals[j]),
-            float(squares[j]),
-        )
-        for j, s in enumerate(sensors)
-    }
+        squares = filled * filled
+    finite = np.where(missing | np.isinf(filled), np.nan, batch.values)
+    lows, highs = held[:, :, 2].copy(), held[:, :, 3].copy()
+    np.fmin.at(lows, places, finite)
+    np.fmax.at(highs, places, finite)
+    rows_of, missing_of = (_sums(held[:, :, i], places, mask) for i, mask in ((0, sampled), (1, missing & sampled)))
+    totals, squares_of = _sums(held[:, :, 4], places, filled), _sums(held[:, :, 5], places, squares)
+    counts = (rows_of.astype(np.int64), missing_of.astype(np.int64))
+    columns = [c.tolist() for c in (*counts, _or_none(lows), _or_none(highs), totals, squares_of)]
+    rows = (zip(*of_window, strict=True) for of_window in zip(*columns, strict=True))
+    return {key: dict(zip(batch.sensors, row, strict=True)) for key, row in zip(keys, rows, strict=True)}
 
 
-def _extreme(choose: Callable[[float, float], float], before: float | None, new: float) -> float | None:
-    if not np.isfinite(new):
-        return before
-    return new if before is None else choose(before, new)
+def _sums(before: Floats, places: NDArray[np.int64], values: Floats | Mask) -> Floats:
+    """What was there, shape (windows, sensors), and the rows' values, (rows, sensors), added one after the other."""
+    cells = np.arange(before.size).reshape(before.shape)
+    where = np.concatenate([cells, cells[places]]).ravel()
+    added = np.bincount(where, np.concatenate([before, values]).ravel(), before.size)
+    return np.asarray(added.reshape(before.shape), dtype=np.float64)
+
+
+def _or_none(extremes: Floats) -> NDArray[np.object_]:
+    boxed = extremes.astype(np.object_)
+    boxed[np.isnan(extremes)] = None
+    return boxed
 
 
 def as_rows(windows: Mapping[WindowKey, Totals]) -> list[MachineWindow]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from monitor.instants import from_nanos, to_nanos
+from monitor.instants import to_nanos
 from monitor.model import Finding, MachineBatch, MachineState
 from monitor.pipeline import machine_windows as windows
 from monitor.pipeline.detectors import detectors_of
@@ -199,7 +199,7 @@ def _judged_between(
             known = merged(row for row in group if row.arrival <= span.arrival)
             timeline.learn(states_after(connection, timeline.arrival, span.arrival))
             readings += known
-            states += timeline.at(memory.machine, sorted({from_nanos(reading.at) for reading in known}))
+            states += timeline.at(memory.machine, np.array(sorted({r.at for r in known}), np.int64))
         joined = memory.join(readings)
         yield JudgedBatch(memory.batch(joined, states), joined.arrivals)
 
@@ -225,12 +225,15 @@ def _by_span(
 
 def merged(rows: Iterator[StoredReading]) -> list[Reading]:
     """The revisions of one machine's readings in one, in order of time; they come by time, source and revision."""
-    readings = []
-    for (at, source), group in groupby(rows, key=lambda row: (row.at, row.source)):
-        values: dict[str, float | None] = {}
-        for row in group:
-            values |= row.values
-        readings.append(Reading(to_nanos(at), row.arrival, source, row.recipe, values))
+    readings: list[Reading] = []
+    last: StoredReading | None = None
+    for row in rows:
+        if last is not None and row.at == last.at and row.source == last.source:
+            before = readings.pop()
+            readings.append(Reading(before.at, row.arrival, row.source, row.recipe, {**before.values, **row.values}))
+        else:
+            readings.append(Reading(to_nanos(row.at), row.arrival, row.source, row.recipe, row.values))
+        last = row
     return readings
 
 
@@ -240,7 +243,7 @@ def judge(
 ) -> MachineBatch:  # fmt: skip
     """Judge new readings of a machine, in order of time; findings and the span go into `write`."""
     joined = memory.join(merged(iter(rows)))
-    states = timeline.at(memory.machine, [from_nanos(at) for at in joined.at])
+    states = timeline.at(memory.machine, np.array(joined.at, dtype=np.int64))
     batch = memory.batch(joined, states, len(write.arrivals))
     memory.observe(batch, write)
     memory.last = span

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from monitor.failpoints import reach
-from monitor.model import Page
+from monitor.model import MachineState, Page
 from monitor.pipeline import intake
 from monitor.pipeline.machine_states import StateTimeline
 from monitor.pipeline.pipeline import Pipeline
@@ -43,18 +45,28 @@ class ReadingsPipeline(Pipeline):
             self._timeline.learn(states_after(connection, self._timeline.arrival))
         rows = intake.reading_rows(page, self._source, columns)
         result = intake.classify_readings(rows, stored, self._dated, mapped)
+        states = self._states(page)
         for row in result.accepted:
-            machine, at = row.columns["machine"], row.columns["at"]
-            (state,) = self._timeline.at(machine, (at,))
             for reason in page.hidden.get(row.index, ()):
                 key = tally_key("gatewatch_source_hidden_cells_total", source=self._source, reason=reason.value)
                 write.tallies[key] += 1
-            write.rows.append({**row.columns, "revision": row.revision, "state": state.value})
+            write.rows.append({**row.columns, "revision": row.revision, "state": states[row.index].value})
         if result.accepted:
             self._timeline.forget_before(min(row.columns["at"] for row in result.accepted))
         reach("after_inference")
         for outcome, rows_of in result.outcomes():
             write.tallies[tally_key("gatewatch_source_rows_total", source=self._source, outcome=outcome)] += rows_of
+
+    def _states(self, page: Page) -> list[MachineState]:
+        """The state of its machine at each row of the page, as far as it is known."""
+        machines = page.frame["machine"].to_numpy()
+        at = page.frame["at"].dt.as_unit("ns").astype("int64").to_numpy()
+        states = [MachineState.UNKNOWN] * len(at)
+        for machine in page.frame["machine"].unique():
+            rows = np.flatnonzero(machines == machine)
+            for row, state in zip(rows.tolist(), self._timeline.at(machine, at[rows]), strict=True):
+                states[row] = state
+        return states
 
 
 def _columns(plant: Plant, machine: str, names: Sequence[str]) -> list[int]:

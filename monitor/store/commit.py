@@ -14,17 +14,10 @@ from monitor.model import Finding, Reject
 from monitor.ports import State
 from monitor.store import cursors
 from monitor.store.database import tables as t
+from monitor.store.database.bulk import insert, insert_new, upsert
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease, renew
-from monitor.store.database.statements import (
-    TallyKey,
-    add_counts,
-    insert_new,
-    set_gauges,
-    take_arrivals,
-    tally_key,
-    upsert,
-)
+from monitor.store.database.statements import TallyKey, add_counts, set_gauges, take_arrivals, tally_key
 from monitor.store.rows.decisions import StoredDecision
 from monitor.store.rows.forgotten import ForgottenBaseline
 from monitor.store.rows.intake_counts import count_intake
@@ -105,7 +98,7 @@ def commit(store: Store, lease: Lease, batch: BatchWrite) -> int:
         first = take_arrivals(connection, len(batch.rows))
         if batch.rows:
             rows = [{**row, "arrival": first + i} for i, row in enumerate(batch.rows)]
-            connection.execute(KINDS[batch.kind].insert(), rows)
+            insert(connection, KINDS[batch.kind], rows)
         _write_pictures(connection, batch, first)
         _write_decisions(connection, batch, first)
         _write_findings(connection, batch, first)
@@ -133,14 +126,12 @@ def _accepted(batch: BatchWrite) -> int:
 
 
 def _write_pictures(connection: sa.Connection, batch: BatchWrite, first: int) -> None:
-    if batch.pictures:
-        rows = [p._replace(arrival=resolved_arrival(p.arrival, first))._asdict() for p in batch.pictures]
-        connection.execute(t.picture.insert(), rows)
+    rows = [p._replace(arrival=resolved_arrival(p.arrival, first))._asdict() for p in batch.pictures]
+    insert(connection, t.picture, rows)
 
 
 def _write_decisions(connection: sa.Connection, batch: BatchWrite, first: int) -> None:
-    if batch.decisions:
-        connection.execute(t.decision.insert(), [_with_arrivals(d, first)._asdict() for d in batch.decisions])
+    insert(connection, t.decision, [_with_arrivals(d, first)._asdict() for d in batch.decisions])
     insert_new(connection, t.outbox, batch.outbox)
 
 
@@ -153,9 +144,8 @@ def _with_arrivals(decision: StoredDecision, first: int) -> StoredDecision:
 
 
 def _write_findings(connection: sa.Connection, batch: BatchWrite, first: int) -> None:
-    if batch.findings:
-        rows = [{**_columns(f), "arrival": _arrival(f, batch.arrivals, first)} for f in batch.findings]
-        connection.execute(t.finding.insert(), rows)
+    rows = [{**_columns(f), "arrival": _arrival(f, batch.arrivals, first)} for f in batch.findings]
+    insert(connection, t.finding, rows)
     for f in batch.findings:
         key = tally_key(
             "gatewatch_findings_total", detector=f.detector, method=f.method, subject=f.subject, status=f.status.value

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.store.database import tables as t
-from monitor.store.database.statements import upsert
+from monitor.store.database.bulk import upsert
 
 
 def position(connection: sa.Connection, job: str, source: str, partition: str) -> datetime | None:

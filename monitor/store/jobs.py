@@ -9,7 +9,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from monitor.store.database import tables as t
-from monitor.store.database.statements import insert_new, upsert
+from monitor.store.database.bulk import insert_new, upsert
 
 
 class JobRun(NamedTuple):

@@ -8,8 +8,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from monitor.store.database import tables as t
+from monitor.store.database.bulk import upsert
 from monitor.store.database.database import Store
-from monitor.store.database.statements import upsert
 
 
 def newest_digest(connection: sa.Connection, before: datetime | None = None) -> str | None:

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from monitor.errors import FencedError
 from monitor.store.database import tables as t
+from monitor.store.database.bulk import insert_new
 from monitor.store.database.database import Store
-from monitor.store.database.statements import insert_new
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,51 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.store.database import tables as t
+from monitor.store.database.bulk import upsert
 
 Labels = tuple[tuple[str, str], ...]
 TallyKey = tuple[str, Labels]
-
-
-@lru_cache(maxsize=256)
-def _upsert_statement(dialect: str, table: sa.Table, names: tuple[str, ...], add: tuple[str, ...]) -> Any:
-    """The statement, cached: at ten thousand commits a day, building it would cost more than running it."""
-    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    statement = make(table)
-    keys = [c.name for c in table.primary_key]
-    change = {
-        name: (table.c[name] + statement.excluded[name]) if name in add else statement.excluded[name]
-        for name in names
-        if name not in keys
-    }
-    return statement.on_conflict_do_update(index_elements=keys, set_=change)
-
-
-def upsert(
-    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]], add: tuple[str, ...] = ()
-) -> None:
-    """Insert, or overwrite the row of the same primary key, adding columns in `add`. All rows have the same columns."""
-    if rows:
-        connection.execute(_upsert_statement(connection.dialect.name, table, tuple(rows[0]), add), list(rows))
-
-
-def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert the rows whose unique key does not exist yet; the others stay unchanged."""
-    if rows:
-        connection.execute(_insert_new_statement(connection.dialect.name, table), list(rows))
-
-
-@lru_cache(maxsize=64)
-def _insert_new_statement(dialect: str, table: sa.Table) -> Any:
-    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    return make(table).on_conflict_do_nothing()
 
 
 def add_counts(connection: sa.Connection, tallies: Mapping[TallyKey, float]) -> None:

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from monitor.model import JsonObject
 from monitor.statuses import Announced, OutboxStatus
 from monitor.store.database import tables as t
+from monitor.store.database.bulk import insert, insert_new
 from monitor.store.database.rows import fetch_one, fetch_rows, select_columns
-from monitor.store.database.statements import insert_new
 
 
 class Notification(NamedTuple):
@@ -62,8 +62,7 @@ def save_notifications(
     announced: Mapping[int, Announced],
 ) -> None:
     """Write notifications with their outbox messages, and what they announce of each alert, by alert id."""
-    if notifications:
-        connection.execute(t.notification.insert(), list(notifications))
+    insert(connection, t.notification, notifications)
     insert_new(connection, t.outbox, outgoing)
     for state in sorted(set(announced.values())):
         ids = [alert_id for alert_id, value in announced.items() if value == state]

@@ -12,8 +12,9 @@ from monitor.model import JsonObject
 from monitor.model import RetrainingReason as Reason
 from monitor.model import RetrainingState as State
 from monitor.store.database import tables as t
+from monitor.store.database.bulk import insert_new
 from monitor.store.database.rows import fetch_rows, select_columns
-from monitor.store.database.statements import add_counts, insert_new, set_gauges, tally_key
+from monitor.store.database.statements import add_counts, set_gauges, tally_key
 
 OPEN = (State.REQUESTED, State.QUEUED, State.TRAINING)
 MANUAL = "manual"

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from monitor.failpoints import reach
 from monitor.statuses import VersionStatus
 from monitor.store.database import tables as t
+from monitor.store.database.bulk import insert_new
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease, renew
 from monitor.store.database.rows import fetch_one, fetch_rows, select_columns
-from monitor.store.database.statements import insert_new
 
 Also = Callable[[sa.Connection], object]
 

@@ -16,8 +16,8 @@ from inference.policy.stopping import Failed, value_curve
 from monitor.model import JsonObject
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
+from monitor.store.database.bulk import upsert
 from monitor.store.database.database import Store
-from monitor.store.database.statements import upsert
 from monitor.store.report.followed import CostsAt, followed_parts
 
 EVIDENCE_MONTHS = 3

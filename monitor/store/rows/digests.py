@@ -120,12 +120,21 @@ def stored_readings_of(connection: sa.Connection, source: str, frame: pd.DataFra
     if frame.empty:
         return stored
     r = t.reading.c
+    instants = _instants(frame["at"])
+    if not _any_reading_between(connection, source, min(instants), max(instants)):
+        return stored  # the usual page of new rows
     machines = frame["machine"].unique().tolist()
     columns = (r.machine, r.at, r.digest, sa.type_coerce(r["values"], sa.Text), r.available_at, r.recipe)
-    for chunk in chunked(_instants(frame["at"])):
+    for chunk in chunked(instants):
         query = sa.select(*columns).where(r.at.in_(chunk), r.machine.in_(machines), r.source == source)
         for machine, at, digest, text, available_at, recipe in connection.execute(query.order_by(r.revision)):
             row = stored.setdefault((machine, at), StoredReading())
             row.digests.append(digest)
             row.revisions.append((text, available_at, recipe))
     return stored
+
+
+def _any_reading_between(connection: sa.Connection, source: str, first: datetime, last: datetime) -> bool:
+    r = t.reading.c
+    query = sa.select(r.arrival).where(r.at >= first, r.at <= last, r.source == source).limit(1)
+    return connection.execute(query).first() is not None

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from monitor.instants import floor_to
 from monitor.model import Reject, RejectReason
 from monitor.store.database import tables as t
-from monitor.store.database.statements import upsert
+from monitor.store.database.bulk import upsert
 
 HOUR = timedelta(hours=1)
 LONGEST = timedelta(days=7)

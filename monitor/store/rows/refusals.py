@@ -18,8 +18,9 @@ from monitor.cells import keep_row, restore_row
 from monitor.model import JsonObject, Reject, RejectReason
 from monitor.statuses import Resolution
 from monitor.store.database import tables as t
+from monitor.store.database.bulk import insert_new
 from monitor.store.database.rows import chunked, fetch_rows, select_columns
-from monitor.store.database.statements import TallyKey, add_counts, insert_new, tally_key
+from monitor.store.database.statements import TallyKey, add_counts, tally_key
 from monitor.store.rows.intake_counts import note_unknown_names, uncount_refused
 
 _LONGEST_VALUE = 60

@@ -19,9 +19,10 @@ from monitor.model import WATCHDOG
 from monitor.plant.plant import Plant
 from monitor.statuses import AlertCondition, AlertStatus, Announced
 from monitor.store.database import tables as t
+from monitor.store.database.bulk import insert_new
 from monitor.store.database.database import Store
 from monitor.store.database.rows import fetch_rows, select_columns
-from monitor.store.database.statements import TallyKey, add_counts, insert_new, tally_key
+from monitor.store.database.statements import TallyKey, add_counts, tally_key
 from monitor.store.watching.details import detail_of
 
 _MAX_SUMMARY = 500

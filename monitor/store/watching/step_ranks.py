@@ -8,14 +8,14 @@ import sqlalchemy as sa
 
 from exporters.metrics.shared.snapshot import StepRankRow
 from monitor.store.database import tables as t
+from monitor.store.database.bulk import insert
 from monitor.store.database.rows import fetch_rows, select_columns
 
 
 def keep_ranks(connection: sa.Connection, characteristic: str, rows: Sequence[StepRankRow]) -> None:
     """Put a ranking in the place of the one before of its characteristic."""
     connection.execute(t.step_rank.delete().where(t.step_rank.c.characteristic == characteristic))
-    if rows:
-        connection.execute(t.step_rank.insert(), [row._asdict() for row in rows])
+    insert(connection, t.step_rank, [row._asdict() for row in rows])
 
 
 def step_ranks(connection: sa.Connection) -> list[StepRankRow]:

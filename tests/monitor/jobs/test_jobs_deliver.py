@@ -16,7 +16,7 @@ from exporters.delivery.mes import MesTarget
 from monitor.errors import DeliveryError, DeliveryReason, FencedError
 from monitor.jobs.deliver import DeliverJob
 from monitor.store.database import tables as t
-from monitor.store.database.statements import insert_new
+from monitor.store.database.bulk import insert_new
 from monitor.store.delivery.outbox import resend
 
 DELIVERIES = "gatewatch_outbox_deliveries_total"

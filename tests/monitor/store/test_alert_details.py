@@ -10,7 +10,7 @@ from spine_kit import T0, Spine
 from alerting.specs.roster import BY_NAME
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
-from monitor.store.database.statements import insert_new
+from monitor.store.database.bulk import insert_new
 from monitor.store.watching.details import detail_of
 from monitor.store.watching.newest import newest_outcomes, newest_parts
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from spine_kit import T0, Spine
 
 from monitor.store.database import tables as t
-from monitor.store.database.statements import insert_new
+from monitor.store.database.bulk import insert_new
 from monitor.store.report.machines import machines
 
 WINDOW = timedelta(minutes=5)

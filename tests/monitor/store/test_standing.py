@@ -9,8 +9,8 @@ from spine_kit import T0
 from exporters.metrics.shared.snapshot import StandingRow
 from monitor.model import MachineState
 from monitor.store.database import tables as t
+from monitor.store.database.bulk import insert_new
 from monitor.store.database.database import Store
-from monitor.store.database.statements import insert_new
 from monitor.store.watching.standing import newest_states
 
 REPORTS = (

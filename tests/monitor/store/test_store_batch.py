@@ -19,9 +19,10 @@ from monitor.model import Finding, Reject, RejectReason, Status
 from monitor.store import cursors
 from monitor.store.commit import BatchWrite, SavedState, commit, provisional_arrival, resolved_arrival
 from monitor.store.database import tables as t
+from monitor.store.database.bulk import upsert
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease, acquire
-from monitor.store.database.statements import add_counts, set_gauges, take_arrivals, tally_key, upsert
+from monitor.store.database.statements import add_counts, set_gauges, take_arrivals, tally_key
 from monitor.store.delivery.outbox import recommendation
 from monitor.store.rows.decisions import StoredDecision
 from monitor.store.rows.readings import JudgedSpan, MachineWindow

@@ -1,0 +1,104 @@
+"""Many rows into one table: a statement compiled once, columns converted at once, one executemany of the driver.
+
+SQLAlchemy's own executemany prepares each row by itself, which takes longer than the database does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
+
+Processor = Callable[[Any], object]
+
+
+class _Prepared(NamedTuple):
+    """SQL with a parameter for each of `names`, in order of `positions` where they have none; how values become those
+    of the driver; and the values of columns that rows do not give."""
+
+    sql: str
+    names: tuple[str, ...]
+    positions: tuple[str, ...] | None
+    processors: Mapping[str, Processor]
+    defaults: Mapping[str, object]
+
+
+def insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert rows, which all have the same columns."""
+    if rows:
+        _execute(connection, _inserting(connection.dialect, table, tuple(rows[0])), rows)
+
+
+def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert the rows whose unique key does not exist yet; the others stay unchanged."""
+    if rows:
+        _execute(connection, _inserting_new(connection.dialect, table, tuple(rows[0])), rows)
+
+
+def upsert(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]], add: tuple[str, ...] = ()
+) -> None:
+    """Insert, or overwrite the row of the same primary key, adding columns in `add`. All rows have the same columns."""
+    if rows:
+        _execute(connection, _overwriting(connection.dialect, table, tuple(rows[0]), add), rows)
+
+
+def _execute(connection: sa.Connection, prepared: _Prepared, rows: Sequence[Mapping[str, object]]) -> None:
+    columns = []
+    for name in prepared.positions or prepared.names:
+        default = prepared.defaults.get(name, _NONE)
+        values: Sequence[object] = [row[name] for row in rows] if default is _NONE else [default] * len(rows)
+        processor = prepared.processors.get(name)
+        columns.append(values if processor is None else list(map(processor, values)))
+    given: Any = list(zip(*columns, strict=True))
+    if prepared.positions is None:
+        given = [dict(zip(prepared.names, row, strict=True)) for row in given]
+    connection.exec_driver_sql(prepared.sql, given)
+
+
+_NONE = object()
+
+
+@lru_cache(maxsize=256)
+def _inserting(dialect: sa.Dialect, table: sa.Table, names: tuple[str, ...]) -> _Prepared:
+    return _prepare(dialect, table, table.insert(), names)
+
+
+@lru_cache(maxsize=256)
+def _inserting_new(dialect: sa.Dialect, table: sa.Table, names: tuple[str, ...]) -> _Prepared:
+    return _prepare(dialect, table, _own_insert(dialect)(table).on_conflict_do_nothing(), names)
+
+
+@lru_cache(maxsize=256)
+def _overwriting(dialect: sa.Dialect, table: sa.Table, names: tuple[str, ...], add: tuple[str, ...]) -> _Prepared:
+    statement = _own_insert(dialect)(table)
+    keys = [c.name for c in table.primary_key]
+    change = {
+        name: (table.c[name] + statement.excluded[name]) if name in add else statement.excluded[name]
+        for name in names
+        if name not in keys
+    }
+    return _prepare(dialect, table, statement.on_conflict_do_update(index_elements=keys, set_=change), names)
+
+
+def _own_insert(dialect: sa.Dialect) -> Any:
+    return sqlite.insert if dialect.name == "sqlite" else postgresql.insert
+
+
+def _prepare(dialect: sa.Dialect, table: sa.Table, statement: sa.Insert, names: tuple[str, ...]) -> _Prepared:
+    defaults = {
+        c.name: c.default.arg
+        for c in table.c
+        if c.name not in names and isinstance(c.default, ScalarElementColumnDefault)
+    }
+    every = (*names, *defaults)
+    compiled: Any = statement.inline().compile(dialect=dialect, column_keys=list(every))
+    types = {name: table.c[name].type.dialect_impl(dialect) for name in every}
+    processors = {name: kind.bind_processor(dialect) for name, kind in types.items()}
+    known = {name: processor for name, processor in processors.items() if processor is not None}
+    positions = tuple(compiled.positiontup) if compiled.positional else None
+    return _Prepared(compiled.string, every, positions, known, defaults)
