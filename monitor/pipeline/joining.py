@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -166,13 +167,23 @@ def _whole_rows(
     for reading in readings:
         _learn_recipe(state, (reading,), feeds)
         recipes.append(state.recipe)
-    cells = [[reading.values.get(name) for name in sensors] for reading in readings]
-    values = np.array(cells, dtype=np.float64).reshape(len(readings), len(sensors))
+    values = np.array(_cells(readings, sensors), dtype=np.float64).reshape(len(readings), len(sensors))
     at = [reading.at for reading in readings]
     for j, name in enumerate(sensors):
         for i in np.flatnonzero(~np.isnan(values[:, j]))[-3:].tolist():  # as many as a state remembers
             state.follow(name, float(values[i, j]), at[i])
     return Joined(at, values, None, recipes, [reading.arrival for reading in readings])
+
+
+def _cells(readings: Sequence[Reading], sensors: Sequence[str]) -> list[Any]:
+    """The values of each reading in the order of the sensors, None where it has none."""
+    if not sensors:
+        return []
+    in_order = itemgetter(*sensors)
+    try:
+        return [in_order(reading.values) for reading in readings]
+    except KeyError:
+        return [[reading.values.get(name) for name in sensors] for reading in readings]
 
 
 def _learn_recipe(state: JoinState, rows: Sequence[Reading], feeds: Mapping[str, Feed]) -> None:

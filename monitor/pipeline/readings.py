@@ -45,12 +45,12 @@ class ReadingsPipeline(Pipeline):
             self._timeline.learn(states_after(connection, self._timeline.arrival))
         rows = intake.reading_rows(page, self._source, columns)
         result = intake.classify_readings(rows, stored, self._dated, mapped)
-        states = self._states(page)
+        states, words = self._states(page), {state: state.value for state in MachineState}
         for row in result.accepted:
             for reason in page.hidden.get(row.index, ()):
                 key = tally_key("gatewatch_source_hidden_cells_total", source=self._source, reason=reason.value)
                 write.tallies[key] += 1
-            write.rows.append({**row.columns, "revision": row.revision, "state": states[row.index].value})
+            write.rows.append({**row.columns, "revision": row.revision, "state": words[states[row.index]]})
         if result.accepted:
             self._timeline.forget_before(min(row.columns["at"] for row in result.accepted))
         reach("after_inference")

@@ -70,7 +70,7 @@ def test_an_upsert_overwrites_or_adds(spine: Spine) -> None:
     ids=["naive time", "NaN"],
 )
 def test_a_value_that_the_store_refuses_is_refused(spine: Spine, column: str, value: object) -> None:
-    with spine.store.write() as connection, pytest.raises(ValueError, match="naive|JSON"):
+    with spine.store.write() as connection, pytest.raises(ValueError, match=r"naive|JSON"):
         insert(connection, t.reading, [_rows(t.reading)[0] | {column: value}])
 
 
