@@ -26,6 +26,9 @@ SKILL_REGAINED: Final = 0.1
 """Realised skill above which a breach of `skill` ends; between 0 and this value the status stays as it was."""
 UNWATCHED: Final = "unwatched"
 """The rows of a running machine that were compared with nothing."""
+EVENTS: Final = "events"
+"""A sensor by itself against everything it has shown before."""
+EVENT: Final = "event"
 WORST_MACHINE: Final = "worst_machine"
 
 DRIFT: Final = "drift"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerting.specs.spec import HOUR, MINUTE, NONE, AlertSpec, of_machine, of_metric
-from monitor.detection import ANOMALY, CONDITION_ALARM, DEAD, LIMIT, LIMITS, STUCK
+from monitor.detection import ANOMALY, CONDITION_ALARM, DEAD, EVENT, EVENTS, LIMIT, LIMITS, STUCK
 
 ALERTS: tuple[AlertSpec, ...] = (
     of_machine(
@@ -33,6 +33,12 @@ ALERTS: tuple[AlertSpec, ...] = (
         cause="The historian has no values for this sensor while the machine runs, or no rows for the machine at all.",
         action="Check the sensor's cable, transmitter and historian tag; its limits are not monitored until it is "
         "back.",
+    ),
+    of_machine(
+        "MetricEvent", "info", "engineers", EVENTS, EVENT, pending_for=NONE, keep_firing=15 * MINUTE,
+        summary="a metric of machine {subject} went beyond everything it has shown before",
+        cause="A sensor whose events are looked for had a value, a mean or a variation that it had never had.",
+        action="Look at the named sensor around that time; an event is told once, and what lasts becomes known.",
     ),
     of_metric(
         "MachineUnwatched", "warning", "engineers", "gatewatch_machine_unwatched", "machine", "machine",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model import STANDING, Floats, MachineBatch, MachineState
+from monitor.model import STANDING, Floats, MachineBatch, MachineState, Mask
 
 BEYOND = float(np.finfo(np.float32).max)
 
@@ -31,6 +31,13 @@ def columns(batch: MachineBatch, sensors: Sequence[str]) -> Floats:
         if name in position:
             selected[:, i] = batch.values[:, position[name]]
     return _finite(selected)
+
+
+def due(batch: MachineBatch, sensor: str) -> Mask:
+    """The rows at which a sensor was due, shape (rows,): a value that is only held is no sample."""
+    if batch.sampled is None or sensor not in batch.sensors:
+        return np.ones(len(batch), np.bool_)
+    return np.asarray(batch.sampled[:, batch.sensors.index(sensor)])
 
 
 def sampling_interval(at: NDArray[np.int64]) -> float:

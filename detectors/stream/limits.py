@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.shared.rows import columns, running
+from detectors.shared.rows import columns, due, running
 from detectors.shared.state import require, require_version, whole_number
 from detectors.stream.track import METHODS, Rules, Track, dump, load, step
 from monitor.detection import DEAD, LIMIT, LIMITS, STUCK
@@ -94,13 +94,13 @@ class SensorLimits:
         motion = self._motion(state, values if judged.all() else values[judged])
         quiet = self._quiet(state, values, motion)
         running_rows = judged.tolist()
-        due = _due_rows(batch, self.sensors)
+        due_rows = _due_rows(batch, self.sensors)
         changes: list[tuple[int, int, Finding]] = []
         for sensor, track in enumerate(state.tracks):
-            if quiet[sensor] and due[sensor] is None:
+            if quiet[sensor] and due_rows[sensor] is None:
                 _step_quiet(track, motion, sensor)
                 continue
-            for row, method in self._walk(track, sensor, values[:, sensor].tolist(), running_rows, due[sensor]):
+            for row, method in self._walk(track, sensor, values[:, sensor].tolist(), running_rows, due_rows[sensor]):
                 finding = self._finding(state, sensor, method, int(batch.at[row]), batch.offset + row)
                 changes.append((row, sensor, finding))
         state.seen_at = int(batch.at[-1])
@@ -221,15 +221,11 @@ class SensorLimits:
 
 
 def _due_rows(batch: MachineBatch, sensors: Sequence[str]) -> list[Sequence[int] | None]:
-    """By sensor the rows at which it was due; None: all of them. A value that is only held is no sample."""
+    """By sensor the rows at which it was due; None: all of them."""
     if batch.sampled is None:
         return [None] * len(sensors)
-    place = {name: i for i, name in enumerate(batch.sensors)}
-    due: list[Sequence[int] | None] = []
-    for name in sensors:
-        column = batch.sampled[:, place[name]] if name in place else np.ones(len(batch), np.bool_)
-        due.append(None if column.all() else np.flatnonzero(column).tolist())
-    return due
+    columns_due = (due(batch, name) for name in sensors)
+    return [None if column.all() else np.flatnonzero(column).tolist() for column in columns_due]
 
 
 def _step_quiet(track: Track, motion: _Motion, sensor: int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from detectors.stream.baseline import Settings
 from detectors.stream.limits import SensorLimits
+from detectors.stream.metric_events import MetricEvents
 from detectors.stream.online import MachineAnomaly
 from detectors.stream.patience import Patience
 from monitor.ports import StreamDetector
@@ -18,6 +19,7 @@ class MachineSettings:
 
     `machine` is the subject of findings made before the first row. The counts are described at `DetectorConfig` in
     the plant file; `warmup_rows` is at least 100. `always`: the sensors owe values while the machine stands, too.
+    `events`: the sensors whose events are looked for.
     `reference`: the period, in nanoseconds, from which alone the baseline is learnt.
     """
 
@@ -31,6 +33,7 @@ class MachineSettings:
     warmup_seconds: float = 14 * 86_400.0
     false_alarm_seconds: float = 30 * 86_400.0
     always: bool = False
+    events: tuple[str, ...] = ()
     reference: tuple[int, int] | None = None
 
 
@@ -44,9 +47,14 @@ def _anomaly(given: MachineSettings) -> StreamDetector:
     return MachineAnomaly(given.sensors, settings, Patience(settle_rows=given.settle_rows), given.machine)
 
 
-MACHINE_DETECTORS: tuple[Callable[[MachineSettings], StreamDetector], ...] = (_limits, _anomaly)
+def _events(given: MachineSettings) -> StreamDetector | None:
+    return MetricEvents(given.events, machine=given.machine) if given.events else None
+
+
+MACHINE_DETECTORS: tuple[Callable[[MachineSettings], StreamDetector | None], ...] = (_limits, _anomaly, _events)
 
 
 def machine_detectors(settings: MachineSettings) -> tuple[StreamDetector, ...]:
     """The detectors of one machine; none without sensors."""
-    return tuple(make(settings) for make in MACHINE_DETECTORS) if settings.sensors else ()
+    made = (make(settings) for make in MACHINE_DETECTORS) if settings.sensors else ()
+    return tuple(detector for detector in made if detector is not None)

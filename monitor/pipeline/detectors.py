@@ -24,6 +24,7 @@ def detectors_of(plant: Plant, machine: str) -> tuple[StreamDetector, ...]:
         warmup_seconds=config.warmup.total_seconds(),
         false_alarm_seconds=config.false_alarms.total_seconds(),
         always=plant.machines[machine].speaks_when == "always",
+        events=tuple(name for name, sensor in plant.machines[machine].sensors.items() if sensor.events),
         reference=None if period is None else (to_nanos(period.since), to_nanos(period.until)),
     )
     return machine_detectors(settings)

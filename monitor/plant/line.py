@@ -26,6 +26,11 @@ class Sensor(Strict):
     on_change: bool | None = Field(
         None, description="Whether its source stores it only when it changes; by default as its source says."
     )
+    events: bool = Field(
+        False,
+        description="Look for events of this sensor by itself, as of a metric without a fixed normal: values, means "
+        "and variation beyond everything it has shown before.",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Sensor:

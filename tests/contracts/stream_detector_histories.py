@@ -7,8 +7,10 @@ from collections.abc import Callable
 import numpy as np
 from stream_detector import History
 
+from detectors.events.events import Settings as EventSettings
 from detectors.stream.baseline import Settings
 from detectors.stream.limits import SensorLimits
+from detectors.stream.metric_events import MetricEvents
 from detectors.stream.online import MachineAnomaly
 from detectors.stream.patience import Patience
 from monitor.model import Floats, MachineBatch, MachineState
@@ -30,7 +32,11 @@ def _anomaly(sensors: tuple[str, ...]) -> StreamDetector:
     return MachineAnomaly(dict.fromkeys(sensors, (-4.0, 4.0)), Settings(warmup_rows=100), patience)
 
 
-MAKERS: dict[str, Maker] = {"limits": _limits, "anomaly": _anomaly}
+def _events(sensors: tuple[str, ...]) -> StreamDetector:
+    return MetricEvents(sensors, EventSettings(warmup=60, quiet=20))
+
+
+MAKERS: dict[str, Maker] = {"limits": _limits, "anomaly": _anomaly, "events": _events}
 
 
 def _healthy(width: int) -> Floats:
