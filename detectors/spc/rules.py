@@ -54,6 +54,7 @@ WORDS: Mapping[Rule, str] = {
 NELSON = tuple(Rule)[:8]
 WESTERN = (Rule.BEYOND, Rule.TWO_OF_THREE, Rule.FOUR_OF_FIVE, Rule.EIGHT_ONE_SIDE)
 DEFAULT = (Rule.BEYOND, Rule.CUSUM)
+WITHOUT_SIDES = (Rule.ALTERNATING, Rule.STRATIFIED, Rule.MIXTURE, Rule.SPREAD)
 _GROUPS: Mapping[str, tuple[Rule, ...]] = {
     "nelson": NELSON,
     "western": WESTERN,

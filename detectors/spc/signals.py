@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.spc.rules import Rule
+from detectors.spc.rules import WITHOUT_SIDES, Flags, Rule
 from detectors.spc.watching import Judged
 
 
@@ -14,15 +14,15 @@ from detectors.spc.watching import Judged
 class Signal:
     """A rule that signals at each of the points from `first` to `last`, of which the last but one may be missing.
 
-    `since`: where the first pattern, or the rise of the sum, begins. `above`: on which side of the centre the point is
-    that signals first, or by which side the sum rose. All are numbers of points, from 0.
+    `since`: where the first pattern, or the rise of the sum, begins. `above`: on which side of the centre it is,
+    or by which the sum rose; None of a rule without sides. All are numbers of points, from 0.
     """
 
     rule: Rule
     since: int
     first: int
     last: int
-    above: bool
+    above: bool | None
 
 
 def signals(judged: Judged, offset: int = 0) -> tuple[Signal, ...]:
@@ -34,11 +34,13 @@ def signals(judged: Judged, offset: int = 0) -> tuple[Signal, ...]:
         places = np.flatnonzero(flagged)
         if not len(places):
             continue
-        ends = np.flatnonzero(np.diff(order[places]) > 1)
+        sides = _sides(judged, rule)
+        ends = np.flatnonzero((np.diff(order[places]) > 1) | np.diff(sides[places]))
         for first, last in zip([0, *(ends + 1).tolist()], [*ends.tolist(), len(places) - 1], strict=True):
             at, end = int(places[first]), int(places[last])
             since = _back(known, at, int(judged.reach[rule][at]))
-            found.append(Signal(rule, since + offset, at + offset, end + offset, _above(judged, rule, at)))
+            above = None if rule in WITHOUT_SIDES else bool(sides[at])
+            found.append(Signal(rule, since + offset, at + offset, end + offset, above))
     return tuple(sorted(found, key=lambda signal: (signal.first, signal.since)))
 
 
@@ -48,9 +50,10 @@ def _back(known: np.ndarray, at: int, reach: int) -> int:
     return int(before[max(len(before) - reach, 0)]) if len(before) else at
 
 
-def _above(judged: Judged, rule: Rule, at: int) -> bool:
+def _sides(judged: Judged, rule: Rule) -> Flags:
+    """Whether each point signals above the centre; all the same of a rule without sides."""
+    if rule in WITHOUT_SIDES:
+        return np.zeros(len(judged.scores), np.bool_)
     if rule is Rule.CUSUM:
-        return bool(judged.above[at] >= judged.below[at])
-    if rule is Rule.EWMA:
-        return bool(judged.average[at] > 0)
-    return bool(judged.scores[at] > 0)
+        return np.asarray(judged.above >= judged.below)
+    return np.asarray((judged.average if rule is Rule.EWMA else judged.scores) > 0)
