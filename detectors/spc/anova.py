@@ -17,6 +17,10 @@ from monitor.errors import UsageError
 from monitor.model import Floats
 
 
+_NOISE = 1e-24
+"""Share of the total below which a sum of squares is rounding."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A line of the table: sum of squares, degrees of freedom, and F with its chance where it is tested."""
@@ -122,6 +126,8 @@ def anova(values: Floats) -> Table:
         trials * float(np.square(inner).sum()),
         float(np.square(values - cells[:, :, None]).sum()),
     ]
+    smallest = _NOISE * sum(squares)
+    squares = [square if square > smallest else 0.0 for square in squares]
     degrees = (parts - 1, operators - 1, (parts - 1) * (operators - 1), parts * operators * (trials - 1))
     return table(parts, operators, trials, [Source(*pair) for pair in zip(squares, degrees, strict=True)])
 

@@ -157,7 +157,7 @@ def transformed(values: Floats) -> Transformed | None:
     def loss(power: float) -> float:
         return float(np.log(_bent(u, power).var()) / 2 - (power - 1) * sizes.mean())
 
-    best = float(minimize_scalar(loss, bounds=(0, 2), method="bounded").x)
+    best = float(minimize_scalar(loss, bounds=(0, 2), method="bounded", options={"xatol": 1e-3}).x)
     bent = _bent(u, best)
     return Transformed(center, width, best, float(bent.mean()), float(bent.std(ddof=1)))
 
