@@ -18,6 +18,7 @@ from unittest import mock
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 from scipy.stats import gamma
 
 from detectors.spc import capability as capability_module
@@ -147,6 +148,14 @@ def spreads(seed: int) -> dict[str, dict[str, dict[str, float]]]:
     return found
 
 
+def spread_of_charts(seed: int, charts: int = 500) -> dict[str, float]:
+    """The exact run length of rule 1 of charts whose limits come from PHASE1 normal values each: its quantiles."""
+    values = np.random.default_rng(seed).normal(size=(charts, PHASE1))
+    middle, reach = values.mean(axis=1), 3 * np.abs(np.diff(values)).mean(axis=1) / d2(2)
+    mean = 1 / (ndtr(middle - reach) + ndtr(-middle - reach))
+    return {f"quantile_{level:g}": round(float(np.quantile(mean, level)), 1) for level in (0.1, 0.5, 0.9)}
+
+
 CASES = {"both_sides": (-4.0, 4.0, 4 / 3), "nearer_one": (-5.0, 3.0, 1.0), "one_side": (None, 4.5, 1.5)}
 
 
@@ -223,6 +232,7 @@ def main() -> None:
         "in_control": lengths(IN_CONTROL, given.seed),
         "out_of_control": lengths(OUT_OF_CONTROL, given.seed + 100),
         "spread": spreads(given.seed + 200),
+        "charts_by_phase1": spread_of_charts(given.seed + 250),
     }
     if given.table:
         sys.stdout.write(tables(found) + json.dumps(found["spread"], indent=1) + "\n")

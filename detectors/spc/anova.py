@@ -16,7 +16,6 @@ from scipy.stats import f as f_distribution
 from monitor.errors import UsageError
 from monitor.model import Floats
 
-
 _NOISE = 1e-24
 """Share of the total below which a sum of squares is rounding."""
 

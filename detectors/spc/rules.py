@@ -6,7 +6,7 @@ are along axis 0; further axes are charts of their own. No pattern reaches acros
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -55,6 +55,12 @@ NELSON = tuple(Rule)[:8]
 WESTERN = (Rule.BEYOND, Rule.TWO_OF_THREE, Rule.FOUR_OF_FIVE, Rule.EIGHT_ONE_SIDE)
 DEFAULT = (Rule.BEYOND, Rule.CUSUM)
 WITHOUT_SIDES = (Rule.ALTERNATING, Rule.STRATIFIED, Rule.MIXTURE, Rule.SPREAD)
+RUN_LENGTHS: Mapping[Rule, float] = {
+    Rule.BEYOND: 370, Rule.ONE_SIDE: 510, Rule.TREND: 430, Rule.ALTERNATING: 620, Rule.TWO_OF_THREE: 510,
+    Rule.FOUR_OF_FIVE: 290, Rule.STRATIFIED: 980, Rule.MIXTURE: 14_000, Rule.EIGHT_ONE_SIDE: 250, Rule.CUSUM: 465,
+    Rule.EWMA: 560, Rule.SPREAD: 230,
+}  # fmt: skip
+"""Points until a false alarm, on average, of independent normal values (`bench_spc`); spread: of subgroups of five."""
 _GROUPS: Mapping[str, tuple[Rule, ...]] = {
     "nelson": NELSON,
     "western": WESTERN,
@@ -144,6 +150,11 @@ PATTERNS: Mapping[Rule, tuple[Callable[[Floats, Stretches], Flags], int]] = {
     Rule.EIGHT_ONE_SIDE: (_of(8, 8, lambda z: z > 0), 8),
 }
 """Each with the function of scores (n, ...) and numbers of stretches (n,), and the most points that it looks at."""
+
+
+def false_alarms(rules: Iterable[Rule], points: int) -> float:
+    """About how many signals to expect in so many points of a process in control; a little high, as rules overlap."""
+    return points * sum(1 / RUN_LENGTHS[rule] for rule in rules)
 
 
 def flags(rule: Rule, scores: Floats, stretches: Stretches) -> Flags:

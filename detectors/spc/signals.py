@@ -29,7 +29,7 @@ def signals(judged: Judged, offset: int = 0) -> tuple[Signal, ...]:
     """The episodes of all rules, in order of their first point; `offset` is the number of the first point judged."""
     found: list[Signal] = []
     known = np.isfinite(judged.scores)
-    order = np.cumsum(known)
+    order, at_known = np.cumsum(known), np.flatnonzero(known)
     for rule, flagged in judged.flags.items():
         places = np.flatnonzero(flagged)
         if not len(places):
@@ -38,16 +38,10 @@ def signals(judged: Judged, offset: int = 0) -> tuple[Signal, ...]:
         ends = np.flatnonzero((np.diff(order[places]) > 1) | np.diff(sides[places]))
         for first, last in zip([0, *(ends + 1).tolist()], [*ends.tolist(), len(places) - 1], strict=True):
             at, end = int(places[first]), int(places[last])
-            since = _back(known, at, int(judged.reach[rule][at]))
+            since = int(at_known[max(int(order[at] - judged.reach[rule][at]), 0)])
             above = None if rule in WITHOUT_SIDES else bool(sides[at])
             found.append(Signal(rule, since + offset, at + offset, end + offset, above))
     return tuple(sorted(found, key=lambda signal: (signal.first, signal.since)))
-
-
-def _back(known: np.ndarray, at: int, reach: int) -> int:
-    """The known point that is `reach` - 1 known ones before, or the first."""
-    before = np.flatnonzero(known[: at + 1])
-    return int(before[max(len(before) - reach, 0)]) if len(before) else at
 
 
 def _sides(judged: Judged, rule: Rule) -> Flags:

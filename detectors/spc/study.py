@@ -25,10 +25,9 @@ class Study:
     judged: Judged
     signals: Sequence[Signal]
 
-    @property
-    def in_phase1(self) -> Sequence[Signal]:
-        """The signals of phase 1 itself."""
-        return [s for s in self.signals if self.phase1[0] <= s.first < self.phase1[1]]
+    def of_phase1(self, within: bool) -> Sequence[Signal]:
+        """The signals of phase 1 itself, or those of all other points."""
+        return [s for s in self.signals if (self.phase1[0] <= s.first < self.phase1[1]) is within]
 
 
 def study(points: Points, phase1: tuple[int, int], settings: Settings) -> Study:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from detectors.spc.rules import DEFAULT, NELSON, PATTERNS, WESTERN, Rule, flags, parse
+from detectors.spc.rules import DEFAULT, NELSON, PATTERNS, RUN_LENGTHS, WESTERN, Rule, false_alarms, flags, parse
 from monitor.errors import UsageError
 
 UP_DOWN = [0.5 * (-1) ** i * (1 + i / 100) for i in range(14)]
@@ -93,3 +96,21 @@ def test_rules_are_named(text: str, rules: tuple[Rule, ...]) -> None:
 def test_an_unknown_rule_is_told(text: str) -> None:
     with pytest.raises(UsageError, match="is unknown; expected some of 1, 2"):
         parse(text)
+
+
+def test_run_lengths_are_those_that_were_measured() -> None:
+    file = Path(__file__).parents[2] / "benchmarks/results/bench_spc.json"
+    found = json.loads(file.read_text(encoding="utf-8"))
+    measured = {name: figure["mean"] for name, figure in found["in_control"]["normal"].items()}
+    for rule, length in RUN_LENGTHS.items():
+        if rule in (*PATTERNS, Rule.CUSUM, Rule.EWMA):
+            assert measured[rule.value] == pytest.approx(length, rel=0.1), rule
+    assert measured["1"] == pytest.approx(370.4, rel=0.1)
+    for rules, name in ((NELSON, "nelson"), (WESTERN, "western"), (DEFAULT, "default")):
+        assert false_alarms(rules, 1000) == pytest.approx(1000 / measured[name], rel=0.15), name
+
+
+def test_rule_1_alarms_every_370_points_in_control() -> None:
+    values = np.random.default_rng(1).normal(size=(2000, 1000))
+    found = flags(Rule.BEYOND, values, np.zeros(2000, np.int64))
+    assert found.size / found.sum() == pytest.approx(370.4, rel=0.05)

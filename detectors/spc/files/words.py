@@ -8,7 +8,7 @@ from detectors.spc.capability import Capability
 from detectors.spc.files.charting import Charted
 from detectors.spc.intervals import CONFIDENCE, Estimate
 from detectors.spc.points import Spread
-from detectors.spc.rules import WORDS
+from detectors.spc.rules import WORDS, false_alarms
 from detectors.spc.signals import Signal
 
 CUSTOMARY = 1.33
@@ -26,6 +26,8 @@ def words(charted: Charted) -> Iterator[str]:
         yield f"  {_signal(charted, signal)}"
     if len(found.signals) > MOST_SIGNALS:
         yield f"  and {len(found.signals) - MOST_SIGNALS} more; --json or --out has them all"
+    if found.signals:
+        yield f"expected    {_expected(charted)}"
     yield f"limits      {_limits(charted)}"
     if charted.capability is not None:
         yield f"capability  {_capability(charted.capability)}"
@@ -49,7 +51,7 @@ def _verdict(charted: Charted) -> str:
     asked = ", ".join(rule.value for rule in found.settings.rules)
     if not found.signals:
         return f"IN CONTROL (rules {asked})"
-    after = [signal for signal in found.signals if signal not in found.in_phase1]
+    after = found.of_phase1(False)
     if not after:
         return f"NOT IN CONTROL within phase 1 (rules {asked})"
     earliest = min(after, key=lambda signal: signal.first)
@@ -63,6 +65,14 @@ def _signal(charted: Charted, signal: Signal) -> str:
     began = "" if signal.since == signal.first else f", begun at {place(charted, signal.since)}"
     name = f"rule {signal.rule.value}" if signal.rule.value != rule else "rule"
     return f"{name}: {rule}{side}, at {place(charted, signal.first)}{until}{began}"
+
+
+def _expected(charted: Charted) -> str:
+    found = charted.study
+    count = len(found.points)
+    false = false_alarms(found.settings.rules, count)
+    about = f"about {false:,.0f}" if false >= 1 else "less than 1"
+    return f"{about} of {len(found.signals):,} signals if nothing had changed in {count:,} points"
 
 
 def _limits(charted: Charted) -> str:
@@ -94,9 +104,9 @@ def _estimate(found: Estimate) -> str:
 
 def _to_do(charted: Charted) -> Iterator[str]:
     found = charted.study
-    if found.in_phase1:
+    if found.of_phase1(True):
         yield "phase 1 is not in control itself: find the cause, or name a window without it (--phase1 FROM..TO)"
-    after = [signal for signal in found.signals if signal not in found.in_phase1]
+    after = found.of_phase1(False)
     if after:
         yield f"find what changed at {place(charted, after[0].since)}, and keep the limits"
     can = charted.capability

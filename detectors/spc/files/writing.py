@@ -11,7 +11,7 @@ from typing import Any
 from detectors.spc.files.charting import Charted
 from detectors.spc.gauge import Gauge
 from detectors.spc.intervals import Estimate
-from detectors.spc.rules import WORDS
+from detectors.spc.rules import WORDS, false_alarms
 
 COLUMNS = (
     "row", "time", "subgroup", "size", "value", "lower", "centre", "upper", "spread", "spread_lower", "spread_upper",
@@ -57,6 +57,7 @@ def chart_json(charted: Charted) -> dict[str, Any]:
         "file": str(charted.file), "value": charted.column.name, "chart": charted.chart.value,
         "points": len(found.points), "in_control": not found.signals,
         "rules": [rule.value for rule in found.settings.rules],
+        "false_alarms_expected": false_alarms(found.settings.rules, len(found.points)),
         "phase1": {"points": found.limits.points, "first": _place(charted, first), "last": _place(charted, end - 1)},
         "limits": {
             "kind": chosen.scale.kind.value, "lower": lower,
