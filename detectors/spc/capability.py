@@ -20,6 +20,8 @@ from monitor.errors import UsageError
 from monitor.model import Floats
 
 LEAST_VALUES = 10
+LEAST_DIFFERENT = 5
+"""Different values below which a gauge is too coarse for the spread (AIAG MSA, 4th ed.: five categories)."""
 _RESAMPLES = 400
 _MOST_RESAMPLED = 5_000
 _SEED = 20
@@ -59,10 +61,14 @@ class Capability:
 
 
 def capability(values: Floats, points: Points, specification: Specification) -> Capability:
-    """The capability of values (n,), NaN where missing, that make these points; UsageError where too few are known."""
+    """The capability of values (n,), NaN where missing, that make these points; UsageError where too few are known, or
+    they are too coarse.
+    """
     known = values[np.isfinite(values)]
     if len(known) < LEAST_VALUES:
         raise UsageError(f"{len(known)} values are known; capability needs at least {LEAST_VALUES}")
+    if len(np.unique(known)) < LEAST_DIFFERENT:
+        raise UsageError(_COARSE)
     sigma, degrees = short_term(points)
     overall = float(known.std(ddof=1))
     count, outside = len(known), specification.outside(known)
@@ -109,6 +115,13 @@ def nearest_interval(value: float, count: int, degrees: float) -> Estimate:
 
 
 _ENDS = np.array([-3.0, 0.0, 3.0])
+_COARSE = "the values are too coarse for capability: too many are equal; measure with more digits"
+
+
+def _ends(scale: Scale) -> tuple[float, float, float] | None:
+    """The quantiles that stand for -3, 0 and 3 sigma; None where they are not apart."""
+    low, middle, high = scale.values(_ENDS).tolist()
+    return (low, middle, high) if low < middle < high else None
 
 
 def _by_quantiles(
@@ -118,16 +131,21 @@ def _by_quantiles(
 
     Of many values the resamples are smaller (m out of n, Bickel, Goetze and van Zwet 1997) and their spread scaled.
     """
-    width, nearest = indices(specification, *scale.values(_ENDS).tolist())
+    ends = _ends(scale)
+    if ends is None:
+        raise UsageError(_COARSE)
+    width, nearest = indices(specification, *ends)
     rng = np.random.default_rng(_SEED)
     size = min(len(values), _MOST_RESAMPLED)
     found = []
     for _ in range(_RESAMPLES):
         sample = rng.choice(values, size)
         fitted = transformed(sample) if scale.kind is Kind.TRANSFORMED else None
-        low, middle, high = (fitted or quantiles(sample)).values(_ENDS).tolist()
-        if low < middle < high:
-            found.append(indices(specification, low, middle, high))
+        ends = _ends(fitted or quantiles(sample)) if np.ptp(sample) > 0 else None
+        if ends is not None:
+            found.append(indices(specification, *ends))
+    if len(found) < _RESAMPLES / 2:
+        raise UsageError(_COARSE)
     shrink = math.sqrt(size / len(values))
     nearest_found = _estimate(nearest, np.array([pair[1] for pair in found]), shrink)
     if width is None:

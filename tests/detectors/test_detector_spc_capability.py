@@ -85,6 +85,12 @@ def test_a_shape_that_is_not_normal_has_the_same_capability_in_another_unit() ->
     assert plain.ppk.low < plain.ppk.value < plain.ppk.high
 
 
+@pytest.mark.parametrize("values", [np.arange(200) % 4 * 1.0, np.r_[np.ones(199), 2.0]])
+def test_values_that_are_too_coarse_are_told(values: Floats) -> None:
+    with pytest.raises(UsageError, match="too coarse for capability"):
+        of(np.random.default_rng(1).permutation(values), 0, 10)
+
+
 def test_too_few_values_are_told() -> None:
     values = np.r_[np.arange(9.0), np.full(20, np.nan)]
     with pytest.raises(UsageError, match="9 values are known; capability needs at least 10"):

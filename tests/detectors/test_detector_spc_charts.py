@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
+from detectors.spc.capability import Specification, capability
 from detectors.spc.limits import limits
 from detectors.spc.memory import CusumSettings
 from detectors.spc.points import Points, Spread, of_subgroups, of_values
@@ -211,3 +213,39 @@ def test_an_episode_says_since_when_and_on_which_side() -> None:
     assert all(signal.since <= signal.first <= signal.last for signal in found.signals)
     assert signals(judge(found.limits, begin(ALL), found.points[:0], ALL)[1]) == ()
     assert {field.name for field in fields(sums[0])} == {"rule", "since", "first", "last", "above"}
+
+
+R = np.random.default_rng(10)
+STRANGE = {
+    "two values": R.integers(0, 2, 200) * 1.0,
+    "one that differs": np.r_[np.ones(100), 2.0, np.ones(99)],
+    "mostly equal": np.where(R.random(200) < 0.9, 0.0, R.normal(size=200)),
+    "up and down": (-1.0) ** np.arange(200),
+    "huge": 1e38 * R.normal(size=200),
+    "tiny": 1e-150 * R.normal(size=200),
+    "far from zero": 1e9 + R.normal(size=200),
+    "rising": np.arange(200.0),
+    "heavy tails": R.standard_cauchy(200),
+    "two heaps": R.normal(size=200) + 20 * R.integers(0, 2, 200),
+    "full of gaps": np.where(R.random(200) < 0.5, np.nan, R.normal(size=200)),
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_strange_values_give_limits_and_capability_or_a_sentence(kind: str) -> None:
+    """No warning (which tests make an error), no other exception, limits around the centre, scores that are finite."""
+    values = STRANGE[kind]
+    found = study(single(values), (0, 150), ALL)
+    lower, upper = found.limits.band(found.points)
+    center, _ = found.limits.band(found.points, 0.0)
+    assert np.isfinite([lower, center, upper]).all()
+    assert (lower < upper).all()
+    assert (lower <= center).all()
+    assert (center <= upper).all()
+    known = np.isfinite(values)
+    assert np.isfinite(found.judged.scores[known]).all()
+    spread = float(np.nanstd(values))
+    middle = float(np.nanmean(values))
+    with suppress(UsageError):  # too coarse
+        can = capability(values, found.points, Specification(middle - 4 * spread, middle + 5 * spread))
+        assert can.ppk.low <= can.ppk.value <= can.ppk.high
