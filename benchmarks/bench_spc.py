@@ -25,7 +25,7 @@ from detectors.spc import capability as capability_module
 from detectors.spc.capability import Specification, capability
 from detectors.spc.constants import d2
 from detectors.spc.memory import CusumSettings, Ewma, EwmaSettings, begin_cusum, cusum, ewma
-from detectors.spc.points import Spread, center_of_spread, of_subgroups
+from detectors.spc.points import Points, Spread, center_of_spread, of_subgroups, of_values
 from detectors.spc.rules import NELSON, WESTERN, WORDS, Rule, flags
 from detectors.spc.scales import Kind, choose
 from monitor.model import Floats
@@ -156,20 +156,28 @@ def spread_of_charts(seed: int, charts: int = 500) -> dict[str, float]:
     return {f"quantile_{level:g}": round(float(np.quantile(mean, level)), 1) for level in (0.1, 0.5, 0.9)}
 
 
-CASES = {"both_sides": (-4.0, 4.0, 4 / 3), "nearer_one": (-5.0, 3.0, 1.0), "one_side": (None, 4.5, 1.5)}
+CASES = {
+    "both_sides": (5, -4.0, 4.0, 4 / 3), "nearer_one": (5, -5.0, 3.0, 1.0), "one_side": (5, None, 4.5, 1.5),
+    "single_values": (1, -4.0, 4.0, 4 / 3),
+}  # fmt: skip
+"""Values in a subgroup, the specification, and the true Cpk."""
+
+
+def _points(values: Floats, size: int) -> Points:
+    first = np.arange(0, len(values), size)
+    breaks = np.zeros(len(first), np.bool_)
+    return of_values(values, breaks) if size == 1 else of_subgroups(values, first, Spread.DEVIATION, breaks)
 
 
 def held(seed: int, samples: int, counts: Sequence[int] = (50, 100, 200)) -> dict[str, dict[str, float]]:
-    """How often the intervals of Cpk and Ppk, of 95 %, hold the true value, of normal values in subgroups of five."""
+    """How often the intervals of Cpk and Ppk, of 95 %, hold the true value, of normal values."""
     found: dict[str, dict[str, float]] = {}
     with mock.patch.object(capability_module, "_RESAMPLES", 2):  # where normality is refused by chance
-        for case, (low, high, true) in CASES.items():
+        for case, (size, low, high, true) in CASES.items():
             for count in counts:
                 hits: dict[str, list[bool]] = {"cpk": [], "ppk": []}
                 for values in np.random.default_rng(seed + count).normal(0, 1, (samples, count)):
-                    first = np.arange(0, count, 5)
-                    points = of_subgroups(values, first, Spread.DEVIATION, np.zeros(len(first), np.bool_))
-                    one = capability(values, points, Specification(low, high))
+                    one = capability(values, _points(values, size), Specification(low, high))
                     for name, estimate in (("cpk", one.cpk), ("ppk", one.ppk)):
                         if one.kind is Kind.NORMAL and estimate is not None:
                             hits[name].append(estimate.low <= true <= estimate.high)
@@ -184,9 +192,7 @@ def held_by_quantiles(seed: int, samples: int, counts: Sequence[int] = (100, 400
     for count in counts:
         hits = []
         for values in np.random.default_rng(seed).gamma(SHAPE, size=(samples, count)):
-            first = np.arange(0, count, 5)
-            points = of_subgroups(values, first, Spread.DEVIATION, np.zeros(len(first), np.bool_))
-            one = capability(values, points, Specification(None, 15))
+            one = capability(values, _points(values, 5), Specification(None, 15))
             if one.kind is not Kind.NORMAL:
                 hits.append(one.ppk.low <= (15 - middle) / (top - middle) <= one.ppk.high)
         found[str(count)] = round(float(np.mean(hits)), 3)

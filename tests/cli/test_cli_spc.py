@@ -64,8 +64,13 @@ def test_a_process_that_is_left_alone_is_in_control(tmp_path: Path) -> None:
     assert "Pp " not in said.out
 
 
-@pytest.mark.parametrize("chart", ["xmr", "xbar-r", "xbar-s", "ewma", "cusum"])
-@pytest.mark.parametrize("window", ["100", "1..100", "2026-01-31..2026-02-01T01:48"])
+WINDOWS = ("100", "1..100", "2026-01-31..2026-02-01T01:48")
+
+
+@pytest.mark.parametrize(
+    ("chart", "window"),
+    [*(("xmr", w) for w in WINDOWS), *((chart, WINDOWS[1]) for chart in ("xbar-r", "xbar-s", "ewma", "cusum"))],
+)
 def test_every_chart_finds_it_by_every_window(chart: str, window: str, tmp_path: Path) -> None:
     grouped = chart.startswith("xbar")
     options = ["--subgroup", "hour"] if grouped else []
@@ -79,6 +84,14 @@ def test_every_chart_finds_it_by_every_window(chart: str, window: str, tmp_path:
     assert FAULT - 5 <= later[0]["since"]["row"] <= FAULT + 25
     assert later[0]["side"] == "above"
     assert later[0]["first"]["time"] == shafts()["at"][later[0]["first"]["row"] - 1]
+
+
+def test_a_head_start_finds_at_once_what_was_not_put_right(tmp_path: Path) -> None:
+    options, firsts = ("--chart", "cusum", "--phase1", "1..220", "--json"), []
+    for more in ((), ("--head-start",)):
+        signals = found(spc(tmp_path, shafts(0.06), *options, *more))["signals"]
+        firsts.append(min(signal["first"]["row"] for signal in signals if signal["first"]["row"] > FAULT))
+    assert firsts[1] < firsts[0]
 
 
 def test_the_specification_does_not_move_the_limits(tmp_path: Path) -> None:
@@ -221,6 +234,7 @@ BAD = (
     Bad("single values of subgroups", GOOD, (*GROUPED, "--chart", "xmr"), ("leave --subgroup out",)),
     Bad("an unknown rule", GOOD, ("--rules", "1,9"), ("rule '9' is unknown",)),
     Bad("rules of a chart with its own", GOOD, ("--chart", "ewma", "--rules", "1"), ("has its own rule",)),
+    Bad("a head start of no sums", GOOD, ("--rules", "1", "--head-start"), ("is of the CUSUM",)),
     Bad("an unknown chart", GOOD, ("--chart", "pie"), ("Invalid value for '--chart'",)),
     Bad("a long phase 1", GOOD, ("--phase1", "301"), ("expected points between 1 and 300",)),
     Bad("a short phase 1", GOOD, ("--phase1", "5"), ("phase 1 has 5 values",)),

@@ -10,6 +10,7 @@ from pathlib import Path
 from detectors.spc.capability import Capability, Specification, capability
 from detectors.spc.files.reading import GAP, Column, points_of
 from detectors.spc.limits import USUAL
+from detectors.spc.memory import CusumSettings
 from detectors.spc.points import Spread
 from detectors.spc.rules import DEFAULT, Rule, parse
 from detectors.spc.scales import Kind
@@ -28,7 +29,20 @@ class Chart(StrEnum):
     CUSUM = "cusum"
 
 
+HEAD_START = CusumSettings().limit / 2
+"""Where sums begin with a fast initial response (Lucas and Crosier 1982)."""
 _OWN_RULE = {Chart.EWMA: Rule.EWMA, Chart.CUSUM: Rule.CUSUM}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The chart, or None for that which fits; rules by name, or '' for those by default; whether sums begin at half
+    their limit (fast initial response).
+    """
+
+    chart: Chart | None = None
+    rules: str = ""
+    head_start: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +58,21 @@ class Charted:
     notes: tuple[str, ...]
 
 
-def chart(
-    file: Path, column: Column, kind: Chart | None, rules: str, window: str, specification: Specification | None
-) -> Charted:
+def chart(file: Path, column: Column, asked: Asked, window: str, specification: Specification | None) -> Charted:
     """The chart, of subgroups where the column has them; UsageError where the options do not fit together."""
     grouped = column.labels is not None
-    chosen = kind or (Chart.XBAR_S if grouped else Chart.XMR)
+    chosen = asked.chart or (Chart.XBAR_S if grouped else Chart.XMR)
     if not grouped and chosen in (Chart.XBAR_R, Chart.XBAR_S):
         raise UsageError(f"--chart {chosen}: needs --subgroup, the column that says which values belong together")
     if grouped and chosen is Chart.XMR:
         raise UsageError("--chart xmr: is of single values; leave --subgroup out, or choose xbar-r or xbar-s")
     spread = Spread.MOVING_RANGE if not grouped else Spread.RANGE if chosen is Chart.XBAR_R else Spread.DEVIATION
-    asked = _rules(chosen, rules, grouped)
+    rules = _rules(chosen, asked.rules, grouped)
+    if asked.head_start and Rule.CUSUM not in rules:
+        raise UsageError("--head-start: is of the CUSUM; ask for it by --rules or --chart, or leave it out")
+    sums = CusumSettings(head=HEAD_START if asked.head_start else 0.0)
     points, phase1, gaps = points_of(column, spread, window)
-    found = study(points, phase1, Settings(asked))
+    found = study(points, phase1, Settings(rules, sums))
     can = None if specification is None else capability(column.values, points, specification)
     return Charted(file, column, chosen, found, specification, can, (*column.notes, *_notes(found, gaps)))
 

@@ -35,6 +35,7 @@ _FILE = click.Path(path_type=Path)
     metavar="RULES",
     help="nelson, western, 1 to 8 (Nelson's), w1 to w4, cusum, spread, with commas; by default 1,cusum.",
 )
+@click.option("--head-start", is_flag=True, help="Begin the sums of the CUSUM at half their limit.")
 @click.option(
     "--phase1",
     default="",
@@ -47,15 +48,15 @@ _FILE = click.Path(path_type=Path)
 @click.option("--out", type=_FILE, metavar="POINTS.CSV", help="Write a line a point.")
 @click.option("--plot", type=_FILE, metavar="PICTURE", help="Draw the chart, as .png or .svg.")
 def spc(
-    file: Path, value: str, subgroup: str, time: str, sep: str, kind: str | None, rules: str, phase1: str,
-    low: float | None, high: float | None, json_: bool, out: Path | None, plot: Path | None,
+    file: Path, value: str, subgroup: str, time: str, sep: str, kind: str | None, rules: str, head_start: bool,
+    phase1: str, low: float | None, high: float | None, json_: bool, out: Path | None, plot: Path | None,
 ) -> None:  # fmt: skip
     """Say whether a column of a CSV or Parquet file is in statistical control; no plant is needed.
 
     Limits come from phase 1, never from the specification.
     Example: gatewatch spc shafts.csv --value diameter --time at --phase1 100 --low 9.9 --high 10.1 --plot chart.png
     """
-    from detectors.spc.files.charting import Chart, chart
+    from detectors.spc.files.charting import Asked, Chart, chart
     from detectors.spc.files.drawing import picture
     from detectors.spc.files.reading import read_column
     from detectors.spc.files.words import words
@@ -67,7 +68,8 @@ def spc(
     _check_places(file, out, plot)
     specification = _specification(low, high)
     column = read_column(read_frame(file, _separator(sep)), file, value, time, subgroup)
-    charted = chart(file, column, None if kind is None else Chart(kind), rules, phase1, specification)
+    asked = Asked(None if kind is None else Chart(kind), rules, head_start)
+    charted = chart(file, column, asked, phase1, specification)
     for note in charted.notes:
         click.echo(f"note: {note}", err=True)
     if out is not None:
