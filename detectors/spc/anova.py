@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.stats import f as f_distribution
@@ -16,6 +15,8 @@ from scipy.stats import f as f_distribution
 from monitor.errors import UsageError
 from monitor.model import Floats
 
+Number = float | Floats
+"""One study, or (draws,) of many."""
 _NOISE = 1e-24
 """Share of the total below which a sum of squares is rounding."""
 
@@ -60,23 +61,23 @@ class Table:
 class Components:
     """Variances, of none less than 0; the others are sums of the first four."""
 
-    repeatability: Any
-    operator: Any
-    interaction: Any
-    part: Any
+    repeatability: Number
+    operator: Number
+    interaction: Number
+    part: Number
 
     @property
-    def reproducibility(self) -> Any:
+    def reproducibility(self) -> Number:
         """Of operators, and of them with parts."""
         return self.operator + self.interaction
 
     @property
-    def gauge(self) -> Any:
+    def gauge(self) -> Number:
         """Repeatability and reproducibility."""
         return self.repeatability + self.reproducibility
 
     @property
-    def total(self) -> Any:
+    def total(self) -> Number:
         """Of gauge and parts."""
         return self.gauge + self.part
 
@@ -156,7 +157,9 @@ def components(found: Table, pool: bool) -> Components:
     return components_of(found, found.part.mean_square, found.operator.mean_square, interaction, error.mean_square)
 
 
-def components_of(found: Table, part: Any, operator: Any, interaction: Any, repeatability: Any) -> Components:
+def components_of(
+    found: Table, part: Number, operator: Number, interaction: Number | None, repeatability: Number
+) -> Components:
     """Of mean squares, numbers or arrays of draws; the interaction's is None where it is pooled."""
     residual = repeatability if interaction is None else interaction
     both = np.maximum((residual - repeatability) / found.trials, 0.0)

@@ -8,11 +8,10 @@ generalized ones (Hamada and Weerahandi 2000; Burdick, Borror and Montgomery, De
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from detectors.spc.anova import Components, Source, Table, anova, components, components_of
+from detectors.spc.anova import Components, Number, Source, Table, anova, components, components_of
 from detectors.spc.intervals import Estimate, of_draws
 from monitor.model import Floats
 
@@ -59,10 +58,12 @@ def gauge(values: Floats, tolerance: float | None = None, pool_above: float = PO
         name: of_draws(*(100 * STUDY * np.sqrt(getattr(each, name)) / tolerance for each in (point, drawn)))
         for name in NAMES
     }  # fmt: skip
-    return Gauge(found, pool, variances, study, share, of_draws(_categories(point), _categories(drawn)))
+    return Gauge(
+        found, pool, variances, study, share, of_draws(float(_categories(point)), np.asarray(_categories(drawn)))
+    )
 
 
-def _categories(found: Components) -> Any:
+def _categories(found: Components) -> Number:
     """How many of its own intervals fit into the spread of parts: sqrt 2 times their ratio, cut to whole ones."""
     with np.errstate(divide="ignore"):
         return np.maximum(np.floor(np.sqrt(2 * found.part / found.gauge)), 1.0)

@@ -41,10 +41,10 @@ class Sum:
 class Cusum:
     """The newest sums above and below, and their ages: numbers, or (charts,)."""
 
-    above: Any
-    below: Any
-    age_above: Any = 0
-    age_below: Any = 0
+    above: float | Floats
+    below: float | Floats
+    age_above: int | Counts = 0
+    age_below: int | Counts = 0
 
 
 def begin_cusum(settings: CusumSettings, charts: int = 0) -> Cusum:
@@ -64,7 +64,7 @@ def cusum(scores: Floats, state: Cusum, settings: CusumSettings) -> tuple[Cusum,
     return Cusum(above.sums[-1], below.sums[-1], above.ages[-1], below.ages[-1]), above, below
 
 
-def _one_sided(scores: Floats, start: Any, age: Any, k: float) -> Sum:
+def _one_sided(scores: Floats, start: float | Floats, age: int | Counts, k: float) -> Sum:
     top: Callable[..., Any] = max if scores.ndim == 1 else np.maximum
     sums = _run(scores, start, lambda total, score: top(total + score - k, 0.0))
     places = np.arange(1, len(sums) + 1).reshape(-1, *[1] * (scores.ndim - 1))
@@ -72,7 +72,7 @@ def _one_sided(scores: Floats, start: Any, age: Any, k: float) -> Sum:
     return Sum(sums, np.asarray(places - zero, dtype=np.int64))
 
 
-def _run(scores: Floats, start: Any, step: Callable[[Any, Any], Any]) -> Floats:
+def _run(scores: Floats, start: float | Floats, step: Callable[[Any, Any], Any]) -> Floats:
     """The state after each score; numbers of Python where there is one chart, which is much faster."""
     rows = scores.tolist() if scores.ndim == 1 else scores
     run = list(accumulate(rows, step, initial=start))[1:]
@@ -95,7 +95,7 @@ class EwmaSettings:
 class Ewma:
     """The newest average, a number or (charts,), and how many points it has seen."""
 
-    average: Any = 0.0
+    average: float | Floats = 0.0
     count: int = 0
 
 

@@ -94,6 +94,13 @@ def test_a_head_start_finds_at_once_what_was_not_put_right(tmp_path: Path) -> No
     assert firsts[1] < firsts[0]
 
 
+def test_names_of_the_file_cannot_steer_a_terminal(tmp_path: Path) -> None:
+    table = shafts().assign(hour=[f"\x1b[31mh{i // 5}" for i in range(ROWS)])
+    said = spc(tmp_path, table, "--subgroup", "hour", "--phase1", "20")
+    assert "OUT OF CONTROL" in said.out
+    assert "\x1b" not in said.out
+
+
 def test_the_specification_does_not_move_the_limits(tmp_path: Path) -> None:
     plain = found(spc(tmp_path, shafts(), "--phase1", "100", "--json"))
     with_one = found(spc(tmp_path, shafts(), "--phase1", "100", "--json", "--low", "9", "--high", "9.99"))

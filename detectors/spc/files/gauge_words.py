@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
+from detectors.spc.files.words import plain
 from detectors.spc.gauge import POOL_ABOVE, Gauge
 from detectors.spc.intervals import CONFIDENCE
 
@@ -22,7 +23,7 @@ def gauge_words(found: Gauge, file: Path, value: str) -> Iterator[str]:
     """Lines for a person."""
     table = found.table
     yield (
-        f"{file}: {value}, {table.parts} parts x {table.operators} operators x {table.trials} measurements of each part"
+        f"{file}: {plain(value)}, {table.parts} parts x {table.operators} operators x {table.trials} measurements of each part"
     )
     yield f"verdict     {_verdict(found)}"
     tolerance = "  % of tolerance" if found.tolerance else ""

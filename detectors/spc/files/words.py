@@ -20,7 +20,7 @@ def words(charted: Charted) -> Iterator[str]:
     """Lines for a person."""
     found = charted.study
     what = f"{len(found.points)} {'subgroups' if charted.column.labels is not None else 'values'}"
-    yield f"{charted.file}: {charted.column.name}, {what}, chart {charted.chart.value}"
+    yield f"{charted.file}: {plain(charted.column.name)}, {what}, chart {charted.chart.value}"
     yield f"verdict     {_verdict(charted)}"
     for signal in found.signals[:MOST_SIGNALS]:
         yield f"  {_signal(charted, signal)}"
@@ -38,11 +38,12 @@ def place(charted: Charted, point: int) -> str:
     """A point as a person finds it: its row or subgroup, and its time."""
     row = int(charted.study.points.first[point])
     labels, times = charted.column.labels, charted.column.times
-    name = f"row {row + 1}" if labels is None else f"subgroup {_plain(labels[row])!r} (row {row + 1})"
-    return name if times is None else f"{name}, {_plain(times.texts[row])}"
+    name = f"row {row + 1}" if labels is None else f"subgroup {plain(labels[row])!r} (row {row + 1})"
+    return name if times is None else f"{name}, {plain(times.texts[row])}"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Text of a file for a terminal: without control characters."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
