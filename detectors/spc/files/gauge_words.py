@@ -22,9 +22,8 @@ _LINES = (
 def gauge_words(found: Gauge, file: Path, value: str) -> Iterator[str]:
     """Lines for a person."""
     table = found.table
-    yield (
-        f"{file}: {plain(value)}, {table.parts} parts x {table.operators} operators x {table.trials} measurements of each part"
-    )
+    sizes = f"{table.parts} parts x {table.operators} operators x {table.trials} measurements of each part"
+    yield f"{file}: {plain(value)}, {sizes}"
     yield f"verdict     {_verdict(found)}"
     tolerance = "  % of tolerance" if found.tolerance else ""
     yield f"{'':20s}{'variance':>12s}  {'% of study':>10s}  {f'{CONFIDENCE:.0%} interval':>16s}{tolerance}"
