@@ -17,7 +17,7 @@ NAMES = ("bench_metrics", "bench_gate", "bench_pull", "bench_memory", "bench_dri
 LONG = (
     "bench_decisions", "bench_demo", "bench_detect", "bench_false_alarms", "bench_models_ensemble",
     "bench_models_image", "bench_models_shape", "bench_models_table", "bench_performance", "bench_savings",
-    "bench_steps",
+    "bench_spc", "bench_steps",
 )  # fmt: skip
 """Only when named."""
 _FOLDERS = {"bench_detect": "detect"}

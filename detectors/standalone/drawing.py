@@ -1,5 +1,5 @@
-"""A picture of the judged rows: the sensors, the score with its limit, what was flagged. No other module draws by
-matplotlib.
+"""A picture of the judged rows: the sensors, the score with its limit, what was flagged. Beside
+`detectors.spc.files.drawing` no other module draws by matplotlib.
 """
 
 from __future__ import annotations
