@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from monitor.commands.shared.places import check_places, picture_format, separator, write_whole
 from monitor.errors import UsageError
 
 _FILE = click.Path(path_type=Path)
@@ -34,32 +35,23 @@ def detect(
     SCORES.CSV has a line for each row of FILE: time, score, limit, anomaly, change, top_sensor.
     Example: gatewatch detect pump.csv --time datetime --train-rows 400 --out scores.csv --plot scores.png
     """
-    from detectors.standalone.drawing import FORMATS, picture
+    from detectors.standalone.drawing import picture
     from detectors.standalone.judging import Kind, judge, reference_rows
     from detectors.standalone.reading import read_frame, rows_of
     from detectors.standalone.writing import scores_text, summary
 
-    format_ = "" if plot is None else plot.suffix.lower().lstrip(".")
-    if plot is not None and format_ not in FORMATS:
-        raise UsageError(f"--plot {plot}: expected a name that ends with {' or '.join(f'.{f}' for f in FORMATS)}")
-    _check_places(file, out, plot)
-    frame = read_frame(file, _separator(sep))
+    format_ = picture_format(plot)
+    check_places(file, out, plot)
+    frame = read_frame(file, separator(sep))
     reference = reference_rows(Kind(kind), len(frame), train_rows)
     rows = rows_of(frame, file, time, _names(sensors), reference)
     for note in rows.notes:
         click.echo(f"note: {note}", err=True)
     judged = judge(Kind(kind), rows.values, None if rows.times is None else rows.times.instants, reference)
-    _write(out, scores_text(judged, None if rows.times is None else rows.times.texts, rows.names).encode())
+    write_whole(out, scores_text(judged, None if rows.times is None else rows.times.texts, rows.names).encode())
     if plot is not None:
-        _write(plot, picture(judged, rows.values, rows.names, format_))
+        write_whole(plot, picture(judged, rows.values, rows.names, format_))
     click.echo(f"{out}: {summary(judged, rows.names)}", err=True)
-
-
-def _separator(text: str) -> str:
-    separator = {"\\t": "\t", "tab": "\t"}.get(text, text)
-    if len(separator) > 1 or separator in ('"', "\n", "\r"):
-        raise UsageError(f"--sep {text!r}: expected one character, such as ',' or ';', or tab")
-    return separator
 
 
 def _names(text: str) -> list[str]:
@@ -67,25 +59,3 @@ def _names(text: str) -> list[str]:
     if "" in names:
         raise UsageError(f"--sensors {text!r}: expected names of columns with commas between them")
     return names
-
-
-def _check_places(file: Path, out: Path, plot: Path | None) -> None:
-    """UsageError where a file would be written over another one of this run, or into no folder."""
-    places = [("--out", out), *([] if plot is None else [("--plot", plot)])]
-    for option, place in places:
-        if place.is_dir() or not place.absolute().parent.is_dir():
-            raise UsageError(f"{option} {place}: expected a file in a folder that exists")
-    resolved = [path.resolve() for path in (file, out, *([] if plot is None else [plot]))]
-    if len(set(resolved)) < len(resolved):
-        raise UsageError("FILE, --out and --plot name the same file twice; name another one")
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.half")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as exc:
-        partial.unlink(missing_ok=True)
-        raise UsageError(f"{path} cannot be written: {exc.strerror or exc}; name another file") from exc

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from monitor.commands.shared.options import as_json, print_json
+from monitor.commands.shared.places import separator
 from monitor.errors import UsageError
 
 
@@ -33,11 +34,10 @@ def gauge(
     from detectors.spc.files.writing import gauge_json
     from detectors.spc.gauge import gauge as study
     from detectors.standalone.reading import read_frame
-    from monitor.commands.files.detect import _separator
 
     if tolerance is not None and not (math.isfinite(tolerance) and tolerance > 0):
         raise UsageError(f"--tolerance {tolerance}: expected a number above 0")
-    measured = read_study(read_frame(file, _separator(sep)), file, part, operator, value)
+    measured = read_study(read_frame(file, separator(sep)), file, part, operator, value)
     for note in measured.notes:
         click.echo(f"note: {note}", err=True)
     found = study(crossed(measured.parts, measured.operators, measured.values), tolerance)

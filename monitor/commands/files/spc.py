@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.commands.shared.options import as_json, print_json
+from monitor.commands.shared.places import check_places, picture_format, separator, write_whole
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,43 +63,23 @@ def spc(
     from detectors.spc.files.words import words
     from detectors.spc.files.writing import chart_json, points_text
     from detectors.standalone.reading import read_frame
-    from monitor.commands.files.detect import _separator, _write
 
-    format_ = _picture_format(plot)
-    _check_places(file, out, plot)
+    format_ = picture_format(plot)
+    check_places(file, out, plot)
     specification = _specification(low, high)
-    column = read_column(read_frame(file, _separator(sep)), file, value, time, subgroup)
+    column = read_column(read_frame(file, separator(sep)), file, value, time, subgroup)
     asked = Asked(None if kind is None else Chart(kind), rules, head_start)
     charted = chart(file, column, asked, phase1, specification)
     for note in charted.notes:
         click.echo(f"note: {note}", err=True)
     if out is not None:
-        _write(out, points_text(charted).encode())
+        write_whole(out, points_text(charted).encode())
     if plot is not None:
-        _write(plot, picture(charted, format_))
+        write_whole(plot, picture(charted, format_))
     if json_:
         print_json(chart_json(charted))
     else:
         click.echo("\n".join(words(charted)))
-
-
-def _picture_format(plot: Path | None) -> str:
-    from detectors.standalone.drawing import FORMATS
-
-    format_ = "" if plot is None else plot.suffix.lower().lstrip(".")
-    if plot is not None and format_ not in FORMATS:
-        raise UsageError(f"--plot {plot}: expected a name that ends with {' or '.join(f'.{f}' for f in FORMATS)}")
-    return format_
-
-
-def _check_places(file: Path, out: Path | None, plot: Path | None) -> None:
-    """UsageError where a file would be written over another one of this run, or into no folder."""
-    places = {option: place for option, place in (("--out", out), ("--plot", plot)) if place is not None}
-    for option, place in places.items():
-        if place.is_dir() or not place.absolute().parent.is_dir():
-            raise UsageError(f"{option} {place}: expected a file in a folder that exists")
-    if len({path.resolve() for path in (file, *places.values())}) <= len(places):
-        raise UsageError("FILE, --out and --plot name the same file twice; name another one")
 
 
 def _specification(low: float | None, high: float | None) -> Specification | None:

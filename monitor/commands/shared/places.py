@@ -1,0 +1,46 @@
+"""Anybody's files on the command line: how a CSV file is separated, where results go, and writing these whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from monitor.errors import UsageError
+
+
+def separator(text: str) -> str:
+    """The character that `--sep` names, '' if it is to be found out; UsageError where it is none."""
+    character = {"\\t": "\t", "tab": "\t"}.get(text, text)
+    if len(character) > 1 or character in ('"', "\n", "\r"):
+        raise UsageError(f"--sep {text!r}: expected one character, such as ',' or ';', or tab")
+    return character
+
+
+def check_places(file: Path, out: Path | None, plot: Path | None) -> None:
+    """UsageError where a file would be written over another one of this run, or into no folder."""
+    places = {option: place for option, place in (("--out", out), ("--plot", plot)) if place is not None}
+    for option, place in places.items():
+        if place.is_dir() or not place.absolute().parent.is_dir():
+            raise UsageError(f"{option} {place}: expected a file in a folder that exists")
+    if len({path.resolve() for path in (file, *places.values())}) <= len(places):
+        raise UsageError("FILE, --out and --plot name the same file twice; name another one")
+
+
+def picture_format(plot: Path | None) -> str:
+    """The format that the name of a picture asks for, '' without one; UsageError where it is not known."""
+    from detectors.standalone.drawing import FORMATS
+
+    format_ = "" if plot is None else plot.suffix.lower().lstrip(".")
+    if plot is not None and format_ not in FORMATS:
+        raise UsageError(f"--plot {plot}: expected a name that ends with {' or '.join(f'.{f}' for f in FORMATS)}")
+    return format_
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    partial = path.with_name(f".{path.name}.half")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as exc:
+        partial.unlink(missing_ok=True)
+        raise UsageError(f"{path} cannot be written: {exc.strerror or exc}; name another file") from exc
