@@ -147,13 +147,24 @@ class GateReport:
 
 
 class Wrong(NamedTuple):
-    """Wrong recommendations of one kind: known ones, audited parts, and the audit's estimate with 90 % bounds."""
+    """Wrong recommendations of one kind; see `inference.policy.savings.Wrong`."""
 
     known: int = 0
+    open: int = 0
     inspected: int = 0
     total: float | None = None
     lower: float | None = None
     upper: float | None = None
+
+    @property
+    def estimate(self) -> float | None:
+        """How many there are: the known ones where all are known, else by the audit; None where that says too little.
+
+        Never fewer than are known.
+        """
+        if not self.open:
+            return float(self.known)
+        return None if self.total is None else max(self.total, float(self.known))
 
 
 class SavedMonth(NamedTuple):
@@ -362,6 +373,7 @@ class TrueCosts(NamedTuple):
     parts: int
     costs: tuple[tuple[str, int], ...]
     facts: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,3 +400,4 @@ class PlantReport:
     curves: tuple[LineMonth, ...] = ()
     true_costs: TrueCosts | None = None
     built_steps: tuple[BuiltStep, ...] = ()
+    currency: str = ""

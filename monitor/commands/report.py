@@ -56,11 +56,12 @@ def savings(plant: str, overrides: Sequence[str], month: str | None, json_: bool
     from monitor.clock import WallClock
     from monitor.reports.savings import as_text, as_values, plant_savings
 
-    found = plant_savings(load(plant, overrides), WallClock(), month)
+    loaded = load(plant, overrides)
+    found = plant_savings(loaded, WallClock(), month)
     if json_:
-        print_json(as_values(found))
+        print_json(as_values(found, loaded.plant.currency))
     else:
-        click.echo(as_text(found), nl=False)
+        click.echo(as_text(found, loaded.plant.currency), nl=False)
 
 
 @click.group()

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from exporters.report.values import LineMonth, SavedMonth, StopAt, Wrong
 from inference.policy.followed import PartResult
-from inference.policy.savings import recalibrated, sum_up
+from inference.policy.savings import is_enough, recalibrated, sum_up
 from inference.policy.stopping import Failed, value_curve
 from monitor.model import JsonObject
 from monitor.plant.plant import Plant
@@ -108,7 +108,7 @@ class _Parts:
             failed[self._line, month] += lost
             calibration = recalibrated(result for of_month in recent for result in of_month)
             found = asdict(sum_up(results, self._costs, calibration))
-            yield _saved_month(self._gate, month, self._now, found)
+            yield saved_month(self._gate, month, self._now, found)
 
     def _month(self, month: datetime) -> tuple[list[PartResult], list[Failed]]:
         results, lost = [], []
@@ -174,7 +174,7 @@ def stored_savings(connection: sa.Connection, plant: Plant, start: datetime, end
     query = sa.select(t.saving).where(s.month >= month_of(start), s.month < end).order_by(s.month, s.name)
     rows = sorted(connection.execute(query), key=lambda row: (row.month, order.get(row.name, len(order))))
     return MonthsSaved(
-        tuple(_saved_month(row.name, row.month, row.at, row.content) for row in rows if row.kind == GATE),
+        tuple(saved_month(row.name, row.month, row.at, row.content) for row in rows if row.kind == GATE),
         tuple(LineMonth(row.name, row.month, row.at, _stops(row.content)) for row in rows if row.kind == LINE),
     )
 
@@ -184,9 +184,17 @@ def _content(one: SavedMonth) -> JsonObject:
     return content | {name: getattr(one, name)._asdict() for name in ("false_scraps", "escapes")}
 
 
-def _saved_month(gate: str, month: datetime, at: datetime, content: JsonObject) -> SavedMonth:
-    wrong = {name: Wrong(**content[name]) for name in ("false_scraps", "escapes")}
+def saved_month(gate: str, month: datetime, at: datetime, content: JsonObject) -> SavedMonth:
+    """A month as it is stored."""
+    parts = {"false_scraps": content["scrapped"], "escapes": content["continued"]}
+    wrong = {name: _wrong(content[name], of) for name, of in parts.items()}
     return SavedMonth(gate, month, at, **{**content, **wrong})
+
+
+def _wrong(content: JsonObject, parts: int) -> Wrong:
+    """Of rows that an earlier version stored, which estimated from any audited part, nothing says how many are open."""
+    found = Wrong(**{"open": parts, **content})
+    return found if is_enough(found.inspected) else found._replace(total=None)
 
 
 def _stops(content: JsonObject) -> tuple[StopAt, ...]:
