@@ -118,13 +118,15 @@ def true_sections(report: PlantReport) -> list[Html]:
         sections.append(tag("section", tag("h2", "What the decisions cost"), tag("p", what), both, *notes))
     if report.built_steps:
         what = (
-            "Share of the variance that each step explains, by the values of its parts and by how the line was built."
+            "Share of all variance that each step explains, by the values of its parts and by how the line was built: "
+            "what `gatewatch steps rank` calls explained; its gain is a share of what the steps before left. A step "
+            "matters if it tells something that was not known before it."
         )
         rows: list[tuple[str, ...]] = [
             (one.step, f"{one.found:.0%}", f"{one.built:.0%}", "yes" if one.matters else "no")
             for one in report.built_steps
         ]
-        found = tag("div", table(("Step", "Found", "Built", "Matters"), rows, ""), class_="narrow")
+        found = tag("div", table(("Step", "Explained", "Built", "Matters"), rows, ""), class_="narrow")
         sections.append(tag("section", tag("h2", "Which steps matter"), tag("p", what), found))
     return sections
 

@@ -152,19 +152,9 @@ class Wrong(NamedTuple):
     known: int = 0
     open: int = 0
     inspected: int = 0
-    total: float | None = None
+    estimate: float | None = None
     lower: float | None = None
     upper: float | None = None
-
-    @property
-    def estimate(self) -> float | None:
-        """How many there are: the known ones where all are known, else by the audit; None where that says too little.
-
-        Never fewer than are known.
-        """
-        if not self.open:
-            return float(self.known)
-        return None if self.total is None else max(self.total, float(self.known))
 
 
 class SavedMonth(NamedTuple):

@@ -24,8 +24,8 @@ class Wrong:
     """Wrong recommendations of one kind: those that are known, and how many there are by the audit.
 
     Of `open` parts nobody knows yet, or ever, whether the recommendation was wrong. `total` is the estimate of Horvitz
-    and Thompson from the `inspected` audited parts; None where these are fewer than `FEWEST`. By them there are between
-    `lower` and `upper` with `CONFIDENCE`, within what is known of the parts; None where none was inspected.
+    and Thompson from the `inspected` audited parts; by them there are between `lower` and `upper` with `CONFIDENCE`,
+    within what is known of the parts. All three are None where none was inspected.
     """
 
     known: int = 0
@@ -34,6 +34,16 @@ class Wrong:
     total: float | None = None
     lower: float | None = None
     upper: float | None = None
+
+    @property
+    def estimate(self) -> float | None:
+        """How many are told: the known ones where all parts are known, else those by the audit, never fewer than known.
+
+        None where the audit says too little (`FEWEST`).
+        """
+        if not self.open:
+            return float(self.known)
+        return max(self.total, float(self.known)) if self.total is not None and self.inspected >= FEWEST else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +135,5 @@ def _wrong(results: Sequence[PartResult], verdict: Verdict, wrong: bool) -> Wron
     # Those that are not inspected yet are left out: the others stand for them too.
     share = sum(result.audit_share for result in inspected) / len(chosen)
     found = estimate(len(of), [result.bad is wrong for result in inspected], min(share, 1.0), CONFIDENCE)
-    total = found.total if is_enough(len(inspected)) else None
     lower, upper = (min(max(share * len(of), known), known + open_) for share in (found.lower, found.upper))
-    return Wrong(known, open_, len(inspected), total, lower, upper)
-
-
-def is_enough(inspected: int) -> bool:
-    """Whether so many inspected parts of an audit say enough for a number to be estimated from them."""
-    return inspected >= FEWEST
+    return Wrong(known, open_, len(inspected), found.total, lower, upper)

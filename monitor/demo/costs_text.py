@@ -65,7 +65,7 @@ def _saved(one: JsonObject, currency: str) -> str:
 
 def step_lines(facts: JsonObject) -> list[str]:
     """Each step's share of the variance as it was found, beside that by which the line was built."""
-    title = "STEPS: the share of variance that each explains, and how the line was built"
+    title = "STEPS: the share of all variance that each explains (not its gain), and how the line was built"
     if "refused" in facts:
         return [title, f"  not ranked: {facts['refused']}"]
     return [title, *(_step_line(step, facts) for step in facts["explained"])]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from exporters.html.formatting import aligned, escape_controls
 from exporters.report.savings import curve_rows, month_rows, said_of, too_few
-from exporters.report.values import LineMonth, SavedMonth, Wrong
+from exporters.report.values import LineMonth, SavedMonth
 from monitor.clock import Clock
 from monitor.errors import UsageError
 from monitor.gate_models.plant_files import PastCosts
@@ -101,13 +101,8 @@ def as_values(found: MonthsSaved, currency: str = "") -> JsonObject:
 
 
 def _gate(one: SavedMonth) -> JsonObject:
-    wrong = {name: _wrong(getattr(one, name)) for name in ("false_scraps", "escapes")}
+    wrong = {name: getattr(one, name)._asdict() for name in ("false_scraps", "escapes")}
     return one._asdict() | wrong | {"month": f"{one.month:%Y-%m}", "at": one.at.isoformat()}
-
-
-def _wrong(found: Wrong) -> JsonObject:
-    names = ("known", "open", "inspected", "estimate", "lower", "upper")
-    return {name: getattr(found, name) for name in names}
 
 
 def _line(one: LineMonth) -> JsonObject:

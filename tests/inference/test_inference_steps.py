@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
@@ -14,7 +14,7 @@ from inference.steps import classes, drift, numbers, ranking
 from inference.steps.design import MOST_COLUMNS, design_of, narrowed, standardised
 from inference.steps.drift import known_before, without_drift
 from inference.steps.evidence import interval, p_value, q_values
-from inference.steps.parts import MOST_UNITS, LineParts, StepBlock, units_of
+from inference.steps.parts import MIN_UNITS, MOST_UNITS, LineParts, StepBlock, units_of
 from inference.steps.ranking import rank
 from monitor.model import Floats
 
@@ -118,6 +118,7 @@ def test_a_lot_is_never_on_two_sides(sizes: list[int], blanks: int) -> None:
     lots = [f"L{i}" for i, size in enumerate(sizes) for _ in range(size)]
     lots[1 : 1 + blanks] = [""] * len(lots[1 : 1 + blanks])
     units = units_of(lots)
+    assume(units.count >= MIN_UNITS)
     fold_of = units.folds()
     if units.are_lots:
         for lot in set(lots) - {""}:

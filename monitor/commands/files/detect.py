@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from monitor.errors import UsageError
+from monitor.files import check_place
 
 _FILE = click.Path(path_type=Path)
 
@@ -73,8 +74,7 @@ def _check_places(file: Path, out: Path, plot: Path | None) -> None:
     """UsageError where a file would be written over another one of this run, or into no folder."""
     places = [("--out", out), *([] if plot is None else [("--plot", plot)])]
     for option, place in places:
-        if place.is_dir() or not place.absolute().parent.is_dir():
-            raise UsageError(f"{option} {place}: expected a file in a folder that exists")
+        check_place(option, place)
     resolved = [path.resolve() for path in (file, out, *([] if plot is None else [plot]))]
     if len(set(resolved)) < len(resolved):
         raise UsageError("FILE, --out and --plot name the same file twice; name another one")

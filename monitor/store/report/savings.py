@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from exporters.report.values import LineMonth, SavedMonth, StopAt, Wrong
+from inference.policy import savings as policy
 from inference.policy.followed import PartResult
-from inference.policy.savings import is_enough, recalibrated, sum_up
 from inference.policy.stopping import Failed, value_curve
 from monitor.model import JsonObject
 from monitor.plant.plant import Plant
@@ -106,9 +106,10 @@ class _Parts:
             if month < months[0]:
                 continue
             failed[self._line, month] += lost
-            calibration = recalibrated(result for of_month in recent for result in of_month)
-            found = asdict(sum_up(results, self._costs, calibration))
-            yield saved_month(self._gate, month, self._now, found)
+            calibration = policy.recalibrated(result for of_month in recent for result in of_month)
+            found = policy.sum_up(results, self._costs, calibration)
+            wrong = {"false_scraps": _told(found.false_scraps), "escapes": _told(found.escapes)}
+            yield SavedMonth(self._gate, month, self._now, **{**asdict(found), **wrong})
 
     def _month(self, month: datetime) -> tuple[list[PartResult], list[Failed]]:
         results, lost = [], []
@@ -192,9 +193,12 @@ def saved_month(gate: str, month: datetime, at: datetime, content: JsonObject) -
 
 
 def _wrong(content: JsonObject, parts: int) -> Wrong:
-    """Of rows that an earlier version stored, which estimated from any audited part, nothing says how many are open."""
-    found = Wrong(**{"open": parts, **content})
-    return found if is_enough(found.inspected) else found._replace(total=None)
+    """As it was stored; an earlier version stored the audit's total, and not of how many parts nobody knows."""
+    return Wrong(**content) if "estimate" in content else _told(policy.Wrong(**{"open": parts, **content}))
+
+
+def _told(found: policy.Wrong) -> Wrong:
+    return Wrong(found.known, found.open, found.inspected, found.estimate, found.lower, found.upper)
 
 
 def _stops(content: JsonObject) -> tuple[StopAt, ...]:
