@@ -16,7 +16,7 @@ _STYLE = (
     REPORT_STYLE
     + """
 figure svg { max-width: 38rem; }
-td { white-space: nowrap; }
+@media (min-width: 46rem) { td { white-space: nowrap; } }
 """
 )
 _SIGNIFICANT = 0.1

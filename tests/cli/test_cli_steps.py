@@ -35,7 +35,7 @@ def test_each_step_is_a_line_with_its_conclusion(ranked: Path) -> None:
     assert (said.code, without_progress(said.err)) == (0, "")
     lines = said.out.splitlines()
     assert lines[0] == "width: 300 parts in 20 lots"
-    ends = {line.split()[0]: line for line in lines[4:]}
+    ends = {line.split()[0]: line for line in lines[5:]}
     assert list(ends) == ["press", "wash", "paint", "pack"]
     assert ends["press"].endswith("deserves a gate, has gate width")
     assert ends["wash"].endswith("no gain shown")
