@@ -78,6 +78,7 @@ def rank(parts: LineParts, seed: int = 1, reached: Reached = ignored) -> Ranking
         wider = np.hstack([known, _columns(block, units)])
         done = _after(reached, i + 1, fits)
         after = learner.predict(wider, done) if wider.shape[1] > known.shape[1] else before
+        done(1.0)
         found.append(_gain(block, before, after, learner, units, seed + i))
         if found[-1].gain > 0:
             known, before = wider, after

@@ -112,6 +112,15 @@ def test_a_ranking_is_the_same_every_time() -> None:
     assert rank(parts_of(columns, target)) == rank(parts_of(columns, target))
 
 
+def test_how_far_a_ranking_is_only_rises_and_ends_at_the_whole() -> None:
+    columns, target = line(1, 200)
+    for parts in (parts_of(columns, target), parts_of(columns, (target > 0).astype(np.float64), 2)):
+        shares: list[float] = []
+        rank(parts, reached=shares.append)
+        assert shares[-1] == pytest.approx(1)
+        assert all(0 < share <= 1 for share in shares)
+
+
 @given(st.lists(st.integers(1, 40), min_size=8, max_size=150), st.integers(0, 3))
 @settings(max_examples=50, deadline=None)
 def test_a_lot_is_never_on_two_sides(sizes: list[int], blanks: int) -> None:
