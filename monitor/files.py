@@ -1,4 +1,4 @@
-"""Files that must outlast a power cut, and files that only their owner may read."""
+"""Files that must outlast a power cut, files that only their owner may read, and files that a person names."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+
+from monitor.errors import UsageError
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -60,3 +62,9 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def check_place(option: str, file: Path) -> None:
+    """UsageError where a file that a person names is a folder, or where its folder does not exist."""
+    if file.is_dir() or not file.absolute().parent.is_dir():
+        raise UsageError(f"{option} {file}: expected a file in a folder that exists")

@@ -75,8 +75,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "dashboards.blocks": ("exporters.metrics",),
     "monitor.store": (
-        "exporters.metrics.shared", "monitor.store.database", "monitor.store.models", "monitor.store.parts",
-        "monitor.store.rows", "monitor.store.watching",
+        "exporters.metrics.shared", "exporters.report", "monitor.store.database", "monitor.store.models",
+        "monitor.store.parts", "monitor.store.report", "monitor.store.rows", "monitor.store.watching",
     ),
     "monitor.web": (
         "alerting.alerts", "exporters.html", "exporters.metrics", "exporters.metrics.shared", "exporters.pages",
@@ -139,8 +139,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "detectors.spc", "detectors.spc.files", "detectors.standalone", "monitor.commands.shared",
     ),
     "monitor.demo": (
-        "exporters.report", "inference.policy", "monitor.plant", "monitor.plant.file", "monitor.reports",
-        "monitor.runtime",
+        "exporters.html", "exporters.report", "inference.policy", "monitor.plant", "monitor.plant.file",
+        "monitor.reports", "monitor.runtime",
         "monitor.scheduling", "monitor.simulator", "monitor.simulator.people", "monitor.store.database",
         "monitor.store.delivery", "monitor.store.models", "monitor.store.report", "monitor.store.rows",
         "monitor.store.watching", "monitor.web",

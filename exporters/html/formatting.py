@@ -88,10 +88,18 @@ def percent(share: float | None) -> str:
     return f"{plain(100 * share, 1)} %"
 
 
-def money(cost: float | None) -> str:
-    """An expected cost, in whole units from 100 on; '-' for None.
+def money(cost: float | None, currency: str = "") -> str:
+    """A sum of money with the plant's currency, in whole units from 100 on; '-' for None.
 
-    >>> money(28180.4), money(99.052), money(0.04), money(None)
-    ('28,180', '99.1', '0.04', '-')
+    >>> money(28180.4, "USD"), money(-1234567.8), money(99.052), money(0.04), money(-1e-12), money(None, "USD")
+    ('28,180 USD', '-1,234,568', '99.1', '0.04', '0', '-')
     """
-    return "-" if cost is None else f"{cost:,.0f}" if abs(cost) >= 100 else f"{cost:.3g}"
+    if cost is None:
+        return "-"
+    text = "0" if abs(cost) < 0.005 else f"{cost:,.0f}" if abs(cost) >= 100 else f"{cost:.3g}"
+    return f"{text} {currency}".rstrip()
+
+
+def in_currency(head: str, currency: str) -> str:
+    """The head of a column of money: `cost avoided (USD)`, or as it is where the plant names no currency."""
+    return f"{head} ({currency})" if currency else head

@@ -58,12 +58,17 @@ def page(title: str, *body: str, style: str = STYLESHEET, images: str = NO_IMAGE
 
 
 def table(heads: tuple[str, ...], rows: list[tuple[str, ...]], empty: str) -> Html:
-    """A table that scrolls horizontally if it is too wide; without rows, the text `empty`."""
+    """A table that scrolls if it is too wide, and on a phone is a card a row; without rows, the text `empty`."""
     if not rows:
         return tag("p", empty, class_="muted")
     head = tag("thead", tag("tr", *(tag("th", text, scope="col") for text in heads)))
-    body = tag("tbody", *(tag("tr", *(tag("td", cell) for cell in row)) for row in rows))
+    body = tag("tbody", *(tag("tr", *_cells(heads, row)) for row in rows))
     return tag("div", tag("table", head, body), class_="wide")
+
+
+def _cells(heads: tuple[str, ...], row: tuple[str, ...]) -> list[Html]:
+    """Each cell with the head of its column, which a card shows beside it."""
+    return [tag("td", cell, data_head=head) for head, cell in zip(heads, row, strict=True)]
 
 
 def chip(status: str, text: str = "") -> Html:

@@ -50,6 +50,11 @@ def action(row: Mapping[str, Any]) -> str:
     return str(row["name"])
 
 
+def ruled_out(one: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The actions that could not be recommended whatever they cost."""
+    return [row for row in one["alternatives"] if row["ruled_out"]]
+
+
 def model(one: Mapping[str, Any]) -> str:
     """The version, when it was trained and on how many parts, and since when it was in force."""
     found = one["model"]

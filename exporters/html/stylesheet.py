@@ -26,6 +26,16 @@ th { text-align: left; font-weight: 600; color: var(--soft); font-size: .85rem; 
 th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 tr:last-child td { border-bottom: 0; }
 td { overflow-wrap: break-word; }
+@media (max-width: 46rem) {
+  .wide table { min-width: 0; } .wide thead { display: none; }
+  .wide tr { display: block; padding: .45rem 0; border-bottom: 1px solid var(--line); }
+  .wide tr:last-child { border-bottom: 0; }
+  .wide td { display: flow-root; padding: .06rem 0 .06rem 9rem; border: 0; white-space: normal; text-align: left; }
+  .wide td::before { content: attr(data-head); float: left; width: 8.4rem; margin-left: -9rem; color: var(--soft);
+    font-size: .85rem; overflow-wrap: anywhere; }
+  .wide td[data-head=""] { padding-left: 0; } .wide td[data-head=""]::before { content: none; }
+  .wide td:empty { display: none; } .wide td .chip { white-space: normal; }
+}
 .chip { border-radius: 4px; padding: .05rem .45rem; font-size: .85rem; font-weight: 600; white-space: nowrap;
   color: var(--soft); background: var(--line); }
 .chip.ok, .chip.continue, .chip.sent { color: var(--ok); background: var(--ok-ground); }

@@ -115,7 +115,7 @@ def _class_bars(decision: Mapping[str, Any]) -> Html:
         parts.append(block(name_end, y, max(1.0, share * (bar_end - name_end)), 17, f"bar {row['means'] or 'hold'}"))
         parts.append(label(bar_end + 8, y + 13, percent(row["probability"])))
     bottom = 8.0 + 24 * len(decision["classes"])
-    if wanted is not None and not decision["alternatives"]:
+    if wanted is not None and decision["expected_cost"] is None:
         x = name_end + wanted * (bar_end - name_end)
         parts.append(tag("line", x1=_px(x), y1="4", x2=_px(x), y2=_px(bottom), class_="border"))
         parts.append(_text(x, bottom + 12, f"wanted {percent(wanted)}"))

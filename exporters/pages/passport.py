@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from exporters.html import part_words as words
-from exporters.html.formatting import format_value, money
+from exporters.html.formatting import format_value, in_currency, money
 from exporters.html.html import OWN_IMAGES, Html, chip, page, table, tag
 from exporters.pages.interval import interval_figure
 from exporters.pages.part_style import PART_STYLE
@@ -80,18 +80,27 @@ def _todo(one: Mapping[str, Any]) -> Html:
 
 
 def _alternatives(one: Mapping[str, Any]) -> Iterator[Html]:
-    """Every action with its expected cost, the one that is recommended marked."""
+    """Every action with its expected cost, the one that is recommended marked; then what was ruled out, and why."""
     if not one["alternatives"]:
         return
-    best = min(row["cost"] for row in one["alternatives"])
     rows = [
-        tag("tr", tag("td", words.action(row)), tag("td", money(row["cost"])),
-            tag("td", "recommended" if row["chosen"] else f"+{money(row['cost'] - best)}"),
+        tag("tr", tag("td", words.action(row)), tag("td", money(row["cost"])), tag("td", _beside(row, one)),
             class_="chosen" if row["chosen"] else "")
         for row in one["alternatives"]
     ]  # fmt: skip
-    head = tag("thead", tag("tr", *(tag("th", text, scope="col") for text in ("Action", "Expected cost", ""))))
+    heads = "Action", in_currency("Expected cost", one["currency"] or ""), ""
+    head = tag("thead", tag("tr", *(tag("th", text, scope="col") for text in heads)))
     yield tag("div", tag("table", head, tag("tbody", *rows)), class_="short")
+
+
+def _beside(row: Mapping[str, Any], one: Mapping[str, Any]) -> str:
+    """How an action compares with what is recommended: it is that, was ruled out, or costs more."""
+    if row["chosen"]:
+        return "recommended"
+    if row["ruled_out"]:
+        return f"ruled out: {row['ruled_out']}"
+    least = min(other["cost"] for other in one["alternatives"] if other["cost"] is not None and not other["ruled_out"])
+    return f"+{money(row['cost'] - least)}"
 
 
 def _facts(one: Mapping[str, Any]) -> Html:

@@ -19,7 +19,8 @@ class LossKind(StrEnum):
 class StepFigures:
     """What a step's values add: the share of the loss left by what was known before it, with its 90 % interval.
 
-    `p` is one-sided, `q` the false discovery rate over the steps; `loss` is the mean loss that is left after the step.
+    `explained` is the same as a share of all the loss. `p` is one-sided, `q` the false discovery rate over the steps;
+    `loss` is the mean loss that is left after the step. `matters`: it tells something that was not known before it.
     """
 
     features: int
@@ -29,13 +30,16 @@ class StepFigures:
     p: float
     q: float
     loss: float
+    explained: float
+    matters: bool
 
 
 @dataclass(frozen=True, slots=True)
 class RankedStep:
     """A step of the plant: its figures, or None and why (`unranked`), and its gate for the characteristic ('': none).
 
-    `parts` is how many of the ranked parts passed it. It deserves a gate if it tells something that was not known.
+    `parts` is how many of the ranked parts passed it. It deserves a gate if it tells something that was not
+    known, and the whole interval of its gain is above 0.
     """
 
     step: str

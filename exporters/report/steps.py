@@ -16,7 +16,7 @@ _STYLE = (
     REPORT_STYLE
     + """
 figure svg { max-width: 38rem; }
-td { white-space: nowrap; }
+@media (min-width: 46rem) { td { white-space: nowrap; } }
 """
 )
 _SIGNIFICANT = 0.1
@@ -24,12 +24,12 @@ _NAME = 17  # letters of a step's name in the plot
 
 
 def percent(share: float) -> str:
-    """A share as a percentage with one decimal.
+    """A share as a percentage with one decimal; with one digit where that would hide on which side of 0 it lies.
 
-    >>> percent(0.0731), percent(-0.0004)
-    ('7.3 %', '0.0 %')
+    >>> percent(0.0731), percent(-0.0004), percent(0.000213), percent(0.0)
+    ('7.3 %', '-0.04 %', '0.02 %', '0.0 %')
     """
-    return f"{round(100 * share, 1) + 0.0:.1f} %"
+    return f"{100 * share:.1f} %" if not share or abs(share) >= 0.0005 else f"{100 * share:.1g} %"
 
 
 def conclusion(ranked: RankedStep) -> str:
@@ -39,9 +39,12 @@ def conclusion(ranked: RankedStep) -> str:
         return f"not ranked: {ranked.unranked}"
     if ranked.deserves_gate:
         return f"deserves a gate, {gate}"
+    beside = f", {gate}" if ranked.gate else ""
+    if ranked.figures.matters:
+        return f"tells something, but its gain may be 0: rank again with more parts{beside}"
     if ranked.figures.q <= _SIGNIFICANT:
-        return f"tells something, but misleads in some lots{f', {gate}' if ranked.gate else ''}"
-    return f"no gain shown, {gate}" if ranked.gate else "no gain shown"
+        return f"tells something, but misleads in some lots{beside}"
+    return f"no gain shown{beside}"
 
 
 def steps_page(site: str, rankings: Sequence[StepRanking], refused: Mapping[str, str]) -> str:
@@ -50,8 +53,9 @@ def steps_page(site: str, rankings: Sequence[StepRanking], refused: Mapping[str,
     intro = tag(
         "p",
         "The gain of a step is the share of the loss left by the steps before it that its values take away, on whole "
-        "lots that nothing was fitted to. A step deserves a gate if it gains more than chance explains: among such "
-        "steps at most one in ten is expected to be there by chance.",
+        "lots that nothing was fitted to; explained is the same as a share of all the loss. A step deserves a gate if "
+        "it gains more than chance explains (q at most 0.1: among such steps at most one in ten is expected to be "
+        "there by chance) and the whole 90 % interval of its gain is above 0.",
         class_="muted",
     )
     missing = [tag("p", sentence, class_="muted") for sentence in refused.values()]
@@ -74,8 +78,8 @@ def _section(ranking: StepRanking) -> Html:
     said = f"{len(deserving)} of {len(ranking.steps)} steps deserve a gate"
     said += f"; without one: {', '.join(without)}." if without else "; each has one." if deserving else "."
     gains = [(ranked, ranked.figures) for ranked in ranking.steps if ranked.figures is not None]
-    keys = legend([("b-continue", "deserves a gate"), ("b-hold", "no gain shown"), ("zero", "90 % interval")])
-    caption = "Share of the remaining loss explained, by step in line order"
+    keys = legend([("b-continue", "deserves a gate"), ("b-hold", "does not, or not surely"), ("zero", "90 % interval")])
+    caption = "Gain: the share of the remaining loss that is taken away, by step in line order"
     return tag(
         "section", tag("h2", ranking.characteristic), about, tag("p", said), keys,
         plot(caption, _chart(ranking.characteristic, gains), wide=False), _table(ranking.steps),
@@ -118,7 +122,7 @@ def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Html:
 
 
 def _table(steps: Sequence[RankedStep]) -> Html:
-    heads = ("Step", "Gain", "90 % interval", "Conclusion", "p", "q", "Values", "Parts")
+    heads = ("Step", "Gain", "90 % interval", "Explained", "Conclusion", "p", "q", "Values", "Parts")
     return table(heads, [_row(ranked) for ranked in steps], "The plant has no steps.")
 
 
@@ -126,7 +130,7 @@ def _row(ranked: RankedStep) -> tuple[str, ...]:
     verdict = chip("ok" if ranked.deserves_gate else "none", conclusion(ranked))
     gain = ranked.figures
     if gain is None:
-        return ranked.step, "-", "-", conclusion(ranked), "-", "-", "-", str(ranked.parts)
+        return ranked.step, "-", "-", "-", conclusion(ranked), "-", "-", "-", str(ranked.parts)
     bounds = f"{percent(gain.low)} to {percent(gain.high)}"
     evidence = (number(gain.p), number(gain.q), str(gain.features), str(ranked.parts))
-    return ranked.step, percent(gain.gain), bounds, verdict, *evidence
+    return ranked.step, percent(gain.gain), bounds, percent(gain.explained), verdict, *evidence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from exporters.html.formatting import number
+from exporters.html.formatting import in_currency, money, number
 from exporters.html.html import Html, chip, table, tag
 from exporters.report.elements import collapsed, duration, legend, moment, plain, plot, until
 from exporters.report.lanes import Block, Lane, lanes
@@ -107,22 +107,26 @@ def true_sections(report: PlantReport) -> list[Html]:
     sections = []
     if (known := report.true_costs) is not None:
         what = f"What became of {known.parts} parts at gate {known.gate}, by their true state."
-        costs: list[tuple[str, ...]] = [(name, f"{cost:,}") for name, cost in known.costs]
+        costs: list[tuple[str, ...]] = [(name, money(cost)) for name, cost in known.costs]
         facts: list[tuple[str, ...]] = list(known.facts)
-        cost_table, fact_table = table(("Rule", "Cost"), costs, ""), table(("At the gate", "Parts"), facts, "")
+        heads = "Rule", in_currency("Cost", report.currency)
+        cost_table, fact_table = table(heads, costs, ""), table(("At the gate", "Parts"), facts, "")
         both = tag(
             "div", tag("div", cost_table, class_="narrow"), tag("div", fact_table, class_="narrow"), class_="plots two"
         )
-        sections.append(tag("section", tag("h2", "What the decisions cost"), tag("p", what), both))
+        notes = [tag("p", note, class_="muted") for note in known.notes]
+        sections.append(tag("section", tag("h2", "What the decisions cost"), tag("p", what), both, *notes))
     if report.built_steps:
         what = (
-            "Share of the variance that each step explains, by the values of its parts and by how the line was built."
+            "Share of all variance that each step explains, by the values of its parts and by how the line was built: "
+            "what `gatewatch steps rank` calls explained; its gain is a share of what the steps before left. A step "
+            "matters if it tells something that was not known before it."
         )
         rows: list[tuple[str, ...]] = [
             (one.step, f"{one.found:.0%}", f"{one.built:.0%}", "yes" if one.matters else "no")
             for one in report.built_steps
         ]
-        found = tag("div", table(("Step", "Found", "Built", "Matters"), rows, ""), class_="narrow")
+        found = tag("div", table(("Step", "Explained", "Built", "Matters"), rows, ""), class_="narrow")
         sections.append(tag("section", tag("h2", "Which steps matter"), tag("p", what), found))
     return sections
 

@@ -147,11 +147,12 @@ class GateReport:
 
 
 class Wrong(NamedTuple):
-    """Wrong recommendations of one kind: known ones, audited parts, and the audit's estimate with 90 % bounds."""
+    """Wrong recommendations of one kind; see `inference.policy.savings.Wrong`."""
 
     known: int = 0
+    open: int = 0
     inspected: int = 0
-    total: float | None = None
+    estimate: float | None = None
     lower: float | None = None
     upper: float | None = None
 
@@ -362,6 +363,7 @@ class TrueCosts(NamedTuple):
     parts: int
     costs: tuple[tuple[str, int], ...]
     facts: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,3 +390,4 @@ class PlantReport:
     curves: tuple[LineMonth, ...] = ()
     true_costs: TrueCosts | None = None
     built_steps: tuple[BuiltStep, ...] = ()
+    currency: str = ""

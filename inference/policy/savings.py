@@ -14,21 +14,36 @@ from monitor.model import Verdict
 
 CONFIDENCE = 0.9
 """Of every interval here."""
+FEWEST = 30
+"""Inspected parts of an audit of one recommendation before a number is estimated from them: none wrong among so many
+says with 95 % that at most a tenth are. What they were found to be has no say, so that what is told stays unbiased."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
     """Wrong recommendations of one kind: those that are known, and how many there are by the audit.
 
-    `total` is the estimate of Horvitz and Thompson, between `lower` and `upper` with `CONFIDENCE`; all three are None
-    where no audited part was inspected. `inspected` counts these.
+    Of `open` parts nobody knows yet, or ever, whether the recommendation was wrong. `total` is the estimate of Horvitz
+    and Thompson from the `inspected` audited parts; by them there are between `lower` and `upper` with `CONFIDENCE`,
+    within what is known of the parts. All three are None where none was inspected.
     """
 
     known: int = 0
+    open: int = 0
     inspected: int = 0
     total: float | None = None
     lower: float | None = None
     upper: float | None = None
+
+    @property
+    def estimate(self) -> float | None:
+        """How many are told: the known ones where all parts are known, else those by the audit, never fewer than known.
+
+        None where the audit says too little (`FEWEST`).
+        """
+        if not self.open:
+            return float(self.known)
+        return max(self.total, float(self.known)) if self.total is not None and self.inspected >= FEWEST else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +127,13 @@ def _wrong(results: Sequence[PartResult], verdict: Verdict, wrong: bool) -> Wron
     """The parts with a recommendation whose state makes it a wrong one."""
     of = [result for result in results if result.verdict is verdict]
     known = sum(result.bad is wrong for result in of)
+    open_ = sum(not isinstance(result.bad, bool) for result in of)
     chosen = [result for result in of if result.audit_share]
     inspected = [result for result in chosen if isinstance(result.bad, bool)]
     if not inspected:
-        return Wrong(known)
+        return Wrong(known, open_)
     # Those that are not inspected yet are left out: the others stand for them too.
     share = sum(result.audit_share for result in inspected) / len(chosen)
     found = estimate(len(of), [result.bad is wrong for result in inspected], min(share, 1.0), CONFIDENCE)
-    return Wrong(known, len(inspected), found.total, found.lower * len(of), found.upper * len(of))
+    lower, upper = (min(max(share * len(of), known), known + open_) for share in (found.lower, found.upper))
+    return Wrong(known, open_, len(inspected), found.total, lower, upper)

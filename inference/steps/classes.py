@@ -15,7 +15,7 @@ from inference.models.tables import logistic
 from inference.models.tables.class_losses import log_losses
 from inference.models.tables.class_quality import one_hot, softmax
 from inference.steps.design import Design
-from inference.steps.parts import Counts
+from inference.steps.parts import Counts, Reached, ignored
 from inference.steps.ridge import Folded
 from monitor.model import Floats, Mask
 
@@ -26,7 +26,9 @@ _STRONGER = (64.0, 16.0, 4.0, 1.0)
 _INNER = (3, 5)  # the training folds, counted from the one left out, that choose among these
 
 
-def held_out(design: Design, before: Floats, target: Floats, fold_of: Counts) -> Floats:
+def held_out(
+    design: Design, before: Floats, target: Floats, fold_of: Counts, reached: Reached = ignored
+) -> Floats:  # fmt: skip
     """The log probabilities (parts, classes) by the other folds, which also choose the candidate and the penalty.
 
     `before` (parts, classes) are the logarithms of the rates that were known when each part began, NaN where there
@@ -37,7 +39,7 @@ def held_out(design: Design, before: Floats, target: Floats, fold_of: Counts) ->
     rates = np.where(np.isfinite(before), np.exp(before), truth.mean(axis=0))
     folded = Folded(design, truth - rates, fold_of)
     found = np.empty_like(truth)
-    for fold, choice in folded.choices().items():
+    for done, (fold, choice) in enumerate(folded.choices().items(), 1):
         here = fold_of == fold
         start = _without_looking(before, truth, ~here)
         judged = np.isin(fold_of, [folded.folds[(fold + ahead) % len(folded.folds)] for ahead in _INNER]) & ~here
@@ -49,6 +51,7 @@ def held_out(design: Design, before: Floats, target: Floats, fold_of: Counts) ->
         columns = design.columns[:, 1:width]
         weights = logistic.fit(columns[~here], target[~here], classes, ridge, offset=start[~here])
         found[here] = _log_probabilities(columns[here], weights, start[here])
+        reached(done / len(folded.folds))
     return found
 
 

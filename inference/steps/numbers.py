@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from inference.steps.design import Design
-from inference.steps.parts import Counts
+from inference.steps.parts import Counts, Reached, ignored
 from inference.steps.ridge import Folded
 from monitor.model import Floats
 
 
-def held_out(design: Design, target: Floats, fold_of: Counts) -> Floats:
+def held_out(design: Design, target: Floats, fold_of: Counts, reached: Reached = ignored) -> Floats:
     """The prediction of each part (parts,) by the other folds, which also choose the candidate and the penalty."""
     middle = target.mean()
     folded = Folded(design, (target - middle)[:, None], fold_of)
     predicted = np.empty(len(target))
-    for fold, (width, penalty, _) in folded.choices().items():
+    for fold, (width, penalty, _) in folded.choices(reached).items():
         others = [other for other in folded.folds if other != fold]
         weights = folded.weights(others, width, np.array([penalty]))[0, :, 0]
         here = fold_of == fold

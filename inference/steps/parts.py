@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ MIN_UNITS = 8
 """Units below which nothing can be said: with fewer, no p-value can be small."""
 MOST_UNITS = 100
 """Units at most: neighbours are put together, so that what parts have in common over a short time stays in one."""
+Reached = Callable[[float], None]
+"""Told now and then which share of the work is done; work takes minutes with many parts."""
 _BLOCK_PARTS = 10
 _BLOCKS = 50
 _MOST_WITHOUT_LOT = 0.5
@@ -100,3 +102,7 @@ def _at_most(unit: Counts, count: int, are_lots: bool) -> Units:
     if count <= MOST_UNITS:
         return Units(unit, count, are_lots)
     return Units(unit * MOST_UNITS // count, MOST_UNITS, are_lots)
+
+
+def ignored(_share: float) -> None:
+    """Nobody wants to know how far the work is."""

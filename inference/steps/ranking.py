@@ -11,7 +11,7 @@ from inference.steps import classes, numbers
 from inference.steps.design import design_of, narrowed, standardised
 from inference.steps.drift import known_before, without_drift
 from inference.steps.evidence import interval, p_value, q_values
-from inference.steps.parts import Counts, LineParts, StepBlock, Units, units_of
+from inference.steps.parts import Counts, LineParts, Reached, StepBlock, Units, ignored, units_of
 from monitor.model import Floats
 
 FALSE_DISCOVERIES = 0.10
@@ -22,7 +22,8 @@ FALSE_DISCOVERIES = 0.10
 class StepGain:
     """What a step's values add: the share of the loss left by what was known before it, with its 90 % interval.
 
-    `p` is one-sided, `q` the false discovery rate over the steps; `loss` is the mean loss that is left after the step.
+    `explained` is the same as a share of all the loss, of what was known without looking at a part. `p` is one-sided,
+    `q` the false discovery rate over the steps; `loss` is the mean loss that is left after the step.
     """
 
     step: str
@@ -33,11 +34,20 @@ class StepGain:
     p: float
     q: float
     loss: float
+    explained: float = 0.0
 
     @property
     def matters(self) -> bool:
         """Whether the step tells something about the outcome that was not known before it."""
         return self.gain > 0 and self.q <= FALSE_DISCOVERIES
+
+    @property
+    def deserves_gate(self) -> bool:
+        """Whether it matters and how much it gains is sure enough: the whole interval of the gain is above 0.
+
+        The test behind `q` sees a weak step before its interval leaves 0.
+        """
+        return self.matters and self.low > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,33 +61,46 @@ class Ranking:
     loss: float
 
 
-def rank(parts: LineParts, seed: int = 1) -> Ranking:
+def rank(parts: LineParts, seed: int = 1, reached: Reached = ignored) -> Ranking:
     """The gain of each step over the steps before it that helped, with its evidence.
 
     The loss is the squared error of a number or the log loss of a class, held out over whole units (`units_of`, at
-    least `MIN_UNITS`). A step whose block does not help does not enter what is known.
+    least `MIN_UNITS`). A step whose block does not help does not enter what is known. `reached` is told the share that
+    is done.
     """
+    fits = len(parts.blocks) + 1
     units = units_of(parts.lots)
     learner = _learner(parts, units.folds())
     known = np.empty((len(parts), 0))
-    first = before = learner.predict(known)
+    first = before = learner.predict(known, lambda share: reached(share / fits))
     found = []
     for i, block in enumerate(parts.blocks):
         wider = np.hstack([known, _columns(block, units)])
-        after = learner.predict(wider) if wider.shape[1] > known.shape[1] else before
+        done = _after(reached, i + 1, fits)
+        after = learner.predict(wider, done) if wider.shape[1] > known.shape[1] else before
+        done(1.0)
         found.append(_gain(block, before, after, learner, units, seed + i))
         if found[-1].gain > 0:
             known, before = wider, after
     adjusted = q_values([gain.p for gain in found])
-    gains = tuple(replace(gain, q=q) for gain, q in zip(found, adjusted, strict=True))
-    return Ranking(gains, len(parts), units.count, units.are_lots, float(learner.losses(first).mean()))
+    whole = left = float(learner.losses(first).mean())
+    gains = []
+    for gain, q in zip(found, adjusted, strict=True):
+        gains.append(replace(gain, q=q, explained=(left - gain.loss) / whole))
+        left = gain.loss
+    return Ranking(tuple(gains), len(parts), units.count, units.are_lots, whole)
+
+
+def _after(reached: Reached, done: int, of: int) -> Reached:
+    """Tells the share of all fits, of which so many are done, by that of the next one."""
+    return lambda share: reached((done + share) / of)
 
 
 @dataclass(frozen=True, slots=True)
 class _Learner:
     """Held-out predictions by columns that are known of the parts, and what is lost by predictions."""
 
-    predict: Callable[[Floats], Floats]
+    predict: Callable[[Floats, Reached], Floats]
     losses: Callable[[Floats], Floats]
     slopes: Callable[[Floats, Floats], Floats]
 
@@ -87,12 +110,14 @@ def _learner(parts: LineParts, fold_of: Counts) -> _Learner:
     nothing = np.empty((len(parts), 0))
     if parts.classes:
         return _Learner(
-            lambda known: classes.held_out(design_of(nothing, known, classes.COMPONENTS), before, target, fold_of),
+            lambda known, reached: classes.held_out(
+                design_of(nothing, known, classes.COMPONENTS), before, target, fold_of, reached
+            ),
             lambda predicted: classes.losses(predicted, target),
             lambda old, new: classes.slopes(old, new, target),
         )
     return _Learner(
-        lambda known: numbers.held_out(design_of(before, known), target, fold_of),
+        lambda known, reached: numbers.held_out(design_of(before, known), target, fold_of, reached),
         lambda predicted: numbers.losses(predicted, target),
         lambda old, new: numbers.slopes(old, new, target),
     )

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from inference.steps.design import Design
-from inference.steps.parts import Counts
+from inference.steps.parts import Counts, Reached, ignored
 from monitor.model import Floats
 
 PENALTIES = np.logspace(-1, 5, 19)
@@ -66,15 +66,17 @@ class Folded:
         explained = np.einsum("pwt,wt->p", weights, cross[:width])
         return np.asarray(square - 2 * explained + np.einsum("pwt,pwt->p", weights, gram[:width, :width] @ weights))
 
-    def choices(self) -> dict[int, Choice]:
+    def choices(self, reached: Reached = ignored) -> dict[int, Choice]:
         """For each fold what loses least when the other folds predict one another."""
+        pairs = list(combinations(self.folds, 2))
         total = {fold: np.zeros((len(self.design.candidates), len(PENALTIES))) for fold in self.folds}
-        for one, other in combinations(self.folds, 2):
+        for done, (one, other) in enumerate(pairs, 1):
             rest = [fold for fold in self.folds if fold not in (one, other)]
             for place, width in enumerate(self.design.candidates):
                 weights = self.weights(rest, width, PENALTIES)
                 total[one][place] += self.losses(other, weights)
                 total[other][place] += self.losses(one, weights)
+            reached(done / len(pairs))
         return {fold: self._choice(loss) for fold, loss in total.items()}
 
     def _choice(self, losses: Floats) -> Choice:

@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING
 import click
 
 from exporters.html.formatting import escape_controls
-from monitor.commands.shared.options import Instant, as_json, load, plant_argument, plant_option, print_json
+from monitor.commands.shared.options import (
+    Instant,
+    as_json,
+    load,
+    plant_argument,
+    plant_option,
+    print_json,
+    serial_argument,
+)
 from monitor.errors import UsageError
+from monitor.files import check_place
 
 if TYPE_CHECKING:
     from monitor.gate_models.rederive import Recomputed
@@ -21,7 +30,7 @@ if TYPE_CHECKING:
     from monitor.reports.part.reading import Lens
     from monitor.store.database.database import Connection, Store
 
-_UNKNOWN = "part {!r}: the store has no such part; serial numbers must match exactly"
+_UNKNOWN = "part {!r}: the store has no such part; {}"
 
 
 @click.command()
@@ -41,6 +50,8 @@ def report(
     from monitor.clock import WallClock
     from monitor.reports.plant import write_report
 
+    if file is not None:
+        check_place("--out", file)
     click.echo(f"{write_report(load(plant, overrides), WallClock(), start, end, file)}: written")
 
 
@@ -56,11 +67,12 @@ def savings(plant: str, overrides: Sequence[str], month: str | None, json_: bool
     from monitor.clock import WallClock
     from monitor.reports.savings import as_text, as_values, plant_savings
 
-    found = plant_savings(load(plant, overrides), WallClock(), month)
+    loaded = load(plant, overrides)
+    found = plant_savings(loaded, WallClock(), month)
     if json_:
-        print_json(as_values(found))
+        print_json(as_values(found, loaded.plant.currency))
     else:
-        click.echo(as_text(found), nl=False)
+        click.echo(as_text(found, loaded.plant.currency), nl=False)
 
 
 @click.group()
@@ -69,7 +81,7 @@ def part() -> None:
 
 
 @part.command("show")
-@click.argument("serial")
+@serial_argument
 @plant_option
 @click.option(
     "--pictures",
@@ -88,8 +100,8 @@ def part_show(serial: str, plant: str, overrides: Sequence[str], pictures: Path 
 
     with _looking(plant, overrides) as (connection, lens, _):
         history = passport(connection, serial, lens.plant.class_names() if lens.plant else None, lens)
-    if history is None:
-        raise UsageError(_UNKNOWN.format(serial))
+        if history is None:
+            raise UsageError(_unknown(connection, serial))
     if json_:
         print_json(history)
     else:
@@ -99,7 +111,7 @@ def part_show(serial: str, plant: str, overrides: Sequence[str], pictures: Path 
 
 
 @part.command("replay")
-@click.argument("serial")
+@serial_argument
 @plant_option
 @as_json
 def part_replay(serial: str, plant: str, overrides: Sequence[str], json_: bool) -> None:
@@ -137,7 +149,16 @@ def _check_known(store: Store, serial: str) -> None:
 
     with store.read() as connection:
         if passport(connection, serial) is None:
-            raise UsageError(_UNKNOWN.format(serial))
+            raise UsageError(_unknown(connection, serial))
+
+
+def _unknown(connection: Connection, serial: str) -> str:
+    from monitor.store.rows.parts import nearest_serials
+
+    near = nearest_serials(connection, serial)
+    return _UNKNOWN.format(
+        serial, f"the nearest are {', '.join(map(repr, near))}" if near else "it has no parts at all"
+    )
 
 
 def _again(one: Recomputed) -> dict[str, object]:

@@ -9,6 +9,7 @@ import click
 
 from monitor.commands.shared.options import as_json, load, plant_argument, print_json
 from monitor.errors import MonitorError, UsageError
+from monitor.files import check_place
 
 
 @click.group()
@@ -42,15 +43,19 @@ def steps_rank(
 ) -> None:
     """Rank the steps by what their values tell of the outcome that was not known before them.
 
-    For each step in line order: the share of the remaining loss that its values explain on whole lots held out, with a
-    90 % interval and a p-value, whether it deserves a gate and whether it has one. The result is kept for /metrics,
-    and takes a minute or so for each thousand parts. Example: gatewatch steps rank plant.yaml --html steps.html
+    For each step in line order: its gain, the share of the remaining loss that its values take away on whole lots held
+    out, with a 90 % interval and a p-value; the share of all the loss that it explains; whether it deserves a gate and
+    whether it has one. The result is kept for /metrics, and takes a minute or so for each thousand parts. Progress is
+    on standard error. Example: gatewatch steps rank plant.yaml --html steps.html
     """
     from monitor.clock import WallClock
     from monitor.reports.step_text import as_text, as_values
     from monitor.reports.steps import rank_plant, write_page
+    from monitor.runtime.progress import ShareProgress
     from monitor.store.database.schema import open_existing
 
+    if file is not None:
+        check_place("--html", file)
     loaded = load(plant, overrides)
     known = list(loaded.plant.characteristics)
     if not known:
@@ -61,7 +66,10 @@ def steps_rank(
         )
     store = open_existing(loaded.plant.store.url)
     chosen = known if characteristic is None else [characteristic]
-    rankings, refused = rank_plant(store, loaded.plant, chosen, WallClock().now(), newest, trial=trial)
+    with ShareProgress("steps rank") as progress:
+        rankings, refused = rank_plant(
+            store, loaded.plant, chosen, WallClock().now(), newest, trial=trial, reached=progress.reached
+        )
     store.close()
     if not rankings:
         raise MonitorError("\n".join(refused.values()))

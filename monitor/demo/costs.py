@@ -54,6 +54,7 @@ def costs_by_truth(plant: Plant, truth: JsonObject) -> JsonObject | None:
     return {
         "gate": gate,
         "parts": len(parts),
+        "currency": plant.currency,
         "cost": {
             "of_the_gate": round(sum(_cost(part, costs) for part in parts)),
             "all_gone_on": round(sum(costs.escape for part in parts if part.true is not Verdict.CONTINUE)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from exporters.html.formatting import money
 from monitor.model import JsonObject
 
 RULES = (
@@ -12,6 +13,15 @@ RULES = (
     ("had every part been inspected", "all_inspected"),
 )
 """The rules that are compared, each with its key among the costs."""
+_OF_COSTS = (
+    "The costs are of every part that the operator has acted on, by what the final test finds, false readings of the "
+    "rig included; a part that was corrected in vain is scrapped. Parts made before the start are left out."
+)
+_OF_SAVINGS = (
+    "The cost avoided is of the parts of which the plant knows at the end what became of them; its truth is of these "
+    "parts too, as they came to the gate. There a part that was corrected in vain is an escape, as nobody recorded "
+    "that it was scrapped. So it is not the difference of the costs."
+)
 
 
 def cost_lines(facts: JsonObject | None, savings: Sequence[JsonObject]) -> list[str]:
@@ -19,8 +29,14 @@ def cost_lines(facts: JsonObject | None, savings: Sequence[JsonObject]) -> list[
     if facts is None:
         return ["COSTS: no gate decides by cost"]
     title = f"COSTS: what the recommendations of gate {facts['gate']} cost, by the true state of {facts['parts']} parts"
-    costs = [f"  {name:<30}{facts['cost'][key]:>10,}" for name, key in RULES]
-    return [title, *costs, *(f"  {name}: {said}" for name, said in cost_facts(facts, savings))]
+    costs = [f"  {name:<30}{money(facts['cost'][key], facts['currency']):>14}" for name, key in RULES]
+    said = [f"  {name}: {said}" for name, said in cost_facts(facts, savings)]
+    return [title, *costs, *said, *(f"  {note}" for note in cost_notes(savings))]
+
+
+def cost_notes(savings: Sequence[JsonObject]) -> list[str]:
+    """What each sum counts, so that nobody takes one for the other."""
+    return [_OF_COSTS, *([_OF_SAVINGS] if savings else [])]
 
 
 def cost_facts(facts: JsonObject, savings: Sequence[JsonObject]) -> list[tuple[str, str]]:
@@ -37,18 +53,19 @@ def cost_facts(facts: JsonObject, savings: Sequence[JsonObject]) -> list[tuple[s
         ("corrected after an inspection", f"{of_people}, then within specification: {inside_of_people}"),
         ("scrapped", f"{facts['did'].get('scrapped', 0)}; {confirmed}, {scraps['by_the_gate']} needed none"),
         ("escapes", f"{escapes['parts']}{of_rig if escapes['of_the_rig'] else ''}"),
-        *((f"cost avoided in {one['month']}, estimated", _saved(one)) for one in savings),
+        *((f"cost avoided in {one['month']}", _saved(one, facts["currency"])) for one in savings),
     ]
 
 
-def _saved(one: JsonObject) -> str:
-    interval = f"{one['estimate']:,} (90 % interval {one['lower']:,} to {one['upper']:,})"
-    return f"{interval}, in truth {one['true']:,}; {one['waiting']} of {one['parts']} parts wait"
+def _saved(one: JsonObject, currency: str) -> str:
+    estimate, true = money(one["estimate"], currency), money(one["true"], currency)
+    said = f"{estimate} as gatewatch savings states it (90 % interval {money(one['lower'])} to {money(one['upper'])})"
+    return f"{said}, {true} in truth; {one['waiting']} of {one['parts']} parts wait and are in neither"
 
 
 def step_lines(facts: JsonObject) -> list[str]:
     """Each step's share of the variance as it was found, beside that by which the line was built."""
-    title = "STEPS: the share of variance that each explains, and how the line was built"
+    title = "STEPS: the share of all variance that each explains (not its gain), and how the line was built"
     if "refused" in facts:
         return [title, f"  not ranked: {facts['refused']}"]
     return [title, *(_step_line(step, facts) for step in facts["explained"])]

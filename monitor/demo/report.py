@@ -9,7 +9,7 @@ from pathlib import Path
 
 from exporters.report.page import report_page
 from exporters.report.values import BuiltStep, Detection, Fault, Recovery, TrueCosts
-from monitor.demo.costs_text import RULES, cost_facts
+from monitor.demo.costs_text import RULES, cost_facts, cost_notes
 from monitor.demo.watching import time_of
 from monitor.model import JsonObject
 from monitor.plant.plant import Plant
@@ -35,7 +35,8 @@ def true_costs_of(facts: JsonObject | None, savings: Sequence[JsonObject]) -> Tr
     if facts is None:
         return None
     costs = tuple((name, facts["cost"][key]) for name, key in RULES)
-    return TrueCosts(facts["gate"], facts["parts"], costs, tuple(cost_facts(facts, savings)))
+    said, notes = tuple(cost_facts(facts, savings)), tuple(cost_notes(savings))
+    return TrueCosts(facts["gate"], facts["parts"], costs, said, notes)
 
 
 def built_steps_of(facts: JsonObject) -> tuple[BuiltStep, ...]:

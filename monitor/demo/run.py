@@ -14,6 +14,7 @@ import click
 
 from monitor.clock import SimulatedClock, WallClock
 from monitor.demo.report import write_demo_report
+from monitor.demo.savings import sum_up_savings
 from monitor.demo.summary import REPLAY, as_text, summarise
 from monitor.demo.timing import FEED, Timing
 from monitor.errors import MonitorError, UsageError
@@ -90,6 +91,7 @@ def run_demo(
         with timing.phase("sum up"):
             truth = {**history.truth, "operator": operator.record()}
             (folder / _TRUTH).write_text(json.dumps(truth, indent=1), encoding="utf-8")
+            sum_up_savings(app.store, loaded.plant, start, end)
             summary = summarise(app.store, loaded.plant, truth, end)
         with timing.phase("write the report"):
             file = folder / "reports" / "report.html"

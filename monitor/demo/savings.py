@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from inference.policy.costs import Costs
 from monitor.demo.costs import ActedPart, acted_parts, cheapest, gate_of
@@ -12,15 +12,25 @@ from monitor.model import JsonObject, Verdict
 from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
 from monitor.store.database.database import Connection, Store
-from monitor.store.report.savings import month_of, months_of, read_savings
+from monitor.store.report.savings import keep_savings, month_of, months_of, read_savings, stored_savings
 from monitor.store.rows.decisions import StoredDecision
 from monitor.store.rows.outcomes import dispositions_of_parts, outcomes_of
+
+_AT_ALL = timedelta(microseconds=1)
+"""The end of a period is no part of it."""
+
+
+def sum_up_savings(store: Store, plant: Plant, start: datetime, end: datetime) -> None:
+    """Store what is known of every month at the end, so that all that tells of it tells the same."""
+    found = read_savings(store, plant, lambda _, gate: plant.gates[gate].priced(), months_of(start, end), end)
+    with store.write() as connection:
+        keep_savings(connection, found)
 
 
 def savings_by_truth(
     store: Store, plant: Plant, truth: JsonObject, decisions: Sequence[StoredDecision], now: datetime
 ) -> list[JsonObject]:
-    """By month the cost avoided as `gatewatch savings` estimates it, with its interval, and as it was.
+    """By month the cost avoided as it is stored, with its interval, and as it was.
 
     The truth is of the parts of which a plant knows all by `now`, as the estimate is: a part waits until its
     disposition is known, and a corrected one until it is measured again.
@@ -32,9 +42,8 @@ def savings_by_truth(
         passed.setdefault(one.serial, one.at)
     if costs is None or not passed:
         return []
-    months = months_of(min(passed.values()), max(passed.values()))
-    found = read_savings(store, plant, lambda _, gate: plant.gates[gate].priced(), months, now).gates
     with store.read() as connection:
+        found = stored_savings(connection, plant, min(passed.values()), max(passed.values()) + _AT_ALL).gates
         known = _known(connection, truth["operator"], config, now)
     parts = {serial: part for serial, part in acted_parts(plant, truth).items() if serial in known}
     return [

@@ -27,14 +27,10 @@ def steps_by_truth(store: Store, plant: Plant, truth: JsonObject, now: datetime)
             )
     except MonitorError as exc:
         return {"built": built, "refused": str(exc)}
-    found = {step.step: step for step in ranking.steps if step.figures is not None}
-    explained, left = {}, ranking.loss
-    for name, step in found.items():
-        loss = step.figures.loss if step.figures is not None else left
-        explained[name], left = round((left - loss) / ranking.loss, 4), min(loss, left)
+    found = {step.step: figures for step in ranking.steps if (figures := step.figures) is not None}
     return {
         "built": built,
         "parts": ranking.parts,
-        "explained": explained,
-        "matter": {name: step.deserves_gate for name, step in found.items()},
+        "explained": {name: round(step.explained, 4) for name, step in found.items()},
+        "matter": {name: step.matters for name, step in found.items()},
     }

@@ -13,7 +13,7 @@ import annotated_types
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-_MAX_NAMES = 20
+_MAX_NAMES = 24
 _MAX_CHARS = 60
 _MAX_COMPARED = 200
 """With more valid names than this no suggestion is made: comparing thousands of names takes minutes."""

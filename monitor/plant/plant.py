@@ -46,6 +46,11 @@ class Plant(Strict):
         description="Who evaluates the alerts: Gatewatch (embedded), or Prometheus with Alertmanager (stack).",
     )
     site: Name = Field(description="Name of the site; part of every idempotency key in the MES.")
+    currency: str = Field(
+        "", max_length=8, pattern=r"^\S*$",
+        description="Currency of every cost and value in this file, such as USD or €; told with each sum. Without it "
+        "sums are told as bare numbers.",
+    )  # fmt: skip
     clock_skew: Duration = Field(
         timedelta(minutes=5), description="A row whose time is further in the future than this is quarantined."
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from exporters.html.formatting import aligned, escape_controls
-from exporters.report.savings import curve_rows, month_rows, said_of
+from exporters.report.savings import curve_rows, month_rows, said_of, too_few
 from exporters.report.values import LineMonth, SavedMonth
 from monitor.clock import Clock
 from monitor.errors import UsageError
@@ -71,17 +71,18 @@ def _fuller(found: MonthsSaved, stored: MonthsSaved) -> MonthsSaved:
     return MonthsSaved(gates, tuple(sorted((one for one in lines if one.month in months), key=lambda one: one.month)))
 
 
-def as_text(found: MonthsSaved) -> str:
+def as_text(found: MonthsSaved, currency: str = "") -> str:
     """For a terminal: a table a month, and below it the value curve of each line."""
     if not found.gates:
         return "No gate with costs decided in this time.\n"
     lines: list[str] = []
     for month in dict.fromkeys(one.month for one in found.gates):
         gates = [one for one in found.gates if one.month == month]
-        lines += [f"{month:%Y-%m}: {said_of(gates)}", *_table(month_rows(gates)), ""]
+        lines += [f"{month:%Y-%m}: {said_of(gates, currency)}", *_table(month_rows(gates, currency))]
+        lines += [*too_few(gates), ""]
         for curve in (one for one in found.lines if one.month == month):
             title = f"line {curve.line}: what stopping every failed part after a step would have saved"
-            lines += [title, *_table(curve_rows(curve)), ""]
+            lines += [title, *_table(curve_rows(curve, currency)), ""]
     return escape_controls("\0".join(lines[:-1])).replace("\\x00", "\n") + "\n"
 
 
@@ -90,13 +91,17 @@ def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
     return aligned(rows, range(1, len(rows[0])))
 
 
-def as_values(found: MonthsSaved) -> JsonObject:
-    """As JSON values; months as YYYY-MM, times in ISO 8601."""
-    return {"gates": [_gate(one) for one in found.gates], "lines": [_line(one) for one in found.lines]}
+def as_values(found: MonthsSaved, currency: str = "") -> JsonObject:
+    """The fields that docs/explanation/savings.md describes."""
+    return {
+        "currency": currency or None,
+        "gates": [_gate(one) for one in found.gates],
+        "lines": [_line(one) for one in found.lines],
+    }
 
 
 def _gate(one: SavedMonth) -> JsonObject:
-    wrong = {"false_scraps": one.false_scraps._asdict(), "escapes": one.escapes._asdict()}
+    wrong = {name: getattr(one, name)._asdict() for name in ("false_scraps", "escapes")}
     return one._asdict() | wrong | {"month": f"{one.month:%Y-%m}", "at": one.at.isoformat()}
 
 

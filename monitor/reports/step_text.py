@@ -9,8 +9,8 @@ from exporters.html.formatting import aligned, escape_controls, number
 from exporters.report.step_values import LossKind, RankedStep, StepRanking
 from exporters.report.steps import conclusion, percent
 
-_HEADS = ("step", "parts", "values", "gain", "90 % interval", "p", "q", "")
-_RIGHT = (1, 2, 3, 5, 6)  # the columns of numbers
+_HEADS = ("step", "parts", "values", "gain", "90 % interval", "explained", "p", "q", "")
+_RIGHT = (1, 2, 3, 5, 6, 7)  # the columns of numbers
 
 
 def as_text(ranking: StepRanking) -> str:
@@ -28,15 +28,16 @@ def _heading(ranking: StepRanking) -> Iterator[str]:
         yield f"{known} it with an error of {number(ranking.loss**0.5)}{unit} (root mean square)"
     else:
         yield f"{known} its class with a log loss of {number(ranking.loss)}"
-    yield "gain: share of the loss that the steps before left; q: share of chance among the steps up to it"
+    yield "gain: share of the loss that the steps before left; explained: the same as a share of all the loss"
+    yield "p: how often a step that tells nothing looks as telling; q: share of chance among the steps up to it"
 
 
 def _cells(ranked: RankedStep) -> tuple[str, ...]:
     name, said, gain = escape_controls(ranked.step), escape_controls(conclusion(ranked)), ranked.figures
     if gain is None:
-        return name, str(ranked.parts), "-", "-", "-", "-", "-", said
+        return name, str(ranked.parts), "-", "-", "-", "-", "-", "-", said
     bounds = f"{percent(gain.low)} to {percent(gain.high)}"
-    figures = (percent(gain.gain), bounds, f"{gain.p:.4f}", f"{gain.q:.4f}")
+    figures = (percent(gain.gain), bounds, percent(gain.explained), f"{gain.p:.4f}", f"{gain.q:.4f}")
     return name, str(ranked.parts), str(gain.features), *figures, said
 
 
@@ -51,7 +52,7 @@ def as_values(ranking: StepRanking) -> dict[str, Any]:
 
 def _step_values(ranked: RankedStep) -> dict[str, Any]:
     gain = ranked.figures
-    figures = ("features", "gain", "low", "high", "p", "q", "loss")
+    figures = ("features", "gain", "low", "high", "explained", "p", "q", "loss", "matters")
     return {
         "step": ranked.step, "parts": ranked.parts, "gate": ranked.gate or None,
         "deserves_gate": ranked.deserves_gate, "unranked": ranked.unranked or None,

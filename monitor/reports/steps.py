@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from exporters.metrics.shared.snapshot import StepRankRow
 from exporters.report.step_values import LossKind, RankedStep, StepFigures, StepRanking
 from exporters.report.steps import steps_page
-from inference.steps.parts import MIN_UNITS, LineParts, StepBlock, units_of
+from inference.steps.parts import MIN_UNITS, LineParts, Reached, StepBlock, ignored, units_of
 from inference.steps.ranking import StepGain, rank
 from monitor.errors import MonitorError
 from monitor.model import Floats
@@ -50,18 +50,24 @@ class _Passed(NamedTuple):
 
 
 def rank_plant(
-    store: Store, plant: Plant, characteristics: Iterable[str], now: datetime, newest: int, *, trial: bool = False
-) -> tuple[list[StepRanking], dict[str, str]]:
+    store: Store, plant: Plant, characteristics: Sequence[str], now: datetime, newest: int, *, trial: bool = False,
+    reached: Callable[[float, str], None] = lambda share, name: None,
+) -> tuple[list[StepRanking], dict[str, str]]:  # fmt: skip
     """Rank the steps by each characteristic, and keep the rankings for the metrics, unless it is a `trial`.
 
-    Also returns why others could not be ranked, by characteristic.
+    Also returns why others could not be ranked, by characteristic. `reached` is told the share that is done, and the
+    characteristic.
     """
     rankings, refused = [], {}
-    for name in characteristics:
+    for place, name in enumerate(characteristics):
+
+        def done(share: float, place: int = place, name: str = name) -> None:
+            reached((place + share) / len(characteristics), name)
+
         try:
             with store.read() as connection:
                 parts = read_parts(connection, plant, name, now, newest)
-            rankings.append(rank_steps(plant, name, parts, now))
+            rankings.append(rank_steps(plant, name, parts, now, done))
         except MonitorError as exc:
             refused[name] = str(exc)
     with store.write() as connection:
@@ -105,9 +111,11 @@ def read_parts(connection: Connection, plant: Plant, characteristic: str, now: d
     return RankedParts(line, passed)
 
 
-def rank_steps(plant: Plant, characteristic: str, parts: RankedParts, now: datetime) -> StepRanking:
+def rank_steps(
+    plant: Plant, characteristic: str, parts: RankedParts, now: datetime, reached: Reached = ignored
+) -> StepRanking:
     """Every step of the plant in line order, those with values ranked."""
-    ranking = rank(parts.line)
+    ranking = rank(parts.line, reached=reached)
     gains = {gain.step: gain for gain in ranking.gains}
     gates = {gate.step: name for name, gate in plant.gates.items() if gate.characteristic == characteristic}
     steps = [_ranked(step, passed, gates.get(step, ""), gains.get(step)) for step, passed in parts.passed.items()]
@@ -120,8 +128,10 @@ def rank_steps(plant: Plant, characteristic: str, parts: RankedParts, now: datet
 def _ranked(step: str, passed: int, gate: str, gain: StepGain | None) -> RankedStep:
     if gain is None:
         return RankedStep(step, passed, gate, unranked=_why_not(passed))
-    figures = StepFigures(gain.features, gain.gain, gain.low, gain.high, gain.p, gain.q, gain.loss)
-    return RankedStep(step, passed, gate, figures, gain.matters)
+    figures = StepFigures(
+        gain.features, gain.gain, gain.low, gain.high, gain.p, gain.q, gain.loss, gain.explained, gain.matters
+    )
+    return RankedStep(step, passed, gate, figures, gain.deserves_gate)
 
 
 def _kept(ranking: StepRanking) -> list[StepRankRow]:

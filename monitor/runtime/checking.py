@@ -28,9 +28,16 @@ def check_databases(examined: Any) -> Checked:
     """
     if examined.plant is None:
         return Checked()
-    found = _Found()
+    found = _Found([] if not examined.is_sound("gates") else _doubtful_costs(examined.plant))
     problems = [*_sources(examined, found), *_store(examined), *_targets(examined)]
     return Checked(tuple(problems), tuple(found.warnings), tuple(found.sources))
+
+
+def _doubtful_costs(plant: Any) -> list[str]:
+    from monitor.clock import WallClock
+    from monitor.connecting.cost_doubts import cost_doubts
+
+    return cost_doubts(plant, WallClock().now())
 
 
 @dataclass(slots=True)

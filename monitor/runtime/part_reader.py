@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from monitor.gate_models.picture_files import PictureMaps
 from monitor.gate_models.plant_files import PlantFiles
 from monitor.plant.plant import Plant
-from monitor.reports.part.lists import PAGE, check_gate, list_holds, list_parts, wanted_of
+from monitor.reports.part.lists import check_gate, list_holds, list_parts, page_size, wanted_of
 from monitor.reports.part.reading import Lens
 from monitor.reports.passport import passport
 from monitor.runtime.app import App
@@ -43,10 +43,10 @@ class PartReader:
         return Lens(self._files.of, app.plant, app.clock.now())
 
     def _listed(self, given: Mapping[str, str]) -> dict[str, object]:
-        app, wanted = self._app(), wanted_of(given)
+        app, wanted, size = self._app(), wanted_of(given), page_size(given)
         with app.store.read() as connection:
             check_gate(connection, wanted, self._lens(app))
-            return list_parts(connection, wanted, PAGE, self._lens(app))
+            return list_parts(connection, wanted, size, self._lens(app))
 
     def _holds(self) -> dict[str, object]:
         app = self._app()

@@ -54,6 +54,14 @@ class Progress(_Display):
         self.show(percent, f"{at:%Y-%m-%d %H:%M} UTC")
 
 
+class ShareProgress(_Display):
+    """The progress of a task that knows which share of it is done."""
+
+    def reached(self, share: float, what: str) -> None:
+        """The share (0 to 1) that is done, and what is being done."""
+        self.show(100 * share, what)
+
+
 class CountProgress(_Display):
     """The progress of a count up to `total`."""
 

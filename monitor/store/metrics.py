@@ -23,13 +23,16 @@ from exporters.metrics.shared.snapshot import (
     OutboxRow,
     SavingRow,
     TallyRow,
+    WrongRow,
 )
+from exporters.report.values import Wrong
 from monitor.model import FOUND_SCRAP, Reason, Verdict
 from monitor.statuses import OutboxStatus
 from monitor.store.database import tables as t
 from monitor.store.models.versions import models_in_force
 from monitor.store.parts.holds import waiting_holds
 from monitor.store.plant_files import newest_digest, store_created_at
+from monitor.store.report.savings import saved_month
 from monitor.store.understood import recent_intake, unknown_names
 from monitor.store.watching.board import board_rows
 from monitor.store.watching.newest import newest_outcomes, newest_parts
@@ -145,10 +148,15 @@ def _savings(connection: Connection) -> Iterator[SavingRow]:
     gates = s.kind == "gate"
     newest = sa.select(sa.func.max(s.month)).where(gates).scalar_subquery()
     for row in connection.execute(sa.select(t.saving).where(gates, s.month == newest).order_by(s.name)):
-        found = row.content
+        found = saved_month(row.name, row.month, row.at, row.content)
         yield SavingRow(
-            row.name, row.month, found["avoided"], found["lower"], found["upper"], found["stopped"], found["waiting"]
-        )
+            found.gate, found.month, found.avoided, found.lower, found.upper, found.stopped, found.waiting,
+            found.worked, found.failed, _wrong(found.false_scraps), _wrong(found.escapes),
+        )  # fmt: skip
+
+
+def _wrong(found: Wrong) -> WrongRow:
+    return WrongRow(found.known, found.estimate, found.lower, found.upper)
 
 
 def _outbox(connection: Connection) -> Iterator[OutboxRow]:

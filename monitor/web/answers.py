@@ -7,8 +7,10 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from exporters.html.html import CONTENT_SECURITY_POLICY
 from exporters.pages.parts import problem_page
+from monitor.errors import UsageError
 
 READ = ["GET", "HEAD"]
+FORMATS = ("html", "json")
 SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 
 
@@ -17,6 +19,13 @@ def wants_json(request: Request) -> bool:
     format_ = request.query_params.get("format")
     accept = request.headers.get("accept", "")
     return format_ == "json" or (format_ is None and "application/json" in accept and "text/html" not in accept)
+
+
+def check_format(request: Request) -> None:
+    """UsageError for a format that a page does not have."""
+    format_ = request.query_params.get("format")
+    if format_ not in (None, *FORMATS):
+        raise UsageError(f"format {format_!r}: expected one of {', '.join(FORMATS)}")
 
 
 def error(request: Request, status: int, title: str, sentence: str) -> Response:

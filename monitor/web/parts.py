@@ -15,9 +15,9 @@ from exporters.pages.lists import holds_page, parts_page
 from exporters.pages.part_style import PART_POLICY
 from exporters.pages.passport import part_page
 from monitor.errors import UsageError
-from monitor.web.answers import READ, SAFE, error, html, wants_json
+from monitor.web.answers import READ, SAFE, check_format, error, html, wants_json
 
-_FILTERS = ("verdict", "gate", "reason", "since", "after")
+_FILTERS = ("verdict", "gate", "reason", "since", "after", "limit")
 
 
 def _nothing(given: Mapping[str, str]) -> dict[str, object]:
@@ -32,9 +32,9 @@ def _no_holds() -> dict[str, object]:
 class PartViews:
     """What is shown of parts; each is called at a request, from several threads at once.
 
-    `listed` is a page of decisions by the filters `verdict`, `gate`, `reason`, `since` and `after` (UsageError for what
-    cannot be), `holds` are the holds that wait. `picture_map` is a stored picture with the anomaly map of a gate's
-    model over it as a PNG, by the arrival number of its row, its name and the gate, or None.
+    `listed` is a page of decisions by the filters `verdict`, `gate`, `reason`, `since`, `after` and `limit` (UsageError
+    for what cannot be), `holds` are the holds that wait. `picture_map` is a stored picture with the anomaly map of a
+    gate's model over it as a PNG, by the arrival number of its row, its name and the gate, or None.
     """
 
     listed: Callable[[Mapping[str, str]], dict[str, object]] = _nothing
@@ -58,6 +58,7 @@ def add_parts(
             return part(request, serial)
         given = {name: request.query_params.get(name, "") for name in _FILTERS}
         try:
+            check_format(request)
             found = views.listed(given)
         except UsageError as exc:
             return error(request, 400, "No such list", str(exc))
@@ -67,6 +68,10 @@ def add_parts(
 
     @app.api_route("/holds", methods=READ)
     def holds(request: Request) -> Response:
+        try:
+            check_format(request)
+        except UsageError as exc:
+            return error(request, 400, "No such list", str(exc))
         found = views.holds()
         return (
             JSONResponse(found, headers=SAFE)
@@ -76,7 +81,12 @@ def add_parts(
 
     @app.api_route("/parts/{serial:path}", methods=READ)
     def part(request: Request, serial: str) -> Response:
-        history = passport(serial) if serial else None
+        try:
+            check_format(request)
+        except UsageError as exc:
+            return error(request, 400, "No such form of a part", str(exc))
+        # The sources strip blanks around a serial number.
+        history = next((known for text in (serial, serial.strip()) if text and (known := passport(text))), None)
         if history is None:
             sentence = f"Nothing is known about part {serial!r}; give the serial number as the MES has it."
             return error(request, 404, "No such part", sentence)

@@ -21,6 +21,7 @@ from exporters.metrics.shared.snapshot import (
     OutboxRow,
     SavingRow,
     TallyRow,
+    WrongRow,
 )
 from monitor.plant.plant import Plant
 
@@ -91,7 +92,21 @@ def snapshot(at: datetime) -> MetricsSnapshot:
         jobs=tuple(JobRow(name, 9, 1, 0, 90, ago, ago, 0.2, 5.0, None) for name in JOBS),
         cursors=(CursorRow("pull:mes", "mes", "", ago),),
         gates=(GateRow("shape", "m", "3", "abcdef0123456789", at - timedelta(hours=2), 3, 100, 4, 0.1, ago),),
-        savings=(SavingRow("shape", at, 91_500.0, 60_000.0, 120_000.0, 14, 3),),
+        savings=(
+            SavingRow(
+                "shape",
+                at,
+                91_500.0,
+                60_000.0,
+                120_000.0,
+                14,
+                3,
+                8,
+                1,
+                WrongRow(1, 2.0, 1.0, 9.0),
+                WrongRow(4, 31.5, 12.0, 61.0),
+            ),
+        ),
         outbox=(OutboxRow("mes", 2, 1, ago),),
         board=tuple(BoardRow(*row[:4], at, *row[4:7], (), row[7]) for row in _FINDINGS),
         alerts=(AlertRow("DataDrift", "forging", "warning", "p1 moved", ago, None),),

@@ -17,6 +17,7 @@ from exporters.metrics.shared.snapshot import (
     SavingRow,
     StepRankRow,
     TallyRow,
+    WrongRow,
 )
 from monitor.plant.plant import Plant
 
@@ -107,8 +108,20 @@ def snapshot(**changes: Any) -> MetricsSnapshot:
             GateRow("shape", "m", "3", "abcdef0123456789" * 4, before(days=2), 3, 100, 4, 0.125, before(minutes=3), 2),
         ),
         "savings": (
-            SavingRow("shape", NOW.replace(day=1, hour=0), 91_500.5, 60_000.0, 120_000.0, 14, 3),
-            SavingRow("gone", NOW.replace(day=1, hour=0), 1.0, 1.0, 1.0, 1, 1),
+            SavingRow(
+                "shape",
+                NOW.replace(day=1, hour=0),
+                91_500.5,
+                60_000.0,
+                120_000.0,
+                14,
+                3,
+                8,
+                1,
+                WrongRow(1, None, 1.0, 9.0),
+                WrongRow(4, 31.5, 12.0, 61.0),
+            ),
+            SavingRow("gone", NOW.replace(day=1, hour=0), 1.0, 1.0, 1.0, 1, 1, 1, 1, WrongRow(0), WrongRow(0)),
         ),
         "outbox": (OutboxRow("mes", 2, 1, before(minutes=4)),),
         "board": (

@@ -111,7 +111,7 @@ def report(text: str = "", faults: bool = True) -> PlantReport:
     month = START.replace(day=1, hour=0)
     saved = SavedMonth(
         f"shape{text}", month, at(1), 960, 700, 60, 40, 160, 90, 70, 55, 8, 12, 5, 3, 70, 1_234_567.0, 1_100_000.0,
-        1_390_000.0, Wrong(1, 4, 10.0, 0.6, 26.4), Wrong(2),
+        1_390_000.0, Wrong(1, 39, 4, None, 1.0, 26.4), Wrong(2, 0),
     )  # fmt: skip
     stops = (
         StopAt(f"melting{text}", 20.0, 62.5, 1_500_000.0),

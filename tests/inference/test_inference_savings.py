@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from inference.policy.costs import Correction, Costs
 from inference.policy.followed import SCRAPPED, USED, PartResult, Passage, follow
 from inference.policy.recalibration import Evidence, Uncertain, calibrate
-from inference.policy.savings import Savings, Wrong, recalibrated, sum_up
+from inference.policy.savings import FEWEST, Savings, Wrong, recalibrated, sum_up
 from inference.policy.stopping import Failed, Stop, value_curve
 from monitor.model import Verdict
 
@@ -42,9 +42,8 @@ def test_every_part_is_counted_once() -> None:
     assert (found.parts, found.continued, found.corrections, found.scrapped, found.held) == (10, 2, 3, 3, 2)
     assert (found.stopped, found.corrected, found.worked, found.failed, found.waiting) == (3, 3, 1, 1, 2)
     assert (found.unseen, found.preliminary) == (1, True)
-    assert found.escapes == Wrong(1)
-    assert found.false_scraps.known == 1
-    assert (found.false_scraps.inspected, found.false_scraps.total) == (2, pytest.approx(2))
+    assert found.escapes == Wrong(1, 1)
+    assert (found.false_scraps.known, found.false_scraps.open, found.false_scraps.inspected) == (1, 1, 2)
     assert found.uncertain == 2
 
 
@@ -86,7 +85,9 @@ def test_without_evidence_a_probability_stands_for_about_itself() -> None:
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
-def test_over_all_choices_of_an_audit_the_estimates_are_the_truth(share: float) -> None:
+def test_over_all_choices_of_an_audit_the_estimates_are_the_truth(
+    share: float,
+) -> None:
     truth = [True, False, True, True, False]  # of scraps; two are false
     mean = {"false_scraps": 0.0, "escapes": 0.0}
     for chosen in product((0.0, share), repeat=len(truth)):
@@ -97,6 +98,20 @@ def test_over_all_choices_of_an_audit_the_estimates_are_the_truth(share: float) 
         mean["false_scraps"] += weight * (found.false_scraps.total or 0)
         mean["escapes"] += weight * (found.escapes.total or 0)
     assert mean == pytest.approx({"false_scraps": 2, "escapes": 3})
+
+
+@pytest.mark.parametrize(("inspected", "estimated"), [(FEWEST - 1, False), (FEWEST, True)])
+def test_few_audited_parts_are_no_estimate_but_bounds_within_what_is_known(inspected: int, estimated: bool) -> None:
+    """Of 500 scraps the audit found one of ten to be good, people who looked by themselves three more."""
+    audited = [replace(SCRAP, audit_share=0.1, found=i % 10 != 0) for i in range(inspected)]
+    people = [replace(SCRAP, found=False)] * 3
+    false = month(*audited, *people, *[SCRAP] * (497 - inspected)).false_scraps
+    assert (false.known, false.open, false.inspected) == (6, 497 - inspected, inspected)
+    assert false.total == pytest.approx(30, rel=0.05)
+    assert false.estimate == (pytest.approx(30) if estimated else None)
+    assert false.lower is not None
+    assert false.upper is not None
+    assert 6 <= false.lower < 30 < false.upper <= 6 + false.open
 
 
 _RESULTS = st.lists(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
@@ -14,7 +14,7 @@ from inference.steps import classes, drift, numbers, ranking
 from inference.steps.design import MOST_COLUMNS, design_of, narrowed, standardised
 from inference.steps.drift import known_before, without_drift
 from inference.steps.evidence import interval, p_value, q_values
-from inference.steps.parts import MOST_UNITS, LineParts, StepBlock, units_of
+from inference.steps.parts import MIN_UNITS, MOST_UNITS, LineParts, StepBlock, units_of
 from inference.steps.ranking import rank
 from monitor.model import Floats
 
@@ -112,12 +112,22 @@ def test_a_ranking_is_the_same_every_time() -> None:
     assert rank(parts_of(columns, target)) == rank(parts_of(columns, target))
 
 
+def test_how_far_a_ranking_is_only_rises_and_ends_at_the_whole() -> None:
+    columns, target = line(1, 200)
+    for parts in (parts_of(columns, target), parts_of(columns, (target > 0).astype(np.float64), 2)):
+        shares: list[float] = []
+        rank(parts, reached=shares.append)
+        assert shares[-1] == pytest.approx(1)
+        assert all(0 < share <= 1 for share in shares)
+
+
 @given(st.lists(st.integers(1, 40), min_size=8, max_size=150), st.integers(0, 3))
 @settings(max_examples=50, deadline=None)
 def test_a_lot_is_never_on_two_sides(sizes: list[int], blanks: int) -> None:
     lots = [f"L{i}" for i, size in enumerate(sizes) for _ in range(size)]
     lots[1 : 1 + blanks] = [""] * len(lots[1 : 1 + blanks])
     units = units_of(lots)
+    assume(units.count >= MIN_UNITS)
     fold_of = units.folds()
     if units.are_lots:
         for lot in set(lots) - {""}:

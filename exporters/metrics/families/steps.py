@@ -11,12 +11,13 @@ STEP = Label("step", "steps of the plant file", from_plant=lambda b: b.plant.ste
 _RANKED = (STEP, CHARACTERISTIC)
 
 METRICS: tuple[Metric, ...] = (
-    gauge("gatewatch_step_gain_ratio", "Share of the loss left by the steps before that the step's values take away, "
-          "on parts held out; from the newest ranking.", *_RANKED),
+    gauge("gatewatch_step_gain_ratio", "Gain of a step: the share of the loss left by the steps before that its values "
+          "take away, on parts held out; from the newest ranking. Not the share of all the loss that it explains.",
+          *_RANKED),
     gauge("gatewatch_step_gain_low_ratio", "Lower bound of the 90 % interval of gatewatch_step_gain_ratio.", *_RANKED),
     gauge("gatewatch_step_gain_high_ratio", "Upper bound of the 90 % interval of gatewatch_step_gain_ratio.", *_RANKED),
     gauge("gatewatch_step_deserves_gate", "1 if the step tells something of the characteristic that was not known "
-          "before it, else 0; from the newest ranking.", *_RANKED),
+          "before it and the whole interval of its gain is above 0, else 0; from the newest ranking.", *_RANKED),
     timestamp("gatewatch_step_ranked", "When the steps were ranked last", CHARACTERISTIC),
 )  # fmt: skip
 

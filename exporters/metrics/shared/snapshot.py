@@ -98,6 +98,15 @@ class HoldRow(NamedTuple):
     decided_at: datetime
 
 
+class WrongRow(NamedTuple):
+    """Wrong recommendations of a month: known ones, how many there are (None: nothing says), and 90 % bounds."""
+
+    known: int
+    estimate: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+
+
 class SavingRow(NamedTuple):
     """What a gate saved in a month that started at `month`, as last summed up, with 90 % bounds, and parts by fate."""
 
@@ -108,6 +117,10 @@ class SavingRow(NamedTuple):
     upper: float
     stopped: int
     waiting: int
+    worked: int
+    failed: int
+    false_scraps: WrongRow
+    escapes: WrongRow
 
 
 class OutboxRow(NamedTuple):

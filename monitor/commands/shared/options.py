@@ -126,6 +126,11 @@ def _json_default(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
+def serial_argument(command: F) -> F:
+    """SERIAL, without blanks around it, as the sources strip them too."""
+    return click.argument("serial", callback=lambda _context, _option, text: text.strip())(command)
+
+
 def load(plant: str, overrides: Sequence[str]) -> LoadedPlant:
     """The plant file, checked."""
     from monitor.plant.file.load import load as load_plant

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from monitor.errors import UsageError
+from monitor.files import check_place
 
 
 def separator(text: str) -> str:
@@ -19,8 +20,7 @@ def check_places(file: Path, out: Path | None, plot: Path | None) -> None:
     """UsageError where a file would be written over another one of this run, or into no folder."""
     places = {option: place for option, place in (("--out", out), ("--plot", plot)) if place is not None}
     for option, place in places.items():
-        if place.is_dir() or not place.absolute().parent.is_dir():
-            raise UsageError(f"{option} {place}: expected a file in a folder that exists")
+        check_place(option, place)
     if len({path.resolve() for path in (file, *places.values())}) <= len(places):
         raise UsageError("FILE, --out and --plot name the same file twice; name another one")
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from inference.policy.regions import Rule, verdict_by_rule
 from monitor.model import ClassSpec, JsonObject, ReworkBand, Verdict
 from monitor.reports.part.adjustments import adjusted_steps
+from monitor.reports.part.alternatives import alternatives
 from monitor.reports.part.facts import Facts, facts_of, gate_of
 from monitor.reports.part.inputs import inputs_of, picture_of_gate
 from monitor.reports.part.reading import KnownPart, Lens
@@ -42,7 +43,8 @@ def _decision(connection: Connection, row: StoredDecision, known: KnownPart, len
         "correction": facts.correction or None, "adjustment": row.adjustment, "characteristic": row.characteristic,
         "earlier_decisions": sum(one.gate == row.gate for one in known.decisions) - 1,
         **_prediction(facts),
-        "expected_cost": facts.expected_cost, "alternatives": _alternatives(facts),
+        "expected_cost": facts.expected_cost, "currency": facts.currency or None,
+        "alternatives": alternatives(facts),
         "inputs": inputs, "model": _model(connection, row),
         "picture": picture_of_gate(row, gate, known),
         "waits": waits, "sent": _sent(row, known),
@@ -75,19 +77,6 @@ def _classes(facts: Facts) -> list[JsonObject] | None:
         return None
     means = dict(zip(facts.classes.names, facts.classes.meanings, strict=True)) if facts.classes else {}
     return [{"name": name, "means": means.get(name), "probability": share} for name, share in facts.shares.items()]
-
-
-def _alternatives(facts: Facts) -> list[JsonObject]:
-    """Every action with its expected cost, the least first; the one that is recommended is `chosen`.
-
-    `name` is what people call it.
-    """
-    found, chosen = list[JsonObject](), False
-    for one in facts.row.costs or ():
-        mine = not chosen and one["action"] == facts.row.verdict
-        found.append({**one, "name": facts.action(one), "chosen": mine})
-        chosen = chosen or mine
-    return found
 
 
 def _model(connection: Connection, row: StoredDecision) -> JsonObject | None:

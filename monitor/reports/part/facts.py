@@ -20,7 +20,7 @@ class Facts:
 
     `gate` and `rule` are None where that plant file is not known, or is not one that this version can read; `rule`
     also where no specification was in force. `missing` are the inputs without a value, as far as they are known.
-    `units` are those of the features that are to be set otherwise.
+    `units` are those of the features that are to be set otherwise, `currency` that of the costs, '' if it is not known.
     """
 
     row: StoredDecision
@@ -28,6 +28,7 @@ class Facts:
     rule: Spec | ClassSpec | None = None
     missing: tuple[str, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
+    currency: str = ""
 
     @property
     def spec(self) -> Spec | None:
@@ -139,4 +140,5 @@ def rule_of(plant: Plant | None, gate: str, characteristic: str, at: datetime) -
 def facts_of(row: StoredDecision, plant: Plant | None, missing: tuple[str, ...] = ()) -> Facts:
     """The facts of a decision by its plant file."""
     named = row.gate, row.characteristic
-    return Facts(row, gate_of(plant, *named), rule_of(plant, *named, row.at), missing, units_of(row, plant))
+    return Facts(row, gate_of(plant, *named), rule_of(plant, *named, row.at), missing, units_of(row, plant),
+                 "" if plant is None else plant.currency)  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -21,7 +22,9 @@ from monitor.store.parts.holds import WaitingHold, waiting_holds
 from monitor.store.parts.lists import Key, ListedDecision, Wanted, kinds_of, newest_decisions
 
 PAGE = 50
-"""Decisions of one page."""
+"""Decisions of one page, unless another number is asked for."""
+MOST = 1000
+"""Decisions of one page at most."""
 _LARGEST = 2**63 - 1
 
 
@@ -35,6 +38,16 @@ def wanted_of(given: Mapping[str, str | None]) -> Wanted:
     return Wanted(
         verdict, gate or None, reason, _instant("since", since) if since else None, _key(after) if after else None
     )
+
+
+def page_size(given: Mapping[str, str]) -> int:
+    """How many decisions a page has, by `limit` as text; UsageError for what is no number from 1 to `MOST`."""
+    text = given.get("limit", "")
+    if not text:
+        return PAGE
+    if not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= MOST:
+        raise UsageError(f"limit {text!r}: expected a whole number from 1 to {MOST}")
+    return int(text)
 
 
 def list_parts(connection: Connection, wanted: Wanted, limit: int, lens: Lens) -> dict[str, object]:

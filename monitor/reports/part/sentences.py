@@ -36,6 +36,11 @@ _TODO_HOLD: Mapping[str, str] = {
     "inspect": "Inspect the part and enter its disposition in the MES.",
     "wait": "Let the part wait until its disposition is entered in the MES.",
 }
+_TODO_UNCONFIRMED = (
+    "Measure or inspect the part and enter its disposition in the MES. A second signal, with which the gate would "
+    "scrap it by itself, is an outcome of the part, another gate that shares no input with this one, or this gate on "
+    "an earlier visit by other measurements."
+)
 
 PASSED_ON = "Nobody decided on this part before it went on: enter its disposition in the MES, or stop it where it is."
 """What is to be done about a hold that the part was not kept for."""
@@ -75,6 +80,8 @@ def todo(facts: Facts) -> str:
     if verdict == Verdict.CORRECT:
         by = f" by {facts.correction}" if facts.correction else " by the step's procedure"
         return f"Rework the part{by}; it is judged again when it has passed the step."
+    if facts.row.reason == Reason.SCRAP_UNCONFIRMED:
+        return _TODO_UNCONFIRMED
     if verdict == Verdict.HOLD:
         return _TODO_HOLD.get(facts.row.on_hold, "Follow the plant's procedure for parts that are held.")
     return _TODO.get(verdict, "")
@@ -184,9 +191,9 @@ def _by_cost(facts: Facts) -> str | None:
     if facts.expected_cost is None or not facts.row.costs:
         return None
     others = [one for one in facts.row.costs if one["action"] != facts.row.verdict]
-    said = f"expected cost {money(facts.expected_cost)}"
+    said = f"expected cost {money(facts.expected_cost, facts.currency)}"
     if others:
-        said += f", {facts.action(others[0])} would cost {money(others[0]['cost'])}"
+        said += f", {facts.action(others[0])} would cost {money(others[0]['cost'], facts.currency)}"
     likely = [one["probability"] for one in facts.row.costs if one["action"] == "continue" and "probability" in one]
     return f"{said}; good as it is with {percent(likely[0])}" if likely else said
 

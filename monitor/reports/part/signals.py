@@ -14,7 +14,7 @@ def signal_clauses(row: StoredDecision) -> Iterator[str]:
     known = row.signals or {}
     said = [_signal(one) for one in known.get("confirmed_by", ())]
     if row.reason == Reason.SCRAP_UNCONFIRMED:
-        yield "no second signal confirms a scrap, so a person decides"
+        yield "no second signal agrees that it is a scrap, so a person decides"
     elif said:
         yield f"confirmed by {' and '.join(said)}"
     if row.reason == Reason.SCRAP_SURGE and "newest" in known:

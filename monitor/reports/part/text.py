@@ -43,7 +43,9 @@ def _facts(one: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "predicted", words.predicted(one)
     yield "limits", words.specification(one)
     yield "classes", words.classes(one)
-    yield "costs", ", ".join(f"{words.action(row)} {money(row['cost'])}" for row in one["alternatives"])
+    priced = [row for row in one["alternatives"] if row["cost"] is not None]
+    yield "costs", ", ".join(f"{words.action(row)} {money(row['cost'], one['currency'] or '')}" for row in priced)
+    yield "ruled out", "; ".join(f"{words.action(row)}: {row['ruled_out']}" for row in words.ruled_out(one))
     yield "model", words.model(one)
     yield "hold", words.waits(one)
     yield "sent", "; ".join(words.delivery(row) for row in one["sent"])

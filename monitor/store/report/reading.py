@@ -37,4 +37,5 @@ def read_report(store: Store, plant: Plant, start: datetime, end: datetime) -> P
             intake(connection, start, end),
             savings=saved.gates,
             curves=saved.lines,
+            currency=plant.currency,
         )

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from exporters.report.values import LineMonth, SavedMonth, StopAt, Wrong
+from inference.policy import savings as policy
 from inference.policy.followed import PartResult
-from inference.policy.savings import recalibrated, sum_up
 from inference.policy.stopping import Failed, value_curve
 from monitor.model import JsonObject
 from monitor.plant.plant import Plant
@@ -106,9 +106,10 @@ class _Parts:
             if month < months[0]:
                 continue
             failed[self._line, month] += lost
-            calibration = recalibrated(result for of_month in recent for result in of_month)
-            found = asdict(sum_up(results, self._costs, calibration))
-            yield _saved_month(self._gate, month, self._now, found)
+            calibration = policy.recalibrated(result for of_month in recent for result in of_month)
+            found = policy.sum_up(results, self._costs, calibration)
+            wrong = {"false_scraps": _told(found.false_scraps), "escapes": _told(found.escapes)}
+            yield SavedMonth(self._gate, month, self._now, **{**asdict(found), **wrong})
 
     def _month(self, month: datetime) -> tuple[list[PartResult], list[Failed]]:
         results, lost = [], []
@@ -174,7 +175,7 @@ def stored_savings(connection: sa.Connection, plant: Plant, start: datetime, end
     query = sa.select(t.saving).where(s.month >= month_of(start), s.month < end).order_by(s.month, s.name)
     rows = sorted(connection.execute(query), key=lambda row: (row.month, order.get(row.name, len(order))))
     return MonthsSaved(
-        tuple(_saved_month(row.name, row.month, row.at, row.content) for row in rows if row.kind == GATE),
+        tuple(saved_month(row.name, row.month, row.at, row.content) for row in rows if row.kind == GATE),
         tuple(LineMonth(row.name, row.month, row.at, _stops(row.content)) for row in rows if row.kind == LINE),
     )
 
@@ -184,9 +185,20 @@ def _content(one: SavedMonth) -> JsonObject:
     return content | {name: getattr(one, name)._asdict() for name in ("false_scraps", "escapes")}
 
 
-def _saved_month(gate: str, month: datetime, at: datetime, content: JsonObject) -> SavedMonth:
-    wrong = {name: Wrong(**content[name]) for name in ("false_scraps", "escapes")}
+def saved_month(gate: str, month: datetime, at: datetime, content: JsonObject) -> SavedMonth:
+    """A month as it is stored."""
+    parts = {"false_scraps": content["scrapped"], "escapes": content["continued"]}
+    wrong = {name: _wrong(content[name], of) for name, of in parts.items()}
     return SavedMonth(gate, month, at, **{**content, **wrong})
+
+
+def _wrong(content: JsonObject, parts: int) -> Wrong:
+    """As it was stored; an earlier version stored the audit's total, and not of how many parts nobody knows."""
+    return Wrong(**content) if "estimate" in content else _told(policy.Wrong(**{"open": parts, **content}))
+
+
+def _told(found: policy.Wrong) -> Wrong:
+    return Wrong(found.known, found.open, found.inspected, found.estimate, found.lower, found.upper)
 
 
 def _stops(content: JsonObject) -> tuple[StopAt, ...]:

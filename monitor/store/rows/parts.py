@@ -56,6 +56,16 @@ def _with_values(column: sa.ColumnElement[Any]) -> sa.Select[Any]:
     return select_columns(PartStep, t.part_step).where(column.in_(sa.bindparam("values", expanding=True)))
 
 
+def nearest_serials(connection: sa.Connection, serial: str) -> list[str]:
+    """The serial numbers before and after one that no part has, in the order of the database."""
+    c = t.part_step.c.serial
+    if "\0" in serial or not serial.isprintable():
+        return []
+    before = connection.scalar(sa.select(sa.func.max(c)).where(c < serial))
+    after = connection.scalar(sa.select(sa.func.min(c)).where(c > serial))
+    return [near for near in (before, after) if near is not None]
+
+
 def newest_arrival(connection: sa.Connection, step: str) -> int:
     """The arrival number of the step's newest passage; 0 before the first."""
     c = t.part_step.c

@@ -11,7 +11,7 @@ import pytest
 
 from exporters.report.values import BuiltStep, TrueCosts
 from monitor.demo.costs import costs_by_truth
-from monitor.demo.costs_text import cost_lines, step_lines
+from monitor.demo.costs_text import cost_lines, cost_notes, step_lines
 from monitor.demo.report import built_steps_of, true_costs_of
 from monitor.demo.steps import steps_by_truth
 from monitor.plant.file.load import parse
@@ -90,18 +90,20 @@ def test_what_was_done_is_counted_and_told(plant: Plant) -> None:
     assert facts["escapes"] == {"parts": 3, "of_the_rig": 2}
     assert cost_lines(facts, [SAVED]) == [
         "COSTS: what the recommendations of gate coating cost, by the true state of 12 parts",
-        "  as recommended                    94,320",
-        "  had every part gone on           240,000",
-        "  had every part been inspected     63,180",
+        "  as recommended                    94,320 USD",
+        "  had every part gone on           240,000 USD",
+        "  had every part been inspected     63,180 USD",
         "  went on uninspected: 3",
         "  inspected: 6",
         "  corrected on recommendation: 2, then within specification: 1",
         "  corrected after an inspection: 1, then within specification: 1",
         "  scrapped: 3; 1 of 2 scraps that waited for a person were confirmed, 1 needed none",
         "  escapes: 3, 2 of them only because the test rig read too high by then",
-        "  cost avoided in 2026-03, estimated: 59,000 (90 % interval 30,000 to 88,000), in truth 60,000; "
-        "2 of 12 parts wait",
+        "  cost avoided in 2026-03: 59,000 USD as gatewatch savings states it (90 % interval 30,000 to 88,000), "
+        "60,000 USD in truth; 2 of 12 parts wait and are in neither",
+        *(f"  {note}" for note in cost_notes([SAVED])),
     ]
+    assert len(cost_notes([SAVED])) == 2
     said = true_costs_of(facts, [])
     assert isinstance(said, TrueCosts)
     assert (said.gate, said.parts, said.costs[0]) == ("coating", 12, ("as recommended", 94320))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from monitor.demo.savings import savings_by_truth
+from monitor.demo.savings import savings_by_truth, sum_up_savings
 from monitor.plant.file.load import parse
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
@@ -85,6 +85,7 @@ def test_estimate_and_truth_are_of_the_same_parts_and_months(plant: Plant, store
     with store.read() as connection:
         decisions = all_decisions(connection)
     truth = {"parts": parts, "faults": [], "operator": acts}
+    sum_up_savings(store, plant, START, NOW)
     march, april = savings_by_truth(store, plant, truth, decisions, NOW)
     assert (march["month"], march["parts"], march["waiting"]) == ("2026-03", 5, 2)
     assert march["true"] == (30000 - 60 - 900) + (30000 - 120)

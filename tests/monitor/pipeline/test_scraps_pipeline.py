@@ -347,7 +347,7 @@ def test_the_passport_says_what_confirmed_a_scrap_or_that_nothing_did(line: Spin
         text = as_text(passport(connection, "A"))  # type: ignore[arg-type]
     said = {line.split("gate ")[1].split(" at")[0]: line for line in text.splitlines() if "  decision " in line}
     assert said["coat"].endswith("; confirmed by gate form at form, visit 1 (scrap_unconfirmed)")
-    assert said["form"].endswith("; no second signal confirms a scrap, so a person decides")
+    assert said["form"].endswith("; no second signal agrees that it is a scrap, so a person decides")
 
 
 def test_held_scraps_count_for_the_alert(line: Spine) -> None:

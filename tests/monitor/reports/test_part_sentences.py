@@ -13,6 +13,7 @@ from inference.policy.gate import decide
 from inference.policy.regions import verdict_for_all
 from monitor.model import Prediction, ReworkBand, Spec, Verdict
 from monitor.plant.plant import Plant
+from monitor.reports.part.alternatives import alternatives
 from monitor.reports.part.facts import Facts, facts_of
 from monitor.reports.part.sentences import sentence, todo, where
 from monitor.store.rows.decisions import StoredDecision
@@ -217,3 +218,55 @@ def test_the_reason_of_every_decision_of_the_policy_has_a_sentence() -> None:
         found = decide(Prediction((low + high) / 2, low, high, 0.1, 1.0), spec, band, None)
         row = decision(found.verdict.value, found.reason.value, (low, high))
         assert " Hz " in sentence(facts_of(row, plant()))
+
+
+PRICED = {"escape": 30000, "scrap": 900, "inspection": 60,
+          "corrections": {"strip": {"cost": 90, "success": 0.9}, "wash": {"cost": 70, "success": 0.1}}}  # fmt: skip
+_SCRAP = {"action": "scrap", "correction": "", "cost": 50.0}
+_ON = {"action": "continue", "correction": "", "cost": 3.0}
+RULED_OUT: dict[str, tuple[StoredDecision, dict[str, str]]] = {
+    "a scrap that nothing confirms": (
+        decision("hold", "scrap_unconfirmed", (1310.0, 1340.0), costs=[_SCRAP, *COSTS]),
+        {"scrap": "no second signal agrees", "wash": "not more probable", "cure.b": "from 0 to 20 was found"},
+    ),
+    "a scrap that is not certain": (
+        decision("hold", "uncertain", (1300.0, 1340.0), costs=[_SCRAP, COSTS[1]]),
+        {"scrap": "not sure enough", "strip": "not more probable", "cure.time": "from 0 to 20 was found"},
+    ),
+    "what another setting makes needless": (
+        decision(
+            "correct",
+            "adjustable",
+            (1274.0, 1287.0),
+            adjustment=ADJUSTMENT | {"moves": MOVES[:1]},
+            costs=[{"action": "correct", "correction": "cure.time", "cost": 21.0}, COSTS[1]],
+        ),
+        {"cure.b": "another setting costs less", "strip": "not more probable"},
+    ),
+    "a part that is good as planned": (
+        decision("continue", "in_spec", (1243.2, 1262.1), costs=[_ON, COSTS[1], _SCRAP]),
+        {"cure.time": "as planned", "cure.b": "as planned", "strip": "not more probable", "wash": "not more probable"},
+    ),
+    "by the forecast": (
+        decision("continue", "forecast", forecast=FORECAST, costs=[_ON, COSTS[1], _SCRAP]),
+        {"scrap": "never scraps", "strip": "not more probable", "wash": "not more probable"},
+    ),
+    "without a model": (decision("hold", "no_model"), {"": "nothing was priced"}),
+}
+
+
+@pytest.mark.parametrize(("row", "expected"), RULED_OUT.values(), ids=RULED_OUT)
+def test_what_was_ruled_out_is_told_with_the_reason(row: StoredDecision, expected: dict[str, str]) -> None:
+    found = alternatives(facts_of(row, plant(costs=PRICED)))
+    why = {one["correction"] or one["action"]: one["ruled_out"] for one in found if one["ruled_out"]}
+    assert set(expected) <= set(why)
+    for name, text in expected.items():
+        assert text in why[name], name
+    assert all(one["cost"] is not None for one in found if not one["ruled_out"])
+    assert not any(one["ruled_out"] for one in found if one["chosen"])
+
+
+def test_money_is_told_in_the_currency_of_the_plant() -> None:
+    file = plant(costs=PRICED).model_copy(update={"currency": "EUR"})
+    said = sentence(facts_of(decision("correct", "reworkable", (1274.0, 1287.0), costs=COSTS), file))
+    assert "expected cost 99 EUR, hold would cost 154 EUR" in said

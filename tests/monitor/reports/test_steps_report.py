@@ -19,10 +19,11 @@ EVIL = "</script><script>alert(1)</script>\x1b[31m\ud800"
 RANKING = StepRanking(
     "width", "mm", datetime(2026, 3, 2, 12, tzinfo=UTC), 300, 20, True, LossKind.SQUARED_ERROR, 0.85,
     (
-        RankedStep("press", 300, "width", StepFigures(4, 0.375, 0.3, 0.45, 0.0002, 0.0006, 0.53), True),
-        RankedStep("wash", 298, "", StepFigures(1, -0.0004, -0.01, 0.008, 0.6, 0.6, 0.53)),
-        RankedStep("camera", 300, "look", StepFigures(3, -0.4, -1.2, 0.3, 0.001, 0.002, 0.53)),
-        RankedStep("paint", 300, "", StepFigures(1, 0.25, 0.2, 0.3, 0.0002, 0.0006, 0.4), True),
+        RankedStep("press", 300, "width", StepFigures(4, 0.375, 0.3, 0.45, 0.0002, 0.0006, 0.53, 0.375, True), True),
+        RankedStep("wash", 298, "", StepFigures(1, -0.0004, -0.01, 0.008, 0.6, 0.6, 0.53, 0.0, False)),
+        RankedStep("camera", 300, "look", StepFigures(3, -0.4, -1.2, 0.3, 0.001, 0.002, 0.53, 0.0, False)),
+        RankedStep("paint", 300, "", StepFigures(1, 0.25, 0.2, 0.3, 0.0002, 0.0006, 0.4, 0.156, True), True),
+        RankedStep("dry", 300, "", StepFigures(1, 0.004, -0.0003, 0.01, 0.0002, 0.0006, 0.4, 0.002, True)),
         RankedStep("pack", 12, "", unranked="only 12 parts passed it, 30 are needed"),
     ),
 )  # fmt: skip

@@ -26,7 +26,7 @@ from savings_rows import (
     outcome,
 )
 
-from exporters.report.values import SavedMonth, StopAt
+from exporters.report.values import SavedMonth, StopAt, Wrong
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.report.savings import (
@@ -36,6 +36,7 @@ from monitor.store.report.savings import (
     months_of,
     newest_decided,
     read_savings,
+    saved_month,
     stored_savings,
 )
 
@@ -185,3 +186,11 @@ def test_months_are_those_of_utc() -> None:
     assert months_of(day(30), day(33)) == [MARCH, APRIL]
     assert months_of(day(1), APRIL) == [MARCH]
     assert month_of(MARCH, -3) == datetime(2025, 12, 1, tzinfo=UTC)
+
+
+def test_a_month_of_an_earlier_version_is_told_by_the_rule_of_now() -> None:
+    """It was stored with the estimate from however few audited parts, and without how many parts nobody knows."""
+    few, many = ({"known": 1, "inspected": n, "total": 50.0, "lower": 3.0, "upper": 202.0} for n in (10, 40))
+    found = saved_month("shape", MARCH, NOW, {"scrapped": 90, "continued": 500, "false_scraps": many, "escapes": few})
+    assert found.false_scraps == Wrong(1, 90, 40, 50.0, 3.0, 202.0)
+    assert found.escapes == Wrong(1, 500, 10, None, 3.0, 202.0)

@@ -28,7 +28,7 @@ from waits import HANGS
 from exporters.metrics.shared.snapshot import MetricsSnapshot
 from exporters.pages.passport import part_page
 from monitor.errors import MonitorError, StoreError, StoreReason
-from monitor.reports.part.lists import wanted_of
+from monitor.reports.part.lists import page_size, wanted_of
 from monitor.reports.passport import passport
 from monitor.store.database import tables as t
 from monitor.web.parts import PartViews
@@ -357,22 +357,50 @@ def test_a_list_is_asked_for_with_its_filters(ask: Ask) -> None:
         return {"decisions": [], "next": None}
 
     page = ask("/parts?verdict=hold&gate=b%26c&after=x&other=1", BROWSER, parts=PartViews(listed=listed))
-    assert asked == [{"verdict": "hold", "gate": "b&c", "reason": "", "since": "", "after": "x"}]
+    assert asked == [{"verdict": "hold", "gate": "b&c", "reason": "", "since": "", "after": "x", "limit": ""}]
     assert "b&amp;c" in page.text
     assert ">shape</a>" in page.text, "the gates of the plant can be chosen"
 
 
-@pytest.mark.parametrize("query", ["verdict=maybe", "reason=%3Cb%3E", "since=yesterday", "after=%00", "after=%D9%A3"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "verdict=maybe",
+        "reason=%3Cb%3E",
+        "since=yesterday",
+        "after=%00",
+        "after=%D9%A3",
+        "limit=0",
+        "limit=1001",
+        "limit=ten",
+        "limit=-1",
+        "format=xml",
+    ],
+)
 @pytest.mark.parametrize("headers", [BROWSER, {}], ids=["browser", "any"])
 def test_a_list_that_cannot_be_is_400_with_a_sentence(ask: Ask, query: str, headers: dict[str, str]) -> None:
     def listed(given: Any) -> dict[str, object]:
         wanted_of(given)
+        page_size(given)
         raise AssertionError
 
     answer = ask(f"/parts?{query}", headers, parts=PartViews(listed=listed))
     assert answer.status_code == 400
     assert "expected" in answer.text
     assert "<b>" not in answer.text or answer.headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize("path", ["/holds?format=xml", "/parts/B7?format=", "/parts?serial=B7&format=pdf"])
+def test_a_form_that_no_page_has_is_400_with_a_sentence(ask: Ask, path: str) -> None:
+    answer = ask(path)
+    assert (answer.status_code, "expected one of html, json" in answer.text) == (400, True)
+
+
+def test_a_serial_number_is_found_with_blanks_around_it(ask: Ask) -> None:
+    found = ask(
+        "/parts?serial=%20B7%20&format=json", passport=lambda serial: {"serial": serial} if serial == "B7" else None
+    )
+    assert found.json() == {"serial": "B7"}
 
 
 def test_the_style_of_a_part_is_let_through_by_its_policy(ask: Ask) -> None:
