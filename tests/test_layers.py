@@ -30,7 +30,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "detectors.events": ("detectors.shared",),
     "detectors.condition": ("detectors.shared",),
     "detectors.trend": ("detectors.condition", "detectors.shared"),
-    "detectors.stream": ("detectors.condition", "detectors.shared",),
+    "detectors.stream": ("detectors.condition", "detectors.shared", "detectors.trend"),
     "detectors.window": ("detectors.shared",),
     "exporters.report": ("exporters.html",),
     "inference.models": ("inference.vision",),

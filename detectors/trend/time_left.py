@@ -130,6 +130,12 @@ def follow(trend: Trend, rows: Floats) -> Trend:
     return Trend(trend.rows + len(rows), joined[whole:], tuple(means), rows[-1])
 
 
+def in_units(trend: Trend, units: Floats) -> Trend:
+    """The past divided by units, shape (series,): of one in the series' own units, one in units of their noise."""
+    means = tuple(part / units for part in trend.means)
+    return Trend(trend.rows, trend.newest / units, means, trend.last / units)
+
+
 def _repeated(rows: Floats, known: NDArray[np.bool_], last: Floats) -> Floats:
     joined = np.concatenate([last[None], rows])
     place = np.where(np.concatenate([np.ones((1, rows.shape[1]), bool), known]), np.arange(len(joined))[:, None], 0)
