@@ -29,7 +29,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.store.database": (),
     "detectors.events": ("detectors.shared",),
     "detectors.condition": ("detectors.shared",),
-    "detectors.trend": ("detectors.condition", "detectors.shared"),
+    "detectors.trend": ("detectors.shared",),
     "detectors.stream": ("detectors.condition", "detectors.shared", "detectors.trend"),
     "detectors.window": ("detectors.shared",),
     "exporters.report": ("exporters.html",),

@@ -36,8 +36,8 @@ one. Chosen, as what follows, on simulated plants with seeds from 1000."""
 LOOKS = 2
 """Looks in a row that start a breach or end it."""
 LEAST = 2.5
-"""Units of noise by which a sensor must have moved towards its limit before a forecast is asked for: it takes some 20
-milliseconds."""
+"""Units of noise by which a sensor, and its mean over the newest blocks, must have moved towards its limit before a
+forecast is asked for: it takes some 20 milliseconds."""
 NEW_ROWS = 16
 """The least rows from one look to the next, for machines that are sampled rarely."""
 _HOUR = 3_600_000_000_000
@@ -114,17 +114,40 @@ def watch(
     change of status. `interval`: seconds from row to row."""
     if not len(rows) or not len(sensors.places):
         return
+    reference, (mine, columns) = baseline.reference, _columns(sensors, baseline)
+    smoothed = _smoothed(wearing, baseline, rows, mine, columns)
+    mine, columns = mine[reference.moves[columns]], columns[reference.moves[columns]]
+    units, anchors = (np.ones(len(sensors.places)), np.zeros(len(sensors.places)))
+    units[mine], anchors[mine] = (reference.scale * reference.level.forward)[columns], baseline.anchor[columns]
+    low, high = (sensors.low - anchors) / units, (sensors.high - anchors) / units
+    done = 0
+    for end in _looks(wearing, at):
+        levels = smoothed[end - 1] / units
+        limits = [*_plausible(mine.tolist(), levels, np.where(levels < 0.0, low, high))]
+        if limits:
+            wearing.trend, done = follow(wearing.trend, smoothed[done:end]), end
+            recent = wearing.trend.means[0].mean(axis=0) / units
+            limits = [limit for limit in limits if recent[limit.series] * np.sign(limit.value) >= LEAST]
+        found = {f.limit.series: f for f in forecasts(in_units(wearing.trend, units), limits)} if limits else {}
+        for sensor in mine.tolist():
+            before = wearing.sensors[sensor]
+            wearing.sensors[sensor] = left = _after(before, found.get(sensor), sensors.horizon, interval / 3600.0)
+            if left.status is not before.status:
+                yield Told(end - 1, sensor, left)
+    wearing.trend = follow(wearing.trend, smoothed[done:])
+    wearing.level, wearing.at = smoothed[-1], int(at[-1])
+
+
+def _looks(wearing: Wearing, at: NDArray[np.int64]) -> list[int]:
+    """The rows, counted from 1, after which the sensors are looked at: the first of an hour, if enough came since."""
     hours = at // _HOUR
     before = hours[0] if wearing.at is None else wearing.at // _HOUR
-    done = 0
+    ends, rows = [], wearing.trend.rows
     for end in (np.flatnonzero(np.diff(hours, prepend=before) > 0) + 1).tolist():
-        _take(wearing, sensors, baseline, rows[done:end])
-        done = end
-        if wearing.trend.rows >= wearing.looked + NEW_ROWS:
-            wearing.looked = wearing.trend.rows
-            yield from (Told(end - 1, sensor, left) for sensor, left in _look(wearing, sensors, baseline, interval))
-    _take(wearing, sensors, baseline, rows[done:])
-    wearing.at = int(at[-1])
+        if rows + end >= wearing.looked + NEW_ROWS:
+            wearing.looked = rows + end
+            ends.append(end)
+    return ends
 
 
 def _columns(sensors: Watched, baseline: Baseline) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -133,30 +156,15 @@ def _columns(sensors: Watched, baseline: Baseline) -> tuple[NDArray[np.int64], N
     return mine, np.cumsum(baseline.judged)[sensors.places[mine]] - 1
 
 
-def _take(wearing: Wearing, sensors: Watched, baseline: Baseline, rows: Floats) -> None:
-    if not len(rows):
-        return
-    reference, (mine, columns) = baseline.reference, _columns(sensors, baseline)
+def _smoothed(
+    wearing: Wearing, baseline: Baseline, rows: Floats, mine: NDArray[np.int64], columns: NDArray[np.int64]
+) -> Floats:
+    """The smoothed deviations, shape (n, watched); a sensor that the baseline does not judge stays where it was."""
+    reference = baseline.reference
     moved = rows[:, columns] * reference.scale[columns] + (reference.centre - baseline.anchor)[columns]
     smoothed = np.tile(wearing.level, (len(rows), 1))
     smoothed[:, mine] = smooth(moved, reference.settings.level_weight, wearing.level[mine])
-    wearing.level, wearing.trend = smoothed[-1], follow(wearing.trend, smoothed)
-
-
-def _look(wearing: Wearing, sensors: Watched, baseline: Baseline, interval: float) -> Iterator[tuple[int, TimeLeft]]:
-    """Forecast what may have a trend; yields the sensors whose status changed."""
-    reference, (mine, columns) = baseline.reference, _columns(sensors, baseline)
-    units, anchors = np.ones(len(sensors.places)), np.zeros(len(sensors.places))
-    units[mine], anchors[mine] = (reference.scale * reference.level.forward)[columns], baseline.anchor[columns]
-    mine = mine[reference.moves[columns]]
-    levels, low, high = (values / units for values in (wearing.level, sensors.low - anchors, sensors.high - anchors))
-    limits = [*_plausible(mine.tolist(), levels, np.where(levels < 0.0, low, high))]
-    found = {forecast.limit.series: forecast for forecast in forecasts(in_units(wearing.trend, units), limits)}
-    for sensor in mine.tolist():
-        before = wearing.sensors[sensor]
-        wearing.sensors[sensor] = left = _after(before, found.get(sensor), sensors.horizon, interval / 3600.0)
-        if left.status is not before.status:
-            yield sensor, left
+    return smoothed
 
 
 def _plausible(sensors: Iterable[int], levels: Floats, limits: Floats) -> Iterator[Limit]:

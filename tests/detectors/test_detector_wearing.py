@@ -76,6 +76,12 @@ def test_a_changeover_is_no_trend_and_wear_goes_on_over_it() -> None:
     assert watch(healthy, recipes)[2] == []
 
 
+def test_a_vanished_sensor_and_a_constant_one_do_not_hide_wear() -> None:
+    values = worn(2886)
+    values[:, 1], values[2000:, 0] = 1.0, np.nan
+    assert [(f.feature, f.status) for f in watch(values)[2] if f.feature == "s2"] == [("s2", Status.BREACH)]
+
+
 def test_a_repair_ends_the_breach_and_a_recorded_one_starts_the_trends_anew() -> None:
     values = worn(2882)
     values[4400:] = ar1(2883, ROWS - 4400, 0.3, 4)
@@ -92,7 +98,7 @@ def test_a_repair_ends_the_breach_and_a_recorded_one_starts_the_trends_anew() ->
 
 def test_contributions_are_those_of_the_current_score() -> None:
     detector, state, _ = watch(worn(2884))
-    now = {f.feature: f.value for f in detector.current(state) if f.method == CONTRIBUTION}
+    now = {f.feature: f.value or 0.0 for f in detector.current(state) if f.method == CONTRIBUTION}
     assert len(now) == 4
     assert max(now.values()) == now["s2"] == state.value, "the sensor that wears makes the score"
     values = np.full((12, 4), np.nan)
