@@ -30,7 +30,7 @@ from detectors.trend.time_left import (
 )
 from monitor.model import Floats, Status
 
-STARTS, ENDS = 0.8, 0.5
+STARTS, ENDS = 0.5, 0.3
 """The chance of reaching the limit within the horizon from which a look speaks for a breach, and below which against
 one. Chosen, as what follows, on simulated plants with seeds from 1000."""
 LOOKS = 2

@@ -35,7 +35,7 @@ def watch(
     detector = MachineAnomaly({**dict.fromkeys(("s0", "s1", "s2"), (low, LIMIT)), "s3": (None, None)}, Settings())
     state, findings = detector.observe(detector.start(), batch_of(values, recipes=recipes))
     told = [f for f in findings if f.method == TIME_LEFT]
-    assert {f.feature for f in told} == {"s0", "s1", "s2"}, "a sensor without limits has no time left"
+    assert {f.feature for f in told} <= {"s0", "s1", "s2"}, "a sensor without limits has no time left"
     return detector, state, [f for f in told if f.status is Status.BREACH or f.at > told[0].at]
 
 
