@@ -22,6 +22,17 @@ CONDITION_ALARM: Final = "condition_alarm"
 """By the limit that calls a person."""
 CHANGE: Final = "change"
 """By change points: a step of the sensors' means, whatever the limits say."""
+TIME_LEFT: Final = "time_left"
+"""By the hours of running until a sensor reaches its operating limit."""
+TIME_LEFT_EARLIEST: Final = "time_left_earliest"
+TIME_LEFT_LATEST: Final = "time_left_latest"
+"""The ends of the interval of `time_left`."""
+CONTRIBUTION: Final = "contribution"
+"""What a sensor contributes to the machine's score."""
+MEASURES: Final = frozenset({TIME_LEFT_EARLIEST, TIME_LEFT_LATEST, CONTRIBUTION})
+"""Values beside a finding, current only and without a verdict of their own; their metrics are not those of findings."""
+NO_STATES: Final = (CHANGE, TIME_LEFT)
+"""Methods that say what happened or what will, not what state a machine is in."""
 SKILL_REGAINED: Final = 0.1
 """Realised skill above which a breach of `skill` ends; between 0 and this value the status stays as it was."""
 UNWATCHED: Final = "unwatched"

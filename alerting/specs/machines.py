@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerting.specs.spec import HOUR, MINUTE, NONE, AlertSpec, of_machine, of_metric
-from monitor.detection import ANOMALY, CONDITION_ALARM, DEAD, EVENT, EVENTS, LIMIT, LIMITS, STUCK
+from monitor.detection import ANOMALY, CONDITION_ALARM, DEAD, EVENT, EVENTS, LIMIT, LIMITS, STUCK, TIME_LEFT
 
 ALERTS: tuple[AlertSpec, ...] = (
     of_machine(
@@ -24,6 +24,13 @@ ALERTS: tuple[AlertSpec, ...] = (
         summary="machine {subject} has not been in its normal pattern for three days",
         cause="A breach lasts as long as its cause, or the machine was changed on purpose and nobody has said so.",
         action="Look for the cause; if this is how the machine shall be, let its baseline start anew with 'gatewatch "
+        "machine forget'.",
+    ),
+    of_machine(
+        "MachineWearing", "warning", "engineers", ANOMALY, TIME_LEFT, pending_for=NONE, keep_firing=2 * HOUR,
+        summary="a sensor of machine {subject} will reach its operating limit if it goes on as it does",
+        cause="A sensor has left its usual level steadily, and at this pace it is beyond its limit within the horizon.",
+        action="Plan the stop before the named sensor reaches its limit; after the repair record it with 'gatewatch "
         "machine forget'.",
     ),
     of_machine(

@@ -9,8 +9,8 @@ import numpy as np
 from benchmarks.detect.measures import TimeLeft, reference_cycles
 from detectors.condition.reference import Reference, learn
 from detectors.condition.scoring import score, start
-from detectors.trend.time_left import Limit, forecasts
-from detectors.trend.wear import begin, watch
+from detectors.trend.time_left import Limit, follow, forecasts
+from detectors.trend.time_left import start as no_past
 from monitor.model import Floats
 
 SENSOR = 6
@@ -30,12 +30,12 @@ def time_left_of(lives: Sequence[Floats]) -> TimeLeft:
         unit = learnt.scale[SENSOR] * learnt.level.forward[SENSOR]
         limit = Limit(SENSOR, float((at_failure.mean() - learnt.centre[SENSOR]) / unit), float(at_failure.std() / unit))
         running, scores = score(learnt, start(learnt), reference)
-        wear = watch(learnt, begin(learnt, len(reference)), scores)
+        trend = follow(no_past(len(learnt.centre)), scores.smoothed / learnt.level.forward)
         found = np.full((len(rows), 2), np.nan)
         for end in range(_EVERY, len(rows) + 1, _EVERY):
             running, scores = score(learnt, running, rows[end - _EVERY : end])
-            wear = watch(learnt, wear, scores)
-            (forecast,) = forecasts(wear.sensors, [limit])
+            trend = follow(trend, scores.smoothed / learnt.level.forward)
+            (forecast,) = forecasts(trend, [limit])
             if forecast.interval is not None and not forecast.reached and np.isfinite(forecast.interval[1]):
                 # Rounded as whole rows are: what fails within the row is not yet over.
                 found[end - 1] = forecast.interval[0] - 1.0, forecast.interval[1]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dashboards.blocks.panels import BAD, DIM, GOOD, POOR, Panel, lines, statuses, value_table
 from dashboards.blocks.queries import Query, by, limit, series, share_of_limit, value
-from monitor.detection import ANOMALY, CHANGE, CONDITION, LIMIT, LIMITS, WORST_MACHINE
+from monitor.detection import ANOMALY, CONDITION, LIMIT, LIMITS, NO_STATES, WORST_MACHINE
 
 TITLE = "Machines"
 SENSORS = "Sensors and their limits"
+
+STATES = f"!~{'|'.join(NO_STATES)}"
+"""The methods that say what state a machine is in."""
 
 _STATES = {0: ("ok", GOOD), 1: ("no data", DIM), 2: ("not judged", POOR), 3: ("breach", BAD)}
 _WORST = ("ok", "no_data", "cannot_judge", "breach")
@@ -39,6 +42,14 @@ def panels() -> list[Panel]:
             {"subject": "machine", "feature": "sensor", "method": "breach", "Value": "in breach"},
             width=12,
         ),
+        *_scores(),
+        *_outlook(),
+    ]
+
+
+def _scores() -> list[Panel]:
+    """The anomaly scores and what makes them."""
+    return [
         lines(
             "Anomaly score of each machine, as a share of its limit",
             "How far each machine is from its normal pattern, over all its sensors. A rise over hours indicates "
@@ -54,6 +65,19 @@ def panels() -> list[Panel]:
             width=12,
         ),
         lines(
+            "What each sensor contributes to the anomaly score",
+            "The sensors that make the scores of the chosen machines: 1 marks a sample, 2 calls a person. Start an "
+            "inspection at the highest line.",
+            [
+                Query(
+                    by("max", ("machine", "sensor"), series("gatewatch_anomaly_contribution", machine="=~$machine"))
+                    + " > 0.5",
+                    "{{machine}} {{sensor}}",
+                )
+            ],
+            width=12,
+        ),
+        lines(
             "Worst machine of each step, as a share of its limit",
             "Anomaly score of the worst machine at each step. It shows which step needs attention first.",
             [
@@ -64,6 +88,29 @@ def panels() -> list[Panel]:
                 Query(_one_limit(ANOMALY), "limit"),
             ],
             unit="percentunit",
+            width=12,
+        ),
+    ]
+
+
+def _outlook() -> list[Panel]:
+    """When sensors reach their limits."""
+    return [
+        lines(
+            "Running time until a sensor reaches its limit",
+            "Only sensors with a trend: the likely time, and the earliest and latest in nine of ten cases. Plan the "
+            "stop before the earliest one.",
+            [
+                Query(
+                    by(
+                        "min",
+                        ("machine", "sensor", "bound"),
+                        series("gatewatch_machine_time_left_seconds", machine="=~$machine"),
+                    ),
+                    "{{machine}} {{sensor}}, {{bound}}",
+                )
+            ],
+            unit="s",
             width=12,
         ),
     ]
@@ -88,9 +135,8 @@ def sensor_panels() -> list[Panel]:
 
 
 def _worst_status() -> str:
-    # A change point is an event, not a state of the machine.
     ranked = (
-        f"{rank} * {series('gatewatch_finding_status', method=f'!={CHANGE}', subject='=~$machine', status=status)}"
+        f"{rank} * {series('gatewatch_finding_status', method=STATES, subject='=~$machine', status=status)}"
         for rank, status in enumerate(_WORST)
     )
     return " or ".join(ranked)

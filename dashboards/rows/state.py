@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.blocks.panels import BASE_URL, Panel, number, value_table
 from dashboards.blocks.queries import Query, age, by, or_zero, series
-from monitor.detection import CHANGE
+from dashboards.rows.machines import STATES
 from monitor.model import WATCHDOG
 
 TITLE = "Current state"
@@ -45,9 +45,7 @@ def _now() -> list[Panel]:
                         by(
                             "max",
                             ("subject",),
-                            series(
-                                "gatewatch_finding_status", method=f"!={CHANGE}", subject="=~$machine", status="breach"
-                            ),
+                            series("gatewatch_finding_status", method=STATES, subject="=~$machine", status="breach"),
                         ),
                     )
                 ),
@@ -59,7 +57,10 @@ def _now() -> list[Panel]:
             "Findings without data, or that cannot be judged: nothing is monitored there. If above 0 after the "
             "warm-up, look for a dead sensor, a missing column or a source that stands still.",
             Query(
-                or_zero(by("sum", (), series("gatewatch_finding_status", status="=~no_data|cannot_judge"))), "findings"
+                or_zero(
+                    by("sum", (), series("gatewatch_finding_status", method=STATES, status="=~no_data|cannot_judge"))
+                ),
+                "findings",
             ),
             bad=None,
         ),

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from detectors.shared.state import require, whole_number
+from detectors.shared.state import pack, require, unpack, whole_number
 from detectors.stream.baseline import Baseline
 from detectors.stream.change_status import ChangeStatus, load_change
 from detectors.stream.patience import Verdict
 from detectors.stream.reservoir import WarmUp
 from detectors.stream.shared_baseline import SharedBaseline, load_learnt, load_shared, new_shared
+from detectors.stream.wearing import Wearing, load_wearing, save_wearing
 from monitor.model import Floats, Status
 
 
@@ -24,9 +25,12 @@ class AnomalyState:
     `unwatched`: by how much the rows of the running machine that were compared with nothing outnumber the others.
     `stood`: whether the machine was stopped at the last row; `recipe`: the last one that ran; `settling`: rows still
     to be skipped; `at`: time of the last row (ns); `value`: its score; `causes`: the sensors that contributed most.
+    `contributions`, shape (sensors,): what each contributed, NaN where it is not judged; None without a score.
+    `wearing`: the trends of the sensors with operating limits.
     """
 
     machine: str
+    wearing: Wearing
     baselines: dict[str, Baseline | WarmUp] = field(default_factory=dict)
     shared: SharedBaseline = field(default_factory=lambda: new_shared(0))
     flag: Verdict = field(default_factory=Verdict)
@@ -40,10 +44,11 @@ class AnomalyState:
     at: int | None = None
     value: float | None = None
     causes: tuple[str, ...] = ()
+    contributions: Floats | None = None
 
     def clear(self) -> None:
         """Without a score: there is nothing to compare with."""
-        self.value, self.causes = None, ()
+        self.value, self.causes, self.contributions = None, (), None
 
 
 def drop(state: AnomalyState, recipe: str | None, width: int) -> bool:
@@ -59,7 +64,7 @@ def drop(state: AnomalyState, recipe: str | None, width: int) -> bool:
 
 
 _PLAIN = ("machine", "stood", "recipe", "settling", "at", "value", "borrowing", "unwatched")
-SAVED = ("baselines", "shared", "flag", "page", "change", "causes", *_PLAIN)
+SAVED = ("baselines", "shared", "flag", "page", "change", "causes", "contributions", "wearing", *_PLAIN)
 
 
 def dump(state: AnomalyState) -> dict[str, Any]:
@@ -71,12 +76,16 @@ def dump(state: AnomalyState) -> dict[str, Any]:
         "page": asdict(state.page),
         "change": asdict(state.change),
         "causes": list(state.causes),
+        "contributions": None if state.contributions is None else pack(state.contributions),
+        "wearing": save_wearing(state.wearing),
         **{name: getattr(state, name) for name in _PLAIN},
     }
 
 
-def load(fields: Mapping[str, Any], least_scale: Floats) -> AnomalyState:
-    """The state that was given to `dump`; ValueError, TypeError or AttributeError when it is damaged."""
+def load(fields: Mapping[str, Any], least_scale: Floats, watched: int) -> AnomalyState:
+    """The state that was given to `dump`, of so many sensors with operating limits; ValueError, TypeError or
+    AttributeError when it is damaged."""
+    contributions = fields["contributions"]
     state = AnomalyState(
         baselines={str(recipe): load_learnt(learnt, least_scale) for recipe, learnt in fields["baselines"]},
         shared=load_shared(fields["shared"], least_scale),
@@ -84,6 +93,8 @@ def load(fields: Mapping[str, Any], least_scale: Floats) -> AnomalyState:
         page=_verdict(fields["page"]),
         change=load_change(fields["change"]),
         causes=tuple(str(cause) for cause in fields["causes"]),
+        contributions=None if contributions is None else unpack(contributions, (len(least_scale),)),
+        wearing=load_wearing(fields["wearing"], watched),
         **{name: fields[name] for name in _PLAIN},
     )
     whole_number(state.settling, "settling")

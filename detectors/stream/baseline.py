@@ -38,13 +38,15 @@ class Settings:
 
     `warmup_rows`: running rows before the first judgement; `warmup_seconds`: time after which `LEAST_WARM_UP` rows are
     enough. `false_alarm_seconds`: time in which one false call of a person is allowed for a machine that runs.
-    `reference`: first and last nanosecond of the only period to learn from.
+    `reference`: first and last nanosecond of the only period to learn from. `horizon_seconds`: running time within
+    which an operating limit that will be reached is told.
     """
 
     warmup_rows: int = 1000
     warmup_seconds: float = 14 * 86_400.0
     false_alarm_seconds: float = 30 * 86_400.0
     reference: tuple[int, int] | None = None
+    horizon_seconds: float = 86_400.0
 
     def __post_init__(self) -> None:
         if self.warmup_rows < LEAST_WARM_UP:
@@ -68,12 +70,14 @@ class Baseline:
 
     It is learnt again from twice, four and eight times the rows of its warm-up, anomalous rows left out, and then stays
     as it is: what changes slowly or for good is found, not learnt. `judged`, shape (sensors,): the sensors with values
-    in at least half of the warm-up; the others are not judged. `reservoir`: None once it is frozen. `usual_changes`,
-    `changing`: of its change points.
+    in at least half of the warm-up; the others are not judged. `anchor`, shape (judged,): where they were in the
+    warm-up, whatever is learnt later. `reservoir`: None once it is frozen. `usual_changes`, `changing`: of its change
+    points.
     """
 
     judged: NDArray[np.bool_]
     least_scale: Floats
+    anchor: Floats
     reference: Reference
     running: Running
     reservoir: Reservoir | None
@@ -112,6 +116,12 @@ class Baseline:
         largest = order[contributions[order] >= contributions[order[0]] / 3]
         return np.asarray(np.flatnonzero(self.judged)[largest])
 
+    def contributions(self, scores: Scores, row: int) -> Floats:
+        """What each sensor contributes to a row's score, shape (sensors,); NaN where it is not judged."""
+        out = np.full(len(self.judged), np.nan)
+        out[self.judged] = scores.contributions(row)
+        return out
+
     def learn(self, values: Floats) -> None:
         """Remember normal rows, shape (n <= room, sensors), and learn again from them when it is time."""
         if self.reservoir is None:
@@ -129,6 +139,7 @@ class Baseline:
         """The baseline as JSON values."""
         return {
             "judged": pack(self.judged, "u1"),
+            "anchor": pack(self.anchor),
             "reference": save_reference(self.reference),
             "running": save_running(self.running),
             "reservoir": None if self.reservoir is None else self.reservoir.save(),
@@ -138,7 +149,7 @@ class Baseline:
 
 def load_baseline(saved: object, least_scale: Floats) -> Baseline:
     """The baseline that was saved; ValueError when it is incomplete or damaged."""
-    fields = require(saved, "a baseline", ("judged", "reference", "running", "reservoir", "changes"))
+    fields = require(saved, "a baseline", ("judged", "anchor", "reference", "running", "reservoir", "changes"))
     judged = unpack(fields["judged"], (len(least_scale),), "u1").astype(bool)
     width, settings = int(judged.sum()), ConditionSettings()
     reference = load_reference(fields["reference"], width, settings)
@@ -147,7 +158,8 @@ def load_baseline(saved: object, least_scale: Floats) -> Baseline:
     running, changes = load_running(fields["running"], width, settings), load_changes(fields["changes"])
     if len(changes[0].scale) != width:
         raise ValueError("the saved change points are of other sensors; rebuild them from history")
-    return Baseline(judged, least_scale, reference, running, reservoir, *changes)
+    anchor = unpack(fields["anchor"], (width,))
+    return Baseline(judged, least_scale, anchor, reference, running, reservoir, *changes)
 
 
 def fit(warm_up: WarmUp, least_scale: Floats, settings: Settings) -> Baseline:
@@ -160,7 +172,8 @@ def fit(warm_up: WarmUp, least_scale: Floats, settings: Settings) -> Baseline:
     condition = ConditionSettings(false_alarm_rows=settings.false_alarm_seconds / warm_up.interval)
     reference = learn(rows, least_scale[judged], condition)
     usual, changing = _usual_changes(reference, rows), start_changes(rows.shape[1])
-    return Baseline(judged, least_scale, reference, start(reference), reservoir_of(rows), usual, changing)
+    anchor, reservoir = reference.centre, reservoir_of(rows)
+    return Baseline(judged, least_scale, anchor, reference, start(reference), reservoir, usual, changing)
 
 
 def _usual_changes(reference: Reference, rows: Floats) -> ChangeReference:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,20 +15,22 @@ from detectors.shared.state import require, require_version
 from detectors.stream.anomaly_state import SAVED, AnomalyState, drop, dump, load
 from detectors.stream.baseline import LEAST_WARM_UP, Baseline, Settings, fit
 from detectors.stream.change_status import ChangeAt
+from detectors.stream.machine_findings import FLAG, current, of_machine, of_time_left
 from detectors.stream.patience import Patience
 from detectors.stream.reservoir import WarmUp, no_rows
 from detectors.stream.shared_baseline import SharedBaseline, new_shared, usable_rows
-from monitor.detection import ANOMALY, CHANGE, CONDITION, CONDITION_ALARM, UNWATCHED
-from monitor.instants import EPOCH, from_nanos
+from detectors.stream.wearing import Told, anew, new_wearing, watch, watched
+from monitor.detection import ANOMALY, CHANGE, CONDITION, CONDITION_ALARM
 from monitor.model import Finding, Floats, MachineBatch, Status
 from monitor.ports import State
 
-VERSION = 4
-FLAG: Final = 1.0
-"""The score above which a row is anomalous."""
+VERSION = 5
 _WARM_UPS = 3
 """Warm-ups in which a machine that runs should have a baseline, whatever its recipes."""
 _METHODS = ((CONDITION, FLAG), (CONDITION_ALARM, PAGE))
+
+_Changed = Sequence[str | Told]
+"""Methods whose status of the machine changed, and sensors whose time left did."""
 
 
 class MachineAnomaly:
@@ -45,7 +45,8 @@ class MachineAnomaly:
     changeover from or to a known recipe; the status is kept meanwhile. Such a changeover resets the smoothed values of
     its baseline, which date from the last run of that recipe.
     The feature of its findings is '': the machine as a whole. The finding of method `unwatched` is current only, never
-    a change: how many rows were compared with nothing.
+    a change: how many rows were compared with nothing. So are those of method `contribution`, one for each sensor.
+    By `time_left` each sensor with operating limits is in breach when it will reach one: see `wearing`.
     """
 
     name = ANOMALY
@@ -63,10 +64,12 @@ class MachineAnomaly:
         self.patience = patience or Patience()
         self.machine = machine
         self._least_scale = np.array([_least_scale(low, high) for low, high in limits.values()])
+        self._watched = watched(limits, self.settings.horizon_seconds / 3600.0)
 
     def start(self) -> AnomalyState:
         """The state before the first row."""
-        return AnomalyState(self.machine, shared=new_shared(len(self.sensors)))
+        wearing = new_wearing(len(self._watched.places))
+        return AnomalyState(self.machine, wearing, shared=new_shared(len(self.sensors)))
 
     def observe(self, state: AnomalyState, batch: MachineBatch) -> tuple[AnomalyState, Sequence[Finding]]:
         """Judge the rows in order; returns the state (changed in place) and a finding for each change of a status."""
@@ -83,15 +86,8 @@ class MachineAnomaly:
         return state, tuple(findings)
 
     def current(self, state: AnomalyState) -> Sequence[Finding]:
-        """The latest score by both limits; the rows that nothing was compared with; the latest change."""
-        flag, page = (self._finding(state, method, -1) for method, _ in _METHODS)
-        allowed = _WARM_UPS * self.settings.warmup_rows
-        status = Status.CANNOT_JUDGE if state.unwatched > allowed else Status.OK
-        status = Status.NO_DATA if state.at is None else status
-        unwatched = replace(
-            flag, method=UNWATCHED, status=status, value=float(state.unwatched), limit=float(allowed), causes=()
-        )
-        return flag, page, unwatched, self._finding(state, CHANGE, -1)
+        """The latest score by both limits, and what is current only."""
+        return tuple(current(state, self.sensors, self._watched, float(_WARM_UPS * self.settings.warmup_rows)))
 
     def _select(self, state: AnomalyState, recipe: str, started: bool, start: int, stop: int) -> int:
         """Select the recipe's baseline for a span of rows; returns the first row after settling."""
@@ -139,7 +135,7 @@ class MachineAnomaly:
             steps = self._borrow(state, values[start:stop], batch.at[start:stop])
         for index, changed in steps:
             state.at = int(batch.at[start + index])
-            findings.extend(self._finding(state, method, batch.offset + start + index) for method in changed)
+            findings.extend(self._finding(state, what, batch.offset + start + index) for what in changed)
         if not isinstance(baseline, Baseline):
             self._warm_up(state, recipe, baseline, values[start:stop], batch.at[start:stop], learning)
         return stop
@@ -154,9 +150,7 @@ class MachineAnomaly:
         ahead = [int(np.searchsorted(at, end)) for end in ends]
         return min(room, *(max(over, 1) for over in ahead))
 
-    def _borrow(
-        self, state: AnomalyState, values: Floats, at: NDArray[np.int64]
-    ) -> Iterator[tuple[int, Sequence[str]]]:
+    def _borrow(self, state: AnomalyState, values: Floats, at: NDArray[np.int64]) -> Iterator[tuple[int, _Changed]]:
         """Judge rows of a recipe without a baseline by the machine's, if it has one; yields as `_judge` does."""
         shared = state.shared.baseline
         if shared is not None:
@@ -198,23 +192,41 @@ class MachineAnomaly:
 
     def _judge(
         self, state: AnomalyState, baseline: Baseline, values: Floats, at: NDArray[np.int64]
-    ) -> Iterator[tuple[int, Sequence[str]]]:
+    ) -> Iterator[tuple[int, _Changed]]:
         """Score the rows, then learn the normal ones.
 
-        Yields rows with the methods whose status changed; only the last row where nothing can change.
+        Yields rows with what changed; beside these only the last row where nothing can change.
         """
         usable = baseline.usable(values)
         scored, changes = baseline.score(values[usable])
         scores = scored.scores
         flagged, paged = scores > FLAG, scores > PAGE
+        told = self._wear(state, baseline, scored, at, usable)
         if usable.all() and self._steady(state, flagged, paged) and state.change.steady(changes):
             state.flag.blind = state.page.blind = 0
             state.unwatched = max(state.unwatched - len(values), 0)
             state.value = float(scores[-1])
-            yield len(values) - 1, ()
+            yield from ((row, told.get(row, ())) for row in sorted({*told, len(values) - 1}))
         else:
-            yield from self._row_by_row(state, baseline, usable, scored, changes)
+            for row, changed in self._row_by_row(state, baseline, usable, scored, changes):
+                yield row, (*changed, *told.get(row, ()))
+        if state.value is not None and len(scores):
+            state.contributions = baseline.contributions(scored, len(scores) - 1)
         baseline.learn(values[usable][~flagged & self.settings.learnable(at)[usable]])
+
+    def _wear(
+        self, state: AnomalyState, baseline: Baseline, scored: Scores, at: NDArray[np.int64], usable: NDArray[np.bool_]
+    ) -> dict[int, list[Told]]:
+        """Follow the trends of the sensors; the changes of their statuses by row. A borrowed baseline knows no level
+        from which this recipe could have moved."""
+        told: dict[int, list[Told]] = {}
+        if state.borrowing:
+            return told
+        interval = self.settings.false_alarm_seconds / baseline.reference.settings.false_alarm_rows
+        rows = np.flatnonzero(usable)
+        for change in watch(state.wearing, self._watched, baseline, scored.rows, at[usable], interval):
+            told.setdefault(int(rows[change.row]), []).append(change)
+        return told
 
     def _steady(self, state: AnomalyState, flagged: NDArray[np.bool_], paged: NDArray[np.bool_]) -> bool:
         """Whether rows with these verdicts leave both statuses as they are."""
@@ -262,40 +274,29 @@ class MachineAnomaly:
         return tuple(name for name, learnt in state.baselines.items() if isinstance(learnt, Baseline) or len(learnt))
 
     def forget(self, state: AnomalyState, recipe: str | None) -> tuple[AnomalyState, Sequence[Finding]]:
-        """Begin the warm-up of a recipe again (None: of all, and of the machine's own baseline).
+        """Begin the warm-up of a recipe again (None: of all, and of the machine's own baseline), and all trends.
 
         What its status said by a dropped baseline no longer holds: CANNOT_JUDGE.
         """
+        found: list[Finding] = []
         judged = state.flag.status in (Status.OK, Status.BREACH)
-        if not drop(state, recipe, len(self.sensors)) or not judged:
-            return state, ()
-        state.clear()
-        for verdict in (state.flag, state.page):
-            verdict.set(Status.CANNOT_JUDGE)
-        state.change.set(Status.CANNOT_JUDGE)
-        return state, tuple(self._finding(state, method, -1) for method in (CONDITION, CONDITION_ALARM, CHANGE))
+        trends = recipe is None or isinstance(state.baselines.get(recipe), Baseline)
+        if drop(state, recipe, len(self.sensors)) and judged:
+            state.clear()
+            for verdict in (state.flag, state.page):
+                verdict.set(Status.CANNOT_JUDGE)
+            state.change.set(Status.CANNOT_JUDGE)
+            found += (of_machine(state, method, -1) for method in (CONDITION, CONDITION_ALARM, CHANGE))
+        if trends:
+            state.wearing, lost = anew(state.wearing)
+            found += (self._finding(state, Told(-1, sensor, left), -1) for sensor, left in lost)
+        return state, tuple(found)
 
-    def _finding(self, state: AnomalyState, method: str, row: int) -> Finding:
-        status, value, limit, causes = self._verdict(state, method)
-        return Finding(
-            detector=self.name,
-            method=method,
-            subject=state.machine,
-            feature="",
-            at=EPOCH if state.at is None else from_nanos(state.at),
-            status=status,
-            value=value,
-            limit=None if value is None else limit,
-            row=row,
-            causes=causes if status is Status.BREACH else (),
-        )
-
-    def _verdict(self, state: AnomalyState, method: str) -> tuple[Status, float | None, float, tuple[str, ...]]:
-        """Status, value, limit and causes by a method."""
-        if method == CHANGE:
-            return state.change.status, state.change.value, FLAG, (state.change.sensor,)
-        verdict, limit = (state.flag, FLAG) if method == CONDITION else (state.page, PAGE)
-        return verdict.status, state.value, limit, state.causes
+    def _finding(self, state: AnomalyState, what: str | Told, row: int) -> Finding:
+        if isinstance(what, str):
+            return of_machine(state, what, row)
+        sensor = self.sensors[self._watched.places[what.sensor]]
+        return of_time_left(state, sensor, what.left, self._watched.horizon, row)
 
     def save(self, state: AnomalyState) -> State:
         """The state as JSON values; arrays as text."""
@@ -306,14 +307,16 @@ class MachineAnomaly:
         require_version(saved, self.name, VERSION, self._identity)
         fields = require(saved, self.name, ("version", "identity", *SAVED))
         try:
-            return load(fields, self._least_scale)
+            return load(fields, self._least_scale, len(self._watched.places))
         except (TypeError, AttributeError) as exc:
             raise ValueError(f"the saved state of {self.name} is damaged; rebuild it from history") from exc
 
     @property
     def _identity(self) -> str:
-        """What must be unchanged for a saved state to be usable: the sensors in order and the settings."""
-        return f"{','.join(self.sensors)};{self.settings};{self.patience.settle_rows}"
+        """What must be unchanged for a saved state to be usable: the sensors in order, which of them have operating
+        limits, and the settings."""
+        watched = ",".join(map(str, self._watched.places))
+        return f"{','.join(self.sensors)};{watched};{self.settings};{self.patience.settle_rows}"
 
 
 def _least_scale(low: float | None, high: float | None) -> float:

@@ -32,6 +32,7 @@ class MachineSettings:
     settle_rows: int = 10
     warmup_seconds: float = 14 * 86_400.0
     false_alarm_seconds: float = 30 * 86_400.0
+    horizon_seconds: float = 86_400.0
     always: bool = False
     events: tuple[str, ...] = ()
     reference: tuple[int, int] | None = None
@@ -43,7 +44,9 @@ def _limits(given: MachineSettings) -> StreamDetector:
 
 
 def _anomaly(given: MachineSettings) -> StreamDetector:
-    settings = Settings(given.warmup_rows, given.warmup_seconds, given.false_alarm_seconds, given.reference)
+    settings = Settings(
+        given.warmup_rows, given.warmup_seconds, given.false_alarm_seconds, given.reference, given.horizon_seconds
+    )
     return MachineAnomaly(given.sensors, settings, Patience(settle_rows=given.settle_rows), given.machine)
 
 

@@ -123,11 +123,20 @@ def follow(trend: Trend, rows: Floats) -> Trend:
         sums = sums + blocks[:, i]
     means, arriving = [], (sums / ROWS).astype(np.float32).astype(np.float64)
     for kept in trend.means:
+        if not len(arriving):
+            means.append(kept)
+            continue
         held = np.concatenate([kept, arriving])
         leaving = 2 * ((max(0, len(held) - KEPT) + 1) // 2)
         arriving = ((held[0:leaving:2] + held[1:leaving:2]) / 2.0).astype(np.float32).astype(np.float64)
         means.append(held[leaving:])
     return Trend(trend.rows + len(rows), joined[whole:], tuple(means), rows[-1])
+
+
+def in_units(trend: Trend, units: Floats) -> Trend:
+    """The past divided by units, shape (series,): of one in the series' own units, one in units of their noise."""
+    means = tuple(part / units for part in trend.means)
+    return Trend(trend.rows, trend.newest / units, means, trend.last / units)
 
 
 def _repeated(rows: Floats, known: NDArray[np.bool_], last: Floats) -> Floats:
@@ -166,17 +175,6 @@ def _forecast(trend: Trend, explained: Explained, limit: Limit, rows: Floats) ->
     values = [(weight, side * max(abs(limit.value) + node * limit.error, _NEAREST)) for weight, node in nodes]
     chances = np.sum([weight * explained.reach(limit.series, value, rows) for weight, value in values], axis=0)
     return Forecast(limit, growth, rows, chances, reached)
-
-
-def leading(forecasts: Sequence[Forecast]) -> Forecast | None:
-    """The forecast whose limit is reached first: in the middle, or where that is beyond all forecasts, at the earliest.
-    None where nothing has a trend."""
-    found = [forecast for forecast in forecasts if forecast.reached or forecast.established]
-    return min(found, key=lambda forecast: _when(forecast)) if found else None
-
-
-def _when(forecast: Forecast) -> tuple[float, float]:
-    return (0.0, 0.0) if forecast.reached else (forecast.after(0.5), forecast.after(TAIL))
 
 
 def save_trend(trend: Trend) -> dict[str, Any]:

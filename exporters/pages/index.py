@@ -12,24 +12,28 @@ from exporters.metrics.families.findings import fresh_findings
 from exporters.metrics.families.gates import learns, outcomes_by_gate
 from exporters.metrics.families.holds import is_overdue
 from exporters.metrics.families.jobs import overdue
-from exporters.metrics.shared.labels import outside_limit
+from exporters.metrics.shared.labels import outside_limit, time_left_text
 from exporters.metrics.shared.metric import Bounds
 from exporters.metrics.shared.snapshot import AlertRow, BoardRow, GateRow, JobRow, MetricsSnapshot
 from exporters.pages.lists import list_url
 from exporters.pages.parts import ago, clock, search_form, section
 from monitor.detection import (
     BIAS,
-    CHANGE,
     DRIFT,
     IMAGE_DRIFT,
     LIMIT,
     LIMITS,
     LOG_LOSS,
     MAE,
+    MEASURES,
     MISCOVERAGE,
+    NO_STATES,
     PERFORMANCE,
     RECONCILIATION,
     SKILL,
+    TIME_LEFT,
+    TIME_LEFT_EARLIEST,
+    TIME_LEFT_LATEST,
     WORST_RATIO,
 )
 from monitor.model import WATCHDOG, Status
@@ -194,12 +198,23 @@ def _machines(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) -> 
         judged = [
             row
             for row in findings.get(name, ())
-            if row.detector not in (DRIFT, IMAGE_DRIFT, PERFORMANCE) and row.method != CHANGE
+            if row.detector not in (DRIFT, IMAGE_DRIFT, PERFORMANCE) and row.method not in (*NO_STATES, *MEASURES)
         ]
         newest = max((row.at for row in judged), default=None)
         units = {s: c.unit for s, c in plant.machines[name].sensors.items()} if name in plant.machines else {}
-        rows.append((name, step, *_worst_findings(judged, units), ago(newest, snapshot.at)))
-    return table(("Machine", "Step", "Status", "What", "Newest sample"), rows, "The plant file has no machine.")
+        left = _time_left(findings.get(name, ()))
+        rows.append((name, step, *_worst_findings(judged, units), left, ago(newest, snapshot.at)))
+    heads = ("Machine", "Step", "Status", "What", "Running hours until a limit", "Newest sample")
+    return table(heads, rows, "The plant file has no machine.")
+
+
+def _time_left(rows: Sequence[BoardRow]) -> str:
+    """The sensors that have a trend, the one that reaches its limit first at the head."""
+    methods = (TIME_LEFT, TIME_LEFT_EARLIEST, TIME_LEFT_LATEST)
+    hours = {(row.feature, row.method): row.value for row in rows if row.method in methods and row.value is not None}
+    first = sorted({(min(h for (s, _), h in hours.items() if s == sensor), sensor) for sensor, _ in hours})
+    told = (f"{sensor} {time_left_text(*(hours.get((sensor, method)) for method in methods))}" for _, sensor in first)
+    return "; ".join(told) or "-"
 
 
 def _sources(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) -> Html:

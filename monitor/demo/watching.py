@@ -23,6 +23,7 @@ from monitor.detection import (
     PERFORMANCE,
     SKILL,
     STUCK,
+    TIME_LEFT,
     WASSERSTEIN,
     WORST_RATIO,
 )
@@ -41,7 +42,7 @@ from monitor.store.watching.alerts import Alert, fired_alerts
 from monitor.store.watching.findings import breaches_between
 
 ALERTS_FOR: Mapping[str, tuple[str, ...]] = {
-    "slow_wear": ("MachineAnomalous", "MachineOutOfSpec"),
+    "slow_wear": ("MachineAnomalous", "MachineWearing", "MachineOutOfSpec"),
     "stuck_sensor": ("SensorStuck",),
     "dead_sensor": ("SensorDead",),
     "camera_change": ("ImageDrift",),
@@ -53,7 +54,7 @@ ALERTS_FOR: Mapping[str, tuple[str, ...]] = {
 """The alerts that each kind of fault should raise."""
 
 METHODS_FOR: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "slow_wear": ((ANOMALY, CONDITION_ALARM), (LIMITS, LIMIT)),
+    "slow_wear": ((ANOMALY, CONDITION_ALARM), (ANOMALY, TIME_LEFT), (LIMITS, LIMIT)),
     "stuck_sensor": ((LIMITS, STUCK),),
     "dead_sensor": ((LIMITS, DEAD),),
     "camera_change": ((IMAGE_DRIFT, WASSERSTEIN), (IMAGE_DRIFT, MISSING_RATE)),

@@ -23,6 +23,7 @@ def detectors_of(plant: Plant, machine: str) -> tuple[StreamDetector, ...]:
         settle_rows=config.settle_rows,
         warmup_seconds=config.warmup.total_seconds(),
         false_alarm_seconds=config.false_alarms.total_seconds(),
+        horizon_seconds=config.time_left.total_seconds(),
         always=plant.machines[machine].speaks_when == "always",
         events=tuple(name for name, sensor in plant.machines[machine].sensors.items() if sensor.events),
         reference=None if period is None else (to_nanos(period.since), to_nanos(period.until)),

@@ -128,6 +128,10 @@ class DetectorConfig(Strict):
         description="False calls of a person that are allowed, such as `1 per machine and month`; sets the limit of "
         "MachineAnomalous from the machine's own sampling interval.",
     )
+    time_left: PositiveDuration = Field(
+        timedelta(hours=24),
+        description="Running time within which a sensor must be about to reach its operating limit for MachineWearing.",
+    )
     settle_rows: int = Field(
         10, ge=0, description="Samples of the running machine that the anomaly score skips after a start or changeover."
     )

@@ -70,6 +70,12 @@ def _with_a_dead_and_a_constant_sensor() -> Floats:
     return values
 
 
+def _worn() -> Floats:
+    values = _healthy(3) / 4.0
+    values[150:, 1] -= 0.016 * np.arange(ROWS - 150)
+    return values
+
+
 def _stops_and_goes() -> list[MachineState]:
     cycle = [MachineState.RUN] * 33 + [MachineState.IDLE] * 5 + [MachineState.UNKNOWN] * 9 + [MachineState.DOWN]
     return (cycle * ROWS)[:ROWS]
@@ -99,6 +105,8 @@ BATCHES: dict[str, MachineBatch] = {
     "a third of the values missing": _batch(_patchy()),
     "no value at all": _batch(np.full((60, 3), np.nan)),
     "a new normal that stays": _batch(_moved_for_good()),
+    "a sensor that wears": _batch(_worn()),
+    "a sensor that wears in two recipes": _batch(_worn(), recipes=(["a"] * 120 + ["b"] * 130 + ["a"] * ROWS)[:ROWS]),
     "a dead and a constant sensor": _batch(_with_a_dead_and_a_constant_sensor()),
     "a machine that stops and goes": _batch(_broken(), states=_stops_and_goes()),
     "a machine that never runs": _batch(_healthy(2), states=[MachineState.IDLE] * ROWS),

@@ -69,6 +69,8 @@ _FINDINGS = (
     ("limits", "limit", "F1", "temperature", "breach", 412.0, 400.0, "forging"),
     ("limits", "stuck", "F1", "temperature", "ok", 2.0, 40.0, "forging"),
     ("anomaly", "condition", "F1", "", "ok", 3.0, 6.0, "forging"),
+    ("anomaly", "contribution", "F1", "temperature", "ok", 0.8, None, "forging"),
+    ("anomaly", "time_left", "F1", "temperature", "breach", 5.5, 24.0, "forging"),
     ("anomaly", "worst_machine", "forging", "", "ok", 3.0, 6.0, "forging"),
     ("drift", "worst_ratio", "forging", "", "breach", 1.5, 1.0, "forging"),
     ("drift", "wasserstein", "forging", "p1", "breach", 0.3, 0.2, "forging"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from detectors.stream.anomaly_state import AnomalyState
 from detectors.stream.baseline import Settings
 from detectors.stream.online import MachineAnomaly
 from detectors.stream.patience import Patience
-from monitor.detection import CHANGE, CONDITION, CONDITION_ALARM
+from monitor.detection import CHANGE, CONDITION, CONDITION_ALARM, TIME_LEFT
 from monitor.model import Finding, Floats, MachineState, Status
 
 ROWS, FAULT = 2100, 1500
@@ -34,7 +34,7 @@ def watch(
     return state, [finding for finding in findings if finding.method == method]
 
 
-def told(findings: Sequence[Finding]) -> list[tuple[int, str]]:
+def told(findings: Iterable[Finding]) -> list[tuple[int, str]]:
     return [(f.row, f.status.value) for f in findings]
 
 
@@ -305,12 +305,13 @@ def _forgetful(recipes: Sequence[str], values: Floats, forget: str | None) -> tu
 def test_a_machine_that_was_forgotten_is_learnt_like_a_new_one() -> None:
     values = ar1(2850, 5000, 0.3)
     detector, state, found = _forgetful(["A"] * 2400, values[:2400], None)
-    assert [(f.status, f.row, f.value, f.limit) for f in found] == [(Status.CANNOT_JUDGE, -1, None, None)] * 3
+    assert [(f.status, f.row, f.value) for f in found] == [(Status.CANNOT_JUDGE, -1, None)] * (3 + 8)
     assert detector.current(state)[0].status is Status.CANNOT_JUDGE
     assert detector.recipes(state) == ()
     later = batch_of(values[2400:], recipes=["A"] * 2600)
     state, findings = detector.observe(state, later)
-    assert told(findings) == [(1004, "ok"), (1004, "ok"), (1090, "ok")]
+    assert told(f for f in findings if f.method != TIME_LEFT) == [(1004, "ok"), (1004, "ok"), (1090, "ok")]
+    assert told(f for f in findings if f.method == TIME_LEFT) == [(1080, "ok")] * 8, "at the first whole hour"
     fresh, _ = detector.observe(detector.start(), later)
     assert {**detector.save(state), "at": 0} == {**detector.save(fresh), "at": 0}
 
@@ -319,13 +320,13 @@ def test_a_recipe_that_was_forgotten_leaves_the_others_as_they_were() -> None:
     recipes = ["A"] * 1400 + ["B"] * 1400
     values = ar1(2851, 2800, 0.3)
     detector, state, found = _forgetful(recipes, values, "A")
-    assert found == (), "the status is of the recipe that runs"
+    assert {f.method for f in found} == {TIME_LEFT}, "the status is of the recipe that runs"
     assert detector.recipes(state) == ("B",)
     kept, _ = detector.observe(detector.start(), batch_of(values, recipes=recipes))
     saved, whole = detector.save(state), detector.save(kept)
     assert [b for b in whole["baselines"] if b[0] == "B"] == saved["baselines"]
     assert saved["shared"] == whole["shared"]
     detector, state, found = _forgetful(recipes, values, "B")
-    assert [f.status for f in found] == [Status.CANNOT_JUDGE] * 3
+    assert [f.status for f in found] == [Status.CANNOT_JUDGE] * (3 + 8)
     detector, state, found = _forgetful(recipes, values, "C")
     assert (found, detector.recipes(state)) == ((), ("A", "B")), "what was not learnt is not forgotten"

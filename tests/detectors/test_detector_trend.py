@@ -11,8 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 
-from detectors.condition import reference, scoring
-from detectors.trend import wear
 from detectors.trend.growth import Blocks, Noise
 from detectors.trend.time_left import (
     KEPT,
@@ -24,7 +22,6 @@ from detectors.trend.time_left import (
     blocks,
     follow,
     forecasts,
-    leading,
     load_trend,
     save_trend,
     start,
@@ -108,7 +105,6 @@ def test_without_a_trend_there_is_no_interval(values: Floats) -> None:
     assert not forecast.established
     assert forecast.interval is None
     assert forecast.within(1e9) == 0.0
-    assert leading([forecast]) is None
 
 
 def test_what_is_beyond_its_limit_has_no_time_left() -> None:
@@ -148,14 +144,6 @@ def test_after_bad_values_a_trend_is_still_found(bad: float) -> None:
     assert interval[0] <= 50 <= interval[1]
 
 
-def test_the_series_that_arrives_first_leads() -> None:
-    values = np.hstack([_ramp(400, 200, 0.03), _ramp(400, 200, 0.06), np.zeros((400, 1))]) + _noise(4, 400, 3)
-    found = forecasts(follow(start(3), values), [Limit(series, 20.0) for series in range(3)])
-    first = leading(found)
-    assert first is not None
-    assert first.limit.series == 1
-
-
 @pytest.mark.parametrize(
     "damaged",
     [
@@ -170,72 +158,6 @@ def test_the_series_that_arrives_first_leads() -> None:
 def test_a_damaged_state_is_refused(damaged: object) -> None:
     with pytest.raises(ValueError, match=r"rebuild|incomplete|damaged|expected"):
         load_trend(damaged, 1)
-
-
-def _machine(rows: int, slope: float) -> tuple[reference.Reference, Floats]:
-    """A machine of four sensors whose third wears from row 400 on; its reference is the first 300 rows."""
-    values = _noise(6, rows, 4, memory=3.0) + _ramp(rows, 400, slope) * np.array([0.0, 0.0, 1.0, 0.0])
-    return reference.learn(values[:300]), values
-
-
-def _watched(learnt: reference.Reference, values: Floats, step: int) -> wear.Wear:
-    running, watched = scoring.start(learnt), wear.begin(learnt, 300)
-    for first in range(0, len(values), step):
-        running, scores = scoring.score(learnt, running, values[first : first + step])
-        watched = wear.load_wear(json.loads(json.dumps(wear.save_wear(watched))), 4)
-        watched = wear.watch(learnt, watched, scores)
-    return watched
-
-
-_NONE = np.full(4, np.nan)
-
-
-def test_a_machine_names_the_sensor_that_wears_and_when_it_reaches_its_operating_limit() -> None:
-    learnt, values = _machine(600, 0.03)
-    upper = _NONE.copy()
-    upper[2] = learnt.centre[2] + 9.0
-    found = wear.time_left(learnt, _watched(learnt, values, 100), _NONE, upper)
-    assert set(found) == {0, 1, 2, 3, wear.MACHINE}
-    first = leading([found[sensor] for sensor in range(4)])
-    assert first is found[2]
-    assert first.interval is not None
-    assert first.interval[0] <= 100 <= first.interval[1]
-
-
-def test_a_healthy_machine_has_no_trend() -> None:
-    learnt, values = _machine(1_200, 0.0)
-    found = wear.time_left(learnt, _watched(learnt, values, 100), _NONE, _NONE)
-    assert leading(list(found.values())) is None
-
-
-@pytest.mark.parametrize("step", [1, 37, 299])
-def test_a_machines_trends_are_the_same_bits_under_any_split(step: int) -> None:
-    learnt, values = _machine(600, 0.03)
-    assert wear.save_wear(_watched(learnt, values, step)) == wear.save_wear(_watched(learnt, values, 600))
-
-
-def test_a_limit_on_the_wrong_side_of_the_reference_is_no_limit() -> None:
-    learnt, values = _machine(600, 0.03)
-    found = wear.time_left(learnt, _watched(learnt, values, 100), learnt.centre + 1.0, _NONE)
-    assert set(found) == {wear.MACHINE}
-
-
-def test_a_vanished_sensor_and_a_constant_one_do_not_hide_wear() -> None:
-    values = _machine(600, 0.03)[1]
-    values[:, 3] = 1.0
-    learnt = reference.learn(values[:300])
-    values[350:, 0] = np.nan
-    found = wear.time_left(learnt, _watched(learnt, values, 100), _NONE, np.where(np.arange(4) == 2, 12.0, np.nan))
-    assert leading([found[sensor] for sensor in range(4)]) is found[2]
-
-
-def test_the_machines_limit_follows_the_noise_of_its_rows() -> None:
-    learnt, values = _machine(600, 0.0)
-    watched = _watched(learnt, values, 100)
-    flag, page = (wear.machine_limit(learnt, watched, score) for score in (1.0, 2.0))
-    assert flag.value < page.value
-    noisy = _watched(learnt, np.concatenate([values, values[400:] * 1.2]), 100)
-    assert wear.machine_limit(learnt, noisy, 2.0).value < page.value
 
 
 @pytest.mark.parametrize(("short", "memory"), [(10.0, 10.0), (10.0, 250.0)])

@@ -129,6 +129,16 @@ def snapshot(**changes: Any) -> MetricsSnapshot:
             finding(method="low", status="ok", value=412.5, limit=300.0, causes=()),
             finding(subject="C1", feature="pressure", method="dead", status="no_data", value=None, limit=None),
             finding(subject="C1", feature="gone", at=before(hours=2)),
+            *(
+                finding(detector="anomaly", method=method, status=status, value=value, limit=limit, causes=())
+                for method, status, value, limit in (
+                    ("contribution", "ok", 1.25, None),
+                    ("time_left", "breach", 5.5, 24.0),
+                    ("time_left_earliest", "ok", 2.0, None),
+                    ("time_left_latest", "no_data", None, None),
+                )
+            ),
+            finding(detector="anomaly", method="contribution", subject="C1", value=1.0, at=before(hours=2)),
         ),
         "alerts": (
             AlertRow("GateOutOfService", "shape", "critical", "no model <i>", before(minutes=9), None, team="ml"),

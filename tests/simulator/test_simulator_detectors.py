@@ -36,6 +36,12 @@ def test_a_fault_of_a_sensor_is_found_by_the_detector_meant_for_it(
     assert told[kind][method] < within
 
 
+def test_slow_wear_is_foretold(told: dict[str, dict[str, float]]) -> None:
+    assert told[FaultKind.SLOW_WEAR]["anomaly.time_left"] < 32 / 1.8 - 2.0, (
+        "hours before its level itself passes the limit"
+    )
+
+
 def test_a_fault_of_the_process_is_no_fault_of_a_sensor(told: dict[str, dict[str, float]]) -> None:
     assert [method for method in told[FaultKind.WRONG_RECIPE] if method.startswith("limits")] == []
 

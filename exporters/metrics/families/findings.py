@@ -8,7 +8,7 @@ from datetime import timedelta
 from exporters.metrics.shared.labels import enum_label
 from exporters.metrics.shared.metric import Kind, Label, Metric, Scrape, Series, gauge, timestamp
 from exporters.metrics.shared.snapshot import BoardRow, MetricsSnapshot
-from monitor.detection import DRIFT, IMAGE_DRIFT, PERFORMANCE
+from monitor.detection import DRIFT, IMAGE_DRIFT, MEASURES, PERFORMANCE
 from monitor.model import Status
 from monitor.plant.plant import Plant
 
@@ -45,8 +45,10 @@ def series(scrape: Scrape) -> Series:
     """The subjects of the plant, and each finding that has not expired."""
     yield from _subjects(scrape.bounds.plant)
     fresh = fresh_findings(scrape.snapshot, scrape.bounds.plant, scrape.expiry)
-    yield "gatewatch_findings_expired", (), float(len(scrape.snapshot.board) - len(fresh))
-    for row in fresh:
+    found = [row for row in fresh if row.method not in MEASURES]
+    known = sum(row.method not in MEASURES for row in scrape.snapshot.board)
+    yield "gatewatch_findings_expired", (), float(known - len(found))
+    for row in found:
         yield from _finding(row)
 
 

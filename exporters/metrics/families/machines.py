@@ -1,13 +1,14 @@
-"""Machines that are not watched, and why."""
+"""Machines: those that are not watched, what each sensor contributes to the score, and when it reaches its limit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
 
+from exporters.metrics.families.findings import fresh_findings
 from exporters.metrics.shared.labels import enum_label
 from exporters.metrics.shared.metric import Label, Metric, Scrape, Series, gauge
-from monitor.detection import UNWATCHED
+from monitor.detection import CONTRIBUTION, TIME_LEFT, TIME_LEFT_EARLIEST, TIME_LEFT_LATEST, UNWATCHED
 from monitor.model import Status
 
 
@@ -24,6 +25,9 @@ MACHINE = Label(
     from_plant=lambda b: [name for name, machine in b.plant.machines.items() if machine.sensors],
 )  # fmt: skip
 REASON = enum_label("reason", Unwatched, "fixed list of reasons")
+SENSOR = Label("sensor", "sensors of the plant file")
+_BOUNDS = {TIME_LEFT: "likely", TIME_LEFT_EARLIEST: "earliest", TIME_LEFT_LATEST: "latest"}
+BOUND = Label("bound", "fixed list: the median, and what nine of ten cases lie between", tuple(_BOUNDS.values()))
 
 METRICS: tuple[Metric, ...] = (
     gauge("gatewatch_machine_unwatched", "1 for each reason why a machine is not watched: no row of it came yet; it "
@@ -31,6 +35,12 @@ METRICS: tuple[Metric, ...] = (
           "although there is one. 0 for the other reasons.", MACHINE, REASON),
     gauge("gatewatch_machine_unwatched_rows", "By how much a running machine's rows that no baseline was compared with "
           "outnumber the others since.", MACHINE, unit="rows"),
+    gauge("gatewatch_anomaly_contribution", "What a sensor contributes to its machine's current anomaly score, in the "
+          "unit of that score: 1 marks a sample. Absent for a sensor that is not judged, and without a current score.",
+          MACHINE, SENSOR),
+    gauge("gatewatch_machine_time_left_seconds", "Running time until a sensor reaches its operating limit, as of the "
+          "last whole hour. Absent without a trend, and beyond what can be said.", MACHINE, SENSOR, BOUND,
+          unit="seconds"),
 )  # fmt: skip
 
 
@@ -44,6 +54,16 @@ def series(scrape: Scrape) -> Series:
             yield "gatewatch_machine_unwatched", (machine, reason), float(reason in reasons)
         if machine in unwatched:
             yield "gatewatch_machine_unwatched_rows", (machine,), unwatched[machine].value
+    yield from _of_sensors(scrape)
+
+
+def _of_sensors(scrape: Scrape) -> Series:
+    for row in fresh_findings(scrape.snapshot, scrape.bounds.plant, scrape.expiry):
+        if row.method == CONTRIBUTION:
+            yield "gatewatch_anomaly_contribution", (row.subject, row.feature), row.value
+        elif row.method in _BOUNDS and row.value is not None:
+            labels = (row.subject, row.feature, _BOUNDS[row.method])
+            yield "gatewatch_machine_time_left_seconds", labels, 3600.0 * row.value
 
 
 def _reasons(scrape: Scrape, machine: str) -> Iterator[Unwatched]:

@@ -35,6 +35,24 @@ def outside_limit(sensor: str, value: float | None, limit: float | None, unit: s
     return f"{sensor} is {value:.6g} {unit}".rstrip() + f", limit {limit:.6g}"
 
 
+def time_left_text(likely: float | None, earliest: float | None, latest: float | None) -> str:
+    """Hours of running until a limit is reached, in words.
+
+    >>> time_left_text(3.25, 1.5, 7.0), time_left_text(None, 11.02, None), time_left_text(0.0, 0.0, 0.0)
+    ('in 3.2 h (1.5 to 7 h)', 'not before 11 h', 'is at its limit')
+    """
+    if likely == 0.0:
+        return "is at its limit"
+    if likely is None:
+        return "without a trend" if earliest is None else f"not before {earliest:.2g} h"
+    begins = "" if earliest is None else f"{earliest:.2g}"
+    return (
+        f"in {likely:.2g} h ({begins} to {latest:.2g} h)"
+        if latest is not None
+        else f"in {likely:.2g} h ({begins} h or later)"
+    )
+
+
 def enum_label(name: str, values: type[StrEnum], where: str) -> Label:
     """A label whose values are those of an enum."""
     return Label(name, where, tuple(v.value for v in values))

@@ -8,8 +8,16 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from alerting.specs.spec import AlertSpec
-from exporters.metrics.shared.labels import outside_limit
-from monitor.detection import LIMIT, LIMITS, RECONCILIATION, UNWATCHED
+from exporters.metrics.shared.labels import outside_limit, time_left_text
+from monitor.detection import (
+    LIMIT,
+    LIMITS,
+    RECONCILIATION,
+    TIME_LEFT,
+    TIME_LEFT_EARLIEST,
+    TIME_LEFT_LATEST,
+    UNWATCHED,
+)
 from monitor.model import Status
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
@@ -21,6 +29,8 @@ def detail_of(connection: sa.Connection, spec: AlertSpec, subject: str, plant: P
         match = dict(spec.match)
         if match.get("method") == LIMIT:
             return _outside(connection, subject, plant)
+        if match.get("method") == TIME_LEFT:
+            return _time_left(connection, subject)
         return _causes(connection, match, subject)
     if spec.metric == "gatewatch_source_reconciliation_gap_rows":
         return _causes(connection, {"detector": RECONCILIATION}, subject)
@@ -58,6 +68,19 @@ def _outside(connection: sa.Connection, machine: str, plant: Plant) -> str:
         unit = sensors[row.feature].unit if row.feature in sensors else ""
         told.append(outside_limit(row.feature, row.value, row.limit, unit))
     return ", ".join(told)
+
+
+def _time_left(connection: sa.Connection, machine: str) -> str:
+    """The sensors that will reach their limits, each with the hours until then."""
+    b = t.board.c
+    methods = (TIME_LEFT, TIME_LEFT_EARLIEST, TIME_LEFT_LATEST)
+    query = sa.select(b.feature, b.method, b.value, b.status).where(b.subject == machine, b.method.in_(methods))
+    rows = list(connection.execute(query.order_by(b.feature)))
+    hours = {(row.feature, row.method): row.value for row in rows}
+    breach = [row.feature for row in rows if row.method == TIME_LEFT and row.status == Status.BREACH.value]
+    return ", ".join(
+        f"{sensor} {time_left_text(*(hours.get((sensor, method)) for method in methods))}" for sensor in breach
+    )
 
 
 def _unwatched(connection: sa.Connection, machine: str) -> str:
