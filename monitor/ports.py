@@ -135,6 +135,15 @@ class Learner(StreamDetector, Protocol):
         These findings belong to no row. What is not learnt cannot be forgotten: then nothing changes.
         """
 
+    def lacks_baseline(self, state: Any) -> bool:
+        """Whether it has nothing to compare the machine with."""
+
+    def lend(self, state: Any, recipe: str, before: int) -> tuple[int, State] | None:
+        """What it has learnt for good of a recipe, else of the machine, before an instant, and since when (ns)."""
+
+    def borrow(self, state: Any, lent: State) -> Any:
+        """Compare with what a detector of the same kind lent, until it has learnt; ValueError if that is damaged."""
+
 
 class WindowDetector(Protocol):
     """Judges a current window against a reference window of the same subject. Stateless; neither is changed.

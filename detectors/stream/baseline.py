@@ -23,7 +23,7 @@ from detectors.condition.saved import load_reference, load_running, save_referen
 from detectors.condition.scoring import Running, Scores, score, start
 from detectors.condition.settings import Settings as ConditionSettings
 from detectors.condition.standard import no_last
-from detectors.shared.state import pack, require, unpack
+from detectors.shared.state import pack, require, unpack, whole_number
 from detectors.stream.reservoir import Reservoir, WarmUp, load_reservoir, reservoir_of
 from monitor.model import Floats
 
@@ -71,7 +71,8 @@ class Baseline:
     It is learnt again from twice, four and eight times the rows of its warm-up, anomalous rows left out, and then stays
     as it is: what changes slowly or for good is found, not learnt. `judged`, shape (sensors,): the sensors with values
     in at least half of the warm-up; the others are not judged. `anchor`, shape (judged,): where they were in the
-    warm-up, whatever is learnt later. `reservoir`: None once it is frozen. `usual_changes`, `changing`: of its change
+    warm-up, whatever is learnt later. `reservoir`: None once it is frozen, with the row at
+    `frozen_at` (ns). `usual_changes`, `changing`: of its change
     points.
     """
 
@@ -83,6 +84,7 @@ class Baseline:
     reservoir: Reservoir | None
     usual_changes: ChangeReference
     changing: ChangeState
+    frozen_at: int | None = None
 
     @property
     def room(self) -> int:
@@ -122,8 +124,11 @@ class Baseline:
         out[self.judged] = scores.contributions(row)
         return out
 
-    def learn(self, values: Floats) -> None:
-        """Remember normal rows, shape (n <= room, sensors), and learn again from them when it is time."""
+    def learn(self, values: Floats, at: int) -> None:
+        """Remember normal rows, shape (n <= room, sensors), and learn again from them when it is time.
+
+        `at`: of the last row that was judged (ns).
+        """
         if self.reservoir is None:
             return
         self.reservoir = self.reservoir.with_rows(values[:, self.judged])
@@ -133,7 +138,10 @@ class Baseline:
         self.reference = learn(rows, self.least_scale[self.judged], self.reference.settings)
         self.usual_changes = _usual_changes(self.reference, rows)
         self.reset()
-        self.reservoir = self.reservoir.thinned() if self.reservoir.refits > 1 else None
+        if self.reservoir.refits > 1:
+            self.reservoir = self.reservoir.thinned()
+        else:
+            self.reservoir, self.frozen_at = None, at
 
     def save(self) -> dict[str, Any]:
         """The baseline as JSON values."""
@@ -144,12 +152,16 @@ class Baseline:
             "running": save_running(self.running),
             "reservoir": None if self.reservoir is None else self.reservoir.save(),
             "changes": save_changes(self.usual_changes, self.changing),
+            "frozen_at": self.frozen_at,
         }
+
+
+_FIELDS = ("judged", "anchor", "reference", "running", "reservoir", "changes", "frozen_at")
 
 
 def load_baseline(saved: object, least_scale: Floats) -> Baseline:
     """The baseline that was saved; ValueError when it is incomplete or damaged."""
-    fields = require(saved, "a baseline", ("judged", "anchor", "reference", "running", "reservoir", "changes"))
+    fields = require(saved, "a baseline", _FIELDS)
     judged = unpack(fields["judged"], (len(least_scale),), "u1").astype(bool)
     width, settings = int(judged.sum()), ConditionSettings()
     reference = load_reference(fields["reference"], width, settings)
@@ -159,7 +171,8 @@ def load_baseline(saved: object, least_scale: Floats) -> Baseline:
     if len(changes[0].scale) != width:
         raise ValueError("the saved change points are of other sensors; rebuild them from history")
     anchor = unpack(fields["anchor"], (width,))
-    return Baseline(judged, least_scale, anchor, reference, running, reservoir, *changes)
+    frozen_at = None if fields["frozen_at"] is None else whole_number(fields["frozen_at"], "frozen_at")
+    return Baseline(judged, least_scale, anchor, reference, running, reservoir, *changes, frozen_at)
 
 
 def fit(warm_up: WarmUp, least_scale: Floats, settings: Settings) -> Baseline:

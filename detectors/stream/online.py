@@ -13,7 +13,7 @@ from detectors.condition.scoring import Scores
 from detectors.shared.rows import columns, running
 from detectors.shared.state import require, require_version
 from detectors.stream.anomaly_state import SAVED, AnomalyState, drop, dump, load
-from detectors.stream.baseline import LEAST_WARM_UP, Baseline, Settings, fit
+from detectors.stream.baseline import LEAST_WARM_UP, Baseline, Settings, fit, load_baseline
 from detectors.stream.change_status import ChangeAt
 from detectors.stream.machine_findings import FLAG, current, of_machine, of_time_left
 from detectors.stream.patience import Patience
@@ -24,7 +24,7 @@ from monitor.detection import ANOMALY, CHANGE, CONDITION, CONDITION_ALARM
 from monitor.model import Finding, Floats, MachineBatch, Status
 from monitor.ports import State
 
-VERSION = 5
+VERSION = 6
 _WARM_UPS = 3
 """Warm-ups in which a machine that runs should have a baseline, whatever its recipes."""
 _METHODS = ((CONDITION, FLAG), (CONDITION_ALARM, PAGE))
@@ -212,7 +212,7 @@ class MachineAnomaly:
                 yield row, (*changed, *told.get(row, ()))
         if state.value is not None and len(scores):
             state.contributions = baseline.contributions(scored, len(scores) - 1)
-        baseline.learn(values[usable][~flagged & self.settings.learnable(at)[usable]])
+        baseline.learn(values[usable][~flagged & self.settings.learnable(at)[usable]], int(at[-1]))
 
     def _wear(
         self, state: AnomalyState, baseline: Baseline, scored: Scores, at: NDArray[np.int64], usable: NDArray[np.bool_]
@@ -268,6 +268,25 @@ class MachineAnomaly:
         if changed and state.flag.status is Status.NO_DATA:
             state.clear()
         return (*changed, CHANGE) if state.change.count(state.flag.status, at) else changed
+
+    def lacks_baseline(self, state: AnomalyState) -> bool:
+        """Whether there is nothing to compare with, of no recipe."""
+        learnt = (state.shared.learnt, *state.baselines.values())
+        return not any(isinstance(one, Baseline) for one in learnt)
+
+    def lend(self, state: AnomalyState, recipe: str, before: int) -> tuple[int, State] | None:
+        """The baseline of a recipe, else of the machine, that was frozen before an instant (ns), and since when."""
+        for learnt in (state.baselines.get(recipe), state.shared.baseline):
+            if isinstance(learnt, Baseline) and learnt.frozen_at is not None and learnt.frozen_at < before:
+                return learnt.frozen_at, learnt.save()
+        return None
+
+    def borrow(self, state: AnomalyState, lent: State) -> AnomalyState:
+        """Take what a sister lent as the machine's own baseline, for recipes without one; ValueError if damaged."""
+        baseline = load_baseline(lent, self._least_scale)
+        baseline.reset()
+        state.shared = SharedBaseline(baseline)
+        return state
 
     def recipes(self, state: AnomalyState) -> Sequence[str]:
         """The recipes with a baseline, or with rows of its warm-up."""

@@ -80,6 +80,31 @@ def machine_forgotten(plant: str, overrides: Sequence[str], json_: bool) -> None
         click.echo("no baseline was made to start anew")
 
 
+@machine.command("borrowed")
+@plant_option
+@as_json
+def machine_borrowed(plant: str, overrides: Sequence[str], json_: bool) -> None:
+    """List the baselines that machines took over from a sister (`like` in the plant file), newest first.
+
+    Example: gatewatch machine borrowed
+    """
+    from monitor.store.rows.forgotten import newest_borrowed
+
+    store = open_store_of(plant, overrides)
+    with store.read() as connection:
+        rows = newest_borrowed(connection)
+    store.close()
+    if json_:
+        print_json([{name: value for name, value in row._asdict().items() if name != "content"} for row in rows])
+        return
+    for row in rows:
+        of_recipe = f" of recipe {row.recipe!r}" if row.recipe else ""
+        what = f"{row.machine}  compared with {row.sister}'s baseline{of_recipe} after {row.until:%Y-%m-%d %H:%M:%SZ}"
+        click.echo(escape_controls(f"{row.at:%Y-%m-%d %H:%M:%SZ}  {what}, until its own is there"))
+    if not rows:
+        click.echo("no machine took over a baseline")
+
+
 def _said(option: str, text: str) -> str:
     text = " ".join(text.split())
     if not text or len(text) > _LONGEST:

@@ -32,7 +32,7 @@ from monitor.store.rows.decisions import (
     said_by,
     stored_probabilities,
 )
-from monitor.store.rows.forgotten import ForgottenBaseline
+from monitor.store.rows.forgotten import BorrowedBaseline, ForgottenBaseline
 from monitor.store.rows.parts import part_steps
 from monitor.store.rows.pictures import picture_of
 
@@ -309,6 +309,9 @@ def recompute_findings(store: Store, plant: Plant, machine: str) -> Iterator[tup
         for event in judged_batches(connection, memory, None):
             if isinstance(event, ForgottenBaseline):
                 yield from ((0, finding) for finding in memory.forget(event.recipe))
+                continue
+            if isinstance(event, BorrowedBaseline):
+                memory.borrow(event.content)
                 continue
             for i, detector in enumerate(memory.detectors):
                 memory.states[i], reported = detector.observe(memory.states[i], event.batch)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
 from monitor.errors import UsageError
+from monitor.instants import from_nanos, to_nanos
 from monitor.model import MachineBatch
 from monitor.pipeline.feeds import PullFeed, detect_name, feeds_of, machine_groups
 from monitor.pipeline.joining import Feed
@@ -28,7 +29,7 @@ from monitor.store.database.database import Connection, Store
 from monitor.store.database.leases import Lease
 from monitor.store.database.statements import mark, tally_key
 from monitor.store.jobs import PullProgress, pull_progress
-from monitor.store.rows.forgotten import ForgottenBaseline
+from monitor.store.rows.forgotten import BorrowedBaseline, ForgottenBaseline
 from monitor.store.rows.readings import (
     JudgedSpan,
     StoredReading,
@@ -146,17 +147,58 @@ class DetectJob:
             return []
         self._timeline.learn(states_after(connection, self._timeline.arrival, news.arrival))
         batches = []
-        for machine, group in groupby(sorted(news.page, key=lambda row: row.machine), key=lambda row: row.machine):
-            memory = self._memory.get(machine) or load_memory(connection, self._plant, machine)
-            self._memory[machine] = memory
+        # Who lends a baseline first, so that it stands at least where the borrower does.
+        in_order = sorted(news.page, key=lambda row: (self._lenders(row.machine), row.machine))
+        for machine, group in groupby(in_order, key=lambda row: row.machine):
+            memory = self._known(connection, machine)
             new = [row for row in group if memory.until is None or row.at > memory.until]
             if new:
                 # Of a machine that was behind the others of its group, what came too late is left out for good.
                 after = max((at for at in (memory.until, news.after) if at is not None), default=None)
-                span = JudgedSpan(machine, new[-1].at, after, news.arrival)
-                batches.append(judge(self._plant, memory, new, self._timeline, span, write))
+                for part in self._borrow(connection, memory, new, write):
+                    span = JudgedSpan(machine, part[-1].at, after, news.arrival)
+                    batches.append(judge(self._plant, memory, part, self._timeline, span, write))
+                    after = span.until
         self._timeline.forget_before(news.page[0].at)
         return batches
+
+    def _known(self, connection: Connection, machine: str) -> MachineMemory:
+        memory = self._memory.get(machine) or load_memory(connection, self._plant, machine)
+        self._memory[machine] = memory
+        return memory
+
+    def _lenders(self, machine: str) -> int:
+        """How many machines are between this one and the one that learns by itself."""
+        like = self._plant.machines[machine].like
+        return 0 if like is None else 1 + self._lenders(like)
+
+    def _borrow(
+        self, connection: Connection, memory: MachineMemory, new: Sequence[StoredReading], write: BatchWrite
+    ) -> Iterator[Sequence[StoredReading]]:
+        """The new readings in one or two parts: the second begins with what its sister's baseline is borrowed for.
+
+        That is the first instant after the sister's was frozen, wherever a page begins; the caller judges each part
+        before the next is asked for.
+        """
+        sister = self._plant.machines[memory.machine].like
+        if sister in self._machines and memory.lacks_baseline():
+            lender = self._known(connection, sister)
+            for place, row in enumerate(new):
+                if (lent := lender.lend(row.recipe or memory.joined.recipe, to_nanos(row.at))) is None:
+                    continue
+                before = [one for one in new[:place] if one.at < row.at]
+                if before:
+                    yield before
+                if memory.lacks_baseline():
+                    until = max(at for at in (from_nanos(lent[0]), memory.until) if at is not None)
+                    write.borrowed.append(
+                        BorrowedBaseline(memory.machine, sister, row.recipe, until, write.now, lent[1])
+                    )
+                    memory.borrow(lent[1])
+                    memory.unsaved += self._plant.store.snapshot_rows  # what was saved before knows nothing of it
+                yield new[len(before) :]
+                return
+        yield new
 
     def watches(self, machine: str) -> bool:
         """Whether it judges this machine."""

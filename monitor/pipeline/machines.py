@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
@@ -20,10 +20,10 @@ from monitor.pipeline.feeds import feeds_of, holding_of
 from monitor.pipeline.joining import Feed, Joined, JoinState, Reading, join
 from monitor.pipeline.machine_states import StateTimeline
 from monitor.plant.plant import Plant
-from monitor.ports import Learner
+from monitor.ports import Learner, State
 from monitor.store.commit import BatchWrite, SavedState
 from monitor.store.database.database import Connection
-from monitor.store.rows.forgotten import ForgottenBaseline, forgotten_after
+from monitor.store.rows.forgotten import BorrowedBaseline, ForgottenBaseline, borrowed_since, forgotten_after
 from monitor.store.rows.readings import (
     JudgedSpan,
     SavedDetector,
@@ -91,6 +91,26 @@ class MachineMemory:
                 changes += (replace(f, step=self.step) for f in found)
         return changes
 
+    def lacks_baseline(self) -> bool:
+        """Whether every detector that learns has nothing to compare the machine with."""
+        learners = [(d, s) for d, s in zip(self.detectors, self.states, strict=True) if isinstance(d, Learner)]
+        return bool(learners) and all(detector.lacks_baseline(state) for detector, state in learners)
+
+    def lend(self, recipe: str, before: int) -> tuple[int, dict[str, State]] | None:
+        """By detector what all have learnt for good of a recipe before an instant (ns), and since when."""
+        learners = [(d, s) for d, s in zip(self.detectors, self.states, strict=True) if isinstance(d, Learner)]
+        lent = {detector.name: detector.lend(state, recipe, before) for detector, state in learners}
+        known = {name: one for name, one in lent.items() if one is not None}
+        if not known or len(known) < len(learners):
+            return None
+        return max(since for since, _ in known.values()), {name: state for name, (_, state) in known.items()}
+
+    def borrow(self, content: Mapping[str, State], places: Collection[int] | None = None) -> None:
+        """Let the detectors (at these places, if given) compare with what a sister's have lent."""
+        for i, detector in enumerate(self.detectors):
+            if isinstance(detector, Learner) and detector.name in content and (places is None or i in places):
+                self.states[i] = detector.borrow(self.states[i], content[detector.name])
+
     @property
     def until(self) -> datetime | None:
         """Up to which instant the machine has been judged."""
@@ -122,6 +142,8 @@ def load_memory(connection: Connection, plant: Plant, machine: str) -> MachineMe
     for event in judged_batches(connection, memory, since):
         if isinstance(event, ForgottenBaseline):
             memory.forget(event.recipe, [i for i, at in enumerate(seen) if at is None or at < event.until])
+        elif isinstance(event, BorrowedBaseline):
+            memory.borrow(event.content, [i for i, at in enumerate(seen) if at is None or at <= event.until])
         else:
             _observe_again(memory, event.batch, seen)
     memory.last = last_span(connection, machine)
@@ -169,8 +191,9 @@ class JudgedBatch(NamedTuple):
 
 def judged_batches(
     connection: Connection, memory: MachineMemory, since: datetime | None
-) -> Iterator[JudgedBatch | ForgottenBaseline]:
-    """What happened to a machine after an instant, in order: rows that were judged, and baselines that were forgotten.
+) -> Iterator[JudgedBatch | ForgottenBaseline | BorrowedBaseline]:
+    """What happened to a machine after an instant, in order: rows that were judged, and baselines that were forgotten
+    or taken over from a sister.
 
     Changes the memory's last values, which must stand at that instant.
     """
@@ -178,13 +201,14 @@ def judged_batches(
     if not spans:
         return
     after, last, timeline = spans[0].after, spans[-1].until, StateTimeline()
-    forgotten = forgotten_after(connection, memory.machine, since)
-    for until in sorted({*(f.until for f in forgotten if f.until < last), last}):
+    learnt: list[ForgottenBaseline | BorrowedBaseline] = [*forgotten_after(connection, memory.machine, since)]
+    learnt = sorted([*learnt, *borrowed_since(connection, memory.machine, since)], key=lambda event: event.until)
+    for until in sorted({*(event.until for event in learnt if event.until < last), last}):
         if after is None or until > after:
             yield from _judged_between(connection, memory, timeline, spans, (after, until))
             after = until
-        while forgotten and (forgotten[0].until <= until or until == last):
-            yield forgotten.pop(0)
+        while learnt and (learnt[0].until <= until or until == last):
+            yield learnt.pop(0)
 
 
 def _judged_between(

@@ -62,6 +62,11 @@ class Machine(Strict):
         description="running: its sensors owe no values while a machine_states source says that it is idle, in setup "
         "or down; always: they owe them at any time. Without a reported state it owes them.",
     )
+    like: Name | None = Field(
+        None,
+        description="A machine of the same type: until this one has a baseline of its own, it is compared with that "
+        "one's. Both have the same sensors and sources.",
+    )
     reference: GoodPeriod | None = Field(
         None,
         description="The good period from which its baseline is learnt, and from no other samples; without it from the "

@@ -91,6 +91,8 @@ def _bring_back(connection: sa.Connection, now: datetime, tolerance: timedelta) 
     # What was judged of the future is judged again when its time has come, and the present is not too late for it.
     connection.execute(t.judged.delete().where(t.judged.c.until > now))
     connection.execute(t.detector_state.delete().where(t.detector_state.c.until > now))
+    # What was taken over for rows of the future is taken over again when they are judged.
+    connection.execute(t.borrowed_baseline.delete().where(t.borrowed_baseline.c.until > now))
     # What was learnt until then stays forgotten.
     f, j = t.forgotten_baseline, t.judged.c
     judged = sa.select(sa.func.max(j.until)).where(j.machine == f.c.machine).scalar_subquery()

@@ -19,7 +19,7 @@ from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease, renew
 from monitor.store.database.statements import TallyKey, add_counts, set_gauges, take_arrivals, tally_key
 from monitor.store.rows.decisions import StoredDecision
-from monitor.store.rows.forgotten import ForgottenBaseline
+from monitor.store.rows.forgotten import BorrowedBaseline, ForgottenBaseline
 from monitor.store.rows.intake_counts import count_intake
 from monitor.store.rows.kinds import KINDS
 from monitor.store.rows.pictures import StoredPicture
@@ -81,6 +81,7 @@ class BatchWrite:
     marks: dict[str, int] = field(default_factory=dict)
     states: list[SavedState] = field(default_factory=list)
     forgotten: list[ForgottenBaseline] = field(default_factory=list)
+    borrowed: list[BorrowedBaseline] = field(default_factory=list)
     tallies: Counter[TallyKey] = field(default_factory=Counter)
     gauges: dict[TallyKey, float] = field(default_factory=dict)
 
@@ -106,8 +107,8 @@ def commit(store: Store, lease: Lease, batch: BatchWrite) -> int:
         upsert(connection, t.sequence, [{"name": name, "value": value} for name, value in batch.marks.items()])
         upsert(connection, t.judged, [span._asdict() for span in batch.spans])
         upsert(connection, t.detector_state, [asdict(state) for state in batch.states])
-        for baseline in batch.forgotten:
-            connection.execute(t.forgotten_baseline.insert().values(baseline._asdict()))
+        insert(connection, t.forgotten_baseline, [baseline._asdict() for baseline in batch.forgotten])
+        insert(connection, t.borrowed_baseline, [baseline._asdict() for baseline in batch.borrowed])
         refused = write_rejects(connection, batch.source, batch.rejects, batch.now, batch.quarantine.answered)
         count_intake(connection, batch.source, _accepted(batch), refused, batch.now)
         settle(connection, batch.source, batch.quarantine, batch.now)

@@ -49,6 +49,7 @@ def _contradictions(plant: Plant) -> Iterator[Contradiction]:
             yield ("steps", step), "a step's name cannot hold '.', which separates step and feature in gate inputs", ""
     for name, machine in plant.machines.items():
         yield from _unknown(("machines", name, "step"), "step", machine.step, plant.steps, "steps")
+        yield from _sister(plant, name)
     if plant.profile == "stack" and plant.alerts.webhook_token is None:
         yield ("profile",), "profile 'stack' needs alerts.webhook_token, which Alertmanager must send", "alerts"
     for name in plant.alerts.change:
@@ -66,6 +67,29 @@ def _unknown(
     allowed = list(allowed)
     if value not in allowed:
         yield path, unknown_name(what, value, allowed), section
+
+
+def _sister(plant: Plant, name: str) -> Iterator[Contradiction]:
+    """What keeps a machine from borrowing the baseline of the one that it is like."""
+    path, like = ("machines", name, "like"), plant.machines[name].like
+    if like is None:
+        return
+    if like not in plant.machines:
+        yield path, unknown_name("machine", like, plant.machines), "machines"
+        return
+    chain = [name]
+    while like is not None and like in plant.machines and like not in chain:
+        chain.append(like)
+        like = plant.machines[like].like
+    if like == name:
+        yield path, f"{' is like '.join([*chain, name])}: expected a machine that learns by itself at the end", ""
+    sister = chain[1] if len(chain) > 1 else name
+    if [*plant.machines[sister].sensors] != [*plant.machines[name].sensors]:
+        yield path, f"{sister!r} has other sensors; expected the same names in the same order", "machines"
+    for source, config in plant.sources.items():
+        of = [[key for key, members in config.partitions.items() if one in members] for one in (name, sister)]
+        if isinstance(config, ReadingSource) and of[0] != of[1]:
+            yield path, f"{sister!r} is in another partition of source {source!r}; expected the same one", "sources"
 
 
 def _gates(plant: Plant) -> Iterator[Contradiction]:

@@ -303,6 +303,14 @@ forgotten_baseline = sa.Table(
     sa.Index("ix_forgotten_baseline_machine_until", "machine", "until"),
 )  # fmt: skip
 
+# The baseline that a machine without one took over from a sister after an instant, by detector.
+borrowed_baseline = sa.Table(
+    "borrowed_baseline", metadata,
+    sa.Column("id", _serial_id, primary_key=True), _text("machine"), _text("sister"), _text("recipe"), _time("until"),
+    _time("at"), sa.Column("content", JsonText, nullable=False),
+    sa.Index("ix_borrowed_baseline_machine_until", "machine", "until"),
+)  # fmt: skip
+
 machine_window = sa.Table(
     "machine_window", metadata,
     _text("machine", primary_key=True), _text("sensor", primary_key=True),

@@ -1,12 +1,14 @@
-"""The baselines that people let start anew: which, after what, why, and who did it."""
+"""The baselines that people let start anew, with reasons, and those that machines took over from a sister."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from monitor.ports import State
 from monitor.store.database import tables as t
 from monitor.store.database.rows import fetch_rows, select_columns
 
@@ -23,6 +25,37 @@ class ForgottenBaseline(NamedTuple):
     at: datetime
     reason: str
     person: str
+
+
+class BorrowedBaseline(NamedTuple):
+    """What a machine without a baseline was compared with after the instant `until`: its sister's, of a recipe.
+
+    `content`: by detector, as that lent it. It was taken over at `at`, in the commit of the first row compared with it.
+    """
+
+    machine: str
+    sister: str
+    recipe: str
+    until: datetime
+    at: datetime
+    content: Mapping[str, State]
+
+
+def borrowed_since(connection: sa.Connection, machine: str, since: datetime | None) -> list[BorrowedBaseline]:
+    """What a machine took over from an instant on (None: from the beginning), in order.
+
+    That instant is among them: a state that was saved there is of before.
+    """
+    b = t.borrowed_baseline.c
+    query = select_columns(BorrowedBaseline, t.borrowed_baseline).where(b.machine == machine)
+    query = query if since is None else query.where(b.until >= since)
+    return list(fetch_rows(connection, BorrowedBaseline, query.order_by(b.until, b.id)))
+
+
+def newest_borrowed(connection: sa.Connection) -> list[BorrowedBaseline]:
+    """Everything that was taken over, the last first."""
+    query = select_columns(BorrowedBaseline, t.borrowed_baseline).order_by(t.borrowed_baseline.c.id.desc())
+    return list(fetch_rows(connection, BorrowedBaseline, query))
 
 
 def forgotten_after(connection: sa.Connection, machine: str, since: datetime | None) -> list[ForgottenBaseline]:

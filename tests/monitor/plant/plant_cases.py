@@ -127,6 +127,9 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
     "an unknown field written back": (("recommendation: advice", "advice: advice"),),
     "two fields written to one column": (("decided_at: ts", "decided_at: sn"),),
     "a machine at an unknown step": (("mill1: {step: machine", "mill1: {step: mashine"),),
+    "a machine like one that does not exist": (("mill1: {step: machine", "mill1: {step: machine, like: mill9"),),
+    "a machine like itself": (("mill1: {step: machine", "mill1: {step: machine, like: mill1"),),
+    "a machine like one with other sensors": (("mill1: {step: machine", "mill1: {step: machine, like: press1"),),
     "a gate at an unknown step": (("  blade:\n    step: forge", "  blade:\n    step: press"),),
     "a gate on an unknown characteristic": (
         ("characteristic: thickness\n    model", "characteristic: width\n    model"),
