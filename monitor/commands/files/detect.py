@@ -35,12 +35,12 @@ def detect(
     SCORES.CSV has a line for each row of FILE: time, score, limit, anomaly, change, top_sensor.
     Example: gatewatch detect pump.csv --time datetime --train-rows 400 --out scores.csv --plot scores.png
     """
-    from detectors.standalone.drawing import picture
+    from detectors.standalone.drawing import FORMATS, picture
     from detectors.standalone.judging import Kind, judge, reference_rows
     from detectors.standalone.reading import read_frame, rows_of
     from detectors.standalone.writing import scores_text, summary
 
-    format_ = picture_format(plot)
+    format_ = picture_format(plot, FORMATS)
     check_places(file, out, plot)
     frame = read_frame(file, separator(sep))
     reference = reference_rows(Kind(kind), len(frame), train_rows)

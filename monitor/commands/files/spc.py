@@ -62,9 +62,10 @@ def spc(
     from detectors.spc.files.reading import read_column
     from detectors.spc.files.words import words
     from detectors.spc.files.writing import chart_json, points_text
+    from detectors.standalone.drawing import FORMATS
     from detectors.standalone.reading import read_frame
 
-    format_ = picture_format(plot)
+    format_ = picture_format(plot, FORMATS)
     check_places(file, out, plot)
     specification = _specification(low, high)
     column = read_column(read_frame(file, separator(sep)), file, value, time, subgroup)

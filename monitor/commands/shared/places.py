@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from monitor.errors import UsageError
@@ -25,13 +26,11 @@ def check_places(file: Path, out: Path | None, plot: Path | None) -> None:
         raise UsageError("FILE, --out and --plot name the same file twice; name another one")
 
 
-def picture_format(plot: Path | None) -> str:
-    """The format that the name of a picture asks for, '' without one; UsageError where it is not known."""
-    from detectors.standalone.drawing import FORMATS
-
+def picture_format(plot: Path | None, formats: Collection[str]) -> str:
+    """The format that the name of a picture asks for, '' without one; UsageError where it is none of those."""
     format_ = "" if plot is None else plot.suffix.lower().lstrip(".")
-    if plot is not None and format_ not in FORMATS:
-        raise UsageError(f"--plot {plot}: expected a name that ends with {' or '.join(f'.{f}' for f in FORMATS)}")
+    if plot is not None and format_ not in formats:
+        raise UsageError(f"--plot {plot}: expected a name that ends with {' or '.join(f'.{f}' for f in formats)}")
     return format_
 
 

@@ -128,7 +128,7 @@ def test_findings_are_made_again_as_they_were(learnt: Spine) -> None:
     for machine in ("m1", "m2"):
         stored, again = _stored_and_again(learnt, machine)
         assert stored == again
-    assert sum("(0, 'anomaly'" in line for line in _stored_and_again(learnt)[0]) == 6
+    assert sum("(0, 'anomaly'" in line for line in _stored_and_again(learnt)[0]) == 8
 
 
 @pytest.mark.process
