@@ -153,7 +153,7 @@ def drift_report(step: str, plant: str, overrides: Sequence[str]) -> None:
     "--method",
     "methods",
     multiple=True,
-    type=click.Choice([*Name], case_sensitive=False),
+    type=click.Choice([name.value for name in Name], case_sensitive=False),
     help="For the columns that it is for; once for numbers (by default wasserstein), once for categories "
     "(by default jensenshannon).",
 )
@@ -164,7 +164,7 @@ def drift_report(step: str, plant: str, overrides: Sequence[str]) -> None:
 @as_json
 @click.option("--html", type=_FILE, metavar="FILE", help="Write a page.")
 def drift_compare(
-    reference: Path, current: Path, methods: Sequence[Name], by: str, lots: str, columns: str, sep: str, json_: bool,
+    reference: Path, current: Path, methods: Sequence[str], by: str, lots: str, columns: str, sep: str, json_: bool,
     html: Path | None,
 ) -> None:  # fmt: skip
     """Say which columns of a CSV or Parquet file differ from those of another; no plant is needed.
@@ -176,13 +176,14 @@ def drift_compare(
     from detectors.comparing.files.words import words
     from detectors.comparing.files.writing import compared_json, compared_page
     from detectors.standalone.reading import read_frame
+    from exporters.html.formatting import escape_controls
 
     check_places({"REFERENCE": reference, "CURRENT": current}, {"--html": html})
     settings = _settings(methods)
     frames = (read_frame(reference, separator(sep)), read_frame(current, separator(sep)))
     files = read_files(frames, (reference, current), Asked(by, lots, names_of("--columns", columns)))
     for note in files.notes:
-        click.echo(f"note: {note}", err=True)
+        click.echo(f"note: {escape_controls(note)}", err=True)
     compared = compare(files.columns, files.labels, settings)
     if html is not None:
         write_whole(html, compared_page(files, compared, settings).encode())
@@ -192,7 +193,7 @@ def drift_compare(
         click.echo("\n".join(words(files, compared, settings)))
 
 
-def _settings(names: Sequence[Name]) -> Settings:
+def _settings(names: Sequence[str]) -> Settings:
     """The methods that were named, one for each type of column at most."""
     from detectors.comparing.columns import Settings
     from detectors.comparing.methods import METHODS

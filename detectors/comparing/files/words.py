@@ -83,7 +83,7 @@ def others(files: Files, compared: Compared, settings: Settings) -> Iterator[tup
     """What else is to be said: a name and a text."""
     for option, names in zip(("REFERENCE", "CURRENT"), files.only, strict=True):
         if names:
-            yield f"only in {option[:3]}.", f"{option}: {_listed(names)}"
+            yield "only in", f"{option}: {_listed(names)}"
     for name, (before, now) in files.types.items():
         yield "type", f"{name}: {before} in REFERENCE, {now} in CURRENT"
     slices = [judged for judged in compared.of(Verdict.NONE) if _where(judged)]
@@ -95,7 +95,7 @@ def others(files: Files, compared: Compared, settings: Settings) -> Iterator[tup
         yield "no value", f"in one of the files: {_listed(empty)}"
     if files.left_out:
         yield "left out", _listed([f"{name} ({reason})" for name, reason in files.left_out.items()])
-    units = f"whole {files.lots}" if files.lots else "rows"
+    units = f"whole lots ({files.lots})" if files.lots else "rows"
     yield (
         "chance",
         f"at most {settings.q:.0%} of what is called drift, over {compared.tests} tests, exchanging {units} between "
