@@ -136,8 +136,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store", "monitor.store.database", "monitor.store.rows", "monitor.web",
     ),
     "monitor.commands.shared": (
-        "detectors.standalone", "inference", "inference.standalone", "monitor.plant", "monitor.plant.file", "monitor.runtime",
-        "monitor.store.database",
+        "detectors.standalone", "inference", "inference.standalone", "monitor.plant", "monitor.plant.file",
+        "monitor.runtime", "monitor.store.database",
     ),
     "monitor.commands.files": (
         "detectors.spc", "detectors.spc.files", "detectors.standalone", "monitor.commands.shared",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from zlib import crc32
 
 import numpy as np
 
@@ -19,7 +20,6 @@ from monitor.model import Floats
 FIRST, FEWEST, MOST = 199, 999, 20_000
 """Exchanges for every test; at least, and at most, for those that may be no chance."""
 _AT_ONCE = 500
-_SEED = 0
 _ROUNDING = 1e-9
 
 
@@ -63,15 +63,18 @@ def stratum(cells: Cells, rows: tuple[Codes, Codes], lots: tuple[Codes, Codes] |
     return Stratum(np.concatenate(counts), len(counts[0]), share)
 
 
-def chance(strata: Sequence[Stratum], cells: Cells, statistic: Statistic, q: float, tests: int) -> Chance:
+def chance(
+    strata: Sequence[Stratum], cells: Cells, statistic: Statistic, q: float, tests: int, key: str
+) -> Chance:  # fmt: skip
     """The chance of the distance of what is there, as one of `tests`; more exchanges are made where it is small.
 
-    The second round decides only what the first did not: no p-value that is at most 2 q is of the first.
+    The second round decides only what the first did not: no p-value that is at most 2 q is of the first. `key` seeds
+    the exchanges: with the same ones for every column, all would have the luck of the same few.
     """
     found = float(statistic(*_shares(strata, [_observed(s) for s in strata]), cells)[0])
     if not found > 0:
         return Chance(0.0, 0.0, 1.0)
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(crc32(key.encode(errors="surrogatepass")))
     exchanged = _exchange(strata, cells, statistic, FIRST, rng)
     if _p(exchanged, found) <= 2 * q:
         more = min(MOST, max(FEWEST, int(np.ceil(2 * tests / q)) - 1))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from detectors.comparing.chance import chance, distance
+from detectors.comparing.chance import Chance, Stratum, chance, distance
 from detectors.comparing.columns import Column, Compared, Judged, Labels, Mix, Settings, Slice, Verdict
 from detectors.comparing.measures import Measure, of_missing, of_values
 from detectors.comparing.methods import MISSING
@@ -61,11 +61,16 @@ def _judged(pairs: Sequence[_Pair], settings: Settings) -> list[_Pair]:
     for pair in pairs:
         measure = pair.measure
         if measure is not None:
-            found = chance(measure.whole(), measure.cells, measure.method.statistic, settings.q, tests)
+            found = _chance(measure, measure.whole(), settings, tests)
             judged = replace(pair.judged, distance=found.distance, usual=found.usual, p=found.p)
             pair = replace(pair, judged=judged)
         tested.append(pair)
     return _with_adjusted(tested, lambda judged, value: _called(judged, value, settings))
+
+
+def _chance(measure: Measure, strata: Sequence[Stratum], settings: Settings, tests: int, group: str = "") -> Chance:
+    key = "\n".join([measure.column.name, measure.method.name, group])
+    return chance(strata, measure.cells, measure.method.statistic, settings.q, tests, key)
 
 
 def _with_adjusted(pairs: Sequence[_Pair], told: Callable[[Judged, float], Judged]) -> list[_Pair]:
@@ -99,7 +104,7 @@ def _mix(measure: Measure, judged: Judged, settings: Settings, tests: int) -> Mi
     strata = measure.by_group()
     if not strata:
         return Mix(0.0, None, 1.0)
-    found = chance(strata, measure.cells, measure.method.statistic, settings.q, tests)
+    found = _chance(measure, strata, settings, tests)
     whole = distance(measure.whole(), measure.cells, measure.method.statistic)
     return Mix(float(np.clip(1 - found.distance / whole, 0.0, 1.0)), found.distance, found.p)
 
@@ -120,7 +125,7 @@ def _sliced(pairs: Sequence[_Pair], labels: Labels, settings: Settings) -> list[
         for group in largest
         if min(map(len, pair.measure.of_group(group))) >= settings.fewest
     ]
-    found = [chance(m.whole(), m.cells, m.method.statistic, settings.q, len(cut)) for _, _, m in cut]
+    found = [_chance(m, m.whole(), settings, len(cut), group) for _, group, m in cut]
     slices: dict[int, list[Slice]] = {}
     for (i, group, measure), one, share in zip(cut, found, adjusted([f.p for f in found]), strict=True):
         value = measure.value()

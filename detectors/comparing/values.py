@@ -33,6 +33,8 @@ def anderson(reference: Floats, current: Floats) -> float:
     """Anderson and Darling for two samples, from a table between 0.001 and 0.25."""
     from scipy.stats import anderson_ksamp
 
+    if len(reference) + len(current) < 4:
+        raise ValueError("the variance of the statistic is undefined")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the table ends
         return float(anderson_ksamp([reference, current]).pvalue)
