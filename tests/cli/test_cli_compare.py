@@ -169,3 +169,20 @@ def test_evidently_is_not_loaded(tmp_path: Path) -> None:
 
     said = gatewatch("drift", "compare", "may.csv", "may.csv", cwd=tmp_path, before=forbid)
     assert said.code == 0, said.err
+
+
+def test_notes_say_what_the_answer_rests_on(tmp_path: Path) -> None:
+    june = JUNE.assign(recipe=JUNE["recipe"].replace("A", "C\x1b[2J"), speed=JUNE["speed"].astype(str))
+    june.loc[:9, "speed"] = "broken"
+    line = np.where(np.arange(ROWS) < ROWS // 2, "l1", "l2")
+    said = compare(tmp_path, MAY.assign(line=line), june.assign(line=line), "--by", "recipe", "--lots", "line")
+    assert said.code == 0, said.err
+    assert "\x1b" not in said.out + said.err
+    for text in (
+        "only in REFERENCE: recipe A",
+        "only in CURRENT: recipe C",
+        "column 'speed': 10 of 1000 values in CURRENT are no finite numbers and counted as missing",
+        "2 and 2 lots are too few",
+        "some lots have rows of several recipe",
+    ):
+        assert text in said.err
