@@ -33,6 +33,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "detectors.trend": ("detectors.shared",),
     "detectors.stream": ("detectors.condition", "detectors.events", "detectors.shared", "detectors.trend"),
     "detectors.window": ("detectors.shared",),
+    "detectors.comparing": ("detectors.window",),
     "exporters.report": ("exporters.html",),
     "inference.models": ("inference.vision",),
     "inference.models.shapes": ("inference.models", "inference.vision"),
@@ -42,6 +43,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "inference.steps": ("inference.models", "inference.models.tables"),
     "inference.standalone": ("inference", "inference.models", "inference.policy"),
     "detectors.standalone": ("detectors.condition", "detectors.events", "detectors.shared", "inference.standalone"),
+    "detectors.comparing.files": (
+        "detectors.comparing", "detectors.standalone", "exporters.html", "inference.standalone",
+    ),
     "detectors.spc.files": ("detectors.spc", "detectors.standalone", "inference.standalone"),
     "monitor.store.models": ("monitor.store.database",),
     "monitor.plant": ("inference", "inference.policy"),
@@ -132,8 +136,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store", "monitor.store.database", "monitor.store.rows", "monitor.web",
     ),
     "monitor.commands.shared": (
-        "inference", "inference.standalone", "monitor.plant", "monitor.plant.file", "monitor.runtime",
-        "monitor.store.database",
+        "inference", "inference.standalone", "monitor.plant", "monitor.plant.file",
+        "monitor.runtime", "monitor.store.database",
     ),
     "monitor.commands.files": (
         "detectors.spc", "detectors.spc.files", "detectors.standalone", "monitor.commands.shared",
@@ -146,7 +150,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.watching", "monitor.web",
     ),
     "monitor.commands": (
-        "alerting", "alerting.alerts", "alerting.notifications", "alerting.specs", "dashboards", "exporters.html",
+        "alerting", "alerting.alerts", "alerting.notifications", "alerting.specs", "dashboards",
+        "detectors.comparing", "detectors.comparing.files", "detectors.standalone", "exporters.html",
         "exporters.metrics.shared", "inference.standalone", "monitor.commands.shared", "monitor.connecting",
         "monitor.delivery", "monitor.demo",
         "monitor.gate_models", "monitor.jobs", "monitor.plant", "monitor.plant.file", "monitor.reports",

@@ -81,7 +81,7 @@ def rows_of(
     notes = list(times.notes) if times is not None else []
     chosen: dict[str, Floats] = {}
     for name in sensors or [column for column in frame.columns if column != time]:
-        values, read = _numbers(frame[name])
+        values, read = numbers(frame[name])
         reason = _unfit(values[:reference], read[:reference], bool(sensors))
         if reason:
             notes.append(f"column {name!r} is left out: {reason}")
@@ -95,7 +95,7 @@ def rows_of(
     return Rows(tuple(chosen), np.stack([*chosen.values()], axis=1), times, tuple(notes))
 
 
-def _numbers(column: pd.Series[str]) -> tuple[Floats, NDArray[np.bool_]]:
+def numbers(column: pd.Series[str]) -> tuple[Floats, NDArray[np.bool_]]:
     """The numbers of a column, NaN elsewhere and beyond single precision; and where anything is written."""
     import pandas as pd
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from detectors.comparing.names import Name
 from monitor.commands.shared.options import as_json, load, open_app, plant_option, print_json
+from monitor.commands.shared.places import check_places, names_of, separator, write_whole
 from monitor.errors import MonitorError, UsageError
 
 if TYPE_CHECKING:
+    from detectors.comparing.columns import Settings
     from monitor.plant.file.load import LoadedPlant
     from monitor.store.database.database import Store
+
+_FILE = click.Path(path_type=Path)
 
 
 @click.group()
@@ -138,3 +144,65 @@ def drift_report(step: str, plant: str, overrides: Sequence[str]) -> None:
         reports = app.loaded.path.parent / "reports"
         file = write_report(reports, ReportRequest(step, pair, findings, now, "by command"), lambda: None)
     click.echo(f"{file}: written")
+
+
+@drift.command("compare")
+@click.argument("reference", type=_FILE)
+@click.argument("current", type=_FILE)
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    type=click.Choice([name.value for name in Name], case_sensitive=False),
+    help="For the columns that it is for; once for numbers (by default wasserstein), once for categories "
+    "(by default jensenshannon).",
+)
+@click.option("--by", default="", metavar="COLUMN", help="Slices, and whether their changed shares explain a drift.")
+@click.option("--lots", default="", metavar="COLUMN", help="Column of lots, whose rows are alike.")
+@click.option("--columns", default="", metavar="A,B", help="Columns to compare; by default all that can be.")
+@click.option("--sep", default="", metavar="CHARACTER", help="Separator of CSV files; by default it is found out.")
+@as_json
+@click.option("--html", type=_FILE, metavar="FILE", help="Write a page.")
+def drift_compare(
+    reference: Path, current: Path, methods: Sequence[str], by: str, lots: str, columns: str, sep: str, json_: bool,
+    html: Path | None,
+) -> None:  # fmt: skip
+    """Say which columns of a CSV or Parquet file differ from those of another; no plant is needed.
+
+    Example: gatewatch drift compare may.csv june.csv --by recipe --lots melt --html june.html
+    """
+    from detectors.comparing.comparing import compare
+    from detectors.comparing.files.reading import Asked, read_files
+    from detectors.comparing.files.words import words
+    from detectors.comparing.files.writing import compared_json, compared_page
+    from detectors.standalone.reading import read_frame
+    from exporters.html.formatting import escape_controls
+
+    check_places({"REFERENCE": reference, "CURRENT": current}, {"--html": html})
+    settings = _settings(methods)
+    frames = (read_frame(reference, separator(sep)), read_frame(current, separator(sep)))
+    files = read_files(frames, (reference, current), Asked(by, lots, names_of("--columns", columns)))
+    for note in files.notes:
+        click.echo(f"note: {escape_controls(note)}", err=True)
+    compared = compare(files.columns, files.labels, settings)
+    if html is not None:
+        write_whole(html, compared_page(files, compared, settings).encode())
+    if json_:
+        print_json(compared_json(files, compared, settings))
+    else:
+        click.echo("\n".join(words(files, compared, settings)))
+
+
+def _settings(names: Sequence[str]) -> Settings:
+    """The methods that were named, one for each type of column at most."""
+    from detectors.comparing.columns import Settings
+    from detectors.comparing.methods import METHODS
+
+    chosen = {"numbers": Settings().numbers, "categories": Settings().categories}
+    for type_ in chosen:
+        for_it = [name for name in dict.fromkeys(names) if getattr(METHODS[name], type_) is not None]
+        if len(for_it) > 1:
+            raise UsageError(f"--method {for_it[0]} and {for_it[1]} are both for columns of {type_}; name one")
+        if for_it:
+            chosen[type_] = METHODS[for_it[0]]
+    return Settings(chosen["numbers"], chosen["categories"])

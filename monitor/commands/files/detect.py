@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from monitor.commands.shared.places import check_places, picture_format, separator, write_whole
-from monitor.errors import UsageError
+from monitor.commands.shared.places import check_places, names_of, picture_format, separator, write_whole
 
 _FILE = click.Path(path_type=Path)
 
@@ -41,10 +40,10 @@ def detect(
     from detectors.standalone.writing import scores_text, summary
 
     format_ = picture_format(plot, FORMATS)
-    check_places(file, out, plot)
+    check_places({"FILE": file}, {"--out": out, "--plot": plot})
     frame = read_frame(file, separator(sep))
     reference = reference_rows(Kind(kind), len(frame), train_rows)
-    rows = rows_of(frame, file, time, _names(sensors), reference)
+    rows = rows_of(frame, file, time, names_of("--sensors", sensors), reference)
     for note in rows.notes:
         click.echo(f"note: {note}", err=True)
     judged = judge(Kind(kind), rows.values, None if rows.times is None else rows.times.instants, reference)
@@ -52,10 +51,3 @@ def detect(
     if plot is not None:
         write_whole(plot, picture(judged, rows.values, rows.names, format_))
     click.echo(f"{out}: {summary(judged, rows.names)}", err=True)
-
-
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")] if text else []
-    if "" in names:
-        raise UsageError(f"--sensors {text!r}: expected names of columns with commas between them")
-    return names

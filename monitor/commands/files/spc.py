@@ -66,7 +66,7 @@ def spc(
     from detectors.standalone.reading import read_frame
 
     format_ = picture_format(plot, FORMATS)
-    check_places(file, out, plot)
+    check_places({"FILE": file}, {"--out": out, "--plot": plot})
     specification = _specification(low, high)
     column = read_column(read_frame(file, separator(sep)), file, value, time, subgroup)
     asked = Asked(None if kind is None else Chart(kind), rules, head_start)

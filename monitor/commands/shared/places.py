@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from monitor.errors import UsageError
@@ -17,13 +17,26 @@ def separator(text: str) -> str:
     return character
 
 
-def check_places(file: Path, out: Path | None, plot: Path | None) -> None:
-    """UsageError where a file would be written over another one of this run, or into no folder."""
-    places = {option: place for option, place in (("--out", out), ("--plot", plot)) if place is not None}
+def names_of(option: str, text: str) -> tuple[str, ...]:
+    """The names of columns that an option lists; UsageError where one is empty."""
+    names = tuple(name.strip() for name in text.split(",")) if text else ()
+    if "" in names:
+        raise UsageError(f"{option} {text!r}: expected names of columns with commas between them")
+    return names
+
+
+def check_places(read: Mapping[str, Path], written: Mapping[str, Path | None]) -> None:
+    """UsageError where a file would be written over another one of this run, or into no folder.
+
+    Both name the places by argument or option.
+    """
+    places = {option: place for option, place in written.items() if place is not None}
     for option, place in places.items():
         check_place(option, place)
-    if len({path.resolve() for path in (file, *places.values())}) <= len(places):
-        raise UsageError("FILE, --out and --plot name the same file twice; name another one")
+    taken = {path.resolve() for path in read.values()}
+    if len(taken | {place.resolve() for place in places.values()}) < len(taken) + len(places):
+        *first, last = (*read, *written)
+        raise UsageError(f"{', '.join(first)} and {last} name the same file twice; name another one")
 
 
 def picture_format(plot: Path | None, formats: Collection[str]) -> str:
