@@ -181,6 +181,8 @@ class MachineAnomaly:
         state.baselines[recipe] = fit(collected, self._least_scale, self.settings) if enough else collected
         if shared is not None:
             shared.collect(recipe, WarmUp(values[usable], at[usable]), self._least_scale, self.settings)
+        if enough:
+            state.shared.release(recipe)
 
     def _enough(self, collected: WarmUp, now: int) -> bool:
         """Whether the warm-up is over at this time."""

@@ -20,8 +20,8 @@ class SharedBaseline:
 
     A recipe may give a window of rows, a quarter of a warm-up: so the baseline knows how far recipes of this machine
     lie apart, and its limits, from parts that it did not learn, allow for one that it has not seen. A machine with
-    one recipe never has one. `learnt`: the baseline, or the rows so far; `taken`: the number of rows by recipe, empty
-    once it is fitted, so that the names of recipes do not pile up.
+    one recipe never has one, and keeps no rows for it. `learnt`: the baseline, or the rows so far; `taken`: the number
+    of rows by recipe, empty once it is fitted, so that the names of recipes do not pile up.
     """
 
     learnt: Baseline | WarmUp
@@ -48,6 +48,11 @@ class SharedBaseline:
         self.learnt = self.learnt.with_rows(rows, at)
         if len(self.learnt) == settings.warmup_rows:
             self.learnt, self.taken = fit(self.learnt, least_scale, settings), {}
+
+    def release(self, recipe: str) -> None:
+        """Let go of the rows of a recipe that now has a baseline of its own, if no other recipe gave any."""
+        if isinstance(self.learnt, WarmUp) and self.taken.keys() == {recipe}:
+            self.learnt, self.taken = no_rows(self.learnt.rows.shape[1]), {}
 
     def save(self) -> dict[str, Any]:
         """The shared baseline as JSON values."""

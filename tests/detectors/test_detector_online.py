@@ -316,6 +316,14 @@ def test_a_machine_that_was_forgotten_is_learnt_like_a_new_one() -> None:
     assert {**detector.save(state), "at": 0} == {**detector.save(fresh), "at": 0}
 
 
+@pytest.mark.parametrize(("others", "kept"), [(0, 0), (300, 500)])
+def test_rows_of_the_only_recipe_are_not_kept_for_others(others: int, kept: int) -> None:
+    recipes = ["B"] * others + ["A"] * 1100
+    detector, _, _ = _forgetful(["A"], ar1(2852, 1, 0.3), None)
+    state, _ = detector.observe(detector.start(), batch_of(ar1(2853, len(recipes), 0.3), recipes=recipes))
+    assert detector.save(state)["shared"]["learnt"]["rows"] == kept
+
+
 def test_a_recipe_that_was_forgotten_leaves_the_others_as_they_were() -> None:
     recipes = ["A"] * 1400 + ["B"] * 1400
     values = ar1(2851, 2800, 0.3)
