@@ -29,6 +29,7 @@ from benchmarks.bench_pull import measure
 from benchmarks.detect import data, hydraulics, kinds, measures, peers, simulated, speed, time_left
 from benchmarks.detect.bars import compared
 from benchmarks.detect.subject import Product, changes, events
+from detectors.stream.metric_events import MetricEvents
 
 _EVIDENTLY_RUNS = 6
 Result = Mapping[str, Any]
@@ -92,9 +93,16 @@ def _speed_of(sensors: int) -> Result:
     reference = speed.rows_of(sensors, speed.REFERENCE_ROWS)
     whole, judging = speed.WholeDetector(sensors), Product().fit(reference)
     peer = peers.HalfSpaceTrees().fit(reference)
-    works: dict[str, speed.Work] = {"anomaly_score": whole, "condition": judging.score, "peer_river": peer.score}
+    others = {
+        "limits": speed.WholeDetector(sensors, speed.limits),
+        "events": speed.WholeDetector(sensors, MetricEvents),
+    }
+    works: dict[str, speed.Work] = {
+        "anomaly_score": whole, **others, "condition": judging.score, "peer_river": peer.score
+    }  # fmt: skip
     measured = speed.rows_a_unit(works, sensors)
-    sizes = {"anomaly_score": whole.saved_bytes(), "condition": judging.saved_bytes()}
+    kept: dict[str, Any] = {"anomaly_score": whole, **others, "condition": judging}
+    sizes = {name: one.saved_bytes() for name, one in kept.items()}
     return {**measured, "state_bytes": sizes}
 
 

@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.unit import unit
+from detectors.stream.limits import SensorLimits
 from detectors.stream.online import MachineAnomaly
+from monitor.detection import CONDITION
 from monitor.model import Floats, MachineBatch, MachineState, Status
+from monitor.ports import StreamDetector
 
 REFERENCE_ROWS, BATCH_ROWS, BATCHES, ROUNDS = 1000, 1000, 20, 5
 SENSORS = (8, 52)
@@ -49,12 +52,22 @@ def rows_a_unit(works: Mapping[str, Work], sensors: int) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
-class WholeDetector:
-    """The anomaly score as the pipeline runs it, past its warm-up, with batches of a machine that runs."""
+def anomaly(sensors: tuple[str, ...]) -> StreamDetector:
+    """The score of a machine without operating limits."""
+    return MachineAnomaly(dict.fromkeys(sensors, (None, None)))
 
-    def __init__(self, sensors: int) -> None:
+
+def limits(sensors: tuple[str, ...]) -> StreamDetector:
+    """Limits that no row reaches."""
+    return SensorLimits(dict.fromkeys(sensors, (-1000.0, 1000.0)))
+
+
+class WholeDetector:
+    """A detector as the pipeline runs it, past its warm-up, with batches of a machine that runs."""
+
+    def __init__(self, sensors: int, make: Callable[[tuple[str, ...]], StreamDetector] | None = None) -> None:
         names = tuple(f"s{i}" for i in range(sensors))
-        self._detector, self._names, self._rows = MachineAnomaly(dict.fromkeys(names, (None, None))), names, 0
+        self._detector, self._names, self._rows = (make or anomaly)(names), names, 0
         self._state = self._detector.start()
         for rows in np.split(rows_of(sensors, _WARMING_ROWS), _WARMING_ROWS // BATCH_ROWS):
             self(rows)
@@ -70,7 +83,7 @@ class WholeDetector:
     @property
     def status(self) -> Status:
         """Of the machine at the last row."""
-        return next(f.status for f in self._detector.current(self._state) if f.method == self._detector.method)
+        return next(f.status for f in self._detector.current(self._state) if f.method == CONDITION)
 
     def saved_bytes(self) -> int:
         """Of the state as JSON."""
