@@ -46,6 +46,13 @@ def require_version(saved: object, what: str, version: int, identity: str) -> No
         raise ValueError(f"the saved state of {what} was written with other parameters; rebuild it from history")
 
 
+def number_or_none(value: object, what: str) -> float | None:
+    """`value`, checked to be a number or None; ValueError for anything else."""
+    if isinstance(value, bool) or not (value is None or isinstance(value, int | float)):
+        raise ValueError(f"the saved state of {what} is damaged; rebuild it from history")
+    return value
+
+
 def whole_number(value: object, what: str) -> int:
     """`value`, checked to be an integer >= 0; ValueError for anything else."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:

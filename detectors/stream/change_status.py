@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from detectors.condition.changes import QUIET, Changes
-from detectors.shared.state import require, whole_number
+from detectors.shared.state import number_or_none, require, whole_number
 from monitor.model import Status
 
 _BLIND = (Status.NO_DATA, Status.CANNOT_JUDGE)
@@ -78,7 +78,5 @@ class ChangeStatus:
 def load_change(saved: object) -> ChangeStatus:
     """The status that was saved; ValueError when it is incomplete or damaged."""
     given = require(saved, "the status of changes", ("status", "value", "left", "sensor"))
-    value = given["value"]
-    if isinstance(value, bool) or not (value is None or isinstance(value, int | float)):
-        raise ValueError("the saved status of changes is damaged; rebuild it from history")
+    value = number_or_none(given["value"], "the status of changes")
     return ChangeStatus(Status(given["status"]), value, whole_number(given["left"], "left"), str(given["sensor"]))

@@ -12,7 +12,7 @@ from detectors.events import saved
 from detectors.events.events import Scores, Settings, score, start
 from detectors.events.events import State as Metric
 from detectors.shared.rows import columns, due, running
-from detectors.shared.state import require, require_version, whole_number
+from detectors.shared.state import number_or_none, require, require_version, whole_number
 from monitor.detection import EVENT, EVENTS
 from monitor.instants import EPOCH, from_nanos
 from monitor.model import Finding, MachineBatch, Status
@@ -108,9 +108,7 @@ class MetricEvents:
 
     def _restored(self, given: object) -> Watched:
         fields = require(given, "a sensor's events", ("metric", "status", "value", "left", "at"))
-        value, at = fields["value"], fields["at"]
-        if isinstance(value, bool) or not (value is None or isinstance(value, int | float)):
-            raise ValueError(f"the saved state of {self.name} is damaged; rebuild it from history")
+        value, at = number_or_none(fields["value"], self.name), fields["at"]
         metric, left = saved.load(self.settings, fields["metric"]), whole_number(fields["left"], "left")
         return Watched(metric, Status(fields["status"]), value, left, None if at is None else whole_number(at, "at"))
 

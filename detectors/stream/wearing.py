@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.condition.smoothing import smooth
-from detectors.shared.state import pack, require, unpack, whole_number
+from detectors.shared.state import number_or_none, pack, require, unpack, whole_number
 from detectors.stream.baseline import Baseline
 from detectors.trend.time_left import (
     Forecast,
@@ -217,7 +217,5 @@ def load_wearing(saved: object, count: int) -> Wearing:
 
 def _time_left(saved: object) -> TimeLeft:
     given = require(saved, "a time left", ("status", "run", *_HOURS))
-    hours = [given[name] for name in _HOURS]
-    if any(isinstance(h, bool) or not (h is None or isinstance(h, int | float)) for h in hours):
-        raise ValueError("the saved state of a time left is damaged; rebuild it from history")
+    hours = [number_or_none(given[name], "a time left") for name in _HOURS]
     return TimeLeft(Status(given["status"]), whole_number(given["run"], "run"), *hours)

@@ -82,7 +82,8 @@ class DetectJob:
         self._store = store
         self._plant = plant
         self._feeds = tuple(feeds)
-        self._machines = tuple(machines)
+        # Who lends a baseline first, so that within a page it stands at least where the borrower does.
+        self._machines = tuple(sorted(machines, key=lambda machine: (_lenders(plant, machine), machine)))
         self._memory: dict[str, MachineMemory] = {}
         self._timeline = StateTimeline()
 
@@ -147,8 +148,8 @@ class DetectJob:
             return []
         self._timeline.learn(states_after(connection, self._timeline.arrival, news.arrival))
         batches = []
-        # Who lends a baseline first, so that it stands at least where the borrower does.
-        in_order = sorted(news.page, key=lambda row: (self._lenders(row.machine), row.machine))
+        place = {machine: number for number, machine in enumerate(self._machines)}
+        in_order = sorted(news.page, key=lambda row: place[row.machine])
         for machine, group in groupby(in_order, key=lambda row: row.machine):
             memory = self._known(connection, machine)
             new = [row for row in group if memory.until is None or row.at > memory.until]
@@ -167,11 +168,6 @@ class DetectJob:
         self._memory[machine] = memory
         return memory
 
-    def _lenders(self, machine: str) -> int:
-        """How many machines are between this one and the one that learns by itself."""
-        like = self._plant.machines[machine].like
-        return 0 if like is None else 1 + self._lenders(like)
-
     def _borrow(
         self, connection: Connection, memory: MachineMemory, new: Sequence[StoredReading], write: BatchWrite
     ) -> Iterator[Sequence[StoredReading]]:
@@ -184,16 +180,15 @@ class DetectJob:
         if sister in self._machines and memory.lacks_baseline():
             lender = self._known(connection, sister)
             for place, row in enumerate(new):
-                if (lent := lender.lend(row.recipe or memory.joined.recipe, to_nanos(row.at))) is None:
+                recipe = row.recipe or memory.joined.recipe
+                if (lent := lender.lend(recipe, to_nanos(row.at))) is None:
                     continue
                 before = [one for one in new[:place] if one.at < row.at]
                 if before:
                     yield before
                 if memory.lacks_baseline():
                     until = max(at for at in (from_nanos(lent[0]), memory.until) if at is not None)
-                    write.borrowed.append(
-                        BorrowedBaseline(memory.machine, sister, row.recipe, until, write.now, lent[1])
-                    )
+                    write.borrowed.append(BorrowedBaseline(memory.machine, sister, recipe, until, write.now, lent[1]))
                     memory.borrow(lent[1])
                     memory.unsaved += self._plant.store.snapshot_rows  # what was saved before knows nothing of it
                 yield new[len(before) :]
@@ -226,6 +221,12 @@ class DetectJob:
                 write.states += memory.save(memory.last)
         if not write.is_empty():
             commit(self._store, lease, write)
+
+
+def _lenders(plant: Plant, machine: str) -> int:
+    """How many machines are between this one and the one that learns by itself."""
+    like = plant.machines[machine].like
+    return 0 if like is None else 1 + _lenders(plant, like)
 
 
 def _not_learnt(asked: Asked, until: datetime | None, known: Sequence[str]) -> str:

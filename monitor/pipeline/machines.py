@@ -79,8 +79,12 @@ class MachineMemory:
 
     def recipes(self) -> tuple[str, ...]:
         """The recipes of which a detector has learnt something."""
-        learners = ((d, s) for d, s in zip(self.detectors, self.states, strict=True) if isinstance(d, Learner))
-        return tuple(dict.fromkeys(recipe for detector, state in learners for recipe in detector.recipes(state)))
+        recipes = (recipe for detector, state in self._learners() for recipe in detector.recipes(state))
+        return tuple(dict.fromkeys(recipes))
+
+    def _learners(self) -> list[tuple[Learner, Any]]:
+        """The detectors that learn, with their states."""
+        return [(d, s) for d, s in zip(self.detectors, self.states, strict=True) if isinstance(d, Learner)]
 
     def forget(self, recipe: str | None, places: Collection[int] | None = None) -> list[Finding]:
         """Let the detectors (at these places, if given) forget a recipe, or all; the changes of status."""
@@ -93,12 +97,12 @@ class MachineMemory:
 
     def lacks_baseline(self) -> bool:
         """Whether every detector that learns has nothing to compare the machine with."""
-        learners = [(d, s) for d, s in zip(self.detectors, self.states, strict=True) if isinstance(d, Learner)]
+        learners = self._learners()
         return bool(learners) and all(detector.lacks_baseline(state) for detector, state in learners)
 
     def lend(self, recipe: str, before: int) -> tuple[int, dict[str, State]] | None:
         """By detector what all have learnt for good of a recipe before an instant (ns), and since when."""
-        learners = [(d, s) for d, s in zip(self.detectors, self.states, strict=True) if isinstance(d, Learner)]
+        learners = self._learners()
         lent = {detector.name: detector.lend(state, recipe, before) for detector, state in learners}
         known = {name: one for name, one in lent.items() if one is not None}
         if not known or len(known) < len(learners):

@@ -120,12 +120,12 @@ def stored_readings_of(connection: sa.Connection, source: str, frame: pd.DataFra
     if frame.empty:
         return stored
     r = t.reading.c
-    instants = _instants(frame["at"])
-    if not _any_reading_between(connection, source, min(instants), max(instants)):
+    at = frame["at"].dt.floor("us")
+    if not _any_reading_between(connection, source, at.min().to_pydatetime(), at.max().to_pydatetime()):
         return stored  # the usual page of new rows
     machines = frame["machine"].unique().tolist()
     columns = (r.machine, r.at, r.digest, sa.type_coerce(r["values"], sa.Text), r.available_at, r.recipe)
-    for chunk in chunked(instants):
+    for chunk in chunked(_instants(frame["at"])):
         query = sa.select(*columns).where(r.at.in_(chunk), r.machine.in_(machines), r.source == source)
         for machine, at, digest, text, available_at, recipe in connection.execute(query.order_by(r.revision)):
             row = stored.setdefault((machine, at), StoredReading())
