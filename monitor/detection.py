@@ -72,3 +72,6 @@ VANISHED: Final = "vanished"
 """Rows that the store has and the source has no longer."""
 CHANGED: Final = "changed"
 """Rows that were changed in place, later than a pull looks back."""
+
+CAUSE: Final = "cause"
+"""What several findings have in common; the method is the kind of cause."""

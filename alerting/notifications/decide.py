@@ -32,7 +32,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """An alert since it fired; `announced` is what has been announced of it."""
+    """An alert since it fired; `announced` is what has been announced of it.
+
+    `cause` is the id of the likely cause that it follows from, 0 where none is known, and `likely` names it.
+    """
 
     id: int
     name: str
@@ -46,6 +49,12 @@ class Episode:
     value: float | None = None
     limit: float | None = None
     announced: Announced = Announced.NOTHING
+    cause: int = 0
+    likely: str = ""
+
+    def akin(self, other: Episode) -> bool:
+        """Whether both are about one thing: the same subject, or the same likely cause."""
+        return self.subject == other.subject or (self.cause != 0 and self.cause == other.cause)
 
     @property
     def critical(self) -> bool:
@@ -195,17 +204,21 @@ def _next_kind(members: Sequence[Episode], last: LastNote, now: datetime, rules:
         return Kind.RAISED
     if new and now - last.at >= rules.wait:
         return Kind.JOINED
-    urgent = any((e.critical and e.ended_at is None) or e.announced is Announced.NOTHING for e in members) or ended
+    untold = any(e.announced is Announced.NOTHING and not e.cause for e in members)
+    urgent = any(e.critical and e.ended_at is None for e in members) or untold or ended
     return Kind.REPEATED if urgent and now - last.at >= rules.repeat_every else None
 
 
 def _split(members: Sequence[Episode], rules: Rules) -> tuple[list[Episode], list[Episode]]:
-    """The alerts that are announced or covered by an announced one at least as severe, and the new ones."""
+    """The alerts that are announced or covered by an announced one at least as severe, and the new ones.
+
+    An alert is covered by one on the same subject or of the same likely cause: it is told with the next note.
+    """
     covered: list[Episode] = [e for e in members if e.announced is Announced.FIRED]
     new: list[Episode] = []
     for e in members:
         if e.announced is Announced.NOTHING:
-            same = (c for c in covered if c.subject == e.subject and (c.critical or not e.critical))
+            same = (c for c in covered if c.akin(e) and (c.critical or not e.critical))
             (covered if any(_covers(c, e, rules) for c in same) else new).append(e)
     return covered, new
 

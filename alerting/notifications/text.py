@@ -168,7 +168,10 @@ def _details(episode: Episode, worst: bool, context: MessageContext) -> list[_Dr
         f"{_title(episode)}{at_step}, since {_time(episode.since)}{ended}\n"
         f"  {_plain(episode.summary, _SUMMARY_LENGTH)}{measured}"
     )
-    items = (("cause", advice.cause), ("do", advice.action), ("runbook", advice.runbook))
+    items = (
+        ("likely cause", _plain(episode.likely, _SUMMARY_LENGTH)), ("cause", advice.cause), ("do", advice.action),
+        ("runbook", advice.runbook),
+    )  # fmt: skip
     what_to_do = "\n".join(f"  {word}: {text}" for word, text in items if text)
     severity = _severity(episode)
     pieces = [_Draft(head, 1, _Order(_WORST if worst else _OTHERS, severity))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dashboards.blocks.panels import BASE_URL, Panel, number, value_table
 from dashboards.blocks.queries import Query, age, by, or_zero, series
 from dashboards.rows.machines import STATES
+from monitor.detection import CAUSE
 from monitor.model import WATCHDOG
 
 TITLE = "Current state"
@@ -91,6 +92,20 @@ def _alerts() -> list[Panel]:
                 instant=True,
             ),
             {"severity": "severity", "alert": "alert", "subject": "subject", "Value": "active"},
+            width=18,
+            links={"Gatewatch": f"{BASE_URL}/"},
+        ),
+        value_table(
+            "Likely causes",
+            "What the findings in breach have in common: one machine, lot, recipe, sensor, camera or test rig, the "
+            "process of a step, or a model. 'gatewatch alerts causes' says how certain that is and what else it could "
+            "be.",
+            Query(
+                by("max", ("method", "subject"), series("gatewatch_finding_status", detector=CAUSE, status="breach"))
+                + " == 1",
+                instant=True,
+            ),
+            {"method": "cause", "subject": "of", "Value": "now"},
             width=18,
             links={"Gatewatch": f"{BASE_URL}/"},
         ),

@@ -79,10 +79,10 @@ def _alerts(snapshot: MetricsSnapshot) -> Html:
     """The firing alerts, worst and oldest first."""
     active = [alert for alert in snapshot.alerts if alert.active and alert.name != WATCHDOG]
     rows: list[tuple[str, ...]] = [
-        (chip(a.severity), a.name, a.subject, a.team or "-", a.summary, ago(a.since, snapshot.at))
+        (chip(a.severity), a.name, a.subject, a.team or "-", a.summary, a.cause or "-", ago(a.since, snapshot.at))
         for a in sorted(active, key=_rank)
     ]
-    return table(("", "Alert", "Where", "Team", "What", "Since"), rows, "No alert is active.")
+    return table(("", "Alert", "Where", "Team", "What", "Likely cause", "Since"), rows, "No alert is active.")
 
 
 def _rank(alert: AlertRow) -> tuple[int, datetime]:

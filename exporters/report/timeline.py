@@ -66,10 +66,10 @@ def alerts_table(report: PlantReport) -> Html:
     """Every episode, newest first."""
     rows: list[tuple[str, ...]] = [
         (chip(a.severity), a.name, a.subject, a.team or "-", moment(a.since), until(a.ended_at),
-         duration((a.ended_at or report.end) - a.since), a.summary)
+         duration((a.ended_at or report.end) - a.since), a.summary, a.cause or "-")
         for a in sorted(report.alerts, key=lambda a: a.since, reverse=True)
     ]  # fmt: skip
-    heads = ("", "Alert", "Where", "Team", "Since (UTC)", "Until", "Lasted", "What")
+    heads = ("", "Alert", "Where", "Team", "Since (UTC)", "Until", "Lasted", "What", "Likely cause")
     return tag("div", table(heads, rows, "No alert fired."), class_="texts")
 
 

@@ -230,7 +230,7 @@ class StepReport:
 
 
 class Episode(NamedTuple):
-    """An alert from firing to resolution; pending alerts are left out."""
+    """An alert from firing to resolution, with its likely cause; pending alerts are left out."""
 
     name: str
     subject: str
@@ -242,6 +242,7 @@ class Episode(NamedTuple):
     summary: str
     value: float | None = None
     limit: float | None = None
+    cause: str = ""
 
 
 class Gain(NamedTuple):

@@ -91,10 +91,13 @@ def alerts_list(plant: str, overrides: Sequence[str], json_: bool, all_: bool) -
     from alerting.specs.roster import BY_NAME
     from monitor.statuses import AlertCondition
     from monitor.store.watching.alerts import alerts as stored
+    from monitor.store.watching.causes import cited_by
 
-    rows = stored(open_store_of(plant, overrides), not all_)
+    store = open_store_of(plant, overrides)
+    rows = stored(store, not all_)
+    causes = cited_by(store, rows)
     if json_:
-        print_json([row._asdict() for row in rows])
+        print_json([row._asdict() | {"likely_cause": causes[row.id]} for row in rows])
         return
     for row in rows:
         until = f" until {row.ended_at:%Y-%m-%d %H:%M}" if row.ended_at else ""
@@ -104,10 +107,36 @@ def alerts_list(plant: str, overrides: Sequence[str], json_: bool, all_: bool) -
         measured = row.value is not None and (row.name not in BY_NAME or BY_NAME[row.name].measured)
         value = "" if not measured else f" ({format_value(row.value)} against {format_value(row.limit)})"
         click.echo(f"    {escape_controls(row.summary)}{value}")
+        if causes[row.id]:
+            click.echo(f"    likely cause: {escape_controls(causes[row.id])}")
         if row.name in BY_NAME:
             click.echo(f"    {BY_NAME[row.name].action}")
     if not rows:
         click.echo("no alerts")
+
+
+@alerts.command("causes")
+@plant_option
+@as_json
+@click.option("--all", "all_", is_flag=True, help="Include causes that are over, as long as they are kept.")
+def alerts_causes(plant: str, overrides: Sequence[str], json_: bool, all_: bool) -> None:
+    """List the likely causes of the findings in breach. Example: gatewatch alerts causes --all."""
+    from monitor.store.watching.causes import listed_causes, words_of
+
+    rows = listed_causes(open_store_of(plant, overrides), all_)
+    if json_:
+        print_json([row._asdict() | {"words": words_of(row)} for row in rows])
+        return
+    for row in rows:
+        until = f" until {row.ended_at:%Y-%m-%d %H:%M}" if row.ended_at else ""
+        words = escape_controls(words_of(row))
+        click.echo(f"{row.kind}  {words}, since {row.since:%Y-%m-%d %H:%M}{until}, certainty {row.certainty:.2f}")
+        named = ", ".join(dict.fromkeys(f"{key[0]} of {key[2]}" for key in row.findings))
+        click.echo(f"    explains {escape_controls(named)}")
+        if row.gates:
+            click.echo(f"    reaches the gates {', '.join(row.gates)}")
+    if not rows:
+        click.echo("no likely causes")
 
 
 @alerts.command("rules")

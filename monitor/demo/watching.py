@@ -6,11 +6,14 @@ belongs to a fault if it began at a place and within a time that the fault reach
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import fmean
 
+from alerting.notifications.likely_causes import LikelyCause, cause_of
+from monitor.demo.causes import cited
 from monitor.detection import (
     ANOMALY,
     CONDITION_ALARM,
@@ -39,6 +42,7 @@ from monitor.store.rows.decisions import predictions_of
 from monitor.store.rows.outcomes import StoredOutcome, outcomes_of
 from monitor.store.rows.parts import PartStep, part_history
 from monitor.store.watching.alerts import Alert, fired_alerts
+from monitor.store.watching.causes import causes_since, likely_causes
 from monitor.store.watching.findings import breaches_between
 
 ALERTS_FOR: Mapping[str, tuple[str, ...]] = {
@@ -117,6 +121,8 @@ def compare_with_truth(connection: Connection, plant: Plant, truth: JsonObject, 
     """The comparison as data."""
     alerts = [alert for alert in fired_alerts(connection) if alert.name != WATCHDOG and alert.severity != "info"]
     notices = all_notifications(connection)
+    causes = {cause.id: cause for cause in causes_since(connection, time_of(truth["start"]))}
+    likely = likely_causes(connection, time_of(truth["start"]))
     faults, reaches = [], []
     for fault in truth["faults"]:
         if time_of(fault["start"]) > now:
@@ -126,6 +132,7 @@ def compare_with_truth(connection: Connection, plant: Plant, truth: JsonObject, 
         reaches.append(reach)
         faults.append(
             _fault(fault, alerts_of_fault, notices)
+            | {"cause": cited(fault, [causes[c.id] for c in _cited_by(fault, alerts_of_fault, likely)])}
             | {"hours_to_finding": _hours_to_finding(connection, plant, fault, now)}
         )
     outside = [a for a in alerts if not any(reach.contains(a) for reach in reaches)]
@@ -155,15 +162,23 @@ def _fault(fault: JsonObject, alerts: Sequence[Alert], notices: Sequence[Notific
     start = time_of(fault["beyond_limits_from"] or fault["start"])
     first = min((a.fired_at for a in expected if a.fired_at is not None), default=None)
     notifications = [n for n in notices if _mentions(n, {a.id for a in alerts})]
-    kinds: dict[str, int] = {}
-    for notice in notifications:
-        kinds[notice.kind] = kinds.get(notice.kind, 0) + 1
+    kinds, teams = (Counter(getattr(n, name) for n in notifications) for name in ("kind", "team"))
     return {
         "kind": fault["kind"], "subject": fault["subject"], "start": fault["start"], "from": start.isoformat(),
         "parts": len(fault["serials"]), "meant": list(ALERTS_FOR[fault["kind"]]),
         "hours_to_alert": None if first is None else round((first - start) / timedelta(hours=1), 2),
-        "alerts": sorted({f"{a.name} {a.subject}" for a in alerts}), "episodes": len(alerts), "notifications": kinds,
+        "alerts": sorted({f"{a.name} {a.subject}" for a in alerts}), "episodes": len(alerts),
+        "notifications": dict(kinds), "notifications_by_team": dict(teams),
     }  # fmt: skip
+
+
+def _cited_by(fault: JsonObject, alerts: Sequence[Alert], causes: Sequence[LikelyCause]) -> Iterator[LikelyCause]:
+    """The causes that the alerts meant for the fault cite."""
+    for a in alerts:
+        if a.name in ALERTS_FOR[fault["kind"]] and _at_its_place(fault, a):
+            cause = cause_of(a.name, a.subject, a.since, a.ended_at, causes)
+            if cause is not None:
+                yield cause
 
 
 def _hours_to_finding(connection: Connection, plant: Plant, fault: JsonObject, now: datetime) -> float | None:

@@ -15,6 +15,7 @@ from alerting.notifications.decide import (
     announced_by,
     decide_notifications,
 )
+from alerting.notifications.likely_causes import LikelyCause, cause_of
 from alerting.notifications.text import MessageContext, message_text, note_text
 from exporters.metrics.shared.labels import LOG_CHANNEL, TEAMS, channel_of
 from monitor.delivery.courier import Courier
@@ -26,6 +27,7 @@ from monitor.store.database.statements import TallyKey, add_counts, tally_key
 from monitor.store.delivery import notifications as notices
 from monitor.store.delivery.outbox import new_message
 from monitor.store.watching.alerts import Alert, unannounced
+from monitor.store.watching.causes import REMEMBERED, likely_causes
 
 _FALLBACK_TEAM = "platform"
 """The receiver of alerts whose team no longer exists, as after an upgrade."""
@@ -77,9 +79,11 @@ class NotifyJob:
         return len(messages)
 
     def _due(self, connection: Connection, run: Run) -> list[Message]:
-        episodes = [_episode(row) for row in unannounced(connection)]
-        if not episodes:
+        rows = unannounced(connection)
+        if not rows:
             return []
+        causes = likely_causes(connection, run.now - REMEMBERED)
+        episodes = [_episode(row, causes) for row in rows]
         groups = {(e.team, e.line) for e in episodes}
         last = {
             group: LastNote(row.incident, row.sequence, Kind(row.kind), row.at)
@@ -139,11 +143,13 @@ def events(note: Note) -> list[dict[str, object]]:
     ]
 
 
-def _episode(row: Alert) -> Episode:
+def _episode(row: Alert, causes: Sequence[LikelyCause]) -> Episode:
+    cause = cause_of(row.name, row.subject, row.since, row.ended_at, causes)
     return Episode(
         id=row.id, name=row.name, subject=row.subject, severity=row.severity,
         team=row.team if row.team in TEAMS else _FALLBACK_TEAM, line=row.line, summary=row.summary, since=row.since,
         ended_at=row.ended_at, value=row.value, limit=row.limit, announced=row.told,
+        cause=0 if cause is None else cause.id, likely="" if cause is None else cause.words,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from monitor.clock import Clock
 from monitor.detection import CHANGED, HOURLY_COUNT, RECONCILIATION, VANISHED
 from monitor.instants import floor_to, from_micros, to_micros
-from monitor.jobs.pull import PullJob
+from monitor.jobs.pulling.pull import PullJob
 from monitor.model import Finding, Page, Reject, RowKey, Status
 from monitor.ports import Source
 from monitor.scheduling.job import JobScope, Result, Run

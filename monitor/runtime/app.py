@@ -28,6 +28,7 @@ from monitor.gate_models.in_force import ModelsInForce
 from monitor.gate_models.retraining import Retraining
 from monitor.gate_models.training_child import Trainer
 from monitor.jobs.alerts import AlertsJob
+from monitor.jobs.attribution import AttributionJob
 from monitor.jobs.deliver import DeliverJob
 from monitor.jobs.detect import DetectJob, detect_jobs
 from monitor.jobs.drift import DriftJob
@@ -35,7 +36,7 @@ from monitor.jobs.models import ModelJob
 from monitor.jobs.notify import NotifyJob
 from monitor.jobs.performance import PerformanceJob
 from monitor.jobs.prune import PruneJob
-from monitor.jobs.pull import PullJob
+from monitor.jobs.pulling.pull import PullJob
 from monitor.jobs.reconcile import ReconcileJob, Scope
 from monitor.jobs.report import ReportJob
 from monitor.jobs.retraining import RetrainingJob
@@ -131,6 +132,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     jobs: list[Job] = [*pulls, *detect_jobs(store, plant)]
     jobs.append(DriftJob(store, plant, models))
     jobs.append(PerformanceJob(store, plant, models))
+    jobs.append(AttributionJob(store, plant))
     jobs += [ModelJob(store, plant, gate, models, registry, trainer, simulated) for gate in plant.gates]
     if plant.profile == "embedded":
         jobs.append(AlertsJob(store, plant, lambda: bounds_of(plant, jobs)))

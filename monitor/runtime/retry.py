@@ -10,8 +10,8 @@ from datetime import timedelta
 from functools import partial
 
 from monitor.errors import FencedError
-from monitor.jobs.pull import PullJob
-from monitor.jobs.retrying import RetryCounts
+from monitor.jobs.pulling.pull import PullJob
+from monitor.jobs.pulling.retrying import RetryCounts
 from monitor.runtime.app import App
 from monitor.scheduling.job import Run
 from monitor.store.rows.refusals import ask_again, waiting_rows

@@ -26,6 +26,7 @@ from monitor.store.rows.pictures import StoredPicture
 from monitor.store.rows.readings import JudgedSpan, MachineWindow
 from monitor.store.rows.refusals import QuarantineChanges, settle, write_rejects
 from monitor.store.watching.board import roll_up
+from monitor.store.watching.causes import StoredCause, save_causes
 
 
 def provisional_arrival(index: int) -> int:
@@ -84,6 +85,7 @@ class BatchWrite:
     borrowed: list[BorrowedBaseline] = field(default_factory=list)
     tallies: Counter[TallyKey] = field(default_factory=Counter)
     gauges: dict[TallyKey, float] = field(default_factory=dict)
+    causes: list[StoredCause] = field(default_factory=list)
 
     def is_empty(self) -> bool:
         """Whether it holds only counts."""
@@ -109,6 +111,7 @@ def commit(store: Store, lease: Lease, batch: BatchWrite) -> int:
         upsert(connection, t.detector_state, [asdict(state) for state in batch.states])
         insert(connection, t.forgotten_baseline, [baseline._asdict() for baseline in batch.forgotten])
         insert(connection, t.borrowed_baseline, [baseline._asdict() for baseline in batch.borrowed])
+        save_causes(connection, batch.causes)
         refused = write_rejects(connection, batch.source, batch.rejects, batch.now, batch.quarantine.answered)
         count_intake(connection, batch.source, _accepted(batch), refused, batch.now)
         settle(connection, batch.source, batch.quarantine, batch.now)

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from alerting.notifications.likely_causes import cited_words
 from exporters.metrics.shared.snapshot import (
     AlertRow,
     BoardRow,
@@ -35,6 +36,7 @@ from monitor.store.plant_files import newest_digest, store_created_at
 from monitor.store.report.savings import saved_month
 from monitor.store.understood import recent_intake, unknown_names
 from monitor.store.watching.board import board_rows
+from monitor.store.watching.causes import likely_causes
 from monitor.store.watching.newest import newest_outcomes, newest_parts
 from monitor.store.watching.standing import newest_states
 from monitor.store.watching.step_ranks import step_ranks
@@ -183,7 +185,11 @@ def _board(connection: Connection) -> list[BoardRow]:
 
 def _alerts(connection: Connection, since: datetime) -> list[AlertRow]:
     """The newest episode of each alert that is active or ended recently, read by index."""
-    rows = (AlertRow._make(row) for row in connection.execute(_newest_episodes(), {"since": since}))
+    causes = likely_causes(connection, since)
+    rows = (
+        AlertRow._make((*row, cited_words(row.name, row.subject, row.since, row.ended_at, causes)))
+        for row in connection.execute(_newest_episodes(), {"since": since})
+    )
     # Sorted here: with ORDER BY, SQLite would scan the whole table in that order.
     return sorted(rows, key=lambda r: (r.name, r.subject))
 

@@ -28,7 +28,12 @@ class AgedTable(NamedTuple):
 RETAINED: Mapping[str, tuple[AgedTable, ...]] = {
     "readings": (AgedTable(t.reading, "at"), AgedTable(t.machine_state, "at"), AgedTable(t.judged, "until")),
     "windows": (AgedTable(t.machine_window, "start"),),
-    "findings": (AgedTable(t.finding, "at"), AgedTable(t.alert, "ended_at"), AgedTable(t.notification, "at")),
+    "findings": (
+        AgedTable(t.finding, "at"),
+        AgedTable(t.alert, "ended_at"),
+        AgedTable(t.notification, "at"),
+        AgedTable(t.cause, "ended_at"),
+    ),
     "trends": (AgedTable(t.trend, "at"),),
     "parts": (AgedTable(t.part_step, "at"), AgedTable(t.picture, "arrival")),
     "decisions": (AgedTable(t.decision, "at"),),

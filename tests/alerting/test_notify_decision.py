@@ -96,6 +96,33 @@ def test_what_is_told_and_when(story: str) -> None:
     assert found == expected
 
 
+def test_what_follows_from_a_cause_that_was_told_waits_for_the_next_note() -> None:
+    history = History()
+    history.fire("A", "m1", cause=3)
+    told = [history.kinds(0)]
+    history.fire("B", "s1", at=10, cause=3)
+    history.fire("C", "g1", at=20, cause=3)
+    told += [history.kinds(20), history.kinds(800)]
+    for number in (1, 2, 3):
+        history.end(number, 900)
+    told.append(history.kinds(920))
+    assert told == [["opened"], [], [], ["resolved"]]
+    last = history.messages[-1].notes[0]
+    assert [e.name for e in last.fired] == ["B", "C"], "every alert is told once"
+
+
+def test_another_cause_is_told_and_so_is_what_is_worse() -> None:
+    history = History()
+    history.fire("A", "m1", cause=3)
+    history.kinds(0)
+    history.fire("B", "s1", at=10, cause=4)
+    assert history.kinds(20) == ["joined"]
+    history.fire("C", "g1", at=30, severity="critical", cause=3)
+    assert history.kinds(30) == ["raised"]
+    history.fire("C", "g2", at=40, severity="critical", cause=3)
+    assert history.kinds(50) == []
+
+
 def test_teams_and_lines_are_told_apart() -> None:
     history = History()
     history.fire("A", "m1")

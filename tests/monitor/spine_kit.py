@@ -16,7 +16,7 @@ from alerting.specs.roster import BY_NAME
 from monitor.errors import StoreError
 from monitor.jobs.alerts import AlertsJob
 from monitor.jobs.detect import DetectJob, detect_jobs
-from monitor.jobs.pull import PullJob
+from monitor.jobs.pulling.pull import PullJob
 from monitor.model import Floats, Prediction
 from monitor.pipeline.events import EventsPipeline
 from monitor.pipeline.judging import InForce

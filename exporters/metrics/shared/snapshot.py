@@ -148,7 +148,7 @@ class BoardRow(NamedTuple):
 
 
 class AlertRow(NamedTuple):
-    """The newest episode of an alert; not over if `ended_at` is None."""
+    """The newest episode of an alert; not over if `ended_at` is None. `cause`: its likely cause in a few words."""
 
     name: str
     subject: str
@@ -160,6 +160,7 @@ class AlertRow(NamedTuple):
     condition: AlertCondition = AlertCondition.BREACH
     team: str = ""
     line: str = ""
+    cause: str = ""
 
     @property
     def active(self) -> bool:

@@ -394,6 +394,16 @@ retraining = sa.Table(
     sa.Index("ix_retraining_gate", "gate"),
 )  # fmt: skip
 
+# The likely cause of several findings, until all are over; its newest parts, by which later findings follow from it.
+cause = sa.Table(
+    "cause", metadata,
+    sa.Column("id", _serial_id, primary_key=True), _text("kind"), _text("subject"), _text("step"),
+    sa.Column("names", JsonText, nullable=False), _time("since"), _time("found_at"), _time("ended_at", True),
+    sa.Column("findings", JsonText, nullable=False), sa.Column("parts", JsonText, nullable=False),
+    sa.Column("gates", JsonText, nullable=False), sa.Column("shift", sa.Double, nullable=False),
+    sa.Column("certainty", sa.Double, nullable=False), _text("instead"), sa.Index("ix_cause_ended_at", "ended_at"),
+)  # fmt: skip
+
 # The newest ranking of the steps by what they tell of a characteristic; only steps that could be ranked.
 step_rank = sa.Table(
     "step_rank", metadata,

@@ -7,12 +7,14 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from alerting.notifications.likely_causes import cited_words
 from exporters.report.values import Comparison, Episode, Gain, Intake, Retraining, VersionRow
 from monitor.model import JsonObject
 from monitor.statuses import AlertStatus
 from monitor.store.database import tables as t
 from monitor.store.delivery.outbox import MES
 from monitor.store.report.gates import counts_by_name
+from monitor.store.watching.causes import likely_causes
 
 _ROWS = {
     "part steps": t.part_step.c.at, "readings": t.reading.c.at, "machine states": t.machine_state.c.at,
@@ -28,11 +30,13 @@ def episodes(connection: sa.Connection, start: datetime, end: datetime) -> Itera
     query = sa.select(t.alert, fired.label("fired")).where(
         c.state != AlertStatus.PENDING, fired < end, sa.or_(c.ended_at.is_(None), c.ended_at >= start)
     )
+    causes = likely_causes(connection, start)
     for row in connection.execute(query.order_by(fired, c.id)):
         # A report of an earlier period does not include later ends.
         ended = None if row.ended_at is None or row.ended_at >= end else row.ended_at
         named = (row.name, row.subject, row.severity, row.team, row.line)
-        yield Episode(*named, row.fired, ended, row.summary, row.value, row.limit)
+        cause = cited_words(row.name, row.subject, row.since, row.ended_at, causes)
+        yield Episode(*named, row.fired, ended, row.summary, row.value, row.limit, cause)
 
 
 def retrainings(connection: sa.Connection, start: datetime, end: datetime) -> Iterator[Retraining]:

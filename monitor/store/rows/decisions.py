@@ -209,3 +209,13 @@ def predictions_of(connection: sa.Connection, gate: str) -> list[StoredDecision]
     d = t.decision.c
     query = select_columns(StoredDecision, t.decision).where(d.gate == gate, d.predicted.is_not(None))
     return list(fetch_rows(connection, StoredDecision, query.order_by(d.decided_at)))
+
+
+def predicted_of(connection: sa.Connection, gate: str, arrivals: Iterable[int]) -> dict[int, float]:
+    """What a gate predicted of these passages, by arrival number; those of which it predicted nothing are left out."""
+    d = t.decision.c
+    found: dict[int, float] = {}
+    for chunk in chunked(arrivals):
+        query = sa.select(d.arrival, d.predicted).where(d.gate == gate, d.arrival.in_(chunk), d.predicted.is_not(None))
+        found.update((row.arrival, row.predicted) for row in connection.execute(query))
+    return found

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -214,3 +214,24 @@ def window_before(connection: sa.Connection, machine: str, at: datetime, since: 
     start = connection.scalar(sa.select(sa.func.max(w.start)).where(*where))
     query = select_columns(MachineWindow, t.machine_window).where(w.machine == machine, w.start == start)
     return [] if start is None else list(fetch_rows(connection, MachineWindow, query.order_by(w.sensor)))
+
+
+_REPORTED = timedelta(minutes=10)
+"""How old the reading may be by which a machine says what it makes."""
+
+
+def recipes_at(connection: sa.Connection, moments: Iterable[tuple[str, datetime]]) -> list[str]:
+    """The recipe that each machine reported with its newest reading at an instant; '' where it reported none."""
+    return [
+        connection.execute(_RECIPE_AT, {"machine": machine, "at": at, "since": at - _REPORTED}).scalar() or ""
+        for machine, at in moments
+    ]
+
+
+def _recipe_at() -> sa.Select[Any]:
+    r = t.reading.c
+    lately = r.at.between(sa.bindparam("since"), sa.bindparam("at"))
+    return sa.select(r.recipe).where(lately, r.machine == sa.bindparam("machine")).order_by(r.at.desc()).limit(1)
+
+
+_RECIPE_AT = _recipe_at()

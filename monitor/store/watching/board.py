@@ -94,6 +94,13 @@ def board_rows(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> Ite
         yield row._replace(causes=tuple(row.causes))
 
 
+def board_rows_of(connection: sa.Connection, detector: str) -> list[tuple[str, str]]:
+    """Method and subject of every finding of a detector on the board."""
+    b = t.board.c
+    query = sa.select(b.method, b.subject).where(b.detector == detector).order_by(b.method, b.subject)
+    return [(method, subject) for method, subject in connection.execute(query)]
+
+
 def last_finding_id(store: Store) -> int:
     """The highest id of a finding; 0 if there is none."""
     with store.read() as connection:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from spine_kit import HOLDER, Spine, SumModel, seconds
 
 from monitor.clock import SimulatedClock
-from monitor.jobs.pull import PullJob
+from monitor.jobs.pulling.pull import PullJob
 from monitor.jobs.reconcile import ReconcileJob
 from monitor.model import Floats, Prediction
 from monitor.pipeline.judging import InForce

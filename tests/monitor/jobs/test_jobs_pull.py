@@ -240,7 +240,7 @@ def test_a_failed_commit_leaves_the_job_as_it_was(spine: Spine, monkeypatch: pyt
         raise ZeroDivisionError
 
     with monkeypatch.context() as patched:
-        patched.setattr("monitor.jobs.pull.commit", fails)
+        patched.setattr("monitor.jobs.pulling.pull.commit", fails)
         with pytest.raises(ZeroDivisionError):
             spine.run(job, after(15))
     assert forgotten

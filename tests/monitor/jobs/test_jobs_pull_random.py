@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import MonitorError, SourceError, SourceReason
-from monitor.jobs.pull import PullJob
+from monitor.jobs.pulling.pull import PullJob
 from monitor.model import Page, RejectReason
 from monitor.pipeline.events import EventsPipeline
 from monitor.pipeline.parts import PartsPipeline

@@ -12,7 +12,7 @@ import pytest
 from spine_kit import HOLDER, T0, Spine, after
 
 from monitor.clock import SimulatedClock
-from monitor.jobs.pull import PullJob
+from monitor.jobs.pulling.pull import PullJob
 from monitor.jobs.reconcile import ReconcileJob
 from monitor.model import Page, RowKey
 from monitor.runtime.app import reconcile_scope

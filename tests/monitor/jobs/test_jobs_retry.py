@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from spine_kit import HOLDER, PLANT, T0, Spine, after
 
 from monitor.cells import keep_row, restore_row
-from monitor.jobs.pull import PullJob
-from monitor.jobs.retrying import RetryCounts
+from monitor.jobs.pulling.pull import PullJob
+from monitor.jobs.pulling.retrying import RetryCounts
 from monitor.plant.file.load import parse
 from monitor.scheduling.job import Run
 from monitor.sources.transports import open_source

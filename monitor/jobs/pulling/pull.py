@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from monitor.errors import ShutdownError
 from monitor.failpoints import reach
-from monitor.jobs.retrying import RetryCounts, Retrying
+from monitor.jobs.pulling.retrying import RetryCounts, Retrying
 from monitor.model import Page
 from monitor.pipeline.intake import without_old
 from monitor.pipeline.pipeline import Pipeline

@@ -1,0 +1,53 @@
+"""Which alerts follow from a likely cause: by the findings that the cause explains, or the gates that it reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from alerting.specs.roster import BY_NAME
+from alerting.specs.spec import AlertSpec
+
+_AFTER = timedelta(hours=2)
+"""How long after the end of a cause an alert on a gate still follows from it: windows contain its parts so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class LikelyCause:
+    """A cause as alerts cite it: `words` name it, `findings` are the (detector, subject) of those that it explains."""
+
+    id: int
+    words: str
+    findings: frozenset[tuple[str, str]]
+    gates: frozenset[str]
+    since: datetime
+    ended_at: datetime | None
+
+    def explains(self, spec: AlertSpec, subject: str, since: datetime, ended_at: datetime | None) -> bool:
+        """Whether an alert of this time follows from the cause."""
+        if (ended_at is not None and ended_at < self.since) or (
+            self.ended_at is not None and since > self.ended_at + _AFTER
+        ):
+            return False
+        detector = dict(spec.match).get("detector")
+        if detector is not None:
+            return (detector, subject) in self.findings
+        return spec.kind == "gate" and subject in self.gates
+
+
+def cause_of(
+    name: str, subject: str, since: datetime, ended_at: datetime | None, causes: Sequence[LikelyCause]
+) -> LikelyCause | None:
+    """The newest cause that an alert follows from; None where none is known."""
+    spec = BY_NAME.get(name)
+    known = [] if spec is None else [cause for cause in causes if cause.explains(spec, subject, since, ended_at)]
+    return max(known, key=lambda cause: (cause.ended_at is None, cause.since, cause.id), default=None)
+
+
+def cited_words(
+    name: str, subject: str, since: datetime, ended_at: datetime | None, causes: Sequence[LikelyCause]
+) -> str:
+    """The likely cause of an alert in a few words; '' where none is known."""
+    cause = cause_of(name, subject, since, ended_at, causes)
+    return "" if cause is None else cause.words

@@ -1,0 +1,56 @@
+"""Normal scores: how unusual each row's value is beside the reference's rows of its like, in standard deviations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from monitor.model import Floats
+
+_FEWEST_ALIKE = 50
+"""Rows of a group in the reference for its rows to be compared with the group, and not with the whole reference."""
+
+Group = tuple[str, ...]
+
+
+def normal_scores(
+    reference: Floats, like: Sequence[Group], values: Floats, groups: Sequence[Group]
+) -> tuple[Floats, Floats]:
+    """The scores of level and of spread of each value, shape (rows,) both.
+
+    A value's level is the normal quantile of its rank among the reference's values (Blom's scores, without ties
+    broken), so that any distribution becomes standard normal and no single value weighs more than a rare one can. Its
+    spread is high where the level is far from 0 on either side. A missing value is scored as a rank too: by how rare
+    missing is in the reference. A row of a group, such as (machine, recipe), that has `_FEWEST_ALIKE` rows in the
+    reference is ranked among those: how machines or recipes always differ is no change.
+    """
+    level, spread = np.zeros(len(values)), np.zeros(len(values))
+    labels, known = _numbered(groups, like)
+    for number in np.unique(labels):
+        rows, alike = labels == number, known == number
+        beside = reference[alike] if alike.sum() >= _FEWEST_ALIKE else reference
+        level[rows] = _ranked(beside, values[rows])
+        usual = np.abs(_ranked(beside, beside[np.isfinite(beside)]))
+        spread[rows] = _ranked(usual, np.abs(level[rows]))
+    return level, spread
+
+
+def _ranked(reference: Floats, values: Floats) -> Floats:
+    finite = np.sort(reference[np.isfinite(reference)])
+    if not len(finite):
+        return np.zeros(len(values))
+    present = np.nan_to_num(values, nan=finite[0])
+    ranks = (np.searchsorted(finite, present, "left") + np.searchsorted(finite, present, "right")) / 2
+    share = (ranks + 0.5) / (len(finite) + 1)
+    missing = 1 - (len(finite) + 0.5) / (len(reference) + 1)
+    return np.asarray(ndtri(np.where(np.isfinite(values), share, 1 - missing / 2)))
+
+
+def _numbered(groups: Sequence[Group], like: Sequence[Group]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    numbers: dict[Group, int] = {}
+    count = [numbers.setdefault(group, len(numbers)) for group in groups]
+    known = [numbers.get(group, -1) for group in like]
+    return np.array(count, dtype=np.int64), np.array(known, dtype=np.int64)

@@ -1,0 +1,46 @@
+"""The likely causes that alerts cite, against the faults that were injected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from detectors.attribution.causes import CauseKind
+from monitor.model import JsonObject
+from monitor.simulator.truth import RESONANCE
+from monitor.store.watching.causes import StoredCause
+
+_KINDS: Mapping[str, CauseKind] = {
+    "slow_wear": CauseKind.MACHINE, "stuck_sensor": CauseKind.SENSOR, "dead_sensor": CauseKind.SENSOR,
+    "camera_change": CauseKind.CAMERA, "step_offset": CauseKind.PROCESS, "lot_shift": CauseKind.LOT,
+    "wrong_recipe": CauseKind.RECIPE, "concept_change": CauseKind.TEST_RIG,
+}  # fmt: skip
+"""What each kind of fault is, in the words of causes."""
+_MOST_OTHERS = 0.5
+"""The share of lots that are not to blame, or not named, up to which the lots of a cause are right."""
+
+
+def cited(fault: JsonObject, causes: Iterable[StoredCause]) -> dict[str, object]:
+    """The first cause that the fault's own alerts cite: its kind, whether it is the fault, and its words' parts."""
+    first = min(causes, key=lambda row: (row.since, row.id), default=None)
+    if first is None:
+        return {"expected": _KINDS[fault["kind"]].value, "cited": "", "subject": "", "names": [], "right": False}
+    return {
+        "expected": _KINDS[fault["kind"]].value, "cited": first.kind, "subject": first.subject,
+        "names": list(first.names), "right": is_right(fault, first),
+    }  # fmt: skip
+
+
+def is_right(fault: JsonObject, cause: StoredCause) -> bool:
+    """Whether a cause is the fault: the kind, the place and what is named."""
+    if cause.kind != _KINDS[fault["kind"]].value:
+        return False
+    if cause.kind == CauseKind.LOT:
+        return _alike(fault["lots"], cause.names)
+    if cause.kind == CauseKind.SENSOR:
+        return (cause.subject, list(cause.names)) == (fault["subject"], [fault["sensor"]])
+    return cause.subject == (RESONANCE if cause.kind == CauseKind.TEST_RIG else fault["subject"])
+
+
+def _alike(lots: Sequence[str], named: Sequence[str]) -> bool:
+    both = set(lots) | set(named)
+    return len(set(lots) & set(named)) >= (1 - _MOST_OTHERS) * len(both)

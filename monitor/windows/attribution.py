@@ -1,0 +1,229 @@
+"""The evidence for causes: of each finding in breach, the newest rows that it is about, as scores with their labels."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.attribution.evidence import FindingKey, MachineEvidence, Measured, PartsEvidence
+from detectors.attribution.scores import Group, normal_scores
+from detectors.window.roster import step_detector_names
+from monitor.detection import (
+    ANOMALY,
+    CONDITION_ALARM,
+    DEAD,
+    DRIFT,
+    LIMIT,
+    LIMITS,
+    MEASURES,
+    PERFORMANCE,
+    PREDICTION,
+    SKILL,
+    STUCK,
+    TIME_LEFT,
+)  # fmt: skip
+from monitor.instants import to_nanos
+from monitor.model import ClassSpec, Floats, Window
+from monitor.pipeline.forecasts import Forecasts
+from monitor.plant.features import image_features
+from monitor.plant.plant import Plant
+from monitor.store.database.database import Connection
+from monitor.store.models.versions import model_in_force
+from monitor.store.rows.decisions import predicted_of
+from monitor.store.rows.parts import PartStep, newest_passages, part_steps
+from monitor.store.watching.causes import BreachSince
+from monitor.store.watching.references import reference_in_force
+from monitor.windows import parts as windows
+from monitor.windows.frozen import window_of
+from monitor.windows.labels import labels_of
+from monitor.windows.realised import frozen_reference, realised
+
+DETECTORS = (*step_detector_names(), PERFORMANCE, LIMITS, ANOMALY)
+"""The detectors whose findings are attributed."""
+_WINDOWS = 4
+"""So many windows of a detector are looked at: what was before is what shows where something began."""
+_MOST_FEATURES = 4
+"""Features of a step that are looked at, the farthest beyond their limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """What a finding's rows are compared by: reference and current values, with the groups of each."""
+
+    reference: Floats
+    like: Sequence[Group]
+    values: Floats
+    groups: Sequence[Group]
+
+    def scores(self) -> tuple[Floats, Floats]:
+        return normal_scores(self.reference, _made(self.like), self.values, _made(self.groups))
+
+
+@dataclass(frozen=True, slots=True)
+class _Errors:
+    """A gate's newest errors as scores, shape (rows,), with the passages that it judged."""
+
+    passages: Sequence[PartStep]
+    at: NDArray[np.int64]
+    level: Floats
+    spread: Floats
+    outcome: Floats | None
+    predicted: Floats | None
+
+    @property
+    def serials(self) -> list[str]:
+        return [passage.serial for passage in self.passages]
+
+    def on(self, serials: Sequence[str]) -> Floats:
+        """The errors on these parts; NaN where it said nothing of them."""
+        known = dict(zip(self.serials, self.level.tolist(), strict=True))
+        return np.array([known.get(serial, np.nan) for serial in serials])
+
+
+class Evidence:
+    """Reads the evidence of findings in breach; nothing is kept between two calls but the forecasts."""
+
+    def __init__(self, plant: Plant) -> None:
+        self._plant = plant
+        self._steps = list(plant.steps)
+        self._gates = {gate.step: name for name, gate in plant.gates.items()}
+        self._images = image_features(plant)
+        self._forecasts = Forecasts()
+
+    def of_parts(self, connection: Connection, found: Sequence[BreachSince], now: datetime) -> list[PartsEvidence]:
+        """The evidence of findings on steps and on gates."""
+        steps: dict[str, list[BreachSince]] = defaultdict(list)
+        gates: dict[str, list[BreachSince]] = defaultdict(list)
+        for row in found:
+            if (
+                row.detector == PERFORMANCE
+                and not row.feature
+                and row.method != SKILL
+                and row.subject in self._plant.gates
+            ):
+                gates[row.subject].append(row)
+            elif row.detector in step_detector_names() and row.feature and row.subject in self._plant.steps:
+                steps[row.subject].append(row)
+        evidence = [e for step in self._steps for e in self._of_step(connection, step, steps[step])]
+        return [*evidence, *self._of_gates(connection, gates, now)]
+
+    def of_machines(self, found: Sequence[BreachSince]) -> list[MachineEvidence]:
+        """The evidence of findings on machines."""
+        evidence = []
+        for row in found:
+            if row.method in (LIMIT, DEAD, STUCK, CONDITION_ALARM, TIME_LEFT) and row.subject in self._plant.machines:
+                sensors = (row.feature,) if row.feature else tuple(row.causes)
+                step = self._plant.machines[row.subject].step
+                at, broken = to_nanos(row.since), row.method in (DEAD, STUCK)
+                evidence.append(MachineEvidence(_key(row), row.subject, step, sensors, broken, at))
+        return evidence
+
+    def _of_step(self, connection: Connection, step: str, found: Sequence[BreachSince]) -> Iterator[PartsEvidence]:
+        if not found:
+            return
+        frozen = reference_in_force(connection, DRIFT, step)
+        if frozen is None:
+            return
+        reference = window_of(frozen.content, step, step)
+        rows = newest_passages(connection, step, _WINDOWS * self._plant.drift.window_rows)
+        current, labels = windows.measured(step, rows), labels_of(connection, self._steps, step, rows)
+        for row in _worst(found, self._images):
+            scored = self._columns(connection, step, row.feature, reference, current)
+            if scored is not None:
+                level, spread = scored.scores()
+                yield PartsEvidence(
+                    _key(row), self._measured(row.feature), step, step, [r.serial for r in rows], current.at,
+                    level, spread, labels, self._gates.get(step, ""),
+                )  # fmt: skip
+
+    def _columns(
+        self, connection: Connection, step: str, feature: str, reference: Window, current: Window
+    ) -> _Scored | None:
+        like, groups = reference.groups, current.groups
+        if feature == PREDICTION:
+            frozen = reference_in_force(connection, PREDICTION, step)
+            if frozen is None or step not in self._gates:
+                return None
+            predicted = predicted_of(connection, self._gates[step], current.arrivals.tolist())
+            values = np.array([predicted.get(arrival, np.nan) for arrival in current.arrivals.tolist()], dtype=float)
+            before = window_of(frozen.content, step, step)
+            return _Scored(before.values[:, 0], before.groups, values, groups)
+        if feature not in reference.names or feature not in current.names:
+            return None
+        column = reference.values[:, reference.names.index(feature)]
+        return _Scored(column, like, current.values[:, current.names.index(feature)], groups)
+
+    def _of_gates(
+        self, connection: Connection, found: Mapping[str, Sequence[BreachSince]], now: datetime
+    ) -> Iterator[PartsEvidence]:
+        """The errors of the gates in breach, each beside those of the other gates of its characteristic."""
+        asked = {self._plant.gates[gate].characteristic for gate in found}
+        of = {name: gate.characteristic for name, gate in self._plant.gates.items() if gate.characteristic in asked}
+        errors = {gate: made for gate in of if (made := self._errors(connection, gate, now)) is not None}
+        for gate in sorted(set(found) & set(errors)):
+            e, step = errors[gate], self._plant.gates[gate].step
+            others = [other.on(e.serials) for name, other in errors.items() if name != gate and of[name] == of[gate]]
+            yield PartsEvidence(
+                _key(found[gate][0]), Measured.ERROR, step, of[gate], e.serials, e.at, e.level, e.spread,
+                labels_of(connection, self._steps, step, e.passages), gate, e.outcome, e.predicted, others,
+            )  # fmt: skip
+
+    def _errors(self, connection: Connection, gate: str, now: datetime) -> _Errors | None:
+        config, used = self._plant.gates[gate], model_in_force(connection, gate)
+        frozen = reference_in_force(connection, PERFORMANCE, gate)
+        if used is None or frozen is None or frozen.digest != used.digest:
+            return None
+        before = frozen_reference(gate, config.step, frozen.content)
+        rows, classes = _WINDOWS * self._plant.performance.window_rows, self._plant.classes_of(config)
+        current = realised(connection, gate, config, used, now, rows, self._forecasts, classes)
+        by_arrival = {passage.arrival: passage for passage in part_steps(connection, current.arrivals.tolist())}
+        kept = [i for i, arrival in enumerate(current.arrivals.tolist()) if arrival in by_arrival]
+        passages = [by_arrival[arrival] for arrival in current.arrivals[kept].tolist()]
+        columns = zip(
+            _error_columns(before.values, classes), _error_columns(current.values[kept], classes), strict=True
+        )
+        groups = [current.groups[i] for i in kept]
+        scores = [_Scored(then, before.groups, values, groups).scores() for then, values in columns]
+        outcome, predicted = (scores[1][0], scores[2][0]) if classes is None else (None, None)
+        return _Errors(passages, current.at[kept], *scores[0], outcome, predicted)
+
+    def _measured(self, feature: str) -> Measured:
+        if feature == PREDICTION:
+            return Measured.PREDICTION
+        return Measured.IMAGE if feature in self._images else Measured.FEATURE
+
+
+def _made(groups: Sequence[Group]) -> list[Group]:
+    """The machine and the recipe of each row: parts that are alike."""
+    return [group[:2] for group in groups]
+
+
+def _error_columns(values: Floats, classes: ClassSpec | None) -> list[Floats]:
+    """The error, the outcome and the prediction of each row; of classes the loss alone."""
+    if classes is not None:
+        return [values[:, 0]]
+    predicted, outcome = values[:, 0], values[:, 3]
+    return [predicted - outcome, outcome, predicted]
+
+
+def _worst(found: Iterable[BreachSince], images: frozenset[str]) -> list[BreachSince]:
+    """The findings farthest beyond their limits, one of a feature; pictures, predictions and the rest by themselves."""
+    kept: dict[tuple[bool, bool], dict[str, BreachSince]] = defaultdict(dict)
+    for row in sorted(found, key=lambda row: (-_ratio(row), row.feature, row.method)):
+        of_kind = kept[row.feature in images, row.feature == PREDICTION]
+        if row.method not in MEASURES and row.feature not in of_kind and len(of_kind) < _MOST_FEATURES:
+            of_kind[row.feature] = row
+    return [row for of_kind in kept.values() for row in of_kind.values()]
+
+
+def _ratio(row: BreachSince) -> float:
+    return row.value / row.limit if row.value is not None and row.limit else 0.0
+
+
+def _key(row: BreachSince) -> FindingKey:
+    return FindingKey(row.detector, row.method, row.subject, row.feature)
