@@ -21,6 +21,8 @@ _NEW = 10.0
 
 Faults are rare: this is the price of one in some twenty thousand windows.
 """
+_MOST_OF_IT = 0.85
+"""The share of the best score that is enough for a known cause: what follows need not show in every part it touched."""
 _HOUR = 3_600_000_000_000
 _MOVED = 5.0
 """Nats of gain from which outcomes, or predictions, count as moved."""
@@ -144,7 +146,7 @@ def _with_parts(line: Line, evidence: PartsEvidence, ranked: Sequence[Split], ca
     """The causes with this evidence: of one that is known already, if its parts explain it as well, else of its own."""
     best = ranked[0].score if ranked else 0.0
     followed = _followed(evidence, causes)
-    if followed is not None and followed[1] >= best - _NEW:
+    if followed is not None and followed[1] >= min(best - _NEW, _MOST_OF_IT * best):
         cause = replace(followed[0], findings=(*followed[0].findings, evidence.finding))
         return [cause if other is followed[0] else other for other in causes]
     return _joined(causes, _cause_of(line, evidence, ranked)) if ranked else list(causes)

@@ -34,7 +34,7 @@ from monitor.plant.features import image_features
 from monitor.plant.plant import Plant
 from monitor.store.database.database import Connection
 from monitor.store.models.versions import model_in_force
-from monitor.store.rows.decisions import predicted_of
+from monitor.store.rows.decisions import last_predictions, predicted_of
 from monitor.store.rows.parts import PartStep, newest_passages, part_steps
 from monitor.store.watching.causes import BreachSince
 from monitor.store.watching.references import reference_in_force
@@ -66,9 +66,10 @@ class _Scored:
 
 @dataclass(frozen=True, slots=True)
 class _Errors:
-    """A gate's newest errors as scores, shape (rows,), with the passages that it judged."""
+    """A gate's newest errors as scores, shape (rows,), with the passages that it judged and the outcomes of each."""
 
     passages: Sequence[PartStep]
+    values: Floats
     at: NDArray[np.int64]
     level: Floats
     spread: Floats
@@ -78,11 +79,6 @@ class _Errors:
     @property
     def serials(self) -> list[str]:
         return [passage.serial for passage in self.passages]
-
-    def on(self, serials: Sequence[str]) -> Floats:
-        """The errors on these parts; NaN where it said nothing of them."""
-        known = dict(zip(self.serials, self.level.tolist(), strict=True))
-        return np.array([known.get(serial, np.nan) for serial in serials])
 
 
 class Evidence:
@@ -161,17 +157,32 @@ class Evidence:
     def _of_gates(
         self, connection: Connection, found: Mapping[str, Sequence[BreachSince]], now: datetime
     ) -> Iterator[PartsEvidence]:
-        """The errors of the gates in breach, each beside those of the other gates of its characteristic."""
-        asked = {self._plant.gates[gate].characteristic for gate in found}
-        of = {name: gate.characteristic for name, gate in self._plant.gates.items() if gate.characteristic in asked}
-        errors = {gate: made for gate in of if (made := self._errors(connection, gate, now)) is not None}
-        for gate in sorted(set(found) & set(errors)):
-            e, step = errors[gate], self._plant.gates[gate].step
-            others = [other.on(e.serials) for name, other in errors.items() if name != gate and of[name] == of[gate]]
-            yield PartsEvidence(
-                _key(found[gate][0]), Measured.ERROR, step, of[gate], e.serials, e.at, e.level, e.spread,
-                labels_of(connection, self._steps, step, e.passages), gate, e.outcome, e.predicted, others,
-            )  # fmt: skip
+        """The errors of the gates in breach."""
+        for gate in sorted(found):
+            errors, config = self._errors(connection, gate, now), self._plant.gates[gate]
+            if errors is not None:
+                yield PartsEvidence(
+                    _key(found[gate][0]), Measured.ERROR, config.step, config.characteristic, errors.serials, errors.at,
+                    errors.level, errors.spread, labels_of(connection, self._steps, config.step, errors.passages), gate,
+                    errors.outcome, errors.predicted, self._others(connection, gate, errors),
+                )  # fmt: skip
+
+    def _others(self, connection: Connection, gate: str, errors: _Errors) -> list[Floats]:
+        """The errors that the other gates of the characteristic made on the same parts, whichever version judged."""
+        same = self._plant.gates[gate].characteristic
+        scores = []
+        for other, config in self._plant.gates.items():
+            frozen = reference_in_force(connection, PERFORMANCE, other)
+            if other == gate or config.characteristic != same or config.of_classes or frozen is None:
+                continue
+            before = frozen_reference(other, config.step, frozen.content)
+            said = last_predictions(connection, other, errors.serials)
+            now_made = np.array([said.get(serial, np.nan) for serial in errors.serials]) - errors.values
+            nowhere = [("",)] * len(now_made)
+            usual = _error_columns(before.values, None)[0]
+            level, _ = normal_scores(usual, [("",)] * len(usual), now_made, nowhere)
+            scores.append(np.where(np.isfinite(now_made), level, np.nan))
+        return scores
 
     def _errors(self, connection: Connection, gate: str, now: datetime) -> _Errors | None:
         config, used = self._plant.gates[gate], model_in_force(connection, gate)
@@ -190,7 +201,8 @@ class Evidence:
         groups = [current.groups[i] for i in kept]
         scores = [_Scored(then, before.groups, values, groups).scores() for then, values in columns]
         outcome, predicted = (scores[1][0], scores[2][0]) if classes is None else (None, None)
-        return _Errors(passages, current.at[kept], *scores[0], outcome, predicted)
+        values = current.values[kept, 3] if classes is None else np.full(len(kept), np.nan)
+        return _Errors(passages, values, current.at[kept], *scores[0], outcome, predicted)
 
     def _measured(self, feature: str) -> Measured:
         if feature == PREDICTION:

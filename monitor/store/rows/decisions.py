@@ -219,3 +219,15 @@ def predicted_of(connection: sa.Connection, gate: str, arrivals: Iterable[int]) 
         query = sa.select(d.arrival, d.predicted).where(d.gate == gate, d.arrival.in_(chunk), d.predicted.is_not(None))
         found.update((row.arrival, row.predicted) for row in connection.execute(query))
     return found
+
+
+def last_predictions(connection: sa.Connection, gate: str, serials: Iterable[str]) -> dict[str, float]:
+    """What a gate predicted last of each of these parts; without those of which it predicted nothing."""
+    d = t.decision.c
+    found: dict[str, float] = {}
+    for chunk in chunked(dict.fromkeys(serials)):
+        query = sa.select(d.serial, d.predicted).where(
+            d.serial.in_(chunk), unindexed(d.gate) == gate, d.predicted.is_not(None)
+        )
+        found.update((row.serial, row.predicted) for row in connection.execute(query.order_by(d.decided_at)))
+    return found
