@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -131,6 +132,8 @@ def summed(runs: Sequence[Mapping[str, Any]], healthy: Sequence[Mapping[str, Any
         "false_alerts_a_day": {str(found["seed"]): found["alerts_outside_a_day"] for found in runs},
         "most_false_alerts_a_day": max((found["alerts_outside_a_day"] for found in runs), default=None),
         "notifications_a_fault": {"most": max(told, default=0), "mean": round(fmean(told), 2) if told else None},
+        "notifications_a_fault_and_team": _by_team(faults),
+        "likely_causes": _causes(faults),
         "healed_to_before": {
             "gates_healed": sum(h is not None for h in healed), "of": len(healed),
             "worst": max((h for h in healed if h is not None), default=None),
@@ -145,6 +148,27 @@ def summed(runs: Sequence[Mapping[str, Any]], healthy: Sequence[Mapping[str, Any
         "healthy_seeds": [found["seed"] for found in healthy],
         "healthy_alerts_a_day": {str(found["seed"]): found["alerts_outside_a_day"] for found in healthy},
         "most_healthy_alerts_a_day": max((found["alerts_outside_a_day"] for found in healthy), default=None),
+    }  # fmt: skip
+
+
+def _by_team(faults: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Notifications to each team that was told of a fault."""
+    told = [count for fault in faults for count in fault["notifications_by_team"].values()]
+    untold = sum(not fault["notifications_by_team"] for fault in faults)
+    return {"most": max(told, default=0), "mean": round(fmean(told), 2) if told else None, "faults_untold": untold}
+
+
+def _causes(faults: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Whether the first cause that a fault's own alerts cite is the fault, and what is cited instead."""
+    cited: dict[str, Counter[str]] = {}
+    for fault in faults:
+        cause = fault["cause"]
+        named = "right" if cause["right"] else cause["words"] or "none"
+        cited.setdefault(fault["kind"], Counter())[named] += 1
+    right = sum(fault["cause"]["right"] for fault in faults)
+    return {
+        "faults": len(faults), "right": right, "share": round(right / max(1, len(faults)), 3),
+        "cited": {kind: dict(counts) for kind, counts in cited.items()},
     }  # fmt: skip
 
 

@@ -93,7 +93,7 @@ def _by_change(scores: Floats, label: Labels) -> Iterator[Split]:
 
 
 def _by_lots(scores: Floats, label: Labels) -> Iterator[Split]:
-    """The lots that are off to one side, the farthest first; one has to be named, and each further one has its price."""
+    """The lots that are off to one side, the farthest first; each further one has its price."""
     lots = sorted({name for name in label.names if name})
     known = np.array(label.names)
     for sign in (1.0, -1.0):

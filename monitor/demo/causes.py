@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from detectors.attribution.causes import CauseKind
 from monitor.model import JsonObject
 from monitor.simulator.truth import RESONANCE
-from monitor.store.watching.causes import StoredCause
+from monitor.store.watching.causes import StoredCause, words_of
 
 _KINDS: Mapping[str, CauseKind] = {
     "slow_wear": CauseKind.MACHINE, "stuck_sensor": CauseKind.SENSOR, "dead_sensor": CauseKind.SENSOR,
@@ -20,13 +20,13 @@ _MOST_OTHERS = 0.5
 
 
 def cited(fault: JsonObject, causes: Iterable[StoredCause]) -> dict[str, object]:
-    """The first cause that the fault's own alerts cite: its kind, whether it is the fault, and its words' parts."""
+    """The first cause that the fault's own alerts cite: its kind, in words, and whether it is the fault."""
     first = min(causes, key=lambda row: (row.since, row.id), default=None)
     if first is None:
-        return {"expected": _KINDS[fault["kind"]].value, "cited": "", "subject": "", "names": [], "right": False}
+        return {"expected": _KINDS[fault["kind"]].value, "cited": "", "words": "", "right": False}
     return {
-        "expected": _KINDS[fault["kind"]].value, "cited": first.kind, "subject": first.subject,
-        "names": list(first.names), "right": is_right(fault, first),
+        "expected": _KINDS[fault["kind"]].value, "cited": first.kind, "words": words_of(first),
+        "right": is_right(fault, first),
     }  # fmt: skip
 
 

@@ -28,7 +28,14 @@ def _fault_line(fault: JsonObject) -> str:
     elif fault["hours_to_finding"] is not None:
         result = f"found {_when(fault['hours_to_finding'])}, under an alert that was already firing"
     notifications = sum(fault["notifications"].values())
-    return f"  {what:<28} -> {result}; {fault['episodes']} alerts in {notifications} notifications"
+    told = f"{fault['episodes']} alerts in {notifications} notifications"
+    return f"  {what:<28} -> {result}; {told}; {_cause(fault['cause'])}"
+
+
+def _cause(cause: JsonObject) -> str:
+    if not cause["cited"]:
+        return "no cause is named"
+    return f"cause named: {cause['words']}" + ("" if cause["right"] else ", WRONG")
 
 
 def _when(hours: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -172,11 +173,54 @@ def test_a_model_is_healed_where_a_later_version_errs_as_little_as_before(store:
     assert found["coating"]["before"] is None
 
 
+def cause(kind: str, subject: str, *names: str, findings: Sequence[Sequence[str]]) -> dict[str, Any]:
+    return {
+        "kind": kind, "subject": subject, "step": "forging", "names": list(names), "since": at(4), "found_at": at(5),
+        "ended_at": None, "findings": findings, "parts": [], "gates": [], "shift": 0.0, "certainty": 1.0, "instead": "",
+    }  # fmt: skip
+
+
+DRIFTED = [["drift", "wasserstein", "forging", "hardness"]]
+STUCK = [["limits", "stuck", "forge-2", "pressure"]]
+CITED = {
+    "its lots": (
+        fault("lot_shift", "forging", "forging", 3, 6, lots=["A", "B"]), alert("DataDrift", "forging", 4.0),
+        cause("lot", "forging", "A", "B", findings=DRIFTED), "lot", True,
+    ),
+    "one of three lots": (
+        fault("lot_shift", "forging", "forging", 3, 6, lots=["A", "B", "C"]), alert("DataDrift", "forging", 4.0),
+        cause("lot", "forging", "A", findings=DRIFTED), "lot", False,
+    ),
+    "its sensor": (
+        fault("stuck_sensor", "forge-2", "forging", 3, 6, sensor="pressure"), alert("SensorStuck", "forge-2", 4.0),
+        cause("sensor", "forge-2", "pressure", findings=STUCK), "sensor", True,
+    ),
+    "another kind": (
+        fault("step_offset", "forging", "forging", 3, 6), alert("DataDrift", "forging", 4.0),
+        cause("lot", "forging", "A", findings=DRIFTED), "lot", False,
+    ),
+    "none": (
+        fault("step_offset", "forging", "forging", 3, 6), alert("DataDrift", "forging", 4.0),
+        cause("sensor", "forge-2", "pressure", findings=STUCK), "", False,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "row", "known", "kind", "right"), CITED.values(), ids=CITED)
+def test_the_cause_that_a_faults_own_alerts_cite_is_compared_with_it(
+    said: dict[str, Any], row: dict[str, Any], known: dict[str, Any], kind: str, right: bool, store: Store, plant: Plant
+) -> None:
+    found = told(store, plant, truth(said), 24, alert=[row], cause=[known])
+    assert (found["faults"][0]["cause"]["cited"], found["faults"][0]["cause"]["right"]) == (kind, right)
+    text = "\n".join(watching_lines(found))
+    assert ("cause named: " in text, ", WRONG" in text) == (bool(kind), bool(kind) and not right)
+
+
 def test_the_text_tells_misses_and_false_alerts(store: Store, plant: Plant) -> None:
     said = truth(fault("camera_change", "coating", "coating", 3, 6))
     found = told(store, plant, said, 24, alert=[alert("MachineAnomalous", "rig-1", 4.0)])
     text = "\n".join(watching_lines(found))
-    assert "camera change at coating     -> NO ImageDrift; 0 alerts in 0 notifications" in text
+    assert "camera change at coating     -> NO ImageDrift; 0 alerts in 0 notifications; no cause is named" in text
     assert "1 of 1 alerts belong to no fault, 1.00 a day" in text
     assert "2026-03-02 04:00 MachineAnomalous rig-1: said" in text
     assert "no retraining was requested" in text
