@@ -231,7 +231,8 @@ def recipes_at(connection: sa.Connection, moments: Iterable[tuple[str, datetime]
 def _recipe_at() -> sa.Select[Any]:
     r = t.reading.c
     lately = r.at.between(sa.bindparam("since"), sa.bindparam("at"))
-    return sa.select(r.recipe).where(lately, r.machine == sa.bindparam("machine")).order_by(r.at.desc()).limit(1)
+    of_machine = unindexed(r.machine) == sa.bindparam("machine")
+    return sa.select(r.recipe).where(lately, of_machine).order_by(r.at.desc()).limit(1)
 
 
 _RECIPE_AT = _recipe_at()
