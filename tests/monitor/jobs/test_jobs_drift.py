@@ -92,7 +92,7 @@ def test_only_changes_of_status_go_on_record(spine: Spine) -> None:
     spine.run(drift, parts(spine, 200))
     first = len(spine.all(t.finding))
     spine.run(drift, parts(spine, 10, 200))
-    assert len(spine.all(t.finding)) == first == 11
+    assert len(spine.all(t.finding)) == first == 22
     spine.run(drift, parts(spine, 30, 210, change=_shifted))
     assert sorted({(f.feature, f.status) for f in spine.all(t.finding)[first:]}) == [
         ("", "breach"), ("b", "breach"), ("prediction", "breach"),
@@ -181,11 +181,13 @@ class HighestValue:
 
 def test_a_detector_is_added_by_a_line_of_the_roster(spine: Spine, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is run on every step, stands on the board, and is among the drift findings that people are shown."""
-    line = roster.StepDetector(HighestValue.name, roster.Columns.ALL, HighestValue)
+    line = roster.StepDetector(HighestValue.name, roster.Columns.ALL, lambda given: HighestValue())
     monkeypatch.setattr(roster, "STEP_DETECTORS", (*roster.STEP_DETECTORS, line))
     spine.run(job(spine), parts(spine, 200))
     (highest,) = (row for row in spine.all(t.board) if row.detector == "highest_value")
     assert (highest.subject, highest.status) == ("form", "ok")
     with spine.store.read() as connection:
-        assert {row.detector for row in drift_findings(connection, "form")} == {"drift", "highest_value"}
+        assert {row.detector for row in drift_findings(connection, "form")} == {
+                "chart", "drift", "highest_value",
+            }  # fmt: skip
         assert "highest_value" in {trend.detector for _, trend in read_trends(connection, T0, after(10_000))}
