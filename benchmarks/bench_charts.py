@@ -12,6 +12,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -102,29 +103,34 @@ _MEASURED = {
 def looks(history: History) -> Iterator[tuple[str, float, Sequence[Finding]]]:
     """At every hour from the start on, what is found of each step: step, hour, findings."""
     steps = frame(history, "WIP_HISTORY").drop_duplicates(["SN", "OPERATION", "PASS_NO"])
+    steps = steps.assign(posted=pd.to_datetime(steps["T_POSTED"])).sort_values("posted", kind="stable")
+    steps[_PROFILE] = steps[_PROFILE].replace(0, np.nan)
     start = pd.Timestamp(history.start).tz_localize(None)
     for code, names in _MEASURED.items():
         rows = steps[steps["OPERATION"] == code]
-        posted = pd.to_datetime(rows["T_POSTED"])
-        rows, posted = rows.loc[posted.sort_values(kind="stable").index], posted.sort_values(kind="stable").to_numpy()
-        values = rows[names].apply(pd.to_numeric, errors="coerce").to_numpy(float)
-        values[:, [name in _PROFILE for name in names]] = np.where(
-            (profile := values[:, [name in _PROFILE for name in names]]) == 0, np.nan, profile
-        )
-        groups = list(zip(rows["EQUIP"].astype(str), rows["RECIPE_ID"].astype(str), strict=True))
+        whole, posted = _of_rows(rows, names), rows["posted"].to_numpy()
         first = max(REFERENCE, int(np.searchsorted(posted, start.to_numpy(), side="right")))
-
-        def window(begin: int, end: int) -> Window:
-            at = posted[begin:end].astype("datetime64[ns]").astype(np.int64)  # noqa: B023
-            arrivals = np.arange(begin, end)
-            return Window(code, code, tuple(names), values[begin:end], at, arrivals, tuple(groups[begin:end]))  # noqa: B023
-
-        reference, detectors = window(first - REFERENCE, first), (ControlCharts(), FeatureDrift())
+        reference, detectors = _cut(whole, first - REFERENCE, first), (ControlCharts(), FeatureDrift())
         for hour in range(round((history.end - history.start) / timedelta(hours=1))):
             end = int(np.searchsorted(posted, (start + pd.Timedelta(hours=hour)).to_numpy(), side="right"))
             if end > first:
-                now = window(end - WINDOW, end)
+                now = _cut(whole, end - WINDOW, end)
                 yield _STEPS[code], float(hour), [f for d in detectors for f in d.judge(reference, now)]
+
+
+def _of_rows(rows: pd.DataFrame, names: Sequence[str]) -> Window:
+    values = rows[list(names)].apply(pd.to_numeric, errors="coerce").to_numpy(float)
+    at = rows["posted"].to_numpy().astype("datetime64[ns]").astype(np.int64)
+    groups = tuple(zip(rows["EQUIP"].astype(str), rows["RECIPE_ID"].astype(str), strict=True))
+    return Window("step", "step", tuple(names), values, at, np.arange(len(rows)), groups)
+
+
+def _cut(window: Window, first: int, end: int) -> Window:
+    part = slice(first, end)
+    return replace(
+        window, values=window.values[part], at=window.at[part], arrivals=window.arrivals[part],
+        groups=window.groups[part],
+    )  # fmt: skip
 
 
 def episodes(history: History) -> dict[str, list[str]]:

@@ -31,7 +31,7 @@ class ChartSettings:
     to their mean; a smaller one is taken for coincidence. `least_rows`: the fewest values that are judged.
     """
 
-    chance: float = 1e-5
+    chance: float = 3e-6
     least_relative_spread: float = 0.15
     least_rows: int = 10
 
