@@ -26,7 +26,7 @@ class ChartSettings:
     """Parameters of the limits.
 
     `chance`: the probability that one rule goes beyond its limit in a window of an unchanged characteristic, if what
-    blocks of the reference show were normal. It is skewed, so that about one window in a thousand does
+    blocks of the reference show were normal. It is skewed, so that up to two windows in a thousand do
     (`benchmarks.bench_charts`). `least_relative_spread`: the minimum standard deviation of what blocks show, relative
     to their mean; a smaller one is taken for coincidence. `least_rows`: the fewest values that are judged.
     """
