@@ -170,7 +170,7 @@ def _words(name: str, machine: str, rule: Rule, said: Judged, at: Indices) -> st
     signal = next(s for s in signals(said) if s.rule is rule and s.first <= place <= s.last)
     where = f" at {machine}" if machine else ""
     way = "unsteady" if signal.above is None else "high" if signal.above else "low"
-    since = f" since {from_nanos(int(at[signal.since])):%Y-%m-%d %H:%M}" if signal.since else ""
+    since = f" since {from_nanos(int(at[signal.since])):%Y-%m-%d %H:%M} UTC" if signal.since else ""
     return f"{name}{where} {way}{since}"
 
 

@@ -54,11 +54,11 @@ def changed(start: int, stop: int, by: float) -> Floats:
 
 SHIFTS = {
     "nothing": (STEADY, {}),
-    "one part far above": (changed(40, 41, 9.0), {"rule_1": "a at m1 high since 1970-01-01 00:40"}),
-    "one part far below": (changed(40, 41, -9.0), {"rule_1": "a at m1 low since 1970-01-01 00:40"}),
-    "a shift up": (changed(20, 60, 2.0), {"cusum": "a at m1 high since 1970-01-01 00:20"}),
-    "a shift down": (changed(20, 60, -2.0), {"cusum": "a at m1 low since 1970-01-01 00:19"}),
-    "a shift that is over": (changed(5, 35, 2.0), {"cusum": "a at m1 high since 1970-01-01 00:04"}),
+    "one part far above": (changed(40, 41, 9.0), {"rule_1": "a at m1 high since 1970-01-01 00:40 UTC"}),
+    "one part far below": (changed(40, 41, -9.0), {"rule_1": "a at m1 low since 1970-01-01 00:40 UTC"}),
+    "a shift up": (changed(20, 60, 2.0), {"cusum": "a at m1 high since 1970-01-01 00:20 UTC"}),
+    "a shift down": (changed(20, 60, -2.0), {"cusum": "a at m1 low since 1970-01-01 00:19 UTC"}),
+    "a shift that is over": (changed(5, 35, 2.0), {"cusum": "a at m1 high since 1970-01-01 00:04 UTC"}),
     "a shift before the window": (changed(0, 60, 2.0), {"cusum": "a at m1 high"}),
 }
 
@@ -128,7 +128,7 @@ def test_wear_of_two_machines_in_step_is_no_shift() -> None:
 def test_where_no_machine_made_enough_all_parts_have_one_chart() -> None:
     seven = tuple(f"m{i}" for i in range(7))
     found = by_method(ControlCharts().judge(window(noise(500, 1), seven), window(changed(20, 60, 2.0), seven)))
-    assert found["cusum"].causes == ("a high since 1970-01-01 00:20",)
+    assert found["cusum"].causes == ("a high since 1970-01-01 00:20 UTC",)
 
 
 GAPS = {
