@@ -29,7 +29,15 @@ TIME_LEFT_LATEST: Final = "time_left_latest"
 """The ends of the interval of `time_left`."""
 CONTRIBUTION: Final = "contribution"
 """What a sensor contributes to the machine's score."""
-MEASURES: Final = frozenset({TIME_LEFT_EARLIEST, TIME_LEFT_LATEST, CONTRIBUTION})
+CAPABILITY: Final = "capability"
+"""How wide a specification is for the outcomes of a gate's parts."""
+CAPABILITY_METHODS: Final = {
+    (index, bound): index if bound == "value" else f"{index}_{bound}"
+    for index in ("cp", "cpk", "pp", "ppk")
+    for bound in ("value", "low", "high")
+}
+"""By index, and whether it is the value or an end of its interval."""
+MEASURES: Final = frozenset({TIME_LEFT_EARLIEST, TIME_LEFT_LATEST, CONTRIBUTION, *CAPABILITY_METHODS.values()})
 """Values beside a finding, current only and without a verdict of their own; their metrics are not those of findings."""
 NO_STATES: Final = (CHANGE, TIME_LEFT)
 """Methods that say what happened or what will, not what state a machine is in."""
@@ -49,6 +57,13 @@ IMAGE_DRIFT: Final = "image_drift"
 WASSERSTEIN: Final = "wasserstein"
 MISSING_RATE: Final = "missing_rate"
 CHANGED_RATE: Final = "changed_rate"
+CHART: Final = "chart"
+"""Control charts of a step's features and predictions."""
+OUTCOME_CHART: Final = "outcome_chart"
+"""Control charts of what a gate's parts turned out to be, and of the residuals of its predictions."""
+OUTCOME: Final = "outcome"
+RESIDUAL: Final = "residual"
+"""The outcome less the prediction."""
 PREDICTION: Final = "prediction"
 """The feature name of the gate model's predictions."""
 

@@ -1,9 +1,9 @@
-"""Alerts on what models are fed and how well they predict: drift and performance."""
+"""Alerts on what models are fed and how well they predict: drift, control charts and performance."""
 
 from __future__ import annotations
 
 from alerting.specs.spec import DAY, HOUR, MINUTE, AlertSpec, finding, of_drift
-from monitor.detection import DRIFT, IMAGE_DRIFT, PERFORMANCE, SKILL, WORST_RATIO
+from monitor.detection import CHART, DRIFT, IMAGE_DRIFT, OUTCOME, OUTCOME_CHART, PERFORMANCE, SKILL, WORST_RATIO
 
 ALERTS: tuple[AlertSpec, ...] = (
     of_drift(
@@ -17,6 +17,22 @@ ALERTS: tuple[AlertSpec, ...] = (
         summary="images at step {subject} have drifted from the reference",
         cause="Brightness, contrast or sharpness differs from the frozen reference, often because of lighting or lens.",
         action="Check camera, lens and lighting of the step; clean or adjust them, then compare again.",
+    ),
+    of_drift(
+        "ProcessShifted", CHART,
+        summary="the process at step {subject} has shifted",
+        cause="By a control chart, a characteristic of the step or its gate's prediction has left what it was in the "
+        "frozen reference.",
+        action="Find what changed at that time: tool, material, setting, gauge; if it is intended, freeze a new "
+        "reference.",
+    ),
+    AlertSpec(
+        "OutcomeShifted", "warning", "engineers", *finding(OUTCOME_CHART, "breach", feature=OUTCOME), "subject", "gate",
+        limit=0.5, clear=0.5, pending_for=30 * MINUTE, keep_firing=HOUR, measured=False,
+        summary="what the parts of gate {subject} turn out to be has shifted",
+        cause="By a control chart, the outcomes of the newest parts have left what they were when the model in force "
+        "was trained.",
+        action="Find what changed in the process, or in the measurement of the outcome, at that time.",
     ),
     AlertSpec(
         "ModelDegraded", "warning", "ml", *finding(PERFORMANCE, feature="", method=WORST_RATIO), "subject", "gate",

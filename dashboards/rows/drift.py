@@ -1,10 +1,19 @@
-"""Drift of the steps' measurements and the gates' predictions from the reference."""
+"""Drift and control charts of the steps' measurements and the gates' predictions, and capability."""
 
 from __future__ import annotations
 
 from dashboards.blocks.panels import BASE_URL, Panel, lines, value_table
-from dashboards.blocks.queries import Query, limit, share_of_limit, value
-from monitor.detection import DRIFT, IMAGE_DRIFT, MISSING_RATE, PREDICTION, WASSERSTEIN, WORST_RATIO
+from dashboards.blocks.queries import Query, by, limit, series, share_of_limit, value
+from monitor.detection import (
+    CHART,
+    DRIFT,
+    IMAGE_DRIFT,
+    MISSING_RATE,
+    OUTCOME_CHART,
+    PREDICTION,
+    WASSERSTEIN,
+    WORST_RATIO,
+)
 
 TITLE = "Drift"
 _EITHER = f"=~{DRIFT}|{IMAGE_DRIFT}"
@@ -13,7 +22,7 @@ _REPORTS = {"Reports": f"{BASE_URL}/reports/"}
 
 def panels() -> list[Panel]:
     """The panels of the row."""
-    return [*_worst(), *_single()]
+    return [*_worst(), *_single(), *_charts()]
 
 
 def _worst() -> list[Panel]:
@@ -82,6 +91,41 @@ def _single() -> list[Panel]:
                 )
             ],
             unit="percentunit",
+            width=12,
+        ),
+    ]
+
+
+def _charts() -> list[Panel]:
+    """Control charts, and what the outcomes are worth by the specification."""
+    worst = {"detector": CHART, "subject": "=~$step", "feature": "", "method": WORST_RATIO}
+    outcomes = {"detector": OUTCOME_CHART, "feature": "", "method": WORST_RATIO}
+    return [
+        lines(
+            "Worst control chart, as a share of its limit",
+            "Of each step's characteristics and prediction, and of each gate's outcomes and residuals. Above the "
+            "limit, the alert says which, at which machine, which way and since when.",
+            [
+                Query(value(("subject",), **worst), "{{subject}}"),
+                Query(value(("subject",), **outcomes), "{{subject}} outcomes"),
+                Query(limit((), **worst), "limit"),
+            ],
+            width=12,
+        ),
+        lines(
+            "Capability of the outcomes",
+            "Cpk and Ppk of each gate's newest outcomes with their 95 % intervals. Where the lower end is below what "
+            "the customer asks, often 1.33, it is not shown that the process is capable.",
+            [
+                Query(
+                    by(
+                        "max",
+                        ("gate", "index", "bound"),
+                        series("gatewatch_gate_capability_ratio", gate="=~$gate", index="=~cpk|ppk"),
+                    ),
+                    "{{gate}} {{index}} {{bound}}",
+                )
+            ],
             width=12,
         ),
     ]

@@ -6,12 +6,14 @@ The drift job, the board and the report use it. The performance of a gate is not
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from detectors.spc.rules import DEFAULT, Rule
+from detectors.window.charts import ControlCharts
 from detectors.window.drift import FeatureDrift
-from monitor.detection import DRIFT, IMAGE_DRIFT
+from monitor.detection import CHART, DRIFT, IMAGE_DRIFT
 from monitor.ports import WindowDetector
 
 
@@ -26,17 +28,25 @@ class Columns(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class StepSettings:
+    """What a plant chooses: the rules of its control charts."""
+
+    rules: Sequence[Rule] = DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
 class StepDetector:
     """A listed detector: its name in findings, the columns it judges, and its constructor."""
 
     name: str
     columns: Columns
-    make: Callable[[], WindowDetector]
+    make: Callable[[StepSettings], WindowDetector]
 
 
 STEP_DETECTORS: tuple[StepDetector, ...] = (
-    StepDetector(IMAGE_DRIFT, Columns.IMAGES, lambda: FeatureDrift(IMAGE_DRIFT)),
-    StepDetector(DRIFT, Columns.OTHERS, FeatureDrift),
+    StepDetector(IMAGE_DRIFT, Columns.IMAGES, lambda given: FeatureDrift(IMAGE_DRIFT)),
+    StepDetector(DRIFT, Columns.OTHERS, lambda given: FeatureDrift()),
+    StepDetector(CHART, Columns.OTHERS, lambda given: ControlCharts(rules=given.rules)),
 )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from exporters.html.formatting import number
 from exporters.html.html import Html, chip, page, table, tag
-from exporters.metrics.families.findings import fresh_findings
+from exporters.metrics.families.findings import WINDOWED, fresh_findings
 from exporters.metrics.families.gates import learns, outcomes_by_gate
 from exporters.metrics.families.holds import is_overdue
 from exporters.metrics.families.jobs import overdue
@@ -19,6 +19,7 @@ from exporters.pages.lists import list_url
 from exporters.pages.parts import ago, clock, search_form, section
 from monitor.detection import (
     BIAS,
+    CHART,
     DRIFT,
     IMAGE_DRIFT,
     LIMIT,
@@ -179,7 +180,7 @@ def _steps(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) -> Htm
 
 
 def _step_row(step: str, bounds: Bounds, rows: Sequence[BoardRow], snapshot: MetricsSnapshot) -> tuple[str, ...]:
-    detectors = (DRIFT, IMAGE_DRIFT)
+    detectors = (DRIFT, IMAGE_DRIFT, CHART)
     overall = [r for r in rows if r.detector in detectors and not r.feature and r.method == WORST_RATIO]
     worst = max(overall, key=_limit_ratio, default=None)
     causes = ", ".join(name for row in sorted(overall, key=_limit_ratio, reverse=True) for name in row.causes[:3])
@@ -198,7 +199,7 @@ def _machines(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) -> 
         judged = [
             row
             for row in findings.get(name, ())
-            if row.detector not in (DRIFT, IMAGE_DRIFT, PERFORMANCE) and row.method not in (*NO_STATES, *MEASURES)
+            if row.detector not in WINDOWED and row.method not in (*NO_STATES, *MEASURES)
         ]
         newest = max((row.at for row in judged), default=None)
         units = {s: c.unit for s, c in plant.machines[name].sensors.items()} if name in plant.machines else {}

@@ -11,7 +11,7 @@ from exporters.html.svg import Frame, band, curve, figure, label, padded, time_a
 from exporters.report.elements import collapsed, legend, moment, plain, plot
 from exporters.report.values import Evaluation, Exceedance, PlantReport, StepReport, Trend
 from exporters.report.view import View, fault_bands, process_faults, view_of
-from monitor.detection import DRIFT, IMAGE_DRIFT
+from monitor.detection import CHART, DRIFT, IMAGE_DRIFT
 
 _GAP = timedelta(hours=6)
 _ROWS = 200
@@ -37,6 +37,7 @@ def _step(step: StepReport, view: View) -> Iterable[Html]:
 _DRIFT_TITLES = {
     DRIFT: "worst feature, as a ratio to its limit",
     IMAGE_DRIFT: "worst image feature, as a ratio to its limit",
+    CHART: "worst control chart, as a ratio to its limit",
 }
 
 

@@ -16,6 +16,7 @@ from alerting.notifications.likely_causes import LikelyCause, cause_of
 from monitor.demo.causes import cited
 from monitor.detection import (
     ANOMALY,
+    CHART,
     CONDITION_ALARM,
     DEAD,
     DRIFT,
@@ -50,9 +51,9 @@ ALERTS_FOR: Mapping[str, tuple[str, ...]] = {
     "stuck_sensor": ("SensorStuck",),
     "dead_sensor": ("SensorDead",),
     "camera_change": ("ImageDrift",),
-    "step_offset": ("DataDrift",),
-    "lot_shift": ("DataDrift",),
-    "wrong_recipe": ("DataDrift",),
+    "step_offset": ("DataDrift", "ProcessShifted"),
+    "lot_shift": ("DataDrift", "ProcessShifted"),
+    "wrong_recipe": ("DataDrift", "ProcessShifted"),
     "concept_change": ("ModelDegraded", "ModelWithoutSkill"),
 }
 """The alerts that each kind of fault should raise."""
@@ -62,14 +63,14 @@ METHODS_FOR: Mapping[str, tuple[tuple[str, str], ...]] = {
     "stuck_sensor": ((LIMITS, STUCK),),
     "dead_sensor": ((LIMITS, DEAD),),
     "camera_change": ((IMAGE_DRIFT, WASSERSTEIN), (IMAGE_DRIFT, MISSING_RATE)),
-    "step_offset": ((DRIFT, WASSERSTEIN),),
-    "lot_shift": ((DRIFT, WASSERSTEIN),),
-    "wrong_recipe": ((DRIFT, WASSERSTEIN),),
+    "step_offset": ((DRIFT, WASSERSTEIN), (CHART, WORST_RATIO)),
+    "lot_shift": ((DRIFT, WASSERSTEIN), (CHART, WORST_RATIO)),
+    "wrong_recipe": ((DRIFT, WASSERSTEIN), (CHART, WORST_RATIO)),
     "concept_change": ((PERFORMANCE, WORST_RATIO), (PERFORMANCE, SKILL)),
 }
 """The detectors and methods that should find each kind of fault."""
 
-_OUTCOME_ALERTS = ("ModelDegraded", "ModelWithoutSkill", "GateOutOfService")
+_OUTCOME_ALERTS = ("ModelDegraded", "ModelWithoutSkill", "OutcomeShifted", "GateOutOfService")
 _AFTER = timedelta(hours=2)
 """An alert this long after the last affected row still belongs to the fault, because windows contain the row."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from detectors.window import roster
-from detectors.window.roster import Columns
+from detectors.window.roster import Columns, StepSettings
 from monitor.detection import DRIFT, WORST_RATIO
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.instants import from_nanos
@@ -32,7 +32,8 @@ class DriftJob:
     def __init__(self, store: Store, plant: Plant, models: ModelsInForce) -> None:
         self._store = store
         self._plant = plant
-        self._detectors = tuple((listed.columns, listed.make()) for listed in roster.STEP_DETECTORS)
+        chosen = StepSettings(plant.spc.asked())
+        self._detectors = tuple((listed.columns, listed.make(chosen)) for listed in roster.STEP_DETECTORS)
         self._windows = StepWindows(store, plant, models)
         self._image_features = image_features(plant)
         self._judged: dict[str, State] = {}

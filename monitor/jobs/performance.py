@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from detectors.window.outcome_charts import OutcomeCharts
 from detectors.window.performance import Performance, with_hysteresis
 from monitor.detection import MISCOVERAGE, PERFORMANCE, SKILL
 from monitor.gate_models.in_force import ModelsInForce
@@ -55,6 +56,7 @@ class PerformanceJob:
         self._store = store
         self._plant = plant
         self._models = models
+        self._charts = OutcomeCharts(plant.spc.asked())
         self._forecasts = Forecasts()
         self._judged: dict[str, Judged] = {}
         self._references: dict[tuple[str, str], Window] = {}
@@ -112,8 +114,11 @@ class PerformanceJob:
             }
         slices = slices_of(self._plant, config.step, reference, window)
         detector = Performance(rows, slices, coverage=config.coverage, of_classes=config.of_classes)
-        findings = detector.judge(reference, window)
-        return tuple(with_hysteresis(f, before.get(f.method)) for f in findings), len(window)
+        findings = [with_hysteresis(f, before.get(f.method)) for f in detector.judge(reference, window)]
+        if classes is None:
+            spec = self._plant.characteristics[config.characteristic].spec_at(run.now)
+            findings += self._charts.judge(reference, window, spec)
+        return tuple(findings), len(window)
 
     def _reference(self, gate: str, config: GateConfig, used: ModelInForce, run: Run) -> Window:
         """The reference of the version in force: from memory, from the store, or made and frozen now."""

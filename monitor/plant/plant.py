@@ -31,6 +31,7 @@ from monitor.plant.watching import (
     NotifyConfig,
     PerformanceConfig,
     Profile,
+    SpcConfig,
 )
 
 WITH_PICTURES = 50
@@ -61,6 +62,7 @@ class Plant(Strict):
     reconcile: ReconcileConfig = Field(ReconcileConfig(), description="Comparison of sources and store.")
     detectors: DetectorConfig = Field(DetectorConfig(), description="Parameters of the default detectors.")
     drift: DriftConfig = Field(DriftConfig(), description="Drift detection.")
+    spc: SpcConfig = Field(SpcConfig(), description="Control charts.")
     performance: PerformanceConfig = Field(PerformanceConfig(), description="Model performance.")
     alerts: AlertsConfig = Field(AlertsConfig(), description="Evaluation of the alerts.")
     notify: NotifyConfig = Field(NotifyConfig(), description="Notifications.")

@@ -1,12 +1,15 @@
-"""Monitoring sections of the plant file: drift, performance, alerts, notifications, retraining."""
+"""Monitoring sections of the plant file: drift, control charts, performance, alerts, notifications, retraining."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from detectors.spc.rules import Rule, parse
+from monitor.errors import UsageError
+from monitor.plant.messages import Meaning
 from monitor.plant.types import Duration, Name, PositiveDuration, Secret, Strict, Text
 
 Profile = Literal["embedded", "stack"]
@@ -26,6 +29,35 @@ class DriftConfig(Strict):
     report_under_replay: bool = Field(
         False, description="Whether reports are also rendered under replay, which slows it down."
     )
+
+
+def _number_or_text(value: object) -> object:
+    """Nelson's rules are numbers in YAML."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _rule(value: str) -> str:
+    try:
+        parse(value)
+    except UsageError as exc:
+        raise ValueError(str(exc)) from exc
+    return value
+
+
+RuleName = Annotated[
+    str, BeforeValidator(_number_or_text), AfterValidator(_rule),
+    Meaning("a rule: 1 to 8 (Nelson), w1 to w4 (Western Electric), cusum, spread, or nelson or western for all of one"),
+]  # fmt: skip
+
+
+class SpcConfig(Strict):
+    """Control charts of what steps measure, predictions, outcomes and residuals; phase 1 is the frozen reference."""
+
+    rules: list[RuleName] = Field(["1", "cusum"], min_length=1, description="The rules that are asked.")
+
+    def asked(self) -> tuple[Rule, ...]:
+        """The rules, each once."""
+        return parse(",".join(self.rules))
 
 
 class PerformanceConfig(Strict):

@@ -31,7 +31,9 @@ def test_show_prints_each_feature_with_value_and_limit(judged: Path) -> None:
     said = gatewatch("drift", "show", "forging", "-p", judged)
     assert said.code == 0, said.err
     lines = said.out.splitlines()
-    assert lines[0].startswith("forging  drift  worst feature  worst_ratio ")
+    assert lines[0].startswith("forging  chart  worst feature  worst_ratio ")
+    assert sum(line.startswith("forging  drift  worst feature  worst_ratio ") for line in lines) == 1
+    assert sum("hardness  cusum" in line and " against " in line for line in lines) == 1
     assert sum("hardness  wasserstein" in line and " against " in line for line in lines) == 1
     assert all(line.startswith("forging  ") for line in lines)
 
@@ -39,8 +41,8 @@ def test_show_prints_each_feature_with_value_and_limit(judged: Path) -> None:
 def test_show_as_data_has_every_step(judged: Path) -> None:
     rows = json.loads(gatewatch("drift", "show", "--json", "-p", judged).out)
     assert {r["subject"] for r in rows} == {"forging", "machining", "coating", "inspection"}
-    assert {r["detector"] for r in rows} == {"drift", "image_drift"}
-    assert {r["method"] for r in rows} == {"wasserstein", "missing_rate", "worst_ratio"}
+    assert {r["detector"] for r in rows} == {"chart", "drift", "image_drift"}
+    assert {r["method"] for r in rows} == {"cusum", "rule_1", "wasserstein", "missing_rate", "worst_ratio"}
 
 
 def test_freeze_adds_a_version_once_and_list_shows_it(judged: Path) -> None:

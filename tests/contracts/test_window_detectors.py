@@ -9,9 +9,12 @@ import pytest
 import window_detector as suite
 from performance_windows import GROUPS, predictions
 
+from detectors.spc.rules import Rule
+from detectors.window.charts import ControlCharts
 from detectors.window.performance import Performance
-from detectors.window.roster import STEP_DETECTORS
+from detectors.window.roster import STEP_DETECTORS, StepDetector, StepSettings
 from monitor.model import Window
+from monitor.ports import WindowDetector
 
 HOUR = 3_600_000_000_000
 
@@ -28,12 +31,17 @@ def window(rows: int, seed: int, names: tuple[str, ...] = ("a", "b", "fixed")) -
     return Window("form", "form", names, values, at, np.arange(1, rows + 1, dtype=np.int64), groups)
 
 
+def made(detector: StepDetector) -> Callable[[], WindowDetector]:
+    return lambda: detector.make(StepSettings())
+
+
 CASES = {
     "performance of a gate": suite.Case(
         lambda: Performance(slices=GROUPS), predictions(900, 1, lot=0.5, fitted=0.6), predictions(60, 2, lot=0.5)
     ),
-    **{f"{d.name} of a step": suite.Case(d.make, window(500, 1), window(60, 2)) for d in STEP_DETECTORS},
-    **{f"{d.name} of a step, fewer parts": suite.Case(d.make, window(300, 3), window(90, 4)) for d in STEP_DETECTORS},
+    **{f"{d.name} of a step": suite.Case(made(d), window(500, 1), window(60, 2)) for d in STEP_DETECTORS},
+    **{f"{d.name} of a step, fewer parts": suite.Case(made(d), window(300, 3), window(90, 4)) for d in STEP_DETECTORS},
+    "charts by every rule": suite.Case(lambda: ControlCharts(rules=tuple(Rule)), window(500, 1), window(60, 2)),
 }
 
 

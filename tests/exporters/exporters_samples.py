@@ -128,6 +128,17 @@ def snapshot(**changes: Any) -> MetricsSnapshot:
             finding(),
             finding(method="low", status="ok", value=412.5, limit=300.0, causes=()),
             finding(subject="C1", feature="pressure", method="dead", status="no_data", value=None, limit=None),
+            finding(
+                detector="capability",
+                method="cpk_low",
+                subject="shape",
+                feature="outcome",
+                status="ok",
+                value=1.21,
+                limit=None,
+                causes=(),
+                step="forging",
+            ),
             finding(subject="C1", feature="gone", at=before(hours=2)),
             *(
                 finding(detector="anomaly", method=method, status=status, value=value, limit=limit, causes=())

@@ -14,6 +14,7 @@ from spine_kit import T0, Spine, after
 from detectors.window import roster
 from monitor.instants import from_nanos
 from monitor.model import Finding, Floats, Status, Window
+from monitor.plant.watching import SpcConfig
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.report.trends import read_trends
@@ -47,6 +48,23 @@ def test_a_healthy_step_is_judged_whole(spine: Spine) -> None:
     assert {r.status for r in found.values()} == {"ok"}
     assert {r.step for r in found.values()} == {"form"}
     assert references(spine) == [("drift", 1, 120), ("prediction", 1, 120)]
+
+
+@pytest.mark.parametrize(
+    ("rules", "methods"),
+    [(["1", "cusum"], {"rule_1", "cusum"}), (["western"], {"rule_1", "rule_5", "rule_6", "rule_w4"})],
+)
+def test_a_step_is_charted_by_the_rules_of_the_plant_file(spine: Spine, rules: list[str], methods: set[str]) -> None:
+    spine.plant = spine.plant.model_copy(update={"spc": SpcConfig(rules=rules)})
+    drift = job(spine)
+    spine.run(drift, parts(spine, 200))
+    charts = {(row.method, row.feature): row for row in spine.all(t.board) if row.detector == "chart"}
+    assert set(charts) == {*((m, f) for m in methods for f in FEATURES), ("worst_ratio", "")}
+    assert {row.status for row in charts.values()} == {"ok"}
+    spine.run(drift, parts(spine, 30, 200, change=_shifted))
+    (whole,) = (row for row in spine.all(t.board) if row.detector == "chart" and not row.feature)
+    assert whole.status == "breach"
+    assert any(cause.startswith("b ") and " high" in cause for cause in whole.causes)
 
 
 def test_too_few_parts_cannot_be_judged(spine: Spine) -> None:
@@ -92,7 +110,7 @@ def test_only_changes_of_status_go_on_record(spine: Spine) -> None:
     spine.run(drift, parts(spine, 200))
     first = len(spine.all(t.finding))
     spine.run(drift, parts(spine, 10, 200))
-    assert len(spine.all(t.finding)) == first == 11
+    assert len(spine.all(t.finding)) == first == 22
     spine.run(drift, parts(spine, 30, 210, change=_shifted))
     assert sorted({(f.feature, f.status) for f in spine.all(t.finding)[first:]}) == [
         ("", "breach"), ("b", "breach"), ("prediction", "breach"),
@@ -181,11 +199,13 @@ class HighestValue:
 
 def test_a_detector_is_added_by_a_line_of_the_roster(spine: Spine, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is run on every step, stands on the board, and is among the drift findings that people are shown."""
-    line = roster.StepDetector(HighestValue.name, roster.Columns.ALL, HighestValue)
+    line = roster.StepDetector(HighestValue.name, roster.Columns.ALL, lambda given: HighestValue())
     monkeypatch.setattr(roster, "STEP_DETECTORS", (*roster.STEP_DETECTORS, line))
     spine.run(job(spine), parts(spine, 200))
     (highest,) = (row for row in spine.all(t.board) if row.detector == "highest_value")
     assert (highest.subject, highest.status) == ("form", "ok")
     with spine.store.read() as connection:
-        assert {row.detector for row in drift_findings(connection, "form")} == {"drift", "highest_value"}
+        assert {row.detector for row in drift_findings(connection, "form")} == {
+                "chart", "drift", "highest_value",
+            }  # fmt: skip
         assert "highest_value" in {trend.detector for _, trend in read_trends(connection, T0, after(10_000))}

@@ -258,6 +258,26 @@ def test_the_reference_is_what_the_model_did_on_parts_known_when_it_was_trained_
     assert gate.run(after(102))["mae"].limit == found["mae"].limit
 
 
+def test_outcomes_and_residuals_are_charted_and_capability_is_told(gate: Gate) -> None:
+    gate.promote("1", after(0))
+    for n in range(90):
+        gate.outcomes(gate.parts(after(n), 2), 40.0 + (7 * n % 5) - 2, after(n + 0.5))
+    gate.promote("2", after(100))
+    for n in range(20):
+        gate.outcomes(gate.parts(after(110 + n)), 60.0 + (7 * n % 5) - 2, after(110.5 + n))
+    gate.run(after(140))
+    found = {(r.detector, r.method, r.feature): r for r in gate.spine.all(t.board) if r.detector != "performance"}
+    told = {(method, feature) for detector, method, feature in found if detector == "outcome_chart"}
+    both = {(method, feature) for method in ("rule_1", "cusum") for feature in ("outcome", "residual")}
+    assert told == both | {("worst_ratio", "")}
+    for feature in ("outcome", "residual"):
+        assert found["outcome_chart", "cusum", feature].status == "breach"
+        assert "high" in found["outcome_chart", "cusum", feature].causes[0]
+    cpk = [found["capability", method, "outcome"] for method in ("cpk_low", "cpk", "cpk_high")]
+    assert [row.status for row in cpk] == ["ok"] * 3
+    assert cpk[0].value < cpk[1].value < cpk[2].value
+
+
 def test_without_anything_new_nothing_is_judged_again_and_the_board_is_as_of_now(gate: Gate) -> None:
     gate.promote("1", after(0))
     gate.outcomes(gate.parts(after(1), 20), 41.0, after(60))
