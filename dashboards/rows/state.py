@@ -95,6 +95,15 @@ def _alerts() -> list[Panel]:
             width=18,
             links={"Gatewatch": f"{BASE_URL}/"},
         ),
+        number(
+            "Age of the data",
+            "Time since the store was read for the newest scrape. If it grows, Prometheus does not reach Gatewatch, "
+            "and everything else on this page is out of date.",
+            Query(age("gatewatch_snapshot_timestamp_seconds", ()), "age"),
+            unit="s",
+            bad=None,
+            width=6,
+        ),
         value_table(
             "Likely causes",
             "What the findings in breach have in common: one machine, lot, recipe, sensor, camera or test rig, the "
@@ -106,16 +115,7 @@ def _alerts() -> list[Panel]:
                 instant=True,
             ),
             {"method": "cause", "subject": "of", "Value": "now"},
-            width=18,
+            width=24,
             links={"Gatewatch": f"{BASE_URL}/"},
-        ),
-        number(
-            "Age of the data",
-            "Time since the store was read for the newest scrape. If it grows, Prometheus does not reach Gatewatch, "
-            "and everything else on this page is out of date.",
-            Query(age("gatewatch_snapshot_timestamp_seconds", ()), "age"),
-            unit="s",
-            bad=None,
-            width=6,
         ),
     ]

@@ -82,6 +82,11 @@ _FINDINGS = (
     ("performance", "bias", "shape", "", "ok", 0.01, 0.1, "forging"),
     ("performance", "miscoverage", "shape", "", "ok", 0.1, 0.2, "forging"),
     ("performance", "skill", "shape", "", "ok", 0.6, 0.0, "forging"),
+    ("chart", "worst_ratio", "forging", "", "ok", 0.7, 1.0, "forging"),
+    ("chart", "cusum", "forging", "p1", "ok", 3.5, 5.0, "forging"),
+    ("outcome_chart", "worst_ratio", "shape", "", "ok", 0.4, 1.0, "forging"),
+    ("capability", "cpk", "shape", "tip", "ok", 1.2, None, "forging"),
+    ("cause", "lot", "forging", "", "breach", 0.95, None, "forging"),
     ("performance", "mae", "shape", "F1/A", "ok", 0.1, 0.2, "forging"),
 )
 
