@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from detectors.window.drift import FeatureDrift
-from detectors.window.wasserstein import wasserstein
+from detectors.shared.wasserstein import wasserstein
 from monitor.model import Finding, Status, Window
 
 _MINUTE = 60_000_000_000

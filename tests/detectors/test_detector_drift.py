@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors.shared.wasserstein import wasserstein
 from detectors.window.drift import FeatureDrift
-from detectors.window.drift_limits import Settings, share_limit
-from detectors.window.wasserstein import wasserstein
+from detectors.window.drift_limits import share_limit
 from monitor.model import Finding, Floats, Status, Window
 
 HOUR = 3_600_000_000_000
+CHANCE = 1e-4
 
 
 def window(*columns: Sequence[float], names: Sequence[str] = (), machines: int = 1) -> Window:
@@ -94,7 +95,7 @@ COLUMNS = {
     "a healthy column": (REFERENCE, noise(60, 2, 10), "wasserstein", OK, OK),
     "a column that moved": (REFERENCE, noise(60, 2, 13), "wasserstein", BREACH, OK),
     "a column that widened": (REFERENCE, noise(60, 2, 10, 4), "wasserstein", BREACH, OK),
-    "a column that froze": (REFERENCE, np.full(60, 10.0), "wasserstein", OK, OK),
+    "a column that froze": (REFERENCE, np.full(60, 10.0), "wasserstein", BREACH, OK),
     "a constant that stays": (np.full(500, 7.0), np.full(60, 7.0), "changed_rate", OK, OK),
     "a constant with rounding noise": (7 + noise(500, 1, sd=1e-15), np.full(60, 7.0), "changed_rate", OK, OK),
     "a constant that changed": (np.full(500, 7.0), np.full(60, 8.0), "changed_rate", BREACH, OK),
@@ -194,7 +195,7 @@ def test_healthy_windows_are_hardly_ever_a_breach(rows: int) -> None:
     ],
 )
 def test_the_limit_of_a_share(hits: int, of_rows: int, rows: int, least: float, most: float) -> None:
-    assert least <= share_limit(hits, of_rows, rows, Settings()) <= most
+    assert least <= share_limit(hits, of_rows, rows, CHANCE, 0.1) <= most
 
 
 @pytest.mark.parametrize(
@@ -206,8 +207,8 @@ def test_a_share_beyond_its_limit_has_the_chance_asked_for(hits: int, of_rows: i
     weights = [Fraction(1)]
     for x in range(rows):
         weights.append(weights[-1] * Fraction(rows - x, x + 1) * (x + a) / (rows - x - 1 + b))
-    allowed = round(share_limit(hits, of_rows, rows, Settings(least_share=0.0)) * rows)
-    beyond, chance = sum(weights[allowed + 1 :]) / sum(weights), Fraction(Settings().chance)
+    allowed = round(share_limit(hits, of_rows, rows, CHANCE, 0.0) * rows)
+    beyond, chance = sum(weights[allowed + 1 :]) / sum(weights), Fraction(CHANCE)
     assert beyond <= chance < beyond + weights[allowed] / sum(weights)
 
 
@@ -215,7 +216,7 @@ def test_a_share_beyond_its_limit_has_the_chance_asked_for(hits: int, of_rows: i
 @given(st.integers(1, 400), st.integers(20, 300), st.data())
 def test_what_share_was_seen_is_within_its_own_limit(of_rows: int, rows: int, data: st.DataObject) -> None:
     hits = data.draw(st.integers(0, of_rows))
-    limit = share_limit(hits, of_rows, rows, Settings())
+    limit = share_limit(hits, of_rows, rows, CHANCE, 0.1)
     assert hits / of_rows <= limit + 1 / rows
     assert limit <= 1
 
