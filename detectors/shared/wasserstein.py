@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,6 +13,8 @@ from monitor.model import Floats
 
 _FARTHEST = 1e300
 """Values are clipped at this many standard deviations from 0, so that a distance stays finite."""
+_AT_ONCE = 2**15
+"""Values that are worked on at once, so that they stay near the processor."""
 _FACTOR = 1000
 """A power of two up to this one is a factor; a larger one takes longer."""
 
@@ -31,49 +34,61 @@ def wasserstein(reference: Floats, current: Floats) -> float:
 
     power = _power(reference)
     scaled_reference = np.ldexp(reference, power)
-    return float(wasserstein_distance(scaled_reference, _scaled(current, power)) / np.std(scaled_reference))
+    with np.errstate(over="ignore"):
+        scaled = np.clip(np.ldexp(current, power), -_FARTHEST, _FARTHEST)
+    return float(wasserstein_distance(scaled_reference, scaled) / np.std(scaled_reference))
 
 
 @dataclass(frozen=True, slots=True)
 class SortedSample:
     """A reference that many samples are compared with: sorted once, shape (n,), scaled by a power of two.
 
-    `spread`: the standard deviation of the scaled values.
+    `spread`: the standard deviation of the scaled values; `farthest`: how many of it any lies from their mean, at most.
     """
 
     values: Floats
     power: int
     spread: float
+    farthest: float
 
-    @classmethod
-    def of(cls, rising: Floats) -> SortedSample:
-        """Of sorted values; ValueError where they are constant."""
-        power = _power(rising)
-        values = np.ldexp(rising, power)
-        return cls(values, power, float(np.std(values)))
 
-    @property
-    def farthest(self) -> float:
-        """How many standard deviations any value lies from the mean, at most."""
-        mean = float(np.mean(self.values))
-        return max(mean - float(self.values[0]), float(self.values[-1]) - mean) / self.spread
+def sorted_samples(rising: Floats) -> list[SortedSample]:
+    """Each of the samples (samples, n), which are sorted and not constant."""
+    shrink = -np.frexp(np.maximum(-rising[:, :1], rising[:, -1:]))[1]
+    spread = np.ldexp(rising, shrink).std(axis=1, keepdims=True)
+    powers = shrink + 1 - np.frexp(spread)[1]
+    values, spreads = np.ldexp(rising, powers), np.ldexp(spread, powers - shrink)
+    mean = values.mean(axis=1, keepdims=True)
+    farthest = np.maximum(mean - values[:, :1], values[:, -1:] - mean) / spreads
+    every = zip(values, powers[:, 0].tolist(), spreads[:, 0].tolist(), farthest[:, 0].tolist(), strict=True)
+    return [SortedSample(*each) for each in every]
 
-    def distance(self, rising: Floats) -> float:
-        """`wasserstein` of sorted values, shape (m,), up to rounding, without sorting or searching anything again.
 
-        The area between the inverses of both distribution functions, which step at multiples of 1 / n and 1 / m.
-        """
-        n, m = len(self.values), len(rising)
-        current = _scaled(rising, self.power)
+def distances(samples: Sequence[SortedSample], rising: Floats) -> Floats:
+    """`wasserstein` of sorted values, shape (samples, m), up to rounding, without sorting or searching anything again.
+
+    The samples are of one length. The area between the inverses of both distribution functions, which step at multiples
+    of 1 / n and 1 / m.
+    """
+    n, m = len(samples[0].values), rising.shape[1]
+    found = np.empty(len(samples))
+    at_once = max(1, _AT_ONCE // (n + m))
+    for start in range(0, len(samples), at_once):
+        part = samples[start : start + at_once]
+        references = np.stack([sample.values for sample in part]) if len(part) > 1 else part[0].values[None]
+        current = _all_scaled(rising[start : start + at_once], [sample.power for sample in part])
         if n == m:
-            between = np.subtract(current, self.values)
-            return float(np.abs(between, out=between).mean()) / self.spread
-        mine, others, shares = _quantiles(n, m)
-        between = current[others]
-        between -= self.values[mine]
-        np.abs(between, out=between)
-        between *= shares
-        return float(between.sum()) / self.spread
+            current -= references
+            means = np.abs(current, out=current).mean(axis=1)
+        else:
+            mine, others, shares = _quantiles(n, m)
+            between = current.take(others, axis=1)
+            between -= references.take(mine, axis=1)
+            np.abs(between, out=between)
+            between *= shares
+            means = between.sum(axis=1)
+        found[start : start + at_once] = means / [sample.spread for sample in part]
+    return found
 
 
 @lru_cache(maxsize=64)
@@ -92,7 +107,11 @@ def _power(reference: Floats) -> int:
     return shrink + 1 - int(np.frexp(spread)[1])
 
 
-def _scaled(values: Floats, power: int) -> Floats:
-    with np.errstate(over="ignore"):
-        scaled = values * 2.0**power if abs(power) <= _FACTOR else np.ldexp(values, power)
-    return np.clip(scaled, -_FARTHEST, _FARTHEST)
+def _all_scaled(values: Floats, powers: Sequence[int]) -> Floats:
+    """A copy of rising values (columns, rows), each column times a power of two, clipped."""
+    if max(abs(power) for power in powers) > _FACTOR:
+        return np.asarray(np.clip(np.ldexp(values, np.array(powers)[:, None]), -_FARTHEST, _FARTHEST))
+    scaled = np.asarray(values * np.array([[2.0**power] for power in powers]))
+    if not max(-float(scaled[:, 0].min()), float(scaled[:, -1].max())) <= _FARTHEST:
+        np.clip(scaled, -_FARTHEST, _FARTHEST, out=scaled)
+    return scaled

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from detectors.shared.wasserstein import distances
 from detectors.window.drift_groups import Baseline, Mix, baseline, mixes, shifts, slices_of
 from detectors.window.drift_limits import Settings, share_limit
 from detectors.window.drift_reference import SAME, Reference, finite_or_nan, prepared
@@ -92,6 +93,7 @@ class _Newest:
         self._chance = settings.chance / 2 / max(1, 2 * len(names))
         reference_rows = np.array([[column.present] for column in before.columns]).reshape(-1, 1)
         self._limits = self._distance_limits(self._present[:, None], reference_rows, self._chance)[:, 0]
+        self._distances = self._all_distances()
         self._ratios: Ratios = {}
         self._explained = 0.0
 
@@ -112,7 +114,8 @@ class _Newest:
         """The slices, what a changed mix explains, and the worst of all."""
         empty = all(f.status is Status.NO_DATA for f in findings)
         blank = replace(self._blank, status=Status.NO_DATA if empty else Status.CANNOT_JUDGE)
-        slices, alone = replace(blank, method=WORST_SLICE), {}
+        slices = replace(blank, method=WORST_SLICE)
+        alone: dict[str, str] = {}
         explained = replace(blank, method=EXPLAINED_BY_MIX)
         if any(f.value is not None for f in findings) and (self._present > 0).any():
             slices, alone = self._slices(slices)
@@ -131,9 +134,23 @@ class _Newest:
         limit = float(self._limits[j])
         if column.sample is None or np.isnan(limit):
             return self._finding(method, name, Status.CANNOT_JUDGE)
-        value = column.sample.distance(new)
+        value = float(self._distances[j])
         remains = self._unexplained(j, name, value, limit) if value > limit else None
         return self._judged(method, name, value, limit, remains)
+
+    def _all_distances(self) -> Floats:
+        """The distance of every column that can be judged, shape (columns,), NaN of the others."""
+        found = np.full(len(self._before.columns), np.nan)
+        alike: dict[tuple[int, int], list[int]] = {}
+        for j, (column, present) in enumerate(zip(self._before.columns, self._present.tolist(), strict=True)):
+            if column.sample is not None and present >= self._settings.least_rows:
+                alike.setdefault((column.present, present), []).append(j)
+        for (_, present), chosen in alike.items():
+            samples = [sample for j in chosen if (sample := self._before.columns[j].sample) is not None]
+            whole = len(chosen) == len(self._rising)
+            rising = self._rising[:, :present] if whole else self._rising[chosen, :present]
+            found[chosen] = distances(samples, rising)
+        return found
 
     def _missing(self, j: int, name: str) -> Finding:
         rows, total = len(self._window), len(self._before.window)

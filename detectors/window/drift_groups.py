@@ -11,7 +11,7 @@ from detectors.comparing.chance import distance
 from detectors.comparing.columns import Column, Labels
 from detectors.comparing.columns import Settings as Comparing
 from detectors.comparing.measures import of_values
-from detectors.window.units import Numbers, numbered
+from detectors.window.units import MOST, Numbers, numbered
 from monitor.model import Floats, Mask, Window
 
 KINDS = ("machine", "recipe")
@@ -33,17 +33,28 @@ class Slices:
 
 
 def slices_of(window: Window, least_rows: int) -> Slices:
-    """Every machine, recipe and lot of the window with enough rows, but those that are the whole of it."""
-    lots = window.lots or ("",) * len(window)
-    keys = list(zip(window.groups or ((),) * len(window), lots, strict=True))
-    cells = numbered(keys)
-    kinds = list(dict.fromkeys(keys))
+    """Every machine, recipe and lot of the window with enough rows, but those that are the whole of it.
+
+    Of more than `MOST` machines, recipes or lots none is looked at.
+    """
+    if not (window.groups or window.lots):
+        return Slices((), np.zeros((0, 0), dtype=np.bool_), np.empty(0, dtype=np.int64), ())
+    groups, lots = window.groups or ((),) * len(window), window.lots or ("",) * len(window)
+    group_names, lot_names = list(dict.fromkeys(groups)), list(dict.fromkeys(lots))
+    both, cells = np.unique(numbered(groups) * len(lot_names) + numbered(lots), return_inverse=True)
+    kinds = [(group_names[i // len(lot_names)], lot_names[i % len(lot_names)]) for i in both.tolist()]
     rows = np.bincount(cells, minlength=len(kinds))
-    levels: dict[str, list[int]] = {}
+    found: dict[str, dict[str, list[int]]] = {kind: {} for kind in (*KINDS, LOT)}
     for i, (group, lot) in enumerate(kinds):
         for kind, level in (*zip(KINDS, group, strict=False), (LOT, lot)):
             if level:
-                levels.setdefault(f"{kind} {level}", []).append(i)
+                found[kind].setdefault(level, []).append(i)
+    levels = {
+        f"{kind} {level}": cells_of
+        for kind, of_kind in found.items()
+        if len(of_kind) <= MOST
+        for level, cells_of in of_kind.items()
+    }
     members = np.zeros((len(levels), len(kinds)), dtype=np.bool_)
     for i, chosen in enumerate(levels.values()):
         members[i, chosen] = True

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtrit
 from scipy.stats import betabinom
 
@@ -81,22 +82,33 @@ def largest(parts: Sequence[Variation]) -> Variation:
     most = np.argmax([part.squares.max(axis=1) for part in parts], axis=0)
     length = min(part.rows.shape[1] for part in parts)
     of = np.arange(len(most))
-    picked = (
+    rows, squares, shift, freedom = (
         np.stack([getattr(part, name)[:, :length] for part in parts])[most, of]
         for name in ("rows", "squares", "shift", "freedom")
     )
-    return Variation(*picked, parts[0].farthest)
+    return Variation(rows, squares, shift, freedom, parts[0].farthest)
 
 
-def cells(rising: Floats) -> tuple[Floats, Floats]:
-    """The cells of a sorted reference (rows,): their bounds (k - 1,), and from the mean of each to that of the next."""
-    n = len(rising)
+def cells(rising: Floats, present: Sequence[int]) -> tuple[Floats, Floats]:
+    """The cells of sorted columns (columns, rows), of which so many values are present.
+
+    Their bounds, shape (columns, cells - 1): a cell begins with its bound; and, of the same shape, from the mean of
+    each to that of the next.
+    """
+    rows = rising.shape[1]
+    bounds = np.stack([values.take(_ranks(n)) for values, n in zip(rising, present, strict=True)])
+    begins = np.stack([np.searchsorted(v[:n], b) for v, b, n in zip(rising, bounds, present, strict=True)])
+    begins = np.concatenate([np.zeros((len(rising), 1), dtype=np.int64), begins], axis=1)
+    sizes = np.diff(begins, append=np.array(present)[:, None])
+    flat = np.where(np.isfinite(rising), rising, 0.0).ravel()
+    sums = np.add.reduceat(flat, (begins + rows * np.arange(len(rising))[:, None]).ravel()).reshape(begins.shape)
+    return bounds, np.diff(sums / np.maximum(sizes, 1))  # the mean of no value is the bound itself
+
+
+@lru_cache(maxsize=64)
+def _ranks(n: int) -> NDArray[np.int64]:
     ranks = [*range(1, ENDS + 1), *(n * i // INNER for i in range(1, INNER)), *range(n - ENDS, n)]
-    bounds = rising[np.sort(np.clip(ranks, 0, n - 1))]
-    begins = np.concatenate([[0], np.searchsorted(rising, bounds)])
-    sizes = np.diff(begins, append=n)
-    means = np.add.reduceat(rising, begins) / np.maximum(sizes, 1)  # of no value: the bound itself
-    return bounds, np.diff(means)
+    return np.sort(np.clip(ranks, 0, n - 1))
 
 
 def variation(counts: Floats, gaps: Floats, farthest: Floats) -> Variation:
@@ -113,7 +125,8 @@ def variation(counts: Floats, gaps: Floats, farthest: Floats) -> Variation:
         if units < FEWEST:
             break
         below = below[:, : 2 * units : 2] + below[:, 1 : 2 * units : 2]
-    return Variation(*(np.stack(part, axis=1) for part in zip(*found, strict=True)), farthest)
+    rows, squares, shift, freedom = (np.stack(part, axis=1) for part in zip(*found, strict=True))
+    return Variation(rows, squares, shift, freedom, farthest)
 
 
 def _of_parts(below: Floats, whole: Floats, gaps: Floats) -> tuple[Floats, ...]:

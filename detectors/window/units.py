@@ -18,16 +18,14 @@ _SHORTEST = 4
 
 def numbered(labels: Sequence[Hashable]) -> Numbers:
     """Each label as a number, in the order in which they first occur, shape (rows,)."""
-    numbers: dict[Hashable, int] = {}
-    return np.array([numbers.setdefault(label, len(numbers)) for label in labels], dtype=np.int64)
+    numbers = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+    return np.fromiter(map(numbers.__getitem__, labels), dtype=np.int64, count=len(labels))
 
 
-def lots_are_units(lots: Numbers | None, window_rows: int) -> bool:
-    """Whether whole lots are the units: there are enough, and a window holds at least one."""
-    if lots is None or not len(lots):
-        return False
-    count = int(lots.max()) + 1
-    return count >= FEWEST and len(lots) <= window_rows * count
+def shortest_window(lots: Numbers | None) -> int | None:
+    """The rows of a window that holds a lot, for which whole lots are the units; None where there are too few lots."""
+    count = 0 if lots is None or not len(lots) else int(lots.max()) + 1
+    return None if lots is None or count < FEWEST else -(-len(lots) // count)
 
 
 def units_of(rows: int, lots: Numbers | None) -> Numbers | None:

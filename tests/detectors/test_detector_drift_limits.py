@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from detectors.shared.wasserstein import SortedSample, wasserstein
+from detectors.shared.wasserstein import distances, sorted_samples, wasserstein
 from detectors.window.drift_limits import CELLS, Variation, cells, largest, variation
 from detectors.window.drift_reference import prepared
-from detectors.window.units import lots_are_units, units_of
+from detectors.window.units import shortest_window, units_of
 from monitor.model import Floats, Window
 
 RNG = np.random.default_rng(1000)
@@ -31,8 +31,8 @@ numbers = st.floats(-1e6, 1e6, allow_subnormal=False).map(lambda v: round(v, 3))
 def test_sorted_samples_have_the_same_distance(reference: list[float], current: list[float]) -> None:
     before, now = np.array(reference), np.array(current)
     if before.max() - before.min() > 1e-6 * np.abs(before).max():
-        sample = SortedSample.of(np.sort(before))
-        assert sample.distance(np.sort(now)) == pytest.approx(wasserstein(before, now), rel=1e-9, abs=1e-9)
+        samples = sorted_samples(np.sort(before)[None])
+        assert distances(samples, np.sort(now)[None])[0] == pytest.approx(wasserstein(before, now), rel=1e-9, abs=1e-9)
 
 
 UNITS = {
@@ -52,16 +52,16 @@ def test_a_reference_is_cut_into_units(rows: int, lots: Floats | None, sizes: li
 
 
 LOTS = {
-    "a window holds two": (np.repeat(np.arange(10), 20), 40, True),
-    "a lot is longer than a window": (np.repeat(np.arange(10), 20), 19, False),
-    "seven lots say nothing": (np.repeat(np.arange(7), 20), 40, False),
-    "no lots": (None, 40, False),
+    "a window must hold one": (np.repeat(np.arange(10), 20), 20),
+    "of the mean length": (np.array([0] * 3 + [1, 2, 3, 4, 5, 6, 7]), 2),
+    "seven lots say nothing": (np.repeat(np.arange(7), 20), None),
+    "no lots": (None, None),
 }
 
 
-@pytest.mark.parametrize(("lots", "rows", "are"), LOTS.values(), ids=LOTS)
-def test_lots_are_units_where_they_tell_enough(lots: Floats | None, rows: int, are: bool) -> None:
-    assert lots_are_units(None if lots is None else lots.astype(np.int64), rows) is are
+@pytest.mark.parametrize(("lots", "rows"), LOTS.values(), ids=LOTS)
+def test_lots_are_units_where_they_tell_enough(lots: Floats | None, rows: int | None) -> None:
+    assert shortest_window(None if lots is None else lots.astype(np.int64)) == rows
 
 
 def test_the_variation_is_that_of_the_distances_of_the_units() -> None:
@@ -123,7 +123,7 @@ def test_lots_that_are_known_vary_as_far_as_blocks_of_the_same_length() -> None:
 @pytest.mark.parametrize("values", [RNG.standard_normal(300), RNG.integers(0, 3, 300) * 1.0, np.array([1.0, 2.0])])
 def test_cells_hold_every_value_and_their_gaps_span_the_means(values: Floats) -> None:
     rising = np.sort(values)
-    bounds, gaps = cells(rising)
+    (bounds,), (gaps,) = cells(rising[None], [len(rising)])
     assert len(bounds) == len(gaps) == CELLS - 1
     assert (gaps >= 0).all()
     codes = np.searchsorted(bounds, rising, side="right")
