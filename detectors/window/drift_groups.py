@@ -11,7 +11,7 @@ from detectors.comparing.chance import distance
 from detectors.comparing.columns import Column, Labels
 from detectors.comparing.columns import Settings as Comparing
 from detectors.comparing.measures import of_values
-from detectors.window.units import MOST, Numbers, numbered
+from detectors.window.units import MOST, Numbers, named, numbered
 from monitor.model import Floats, Mask, Window
 
 KINDS = ("machine", "recipe")
@@ -39,9 +39,9 @@ def slices_of(window: Window, least_rows: int) -> Slices:
     """
     if not (window.groups or window.lots):
         return Slices((), np.zeros((0, 0), dtype=np.bool_), np.empty(0, dtype=np.int64), ())
-    groups, lots = window.groups or ((),) * len(window), window.lots or ("",) * len(window)
-    group_names, lot_names = list(dict.fromkeys(groups)), list(dict.fromkeys(lots))
-    both, cells = np.unique(numbered(groups) * len(lot_names) + numbered(lots), return_inverse=True)
+    group_names, groups = named(window.groups or ((),) * len(window))
+    lot_names, lots = named(window.lots or ("",) * len(window))
+    both, cells = np.unique(groups * len(lot_names) + lots, return_inverse=True)
     kinds = [(group_names[i // len(lot_names)], lot_names[i % len(lot_names)]) for i in both.tolist()]
     rows = np.bincount(cells, minlength=len(kinds))
     found: dict[str, dict[str, list[int]]] = {kind: {} for kind in (*KINDS, LOT)}
@@ -73,8 +73,7 @@ class Baseline:
 
 def baseline(reference: Window, values: Floats, least_rows: int) -> Baseline:
     """Of every group with enough rows; `values` (rows, columns), NaN where missing."""
-    groups = numbered(reference.groups) if reference.groups else np.zeros(len(reference), dtype=np.int64)
-    names = list(dict.fromkeys(reference.groups)) or [()]
+    names, groups = named(reference.groups or ((),) * len(reference))
     sums, counts = sums_of(values, groups, len(names))
     found: dict[tuple[str, ...] | None, tuple[Floats, Floats]] = {None: (sums.sum(axis=0), counts.sum(axis=0))}
     for i, name in enumerate(names):
@@ -109,8 +108,7 @@ def shifts(slices: Slices, values: Floats, usual: Baseline) -> tuple[Floats, Flo
     apart = sums - counts * np.stack([usual.means[name] for name in known])
     members = slices.members.astype(np.float64)
     rows = members @ counts
-    uses = numbered(known)
-    names = list(dict.fromkeys(known))
+    names, uses = named(known)
     noise = np.zeros_like(rows)
     for i, name in enumerate(names):
         weight = members @ np.where((uses == i)[:, None], counts, 0.0)

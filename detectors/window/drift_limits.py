@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import fdtri, stdtrit
 from scipy.stats import betabinom
 
 from detectors.window.units import FEWEST
@@ -38,17 +38,18 @@ INNER, ENDS = 16, 4
 """Cells of a reference: so many of equal share, and the farthest values at either end by themselves."""
 CELLS = INNER + 2 * ENDS
 _OTHERS = 2.0
-_LEVEL = 0.85
-"""Blocks that vary by at least this share of the largest variation are long enough to be independent."""
+_SURE = 0.95
+"""Longer parts vary more than shorter ones if chance would have them do so in one of twenty cases at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """How far parts of a reference lie from it, by column and length of the parts; all have shape (columns, lengths).
+    """How far parts of a reference lie from it, by column and length of the parts, shape (columns, lengths).
 
     `rows`: the mean length of the parts. `squares`: the mean squared distance of a single row that explains theirs (n
     independent rows lie at 1 / n of it); 0: unknown. `shift`: what of it one way to deviate has, such as a shift of the
-    mean. `freedom`: its degrees of freedom. `farthest`, shape (columns, 1): how far any value lies from the mean.
+    mean. Of each column, shape (columns, 1): `freedom`, the degrees of freedom of the shortest parts that are
+    independent, as longer ones vary no more; `farthest`, how far any value lies from the mean.
     """
 
     rows: Floats
@@ -62,16 +63,14 @@ class Variation:
 
         Both have shape (columns, n), or 1 in place of either; NaN where the variation is unknown. Parts no longer than
         the window say how far it lies (the shortest ones, if all are longer). A distance far out is a deviation of one
-        kind, so that is bounded by Student's t, two-sided, and the others are added with twice their mean square. The
-        degrees of freedom are those of the shortest parts that are independent: longer ones vary no more. There is room
-        for one value more as far out as any of the reference.
+        kind, so that is bounded by Student's t, two-sided, and the others are added with twice their mean square. There
+        is room for one value more as far out as any of the reference.
         """
         rows, own = np.maximum(rows, 1), self.rows[:, None]
         short = own <= np.maximum(rows[:, :, None], own[:, :, :1])
         chosen = np.argmax(np.where(short, self.squares[:, None], -1.0), axis=2)
         square, shift = (np.take_along_axis(part, chosen, axis=1) for part in (self.squares, self.shift))
-        alone = np.argmax(self.squares >= _LEVEL * self.squares.max(axis=1, keepdims=True), axis=1)
-        bound = stdtrit(np.take_along_axis(self.freedom, alone[:, None], axis=1), chance / 2)
+        bound = stdtrit(self.freedom, chance / 2)
         single = shift * bound**2 + _OTHERS * (square - shift)
         found = np.sqrt(single * (1 / rows + 1 / np.maximum(reference_rows, 1)))
         return np.where(square > 0, found + self.farthest / rows, np.nan)
@@ -87,6 +86,13 @@ def largest(parts: Sequence[Variation]) -> Variation:
         for name in ("rows", "squares", "shift", "freedom")
     )
     return Variation(rows, squares, shift, freedom, parts[0].farthest)
+
+
+def stacked(parts: Sequence[Variation]) -> Variation:
+    """The columns of all parts."""
+    every = zip(*((p.rows, p.squares, p.shift, p.freedom, p.farthest) for p in parts), strict=True)
+    rows, squares, shift, freedom, farthest = (np.concatenate(arrays) for arrays in every)
+    return Variation(rows, squares, shift, freedom, farthest)
 
 
 def cells(rising: Floats, present: Sequence[int]) -> tuple[Floats, Floats]:
@@ -126,7 +132,15 @@ def variation(counts: Floats, gaps: Floats, farthest: Floats) -> Variation:
             break
         below = below[:, : 2 * units : 2] + below[:, 1 : 2 * units : 2]
     rows, squares, shift, freedom = (np.stack(part, axis=1) for part in zip(*found, strict=True))
-    return Variation(rows, squares, shift, freedom, farthest)
+    return Variation(rows, squares, shift, _of_shortest(squares, freedom), farthest)
+
+
+def _of_shortest(squares: Floats, freedom: Floats) -> Floats:
+    """The degrees of freedom (columns, 1) of the shortest parts than which no longer ones vary more (an F test)."""
+    longer = np.triu(np.ones((squares.shape[1],) * 2, dtype=np.bool_), 1)
+    most = fdtri(freedom[:, None, :], freedom[:, :, None], _SURE) * squares[:, :, None]
+    independent = ~((squares[:, None, :] > most) & longer).any(axis=2)
+    return np.take_along_axis(freedom, np.argmax(independent, axis=1)[:, None], axis=1)
 
 
 def _of_parts(below: Floats, whole: Floats, gaps: Floats) -> tuple[Floats, ...]:

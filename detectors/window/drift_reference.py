@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectors.shared.wasserstein import SortedSample, sorted_samples
-from detectors.window.drift_limits import CELLS, Variation, cells, largest, variation
+from detectors.window.drift_limits import CELLS, Variation, cells, largest, stacked, variation
 from detectors.window.units import FEWEST, Numbers, numbered, shortest_window, units_of
 from monitor.model import Floats, Window
 
 SAME = 1e-9
 """Values that differ by less than this, relative to their size, count as one constant with rounding noise."""
+_AT_ONCE = 2**16
+"""Values that are worked on at once, so that they stay near the processor."""
 _MACHINES = 4
 """A machine that made one in so many parts of the reference is also looked at by itself."""
 
@@ -72,7 +74,10 @@ def prepared(window: Window, rows: int) -> Reference:
     columns = _columns(rising)
     scales = np.array([np.ldexp(c.sample.spread, -c.sample.power) if c.sample else np.nan for c in columns])
     kinds = _units(window, lots if of_lots else None)
-    return Reference(window, shortest, of_lots, columns, scales, _variation(values, rising, columns, scales, kinds))
+    at_once = max(1, _AT_ONCE // max(1, len(window)))
+    parts = [slice(start, start + at_once) for start in range(0, len(columns), at_once)]
+    found = [_variation(values[p], rising[p], columns[p], scales[p], kinds) for p in parts] if kinds else []
+    return Reference(window, shortest, of_lots, columns, scales, stacked(found) if found else None)
 
 
 def _are_units(shortest: int | None, rows: int) -> bool:
@@ -137,10 +142,8 @@ def _columns(rising: Floats) -> tuple[Column, ...]:
 
 def _variation(
     values: Floats, rising: Floats, columns: Sequence[Column], scales: Floats, kinds: Sequence[Units]
-) -> Variation | None:
+) -> Variation:
     """The largest variation of all kinds of units, of values (columns, rows); of a constant column it is 0."""
-    if not kinds or not columns:
-        return None
     gaps, farthest = np.zeros((len(columns), CELLS - 1)), np.zeros((len(columns), 1))
     codes = np.zeros(values.shape, dtype=np.int64)
     samples = {j: column.sample for j, column in enumerate(columns) if column.sample is not None}
