@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import fdtri, stdtrit
+from scipy.special import stdtrit
 from scipy.stats import betabinom
 
 from detectors.window.units import FEWEST
@@ -38,8 +38,7 @@ INNER, ENDS = 16, 4
 """Cells of a reference: so many of equal share, and the farthest values at either end by themselves."""
 CELLS = INNER + 2 * ENDS
 _OTHERS = 2.0
-_SURE = 0.95
-"""Longer parts vary more than shorter ones if chance would have them do so in one of twenty cases at most."""
+"""So many times its mean square is what the other kinds of deviation add."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +47,8 @@ class Variation:
 
     `rows`: the mean length of the parts. `squares`: the mean squared distance of a single row that explains theirs (n
     independent rows lie at 1 / n of it); 0: unknown. `shift`: what of it one way to deviate has, such as a shift of the
-    mean. Of each column, shape (columns, 1): `freedom`, the degrees of freedom of the shortest parts that are
-    independent, as longer ones vary no more; `farthest`, how far any value lies from the mean.
+    mean. Of each column, shape (columns, 1): `freedom`, the degrees of freedom of the shortest parts, fewer by as much
+    as longer ones vary more; `farthest`, how far any value lies from the mean.
     """
 
     rows: Floats
@@ -61,13 +60,13 @@ class Variation:
     def limits(self, rows: Floats, reference_rows: Floats, chance: float) -> Floats:
         """The distance of so many rows from a reference of so many that is exceeded with this probability.
 
-        Both have shape (columns, n), or 1 in place of either; NaN where the variation is unknown. Parts no longer than
-        the window say how far it lies (the shortest ones, if all are longer). A distance far out is a deviation of one
-        kind, so that is bounded by Student's t, two-sided, and the others are added with twice their mean square. There
-        is room for one value more as far out as any of the reference.
+        Both have shape (columns, n), or 1 in place of either; NaN where the variation is unknown. Parts up to the first
+        that is as long as the window say how far it lies. A distance far out is a deviation of one kind, so that is
+        bounded by Student's t, two-sided, and the others are added with twice their mean square. There is room for one
+        value more as far out as any of the reference.
         """
         rows, own = np.maximum(rows, 1), self.rows[:, None]
-        short = own <= np.maximum(rows[:, :, None], own[:, :, :1])
+        short = own < np.maximum(2 * rows[:, :, None], 2 * own[:, :, :1])
         chosen = np.argmax(np.where(short, self.squares[:, None], -1.0), axis=2)
         square, shift = (np.take_along_axis(part, chosen, axis=1) for part in (self.squares, self.shift))
         bound = stdtrit(self.freedom, chance / 2)
@@ -132,15 +131,8 @@ def variation(counts: Floats, gaps: Floats, farthest: Floats) -> Variation:
             break
         below = below[:, : 2 * units : 2] + below[:, 1 : 2 * units : 2]
     rows, squares, shift, freedom = (np.stack(part, axis=1) for part in zip(*found, strict=True))
-    return Variation(rows, squares, shift, _of_shortest(squares, freedom), farthest)
-
-
-def _of_shortest(squares: Floats, freedom: Floats) -> Floats:
-    """The degrees of freedom (columns, 1) of the shortest parts than which no longer ones vary more (an F test)."""
-    longer = np.triu(np.ones((squares.shape[1],) * 2, dtype=np.bool_), 1)
-    most = fdtri(freedom[:, None, :], freedom[:, :, None], _SURE) * squares[:, :, None]
-    independent = ~((squares[:, None, :] > most) & longer).any(axis=2)
-    return np.take_along_axis(freedom, np.argmax(independent, axis=1)[:, None], axis=1)
+    alike = squares[:, :1] / np.maximum(squares.max(axis=1, keepdims=True), 1e-300)
+    return Variation(rows, squares, shift, np.maximum(freedom[:, :1] * alike, 1.0), farthest)
 
 
 def _of_parts(below: Floats, whole: Floats, gaps: Floats) -> tuple[Floats, ...]:

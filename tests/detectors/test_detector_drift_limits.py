@@ -85,8 +85,8 @@ def test_a_limit_is_students_bound_for_the_shift_and_adds_the_rest() -> None:
     known = [np.array([part]) for part in ([10.0, 20.0, 40.0], [2.0, 3.0, 3.2], [1.0, 2.0, 2.5], [15.0])]
     of = Variation(*known, np.array([[6.0]]))
     bound = stats.t.isf(0.005, 15)
-    expected = np.sqrt((2.0 * bound**2 + 2 * 1.0) * (1 / 25 + 1 / 500)) + 6 / 25
-    assert of.limits(np.array([[25]]), np.array([[500]]), 0.01) == pytest.approx(expected)
+    expected = np.sqrt((2.0 * bound**2 + 2 * 1.0) * (1 / 15 + 1 / 500)) + 6 / 15
+    assert of.limits(np.array([[15]]), np.array([[500]]), 0.01) == pytest.approx(expected)
     shortest = np.sqrt((1.0 * bound**2 + 2 * 1.0) * (1 / 5 + 1 / 500)) + 6 / 5
     assert of.limits(np.array([[5]]), np.array([[500]]), 0.01) == pytest.approx(shortest), "all parts are longer"
 
