@@ -48,7 +48,7 @@ def _window(values: Floats, start: int, lots: bool, recipes: Floats | None = Non
 def _gatewatch(found: list[Finding]) -> Told:
     drifted = {f.feature for f in found if f.feature and f.status is Status.BREACH}
     worst = found[-1]
-    told = {*drifted, *worst.causes} if worst.status is Status.BREACH else drifted
+    told = drifted | {cause.split(" only for ")[0] for cause in worst.causes}
     return NAMES[0] in told, bool(told - {NAMES[0]})
 
 

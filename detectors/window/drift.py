@@ -115,12 +115,12 @@ class _Newest:
         empty = all(f.status is Status.NO_DATA for f in findings)
         blank = replace(self._blank, status=Status.NO_DATA if empty else Status.CANNOT_JUDGE)
         slices = replace(blank, method=WORST_SLICE)
-        alone: dict[str, str] = {}
+        only: dict[str, str] = {}
         explained = replace(blank, method=EXPLAINED_BY_MIX)
         if any(f.value is not None for f in findings) and (self._present > 0).any():
-            slices, alone = self._slices(slices)
+            slices, only = self._slices(slices)
             explained = replace(explained, value=self._explained, status=Status.OK)
-        return slices, explained, _worst(replace(blank, method=WORST_RATIO), self._ratios, alone)
+        return slices, explained, _worst(replace(blank, method=WORST_RATIO), self._ratios, only)
 
     def _change(self, j: int, name: str, method: str, constant: float | None) -> Finding:
         column, new = self._before.columns[j], self._rising[j, : self._present[j]]
@@ -179,7 +179,7 @@ class _Newest:
         return ratio
 
     def _slices(self, blank: Finding) -> tuple[Finding, dict[str, str]]:
-        """`worst_slice`, and the worst slice of every feature that drifts in one."""
+        """`worst_slice`, and where every feature drifts that does so in a slice only."""
         slices = slices_of(self._window, self._settings.least_rows)
         if not slices.names or self._before.variation is None:
             return replace(blank, value=0.0, limit=1.0, status=Status.OK), {}
@@ -191,11 +191,12 @@ class _Newest:
         highest, names = ratios.max(axis=1), self._before.window.names
         worst_first = [int(j) for j in np.argsort(-highest, kind="stable") if highest[j] > 1]
         alone = {names[j]: slices.names[int(ratios[j].argmax())] for j in worst_first}
+        only = {name: where for name, where in alone.items() if self._ratios.get(name, 0.0) <= 1}
         for name, ratio in zip(names, highest.tolist(), strict=True):
             self._ratios[name] = max(self._ratios.get(name, 0.0), ratio)
         told = tuple(f"{name} for {where}" for name, where in alone.items())[: self._settings.most_slices]
         status = Status.BREACH if told else Status.OK
-        return replace(blank, value=float(highest.max()), limit=1.0, status=status, causes=told), alone
+        return replace(blank, value=float(highest.max()), limit=1.0, status=status, causes=told), only
 
     def _distance_limits(self, rows: Floats, reference_rows: Floats, chance: float) -> Floats:
         """Limits of distances, shape (columns, n), NaN where there is none."""
@@ -232,11 +233,13 @@ def _aligned(window: Window, names: tuple[str, ...]) -> Floats:
     return finite_or_nan(values)
 
 
-def _worst(blank: Finding, ratios: Ratios, alone: dict[str, str]) -> Finding:
+def _worst(blank: Finding, ratios: Ratios, only: dict[str, str]) -> Finding:
     """The highest ratio; its causes are the features above their limits, and where, if in a slice only."""
     if not ratios:
         return blank
     worst_first = sorted(ratios, key=lambda name: (-ratios[name], name))
-    exceeded = tuple(name for name in worst_first if ratios[name] > 1)[:_MOST_CAUSES]
+    exceeded = tuple(
+        f"{name} only for {only[name]}" if name in only else name for name in worst_first if ratios[name] > 1
+    )[:_MOST_CAUSES]
     status = Status.BREACH if exceeded else Status.OK
     return replace(blank, value=ratios[worst_first[0]], limit=1.0, status=status, causes=exceeded)
