@@ -334,7 +334,8 @@ class Window:
     """Rows of one subject in order of arrival, as a window detector sees them.
 
     `values` has shape (rows, names), NaN where a value is missing, never infinite; `at` holds UTC nanoseconds since
-    the epoch, `arrivals` the store's numbers of the rows, `groups` the slice of each row, such as (machine, recipe).
+    the epoch, `arrivals` the store's numbers of the rows, `groups` the slice of each row, such as (machine, recipe),
+    `lots` the lot of each row, '' where unknown; both are empty where no row has any.
     """
 
     subject: str
@@ -344,6 +345,7 @@ class Window:
     at: NDArray[np.int64]
     arrivals: NDArray[np.int64]
     groups: tuple[tuple[str, ...], ...] = ()
+    lots: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return int(self.values.shape[0])

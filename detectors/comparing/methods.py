@@ -10,7 +10,7 @@ from detectors.comparing.cells import Cells
 from detectors.comparing.names import Name
 from detectors.comparing.statistics import Statistic
 from detectors.comparing.values import Value
-from detectors.window.wasserstein import wasserstein
+from detectors.shared.wasserstein import wasserstein
 from monitor.detection import CHANGED_RATE, MISSING_RATE
 from monitor.model import Floats
 

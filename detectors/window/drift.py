@@ -2,164 +2,244 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from detectors.window.drift_limits import Settings, distance_limit, share_limit
-from detectors.window.wasserstein import Distance, wasserstein
-from monitor.detection import CHANGED_RATE, DRIFT, MISSING_RATE, WASSERSTEIN, WORST_RATIO
+from detectors.shared.wasserstein import distances
+from detectors.window.drift_groups import Baseline, Mix, baseline, mixes, shifts, slices_of
+from detectors.window.drift_limits import Settings, share_limit
+from detectors.window.drift_reference import SAME, Reference, finite_or_nan, prepared
+from monitor.detection import (
+    CHANGED_RATE,
+    DRIFT,
+    EXPLAINED_BY_MIX,
+    MISSING_RATE,
+    WASSERSTEIN,
+    WORST_RATIO,
+    WORST_SLICE,
+)  # fmt: skip
 from monitor.instants import EPOCH, from_nanos
 from monitor.model import Finding, Floats, Status, Window
 
-DISTANCE, MISSING, CHANGED, WORST = WASSERSTEIN, MISSING_RATE, CHANGED_RATE, WORST_RATIO
-_SAME = 1e-9
-"""Values that differ by less than this, relative to their size, count as one constant with rounding noise."""
 _MOST_CAUSES = 8
-_MOST_REFERENCES = 256
+_MOST_REFERENCES = 4096
+_FARTHEST = 1e300
 
-
-@dataclass(slots=True)
-class _Column:
-    """A column of a reference: its finite values, shape (values,), the machine of each, limits by window length."""
-
-    finite: Floats
-    machines: NDArray[np.int64]
-    rows: int
-    constant: bool
-    limits: dict[int, float | None] = field(default_factory=dict)
+Known = tuple[Reference, Baseline]
+Ratios = dict[str, float]
+"""The highest value / limit of each feature."""
 
 
 class FeatureDrift:
     """Compares every feature of a window with the reference; a value above its limit is a breach.
 
-    Methods: `wasserstein`, Evidently's normed distance in standard deviations of the reference; `changed_rate`, used
-    instead where the reference is constant: the share of values that differ from the constant; `missing_rate`: the
-    share of rows without a value; `worst_ratio`, with feature '': the highest value / limit of all features, its
-    causes the features above their limits, worst first. Limits are derived from the reference alone.
+    Methods of a feature: `wasserstein`, Evidently's normed distance in standard deviations of the reference;
+    `changed_rate`, used instead where the reference is constant: the share of values that differ from the constant;
+    `missing_rate`: the share of rows without a value. Methods of the step, with feature '': `worst_slice`, the highest
+    shift / limit of a feature in a machine, recipe or lot alone; `explained_by_mix`, the largest share of a distance
+    above its limit that changed shares of recipes or machines explain, which is no breach then; `worst_ratio`: the
+    highest value / limit of all, its causes the features above their limits, worst first.
+
+    Limits are derived from the reference alone, and so that a window of a healthy step exceeds any of them with a
+    probability of `Settings.chance`: half of it for the features (a Bonferroni bound), half for their slices.
 
     NO_DATA: the column is missing in either window, or has no row or no value. CANNOT_JUDGE: too few values in the
     window, or a reference too short for a limit. A column without any value has no distance, but breaches
-    `missing_rate`. Infinite values count as missing. The first element of a row's group is its machine.
+    `missing_rate`. Infinite values count as missing. The first elements of a row's group are its machine and recipe.
     """
 
-    def __init__(self, name: str = DRIFT, settings: Settings | None = None, distance: Distance = wasserstein) -> None:
+    def __init__(self, name: str = DRIFT, settings: Settings | None = None) -> None:
         self.name = name
         self._settings = settings or Settings()
-        self._distance = distance
-        # Limits depend on the frozen reference only, so they are computed once and not for every window.
-        self._prepared: OrderedDict[bytes, dict[str, _Column]] = OrderedDict()
+        # A reference is frozen, so it is prepared once and not for every window.
+        self._prepared: OrderedDict[str, Known] = OrderedDict()
 
     def judge(self, reference: Window, current: Window) -> Sequence[Finding]:
-        """Two findings for each feature of either window, then `worst_ratio` for all of them."""
-        before = self._columns(reference)
-        names = (*reference.names, *(name for name in current.names if name not in before))
-        blank = self._blank(current)
+        """Two findings for each feature of either window, then those of the step, `worst_ratio` last."""
+        newest = _Newest(*self._known(reference, len(current)), current, self._settings, self.name)
         findings: list[Finding] = []
-        for name in names:
-            column, values = before.get(name), _values(current, name)
-            if column is None or values is None:
-                method = CHANGED if column is not None and column.constant else DISTANCE
-                findings += [replace(blank, method=m, feature=name) for m in (method, MISSING)]
-            else:
-                finding = replace(blank, feature=name)
-                findings += [self._change(finding, column, values), self._missing(finding, column, values)]
-        return (*findings, _worst(replace(blank, method=WORST), findings))
+        for j, name in enumerate(reference.names):
+            findings += newest.of_column(j, name)
+        for name in current.names:
+            if name not in reference.names:
+                findings += newest.no_data(name, WASSERSTEIN)
+        return (*findings, *newest.of_step(findings))
 
-    def _change(self, blank: Finding, column: _Column, values: Floats) -> Finding:
-        new = values[np.isfinite(values)]
-        finding = replace(blank, method=CHANGED if column.constant else DISTANCE)
-        if not len(column.finite) or not len(new):
-            return finding
-        if len(new) < self._settings.least_rows:
-            return replace(finding, status=Status.CANNOT_JUDGE)
-        limit = self._limit(column, len(new))
-        if limit is None:
-            return replace(finding, status=Status.CANNOT_JUDGE)
-        if column.constant:
-            changed = np.abs(new - column.finite[0]) > _SAME * abs(column.finite[0])
-            return _judged(finding, float(changed.mean()), limit)
-        return _judged(finding, self._distance(column.finite, new), limit)
-
-    def _missing(self, blank: Finding, column: _Column, values: Floats) -> Finding:
-        finding = replace(blank, method=MISSING)
-        if not column.rows or not len(values):
-            return finding
-        if len(values) < self._settings.least_rows:
-            return replace(finding, status=Status.CANNOT_JUDGE)
-        missing_before = column.rows - len(column.finite)
-        limit = share_limit(missing_before, column.rows, len(values), self._settings)
-        return _judged(finding, float((~np.isfinite(values)).mean()), limit)
-
-    def _limit(self, column: _Column, rows: int) -> float | None:
-        if rows not in column.limits:
-            column.limits[rows] = (
-                share_limit(0, len(column.finite), rows, self._settings)
-                if column.constant
-                else distance_limit(column.finite, column.machines, rows, self._distance, self._settings)
-            )
-        return column.limits[rows]
-
-    def _columns(self, reference: Window) -> dict[str, _Column]:
-        machines = _machine_numbers(reference)
-        key = hashlib.blake2b("\n".join(reference.names).encode(), digest_size=16)
-        for array in (reference.values, machines):
-            key.update(np.ascontiguousarray(array).tobytes())
-        columns = self._prepared.get(key.digest())
-        if columns is None:
+    def _known(self, reference: Window, rows: int) -> Known:
+        known = self._prepared.get(reference.subject)
+        if known is None or not known[0].holds(reference, rows):
+            before = prepared(reference, rows)
+            known = before, baseline(reference, finite_or_nan(reference.values), self._settings.least_rows)
             if len(self._prepared) >= _MOST_REFERENCES:
                 self._prepared.popitem(last=False)
-            columns = self._prepared[key.digest()] = {
-                name: _column(reference.values[:, j], machines) for j, name in enumerate(reference.names)
-            }
-        return columns
+            self._prepared[reference.subject] = known
+        return known
 
-    def _blank(self, window: Window) -> Finding:
+
+class _Newest:
+    """A window beside its reference: what is found of it, column by column."""
+
+    def __init__(self, before: Reference, usual: Baseline, window: Window, settings: Settings, detector: str) -> None:
+        self._before, self._usual, self._window, self._settings = before, usual, window, settings
         at = from_nanos(int(window.at.max())) if len(window) else EPOCH
-        return Finding(self.name, "", window.subject, "", at, Status.NO_DATA, None, None, step=window.step)
+        self._blank = Finding(detector, "", window.subject, "", at, Status.NO_DATA, None, None, step=window.step)
+        names = before.window.names
+        self._values = _aligned(window, names)
+        self._rising = np.sort(np.ascontiguousarray(self._values.T), axis=1)
+        self._present = np.isfinite(self._rising).sum(axis=1)
+        self._chance = settings.chance / 2 / max(1, 2 * len(names))
+        reference_rows = np.array([[column.present] for column in before.columns]).reshape(-1, 1)
+        self._limits = self._distance_limits(self._present[:, None], reference_rows, self._chance)[:, 0]
+        self._distances = self._all_distances()
+        self._ratios: Ratios = {}
+        self._explained = 0.0
 
+    def no_data(self, name: str, method: str) -> tuple[Finding, Finding]:
+        """Of a column that one window lacks."""
+        blank = replace(self._blank, feature=name)
+        return replace(blank, method=method), replace(blank, method=MISSING_RATE)
 
-def _judged(blank: Finding, value: float, limit: float) -> Finding:
-    status = Status.BREACH if value > limit else Status.OK
-    causes = (blank.feature,) if status is Status.BREACH else ()
-    return replace(blank, value=value, limit=limit, status=status, causes=causes)
+    def of_column(self, j: int, name: str) -> tuple[Finding, Finding]:
+        """How far its values lie from the reference, and how many are missing."""
+        constant = self._before.columns[j].constant
+        method = WASSERSTEIN if constant is None else CHANGED_RATE
+        if name not in self._window.names:
+            return self.no_data(name, method)
+        return self._change(j, name, method, constant), self._missing(j, name)
 
-
-def _worst(blank: Finding, findings: Sequence[Finding]) -> Finding:
-    ratios: dict[str, float] = {}
-    for f in findings:
-        if f.value is not None and f.limit:
-            ratios[f.feature] = max(ratios.get(f.feature, 0.0), f.value / f.limit)
-    if not ratios:
+    def of_step(self, findings: Sequence[Finding]) -> tuple[Finding, Finding, Finding]:
+        """The slices, what a changed mix explains, and the worst of all."""
         empty = all(f.status is Status.NO_DATA for f in findings)
-        return replace(blank, status=Status.NO_DATA if empty else Status.CANNOT_JUDGE)
+        blank = replace(self._blank, status=Status.NO_DATA if empty else Status.CANNOT_JUDGE)
+        slices = replace(blank, method=WORST_SLICE)
+        only: dict[str, str] = {}
+        explained = replace(blank, method=EXPLAINED_BY_MIX)
+        if any(f.value is not None for f in findings) and (self._present > 0).any():
+            slices, only = self._slices(slices)
+            explained = replace(explained, value=self._explained, status=Status.OK)
+        return slices, explained, _worst(replace(blank, method=WORST_RATIO), self._ratios, only)
+
+    def _change(self, j: int, name: str, method: str, constant: float | None) -> Finding:
+        column, new = self._before.columns[j], self._rising[j, : self._present[j]]
+        if not column.present or not len(new):
+            return self._finding(method, name)
+        if len(new) < self._settings.least_rows:
+            return self._finding(method, name, Status.CANNOT_JUDGE)
+        if constant is not None:
+            changed = float((np.abs(new - constant) > SAME * abs(constant)).mean())
+            return self._judged(method, name, changed, self._share_limit(0, column.present, len(new)))
+        limit = float(self._limits[j])
+        if column.sample is None or np.isnan(limit):
+            return self._finding(method, name, Status.CANNOT_JUDGE)
+        value = float(self._distances[j])
+        remains = self._unexplained(j, name, value, limit) if value > limit else None
+        return self._judged(method, name, value, limit, remains)
+
+    def _all_distances(self) -> Floats:
+        """The distance of every column that can be judged, shape (columns,), NaN of the others."""
+        found = np.full(len(self._before.columns), np.nan)
+        alike: dict[tuple[int, int], list[int]] = {}
+        for j, (column, present) in enumerate(zip(self._before.columns, self._present.tolist(), strict=True)):
+            if column.sample is not None and present >= self._settings.least_rows:
+                alike.setdefault((column.present, present), []).append(j)
+        for (_, present), chosen in alike.items():
+            samples = [sample for j in chosen if (sample := self._before.columns[j].sample) is not None]
+            whole = len(chosen) == len(self._rising)
+            rising = self._rising[:, :present] if whole else self._rising[chosen, :present]
+            found[chosen] = distances(samples, rising)
+        return found
+
+    def _missing(self, j: int, name: str) -> Finding:
+        rows, total = len(self._window), len(self._before.window)
+        if not total or not rows:
+            return self._finding(MISSING_RATE, name)
+        if rows < self._settings.least_rows:
+            return self._finding(MISSING_RATE, name, Status.CANNOT_JUDGE)
+        limit = self._share_limit(total - self._before.columns[j].present, total, rows)
+        return self._judged(MISSING_RATE, name, 1.0 - float(self._present[j]) / rows, limit)
+
+    def _unexplained(self, j: int, name: str, value: float, limit: float) -> float | None:
+        """What remains of a distance, as value / limit, where a changed mix explains it; None where none does."""
+        before = self._before.window
+        found: list[tuple[float, Mix]] = []
+        for mix in mixes(
+            name, before, self._window, (before.values[:, j], self._values[:, j]), self._settings.least_rows
+        ):
+            rows = np.array([[self._present[j]]]), np.array([[mix.reference_rows]])
+            ratio = mix.remains / self._distance_limits(*rows, self._chance)[j, 0]
+            if ratio <= 1 and mix.explained >= self._settings.explains:
+                found.append((float(ratio), mix))
+        if not found:
+            return None
+        ratio, best = max(found, key=lambda each: each[1].explained)
+        self._explained = max(self._explained, best.explained)
+        return ratio
+
+    def _slices(self, blank: Finding) -> tuple[Finding, dict[str, str]]:
+        """`worst_slice`, and where every feature drifts that does so in a slice only."""
+        slices = slices_of(self._window, self._settings.least_rows)
+        if not slices.names or self._before.variation is None:
+            return replace(blank, value=0.0, limit=1.0, status=Status.OK), {}
+        with np.errstate(all="ignore"):
+            apart, rows, reference_rows = shifts(slices, self._values, self._usual)
+            limits = self._distance_limits(rows, reference_rows, self._settings.chance / 2 / apart.size)
+            ratios = np.abs(apart) / self._before.scales[:, None] / limits
+        ratios = np.minimum(np.where((rows >= self._settings.least_rows) & (ratios > 0), ratios, 0.0), _FARTHEST)
+        highest, names = ratios.max(axis=1), self._before.window.names
+        worst_first = [int(j) for j in np.argsort(-highest, kind="stable") if highest[j] > 1]
+        alone = {names[j]: slices.names[int(ratios[j].argmax())] for j in worst_first}
+        only = {name: where for name, where in alone.items() if self._ratios.get(name, 0.0) <= 1}
+        for name, ratio in zip(names, highest.tolist(), strict=True):
+            self._ratios[name] = max(self._ratios.get(name, 0.0), ratio)
+        told = tuple(f"{name} for {where}" for name, where in alone.items())[: self._settings.most_slices]
+        status = Status.BREACH if told else Status.OK
+        return replace(blank, value=float(highest.max()), limit=1.0, status=status, causes=told), only
+
+    def _distance_limits(self, rows: Floats, reference_rows: Floats, chance: float) -> Floats:
+        """Limits of distances, shape (columns, n), NaN where there is none."""
+        variation = self._before.variation
+        if variation is None:
+            return np.full((len(self._before.columns), rows.shape[1]), np.nan)
+        return np.maximum(variation.limits(rows, reference_rows, chance), self._settings.least_distance)
+
+    def _share_limit(self, hits: int, total: int, rows: int) -> float:
+        return share_limit(hits, total, rows, self._chance, self._settings.least_share)
+
+    def _finding(self, method: str, name: str, status: Status = Status.NO_DATA) -> Finding:
+        return replace(self._blank, method=method, feature=name, status=status)
+
+    def _judged(self, method: str, name: str, value: float, limit: float, remains: float | None = None) -> Finding:
+        """A value with its limit; `remains`: what is left of it, as a ratio, once a changed mix has explained it."""
+        ratio = value / limit if remains is None else remains
+        self._ratios[name] = max(self._ratios.get(name, 0.0), ratio)
+        status, causes = (Status.BREACH, (name,)) if ratio > 1 else (Status.OK, ())
+        blank = self._blank
+        return Finding(
+            blank.detector, method, blank.subject, name, blank.at, status, value, limit, causes=causes, step=blank.step
+        )
+
+
+def _aligned(window: Window, names: tuple[str, ...]) -> Floats:
+    """The window's values by these columns, shape (rows, names), NaN where missing."""
+    if window.names == names:
+        return finite_or_nan(window.values)
+    values = np.full((len(window), len(names)), np.nan)
+    for j, name in enumerate(names):
+        if name in window.names:
+            values[:, j] = window.values[:, window.names.index(name)]
+    return finite_or_nan(values)
+
+
+def _worst(blank: Finding, ratios: Ratios, only: dict[str, str]) -> Finding:
+    """The highest ratio; its causes are the features above their limits, and where, if in a slice only."""
+    if not ratios:
+        return blank
     worst_first = sorted(ratios, key=lambda name: (-ratios[name], name))
-    exceeded = tuple(name for name in worst_first if ratios[name] > 1)[:_MOST_CAUSES]
+    exceeded = tuple(
+        f"{name} only for {only[name]}" if name in only else name for name in worst_first if ratios[name] > 1
+    )[:_MOST_CAUSES]
     status = Status.BREACH if exceeded else Status.OK
     return replace(blank, value=ratios[worst_first[0]], limit=1.0, status=status, causes=exceeded)
-
-
-def _column(values: Floats, machines: NDArray[np.int64]) -> _Column:
-    present = np.isfinite(values)
-    finite = np.ascontiguousarray(values[present])
-    return _Column(finite, machines[present], len(values), len(finite) > 0 and _is_constant(finite))
-
-
-def _values(window: Window, name: str) -> Floats | None:
-    return window.values[:, window.names.index(name)] if name in window.names else None
-
-
-def _machine_numbers(window: Window) -> NDArray[np.int64]:
-    """The machine of each row as a number, shape (rows,); the same for all where rows have no group."""
-    numbers: dict[str, int] = {}
-    machines = [group[0] if group else "" for group in window.groups] or [""] * len(window)
-    return np.array([numbers.setdefault(machine, len(numbers)) for machine in machines], dtype=np.int64)
-
-
-def _is_constant(values: Floats) -> bool:
-    low, high = float(values.min()), float(values.max())
-    return high - low <= _SAME * max(abs(low), abs(high))

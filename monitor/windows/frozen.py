@@ -9,8 +9,10 @@ import numpy as np
 from detectors.shared.state import pack, require, unpack, whole_number
 from monitor.model import JsonObject, Window
 
-VERSION = 1
+VERSION = 2
 _KEYS = ("version", "names", "values", "at", "arrivals", "rows", "groups", "made_by")
+_ADDED = {1: (), 2: ("lots",)}
+"""The further keys of each version. One of version 1 is read as it is: the lots of its rows are unknown."""
 
 
 def content_of(window: Window, made_by: str = "") -> dict[str, object]:
@@ -23,6 +25,7 @@ def content_of(window: Window, made_by: str = "") -> dict[str, object]:
         "arrivals": pack(window.arrivals, "<i8"),
         "rows": len(window),
         "groups": [list(group) for group in window.groups],
+        "lots": list(window.lots),
         "made_by": made_by,
     }
 
@@ -30,7 +33,8 @@ def content_of(window: Window, made_by: str = "") -> dict[str, object]:
 def digest_of(content: JsonObject) -> str:
     """SHA-256 over names, rows and values, bit for bit, however they were packed."""
     window = window_of(content, "", "")
-    found = hashlib.sha256(repr((content["made_by"], window.names, window.groups)).encode())
+    lots = (window.lots,) if window.lots else ()
+    found = hashlib.sha256(repr((content["made_by"], window.names, window.groups, *lots)).encode())
     for array in (window.values, window.at, window.arrivals):
         found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()
@@ -38,9 +42,10 @@ def digest_of(content: JsonObject) -> str:
 
 def window_of(content: JsonObject, subject: str, step: str) -> Window:
     """The window that `content_of` saw; ValueError where the content is damaged or of another version."""
-    known = require(content, "a reference", _KEYS)
-    if known["version"] != VERSION:
-        raise ValueError(f"the reference is of version {known['version']!r}, not {VERSION}; freeze a new one")
+    version = content.get("version")
+    if version not in _ADDED:
+        raise ValueError(f"the reference is of version {version!r}, not {VERSION}; freeze a new one")
+    known = require(content, "a reference", (*_KEYS, *_ADDED[version]))
     names = tuple(str(name) for name in known["names"])
     rows = whole_number(known["rows"], "the number of rows of a reference")
     return Window(
@@ -51,4 +56,5 @@ def window_of(content: JsonObject, subject: str, step: str) -> Window:
         unpack(known["at"], (rows,), "<i8"),
         unpack(known["arrivals"], (rows,), "<i8"),
         tuple(tuple(str(word) for word in group) for group in known["groups"]),
+        tuple(str(lot) for lot in known.get("lots", ())),
     )

@@ -28,7 +28,8 @@ def measured(step: str, rows: Sequence[PartStep]) -> Window:
             values[i, j] = known.get(name, np.nan)
     at = np.array([to_nanos(row.at) for row in rows], dtype=np.int64)
     arrivals = np.array([row.arrival for row in rows], dtype=np.int64)
-    return Window(step, step, names, values, at, arrivals, tuple((row.machine, row.recipe) for row in rows))
+    groups = tuple((row.machine, row.recipe) for row in rows)
+    return Window(step, step, names, values, at, arrivals, groups, tuple(row.lot for row in rows))
 
 
 def with_names(window: Window, names: Sequence[str]) -> Window:
@@ -46,6 +47,8 @@ def with_names(window: Window, names: Sequence[str]) -> Window:
 def select_columns(window: Window, names: Collection[str]) -> Window:
     """The window with those of its columns that are in `names`."""
     kept = [j for j, name in enumerate(window.names) if name in names]
+    if len(kept) == len(window.names):
+        return window
     return replace(window, names=tuple(window.names[j] for j in kept), values=window.values[:, kept])
 
 

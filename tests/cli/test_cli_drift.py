@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from cli_kit import gatewatch
 
-from detectors.window.wasserstein import wasserstein
+from detectors.shared.wasserstein import wasserstein
 
 pytestmark = pytest.mark.process
 
@@ -42,7 +42,9 @@ def test_show_as_data_has_every_step(judged: Path) -> None:
     rows = json.loads(gatewatch("drift", "show", "--json", "-p", judged).out)
     assert {r["subject"] for r in rows} == {"forging", "machining", "coating", "inspection"}
     assert {r["detector"] for r in rows} == {"chart", "drift", "image_drift"}
-    assert {r["method"] for r in rows} == {"cusum", "rule_1", "wasserstein", "missing_rate", "worst_ratio"}
+    assert {r["method"] for r in rows} == {
+        "cusum", "rule_1", "wasserstein", "missing_rate", "worst_slice", "explained_by_mix", "worst_ratio",
+    }  # fmt: skip
 
 
 def test_freeze_adds_a_version_once_and_list_shows_it(judged: Path) -> None:

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors.shared.wasserstein import wasserstein
 from detectors.window.drift import FeatureDrift
-from detectors.window.drift_limits import Settings, share_limit
-from detectors.window.wasserstein import wasserstein
+from detectors.window.drift_limits import share_limit
 from monitor.model import Finding, Floats, Status, Window
 
 HOUR = 3_600_000_000_000
+CHANCE = 1e-4
 
 
 def window(*columns: Sequence[float], names: Sequence[str] = (), machines: int = 1) -> Window:
@@ -94,7 +95,7 @@ COLUMNS = {
     "a healthy column": (REFERENCE, noise(60, 2, 10), "wasserstein", OK, OK),
     "a column that moved": (REFERENCE, noise(60, 2, 13), "wasserstein", BREACH, OK),
     "a column that widened": (REFERENCE, noise(60, 2, 10, 4), "wasserstein", BREACH, OK),
-    "a column that froze": (REFERENCE, np.full(60, 10.0), "wasserstein", OK, OK),
+    "a column that froze": (REFERENCE, np.full(60, 10.0), "wasserstein", BREACH, OK),
     "a constant that stays": (np.full(500, 7.0), np.full(60, 7.0), "changed_rate", OK, OK),
     "a constant with rounding noise": (7 + noise(500, 1, sd=1e-15), np.full(60, 7.0), "changed_rate", OK, OK),
     "a constant that changed": (np.full(500, 7.0), np.full(60, 8.0), "changed_rate", BREACH, OK),
@@ -194,7 +195,7 @@ def test_healthy_windows_are_hardly_ever_a_breach(rows: int) -> None:
     ],
 )
 def test_the_limit_of_a_share(hits: int, of_rows: int, rows: int, least: float, most: float) -> None:
-    assert least <= share_limit(hits, of_rows, rows, Settings()) <= most
+    assert least <= share_limit(hits, of_rows, rows, CHANCE, 0.1) <= most
 
 
 @pytest.mark.parametrize(
@@ -206,8 +207,8 @@ def test_a_share_beyond_its_limit_has_the_chance_asked_for(hits: int, of_rows: i
     weights = [Fraction(1)]
     for x in range(rows):
         weights.append(weights[-1] * Fraction(rows - x, x + 1) * (x + a) / (rows - x - 1 + b))
-    allowed = round(share_limit(hits, of_rows, rows, Settings(least_share=0.0)) * rows)
-    beyond, chance = sum(weights[allowed + 1 :]) / sum(weights), Fraction(Settings().chance)
+    allowed = round(share_limit(hits, of_rows, rows, CHANCE, 0.0) * rows)
+    beyond, chance = sum(weights[allowed + 1 :]) / sum(weights), Fraction(CHANCE)
     assert beyond <= chance < beyond + weights[allowed] / sum(weights)
 
 
@@ -215,7 +216,7 @@ def test_a_share_beyond_its_limit_has_the_chance_asked_for(hits: int, of_rows: i
 @given(st.integers(1, 400), st.integers(20, 300), st.data())
 def test_what_share_was_seen_is_within_its_own_limit(of_rows: int, rows: int, data: st.DataObject) -> None:
     hits = data.draw(st.integers(0, of_rows))
-    limit = share_limit(hits, of_rows, rows, Settings())
+    limit = share_limit(hits, of_rows, rows, CHANCE, 0.1)
     assert hits / of_rows <= limit + 1 / rows
     assert limit <= 1
 
@@ -223,3 +224,89 @@ def test_what_share_was_seen_is_within_its_own_limit(of_rows: int, rows: int, da
 def test_a_reference_without_spread_is_refused_with_a_sentence() -> None:
     with pytest.raises(ValueError, match=re.escape("a distance in standard deviations is undefined")):
         wasserstein(np.full(10, 3.0), noise(10, 1))
+
+
+def grouped(values: Floats, machines: Sequence[str], recipes: Sequence[str], lots: Sequence[str] = ()) -> Window:
+    """A window of rows by machine, recipe and lot."""
+    rows = np.arange(len(values))
+    groups = tuple(zip(machines, recipes, strict=True))
+    return Window("form", "form", ("a", "b"), values, rows * HOUR, rows, groups, tuple(lots))
+
+
+def mixed(rows: int, seed: int, share: float, shift: float = 0.0) -> Window:
+    """`a` of recipe B lies two standard deviations higher, as does all of it by a shift; `b` depends on nothing."""
+    rng = np.random.default_rng(seed)
+    higher = rng.random(rows) < share
+    values = rng.standard_normal((rows, 2))
+    values[:, 0] += 2 * higher + shift
+    return grouped(values, ["m1", "m2"] * (rows // 2), np.where(higher, "B", "A").tolist())
+
+
+def by_method(found: Sequence[Finding], feature: str) -> dict[str, Finding]:
+    return {f.method: f for f in found if f.feature == feature}
+
+
+def test_a_changed_mix_is_explained_and_no_breach() -> None:
+    found = FeatureDrift().judge(mixed(2000, 1, 0.5), mixed(500, 2, 0.75))
+    step, feature = by_method(found, ""), by_method(found, "a")["wasserstein"]
+    assert feature.value is not None
+    assert feature.limit is not None
+    assert feature.value > feature.limit, "Evidently's value stays as it is"
+    assert {f.status for f in found} == {OK}
+    assert step["explained_by_mix"].value is not None
+    assert step["explained_by_mix"].value > 0.8
+
+
+def test_what_a_changed_mix_does_not_explain_is_a_breach() -> None:
+    found = FeatureDrift().judge(mixed(2000, 1, 0.5), mixed(500, 2, 0.75, shift=1.0))
+    step = by_method(found, "")
+    assert (step["worst_ratio"].status, step["worst_ratio"].causes) == (BREACH, ("a",))
+    assert step["explained_by_mix"].value == 0.0
+
+
+def test_a_recipe_that_the_reference_does_not_know_explains_nothing() -> None:
+    found = FeatureDrift().judge(mixed(2000, 1, 0.0), mixed(500, 2, 0.5))
+    assert by_method(found, "a")["wasserstein"].status is BREACH
+
+
+def test_a_machine_that_drifts_alone_is_named() -> None:
+    before, now = mixed(2000, 1, 0.5), mixed(500, 2, 0.5)
+    now.values[:, 1] += np.where(np.arange(500) % 20 == 0, 3.0, 0.0)
+    machines = ["m3" if i % 20 == 0 else f"m{1 + i % 2}" for i in range(2000)]
+    before = grouped(before.values, machines, [group[1] for group in before.groups])
+    now = grouped(now.values, machines[:500], [group[1] for group in now.groups])
+    found = FeatureDrift().judge(before, now)
+    step = by_method(found, "")
+    assert by_method(found, "b")["wasserstein"].status is OK
+    assert (step["worst_slice"].status, step["worst_slice"].causes) == (BREACH, ("b for machine m3",))
+    assert (step["worst_ratio"].status, step["worst_ratio"].causes) == (BREACH, ("b only for machine m3",))
+    assert step["worst_ratio"].value == step["worst_slice"].value
+
+
+def test_a_lot_that_stands_out_is_named_and_lots_as_usual_are_not() -> None:
+    def lots(rows: int, seed: int) -> tuple[Floats, list[str]]:
+        rng = np.random.default_rng(seed)
+        of = np.arange(rows) // 25
+        values = rng.standard_normal((rows, 2)) + 0.5 * rng.standard_normal((rows // 25, 2))[of]
+        return values, [f"L{seed}-{lot}" for lot in of]
+
+    (before, names), (now, newest) = lots(2000, 1), lots(500, 2)
+    reference = grouped(before, ["m1"] * 2000, ["A"] * 2000, names)
+    detector = FeatureDrift()
+    assert detector.judge(reference, grouped(now, ["m1"] * 500, ["A"] * 500, newest))[-1].status is OK
+    now[100:125, 0] += 5
+    worst = by_method(detector.judge(reference, grouped(now, ["m1"] * 500, ["A"] * 500, newest)), "")["worst_slice"]
+    assert (worst.status, worst.causes) == (BREACH, ("a for lot L2-4",))
+
+
+@pytest.mark.parametrize("columns", [1, 50])
+def test_the_chance_of_a_false_alarm_does_not_grow_with_the_columns(columns: int) -> None:
+    rng = np.random.default_rng(1000)
+    names = [f"f{i}" for i in range(columns)]
+    detector, breaches = FeatureDrift(), 0
+    for _ in range(10):
+        before = window(*rng.standard_normal((columns, 500)), names=names)
+        for _ in range(20):
+            now = window(*rng.standard_normal((columns, 60)), names=names)
+            breaches += detector.judge(before, now)[-1].status is BREACH
+    assert breaches <= 1

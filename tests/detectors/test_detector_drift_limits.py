@@ -1,130 +1,140 @@
-"""Which blocks of a reference its distance limit rests on, what of each is compared, and what the limit makes of it."""
+"""How far parts of a reference lie from it, against the definition, and what limits and units make of it."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
-from detectors.window.drift_limits import Settings, distance_limit
-from monitor.model import Floats
+from detectors.shared.wasserstein import distances, sorted_samples, wasserstein
+from detectors.window.drift_limits import CELLS, Variation, cells, largest, variation
+from detectors.window.drift_reference import prepared
+from detectors.window.units import shortest_window, units_of
+from monitor.model import Floats, Window
 
-FOUR = replace(Settings(), blocks=4, least_distance=0.0)
-ONE_MACHINE = np.zeros(40, dtype=np.int64)
-TURNS = np.arange(40) % 2
-VALUES = np.arange(40, dtype=np.float64)
-
-
-class Recorder:
-    """A distance that remembers what it was asked, and answers with the distances it was given, in order."""
-
-    def __init__(self, *answers: float) -> None:
-        self.answers = list(answers)
-        self.asked: list[tuple[list[float], list[float]]] = []
-
-    def __call__(self, reference: Floats, current: Floats) -> float:
-        self.asked.append((reference.tolist(), current.tolist()))
-        return self.answers[(len(self.asked) - 1) % len(self.answers)]
+RNG = np.random.default_rng(1000)
 
 
-def numbers(*ranges: range) -> list[float]:
-    return [float(n) for each in ranges for n in each]
+def window(values: Floats, machines: int = 1, lots: tuple[str, ...] = ()) -> Window:
+    rows = np.arange(len(values))
+    names = tuple("abcdefgh"[: values.shape[1]])
+    return Window("form", "form", names, values, rows, rows, tuple((f"m{i % machines}", "r") for i in rows), lots)
 
 
-def test_each_block_is_compared_by_halves_with_the_rest_of_the_reference() -> None:
-    distance = Recorder(1.0)
-    distance_limit(VALUES, ONE_MACHINE, 10, distance, FOUR)
-    assert distance.asked == [
-        (numbers(range(start), range(start + 10, 40)), numbers(range(half, half + 5)))
-        for start in (0, 10, 20, 30)
-        for half in (start, start + 5)
-    ]
+numbers = st.floats(-1e6, 1e6, allow_subnormal=False).map(lambda v: round(v, 3))
 
 
-LENGTHS = {
-    "as long as the window": (8, [0, 10, 21, 32], 8),
-    "no longer than a share of the reference": (30, [0, 10, 20, 30], 10),
-    "four values are enough": (4, [0, 12, 24, 36], 4),
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.lists(numbers, min_size=2, max_size=40), st.lists(numbers, min_size=1, max_size=40))
+def test_sorted_samples_have_the_same_distance(reference: list[float], current: list[float]) -> None:
+    before, now = np.array(reference), np.array(current)
+    if before.max() - before.min() > 1e-6 * np.abs(before).max():
+        samples = sorted_samples(np.sort(before)[None])
+        assert distances(samples, np.sort(now)[None])[0] == pytest.approx(wasserstein(before, now), rel=1e-9, abs=1e-9)
+
+
+UNITS = {
+    "too few rows": (31, None, None),
+    "eight blocks of four": (32, None, [4] * 8),
+    "at most 64 blocks": (640, None, [10] * 64),
+    "lots as they are": (40, np.repeat(np.arange(8), 5), [5] * 8),
+    "many lots are put together": (256, np.repeat(np.arange(128), 2), [4] * 64),
 }
 
 
-@pytest.mark.parametrize(("rows", "starts", "size"), LENGTHS.values(), ids=LENGTHS)
-def test_blocks_are_spread_over_the_reference(rows: int, starts: list[int], size: int) -> None:
-    distance = Recorder(1.0)
-    distance_limit(VALUES, ONE_MACHINE, rows, distance, FOUR)
-    halves = [current for _, current in distance.asked]
-    assert halves == [numbers(range(s, s + size // 2)) for start in starts for s in (start, start + size // 2)]
+@pytest.mark.parametrize(("rows", "lots", "sizes"), UNITS.values(), ids=UNITS)
+def test_a_reference_is_cut_into_units(rows: int, lots: Floats | None, sizes: list[int] | None) -> None:
+    units = units_of(rows, None if lots is None else lots.astype(np.int64))
+    assert sizes == (None if units is None else np.bincount(units).tolist())
+    assert units is None or (np.diff(units) >= 0).all()
 
 
-MACHINES = {
-    "two machines in turns": ([0, 1] * 5, [[0, 2, 4, 6, 8], [1, 3, 5, 7, 9]]),
-    "a machine that made a few is left out": ([0, 1, 0, 1, 0, 1, 0, 1, 2, 2], [[0, 2, 4, 6], [1, 3, 5, 7]]),
-    "three machines": ([0, 1, 2] * 3 + [0], [[0, 3, 6, 9], [1, 4, 7], [2, 5, 8]]),
-    "one machine and a few of another": ([0] * 8 + [1] * 2, [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]),
-    "many machines": ([0, 1, 2, 3, 4] * 2, [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]),
+LOTS = {
+    "a window must hold one": (np.repeat(np.arange(10), 20), 20),
+    "of the mean length": (np.array([0] * 3 + [1, 2, 3, 4, 5, 6, 7]), 2),
+    "seven lots say nothing": (np.repeat(np.arange(7), 20), None),
+    "no lots": (None, None),
 }
 
 
-@pytest.mark.parametrize(("made_by", "parts"), MACHINES.values(), ids=MACHINES)
-def test_a_block_is_taken_by_machine_where_two_made_a_quarter_of_it_each(
-    made_by: list[int], parts: list[list[int]]
-) -> None:
-    distance = Recorder(1.0)
-    distance_limit(VALUES, np.tile(np.array(made_by), 4), 10, distance, FOUR)
-    assert [current for _, current in distance.asked[: len(parts)]] == parts
+@pytest.mark.parametrize(("lots", "rows"), LOTS.values(), ids=LOTS)
+def test_lots_are_units_where_they_tell_enough(lots: Floats | None, rows: int | None) -> None:
+    assert shortest_window(None if lots is None else lots.astype(np.int64)) == rows
 
 
-def test_a_quarter_of_a_block_is_enough_for_a_machine() -> None:
-    distance = Recorder(1.0)
-    distance_limit(VALUES, np.tile([0, 1, 1, 1], 10), 8, distance, FOUR)
-    assert distance.asked[0][1] == [0.0, 4.0]
+def test_the_variation_is_that_of_the_distances_of_the_units() -> None:
+    """By the definition: distances of every unit, and of every pair of neighbours, from the others."""
+    values = RNG.standard_normal((640, 1)) + np.repeat(RNG.standard_normal((16, 1)), 40, axis=0)
+    found = prepared(window(values), 60).variation
+    assert found is not None
+    for length, (rows, square) in enumerate(zip(found.rows[0], found.squares[0], strict=True)):
+        size = 10 * 2**length
+        parts = values[:, 0].reshape(-1, size)
+        apart = [wasserstein_of(np.delete(parts, i, axis=0).ravel(), part, values) for i, part in enumerate(parts)]
+        assert rows == size
+        assert square == pytest.approx(np.mean(np.square(apart)) * size * (640 - size) / 640, rel=0.06)
 
 
-def test_the_limit_is_students_bound_for_one_more_block_over_the_farthest_of_each() -> None:
-    distances = (0.30, 0.10, 0.20, 0.42, 0.36, 0.31, 0.25, 0.35)
-    limit = distance_limit(
-        VALUES, TURNS, 10, Recorder(*distances), replace(FOUR, chance=0.01, least_relative_spread=0.01)
-    )
-    farthest = np.array([0.30, 0.42, 0.36, 0.35])
-    bound = stats.t.ppf(0.99, 3) * farthest.std(ddof=1) * (1 + 1 / 4) ** 0.5
-    assert limit == pytest.approx(farthest.mean() + bound)
+def wasserstein_of(rest: Floats, part: Floats, whole: Floats) -> float:
+    return wasserstein(rest, part) * float(rest.std() / whole.std())
 
 
-def test_distances_that_happen_to_be_alike_are_given_a_spread() -> None:
-    limit = distance_limit(VALUES, TURNS, 10, Recorder(0.4), replace(FOUR, chance=0.01, least_relative_spread=0.5))
-    assert limit == pytest.approx(0.4 + stats.t.ppf(0.99, 3) * 0.5 * 0.4 * (1 + 1 / 4) ** 0.5)
+def test_a_limit_is_students_bound_for_the_shift_and_adds_the_rest() -> None:
+    known = [np.array([part]) for part in ([10.0, 20.0, 40.0], [2.0, 3.0, 3.2], [1.0, 2.0, 2.5], [15.0])]
+    of = Variation(*known, np.array([[6.0]]))
+    bound = stats.t.isf(0.005, 15)
+    expected = np.sqrt((2.0 * bound**2 + 2 * 1.0) * (1 / 15 + 1 / 500)) + 6 / 15
+    assert of.limits(np.array([[15]]), np.array([[500]]), 0.01) == pytest.approx(expected)
+    shortest = np.sqrt((1.0 * bound**2 + 2 * 1.0) * (1 / 5 + 1 / 500)) + 6 / 5
+    assert of.limits(np.array([[5]]), np.array([[500]]), 0.01) == pytest.approx(shortest), "all parts are longer"
 
 
-def test_no_limit_is_below_the_least_distance() -> None:
-    assert distance_limit(VALUES, TURNS, 10, Recorder(1e-6), replace(FOUR, least_distance=0.1)) == 0.1
+def test_what_does_not_vary_has_no_limit() -> None:
+    known = prepared(window(np.column_stack([RNG.standard_normal(100), np.full(100, 7.0), np.full(100, np.nan)])), 60)
+    assert known.variation is not None
+    limits = known.variation.limits(np.full((3, 1), 60), np.full((3, 1), 100), 1e-4)[:, 0]
+    assert np.isfinite(limits).tolist() == [True, False, False]
+    assert prepared(window(RNG.standard_normal((31, 1))), 60).variation is None
 
 
-CONSTANT = np.full(40, 7.0)
-CHANGED_ONCE = np.where(np.arange(40) < 10, VALUES, 7.0)
-CHANGED_TWICE = np.where((np.arange(40) < 5) | (np.arange(40) >= 35), VALUES, 7.0)
-TOO_SHORT = {
-    "blocks of three values": (VALUES[:15], 10, None, 0),
-    "windows of three values": (VALUES, 3, None, 0),
-    "nothing": (VALUES[:0], 10, None, 0),
-    "a constant has no scale": (CONSTANT, 10, None, 0),
-    "three blocks are enough: beside the first the rest is constant": (CHANGED_ONCE, 10, 1.0, 6),
-    "every block counts": (CHANGED_TWICE, 10, 1.0, 8),
-}
+def test_the_kind_of_unit_that_varies_most_counts() -> None:
+    small, big = (Variation(*[np.full((2, 2), float(n))] * 4, np.ones((2, 1))) for n in (1, 2))
+    mixed = Variation(*[np.array([[0.5, 0.5], [5.0, 5.0]])] * 4, np.ones((2, 1)))
+    assert largest([small, mixed, big]).squares.tolist() == [[2.0, 2.0], [5.0, 5.0]]
 
 
-@pytest.mark.parametrize(("reference", "rows", "at_least", "asked"), TOO_SHORT.values(), ids=TOO_SHORT)
-def test_a_reference_is_long_enough_or_has_no_limit(
-    reference: Floats, rows: int, at_least: float | None, asked: int
-) -> None:
-    distance = Recorder(1.0)
-    limit = distance_limit(reference, np.zeros(len(reference), dtype=np.int64), rows, distance, FOUR)
-    assert len(distance.asked) == asked
-    assert limit is None if at_least is None else limit is not None and limit > at_least
+def test_lots_that_are_known_vary_as_far_as_blocks_of_the_same_length() -> None:
+    lots = np.repeat(np.arange(32), 25)
+    values = RNG.standard_normal((800, 1)) + RNG.standard_normal((32, 1))[lots]
+    by_lot = prepared(window(values, lots=tuple(f"L{i}" for i in lots)), 60).variation
+    shuffled = RNG.permutation(800)
+    mixed = prepared(window(values[shuffled], lots=tuple(f"L{i}" for i in lots[shuffled])), 60).variation
+    unknown = prepared(window(values[shuffled]), 60).variation
+    assert by_lot is not None
+    assert mixed is not None
+    assert unknown is not None
+    assert by_lot.squares[0, 0] > 10
+    assert mixed.squares[0, 0] == pytest.approx(by_lot.squares[0, 0]), "wherever its rows are, a lot is a lot"
+    assert unknown.squares[0, 0] < 3
 
 
-def test_two_blocks_are_too_few() -> None:
-    distance = Recorder(1.0)
-    assert distance_limit(VALUES, ONE_MACHINE, 10, distance, replace(FOUR, blocks=2)) is None
-    assert len(distance.asked) == 4
+@pytest.mark.parametrize("values", [RNG.standard_normal(300), RNG.integers(0, 3, 300) * 1.0, np.array([1.0, 2.0])])
+def test_cells_hold_every_value_and_their_gaps_span_the_means(values: Floats) -> None:
+    rising = np.sort(values)
+    (bounds,), (gaps,) = cells(rising[None], [len(rising)])
+    assert len(bounds) == len(gaps) == CELLS - 1
+    assert (gaps >= 0).all()
+    codes = np.searchsorted(bounds, rising, side="right")
+    first, last = (rising[codes == code].mean() for code in (codes[0], codes[-1]))
+    assert gaps.sum() == pytest.approx(last - first)
+
+
+def test_units_without_a_value_do_not_count() -> None:
+    counts = RNG.integers(1, 5, (1, 16, CELLS)).astype(np.float64)
+    gaps, far = np.ones((1, CELLS - 1)), np.ones((1, 1))
+    empty = np.concatenate([counts, np.zeros((1, 2, CELLS))], axis=1)
+    whole, more = variation(counts, gaps, far), variation(empty, gaps, far)
+    assert more.squares[0, 0] == pytest.approx(whole.squares[0, 0])
+    assert more.freedom[0, 0] == whole.freedom[0, 0]

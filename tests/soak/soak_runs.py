@@ -20,7 +20,7 @@ from fork_kit import forked
 from plant_kit import LIVE, START
 from soak_plant import corrections
 
-from detectors.window.wasserstein import wasserstein
+from detectors.shared.wasserstein import wasserstein
 from inference.registry import Registry
 from monitor.clock import SimulatedClock
 from monitor.plant.file.load import load

@@ -1,0 +1,50 @@
+"""A reference cut into units, of which any may be exchanged with any other: lots, or blocks of consecutive rows."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.int64]
+Label = TypeVar("Label", bound=Hashable)
+
+MOST = 64
+"""Units of a reference; more lots are put together with their neighbours."""
+FEWEST = 8
+"""Fewer lots than this say nothing of how lots differ; blocks of rows are taken instead."""
+_SHORTEST = 4
+
+
+def numbered(labels: Sequence[Hashable]) -> Numbers:
+    """Each label as a number, in the order in which they first occur, shape (rows,)."""
+    return named(labels)[1]
+
+
+def named(labels: Sequence[Label]) -> tuple[list[Label], Numbers]:
+    """The different labels in the order in which they first occur, and the number of each row's."""
+    names = list(dict.fromkeys(labels))
+    numbers = {label: i for i, label in enumerate(names)}
+    return names, np.fromiter(map(numbers.__getitem__, labels), dtype=np.int64, count=len(labels))
+
+
+def shortest_window(lots: Numbers | None) -> int | None:
+    """The rows of a window that holds a lot, for which whole lots are the units; None where there are too few lots."""
+    count = 0 if lots is None or not len(lots) else int(lots.max()) + 1
+    return None if lots is None or count < FEWEST else -(-len(lots) // count)
+
+
+def units_of(rows: int, lots: Numbers | None) -> Numbers | None:
+    """The unit of each of so many rows, shape (rows,), numbered in order of arrival; None where there are too few rows.
+
+    `lots`, shape (rows,), are numbered in order of arrival; without them, blocks of equal length are the units.
+    """
+    if lots is None:
+        count = min(MOST, rows // _SHORTEST)
+        return np.arange(rows) * count // rows if count >= FEWEST else None
+    sizes = np.bincount(lots)
+    begins = np.cumsum(sizes) - sizes
+    joined = begins * MOST // rows
+    return np.asarray(np.unique(joined, return_inverse=True)[1][lots], dtype=np.int64)
