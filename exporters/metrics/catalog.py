@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from exporters.metrics.families import (
     alerts,
+    estimates,
     findings,
     gates,
     holds,
@@ -19,7 +20,7 @@ from exporters.metrics.families import (
 )
 from exporters.metrics.shared.metric import Metric
 
-FAMILIES = (service, jobs, sources, gates, holds, savings, steps, outbox, machines, findings, alerts)
+FAMILIES = (service, jobs, sources, gates, estimates, holds, savings, steps, outbox, machines, findings, alerts)
 """Each has METRICS, and `series(scrape)` with the values of the metrics that are not tallied."""
 
 METRICS: tuple[Metric, ...] = tuple(metric for family in FAMILIES for metric in family.METRICS)

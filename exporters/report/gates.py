@@ -12,7 +12,17 @@ from exporters.report.elements import collapsed, counts, legend, moment, plot, s
 from exporters.report.trend import exceedances_table, trend_plots
 from exporters.report.values import DecisionCounts, GateReport, PlantReport, Realised
 from exporters.report.view import View, fault_bands, process_faults, view_of
-from monitor.detection import BIAS, LOG_LOSS, MAE, MISCOVERAGE, SKILL, WORST_RATIO
+from monitor.detection import (
+    BIAS,
+    ESTIMATE_LIGHT,
+    ESTIMATED_COVERAGE,
+    ESTIMATED_ERROR,
+    LOG_LOSS,
+    MAE,
+    MISCOVERAGE,
+    SKILL,
+    WORST_RATIO,
+)
 
 VERDICTS = ("continue", "correct", "scrap", "hold")
 
@@ -54,6 +64,9 @@ _MEASURE_TITLES = {
     BIAS: "bias, positive or negative",
     MISCOVERAGE: "share of outcomes outside their intervals",
     SKILL: "skill over what was known of outcomes; the limit is a lower bound",
+    ESTIMATED_ERROR: "error of the parts that wait for their outcome, estimated",
+    ESTIMATED_COVERAGE: "share of their outcomes inside their intervals, estimated",
+    ESTIMATE_LIGHT: "whether the estimates can be believed: 0 green, 1 too few parts, 2 an assumption is broken",
     WORST_RATIO: "worst of error, bias and share outside, as a ratio to its limit",
 }
 

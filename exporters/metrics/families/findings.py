@@ -8,7 +8,7 @@ from datetime import timedelta
 from exporters.metrics.shared.labels import enum_label
 from exporters.metrics.shared.metric import Kind, Label, Metric, Scrape, Series, gauge, timestamp
 from exporters.metrics.shared.snapshot import BoardRow, MetricsSnapshot
-from monitor.detection import DRIFT, IMAGE_DRIFT, MEASURES, PERFORMANCE
+from monitor.detection import DRIFT, ESTIMATE, IMAGE_DRIFT, MEASURES, PERFORMANCE
 from monitor.model import Status
 from monitor.plant.plant import Plant
 
@@ -25,7 +25,7 @@ _FINDING = (DETECTOR, METHOD, SUBJECT, FEATURE, STEP)
 _STATUSES = tuple(s.value for s in Status)
 _EXPIRY_INTERVALS = 4
 _DAY = timedelta(days=1)
-WINDOWED = (DRIFT, IMAGE_DRIFT, PERFORMANCE)
+WINDOWED = (DRIFT, IMAGE_DRIFT, PERFORMANCE, ESTIMATE)
 """The detectors that judge windows of parts, not machine samples."""
 
 METRICS: tuple[Metric, ...] = (
