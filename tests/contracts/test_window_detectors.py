@@ -7,8 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import window_detector as suite
+from estimate_windows import parts
 from performance_windows import GROUPS, predictions
 
+from detectors.window.before_outcomes import BeforeOutcomes
 from detectors.window.performance import Performance
 from detectors.window.roster import STEP_DETECTORS
 from monitor.model import Window
@@ -32,6 +34,7 @@ CASES = {
     "performance of a gate": suite.Case(
         lambda: Performance(slices=GROUPS), predictions(900, 1, lot=0.5, fitted=0.6), predictions(60, 2, lot=0.5)
     ),
+    "performance before outcomes": suite.Case(BeforeOutcomes, parts(1000, 1), parts(240, 2)),
     **{f"{d.name} of a step": suite.Case(d.make, window(500, 1), window(60, 2)) for d in STEP_DETECTORS},
     **{f"{d.name} of a step, fewer parts": suite.Case(d.make, window(300, 3), window(90, 4)) for d in STEP_DETECTORS},
 }
