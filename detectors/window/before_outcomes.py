@@ -82,7 +82,7 @@ class BeforeOutcomes:
         judged = np.isfinite(new[:, 0]) & (new[:, 2] <= 1.0)
         fits = self._fits(reference, known)
         broken = tuple(self._broken(known, new, judged, names, fits))
-        if fits is None or judged.sum() < MIN_PARTS:
+        if not fits or judged.sum() < MIN_PARTS:
             return self._findings(current, None, None, Light.RED if broken else Light.AMBER, broken, reference)
         error = float(fits[0].expected(new[judged]).mean())
         coverage = 1.0 - float(fits[1].expected(new[judged]).mean())
@@ -90,11 +90,12 @@ class BeforeOutcomes:
         light = Light.RED if broken else Light.GREEN if sure else Light.AMBER
         return self._findings(current, error, coverage, light, broken, reference)
 
-    def _fits(self, reference: Window, known: Floats) -> tuple[DirectLoss, DirectLoss] | None:
-        loss, missed = (_columns(reference, [name])[:, 0] for name in _LOSSES)
-        if np.isfinite(loss).sum() < assumptions.FEWEST_BLOCKS * self.block_rows:
-            return None
-        return fit(known, loss), fit(known, missed)
+    def _fits(self, reference: Window, known: Floats) -> tuple[DirectLoss, ...]:
+        """The fits of both losses; none with too few known parts."""
+        losses = _columns(reference, _LOSSES)
+        if np.isfinite(losses).all(axis=1).sum() < assumptions.FEWEST_BLOCKS * self.block_rows:
+            return ()
+        return fit(known, losses)
 
     def _broken(
         self,
@@ -102,7 +103,7 @@ class BeforeOutcomes:
         new: Floats,
         judged: Mask,
         names: Sequence[str],
-        fits: tuple[DirectLoss, DirectLoss] | None,
+        fits: tuple[DirectLoss, ...],
     ) -> Iterator[str]:
         """The reasons why the light is red, a shift and a gap with the columns that show it."""
         size, chance = min(self.block_rows, len(new)), self.settings.chance / 3
@@ -115,7 +116,7 @@ class BeforeOutcomes:
             yield from _named("missing_input", gaps, names[inputs])
         if size >= MIN_PARTS and assumptions.mostly_unjudged(judged, size):
             yield "unpredicted"
-        if fits is not None and not assumptions.newest_hold([one.residuals for one in fits], self.block_rows, chance):
+        if fits and not assumptions.newest_hold([one.residuals for one in fits], self.block_rows, chance):
             yield "not_calibrated"
         if self.overdue:
             yield "outcomes_overdue"

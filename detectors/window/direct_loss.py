@@ -79,38 +79,60 @@ class DirectLoss:
         return (1.0 + float(middle @ self.spread @ middle)) / known
 
 
-def fit(values: Floats, losses: Floats) -> DirectLoss:
-    """The fit to known parts in their order: columns (rows, columns), losses (rows,), NaN where unknown.
+def fit(values: Floats, losses: Floats) -> tuple[DirectLoss, ...]:
+    """The fit of each loss to known parts in their order: columns (rows, columns), losses (rows, losses).
 
-    ValueError with fewer than `FOLDS` known losses.
+    A loss is NaN where it is unknown; a row counts where all are known. ValueError with fewer than `FOLDS` such rows.
     """
-    known = np.flatnonzero(np.isfinite(losses))
+    known = np.flatnonzero(np.isfinite(losses).all(axis=1))
     if len(known) < FOLDS:
         raise ValueError(f"{len(known)} losses are known; expected {FOLDS} or more")
     scales = scales_of(values[known])
-    terms, target = scales.design(values[known]), losses[known]
-    folds = np.array_split(np.arange(len(known)), FOLDS)
-    guesses = np.empty((len(_PENALTIES), len(known)))
-    for fold in folds:
-        rest = np.setdiff1d(np.arange(len(known)), fold)
-        centre, level, weights, _ = _solve(terms[rest], target[rest])
-        guesses[:, fold] = level + weights @ (terms[fold] - centre).T
+    terms, targets = scales.design(values[known]), losses[known]
+    guesses = np.empty((len(_PENALTIES), *targets.shape))
+    for fold in np.array_split(np.arange(len(known)), FOLDS):
+        rest = np.ones(len(known), dtype=np.bool_)
+        rest[fold] = False
+        solved = _solve(terms[rest], targets[rest])
+        for i, penalty in enumerate(_PENALTIES):
+            guesses[i, fold] = solved.levels + (terms[fold] - solved.centre) @ solved.weights(penalty)
     # Of penalties that do equally well the largest: the simplest fit.
-    errors = np.square(guesses - target).mean(axis=1)
-    best = int(np.flatnonzero(errors <= errors.min() * (1 + 1e-12))[-1])
-    centre, level, weights, spread = _solve(terms, target)
-    residuals = np.full(len(losses), np.nan)
-    residuals[known] = target - guesses[best]
-    return DirectLoss(scales, centre, weights[best], spread[best], level, float(target.max()), residuals)
+    errors = np.square(guesses - targets).mean(axis=1)
+    best = [int(np.flatnonzero(one <= one.min() * (1 + 1e-12))[-1]) for one in errors.T]
+    whole = _solve(terms, targets)
+    residuals = np.full(losses.shape, np.nan)
+    residuals[known] = targets - np.stack([guesses[i, :, k] for k, i in enumerate(best)], axis=1)
+    return tuple(
+        DirectLoss(
+            scales, whole.centre, whole.weights(_PENALTIES[i])[:, k], whole.spread(_PENALTIES[i]),
+            float(whole.levels[k]), float(targets[:, k].max()), residuals[:, k],
+        )
+        for k, i in enumerate(best)
+    )  # fmt: skip
 
 
-def _solve(terms: Floats, target: Floats) -> tuple[Floats, float, Floats, Floats]:
-    """Centre (terms,), level, and for each penalty the weights and their covariance, times rows / residual variance."""
-    centre, level = terms.mean(axis=0), float(target.mean())
+@dataclass(frozen=True, slots=True)
+class _Solved:
+    """The regression for every penalty: means, and the moments of the terms along their principal directions."""
+
+    centre: Floats
+    levels: Floats
+    values: Floats
+    vectors: Floats
+    along: Floats
+
+    def weights(self, penalty: float) -> Floats:
+        """Shape (terms, losses)."""
+        return np.asarray(self.vectors @ (self.along / (self.values + penalty)[:, None]))
+
+    def spread(self, penalty: float) -> Floats:
+        """The covariance of a loss's weights (terms, terms), times rows / residual variance."""
+        return np.asarray((self.vectors * (self.values / np.square(self.values + penalty))) @ self.vectors.T)
+
+
+def _solve(terms: Floats, targets: Floats) -> _Solved:
+    centre, levels = terms.mean(axis=0), targets.mean(axis=0)
     centred, rows = terms - centre, len(terms)
     values, vectors = np.linalg.eigh(centred.T @ centred / rows)
-    values = np.maximum(values, 0.0)
-    along = vectors.T @ (centred.T @ (target - level) / rows)
-    weights = np.stack([vectors @ (along / (values + penalty)) for penalty in _PENALTIES])
-    spread = np.stack([(vectors * (values / np.square(values + penalty))) @ vectors.T for penalty in _PENALTIES])
-    return centre, level, weights, spread
+    along = vectors.T @ (centred.T @ (targets - levels) / rows)
+    return _Solved(centre, levels, np.maximum(values, 0.0), vectors, along)

@@ -105,11 +105,10 @@ def test_more_noise_within_what_is_known_is_foretold(claims: bool) -> None:
 @given(seed=st.integers(0, 10_000), shift=st.floats(-0.7, 0.7))
 def test_of_a_calibrated_forecast_the_estimate_is_the_realised_mean_in_expectation(seed: int, shift: float) -> None:
     new = parts(4000, seed, shift)
-    loss, missed = (new.values[:, COLUMNS.index(name)] for name in ("loss", "missed"))
-    known = fit(np.delete(KNOWN.values, (3, 4), axis=1), KNOWN.values[:, 3])
-    assert known.expected(np.delete(new.values, (3, 4), axis=1)).mean() == pytest.approx(loss.mean(), rel=0.1)
-    misses = fit(np.delete(KNOWN.values, (3, 4), axis=1), KNOWN.values[:, 4])
-    assert misses.expected(np.delete(new.values, (3, 4), axis=1)).mean() == pytest.approx(missed.mean(), abs=0.035)
+    loss, missed = fit(np.delete(KNOWN.values, (3, 4), axis=1), KNOWN.values[:, 3:5])
+    columns = np.delete(new.values, (3, 4), axis=1)
+    assert loss.expected(columns).mean() == pytest.approx(new.values[:, 3].mean(), rel=0.1)
+    assert missed.expected(columns).mean() == pytest.approx(new.values[:, 4].mean(), abs=0.035)
 
 
 def test_a_green_light_keeps_its_promise_and_healthy_parts_are_seldom_red() -> None:
@@ -152,4 +151,4 @@ def test_a_constant_column_is_no_term_and_too_few_losses_are_refused() -> None:
     values = np.column_stack([np.full(10, 7.1), np.arange(10.0)])
     assert scales_of(values).varies.tolist() == [0.0, 1.0]
     with pytest.raises(ValueError, match="2 losses are known; expected 5 or more"):
-        fit(values, np.array([1.0, 2.0, *[np.nan] * 8]))
+        fit(values, np.array([[1.0, 2.0, *[np.nan] * 8]]).T)
