@@ -83,6 +83,9 @@ _FINDINGS = (
     ("performance", "miscoverage", "shape", "", "ok", 0.1, 0.2, "forging"),
     ("performance", "skill", "shape", "", "ok", 0.6, 0.0, "forging"),
     ("performance", "mae", "shape", "F1/A", "ok", 0.1, 0.2, "forging"),
+    ("estimate", "estimated_error", "shape", "", "ok", 0.12, 0.2, "forging"),
+    ("estimate", "estimated_coverage", "shape", "", "ok", 0.88, None, "forging"),
+    ("estimate", "estimate_light", "shape", "", "ok", 0.0, 1.0, "forging"),
 )
 
 
