@@ -65,7 +65,7 @@ METHODS_FOR: Mapping[str, tuple[tuple[str, str], ...]] = {
 }
 """The detectors and methods that should find each kind of fault."""
 
-_OUTCOME_ALERTS = ("ModelDegraded", "ModelWithoutSkill", "GateOutOfService")
+_OUTCOME_ALERTS = ("ModelDegraded", "ModelWithoutSkill", "EstimatedErrorHigh", "GateOutOfService")
 _AFTER = timedelta(hours=2)
 """An alert this long after the last affected row still belongs to the fault, because windows contain the row."""
 

@@ -40,14 +40,17 @@ class Waiting:
 
 @dataclass(slots=True)
 class InputsOfRows:
-    """The inputs of decisions by arrival number: they never change, so none is read twice."""
+    """The inputs of decisions by arrival number: they never change, so none is read twice.
+
+    But for gates that use what others predict: such a prediction may be recorded after the decision.
+    """
 
     known: dict[int, tuple[float, ...]] = field(default_factory=dict)
 
     def of(self, connection: Connection, config: GateConfig, rows: Sequence[Predicted]) -> Floats:
         """The inputs that the gate was given, (rows, `covariates`), NaN where missing or pruned."""
         names = covariates(config)
-        new = [row for row in rows if row.arrival not in self.known]
+        new = [row for row in rows if row.arrival not in self.known or config.earlier]
         self.known = {row.arrival: self.known[row.arrival] for row in rows if row.arrival in self.known}
         if new and names:
             used = {arrival for row in new for arrival in (row.arrival, *row.inputs.values())}
