@@ -80,6 +80,13 @@ BIAS: Final = "bias"
 MISCOVERAGE: Final = "miscoverage"
 SKILL: Final = "skill"
 
+ESTIMATE: Final = "estimate"
+"""A gate's predictions before their outcomes: what its error and coverage will be."""
+ESTIMATED_ERROR: Final = "estimated_error"
+ESTIMATED_COVERAGE: Final = "estimated_coverage"
+ESTIMATE_LIGHT: Final = "estimate_light"
+"""Whether the estimates can be believed: 0 green, 1 amber (cannot say), 2 red (an assumption is broken)."""
+
 WORST_RATIO: Final = "worst_ratio"
 """The highest value / limit of a subject as a whole."""
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from alerting.specs.roster import BY_NAME
 from alerting.specs.spec import AlertSpec
+from monitor.detection import PERFORMANCE
 
 _AFTER = timedelta(hours=2)
 """How long after the end of a cause an alert on a gate still follows from it: windows contain its parts so long."""
@@ -31,9 +32,10 @@ class LikelyCause:
         ):
             return False
         detector = dict(spec.match).get("detector")
-        if detector is not None:
-            return (detector, subject) in self.findings
-        return spec.kind == "gate" and subject in self.gates
+        if (detector, subject) in self.findings:
+            return True
+        # Realised errors are evidence themselves: what they follow from is among the findings of a cause.
+        return spec.kind == "gate" and detector != PERFORMANCE and subject in self.gates
 
 
 def cause_of(

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from alerting.specs.spec import DAY, HOUR, MINUTE, AlertSpec, finding, of_drift
-from monitor.detection import CHART, DRIFT, IMAGE_DRIFT, OUTCOME, OUTCOME_CHART, PERFORMANCE, SKILL, WORST_RATIO
+from monitor.detection import (
+    CHART,
+    DRIFT,
+    ESTIMATE,
+    ESTIMATED_ERROR,
+    IMAGE_DRIFT,
+    OUTCOME,
+    OUTCOME_CHART,
+    PERFORMANCE,
+    SKILL,
+    WORST_RATIO,
+)
 
 ALERTS: tuple[AlertSpec, ...] = (
     of_drift(
@@ -49,5 +60,12 @@ ALERTS: tuple[AlertSpec, ...] = (
         summary="the model of gate {subject} is no better than a forecast from recent outcomes",
         cause="Over the newest parts the model's error is not below that of the naive baseline.",
         action="Look for inputs that changed or went missing, then retrain; the gate holds until skill returns.",
+    ),
+    AlertSpec(
+        "EstimatedErrorHigh", "warning", "ml", *finding(ESTIMATE, "breach", feature="", method=ESTIMATED_ERROR),
+        "subject", "gate", limit=0.5, clear=0.5, pending_for=30 * MINUTE, keep_firing=HOUR, measured=False,
+        summary="the error of gate {subject} will exceed its limit on parts that wait for their outcome",
+        cause="The estimated error of the newest parts is above the limit of the realised one, and its light is green.",
+        action="Look at what the newest parts have in common; do not wait for outcomes to be careful with the gate.",
     ),
 )  # fmt: skip

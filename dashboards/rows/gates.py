@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dashboards.blocks.panels import BAD, DIM, GOOD, POOR, Panel, bars, lines, value_table
+from dashboards.blocks.panels import BAD, DIM, GOOD, POOR, Panel, bars, lines, statuses, value_table
 from dashboards.blocks.queries import Query, by, hourly, limit, series, share_of_limit, value
-from monitor.detection import BIAS, LOG_LOSS, MAE, MISCOVERAGE, PERFORMANCE, SKILL
+from monitor.detection import BIAS, ESTIMATE, ESTIMATED_ERROR, LOG_LOSS, MAE, MISCOVERAGE, PERFORMANCE, SKILL
 
 TITLE = "Gates"
 
@@ -100,6 +100,7 @@ def _performance() -> list[Panel]:
             "grows, the gate becomes less certain and will hold more: see the row Drift.",
             [Query(by("max", ("gate",), series("gatewatch_gate_interval_width", gate="=~$gate")), "{{gate}}")],
         ),
+        *_before_outcomes(),
         value_table(
             "Worst slices",
             "Errors of each machine and recipe, as a share of their limits. If one slice is far above the others, "
@@ -114,6 +115,45 @@ def _performance() -> list[Panel]:
             ),
             {"subject": "gate", "feature": "machine and recipe", "method": "measure", "Value": "share of limit"},
             unit="percentunit",
+        ),
+    ]
+
+
+def _before_outcomes() -> list[Panel]:
+    """What error and coverage of the parts that wait for their outcome will be, and whether to believe it."""
+    error, coverage, light = (
+        series(f"gatewatch_gate_{name}", gate="=~$gate")
+        for name in ("estimated_error", "estimated_coverage", "estimate_light")
+    )
+    states = {0: ("green", GOOD), 1: ("too few parts", DIM), 2: ("assumption broken", BAD)}
+    return [
+        lines(
+            "Estimated error before outcomes",
+            "What the mean absolute error (of classes the mean log loss) of the parts that wait for their outcome will "
+            "be, with the limit of the realised error. Believe it while its light is green; above the limit be careful "
+            "with the gate now, days before outcomes show it.",
+            [
+                Query(by("max", ("gate",), error), "{{gate}}"),
+                Query(
+                    limit(("subject",), detector=ESTIMATE, method=ESTIMATED_ERROR, subject="=~$gate"),
+                    "limit {{subject}}",
+                ),
+            ],
+        ),
+        lines(
+            "Estimated coverage before outcomes",
+            "Share of the outcomes still to come that will be inside their intervals, or among the likeliest classes. "
+            "Below the coverage that the gate promises it is overconfident: be careful with its recommendations.",
+            [Query(by("max", ("gate",), coverage), "{{gate}}")],
+            unit="percentunit",
+        ),
+        statuses(
+            "Whether the estimates can be believed",
+            "Red: inputs lie where hardly any known part did, one is missing, the newest outcomes contradict the "
+            "estimate or are overdue; the finding names which. Green does not say that what follows from unchanged "
+            "inputs is unchanged: only outcomes show that.",
+            Query(by("max", ("gate",), light), "{{gate}}"),
+            states,
         ),
     ]
 

@@ -111,5 +111,5 @@ def _textbook(rule: Rule, values: Floats, rows: int, settings: Settings, paramet
         return 3.0 if rule is Rule.BEYOND else settings.cusum.limit
     said = judged(limits(points_of(values)), values, settings)
     signals = said.flags[rule][np.isfinite(said.scores)]
-    allowed = drift_limits.Settings(chance=parameters.chance)
-    return drift_limits.share_limit(int(signals.sum()), len(signals), rows, allowed)
+    least = drift_limits.Settings().least_share
+    return drift_limits.share_limit(int(signals.sum()), len(signals), rows, parameters.chance, least)

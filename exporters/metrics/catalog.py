@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from exporters.metrics.families import (
     alerts,
     capability,
+    estimates,
     findings,
     gates,
     holds,
@@ -20,7 +21,9 @@ from exporters.metrics.families import (
 )
 from exporters.metrics.shared.metric import Metric
 
-FAMILIES = (service, jobs, sources, gates, holds, capability, savings, steps, outbox, machines, findings, alerts)
+FAMILIES = (
+    service, jobs, sources, gates, estimates, holds, capability, savings, steps, outbox, machines, findings, alerts,
+)  # fmt: skip
 """Each has METRICS, and `series(scrape)` with the values of the metrics that are not tallied."""
 
 METRICS: tuple[Metric, ...] = tuple(metric for family in FAMILIES for metric in family.METRICS)

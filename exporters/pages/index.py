@@ -15,6 +15,7 @@ from exporters.metrics.families.jobs import overdue
 from exporters.metrics.shared.labels import outside_limit, time_left_text
 from exporters.metrics.shared.metric import Bounds
 from exporters.metrics.shared.snapshot import AlertRow, BoardRow, GateRow, JobRow, MetricsSnapshot
+from exporters.pages.estimates import estimated_error, with_limit
 from exporters.pages.lists import list_url
 from exporters.pages.parts import ago, clock, search_form, section
 from monitor.detection import (
@@ -136,7 +137,10 @@ def _holds(snapshot: MetricsSnapshot, bounds: Bounds) -> Html:
 def _performance(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings) -> Html:
     """Accuracy of the gates against outcomes: value and limit of each measure, and the worst slice."""
     rows = [_performance_row(name, bounds, findings.get(name, ()), snapshot) for name in bounds.plant.gates]
-    heads = ("Against outcomes", "", "Error", "Bias", "Outside intervals", "Skill", "Worst slice", "Newest outcome")
+    heads = (
+        "Against outcomes", "", "Error", "Bias", "Outside intervals", "Skill", "Worst slice", "Newest outcome",
+        "Error of the parts that wait, estimated",
+    )  # fmt: skip
     return table(heads, rows, "The plant file has no gate.")
 
 
@@ -145,22 +149,16 @@ def _performance_row(gate: str, bounds: Bounds, rows: Sequence[BoardRow], snapsh
     overall = {row.method: row for row in judged if not row.feature}
     unit = bounds.plant.characteristics[bounds.plant.gates[gate].characteristic].unit
     loss = (LOG_LOSS, "log loss") if bounds.plant.gates[gate].of_classes else (MAE, unit)
-    errors = (_with_limit(overall.get(method), u) for method, u in (loss, (BIAS, unit), (MISCOVERAGE, "")))
+    errors = (with_limit(overall.get(method), u) for method, u in (loss, (BIAS, unit), (MISCOVERAGE, "")))
     slices = [row for row in judged if row.feature and row.status == Status.BREACH]
     worst = max(slices, key=_limit_ratio, default=None)
-    slice_ = f"{worst.feature}: {worst.method} {_with_limit(worst)}" if worst else "-"
+    slice_ = f"{worst.feature}: {worst.method} {with_limit(worst)}" if worst else "-"
     # Higher skill is better: its limit is a lower bound.
     skill = overall.get(SKILL)
     newest = snapshot.newest_outcomes.get(bounds.plant.gates[gate].characteristic)
     now = snapshot.at
-    return gate, _worst_status(list(overall.values())), *errors, number(skill and skill.value), slice_, ago(newest, now)
-
-
-def _with_limit(row: BoardRow | None, unit: str = "") -> str:
-    if row is None or row.value is None:
-        return "-"
-    limit = f" of {number(row.limit)}" if row.limit is not None else ""
-    return f"{number(row.value)}{limit} {unit}".rstrip()
+    told = number(skill and skill.value), slice_, ago(newest, now), estimated_error(rows, loss[1])
+    return gate, _worst_status(list(overall.values())), *errors, *told
 
 
 def _limit_ratio(row: BoardRow) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+from exporters.html.calibration import Bar, histogram, reliability
 from exporters.html.formatting import number
 from exporters.html.html import Html, table, tag
 from exporters.html.svg import Frame, block, curve, envelope, figure, label, padded, rule, time_axis, value_axis
@@ -12,7 +13,17 @@ from exporters.report.elements import collapsed, counts, legend, moment, plot, s
 from exporters.report.trend import exceedances_table, trend_plots
 from exporters.report.values import DecisionCounts, GateReport, PlantReport, Realised
 from exporters.report.view import View, fault_bands, process_faults, view_of
-from monitor.detection import BIAS, LOG_LOSS, MAE, MISCOVERAGE, SKILL, WORST_RATIO
+from monitor.detection import (
+    BIAS,
+    ESTIMATE_LIGHT,
+    ESTIMATED_COVERAGE,
+    ESTIMATED_ERROR,
+    LOG_LOSS,
+    MAE,
+    MISCOVERAGE,
+    SKILL,
+    WORST_RATIO,
+)
 
 VERDICTS = ("continue", "correct", "scrap", "hold")
 
@@ -36,6 +47,8 @@ def _gate(gate: GateReport, view: View) -> Iterable[Html]:
     yield collapsed("as a table", _decisions_table(gate.decided))
     if gate.realised:
         yield from _errors(gate, view)
+    if gate.calibration:
+        yield from _calibration(gate)
     yield tag("h4", "Accuracy over the newest parts with an outcome")
     yield trend_plots(gate.trends, view, _MEASURE_TITLES)
     if gate.slices:
@@ -54,6 +67,9 @@ _MEASURE_TITLES = {
     BIAS: "bias, positive or negative",
     MISCOVERAGE: "share of outcomes outside their intervals",
     SKILL: "skill over what was known of outcomes; the limit is a lower bound",
+    ESTIMATED_ERROR: "error of the parts that wait for their outcome, estimated",
+    ESTIMATED_COVERAGE: "share of their outcomes inside their intervals, estimated",
+    ESTIMATE_LIGHT: "whether the estimates can be believed: 0 green, 1 too few parts, 2 an assumption is broken",
     WORST_RATIO: "worst of error, bias and share outside, as a ratio to its limit",
 }
 
@@ -125,6 +141,30 @@ def _error_chart(gate: GateReport, view: View) -> Html:
         rule(frame, 0.0, "zero"), curve(frame, [(at, r.bias) for at, r in middle], "line", gap),
         label(4, 12, gate.unit),
     )  # fmt: skip
+
+
+def _calibration(gate: GateReport) -> Iterable[Html]:
+    """Whether predictions hold what they claim."""
+    bars = [Bar(b.low, b.high, b.claimed, b.observed, b.lower, b.upper) for b in gate.calibration]
+    title = f"Claimed and observed shares of gate {gate.name}"
+    text = "Observed shares with 90 % bounds; the table below has the numbers."
+    if gate.classes:
+        caption = "Share of parts that were not good, over the probability that was claimed"
+        chart = reliability(bars, title, text)
+    else:
+        caption = (
+            f"Share of outcomes in each tenth of the predicted distribution, {gate.calibration[0].parts} parts. High "
+            "at both ends: intervals are too narrow; high in the middle: too wide; high on one side: biased"
+        )
+        chart = histogram(bars, title, text)
+    yield plot(caption, chart, wide=False)
+    rows: list[tuple[str, ...]] = [
+        (f"{b.low:.1f} to {b.high:.1f}", str(b.parts), number(b.claimed), number(b.observed),
+         f"{b.lower:.3f} to {b.upper:.3f}")
+        for b in gate.calibration
+    ]  # fmt: skip
+    heads = ("Claimed probability" if gate.classes else "Tenth", "Parts", "Claimed", "Observed", "90 % bounds")
+    yield collapsed("as a table", table(heads, rows, "No outcome."))
 
 
 def _error_table(realised: Iterable[Realised]) -> Html:

@@ -116,6 +116,23 @@ class Realised(NamedTuple):
     covered: int
 
 
+class CalibrationBin(NamedTuple):
+    """What predictions claimed and what was observed, in one bin: share `claimed` and share `observed` of its cases.
+
+    Of numbers a bin is a tenth of the predicted distribution, from `low` to `high`, and `parts` are all parts: the same
+    share of outcomes should be in each. Of classes it holds the `parts` whose claimed probability of not being good is
+    from `low` to `high`. `lower` and `upper` are exact 90 % bounds of the observed share for unrelated parts.
+    """
+
+    low: float
+    high: float
+    parts: int
+    claimed: float
+    observed: float
+    lower: float
+    upper: float
+
+
 class VersionPeriod(NamedTuple):
     """Consecutive decisions by one model version, from first to last."""
 
@@ -144,6 +161,7 @@ class GateReport:
     version_periods: tuple[VersionPeriod, ...] = ()
     classes: tuple[tuple[str, str], ...] = ()
     """Of a gate that predicts a class: each class with what it means."""
+    calibration: tuple[CalibrationBin, ...] = ()
 
 
 class Wrong(NamedTuple):

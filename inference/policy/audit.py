@@ -72,7 +72,12 @@ def estimate(parts: int, wrong: Sequence[bool], audited_share: float, confidence
     share = found / n
     rest = 1 - n / parts
     error = sqrt(rest * share * (1 - share) / (n - 1)) if n > 1 else nan
+    return Audited(share, found / audited_share, error, *share_bounds(found, n, confidence), n)
+
+
+def share_bounds(found: int, n: int, confidence: float) -> tuple[float, float]:
+    """The exact bounds of a share of which `found` of `n` independent cases are known (Clopper and Pearson, 1934)."""
     tail = (1 - confidence) / 2
     lower = 0.0 if found == 0 else float(betaincinv(found, n - found + 1, tail))
     upper = 1.0 if found == n else float(betaincinv(found + 1, n - found, 1 - tail))
-    return Audited(share, found / audited_share, error, lower, upper, n)
+    return lower, upper

@@ -87,9 +87,9 @@ def shares_of(
     """The shares by a prediction whose interval holds with probability `coverage`, with tails of so much `freedom`."""
     floor = -inf if spec.lower is None else spec.lower
     ceiling = inf if spec.upper is None else spec.upper
-    low, high = (_below(limit, prediction, coverage, freedom) for limit in (floor, ceiling))
+    low, high = (probability_below(limit, prediction, coverage, freedom) for limit in (floor, ceiling))
     lowest, highest = (
-        _below(limit, prediction, coverage, freedom) for limit in (floor - band.below, ceiling + band.above)
+        probability_below(limit, prediction, coverage, freedom) for limit in (floor - band.below, ceiling + band.above)
     )  # fmt: skip
     good, within = high - low, highest - lowest
     return bounded(good, within - good, 1 - within)
@@ -133,7 +133,7 @@ def _seen(shares: Shares, costs: Costs) -> float:
     return shares.reworkable * min([*tries, costs.scrap]) + shares.scrap * costs.scrap
 
 
-def _below(limit: float, prediction: Prediction, coverage: float, freedom: float) -> float:
+def probability_below(limit: float, prediction: Prediction, coverage: float, freedom: float = FREEDOM) -> float:
     """The probability of a value at or below a limit; each side of the value has its own width."""
     if limit in (inf, -inf):
         return float(limit > 0)

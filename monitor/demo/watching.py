@@ -70,7 +70,7 @@ METHODS_FOR: Mapping[str, tuple[tuple[str, str], ...]] = {
 }
 """The detectors and methods that should find each kind of fault."""
 
-_OUTCOME_ALERTS = ("ModelDegraded", "ModelWithoutSkill", "OutcomeShifted", "GateOutOfService")
+_OUTCOME_ALERTS = ("ModelDegraded", "ModelWithoutSkill", "OutcomeShifted", "EstimatedErrorHigh", "GateOutOfService")
 _AFTER = timedelta(hours=2)
 """An alert this long after the last affected row still belongs to the fault, because windows contain the row."""
 

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from detectors.window.before_outcomes import BeforeOutcomes
 from detectors.window.outcome_charts import OutcomeCharts
 from detectors.window.performance import Performance, with_hysteresis
-from monitor.detection import MISCOVERAGE, PERFORMANCE, SKILL
+from monitor.detection import ESTIMATE, LOG_LOSS, MAE, MISCOVERAGE, PERFORMANCE, SKILL
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.model import Finding, Window
 from monitor.pipeline.forecasts import Forecasts
@@ -20,13 +21,15 @@ from monitor.store.commit import BatchWrite, commit
 from monitor.store.database.database import Store
 from monitor.store.models import versions
 from monitor.store.models.versions import ModelInForce
+from monitor.store.rows.decisions import newest_arrival_decided
 from monitor.store.rows.outcomes import newest_outcome
 from monitor.store.watching.board import realised_statuses, status_changes, trend_findings
 from monitor.store.watching.references import NewReference, freeze, reference_in_force
 from monitor.windows import outcomes
 from monitor.windows.frozen import content_of
 from monitor.windows.outcomes import OutcomeCounts
-from monitor.windows.realised import columns_of, empty, frozen_reference, realised, reference
+from monitor.windows.realised import columns_of, empty, frozen_reference, parts_before, realised, reference
+from monitor.windows.waiting import InputsOfRows, reference_of_estimates, waiting
 
 REFERENCE_ROWS = 1000
 """Newest parts in a model's reference; without the outcome where it was fitted to the part."""
@@ -38,11 +41,16 @@ Slices = Sequence[tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The last judgement of a gate: the version in force, the newest outcome, and the findings."""
+    """The last judgement of a gate: the version in force, the newest outcome, and the findings.
+
+    Of the estimates before outcomes also the newest decision.
+    """
 
     version: tuple[str, str, int]
     outcome: int
     findings: tuple[Finding, ...]
+    decided: int = 0
+    estimates: tuple[Finding, ...] = ()
 
 
 class PerformanceJob:
@@ -59,7 +67,8 @@ class PerformanceJob:
         self._charts = OutcomeCharts(plant.spc.asked())
         self._forecasts = Forecasts()
         self._judged: dict[str, Judged] = {}
-        self._references: dict[tuple[str, str], Window] = {}
+        self._references: dict[tuple[str, str, str], Window] = {}
+        self._inputs: dict[str, InputsOfRows] = {}
         self._counts: dict[str, OutcomeCounts] = {}
 
     def forget(self) -> None:
@@ -83,19 +92,22 @@ class PerformanceJob:
             used, outcome = versions.model_in_force(connection, gate), newest_outcome(connection)
             counts = outcomes.count(connection, config, run.now, outcome, self._counts.get(gate))
             write.gauges |= outcomes.gauges(connection, gate, counts)
+            decided = newest_arrival_decided(connection, gate)
         self._counts[gate] = counts
         version = ("", "", 0) if used is None else (used.version, used.digest, used.changes)
         last = self._judged.get(gate)
-        if last is not None and (last.version, last.outcome) == (version, outcome):
-            findings, rows = last.findings, 0
-        else:
-            findings, rows = self._judge(gate, config, used, run)
+        same = last is not None and (last.version, last.outcome) == (version, outcome)
+        findings, rows = (last.findings, 0) if last and same else self._judge(gate, config, used, run)
+        kept = last is not None and same and last.decided == decided
+        estimates = last.estimates if last and kept else self._estimate(gate, config, used, run, findings)
         # Dated now even without new data, because the findings still hold.
-        findings = tuple(replace(finding, at=run.now) for finding in findings)
-        self._judged[gate] = Judged(version, outcome, findings)
-        write.board.extend(findings)
+        findings, estimates = (tuple(replace(f, at=run.now) for f in found) for found in (findings, estimates))
+        self._judged[gate] = Judged(version, outcome, findings, decided, estimates)
+        write.board.extend((*findings, *estimates))
         if rows:
             write.trends.extend(trend_findings(findings))
+        if not kept and any(finding.value is not None for finding in estimates):
+            write.trends.extend(trend_findings(estimates))
         return rows
 
     def _judge(
@@ -120,31 +132,54 @@ class PerformanceJob:
             findings += self._charts.judge(reference, window, spec)
         return tuple(findings), len(window)
 
-    def _reference(self, gate: str, config: GateConfig, used: ModelInForce, run: Run) -> Window:
+    def _estimate(
+        self, gate: str, config: GateConfig, used: ModelInForce | None, run: Run, realised: Sequence[Finding]
+    ) -> tuple[Finding, ...]:
+        """What error and coverage of the parts that wait will be, against the limit of the realised error."""
+        rows, classes = self._plant.performance.window_rows, self._plant.classes_of(config)
+        if used is None:
+            no_rows = empty(gate, config.step)
+            return tuple(BeforeOutcomes(rows).judge(no_rows, no_rows))
+        reference = self._reference(gate, config, used, run, ESTIMATE)
+        inputs = self._inputs.setdefault(gate, InputsOfRows())
+        with self._store.read() as connection:
+            found = waiting(connection, gate, config, used, run.now, reference, inputs, classes)
+        limit = next((f.limit for f in realised if f.method in (MAE, LOG_LOSS) and not f.feature), None)
+        return tuple(BeforeOutcomes(rows, limit, found.overdue).judge(found.known, found.waiting))
+
+    def _reference(
+        self, gate: str, config: GateConfig, used: ModelInForce, run: Run, detector: str = PERFORMANCE
+    ) -> Window:
         """The reference of the version in force: from memory, from the store, or made and frozen now."""
-        key = (gate, used.digest)
+        key = (detector, gate, used.digest)
         if key in self._references:
             return self._references[key]
         with self._store.read() as connection:
-            row = reference_in_force(connection, PERFORMANCE, gate)
+            row = reference_in_force(connection, detector, gate)
         if row is not None and row.digest == used.digest:
             return self._references.setdefault(key, frozen_reference(gate, config.step, row.content))
         model = self._models.for_gates([gate])[gate].model
         if model is None or model.digest != used.digest:
             # Not in the cache yet, or replaced meanwhile: the next slot tries again.
             return empty(gate, config.step, columns_of(self._plant.classes_of(config)))
-        window = self._make_reference(gate, config, model, used, run)
-        freeze(self._store, run.lease, _new_reference(window, used), run.now)
-        return self._references.setdefault(key, window)
+        # Both at once: what the model says of the parts is asked once.
+        for name, window in self._make_references(gate, config, model, used, run).items():
+            freeze(self._store, run.lease, _new_reference(name, window, used), run.now)
+            self._references.setdefault((name, gate, used.digest), window)
+        return self._references[key]
 
-    def _make_reference(self, gate: str, config: GateConfig, model: GateModel, used: ModelInForce, run: Run) -> Window:
+    def _make_references(
+        self, gate: str, config: GateConfig, model: GateModel, used: ModelInForce, run: Run
+    ) -> dict[str, Window]:
         with self._store.read() as connection:
             version = versions.version_of(connection, used.model, used.version)
         rows, ages = _reference_rows(version.metrics, config), self._plant.max_ages()
         known, classes = self._models.held_out(used), self._plant.classes_of(config)
-        return reference(
-            self._store, gate, config, ages, model, version.trained_at, rows, known, classes, run.beat
-        )  # fmt: skip
+        parts = parts_before(self._store, config, ages, model, version.trained_at, rows, known, classes, run.beat)
+        return {
+            PERFORMANCE: reference(gate, config, parts, classes),
+            ESTIMATE: reference_of_estimates(gate, config, parts, classes),
+        }
 
 
 def _reference_rows(metrics: Mapping[str, float], config: GateConfig) -> int:
@@ -159,10 +194,10 @@ def _reference_rows(metrics: Mapping[str, float], config: GateConfig) -> int:
     return min(most, int(metrics["newest_level_rows"]) + config.retraining.holdout_rows)
 
 
-def _new_reference(window: Window, used: ModelInForce) -> NewReference:
+def _new_reference(detector: str, window: Window, used: ModelInForce) -> NewReference:
     first, last = (int(window.arrivals.min()), int(window.arrivals.max())) if len(window) else (0, 0)
     return NewReference(
-        PERFORMANCE, window.subject, first, last, len(window), used.digest,
+        detector, window.subject, first, last, len(window), used.digest,
         f"version {used.version} of the model is in force", content_of(window, used.digest),
     )  # fmt: skip
 

@@ -26,6 +26,7 @@ from monitor.detection import (
     SKILL,
     STUCK,
     TIME_LEFT,
+    WORST_SLICE,
 )  # fmt: skip
 from monitor.instants import to_nanos
 from monitor.model import ClassSpec, Floats, Window
@@ -34,7 +35,7 @@ from monitor.plant.features import image_features
 from monitor.plant.plant import Plant
 from monitor.store.database.database import Connection
 from monitor.store.models.versions import model_in_force
-from monitor.store.rows.decisions import last_predictions, predicted_of
+from monitor.store.rows.decisions import last_predictions, predictions_at
 from monitor.store.rows.parts import PartStep, newest_passages, part_steps
 from monitor.store.watching.causes import BreachSince
 from monitor.store.watching.references import reference_in_force
@@ -103,8 +104,8 @@ class Evidence:
                 and row.subject in self._plant.gates
             ):
                 gates[row.subject].append(row)
-            elif row.detector in step_detector_names() and row.feature and row.subject in self._plant.steps:
-                steps[row.subject].append(row)
+            elif row.detector in step_detector_names() and row.subject in self._plant.steps:
+                steps[row.subject] += _by_feature(row)
         evidence = [e for step in self._steps for e in self._of_step(connection, step, steps[step])]
         return [*evidence, *self._of_gates(connection, gates, now)]
 
@@ -145,8 +146,10 @@ class Evidence:
             frozen = reference_in_force(connection, PREDICTION, step)
             if frozen is None or step not in self._gates:
                 return None
-            predicted = predicted_of(connection, self._gates[step], current.arrivals.tolist())
-            values = np.array([predicted.get(arrival, np.nan) for arrival in current.arrivals.tolist()], dtype=float)
+            said = predictions_at(connection, self._gates[step], current.arrivals.tolist())
+            values = np.array(
+                [said[a].predicted if a in said else None for a in current.arrivals.tolist()], dtype=float
+            )
             before = window_of(frozen.content, step, step)
             return _Scored(before.values[:, 0], before.groups, values, groups)
         if feature not in reference.names or feature not in current.names:
@@ -221,6 +224,13 @@ def _error_columns(values: Floats, classes: ClassSpec | None) -> list[Floats]:
         return [values[:, 0]]
     predicted, outcome = values[:, 0], values[:, 3]
     return [predicted - outcome, outcome, predicted]
+
+
+def _by_feature(row: BreachSince) -> list[BreachSince]:
+    """A finding on a feature; of one on slices, which names features with their slices, one for each of these."""
+    if row.method == WORST_SLICE:
+        return [row._replace(feature=cause.partition(" for ")[0]) for cause in row.causes]
+    return [row] if row.feature else []
 
 
 def _worst(found: Iterable[BreachSince], images: frozenset[str]) -> list[BreachSince]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -55,7 +56,7 @@ def realised(
     What was measured of a part after people reworked it does not count either: the prediction is of the part as it was.
     Uncertain parts and parts held without skill count: the model did predict them.
     """
-    found = list(reversed(_newest(connection, gate, config, used, now, rows)))
+    found = list(reversed(newest_decided(connection, gate, config, used, now, rows)))
     if not found:
         return empty(gate, config.step, columns_of(classes))
     if classes is not None:
@@ -88,7 +89,7 @@ def _class_values(
     return class_errors([row.probabilities for row in found], places, known_rates(known, decided, classes), classes)
 
 
-def _newest(
+def newest_decided(
     connection: Connection, gate: str, config: GateConfig, used: ModelInForce, now: datetime, rows: int
 ) -> list[DecidedOutcome]:
     """A row a decision, newest outcome first; further back the fewer of the outcomes belong to decisions that count."""
@@ -118,9 +119,22 @@ def _naive(known: KnownParts, config: GateConfig, decided: Sequence[datetime]) -
     return [float(course.value[bisect_right(times, at)]) for at in decided]
 
 
-def reference(
+@dataclass(frozen=True, slots=True)
+class PartsBefore:
+    """The newest parts whose outcome was available when a model was trained, in order of time, as a reference has them.
+
+    `said` is what the model says of each; `counts` (parts,): whether the outcome stands, because the model was not
+    fitted to the part and did not call it out of distribution. The other parts keep their places, because how far two
+    parts lie apart tells how alike they err.
+    """
+
+    data: TrainingSet
+    said: Sequence[Prediction | None]
+    counts: Mask
+
+
+def parts_before(
     store: Store,
-    gate: str,
     config: GateConfig,
     max_ages: MaxAges,
     model: GateModel,
@@ -129,12 +143,10 @@ def reference(
     known: Mapping[str, Prediction] | None = None,
     classes: ClassSpec | None = None,
     beat: Callable[[], None] = lambda: None,
-) -> Window:
-    """What the model says of the newest parts whose outcome was available when it was trained, in order of time.
+) -> PartsBefore:
+    """The newest `rows` parts of a reference.
 
-    `known` is what was said of training parts by models that were not fitted to them; it predicts the others now. The
-    outcome stands only where the model was not fitted to the part and did not call it out of distribution; the other
-    parts keep their places, because how far two parts lie apart tells how alike they err.
+    `known` is what was said of training parts by models that were not fitted to them; it predicts the others now.
     """
     with store.read() as connection:
         data = training_set(connection, config, max_ages, trained_at, newest=rows, classes=classes, beat=beat)
@@ -143,10 +155,15 @@ def reference(
         counts[np.setdiff1d(np.arange(len(data)), held_out(data.serials))] = False
     said = _said(config, model, data, known or {})
     counts &= np.array([p is not None and p.distance <= p.distance_limit for p in said], dtype=np.bool_)
+    return PartsBefore(data, said, counts)
+
+
+def reference(gate: str, config: GateConfig, parts: PartsBefore, classes: ClassSpec | None = None) -> Window:
+    """What the model says of the parts, with the outcomes that stand."""
+    data = parts.data
     groups = list(zip(data.machines, data.recipes, strict=True))
-    return _window(
-        gate, config.step, _reference_values(said, data, counts, classes), data.passed_at, data.arrivals, groups
-    )
+    values = _reference_values(parts.said, data, parts.counts, classes)
+    return _window(gate, config.step, values, data.passed_at, data.arrivals, groups)
 
 
 def _said(

@@ -7,9 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import window_detector as suite
+from estimate_windows import parts
 from performance_windows import GROUPS, predictions
 
 from detectors.spc.rules import Rule
+from detectors.window.before_outcomes import BeforeOutcomes
 from detectors.window.charts import ControlCharts
 from detectors.window.performance import Performance
 from detectors.window.roster import STEP_DETECTORS, StepDetector, StepSettings
@@ -42,6 +44,7 @@ CASES = {
     **{f"{d.name} of a step": suite.Case(made(d), window(500, 1), window(60, 2)) for d in STEP_DETECTORS},
     **{f"{d.name} of a step, fewer parts": suite.Case(made(d), window(300, 3), window(90, 4)) for d in STEP_DETECTORS},
     "charts by every rule": suite.Case(lambda: ControlCharts(rules=tuple(Rule)), window(500, 1), window(60, 2)),
+    "performance before outcomes": suite.Case(BeforeOutcomes, parts(1000, 1), parts(240, 2)),
 }
 
 

@@ -88,6 +88,9 @@ _FINDINGS = (
     ("capability", "cpk", "shape", "tip", "ok", 1.2, None, "forging"),
     ("cause", "lot", "forging", "", "breach", 0.95, None, "forging"),
     ("performance", "mae", "shape", "F1/A", "ok", 0.1, 0.2, "forging"),
+    ("estimate", "estimated_error", "shape", "", "ok", 0.12, 0.2, "forging"),
+    ("estimate", "estimated_coverage", "shape", "", "ok", 0.88, None, "forging"),
+    ("estimate", "estimate_light", "shape", "", "ok", 0.0, 1.0, "forging"),
 )
 
 

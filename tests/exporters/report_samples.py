@@ -8,6 +8,7 @@ from exporters.report.values import (
     Breach,
     Bucket,
     BuiltStep,
+    CalibrationBin,
     Comparison,
     DecisionCounts,
     Detection,
@@ -76,7 +77,9 @@ def gate(text: str) -> GateReport:
     versions = (VersionPeriod(f"1{text}", at(0), at(13), 30), VersionPeriod(f"2{text}", at(13.5), at(24), 18))
     slices = (Exceedance("performance", "bias", f"F1/R{text}", 3, 1.2, at(8), at(16)),)
     return GateReport(f"shape{text}", f"forging{text}", f"tip{text}", f"mm{text}", 6 * HOUR, 0.9, verdicts,
-                      {f"uncertain{text}": 4, "no_model": 1}, decided, realised, trends, slices, versions)  # fmt: skip
+                      {f"uncertain{text}": 4, "no_model": 1}, decided, realised, trends, slices, versions,
+                      calibration=tuple(CalibrationBin(k / 4, (k + 1) / 4, 40, 0.25, 0.1 + k / 10, 0.05, 0.6)
+                                        for k in range(4)))  # fmt: skip
 
 
 def report(text: str = "", faults: bool = True) -> PlantReport:

@@ -258,3 +258,17 @@ def test_holds_that_wait_are_counted_by_step_and_overdue_by_its_time() -> None:
     counted = series(shot, timed)
     assert counted["gatewatch_holds_overdue", frozenset({("step", "forging")})] == 2
     assert not [labels for name, labels in counted if "holds" in name and ("step", "a step of before") in labels]
+
+
+def test_estimates_before_outcomes_are_those_of_the_gates_that_have_not_expired() -> None:
+    board = tuple(
+        finding(detector="estimate", method=method, subject=gate, feature="", at=at, value=value)
+        for gate, at in (("shape", before(hours=2)), ("gone", before(hours=2)))
+        for method, value in (("estimated_error", 1.5), ("estimated_coverage", None), ("estimate_light", 2.0))
+    )
+    text = exposition(snapshot(board=board), bounds())[0].decode()
+    assert [line for line in text.splitlines() if line.startswith("gatewatch_gate_estimate")] == [
+        'gatewatch_gate_estimated_error{gate="shape"} 1.5', 'gatewatch_gate_estimate_light{gate="shape"} 2.0'
+    ]  # fmt: skip
+    old = tuple(row._replace(at=before(days=9)) for row in board)
+    assert "gatewatch_gate_estimate_light{" not in exposition(snapshot(board=old), bounds())[0].decode()

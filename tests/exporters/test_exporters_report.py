@@ -136,3 +136,10 @@ def test_numbers_that_are_not_finite_do_not_reach_the_pictures() -> None:
     drawn = [str(attrs[place]) for _, attrs in page.elements for place in PLACES if place in attrs]
     assert len(drawn) > 100
     assert not [text for text in drawn if "nan" in text or "inf" in text]
+
+
+def test_of_classes_claims_are_drawn_as_a_reliability_diagram() -> None:
+    of_classes = replace(gate(""), classes=(("good", "continue"), ("bad", "scrap")))
+    page = Page(report_page(replace(report(), gates=(of_classes,))))
+    assert "Share of parts that were not good, over the probability that was claimed" in page.text
+    assert "Share of outcomes in each tenth" not in page.text

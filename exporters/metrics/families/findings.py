@@ -8,7 +8,17 @@ from datetime import timedelta
 from exporters.metrics.shared.labels import enum_label
 from exporters.metrics.shared.metric import Kind, Label, Metric, Scrape, Series, gauge, timestamp
 from exporters.metrics.shared.snapshot import BoardRow, MetricsSnapshot
-from monitor.detection import CAPABILITY, CAUSE, CHART, DRIFT, IMAGE_DRIFT, MEASURES, OUTCOME_CHART, PERFORMANCE
+from monitor.detection import (
+    CAPABILITY,
+    CAUSE,
+    CHART,
+    DRIFT,
+    ESTIMATE,
+    IMAGE_DRIFT,
+    MEASURES,
+    OUTCOME_CHART,
+    PERFORMANCE,
+)
 from monitor.model import Status
 from monitor.plant.plant import Plant
 
@@ -25,7 +35,7 @@ _FINDING = (DETECTOR, METHOD, SUBJECT, FEATURE, STEP)
 _STATUSES = tuple(s.value for s in Status)
 _EXPIRY_INTERVALS = 4
 _DAY = timedelta(days=1)
-WINDOWED = (DRIFT, IMAGE_DRIFT, CHART, PERFORMANCE, OUTCOME_CHART, CAPABILITY, CAUSE)
+WINDOWED = (DRIFT, IMAGE_DRIFT, CHART, PERFORMANCE, OUTCOME_CHART, CAPABILITY, ESTIMATE, CAUSE)
 """The detectors that judge windows of parts, not machine samples, and what is found to be behind their findings."""
 
 METRICS: tuple[Metric, ...] = (

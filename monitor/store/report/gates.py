@@ -18,6 +18,7 @@ from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 from monitor.store.database.rows import fetch_rows
+from monitor.store.report.calibration import RealisedPart, calibration_of
 from monitor.store.report.trends import performance
 from monitor.store.rows.outcomes import as_passed, belongs_to, is_usable
 
@@ -39,18 +40,6 @@ class _JudgedPart(NamedTuple):
     value: float | None
 
 
-class _RealisedPart(NamedTuple):
-    """A prediction and its outcome; `arrival` is the decision's."""
-
-    arrival: int
-    at: datetime
-    value: float
-    predicted: float
-    lower: float
-    upper: float
-    probabilities: Sequence[float | None] | None
-
-
 def gates(
     connection: sa.Connection, plant: Plant, start: datetime, end: datetime, trends: Sequence[tuple[str, Trend]]
 ) -> tuple[GateReport, ...]:
@@ -68,13 +57,14 @@ def _gate(
 ) -> GateReport:
     config, classes = plant.gates[name], plant.classes_of(plant.gates[name])
     decisions = list(_decisions(connection, name, config.step, start, end))
+    realised = _realised_parts(connection, name, config, start, end)
     bar = bar_length(start, end, _BARS)
     return GateReport(
         name, config.step, config.characteristic, plant.characteristics[config.characteristic].unit, bar,
         config.coverage, _verdicts(plant, name, decisions),
         Counter(d.reason for d in decisions if d.verdict == Verdict.HOLD.value), _decided(decisions, bar),
-        tuple(_realised(connection, name, config, classes, start, end)), *measured,
-        tuple(_version_periods(decisions)), _meanings(classes),
+        tuple(_realised(realised, classes, start, end)), *measured, tuple(_version_periods(decisions)),
+        _meanings(classes), calibration_of(realised, config.coverage, classes),
     )  # fmt: skip
 
 
@@ -125,15 +115,10 @@ def _decided(decisions: Sequence[_JudgedPart], bar: timedelta) -> tuple[Decision
     return tuple(DecisionCounts(start, counts) for start, counts in sorted(bars.items()))
 
 
-def _realised(
-    connection: sa.Connection,
-    gate: str,
-    config: GateConfig,
-    classes: ClassSpec | None,
-    start: datetime,
-    end: datetime,
-) -> Iterable[Realised]:
-    """By the time of the outcome, which is when the error becomes known."""
+def _realised_parts(
+    connection: sa.Connection, gate: str, config: GateConfig, start: datetime, end: datetime
+) -> Sequence[RealisedPart]:
+    """The predictions whose outcomes were measured in the period, each with its outcome's last word."""
     d, o = t.decision.c, t.outcome.c
     decided = belongs_to(o.serial, o.at, gate)
     query = (
@@ -143,10 +128,16 @@ def _realised(
         .where(is_usable(o.value), d.predicted.is_not(None), as_passed(o.serial, o.at, config.step))
         .order_by(o.at, o.revision)
     )
-    newest = {row.arrival: row for row in fetch_rows(connection, _RealisedPart, query)}
+    return tuple({row.arrival: row for row in fetch_rows(connection, RealisedPart, query)}.values())
+
+
+def _realised(
+    parts: Sequence[RealisedPart], classes: ClassSpec | None, start: datetime, end: datetime
+) -> Iterable[Realised]:
+    """By the time of the outcome, which is when the error becomes known."""
     bar = bar_length(start, end, _ERRORS)
     bars: dict[datetime, list[tuple[float, bool]]] = defaultdict(list)
-    for row in newest.values():
+    for row in parts:
         found = _error(row, classes)
         if found is not None:
             bars[floor_to(row.at, bar)].append(found)
@@ -156,7 +147,7 @@ def _realised(
         yield Realised(at, len(rows), sum(errors) / len(errors), min(errors), max(errors), covered)
 
 
-def _error(row: _RealisedPart, classes: ClassSpec | None) -> tuple[float, bool] | None:
+def _error(row: RealisedPart, classes: ClassSpec | None) -> tuple[float, bool] | None:
     """Prediction minus outcome, and whether the outcome was inside its interval; None for an outcome of no class.
 
     Of classes the prediction is the probability that the part is not good, and the likeliest classes are the interval.

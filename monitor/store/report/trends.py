@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from detectors.window.roster import step_detector_names
 from exporters.report.values import Evaluation, Exceedance, Period, StepReport, Trend
-from monitor.detection import DRIFT, PERFORMANCE, PREDICTION, WORST_RATIO
+from monitor.detection import DRIFT, ESTIMATE, PERFORMANCE, PREDICTION, WORST_RATIO
 from monitor.model import Status
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
@@ -66,7 +66,7 @@ def _point(row: _TrendRow) -> Evaluation:
 
 def performance(trends: Iterable[tuple[str, Trend]], gate: str) -> tuple[tuple[Trend, ...], tuple[Exceedance, ...]]:
     """The trends of a gate as a whole, and its slices that were above their limit, worst first."""
-    of_gate = [tr for subject, tr in trends if subject == gate and tr.detector == PERFORMANCE]
+    of_gate = [tr for subject, tr in trends if subject == gate and tr.detector in (PERFORMANCE, ESTIMATE)]
     return tuple(tr for tr in of_gate if not tr.feature), worst_first(tr for tr in of_gate if tr.feature)
 
 

@@ -85,6 +85,22 @@ class NewestDecision(NamedTuple):
     reason: str
 
 
+class Predicted(NamedTuple):
+    """A decision as far as it is a prediction; `inputs` are arrival numbers by step."""
+
+    arrival: int
+    serial: str
+    at: datetime
+    decided_at: datetime
+    inputs: Mapping[str, int]
+    predicted: float | None
+    lower: float | None
+    upper: float | None
+    distance: float | None
+    distance_limit: float | None
+    probabilities: Sequence[float | None] | None
+
+
 def stored_probabilities(prediction: Prediction | None) -> list[float | None] | None:
     """The probabilities of a prediction as they are stored; None where it has none."""
     if prediction is None or not prediction.probabilities:
@@ -211,16 +227,6 @@ def predictions_of(connection: sa.Connection, gate: str) -> list[StoredDecision]
     return list(fetch_rows(connection, StoredDecision, query.order_by(d.decided_at)))
 
 
-def predicted_of(connection: sa.Connection, gate: str, arrivals: Iterable[int]) -> dict[int, float]:
-    """What a gate predicted of these passages, by arrival number; those of which it predicted nothing are left out."""
-    d = t.decision.c
-    found: dict[int, float] = {}
-    for chunk in chunked(arrivals):
-        query = sa.select(d.arrival, d.predicted).where(d.gate == gate, d.arrival.in_(chunk), d.predicted.is_not(None))
-        found.update((row.arrival, row.predicted) for row in connection.execute(query))
-    return found
-
-
 def last_predictions(connection: sa.Connection, gate: str, serials: Iterable[str]) -> dict[str, float]:
     """What a gate predicted last of each of these parts; without those of which it predicted nothing."""
     d = t.decision.c
@@ -231,3 +237,30 @@ def last_predictions(connection: sa.Connection, gate: str, serials: Iterable[str
         )
         found.update((row.serial, row.predicted) for row in connection.execute(query.order_by(d.decided_at)))
     return found
+
+
+def newest_arrival_decided(connection: sa.Connection, gate: str) -> int:
+    """The highest arrival number that a gate has decided on; 0 before the first."""
+    d = t.decision.c
+    return int(connection.scalar(sa.select(sa.func.coalesce(sa.func.max(d.arrival), 0)).where(d.gate == gate)) or 0)
+
+
+def predictions_at(connection: sa.Connection, gate: str, arrivals: Iterable[int]) -> dict[int, Predicted]:
+    """A gate's decisions on the rows with these arrival numbers, by that number."""
+    d = t.decision.c
+    found: dict[int, Predicted] = {}
+    for chunk in chunked(dict.fromkeys(arrivals)):
+        query = select_columns(Predicted, t.decision).where(d.gate == gate, d.arrival.in_(chunk))
+        found |= {row.arrival: row for row in fetch_rows(connection, Predicted, query)}
+    return found
+
+
+def newest_predictions(connection: sa.Connection, gate: str, version: tuple[str, str], most: int) -> list[Predicted]:
+    """The newest decisions that a gate made with a version, by number and digest; in order of arrival.
+
+    Without parts of which something was to be set otherwise: what was predicted is the part as it was planned.
+    """
+    d = t.decision.c
+    made = d.gate == gate, d.version == version[0], d.model_digest == version[1], d.adjustment.is_(None)
+    query = select_columns(Predicted, t.decision).where(*made).order_by(d.arrival.desc()).limit(most)
+    return list(fetch_rows(connection, Predicted, query))[::-1]

@@ -103,6 +103,17 @@ def outcomes_of(connection: sa.Connection, serials: Collection[str]) -> list[Sto
     return sorted(rows, key=lambda row: row.arrival)
 
 
+def newest_measured(
+    connection: sa.Connection, characteristic: str, serials: Collection[str], now: datetime
+) -> dict[str, datetime]:
+    """When each of these parts was last measured, as far as that is available; without it, it is left out."""
+    o, found = t.outcome.c, dict[str, datetime]()
+    for chunk in chunked(dict.fromkeys(serials)):
+        query = sa.select(o.serial, sa.func.max(o.at)).where(o.serial.in_(chunk), *_available(characteristic, now))
+        found |= {row.serial: row[1] for row in connection.execute(query.group_by(o.serial))}
+    return found
+
+
 def oldest_outcome(connection: sa.Connection, characteristic: str) -> datetime | None:
     """When the oldest stored outcome of a characteristic was measured; None without any."""
     o = t.outcome.c

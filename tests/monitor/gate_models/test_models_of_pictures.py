@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from picture_kit import GATE, PICTURES, add, png, texture, with_pictures
 from spine_kit import Cache, Spine, after
 
+from detectors.window.before_outcomes import COLUMNS
 from inference import packaging
 from inference.child import train_and_package
 from inference.digest import data_digest
@@ -27,7 +28,8 @@ from monitor.ports import GateModel
 from monitor.store.database import tables as t
 from monitor.store.database.schema import open_store
 from monitor.windows.drift import StepWindows
-from monitor.windows.realised import reference
+from monitor.windows.realised import parts_before, reference
+from monitor.windows.waiting import reference_of_estimates
 
 PARTS = 60
 CHANGES = {
@@ -153,18 +155,16 @@ def test_models_of_pictures_are_compared_on_pictures(case: Case) -> None:
 
 def test_the_reference_of_performance_rests_on_the_pictures(case: Case) -> None:
     beats: list[None] = []
-    spine = case.spine
-    window = reference(
-        spine.store, "form", spine.plant.gates["form"], spine.plant.max_ages(), case.model, after(95), 40,
-        classes=spine.plant.classes_of(spine.plant.gates["form"]), beat=lambda: beats.append(None),
-    )  # fmt: skip
-    assert len(window) == 40
+    spine, config = case.spine, case.spine.plant.gates["form"]
+    ages, classes = spine.plant.max_ages(), spine.plant.classes_of(config)
+    given = (spine.store, config, ages, case.model, after(95), 40)
+    fitted = parts_before(*given, classes=classes, beat=lambda: beats.append(None))
+    assert len(reference("form", config, fitted, classes)) == 40
     said = packaging.held_out(case.folder, case.model.digest)
     assert said is not None
-    window = reference(
-        spine.store, "form", spine.plant.gates["form"], spine.plant.max_ages(), case.model, after(95), 40, said,
-        spine.plant.classes_of(spine.plant.gates["form"]),
-    )  # fmt: skip
+    parts = parts_before(*given, said, classes)
+    window = reference("form", config, parts, classes)
+    assert reference_of_estimates("form", config, parts, classes).names == COLUMNS, "a picture is no covariate"
     loss = window.values[:, window.names.index("loss")]
     assert np.isfinite(loss).mean() > 0.9
     assert np.nanmean(loss) < 0.3
