@@ -23,9 +23,11 @@ from detectors.attribution.causes import Cause, CauseKind, Line, attribute
 from detectors.attribution.evidence import FindingKey, MachineEvidence, Measured, PartsEvidence
 from detectors.attribution.scores import normal_scores
 from detectors.attribution.splits import Factor, Labels
+from detectors.window.charts import ControlCharts
 from detectors.window.drift import FeatureDrift
 from detectors.window.performance import COLUMNS, Performance
-from monitor.model import Floats, Mask, Status, Window
+from monitor.detection import WORST_SLICE
+from monitor.model import Finding, Floats, Mask, Status, Window
 
 SEEDS, BAR = range(25), 0.85
 STEPS = ("cutting", "pressing", "curing", "testing")
@@ -163,7 +165,8 @@ def _window(subject: str, step: str, names: tuple[str, ...], values: Floats, par
     at, place = np.arange(len(parts), dtype=np.int64)[rows], min(STEPS.index(step), 2)
     made = zip(parts.machines[rows, place], parts.recipes[rows], strict=True)
     groups = tuple((MACHINES[step][m], f"R{r}") for m, r in made)
-    return Window(subject, step, names, values[rows], at, at, groups)
+    lots = tuple(f"L{n}" for n in parts.lots[rows])
+    return Window(subject, step, names, values[rows], at, at, groups, lots)
 
 
 def _of_steps(parts: Parts) -> Iterator[PartsEvidence]:
@@ -177,13 +180,25 @@ def _of_steps(parts: Parts) -> Iterator[PartsEvidence]:
         before, now = (
             _window(step, step, names, values, parts, rows) for rows in (slice(REFERENCE), slice(-WINDOW, None))
         )
-        for found in FeatureDrift().judge(before, now):
-            if found.feature and found.status is Status.BREACH:
-                column = values[:, names.index(found.feature)]
-                measured = Measured.PREDICTION if found.feature == "prediction" else Measured.FEATURE
-                measured = Measured.IMAGE if found.feature.startswith("image") else measured
-                key = FindingKey(found.detector, found.method, step, found.feature)
-                yield replace(_evidence(key, measured, parts, place, column), gate=by_place.get(place, ""))
+        for feature, found in _in_breach(before, now).items():
+            column = values[:, names.index(feature)]
+            measured = Measured.PREDICTION if feature == "prediction" else Measured.FEATURE
+            measured = Measured.IMAGE if feature.startswith("image") else measured
+            key = FindingKey(found.detector, found.method, step, feature)
+            yield replace(_evidence(key, measured, parts, place, column), gate=by_place.get(place, ""))
+
+
+def _in_breach(before: Window, now: Window) -> dict[str, Finding]:
+    """By feature the finding of the step's detectors that is the farthest beyond its limit; of a slice its features."""
+    worst: dict[str, tuple[float, Finding]] = {}
+    for detector in (FeatureDrift(), ControlCharts()):
+        for found in detector.judge(before, now):
+            ratio = (found.value or 0.0) / found.limit if found.limit else 0.0
+            of_slices = [cause.partition(" for ")[0] for cause in found.causes] if found.method == WORST_SLICE else []
+            for feature in of_slices or [found.feature] * bool(found.feature):
+                if found.status is Status.BREACH and ratio > worst.get(feature, (0.0, found))[0]:
+                    worst[feature] = ratio, found
+    return {feature: found for feature, (_, found) in worst.items()}
 
 
 def _of_gates(parts: Parts) -> Iterator[PartsEvidence]:
