@@ -12,6 +12,8 @@ from monitor.detection import PERFORMANCE
 
 _AFTER = timedelta(hours=2)
 """How long after the end of a cause an alert on a gate still follows from it: windows contain its parts so long."""
+_BEGINS_BEFORE = timedelta(minutes=10)
+"""How much later than an alert its cause may seem to begin: parts and readings have times of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,11 @@ class LikelyCause:
 def cause_of(
     name: str, subject: str, since: datetime, ended_at: datetime | None, causes: Sequence[LikelyCause]
 ) -> LikelyCause | None:
-    """The newest cause that an alert follows from; None where none is known."""
+    """The newest cause that an alert follows from, of those that began before it if any did; None without any."""
     spec = BY_NAME.get(name)
     known = [] if spec is None else [cause for cause in causes if cause.explains(spec, subject, since, ended_at)]
-    return max(known, key=lambda cause: (cause.ended_at is None, cause.since, cause.id), default=None)
+    begun = [cause for cause in known if cause.since <= since + _BEGINS_BEFORE] or known
+    return max(begun, key=lambda cause: (cause.since, cause.id), default=None)
 
 
 def cited_words(

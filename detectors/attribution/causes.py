@@ -64,8 +64,9 @@ class Cause:
 
     `subject`: a machine (of `machine` and `sensor`, and of a `recipe` that ran on one), a step (of `lot`, `recipe`,
     `camera`, `process`), a characteristic (`test_rig`) or a gate (`model`). `names`: its lots, recipes or sensors.
-    `serials`: the parts that it touched. `since`: UTC nanoseconds of the first of them. `certainty`: its share among
-    all explanations of its first finding, by likelihood and price; `instead` the next likely, '' where there is none.
+    `serials`: the parts that it touched, of those `looked_at` by its first finding. `since`: UTC nanoseconds of the
+    first of them. `certainty`: its share among all explanations of its first finding, by likelihood and price;
+    `instead` the next likely, '' where there is none.
     """
 
     kind: CauseKind
@@ -75,6 +76,7 @@ class Cause:
     since: int
     findings: tuple[FindingKey, ...]
     serials: frozenset[str] = frozenset()
+    looked_at: frozenset[str] = frozenset()
     shift: float = 0.0
     certainty: float = 1.0
     instead: str = ""
@@ -188,7 +190,17 @@ def _cause_of(line: Line, evidence: PartsEvidence, ranked: Sequence[Split]) -> C
     serials = frozenset(serial for serial, touched in zip(evidence.serials, first.rows, strict=True) if touched)
     since = int(evidence.at[first.rows].min())
     return Cause(
-        kind, subject, first.step, names, since, (evidence.finding,), serials, first.shift, certainty(ranked), instead
+        kind,
+        subject,
+        first.step,
+        names,
+        since,
+        (evidence.finding,),
+        serials,
+        frozenset(evidence.serials),
+        first.shift,
+        certainty(ranked),
+        instead,
     )
 
 
@@ -239,13 +251,16 @@ def _of_error(line: Line, evidence: PartsEvidence, split: Split) -> tuple[CauseK
 
 
 def _alike(evidence: PartsEvidence, split: Split) -> bool | None:
-    """Whether most other gates err alike on the parts of a split; None where too few of them said something."""
+    """Whether half of the other gates or more err alike on the parts of a split; None where too few said something.
+
+    A third of the shift is alike: a gate that knows less of a part errs more at any time.
+    """
     others = [scores[split.rows & np.isfinite(scores)] for scores in evidence.others]
     means = [float(scores.mean()) for scores in others if len(scores) >= FEWEST]
     if not means:
         return None
-    alike = sum(mean * math.copysign(1, split.shift) >= abs(split.shift) / 2 for mean in means)
-    return alike * 2 > len(means)
+    alike = sum(mean * math.copysign(1, split.shift) >= abs(split.shift) / 3 for mean in means)
+    return alike * 2 >= len(means)
 
 
 def _where(evidence: PartsEvidence, split: Split) -> str:
@@ -268,7 +283,12 @@ def _joined(causes: Sequence[Cause], new: Cause) -> list[Cause]:
 
 
 def _both(cause: Cause, new: Cause) -> Cause:
-    """One cause of two: what is said of it stays that of its first finding."""
-    told = cause if cause.findings else replace(new, subject=cause.subject, since=min(cause.since, new.since))
-    names = tuple(dict.fromkeys((*cause.names, *new.names))) if cause.findings else new.names
-    return replace(told, names=names, findings=(*cause.findings, *new.findings), serials=cause.serials | new.serials)
+    """One cause of two: what is said of it stays that of its first finding now; of the parts that this one looked at,
+    those that it touches are not those of earlier any more."""
+    if cause.findings:
+        names = tuple(dict.fromkeys((*cause.names, *new.names)))
+        return replace(
+            cause, names=names, findings=(*cause.findings, *new.findings), serials=cause.serials | new.serials
+        )
+    touched = (cause.serials - new.looked_at) | new.serials
+    return replace(new, subject=cause.subject, since=min(cause.since, new.since), serials=touched)

@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 
 from monitor.model import Floats, Mask
 
-_BY_CHANCE = math.log(4)
-"""What a recipe costs beside a stretch of time: made in campaigns, all parts since a moment are often of one recipe."""
 FEWEST = 5
 """Rows that a split must call shifted."""
 
@@ -80,7 +78,7 @@ def _by_name(scores: Floats, label: Labels) -> Iterator[Split]:
     names = sorted({name for name in label.names if name})
     known = np.array(label.names)
     for name in names:
-        price = math.log(len(names)) + label.price + _BY_CHANCE * (label.factor is Factor.RECIPE)
+        price = math.log(len(names)) + label.price
         yield _split(label.factor, label.step, (name,), scores, np.flatnonzero(known == name), price)
 
 
@@ -119,15 +117,19 @@ def _split(
     factor: Factor, step: str, names: tuple[str, ...], scores: Floats, among: NDArray[np.intp], price: float
 ) -> Split:
     """The stretch of these rows that gains most for its ends: an end inside the window has to be named."""
-    first, last, score = _stretch(scores[among])
+    first, last, score = _stretch(scores[among], among)
     rows = np.zeros(len(scores), dtype=bool)
     rows[among[first:last]] = True
     shift = float(scores[rows].mean()) if rows.any() else 0.0
     return Split(factor, step, names, rows, score - price, shift)
 
 
-def _stretch(scores: Floats) -> tuple[int, int, float]:
-    """First row, row after the last, and gain minus price of the best stretch of consecutive rows."""
+def _stretch(scores: Floats, places: NDArray[np.intp]) -> tuple[int, int, float]:
+    """First row, row after the last, and gain minus price of the best stretch of consecutive rows.
+
+    `places`, shape (rows,), are those of the rows in the window. An end inside it costs the choice of a row; where rows
+    come in runs, as campaigns do, a coin's toss and the choice of a run if it is the end of one.
+    """
     count = len(scores)
     if not count:
         return 0, 0, -math.inf
@@ -135,11 +137,20 @@ def _stretch(scores: Floats) -> tuple[int, int, float]:
     begins, ends = np.arange(count)[:, None], np.arange(1, count + 1)[None, :]
     lengths = ends - begins
     with np.errstate(divide="ignore", invalid="ignore"):
-        gain = (sums[ends] - sums[begins]) ** 2 / (2 * lengths)
-    price = math.log(count) * ((begins > 0).astype(float) + (ends < count))
-    worth = np.where(lengths > 0, gain - price, -math.inf)
+        gained = (sums[ends] - sums[begins]) ** 2 / (2 * lengths)
+    cost = _cost_of_ends(places)
+    worth = np.where(lengths > 0, gained - cost[begins] - cost[ends], -math.inf)
     first, last = np.unravel_index(int(np.argmax(worth)), worth.shape)
     return int(first), int(last) + 1, float(worth[first, last])
+
+
+def _cost_of_ends(places: NDArray[np.intp]) -> Floats:
+    """The cost of each place between two rows, shape (rows + 1,), as the end of a stretch: none at either border."""
+    apart = np.flatnonzero(np.diff(places) > 1) + 1
+    cost = np.full(len(places) + 1, math.log(len(places)) + (math.log(2) if len(apart) else 0.0))
+    cost[apart] = math.log(2) + math.log(len(apart) + 1)
+    cost[[0, -1]] = 0.0
+    return cost
 
 
 def gain(scores: Floats) -> float:

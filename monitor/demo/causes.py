@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from detectors.attribution.causes import CauseKind
 from monitor.model import JsonObject
@@ -19,9 +20,12 @@ _MOST_OTHERS = 0.5
 """The share of lots that are not to blame, or not named, up to which the lots of a cause are right."""
 
 
-def cited(fault: JsonObject, causes: Iterable[StoredCause]) -> dict[str, object]:
-    """The first cause that the fault's own alerts cite: its kind, in words, and whether it is the fault."""
-    first = min(causes, key=lambda row: (row.since, row.id), default=None)
+def cited(fault: JsonObject, causes: Sequence[StoredCause]) -> dict[str, object]:
+    """The cause that most of the fault's own alerts cite, the first of them if several do: its kind, in words, and
+    whether it is the fault."""
+    known = {row.id: row for row in causes}
+    counted = Counter(row.id for row in causes)
+    first = min(known.values(), key=lambda row: (-counted[row.id], row.since, row.id), default=None)
     if first is None:
         return {"expected": _KINDS[fault["kind"]].value, "cited": "", "words": "", "right": False}
     return {

@@ -75,16 +75,19 @@ def matched(causes: Sequence[Cause], known: Sequence[StoredCause], plant: Plant,
 
 
 def _renamed(cause: Cause, left: Sequence[StoredCause]) -> StoredCause | None:
-    """The open cause whose findings these were, before more parts showed what it is."""
-    keys = set(cause.findings)
-    return next((row for row in left if keys & {FindingKey(*key) for key in row.findings}), None)
+    """The open cause most of whose findings these are, now that more parts show what it is."""
+    for row in left:
+        known = {FindingKey(*key) for key in row.findings}
+        if 2 * len(known & set(cause.findings)) >= len(known):
+            return row
+    return None
 
 
 def _row(cause: Cause, before: StoredCause | None, plant: Plant, now: datetime) -> StoredCause:
     since, old = from_nanos(cause.since), () if before is None else before.parts
     opened = before is None or before.ended_at is not None
     findings = [] if before is None else [tuple(key) for key in before.findings]
-    parts = [*(part for part in old if part not in cause.serials), *sorted(cause.serials)]
+    parts = [*(part for part in old if part in cause.serials), *sorted(cause.serials - set(old))]
     return StoredCause(
         id=0 if before is None else before.id, kind=cause.kind.value, subject=cause.subject, step=cause.step,
         names=list(cause.names), since=since, found_at=now if before is None or opened else before.found_at,
@@ -123,5 +126,5 @@ def _cause(row: StoredCause) -> Cause:
     findings = tuple(FindingKey(*key) for key in row.findings)
     return Cause(
         CauseKind(row.kind), row.subject, row.step, tuple(row.names), to_nanos(row.since), findings,
-        frozenset(row.parts), row.shift, row.certainty, row.instead,
+        frozenset(row.parts), frozenset(), row.shift, row.certainty, row.instead,
     )  # fmt: skip
