@@ -15,7 +15,7 @@ QUIET := OMP_NUM_THREADS=1 DO_NOT_TRACK=1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test soak check format bench bench-decisions bench-models bench-detect bench-demo bench-examples docs generate constraints release mutate clean
+.PHONY: help install demo test soak check format bench bench-decisions bench-models bench-detect bench-watch bench-demo bench-examples docs generate constraints release mutate clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -56,6 +56,10 @@ bench-models: $(STAMP) ## The model kinds on real data, each figure beside its b
 
 bench-detect: $(STAMP) ## Detectors of machines on real data and simulated plants, each figure beside its bar
 	$(QUIET) $(BIN)/python -m benchmarks bench_detect
+
+bench-watch: $(STAMP) ## Control charts, drift, estimates before outcomes, likely causes, each figure beside its bar (an hour)
+	$(QUIET) $(BIN)/python -m benchmarks bench_spc bench_charts bench_drift bench_drift_shifts bench_compare \
+	  bench_before_outcomes bench_attribution
 
 bench-decisions: $(STAMP) ## Decisions by cost, steps that matter, savings, and what must never be in 10,000 cases each
 	$(QUIET) $(BIN)/python -m benchmarks bench_decisions bench_steps bench_savings
