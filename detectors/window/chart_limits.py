@@ -19,6 +19,7 @@ from monitor.model import Floats
 BLOCKS = 8
 """So many times as long as what is judged a reference is, at least."""
 _LEAST_BLOCKS = 3
+_ROUND = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,16 @@ class ChartSettings:
     chance: float = 3e-6
     least_relative_spread: float = 0.15
     least_rows: int = 10
+
+
+def judged_rows(rows: int, reference_rows: int, parameters: ChartSettings) -> int:
+    """How many of a window's newest values are judged: at most an eighth as many as the reference has; 0: too few.
+
+    A multiple of 5 or the fewest that may be, because each number has limits of its own, which take long to make, and a
+    machine's share of a window changes with every part.
+    """
+    most, least = min(rows, reference_rows // BLOCKS), parameters.least_rows
+    return 0 if most < least else max(most - most % _ROUND, least)
 
 
 def chart_limits(values: Floats, rows: int, settings: Settings, parameters: ChartSettings) -> Mapping[Rule, float]:

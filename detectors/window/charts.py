@@ -17,7 +17,7 @@ from detectors.spc.rules import DEFAULT, Rule
 from detectors.spc.signals import signals
 from detectors.spc.watching import Settings
 from detectors.window.chart_extents import extents, judged, peak, points_of
-from detectors.window.chart_limits import BLOCKS, ChartSettings, chart_limits
+from detectors.window.chart_limits import BLOCKS, ChartSettings, chart_limits, judged_rows
 from monitor.detection import CHART, WORST_RATIO
 from monitor.errors import UsageError
 from monitor.instants import EPOCH, from_nanos
@@ -62,8 +62,8 @@ class ControlCharts:
     """Judges every column of a window by control charts of single values, whose phase 1 is the reference.
 
     Each machine has a chart of its own, of its parts alone; all parts together have one where no machine made enough of
-    them. The first element of a row's group is its machine. What is judged are the newest values, at most an eighth as
-    many as the reference has. A finding tells the chart that goes furthest.
+    them. The first element of a row's group is its machine. What is judged are the newest values, as many as
+    `judged_rows` says. A finding tells the chart that goes furthest.
 
     A method a rule: `rule_1`, the largest deviation from the centre in short-term sigmas; `cusum`, the highest
     one-sided sum from the window's start on; of the other rules the share of values that complete a pattern.
@@ -104,8 +104,8 @@ class ControlCharts:
         for column, machine, earlier, rows in self._shared_out(before, now, _machines(reference), _machines(current)):
             was, values = before[earlier, column], now[rows, column]
             places = np.flatnonzero(np.isfinite(values))
-            count = min(len(places), int(np.isfinite(was).sum()) // BLOCKS)
-            if count < self._parameters.least_rows:
+            count = judged_rows(len(places), int(np.isfinite(was).sum()), self._parameters)
+            if not count:
                 continue
             chart = self._chart(was)
             if chart.limits is None:

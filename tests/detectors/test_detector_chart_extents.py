@@ -11,6 +11,7 @@ from detectors.spc.limits import Limits, limits
 from detectors.spc.rules import DEFAULT, Rule
 from detectors.spc.watching import Settings, begin, judge
 from detectors.window.chart_extents import extents, points_of
+from detectors.window.chart_limits import ChartSettings, judged_rows
 from detectors.window.charts import ControlCharts
 from monitor.model import Finding, Floats, Status, Window
 
@@ -80,3 +81,18 @@ def test_a_column_is_judged_as_if_it_were_alone(machines: int) -> None:
         each += [f for f in charts.judge(alone(before, name), alone(now, name)) if f.feature]
     assert together == each
     assert {f.feature for f in together if f.status is Status.OK} >= set(VARYING) - {"quantiles"}
+
+
+ROWS = {
+    "all of the window": (60, 500, 60),
+    "a multiple of 5": (29, 500, 25),
+    "at most an eighth of the reference": (60, 250, 30),
+    "the fewest": (14, 500, 12),
+    "too few": (11, 500, 0),
+    "a reference too short": (60, 95, 0),
+}
+
+
+@pytest.mark.parametrize(("rows", "reference", "expected"), ROWS.values(), ids=ROWS)
+def test_a_rounded_number_of_values_is_judged(rows: int, reference: int, expected: int) -> None:
+    assert judged_rows(rows, reference, ChartSettings(least_rows=12)) == expected
