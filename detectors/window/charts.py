@@ -27,7 +27,6 @@ _MOST_CAUSES = 8
 _MOST_REFERENCES = 4096
 
 Names = NDArray[np.str_]
-Rows = Mask | slice
 
 
 def method_of(rule: Rule) -> str:
@@ -120,9 +119,9 @@ class ControlCharts:
 
     def _shared_out(
         self, before: Floats, now: Floats, was: Names, made: Names
-    ) -> Iterator[tuple[int, str, Rows, Rows]]:
+    ) -> Iterator[tuple[int, str, Mask, Mask]]:
         """By column the machines with values enough in both windows, and their rows in each; else all, of none."""
-        least, every = self._parameters.least_rows, slice(None)
+        least, every = self._parameters.least_rows, (np.ones(len(was), np.bool_), np.ones(len(made), np.bool_))
         rows = {machine: (was == machine, made == machine) for machine in np.unique(made).tolist()}
         enough = {
             machine: (np.isfinite(before[earlier]).sum(axis=0) >= BLOCKS * least)
@@ -133,7 +132,7 @@ class ControlCharts:
             own = [machine for machine in rows if enough[machine][column]]
             yield from ((column, machine, *rows[machine]) for machine in own)
             if not own:
-                yield column, "", every, every
+                yield column, "", *every
 
     def _findings(self, blank: Finding, newest: Sequence[_Newest]) -> Mapping[str, Sequence[Finding]]:
         """By column what each of its charts says by each rule."""
