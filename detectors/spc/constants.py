@@ -50,8 +50,15 @@ def d3(size: int) -> float:
 
 def _nodes(low: float, high: float) -> tuple[Floats, Floats]:
     """Nodes and weights of Gauss and Legendre's quadrature."""
-    at, weights = np.polynomial.legendre.leggauss(_NODES)
+    at, weights = _legendre()
     return low + (at + 1) / 2 * (high - low), weights / 2 * (high - low)
+
+
+@cache
+def _legendre() -> tuple[Floats, Floats]:
+    """The nodes and weights between -1 and 1."""
+    at, weights = np.polynomial.legendre.leggauss(_NODES)
+    return at, weights
 
 
 def spread_of_moving_range(count: int) -> float:

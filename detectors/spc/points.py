@@ -97,8 +97,10 @@ def center_of_spread(spread: Spread, size: int) -> tuple[float, float]:
 
 def spread_constants(spread: Spread, sizes: Indices) -> tuple[Floats, Floats]:
     """`center_of_spread` for sizes (n,); NaN below 2. A moving range is one of two values."""
-    each = np.where(sizes > 0, 2, 0) if spread is Spread.MOVING_RANGE else sizes
-    means, deviations = np.full(len(each), np.nan), np.full(len(each), np.nan)
-    for size in np.unique(each[each > 1]).tolist():
-        means[each == size], deviations[each == size] = center_of_spread(spread, size)
+    means, deviations = np.full(len(sizes), np.nan), np.full(len(sizes), np.nan)
+    if spread is Spread.MOVING_RANGE:
+        means[sizes > 0], deviations[sizes > 0] = center_of_spread(spread, 2)
+        return means, deviations
+    for size in np.unique(sizes[sizes > 1]).tolist():
+        means[sizes == size], deviations[sizes == size] = center_of_spread(spread, size)
     return means, deviations

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from scipy.special import log_ndtr, ndtr
-from scipy.stats import rankdata
 
 from monitor.model import Floats
 
@@ -33,8 +32,10 @@ def departure(values: Floats) -> float:
 
 def _untied(ordered: Floats) -> Floats:
     """Sorted values with equal ones spread over the smallest step between different ones."""
+    if np.diff(ordered).all():
+        return ordered
     different, counts = np.unique(ordered, return_counts=True)
-    if len(different) == len(ordered) or len(different) < 2:
+    if len(different) < 2:
         return ordered
     step = np.diff(different).min()
     first = np.repeat(np.cumsum(counts) - counts, counts)
@@ -49,7 +50,7 @@ def dependence(values: Floats) -> tuple[float, float]:
     0 and 1 of fewer than 10 values, or of constant ones.
     """
     count = len(values)
-    ranks = rankdata(values) if count else np.empty(0)
+    ranks = _ranks(values)
     squares = float(np.square(ranks - ranks.mean()).sum()) if count else 0.0
     if count < 10 or squares == 0:
         return 0.0, 1.0
@@ -58,3 +59,9 @@ def dependence(values: Floats) -> tuple[float, float]:
         4 * (count - 2) * (5 * count**2 - 2 * count - 9) / (5 * count * (count + 1) * (count - 1) ** 2)
     )
     return 1 - ratio / 2, float(ndtr((ratio - 2) / deviation))
+
+
+def _ranks(values: Floats) -> Floats:
+    """The rank of each value (n,), from 1; equal ones share the mean of theirs."""
+    _, where, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[where], dtype=np.float64)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from detectors.shared.calibration import calibrate
 from detectors.spc.limits import Limits, limits
-from detectors.spc.points import Points, of_values
 from detectors.spc.rules import Rule
-from detectors.spc.watching import Judged, Settings, begin, judge
+from detectors.spc.watching import Settings
 from detectors.window import drift_limits
+from detectors.window.chart_extents import MEASURED, extents, judged, points_of
 from monitor.errors import UsageError
 from monitor.model import Floats
 
 BLOCKS = 8
 """So many times as long as what is judged a reference is, at least."""
 _LEAST_BLOCKS = 3
+_ROUND = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,41 +37,14 @@ class ChartSettings:
     least_rows: int = 10
 
 
-def points_of(values: Floats, seam: int | None = None) -> Points:
-    """A point a value (n,); no range and no pattern reaches across a `seam`, before which something was cut out."""
-    breaks = np.zeros(len(values), np.bool_)
-    if seam is not None and seam < len(values):
-        breaks[seam] = True
-    return of_values(values, breaks)
+def judged_rows(rows: int, reference_rows: int, parameters: ChartSettings) -> int:
+    """How many of a window's newest values are judged: at most an eighth as many as the reference has; 0: too few.
 
-
-def judged(found: Limits, values: Floats, settings: Settings) -> Judged:
-    """A window's values (n,), NaN where missing, from its first one on."""
-    return judge(found, begin(settings), points_of(values), settings)[1]
-
-
-_MEASURED = (Rule.BEYOND, Rule.CUSUM)
-
-
-def extent(rule: Rule, said: Judged) -> float:
-    """How far a rule goes in a window with a value: the largest deviation in sigmas for rule 1, the highest one-sided
-    sum for CUSUM; of any other the share of points that signal.
+    A multiple of 5 or the fewest that may be, because each number has limits of its own, which take long to make, and a
+    machine's share of a window changes with every part.
     """
-    if rule in _MEASURED:
-        return float(np.nanmax(_size(rule, said)))
-    return float(said.flags[rule][np.isfinite(said.scores)].mean())
-
-
-def peak(rule: Rule, said: Judged) -> int:
-    """The point where the rule goes farthest; the newest that signals where it is the share that counts."""
-    if rule in _MEASURED:
-        return int(np.nanargmax(_size(rule, said)))
-    return int(np.flatnonzero(said.flags[rule])[-1])
-
-
-def _size(rule: Rule, said: Judged) -> Floats:
-    """Of each point (n,) how far the rule goes there, NaN where it is missing."""
-    return np.abs(said.scores) if rule is Rule.BEYOND else np.maximum(said.above, said.below)
+    most, least = min(rows, reference_rows // BLOCKS), parameters.least_rows
+    return 0 if most < least else max(most - most % _ROUND, least)
 
 
 def chart_limits(values: Floats, rows: int, settings: Settings, parameters: ChartSettings) -> Mapping[Rule, float]:
@@ -80,20 +54,19 @@ def chart_limits(values: Floats, rows: int, settings: Settings, parameters: Char
     window is judged by limits from the rest of it, and the limit is the bound for one more such block (Student's t),
     but never below what textbooks set for independent values. Empty where the reference varies in too few blocks.
     """
-    shown = list(_extents(values, rows, settings))
+    shown = list(_blocks(values, rows))
     if len(shown) < _LEAST_BLOCKS:
         return {}
     bounds: dict[Rule, float] = {}
-    for place, rule in enumerate(settings.rules):
-        extents = np.array([each[place] for each in shown], dtype=np.float64)
-        found = calibrate(extents[:, None], parameters.chance, parameters.least_relative_spread * float(extents.mean()))
+    for rule, each in zip(settings.rules, extents(shown, settings), strict=True):
+        found = calibrate(each[:, None], parameters.chance, parameters.least_relative_spread * float(each.mean()))
         bound = float(found.typical[0] + found.limit * found.spread[0])
         bounds[rule] = max(bound, _textbook(rule, values, rows, settings, parameters))
     return bounds
 
 
-def _extents(values: Floats, rows: int, settings: Settings) -> Iterable[Sequence[float]]:
-    """Of each block with a rest that varies, how far every rule goes in it."""
+def _blocks(values: Floats, rows: int) -> Iterator[tuple[Limits, Floats]]:
+    """Each block with a rest that varies: the limits from the rest, and its values."""
     known = np.flatnonzero(np.isfinite(values))
     for place in np.linspace(0, len(known) - rows, len(known) // rows).astype(int).tolist():
         start, end = int(known[place]), int(known[place + rows - 1]) + 1
@@ -101,13 +74,12 @@ def _extents(values: Floats, rows: int, settings: Settings) -> Iterable[Sequence
             found = limits(points_of(np.concatenate([values[:start], values[end:]]), start))
         except UsageError:
             continue
-        said = judged(found, values[start:end], settings)
-        yield [extent(rule, said) for rule in settings.rules]
+        yield found, values[start:end]
 
 
 def _textbook(rule: Rule, values: Floats, rows: int, settings: Settings, parameters: ChartSettings) -> float:
     """The least limit: 3 sigma, the CUSUM's h; of signals a share that is as rare as the chance."""
-    if rule in _MEASURED:
+    if rule in MEASURED:
         return 3.0 if rule is Rule.BEYOND else settings.cusum.limit
     said = judged(limits(points_of(values)), values, settings)
     signals = said.flags[rule][np.isfinite(said.scores)]

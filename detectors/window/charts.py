@@ -15,8 +15,9 @@ from detectors.spc.limits import Limits, limits
 from detectors.spc.points import Indices
 from detectors.spc.rules import DEFAULT, Rule
 from detectors.spc.signals import signals
-from detectors.spc.watching import Judged, Settings
-from detectors.window.chart_limits import BLOCKS, ChartSettings, chart_limits, extent, judged, peak, points_of
+from detectors.spc.watching import Settings
+from detectors.window.chart_extents import extents, judged, peak, points_of
+from detectors.window.chart_limits import BLOCKS, ChartSettings, chart_limits, judged_rows
 from monitor.detection import CHART, WORST_RATIO
 from monitor.errors import UsageError
 from monitor.instants import EPOCH, from_nanos
@@ -44,12 +45,24 @@ class _Chart:
     by_rows: dict[int, Mapping[Rule, float]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    """What one chart judges: a machine's newest values of a column (n,), NaN where missing, and their instants."""
+
+    name: str
+    machine: str
+    limits: Limits
+    bounds: Mapping[Rule, float]
+    values: Floats
+    at: Indices
+
+
 class ControlCharts:
     """Judges every column of a window by control charts of single values, whose phase 1 is the reference.
 
     Each machine has a chart of its own, of its parts alone; all parts together have one where no machine made enough of
-    them. The first element of a row's group is its machine. What is judged are the newest values, at most an eighth as
-    many as the reference has. A finding tells the chart that goes furthest.
+    them. The first element of a row's group is its machine. What is judged are the newest values, as many as
+    `judged_rows` says. A finding tells the chart that goes furthest.
 
     A method a rule: `rule_1`, the largest deviation from the centre in short-term sigmas; `cusum`, the highest
     one-sided sum from the window's start on; of the other rules the share of values that complete a pattern.
@@ -74,56 +87,67 @@ class ControlCharts:
         names = (*reference.names, *(name for name in current.names if name not in reference.names))
         at = from_nanos(int(current.at.max())) if len(current) else EPOCH
         blank = Finding(self.name, "", current.subject, "", at, Status.NO_DATA, None, None, step=current.step)
-        machines = _machines(reference), _machines(current)
+        before, now = _finite(reference, names), _finite(current, names)
+        charts = self._findings(blank, list(self._newest(names, before, now, reference, current)))
         findings: list[Finding] = []
-        for name in names:
-            before, now = _finite(reference, name), _finite(current, name)
+        some = np.asarray(np.isfinite(before).any(axis=0) & np.isfinite(now).any(axis=0))
+        for name, there in zip(names, some.tolist(), strict=True):
             each = [replace(blank, feature=name, method=method_of(rule)) for rule in self._settings.rules]
-            if np.isfinite(before).any() and np.isfinite(now).any():
-                charts = [
-                    found
-                    for machine, was, rows in self._shared_out(before, now, *machines)
-                    for found in self._judged(each, before[was], now[rows], current.at[rows], machine)
-                ]
-                each = [_furthest(finding, charts) for finding in each]
-            findings += each
+            findings += [_furthest(finding, charts.get(name, ())) for finding in each] if there else each
         return (*findings, _worst(replace(blank, method=WORST_RATIO), findings))
 
-    def _shared_out(self, before: Floats, now: Floats, was: Names, made: Names) -> Iterator[tuple[str, Mask, Mask]]:
-        """The machines with values enough in both windows, and their rows in each; else all rows, of no machine."""
-        least, enough = self._parameters.least_rows, False
-        for machine in np.unique(made[np.isfinite(now)]).tolist():
-            rows, earlier = made == machine, was == machine
-            if np.isfinite(now[rows]).sum() >= least and np.isfinite(before[earlier]).sum() >= BLOCKS * least:
-                enough = True
-                yield machine, earlier, rows
-        if not enough:
-            yield "", np.ones(len(before), np.bool_), np.ones(len(now), np.bool_)
+    def _newest(
+        self, names: Sequence[str], before: Floats, now: Floats, reference: Window, current: Window
+    ) -> Iterator[_Newest]:
+        """What is judged of each column by each of its charts; nothing where a chart cannot be made."""
+        for column, machine, earlier, rows in self._shared_out(before, now, _machines(reference), _machines(current)):
+            was, values = before[earlier, column], now[rows, column]
+            places = np.flatnonzero(np.isfinite(values))
+            count = judged_rows(len(places), int(np.isfinite(was).sum()), self._parameters)
+            if not count:
+                continue
+            chart = self._chart(was)
+            if chart.limits is None:
+                continue
+            if count not in chart.by_rows:
+                chart.by_rows[count] = chart_limits(chart.values, count, self._settings, self._parameters)
+            if chart.by_rows[count]:
+                start = int(places[-count])
+                yield _Newest(
+                    names[column], machine, chart.limits, chart.by_rows[count], values[start:], current.at[rows][start:]
+                )
 
-    def _judged(
-        self, each: Sequence[Finding], before: Floats, now: Floats, at: Indices, machine: str
-    ) -> Iterator[Finding]:
-        """What one chart says by each rule; nothing where it cannot be made."""
-        places = np.flatnonzero(np.isfinite(now))
-        rows = min(len(places), int(np.isfinite(before).sum()) // BLOCKS)
-        if rows < self._parameters.least_rows:
-            return
-        chart = self._chart(before)
-        if chart.limits is None:
-            return
-        if rows not in chart.by_rows:
-            chart.by_rows[rows] = chart_limits(chart.values, rows, self._settings, self._parameters)
-        start, bounds = int(places[-rows]), chart.by_rows[rows]
-        said = judged(chart.limits, now[start:], self._settings)
-        for finding, rule in zip(each, self._settings.rules, strict=True):
-            if rule not in bounds:
-                return
-            value, limit = extent(rule, said), bounds[rule]
-            found = replace(finding, value=value, limit=limit, status=Status.OK)
-            if value > limit:
-                words = _words(finding.feature, machine, rule, said, at[start:])
-                found = replace(found, status=Status.BREACH, causes=(words,))
-            yield found
+    def _shared_out(
+        self, before: Floats, now: Floats, was: Names, made: Names
+    ) -> Iterator[tuple[int, str, Mask, Mask]]:
+        """By column the machines with values enough in both windows, and their rows in each; else all, of none."""
+        least, every = self._parameters.least_rows, (np.ones(len(was), np.bool_), np.ones(len(made), np.bool_))
+        rows = {machine: (was == machine, made == machine) for machine in np.unique(made).tolist()}
+        enough = {
+            machine: (np.isfinite(before[earlier]).sum(axis=0) >= BLOCKS * least)
+            & (np.isfinite(now[newer]).sum(axis=0) >= least)
+            for machine, (earlier, newer) in rows.items()
+        }
+        for column in range(now.shape[1]):
+            own = [machine for machine in rows if enough[machine][column]]
+            yield from ((column, machine, *rows[machine]) for machine in own)
+            if not own:
+                yield column, "", *every
+
+    def _findings(self, blank: Finding, newest: Sequence[_Newest]) -> Mapping[str, Sequence[Finding]]:
+        """By column what each of its charts says by each rule."""
+        found: dict[str, list[Finding]] = {}
+        far = extents([(each.limits, each.values) for each in newest], self._settings)
+        for each, by_rule in zip(newest, far.T.tolist(), strict=True):
+            for rule, value in zip(self._settings.rules, by_rule, strict=True):
+                breach = value > each.bounds[rule]
+                finding = replace(
+                    blank, method=method_of(rule), feature=each.name, value=value, limit=each.bounds[rule],
+                    status=Status.BREACH if breach else Status.OK,
+                    causes=(_words(each, rule, self._settings),) if breach else (),
+                )  # fmt: skip
+                found.setdefault(each.name, []).append(finding)
+        return found
 
     def _chart(self, values: Floats) -> _Chart:
         key = hashlib.blake2b(values.tobytes(), digest_size=16).digest()
@@ -156,22 +180,23 @@ def _machines(window: Window) -> Names:
     return np.array([group[0] if group else "" for group in window.groups] or [""] * len(window), dtype=np.str_)
 
 
-def _finite(window: Window, name: str) -> Floats:
-    """The column (rows,), NaN where it is missing or beyond all measure; no value of a column that is not there."""
-    if name not in window.names:
-        return np.empty(0)
-    values = window.values[:, window.names.index(name)]
-    return np.where(np.abs(values) <= BEYOND, values, np.nan)
+def _finite(window: Window, names: Sequence[str]) -> Floats:
+    """The columns (rows, names), NaN where a value is missing or beyond all measure, or the column is not there."""
+    values = np.full((len(window), len(names)), np.nan)
+    own = [names.index(name) for name in window.names]
+    values[:, own] = np.where(np.abs(window.values) <= BEYOND, window.values, np.nan)
+    return values
 
 
-def _words(name: str, machine: str, rule: Rule, said: Judged, at: Indices) -> str:
+def _words(newest: _Newest, rule: Rule, settings: Settings) -> str:
     """What signals, where, which way, and since when; not since when if that may have been before what is judged."""
+    said = judged(newest.limits, newest.values, settings)
     place = peak(rule, said)
     signal = next(s for s in signals(said) if s.rule is rule and s.first <= place <= s.last)
-    where = f" at {machine}" if machine else ""
+    where = f" at {newest.machine}" if newest.machine else ""
     way = "unsteady" if signal.above is None else "high" if signal.above else "low"
-    since = f" since {from_nanos(int(at[signal.since])):%Y-%m-%d %H:%M} UTC" if signal.since else ""
-    return f"{name}{where} {way}{since}"
+    since = f" since {from_nanos(int(newest.at[signal.since])):%Y-%m-%d %H:%M} UTC" if signal.since else ""
+    return f"{newest.name}{where} {way}{since}"
 
 
 def _worst(blank: Finding, findings: Sequence[Finding]) -> Finding:

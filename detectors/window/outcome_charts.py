@@ -10,7 +10,7 @@ import numpy as np
 from detectors.spc.capability import Capability, Specification, capability
 from detectors.spc.intervals import Estimate
 from detectors.spc.rules import DEFAULT, Rule
-from detectors.window.chart_limits import points_of
+from detectors.window.chart_extents import points_of
 from detectors.window.charts import ControlCharts
 from monitor.detection import CAPABILITY, CAPABILITY_METHODS, OUTCOME, OUTCOME_CHART, RESIDUAL
 from monitor.errors import UsageError

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 
 from detectors.spc.capability import Specification, capability
 from detectors.spc.limits import limits
@@ -134,6 +135,13 @@ def test_sigma_is_known_as_well_as_simulated() -> None:
 ])  # fmt: skip
 def test_limits_rest_on_the_shape_of_phase_1(kind: str, expected: Kind) -> None:
     assert choose(KINDS[kind], 1.0).scale.kind is expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_dependence_is_the_correlation_of_mean_ranks(kind: str) -> None:
+    ranks = rankdata(KINDS[kind])
+    ratio = np.square(np.diff(ranks)).sum() / np.square(ranks - ranks.mean()).sum()
+    assert dependence(KINDS[kind])[0] == 1 - ratio / 2
 
 
 def test_a_step_within_phase_1_is_not_taken_for_a_shape() -> None:
