@@ -23,6 +23,7 @@ import numpy as np
 
 from detectors.attribution.causes import Cause, CauseKind, Line, attribute
 from detectors.attribution.evidence import FindingKey, MachineEvidence, Measured, PartsEvidence
+from detectors.attribution.likeness import likeness
 from detectors.attribution.scores import normal_scores
 from detectors.attribution.splits import Factor, Labels
 from detectors.window.charts import ControlCharts
@@ -224,15 +225,17 @@ def _of_gates(parts: Parts) -> Iterator[PartsEvidence]:
             yield replace(e, subject="strength", gate=gate, outcome=moved[0], predicted=moved[1], others=others)
 
 
-def _scores(parts: Parts, place: int, column: Floats) -> tuple[Floats, Floats]:
+def _scores(parts: Parts, place: int, column: Floats, rows: slice = slice(-LOOKED_AT, None)) -> tuple[Floats, Floats]:
     made = [(f"{m}", f"{r}") for m, r in zip(parts.machines[:, place], parts.recipes, strict=True)]
-    return normal_scores(column[:REFERENCE], made[:REFERENCE], column[-LOOKED_AT:], made[-LOOKED_AT:])
+    return normal_scores(column[:REFERENCE], made[:REFERENCE], column[rows], made[rows])
 
 
 def _evidence(key: FindingKey, measured: Measured, parts: Parts, place: int, column: Floats) -> PartsEvidence:
     newest, step = slice(-LOOKED_AT, None), STEPS[place]
     at = np.arange(len(parts), dtype=np.int64)[newest]
     level, spread = _scores(parts, place, column)
+    before = [f"L{n}" for n in parts.lots[:REFERENCE]]
+    alike = [likeness(scores, before) for scores in _scores(parts, place, column, slice(REFERENCE))]
     labels = [
         Labels(Factor.MACHINE, other, [MACHINES[other][m] for m in parts.machines[newest, n]],
                0.0 if n == place else math.log(len(STEPS)))
@@ -240,7 +243,9 @@ def _evidence(key: FindingKey, measured: Measured, parts: Parts, place: int, col
     ]  # fmt: skip
     labels.append(Labels(Factor.LOT, step, [f"L{n}" for n in parts.lots[newest]]))
     labels.append(Labels(Factor.RECIPE, step, [f"R{n}" for n in parts.recipes[newest]]))
-    return PartsEvidence(key, measured, step, step, [f"P{n}" for n in at], at, level, spread, labels)
+    return PartsEvidence(
+        key, measured, step, step, [f"P{n}" for n in at], at, level, spread, labels, (alike[0], alike[1])
+    )
 
 
 def tried(kind: CauseKind, seed: int) -> tuple[str, bool, int]:

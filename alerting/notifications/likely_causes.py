@@ -27,6 +27,11 @@ class LikelyCause:
     since: datetime
     ended_at: datetime | None
 
+    @property
+    def subjects(self) -> frozenset[str]:
+        """What its findings are about. A step is one thing, whichever of its detectors showed the cause."""
+        return frozenset(subject for _, subject in self.findings)
+
     def explains(self, spec: AlertSpec, subject: str, since: datetime, ended_at: datetime | None) -> bool:
         """Whether an alert of this time follows from the cause."""
         if (ended_at is not None and ended_at < self.since) or (
@@ -34,7 +39,7 @@ class LikelyCause:
         ):
             return False
         detector = dict(spec.match).get("detector")
-        if (detector, subject) in self.findings:
+        if (detector, subject) in self.findings or (spec.kind == "step" and subject in self.subjects):
             return True
         # Realised errors are evidence themselves: what they follow from is among the findings of a cause.
         return spec.kind == "gate" and detector != PERFORMANCE and subject in self.gates

@@ -14,15 +14,14 @@ from enum import StrEnum
 import numpy as np
 
 from detectors.attribution.evidence import FindingKey, MachineEvidence, Measured, PartsEvidence
-from detectors.attribution.splits import FEWEST, Factor, Labels, Split, gain, splits
+from detectors.attribution.likeness import weighed
+from detectors.attribution.splits import FEWEST, Factor, Labels, Split, splits
 
-_NEW = 10.0
-"""Nats that a new cause costs: one known already explains a finding unless a new one does so by more than this.
-
-Faults are rare: this is the price of one in some twenty thousand windows.
-"""
 _MOST_OF_IT = 0.85
-"""The share of the best score that is enough for a known cause: what follows need not show in every part it touched."""
+"""The share of the best score that is enough for a cause that is known: what follows from it need not show in every
+part that it touched, and is likelier than another fault."""
+_CLEARLY = 3.0
+"""Nats by which the best split of spread must be better than that of level."""
 _HOUR = 3_600_000_000_000
 _MOVED = 5.0
 """Nats of gain from which outcomes, or predictions, count as moved."""
@@ -112,7 +111,7 @@ def _turn(line: Line, evidence: PartsEvidence, best: Sequence[Split]) -> tuple[b
     """Errors come last, as their outcomes do; else by step, what was measured first, the clearest first."""
     measured = list(Measured).index(evidence.measured)
     return (
-        evidence.measured is Measured.ERROR, line.place(evidence.step), measured, -best[0].score if best else 0.0,
+        evidence.measured is Measured.ERROR, line.place(evidence.step), measured, -_best(best),
     )  # fmt: skip
 
 
@@ -148,7 +147,7 @@ def _with_parts(line: Line, evidence: PartsEvidence, ranked: Sequence[Split], ca
     """The causes with this evidence: of one that is known already, if its parts explain it as well, else of its own."""
     best = ranked[0].score if ranked else 0.0
     followed = _followed(evidence, causes)
-    if followed is not None and followed[1] >= min(best - _NEW, _MOST_OF_IT * best):
+    if followed is not None and followed[1] >= _MOST_OF_IT * best:
         cause = replace(followed[0], findings=(*followed[0].findings, evidence.finding))
         return [cause if other is followed[0] else other for other in causes]
     return _joined(causes, _cause_of(line, evidence, ranked)) if ranked else list(causes)
@@ -157,20 +156,23 @@ def _with_parts(line: Line, evidence: PartsEvidence, ranked: Sequence[Split], ca
 def _followed(evidence: PartsEvidence, causes: Sequence[Cause]) -> tuple[Cause, float] | None:
     """The cause whose parts explain the evidence best, and by how much."""
     price = math.log(max(1, sum(bool(cause.serials) for cause in causes)))
-    scored = []
+    scored, ranked = evidence.scored(), []
     for cause in causes:
         touched = np.array([serial in cause.serials for serial in evidence.serials], dtype=bool)
         if touched.sum() >= FEWEST:
-            gain_ = max(gain(scores[touched]) for scores in (evidence.level, evidence.spread))
-            scored.append((cause, gain_ - price))
-    return max(scored, key=lambda item: item[1], default=None)
+            ranked.append((cause, max(one.gain(touched) for one in scored) - price))
+    return max(ranked, key=lambda item: item[1], default=None)
 
 
 def _ranked(evidence: PartsEvidence) -> list[Split]:
-    """The splits of level or of spread, whichever has the better best one."""
+    """The splits of level; of spread where its best one is clearly better, for a shift shows in both."""
     labels = [label for label in evidence.labels if _tells(label, evidence)]
-    by_channel = [splits(scores, evidence.step, labels) for scores in (evidence.level, evidence.spread)]
-    return max(by_channel, key=lambda found: found[0].score if found else 0.0)
+    level, spread = (splits(scored, evidence.step, labels) for scored in evidence.scored())
+    return spread if _best(spread) > _best(level) + _CLEARLY else level
+
+
+def _best(ranked: Sequence[Split]) -> float:
+    return ranked[0].score if ranked else 0.0
 
 
 def _tells(label: Labels, evidence: PartsEvidence) -> bool:
@@ -244,7 +246,8 @@ def _of_error(line: Line, evidence: PartsEvidence, split: Split) -> tuple[CauseK
     alike = _alike(evidence, split)
     if alike is not None:
         return (CauseKind.TEST_RIG, evidence.subject, split.names) if alike else (CauseKind.MODEL, evidence.gate, ())
-    moved = [0.0 if scores is None else gain(scores[split.rows]) for scores in (evidence.outcome, evidence.predicted)]
+    both = (evidence.outcome, evidence.predicted)
+    moved = [0.0 if scores is None else weighed(scores, (), 0.0).gain(split.rows) for scores in both]
     if moved[0] > moved[1] + _MOVED:
         return CauseKind.TEST_RIG, evidence.subject, split.names
     return CauseKind.MODEL, evidence.gate, ()
@@ -259,7 +262,8 @@ def _alike(evidence: PartsEvidence, split: Split) -> bool | None:
     means = [float(scores.mean()) for scores in others if len(scores) >= FEWEST]
     if not means:
         return None
-    alike = sum(mean * math.copysign(1, split.shift) >= abs(split.shift) / 3 for mean in means)
+    own = float(evidence.level[split.rows].mean())
+    alike = sum(mean * math.copysign(1, own) >= abs(own) / 3 for mean in means)
     return alike * 2 >= len(means)
 
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.attribution.splits import Labels
+from detectors.attribution.likeness import Scored, weighed
+from detectors.attribution.splits import Factor, Labels
 from monitor.model import Floats
 
 
@@ -36,10 +37,10 @@ class Measured(StrEnum):
 class PartsEvidence:
     """A finding on parts: the scores of the newest rows, shape (rows,) in order of time, and the labels of each.
 
-    `level` and `spread` are those of `scores.normal_scores`. `subject` is the step, or of an error the characteristic.
-    Of an error `outcome` and `predicted` are the level scores of what it is the difference of, and `others` those of
-    the errors that other gates of the characteristic made on the same parts, NaN where they said nothing. `at` holds
-    UTC nanoseconds since the epoch.
+    `level` and `spread` are those of `scores.normal_scores`, `alike` how much those of one lot are alike, of each.
+    `subject` is the step, or of an error the characteristic. Of an error `outcome` and `predicted` are the level scores
+    of what it is the difference of, and `others` those of the errors that other gates of the characteristic made on the
+    same parts, NaN where they said nothing. `at` holds UTC nanoseconds since the epoch.
     """
 
     finding: FindingKey
@@ -51,10 +52,16 @@ class PartsEvidence:
     level: Floats
     spread: Floats
     labels: Sequence[Labels]
+    alike: tuple[float, float] = (0.0, 0.0)
     gate: str = ""
     outcome: Floats | None = None
     predicted: Floats | None = None
     others: Sequence[Floats] = ()
+
+    def scored(self) -> tuple[Scored, Scored]:
+        """Level and spread with the weights of their rows."""
+        lots = next((label.names for label in self.labels if label.factor is Factor.LOT), [""] * len(self.serials))
+        return weighed(self.level, lots, self.alike[0]), weighed(self.spread, lots, self.alike[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.attribution.evidence import FindingKey, MachineEvidence, Measured, PartsEvidence
+from detectors.attribution.likeness import likeness
 from detectors.attribution.scores import Group, normal_scores
 from detectors.window.roster import step_detector_names
 from monitor.detection import (
@@ -63,6 +64,13 @@ class _Scored:
 
     def scores(self) -> tuple[Floats, Floats]:
         return normal_scores(self.reference, _made(self.like), self.values, _made(self.groups))
+
+    def alike(self, lots: Sequence[str]) -> tuple[float, float]:
+        """How much rows of the reference of one lot are alike in level and in spread; 0 where lots are unknown."""
+        if len(lots) != len(self.reference):
+            return 0.0, 0.0
+        level, spread = normal_scores(self.reference, _made(self.like), self.reference, _made(self.like))
+        return likeness(level, lots), likeness(spread, lots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +141,10 @@ class Evidence:
             scored = self._columns(connection, step, row.feature, reference, current)
             if scored is not None:
                 level, spread = scored.scores()
+                alike = scored.alike(reference.lots)
                 yield PartsEvidence(
                     _key(row), self._measured(row.feature), step, step, [r.serial for r in rows], current.at,
-                    level, spread, labels, self._gates.get(step, ""),
+                    level, spread, labels, alike, self._gates.get(step, ""),
                 )  # fmt: skip
 
     def _columns(
@@ -166,8 +175,8 @@ class Evidence:
             if errors is not None:
                 yield PartsEvidence(
                     _key(found[gate][0]), Measured.ERROR, config.step, config.characteristic, errors.serials, errors.at,
-                    errors.level, errors.spread, labels_of(connection, self._steps, config.step, errors.passages), gate,
-                    errors.outcome, errors.predicted, self._others(connection, gate, errors),
+                    errors.level, errors.spread, labels_of(connection, self._steps, config.step, errors.passages),
+                    (0.0, 0.0), gate, errors.outcome, errors.predicted, self._others(connection, gate, errors),
                 )  # fmt: skip
 
     def _others(self, connection: Connection, gate: str, errors: _Errors) -> list[Floats]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from benchmarks import bench_attribution as line
 from detectors.attribution.causes import Cause, CauseKind, Line, attribute, cause_words
 from detectors.attribution.evidence import FindingKey, MachineEvidence, Measured, PartsEvidence
+from detectors.attribution.likeness import likeness, weighed
 from detectors.attribution.scores import normal_scores
 from detectors.attribution.splits import Factor, Labels, splits
 from monitor.model import Floats, Mask
@@ -199,10 +200,10 @@ def test_a_constant_that_stays_is_not_off_and_one_that_changes_is() -> None:
 
 
 def test_splits_are_the_best_first_and_call_enough_rows_off() -> None:
-    found = splits(off(ON_ONE), "forging", [Labels(Factor.MACHINE, "forging", MACHINES)])
+    found = splits(weighed(off(ON_ONE), (), 0.0), "forging", [Labels(Factor.MACHINE, "forging", MACHINES)])
     assert [split.score for split in found] == sorted((split.score for split in found), reverse=True)
     assert all(split.rows.sum() >= 5 for split in found)
-    assert splits(np.array([9.0, 9.0]), "forging", []) == []
+    assert splits(weighed(np.array([9.0, 9.0]), (), 0.0), "forging", []) == []
 
 
 @pytest.mark.parametrize("names", [(), ("L1",), ("L1", "L2", "L3", "L4", "L5", "L6")])
@@ -211,3 +212,31 @@ def test_every_kind_of_cause_has_words(names: tuple[str, ...]) -> None:
         words = cause_words(kind, "forging", names)
         assert "forging" in words
         assert "L5" not in words
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.0, 0.9), st.integers(2, 12))
+def test_the_gain_is_that_of_the_correlated_normal_distribution(seed: int, alike: float, size: int) -> None:
+    rng = np.random.default_rng(seed)
+    lots = [f"L{n // size}" if n % 7 else "" for n in range(40)]
+    same = np.array([[(a == b and a != "") for b in lots] for a in lots]) | np.eye(40, dtype=bool)
+    covariance = np.where(same, alike, 0.0) + (1 - alike) * np.eye(40)
+    scores, rows = rng.normal(size=40), rng.random(40) < 0.4
+    rows[0] = True
+    inverse = np.linalg.inv(covariance)
+    expected = (rows @ inverse @ scores) ** 2 / (2 * (rows @ inverse @ rows))
+    assert weighed(scores, lots, alike).gain(rows) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.3, 0.9])
+def test_how_much_rows_of_a_lot_are_alike_is_seen_in_the_reference(alike: float) -> None:
+    rng = np.random.default_rng(3)
+    lot = np.repeat(np.arange(200), 10)
+    scores = np.sqrt(alike) * rng.normal(size=200)[lot] + np.sqrt(1 - alike) * rng.normal(size=2000)
+    assert likeness(scores, [f"L{n}" for n in lot]) == pytest.approx(alike, abs=0.08)
+    assert likeness(scores, [""] * 2000) == likeness(scores, ["A"] * 2000) == likeness(np.empty(0), []) == 0.0
+
+
+def test_one_lot_that_differs_as_lots_do_is_little_evidence() -> None:
+    usual = evidence(off(np.array([lot == "L4" for lot in LOTS]), 1.5), alike=(0.9, 0.0))
+    assert attribute(PLANT, [evidence(usual.level)], [])
+    assert attribute(PLANT, [usual], []) == []
