@@ -162,7 +162,7 @@ def test_the_first_cause_is_right_on_a_simulated_line() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(-1e6, 1e6), st.floats(1e-3, 1e3))
-def test_scores_depend_on_ranks_alone(seed: int, shift: float, scale: float) -> None:
+def test_scores_depend_on_no_unit(seed: int, shift: float, scale: float) -> None:
     rng = np.random.default_rng(seed)
     reference, values = rng.integers(-50, 50, 60).astype(float), rng.integers(-80, 80, 20).astype(float)
     groups, like = [("",)] * 20, [("",)] * 60
