@@ -52,7 +52,7 @@ def cause_of(
     spec = BY_NAME.get(name)
     known = [] if spec is None else [cause for cause in causes if cause.explains(spec, subject, since, ended_at)]
     begun = [cause for cause in known if cause.since <= since + _BEGINS_BEFORE] or known
-    return max(begun, key=lambda cause: (cause.since, cause.id), default=None)
+    return max(begun, key=lambda cause: cause.id, default=None)
 
 
 def cited_words(

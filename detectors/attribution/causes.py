@@ -294,5 +294,6 @@ def _both(cause: Cause, new: Cause) -> Cause:
         return replace(
             cause, names=names, findings=(*cause.findings, *new.findings), serials=cause.serials | new.serials
         )
-    touched = (cause.serials - new.looked_at) | new.serials
-    return replace(new, subject=cause.subject, since=min(cause.since, new.since), serials=touched)
+    earlier = cause.serials - new.looked_at
+    since = min(cause.since, new.since) if earlier or not new.serials else new.since
+    return replace(new, subject=cause.subject, since=since, serials=earlier | new.serials)
