@@ -61,7 +61,7 @@ def _beyond(reference: Floats, values: Floats) -> Floats:
         return np.zeros(len(values))
     present = np.nan_to_num(values, nan=finite[0])
     outside = np.maximum(present - finite.max(), 0.0) - np.maximum(finite.min() - present, 0.0)
-    return np.clip(outside / deviation, -_FARTHEST, _FARTHEST)
+    return np.asarray(np.clip(outside / deviation, -_FARTHEST, _FARTHEST))
 
 
 def _numbered(groups: Sequence[Group], like: Sequence[Group]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
