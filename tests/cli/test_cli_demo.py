@@ -34,6 +34,8 @@ from waits import until
 pytestmark = pytest.mark.process
 
 FOLDER = ".gatewatch-demo"
+NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
+"""In the middle of a shift: how many parts a few hours have depends on the time of day."""
 Store = sqlite3.Connection
 
 
@@ -65,7 +67,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
     """The folder of a demo of four hours, and what it said as data."""
     warm_up()
     folder = tmp_path_factory.mktemp("demo")
-    said = gatewatch("demo", "--days", "1", "--json", cwd=folder, before=short(4.0), at=datetime.now(UTC))
+    said = gatewatch("demo", "--days", "1", "--json", cwd=folder, before=short(4.0), at=NOON)
     assert said.code == 0, said.err
     return folder / FOLDER, said
 
