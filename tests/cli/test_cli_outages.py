@@ -18,6 +18,8 @@ import sqlalchemy as sa
 from cli_kit import LATER, NOW, Said, gatewatch
 from plant_kit import GATES, advice, contents
 
+from exporters.metrics.families.findings import WINDOWED
+
 pytestmark = pytest.mark.process
 
 KEPT = ("decisions", "readings", "parts", "outcomes", "windows", "quarantine", "findings")
@@ -42,7 +44,7 @@ def impatient() -> None:
 def without_times(plant: Path) -> dict[str, list[str]]:
     """What the store keeps but for when it was decided, and for findings of windows, which are of a job's slot."""
     kept = contents(plant)
-    kept["findings"] = [f for f in kept["findings"] if json.loads(f)[0] not in ("performance", "drift", "image_drift")]
+    kept["findings"] = [f for f in kept["findings"] if json.loads(f)[0] not in WINDOWED]
     kept["decisions"] = sorted(json.dumps(json.loads(d)[:15]) for d in kept["decisions"])
     return {table: kept[table] for table in KEPT}
 

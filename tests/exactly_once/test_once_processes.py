@@ -16,7 +16,7 @@ from fork_kit import ended, forked
 from once_kit import replay_whole
 from plant_kit import QUICK, advice, contents, copied
 
-from monitor.jobs import pull
+from monitor.jobs.pulling import pull
 from monitor.plant.file.load import load
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store

@@ -12,9 +12,10 @@ from clock_kit import SetClock
 from spine_kit import Spine
 
 from exporters.delivery.mes import MesTarget
-from monitor.jobs import deliver, pull
+from monitor.jobs import deliver
 from monitor.jobs.alerts import AlertsJob
 from monitor.jobs.deliver import DeliverJob
+from monitor.jobs.pulling import pull
 from monitor.runtime.app import bounds_of
 from monitor.scheduling.clock_guard import ClockGuard
 from monitor.scheduling.job import Job
