@@ -204,8 +204,9 @@ def _next_kind(members: Sequence[Episode], last: LastNote, now: datetime, rules:
         return Kind.RAISED
     if new and now - last.at >= rules.wait:
         return Kind.JOINED
-    untold = any(e.announced is Announced.NOTHING and not e.cause for e in members)
-    urgent = any(e.critical and e.ended_at is None for e in members) or untold or ended
+    # What follows from a known cause waits for the end.
+    waiting = any((e.announced is Announced.NOTHING or e.ended_at is not None) and not e.cause for e in members)
+    urgent = waiting or any(e.critical and e.ended_at is None for e in members)
     return Kind.REPEATED if urgent and now - last.at >= rules.repeat_every else None
 
 

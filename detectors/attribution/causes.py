@@ -108,10 +108,10 @@ def attribute(
 
 
 def _turn(line: Line, evidence: PartsEvidence, best: Sequence[Split]) -> tuple[bool, int, int, float]:
-    """Errors come last, as their outcomes do; else by step, what was measured first, the clearest first."""
+    """Outcomes and errors come last, as they do in time; else by step, what was measured first, the clearest first."""
     measured = list(Measured).index(evidence.measured)
     return (
-        evidence.measured is Measured.ERROR, line.place(evidence.step), measured, -_best(best),
+        evidence.measured in (Measured.OUTCOME, Measured.ERROR), line.place(evidence.step), measured, -_best(best),
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -22,6 +22,8 @@ from monitor.detection import (
     LIMIT,
     LIMITS,
     MEASURES,
+    OUTCOME,
+    OUTCOME_CHART,
     PERFORMANCE,
     PREDICTION,
     SKILL,
@@ -45,7 +47,7 @@ from monitor.windows.frozen import window_of
 from monitor.windows.labels import labels_of
 from monitor.windows.realised import frozen_reference, realised
 
-DETECTORS = (*step_detector_names(), PERFORMANCE, LIMITS, ANOMALY)
+DETECTORS = (*step_detector_names(), PERFORMANCE, OUTCOME_CHART, LIMITS, ANOMALY)
 """The detectors whose findings are attributed."""
 _WINDOWS = 4
 """So many windows of a detector are looked at: what was before is what shows where something began."""
@@ -105,12 +107,7 @@ class Evidence:
         steps: dict[str, list[BreachSince]] = defaultdict(list)
         gates: dict[str, list[BreachSince]] = defaultdict(list)
         for row in found:
-            if (
-                row.detector == PERFORMANCE
-                and not row.feature
-                and row.method != SKILL
-                and row.subject in self._plant.gates
-            ):
+            if row.subject in self._plant.gates and _is_of_gate(row):
                 gates[row.subject].append(row)
             elif row.detector in step_detector_names() and row.subject in self._plant.steps:
                 steps[row.subject] += _by_feature(row)
@@ -169,15 +166,23 @@ class Evidence:
     def _of_gates(
         self, connection: Connection, found: Mapping[str, Sequence[BreachSince]], now: datetime
     ) -> Iterator[PartsEvidence]:
-        """The errors of the gates in breach."""
+        """The outcomes and the errors of the gates in breach."""
         for gate in sorted(found):
             errors, config = self._errors(connection, gate, now), self._plant.gates[gate]
-            if errors is not None:
-                yield PartsEvidence(
-                    _key(found[gate][0]), Measured.ERROR, config.step, config.characteristic, errors.serials, errors.at,
-                    errors.level, errors.spread, labels_of(connection, self._steps, config.step, errors.passages),
-                    (0.0, 0.0), gate, errors.outcome, errors.predicted, self._others(connection, gate, errors),
-                )  # fmt: skip
+            if errors is None:
+                continue
+            by_detector = {row.detector: row for row in found[gate]}
+            whole = PartsEvidence(
+                _key(found[gate][0]), Measured.ERROR, config.step, config.characteristic, errors.serials, errors.at,
+                errors.level, errors.spread, labels_of(connection, self._steps, config.step, errors.passages),
+                (0.0, 0.0), gate, errors.outcome, errors.predicted,
+            )  # fmt: skip
+            if OUTCOME_CHART in by_detector and errors.outcome is not None:
+                key, none = _key(by_detector[OUTCOME_CHART]), np.zeros(len(errors.outcome))
+                yield replace(whole, finding=key, measured=Measured.OUTCOME, level=errors.outcome, spread=none)
+            if PERFORMANCE in by_detector:
+                key = _key(by_detector[PERFORMANCE])
+                yield replace(whole, finding=key, others=self._others(connection, gate, errors))
 
     def _others(self, connection: Connection, gate: str, errors: _Errors) -> list[Floats]:
         """The errors that the other gates of the characteristic made on the same parts, whichever version judged."""
@@ -233,6 +238,13 @@ def _error_columns(values: Floats, classes: ClassSpec | None) -> list[Floats]:
         return [values[:, 0]]
     predicted, outcome = values[:, 0], values[:, 3]
     return [predicted - outcome, outcome, predicted]
+
+
+def _is_of_gate(row: BreachSince) -> bool:
+    """Whether a finding is on a gate's errors as a whole, or on the outcomes of its parts."""
+    if row.detector == OUTCOME_CHART:
+        return row.feature == OUTCOME
+    return row.detector == PERFORMANCE and not row.feature and row.method != SKILL
 
 
 def _by_feature(row: BreachSince) -> list[BreachSince]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -240,3 +242,13 @@ def test_one_lot_that_differs_as_lots_do_is_little_evidence() -> None:
     usual = evidence(off(np.array([lot == "L4" for lot in LOTS]), 1.5), alike=(0.9, 0.0))
     assert attribute(PLANT, [evidence(usual.level)], [])
     assert attribute(PLANT, [usual], []) == []
+
+
+def test_outcomes_that_are_off_follow_from_what_touched_the_parts_or_are_the_process() -> None:
+    shifted = error("mid", off(SINCE), [])
+    outcome = replace(
+        shifted, measured=Measured.OUTCOME, finding=FindingKey("outcome_chart", "cusum", "mid", "outcome")
+    )
+    known = Cause(CauseKind.MACHINE, "f-1", "forging", (), 5, (), frozenset(f"P{n}" for n in np.flatnonzero(SINCE)))
+    assert [(c.kind, c.subject) for c in attribute(PLANT, [outcome], [], [known])] == [(CauseKind.MACHINE, "f-1")]
+    assert [(c.kind, c.subject) for c in attribute(PLANT, [outcome], [])] == [(CauseKind.PROCESS, "forging")]
