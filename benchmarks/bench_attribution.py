@@ -26,7 +26,7 @@ from detectors.attribution.evidence import FindingKey, MachineEvidence, Measured
 from detectors.attribution.likeness import likeness
 from detectors.attribution.scores import normal_scores
 from detectors.attribution.splits import Factor, Labels
-from detectors.window.charts import ControlCharts
+from detectors.charts.charts import ControlCharts
 from detectors.window.drift import FeatureDrift
 from detectors.window.performance import COLUMNS, Performance
 from monitor.detection import WORST_SLICE

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.bench_performance import frame
-from detectors.window.charts import ControlCharts
+from detectors.charts.charts import ControlCharts
 from detectors.window.drift import FeatureDrift
 from monitor.model import Finding, Floats, Status, Window
 from monitor.simulator.faults import DEFAULT_SCRIPT

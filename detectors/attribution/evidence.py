@@ -39,8 +39,8 @@ class PartsEvidence:
     """A finding on parts: the scores of the newest rows, shape (rows,) in order of time, and the labels of each.
 
     `level` and `spread` are those of `scores.normal_scores`, `alike` how much those of one lot are alike, of each.
-    `subject` is the step, or of an error or an outcome the characteristic. Of an error `outcome` and `predicted` are the
-    level scores of what it is the difference of, and `others` those of the errors that other gates of the
+    `subject` is the step, or of an error or an outcome the characteristic. Of an error `outcome` and `predicted` are
+    the level scores of what it is the difference of, and `others` those of the errors that other gates of the
     characteristic made on the same parts, NaN where they said nothing. `at` holds UTC nanoseconds since the epoch.
     """
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from detectors.shared.calibration import student_bound
-from detectors.window.drift_limits import Settings, share_limit
+from detectors.shared.shares import LEAST_SHARE, share_limit
 from detectors.window.performance_limits import error_limit
 from monitor.model import Floats, Mask
 
@@ -93,7 +93,7 @@ def missing(known: Floats, new: Floats, size: int, chance: float) -> list[int]:
     """The columns that are missing in a block of new parts more often than known parts allow for by chance."""
     wanted = np.flatnonzero(np.isnan(new).any(axis=0)).tolist()
     looked_at = blocks(len(new), size)
-    each, least = chance / max(new.shape[1] * len(looked_at), 1), Settings().least_share
+    each, least = chance / max(new.shape[1] * len(looked_at), 1), LEAST_SHARE
     before = np.isnan(known).sum(axis=0)
     return [
         column

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from detectors.shared.shares import share_limit
 from detectors.shared.wasserstein import distances
 from detectors.window.drift_groups import Baseline, Mix, baseline, mixes, shifts, slices_of
-from detectors.window.drift_limits import Settings, share_limit
+from detectors.window.drift_limits import Settings
 from detectors.window.drift_reference import SAME, Reference, finite_or_nan, prepared
 from monitor.detection import (
     CHANGED_RATE,

@@ -9,8 +9,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
-from scipy.stats import betabinom
 
+from detectors.shared.shares import LEAST_SHARE
 from detectors.window.units import FEWEST
 from monitor.model import Floats
 
@@ -28,7 +28,7 @@ class Settings:
 
     chance: float = 1e-3
     least_distance: float = 0.1
-    least_share: float = 0.1
+    least_share: float = LEAST_SHARE
     least_rows: int = 20
     explains: float = 0.5
     most_slices: int = 3
@@ -154,14 +154,3 @@ def _of_parts(below: Floats, whole: Floats, gaps: Floats) -> tuple[Floats, ...]:
     single = np.clip(np.sqrt(spread / 2), shift, mean)
     freedom = np.clip(2 * count * mean**2 / np.maximum(spread, 1e-30), 1.0, np.maximum(count - 1.0, 1.0))
     return total[:, 0] / count, mean, single, freedom
-
-
-@lru_cache(maxsize=4096)
-def share_limit(hits: int, total: int, rows: int, chance: float, least: float) -> float:
-    """The share of `rows` that is exceeded with a probability below `chance`, after `hits` in `total` earlier rows.
-
-    The beta-binomial predictive distribution with Jeffreys' prior: an event that never occurred in 500 rows may
-    still occur occasionally.
-    """
-    allowed = int(betabinom.isf(chance, rows, hits + 0.5, total - hits + 0.5))
-    return max(least, allowed / rows)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from detectors.charts.charts import ControlCharts
 from detectors.spc.rules import DEFAULT, Rule
-from detectors.window.charts import ControlCharts
 from detectors.window.drift import FeatureDrift
 from monitor.detection import CHART, DRIFT, IMAGE_DRIFT
 from monitor.ports import WindowDetector

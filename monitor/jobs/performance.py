@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from detectors.charts.outcome_charts import OutcomeCharts
 from detectors.window.before_outcomes import BeforeOutcomes
-from detectors.window.outcome_charts import OutcomeCharts
 from detectors.window.performance import Performance, with_hysteresis
 from monitor.detection import ESTIMATE, LOG_LOSS, MAE, MISCOVERAGE, PERFORMANCE, SKILL
 from monitor.gate_models.in_force import ModelsInForce

@@ -10,9 +10,9 @@ import window_detector as suite
 from estimate_windows import parts
 from performance_windows import GROUPS, predictions
 
+from detectors.charts.charts import ControlCharts
 from detectors.spc.rules import Rule
 from detectors.window.before_outcomes import BeforeOutcomes
-from detectors.window.charts import ControlCharts
 from detectors.window.performance import Performance
 from detectors.window.roster import STEP_DETECTORS, StepDetector, StepSettings
 from monitor.model import Window

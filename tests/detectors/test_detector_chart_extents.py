@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
+from detectors.charts.chart_extents import extents, points_of
+from detectors.charts.chart_limits import ChartSettings, judged_rows
+from detectors.charts.charts import ControlCharts
 from detectors.spc.limits import Limits, limits
 from detectors.spc.rules import DEFAULT, Rule
 from detectors.spc.watching import Settings, begin, judge
-from detectors.window.chart_extents import extents, points_of
-from detectors.window.chart_limits import ChartSettings, judged_rows
-from detectors.window.charts import ControlCharts
 from monitor.model import Finding, Floats, Status, Window
 
 Random = np.random.Generator

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from detectors.charts.chart_limits import BLOCKS, ChartSettings
+from detectors.charts.charts import ControlCharts, method_of
+from detectors.charts.outcome_charts import OutcomeCharts, capability_of, charted
 from detectors.spc.rules import DEFAULT, NELSON, WESTERN, Rule
-from detectors.window.chart_limits import BLOCKS, ChartSettings
-from detectors.window.charts import ControlCharts, method_of
-from detectors.window.drift import FeatureDrift
-from detectors.window.outcome_charts import OutcomeCharts, capability_of, charted
 from detectors.window.performance import COLUMNS
 from monitor.model import Finding, Floats, Spec, Status, Window
 
@@ -187,15 +185,13 @@ def test_healthy_lots_are_called_shifted_once_in_a_thousand_windows_at_most() ->
     assert len(breaches) <= 2, breaches
 
 
-def test_a_chart_finds_more_shifts_of_two_sigma_than_drift_does_in_spite_of_lots() -> None:
-    found = Counter[str]()
+def test_a_chart_finds_half_of_the_shifts_of_two_sigma_in_spite_of_lots() -> None:
+    found = 0
     for seed in range(40):
         values = lots(560, seed)
         before, now = window(values[:500]), window(values[500:] + 2 * values[:500].std())
-        found += Counter(
-            f.detector for d in (ControlCharts(), FeatureDrift()) for f in d.judge(before, now) if f.causes
-        )
-    assert found["chart"] / 2 >= 20 > found["drift"] / 2, "each tells the column and the whole"
+        found += any(f.causes for f in ControlCharts().judge(before, now))
+    assert found >= 20
 
 
 def realised(rows: int, seed: int, level: float = 0.0, skill: float = 0.0) -> Window:

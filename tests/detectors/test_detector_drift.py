@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors.shared.shares import share_limit
 from detectors.shared.wasserstein import wasserstein
 from detectors.window.drift import FeatureDrift
-from detectors.window.drift_limits import share_limit
 from monitor.model import Finding, Floats, Status, Window
 
 HOUR = 3_600_000_000_000

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from detectors.charts.chart_extents import MEASURED, extents, judged, points_of
 from detectors.shared.calibration import calibrate
+from detectors.shared.shares import LEAST_SHARE, share_limit
 from detectors.spc.limits import Limits, limits
 from detectors.spc.rules import Rule
 from detectors.spc.watching import Settings
-from detectors.window import drift_limits
-from detectors.window.chart_extents import MEASURED, extents, judged, points_of
 from monitor.errors import UsageError
 from monitor.model import Floats
 
@@ -83,5 +83,4 @@ def _textbook(rule: Rule, values: Floats, rows: int, settings: Settings, paramet
         return 3.0 if rule is Rule.BEYOND else settings.cusum.limit
     said = judged(limits(points_of(values)), values, settings)
     signals = said.flags[rule][np.isfinite(said.scores)]
-    least = drift_limits.Settings().least_share
-    return drift_limits.share_limit(int(signals.sum()), len(signals), rows, parameters.chance, least)
+    return share_limit(int(signals.sum()), len(signals), rows, parameters.chance, LEAST_SHARE)

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.charts.chart_extents import extents, judged, peak, points_of
+from detectors.charts.chart_limits import BLOCKS, ChartSettings, chart_limits, judged_rows
 from detectors.shared.rows import BEYOND
 from detectors.spc.limits import Limits, limits
 from detectors.spc.points import Indices
 from detectors.spc.rules import DEFAULT, Rule
 from detectors.spc.signals import signals
 from detectors.spc.watching import Settings
-from detectors.window.chart_extents import extents, judged, peak, points_of
-from detectors.window.chart_limits import BLOCKS, ChartSettings, chart_limits, judged_rows
 from monitor.detection import CHART, WORST_RATIO
 from monitor.errors import UsageError
 from monitor.instants import EPOCH, from_nanos

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from detectors.charts.chart_extents import points_of
+from detectors.charts.charts import ControlCharts
 from detectors.spc.capability import Capability, Specification, capability
 from detectors.spc.intervals import Estimate
 from detectors.spc.rules import DEFAULT, Rule
-from detectors.window.chart_extents import points_of
-from detectors.window.charts import ControlCharts
 from monitor.detection import CAPABILITY, CAPABILITY_METHODS, OUTCOME, OUTCOME_CHART, RESIDUAL
 from monitor.errors import UsageError
 from monitor.instants import EPOCH, from_nanos
