@@ -12,8 +12,8 @@ from monitor.detection import PERFORMANCE
 
 _AFTER = timedelta(hours=2)
 """How long after the end of a cause an alert on a gate still follows from it: windows contain its parts so long."""
-_BEGINS_BEFORE = timedelta(minutes=10)
-"""How much later than an alert its cause may seem to begin: parts and readings have times of their own."""
+_FOUND_AFTER = timedelta(hours=2)
+"""How much later than an alert its cause may be found for a later cause not to be taken for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class LikelyCause:
     gates: frozenset[str]
     since: datetime
     ended_at: datetime | None
+    found_at: datetime
 
     @property
     def subjects(self) -> frozenset[str]:
@@ -48,11 +49,11 @@ class LikelyCause:
 def cause_of(
     name: str, subject: str, since: datetime, ended_at: datetime | None, causes: Sequence[LikelyCause]
 ) -> LikelyCause | None:
-    """The newest cause that an alert follows from, of those that began before it if any did; None without any."""
+    """The newest cause that an alert follows from, of those known when it began, else the first; None without any."""
     spec = BY_NAME.get(name)
     known = [] if spec is None else [cause for cause in causes if cause.explains(spec, subject, since, ended_at)]
-    begun = [cause for cause in known if cause.since <= since + _BEGINS_BEFORE] or known
-    return max(begun, key=lambda cause: cause.id, default=None)
+    found = [cause for cause in known if cause.found_at <= since + _FOUND_AFTER]
+    return max(found, key=lambda cause: cause.id, default=min(known, key=lambda cause: cause.id, default=None))
 
 
 def cited_words(

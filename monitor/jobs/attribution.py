@@ -85,12 +85,11 @@ def _renamed(cause: Cause, left: Sequence[StoredCause]) -> StoredCause | None:
 
 def _row(cause: Cause, before: StoredCause | None, plant: Plant, now: datetime) -> StoredCause:
     since, old = from_nanos(cause.since), () if before is None else before.parts
-    opened = before is None or before.ended_at is not None
     findings = [] if before is None else [tuple(key) for key in before.findings]
     parts = [*(part for part in old if part in cause.serials), *sorted(cause.serials - set(old))]
     return StoredCause(
         id=0 if before is None else before.id, kind=cause.kind.value, subject=cause.subject, step=cause.step,
-        names=list(cause.names), since=since, found_at=now if before is None or opened else before.found_at,
+        names=list(cause.names), since=since, found_at=now if before is None else before.found_at,
         ended_at=None, findings=[list(key) for key in dict.fromkeys((*findings, *cause.findings))], parts=parts,
         gates=gates_of(cause, plant), shift=cause.shift, certainty=cause.certainty, instead=cause.instead,
     )  # fmt: skip

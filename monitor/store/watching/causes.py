@@ -30,8 +30,9 @@ MOST_PARTS = 1000
 class StoredCause(NamedTuple):
     """A cause; `findings` are the (detector, method, subject, feature) of those that it explains.
 
-    `parts` are the serial numbers of parts that it touched, `gates` those that judge what it touched. `ended_at` is
-    None while one of its findings is in breach. `instead` is the next likely explanation, '' where there is none.
+    `found_at` is when it was found first, also where it ended and came again since. `parts` are the serial numbers of
+    parts that it touched, `gates` those that judge what it touched. `ended_at` is None while one of its findings is in
+    breach. `instead` is the next likely explanation, '' where there is none.
     """
 
     id: int
@@ -63,7 +64,7 @@ def likely_causes(connection: sa.Connection, since: datetime) -> list[LikelyCaus
     return [
         LikelyCause(
             row.id, words_of(row), frozenset((key[0], key[2]) for key in row.findings), frozenset(row.gates),
-            row.since, row.ended_at,
+            row.since, row.ended_at, row.found_at,
         )
         for row in rows
     ]  # fmt: skip
@@ -77,6 +78,7 @@ class CitedCause(NamedTuple):
     subject: str
     names: Sequence[str]
     since: datetime
+    found_at: datetime
     ended_at: datetime | None
     findings: Sequence[Sequence[str]]
     gates: Sequence[str]
