@@ -40,7 +40,7 @@ from monitor.store.database.database import Connection
 from monitor.store.models.versions import model_in_force
 from monitor.store.rows.decisions import last_predictions, predictions_at
 from monitor.store.rows.parts import PartStep, newest_passages, part_steps
-from monitor.store.watching.causes import BreachSince
+from monitor.store.watching.causes import BreachSince, lots_of
 from monitor.store.watching.references import reference_in_force
 from monitor.windows import parts as windows
 from monitor.windows.frozen import window_of
@@ -71,8 +71,11 @@ class _Scored:
         """How much rows of the reference of one lot are alike in level and in spread; 0 where lots are unknown."""
         if len(lots) != len(self.reference):
             return 0.0, 0.0
-        level, spread = normal_scores(self.reference, _made(self.like), self.reference, _made(self.like))
-        return likeness(level, lots), likeness(spread, lots)
+        known = np.flatnonzero(np.isfinite(self.reference)).tolist()
+        values, like = self.reference[known], [self.like[row][:2] for row in known]
+        level, spread = normal_scores(values, like, values, like)
+        named = [lots[row] for row in known]
+        return likeness(level, named), likeness(spread, named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ class _Errors:
     spread: Floats
     outcome: Floats | None
     predicted: Floats | None
+    alike: tuple[float, float]
+    outcomes_alike: tuple[float, float]
 
     @property
     def serials(self) -> list[str]:
@@ -175,11 +180,14 @@ class Evidence:
             whole = PartsEvidence(
                 _key(found[gate][0]), Measured.ERROR, config.step, config.characteristic, errors.serials, errors.at,
                 errors.level, errors.spread, labels_of(connection, self._steps, config.step, errors.passages),
-                (0.0, 0.0), gate, errors.outcome, errors.predicted,
+                errors.alike, gate, errors.outcome, errors.predicted,
             )  # fmt: skip
             if OUTCOME_CHART in by_detector and errors.outcome is not None:
                 key, none = _key(by_detector[OUTCOME_CHART]), np.zeros(len(errors.outcome))
-                yield replace(whole, finding=key, measured=Measured.OUTCOME, level=errors.outcome, spread=none)
+                alike = errors.outcomes_alike
+                yield replace(
+                    whole, finding=key, measured=Measured.OUTCOME, level=errors.outcome, spread=none, alike=alike
+                )
             if PERFORMANCE in by_detector:
                 key = _key(by_detector[PERFORMANCE])
                 yield replace(whole, finding=key, others=self._others(connection, gate, errors))
@@ -216,10 +224,12 @@ class Evidence:
             _error_columns(before.values, classes), _error_columns(current.values[kept], classes), strict=True
         )
         groups = [current.groups[i] for i in kept]
-        scores = [_Scored(then, before.groups, values, groups).scores() for then, values in columns]
+        compared = [_Scored(then, before.groups, values, groups) for then, values in columns]
+        scores, lots = [one.scores() for one in compared], lots_of(connection, before.arrivals.tolist())
         outcome, predicted = (scores[1][0], scores[2][0]) if classes is None else (None, None)
         values = current.values[kept, 3] if classes is None else np.full(len(kept), np.nan)
-        return _Errors(passages, values, current.at[kept], *scores[0], outcome, predicted)
+        alike = [one.alike(lots) for one in compared[:2]]
+        return _Errors(passages, values, current.at[kept], *scores[0], outcome, predicted, alike[0], alike[-1])
 
     def _measured(self, feature: str) -> Measured:
         if feature == PREDICTION:

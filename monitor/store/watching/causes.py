@@ -149,6 +149,15 @@ def routes_of(connection: sa.Connection, serials: Iterable[str]) -> list[PartRou
     return sorted(rows, key=lambda row: row.arrival)
 
 
+def lots_of(connection: sa.Connection, arrivals: Sequence[int]) -> list[str]:
+    """The lot of each of these passages; '' of those that were pruned."""
+    p, lots = t.part_step.c, dict[int, str]()
+    for chunk in chunked(dict.fromkeys(arrivals)):
+        query = sa.select(p.arrival, p.lot).where(p.arrival.in_(chunk))
+        lots.update((row.arrival, row.lot) for row in connection.execute(query))
+    return [lots.get(arrival, "") for arrival in arrivals]
+
+
 class BreachSince(NamedTuple):
     """A finding of the board in breach, and since when: the newest change of its status to breach."""
 
