@@ -107,12 +107,12 @@ def attribute(
     return [cause for cause in causes if cause.findings]
 
 
-def _turn(line: Line, evidence: PartsEvidence, best: Sequence[Split]) -> tuple[bool, int, int, float]:
-    """Outcomes and errors come last, as they do in time; else by step, what was measured first, the clearest first."""
-    measured = list(Measured).index(evidence.measured)
-    return (
-        evidence.measured in (Measured.OUTCOME, Measured.ERROR), line.place(evidence.step), measured, -_best(best),
-    )  # fmt: skip
+def _turn(line: Line, evidence: PartsEvidence, best: Sequence[Split]) -> tuple[int, int, int, float]:
+    """Errors come after what was measured, and outcomes last: what errs with them says more. Else by step, what was
+    measured first, the clearest first."""
+    late = (Measured.ERROR, Measured.OUTCOME)
+    turn = 1 + late.index(evidence.measured) if evidence.measured in late else 0
+    return turn, line.place(evidence.step), list(Measured).index(evidence.measured), -_best(best)
 
 
 def _of_machines(line: Line, evidence: Sequence[MachineEvidence], causes: Sequence[Cause]) -> list[Cause]:
@@ -276,11 +276,17 @@ def _where(evidence: PartsEvidence, split: Split) -> str:
     return split.step
 
 
+def is_same(kind: str, subject: str, names: Sequence[str], new: Cause) -> bool:
+    """Whether a cause is the same thing as a new one: by kind and subject, a lot by its name at any step."""
+    if kind != new.kind:
+        return False
+    return not set(names).isdisjoint(new.names) if kind == CauseKind.LOT else subject == new.subject
+
+
 def _joined(causes: Sequence[Cause], new: Cause) -> list[Cause]:
     """The causes with another one, which may be known already: by kind and subject, a lot by its name at any step."""
     for position, cause in enumerate(causes):
-        same = new.kind is CauseKind.LOT and not set(cause.names).isdisjoint(new.names)
-        if cause.kind is new.kind and (same or cause.subject == new.subject):
+        if is_same(cause.kind, cause.subject, cause.names, new):
             both = _both(cause, new)
             return [*causes[:position], both, *causes[position + 1 :]]
     return [*causes, new]

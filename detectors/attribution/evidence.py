@@ -30,8 +30,8 @@ class Measured(StrEnum):
     FEATURE = "feature"
     IMAGE = "image"
     PREDICTION = "prediction"
-    OUTCOME = "outcome"
     ERROR = "error"
+    OUTCOME = "outcome"
 
 
 @dataclass(frozen=True, slots=True)

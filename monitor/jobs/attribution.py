@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from detectors.attribution.causes import Cause, CauseKind, Line, attribute
+from detectors.attribution.causes import Cause, CauseKind, Line, attribute, is_same
 from detectors.attribution.evidence import FindingKey
 from monitor.detection import CAUSE
 from monitor.instants import from_nanos, to_nanos
@@ -62,12 +62,14 @@ class AttributionJob:
 def matched(causes: Sequence[Cause], known: Sequence[StoredCause], plant: Plant, now: datetime) -> list[StoredCause]:
     """The causes as rows: each continues the stored one of its kind and subject, else the open one with a finding of
     its own that is no longer among the causes; open ones without a finding end."""
-    by_name = {(row.kind, row.subject): row for row in known}
-    named = {(cause.kind.value, cause.subject) for cause in causes}
-    left = [row for row in known if row.ended_at is None and (row.kind, row.subject) not in named]
+    left = [
+        row for row in known
+        if row.ended_at is None and not any(is_same(row.kind, row.subject, row.names, cause) for cause in causes)
+    ]  # fmt: skip
     changed = []
     for cause in causes:
-        before = by_name.get((cause.kind.value, cause.subject)) or _renamed(cause, left)
+        same = [row for row in known if is_same(row.kind, row.subject, row.names, cause)]
+        before = same[-1] if same else _renamed(cause, left)
         if before in left:
             left.remove(before)
         changed.append(_row(cause, before, plant, now))
