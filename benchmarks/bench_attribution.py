@@ -28,6 +28,7 @@ from detectors.attribution.scores import normal_scores
 from detectors.attribution.splits import Factor, Labels
 from detectors.charts.charts import ControlCharts
 from detectors.window.drift import FeatureDrift
+from detectors.window.drift_groups import feature_of
 from detectors.window.performance import COLUMNS, Performance
 from monitor.detection import WORST_SLICE
 from monitor.model import Finding, Floats, Mask, Status, Window
@@ -199,7 +200,7 @@ def _in_breach(before: Window, now: Window) -> dict[str, Finding]:
     for detector in (FeatureDrift(), ControlCharts()):
         for found in detector.judge(before, now):
             ratio = (found.value or 0.0) / found.limit if found.limit else 0.0
-            of_slices = [cause.partition(" for ")[0] for cause in found.causes] if found.method == WORST_SLICE else []
+            of_slices = [feature_of(cause) for cause in found.causes] if found.method == WORST_SLICE else []
             for feature in of_slices or [found.feature] * bool(found.feature):
                 if found.status is Status.BREACH and ratio > worst.get(feature, (0.0, found))[0]:
                     worst[feature] = ratio, found

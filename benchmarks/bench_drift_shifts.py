@@ -22,6 +22,7 @@ import numpy as np
 
 from benchmarks.detect.peers import installed
 from detectors.window.drift import FeatureDrift
+from detectors.window.drift_groups import feature_of
 from monitor.detection import EXPLAINED_BY_MIX, WASSERSTEIN, WORST_RATIO
 from monitor.model import Finding, Floats, Status, Window
 
@@ -48,7 +49,7 @@ def _window(values: Floats, start: int, lots: bool, recipes: Floats | None = Non
 def _gatewatch(found: list[Finding]) -> Told:
     drifted = {f.feature for f in found if f.feature and f.status is Status.BREACH}
     worst = found[-1]
-    told = drifted | {cause.split(" only for ")[0] for cause in worst.causes}
+    told = drifted | {feature_of(cause) for cause in worst.causes}
     return NAMES[0] in told, bool(told - {NAMES[0]})
 
 

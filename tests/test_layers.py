@@ -20,7 +20,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "alerting.specs": (),
     "detectors": (),
     "detectors.shared": (),
-    "detectors.attribution": (),
+    "detectors.attribution": ("detectors.shared",),
     "detectors.spc": (),
     "exporters": (),
     "exporters.html": (),

@@ -10,11 +10,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 
 from detectors.attribution.evidence import FindingKey, MachineEvidence, Measured, PartsEvidence
-from detectors.attribution.likeness import weighed
+from detectors.attribution.likeness import Scored, weighed
 from detectors.attribution.splits import FEWEST, Factor, Labels, Split, splits
 
 _MOST_OF_IT = 0.85
@@ -101,18 +102,30 @@ def attribute(
     A known cause is in the result, with the findings of now, if evidence follows from it.
     """
     causes = _of_machines(line, machines, [replace(cause, findings=()) for cause in known])
-    ranked = [(evidence, _ranked(evidence)) for evidence in parts]
-    for evidence, best in sorted(ranked, key=lambda item: _turn(line, *item)):
-        causes = _with_parts(line, evidence, best, causes)
+    for looked_at in sorted(map(_looked_at, parts), key=lambda item: _turn(line, item)):
+        causes = _with_parts(line, looked_at, causes)
     return [cause for cause in causes if cause.findings]
 
 
-def _turn(line: Line, evidence: PartsEvidence, best: Sequence[Split]) -> tuple[int, int, int, float]:
+class _LookedAt(NamedTuple):
+    """Evidence with its scores of level and spread, and its splits, the best first."""
+
+    evidence: PartsEvidence
+    scored: tuple[Scored, Scored]
+    ranked: Sequence[Split]
+
+
+def _looked_at(evidence: PartsEvidence) -> _LookedAt:
+    scored = evidence.scored()
+    return _LookedAt(evidence, scored, _ranked(evidence, scored))
+
+
+def _turn(line: Line, looked_at: _LookedAt) -> tuple[int, int, int, float]:
     """Errors come after what was measured, and outcomes last: what errs with them says more. Else by step, what was
     measured first, the clearest first."""
-    late = (Measured.ERROR, Measured.OUTCOME)
+    evidence, late = looked_at.evidence, (Measured.ERROR, Measured.OUTCOME)
     turn = 1 + late.index(evidence.measured) if evidence.measured in late else 0
-    return turn, line.place(evidence.step), list(Measured).index(evidence.measured), -_best(best)
+    return turn, line.place(evidence.step), list(Measured).index(evidence.measured), -_best(looked_at.ranked)
 
 
 def _of_machines(line: Line, evidence: Sequence[MachineEvidence], causes: Sequence[Cause]) -> list[Cause]:
@@ -143,20 +156,20 @@ def _at_once(evidence: Sequence[MachineEvidence], machines: Sequence[str]) -> bo
     return len(machines) > 1 and set(first) >= set(machines) and max(first.values()) - min(first.values()) <= _HOUR
 
 
-def _with_parts(line: Line, evidence: PartsEvidence, ranked: Sequence[Split], causes: Sequence[Cause]) -> list[Cause]:
+def _with_parts(line: Line, looked_at: _LookedAt, causes: Sequence[Cause]) -> list[Cause]:
     """The causes with this evidence: of one that is known already, if its parts explain it as well, else of its own."""
-    best = ranked[0].score if ranked else 0.0
-    followed = _followed(evidence, causes)
-    if followed is not None and followed[1] >= _MOST_OF_IT * best:
+    evidence, scored, ranked = looked_at
+    followed = _followed(evidence, scored, causes)
+    if followed is not None and followed[1] >= _MOST_OF_IT * _best(ranked):
         cause = replace(followed[0], findings=(*followed[0].findings, evidence.finding))
         return [cause if other is followed[0] else other for other in causes]
     return _joined(causes, _cause_of(line, evidence, ranked)) if ranked else list(causes)
 
 
-def _followed(evidence: PartsEvidence, causes: Sequence[Cause]) -> tuple[Cause, float] | None:
+def _followed(evidence: PartsEvidence, scored: Sequence[Scored], causes: Sequence[Cause]) -> tuple[Cause, float] | None:
     """The cause whose parts explain the evidence best, and by how much."""
     price = math.log(max(1, sum(bool(cause.serials) for cause in causes)))
-    scored, ranked = evidence.scored(), []
+    ranked = []
     for cause in causes:
         touched = np.array([serial in cause.serials for serial in evidence.serials], dtype=bool)
         if touched.sum() >= FEWEST:
@@ -164,10 +177,10 @@ def _followed(evidence: PartsEvidence, causes: Sequence[Cause]) -> tuple[Cause, 
     return max(ranked, key=lambda item: item[1], default=None)
 
 
-def _ranked(evidence: PartsEvidence) -> list[Split]:
+def _ranked(evidence: PartsEvidence, scored: tuple[Scored, Scored]) -> list[Split]:
     """The splits of level; of spread where its best one is clearly better, for a shift shows in both."""
     labels = [label for label in evidence.labels if _tells(label, evidence)]
-    level, spread = (splits(scored, evidence.step, labels) for scored in evidence.scored())
+    level, spread = (splits(one, evidence.step, labels) for one in scored)
     return spread if _best(spread) > _best(level) + _CLEARLY else level
 
 

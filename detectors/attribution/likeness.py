@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.shared.numbers import Numbers, numbered
 from monitor.model import Floats, Mask
 
 _MOST = 0.95
@@ -56,8 +56,6 @@ def likeness(scores: Floats, lots: Sequence[str]) -> float:
     return min(max((between - within) / total, 0.0), _MOST) if total > 0 else 0.0
 
 
-def _numbers(lots: Sequence[str]) -> NDArray[np.int64]:
+def _numbers(lots: Sequence[str]) -> Numbers:
     """The lot of each row as a number; rows without one are lots of their own."""
-    known: dict[str, int] = {}
-    numbers = [known.setdefault(lot or f"\0{row}", len(known)) for row, lot in enumerate(lots)]
-    return np.array(numbers, dtype=np.int64)
+    return numbered([lot or f"\0{row}" for row, lot in enumerate(lots)])

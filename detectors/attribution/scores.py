@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from detectors.shared.numbers import numbered
 from monitor.model import Floats
 
 _FEWEST_ALIKE = 50
@@ -32,7 +32,7 @@ def normal_scores(
     reference is ranked among those: how machines or recipes always differ is no change.
     """
     level, spread = np.zeros(len(values)), np.zeros(len(values))
-    labels, known = _numbered(groups, like)
+    labels, known = np.split(numbered([*groups, *like]), [len(groups)])
     for number in np.unique(labels):
         rows, alike = labels == number, known == number
         beside = reference[alike] if alike.sum() >= _FEWEST_ALIKE else reference
@@ -62,10 +62,3 @@ def _beyond(reference: Floats, values: Floats) -> Floats:
     present = np.nan_to_num(values, nan=finite[0])
     outside = np.maximum(present - finite.max(), 0.0) - np.maximum(finite.min() - present, 0.0)
     return np.asarray(np.clip(outside / deviation, -_FARTHEST, _FARTHEST))
-
-
-def _numbered(groups: Sequence[Group], like: Sequence[Group]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    numbers: dict[Group, int] = {}
-    count = [numbers.setdefault(group, len(numbers)) for group in groups]
-    known = [numbers.get(group, -1) for group in like]
-    return np.array(count, dtype=np.int64), np.array(known, dtype=np.int64)

@@ -10,7 +10,7 @@ import numpy as np
 
 from detectors.shared.shares import share_limit
 from detectors.shared.wasserstein import distances
-from detectors.window.drift_groups import Baseline, Mix, baseline, mixes, shifts, slices_of
+from detectors.window.drift_groups import Baseline, Mix, baseline, in_slice, mixes, only_in, shifts, slices_of
 from detectors.window.drift_limits import Settings
 from detectors.window.drift_reference import SAME, Reference, finite_or_nan, prepared
 from monitor.detection import (
@@ -195,7 +195,7 @@ class _Newest:
         only = {name: where for name, where in alone.items() if self._ratios.get(name, 0.0) <= 1}
         for name, ratio in zip(names, highest.tolist(), strict=True):
             self._ratios[name] = max(self._ratios.get(name, 0.0), ratio)
-        told = tuple(f"{name} for {where}" for name, where in alone.items())[: self._settings.most_slices]
+        told = tuple(in_slice(name, where) for name, where in alone.items())[: self._settings.most_slices]
         status = Status.BREACH if told else Status.OK
         return replace(blank, value=float(highest.max()), limit=1.0, status=status, causes=told), only
 
@@ -239,8 +239,8 @@ def _worst(blank: Finding, ratios: Ratios, only: dict[str, str]) -> Finding:
     if not ratios:
         return blank
     worst_first = sorted(ratios, key=lambda name: (-ratios[name], name))
-    exceeded = tuple(
-        f"{name} only for {only[name]}" if name in only else name for name in worst_first if ratios[name] > 1
-    )[:_MOST_CAUSES]
+    exceeded = tuple(only_in(name, only[name]) if name in only else name for name in worst_first if ratios[name] > 1)[
+        :_MOST_CAUSES
+    ]
     status = Status.BREACH if exceeded else Status.OK
     return replace(blank, value=ratios[worst_first[0]], limit=1.0, status=status, causes=exceeded)

@@ -11,7 +11,8 @@ from detectors.comparing.chance import distance
 from detectors.comparing.columns import Column, Labels
 from detectors.comparing.columns import Settings as Comparing
 from detectors.comparing.measures import of_values
-from detectors.window.units import MOST, Numbers, named, numbered
+from detectors.shared.numbers import Numbers, named, numbered
+from detectors.window.units import MOST
 from monitor.model import Floats, Mask, Window
 
 KINDS = ("machine", "recipe")
@@ -158,3 +159,21 @@ def _labels(window: Window, places: Sequence[int]) -> list[tuple[str, ...]]:
     """The elements of each row's group at these places; none where a row does not have them all."""
     found = [tuple(group[i] for i in places if i < len(group)) for group in window.groups]
     return found if all(len(label) == len(places) for label in found) else []
+
+
+_IN, _ONLY_IN = " for ", " only for "
+
+
+def in_slice(feature: str, where: str) -> str:
+    """That a feature drifts in a slice, in words."""
+    return f"{feature}{_IN}{where}"
+
+
+def only_in(feature: str, where: str) -> str:
+    """That a feature drifts in a slice and not in the window as a whole, in words."""
+    return f"{feature}{_ONLY_IN}{where}"
+
+
+def feature_of(words: str) -> str:
+    """The feature of which such words speak, or that they are."""
+    return words.partition(_ONLY_IN)[0].partition(_IN)[0]

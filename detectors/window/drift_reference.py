@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from detectors.shared.numbers import Numbers, numbered
 from detectors.shared.wasserstein import SortedSample, sorted_samples
 from detectors.window.drift_limits import CELLS, Variation, cells, largest, stacked, variation
-from detectors.window.units import FEWEST, Numbers, numbered, shortest_window, units_of
+from detectors.window.units import FEWEST, shortest_window, units_of
 from monitor.model import Floats, Window
 
 SAME = 1e-9

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from typing import TypeVar
-
 import numpy as np
-from numpy.typing import NDArray
 
-Numbers = NDArray[np.int64]
-Label = TypeVar("Label", bound=Hashable)
+from detectors.shared.numbers import Numbers
 
 MOST = 64
 """Units of a reference; more lots are put together with their neighbours."""
 FEWEST = 8
 """Fewer lots than this say nothing of how lots differ; blocks of rows are taken instead."""
 _SHORTEST = 4
-
-
-def numbered(labels: Sequence[Hashable]) -> Numbers:
-    """Each label as a number, in the order in which they first occur, shape (rows,)."""
-    return named(labels)[1]
-
-
-def named(labels: Sequence[Label]) -> tuple[list[Label], Numbers]:
-    """The different labels in the order in which they first occur, and the number of each row's."""
-    names = list(dict.fromkeys(labels))
-    numbers = {label: i for i, label in enumerate(names)}
-    return names, np.fromiter(map(numbers.__getitem__, labels), dtype=np.int64, count=len(labels))
 
 
 def shortest_window(lots: Numbers | None) -> int | None:

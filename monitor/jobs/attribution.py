@@ -14,8 +14,8 @@ from monitor.plant.plant import Plant
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.commit import BatchWrite, commit
 from monitor.store.database.database import Connection, Store
-from monitor.store.watching.board import board_rows_of, status_changes
-from monitor.store.watching.causes import REMEMBERED, BreachSince, StoredCause, breaches, causes_since
+from monitor.store.watching.board import BreachSince, board_rows_of, breaches, status_changes
+from monitor.store.watching.causes import REMEMBERED, StoredCause, causes_since
 from monitor.windows.attribution import DETECTORS, Evidence
 
 

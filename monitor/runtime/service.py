@@ -141,7 +141,7 @@ class Service:
 
     def _snapshot(self) -> Any:
         with self._app.store.read() as connection:
-            snapshot = metrics_snapshot(connection, self._app.clock.now())
+            snapshot = metrics_snapshot(connection, self._app.clock.now(), causes=True)
         return replace(snapshot, store_writable=self._store_watch.problem is None)
 
     def _receive(self, body: bytes) -> webhook.Answer:

@@ -54,10 +54,13 @@ NAMED_FOR = timedelta(days=1)
 """How long a machine or step that the plant file has not is exported after its last row."""
 
 
-def metrics_snapshot(connection: Connection, now: datetime, holds: bool = True) -> MetricsSnapshot:
+def metrics_snapshot(
+    connection: Connection, now: datetime, holds: bool = True, causes: bool = False
+) -> MetricsSnapshot:
     """The store as the metrics show it at `now` (aware UTC).
 
-    `holds`: whether those that wait are wanted, which are a quarter of the time.
+    `holds`: whether those that wait are wanted, which are a quarter of the time. `causes`: whether alerts shall cite
+    their likely causes, as pages do.
     """
     return MetricsSnapshot(
         at=now,
@@ -68,7 +71,7 @@ def metrics_snapshot(connection: Connection, now: datetime, holds: bool = True) 
         savings=tuple(_savings(connection)),
         outbox=tuple(_outbox(connection)),
         board=tuple(_board(connection)),
-        alerts=tuple(_alerts(connection, now - ENDED_FOR)),
+        alerts=tuple(_alerts(connection, now - ENDED_FOR, causes)),
         tallies=tuple(_tallies(connection)),
         intakes=tuple(recent_intake(connection, now)),
         unknown_names=tuple(unknown_names(connection, now - NAMED_FOR)),
@@ -183,9 +186,9 @@ def _board(connection: Connection) -> list[BoardRow]:
     return sorted(board_rows(connection), key=lambda r: (r.subject, r.feature, r.detector, r.method))
 
 
-def _alerts(connection: Connection, since: datetime) -> list[AlertRow]:
+def _alerts(connection: Connection, since: datetime, cited: bool) -> list[AlertRow]:
     """The newest episode of each alert that is active or ended recently, read by index."""
-    causes = likely_causes(connection, since)
+    causes = likely_causes(connection, since) if cited else []
     rows = (
         AlertRow._make((*row, cited_words(row.name, row.subject, row.since, row.ended_at, causes)))
         for row in connection.execute(_newest_episodes(), {"since": since})

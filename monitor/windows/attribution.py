@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from detectors.attribution.evidence import FindingKey, MachineEvidence, Measured, PartsEvidence
 from detectors.attribution.likeness import likeness
 from detectors.attribution.scores import Group, normal_scores
+from detectors.window.drift_groups import feature_of
 from detectors.window.roster import step_detector_names
 from monitor.detection import (
     ANOMALY,
@@ -39,8 +40,8 @@ from monitor.plant.plant import Plant
 from monitor.store.database.database import Connection
 from monitor.store.models.versions import model_in_force
 from monitor.store.rows.decisions import last_predictions, predictions_at
-from monitor.store.rows.parts import PartStep, newest_passages, part_steps
-from monitor.store.watching.causes import BreachSince, lots_of
+from monitor.store.rows.parts import PartStep, lots_of, newest_passages, part_steps
+from monitor.store.watching.board import BreachSince, ratio
 from monitor.store.watching.references import reference_in_force
 from monitor.windows import parts as windows
 from monitor.windows.frozen import window_of
@@ -197,8 +198,10 @@ class Evidence:
         same = self._plant.gates[gate].characteristic
         scores = []
         for other, config in self._plant.gates.items():
+            if other == gate or config.characteristic != same or config.of_classes:
+                continue
             frozen = reference_in_force(connection, PERFORMANCE, other)
-            if other == gate or config.characteristic != same or config.of_classes or frozen is None:
+            if frozen is None:
                 continue
             before = frozen_reference(other, config.step, frozen.content)
             said = last_predictions(connection, other, errors.serials)
@@ -260,22 +263,18 @@ def _is_of_gate(row: BreachSince) -> bool:
 def _by_feature(row: BreachSince) -> list[BreachSince]:
     """A finding on a feature; of one on slices, which names features with their slices, one for each of these."""
     if row.method == WORST_SLICE:
-        return [row._replace(feature=cause.partition(" for ")[0]) for cause in row.causes]
+        return [row._replace(feature=feature_of(cause)) for cause in row.causes]
     return [row] if row.feature else []
 
 
 def _worst(found: Iterable[BreachSince], images: frozenset[str]) -> list[BreachSince]:
     """The findings farthest beyond their limits, one of a feature; pictures, predictions and the rest by themselves."""
     kept: dict[tuple[bool, bool], dict[str, BreachSince]] = defaultdict(dict)
-    for row in sorted(found, key=lambda row: (-_ratio(row), row.feature, row.method)):
+    for row in sorted(found, key=lambda row: (-ratio(row), row.feature, row.method)):
         of_kind = kept[row.feature in images, row.feature == PREDICTION]
         if row.method not in MEASURES and row.feature not in of_kind and len(of_kind) < _MOST_FEATURES:
             of_kind[row.feature] = row
     return [row for of_kind in kept.values() for row in of_kind.values()]
-
-
-def _ratio(row: BreachSince) -> float:
-    return row.value / row.limit if row.value is not None and row.limit else 0.0
 
 
 def _key(row: BreachSince) -> FindingKey:

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from detectors.attribution.splits import Factor, Labels
 from monitor.store.database.database import Connection
-from monitor.store.rows.parts import PartStep
+from monitor.store.rows.parts import PartRoute, PartStep, routes_of
 from monitor.store.rows.readings import recipes_at
-from monitor.store.watching.causes import PartRoute, routes_of
 
 _USUAL = 0.5
 """The share of parts of one recipe whose machine must report the same recipe for that to be the usual one."""

@@ -5,7 +5,7 @@ Windows are defined by arrival numbers, so that they do not depend on how rows w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -97,3 +97,34 @@ def neighbours(
     before = sa.select(sa.func.max(p.at)).where(p.machine == machine, p.at >= since, p.at < at)
     after = sa.select(sa.func.min(p.at)).where(p.machine == machine, p.at > at, p.at <= until)
     return connection.scalar(before), connection.scalar(after)
+
+
+class PartRoute(NamedTuple):
+    """Where a part was made, of what: a passage without what was measured."""
+
+    arrival: int
+    serial: str
+    step: str
+    at: datetime
+    machine: str
+    recipe: str
+    lot: str
+
+
+def routes_of(connection: sa.Connection, serials: Iterable[str]) -> list[PartRoute]:
+    """The passages of these parts as first recorded, in order of arrival."""
+    p = t.part_step.c
+    rows: list[PartRoute] = []
+    for chunk in chunked(dict.fromkeys(serials)):
+        query = select_columns(PartRoute, t.part_step).where(p.serial.in_(chunk), p.revision == 0)
+        rows += fetch_rows(connection, PartRoute, query)
+    return sorted(rows, key=lambda row: row.arrival)
+
+
+def lots_of(connection: sa.Connection, arrivals: Sequence[int]) -> list[str]:
+    """The lot of each of these passages; '' of those that were pruned."""
+    p, lots = t.part_step.c, dict[int, str]()
+    for chunk in chunked(dict.fromkeys(arrivals)):
+        query = sa.select(p.arrival, p.lot).where(p.arrival.in_(chunk))
+        lots.update((row.arrival, row.lot) for row in connection.execute(query))
+    return [lots.get(arrival, "") for arrival in arrivals]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -64,7 +64,7 @@ def drift_findings(connection: sa.Connection, step: str | None = None) -> list[B
     c = t.board.c
     drift = c.detector.in_(step_detector_names())
     rows = board_rows(connection, *([drift] if step is None else [drift, c.subject == step]))
-    return sorted(rows, key=lambda r: (r.subject, r.detector, r.feature != "", -_ratio(r), r.feature))
+    return sorted(rows, key=lambda r: (r.subject, r.detector, r.feature != "", -ratio(r), r.feature))
 
 
 def drifting_since(connection: sa.Connection, step: str) -> datetime | None:
@@ -84,7 +84,8 @@ def drifting_since(connection: sa.Connection, step: str) -> datetime | None:
     return at
 
 
-def _ratio(row: BoardRow) -> float:
+def ratio(row: BoardRow | BreachSince) -> float:
+    """A finding's value as a share of its limit; 0 where it has none."""
     return row.value / row.limit if row.value is not None and row.limit else 0.0
 
 
@@ -96,9 +97,7 @@ def board_rows(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> Ite
 
 def board_rows_of(connection: sa.Connection, detector: str) -> list[tuple[str, str]]:
     """Method and subject of every finding of a detector on the board."""
-    b = t.board.c
-    query = sa.select(b.method, b.subject).where(b.detector == detector).order_by(b.method, b.subject)
-    return [(method, subject) for method, subject in connection.execute(query)]
+    return sorted((row.method, row.subject) for row in board_rows(connection, t.board.c.detector == detector))
 
 
 def last_finding_id(store: Store) -> int:
@@ -120,3 +119,29 @@ def roll_up(connection: sa.Connection, findings: Iterable[Finding]) -> list[Find
     for row in board_rows(connection, b.detector == DETECTOR, b.method == CONDITION_ALARM, b.step.in_(steps)):
         by_step.setdefault(row.step, []).append(row)
     return [worst_machine(step, by_step[step]) for step in steps if step in by_step]
+
+
+class BreachSince(NamedTuple):
+    """A finding of the board in breach, and since when: the newest change of its status to breach."""
+
+    detector: str
+    method: str
+    subject: str
+    feature: str
+    step: str
+    causes: Sequence[str]
+    value: float | None
+    limit: float | None
+    since: datetime
+
+
+def breaches(connection: sa.Connection, detectors: Sequence[str]) -> list[BreachSince]:
+    """The findings of these detectors that are in breach now."""
+    b, f = t.board.c, t.finding.c
+    same = [b[name] == f[name] for name in ("detector", "method", "subject", "feature")]
+    began = sa.select(sa.func.max(f.at)).where(*same, f.status == Status.BREACH.value).scalar_subquery()
+    columns = [b[name] for name in BreachSince._fields[:-1]]
+    query = sa.select(*columns, sa.func.coalesce(began, b.at)).where(
+        b.detector.in_(detectors), b.status == Status.BREACH.value
+    )
+    return [BreachSince._make(row) for row in connection.execute(query.order_by(*columns[:4]))]

@@ -12,11 +12,10 @@ import sqlalchemy as sa
 from alerting.notifications.likely_causes import LikelyCause, cited_words
 from detectors.attribution.causes import CauseKind, cause_words
 from monitor.instants import EPOCH
-from monitor.model import Status
 from monitor.store.database import tables as t
 from monitor.store.database.bulk import insert
 from monitor.store.database.database import Store
-from monitor.store.database.rows import chunked, fetch_rows, select_columns
+from monitor.store.database.rows import fetch_rows, select_columns
 from monitor.store.watching.alerts import Alert
 
 REMEMBERED = timedelta(days=3)
@@ -125,60 +124,3 @@ def save_causes(connection: sa.Connection, changed: Iterable[StoredCause]) -> No
             connection.execute(t.cause.update().where(t.cause.c.id == number).values(row))
         else:
             insert(connection, t.cause, [row])
-
-
-class PartRoute(NamedTuple):
-    """Where a part was made, of what: a passage without what was measured."""
-
-    arrival: int
-    serial: str
-    step: str
-    at: datetime
-    machine: str
-    recipe: str
-    lot: str
-
-
-def routes_of(connection: sa.Connection, serials: Iterable[str]) -> list[PartRoute]:
-    """The passages of these parts as first recorded, in order of arrival."""
-    p = t.part_step.c
-    rows: list[PartRoute] = []
-    for chunk in chunked(dict.fromkeys(serials)):
-        query = select_columns(PartRoute, t.part_step).where(p.serial.in_(chunk), p.revision == 0)
-        rows += fetch_rows(connection, PartRoute, query)
-    return sorted(rows, key=lambda row: row.arrival)
-
-
-def lots_of(connection: sa.Connection, arrivals: Sequence[int]) -> list[str]:
-    """The lot of each of these passages; '' of those that were pruned."""
-    p, lots = t.part_step.c, dict[int, str]()
-    for chunk in chunked(dict.fromkeys(arrivals)):
-        query = sa.select(p.arrival, p.lot).where(p.arrival.in_(chunk))
-        lots.update((row.arrival, row.lot) for row in connection.execute(query))
-    return [lots.get(arrival, "") for arrival in arrivals]
-
-
-class BreachSince(NamedTuple):
-    """A finding of the board in breach, and since when: the newest change of its status to breach."""
-
-    detector: str
-    method: str
-    subject: str
-    feature: str
-    step: str
-    causes: Sequence[str]
-    value: float | None
-    limit: float | None
-    since: datetime
-
-
-def breaches(connection: sa.Connection, detectors: Sequence[str]) -> list[BreachSince]:
-    """The findings of these detectors that are in breach now."""
-    b, f = t.board.c, t.finding.c
-    same = [b[name] == f[name] for name in ("detector", "method", "subject", "feature")]
-    began = sa.select(sa.func.max(f.at)).where(*same, f.status == Status.BREACH.value).scalar_subquery()
-    columns = [b[name] for name in BreachSince._fields[:-1]]
-    query = sa.select(*columns, sa.func.coalesce(began, b.at)).where(
-        b.detector.in_(detectors), b.status == Status.BREACH.value
-    )
-    return [BreachSince._make(row) for row in connection.execute(query.order_by(*columns[:4]))]
