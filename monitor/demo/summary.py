@@ -14,7 +14,7 @@ from monitor.demo.steps import steps_by_truth
 from monitor.demo.timing import time_lines
 from monitor.demo.watching import compare_with_truth, time_of
 from monitor.demo.watching_text import watching_lines
-from monitor.detection import CHANGE, DEAD, LIMIT, STUCK
+from monitor.detection import CAUSE, CHANGE, DEAD, LIMIT, STUCK
 from monitor.model import JsonObject, Status, Verdict
 from monitor.plant.plant import Plant
 from monitor.simulator.truth import FINISH, RESONANCE
@@ -40,7 +40,8 @@ def summarise(store: Store, plant: Plant, truth: JsonObject, now: datetime) -> d
     """The summary as data."""
     with store.read() as connection:
         decisions = all_decisions(connection)
-        findings = all_findings(connection)
+        # A cause is what findings have in common, and no detector's finding of a machine.
+        findings = [finding for finding in all_findings(connection) if finding.detector != CAUSE]
         outcomes = {g: last_values(connection, config.characteristic, config.step) for g, config in plant.gates.items()}
         sent = counts_by_status(connection, MES)
         rows = count_rows(connection)
