@@ -132,7 +132,8 @@ def summed(runs: Sequence[Mapping[str, Any]], healthy: Sequence[Mapping[str, Any
         "false_alerts_a_day": {str(found["seed"]): found["alerts_outside_a_day"] for found in runs},
         "most_false_alerts_a_day": max((found["alerts_outside_a_day"] for found in runs), default=None),
         "notifications_a_fault": {"most": max(told, default=0), "mean": round(fmean(told), 2) if told else None},
-        "notifications_a_fault_and_team": _by_team(faults),
+        "notifications_a_fault_and_team": _by_team(faults, "notifications_by_team"),
+        "own_notifications_a_fault_and_team": _by_team(faults, "own_notifications_by_team"),
         "likely_causes": _causes(faults),
         "healed_to_before": {
             "gates_healed": sum(h is not None for h in healed), "of": len(healed),
@@ -151,10 +152,12 @@ def summed(runs: Sequence[Mapping[str, Any]], healthy: Sequence[Mapping[str, Any
     }  # fmt: skip
 
 
-def _by_team(faults: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Notifications to each team that was told of a fault."""
-    told = [count for fault in faults for count in fault["notifications_by_team"].values()]
-    untold = sum(not fault["notifications_by_team"] for fault in faults)
+def _by_team(faults: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
+    """Notifications to each team that was told of a fault: of any alert that may be its, or of `own` ones, which
+    count for the fault that began last.
+    """
+    told = [count for fault in faults for count in fault[name].values()]
+    untold = sum(not fault[name] for fault in faults)
     return {"most": max(told, default=0), "mean": round(fmean(told), 2) if told else None, "faults_untold": untold}
 
 

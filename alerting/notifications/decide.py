@@ -53,8 +53,10 @@ class Episode:
     likely: str = ""
 
     def akin(self, other: Episode) -> bool:
-        """Whether both are about one thing: the same subject, or the same likely cause."""
-        return self.subject == other.subject or (self.cause != 0 and self.cause == other.cause)
+        """Whether both are about one thing: the same likely cause, or the same subject unless their causes differ."""
+        if self.cause and other.cause:
+            return self.cause == other.cause
+        return self.subject == other.subject
 
     @property
     def critical(self) -> bool:
@@ -213,13 +215,16 @@ def _next_kind(members: Sequence[Episode], last: LastNote, now: datetime, rules:
 def _split(members: Sequence[Episode], rules: Rules) -> tuple[list[Episode], list[Episode]]:
     """The alerts that are announced or covered by an announced one at least as severe, and the new ones.
 
-    An alert is covered by one on the same subject or of the same likely cause: it is told with the next note.
+    An alert is covered by one that is akin to it: it is told with the next note.
     """
-    covered: list[Episode] = [e for e in members if e.announced is Announced.FIRED]
-    new: list[Episode] = []
+    told = [e for e in members if e.announced is Announced.FIRED]
+    causes = {0, *(e.cause for e in told)}
+    covered, new = [*told], list[Episode]()
     for e in members:
         if e.announced is Announced.NOTHING:
-            same = (c for c in covered if c.akin(e) and (c.critical or not e.critical))
+            # One that waits to be told covers no cause of which nothing was told.
+            by = covered if e.cause in causes else told
+            same = (c for c in by if c.akin(e) and (c.critical or not e.critical))
             (covered if any(_covers(c, e, rules) for c in same) else new).append(e)
     return covered, new
 

@@ -124,19 +124,24 @@ def compare_with_truth(connection: Connection, plant: Plant, truth: JsonObject, 
     notices = all_notifications(connection)
     causes = {cause.id: cause for cause in causes_since(connection, time_of(truth["start"]))}
     likely = likely_causes(connection, time_of(truth["start"]))
-    faults, reaches = [], []
+    faults: list[dict[str, object]] = []
+    reaches: list[tuple[datetime, Reach]] = []
     for fault in truth["faults"]:
         if time_of(fault["start"]) > now:
             continue
         reach = reach_of(fault, plant, _passages(connection, fault), _outcomes(connection, fault, now))
         alerts_of_fault = [alert for alert in alerts if reach.contains(alert)]
-        reaches.append(reach)
+        reaches.append((time_of(fault["start"]), reach))
         faults.append(
             _fault(fault, alerts_of_fault, notices)
             | {"cause": cited(fault, [causes[c.id] for c in _cited_by(fault, alerts_of_fault, likely)])}
             | {"hours_to_finding": _hours_to_finding(connection, plant, fault, now)}
         )
-    outside = [a for a in alerts if not any(reach.contains(a) for reach in reaches)]
+    by_fault = [_newest_reach(alert, reaches) for alert in alerts]
+    for i, fault in enumerate(faults):
+        own = {alert.id for alert, of in zip(alerts, by_fault, strict=True) if of == i}
+        fault["own_notifications_by_team"] = dict(Counter(n.team for n in notices if _mentions(n, own)))
+    outside = [alert for alert, of in zip(alerts, by_fault, strict=True) if of is None]
     days = (now - time_of(truth["start"])) / timedelta(days=1)
     return {
         "faults": faults,
@@ -171,6 +176,12 @@ def _fault(fault: JsonObject, alerts: Sequence[Alert], notices: Sequence[Notific
         "alerts": sorted({f"{a.name} {a.subject}" for a in alerts}), "episodes": len(alerts),
         "notifications": dict(kinds), "notifications_by_team": dict(teams),
     }  # fmt: skip
+
+
+def _newest_reach(alert: Alert, reaches: Sequence[tuple[datetime, Reach]]) -> int | None:
+    """Of the faults that an alert may be of, the place of the one that began last."""
+    possible = [i for i, (_, reach) in enumerate(reaches) if reach.contains(alert)]
+    return max(possible, key=lambda i: reaches[i][0], default=None)
 
 
 def _cited_by(fault: JsonObject, alerts: Sequence[Alert], causes: Sequence[LikelyCause]) -> Iterator[LikelyCause]:

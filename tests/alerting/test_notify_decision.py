@@ -125,6 +125,16 @@ def test_another_cause_is_told_and_so_is_what_is_worse() -> None:
     assert history.kinds(50) == []
 
 
+def test_another_cause_at_the_same_place_is_told_too() -> None:
+    history = History()
+    history.fire("A", "s1", cause=3)
+    history.kinds(0)
+    history.fire("B", "s1", at=10)
+    assert history.kinds(20) == [], "as long as nothing tells them apart"
+    history.fire("C", "s1", at=30, cause=4)
+    assert history.kinds(40) == ["joined"]
+
+
 def test_teams_and_lines_are_told_apart() -> None:
     history = History()
     history.fire("A", "m1")
