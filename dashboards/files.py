@@ -24,7 +24,7 @@ def dashboards() -> Mapping[str, dict[str, Any]]:
 
 def _build(name: str) -> dict[str, Any]:
     module = importlib.import_module(f"{boards.__name__}.{name}")
-    built: dict[str, Any] = json.loads(json.dumps(module.build(), cls=JSONEncoder))
+    built: dict[str, Any] = json.loads(json.dumps(module.BOARD.build(), cls=JSONEncoder))
     return built
 
 

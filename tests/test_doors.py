@@ -104,13 +104,10 @@ def test_an_alert_is_an_entry_in_one_file(product: Product) -> None:
 
 DASHBOARD = '''"""Holds by gate."""
 
-from grafana_foundation_sdk.builders import dashboard
-from grafana_foundation_sdk.models import dashboard as model
+from dashboards.blocks.board import Board, Row
+from dashboards.rows import models
 
-
-def build() -> model.Dashboard:
-    """The dashboard."""
-    return dashboard.Dashboard("Holds").uid("gatewatch-holds").build()
+BOARD = Board("gatewatch-holds", "Holds", "Holds by gate.", ("site",), (Row("Models", models.panels),))
 '''
 
 

@@ -99,8 +99,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.scheduling": ("monitor.store", "monitor.store.database"),
     "dashboards.boards": ("dashboards.blocks", "dashboards.rows"),
     "monitor.delivery": (
-        "alerting.notifications", "alerting.specs", "exporters.delivery", "exporters.metrics.shared", "monitor.plant",
-        "monitor.scheduling", "monitor.store.database", "monitor.store.delivery",
+        "alerting.notifications", "alerting.specs", "exporters.delivery", "exporters.metrics.families",
+        "exporters.metrics.shared", "monitor.plant", "monitor.scheduling", "monitor.store.database",
+        "monitor.store.delivery",
     ),
     "monitor.gate_models": (
         "alerting", "inference", "inference.models", "inference.models.tables", "inference.policy",
@@ -186,7 +187,7 @@ HEAVY: dict[str, tuple[str, ...]] = {
     "requests": ("dashboards.grafana",),
     "grafana_foundation_sdk": (
         "dashboards.files",
-        "dashboards.boards",
+        "dashboards.blocks.board",
         "dashboards.blocks.panels",
         "dashboards.blocks.variables",
     ),

@@ -51,7 +51,16 @@ def _with_change(spec: AlertSpec, change: AlertOverride | None) -> AlertSpec:
 def bounds_of(plant: Plant) -> tuple[AlertBound, ...]:
     """What /metrics exports about the alerts in force."""
     return tuple(
-        AlertBound(spec.name, spec.severity, spec.limit, spec.clear, _expected(spec, plant), spec.kind)
+        AlertBound(
+            spec.name,
+            spec.severity,
+            spec.limit,
+            spec.clear,
+            _expected(spec, plant),
+            spec.kind,
+            spec.team,
+            tuple(_SUBJECTS[spec.kind](plant)) if spec.kind in _SUBJECTS else (),
+        )
         for spec in alerts_in_force(plant)
         if spec.enabled
     )

@@ -20,7 +20,8 @@ DATA_SOURCE = kinds.DataSourceRef(type_val="prometheus", uid=DATA_SOURCE_UID)
 BASE_URL = "${gatewatch}"
 """The variable with the address of Gatewatch's own pages."""
 
-GOOD, POOR, BAD, DIM = "green", "orange", "red", "gray"
+PLAIN, POOR, BAD, DIM = "#5b7083", "orange", "red", "gray"
+"""Colour is for what is abnormal (ISA-101): what is as it should be is plain, no data is grey, and nothing is green."""
 
 Panel = Builder[model.Panel]
 _Kind = TypeVar("_Kind", stat.Panel, timeseries.Panel, table.Panel, statetimeline.Panel)
@@ -30,7 +31,7 @@ def number(
     title: str, text: str, query: Query, *, unit: str = "short", bad: float | None = 1.0, width: int = 4
 ) -> stat.Panel:
     """The newest value, red from `bad` up; the default suits counts of problems."""
-    steps = [model.Threshold(None, GOOD)] + ([] if bad is None else [model.Threshold(bad, BAD)])
+    steps = [model.Threshold(None, PLAIN)] + ([] if bad is None else [model.Threshold(bad, BAD)])
     panel = _panel(stat.Panel(), title, text, [query], unit, width, 4)
     return (
         panel.thresholds(dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(steps))
@@ -79,31 +80,88 @@ def bars(
 
 
 def value_table(
-    title: str, text: str, query: Query, columns: Mapping[str, str], *, unit: str = "short", width: int = 8,
-    links: Mapping[str, str] | None = None,
+    title: str, text: str, query: Query | Sequence[Query], columns: Mapping[str, str], *, unit: str = "short",
+    width: int = 8, links: Mapping[str, str] | None = None, empty: str = "none",
+    of_columns: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> table.Panel:  # fmt: skip
-    """A table of the newest values, worst first; `columns` renames labels and `Value`, in the order shown."""
-    panel = (
-        _panel(table.Panel(), title, text, [query], unit, width, 8)
-        .with_transformation(_organised(columns))
-        .sort_by([common.TableSortByFieldState().display_name(columns["Value"]).desc(True)])
-        .no_value("none")
+    """A table of the newest values, largest of the last column first.
+
+    `columns` renames labels and `Value` (of several queries, which are joined by their labels, `Value #A` and so on),
+    in the order shown. `of_columns`: properties of single columns, by their shown names. `empty` is said without a row.
+    """
+    queries = [query] if isinstance(query, Query) else list(query)
+    panel = _panel(table.Panel(), title, text, queries, unit, width, 8).no_value(empty)
+    if len(queries) > 1:
+        panel = panel.with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
+    panel = panel.with_transformation(_organised(columns)).sort_by(
+        [common.TableSortByFieldState().display_name(list(columns.values())[-1]).desc(True)]
     )
+    for name, properties in (of_columns or {}).items():
+        panel = panel.override_by_name(name, _properties(properties))
     return panel.data_links([link(name, url) for name, url in (links or {}).items()])
 
 
+def tiles(
+    title: str, text: str, queries: Sequence[Query], states: Mapping[int, tuple[str, str]], name: str, order: str, *,
+    width: int = 24, link_to: str = "",
+) -> stat.Panel:  # fmt: skip
+    """A tile for each value of label `name`, in order of the second query's value, with the state of the first one."""
+    panel = _panel(stat.Panel(), title, text, queries, "short", width, 4)
+    hidden = {"excludeByName": {"Time": True}, "renameByName": {"Value #A": "state", "Value #B": order}}
+    for config in (
+        model.DataTransformerConfig(id_val="merge", options={}),
+        model.DataTransformerConfig(id_val="organize", options=hidden),
+        model.DataTransformerConfig(id_val="sortBy", options={"sort": [{"field": order, "desc": False}]}),
+    ):
+        panel = panel.with_transformation(config)
+    return (
+        panel.reduce_options(common.ReduceDataOptions().values(True).calcs(["lastNotNull"]).fields("/^state$/"))
+        .mappings([_mapped(states)])
+        .display_name(f"${{__data.fields.{name}}}")
+        .orientation(kinds.VizOrientation.VERTICAL)
+        .color_mode(kinds.BigValueColorMode.BACKGROUND)
+        .graph_mode(kinds.BigValueGraphMode.NONE)
+        .text_mode(kinds.BigValueTextMode.VALUE_AND_NAME)
+        .no_value("no data")
+        .data_links([link(f"The board of this {name}", link_to)] if link_to else [])
+    )
+
+
+def shares(title: str, text: str, query: Query, *, width: int = 24, height: int = 12) -> statetimeline.Panel:
+    """Shares of a limit over time, a row a series: plain, from 0.8 on orange, from the limit on red."""
+    steps = [model.Threshold(None, PLAIN), model.Threshold(0.8, POOR), model.Threshold(1.0, BAD)]
+    return (
+        _panel(statetimeline.Panel(), title, text, [query], "percentunit", width, height)
+        .thresholds(dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(steps))
+        .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
+        .legend(_legend().show_legend(False))
+        .show_value(kinds.VisibilityMode.NEVER)
+        .merge_values(True)
+        .line_width(0)
+        .fill_opacity(80)
+        .no_value("no data")
+    )
+
+
 def statuses(
-    title: str, text: str, query: Query, states: Mapping[int, tuple[str, str]], *, width: int = 12
+    title: str, text: str, query: Query, states: Mapping[int, tuple[str, str]], *, width: int = 12, link_to: str = ""
 ) -> statetimeline.Panel:
     """States over time; `states` maps each value to its name and colour."""
-    options = {str(value): model.ValueMappingResult(name, colour) for value, (name, colour) in states.items()}
     return (
         _panel(statetimeline.Panel(), title, text, [query], "short", width, 8)
-        .mappings([model.ValueMap(options)])
+        .mappings([_mapped(states)])
         .legend(_legend())
         .merge_values(True)
         .line_width(0)
         .fill_opacity(80)
+        .no_value("no data")
+        .data_links([link("Its board", link_to)] if link_to else [])
+    )
+
+
+def _mapped(states: Mapping[int, tuple[str, str]]) -> model.ValueMap:
+    return model.ValueMap(
+        {str(value): model.ValueMappingResult(name, colour) for value, (name, colour) in states.items()}
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from exporters.metrics.catalog import BY_NAME, METRICS
+from exporters.metrics.catalog import BY_NAME
 
 TARGET_LABELS = ("job", "instance")
 """The labels that Prometheus adds to every series it scrapes."""
 
-LABELS = frozenset({*TARGET_LABELS, *(name for metric in METRICS for name in metric.label_names)})
+LABELS = frozenset({*TARGET_LABELS, *(name for metric in BY_NAME.values() for name in metric.label_names)})
 """Every label a query may name."""
 
 _OPERATORS = ("!~", "!=", "=~", "=")
@@ -43,6 +43,17 @@ def series(metric: str, /, **matchers: str) -> str:
             raise ValueError(f"metric {metric} has no label {label!r}; it has {', '.join(declared.label_names)}")
     selectors = ["instance" + _matcher("=~$instance"), *(label + _matcher(value) for label, value in matchers.items())]
     return f"{metric}{{{', '.join(selectors)}}}"
+
+
+_PROCESS = ("process_resident_memory_bytes", "process_cpu_seconds_total")
+"""What prometheus-client says of the process, beside the catalogue."""
+
+
+def of_process(metric: str) -> str:
+    """The selector of a metric of the process at the chosen sites."""
+    if metric not in _PROCESS:
+        raise ValueError(f"metric {metric!r} is none of the process; they are {', '.join(_PROCESS)}")
+    return f'{metric}{{instance=~"$instance"}}'
 
 
 def _matcher(value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import dashboard
@@ -9,18 +10,16 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.blocks.panels import DATA_SOURCE
 from dashboards.blocks.queries import series
-from monitor.detection import LIMIT, LIMITS
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A variable filled with the values of a label. `hidden` ones follow from the others."""
+    """A variable filled with the values of a label."""
 
     name: str
     title: str
     selector: str
     label: str
-    hidden: bool = False
 
     @property
     def query(self) -> str:
@@ -33,31 +32,31 @@ _AT = {"line": "=~$line", "step": "=~$step"}
 CHOICES = (
     Choice("site", "Site", "gatewatch_plant_info", "site"),
     # Only gatewatch_plant_info has the label site: all other queries select the instances of the chosen sites.
-    Choice("instance", "Process", 'gatewatch_plant_info{site=~"$site"}', "instance", hidden=True),
+    Choice("instance", "Process", 'gatewatch_plant_info{site=~"$site"}', "instance"),
     Choice("line", "Line", series("gatewatch_subject_info", line="!="), "line"),
     Choice("step", "Step", series("gatewatch_subject_info", line="=~$line"), "step"),
     Choice("machine", "Machine", series("gatewatch_subject_info", kind="machine", **_AT), "subject"),
-    Choice("gate", "Gate", series("gatewatch_subject_info", kind="gate", **_AT), "subject", hidden=True),
+    Choice("gate", "Gate", series("gatewatch_subject_info", kind="gate", **_AT), "subject"),
     Choice("sensor", "Sensor",
-           series("gatewatch_finding_value", detector=LIMITS, method=LIMIT, subject="=~$machine"), "feature"),
+           series("gatewatch_sensor_limit", machine="=~$machine"), "sensor"),
 )  # fmt: skip
 
-DEFAULT_URL = "http://127.0.0.1:9464"
-"""The default address of `gatewatch run`; the variable `gatewatch` holds the one that the reader's browser needs."""
+ADDRESS = Choice("gatewatch", "Pages", 'gatewatch_plant_info{site=~"$site"}', "url")
+"""The address of Gatewatch's own pages, for links: server.public_url of the plant file."""
 
 
-def variables() -> list[dashboard.QueryVariable | dashboard.TextBoxVariable]:
-    """Every variable, in the order in which they are shown."""
-    return [*(_query(choice) for choice in CHOICES), _address()]
+def variables(shown: Collection[str]) -> list[dashboard.QueryVariable]:
+    """Every variable, in order, so that a choice is kept from dashboard to dashboard; in sight are those `shown`."""
+    return [*(_query(choice, choice.name in shown) for choice in CHOICES), _address()]
 
 
-def _query(choice: Choice) -> dashboard.QueryVariable:
+def _query(choice: Choice, shown: bool) -> dashboard.QueryVariable:
     # No custom value for All: an empty list of processes or machines must match nothing, not everything.
     everything = model.VariableOption(selected=True, text="All", value="$__all")
     return (
         dashboard.QueryVariable(choice.name)
         .label(choice.title)
-        .hide(model.VariableHide.HIDE_VARIABLE if choice.hidden else model.VariableHide.DONT_HIDE)
+        .hide(model.VariableHide.DONT_HIDE if shown else model.VariableHide.HIDE_VARIABLE)
         .datasource(DATA_SOURCE)
         .query({"query": choice.query, "refId": f"variable-{choice.name}"})
         .definition(choice.query)
@@ -70,11 +69,13 @@ def _query(choice: Choice) -> dashboard.QueryVariable:
     )
 
 
-def _address() -> dashboard.TextBoxVariable:
+def _address() -> dashboard.QueryVariable:
     return (
-        dashboard.TextBoxVariable("gatewatch")
-        .label("Gatewatch")
-        .description("The address of Gatewatch's own pages, for the links.")
-        .default_value(DEFAULT_URL)
-        .current(model.VariableOption(selected=True, text=DEFAULT_URL, value=DEFAULT_URL))
+        dashboard.QueryVariable(ADDRESS.name)
+        .label(ADDRESS.title)
+        .hide(model.VariableHide.HIDE_VARIABLE)
+        .datasource(DATA_SOURCE)
+        .query({"query": ADDRESS.query, "refId": f"variable-{ADDRESS.name}"})
+        .definition(ADDRESS.query)
+        .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
     )

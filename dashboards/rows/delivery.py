@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dashboards.blocks.panels import BAD, GOOD, POOR, Panel, bars, lines, number
+from dashboards.blocks.panels import BAD, PLAIN, POOR, Panel, bars, lines, number
 from dashboards.blocks.queries import Query, by, hourly, or_zero, series
-
-TITLE = "Delivery and platform"
 
 
 def panels() -> list[Panel]:
@@ -61,13 +59,21 @@ def _numbers() -> list[Panel]:
 
 def _deliveries() -> list[Panel]:
     """Attempts and delays."""
+    buckets = by("sum", ("le",), f"rate({series('gatewatch_decision_latency_seconds_bucket')}[1h])")
     return [
+        lines(
+            "From row to recommendation",
+            "Time from when a part's row was available in the MES until the recommendation was written back: half of "
+            "them, and 95 %. Above the cycle time of the step they come too late to be used.",
+            [Query(f"histogram_quantile({share}, {buckets})", name) for share, name in ((0.5, "half"), (0.95, "95 %"))],
+            unit="s",
+        ),
         bars(
             "Deliveries per hour",
             "Attempts to deliver messages, by result. retry: the receiver cannot be reached; dead: it refuses, and "
             "somebody has to act.",
             [Query(hourly("gatewatch_outbox_deliveries_total", ("result",)), "{{result}}")],
-            colours={"sent": GOOD, "retry": POOR, "dead": BAD},
+            colours={"sent": PLAIN, "retry": POOR, "dead": BAD},
         ),
         lines(
             "Age of the oldest pending message",

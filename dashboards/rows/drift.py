@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.blocks.panels import BASE_URL, Panel, lines, value_table
+from dashboards.blocks.panels import BASE_URL, Panel, lines, shares, value_table
 from dashboards.blocks.queries import Query, by, limit, series, share_of_limit, value
 from monitor.detection import (
     CHART,
@@ -15,14 +15,13 @@ from monitor.detection import (
     WORST_RATIO,
 )
 
-TITLE = "Drift"
 _EITHER = f"=~{DRIFT}|{IMAGE_DRIFT}"
 _REPORTS = {"Reports": f"{BASE_URL}/reports/"}
 
 
 def panels() -> list[Panel]:
     """The panels of the row."""
-    return [*_worst(), *_single(), *_charts()]
+    return [*_worst(), _map(), *_single(), *_charts()]
 
 
 def _worst() -> list[Panel]:
@@ -62,6 +61,17 @@ def _worst() -> list[Panel]:
             links=_REPORTS,
         ),
     ]
+
+
+def _map() -> Panel:
+    """Every feature over time."""
+    every = share_of_limit(("subject", "feature"), detector=_EITHER, subject="=~$step", feature="!=")
+    return shares(
+        "Features over time, as shares of their limits",
+        "The features with the largest shares at each time, 25 at most: since when each has drifted, and which moved "
+        "together. What moved at the same time at several steps has one cause upstream.",
+        Query(f"topk(25, {every})", "{{subject}} {{feature}}"),
+    )
 
 
 def _single() -> list[Panel]:

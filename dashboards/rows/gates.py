@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from dashboards.blocks.panels import BAD, DIM, GOOD, POOR, Panel, bars, lines, statuses, value_table
+from dashboards.blocks.panels import BAD, DIM, PLAIN, POOR, Panel, bars, lines, statuses, value_table
 from dashboards.blocks.queries import Query, by, hourly, limit, series, share_of_limit, value
 from monitor.detection import BIAS, ESTIMATE, ESTIMATED_ERROR, LOG_LOSS, MAE, MISCOVERAGE, PERFORMANCE, SKILL
 
-TITLE = "Gates"
+VERDICTS = {"continue": PLAIN, "correct": POOR, "scrap": BAD, "hold": DIM}
 
 
 def panels() -> list[Panel]:
-    """The panels of the row."""
-    return [*_decisions(), *_performance()]
+    """What to know of a gate."""
+    return [*_decisions(), _truth(), *_performance()]
+
+
+def _truth() -> Panel:
+    """What the recommendations were worth."""
+    counts = by(
+        "sum", ("verdict", "truth"), f"increase({series('gatewatch_gate_verdict_outcomes_total', gate='=~$gate')}[7d])"
+    )
+    return value_table(
+        "Recommended, and what was right",
+        "Outcomes of the last seven days by what the gate had recommended and by what the outcome says would have been "
+        "right. Scrap where continue was right wastes parts; continue where scrap was right lets defects escape.",
+        Query(counts + " > 0", instant=True),
+        {"verdict": "recommended", "truth": "right", "Value": "parts"},
+        empty="no outcome of a decided part yet",
+    )
 
 
 def _decisions() -> list[Panel]:
@@ -22,12 +37,12 @@ def _decisions() -> list[Panel]:
             "Recommendations of the gates. If there are none while parts pass, the gate is out of service. If there "
             "is more scrap than usual, check the machines of the step first, then drift.",
             [Query(hourly("gatewatch_gate_decisions_total", ("verdict",), gate="=~$gate"), "{{verdict}}")],
-            colours={"continue": GOOD, "correct": POOR, "scrap": BAD, "hold": DIM},
+            colours=VERDICTS,
         ),
         bars(
             "Holds per hour, by reason",
-            "Why gates held. no_model or bad_model: see the row Models and retraining; incomplete_input: a source or "
-            "sensor is missing; out_of_distribution: see the row Drift; uncertain or no_skill: the model needs "
+            "Why gates held. no_model or bad_model: see the versions below; incomplete_input: a source or "
+            "sensor is missing; out_of_distribution: see the board of drift; uncertain or no_skill: the model needs "
             "outcomes and retraining.",
             [
                 Query(
@@ -97,7 +112,7 @@ def _performance() -> list[Panel]:
         lines(
             "Width of the prediction interval",
             "Mean width over the newest decisions, in the unit of the characteristic; none where it is a class. If it "
-            "grows, the gate becomes less certain and will hold more: see the row Drift.",
+            "grows, the gate becomes less certain and will hold more: see the board of drift.",
             [Query(by("max", ("gate",), series("gatewatch_gate_interval_width", gate="=~$gate")), "{{gate}}")],
         ),
         *_before_outcomes(),
@@ -125,13 +140,13 @@ def _before_outcomes() -> list[Panel]:
         series(f"gatewatch_gate_{name}", gate="=~$gate")
         for name in ("estimated_error", "estimated_coverage", "estimate_light")
     )
-    states = {0: ("green", GOOD), 1: ("too few parts", DIM), 2: ("assumption broken", BAD)}
+    states = {0: ("to be believed", PLAIN), 1: ("too few parts", DIM), 2: ("assumption broken", BAD)}
     return [
         lines(
             "Estimated error before outcomes",
             "What the mean absolute error (of classes the mean log loss) of the parts that wait for their outcome will "
-            "be, with the limit of the realised error. Believe it while its light is green; above the limit be careful "
-            "with the gate now, days before outcomes show it.",
+            "be, with the limit of the realised error. Believe it while the panel of the estimates says so; above the "
+            "limit be careful with the gate now, days before outcomes show it.",
             [
                 Query(by("max", ("gate",), error), "{{gate}}"),
                 Query(
@@ -150,10 +165,11 @@ def _before_outcomes() -> list[Panel]:
         statuses(
             "Whether the estimates can be believed",
             "Red: inputs lie where hardly any known part did, one is missing, the newest outcomes contradict the "
-            "estimate or are overdue; the finding names which. Green does not say that what follows from unchanged "
-            "inputs is unchanged: only outcomes show that.",
+            "estimate or are overdue; the finding names which. That they can be believed does not say that what "
+            "follows from unchanged inputs is unchanged: only outcomes show that.",
             Query(by("max", ("gate",), light), "{{gate}}"),
             states,
+            width=8,
         ),
     ]
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dashboards.blocks.panels import BAD, DIM, GOOD, POOR, Panel, lines, statuses, value_table
-from dashboards.blocks.queries import Query, by, limit, series, share_of_limit, value
-from monitor.detection import ANOMALY, CONDITION, LIMIT, LIMITS, NO_STATES, WORST_MACHINE
-
-TITLE = "Machines"
-SENSORS = "Sensors and their limits"
+from dashboards.blocks.panels import BAD, DIM, PLAIN, POOR, Panel, lines, statuses, value_table
+from dashboards.blocks.queries import Query, by, series, share_of_limit
+from monitor.detection import ANOMALY, CONDITION, LIMITS, NO_STATES
 
 STATES = f"!~{'|'.join(NO_STATES)}"
 """The methods that say what state a machine is in."""
 
-_STATES = {0: ("ok", GOOD), 1: ("no data", DIM), 2: ("not judged", POOR), 3: ("breach", BAD)}
+_STATES = {0: ("ok", PLAIN), 1: ("no data", DIM), 2: ("not judged", POOR), 3: ("breach", BAD)}
 _WORST = ("ok", "no_data", "cannot_judge", "breach")
 
 
@@ -23,7 +20,7 @@ def panels() -> list[Panel]:
             "State of each machine",
             "The worst finding of each machine. Red: the table on the right names the sensor. Grey or orange while "
             "the machine runs: it is not monitored.",
-            Query(by("max", ("subject",), _worst_status()), "{{subject}}"),
+            Query(worst_status("subject", method=STATES, subject="=~$machine"), "{{subject}}"),
             _STATES,
         ),
         value_table(
@@ -41,6 +38,7 @@ def panels() -> list[Panel]:
             ),
             {"subject": "machine", "feature": "sensor", "method": "breach", "Value": "in breach"},
             width=12,
+            empty="no sensor is in breach",
         ),
         *_scores(),
         *_outlook(),
@@ -77,19 +75,6 @@ def _scores() -> list[Panel]:
             ],
             width=12,
         ),
-        lines(
-            "Worst machine of each step, as a share of its limit",
-            "Anomaly score of the worst machine at each step. It shows which step needs attention first.",
-            [
-                Query(
-                    share_of_limit(("subject",), detector=ANOMALY, method=WORST_MACHINE, subject="=~$step"),
-                    "{{subject}}",
-                ),
-                Query(_one_limit(ANOMALY), "limit"),
-            ],
-            unit="percentunit",
-            width=12,
-        ),
     ]
 
 
@@ -117,16 +102,17 @@ def _outlook() -> list[Panel]:
 
 
 def sensor_panels() -> list[Panel]:
-    """One graph per sensor, for the chosen machines."""
-    chosen = {"detector": LIMITS, "method": LIMIT, "subject": "=~$machine", "feature": "=~$sensor"}
+    """A graph for each sensor, with both limits, in its unit."""
+    chosen = {"machine": "=~$machine", "sensor": "=~$sensor"}
+    newest, limits = (series(f"gatewatch_sensor_{name}", **chosen) for name in ("value", "limit"))
     return [
         lines(
             "$sensor",
-            "The newest value of the sensor on each machine, and the nearest operating limit. If it moves towards "
-            "the limit, plan a stop before it gets there.",
+            "The newest value of the sensor on each chosen machine while it runs, and its operating limits. If it "
+            "moves towards one of them, plan a stop before it gets there.",
             [
-                Query(value(("subject", "feature"), **chosen), "{{subject}}"),
-                Query(limit(("subject", "feature"), **chosen), "limit {{subject}}"),
+                Query(by("max", ("machine", "unit"), newest), "{{machine}} {{unit}}"),
+                Query(by("max", ("machine", "side"), limits), "limit {{machine}} {{side}}"),
             ],
             zero=False,
             width=6,
@@ -134,12 +120,12 @@ def sensor_panels() -> list[Panel]:
     ]  # fmt: skip
 
 
-def _worst_status() -> str:
+def worst_status(label: str, **chosen: str) -> str:
+    """By a label the worst status of findings: its place in ok, no data, not judged, breach."""
     ranked = (
-        f"{rank} * {series('gatewatch_finding_status', method=STATES, subject='=~$machine', status=status)}"
-        for rank, status in enumerate(_WORST)
+        f"{rank} * {series('gatewatch_finding_status', **chosen, status=status)}" for rank, status in enumerate(_WORST)
     )
-    return " or ".join(ranked)
+    return by("max", (label,), " or ".join(ranked))
 
 
 def _one_limit(detector: str) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dashboards.blocks.panels import Panel, bars, number, value_table
 from dashboards.blocks.queries import Query, age, by, hourly, or_zero, series
 
-TITLE = "Models and retraining"
-
 
 def panels() -> list[Panel]:
     """The panels of the row."""

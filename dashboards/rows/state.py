@@ -1,26 +1,26 @@
-"""Current problems: counts that should be 0."""
+"""What is wrong now: alerts with since when and where, likely causes, each step, and how old all of it is."""
 
 from __future__ import annotations
 
-from dashboards.blocks.panels import BASE_URL, Panel, number, value_table
+from dashboards.blocks.board import url_of
+from dashboards.blocks.panels import BAD, BASE_URL, DIM, PLAIN, POOR, Panel, number, statuses, tiles, value_table
 from dashboards.blocks.queries import Query, age, by, or_zero, series
-from dashboards.rows.machines import STATES
+from dashboards.rows.machines import STATES, worst_status
 from monitor.detection import CAUSE
 from monitor.model import WATCHDOG
 
-TITLE = "Current state"
-
 REAL = f"!={WATCHDOG}"
 """All alerts but the watchdog, which always fires."""
+STATUS = {0: ("ok", PLAIN), 1: ("no data", DIM), 2: ("not judged", POOR), 3: ("breach", BAD)}
+_OF_ALERT = ("alert", "subject", "severity", "team")
+_SEVERITIES = {"critical": BAD, "warning": POOR, "info": DIM}
 
 
-def panels() -> list[Panel]:
-    """The panels of the row."""
-    return [*_now(), *_alerts()]
-
-
-def _now() -> list[Panel]:
-    """Counts of problems."""
+def now() -> list[Panel]:
+    """Whether to look further at all."""
+    machines = by(
+        "max", ("subject",), series("gatewatch_finding_status", method=STATES, subject="=~$machine", status="breach")
+    )
     return [
         number(
             "Firing alerts",
@@ -29,80 +29,66 @@ def _now() -> list[Panel]:
             Query(or_zero(by("sum", (), series("gatewatch_alert_active", alert=REAL))), "alerts"),
         ),
         number(
+            "Machines in breach",
+            "Machines with a finding beyond its limit. If above 0, the timeline below shows which and since when: "
+            "its board names the sensor.",
+            Query(or_zero(by("sum", (), machines)), "machines"),
+        ),
+        number(
             "Gates out of service",
             "Gates that hold every part because they have no verified model with skill. If above 0, see 'gatewatch "
             "model list': train a model, roll back to the previous one, or wait for enough outcomes.",
             Query(or_zero(by("sum", (), series("gatewatch_gate_out_of_service"))), "gates"),
         ),
         number(
-            "Machines in breach",
-            "Machines with a finding beyond its limit. If above 0, the row Machines names the sensor: check it "
-            "before the next shift.",
-            Query(
-                or_zero(
-                    by(
-                        "sum",
-                        (),
-                        by(
-                            "max",
-                            ("subject",),
-                            series("gatewatch_finding_status", method=STATES, subject="=~$machine", status="breach"),
-                        ),
-                    )
-                ),
-                "machines",
-            ),
-        ),
-        number(
-            "Findings not judged",
-            "Findings without data, or that cannot be judged: nothing is monitored there. If above 0 after the "
-            "warm-up, look for a dead sensor, a missing column or a source that stands still.",
-            Query(
-                or_zero(
-                    by("sum", (), series("gatewatch_finding_status", method=STATES, status="=~no_data|cannot_judge"))
-                ),
-                "findings",
-            ),
-            bad=None,
-        ),
-        number(
-            "Overdue jobs",
-            "Jobs that served no slot within interval and deadline. If above 0, the row Delivery and platform names "
-            "them: check the process and its log.",
-            Query(or_zero(by("sum", (), series("gatewatch_job_overdue"))), "jobs"),
+            "Holds waiting",
+            "Parts that a gate held and about which nobody has decided yet. The hold queue on Gatewatch's own page "
+            "lists them with the time by which each is due.",
+            Query(or_zero(by("sum", (), series("gatewatch_holds_waiting", step="=~$step"))), "parts"), bad=None,
         ),
         number(
             "Stale sources",
-            "Sources whose newest row is older than their stale_after, so the panels below show old data. If above "
+            "Sources whose newest row is older than their stale_after: what depends on them is out of date. If above "
             "0, check the MES or historian, and the read errors of the source.",
             Query(or_zero(by("sum", (), series("gatewatch_source_staleness_ratio") + " > bool 1")), "sources"),
         ),
-    ]
+        number(
+            "Age of what is shown",
+            "Time since the store was read for the newest scrape. If it grows, Prometheus does not reach Gatewatch, "
+            "and everything else here is out of date; after five minutes all panels are empty.",
+            Query(age("gatewatch_snapshot_timestamp_seconds", ()), "age"), unit="s", bad=300.0,
+        ),
+    ]  # fmt: skip
 
 
-def _alerts() -> list[Panel]:
-    """The firing alerts, and the age of the data."""
+def alerts() -> list[Panel]:
+    """The alerts with their causes."""
+    runbook = {"title": "Runbook", "url": f"{BASE_URL}/runbooks/${{__data.fields.alert}}", "targetBlank": True}
+    page = {"title": "Page", "url": f"{BASE_URL}/subjects/${{__data.fields.subject}}", "targetBlank": True}
+    coloured = {name: {"color": colour, "index": i} for i, (name, colour) in enumerate(_SEVERITIES.items())}
     return [
         value_table(
-            "Firing alerts by subject",
-            "Alerts that fire now. The runbook docs/runbooks/NAME.md explains each and what to do; Gatewatch's own "
-            "page summarises them.",
-            Query(
-                by("max", ("alert", "subject", "severity"), series("gatewatch_alert_active", alert=REAL) + " == 1"),
-                instant=True,
-            ),
-            {"severity": "severity", "alert": "alert", "subject": "subject", "Value": "active"},
-            width=18,
-            links={"Gatewatch": f"{BASE_URL}/"},
-        ),
-        number(
-            "Age of the data",
-            "Time since the store was read for the newest scrape. If it grows, Prometheus does not reach Gatewatch, "
-            "and everything else on this page is out of date.",
-            Query(age("gatewatch_snapshot_timestamp_seconds", ()), "age"),
-            unit="s",
-            bad=None,
-            width=6,
+            "Alerts",
+            "Alerts that fire now, the newest first, with the value that each is about. The name leads to its runbook, "
+            "the subject to its own page.",
+            [
+                Query(by("max", _OF_ALERT, series("gatewatch_alert_value", alert=REAL)), instant=True),
+                Query(
+                    "1000 * " + by("max", _OF_ALERT, series("gatewatch_alert_since_timestamp_seconds", alert=REAL)),
+                    instant=True,
+                ),
+            ],
+            {"severity": "severity", "alert": "alert", "subject": "subject", "team": "team", "Value #A": "value",
+             "Value #B": "since"},
+            width=15, empty="no alert fires",
+            of_columns={
+                "since": {"unit": "dateTimeFromNow", "custom.width": 150},
+                "severity": {
+                    "mappings": [{"type": "value", "options": coloured}],
+                    "custom.cellOptions": {"type": "color-text"}, "custom.width": 90,
+                },
+                "alert": {"links": [runbook]}, "subject": {"links": [page]}, "value": {"custom.width": 90},
+            },
         ),
         value_table(
             "Likely causes",
@@ -110,12 +96,37 @@ def _alerts() -> list[Panel]:
             "process of a step, or a model. 'gatewatch alerts causes' says how certain that is and what else it could "
             "be.",
             Query(
-                by("max", ("method", "subject"), series("gatewatch_finding_status", detector=CAUSE, status="breach"))
+                by("max", ("method", "subject"), series("gatewatch_finding_value", detector=CAUSE))
+                + " and on (method, subject) "
+                + by("max", ("method", "subject"), series("gatewatch_finding_status", detector=CAUSE, status="breach"))
                 + " == 1",
                 instant=True,
             ),
-            {"method": "cause", "subject": "of", "Value": "now"},
-            width=24,
-            links={"Gatewatch": f"{BASE_URL}/"},
+            {"method": "cause", "subject": "of", "Value": "probability"},
+            unit="percentunit", width=9, links={"Gatewatch": f"{BASE_URL}/"}, empty="no cause is known",
         ),
-    ]
+    ]  # fmt: skip
+
+
+def steps() -> list[Panel]:
+    """The steps in the order of the line, and the machines over time."""
+    place = series("gatewatch_step_position", step="=~$step", line="=~$line")
+    return [
+        tiles(
+            "Steps, in the order of the line",
+            "The worst finding at each step: its measurements, machines and gates. A click leads to the board of the "
+            "step.",
+            [
+                Query(worst_status("step", step="=~$step"), instant=True),
+                Query(by("max", ("step",), place), instant=True),
+            ],
+            STATUS, "step", "position", link_to=url_of("gatewatch-step", "step", "step"),
+        ),
+        statuses(
+            "Machines",
+            "The worst finding of each machine. Red: its board names the sensor. Grey or orange while it runs: nothing "
+            "watches it.",
+            Query(worst_status("subject", method=STATES, subject="=~$machine"), "{{subject}}"),
+            STATUS, width=24, link_to=url_of("gatewatch-machine", "machine", "subject", labels=True),
+        ),
+    ]  # fmt: skip

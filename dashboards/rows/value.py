@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dashboards.blocks.panels import Panel, lines
-from dashboards.blocks.queries import Query, by, series
-
-TITLE = "Value"
+from dashboards.blocks.queries import Query, by, series, value
+from monitor.detection import LOG_LOSS, MAE, PERFORMANCE
 
 
 def panels() -> list[Panel]:
@@ -37,3 +36,44 @@ def panels() -> list[Panel]:
 
 def _query(metric: str, legend: str) -> Query:
     return Query(by("max", ("gate",), series(metric, gate="=~$gate")), legend)
+
+
+def trends() -> list[Panel]:
+    """How the gates have done for months."""
+    chosen = {"gate": "=~$gate"}
+    error = {"detector": PERFORMANCE, "method": f"=~{MAE}|{LOG_LOSS}", "subject": "=~$gate", "feature": ""}
+    return [
+        lines(
+            "Realised error",
+            "Mean absolute error against outcomes (of classes the mean log loss). A slow rise "
+            "that retraining does not undo is a change of the process: find out which.",
+            [Query(value(("subject",), **error), "{{subject}}")],
+        ),
+        lines(
+            "Share of holds",
+            "Holds among the newest decisions. What a gate holds it does not decide: people do, "
+            "and their time is part of its cost.",
+            [
+                Query(
+                    by("max", ("gate",), series("gatewatch_gate_hold_ratio", **chosen)),
+                    "{{gate}}",
+                )
+            ],
+            unit="percentunit",
+        ),
+        lines(
+            "Capability",
+            "Ppk of each gate's newest outcomes. Below what the customer asks, often 1.33, the "
+            "process makes defects that no gate can prevent.",
+            [
+                Query(
+                    by(
+                        "max",
+                        ("gate",),
+                        series("gatewatch_gate_capability_ratio", index="ppk", bound="value", **chosen),
+                    ),
+                    "{{gate}}",
+                )
+            ],
+        ),
+    ]

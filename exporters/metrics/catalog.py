@@ -15,6 +15,7 @@ from exporters.metrics.families import (
     machines,
     outbox,
     savings,
+    sensors,
     service,
     sources,
     steps,
@@ -22,9 +23,11 @@ from exporters.metrics.families import (
 from exporters.metrics.shared.metric import Metric
 
 FAMILIES = (
-    service, jobs, sources, gates, estimates, holds, capability, savings, steps, outbox, machines, findings, alerts,
+    service, jobs, sources, gates, estimates, holds, capability, savings, steps, outbox, machines, sensors, findings,
+    alerts,
 )  # fmt: skip
 """Each has METRICS, and `series(scrape)` with the values of the metrics that are not tallied."""
 
 METRICS: tuple[Metric, ...] = tuple(metric for family in FAMILIES for metric in family.METRICS)
-BY_NAME: Mapping[str, Metric] = {metric.name: metric for metric in METRICS}
+BY_NAME: Mapping[str, Metric] = {part.name: part for metric in METRICS for part in metric.parts}
+"""What has samples, by the name of these: of a histogram its parts."""

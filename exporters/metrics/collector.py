@@ -37,7 +37,9 @@ class StoreCollector(Collector):
         readable = self._scrape.snapshot.store_readable
         metrics = [m for m in METRICS if readable or m.name in WITHOUT_STORE]
         values = self._values(metrics)
-        return [_family(metric, values[metric.name]) for metric in metrics]
+        families = [_family(metric, values) for metric in metrics]
+        # A histogram without a bucket is not valid OpenMetrics.
+        return [family for family in families if family.samples or family.type != Kind.HISTOGRAM]
 
     def samples(self, names: Container[str]) -> dict[str, list[LabelledValue]]:
         """The samples of the named metrics, in the order of a scrape; a metric without samples is left out."""
@@ -47,7 +49,9 @@ class StoreCollector(Collector):
 
     def _values(self, metrics: Sequence[Metric]) -> dict[str, Values]:
         values: dict[str, Values] = {
-            m.name: {_encodable(labels): 0.0 for labels in m.start(self._scrape.bounds)} for m in metrics
+            part.name: {_encodable(labels): 0.0 for labels in part.start(self._scrape.bounds)}
+            for metric in metrics
+            for part in metric.parts
         }
         rejected = 0
         for name, labels, value in self._series():
@@ -92,9 +96,14 @@ def _encodable(labels: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(_SURROGATE.sub("\ufffd", label) for label in labels)
 
 
-def _family(metric: Metric, values: Values) -> Family:
+def _family(metric: Metric, values: dict[str, Values]) -> Family:
     family = Family(metric.family, metric.help, metric.kind.value, metric.unit)
-    family.samples = [Sample(metric.name, labels, value) for labels, value in _labelled(metric, values)]
+    samples = [Sample(p.name, labels, value) for p in metric.parts for labels, value in _labelled(p, values[p.name])]
+    if metric.kind is Kind.HISTOGRAM:
+        # OpenMetrics wants the samples of a histogram together, its buckets in order.
+        own = len(metric.labels)
+        samples.sort(key=lambda s: (*list(s.labels.values())[:own], s.name, float(s.labels.get("le", "0"))))
+    family.samples = samples
     return family
 
 

@@ -67,7 +67,7 @@ class OpenMetricsFile:
 
     def add(self, at: datetime, families: Iterable[Family]) -> None:
         """Add the samples of a later instant; every call must bring the same families."""
-        families = list(families)
+        families = [part for family in families for part in _parts(family)]
         self._headers = self._headers or [_header(family) for family in families]
         rows = [
             (self._series_id(number, sample), at.timestamp(), sample.value)
@@ -131,6 +131,19 @@ class _SingleFamily(Collector):
 
     def collect(self) -> Iterable[Family]:
         return [self._family]
+
+
+def _parts(family: Family) -> list[Family]:
+    """A family as it is written: of a histogram each part by itself and untyped, which changes nothing for Prometheus.
+
+    At several instants its parts would have to alternate, which prometheus-client's parser cannot read.
+    """
+    if family.type != "histogram":
+        return [family]
+    parts: dict[str, Family] = {}
+    for sample in family.samples:
+        parts.setdefault(sample.name, Family(sample.name, family.documentation, "unknown")).samples.append(sample)
+    return list(parts.values())
 
 
 def _header(family: Family) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+from exporters.metrics.families.outbox import LATENCY
+from exporters.metrics.shared.metric import observed
 from monitor.delivery.retry import RetryPolicy
 from monitor.errors import DeliveryError
 from monitor.failpoints import reach
@@ -14,6 +16,7 @@ from monitor.statuses import OutboxStatus
 from monitor.store.database.database import Store
 from monitor.store.database.leases import renew
 from monitor.store.database.statements import TallyKey, add_counts, tally_key
+from monitor.store.delivery.latency import latencies
 from monitor.store.delivery.outbox import OutboxMessage, next_due, record_failed, record_sent
 
 _BATCH_SIZE = 500
@@ -63,10 +66,13 @@ class Courier:
         return sent
 
     def _record(self, rows: Sequence[OutboxMessage], errors: Errors, run: Run) -> None:
-        tallies: Counter[TallyKey] = Counter()
         with self._store.write() as connection:
             renew(self._store, connection, run.lease)
-            record_sent(connection, [row.id for row in rows if row.id not in errors], run.now)
+            sent = [row for row in rows if row.id not in errors]
+            record_sent(connection, [row.id for row in sent], run.now)
+            tallies: Counter[TallyKey] = Counter()
+            for step, seconds in latencies(connection, sent, run.now):
+                tallies.update(observed(LATENCY, seconds, step=step))
             for row in rows:
                 result = "sent"
                 if row.id in errors:

@@ -19,6 +19,7 @@ from monitor.ports import GateModel
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.commit import BatchWrite, commit
 from monitor.store.database.database import Store
+from monitor.store.database.statements import mark
 from monitor.store.models import versions
 from monitor.store.models.versions import ModelInForce
 from monitor.store.rows.decisions import newest_arrival_decided
@@ -92,8 +93,12 @@ class PerformanceJob:
             used, outcome = versions.model_in_force(connection, gate), newest_outcome(connection)
             counts = outcomes.count(connection, config, run.now, outcome, self._counts.get(gate))
             write.gauges |= outcomes.gauges(connection, gate, counts)
+            of, counted = self._plant.characteristics[config.characteristic], f"{self.name}:outcomes of {gate}"
+            judged = outcomes.count_by_verdict(connection, gate, config, of, mark(connection, counted) or 0)
             decided = newest_arrival_decided(connection, gate)
         self._counts[gate] = counts
+        write.tallies.update(judged[0])
+        write.marks[counted] = judged[1]
         version = ("", "", 0) if used is None else (used.version, used.digest, used.changes)
         last = self._judged.get(gate)
         same = last is not None and (last.version, last.outcome) == (version, outcome)

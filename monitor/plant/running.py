@@ -68,8 +68,13 @@ class ServerConfig(Strict):
     host: Text = Field("127.0.0.1", description="Address it listens on.")
     port: int = Field(9464, ge=0, le=65535, description="Port it listens on; 0 selects a free port.")
     public_url: PageUrl | None = Field(
-        None, description="Address at which people reach its pages; a shortened notification names it."
+        None, description="Address at which people reach its pages; messages and dashboards lead there."
     )
+
+    @property
+    def address(self) -> str:
+        """Where its pages are: the public address, else the one that it listens on; without a slash at the end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
 
 class Jobs(Strict):

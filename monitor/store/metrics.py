@@ -202,7 +202,19 @@ def _newest_episodes() -> sa.Select[tuple[object, ...]]:
     c, later = t.alert.c, t.alert.alias().c
     superseding = (later.name == c.name, later.subject == c.subject, later.condition == c.condition, later.id > c.id)
     newest = ~sa.exists(sa.select(later.id).where(*superseding))
-    columns = (c.name, c.subject, c.severity, c.summary, c.since, c.ended_at, c.state, c.condition, c.team, c.line)
+    columns = (
+        c.name,
+        c.subject,
+        c.severity,
+        c.summary,
+        c.since,
+        c.ended_at,
+        c.state,
+        c.condition,
+        c.team,
+        c.line,
+        c.value,
+    )
     ended: sa.BindParameter[datetime] = sa.bindparam("since")
     return sa.select(*columns).where(sa.or_(c.ended_at.is_(None), c.ended_at > ended), newest)
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from inference.policy.regions import verdict_by_rule
 from monitor.plant.gates import GateConfig
+from monitor.plant.line import Characteristic
 from monitor.store.database.database import Connection
 from monitor.store.database.statements import TallyKey, tally_key
-from monitor.store.rows.outcome_counts import behind_decisions, newest_available, unmatched_outcomes
+from monitor.store.rows.outcome_counts import behind_decisions, newest_available, unmatched_outcomes, verdict_outcomes
 from monitor.store.rows.outcomes import count_outcomes
 
 LOOKED_AT = 100
 """The newest outcomes for which a passage is looked for."""
+COUNTED = 20_000
+"""Outcomes counted by verdict in one slot, at most: a long history is counted in several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,24 @@ def count(
         return replace(before, unmatched=unmatched[0], looked_at=unmatched[1])
     parts, newest_at = count_outcomes(connection, name, now), newest_available(connection, name, now)
     return OutcomeCounts(newest_arrival, parts, newest_at, *unmatched)
+
+
+def count_by_verdict(
+    connection: Connection, gate: str, config: GateConfig, of: Characteristic, after: int
+) -> tuple[Counter[TallyKey], int]:
+    """The outcomes that came after an arrival number, by what the gate had recommended and what would have been right.
+
+    And how far they were counted. An outcome that no specification was in force for does not count.
+    """
+    tallies: Counter[TallyKey] = Counter()
+    found, reached = verdict_outcomes(connection, gate, config.characteristic, after, COUNTED)
+    for row in found:
+        rule = of.rule_at(row.at, config.coverage)
+        truth = None if rule is None else verdict_by_rule(row.value, rule, config.rework_band())
+        if truth is not None:
+            key = tally_key("gatewatch_gate_verdict_outcomes_total", gate=gate, verdict=row.verdict, truth=truth)
+            tallies[key] += 1
+    return tallies, reached
 
 
 def gauges(connection: Connection, gate: str, counts: OutcomeCounts) -> dict[TallyKey, float]:

@@ -1,4 +1,4 @@
-"""A snapshot of a plant on which everything is watched, and what the committed dashboard asks."""
+"""A snapshot of a plant on which everything is watched, and what the committed dashboards ask."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def plant() -> Plant:
     return Plant.model_validate(
         {
             "version": 1, "site": "north", "steps": {"forging": {"line": "blades"}, "coating": {"line": "blades"}},
-            "machines": {"F1": {"step": "forging", "sensors": {"temperature": {"low": 300.0, "high": 400.0}}}},
+            "machines": {"F1": {"step": "forging", "sensors": {
+                "temperature": {"unit": "degC", "low": 300.0, "high": 400.0}}}},
             "characteristics": {"tip": {"specs": [{"since": "2026-01-01T00:00:00Z", "upper": 1.0}]}},
             "gates": {"shape": {"step": "forging", "characteristic": "tip", "model": "m",
                                 "costs": {"scrap": 400, "inspection": 60},
@@ -55,10 +56,17 @@ def bounds() -> Bounds:
         plant(),
         JOBS,
         (
-            AlertBound("DataDrift", "warning", 1.0, 0.9),
+            AlertBound("DataDrift", "warning", 1.0, 0.9, team="engineers", subjects=("forging", "coating")),
             *(
                 AlertBound(name, "warning", 0.5, 0.4)
-                for name in ("HoldRateHigh", "ScrapSurge", "DeliveryLate", "SourceStale")
+                for name in (
+                    "MachineOutOfSpec",
+                    "ModelDegraded",
+                    "HoldRateHigh",
+                    "ScrapSurge",
+                    "DeliveryLate",
+                    "SourceStale",
+                )
             ),
         ),
         "1",
@@ -86,6 +94,7 @@ _FINDINGS = (
     ("chart", "cusum", "forging", "p1", "ok", 3.5, 5.0, "forging"),
     ("outcome_chart", "worst_ratio", "shape", "", "ok", 0.4, 1.0, "forging"),
     ("capability", "cpk", "shape", "tip", "ok", 1.2, None, "forging"),
+    ("capability", "ppk", "shape", "tip", "ok", 1.1, None, "forging"),
     ("cause", "lot", "forging", "", "breach", 0.95, None, "forging"),
     ("performance", "mae", "shape", "F1/A", "ok", 0.1, 0.2, "forging"),
     ("estimate", "estimated_error", "shape", "", "ok", 0.12, 0.2, "forging"),
@@ -119,11 +128,24 @@ def snapshot(at: datetime) -> MetricsSnapshot:
         ),
         outbox=(OutboxRow("mes", 2, 1, ago),),
         board=tuple(BoardRow(*row[:4], at, *row[4:7], (), row[7]) for row in _FINDINGS),
-        alerts=(AlertRow("DataDrift", "forging", "warning", "p1 moved", ago, None),),
+        alerts=tuple(
+            AlertRow(name, subject, "warning", "text", at - timedelta(days=2), None, team="engineers", value=1.5)
+            for name, subject in (("DataDrift", "forging"), ("MachineOutOfSpec", "F1"), ("ModelDegraded", "shape"))
+        ),
         tallies=(
             TallyRow("gatewatch_source_rows_total", {"source": "mes", "outcome": "accepted"}, 90.0),
             TallyRow("gatewatch_source_reconciliation_gap_rows", {"source": "mes"}, 0.0),
             TallyRow("gatewatch_gate_outcomes", {"gate": "shape"}, 57.0),
+            TallyRow(
+                "gatewatch_gate_verdict_outcomes_total",
+                {"gate": "shape", "verdict": "continue", "truth": "scrap"},
+                2.0 + at.timestamp() % 1000,
+            ),
+            TallyRow(
+                "gatewatch_alerts_opened_total",
+                {"alert": "DataDrift", "subject": "forging", "severity": "warning", "team": "engineers"},
+                1.0 + at.timestamp() % 1000,
+            ),
         ),
         plant_digest="0123456789abcdef",
         store_since=at - timedelta(days=1),
@@ -133,7 +155,7 @@ def snapshot(at: datetime) -> MetricsSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One query of the dashboard: where it stands, its expression, the name of its series, and what a table shows."""
+    """One query of a dashboard: where it stands, its expression, the name of its series, and what a table shows."""
 
     where: str
     expr: str
@@ -141,37 +163,42 @@ class Asked:
     columns: tuple[str, ...] = ()
 
 
-def dashboard() -> dict[str, Any]:
-    """The committed dashboard."""
-    found: dict[str, Any] = json.loads((GENERATED / "overview.json").read_text(encoding="utf-8"))
-    return found
+def boards() -> dict[str, dict[str, Any]]:
+    """The committed dashboards, by the name of the file."""
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(GENERATED.iterdir())}
 
 
-def panels() -> list[dict[str, Any]]:
+def panels_of(board: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every panel that is no row, those of folded rows included."""
-    found = dashboard()["panels"]
+    found = board["panels"]
     inside = [panel for row in found for panel in row.get("panels", [])]
     return [panel for panel in [*found, *inside] if panel["type"] != "row"]
 
 
+def panels() -> list[dict[str, Any]]:
+    """Every panel of every dashboard."""
+    return [panel for board in boards().values() for panel in panels_of(board)]
+
+
 def asked() -> list[Asked]:
     """Every query of panels and annotations."""
-    return [*_of_panels(), *(Asked(f"annotation {a['name']}", a["expr"]) for a in dashboard()["annotations"]["list"])]
+    return [one for name, board in boards().items() for one in _of_board(name, board)]
 
 
-def _of_panels() -> Iterator[Asked]:
-    for panel in panels():
-        organised = [t["options"]["renameByName"] for t in panel.get("transformations", [])]
-        columns = tuple(name for renamed in organised for name in renamed if name != "Value")
+def _of_board(name: str, board: Mapping[str, Any]) -> Iterator[Asked]:
+    for panel in panels_of(board):
+        organised = [t["options"]["renameByName"] for t in panel.get("transformations", []) if t["id"] == "organize"]
+        columns = tuple(name for renamed in organised for name in renamed if not name.startswith("Value"))
         for target in panel["targets"]:
-            legend = target["legendFormat"]
-            yield Asked(f"{panel['title']} {target['refId']}", target["expr"], legend, columns)
+            yield Asked(f"{name}: {panel['title']} {target['refId']}", target["expr"], target["legendFormat"], columns)
+    for marks in board["annotations"]["list"]:
+        yield Asked(f"{name}: annotation {marks['name']}", marks["expr"])
 
 
 def variables() -> dict[str, tuple[str, str]]:
     """Each variable that Prometheus is asked for: the selector and the label of its values, in order."""
     found = {}
-    for variable in dashboard()["templating"]["list"]:
+    for variable in boards()["overview"]["templating"]["list"]:
         if variable["type"] == "query":
             told = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"]["query"])
             assert told, variable["query"]

@@ -240,10 +240,11 @@ def run(server: Stub, tmp_path: Path, *more: str) -> Any:
     return CliRunner().invoke(cli, arguments)
 
 
-def test_the_command_brings_the_real_dashboard(server: Stub, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_command_brings_the_real_dashboards(server: Stub, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    assert run(server, tmp_path).output == f"{UID}: created\n"
-    assert json.loads(run(server, tmp_path, "--json").output) == {UID: "unchanged"}
+    uids = [board["uid"] for board in dashboards().values()]
+    assert run(server, tmp_path).output == "".join(f"{uid}: created\n" for uid in uids)
+    assert json.loads(run(server, tmp_path, "--json").output) == dict.fromkeys(uids, "unchanged")
     sent = server.dashboards[UID]
     assert {key: value for key, value in sent.items() if key not in ("id", "version")} == dashboards()["overview.json"]
     assert TOKEN not in caplog.text

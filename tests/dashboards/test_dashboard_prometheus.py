@@ -19,7 +19,7 @@ pytestmark = pytest.mark.process
 
 class _Plant(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        text, content_type = exposition(snapshot(now()), bounds(), self.headers.get("Accept", ""))
+        text, content_type = exposition(snapshot(now()), bounds(), self.headers.get("Accept", ""), process=True)
         self.send_response(200)
         self.send_header("Content-Type", content_type)
         self.end_headers()
@@ -54,8 +54,8 @@ def test_the_variables_offer_what_there_is(chosen: dict[str, list[str]]) -> None
     (instance,) = chosen["instance"]
     assert instance.startswith("127.0.0.1:")
     assert {name: values for name, values in chosen.items() if name != "instance"} == {
-        "site": ["north"], "line": ["blades"], "step": ["forging"], "machine": ["F1"], "gate": ["shape"],
-        "sensor": ["temperature"],
+        "gatewatch": ["http://127.0.0.1:9464"], "site": ["north"], "line": ["blades"], "step": ["forging"],
+        "machine": ["F1"], "gate": ["shape"], "sensor": ["temperature"],
     }  # fmt: skip
 
 

@@ -6,7 +6,19 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from exporters.metrics.shared.labels import ALERT, SEVERITY, TEAM, enum_label
-from exporters.metrics.shared.metric import AlertBound, Bounds, Kind, Label, Metric, Scrape, Series, counter, gauge
+from exporters.metrics.shared.metric import (
+    AlertBound,
+    Bounds,
+    Kind,
+    Label,
+    Metric,
+    Scrape,
+    Series,
+    counter,
+    gauge,
+    seconds,
+    timestamp,
+)
 from monitor.model import STANDING
 from monitor.statuses import AlertCondition, AlertStatus, PostRefusal
 
@@ -25,7 +37,8 @@ NOTIFICATION_KIND = Label("kind", "fixed list", NOTIFICATION_KINDS)
 
 
 def _opened_labels(bounds: Bounds) -> Iterable[tuple[str, ...]]:
-    return ((alert.name, alert.severity) for alert in bounds.alerts)
+    """Alert, subject, severity and team for everything that the plant file lists."""
+    return ((alert.name, subject, alert.severity, alert.team) for alert in bounds.alerts for subject in alert.subjects)
 
 
 METRICS: tuple[Metric, ...] = (
@@ -33,13 +46,16 @@ METRICS: tuple[Metric, ...] = (
           SEVERITY),
     gauge("gatewatch_alert_state", "1 for the state of an alert's newest episode; resolved for a day afterwards.",
           ALERT, ALERT_SUBJECT, CONDITION, SEVERITY, TEAM, ALERT_STATE),
+    timestamp("gatewatch_alert_since", "Since when a firing alert holds", ALERT, ALERT_SUBJECT, SEVERITY, TEAM),
+    gauge("gatewatch_alert_value", "The value of a firing alert; in which unit, the page of the alerts says. Absent "
+          "where it fires because there is none.", ALERT, ALERT_SUBJECT, SEVERITY, TEAM),
     gauge("gatewatch_alert_limit", "An alert starts when its value is above this.", ALERT),
     gauge("gatewatch_alert_clear_level", "A firing alert continues until its value is not above this.", ALERT),
     gauge("gatewatch_alert_expected", "1 for each subject whose value must be present now; otherwise the alert fires "
           "with condition absent. A machine that stands owes none, unless its speaks_when is always.",
           ALERT, ALERT_SUBJECT),
-    Metric("gatewatch_alerts_opened_total", Kind.COUNTER, "Alerts that started to fire.", (ALERT, SEVERITY),
-           tallied=True, starts=_opened_labels),
+    Metric("gatewatch_alerts_opened_total", Kind.COUNTER, "Alerts that started to fire.",
+           (ALERT, ALERT_SUBJECT, SEVERITY, TEAM), tallied=True, starts=_opened_labels),
     counter("gatewatch_webhook_refused_alerts_total", "Alerts in posts of Alertmanager that were refused, by reason; "
             "the others of the post are taken.", POST_REFUSAL, tallied=True),
     counter("gatewatch_notifications_total", "Notifications created for a team; those of kind info go only to the "
@@ -61,6 +77,10 @@ def series(scrape: Scrape) -> Series:
     for row in sorted(snapshot.alerts, key=lambda row: row.active):
         if row.state != AlertStatus.PENDING:
             yield "gatewatch_alert_active", row[:3], float(row.active)
+        if row.active:
+            of_alert = (row.name, row.subject, row.severity, row.team)
+            yield "gatewatch_alert_since_timestamp_seconds", of_alert, seconds(row.since)
+            yield "gatewatch_alert_value", of_alert, row.value
         labels = (row.name, row.subject, row.condition, row.severity, row.team, row.state)
         yield "gatewatch_alert_state", labels, 1.0
 

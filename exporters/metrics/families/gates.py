@@ -42,6 +42,11 @@ RETRAINING_ENDS = {
     RetrainingState.ROLLED_BACK: (RetrainingReason.BY_A_PERSON,),
 }  # fmt: skip
 VERDICT = enum_label("verdict", Verdict, "fixed list of verdicts")
+TRUTH = Label(
+    "truth",
+    "what the outcome says would have been right",
+    (Verdict.CONTINUE.value, Verdict.CORRECT.value, Verdict.SCRAP.value),
+)
 REASON = enum_label("reason", Reason, "fixed list of reasons of a decision")
 RETRAINING_END = Label("state", "fixed list of results", tuple(state.value for state in RETRAINING_ENDS))
 RETRAINING_REASON = enum_label("reason", RetrainingReason, "fixed list of reasons of retraining")
@@ -95,6 +100,9 @@ METRICS: tuple[Metric, ...] = (
           unit="ratio"),
     gauge("gatewatch_gate_scrap_ratio", "Share of scrap among the newest decisions, also where it was held "
           "(scrap_unconfirmed, scrap_surge); absent below 20 decisions.", GATE, unit="ratio"),
+    counter("gatewatch_gate_verdict_outcomes_total", "First outcomes of decided parts, by what the gate recommended "
+            "last before the outcome and by what that outcome says would have been right.", GATE, VERDICT, TRUTH,
+            tallied=True),
     timestamp("gatewatch_gate_last_decision", "When the gate last decided", GATE),
     Metric("gatewatch_retraining_requests_total", Kind.COUNTER, "Completed requests to retrain by result and reason.",
            (GATE, RETRAINING_END, RETRAINING_REASON), tallied=True, starts=retraining_ends),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporters.metrics.shared.labels import channels
-from exporters.metrics.shared.metric import Label, Metric, Scrape, Series, counter, gauge, seconds, timestamp
+from exporters.metrics.shared.metric import Kind, Label, Metric, Scrape, Series, counter, gauge, seconds, timestamp
 
 DELIVERY_RESULTS = ("sent", "retry", "dead")
 CHANNEL = Label(
@@ -11,6 +11,15 @@ CHANNEL = Label(
     from_plant=lambda b: channels(b.plant),
 )  # fmt: skip
 DELIVERY_RESULT = Label("result", "fixed list", DELIVERY_RESULTS)
+GATED = Label(
+    "step", "steps of the plant file that have a gate",
+    from_plant=lambda b: sorted({gate.step for gate in b.plant.gates.values()}) if b.plant.write_back else (),
+)  # fmt: skip
+LATENCY = Metric(
+    "gatewatch_decision_latency_seconds", Kind.HISTOGRAM, "From when a part's row was available in the MES until the "
+    "recommendation for it was written back.", (GATED,), "seconds",
+    buckets=(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14400.0),
+)  # fmt: skip
 
 METRICS: tuple[Metric, ...] = (
     gauge("gatewatch_outbox_pending", "Messages waiting to be delivered.", CHANNEL),
@@ -19,6 +28,7 @@ METRICS: tuple[Metric, ...] = (
     timestamp("gatewatch_outbox_oldest_pending", "When the oldest waiting message was created", CHANNEL),
     gauge("gatewatch_outbox_delay_seconds", "Age of the oldest waiting message; 0 if none is waiting.",
           CHANNEL, unit="seconds"),
+    LATENCY,
     counter("gatewatch_outbox_deliveries_total", "Delivery attempts by result.", CHANNEL, DELIVERY_RESULT,
             tallied=True),
 )  # fmt: skip

@@ -16,6 +16,7 @@ from exporters.metrics.shared.metric import (
     timestamp,
 )
 
+URL = Label("url", "address of Gatewatch's pages: server.public_url, or the one it listens on")
 CLOCK_DIRECTION = Label("direction", "fixed list", ("forward", "back"))
 CLOCK_TOLD_SECONDS = 3600.0
 """How long a step of the clock counts as recent."""
@@ -30,7 +31,7 @@ WITHOUT_STORE = frozenset(
 
 METRICS: tuple[Metric, ...] = (
     Metric("gatewatch_build_info", Kind.INFO, "The program's version.", (Label("version", "the running version"),)),
-    Metric("gatewatch_plant_info", Kind.INFO, "The plant file in force.", (SITE, DIGEST)),
+    Metric("gatewatch_plant_info", Kind.INFO, "The plant file in force.", (SITE, DIGEST, URL)),
     counter("gatewatch_plant_reloads_total", "Reloads of the plant file by result.", RUN_RESULT, tallied=True),
     gauge("gatewatch_plant_last_reload_success", "1 if the last reload succeeded, 0 if the previous file stays.",
           tallied=True),
@@ -57,7 +58,8 @@ def series(scrape: Scrape) -> Series:
     snapshot, bounds = scrape.snapshot, scrape.bounds
     yield "gatewatch_build_info", (bounds.version,), 1.0
     if snapshot.plant_digest:
-        yield "gatewatch_plant_info", (bounds.plant.site, snapshot.plant_digest[:DIGEST_DIGITS]), 1.0
+        labels = (bounds.plant.site, snapshot.plant_digest[:DIGEST_DIGITS], bounds.plant.server.address)
+        yield "gatewatch_plant_info", labels, 1.0
     yield "gatewatch_snapshot_timestamp_seconds", (), seconds(snapshot.at)
     yield "gatewatch_store_size_bytes", (), snapshot.store_bytes
     yield "gatewatch_store_writable", (), float(snapshot.store_writable)

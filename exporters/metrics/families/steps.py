@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from exporters.metrics.families.findings import LINE
 from exporters.metrics.shared.metric import Label, Metric, Scrape, Series, gauge, timestamp
 
 CHARACTERISTIC = Label(
@@ -11,6 +14,8 @@ STEP = Label("step", "steps of the plant file", from_plant=lambda b: b.plant.ste
 _RANKED = (STEP, CHARACTERISTIC)
 
 METRICS: tuple[Metric, ...] = (
+    gauge("gatewatch_step_position", "The place of a step in its line, from 1 on, in the order of the plant file.",
+          LINE, STEP),
     gauge("gatewatch_step_gain_ratio", "Gain of a step: the share of the loss left by the steps before that its values "
           "take away, on parts held out; from the newest ranking. Not the share of all the loss that it explains.",
           *_RANKED),
@@ -23,8 +28,12 @@ METRICS: tuple[Metric, ...] = (
 
 
 def series(scrape: Scrape) -> Series:
-    """The ranked steps of the plant file; nothing before the first ranking."""
+    """The places of the steps in their lines, and what the newest ranking says of them."""
     plant = scrape.bounds.plant
+    places: Counter[str] = Counter()
+    for name, step in plant.steps.items():
+        places[step.line] += 1
+        yield "gatewatch_step_position", (step.line, name), float(places[step.line])
     for row in scrape.snapshot.step_ranks:
         if row.step not in plant.steps or row.characteristic not in plant.characteristics:
             continue

@@ -6,11 +6,14 @@ Prometheus sets `job` itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import product
+
+from prometheus_client.utils import floatToGoString
 
 from exporters.metrics.shared.snapshot import MetricsSnapshot
 from monitor.plant.plant import Plant
@@ -28,11 +31,15 @@ class Kind(StrEnum):
     COUNTER = "counter"
     GAUGE = "gauge"
     INFO = "info"
+    HISTOGRAM = "histogram"
 
 
 @dataclass(frozen=True, slots=True)
 class AlertBound:
-    """An alert in force: its limit, its clear level, and the subjects whose value must be present, of which kind."""
+    """An alert in force: its limit, its clear level, and the subjects whose value must be present, of which kind.
+
+    `subjects` are all that the plant file lists of that kind.
+    """
 
     name: str
     severity: str
@@ -40,6 +47,8 @@ class AlertBound:
     clear: float
     expected: tuple[str, ...] = ()
     kind: str = ""
+    team: str = ""
+    subjects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,8 @@ class Metric:
 
     `tallied` metrics are rows of the store's `tally`: counters are incremented, gauges set.
     `starts` replaces the product of the label values if only some combinations can occur. With `fills_last`, all
-    values of the last label appear, at 0, as soon as one of them is counted.
+    values of the last label appear, at 0, as soon as one of them is counted. `buckets` are the upper bounds of a
+    histogram, which is tallied by its parts (`observed`).
     """
 
     name: str
@@ -91,6 +101,18 @@ class Metric:
     tallied: bool = False
     starts: Callable[[Bounds], Iterable[tuple[str, ...]]] | None = None
     fills_last: bool = False
+    buckets: tuple[float, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Metric, ...]:
+        """What has samples: of a histogram its buckets, sum and count, else the metric itself."""
+        if self.kind is not Kind.HISTOGRAM:
+            return (self,)
+        bucket = Label("le", "upper bounds of the buckets", tuple(map(floatToGoString, (*self.buckets, math.inf))))
+        return tuple(
+            Metric(f"{self.name}_{part}", Kind.COUNTER, self.help, labels, self.unit, tallied=True)
+            for part, labels in (("bucket", (*self.labels, bucket)), ("sum", self.labels), ("count", self.labels))
+        )
 
     @property
     def family(self) -> str:
@@ -131,6 +153,15 @@ def counter(name: str, text: str, *labels: Label, unit: str = "", tallied: bool 
 def gauge(name: str, text: str, *labels: Label, unit: str = "", tallied: bool = False) -> Metric:
     """A gauge."""
     return Metric(name, Kind.GAUGE, text, labels, unit, tallied)
+
+
+def observed(metric: Metric, value: float, **labels: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """What one observation adds to the tallies of a histogram: by part name and sorted labels."""
+    bucket, total, count = metric.parts
+    bounds = ((bound, float(bound)) for bound in bucket.labels[-1].closed)
+    counts = {(bucket.name, tuple(sorted({**labels, "le": text}.items()))): 1.0 for text, le in bounds if value <= le}
+    own = tuple(sorted(labels.items()))
+    return counts | {(total.name, own): value, (count.name, own): 1.0}
 
 
 def timestamp(name: str, text: str, *labels: Label) -> Metric:

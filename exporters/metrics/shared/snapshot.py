@@ -148,7 +148,9 @@ class BoardRow(NamedTuple):
 
 
 class AlertRow(NamedTuple):
-    """The newest episode of an alert; not over if `ended_at` is None. `cause`: its likely cause in a few words."""
+    """The newest episode of an alert; not over if `ended_at` is None. `value` is that which it fired with, or a newer
+    one; `cause` its likely cause in a few words.
+    """
 
     name: str
     subject: str
@@ -160,6 +162,7 @@ class AlertRow(NamedTuple):
     condition: AlertCondition = AlertCondition.BREACH
     team: str = ""
     line: str = ""
+    value: float | None = None
     cause: str = ""
 
     @property

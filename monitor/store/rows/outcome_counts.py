@@ -4,16 +4,50 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from monitor.store.database import tables as t
+from monitor.store.database.rows import chunked
 from monitor.store.database.statements import unindexed
 from monitor.store.rows.outcomes import is_usable
 
 FIRST_TAKES = timedelta(days=4)
 """How long the first outcome of a gate may take: the delay of outcomes is not known before it."""
+
+
+class VerdictOutcome(NamedTuple):
+    """The first outcome of a part, and what a gate recommended last before it."""
+
+    arrival: int
+    at: datetime
+    value: float
+    verdict: str
+
+
+def verdict_outcomes(
+    connection: sa.Connection, gate: str, characteristic: str, after: int, most: int
+) -> tuple[list[VerdictOutcome], int]:
+    """The decided ones of the next `most` first outcomes after an arrival number, and how far these reach.
+
+    The arrival number of the last one that was looked at; `after` without any.
+    """
+    o, d = t.outcome.c, t.decision.c
+    of_characteristic = unindexed(o.characteristic) == characteristic
+    first = sa.select(o.arrival, o.serial, o.at, o.value).where(o.arrival > after, of_characteristic, o.revision == 0)
+    rows = connection.execute(first.where(is_usable(o.value)).order_by(o.arrival).limit(most)).all()
+    decided: dict[str, list[tuple[datetime, str]]] = {}
+    for chunk in chunked(dict.fromkeys(row.serial for row in rows)):
+        query = sa.select(d.serial, d.at, d.verdict).where(d.serial.in_(chunk), unindexed(d.gate) == gate)
+        for serial, at, verdict in connection.execute(query):
+            decided.setdefault(serial, []).append((at, verdict))
+    found = []
+    for row in rows:
+        before = [one for one in decided.get(row.serial, ()) if one[0] <= row.at]
+        if before:
+            found.append(VerdictOutcome(row.arrival, row.at, row.value, max(before)[1]))
+    return found, rows[-1].arrival if rows else after
 
 
 def unmatched_outcomes(

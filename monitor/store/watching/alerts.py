@@ -132,9 +132,15 @@ def save_changes(
             if not is_new:
                 connection.execute(t.alert.update().where(*_open_episode(key)).values(row))
             if after.fired_at is not None and (is_new or (before is not None and before.fired_at is None)):
-                tallies[tally_key("gatewatch_alerts_opened_total", alert=spec.name, severity=spec.severity)] += 1
+                tallies[_opened(spec, key.subject)] += 1
     add_counts(connection, tallies)
     reach("during_alert_change")
+
+
+def _opened(spec: AlertSpec, subject: str) -> TallyKey:
+    return tally_key(
+        "gatewatch_alerts_opened_total", alert=spec.name, subject=subject, severity=spec.severity, team=spec.team
+    )
 
 
 def _newest_episode(key: Key) -> sa.ColumnElement[bool]:

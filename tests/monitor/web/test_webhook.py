@@ -102,7 +102,8 @@ def test_a_firing_alert_is_an_episode_with_all_that_the_embedded_evaluation_woul
     assert (row.team, row.severity, row.value, row.limit) == ("platform", "critical", 1.0, 0.5)
     assert (row.origin, row.seen_at) == ("prometheus", T0)
     assert row.summary == "source parts cannot be read"
-    assert spine.tally("gatewatch_alerts_opened_total", alert="SourceStopped", severity="critical") == 1
+    labels = {"alert": "SourceStopped", "subject": "parts", "severity": "critical", "team": "platform"}
+    assert spine.tally("gatewatch_alerts_opened_total", **labels) == 1
 
 
 HISTORIES: dict[str, tuple[list[dict[str, Any]], list[tuple[Any, ...]]]] = {

@@ -1,0 +1,11 @@
+"""Value and trend: what the gates saved, over months."""
+
+from __future__ import annotations
+
+from dashboards.blocks.board import Board, Row
+from dashboards.rows import value
+
+BOARD = Board(
+    "gatewatch-value", "Value and trend", "What the gates saved, and how error, holds and capability go over months.",
+    ("site", "line", "gate"), (Row("Value", value.panels), Row("Trend", value.trends)), since="now-30d",
+)  # fmt: skip
