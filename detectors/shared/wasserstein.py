@@ -13,7 +13,7 @@ from monitor.model import Floats
 
 _FARTHEST = 1e300
 """Values are clipped at this many standard deviations from 0, so that a distance stays finite."""
-_AT_ONCE = 2**15
+_AT_ONCE = 2**17
 """Values that are worked on at once, so that they stay near the processor."""
 _FACTOR = 1000
 """A power of two up to this one is a factor; a larger one takes longer."""
@@ -55,10 +55,12 @@ class SortedSample:
 def sorted_samples(rising: Floats) -> list[SortedSample]:
     """Each of the samples (samples, n), which are sorted and not constant."""
     shrink = -np.frexp(np.maximum(-rising[:, :1], rising[:, -1:]))[1]
-    spread = _times(rising, shrink).std(axis=1, keepdims=True)
-    powers = shrink + 1 - np.frexp(spread)[1]
-    values, spreads = _times(rising, powers), np.ldexp(spread, powers - shrink)
+    values = _times(rising, shrink)
     mean = values.mean(axis=1, keepdims=True)
+    spread = values.std(axis=1, keepdims=True, mean=mean)
+    powers = shrink + 1 - np.frexp(spread)[1]
+    values, spreads = _times(values, powers - shrink), np.ldexp(spread, powers - shrink)
+    mean = np.ldexp(mean, powers - shrink)
     farthest = np.maximum(mean - values[:, :1], values[:, -1:] - mean) / spreads
     every = zip(values, powers[:, 0].tolist(), spreads[:, 0].tolist(), farthest[:, 0].tolist(), strict=True)
     return [SortedSample(*each) for each in every]
@@ -75,15 +77,15 @@ def distances(samples: Sequence[SortedSample], rising: Floats) -> Floats:
     at_once = max(1, _AT_ONCE // (n + m))
     for start in range(0, len(samples), at_once):
         part = samples[start : start + at_once]
-        references = np.stack([sample.values for sample in part]) if len(part) > 1 else part[0].values[None]
         current = _clipped(rising[start : start + at_once], [sample.power for sample in part])
         if n == m:
-            current -= references
+            for values, sample in zip(current, part, strict=True):
+                values -= sample.values
             means = np.abs(current, out=current).mean(axis=1)
         else:
             mine, others, shares = _quantiles(n, m)
             between = current.take(others, axis=1)
-            between -= references.take(mine, axis=1)
+            between -= np.stack([sample.values for sample in part]).take(mine, axis=1)
             np.abs(between, out=between)
             between *= shares
             means = between.sum(axis=1)

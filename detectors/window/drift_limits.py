@@ -87,13 +87,6 @@ def largest(parts: Sequence[Variation]) -> Variation:
     return Variation(rows, squares, shift, freedom, parts[0].farthest)
 
 
-def stacked(parts: Sequence[Variation]) -> Variation:
-    """The columns of all parts."""
-    every = zip(*((p.rows, p.squares, p.shift, p.freedom, p.farthest) for p in parts), strict=True)
-    rows, squares, shift, freedom, farthest = (np.concatenate(arrays) for arrays in every)
-    return Variation(rows, squares, shift, freedom, farthest)
-
-
 def cells(rising: Floats, present: Sequence[int]) -> tuple[Floats, Floats]:
     """The cells of sorted columns (columns, rows), of which so many values are present.
 
@@ -105,8 +98,10 @@ def cells(rising: Floats, present: Sequence[int]) -> tuple[Floats, Floats]:
     begins = np.stack([np.searchsorted(v[:n], b) for v, b, n in zip(rising, bounds, present, strict=True)])
     begins = np.concatenate([np.zeros((len(rising), 1), dtype=np.int64), begins], axis=1)
     sizes = np.diff(begins, append=np.array(present)[:, None])
-    flat = np.where(np.isfinite(rising), rising, 0.0).ravel()
-    sums = np.add.reduceat(flat, (begins + rows * np.arange(len(rising))[:, None]).ravel()).reshape(begins.shape)
+    known = rising if min(present) == rows else np.where(np.isfinite(rising), rising, 0.0)
+    sums = np.add.reduceat(known.ravel(), (begins + rows * np.arange(len(rising))[:, None]).ravel()).reshape(
+        begins.shape
+    )
     return bounds, np.diff(sums / np.maximum(sizes, 1))  # the mean of no value is the bound itself
 
 

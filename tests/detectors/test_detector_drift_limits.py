@@ -67,7 +67,7 @@ def test_lots_are_units_where_they_tell_enough(lots: Floats | None, rows: int | 
 def test_the_variation_is_that_of_the_distances_of_the_units() -> None:
     """By the definition: distances of every unit, and of every pair of neighbours, from the others."""
     values = RNG.standard_normal((640, 1)) + np.repeat(RNG.standard_normal((16, 1)), 40, axis=0)
-    found = prepared(window(values), 60).variation
+    found = prepared(window(values), 60, 20).variation
     assert found is not None
     for length, (rows, square) in enumerate(zip(found.rows[0], found.squares[0], strict=True)):
         size = 10 * 2**length
@@ -92,11 +92,13 @@ def test_a_limit_is_students_bound_for_the_shift_and_adds_the_rest() -> None:
 
 
 def test_what_does_not_vary_has_no_limit() -> None:
-    known = prepared(window(np.column_stack([RNG.standard_normal(100), np.full(100, 7.0), np.full(100, np.nan)])), 60)
+    known = prepared(
+        window(np.column_stack([RNG.standard_normal(100), np.full(100, 7.0), np.full(100, np.nan)])), 60, 20
+    )
     assert known.variation is not None
     limits = known.variation.limits(np.full((3, 1), 60), np.full((3, 1), 100), 1e-4)[:, 0]
     assert np.isfinite(limits).tolist() == [True, False, False]
-    assert prepared(window(RNG.standard_normal((31, 1))), 60).variation is None
+    assert prepared(window(RNG.standard_normal((31, 1))), 60, 20).variation is None
 
 
 def test_the_kind_of_unit_that_varies_most_counts() -> None:
@@ -108,10 +110,10 @@ def test_the_kind_of_unit_that_varies_most_counts() -> None:
 def test_lots_that_are_known_vary_as_far_as_blocks_of_the_same_length() -> None:
     lots = np.repeat(np.arange(32), 25)
     values = RNG.standard_normal((800, 1)) + RNG.standard_normal((32, 1))[lots]
-    by_lot = prepared(window(values, lots=tuple(f"L{i}" for i in lots)), 60).variation
+    by_lot = prepared(window(values, lots=tuple(f"L{i}" for i in lots)), 60, 20).variation
     shuffled = RNG.permutation(800)
-    mixed = prepared(window(values[shuffled], lots=tuple(f"L{i}" for i in lots[shuffled])), 60).variation
-    unknown = prepared(window(values[shuffled]), 60).variation
+    mixed = prepared(window(values[shuffled], lots=tuple(f"L{i}" for i in lots[shuffled])), 60, 20).variation
+    unknown = prepared(window(values[shuffled]), 60, 20).variation
     assert by_lot is not None
     assert mixed is not None
     assert unknown is not None
