@@ -1,4 +1,4 @@
-"""Labels of rows, such as machines and lots, as numbers."""
+"""Labels of rows, such as machines and lots, as numbers; blocks of columns that stay near the processor."""
 
 from __future__ import annotations
 
@@ -33,3 +33,9 @@ def without_gaps(numbers: Numbers) -> tuple[Numbers, Numbers]:
     """
     occurs = np.bincount(numbers) > 0
     return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[numbers]
+
+
+def blocks(columns: int, rows: int, values: int) -> list[slice]:
+    """The columns by so many at once that they hold about so many values; one at least."""
+    at_once = max(1, values // max(1, rows))
+    return [slice(start, min(start + at_once, columns)) for start in range(0, columns, at_once)]

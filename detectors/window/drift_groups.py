@@ -11,7 +11,7 @@ from detectors.comparing.chance import distance
 from detectors.comparing.columns import Column, Labels
 from detectors.comparing.columns import Settings as Comparing
 from detectors.comparing.measures import of_values
-from detectors.shared.numbers import Numbers, named, numbered, without_gaps
+from detectors.shared.numbers import Numbers, blocks, named, numbered, without_gaps
 from detectors.window.units import MOST
 from monitor.model import Floats, Mask, Window
 
@@ -20,6 +20,8 @@ Groups = tuple[list[tuple[str, ...]], Numbers]
 KINDS = ("machine", "recipe")
 """What the first elements of a row's group are."""
 LOT = "lot"
+_AT_ONCE = 2**15
+"""Values that are worked on at once, so that they stay near the processor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,9 @@ def slices_of(window: Window, least_rows: int) -> Slices:
     if not (window.groups or window.lots):
         return Slices((), np.zeros((0, 0), dtype=np.bool_), np.empty(0, dtype=np.int64), ())
     group_names, groups = groups_of(window)
-    few = len(set(window.lots) - {""}) <= MOST
-    lot_names, lots = named(window.lots if few and window.lots else ("",) * len(window))
+    lot_names, lots = [""], np.zeros(len(window), dtype=np.int64)
+    if 0 < len(set(window.lots) - {""}) <= MOST:
+        lot_names, lots = named(window.lots)
     both, cells = without_gaps(groups * len(lot_names) + lots)
     kinds = [(group_names[i // len(lot_names)], lot_names[i % len(lot_names)]) for i in both.tolist()]
     rows = np.bincount(cells, minlength=len(kinds))
@@ -95,16 +98,18 @@ def baseline(groups: Groups, values: Floats, least_rows: int) -> Baseline:
 
 def sums_of(values: Floats, cells: Numbers, count: int) -> tuple[Floats, Floats]:
     """The sums and numbers of values (columns, rows) by cell, both (columns, cells); each cell has rows."""
-    rows = np.bincount(cells, minlength=count)
-    begins = np.cumsum(rows) - rows
-    if count > 1:
-        values = values.take(np.argsort(cells.astype(np.min_scalar_type(count)), kind="stable"), axis=1)
-    missing = np.isnan(values)
-    counts = np.broadcast_to(rows.astype(np.float64), (len(values), count))
-    if missing.any():
-        values = np.where(missing, 0.0, values)
-        counts = counts - np.add.reduceat(missing, begins, axis=1, dtype=np.float64)
-    return np.add.reduceat(values, begins, axis=1), counts
+    sizes = np.bincount(cells, minlength=count)
+    begins, order = np.cumsum(sizes) - sizes, np.argsort(cells.astype(np.min_scalar_type(count)), kind="stable")
+    sums, counts = np.empty((2, len(values), count))
+    counts[:] = sizes
+    for block in blocks(len(values), values.shape[1], _AT_ONCE):
+        part = values[block].take(order, axis=1)
+        missing = np.isnan(part)
+        if missing.any():
+            part[missing] = 0.0
+            counts[block] -= np.add.reduceat(missing, begins, axis=1, dtype=np.float64)
+        np.add.reduceat(part, begins, axis=1, out=sums[block])
+    return sums, counts
 
 
 def shifts(slices: Slices, values: Floats, usual: Baseline) -> tuple[Floats, Floats, Floats]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from detectors.shared.numbers import Numbers
 from detectors.shared.shares import LEAST_SHARE
 from detectors.window.units import FEWEST
 from monitor.model import Floats
@@ -111,12 +112,12 @@ def _ranks(n: int) -> NDArray[np.int64]:
     return np.sort(np.clip(ranks, 0, n - 1))
 
 
-def variation(counts: Floats, gaps: Floats, farthest: Floats) -> Variation:
+def variation(counts: Numbers, gaps: Floats, farthest: Floats) -> Variation:
     """The variation of the parts of a reference by their counts (columns, units, cells); parts are 1, 2, 4, ... units.
 
     `gaps` (columns, cells - 1): from each cell to the next, in standard deviations.
     """
-    below = np.cumsum(counts, axis=2)
+    below = np.cumsum(counts, axis=2).astype(np.float64)
     whole, units = below.sum(axis=1), below.shape[1]
     found = []
     while True:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.shared.numbers import Numbers, numbered, without_gaps
+from detectors.shared.numbers import Numbers, blocks, numbered, without_gaps
 from detectors.shared.wasserstein import SortedSample, sorted_samples
 from detectors.window.drift_groups import Baseline, Groups, baseline, groups_of
 from detectors.window.drift_limits import CELLS, Variation, cells, largest, variation
@@ -79,7 +81,7 @@ def prepared(window: Window, rows: int, least_rows: int) -> Reference:
     columns = _columns(rising)
     scales = np.array([np.ldexp(c.sample.spread, -c.sample.power) if c.sample else np.nan for c in columns])
     kinds = _units(groups, lots if of_lots else None)
-    varies = _variation(values, rising, columns, scales, kinds) if kinds and columns else None
+    varies = _variation(values, rising, columns, kinds) if kinds and columns else None
     usual = baseline(groups, values, least_rows)
     return Reference(window, usual, shortest, of_lots, columns, scales, varies)
 
@@ -132,30 +134,27 @@ def _units_of(parts: Sequence[Numbers], count: int, lots: Numbers | None) -> Uni
 
 
 def _columns(rising: Floats) -> tuple[Column, ...]:
-    """The columns of sorted values (columns, rows)."""
+    """The columns of sorted values (columns, rows), of which those that vary become the samples: scaled in place."""
     found: list[Column] = []
-    alike: dict[int, list[int]] = {}
+    lengths: list[int] = []
     for j, n in enumerate(present_in(rising).tolist()):
         low, high = (float(rising[j, 0]), float(rising[j, n - 1])) if n else (0.0, 0.0)
         same = n > 0 and high - low <= SAME * max(abs(low), abs(high))
         found.append(Column(n, None, low if same else None))
-        if n and not same:
-            alike.setdefault(n, []).append(j)
-    for n, chosen in alike.items():
-        at_once = max(1, _AT_ONCE // n)
-        for part in (chosen[start : start + at_once] for start in range(0, len(chosen), at_once)):
-            for j, sample in zip(part, sorted_samples(rising[part, :n]), strict=True):
+        lengths.append(0 if same else n)
+    for n, run in groupby(range(len(lengths)), key=lengths.__getitem__):
+        alike = list(run)
+        for block in blocks(len(alike), n, _AT_ONCE) if n else ():
+            part = alike[block]
+            for j, sample in zip(part, sorted_samples(rising[part[0] : part[-1] + 1, :n]), strict=True):
                 found[j] = Column(n, sample, None)
     return tuple(found)
 
 
-def _variation(
-    values: Floats, rising: Floats, columns: Sequence[Column], scales: Floats, kinds: Sequence[Units]
-) -> Variation:
+def _variation(values: Floats, rising: Floats, columns: Sequence[Column], kinds: Sequence[Units]) -> Variation:
     """The largest variation of all kinds of units, of values (columns, rows); of a constant column it is 0."""
-    at_once = max(1, _AT_ONCE // values.shape[1])
-    parts = [slice(start, start + at_once) for start in range(0, len(columns), at_once)]
-    counted = [_counted(values[p], rising[p], columns[p], scales[p], kinds) for p in parts]
+    parts = blocks(len(values), values.shape[1], _AT_ONCE)
+    counted = [_counted(values[part], rising[part], columns[part], kinds) for part in parts]
     gaps, farthest, *tables = (np.concatenate(each) for each in zip(*counted, strict=True))
     found = []
     for counts, (_, spans) in zip(tables, kinds, strict=True):
@@ -164,8 +163,8 @@ def _variation(
 
 
 def _counted(
-    values: Floats, rising: Floats, columns: Sequence[Column], scales: Floats, kinds: Sequence[Units]
-) -> tuple[Floats, ...]:
+    values: Floats, rising: Floats, columns: Sequence[Column], kinds: Sequence[Units]
+) -> tuple[NDArray[Any], ...]:
     """What `variation` needs of values (columns, rows): gaps and farthest, and the counts of every kind of units.
 
     All are 0 of a constant column.
@@ -177,9 +176,10 @@ def _counted(
         varying = list(samples)
         whole = len(varying) == len(columns)
         bounds, apart = cells(rising if whole else rising[varying], [columns[j].present for j in varying])
-        gaps[varying] = apart / scales[varying, None]
+        gaps[varying] = apart / np.array([[sample.spread] for sample in samples.values()])
+        powers = np.array([[sample.power] for sample in samples.values()])
         farthest[varying, 0] = [sample.farthest for sample in samples.values()]
-        codes[varying] = _codes(values if whole else values[varying], bounds)
+        codes[varying] = _codes(values if whole else values[varying], np.ldexp(bounds, -powers))
     present = np.array([column.present if column.sample else 0 for column in columns])
     unknown = None if (present == values.shape[1]).all() else ~(np.isfinite(values) & (present > 0)[:, None])
     return gaps, farthest, *(_tables(units, codes, unknown, spans[-1][1]) for units, spans in kinds)
@@ -194,7 +194,7 @@ def _codes(values: Floats, bounds: Floats) -> NDArray[np.uint8]:
     return codes
 
 
-def _tables(units: Numbers, codes: NDArray[np.uint8], unknown: Mask | None, count: int) -> Floats:
+def _tables(units: Numbers, codes: NDArray[np.uint8], unknown: Mask | None, count: int) -> Numbers:
     """How many rows of each unit are in each cell, shape (columns, units, cells)."""
     # What counts for nothing, as it is unknown or of no unit, is in a unit before the first.
     flat = (units + 1) * CELLS + codes
@@ -203,4 +203,4 @@ def _tables(units: Numbers, codes: NDArray[np.uint8], unknown: Mask | None, coun
     size = (count + 1) * CELLS
     flat += size * np.arange(len(codes))[:, None]
     found = np.bincount(flat.ravel(), minlength=size * len(codes)).reshape(len(codes), count + 1, CELLS)
-    return found[:, 1:].astype(np.float64)
+    return found[:, 1:]

@@ -134,9 +134,9 @@ def test_cells_hold_every_value_and_their_gaps_span_the_means(values: Floats) ->
 
 
 def test_units_without_a_value_do_not_count() -> None:
-    counts = RNG.integers(1, 5, (1, 16, CELLS)).astype(np.float64)
+    counts = RNG.integers(1, 5, (1, 16, CELLS))
     gaps, far = np.ones((1, CELLS - 1)), np.ones((1, 1))
-    empty = np.concatenate([counts, np.zeros((1, 2, CELLS))], axis=1)
+    empty = np.concatenate([counts, np.zeros((1, 2, CELLS), dtype=np.int64)], axis=1)
     whole, more = variation(counts, gaps, far), variation(empty, gaps, far)
     assert more.squares[0, 0] == pytest.approx(whole.squares[0, 0])
     assert more.freedom[0, 0] == whole.freedom[0, 0]
