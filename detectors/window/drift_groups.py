@@ -103,10 +103,10 @@ def sums_of(values: Floats, cells: Numbers, count: int) -> tuple[Floats, Floats]
     sums, counts = np.empty((2, len(values), count))
     counts[:] = sizes
     for block in blocks(len(values), values.shape[1], _AT_ONCE):
-        part = values[block].take(order, axis=1)
+        part = values[block] if count == 1 else values[block].take(order, axis=1)
         missing = np.isnan(part)
         if missing.any():
-            part[missing] = 0.0
+            part = np.where(missing, 0.0, part)
             counts[block] -= np.add.reduceat(missing, begins, axis=1, dtype=np.float64)
         np.add.reduceat(part, begins, axis=1, out=sums[block])
     return sums, counts

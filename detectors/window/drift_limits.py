@@ -147,6 +147,6 @@ def _of_parts(below: Floats, whole: Floats, gaps: Floats) -> tuple[Floats, ...]:
     count = np.maximum((rows > 0).sum(axis=1), 1)
     mean, shift = squares.sum(axis=1) / count, means.sum(axis=1) / count
     spread = np.maximum((squares**2).sum(axis=1) / count - mean**2, 0)
-    single = np.clip(np.sqrt(spread / 2), shift, mean)
-    freedom = np.clip(2 * count * mean**2 / np.maximum(spread, 1e-30), 1.0, np.maximum(count - 1.0, 1.0))
-    return total[:, 0] / count, mean, single, freedom
+    single = np.minimum(np.maximum(np.sqrt(spread / 2), shift), mean)
+    freedom = np.maximum(2 * count * mean**2 / np.maximum(spread, 1e-30), 1.0)
+    return total[:, 0] / count, mean, single, np.minimum(freedom, np.maximum(count - 1.0, 1.0))
