@@ -91,9 +91,8 @@ class _Newest:
         self._present = present_in(self._rising)
         self._chance = settings.chance / 2 / max(1, 2 * len(names))
         reference_rows = np.array([[column.present] for column in before.columns]).reshape(-1, 1)
-        self._limits = self._distance_limits(self._present[:, None].astype(np.float64), reference_rows, self._chance)[
-            :, 0
-        ]
+        rows = self._present[:, None].astype(np.float64)
+        self._limits = self._distance_limits(rows, reference_rows, self._chance)[:, 0]
         self._distances = self._all_distances()
         self._ratios: Ratios = {}
         self._explained = 0.0

@@ -89,9 +89,9 @@ def baseline(groups: Groups, values: Floats, least_rows: int) -> Baseline:
     names, numbers = groups
     sums, counts = (part.T for part in sums_of(values, numbers, len(names)))
     found: dict[tuple[str, ...] | None, tuple[Floats, Floats]] = {None: (sums.sum(axis=0), counts.sum(axis=0))}
-    for name, rows, *of_group in zip(names, np.bincount(numbers).tolist(), sums, counts, strict=True):
+    for name, rows, total, present in zip(names, np.bincount(numbers).tolist(), sums, counts, strict=True):
         if rows >= least_rows:
-            found[name] = (of_group[0], of_group[1])
+            found[name] = total, present
     means = {name: part / np.maximum(count, 1) for name, (part, count) in found.items()}
     return Baseline(means, {name: count for name, (_, count) in found.items()})
 

@@ -100,9 +100,8 @@ def cells(rising: Floats, present: Sequence[int]) -> tuple[Floats, Floats]:
     begins = np.concatenate([np.zeros((len(rising), 1), dtype=np.int64), begins], axis=1)
     sizes = np.diff(begins, append=np.array(present)[:, None])
     known = rising if min(present) == rows else np.where(np.isfinite(rising), rising, 0.0)
-    sums = np.add.reduceat(known.ravel(), (begins + rows * np.arange(len(rising))[:, None]).ravel()).reshape(
-        begins.shape
-    )
+    places = begins + rows * np.arange(len(rising))[:, None]
+    sums = np.add.reduceat(known.ravel(), places.ravel()).reshape(begins.shape)
     return bounds, np.diff(sums / np.maximum(sizes, 1))  # the mean of no value is the bound itself
 
 

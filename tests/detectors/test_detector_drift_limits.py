@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from detectors.shared.numbers import without_gaps
 from detectors.shared.wasserstein import distances, sorted_samples, wasserstein
+from detectors.window.drift_groups import slices_of, sums_of
 from detectors.window.drift_limits import CELLS, Variation, cells, largest, variation
 from detectors.window.drift_reference import prepared
 from detectors.window.units import shortest_window, units_of
@@ -140,3 +142,27 @@ def test_units_without_a_value_do_not_count() -> None:
     whole, more = variation(counts, gaps, far), variation(empty, gaps, far)
     assert more.squares[0, 0] == pytest.approx(whole.squares[0, 0])
     assert more.freedom[0, 0] == whole.freedom[0, 0]
+
+
+def test_sums_and_numbers_by_cell_leave_out_what_is_missing() -> None:
+    values, cells_of = RNG.standard_normal((90, 500)), np.append(RNG.integers(0, 7, 493), np.arange(7))
+    values[40:, ::9] = np.nan
+    sums, counts = sums_of(values, cells_of, 7)
+    for cell in range(7):
+        part = values[:, cells_of == cell]
+        assert counts[:, cell].tolist() == np.isfinite(part).sum(axis=1).tolist()
+        assert sums[:, cell] == pytest.approx(np.nansum(part, axis=1))
+
+
+def test_numbers_without_gaps_are_those_of_numpy() -> None:
+    numbers = RNG.integers(0, 50, 30)
+    for found, expected in zip(without_gaps(numbers), np.unique(numbers, return_inverse=True), strict=True):
+        assert found.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(("lots", "looked_at"), [(10, 10), (64, 64), (65, 0)])
+def test_lots_are_slices_unless_they_are_too_many(lots: int, looked_at: int) -> None:
+    named = tuple(f"L{i % lots}" for i in range(65 * 20))
+    found = slices_of(window(RNG.standard_normal((65 * 20, 1)), machines=2, lots=named), 20)
+    assert sum(name.startswith("lot ") for name in found.names) == looked_at
+    assert [name for name in found.names if name.startswith("machine ")] == ["machine m0", "machine m1"]
