@@ -9,11 +9,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.shared.numbers import blocks
 from monitor.model import Floats
 
 _FARTHEST = 1e300
 """Values are clipped at this many standard deviations from 0, so that a distance stays finite."""
-_AT_ONCE = 2**15
+_AT_ONCE = 2**17
 """Values that are worked on at once, so that they stay near the processor."""
 _FACTOR = 1000
 """A power of two up to this one is a factor; a larger one takes longer."""
@@ -53,14 +54,16 @@ class SortedSample:
 
 
 def sorted_samples(rising: Floats) -> list[SortedSample]:
-    """Each of the samples (samples, n), which are sorted and not constant."""
+    """Each of the samples (samples, n), which are sorted and not constant; they are scaled where they are."""
     shrink = -np.frexp(np.maximum(-rising[:, :1], rising[:, -1:]))[1]
-    spread = _times(rising, shrink).std(axis=1, keepdims=True)
-    powers = shrink + 1 - np.frexp(spread)[1]
-    values, spreads = _times(rising, powers), np.ldexp(spread, powers - shrink)
-    mean = values.mean(axis=1, keepdims=True)
-    farthest = np.maximum(mean - values[:, :1], values[:, -1:] - mean) / spreads
-    every = zip(values, powers[:, 0].tolist(), spreads[:, 0].tolist(), farthest[:, 0].tolist(), strict=True)
+    _times(rising, shrink, out=rising)
+    mean = rising.mean(axis=1, keepdims=True)
+    spread = rising.std(axis=1, keepdims=True, mean=mean)
+    more = 1 - np.frexp(spread)[1]
+    _times(rising, more, out=rising)
+    powers, mean, spreads = shrink + more, np.ldexp(mean, more), np.ldexp(spread, more)
+    farthest = np.maximum(mean - rising[:, :1], rising[:, -1:] - mean) / spreads
+    every = zip(rising, powers[:, 0].tolist(), spreads[:, 0].tolist(), farthest[:, 0].tolist(), strict=True)
     return [SortedSample(*each) for each in every]
 
 
@@ -72,22 +75,21 @@ def distances(samples: Sequence[SortedSample], rising: Floats) -> Floats:
     """
     n, m = len(samples[0].values), rising.shape[1]
     found = np.empty(len(samples))
-    at_once = max(1, _AT_ONCE // (n + m))
-    for start in range(0, len(samples), at_once):
-        part = samples[start : start + at_once]
-        references = np.stack([sample.values for sample in part]) if len(part) > 1 else part[0].values[None]
-        current = _clipped(rising[start : start + at_once], [sample.power for sample in part])
+    for block in blocks(len(samples), n + m, _AT_ONCE):
+        part = samples[block]
+        current = _clipped(rising[block], [sample.power for sample in part])
         if n == m:
-            current -= references
+            for values, sample in zip(current, part, strict=True):
+                values -= sample.values
             means = np.abs(current, out=current).mean(axis=1)
         else:
             mine, others, shares = _quantiles(n, m)
             between = current.take(others, axis=1)
-            between -= references.take(mine, axis=1)
+            between -= np.stack([sample.values for sample in part]).take(mine, axis=1)
             np.abs(between, out=between)
             between *= shares
             means = between.sum(axis=1)
-        found[start : start + at_once] = means / [sample.spread for sample in part]
+        found[block] = means / [sample.spread for sample in part]
     return found
 
 
@@ -116,7 +118,8 @@ def _clipped(values: Floats, powers: Sequence[int]) -> Floats:
     return scaled
 
 
-def _times(values: Floats, powers: NDArray[np.int_]) -> Floats:
+def _times(values: Floats, powers: NDArray[np.int_], out: Floats | None = None) -> Floats:
     """Each row of values times its power of two, powers (rows, 1): by a product where that is the same and faster."""
     large = np.abs(powers).max() > _FACTOR
-    return np.asarray(np.ldexp(values, powers) if large else values * np.ldexp(1.0, powers))
+    scale = powers if large else np.ldexp(1.0, powers)
+    return np.asarray((np.ldexp if large else np.multiply)(values, scale, out=out))

@@ -10,9 +10,9 @@ import numpy as np
 
 from detectors.shared.shares import share_limit
 from detectors.shared.wasserstein import distances
-from detectors.window.drift_groups import Baseline, Mix, baseline, in_slice, mixes, only_in, shifts, slices_of
+from detectors.window.drift_groups import Mix, in_slice, mixes, only_in, shifts, slices_of
 from detectors.window.drift_limits import Settings
-from detectors.window.drift_reference import SAME, Reference, finite_or_nan, prepared
+from detectors.window.drift_reference import SAME, Reference, finite_or_nan, prepared, present_in
 from monitor.detection import (
     CHANGED_RATE,
     DRIFT,
@@ -29,7 +29,6 @@ _MOST_CAUSES = 8
 _MOST_REFERENCES = 4096
 _FARTHEST = 1e300
 
-Known = tuple[Reference, Baseline]
 Ratios = dict[str, float]
 """The highest value / limit of each feature."""
 
@@ -56,11 +55,11 @@ class FeatureDrift:
         self.name = name
         self._settings = settings or Settings()
         # A reference is frozen, so it is prepared once and not for every window.
-        self._prepared: OrderedDict[str, Known] = OrderedDict()
+        self._prepared: OrderedDict[str, Reference] = OrderedDict()
 
     def judge(self, reference: Window, current: Window) -> Sequence[Finding]:
         """Two findings for each feature of either window, then those of the step, `worst_ratio` last."""
-        newest = _Newest(*self._known(reference, len(current)), current, self._settings, self.name)
+        newest = _Newest(self._known(reference, len(current)), current, self._settings, self.name)
         findings: list[Finding] = []
         for j, name in enumerate(reference.names):
             findings += newest.of_column(j, name)
@@ -69,11 +68,10 @@ class FeatureDrift:
                 findings += newest.no_data(name, WASSERSTEIN)
         return (*findings, *newest.of_step(findings))
 
-    def _known(self, reference: Window, rows: int) -> Known:
+    def _known(self, reference: Window, rows: int) -> Reference:
         known = self._prepared.get(reference.subject)
-        if known is None or not known[0].holds(reference, rows):
-            before = prepared(reference, rows)
-            known = before, baseline(reference, finite_or_nan(reference.values), self._settings.least_rows)
+        if known is None or not known.holds(reference, rows):
+            known = prepared(reference, rows, self._settings.least_rows)
             if len(self._prepared) >= _MOST_REFERENCES:
                 self._prepared.popitem(last=False)
             self._prepared[reference.subject] = known
@@ -83,17 +81,18 @@ class FeatureDrift:
 class _Newest:
     """A window beside its reference: what is found of it, column by column."""
 
-    def __init__(self, before: Reference, usual: Baseline, window: Window, settings: Settings, detector: str) -> None:
-        self._before, self._usual, self._window, self._settings = before, usual, window, settings
+    def __init__(self, before: Reference, window: Window, settings: Settings, detector: str) -> None:
+        self._before, self._window, self._settings = before, window, settings
         at = from_nanos(int(window.at.max())) if len(window) else EPOCH
         self._blank = Finding(detector, "", window.subject, "", at, Status.NO_DATA, None, None, step=window.step)
         names = before.window.names
-        self._values = _aligned(window, names)
-        self._rising = np.sort(np.ascontiguousarray(self._values.T), axis=1)
-        self._present = np.isfinite(self._rising).sum(axis=1)
+        self._values = np.ascontiguousarray(_aligned(window, names).T)
+        self._rising = np.sort(self._values, axis=1)
+        self._present = present_in(self._rising)
         self._chance = settings.chance / 2 / max(1, 2 * len(names))
         reference_rows = np.array([[column.present] for column in before.columns]).reshape(-1, 1)
-        self._limits = self._distance_limits(self._present[:, None], reference_rows, self._chance)[:, 0]
+        rows = self._present[:, None].astype(np.float64)
+        self._limits = self._distance_limits(rows, reference_rows, self._chance)[:, 0]
         self._distances = self._all_distances()
         self._ratios: Ratios = {}
         self._explained = 0.0
@@ -166,9 +165,7 @@ class _Newest:
         """What remains of a distance, as value / limit, where a changed mix explains it; None where none does."""
         before = self._before.window
         found: list[tuple[float, Mix]] = []
-        for mix in mixes(
-            name, before, self._window, (before.values[:, j], self._values[:, j]), self._settings.least_rows
-        ):
+        for mix in mixes(name, before, self._window, (before.values[:, j], self._values[j]), self._settings.least_rows):
             rows = np.array([[self._present[j]]]), np.array([[mix.reference_rows]])
             ratio = mix.remains / self._distance_limits(*rows, self._chance)[j, 0]
             if ratio <= 1 and mix.explained >= self._settings.explains:
@@ -185,7 +182,7 @@ class _Newest:
         if not slices.names or self._before.variation is None:
             return replace(blank, value=0.0, limit=1.0, status=Status.OK), {}
         with np.errstate(all="ignore"):
-            apart, rows, reference_rows = shifts(slices, self._values, self._usual)
+            apart, rows, reference_rows = shifts(slices, self._values, self._before.usual)
             limits = self._distance_limits(rows, reference_rows, self._settings.chance / 2 / apart.size)
             ratios = np.abs(apart) / self._before.scales[:, None] / limits
         ratios = np.minimum(np.where((rows >= self._settings.least_rows) & (ratios > 0), ratios, 0.0), _FARTHEST)

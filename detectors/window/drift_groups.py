@@ -11,26 +11,36 @@ from detectors.comparing.chance import distance
 from detectors.comparing.columns import Column, Labels
 from detectors.comparing.columns import Settings as Comparing
 from detectors.comparing.measures import of_values
-from detectors.shared.numbers import Numbers, named, numbered
+from detectors.shared.numbers import Numbers, blocks, named, numbered, without_gaps
 from detectors.window.units import MOST
 from monitor.model import Floats, Mask, Window
 
+Groups = tuple[list[tuple[str, ...]], Numbers]
+"""The different groups of a window, and the number of each row's."""
 KINDS = ("machine", "recipe")
 """What the first elements of a row's group are."""
 LOT = "lot"
+_AT_ONCE = 2**15
+"""Values that are worked on at once, so that they stay near the processor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slices:
-    """Parts of a window: `names`, such as "machine press-2"; `rows` (slices, cells): how many rows of each cell.
+    """Parts of a window: `names`, such as "machine press-2"; `members` (slices, cells): which cells each is made of.
 
-    A cell is what has one group and one lot; `cells`, shape (rows,), numbers them, `counts` (cells,) their rows.
+    A cell is what has one group and one lot, if lots are looked at; `cells`, shape (rows,), numbers them, `groups` has
+    the group of each.
     """
 
     names: tuple[str, ...]
     members: Mask
     cells: Numbers
     groups: tuple[tuple[str, ...], ...]
+
+
+def groups_of(window: Window) -> Groups:
+    """The window's groups; one without elements where no row has any."""
+    return named(window.groups) if window.groups else ([()] * bool(len(window)), np.zeros(len(window), dtype=np.int64))
 
 
 def slices_of(window: Window, least_rows: int) -> Slices:
@@ -40,9 +50,11 @@ def slices_of(window: Window, least_rows: int) -> Slices:
     """
     if not (window.groups or window.lots):
         return Slices((), np.zeros((0, 0), dtype=np.bool_), np.empty(0, dtype=np.int64), ())
-    group_names, groups = named(window.groups or ((),) * len(window))
-    lot_names, lots = named(window.lots or ("",) * len(window))
-    both, cells = np.unique(groups * len(lot_names) + lots, return_inverse=True)
+    group_names, groups = groups_of(window)
+    lot_names, lots = [""], np.zeros(len(window), dtype=np.int64)
+    if 0 < len(set(window.lots) - {""}) <= MOST:
+        lot_names, lots = named(window.lots)
+    both, cells = without_gaps(groups * len(lot_names) + lots)
     kinds = [(group_names[i // len(lot_names)], lot_names[i % len(lot_names)]) for i in both.tolist()]
     rows = np.bincount(cells, minlength=len(kinds))
     found: dict[str, dict[str, list[int]]] = {kind: {} for kind in (*KINDS, LOT)}
@@ -72,40 +84,43 @@ class Baseline:
     counts: dict[tuple[str, ...] | None, Floats]
 
 
-def baseline(reference: Window, values: Floats, least_rows: int) -> Baseline:
-    """Of every group with enough rows; `values` (rows, columns), NaN where missing."""
-    names, groups = named(reference.groups or ((),) * len(reference))
-    sums, counts = sums_of(values, groups, len(names))
+def baseline(groups: Groups, values: Floats, least_rows: int) -> Baseline:
+    """Of every group with enough rows; `values` (columns, rows), NaN where missing."""
+    names, numbers = groups
+    sums, counts = (part.T for part in sums_of(values, numbers, len(names)))
     found: dict[tuple[str, ...] | None, tuple[Floats, Floats]] = {None: (sums.sum(axis=0), counts.sum(axis=0))}
-    for i, name in enumerate(names):
-        if (groups == i).sum() >= least_rows:
-            found[name] = (sums[i], counts[i])
+    for name, rows, total, present in zip(names, np.bincount(numbers).tolist(), sums, counts, strict=True):
+        if rows >= least_rows:
+            found[name] = total, present
     means = {name: part / np.maximum(count, 1) for name, (part, count) in found.items()}
     return Baseline(means, {name: count for name, (_, count) in found.items()})
 
 
 def sums_of(values: Floats, cells: Numbers, count: int) -> tuple[Floats, Floats]:
-    """The sums and numbers of values (rows, columns) by cell, both (cells, columns)."""
-    order = np.argsort(cells, kind="stable")
-    begins = np.searchsorted(cells[order], np.arange(count))
-    ordered = values[order]
-    missing = np.isnan(ordered)
-    if not missing.any():
-        rows = np.bincount(cells, minlength=count).astype(np.float64)
-        return np.add.reduceat(ordered, begins, axis=0), np.broadcast_to(rows[:, None], (count, values.shape[1]))
-    ordered[missing] = 0.0
-    present = np.add.reduceat((~missing).astype(np.float64), begins, axis=0)
-    return np.add.reduceat(ordered, begins, axis=0), present
+    """The sums and numbers of values (columns, rows) by cell, both (columns, cells); each cell has rows."""
+    sizes = np.bincount(cells, minlength=count)
+    begins, order = np.cumsum(sizes) - sizes, np.argsort(cells.astype(np.min_scalar_type(count)), kind="stable")
+    sums, counts = np.empty((2, len(values), count))
+    counts[:] = sizes
+    for block in blocks(len(values), values.shape[1], _AT_ONCE):
+        part = values[block] if count == 1 else values[block].take(order, axis=1)
+        missing = np.isnan(part)
+        if missing.any():
+            part = np.where(missing, 0.0, part)
+            counts[block] -= np.add.reduceat(missing, begins, axis=1, dtype=np.float64)
+        np.add.reduceat(part, begins, axis=1, out=sums[block])
+    return sums, counts
 
 
 def shifts(slices: Slices, values: Floats, usual: Baseline) -> tuple[Floats, Floats, Floats]:
     """By column and slice: how far its values lie from what is usual in their groups, how many, and of how many.
 
-    All have shape (columns, slices). A row of a group that the reference hardly knows is compared with the whole of it.
-    The last is the number of independent rows that the mean of what is usual amounts to.
+    `values` has shape (columns, rows), all others (columns, slices). A row of a group that the reference hardly
+    knows is compared with the whole of it. The last is the number of independent rows that the mean of
+    what is usual amounts to.
     """
     known = [group if group in usual.means else None for group in slices.groups]
-    sums, counts = sums_of(values, slices.cells, len(known))
+    sums, counts = (part.T for part in sums_of(values, slices.cells, len(known)))
     apart = sums - counts * np.stack([usual.means[name] for name in known])
     members = slices.members.astype(np.float64)
     rows = members @ counts

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from detectors.shared.numbers import Numbers
 from detectors.shared.shares import LEAST_SHARE
 from detectors.window.units import FEWEST
 from monitor.model import Floats
@@ -87,13 +88,6 @@ def largest(parts: Sequence[Variation]) -> Variation:
     return Variation(rows, squares, shift, freedom, parts[0].farthest)
 
 
-def stacked(parts: Sequence[Variation]) -> Variation:
-    """The columns of all parts."""
-    every = zip(*((p.rows, p.squares, p.shift, p.freedom, p.farthest) for p in parts), strict=True)
-    rows, squares, shift, freedom, farthest = (np.concatenate(arrays) for arrays in every)
-    return Variation(rows, squares, shift, freedom, farthest)
-
-
 def cells(rising: Floats, present: Sequence[int]) -> tuple[Floats, Floats]:
     """The cells of sorted columns (columns, rows), of which so many values are present.
 
@@ -105,8 +99,9 @@ def cells(rising: Floats, present: Sequence[int]) -> tuple[Floats, Floats]:
     begins = np.stack([np.searchsorted(v[:n], b) for v, b, n in zip(rising, bounds, present, strict=True)])
     begins = np.concatenate([np.zeros((len(rising), 1), dtype=np.int64), begins], axis=1)
     sizes = np.diff(begins, append=np.array(present)[:, None])
-    flat = np.where(np.isfinite(rising), rising, 0.0).ravel()
-    sums = np.add.reduceat(flat, (begins + rows * np.arange(len(rising))[:, None]).ravel()).reshape(begins.shape)
+    known = rising if min(present) == rows else np.where(np.isfinite(rising), rising, 0.0)
+    places = begins + rows * np.arange(len(rising))[:, None]
+    sums = np.add.reduceat(known.ravel(), places.ravel()).reshape(begins.shape)
     return bounds, np.diff(sums / np.maximum(sizes, 1))  # the mean of no value is the bound itself
 
 
@@ -116,12 +111,12 @@ def _ranks(n: int) -> NDArray[np.int64]:
     return np.sort(np.clip(ranks, 0, n - 1))
 
 
-def variation(counts: Floats, gaps: Floats, farthest: Floats) -> Variation:
+def variation(counts: Numbers, gaps: Floats, farthest: Floats) -> Variation:
     """The variation of the parts of a reference by their counts (columns, units, cells); parts are 1, 2, 4, ... units.
 
     `gaps` (columns, cells - 1): from each cell to the next, in standard deviations.
     """
-    below = np.cumsum(counts, axis=2)
+    below = np.cumsum(counts, axis=2).astype(np.float64)
     whole, units = below.sum(axis=1), below.shape[1]
     found = []
     while True:
@@ -151,6 +146,6 @@ def _of_parts(below: Floats, whole: Floats, gaps: Floats) -> tuple[Floats, ...]:
     count = np.maximum((rows > 0).sum(axis=1), 1)
     mean, shift = squares.sum(axis=1) / count, means.sum(axis=1) / count
     spread = np.maximum((squares**2).sum(axis=1) / count - mean**2, 0)
-    single = np.clip(np.sqrt(spread / 2), shift, mean)
-    freedom = np.clip(2 * count * mean**2 / np.maximum(spread, 1e-30), 1.0, np.maximum(count - 1.0, 1.0))
-    return total[:, 0] / count, mean, single, freedom
+    single = np.minimum(np.maximum(np.sqrt(spread / 2), shift), mean)
+    freedom = np.maximum(2 * count * mean**2 / np.maximum(spread, 1e-30), 1.0)
+    return total[:, 0] / count, mean, single, np.minimum(freedom, np.maximum(count - 1.0, 1.0))

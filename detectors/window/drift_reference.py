@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from detectors.shared.numbers import Numbers, numbered
+from detectors.shared.numbers import Numbers, blocks, numbered, without_gaps
 from detectors.shared.wasserstein import SortedSample, sorted_samples
-from detectors.window.drift_limits import CELLS, Variation, cells, largest, stacked, variation
+from detectors.window.drift_groups import Baseline, Groups, baseline, groups_of
+from detectors.window.drift_limits import CELLS, Variation, cells, largest, variation
 from detectors.window.units import FEWEST, shortest_window, units_of
-from monitor.model import Floats, Window
+from monitor.model import Floats, Mask, Window
 
 SAME = 1e-9
 """Values that differ by less than this, relative to their size, count as one constant with rounding noise."""
@@ -38,10 +42,11 @@ class Reference:
     """A prepared reference; `variation` has the window's columns in their order, None where there are too few rows.
 
     `scales` (columns,): standard deviations, NaN of a column without one. `shortest`: the rows of a window for which
-    whole lots are the units, None for none; `of_lots`: they are.
+    whole lots are the units, None for none; `of_lots`: they are. `usual`: what is usual in its groups.
     """
 
     window: Window
+    usual: Baseline
     shortest: int | None
     of_lots: bool
     columns: tuple[Column, ...]
@@ -65,24 +70,30 @@ def lots_of(window: Window) -> Numbers | None:
     return numbered(window.lots) if window.lots and all(window.lots) else None
 
 
-def prepared(window: Window, rows: int) -> Reference:
-    """The reference for windows of so many rows."""
+def prepared(window: Window, rows: int, least_rows: int) -> Reference:
+    """The reference for windows of so many rows; a group of fewer than `least_rows` is hardly known."""
     lots = lots_of(window)
     shortest = shortest_window(lots)
     of_lots = _are_units(shortest, rows)
+    groups = groups_of(window)
     values = np.ascontiguousarray(finite_or_nan(window.values).T)
     rising = np.sort(values, axis=1)
     columns = _columns(rising)
     scales = np.array([np.ldexp(c.sample.spread, -c.sample.power) if c.sample else np.nan for c in columns])
-    kinds = _units(window, lots if of_lots else None)
-    at_once = max(1, _AT_ONCE // max(1, len(window)))
-    parts = [slice(start, start + at_once) for start in range(0, len(columns), at_once)]
-    found = [_variation(values[p], rising[p], columns[p], scales[p], kinds) for p in parts] if kinds else []
-    return Reference(window, shortest, of_lots, columns, scales, stacked(found) if found else None)
+    kinds = _units(groups, lots if of_lots else None)
+    varies = _variation(values, rising, columns, kinds) if kinds and columns else None
+    usual = baseline(groups, values, least_rows)
+    return Reference(window, usual, shortest, of_lots, columns, scales, varies)
 
 
 def _are_units(shortest: int | None, rows: int) -> bool:
     return shortest is not None and rows >= shortest
+
+
+def present_in(rising: Floats) -> Numbers:
+    """How many values each sorted column (columns, rows) has; those that are missing come last."""
+    whole = not np.isnan(rising[:, -1:]).any()
+    return np.full(len(rising), rising.shape[1]) if whole else np.isfinite(rising).sum(axis=1)
 
 
 def finite_or_nan(values: Floats) -> Floats:
@@ -97,27 +108,24 @@ def _same_bits(first: Floats, second: Floats) -> bool:
     return np.array_equal(bits, others)
 
 
-def _units(window: Window, lots: Numbers | None) -> list[Units]:
+def _units(groups: Groups, lots: Numbers | None) -> list[Units]:
     """The units of all rows, and those of each machine that made many of them.
 
     The tools of two machines may have worn by turns during the reference, and wear at the same time later.
     """
-    everything = _units_of([np.arange(len(window))], len(window), lots)
-    machines = numbered([group[0] if group else "" for group in window.groups])
-    large = (
-        np.flatnonzero(np.bincount(machines) * _MACHINES >= len(machines))
-        if len(machines)
-        else np.empty(0, dtype=np.int64)
-    )
+    names, numbers = groups
+    count = len(numbers)
+    machines = numbered([name[0] if name else "" for name in names])[numbers]
+    large = np.flatnonzero(np.bincount(machines) * _MACHINES >= count)
     alone = [np.flatnonzero(machines == machine) for machine in large] if len(large) > 1 else []
-    return [units for units in (everything, _units_of(alone, len(window), lots)) if units[1]]
+    return [units for units in (_units_of(part, count, lots) for part in ([np.arange(count)], alone)) if units[1]]
 
 
 def _units_of(parts: Sequence[Numbers], count: int, lots: Numbers | None) -> Units:
     """The unit of each row (-1: none), and from which to which those of each part of the rows are."""
     found, spans, start = np.full(count, -1, dtype=np.int64), [], 0
     for rows in parts:
-        units = units_of(len(rows), None if lots is None else np.unique(lots[rows], return_inverse=True)[1])
+        units = units_of(len(rows), None if lots is None else without_gaps(lots[rows])[1])
         if units is not None and units.max() + 1 >= FEWEST:
             found[rows] = units + start
             spans.append((start, start + int(units.max()) + 1))
@@ -126,45 +134,73 @@ def _units_of(parts: Sequence[Numbers], count: int, lots: Numbers | None) -> Uni
 
 
 def _columns(rising: Floats) -> tuple[Column, ...]:
-    """The columns of sorted values (columns, rows)."""
+    """The columns of sorted values (columns, rows), of which those that vary become the samples: scaled in place."""
     found: list[Column] = []
-    alike: dict[int, list[int]] = {}
-    for j, n in enumerate(np.isfinite(rising).sum(axis=1).tolist()):
+    lengths: list[int] = []
+    for j, n in enumerate(present_in(rising).tolist()):
         low, high = (float(rising[j, 0]), float(rising[j, n - 1])) if n else (0.0, 0.0)
         same = n > 0 and high - low <= SAME * max(abs(low), abs(high))
         found.append(Column(n, None, low if same else None))
-        if n and not same:
-            alike.setdefault(n, []).append(j)
-    for n, chosen in alike.items():
-        for j, sample in zip(chosen, sorted_samples(rising[chosen, :n]), strict=True):
-            found[j] = Column(n, sample, None)
+        lengths.append(0 if same else n)
+    for n, run in groupby(range(len(lengths)), key=lengths.__getitem__):
+        alike = list(run)
+        for block in blocks(len(alike), n, _AT_ONCE) if n else ():
+            part = alike[block]
+            for j, sample in zip(part, sorted_samples(rising[part[0] : part[-1] + 1, :n]), strict=True):
+                found[j] = Column(n, sample, None)
     return tuple(found)
 
 
-def _variation(
-    values: Floats, rising: Floats, columns: Sequence[Column], scales: Floats, kinds: Sequence[Units]
-) -> Variation:
+def _variation(values: Floats, rising: Floats, columns: Sequence[Column], kinds: Sequence[Units]) -> Variation:
     """The largest variation of all kinds of units, of values (columns, rows); of a constant column it is 0."""
+    parts = blocks(len(values), values.shape[1], _AT_ONCE)
+    counted = [_counted(values[part], rising[part], columns[part], kinds) for part in parts]
+    gaps, farthest, *tables = (np.concatenate(each) for each in zip(*counted, strict=True))
+    found = []
+    for counts, (_, spans) in zip(tables, kinds, strict=True):
+        found += [variation(counts[:, start:stop], gaps, farthest) for start, stop in spans]
+    return largest(found)
+
+
+def _counted(
+    values: Floats, rising: Floats, columns: Sequence[Column], kinds: Sequence[Units]
+) -> tuple[NDArray[Any], ...]:
+    """What `variation` needs of values (columns, rows): gaps and farthest, and the counts of every kind of units.
+
+    All are 0 of a constant column.
+    """
     gaps, farthest = np.zeros((len(columns), CELLS - 1)), np.zeros((len(columns), 1))
-    codes = np.zeros(values.shape, dtype=np.int64)
+    codes = np.zeros(values.shape, dtype=np.uint8)
     samples = {j: column.sample for j, column in enumerate(columns) if column.sample is not None}
     if samples:
         varying = list(samples)
-        bounds, apart = cells(rising[varying], [columns[j].present for j in varying])
-        gaps[varying] = apart / scales[varying, None]
-        for (j, sample), of_column in zip(samples.items(), bounds, strict=True):
-            farthest[j] = sample.farthest
-            codes[j] = np.searchsorted(of_column, values[j], side="right")
-    present = np.isfinite(values) & np.array([[j in samples] for j in range(len(columns))])
-    parts = []
-    for units, spans in kinds:
-        counts = _tables(np.where(present, units + 1, 0), codes, spans[-1][1] + 1)
-        parts += [variation(counts[:, start + 1 : stop + 1], gaps, farthest) for start, stop in spans]
-    return largest(parts)
+        whole = len(varying) == len(columns)
+        bounds, apart = cells(rising if whole else rising[varying], [columns[j].present for j in varying])
+        gaps[varying] = apart / np.array([[sample.spread] for sample in samples.values()])
+        powers = np.array([[sample.power] for sample in samples.values()])
+        farthest[varying, 0] = [sample.farthest for sample in samples.values()]
+        codes[varying] = _codes(values if whole else values[varying], np.ldexp(bounds, -powers))
+    present = np.array([column.present if column.sample else 0 for column in columns])
+    unknown = None if (present == values.shape[1]).all() else ~(np.isfinite(values) & (present > 0)[:, None])
+    return gaps, farthest, *(_tables(units, codes, unknown, spans[-1][1]) for units, spans in kinds)
 
 
-def _tables(units: Numbers, codes: Numbers, count: int) -> Floats:
+def _codes(values: Floats, bounds: Floats) -> NDArray[np.uint8]:
+    """The cell of each value (columns, rows): the bounds (columns, cells - 1) it reaches, counted without a search."""
+    codes, reached = np.zeros(values.shape, dtype=np.uint8), np.empty(values.shape, dtype=np.bool_)
+    for bound in bounds.T:
+        np.greater_equal(values, bound[:, None], out=reached)
+        codes += reached
+    return codes
+
+
+def _tables(units: Numbers, codes: NDArray[np.uint8], unknown: Mask | None, count: int) -> Numbers:
     """How many rows of each unit are in each cell, shape (columns, units, cells)."""
-    flat = (units + count * np.arange(len(codes))[:, None]) * CELLS + codes
-    shape = len(codes), count, CELLS
-    return np.bincount(flat.ravel(), minlength=len(codes) * count * CELLS).reshape(shape).astype(np.float64)
+    # What counts for nothing, as it is unknown or of no unit, is in a unit before the first.
+    flat = (units + 1) * CELLS + codes
+    if unknown is not None:
+        flat[unknown] = 0
+    size = (count + 1) * CELLS
+    flat += size * np.arange(len(codes))[:, None]
+    found = np.bincount(flat.ravel(), minlength=size * len(codes)).reshape(len(codes), count + 1, CELLS)
+    return found[:, 1:]

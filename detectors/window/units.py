@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.shared.numbers import Numbers
+from detectors.shared.numbers import Numbers, without_gaps
 
 MOST = 64
 """Units of a reference; more lots are put together with their neighbours."""
@@ -29,5 +29,4 @@ def units_of(rows: int, lots: Numbers | None) -> Numbers | None:
         return np.arange(rows) * count // rows if count >= FEWEST else None
     sizes = np.bincount(lots)
     begins = np.cumsum(sizes) - sizes
-    joined = begins * MOST // rows
-    return np.asarray(np.unique(joined, return_inverse=True)[1][lots], dtype=np.int64)
+    return without_gaps(begins * MOST // rows)[1][lots]

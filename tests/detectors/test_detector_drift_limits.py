@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from detectors.shared.numbers import without_gaps
 from detectors.shared.wasserstein import distances, sorted_samples, wasserstein
+from detectors.window.drift_groups import slices_of, sums_of
 from detectors.window.drift_limits import CELLS, Variation, cells, largest, variation
 from detectors.window.drift_reference import prepared
 from detectors.window.units import shortest_window, units_of
@@ -67,7 +69,7 @@ def test_lots_are_units_where_they_tell_enough(lots: Floats | None, rows: int | 
 def test_the_variation_is_that_of_the_distances_of_the_units() -> None:
     """By the definition: distances of every unit, and of every pair of neighbours, from the others."""
     values = RNG.standard_normal((640, 1)) + np.repeat(RNG.standard_normal((16, 1)), 40, axis=0)
-    found = prepared(window(values), 60).variation
+    found = prepared(window(values), 60, 20).variation
     assert found is not None
     for length, (rows, square) in enumerate(zip(found.rows[0], found.squares[0], strict=True)):
         size = 10 * 2**length
@@ -92,11 +94,13 @@ def test_a_limit_is_students_bound_for_the_shift_and_adds_the_rest() -> None:
 
 
 def test_what_does_not_vary_has_no_limit() -> None:
-    known = prepared(window(np.column_stack([RNG.standard_normal(100), np.full(100, 7.0), np.full(100, np.nan)])), 60)
+    known = prepared(
+        window(np.column_stack([RNG.standard_normal(100), np.full(100, 7.0), np.full(100, np.nan)])), 60, 20
+    )
     assert known.variation is not None
     limits = known.variation.limits(np.full((3, 1), 60), np.full((3, 1), 100), 1e-4)[:, 0]
     assert np.isfinite(limits).tolist() == [True, False, False]
-    assert prepared(window(RNG.standard_normal((31, 1))), 60).variation is None
+    assert prepared(window(RNG.standard_normal((31, 1))), 60, 20).variation is None
 
 
 def test_the_kind_of_unit_that_varies_most_counts() -> None:
@@ -108,10 +112,10 @@ def test_the_kind_of_unit_that_varies_most_counts() -> None:
 def test_lots_that_are_known_vary_as_far_as_blocks_of_the_same_length() -> None:
     lots = np.repeat(np.arange(32), 25)
     values = RNG.standard_normal((800, 1)) + RNG.standard_normal((32, 1))[lots]
-    by_lot = prepared(window(values, lots=tuple(f"L{i}" for i in lots)), 60).variation
+    by_lot = prepared(window(values, lots=tuple(f"L{i}" for i in lots)), 60, 20).variation
     shuffled = RNG.permutation(800)
-    mixed = prepared(window(values[shuffled], lots=tuple(f"L{i}" for i in lots[shuffled])), 60).variation
-    unknown = prepared(window(values[shuffled]), 60).variation
+    mixed = prepared(window(values[shuffled], lots=tuple(f"L{i}" for i in lots[shuffled])), 60, 20).variation
+    unknown = prepared(window(values[shuffled]), 60, 20).variation
     assert by_lot is not None
     assert mixed is not None
     assert unknown is not None
@@ -132,9 +136,33 @@ def test_cells_hold_every_value_and_their_gaps_span_the_means(values: Floats) ->
 
 
 def test_units_without_a_value_do_not_count() -> None:
-    counts = RNG.integers(1, 5, (1, 16, CELLS)).astype(np.float64)
+    counts = RNG.integers(1, 5, (1, 16, CELLS))
     gaps, far = np.ones((1, CELLS - 1)), np.ones((1, 1))
-    empty = np.concatenate([counts, np.zeros((1, 2, CELLS))], axis=1)
+    empty = np.concatenate([counts, np.zeros((1, 2, CELLS), dtype=np.int64)], axis=1)
     whole, more = variation(counts, gaps, far), variation(empty, gaps, far)
     assert more.squares[0, 0] == pytest.approx(whole.squares[0, 0])
     assert more.freedom[0, 0] == whole.freedom[0, 0]
+
+
+def test_sums_and_numbers_by_cell_leave_out_what_is_missing() -> None:
+    values, cells_of = RNG.standard_normal((90, 500)), np.append(RNG.integers(0, 7, 493), np.arange(7))
+    values[40:, ::9] = np.nan
+    sums, counts = sums_of(values, cells_of, 7)
+    for cell in range(7):
+        part = values[:, cells_of == cell]
+        assert counts[:, cell].tolist() == np.isfinite(part).sum(axis=1).tolist()
+        assert sums[:, cell] == pytest.approx(np.nansum(part, axis=1))
+
+
+def test_numbers_without_gaps_are_those_of_numpy() -> None:
+    numbers = RNG.integers(0, 50, 30)
+    for found, expected in zip(without_gaps(numbers), np.unique(numbers, return_inverse=True), strict=True):
+        assert found.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(("lots", "looked_at"), [(10, 10), (64, 64), (65, 0)])
+def test_lots_are_slices_unless_they_are_too_many(lots: int, looked_at: int) -> None:
+    named = tuple(f"L{i % lots}" for i in range(65 * 20))
+    found = slices_of(window(RNG.standard_normal((65 * 20, 1)), machines=2, lots=named), 20)
+    assert sum(name.startswith("lot ") for name in found.names) == looked_at
+    assert [name for name in found.names if name.startswith("machine ")] == ["machine m0", "machine m1"]
