@@ -74,7 +74,8 @@ def test_a_cut_of_the_real_cycles_is_judged(tmp_path: Path) -> None:
     for name in (*CURVES, "profile"):
         lines = gzip.decompress((source / f"{name}.txt.gz").read_bytes()).decode().splitlines()[:CUT_CYCLES]
         (place / f"{name}.txt").write_text("\n".join(lines))
-    said = replayed(loaded("hydraulic", place, tmp_path), tmp_path)
+    once_each = [f"gates.{gate}.retraining.enabled=false" for gate in ("valve", "pump", "accumulator")]
+    said = replayed(loaded("hydraulic", place, tmp_path), tmp_path, "sources.cycles.every=10m", *once_each)
     assert said.code == 0, said.err
     verdicts = rows(tmp_path, "SELECT gate, verdict, reason, count(*) FROM decision GROUP BY 1, 2, 3")
     assert sum(count for *_, count in verdicts) == 3 * CUT_CYCLES
