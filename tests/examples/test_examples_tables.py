@@ -1,7 +1,7 @@
 """The classifier on whole real tables, as its benchmark measures it: `make soak`.
 
-`make test` takes the first parts of them through the whole chain (test_examples_ai4i2020.py, test_examples_secom.py), and
-the contract of the kinds holds that what has nothing to do with the inputs gives no skill.
+`make test` takes the first parts of them through the whole chain (test_examples_ai4i2020.py, test_examples_secom.py),
+and the contract of the kinds holds that what has nothing to do with the inputs gives no skill.
 """
 
 from __future__ import annotations
