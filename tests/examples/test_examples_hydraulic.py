@@ -68,7 +68,9 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert (said.code, "holds no SE.txt" in said.err) == (3, True)
 
 
+@pytest.mark.soak
 def test_a_cut_of_the_real_cycles_is_judged(tmp_path: Path) -> None:
+    """Classifiers of 480 columns take their time; the cuts of ai4i2020 and neu go through the same chain in `make test`."""
     source, place = data("hydraulic"), tmp_path / "cut"
     place.mkdir()
     for name in (*CURVES, "profile"):
