@@ -70,7 +70,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.soak
 def test_a_cut_of_the_real_cycles_is_judged(tmp_path: Path) -> None:
-    """Classifiers of 480 columns take their time; the cuts of ai4i2020 and neu go through the same chain in `make test`."""
+    """Classifiers of 480 columns take their time: in `make test`, ai4i2020 and neu go through the same chain."""
     source, place = data("hydraulic"), tmp_path / "cut"
     place.mkdir()
     for name in (*CURVES, "profile"):
