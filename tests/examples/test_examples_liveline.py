@@ -102,6 +102,7 @@ def _compared(plant: Plant) -> dict[str, object]:
     return values
 
 
+@pytest.mark.soak
 def test_ten_minutes_of_the_real_line_go_through_the_whole_chain(tmp_path: Path) -> None:
     """The cut: the first 600 seconds of each file, and two of the gates."""
     (tmp_path / "in").mkdir()
