@@ -28,6 +28,7 @@ gates:
   surface: {step: paint, characteristic: surface, model: surface, kind: classifier, profile: [press.force],
             covariates: [dust, flow], coverage: 0.8, training: {min_outcomes: 300, takes: 20m, every: 30m}}
 performance: {every: 1h}
+drift: {every: 1h}
 sources:
   press:
     {kind: part_steps, url: "sqlite:///mes.db", table: PRESS, serial: SN, step: OP, lot: LOT, machine: MACHINE,

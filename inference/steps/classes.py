@@ -64,7 +64,7 @@ def _chosen(
         columns, weights = design.columns[:, 1:width], None
         for times in _STRONGER:
             weights = logistic.fit(
-                columns[learnt], target[learnt], start.shape[1], times * least, weights, start[learnt]
+                columns[learnt], target[learnt], start.shape[1], times * least, weights, offset=start[learnt]
             )
             predicted = _log_probabilities(columns[judged], weights, start[judged])
             found[width, times * least] = float(losses(predicted, target[judged]).sum())

@@ -21,9 +21,10 @@ from monitor.store.database import tables as t
 from monitor.store.watching import alerts as alerting
 
 pytestmark = pytest.mark.process
+IN_SOAK = [pytest.param(seed, marks=pytest.mark.soak) for seed in (1001, 1002)]
 
 
-@pytest.mark.parametrize("seed", [1000, 1001, 1002])
+@pytest.mark.parametrize("seed", [1000, *IN_SOAK])
 def test_thirty_scripted_series_give_the_same_alerts_at_every_interval(
     seed: int, good_plant: Plant, tmp_path: Path
 ) -> None:
@@ -37,7 +38,7 @@ def test_thirty_scripted_series_give_the_same_alerts_at_every_interval(
     promtool_says_the_same(specs, series, said, tmp_path)
 
 
-@pytest.mark.parametrize("seed", [1000, 1001])
+@pytest.mark.parametrize("seed", [1000, *IN_SOAK[:1]])
 def test_also_where_nothing_could_be_scraped_for_a_while(seed: int, good_plant: Plant, tmp_path: Path) -> None:
     specs = alert_scripts.specs(good_plant)
     series = alert_scripts.with_blackouts(alert_scripts.scripted(specs, seed), seed)

@@ -65,14 +65,16 @@ def test_a_breach_is_kept_firing_and_an_absence_is_not(spec: AlertSpec) -> None:
     assert waits == {"breach": ("1m", "2m"), "absent": ("3m", None)}
 
 
-def _minutes(value: timedelta) -> int:
-    return round(value / STEP)
+def _step(*waits: timedelta) -> timedelta:
+    """What a step of promtool stands for: an hour where minutes would make thousands of steps."""
+    return timedelta(hours=1) if max(waits) >= timedelta(days=1) else STEP
 
 
 @pytest.mark.process
 @each_alert
 def test_it_is_silent_before_fires_is_held_and_goes_quiet(spec: AlertSpec, tmp_path: Path) -> None:
-    wait, keep = _minutes(spec.pending_for), _minutes(spec.keep_firing)
+    step = _step(spec.pending_for, spec.keep_firing)
+    wait, keep = round(spec.pending_for / step), round(spec.keep_firing / step)
     above, between, begin = spec.limit + 1.0, (spec.limit + spec.clear) / 2, 5
     back = begin + wait + 5
     held = back + (5 if between > spec.clear else 0)
@@ -82,27 +84,30 @@ def test_it_is_silent_before_fires_is_held_and_goes_quiet(spec: AlertSpec, tmp_p
     series = series_of(spec, "it", values) | series_of(spec, "it", [spec.clear - 1] * steps, feature="other")
     pending, firing = ({(spec.name, "breach", "it"): state} for state in ("pending", "firing"))
     said = [{}] * begin + [pending] * wait + [firing] * (held + keep - begin - wait) + [{}] * (steps - held - keep)
-    promtool_says_the_same([spec], series | limits_of([spec], steps), said, tmp_path)
+    promtool_says_the_same([spec], series | limits_of([spec], steps), said, tmp_path, STEP / step)
 
 
 @pytest.mark.process
 @pytest.mark.parametrize("spec", [s for s in ALERTS if s.absent_after], ids=lambda spec: spec.name)
 def test_what_is_expected_and_not_there_is_an_alert_after_a_while(spec: AlertSpec, tmp_path: Path) -> None:
     assert spec.absent_after is not None
-    wait, gone = _minutes(spec.absent_after), 5
+    step = _step(spec.absent_after)
+    wait, gone = round(spec.absent_after / step), 5
     back = gone + wait + 5
     values = [spec.clear] * gone + [None] * (back - gone) + [spec.clear] * 3
     never = [None] * len(values)
     series = series_of(spec, "it", values) | series_of(spec, "nobody waits for it", never)
     pending, firing = ({(spec.name, "absent", "it"): state} for state in ("pending", "firing"))
     said = [{}] * gone + [pending] * wait + [firing] * (back - gone - wait) + [{}] * 3
-    promtool_says_the_same([spec], series | limits_of([spec], len(values), {spec.name: ["it"]}), said, tmp_path)
+    series |= limits_of([spec], len(values), {spec.name: ["it"]})
+    promtool_says_the_same([spec], series, said, tmp_path, STEP / step)
 
 
 @pytest.mark.process
 @each_alert
 def test_the_texts_name_the_subject_and_the_value(spec: AlertSpec, tmp_path: Path) -> None:
-    steps, above = _minutes(spec.pending_for) + 1, spec.limit + 1
+    step = _step(spec.pending_for)
+    steps, above = round(spec.pending_for / step) + 1, spec.limit + 1
     alert = {
         "exp_labels": {"severity": spec.severity, "team": spec.team, "condition": "breach", "subject": "it", **WHERE},
         "exp_annotations": {
@@ -112,7 +117,7 @@ def test_the_texts_name_the_subject_and_the_value(spec: AlertSpec, tmp_path: Pat
     }  # fmt: skip
     tests = [{"eval_time": f"{steps - 1}m", "alertname": spec.name, "exp_alerts": [alert]}]
     series = series_of(spec, "it", [above] * steps) | limits_of([spec], steps)
-    run_promtool([spec], series, {"alert_rule_test": tests}, tmp_path)
+    run_promtool([spec], series, {"alert_rule_test": tests}, tmp_path, STEP / step)
 
 
 def test_an_alert_that_the_plant_turns_off_has_no_limit_and_no_rule(good_plant: Plant) -> None:

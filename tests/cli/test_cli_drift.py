@@ -17,12 +17,19 @@ pytestmark = pytest.mark.process
 SMALL = ("--set", "drift.reference_rows=150", "--set", "drift.window_rows=40")
 
 
+def no_reports() -> None:
+    """For `before`: Evidently's three reports take ten times as long as all else; test_jobs_report.py is about them."""
+    from monitor.jobs import report
+
+    report.write_report = lambda *_: None  # type: ignore[assignment]
+
+
 @pytest.fixture(scope="module")
 def judged(taught: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The plant file of a plant whose drift was judged; tests may add references."""
     wasserstein(np.arange(3.0), np.arange(3.0))  # SciPy's import is paid here once, not in every forked command
     plant = Path(shutil.copytree(taught, tmp_path_factory.mktemp("judged") / "plant")) / "plant.yaml"
-    said = gatewatch("once", plant, *SMALL)
+    said = gatewatch("once", plant, *SMALL, before=no_reports)
     assert said.code == 0, said.err
     return plant
 

@@ -193,12 +193,19 @@ def test_detector_states_are_rebuilt_from_history(
         assert again[what] == whole[what], f"{what} differ"
 
 
-@pytest.fixture(scope="module", params=[None, "running"], ids=["a machine", "a recipe"])
-def forgetful(request: pytest.FixtureRequest, with_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The history up to the middle, where what was learnt of one machine, or of the recipe that runs, was forgotten."""
-    plant = copied(with_models, tmp_path_factory.mktemp("forgetful") / "plant")
-    loaded = load(plant, WARM).plant
+@pytest.fixture(scope="module")
+def warmed(with_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The history up to the middle, with baselines."""
+    plant = copied(with_models, tmp_path_factory.mktemp("warmed") / "plant")
     assert run_replay(plant, 1.5, WARM) == []
+    return plant.parent
+
+
+@pytest.fixture(scope="module", params=[None, "running"], ids=["a machine", "a recipe"])
+def forgetful(request: pytest.FixtureRequest, warmed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The history up to the middle, where what was learnt of one machine, or of the recipe that runs, was forgotten."""
+    plant = copied(warmed, tmp_path_factory.mktemp("forgetful") / "plant")
+    loaded = load(plant, WARM).plant
     with opened(plant) as store:
         recipe = None
         if request.param:

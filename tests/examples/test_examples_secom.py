@@ -89,8 +89,9 @@ def test_vectors_are_read_from_postgresql(tmp_path: Path, postgres_url: str) -> 
     assert rows(tmp_path, "SELECT count(*) FROM outcome") == [(12,)]
 
 
+@pytest.mark.soak
 def test_the_first_real_wafers_go_through_the_whole_chain(tmp_path: Path) -> None:
-    """The cut: the first rows of each file."""
+    """The cut: the first rows of each file. Gaps are learnt in test_inference_gaps.py, vectors replayed above."""
     for file in data("secom").glob("*.csv*"):
         put(tmp_path, pd.read_csv(file, dtype=str, nrows=CUT_ROWS), file.name)
     done = replayed(loaded("secom", tmp_path / "in", tmp_path), tmp_path, "gates.process.retraining.enabled=false")

@@ -1,10 +1,17 @@
-"""The classifier on real and synthetic tables, as its benchmark measures it."""
+"""The classifier on whole real tables, as its benchmark measures it: `make soak`.
+
+`make test` takes the first parts of them through the whole chain (test_examples_ai4i2020.py, test_examples_secom.py),
+and the contract of the kinds holds that what has nothing to do with the inputs gives no skill.
+"""
 
 from __future__ import annotations
 
+import pytest
 from examples_kit import data
 
 from benchmarks.bench_models_table import ai4i, secom
+
+pytestmark = pytest.mark.soak
 
 
 def test_failures_of_the_last_quarter_are_told_by_the_first_three() -> None:

@@ -134,7 +134,7 @@ def _linear_out_of_fold(table: Table, fold_of: NDArray[np.intp]) -> list[Floats]
         learnt, judged = design.of(table.rows[~here]), design.of(table.rows[here])
         for place, ridge in enumerate(RIDGES):
             counted = weights_at(table.weights, ~here)
-            weights = logistic.fit(learnt, table.target[~here], table.classes, ridge, weights, counted)
+            weights = logistic.fit(learnt, table.target[~here], table.classes, ridge, weights, counted=counted)
             found[place][here] = softmax(logistic.scores(judged, weights))
     return found
 
@@ -147,6 +147,8 @@ def finished(table: Table, choice: Choice, seed: int) -> tuple[BoostedTrees, log
     design = logistic.learn_design(table.rows, table.gaps, table.levels)
     weights = None
     for ridge in RIDGES[: RIDGES.index(choice.ridge) + 1]:
-        weights = logistic.fit(design.of(table.rows), table.target, table.classes, ridge, weights, table.weights)
+        weights = logistic.fit(
+            design.of(table.rows), table.target, table.classes, ridge, weights, counted=table.weights
+        )
     assert weights is not None  # noqa: S101 - narrows the type: there is a first ridge
     return growing.trees(), design, weights

@@ -61,6 +61,7 @@ def fit(
     classes: int,
     ridge: float,
     start: Floats | None = None,
+    *,
     counted: Floats | None = None,
     offset: float | Floats = 0.0,
 ) -> Floats:

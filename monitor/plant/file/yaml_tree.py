@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -132,7 +133,7 @@ def read(text: str, name: str) -> Tree:
     """The values of a YAML text; syntax errors are added to the tree's problems. Never raises."""
     tree = Tree(places={(): Position(0, name)})
     try:
-        node = yaml.compose(text, Loader=_Loader)
+        node = _compose(text)
     except _TooMuchError as error:
         tree.problems.append(Problem((), str(error)))
         return tree
@@ -154,6 +155,14 @@ def read(text: str, name: str) -> Tree:
     except _TooMuchError as error:
         tree.problems.append(Problem((), str(error)))
     return tree
+
+
+@lru_cache(maxsize=2)
+def _compose(text: str) -> yaml.Node | None:
+    """The nodes of a text, which nobody changes: PyYAML takes longer for them than all else takes that a plant is made
+    of, and a process reads the same text as a file and as the store keeps it."""
+    node: yaml.Node | None = yaml.compose(text, Loader=_Loader)
+    return node
 
 
 def dump(value: Any) -> str:

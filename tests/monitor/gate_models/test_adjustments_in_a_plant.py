@@ -43,6 +43,7 @@ sources:
     {kind: outcomes, url: "sqlite:///mes.db", table: WIDTH, serial: SN, characteristic: width, value: VALUE,
      at: {column: AT, epoch: s}, every: 10m}
 performance: {every: 1h}
+drift: {every: 1h}
 alerts: {every: 10m}
 notify: {every: 10m}
 """

@@ -53,6 +53,7 @@ sources:
     {kind: outcomes, url: "sqlite:///mes.db", table: GLOSS, serial: SN, characteristic: gloss, value: VALUE,
      at: {column: AT, epoch: s}, every: 10m}
 performance: {every: 1h}
+drift: {every: 1h}
 alerts: {every: 10m}
 notify: {every: 10m}
 """
@@ -148,8 +149,9 @@ def test_every_decision_is_made_again(plant: Path) -> None:
     assert [one for one in again if not one.matches] == []
 
 
-def test_pages_of_seven_rows_give_the_same_models_and_decisions(plant: Path, empty: Path) -> None:
-    split = _lived(copied(empty, empty.parent / "split"), "store.batch_rows=7")
+@pytest.mark.soak
+def test_pages_of_thirty_one_rows_give_the_same_models_and_decisions(plant: Path, empty: Path) -> None:
+    split = _lived(copied(empty, empty.parent / "split"), "store.batch_rows=31")  # make test splits that of adjustments
     for gate in ("width", "gloss", "blind"):
         whole, cut = _decided(plant, gate), _decided(split, gate)
         assert len(whole) >= PARTS - LATE

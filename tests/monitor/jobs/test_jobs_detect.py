@@ -255,7 +255,7 @@ def _history(spine: Spine, late: Sequence[tuple[timedelta, timedelta]]) -> None:
     _tags(spine, *tags)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.soak)])
 def test_rows_that_are_late_within_late_by_change_nothing(
     seed: int, in_order: Any, tmp_path: Path, new_store: Path
 ) -> None:

@@ -91,6 +91,18 @@ class Gate:
         self.spine.rows("OUTCOMES", *((serial, value, at) for serial in serials))
         self.spine.run(self.spine.pull("outcomes"), at)
 
+    def lived(self, minutes: Sequence[float], values: Sequence[float]) -> None:
+        """A part at each of these minutes, whose outcome has its value and is known half a minute later."""
+        self.spine.used = self.models.for_gates(["form"])["form"]
+        serials = [f"P{self.number + i:04d}" for i in range(len(minutes))]
+        self.number += len(serials)
+        ended = after(minutes[-1] + 0.5)
+        self.spine.parts({serial: after(n) for serial, n in zip(serials, minutes, strict=True)}, 10.0)
+        self.spine.run(self.spine.pull("parts"), ended)
+        known = [(s, value, after(n + 0.5)) for s, value, n in zip(serials, values, minutes, strict=True)]
+        self.spine.rows("OUTCOMES", *known)
+        self.spine.run(self.spine.pull("outcomes"), ended)
+
     def window(self, now: datetime) -> Window:
         """The realised window of the version in force."""
         with self.spine.store.read() as connection:
@@ -260,11 +272,9 @@ def test_the_reference_is_what_the_model_did_on_parts_known_when_it_was_trained_
 
 def test_outcomes_and_residuals_are_charted_and_capability_is_told(gate: Gate) -> None:
     gate.promote("1", after(0))
-    for n in range(90):
-        gate.outcomes(gate.parts(after(n), 2), 40.0 + (7 * n % 5) - 2, after(n + 0.5))
+    gate.lived([n / 2 for n in range(180)], [40.0 + (7 * (n // 2) % 5) - 2 for n in range(180)])
     gate.promote("2", after(100))
-    for n in range(20):
-        gate.outcomes(gate.parts(after(110 + n)), 60.0 + (7 * n % 5) - 2, after(110.5 + n))
+    gate.lived([110 + n for n in range(20)], [60.0 + (7 * n % 5) - 2 for n in range(20)])
     gate.run(after(140))
     found = {(r.detector, r.method, r.feature): r for r in gate.spine.all(t.board) if r.detector != "performance"}
     told = {(method, feature) for detector, method, feature in found if detector == "outcome_chart"}
