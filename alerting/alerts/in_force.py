@@ -59,6 +59,7 @@ def bounds_of(plant: Plant) -> tuple[AlertBound, ...]:
             _expected(spec, plant),
             spec.kind,
             spec.team,
+            spec.measured,
             tuple(_SUBJECTS[spec.kind](plant)) if spec.kind in _SUBJECTS else (),
         )
         for spec in alerts_in_force(plant)

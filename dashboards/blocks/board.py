@@ -53,7 +53,10 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A dashboard. Its `uid` stays, so that links, stars and provisioning survive; `shown` variables are in sight."""
+    """A dashboard. Its `uid` stays, so that links, stars and provisioning survive.
+
+    `shown` variables are in sight; of `one` a single value is chosen.
+    """
 
     uid: str
     title: str
@@ -61,6 +64,7 @@ class Board:
     shown: tuple[str, ...]
     rows: tuple[Row, ...]
     marks: tuple[Marks, ...] = ()
+    one: str = ""
     since: str = "now-24h"
 
     def build(self) -> model.Dashboard:
@@ -68,7 +72,7 @@ class Board:
         built = (
             dashboard.Dashboard(self.title).uid(self.uid).description(self.text).tags([TAG]).editable()
             .tooltip(model.DashboardCursorSync.CROSSHAIR).time(self.since, "now").timezone("browser").refresh("1m")
-            .variables(list(variables(self.shown)))
+            .variables(list(variables(self.shown, self.one)))
             .links([_others(), link("Pages", f"{BASE_URL}/"), link("Reports", f"{BASE_URL}/reports/")])
         )  # fmt: skip
         numbers = iter(range(1, 1000))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from string import ascii_uppercase
 from typing import Any, TypeVar
 
@@ -27,14 +28,27 @@ Panel = Builder[model.Panel]
 _Kind = TypeVar("_Kind", stat.Panel, timeseries.Panel, table.Panel, statetimeline.Panel)
 
 
+NOTHING = "none, or no data"
+"""What a panel says that has nothing to show: nothing may look well only because no data came."""
+
+
 def number(
-    title: str, text: str, query: Query, *, unit: str = "short", bad: float | None = 1.0, width: int = 4
+    title: str,
+    text: str,
+    query: Query,
+    *,
+    unit: str = "short",
+    bad: float | None = 1.0,
+    width: int = 4,
+    height: int = 4,
 ) -> stat.Panel:
-    """The newest value, red from `bad` up; the default suits counts of problems."""
-    steps = [model.Threshold(None, PLAIN)] + ([] if bad is None else [model.Threshold(bad, BAD)])
-    panel = _panel(stat.Panel(), title, text, [query], unit, width, 4)
+    """The newest value, 0 or more, red from `bad` up; the default suits counts of problems."""
+    steps = [model.Threshold(None, DIM), model.Threshold(0.0, PLAIN)]
+    steps += [] if bad is None else [model.Threshold(bad, BAD)]
+    query = replace(query, instant=True)  # the last value of a range would be shown long after data stopped
+    panel = _panel(stat.Panel(), title, text, [query], unit, width, height)
     return (
-        panel.thresholds(dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(steps))
+        panel.thresholds(_thresholds(*steps))
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
         .color_mode(kinds.BigValueColorMode.BACKGROUND)
         .graph_mode(kinds.BigValueGraphMode.NONE)
@@ -73,6 +87,11 @@ def bars(
         .line_width(0)
         .stacking(common.StackingConfig().mode(kinds.StackingMode.NORMAL).group("A"))
         .min(0)
+        .with_override(
+            # What never was is not in the legend.
+            _ONLY_ZEROS,
+            _properties({"custom.hideFrom": {"legend": True, "tooltip": True, "viz": False}}),
+        )
     )
     for name, colour in (colours or {}).items():
         panel = panel.override_by_name(name, _properties({"color": {"mode": "fixed", "fixedColor": colour}}))
@@ -81,7 +100,7 @@ def bars(
 
 def value_table(
     title: str, text: str, query: Query | Sequence[Query], columns: Mapping[str, str], *, unit: str = "short",
-    width: int = 8, links: Mapping[str, str] | None = None, empty: str = "none",
+    width: int = 8, links: Mapping[str, str] | None = None, empty: str = NOTHING,
     of_columns: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> table.Panel:  # fmt: skip
     """A table of the newest values, largest of the last column first.
@@ -102,22 +121,22 @@ def value_table(
 
 
 def tiles(
-    title: str, text: str, queries: Sequence[Query], states: Mapping[int, tuple[str, str]], name: str, order: str, *,
+    title: str, text: str, queries: Sequence[Query], states: Mapping[int, tuple[str, str]], name: str, *,
     width: int = 24, link_to: str = "",
 ) -> stat.Panel:  # fmt: skip
-    """A tile for each value of label `name`, in order of the second query's value, with the state of the first one."""
+    """A tile for each row, called by its label `name`: the state of the first query, in order of the second one."""
     panel = _panel(stat.Panel(), title, text, queries, "short", width, 4)
-    hidden = {"excludeByName": {"Time": True}, "renameByName": {"Value #A": "state", "Value #B": order}}
+    only_states = {"excludeByName": {"Time": True, "Value #B": True}}
     for config in (
         model.DataTransformerConfig(id_val="merge", options={}),
-        model.DataTransformerConfig(id_val="organize", options=hidden),
-        model.DataTransformerConfig(id_val="sortBy", options={"sort": [{"field": order, "desc": False}]}),
+        model.DataTransformerConfig(id_val="sortBy", options={"sort": [{"field": "Value #B", "desc": False}]}),
+        model.DataTransformerConfig(id_val="organize", options=only_states),
     ):
         panel = panel.with_transformation(config)
     return (
-        panel.reduce_options(common.ReduceDataOptions().values(True).calcs(["lastNotNull"]).fields("/^state$/"))
+        panel.thresholds(_thresholds(model.Threshold(None, DIM)))
+        .reduce_options(common.ReduceDataOptions().values(True).calcs(["lastNotNull"]).fields("/^Value/"))
         .mappings([_mapped(states)])
-        .display_name(f"${{__data.fields.{name}}}")
         .orientation(kinds.VizOrientation.VERTICAL)
         .color_mode(kinds.BigValueColorMode.BACKGROUND)
         .graph_mode(kinds.BigValueGraphMode.NONE)
@@ -132,11 +151,12 @@ def shares(title: str, text: str, query: Query, *, width: int = 24, height: int 
     steps = [model.Threshold(None, PLAIN), model.Threshold(0.8, POOR), model.Threshold(1.0, BAD)]
     return (
         _panel(statetimeline.Panel(), title, text, [query], "percentunit", width, height)
-        .thresholds(dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(steps))
+        .thresholds(_thresholds(*steps))
         .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
         .legend(_legend().show_legend(False))
         .show_value(kinds.VisibilityMode.NEVER)
         .merge_values(True)
+        .disable_pagination()
         .line_width(0)
         .fill_opacity(80)
         .no_value("no data")
@@ -152,6 +172,7 @@ def statuses(
         .mappings([_mapped(states)])
         .legend(_legend())
         .merge_values(True)
+        .disable_pagination()
         .line_width(0)
         .fill_opacity(80)
         .no_value("no data")
@@ -186,8 +207,12 @@ def _panel(panel: _Kind, title: str, text: str, queries: Sequence[Query], unit: 
     targets = [target(query, ref) for query, ref in zip(queries, ascii_uppercase, strict=False)]
     return (
         panel.title(title).description(text).datasource(DATA_SOURCE).unit(unit).span(width).height(height)
-        .targets(list(targets))
+        .targets(list(targets)).no_value(NOTHING)
     )  # fmt: skip
+
+
+def _thresholds(*steps: model.Threshold) -> dashboard.ThresholdsConfig:
+    return dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(list(steps))
 
 
 def _legend() -> common.VizLegendOptions:
@@ -205,6 +230,9 @@ _DASHED = {
     "custom.lineStyle": {"fill": "dash", "dash": [8, 6]},
     "custom.fillOpacity": 0,
 }
+
+
+_ONLY_ZEROS = model.MatcherConfig(id_val="byValue", options={"reducer": "allIsZero", "op": "gte", "value": 0})
 
 
 def _properties(values: Mapping[str, Any]) -> list[model.DynamicConfigValue]:

@@ -45,15 +45,18 @@ ADDRESS = Choice("gatewatch", "Pages", 'gatewatch_plant_info{site=~"$site"}', "u
 """The address of Gatewatch's own pages, for links: server.public_url of the plant file."""
 
 
-def variables(shown: Collection[str]) -> list[dashboard.QueryVariable]:
-    """Every variable, in order, so that a choice is kept from dashboard to dashboard; in sight are those `shown`."""
-    return [*(_query(choice, choice.name in shown) for choice in CHOICES), _address()]
+def variables(shown: Collection[str], one: str = "") -> list[dashboard.QueryVariable]:
+    """Every variable, in order, so that a choice is kept from dashboard to dashboard; in sight are those `shown`.
+
+    Of the variable `one` a single value is chosen.
+    """
+    return [*(_query(choice, choice.name in shown, choice.name != one) for choice in CHOICES), _address()]
 
 
-def _query(choice: Choice, shown: bool) -> dashboard.QueryVariable:
+def _query(choice: Choice, shown: bool, several: bool) -> dashboard.QueryVariable:
     # No custom value for All: an empty list of processes or machines must match nothing, not everything.
     everything = model.VariableOption(selected=True, text="All", value="$__all")
-    return (
+    query = (
         dashboard.QueryVariable(choice.name)
         .label(choice.title)
         .hide(model.VariableHide.DONT_HIDE if shown else model.VariableHide.HIDE_VARIABLE)
@@ -62,11 +65,11 @@ def _query(choice: Choice, shown: bool) -> dashboard.QueryVariable:
         .definition(choice.query)
         .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(model.VariableSort.ALPHABETICAL_ASC)
-        .multi(True)
-        .include_all(True)
+        .multi(several)
+        .include_all(several)
         .allow_custom_value(False)
-        .current(everything)
     )
+    return query.current(everything) if several else query
 
 
 def _address() -> dashboard.QueryVariable:

@@ -10,5 +10,5 @@ BOARD = Board(
     "gatewatch-machine", "Machine", "A machine's state, its anomaly score, and each sensor with its limits.",
     ("site", "line", "step", "machine", "sensor"),
     (Row("State", machines.panels), Row("Sensors and their limits", machines.sensor_panels)),
-    (alerts_of("$machine", "Anomaly score of each machine, as a share of its limit", "$sensor"),),
+    (alerts_of("$machine", "Anomaly score of each machine, as a share of its limit", "$sensor"),), one="machine",
 )  # fmt: skip

@@ -18,14 +18,14 @@ def panels() -> list[Panel]:
             "Standing alerts",
             "Alerts that have fired for more than a day. More than a few are no longer looked at: correct their "
             "causes, or change limits that ask for no action.",
-            Query(or_zero(f"count(time() - {since} > {_DAY})"), "alerts"), bad=5.0,
+            Query(or_zero(f"count(time() - {since} > {_DAY})"), "alerts"), bad=5.0, height=8,
         ),
         number(
             "Alerts of the last day",
             "Alerts that began to fire in the last 24 hours. Up to 150 a day for an operator are acceptable (EEMUA "
             "191); far fewer are what this product aims at.",
             Query(by("sum", (), f"increase({series('gatewatch_alerts_opened_total', alert=REAL)}[1d])"), "alerts"),
-            bad=150.0,
+            bad=150.0, height=8,
         ),
         bars(
             "Alerts opened per hour, by severity",
@@ -52,7 +52,7 @@ def panels() -> list[Panel]:
             "machine or the source, or change the limit.",
             Query(f"topk(10, {by('sum', ('alert', 'subject', 'team'), _WEEK)} > 0.5)", instant=True),
             {"alert": "alert", "subject": "subject", "team": "team", "Value": "times"}, width=12,
-            empty="no alert opened in the last week",
+            empty="no alert opened in the last week, or no data came",
         ),
         value_table(
             "Alerts that have stood longest",
@@ -60,6 +60,6 @@ def panels() -> list[Panel]:
             "removes or a limit that is wrong.",
             Query(f"topk(10, time() - {by('min', ('alert', 'subject', 'team'), since)})", instant=True),
             {"alert": "alert", "subject": "subject", "team": "team", "Value": "for"}, unit="s", width=12,
-            empty="no alert fires",
+            empty="no alert fires, or no data came",
         ),
     ]  # fmt: skip

@@ -68,9 +68,9 @@ def _map() -> Panel:
     every = share_of_limit(("subject", "feature"), detector=_EITHER, subject="=~$step", feature="!=")
     return shares(
         "Features over time, as shares of their limits",
-        "The features with the largest shares at each time, 25 at most: since when each has drifted, and which moved "
+        "The 25 features with the largest shares in this time: since when each has drifted, and which moved "
         "together. What moved at the same time at several steps has one cause upstream.",
-        Query(f"topk(25, {every})", "{{subject}} {{feature}}"),
+        Query(f"{every} and topk(25, max_over_time(({every})[$__range:15m] @ end()))", "{{subject}} {{feature}}"),
     )
 
 
@@ -124,16 +124,16 @@ def _charts() -> list[Panel]:
         ),
         lines(
             "Capability of the outcomes",
-            "Cpk and Ppk of each gate's newest outcomes with their 95 % intervals. Where the lower end is below what "
-            "the customer asks, often 1.33, it is not shown that the process is capable.",
+            "Ppk of each gate's newest outcomes with the lower end of its 95 % interval. Where the lower end is below "
+            "what the customer asks, often 1.33, it is not shown that the process is capable.",
             [
                 Query(
                     by(
                         "max",
                         ("gate", "index", "bound"),
-                        series("gatewatch_gate_capability_ratio", gate="=~$gate", index="=~cpk|ppk"),
+                        series("gatewatch_gate_capability_ratio", gate="=~$gate", index="ppk", bound="=~value|low"),
                     ),
-                    "{{gate}} {{index}} {{bound}}",
+                    "{{gate}} {{bound}}",
                 )
             ],
             width=12,

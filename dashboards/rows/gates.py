@@ -25,7 +25,7 @@ def _truth() -> Panel:
         "right. Scrap where continue was right wastes parts; continue where scrap was right lets defects escape.",
         Query(counts + " > 0", instant=True),
         {"verdict": "recommended", "truth": "right", "Value": "parts"},
-        empty="no outcome of a decided part yet",
+        empty="no outcome of a decided part, or no data",
     )
 
 
@@ -122,13 +122,11 @@ def _performance() -> list[Panel]:
             "check that machine or recipe, not the model.",
             Query(
                 "topk(10, "
-                + share_of_limit(
-                    ("subject", "feature", "method"), detector=PERFORMANCE, subject="=~$gate", feature="!="
-                )
+                + share_of_limit(("feature", "method"), detector=PERFORMANCE, subject="=~$gate", feature="!=")
                 + ")",
                 instant=True,
             ),
-            {"subject": "gate", "feature": "machine and recipe", "method": "measure", "Value": "share of limit"},
+            {"feature": "machine and recipe", "method": "measure", "Value": "share of limit"},
             unit="percentunit",
         ),
     ]

@@ -38,7 +38,7 @@ def panels() -> list[Panel]:
             ),
             {"subject": "machine", "feature": "sensor", "method": "breach", "Value": "in breach"},
             width=12,
-            empty="no sensor is in breach",
+            empty="no sensor is in breach, or no data came",
         ),
         *_scores(),
         *_outlook(),
@@ -112,7 +112,7 @@ def sensor_panels() -> list[Panel]:
             "moves towards one of them, plan a stop before it gets there.",
             [
                 Query(by("max", ("machine", "unit"), newest), "{{machine}} {{unit}}"),
-                Query(by("max", ("machine", "side"), limits), "limit {{machine}} {{side}}"),
+                Query(by("max", ("machine", "side"), limits), "limit {{side}}"),
             ],
             zero=False,
             width=6,

@@ -80,7 +80,7 @@ def alerts() -> list[Panel]:
             ],
             {"severity": "severity", "alert": "alert", "subject": "subject", "team": "team", "Value #A": "value",
              "Value #B": "since"},
-            width=15, empty="no alert fires",
+            width=15, empty="no alert fires, or no data came",
             of_columns={
                 "since": {"unit": "dateTimeFromNow", "custom.width": 150},
                 "severity": {
@@ -103,7 +103,8 @@ def alerts() -> list[Panel]:
                 instant=True,
             ),
             {"method": "cause", "subject": "of", "Value": "probability"},
-            unit="percentunit", width=9, links={"Gatewatch": f"{BASE_URL}/"}, empty="no cause is known",
+            unit="percentunit", width=9, links={"Gatewatch": f"{BASE_URL}/"}, empty="no cause is known, or no data "
+            "came",
         ),
     ]  # fmt: skip
 
@@ -120,7 +121,7 @@ def steps() -> list[Panel]:
                 Query(worst_status("step", step="=~$step"), instant=True),
                 Query(by("max", ("step",), place), instant=True),
             ],
-            STATUS, "step", "position", link_to=url_of("gatewatch-step", "step", "step"),
+            STATUS, "step", link_to=url_of("gatewatch-step", "step", "step"),
         ),
         statuses(
             "Machines",

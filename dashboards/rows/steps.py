@@ -21,13 +21,14 @@ def panels() -> list[Panel]:
             "Holds waiting",
             "Parts held at the chosen steps about which nobody has decided yet. The hold queue on Gatewatch's own page "
             "lists them with the time by which each is due.",
-            Query(or_zero(by("sum", (), series("gatewatch_holds_waiting", step="=~$step"))), "parts"), bad=None,
+            Query(or_zero(by("sum", (), series("gatewatch_holds_waiting", step="=~$step"))), "parts"),
+            bad=None, height=8,
         ),
         number(
             "Holds overdue",
             "Those that have waited longer than the step's decide_by. If above 0, ask who decides on held parts at "
             "the step.",
-            Query(or_zero(by("sum", (), series("gatewatch_holds_overdue", step="=~$step"))), "parts"),
+            Query(or_zero(by("sum", (), series("gatewatch_holds_overdue", step="=~$step"))), "parts"), height=8,
         ),
         bars(
             "Decisions per hour",

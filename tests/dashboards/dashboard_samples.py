@@ -187,7 +187,9 @@ def asked() -> list[Asked]:
 
 def _of_board(name: str, board: Mapping[str, Any]) -> Iterator[Asked]:
     for panel in panels_of(board):
-        organised = [t["options"]["renameByName"] for t in panel.get("transformations", []) if t["id"] == "organize"]
+        organised = [
+            t["options"].get("renameByName", {}) for t in panel.get("transformations", []) if t["id"] == "organize"
+        ]
         columns = tuple(name for renamed in organised for name in renamed if not name.startswith("Value"))
         for target in panel["targets"]:
             yield Asked(f"{name}: {panel['title']} {target['refId']}", target["expr"], target["legendFormat"], columns)
@@ -208,6 +210,7 @@ def variables() -> dict[str, tuple[str, str]]:
 
 def filled(expr: str, chosen: Mapping[str, list[str]]) -> str:
     """An expression as Grafana sends it when all values of each variable are chosen."""
+    expr = expr.replace("[$__range:15m]", "[1m:1s]")
     for name, values in chosen.items():
         # Grafana escapes twice: for the regular expression and for the string it stands in.
         pattern = "(" + "|".join(re.escape(value).replace("\\", "\\\\") for value in values) + ")" if values else ""

@@ -32,6 +32,8 @@ _FUNCTIONS = {
     "rate",
     "time",
     "histogram_quantile",
+    "max_over_time",
+    "end",
 }
 _WORDS = {"by", "or", "and", "on", "bool", "d", "h", "m"}
 _PROCESS = {"process_resident_memory_bytes": {"instance"}, "process_cpu_seconds_total": {"instance"}}
@@ -73,7 +75,7 @@ def outside_of_strings(expr: str) -> str:
 
 def metrics_in(expr: str) -> set[str]:
     """The names outside of braces and label lists that are neither functions nor operators: they must be metrics."""
-    bare = re.sub(r"\{[^}]*\}|\b(?:by|on) \([^)]*\)", " ", outside_of_strings(expr))
+    bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(?:by|on) \([^)]*\)", " ", outside_of_strings(expr))
     return set(re.findall(r"[a-zA-Z_]\w*", bare)) - _FUNCTIONS - _WORDS
 
 
@@ -112,7 +114,7 @@ def test_a_query_looks_at_the_chosen_sites_only(expr: str) -> None:
 
 @each_query
 def test_a_query_uses_only_variables_that_there_are(expr: str) -> None:
-    assert set(re.findall(r"\$(\w+)", expr)) <= set(variables())
+    assert set(re.findall(r"\$(\w+)", expr)) <= {*variables(), "__range"}
 
 
 def test_a_variable_uses_only_those_before_it() -> None:
@@ -201,7 +203,7 @@ def test_a_limit_is_always_a_metric_and_never_a_number() -> None:
     for panel in panels():
         steps = panel["fieldConfig"]["defaults"].get("thresholds", {}).get("steps", [])
         values = [step["value"] for step in steps]
-        counts = values in ([], [None], [None, 1.0]) or panel["title"] in _NUMBERED
+        counts = values in ([], [None], [None, 0.0], [None, 0.0, 1.0]) or panel["title"] in _NUMBERED
         assert counts, "a count of what is wrong: 0 or more; and shares of a limit"
     exported = re.compile("gatewatch_finding_limit|gatewatch_alert_limit|gatewatch_sensor_limit")
     assert not [a for a in asked() if a.legend.startswith("limit") and not exported.search(a.expr)]

@@ -47,8 +47,8 @@ METRICS: tuple[Metric, ...] = (
     gauge("gatewatch_alert_state", "1 for the state of an alert's newest episode; resolved for a day afterwards.",
           ALERT, ALERT_SUBJECT, CONDITION, SEVERITY, TEAM, ALERT_STATE),
     timestamp("gatewatch_alert_since", "Since when a firing alert holds", ALERT, ALERT_SUBJECT, SEVERITY, TEAM),
-    gauge("gatewatch_alert_value", "The value of a firing alert; in which unit, the page of the alerts says. Absent "
-          "where it fires because there is none.", ALERT, ALERT_SUBJECT, SEVERITY, TEAM),
+    gauge("gatewatch_alert_value", "The value of a firing alert, in the unit of its limit. Absent where it says no "
+          "more than that the alert fires.", ALERT, ALERT_SUBJECT, SEVERITY, TEAM),
     gauge("gatewatch_alert_limit", "An alert starts when its value is above this.", ALERT),
     gauge("gatewatch_alert_clear_level", "A firing alert continues until its value is not above this.", ALERT),
     gauge("gatewatch_alert_expected", "1 for each subject whose value must be present now; otherwise the alert fires "
@@ -73,6 +73,7 @@ def series(scrape: Scrape) -> Series:
         yield "gatewatch_alert_clear_level", (bound.name,), bound.clear
         for subject in _owing(bound, scrape):
             yield "gatewatch_alert_expected", (bound.name, subject), 1.0
+    measured = {bound.name for bound in bounds.alerts if bound.measured}
     # An alert that fires for either condition is active: active rows come last and win.
     for row in sorted(snapshot.alerts, key=lambda row: row.active):
         if row.state != AlertStatus.PENDING:
@@ -80,7 +81,8 @@ def series(scrape: Scrape) -> Series:
         if row.active:
             of_alert = (row.name, row.subject, row.severity, row.team)
             yield "gatewatch_alert_since_timestamp_seconds", of_alert, seconds(row.since)
-            yield "gatewatch_alert_value", of_alert, row.value
+            if row.name in measured:
+                yield "gatewatch_alert_value", of_alert, row.value
         labels = (row.name, row.subject, row.condition, row.severity, row.team, row.state)
         yield "gatewatch_alert_state", labels, 1.0
 

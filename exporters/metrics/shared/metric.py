@@ -38,7 +38,7 @@ class Kind(StrEnum):
 class AlertBound:
     """An alert in force: its limit, its clear level, and the subjects whose value must be present, of which kind.
 
-    `subjects` are all that the plant file lists of that kind.
+    `measured`: whether its value means something to people. `subjects`: all that the plant file lists of that kind.
     """
 
     name: str
@@ -48,6 +48,7 @@ class AlertBound:
     expected: tuple[str, ...] = ()
     kind: str = ""
     team: str = ""
+    measured: bool = True
     subjects: tuple[str, ...] = ()
 
 
