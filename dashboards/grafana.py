@@ -18,6 +18,9 @@ from grafana_api.grafana_face import GrafanaFace
 
 from monitor.errors import GrafanaError, GrafanaReason, UsageError
 
+OLDEST = 11
+"""The oldest Grafana that shows the dashboards as they are meant."""
+_UNSEEN = "unseen"
 _BY_STATUS = {
     401: (GrafanaReason.UNAUTHORISED, "does not accept the token; create one of a service account with role Editor"),
     403: (GrafanaReason.FORBIDDEN, "denies this to the token; its service account needs role Editor"),
@@ -68,20 +71,39 @@ class Grafana:
         self._face.api.s.max_redirects = 0
 
     def check(self, data_source: str) -> str:
-        """Check that it is healthy and has the data source of the panels; return its version."""
+        """Check that it is healthy, new enough and has the data source of the panels; return its version."""
         health = self._object("GET", "/health")
         if health.get("database") != "ok":
             raise self._error(GrafanaReason.UNHEALTHY, f"says that its database is {health.get('database')!r}")
-        try:
-            source = self._object("GET", f"/datasources/uid/{quote(data_source, safe='')}")
-        except GrafanaError as exc:
-            if exc.reason is not GrafanaReason.NOT_FOUND:
-                raise
-            source = {}
-        if source.get("type") != "prometheus":
+        version = str(health.get("version", "unknown"))
+        major = version.partition(".")[0]
+        if major.isdigit() and int(major) < OLDEST:
+            raise self._error(GrafanaReason.REFUSED, f"is version {version}; the dashboards need {OLDEST} or later")
+        if self._type_of(quote(data_source, safe="")) not in ("prometheus", _UNSEEN):
             text = f"has no Prometheus data source with the uid {data_source!r}, which every panel uses; provision it"
             raise self._error(GrafanaReason.NO_DATA_SOURCE, text)
-        return str(health.get("version", "unknown"))
+        return version
+
+    def _type_of(self, data_source: str) -> str:
+        """The type of a data source; '' if there is none, `_UNSEEN` if the token may use but not read it, as an Editor.
+
+        Whether there is one is then asked by its health: an answer that it is ill is an answer.
+        """
+        try:
+            return str(self._object("GET", f"/datasources/uid/{data_source}").get("type", ""))
+        except GrafanaError as exc:
+            if exc.reason is GrafanaReason.NOT_FOUND:
+                return ""
+            if exc.reason is not GrafanaReason.FORBIDDEN:
+                raise
+        try:
+            self._ask("GET", f"/datasources/uid/{data_source}/health")
+        except GrafanaError as exc:
+            if exc.reason is GrafanaReason.NOT_FOUND:
+                return ""
+            if exc.reason not in (GrafanaReason.REFUSED, GrafanaReason.UNHEALTHY):
+                raise
+        return _UNSEEN
 
     def find(self, uid: str) -> Existing | None:
         """The dashboard with that uid, or None."""

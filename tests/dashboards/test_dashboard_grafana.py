@@ -43,6 +43,30 @@ def test_a_new_dashboard_is_created_then_left_alone_then_updated(server: Stub) -
     assert server.dashboards[UID]["version"] == 2
 
 
+@pytest.mark.parametrize(
+    ("health", "published"),
+    [((200, {"status": "OK"}), True), ((500, {"message": "ill"}), True), ((404, {"message": "none"}), False)],
+    ids=["well", "ill", "none"],
+)
+def test_an_editor_who_may_not_read_the_data_source_can_publish_twice(
+    server: Stub, health: tuple[int, Any], published: bool
+) -> None:
+    server.instead["/gatewatch-prometheus/health"] = health
+    server.instead["/datasources/uid/"] = (403, {"message": "You'll need additional permissions"})
+    if published:
+        assert publish(grafana(server), BOARDS, None, False) == {UID: PublishResult.CREATED}
+        assert publish(grafana(server), BOARDS, None, False) == {UID: PublishResult.UNCHANGED}
+    else:
+        with pytest.raises(GrafanaError, match="no Prometheus data source"):
+            publish(grafana(server), BOARDS, None, False)
+
+
+def test_a_grafana_that_is_too_old_is_told_so(server: Stub) -> None:
+    server.instead["/api/health"] = (200, {"database": "ok", "version": "10.4.2"})
+    with pytest.raises(GrafanaError, match=r"is version 10\.4\.2; the dashboards need 11 or later"):
+        publish(grafana(server), BOARDS, None, False)
+
+
 def test_it_stays_in_its_folder_unless_another_is_named(server: Stub) -> None:
     publish(grafana(server), BOARDS, "plants", False)
     publish(grafana(server), {"overview.json": {**BOARD, "title": "2"}}, None, False)
