@@ -89,21 +89,21 @@ class Grafana:
 
         Whether there is one is then asked by its health: an answer that it is ill is an answer.
         """
+        path = f"/datasources/uid/{data_source}"
+        answer, refused = self._try(path)
+        if refused is GrafanaReason.FORBIDDEN:
+            answer, refused = self._try(f"{path}/health", GrafanaReason.REFUSED, GrafanaReason.UNHEALTHY)
+            return "" if refused is GrafanaReason.NOT_FOUND else _UNSEEN
+        return str(answer.get("type", "")) if isinstance(answer, Mapping) else ""
+
+    def _try(self, path: str, *also: GrafanaReason) -> tuple[Any, GrafanaReason | None]:
+        """The answer, or why there is none: nothing is there, the token may not, or one of `also`."""
         try:
-            return str(self._object("GET", f"/datasources/uid/{data_source}").get("type", ""))
+            return self._ask("GET", path), None
         except GrafanaError as exc:
-            if exc.reason is GrafanaReason.NOT_FOUND:
-                return ""
-            if exc.reason is not GrafanaReason.FORBIDDEN:
+            if exc.reason not in (GrafanaReason.NOT_FOUND, GrafanaReason.FORBIDDEN, *also):
                 raise
-        try:
-            self._ask("GET", f"/datasources/uid/{data_source}/health")
-        except GrafanaError as exc:
-            if exc.reason is GrafanaReason.NOT_FOUND:
-                return ""
-            if exc.reason not in (GrafanaReason.REFUSED, GrafanaReason.UNHEALTHY):
-                raise
-        return _UNSEEN
+            return None, exc.reason
 
     def find(self, uid: str) -> Existing | None:
         """The dashboard with that uid, or None."""
