@@ -259,3 +259,21 @@ def test_while_the_mes_is_down_a_slot_tries_once(spine: Spine) -> None:
     with spine.store.read() as connection:
         tried = connection.execute(sa.select(sa.func.count()).where(t.outbox.c.attempts > 0)).scalar_one()
     assert tried == len(mes.calls[0])
+
+
+def test_how_long_a_recommendation_took_is_counted_from_when_its_row_was_there(spine: Spine) -> None:
+    spine.parts({"A": after(0), "B": after(1)}, 10.0)
+    spine.run(spine.pull("parts"), after(1))
+    with spine.store.write() as connection:
+        connection.execute(t.outbox.delete())
+    waiting(spine, ("A", 1), ("B", 1), ("pruned", 1))
+    spine.run(deliver(spine, Mes()), after(2))
+    name = "gatewatch_decision_latency_seconds"
+    assert spine.tally(f"{name}_count", step="form") == 2
+    assert spine.tally(f"{name}_sum", step="form") == 120 + 60
+    assert [spine.tally(f"{name}_bucket", step="form", le=le) for le in ("30.0", "60.0", "120.0", "+Inf")] == [
+        0,
+        1,
+        2,
+        2,
+    ]

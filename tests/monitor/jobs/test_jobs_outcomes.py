@@ -181,3 +181,21 @@ def test_nobody_is_told_that_outcomes_do_not_arrive_when_they_did(spine: Spine) 
     assert "do not arrive" not in said
     assert said == BY_NAME[DEGRADED].absent.format(subject="form")
     assert timedelta(days=3) == BY_NAME[DEGRADED].absent_after
+
+
+def test_outcomes_are_counted_once_by_what_was_recommended_and_what_was_right(spine: Spine) -> None:
+    job = new_gate(spine)
+    serials = passed(spine, 3)
+    spine.rows("OUTCOMES", *((s, v, after(60)) for s, v in zip(serials, (50.0, 900.0, 50.0), strict=True)))
+    spine.rows("OUTCOMES", ("never decided on", 50.0, after(60)))
+    spine.run(spine.pull("outcomes"), after(61))
+    for minute in (61, 62):
+        spine.run(job, after(minute))
+    spine.sql(f"UPDATE OUTCOMES SET WIDTH = 51 WHERE SN = '{serials[0]}'")
+    with spine.store.write() as connection:
+        connection.execute(t.cursor.delete())  # the source is read again: a correction is no second outcome
+    spine.run(spine.pull("outcomes"), after(63))
+    spine.run(new_gate(spine), after(64))
+    name = "gatewatch_gate_verdict_outcomes_total"
+    counted = {truth: spine.tally(name, gate="form", verdict="hold", truth=truth) for truth in ("continue", "scrap")}
+    assert counted == {"continue": 2.0, "scrap": 1.0}
