@@ -45,7 +45,7 @@ _EMBEDDING = "embedding."
 class Entries(Entry):
     """The manifest entries of an image model; the names are those of `inference.vision.judge`.
 
-    `directions` are those of its embedding: 0 in a package made before there were embeddings, which says none.
+    `coordinates` are those of its embedding: 0 in a package made before there were embeddings, which says none.
     """
 
     backbone: str
@@ -63,7 +63,7 @@ class Entries(Entry):
     spreads: tuple[float, float]
     limits: tuple[float, ...] = ()
     floors: tuple[float, ...] = ()
-    directions: int = Field(0, ge=0, le=64)
+    coordinates: int = Field(0, ge=0, le=64)
 
 
 class ImageModel:
@@ -155,7 +155,7 @@ def contents_of(judge: Judge, metrics: TrainingMetrics, settings: TrainingSettin
         "gain": found.scaling.gain if found else 0.0,
         "typical": judge.distances.typical, "limit": judge.distances.limit, "usual": judge.usual,
         "spreads": judge.spreads, "limits": judge.limits, "floors": judge.floors,
-        "directions": len(judge.embedding.spreads) if judge.embedding else 0,
+        "coordinates": len(judge.embedding.spreads) if judge.embedding else 0,
     }  # fmt: skip
     tensors = {f"bank{i}.{part.name}": getattr(bank, part.name) for i, bank in enumerate(judge.banks)
                for part in fields(bank)}  # fmt: skip
@@ -172,7 +172,7 @@ def _judge(entries: Entries, tensors: Tensors) -> Judge:
         directions = Directions(**{name: tensors[name] for name in _AXES}, spread=entries.spread)
         discriminant = Discriminant(directions, entries.shrinkage, Scaling(entries.gain, tensors["offsets"]))
     embedding = None
-    if entries.directions:
+    if entries.coordinates:
         embedding = Embedding(**{part.name: tensors[_EMBEDDING + part.name] for part in fields(Embedding)})
     return Judge(
         classes=len(entries.classes),
@@ -223,9 +223,10 @@ def _expected(entries: Entries, tensors: Tensors) -> dict[str, tuple[tuple[int, 
         own = {"centre": (FEATURES,), "scale": (FEATURES,), "axes": (FEATURES, axes), "variances": (axes,),
                "means": (known, axes), "offsets": (known,)}  # fmt: skip
         found |= {name: (shape, "float64") for name, shape in own.items()}
-    if entries.directions:
-        count = entries.directions
-        where = {"centre": (FEATURES,), "scale": (FEATURES,), "axes": (FEATURES, count), "spreads": (count,)}
+    if entries.coordinates:
+        count = entries.coordinates
+        axes = max(_length(tensors, _EMBEDDING + "axes", MOST_DIRECTIONS), count)
+        where = {"centre": (FEATURES,), "scale": (FEATURES,), "axes": (axes, FEATURES), "spreads": (count,)}
         found |= {_EMBEDDING + name: (shape, "float64") for name, shape in where.items()}
     return found
 
