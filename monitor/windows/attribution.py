@@ -39,7 +39,7 @@ from monitor.pipeline.forecasts import Forecasts
 from monitor.plant.plant import Plant
 from monitor.store.database.database import Connection
 from monitor.store.models.versions import model_in_force
-from monitor.store.rows.decisions import PictureSaid, last_predictions, pictures_said, predictions_at
+from monitor.store.rows.decisions import last_predictions, pictures_said, predictions_at
 from monitor.store.rows.parts import PartStep, lots_of, newest_passages, part_steps
 from monitor.store.watching.board import BreachSince, ratio
 from monitor.store.watching.references import reference_in_force
@@ -170,13 +170,12 @@ class Evidence:
     def _said(self, connection: Connection, gate: str, window: Window, names: tuple[str, ...]) -> Floats:
         """What a gate's decisions hold of the passages by these names; coordinates are those of the model in force."""
         arrivals, used = window.arrivals.tolist(), model_in_force(connection, gate)
-        if names == (PREDICTION,) or used is None:
-            said = {
-                a: PictureSaid(one.predicted, None) for a, one in predictions_at(connection, gate, arrivals).items()
-            }
-        else:
-            said = pictures_said(connection, gate, used.digest, arrivals)
-        return columns_said(window, said, names)
+        if names == (PREDICTION,):
+            found = predictions_at(connection, gate, arrivals)
+            values = [found[a].predicted if a in found else None for a in arrivals]
+            return np.array(values, dtype=np.float64)[:, None]
+        said = pictures_said(connection, gate, used.digest, arrivals) if used else {}
+        return columns_said(window, said, names, self._plant.classes_of(self._plant.gates[gate]))
 
     def _of_gates(
         self, connection: Connection, found: Mapping[str, Sequence[BreachSince]], now: datetime

@@ -118,10 +118,10 @@ class StepWindows:
     def _says(self, step: str, model: GateModel, window: Window, known: _Known, names: tuple[str, ...]) -> Window:
         """What the model says of the passages of a window, by these names."""
         gate = self._plant.gates[self._gates[step]]
-        if gate.picture is not None:
-            values, partial = pictures.columns_said(window, known.judged, names), frozenset(names)
-            return replace(window, names=names, values=values, partial=partial)
         classes, ages = self._plant.classes_of(gate), self._plant.max_ages()
+        if gate.picture is not None:
+            values = pictures.columns_said(window, known.judged, names, classes)
+            return replace(window, names=names, values=values, partial=frozenset(names))
         values = windows.predicted(known.history, ages, gate, model, window, known.said, classes)
         return replace(window, names=names, values=values[:, None])
 

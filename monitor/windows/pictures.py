@@ -19,17 +19,22 @@ from monitor.pipeline.passages import MaxAges, gate_input, picture_key, with_ear
 from monitor.plant.gates import GateConfig
 from monitor.ports import GateModel
 from monitor.store.database.database import Store
-from monitor.store.rows.decisions import PictureSaid, stored_coordinates
+from monitor.store.rows.decisions import PictureSaid, stored_coordinates, stored_probabilities
 from monitor.store.rows.parts import PartStep
 from monitor.store.rows.pictures import StoredPictures, with_picture
 
 
-def columns_said(window: Window, said: Mapping[int, PictureSaid], names: Sequence[str]) -> Floats:
-    """What was said of each passage of the window by its arrival number, (rows, names); NaN where nothing was."""
+def columns_said(
+    window: Window, said: Mapping[int, PictureSaid], names: Sequence[str], classes: ClassSpec | None
+) -> Floats:
+    """What was said of each passage of the window by its arrival number, (rows, names); NaN where nothing was.
+
+    The prediction is by what the classes mean now, whatever they meant when it was made.
+    """
     found = np.full((len(window), len(names)), np.nan)
     for i, arrival in enumerate(window.arrivals.tolist()):
         if arrival in said:
-            row = (said[arrival].predicted, *(said[arrival].coordinates or ()))
+            row = (_predicted(said[arrival], classes), *(said[arrival].coordinates or ()))
             found[i, : len(row)] = np.array(row, dtype=np.float64)
     return found
 
@@ -63,13 +68,13 @@ def said_before(
     for row, picture in _not_judged(judging, window, history, judged):
         known = judging.held_out.get(row.serial)
         if known is not None:
-            said[row.arrival] = _as_stored(known, judging.classes)
+            said[row.arrival] = _as_stored(known)
         elif picture is not None:
             ask[row.arrival] = picture
     said |= _ask(store, judging, ask, beat)
     coordinates = max((len(one.coordinates or ()) for one in said.values()), default=0)
     names = (PREDICTION, *_features(coordinates))
-    return replace(window, names=names, values=columns_said(window, said, names))
+    return replace(window, names=names, values=columns_said(window, said, names, judging.classes))
 
 
 def _not_judged(
@@ -92,12 +97,17 @@ def _ask(store: Store, judging: Judging, rows: Mapping[int, int], beat: Callable
     newest = [arrival for arrival, row in rows.items() if row in there][-judging.gate.training.max_rows :]
     pictures = StoredPictures(store.engine, [rows[arrival] for arrival in newest], picture.name, beat)
     answers = zip(newest, predict_rows(judging.model, pictures), strict=True)
-    return {arrival: _as_stored(said, judging.classes) for arrival, said in answers if said is not None}
+    return {arrival: _as_stored(said) for arrival, said in answers if said is not None}
 
 
-def _as_stored(prediction: Prediction, classes: ClassSpec | None) -> PictureSaid:
-    said = said_of(prediction, classes) or prediction
-    return PictureSaid(said.value, stored_coordinates(said))
+def _as_stored(said: Prediction) -> PictureSaid:
+    return PictureSaid(said.value, stored_probabilities(said), stored_coordinates(said))
+
+
+def _predicted(said: PictureSaid, classes: ClassSpec | None) -> float:
+    value, *shares = (np.nan if p is None else p for p in (said.predicted, *(said.probabilities or ())))
+    again = said_of(Prediction(value, value, value, 0.0, 0.0, tuple(shares)), classes)
+    return value if again is None else again.value
 
 
 def _features(coordinates: int) -> tuple[str, ...]:

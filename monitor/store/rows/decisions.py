@@ -107,6 +107,7 @@ class PictureSaid(NamedTuple):
     """What a model said of a picture, as it is stored: the prediction, and the picture's coordinates."""
 
     predicted: float | None
+    probabilities: Sequence[float | None] | None
     coordinates: Sequence[float | None] | None
 
 
@@ -276,10 +277,10 @@ def pictures_said(connection: sa.Connection, gate: str, digest: str, arrivals: I
     d = t.decision.c
     found: dict[int, PictureSaid] = {}
     for chunk in chunked(dict.fromkeys(arrivals)):
-        query = sa.select(d.arrival, d.predicted, d.coordinates).where(
+        query = sa.select(d.arrival, d.predicted, d.probabilities, d.coordinates).where(
             d.gate == gate, d.arrival.in_(chunk), d.model_digest == digest, d.predicted.is_not(None)
         )
-        found |= {row.arrival: PictureSaid(row.predicted, row.coordinates) for row in connection.execute(query)}
+        found |= {arrival: PictureSaid(*said) for arrival, *said in connection.execute(query)}
     return found
 
 

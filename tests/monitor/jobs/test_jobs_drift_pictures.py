@@ -178,6 +178,19 @@ def test_parts_that_another_model_judged_are_neither_missing_nor_judged_again(sp
     assert not [key for key, row in found.items() if row.status == "breach"]
 
 
+def test_a_prediction_is_by_what_the_classes_mean_now(spine: Spine) -> None:
+    now, model = photos(spine, 200), model_of(spine)
+    drift = job(spine, Models(model))  # type: ignore[arg-type]
+    spine.run(drift, now)
+    before = frozen(spine)[:, 0]
+    width = spine.plant.characteristics["width"]
+    turned = width.model_copy(update={"pass_fail": "continue"})
+    spine.plant = spine.plant.model_copy(update={"characteristics": {"width": turned}})
+    spine.run(job(spine, Models(model)), now)  # type: ignore[arg-type]
+    assert frozen(spine)[:, 0].tolist() == [0.0] * 120 != before.tolist()
+    assert not [key for key, row in board(spine).items() if row.status == "breach"]
+
+
 def test_a_model_of_before_has_predictions_alone(spine: Spine) -> None:
     use(spine, Corner(coordinates=0))
     spine.run(job(spine, Models(model_of(spine))), photos(spine, 200))  # type: ignore[arg-type]
