@@ -58,7 +58,7 @@ bench-detect: $(STAMP) ## Detectors of machines on real data and simulated plant
 	$(QUIET) $(BIN)/python -m benchmarks bench_detect
 
 bench-watch: $(STAMP) ## Control charts, drift, estimates before outcomes, likely causes, each figure beside its bar (an hour)
-	$(QUIET) $(BIN)/python -m benchmarks bench_spc bench_charts bench_drift bench_drift_shifts bench_compare \
+	$(QUIET) $(BIN)/python -m benchmarks bench_spc bench_charts bench_drift bench_drift_shifts bench_image_drift bench_compare \
 	  bench_before_outcomes bench_attribution
 
 bench-decisions: $(STAMP) ## Decisions by cost, steps that matter, savings, and what must never be in 10,000 cases each

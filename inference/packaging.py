@@ -100,21 +100,27 @@ def load_described(folder: Path, expected_digest: str | None = None) -> tuple[Ma
 
 
 def _held_out(held_out: HeldOut) -> bytes:
-    """The newest of them: the numbers of each prediction, by serial."""
+    """The newest of them: the numbers of each prediction, by serial; of pictures with their coordinates."""
     newest = slice(-MOST_HELD_OUT, None)
     numbers = [
         [p.value, p.lower, p.upper, p.distance, p.distance_limit, *p.probabilities] for p in held_out.predictions
     ]
-    return canonical({"serials": list(held_out.serials[newest]), "predictions": numbers[newest]})
+    where = [p.coordinates for p in held_out.predictions[newest]]
+    content = {"serials": list(held_out.serials[newest]), "predictions": numbers[newest]}
+    return canonical({**content, "coordinates": where} if any(where) else content)
 
 
 class HeldOutFile(BaseModel):
-    """What `held_out.json` holds: value, lower, upper, distance, its limit, then the probabilities of classes."""
+    """What `held_out.json` holds: value, lower, upper, distance, its limit, then the probabilities of classes.
+
+    `coordinates`: those of each, where they are of pictures; none in a package made before there were embeddings.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     serials: tuple[str, ...] = Field(max_length=MOST_HELD_OUT)
     predictions: tuple[tuple[float, ...], ...] = Field(max_length=MOST_HELD_OUT)
+    coordinates: tuple[tuple[float, ...], ...] = Field((), max_length=MOST_HELD_OUT)
 
 
 def held_out(folder: Path, expected_digest: str) -> dict[str, Prediction] | None:
@@ -124,15 +130,15 @@ def held_out(folder: Path, expected_digest: str) -> dict[str, Prediction] | None
         return None
     try:
         file = HeldOutFile.model_validate_json(_read(folder / HELD_OUT))
-        pairs = zip(file.serials, file.predictions, strict=True)
-        return {serial: _prediction(row) for serial, row in pairs}
+        rows = zip(file.serials, file.predictions, file.coordinates or ((),) * len(file.serials), strict=True)
+        return {serial: _prediction(row, where) for serial, row, where in rows}
     except ValueError as exc:  # pydantic's is one too
         raise _corrupt(folder, f"{HELD_OUT} cannot be read") from exc
 
 
-def _prediction(numbers: Sequence[float]) -> Prediction:
+def _prediction(numbers: Sequence[float], coordinates: tuple[float, ...]) -> Prediction:
     value, lower, upper, distance, limit, *probabilities = numbers
-    return Prediction(value, lower, upper, distance, limit, tuple(probabilities))
+    return Prediction(value, lower, upper, distance, limit, tuple(probabilities), coordinates)
 
 
 def verify(folder: Path, expected_digest: str | None = None) -> Manifest:

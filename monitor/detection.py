@@ -70,6 +70,8 @@ EXPLAINED_BY_MIX: Final = "explained_by_mix"
 """The share of a feature's drift that a changed mix of recipes or machines explains."""
 PREDICTION: Final = "prediction"
 """The feature name of the gate model's predictions."""
+EMBEDDING: Final = "embedding"
+"""What the names of features begin with that say where a gate's pictures lie among those its model was trained on."""
 
 PERFORMANCE: Final = "performance"
 """A gate's predictions against the outcomes."""

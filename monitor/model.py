@@ -188,7 +188,8 @@ class Prediction:
     """A model's prediction for one part: value, interval, and the input's distance from the training data.
 
     Of a model of classes, `probabilities` has that of each class in its order, and the value is the probability that
-    the part is not of the good class (without one, not of the likeliest).
+    the part is not of the good class (without one, not of the likeliest). Of a model of pictures that says so,
+    `coordinates` has where the picture lies among those of training (`inference.vision.embedding`).
     """
 
     value: float
@@ -197,6 +198,7 @@ class Prediction:
     distance: float
     distance_limit: float
     probabilities: tuple[float, ...] = ()
+    coordinates: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +337,8 @@ class Window:
 
     `values` has shape (rows, names), NaN where a value is missing, never infinite; `at` holds UTC nanoseconds since
     the epoch, `arrivals` the store's numbers of the rows, `groups` the slice of each row, such as (machine, recipe),
-    `lots` the lot of each row, '' where unknown; both are empty where no row has any.
+    `lots` the lot of each row, '' where unknown; both are empty where no row has any. `partial` names the columns that
+    only some rows are meant to have: what they lack there is not missing.
     """
 
     subject: str
@@ -346,6 +349,7 @@ class Window:
     arrivals: NDArray[np.int64]
     groups: tuple[tuple[str, ...], ...] = ()
     lots: tuple[str, ...] = ()
+    partial: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return int(self.values.shape[0])

@@ -26,7 +26,7 @@ ALERTS: tuple[AlertSpec, ...] = (
     of_drift(
         "ImageDrift", IMAGE_DRIFT,
         summary="images at step {subject} have drifted from the reference",
-        cause="Brightness, contrast or sharpness differs from the frozen reference, often because of lighting or lens.",
+        cause="The pictures differ from the frozen reference, often because of lighting, lens or camera.",
         action="Check camera, lens and lighting of the step; clean or adjust them, then compare again.",
     ),
     of_drift(

@@ -58,7 +58,7 @@ class FeatureDrift:
         self._prepared: OrderedDict[str, Reference] = OrderedDict()
 
     def judge(self, reference: Window, current: Window) -> Sequence[Finding]:
-        """Two findings for each feature of either window, then those of the step, `worst_ratio` last."""
+        """Two findings for each feature of either window, one of a partial column, then those of the step."""
         newest = _Newest(self._known(reference, len(current)), current, self._settings, self.name)
         findings: list[Finding] = []
         for j, name in enumerate(reference.names):
@@ -102,13 +102,14 @@ class _Newest:
         blank = replace(self._blank, feature=name)
         return replace(blank, method=method), replace(blank, method=MISSING_RATE)
 
-    def of_column(self, j: int, name: str) -> tuple[Finding, Finding]:
-        """How far its values lie from the reference, and how many are missing."""
+    def of_column(self, j: int, name: str) -> tuple[Finding, ...]:
+        """How far its values lie from the reference, and how many are missing, unless only some rows have it."""
         constant = self._before.columns[j].constant
         method = WASSERSTEIN if constant is None else CHANGED_RATE
         if name not in self._window.names:
             return self.no_data(name, method)
-        return self._change(j, name, method, constant), self._missing(j, name)
+        change = self._change(j, name, method, constant)
+        return (change,) if name in self._window.partial else (change, self._missing(j, name))
 
     def of_step(self, findings: Sequence[Finding]) -> tuple[Finding, Finding, Finding]:
         """The slices, what a changed mix explains, and the worst of all."""

@@ -21,7 +21,7 @@ class Columns(StrEnum):
     """Which columns of a step's windows a detector gets."""
 
     IMAGES = "images"
-    """Features extracted from images."""
+    """Features extracted from images, and the coordinates that the gate's model gives a picture."""
     OTHERS = "others"
     """All other features, and the prediction of the gate's model."""
     ALL = "all"

@@ -29,6 +29,7 @@ from inference.vision.bank import MOST_PATCHES, Bank
 from inference.vision.calibrating import Scaling
 from inference.vision.describing import CHANNELS, FEATURES, Description, describe, describe_all
 from inference.vision.discriminant import MOST_DIRECTIONS, Directions
+from inference.vision.embedding import Embedding
 from inference.vision.judge import Discriminant, Distances, Judge
 from inference.vision.weights import DIGEST, backbone
 from monitor.errors import ModelError, ModelReason
@@ -38,10 +39,14 @@ from monitor.ports import PICTURE_INPUTS
 
 INPUTS = PICTURE_INPUTS
 _AXES = ("centre", "scale", "axes", "variances", "means")
+_EMBEDDING = "embedding."
 
 
 class Entries(Entry):
-    """The manifest entries of an image model; the names are those of `inference.vision.judge`."""
+    """The manifest entries of an image model; the names are those of `inference.vision.judge`.
+
+    `coordinates` are those of its embedding: 0 in a package made before there were embeddings, which says none.
+    """
 
     backbone: str
     classes: tuple[str, ...] = Field(min_length=1, max_length=1000)
@@ -58,6 +63,7 @@ class Entries(Entry):
     spreads: tuple[float, float]
     limits: tuple[float, ...] = ()
     floors: tuple[float, ...] = ()
+    coordinates: int = Field(0, ge=0, le=64)
 
 
 class ImageModel:
@@ -86,7 +92,8 @@ class ImageModel:
     def _predict(self, description: Description) -> Prediction:
         probabilities, limit = self.judge.probabilities_and_limit(description)
         value, distance = float(self.judge.values(probabilities)), self.judge.distance(description.patches)
-        return Prediction(value, value, value, distance, limit, tuple(probabilities.tolist()))
+        where = self.judge.coordinates(description)
+        return Prediction(value, value, value, distance, limit, tuple(probabilities.tolist()), where)
 
     def anomaly_scores(self, predictions: Sequence[Prediction]) -> Floats:
         """One number a part (parts,) that ranks good parts before bad ones, be the defect known or new.
@@ -148,11 +155,14 @@ def contents_of(judge: Judge, metrics: TrainingMetrics, settings: TrainingSettin
         "gain": found.scaling.gain if found else 0.0,
         "typical": judge.distances.typical, "limit": judge.distances.limit, "usual": judge.usual,
         "spreads": judge.spreads, "limits": judge.limits, "floors": judge.floors,
+        "coordinates": len(judge.embedding.spreads) if judge.embedding else 0,
     }  # fmt: skip
     tensors = {f"bank{i}.{part.name}": getattr(bank, part.name) for i, bank in enumerate(judge.banks)
                for part in fields(bank)}  # fmt: skip
     if found:
         tensors |= {name: getattr(found.directions, name) for name in _AXES} | {"offsets": found.scaling.offsets}
+    if judge.embedding:
+        tensors |= {_EMBEDDING + part.name: getattr(judge.embedding, part.name) for part in fields(Embedding)}
     return Contents(entries, tensors)
 
 
@@ -161,6 +171,9 @@ def _judge(entries: Entries, tensors: Tensors) -> Judge:
     if len(entries.known) > 1:
         directions = Directions(**{name: tensors[name] for name in _AXES}, spread=entries.spread)
         discriminant = Discriminant(directions, entries.shrinkage, Scaling(entries.gain, tensors["offsets"]))
+    embedding = None
+    if entries.coordinates:
+        embedding = Embedding(**{part.name: tensors[_EMBEDDING + part.name] for part in fields(Embedding)})
     return Judge(
         classes=len(entries.classes),
         known=entries.known,
@@ -174,6 +187,7 @@ def _judge(entries: Entries, tensors: Tensors) -> Judge:
         spreads=entries.spreads,
         limits=entries.limits,
         floors=entries.floors,
+        embedding=embedding,
     )
 
 
@@ -191,7 +205,7 @@ def _check(entries: Entries, tensors: Tensors) -> None:
     actual = {name: (tensor.shape, tensor.dtype.name) for name, tensor in tensors.items()}
     if actual != _expected(entries, tensors):
         raise ValueError("has weights that do not fit its classes and backbone")
-    if any((tensors[name] <= 0).any() for name in actual if name.endswith("scale")):
+    if any((tensors[name] <= 0).any() for name in actual if name.endswith(("scale", ".spreads"))):
         raise ValueError("has a scale that is not above 0")
     if "variances" in tensors and (tensors["variances"] < 0).any():
         raise ValueError("has a variance below 0")
@@ -209,6 +223,11 @@ def _expected(entries: Entries, tensors: Tensors) -> dict[str, tuple[tuple[int, 
         own = {"centre": (FEATURES,), "scale": (FEATURES,), "axes": (FEATURES, axes), "variances": (axes,),
                "means": (known, axes), "offsets": (known,)}  # fmt: skip
         found |= {name: (shape, "float64") for name, shape in own.items()}
+    if entries.coordinates:
+        count = entries.coordinates
+        axes = max(_length(tensors, _EMBEDDING + "axes", MOST_DIRECTIONS), count)
+        where = {"centre": (FEATURES,), "scale": (FEATURES,), "axes": (axes, FEATURES), "spreads": (count,)}
+        found |= {_EMBEDDING + name: (shape, "float64") for name, shape in where.items()}
     return found
 
 

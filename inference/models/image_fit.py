@@ -15,6 +15,7 @@ from inference.vision.bank import Bank, fit_bank
 from inference.vision.calibrating import FLOOR, Scaling, fit_scaling, log_loss
 from inference.vision.describing import LEVELS, Description
 from inference.vision.discriminant import fit_directions, score_all
+from inference.vision.embedding import fit_embedding, out_of_fold
 from inference.vision.judge import Discriminant, Distances, Judge, logit, not_good, raw_distances
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Floats, Prediction
@@ -67,6 +68,7 @@ def fit(
     limit = distance_limit(distance[parts.good], 1e-9)
     limits, floors = _of_defects(parts, distance, scores, limit, good)
     value = not_good(probabilities, good)
+    embedding = fit_embedding(parts.features)
     judge = Judge(
         classes=len(settings.classes),
         known=parts.known,
@@ -78,18 +80,26 @@ def fit(
         spreads=(_spread(logit(value[parts.good])), _spread(np.log(distance[parts.good]))),
         limits=limits,
         floors=floors,
+        embedding=embedding,
     )
     quality = _quality(parts, probabilities[:, list(parts.known)])
     quality["beyond_limit"] = float((distance[parts.good] > limit).mean())
     if good >= 0 and discriminant is not None:
         bad = ~parts.good
         quality |= {"auroc": auroc(value, bad), "anomaly_auroc": auroc(judge.scores(value, distance), bad)}
-    numbers = zip(value.tolist(), distance.tolist(), map(judge.limit, scores), strict=True)
-    said = zip(numbers, probabilities.tolist(), strict=True)
-    held_out = HeldOut(
-        data.serials, [Prediction(v, v, v, far, most, tuple(shares)) for (v, far, most), shares in said]
-    )  # fmt: skip
-    return judge, _metrics(len(data), settings.coverage, quality), held_out
+    said = _said(judge, value, distance, scores, probabilities, out_of_fold(embedding, parts.features, parts.fold))
+    return judge, _metrics(len(data), settings.coverage, quality), HeldOut(data.serials, said)
+
+
+def _said(
+    judge: Judge, value: Floats, distance: Floats, scores: Floats, probabilities: Floats, coordinates: Floats
+) -> list[Prediction]:
+    """What is said of each part, from arrays with a row a part."""
+    columns = value.tolist(), distance.tolist(), map(judge.limit, scores), probabilities.tolist(), coordinates.tolist()
+    return [
+        Prediction(v, v, v, far, most, tuple(shares), tuple(where))
+        for v, far, most, shares, where in zip(*columns, strict=True)
+    ]
 
 
 def class_folds(classes: Indices, groups: Sequence[str], count: int = _FOLDS) -> Indices:

@@ -11,6 +11,7 @@ from inference.vision.bank import Bank
 from inference.vision.calibrating import Scaling
 from inference.vision.describing import LEVELS, Description, Patches
 from inference.vision.discriminant import Directions
+from inference.vision.embedding import Embedding
 from monitor.model import Floats
 
 _LEAST = 1e-12  # of a distance: that of a picture that is in the bank
@@ -48,6 +49,7 @@ class Judge:
     `usual` is the median log odds of the value among good parts; `spreads` are those of the log odds and of the
     logarithm of the distance. A defect that is known is unlike good parts, but nothing new: for each known class
     `limits` has the distance that nearly all its parts lie below, for those whose score is at least that in `floors`.
+    `embedding` says where a picture lies among all of training; None of a judge made before there were embeddings.
     """
 
     classes: int
@@ -60,6 +62,7 @@ class Judge:
     spreads: tuple[float, float]
     limits: tuple[float, ...] = ()
     floors: tuple[float, ...] = ()
+    embedding: Embedding | None = None
 
     def limit(self, scores: Floats) -> float:
         """The limit of the distance of a part with these scores of the known classes.
@@ -91,6 +94,12 @@ class Judge:
     def distance(self, patches: Sequence[Patches]) -> float:
         """That of the most unusual patches of a picture."""
         return float(self.distances.of(raw_distances(self.banks, patches)))
+
+    def coordinates(self, description: Description) -> tuple[float, ...]:
+        """Those of a picture by the embedding; none without one."""
+        if self.embedding is None:
+            return ()
+        return tuple(self.embedding.of(description.whole.astype(np.float64)).tolist())
 
     def scores(self, values: Floats, distances: Floats) -> Floats:
         """One number a part that ranks good before bad, be the defect known or new: the sum in units of the spreads."""

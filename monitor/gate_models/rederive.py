@@ -30,6 +30,7 @@ from monitor.store.rows.decisions import (
     decisions_in_order,
     decisions_of,
     said_by,
+    stored_coordinates,
     stored_probabilities,
 )
 from monitor.store.rows.forgotten import BorrowedBaseline, ForgottenBaseline
@@ -263,8 +264,10 @@ def _differences(row: StoredDecision, prediction: Prediction | None, again: Stor
         before = getattr(row, name)
         if before is None or not abs(before - value) <= TOLERANCE:
             yield name
-    if not _same_probabilities(row.probabilities, stored_probabilities(prediction)):
+    if not _same_numbers(row.probabilities, stored_probabilities(prediction)):
         yield "probabilities"
+    if not _same_numbers(row.coordinates, stored_coordinates(prediction)):
+        yield "coordinates"
 
 
 _NUMBERS = ("predicted", "lower", "upper", "distance", "distance_limit")
@@ -292,7 +295,7 @@ def _same_adjustment(stored: JsonObject | None, recomputed: JsonObject | None) -
     return bool(stored["moves"] == recomputed["moves"] and all(numbers))
 
 
-def _same_probabilities(stored: Sequence[float | None] | None, recomputed: Sequence[float | None] | None) -> bool:
+def _same_numbers(stored: Sequence[float | None] | None, recomputed: Sequence[float | None] | None) -> bool:
     if stored is None or recomputed is None or len(stored) != len(recomputed):
         return stored is None and recomputed is None
     pairs = zip(stored, recomputed, strict=True)

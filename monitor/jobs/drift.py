@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from detectors.window import roster
 from detectors.window.roster import Columns, StepSettings
-from monitor.detection import DRIFT, WORST_RATIO
+from monitor.detection import DRIFT, PREDICTION, WORST_RATIO
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.instants import from_nanos
 from monitor.model import Finding, Status, Window
@@ -57,7 +57,7 @@ class DriftJob:
             state = self._windows.state(step, run.lease, run.now)
             if state is None or self._judged.get(step) == state:
                 continue
-            pair = self._windows.pair(step, run.lease, run.now)
+            pair = self._windows.pair(step, run.lease, run.now, run.beat)
             board += self._judge(pair)
             judged[step] = state
             rows += len(pair.current)
@@ -91,8 +91,8 @@ class DriftJob:
         """The window's columns for a detector."""
         if columns is Columns.ALL:
             return list(window.names)
-        images = columns is Columns.IMAGES
-        return [name for name in window.names if (name in self._image_features) is images]
+        images = self._image_features | (window.partial - {PREDICTION})
+        return [name for name in window.names if (name in images) is (columns is Columns.IMAGES)]
 
 
 def _no_reference(current: Window) -> Finding:

@@ -65,7 +65,7 @@ class ReportJob:
             cause = report_cause(run.now, last, drifting, self._plant.drift.report_every)
             if cause is None or not any(f.limit for f in findings):
                 continue
-            pair = self._windows.pair(step, run.lease, run.now)
+            pair = self._windows.pair(step, run.lease, run.now, run.beat)
             rows = [{**f._asdict(), "at": f.at.isoformat()} for f in findings]
             write_report(self._reports, ReportRequest(step, pair, rows, run.now, cause), run.beat)
             rendered += 1

@@ -30,6 +30,7 @@ from monitor.store.rows.decisions import (
     decided_visits,
     said_by,
     said_of_passages,
+    stored_coordinates,
     stored_probabilities,
 )
 from monitor.store.rows.digests import StoredRow
@@ -235,6 +236,7 @@ class PartsPipeline(Pipeline):
             decided_at=now, at=passage.at, withheld=used.withheld.value if used.withheld else "",
             probabilities=stored_probabilities(p), costs=decision.record(),
             adjustment=None if decision.adjustment is None else decision.adjustment.record(),
+            coordinates=stored_coordinates(p),
         )  # fmt: skip
 
 

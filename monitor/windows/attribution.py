@@ -20,6 +20,7 @@ from monitor.detection import (
     CONDITION_ALARM,
     DEAD,
     DRIFT,
+    IMAGE_DRIFT,
     LIMIT,
     LIMITS,
     MEASURES,
@@ -35,17 +36,17 @@ from monitor.detection import (
 from monitor.instants import to_nanos
 from monitor.model import ClassSpec, Floats, Window
 from monitor.pipeline.forecasts import Forecasts
-from monitor.plant.features import image_features
 from monitor.plant.plant import Plant
 from monitor.store.database.database import Connection
 from monitor.store.models.versions import model_in_force
-from monitor.store.rows.decisions import last_predictions, predictions_at
+from monitor.store.rows.decisions import last_predictions, pictures_said, predictions_at
 from monitor.store.rows.parts import PartStep, lots_of, newest_passages, part_steps
 from monitor.store.watching.board import BreachSince, ratio
 from monitor.store.watching.references import reference_in_force
 from monitor.windows import parts as windows
 from monitor.windows.frozen import window_of
 from monitor.windows.labels import labels_of
+from monitor.windows.pictures import columns_said
 from monitor.windows.realised import frozen_reference, realised
 
 DETECTORS = (*step_detector_names(), PERFORMANCE, OUTCOME_CHART, LIMITS, ANOMALY)
@@ -105,7 +106,6 @@ class Evidence:
         self._plant = plant
         self._steps = list(plant.steps)
         self._gates = {gate.step: name for name, gate in plant.gates.items()}
-        self._images = image_features(plant)
         self._forecasts = Forecasts()
 
     def of_parts(self, connection: Connection, found: Sequence[BreachSince], now: datetime) -> list[PartsEvidence]:
@@ -140,13 +140,13 @@ class Evidence:
         reference = window_of(frozen.content, step, step)
         rows = newest_passages(connection, step, _WINDOWS * self._plant.drift.window_rows)
         current, labels = windows.measured(step, rows), labels_of(connection, self._steps, step, rows)
-        for row in _worst(found, self._images):
+        for row in _worst(found):
             scored = self._columns(connection, step, row.feature, reference, current)
             if scored is not None:
                 level, spread = scored.scores()
                 alike = scored.alike(reference.lots)
                 yield PartsEvidence(
-                    _key(row), self._measured(row.feature), step, step, [r.serial for r in rows], current.at,
+                    _key(row), _measured(row), step, step, [r.serial for r in rows], current.at,
                     level, spread, labels, alike, self._gates.get(step, ""),
                 )  # fmt: skip
 
@@ -154,20 +154,28 @@ class Evidence:
         self, connection: Connection, step: str, feature: str, reference: Window, current: Window
     ) -> _Scored | None:
         like, groups = reference.groups, current.groups
-        if feature == PREDICTION:
-            frozen = reference_in_force(connection, PREDICTION, step)
-            if frozen is None or step not in self._gates:
-                return None
-            said = predictions_at(connection, self._gates[step], current.arrivals.tolist())
-            values = np.array(
-                [said[a].predicted if a in said else None for a in current.arrivals.tolist()], dtype=float
-            )
-            before = window_of(frozen.content, step, step)
-            return _Scored(before.values[:, 0], before.groups, values, groups)
-        if feature not in reference.names or feature not in current.names:
+        if feature in reference.names and feature in current.names:
+            column = reference.values[:, reference.names.index(feature)]
+            return _Scored(column, like, current.values[:, current.names.index(feature)], groups)
+        frozen = reference_in_force(connection, PREDICTION, step)
+        if frozen is None or step not in self._gates:
             return None
-        column = reference.values[:, reference.names.index(feature)]
-        return _Scored(column, like, current.values[:, current.names.index(feature)], groups)
+        before = window_of(frozen.content, step, step)
+        if feature not in before.names:
+            return None
+        place = before.names.index(feature)
+        values = self._said(connection, self._gates[step], current, before.names)[:, place]
+        return _Scored(before.values[:, place], before.groups, values, groups)
+
+    def _said(self, connection: Connection, gate: str, window: Window, names: tuple[str, ...]) -> Floats:
+        """What a gate's decisions hold of the passages by these names; coordinates are those of the model in force."""
+        arrivals, used = window.arrivals.tolist(), model_in_force(connection, gate)
+        if names == (PREDICTION,):
+            found = predictions_at(connection, gate, arrivals)
+            values = [found[a].predicted if a in found else None for a in arrivals]
+            return np.array(values, dtype=np.float64)[:, None]
+        said = pictures_said(connection, gate, used.digest, arrivals) if used else {}
+        return columns_said(window, said, names, self._plant.classes_of(self._plant.gates[gate]))
 
     def _of_gates(
         self, connection: Connection, found: Mapping[str, Sequence[BreachSince]], now: datetime
@@ -234,10 +242,11 @@ class Evidence:
         alike = [one.alike(lots) for one in compared[:2]]
         return _Errors(passages, values, current.at[kept], *scores[0], outcome, predicted, alike[0], alike[-1])
 
-    def _measured(self, feature: str) -> Measured:
-        if feature == PREDICTION:
-            return Measured.PREDICTION
-        return Measured.IMAGE if feature in self._images else Measured.FEATURE
+
+def _measured(row: BreachSince) -> Measured:
+    if row.feature == PREDICTION:
+        return Measured.PREDICTION
+    return Measured.IMAGE if row.detector == IMAGE_DRIFT else Measured.FEATURE
 
 
 def _made(groups: Sequence[Group]) -> list[Group]:
@@ -267,11 +276,11 @@ def _by_feature(row: BreachSince) -> list[BreachSince]:
     return [row] if row.feature else []
 
 
-def _worst(found: Iterable[BreachSince], images: frozenset[str]) -> list[BreachSince]:
+def _worst(found: Iterable[BreachSince]) -> list[BreachSince]:
     """The findings farthest beyond their limits, one of a feature; pictures, predictions and the rest by themselves."""
     kept: dict[tuple[bool, bool], dict[str, BreachSince]] = defaultdict(dict)
     for row in sorted(found, key=lambda row: (-ratio(row), row.feature, row.method)):
-        of_kind = kept[row.feature in images, row.feature == PREDICTION]
+        of_kind = kept[row.detector == IMAGE_DRIFT, row.feature == PREDICTION]
         if row.method not in MEASURES and row.feature not in of_kind and len(of_kind) < _MOST_FEATURES:
             of_kind[row.feature] = row
     return [row for of_kind in kept.values() for row in of_kind.values()]

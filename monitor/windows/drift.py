@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-
-import numpy as np
 
 from monitor.detection import DRIFT, PREDICTION
 from monitor.errors import StoreError, StoreReason
 from monitor.gate_models.in_force import ModelsInForce
-from monitor.model import Floats, Window
+from monitor.model import Window
 from monitor.plant.plant import Plant
 from monitor.ports import GateModel
 from monitor.store.database.database import Connection, Store
 from monitor.store.database.leases import Lease
-from monitor.store.rows.decisions import Said, said_by
+from monitor.store.rows.decisions import PictureSaid, Said, pictures_said, said_by
 from monitor.store.rows.parts import PartStep, newest_arrival, newest_passages, part_history, passages_between
 from monitor.store.watching.references import (
     FrozenReference,
@@ -26,7 +24,9 @@ from monitor.store.watching.references import (
     version_in_force,
 )
 from monitor.windows import parts as windows
+from monitor.windows import pictures
 from monitor.windows.frozen import content_of, digest_of, window_of
+from monitor.windows.pictures import Judging
 
 MEASURED, PREDICTED = DRIFT, PREDICTION
 """Under which detector the references of a step are kept: what was measured, and what the model says of it."""
@@ -53,6 +53,15 @@ class Pair:
     reference: Frozen | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Of passages: every passage of their parts and what earlier gates said of these; or what was said of pictures."""
+
+    history: Sequence[PartStep]
+    said: Said
+    judged: Mapping[int, PictureSaid]
+
+
 class StepWindows:
     """Reads windows from the store, and freezes what is missing: the first reference, and each model's predictions."""
 
@@ -76,38 +85,50 @@ class StepWindows:
         reference, model = self._reference(step, lease, now), self._model(step)
         return newest, reference.version if reference else 0, model.digest if model else ""
 
-    def pair(self, step: str, lease: Lease | None, now: datetime) -> Pair:
-        """The windows of a step that parts passed."""
+    def pair(self, step: str, lease: Lease | None, now: datetime, beat: Callable[[], None] = lambda: None) -> Pair:
+        """The windows of a step that parts passed; `beat` is called while pictures of the reference are judged."""
         reference, model = self._reference(step, lease, now), self._model(step)
         with self._store.read() as connection:
             rows = newest_passages(connection, step, self._plant.drift.window_rows)
-            history, said = self._known_of(connection, rows, step) if model else ([], {})
+            known = self._known_of(connection, rows, step, model) if model else None
         current = windows.measured(step, rows)
         if reference is None:
             return Pair(current, None)
         before = reference.window
         current = windows.with_names(current, before.names)
-        if model is not None and PREDICTED not in current.names:
-            gate = self._plant.gates[self._gates[step]]
-            before = windows.with_column(before, PREDICTED, self._predicted(step, reference, model, lease, now))
-            classes = self._plant.classes_of(gate)
-            now_said = windows.predicted(history, self._plant.max_ages(), gate, model, current, said, classes)
-            current = windows.with_column(current, PREDICTED, now_said)
+        if model is not None and known is not None and PREDICTED not in current.names:
+            said = self._predicted(step, reference, model, lease, now, beat)
+            before = windows.with_columns(before, said)
+            current = windows.with_columns(current, self._says(step, model, current, known, said.names))
         return Pair(current, replace(reference, window=before))
 
-    def _known_of(self, connection: Connection, rows: Sequence[PartStep], step: str) -> tuple[Sequence[PartStep], Said]:
-        """Every passage of these parts, and what the gates predicted of them whose predictions the step's gate uses."""
-        serials = [row.serial for row in rows]
-        earlier = self._plant.gates[self._gates[step]].earlier
-        return part_history(connection, serials), said_by(connection, [gate.gate for gate in earlier], serials)
+    def _known_of(self, connection: Connection, rows: Sequence[PartStep], step: str, model: GateModel) -> _Known:
+        """What the store knows of these passages of which the model's columns are made.
+
+        A model of pictures takes too long to be asked at every slot: what it said when the gate judged them counts.
+        """
+        name, serials = self._gates[step], [row.serial for row in rows]
+        gate = self._plant.gates[name]
+        if gate.picture is not None:
+            judged = pictures_said(connection, name, model.digest, [row.arrival for row in rows])
+            return _Known((), {}, judged)
+        said = said_by(connection, [earlier.gate for earlier in gate.earlier], serials)
+        return _Known(part_history(connection, serials), said, {})
+
+    def _says(self, step: str, model: GateModel, window: Window, known: _Known, names: tuple[str, ...]) -> Window:
+        """What the model says of the passages of a window, by these names."""
+        gate = self._plant.gates[self._gates[step]]
+        classes, ages = self._plant.classes_of(gate), self._plant.max_ages()
+        if gate.picture is not None:
+            values = pictures.columns_said(window, known.judged, names, classes)
+            return replace(window, names=names, values=values, partial=frozenset(names))
+        values = windows.predicted(known.history, ages, gate, model, window, known.said, classes)
+        return replace(window, names=names, values=values[:, None])
 
     def _model(self, step: str) -> GateModel | None:
-        """The model whose predictions belong to the windows. One of pictures takes too long to be asked at every slot:
-        its pictures are watched by their statistics."""
+        """The model whose predictions belong to the windows."""
         gate = self._gates.get(step)
-        if gate is None or self._plant.gates[gate].picture is not None:
-            return None
-        return self._models.for_gates([gate])[gate].model
+        return None if gate is None else self._models.for_gates([gate])[gate].model
 
     def _reference(self, step: str, lease: Lease | None, now: datetime) -> Frozen | None:
         """The step's reference in force, frozen now where it has none and parts enough."""
@@ -119,30 +140,39 @@ class StepWindows:
                 known = self._open(MEASURED, step)
         return known
 
-    def _predicted(self, step: str, base: Frozen, model: GateModel, lease: Lease | None, now: datetime) -> Floats:
+    def _predicted(
+        self, step: str, base: Frozen, model: GateModel, lease: Lease | None, now: datetime, beat: Callable[[], None]
+    ) -> Window:
         """What the model in force says of the reference's parts: frozen once for each model and reference."""
         made_by = f"{model.digest} on version {base.version}{self._meanings(step)}"
         known = self._open(PREDICTED, step)
         if known is None or known.made_by != made_by:
-            new = self._predict(step, base, model, made_by)
+            new = self._predict(step, base, model, made_by, beat)
             freeze(self._store, lease, new, now)
-            return window_of(new.content, step, step).values[:, 0]
-        return known.window.values[:, 0]
+            return window_of(new.content, step, step)
+        return known.window
 
     def _meanings(self, step: str) -> str:
         """What the classes mean of which the model's predictions are made; '' of a number."""
         classes = self._plant.classes_of(self._plant.gates[self._gates[step]])
         return "" if classes is None else f", {' '.join(classes.meanings)}"
 
-    def _predict(self, step: str, base: Frozen, model: GateModel, made_by: str) -> NewReference:
+    def _predict(
+        self, step: str, base: Frozen, model: GateModel, made_by: str, beat: Callable[[], None]
+    ) -> NewReference:
         first, last = int(base.window.arrivals[0]), int(base.window.arrivals[-1])
+        name = self._gates[step]
+        gate = self._plant.gates[name]
         with self._store.read() as connection:
             rows = passages_between(connection, step, first, last)
-            history, said = self._known_of(connection, rows, step)
-        gate = self._plant.gates[self._gates[step]]
-        classes = self._plant.classes_of(gate)
-        values = windows.predicted(history, self._plant.max_ages(), gate, model, base.window, said, classes)
-        window = replace(base.window, names=(PREDICTED,), values=np.asarray(values)[:, None])
+            known = self._known_of(connection, rows, step, model)
+            history = part_history(connection, [row.serial for row in rows]) if gate.picture else ()
+        if gate.picture is None:
+            window = self._says(step, model, base.window, known, (PREDICTED,))
+        else:
+            held_out = self._models.for_gates([name])[name].held_out
+            judging = Judging(gate, self._plant.max_ages(), model, held_out, self._plant.classes_of(gate))
+            window = pictures.said_before(self._store, judging, base.window, history, known.judged, beat)
         return new_reference(PREDICTED, step, window, "the model in force or the step's reference changed", made_by)
 
     def _open(self, detector: str, step: str) -> Frozen | None:

@@ -52,9 +52,12 @@ def select_columns(window: Window, names: Collection[str]) -> Window:
     return replace(window, names=tuple(window.names[j] for j in kept), values=window.values[:, kept])
 
 
-def with_column(window: Window, name: str, column: Floats) -> Window:
-    """The window with one more column."""
-    return replace(window, names=(*window.names, name), values=np.column_stack([window.values, column]))
+def with_columns(window: Window, other: Window) -> Window:
+    """The window with those columns of another one of the same rows that it does not have."""
+    new = select_columns(other, [name for name in other.names if name not in window.names])
+    values = np.column_stack([window.values, new.values])
+    partial = window.partial | new.partial.intersection(new.names)
+    return replace(window, names=(*window.names, *new.names), values=values, partial=partial)
 
 
 def predicted(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -32,6 +33,19 @@ def window(*columns: Sequence[float], names: Sequence[str] = (), machines: int =
 
 def noise(rows: int, seed: int, mean: float = 0.0, sd: float = 1.0) -> Floats:
     return mean + sd * np.random.default_rng(seed).standard_normal(rows)
+
+
+def test_a_column_that_only_some_rows_have_is_judged_by_these_and_misses_nothing() -> None:
+    reference = window(noise(400, 1), noise(400, 2))
+    rows = np.where(np.arange(60) < 35, np.nan, noise(60, 3, mean=2.0))
+    newest = replace(window(rows, noise(60, 4)), partial=frozenset("a"))
+    found = FeatureDrift().judge(reference, newest)
+    assert set(of(found)) == {"wasserstein"}
+    assert of(found)["wasserstein"].status is Status.BREACH
+    assert set(of(found, "b")) == {"wasserstein", "missing_rate"}
+    few = replace(newest, values=np.where(np.arange(60)[:, None] < 45, np.nan, newest.values))
+    assert of(FeatureDrift().judge(reference, few))["wasserstein"].status is Status.CANNOT_JUDGE
+    assert FeatureDrift().judge(reference, replace(newest, partial=frozenset()))[1].status is Status.BREACH
 
 
 def of(found: Sequence[Finding], feature: str = "a") -> dict[str, Finding]:

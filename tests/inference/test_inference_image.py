@@ -26,6 +26,7 @@ from inference.overlay import overlay_png
 from inference.packaging import MANIFEST, WEIGHTS
 from inference.pictures import list_by_class, read_picture
 from inference.training import train
+from inference.vision.embedding import COORDINATES
 from monitor.errors import ModelError, ModelReason
 from monitor.pictures import Picture
 
@@ -117,6 +118,28 @@ def test_a_saved_model_comes_back_to_the_last_bit(case: Trained) -> None:
     assert list(fresh.predict(FRESH.rows)) == list(case.model.predict(FRESH.rows))  # type: ignore[arg-type]
     assert (case.model.inputs, case.model.needed, case.model.max_missing) == (("image",), ("image",), 0.0)
     assert (case.model.classes, case.model.good, case.model.digest) == (CLASSES, "free", case.digest)
+
+
+def test_coordinates_are_kept_with_what_was_held_out(case: Trained) -> None:
+    held = packaging.held_out(case.folder, case.digest)
+    assert held is not None
+    found = np.array([held[serial].coordinates for serial in LEARNT.serials])
+    assert found.shape == (len(LEARNT), COORDINATES + 1)
+    inside = np.array([one.coordinates for one in case.model.predict(LEARNT.rows)])
+    assert (found[:, -1] > inside[:, -1]).mean() > 0.9, "as if they were new"
+
+
+def test_a_package_of_the_version_before_has_no_coordinates_and_predicts_as_ever(case: Trained, tmp_path: Path) -> None:
+    def before(manifest: dict[str, Any], tensors: dict[str, Any]) -> None:
+        del manifest["coordinates"]
+        for name in [name for name in tensors if name.startswith("embedding.")]:
+            del tensors[name]
+
+    shutil.copytree(case.folder, tmp_path / "before")
+    forge(tmp_path / "before", before)
+    model = packaging.load(tmp_path / "before")
+    now = case.model.predict(FRESH.rows)
+    assert list(model.predict(FRESH.rows)) == [replace(one, coordinates=()) for one in now]  # type: ignore[arg-type]
 
 
 def test_a_defect_never_seen_is_far_away_and_ranks_above_good_parts(case: Trained, only_good: Trained) -> None:

@@ -32,7 +32,7 @@ def images(
         if picture is None:
             faults[i] = RejectReason.BAD_IMAGE
             continue
-        statistics[i] = _statistics(luminance(picture))
+        statistics[i] = grey_statistics(luminance(picture))
         if i in judged:
             kept[i] = shrink(picture)
     return statistics, faults, kept
@@ -53,7 +53,8 @@ def _picture(value: object, form: ImageFormat) -> Picture | None:
     return picture if min(picture.shape[:2]) > 1 else None  # a single row or column has no gradient
 
 
-def _statistics(grey: Picture) -> tuple[float, float, float]:
+def grey_statistics(grey: Picture) -> tuple[float, float, float]:
+    """Mean, standard deviation and mean absolute gradient (x plus y) of grey values, 0 to 255."""
     pixels = grey.astype(np.int16)
     gradient = np.abs(np.diff(pixels, axis=1)).mean() + np.abs(np.diff(pixels, axis=0)).mean()
     return float(pixels.mean()), float(pixels.std()), float(gradient)

@@ -260,7 +260,7 @@ decision = sa.Table(
     _text("withheld", server_default=sa.text("''")), sa.Column("forecast", JsonText, nullable=True),
     sa.Column("probabilities", JsonText, nullable=True), sa.Column("adapted", JsonText, nullable=True),
     sa.Column("costs", JsonText, nullable=True), sa.Column("signals", JsonText, nullable=True),
-    sa.Column("adjustment", JsonText, nullable=True),
+    sa.Column("adjustment", JsonText, nullable=True), sa.Column("coordinates", JsonText, nullable=True),
     sa.Index("ix_decision_gate_at", "gate", "at"), sa.Index("ix_decision_gate_arrival", "gate", "arrival"),
     sa.Index("ix_decision_verdict_gate_reason_at", "verdict", "gate", "reason", "at"),
 )  # fmt: skip

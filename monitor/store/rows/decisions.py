@@ -29,7 +29,8 @@ class StoredDecision(NamedTuple):
     `forecast` is what was known without a model, where that could decide instead of a hold; its interval decided if the
     reason is `forecast`. `costs` has every action with its expected cost, the least first, of a gate that decides by
     cost. `signals`: what a scrap by cost rests on beside it (`monitor.confirming`), and whether the part is audited.
-    `adjustment` is what it recommended to set otherwise at later steps, as `monitor.model.Adjustment`.
+    `adjustment` is what it recommended to set otherwise at later steps, as `monitor.model.Adjustment`. `coordinates`
+    are those of a judged picture, as of `monitor.model.Prediction`; None where its model has none.
     """
 
     serial: str
@@ -61,6 +62,7 @@ class StoredDecision(NamedTuple):
     costs: Sequence[JsonObject] | None = None
     signals: JsonObject | None = None
     adjustment: JsonObject | None = None
+    coordinates: Sequence[float | None] | None = None
 
 
 class EarlierDecision(NamedTuple):
@@ -101,11 +103,26 @@ class Predicted(NamedTuple):
     probabilities: Sequence[float | None] | None
 
 
+class PictureSaid(NamedTuple):
+    """What a model said of a picture, as it is stored: the prediction, and the picture's coordinates."""
+
+    predicted: float | None
+    probabilities: Sequence[float | None] | None
+    coordinates: Sequence[float | None] | None
+
+
 def stored_probabilities(prediction: Prediction | None) -> list[float | None] | None:
     """The probabilities of a prediction as they are stored; None where it has none."""
-    if prediction is None or not prediction.probabilities:
-        return None
-    return [value if isfinite(value) else None for value in prediction.probabilities]
+    return _stored(prediction.probabilities) if prediction else None
+
+
+def stored_coordinates(prediction: Prediction | None) -> list[float | None] | None:
+    """The coordinates of a prediction as they are stored; None where it has none."""
+    return _stored(prediction.coordinates) if prediction else None
+
+
+def _stored(numbers: Sequence[float]) -> list[float | None] | None:
+    return [value if isfinite(value) else None for value in numbers] or None
 
 
 def count_decisions(connection: sa.Connection) -> int:
@@ -252,6 +269,18 @@ def predictions_at(connection: sa.Connection, gate: str, arrivals: Iterable[int]
     for chunk in chunked(dict.fromkeys(arrivals)):
         query = select_columns(Predicted, t.decision).where(d.gate == gate, d.arrival.in_(chunk))
         found |= {row.arrival: row for row in fetch_rows(connection, Predicted, query)}
+    return found
+
+
+def pictures_said(connection: sa.Connection, gate: str, digest: str, arrivals: Iterable[int]) -> dict[int, PictureSaid]:
+    """What the model with this digest predicted when a gate judged the pictures of these rows, by arrival number."""
+    d = t.decision.c
+    found: dict[int, PictureSaid] = {}
+    for chunk in chunked(dict.fromkeys(arrivals)):
+        query = sa.select(d.arrival, d.predicted, d.probabilities, d.coordinates).where(
+            d.gate == gate, d.arrival.in_(chunk), d.model_digest == digest, d.predicted.is_not(None)
+        )
+        found |= {arrival: PictureSaid(*said) for arrival, *said in connection.execute(query)}
     return found
 
 

@@ -143,6 +143,14 @@ def test_new_parts_are_decided_on_by_their_pictures_and_verify_recomputes_every_
     assert recomputed().count(False) == 1
     with spine.store.write() as connection:
         connection.execute(of_newest.values(png=before))
+        serial = f"P{PARTS:02}"
+        of_first = t.decision.update().where(t.decision.c.serial == serial)
+        (stored,) = connection.execute(sa.select(t.decision.c.coordinates).where(t.decision.c.serial == serial)).one()
+        connection.execute(of_first.values(coordinates=[*stored[:-1], stored[-1] + 0.01]))
+    assert recomputed().count(False) == 1
+    with spine.store.write() as connection:
+        connection.execute(of_first.values(coordinates=stored))
+    assert recomputed() == [True] * len(fresh)
 
 
 def test_models_of_pictures_are_compared_on_pictures(case: Case) -> None:
@@ -171,7 +179,7 @@ def test_the_reference_of_performance_rests_on_the_pictures(case: Case) -> None:
     assert beats, "the lease is kept meanwhile"
 
 
-def test_drift_of_a_gate_of_pictures_rests_on_their_statistics(case: Case) -> None:
+def test_drift_of_a_gate_of_pictures_rests_on_their_statistics_and_on_what_it_said(case: Case) -> None:
     spine = case.spine
     spine.plant = spine.plant.model_copy(
         update={"drift": spine.plant.drift.model_copy(update={"reference_rows": 30, "window_rows": 20})}
@@ -183,8 +191,12 @@ def test_drift_of_a_gate_of_pictures_rests_on_their_statistics(case: Case) -> No
 
     windows = StepWindows(spine.store, spine.plant, Models())  # type: ignore[arg-type]
     pair = windows.pair("form", None, after(300))
+    features = ("prediction", *(f"embedding_{i}" for i in range(1, 9)), "embedding_distance")
+    assert pair.current.names[-10:] == features
     assert {"photo_mean", "photo_std", "photo_gradient"} <= set(pair.current.names)
-    assert "prediction" not in pair.current.names
+    assert pair.current.partial == set(features)
+    assert pair.reference is not None
+    assert np.isfinite(pair.reference.window.values[:, -10:]).all()
 
 
 def test_the_pictures_of_a_part_are_shown_with_where_they_look_bad(case: Case) -> None:

@@ -59,7 +59,7 @@ def test_a_reason_that_has_a_new_name_has_it_in_decisions_of_before(empty_url: s
     store = Store(empty_url)
     with store.write() as connection:
         command.upgrade(_config(connection), "0011")
-        later = ("probabilities", "adapted", "costs", "signals", "adjustment")
+        later = ("probabilities", "adapted", "costs", "signals", "adjustment", "coordinates")
         kept = [column for column in t.decision.columns if column.name not in later]
         older = sa.Table("decision", sa.MetaData(), *(sa.Column(column.name, column.type) for column in kept))
         row: dict[str, Any] = {c.name: "" if isinstance(c.type, sa.Text) else 0 for c in kept}
