@@ -16,14 +16,18 @@ def prometheus(
     alertmanager: str = "alertmanager:9093",
     rules: str = "alerts.rules.yml",
     interval: str = "15s",
+    itself: str = "127.0.0.1:9090",
 ) -> str:
-    """Prometheus scrapes Gatewatch, evaluates its rules and sends alerts to Alertmanager."""
+    """Prometheus scrapes Gatewatch, Alertmanager and itself, evaluates its rules and sends alerts to Alertmanager."""
     return _text(
         {
             "global": {"scrape_interval": interval, "evaluation_interval": interval, "scrape_timeout": interval},
             "rule_files": [rules],
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
-            "scrape_configs": [{"job_name": "gatewatch", "static_configs": [{"targets": [target]}]}],
+            "scrape_configs": [
+                {"job_name": name, "static_configs": [{"targets": [at]}]}
+                for name, at in (("gatewatch", target), ("alertmanager", alertmanager), ("prometheus", itself))
+            ],
         }
     )
 

@@ -62,6 +62,9 @@ class MlflowConfig(Strict):
     cache: Text = Field("models", description="Folder of verified model versions; gates need only this to decide.")
 
 
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
+
+
 class ServerConfig(Strict):
     """The HTTP server."""
 
@@ -74,7 +77,8 @@ class ServerConfig(Strict):
     @property
     def address(self) -> str:
         """Where its pages are: the public address, else the one that it listens on; without a slash at the end."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        host = "127.0.0.1" if self.host in _EVERYWHERE else f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
 
 class Jobs(Strict):
