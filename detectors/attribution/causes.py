@@ -52,10 +52,13 @@ _MOST_NAMES = 4
 
 def cause_words(kind: CauseKind, subject: str, names: Sequence[str]) -> str:
     """A cause in a few words: "material lot HT0012 at forging"."""
-    shown = ", ".join(names[:_MOST_NAMES]) + (
-        f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    )
-    return _WORDS[kind].format(subject=subject, names=shown)
+    return _WORDS[kind].format(subject=subject, names=shown_names(names))
+
+
+def shown_names(names: Sequence[str]) -> str:
+    """The first names, and how many more there are: "HT1, HT2, HT3, HT4 (+2)"."""
+    more = f" (+{len(names) - _MOST_NAMES})" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
 
 
 @dataclass(frozen=True, slots=True)

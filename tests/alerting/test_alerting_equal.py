@@ -90,7 +90,8 @@ def test_a_kept_alert_still_says_what_it_was_about(good_plant: Plant) -> None:
             told_of.append((row.summary.partition(": ")[2], row.state, row.value, row.line))
     engine.dispose()
     assert told_of == [
-        ("hardness, roughness", state, 2.0, "l1") for state in ("firing", "firing", "firing", "resolved")
+        ("hardness, roughness; the worst is 2 times its limit", state, 2.0, "l1")
+        for state in ("firing", "firing", "firing", "resolved")
     ]
 
 

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from alerting.notifications.languages.sentences import Said
 from alerting.notifications.likely_causes import LikelyCause, cited_words
-from detectors.attribution.causes import CauseKind, cause_words
+from detectors.attribution.causes import CauseKind, cause_words, shown_names
 from monitor.instants import EPOCH
 from monitor.store.database import tables as t
 from monitor.store.database.bulk import insert
@@ -63,7 +64,7 @@ def likely_causes(connection: sa.Connection, since: datetime) -> list[LikelyCaus
     return [
         LikelyCause(
             row.id, words_of(row), frozenset((key[0], key[2]) for key in row.findings), frozenset(row.gates),
-            row.since, row.ended_at, row.found_at,
+            row.since, row.ended_at, row.found_at, _said(row),
         )
         for row in rows
     ]  # fmt: skip
@@ -112,6 +113,13 @@ def words_of(row: CitedCause | StoredCause) -> str:
     """The cause in a few words, and what else it could be where that is not unlikely."""
     words = cause_words(CauseKind(row.kind), row.subject, row.names)
     return f"{words}, or {row.instead}" if row.instead and row.certainty < SURE else words
+
+
+def _said(row: CitedCause) -> tuple[Said, ...]:
+    """The cause in no language, and what else it could be where that is not unlikely."""
+    cause = Said(f"cause_{row.kind}", {"subject": row.subject, "names": shown_names(row.names)})
+    # What else it could be was kept in words.
+    return (cause, Said("quoted", {"text": row.instead})) if row.instead and row.certainty < SURE else (cause,)
 
 
 def save_causes(connection: sa.Connection, changed: Iterable[StoredCause]) -> None:

@@ -78,7 +78,8 @@ def test_from_firing_to_the_end_to_the_log_and_to_the_service(spine: Spine, ando
     ids = [f"operators:l:20260302T060000Z-{number}:{n}" for n in (1, 2)]
     assert andon.ids == [line["id"] for line in lines(spine)] == spine.all(t.notification, "key") == ids
     assert [taken["title"] for taken in andon.taken] == [
-        "warning MachineOutOfSpec m1, line l, site site", "over: warning MachineOutOfSpec m1, line l, site site",
+        "warning: machine m1 runs outside its operating limits, line l, site site",
+        "over: warning: machine m1 runs outside its operating limits, line l, site site",
     ]  # fmt: skip
     assert [taken["type"] for taken in andon.taken] == ["warning", "success"]
     assert "m1 is bad" in andon.taken[0]["message"]
