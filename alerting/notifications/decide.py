@@ -62,6 +62,11 @@ class Episode:
         return self.subject == other.subject
 
     @property
+    def sensors(self) -> list[str]:
+        """The sensors or features that its details name."""
+        return [said.names["sensor"] for said in self.details or () if "sensor" in said.names]
+
+    @property
     def critical(self) -> bool:
         """Whether its severity is critical."""
         return self.severity == "critical"

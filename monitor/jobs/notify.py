@@ -16,8 +16,8 @@ from alerting.notifications.decide import (
     decide_notifications,
 )
 from alerting.notifications.describe import MessageContext
-from alerting.notifications.likely_causes import LikelyCause, cause_of
 from alerting.notifications.languages.sentences import said_of
+from alerting.notifications.likely_causes import LikelyCause, cause_of
 from alerting.notifications.text import message_text, more_of, note_text
 from exporters.metrics.shared.labels import LOG_CHANNEL, TEAMS, channel_of
 from monitor.delivery.courier import Courier
@@ -140,7 +140,15 @@ def events(note: Note) -> list[dict[str, object]]:
     if note.kind is Kind.REPEATED:
         by_event.append(("still", tuple(e for e in note.still if e.critical)))
     return [
-        {"id": e.id, "event": event, "name": e.name, "subject": e.subject, "severity": e.severity}
+        {
+            "id": e.id,
+            "event": event,
+            "name": e.name,
+            "subject": e.subject,
+            "severity": e.severity,
+            "step": e.step,
+            "sensors": e.sensors,
+        }
         for event, episodes in by_event
         for e in episodes
     ]

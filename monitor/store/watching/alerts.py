@@ -169,8 +169,8 @@ def _insert(
         return False
     identity = {
         "name": key.alert, "condition": key.condition, "subject": key.subject, "severity": spec.severity,
-        "team": spec.team, "line": line_of(plant, spec.kind, key.subject), "step": step_of(plant, spec.kind, key.subject),
-        "origin": origin,
+        "team": spec.team, "line": line_of(plant, spec.kind, key.subject),
+        "step": step_of(plant, spec.kind, key.subject), "origin": origin,
     }  # fmt: skip
     insert_new(connection, t.alert, [{**identity, **row}])
     return True
