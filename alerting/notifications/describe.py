@@ -14,6 +14,11 @@ from alerting.notifications.languages.headline import OUTSIDE, headline, summary
 from alerting.notifications.languages.sentences import Sentences
 
 
+def runbook_url(pages: str, runbooks: str, alert: str) -> str:
+    """The page of a runbook where people reach pages, else its file."""
+    return f"{pages}runbooks/{quote(alert, safe='')}" if pages else f"{runbooks}{alert}.md"
+
+
 @dataclass(frozen=True, slots=True)
 class MessageContext:
     """What messages show of the plant: the site, the step of each subject, the words of a team, where its pages are.
@@ -28,6 +33,17 @@ class MessageContext:
     pages: str = ""
     runbooks: str = "docs/runbooks/"
     zone: str = ""
+
+    def runbook(self, alert: str) -> str:
+        """Where the runbook of an alert is."""
+        return runbook_url(self.pages, self.runbooks, alert)
+
+    def time(self, at: datetime, now: datetime) -> str:
+        """A time of day, with the date unless it is today's; in the plant's zone, with UTC."""
+        zone = ZoneInfo(self.zone) if self.zone else UTC
+        local = at.astimezone(zone)
+        text = f"{local:%H:%M}" if local.date() == now.astimezone(zone).date() else f"{local:%Y-%m-%d %H:%M}"
+        return f"{text} UTC" if local.utcoffset() == UTC.utcoffset(None) else f"{text} ({at.astimezone(UTC):%H:%M} UTC)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +83,7 @@ class Teller:
     def links(self, episode: Episode) -> str:
         """The page of the subject and the runbook of the alert, a line each."""
         pages = self.context.pages
-        runbook = f"{pages}runbooks/{quote(episode.name, safe='')}" if pages else ""
-        if not pages and self.words.of_alert(episode.name, "do"):
-            runbook = f"{self.context.runbooks}{episode.name}.md"
+        runbook = self.context.runbook(episode.name) if self.words.of_alert(episode.name, "do") else ""
         subject = f"{pages}subjects/{quote(episode.subject.encode('utf-8', 'replace'), safe='')}" if pages else ""
         links = (("page", subject), ("runbook", runbook))
         return "\n".join(f"  {self.words.say(key, url=url)}" for key, url in links if url)
@@ -82,11 +96,8 @@ class Teller:
         return "\n".join(line for line in lines if line)
 
     def time(self, at: datetime) -> str:
-        """A time of day, with the date unless it is today's; in the plant's zone, with UTC."""
-        zone = ZoneInfo(self.context.zone) if self.context.zone else UTC
-        local, day = at.astimezone(zone), self.at.astimezone(zone).date()
-        text = f"{local:%H:%M}" if local.date() == day else f"{local:%Y-%m-%d %H:%M}"
-        return f"{text} UTC" if local.utcoffset() == UTC.utcoffset(None) else f"{text} ({at.astimezone(UTC):%H:%M} UTC)"
+        """A time as people read it when the note was made."""
+        return self.context.time(at, self.at)
 
     def _with_severity(self, episode: Episode, what: str) -> str:
         severity = self.words.sentences.get(episode.severity, plain(episode.severity))

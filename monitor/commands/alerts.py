@@ -123,11 +123,11 @@ def alerts_list(plant: str, overrides: Sequence[str], json_: bool, all_: bool) -
 @click.option("--all", "all_", is_flag=True, help="Include causes that are over, as long as they are kept.")
 def alerts_causes(plant: str, overrides: Sequence[str], json_: bool, all_: bool) -> None:
     """List the likely causes of the findings in breach. Example: gatewatch alerts causes --all."""
-    from monitor.store.watching.causes import listed_causes, words_of
+    from monitor.store.watching.causes import instead_words, listed_causes, words_of
 
     rows = listed_causes(open_store_of(plant, overrides), all_)
     if json_:
-        print_json([row._asdict() | {"words": words_of(row)} for row in rows])
+        print_json([row._asdict() | {"instead": instead_words(row), "words": words_of(row)} for row in rows])
         return
     for row in rows:
         until = f" until {row.ended_at:%Y-%m-%d %H:%M}" if row.ended_at else ""

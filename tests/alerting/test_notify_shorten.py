@@ -104,6 +104,39 @@ def test_whatever_is_left_out_is_counted(room: int, number: int, lines: int) -> 
         assert all(piece[2] < other[2] for piece in kept for other in telling if other not in kept)
 
 
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_what_and_where_go_last_then_what_to_do_the_links_the_others_and_causes(language: str) -> None:
+    history = History()
+    history.fire("SensorDead", "M9", details=())
+    history.tell(0)
+    history.end(1, 20)
+    history.fire("MachineOutOfSpec", "M1", 40, severity="critical", details=(HOT,))
+    history.fire("MachineAnomalous", "M2", 40, details=())
+    (message,) = history.tell(40)
+    context = MessageContext("plant 1", lambda _: "press", lambda _: shipped(language), "https://gatewatch.example/")
+    text, words = message_text(message, context), shipped(language)
+    payload = {"title": text.title, "body": text.body, "tail": text.tail, **more_of(words, context.pages)}
+    payload["pieces"] = [[piece.text, piece.alerts, piece.rank] for piece in text.pieces]
+    said = {
+        "what and where": "M1 <heat> 75 degC",
+        "what to do": words.of_alert("MachineOutOfSpec", "do"),
+        "the links": "/subjects/M1\n",
+        "the others": words.of_alert("MachineAnomalous", "summary", subject="M2"),
+        "why": words.of_alert("MachineOutOfSpec", "cause"),
+        "what to do about others": words.of_alert("MachineAnomalous", "do"),
+        "what is over": words.of_alert("SensorDead", "summary", subject="M9"),
+    }
+    gone: dict[str, int] = {}
+    for room in range(len(text.body), len(text.tail), -1):
+        _, body = shortened(payload, lambda title, body, room=room: len(body) <= room)
+        gone |= {name: room for name, part in said.items() if part not in body and name not in gone}
+    rooms = [gone[name] for name in said]
+    assert rooms == sorted(rooms), gone
+    assert len(set(rooms)) >= 6, "one after the other"
+    _, body = shortened(payload, lambda title, body: len(body) < len(text.body) - 1)
+    assert ("1 weiterer Alarm: siehe https" if language == "de" else "1 more alert: see https") in body
+
+
 def test_a_message_queued_by_the_version_before_is_cut_by_lines() -> None:
     body = "\n".join([f"line {n}" for n in range(100)] + ["", "id 7"])
     _, cut = shortened({"title": "t", "body": body}, lambda title, body: len(body) < 200)

@@ -46,6 +46,18 @@ def test_a_new_alert_says_what_where_since_when_how_much_what_to_do_and_why() ->
     )
 
 
+def test_what_else_a_cause_may_be_is_said_in_the_language_of_the_team() -> None:
+    history = History()
+    likely = (
+        Said("cause_lot", {"subject": "forging", "names": "HT1, HT2"}),
+        Said("cause_camera", {"subject": "press"}),
+    )
+    history.fire("DataDrift", "press", likely=likely)
+    german = replace(PLACE, words_of=lambda team: shipped("de"))
+    body = message_text(one(history, 15), german).body
+    assert "  Wahrscheinliche Ursache: Materiallos HT1, HT2 bei forging, oder die Kamera bei press\n" in body
+
+
 def test_with_an_address_it_leads_to_the_pages_and_with_a_zone_it_says_both_times() -> None:
     history = History()
     history.fire(OUT, "press 1/a", details=(HOT,))
