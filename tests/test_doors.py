@@ -145,7 +145,7 @@ def test_a_notification_channel_is_one_file(product: Product) -> None:
     plant = product.folder / "plant.yaml"
     shutil.copy(ROOT / "monitor/simulator/plant.yaml", plant)
     test = ("alerts", "test", "operators", "-p", str(plant), "--set", "notify.urls_file=notify.urls")
-    assert product.run("-m", "monitor.cli", *test) == "URL 1 of operators: delivered\n"
+    assert product.run("-m", "monitor.cli", *test).startswith("URL 1 of operators: delivered\n")
     assert (product.folder / "note.txt").read_text(encoding="utf-8") == "test for operators, site demo"
 
 

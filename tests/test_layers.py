@@ -64,12 +64,14 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "monitor.store.delivery": ("monitor.store.database", "monitor.store.rows"),
     "alerting.alerts": ("alerting.specs", "exporters.metrics.shared", "monitor.plant"),
-    "alerting.notifications": ("alerting.specs", "exporters.metrics.shared"),
+    "alerting.notifications.languages": ("alerting.specs",),
+    "alerting.notifications": ("alerting.notifications.languages", "alerting.specs", "exporters.metrics.shared"),
     "exporters.metrics.families": ("exporters.metrics.shared", "monitor.plant"),
     "monitor.connecting": ("monitor.plant", "monitor.sources.typed"),
     "monitor.sources.sql": ("monitor.connecting", "monitor.plant", "monitor.sources.typed"),
     "monitor.store.watching": (
-        "alerting.alerts", "alerting.notifications", "alerting.specs", "detectors.attribution", "detectors.stream",
+        "alerting.alerts", "alerting.notifications", "alerting.notifications.languages", "alerting.specs",
+        "detectors.attribution", "detectors.stream",
         "detectors.window", "exporters.metrics.shared", "monitor.plant", "monitor.store.database",
     ),
     "monitor.store.report": (
@@ -99,7 +101,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.scheduling": ("monitor.store", "monitor.store.database"),
     "dashboards.boards": ("dashboards.blocks", "dashboards.rows"),
     "monitor.delivery": (
-        "alerting.notifications", "alerting.specs", "exporters.delivery", "exporters.metrics.families",
+        "alerting.alerts",
+        "alerting.notifications", "alerting.notifications.languages", "exporters.delivery", "exporters.metrics.families",
         "exporters.metrics.shared", "monitor.plant", "monitor.scheduling", "monitor.store.database",
         "monitor.store.delivery",
     ),
@@ -132,7 +135,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.rows",
     ),
     "monitor.jobs": (
-        "alerting.alerts", "alerting.notifications", "alerting.specs", "detectors.attribution", "detectors.charts",
+        "alerting.alerts", "alerting.notifications", "alerting.notifications.languages", "alerting.specs",
+        "detectors.attribution", "detectors.charts",
         "detectors.window",
         "exporters.metrics", "exporters.metrics.shared", "monitor.delivery", "monitor.gate_models",
         "monitor.jobs.pulling", "monitor.pipeline", "monitor.plant",

@@ -73,6 +73,12 @@ def _expected(spec: AlertSpec, plant: Plant) -> tuple[str, ...]:
 
 def line_of(plant: Plant, kind: str, subject: str) -> str:
     """The line that a subject belongs to; '' if it belongs to none or is no longer in the plant."""
+    step = step_of(plant, kind, subject)
+    return plant.steps[step].line if step else ""
+
+
+def step_of(plant: Plant, kind: str, subject: str) -> str:
+    """The step that a subject belongs to, a step to itself; '' if it belongs to none or is no longer in the plant."""
     step = subject
     if kind == "machine" and subject in plant.machines:
         step = plant.machines[subject].step
@@ -80,4 +86,4 @@ def line_of(plant: Plant, kind: str, subject: str) -> str:
         step = plant.gates[subject].step
     elif kind not in ("machine", "gate", "step"):
         return ""
-    return plant.steps[step].line if step in plant.steps else ""
+    return step if step in plant.steps else ""

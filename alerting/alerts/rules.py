@@ -8,7 +8,7 @@ Prometheus may scrape several Gatewatches.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -93,8 +93,41 @@ def _rule(
         "description": f"{spec.cause} {spec.action}",
         "value": "{{ $value }}",
         "runbook_url": f"{runbooks}{spec.name}.md",
+        **_places(spec),
     }
     return rule
+
+
+def _places(spec: AlertSpec) -> dict[str, str]:
+    """Where it is, as annotations: labels would split groups. Each is '' where the series that tell it are absent."""
+    places = {
+        "site": _first("gatewatch_plant_info", {}, "site"),
+        "page_url": _first("gatewatch_plant_info", {}, "url", "/subjects/{{ $labels.subject }}"),
+    }
+    if spec.kind == "step":
+        places["step"] = "{{ $labels.subject }}"
+        places["line"] = _first("gatewatch_subject_info", {"step": None}, "line")
+    elif spec.kind in ("machine", "gate"):
+        about = {"subject": None, "kind": spec.kind}
+        places |= {name: _first("gatewatch_subject_info", about, name) for name in ("step", "line")}
+    if spec.kind == "machine" and spec.metric.startswith("gatewatch_finding_"):
+        found = _query(spec.metric, {**dict(spec.match), "subject": None}, ',feature!=""', " == 1")
+        names = "{{ range $n, $s := %s }}{{ if $n }}, {{ end }}{{ $s.Labels.feature }}{{ end }}"
+        places["sensors"] = names % found
+    return places
+
+
+def _first(metric: str, match: Mapping[str, str | None], label: str, after: str = "") -> str:
+    """A label of the first series."""
+    return f"{{{{ with {_query(metric, match)} }}}}{{{{ (. | first).Labels.{label} }}}}{after}{{{{ end }}}}"
+
+
+def _query(metric: str, match: Mapping[str, str | None], more: str = "", compared: str = "") -> str:
+    """A query of the alert's own Gatewatch; None stands for its subject, quoted, as it may be any text."""
+    wanted = ",".join([f"{name}={'%q' if value is None else repr(value)}" for name, value in match.items()])
+    inside = ",".join(part for part in (wanted + more, "job=%q,instance=%q") if part)
+    given = "$labels.subject " * (None in match.values())
+    return f"printf `{metric}{{{inside}}}{compared}` {given}$labels.job $labels.instance | query"
 
 
 if __name__ == "__main__":

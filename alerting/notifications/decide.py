@@ -12,8 +12,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 
+from alerting.notifications.languages.sentences import Said
 from exporters.metrics.shared.labels import SEVERITIES
-from monitor.statuses import Announced
+from monitor.statuses import AlertCondition, Announced
 
 Group = tuple[str, str]
 """Team and line; the line is '' for alerts that belong to no line."""
@@ -34,7 +35,8 @@ class Kind(StrEnum):
 class Episode:
     """An alert since it fired; `announced` is what has been announced of it.
 
-    `cause` is the id of the likely cause that it follows from, 0 where none is known, and `likely` names it.
+    `details` say what its summary adds to its text, None where that is not known; `step` is where it is. `cause` is the
+    id of the likely cause that it follows from, 0 where none is known; `likely` names it, and what else it may be.
     """
 
     id: int
@@ -46,17 +48,23 @@ class Episode:
     summary: str
     since: datetime
     ended_at: datetime | None = None
-    value: float | None = None
-    limit: float | None = None
     announced: Announced = Announced.NOTHING
     cause: int = 0
-    likely: str = ""
+    likely: tuple[Said, ...] = ()
+    condition: str = AlertCondition.BREACH
+    details: tuple[Said, ...] | None = None
+    step: str = ""
 
     def akin(self, other: Episode) -> bool:
         """Whether both are about one thing: the same likely cause, or the same subject unless their causes differ."""
         if self.cause and other.cause:
             return self.cause == other.cause
         return self.subject == other.subject
+
+    @property
+    def sensors(self) -> list[str]:
+        """The sensors or features that its details name."""
+        return [said.names["sensor"] for said in self.details or () if "sensor" in said.names]
 
     @property
     def critical(self) -> bool:

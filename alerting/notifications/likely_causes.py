@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from alerting.notifications.languages.sentences import Said
 from alerting.specs.roster import BY_NAME
 from alerting.specs.spec import AlertSpec
 from monitor.detection import PERFORMANCE
@@ -18,7 +19,10 @@ _FOUND_AFTER = timedelta(hours=2)
 
 @dataclass(frozen=True, slots=True)
 class LikelyCause:
-    """A cause as alerts cite it: `words` name it, `findings` are the (detector, subject) of those that it explains."""
+    """A cause as alerts cite it: `words` name it, `findings` are the (detector, subject) of those that it explains.
+
+    `said` names it in no language, then what else it may be.
+    """
 
     id: int
     words: str
@@ -27,6 +31,7 @@ class LikelyCause:
     since: datetime
     ended_at: datetime | None
     found_at: datetime
+    said: tuple[Said, ...] = ()
 
     @property
     def subjects(self) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerting.specs.spec import DAY, HOUR, MINUTE, AlertSpec, finding, of_drift
+from alerting.specs.spec import DAY, HOUR, MINUTE, TIMES_ITS_LIMIT, AlertSpec, Unit, finding, of_drift
 from monitor.detection import (
     CHART,
     DRIFT,
@@ -39,7 +39,7 @@ ALERTS: tuple[AlertSpec, ...] = (
     ),
     AlertSpec(
         "OutcomeShifted", "warning", "engineers", *finding(OUTCOME_CHART, "breach", feature=OUTCOME), "subject", "gate",
-        limit=0.5, clear=0.5, pending_for=30 * MINUTE, keep_firing=HOUR, measured=False,
+        limit=0.5, clear=0.5, pending_for=30 * MINUTE, keep_firing=HOUR,
         summary="what the parts of gate {subject} turn out to be has shifted",
         cause="By a control chart, the outcomes of the newest parts have left what they were when the model in force "
         "was trained.",
@@ -47,7 +47,7 @@ ALERTS: tuple[AlertSpec, ...] = (
     ),
     AlertSpec(
         "ModelDegraded", "warning", "ml", *finding(PERFORMANCE, feature="", method=WORST_RATIO), "subject", "gate",
-        limit=1.0, clear=0.9, pending_for=30 * MINUTE, keep_firing=HOUR,
+        limit=1.0, clear=0.9, pending_for=30 * MINUTE, keep_firing=HOUR, unit=Unit.NUMBER, reads=TIMES_ITS_LIMIT,
         summary="the model of gate {subject} predicts worse than when it was trained",
         cause="Error, bias or miscoverage over the newest parts with an outcome exceeds its limit.",
         action="Find the measure and the slice in the performance findings; retraining is requested automatically.",
@@ -56,14 +56,14 @@ ALERTS: tuple[AlertSpec, ...] = (
     ),
     AlertSpec(
         "ModelWithoutSkill", "warning", "ml", *finding(PERFORMANCE, "breach", feature="", method=SKILL), "subject",
-        "gate", limit=0.5, clear=0.5, pending_for=30 * MINUTE, keep_firing=HOUR, measured=False,
+        "gate", limit=0.5, clear=0.5, pending_for=30 * MINUTE, keep_firing=HOUR,
         summary="the model of gate {subject} is no better than a forecast from recent outcomes",
         cause="Over the newest parts the model's error is not below that of the naive baseline.",
         action="Look for inputs that changed or went missing, then retrain; the gate holds until skill returns.",
     ),
     AlertSpec(
         "EstimatedErrorHigh", "warning", "ml", *finding(ESTIMATE, "breach", feature="", method=ESTIMATED_ERROR),
-        "subject", "gate", limit=0.5, clear=0.5, pending_for=30 * MINUTE, keep_firing=HOUR, measured=False,
+        "subject", "gate", limit=0.5, clear=0.5, pending_for=30 * MINUTE, keep_firing=HOUR,
         summary="the error of gate {subject} will exceed its limit on parts that wait for their outcome",
         cause="The estimated error of the newest parts is above the limit of the realised one, and its light is green.",
         action="Look at what the newest parts have in common; do not wait for outcomes to be careful with the gate.",

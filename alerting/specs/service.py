@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerting.specs.spec import MINUTE, AlertSpec, of_metric
+from alerting.specs.spec import MINUTE, AlertSpec, Unit, of_metric
 from monitor.model import WATCHDOG
 
 ALERTS: tuple[AlertSpec, ...] = (
@@ -21,13 +21,14 @@ ALERTS: tuple[AlertSpec, ...] = (
     ),
     of_metric(
         "DeadLetters", "critical", "platform", "gatewatch_outbox_dead", "channel", "channel", limit=0.0, clear=0.0,
+        unit=Unit.NUMBER, reads="{value} messages were given up, none should be",
         summary="messages for {subject} could not be delivered and are no longer retried",
         cause="Recommendations for the MES, or notifications, could not be delivered and are no longer retried.",
         action="Run 'gatewatch outbox list', correct the cause, then run 'gatewatch outbox resend'.",
     ),
     of_metric(
         "DeliveryLate", "warning", "platform", "gatewatch_outbox_delay_seconds", "channel", "channel", limit=3600.0,
-        clear=600.0,
+        clear=600.0, unit=Unit.AGE, reads="the oldest has waited {value}, allowed {limit}",
         summary="messages for {subject} have been waiting for a long time",
         cause="The MES or a notification service cannot be reached, so people do not see messages meant for them.",
         action="Run 'gatewatch outbox list --status pending' for the error; nothing is lost, delivery is retried.",

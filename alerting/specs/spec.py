@@ -11,19 +11,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 from monitor.detection import WORST_RATIO
 from monitor.statuses import AlertCondition
 
+TIMES_ITS_LIMIT = "the worst is {value} times its limit"
 NONE, MINUTE, HOUR, DAY = timedelta(0), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+class Unit(StrEnum):
+    """What the value of an alert is, and how it is written; of NONE it only says yes or no."""
+
+    NONE = "none"
+    NUMBER = "number"
+    SHARE = "share"
+    AGE = "age"
+    """Seconds, written as hours or what else is fitting."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlertSpec:
     """One alert. `by` is the label that holds its subject, `kind` the kind of thing the subject is.
 
-    If `enabled` is false its limit is not exported, so neither evaluator can raise it. `measured`: whether value and
-    limit mean something to a person; else the value only says yes or no.
+    If `enabled` is false its limit is not exported, so neither evaluator can raise it. `reads` says its value in words,
+    with `{value}`, `{limit}` and `{newest}`, the number of rows that a share is of; '' where it only says yes or no.
     """
 
     name: str
@@ -43,7 +55,13 @@ class AlertSpec:
     absent_after: timedelta | None = None
     absent: str = ""
     enabled: bool = True
-    measured: bool = True
+    unit: Unit = Unit.NONE
+    reads: str = ""
+
+    @property
+    def measured(self) -> bool:
+        """Whether value and limit mean something to a person."""
+        return self.unit is not Unit.NONE
 
     def summary_for(self, subject: str, condition: str) -> str:
         """The summary or the absence text, with the subject filled in."""
@@ -63,7 +81,7 @@ def of_machine(name: str, severity: str, team: str, detector: str, method: str, 
     metric, match = finding(detector, "breach", method=method)
     return AlertSpec(
         name=name, severity=severity, team=team, metric=metric, match=match, by="subject", kind="machine", limit=0.5,
-        clear=0.5, measured=False, **more,  # type: ignore[arg-type]
+        clear=0.5, **more,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
@@ -73,13 +91,13 @@ def of_drift(name: str, detector: str, summary: str, cause: str, action: str) ->
     return AlertSpec(
         name=name, severity="warning", team="engineers", metric=metric, match=match, by="subject", kind="step",
         limit=1.0, clear=0.8, pending_for=HOUR, keep_firing=2 * HOUR, summary=summary, cause=cause, action=action,
+        unit=Unit.NUMBER, reads=TIMES_ITS_LIMIT,
     )  # fmt: skip
 
 
 def of_metric(name: str, severity: str, team: str, metric: str, by: str, kind: str, **more: object) -> AlertSpec:
     """An alert on a metric that is 0 while all is well; `by` is the label with the subject."""
     values: dict[str, object] = {"match": (), "limit": 0.5, "clear": 0.5, "pending_for": NONE, "keep_firing": NONE}
-    values["measured"] = "limit" in more
     return AlertSpec(
         name=name,
         severity=severity,

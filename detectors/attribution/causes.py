@@ -6,6 +6,7 @@ Evidence is taken in the order of the line. A finding's rows are split by time, 
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -52,10 +53,31 @@ _MOST_NAMES = 4
 
 def cause_words(kind: CauseKind, subject: str, names: Sequence[str]) -> str:
     """A cause in a few words: "material lot HT0012 at forging"."""
-    shown = ", ".join(names[:_MOST_NAMES]) + (
-        f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    )
-    return _WORDS[kind].format(subject=subject, names=shown)
+    return _WORDS[kind].format(subject=subject, names=shown_names(names))
+
+
+def packed(kind: CauseKind, subject: str, names: Sequence[str]) -> str:
+    """What names a cause, as text.
+
+    >>> unpacked(packed(CauseKind.LOT, "forging", ("HT0012",))), unpacked("machine press-2")
+    ((<CauseKind.LOT: 'lot'>, 'forging', ['HT0012']), None)
+    """
+    return json.dumps([kind.value, subject, list(names)])
+
+
+def unpacked(text: str) -> tuple[CauseKind, str, list[str]] | None:
+    """What `packed` took; None for words, as an earlier version kept them."""
+    try:
+        kind, subject, names = json.loads(text)
+        return CauseKind(kind), subject, names
+    except (ValueError, TypeError):
+        return None
+
+
+def shown_names(names: Sequence[str]) -> str:
+    """The first names, and how many more there are: "HT1, HT2, HT3, HT4 (+2)"."""
+    more = f" (+{len(names) - _MOST_NAMES})" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +88,7 @@ class Cause:
     `camera`, `process`), a characteristic (`test_rig`) or a gate (`model`). `names`: its lots, recipes or sensors.
     `serials`: the parts that it touched, of those `looked_at` by its first finding. `since`: UTC nanoseconds of the
     first of them. `certainty`: its share among all explanations of its first finding, by likelihood and price;
-    `instead` the next likely, '' where there is none.
+    `instead` the next likely, `packed`, '' where there is none.
     """
 
     kind: CauseKind
@@ -200,8 +222,8 @@ def _cause_of(line: Line, evidence: PartsEvidence, ranked: Sequence[Split]) -> C
     first = ranked[0]
     kind, subject, names = _named(line, evidence, first)
     words = cause_words(kind, subject, names)
-    others = (cause_words(*_named(line, evidence, split)) for split in ranked[1:])
-    instead = next((other for other in others if other != words), "")
+    others = (_named(line, evidence, split) for split in ranked[1:])
+    instead = next((packed(*other) for other in others if cause_words(*other) != words), "")
     serials = frozenset(serial for serial, touched in zip(evidence.serials, first.rows, strict=True) if touched)
     since = int(evidence.at[first.rows].min())
     return Cause(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from exporters.html.formatting import escape_controls, format_value
+from exporters.html.formatting import escape_controls
 from monitor.commands.shared.options import as_json, load, open_store_of, plant_option, print_json
 from monitor.errors import MonitorError, UsageError
 
@@ -27,6 +27,8 @@ def alerts() -> None:
 def alerts_test(team: str, plant: str, overrides: Sequence[str], json_: bool) -> None:
     """Send a test notification to every URL of a team and report whether each accepted it; exit with 3 otherwise.
 
+    It says how an alert reads in the language of the team.
+
     Example: gatewatch alerts test operators -p plant.yaml
     """
     from exporters.metrics.shared.labels import TEAMS
@@ -42,9 +44,11 @@ def alerts_test(team: str, plant: str, overrides: Sequence[str], json_: bool) ->
         raise UsageError(f"alerts test: no URL for {team} in {where}; its notifications go only to the log")
     result = send_test(loaded.plant, receivers, team, WallClock().now())
     if json_:
-        print_json({"id": result.id, "errors": list(result.errors)})
+        print_json({"id": result.id, "text": result.text, "errors": list(result.errors)})
     for number, error in enumerate([] if json_ else result.errors, 1):
         click.echo(f"URL {number} of {team}: {'delivered' if error is None else 'not delivered'}")
+    if not json_:
+        click.echo(f"\n{result.text}")
     failed = [error for error in result.errors if error is not None]
     if failed:
         raise MonitorError("\n".join(failed))
@@ -104,9 +108,7 @@ def alerts_list(plant: str, overrides: Sequence[str], json_: bool, all_: bool) -
         state = f"{row.state}, absent" if row.condition == AlertCondition.ABSENT else row.state
         facts = (row.severity, row.name, row.subject, row.line or "-", f"for {row.team or '-'}", state)
         click.echo("  ".join((*facts, f"since {row.since:%Y-%m-%d %H:%M}{until}")))
-        measured = row.value is not None and (row.name not in BY_NAME or BY_NAME[row.name].measured)
-        value = "" if not measured else f" ({format_value(row.value)} against {format_value(row.limit)})"
-        click.echo(f"    {escape_controls(row.summary)}{value}")
+        click.echo(f"    {escape_controls(row.summary)}")
         if causes[row.id]:
             click.echo(f"    likely cause: {escape_controls(causes[row.id])}")
         if row.name in BY_NAME:
@@ -121,11 +123,11 @@ def alerts_list(plant: str, overrides: Sequence[str], json_: bool, all_: bool) -
 @click.option("--all", "all_", is_flag=True, help="Include causes that are over, as long as they are kept.")
 def alerts_causes(plant: str, overrides: Sequence[str], json_: bool, all_: bool) -> None:
     """List the likely causes of the findings in breach. Example: gatewatch alerts causes --all."""
-    from monitor.store.watching.causes import listed_causes, words_of
+    from monitor.store.watching.causes import instead_words, listed_causes, words_of
 
     rows = listed_causes(open_store_of(plant, overrides), all_)
     if json_:
-        print_json([row._asdict() | {"words": words_of(row)} for row in rows])
+        print_json([row._asdict() | {"instead": instead_words(row), "words": words_of(row)} for row in rows])
         return
     for row in rows:
         until = f" until {row.ended_at:%Y-%m-%d %H:%M}" if row.ended_at else ""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from alerting.notifications.decide import stamp
+from alerting.notifications.describe import runbook_url
+from alerting.notifications.languages.sentences import ENGLISH, shipped
 from alerting.notifications.receivers import Receivers
 from exporters.delivery import notify_log
-from monitor.delivery.notifications import receivers_of, send
+from monitor.delivery.notifications import message_context, receivers_of, send
 from monitor.errors import DeliveryError, MonitorError
 from monitor.plant.plant import Plant
 
@@ -27,18 +29,30 @@ class DirectNotifier:
     def __init__(self) -> None:
         self._waiting: list[tuple[int, str, Callable[[], None]]] = []
 
-    def send(self, plant: Plant, title: str, body: str, mood: str, now: datetime) -> None:
-        """Send a message to the log and to each URL of the plant file once, whatever its team."""
-        key = f"{_TEAM}:store:{stamp(now)}"
-        text = {"id": key, "title": title, "body": f"{body}\n\nid {key}"}
-        line = text | {"at": now.isoformat(), "team": _TEAM, "site": plant.site, "notifications": []}
-        self._waiting.append((0, "the log", lambda: notify_log.send(plant.notify.log, line)))
+    def send(self, plant: Plant, key: str, fields: Mapping[str, str], mood: str, now: datetime) -> None:
+        """Send a message to the log and to each URL of the plant file once, whatever its team.
+
+        Its title and body are the sentences `key` and `key`_body, in the language of each team.
+        """
+        message = f"{_TEAM}:store:{stamp(now)}"
+        runbook = runbook_url(plant.server.public_url or "", plant.alerts.runbooks, "StoreUnwritable")
         try:
-            receivers = receivers_of(plant)
+            receivers, words_of = receivers_of(plant), message_context(plant).words_of
         except MonitorError as exc:
             log.error("%s", exc)
-            receivers = {}
-        self._waiting += [(0, f"a URL of {p['team']}", _to(receivers, p)) for p in _payloads(receivers, text, mood)]
+            receivers, words_of = {}, lambda _: shipped(ENGLISH)
+
+        def text(team: str) -> dict[str, Any]:
+            words = words_of(team)
+            body = words.say(f"{key}_body", url=runbook, **fields)
+            title = words.say(key, site=plant.site)
+            return {"id": message, "title": title, "body": f"{body}\n\nid {message}", "team": team}
+
+        line = text(_TEAM) | {"at": now.isoformat(), "site": plant.site, "notifications": []}
+        self._waiting.append((0, "the log", lambda: notify_log.send(plant.notify.log, line)))
+        for team, number in _places(receivers):
+            payload = text(team) | {"url": number, "mood": mood}
+            self._waiting.append((0, f"a URL of {team}", _to(receivers, payload)))
         self.retry()
 
     def retry(self) -> None:
@@ -54,10 +68,9 @@ class DirectNotifier:
                     self._waiting.append((attempts + 1, where, deliver))
 
 
-def _payloads(receivers: Receivers, text: Mapping[str, Any], mood: str) -> list[dict[str, Any]]:
-    """One for each different URL."""
-    places = {url: (team, n) for team, urls in receivers.items() for n, url in enumerate(urls, start=1)}
-    return [{**text, "team": team, "url": number, "mood": mood} for team, number in places.values()]
+def _places(receivers: Receivers) -> Iterable[tuple[str, int]]:
+    """Team and number of each different URL."""
+    return {url: (team, n) for team, urls in receivers.items() for n, url in enumerate(urls, start=1)}.values()
 
 
 def _to(receivers: Receivers, payload: Mapping[str, Any]) -> Callable[[], None]:

@@ -8,10 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from alerting.alerts.in_force import line_of
 from alerting.notifications.decide import stamp
+from alerting.notifications.describe import MessageContext
+from alerting.notifications.example import example_text
+from alerting.notifications.languages.sentences import ENGLISH, LANGUAGES, Sentences, read, shipped
 from alerting.notifications.receivers import Parsed, Receivers, parse
-from alerting.notifications.text import Advice, MessageContext
-from alerting.specs.roster import ALERTS
 from exporters.delivery import notify_log
 from exporters.delivery.roster import channel_for
 from exporters.metrics.shared.labels import TEAMS
@@ -32,7 +34,7 @@ def receivers_of(plant: Plant) -> Receivers:
 
 def problems(plant: Plant) -> list[str]:
     """Every problem of `notify`, a sentence each."""
-    problems = list(_parsed(plant.notify).problems)
+    problems = [*_parsed(plant.notify).problems, *_words(plant.notify)[1]]
     if not notify_log.accepts(plant.notify.log):
         problems.append(f"notify.log: the folder {Path(plant.notify.log).parent} does not exist; create it")
     return problems
@@ -53,19 +55,19 @@ def send(receivers: Receivers, payload: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """The result of a test notification: its id, and for each URL the error, None where it was delivered."""
+    """A test notification: its id and text, and for each URL the error, None where it was delivered."""
 
     id: str
+    text: str
     errors: tuple[str | None, ...]
 
 
 def send_test(plant: Plant, receivers: Receivers, team: str, now: datetime) -> TestResult:
     """Send a test to each URL of a team and to the log, but not through the outbox."""
     key = f"{team}:test:{stamp(now)}"
-    text = {
-        "id": key, "title": f"test for {team}, site {plant.site}",
-        "body": f"This is a test: notifications for {team} arrive here. No action is needed.\n\nid {key}",
-    }  # fmt: skip
+    machine = next((name for name, machine in plant.machines.items() if machine.sensors), plant.site)
+    example = example_text(team, key, machine, line_of(plant, "machine", machine), now, message_context(plant))
+    text = {"id": key, "title": example.title, "body": example.body}
     line = text | {"at": now.isoformat(), "team": team, "site": plant.site, "notifications": []}
     notify_log.send(plant.notify.log, line)
     errors: list[str | None] = []
@@ -75,7 +77,7 @@ def send_test(plant: Plant, receivers: Receivers, team: str, now: datetime) -> T
             errors.append(None)
         except DeliveryError as exc:
             errors.append(str(exc))
-    return TestResult(key, tuple(errors))
+    return TestResult(key, f"{example.title}\n{example.body}", tuple(errors))
 
 
 def message_context(plant: Plant) -> MessageContext:
@@ -83,13 +85,29 @@ def message_context(plant: Plant) -> MessageContext:
     steps = {name: name for name in plant.steps}
     steps |= {name: machine.step for name, machine in plant.machines.items()}
     steps |= {name: gate.step for name, gate in plant.gates.items()}
-    advice = {
-        spec.name: Advice(spec.cause, spec.action, f"docs/runbooks/{spec.name}.md", spec.measured) for spec in ALERTS
-    }
-    pages = plant.server.public_url or ""
+    words, problems = _words(plant.notify)
+    if problems:
+        raise UsageError("\n".join(problems))
     return MessageContext(
-        plant.site, lambda subject: steps.get(subject, ""), lambda name: advice.get(name, Advice()), pages
-    )
+        plant.site, lambda subject: steps.get(subject, ""), lambda team: words.get(team, shipped(ENGLISH)),
+        plant.server.public_url or "", plant.alerts.runbooks, plant.notify.zone or "",
+    )  # fmt: skip
+
+
+def _words(config: NotifyConfig) -> tuple[Mapping[str, Sentences], list[str]]:
+    """The sentences of each team that has others than the English ones, and a sentence for each problem."""
+    words, problems = {}, []
+    for team, language in config.language.items():
+        if team not in TEAMS:
+            problems.append(f"notify.language: unknown team {team!r}; allowed: {', '.join(TEAMS)}")
+            continue
+        try:
+            words[team] = shipped(language) if language in LANGUAGES else read(_text(Path(language)))
+        except (OSError, ValueError) as exc:
+            wanted = f"cannot be read; expected {', '.join(LANGUAGES)} or the path of a file of sentences"
+            reasons = [wanted] if isinstance(exc, OSError) else str(exc).splitlines()
+            problems += [f"notify.language.{team}: {language}: {reason}" for reason in reasons]
+    return words, problems
 
 
 def _parsed(config: NotifyConfig) -> Parsed:

@@ -15,8 +15,10 @@ from alerting.notifications.decide import (
     announced_by,
     decide_notifications,
 )
+from alerting.notifications.describe import MessageContext
+from alerting.notifications.languages.sentences import said_of
 from alerting.notifications.likely_causes import LikelyCause, cause_of
-from alerting.notifications.text import MessageContext, message_text, note_text
+from alerting.notifications.text import message_text, more_of, note_text
 from exporters.metrics.shared.labels import LOG_CHANNEL, TEAMS, channel_of
 from monitor.delivery.courier import Courier
 from monitor.plant.watching import NotifyConfig
@@ -106,7 +108,8 @@ class NotifyJob:
         content = {"id": message.key, "title": text.title, "body": text.body}
         # What a service that takes less is sent: only the channel knows its limits.
         pieces = [[piece.text, piece.alerts, piece.rank] for piece in text.pieces]
-        shorter: dict[str, object] = {"pieces": pieces, "tail": text.tail, "more": self._context.more}
+        more = more_of(self._context.words_of(team), self._context.pages)
+        shorter: dict[str, object] = {"pieces": pieces, "tail": text.tail, **more}
         line = content | {
             "at": run.now.isoformat(), "team": team, "site": self._context.site,
             "notifications": [
@@ -137,7 +140,15 @@ def events(note: Note) -> list[dict[str, object]]:
     if note.kind is Kind.REPEATED:
         by_event.append(("still", tuple(e for e in note.still if e.critical)))
     return [
-        {"id": e.id, "event": event, "name": e.name, "subject": e.subject, "severity": e.severity}
+        {
+            "id": e.id,
+            "event": event,
+            "name": e.name,
+            "subject": e.subject,
+            "severity": e.severity,
+            "step": e.step,
+            "sensors": e.sensors,
+        }
         for event, episodes in by_event
         for e in episodes
     ]
@@ -148,8 +159,9 @@ def _episode(row: Alert, causes: Sequence[LikelyCause]) -> Episode:
     return Episode(
         id=row.id, name=row.name, subject=row.subject, severity=row.severity,
         team=row.team if row.team in TEAMS else _FALLBACK_TEAM, line=row.line, summary=row.summary, since=row.since,
-        ended_at=row.ended_at, value=row.value, limit=row.limit, announced=row.told,
-        cause=0 if cause is None else cause.id, likely="" if cause is None else cause.words,
+        ended_at=row.ended_at, announced=row.told,
+        cause=0 if cause is None else cause.id, likely=() if cause is None else cause.said, condition=row.condition,
+        details=None if row.details is None else said_of(row.details), step=row.step,
     )  # fmt: skip
 
 

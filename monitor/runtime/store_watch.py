@@ -96,20 +96,9 @@ class StoreWatch:
 
     def _tell_begin(self, problem: str) -> None:
         log.error("the store cannot be written: %s", problem)
-        body = (
-            f"{problem}\n\nUntil it can be written again, no row is read, no gate decides and no alert is "
-            "evaluated: silence does not mean that all is well. Nothing is lost; work goes on by itself.\n"
-            "Runbook: docs/runbooks/StoreUnwritable.md"
-        )
-        plant = self._plant()
-        self._notifier.send(
-            plant, f"the store of site {plant.site} cannot be written", body, "critical", self._clock.now()
-        )
+        self._notifier.send(self._plant(), "store_stopped", {"text": problem}, "critical", self._clock.now())
 
     def _tell_end(self, episode: _Episode) -> None:
         log.warning("the store can be written again")
-        plant = self._plant()
-        body = f"It could not be since {episode.since:%Y-%m-%d %H:%M:%S} UTC. Alerts are evaluated and sent again."
-        self._notifier.send(
-            plant, f"the store of site {plant.site} can be written again", body, "over", self._clock.now()
-        )
+        since = f"{episode.since:%Y-%m-%d %H:%M:%S} UTC"
+        self._notifier.send(self._plant(), "store_works", {"since": since}, "over", self._clock.now())

@@ -37,11 +37,11 @@ from monitor.store.report.savings import saved_month
 from monitor.store.understood import recent_intake, unknown_names
 from monitor.store.watching.board import board_rows
 from monitor.store.watching.causes import likely_causes
+from monitor.store.watching.details import RECENT_DECISIONS
 from monitor.store.watching.newest import newest_outcomes, newest_parts
 from monitor.store.watching.standing import newest_states
 from monitor.store.watching.step_ranks import step_ranks
 
-RECENT_DECISIONS = 100
 """Number of newest decisions from which a gate's interval width and hold ratio are computed."""
 
 _WITHOUT_MODEL = (Reason.NO_MODEL, Reason.BAD_MODEL, Reason.NO_SKILL, Reason.NOT_CALIBRATED, Reason.FORECAST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +14,9 @@ import pytest
 import sqlalchemy as sa
 from promtool_kit import STEP, T0, Series, Told, embedded, limits_of, promtool_says_the_same, sampled, series_of, told
 
-from alerting.alerts.evaluator import evaluate
+from alerting.alerts import webhook
+from alerting.alerts.evaluator import AlertState, Change, Key, evaluate
+from alerting.alerts.in_force import subjects
 from alerting.specs.roster import BY_NAME
 from alerting.specs.spec import AlertSpec
 from monitor.plant.plant import Plant
@@ -90,8 +93,39 @@ def test_a_kept_alert_still_says_what_it_was_about(good_plant: Plant) -> None:
             told_of.append((row.summary.partition(": ")[2], row.state, row.value, row.line))
     engine.dispose()
     assert told_of == [
-        ("hardness, roughness", state, 2.0, "l1") for state in ("firing", "firing", "firing", "resolved")
+        ("hardness, roughness; the worst is 2 times its limit", state, 2.0, "l1")
+        for state in ("firing", "firing", "firing", "resolved")
     ]
+
+
+@pytest.mark.parametrize("name", ["MachineOutOfSpec", "DataDrift", "HoldRateHigh", "SourceStale", "JobFailing"])
+def test_an_episode_says_the_same_whoever_evaluates(name: str, good_plant: Plant) -> None:
+    """Sensors, step, line and value of an alert come from the store, not from what a post says of them."""
+    spec = BY_NAME[name]
+    (subject, *_) = sorted({*subjects(good_plant, ["pull"])[spec.kind]})
+    key, state = Key(name, "breach", subject), AlertState(T0, T0, None, 1.5, spec.limit)
+    post = {
+        "status": "firing", "labels": {"alertname": name, "condition": "breach", "subject": subject},
+        "startsAt": T0.isoformat(), "annotations": {"value": "1.5", "step": "elsewhere", "sensors": "another"},
+    }  # fmt: skip
+    posted = webhook.parse(json.dumps({"version": "4", "alerts": [post]}).encode(), {name: spec}, T0, 1).alerts
+    found = [timed.change for timed in webhook.changes(posted, {}, {}, {name: spec.limit})]
+    rows = []
+    for changes, origin in (([Change(key, None, state)], "embedded"), (found, "prometheus")):
+        engine = sa.create_engine("sqlite://")
+        t.metadata.create_all(engine, [t.alert, t.tally, t.board, t.job, t.decision, t.model_in_force])
+        breach = {
+            "detector": "limits", "method": "limit", "subject": subject, "feature": "heat", "at": T0, "value": 75.0,
+            "limit": 60.0, "causes": ["heat"], "step": "form", "status": "breach",
+        }  # fmt: skip
+        with engine.begin() as connection:
+            connection.execute(t.board.insert(), [breach])
+            alerting.save_changes(connection, changes, {name: spec}, good_plant, T0, origin)
+            rows.append(connection.execute(sa.select(t.alert)).one()._asdict() | {"origin": ""})
+        engine.dispose()
+    assert rows[0] == rows[1]
+    assert rows[0]["details"] or name in ("DataDrift", "JobFailing", "SourceStale")
+    assert (rows[0]["step"] == "") == (spec.kind in ("source", "job"))
 
 
 def test_what_is_remembered_in_rows_is_all_there_is(good_plant: Plant) -> None:

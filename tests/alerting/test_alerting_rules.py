@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from promtool_kit import STEP, WHERE, limits_of, promtool_says_the_same, run_promtool, series_of, tool
+from promtool_kit import STEP, WHERE, Series, labels, limits_of, promtool_says_the_same, run_promtool, series_of, tool
 
 from alerting.alerts import servers
 from alerting.alerts.in_force import alerts_in_force
 from alerting.alerts.rules import rule_file
-from alerting.specs.roster import ALERTS
+from alerting.specs.roster import ALERTS, BY_NAME
 from alerting.specs.spec import AlertSpec
 from monitor.plant.plant import Plant
 from monitor.plant.watching import AlertOverride
@@ -103,21 +103,62 @@ def test_what_is_expected_and_not_there_is_an_alert_after_a_while(spec: AlertSpe
     promtool_says_the_same([spec], series, said, tmp_path, STEP / step)
 
 
+def _places(spec: AlertSpec, subject: str, steps: int) -> tuple[Series, dict[str, str]]:
+    """Series that tell where a subject is, and the annotations that they make."""
+    step, on = (subject if spec.kind == "step" else "form"), [1.0] * steps
+    url = "http://gatewatch:9464"
+    series: Series = {("gatewatch_plant_info", labels(site="north", url=url)): on}
+    annotations = {"site": "north", "page_url": f"{url}/subjects/{subject}"}
+    if spec.kind in ("machine", "gate", "step"):
+        about = {"subject": "other", "kind": "gate"} if spec.kind == "step" else {"subject": subject, "kind": spec.kind}
+        series[("gatewatch_subject_info", labels(**about, step=step, line="l1"))] = on
+        annotations |= {"step": step, "line": "l1"}
+    return series, annotations
+
+
 @pytest.mark.process
+@pytest.mark.parametrize("known", [True, False], ids=["places are known", "no series tells places"])
 @each_alert
-def test_the_texts_name_the_subject_and_the_value(spec: AlertSpec, tmp_path: Path) -> None:
+def test_the_texts_name_the_subject_the_value_and_where_it_is(spec: AlertSpec, known: bool, tmp_path: Path) -> None:
     step = _step(spec.pending_for)
-    steps, above = round(spec.pending_for / step) + 1, spec.limit + 1
+    steps, above = round(spec.pending_for / step) + 1, spec.limit + (1 if spec.measured else 0.5)
+    series, places = _places(spec, "it", steps)
+    has_sensors = spec.kind == "machine" and spec.metric.startswith("gatewatch_finding_")
+    more = {"feature": "heat"} if known and has_sensors else {}
     alert = {
         "exp_labels": {"severity": spec.severity, "team": spec.team, "condition": "breach", "subject": "it", **WHERE},
         "exp_annotations": {
             "summary": spec.summary.format(subject="it"), "description": f"{spec.cause} {spec.action}",
             "value": f"{above:g}", "runbook_url": f"docs/runbooks/{spec.name}.md",
+            **({name: text if known or text == "it" else "" for name, text in places.items()}),
+            **({"sensors": more.get("feature", "")} if has_sensors else {}),
         },
     }  # fmt: skip
     tests = [{"eval_time": f"{steps - 1}m", "alertname": spec.name, "exp_alerts": [alert]}]
-    series = series_of(spec, "it", [above] * steps) | limits_of([spec], steps)
+    series = series_of(spec, "it", [above] * steps, **more) | limits_of([spec], steps) | (series if known else {})
     run_promtool([spec], series, {"alert_rule_test": tests}, tmp_path, STEP / step)
+
+
+@pytest.mark.process
+def test_a_subject_that_looks_like_a_query_is_only_a_name(tmp_path: Path) -> None:
+    spec, written = BY_NAME["UnknownMachineOrStep"], 'a\\"} or {{ . }}`'
+    subject = written.replace("\\", "")
+    series, _ = _places(spec, written, 1)
+    annotations = {
+        "summary": spec.summary.format(subject=subject), "description": f"{spec.cause} {spec.action}", "value": "2",
+        "runbook_url": f"docs/runbooks/{spec.name}.md", "site": "north",
+        "page_url": f"http://gatewatch:9464/subjects/{subject}",
+    }  # fmt: skip
+    where = {"severity": spec.severity, "team": spec.team, "condition": "breach", "subject": subject, **WHERE}
+    tests = [
+        {
+            "eval_time": "0m",
+            "alertname": spec.name,
+            "exp_alerts": [{"exp_labels": where, "exp_annotations": annotations}],
+        }
+    ]
+    series |= series_of(spec, written, [2.0]) | limits_of([spec], 1)
+    run_promtool([spec], series, {"alert_rule_test": tests}, tmp_path)
 
 
 def test_an_alert_that_the_plant_turns_off_has_no_limit_and_no_rule(good_plant: Plant) -> None:

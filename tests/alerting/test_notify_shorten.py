@@ -16,12 +16,14 @@ from hypothesis import strategies as st
 from notify_histories import History
 
 from alerting.notifications.decide import Message
-from alerting.notifications.text import Advice, MessageContext, message_text
+from alerting.notifications.describe import MessageContext
+from alerting.notifications.languages.sentences import Said, shipped
+from alerting.notifications.text import message_text, more_of
 from exporters.delivery.channels.apprise import Limits, send
 from exporters.delivery.shared.shorten import shortened
 
-_ADVICE = Advice("A sensor of a running machine is outside its limits.", "Stop the press.", "runbooks/OutOfSpec.md")
-CONTEXT = MessageContext("plant 1", lambda _: "press", lambda _: _ADVICE, "https://gatewatch.example/")
+CONTEXT = MessageContext("plant 1", lambda _: "press", lambda _: shipped("en"), "https://gatewatch.example/")
+HOT = Said("outside_high", {"sensor": "<heat>"}, {"value": (75.0, "degC"), "limit": (60.0, "number")})
 
 
 def breaches(number: int, lines: int = 1, **changes: Any) -> dict[str, Any]:
@@ -30,14 +32,13 @@ def breaches(number: int, lines: int = 1, **changes: Any) -> dict[str, Any]:
     for n in range(number):
         # The first are only warnings: the worst of them is the last one but one.
         severity = "critical" if n == number - 2 else "warning"
-        summary = f"machine M{n:02} runs outside its operating limits: temperature, pressure and <speed>"
-        history.fire("OutOfSpec", f"M{n:02}", severity=severity, line=f"l{n % lines}", summary=summary)
+        history.fire("MachineOutOfSpec", f"M{n:02}", severity=severity, line=f"l{n % lines}", details=(HOT,))
     messages = history.tell(0)
     message = messages[0] if lines == 1 else Message("operators:+:x", tuple(n for m in messages for n in m.notes))
     text = message_text(message, CONTEXT)
     pieces = [[piece.text, piece.alerts, piece.rank] for piece in text.pieces]
     payload = {"title": text.title, "body": text.body, "pieces": pieces, "tail": text.tail, "mood": "critical"}
-    return payload | {"more": CONTEXT.more} | changes
+    return payload | more_of(shipped("en"), CONTEXT.pages) | changes
 
 
 SERVICES = {
@@ -68,7 +69,11 @@ def test_forty_machines_in_breach_are_one_message_that_the_service_takes(url: st
     assert body.endswith("id operators:+:x" if lines > 1 else "id operators:l0:20260302T060000Z-1:1")
     if names:
         assert "M38" in body, "the worst"
-        told = {name for name in (f"M{n:02}" for n in range(40)) if re.search(rf"\b{name}, since|\b{name} at", body)}
+        told = {
+            name
+            for name in (f"M{n:02}" for n in range(40))
+            if re.search(rf"\b{name} <heat> 75 degC, high limit 60, since", body)
+        }
         left_out = sum(map(int, re.findall(r"^(?:and|new:) (\d+) more(?: alert|, see)", body, re.MULTILINE)))
         assert len(told) + left_out == 40
 
@@ -81,8 +86,7 @@ def test_a_message_that_fits_is_not_touched() -> None:
 def test_a_shortened_message_says_where_the_rest_is() -> None:
     _, body = shortened(breaches(40), lambda title, body: len(title) + len(body) < 1500)
     assert re.search(r"\nand \d+ more alerts: see https://gatewatch\.example/ or 'gatewatch alerts list'\n\nid ", body)
-    assert body.startswith("critical OutOfSpec M38")
-    assert "do: Stop the press." in body.splitlines()[3]
+    assert body.startswith("critical: M38 <heat> 75 degC, high limit 60, since 06:00 UTC; step press, line l0\n  Do: ")
 
 
 @given(st.integers(10, 6000), st.integers(1, 60), st.integers(1, 4))
@@ -98,6 +102,39 @@ def test_whatever_is_left_out_is_counted(room: int, number: int, lines: int) -> 
         (left_out,) = re.findall(r"and (\d+) more alert", body)
         assert int(left_out) == sum(p[1] for p in telling) - sum(p[1] for p in kept)
         assert all(piece[2] < other[2] for piece in kept for other in telling if other not in kept)
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_what_and_where_go_last_then_what_to_do_the_links_the_others_and_causes(language: str) -> None:
+    history = History()
+    history.fire("SensorDead", "M9", details=())
+    history.tell(0)
+    history.end(1, 20)
+    history.fire("MachineOutOfSpec", "M1", 40, severity="critical", details=(HOT,))
+    history.fire("MachineAnomalous", "M2", 40, details=())
+    (message,) = history.tell(40)
+    context = MessageContext("plant 1", lambda _: "press", lambda _: shipped(language), "https://gatewatch.example/")
+    text, words = message_text(message, context), shipped(language)
+    payload = {"title": text.title, "body": text.body, "tail": text.tail, **more_of(words, context.pages)}
+    payload["pieces"] = [[piece.text, piece.alerts, piece.rank] for piece in text.pieces]
+    said = {
+        "what and where": "M1 <heat> 75 degC",
+        "what to do": words.of_alert("MachineOutOfSpec", "do"),
+        "the links": "/subjects/M1\n",
+        "the others": words.of_alert("MachineAnomalous", "summary", subject="M2"),
+        "why": words.of_alert("MachineOutOfSpec", "cause"),
+        "what to do about others": words.of_alert("MachineAnomalous", "do"),
+        "what is over": words.of_alert("SensorDead", "summary", subject="M9"),
+    }
+    gone: dict[str, int] = {}
+    for room in range(len(text.body), len(text.tail), -1):
+        _, body = shortened(payload, lambda title, body, room=room: len(body) <= room)
+        gone |= {name: room for name, part in said.items() if part not in body and name not in gone}
+    rooms = [gone[name] for name in said]
+    assert rooms == sorted(rooms), gone
+    assert len(set(rooms)) >= 6, "one after the other"
+    _, body = shortened(payload, lambda title, body: len(body) < len(text.body) - 1)
+    assert ("1 weiterer Alarm: siehe https" if language == "de" else "1 more alert: see https") in body
 
 
 def test_a_message_queued_by_the_version_before_is_cut_by_lines() -> None:

@@ -36,7 +36,8 @@ def test_a_test_says_whether_it_was_delivered(plant: Path, andon: Andon) -> None
     urls(plant, f"operators {andon.url}\noperators json://hunter2@127.0.0.1:9\n")
     said = gatewatch("alerts", "test", "operators", "-p", plant, *URLS)
     assert said.code == 3
-    assert said.out == "URL 1 of operators: delivered\nURL 2 of operators: not delivered\n"
+    assert said.out.startswith("URL 1 of operators: delivered\nURL 2 of operators: not delivered\n\ntest for operators")
+    assert "temperature 25.3 degC, high limit 20, since" in said.out
     assert "notify: URL 2 of operators: the service could not be reached or did not accept the message" in said.err
     assert "hunter2" not in said.out + said.err
     assert [taken["title"] for taken in andon.taken] == ["test for operators, site demo"]
@@ -92,6 +93,26 @@ def test_a_wrong_file_is_one_sentence(command: tuple[str, ...], text: str | None
     assert "hunter2" not in said.out + said.err
 
 
+def test_a_team_reads_its_language_and_what_is_wrong_with_a_file_of_sentences_is_one_sentence(
+    plant: Path, andon: Andon
+) -> None:
+    urls(plant, f"operators {andon.url}\n")
+    said = gatewatch("alerts", "test", "operators", "-p", plant, *URLS, "--set", "notify.language.operators=de")
+    assert said.code == 0, said.err
+    (taken,) = andon.taken
+    assert taken["title"] == "Test für operators, Standort demo"
+    assert "temperature 25,3 degC, obere Grenze 20, seit" in taken["message"]
+    (plant.parent / "own.yaml").write_text("sentences: {do: '{who}'}")
+    settings = ("--set", "notify.language.operators=own.yaml", "--set", "notify.language.ml=fr",
+                "--set", "notify.language.managers=de")  # fmt: skip
+    said = gatewatch("check", plant, *URLS, *settings)
+    assert said.code != 0
+    found = [line for line in said.err.splitlines() if "notify.language" in line]
+    assert ["own.yaml: sentences.do: expected no placeholders but {what}" in line for line in found] == [1, 0, 0]
+    assert "notify.language.ml: fr: cannot be read; expected de, en or the path" in found[1]
+    assert "notify.language: unknown team 'managers'; allowed: operators" in found[2]
+
+
 def test_a_good_file_is_no_problem(plant: Path, andon: Andon) -> None:
     urls(plant, f"operators {andon.url}  # the board\n")
     assert gatewatch("check", plant, *URLS).code == 0
@@ -120,7 +141,9 @@ def test_the_log_says_what_was_told_and_a_replay_wakes_nobody(trained: Path, and
     lines = said.out.splitlines()
     first = next(i for i, line in enumerate(lines) if "furnace-1" in line)
     told, became = lines[first : first + 2]
-    assert "operators  opened  critical MachineOutOfSpec furnace-1, line blades, site " in told
+    assert (
+        "operators  opened  critical: machine furnace-1 runs outside its operating limits, line blades, site " in told
+    )
     assert became.endswith("log sent")
     (row,) = [
         r for r in json.loads(gatewatch("alerts", "log", "-p", trained, "--json").out) if r["team"] == "operators"

@@ -9,6 +9,14 @@ Fits = Callable[[str, str], bool]
 """Whether a service takes a title with a body."""
 
 
+_OF_AN_OLDER_MESSAGE = {
+    "left_out": "and {count} more alerts: see 'gatewatch alerts list'",
+    "left_out_one": "and 1 more alert: see 'gatewatch alerts list'",
+    "shortened": "shortened: see 'gatewatch alerts list'",
+}
+"""What is said of what was left out, where a message does not say it: one queued by an earlier version."""
+
+
 class _Piece(NamedTuple):
     text: str
     alerts: int
@@ -19,19 +27,20 @@ def shortened(message: Mapping[str, Any], fits: Fits) -> tuple[str, str]:
     """The title and the body of a message, cut as little as `fits` allows.
 
     Its `pieces` are the body in order, each with its text, the number of alerts that only it tells of, and its rank:
-    the highest are left out first. The `tail`, which has the id, stays; `more` says where to read what was left out.
+    the highest are left out first. The `tail`, which has the id, stays; `left_out`, `left_out_one` and `shortened` say,
+    with `{count}`, how many alerts were left out and where to read of them.
 
     >>> pieces = [["the first, which is long", 1, 1], ["the worst", 1, 0]]
-    >>> message = {"title": "t", "body": "x" * 50, "pieces": pieces, "tail": "id 7", "more": "see x"}
+    >>> message = {"title": "t", "body": "x" * 50, "pieces": pieces, "tail": "id 7", "left_out_one": "and 1 more alert"}
     >>> shortened(message, lambda title, body: len(body) < 50)
-    ('t', 'the worst\\nand 1 more alert: see x\\nid 7')
+    ('t', 'the worst\\nand 1 more alert\\nid 7')
     """
     title, body = str(message["title"]), str(message["body"])
     if fits(title, body):
         return title, body
     pieces, tail = _pieces(message)
     title = _longest(len(title), lambda length: _cut(title, length), lambda text: fits(text, ""))
-    more = str(message.get("more") or "see 'gatewatch alerts list'")
+    more = _OF_AN_OLDER_MESSAGE | {key: str(message[key]) for key in _OF_AN_OLDER_MESSAGE if key in message}
     body = _longest(
         len(pieces) - 1, lambda kept: _body(pieces, kept, tail, more), lambda candidate: fits(title, candidate)
     )
@@ -50,10 +59,11 @@ def _pieces(message: Mapping[str, Any]) -> tuple[list[_Piece], str]:
     return [_Piece(line, 0, n) for n, line in enumerate(lines)], tail
 
 
-def _body(pieces: Sequence[_Piece], kept: int, tail: str, more: str) -> str:
+def _body(pieces: Sequence[_Piece], kept: int, tail: str, more: Mapping[str, str]) -> str:
     """The body with the `kept` best pieces."""
     left_out = sum(piece.alerts for piece in pieces if piece.rank >= kept)
-    count = f"and {left_out} more alert{'s' * (left_out != 1)}: {more}" if left_out else f"shortened: {more}"
+    key = "shortened" if not left_out else "left_out_one" if left_out == 1 else "left_out"
+    count = more[key].replace("{count}", str(left_out))
     texts = [piece.text for piece in pieces if piece.rank < kept]
     return "\n".join(text for text in (*texts, count, tail) if text).lstrip("\n")
 

@@ -28,11 +28,20 @@ def outside_limit(sensor: str, value: float | None, limit: float | None, unit: s
     """A sensor outside its operating limits, in words: what it is, and the limit that it crossed.
 
     >>> outside_limit("t1", 75.0, 60.0, "degC"), outside_limit("t1", None, None, "")
-    ('t1 is 75 degC, limit 60', 't1')
+    ('t1 75 degC, high limit 60', 't1')
     """
     if value is None or limit is None:
         return sensor
-    return f"{sensor} is {value:.6g} {unit}".rstrip() + f", limit {limit:.6g}"
+    return f"{sensor} {value:.6g} {unit}".rstrip() + f", {crossed(value, limit)} limit {limit:.6g}"
+
+
+def crossed(value: float, limit: float, low: float | None = None) -> str:
+    """Which operating limit a value is outside of: low or high; of one that is inside again, by the low limit.
+
+    >>> crossed(75.0, 60.0), crossed(-3.0, 0.0), crossed(1.0, 0.0, low=0.0)
+    ('high', 'low', 'low')
+    """
+    return "low" if limit == low or value < limit else "high"
 
 
 def time_left_text(likely: float | None, earliest: float | None, latest: float | None) -> str:

@@ -51,7 +51,12 @@ def _with_absolute_url(part: SourceBase | StoreConfig | WriteBack, folder: Path)
 
 def _notify(notify: NotifyConfig, folder: Path) -> NotifyConfig:
     urls = notify.urls_file and str(folder.absolute() / notify.urls_file)
-    return notify.model_copy(update={"urls_file": urls, "log": str(folder.absolute() / notify.log)})
+    # A language of two letters is one that is shipped.
+    language = {
+        team: name if len(name) == 2 else str(folder.absolute() / name) for team, name in notify.language.items()
+    }
+    log = str(folder.absolute() / notify.log)
+    return notify.model_copy(update={"urls_file": urls, "log": log, "language": language})
 
 
 def _mlflow(mlflow: MlflowConfig, folder: Path) -> MlflowConfig:

@@ -361,6 +361,8 @@ alert = sa.Table(
     _time("seen_at", True),
     # What was announced of it: nothing yet, that it fired, or that it ended.
     _enum("told", Announced, server_default=_default("")),
+    # Where it is, and what its summary adds to its text, in no language.
+    _text("step", server_default=_default("")), sa.Column("details", JsonText, nullable=True),
     sa.Index("ix_alert_episodes", "name", "subject", "condition", "id"), sa.Index("ix_alert_told", "told"),
     sa.Index("ix_alert_ended_at", "ended_at"),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from alerting.alerts.evaluator import AlertState, Change, Key
-from alerting.alerts.in_force import line_of
+from alerting.alerts.in_force import line_of, step_of
 from alerting.alerts.webhook import Ended
+from alerting.notifications.languages.headline import headline
+from alerting.notifications.languages.sentences import ENGLISH, Said, shipped
 from alerting.specs.spec import AlertSpec
 from monitor.failpoints import reach
 from monitor.model import WATCHDOG
@@ -23,7 +25,7 @@ from monitor.store.database.bulk import insert_new
 from monitor.store.database.database import Store
 from monitor.store.database.rows import fetch_rows, select_columns
 from monitor.store.database.statements import TallyKey, add_counts, tally_key
-from monitor.store.watching.details import detail_of
+from monitor.store.watching.details import details_of
 
 _MAX_SUMMARY = 500
 
@@ -32,7 +34,8 @@ class Alert(NamedTuple):
     """An episode of an alert: since when its condition holds (`since`), when it fired and when it ended.
 
     `kept_since` is since when only `keep_firing` keeps it firing, `seen_at` when Alertmanager last sent it, `told` what
-    was announced of it.
+    was announced of it. `step` is where it is, '' where it belongs to none; `details` are what its summary adds to its
+    text, as JSON of a list of `Said`, None for one of an earlier version.
     """
 
     id: int
@@ -53,6 +56,8 @@ class Alert(NamedTuple):
     limit: float | None
     seen_at: datetime | None
     told: Announced
+    step: str
+    details: Sequence[Any] | None
 
 
 def open_states(connection: sa.Connection) -> dict[Key, AlertState]:
@@ -164,19 +169,22 @@ def _insert(
         return False
     identity = {
         "name": key.alert, "condition": key.condition, "subject": key.subject, "severity": spec.severity,
-        "team": spec.team, "line": line_of(plant, spec.kind, key.subject), "origin": origin,
+        "team": spec.team, "line": line_of(plant, spec.kind, key.subject),
+        "step": step_of(plant, spec.kind, key.subject), "origin": origin,
     }  # fmt: skip
     insert_new(connection, t.alert, [{**identity, **row}])
     return True
 
 
 def _row(connection: sa.Connection, spec: AlertSpec, key: Key, state: AlertState, plant: Plant) -> dict[str, object]:
-    summary = spec.summary_for(key.subject, key.condition)
-    detail = detail_of(connection, spec, key.subject, plant) if key.condition == AlertCondition.BREACH else ""
+    details: list[Said] = []
+    if key.condition == AlertCondition.BREACH:
+        details = details_of(connection, spec, key.subject, plant, state.value, state.limit)
+    summary = headline(shipped(ENGLISH), key.alert, key.condition, key.subject, details)
     return {
         "since": state.active_at, "fired_at": state.fired_at, "kept_since": state.kept_since, "state": state.state,
         "value": state.value, "limit": state.limit,
-        "summary": f"{summary}: {detail}"[:_MAX_SUMMARY] if detail else summary,
+        "summary": summary[:_MAX_SUMMARY], "details": details,
     }  # fmt: skip
 
 

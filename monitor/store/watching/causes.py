@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from alerting.notifications.languages.sentences import Said
 from alerting.notifications.likely_causes import LikelyCause, cited_words
-from detectors.attribution.causes import CauseKind, cause_words
+from detectors.attribution.causes import CauseKind, cause_words, shown_names, unpacked
 from monitor.instants import EPOCH
 from monitor.store.database import tables as t
 from monitor.store.database.bulk import insert
@@ -31,7 +32,7 @@ class StoredCause(NamedTuple):
 
     `found_at` is when it was found first, also where it ended and came again since. `parts` are the serial numbers of
     parts that it touched, `gates` those that judge what it touched. `ended_at` is None while one of its findings is in
-    breach. `instead` is the next likely explanation, '' where there is none.
+    breach. `instead` is the next likely explanation, packed, '' where there is none.
     """
 
     id: int
@@ -63,7 +64,7 @@ def likely_causes(connection: sa.Connection, since: datetime) -> list[LikelyCaus
     return [
         LikelyCause(
             row.id, words_of(row), frozenset((key[0], key[2]) for key in row.findings), frozenset(row.gates),
-            row.since, row.ended_at, row.found_at,
+            row.since, row.ended_at, row.found_at, _said(row),
         )
         for row in rows
     ]  # fmt: skip
@@ -111,7 +112,26 @@ def _cited() -> sa.Select[tuple[object, ...]]:
 def words_of(row: CitedCause | StoredCause) -> str:
     """The cause in a few words, and what else it could be where that is not unlikely."""
     words = cause_words(CauseKind(row.kind), row.subject, row.names)
-    return f"{words}, or {row.instead}" if row.instead and row.certainty < SURE else words
+    return f"{words}, or {instead_words(row)}" if row.instead and row.certainty < SURE else words
+
+
+def instead_words(row: CitedCause | StoredCause) -> str:
+    """The next likely explanation in a few words, '' where there is none."""
+    other = unpacked(row.instead)
+    return row.instead if other is None else cause_words(*other)
+
+
+def _said(row: CitedCause) -> tuple[Said, ...]:
+    """The cause in no language, and what else it could be where that is not unlikely."""
+    cause = _named(row.kind, row.subject, row.names)
+    if not row.instead or row.certainty >= SURE:
+        return (cause,)
+    other = unpacked(row.instead)
+    return cause, Said("quoted", {"text": row.instead}) if other is None else _named(*other)
+
+
+def _named(kind: str, subject: str, names: Sequence[str]) -> Said:
+    return Said(f"cause_{kind}", {"subject": subject, "names": shown_names(names)})
 
 
 def save_causes(connection: sa.Connection, changed: Iterable[StoredCause]) -> None:

@@ -1,14 +1,18 @@
-"""What the summary of an alert adds to its text: which sensors, which error, which reason."""
+"""What is said of an alert beside its summary: which sensors, which error, which reason, how much."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+import math
+from collections.abc import Iterator, Mapping
+from typing import TypeGuard
 
 import sqlalchemy as sa
 
-from alerting.specs.spec import AlertSpec
-from exporters.metrics.shared.labels import outside_limit, time_left_text
+from alerting.notifications.languages.amounts import Amount
+from alerting.notifications.languages.headline import NAMED, OUTSIDE
+from alerting.notifications.languages.sentences import Said
+from alerting.specs.spec import AlertSpec, Unit
+from exporters.metrics.shared.labels import crossed
 from monitor.detection import (
     LIMIT,
     LIMITS,
@@ -22,9 +26,41 @@ from monitor.model import Status
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 
+RECENT_DECISIONS = 100
+"""Newest decisions of a gate that its ratios are of."""
+_HOUR = 3600.0
 
-def detail_of(connection: sa.Connection, spec: AlertSpec, subject: str, plant: Plant) -> str:
-    """Details for the summary: sensors with values and limits, features, a job's error, the reason of holds."""
+
+def details_of(
+    connection: sa.Connection, spec: AlertSpec, subject: str, plant: Plant, value: float | None, limit: float | None
+) -> list[Said]:
+    """Sensors with values and limits, features, a job's error, the reason of holds; then the alert's value in words."""
+    return [*_details(connection, spec, subject, plant), *_reading(connection, spec, subject, plant, value, limit)]
+
+
+def _reading(
+    connection: sa.Connection, spec: AlertSpec, subject: str, plant: Plant, value: float | None, limit: float | None
+) -> Iterator[Said]:
+    scale = 1.0
+    if spec.metric == "gatewatch_source_staleness_ratio":
+        stale_after = plant.sources[subject].stale_after if subject in plant.sources else None
+        scale = stale_after.total_seconds() if stale_after else 0.0
+    if not spec.reads or value is None or not math.isfinite(value) or not scale:
+        return
+    numbers: dict[str, Amount] = {"value": (value * scale, spec.unit)}
+    if limit is not None:
+        numbers["limit"] = (limit * scale, spec.unit)
+    if "{newest}" in spec.reads:
+        numbers["newest"] = (float(_decisions(connection, subject)), Unit.NUMBER)
+    yield Said("reads", {}, numbers)
+
+
+def _decisions(connection: sa.Connection, gate: str) -> int:
+    newest = sa.select(t.decision.c.gate).where(t.decision.c.gate == gate).limit(RECENT_DECISIONS).subquery()
+    return connection.scalar(sa.select(sa.func.count()).select_from(newest)) or 0
+
+
+def _details(connection: sa.Connection, spec: AlertSpec, subject: str, plant: Plant) -> list[Said]:
     if spec.metric.startswith("gatewatch_finding_"):
         match = dict(spec.match)
         if match.get("method") == LIMIT:
@@ -47,30 +83,38 @@ def detail_of(connection: sa.Connection, spec: AlertSpec, subject: str, plant: P
         return _unwatched(connection, subject)
     if spec.metric == "gatewatch_gate_out_of_service":
         return _newest_reason(connection, subject)
-    return ""
+    return []
 
 
-def _causes(connection: sa.Connection, match: Mapping[str, str], subject: str) -> str:
+def _causes(connection: sa.Connection, match: Mapping[str, str], subject: str) -> list[Said]:
     b = t.board.c
     where = [b.subject == subject, b.status == Status.BREACH.value]
     where += [b[name] == match[name] for name in ("detector", "method", "feature") if name in match]
     rows = connection.execute(sa.select(b.feature, b.causes).where(*where).order_by(b.feature))
-    return ", ".join(dict.fromkeys(name for row in rows for name in (row.causes or [row.feature]) if name))
+    names = dict.fromkeys(name for row in rows for name in (row.causes or [row.feature]) if name)
+    return [Said(NAMED, {"sensor": name}) for name in names]
 
 
-def _outside(connection: sa.Connection, machine: str, plant: Plant) -> str:
+def _outside(connection: sa.Connection, machine: str, plant: Plant) -> list[Said]:
     """The sensors outside their operating limits, each with its value and the limit that it crossed."""
     b = t.board.c
     where = (b.subject == machine, b.status == Status.BREACH.value, b.detector == LIMITS, b.method == LIMIT)
     sensors = plant.machines[machine].sensors if machine in plant.machines else {}
     told = []
     for row in connection.execute(sa.select(b.feature, b.value, b["limit"]).where(*where).order_by(b.feature)):
-        unit = sensors[row.feature].unit if row.feature in sensors else ""
-        told.append(outside_limit(row.feature, row.value, row.limit, unit))
-    return ", ".join(told)
+        if row.value is None or row.limit is None or not math.isfinite(row.value):
+            told.append(Said(NAMED, {"sensor": row.feature}))
+            continue
+        sensor = sensors.get(row.feature)
+        side = crossed(row.value, row.limit) if sensor is None else crossed(row.value, row.limit, sensor.low)
+        numbers: dict[str, Amount] = {
+            "value": (row.value, sensor.unit if sensor else ""), "limit": (row.limit, Unit.NUMBER),
+        }  # fmt: skip
+        told.append(Said(OUTSIDE[side], {"sensor": row.feature}, numbers))
+    return told
 
 
-def _time_left(connection: sa.Connection, machine: str) -> str:
+def _time_left(connection: sa.Connection, machine: str) -> list[Said]:
     """The sensors that will reach their limits, each with the hours until then."""
     b = t.board.c
     methods = (TIME_LEFT, TIME_LEFT_EARLIEST, TIME_LEFT_LATEST)
@@ -78,43 +122,61 @@ def _time_left(connection: sa.Connection, machine: str) -> str:
     rows = list(connection.execute(query.order_by(b.feature)))
     hours = {(row.feature, row.method): row.value for row in rows}
     breach = [row.feature for row in rows if row.method == TIME_LEFT and row.status == Status.BREACH.value]
-    return ", ".join(
-        f"{sensor} {time_left_text(*(hours.get((sensor, method)) for method in methods))}" for sensor in breach
-    )
+    return [_left(sensor, *(hours.get((sensor, method)) for method in methods)) for sensor in breach]
 
 
-def _unwatched(connection: sa.Connection, machine: str) -> str:
+def _left(sensor: str, likely: float | None, earliest: float | None, latest: float | None) -> Said:
+    if likely == 0.0:
+        key = "at_its_limit"
+    elif likely is None:
+        key = "without_a_trend" if earliest is None else "not_before"
+    else:
+        key, earliest = "or_later" if latest is None else "between", earliest or 0.0
+    hours = {"likely": likely, "earliest": earliest, "latest": latest}
+    return Said(key, {"sensor": sensor}, {n: (h * _HOUR, Unit.AGE) for n, h in hours.items() if _known(h)})
+
+
+def _known(hours: float | None) -> TypeGuard[float]:
+    return hours is not None and math.isfinite(hours)
+
+
+def _unwatched(connection: sa.Connection, machine: str) -> list[Said]:
     b = t.board.c
     rows = {row.method: row for row in connection.execute(sa.select(t.board).where(b.subject == machine))}
     if not rows:
-        return "no reading of it ever came"
+        return [Said("no_reading")]
     counted = rows.get(UNWATCHED)
     if counted is not None and counted.status == Status.CANNOT_JUDGE.value:
-        return f"{counted.value:.0f} rows were compared with nothing"
-    return "no source of machine states reports it"
+        return [Said("compared_with_nothing", {}, {"rows": (counted.value, Unit.NUMBER)})]
+    return [Said("standing_unknown")]
 
 
-def _error(connection: sa.Connection, where: sa.ColumnElement[bool]) -> str:
+def _error(connection: sa.Connection, where: sa.ColumnElement[bool]) -> list[Said]:
     errors = connection.execute(sa.select(t.job.c.error).where(where).order_by(t.job.c.name)).scalars()
-    return next((error for error in errors if error), "")
+    return [Said("quoted", {"text": error}) for error in errors if error][:1]
 
 
-def _newest_refusal(connection: sa.Connection, source: str) -> str:
+def _newest_refusal(connection: sa.Connection, source: str) -> list[Said]:
     q = t.quarantine.c
     query = sa.select(q.reason, q.column, q.value).where(q.source == source, q.resolved_at.is_(None))
     row = connection.execute(query.order_by(q.id.desc()).limit(1)).first()
-    return (
-        "" if row is None else f"{row.column}: {row.value or 'no value'} ({row.reason})" if row.column else row.reason
-    )
+    if row is None:
+        return []
+    if not row.column:
+        return [Said("reason", {"reason": row.reason})]
+    names = {"column": row.column, "reason": row.reason}
+    return [Said("refused_value", {**names, "text": row.value}) if row.value else Said("refused_empty", names)]
 
 
-def _clock_step(connection: sa.Connection) -> str:
+def _clock_step(connection: sa.Connection) -> list[Said]:
     step = connection.scalar(sa.select(t.tally.c.value).where(t.tally.c.name == "gatewatch_clock_last_step_seconds"))
-    return "" if step is None else f"{'back' if step < 0 else 'forward'} by {timedelta(seconds=round(abs(step)))}"
+    key = "set_back" if step is not None and step < 0 else "set_forward"
+    return [] if step is None else [Said(key, {}, {"by": (abs(step), Unit.AGE)})]
 
 
-def _newest_reason(connection: sa.Connection, gate: str) -> str:
+def _newest_reason(connection: sa.Connection, gate: str) -> list[Said]:
     d = t.decision.c
     query = sa.select(d.reason).where(d.gate == gate).order_by(d.decided_at.desc(), d.at.desc()).limit(1)
     in_force = connection.execute(sa.select(t.model_in_force.c.gate).where(t.model_in_force.c.gate == gate)).first()
-    return "no_model" if in_force is None else connection.execute(query).scalar_one_or_none() or ""
+    reason = "no_model" if in_force is None else connection.execute(query).scalar_one_or_none()
+    return [Said("reason", {"reason": reason})] if reason else []

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from andon import Andon
 from spine_kit import T0, Spine, after
 
+from alerting.notifications.languages.sentences import Said
 from monitor.errors import FencedError
 from monitor.jobs.notify import NotifyJob
 from monitor.runtime.app import notify_job
@@ -78,7 +79,8 @@ def test_from_firing_to_the_end_to_the_log_and_to_the_service(spine: Spine, ando
     ids = [f"operators:l:20260302T060000Z-{number}:{n}" for n in (1, 2)]
     assert andon.ids == [line["id"] for line in lines(spine)] == spine.all(t.notification, "key") == ids
     assert [taken["title"] for taken in andon.taken] == [
-        "warning MachineOutOfSpec m1, line l, site site", "over: warning MachineOutOfSpec m1, line l, site site",
+        "warning: machine m1 runs outside its operating limits, line l, site site",
+        "over: warning: machine m1 runs outside its operating limits, line l, site site",
     ]  # fmt: skip
     assert [taken["type"] for taken in andon.taken] == ["warning", "success"]
     assert "m1 is bad" in andon.taken[0]["message"]
@@ -89,6 +91,16 @@ def test_from_firing_to_the_end_to_the_log_and_to_the_service(spine: Spine, ando
     assert spine.tally("gatewatch_notifications_total", team="operators", kind="opened") == 1
     assert spine.tally(DELIVERIES, channel="notify:operators", result="sent") == 2
     assert spine.tally(DELIVERIES, channel="notify:log", result="sent") == 2
+
+
+def test_what_is_logged_and_sent_says_step_and_sensors_and_reads_as_stored(spine: Spine, andon: Andon) -> None:
+    hot = Said("outside_high", {"sensor": "heat"}, {"value": (75.0, "degC"), "limit": (60.0, "number")})
+    fire(spine, step="form", details=[hot])
+    spine.run(teller(spine, {"operators": [andon.url]}), after(0))
+    ((event,),) = spine.all(t.notification, "alerts")
+    assert (event["step"], event["sensors"]) == ("form", ["heat"])
+    assert lines(spine)[0]["notifications"][0]["alerts"] == [event]
+    assert andon.taken[0]["title"] == "warning: m1 heat 75 degC, high limit 60, line l, site site"
 
 
 def test_pending_alerts_are_nobodys_business(spine: Spine) -> None:

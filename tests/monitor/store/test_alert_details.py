@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 from spine_kit import T0, Spine
 
+from alerting.notifications.languages.headline import headline
+from alerting.notifications.languages.sentences import shipped
 from alerting.specs.roster import BY_NAME
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 from monitor.store.database.bulk import insert_new
-from monitor.store.watching.details import detail_of
+from monitor.store.watching.details import details_of
 from monitor.store.watching.newest import newest_outcomes, newest_parts
 
 
@@ -32,11 +34,16 @@ def with_sensor(plant: Plant, unit: str) -> Plant:
 
 BELOW = on_board("m1", feature="a", value=-3.0, limit=0.0)
 DETAILS = {
-    "a value with its unit": ([on_board("m1")], "degC", "heat is 75 degC, limit 60"),
-    "a sensor without a unit": ([on_board("m1", value=0.123456789, limit=1)], "", "heat is 0.123457, limit 1"),
-    "a sensor that is gone from the plant file": ([on_board("m1", feature="old")], "K", "old is 75, limit 60"),
-    "two sensors": ([on_board("m1"), BELOW], "K", "a is -3, limit 0, heat is 75 K, limit 60"),
-    "a sensor that is fine is not named": ([on_board("m1", status="ok")], "K", ""),
+    "a value with its unit": ([on_board("m1")], "degC", "m1 heat 75 degC, high limit 60"),
+    "a sensor without a unit": ([on_board("m1", value=0.123456789, limit=1)], "", "m1 heat 0.1235, low limit 1"),
+    "a sensor that is gone from the plant file": ([on_board("m1", feature="old")], "K", "m1 old 75, high limit 60"),
+    "two sensors": ([on_board("m1"), BELOW], "K", "m1 a -3, low limit 0; heat 75 K, high limit 60"),
+    "a sensor that is fine is not named": (
+        [on_board("m1", status="ok")],
+        "K",
+        "machine m1 runs outside its operating limits",
+    ),
+    "no number": ([on_board("m1", value=None)], "K", "machine m1 runs outside its operating limits: heat"),
 }
 
 
@@ -47,7 +54,35 @@ def test_a_machine_out_of_spec_tells_value_unit_and_limit(
     with spine.store.write() as connection:
         insert_new(connection, t.board, rows)
     with spine.store.read() as connection:
-        assert detail_of(connection, BY_NAME["MachineOutOfSpec"], "m1", with_sensor(spine.plant, unit)) == told
+        spec, plant = BY_NAME["MachineOutOfSpec"], with_sensor(spine.plant, unit)
+        details = details_of(connection, spec, "m1", plant, 1.0, 0.5)
+    assert headline(shipped("en"), spec.name, "breach", "m1", details) == told
+
+
+READINGS = {
+    "HoldRateHigh": (0.82, 0.5, "82 % of the newest 0 decisions are holds, limit 50 %"),
+    "OutcomesMissing": (400000.0, 259200.0, "no outcome for 4.6 d, allowed 3 d"),
+    "DeadLetters": (3.0, 0.0, "3 messages were given up, none should be"),
+    "JobFailing": (1.0, 0.5, ""),
+    "MachineOutOfSpec": (1.0, 0.5, ""),
+}
+
+
+@pytest.mark.parametrize("name", READINGS)
+def test_a_value_is_told_in_words_and_never_that_of_a_yes_or_no(name: str, spine: Spine) -> None:
+    value, limit, told = READINGS[name]
+    with spine.store.read() as connection:
+        details = details_of(connection, BY_NAME[name], "g", spine.plant, value, limit)
+    assert "; ".join(shipped("en").detail(name, detail) for detail in details) == told
+
+
+def test_the_age_of_a_stale_source_is_told_in_hours(spine: Spine) -> None:
+    name, source = next((name, source) for name, source in spine.plant.sources.items())
+    changed = {**spine.plant.sources, name: source.model_copy(update={"stale_after": timedelta(hours=2)})}
+    with spine.store.read() as connection:
+        plant = spine.plant.model_copy(update={"sources": changed})
+        (said,) = details_of(connection, BY_NAME["SourceStale"], name, plant, 2.6, 1.0)
+    assert shipped("en").detail("SourceStale", said) == "the newest row is 5.2 h old, allowed 2 h"
 
 
 def test_the_newest_part_and_outcome_are_told_by_their_own_time(spine: Spine) -> None:

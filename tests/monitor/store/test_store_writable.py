@@ -99,6 +99,16 @@ class Watched:
         return [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
 
 
+def test_each_team_is_told_in_its_language(spine: Spine, tmp_path: Path, andon: Andon) -> None:
+    (tmp_path / "urls").write_text(f"operators {andon.url}\n")
+    changed = {"urls_file": str(tmp_path / "urls"), "log": str(tmp_path / "log"), "language": {"operators": "de"}}
+    plant = spine.plant.model_copy(update={"notify": spine.plant.notify.model_copy(update=changed)})
+    DirectNotifier().send(plant, "store_stopped", {"text": "a\nb"}, "critical", T0)
+    assert andon.taken[0]["title"] == "der Speicher des Standorts site kann nicht beschrieben werden"
+    assert andon.taken[0]["message"].startswith("a\\nb\n\nBis er wieder beschrieben werden kann")
+    assert json.loads((tmp_path / "log").read_text())["title"] == "the store of site site cannot be written"
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_an_episode_is_told_once_and_its_end_past_the_store(
     fault: str, spine: Spine, tmp_path: Path, andon: Andon, caplog: pytest.LogCaptureFixture

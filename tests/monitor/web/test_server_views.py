@@ -24,7 +24,8 @@ from exporters.metrics.shared.snapshot import (
     TallyRow,
 )
 from monitor.store.database import tables as t
-from monitor.store.metrics import RECENT_DECISIONS, metrics_snapshot
+from monitor.store.metrics import metrics_snapshot
+from monitor.store.watching.details import RECENT_DECISIONS
 
 FORCE = {"gate": "a", "model": "m", "version": "3", "digest": "d", "since": at(-9), "changes": 2}
 
