@@ -101,8 +101,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.scheduling": ("monitor.store", "monitor.store.database"),
     "dashboards.boards": ("dashboards.blocks", "dashboards.rows"),
     "monitor.delivery": (
-        "alerting.alerts",
-        "alerting.notifications", "alerting.notifications.languages", "exporters.delivery", "exporters.metrics.families",
+        "alerting.alerts", "alerting.notifications", "alerting.notifications.languages", "exporters.delivery",
+        "exporters.metrics.families",
         "exporters.metrics.shared", "monitor.plant", "monitor.scheduling", "monitor.store.database",
         "monitor.store.delivery",
     ),

@@ -122,8 +122,8 @@ class NotifyConfig(Strict):
     )
     language: dict[Name, Text] = Field(
         {},
-        description="Language of the messages to each team: `en` (the default), `de`, or the path of a file with sentences "
-        "of your own.",
+        description="Language of the messages to each team: `en` (the default), `de`, or the path of a file with "
+        "sentences of your own.",
     )
     zone: Zone | None = Field(
         None, description="IANA zone of the times in messages, which then give UTC beside it; by default UTC alone."
