@@ -79,6 +79,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "exporters.metrics": ("exporters.metrics.families", "exporters.metrics.shared"),
     "exporters.pages": ("exporters.html", "exporters.metrics.families", "exporters.metrics.shared"),
+    "exporters.pages.subjects": (
+        "alerting.specs", "exporters.html", "exporters.metrics.families", "exporters.metrics.shared", "exporters.pages",
+        "monitor.plant",
+    ),
     "monitor.sources": ("monitor.plant", "monitor.sources.sql"),
     "dashboards.blocks": ("exporters.metrics",),
     "monitor.store": (
@@ -88,7 +92,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "monitor.web": (
         "alerting.alerts", "exporters.html", "exporters.metrics", "exporters.metrics.shared", "exporters.pages",
-        "monitor.plant", "monitor.store", "monitor.store.database", "monitor.store.watching",
+        "exporters.pages.subjects", "monitor.plant", "monitor.store", "monitor.store.database", "monitor.store.watching",
     ),
     "dashboards.rows": ("dashboards.blocks",),
     "monitor.pipeline": (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -15,7 +14,7 @@ from exporters.pages.lists import holds_page, parts_page
 from exporters.pages.part_style import PART_POLICY
 from exporters.pages.passport import part_page
 from monitor.errors import UsageError
-from monitor.web.answers import READ, SAFE, check_format, error, html, wants_json
+from monitor.web.answers import READ, SAFE, check_format, error, html, top_of, wants_json
 
 _FILTERS = ("verdict", "gate", "reason", "since", "after", "limit")
 
@@ -47,7 +46,6 @@ def add_parts(
     views: PartViews,
     passport: Callable[[str], dict[str, object] | None],
     gates: Callable[[], Iterable[str]],
-    now: Callable[[], datetime],
 ) -> None:
     """Add the routes of parts; `gates` are the names that can be chosen in a list."""
 
@@ -64,7 +62,7 @@ def add_parts(
             return error(request, 400, "No such list", str(exc))
         if wants_json(request):
             return JSONResponse(found, headers=SAFE)
-        return html(parts_page(found, given, gates()), policy=PART_POLICY)
+        return html(parts_page(found, given, gates(), top_of(request)), policy=PART_POLICY)
 
     @app.api_route("/holds", methods=READ)
     def holds(request: Request) -> Response:
@@ -76,7 +74,7 @@ def add_parts(
         return (
             JSONResponse(found, headers=SAFE)
             if wants_json(request)
-            else html(holds_page(found, now()), policy=PART_POLICY)
+            else html(holds_page(found, top_of(request)), policy=PART_POLICY)
         )
 
     @app.api_route("/parts/{serial:path}", methods=READ)
@@ -92,7 +90,7 @@ def add_parts(
             return error(request, 404, "No such part", sentence)
         if wants_json(request):
             return JSONResponse(history, headers=SAFE)
-        return html(part_page(history), policy=PART_POLICY)
+        return html(part_page(history, top_of(request)), policy=PART_POLICY)
 
 
 def add_pictures(

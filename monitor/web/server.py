@@ -21,14 +21,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from exporters.metrics.collector import exposition
 from exporters.metrics.shared.metric import Bounds
 from exporters.metrics.shared.snapshot import MetricsSnapshot
+from exporters.pages.clock import Clock
 from exporters.pages.index import index_page
-from exporters.pages.parts import reports_page
+from exporters.pages.parts import Top, reports_page, top_at
+from exporters.pages.status import Level, Status
 from monitor.clock import WallClock
 from monitor.errors import MonitorError
 from monitor.store.database.database import DatabaseError
-from monitor.web.answers import READ, SAFE, error, html
+from monitor.web.answers import READ, SAFE, error, html, top_of
 from monitor.web.connections import Limits, limited
 from monitor.web.parts import PartViews, add_parts, add_pictures
+from monitor.web.subjects import add_subjects
 from monitor.web.webhook import Answer
 
 _LOG = logging.getLogger(__name__)
@@ -77,11 +80,13 @@ def make_app(views: Views) -> FastAPI:
     """The application. If the store cannot be read, the answer is 503 with a sentence; /metrics tells what it can."""
     # FastAPI's documentation pages would load scripts from other hosts.
     app = FastAPI(title="Gatewatch", openapi_url=None)
+    app.state.top = lambda: _top(views)
     app.add_exception_handler(MonitorError, _unavailable)
     app.add_exception_handler(DatabaseError, _unavailable)
     _add_health(app, views)
     _add_index(app, views)
-    add_parts(app, views.parts, views.passport, lambda: views.bounds().plant.gates, views.now)
+    add_subjects(app, views.snapshot, views.bounds)
+    add_parts(app, views.parts, views.passport, lambda: views.bounds().plant.gates)
     add_pictures(app, views.picture, views.parts.picture_map)
     _add_reports(app, views.reports)
     _add_webhook(app, views)
@@ -113,16 +118,29 @@ def _add_health(app: FastAPI, views: Views) -> None:
         return JSONResponse({"ready": not problems, "problems": problems}, 503 if problems else 200, SAFE)
 
 
+def _top(views: Views) -> Top:
+    """The status line of the plant now; of a store that cannot be read it says that, and nothing else is known."""
+    bounds = views.bounds()
+    try:
+        return top_at(views.snapshot(), bounds)
+    except (MonitorError, DatabaseError) as exc:
+        _LOG.warning("the status line is shown without the store: %s", exc)
+        clock = Clock(views.now(), bounds.plant.time_zone)
+        return Top(clock, Status("NO DATA: the store cannot be read", Level.BAD, "the store cannot be read"))
+
+
 def _add_index(app: FastAPI, views: Views) -> None:
     @app.api_route("/", methods=READ)
     def index() -> Response:
-        return html(index_page(views.snapshot(), views.bounds()))
+        snapshot, bounds = views.snapshot(), views.bounds()
+        return html(index_page(snapshot, bounds, top_at(snapshot, bounds)))
 
 
 def _add_reports(app: FastAPI, root: Path) -> None:
     @app.api_route("/reports/", methods=READ)
-    def listing() -> Response:
-        return html(reports_page([path.relative_to(root).as_posix() for path in report_files(root)]))
+    def listing(request: Request) -> Response:
+        names = [path.relative_to(root).as_posix() for path in report_files(root)]
+        return html(reports_page(names, top_of(request)))
 
     @app.api_route("/reports/{name:path}", methods=READ)
     def report(request: Request, name: str) -> Response:
