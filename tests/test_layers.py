@@ -78,7 +78,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.database", "monitor.store.delivery", "monitor.store.rows", "monitor.store.watching",
     ),
     "exporters.metrics": ("exporters.metrics.families", "exporters.metrics.shared"),
-    "exporters.pages": ("exporters.html", "exporters.metrics.families", "exporters.metrics.shared"),
+    "exporters.pages": (
+        "alerting.specs", "exporters.html", "exporters.metrics.families", "exporters.metrics.shared",
+    ),
     "exporters.pages.subjects": (
         "alerting.specs", "exporters.html", "exporters.metrics.families", "exporters.metrics.shared", "exporters.pages",
         "monitor.plant",
@@ -92,7 +94,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "monitor.web": (
         "alerting.alerts", "exporters.html", "exporters.metrics", "exporters.metrics.shared", "exporters.pages",
-        "exporters.pages.subjects", "monitor.plant", "monitor.store", "monitor.store.database", "monitor.store.watching",
+        "exporters.pages.subjects", "monitor.plant", "monitor.store", "monitor.store.database",
+        "monitor.store.watching",
     ),
     "dashboards.rows": ("dashboards.blocks",),
     "monitor.pipeline": (

@@ -56,6 +56,11 @@ class Clock:
             return f"{day}{local:%H:%M} UTC"
         return f"{day}{local:%H:%M} ({at.astimezone(UTC):%H:%M} UTC)"
 
+    def local(self, at: datetime) -> str:
+        """The plant's time of day alone, as a clock on the wall shows it; with the date if that is not today's."""
+        text = self.text(at)
+        return text if self.zone == _UTC else text.partition(" (")[0]
+
     def exact(self, at: datetime) -> str:
         """An instant to the second with its date, by the plant's time with UTC beside it."""
         utc = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

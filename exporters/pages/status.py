@@ -39,6 +39,8 @@ class Status:
 def status_of(snapshot: MetricsSnapshot, bounds: Bounds, clock: Clock) -> Status:
     """The state of the plant in words."""
     old = old_data(snapshot, bounds, clock)
+    if not snapshot.store_readable:
+        return Status(f"NO DATA: {old}", Level.BAD, old)
     alerts = firing(snapshot)
     said = _worst(alerts, clock) if alerts else "no alert"
     if old:

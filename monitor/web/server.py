@@ -21,10 +21,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from exporters.metrics.collector import exposition
 from exporters.metrics.shared.metric import Bounds
 from exporters.metrics.shared.snapshot import MetricsSnapshot
-from exporters.pages.clock import Clock
+from exporters.pages.andon import ANDON_POLICY, andon_page
 from exporters.pages.index import index_page
 from exporters.pages.parts import Top, reports_page, top_at
-from exporters.pages.status import Level, Status
 from monitor.clock import WallClock
 from monitor.errors import MonitorError
 from monitor.store.database.database import DatabaseError
@@ -88,6 +87,7 @@ def make_app(views: Views) -> FastAPI:
     add_subjects(app, views.snapshot, views.bounds)
     add_parts(app, views.parts, views.passport, lambda: views.bounds().plant.gates)
     add_pictures(app, views.picture, views.parts.picture_map)
+    _add_andon(app, views)
     _add_reports(app, views.reports)
     _add_webhook(app, views)
     return app
@@ -100,7 +100,7 @@ def _add_health(app: FastAPI, views: Views) -> None:
             snapshot = views.snapshot()
         except (MonitorError, DatabaseError) as exc:
             _LOG.warning("/metrics is answered without the store: %s", exc)
-            snapshot = MetricsSnapshot(views.now(), store_writable=False, store_readable=False)
+            snapshot = _unreadable(views)
         accept = request.headers.get("accept", "")
         text, content_type = exposition(snapshot, views.bounds(), accept, process=True)
         return Response(text, headers={**SAFE, "Content-Type": content_type})
@@ -120,13 +120,11 @@ def _add_health(app: FastAPI, views: Views) -> None:
 
 def _top(views: Views) -> Top:
     """The status line of the plant now; of a store that cannot be read it says that, and nothing else is known."""
-    bounds = views.bounds()
     try:
-        return top_at(views.snapshot(), bounds)
+        return top_at(views.snapshot(), views.bounds())
     except (MonitorError, DatabaseError) as exc:
         _LOG.warning("the status line is shown without the store: %s", exc)
-        clock = Clock(views.now(), bounds.plant.time_zone)
-        return Top(clock, Status("NO DATA: the store cannot be read", Level.BAD, "the store cannot be read"))
+        return top_at(_unreadable(views), views.bounds())
 
 
 def _add_index(app: FastAPI, views: Views) -> None:
@@ -134,6 +132,27 @@ def _add_index(app: FastAPI, views: Views) -> None:
     def index() -> Response:
         snapshot, bounds = views.snapshot(), views.bounds()
         return html(index_page(snapshot, bounds, top_at(snapshot, bounds)))
+
+
+def _add_andon(app: FastAPI, views: Views) -> None:
+    @app.api_route("/andon/{line:path}", methods=READ)
+    def andon(request: Request, line: str) -> Response:
+        bounds = views.bounds()
+        if line not in {step.line for step in bounds.plant.steps.values()}:
+            return error(
+                request, 404, "No such line", f"The plant has no line {line!r}; the overview links all of them."
+            )
+        try:
+            snapshot, status = views.snapshot(), 200
+        except (MonitorError, DatabaseError) as exc:
+            # An error page would not do: nobody in the hall can load it again.
+            _LOG.warning("/andon is answered without the store: %s", exc)
+            snapshot, status = _unreadable(views), 503
+        return html(andon_page(line, snapshot, bounds), status, ANDON_POLICY)
+
+
+def _unreadable(views: Views) -> MetricsSnapshot:
+    return MetricsSnapshot(views.now(), store_writable=False, store_readable=False)
 
 
 def _add_reports(app: FastAPI, root: Path) -> None:

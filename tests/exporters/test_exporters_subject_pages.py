@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from page_samples import GRAFANA, Page, alert, fresh, of_plant, top
 from alerting.alerts import runbooks as stored
 from exporters.html.markdown import markdown
 from exporters.metrics.shared.snapshot import CursorRow
+from exporters.pages.andon import andon_page
 from exporters.pages.clock import Clock
 from exporters.pages.index import index_page
 from exporters.pages.status import status_of
@@ -39,6 +41,11 @@ def runbook(text: str) -> str:
     return runbook_page("SensorDead", f"# SensorDead\n\n{text}\n", ("SensorDead",), fresh(text), top())
 
 
+def screen(text: str, **changes: Any) -> str:
+    alerts = alert(text=text), *(alert(f"Other{n}", "C1", text, severity="warning") for n in range(7))
+    return andon_page("blades", fresh(text, **{"alerts": alerts, **changes}), of_plant())
+
+
 PAGES: dict[str, Callable[[str], str]] = {
     "overview": lambda text: index_page(fresh(text), of_plant(), top()),
     "machine": lambda text: subject("F1", text),
@@ -47,6 +54,8 @@ PAGES: dict[str, Callable[[str], str]] = {
     "gate": lambda text: subject("shape", text),
     "source": lambda text: subject("historian", text),
     "job": lambda text: subject("pull:historian", text),
+    "andon": screen,
+    "andon_without_data": lambda text: screen(text, store_writable=False),
     "runbook": lambda text: runbook_page("SensorDead", stored.runbooks()["SensorDead"], (), fresh(text), top()),
 }
 
@@ -125,7 +134,7 @@ STATUSES: dict[str, tuple[dict[str, Any], str, str]] = {
         {"alerts": (), "store_writable": False}, "bad", "DATA IS OLD: the store cannot be written; no alert",
     ),
     "a store that cannot be read": (
-        {"alerts": (), "store_readable": False}, "bad", "DATA IS OLD: the store cannot be read; no alert",
+        {"alerts": (), "store_readable": False}, "bad", "NO DATA: the store cannot be read",
     ),
 }  # fmt: skip
 
@@ -135,7 +144,7 @@ def test_the_status_line(changes: dict[str, Any], level: str, words: str) -> Non
     seen = fresh(**changes)
     status = status_of(seen, of_plant(), Clock(seen.at, "Europe/Berlin"))
     assert (status.level, status.text.startswith(words)) == (level, True), status.text
-    assert bool(status.old) == status.text.startswith("DATA IS OLD")
+    assert bool(status.old) == (level == "bad" and status.text.startswith(("DATA IS OLD", "NO DATA")))
 
 
 def test_the_overview_begins_with_the_status_and_links_what_it_names() -> None:
@@ -147,6 +156,37 @@ def test_the_overview_begins_with_the_status_and_links_what_it_names() -> None:
     )
     again = [attributes["content"] for _, attributes in page.elements if attributes.get("http-equiv") == "refresh"]
     assert again == ["60"]
+
+
+def test_the_screen_of_a_hall_says_what_where_since_when_and_what_to_do() -> None:
+    text = Page(screen("hot")).text
+    for told in ("blades", "Hot", "F1 at forging · critical since 12:40, 20 min ago", "Do: Check the named sensor"):
+        assert told in text
+    assert text.count("Also Other") == 3
+    assert "and 3 more" in text
+    assert "UTC" not in text, "a clock in the hall shows one time"
+
+
+@pytest.mark.parametrize(
+    ("changes", "head", "more"),
+    [
+        ({"alerts": ()}, "No alert", "Newest part 3 min ago"),
+        ({"alerts": (alert(line="discs"), alert("Watchdog"))}, "No alert", "Newest part 3 min ago"),
+        ({"alerts": (), "newest_parts": {}}, "NO DATA", "No part of this line has come yet."),
+        ({"store_writable": False}, "NO DATA", "The store cannot be written. Call plant IT."),
+        ({"store_readable": False, "alerts": ()}, "NO DATA", "The store cannot be read. Call plant IT."),
+        ({"jobs": ()}, "NO DATA", "Job pull:historian has not run at all."),
+    ],
+)  # fmt: skip
+def test_a_screen_without_new_data_says_so_and_never_that_all_is_well(
+    changes: dict[str, Any], head: str, more: str
+) -> None:
+    page = Page(screen("hot", **changes))
+    heads = re.findall("<h2>([^<]*)</h2>", page.raw)
+    assert heads[0] == head
+    assert more in re.sub("<[^>]*>", " ", page.raw).replace("  ", " ")
+    assert ("No alert" in heads) == (head == "No alert")
+    assert '<meta http-equiv="refresh" content="10">' in page.raw
 
 
 def test_times_are_of_the_plant_with_utc_beside_them() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,7 +21,6 @@ from monitor.web.server import make_app
 BROWSER = {"Accept": "text/html"}
 HOSTILE = (
     "gone",
-    "..",
     "../../etc/passwd",
     "%2e%2e%2fetc",
     "F1/../F1",
@@ -96,3 +97,23 @@ def test_without_the_store_a_page_says_so_first_and_is_loaded_again(ask: Ask, pa
     assert "NO DATA: the store cannot be read" in answer.text.partition("<main>")[2][:120]
     assert ('http-equiv="refresh"' in answer.text) == (answer.status_code == 503)
     assert "no alert" not in answer.text
+
+
+def test_the_screen_of_a_line_is_shown_even_without_the_store(ask: Ask) -> None:
+    def down(*_: Any) -> NoReturn:
+        raise StoreError("store s.db: locked", StoreReason.LOCKED)
+
+    for changes, status in (({}, 200), ({"snapshot": down}, 503)):
+        answer = ask("/andon/blades", **changes)
+        assert answer.status_code == status
+        assert "NO DATA" in answer.text
+        assert '<meta http-equiv="refresh" content="10">' in answer.text
+        style = answer.text.partition("<style>")[2].partition("</style>")[0]
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        assert f"style-src 'sha256-{digest}'" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("line", HOSTILE)
+def test_a_line_that_there_is_not_is_404_with_a_sentence(ask: Ask, line: str) -> None:
+    answer = ask(f"/andon/{quote(line, safe='')}", {})
+    assert (answer.status_code, answer.text.startswith("The plant has no line")) == (404, True)
