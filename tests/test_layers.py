@@ -129,10 +129,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.models", "monitor.store.parts", "monitor.store.rows",
     ),
     "monitor.reports": (
-        "detectors.window", "exporters.html", "exporters.metrics.shared", "exporters.report", "inference.steps",
-        "monitor.gate_models", "monitor.plant", "monitor.plant.file", "monitor.reports.part", "monitor.store.database",
-        "monitor.store.delivery", "monitor.store.report", "monitor.store.rows", "monitor.store.watching",
-        "monitor.windows",
+        "detectors.window", "exporters.html", "exporters.metrics.shared", "exporters.report", "inference.policy",
+        "inference.steps", "monitor.gate_models", "monitor.plant", "monitor.plant.file", "monitor.reports.part",
+        "monitor.store.database", "monitor.store.delivery", "monitor.store.parts", "monitor.store.report",
+        "monitor.store.rows", "monitor.store.watching", "monitor.windows",
     ),
     "monitor.jobs.pulling": (
         "monitor.pipeline", "monitor.plant", "monitor.scheduling", "monitor.store", "monitor.store.database",

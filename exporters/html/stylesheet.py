@@ -9,7 +9,7 @@ STYLESHEET = """
     --bad: #ffa3a3; --bad-ground: #47191b; --warn: #f5c878; --warn-ground: #40300f;
   } }
 * { box-sizing: border-box; }
-time { white-space: nowrap; }
+time span { white-space: nowrap; }
 body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
 main { max-width: 76rem; margin: 0 auto; padding: 1.25rem 1rem 3rem; }
 h1 { font-size: 1.5rem; margin: 0; overflow-wrap: anywhere; }
@@ -28,6 +28,7 @@ th { text-align: left; font-weight: 600; color: var(--soft); font-size: .85rem; 
 th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 tr:last-child td { border-bottom: 0; }
 td { overflow-wrap: break-word; }
+td[data-head="Likely cause"] { min-width: 8rem; }
 @media (max-width: 46rem) {
   .wide table { min-width: 0; } .wide table, .wide tbody { display: block; } .wide thead { display: none; }
   .wide tr { display: block; padding: .45rem 0; border-bottom: 1px solid var(--line); }
@@ -38,7 +39,6 @@ td { overflow-wrap: break-word; }
     font-size: .85rem; overflow-wrap: anywhere; }
   .wide td[data-head=""] { padding-left: 0; } .wide td[data-head=""]::before { content: none; }
   .wide td:empty { display: none; } .wide td .chip { white-space: normal; }
-  time { white-space: normal; }
 }
 .chip { border-radius: 4px; padding: .05rem .45rem; font-size: .85rem; font-weight: 600; white-space: nowrap;
   color: var(--soft); background: var(--line); }

@@ -12,7 +12,7 @@ from exporters.pages.clock import Clock
 from exporters.pages.status import firing, old_data
 
 REFRESH_SECONDS = 10
-MOST_TOLD, MOST_NAMED = 2, 3
+MOST_TOLD, MOST_NAMED = 2, 2
 """Alerts that fit on the screen with what to do, and those that fit by name besides; of further ones the number."""
 _CALL = "Call plant IT. What is below may be out of date."
 

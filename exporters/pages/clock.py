@@ -71,7 +71,10 @@ class Clock:
         return ZoneInfo(self.zone)
 
     def _time(self, text: str, at: datetime) -> Html:
-        return tag("time", text, datetime=at.isoformat(), title=self.exact(at))
+        # May be broken before UTC, and nowhere else.
+        local, bracket, utc = text.partition(" (")
+        beside = [" ", tag("span", f"({utc}")] if bracket else []
+        return tag("time", tag("span", local), *beside, datetime=at.isoformat(), title=self.exact(at))
 
 
 def _duration(seconds: float) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from monitor.gate_models.picture_files import PictureMaps
 from monitor.gate_models.plant_files import PlantFiles
 from monitor.plant.plant import Plant
+from monitor.reports.handover import handover, since_of
 from monitor.reports.part.lists import check_gate, list_holds, list_parts, page_size, wanted_of
 from monitor.reports.part.reading import Lens
 from monitor.reports.passport import passport
@@ -26,7 +27,7 @@ class PartReader:
     @property
     def views(self) -> PartViews:
         """As the server takes them."""
-        return PartViews(self._listed, self._holds, self._picture_map)
+        return PartViews(self._listed, self._holds, self._handover, self._picture_map)
 
     def passport(self, serial: str) -> dict[str, object] | None:
         """All that is known about a serial number, or None."""
@@ -52,6 +53,12 @@ class PartReader:
         app = self._app()
         with app.store.read() as connection:
             return list_holds(connection, app.clock.now(), self._lens(app))
+
+    def _handover(self, since: str) -> dict[str, object]:
+        app = self._app()
+        now = app.clock.now()
+        with app.store.read() as connection:
+            return handover(connection, since_of(since, now), now)
 
     def _picture_map(self, arrival: int, name: str, gate: str) -> bytes | None:
         app = self._app()

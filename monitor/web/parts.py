@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from exporters.pages.handover import handover_page
 from exporters.pages.lists import holds_page, parts_page
 from exporters.pages.part_style import PART_POLICY
 from exporters.pages.passport import part_page
@@ -27,17 +28,24 @@ def _no_holds() -> dict[str, object]:
     return {"holds": [], "overdue": 0}
 
 
+def _no_handover(given: str) -> dict[str, object]:
+    return {"since": "1970-01-01T00:00:00Z", "until": "1970-01-01T00:00:00Z", "opened": [], "closed": [], "stands": [],
+            "parts": 0, "held": [], "dispositions": 0, "overridden": []}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class PartViews:
     """What is shown of parts; each is called at a request, from several threads at once.
 
     `listed` is a page of decisions by the filters `verdict`, `gate`, `reason`, `since`, `after` and `limit` (UsageError
     for what cannot be), `holds` are the holds that wait. `picture_map` is a stored picture with the anomaly map of a
-    gate's model over it as a PNG, by the arrival number of its row, its name and the gate, or None.
+    gate's model over it as a PNG, by the arrival number of its row, its name and the gate, or None. `handover` is what
+    happened since a time given as text (UsageError for what cannot be).
     """
 
     listed: Callable[[Mapping[str, str]], dict[str, object]] = _nothing
     holds: Callable[[], dict[str, object]] = _no_holds
+    handover: Callable[[str], dict[str, object]] = _no_handover
     picture_map: Callable[[int, str, str], bytes | None] = lambda arrival, name, gate: None
 
 
@@ -91,6 +99,22 @@ def add_parts(
         if wants_json(request):
             return JSONResponse(history, headers=SAFE)
         return html(part_page(history, top_of(request)), policy=PART_POLICY)
+
+
+def add_handover(app: FastAPI, found_since: Callable[[str], dict[str, object]]) -> None:
+    """Add the route of a shift's handover."""
+
+    @app.api_route("/handover", methods=READ)
+    def handover(request: Request) -> Response:
+        given = request.query_params.get("since", "")
+        try:
+            check_format(request)
+            found = found_since(given)
+        except UsageError as exc:
+            return error(request, 400, "No such handover", str(exc))
+        if wants_json(request):
+            return JSONResponse(found, headers=SAFE)
+        return html(handover_page(found, given, top_of(request)), policy=PART_POLICY)
 
 
 def add_pictures(

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from exporters.html.html import Html
 from exporters.pages.clock import Clock
+from exporters.pages.handover import handover_page
 from exporters.pages.interval import interval_figure
 from exporters.pages.lists import holds_page, list_url, parts_page
 from exporters.pages.parts import Top
@@ -101,7 +102,25 @@ def holds(text: str = "B7") -> dict[str, Any]:
     return {"holds": [row, row | {"due": None, "overdue": False}], "overdue": 1}
 
 
+def shift(text: str = "B7") -> dict[str, Any]:
+    alert = {"name": text, "subject": text, "severity": "warning", "line": text, "team": text, "summary": text,
+             "cause": text, "since": AT, "ended_at": None}  # fmt: skip
+    row = {
+        "serial": text,
+        "step": text,
+        "gate": text,
+        "verdict": "scrap",
+        "reason": text,
+        "disposition": text,
+        "at": AT,
+    }
+    return {"since": AT, "until": AT, "opened": [alert], "closed": [alert | {"ended_at": AT}], "stands": [alert, alert],
+            "parts": 7, "held": [{"gate": text, "reason": text, "parts": 7}], "dispositions": 3,
+            "overridden": [row]}  # fmt: skip
+
+
 PAGES = {
+    "handover": lambda text: handover_page(shift(text), text, TOP),
     "part": lambda text: part_page(passport(text), TOP),
     "parts": lambda text: parts_page(listing(text), {"gate": text, "since": text}, [text, "forging"], TOP),
     "holds": lambda text: holds_page(holds(text), TOP),

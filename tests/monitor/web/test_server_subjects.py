@@ -16,6 +16,8 @@ from server_samples import EVIL, NOW, snapshot, views
 
 from exporters.metrics.shared.snapshot import AlertRow
 from monitor.errors import StoreError, StoreReason
+from monitor.reports.handover import since_of
+from monitor.web.parts import PartViews
 from monitor.web.server import make_app
 
 BROWSER = {"Accept": "text/html"}
@@ -117,3 +119,19 @@ def test_the_screen_of_a_line_is_shown_even_without_the_store(ask: Ask) -> None:
 def test_a_line_that_there_is_not_is_404_with_a_sentence(ask: Ask, line: str) -> None:
     answer = ask(f"/andon/{quote(line, safe='')}", {})
     assert (answer.status_code, answer.text.startswith("The plant has no line")) == (404, True)
+
+
+def test_a_handover_is_given_as_it_is_asked_for(ask: Ask) -> None:
+    asked: list[str] = []
+
+    def since(text: str) -> dict[str, object]:
+        asked.append(text)
+        since_of(text, NOW)
+        return PartViews().handover(text)
+
+    parts = PartViews(handover=since)
+    assert "No recommendation was overridden." in ask("/handover", parts=parts).text
+    assert ask("/handover?since=12h&format=json", parts=parts).json()["opened"] == []
+    assert ask("/handover?since=%3Cb%3E", parts=parts).status_code == 400
+    assert ask("/handover?format=xml", parts=parts).status_code == 400
+    assert asked == ["", "12h", "<b>"]
