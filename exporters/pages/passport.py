@@ -44,7 +44,7 @@ def _first(one: Mapping[str, Any], clock: Clock) -> Html:
     figure = interval_figure(one)
     shown = [*([figure] if figure else []), *_pictures(one)]
     drawn = [tag("div", *shown, class_="drawn")] if shown else []
-    prices, facts = [*_alternatives(one)], tag("div", _facts(one), class_="facts")
+    prices, facts = [*_alternatives(one)], tag("div", _facts(one, clock), class_="facts")
     return tag(
         "section",
         _where(one, clock),
@@ -64,7 +64,7 @@ def _card(one: Mapping[str, Any], clock: Clock) -> Html:
         tag("p", str(one["sentence"]), class_="say"),
         *([figure] if figure else []),
         *_pictures(one),
-        tag("details", tag("summary", "more"), _todo(one), *_alternatives(one), _facts(one)),
+        tag("details", tag("summary", "more"), _todo(one), *_alternatives(one), _facts(one, clock)),
     )
 
 
@@ -109,20 +109,26 @@ def _beside(row: Mapping[str, Any], one: Mapping[str, Any]) -> str:
     return f"+{money(row['cost'] - least)}"
 
 
-def _facts(one: Mapping[str, Any]) -> Html:
+def _facts(one: Mapping[str, Any], clock: Clock) -> Html:
     """What else is known of a decision, as terms."""
+    when = _when(clock)
     found = (
         ("Predicted", words.predicted(one)),
         ("Specification", words.specification(one)),
         ("Correction", one["correction"] or ""),
-        ("Hold", words.waits(one)),
-        ("Model", words.model(one)),
-        ("Sent", "; ".join(words.delivery(row) for row in one["sent"])),
-        ("People", "; ".join(words.disposition(row, one["step"]) for row in one["dispositions"])),
-        ("Outcome", "; ".join(f"{words.outcome(row, one)} {words.clock(row['at'])}" for row in one["outcomes"])),
+        ("Hold", words.waits(one, when)),
+        ("Model", words.model(one, when)),
+        ("Sent", "; ".join(words.delivery(row, when) for row in one["sent"])),
+        ("People", "; ".join(words.disposition(row, one["step"], when) for row in one["dispositions"])),
+        ("Outcome", "; ".join(f"{words.outcome(row, one)} {when(row['at'])}" for row in one["outcomes"])),
     )
     terms = [element for name, text in found if text for element in (tag("dt", name), tag("dd", str(text)))]
     return tag("dl", *terms, class_="dl-tight")
+
+
+def _when(clock: Clock) -> words.When:
+    """Times of the passport as the page shows them."""
+    return lambda at: "-" if at is None else clock.text(datetime.fromisoformat(at))
 
 
 def _pictures(one: Mapping[str, Any]) -> Iterator[Html]:
@@ -149,7 +155,7 @@ def _around(rows: Sequence[Mapping[str, Any]]) -> Iterator[Html]:
          *_padded(one["after"], before=False))
         for one in rows
     ]  # fmt: skip
-    heads = ("Same machine or lot", "Before", "", "", "After", "")
+    heads = ("Same machine or lot", "2 before", "1 before", "", "1 after", "2 after")
     yield section("Parts before and after", table(heads, body, ""))
 
 
