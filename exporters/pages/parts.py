@@ -49,6 +49,16 @@ def subject_link(name: str) -> Html:
     return tag("a", name, href=subject_url(name))
 
 
+def part_link(serial: str) -> Html:
+    """A serial number that leads to its part's page."""
+    return tag("a", serial, href=part_url(serial))
+
+
+def lot_url(name: str) -> str:
+    """The URL of a lot's page: a query, as of a part."""
+    return f"/lots?name={_quoted(name)}"
+
+
 def andon_url(line: str) -> str:
     """The URL of the hall screen of a line."""
     return f"/andon/{_quoted(line)}"

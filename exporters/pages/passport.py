@@ -12,7 +12,7 @@ from exporters.html.html import OWN_IMAGES, Html, chip, table, tag
 from exporters.pages.clock import Clock
 from exporters.pages.interval import interval_figure
 from exporters.pages.part_style import PART_STYLE
-from exporters.pages.parts import Top, framed, links, part_url, picture_url, search_form, section, subject_link
+from exporters.pages.parts import Top, framed, links, lot_url, part_url, picture_url, search_form, section, subject_link
 
 _NO_DECISION = "No gate has decided on this part."
 
@@ -151,12 +151,19 @@ def _around(rows: Sequence[Mapping[str, Any]]) -> Iterator[Html]:
     if not rows:
         return
     body = [
-        (f"{one['step']}, {one['by']} {one['name']}", *_padded(one["before"], before=True), tag("strong", "this part"),
+        (_common(one), *_padded(one["before"], before=True), tag("strong", "this part"),
          *_padded(one["after"], before=False))
         for one in rows
     ]  # fmt: skip
     heads = ("Same machine or lot", "2 before", "1 before", "", "1 after", "2 after")
     yield section("Parts before and after", table(heads, body, ""))
+
+
+def _common(one: Mapping[str, Any]) -> Html:
+    """What neighbours have in common: the machine or the lot, which leads to its page."""
+    name = str(one["name"])
+    link = subject_link(name) if one["by"] == "machine" else tag("a", name, href=lot_url(name))
+    return tag("span", f"{one['step']}, {one['by']} ", link)
 
 
 def _padded(rows: Sequence[Mapping[str, Any]], *, before: bool) -> list[str]:

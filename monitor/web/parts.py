@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from exporters.pages.handover import handover_page
 from exporters.pages.lists import holds_page, parts_page
+from exporters.pages.lot import lot_page
 from exporters.pages.part_style import PART_POLICY
 from exporters.pages.passport import part_page
 from monitor.errors import UsageError
@@ -39,13 +40,14 @@ class PartViews:
 
     `listed` is a page of decisions by the filters `verdict`, `gate`, `reason`, `since`, `after` and `limit` (UsageError
     for what cannot be), `holds` are the holds that wait. `picture_map` is a stored picture with the anomaly map of a
-    gate's model over it as a PNG, by the arrival number of its row, its name and the gate, or None. `handover` is what
-    happened since a time given as text (UsageError for what cannot be).
+    gate's model over it as a PNG, by the arrival number of its row, its name and the gate, or None. `lot` is
+    what is known of a lot, or None; `handover` what happened since a time given as text, UsageError for what is none.
     """
 
     listed: Callable[[Mapping[str, str]], dict[str, object]] = _nothing
     holds: Callable[[], dict[str, object]] = _no_holds
     handover: Callable[[str], dict[str, object]] = _no_handover
+    lot: Callable[[str], dict[str, object] | None] = lambda name: None
     picture_map: Callable[[int, str, str], bytes | None] = lambda arrival, name, gate: None
 
 
@@ -99,6 +101,31 @@ def add_parts(
         if wants_json(request):
             return JSONResponse(history, headers=SAFE)
         return html(part_page(history, top_of(request)), policy=PART_POLICY)
+
+
+def add_lots(app: FastAPI, lot: Callable[[str], dict[str, object] | None]) -> None:
+    """Add the routes of lots."""
+
+    def answer(request: Request, name: str) -> Response:
+        try:
+            check_format(request)
+        except UsageError as exc:
+            return error(request, 400, "No such form of a lot", str(exc))
+        found = lot(name)
+        if found is None:
+            sentence = f"No newer part is of lot {name!r}; give the lot as the MES has it."
+            return error(request, 404, "No such lot", sentence)
+        if wants_json(request):
+            return JSONResponse(found, headers=SAFE)
+        return html(lot_page(found, top_of(request)), policy=PART_POLICY)
+
+    @app.api_route("/lots", methods=READ)
+    def by_query(request: Request) -> Response:
+        return answer(request, request.query_params.get("name", ""))
+
+    @app.api_route("/lots/{name:path}", methods=READ)
+    def by_path(request: Request, name: str) -> Response:
+        return answer(request, name)
 
 
 def add_handover(app: FastAPI, found_since: Callable[[str], dict[str, object]]) -> None:

@@ -29,7 +29,7 @@ from monitor.errors import MonitorError
 from monitor.store.database.database import DatabaseError
 from monitor.web.answers import READ, SAFE, error, html, top_of
 from monitor.web.connections import Limits, limited
-from monitor.web.parts import PartViews, add_handover, add_parts, add_pictures
+from monitor.web.parts import PartViews, add_handover, add_lots, add_parts, add_pictures
 from monitor.web.subjects import add_subjects
 from monitor.web.webhook import Answer
 
@@ -86,6 +86,7 @@ def make_app(views: Views) -> FastAPI:
     _add_index(app, views)
     add_subjects(app, views.snapshot, views.bounds)
     add_parts(app, views.parts, views.passport, lambda: views.bounds().plant.gates)
+    add_lots(app, views.parts.lot)
     add_handover(app, views.parts.handover)
     add_pictures(app, views.picture, views.parts.picture_map)
     _add_andon(app, views)

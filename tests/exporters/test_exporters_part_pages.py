@@ -20,6 +20,7 @@ from exporters.pages.clock import Clock
 from exporters.pages.handover import handover_page
 from exporters.pages.interval import interval_figure
 from exporters.pages.lists import holds_page, list_url, parts_page
+from exporters.pages.lot import lot_page
 from exporters.pages.parts import Top
 from exporters.pages.passport import part_page
 from exporters.pages.status import Level, Status
@@ -119,7 +120,17 @@ def shift(text: str = "B7") -> dict[str, Any]:
             "overridden": [row]}  # fmt: skip
 
 
+def lot(text: str = "B7") -> dict[str, Any]:
+    part = {"serial": text, "step": text, "visit": 1, "machine": text, "at": AT, "gate": text, "verdict": "hold",
+            "reason": "uncertain", "outcome": outcome(text), "disposition": text}  # fmt: skip
+    bare = {"gate": None, "verdict": None, "reason": None, "outcome": None, "disposition": None, "machine": ""}
+    return {"lot": text, "count": 3, "first": AT, "last": AT, "parts": [part, part | bare],
+            "decisions": [{"gate": text, "verdict": "hold", "parts": 2}], "outcomes": {"outside": 1},
+            "dispositions": {text: 1}}  # fmt: skip
+
+
 PAGES = {
+    "lot": lambda text: lot_page(lot(text), TOP),
     "handover": lambda text: handover_page(shift(text), text, TOP),
     "part": lambda text: part_page(passport(text), TOP),
     "parts": lambda text: parts_page(listing(text), {"gate": text, "since": text}, [text, "forging"], TOP),

@@ -135,3 +135,23 @@ def test_a_handover_is_given_as_it_is_asked_for(ask: Ask) -> None:
     assert ask("/handover?since=%3Cb%3E", parts=parts).status_code == 400
     assert ask("/handover?format=xml", parts=parts).status_code == 400
     assert asked == ["", "12h", "<b>"]
+
+
+@pytest.mark.parametrize("name", ["gone", "", "..", "../../etc/passwd", "<b>", "\0"])
+def test_a_lot_that_there_is_not_is_404_with_a_sentence(ask: Ask, name: str) -> None:
+    answer = ask(f"/lots?name={quote(name, safe='')}", {})
+    assert (answer.status_code, answer.text.startswith("No newer part is of lot ")) == (404, True)
+
+
+def test_a_lot_is_found_by_path_and_by_query(ask: Ask) -> None:
+    parts = PartViews(lot=lambda name: EMPTY_LOT | {"lot": name})
+    for path in ("/lots/L%2F9", "/lots?name=L/9"):
+        assert "<h1>Lot L/9</h1>" in ask(path, parts=parts).text
+    assert ask("/lots/L9?format=json", parts=parts).json()["lot"] == "L9"
+    assert ask("/lots/L9?format=xml", parts=parts).status_code == 400
+
+
+EMPTY_LOT: dict[str, Any] = {
+    "lot": "", "count": 0, "first": "2026-03-02T12:00:00Z", "last": "2026-03-02T12:00:00Z", "parts": [],
+    "decisions": [], "outcomes": {}, "dispositions": {},
+}  # fmt: skip
