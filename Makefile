@@ -85,6 +85,7 @@ generate: $(STAMP) ## Write the pages and dashboards that come from the code
 	$(BIN)/python -m alerting.alerts.specs_docs > docs/reference/alerts.md
 	$(BIN)/python -m monitor.cli_docs > docs/reference/commands.md
 	$(BIN)/python -m releasing.licences > docs/reference/licences.md
+	$(BIN)/python -m alerting.alerts.runbooks > alerting/generated/runbooks.md
 	$(BIN)/python -m alerting.alerts.rules > alerting/generated/alerts.rules.yml
 	$(BIN)/python -m alerting.alerts.servers prometheus > alerting/generated/prometheus.yml
 	$(BIN)/python -m alerting.alerts.servers alertmanager > alerting/generated/alertmanager.yml

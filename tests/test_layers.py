@@ -80,7 +80,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.database", "monitor.store.delivery", "monitor.store.rows", "monitor.store.watching",
     ),
     "exporters.metrics": ("exporters.metrics.families", "exporters.metrics.shared"),
-    "exporters.pages": ("exporters.html", "exporters.metrics.families", "exporters.metrics.shared"),
+    "exporters.pages": (
+        "alerting.specs", "exporters.html", "exporters.metrics.families", "exporters.metrics.shared",
+    ),
+    "exporters.pages.subjects": (
+        "alerting.specs", "exporters.html", "exporters.metrics.families", "exporters.metrics.shared", "exporters.pages",
+        "monitor.plant",
+    ),
     "monitor.sources": ("monitor.plant", "monitor.sources.sql"),
     "dashboards.blocks": ("exporters.metrics",),
     "monitor.store": (
@@ -90,7 +96,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "monitor.web": (
         "alerting.alerts", "exporters.html", "exporters.metrics", "exporters.metrics.shared", "exporters.pages",
-        "monitor.plant", "monitor.store", "monitor.store.database", "monitor.store.watching",
+        "exporters.pages.subjects", "monitor.plant", "monitor.store", "monitor.store.database",
+        "monitor.store.watching",
     ),
     "dashboards.rows": ("dashboards.blocks",),
     "monitor.pipeline": (
@@ -125,10 +132,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.models", "monitor.store.parts", "monitor.store.rows",
     ),
     "monitor.reports": (
-        "detectors.window", "exporters.html", "exporters.metrics.shared", "exporters.report", "inference.steps",
-        "monitor.gate_models", "monitor.plant", "monitor.plant.file", "monitor.reports.part", "monitor.store.database",
-        "monitor.store.delivery", "monitor.store.report", "monitor.store.rows", "monitor.store.watching",
-        "monitor.windows",
+        "detectors.window", "exporters.html", "exporters.metrics.shared", "exporters.report", "inference.policy",
+        "inference.steps", "monitor.gate_models", "monitor.plant", "monitor.plant.file", "monitor.reports.part",
+        "monitor.store.database", "monitor.store.delivery", "monitor.store.parts", "monitor.store.report",
+        "monitor.store.rows", "monitor.store.watching", "monitor.windows",
     ),
     "monitor.jobs.pulling": (
         "monitor.pipeline", "monitor.plant", "monitor.scheduling", "monitor.store", "monitor.store.database",

@@ -42,12 +42,17 @@ def tag(name: str, /, *children: str, **attributes: str) -> Html:
     return Html(f"<{name}{attrs}>{content}</{name}>")
 
 
-def page(title: str, *body: str, style: str = STYLESHEET, images: str = NO_IMAGES) -> str:
-    """A self-contained document. Its policy is part of it, so it also applies to a saved file."""
+def page(title: str, *body: str, style: str = STYLESHEET, images: str = NO_IMAGES, refresh: int = 0) -> str:
+    """A self-contained document. Its policy is part of it, so it also applies to a saved file.
+
+    `refresh`: after how many seconds a browser loads it again; 0 for never.
+    """
+    again = [tag("meta", http_equiv="refresh", content=str(refresh))] if refresh else []
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=policy(style, images)),
+        *again,
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("link", rel="icon", href="data:,"),

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from exporters.html.formatting import decimals, format_value, percent, plain
+
+When = Callable[[str | None], str]
+"""A time of a passport in words."""
+
+
+def clock(at: str | None) -> str:
+    """A time of a passport in UTC, to the minute."""
+    return "-" if at is None else at[:16].replace("T", " ")
 
 
 def predicted(one: Mapping[str, Any]) -> str:
@@ -55,31 +63,31 @@ def ruled_out(one: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [row for row in one["alternatives"] if row["ruled_out"]]
 
 
-def model(one: Mapping[str, Any]) -> str:
+def model(one: Mapping[str, Any], when: When = clock) -> str:
     """The version, when it was trained and on how many parts, and since when it was in force."""
     found = one["model"]
     if found is None:
         return ""
-    trained = f", trained {clock(found['trained_at'])} on {found['trained_on']} parts" if "trained_at" in found else ""
-    since = f", in force since {clock(found['in_force_since'])}" if found["in_force_since"] else ""
+    trained = f", trained {when(found['trained_at'])} on {found['trained_on']} parts" if "trained_at" in found else ""
+    since = f", in force since {when(found['in_force_since'])}" if found["in_force_since"] else ""
     return f"{found['name']} {found['version']}{trained}{since}"
 
 
-def waits(one: Mapping[str, Any]) -> str:
+def waits(one: Mapping[str, Any], when: When = clock) -> str:
     """Whether a hold still waits, and until when."""
     found = one["waits"]
     if found is None:
         return ""
     if not found["waits"]:
         return "no longer waits"
-    due = f", due {clock(found['due'])}" if found["due"] else ""
+    due = f", due {when(found['due'])}" if found["due"] else ""
     return f"{'OVERDUE' if found['overdue'] else 'waits for a decision'}{due}"
 
 
-def delivery(row: Mapping[str, Any]) -> str:
+def delivery(row: Mapping[str, Any], when: When = clock) -> str:
     """A message to the MES: sent when, or why not."""
     if row["status"] == "sent":
-        return f"sent to {row['channel']} {clock(row['sent_at'] or row['created_at'])}"
+        return f"sent to {row['channel']} {when(row['sent_at'] or row['created_at'])}"
     state = "not sent yet" if row["status"] == "pending" else "could not be sent"
     return f"{row['channel']}: {state}" + (f" ({row['error']})" if row["error"] else "")
 
@@ -114,11 +122,6 @@ def span(decision: Mapping[str, Any]) -> tuple[float, float] | None:
     return low - room, high + room
 
 
-def clock(at: str | None) -> str:
-    """A time of a passport, to the minute."""
-    return "-" if at is None else at[:16].replace("T", " ")
-
-
 def short_prediction(row: Mapping[str, Any]) -> str:
     """The interval of a listed decision in its unit; of classes, how probable it is that the part does not go on."""
     value, lower, upper = row["predicted"], row["lower"], row["upper"]
@@ -130,10 +133,10 @@ def short_prediction(row: Mapping[str, Any]) -> str:
     return f"{plain(lower, digits)} to {plain(upper, digits)} {row['unit']}".rstrip()
 
 
-def disposition(row: Mapping[str, Any], step: str) -> str:
+def disposition(row: Mapping[str, Any], step: str, when: When = clock) -> str:
     """What people decided and when; with the step, where that is not the one of the decision."""
     where = f" at {row['step']}" if row["step"] not in ("", step) else ""
-    return f"{row['disposition']}{where} {clock(row['at'])}"
+    return f"{row['disposition']}{where} {when(row['at'])}"
 
 
 def became(row: Mapping[str, Any]) -> str:

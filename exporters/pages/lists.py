@@ -8,43 +8,49 @@ from typing import Any
 from urllib.parse import urlencode
 
 from exporters.html import part_words as words
-from exporters.html.html import Html, chip, page, table, tag
+from exporters.html.html import Html, chip, table, tag
 from exporters.metrics.families.gates import HOLD_REASONS, RECOMMENDED
+from exporters.pages.clock import Clock
 from exporters.pages.part_style import PART_STYLE
-from exporters.pages.parts import ago, links, part_url, search_form, section, until
+from exporters.pages.parts import REFRESH_SECONDS, Top, framed, links, part_url, search_form, section, subject_link
 from monitor.model import Verdict
 
 _FILTERS = ("verdict", "gate", "reason", "since")
 
 
-def parts_page(listing: Mapping[str, Any], given: Mapping[str, str], gates: Iterable[str]) -> str:
+def parts_page(listing: Mapping[str, Any], given: Mapping[str, str], gates: Iterable[str], top: Top) -> str:
     """One page of decisions. `given` are the filters of the request, `gates` those that can be chosen."""
     chosen = {name: given[name] for name in _FILTERS if given.get(name)}
-    rows = [_row(row) for row in listing["decisions"]]
-    heads = ("Part", "", "Gate", "Reason", "Predicted", "Since then", "Passed (UTC)")
+    rows = [_row(row, top.clock) for row in listing["decisions"]]
+    heads = ("Part", "", "Gate", "Reason", "Predicted", "Since then", "Passed")
     as_json = tag("a", "as JSON", href=list_url({**given, "format": "json"}))
-    return page(
+    newest = not given.get("after")
+    return framed(
         "Parts",
+        top,
         tag("header", tag("h1", "Parts"), search_form(), links(as_json)),
         tag("section", _filters(chosen, gates)),
         tag("section", table(heads, rows, "No decision of that kind is stored."), _pager(listing, given, chosen)),
+        refresh=REFRESH_SECONDS if newest else 0,
         style=PART_STYLE,
     )
 
 
-def holds_page(listing: Mapping[str, Any], now: datetime) -> str:
+def holds_page(listing: Mapping[str, Any], top: Top) -> str:
     """The holds that wait, overdue ones first."""
-    rows = [_hold(row, now) for row in listing["holds"]]
+    rows = [_hold(row, top.clock) for row in listing["holds"]]
     heads = ("", "Due", "Part", "Step", "Reason", "Procedure", "Held")
     count = f"{len(rows)} waiting, {listing['overdue']} overdue"
     rule = (
         "A part waits while its newest decision is a hold and neither a disposition, an outcome nor a later passage is "
         "known. The plant file's steps.NAME.decide_by says when it is overdue."
     )
-    return page(
+    return framed(
         "Holds",
+        top,
         tag("header", tag("h1", "Holds"), search_form(), links(tag("a", "as JSON", href="/holds?format=json"))),
         section(count, table(heads, rows, "No part waits for a decision."), tag("p", rule, class_="muted")),
+        refresh=REFRESH_SECONDS,
         style=PART_STYLE,
     )
 
@@ -55,11 +61,12 @@ def list_url(filters: Mapping[str, str]) -> str:
     return f"/parts?{urlencode(kept)}" if kept else "/parts"
 
 
-def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _row(row: Mapping[str, Any], clock: Clock) -> tuple[str, ...]:
     link = tag("a", str(row["serial"]), href=part_url(str(row["serial"])))
     return (
-        link, chip(str(row["verdict"])), str(row["gate"]), str(row["reason"]).replace("_", " "),
-        words.short_prediction(row), words.became(row), tag("time", words.clock(row["at"]), datetime=str(row["at"])),
+        link, chip(str(row["verdict"])), subject_link(str(row["gate"])),
+        str(row["reason"]).replace("_", " "), words.short_prediction(row), words.became(row),
+        clock.moment(datetime.fromisoformat(row["at"])),
     )  # fmt: skip
 
 
@@ -105,11 +112,14 @@ def _pager(listing: Mapping[str, Any], given: Mapping[str, str], chosen: Mapping
     return tag("nav", *found)
 
 
-def _hold(row: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
-    due = until(datetime.fromisoformat(row["due"]), now) if row["due"] else tag("span", "no time set", class_="muted")
+def _hold(row: Mapping[str, Any], clock: Clock) -> tuple[str, ...]:
+    due = datetime.fromisoformat(row["due"]) if row["due"] else None
+    until = tag("span", "no time set", class_="muted")
+    if due is not None:
+        until = tag("div", clock.until(due), tag("small", clock.text(due)), class_="near")
     return (
-        chip("overdue") if row["overdue"] else chip("hold", "waits"), due,
-        tag("a", str(row["serial"]), href=part_url(str(row["serial"]))), str(row["step"]),
+        chip("overdue") if row["overdue"] else chip("hold", "waits"), until,
+        tag("a", str(row["serial"]), href=part_url(str(row["serial"]))), subject_link(str(row["step"])),
         str(row["reason"]).replace("_", " "), str(row["on_hold"]).replace("_", " "),
-        ago(datetime.fromisoformat(row["decided_at"]), now),
+        clock.ago(datetime.fromisoformat(row["decided_at"])),
     )  # fmt: skip

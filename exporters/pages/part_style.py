@@ -7,7 +7,6 @@ PART_STYLE = (
     STYLESHEET
     + """
 header form { margin-top: 0; flex: 1 1 16rem; max-width: 24rem; }
-header nav { flex-wrap: wrap; gap: .3rem 1rem; }
 .say { font-size: 1.15rem; font-weight: 600; line-height: 1.35; margin: .35rem 0 .25rem; overflow-wrap: anywhere; }
 .todo { margin: 0 0 .5rem; }
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); gap: .6rem 2rem; }

@@ -1,12 +1,72 @@
-"""The list of reports and the page of an error, and the elements that pages share."""
+"""What pages share: the status line on top, links, the search form; the list of reports, and the page of an error."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
 from urllib.parse import quote
 
-from exporters.html.html import Html, page, table, tag
+from exporters.html.html import NO_IMAGES, Html, page, table, tag
+from exporters.html.stylesheet import STYLESHEET
+from exporters.metrics.shared.metric import Bounds
+from exporters.metrics.shared.snapshot import MetricsSnapshot
+from exporters.pages.clock import Clock
+from exporters.pages.status import Status, status_of
+
+REFRESH_SECONDS = 60
+"""After how long a page of what changes by itself is loaded again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Top:
+    """What every page begins with: the status of the plant; and the clock by which it shows times."""
+
+    clock: Clock
+    status: Status
+
+
+def top_at(snapshot: MetricsSnapshot, bounds: Bounds) -> Top:
+    """The top of a page of this snapshot."""
+    clock = Clock(snapshot.at, bounds.plant.time_zone)
+    return Top(clock, status_of(snapshot, bounds, clock))
+
+
+def framed(
+    title: str, top: Top, *body: Html, refresh: int = 0, style: str = STYLESHEET, images: str = NO_IMAGES
+) -> str:
+    """A page of the server, with the status line on top; `refresh` as of `page`."""
+    line = tag("p", tag("a", top.status.text, href="/"), class_=f"status {top.status.level}", role="status")
+    return page(title, line, *body, style=style, images=images, refresh=refresh)
+
+
+def subject_url(name: str) -> str:
+    """The URL of the page of a machine, step, gate, source or another subject of alerts."""
+    return f"/subjects/{_quoted(name)}"
+
+
+def subject_link(name: str) -> Html:
+    """A name that leads to its page."""
+    return tag("a", name, href=subject_url(name))
+
+
+def part_link(serial: str) -> Html:
+    """A serial number that leads to its part's page."""
+    return tag("a", serial, href=part_url(serial))
+
+
+def lot_url(name: str) -> str:
+    """The URL of a lot's page: a query, as of a part."""
+    return f"/lots?name={_quoted(name)}"
+
+
+def andon_url(line: str) -> str:
+    """The URL of the hall screen of a line."""
+    return f"/andon/{_quoted(line)}"
+
+
+def runbook_link(alert: str) -> Html:
+    """The name of an alert, which leads to its runbook."""
+    return tag("a", alert, href=f"/runbooks/{_quoted(alert)}")
 
 
 def part_url(serial: str) -> str:
@@ -24,47 +84,22 @@ def _quoted(text: str) -> str:
     return quote(text.encode("utf-8", "replace"), safe="")
 
 
-def reports_page(names: Sequence[str]) -> str:
+def reports_page(names: Sequence[str], top: Top) -> str:
     """The list of report files, by their path below the reports folder."""
     rows: list[tuple[str, ...]] = [(tag("a", name, href=f"/reports/{quote(name)}"),) for name in names]
     header = tag("header", tag("h1", "Reports"), links())
-    return page("Reports", header, tag("section", table(("File",), rows, "No report has been written yet.")))
+    return framed("Reports", top, header, tag("section", table(("File",), rows, "No report has been written yet.")))
 
 
-def problem_page(title: str, sentence: str) -> str:
-    """An error page."""
-    return page(title, tag("header", tag("h1", title), links()), tag("section", tag("p", sentence)))
+def problem_page(title: str, sentence: str, top: Top, refresh: int = 0) -> str:
+    """An error page; `refresh` where the error may pass by itself."""
+    body = tag("header", tag("h1", title), links()), tag("section", tag("p", sentence))
+    return framed(title, top, *body, refresh=refresh)
 
 
-def ago(at: datetime | None, now: datetime) -> Html:
-    """How long ago, with the exact time as a tooltip."""
-    if at is None:
-        return tag("span", "never", class_="muted")
-    seconds = (now - at).total_seconds()
-    word = "ago" if seconds >= 0 else "ahead"
-    return tag("time", f"{_duration(abs(seconds))} {word}", datetime=at.isoformat(), title=clock(at))
-
-
-def until(at: datetime, now: datetime) -> Html:
-    """In how long, or how long ago, with the exact time as a tooltip."""
-    seconds = (at - now).total_seconds()
-    text = f"in {_duration(seconds)}" if seconds >= 0 else f"{_duration(-seconds)} ago"
-    return tag("time", text, datetime=at.isoformat(), title=clock(at))
-
-
-def _duration(seconds: float) -> str:
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
-
-
-def clock(at: datetime) -> str:
-    """An instant in UTC, to the second."""
-    return at.strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-LINKS = (("Overview", "/"), ("Parts", "/parts"), ("Holds", "/holds"), ("Reports", "/reports/"))
+LINKS = (
+    ("Overview", "/"), ("Parts", "/parts"), ("Holds", "/holds"), ("Handover", "/handover"), ("Reports", "/reports/"),
+)  # fmt: skip
 """The pages that every other one links to."""
 
 

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from exporters.html import part_words as words
 from exporters.html.formatting import format_value, in_currency, money
-from exporters.html.html import OWN_IMAGES, Html, chip, page, table, tag
+from exporters.html.html import OWN_IMAGES, Html, chip, table, tag
+from exporters.pages.clock import Clock
 from exporters.pages.interval import interval_figure
 from exporters.pages.part_style import PART_STYLE
-from exporters.pages.parts import links, part_url, picture_url, search_form, section
+from exporters.pages.parts import Top, framed, links, lot_url, part_url, picture_url, search_form, section, subject_link
 
 _NO_DECISION = "No gate has decided on this part."
 
 
-def part_page(passport: Mapping[str, Any]) -> str:
+def part_page(passport: Mapping[str, Any], top: Top) -> str:
     """The passport of one part."""
     serial = str(passport["serial"])
     as_json = tag("a", "as JSON", href=f"{part_url(serial)}&format=json")
     decisions = passport.get("decisions", ())
-    first = [_first(one) for one in decisions[:1]] or [section("Decision", tag("p", _NO_DECISION, class_="muted"))]
-    return page(
+    first = [_first(one, top.clock) for one in decisions[:1]] or [
+        section("Decision", tag("p", _NO_DECISION, class_="muted"))
+    ]
+    return framed(
         f"Part {serial}",
+        top,
         tag("header", tag("h1", f"Part {serial}"), search_form(), links(as_json)),
         *first,
-        tag("div", *(_card(one) for one in decisions[1:]), class_="cards"),
+        tag("div", *(_card(one, top.clock) for one in decisions[1:]), class_="cards"),
         *_around(passport.get("neighbours", ())),
         *_inputs(decisions),
         section("History", _history(passport["events"])),
@@ -34,15 +39,15 @@ def part_page(passport: Mapping[str, Any]) -> str:
     )
 
 
-def _first(one: Mapping[str, Any]) -> Html:
+def _first(one: Mapping[str, Any], clock: Clock) -> Html:
     """The newest decision: why, the picture of it, what else was possible, what to do."""
     figure = interval_figure(one)
     shown = [*([figure] if figure else []), *_pictures(one)]
     drawn = [tag("div", *shown, class_="drawn")] if shown else []
-    prices, facts = [*_alternatives(one)], tag("div", _facts(one), class_="facts")
+    prices, facts = [*_alternatives(one)], tag("div", _facts(one, clock), class_="facts")
     return tag(
         "section",
-        _where(one),
+        _where(one, clock),
         tag("p", str(one["sentence"]), class_="say"),
         _todo(one),
         tag("div", *drawn, *prices, facts, class_="two priced" if prices and drawn else "two"),
@@ -50,29 +55,30 @@ def _first(one: Mapping[str, Any]) -> Html:
     )
 
 
-def _card(one: Mapping[str, Any]) -> Html:
+def _card(one: Mapping[str, Any], clock: Clock) -> Html:
     """The decision of an earlier gate, in short."""
     figure = interval_figure(one)
     return tag(
         "section",
-        _where(one),
+        _where(one, clock),
         tag("p", str(one["sentence"]), class_="say"),
         *([figure] if figure else []),
         *_pictures(one),
-        tag("details", tag("summary", "more"), _todo(one), *_alternatives(one), _facts(one)),
+        tag("details", tag("summary", "more"), _todo(one), *_alternatives(one), _facts(one, clock)),
     )
 
 
-def _where(one: Mapping[str, Any]) -> Html:
+def _where(one: Mapping[str, Any], clock: Clock) -> Html:
     verdict, again = str(one["verdict"]), ""
     if one["earlier_decisions"]:
         again = f" · decided {one['earlier_decisions'] + 1} times, see the history"
     visit = f", visit {one['visit']}" if one["visit"] != 1 else ""
-    step = f" at {one['step']}" if one["step"] != one["gate"] else ""
+    step = [" at ", subject_link(str(one["step"]))] if one["step"] != one["gate"] else []
     waits = one["waits"] or {}
     late = [" ", chip("overdue")] if waits.get("overdue") else []
-    text = f" gate {one['gate']}{step}{visit} · {words.clock(one['decided_at'])} UTC{again}"
-    return tag("p", chip(verdict), *late, text, class_="where")
+    decided = f"{visit} · {clock.text(datetime.fromisoformat(one['decided_at']))}{again}"
+    gate = " gate ", subject_link(str(one["gate"]))
+    return tag("p", chip(verdict), *late, *gate, *step, decided, class_="where")
 
 
 def _todo(one: Mapping[str, Any]) -> Html:
@@ -103,20 +109,26 @@ def _beside(row: Mapping[str, Any], one: Mapping[str, Any]) -> str:
     return f"+{money(row['cost'] - least)}"
 
 
-def _facts(one: Mapping[str, Any]) -> Html:
+def _facts(one: Mapping[str, Any], clock: Clock) -> Html:
     """What else is known of a decision, as terms."""
+    when = _when(clock)
     found = (
         ("Predicted", words.predicted(one)),
         ("Specification", words.specification(one)),
         ("Correction", one["correction"] or ""),
-        ("Hold", words.waits(one)),
-        ("Model", words.model(one)),
-        ("Sent", "; ".join(words.delivery(row) for row in one["sent"])),
-        ("People", "; ".join(words.disposition(row, one["step"]) for row in one["dispositions"])),
-        ("Outcome", "; ".join(f"{words.outcome(row, one)} {words.clock(row['at'])}" for row in one["outcomes"])),
+        ("Hold", words.waits(one, when)),
+        ("Model", words.model(one, when)),
+        ("Sent", "; ".join(words.delivery(row, when) for row in one["sent"])),
+        ("People", "; ".join(words.disposition(row, one["step"], when) for row in one["dispositions"])),
+        ("Outcome", "; ".join(f"{words.outcome(row, one)} {when(row['at'])}" for row in one["outcomes"])),
     )
     terms = [element for name, text in found if text for element in (tag("dt", name), tag("dd", str(text)))]
     return tag("dl", *terms, class_="dl-tight")
+
+
+def _when(clock: Clock) -> words.When:
+    """Times of the passport as the page shows them."""
+    return lambda at: "-" if at is None else clock.text(datetime.fromisoformat(at))
 
 
 def _pictures(one: Mapping[str, Any]) -> Iterator[Html]:
@@ -139,12 +151,19 @@ def _around(rows: Sequence[Mapping[str, Any]]) -> Iterator[Html]:
     if not rows:
         return
     body = [
-        (f"{one['step']}, {one['by']} {one['name']}", *_padded(one["before"], before=True), tag("strong", "this part"),
+        (_common(one), *_padded(one["before"], before=True), tag("strong", "this part"),
          *_padded(one["after"], before=False))
         for one in rows
     ]  # fmt: skip
-    heads = ("Same machine or lot", "Before", "", "", "After", "")
+    heads = ("Same machine or lot", "2 before", "1 before", "", "1 after", "2 after")
     yield section("Parts before and after", table(heads, body, ""))
+
+
+def _common(one: Mapping[str, Any]) -> Html:
+    """What neighbours have in common: the machine or the lot, which leads to its page."""
+    name = str(one["name"])
+    link = subject_link(name) if one["by"] == "machine" else tag("a", name, href=lot_url(name))
+    return tag("span", f"{one['step']}, {one['by']} ", link)
 
 
 def _padded(rows: Sequence[Mapping[str, Any]], *, before: bool) -> list[str]:

@@ -16,6 +16,8 @@ from inference.policy.costs import Costs
 from inference.policy.recalibration import FROM, Evidence, Uncertain
 from monitor.model import REWORKED, SCRAPPED, USED, Verdict
 
+DONE_AS_RECOMMENDED = {Verdict.CONTINUE: USED, Verdict.CORRECT: REWORKED, Verdict.SCRAP: SCRAPPED}
+"""What is done with a part where people do what is recommended; a hold recommends nothing."""
 _UNKNOWN = ""
 
 
@@ -152,8 +154,7 @@ def _state(passages: Sequence[Passage]) -> State:
 def _as_recommended(passage: Passage) -> bool:
     """Whether people did what the gate recommended, which says nothing of what they saw; held and audited parts are
     looked at."""
-    wanted = {Verdict.CORRECT: REWORKED, Verdict.SCRAP: SCRAPPED}.get(passage.verdict)
-    return passage.disposition == wanted and not passage.audit_share
+    return passage.disposition == DONE_AS_RECOMMENDED.get(passage.verdict) and not passage.audit_share
 
 
 def _left(passages: Sequence[Passage]) -> State:

@@ -24,6 +24,7 @@ from monitor.plant.types import (
     Duration,
     Name,
     Strict,
+    Zone,
 )
 from monitor.plant.watching import (
     AlertsConfig,
@@ -52,6 +53,10 @@ class Plant(Strict):
         description="Currency of every cost and value in this file, such as USD or €; told with each sum. Without it "
         "sums are told as bare numbers.",
     )  # fmt: skip
+    time_zone: Zone = Field(
+        "UTC",
+        description="Time zone of the site, such as Europe/Berlin: the pages show its time of day, with UTC beside it.",
+    )
     clock_skew: Duration = Field(
         timedelta(minutes=5), description="A row whose time is further in the future than this is quarantined."
     )

@@ -73,6 +73,10 @@ class ServerConfig(Strict):
     public_url: PageUrl | None = Field(
         None, description="Address at which people reach its pages; messages and dashboards lead there."
     )
+    grafana_url: PageUrl | None = Field(
+        None,
+        description="Address of the Grafana with the dashboards; the pages of machines, steps and gates lead there.",
+    )
 
     @property
     def address(self) -> str:

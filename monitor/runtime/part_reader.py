@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from monitor.gate_models.picture_files import PictureMaps
 from monitor.gate_models.plant_files import PlantFiles
 from monitor.plant.plant import Plant
+from monitor.reports.handover import handover, since_of
 from monitor.reports.part.lists import check_gate, list_holds, list_parts, page_size, wanted_of
+from monitor.reports.part.lot import lot_of
 from monitor.reports.part.reading import Lens
 from monitor.reports.passport import passport
 from monitor.runtime.app import App
@@ -26,7 +28,7 @@ class PartReader:
     @property
     def views(self) -> PartViews:
         """As the server takes them."""
-        return PartViews(self._listed, self._holds, self._picture_map)
+        return PartViews(self._listed, self._holds, self._handover, self._lot, self._picture_map)
 
     def passport(self, serial: str) -> dict[str, object] | None:
         """All that is known about a serial number, or None."""
@@ -52,6 +54,17 @@ class PartReader:
         app = self._app()
         with app.store.read() as connection:
             return list_holds(connection, app.clock.now(), self._lens(app))
+
+    def _handover(self, since: str) -> dict[str, object]:
+        app = self._app()
+        now = app.clock.now()
+        with app.store.read() as connection:
+            return handover(connection, since_of(since, now), now)
+
+    def _lot(self, name: str) -> dict[str, object] | None:
+        app = self._app()
+        with app.store.read() as connection:
+            return lot_of(connection, name, self._lens(app))
 
     def _picture_map(self, arrival: int, name: str, gate: str) -> bytes | None:
         app = self._app()

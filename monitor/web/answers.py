@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from exporters.html.html import CONTENT_SECURITY_POLICY
-from exporters.pages.parts import problem_page
+from exporters.pages.parts import REFRESH_SECONDS, Top, problem_page
 from monitor.errors import UsageError
 
 READ = ["GET", "HEAD"]
@@ -33,9 +33,16 @@ def error(request: Request, status: int, title: str, sentence: str) -> Response:
     if wants_json(request):
         return JSONResponse({"error": sentence}, status, SAFE)
     if "text/html" in request.headers.get("accept", ""):
-        return html(problem_page(title, sentence), status)
+        # What is not available now may be later, and nobody is at the screen of a hall to load it again.
+        return html(problem_page(title, sentence, top_of(request), REFRESH_SECONDS if status == 503 else 0), status)
     text = f"{sentence}\n".encode("utf-8", "replace")
     return Response(text, status, {**SAFE, "Content-Type": "text/plain; charset=utf-8"})
+
+
+def top_of(request: Request) -> Top:
+    """What the page of this request begins with: the plant as it is now."""
+    top: Top = request.app.state.top()
+    return top
 
 
 def html(text: str, status: int = 200, policy: str = CONTENT_SECURITY_POLICY) -> Response:

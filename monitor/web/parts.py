@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from exporters.pages.handover import handover_page
 from exporters.pages.lists import holds_page, parts_page
+from exporters.pages.lot import lot_page
 from exporters.pages.part_style import PART_POLICY
 from exporters.pages.passport import part_page
 from monitor.errors import UsageError
-from monitor.web.answers import READ, SAFE, check_format, error, html, wants_json
+from monitor.web.answers import READ, SAFE, check_format, error, html, top_of, wants_json
 
 _FILTERS = ("verdict", "gate", "reason", "since", "after", "limit")
 
@@ -28,17 +29,25 @@ def _no_holds() -> dict[str, object]:
     return {"holds": [], "overdue": 0}
 
 
+def _no_handover(given: str) -> dict[str, object]:
+    return {"since": "1970-01-01T00:00:00Z", "until": "1970-01-01T00:00:00Z", "opened": [], "closed": [], "stands": [],
+            "parts": 0, "held": [], "dispositions": 0, "overridden": []}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class PartViews:
     """What is shown of parts; each is called at a request, from several threads at once.
 
     `listed` is a page of decisions by the filters `verdict`, `gate`, `reason`, `since`, `after` and `limit` (UsageError
     for what cannot be), `holds` are the holds that wait. `picture_map` is a stored picture with the anomaly map of a
-    gate's model over it as a PNG, by the arrival number of its row, its name and the gate, or None.
+    gate's model over it as a PNG, by the arrival number of its row, its name and the gate, or None. `lot` is
+    what is known of a lot, or None; `handover` what happened since a time given as text, UsageError for what is none.
     """
 
     listed: Callable[[Mapping[str, str]], dict[str, object]] = _nothing
     holds: Callable[[], dict[str, object]] = _no_holds
+    handover: Callable[[str], dict[str, object]] = _no_handover
+    lot: Callable[[str], dict[str, object] | None] = lambda name: None
     picture_map: Callable[[int, str, str], bytes | None] = lambda arrival, name, gate: None
 
 
@@ -47,7 +56,6 @@ def add_parts(
     views: PartViews,
     passport: Callable[[str], dict[str, object] | None],
     gates: Callable[[], Iterable[str]],
-    now: Callable[[], datetime],
 ) -> None:
     """Add the routes of parts; `gates` are the names that can be chosen in a list."""
 
@@ -64,7 +72,7 @@ def add_parts(
             return error(request, 400, "No such list", str(exc))
         if wants_json(request):
             return JSONResponse(found, headers=SAFE)
-        return html(parts_page(found, given, gates()), policy=PART_POLICY)
+        return html(parts_page(found, given, gates(), top_of(request)), policy=PART_POLICY)
 
     @app.api_route("/holds", methods=READ)
     def holds(request: Request) -> Response:
@@ -76,7 +84,7 @@ def add_parts(
         return (
             JSONResponse(found, headers=SAFE)
             if wants_json(request)
-            else html(holds_page(found, now()), policy=PART_POLICY)
+            else html(holds_page(found, top_of(request)), policy=PART_POLICY)
         )
 
     @app.api_route("/parts/{serial:path}", methods=READ)
@@ -92,7 +100,48 @@ def add_parts(
             return error(request, 404, "No such part", sentence)
         if wants_json(request):
             return JSONResponse(history, headers=SAFE)
-        return html(part_page(history), policy=PART_POLICY)
+        return html(part_page(history, top_of(request)), policy=PART_POLICY)
+
+
+def add_lots(app: FastAPI, lot: Callable[[str], dict[str, object] | None]) -> None:
+    """Add the routes of lots."""
+
+    def answer(request: Request, name: str) -> Response:
+        try:
+            check_format(request)
+        except UsageError as exc:
+            return error(request, 400, "No such form of a lot", str(exc))
+        found = lot(name)
+        if found is None:
+            sentence = f"No newer part is of lot {name!r}; give the lot as the MES has it."
+            return error(request, 404, "No such lot", sentence)
+        if wants_json(request):
+            return JSONResponse(found, headers=SAFE)
+        return html(lot_page(found, top_of(request)), policy=PART_POLICY)
+
+    @app.api_route("/lots", methods=READ)
+    def by_query(request: Request) -> Response:
+        return answer(request, request.query_params.get("name", ""))
+
+    @app.api_route("/lots/{name:path}", methods=READ)
+    def by_path(request: Request, name: str) -> Response:
+        return answer(request, name)
+
+
+def add_handover(app: FastAPI, found_since: Callable[[str], dict[str, object]]) -> None:
+    """Add the route of a shift's handover."""
+
+    @app.api_route("/handover", methods=READ)
+    def handover(request: Request) -> Response:
+        given = request.query_params.get("since", "")
+        try:
+            check_format(request)
+            found = found_since(given)
+        except UsageError as exc:
+            return error(request, 400, "No such handover", str(exc))
+        if wants_json(request):
+            return JSONResponse(found, headers=SAFE)
+        return html(handover_page(found, given, top_of(request)), policy=PART_POLICY)
 
 
 def add_pictures(

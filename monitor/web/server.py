@@ -21,14 +21,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from exporters.metrics.collector import exposition
 from exporters.metrics.shared.metric import Bounds
 from exporters.metrics.shared.snapshot import MetricsSnapshot
+from exporters.pages.andon import ANDON_POLICY, andon_page
 from exporters.pages.index import index_page
-from exporters.pages.parts import reports_page
+from exporters.pages.parts import Top, reports_page, top_at
 from monitor.clock import WallClock
 from monitor.errors import MonitorError
 from monitor.store.database.database import DatabaseError
-from monitor.web.answers import READ, SAFE, error, html
+from monitor.web.answers import READ, SAFE, error, html, top_of
 from monitor.web.connections import Limits, limited
-from monitor.web.parts import PartViews, add_parts, add_pictures
+from monitor.web.parts import PartViews, add_handover, add_lots, add_parts, add_pictures
+from monitor.web.subjects import add_subjects
 from monitor.web.webhook import Answer
 
 _LOG = logging.getLogger(__name__)
@@ -77,12 +79,17 @@ def make_app(views: Views) -> FastAPI:
     """The application. If the store cannot be read, the answer is 503 with a sentence; /metrics tells what it can."""
     # FastAPI's documentation pages would load scripts from other hosts.
     app = FastAPI(title="Gatewatch", openapi_url=None)
+    app.state.top = lambda: _top(views)
     app.add_exception_handler(MonitorError, _unavailable)
     app.add_exception_handler(DatabaseError, _unavailable)
     _add_health(app, views)
     _add_index(app, views)
-    add_parts(app, views.parts, views.passport, lambda: views.bounds().plant.gates, views.now)
+    add_subjects(app, views.snapshot, views.bounds)
+    add_parts(app, views.parts, views.passport, lambda: views.bounds().plant.gates)
+    add_lots(app, views.parts.lot)
+    add_handover(app, views.parts.handover)
     add_pictures(app, views.picture, views.parts.picture_map)
+    _add_andon(app, views)
     _add_reports(app, views.reports)
     _add_webhook(app, views)
     return app
@@ -95,7 +102,7 @@ def _add_health(app: FastAPI, views: Views) -> None:
             snapshot = views.snapshot()
         except (MonitorError, DatabaseError) as exc:
             _LOG.warning("/metrics is answered without the store: %s", exc)
-            snapshot = MetricsSnapshot(views.now(), store_writable=False, store_readable=False)
+            snapshot = _unreadable(views)
         accept = request.headers.get("accept", "")
         text, content_type = exposition(snapshot, views.bounds(), accept, process=True)
         return Response(text, headers={**SAFE, "Content-Type": content_type})
@@ -113,16 +120,48 @@ def _add_health(app: FastAPI, views: Views) -> None:
         return JSONResponse({"ready": not problems, "problems": problems}, 503 if problems else 200, SAFE)
 
 
+def _top(views: Views) -> Top:
+    """The status line of the plant now; of a store that cannot be read it says that, and nothing else is known."""
+    try:
+        return top_at(views.snapshot(), views.bounds())
+    except (MonitorError, DatabaseError) as exc:
+        _LOG.warning("the status line is shown without the store: %s", exc)
+        return top_at(_unreadable(views), views.bounds())
+
+
 def _add_index(app: FastAPI, views: Views) -> None:
     @app.api_route("/", methods=READ)
     def index() -> Response:
-        return html(index_page(views.snapshot(), views.bounds()))
+        snapshot, bounds = views.snapshot(), views.bounds()
+        return html(index_page(snapshot, bounds, top_at(snapshot, bounds)))
+
+
+def _add_andon(app: FastAPI, views: Views) -> None:
+    @app.api_route("/andon/{line:path}", methods=READ)
+    def andon(request: Request, line: str) -> Response:
+        bounds = views.bounds()
+        if line not in {step.line for step in bounds.plant.steps.values()}:
+            return error(
+                request, 404, "No such line", f"The plant has no line {line!r}; the overview links all of them."
+            )
+        try:
+            snapshot, status = views.snapshot(), 200
+        except (MonitorError, DatabaseError) as exc:
+            # An error page would not do: nobody in the hall can load it again.
+            _LOG.warning("/andon is answered without the store: %s", exc)
+            snapshot, status = _unreadable(views), 503
+        return html(andon_page(line, snapshot, bounds), status, ANDON_POLICY)
+
+
+def _unreadable(views: Views) -> MetricsSnapshot:
+    return MetricsSnapshot(views.now(), store_writable=False, store_readable=False)
 
 
 def _add_reports(app: FastAPI, root: Path) -> None:
     @app.api_route("/reports/", methods=READ)
-    def listing() -> Response:
-        return html(reports_page([path.relative_to(root).as_posix() for path in report_files(root)]))
+    def listing(request: Request) -> Response:
+        names = [path.relative_to(root).as_posix() for path in report_files(root)]
+        return html(reports_page(names, top_of(request)))
 
     @app.api_route("/reports/{name:path}", methods=READ)
     def report(request: Request, name: str) -> Response:

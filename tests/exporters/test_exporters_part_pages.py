@@ -16,13 +16,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporters.html.html import Html
+from exporters.pages.clock import Clock
+from exporters.pages.handover import handover_page
 from exporters.pages.interval import interval_figure
 from exporters.pages.lists import holds_page, list_url, parts_page
+from exporters.pages.lot import lot_page
+from exporters.pages.parts import Top
 from exporters.pages.passport import part_page
+from exporters.pages.status import Level, Status
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "parts"
 NOW = datetime(2026, 3, 2, 13, tzinfo=UTC)
 AT = "2026-03-02T12:00:00.000Z"
+TOP = Top(Clock(NOW, "Europe/Berlin"), Status("no alert", Level.GOOD))
 
 
 def outcome(text: str = "resonance", value: float = 1281.5) -> dict[str, Any]:
@@ -97,10 +103,38 @@ def holds(text: str = "B7") -> dict[str, Any]:
     return {"holds": [row, row | {"due": None, "overdue": False}], "overdue": 1}
 
 
+def shift(text: str = "B7") -> dict[str, Any]:
+    alert = {"name": text, "subject": text, "severity": "warning", "line": text, "team": text, "summary": text,
+             "cause": text, "since": AT, "ended_at": None}  # fmt: skip
+    row = {
+        "serial": text,
+        "step": text,
+        "gate": text,
+        "verdict": "scrap",
+        "reason": text,
+        "disposition": text,
+        "at": AT,
+    }
+    return {"since": AT, "until": AT, "opened": [alert], "closed": [alert | {"ended_at": AT}], "stands": [alert, alert],
+            "parts": 7, "held": [{"gate": text, "reason": text, "parts": 7}], "dispositions": 3,
+            "overridden": [row]}  # fmt: skip
+
+
+def lot(text: str = "B7") -> dict[str, Any]:
+    part = {"serial": text, "step": text, "visit": 1, "machine": text, "at": AT, "gate": text, "verdict": "hold",
+            "reason": "uncertain", "outcome": outcome(text), "disposition": text}  # fmt: skip
+    bare = {"gate": None, "verdict": None, "reason": None, "outcome": None, "disposition": None, "machine": ""}
+    return {"lot": text, "count": 3, "first": AT, "last": AT, "parts": [part, part | bare],
+            "decisions": [{"gate": text, "verdict": "hold", "parts": 2}], "outcomes": {"outside": 1},
+            "dispositions": {text: 1}}  # fmt: skip
+
+
 PAGES = {
-    "part": lambda text: part_page(passport(text)),
-    "parts": lambda text: parts_page(listing(text), {"gate": text, "since": text}, [text, "forging"]),
-    "holds": lambda text: holds_page(holds(text), NOW),
+    "lot": lambda text: lot_page(lot(text), TOP),
+    "handover": lambda text: handover_page(shift(text), text, TOP),
+    "part": lambda text: part_page(passport(text), TOP),
+    "parts": lambda text: parts_page(listing(text), {"gate": text, "since": text}, [text, "forging"], TOP),
+    "holds": lambda text: holds_page(holds(text), TOP),
 }
 
 
@@ -151,7 +185,7 @@ def test_a_browser_does_not_run_the_data(tmp_path: Path) -> None:
 
 
 def test_a_part_begins_with_why_and_what_to_do() -> None:
-    text = Page(part_page(passport())).text
+    text = Page(part_page(passport(), TOP)).text
     order = ("hold", "overdue", "gate B7", "correct: B7", "To do:", "wanted 90 %", "decided 2 times", "recommended",
              "28,176", "Parts before and after", "Inputs", "History")  # fmt: skip
     places = [text.index(word) for word in order[4:]]
@@ -160,17 +194,17 @@ def test_a_part_begins_with_why_and_what_to_do() -> None:
 
 
 def test_a_part_links_its_neighbours_and_the_other_pages() -> None:
-    found = Page(part_page(passport("a/ü&b"))).links()
+    found = Page(part_page(passport("a/ü&b"), TOP)).links()
     assert {"/", "/parts", "/holds", "/reports/"} <= set(found)
     assert found.count("/parts?serial=a%2F%C3%BC%26b") == 3
 
 
 def test_a_part_without_decisions_says_so() -> None:
-    assert "No gate has decided on this part." in part_page({"serial": "x", "events": []})
+    assert "No gate has decided on this part." in part_page({"serial": "x", "events": []}, TOP)
 
 
 def test_pictures_and_maps_are_asked_of_the_server() -> None:
-    sources = [a["src"] for name, a in Page(part_page(passport("a b"))).elements if name == "img"]
+    sources = [a["src"] for name, a in Page(part_page(passport("a b"), TOP)).elements if name == "img"]
     assert sources[:2] == ["/pictures?arrival=7&name=a%20b", "/pictures?arrival=7&name=a%20b&map=a%20b"]
 
 
@@ -214,7 +248,7 @@ def test_nothing_is_drawn_outside_the_picture(values: list[float]) -> None:
 
 
 def test_a_list_has_links_that_filter_and_go_on() -> None:
-    page = Page(parts_page(listing(), {"verdict": "hold", "reason": "uncertain", "after": "x"}, ["a", "b&c"]))
+    page = Page(parts_page(listing(), {"verdict": "hold", "reason": "uncertain", "after": "x"}, ["a", "b&c"], TOP))
     asked = [parse_qs(urlsplit(link).query) for link in page.links() if link.startswith("/parts?")]
     assert {"verdict": ["scrap"]} in asked, "another verdict has other reasons"
     assert {"verdict": ["hold"], "reason": ["uncertain"], "gate": ["b&c"]} in asked
@@ -226,7 +260,7 @@ def test_a_list_has_links_that_filter_and_go_on() -> None:
 
 
 def test_overdue_holds_are_marked() -> None:
-    text = Page(holds_page(holds(), NOW)).text
+    text = Page(holds_page(holds(), TOP)).text
     assert "2 waiting, 1 overdue" in text
     assert "30 min ago" in text
     assert "no time set" in text

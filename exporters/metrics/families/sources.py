@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from exporters.metrics.shared.labels import JOB, SOURCE, enum_label
 from exporters.metrics.shared.metric import Label, Metric, Scrape, Series, counter, gauge, seconds, timestamp
@@ -76,7 +76,7 @@ def series(scrape: Scrape) -> Series:
         pulls = [row for row in snapshot.jobs if row.name in bounds.jobs and row.source == name and row.partition]
         yield "gatewatch_source_unreadable", (name,), float(any(row.unreadable for row in pulls))
         if source.stale_after is not None:
-            yield "gatewatch_source_staleness_ratio", (name,), _staleness(snapshot, name, source.stale_after)
+            yield "gatewatch_source_staleness_ratio", (name,), staleness(snapshot, name, source.stale_after)
 
 
 def _refused(scrape: Scrape) -> Series:
@@ -117,8 +117,13 @@ def _knows(plant: Plant, row: UnknownNameRow) -> bool:
     return name in (plant.machines if row.kind == "machine" else plant.steps)
 
 
-def _staleness(snapshot: MetricsSnapshot, source: str, stale_after: timedelta) -> float | None:
-    """Age of the partition that is furthest behind; a source without rows is as old as the store."""
-    positions = [cursor.position for cursor in snapshot.cursors if cursor.source == source]
-    newest = min((at for at in positions if at is not None), default=snapshot.store_since)
+def staleness(snapshot: MetricsSnapshot, source: str, stale_after: timedelta) -> float | None:
+    """Age of a source's newest row as a multiple of `stale_after`; a source without rows is as old as the store."""
+    newest = newest_row(snapshot, source) or snapshot.store_since
     return None if newest is None else max(0.0, (snapshot.at - newest) / stale_after)
+
+
+def newest_row(snapshot: MetricsSnapshot, source: str) -> datetime | None:
+    """Up to when a source was read: the position of the partition that is furthest behind; None before any row."""
+    positions = (cursor.position for cursor in snapshot.cursors if cursor.source == source)
+    return min((at for at in positions if at is not None), default=None)

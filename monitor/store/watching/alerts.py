@@ -16,6 +16,7 @@ from alerting.alerts.webhook import Ended
 from alerting.notifications.languages.headline import headline
 from alerting.notifications.languages.sentences import ENGLISH, Said, shipped
 from alerting.specs.spec import AlertSpec
+from exporters.metrics.shared.labels import SEVERITIES
 from monitor.failpoints import reach
 from monitor.model import WATCHDOG
 from monitor.plant.plant import Plant
@@ -223,6 +224,14 @@ def unannounced(connection: sa.Connection) -> list[Alert]:
     # By the index: the end of nearly all past alerts was announced.
     open_ = (a.told.in_((Announced.NOTHING, Announced.FIRED)), a.fired_at.is_not(None))
     return list(fetch_rows(connection, Alert, select_columns(Alert, t.alert).where(*open_).order_by(a.id)))
+
+
+def alerts_since(connection: sa.Connection, since: datetime) -> list[Alert]:
+    """The alerts that fire or ended at or after an instant, the worst and oldest first; without Watchdog."""
+    a = t.alert.c
+    told = (a.state != AlertStatus.PENDING, a.name != WATCHDOG, sa.or_(a.ended_at.is_(None), a.ended_at >= since))
+    rows = fetch_rows(connection, Alert, select_columns(Alert, t.alert).where(*told))
+    return sorted(rows, key=lambda row: (SEVERITIES.index(row.severity), row.since, row.id))
 
 
 def fired_alerts(connection: sa.Connection) -> list[Alert]:

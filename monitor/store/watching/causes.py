@@ -95,9 +95,13 @@ def listed_causes(store: Store, ended: bool) -> list[CitedCause]:
 
 def cited_by(store: Store, rows: Sequence[Alert]) -> dict[int, str]:
     """The likely cause of each alert in a few words, by its id; '' where none is known."""
-    oldest = min((row.since for row in rows), default=EPOCH)
     with store.read() as connection:
-        causes = likely_causes(connection, oldest)
+        return cited_words_of(connection, rows)
+
+
+def cited_words_of(connection: sa.Connection, rows: Sequence[Alert]) -> dict[int, str]:
+    """As `cited_by`, in a transaction."""
+    causes = likely_causes(connection, min((row.since for row in rows), default=EPOCH))
     return {row.id: cited_words(row.name, row.subject, row.since, row.ended_at, causes) for row in rows}
 
 

@@ -13,6 +13,7 @@ from alerting.specs.roster import BY_NAME
 from exporters.metrics.collector import StoreCollector
 from exporters.metrics.shared.metric import Bounds
 from exporters.pages.index import index_page
+from exporters.pages.parts import top_at
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.jobs.alerts import AlertsJob
 from monitor.jobs.performance import PerformanceJob
@@ -58,7 +59,8 @@ def told(spine: Spine, job: PerformanceJob, minute: float) -> list[str]:
 
 def shown(spine: Spine, minute: float) -> str:
     with spine.store.read() as connection:
-        return index_page(metrics_snapshot(connection, after(minute)), Bounds(spine.plant))
+        seen, bounds = metrics_snapshot(connection, after(minute)), Bounds(spine.plant)
+        return index_page(seen, bounds, top_at(seen, bounds))
 
 
 def values(spine: Spine, minute: float) -> dict[str, float]:

@@ -22,10 +22,12 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from server_samples import EVIL, NOW, known, snapshot, views
+from server_samples import EVIL, NOW, known, plant, snapshot, views
 from waits import HANGS
 
+from exporters.metrics.shared.metric import Bounds
 from exporters.metrics.shared.snapshot import MetricsSnapshot
+from exporters.pages.parts import top_at
 from exporters.pages.passport import part_page
 from monitor.errors import MonitorError, StoreError, StoreReason
 from monitor.reports.part.lists import page_size, wanted_of
@@ -34,6 +36,7 @@ from monitor.store.database import tables as t
 from monitor.web.parts import PartViews
 from monitor.web.server import make_app, serve
 
+TOP = top_at(snapshot(), Bounds(plant()))
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
@@ -179,7 +182,22 @@ def test_the_overview_never_calls_silence_ok(ask: Ask) -> None:
     assert "none: every part is held" in ask("/", BROWSER, snapshot=lambda: MetricsSnapshot(at=NOW)).text
 
 
-@pytest.mark.parametrize("path", ["/", "/parts/B7", "/parts/gone", "/reports/", "/parts", "/holds"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/parts/B7",
+        "/parts/gone",
+        "/reports/",
+        "/parts",
+        "/holds",
+        "/subjects/F1",
+        "/subjects/gone",
+        "/runbooks/",
+        "/runbooks/SensorDead",
+        "/runbooks/gone",
+    ],
+)
 def test_a_page_runs_no_script_and_asks_nobody_else(ask: Ask, path: str) -> None:
     answer = ask(path, BROWSER)
     policy = answer.headers["content-security-policy"]
@@ -232,9 +250,9 @@ def test_an_unknown_part_is_404_with_a_sentence(ask: Ask, path: str) -> None:
 def test_no_text_of_the_data_becomes_an_element(text: str) -> None:
     found = known(text)
     assert found is not None
-    page = part_page(found)
+    page = part_page(found, TOP)
     page.encode()
-    benign = part_page(known("x") or {})
+    benign = part_page(known("x") or {}, TOP)
     assert [name for name, _ in Page(page).elements] == [name for name, _ in Page(benign).elements]
 
 
@@ -444,7 +462,7 @@ def _page_of_rows(text: str, new_store: Path, folder: Path) -> str:
     }  # fmt: skip
     made.fill(engine, rows)
     with engine.connect() as connection:
-        return part_page(passport(connection, text) or {})
+        return part_page(passport(connection, text) or {}, TOP)
 
 
 def test_no_text_of_the_store_becomes_an_element(new_store: Path, tmp_path: Path) -> None:
