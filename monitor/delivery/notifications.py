@@ -90,7 +90,7 @@ def message_context(plant: Plant) -> MessageContext:
         raise UsageError("\n".join(problems))
     return MessageContext(
         plant.site, lambda subject: steps.get(subject, ""), lambda team: words.get(team, shipped(ENGLISH)),
-        plant.server.public_url or "", plant.alerts.runbooks, plant.notify.zone or "",
+        plant.server.public_url or "", plant.alerts.runbooks, plant.time_zone,
     )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ class Plant(Strict):
     )  # fmt: skip
     time_zone: Zone = Field(
         "UTC",
-        description="Time zone of the site, such as Europe/Berlin: the pages show its time of day, with UTC beside it.",
+        description="Time zone of the site, such as Europe/Berlin: pages and messages show it, with UTC beside it.",
     )
     clock_skew: Duration = Field(
         timedelta(minutes=5), description="A row whose time is further in the future than this is quarantined."

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from detectors.spc.rules import Rule, parse
 from monitor.errors import UsageError
 from monitor.plant.messages import Meaning
-from monitor.plant.types import Duration, Name, PositiveDuration, Secret, Strict, Text, Zone
+from monitor.plant.types import Duration, Name, PositiveDuration, Secret, Strict, Text
 
 Profile = Literal["embedded", "stack"]
 
@@ -124,9 +124,6 @@ class NotifyConfig(Strict):
         {},
         description="Language of the messages to each team: `en` (the default), `de`, or the path of a file with "
         "sentences of your own.",
-    )
-    zone: Zone | None = Field(
-        None, description="IANA zone of the times in messages, which then give UTC beside it; by default UTC alone."
     )
     group_interval: PositiveDuration = Field(
         timedelta(minutes=30),
