@@ -71,15 +71,18 @@ def _items(lines: list[str]) -> Iterator[str]:
 
 
 def _table(lines: list[str], link_to: LinkTo) -> Html:
-    rows = [_cells(line, link_to) for line in lines if not _RULE.fullmatch(line.strip())]
-    width = len(rows[0])
-    heads = tuple(re.sub("<[^>]*>", "", cell) for cell in rows[0])
-    return table(heads, [(*row, *[""] * width)[:width] for row in rows[1:]], "")
+    head, *rest = lines
+    heads = tuple(cell.strip() for cell in _split(head))
+    rows = [_cells(line, link_to) for line in rest if not _RULE.fullmatch(line.strip())]
+    return table(heads, [(*row, *[""] * len(heads))[: len(heads)] for row in rows], "")
+
+
+def _split(line: str) -> list[str]:
+    return line.strip().removeprefix("|").removesuffix("|").split("|")
 
 
 def _cells(line: str, link_to: LinkTo) -> tuple[str, ...]:
-    cells = line.strip().removeprefix("|").removesuffix("|").split("|")
-    return tuple(tag("span", *_inline(cell.strip(), link_to)) if cell.strip() else "" for cell in cells)
+    return tuple(tag("span", *_inline(cell.strip(), link_to)) if cell.strip() else "" for cell in _split(line))
 
 
 def _inline(text: str, link_to: LinkTo) -> Iterator[str]:

@@ -228,6 +228,12 @@ MARKDOWN = {
     "code": ("```yaml\na: <b>\n\n# c\n```\nd", "<pre><code>a: &lt;b&gt;\n\n# c</code></pre><p>d</p>"),
     "code without an end": ("```\na", "<pre><code>a</code></pre>"),
     "links": ("[a](B.md) [c](../d.md)", '<p><a href="/B.md">a</a> c</p>'),
+    "a table": (
+        "|a|b|\n|-|-|\n|`c`||",
+        '<div class="wide"><table><thead><tr><th scope="col">a</th><th scope="col">b</th></tr></thead><tbody><tr>'
+        '<td data-head="a"><span><code>c</code></span></td><td data-head="b"></td></tr></tbody></table></div>',
+    ),
+    "a table without rows": ("|-|", '<p class="muted"></p>'),
     "an element": ("<b>`<i>`", "<p>&lt;b&gt;<code>&lt;i&gt;</code></p>"),
 }
 

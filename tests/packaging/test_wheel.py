@@ -17,8 +17,9 @@ pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("alerting", "dashboards", "detectors", "exporters", "inference", "monitor")
-DATA = (".json", ".mako", ".py", ".typed", ".yaml", ".yml")
+DATA = (".json", ".mako", ".md", ".py", ".typed", ".yaml", ".yml")
 NEEDED = (
+    "alerting/generated/runbooks.md",
     "dashboards/generated/overview.json",
     "dashboards/provisioning/datasources/gatewatch.yaml",
     "monitor/simulator/plant.yaml",
