@@ -16,7 +16,7 @@ from exporters.pages.parts import (
     Top,
     framed,
     links,
-    part_url,
+    part_link,
     runbook_link,
     search_form,
     section,
@@ -84,7 +84,7 @@ def _held(found: Mapping[str, Any]) -> Html:
 def _overridden(found: Mapping[str, Any], clock: Clock) -> Iterable[Html]:
     rows: list[tuple[str, ...]] = [
         (
-            tag("a", str(row["serial"]), href=part_url(str(row["serial"]))), subject_link(str(row["gate"])),
+            part_link(str(row["serial"])), subject_link(str(row["gate"])),
             chip(str(row["verdict"])), str(row["reason"]).replace("_", " "), str(row["disposition"]),
             clock.moment(_at(row["at"])),
         )

@@ -12,7 +12,7 @@ from exporters.html.html import Html, chip, table, tag
 from exporters.metrics.families.gates import HOLD_REASONS, RECOMMENDED
 from exporters.pages.clock import Clock
 from exporters.pages.part_style import PART_STYLE
-from exporters.pages.parts import REFRESH_SECONDS, Top, framed, links, part_url, search_form, section, subject_link
+from exporters.pages.parts import REFRESH_SECONDS, Top, framed, links, part_link, search_form, section, subject_link
 from monitor.model import Verdict
 
 _FILTERS = ("verdict", "gate", "reason", "since")
@@ -62,7 +62,7 @@ def list_url(filters: Mapping[str, str]) -> str:
 
 
 def _row(row: Mapping[str, Any], clock: Clock) -> tuple[str, ...]:
-    link = tag("a", str(row["serial"]), href=part_url(str(row["serial"])))
+    link = part_link(str(row["serial"]))
     return (
         link, chip(str(row["verdict"])), subject_link(str(row["gate"])),
         str(row["reason"]).replace("_", " "), words.short_prediction(row), words.became(row),
@@ -119,7 +119,7 @@ def _hold(row: Mapping[str, Any], clock: Clock) -> tuple[str, ...]:
         until = tag("div", clock.until(due), tag("small", clock.text(due)), class_="near")
     return (
         chip("overdue") if row["overdue"] else chip("hold", "waits"), until,
-        tag("a", str(row["serial"]), href=part_url(str(row["serial"]))), subject_link(str(row["step"])),
+        part_link(str(row["serial"])), subject_link(str(row["step"])),
         str(row["reason"]).replace("_", " "), str(row["on_hold"]).replace("_", " "),
         clock.ago(datetime.fromisoformat(row["decided_at"])),
     )  # fmt: skip

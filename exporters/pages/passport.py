@@ -12,7 +12,18 @@ from exporters.html.html import OWN_IMAGES, Html, chip, table, tag
 from exporters.pages.clock import Clock
 from exporters.pages.interval import interval_figure
 from exporters.pages.part_style import PART_STYLE
-from exporters.pages.parts import Top, framed, links, lot_url, part_url, picture_url, search_form, section, subject_link
+from exporters.pages.parts import (
+    Top,
+    framed,
+    links,
+    lot_url,
+    part_link,
+    part_url,
+    picture_url,
+    search_form,
+    section,
+    subject_link,
+)
 
 _NO_DECISION = "No gate has decided on this part."
 
@@ -176,7 +187,7 @@ def _near(row: Mapping[str, Any]) -> Html:
     """A neighbouring part: its page, verdict and what became of it."""
     verdict = [" ", chip(str(row["verdict"]))] if row["verdict"] else []
     became = words.became(row) or ("" if row["verdict"] else "no gate decided")
-    link = tag("a", str(row["serial"]), href=part_url(str(row["serial"])))
+    link = part_link(str(row["serial"]))
     return tag("div", link, *verdict, *([tag("small", became)] if became else []), class_="near")
 
 
