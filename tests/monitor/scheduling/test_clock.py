@@ -144,7 +144,7 @@ def test_a_slot_from_the_future_is_invalid_and_told_once(
     assert told(spine) == (0, 1)
     assert spine.alerts(clock.now()) == [("ClockStepped", "site")]
     (summary,) = [text for text in spine.all(t.alert, "summary") if "was set" in text]
-    assert summary.endswith(": back by 1 day, 0:00:00")
+    assert summary.endswith(": set back by 24 h")
     clock.advance(3601.0)
     assert spine.alerts(clock.now()) == []
     assert told(spine) == (0, 1)
