@@ -43,6 +43,7 @@ td[data-head="Likely cause"] { min-width: 8rem; }
 .chip { border-radius: 4px; padding: .05rem .45rem; font-size: .85rem; font-weight: 600; white-space: nowrap;
   color: var(--soft); background: var(--line); }
 .chip.ok, .chip.continue, .chip.sent { color: var(--ok); background: var(--ok-ground); }
+.status.old ~ * .chip.ok { color: inherit; background: none; opacity: .6; }
 .chip.breach, .chip.scrap, .chip.dead, .chip.critical,
 .chip.overdue { color: var(--bad); background: var(--bad-ground); }
 .chip.no_data, .chip.cannot_judge, .chip.hold, .chip.warning, .chip.correct, .chip.pending {

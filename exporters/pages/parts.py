@@ -35,7 +35,9 @@ def framed(
     title: str, top: Top, *body: Html, refresh: int = 0, style: str = STYLESHEET, images: str = NO_IMAGES
 ) -> str:
     """A page of the server, with the status line on top; `refresh` as of `page`."""
-    line = tag("p", tag("a", top.status.text, href="/"), class_=f"status {top.status.level}", role="status")
+    # Of old data nothing is shown as well: the style knows by this class.
+    level = f"{top.status.level} old" if top.status.old else str(top.status.level)
+    line = tag("p", tag("a", top.status.text, href="/"), class_=f"status {level}", role="status")
     return page(title, line, *body, style=style, images=images, refresh=refresh)
 
 

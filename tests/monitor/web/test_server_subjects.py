@@ -86,8 +86,9 @@ def test_a_runbook_is_shown_and_listed(ask: Ask) -> None:
 def test_every_page_begins_with_the_status(ask: Ask, path: str) -> None:
     body = ask(path).text.partition("<main>")[2]
     assert body.startswith(
-        '<p class="status bad" role="status"><a href="/">DATA IS OLD: job pull:mes has not run since'
+        '<p class="status bad old" role="status"><a href="/">DATA IS OLD: job pull:mes has not run since'
     )
+    assert ".status.old ~ * .chip.ok {" in ask(path).text, "nothing is shown as well"
 
 
 @pytest.mark.parametrize("path", ["/reports/", "/parts/B7", "/subjects/F1", "/"])
