@@ -27,6 +27,8 @@ TIME_LEFT: Final = "time_left"
 TIME_LEFT_EARLIEST: Final = "time_left_earliest"
 TIME_LEFT_LATEST: Final = "time_left_latest"
 """The ends of the interval of `time_left`."""
+TIME_LEFT_HOURS: Final = (TIME_LEFT, TIME_LEFT_EARLIEST, TIME_LEFT_LATEST)
+"""What is said of the hours until a limit: the likely ones, and the ends of their interval."""
 CONTRIBUTION: Final = "contribution"
 """What a sensor contributes to the machine's score."""
 CAPABILITY: Final = "capability"

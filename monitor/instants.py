@@ -1,8 +1,8 @@
-"""Instants as integers since the Unix epoch, and rounded down to a step. Exact: no floats."""
+"""Instants as integers since the Unix epoch, rounded down to a step, and as people read them. Exact: no floats."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -26,6 +26,16 @@ def to_nanos(at: datetime) -> int:
 def from_nanos(nanos: int) -> datetime:
     """The aware UTC time of a number of nanoseconds since the epoch; digits below a microsecond are dropped."""
     return from_micros(int(nanos) // 1000)
+
+
+def time_of_day(at: datetime, now: datetime, zone: tzinfo) -> str:
+    """An instant to the minute in a zone; without the date if it is that of `now`.
+
+    >>> time_of_day(EPOCH, EPOCH + timedelta(hours=1), UTC), time_of_day(EPOCH, EPOCH + timedelta(days=1), UTC)
+    ('00:00', '1970-01-01 00:00')
+    """
+    local = at.astimezone(zone)
+    return f"{local:%H:%M}" if local.date() == now.astimezone(zone).date() else f"{local:%Y-%m-%d %H:%M}"
 
 
 def floor_to(at: datetime, step: timedelta) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,7 @@ from alerting.notifications.decide import Episode
 from alerting.notifications.languages.amounts import TEXT_LENGTH, duration, plain
 from alerting.notifications.languages.headline import OUTSIDE, headline, summary
 from alerting.notifications.languages.sentences import Sentences
+from monitor.instants import time_of_day
 
 
 def runbook_url(pages: str, runbooks: str, alert: str) -> str:
@@ -24,7 +25,7 @@ class MessageContext:
     """What messages show of the plant: the site, the step of each subject, the words of a team, where its pages are.
 
     `pages` is the public address with a slash at the end, '' if none; `runbooks` precedes NAME.md where there is none.
-    `zone` is the IANA zone of times, '' for UTC.
+    `zone` is the IANA zone of times.
     """
 
     site: str
@@ -32,7 +33,7 @@ class MessageContext:
     words_of: Callable[[str], Sentences]
     pages: str = ""
     runbooks: str = "docs/runbooks/"
-    zone: str = ""
+    zone: str = "UTC"
 
     def runbook(self, alert: str) -> str:
         """Where the runbook of an alert is."""
@@ -40,10 +41,10 @@ class MessageContext:
 
     def time(self, at: datetime, now: datetime) -> str:
         """A time of day, with the date unless it is today's; in the plant's zone, with UTC."""
-        zone = ZoneInfo(self.zone) if self.zone else UTC
-        local = at.astimezone(zone)
-        text = f"{local:%H:%M}" if local.date() == now.astimezone(zone).date() else f"{local:%Y-%m-%d %H:%M}"
-        return f"{text} UTC" if local.utcoffset() == UTC.utcoffset(None) else f"{text} ({at.astimezone(UTC):%H:%M} UTC)"
+        zone = ZoneInfo(self.zone)
+        text = time_of_day(at, now, zone)
+        is_utc = at.astimezone(zone).utcoffset() == timedelta(0)
+        return f"{text} UTC" if is_utc else f"{text} ({at.astimezone(UTC):%H:%M} UTC)"
 
 
 @dataclass(frozen=True, slots=True)

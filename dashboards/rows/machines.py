@@ -9,7 +9,7 @@ from monitor.detection import ANOMALY, CONDITION, LIMITS, NO_STATES
 STATES = f"!~{'|'.join(NO_STATES)}"
 """The methods that say what state a machine is in."""
 
-_STATES = {0: ("ok", PLAIN), 1: ("no data", DIM), 2: ("not judged", POOR), 3: ("breach", BAD)}
+STATUS = {0: ("ok", PLAIN), 1: ("no data", DIM), 2: ("not judged", POOR), 3: ("breach", BAD)}
 _WORST = ("ok", "no_data", "cannot_judge", "breach")
 
 
@@ -21,7 +21,7 @@ def panels() -> list[Panel]:
             "The worst finding of each machine. Red: the table on the right names the sensor. Grey or orange while "
             "the machine runs: it is not monitored.",
             Query(worst_status("subject", method=STATES, subject="=~$machine"), "{{subject}}"),
-            _STATES,
+            STATUS,
         ),
         value_table(
             "Sensors in breach",

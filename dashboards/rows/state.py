@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dashboards.blocks.board import url_of
-from dashboards.blocks.panels import BAD, BASE_URL, DIM, PLAIN, POOR, Panel, number, statuses, tiles, value_table
+from dashboards.blocks.panels import BAD, BASE_URL, DIM, POOR, Panel, number, statuses, tiles, value_table
 from dashboards.blocks.queries import Query, age, by, or_zero, series
-from dashboards.rows.machines import STATES, worst_status
+from dashboards.rows.machines import STATES, STATUS, worst_status
 from monitor.detection import CAUSE
 from monitor.model import WATCHDOG
 
 REAL = f"!={WATCHDOG}"
 """All alerts but the watchdog, which always fires."""
-STATUS = {0: ("ok", PLAIN), 1: ("no data", DIM), 2: ("not judged", POOR), 3: ("breach", BAD)}
 _OF_ALERT = ("alert", "subject", "severity", "team")
 _SEVERITIES = {"critical": BAD, "warning": POOR, "info": DIM}
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dashboards.blocks.panels import Panel, bars, lines, number, statuses
 from dashboards.blocks.queries import Query, by, hourly, limit, or_zero, series, share_of_limit, value
 from dashboards.rows.gates import VERDICTS
-from dashboards.rows.machines import worst_status
-from dashboards.rows.state import STATUS
+from dashboards.rows.machines import STATUS, worst_status
 from monitor.detection import ANOMALY, CHART, DRIFT, WORST_MACHINE, WORST_RATIO
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from exporters.html.html import Html, tag
+from monitor.instants import time_of_day
 
 _UTC = "UTC"
 
@@ -50,16 +51,13 @@ class Clock:
         >>> Clock(datetime(2026, 3, 2, 12, tzinfo=UTC)).text(datetime(2026, 3, 1, 9, 30, tzinfo=UTC))
         '2026-03-01 09:30 UTC'
         """
-        local = at.astimezone(self._zone)
-        day = "" if local.date() == self.now.astimezone(self._zone).date() else f"{local:%Y-%m-%d} "
-        if self.zone == _UTC:
-            return f"{day}{local:%H:%M} UTC"
-        return f"{day}{local:%H:%M} ({at.astimezone(UTC):%H:%M} UTC)"
+        local = time_of_day(at, self.now, self._zone)
+        return f"{local} UTC" if self.zone == _UTC else f"{local} ({at.astimezone(UTC):%H:%M} UTC)"
 
     def local(self, at: datetime) -> str:
         """The plant's time of day alone, as a clock on the wall shows it; with the date if that is not today's."""
-        text = self.text(at)
-        return text if self.zone == _UTC else text.partition(" (")[0]
+        local = time_of_day(at, self.now, self._zone)
+        return f"{local} UTC" if self.zone == _UTC else local
 
     def exact(self, at: datetime) -> str:
         """An instant to the second with its date, by the plant's time with UTC beside it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from exporters.html.formatting import number
 from exporters.html.html import Html, chip
@@ -18,9 +18,7 @@ from monitor.detection import (
     MEASURES,
     NO_STATES,
     RECONCILIATION,
-    TIME_LEFT,
-    TIME_LEFT_EARLIEST,
-    TIME_LEFT_LATEST,
+    TIME_LEFT_HOURS,
 )
 from monitor.model import Status
 
@@ -43,6 +41,11 @@ def states(rows: Sequence[BoardRow]) -> list[BoardRow]:
     return [row for row in rows if row.detector not in WINDOWED and row.method not in (*NO_STATES, *MEASURES)]
 
 
+def newest_sample(rows: Sequence[BoardRow]) -> datetime | None:
+    """When the newest sample was taken that findings rest on; None without any."""
+    return max((row.at for row in rows), default=None)
+
+
 def units_of(bounds: Bounds, machine: str) -> dict[str, str]:
     """The unit of each sensor of a machine; none of what is no machine."""
     config = bounds.plant.machines.get(machine)
@@ -62,10 +65,14 @@ def worst_status(rows: Sequence[BoardRow]) -> Html:
 
 def time_left(rows: Sequence[BoardRow]) -> str:
     """The sensors that have a trend, the one that reaches its limit first at the head."""
-    methods = (TIME_LEFT, TIME_LEFT_EARLIEST, TIME_LEFT_LATEST)
-    hours = {(row.feature, row.method): row.value for row in rows if row.method in methods and row.value is not None}
+    hours = {
+        (row.feature, row.method): row.value for row in rows if row.method in TIME_LEFT_HOURS and row.value is not None
+    }
     first = sorted({(min(h for (s, _), h in hours.items() if s == sensor), sensor) for sensor, _ in hours})
-    told = (f"{sensor} {time_left_text(*(hours.get((sensor, method)) for method in methods))}" for _, sensor in first)
+    told = (
+        f"{sensor} {time_left_text(*(hours.get((sensor, method)) for method in TIME_LEFT_HOURS))}"
+        for _, sensor in first
+    )
     return "; ".join(told) or "-"
 
 

@@ -20,6 +20,7 @@ from exporters.pages.findings import (
     Findings,
     by_subject,
     limit_ratio,
+    newest_sample,
     row_counts,
     states,
     time_left,
@@ -194,7 +195,7 @@ def _machines(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings, clo
     for name in (*plant.machines, *others):
         step: str = subject_link(plant.machines[name].step) if name in plant.machines else ""
         judged = states(findings.get(name, ()))
-        newest = max((row.at for row in judged), default=None)
+        newest = newest_sample(judged)
         told = *worst_findings(judged, units_of(bounds, name)), time_left(findings.get(name, ()))
         rows.append((subject_link(name), step, *told, clock.ago(newest)))
     heads = ("Machine", "Step", "Status", "What", "Running hours until a limit", "Newest sample")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +13,7 @@ import pytest
 from browser_kit import EVIL, needs_chromium, opened, title
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from page_samples import Page
 
 from exporters.html.html import Html
 from exporters.pages.clock import Clock
@@ -136,25 +136,6 @@ PAGES = {
     "parts": lambda text: parts_page(listing(text), {"gate": text, "since": text}, [text, "forging"], TOP),
     "holds": lambda text: holds_page(holds(text), TOP),
 }
-
-
-class Page(HTMLParser):
-    """The elements and the text of a page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def links(self) -> list[str]:
-        return [str(attributes["href"]) for name, attributes in self.elements if name == "a"]
 
 
 @pytest.mark.parametrize("name", PAGES)

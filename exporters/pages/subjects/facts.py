@@ -15,7 +15,7 @@ from exporters.metrics.shared.metric import Bounds
 from exporters.metrics.shared.snapshot import MetricsSnapshot
 from exporters.pages.clock import Clock
 from exporters.pages.estimates import estimated_error
-from exporters.pages.findings import Findings, row_counts, states, time_left
+from exporters.pages.findings import Findings, newest_sample, row_counts, states, time_left
 from exporters.pages.lists import list_url
 from exporters.pages.parts import subject_link
 from monitor.model import MachineState, Verdict
@@ -53,7 +53,7 @@ def kinds_of(name: str, snapshot: MetricsSnapshot, bounds: Bounds) -> list[str]:
 
 def belonging(name: str, bounds: Bounds) -> tuple[str, ...]:
     """The machines and gates of a step; none of what is no step."""
-    return (*_machines_at(name, bounds), *_gates_at(name, bounds))
+    return (*machines_at(name, bounds), *_gates_at(name, bounds))
 
 
 def facts_of(
@@ -74,7 +74,7 @@ def _machine(name: str, seen: _Seen) -> Iterator[Fact]:
         said = "since" if standing.state is MachineState.RUN else "it ran last"
         ran = [f", {said} ", seen.clock.moment(standing.ran_at)] if standing.ran_at else []
         yield Fact("State", (standing.state.value, *ran))
-    yield Fact("Newest sample", (seen.clock.ago(max((row.at for row in states(rows)), default=None)),))
+    yield Fact("Newest sample", (seen.clock.ago(newest_sample(states(rows))),))
     yield Fact("Running hours until a limit", (time_left(rows),))
     yield from _dashboard("machine", name, seen)
 
@@ -82,7 +82,7 @@ def _machine(name: str, seen: _Seen) -> Iterator[Fact]:
 def _step(name: str, seen: _Seen) -> Iterator[Fact]:
     step = seen.bounds.plant.steps[name]
     yield Fact("Line", (step.line,))
-    yield Fact("Machines", _links(_machines_at(name, seen.bounds)))
+    yield Fact("Machines", _links(machines_at(name, seen.bounds)))
     yield Fact("Gates", _links(_gates_at(name, seen.bounds)))
     yield Fact("Newest part", (seen.clock.ago(seen.snapshot.newest_parts.get(name)),))
     held = [row for row in seen.snapshot.holds if row.step == name]
@@ -97,7 +97,7 @@ def _gate(name: str, seen: _Seen) -> Iterator[Fact]:
     gate, plant = seen.bounds.plant.gates[name], seen.bounds.plant
     row = next((row for row in seen.snapshot.gates if row.gate == name), None)
     yield Fact("Step", (subject_link(gate.step),))
-    yield Fact("Machines there", _links(_machines_at(gate.step, seen.bounds)))
+    yield Fact("Machines there", _links(machines_at(gate.step, seen.bounds)))
     model = f"{row.model} {row.version}" if row and row.version else "none: every part is held"
     since = [", in force since ", seen.clock.moment(row.since)] if row and row.version and row.since else []
     yield Fact("Model", (model, *since))
@@ -138,7 +138,8 @@ _FACTS: Mapping[str, Callable[[str, _Seen], Iterator[Fact]]] = {
 }  # fmt: skip
 
 
-def _machines_at(step: str, bounds: Bounds) -> list[str]:
+def machines_at(step: str, bounds: Bounds) -> list[str]:
+    """The machines of a step."""
     return [name for name, machine in bounds.plant.machines.items() if machine.step == step]
 
 

@@ -9,11 +9,11 @@ from exporters.html.html import Html, chip, table, tag
 from exporters.metrics.shared.metric import Bounds
 from exporters.metrics.shared.snapshot import AlertRow, MetricsSnapshot
 from exporters.pages.clock import Clock
-from exporters.pages.findings import Findings, by_subject, states, units_of, worst_findings
+from exporters.pages.findings import Findings, by_subject, newest_sample, states, units_of, worst_findings
 from exporters.pages.part_style import PART_STYLE
 from exporters.pages.parts import REFRESH_SECONDS, Top, framed, links, runbook_link, search_form, section, subject_link
 from exporters.pages.status import worst_first
-from exporters.pages.subjects.facts import Fact, belonging, facts_of, kinds_of
+from exporters.pages.subjects.facts import Fact, belonging, facts_of, kinds_of, machines_at
 from exporters.pages.subjects.tables import findings_table, sensors_table
 from monitor.model import WATCHDOG, Status
 from monitor.statuses import AlertStatus
@@ -92,11 +92,10 @@ def _machines(step: str, bounds: Bounds, findings: Findings, clock: Clock) -> It
     if step not in bounds.plant.steps:
         return
     rows: list[tuple[str, ...]] = []
-    for name, machine in bounds.plant.machines.items():
-        if machine.step == step:
-            judged = states(findings.get(name, ()))
-            newest = max((row.at for row in judged), default=None)
-            rows.append((subject_link(name), *worst_findings(judged, units_of(bounds, name)), clock.ago(newest)))
+    for name in machines_at(step, bounds):
+        judged = states(findings.get(name, ()))
+        told = worst_findings(judged, units_of(bounds, name))
+        rows.append((subject_link(name), *told, clock.ago(newest_sample(judged))))
     yield section("Machines", table(("Machine", "Status", "What", "Newest sample"), rows, "The step has no machine."))
 
 

@@ -9,12 +9,10 @@ from exporters.html.html import Html, chip, table, tag
 from exporters.metrics.shared.labels import time_left_text
 from exporters.metrics.shared.snapshot import BoardRow
 from exporters.pages.clock import Clock
-from exporters.pages.findings import WORST_FIRST, states, worst_status
-from monitor.detection import LIMIT, LIMITS, MEASURES, TIME_LEFT, TIME_LEFT_EARLIEST, TIME_LEFT_LATEST
+from exporters.pages.findings import WORST_FIRST, newest_sample, states, worst_status
+from monitor.detection import LIMIT, LIMITS, MEASURES, TIME_LEFT_HOURS
 from monitor.model import Status
 from monitor.plant.line import Machine, Sensor
-
-_TREND = (TIME_LEFT, TIME_LEFT_EARLIEST, TIME_LEFT_LATEST)
 
 
 def sensors_table(machine: Machine, rows: Sequence[BoardRow], clock: Clock) -> Html:
@@ -31,10 +29,10 @@ def _sensor(name: str, sensor: Sensor, rows: Sequence[BoardRow], clock: Clock) -
     judged = states(rows)
     value = next((row.value for row in judged if (row.detector, row.method) == (LIMITS, LIMIT)), None)
     wrong = ", ".join(f"{_plain(row.method)}: {_plain(row.status)}" for row in judged if row.status != Status.OK)
-    hours = {row.method: row.value for row in rows if row.method in _TREND}
+    hours = {row.method: row.value for row in rows if row.method in TIME_LEFT_HOURS}
     trend = any(hour is not None for hour in hours.values())
-    left = time_left_text(*(hours.get(method) for method in _TREND)) if trend else "-"
-    newest = max((row.at for row in judged), default=None)
+    left = time_left_text(*(hours.get(method) for method in TIME_LEFT_HOURS)) if trend else "-"
+    newest = newest_sample(judged)
     limits = number(sensor.low), number(sensor.high)
     return name, worst_status(judged), number(value), *limits, sensor.unit, wrong, left, clock.ago(newest)
 

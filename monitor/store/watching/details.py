@@ -18,8 +18,7 @@ from monitor.detection import (
     LIMITS,
     RECONCILIATION,
     TIME_LEFT,
-    TIME_LEFT_EARLIEST,
-    TIME_LEFT_LATEST,
+    TIME_LEFT_HOURS,
     UNWATCHED,
 )
 from monitor.model import Status
@@ -117,12 +116,11 @@ def _outside(connection: sa.Connection, machine: str, plant: Plant) -> list[Said
 def _time_left(connection: sa.Connection, machine: str) -> list[Said]:
     """The sensors that will reach their limits, each with the hours until then."""
     b = t.board.c
-    methods = (TIME_LEFT, TIME_LEFT_EARLIEST, TIME_LEFT_LATEST)
-    query = sa.select(b.feature, b.method, b.value, b.status).where(b.subject == machine, b.method.in_(methods))
+    query = sa.select(b.feature, b.method, b.value, b.status).where(b.subject == machine, b.method.in_(TIME_LEFT_HOURS))
     rows = list(connection.execute(query.order_by(b.feature)))
     hours = {(row.feature, row.method): row.value for row in rows}
     breach = [row.feature for row in rows if row.method == TIME_LEFT and row.status == Status.BREACH.value]
-    return [_left(sensor, *(hours.get((sensor, method)) for method in methods)) for sensor in breach]
+    return [_left(sensor, *(hours.get((sensor, method)) for method in TIME_LEFT_HOURS)) for sensor in breach]
 
 
 def _left(sensor: str, likely: float | None, earliest: float | None, latest: float | None) -> Said:
