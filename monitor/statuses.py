@@ -32,11 +32,12 @@ class AlertCondition(StrEnum):
 
 
 class Announced(StrEnum):
-    """The last announcement of an alert episode."""
+    """The last announcement of an alert episode; WITHHELD: it was over before anybody was to be told of it."""
 
     NOTHING = ""
     FIRED = "fired"
     RESOLVED = "resolved"
+    WITHHELD = "withheld"
 
 
 class PostRefusal(StrEnum):

@@ -17,6 +17,7 @@ PACKAGES = ("monitor", "detectors", "inference", "exporters", "alerting", "dashb
 
 ROOMS: dict[str, tuple[str, ...]] = {
     "alerting": (),
+    "alerting.handling": (),
     "alerting.specs": (),
     "detectors": (),
     "detectors.shared": (),
@@ -70,7 +71,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.connecting": ("monitor.plant", "monitor.sources.typed"),
     "monitor.sources.sql": ("monitor.connecting", "monitor.plant", "monitor.sources.typed"),
     "monitor.store.watching": (
-        "alerting.alerts", "alerting.notifications", "alerting.notifications.languages", "alerting.specs",
+        "alerting.alerts", "alerting.handling", "alerting.notifications", "alerting.notifications.languages",
+        "alerting.specs",
         "detectors.attribution", "detectors.stream",
         "detectors.window", "exporters.metrics.shared", "monitor.plant", "monitor.store.database",
     ),
@@ -160,11 +162,16 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store", "monitor.store.database", "monitor.store.rows", "monitor.web",
     ),
     "monitor.commands.shared": (
-        "inference", "inference.standalone", "monitor.plant", "monitor.plant.file",
+        "alerting.handling", "inference", "inference.standalone", "monitor.plant", "monitor.plant.file",
         "monitor.runtime", "monitor.store.database",
     ),
     "monitor.commands.files": (
         "detectors.spc", "detectors.spc.files", "detectors.standalone", "monitor.commands.shared",
+    ),
+    "monitor.commands.alarms": (
+        "alerting.alerts", "alerting.handling", "alerting.notifications", "alerting.specs", "exporters.html",
+        "exporters.metrics.shared", "monitor.commands.shared", "monitor.delivery", "monitor.store.delivery",
+        "monitor.store.watching",
     ),
     "monitor.demo": (
         "alerting.notifications", "detectors.attribution",
@@ -175,16 +182,15 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.watching", "monitor.web",
     ),
     "monitor.commands": (
-        "alerting", "alerting.alerts", "alerting.notifications", "alerting.specs", "dashboards",
+        "alerting", "dashboards",
         "detectors.comparing", "detectors.comparing.files", "detectors.standalone", "exporters.html",
-        "exporters.metrics.shared", "inference.standalone", "monitor.commands.shared", "monitor.connecting",
-        "monitor.delivery", "monitor.demo",
+        "inference.standalone", "monitor.commands.shared", "monitor.connecting", "monitor.demo",
         "monitor.gate_models", "monitor.jobs", "monitor.plant", "monitor.plant.file", "monitor.reports",
         "monitor.reports.part",
         "monitor.runtime", "monitor.scheduling", "monitor.store.database", "monitor.store.delivery",
         "monitor.store.models", "monitor.store.rows", "monitor.store.watching", "monitor.windows",
     ),
-    "monitor.cli": ("monitor.commands", "monitor.commands.files"),
+    "monitor.cli": ("monitor.commands", "monitor.commands.alarms", "monitor.commands.files"),
 }  # fmt: skip
 """Every room, from the bottom up, with the rooms it imports from; each may also import the root of `monitor`.
 

@@ -6,6 +6,7 @@ and the end of each alert belong to exactly one note each, and each note to exac
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,8 @@ from monitor.statuses import AlertCondition, Announced
 
 Group = tuple[str, str]
 """Team and line; the line is '' for alerts that belong to no line."""
+CHATTERING = 3
+"""An alert that fired so often within one incident chatters."""
 
 
 class Kind(StrEnum):
@@ -28,6 +31,7 @@ class Kind(StrEnum):
     RAISED = "raised"
     REPEATED = "repeated"
     RESOLVED = "resolved"
+    ESCALATED = "escalated"
     INFO = "info"
 
 
@@ -37,6 +41,8 @@ class Episode:
 
     `details` say what its summary adds to its text, None where that is not known; `step` is where it is. `cause` is the
     id of the likely cause that it follows from, 0 where none is known; `likely` names it, and what else it may be.
+    `acknowledged`: a person attends to it. `withheld`: it is shelved, so neither its start nor its end is told now.
+    `times` is how often it fired, where several episodes are told as one.
     """
 
     id: int
@@ -54,6 +60,9 @@ class Episode:
     condition: str = AlertCondition.BREACH
     details: tuple[Said, ...] | None = None
     step: str = ""
+    acknowledged: bool = False
+    withheld: bool = False
+    times: int = 1
 
     def akin(self, other: Episode) -> bool:
         """Whether both are about one thing: the same likely cause, or the same subject unless their causes differ."""
@@ -70,6 +79,16 @@ class Episode:
     def critical(self) -> bool:
         """Whether its severity is critical."""
         return self.severity == "critical"
+
+    @property
+    def unattended(self) -> bool:
+        """Whether it is critical, fires, and nobody attends to it."""
+        return self.critical and self.ended_at is None and not self.acknowledged and not self.withheld
+
+    @property
+    def unseen(self) -> bool:
+        """Whether it is withheld and nobody was told of it."""
+        return self.withheld and self.announced is Announced.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +149,9 @@ class Rules:
     """How often notifications are sent; the first three are set in the plant file.
 
     `wait`: the minimum time from a note of an incident to the next, which collects new alerts. `settle`: how long all
-    alerts must be over before the end is announced, so that a chattering alert stays one incident. A team gets at
-    most `most` messages in any period `within`: more than ten in ten minutes are an alarm flood (ISA-18.2, EEMUA 191).
+    alerts must be over before the end is announced, so that a chattering alert stays one incident; while one chatters,
+    it is `off_delay` times as long. A team gets at most `most` messages in any period `within`. More than `flood`
+    alarms in that period are a flood (ISA-18.2, EEMUA 191): then alerts are collected for `gather` and told together.
     """
 
     repeat_every: timedelta
@@ -139,6 +159,9 @@ class Rules:
     settle: timedelta
     most: int = 10
     within: timedelta = timedelta(minutes=10)
+    flood: int = 10
+    gather: timedelta = timedelta(seconds=30)
+    off_delay: int = 2
 
 
 def decide_notifications(
@@ -153,7 +176,9 @@ def decide_notifications(
     `episodes`: the alerts that fired and whose end has not been announced. `last`: the newest note of each of their
     groups. `sent_recently`: the number of messages to each team in the last `rules.within`.
     """
-    by_group = sorted(episodes, key=lambda e: (e.team, e.line, e.id))
+    by_group = sorted((e for e in episodes if not e.unseen), key=lambda e: (e.team, e.line, e.id))
+    flooded = _flooded(by_group, now, rules)
+    told_at = _newest_of_teams(last)
     notes, infos = [], []
     for (team, line), grouped in groupby(by_group, key=lambda e: (e.team, e.line)):
         members = list(grouped)
@@ -163,8 +188,24 @@ def decide_notifications(
         notes += [note] if note else []
     messages = [Message(note.key, (note,)) for note in infos]
     for team, of_team in groupby(notes, key=lambda note: note.team):
-        messages += _bounded(team, list(of_team), rules.most - sent_recently.get(team, 0), now)
+        room = rules.most - sent_recently.get(team, 0)
+        if team in flooded:
+            room = 0 if team in told_at and now - told_at[team] < rules.gather else min(room, 1)
+        messages += _bounded(team, list(of_team), room, now)
     return messages
+
+
+def _flooded(episodes: Iterable[Episode], now: datetime, rules: Rules) -> set[str]:
+    """The teams with more new alarms within ten minutes than a person can attend to."""
+    new = Counter(e.team for e in episodes if e.severity != "info" and now - e.since < rules.within)
+    return {team for team, count in new.items() if count > rules.flood}
+
+
+def _newest_of_teams(last: Mapping[Group, LastNote]) -> dict[str, datetime]:
+    newest: dict[str, datetime] = {}
+    for (team, _), note in last.items():
+        newest[team] = max(note.at, newest.get(team, note.at))
+    return newest
 
 
 def _infos(team: str, line: str, members: Sequence[Episode], now: datetime) -> list[Note]:
@@ -208,20 +249,25 @@ def _next_kind(members: Sequence[Episode], last: LastNote, now: datetime, rules:
     """The kind of the next note of an open incident; None if none is due."""
     ended = [e.ended_at for e in members if e.ended_at is not None]
     if len(ended) == len(members):
-        return Kind.RESOLVED if now - max(ended) >= rules.settle else None
-    covered, new = _split(members, rules)
-    if any(e.critical and not any(c.critical and _covers(c, e, rules) for c in covered) for e in new):
+        settle = rules.settle * (rules.off_delay if _chatters(members) else 1)
+        return Kind.RESOLVED if now - max(ended) >= settle else None
+    new = _new(members, rules)
+    if any(e.critical for e in new):
         return Kind.RAISED
     if new and now - last.at >= rules.wait:
         return Kind.JOINED
     # What follows from a known cause waits for the end.
     waiting = any((e.announced is Announced.NOTHING or e.ended_at is not None) and not e.cause for e in members)
-    urgent = waiting or any(e.critical and e.ended_at is None for e in members)
+    urgent = waiting or any(e.unattended for e in members)
     return Kind.REPEATED if urgent and now - last.at >= rules.repeat_every else None
 
 
-def _split(members: Sequence[Episode], rules: Rules) -> tuple[list[Episode], list[Episode]]:
-    """The alerts that are announced or covered by an announced one at least as severe, and the new ones.
+def _chatters(members: Sequence[Episode]) -> bool:
+    return max(Counter((e.name, e.subject) for e in members).values()) >= CHATTERING
+
+
+def _new(members: Sequence[Episode], rules: Rules) -> list[Episode]:
+    """The alerts that are not announced, nor covered by an announced one at least as severe.
 
     An alert is covered by one that is akin to it: it is told with the next note.
     """
@@ -234,7 +280,7 @@ def _split(members: Sequence[Episode], rules: Rules) -> tuple[list[Episode], lis
             by = covered if e.cause in causes else told
             same = (c for c in by if c.akin(e) and (c.critical or not e.critical))
             (covered if any(_covers(c, e, rules) for c in same) else new).append(e)
-    return covered, new
+    return new
 
 
 def _covers(earlier: Episode, later: Episode, rules: Rules) -> bool:

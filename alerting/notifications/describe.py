@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from alerting.notifications.decide import Episode
+from alerting.notifications.decide import CHATTERING, Episode
 from alerting.notifications.languages.amounts import TEXT_LENGTH, duration, plain
 from alerting.notifications.languages.headline import OUTSIDE, headline, summary
 from alerting.notifications.languages.sentences import Sentences
@@ -102,6 +102,8 @@ class Teller:
 
     def _with_severity(self, episode: Episode, what: str) -> str:
         severity = self.words.sentences.get(episode.severity, plain(episode.severity))
+        if episode.times >= CHATTERING:
+            what = self.words.say("chattering", what=what, count=str(episode.times))
         return self.words.say("named", severity=severity, what=what)
 
     def _short(self, episode: Episode) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from alerting.notifications.decide import Episode, Kind, Message, Note
 from alerting.notifications.describe import MessageContext, Teller
+from alerting.notifications.languages.amounts import plain
 from alerting.notifications.languages.sentences import Sentences
 from exporters.metrics.shared.labels import SEVERITIES
 
 _DETAILED = 4
 """Alerts of a note that are described with cause and action; further ones get a line each."""
 _LISTED = 16
+_NAMED = 500
+"""Critical alerts beyond those whose subjects are still named."""
 _WORST, _ACTION, _LINKS, _OTHERS, _WHY, _MORE, _OVER = range(7)
 """What is left out last, first to last."""
 _OF_ANOTHER_LINE = {_WORST: _OTHERS, _ACTION: _MORE, _LINKS: _MORE, _WHY: _MORE}
@@ -102,23 +105,41 @@ def _teller(note: Note, context: MessageContext) -> Teller:
 
 
 def _note_title(note: Note, teller: Teller) -> str:
-    shown, words = _shown(note), teller.words
+    shown, words = _collapsed(_shown(note)), teller.words
     what = teller.named(shown[0])
     if len(shown) > 1:
         what = words.say("and_more", what=what, count=str(len(shown) - 1))
-    return words.say("title", what=words.say(f"title_{note.kind.value}", what=what), where=_where(note, teller))
+    kind = Kind.RESOLVED if note.kind is Kind.ESCALATED and note.sequence > 1 else note.kind
+    return words.say("title", what=words.say(f"title_{kind.value}", what=what), where=_where(note, teller))
 
 
 def _note_drafts(note: Note, teller: Teller) -> list[_Draft]:
-    shown = _shown(note)
     # One line is enough for an alert that is over, unless it has not been announced before.
-    detailed = tuple(e for e in shown if e in note.fired or e in note.still)
+    new = {_identity(e) for e in (*note.fired, *note.still)}
+    detailed = [e for e in _collapsed(_shown(note)) if _identity(e) in new]
+    told = {_identity(e) for e in detailed}
     return [
         *_full(detailed, teller),
-        *_short("over", [e for e in note.resolved if e not in detailed], _OVER, teller),
-        *_short("still_on", [e for e in note.still if e not in detailed], _OTHERS, teller),
+        *_short("over", [e for e in _collapsed(note.resolved) if _identity(e) not in told], _OVER, teller),
+        *_short("still_on", [e for e in _collapsed(note.still) if _identity(e) not in told], _OTHERS, teller),
         _Draft(teller.words.say("for_team", where=_where(note, teller), team=note.team), 0, _Order(_LINKS)),
     ]
+
+
+def _identity(episode: Episode) -> tuple[str, str, str]:
+    return episode.name, episode.condition, episode.subject
+
+
+def _collapsed(episodes: Sequence[Episode]) -> tuple[Episode, ...]:
+    """An alert that fired several times as one: the newest, since the first, with how often it fired."""
+    by_alert: dict[tuple[str, str, str], list[Episode]] = {}
+    for episode in episodes:
+        by_alert.setdefault(_identity(episode), []).append(episode)
+    found = []
+    for same in by_alert.values():
+        newest = max(same, key=lambda e: e.id)
+        found.append(replace(newest, since=min(e.since for e in same), times=sum(e.times for e in same)))
+    return tuple(found)
 
 
 def _shown(note: Note) -> tuple[Episode, ...]:
@@ -153,9 +174,15 @@ def _short(key: str, episodes: Sequence[Episode], stage: int, teller: Teller) ->
         _Draft(teller.over(e) if e.ended_at else teller.on(key, e), 1, _Order(stage, _severity(e)))
         for e in episodes[:_LISTED]
     ]
-    hidden = len(episodes) - len(lines)
+    hidden = episodes[_LISTED:]
+    critical = [e for e in hidden if e.critical and e.ended_at is None]
+    if critical:
+        # Whoever is called to a flood must know where it is worst.
+        named = ", ".join(dict.fromkeys(plain(e.subject) for e in critical[:_NAMED]))
+        lines.append(_Draft(teller.words.say("also_critical", names=named), 0, _Order(_OTHERS, len(SEVERITIES))))
     if hidden:
-        lines.append(_Draft(teller.words.say(f"more_{key}", count=str(hidden)), hidden, _Order(_MORE)))
+        text = teller.words.say(f"more_{key}", count=str(len(hidden)))
+        lines.append(_Draft(text, len(hidden), _Order(_MORE)))
     return lines
 
 

@@ -86,6 +86,7 @@ def message_context(plant: Plant) -> MessageContext:
     steps |= {name: machine.step for name, machine in plant.machines.items()}
     steps |= {name: gate.step for name, gate in plant.gates.items()}
     words, problems = _words(plant.notify)
+    problems += _escalations(plant.notify)
     if problems:
         raise UsageError("\n".join(problems))
     return MessageContext(
@@ -108,6 +109,16 @@ def _words(config: NotifyConfig) -> tuple[Mapping[str, Sentences], list[str]]:
             reasons = [wanted] if isinstance(exc, OSError) else str(exc).splitlines()
             problems += [f"notify.language.{team}: {language}: {reason}" for reason in reasons]
     return words, problems
+
+
+def _escalations(config: NotifyConfig) -> list[str]:
+    """A sentence for each escalation that leads nowhere."""
+    allowed = f"allowed: {', '.join(TEAMS)}"
+    problems = [f"notify.escalate: unknown team {team!r}; {allowed}" for team in config.escalate if team not in TEAMS]
+    for team, rule in config.escalate.items():
+        if rule.to not in TEAMS or rule.to == team:
+            problems.append(f"notify.escalate.{team}.to: {rule.to!r} is not another team; {allowed}")
+    return problems
 
 
 def _parsed(config: NotifyConfig) -> Parsed:

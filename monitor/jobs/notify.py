@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from alerting.notifications.decide import (
     Episode,
@@ -16,6 +17,7 @@ from alerting.notifications.decide import (
     decide_notifications,
 )
 from alerting.notifications.describe import MessageContext
+from alerting.notifications.escalate import Escalated, Escalation, escalated_by, escalations
 from alerting.notifications.languages.sentences import said_of
 from alerting.notifications.likely_causes import LikelyCause, cause_of
 from alerting.notifications.text import message_text, more_of, note_text
@@ -23,6 +25,7 @@ from exporters.metrics.shared.labels import LOG_CHANNEL, TEAMS, channel_of
 from monitor.delivery.courier import Courier
 from monitor.plant.watching import NotifyConfig
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
+from monitor.statuses import Announced
 from monitor.store.database.database import Connection, Store
 from monitor.store.database.leases import renew
 from monitor.store.database.statements import TallyKey, add_counts, tally_key
@@ -30,9 +33,24 @@ from monitor.store.delivery import notifications as notices
 from monitor.store.delivery.outbox import new_message
 from monitor.store.watching.alerts import Alert, unannounced
 from monitor.store.watching.causes import REMEMBERED, likely_causes
+from monitor.store.watching.handling import shelves, withhold
 
+_APART = (Kind.INFO, Kind.ESCALATED)
+"""Notifications that belong to no incident of their team."""
 _FALLBACK_TEAM = "platform"
 """The receiver of alerts whose team no longer exists, as after an upgrade."""
+
+
+class _Due(NamedTuple):
+    """Messages of alerts, those to other teams because nobody acknowledged, and alerts that were over untold."""
+
+    messages: list[Message]
+    escalated: list[Message]
+    withheld: list[int]
+
+    @property
+    def all(self) -> list[Message]:
+        return [*self.messages, *self.escalated]
 
 
 class NotifyJob:
@@ -51,6 +69,7 @@ class NotifyJob:
     ) -> None:
         self._store = store
         self._rules = Rules(config.repeat_every, config.group_interval, config.settle)
+        self._escalate = {team: Escalation(rule.after, rule.to) for team, rule in config.escalate.items()}
         self._context = context
         self._urls = urls
         self._couriers = couriers
@@ -63,7 +82,7 @@ class NotifyJob:
         """Queue the messages that are due, then deliver; a crash in between loses nothing."""
         with self._store.read() as connection:
             due = self._due(connection, run)
-        queued = self._queue(run) if due else 0
+        queued = self._queue(run) if any(due) else 0
         for courier in self._couriers:
             courier.deliver(run)
         return Result(queued)
@@ -72,27 +91,35 @@ class NotifyJob:
         with self._store.write() as connection:
             renew(self._store, connection, run.lease)
             # Again under the lock, because the rows may have changed since.
-            messages = self._due(connection, run)
-            rows = [self._row(message, note) for message in messages for note in message.notes]
-            outgoing = [row for message in messages for row in self._outgoing(message, run)]
-            announced = announced_by(note for message in messages for note in message.notes)
-            notices.save_notifications(connection, rows, outgoing, announced)
-            add_counts(connection, _tallies(messages))
-        return len(messages)
+            due = self._due(connection, run)
+            rows = [self._row(message, note) for message in due.all for note in message.notes]
+            outgoing = [row for message in due.all for row in self._outgoing(message, run)]
+            announced = announced_by(note for message in due.messages for note in message.notes)
+            notices.save_notifications(connection, rows, outgoing, announced, escalated_by(due.escalated))
+            withhold(connection, due.withheld)
+            add_counts(connection, _tallies(due))
+        return len(due.all)
 
-    def _due(self, connection: Connection, run: Run) -> list[Message]:
+    def _due(self, connection: Connection, run: Run) -> _Due:
         rows = unannounced(connection)
         if not rows:
-            return []
+            return _Due([], [], [])
         causes = likely_causes(connection, run.now - REMEMBERED)
-        episodes = [_episode(row, causes) for row in rows]
-        groups = {(e.team, e.line) for e in episodes}
+        shelved = {(shelf.name, shelf.subject) for shelf in shelves(connection, run.now)}
+        episodes = [_episode(row, causes, shelved) for row in rows]
+        untold = [e for e in episodes if e.announced in (Announced.NOTHING, Announced.FIRED)]
+        groups = {(e.team, e.line) for e in untold}
         last = {
             group: LastNote(row.incident, row.sequence, Kind(row.kind), row.at)
-            for group, row in notices.newest_by_group(connection, groups, Kind.INFO).items()
+            for group, row in notices.newest_by_group(connection, groups, _APART).items()
         }
-        recent = notices.recent_counts(connection, run.now, self._rules.within, Kind.INFO)
-        return decide_notifications(episodes, last, recent, run.now, self._rules)
+        recent = notices.recent_counts(connection, run.now, self._rules.within, _APART)
+        known = [Escalated(e, row.fired_at or row.since, row.escalated) for e, row in zip(episodes, rows, strict=True)]
+        return _Due(
+            decide_notifications(untold, last, recent, run.now, self._rules),
+            escalations(known, self._escalate, run.now),
+            [e.id for e in episodes if e.unseen and e.ended_at is not None],
+        )
 
     def _row(self, message: Message, note: Note) -> dict[str, object]:
         text = note_text(note, self._context)
@@ -129,7 +156,7 @@ def mood(message: Message) -> str:
     """The mood of a message, by which a service may colour it."""
     kinds = {note.kind for note in message.notes}
     severities = {note.severity for note in message.notes}
-    if kinds == {Kind.RESOLVED}:
+    if kinds == {Kind.RESOLVED} or (kinds == {Kind.ESCALATED} and message.notes[0].sequence > 1):
         return "over"
     return "critical" if "critical" in severities else "warning"
 
@@ -137,7 +164,7 @@ def mood(message: Message) -> str:
 def events(note: Note) -> list[dict[str, object]]:
     """The events of a note: that an alert fired, was resolved, or (in a repetition) still fires."""
     by_event = [("fired", note.fired), ("resolved", note.resolved)]
-    if note.kind is Kind.REPEATED:
+    if note.kind in (Kind.REPEATED, Kind.ESCALATED):
         by_event.append(("still", tuple(e for e in note.still if e.critical)))
     return [
         {
@@ -154,7 +181,7 @@ def events(note: Note) -> list[dict[str, object]]:
     ]
 
 
-def _episode(row: Alert, causes: Sequence[LikelyCause]) -> Episode:
+def _episode(row: Alert, causes: Sequence[LikelyCause], shelved: Collection[tuple[str, str]]) -> Episode:
     cause = cause_of(row.name, row.subject, row.since, row.ended_at, causes)
     return Episode(
         id=row.id, name=row.name, subject=row.subject, severity=row.severity,
@@ -162,12 +189,13 @@ def _episode(row: Alert, causes: Sequence[LikelyCause]) -> Episode:
         ended_at=row.ended_at, announced=row.told,
         cause=0 if cause is None else cause.id, likely=() if cause is None else cause.said, condition=row.condition,
         details=None if row.details is None else said_of(row.details), step=row.step,
+        acknowledged=bool(row.acknowledged_by), withheld=(row.name, row.subject) in shelved,
     )  # fmt: skip
 
 
-def _tallies(messages: Iterable[Message]) -> Counter[TallyKey]:
+def _tallies(due: _Due) -> Counter[TallyKey]:
     tallies: Counter[TallyKey] = Counter()
-    for message in messages:
+    for message in due.all:
         for note in message.notes:
             tallies[tally_key("gatewatch_notifications_total", team=note.team, kind=note.kind.value)] += 1
             if len(message.notes) > 1:

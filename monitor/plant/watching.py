@@ -106,6 +106,13 @@ class AlertsConfig(Strict):
     change: dict[Name, AlertOverride] = Field({}, description="Changes, by the name of the alert.")
 
 
+class EscalationConfig(Strict):
+    """Whom to tell of a critical alert that nobody acknowledged."""
+
+    after: PositiveDuration = Field(description="How long after it fired.")
+    to: Name = Field(description="The other team.")
+
+
 class NotifyConfig(Strict):
     """Notifications: receivers and timing. Without a file of URLs, notifications go only to the log."""
 
@@ -133,7 +140,11 @@ class NotifyConfig(Strict):
         timedelta(minutes=30), description="How long all alerts must be over before an incident counts as resolved."
     )
     repeat_every: PositiveDuration = Field(
-        timedelta(hours=12), description="How often a critical alert that is still firing is sent again."
+        timedelta(hours=12),
+        description="How often a critical alert that is still firing and not acknowledged is sent again.",
+    )
+    escalate: dict[Name, EscalationConfig] = Field(
+        {}, description="Critical alerts that nobody acknowledged, by the team that was told of them."
     )
     attempts: int = Field(
         150,

@@ -97,7 +97,8 @@ def _and_unneeded(table: sa.Table, is_old: Callable[[sa.FromClause], sa.ColumnEl
         return sa.and_(old, ~sa.select(other.c.arrival).where(*same, sa.not_(is_old(other))).exists())
     if table is t.alert:
         # An end that was not announced yet keeps its incident open.
-        return sa.and_(old, sa.or_(table.c.told == Announced.RESOLVED, table.c.fired_at.is_(None)))
+        over = (table.c.told.in_((Announced.RESOLVED, Announced.WITHHELD)), table.c.escalated != Announced.FIRED)
+        return sa.and_(old, sa.or_(sa.and_(*over), table.c.fired_at.is_(None)))
     if table is t.notification:
         # The newest note of a team and line says whether its incident is open.
         newer = sa.select(other.c.id).where(

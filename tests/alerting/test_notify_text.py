@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from notify_histories import History, after
+from notify_histories import RULES, History, after
 
 from alerting.notifications.decide import Message
 from alerting.notifications.describe import MessageContext
@@ -163,7 +163,7 @@ def test_a_subject_without_a_line_names_the_site_alone() -> None:
 
 
 def test_several_lines_at_once_are_one_text_under_one_id() -> None:
-    history = History()
+    history = History(replace(RULES, flood=1000))
     for n in range(11):
         history.fire(ODD, f"m{n}", line=f"l{n:02d}")
     text = message_text(history.tell(0)[-1], PLACE)
@@ -180,6 +180,15 @@ def test_a_thousand_alerts_are_a_text_that_can_be_read() -> None:
     body = message_text(one(history, 0), PLACE).body
     assert len(body) < 7000
     assert "new: 980 more, see 'gatewatch alerts list'" in body
+
+
+def test_every_critical_subject_of_a_flood_is_named() -> None:
+    history = History()
+    for n in range(125):
+        history.fire(OUT, f"mill-{n}", severity="critical")
+    body = message_text(one(history, 0), PLACE).body
+    assert [n for n in range(125) if f"mill-{n} " not in body.replace(",", " ").replace("\n", " \n")] == []
+    assert len(body) < 8000
 
 
 CONTROL = [c for c in map(chr, range(0x2100)) if not c.isprintable()]

@@ -363,8 +363,28 @@ alert = sa.Table(
     _enum("told", Announced, server_default=_default("")),
     # Where it is, and what its summary adds to its text, in no language.
     _text("step", server_default=_default("")), sa.Column("details", JsonText, nullable=True),
+    # Who said to have seen it, '' while nobody did.
+    _time("acknowledged_at", True), _text("acknowledged_by", server_default=_default("")),
+    # What another team was told because nobody acknowledged it.
+    _enum("escalated", Announced, server_default=_default("")),
     sa.Index("ix_alert_episodes", "name", "subject", "condition", "id"), sa.Index("ix_alert_told", "told"),
+    sa.Index("ix_alert_escalated", "escalated"),
     sa.Index("ix_alert_ended_at", "ended_at"),
+)  # fmt: skip
+
+# Alerts that people do not want to be told of until then.
+shelf = sa.Table(
+    "shelf", metadata,
+    _text("name", primary_key=True), _text("subject", primary_key=True), _time("at"), _time("until"), _text("actor"),
+    _text("reason"),
+)  # fmt: skip
+
+# What people did about alerts, an entry for each action, chained by digests; only ever appended to.
+audit = sa.Table(
+    "audit", metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False), _time("at"), _text("actor"), _text("role"),
+    _text("via"), _text("action"), _text("about"), _text("details"), sa.Column("request", sa.Text, nullable=True),
+    _text("previous"), _text("digest"), sa.UniqueConstraint("request"), sa.Index("ix_audit_about", "about"),
 )  # fmt: skip
 
 notification = sa.Table(

@@ -33,24 +33,27 @@ class Notification(NamedTuple):
 
 
 def newest_by_group(
-    connection: sa.Connection, groups: Iterable[tuple[str, str]], excluded: str
+    connection: sa.Connection, groups: Iterable[tuple[str, str]], excluded: Sequence[str]
 ) -> Mapping[tuple[str, str], Notification]:
-    """The newest notification of each (team, line) that has one, not counting kind `excluded`."""
+    """The newest notification of each (team, line) that has one, not counting kinds `excluded`."""
     n = t.notification.c
     newest_rows = {}
     for team, line in groups:
-        query = select_columns(Notification, t.notification).where(n.team == team, n.line == line, n.kind != excluded)
+        query = select_columns(Notification, t.notification).where(n.team == team, n.line == line)
+        query = query.where(n.kind.not_in(excluded))
         row = fetch_one(connection, Notification, query.order_by(n.id.desc()).limit(1))
         if row is not None:
             newest_rows[team, line] = row
     return newest_rows
 
 
-def recent_counts(connection: sa.Connection, now: datetime, within: timedelta, excluded: str) -> Mapping[str, int]:
-    """For each team, how many messages were created within `within` before `now`, not counting kind `excluded`."""
+def recent_counts(
+    connection: sa.Connection, now: datetime, within: timedelta, excluded: Sequence[str]
+) -> Mapping[str, int]:
+    """For each team, how many messages were created within `within` before `now`, not counting kinds `excluded`."""
     n = t.notification.c
     query = sa.select(n.team, sa.func.count(n.message.distinct())).where(
-        n.at > now - within, n.at <= now, n.kind != excluded
+        n.at > now - within, n.at <= now, n.kind.not_in(excluded)
     )
     return {team: int(count) for team, count in connection.execute(query.group_by(n.team))}
 
@@ -60,13 +63,18 @@ def save_notifications(
     notifications: Sequence[Mapping[str, object]],
     outgoing: Sequence[Mapping[str, object]],
     announced: Mapping[int, Announced],
+    escalated: Mapping[int, Announced],
 ) -> None:
-    """Write notifications with their outbox messages, and what they announce of each alert, by alert id."""
+    """Write notifications with their outbox messages, and what they announce of each alert, by alert id.
+
+    `escalated` is what they tell other teams, because nobody acknowledged.
+    """
     insert(connection, t.notification, notifications)
     insert_new(connection, t.outbox, outgoing)
-    for state in sorted(set(announced.values())):
-        ids = [alert_id for alert_id, value in announced.items() if value == state]
-        connection.execute(t.alert.update().where(t.alert.c.id.in_(ids)).values(told=state))
+    for column, by_id in ((t.alert.c.told, announced), (t.alert.c.escalated, escalated)):
+        for state in sorted(set(by_id.values())):
+            ids = [alert_id for alert_id, value in by_id.items() if value == state]
+            connection.execute(t.alert.update().where(t.alert.c.id.in_(ids)).values({column: state}))
 
 
 def recent_notifications(connection: sa.Connection, count: int) -> list[Notification]:

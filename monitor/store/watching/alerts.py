@@ -35,8 +35,9 @@ class Alert(NamedTuple):
     """An episode of an alert: since when its condition holds (`since`), when it fired and when it ended.
 
     `kept_since` is since when only `keep_firing` keeps it firing, `seen_at` when Alertmanager last sent it, `told` what
-    was announced of it. `step` is where it is, '' where it belongs to none; `details` are what its summary adds to its
-    text, as JSON of a list of `Said`, None for one of an earlier version.
+    was announced of it, `escalated` what another team was told. `step` is where it is, '' where it belongs to none;
+    `details` are what its summary adds to its text, as JSON of a list of `Said`, None for one of an earlier version.
+    `acknowledged_by` is who attends to it, '' while nobody does.
     """
 
     id: int
@@ -59,6 +60,9 @@ class Alert(NamedTuple):
     told: Announced
     step: str
     details: Sequence[Any] | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str
+    escalated: Announced
 
 
 def open_states(connection: sa.Connection) -> dict[Key, AlertState]:
@@ -219,10 +223,11 @@ def _breaches(names: tuple[str, ...]) -> sa.Select[Any]:
 
 
 def unannounced(connection: sa.Connection) -> list[Alert]:
-    """Alerts that fired and whose end was not announced, oldest first."""
+    """Alerts that fired and whose end was not announced to everybody who was told of them, oldest first."""
     a = t.alert.c
-    # By the index: the end of nearly all past alerts was announced.
-    open_ = (a.told.in_((Announced.NOTHING, Announced.FIRED)), a.fired_at.is_not(None))
+    # By the indexes: the end of nearly all past alerts was announced.
+    untold = sa.or_(a.told.in_((Announced.NOTHING, Announced.FIRED)), a.escalated == Announced.FIRED)
+    open_ = (untold, a.fired_at.is_not(None))
     return list(fetch_rows(connection, Alert, select_columns(Alert, t.alert).where(*open_).order_by(a.id)))
 
 

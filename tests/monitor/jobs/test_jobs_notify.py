@@ -15,14 +15,18 @@ import sqlalchemy as sa
 from andon import Andon
 from spine_kit import T0, Spine, after
 
+from alerting.handling.actions import Action, Person, Role, Via, Wish
 from alerting.notifications.languages.sentences import Said
 from monitor.errors import FencedError
 from monitor.jobs.notify import NotifyJob
+from monitor.plant.watching import EscalationConfig
 from monitor.runtime.app import notify_job
 from monitor.store.database import tables as t
 from monitor.store.delivery.notifications import delivery_statuses, recent_notifications
 from monitor.store.delivery.outbox import resend
+from monitor.store.watching.handling import handle
 
+ANN = Person("ann", Role.ENGINEER, Via.PAGE)
 DELIVERIES = "gatewatch_outbox_deliveries_total"
 
 
@@ -227,10 +231,10 @@ def test_a_storm_is_put_together_and_counted(spine: Spine, andon: Andon) -> None
     for n in range(14):
         fire(spine, subject=f"m{n}", line=f"l{n:02d}")
     spine.run(teller(spine, {"operators": [andon.url]}), after(0))
-    assert len(andon.taken) == len(lines(spine)) == 10
+    assert len(andon.taken) == len(lines(spine)) == 1
     assert len(spine.all(t.notification, "key")) == 14
-    assert len(lines(spine)[-1]["notifications"]) == 5
-    assert spine.tally("gatewatch_notifications_put_together_total", team="operators") == 5
+    assert len(lines(spine)[-1]["notifications"]) == 14
+    assert spine.tally("gatewatch_notifications_put_together_total", team="operators") == 14
     assert set(spine.all(t.alert, "told")) == {"fired"}
 
 
@@ -307,3 +311,41 @@ def test_the_log_is_one_file_for_all(tmp_path: Path) -> None:
     for n in range(3):
         send(str(tmp_path / "log"), {"id": f"{n} é"})
     assert [json.loads(line)["id"] for line in (tmp_path / "log").read_text().splitlines()] == ["0 é", "1 é", "2 é"]
+
+
+def test_nobody_acknowledges_so_another_team_is_told_and_told_of_the_end(spine: Spine) -> None:
+    job = teller(spine, escalate={"operators": EscalationConfig(after=timedelta(minutes=15), to="engineers")})
+    number = fire(spine, severity="critical")
+    for minute in (0, 14, 15, 16):
+        spine.run(job, after(minute))
+    end(spine, number, 20)
+    for minute in (21, 26, 27):
+        spine.run(job, after(minute))
+    told = [(line["team"], line["notifications"][0]["kind"]) for line in lines(spine)]
+    assert told == [
+        ("operators", "opened"), ("engineers", "escalated"), ("engineers", "escalated"), ("operators", "resolved"),
+    ]  # fmt: skip
+    assert spine.all(t.alert, "told", "escalated") == [("resolved", "resolved")]
+
+
+def test_what_is_acknowledged_is_not_escalated(spine: Spine) -> None:
+    job = teller(spine, escalate={"operators": EscalationConfig(after=timedelta(minutes=15), to="engineers")})
+    fire(spine, severity="critical")
+    spine.run(job, after(0))
+    handle(spine.store, Wish(Action.ACKNOWLEDGE, "MachineOutOfSpec", "m1"), ANN, after(5))
+    assert spine.run(job, after(60)).rows == 0
+
+
+def test_what_comes_and_goes_on_the_shelf_is_never_told(spine: Spine) -> None:
+    job = teller(spine)
+    number = fire(spine)
+    handle(spine.store, Wish(Action.SHELVE, "MachineOutOfSpec", "m1", "known", after(60)), ANN, after(0))
+    spine.run(job, after(1))
+    end(spine, number, 30)
+    spine.run(job, after(31))
+    again = fire(spine, at=50)
+    spine.run(job, after(59))
+    assert (lines(spine) if (spine.folder / "told.jsonl").exists() else []) == []
+    spine.run(job, after(61))
+    assert [line["notifications"][0]["kind"] for line in lines(spine)] == ["opened"]
+    assert spine.all(t.alert, "id", "told") == [(number, "withheld"), (again, "fired")]

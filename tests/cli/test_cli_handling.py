@@ -1,0 +1,71 @@
+"""Answering alerts from the command line, and checking the record of it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from cli_kit import gatewatch
+
+pytestmark = pytest.mark.process
+
+ALERT = ("SensorStuck", "mill-1")
+
+
+@pytest.fixture
+def fired(plant: Path) -> Path:
+    """A plant in which an alert fires."""
+    assert gatewatch("once", plant).code == 0
+    row = (*ALERT, "warning", "mill-1 is stuck", "2026-03-02 06:00:00.000000", "2026-03-02 06:00:00.000000")
+    with closing(sqlite3.connect(plant.parent / "gatewatch.db")) as connection:
+        connection.execute(
+            "INSERT INTO alert (name, subject, severity, summary, since, fired_at) VALUES (?, ?, ?, ?, ?, ?)", row
+        )
+        connection.commit()
+    return plant
+
+
+def test_from_the_alert_to_the_record_and_back(fired: Path) -> None:
+    p = ("-p", fired)
+    by = ("--by", "ann")
+    said = gatewatch("alerts", "ack", *ALERT, *p, *by, "--note", "on my way")
+    assert (said.code, said.out) == (0, "acknowledge: SensorStuck mill-1 by ann, entry 1 of the record\n")
+    again = gatewatch("alerts", "ack", *ALERT, *p, *by)
+    assert (again.code, "by ann already" in again.err) == (2, True)
+    assert gatewatch("alerts", "shelve", *ALERT, *p, *by, "--for", "8h", "--reason", "sensor is on order").code == 0
+    (shelf,) = json.loads(gatewatch("alerts", "shelved", *p, "--json").out)
+    assert (shelf["subject"], shelf["reason"]) == ("mill-1", "sensor is on order")
+    assert gatewatch("alerts", "unshelve", *ALERT, *p, *by).code == 0
+    assert gatewatch("alerts", "shelved", *p).out == "nothing is shelved\n"
+    actions = [entry["action"] for entry in json.loads(gatewatch("audit", "list", *p, "--json").out)]
+    assert actions == ["unshelve", "shelve", "acknowledge"]
+    whole = gatewatch("audit", "verify", *p)
+    end = whole.out.split()[-1]
+    assert (whole.code, end.partition(":")[0]) == (0, "3")
+    with closing(sqlite3.connect(fired.parent / "gatewatch.db")) as connection:
+        connection.execute("DELETE FROM audit WHERE id = 3")
+        connection.commit()
+    assert gatewatch("audit", "verify", *p).code == 0, "only who knows the end can miss it"
+    cut = gatewatch("audit", "verify", *p, "--expect", end)
+    assert (cut.code, "entries end at 2; expected at least 3" in cut.err) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("alerts", "ack", "SensorStuck", "mill-9"), "no alert SensorStuck of mill-9"),
+        (("alerts", "shelve", *ALERT, "--for", "31d", "--reason", "x"), "at most 720 h"),
+        (("alerts", "note", *ALERT, " "), "expected a note"),
+        (("alerts", "note", *ALERT, "x", "--by", " a"), "expected 1 to 63 printable"),
+        (("alerts", "unshelve", *ALERT), "is not shelved"),
+        (("audit", "verify", "--expect", "3"), "expected ENTRY:DIGEST"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(fired: Path, words: tuple[str, ...], sentence: str) -> None:
+    said = gatewatch(*words, "-p", fired)
+    assert said.code == 2
+    assert sentence in said.err
+    assert len(said.err.splitlines()) == 1
