@@ -14,7 +14,8 @@ ALERTS: tuple[AlertSpec, ...] = (
     ),
     of_metric(
         "OutcomesMissing", "warning", "ml", "gatewatch_gate_outcomes_behind_seconds", "gate", "gate",
-        limit=3 * 86400.0, clear=86400.0, unit=Unit.AGE, reads="no outcome for {value}, allowed {limit}",
+        limit=3 * 86400.0, clear=86400.0, needs=("outcomes",), unit=Unit.AGE,
+        reads="no outcome for {value}, allowed {limit}",
         summary="gate {subject} decides on parts, and no outcome has arrived for days",
         cause="Parts have passed the gate for days, and no outcome has arrived meanwhile.",
         action="Check the source of the outcomes; the gate cannot learn, and nobody knows how well it predicts.",
@@ -29,7 +30,7 @@ ALERTS: tuple[AlertSpec, ...] = (
     ),
     of_metric(
         "HoldRateHigh", "warning", "operators", "gatewatch_gate_hold_ratio", "gate", "gate", limit=0.5, clear=0.4,
-        pending_for=30 * MINUTE, keep_firing=30 * MINUTE, unit=Unit.SHARE,
+        pending_for=30 * MINUTE, keep_firing=30 * MINUTE, needs=("readings", "part_steps"), unit=Unit.SHARE,
         reads="{value} of the newest {newest} decisions are holds, limit {limit}",
         summary="gate {subject} holds most of the newest parts",
         cause="The gate cannot decide on most of its newest parts: inputs missing or unfamiliar, or intervals too "

@@ -35,7 +35,7 @@ ALERTS: tuple[AlertSpec, ...] = (
     ),
     of_machine(
         "SensorDead", "warning", "operators", LIMITS, DEAD, pending_for=NONE, keep_firing=15 * MINUTE,
-        absent_after=2 * HOUR,
+        absent_after=2 * HOUR, needs=("readings",),
         summary="a sensor of machine {subject} delivers no values", absent="no readings of machine {subject} arrive",
         cause="The historian has no values for this sensor while the machine runs, or no rows for the machine at all.",
         action="Check the sensor's cable, transmitter and historian tag; its limits are not monitored until it is "
@@ -49,7 +49,7 @@ ALERTS: tuple[AlertSpec, ...] = (
     ),
     of_metric(
         "MachineUnwatched", "warning", "engineers", "gatewatch_machine_unwatched", "machine", "machine",
-        pending_for=2 * HOUR,
+        pending_for=2 * HOUR, needs=("readings", "machine_states"),
         summary="machine {subject} is not watched",
         cause="No row of the machine came yet, its rows are compared with nothing, or nothing reports whether it runs.",
         action="Look up the reason in gatewatch_machine_unwatched; check the machine's code, recipes and sources.",

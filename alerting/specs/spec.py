@@ -57,6 +57,7 @@ class AlertSpec:
     enabled: bool = True
     unit: Unit = Unit.NONE
     reads: str = ""
+    needs: tuple[str, ...] = ()
 
     @property
     def measured(self) -> bool:

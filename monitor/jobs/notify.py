@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from alerting.alerts.starved import SOURCE_DOWN, Feeds, OpenAlert, starved_by
 from alerting.notifications.decide import (
     Episode,
     Kind,
@@ -18,7 +19,7 @@ from alerting.notifications.decide import (
 )
 from alerting.notifications.describe import MessageContext
 from alerting.notifications.escalate import Escalated, Escalation, escalated_by, escalations
-from alerting.notifications.languages.sentences import said_of
+from alerting.notifications.languages.sentences import Said, said_of
 from alerting.notifications.likely_causes import LikelyCause, cause_of
 from alerting.notifications.text import message_text, more_of, note_text
 from exporters.metrics.shared.labels import LOG_CHANNEL, TEAMS, channel_of
@@ -66,8 +67,10 @@ class NotifyJob:
         context: MessageContext,
         urls: Mapping[str, int],
         couriers: Sequence[Courier],
+        feeds: Mapping[str, Feeds],
     ) -> None:
         self._store = store
+        self._feeds = feeds
         self._rules = Rules(config.repeat_every, config.group_interval, config.settle)
         self._escalate = {team: Escalation(rule.after, rule.to) for team, rule in config.escalate.items()}
         self._context = context
@@ -106,7 +109,8 @@ class NotifyJob:
             return _Due([], [], [])
         causes = likely_causes(connection, run.now - REMEMBERED)
         shelved = {(shelf.name, shelf.subject) for shelf in shelves(connection, run.now)}
-        episodes = [_episode(row, causes, shelved) for row in rows]
+        starved = self._starved(rows)
+        episodes = [_episode(row, causes, shelved, starved.get(row.id)) for row in rows]
         untold = [e for e in episodes if e.announced in (Announced.NOTHING, Announced.FIRED)]
         groups = {(e.team, e.line) for e in untold}
         last = {
@@ -120,6 +124,13 @@ class NotifyJob:
             escalations(known, self._escalate, run.now),
             [e.id for e in episodes if e.unseen and e.ended_at is not None],
         )
+
+    def _starved(self, rows: Sequence[Alert]) -> dict[int, OpenAlert]:
+        """The alert on a source that each alert follows from, by id."""
+        alerts = [OpenAlert(row.id, row.name, row.subject) for row in rows]
+        down = [a for a, row in zip(alerts, rows, strict=True) if a.name in SOURCE_DOWN and row.ended_at is None]
+        followed = ((a.id, starved_by(a, down, self._feeds)) for a in alerts)
+        return {number: source for number, source in followed if source is not None}
 
     def _row(self, message: Message, note: Note) -> dict[str, object]:
         text = note_text(note, self._context)
@@ -181,13 +192,19 @@ def events(note: Note) -> list[dict[str, object]]:
     ]
 
 
-def _episode(row: Alert, causes: Sequence[LikelyCause], shelved: Collection[tuple[str, str]]) -> Episode:
+def _episode(
+    row: Alert, causes: Sequence[LikelyCause], shelved: Collection[tuple[str, str]], source: OpenAlert | None
+) -> Episode:
     cause = cause_of(row.name, row.subject, row.since, row.ended_at, causes)
+    number, said = (0, ()) if cause is None else (cause.id, cause.said)
+    if source is not None:
+        # What is known for certain goes before what is likely. Negative, so that no likely cause has the same number.
+        number, said = -source.id, () if source.id == row.id else (Said("cause_source", {"subject": source.subject}),)
     return Episode(
         id=row.id, name=row.name, subject=row.subject, severity=row.severity,
         team=row.team if row.team in TEAMS else _FALLBACK_TEAM, line=row.line, summary=row.summary, since=row.since,
         ended_at=row.ended_at, announced=row.told,
-        cause=0 if cause is None else cause.id, likely=() if cause is None else cause.said, condition=row.condition,
+        cause=number, likely=said, condition=row.condition,
         details=None if row.details is None else said_of(row.details), step=row.step,
         acknowledged=bool(row.acknowledged_by), withheld=(row.name, row.subject) in shelved,
     )  # fmt: skip

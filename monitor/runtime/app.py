@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from alerting.alerts import in_force
+from alerting.alerts.starved import feeds_of
 from alerting.notifications.receivers import Receivers
 from exporters.delivery import notify_log
 from exporters.delivery.mes import MesTarget
@@ -210,4 +211,4 @@ def notify_job(store: Store, plant: Plant, receivers: Receivers | None) -> Notif
         # One at a time, so that at most one is repeated after a kill.
         couriers.append(Courier(store, channels, deliver, policy, batch_size=1, one_receiver=False))
     urls = {team: len(of_team) for team, of_team in (receivers or {}).items()}
-    return NotifyJob(store, config, message_context(plant), urls, couriers)
+    return NotifyJob(store, config, message_context(plant), urls, couriers, feeds_of(plant))

@@ -170,24 +170,23 @@ def test_thirty_scripted_series_live(tmp_path: Path) -> None:
 def _compare(ours: Edges, theirs: Edges, down: float, back: float) -> None:
     """Nothing was scraped from `down` to `back`; what was pending waits that much longer, by Prometheus' own rule."""
     assert set(ours) == set(theirs)
-    worst, restarted = 0.0, 0.0
+    worst, restarted = (0.0, ""), 0.0
     for key, spells in ours.items():
         assert len(spells) == len(theirs[key]), (key, spells, theirs[key])
         for mine, real in zip(spells, theirs[key], strict=True):
             for a, b in zip(mine, real, strict=True):
-                if a != float("inf") and down - INTERVAL < a < back + RESTORED:
+                if a != float("inf") and down - 2 * INTERVAL < a < back + RESTORED:
                     restarted = max(restarted, abs(a - b))
                 elif a != float("inf"):
-                    worst = max(worst, abs(a - b))
+                    worst = max(worst, (abs(a - b), f"{key}, {a - down:.2f} s after Prometheus ended"))
     episodes = sum(map(len, ours.values()))
     through = sum(1 for spells in ours.values() for a, b in spells if a < down and b > back)
-    print(f"{len(ours)} alerts, {episodes} episodes; edges apart at most {worst:.2f} s, the interval is {INTERVAL} s")
-    print(f"{through} fired through the restart, {back - down:.1f} s without a scrape; edges in it apart at most {restarted:.2f} s")
-    for key, spells in ours.items():
-        for mine, real in zip(spells, theirs[key], strict=True):
-            if any(abs(a - b) > 1.25 for a, b in zip(mine, real, strict=True)):
-                print(key, [round(x - down, 2) for x in (*mine, *real)])
+    print(
+        f"{len(ours)} alerts, {episodes} episodes; edges apart at most {worst[0]:.2f} s, the interval is {INTERVAL} s"
+    )
+    print(f"{through} fired through the restart, {back - down:.1f} s without a scrape")
+    print(f"edges in it apart at most {restarted:.2f} s")
     assert episodes > 30
-    assert worst <= INTERVAL + 0.25
+    assert worst[0] <= INTERVAL + 0.25, worst
     assert through > 3
     assert restarted <= INTERVAL + 0.25 + back - down + RESTORED

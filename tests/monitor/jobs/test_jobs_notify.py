@@ -349,3 +349,18 @@ def test_what_comes_and_goes_on_the_shelf_is_never_told(spine: Spine) -> None:
     spine.run(job, after(61))
     assert [line["notifications"][0]["kind"] for line in lines(spine)] == ["opened"]
     assert spine.all(t.alert, "id", "told") == [(number, "withheld"), (again, "fired")]
+
+
+def test_what_follows_from_a_source_that_is_down_is_told_once_with_the_reason(spine: Spine) -> None:
+    job = teller(spine)
+    (source,) = [name for name, config in spine.plant.sources.items() if config.kind == "readings"]
+    fire(spine, "SourceStopped", source, team="platform", line="", severity="critical")
+    machines = sorted(spine.plant.machines)
+    for minute, machine in enumerate(machines):
+        fire(spine, "SensorDead", machine, at=minute)
+        spine.run(job, after(minute))
+    spine.run(job, after(30))
+    told = [line for line in lines(spine) if line["team"] == "operators"]
+    assert [line["notifications"][0]["kind"] for line in told] == ["opened"]
+    assert f"Likely cause: source {source}, from which nothing comes" in told[0]["body"]
+    assert len(machines) > 1
