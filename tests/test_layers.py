@@ -85,6 +85,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "exporters.pages": (
         "alerting.specs", "exporters.html", "exporters.metrics.families", "exporters.metrics.shared",
     ),
+    "exporters.pages.alarms": ("exporters.html", "exporters.pages"),
     "exporters.pages.subjects": (
         "alerting.specs", "exporters.html", "exporters.metrics.families", "exporters.metrics.shared", "exporters.pages",
         "monitor.plant",

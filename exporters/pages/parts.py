@@ -100,7 +100,8 @@ def problem_page(title: str, sentence: str, top: Top, refresh: int = 0) -> str:
 
 
 LINKS = (
-    ("Overview", "/"), ("Parts", "/parts"), ("Holds", "/holds"), ("Handover", "/handover"), ("Reports", "/reports/"),
+    ("Overview", "/"), ("Alarms", "/alarms"), ("Parts", "/parts"), ("Holds", "/holds"), ("Handover", "/handover"),
+    ("Reports", "/reports/"),
 )  # fmt: skip
 """The pages that every other one links to."""
 

@@ -34,7 +34,7 @@ def receivers_of(plant: Plant) -> Receivers:
 
 def problems(plant: Plant) -> list[str]:
     """Every problem of `notify`, a sentence each."""
-    problems = [*_parsed(plant.notify).problems, *_words(plant.notify)[1]]
+    problems = [*_parsed(plant.notify).problems, *_words(plant.notify)[1], *_escalations(plant.notify)]
     if not notify_log.accepts(plant.notify.log):
         problems.append(f"notify.log: the folder {Path(plant.notify.log).parent} does not exist; create it")
     return problems

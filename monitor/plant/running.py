@@ -77,6 +77,11 @@ class ServerConfig(Strict):
         None,
         description="Address of the Grafana with the dashboards; the pages of machines, steps and gates lead there.",
     )
+    people_file: Text | None = Field(
+        None,
+        description="File of the people who may answer alerts on the pages and by the API; `gatewatch people token` "
+        "makes its lines.",
+    )
 
     @property
     def address(self) -> str:

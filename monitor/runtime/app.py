@@ -60,6 +60,7 @@ from monitor.sources.transports import open_source
 from monitor.store.database.database import Store
 from monitor.store.database.schema import open_store
 from monitor.store.plant_files import record_plant_file
+from monitor.web.people.file import people_of
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +115,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     sources = {name: open_source(name, config, plant) for name, config in plant.sources.items()}
     target = None if plant.write_back is None else MesTarget(plant.write_back)
     receivers = receivers_of(plant)
+    people_of(plant.server)
     # A replay can be repeated after a power cut; waiting for the disk at each commit would cost a fifth of its time.
     store = open_store(plant.store.url, durable=not simulated)
     for where, sentence in retention.problems(plant):

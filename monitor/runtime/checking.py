@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from monitor.errors import MonitorError
+from monitor.errors import MonitorError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,7 @@ def _store(examined: Any) -> Iterator[str]:
 def _targets(examined: Any) -> Iterator[str]:
     from exporters.delivery.mes import MesTarget
     from monitor.delivery.notifications import problems as notify_problems
+    from monitor.web.people.file import people_of
 
     plant = examined.plant
     if plant.write_back is not None and examined.is_sound("write_back"):
@@ -100,3 +101,8 @@ def _targets(examined: Any) -> Iterator[str]:
         yield from MesTarget(plant.write_back, names).check()
     if examined.is_sound("notify"):
         yield from notify_problems(plant)
+    if examined.is_sound("server"):
+        try:
+            people_of(plant.server)
+        except UsageError as exc:
+            yield from str(exc).splitlines()

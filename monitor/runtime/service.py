@@ -33,6 +33,7 @@ from monitor.jobs.detect import DetectJob
 from monitor.plant.file.load import LoadedPlant, difference, needs_restart
 from monitor.runtime.app import App, bounds_of, make_app
 from monitor.runtime.part_reader import PartReader
+from monitor.runtime.people_reader import PeopleReader
 from monitor.runtime.store_watch import StoreWatch
 from monitor.scheduling.job import Job
 from monitor.scheduling.runner import SlotOutcome
@@ -135,6 +136,7 @@ class Service:
             receive=self._receive,
             picture=parts.picture,
             parts=parts.views,
+            people=PeopleReader(lambda: self._app).views,
         )
         server = self._app.plant.server
         return serve(make_server(views), server.host, server.port)

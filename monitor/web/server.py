@@ -1,4 +1,4 @@
-"""The HTTP server: metrics, health, parts, reports, and Alertmanager's webhook, the only route that writes."""
+"""The HTTP server: metrics, health, pages, reports; what people do about alerts and Alertmanager's webhook write."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from monitor.store.database.database import DatabaseError
 from monitor.web.answers import READ, SAFE, error, html, top_of
 from monitor.web.connections import Limits, limited
 from monitor.web.parts import PartViews, add_handover, add_lots, add_parts, add_pictures
+from monitor.web.people.routes import PeopleViews, add_people
 from monitor.web.subjects import add_subjects
 from monitor.web.webhook import Answer
 
@@ -73,6 +74,7 @@ class Views:
     now: Callable[[], datetime] = WallClock().now
     picture: Callable[[int, str], bytes | None] = lambda arrival, name: None
     parts: PartViews = field(default_factory=PartViews)
+    people: PeopleViews = field(default_factory=PeopleViews)
 
 
 def make_app(views: Views) -> FastAPI:
@@ -89,6 +91,7 @@ def make_app(views: Views) -> FastAPI:
     add_lots(app, views.parts.lot)
     add_handover(app, views.parts.handover)
     add_pictures(app, views.picture, views.parts.picture_map)
+    add_people(app, views.people)
     _add_andon(app, views)
     _add_reports(app, views.reports)
     _add_webhook(app, views)

@@ -61,7 +61,7 @@ def test_every_rule_says_who_how_bad_what_and_where_to_read(spec: AlertSpec) -> 
 def test_a_breach_is_kept_firing_and_an_absence_is_not(spec: AlertSpec) -> None:
     lasting = replace(spec, pending_for=STEP, keep_firing=2 * STEP, absent_after=3 * STEP)
     (group,) = yaml.safe_load(rule_file([lasting]))["groups"]
-    breach, recorded, absent = group["rules"]
+    breach, recorded, absent, _ = group["rules"]
     assert (breach["for"], absent["for"]) == ("1m", "3m")
     assert "[2m1ms]" in breach["expr"]
     assert recorded["labels"] == {"alert": spec.name}, "what it is kept by, which a restart of Prometheus leaves"

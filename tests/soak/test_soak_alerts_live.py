@@ -178,7 +178,7 @@ def _compare(ours: Edges, theirs: Edges, down: float, back: float) -> None:
                 if a != float("inf") and down - 2 * INTERVAL < a < back + RESTORED:
                     restarted = max(restarted, abs(a - b))
                 elif a != float("inf"):
-                    worst = max(worst, (abs(a - b), f"{key}, {a - down:.2f} s after Prometheus ended"))
+                    worst = max(worst, (abs(a - b), f"{key}: {a - down:.2f} and {b - down:.2f} s"))
     episodes = sum(map(len, ours.values()))
     through = sum(1 for spells in ours.values() for a, b in spells if a < down and b > back)
     print(

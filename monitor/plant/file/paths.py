@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from monitor.plant.plant import Plant
-from monitor.plant.running import MlflowConfig, StoreConfig
+from monitor.plant.running import MlflowConfig, ServerConfig, StoreConfig
 from monitor.plant.sources import SourceBase, WriteBack
 from monitor.plant.types import Strict
 from monitor.plant.watching import NotifyConfig
@@ -40,6 +40,7 @@ def resolve(plant: Plant, folder: Path) -> Plant:
             "mlflow": _mlflow(plant.mlflow, folder),
             "sources": {name: _with_absolute_url(source, folder) for name, source in plant.sources.items()},
             "notify": _notify(plant.notify, folder),
+            "server": _server(plant.server, folder),
             "write_back": _with_absolute_url(plant.write_back, folder) if plant.write_back else None,
         }
     )
@@ -57,6 +58,11 @@ def _notify(notify: NotifyConfig, folder: Path) -> NotifyConfig:
     }
     log = str(folder.absolute() / notify.log)
     return notify.model_copy(update={"urls_file": urls, "log": log, "language": language})
+
+
+def _server(server: ServerConfig, folder: Path) -> ServerConfig:
+    people = server.people_file and str(folder.absolute() / server.people_file)
+    return server.model_copy(update={"people_file": people})
 
 
 def _mlflow(mlflow: MlflowConfig, folder: Path) -> MlflowConfig:

@@ -1,0 +1,67 @@
+"""What the server of a running plant shows of alarms, and does for people: read anew at each request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from alerting.handling.actions import Person, Wish
+from alerting.handling.audit import Entry
+from alerting.handling.people import People
+from exporters.pages.alarms.page import Alarm, Alarms, Done, Shelved
+from monitor.errors import MonitorError, UsageError
+from monitor.runtime.app import App
+from monitor.store.watching.alerts import alerts
+from monitor.store.watching.causes import cited_by
+from monitor.store.watching.handling import handle, newest_entries, shelves
+from monitor.web.people.file import people_of
+from monitor.web.people.routes import PeopleViews
+
+_DONE = 20
+
+
+class PeopleReader:
+    """Alarms of the plant in force, which a reload changes; for several threads."""
+
+    def __init__(self, app: Callable[[], App]) -> None:
+        self._app = app
+
+    @property
+    def views(self) -> PeopleViews:
+        """As the server takes them."""
+        app = self._app()
+        secure = (app.plant.server.public_url or "").startswith("https:")
+        return PeopleViews(self._alarms, self._people, self._handle, app.clock.now, secure)
+
+    def _people(self) -> People | None:
+        try:
+            return people_of(self._app().plant.server)
+        except UsageError as exc:
+            raise MonitorError(str(exc)) from exc
+
+    def _handle(self, wish: Wish, person: Person, request: str) -> Entry:
+        app = self._app()
+        return handle(app.store, wish, person, app.clock.now(), request)
+
+    def _alarms(self) -> Alarms:
+        app = self._app()
+        now = app.clock.now()
+        rows = alerts(app.store, active=True)
+        causes = cited_by(app.store, rows)
+        with app.store.read() as connection:
+            shelved, entries = shelves(connection, now), newest_entries(connection, _DONE)
+        away = {(row.name, row.subject) for row in shelved}
+        firing = (
+            Alarm(row.name, row.subject, row.severity, row.team, row.summary, causes[row.id], row.since,
+                  row.acknowledged_by, (row.name, row.subject) in away)
+            for row in rows
+        )  # fmt: skip
+        order = {"critical": 0, "warning": 1}
+        return Alarms(
+            tuple(sorted(firing, key=lambda row: (order.get(row.severity, 2), row.since))),
+            tuple(Shelved(row.name, row.subject, row.until, row.actor, row.reason) for row in shelved),
+            tuple(
+                Done(e.id, e.at, e.actor, e.role, e.action, e.about, str(json.loads(e.details).get("note", "")))
+                for e in entries
+            ),
+        )
