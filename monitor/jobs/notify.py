@@ -18,16 +18,16 @@ from alerting.notifications.decide import (
 from alerting.notifications.describe import MessageContext
 from alerting.notifications.languages.sentences import said_of
 from alerting.notifications.likely_causes import LikelyCause, cause_of
-from alerting.notifications.text import message_text, more_of, note_text
-from exporters.metrics.shared.labels import LOG_CHANNEL, TEAMS, channel_of
+from alerting.notifications.text import message_text, note_text
+from exporters.metrics.shared.labels import TEAMS
 from monitor.delivery.courier import Courier
+from monitor.delivery.outgoing import Outgoing, outbox_rows
 from monitor.plant.watching import NotifyConfig
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.database.database import Connection, Store
 from monitor.store.database.leases import renew
 from monitor.store.database.statements import TallyKey, add_counts, tally_key
 from monitor.store.delivery import notifications as notices
-from monitor.store.delivery.outbox import new_message
 from monitor.store.watching.alerts import Alert, unannounced
 from monitor.store.watching.causes import REMEMBERED, likely_causes
 
@@ -85,7 +85,7 @@ class NotifyJob:
         if not rows:
             return []
         causes = likely_causes(connection, run.now - REMEMBERED)
-        episodes = [_episode(row, causes) for row in rows]
+        episodes = [episode_of(row, causes) for row in rows]
         groups = {(e.team, e.line) for e in episodes}
         last = {
             group: LastNote(row.incident, row.sequence, Kind(row.kind), row.at)
@@ -103,26 +103,14 @@ class NotifyJob:
         }  # fmt: skip
 
     def _outgoing(self, message: Message, run: Run) -> list[dict[str, object]]:
-        text = message_text(message, self._context)
         team = message.notes[0].team
-        content = {"id": message.key, "title": text.title, "body": text.body}
-        # What a service that takes less is sent: only the channel knows its limits.
-        pieces = [[piece.text, piece.alerts, piece.rank] for piece in text.pieces]
-        more = more_of(self._context.words_of(team), self._context.pages)
-        shorter: dict[str, object] = {"pieces": pieces, "tail": text.tail, **more}
-        line = content | {
-            "at": run.now.isoformat(), "team": team, "site": self._context.site,
-            "notifications": [
-                {"key": n.key, "line": n.line, "kind": n.kind.value, "severity": n.severity, "alerts": events(n)}
-                for n in message.notes
-            ],
-        }  # fmt: skip
-        rows = [new_message(LOG_CHANNEL, message.key, "log", line, run.now)]
-        for number in range(1, self._urls.get(team, 0) + 1 if message.for_people else 1):
-            payload = content | shorter | {"team": team, "url": number, "mood": mood(message)}
-            key = message.key if number == 1 else f"{message.key}#{number}"
-            rows.append(new_message(channel_of(team), key, f"{team} {number}", payload, run.now))
-        return rows
+        told = [
+            {"key": n.key, "line": n.line, "kind": n.kind.value, "severity": n.severity, "alerts": events(n)}
+            for n in message.notes
+        ]
+        text = message_text(message, self._context)
+        outgoing = Outgoing(message.key, team, text, mood(message), told, message.for_people)
+        return outbox_rows(outgoing, self._context, self._urls.get(team, 0), run.now)
 
 
 def mood(message: Message) -> str:
@@ -154,7 +142,8 @@ def events(note: Note) -> list[dict[str, object]]:
     ]
 
 
-def _episode(row: Alert, causes: Sequence[LikelyCause]) -> Episode:
+def episode_of(row: Alert, causes: Sequence[LikelyCause] = ()) -> Episode:
+    """An alert of the store as messages tell of it, with its likely cause if that is among `causes`."""
     cause = cause_of(row.name, row.subject, row.since, row.ended_at, causes)
     return Episode(
         id=row.id, name=row.name, subject=row.subject, severity=row.severity,
