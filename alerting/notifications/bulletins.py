@@ -113,7 +113,7 @@ def report_text(news: ReportNews, team: str, key: str, context: MessageContext) 
     models = [
         words.say("model_one", gate=gate, before=before or "-", after=after) for gate, before, after in news.models
     ]
-    rate = words.amounts({"rate": (news.a_day, "number")})["rate"]
+    rate = words.amounts({"rate": (round(news.a_day, 1), "number")})["rate"]
     lines = [
         _period(words, teller, news.since, news.until),
         words.say("report_alarms", rate=rate, standing=str(news.stale), flapping=str(news.flapping)),

@@ -89,25 +89,29 @@ def _quoted(text: str) -> str:
 
 
 def reports_page(names: Sequence[str], top: Top) -> str:
-    """The list of report files, by their path below the reports folder: by folder, in each the newest first."""
-    folders: dict[str, list[str]] = {"plant": [], "": []}
+    """The list of report files, by their path below the reports folder: by kind, in each the newest first."""
+    kinds: dict[str, list[str]] = {"Daily": [], "Weekly": [], "On demand": []}
     for name in names:
-        folders.setdefault(name.rpartition("/")[0], []).append(name)
-    lists = [section(_FOLDERS.get(folder, folder), _files(files)) for folder, files in folders.items() if files]
+        kinds.setdefault(_kind(name), []).append(name)
+    lists = [section(kind, _files(files)) for kind, files in kinds.items() if files]
     header = tag("header", tag("h1", "Reports"), links())
     nothing = tag("section", tag("p", "No report has been written yet.", class_="muted"))
     return framed("Reports", top, header, *(lists or [nothing]))
 
 
-_FOLDERS = {"plant": "Daily and weekly", "": "On demand"}
+def _kind(name: str) -> str:
+    folder, _, file = name.rpartition("/")
+    if folder == "plant":
+        return file.partition("-")[0].capitalize()
+    step = folder.removeprefix("drift/")
+    return f"Drift of {step}" if step != folder else folder or "On demand"
 
 
 def _files(names: Sequence[str]) -> Html:
-    """The newest first: by the time in their names, and then by what they are of."""
-    newest_first = sorted(
-        names, key=lambda name: ("".join(_DIGITS.findall(name.rpartition("/")[2])), name), reverse=True
-    )
-    links = (tag("li", tag("a", name.rpartition("/")[2], href=f"/reports/{quote(name)}")) for name in newest_first)
+    """The newest first, by the time in their names; of one time the page before its data."""
+    in_order = sorted(names)
+    in_order.sort(key=lambda name: "".join(_DIGITS.findall(name.rpartition("/")[2])), reverse=True)
+    links = (tag("li", tag("a", name.rpartition("/")[2], href=f"/reports/{quote(name)}")) for name in in_order)
     return tag("ul", *links)
 
 

@@ -51,6 +51,8 @@ figcaption { font-size: .9rem; margin-bottom: .15rem; overflow-wrap: anywhere; }
 h3 { font-size: 1rem; margin: 1.1rem 0 .4rem; overflow-wrap: anywhere; }
 h4 { font-size: .9rem; margin: .8rem 0 .3rem; color: var(--soft); }
 section > h3:first-of-type { margin-top: .2rem; }
+section > .wide + h3:first-of-type { margin-top: 1.1rem; }
+.changes time { white-space: nowrap; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; padding: 0; margin: .2rem 0 .6rem; list-style: none;
   color: var(--soft); font-size: .85rem; }
 .legend svg { display: inline-block; width: 1.1rem; height: .7rem; margin-right: .35rem; vertical-align: baseline; }
