@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from exporters.report.values import PlantReport
-from monitor.errors import MonitorError
 from monitor.plant.file.load import LoadedPlant
-from monitor.processes import Worker
 from monitor.reports.plant import write
+from monitor.reports.rendering import render
 from monitor.store.report.changes import avoided_by_month
 
 FOLDER = "plant"
@@ -51,7 +50,7 @@ def write_scheduled(
     with tempfile.TemporaryDirectory(prefix="gatewatch-report-") as temporary:
         folder = Path(temporary)
         (folder / "job.json").write_text(json.dumps(_job(loaded, order)), encoding="utf-8")
-        _render(folder, order.kind, beat, limit)
+        render("monitor.reports.scheduled_child", folder, f"the {order.kind} report", beat, limit)
         write(reports / FOLDER / name, (folder / "report.html").read_text(encoding="utf-8"))
         found = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     for old in sorted((reports / FOLDER).glob(f"{order.kind}-*.html"))[: -loaded.plant.reports.keep]:
@@ -65,16 +64,6 @@ def _job(loaded: LoadedPlant, order: ReportOrder) -> dict[str, object]:
         "plant": loaded.text, "path": str(loaded.path), "start": order.start.isoformat(),
         "end": order.end.isoformat(), "avoided": order.avoided,
     }  # fmt: skip
-
-
-def _render(folder: Path, kind: str, beat: Callable[[], None], limit: timedelta) -> None:
-    seconds = limit.total_seconds()
-    with Worker("monitor.reports.scheduled_child") as worker:
-        if not worker.work(folder, beat, seconds):
-            raise MonitorError(f"the {kind} report took longer than {seconds:.0f} s and was abandoned")
-        if not (folder / "report.json").exists():
-            reason = worker.last_stderr_line or "it left no output"
-            raise MonitorError(f"the {kind} report could not be rendered: {reason}")
 
 
 def found_of(report: PlantReport) -> dict[str, object]:

@@ -53,7 +53,7 @@ def made(untrained: Path, folder: Path) -> Path:
 def tell(plant: Path) -> None:
     """The slots of the two jobs that tell, from where the store stands."""
     # Without a child, whose imports take seconds.
-    scheduled._render = lambda folder, *_: render_folder(folder)
+    scheduled.render = lambda _, folder, *__: render_folder(folder)
     clock = SimulatedClock(START)
     app = make_app(load(plant, SETTINGS), clock, simulated=True)
     jobs = [next(job for job in app.jobs if job.name == name) for name in ("bulletins", "notify")]

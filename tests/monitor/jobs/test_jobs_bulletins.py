@@ -16,7 +16,7 @@ from monitor.errors import FencedError, MonitorError
 from monitor.jobs import bulletins
 from monitor.jobs.bulletins import BulletinsJob, kinds_of
 from monitor.plant.file.load import LoadedPlant, parse
-from monitor.reports import scheduled
+from monitor.reports import rendering, scheduled
 from monitor.reports.scheduled import ReportOrder, WrittenReport, write_scheduled
 from monitor.reports.scheduled_child import render_folder
 from monitor.store.database import tables as t
@@ -193,7 +193,7 @@ def test_a_report_is_rendered_by_a_child(spine: Spine) -> None:
 
 
 def test_reports_have_dated_names_and_the_oldest_goes(spine: Spine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scheduled, "_render", lambda folder, *_: render_folder(folder))
+    monkeypatch.setattr(scheduled, "render", lambda _, folder, *__: render_folder(folder))
     fire(spine, "m1", 10)
     written = [report_of(spine, day) for day in (1, 2, 3, 3)]
     kept = sorted(path.name for path in (spine.folder / "reports" / "plant").iterdir())
@@ -219,7 +219,7 @@ def test_a_report_that_cannot_be_rendered_is_told_in_one_sentence(
         def work(self, *_: object) -> bool:
             return True
 
-    monkeypatch.setattr(scheduled, "Worker", Broken)
+    monkeypatch.setattr(rendering, "Worker", Broken)
     with pytest.raises(MonitorError, match="the daily report could not be rendered: OSError: disk full"):
         report_of(spine, 1)
     assert not (spine.folder / "reports").exists()
