@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from inference.policy.followed import DONE_AS_RECOMMENDED
 from monitor.errors import UsageError
 from monitor.model import Reason, Verdict
+from monitor.plant.calendar import Turn
 from monitor.plant.types import DURATION, parse_duration, parse_instant
 from monitor.reports.part.values import iso
 from monitor.store.database.database import Connection
@@ -19,14 +20,19 @@ from monitor.store.watching.alerts import Alert, alerts_since
 from monitor.store.watching.causes import cited_words_of
 
 SHIFT = timedelta(hours=8)
-"""How far back it looks unless it is told otherwise."""
+"""How far back it looks in a plant without shifts unless it is told otherwise."""
 LONGEST = timedelta(days=31)
 MOST = 1000
 """Holds and dispositions that are looked at, the newest ones."""
 
 
-def since_of(given: str, now: datetime) -> datetime:
-    """The start of a shift from text: an instant, or a duration before now; by default 8 hours. Else UsageError."""
+def since_of(given: str, now: datetime, shift: Turn | None = None) -> datetime:
+    """The start of a shift from text: an instant, or a duration before now. Else UsageError.
+
+    By default that of `shift`, and 8 hours ago where there is none.
+    """
+    if not given and shift is not None:
+        return shift.start
     try:
         since = (
             now - parse_duration(given or SHIFT) if not given or re.fullmatch(DURATION, given) else parse_instant(given)
@@ -85,16 +91,16 @@ def handed_over(connection: Connection, since: datetime, now: datetime) -> Hande
     return HandedOver(since, now, tuple(alerts), held, len(holds), tuple(decided_dispositions(connection, since, MOST)))
 
 
-def handover(connection: Connection, since: datetime, now: datetime) -> dict[str, object]:
+def handover(connection: Connection, since: datetime, now: datetime, shift: Turn | None = None) -> dict[str, object]:
     """Since an instant: alerts that `opened`, `closed` and now `stands`; `held` parts; `overridden` recommendations.
 
     `held` counts by gate and reason, `parts` all of them; both are of the newest `MOST` holds. `dispositions` counts
-    those that came after a decision.
+    those that came after a decision. `shift` is the name of the shift that began last, None without shifts.
     """
     found = handed_over(connection, since, now)
     causes = cited_words_of(connection, found.alerts)
     return {
-        "since": iso(since), "until": iso(now),
+        "since": iso(since), "until": iso(now), "shift": None if shift is None else shift.name,
         "opened": [_alert(row, causes[row.id]) for row in found.opened],
         "closed": [_alert(row, causes[row.id]) for row in found.closed],
         "stands": [_alert(row, causes[row.id]) for row in found.stands],

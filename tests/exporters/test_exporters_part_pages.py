@@ -116,9 +116,9 @@ def shift(text: str = "B7") -> dict[str, Any]:
         "disposition": text,
         "at": AT,
     }
-    return {"since": AT, "until": AT, "opened": [alert], "closed": [alert | {"ended_at": AT}], "stands": [alert, alert],
-            "parts": 7, "held": [{"gate": text, "reason": text, "parts": 7}], "dispositions": 3,
-            "overridden": [row]}  # fmt: skip
+    return {"since": AT, "until": AT, "shift": text, "opened": [alert], "closed": [alert | {"ended_at": AT}],
+            "stands": [alert, alert], "parts": 7, "held": [{"gate": text, "reason": text, "parts": 7}],
+            "dispositions": 3, "overridden": [row]}  # fmt: skip
 
 
 def lot(text: str = "B7") -> dict[str, Any]:
@@ -261,3 +261,18 @@ def test_the_list_has_reports_by_kind_the_newest_first_and_a_page_before_its_dat
         "drift/form/20260301T060000Z.html", "other/notes.txt",
     ]  # fmt: skip
     assert re.findall(r"<h2>([^<]+)</h2>", page) == ["Daily", "Weekly", "On demand", "Drift of form", "other"]
+
+
+CHOSEN = {
+    "a plant without shifts": (None, "", ["8h", "12h", "24h", "7d"], "8h"),
+    "a plant with shifts": ("early", "", ["shift early", "8h", "12h", "24h", "7d"], "shift early"),
+    "another period": ("early", "24h", ["shift early", "8h", "12h", "24h", "7d"], "24h"),
+}
+
+
+@pytest.mark.parametrize(("name", "given_", "offered", "chosen"), CHOSEN.values(), ids=CHOSEN)
+def test_a_handover_offers_its_periods(name: str | None, given_: str, offered: list[str], chosen: str) -> None:
+    page = handover_page(shift() | {"shift": name}, given_, TOP)
+    (line,) = re.findall(r'<dl class="filters">.*?</dl>|<section><dl.*?</dl>', page)
+    assert re.findall(r"<a [^>]*>([^<]+)</a>", line) == offered
+    assert re.findall(r'aria-current="true"[^>]*>([^<]+)</a>', line) == [chosen]
