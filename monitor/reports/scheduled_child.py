@@ -1,7 +1,6 @@
 """The child process that renders reports by schedule: `python -m monitor.reports.scheduled_child PARENT`.
 
-It reads the path of a folder from each line of standard input. The folder holds `job.json`; the child writes
-`report.html` and `report.json` into it, or the reason why it could not to standard error.
+It works as `monitor.reports.rendering` asks.
 """
 
 from __future__ import annotations
