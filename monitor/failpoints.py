@@ -22,6 +22,7 @@ NAMES = (
     "during_comparison",
     "during_promotion",
     "during_alert_change",
+    "during_bulletin",
 )
 _passed: Counter[str] = Counter()
 

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from exporters.html.html import Html, tag
 from monitor.instants import floor_to
 
+_SHORT = (1, 2)
+"""Minutes between ticks that are too short for a bar."""
 _MINUTES = (5, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 7200, 10080, 20160, 43200, 129600)
 
 
@@ -163,7 +165,10 @@ def bar_length(start: datetime, end: datetime, most: int) -> timedelta:
 
 
 def _times(frame: Frame) -> Iterator[datetime]:
-    step = bar_length(frame.start, frame.end, max(2, int((frame.width - frame.left - frame.right) // 52)))
+    most = max(2, int((frame.width - frame.left - frame.right) // 52))
+    minutes = (frame.end - frame.start) / timedelta(minutes=1)
+    short = next((m for m in _SHORT if minutes / m <= most), None)
+    step = timedelta(minutes=short) if short else bar_length(frame.start, frame.end, most)
     at = floor_to(frame.start, step)
     if at < frame.start:
         at += step

@@ -30,7 +30,11 @@ def handover_page(found: Mapping[str, Any], given: str, top: Top) -> str:
     """What happened since; `given` is the start as it was asked for, '' for the default."""
     clock, since = top.clock, datetime.fromisoformat(found["since"])
     as_json = tag("a", "as JSON", href=_url(given, format="json"))
-    periods = (tag("a", period, href=_url(period), **_current(period == (given or _PERIODS[0]))) for period in _PERIODS)
+    shift = found["shift"]
+    # Without shifts, what is shown by default is the shortest period.
+    chosen = given or ("" if shift is not None else _PERIODS[0])
+    offered = [*([("", f"shift {shift}")] if shift is not None else []), *((period, period) for period in _PERIODS)]
+    periods = (tag("a", name, href=_url(period), **_current(period == chosen)) for period, name in offered)
     return framed(
         "Handover",
         top,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from exporters.html.html import NO_IMAGES, Html, page, table, tag
+from exporters.html.html import NO_IMAGES, Html, page, tag
 from exporters.html.stylesheet import STYLESHEET
 from exporters.metrics.shared.metric import Bounds
 from exporters.metrics.shared.snapshot import MetricsSnapshot
 from exporters.pages.clock import Clock
 from exporters.pages.status import Status, status_of
 
+_DIGITS = re.compile("[0-9]+")
 REFRESH_SECONDS = 60
 """After how long a page of what changes by itself is loaded again."""
 
@@ -87,10 +89,30 @@ def _quoted(text: str) -> str:
 
 
 def reports_page(names: Sequence[str], top: Top) -> str:
-    """The list of report files, by their path below the reports folder."""
-    rows: list[tuple[str, ...]] = [(tag("a", name, href=f"/reports/{quote(name)}"),) for name in names]
+    """The list of report files, by their path below the reports folder: by kind, in each the newest first."""
+    kinds: dict[str, list[str]] = {"Daily": [], "Weekly": [], "On demand": []}
+    for name in names:
+        kinds.setdefault(_kind(name), []).append(name)
+    lists = [section(kind, _files(files)) for kind, files in kinds.items() if files]
     header = tag("header", tag("h1", "Reports"), links())
-    return framed("Reports", top, header, tag("section", table(("File",), rows, "No report has been written yet.")))
+    nothing = tag("section", tag("p", "No report has been written yet.", class_="muted"))
+    return framed("Reports", top, header, *(lists or [nothing]))
+
+
+def _kind(name: str) -> str:
+    folder, _, file = name.rpartition("/")
+    if folder == "plant":
+        return file.partition("-")[0].capitalize()
+    step = folder.removeprefix("drift/")
+    return f"Drift of {step}" if step != folder else folder or "On demand"
+
+
+def _files(names: Sequence[str]) -> Html:
+    """The newest first, by the time in their names; of one time the page before its data."""
+    in_order = sorted(names)
+    in_order.sort(key=lambda name: "".join(_DIGITS.findall(name.rpartition("/")[2])), reverse=True)
+    links = (tag("li", tag("a", name.rpartition("/")[2], href=f"/reports/{quote(name)}")) for name in in_order)
+    return tag("ul", *links)
 
 
 def problem_page(title: str, sentence: str, top: Top, refresh: int = 0) -> str:

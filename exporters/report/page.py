@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import replace
 
 from exporters.html.html import Html, page, table, tag
+from exporters.report.alarms import alarms_section
+from exporters.report.changes import changes_section
 from exporters.report.elements import counts, duration, share
 from exporters.report.gates import gates_section
 from exporters.report.machines import machines_section
@@ -18,8 +20,8 @@ from exporters.report.values import Intake, PlantReport
 from monitor.model import WATCHDOG
 
 _PARTS = (
-    ("alerts", "Alerts"), ("gates", "Gates"), ("savings", "Savings"), ("drift", "Drift"), ("machines", "Machines"),
-    ("models", "Models"), ("intake", "Data"),
+    ("changes", "What changed"), ("alerts", "Alerts"), ("alarms", "Alarm quality"), ("gates", "Gates"),
+    ("savings", "Savings"), ("drift", "Drift"), ("machines", "Machines"), ("models", "Models"), ("intake", "Data"),
 )  # fmt: skip
 
 
@@ -29,9 +31,11 @@ def report_page(report: PlantReport) -> str:
     return page(
         f"{report.site}, {report.start:%Y-%m-%d %H:%M} to {report.end:%Y-%m-%d %H:%M} UTC",
         _header(report),
+        _section("changes", changes_section(report.changes, report.currency)),
         _tiles(report),
         *_truth(report),
         _section("alerts", [timeline(report), alerts_table(report), values_table(report)]),
+        _section("alarms", alarms_section(report.alarms, report.end)),
         _section("gates", gates_section(report)),
         _section("savings", savings_section(report)),
         _section("drift", drift_section(report)),

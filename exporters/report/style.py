@@ -41,6 +41,9 @@ svg text.head { font-weight: 600; fill: var(--ink); font-size: 12px; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .8rem; margin-top: 1rem; }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .7rem .9rem; }
 .tile strong { display: block; font-size: 1.45rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
+.changes { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1.2rem; margin: 0; }
+.changes dd, .changes dd p { margin: 0; overflow-wrap: anywhere; }
+@media (max-width: 36rem) { .changes { grid-template-columns: 1fr; gap: 0; } .changes dd { margin-bottom: .5rem; } }
 .plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); gap: 1rem; }
 .plots.two { grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); }
 figure { margin: 0 0 .6rem; min-width: 0; }
@@ -48,6 +51,8 @@ figcaption { font-size: .9rem; margin-bottom: .15rem; overflow-wrap: anywhere; }
 h3 { font-size: 1rem; margin: 1.1rem 0 .4rem; overflow-wrap: anywhere; }
 h4 { font-size: .9rem; margin: .8rem 0 .3rem; color: var(--soft); }
 section > h3:first-of-type { margin-top: .2rem; }
+section > .wide + h3:first-of-type { margin-top: 1.1rem; }
+.changes time { white-space: nowrap; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; padding: 0; margin: .2rem 0 .6rem; list-style: none;
   color: var(--soft); font-size: .85rem; }
 .legend svg { display: inline-block; width: 1.1rem; height: .7rem; margin-right: .35rem; vertical-align: baseline; }

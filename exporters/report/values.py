@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from exporters.report.alarms import AlarmQuality
+from exporters.report.changes import Changes
+
 
 class Period(NamedTuple):
     """A period, open if `end` is None, and the state or event it stands for."""
@@ -410,3 +413,5 @@ class PlantReport:
     true_costs: TrueCosts | None = None
     built_steps: tuple[BuiltStep, ...] = ()
     currency: str = ""
+    alarms: AlarmQuality = field(default_factory=AlarmQuality)
+    changes: Changes = field(default_factory=Changes)

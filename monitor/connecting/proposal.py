@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from monitor.connecting.described import Holds, Table
 from monitor.connecting.names import Role, plain, plant_name, role_of
+from monitor.connecting.time_guess import guess_epoch, possible_time_formats
 from monitor.plant.time_formats import time_format
-from monitor.plant.time_guess import guess_epoch, possible_time_formats
 from monitor.sources.typed.columns import to_text
 
 MOST_CODES = 60

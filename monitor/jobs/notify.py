@@ -21,9 +21,10 @@ from alerting.notifications.describe import MessageContext
 from alerting.notifications.escalate import Escalated, Escalation, escalated_by, escalations
 from alerting.notifications.languages.sentences import Said, said_of
 from alerting.notifications.likely_causes import LikelyCause, cause_of
-from alerting.notifications.text import message_text, more_of, note_text
-from exporters.metrics.shared.labels import LOG_CHANNEL, TEAMS, channel_of
+from alerting.notifications.text import message_text, note_text
+from exporters.metrics.shared.labels import TEAMS
 from monitor.delivery.courier import Courier
+from monitor.delivery.outgoing import Outgoing, outbox_rows
 from monitor.plant.watching import NotifyConfig
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.statuses import Announced
@@ -31,7 +32,6 @@ from monitor.store.database.database import Connection, Store
 from monitor.store.database.leases import renew
 from monitor.store.database.statements import TallyKey, add_counts, tally_key
 from monitor.store.delivery import notifications as notices
-from monitor.store.delivery.outbox import new_message
 from monitor.store.watching.alerts import Alert, unannounced
 from monitor.store.watching.causes import REMEMBERED, likely_causes
 from monitor.store.watching.handling import shelves, withhold
@@ -110,7 +110,7 @@ class NotifyJob:
         causes = likely_causes(connection, run.now - REMEMBERED)
         shelved = {(shelf.name, shelf.subject) for shelf in shelves(connection, run.now)}
         starved = self._starved(rows)
-        episodes = [_episode(row, causes, shelved, starved.get(row.id)) for row in rows]
+        episodes = [episode_of(row, causes, shelved, starved.get(row.id)) for row in rows]
         untold = [e for e in episodes if e.announced in (Announced.NOTHING, Announced.FIRED)]
         groups = {(e.team, e.line) for e in untold}
         last = {
@@ -141,26 +141,14 @@ class NotifyJob:
         }  # fmt: skip
 
     def _outgoing(self, message: Message, run: Run) -> list[dict[str, object]]:
-        text = message_text(message, self._context)
         team = message.notes[0].team
-        content = {"id": message.key, "title": text.title, "body": text.body}
-        # What a service that takes less is sent: only the channel knows its limits.
-        pieces = [[piece.text, piece.alerts, piece.rank] for piece in text.pieces]
-        more = more_of(self._context.words_of(team), self._context.pages)
-        shorter: dict[str, object] = {"pieces": pieces, "tail": text.tail, **more}
-        line = content | {
-            "at": run.now.isoformat(), "team": team, "site": self._context.site,
-            "notifications": [
-                {"key": n.key, "line": n.line, "kind": n.kind.value, "severity": n.severity, "alerts": events(n)}
-                for n in message.notes
-            ],
-        }  # fmt: skip
-        rows = [new_message(LOG_CHANNEL, message.key, "log", line, run.now)]
-        for number in range(1, self._urls.get(team, 0) + 1 if message.for_people else 1):
-            payload = content | shorter | {"team": team, "url": number, "mood": mood(message)}
-            key = message.key if number == 1 else f"{message.key}#{number}"
-            rows.append(new_message(channel_of(team), key, f"{team} {number}", payload, run.now))
-        return rows
+        told = [
+            {"key": n.key, "line": n.line, "kind": n.kind.value, "severity": n.severity, "alerts": events(n)}
+            for n in message.notes
+        ]
+        text = message_text(message, self._context)
+        outgoing = Outgoing(message.key, team, text, mood(message), told, message.for_people)
+        return outbox_rows(outgoing, self._context, self._urls.get(team, 0), run.now)
 
 
 def mood(message: Message) -> str:
@@ -192,9 +180,16 @@ def events(note: Note) -> list[dict[str, object]]:
     ]
 
 
-def _episode(
-    row: Alert, causes: Sequence[LikelyCause], shelved: Collection[tuple[str, str]], source: OpenAlert | None
+def episode_of(
+    row: Alert,
+    causes: Sequence[LikelyCause] = (),
+    shelved: Collection[tuple[str, str]] = (),
+    source: OpenAlert | None = None,
 ) -> Episode:
+    """An alert of the store as messages tell of it, with its likely cause if that is among `causes`.
+
+    `shelved` are the name and subject of shelved alerts, `source` the alert on a source that it follows from.
+    """
     cause = cause_of(row.name, row.subject, row.since, row.ended_at, causes)
     number, said = (0, ()) if cause is None else (cause.id, cause.said)
     if source is not None:

@@ -13,7 +13,7 @@ import annotated_types
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-_MAX_NAMES = 24
+_MAX_NAMES = 32
 _MAX_CHARS = 60
 _MAX_COMPARED = 200
 """With more valid names than this no suggestion is made: comparing thousands of names takes minutes."""
@@ -119,7 +119,7 @@ def describe_value(value: Any) -> str:
 
 
 def join_names(names: Iterable[str]) -> str:
-    """Names joined by commas, truncated after the first twenty."""
+    """Names joined by commas, truncated after the first ones."""
     names = list(names)
     more = f" ... ({len(names)} in all)" if len(names) > _MAX_NAMES else ""
     return (", ".join(names[:_MAX_NAMES]) or "none") + more

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from monitor.model import ClassSpec, Spec
+from monitor.plant.calendar import Shift
 from monitor.plant.gates import GateConfig
 from monitor.plant.line import Characteristic, Machine, Step
 from monitor.plant.running import DetectorConfig, Jobs, MlflowConfig, ReconcileConfig, ServerConfig, StoreConfig
@@ -32,6 +33,7 @@ from monitor.plant.watching import (
     NotifyConfig,
     PerformanceConfig,
     Profile,
+    ReportsConfig,
     SpcConfig,
 )
 
@@ -57,6 +59,7 @@ class Plant(Strict):
         "UTC",
         description="Time zone of the site, such as Europe/Berlin: pages and messages show it, with UTC beside it.",
     )
+    shifts: list[Shift] = Field([], description="The shifts of the site, in its `time_zone`; they may not overlap.")
     clock_skew: Duration = Field(
         timedelta(minutes=5), description="A row whose time is further in the future than this is quarantined."
     )
@@ -71,6 +74,7 @@ class Plant(Strict):
     performance: PerformanceConfig = Field(PerformanceConfig(), description="Model performance.")
     alerts: AlertsConfig = Field(AlertsConfig(), description="Evaluation of the alerts.")
     notify: NotifyConfig = Field(NotifyConfig(), description="Notifications.")
+    reports: ReportsConfig = Field(ReportsConfig(), description="Reports by schedule.")
     steps: dict[Name, Step] = Field(min_length=1, description="Steps (operations) by name.")
     machines: dict[Name, Machine] = Field({}, description="Machines (work units) by name.")
     characteristics: dict[Name, Characteristic] = Field({}, description="Measured properties of the product by name.")

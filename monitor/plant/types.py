@@ -118,6 +118,8 @@ TrackingUri = Annotated[
     str, AfterValidator(_tracking), Meaning("an MLflow tracking URI", secret=True), Field(repr=False)
 ]
 OnHold = Literal["wait", "inspect", "plant_procedure"]
+Team = Literal["operators", "engineers", "ml", "platform"]
+"""Who is told something."""
 
 
 class Strict(BaseModel):

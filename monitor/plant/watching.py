@@ -9,8 +9,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from detectors.spc.rules import Rule, parse
 from monitor.errors import UsageError
+from monitor.plant.calendar import TimeOfDay
 from monitor.plant.messages import Meaning
-from monitor.plant.types import Duration, Name, PositiveDuration, Secret, Strict, Text
+from monitor.plant.types import Duration, Name, PositiveDuration, Secret, Strict, Team, Text
 
 Profile = Literal["embedded", "stack"]
 
@@ -146,6 +147,9 @@ class NotifyConfig(Strict):
     escalate: dict[Name, EscalationConfig] = Field(
         {}, description="Critical alerts that nobody acknowledged, by the team that was told of them."
     )
+    handover: list[Team] = Field(
+        [], description="Teams that get the handover at the start of each of `shifts`: of the shift before it."
+    )
     attempts: int = Field(
         150,
         ge=1,
@@ -154,6 +158,27 @@ class NotifyConfig(Strict):
     backoff: PositiveDuration = Field(
         timedelta(seconds=10), description="Wait after the first failed attempt; doubles up to 5 minutes."
     )
+
+
+class DailyReport(Strict):
+    """The report that is written every day."""
+
+    at: TimeOfDay = Field(description="When it is due, in the site's time of day.")
+    teams: list[Team] = Field([], description="Teams that get a message with what changed and the link.")
+
+
+class WeeklyReport(DailyReport):
+    """The report that is written every week."""
+
+    day: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = Field("mon", description="The day of the week.")
+
+
+class ReportsConfig(Strict):
+    """Reports on the plant by schedule, each on the time since the one before it."""
+
+    daily: DailyReport | None = Field(None, description="The daily report; without it none is written.")
+    weekly: WeeklyReport | None = Field(None, description="The weekly report; without it none is written.")
+    keep: int = Field(60, ge=1, description="How many of each are kept, the newest ones.")
 
 
 class RetrainingConfig(Strict):

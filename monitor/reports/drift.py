@@ -11,7 +11,7 @@ from pathlib import Path
 
 from monitor.errors import MonitorError
 from monitor.model import JsonObject
-from monitor.processes import Worker
+from monitor.reports.rendering import render
 from monitor.windows.drift import Pair
 from monitor.windows.frozen import content_of
 
@@ -49,7 +49,7 @@ def write_report(reports: Path, request: ReportRequest, beat: Callable[[], None]
     with tempfile.TemporaryDirectory(prefix="gatewatch-report-") as temporary:
         folder = Path(temporary)
         (folder / "job.json").write_text(json.dumps(_job(request)), encoding="utf-8")
-        _render(folder, request.step, beat, limit)
+        render("monitor.reports.drift_child", folder, f"step {request.step!r}: the report", beat, limit)
         target = reports / FOLDER / request.step
         target.mkdir(parents=True, exist_ok=True)
         stamp = request.now.astimezone(UTC).strftime(_STAMP)
@@ -81,16 +81,6 @@ def _job(request: ReportRequest) -> dict[str, object]:
         "step": request.step, "title": title, "about": about, "limits": limits,
         "reference": content_of(reference.window), "current": content_of(request.pair.current),
     }  # fmt: skip
-
-
-def _render(folder: Path, step: str, beat: Callable[[], None], limit: timedelta) -> None:
-    seconds = limit.total_seconds()
-    with Worker("monitor.reports.drift_child") as worker:
-        if not worker.work(folder, beat, seconds):
-            raise MonitorError(f"step {step!r}: the report took longer than {seconds:.0f} s and was abandoned")
-        if not (folder / "report.json").exists():
-            reason = worker.last_stderr_line or "it left no output"
-            raise MonitorError(f"step {step!r}: the report could not be rendered: {reason}")
 
 
 def _delete_oldest(folder: Path) -> None:

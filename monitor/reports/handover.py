@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from inference.policy.followed import DONE_AS_RECOMMENDED
 from monitor.errors import UsageError
 from monitor.model import Reason, Verdict
+from monitor.plant.calendar import Turn
 from monitor.plant.types import DURATION, parse_duration, parse_instant
 from monitor.reports.part.values import iso
 from monitor.store.database.database import Connection
@@ -18,14 +20,19 @@ from monitor.store.watching.alerts import Alert, alerts_since
 from monitor.store.watching.causes import cited_words_of
 
 SHIFT = timedelta(hours=8)
-"""How far back it looks unless it is told otherwise."""
+"""How far back it looks in a plant without shifts unless it is told otherwise."""
 LONGEST = timedelta(days=31)
 MOST = 1000
 """Holds and dispositions that are looked at, the newest ones."""
 
 
-def since_of(given: str, now: datetime) -> datetime:
-    """The start of a shift from text: an instant, or a duration before now; by default 8 hours. Else UsageError."""
+def since_of(given: str, now: datetime, shift: Turn | None = None) -> datetime:
+    """The start of a shift from text: an instant, or a duration before now. Else UsageError.
+
+    By default that of `shift`, and 8 hours ago where there is none.
+    """
+    if not given and shift is not None:
+        return shift.start
     try:
         since = (
             now - parse_duration(given or SHIFT) if not given or re.fullmatch(DURATION, given) else parse_instant(given)
@@ -40,30 +47,70 @@ def since_of(given: str, now: datetime) -> datetime:
     return since
 
 
-def handover(connection: Connection, since: datetime, now: datetime) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """What happened from `since` to `until`: alerts, the worst first; holds by gate and reason, the most first.
+
+    `parts` counts all holds, the newest `MOST` of them; `decided` are the dispositions that came after a decision.
+    """
+
+    since: datetime
+    until: datetime
+    alerts: tuple[Alert, ...]
+    held: tuple[tuple[str, str, int], ...]
+    parts: int
+    decided: tuple[DecidedDisposition, ...]
+
+    @property
+    def opened(self) -> list[Alert]:
+        """The alerts that fired since then."""
+        return [row for row in self.alerts if _fired(row) >= self.since]
+
+    @property
+    def closed(self) -> list[Alert]:
+        """The alerts that ended since then."""
+        return [row for row in self.alerts if row.ended_at is not None]
+
+    @property
+    def stands(self) -> list[Alert]:
+        """The alerts that fire."""
+        return [row for row in self.alerts if row.ended_at is None]
+
+    @property
+    def overridden(self) -> list[DecidedDisposition]:
+        """The dispositions by which people did something else than was recommended."""
+        return [row for row in self.decided if is_overridden(row)]
+
+
+def handed_over(connection: Connection, since: datetime, now: datetime) -> HandedOver:
+    """What happened from `since` to `now`, of the store."""
+    alerts = [row for row in alerts_since(connection, since) if _fired(row) <= now]
+    holds = newest_decisions(connection, Wanted(verdict=Verdict.HOLD.value, since=since), MOST)
+    counts = Counter((row.gate, row.reason) for row in holds)
+    held = tuple((gate, reason, parts) for (gate, reason), parts in counts.most_common())
+    return HandedOver(since, now, tuple(alerts), held, len(holds), tuple(decided_dispositions(connection, since, MOST)))
+
+
+def handover(connection: Connection, since: datetime, now: datetime, shift: Turn | None = None) -> dict[str, object]:
     """Since an instant: alerts that `opened`, `closed` and now `stands`; `held` parts; `overridden` recommendations.
 
     `held` counts by gate and reason, `parts` all of them; both are of the newest `MOST` holds. `dispositions` counts
-    those that came after a decision.
+    those that came after a decision. `shift` is the name of the shift that began last, None without shifts.
     """
-    alerts = [row for row in alerts_since(connection, since) if _fired(row) <= now]
-    causes = cited_words_of(connection, alerts)
-    told = [(row, _alert(row, causes[row.id])) for row in alerts]
-    holds = newest_decisions(connection, Wanted(verdict=Verdict.HOLD.value, since=since), MOST)
-    counts = Counter((row.gate, row.reason) for row in holds)
-    decided = decided_dispositions(connection, since, MOST)
+    found = handed_over(connection, since, now)
+    causes = cited_words_of(connection, found.alerts)
     return {
-        "since": iso(since), "until": iso(now),
-        "opened": [one for row, one in told if _fired(row) >= since],
-        "closed": [one for row, one in told if row.ended_at is not None],
-        "stands": [one for row, one in told if row.ended_at is None],
-        "parts": len(holds),
-        "held": [{"gate": gate, "reason": reason, "parts": n} for (gate, reason), n in counts.most_common()],
-        "dispositions": len(decided),
+        "since": iso(since), "until": iso(now), "shift": None if shift is None else shift.name,
+        "opened": [_alert(row, causes[row.id]) for row in found.opened],
+        "closed": [_alert(row, causes[row.id]) for row in found.closed],
+        "stands": [_alert(row, causes[row.id]) for row in found.stands],
+        "parts": found.parts,
+        "held": [{"gate": gate, "reason": reason, "parts": n} for gate, reason, n in found.held],
+        "dispositions": len(found.decided),
         "overridden": [
             {"serial": row.serial, "step": row.step, "gate": row.gate, "verdict": row.verdict, "reason": row.reason,
              "disposition": row.disposition, "at": iso(row.at)}
-            for row in decided if is_overridden(row)
+            for row in found.overridden
         ],
     }  # fmt: skip
 

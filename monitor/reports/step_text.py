@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from exporters.html.formatting import aligned, escape_controls, number
-from exporters.report.step_values import LossKind, RankedStep, StepRanking
-from exporters.report.steps import conclusion, percent
+from exporters.report.ranking.page import conclusion, percent
+from exporters.report.ranking.values import LossKind, RankedStep, StepRanking
 
 _HEADS = ("step", "parts", "values", "gain", "90 % interval", "explained", "p", "q", "")
 _RIGHT = (1, 2, 3, 5, 6, 7)  # the columns of numbers

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from exporters.metrics.shared.snapshot import StepRankRow
-from exporters.report.step_values import LossKind, RankedStep, StepFigures, StepRanking
-from exporters.report.steps import steps_page
+from exporters.report.ranking.page import steps_page
+from exporters.report.ranking.values import LossKind, RankedStep, StepFigures, StepRanking
 from inference.steps.parts import MIN_UNITS, LineParts, Reached, StepBlock, ignored, units_of
 from inference.steps.ranking import StepGain, rank
 from monitor.errors import MonitorError

@@ -30,6 +30,7 @@ from monitor.gate_models.retraining import Retraining
 from monitor.gate_models.training_child import Trainer
 from monitor.jobs.alerts import AlertsJob
 from monitor.jobs.attribution import AttributionJob
+from monitor.jobs.bulletins import BulletinsJob, kinds_of
 from monitor.jobs.deliver import DeliverJob
 from monitor.jobs.detect import DetectJob, detect_jobs
 from monitor.jobs.drift import DriftJob
@@ -140,7 +141,10 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     if plant.profile == "embedded":
         jobs.append(AlertsJob(store, plant, lambda: bounds_of(plant, jobs)))
     jobs.append(RetrainingJob(Retraining(store, plant, models, registry, trainer, simulated)))
-    jobs.append(notify_job(store, plant, receivers if (not simulated if notify is None else notify) else None))
+    told = receivers if (not simulated if notify is None else notify) else None
+    if kinds := kinds_of(store, loaded, loaded.path.parent / "reports"):
+        jobs.append(BulletinsJob(store, kinds, message_context(plant), urls_of(told)))
+    jobs.append(notify_job(store, plant, told))
     for name in plant.sources:
         of_source = [p for p in pulls if p.source_name == name]
         scope = reconcile_scope(plant, name)
@@ -212,5 +216,9 @@ def notify_job(store: Store, plant: Plant, receivers: Receivers | None) -> Notif
         deliver = send_each(partial(send, receivers))
         # One at a time, so that at most one is repeated after a kill.
         couriers.append(Courier(store, channels, deliver, policy, batch_size=1, one_receiver=False))
-    urls = {team: len(of_team) for team, of_team in (receivers or {}).items()}
-    return NotifyJob(store, config, message_context(plant), urls, couriers, feeds_of(plant))
+    return NotifyJob(store, config, message_context(plant), urls_of(receivers), couriers, feeds_of(plant))
+
+
+def urls_of(receivers: Receivers | None) -> dict[str, int]:
+    """The number of URLs of each team."""
+    return {team: len(of_team) for team, of_team in (receivers or {}).items()}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from monitor.gate_models.picture_files import PictureMaps
 from monitor.gate_models.plant_files import PlantFiles
+from monitor.plant.calendar import last_begun
 from monitor.plant.plant import Plant
 from monitor.reports.handover import handover, since_of
 from monitor.reports.part.lists import check_gate, list_holds, list_parts, page_size, wanted_of
@@ -58,8 +59,9 @@ class PartReader:
     def _handover(self, since: str) -> dict[str, object]:
         app = self._app()
         now = app.clock.now()
+        shift = last_begun(app.plant.shifts, app.plant.time_zone, now)
         with app.store.read() as connection:
-            return handover(connection, since_of(since, now), now)
+            return handover(connection, since_of(since, now, shift), now, shift)
 
     def _lot(self, name: str) -> dict[str, object] | None:
         app = self._app()

@@ -30,7 +30,8 @@ def _no_holds() -> dict[str, object]:
 
 
 def _no_handover(given: str) -> dict[str, object]:
-    return {"since": "1970-01-01T00:00:00Z", "until": "1970-01-01T00:00:00Z", "opened": [], "closed": [], "stands": [],
+    return {"since": "1970-01-01T00:00:00Z", "until": "1970-01-01T00:00:00Z", "shift": None,
+            "opened": [], "closed": [], "stands": [],
             "parts": 0, "held": [], "dispositions": 0, "overridden": []}  # fmt: skip
 
 

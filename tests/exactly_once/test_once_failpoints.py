@@ -28,13 +28,16 @@ DURING_WORK = {
 }
 AROUND_NOTIFICATIONS = ("before_notification_sent", "after_notification_sent")
 """In test_once_notifications.py."""
+DURING_BULLETINS = ("during_bulletin",)
+"""In test_once_bulletins.py."""
 DURING_RETRAINING = ("during_comparison",)
 """In tests/monitor/gate_models/test_retraining_kills.py, with training and promotion once more."""
 DURING_FIRST_HOUR = ("during_training", "during_promotion")
 
 
 def test_every_failpoint_is_killed_at_here() -> None:
-    assert sorted([*DURING_WORK, *DURING_FIRST_HOUR, *AROUND_NOTIFICATIONS, *DURING_RETRAINING]) == sorted(NAMES)
+    elsewhere = (*AROUND_NOTIFICATIONS, *DURING_RETRAINING, *DURING_BULLETINS)
+    assert sorted([*DURING_WORK, *DURING_FIRST_HOUR, *elsewhere]) == sorted(NAMES)
 
 
 @pytest.mark.parametrize("point", DURING_WORK)

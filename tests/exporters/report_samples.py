@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from exporters.report.alarms import AlarmQuality, FrequentAlarm, StaleAlarm, TeamAlarms
+from exporters.report.changes import Changes, DriftBegun, ModelChange
 from exporters.report.values import (
     Breach,
     Bucket,
@@ -128,8 +130,18 @@ def report(text: str = "", faults: bool = True) -> PlantReport:
         (("inspected", f"73{text}"), ("corrected", "5, then within specification: 4")),
     )  # fmt: skip
     built = (BuiltStep(f"forging{text}", 0.682, 0.75, True), BuiltStep("coating", 0.0, 0.07, False))
+    quality = AlarmQuality(
+        (TeamAlarms("engineers", 1, 1.0, 1, 0), TeamAlarms(f"operators{text}", 4, 4.0, 2, 1)),
+        (FrequentAlarm("DataDrift", f"forging{text}", 2, False), FrequentAlarm(f"SensorDead{text}", "F1", 3, True)),
+        (StaleAlarm(f"SourceStale{text}", f"mes{text}", at(-30)),),
+    )  # fmt: skip
+    changed = Changes(
+        2, 1, 2, (ModelChange(f"shape{text}", "", f"2{text}", at(13.5)), ModelChange("other", "3", "4", at(14))),
+        (DriftBegun(f"forging{text}", at(12), (f"hardness{text}", "tip")), DriftBegun("coating", at(13))), 2, 1,
+        1_234_567.0, 45_600.0,
+    )  # fmt: skip
     return PlantReport(
         *named, (gate(text),), (machine(text),), (step,), *watched, injected if faults else None, recoveries,
         (saved,), (LineMonth(f"blades{text}", month, at(1), stops),),
-        spent if faults else None, built if faults else (),
+        spent if faults else None, built if faults else (), "", quality, changed,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from exporters.pages.handover import handover_page
 from exporters.pages.interval import interval_figure
 from exporters.pages.lists import holds_page, list_url, parts_page
 from exporters.pages.lot import lot_page
-from exporters.pages.parts import Top
+from exporters.pages.parts import Top, reports_page
 from exporters.pages.passport import part_page
 from exporters.pages.status import Level, Status
 
@@ -115,9 +116,9 @@ def shift(text: str = "B7") -> dict[str, Any]:
         "disposition": text,
         "at": AT,
     }
-    return {"since": AT, "until": AT, "opened": [alert], "closed": [alert | {"ended_at": AT}], "stands": [alert, alert],
-            "parts": 7, "held": [{"gate": text, "reason": text, "parts": 7}], "dispositions": 3,
-            "overridden": [row]}  # fmt: skip
+    return {"since": AT, "until": AT, "shift": text, "opened": [alert], "closed": [alert | {"ended_at": AT}],
+            "stands": [alert, alert], "parts": 7, "held": [{"gate": text, "reason": text, "parts": 7}],
+            "dispositions": 3, "overridden": [row]}  # fmt: skip
 
 
 def lot(text: str = "B7") -> dict[str, Any]:
@@ -245,3 +246,33 @@ def test_overdue_holds_are_marked() -> None:
     assert "2 waiting, 1 overdue" in text
     assert "30 min ago" in text
     assert "no time set" in text
+
+
+def test_the_list_has_reports_by_kind_the_newest_first_and_a_page_before_its_data() -> None:
+    names = [
+        "report-2026-03-02T0500Z.html", "drift/form/20260301T060000Z.html", "drift/form/20260302T060000Z.html",
+        "drift/form/20260302T060000Z.json", "plant/daily-2026-02-28-0600.html", "plant/daily-2026-03-01-0600.html",
+        "plant/weekly-2026-02-23-0600.html", "other/notes.txt",
+    ]  # fmt: skip
+    page = reports_page(names, TOP)
+    assert re.findall(r'href="/reports/([^"]+)"', page) == [
+        "plant/daily-2026-03-01-0600.html", "plant/daily-2026-02-28-0600.html", "plant/weekly-2026-02-23-0600.html",
+        "report-2026-03-02T0500Z.html", "drift/form/20260302T060000Z.html", "drift/form/20260302T060000Z.json",
+        "drift/form/20260301T060000Z.html", "other/notes.txt",
+    ]  # fmt: skip
+    assert re.findall(r"<h2>([^<]+)</h2>", page) == ["Daily", "Weekly", "On demand", "Drift of form", "other"]
+
+
+CHOSEN = {
+    "a plant without shifts": (None, "", ["8h", "12h", "24h", "7d"], "8h"),
+    "a plant with shifts": ("early", "", ["shift early", "8h", "12h", "24h", "7d"], "shift early"),
+    "another period": ("early", "24h", ["shift early", "8h", "12h", "24h", "7d"], "24h"),
+}
+
+
+@pytest.mark.parametrize(("name", "given_", "offered", "chosen"), CHOSEN.values(), ids=CHOSEN)
+def test_a_handover_offers_its_periods(name: str | None, given_: str, offered: list[str], chosen: str) -> None:
+    page = handover_page(shift() | {"shift": name}, given_, TOP)
+    (line,) = re.findall(r'<dl class="filters">.*?</dl>|<section><dl.*?</dl>', page)
+    assert re.findall(r"<a [^>]*>([^<]+)</a>", line) == offered
+    assert re.findall(r'aria-current="true"[^>]*>([^<]+)</a>', line) == [chosen]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import get_args
 
 from exporters.metrics.shared.metric import Label
 from monitor.plant.plant import Plant
+from monitor.plant.types import Team
 
 RUN_RESULTS = ("success", "failure")
 SEVERITIES = ("critical", "warning", "info")
-TEAMS = ("operators", "engineers", "ml", "platform")
+TEAMS: tuple[str, ...] = get_args(Team)
 LOG_CHANNEL = "notify:log"
 
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from alerting.specs.roster import BY_NAME as ALERTS
 from monitor.model import MachineState
+from monitor.plant.calendar import overlap
 from monitor.plant.features import feature_names
 from monitor.plant.gates import CATEGORIES, GateConfig, PictureInput, circle, kinds_for
 from monitor.plant.messages import join_names, unknown_name
@@ -54,11 +55,20 @@ def _contradictions(plant: Plant) -> Iterator[Contradiction]:
         yield ("profile",), "profile 'stack' needs alerts.webhook_token, which Alertmanager must send", "alerts"
     for name in plant.alerts.change:
         yield from _unknown(("alerts", "change", name), "alert", name, ALERTS, "")
+    yield from _shifts(plant)
     yield from _gates(plant)
     yield from _written_codes(plant)
     yield from _unread_sensors(plant)
     for name, source in plant.sources.items():
         yield from _source(plant, name, source)
+
+
+def _shifts(plant: Plant) -> Iterator[Contradiction]:
+    found = overlap(plant.shifts)
+    if found is not None:
+        yield ("shifts", found[0]), found[1], ""
+    if plant.notify.handover and not plant.shifts:
+        yield ("notify", "handover"), "a handover is sent at the start of a shift; expected shifts too", "shifts"
 
 
 def _unknown(

@@ -8,11 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.connecting.time_guess import guess_epoch, mask, possible_time_formats
 from monitor.errors import UsageError
 from monitor.instants import EPOCH
 from monitor.plant.sources import TimeColumn
 from monitor.plant.time_formats import TimeFormat, time_format
-from monitor.plant.time_guess import guess_epoch, mask, possible_time_formats
 from monitor.sources.sql.axis import Axis, Kind, text_form
 from monitor.sources.sql.formats import as_iso, unread
 from monitor.sources.typed.columns import quarantine_text

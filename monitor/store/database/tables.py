@@ -441,3 +441,9 @@ saving = sa.Table(
     sa.Column("month", UtcDateTime, primary_key=True), _time("at"), _count("parts"),
     sa.Column("content", JsonText, nullable=False),
 )  # fmt: skip
+
+# Of the handover and of each report by schedule, the newest one: when it was due, and what the next is compared with.
+bulletin = sa.Table(
+    "bulletin", metadata,
+    _text("kind", primary_key=True), _time("due"), _time("at"), sa.Column("content", JsonText, nullable=False),
+)  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -16,12 +17,15 @@ from monitor.plant.line import Sensor
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 from monitor.store.database.rows import fetch_rows, select_columns
+from monitor.store.report.samples import bucket_length, bucketed, running_samples
 from monitor.store.rows.readings import MachineWindow
 
 _MOST_PAUSES = 1000
 """Pauses looked at for one window."""
 _BUCKETS = 240
 """Approximate number of points of a sensor's curve: enough for the width of the chart."""
+_FEW = 48
+"""With fewer windows than these a curve is drawn from the samples, as far as they are still stored."""
 
 
 def machines(connection: sa.Connection, plant: Plant, start: datetime, end: datetime) -> tuple[MachineReport, ...]:
@@ -41,6 +45,10 @@ def _machine(
         _sensor(sensor, config, windows[sensor], step, tuple(b for b in breaches if b.feature == sensor))
         for sensor, config in plant.machines[name].sensors.items()
     )
+    if end - start < _FEW * plant.store.window:
+        samples = running_samples(connection, name, start, end, resting)
+        length = bucket_length(samples, (end - start) / _BUCKETS)
+        sensors = tuple(_finer(sensor, samples.get(sensor.name), length) for sensor in sensors)
     other_breaches = tuple(b for b in breaches if b.feature not in plant.machines[name].sensors)
     return MachineReport(name, plant.machines[name].step, sensors, resting, other_breaches)
 
@@ -51,6 +59,16 @@ def _sensor(
     rows, missing = sum(w.rows for w in windows), sum(w.missing for w in windows)
     buckets = tuple(_buckets(windows, step))
     return SensorReport(name, config.unit, config.low, config.high, step, buckets, rows, missing, breaches)
+
+
+def _finer(
+    sensor: SensorReport, samples: Sequence[tuple[datetime, float | None]] | None, step: timedelta
+) -> SensorReport:
+    """The sensor from its samples; as it is where none are stored."""
+    if not samples:
+        return sensor
+    missing = sum(value is None for _, value in samples)
+    return replace(sensor, step=step, buckets=bucketed(samples, step), rows=len(samples), missing=missing)
 
 
 def _buckets(windows: Sequence[MachineWindow], step: timedelta) -> Iterator[Bucket]:
@@ -80,7 +98,8 @@ def _running_windows(
     hardly any but those.
     """
     c = t.machine_window.c
-    where = (c.machine == machine, c.start >= start, c.start < end)
+    # With the window that the period begins in, which is all that a short one has.
+    where = (c.machine == machine, c.start > start - length, c.start < end)
     query = select_columns(MachineWindow, t.machine_window).where(*where).order_by(c.start)
     windows: dict[tuple[str, datetime], list[tuple[timedelta, MachineWindow]]] = defaultdict(list)
     first = 0

@@ -9,6 +9,7 @@ ENVIRON = {"MES_PASSWORD": "hunter2"}
 WHOLE = ""
 SINCE = "since: '2026-01-01T00:00:00Z'"
 
+SHIFT = '{name: early, start: "06:00", end: "14:30"'
 MILL = "{step: machine, characteristic: thickness, model: m, kind: ensemble, covariates: [spindle_load]"
 PLANNED = "plan: 40, low: 30, high: 50, step: 1, cost: 5"
 WRITTEN = ("recommendation: advice,", "recommendation: advice, adjustment: what, adjust_to: to,")
@@ -30,6 +31,15 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
     "missing keys at the top are reported at the file": (("version: 1\nsite: north\n", ""),),
     "a key given twice is reported with both lines": (("site: north", "site: north\nsite: south"),),
     "a wrong version": (("version: 1", "version: 2"),),
+    "shifts that overlap": (
+        ("site: north", f"site: north\nshifts:\n- {SHIFT}}}\n- {SHIFT.replace('06:00', '14:00')}}}"),
+    ),
+    "a shift on days that are none": (("site: north", f"site: north\nshifts: [{SHIFT}, days: weekdays}}]"),),
+    "a shift at a time that is none": (("site: north", f"site: north\nshifts: [{SHIFT.replace('06:00', '6')}}}]"),),
+    "a handover without shifts": (("site: north", "site: north\nnotify: {handover: [operators]}"),),
+    "a handover to a team that is none": (("site: north", "site: north\nnotify: {handover: [operator]}"),),
+    "a report at a time that is none": (("site: north", "site: north\nreports: {daily: {at: 6 am}}"),),
+    "a report on a day that is none": (("site: north", "site: north\nreports: {weekly: {at: 06:00, day: monday}}"),),
     "a number where text belongs asks for quotes": (("    lot: heat", "    lot: 0010"),),
     "nothing where text belongs": (("    table: tags", "    table:"),),
     "a list where a mapping belongs": (("server: {port: 9465}", "server: [9465]"),),

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.connecting.time_guess import guess_epoch, guess_time_format, possible_time_formats
 from monitor.plant.time_formats import time_format
-from monitor.plant.time_guess import guess_epoch, guess_time_format, possible_time_formats
 
 READ = {
     "european": ("%d.%m.%Y %H:%M:%S", "01.03.2026 08:01:00", "2026-03-01 08:01:00"),

@@ -106,11 +106,11 @@ def test_the_browser_runs_it_where_evidently_writes_it_as_it_is(imported: None, 
 
 
 def test_only_the_newest_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def rendered(folder: Path, *_: object) -> None:
+    def rendered(_module: str, folder: Path, *_: object) -> None:
         for name in ("report.html", "report.json"):
             (folder / name).write_text("{}", encoding="utf-8")
 
-    monkeypatch.setattr(drift_report, "_render", rendered)
+    monkeypatch.setattr(drift_report, "render", rendered)
     for i in range(KEPT_REPORTS + 3):
         write_report(tmp_path, order(now=NOW + i * HOUR), lambda: None)
     files = sorted(p.name for p in (tmp_path / "drift" / "form").iterdir())

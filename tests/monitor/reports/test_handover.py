@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from passport_rows import NOW, at
 
 from monitor.errors import UsageError
+from monitor.plant.calendar import Turn
 from monitor.reports.handover import LONGEST, handover, since_of
 from monitor.store.database import tables as t
 
@@ -113,6 +114,12 @@ def test_a_disposition_belongs_to_the_newest_decision_of_its_step_before_it(engi
 )
 def test_the_start_of_a_shift(text: str, hours: float) -> None:
     assert since_of(text, NOW) == NOW - timedelta(hours=hours)
+
+
+def test_by_default_it_begins_with_the_shift() -> None:
+    shift = Turn("early", NOW - timedelta(hours=3), NOW + timedelta(hours=5))
+    assert since_of("", NOW, shift) == shift.start
+    assert since_of("12h", NOW, shift) == NOW - timedelta(hours=12)
 
 
 @pytest.mark.parametrize(

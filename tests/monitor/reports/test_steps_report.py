@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from exporters.report.step_values import LossKind, RankedStep, StepFigures, StepRanking
-from exporters.report.steps import steps_page
+from exporters.report.ranking.page import steps_page
+from exporters.report.ranking.values import LossKind, RankedStep, StepFigures, StepRanking
 from monitor.reports.step_text import as_text, as_values
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "steps"

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from spine_kit import T0, Spine
 
+from exporters.report.values import SensorReport
 from monitor.store.database import tables as t
 from monitor.store.database.bulk import insert_new
 from monitor.store.report.machines import machines
@@ -27,10 +28,49 @@ def fill(spine: Spine, states: list[tuple[datetime, str]], windows: int) -> None
         ])  # fmt: skip
 
 
-def drawn(spine: Spine, end: datetime) -> list[datetime]:
+def sensor(spine: Spine, end: datetime, start: datetime = T0) -> SensorReport:
     with spine.store.read() as connection:
-        report = next(m for m in machines(connection, spine.plant, T0, end) if m.name == "m1")
-    return [bucket.start for bucket in report.sensors[0].buckets]
+        report = next(m for m in machines(connection, spine.plant, start, end) if m.name == "m1")
+    return report.sensors[0]
+
+
+def drawn(spine: Spine, end: datetime, start: datetime = T0) -> list[datetime]:
+    return [bucket.start for bucket in sensor(spine, end, start).buckets]
+
+
+def sample(number: int, at: datetime, heat: float | None, revision: int = 0, machine: str = "m1") -> dict[str, object]:
+    return {"arrival": number, "source": "readings", "machine": machine, "at": at, "revision": revision, "recipe": "",
+            "state": "", "values": {"heat": heat}, "digest": "d", "available_at": at}  # fmt: skip
+
+
+def test_a_few_minutes_are_drawn_from_the_samples(spine: Spine) -> None:
+    start, second = T0 + timedelta(minutes=1), timedelta(seconds=1)
+    rows = [sample(n, T0 + n * 10 * second, float(n)) for n in range(60)]
+    rows += [sample(60, T0 + 90 * second, 99.0, revision=1), sample(61, T0 + 100 * second, None, revision=1)]
+    rows += [sample(62, T0 + 95 * second, 5.0, machine="m2")]
+    fill(spine, [(T0, "run"), (T0 + 200 * second, "idle"), (T0 + 240 * second, "run")], windows=2)
+    with spine.store.write() as connection:
+        insert_new(connection, t.reading, rows)
+    found = sensor(spine, start + timedelta(minutes=5), start)
+    assert found.step == 10 * second
+    shown = {(bucket.start - T0) // second: bucket.mean for bucket in found.buckets}
+    assert shown == {s: 99.0 if s == 90 else s / 10 for s in range(60, 360, 10) if not 200 <= s < 240 and s != 100}
+    assert (found.rows, found.missing) == (26, 1)
+
+
+def test_an_hour_has_a_point_for_each_quarter_of_a_minute_at_most(spine: Spine) -> None:
+    rows = [sample(n, T0 + timedelta(seconds=n), float(n)) for n in range(3600)]
+    with spine.store.write() as connection:
+        insert_new(connection, t.reading, rows)
+    found = sensor(spine, T0 + timedelta(hours=1))
+    assert (found.step, len(found.buckets), found.rows) == (timedelta(seconds=15), 240, 3600)
+    assert (found.buckets[1].minimum, found.buckets[1].maximum) == (15.0, 29.0)
+
+
+def test_a_few_minutes_without_samples_have_the_window_that_they_are_in(spine: Spine) -> None:
+    fill(spine, [(T0, "run")], windows=3)
+    start = T0 + timedelta(minutes=6)
+    assert drawn(spine, start + timedelta(minutes=2), start) == [T0 + WINDOW]
 
 
 def test_a_machine_that_stops_in_every_window_has_a_curve(spine: Spine) -> None:

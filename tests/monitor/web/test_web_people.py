@@ -28,6 +28,7 @@ from monitor.web.server import make_app
 
 TOKENS = {"ann": (new_token(), Role.ENGINEER), "otto": (new_token(), Role.OPERATOR)}
 BROWSER = {"Accept": "text/html", "Origin": "http://testserver", "Sec-Fetch-Site": "same-origin"}
+NOW_THERE = after(0)
 JSON = {"Content-Type": "application/json"}
 ALERT = {"name": "MachineOutOfSpec", "subject": "m1"}
 
@@ -41,7 +42,7 @@ class Plant:
     people: People = field(default_factory=lambda: parse("\n".join(
         line_of(name, role, token) for name, (token, role) in TOKENS.items()
     )))  # fmt: skip
-    now: datetime = after(0)
+    now: datetime = NOW_THERE
 
     def __post_init__(self) -> None:
         row = {

@@ -6,7 +6,7 @@ from alembic import op
 from monitor.store.database import tables
 
 revision = "0027"
-down_revision = "0024"
+down_revision = "0025"
 
 
 def upgrade() -> None:

@@ -8,7 +8,7 @@ from exporters.html.formatting import number
 from exporters.html.html import Html, chip, page, table, tag
 from exporters.html.svg import block, label, round_values
 from exporters.report.elements import legend, moment, plot
-from exporters.report.step_values import RankedStep, StepFigures, StepRanking
+from exporters.report.ranking.values import RankedStep, StepFigures, StepRanking
 from exporters.report.style import REPORT_STYLE
 
 _ROW, _WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 26.0, 420.0, 112.0, 20.0, 6.0, 24.0
