@@ -124,7 +124,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "detectors.attribution", "detectors.shared", "detectors.window", "inference", "inference.models",
         "inference.models.tables",
         "inference.policy", "monitor.gate_models",
-        "monitor.pipeline", "monitor.plant", "monitor.store.database", "monitor.store.models", "monitor.store.rows",
+        "monitor.pipeline", "monitor.plant", "monitor.store.database", "monitor.store.models", "monitor.store.parts",
+        "monitor.store.rows",
         "monitor.store.watching",
     ),
     "monitor.reports.part": (
@@ -132,6 +133,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.models", "monitor.store.parts", "monitor.store.rows",
     ),
     "monitor.reports": (
+        "dashboards", "dashboards.blocks",
         "detectors.window", "exporters.html", "exporters.metrics.shared", "exporters.report", "inference.policy",
         "inference.steps", "monitor.gate_models", "monitor.plant", "monitor.plant.file", "monitor.reports.part",
         "monitor.store.database", "monitor.store.delivery", "monitor.store.parts", "monitor.store.report",

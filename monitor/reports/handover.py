@@ -6,14 +6,15 @@ import re
 from collections import Counter
 from datetime import datetime, timedelta
 
-from inference.policy.followed import DONE_AS_RECOMMENDED
+from inference.policy.followed import answer_to
 from monitor.errors import UsageError
-from monitor.model import Reason, Verdict
+from monitor.model import Verdict
 from monitor.plant.types import DURATION, parse_duration, parse_instant
 from monitor.reports.part.values import iso
+from monitor.statuses import Answer
 from monitor.store.database.database import Connection
 from monitor.store.parts.lists import Wanted, newest_decisions
-from monitor.store.parts.overridden import DecidedDisposition, decided_dispositions
+from monitor.store.parts.overridden import decided_dispositions
 from monitor.store.watching.alerts import Alert, alerts_since
 from monitor.store.watching.causes import cited_words_of
 
@@ -63,20 +64,9 @@ def handover(connection: Connection, since: datetime, now: datetime) -> dict[str
         "overridden": [
             {"serial": row.serial, "step": row.step, "gate": row.gate, "verdict": row.verdict, "reason": row.reason,
              "disposition": row.disposition, "at": iso(row.at)}
-            for row in decided if is_overridden(row)
+            for row in decided if answer_to(row.verdict, row.reason, row.disposition) is Answer.OVERRIDDEN
         ],
     }  # fmt: skip
-
-
-def is_overridden(row: DecidedDisposition) -> bool:
-    """Whether people did something else with a part than was recommended.
-
-    A hold recommends nothing, and whether settings were adjusted shows at later steps, not in a disposition.
-    """
-    wanted = {verdict.value: done for verdict, done in DONE_AS_RECOMMENDED.items()}
-    if row.reason == Reason.ADJUSTABLE or row.disposition not in wanted.values():
-        return False
-    return row.disposition != wanted.get(row.verdict, row.disposition)
 
 
 def _fired(row: Alert) -> datetime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+from exporters.metrics.shared.budget import FINDING_METHODS, FINDINGS, GATES, MACHINES, ONE, SOURCES
 from exporters.metrics.shared.labels import enum_label
 from exporters.metrics.shared.metric import Kind, Label, Metric, Scrape, Series, gauge, timestamp
 from exporters.metrics.shared.snapshot import BoardRow, MetricsSnapshot
@@ -26,7 +27,7 @@ SUBJECT_KINDS = ("machine", "gate", "source")
 SUBJECT = Label("subject", "machines, gates and sources of the plant file")
 SUBJECT_KIND = Label("kind", "fixed list", SUBJECT_KINDS)
 STEP = Label("step", "steps of the plant file")
-LINE = Label("line", "lines of the plant file")
+LINE = Label("line", "lines of the plant file", most=ONE)
 DETECTOR = Label("detector", "detectors of the program")
 METHOD = Label("method", "methods of the detectors")
 FEATURE = Label("feature", "sensors and features of the plant file; empty for the subject as a whole")
@@ -40,14 +41,16 @@ WINDOWED = (DRIFT, IMAGE_DRIFT, CHART, PERFORMANCE, OUTCOME_CHART, CAPABILITY, E
 
 METRICS: tuple[Metric, ...] = (
     Metric("gatewatch_subject_info", Kind.INFO, "Step and line of a subject of findings.",
-           (SUBJECT, SUBJECT_KIND, STEP, LINE)),
-    gauge("gatewatch_finding_value", "The latest value of a finding.", *_FINDING),
-    gauge("gatewatch_finding_limit", "The limit that the value is compared with.", *_FINDING),
-    gauge("gatewatch_finding_status", "1 for the current status of a finding, 0 for the others.", *_FINDING, STATUS),
-    timestamp("gatewatch_finding_last_sample", "The newest sample that a finding is based on", *_FINDING),
+           (SUBJECT, SUBJECT_KIND, STEP, LINE), most=MACHINES + GATES + SOURCES),
+    gauge("gatewatch_finding_value", "The latest value of a finding.", *_FINDING, most=FINDINGS),
+    gauge("gatewatch_finding_limit", "The limit that the value is compared with.", *_FINDING, most=FINDINGS),
+    gauge("gatewatch_finding_status", "1 for the current status of a finding, 0 for the others.", *_FINDING, STATUS,
+          most=FINDINGS * len(Status)),
+    timestamp("gatewatch_finding_last_sample", "The newest sample that a finding is based on", *_FINDING,
+              most=FINDINGS),
     gauge("gatewatch_findings_expired", "Findings left out because their newest sample is too old."),
     Metric("gatewatch_findings_total", Kind.COUNTER, "Changes of a finding's status, by the new status.",
-           (DETECTOR, METHOD, SUBJECT, STATUS), tallied=True, fills_last=True),
+           (DETECTOR, METHOD, SUBJECT, STATUS), tallied=True, fills_last=True, most=FINDING_METHODS * len(Status)),
 )  # fmt: skip
 
 
