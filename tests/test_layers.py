@@ -184,7 +184,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.gate_models", "monitor.jobs", "monitor.plant", "monitor.plant.file", "monitor.reports",
         "monitor.reports.part",
         "monitor.runtime", "monitor.scheduling", "monitor.store.database", "monitor.store.delivery",
-        "monitor.store.models", "monitor.store.rows", "monitor.store.watching", "monitor.windows",
+        "monitor.store.models", "monitor.store.parts", "monitor.store.rows", "monitor.store.watching",
+        "monitor.windows",
     ),
     "monitor.cli": ("monitor.commands", "monitor.commands.files"),
 }  # fmt: skip
@@ -200,6 +201,7 @@ HEAVY: dict[str, tuple[str, ...]] = {
     "requests": ("dashboards.grafana",),
     "grafana_foundation_sdk": (
         "dashboards.files",
+        "dashboards.part",
         "dashboards.blocks.board",
         "dashboards.blocks.panels",
         "dashboards.blocks.variables",

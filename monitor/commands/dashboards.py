@@ -20,16 +20,26 @@ def dashboards() -> None:
     """Grafana dashboards."""
 
 
+def _with_part(command: F) -> F:
+    """--with-part."""
+    return click.option(
+        "--with-part",
+        is_flag=True,
+        help="Also the dashboard of a part, on the views of 'gatewatch store views'.",
+    )(command)
+
+
 @dashboards.command("build")
 @click.option(
     "--out", default="dashboards/generated", show_default=True, type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the files.",
 )  # fmt: skip
-def build(out: Path) -> None:
+@_with_part
+def build(out: Path, with_part: bool) -> None:
     """Write the dashboards as JSON files for provisioning. Example: gatewatch dashboards build --out /tmp/grafana."""
     from dashboards.files import write
 
-    for path in write(out):
+    for path in write(out, with_part):
         click.echo(f"{path}: written")
 
 
@@ -63,9 +73,10 @@ def _period(command: F) -> F:
 @click.option("--force", is_flag=True, help="Overwrite a version that somebody else has saved.")
 @click.option("--annotations", metavar="PLANT", help="Plant file: post what happened there too, as 'annotate' does.")
 @_period
+@_with_part
 def publish(
     json_: bool, url: str, token_file: Path, folder: str | None, timeout: float, force: bool, annotations: str | None,
-    since: timedelta,
+    since: timedelta, with_part: bool,
 ) -> None:  # fmt: skip
     """Publish the dashboards to a running Grafana. A dashboard provisioned from a file is never overwritten.
 
@@ -77,7 +88,7 @@ def publish(
     from dashboards.publishing import read_token
 
     grafana = Grafana(url, read_token(token_file), timeout)
-    published: dict[str, object] = dict(publish_all(grafana, built(), folder, force))
+    published: dict[str, object] = dict(publish_all(grafana, built(with_part), folder, force))
     for uid, result in [] if json_ else published.items():
         click.echo(f"{uid}: {result}")
     if annotations is not None:
