@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from exporters_samples import NOW, bounds, snapshot
+from exporters_samples import NOW, before, bounds, finding, snapshot
 from plant_kit import START, copied
 from taught_kit import taught
 
@@ -19,15 +19,17 @@ from alerting.notifications.steady import LONGEST, steady_text
 from alerting.specs.roster import ALERTS
 from exporters.metrics.catalog import METRICS
 from exporters.metrics.collector import StoreCollector
-from exporters.metrics.shared.budget import ALERTS_OF, DEMO, SIZES, Count
+from exporters.metrics.shared.budget import ALERTS_OF, DEMO, NAMES_KEPT, SIZES, SLICES, Count
 from exporters.metrics.shared.metric import Bounds, Metric
-from exporters.metrics.shared.snapshot import AlertRow, MetricsSnapshot, UnknownNameRow
+from exporters.metrics.shared.snapshot import AlertRow, BoardRow, MetricsSnapshot, UnknownNameRow
 from monitor.clock import SimulatedClock
+from monitor.jobs.performance import MAX_SLICES
 from monitor.plant.file.load import load
 from monitor.runtime.app import bounds_of, make_app
 from monitor.statuses import AlertStatus
 from monitor.store.database import tables as t
 from monitor.store.metrics import metrics_snapshot
+from monitor.store.rows.intake_counts import MOST_NAMES
 
 _LONG = json.dumps([["sensor", {"sensor": letter * 70}, {}] for letter in "abcdef"])
 each_metric = pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
@@ -111,6 +113,25 @@ def test_ten_thousand_unknown_names_are_a_few_series() -> None:
     found = series(snapshot(unknown_names=names), bounds())
     assert found["gatewatch_source_unknown_name_rows"] == 21
     assert beyond(found, SMALL) == {}
+
+
+def test_ten_thousand_recipes_are_the_slices_judged_last() -> None:
+    def judged(n: int, minutes: float) -> BoardRow:
+        row = finding(detector="performance", method="mae", subject="shape", feature=f"F1/R{n}", causes=())
+        return row._replace(at=before(minutes=minutes), step="forging")
+
+    charted = finding(
+        detector="outcome_chart", method="cusum", subject="shape", feature="outcome", at=before(minutes=9)
+    )
+    rows = (*(judged(n, 1) for n in range(8)), *(judged(n, 2 + n / 100) for n in range(8, 10_000)), charted)
+    found = StoreCollector(snapshot(board=rows), bounds()).samples({"gatewatch_finding_value"})
+    features = {labels["feature"] for labels, _ in found["gatewatch_finding_value"]}
+    assert features == {"outcome", *(f"F1/R{n}" for n in range(8))}
+    assert beyond(series(snapshot(board=rows), bounds()), SMALL) == {}
+
+
+def test_the_limits_are_those_of_what_is_counted() -> None:
+    assert (NAMES_KEPT, SLICES) == (MOST_NAMES, MAX_SLICES)
 
 
 def test_what_an_alert_says_is_one_series_as_long_as_it_fires() -> None:

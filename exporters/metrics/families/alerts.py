@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from exporters.metrics.shared.budget import alerts_with_subjects
+from exporters.metrics.shared.budget import NAMES_KEPT, alerts_with_subjects
 from exporters.metrics.shared.labels import ALERT, SEVERITY, TEAM, enum_label
 from exporters.metrics.shared.metric import (
     AlertBound,
@@ -29,7 +29,7 @@ NOTIFICATION_KINDS = ("opened", "joined", "raised", "repeated", "resolved", "inf
 ALERT_SUBJECT = Label(
     "subject",
     "machines, steps, gates, sources and jobs of the plant file, mes, the site, and "
-    "at most 21 names that the plant file has not",
+    "at most 21 names at once that the plant file has not",
 )
 SUMMARY = Label("summary", "the alert's sentence of at most 160 characters, one for each firing alert and subject")
 CONDITION = Label("condition", "fixed list", CONDITIONS)
@@ -39,6 +39,8 @@ NOTIFICATION_KIND = Label("kind", "fixed list", NOTIFICATION_KINDS)
 
 
 _PAIRS = alerts_with_subjects()
+_EVER = alerts_with_subjects(NAMES_KEPT)
+"""With those of alerts that are over."""
 
 
 def _opened_labels(bounds: Bounds) -> Iterable[tuple[str, ...]]:
@@ -48,9 +50,9 @@ def _opened_labels(bounds: Bounds) -> Iterable[tuple[str, ...]]:
 
 METRICS: tuple[Metric, ...] = (
     gauge("gatewatch_alert_active", "1 while an alert is firing, 0 for a day afterwards.", ALERT, ALERT_SUBJECT,
-          SEVERITY, most=_PAIRS),
+          SEVERITY, most=_EVER),
     gauge("gatewatch_alert_state", "1 for the state of an alert's newest episode; resolved for a day afterwards.",
-          ALERT, ALERT_SUBJECT, CONDITION, SEVERITY, TEAM, ALERT_STATE, most=_PAIRS * len(AlertCondition)),
+          ALERT, ALERT_SUBJECT, CONDITION, SEVERITY, TEAM, ALERT_STATE, most=_EVER * len(AlertCondition)),
     timestamp("gatewatch_alert_since", "Since when a firing alert holds", ALERT, ALERT_SUBJECT, SEVERITY, TEAM,
               most=_PAIRS),
     gauge("gatewatch_alert_value", "The value of a firing alert, in the unit of its limit. Absent where it says no "
@@ -64,7 +66,7 @@ METRICS: tuple[Metric, ...] = (
           "with condition absent. A machine that stands owes none, unless its speaks_when is always.",
           ALERT, ALERT_SUBJECT, most=_PAIRS),
     Metric("gatewatch_alerts_opened_total", Kind.COUNTER, "Alerts that started to fire.",
-           (ALERT, ALERT_SUBJECT, SEVERITY, TEAM), tallied=True, starts=_opened_labels, most=_PAIRS),
+           (ALERT, ALERT_SUBJECT, SEVERITY, TEAM), tallied=True, starts=_opened_labels, most=_EVER),
     counter("gatewatch_webhook_refused_alerts_total", "Alerts in posts of Alertmanager that were refused, by reason; "
             "the others of the post are taken.", POST_REFUSAL, tallied=True),
     counter("gatewatch_notifications_total", "Notifications created for a team; those of kind info go only to the "

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 
 from exporters.metrics.shared.budget import FINDING_METHODS, FINDINGS, GATES, MACHINES, ONE, SOURCES
 from exporters.metrics.shared.labels import enum_label
@@ -75,13 +75,28 @@ def fresh_findings(snapshot: MetricsSnapshot, plant: Plant, expiry: timedelta | 
     slowest = max((plant.sources[name].every for name in readings), default=timedelta(0))
     of_others = expiry or max(timedelta(minutes=5), _EXPIRY_INTERVALS * slowest + _longest_delay(plant, readings))
     of_windows = expiry or _DAY + _longest_delay(plant, list(plant.sources))
+    sources, others, windows = (snapshot.at - of for of in (of_sources, of_others, of_windows))
+    judged = _performance_judged(snapshot.board)
 
-    def expiry_of(row: BoardRow) -> timedelta:
+    def is_fresh(row: BoardRow) -> bool:
         if row.detector in WINDOWED:
-            return of_windows
-        return of_sources if row.subject in plant.sources else of_others
+            return row.at >= windows and (row.detector != PERFORMANCE or row.at == judged[row.subject])
+        return row.at >= (sources if row.subject in plant.sources else others)
 
-    return [row for row in snapshot.board if row.at >= snapshot.at - expiry_of(row)]
+    return [row for row in snapshot.board if is_fresh(row)]
+
+
+def _performance_judged(board: Iterable[BoardRow]) -> Mapping[str, datetime]:
+    """When the performance of each gate was judged last, all of it at once.
+
+    A machine and recipe that are not among the most frequent any more stay on the board; with thousands of recipes each
+    would be a series for a day.
+    """
+    newest: dict[str, datetime] = {}
+    for row in board:
+        if row.detector == PERFORMANCE:
+            newest[row.subject] = max(row.at, newest.get(row.subject, row.at))
+    return newest
 
 
 def _longest_delay(plant: Plant, names: Iterable[str]) -> timedelta:

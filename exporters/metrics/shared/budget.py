@@ -87,27 +87,31 @@ CHANNELS = 6
 """Channels of the outbox: the MES, the log, and a team each."""
 UNKNOWN_NAMES = 21
 """Names that the plant file has not and that have a series of their own, and 'others'."""
+NAMES_KEPT = 200
+"""Such names that the store keeps: those of an alert that is over, or was counted, may be others than those of now."""
 _SUBJECTS: Final = {
     "machine": MACHINES, "step": STEPS, "gate": GATES, "source": SOURCES, "job": JOBS, "channel": Count.of(CHANNELS),
-    "site": ONE, "name": Count.of(UNKNOWN_NAMES),
+    "site": ONE,
 }  # fmt: skip
 
 
-def alerts_with_subjects() -> Count:
-    """Every alert with everything that it can be about."""
-    return sum((subjects * ALERTS_OF[kind] for kind, subjects in _SUBJECTS.items()), Count(()))
+def alerts_with_subjects(names: int = UNKNOWN_NAMES) -> Count:
+    """Every alert with everything that it can be about, so many names that the plant file has not among these."""
+    subjects = {**_SUBJECTS, "name": Count.of(names)}
+    return sum((count * ALERTS_OF[kind] for kind, count in subjects.items()), Count(()))
 
 
 _CAUSES = MACHINES * 2 + STEPS * 5 + GATES
 """Likely causes at once: of each kind one for what it is about."""
-_SLICES = 8
+SLICES = 8
+"""Pairs of machine and recipe in which a gate's parts are judged."""
 FINDINGS = (
     # limit, dead, stuck, time_left, event; condition, condition_alarm, change, unwatched
     MACHINES * (SENSORS * 5 + 4)
     # distance and missing values; the three findings of a step by each kind of features, its worst chart and machine
     + STEPS * (FEATURES * (RULES + 2) + 8)
     # performance and that of its slices, estimates, charts of outcome and residual; the worst of both
-    + GATES * (RULES * 2 + 4 * (1 + _SLICES) + 5)
+    + GATES * (RULES * 2 + 4 * (1 + SLICES) + 5)
     + SOURCES * 3
     + _CAUSES
 )
