@@ -80,7 +80,7 @@ def alerts() -> list[Panel]:
             ],
             {"severity": "severity", "alert": "alert", "subject": "subject", "summary": "what", "team": "team",
              "Value #A": "value", "Value #B": "since"},
-            hidden=("Value #C",), width=24, empty="no alert fires, or no data came",
+            hidden=("Value #C",), width=18, empty="no alert fires, or no data came",
             of_columns={
                 "since": {"unit": "dateTimeFromNow", "custom.width": 150},
                 "severity": {
@@ -88,7 +88,7 @@ def alerts() -> list[Panel]:
                     "custom.cellOptions": {"type": "color-text"}, "custom.width": 90,
                 },
                 "alert": {"links": [runbook]}, "subject": {"links": [page]}, "value": {"custom.width": 90},
-                "what": {"custom.minWidth": 300},
+                "what": {"custom.minWidth": 260},
             },
         ),
         value_table(
@@ -104,7 +104,7 @@ def alerts() -> list[Panel]:
                 instant=True,
             ),
             {"method": "cause", "subject": "of", "Value": "probability"},
-            unit="percentunit", width=24, links={"Gatewatch": f"{BASE_URL}/"}, empty="no cause is known, or no data "
+            unit="percentunit", width=6, links={"Gatewatch": f"{BASE_URL}/"}, empty="no cause is known, or no data "
             "came",
         ),
     ]  # fmt: skip
