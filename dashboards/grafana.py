@@ -7,8 +7,9 @@ be sent; a redirect turns a POST into a GET. No message contains the token.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
@@ -139,6 +140,23 @@ class Grafana:
             raise self._not_grafana("a save without status and version")
         return Saved(answer["version"], str(answer.get("url", "")))
 
+    def marked(self, tags: Sequence[str], start: datetime, end: datetime, most: int) -> list[Sequence[str]]:
+        """The tags of each annotation that has all of these tags and lies in a period; at most so many."""
+        asked = "&".join(f"tags={quote(tag, safe='')}" for tag in tags)
+        period = f"from={_milliseconds(start)}&to={_milliseconds(end)}"
+        answer = self._ask("GET", f"/annotations?type=annotation&limit={most}&{period}&{asked}")
+        if not isinstance(answer, list) or not all(isinstance(one, Mapping) for one in answer):
+            raise self._not_grafana("no list of annotations")
+        return [[str(tag) for tag in one.get("tags") or ()] for one in answer]
+
+    def mark(self, text: str, tags: Sequence[str], start: datetime, end: datetime | None) -> None:
+        """Add an annotation that belongs to no dashboard, at an instant or up to `end`; whether there is one or not."""
+        body: dict[str, Any] = {"text": text, "tags": list(tags), "time": _milliseconds(start)}
+        if end is not None:
+            body["timeEnd"] = _milliseconds(end)
+        if not isinstance(self._object("POST", "/annotations", body).get("id"), int):
+            raise self._not_grafana("an annotation without an id")
+
     def _object(
         self, method: Literal["GET", "POST"], path: str, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
@@ -184,6 +202,10 @@ class Grafana:
 
     def _error(self, reason: GrafanaReason, text: str) -> GrafanaError:
         return GrafanaError(f"grafana {self.url} {text}".replace(self.token, "***"), reason)
+
+
+def _milliseconds(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
 
 
 def _cause(exc: requests.RequestException) -> str:

@@ -1,4 +1,4 @@
-"""The statuses of alerts, outbox messages, model versions and rows in quarantine.
+"""The statuses of alerts, outbox messages, model versions and rows in quarantine, and what people did.
 
 Those of a request to retrain are in `monitor.model`, because training and comparison use them too.
 """
@@ -68,6 +68,13 @@ class Resolution(StrEnum):
     RETRIED = "retried"
     REPLACED = "replaced"
     MERGED = "merged"
+
+
+class Answer(StrEnum):
+    """Whether people did with a part what a gate had recommended."""
+
+    FOLLOWED = "followed"
+    OVERRIDDEN = "overridden"
 
 
 NOT_KEPT = "not_kept"

@@ -128,7 +128,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "detectors.attribution", "detectors.shared", "detectors.window", "inference", "inference.models",
         "inference.models.tables",
         "inference.policy", "monitor.gate_models",
-        "monitor.pipeline", "monitor.plant", "monitor.store.database", "monitor.store.models", "monitor.store.rows",
+        "monitor.pipeline", "monitor.plant", "monitor.store.database", "monitor.store.models", "monitor.store.parts",
+        "monitor.store.rows",
         "monitor.store.watching",
     ),
     "monitor.reports.part": (
@@ -136,8 +137,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.models", "monitor.store.parts", "monitor.store.rows",
     ),
     "monitor.reports": (
-        "detectors.window", "exporters.html", "exporters.metrics.shared", "exporters.report",
-        "exporters.report.ranking", "inference.policy",
+        "dashboards", "dashboards.blocks", "detectors.window", "exporters.html", "exporters.metrics.shared",
+        "exporters.report", "exporters.report.ranking", "inference.policy",
         "inference.steps", "monitor.gate_models", "monitor.plant", "monitor.plant.file", "monitor.reports.part",
         "monitor.store.database", "monitor.store.delivery", "monitor.store.parts", "monitor.store.report",
         "monitor.store.rows", "monitor.store.watching", "monitor.windows",
@@ -191,7 +192,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.gate_models", "monitor.jobs", "monitor.plant", "monitor.plant.file", "monitor.reports",
         "monitor.reports.part",
         "monitor.runtime", "monitor.scheduling", "monitor.store.database", "monitor.store.delivery",
-        "monitor.store.models", "monitor.store.rows", "monitor.store.watching", "monitor.windows",
+        "monitor.store.models", "monitor.store.parts", "monitor.store.rows", "monitor.store.watching",
+        "monitor.windows",
     ),
     "monitor.cli": ("monitor.commands", "monitor.commands.alarms", "monitor.commands.files"),
 }  # fmt: skip
@@ -207,6 +209,7 @@ HEAVY: dict[str, tuple[str, ...]] = {
     "requests": ("dashboards.grafana",),
     "grafana_foundation_sdk": (
         "dashboards.files",
+        "dashboards.part",
         "dashboards.blocks.board",
         "dashboards.blocks.panels",
         "dashboards.blocks.variables",

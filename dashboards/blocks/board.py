@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.runtime import UnknownDataquery
+from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models import dashboard as model
 
+from dashboards.blocks.marks import TAG
 from dashboards.blocks.panels import BASE_URL, DATA_SOURCE, Panel, link
 from dashboards.blocks.variables import variables
 
-TAG = "gatewatch"
-"""By which the dashboards link to each other."""
 _UNCHANGED = "&${site:queryparam}&${line:queryparam}&${__url_time_range}"
 
 
@@ -52,6 +55,19 @@ class Marks:
 
 
 @dataclass(frozen=True, slots=True)
+class Happened:
+    """What was posted to Grafana as annotations with all of these tags, in the graphs with these titles.
+
+    See `dashboards.blocks.marks`. A tag may be a variable of which a single value is chosen.
+    """
+
+    name: str
+    tags: tuple[str, ...]
+    colour: str
+    graphs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Board:
     """A dashboard. Its `uid` stays, so that links, stars and provisioning survive.
 
@@ -63,7 +79,7 @@ class Board:
     text: str
     shown: tuple[str, ...]
     rows: tuple[Row, ...]
-    marks: tuple[Marks, ...] = ()
+    marks: tuple[Marks | Happened, ...] = ()
     one: str = ""
     since: str = "now-24h"
 
@@ -126,13 +142,30 @@ def _others() -> dashboard.DashboardLink:
     )  # fmt: skip
 
 
-def _annotation(marks: Marks, numbered: dict[str, int]) -> dashboard.AnnotationQuery:
+def _annotation(marks: Marks | Happened, numbered: dict[str, int]) -> dashboard.AnnotationQuery:
     unknown = [title for title in marks.graphs if title not in numbered]
     if unknown:
         raise ValueError(f"marks {marks.name!r}: no panel has the title {unknown[0]!r}")
     of = dashboard.AnnotationPanelFilter().exclude(False).ids([numbered[title] for title in marks.graphs])
+    query = dashboard.AnnotationQuery().name(marks.name).enable(False).icon_color(marks.colour).filter(of)
+    if isinstance(marks, Happened):
+        return query.datasource(_BUILT_IN).target(_Tagged(marks.tags))
     return (
-        dashboard.AnnotationQuery().name(marks.name).datasource(DATA_SOURCE).enable(False).icon_color(marks.colour)
-        .expr(marks.expr).step("60s").title_format(marks.title).text_format(marks.text)
-        .use_value_for_time(marks.at_value).filter(of)
+        query.datasource(DATA_SOURCE).expr(marks.expr).step("60s").title_format(marks.title).text_format(marks.text)
+        .use_value_for_time(marks.at_value)
     )  # fmt: skip
+
+
+_BUILT_IN = kinds.DataSourceRef(type_val="grafana", uid="-- Grafana --")
+"""Grafana's own data source, which holds the annotations."""
+
+
+class _Tagged(Builder[Dataquery]):
+    """The annotations with all of some tags; the SDK has no query of this data source."""
+
+    def __init__(self, tags: Sequence[str]) -> None:
+        self._tags = list(tags)
+
+    def build(self) -> Dataquery:
+        """The query."""
+        return UnknownDataquery({"limit": 1000, "matchAny": False, "tags": self._tags, "type": "tags"})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dashboards.blocks.board import Marks
-from dashboards.blocks.panels import BAD, PLAIN
+from dashboards.blocks.board import Happened, Marks
+from dashboards.blocks.marks import TAG, Group
+from dashboards.blocks.panels import BAD, DIM, PLAIN, POOR
 from dashboards.blocks.queries import by, series
 
 
@@ -12,6 +13,19 @@ def alerts_of(subjects: str, *graphs: str) -> Marks:
     active = series("gatewatch_alert_active", subject=f"=~{subjects}")
     expr = f"{by('max', ('alert', 'subject', 'severity'), active)} == 1"
     return Marks("Alerts", expr, "{{alert}}", "{{subject}} ({{severity}})", BAD, graphs)
+
+
+def happened(group: Group, *graphs: str, of: str = "") -> Happened:
+    """What was posted as annotations of a group, in the graphs with these titles; of one machine, if `of` is it."""
+    tags = (TAG, group.value, of) if of else (TAG, group.value)
+    name, colour = _HAPPENED[group]
+    return Happened(name, tags, colour, graphs)
+
+
+_HAPPENED = {
+    Group.MODEL: ("Promotions and rollbacks", PLAIN), Group.CHANGEOVER: ("Changeovers", DIM),
+    Group.MAINTENANCE: ("Maintenance and stops", POOR),
+}  # fmt: skip
 
 
 def model_changes(*graphs: str) -> Marks:

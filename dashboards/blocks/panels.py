@@ -101,18 +101,19 @@ def bars(
 def value_table(
     title: str, text: str, query: Query | Sequence[Query], columns: Mapping[str, str], *, unit: str = "short",
     width: int = 8, links: Mapping[str, str] | None = None, empty: str = NOTHING,
-    of_columns: Mapping[str, Mapping[str, Any]] | None = None,
+    of_columns: Mapping[str, Mapping[str, Any]] | None = None, hidden: Sequence[str] = (),
 ) -> table.Panel:  # fmt: skip
     """A table of the newest values, largest of the last column first.
 
     `columns` renames labels and `Value` (of several queries, which are joined by their labels, `Value #A` and so on),
-    in the order shown. `of_columns`: properties of single columns, by their shown names. `empty` is said without a row.
+    in the order shown; those of `hidden` are not. `of_columns`: properties of single columns, by their shown names.
+    `empty` is said without a row.
     """
     queries = [query] if isinstance(query, Query) else list(query)
     panel = _panel(table.Panel(), title, text, queries, unit, width, 8).no_value(empty)
     if len(queries) > 1:
         panel = panel.with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
-    panel = panel.with_transformation(_organised(columns)).sort_by(
+    panel = panel.with_transformation(_organised(columns, hidden)).sort_by(
         [common.TableSortByFieldState().display_name(list(columns.values())[-1]).desc(True)]
     )
     for name, properties in (of_columns or {}).items():
@@ -239,9 +240,9 @@ def _properties(values: Mapping[str, Any]) -> list[model.DynamicConfigValue]:
     return [model.DynamicConfigValue(name, value) for name, value in values.items()]
 
 
-def _organised(columns: Mapping[str, str]) -> model.DataTransformerConfig:
+def _organised(columns: Mapping[str, str], hidden: Sequence[str]) -> model.DataTransformerConfig:
     options = {
-        "excludeByName": {"Time": True},
+        "excludeByName": dict.fromkeys(("Time", *hidden), True),
         "indexByName": {name: index for index, name in enumerate(columns)},
         "renameByName": dict(columns),
     }

@@ -5,13 +5,30 @@ from __future__ import annotations
 from dashboards.blocks.panels import BAD, DIM, PLAIN, POOR, Panel, bars, lines, statuses, value_table
 from dashboards.blocks.queries import Query, by, hourly, limit, series, share_of_limit, value
 from monitor.detection import BIAS, ESTIMATE, ESTIMATED_ERROR, LOG_LOSS, MAE, MISCOVERAGE, PERFORMANCE, SKILL
+from monitor.statuses import Answer
 
 VERDICTS = {"continue": PLAIN, "correct": POOR, "scrap": BAD, "hold": DIM}
 
 
 def panels() -> list[Panel]:
     """What to know of a gate."""
-    return [*_decisions(), _truth(), *_performance()]
+    return [*_decisions(), _truth(), _overridden(), *_performance()]
+
+
+def _overridden() -> Panel:
+    """Where people do something else."""
+    return bars(
+        "Overridden recommendations",
+        "Parts per hour with which people did something else than the gate had recommended, by what that was. If one "
+        "verdict is overridden again and again, ask why before the next retraining: people see what the gate does not.",
+        [
+            Query(
+                hourly("gatewatch_gate_dispositions_total", ("verdict",), gate="=~$gate", answer=Answer.OVERRIDDEN),
+                "{{verdict}}",
+            )
+        ],
+        colours=VERDICTS,
+    )
 
 
 def _truth() -> Panel:

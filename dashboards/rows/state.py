@@ -68,18 +68,19 @@ def alerts() -> list[Panel]:
     return [
         value_table(
             "Alerts",
-            "Alerts that fire now, the newest first, with the value that each is about. The name leads to its runbook, "
-            "the subject to its own page.",
+            "Alerts that fire now, the newest first, with what each says and the value that it is about. The name "
+            "leads to its runbook, the subject to its own page.",
             [
                 Query(by("max", _OF_ALERT, series("gatewatch_alert_value", alert=REAL)), instant=True),
                 Query(
                     "1000 * " + by("max", _OF_ALERT, series("gatewatch_alert_since_timestamp_seconds", alert=REAL)),
                     instant=True,
                 ),
+                Query(by("max", (*_OF_ALERT, "summary"), series("gatewatch_alert_info", alert=REAL)), instant=True),
             ],
-            {"severity": "severity", "alert": "alert", "subject": "subject", "team": "team", "Value #A": "value",
-             "Value #B": "since"},
-            width=15, empty="no alert fires, or no data came",
+            {"severity": "severity", "alert": "alert", "subject": "subject", "summary": "what", "team": "team",
+             "Value #A": "value", "Value #B": "since"},
+            hidden=("Value #C",), width=18, empty="no alert fires, or no data came",
             of_columns={
                 "since": {"unit": "dateTimeFromNow", "custom.width": 150},
                 "severity": {
@@ -87,6 +88,7 @@ def alerts() -> list[Panel]:
                     "custom.cellOptions": {"type": "color-text"}, "custom.width": 90,
                 },
                 "alert": {"links": [runbook]}, "subject": {"links": [page]}, "value": {"custom.width": 90},
+                "what": {"custom.minWidth": 260},
             },
         ),
         value_table(
@@ -102,7 +104,7 @@ def alerts() -> list[Panel]:
                 instant=True,
             ),
             {"method": "cause", "subject": "of", "Value": "probability"},
-            unit="percentunit", width=9, links={"Gatewatch": f"{BASE_URL}/"}, empty="no cause is known, or no data "
+            unit="percentunit", width=6, links={"Gatewatch": f"{BASE_URL}/"}, empty="no cause is known, or no data "
             "came",
         ),
     ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dashboards.blocks.panels import Panel, lines
 from dashboards.blocks.queries import Query, by, series, value
 from monitor.detection import LOG_LOSS, MAE, PERFORMANCE
+from monitor.statuses import Answer
 
 
 def panels() -> list[Panel]:
@@ -38,6 +39,13 @@ def _query(metric: str, legend: str) -> Query:
     return Query(by("max", ("gate",), series(metric, gate="=~$gate")), legend)
 
 
+def _week(**matchers: str) -> str:
+    """Dispositions of the last seven days by gate."""
+    return by(
+        "sum", ("gate",), f"increase({series('gatewatch_gate_dispositions_total', gate='=~$gate', **matchers)}[7d])"
+    )
+
+
 def trends() -> list[Panel]:
     """How the gates have done for months."""
     chosen = {"gate": "=~$gate"}
@@ -56,6 +64,19 @@ def trends() -> list[Panel]:
             [
                 Query(
                     by("max", ("gate",), series("gatewatch_gate_hold_ratio", **chosen)),
+                    "{{gate}}",
+                )
+            ],
+            unit="percentunit",
+        ),
+        lines(
+            "Share of recommendations overridden",
+            "Of the parts of the last seven days for which people recorded what they did, the share with which they "
+            "did something else than was recommended. A rise says that people trust the gate "
+            "less, whatever its error is.",
+            [
+                Query(
+                    f"{_week(answer=Answer.OVERRIDDEN)} / {_week()}",
                     "{{gate}}",
                 )
             ],

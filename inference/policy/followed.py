@@ -14,11 +14,23 @@ from itertools import takewhile
 
 from inference.policy.costs import Costs
 from inference.policy.recalibration import FROM, Evidence, Uncertain
-from monitor.model import REWORKED, SCRAPPED, USED, Verdict
+from monitor.model import REWORKED, SCRAPPED, USED, Reason, Verdict
+from monitor.statuses import Answer
 
 DONE_AS_RECOMMENDED = {Verdict.CONTINUE: USED, Verdict.CORRECT: REWORKED, Verdict.SCRAP: SCRAPPED}
 """What is done with a part where people do what is recommended; a hold recommends nothing."""
 _UNKNOWN = ""
+
+
+def answer_to(verdict: str, reason: str, disposition: str) -> Answer | None:
+    """Whether people did what was recommended; None where nothing was, or what they did is not understood.
+
+    A hold recommends nothing, and whether settings were adjusted shows at later steps, not in a disposition.
+    """
+    wanted = {recommended.value: done for recommended, done in DONE_AS_RECOMMENDED.items()}
+    if reason == Reason.ADJUSTABLE or verdict not in wanted or disposition not in wanted.values():
+        return None
+    return Answer.FOLLOWED if disposition == wanted[verdict] else Answer.OVERRIDDEN
 
 
 @dataclass(frozen=True, slots=True)

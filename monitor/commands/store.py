@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from monitor.commands.shared.options import load, open_app, open_store_of, plant_option
-from monitor.errors import MonitorError
+from monitor.errors import MonitorError, UsageError
 
 
 @click.group()
@@ -52,6 +52,21 @@ def store_upgrade(plant: str, overrides: Sequence[str]) -> None:
 
     before, after = upgrade(Store(load(plant, overrides).plant.store.url))
     click.echo(f"store: revision {before or 'none'} -> {after}" if before != after else f"store: revision {after}")
+
+
+@store.command("views")
+@click.option("--role", required=True, help="PostgreSQL role that shall read the views; it must exist.")
+@plant_option
+def store_views(role: str, plant: str, overrides: Sequence[str]) -> None:
+    """Print SQL that lets a role read what is known of parts, through views and nothing else; nothing is changed.
+
+    Example: gatewatch store views --role grafana_reader -p plant.yaml | psql -v ON_ERROR_STOP=1 gatewatch
+    """
+    from monitor.store.parts.views import views_sql
+
+    if not load(plant, overrides).plant.store.url.startswith("postgresql"):
+        raise UsageError("store.url: expected a store on PostgreSQL; views are for its roles, and SQLite has none")
+    click.echo(views_sql(role), nl=False)
 
 
 @store.command("prune")

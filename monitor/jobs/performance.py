@@ -27,6 +27,7 @@ from monitor.store.rows.outcomes import newest_outcome
 from monitor.store.watching.board import realised_statuses, status_changes, trend_findings
 from monitor.store.watching.references import NewReference, freeze, reference_in_force
 from monitor.windows import outcomes
+from monitor.windows.dispositions import count_answers
 from monitor.windows.frozen import content_of
 from monitor.windows.outcomes import OutcomeCounts
 from monitor.windows.realised import columns_of, empty, frozen_reference, parts_before, realised, reference
@@ -36,6 +37,9 @@ REFERENCE_ROWS = 1000
 """Newest parts in a model's reference; without the outcome where it was fitted to the part."""
 MAX_SLICES = 8
 """Slices by machine and recipe, the most frequent ones; bounded because they become label values."""
+
+_ANSWERED = "performance:dispositions"
+"""The mark of how far dispositions were counted."""
 
 Slices = Sequence[tuple[str, ...]]
 
@@ -85,6 +89,8 @@ class PerformanceJob:
             rows += self._add_findings(gate, config, run, write)
         with self._store.read() as connection:
             write.findings.extend(status_changes(connection, write.board))
+            answers, write.marks[_ANSWERED] = count_answers(connection, mark(connection, _ANSWERED) or 0)
+        write.tallies.update(answers)
         commit(self._store, run.lease, write)
         return Result(rows)
 

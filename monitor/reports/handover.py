@@ -7,12 +7,13 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from inference.policy.followed import DONE_AS_RECOMMENDED
+from inference.policy.followed import answer_to
 from monitor.errors import UsageError
-from monitor.model import Reason, Verdict
+from monitor.model import Verdict
 from monitor.plant.calendar import Turn
 from monitor.plant.types import DURATION, parse_duration, parse_instant
 from monitor.reports.part.values import iso
+from monitor.statuses import Answer
 from monitor.store.database.database import Connection
 from monitor.store.parts.lists import Wanted, newest_decisions
 from monitor.store.parts.overridden import DecidedDisposition, decided_dispositions
@@ -79,7 +80,8 @@ class HandedOver:
     @property
     def overridden(self) -> list[DecidedDisposition]:
         """The dispositions by which people did something else than was recommended."""
-        return [row for row in self.decided if is_overridden(row)]
+        answers = ((row, answer_to(row.verdict, row.reason, row.disposition)) for row in self.decided)
+        return [row for row, answer in answers if answer is Answer.OVERRIDDEN]
 
 
 def handed_over(connection: Connection, since: datetime, now: datetime) -> HandedOver:
@@ -113,17 +115,6 @@ def handover(connection: Connection, since: datetime, now: datetime, shift: Turn
             for row in found.overridden
         ],
     }  # fmt: skip
-
-
-def is_overridden(row: DecidedDisposition) -> bool:
-    """Whether people did something else with a part than was recommended.
-
-    A hold recommends nothing, and whether settings were adjusted shows at later steps, not in a disposition.
-    """
-    wanted = {verdict.value: done for verdict, done in DONE_AS_RECOMMENDED.items()}
-    if row.reason == Reason.ADJUSTABLE or row.disposition not in wanted.values():
-        return False
-    return row.disposition != wanted.get(row.verdict, row.disposition)
 
 
 def _fired(row: Alert) -> datetime:

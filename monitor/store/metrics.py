@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from alerting.notifications.likely_causes import cited_words
+from alerting.notifications.steady import steady_text
 from exporters.metrics.shared.snapshot import (
     AlertRow,
     BoardRow,
@@ -190,7 +191,13 @@ def _alerts(connection: Connection, since: datetime, cited: bool) -> list[AlertR
     """The newest episode of each alert that is active or ended recently, read by index."""
     causes = likely_causes(connection, since) if cited else []
     rows = (
-        AlertRow._make((*row, cited_words(row.name, row.subject, row.since, row.ended_at, causes)))
+        AlertRow._make(
+            (
+                *row[:-1],
+                cited_words(row.name, row.subject, row.since, row.ended_at, causes),
+                steady_text(row.name, row.condition, row.subject, row.details or ""),
+            )
+        )
         for row in connection.execute(_newest_episodes(), {"since": since})
     )
     # Sorted here: with ORDER BY, SQLite would scan the whole table in that order.
@@ -214,6 +221,7 @@ def _newest_episodes() -> sa.Select[tuple[object, ...]]:
         c.team,
         c.line,
         c.value,
+        sa.type_coerce(c.details, sa.Text),
     )
     ended: sa.BindParameter[datetime] = sa.bindparam("since")
     return sa.select(*columns).where(sa.or_(c.ended_at.is_(None), c.ended_at > ended), newest)

@@ -129,7 +129,17 @@ def snapshot(at: datetime) -> MetricsSnapshot:
         outbox=(OutboxRow("mes", 2, 1, ago),),
         board=tuple(BoardRow(*row[:4], at, *row[4:7], (), row[7]) for row in _FINDINGS),
         alerts=tuple(
-            AlertRow(name, subject, "warning", "text", at - timedelta(days=2), None, team="engineers", value=1.5)
+            AlertRow(
+                name,
+                subject,
+                "warning",
+                "text",
+                at - timedelta(days=2),
+                None,
+                team="engineers",
+                value=1.5,
+                text="what it says",
+            )
             for name, subject in (("DataDrift", "forging"), ("MachineOutOfSpec", "F1"), ("ModelDegraded", "shape"))
         ),
         tallies=(
@@ -140,6 +150,11 @@ def snapshot(at: datetime) -> MetricsSnapshot:
                 "gatewatch_gate_verdict_outcomes_total",
                 {"gate": "shape", "verdict": "continue", "truth": "scrap"},
                 2.0 + at.timestamp() % 1000,
+            ),
+            TallyRow(
+                "gatewatch_gate_dispositions_total",
+                {"gate": "shape", "verdict": "scrap", "answer": "overridden"},
+                1.0 + at.timestamp() % 1000,
             ),
             TallyRow(
                 "gatewatch_alerts_opened_total",
@@ -192,8 +207,12 @@ def _of_board(name: str, board: Mapping[str, Any]) -> Iterator[Asked]:
         ]
         columns = tuple(name for renamed in organised for name in renamed if not name.startswith("Value"))
         for target in panel["targets"]:
-            yield Asked(f"{name}: {panel['title']} {target['refId']}", target["expr"], target["legendFormat"], columns)
-    for marks in board["annotations"]["list"]:
+            # Of several queries each has the columns that it keeps; together they have all.
+            kept = set(re.findall(r"\w+", " ".join(re.findall(r"\bby \(([^)]*)\)", target["expr"]))))
+            own = columns if len(panel["targets"]) == 1 else tuple(column for column in columns if column in kept)
+            where = f"{name}: {panel['title']} {target['refId']}"
+            yield Asked(where, target["expr"], target["legendFormat"], own)
+    for marks in (marks for marks in board["annotations"]["list"] if "expr" in marks):
         yield Asked(f"{name}: annotation {marks['name']}", marks["expr"])
 
 

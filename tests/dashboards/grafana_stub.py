@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
+from urllib.parse import parse_qs
 
 from waits import HANGS
 
@@ -26,6 +27,7 @@ class Stub:
     folders: dict[str, str] = field(default_factory=dict)
     provisioned: set[str] = field(default_factory=set)
     instead: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    annotations: list[dict[str, Any]] = field(default_factory=list)
     requests: list[tuple[str, str, Any]] = field(default_factory=list)
     release: Event = field(default_factory=Event)
 
@@ -43,6 +45,8 @@ class Stub:
             return 200, {"uid": "gatewatch-prometheus", "type": "prometheus"}
         if method == "POST" and path == "/api/dashboards/db":
             return self._save(body)
+        if path.partition("?")[0] == "/api/annotations":
+            return self._annotate(body) if method == "POST" else (200, self._found(parse_qs(path.partition("?")[2])))
         uid = path.removeprefix("/api/dashboards/uid/")
         if uid.endswith(VERSIONS):
             told = self.messages[uid.removesuffix(VERSIONS)]
@@ -62,6 +66,29 @@ class Stub:
         self.messages.setdefault(board["uid"], []).append(body["message"])
         self.folders[board["uid"]] = body["folderUid"]
         return 200, {"status": "success", "uid": board["uid"], "version": board["version"], "url": "/d/x"}
+
+    def _annotate(self, body: dict[str, Any]) -> tuple[int, Any]:
+        """As Grafana 11: text and time are needed, tags are split at a colon, no two alike, 500 characters at most."""
+        if not body.get("text"):
+            return 400, {"message": "Failed to save annotation", "error": "text field should not be empty"}
+        pairs: list[list[str]] = [tag.split(":")[:2] for tag in body.get("tags", ())]
+        tags = list(dict.fromkeys(":".join(part.strip(" ") for part in pair if part) for pair in pairs))
+        if len(json.dumps(tags, separators=(",", ":"))) > 500:
+            return 400, {"message": "Failed to save annotation", "messageId": "annotations.tag-limit-exceeded"}
+        start, end = body["time"], body.get("timeEnd") or body["time"]
+        row = {"id": len(self.annotations) + 1, "alertId": 0, "dashboardId": 0, "panelId": 0, "text": body["text"]}
+        row |= {"tags": tags, "time": min(start, end), "timeEnd": max(start, end)}
+        self.annotations.append(row)
+        return 200, {"message": "Annotation added", "id": row["id"]}
+
+    def _found(self, asked: dict[str, list[str]]) -> list[dict[str, Any]]:
+        """Those with all of the tags that overlap the period, which counts only with both ends; the newest first."""
+        start, end = (int(asked.get(name, ["0"])[0]) for name in ("from", "to"))
+        found = [row for row in self.annotations if set(asked.get("tags", ())) <= set(row["tags"])]
+        if start > 0 and end > 0:
+            found = [row for row in found if row["time"] <= end and row["timeEnd"] >= start]
+        found.sort(key=lambda row: (row["timeEnd"], row["time"]), reverse=True)
+        return found[: int(asked.get("limit", ["0"])[0]) or 100]
 
     def edited(self, uid: str, message: str = "") -> None:
         """Somebody saves another version in the browser."""

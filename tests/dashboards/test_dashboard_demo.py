@@ -21,6 +21,7 @@ pytestmark = pytest.mark.process
 EMPTY = {
     "Alerts A": "nothing may be wrong at the end of the demo",
     "Alerts B": "nothing may be wrong at the end of the demo",
+    "Alerts C": "nothing may be wrong at the end of the demo",
     "annotation Alerts": "nothing may be wrong at the end of the demo",
     "Likely causes A": "nothing may be wrong at the end of the demo",
     "Alerts that have stood longest A": "nothing may be wrong at the end of the demo",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from alerting.specs.roster import ALERTS
 from dashboards import files
+from dashboards.blocks.marks import TAG, Mark, MarkKind, tags_of
 from dashboards.blocks.queries import LABELS, by, series
 from exporters.metrics.catalog import BY_NAME
 
@@ -170,6 +172,21 @@ def test_marks_are_off_and_only_where_they_concern_the_graph(board: dict[str, An
         assert marks["enable"] is False
         assert marks["filter"]["exclude"] is False
         assert set(marks["filter"]["ids"]) <= graphs
+
+
+def test_what_was_posted_is_found_by_the_tags_it_is_posted_with() -> None:
+    asked_for = {
+        tuple(marks["target"]["tags"])
+        for board in boards().values()
+        for marks in board["annotations"]["list"]
+        if "target" in marks
+    }
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    for kind in MarkKind:
+        tags = {*tags_of("north", Mark(kind, "F1", at, None, "x"))}
+        shown = [one for one in asked_for if {tag.replace("$machine", "F1") for tag in one} <= tags]
+        assert shown, kind
+    assert all(one[0] == TAG for one in asked_for)
 
 
 @each_board

@@ -152,7 +152,9 @@ def snapshot(**changes: Any) -> MetricsSnapshot:
             finding(detector="anomaly", method="contribution", subject="C1", value=1.0, at=before(hours=2)),
         ),
         "alerts": (
-            AlertRow("GateOutOfService", "shape", "critical", "no model <i>", before(minutes=9), None, team="ml"),
+            AlertRow(
+                "GateOutOfService", "shape", "critical", "no model <i>", before(minutes=9), None, team="ml", text="no"
+            ),
             AlertRow(
                 "SensorDead", "C1", "warning", "silent", before(minutes=3), None, "pending", "absent", "operators"
             ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from exporters.metrics.shared.budget import NAMES_KEPT, alerts_with_subjects
 from exporters.metrics.shared.labels import ALERT, SEVERITY, TEAM, enum_label
 from exporters.metrics.shared.metric import (
     AlertBound,
@@ -28,12 +29,18 @@ NOTIFICATION_KINDS = ("opened", "joined", "raised", "repeated", "resolved", "esc
 ALERT_SUBJECT = Label(
     "subject",
     "machines, steps, gates, sources and jobs of the plant file, mes, the site, and "
-    "at most 21 names that the plant file has not",
+    "at most 21 names at once that the plant file has not",
 )
+SUMMARY = Label("summary", "the alert's sentence of at most 160 characters, one for each firing alert and subject")
 CONDITION = Label("condition", "fixed list", CONDITIONS)
 ALERT_STATE = Label("state", "fixed list", ALERT_STATES)
 POST_REFUSAL = enum_label("reason", PostRefusal, "fixed list of reasons to refuse an alert of a post")
 NOTIFICATION_KIND = Label("kind", "fixed list", NOTIFICATION_KINDS)
+
+
+_PAIRS = alerts_with_subjects()
+_EVER = alerts_with_subjects(NAMES_KEPT)
+"""With those of alerts that are over."""
 
 
 def _opened_labels(bounds: Bounds) -> Iterable[tuple[str, ...]]:
@@ -43,19 +50,23 @@ def _opened_labels(bounds: Bounds) -> Iterable[tuple[str, ...]]:
 
 METRICS: tuple[Metric, ...] = (
     gauge("gatewatch_alert_active", "1 while an alert is firing, 0 for a day afterwards.", ALERT, ALERT_SUBJECT,
-          SEVERITY),
+          SEVERITY, most=_EVER),
     gauge("gatewatch_alert_state", "1 for the state of an alert's newest episode; resolved for a day afterwards.",
-          ALERT, ALERT_SUBJECT, CONDITION, SEVERITY, TEAM, ALERT_STATE),
-    timestamp("gatewatch_alert_since", "Since when a firing alert holds", ALERT, ALERT_SUBJECT, SEVERITY, TEAM),
+          ALERT, ALERT_SUBJECT, CONDITION, SEVERITY, TEAM, ALERT_STATE, most=_EVER * len(AlertCondition)),
+    timestamp("gatewatch_alert_since", "Since when a firing alert holds", ALERT, ALERT_SUBJECT, SEVERITY, TEAM,
+              most=_PAIRS),
     gauge("gatewatch_alert_value", "The value of a firing alert, in the unit of its limit. Absent where it says no "
-          "more than that the alert fires.", ALERT, ALERT_SUBJECT, SEVERITY, TEAM),
+          "more than that the alert fires.", ALERT, ALERT_SUBJECT, SEVERITY, TEAM, most=_PAIRS),
+    Metric("gatewatch_alert_info", Kind.INFO, "What a firing alert says, in English: the sensors and limits that it is "
+           "about, without the numbers that change while it fires.", (ALERT, ALERT_SUBJECT, SEVERITY, TEAM, SUMMARY),
+           most=_PAIRS),
     gauge("gatewatch_alert_limit", "An alert starts when its value is above this.", ALERT),
     gauge("gatewatch_alert_clear_level", "A firing alert continues until its value is not above this.", ALERT),
     gauge("gatewatch_alert_expected", "1 for each subject whose value must be present now; otherwise the alert fires "
           "with condition absent. A machine that stands owes none, unless its speaks_when is always.",
-          ALERT, ALERT_SUBJECT),
+          ALERT, ALERT_SUBJECT, most=_PAIRS),
     Metric("gatewatch_alerts_opened_total", Kind.COUNTER, "Alerts that started to fire.",
-           (ALERT, ALERT_SUBJECT, SEVERITY, TEAM), tallied=True, starts=_opened_labels),
+           (ALERT, ALERT_SUBJECT, SEVERITY, TEAM), tallied=True, starts=_opened_labels, most=_EVER),
     counter("gatewatch_webhook_refused_alerts_total", "Alerts in posts of Alertmanager that were refused, by reason; "
             "the others of the post are taken.", POST_REFUSAL, tallied=True),
     counter("gatewatch_notifications_total", "Notifications created for a team; those of kind info go only to the "
@@ -74,8 +85,9 @@ def series(scrape: Scrape) -> Series:
         for subject in _owing(bound, scrape):
             yield "gatewatch_alert_expected", (bound.name, subject), 1.0
     measured = {bound.name for bound in bounds.alerts if bound.measured}
+    texts: dict[tuple[str, str, str, str], str] = {}
     # An alert that fires for either condition is active: active rows come last and win.
-    for row in sorted(snapshot.alerts, key=lambda row: row.active):
+    for row in sorted(snapshot.alerts, key=lambda row: (row.active, row.condition)):
         if row.state != AlertStatus.PENDING:
             yield "gatewatch_alert_active", row[:3], float(row.active)
         if row.active:
@@ -83,8 +95,12 @@ def series(scrape: Scrape) -> Series:
             yield "gatewatch_alert_since_timestamp_seconds", of_alert, seconds(row.since)
             if row.name in measured:
                 yield "gatewatch_alert_value", of_alert, row.value
+            if row.text:
+                texts[of_alert] = row.text
         labels = (row.name, row.subject, row.condition, row.severity, row.team, row.state)
         yield "gatewatch_alert_state", labels, 1.0
+    for of_alert, text in texts.items():
+        yield "gatewatch_alert_info", (*of_alert, text), 1.0
 
 
 def _owing(bound: AlertBound, scrape: Scrape) -> Iterable[str]:

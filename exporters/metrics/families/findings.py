@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 
+from exporters.metrics.shared.budget import FINDING_METHODS, FINDINGS, GATES, MACHINES, ONE, SOURCES
 from exporters.metrics.shared.labels import enum_label
 from exporters.metrics.shared.metric import Kind, Label, Metric, Scrape, Series, gauge, timestamp
 from exporters.metrics.shared.snapshot import BoardRow, MetricsSnapshot
@@ -26,7 +27,7 @@ SUBJECT_KINDS = ("machine", "gate", "source")
 SUBJECT = Label("subject", "machines, gates and sources of the plant file")
 SUBJECT_KIND = Label("kind", "fixed list", SUBJECT_KINDS)
 STEP = Label("step", "steps of the plant file")
-LINE = Label("line", "lines of the plant file")
+LINE = Label("line", "lines of the plant file", most=ONE)
 DETECTOR = Label("detector", "detectors of the program")
 METHOD = Label("method", "methods of the detectors")
 FEATURE = Label("feature", "sensors and features of the plant file; empty for the subject as a whole")
@@ -40,14 +41,16 @@ WINDOWED = (DRIFT, IMAGE_DRIFT, CHART, PERFORMANCE, OUTCOME_CHART, CAPABILITY, E
 
 METRICS: tuple[Metric, ...] = (
     Metric("gatewatch_subject_info", Kind.INFO, "Step and line of a subject of findings.",
-           (SUBJECT, SUBJECT_KIND, STEP, LINE)),
-    gauge("gatewatch_finding_value", "The latest value of a finding.", *_FINDING),
-    gauge("gatewatch_finding_limit", "The limit that the value is compared with.", *_FINDING),
-    gauge("gatewatch_finding_status", "1 for the current status of a finding, 0 for the others.", *_FINDING, STATUS),
-    timestamp("gatewatch_finding_last_sample", "The newest sample that a finding is based on", *_FINDING),
+           (SUBJECT, SUBJECT_KIND, STEP, LINE), most=MACHINES + GATES + SOURCES),
+    gauge("gatewatch_finding_value", "The latest value of a finding.", *_FINDING, most=FINDINGS),
+    gauge("gatewatch_finding_limit", "The limit that the value is compared with.", *_FINDING, most=FINDINGS),
+    gauge("gatewatch_finding_status", "1 for the current status of a finding, 0 for the others.", *_FINDING, STATUS,
+          most=FINDINGS * len(Status)),
+    timestamp("gatewatch_finding_last_sample", "The newest sample that a finding is based on", *_FINDING,
+              most=FINDINGS),
     gauge("gatewatch_findings_expired", "Findings left out because their newest sample is too old."),
     Metric("gatewatch_findings_total", Kind.COUNTER, "Changes of a finding's status, by the new status.",
-           (DETECTOR, METHOD, SUBJECT, STATUS), tallied=True, fills_last=True),
+           (DETECTOR, METHOD, SUBJECT, STATUS), tallied=True, fills_last=True, most=FINDING_METHODS * len(Status)),
 )  # fmt: skip
 
 
@@ -72,13 +75,28 @@ def fresh_findings(snapshot: MetricsSnapshot, plant: Plant, expiry: timedelta | 
     slowest = max((plant.sources[name].every for name in readings), default=timedelta(0))
     of_others = expiry or max(timedelta(minutes=5), _EXPIRY_INTERVALS * slowest + _longest_delay(plant, readings))
     of_windows = expiry or _DAY + _longest_delay(plant, list(plant.sources))
+    sources, others, windows = (snapshot.at - of for of in (of_sources, of_others, of_windows))
+    judged = _performance_judged(snapshot.board)
 
-    def expiry_of(row: BoardRow) -> timedelta:
+    def is_fresh(row: BoardRow) -> bool:
         if row.detector in WINDOWED:
-            return of_windows
-        return of_sources if row.subject in plant.sources else of_others
+            return row.at >= windows and (row.detector != PERFORMANCE or row.at == judged[row.subject])
+        return row.at >= (sources if row.subject in plant.sources else others)
 
-    return [row for row in snapshot.board if row.at >= snapshot.at - expiry_of(row)]
+    return [row for row in snapshot.board if is_fresh(row)]
+
+
+def _performance_judged(board: Iterable[BoardRow]) -> Mapping[str, datetime]:
+    """When the performance of each gate was judged last, all of it at once.
+
+    A machine and recipe that are not among the most frequent any more stay on the board; with thousands of recipes each
+    would be a series for a day.
+    """
+    newest: dict[str, datetime] = {}
+    for row in board:
+        if row.detector == PERFORMANCE:
+            newest[row.subject] = max(row.at, newest.get(row.subject, row.at))
+    return newest
 
 
 def _longest_delay(plant: Plant, names: Iterable[str]) -> timedelta:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from exporters.metrics.shared.budget import GATES, ONE
 from exporters.metrics.shared.labels import DIGEST, GATE, enum_label
 from exporters.metrics.shared.metric import (
     DIGEST_DIGITS,
@@ -22,6 +23,7 @@ from exporters.metrics.shared.metric import (
 from exporters.metrics.shared.snapshot import GateRow, MetricsSnapshot
 from monitor.model import Reason, RetrainingReason, RetrainingState, Verdict
 from monitor.plant.gates import GateConfig
+from monitor.statuses import Answer
 
 RECOMMENDED = {
     Verdict.CONTINUE: (Reason.IN_SPEC, Reason.FORECAST),
@@ -29,6 +31,7 @@ RECOMMENDED = {
     Verdict.SCRAP: (Reason.OUT_OF_SPEC,),
 }
 HOLD_REASONS = tuple(r for r in Reason if all(r not in reasons for reasons in RECOMMENDED.values()))
+_DECIDED = [(v, r) for v, reasons in (RECOMMENDED | {Verdict.HOLD: HOLD_REASONS}).items() for r in reasons]
 RETRAINING_ENDS = {
     RetrainingState.PROMOTED: (RetrainingReason.BETTER,),
     RetrainingState.REFUSED: (
@@ -41,6 +44,7 @@ RETRAINING_ENDS = {
     RetrainingState.FAILED: (RetrainingReason.TRAINING_FAILED, RetrainingReason.GATE_REMOVED),
     RetrainingState.ROLLED_BACK: (RetrainingReason.BY_A_PERSON,),
 }  # fmt: skip
+_ENDED = [(state, reason) for state, reasons in RETRAINING_ENDS.items() for reason in reasons]
 VERDICT = enum_label("verdict", Verdict, "fixed list of verdicts")
 TRUTH = Label(
     "truth",
@@ -54,8 +58,9 @@ RETRAINING_OPEN = Label(
     "state", "fixed list of states of an open request",
     tuple(s.value for s in RetrainingState if s not in RETRAINING_ENDS),
 )  # fmt: skip
-MODEL = Label("model", "model names of the plant file")
-VERSION = Label("version", "the version in force")
+ANSWER = enum_label("answer", Answer, "fixed list: whether people did what was recommended")
+MODEL = Label("model", "model names of the plant file", most=ONE)
+VERSION = Label("version", "the version in force", most=ONE)
 _MIN_DECISIONS = 20
 """The minimum number of decisions for a ratio."""
 _MIN_OUTCOMES = 20
@@ -64,19 +69,22 @@ _MIN_OUTCOMES = 20
 
 def decision_labels(bounds: Bounds) -> Iterable[tuple[str, ...]]:
     """Gate, verdict and reason in every combination that a gate can decide."""
-    pairs = [(v, r) for v, reasons in (RECOMMENDED | {Verdict.HOLD: HOLD_REASONS}).items() for r in reasons]
-    return ((gate, v.value, r.value) for gate in bounds.plant.gates for v, r in pairs)
+    return ((gate, v.value, r.value) for gate in bounds.plant.gates for v, r in _DECIDED)
 
 
 def retraining_ends(bounds: Bounds) -> Iterable[tuple[str, ...]]:
     """Gate, state and reason in every combination in which a request to retrain can end."""
-    pairs = [(state, reason) for state, reasons in RETRAINING_ENDS.items() for reason in reasons]
-    return ((gate, state.value, reason.value) for gate in bounds.plant.gates for state, reason in pairs)
+    return ((gate, state.value, reason.value) for gate in bounds.plant.gates for state, reason in _ENDED)
+
+
+def answer_labels(bounds: Bounds) -> Iterable[tuple[str, ...]]:
+    """Gate, verdict and answer for everything that can be recommended."""
+    return ((gate, v.value, a.value) for gate in bounds.plant.gates for v in RECOMMENDED for a in Answer)
 
 
 METRICS: tuple[Metric, ...] = (
     Metric("gatewatch_gate_decisions_total", Kind.COUNTER, "Decisions of a gate by verdict and reason.",
-           (GATE, VERDICT, REASON), tallied=True, starts=decision_labels),
+           (GATE, VERDICT, REASON), tallied=True, starts=decision_labels, most=GATES * len(_DECIDED)),
     Metric("gatewatch_gate_model_info", Kind.INFO, "The model in force.", (GATE, MODEL, VERSION, DIGEST)),
     counter("gatewatch_gate_model_changes_total", "Changes of the model in force.", GATE),
     timestamp("gatewatch_gate_model_since", "When the model was put in force", GATE),
@@ -103,9 +111,14 @@ METRICS: tuple[Metric, ...] = (
     counter("gatewatch_gate_verdict_outcomes_total", "First outcomes of decided parts, by what the gate recommended "
             "last before the outcome and by what that outcome says would have been right.", GATE, VERDICT, TRUTH,
             tallied=True),
+    Metric("gatewatch_gate_dispositions_total", Kind.COUNTER, "Dispositions of parts by people, by what the gate had "
+           "recommended last for the part before and whether people followed it or overrode it. Each counts once, as "
+           "it was first recorded; a hold recommends nothing.", (GATE, VERDICT, ANSWER), tallied=True,
+           starts=answer_labels, most=GATES * (len(RECOMMENDED) * len(Answer))),
     timestamp("gatewatch_gate_last_decision", "When the gate last decided", GATE),
     Metric("gatewatch_retraining_requests_total", Kind.COUNTER, "Completed requests to retrain by result and reason.",
-           (GATE, RETRAINING_END, RETRAINING_REASON), tallied=True, starts=retraining_ends),
+           (GATE, RETRAINING_END, RETRAINING_REASON), tallied=True, starts=retraining_ends,
+           most=GATES * len(_ENDED)),
     gauge("gatewatch_retraining_open", "Requests to retrain that are waiting or in progress.", GATE, RETRAINING_OPEN,
           tallied=True),
     Metric("gatewatch_retraining_last_end_timestamp_seconds", Kind.GAUGE,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 
+from exporters.metrics.shared.budget import GATES
 from exporters.metrics.shared.metric import Label, Metric, Scrape, Series, gauge
 from exporters.metrics.shared.snapshot import HoldRow
 from monitor.plant.plant import Plant
 
 GATE_STEP = Label("step", "steps of the plant file that have a gate",
-                  from_plant=lambda b: sorted({gate.step for gate in b.plant.gates.values()}))  # fmt: skip
+                  from_plant=lambda b: sorted({gate.step for gate in b.plant.gates.values()}), most=GATES)  # fmt: skip
 
 METRICS: tuple[Metric, ...] = (
     gauge("gatewatch_holds_waiting", "Parts whose newest decision is a hold of the last 30 days and of which neither a "

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from exporters.metrics.families.findings import fresh_findings
+from exporters.metrics.shared.budget import MACHINES, SENSORS
 from exporters.metrics.shared.labels import enum_label
 from exporters.metrics.shared.metric import Label, Metric, Scrape, Series, gauge
 from monitor.detection import CONTRIBUTION, TIME_LEFT, TIME_LEFT_EARLIEST, TIME_LEFT_LATEST, UNWATCHED
@@ -22,10 +23,10 @@ class Unwatched(StrEnum):
 
 MACHINE = Label(
     "machine", "machines of the plant file that have sensors",
-    from_plant=lambda b: [name for name, machine in b.plant.machines.items() if machine.sensors],
+    from_plant=lambda b: [name for name, machine in b.plant.machines.items() if machine.sensors], most=MACHINES,
 )  # fmt: skip
 REASON = enum_label("reason", Unwatched, "fixed list of reasons")
-SENSOR = Label("sensor", "sensors of the plant file")
+SENSOR = Label("sensor", "sensors of the plant file", most=SENSORS)
 _BOUNDS = {TIME_LEFT: "likely", TIME_LEFT_EARLIEST: "earliest", TIME_LEFT_LATEST: "latest"}
 BOUND = Label("bound", "fixed list: the median, and what nine of ten cases lie between", tuple(_BOUNDS.values()))
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from exporters.metrics.shared.budget import CHANNELS, GATES, Count
 from exporters.metrics.shared.labels import channels
 from exporters.metrics.shared.metric import Kind, Label, Metric, Scrape, Series, counter, gauge, seconds, timestamp
 
 DELIVERY_RESULTS = ("sent", "retry", "dead")
 CHANNEL = Label(
     "channel", "mes, if the plant file has write_back; notify:log, and notify:TEAM if it has notify.urls_file",
-    from_plant=lambda b: channels(b.plant),
+    from_plant=lambda b: channels(b.plant), most=Count.of(CHANNELS),
 )  # fmt: skip
 DELIVERY_RESULT = Label("result", "fixed list", DELIVERY_RESULTS)
 GATED = Label(
     "step", "steps of the plant file that have a gate",
     from_plant=lambda b: sorted({gate.step for gate in b.plant.gates.values()}) if b.plant.write_back else (),
+    most=GATES,
 )  # fmt: skip
 LATENCY = Metric(
     "gatewatch_decision_latency_seconds", Kind.HISTOGRAM, "From when a part's row was available in the MES until the "

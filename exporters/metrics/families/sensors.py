@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from exporters.metrics.families.findings import fresh_findings
 from exporters.metrics.families.machines import MACHINE, SENSOR
+from exporters.metrics.shared.budget import ONE
 from exporters.metrics.shared.metric import Label, Metric, Scrape, Series, gauge
 from monitor.detection import LIMIT, LIMITS
 
-UNIT = Label("unit", "units of the plant file")
+UNIT = Label("unit", "units of the plant file", most=ONE)
 SIDE = Label("side", "fixed list", ("low", "high"))
 
 METRICS: tuple[Metric, ...] = (

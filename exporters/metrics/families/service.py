@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from exporters.metrics.shared.budget import ONE
 from exporters.metrics.shared.labels import DIGEST, RUN_RESULT, SITE
 from exporters.metrics.shared.metric import (
     DIGEST_DIGITS,
@@ -16,7 +17,8 @@ from exporters.metrics.shared.metric import (
     timestamp,
 )
 
-URL = Label("url", "address of Gatewatch's pages: server.public_url, or the one it listens on")
+VERSION = Label("version", "the running version", most=ONE)
+URL = Label("url", "address of Gatewatch's pages: server.public_url, or the one it listens on", most=ONE)
 CLOCK_DIRECTION = Label("direction", "fixed list", ("forward", "back"))
 CLOCK_TOLD_SECONDS = 3600.0
 """How long a step of the clock counts as recent."""
@@ -30,7 +32,7 @@ WITHOUT_STORE = frozenset(
 """What can be told when the store cannot even be read."""
 
 METRICS: tuple[Metric, ...] = (
-    Metric("gatewatch_build_info", Kind.INFO, "The program's version.", (Label("version", "the running version"),)),
+    Metric("gatewatch_build_info", Kind.INFO, "The program's version.", (VERSION,)),
     Metric("gatewatch_plant_info", Kind.INFO, "The plant file in force.", (SITE, DIGEST, URL)),
     counter("gatewatch_plant_reloads_total", "Reloads of the plant file by result.", RUN_RESULT, tallied=True),
     gauge("gatewatch_plant_last_reload_success", "1 if the last reload succeeded, 0 if the previous file stays.",

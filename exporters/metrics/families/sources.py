@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime, timedelta
 
+from exporters.metrics.shared.budget import JOBS, ONE, UNKNOWN_NAMES, Count
 from exporters.metrics.shared.labels import JOB, SOURCE, enum_label
 from exporters.metrics.shared.metric import Label, Metric, Scrape, Series, counter, gauge, seconds, timestamp
 from exporters.metrics.shared.snapshot import OTHER_NAMES, IntakeRow, MetricsSnapshot, UnknownNameRow
@@ -14,14 +15,16 @@ from monitor.plant.plant import Plant
 from monitor.statuses import Resolution
 
 ROW_OUTCOMES = ("accepted", "seen", "corrected", "quarantined", "too_old")
-PARTITION = Label("partition", "partitions of the source in the plant file; empty if it has none")
+PARTITION = Label("partition", "partitions of the source in the plant file; empty if it has none", most=ONE)
 ROW_OUTCOME = Label("outcome", "fixed list", ROW_OUTCOMES)
 REJECT_REASON = enum_label("reason", RejectReason, "fixed list of reasons for quarantine")
 RESOLUTION = enum_label("resolution", Resolution, "fixed list of ways out of the quarantine")
 SOURCE_REASON = enum_label("reason", SourceReason, "fixed list of read errors")
 
-UNKNOWN_NAME = Label("subject", "SOURCE/NAME of at most 20 unknown machines and steps, and 'others'")
-MOST_NAMES = 20
+UNKNOWN_NAME = Label(
+    "subject", "SOURCE/NAME of at most 20 unknown machines and steps, and 'others'", most=Count.of(UNKNOWN_NAMES)
+)
+MOST_NAMES = UNKNOWN_NAMES - 1
 """Unknown names with a series and an alert of their own."""
 _FEWEST_ROWS = 20
 """The minimum number of rows for a share."""
@@ -37,7 +40,7 @@ METRICS: tuple[Metric, ...] = (
             tallied=True),
     counter("gatewatch_source_read_errors_total", "Failed reads of a source by reason.", SOURCE, SOURCE_REASON,
             tallied=True),
-    timestamp("gatewatch_source_cursor", "How far a job has read a source", JOB, SOURCE, PARTITION),
+    timestamp("gatewatch_source_cursor", "How far a job has read a source", JOB, SOURCE, PARTITION, most=JOBS),
     gauge("gatewatch_source_unreadable", "1 if the last read of a source failed, else 0.", SOURCE),
     gauge("gatewatch_source_staleness_ratio", "Age of the newest row of a source divided by its stale_after.",
           SOURCE, unit="ratio"),

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import Counter
 
 from exporters.metrics.families.findings import LINE
+from exporters.metrics.shared.budget import CHARACTERISTICS, STEPS
 from exporters.metrics.shared.metric import Label, Metric, Scrape, Series, gauge, timestamp
 
 CHARACTERISTIC = Label(
-    "characteristic", "characteristics of the plant file", from_plant=lambda b: b.plant.characteristics
+    "characteristic",
+    "characteristics of the plant file",
+    from_plant=lambda b: b.plant.characteristics,
+    most=CHARACTERISTICS,
 )
-STEP = Label("step", "steps of the plant file", from_plant=lambda b: b.plant.steps)
+STEP = Label("step", "steps of the plant file", from_plant=lambda b: b.plant.steps, most=STEPS)
 _RANKED = (STEP, CHARACTERISTIC)
 
 METRICS: tuple[Metric, ...] = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import get_args
 
+from exporters.metrics.shared.budget import ALERTS_OF, GATES, JOBS, ONE, SOURCES, Count
 from exporters.metrics.shared.metric import Label
 from monitor.plant.plant import Plant
 from monitor.plant.types import Team
@@ -69,12 +70,13 @@ def enum_label(name: str, values: type[StrEnum], where: str) -> Label:
     return Label(name, where, tuple(v.value for v in values))
 
 
-JOB = Label("job_name", "jobs of the plant file", from_plant=lambda b: b.jobs)
+JOB = Label("job_name", "jobs of the plant file", from_plant=lambda b: b.jobs, most=JOBS)
 RUN_RESULT = Label("result", "fixed list", RUN_RESULTS)
-SOURCE = Label("source", "sources of the plant file", from_plant=lambda b: b.plant.sources)
-GATE = Label("gate", "gates of the plant file", from_plant=lambda b: b.plant.gates)
-SITE = Label("site", "the site of the plant file")
-DIGEST = Label("digest", "the first 12 hexadecimal digits of the digest in force")
-ALERT = Label("alert", "alerts of the program", from_plant=lambda b: [alert.name for alert in b.alerts])
+SOURCE = Label("source", "sources of the plant file", from_plant=lambda b: b.plant.sources, most=SOURCES)
+GATE = Label("gate", "gates of the plant file", from_plant=lambda b: b.plant.gates, most=GATES)
+SITE = Label("site", "the site of the plant file", most=ONE)
+DIGEST = Label("digest", "the first 12 hexadecimal digits of the digest in force", most=ONE)
+ALERT = Label("alert", "alerts of the program", from_plant=lambda b: [alert.name for alert in b.alerts],
+              most=Count.of(sum(ALERTS_OF.values())))  # fmt: skip
 SEVERITY = Label("severity", "fixed list", SEVERITIES)
 TEAM = Label("team", "fixed list", TEAMS)

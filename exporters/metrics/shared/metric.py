@@ -15,6 +15,7 @@ from itertools import product
 
 from prometheus_client.utils import floatToGoString
 
+from exporters.metrics.shared.budget import Count
 from exporters.metrics.shared.snapshot import MetricsSnapshot
 from monitor.plant.plant import Plant
 
@@ -71,17 +72,24 @@ class Label:
     """A label and its possible values.
 
     `closed` lists them if the program fixes them, `from_plant` derives them from the plant; with neither, a value
-    appears with its first event.
+    appears with its first event. `most`: how many values there can be, given those of the labels before it, if these
+    are not `closed`; ONE of a label that follows from them.
     """
 
     name: str
     source: str
     closed: tuple[str, ...] = ()
     from_plant: Callable[[Bounds], Iterable[str]] | None = None
+    most: Count | None = None
 
     def values(self, bounds: Bounds) -> tuple[str, ...]:
         """The values that exist before any event."""
         return tuple(self.from_plant(bounds)) if self.from_plant else self.closed
+
+    @property
+    def size(self) -> Count:
+        """How many values there can be."""
+        return Count.of(len(self.closed)) if self.most is None else self.most
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +99,8 @@ class Metric:
     `tallied` metrics are rows of the store's `tally`: counters are incremented, gauges set.
     `starts` replaces the product of the label values if only some combinations can occur. With `fills_last`, all
     values of the last label appear, at 0, as soon as one of them is counted. `buckets` are the upper bounds of a
-    histogram, which is tallied by its parts (`observed`).
+    histogram, which is tallied by its parts (`observed`). `most`: how many series there can be, where that is not the
+    product of the sizes of the labels.
     """
 
     name: str
@@ -103,6 +112,19 @@ class Metric:
     starts: Callable[[Bounds], Iterable[tuple[str, ...]]] | None = None
     fills_last: bool = False
     buckets: tuple[float, ...] = ()
+    most: Count | None = None
+
+    @property
+    def budget(self) -> Count:
+        """How many series there can be: `most`, else the product of the sizes of its labels."""
+        if self.most is not None:
+            return self.most
+        if self.kind is Kind.HISTOGRAM:
+            return sum((part.budget for part in self.parts), Count(()))
+        found = Count.of(1)
+        for label in self.labels:
+            found = found * label.size
+        return found
 
     @property
     def parts(self) -> tuple[Metric, ...]:
@@ -146,14 +168,18 @@ class Scrape:
     expiry: timedelta | None = None
 
 
-def counter(name: str, text: str, *labels: Label, unit: str = "", tallied: bool = False) -> Metric:
+def counter(
+    name: str, text: str, *labels: Label, unit: str = "", tallied: bool = False, most: Count | None = None
+) -> Metric:
     """A counter."""
-    return Metric(name, Kind.COUNTER, text, labels, unit, tallied)
+    return Metric(name, Kind.COUNTER, text, labels, unit, tallied, most=most)
 
 
-def gauge(name: str, text: str, *labels: Label, unit: str = "", tallied: bool = False) -> Metric:
+def gauge(
+    name: str, text: str, *labels: Label, unit: str = "", tallied: bool = False, most: Count | None = None
+) -> Metric:
     """A gauge."""
-    return Metric(name, Kind.GAUGE, text, labels, unit, tallied)
+    return Metric(name, Kind.GAUGE, text, labels, unit, tallied, most=most)
 
 
 def observed(metric: Metric, value: float, **labels: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -165,9 +191,10 @@ def observed(metric: Metric, value: float, **labels: str) -> dict[tuple[str, tup
     return counts | {(total.name, own): value, (count.name, own): 1.0}
 
 
-def timestamp(name: str, text: str, *labels: Label) -> Metric:
+def timestamp(name: str, text: str, *labels: Label, most: Count | None = None) -> Metric:
     """A gauge that holds an instant; `name` is without `_timestamp_seconds`."""
-    return Metric(f"{name}_timestamp_seconds", Kind.GAUGE, f"{text}, in seconds since 1970 UTC.", labels, "seconds")
+    told = f"{text}, in seconds since 1970 UTC."
+    return Metric(f"{name}_timestamp_seconds", Kind.GAUGE, told, labels, "seconds", most=most)
 
 
 def seconds(at: datetime | None) -> float | None:

@@ -149,7 +149,7 @@ class BoardRow(NamedTuple):
 
 class AlertRow(NamedTuple):
     """The newest episode of an alert; not over if `ended_at` is None. `value` is that which it fired with, or a newer
-    one; `cause` its likely cause in a few words.
+    one; `cause` its likely cause in a few words; `text` what it says without numbers that change.
     """
 
     name: str
@@ -164,6 +164,7 @@ class AlertRow(NamedTuple):
     line: str = ""
     value: float | None = None
     cause: str = ""
+    text: str = ""
 
     @property
     def active(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import passport_rows as made
 import pytest
 import sqlalchemy as sa
 from spine_kit import Cache, Spine, SumModel, after
@@ -201,3 +202,18 @@ def test_outcomes_are_counted_once_by_what_was_recommended_and_what_was_right(sp
     name = "gatewatch_gate_verdict_outcomes_total"
     counted = {truth: spine.tally(name, gate="form", verdict="hold", truth=truth) for truth in ("continue", "scrap")}
     assert counted == {"continue": 2.0, "scrap": 1.0}
+
+
+def test_what_people_did_is_counted_once_also_after_a_restart(spine: Spine) -> None:
+    """In order of arrival: at a second slot and by a new process nothing is counted again."""
+    decided = made.decision(0, serial="P", step="form", gate="form", verdict="scrap", reason="out_of_spec", arrival=1)
+    made.fill(spine.store.engine, {t.decision: [decided]})
+    name, labels = "gatewatch_gate_dispositions_total", {"gate": "form", "verdict": "scrap", "answer": "overridden"}
+    counted = []
+    for number, minute in ((5, 60), (6, 61)):
+        row = made.disposition(number, serial="P", step="form", at=made.at(minute), disposition="used")
+        made.fill(spine.store.engine, {t.disposition: [row]})
+        for job in (new_gate(spine), new_gate(spine)):
+            spine.run(job, after(minute))
+            counted.append(spine.tally(name, **labels))
+    assert counted == [1.0, 1.0, 2.0, 2.0]

@@ -129,3 +129,10 @@ def test_a_start_that_cannot_be_is_one_sentence(text: str) -> None:
     with pytest.raises(UsageError, match=f"at most {LONGEST.days} days ago") as told:
         since_of(text, NOW)
     assert "\n" not in str(told.value)
+
+
+def test_a_decision_that_arrived_after_the_disposition_was_not_overridden(engine: sa.Engine) -> None:
+    late = made.decision(1, serial="p", step="a", verdict="scrap", reason="out_of_spec", arrival=8, at=at(1))
+    done = made.disposition(7, serial="p", step="a", at=at(5), disposition="used")
+    found = given(engine, {t.decision: [late], t.disposition: [done]})
+    assert (found["dispositions"], found["overridden"]) == (0, [])

@@ -7,12 +7,15 @@ from datetime import timedelta
 import pytest
 from spine_kit import T0, Spine
 
+from alerting.alerts.evaluator import AlertState, Change, Key
 from alerting.notifications.languages.headline import headline
 from alerting.notifications.languages.sentences import shipped
 from alerting.specs.roster import BY_NAME
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 from monitor.store.database.bulk import insert_new
+from monitor.store.metrics import metrics_snapshot
+from monitor.store.watching.alerts import save_changes
 from monitor.store.watching.details import details_of
 from monitor.store.watching.newest import newest_outcomes, newest_parts
 
@@ -106,3 +109,16 @@ def test_only_a_measured_value_is_told_beside_its_limit() -> None:
     flags = {"MachineOutOfSpec", "SensorDead", "SourceStopped", "JobFailing", "ModelWithoutSkill", "MachineUnwatched"}
     measured = {"HoldRateHigh", "DataDrift", "ModelDegraded", "SourceStale", "ReconciliationGap", "DeadLetters"}
     assert {name for name in flags | measured if BY_NAME[name].measured} == measured
+
+
+def test_the_snapshot_says_it_without_numbers_that_change(spine: Spine) -> None:
+    spec = BY_NAME["MachineOutOfSpec"]
+    change = Change(Key(spec.name, "breach", "m1"), None, AlertState(T0, T0, None, 1.0, 0.5))
+    with spine.store.write() as connection:
+        insert_new(connection, t.board, [on_board("m1"), on_board("m1", feature="b", status="ok")])
+        plant = with_sensor(spine.plant, "degC")
+        save_changes(connection, [change], {spec.name: spec}, plant, T0, "embedded")
+    with spine.store.read() as connection:
+        (row,) = metrics_snapshot(connection, T0).alerts
+    assert row.summary == "m1 heat 75 degC, high limit 60"
+    assert row.text == "m1 heat, high limit 60 degC"
