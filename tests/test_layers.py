@@ -99,9 +99,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.parts", "monitor.store.report", "monitor.store.rows", "monitor.store.watching",
     ),
     "monitor.web": (
-        "alerting.alerts", "exporters.html", "exporters.metrics", "exporters.metrics.shared", "exporters.pages",
-        "exporters.pages.subjects", "monitor.plant", "monitor.store", "monitor.store.database",
-        "monitor.store.watching",
+        "alerting.alerts", "alerting.handling", "exporters.html", "exporters.metrics", "exporters.metrics.shared",
+        "exporters.pages", "exporters.pages.alarms", "exporters.pages.subjects", "monitor.plant", "monitor.store",
+        "monitor.store.database", "monitor.store.watching",
     ),
     "dashboards.rows": ("dashboards.blocks",),
     "monitor.pipeline": (
@@ -158,12 +158,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.windows",
     ),
     "monitor.runtime": (
-        "alerting.alerts", "alerting.notifications", "exporters.delivery",
-        "exporters.metrics", "exporters.metrics.shared", "inference", "monitor.connecting", "monitor.delivery",
+        "alerting.alerts", "alerting.handling", "alerting.notifications", "exporters.delivery",
+        "exporters.metrics", "exporters.metrics.shared", "exporters.pages.alarms", "inference",
+        "monitor.connecting", "monitor.delivery",
         "monitor.gate_models", "monitor.jobs", "monitor.jobs.pulling", "monitor.pipeline", "monitor.plant",
         "monitor.plant.file",
         "monitor.reports", "monitor.reports.part", "monitor.scheduling", "monitor.sources", "monitor.sources.sql",
-        "monitor.store", "monitor.store.database", "monitor.store.rows", "monitor.web",
+        "monitor.store", "monitor.store.database", "monitor.store.rows", "monitor.store.watching", "monitor.web",
     ),
     "monitor.commands.shared": (
         "alerting.handling", "inference", "inference.standalone", "monitor.plant", "monitor.plant.file",

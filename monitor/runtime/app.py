@@ -61,7 +61,7 @@ from monitor.sources.transports import open_source
 from monitor.store.database.database import Store
 from monitor.store.database.schema import open_store
 from monitor.store.plant_files import record_plant_file
-from monitor.web.people.file import people_of
+from monitor.web.people_file import people_of
 
 log = logging.getLogger(__name__)
 

@@ -93,7 +93,7 @@ def _store(examined: Any) -> Iterator[str]:
 def _targets(examined: Any) -> Iterator[str]:
     from exporters.delivery.mes import MesTarget
     from monitor.delivery.notifications import problems as notify_problems
-    from monitor.web.people.file import people_of
+    from monitor.web.people_file import people_of
 
     plant = examined.plant
     if plant.write_back is not None and examined.is_sound("write_back"):

@@ -14,8 +14,8 @@ from monitor.runtime.app import App
 from monitor.store.watching.alerts import alerts
 from monitor.store.watching.causes import cited_by
 from monitor.store.watching.handling import handle, newest_entries, shelves
-from monitor.web.people.file import people_of
-from monitor.web.people.routes import PeopleViews
+from monitor.web.people import PeopleViews
+from monitor.web.people_file import people_of
 
 _DONE = 20
 

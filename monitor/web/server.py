@@ -30,7 +30,7 @@ from monitor.store.database.database import DatabaseError
 from monitor.web.answers import READ, SAFE, error, html, top_of
 from monitor.web.connections import Limits, limited
 from monitor.web.parts import PartViews, add_handover, add_lots, add_parts, add_pictures
-from monitor.web.people.routes import PeopleViews, add_people
+from monitor.web.people import PeopleViews, add_people
 from monitor.web.subjects import add_subjects
 from monitor.web.webhook import Answer
 

@@ -22,9 +22,9 @@ from alerting.handling.people import Known, People, Role, digest_of, line_of, ne
 from exporters.pages.alarms.page import Alarm, Alarms, Done, Shelved
 from monitor.store.database import tables as t
 from monitor.store.watching.handling import handle
-from monitor.web.people.routes import PeopleViews
-from monitor.web.people.sessions import LASTS, TRIES, Sessions
+from monitor.web.people import PeopleViews
 from monitor.web.server import make_app
+from monitor.web.sessions import LASTS, TRIES, Sessions
 
 TOKENS = {"ann": (new_token(), Role.ENGINEER), "otto": (new_token(), Role.OPERATOR)}
 BROWSER = {"Accept": "text/html", "Origin": "http://testserver", "Sec-Fetch-Site": "same-origin"}

@@ -20,8 +20,8 @@ from exporters.pages.alarms.page import Alarms, LoggedIn, alarms_page
 from exporters.pages.part_style import PART_POLICY
 from monitor.errors import UsageError
 from monitor.web.answers import READ, SAFE, error, html, top_of, wants_json
-from monitor.web.people.bodies import TooLargeError, body_of, form_of, is_own, object_of
-from monitor.web.people.sessions import Session, Sessions
+from monitor.web.bodies import TooLargeError, body_of, form_of, is_own, object_of
+from monitor.web.sessions import Session, Sessions
 
 _COOKIE = "gatewatch_session"
 _REQUEST = re.compile(r"[0-9A-Za-z_-]{16,64}")
