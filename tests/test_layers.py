@@ -95,7 +95,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "dashboards.blocks": ("exporters.metrics",),
     "monitor.store": (
         "alerting.notifications",
-        "exporters.metrics.shared", "exporters.report", "monitor.store.database", "monitor.store.models",
+        "exporters.metrics.shared", "exporters.report", "monitor.store.database", "monitor.store.delivery",
+        "monitor.store.models",
         "monitor.store.parts", "monitor.store.report", "monitor.store.rows", "monitor.store.watching",
     ),
     "monitor.web": (
@@ -147,6 +148,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.pipeline", "monitor.plant", "monitor.scheduling", "monitor.store", "monitor.store.database",
         "monitor.store.rows",
     ),
+    "monitor.drills": (
+        "alerting.notifications", "exporters.metrics.shared", "monitor.plant", "monitor.scheduling",
+        "monitor.store.database", "monitor.store.delivery",
+    ),
     "monitor.jobs": (
         "alerting.alerts", "alerting.notifications", "alerting.notifications.languages", "alerting.specs",
         "detectors.attribution", "detectors.charts",
@@ -160,7 +165,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.runtime": (
         "alerting.alerts", "alerting.handling", "alerting.notifications", "exporters.delivery",
         "exporters.metrics", "exporters.metrics.shared", "exporters.pages.alarms", "inference",
-        "monitor.connecting", "monitor.delivery",
+        "monitor.connecting", "monitor.delivery", "monitor.drills",
         "monitor.gate_models", "monitor.jobs", "monitor.jobs.pulling", "monitor.pipeline", "monitor.plant",
         "monitor.plant.file",
         "monitor.reports", "monitor.reports.part", "monitor.scheduling", "monitor.sources", "monitor.sources.sql",
@@ -190,6 +195,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "alerting", "dashboards",
         "detectors.comparing", "detectors.comparing.files", "detectors.standalone", "exporters.html",
         "inference.standalone", "monitor.commands.shared", "monitor.connecting", "monitor.demo",
+        "monitor.drills",
         "monitor.gate_models", "monitor.jobs", "monitor.plant", "monitor.plant.file", "monitor.reports",
         "monitor.reports.part",
         "monitor.runtime", "monitor.scheduling", "monitor.store.database", "monitor.store.delivery",

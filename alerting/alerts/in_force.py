@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from alerting.specs.roster import ALERTS
 from alerting.specs.spec import AlertSpec
-from exporters.metrics.shared.labels import channels
+from exporters.metrics.shared.labels import TEAMS, channels
 from exporters.metrics.shared.metric import AlertBound
+from monitor.model import DRILL_LINE
 from monitor.plant.plant import Plant
 from monitor.plant.watching import AlertOverride
 
@@ -19,6 +20,7 @@ _SUBJECTS: Mapping[str, Callable[[Plant], Iterable[str]]] = {
     "source": lambda plant: plant.sources,
     "channel": channels,
     "site": lambda plant: (plant.site,),
+    "team": lambda plant: TEAMS,
 }
 """The subjects of each kind that the plant file lists; jobs come from the program, unknown names from rows."""
 
@@ -71,8 +73,15 @@ def _expected(spec: AlertSpec, plant: Plant) -> tuple[str, ...]:
     return () if spec.absent_after is None else tuple(_SUBJECTS[spec.kind](plant))
 
 
+def team_of(spec: AlertSpec, subject: str) -> str:
+    """The team that is told of an alert: that of the alert, or the subject where that is a team."""
+    return subject if spec.kind == "team" else spec.team
+
+
 def line_of(plant: Plant, kind: str, subject: str) -> str:
     """The line that a subject belongs to; '' if it belongs to none or is no longer in the plant."""
+    if kind == "team":
+        return DRILL_LINE
     step = step_of(plant, kind, subject)
     return plant.steps[step].line if step else ""
 

@@ -112,7 +112,8 @@ def _rule(spec: AlertSpec, condition: str, expression: str, wait: timedelta, run
     rule: dict[str, Any] = {"alert": spec.name, "expr": expression}
     if wait:
         rule["for"] = duration(wait)
-    rule["labels"] = {"severity": spec.severity, "team": spec.team, "condition": condition}
+    team = "{{ $labels.subject }}" if spec.kind == "team" else spec.team
+    rule["labels"] = {"severity": spec.severity, "team": team, "condition": condition}
     rule["annotations"] = {
         "summary": spec.summary_for("{{ $labels.subject }}", condition),
         "description": f"{spec.cause} {spec.action}",

@@ -15,6 +15,7 @@ from itertools import groupby
 
 from alerting.notifications.languages.sentences import Said
 from exporters.metrics.shared.labels import SEVERITIES
+from monitor.model import DRILL_LINE
 from monitor.statuses import AlertCondition, Announced
 
 Group = tuple[str, str]
@@ -250,6 +251,8 @@ def _next_kind(members: Sequence[Episode], last: LastNote, now: datetime, rules:
     ended = [e.ended_at for e in members if e.ended_at is not None]
     if len(ended) == len(members):
         settle = rules.settle * (rules.off_delay if _chatters(members) else 1)
+        if members[0].line == DRILL_LINE:
+            settle = timedelta(0)  # whoever drills waits for it
         return Kind.RESOLVED if now - max(ended) >= settle else None
     new = _new(members, rules)
     if any(e.critical for e in new):

@@ -13,6 +13,7 @@ from alerting.notifications.languages.amounts import TEXT_LENGTH, duration, plai
 from alerting.notifications.languages.headline import OUTSIDE, headline, summary
 from alerting.notifications.languages.sentences import Sentences
 from monitor.instants import time_of_day
+from monitor.model import DRILL_LINE
 
 
 def runbook_url(pages: str, runbooks: str, alert: str) -> str:
@@ -129,7 +130,8 @@ class Teller:
 
     def _where(self, episode: Episode) -> str:
         step = episode.step or self.context.step_of(episode.subject)
-        places = (("step", step if step != episode.subject else ""), ("line", episode.line))
+        line = "" if episode.line == DRILL_LINE else episode.line
+        places = (("step", step if step != episode.subject else ""), ("line", line))
         return ", ".join(self.words.say(key, **{key: name}) for key, name in places if name)
 
     def _advice(self, key: str, episode: Episode) -> str:

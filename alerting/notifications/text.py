@@ -11,6 +11,7 @@ from alerting.notifications.describe import MessageContext, Teller
 from alerting.notifications.languages.amounts import plain
 from alerting.notifications.languages.sentences import Sentences
 from exporters.metrics.shared.labels import SEVERITIES
+from monitor.model import DRILL_LINE
 
 _DETAILED = 4
 """Alerts of a note that are described with cause and action; further ones get a line each."""
@@ -150,7 +151,7 @@ def _shown(note: Note) -> tuple[Episode, ...]:
 
 def _where(note: Note, teller: Teller) -> str:
     site = teller.words.say("site", site=teller.context.site)
-    return f"{teller.words.say('line', line=note.line)}, {site}" if note.line else site
+    return f"{teller.words.say('line', line=note.line)}, {site}" if note.line and note.line != DRILL_LINE else site
 
 
 def _full(episodes: Sequence[Episode], teller: Teller) -> list[_Draft]:

@@ -30,6 +30,7 @@ from monitor.plant.types import (
 from monitor.plant.watching import (
     AlertsConfig,
     DriftConfig,
+    DrillConfig,
     NotifyConfig,
     PerformanceConfig,
     Profile,
@@ -74,6 +75,7 @@ class Plant(Strict):
     performance: PerformanceConfig = Field(PerformanceConfig(), description="Model performance.")
     alerts: AlertsConfig = Field(AlertsConfig(), description="Evaluation of the alerts.")
     notify: NotifyConfig = Field(NotifyConfig(), description="Notifications.")
+    drill: DrillConfig | None = Field(None, description="Drills by schedule; none without it.")
     reports: ReportsConfig = Field(ReportsConfig(), description="Reports by schedule.")
     steps: dict[Name, Step] = Field(min_length=1, description="Steps (operations) by name.")
     machines: dict[Name, Machine] = Field({}, description="Machines (work units) by name.")

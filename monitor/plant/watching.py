@@ -114,6 +114,18 @@ class EscalationConfig(Strict):
     to: Name = Field(description="The other team.")
 
 
+class DrillConfig(Strict):
+    """A drill by schedule: an alert that is marked as one goes the whole way from a metric to people."""
+
+    every: PositiveDuration = Field(timedelta(days=1), description="How often; after one that failed, hourly at least.")
+    team: Team = Field("platform", description="The team that is told.")
+    ping_url: Secret | None = Field(
+        None,
+        description="Address of a dead man's switch, which is asked for (GET) after each drill whose links all held; "
+        "see sources for ${...}.",
+    )
+
+
 class NotifyConfig(Strict):
     """Notifications: receivers and timing. Without a file of URLs, notifications go only to the log."""
 

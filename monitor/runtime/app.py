@@ -25,6 +25,7 @@ from monitor.clock import Clock, WallClock
 from monitor.delivery.courier import Courier, send_each
 from monitor.delivery.notifications import message_context, receivers_of, send
 from monitor.delivery.retry import RetryPolicy
+from monitor.drills.job import DrillJob
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.gate_models.retraining import Retraining
 from monitor.gate_models.training_child import Trainer
@@ -140,6 +141,8 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     jobs += [ModelJob(store, plant, gate, models, registry, trainer, simulated) for gate in plant.gates]
     if plant.profile == "embedded":
         jobs.append(AlertsJob(store, plant, lambda: bounds_of(plant, jobs)))
+    if plant.drill is not None and not simulated:
+        jobs.append(DrillJob(store, plant, plant.drill))
     jobs.append(RetrainingJob(Retraining(store, plant, models, registry, trainer, simulated)))
     told = receivers if (not simulated if notify is None else notify) else None
     if kinds := kinds_of(store, loaded, loaded.path.parent / "reports"):

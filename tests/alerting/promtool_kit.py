@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from alerting.alerts.evaluator import AlertState, Key, States, evaluate
+from alerting.alerts.in_force import team_of
 from alerting.alerts.rules import rule_file
 from alerting.specs.spec import AlertSpec
 
@@ -125,7 +126,8 @@ def _at(step: int) -> str:
 def _sample(by_name: Mapping[str, AlertSpec], key: tuple[str, str, str], state: str) -> dict[str, Any]:
     spec = by_name[key[0]]
     found = {"alertname": key[0], "alertstate": state, "condition": key[1], "subject": key[2], **WHERE}
-    return {"labels": _name("ALERTS", labels(**found, severity=spec.severity, team=spec.team)), "value": 1}
+    team = team_of(spec, key[2])
+    return {"labels": _name("ALERTS", labels(**found, severity=spec.severity, team=team)), "value": 1}
 
 
 def _name(metric: str, given: Labels) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -16,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
-from cli_kit import start
+from cli_kit import gatewatch, start
 from prometheus_kit import Prometheus, binary, prometheus
 from service_kit import free_port, live_plant, ready, url_of
 from waits import until
@@ -144,6 +145,9 @@ def test_the_webhooks_table_is_the_embedded_one_within_one_interval(tmp_path: Pa
                 until(lambda: _fires(plant, "SourceStale", "dispositions"), "a source without new rows")
                 _rename(plant.parent, "TREND_WIDE", "GONE")
                 until(lambda: _fires(plant, "SourceStopped", "historian"), "the source that stopped")
+                drilled = gatewatch("drill", "-p", plant, "--json", at=None)
+                assert drilled.code == 0, drilled.err
+                print("drill through Prometheus and Alertmanager:", json.loads(drilled.out)["seconds"])
             before = len(_rows(plant))
             with _alertmanager(tmp_path, webhook, port):
                 last = max(row.seen_at for row in _rows(plant))

@@ -387,6 +387,15 @@ audit = sa.Table(
     _text("previous"), _text("digest"), sa.UniqueConstraint("request"), sa.Index("ix_audit_about", "about"),
 )  # fmt: skip
 
+# A marked alert that tries out the way from a metric to people: how far it came, and the link that did not hold.
+drill = sa.Table(
+    "drill", metadata,
+    sa.Column("id", _serial_id, primary_key=True), _text("team"), sa.Column("scheduled", sa.Boolean, nullable=False),
+    _time("started_at"), _time("cleared_at", True), _time("finished_at", True),
+    _text("broken", server_default=_default("")), _text("sentence", server_default=_default("")),
+    _time("told_at", True), sa.Index("ix_drill_started_at", "started_at"),
+)  # fmt: skip
+
 notification = sa.Table(
     "notification", metadata,
     sa.Column("id", _serial_id, primary_key=True), _text("key"), _text("message"), _text("team"), _text("line"),
