@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from alerting.alerts.in_force import team_of
 from alerting.alerts.specs_docs import duration, selector
 from alerting.specs.roster import ALERTS
 from alerting.specs.spec import AlertSpec
@@ -112,7 +113,7 @@ def _rule(spec: AlertSpec, condition: str, expression: str, wait: timedelta, run
     rule: dict[str, Any] = {"alert": spec.name, "expr": expression}
     if wait:
         rule["for"] = duration(wait)
-    team = "{{ $labels.subject }}" if spec.kind == "team" else spec.team
+    team = team_of(spec, "{{ $labels.subject }}")
     rule["labels"] = {"severity": spec.severity, "team": team, "condition": condition}
     rule["annotations"] = {
         "summary": spec.summary_for("{{ $labels.subject }}", condition),
