@@ -129,7 +129,8 @@ def test_the_webhooks_table_is_the_embedded_one_within_one_interval(tmp_path: Pa
         for key, value in zip(("pending_for", "keep_firing"), waits, strict=True)
     ]
     stale = "sources.dispositions.stale_after=1m"
-    plant = live_plant(tmp_path / "plant", "profile=stack", f"alerts.webhook_token={TOKEN}", stale, *short, hours=1.0)
+    fast = (f"alerts.webhook_token={TOKEN}", stale, "notify.every=1s")
+    plant = live_plant(tmp_path / "plant", "profile=stack", *fast, *short, hours=1.0)
     loaded, port = load(plant).plant, free_port()
     (tmp_path / "alerts.rules.yml").write_text(rule_file(alerts_in_force(loaded)))
     process = start("run", plant, at=None)

@@ -141,12 +141,14 @@ def _attended(row: Alarm) -> str:
 
 def _answers(row: Alarm, forms: _Forms) -> Iterator[Html]:
     if not row.acknowledged_by:
-        yield from forms.of("acknowledge", "Acknowledge", row.name, row.subject, _field("note", "Note (optional)"))
+        yield from forms.of("acknowledge", "Acknowledge", row.name, row.subject)
+    more = [*forms.of("note", "Add a note", row.name, row.subject, _field("note", "What is noted", required=""))]
     if not row.shelved:
         hours = tag("input", name="hours", type="number", min="1", max="720", value="8", aria_label="Hours")
         reason = _field("note", "Why it is shelved", required="")
-        yield from forms.of("shelve", "Shelve for hours", row.name, row.subject, reason, hours)
-    yield from forms.of("note", "Add a note", row.name, row.subject, _field("note", "What is noted", required=""))
+        more += forms.of("shelve", "Shelve for hours", row.name, row.subject, reason, hours)
+    if more:
+        yield tag("details", tag("summary", "Note, shelve"), *more)
 
 
 def _shelved(found: Alarms, forms: _Forms, clock: Clock) -> Html:
