@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+_ENCODED = json.JSONEncoder(separators=(",", ":")).encode
 START = "0" * 64
 """What the first entry continues."""
 
@@ -58,7 +59,7 @@ def continued(last: Last, entry: Entry) -> Entry:
 def digest_of(entry: Entry) -> str:
     """SHA-256, in hex, of a JSON list of all fields but the digest."""
     content = [entry.id, entry.at.astimezone(UTC).isoformat(), *entry[2:-1]]
-    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_ENCODED(content).encode()).hexdigest()
 
 
 def verify(entries: Iterable[Entry], expected: Last | None = None) -> tuple[Last, Break | None]:
