@@ -17,7 +17,6 @@ PACKAGES = ("monitor", "detectors", "inference", "exporters", "alerting", "dashb
 
 ROOMS: dict[str, tuple[str, ...]] = {
     "alerting": (),
-    "alerting.handling": (),
     "alerting.specs": (),
     "detectors": (),
     "detectors.shared": (),
@@ -53,6 +52,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "detectors.spc.files": ("detectors.spc", "detectors.standalone", "inference.standalone"),
     "monitor.store.models": ("monitor.store.database",),
     "monitor.plant": ("detectors.spc", "inference", "inference.policy"),
+    "alerting.handling": ("monitor.plant",),
     "monitor.store.rows": ("monitor.store.database", "monitor.store.models"),
     "monitor.store.parts": ("monitor.store.database",),
     "exporters.delivery.shared": (),
@@ -153,8 +153,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.database", "monitor.store.delivery",
     ),
     "monitor.jobs": (
-        "alerting.alerts", "alerting.notifications", "alerting.notifications.languages", "alerting.specs",
-        "detectors.attribution", "detectors.charts",
+        "alerting.alerts", "alerting.handling", "alerting.notifications", "alerting.notifications.languages",
+        "alerting.specs", "detectors.attribution", "detectors.charts",
         "detectors.window",
         "exporters.metrics", "exporters.metrics.shared", "monitor.delivery", "monitor.gate_models",
         "monitor.jobs.pulling", "monitor.pipeline", "monitor.plant", "monitor.plant.file",
@@ -180,8 +180,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "monitor.commands.alarms": (
         "alerting.alerts", "alerting.handling", "alerting.notifications", "alerting.specs", "exporters.html",
-        "exporters.metrics.shared", "monitor.commands.shared", "monitor.delivery", "monitor.store.delivery",
-        "monitor.store.watching",
+        "exporters.metrics.shared", "monitor.commands.shared", "monitor.delivery", "monitor.store.database",
+        "monitor.store.delivery", "monitor.store.watching",
     ),
     "monitor.demo": (
         "alerting.notifications", "detectors.attribution",

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from monitor.model import ClassSpec, Spec
-from monitor.plant.calendar import Shift
+from monitor.plant.calendar import Maintenance, Shift
 from monitor.plant.gates import GateConfig
 from monitor.plant.line import Characteristic, Machine, Step
 from monitor.plant.running import DetectorConfig, Jobs, MlflowConfig, ReconcileConfig, ServerConfig, StoreConfig
@@ -61,6 +61,9 @@ class Plant(Strict):
         description="Time zone of the site, such as Europe/Berlin: pages and messages show it, with UTC beside it.",
     )
     shifts: list[Shift] = Field([], description="The shifts of the site, in its `time_zone`; they may not overlap.")
+    maintenance: list[Maintenance] = Field(
+        [], description="When alerts about something are not told, because people work on it."
+    )
     clock_skew: Duration = Field(
         timedelta(minutes=5), description="A row whose time is further in the future than this is quarantined."
     )

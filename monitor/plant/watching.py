@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from detectors.spc.rules import Rule, parse
 from monitor.errors import UsageError
-from monitor.plant.calendar import TimeOfDay
+from monitor.plant.calendar import QuietHours, TimeOfDay
 from monitor.plant.messages import Meaning
 from monitor.plant.types import Duration, Name, PositiveDuration, Secret, Strict, Team, Text
 
@@ -158,6 +158,10 @@ class NotifyConfig(Strict):
     )
     escalate: dict[Name, EscalationConfig] = Field(
         {}, description="Critical alerts that nobody acknowledged, by the team that was told of them."
+    )
+    quiet: dict[Team, list[QuietHours]] = Field(
+        {},
+        description="Hours of a team, in the site's `time_zone`, in which what is not critical waits until they end.",
     )
     handover: list[Team] = Field(
         [], description="Teams that get the handover at the start of each of `shifts`: of the shift before it."

@@ -219,7 +219,7 @@ def notify_job(store: Store, plant: Plant, receivers: Receivers | None) -> Notif
         deliver = send_each(partial(send, receivers))
         # One at a time, so that at most one is repeated after a kill.
         couriers.append(Courier(store, channels, deliver, policy, batch_size=1, one_receiver=False))
-    return NotifyJob(store, config, message_context(plant), urls_of(receivers), couriers, feeds_of(plant))
+    return NotifyJob(store, plant, message_context(plant), urls_of(receivers), couriers, feeds_of(plant))
 
 
 def urls_of(receivers: Receivers | None) -> dict[str, int]:

@@ -14,7 +14,10 @@ from exporters.pages.parts import REFRESH_SECONDS, Top, framed, links, runbook_l
 
 
 class Alarm(NamedTuple):
-    """An alert that fires: `acknowledged_by` is '' while nobody attends to it, `cause` where none is known."""
+    """An alert that fires: `acknowledged_by` is '' while nobody attends to it, `cause` where none is known.
+
+    `maintenance` is the window that it is in, with its reason, '' where it is in none.
+    """
 
     name: str
     subject: str
@@ -25,6 +28,12 @@ class Alarm(NamedTuple):
     since: datetime
     acknowledged_by: str
     shelved: bool
+    maintenance: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for somebody."""
+        return not (self.acknowledged_by or self.shelved or self.maintenance)
 
 
 class Shelved(NamedTuple):
@@ -86,7 +95,7 @@ def alarms_page(
 ) -> str:
     """The page; `new_request` makes the id of a form, which the server takes once."""
     forms = _Forms(person, new_request)
-    waiting = sum(not row.acknowledged_by and not row.shelved for row in found.firing)
+    waiting = sum(row.waits for row in found.firing)
     return framed(
         "Alarms",
         top,
@@ -136,6 +145,8 @@ def _firing(found: Alarms, forms: _Forms, clock: Clock) -> Html:
 def _attended(row: Alarm) -> str:
     if row.shelved:
         return "shelved"
+    if row.maintenance and not row.acknowledged_by:
+        return f"in maintenance {row.maintenance}"
     return f"by {row.acknowledged_by}" if row.acknowledged_by else chip("warning", "nobody")
 
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from alerting.alerts.evaluator import AlertState, Change, Key
 from alerting.alerts.in_force import line_of, step_of, team_of
 from alerting.alerts.webhook import Ended
+from alerting.handling.maintenance import Place
 from alerting.notifications.languages.headline import headline
 from alerting.notifications.languages.sentences import ENGLISH, Said, shipped
 from alerting.specs.spec import AlertSpec
@@ -63,6 +64,11 @@ class Alert(NamedTuple):
     acknowledged_at: datetime | None
     acknowledged_by: str
     escalated: Announced
+
+
+def place_of(alert: Alert) -> Place:
+    """What an alert is about, and where that is."""
+    return Place(alert.subject, alert.step, alert.line)
 
 
 def open_states(connection: sa.Connection) -> dict[Key, AlertState]:
