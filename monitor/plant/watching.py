@@ -92,7 +92,10 @@ class AlertOverride(Strict):
 class AlertsConfig(Strict):
     """Evaluation of the alerts, and changes to them."""
 
-    every: PositiveDuration = Field(timedelta(seconds=15), description="How often the alerts are evaluated.")
+    every: PositiveDuration = Field(
+        timedelta(seconds=15),
+        description="How often the alerts are evaluated; in profile stack, how often Prometheus does.",
+    )
     webhook_token: Secret | None = Field(
         None, description="Bearer token that Alertmanager must send to the webhook; see sources for ${...}."
     )

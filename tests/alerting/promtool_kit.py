@@ -109,7 +109,7 @@ def run_promtool(
     """Let `promtool test rules` judge; fails with what it says."""
     inputs = [{"series": _name(m, given), "values": _values(values)} for (m, given), values in series.items()]
     test = {"interval": "1m", "input_series": inputs, **tests}
-    (folder / "alerts.rules.yml").write_text(rule_file(specs, scale=scale))
+    (folder / "alerts.rules.yml").write_text(rule_file(specs, scale=scale, interval=STEP))
     whole = {"rule_files": ["alerts.rules.yml"], "evaluation_interval": "1m", "tests": [test]}
     (folder / "test.yml").write_text(yaml.dump(whole, Dumper=yaml.CSafeDumper, width=10**6))
     done = subprocess.run(

@@ -10,7 +10,7 @@ import subprocess
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,8 @@ def test_the_webhooks_table_is_the_embedded_one_within_one_interval(tmp_path: Pa
     fast = (f"alerts.webhook_token={TOKEN}", stale, "notify.every=1s")
     plant = live_plant(tmp_path / "plant", "profile=stack", *fast, *short, hours=1.0)
     loaded, port = load(plant).plant, free_port()
-    (tmp_path / "alerts.rules.yml").write_text(rule_file(alerts_in_force(loaded)))
+    text = rule_file(alerts_in_force(loaded), interval=timedelta(seconds=INTERVAL))
+    (tmp_path / "alerts.rules.yml").write_text(text)
     process = start("run", plant, at=None)
     try:
         until(lambda: ready(plant), "Gatewatch is ready")

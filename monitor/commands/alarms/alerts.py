@@ -160,4 +160,5 @@ def alerts_rules(plant: str, overrides: Sequence[str]) -> None:
     from alerting.alerts.rules import rule_file
 
     loaded_plant = load(plant, overrides).plant
-    click.echo(rule_file(alerts_in_force(loaded_plant), loaded_plant.alerts.runbooks), nl=False)
+    config = loaded_plant.alerts
+    click.echo(rule_file(alerts_in_force(loaded_plant), config.runbooks, interval=config.every), nl=False)
