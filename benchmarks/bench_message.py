@@ -53,9 +53,9 @@ sources:
     available_at: {{column: posted, epoch: ms}}
     late_by: 0s
     every: 1s
-    stale_after: 15s
+    stale_after: {stale_after:g}s
     values: {{temperature: {{column: temperature}}}}
-alerts: {{every: 1s, webhook_token: bench}}
+alerts: {{every: 1s, webhook_token: {token}}}
 notify: {{every: 1s}}
 server: {{port: {port}}}
 """
@@ -101,7 +101,10 @@ def _of_plant(folder: Path, profile: str) -> tuple[list[tuple[float, float]], fl
         f"  {name}: {{step: s-{name}, sensors: {{temperature: {{low: 20, high: 60}}}}}}" for name in names
     )
     plant = folder / "plant.yaml"
-    text = _PLANT.format(steps=steps, machines=machines, breach=_BREACH, port=port, profile=profile)
+    text = _PLANT.format(
+        steps=steps, machines=machines, breach=_BREACH, port=port, profile=profile, token=_TOKEN,
+        stale_after=_STALE_AFTER,
+    )  # fmt: skip
     plant.write_text(text, encoding="utf-8")
     with closing(sqlite3.connect(folder / "historian.db", isolation_level=None)) as historian:
         historian.execute("PRAGMA journal_mode = WAL")

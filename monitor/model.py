@@ -31,11 +31,11 @@ USED, REWORKED, SCRAPPED = "used", "reworked", "scrapped"
 """The dispositions whose meaning is known: people let a part go on, changed it, or threw it away."""
 
 WATCHDOG = "Watchdog"
+"""The alert that always fires, to show that alerting works. Lists of problems leave it out."""
 DRILL = "Drill"
 """The alert of a drill; its subject is the team that is told."""
 DRILL_LINE = "-drill"
 """The line of a drill's alert, so that it is an incident of its own. No line of a plant begins with '-'."""
-"""The alert that always fires, to show that alerting works. Lists of problems leave it out."""
 
 
 class Verdict(StrEnum):

@@ -164,7 +164,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "monitor.runtime": (
         "alerting.alerts", "alerting.handling", "alerting.notifications", "exporters.delivery",
-        "exporters.metrics", "exporters.metrics.shared", "exporters.pages.alarms", "inference",
+        "exporters.metrics", "exporters.metrics.shared", "exporters.pages", "exporters.pages.alarms", "inference",
         "monitor.connecting", "monitor.delivery", "monitor.drills",
         "monitor.gate_models", "monitor.jobs", "monitor.jobs.pulling", "monitor.pipeline", "monitor.plant",
         "monitor.plant.file",

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from alerting.specs.roster import ALERTS
 from alerting.specs.spec import AlertSpec
-from exporters.metrics.shared.labels import TEAMS, channels
+from exporters.metrics.shared.labels import TEAMS, channels, told_team
 from exporters.metrics.shared.metric import AlertBound
 from monitor.model import DRILL_LINE
 from monitor.plant.plant import Plant
@@ -74,8 +74,8 @@ def _expected(spec: AlertSpec, plant: Plant) -> tuple[str, ...]:
 
 
 def team_of(spec: AlertSpec, subject: str) -> str:
-    """The team that is told of an alert: that of the alert, or the subject where that is a team."""
-    return subject if spec.kind == "team" else spec.team
+    """The team that is told of an alert on a subject."""
+    return told_team(spec.kind, spec.team, subject)
 
 
 def line_of(plant: Plant, kind: str, subject: str) -> str:

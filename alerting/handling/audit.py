@@ -1,7 +1,7 @@
 """The record of what people did, as a chain: each entry holds the SHA-256 of its content and of the entry before it.
 
 A changed, removed, inserted or reordered entry breaks the chain at its place. Removed from the end, entries are missed
-only by who knows the last digest: it is told with every daily report, and `verify` compares it.
+only by who kept the last digest: `gatewatch audit verify` prints it, and compares it with one that was kept.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from monitor.commands.shared.options import as_json, load, plant_option, print_j
 from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
-    from monitor.drills.links import Drill, Seen
+    from monitor.drills.links import Seen
+    from monitor.store.delivery.drills import Drill
 
 _LOOK_EVERY = 0.5
 
@@ -47,9 +48,10 @@ def drill(plant: str, overrides: Sequence[str], json_: bool, team: str) -> None:
                     click.echo(f"{link:8} holds after {passed[-1][1]:.1f} s")
             if current.finished_at is None:
                 time.sleep(_LOOK_EVERY)
-    except BaseException:
-        stop(store, current, clock.now())
-        raise
+    finally:
+        # Also when a person gives it up.
+        if current.finished_at is None:
+            stop(store, current, clock.now())
     if json_:
         print_json({"team": team, "broken": current.broken or None, "sentence": current.sentence or None,
                     "seconds": dict(passed)})  # fmt: skip

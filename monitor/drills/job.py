@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from monitor.drills.links import Drill
 from monitor.drills.running import begin, open_url, step
 from monitor.errors import MonitorError
 from monitor.plant.plant import Plant
@@ -12,7 +11,7 @@ from monitor.plant.watching import DrillConfig
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.database.database import Store
 from monitor.store.database.leases import renew
-from monitor.store.delivery.drills import newest_scheduled, save_drill
+from monitor.store.delivery.drills import Drill, newest_scheduled, save_drill
 
 AGAIN = timedelta(hours=1)
 """How soon a drill is repeated after one that failed."""
@@ -35,7 +34,8 @@ class DrillJob:
 
     def run(self, run: Run) -> Result:
         """Begin what is due, look at what runs, tell what held."""
-        drill = self._newest()
+        with self._store.read() as connection:
+            drill = newest_scheduled(connection)
         if drill is None or self._due(drill, run.now):
             begin(self._store, self._config.team, True, run.now)
             return Result(1)
@@ -47,11 +47,6 @@ class DrillJob:
         if drill.finished_at is not None and drill.told_at is None and self._config.ping_url is not None:
             self._ping(drill, run)
         return Result()
-
-    def _newest(self) -> Drill | None:
-        with self._store.read() as connection:
-            row = newest_scheduled(connection)
-        return None if row is None else Drill(*row)
 
     def _due(self, drill: Drill, now: datetime) -> bool:
         if drill.finished_at is None:

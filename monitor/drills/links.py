@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from monitor.statuses import OutboxStatus
+from monitor.store.delivery.drills import Drill
 
 PATIENCE = timedelta(minutes=3)
 """How long a drill waits on the way there, and again on the way back."""
@@ -23,20 +24,6 @@ class Link(StrEnum):
     MESSAGE = "message"
     PAGE = "page"
     CLEARED = "cleared"
-
-
-class Drill(NamedTuple):
-    """A drill for a team: `cleared_at` is when the metric went back, `broken` the link that did not hold, or ''."""
-
-    id: int
-    team: str
-    scheduled: bool
-    started_at: datetime
-    cleared_at: datetime | None = None
-    finished_at: datetime | None = None
-    broken: str = ""
-    sentence: str = ""
-    told_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ from typing import Any
 from alerting.notifications.decide import Kind
 from alerting.notifications.receivers import MOST_URLS
 from exporters.metrics.shared.labels import TEAMS
-from monitor import model
-from monitor.drills.links import Drill, Seen, advanced
+from monitor.drills.links import Seen, advanced
 from monitor.errors import MonitorError, UsageError
+from monitor.model import DRILL
 from monitor.plant.plant import Plant
 from monitor.store.database.database import Store
-from monitor.store.delivery.drills import begin_drill, drill_by_id, save_drill, trace_of
+from monitor.store.delivery.drills import Drill, begin_drill, drill_by_id, save_drill, trace_of
 
 _SECONDS = 5.0
 _MOST_BYTES = 32 * 1024 * 1024
@@ -44,11 +44,10 @@ def begin(store: Store, team: str, scheduled: bool, now: datetime) -> Drill:
 def step(store: Store, plant: Plant, number: int, now: datetime) -> tuple[Drill, Seen]:
     """Look at a drill and write how far it is."""
     with store.read() as connection:
-        row = drill_by_id(connection, number)
-        if row is None:
+        drill = drill_by_id(connection, number)
+        if drill is None:
             raise MonitorError(f"drill {number} is no longer in the store; begin another one")
-        trace = trace_of(connection, row, Kind.OPENED, Kind.RESOLVED, MOST_URLS)
-    drill = Drill(*row)
+        trace = trace_of(connection, drill, Kind.OPENED, Kind.RESOLVED, MOST_URLS)
     way_there = drill.cleared_at is None
     seen = Seen(
         _metric(plant, drill.team) if way_there else "", trace.fired, trace.routed, trace.sent,
@@ -84,7 +83,7 @@ def _metric(plant: Plant, team: str) -> str:
 
 def _page(plant: Plant, team: str) -> str:
     """What is wrong with the links of the message; '' for nothing."""
-    for path in (f"subjects/{team}", f"runbooks/{model.DRILL}"):
+    for path in (f"subjects/{team}", f"runbooks/{DRILL}"):
         try:
             open_url(f"{plant.server.address}/{path}")
         except MonitorError as exc:

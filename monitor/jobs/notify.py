@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from alerting.alerts.starved import SOURCE_DOWN, Feeds, OpenAlert, starved_by
+from alerting.alerts.starved import SOURCE_DOWN, OpenAlert, feeds_of, starved_by
 from alerting.handling.maintenance import covering, windows_on
 from alerting.notifications.decide import (
     Episode,
@@ -69,14 +69,15 @@ class NotifyJob:
         context: MessageContext,
         urls: Mapping[str, int],
         couriers: Sequence[Courier],
-        feeds: Mapping[str, Feeds],
     ) -> None:
         self._store = store
         self._plant = plant
-        self._feeds = feeds
+        self._feeds = feeds_of(plant)
         config = plant.notify
         self._rules = Rules(config.repeat_every, config.group_interval, config.settle)
-        self._escalate = {team: Escalation(rule.after, rule.to) for team, rule in config.escalate.items()}
+        self._escalate: dict[str, Escalation] = {
+            team: Escalation(rule.after, rule.to) for team, rule in config.escalate.items()
+        }
         self._context = context
         self._urls = urls
         self._couriers = couriers

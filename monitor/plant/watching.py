@@ -114,7 +114,7 @@ class EscalationConfig(Strict):
     """Whom to tell of a critical alert that nobody acknowledged."""
 
     after: PositiveDuration = Field(description="How long after it fired.")
-    to: Name = Field(description="The other team.")
+    to: Team = Field(description="The other team.")
 
 
 class DrillConfig(Strict):
@@ -159,7 +159,7 @@ class NotifyConfig(Strict):
         timedelta(hours=12),
         description="How often a critical alert that is still firing and not acknowledged is sent again.",
     )
-    escalate: dict[Name, EscalationConfig] = Field(
+    escalate: dict[Team, EscalationConfig] = Field(
         {}, description="Critical alerts that nobody acknowledged, by the team that was told of them."
     )
     quiet: dict[Team, list[QuietHours]] = Field(

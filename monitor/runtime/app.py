@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 
 from alerting.alerts import in_force
-from alerting.alerts.starved import feeds_of
 from alerting.notifications.receivers import Receivers
 from exporters.delivery import notify_log
 from exporters.delivery.mes import MesTarget
@@ -219,7 +218,7 @@ def notify_job(store: Store, plant: Plant, receivers: Receivers | None) -> Notif
         deliver = send_each(partial(send, receivers))
         # One at a time, so that at most one is repeated after a kill.
         couriers.append(Courier(store, channels, deliver, policy, batch_size=1, one_receiver=False))
-    return NotifyJob(store, plant, message_context(plant), urls_of(receivers), couriers, feeds_of(plant))
+    return NotifyJob(store, plant, message_context(plant), urls_of(receivers), couriers)
 
 
 def urls_of(receivers: Receivers | None) -> dict[str, int]:

@@ -10,6 +10,7 @@ from alerting.handling.audit import Entry
 from alerting.handling.maintenance import covering, said_of, windows_on
 from alerting.handling.people import People
 from exporters.pages.alarms.page import Alarm, Alarms, Done, Shelved
+from exporters.pages.status import worst_first
 from monitor.errors import MonitorError, UsageError
 from monitor.runtime.app import App
 from monitor.store.watching.alerts import alerts, place_of
@@ -58,9 +59,8 @@ class PeopleReader:
                   row.acknowledged_by, (row.name, row.subject) in away, said_of(covering(on, place_of(row))))
             for row in rows
         )  # fmt: skip
-        order = {"critical": 0, "warning": 1}
         return Alarms(
-            tuple(sorted(firing, key=lambda row: (order.get(row.severity, 2), row.since))),
+            tuple(worst_first(firing)),
             tuple(Shelved(row.name, row.subject, row.until, row.actor, row.reason) for row in shelved),
             tuple(
                 Done(e.id, e.at, e.actor, e.role, e.action, e.about, str(json.loads(e.details).get("note", "")))

@@ -15,7 +15,7 @@ from alerting.alerts.starved import feeds_of
 from exporters.metrics.collector import StoreCollector
 from monitor.drills import running
 from monitor.drills.job import DrillJob
-from monitor.drills.links import Drill, Link, Seen, advanced, waiting_for
+from monitor.drills.links import Link, Seen, advanced, waiting_for
 from monitor.errors import MonitorError, UsageError
 from monitor.jobs.alerts import AlertsJob
 from monitor.model import DRILL
@@ -24,7 +24,7 @@ from monitor.runtime.app import bounds_of, notify_job
 from monitor.scheduling.job import Job
 from monitor.statuses import OutboxStatus
 from monitor.store.database import tables as t
-from monitor.store.delivery.drills import LONGEST
+from monitor.store.delivery.drills import LONGEST, Drill
 from monitor.store.metrics import metrics_snapshot
 
 SENT = {"notify:log": [OutboxStatus.SENT]}

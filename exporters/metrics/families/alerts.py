@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from exporters.metrics.shared.budget import NAMES_KEPT, alerts_with_subjects
-from exporters.metrics.shared.labels import ALERT, SEVERITY, TEAM, enum_label
+from exporters.metrics.shared.labels import ALERT, SEVERITY, TEAM, enum_label, told_team
 from exporters.metrics.shared.metric import (
     AlertBound,
     Bounds,
@@ -46,7 +46,7 @@ _EVER = alerts_with_subjects(NAMES_KEPT)
 def _opened_labels(bounds: Bounds) -> Iterable[tuple[str, ...]]:
     """Alert, subject, severity and team for everything that the plant file lists."""
     return (
-        (alert.name, subject, alert.severity, subject if alert.kind == "team" else alert.team)
+        (alert.name, subject, alert.severity, told_team(alert.kind, alert.team, subject))
         for alert in bounds.alerts
         for subject in alert.subjects
     )

@@ -109,8 +109,7 @@ def alerts_list(plant: str, overrides: Sequence[str], json_: bool, all_: bool) -
     # What is over is in no maintenance.
     windows = {row.id: "" if row.ended_at else said_of(covering(on, place_of(row))) for row in rows}
     if json_:
-        more = ({"likely_cause": causes[row.id], "maintenance": windows[row.id]} for row in rows)
-        print_json([row._asdict() | said for row, said in zip(rows, more, strict=True)])
+        print_json([row._asdict() | {"likely_cause": causes[row.id], "maintenance": windows[row.id]} for row in rows])
         return
     for row in rows:
         until = f" until {row.ended_at:%Y-%m-%d %H:%M}" if row.ended_at else ""

@@ -56,6 +56,7 @@ def _contradictions(plant: Plant) -> Iterator[Contradiction]:
     for name in plant.alerts.change:
         yield from _unknown(("alerts", "change", name), "alert", name, ALERTS, "")
     yield from _shifts(plant)
+    yield from _telling(plant)
     yield from _maintenance(plant)
     yield from _gates(plant)
     yield from _written_codes(plant)
@@ -71,6 +72,11 @@ def _shifts(plant: Plant) -> Iterator[Contradiction]:
     if plant.notify.handover and not plant.shifts:
         yield ("notify", "handover"), "a handover is sent at the start of a shift; expected shifts too", "shifts"
 
+
+def _telling(plant: Plant) -> Iterator[Contradiction]:
+    for team, rule in plant.notify.escalate.items():
+        if rule.to == team:
+            yield ("notify", "escalate", team, "to"), "it is the team that was told; expected another one", ""
     for team, hours in plant.notify.quiet.items():
         if is_always(hours):
             yield ("notify", "quiet", team), "they would never end; expected hours in which the team is told", ""

@@ -384,7 +384,7 @@ audit = sa.Table(
     "audit", metadata,
     sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False), _time("at"), _text("actor"), _text("role"),
     _text("via"), _text("action"), _text("about"), _text("details"), sa.Column("request", sa.Text, nullable=True),
-    _text("previous"), _text("digest"), sa.UniqueConstraint("request"), sa.Index("ix_audit_about", "about"),
+    _text("previous"), _text("digest"), sa.UniqueConstraint("request"),
 )  # fmt: skip
 
 # A marked alert that tries out the way from a metric to people: how far it came, and the link that did not hold.

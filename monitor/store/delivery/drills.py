@@ -16,23 +16,24 @@ from monitor.store.delivery.notifications import delivery_statuses
 
 LONGEST = timedelta(minutes=15)
 """After this the metric goes back even if whoever began the drill is gone."""
-
-
 _EARLIER = timedelta(seconds=5)
 
 
-class StoredDrill(NamedTuple):
-    """A drill as the store has it: see `monitor.drills.links.Drill`."""
+class Drill(NamedTuple):
+    """A drill for a team: `cleared_at` is when the metric went back, `broken` the link that did not hold, or ''.
+
+    `told_at` is when the dead man's switch was told that all links held.
+    """
 
     id: int
     team: str
     scheduled: bool
     started_at: datetime
-    cleared_at: datetime | None
-    finished_at: datetime | None
-    broken: str
-    sentence: str
-    told_at: datetime | None
+    cleared_at: datetime | None = None
+    finished_at: datetime | None = None
+    broken: str = ""
+    sentence: str = ""
+    told_at: datetime | None = None
 
 
 class Trace(NamedTuple):
@@ -55,21 +56,21 @@ def begin_drill(connection: sa.Connection, team: str, scheduled: bool, now: date
     return int(connection.execute(t.drill.insert().values(row).returning(d.id)).scalar_one())
 
 
-def save_drill(connection: sa.Connection, drill: NamedTuple) -> None:
+def save_drill(connection: sa.Connection, drill: Drill) -> None:
     """Write how far a drill is."""
     row = drill._asdict()
     connection.execute(t.drill.update().where(t.drill.c.id == row.pop("id")).values(row))
 
 
-def drill_by_id(connection: sa.Connection, number: int) -> StoredDrill | None:
+def drill_by_id(connection: sa.Connection, number: int) -> Drill | None:
     """A drill."""
-    return fetch_one(connection, StoredDrill, select_columns(StoredDrill, t.drill).where(t.drill.c.id == number))
+    return fetch_one(connection, Drill, select_columns(Drill, t.drill).where(t.drill.c.id == number))
 
 
-def newest_scheduled(connection: sa.Connection) -> StoredDrill | None:
+def newest_scheduled(connection: sa.Connection) -> Drill | None:
     """The newest drill of the schedule."""
-    query = select_columns(StoredDrill, t.drill).where(t.drill.c.scheduled.is_(True))
-    return fetch_one(connection, StoredDrill, query.order_by(t.drill.c.id.desc()).limit(1))
+    query = select_columns(Drill, t.drill).where(t.drill.c.scheduled.is_(True))
+    return fetch_one(connection, Drill, query.order_by(t.drill.c.id.desc()).limit(1))
 
 
 def drilled_teams(connection: sa.Connection, now: datetime) -> frozenset[str]:
@@ -79,7 +80,7 @@ def drilled_teams(connection: sa.Connection, now: datetime) -> frozenset[str]:
     return frozenset(connection.scalars(sa.select(d.team).where(*moved)))
 
 
-def trace_of(connection: sa.Connection, drill: StoredDrill, opened: str, resolved: str, urls: int) -> Trace:
+def trace_of(connection: sa.Connection, drill: Drill, opened: str, resolved: str, urls: int) -> Trace:
     """What the store shows of a drill; `opened` and `resolved` are kinds of notes, `urls` the most that a team has."""
     a, n = t.alert.c, t.notification.c
     # Prometheus may see the metric a little earlier than the drill was committed here.

@@ -46,6 +46,12 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
     "quiet hours without an end": (
         ("site: north", "site: north\nnotify: {quiet: {operators: [{start: '06:00', end: '06:00'}]}}"),
     ),
+    "an escalation to the team itself": (
+        ("site: north", "site: north\nnotify: {escalate: {operators: {after: 15m, to: operators}}}"),
+    ),
+    "an escalation to a team that is none": (
+        ("site: north", "site: north\nnotify: {escalate: {operators: {after: 15m, to: boss}}}"),
+    ),
     "a handover without shifts": (("site: north", "site: north\nnotify: {handover: [operators]}"),),
     "a handover to a team that is none": (("site: north", "site: north\nnotify: {handover: [operator]}"),),
     "a report at a time that is none": (("site: north", "site: north\nreports: {daily: {at: 6 am}}"),),
