@@ -42,8 +42,9 @@ class Episode:
 
     `details` say what its summary adds to its text, None where that is not known; `step` is where it is. `cause` is the
     id of the likely cause that it follows from, 0 where none is known; `likely` names it, and what else it may be.
-    `acknowledged`: a person attends to it. `withheld`: it is shelved or in maintenance, so neither
-    its start nor its end is told now.
+    `place` counts the steps of its line up to its own, 0 where it is about none; `of_parts`: it is about what parts
+    bring. `acknowledged`: a person attends to it. `withheld`: it is shelved or in maintenance, so neither its start nor
+    its end is told now.
     `times` is how often it fired, where several episodes are told as one.
     """
 
@@ -65,12 +66,18 @@ class Episode:
     acknowledged: bool = False
     withheld: bool = False
     times: int = 1
+    place: int = 0
+    of_parts: bool = False
 
     def akin(self, other: Episode) -> bool:
         """Whether both are about one thing: the same likely cause, or the same subject unless their causes differ."""
         if self.cause and other.cause:
             return self.cause == other.cause
         return self.subject == other.subject
+
+    def may_follow(self, other: Episode) -> bool:
+        """Whether parts may have brought it from where the other is: presumed while its cause is not known."""
+        return self.of_parts and not self.cause and not self.critical and 0 < other.place <= self.place
 
     @property
     def sensors(self) -> list[str]:
@@ -231,7 +238,21 @@ def _note(
         kind, incident, sequence = _first_kind(members), _incident(members, now), 1
     else:
         kind, incident, sequence = _next_kind(members, last, now, rules), last.incident, last.sequence + 1
-    return None if kind is None else Note(team, line, incident, sequence, kind, now, *_by_event(members))
+    if kind is None:
+        return None
+    if kind in (Kind.JOINED, Kind.RAISED):
+        members = _of_the_matter(members, _new(members, rules))
+    return Note(team, line, incident, sequence, kind, now, *_by_event(members))
+
+
+def _of_the_matter(members: Sequence[Episode], new: Sequence[Episode]) -> list[Episode]:
+    """Without what waits for the end: what follows from a known cause, and ends of what is not akin to what is new."""
+
+    def waits(e: Episode) -> bool:
+        over = e.ended_at is not None and not any(e.akin(other) for other in new)
+        return over or (e.announced is Announced.NOTHING and bool(e.cause))
+
+    return [e for e in members if e in new or not waits(e)]
 
 
 def _incident(first: Sequence[Episode], now: datetime) -> str:
@@ -265,8 +286,8 @@ def _next_kind(members: Sequence[Episode], last: LastNote, now: datetime, rules:
         return Kind.RAISED
     if new and now - last.at >= rules.wait:
         return Kind.JOINED
-    # What follows from a known cause waits for the end.
-    waiting = any((e.announced is Announced.NOTHING or e.ended_at is not None) and not e.cause for e in members)
+    # Ends, and what follows from a known cause, wait for the next note.
+    waiting = any(e.announced is Announced.NOTHING and not e.cause for e in members)
     urgent = waiting or any(e.unattended for e in members)
     return Kind.REPEATED if urgent and now - last.at >= rules.repeat_every else None
 
@@ -278,7 +299,7 @@ def _chatters(members: Sequence[Episode]) -> bool:
 def _new(members: Sequence[Episode], rules: Rules) -> list[Episode]:
     """The alerts that are not announced, nor covered by an announced one at least as severe.
 
-    An alert is covered by one that is akin to it: it is told with the next note.
+    An alert is covered by one that is akin to it, or from which parts may have brought it: it waits for a later note.
     """
     told = [e for e in members if e.announced is Announced.FIRED]
     causes = {0, *(e.cause for e in told)}
@@ -287,7 +308,7 @@ def _new(members: Sequence[Episode], rules: Rules) -> list[Episode]:
         if e.announced is Announced.NOTHING:
             # One that waits to be told covers no cause of which nothing was told.
             by = covered if e.cause in causes else told
-            same = (c for c in by if c.akin(e) and (c.critical or not e.critical))
+            same = (c for c in by if (c.akin(e) and (c.critical or not e.critical)) or e.may_follow(c))
             (covered if any(_covers(c, e, rules) for c in same) else new).append(e)
     return new
 

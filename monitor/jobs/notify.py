@@ -23,6 +23,7 @@ from alerting.notifications.escalate import Escalated, Escalation, escalated_by,
 from alerting.notifications.languages.sentences import Said, said_of
 from alerting.notifications.likely_causes import LikelyCause, cause_of
 from alerting.notifications.text import message_text, note_text
+from alerting.specs.roster import BY_NAME
 from exporters.metrics.shared.labels import TEAMS
 from monitor.delivery.courier import Courier
 from monitor.delivery.outgoing import Outgoing, outbox_rows
@@ -40,6 +41,8 @@ from monitor.store.watching.handling import shelves, withhold
 
 _APART = (Kind.INFO, Kind.ESCALATED)
 """Notifications that belong to no incident of their team."""
+_OF_PARTS = ("step", "gate")
+"""The kinds of subjects whose alerts are about what parts bring."""
 _FALLBACK_TEAM = "platform"
 """The receiver of alerts whose team no longer exists, as after an upgrade."""
 
@@ -73,6 +76,7 @@ class NotifyJob:
         self._store = store
         self._plant = plant
         self._feeds = feeds_of(plant)
+        self._places = plant.step_places()
         config = plant.notify
         self._rules = Rules(config.repeat_every, config.group_interval, config.settle)
         self._escalate: dict[str, Escalation] = {
@@ -115,7 +119,7 @@ class NotifyJob:
         causes = likely_causes(connection, run.now - REMEMBERED)
         withheld = self._withheld(connection, rows, run)
         starved = self._starved(rows)
-        episodes = [episode_of(row, causes, row.id in withheld, starved.get(row.id)) for row in rows]
+        episodes = [episode_of(row, causes, self._places, row.id in withheld, starved.get(row.id)) for row in rows]
         untold = [e for e in episodes if e.announced in (Announced.NOTHING, Announced.FIRED)]
         groups = {(e.team, e.line) for e in untold}
         last = {
@@ -199,10 +203,13 @@ def events(note: Note) -> list[dict[str, object]]:
 def episode_of(
     row: Alert,
     causes: Sequence[LikelyCause] = (),
+    places: Mapping[str, int] | None = None,
     withheld: bool = False,
     source: OpenAlert | None = None,
 ) -> Episode:
     """An alert of the store as messages tell of it, with its likely cause if that is among `causes`.
+
+    `places` are those of the steps in their lines.
 
     `withheld`: it is shelved or in maintenance. `source` is the alert on a source that it follows from.
     """
@@ -217,7 +224,8 @@ def episode_of(
         ended_at=row.ended_at, announced=row.told,
         cause=number, likely=said, condition=row.condition,
         details=None if row.details is None else said_of(row.details), step=row.step,
-        acknowledged=bool(row.acknowledged_by), withheld=withheld,
+        acknowledged=bool(row.acknowledged_by), withheld=withheld, place=(places or {}).get(row.step, 0),
+        of_parts=row.name in BY_NAME and BY_NAME[row.name].kind in _OF_PARTS,
     )  # fmt: skip
 
 

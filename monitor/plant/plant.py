@@ -5,6 +5,7 @@ Contradictions between keys are detected when the file is read (`file.contradict
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal
@@ -99,6 +100,15 @@ class Plant(Strict):
     def max_ages(self) -> dict[str, timedelta]:
         """How old a part's passage may be when a gate uses it, by step."""
         return {name: step.max_age for name, step in self.steps.items()}
+
+    def step_places(self) -> dict[str, int]:
+        """The place of each step in its line, from 1 on, in the order of the plant file."""
+        counted: Counter[str] = Counter()
+        places = {}
+        for name, step in self.steps.items():
+            counted[step.line] += 1
+            places[name] = counted[step.line]
+        return places
 
     def rows_at_once(self, source: str) -> int:
         """Rows of a source that are read and committed in one batch: fewer of part steps with pictures."""

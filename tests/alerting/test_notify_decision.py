@@ -137,6 +137,68 @@ def test_another_cause_at_the_same_place_is_told_too() -> None:
     assert history.kinds(40) == ["joined"]
 
 
+def test_what_parts_may_have_brought_waits_until_something_else_is_known() -> None:
+    history = History()
+    history.fire("A", "s1", place=1, of_parts=True)
+    told = [history.kinds(0)]
+    history.fire("A", "s2", at=10, place=2, of_parts=True)
+    told.append(history.kinds(20))
+    history.episodes[2] = replace(history.episodes[2], cause=3)
+    told.append(history.kinds(30))
+    assert told == [["opened"], [], ["joined"]]
+
+
+def test_what_parts_may_have_brought_is_told_with_the_repeat_time_at_the_latest() -> None:
+    history = History()
+    history.fire("A", "s1", place=1, of_parts=True)
+    history.kinds(0)
+    history.fire("A", "s2", at=10, place=2, of_parts=True)
+    assert [history.kinds(at) for at in (719, 720)] == [[], ["repeated"]]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        pytest.param({"place": 2}, {"place": 1, "of_parts": True}, id="upstream of what was told"),
+        pytest.param({"place": 1}, {"place": 2}, id="a machine's own"),
+        pytest.param({}, {"place": 2, "of_parts": True}, id="where the other is of no step"),
+        pytest.param({"place": 1}, {"place": 2, "of_parts": True, "severity": "critical"}, id="critical"),
+    ],
+)
+def test_nothing_else_waits_for_a_cause(earlier: dict[str, object], later: dict[str, object]) -> None:
+    history = History()
+    history.fire("A", "s1", **earlier)
+    history.kinds(0)
+    history.fire("A", "s2", at=10, **later)
+    assert history.kinds(20) in (["joined"], ["raised"])
+
+
+def test_a_note_on_something_new_leaves_other_matters_to_the_end() -> None:
+    history = History()
+    history.fire("A", "m1", cause=3)
+    history.fire("B", "m2")
+    history.kinds(0)
+    history.fire("C", "s1", at=10, cause=3)
+    history.end(2, 20)
+    history.fire("D", "m3", at=30)
+    (message,) = history.tell(30)
+    assert [[e.name for e in about] for about in (message.notes[0].fired, message.notes[0].resolved)] == [["D"], []]
+    for number in (1, 3, 4):
+        history.end(number, 40)
+    (message,) = history.tell(60)
+    assert [e.name for e in message.notes[0].fired] == ["C"]
+    assert [e.name for e in message.notes[0].resolved] == ["A", "B", "C", "D"]
+
+
+def test_an_end_alone_is_not_told_before_the_incident_ends() -> None:
+    history = History()
+    history.fire("A", "m1")
+    history.fire("A", "m2")
+    history.kinds(0)
+    history.end(1, 20)
+    assert [history.kinds(at) for at in (60, 720, 1500)] == [[], [], []]
+
+
 def test_teams_and_lines_are_told_apart() -> None:
     history = History()
     history.fire("A", "m1")

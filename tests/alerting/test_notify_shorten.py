@@ -107,11 +107,11 @@ def test_whatever_is_left_out_is_counted(room: int, number: int, lines: int) -> 
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_what_and_where_go_last_then_what_to_do_the_links_the_others_and_causes(language: str) -> None:
     history = History()
-    history.fire("SensorDead", "M9", details=())
+    history.fire("SensorDead", "M9", cause=3, details=())
     history.tell(0)
     history.end(1, 20)
     history.fire("MachineOutOfSpec", "M1", 40, severity="critical", details=(HOT,))
-    history.fire("MachineAnomalous", "M2", 40, details=())
+    history.fire("MachineAnomalous", "M2", 40, cause=3, details=())
     (message,) = history.tell(40)
     context = MessageContext("plant 1", lambda _: "press", lambda _: shipped(language), "https://gatewatch.example/")
     text, words = message_text(message, context), shipped(language)

@@ -106,9 +106,9 @@ def test_what_follows_says_what_is_over_and_what_is_still_on() -> None:
     history.fire(ODD, "m2", 1)
     history.tell(1)
     history.end(2, 131)
-    history.fire(DEAD, "m3", 140)
+    history.fire(DEAD, "m2", 140)
     text = message_text(one(history, 140), PLACE)
-    assert text.title == "also warning: a sensor of machine m3 delivers no values, line l1, site plant 1"
+    assert text.title == "also warning: a sensor of machine m2 delivers no values, line l1, site plant 1"
     lines = [line for line in text.body.splitlines() if not line.startswith("  ")]
     assert lines[1:3] == [
         "over after 2 h 10 min: warning: the sensors of machine m2 have left their normal pattern, "

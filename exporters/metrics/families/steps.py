@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from exporters.metrics.families.findings import LINE
 from exporters.metrics.shared.budget import CHARACTERISTICS, STEPS
 from exporters.metrics.shared.metric import Label, Metric, Scrape, Series, gauge, timestamp
@@ -34,10 +32,8 @@ METRICS: tuple[Metric, ...] = (
 def series(scrape: Scrape) -> Series:
     """The places of the steps in their lines, and what the newest ranking says of them."""
     plant = scrape.bounds.plant
-    places: Counter[str] = Counter()
-    for name, step in plant.steps.items():
-        places[step.line] += 1
-        yield "gatewatch_step_position", (step.line, name), float(places[step.line])
+    for name, place in plant.step_places().items():
+        yield "gatewatch_step_position", (plant.steps[name].line, name), float(place)
     for row in scrape.snapshot.step_ranks:
         if row.step not in plant.steps or row.characteristic not in plant.characteristics:
             continue
