@@ -34,6 +34,7 @@ RETAINED: Mapping[str, tuple[AgedTable, ...]] = {
         AgedTable(t.notification, "at"),
         AgedTable(t.cause, "ended_at"),
     ),
+    "alert_readings": (AgedTable(t.alert_reading, "at"),),
     "trends": (AgedTable(t.trend, "at"),),
     "parts": (AgedTable(t.part_step, "at"), AgedTable(t.picture, "arrival")),
     "decisions": (AgedTable(t.decision, "at"),),
