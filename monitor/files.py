@@ -64,6 +64,21 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def read_text(file: Path, most: int) -> str:
+    """The UTF-8 text of a file that a person names, without a byte order mark.
+
+    OSError if it cannot be read; ValueError if it is no such text, or larger than `most` bytes.
+    """
+    with file.open("rb") as opened:
+        content = opened.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"larger than {most} bytes")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8") from None
+
+
 def check_place(option: str, file: Path) -> None:
     """UsageError where a file that a person names is a folder, or where its folder does not exist."""
     if file.is_dir() or not file.absolute().parent.is_dir():

@@ -32,6 +32,10 @@ USED, REWORKED, SCRAPPED = "used", "reworked", "scrapped"
 
 WATCHDOG = "Watchdog"
 """The alert that always fires, to show that alerting works. Lists of problems leave it out."""
+DRILL = "Drill"
+"""The alert of a drill; its subject is the team that is told."""
+DRILL_LINE = "-drill"
+"""The line of a drill's alert, so that it is an incident of its own. No line of a plant begins with '-'."""
 
 
 class Verdict(StrEnum):

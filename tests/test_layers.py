@@ -17,7 +17,6 @@ PACKAGES = ("monitor", "detectors", "inference", "exporters", "alerting", "dashb
 
 ROOMS: dict[str, tuple[str, ...]] = {
     "alerting": (),
-    "alerting.handling": (),
     "alerting.specs": (),
     "detectors": (),
     "detectors.shared": (),
@@ -53,6 +52,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "detectors.spc.files": ("detectors.spc", "detectors.standalone", "inference.standalone"),
     "monitor.store.models": ("monitor.store.database",),
     "monitor.plant": ("detectors.spc", "inference", "inference.policy"),
+    "alerting.handling": ("monitor.plant",),
     "monitor.store.rows": ("monitor.store.database", "monitor.store.models"),
     "monitor.store.parts": ("monitor.store.database",),
     "exporters.delivery.shared": (),
@@ -95,7 +95,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "dashboards.blocks": ("exporters.metrics",),
     "monitor.store": (
         "alerting.notifications",
-        "exporters.metrics.shared", "exporters.report", "monitor.store.database", "monitor.store.models",
+        "exporters.metrics.shared", "exporters.report", "monitor.store.database", "monitor.store.delivery",
+        "monitor.store.models",
         "monitor.store.parts", "monitor.store.report", "monitor.store.rows", "monitor.store.watching",
     ),
     "monitor.web": (
@@ -147,9 +148,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.pipeline", "monitor.plant", "monitor.scheduling", "monitor.store", "monitor.store.database",
         "monitor.store.rows",
     ),
+    "monitor.drills": (
+        "alerting.notifications", "exporters.metrics.shared", "monitor.plant", "monitor.scheduling",
+        "monitor.store.database", "monitor.store.delivery",
+    ),
     "monitor.jobs": (
-        "alerting.alerts", "alerting.notifications", "alerting.notifications.languages", "alerting.specs",
-        "detectors.attribution", "detectors.charts",
+        "alerting.alerts", "alerting.handling", "alerting.notifications", "alerting.notifications.languages",
+        "alerting.specs", "detectors.attribution", "detectors.charts",
         "detectors.window",
         "exporters.metrics", "exporters.metrics.shared", "monitor.delivery", "monitor.gate_models",
         "monitor.jobs.pulling", "monitor.pipeline", "monitor.plant", "monitor.plant.file",
@@ -159,8 +164,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "monitor.runtime": (
         "alerting.alerts", "alerting.handling", "alerting.notifications", "exporters.delivery",
-        "exporters.metrics", "exporters.metrics.shared", "exporters.pages.alarms", "inference",
-        "monitor.connecting", "monitor.delivery",
+        "exporters.metrics", "exporters.metrics.shared", "exporters.pages", "exporters.pages.alarms", "inference",
+        "monitor.connecting", "monitor.delivery", "monitor.drills",
         "monitor.gate_models", "monitor.jobs", "monitor.jobs.pulling", "monitor.pipeline", "monitor.plant",
         "monitor.plant.file",
         "monitor.reports", "monitor.reports.part", "monitor.scheduling", "monitor.sources", "monitor.sources.sql",
@@ -175,8 +180,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "monitor.commands.alarms": (
         "alerting.alerts", "alerting.handling", "alerting.notifications", "alerting.specs", "exporters.html",
-        "exporters.metrics.shared", "monitor.commands.shared", "monitor.delivery", "monitor.store.delivery",
-        "monitor.store.watching",
+        "exporters.metrics.shared", "monitor.commands.shared", "monitor.delivery", "monitor.store.database",
+        "monitor.store.delivery", "monitor.store.watching",
     ),
     "monitor.demo": (
         "alerting.notifications", "detectors.attribution",
@@ -190,6 +195,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "alerting", "dashboards",
         "detectors.comparing", "detectors.comparing.files", "detectors.standalone", "exporters.html",
         "inference.standalone", "monitor.commands.shared", "monitor.connecting", "monitor.demo",
+        "monitor.drills",
         "monitor.gate_models", "monitor.jobs", "monitor.plant", "monitor.plant.file", "monitor.reports",
         "monitor.reports.part",
         "monitor.runtime", "monitor.scheduling", "monitor.store.database", "monitor.store.delivery",

@@ -8,8 +8,9 @@ from datetime import timedelta
 
 from alerting.specs.roster import ALERTS
 from alerting.specs.spec import AlertSpec
-from exporters.metrics.shared.labels import channels
+from exporters.metrics.shared.labels import TEAMS, channels, told_team
 from exporters.metrics.shared.metric import AlertBound
+from monitor.model import DRILL_LINE
 from monitor.plant.plant import Plant
 from monitor.plant.watching import AlertOverride
 
@@ -20,6 +21,7 @@ _SUBJECTS: Mapping[str, Callable[[Plant], Iterable[str]]] = {
     "source": lambda plant: plant.sources,
     "channel": channels,
     "site": lambda plant: (plant.site,),
+    "team": lambda plant: TEAMS,
 }
 """The subjects of each kind that the plant file lists; jobs come from the program, unknown names from rows."""
 
@@ -87,8 +89,15 @@ def _expected(spec: AlertSpec, plant: Plant) -> tuple[str, ...]:
     return () if spec.absent_after is None else tuple(_SUBJECTS[spec.kind](plant))
 
 
+def team_of(spec: AlertSpec, subject: str) -> str:
+    """The team that is told of an alert on a subject."""
+    return told_team(spec.kind, spec.team, subject)
+
+
 def line_of(plant: Plant, kind: str, subject: str) -> str:
     """The line that a subject belongs to; '' if it belongs to none or is no longer in the plant."""
+    if kind == "team":
+        return DRILL_LINE
     step = step_of(plant, kind, subject)
     return plant.steps[step].line if step else ""
 

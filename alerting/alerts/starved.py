@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from alerting.specs.roster import BY_NAME
 from monitor.plant.plant import Plant
-from monitor.plant.sources import pull_name
+from monitor.plant.sources import pull_name, reconcile_name
 
 SOURCE_DOWN = frozenset({"SourceStopped", "SourceStale", "SourceNotUnderstood"})
 """The alerts that say that nothing comes from a source."""
@@ -44,7 +44,7 @@ def feeds_of(plant: Plant) -> Mapping[str, Feeds]:
         listed = {member for group in source.partitions.values() for member in group}
         machines = listed & plant.machines.keys() or set(plant.machines)
         jobs = {pull_name(name, partition, source) for partition in source.partitions or ("all",)}
-        jobs.add(f"reconcile:{name}")
+        jobs.add(reconcile_name(name))
         found[name] = Feeds(source.kind, frozenset(machines), frozenset(plant.gates), frozenset(jobs))
     return found
 

@@ -1,7 +1,7 @@
 """The record of what people did, as a chain: each entry holds the SHA-256 of its content and of the entry before it.
 
 A changed, removed, inserted or reordered entry breaks the chain at its place. Removed from the end, entries are missed
-only by who knows the last digest: it is told with every daily report, and `verify` compares it.
+only by who kept the last digest: `gatewatch audit verify` prints it, and compares it with one that was kept.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+_ENCODED = json.JSONEncoder(separators=(",", ":")).encode
 START = "0" * 64
 """What the first entry continues."""
 
@@ -58,7 +59,7 @@ def continued(last: Last, entry: Entry) -> Entry:
 def digest_of(entry: Entry) -> str:
     """SHA-256, in hex, of a JSON list of all fields but the digest."""
     content = [entry.id, entry.at.astimezone(UTC).isoformat(), *entry[2:-1]]
-    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_ENCODED(content).encode()).hexdigest()
 
 
 def verify(entries: Iterable[Entry], expected: Last | None = None) -> tuple[Last, Break | None]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from alerting.notifications.decide import Episode, stamp
 from alerting.notifications.describe import MessageContext, Teller
 from alerting.notifications.languages.sentences import Sentences
-from alerting.notifications.text import Piece, Text
+from alerting.notifications.text import Draft, Order, Text, laid_out
 
 _STANDING = 6
 """Standing alerts that are named; the others are counted."""
@@ -93,13 +93,13 @@ def handover_text(news: ShiftNews, team: str, key: str, context: MessageContext)
             _FIGURES,
         ),
     ]
-    stands = [Piece(teller.on("still_on", episode), 1, _ALERTS) for episode in news.stands[:_STANDING]]
+    stands = [Draft(teller.on("still_on", episode), 1, Order(_ALERTS)) for episode in news.stands[:_STANDING]]
     hidden = len(news.stands) - len(stands)
     if hidden:
-        stands.append(Piece(words.say("more_still_on", count=str(hidden)), hidden, _ALERTS))
+        stands.append(Draft(words.say("more_still_on", count=str(hidden)), hidden, Order(_ALERTS)))
     url = f"{context.pages}handover?since={news.since:%Y-%m-%dT%H:%MZ}" if context.pages else ""
-    figures = [Piece(text, 0, stage) for text, stage in lines]
-    return _text(title, [figures[0], *stands, *figures[1:], *_ending(words, url, site, team)], key)
+    figures = [Draft(text, 0, Order(stage)) for text, stage in lines]
+    return laid_out(title, [figures[0], *stands, *figures[1:], *_ending(words, url, site, team)], f"\nid {key}")
 
 
 def report_text(news: ReportNews, team: str, key: str, context: MessageContext) -> Text:
@@ -122,9 +122,9 @@ def report_text(news: ReportNews, team: str, key: str, context: MessageContext) 
         *_saved(words, news),
         words.say("report_retraining", count=str(news.requested), promoted=str(news.promoted)),
     ]
-    pieces = [Piece(line, 0, _FIRST if n == 0 else _FIGURES) for n, line in enumerate(lines)]
+    pieces = [Draft(line, 0, Order(_FIRST if n == 0 else _FIGURES)) for n, line in enumerate(lines)]
     url = f"{context.pages}reports/{news.file}" if context.pages else f"reports/{news.file}"
-    return _text(title, [*pieces, *_ending(words, url, site, team)], key)
+    return laid_out(title, [*pieces, *_ending(words, url, site, team)], f"\nid {key}")
 
 
 def _saved(words: Sentences, news: ReportNews) -> Iterable[str]:
@@ -155,18 +155,9 @@ def _listed(words: Sentences, texts: Sequence[str]) -> str:
     return ", ".join(shown) or words.say("none")
 
 
-def _ending(words: Sentences, url: str, where: str, team: str) -> list[Piece]:
-    link = [Piece(words.say("page", url=url), 0, _LINK)] if url else []
-    return [*link, Piece(words.say("for_team", where=where, team=team), 0, _LINK)]
-
-
-def _text(title: str, pieces: Sequence[Piece], key: str) -> Text:
-    """The pieces with a rank of their own each: by what they are, then in order."""
-    in_order = sorted(range(len(pieces)), key=lambda n: (pieces[n].rank, n))
-    ranks = {n: rank for rank, n in enumerate(in_order)}
-    ranked = tuple(Piece(piece.text, piece.alerts, ranks[n]) for n, piece in enumerate(pieces))
-    tail = f"\nid {key}"
-    return Text(title, "\n".join([*(piece.text for piece in ranked), tail]), ranked, tail)
+def _ending(words: Sentences, url: str, where: str, team: str) -> list[Draft]:
+    link = [Draft(words.say("page", url=url), 0, Order(_LINK))] if url else []
+    return [*link, Draft(words.say("for_team", where=where, team=team), 0, Order(_LINK))]
 
 
 def _plain(word: str) -> str:

@@ -7,7 +7,7 @@ and the end of each alert belong to exactly one note each, and each note to exac
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -15,6 +15,7 @@ from itertools import groupby
 
 from alerting.notifications.languages.sentences import Said
 from exporters.metrics.shared.labels import SEVERITIES
+from monitor.model import DRILL_LINE
 from monitor.statuses import AlertCondition, Announced
 
 Group = tuple[str, str]
@@ -41,7 +42,8 @@ class Episode:
 
     `details` say what its summary adds to its text, None where that is not known; `step` is where it is. `cause` is the
     id of the likely cause that it follows from, 0 where none is known; `likely` names it, and what else it may be.
-    `acknowledged`: a person attends to it. `withheld`: it is shelved, so neither its start nor its end is told now.
+    `acknowledged`: a person attends to it. `withheld`: it is shelved or in maintenance, so neither
+    its start nor its end is told now.
     `times` is how often it fired, where several episodes are told as one.
     """
 
@@ -170,8 +172,12 @@ def decide_notifications(
     sent_recently: Mapping[str, int],
     now: datetime,
     rules: Rules,
+    quiet: Collection[str] = (),
 ) -> list[Message]:
     """The messages due at `now`.
+
+    `quiet`: the teams that have quiet hours now: their notes wait unless an alert of theirs is critical. What waits is
+    not announced, so afterwards it is told as if it were due just then.
 
     `episodes`: the alerts that fired and whose end has not been announced. `last`: the newest note of each of their
     groups. `sent_recently`: the number of messages to each team in the last `rules.within`.
@@ -185,7 +191,8 @@ def decide_notifications(
         infos += _infos(team, line, [e for e in members if e.severity == "info"], now)
         alerts = [e for e in members if e.severity != "info"]
         note = _note(team, line, alerts, last.get((team, line)), now, rules)
-        notes += [note] if note else []
+        waits = note is not None and team in quiet and note.severity != "critical"
+        notes += [note] if note and not waits else []
     messages = [Message(note.key, (note,)) for note in infos]
     for team, of_team in groupby(notes, key=lambda note: note.team):
         room = rules.most - sent_recently.get(team, 0)
@@ -250,6 +257,8 @@ def _next_kind(members: Sequence[Episode], last: LastNote, now: datetime, rules:
     ended = [e.ended_at for e in members if e.ended_at is not None]
     if len(ended) == len(members):
         settle = rules.settle * (rules.off_delay if _chatters(members) else 1)
+        if members[0].line == DRILL_LINE:
+            settle = timedelta(0)  # whoever drills waits for it
         return Kind.RESOLVED if now - max(ended) >= settle else None
     new = _new(members, rules)
     if any(e.critical for e in new):

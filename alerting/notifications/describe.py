@@ -13,6 +13,7 @@ from alerting.notifications.languages.amounts import TEXT_LENGTH, duration, plai
 from alerting.notifications.languages.headline import OUTSIDE, headline, summary
 from alerting.notifications.languages.sentences import Sentences
 from monitor.instants import time_of_day
+from monitor.model import DRILL_LINE
 
 
 def runbook_url(pages: str, runbooks: str, alert: str) -> str:
@@ -96,6 +97,10 @@ class Teller:
         lines = (f"  {self.words.say('likely_cause', what=what)}" if what else "", self._advice("cause", episode))
         return "\n".join(line for line in lines if line)
 
+    def line(self, name: str) -> str:
+        """A line in words; '' for none, and for that of a drill, which is no place."""
+        return self.words.say("line", line=name) if name not in ("", DRILL_LINE) else ""
+
     def time(self, at: datetime) -> str:
         """A time as people read it when the note was made."""
         return self.context.time(at, self.at)
@@ -129,8 +134,8 @@ class Teller:
 
     def _where(self, episode: Episode) -> str:
         step = episode.step or self.context.step_of(episode.subject)
-        places = (("step", step if step != episode.subject else ""), ("line", episode.line))
-        return ", ".join(self.words.say(key, **{key: name}) for key, name in places if name)
+        said = (self.words.say("step", step=step) if step not in ("", episode.subject) else "", self.line(episode.line))
+        return ", ".join(text for text in said if text)
 
     def _advice(self, key: str, episode: Episode) -> str:
         text = self.words.of_alert(episode.name, key)

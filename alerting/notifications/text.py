@@ -41,19 +41,19 @@ class Text:
     tail: str = ""
 
 
-class _Order(NamedTuple):
+class Order(NamedTuple):
     """What is left out last: the worst alert, then what to do about it, its links, that there are others, and why."""
 
     stage: int
     severity: int = 0
 
 
-class _Draft(NamedTuple):
+class Draft(NamedTuple):
     """A piece before all pieces of the message are ranked."""
 
     text: str
     alerts: int
-    order: _Order
+    order: Order
 
 
 def message_text(message: Message, context: MessageContext) -> Text:
@@ -62,15 +62,15 @@ def message_text(message: Message, context: MessageContext) -> Text:
     titles = [_note_title(note, teller) for note, teller in zip(message.notes, tellers, strict=True)]
     drafts = [_note_drafts(note, teller) for note, teller in zip(message.notes, tellers, strict=True)]
     if len(titles) == 1:
-        return _text(titles[0], drafts[0], f"\nid {message.key}")
+        return laid_out(titles[0], drafts[0], f"\nid {message.key}")
     title = tellers[0].words.say("lines_at_once", count=str(len(titles)), site=context.site, first=titles[0])
     named = []
     for n, (own, pieces) in enumerate(zip(titles, drafts, strict=True)):
         # Above the first piece of its line that is kept; the first line keeps its worst alert.
         first = min(piece.order for piece in pieces if piece.alerts)
         moved = [piece if n == 0 else piece._replace(order=_after(piece.order)) for piece in pieces]
-        named += [_Draft("\n" * (n > 0) + own, 0, first if n == 0 else _after(first)), *moved]
-    return _text(title, named, f"\nid {message.key}")
+        named += [Draft("\n" * (n > 0) + own, 0, first if n == 0 else _after(first)), *moved]
+    return laid_out(title, named, f"\nid {message.key}")
 
 
 def more_of(words: Sentences, pages: str) -> dict[str, str]:
@@ -82,12 +82,13 @@ def more_of(words: Sentences, pages: str) -> dict[str, str]:
     }
 
 
-def _after(order: _Order) -> _Order:
+def _after(order: Order) -> Order:
     """Of the other lines, the worst alert and its advice are like any other."""
     return order._replace(stage=_OF_ANOTHER_LINE.get(order.stage, order.stage))
 
 
-def _text(title: str, drafts: Sequence[_Draft], tail: str) -> Text:
+def laid_out(title: str, drafts: Sequence[Draft], tail: str) -> Text:
+    """A text of these pieces, in this order, each with a rank of its own."""
     in_order = sorted(range(len(drafts)), key=lambda n: (drafts[n].order, n))
     ranks = {n: rank for rank, n in enumerate(in_order)}
     pieces = tuple(Piece(draft.text, draft.alerts, ranks[n]) for n, draft in enumerate(drafts))
@@ -97,7 +98,7 @@ def _text(title: str, drafts: Sequence[_Draft], tail: str) -> Text:
 def note_text(note: Note, context: MessageContext) -> Text:
     """The text of one note, without its id."""
     teller = _teller(note, context)
-    return _text(_note_title(note, teller), _note_drafts(note, teller), "")
+    return laid_out(_note_title(note, teller), _note_drafts(note, teller), "")
 
 
 def _teller(note: Note, context: MessageContext) -> Teller:
@@ -113,7 +114,7 @@ def _note_title(note: Note, teller: Teller) -> str:
     return words.say("title", what=words.say(f"title_{kind.value}", what=what), where=_where(note, teller))
 
 
-def _note_drafts(note: Note, teller: Teller) -> list[_Draft]:
+def _note_drafts(note: Note, teller: Teller) -> list[Draft]:
     # One line is enough for an alert that is over, unless it has not been announced before.
     new = {_identity(e) for e in (*note.fired, *note.still)}
     detailed = [e for e in _collapsed(_shown(note)) if _identity(e) in new]
@@ -122,7 +123,7 @@ def _note_drafts(note: Note, teller: Teller) -> list[_Draft]:
         *_full(detailed, teller),
         *_short("over", [e for e in _collapsed(note.resolved) if _identity(e) not in told], _OVER, teller),
         *_short("still_on", [e for e in _collapsed(note.still) if _identity(e) not in told], _OTHERS, teller),
-        _Draft(teller.words.say("for_team", where=_where(note, teller), team=note.team), 0, _Order(_LINKS)),
+        Draft(teller.words.say("for_team", where=_where(note, teller), team=note.team), 0, Order(_LINKS)),
     ]
 
 
@@ -149,16 +150,16 @@ def _shown(note: Note) -> tuple[Episode, ...]:
 
 
 def _where(note: Note, teller: Teller) -> str:
-    site = teller.words.say("site", site=teller.context.site)
-    return f"{teller.words.say('line', line=note.line)}, {site}" if note.line else site
+    site, line = teller.words.say("site", site=teller.context.site), teller.line(note.line)
+    return f"{line}, {site}" if line else site
 
 
-def _full(episodes: Sequence[Episode], teller: Teller) -> list[_Draft]:
+def _full(episodes: Sequence[Episode], teller: Teller) -> list[Draft]:
     detailed = [piece for n, e in enumerate(episodes[:_DETAILED]) for piece in _details(e, n == 0, teller)]
     return detailed + _short("new", episodes[_DETAILED:], _OTHERS, teller)
 
 
-def _details(episode: Episode, worst: bool, teller: Teller) -> list[_Draft]:
+def _details(episode: Episode, worst: bool, teller: Teller) -> list[Draft]:
     severity = _severity(episode)
     parts = (
         (teller.head(episode), 1, _WORST if worst else _OTHERS),
@@ -166,12 +167,12 @@ def _details(episode: Episode, worst: bool, teller: Teller) -> list[_Draft]:
         (teller.links(episode), 0, _LINKS if worst else _MORE),
         (teller.why(episode), 0, _WHY if worst else _MORE),
     )
-    return [_Draft(text, alerts, _Order(stage, severity)) for text, alerts, stage in parts if text]
+    return [Draft(text, alerts, Order(stage, severity)) for text, alerts, stage in parts if text]
 
 
-def _short(key: str, episodes: Sequence[Episode], stage: int, teller: Teller) -> list[_Draft]:
+def _short(key: str, episodes: Sequence[Episode], stage: int, teller: Teller) -> list[Draft]:
     lines = [
-        _Draft(teller.over(e) if e.ended_at else teller.on(key, e), 1, _Order(stage, _severity(e)))
+        Draft(teller.over(e) if e.ended_at else teller.on(key, e), 1, Order(stage, _severity(e)))
         for e in episodes[:_LISTED]
     ]
     hidden = episodes[_LISTED:]
@@ -179,10 +180,10 @@ def _short(key: str, episodes: Sequence[Episode], stage: int, teller: Teller) ->
     if critical:
         # Whoever is called to a flood must know where it is worst.
         named = ", ".join(dict.fromkeys(plain(e.subject) for e in critical[:_NAMED]))
-        lines.append(_Draft(teller.words.say("also_critical", names=named), 0, _Order(_OTHERS, len(SEVERITIES))))
+        lines.append(Draft(teller.words.say("also_critical", names=named), 0, Order(_OTHERS, len(SEVERITIES))))
     if hidden:
         text = teller.words.say(f"more_{key}", count=str(len(hidden)))
-        lines.append(_Draft(text, len(hidden), _Order(_MORE)))
+        lines.append(Draft(text, len(hidden), Order(_MORE)))
     return lines
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerting.specs.spec import MINUTE, AlertSpec, Unit, of_metric
-from monitor.model import WATCHDOG
+from monitor.model import DRILL, WATCHDOG
 
 ALERTS: tuple[AlertSpec, ...] = (
     of_metric(
@@ -50,6 +50,13 @@ ALERTS: tuple[AlertSpec, ...] = (
         summary="the clock of the computer that runs site {subject} was set",
         cause="The clock jumped: it was set by hand or by its time service, or it had been ahead for a while.",
         action="Check the time of the computer and its time service; jobs go on by themselves, rows are kept.",
+    ),
+    of_metric(
+        DRILL, "critical", "platform", "gatewatch_drill_running", "team", "team",
+        summary="this is a drill for {subject}: nothing is wrong, alerting is tried out",
+        cause="The command 'gatewatch drill', or the drill in the plant file, moves a metric to try the way from it to "
+        "people.",
+        action="Nothing; it ends by itself within a few minutes.",
     ),
     of_metric(
         WATCHDOG, "info", "platform", "gatewatch_alerting_works", "site", "site",

@@ -36,6 +36,7 @@ class AlertSpec:
 
     If `enabled` is false its limit is not exported, so neither evaluator can raise it. `reads` says its value in words,
     with `{value}`, `{limit}` and `{newest}`, the number of rows that a share is of; '' where it only says yes or no.
+    `needs` are the kinds of the sources without which it cannot but fire.
     """
 
     name: str

@@ -28,7 +28,8 @@ th { text-align: left; font-weight: 600; color: var(--soft); font-size: .85rem; 
 th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 tr:last-child td { border-bottom: 0; }
 td { overflow-wrap: break-word; }
-td[data-head="Likely cause"] { min-width: 8rem; }
+td[data-head="Likely cause"] { min-width: 8rem; } td[data-head="What"] { min-width: 15rem; }
+td form { margin-top: 0; } td details form { margin-top: .5rem; } td input { flex-basis: 7rem; min-width: 0; }
 @media (max-width: 46rem) {
   .wide table { min-width: 0; } .wide table, .wide tbody { display: block; } .wide thead { display: none; }
   .wide tr { display: block; padding: .45rem 0; border-bottom: 1px solid var(--line); }
@@ -38,7 +39,7 @@ td[data-head="Likely cause"] { min-width: 8rem; }
   .wide td::before { content: attr(data-head); float: left; width: 8.4rem; margin-left: -9rem; color: var(--soft);
     font-size: .85rem; overflow-wrap: anywhere; }
   .wide td[data-head=""] { padding-left: 0; } .wide td[data-head=""]::before { content: none; }
-  .wide td:empty { display: none; } .wide td .chip { white-space: normal; }
+  .wide td[data-head] { min-width: 0; } .wide td:empty { display: none; } .wide td .chip { white-space: normal; }
 }
 .chip { border-radius: 4px; padding: .05rem .45rem; font-size: .85rem; font-weight: 600; white-space: nowrap;
   color: var(--soft); background: var(--line); }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol, TypeVar
 
 from exporters.metrics.families.jobs import overdue
 from exporters.metrics.families.sources import newest_row, staleness
@@ -25,6 +26,21 @@ class Level(StrEnum):
     GOOD = "good"
     POOR = "poor"
     BAD = "bad"
+
+
+class Ranked(Protocol):
+    """An alert, as far as it matters for which is the worst."""
+
+    @property
+    def severity(self) -> str:
+        """Its severity."""
+
+    @property
+    def since(self) -> datetime:
+        """Since when it holds."""
+
+
+Row = TypeVar("Row", bound=Ranked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +75,7 @@ def firing(snapshot: MetricsSnapshot) -> list[AlertRow]:
     return worst_first([alert for alert in snapshot.alerts if alert.active and alert.name != WATCHDOG])
 
 
-def worst_first(alerts: list[AlertRow]) -> list[AlertRow]:
+def worst_first(alerts: Iterable[Row]) -> list[Row]:
     """Alerts by severity, the oldest of each first."""
     return sorted(alerts, key=_rank)
 
@@ -103,6 +119,6 @@ def _worst(alerts: list[AlertRow], clock: Clock) -> str:
     return f"{count} {worst.severity}: {worst.name} {worst.subject} since {clock.text(worst.since)}"
 
 
-def _rank(alert: AlertRow) -> tuple[int, datetime]:
+def _rank(alert: Ranked) -> tuple[int, datetime]:
     severity = SEVERITIES.index(alert.severity) if alert.severity in SEVERITIES else len(SEVERITIES)
     return severity, alert.since

@@ -18,6 +18,7 @@ from exporters.delivery import notify_log
 from exporters.delivery.roster import channel_for
 from exporters.metrics.shared.labels import TEAMS
 from monitor.errors import DeliveryError, DeliveryReason, UsageError
+from monitor.files import read_text
 from monitor.plant.plant import Plant
 from monitor.plant.watching import NotifyConfig
 
@@ -34,7 +35,7 @@ def receivers_of(plant: Plant) -> Receivers:
 
 def problems(plant: Plant) -> list[str]:
     """Every problem of `notify`, a sentence each."""
-    problems = [*_parsed(plant.notify).problems, *_words(plant.notify)[1], *_escalations(plant.notify)]
+    problems = [*_parsed(plant.notify).problems, *_words(plant.notify)[1]]
     if not notify_log.accepts(plant.notify.log):
         problems.append(f"notify.log: the folder {Path(plant.notify.log).parent} does not exist; create it")
     return problems
@@ -86,7 +87,6 @@ def message_context(plant: Plant) -> MessageContext:
     steps |= {name: machine.step for name, machine in plant.machines.items()}
     steps |= {name: gate.step for name, gate in plant.gates.items()}
     words, problems = _words(plant.notify)
-    problems += _escalations(plant.notify)
     if problems:
         raise UsageError("\n".join(problems))
     return MessageContext(
@@ -103,7 +103,7 @@ def _words(config: NotifyConfig) -> tuple[Mapping[str, Sentences], list[str]]:
             problems.append(f"notify.language: unknown team {team!r}; allowed: {', '.join(TEAMS)}")
             continue
         try:
-            words[team] = shipped(language) if language in LANGUAGES else read(_text(Path(language)))
+            words[team] = shipped(language) if language in LANGUAGES else read(read_text(Path(language), _MAX_BYTES))
         except (OSError, ValueError) as exc:
             wanted = f"cannot be read; expected {', '.join(LANGUAGES)} or the path of a file of sentences"
             reasons = [wanted] if isinstance(exc, OSError) else str(exc).splitlines()
@@ -111,36 +111,15 @@ def _words(config: NotifyConfig) -> tuple[Mapping[str, Sentences], list[str]]:
     return words, problems
 
 
-def _escalations(config: NotifyConfig) -> list[str]:
-    """A sentence for each escalation that leads nowhere."""
-    allowed = f"allowed: {', '.join(TEAMS)}"
-    problems = [f"notify.escalate: unknown team {team!r}; {allowed}" for team in config.escalate if team not in TEAMS]
-    for team, rule in config.escalate.items():
-        if rule.to not in TEAMS or rule.to == team:
-            problems.append(f"notify.escalate.{team}.to: {rule.to!r} is not another team; {allowed}")
-    return problems
-
-
 def _parsed(config: NotifyConfig) -> Parsed:
     if config.urls_file is None:
         return Parsed({})
     where = f"notify.urls_file: {config.urls_file}"
     try:
-        text = _text(Path(config.urls_file))
+        text = read_text(Path(config.urls_file), _MAX_BYTES)
     except (OSError, ValueError) as exc:
         # A ValueError here is about the file's encoding or size.
         reason = (getattr(exc, "strerror", None) or str(exc)).lower()
         return Parsed({}, (f"{where}: cannot be read ({reason}); expected a team and an Apprise URL on each line",))
     parsed = parse(text, TEAMS, lambda url: channel_for(url).accepts(url))
     return Parsed(parsed.receivers, tuple(f"{where}, {problem}" for problem in parsed.problems))
-
-
-def _text(path: Path) -> str:
-    with path.open("rb") as file:
-        content = file.read(_MAX_BYTES + 1)
-    if len(content) > _MAX_BYTES:
-        raise ValueError(f"larger than {_MAX_BYTES} bytes")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError("not UTF-8") from None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from alerting.alerts.starved import SOURCE_DOWN, Feeds, OpenAlert, starved_by
+from alerting.alerts.starved import SOURCE_DOWN, OpenAlert, feeds_of, starved_by
+from alerting.handling.maintenance import covering, windows_on
 from alerting.notifications.decide import (
     Episode,
     Kind,
@@ -25,14 +26,15 @@ from alerting.notifications.text import message_text, note_text
 from exporters.metrics.shared.labels import TEAMS
 from monitor.delivery.courier import Courier
 from monitor.delivery.outgoing import Outgoing, outbox_rows
-from monitor.plant.watching import NotifyConfig
+from monitor.plant.calendar import is_within
+from monitor.plant.plant import Plant
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.statuses import Announced
 from monitor.store.database.database import Connection, Store
 from monitor.store.database.leases import renew
 from monitor.store.database.statements import TallyKey, add_counts, tally_key
 from monitor.store.delivery import notifications as notices
-from monitor.store.watching.alerts import Alert, unannounced
+from monitor.store.watching.alerts import Alert, place_of, unannounced
 from monitor.store.watching.causes import REMEMBERED, likely_causes
 from monitor.store.watching.handling import shelves, withhold
 
@@ -63,16 +65,19 @@ class NotifyJob:
     def __init__(
         self,
         store: Store,
-        config: NotifyConfig,
+        plant: Plant,
         context: MessageContext,
         urls: Mapping[str, int],
         couriers: Sequence[Courier],
-        feeds: Mapping[str, Feeds],
     ) -> None:
         self._store = store
-        self._feeds = feeds
+        self._plant = plant
+        self._feeds = feeds_of(plant)
+        config = plant.notify
         self._rules = Rules(config.repeat_every, config.group_interval, config.settle)
-        self._escalate = {team: Escalation(rule.after, rule.to) for team, rule in config.escalate.items()}
+        self._escalate: dict[str, Escalation] = {
+            team: Escalation(rule.after, rule.to) for team, rule in config.escalate.items()
+        }
         self._context = context
         self._urls = urls
         self._couriers = couriers
@@ -108,9 +113,9 @@ class NotifyJob:
         if not rows:
             return _Due([], [], [])
         causes = likely_causes(connection, run.now - REMEMBERED)
-        shelved = {(shelf.name, shelf.subject) for shelf in shelves(connection, run.now)}
+        withheld = self._withheld(connection, rows, run)
         starved = self._starved(rows)
-        episodes = [episode_of(row, causes, shelved, starved.get(row.id)) for row in rows]
+        episodes = [episode_of(row, causes, row.id in withheld, starved.get(row.id)) for row in rows]
         untold = [e for e in episodes if e.announced in (Announced.NOTHING, Announced.FIRED)]
         groups = {(e.team, e.line) for e in untold}
         last = {
@@ -120,10 +125,21 @@ class NotifyJob:
         recent = notices.recent_counts(connection, run.now, self._rules.within, _APART)
         known = [Escalated(e, row.fired_at or row.since, row.escalated) for e, row in zip(episodes, rows, strict=True)]
         return _Due(
-            decide_notifications(untold, last, recent, run.now, self._rules),
+            decide_notifications(untold, last, recent, run.now, self._rules, self._quiet(run)),
             escalations(known, self._escalate, run.now),
             [e.id for e in episodes if e.unseen and e.ended_at is not None],
         )
+
+    def _withheld(self, connection: Connection, rows: Sequence[Alert], run: Run) -> set[int]:
+        """The ids of the alerts that are shelved or in maintenance."""
+        shelved = {(shelf.name, shelf.subject) for shelf in shelves(connection, run.now)}
+        on = windows_on(self._plant.maintenance, self._plant.time_zone, run.now)
+        return {row.id for row in rows if (row.name, row.subject) in shelved or covering(on, place_of(row))}
+
+    def _quiet(self, run: Run) -> set[str]:
+        """The teams that have quiet hours now."""
+        quiet = self._plant.notify.quiet
+        return {team for team, hours in quiet.items() if is_within(hours, self._plant.time_zone, run.now)}
 
     def _starved(self, rows: Sequence[Alert]) -> dict[int, OpenAlert]:
         """The alert on a source that each alert follows from, by id."""
@@ -183,12 +199,12 @@ def events(note: Note) -> list[dict[str, object]]:
 def episode_of(
     row: Alert,
     causes: Sequence[LikelyCause] = (),
-    shelved: Collection[tuple[str, str]] = (),
+    withheld: bool = False,
     source: OpenAlert | None = None,
 ) -> Episode:
     """An alert of the store as messages tell of it, with its likely cause if that is among `causes`.
 
-    `shelved` are the name and subject of shelved alerts, `source` the alert on a source that it follows from.
+    `withheld`: it is shelved or in maintenance. `source` is the alert on a source that it follows from.
     """
     cause = cause_of(row.name, row.subject, row.since, row.ended_at, causes)
     number, said = (0, ()) if cause is None else (cause.id, cause.said)
@@ -201,7 +217,7 @@ def episode_of(
         ended_at=row.ended_at, announced=row.told,
         cause=number, likely=said, condition=row.condition,
         details=None if row.details is None else said_of(row.details), step=row.step,
-        acknowledged=bool(row.acknowledged_by), withheld=(row.name, row.subject) in shelved,
+        acknowledged=bool(row.acknowledged_by), withheld=withheld,
     )  # fmt: skip
 
 

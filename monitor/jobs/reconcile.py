@@ -13,6 +13,7 @@ from monitor.detection import CHANGED, HOURLY_COUNT, RECONCILIATION, VANISHED
 from monitor.instants import floor_to, from_micros, to_micros
 from monitor.jobs.pulling.pull import PullJob
 from monitor.model import Finding, Page, Reject, RowKey, Status
+from monitor.plant.sources import reconcile_name
 from monitor.ports import Source
 from monitor.scheduling.job import JobScope, Result, Run
 from monitor.store.commit import BatchWrite, commit
@@ -83,7 +84,7 @@ class ReconcileJob:
         lease_of: Callable[[PullJob], Lease | None],
         wall_clock: Clock,
     ) -> None:
-        self.name = f"reconcile:{scope.source}"
+        self.name = reconcile_name(scope.source)
         self.scope = JobScope(scope.source)
         self.interval = interval
         self._store = store

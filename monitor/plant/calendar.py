@@ -9,20 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
-from typing import Annotated, NamedTuple
+from itertools import islice, pairwise
+from typing import Annotated, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from monitor.plant.messages import Meaning
-from monitor.plant.types import Name, Strict
+from monitor.plant.types import Instant, Name, Strict, Text
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY = timedelta(days=1)
 _WEEK = 7 * _DAY
 _BACK = 16
 """Days looked back for a start: a week, once more where a change of clocks has swallowed one, and a date line."""
+_NEAR = 4
+"""Days on which hours that reach an instant can have begun: tomorrow (see `_days_before`) to two days before."""
 _SECOND = timedelta(seconds=1)
 
 
@@ -64,18 +66,73 @@ def after_midnight(clock: str) -> timedelta:
     return timedelta(hours=int(hour), minutes=int(minute))
 
 
-class Shift(Strict):
-    """A shift, in the site's time of day; one that ends at or before its start ends on the next day."""
+class Hours(Strict):
+    """Hours of some days, in the site's time of day; what ends at or before its start ends on the next day."""
 
-    name: Name = Field(description="Name of the shift; several entries may share one, as for other hours on Saturday.")
-    start: TimeOfDay = Field(description="When it begins.")
-    end: TimeOfDay = Field(description="When it ends.")
-    days: Days = Field("mon-sun", description="The days on which it begins.")
+    start: TimeOfDay = Field(description="When they begin.")
+    end: TimeOfDay = Field(description="When they end.")
+    days: Days = Field("mon-sun", description="The days on which they begin.")
 
     @property
     def length(self) -> timedelta:
-        """How long it is on the clock."""
+        """How long they are on the clock."""
         return (after_midnight(self.end) - after_midnight(self.start)) % _DAY or _DAY
+
+
+class Shift(Hours):
+    """A shift, in the site's time of day; one that ends at or before its start ends on the next day."""
+
+    name: Name = Field(description="Name of the shift; several entries may share one, as for other hours on Saturday.")
+
+
+class QuietHours(Hours):
+    """Hours in which a team is not told of what can wait."""
+
+    severity: Literal["warning"] = Field(
+        "warning", description="What waits until they end: alerts of this severity; critical ones never wait."
+    )
+
+
+class Once(Strict):
+    """A time that comes once."""
+
+    start: Instant = Field(description="When it begins, with an offset.")
+    end: Instant = Field(description="When it ends, with an offset.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Once:
+        if self.end <= self.start:
+            raise ValueError("expected end to be after start")
+        return self
+
+
+class Maintenance(Strict):
+    """A time in which alerts about something are not told, because people work on it. Give `once` or `weekly`."""
+
+    name: Name = Field(description="Name of the window.")
+    reason: Text = Field(description="Why; shown with each alert that is not told.")
+    subjects: list[Text] = Field([], description="Machines, steps, gates or sources, or the site, by themselves.")
+    machines: list[Name] = Field([], description="Machines.")
+    steps: list[Name] = Field([], description="Steps, with their machines and gates.")
+    lines: list[Name] = Field([], description="Lines, with their steps, machines and gates.")
+    once: Once | None = Field(None, description="When, for a time that comes once.")
+    weekly: Hours | None = Field(None, description="When, for hours that come every week.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Maintenance:
+        if (self.once is None) == (self.weekly is None):
+            raise ValueError("expected either once or weekly")
+        if not (self.subjects or self.machines or self.steps or self.lines):
+            raise ValueError("expected what it covers, in subjects, machines, steps or lines")
+        if self.weekly is not None and is_always([self.weekly]):
+            raise ValueError("it would never end; expected hours between two windows, or disable the alerts")
+        return self
+
+    def is_on(self, zone: str, at: datetime) -> bool:
+        """Whether an aware instant is in it."""
+        if self.once is not None:
+            return self.once.start <= at < self.once.end
+        return self.weekly is not None and is_within([self.weekly], zone, at)
 
 
 class Turn(NamedTuple):
@@ -96,6 +153,31 @@ def last_begun(shifts: Sequence[Shift], zone: str, at: datetime) -> Turn | None:
     """The shift that began last at or before an aware instant, though it may be over; None without shifts."""
     begun = (turn for day in _days_before(zone, at) for turn in _turns(shifts, zone, day) if turn.start <= at)
     return next(begun, None)
+
+
+def is_within(hours: Sequence[Hours], zone: str, at: datetime) -> bool:
+    """Whether an aware instant is in any of these hours of the zone."""
+    days = list(islice(_days_before(zone, at), _NEAR))
+    stretches = (_stretch(one, zone, day) for one in hours for day in days if day.weekday() in weekdays_of(one.days))
+    return any(start <= at < end for start, end in stretches)
+
+
+def is_always(hours: Sequence[Hours]) -> bool:
+    """Whether these hours together leave no time of the week on the clock.
+
+    >>> day, night = Hours(start="06:00", end="18:00"), Hours(start="18:00", end="06:00")
+    >>> is_always([day, night]), is_always([day])
+    (True, False)
+    """
+    taken = sorted(
+        (week * _WEEK + day * _DAY + after_midnight(one.start), one.length)
+        for one in hours for day in weekdays_of(one.days) for week in (-1, 0)
+    )  # fmt: skip
+    reached = timedelta(0)
+    for start, length in taken:
+        if start <= reached:
+            reached = max(reached, start + length)
+    return reached >= _WEEK
 
 
 def last_due(clock: str, days: str, zone: str, at: datetime) -> datetime:
@@ -155,9 +237,14 @@ def _days_before(zone: str, at: datetime) -> Iterator[date]:
 def _turns(shifts: Sequence[Shift], zone: str, day: date) -> Collection[Turn]:
     """What begins on a local day, the last first, without what a change of clocks leaves nothing of."""
     on_day = [shift for shift in shifts if day.weekday() in weekdays_of(shift.days)]
-    walls = [(shift, _wall(day, shift.start)) for shift in on_day]
-    turns = [Turn(s.name, instant_of(wall, zone), instant_of(wall + s.length, zone)) for s, wall in walls]
+    turns = [Turn(shift.name, *_stretch(shift, zone, day)) for shift in on_day]
     return sorted((turn for turn in turns if turn.start < turn.end), key=lambda turn: turn.start, reverse=True)
+
+
+def _stretch(hours: Hours, zone: str, day: date) -> tuple[datetime, datetime]:
+    """Start and end of the hours that begin on a local day, aware UTC."""
+    wall = _wall(day, hours.start)
+    return instant_of(wall, zone), instant_of(wall + hours.length, zone)
 
 
 def _wall(day: date, clock: str) -> datetime:

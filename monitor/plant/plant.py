@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from monitor.model import ClassSpec, Spec
-from monitor.plant.calendar import Shift
+from monitor.plant.calendar import Maintenance, Shift
 from monitor.plant.gates import GateConfig
 from monitor.plant.line import Characteristic, Machine, Step
 from monitor.plant.running import DetectorConfig, Jobs, MlflowConfig, ReconcileConfig, ServerConfig, StoreConfig
@@ -30,6 +30,7 @@ from monitor.plant.types import (
 from monitor.plant.watching import (
     AlertsConfig,
     DriftConfig,
+    DrillConfig,
     NotifyConfig,
     PerformanceConfig,
     Profile,
@@ -60,6 +61,9 @@ class Plant(Strict):
         description="Time zone of the site, such as Europe/Berlin: pages and messages show it, with UTC beside it.",
     )
     shifts: list[Shift] = Field([], description="The shifts of the site, in its `time_zone`; they may not overlap.")
+    maintenance: list[Maintenance] = Field(
+        [], description="When alerts about something are not told, because people work on it."
+    )
     clock_skew: Duration = Field(
         timedelta(minutes=5), description="A row whose time is further in the future than this is quarantined."
     )
@@ -74,6 +78,7 @@ class Plant(Strict):
     performance: PerformanceConfig = Field(PerformanceConfig(), description="Model performance.")
     alerts: AlertsConfig = Field(AlertsConfig(), description="Evaluation of the alerts.")
     notify: NotifyConfig = Field(NotifyConfig(), description="Notifications.")
+    drill: DrillConfig | None = Field(None, description="Drills by schedule; none without it.")
     reports: ReportsConfig = Field(ReportsConfig(), description="Reports by schedule.")
     steps: dict[Name, Step] = Field(min_length=1, description="Steps (operations) by name.")
     machines: dict[Name, Machine] = Field({}, description="Machines (work units) by name.")

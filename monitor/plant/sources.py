@@ -289,6 +289,11 @@ def pull_name(source: str, partition: str, config: SourceBase) -> str:
     return f"pull:{source}:{partition}" if config.partitions else f"pull:{source}"
 
 
+def reconcile_name(source: str) -> str:
+    """The name of the job that compares a source with the store."""
+    return f"reconcile:{source}"
+
+
 class StateSource(SourceBase):
     """Machine states: one row per change."""
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from detectors.spc.rules import Rule, parse
 from monitor.errors import UsageError
-from monitor.plant.calendar import TimeOfDay
+from monitor.plant.calendar import QuietHours, TimeOfDay
 from monitor.plant.messages import Meaning
 from monitor.plant.types import Duration, Name, PositiveDuration, Secret, Strict, Team, Text
 
@@ -92,7 +92,10 @@ class AlertOverride(Strict):
 class AlertsConfig(Strict):
     """Evaluation of the alerts, and changes to them."""
 
-    every: PositiveDuration = Field(timedelta(seconds=15), description="How often the alerts are evaluated.")
+    every: PositiveDuration = Field(
+        timedelta(seconds=15),
+        description="How often the alerts are evaluated; in profile stack, how often Prometheus does.",
+    )
     webhook_token: Secret | None = Field(
         None, description="Bearer token that Alertmanager must send to the webhook; see sources for ${...}."
     )
@@ -111,7 +114,19 @@ class EscalationConfig(Strict):
     """Whom to tell of a critical alert that nobody acknowledged."""
 
     after: PositiveDuration = Field(description="How long after it fired.")
-    to: Name = Field(description="The other team.")
+    to: Team = Field(description="The other team.")
+
+
+class DrillConfig(Strict):
+    """A drill by schedule: an alert that is marked as one goes the whole way from a metric to people."""
+
+    every: PositiveDuration = Field(timedelta(days=1), description="How often; after one that failed, hourly at least.")
+    team: Team = Field("platform", description="The team that is told.")
+    ping_url: Secret | None = Field(
+        None,
+        description="Address of a dead man's switch, which is asked for (GET) after each drill whose links all held; "
+        "see sources for ${...}.",
+    )
 
 
 class NotifyConfig(Strict):
@@ -144,8 +159,12 @@ class NotifyConfig(Strict):
         timedelta(hours=12),
         description="How often a critical alert that is still firing and not acknowledged is sent again.",
     )
-    escalate: dict[Name, EscalationConfig] = Field(
+    escalate: dict[Team, EscalationConfig] = Field(
         {}, description="Critical alerts that nobody acknowledged, by the team that was told of them."
+    )
+    quiet: dict[Team, list[QuietHours]] = Field(
+        {},
+        description="Hours of a team, in the site's `time_zone`, in which what is not critical waits until they end.",
     )
     handover: list[Team] = Field(
         [], description="Teams that get the handover at the start of each of `shifts`: of the shift before it."

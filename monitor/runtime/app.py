@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 
 from alerting.alerts import in_force
-from alerting.alerts.starved import feeds_of
 from alerting.notifications.receivers import Receivers
 from exporters.delivery import notify_log
 from exporters.delivery.mes import MesTarget
@@ -25,6 +24,7 @@ from monitor.clock import Clock, WallClock
 from monitor.delivery.courier import Courier, send_each
 from monitor.delivery.notifications import message_context, receivers_of, send
 from monitor.delivery.retry import RetryPolicy
+from monitor.drills.job import DrillJob
 from monitor.gate_models.in_force import ModelsInForce
 from monitor.gate_models.retraining import Retraining
 from monitor.gate_models.training_child import Trainer
@@ -140,6 +140,8 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     jobs += [ModelJob(store, plant, gate, models, registry, trainer, simulated) for gate in plant.gates]
     if plant.profile == "embedded":
         jobs.append(AlertsJob(store, plant, lambda: bounds_of(plant, jobs)))
+    if plant.drill is not None and not simulated:
+        jobs.append(DrillJob(store, plant, plant.drill))
     jobs.append(RetrainingJob(Retraining(store, plant, models, registry, trainer, simulated)))
     told = receivers if (not simulated if notify is None else notify) else None
     if kinds := kinds_of(store, loaded, loaded.path.parent / "reports"):
@@ -216,7 +218,7 @@ def notify_job(store: Store, plant: Plant, receivers: Receivers | None) -> Notif
         deliver = send_each(partial(send, receivers))
         # One at a time, so that at most one is repeated after a kill.
         couriers.append(Courier(store, channels, deliver, policy, batch_size=1, one_receiver=False))
-    return NotifyJob(store, config, message_context(plant), urls_of(receivers), couriers, feeds_of(plant))
+    return NotifyJob(store, plant, message_context(plant), urls_of(receivers), couriers)
 
 
 def urls_of(receivers: Receivers | None) -> dict[str, int]:

@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 from alerting.handling.actions import Person, Wish
 from alerting.handling.audit import Entry
+from alerting.handling.maintenance import covering, said_of, windows_on
 from alerting.handling.people import People
 from exporters.pages.alarms.page import Alarm, Alarms, Done, Shelved
+from exporters.pages.status import worst_first
 from monitor.errors import MonitorError, UsageError
 from monitor.runtime.app import App
-from monitor.store.watching.alerts import alerts
+from monitor.store.watching.alerts import alerts, place_of
 from monitor.store.watching.causes import cited_by
 from monitor.store.watching.handling import handle, newest_entries, shelves
 from monitor.web.people import PeopleViews
@@ -50,15 +52,15 @@ class PeopleReader:
         causes = cited_by(app.store, rows)
         with app.store.read() as connection:
             shelved, entries = shelves(connection, now), newest_entries(connection, _DONE)
+        on = windows_on(app.plant.maintenance, app.plant.time_zone, now)
         away = {(row.name, row.subject) for row in shelved}
         firing = (
             Alarm(row.name, row.subject, row.severity, row.team, row.summary, causes[row.id], row.since,
-                  row.acknowledged_by, (row.name, row.subject) in away)
+                  row.acknowledged_by, (row.name, row.subject) in away, said_of(covering(on, place_of(row))))
             for row in rows
         )  # fmt: skip
-        order = {"critical": 0, "warning": 1}
         return Alarms(
-            tuple(sorted(firing, key=lambda row: (order.get(row.severity, 2), row.since))),
+            tuple(worst_first(firing)),
             tuple(Shelved(row.name, row.subject, row.until, row.actor, row.reason) for row in shelved),
             tuple(
                 Done(e.id, e.at, e.actor, e.role, e.action, e.about, str(json.loads(e.details).get("note", "")))

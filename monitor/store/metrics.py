@@ -31,6 +31,7 @@ from exporters.report.values import Wrong
 from monitor.model import FOUND_SCRAP, Reason, Verdict
 from monitor.statuses import OutboxStatus
 from monitor.store.database import tables as t
+from monitor.store.delivery.drills import drilled_teams
 from monitor.store.models.versions import models_in_force
 from monitor.store.parts.holds import waiting_holds
 from monitor.store.plant_files import newest_digest, store_created_at
@@ -80,6 +81,7 @@ def metrics_snapshot(
         newest_parts=newest_parts(connection, now),
         newest_outcomes=newest_outcomes(connection, now),
         step_ranks=tuple(step_ranks(connection)),
+        drilled=drilled_teams(connection, now),
         plant_digest=newest_digest(connection) or "",
         store_since=store_created_at(connection),
         store_bytes=_size(connection),

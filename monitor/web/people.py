@@ -93,7 +93,7 @@ def _add_session(app: FastAPI, views: PeopleViews, sessions: Sessions) -> None:
         fields = await _fields(request)
         if isinstance(fields, Response):
             return fields
-        session = _session(request, sessions)
+        session = await run_in_threadpool(_session, request, sessions)
         if session is not None and session.sent_by(fields.get("key", "")):
             sessions.log_out(request.cookies.get(_COOKIE, ""))
         answer = _back()

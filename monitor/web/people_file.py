@@ -6,6 +6,7 @@ from pathlib import Path
 
 from alerting.handling.people import People, parse
 from monitor.errors import UsageError
+from monitor.files import read_text
 from monitor.plant.running import ServerConfig
 
 _MOST_BYTES = 256 * 1024
@@ -17,14 +18,10 @@ def people_of(config: ServerConfig) -> People | None:
         return None
     where = f"server.people_file: {config.people_file}"
     try:
-        with Path(config.people_file).open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-        text = content.decode("utf-8")
+        text = read_text(Path(config.people_file), _MOST_BYTES)
     except (OSError, ValueError) as exc:
         reason = (getattr(exc, "strerror", None) or str(exc)).lower()
         raise UsageError(f"{where}: cannot be read ({reason}); expected a line for each person") from exc
-    if len(content) > _MOST_BYTES:
-        raise UsageError(f"{where}: expected at most {_MOST_BYTES} bytes")
     people = parse(text)
     if people.problems:
         raise UsageError("\n".join(f"{where}, {problem}" for problem in people.problems))

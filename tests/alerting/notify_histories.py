@@ -35,6 +35,7 @@ class History:
     rules: Rules = RULES
     episodes: dict[int, Episode] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
+    quiet: set[str] = field(default_factory=set)
 
     def fire(self, name: str, subject: str = "m1", at: float = 0, **other: Any) -> int:
         """An alert fires; its number."""
@@ -50,7 +51,7 @@ class History:
     def tell(self, at: float) -> list[Message]:
         """Decide, and remember what was told."""
         now = after(at)
-        made = decide_notifications(self.open(), self.last(), self.lately(now), now, self.rules)
+        made = decide_notifications(self.open(), self.last(), self.lately(now), now, self.rules, self.quiet)
         self.messages += made
         for number, announced in announced_by(note for message in made for note in message.notes).items():
             self.episodes[number] = replace(self.episodes[number], announced=announced)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from alerting.alerts.evaluator import AlertState, Key, States, evaluate
+from alerting.alerts.in_force import team_of
 from alerting.alerts.rules import rule_file
 from alerting.specs.spec import AlertSpec
 
@@ -108,7 +109,7 @@ def run_promtool(
     """Let `promtool test rules` judge; fails with what it says."""
     inputs = [{"series": _name(m, given), "values": _values(values)} for (m, given), values in series.items()]
     test = {"interval": "1m", "input_series": inputs, **tests}
-    (folder / "alerts.rules.yml").write_text(rule_file(specs, scale=scale))
+    (folder / "alerts.rules.yml").write_text(rule_file(specs, scale=scale, interval=STEP))
     whole = {"rule_files": ["alerts.rules.yml"], "evaluation_interval": "1m", "tests": [test]}
     (folder / "test.yml").write_text(yaml.dump(whole, Dumper=yaml.CSafeDumper, width=10**6))
     done = subprocess.run(
@@ -125,7 +126,8 @@ def _at(step: int) -> str:
 def _sample(by_name: Mapping[str, AlertSpec], key: tuple[str, str, str], state: str) -> dict[str, Any]:
     spec = by_name[key[0]]
     found = {"alertname": key[0], "alertstate": state, "condition": key[1], "subject": key[2], **WHERE}
-    return {"labels": _name("ALERTS", labels(**found, severity=spec.severity, team=spec.team)), "value": 1}
+    team = team_of(spec, key[2])
+    return {"labels": _name("ALERTS", labels(**found, severity=spec.severity, team=team)), "value": 1}
 
 
 def _name(metric: str, given: Labels) -> str:

@@ -12,7 +12,7 @@ import yaml
 from promtool_kit import STEP, WHERE, Series, labels, limits_of, promtool_says_the_same, run_promtool, series_of, tool
 
 from alerting.alerts import servers
-from alerting.alerts.in_force import alerts_in_force
+from alerting.alerts.in_force import alerts_in_force, team_of
 from alerting.alerts.rules import rule_file
 from alerting.specs.roster import ALERTS, BY_NAME
 from alerting.specs.spec import AlertSpec
@@ -50,7 +50,9 @@ def test_every_rule_says_who_how_bad_what_and_where_to_read(spec: AlertSpec) -> 
     (group,) = yaml.safe_load(rule_file([spec], "https://wiki/"))["groups"]
     for rule in (rule for rule in group["rules"] if "alert" in rule):
         assert rule["labels"] == {
-            "severity": spec.severity, "team": spec.team, "condition": rule["labels"]["condition"]
+            "severity": spec.severity,
+            "team": team_of(spec, "{{ $labels.subject }}"),
+            "condition": rule["labels"]["condition"]
         }  # fmt: skip
         assert "{{ $labels.subject }}" in rule["annotations"]["summary"]
         assert spec.action in rule["annotations"]["description"]
@@ -63,7 +65,7 @@ def test_a_breach_is_kept_firing_and_an_absence_is_not(spec: AlertSpec) -> None:
     (group,) = yaml.safe_load(rule_file([lasting]))["groups"]
     breach, recorded, absent, _ = group["rules"]
     assert (breach["for"], absent["for"]) == ("1m", "3m")
-    assert "[2m1ms]" in breach["expr"]
+    assert "[2m14999ms]" in breach["expr"]
     assert recorded["labels"] == {"alert": spec.name}, "what it is kept by, which a restart of Prometheus leaves"
     assert not any("keep_firing_for" in rule for rule in group["rules"])
 
@@ -129,7 +131,8 @@ def test_the_texts_name_the_subject_the_value_and_where_it_is(spec: AlertSpec, k
     has_sensors = spec.kind == "machine" and spec.metric.startswith("gatewatch_finding_")
     more = {"feature": "heat"} if known and has_sensors else {}
     alert = {
-        "exp_labels": {"severity": spec.severity, "team": spec.team, "condition": "breach", "subject": "it", **WHERE},
+        "exp_labels": {"severity": spec.severity, "team": team_of(spec, "it"), "condition": "breach", "subject": "it",
+                       **WHERE},
         "exp_annotations": {
             "summary": spec.summary.format(subject="it"), "description": f"{spec.cause} {spec.action}",
             "value": f"{above:g}", "runbook_url": f"docs/runbooks/{spec.name}.md",

@@ -227,7 +227,7 @@ def test_the_storm_of_one_team_holds_up_no_other_and_no_information() -> None:
 EVENTS = st.lists(
     st.tuples(
         st.integers(0, 3),  # minutes until it happens
-        st.sampled_from(["fire", "end", "look", "look"]),
+        st.sampled_from(["fire", "end", "look", "look", "quiet", "loud"]),
         st.integers(0, 5),
         st.sampled_from(["warning", "critical", "info"]),
         st.sampled_from(["l1", "l2", "l3"]),
@@ -248,8 +248,12 @@ def test_whatever_happens_each_firing_and_each_end_is_told_once_and_never_in_a_f
             history.fire(f"A{which}", f"m{which % 2}", now, severity=severity, line=line)
         elif what == "end" and firing:
             history.end(firing[which % len(firing)], now)
+        elif what in ("quiet", "loud"):
+            history.quiet = {"operators"} if what == "quiet" else set()
         else:
-            history.tell(now)
+            told = [note for message in history.tell(now) for note in message.notes]
+            assert not history.quiet or all(note.severity != "warning" for note in told)
+    history.quiet = set()
     for _ in range(8):
         now += 31
         history.tell(now)

@@ -156,3 +156,29 @@ def test_alerts_of_a_line_go_to_the_other_team_in_one_message() -> None:
     assert len({message.key for message in messages}) == 2
     context = MessageContext("demo", lambda _: "", lambda _: shipped("de"))
     assert message_text(messages[0], context).title.startswith("nicht quittiert: ")
+
+
+def test_in_quiet_hours_warnings_wait_and_what_ended_meanwhile_is_told_once_as_over() -> None:
+    history = History(quiet={"operators"})
+    history.fire("A", "m1")
+    history.fire("B", "m2", line="l2")
+    history.fire("C", "m3", team="ml")
+    told = [history.kinds(0), history.kinds(100)]
+    history.end(1, 200)
+    history.fire("D", "m2", at=250, line="l2")
+    told.append(history.kinds(300))
+    history.quiet = set()
+    told += [history.kinds(480), history.kinds(481)]
+    assert told == [["opened"], [], [], ["opened", "resolved"], []]
+    assert sorted(history.told("fired")) == [1, 2, 3, 4]
+    assert history.told("resolved") == [1]
+
+
+def test_a_critical_alert_is_told_in_quiet_hours_with_what_waits_on_its_line() -> None:
+    history = History(quiet={"operators"})
+    history.fire("A", "m1")
+    told = [history.kinds(0)]
+    history.fire("B", "m2", at=10, severity="critical")
+    told.append(history.kinds(10))
+    assert told == [[], ["opened"]]
+    assert [e.name for e in history.messages[0].notes[0].fired] == ["A", "B"]

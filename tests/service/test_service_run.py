@@ -222,3 +222,19 @@ def test_a_signal_in_training_gives_it_up_and_leaves_no_child(tmp_path: Path, ru
     assert not Path(f"/proc/{pid}").exists()
     kept = sa.select(t.job_run.c.rows).where(t.job_run.c.job == "model:forging", t.job_run.c.rows > 0)
     assert query(plant, kept) == [], "the slot it trained in is still due"
+
+
+def test_a_drill_goes_there_and_back_in_the_running_service(run: Run, tmp_path: Path) -> None:
+    plant = live_plant(tmp_path / "plant", "notify.every=1s")
+    process = run(plant)
+    heard(lambda: ready(plant), "the service is ready")
+    said = gatewatch("drill", "-p", plant, "--team", "operators", "--json", at=None)
+    assert said.code == 0, said.err
+    told = json.loads(said.out)
+    in_order = sorted(told["seconds"], key=told["seconds"].get)
+    assert (told["broken"], set(in_order)) == (None, {"metric", "rule", "route", "message", "page", "cleared"})
+    assert in_order[-1] == "cleared"
+    went_well(end(process))
+    lines = (plant.parent / "notifications.jsonl").read_text(encoding="utf-8").splitlines()
+    drilled = [line["notifications"][0]["kind"] for line in map(json.loads, lines) if "drill" in line["id"]]
+    assert drilled == ["opened", "resolved"]

@@ -11,7 +11,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +146,8 @@ def test_thirty_scripted_series_live(tmp_path: Path) -> None:
     stage = Stage(alert_scripts.held_twice(alert_scripts.scripted(minute, 1000)))
     server = _served(stage)
     # Prometheus evaluates on its grid to the millisecond, so ties are none for it.
-    (tmp_path / "alerts.rules.yml").write_text(rule_file(alert_scripts.specs(plant), scale=SCALE))
+    text = rule_file(alert_scripts.specs(plant), scale=SCALE, interval=timedelta(seconds=INTERVAL))
+    (tmp_path / "alerts.rules.yml").write_text(text)
     config = servers.prometheus(f"127.0.0.1:{server.server_address[1]}", "127.0.0.1:1", interval="1s")
     with prometheus(tmp_path, None, RESTORES, config_text=config) as real:
         until(lambda: real.query("up == 1"), "the stage is scraped")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -9,14 +10,14 @@ import subprocess
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import sqlalchemy as sa
-from cli_kit import start
+from cli_kit import gatewatch, start
 from prometheus_kit import Prometheus, binary, prometheus
 from service_kit import free_port, live_plant, ready, url_of
 from waits import until
@@ -128,9 +129,11 @@ def test_the_webhooks_table_is_the_embedded_one_within_one_interval(tmp_path: Pa
         for key, value in zip(("pending_for", "keep_firing"), waits, strict=True)
     ]
     stale = "sources.dispositions.stale_after=1m"
-    plant = live_plant(tmp_path / "plant", "profile=stack", f"alerts.webhook_token={TOKEN}", stale, *short, hours=1.0)
+    fast = (f"alerts.webhook_token={TOKEN}", stale, "notify.every=1s")
+    plant = live_plant(tmp_path / "plant", "profile=stack", *fast, *short, hours=1.0)
     loaded, port = load(plant).plant, free_port()
-    (tmp_path / "alerts.rules.yml").write_text(rule_file(alerts_in_force(loaded)))
+    text = rule_file(alerts_in_force(loaded), interval=timedelta(seconds=INTERVAL))
+    (tmp_path / "alerts.rules.yml").write_text(text)
     process = start("run", plant, at=None)
     try:
         until(lambda: ready(plant), "Gatewatch is ready")
@@ -144,6 +147,9 @@ def test_the_webhooks_table_is_the_embedded_one_within_one_interval(tmp_path: Pa
                 until(lambda: _fires(plant, "SourceStale", "dispositions"), "a source without new rows")
                 _rename(plant.parent, "TREND_WIDE", "GONE")
                 until(lambda: _fires(plant, "SourceStopped", "historian"), "the source that stopped")
+                drilled = gatewatch("drill", "-p", plant, "--json", at=None)
+                assert drilled.code == 0, drilled.err
+                print("drill through Prometheus and Alertmanager:", json.loads(drilled.out)["seconds"])
             before = len(_rows(plant))
             with _alertmanager(tmp_path, webhook, port):
                 last = max(row.seen_at for row in _rows(plant))

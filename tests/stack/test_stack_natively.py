@@ -121,7 +121,9 @@ def test_prometheus_scrapes_gatewatch(stack: Stack) -> None:
 
 def test_the_rules_are_loaded_and_all_can_be_evaluated(stack: Stack) -> None:
     text = (ROOT / "alerting/generated/alerts.rules.yml").read_text(encoding="utf-8")
-    wanted = [rule["alert"] for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
+    wanted = [
+        rule.get("alert") or rule["record"] for group in yaml.safe_load(text)["groups"] for rule in group["rules"]
+    ]
 
     def rules() -> list[dict[str, Any]]:
         groups = ask(stack, "prometheus", "/api/v1/rules")["data"]["groups"]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from exporters.metrics.shared.budget import NAMES_KEPT, alerts_with_subjects
-from exporters.metrics.shared.labels import ALERT, SEVERITY, TEAM, enum_label
+from exporters.metrics.shared.labels import ALERT, SEVERITY, TEAM, enum_label, told_team
 from exporters.metrics.shared.metric import (
     AlertBound,
     Bounds,
@@ -28,7 +28,7 @@ ALERT_STATES = tuple(s.value for s in AlertStatus)
 NOTIFICATION_KINDS = ("opened", "joined", "raised", "repeated", "resolved", "escalated", "info")
 ALERT_SUBJECT = Label(
     "subject",
-    "machines, steps, gates, sources and jobs of the plant file, mes, the site, and "
+    "machines, steps, gates, sources and jobs of the plant file, mes, the site, teams, and "
     "at most 21 names at once that the plant file has not",
 )
 SUMMARY = Label("summary", "the alert's sentence of at most 160 characters, one for each firing alert and subject")
@@ -45,7 +45,11 @@ _EVER = alerts_with_subjects(NAMES_KEPT)
 
 def _opened_labels(bounds: Bounds) -> Iterable[tuple[str, ...]]:
     """Alert, subject, severity and team for everything that the plant file lists."""
-    return ((alert.name, subject, alert.severity, alert.team) for alert in bounds.alerts for subject in alert.subjects)
+    return (
+        (alert.name, subject, alert.severity, told_team(alert.kind, alert.team, subject))
+        for alert in bounds.alerts
+        for subject in alert.subjects
+    )
 
 
 METRICS: tuple[Metric, ...] = (

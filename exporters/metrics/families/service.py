@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporters.metrics.shared.budget import ONE
-from exporters.metrics.shared.labels import DIGEST, RUN_RESULT, SITE
+from exporters.metrics.shared.labels import DIGEST, RUN_RESULT, SITE, TEAM, TEAMS
 from exporters.metrics.shared.metric import (
     DIGEST_DIGITS,
     Kind,
@@ -51,6 +51,7 @@ METRICS: tuple[Metric, ...] = (
           tallied=True),
     gauge("gatewatch_clock_last_step_timestamp_seconds", "When a step of the clock was last noticed, in seconds since "
           "1970 UTC.", unit="seconds", tallied=True),
+    gauge("gatewatch_drill_running", "1 while a drill moves it to try out the alerting of a team, else 0.", TEAM),
     gauge("gatewatch_clock_stepped", "1 for an hour after a step of the clock was noticed, else 0.", SITE),
 )  # fmt: skip
 
@@ -71,4 +72,6 @@ def series(scrape: Scrape) -> Series:
     yield "gatewatch_plant_last_reload_failed", (bounds.plant.site,), float(0.0 in reloads)
     steps = [row.value for row in snapshot.tallies if row.name == "gatewatch_clock_last_step_timestamp_seconds"]
     recent = any(0 <= snapshot.at.timestamp() - at < CLOCK_TOLD_SECONDS for at in steps if at is not None)
+    for team in TEAMS:
+        yield "gatewatch_drill_running", (team,), float(team in snapshot.drilled)
     yield "gatewatch_clock_stepped", (bounds.plant.site,), float(recent)

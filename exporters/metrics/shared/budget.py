@@ -80,7 +80,7 @@ ONE = Count.of(1)
 MACHINES, SENSORS, STEPS, FEATURES, RULES, GATES, CHARACTERISTICS, SOURCES, JOBS = map(Count.of, SIZES)
 
 ALERTS_OF: Final = {
-    "machine": 8, "step": 3, "gate": 9, "source": 6, "job": 2, "channel": 2, "site": 4, "name": 1,
+    "machine": 8, "step": 3, "gate": 9, "source": 6, "job": 2, "channel": 2, "site": 4, "team": 1, "name": 1,
 }  # fmt: skip
 """How many alerts of the program are about each kind of subject."""
 CHANNELS = 6
@@ -91,7 +91,7 @@ NAMES_KEPT = 200
 """Such names that the store keeps: those of an alert that is over, or was counted, may be others than those of now."""
 _SUBJECTS: Final = {
     "machine": MACHINES, "step": STEPS, "gate": GATES, "source": SOURCES, "job": JOBS, "channel": Count.of(CHANNELS),
-    "site": ONE,
+    "site": ONE, "team": Count.of(4),
 }  # fmt: skip
 
 

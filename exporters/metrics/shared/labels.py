@@ -16,6 +16,11 @@ TEAMS: tuple[str, ...] = get_args(Team)
 LOG_CHANNEL = "notify:log"
 
 
+def told_team(kind: str, team: str, subject: str) -> str:
+    """The team that is told of an alert on a subject of a kind: its own, or the subject where that is a team."""
+    return subject if kind == "team" else team
+
+
 def channel_of(team: str) -> str:
     """The channel of the outbox that carries a team's notifications to its URLs."""
     return f"notify:{team}"

@@ -205,7 +205,7 @@ class MetricsSnapshot:
 
     `savings` are those of the newest month. `standing` is the state of each machine that ever reported one,
     `newest_parts` the time of the last part by step, `newest_outcomes` when the last outcome became available, by
-    characteristic.
+    characteristic, `drilled` the teams for which a drill runs.
     `store_writable` is false while it can only be read, `store_readable` is if not even that: then all else is unknown.
     """
 
@@ -225,6 +225,7 @@ class MetricsSnapshot:
     newest_parts: Mapping[str, datetime] = field(default_factory=dict)
     newest_outcomes: Mapping[str, datetime] = field(default_factory=dict)
     step_ranks: tuple[StepRankRow, ...] = ()
+    drilled: frozenset[str] = frozenset()
     plant_digest: str = ""
     store_since: datetime | None = None
     store_bytes: int | None = None

@@ -14,7 +14,10 @@ from exporters.pages.parts import REFRESH_SECONDS, Top, framed, links, runbook_l
 
 
 class Alarm(NamedTuple):
-    """An alert that fires: `acknowledged_by` is '' while nobody attends to it, `cause` where none is known."""
+    """An alert that fires: `acknowledged_by` is '' while nobody attends to it, `cause` where none is known.
+
+    `maintenance` is the window that it is in, with its reason, '' where it is in none.
+    """
 
     name: str
     subject: str
@@ -25,6 +28,12 @@ class Alarm(NamedTuple):
     since: datetime
     acknowledged_by: str
     shelved: bool
+    maintenance: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for somebody."""
+        return not (self.acknowledged_by or self.shelved or self.maintenance)
 
 
 class Shelved(NamedTuple):
@@ -86,7 +95,7 @@ def alarms_page(
 ) -> str:
     """The page; `new_request` makes the id of a form, which the server takes once."""
     forms = _Forms(person, new_request)
-    waiting = sum(not row.acknowledged_by and not row.shelved for row in found.firing)
+    waiting = sum(row.waits for row in found.firing)
     return framed(
         "Alarms",
         top,
@@ -136,17 +145,21 @@ def _firing(found: Alarms, forms: _Forms, clock: Clock) -> Html:
 def _attended(row: Alarm) -> str:
     if row.shelved:
         return "shelved"
+    if row.maintenance and not row.acknowledged_by:
+        return f"in maintenance {row.maintenance}"
     return f"by {row.acknowledged_by}" if row.acknowledged_by else chip("warning", "nobody")
 
 
 def _answers(row: Alarm, forms: _Forms) -> Iterator[Html]:
     if not row.acknowledged_by:
-        yield from forms.of("acknowledge", "Acknowledge", row.name, row.subject, _field("note", "Note (optional)"))
+        yield from forms.of("acknowledge", "Acknowledge", row.name, row.subject)
+    more = [*forms.of("note", "Add a note", row.name, row.subject, _field("note", "What is noted", required=""))]
     if not row.shelved:
         hours = tag("input", name="hours", type="number", min="1", max="720", value="8", aria_label="Hours")
         reason = _field("note", "Why it is shelved", required="")
-        yield from forms.of("shelve", "Shelve for hours", row.name, row.subject, reason, hours)
-    yield from forms.of("note", "Add a note", row.name, row.subject, _field("note", "What is noted", required=""))
+        more += forms.of("shelve", "Shelve for hours", row.name, row.subject, reason, hours)
+    if more:
+        yield tag("details", tag("summary", "Note, shelve"), *more)
 
 
 def _shelved(found: Alarms, forms: _Forms, clock: Clock) -> Html:

@@ -92,16 +92,24 @@ def _delivery_status(team: str, statuses: Mapping[str, Sequence[OutboxStatus]]) 
 @click.option("--all", "all_", is_flag=True, help="Include resolved and pending alerts, and Watchdog.")
 def alerts_list(plant: str, overrides: Sequence[str], json_: bool, all_: bool) -> None:
     """List firing alerts, with what to do about each. Example: gatewatch alerts list --all."""
+    from alerting.handling.maintenance import covering, said_of, windows_on
     from alerting.specs.roster import BY_NAME
+    from monitor.clock import WallClock
     from monitor.statuses import AlertCondition
+    from monitor.store.database.schema import open_existing
     from monitor.store.watching.alerts import alerts as stored
+    from monitor.store.watching.alerts import place_of
     from monitor.store.watching.causes import cited_by
 
-    store = open_store_of(plant, overrides)
+    loaded = load(plant, overrides).plant
+    store = open_existing(loaded.store.url)
     rows = stored(store, not all_)
     causes = cited_by(store, rows)
+    on = windows_on(loaded.maintenance, loaded.time_zone, WallClock().now())
+    # What is over is in no maintenance.
+    windows = {row.id: "" if row.ended_at else said_of(covering(on, place_of(row))) for row in rows}
     if json_:
-        print_json([row._asdict() | {"likely_cause": causes[row.id]} for row in rows])
+        print_json([row._asdict() | {"likely_cause": causes[row.id], "maintenance": windows[row.id]} for row in rows])
         return
     for row in rows:
         until = f" until {row.ended_at:%Y-%m-%d %H:%M}" if row.ended_at else ""
@@ -109,6 +117,8 @@ def alerts_list(plant: str, overrides: Sequence[str], json_: bool, all_: bool) -
         facts = (row.severity, row.name, row.subject, row.line or "-", f"for {row.team or '-'}", state)
         click.echo("  ".join((*facts, f"since {row.since:%Y-%m-%d %H:%M}{until}")))
         click.echo(f"    {escape_controls(row.summary)}")
+        if windows[row.id]:
+            click.echo(f"    in maintenance {escape_controls(windows[row.id])}")
         if causes[row.id]:
             click.echo(f"    likely cause: {escape_controls(causes[row.id])}")
         if row.name in BY_NAME:
@@ -149,4 +159,5 @@ def alerts_rules(plant: str, overrides: Sequence[str]) -> None:
     from alerting.alerts.rules import rule_file
 
     loaded_plant = load(plant, overrides).plant
-    click.echo(rule_file(alerts_in_force(loaded_plant), loaded_plant.alerts.runbooks), nl=False)
+    config = loaded_plant.alerts
+    click.echo(rule_file(alerts_in_force(loaded_plant), config.runbooks, interval=config.every), nl=False)

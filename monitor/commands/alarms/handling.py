@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import click
 
+from alerting.handling.actions import Action, Wish
 from exporters.html.formatting import escape_controls
 from monitor.commands.alarms.alerts import alerts
 from monitor.commands.shared.options import Interval, as_json, open_store_of, plant_option, print_json
 from monitor.commands.shared.person import by_option, person_here
-
-if TYPE_CHECKING:
-    from alerting.handling.actions import Action
 
 
 @alerts.command("ack")
@@ -28,8 +25,6 @@ def alerts_ack(name: str, subject: str, plant: str, overrides: Sequence[str], by
 
     Example: gatewatch alerts ack MachineOutOfSpec mill-2 --note "cooling is being checked"
     """
-    from alerting.handling.actions import Action
-
     _handle(Action.ACKNOWLEDGE, name, subject, plant, overrides, by, note)
 
 
@@ -41,8 +36,6 @@ def alerts_ack(name: str, subject: str, plant: str, overrides: Sequence[str], by
 @by_option
 def alerts_note(name: str, subject: str, note: str, plant: str, overrides: Sequence[str], by: str) -> None:
     """Put a note about an alert on record. Example: gatewatch alerts note SensorDead mill-2 "plug was loose"."""
-    from alerting.handling.actions import Action
-
     _handle(Action.NOTE, name, subject, plant, overrides, by, note)
 
 
@@ -60,8 +53,6 @@ def alerts_shelve(
 
     Example: gatewatch alerts shelve SensorStuck mill-2 --for 8h --reason "sensor is on order"
     """
-    from alerting.handling.actions import Action
-
     _handle(Action.SHELVE, name, subject, plant, overrides, by, reason, lasting)
 
 
@@ -72,8 +63,6 @@ def alerts_shelve(
 @by_option
 def alerts_unshelve(name: str, subject: str, plant: str, overrides: Sequence[str], by: str) -> None:
     """Tell a shelved alert again. Example: gatewatch alerts unshelve SensorStuck mill-2."""
-    from alerting.handling.actions import Action
-
     _handle(Action.UNSHELVE, name, subject, plant, overrides, by)
 
 
@@ -102,7 +91,6 @@ def _handle(
     action: Action, name: str, subject: str, plant: str, overrides: Sequence[str], by: str, note: str = "",
     lasting: timedelta | None = None,
 ) -> None:  # fmt: skip
-    from alerting.handling.actions import Wish
     from monitor.clock import WallClock
     from monitor.store.watching.handling import handle
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from alerting.handling.actions import Role
+
 
 @click.group()
 def people() -> None:
@@ -12,13 +14,12 @@ def people() -> None:
 
 @people.command("token")
 @click.argument("name")
-@click.argument("role", type=click.Choice(["operator", "engineer", "admin"]))
+@click.argument("role", type=click.Choice([role.value for role in Role]))
 def people_token(name: str, role: str) -> None:
     """Make a token for a person and print it once, with the line for the file of people, which holds only its digest.
 
     Example: gatewatch people token ann engineer
     """
-    from alerting.handling.actions import Role
     from alerting.handling.people import line_of, new_token, parse
     from monitor.errors import UsageError
 

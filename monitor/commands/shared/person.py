@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from alerting.handling.actions import Person, Role, Via, parse_actor
+from monitor.commands.shared.options import F
 from monitor.errors import UsageError
-
-if TYPE_CHECKING:
-    from alerting.handling.actions import Person
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 def by_option(command: F) -> F:
@@ -24,8 +19,6 @@ def by_option(command: F) -> F:
 
 def person_here(by: str) -> Person:
     """The person at this terminal; UsageError for a name that cannot go on record, or an account without one."""
-    from alerting.handling.actions import Person, Role, Via, parse_actor
-
     try:
         name = by or getpass.getuser()
     except (OSError, KeyError):

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from alerting.specs.roster import BY_NAME as ALERTS
 from monitor.model import MachineState
-from monitor.plant.calendar import overlap
+from monitor.plant.calendar import is_always, overlap
 from monitor.plant.features import feature_names
 from monitor.plant.gates import CATEGORIES, GateConfig, PictureInput, circle, kinds_for
 from monitor.plant.messages import join_names, unknown_name
@@ -56,6 +56,8 @@ def _contradictions(plant: Plant) -> Iterator[Contradiction]:
     for name in plant.alerts.change:
         yield from _unknown(("alerts", "change", name), "alert", name, ALERTS, "")
     yield from _shifts(plant)
+    yield from _telling(plant)
+    yield from _maintenance(plant)
     yield from _gates(plant)
     yield from _written_codes(plant)
     yield from _unread_sensors(plant)
@@ -69,6 +71,32 @@ def _shifts(plant: Plant) -> Iterator[Contradiction]:
         yield ("shifts", found[0]), found[1], ""
     if plant.notify.handover and not plant.shifts:
         yield ("notify", "handover"), "a handover is sent at the start of a shift; expected shifts too", "shifts"
+
+
+def _telling(plant: Plant) -> Iterator[Contradiction]:
+    for team, rule in plant.notify.escalate.items():
+        if rule.to == team:
+            yield ("notify", "escalate", team, "to"), "it is the team that was told; expected another one", ""
+    for team, hours in plant.notify.quiet.items():
+        if is_always(hours):
+            yield ("notify", "quiet", team), "they would never end; expected hours in which the team is told", ""
+
+
+def _maintenance(plant: Plant) -> Iterator[Contradiction]:
+    lines = dict.fromkeys(step.line for step in plant.steps.values())
+    everything = [*plant.machines, *plant.steps, *plant.gates, *plant.sources, plant.site]
+    for n, window in enumerate(plant.maintenance):
+        path = ("maintenance", n)
+        if window.name in [other.name for other in plant.maintenance[:n]]:
+            yield (*path, "name"), f"another window is called {window.name!r}; expected a name of its own", ""
+        for i, name in enumerate(window.subjects):
+            yield from _unknown((*path, "subjects", i), "subject", name, everything, "steps")
+        for i, name in enumerate(window.machines):
+            yield from _unknown((*path, "machines", i), "machine", name, plant.machines, "machines")
+        for i, name in enumerate(window.steps):
+            yield from _unknown((*path, "steps", i), "step", name, plant.steps, "steps")
+        for i, name in enumerate(window.lines):
+            yield from _unknown((*path, "lines", i), "line", name, lines, "steps")
 
 
 def _unknown(

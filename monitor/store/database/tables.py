@@ -393,7 +393,16 @@ audit = sa.Table(
     "audit", metadata,
     sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False), _time("at"), _text("actor"), _text("role"),
     _text("via"), _text("action"), _text("about"), _text("details"), sa.Column("request", sa.Text, nullable=True),
-    _text("previous"), _text("digest"), sa.UniqueConstraint("request"), sa.Index("ix_audit_about", "about"),
+    _text("previous"), _text("digest"), sa.UniqueConstraint("request"),
+)  # fmt: skip
+
+# A marked alert that tries out the way from a metric to people: how far it came, and the link that did not hold.
+drill = sa.Table(
+    "drill", metadata,
+    sa.Column("id", _serial_id, primary_key=True), _text("team"), sa.Column("scheduled", sa.Boolean, nullable=False),
+    _time("started_at"), _time("cleared_at", True), _time("finished_at", True),
+    _text("broken", server_default=_default("")), _text("sentence", server_default=_default("")),
+    _time("told_at", True), sa.Index("ix_drill_started_at", "started_at"),
 )  # fmt: skip
 
 notification = sa.Table(

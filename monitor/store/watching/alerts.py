@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from alerting.alerts.evaluator import AlertState, Change, Key
-from alerting.alerts.in_force import line_of, step_of
+from alerting.alerts.in_force import line_of, step_of, team_of
 from alerting.alerts.webhook import Ended
+from alerting.handling.maintenance import Place
 from alerting.notifications.languages.headline import headline
 from alerting.notifications.languages.sentences import ENGLISH, Said, shipped
 from alerting.specs.spec import AlertSpec
@@ -63,6 +64,11 @@ class Alert(NamedTuple):
     acknowledged_at: datetime | None
     acknowledged_by: str
     escalated: Announced
+
+
+def place_of(alert: Alert) -> Place:
+    """What an alert is about, and where that is."""
+    return Place(alert.subject, alert.step, alert.line)
 
 
 def open_states(connection: sa.Connection) -> dict[Key, AlertState]:
@@ -149,7 +155,11 @@ def save_changes(
 
 def _opened(spec: AlertSpec, subject: str) -> TallyKey:
     return tally_key(
-        "gatewatch_alerts_opened_total", alert=spec.name, subject=subject, severity=spec.severity, team=spec.team
+        "gatewatch_alerts_opened_total",
+        alert=spec.name,
+        subject=subject,
+        severity=spec.severity,
+        team=team_of(spec, subject),
     )
 
 
@@ -174,7 +184,7 @@ def _insert(
         return False
     identity = {
         "name": key.alert, "condition": key.condition, "subject": key.subject, "severity": spec.severity,
-        "team": spec.team, "line": line_of(plant, spec.kind, key.subject),
+        "team": team_of(spec, key.subject), "line": line_of(plant, spec.kind, key.subject),
         "step": step_of(plant, spec.kind, key.subject), "origin": origin,
     }  # fmt: skip
     insert_new(connection, t.alert, [{**identity, **row}])

@@ -88,10 +88,10 @@ def entries(connection: sa.Connection) -> Iterator[Entry]:
     return fetch_rows(connection, Entry, select_columns(Entry, t.audit).order_by(t.audit.c.id))
 
 
-def newest_entries(connection: sa.Connection, count: int, about: str | None = None) -> list[Entry]:
-    """The newest entries, newest first; only those `about` something where it is given."""
+def newest_entries(connection: sa.Connection, count: int) -> list[Entry]:
+    """The newest entries, newest first."""
     query = select_columns(Entry, t.audit).order_by(t.audit.c.id.desc()).limit(count)
-    return list(fetch_rows(connection, Entry, query if about is None else query.where(t.audit.c.about == about)))
+    return list(fetch_rows(connection, Entry, query))
 
 
 def shelves(connection: sa.Connection, now: datetime) -> list[Shelf]:

@@ -22,7 +22,8 @@ EARLIER, LATER = NOW - timedelta(minutes=1), NOW + timedelta(minutes=1)
 IN_FORCE = ModelInForce("form", "m", "1", "d", EARLIER, 3, 1)
 ALERT = Alert(
     7, "ModelDegraded", "form", "warning", "s", EARLIER, None, AlertCondition.BREACH, AlertStatus.FIRING, "ml", "", "",
-    EARLIER, None, None, None, None, Announced.NOTHING, "form", None,
+    EARLIER, None, None, None, None, Announced.NOTHING, "form", None, None, "",
+    Announced.NOTHING,
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from alerting.handling.actions import Action, Person, Role, Via, Wish
 from alerting.notifications.languages.sentences import Said
 from monitor.errors import FencedError
 from monitor.jobs.notify import NotifyJob
+from monitor.plant.calendar import Maintenance, Once, QuietHours
 from monitor.plant.watching import EscalationConfig
 from monitor.runtime.app import notify_job
 from monitor.store.database import tables as t
@@ -364,3 +365,27 @@ def test_what_follows_from_a_source_that_is_down_is_told_once_with_the_reason(sp
     assert [line["notifications"][0]["kind"] for line in told] == ["opened"]
     assert f"Likely cause: source {source}, from which nothing comes" in told[0]["body"]
     assert len(machines) > 1
+
+
+def _with_maintenance(spine: Spine, **quiet: Any) -> NotifyJob:
+    """The job of the small plant with an hour in which people work on machine m1."""
+    window = Maintenance(
+        name="belts", reason="new belts", machines=["m1"], once=Once(start=after(0), end=after(60))
+    )  # fmt: skip
+    spine.plant = spine.plant.model_copy(update={"maintenance": [window]})
+    return teller(spine, **quiet)
+
+
+def test_what_is_in_maintenance_is_told_when_it_ends_and_never_if_it_is_over(spine: Spine) -> None:
+    job = _with_maintenance(spine)
+    gone, stays, other = fire(spine), fire(spine, "SensorStuck"), fire(spine, "SensorStuck", "m2", line="x")
+    assert spine.run(job, after(0)).rows == 1
+    end(spine, gone, 20)
+    assert [spine.run(job, after(m)).rows for m in (30, 59, 60)] == [0, 0, 1]
+    assert dict(spine.all(t.alert, "id", "told")) == {gone: "withheld", stays: "fired", other: "fired"}
+
+
+def test_quiet_hours_are_those_of_the_site(spine: Spine) -> None:
+    job = teller(spine, quiet={"operators": [QuietHours(start="05:00", end="07:00")]})
+    fire(spine)
+    assert [spine.run(job, after(m)).rows for m in (0, 59, 60, 61)] == [0, 0, 1, 0]

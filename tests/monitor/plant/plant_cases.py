@@ -10,6 +10,7 @@ WHOLE = ""
 SINCE = "since: '2026-01-01T00:00:00Z'"
 
 SHIFT = '{name: early, start: "06:00", end: "14:30"'
+WINDOW = "{name: w, reason: belts, lines: [LINES], weekly: {start: '06:00', end: '07:00'}}"
 MILL = "{step: machine, characteristic: thickness, model: m, kind: ensemble, covariates: [spindle_load]"
 PLANNED = "plan: 40, low: 30, high: 50, step: 1, cost: 5"
 WRITTEN = ("recommendation: advice,", "recommendation: advice, adjustment: what, adjust_to: to,")
@@ -36,6 +37,21 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "a shift on days that are none": (("site: north", f"site: north\nshifts: [{SHIFT}, days: weekdays}}]"),),
     "a shift at a time that is none": (("site: north", f"site: north\nshifts: [{SHIFT.replace('06:00', '6')}}}]"),),
+    "a maintenance window of a line that is none": (
+        ("site: north", f"site: north\nmaintenance: [{WINDOW.replace('LINES', 'nowhere')}]"),
+    ),
+    "a maintenance window of no time": (
+        ("site: north", "site: north\nmaintenance: [{name: w, reason: belts, steps: [machine]}]"),
+    ),
+    "quiet hours without an end": (
+        ("site: north", "site: north\nnotify: {quiet: {operators: [{start: '06:00', end: '06:00'}]}}"),
+    ),
+    "an escalation to the team itself": (
+        ("site: north", "site: north\nnotify: {escalate: {operators: {after: 15m, to: operators}}}"),
+    ),
+    "an escalation to a team that is none": (
+        ("site: north", "site: north\nnotify: {escalate: {operators: {after: 15m, to: boss}}}"),
+    ),
     "a handover without shifts": (("site: north", "site: north\nnotify: {handover: [operators]}"),),
     "a handover to a team that is none": (("site: north", "site: north\nnotify: {handover: [operator]}"),),
     "a report at a time that is none": (("site: north", "site: north\nreports: {daily: {at: 6 am}}"),),

@@ -37,4 +37,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_audit"),
         sa.UniqueConstraint("request", name="uq_audit_request"),
     )
-    op.create_index("ix_audit_about", "audit", ["about"])
