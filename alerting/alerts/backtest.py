@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from alerting.alerts.evaluator import AlertState, Key, Result, advance, is_breach
-from alerting.alerts.readings import Reading, Recorded, changes_of, instant, microseconds, states_of
+from alerting.alerts.readings import Reading, Recorded, changes_of, states_of
 from alerting.specs.spec import AlertSpec
+from monitor.instants import from_micros, to_micros
 from monitor.statuses import AlertCondition
 
 _NONE = timedelta(0)
@@ -62,7 +63,7 @@ class _Track:
         while place < until:
             at = instants[place]
             true = self._is_true(at)
-            now, before = instant(at), self.state
+            now, before = from_micros(at), self.state
             result = Result(None, self.limit) if true else None
             self.state = advance(before, result, self.pending_for, self.keep_firing, now)
             if self.state is None and before is not None:
@@ -79,9 +80,9 @@ class _Track:
         """The place of the next evaluation that may change something."""
         state = self.state
         if state is not None and state.fired_at is None:
-            until = bisect_left(instants, microseconds(state.active_at + self.pending_for), start, until)
+            until = bisect_left(instants, to_micros(state.active_at + self.pending_for), start, until)
         if state is not None and state.kept_since is not None:
-            until = bisect_left(instants, microseconds(state.kept_since + self.keep_firing), start, until)
+            until = bisect_left(instants, to_micros(state.kept_since + self.keep_firing), start, until)
         if not true and self.reading is not None and self.reading.per is not None:
             until = bisect_left(instants, True, start, until, key=self._is_true)
         return until
@@ -106,7 +107,7 @@ def backtest(
     place = 0
     for number, row in enumerate(rows):
         # A clock that was set back does not undo what was evaluated.
-        place = max(place, bisect_left(instants, microseconds(row.at), place))
+        place = max(place, bisect_left(instants, to_micros(row.at), place))
         changes = changes_of(row)
         if row.states is not None:
             changes = {**{key: None for key in known if key not in changes}, **changes}

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from alerting.alerts.evaluator import AlertState, Key, States
+from monitor.instants import from_micros, to_micros
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 WHOLE_EVERY = timedelta(hours=6)
 """Time between two rows that hold everything, from each of which a backtest can begin."""
@@ -59,21 +59,11 @@ class Known:
     whole_at: datetime | None
 
 
-def microseconds(at: datetime) -> int:
-    """The instant, in microseconds since 1970."""
-    return (at - _EPOCH) // _MICROSECOND
-
-
-def instant(at: int) -> datetime:
-    """The instant of microseconds since 1970."""
-    return _EPOCH + at * _MICROSECOND
-
-
 def changed(
     known: Readings, values: Mapping[Key, float], growing: Mapping[tuple[str, str], timedelta], at: datetime
 ) -> dict[Key, Reading | None]:
     """The readings that are not what is on record; None for one that is gone."""
-    now = microseconds(at)
+    now = to_micros(at)
     found: dict[Key, Reading | None] = {key: None for key in known if key not in values}
     for key, value in values.items():
         before = known.get(key)
@@ -110,14 +100,14 @@ def whole_row(
     times = [] if known.whole_at is None else [known.whole_at, *sorted(evaluated)]
     between = [(after - before) // _MICROSECOND for before, after in pairwise(times)]
     opened = [
-        [*key, *(None if time is None else microseconds(time) for time in (s.active_at, s.fired_at, s.kept_since))]
+        [*key, *(None if time is None else to_micros(time) for time in (s.active_at, s.fired_at, s.kept_since))]
         for key, s in sorted(states.items())
     ]
     return Recorded(at, _listed(readings, at), opened, between)
 
 
 def _listed(readings: Mapping[Key, Reading | None], at: datetime) -> list[list[object]]:
-    now = microseconds(at)
+    now = to_micros(at)
     return [
         [*key, None, None] if reading is None else [*key, reading.value_at(now), reading.per]
         for key, reading in sorted(readings.items())
@@ -126,7 +116,7 @@ def _listed(readings: Mapping[Key, Reading | None], at: datetime) -> list[list[o
 
 def changes_of(row: Recorded) -> dict[Key, Reading | None]:
     """What a row says."""
-    at = microseconds(row.at)
+    at = to_micros(row.at)
     return {
         Key(alert, condition, subject): None if value is None else Reading(value, at, per)
         for alert, condition, subject, value, per in row.readings
@@ -136,13 +126,13 @@ def changes_of(row: Recorded) -> dict[Key, Reading | None]:
 def states_of(row: Recorded) -> dict[Key, AlertState]:
     """The alerts that were open before the evaluation of a whole row; without values."""
     return {
-        Key(*key): AlertState(instant(active), _maybe(fired), _maybe(kept))
+        Key(*key): AlertState(from_micros(active), _maybe(fired), _maybe(kept))
         for *key, active, fired, kept in row.states or ()
     }
 
 
 def _maybe(at: int | None) -> datetime | None:
-    return None if at is None else instant(at)
+    return None if at is None else from_micros(at)
 
 
 def known_from(rows: Iterable[Recorded]) -> Known:

@@ -34,7 +34,7 @@ class AlertsJob:
     What it read is recorded for a backtest. What is on record already is kept in memory too.
     """
 
-    name = "alerts"
+    name = readings.JOB
     scope = WHOLE_PLANT
 
     def __init__(self, store: Store, plant: Plant, bounds: Callable[[], Bounds]) -> None:
@@ -84,6 +84,6 @@ class AlertsJob:
         if not whole_is_due(known, run.now):
             return row_of(run.now, changes), Known(now, known.whole_at)
         times = [] if known.whole_at is None else readings.evaluated_between(
-            connection, self.name, known.whole_at, run.now
+            connection, known.whole_at, run.now
         )  # fmt: skip
         return whole_row(run.now, now, states, known, times), Known(now, run.now)

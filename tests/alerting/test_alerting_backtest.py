@@ -20,12 +20,12 @@ from alerting.alerts.readings import (
     changed,
     followed,
     known_from,
-    microseconds,
     row_of,
     whole_is_due,
     whole_row,
 )
 from alerting.specs.spec import AlertSpec
+from monitor.instants import to_micros
 from monitor.plant.plant import Plant
 
 _GROWING = {("DataDrift", "age"): timedelta(minutes=7), ("ScrapSurge", "age"): timedelta(seconds=50)}
@@ -105,7 +105,7 @@ def test_it_fires_as_the_evaluator_did(seed: int, gaps: bool, ties: bool, good_p
     series = _aged(specs, alert_scripts.scripted(specs, seed), instants, seed)
     rows, fired = _run(specs, series, instants)
     assert len(fired) > 20
-    times = [microseconds(at) for at in instants]
+    times = [to_micros(at) for at in instants]
     again = backtest(specs, rows, times)
     assert sorted(again, key=lambda e: (e.fired_at, e[:3])) == fired
     assert any(e.subject == "age" for e in fired)
@@ -118,7 +118,7 @@ def test_it_begins_at_any_whole_row_with_what_was_open_then(good_plant: Plant) -
     begins = [n for n, row in enumerate(rows) if row.states is not None]
     assert len(begins) > 5
     for n in begins:
-        times = [microseconds(at) for at in instants if at >= rows[n].at]
+        times = [to_micros(at) for at in instants if at >= rows[n].at]
         later = [e for e in fired if e.fired_at >= rows[n].at]
         assert sorted(backtest(specs, rows[n:], times, rows[n].at), key=lambda e: (e.fired_at, e[:3])) == later
 
@@ -131,7 +131,7 @@ def test_another_limit_fires_as_the_evaluator_would_have(good_plant: Plant) -> N
     changed_specs = [replace(spec, limit=7.5, pending_for=timedelta(minutes=2)) for spec in specs]
     lower = {key: [7.5] * len(v) if key[0] == "gatewatch_alert_limit" else v for key, v in series.items()}
     _, would = _run(changed_specs, lower, instants)
-    again = backtest(changed_specs, rows, [microseconds(at) for at in instants])
+    again = backtest(changed_specs, rows, [to_micros(at) for at in instants])
     assert sorted(again, key=lambda e: (e.fired_at, e[:3])) == would
 
 

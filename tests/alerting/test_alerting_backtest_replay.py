@@ -11,7 +11,6 @@ from taught_kit import HOURS, taught
 
 from alerting.alerts.backtest import backtest
 from alerting.alerts.in_force import alerts_in_force
-from monitor.jobs.alerts import AlertsJob
 from monitor.plant.file.load import load
 from monitor.store.database import tables as t
 from monitor.store.database.schema import open_existing
@@ -32,7 +31,7 @@ def test_it_fires_what_fired(tmp_path: Path) -> None:
         )
         fired = sorted(map(tuple, rows))
         whole = list(connection.execute(sa.select(r.id).where(r.states.is_not(None)).order_by(r.id)).scalars())
-        times = readings.evaluations(connection, AlertsJob.name, whole[0])
+        times = readings.evaluations(connection, whole[0])
         again = backtest(alerts_in_force(loaded), readings.recorded_rows(connection, whole[0]), times)
         written = list(connection.execute(sa.select(sa.func.length(sa.cast(r.readings, sa.Text)))).scalars())
     store.close()
