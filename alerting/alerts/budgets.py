@@ -48,14 +48,17 @@ def budget_of(plant: Plant, spec: AlertSpec) -> float | None:
 
 
 def counts(
-    specs: Iterable[AlertSpec], plant: Plant, episodes: Iterable[Episode], fired: Mapping[str, int], after: datetime,
-    until: datetime,
+    specs: Iterable[AlertSpec], plant: Plant, episodes: Iterable[Episode], fired: Mapping[str, int], until: datetime,
+    watched: timedelta,
 ) -> list[RuleCount]:  # fmt: skip
-    """By rule, in the order of `specs`; an episode that still fires is as long as it is by `until`."""
+    """By rule, in the order of `specs`; an episode that still fires is as long as it is by `until`.
+
+    `watched` is the time in which evaluations ran.
+    """
     lasting: dict[str, list[timedelta]] = defaultdict(list)
     for episode in episodes:
         lasting[episode.name].append((episode.ended_at or until) - episode.fired_at)
-    weeks = max(_WEEK, until - after) / _WEEK
+    weeks = max(_WEEK, watched) / _WEEK
     return [
         RuleCount(
             spec.name,

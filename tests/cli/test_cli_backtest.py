@@ -125,6 +125,15 @@ def test_rules_and_budgets_as_they_are_set(
     assert bool(named) == (code == 3)
 
 
+def test_a_time_without_evaluations_is_told(recorded: Path) -> None:
+    until = _written(START + 48 * HOUR)
+    with closing(sqlite3.connect(recorded.parent / "gatewatch.db")) as connection:
+        connection.execute("DELETE FROM job_run WHERE slot > ? AND slot < ?", (_written(START + 24 * HOUR), until))
+        connection.commit()
+    said = gatewatch("alerts", "backtest", "-p", recorded)
+    assert "evaluations; none ran in 1 d of it; before that nothing" in said.out.splitlines()[0]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [

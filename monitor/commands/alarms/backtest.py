@@ -47,12 +47,13 @@ def alerts_backtest(plant: str, overrides: Sequence[str], json_: bool, rules: Se
     specs = _asked(alerts_in_force(loaded.plant), rules)
     store = open_existing(loaded.plant.store.url)
     with store.read() as connection:
-        found = replayed(connection, specs, since)
+        found = replayed(connection, specs, since, loaded.plant.alerts.every)
         if found is None:
             raise MonitorError(_nothing(loaded))
         truth = _truth(connection, loaded, found)
     store.close()
-    rows = counts(specs, loaded.plant, found.episodes, found.fired, found.after, found.until)
+    watched = found.until - found.after - found.unwatched
+    rows = counts(specs, loaded.plant, found.episodes, found.fired, found.until, watched)
     if json_:
         print_json(_as_data(found, rows, truth))
     else:
@@ -101,6 +102,7 @@ def _truth(connection: Connection, loaded: LoadedPlant, found: Backtest) -> Trut
 def _as_data(found: Backtest, rows: Sequence[RuleCount], truth: Truth) -> dict[str, object]:
     rules = [_rule_data(row, truth.get(row.rule)) for row in rows]
     return {"from": found.after, "to": found.until, "complete": found.complete, "evaluations": found.evaluations,
+            "unwatched_seconds": found.unwatched.total_seconds(),
             "rules": rules}  # fmt: skip
 
 
@@ -120,8 +122,12 @@ _TRUTH = ("right", "faults found", "after")
 
 
 def _lines(found: Backtest, rows: Sequence[RuleCount], truth: Truth, all_: bool) -> Iterator[str]:
+    from alerting.notifications.languages.amounts import duration
+
     begins = "" if found.complete else "; before that nothing is on record"
-    yield f"{found.after:%Y-%m-%d %H:%M} to {found.until:%Y-%m-%d %H:%M} UTC, {found.evaluations} evaluations{begins}"
+    gaps = f"; none ran in {duration(found.unwatched)} of it" if found.unwatched else ""
+    span = f"{found.after:%Y-%m-%d %H:%M} to {found.until:%Y-%m-%d %H:%M} UTC"
+    yield f"{span}, {found.evaluations} evaluations{gaps}{begins}"
     shown = [row for row in rows if all_ or row.episodes or row.fired or row.rule in truth]
     if shown:
         head = (*_COUNTS, *(_TRUTH if truth else ("", "", "")))
