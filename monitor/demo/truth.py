@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from monitor.errors import MonitorError
 from monitor.model import JsonObject
 
 MARK = "made-by-gatewatch-demo"
@@ -19,10 +20,13 @@ def write_truth(folder: Path, truth: Mapping[str, object]) -> None:
 
 
 def read_truth(folder: Path) -> JsonObject | None:
-    """The truth of the demo whose folder it is; None for any other folder."""
+    """The truth of the demo whose folder it is; None for any other folder. MonitorError where it cannot be read."""
     if not (folder / MARK).exists() or not (folder / FILE).exists():
         return None
-    found: JsonObject = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    try:
+        found: JsonObject = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise MonitorError(f"{folder / FILE}: cannot be read ({exc}); run 'gatewatch demo' again") from exc
     return found
 
 

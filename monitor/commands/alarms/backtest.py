@@ -102,8 +102,7 @@ def _truth(connection: Connection, loaded: LoadedPlant, found: Backtest) -> Trut
 def _as_data(found: Backtest, rows: Sequence[RuleCount], truth: Truth) -> dict[str, object]:
     rules = [_rule_data(row, truth.get(row.rule)) for row in rows]
     return {"from": found.after, "to": found.until, "complete": found.complete, "evaluations": found.evaluations,
-            "unwatched_seconds": found.unwatched.total_seconds(),
-            "rules": rules}  # fmt: skip
+            "unwatched_seconds": found.unwatched.total_seconds(), "rules": rules}  # fmt: skip
 
 
 def _rule_data(row: RuleCount, judged: Judgement | None) -> dict[str, object]:
