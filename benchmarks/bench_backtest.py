@@ -80,7 +80,8 @@ def _ninety_days(plant: Path, rows: Sequence[Recorded], every: timedelta, folder
     units.append(unit())
     begins, ends = (datetime.fromisoformat(found[name]) for name in ("from", "to"))
     return {
-        "every_seconds": every.total_seconds(), "evaluations": found["evaluations"], "days": round((ends - begins) / timedelta(days=1)),
+        "every_seconds": every.total_seconds(), "evaluations": found["evaluations"],
+        "days": round((ends - begins) / timedelta(days=1)),
         "rows": len(made), "values": sum(len(row["readings"]) for row in made),
         "size_mib": round((folder / "gatewatch.db").stat().st_size / 2**20, 1),
         "episodes": sum(rule["episodes"] for rule in found["rules"]), "seconds": round(seconds, 2),
