@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from inference.packaging import load as load_package
 from inference.policy.gate import input_rows
 from inference.registry import Registry
-from monitor.demo.watching import time_of
+from monitor.demo.truth import time_of
 from monitor.pipeline.passages import gate_input, passage_of
 from monitor.plant.file.load import load
 from monitor.plant.plant import Plant

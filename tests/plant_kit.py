@@ -116,6 +116,7 @@ def contents(plant: Path) -> dict[str, Any]:
             "windows": _rows(connection, t.machine_window, ("machine", "sensor", "start", "rows", "total")),
             "quarantine": _rows(connection, t.quarantine, ("source", "reason", "key")),
             "alerts": _rows(connection, t.alert, ALERTED),
+            "what alerts read": _rows(connection, t.alert_reading, ("at", "readings", "states", "evaluated")),
         }
     store.close()
     return made

@@ -178,18 +178,19 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.commands.files": (
         "detectors.spc", "detectors.spc.files", "detectors.standalone", "monitor.commands.shared",
     ),
-    "monitor.commands.alarms": (
-        "alerting.alerts", "alerting.handling", "alerting.notifications", "alerting.specs", "exporters.html",
-        "exporters.metrics.shared", "monitor.commands.shared", "monitor.delivery", "monitor.store.database",
-        "monitor.store.delivery", "monitor.store.watching",
-    ),
     "monitor.demo": (
-        "alerting.notifications", "detectors.attribution",
+        "alerting.alerts", "alerting.notifications", "alerting.specs", "detectors.attribution",
         "exporters.html", "exporters.report", "inference.policy", "monitor.plant", "monitor.plant.file",
         "monitor.reports", "monitor.runtime",
         "monitor.scheduling", "monitor.simulator", "monitor.simulator.people", "monitor.store.database",
         "monitor.store.delivery", "monitor.store.models", "monitor.store.report", "monitor.store.rows",
         "monitor.store.watching", "monitor.web",
+    ),
+    "monitor.commands.alarms": (
+        "alerting.alerts", "alerting.handling", "alerting.notifications", "alerting.notifications.languages",
+        "alerting.specs", "exporters.html", "exporters.metrics.shared", "monitor.commands.shared", "monitor.delivery",
+        "monitor.demo", "monitor.plant", "monitor.plant.file", "monitor.store.database", "monitor.store.delivery",
+        "monitor.store.watching",
     ),
     "monitor.commands": (
         "alerting", "dashboards",

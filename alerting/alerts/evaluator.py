@@ -84,6 +84,16 @@ def evaluate(
     return after, list(_changes(states, after))
 
 
+def values_read(specs: Iterable[AlertSpec], samples: Samples) -> dict[Key, float]:
+    """What an evaluation compares: by alert and subject the highest value; a disabled alert's too."""
+    index = _SampleIndex(samples)
+    return {
+        Key(spec.name, AlertCondition.BREACH, subject): value
+        for spec in specs
+        for subject, value in _values(spec, index.matching(spec)).items()
+    }
+
+
 def _by_alert(samples: Samples, metric: str) -> dict[str, float]:
     return {labels["alert"]: value for labels, value in samples.get(metric, ())}
 
@@ -124,13 +134,17 @@ def _values(spec: AlertSpec, matching: Iterable[tuple[Mapping[str, str], float]]
 def _breached(
     spec: AlertSpec, values: Mapping[str, float], limit: float | None, clear: float | None, states: States
 ) -> dict[str, Result]:
-    breached = {}
-    for subject, value in values.items():
-        before = states.get(Key(spec.name, AlertCondition.BREACH, subject))
-        held = clear is not None and value > clear and before is not None and before.fired_at is not None
-        if (limit is not None and value > limit) or held:
-            breached[subject] = Result(value, limit)
-    return breached
+    return {
+        subject: Result(value, limit)
+        for subject, value in values.items()
+        if is_breach(value, limit, clear, states.get(Key(spec.name, AlertCondition.BREACH, subject)))
+    }
+
+
+def is_breach(value: float, limit: float | None, clear: float | None, before: AlertState | None) -> bool:
+    """Whether an alert is true at a value: above its limit, or above its clear level while it fires."""
+    held = clear is not None and value > clear and before is not None and before.fired_at is not None
+    return (limit is not None and value > limit) or held
 
 
 def _after(
@@ -142,21 +156,26 @@ def _after(
     at: datetime,
 ) -> dict[Key, AlertState]:
     """The states of one rule after an evaluation, as in rules/alerting.go."""
-    after = {}
-    for subject, result in results.items():
-        key = alert._replace(subject=subject)
-        before = states.get(key, AlertState(at))
-        fired_at = before.fired_at
-        if fired_at is None and at - before.active_at >= pending_for:
+    before = {key: state for key, state in states.items() if (key.alert, key.condition) == alert[:2]}
+    keys = [*(alert._replace(subject=subject) for subject in results), *(k for k in before if k.subject not in results)]
+    after = {key: advance(before.get(key), results.get(key.subject), pending_for, keep_firing, at) for key in keys}
+    return {key: state for key, state in after.items() if state is not None}
+
+
+def advance(
+    before: AlertState | None, result: Result | None, pending_for: timedelta, keep_firing: timedelta, at: datetime
+) -> AlertState | None:
+    """The state of one subject after an evaluation; `result` is None where the alert is not true, as the state is."""
+    if result is not None:
+        active_at, fired_at = (at, None) if before is None else (before.active_at, before.fired_at)
+        if fired_at is None and at - active_at >= pending_for:
             fired_at = at
-        after[key] = AlertState(before.active_at, fired_at, None, result.value, result.limit)
-    for key, before in states.items():
-        same_rule = (key.alert, key.condition) == (alert.alert, alert.condition)
-        if same_rule and key.subject not in results and before.fired_at is not None and keep_firing > timedelta(0):
-            kept_since = before.kept_since or at
-            if at - kept_since < keep_firing:
-                after[key] = replace(before, kept_since=kept_since)
-    return after
+        return AlertState(active_at, fired_at, None, result.value, result.limit)
+    if before is not None and before.fired_at is not None and keep_firing > timedelta(0):
+        kept_since = before.kept_since or at
+        if at - kept_since < keep_firing:
+            return replace(before, kept_since=kept_since)
+    return None
 
 
 def _changes(before: States, after: States) -> Iterator[Change]:

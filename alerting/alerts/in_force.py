@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 from alerting.specs.roster import ALERTS
 from alerting.specs.spec import AlertSpec
@@ -67,6 +68,21 @@ def bounds_of(plant: Plant) -> tuple[AlertBound, ...]:
         for spec in alerts_in_force(plant)
         if spec.enabled
     )
+
+
+def expected_by_default(plant: Plant) -> tuple[tuple[str, str], ...]:
+    """Alert and subject of every value whose absence is an alert, whatever the plant file changes of alerts."""
+    return tuple((spec.name, subject) for spec in ALERTS for subject in _expected(spec, plant))
+
+
+def growing(plant: Plant) -> Mapping[tuple[str, str], timedelta]:
+    """Of alerts whose value is an age at the evaluation, by alert and subject: the time in which it grows by one."""
+    second = timedelta(seconds=1)
+    grows: dict[tuple[str, str], timedelta] = {("DeliveryLate", channel): second for channel in channels(plant)}
+    for name, source in plant.sources.items():
+        if source.stale_after is not None:
+            grows["SourceStale", name] = source.stale_after
+    return grows
 
 
 def _expected(spec: AlertSpec, plant: Plant) -> tuple[str, ...]:

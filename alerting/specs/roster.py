@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from alerting.specs import gates, machines, models, service, sources
 from alerting.specs.spec import AlertSpec
+from monitor.model import DRILL, WATCHDOG
 
 ALERTS: tuple[AlertSpec, ...] = (
     *machines.ALERTS,
@@ -15,3 +16,6 @@ ALERTS: tuple[AlertSpec, ...] = (
     *service.ALERTS,
 )
 BY_NAME: Mapping[str, AlertSpec] = {spec.name: spec for spec in ALERTS}
+
+UNJUDGED = frozenset({WATCHDOG, DRILL})
+"""They fire to show that alerting works: how often is no matter."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from inference.policy.costs import Correction, Costs
 from inference.policy.regions import verdict_for
-from monitor.demo.watching import time_of
+from monitor.demo.truth import time_of
 from monitor.model import JsonObject, Reason, Spec, Verdict
 from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant

@@ -10,7 +10,7 @@ from pathlib import Path
 from exporters.report.page import report_page
 from exporters.report.values import BuiltStep, Detection, Fault, Recovery, TrueCosts
 from monitor.demo.costs_text import RULES, cost_facts, cost_notes
-from monitor.demo.watching import time_of
+from monitor.demo.truth import time_of
 from monitor.model import JsonObject
 from monitor.plant.plant import Plant
 from monitor.reports.plant import write

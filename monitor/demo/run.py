@@ -17,6 +17,8 @@ from monitor.demo.report import write_demo_report
 from monitor.demo.savings import sum_up_savings
 from monitor.demo.summary import REPLAY, as_text, summarise
 from monitor.demo.timing import FEED, Timing
+from monitor.demo.truth import FILE as TRUTH
+from monitor.demo.truth import MARK, write_truth
 from monitor.errors import MonitorError, UsageError
 from monitor.plant.file.load import LoadedPlant, load, parse
 from monitor.plant.plant import Plant
@@ -30,7 +32,6 @@ from monitor.simulator.feed import Feed
 from monitor.simulator.history import History, simulate
 from monitor.simulator.people.operator import STEP, Operator
 
-_MARK = "made-by-gatewatch-demo"
 _SERVED_HOURS = 24.0
 _PICTURES = timedelta(days=1)
 """How long pictures are judged, because that takes longer than judging numbers."""
@@ -41,8 +42,7 @@ _WITHOUT_ABSENT = """alerts:
   change:
     ModelDegraded: {absent: false}  # a gate that decides later has no accuracy before
 """
-_TRUTH = "truth.json"
-_FILES = ("mes.db", "historian.db", "gatewatch.db", "mlflow.db", "plant.yaml", _TRUTH, "notifications.jsonl")
+_FILES = ("mes.db", "historian.db", "gatewatch.db", "mlflow.db", "plant.yaml", TRUTH, "notifications.jsonl")
 _FOLDERS = ("models", "mlartifacts", "reports")
 _LAZY_IMPORTS = ("detectors.stream.roster", "inference.models.shapes.shape", "river.anomaly", "scipy.stats")
 """Modules that jobs import at first use."""
@@ -74,7 +74,7 @@ def run_demo(
     with timing.phase("simulate the plant"):
         script = DEFAULT_SCRIPT if faults else ()
         history = simulate(seed, start, days, script, extra_hours=_SERVED_HOURS if serve else 0.0)
-        (folder / _TRUTH).write_text(json.dumps(dict(history.truth), indent=1), encoding="utf-8")
+        write_truth(folder, history.truth)
     loaded = _plant(folder, start, end, port)
     feed = _feed(loaded, history)
     with feed:
@@ -90,7 +90,7 @@ def run_demo(
             _replay(app, clock, start, end, operator, feed, openmetrics, timing)
         with timing.phase("sum up"):
             truth = {**history.truth, "operator": operator.record()}
-            (folder / _TRUTH).write_text(json.dumps(truth, indent=1), encoding="utf-8")
+            write_truth(folder, truth)
             sum_up_savings(app.store, loaded.plant, start, end)
             summary = summarise(app.store, loaded.plant, truth, end)
         with timing.phase("write the report"):
@@ -111,10 +111,10 @@ def _empty_folder(folder: Path) -> None:
     """Create the demo folder or empty it; UsageError if it holds anything but a demo."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--dir {folder}: it is a file; name a folder")
-    if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
         raise UsageError(f"--dir {folder}: it holds other files; name an empty or a new folder")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / _MARK).touch()
+    (folder / MARK).touch()
     for name in _FILES:
         for suffix in ("", "-wal", "-shm", "-journal"):
             (folder / f"{name}{suffix}").unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from inference.policy.costs import Costs
 from monitor.demo.costs import ActedPart, acted_parts, cheapest, gate_of
-from monitor.demo.watching import time_of
+from monitor.demo.truth import time_of
 from monitor.model import JsonObject, Verdict
 from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant

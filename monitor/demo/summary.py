@@ -12,7 +12,8 @@ from monitor.demo.costs_text import cost_lines, step_lines
 from monitor.demo.savings import savings_by_truth
 from monitor.demo.steps import steps_by_truth
 from monitor.demo.timing import time_lines
-from monitor.demo.watching import compare_with_truth, time_of
+from monitor.demo.truth import time_of
+from monitor.demo.watching import compare_with_truth
 from monitor.demo.watching_text import watching_lines
 from monitor.detection import CAUSE, CHANGE, DEAD, LIMIT, STUCK
 from monitor.model import JsonObject, Status, Verdict

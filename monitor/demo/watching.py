@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from statistics import fmean
+from typing import Protocol
 
 from alerting.notifications.likely_causes import LikelyCause, cause_of
 from monitor.demo.causes import cited
+from monitor.demo.truth import time_of
 from monitor.detection import (
     ANOMALY,
     CHART,
@@ -77,6 +79,22 @@ _AFTER = timedelta(hours=2)
 Span = tuple[datetime, datetime]
 
 
+class Began(Protocol):
+    """An alert: its name, what it is about, and since when its condition held."""
+
+    @property
+    def name(self) -> str:
+        """Of the rule."""
+
+    @property
+    def subject(self) -> str:
+        """A machine, step, gate ..."""
+
+    @property
+    def since(self) -> datetime:
+        """Aware, in UTC."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """Where and when a fault has effects: by place (machine, step or gate); in the outcomes of its parts, by gate."""
@@ -84,17 +102,12 @@ class Reach:
     places: Mapping[str, Span]
     outcomes: Mapping[str, Span]
 
-    def contains(self, alert: Alert) -> bool:
+    def contains(self, alert: Began) -> bool:
         """Whether the alert began at a place and within a time of the reach."""
         spans = [self.places.get(alert.subject)]
         if alert.name in _OUTCOME_ALERTS:
             spans.append(self.outcomes.get(alert.subject))
         return any(span is not None and span[0] <= alert.since <= span[1] + _AFTER for span in spans)
-
-
-def time_of(text: str) -> datetime:
-    """A time of the ground truth, aware in UTC."""
-    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def reach_of(fault: JsonObject, plant: Plant, passages: Sequence[PartStep], outcomes: Sequence[StoredOutcome]) -> Reach:
@@ -118,6 +131,20 @@ def reach_of(fault: JsonObject, plant: Plant, passages: Sequence[PartStep], outc
     return Reach(places, {name: (min(known), max(known)) for name, known in times.items() if known})
 
 
+def reaches_until(
+    connection: Connection, plant: Plant, truth: JsonObject, now: datetime
+) -> Iterator[tuple[JsonObject, Reach]]:
+    """Every fault that began by then, with its reach as far as parts and outcomes are known."""
+    for fault in truth["faults"]:
+        if time_of(fault["start"]) <= now:
+            yield fault, reach_of(fault, plant, _passages(connection, fault), _outcomes(connection, fault, now))
+
+
+def is_meant(fault: JsonObject, alert: Began) -> bool:
+    """Whether an alert is one that the fault should raise, at its place."""
+    return alert.name in ALERTS_FOR[fault["kind"]] and _at_its_place(fault, alert)
+
+
 def compare_with_truth(connection: Connection, plant: Plant, truth: JsonObject, now: datetime) -> dict[str, object]:
     """The comparison as data."""
     alerts = [alert for alert in fired_alerts(connection) if alert.name != WATCHDOG and alert.severity != "info"]
@@ -126,10 +153,7 @@ def compare_with_truth(connection: Connection, plant: Plant, truth: JsonObject, 
     likely = likely_causes(connection, time_of(truth["start"]))
     faults: list[dict[str, object]] = []
     reaches: list[tuple[datetime, Reach]] = []
-    for fault in truth["faults"]:
-        if time_of(fault["start"]) > now:
-            continue
-        reach = reach_of(fault, plant, _passages(connection, fault), _outcomes(connection, fault, now))
+    for fault, reach in reaches_until(connection, plant, truth, now):
         alerts_of_fault = [alert for alert in alerts if reach.contains(alert)]
         reaches.append((time_of(fault["start"]), reach))
         faults.append(
@@ -164,7 +188,7 @@ def _outcomes(connection: Connection, fault: JsonObject, now: datetime) -> list[
 
 
 def _fault(fault: JsonObject, alerts: Sequence[Alert], notices: Sequence[Notification]) -> dict[str, object]:
-    expected = [a for a in alerts if a.name in ALERTS_FOR[fault["kind"]] and _at_its_place(fault, a)]
+    expected = [a for a in alerts if is_meant(fault, a)]
     start = time_of(fault["beyond_limits_from"] or fault["start"])
     first = min((a.fired_at for a in expected if a.fired_at is not None), default=None)
     notifications = [n for n in notices if _mentions(n, {a.id for a in alerts})]
@@ -187,7 +211,7 @@ def _newest_reach(alert: Alert, reaches: Sequence[tuple[datetime, Reach]]) -> in
 def _cited_by(fault: JsonObject, alerts: Sequence[Alert], causes: Sequence[LikelyCause]) -> Iterator[LikelyCause]:
     """The causes that the alerts meant for the fault cite."""
     for a in alerts:
-        if a.name in ALERTS_FOR[fault["kind"]] and _at_its_place(fault, a):
+        if is_meant(fault, a):
             cause = cause_of(a.name, a.subject, a.since, a.ended_at, causes)
             if cause is not None:
                 yield cause
@@ -215,7 +239,7 @@ def _hours_to_finding(connection: Connection, plant: Plant, fault: JsonObject, n
     return None
 
 
-def _at_its_place(fault: JsonObject, alert: Alert) -> bool:
+def _at_its_place(fault: JsonObject, alert: Began) -> bool:
     return fault["kind"] == "concept_change" or alert.subject in (fault["subject"], fault["step"])
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from alerting.alerts.evaluator import evaluate
-from alerting.alerts.in_force import alerts_in_force
+from alerting.alerts.evaluator import Key, Samples, States, evaluate, values_read
+from alerting.alerts.in_force import alerts_in_force, expected_by_default, growing
+from alerting.alerts.readings import Known, Recorded, changed, followed, row_of, whole_is_due, whole_row
 from alerting.specs.roster import ALERTS
 from exporters.metrics.collector import StoreCollector
 from exporters.metrics.shared.metric import Bounds
 from monitor.plant.plant import Plant
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
-from monitor.store.database.database import Store
+from monitor.statuses import AlertCondition
+from monitor.store.database.database import Connection, Store
 from monitor.store.database.leases import renew
 from monitor.store.metrics import metrics_snapshot
 from monitor.store.watching import alerts as alerting
+from monitor.store.watching import readings
 
 READ = frozenset(
     {spec.metric for spec in ALERTS}
@@ -26,9 +29,12 @@ _READS_HOLDS = any(name.startswith("gatewatch_holds_") for name in READ)
 
 
 class AlertsJob:
-    """Evaluates every alert at each slot; all state between two slots is in the store."""
+    """Evaluates every alert at each slot; the state between two slots is in the store.
 
-    name = "alerts"
+    What it read is recorded for a backtest. What is on record already is kept in memory too.
+    """
+
+    name = readings.JOB
     scope = WHOLE_PLANT
 
     def __init__(self, store: Store, plant: Plant, bounds: Callable[[], Bounds]) -> None:
@@ -36,6 +42,9 @@ class AlertsJob:
         self._plant = plant
         self._bounds = bounds
         self._specs = {spec.name: spec for spec in alerts_in_force(plant)}
+        self._growing = growing(plant)
+        self._expected = {Key(name, AlertCondition.ABSENT, of): 1.0 for name, of in expected_by_default(plant)}
+        self._known: Known | None = None
 
     @property
     def interval(self) -> timedelta:
@@ -43,17 +52,38 @@ class AlertsJob:
         return self._plant.alerts.every
 
     def forget(self) -> None:
-        """Nothing is in memory."""
+        """Drop what is known to be on record."""
+        self._known = None
 
     def run(self, run: Run) -> Result:
-        """Evaluate, and write what changed."""
+        """Evaluate, and write what changed of alerts and of what they read."""
         with self._store.read() as connection:
             snapshot = metrics_snapshot(connection, run.now, holds=_READS_HOLDS)
             states = alerting.open_states(connection)
-        samples = StoreCollector(snapshot, self._bounds()).samples(READ)
+            known = self._known or readings.known_readings(connection)
+            samples = StoreCollector(snapshot, self._bounds()).samples(READ)
+            row, after = self._record(connection, known, samples, states, run)
         _, changes = evaluate(self._specs.values(), samples, states, run.now)
-        if changes:
+        if changes or row.readings or row.states is not None:
             with self._store.write() as connection:
                 renew(self._store, connection, run.lease)
-                alerting.save_changes(connection, changes, self._specs, self._plant, run.now, "embedded")
+                # Also where only a time ran out: the row says that there was an evaluation.
+                readings.save_row(connection, row)
+                if changes:
+                    alerting.save_changes(connection, changes, self._specs, self._plant, run.now, "embedded")
+        self._known = after
         return Result(len(changes))
+
+    def _record(
+        self, connection: Connection, known: Known, samples: Samples, states: States, run: Run
+    ) -> tuple[Recorded, Known]:
+        """The row of this evaluation, and what is on record with it."""
+        values = values_read(self._specs.values(), samples) | self._expected
+        changes = changed(known.readings, values, self._growing, run.now)
+        now = followed(known.readings, changes)
+        if not whole_is_due(known, run.now):
+            return row_of(run.now, changes), Known(now, known.whole_at)
+        times = [] if known.whole_at is None else readings.evaluated_between(
+            connection, known.whole_at, run.now
+        )  # fmt: skip
+        return whole_row(run.now, now, states, known, times), Known(now, run.now)

@@ -22,6 +22,9 @@ class Retention(Strict):
     trends: PositiveDuration | None = Field(
         timedelta(days=400), description="Drift and performance values of every evaluation; findings hold only changes."
     )
+    alert_readings: PositiveDuration | None = Field(
+        timedelta(days=100), description="What evaluations of the alerts read, for `gatewatch alerts backtest`."
+    )
     parts: PositiveDuration | None = Field(None, description="Part steps, with their pictures.")
     decisions: PositiveDuration | None = Field(None, description="Decisions of gates.")
     outcomes: PositiveDuration | None = Field(None, description="Outcomes and dispositions.")

@@ -81,6 +81,7 @@ class AlertOverride(Strict):
     keep_firing: Duration | None = Field(None, description="How long the alert keeps firing after the value is back.")
     absent: bool = Field(True, description="Whether a missing value raises the alert, for alerts that support it.")
     enabled: bool = Field(True, description="Whether the alert is evaluated.")
+    budget: float | None = Field(None, ge=0, description="How often it may fire in a week, instead of `alerts.budget`.")
 
     @model_validator(mode="after")
     def _ordered(self) -> AlertOverride:
@@ -106,6 +107,12 @@ class AlertsConfig(Strict):
     )
     runbooks: Text = Field(
         "docs/runbooks/", description="Folder or URL that precedes 'NAME.md' in an alert's runbook link."
+    )
+    budget: float | None = Field(
+        7.0,
+        ge=0,
+        description="How often each alert may fire in a week, all its subjects together; above it "
+        "`gatewatch alerts backtest` fails. Those of severity info have no budget unless changed; empty for none.",
     )
     change: dict[Name, AlertOverride] = Field({}, description="Changes, by the name of the alert.")
 

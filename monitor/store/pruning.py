@@ -34,6 +34,7 @@ RETAINED: Mapping[str, tuple[AgedTable, ...]] = {
         AgedTable(t.notification, "at"),
         AgedTable(t.cause, "ended_at"),
     ),
+    "alert_readings": (AgedTable(t.alert_reading, "at"),),
     "trends": (AgedTable(t.trend, "at"),),
     "parts": (AgedTable(t.part_step, "at"), AgedTable(t.picture, "arrival")),
     "decisions": (AgedTable(t.decision, "at"),),
@@ -58,6 +59,8 @@ def delete_oldest(
     # The row identifier: ctid on PostgreSQL, rowid on SQLite.
     row: sa.ColumnClause[Any] = sa.literal_column("rowid" if connection.dialect.name == "sqlite" else "ctid")
     old = sa.select(row).select_from(aged.table).where(_too_old(connection, aged, keep, now, longer)).limit(CHUNK)
+    if aged.table is t.alert_reading:
+        old = old.order_by(aged.table.c.id)  # so that no chunk leaves a gap
     return int(connection.execute(aged.table.delete().where(row.in_(old))).rowcount)
 
 
@@ -105,6 +108,10 @@ def _and_unneeded(table: sa.Table, is_old: Callable[[sa.FromClause], sa.ColumnEl
             other.c.team == table.c.team, other.c.line == table.c.line, other.c.id > table.c.id
         )
         return sa.and_(old, newer.exists())
+    if table is t.alert_reading:
+        # Rows say what changed since a whole one: the record goes on to begin with such a row.
+        whole = sa.select(other.c.id).where(is_old(other), other.c.states.is_not(None))
+        return table.c.id < whole.order_by(other.c.at.desc(), other.c.id.desc()).limit(1).scalar_subquery()
     if table in (t.reading, t.judged):
         # After a kill, a detector's state is rebuilt from what was judged after it was saved: that is kept.
         saved = sa.select(sa.func.min(t.detector_state.c.until)).where(t.detector_state.c.subject == table.c.machine)

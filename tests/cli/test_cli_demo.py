@@ -112,6 +112,18 @@ def test_what_was_recommended_is_what_the_store_holds(shown: tuple[Path, Said], 
         assert facts["hold_reasons"] == dict(Counter(reason for _, verdict, reason in made if verdict == "hold"))
 
 
+def test_a_backtest_fires_what_fired_and_finds_the_same_outside_of_faults(
+    shown: tuple[Path, Said], summary: dict[str, Any]
+) -> None:
+    said = gatewatch("alerts", "backtest", "-p", shown[0] / "plant.yaml", "--json")
+    assert said.code == 0, said.err
+    rules = json.loads(said.out)["rules"]
+    assert {rule["rule"]: rule["episodes"] for rule in rules} == {rule["rule"]: rule["fired"] for rule in rules}
+    judged = [rule["truth"] for rule in rules if "truth" in rule and rule["severity"] != "info"]
+    assert sum(truth["known"] for truth in judged) == summary["watching"]["alerts"] > 0
+    assert sum(truth["known"] - truth["right"] for truth in judged) == summary["watching"]["alerts_outside"]
+
+
 def test_every_recommendation_reached_the_mes(shown: tuple[Path, Said], summary: dict[str, Any]) -> None:
     decided = sum(facts["decided"] for facts in summary["gates"].values())
     with closing(sqlite3.connect(shown[0] / "mes.db")) as mes:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
 from alerting.specs.roster import BY_NAME as ALERTS
+from alerting.specs.roster import UNJUDGED
 from monitor.model import MachineState
 from monitor.plant.calendar import is_always, overlap
 from monitor.plant.features import feature_names
@@ -53,8 +54,11 @@ def _contradictions(plant: Plant) -> Iterator[Contradiction]:
         yield from _sister(plant, name)
     if plant.profile == "stack" and plant.alerts.webhook_token is None:
         yield ("profile",), "profile 'stack' needs alerts.webhook_token, which Alertmanager must send", "alerts"
-    for name in plant.alerts.change:
+    for name, change in plant.alerts.change.items():
         yield from _unknown(("alerts", "change", name), "alert", name, ALERTS, "")
+        if name in UNJUDGED and change.budget is not None:
+            path = ("alerts", "change", name, "budget")
+            yield path, f"how often {name} fires is not judged, for it shows that alerting works; remove it", ""
     yield from _shifts(plant)
     yield from _telling(plant)
     yield from _maintenance(plant)

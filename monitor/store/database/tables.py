@@ -372,6 +372,15 @@ alert = sa.Table(
     sa.Index("ix_alert_ended_at", "ended_at"),
 )  # fmt: skip
 
+# What evaluations of the alerts read: what changed since the row before, or all of it where `states` is known: the open
+# alerts before that evaluation. `evaluated` are the evaluations since the last such row, as microseconds between them.
+alert_reading = sa.Table(
+    "alert_reading", metadata,
+    sa.Column("id", _serial_id, primary_key=True), _time("at"), sa.Column("readings", JsonText, nullable=False),
+    sa.Column("states", JsonText, nullable=True), sa.Column("evaluated", JsonText, nullable=True),
+    sa.Index("ix_alert_reading_at", "at"),
+)  # fmt: skip
+
 # Alerts that people do not want to be told of until then.
 shelf = sa.Table(
     "shelf", metadata,

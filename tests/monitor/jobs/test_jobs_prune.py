@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from spine_kit import T0, Spine
 
+from alerting.alerts.readings import Recorded
 from monitor.errors import FencedError
 from monitor.jobs.prune import PruneJob
 from monitor.plant.running import Retention
@@ -17,6 +18,7 @@ from monitor.scheduling.job import Run
 from monitor.store import pruning
 from monitor.store.database import tables as t
 from monitor.store.database.leases import Lease
+from monitor.store.watching import readings
 
 DAY = timedelta(days=1)
 NOW = T0 + 100 * DAY
@@ -136,6 +138,27 @@ def test_readings_that_a_detector_needs_after_a_kill_stay_until_its_state_is_sav
         connection.execute(saved.values(until=NOW))
     assert spine.run(job, NOW).rows == 2
     assert _left(spine, table, column) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("chunk", [5000, 3])
+def test_what_alerts_read_goes_on_to_begin_with_a_whole_row(
+    chunk: int, spine: Spine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "CHUNK", chunk)
+    whole = (9, 6, 4, 1)
+    with spine.store.write() as connection:
+        for days in range(9, -1, -1):
+            row = Recorded(NOW - days * DAY, [], [] if days in whole else None, [] if days in whole else None)
+            readings.save_row(connection, row)
+    for keep, left in ((8, 9), (5, 6), (3, 4), (2, 4), (0.5, 1)):
+        spine.run(PruneJob(spine.store, Retention(**{**NEVER, "alert_readings": keep * DAY}), DAY), NOW)
+        assert _left(spine, t.alert_reading, "at") == list(range(left + 1))
+        with spine.store.read() as connection:
+            begin = readings.first_row(connection, T0)
+        assert begin is not None
+        assert begin.at == NOW - left * DAY
+    spine.run(PruneJob(spine.store, Retention(**{**NEVER, "alert_readings": DAY / 2}), DAY), NOW + 99 * DAY)
+    assert _left(spine, t.alert_reading, "at") == [0, 1]
 
 
 def test_while_a_source_stands_still_its_rows_stay_for_each_pull_reads_back_from_the_cursor(spine: Spine) -> None:

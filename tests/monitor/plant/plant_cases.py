@@ -52,6 +52,9 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
     "an escalation to a team that is none": (
         ("site: north", "site: north\nnotify: {escalate: {operators: {after: 15m, to: boss}}}"),
     ),
+    "a budget of an alert that always fires": (
+        ("site: north", "site: north\nalerts: {change: {Watchdog: {budget: 3}}}"),
+    ),
     "a handover without shifts": (("site: north", "site: north\nnotify: {handover: [operators]}"),),
     "a handover to a team that is none": (("site: north", "site: north\nnotify: {handover: [operator]}"),),
     "a report at a time that is none": (("site: north", "site: north\nreports: {daily: {at: 6 am}}"),),
