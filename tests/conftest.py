@@ -8,6 +8,7 @@ import os
 # several workers share the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import gc
 import platform
 import secrets
 import signal
@@ -48,6 +49,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         postgres_kit.stop()
         run_kit.end()
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave alone what was imported: looking through it takes a twentieth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
