@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
+import engines_kit
 import postgres_kit
 import pytest
 import run_kit
@@ -31,6 +32,8 @@ settings.register_profile(
     "mutate", max_examples=20, derandomize=True, deadline=None, database=None, phases=(Phase.explicit, Phase.generate)
 )
 
+
+engines_kit.share_compiled_statements()
 
 _LONG = {"examples", "cli", "contracts", "exactly_once", "gate_models", "service", "stack"}
 """Folders of tests that go through the whole chain."""

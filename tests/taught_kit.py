@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fork_kit import ended, forked
 from plant_kit import QUICK, START, copied, make_plant, ready_to_train, run_replay
-from run_kit import once
+from run_kit import once, run_folder
 from warm_kit import fork_training, warm_up
 
 from monitor.plant.file.load import load
@@ -34,7 +37,18 @@ def taught() -> Path:
     takes longer to import than an hour of history to replay.
     """
     warm_up()
-    return once("taught", _teach) / "plant"
+    folder = once("taught", _teach) / "plant"
+    _rehearse(folder)
+    return folder
+
+
+@cache
+def _rehearse(folder: Path) -> None:
+    """Replay once here: what is compiled and imported on the way is there in the processes forked from this one."""
+    with TemporaryDirectory(dir=run_folder()) as place:
+        failed = run_replay(copied(folder, Path(place) / "plant"), 1.5, QUICK, START)
+    assert not failed, [slot.error for slot in failed]
+    gc.freeze()
 
 
 def _teach(folder: Path) -> None:
