@@ -161,3 +161,16 @@ def alerts_rules(plant: str, overrides: Sequence[str]) -> None:
     loaded_plant = load(plant, overrides).plant
     config = loaded_plant.alerts
     click.echo(rule_file(alerts_in_force(loaded_plant), config.runbooks, interval=config.every), nl=False)
+
+
+@alerts.command("alertmanager")
+@plant_option
+def alerts_alertmanager(plant: str, overrides: Sequence[str]) -> None:
+    """Print Alertmanager's configuration with the plant's maintenance, quiet hours and shifts as time_intervals.
+
+    Example: gatewatch alerts alertmanager > alertmanager.yml
+    """
+    from alerting.alerts.intervals import time_intervals
+    from alerting.alerts.servers import alertmanager
+
+    click.echo(alertmanager(intervals=time_intervals(load(plant, overrides).plant)), nl=False)
