@@ -48,7 +48,7 @@ class Seen(NamedTuple):
 
 
 class Held(NamedTuple):
-    """An alert that Alertmanager does not send until then; `ours`: because of a shelf of Gatewatch."""
+    """An alert that Alertmanager does not send until then; `ours`: because of a shelf of this site."""
 
     name: str
     condition: str
@@ -79,9 +79,9 @@ def read(status: str, alerts: str, silences: str, names: Collection[str], now: d
     """
     try:
         up_since = _time(json.loads(status)["uptime"])
-        fires = [(_key(one), one) for one in json.loads(alerts)]
+        fires = [(_key(one), one) for one in _list(alerts)]
         fires = [(key, one) for key, one in fires if key.alert in names and may_be_a_name(key.subject)]
-        known = {str(one["id"]): _silence(one) for one in json.loads(silences) if one["status"]["state"] != _OVER}
+        known = {str(one["id"]): _silence(one) for one in _list(silences) if one["status"]["state"] != _OVER}
         silenced = _silenced(fires, known)
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as exc:
         raise ValueError(f"that is not of its API, version 2 ({exc!r})") from None
@@ -89,6 +89,13 @@ def read(status: str, alerts: str, silences: str, names: Collection[str], now: d
     works = any(key.alert == WATCHDOG for key in listed)
     entries = [one for key, one in fires if key in silenced]
     return Seen(known, listed, silenced, entries, works and now - up_since >= REPEATED)
+
+
+def _list(text: str) -> list[Any]:
+    found = json.loads(text)
+    if not isinstance(found, list):
+        raise TypeError("expected a list")
+    return found
 
 
 def _silenced(fires: Iterable[tuple[Key, Any]], known: Collection[str]) -> dict[Key, list[str]]:
@@ -129,9 +136,9 @@ def post_of(seen: Seen) -> bytes:
     return json.dumps({"version": VERSION, "alerts": alerts}).encode()
 
 
-def held(before: Iterable[Held], seen: Seen) -> tuple[list[Held], list[Key]]:
+def held(before: Iterable[Held], seen: Seen, site: str) -> tuple[list[Held], list[Key]]:
     """The alerts that are silenced now, and those of before that are over, whose end Alertmanager never tells."""
-    after = {key: _held(key, [seen.silences[one] for one in ids]) for key, ids in seen.silenced.items()}
+    after = {key: _held(key, [seen.silences[one] for one in ids], site) for key, ids in seen.silenced.items()}
     over = []
     for row in before:
         if row.key in seen.listed:
@@ -143,17 +150,17 @@ def held(before: Iterable[Held], seen: Seen) -> tuple[list[Held], list[Key]]:
     return [after[key] for key in sorted(after)], over
 
 
-def _held(key: Key, silences: Iterable[Silence]) -> Held:
-    """By the silence that ends last; one of people before one of ours, which is shown as the shelf that it is of."""
-    silence = max(silences, key=lambda one: (mark_of(one) is None, one.until, one))
+def _held(key: Key, silences: Iterable[Silence], site: str) -> Held:
+    """By the silence that ends last; another's before one of ours, which is shown as the shelf that it is of."""
+    silence = max(silences, key=lambda one: (_mark_of(one)[0] != site, one.until, one))
     reason = _MARK.sub("", silence.comment)
-    return Held(*key, silence.at, silence.until, silence.actor, reason, mark_of(silence) is not None)
+    return Held(*key, silence.at, silence.until, silence.actor, reason, _mark_of(silence)[0] == site)
 
 
-def mark_of(silence: Silence) -> tuple[str, str] | None:
-    """The site and the digest of the shelf that a silence is of; None for one that people made in Alertmanager."""
+def _mark_of(silence: Silence) -> tuple[str, str]:
+    """The site and the digest of the shelf that a silence is of, '' for one that people made in Alertmanager."""
     found = _MARK.search(silence.comment)
-    return None if found is None else (found[1], found[2])
+    return ("", "") if found is None else (found[1], found[2])
 
 
 def plan(shelves: Iterable[Shelf], seen: Seen, site: str) -> Plan:
@@ -162,8 +169,8 @@ def plan(shelves: Iterable[Shelf], seen: Seen, site: str) -> Plan:
     have: dict[str, str] = {}
     end = []
     for number, silence in sorted(seen.silences.items()):
-        site_of, digest = mark_of(silence) or ("", "")
-        if site_of != site:
+        of_site, digest = _mark_of(silence)
+        if of_site != site:
             continue
         if digest in wanted and digest not in have:
             have[digest] = number

@@ -66,7 +66,7 @@ class SilencesJob:
         """Before an alert can be taken: so that nobody is told of it."""
         with self._store.read() as connection:
             before = held_alerts(connection)
-        after, over = held(before, seen)
+        after, over = held(before, seen, self._plant.site)
         if after == before:
             return
         with self._store.write() as connection:

@@ -223,6 +223,7 @@ FAILURES: dict[str, tuple[Callable[[SmallAlertmanager, pytest.MonkeyPatch], None
     "it is slow": (_slow, r"/api/v2/status cannot be reached \(timed out\)"),
     "it is something else": (_says("status", 200, "<html>"), "does not answer as an Alertmanager does"),
     "it answers in another form": (_says("alerts", 200, '{"data": []}'), "does not answer as an Alertmanager does"),
+    "no list": (_says("silences", 200, "{}"), "expected a list"),
     "a silence without an end": (_says("silences", 200, '[{"id": "1", "status": {"state": "active"}}]'), "'startsAt'"),
     "a time without a zone": (_says("status", 200, '{"uptime": "2026-03-02T06:00:00"}'), "not a time with a UTC"),
     "deep JSON": (_says("silences", 200, "[" * 100_000), "does not answer as an Alertmanager does"),
@@ -283,7 +284,7 @@ def test_an_alert_that_is_not_there_is_over_only_if_all_alerts_would_be() -> Non
         server = SmallAlertmanager(after(up))
         if works:
             server.fire("Watchdog", "site", after(0))
-        after_, gone = held([BEFORE], _seen(server, after(10)))
+        after_, gone = held([BEFORE], _seen(server, after(10)), "site")
         server.close()
         assert (len(gone), after_ == []) == (over, bool(over))
 
@@ -294,8 +295,12 @@ def test_of_several_silences_that_of_people_and_the_last_to_end_is_shown(server:
     server.silence("3", after(0), after(600), "long \0\ud800", "eve")
     server.fire(*STUCK, after(0), "1", "2", "3", "unknown")
     server.fire("SomebodyElses", "m1", after(0), "2")
-    (row,), _ = held([], _seen(server, after(1)))
+    (row,), _ = held([], _seen(server, after(1)), "site")
     assert (row.actor, row.reason, row.ours) == ("eve", "long ?", False)
+    (row,), _ = held([], _seen(server, after(1))._replace(silenced={row.key: ["1"]}), "site")
+    assert (row.actor, row.reason, row.ours) == ("ann", "x", True)
+    (row,), _ = held([], _seen(server, after(1))._replace(silenced={row.key: ["1"]}), "south")
+    assert row.ours is False, "of another site"
 
 
 def test_an_alert_of_two_instances_is_silenced_if_both_are(server: SmallAlertmanager) -> None:
