@@ -18,9 +18,8 @@ from alerting.alerts.webhook import VERSION, may_be_a_name
 from alerting.handling.shelves import Shelf
 from monitor.model import WATCHDOG
 
-REPEATED = timedelta(minutes=4)
-"""How long an alert holds that Prometheus does not repeat, by its own count; Alertmanager forgets all when it restarts.
-"""
+_RESENT = timedelta(minutes=1)
+"""How often Prometheus repeats an alert, unless it is evaluated less often."""
 _OVER = "expired"
 _MARK = re.compile(r"\s*\[gatewatch (\S+) ([0-9a-f]{16})\]$")
 
@@ -72,10 +71,19 @@ class Plan(NamedTuple):
     end: list[str]
 
 
-def read(status: str, alerts: str, silences: str, names: Collection[str], now: datetime) -> Seen:
+def knows_all_after(every: timedelta) -> timedelta:
+    """How long after its start Alertmanager, which forgets all alerts, has them again if they are evaluated so often.
+
+    Four times what Prometheus takes to repeat one, as long as it says that one holds without being repeated.
+    """
+    return 4 * max(_RESENT, every)
+
+
+def read(status: str, alerts: str, silences: str, names: Collection[str], up_before: datetime) -> Seen:
     """Answers of Alertmanager's API (version 2), in the order they were asked for; ValueError if they are none.
 
-    `names` are those of the alerts in force: others are nothing to Gatewatch.
+    `names` are those of the alerts in force: others are nothing to Gatewatch. An Alertmanager that started after
+    `up_before` may not have all alerts yet.
     """
     try:
         up_since = _time(json.loads(status)["uptime"])
@@ -88,7 +96,7 @@ def read(status: str, alerts: str, silences: str, names: Collection[str], now: d
     listed = frozenset(key for key, _ in fires)
     works = any(key.alert == WATCHDOG for key in listed)
     entries = [one for key, one in fires if key in silenced]
-    return Seen(known, listed, silenced, entries, works and now - up_since >= REPEATED)
+    return Seen(known, listed, silenced, entries, works and up_since <= up_before)
 
 
 def _list(text: str) -> list[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from alerting.alerts.in_force import alerts_in_force
-from alerting.alerts.silences import Plan, Seen, held, plan, post_of, read
+from alerting.alerts.silences import Plan, Seen, held, knows_all_after, plan, post_of, read
 from exporters.delivery.asking import open_url
 from monitor.errors import MonitorError
 from monitor.plant.plant import Plant
@@ -57,7 +57,7 @@ class SilencesJob:
         # Alerts before silences: of an alert that is silenced the silence is then known.
         answers = [self._ask(path) for path in ("status", "alerts", "silences")]
         try:
-            return read(answers[0], answers[1], answers[2], self._names, run.now)
+            return read(answers[0], answers[1], answers[2], self._names, run.now - knows_all_after(self.interval))
         except ValueError as exc:
             sentence = f"{self._api} does not answer as an Alertmanager does: {exc}; see alerts.alertmanager_url"
             raise MonitorError(sentence) from None

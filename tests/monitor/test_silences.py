@@ -13,7 +13,7 @@ import pytest
 from alertmanager_kit import SmallAlertmanager, real_alertmanager
 from spine_kit import Spine, after
 
-from alerting.alerts.silences import Held, Seen, held, read
+from alerting.alerts.silences import Held, Seen, held, knows_all_after, read
 from alerting.handling.actions import Action, Person, RefusedError, Role, Via, Wish
 from alerting.handling.shelves import shelf_of
 from alerting.specs.roster import BY_NAME
@@ -273,7 +273,7 @@ def test_what_was_read_is_forgotten_where_alertmanager_is_read_no_more(
 
 def _seen(server: SmallAlertmanager, now: datetime) -> Seen:
     said = [answer[1] for path in ("status", "alerts", "silences") if (answer := server.answer("GET", path, b""))]
-    return read(said[0], said[1], said[2], BY_NAME, now)
+    return read(said[0], said[1], said[2], BY_NAME, now - knows_all_after(timedelta(seconds=15)))
 
 
 BEFORE = Held("SensorStuck", "breach", "m1", after(0), after(600), "bob", "x", False)
