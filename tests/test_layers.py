@@ -65,7 +65,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "inference.policy", "monitor.plant", "monitor.store.database", "monitor.store.rows",
     ),
     "monitor.store.delivery": ("monitor.store.database", "monitor.store.rows"),
-    "alerting.alerts": ("alerting.specs", "exporters.metrics.shared", "monitor.plant"),
+    "alerting.alerts": ("alerting.handling", "alerting.specs", "exporters.metrics.shared", "monitor.plant"),
     "alerting.notifications.languages": ("alerting.specs",),
     "alerting.notifications": ("alerting.notifications.languages", "alerting.specs", "exporters.metrics.shared"),
     "exporters.metrics.families": ("exporters.metrics.shared", "monitor.plant"),
@@ -149,8 +149,14 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.rows",
     ),
     "monitor.drills": (
-        "alerting.notifications", "exporters.metrics.shared", "monitor.plant", "monitor.scheduling",
+        "alerting.notifications", "exporters.delivery", "exporters.metrics.shared", "monitor.plant",
+        "monitor.scheduling",
         "monitor.store.database", "monitor.store.delivery",
+    ),
+    "monitor.silences": (
+        "alerting.alerts", "exporters.delivery", "monitor.plant", "monitor.scheduling", "monitor.store.database",
+        "monitor.store.watching",
+        "monitor.web",
     ),
     "monitor.jobs": (
         "alerting.alerts", "alerting.handling", "alerting.notifications", "alerting.notifications.languages",
@@ -168,7 +174,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.connecting", "monitor.delivery", "monitor.drills",
         "monitor.gate_models", "monitor.jobs", "monitor.jobs.pulling", "monitor.pipeline", "monitor.plant",
         "monitor.plant.file",
-        "monitor.reports", "monitor.reports.part", "monitor.scheduling", "monitor.sources", "monitor.sources.sql",
+        "monitor.reports", "monitor.reports.part", "monitor.scheduling", "monitor.silences", "monitor.sources",
+        "monitor.sources.sql",
         "monitor.store", "monitor.store.database", "monitor.store.rows", "monitor.store.watching", "monitor.web",
     ),
     "monitor.commands.shared": (

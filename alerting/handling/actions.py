@@ -71,13 +71,15 @@ class Wish:
 class Standing:
     """The alert that a wish is about, as it is now.
 
-    `severity` is None where no such alert exists. `acknowledged_by` is '' while nobody did.
+    `severity` is None where no such alert exists. `acknowledged_by` is '' while nobody did, `silenced_by` where nobody
+    silenced it in Alertmanager.
     """
 
     severity: str | None
     firing: bool
     acknowledged_by: str = ""
     shelved_until: datetime | None = None
+    silenced_by: str = ""
 
 
 class RefusedError(UsageError):
@@ -100,7 +102,8 @@ def check(wish: Wish, person: Person, alert: Standing, now: datetime) -> None:
     if wish.action is Action.ACKNOWLEDGE and alert.acknowledged_by:
         raise RefusedError(f"{what} was acknowledged by {alert.acknowledged_by} already", conflict=True)
     if wish.action is Action.UNSHELVE and (alert.shelved_until is None or alert.shelved_until <= now):
-        raise RefusedError(f"{what} is not shelved", conflict=True)
+        elsewhere = f"; {alert.silenced_by} silenced it in Alertmanager, end that there" if alert.silenced_by else ""
+        raise RefusedError(f"{what} is not shelved{elsewhere}", conflict=True)
     if wish.action is Action.SHELVE:
         _check_shelf(wish, person, alert, now, what)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from monitor.drills.running import begin, open_url, step
+from exporters.delivery.asking import open_url
+from monitor.drills.running import begin, step
 from monitor.errors import MonitorError
 from monitor.plant.plant import Plant
 from monitor.plant.watching import DrillConfig

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
 from datetime import datetime
-from typing import Any
 
 from alerting.notifications.decide import Kind
 from alerting.notifications.receivers import MOST_URLS
+from exporters.delivery.asking import open_url
 from exporters.metrics.shared.labels import TEAMS
 from monitor.drills.links import Seen, advanced
 from monitor.errors import MonitorError, UsageError
@@ -17,17 +15,7 @@ from monitor.plant.plant import Plant
 from monitor.store.database.database import Store
 from monitor.store.delivery.drills import Drill, begin_drill, drill_by_id, save_drill, trace_of
 
-_SECONDS = 5.0
-_MOST_BYTES = 32 * 1024 * 1024
 METRIC = "gatewatch_drill_running"
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        """Leads nowhere: what is asked for must be there."""
-
-
-_OPENER = urllib.request.build_opener(_NoRedirects, urllib.request.ProxyHandler({}))
 
 
 def begin(store: Store, team: str, scheduled: bool, now: datetime) -> Drill:
@@ -89,15 +77,3 @@ def _page(plant: Plant, team: str) -> str:
         except MonitorError as exc:
             return f"a link of the message does not open: {exc}"
     return ""
-
-
-def open_url(url: str) -> str:
-    """The text at a URL; MonitorError for any answer but 200. Redirects and proxies are not used."""
-    try:
-        with _OPENER.open(url, timeout=_SECONDS) as answer:
-            content: bytes = answer.read(_MOST_BYTES)
-    except urllib.error.HTTPError as exc:
-        raise MonitorError(f"{url} answered with {exc.code}") from None
-    except (OSError, ValueError) as exc:
-        raise MonitorError(f"{url} cannot be reached ({getattr(exc, 'reason', None) or exc})") from None
-    return content.decode("utf-8", "replace")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from alerting.alerts.starved import SOURCE_DOWN, OpenAlert, feeds_of, starved_by
 from alerting.handling.maintenance import covering, windows_on
+from alerting.handling.shelves import shelf_of
 from alerting.notifications.decide import (
     Episode,
     Kind,
@@ -135,10 +136,13 @@ class NotifyJob:
         )
 
     def _withheld(self, connection: Connection, rows: Sequence[Alert], run: Run) -> set[int]:
-        """The ids of the alerts that are shelved or in maintenance."""
-        shelved = {(shelf.name, shelf.subject) for shelf in shelves(connection, run.now)}
+        """The ids of the alerts that are shelved, silenced in Alertmanager or in maintenance."""
+        shelved = shelves(connection, run.now)
         on = windows_on(self._plant.maintenance, self._plant.time_zone, run.now)
-        return {row.id for row in rows if (row.name, row.subject) in shelved or covering(on, place_of(row))}
+        return {
+            row.id for row in rows
+            if shelf_of(shelved, row.name, row.condition, row.subject) or covering(on, place_of(row))
+        }  # fmt: skip
 
     def _quiet(self, run: Run) -> set[str]:
         """The teams that have quiet hours now."""

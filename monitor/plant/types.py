@@ -112,7 +112,9 @@ Instant = Annotated[datetime, BeforeValidator(parse_instant)]
 Zone = Annotated[str, AfterValidator(_zone), Meaning("an IANA time zone such as Europe/Berlin")]
 Name = Annotated[str, AfterValidator(_name), Meaning("a name")]
 Text = Annotated[str, AfterValidator(_text)]
-PageUrl = Annotated[str, AfterValidator(_page), Meaning("an address such as https://gatewatch.example.com/")]
+PageUrl = Annotated[
+    str, AfterValidator(_page), Meaning("an address such as https://gatewatch.example.com/", secret=True)
+]
 DatabaseUrl = Annotated[str, AfterValidator(_database), Meaning("a SQLAlchemy URL", secret=True), Field(repr=False)]
 TrackingUri = Annotated[
     str, AfterValidator(_tracking), Meaning("an MLflow tracking URI", secret=True), Field(repr=False)

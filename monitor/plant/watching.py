@@ -11,7 +11,7 @@ from detectors.spc.rules import Rule, parse
 from monitor.errors import UsageError
 from monitor.plant.calendar import QuietHours, TimeOfDay
 from monitor.plant.messages import Meaning
-from monitor.plant.types import Duration, Name, PositiveDuration, Secret, Strict, Team, Text
+from monitor.plant.types import Duration, Name, PageUrl, PositiveDuration, Secret, Strict, Team, Text
 
 Profile = Literal["embedded", "stack"]
 
@@ -99,6 +99,11 @@ class AlertsConfig(Strict):
     )
     webhook_token: Secret | None = Field(
         None, description="Bearer token that Alertmanager must send to the webhook; see sources for ${...}."
+    )
+    alertmanager_url: PageUrl | None = Field(
+        None,
+        description="Address of Alertmanager, for profile stack: alerts that people silenced there are shown as "
+        "shelved, and what is shelved here is silenced there. Without it neither knows of the other.",
     )
     forget_after: PositiveDuration | None = Field(
         timedelta(hours=1),

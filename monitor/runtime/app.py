@@ -57,10 +57,12 @@ from monitor.runtime.private import keep_private, keep_secrets_out
 from monitor.scheduling.clock_guard import ClockGuard
 from monitor.scheduling.job import Job
 from monitor.scheduling.runner import Runner
+from monitor.silences.job import SilencesJob
 from monitor.sources.transports import open_source
 from monitor.store.database.database import Store
 from monitor.store.database.schema import open_store
 from monitor.store.plant_files import record_plant_file
+from monitor.store.watching.silences import forget_held
 from monitor.web.people_file import people_of
 
 log = logging.getLogger(__name__)
@@ -140,6 +142,10 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     jobs += [ModelJob(store, plant, gate, models, registry, trainer, simulated) for gate in plant.gates]
     if plant.profile == "embedded":
         jobs.append(AlertsJob(store, plant, lambda: bounds_of(plant, jobs)))
+    if plant.alerts.alertmanager_url is None:
+        forget_held(store)
+    elif not simulated:
+        jobs.append(SilencesJob(store, plant, plant.alerts.alertmanager_url, lambda: [job.name for job in jobs]))
     if plant.drill is not None and not simulated:
         jobs.append(DrillJob(store, plant, plant.drill))
     jobs.append(RetrainingJob(Retraining(store, plant, models, registry, trainer, simulated)))

@@ -9,6 +9,7 @@ from alerting.handling.actions import Person, Wish
 from alerting.handling.audit import Entry
 from alerting.handling.maintenance import covering, said_of, windows_on
 from alerting.handling.people import People
+from alerting.handling.shelves import shelf_of
 from exporters.pages.alarms.page import Alarm, Alarms, Done, Shelved
 from exporters.pages.status import worst_first
 from monitor.errors import MonitorError, UsageError
@@ -53,15 +54,15 @@ class PeopleReader:
         with app.store.read() as connection:
             shelved, entries = shelves(connection, now), newest_entries(connection, _DONE)
         on = windows_on(app.plant.maintenance, app.plant.time_zone, now)
-        away = {(row.name, row.subject) for row in shelved}
         firing = (
             Alarm(row.name, row.subject, row.severity, row.team, row.summary, causes[row.id], row.since,
-                  row.acknowledged_by, (row.name, row.subject) in away, said_of(covering(on, place_of(row))))
+                  row.acknowledged_by, shelf_of(shelved, row.name, row.condition, row.subject) is not None,
+                  said_of(covering(on, place_of(row))))
             for row in rows
         )  # fmt: skip
         return Alarms(
             tuple(worst_first(firing)),
-            tuple(Shelved(row.name, row.subject, row.until, row.actor, row.reason) for row in shelved),
+            tuple(Shelved(row.name, row.subject, row.until, row.actor, row.reason, row.place) for row in shelved),
             tuple(
                 Done(e.id, e.at, e.actor, e.role, e.action, e.about, str(json.loads(e.details).get("note", "")))
                 for e in entries

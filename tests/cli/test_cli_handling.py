@@ -38,6 +38,9 @@ def test_from_the_alert_to_the_record_and_back(fired: Path) -> None:
     assert gatewatch("alerts", "shelve", *ALERT, *p, *by, "--for", "8h", "--reason", "sensor is on order").code == 0
     (shelf,) = json.loads(gatewatch("alerts", "shelved", *p, "--json").out)
     assert (shelf["subject"], shelf["reason"]) == ("mill-1", "sensor is on order")
+    listed = json.loads(gatewatch("alerts", "list", *p, "--json").out)
+    (words,) = [row["shelved"] for row in listed if row["shelved"]]
+    assert words.endswith(" UTC  by ann: sensor is on order")
     assert gatewatch("alerts", "unshelve", *ALERT, *p, *by).code == 0
     assert gatewatch("alerts", "shelved", *p).out == "nothing is shelved\n"
     actions = [entry["action"] for entry in json.loads(gatewatch("audit", "list", *p, "--json").out)]
@@ -51,6 +54,16 @@ def test_from_the_alert_to_the_record_and_back(fired: Path) -> None:
     assert gatewatch("audit", "verify", *p).code == 0, "only who knows the end can miss it"
     cut = gatewatch("audit", "verify", *p, "--expect", end)
     assert (cut.code, "entries end at 2; expected at least 3" in cut.err) == (3, True)
+
+
+def test_what_is_silenced_in_alertmanager_is_listed_as_shelved(fired: Path) -> None:
+    row = ("SensorStuck", "breach", "mill-1", "2026-03-02 06:00:00.000000", "9999-03-02 06:00:00.000000", "bob", "x", 0)
+    with closing(sqlite3.connect(fired.parent / "gatewatch.db")) as connection:
+        connection.execute("INSERT INTO silence VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        connection.commit()
+    sentence = "until 9999-03-02 06:00 UTC  in Alertmanager  by bob: x"
+    assert gatewatch("alerts", "shelved", "-p", fired).out == f"SensorStuck  mill-1  {sentence}\n"
+    assert f"    shelved {sentence}\n" in gatewatch("alerts", "list", "-p", fired).out
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def stack(postgres_server: sa.URL, tmp_path_factory: pytest.TempPathFactory) -> 
         made.start("mlflow", ["sh", ROOT / "alerting/stack/mlflow.sh"])
         made.wait("mlflow")
         # What a person may add to the command: here, not to train, and to tell at once.
-        more = [f"--set={setting}" for setting in (*NO_TRAINING, "notify.every=2s")]
+        more = [f"--set={setting}" for setting in (*NO_TRAINING, "notify.every=2s", "alerts.every=1s")]
         made.start("gatewatch", [sys.executable, "-m", "monitor.cli"], more)
         made.wait("gatewatch")
         for service in ("alertmanager", "prometheus"):
@@ -101,14 +102,19 @@ def ask(stack: Stack, service: str, path: str, **headers: str) -> Any:
 
 def gatewatch(stack: Stack, *arguments: str) -> Any:
     """A command on the plant of the stack, its answer as JSON."""
+    return json.loads(run(stack, *arguments, "--json"))
+
+
+def run(stack: Stack, *arguments: str) -> str:
+    """A command on the plant of the stack, what it says."""
     settings = [str(part) for part in stack.services["gatewatch"]["command"] if str(part).startswith("--set")]
-    plant = ["-p", str(stack.plant / "plant.yaml"), "--json"]
+    plant = ["-p", str(stack.plant / "plant.yaml")]
     command = [sys.executable, "-m", "monitor.cli", *arguments, *plant]
     command += [stack.natively(setting, "gatewatch") for setting in settings]
     environment = stack.environment("gatewatch")
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return done.stdout
 
 
 def test_prometheus_scrapes_gatewatch(stack: Stack) -> None:
@@ -144,6 +150,39 @@ def test_an_alert_goes_from_prometheus_through_alertmanager_into_gatewatch_and_i
     assert ask(stack, "prometheus", "/api/v1/alertmanagers")["data"]["activeAlertmanagers"]
     log = stack.plant / "notifications.jsonl"
     until(lambda: log.exists() and "Watchdog" in log.read_text(encoding="utf-8"), "the log tells of it")
+
+
+def test_silences_of_alertmanager_and_shelves_agree(stack: Stack) -> None:
+    def watchdog() -> list[str]:
+        fires = [one["labels"] for one in ask(stack, "alertmanager", "/api/v2/alerts")]
+        return [labels["subject"] for labels in fires if labels["alertname"] == "Watchdog"]
+
+    (subject,) = until(watchdog, "Watchdog fires")
+    api = f"http://127.0.0.1:{stack.ports['alertmanager']}/api/v2"
+
+    def silences() -> list[tuple[str, str]]:
+        found = [one for one in ask(stack, "alertmanager", "/api/v2/silences") if one["status"]["state"] == "active"]
+        return [(one["createdBy"], one["comment"].partition(" [")[0]) for one in found]
+
+    def shelved() -> list[dict[str, str]]:
+        found: list[dict[str, str]] = ask(stack, "gatewatch", "/alarms?format=json")["shelved"]
+        return found
+
+    matchers = [{"name": "alertname", "value": "Watchdog", "isRegex": False}]
+    now = datetime.now(UTC)
+    times = {"startsAt": now.isoformat(), "endsAt": (now + timedelta(hours=1)).isoformat()}
+    body = {**times, "matchers": matchers, "createdBy": "bob", "comment": "bearings"}
+    made = httpx.post(f"{api}/silences", json=body, timeout=HANGS).json()
+    (shelf,) = until(shelved, "the silence is shown as a shelf")
+    assert (shelf["actor"], shelf["reason"], shelf["place"]) == ("bob", "bearings", "in Alertmanager")
+    httpx.delete(f"{api}/silence/{made['silenceID']}", timeout=HANGS)
+    until(lambda: not shelved(), "it is over")
+
+    about, by = ("Watchdog", subject), ("--by", "ann")
+    run(stack, "alerts", "shelve", *about, *by, "--for", "8h", "--reason", "a trial")
+    until(lambda: silences() == [("ann", "a trial")], "the shelf is a silence")
+    run(stack, "alerts", "unshelve", *about, *by)
+    until(lambda: not silences(), "it is ended")
 
 
 def test_the_webhook_takes_nothing_without_the_token(stack: Stack) -> None:

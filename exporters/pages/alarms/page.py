@@ -37,13 +37,14 @@ class Alarm(NamedTuple):
 
 
 class Shelved(NamedTuple):
-    """An alert that is not told until then."""
+    """An alert that is not told until then; `place` says where it can be told again before, '' for here."""
 
     name: str
     subject: str
     until: datetime
     actor: str
     reason: str
+    place: str = ""
 
 
 class Done(NamedTuple):
@@ -166,7 +167,7 @@ def _shelved(found: Alarms, forms: _Forms, clock: Clock) -> Html:
     rows: list[tuple[str, ...]] = [
         (
             runbook_link(row.name), subject_link(row.subject), clock.moment(row.until), row.actor, row.reason,
-            tag("div", *forms.of("unshelve", "Tell it again", row.name, row.subject)),
+            row.place or tag("div", *forms.of("unshelve", "Tell it again", row.name, row.subject)),
         )
         for row in found.shelved
     ]  # fmt: skip

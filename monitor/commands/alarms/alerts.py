@@ -93,6 +93,7 @@ def _delivery_status(team: str, statuses: Mapping[str, Sequence[OutboxStatus]]) 
 def alerts_list(plant: str, overrides: Sequence[str], json_: bool, all_: bool) -> None:
     """List firing alerts, with what to do about each. Example: gatewatch alerts list --all."""
     from alerting.handling.maintenance import covering, said_of, windows_on
+    from alerting.handling.shelves import shelf_of, words_of
     from alerting.specs.roster import BY_NAME
     from monitor.clock import WallClock
     from monitor.statuses import AlertCondition
@@ -100,16 +101,23 @@ def alerts_list(plant: str, overrides: Sequence[str], json_: bool, all_: bool) -
     from monitor.store.watching.alerts import alerts as stored
     from monitor.store.watching.alerts import place_of
     from monitor.store.watching.causes import cited_by
+    from monitor.store.watching.handling import shelves
 
     loaded = load(plant, overrides).plant
     store = open_existing(loaded.store.url)
     rows = stored(store, not all_)
     causes = cited_by(store, rows)
-    on = windows_on(loaded.maintenance, loaded.time_zone, WallClock().now())
-    # What is over is in no maintenance.
+    now = WallClock().now()
+    on = windows_on(loaded.maintenance, loaded.time_zone, now)
+    with store.read() as connection:
+        away = shelves(connection, now)
+    # What is over is in no maintenance, and on no shelf.
     windows = {row.id: "" if row.ended_at else said_of(covering(on, place_of(row))) for row in rows}
+    found = {row.id: None if row.ended_at else shelf_of(away, row.name, row.condition, row.subject) for row in rows}
+    shelved = {number: "" if shelf is None else words_of(shelf) for number, shelf in found.items()}
     if json_:
-        print_json([row._asdict() | {"likely_cause": causes[row.id], "maintenance": windows[row.id]} for row in rows])
+        more = {"likely_cause": causes, "maintenance": windows, "shelved": shelved}
+        print_json([row._asdict() | {name: said[row.id] for name, said in more.items()} for row in rows])
         return
     for row in rows:
         until = f" until {row.ended_at:%Y-%m-%d %H:%M}" if row.ended_at else ""
@@ -119,6 +127,8 @@ def alerts_list(plant: str, overrides: Sequence[str], json_: bool, all_: bool) -
         click.echo(f"    {escape_controls(row.summary)}")
         if windows[row.id]:
             click.echo(f"    in maintenance {escape_controls(windows[row.id])}")
+        if shelved[row.id]:
+            click.echo(f"    shelved {escape_controls(shelved[row.id])}")
         if causes[row.id]:
             click.echo(f"    likely cause: {escape_controls(causes[row.id])}")
         if row.name in BY_NAME:
@@ -161,3 +171,16 @@ def alerts_rules(plant: str, overrides: Sequence[str]) -> None:
     loaded_plant = load(plant, overrides).plant
     config = loaded_plant.alerts
     click.echo(rule_file(alerts_in_force(loaded_plant), config.runbooks, interval=config.every), nl=False)
+
+
+@alerts.command("alertmanager")
+@plant_option
+def alerts_alertmanager(plant: str, overrides: Sequence[str]) -> None:
+    """Print Alertmanager's configuration with the plant's maintenance, quiet hours and shifts as time_intervals.
+
+    Example: gatewatch alerts alertmanager > alertmanager.yml
+    """
+    from alerting.alerts.intervals import time_intervals
+    from alerting.alerts.servers import alertmanager
+
+    click.echo(alertmanager(intervals=time_intervals(load(plant, overrides).plant)), nl=False)

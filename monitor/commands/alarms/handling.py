@@ -70,7 +70,11 @@ def alerts_unshelve(name: str, subject: str, plant: str, overrides: Sequence[str
 @plant_option
 @as_json
 def alerts_shelved(plant: str, overrides: Sequence[str], json_: bool) -> None:
-    """List the alerts that are shelved, with who shelved them and why. Example: gatewatch alerts shelved."""
+    """List the alerts that are shelved or silenced in Alertmanager, by whom and why.
+
+    Example: gatewatch alerts shelved
+    """
+    from alerting.handling.shelves import words_of
     from monitor.clock import WallClock
     from monitor.store.watching.handling import shelves
 
@@ -81,8 +85,7 @@ def alerts_shelved(plant: str, overrides: Sequence[str], json_: bool) -> None:
         print_json([row._asdict() for row in rows])
         return
     for row in rows:
-        line = f"{row.name}  {row.subject}  until {row.until:%Y-%m-%d %H:%M} UTC  by {row.actor}: {row.reason}"
-        click.echo(escape_controls(line))
+        click.echo(escape_controls(f"{row.name}  {row.subject}  {words_of(row)}"))
     if not rows:
         click.echo("nothing is shelved")
 

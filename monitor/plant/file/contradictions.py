@@ -54,6 +54,9 @@ def _contradictions(plant: Plant) -> Iterator[Contradiction]:
         yield from _sister(plant, name)
     if plant.profile == "stack" and plant.alerts.webhook_token is None:
         yield ("profile",), "profile 'stack' needs alerts.webhook_token, which Alertmanager must send", "alerts"
+    if plant.profile != "stack" and plant.alerts.alertmanager_url is not None:
+        sentence = "only profile 'stack' has an Alertmanager; expected profile: stack, or no address"
+        yield ("alerts", "alertmanager_url"), sentence, "profile"
     for name, change in plant.alerts.change.items():
         yield from _unknown(("alerts", "change", name), "alert", name, ALERTS, "")
         if name in UNJUDGED and change.budget is not None:

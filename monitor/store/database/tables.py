@@ -388,6 +388,13 @@ shelf = sa.Table(
     _text("reason"),
 )  # fmt: skip
 
+# Alerts that Alertmanager does not send until then, because people silenced them there, or for a shelf of `ours`.
+silence = sa.Table(
+    "silence", metadata,
+    _text("name", primary_key=True), _text("condition", primary_key=True), _text("subject", primary_key=True),
+    _time("at"), _time("until"), _text("actor"), _text("reason"), sa.Column("ours", sa.Boolean, nullable=False),
+)  # fmt: skip
+
 # What people did about alerts, an entry for each action, chained by digests; only ever appended to.
 audit = sa.Table(
     "audit", metadata,

@@ -118,12 +118,23 @@ def mark_seen(connection: sa.Connection, keys: Iterable[Key], now: datetime) -> 
 
 
 def end_unrepeated(connection: sa.Connection, now: datetime, after: timedelta) -> None:
-    """End alerts that Alertmanager stopped repeating: after a restart it never sends those that ended meanwhile."""
-    a = t.alert.c
-    silent = (a.ended_at.is_(None), a.origin == "prometheus", a.seen_at < now - after)
+    """End alerts that Alertmanager stopped repeating: after a restart it never sends those that ended meanwhile.
+
+    One that is silenced there is not repeated though it fires, so it goes on until it is read that it is over.
+    """
+    a, s = t.alert.c, t.silence.c
+    of_alert = (s.name == a.name, s.condition == a.condition, s.subject == a.subject)
+    silenced = sa.exists(sa.select(s.name).where(*of_alert, s.until > now))
+    silent = (a.ended_at.is_(None), a.origin == "prometheus", a.seen_at < now - after, ~silenced)
     connection.execute(
         t.alert.update().where(*silent).values(ended_at=now, state=AlertStatus.RESOLVED, kept_since=None)
     )
+
+
+def end_silenced(connection: sa.Connection, keys: Iterable[Key], now: datetime) -> None:
+    """End alerts that Alertmanager would not tell the end of, because they were silenced there."""
+    for key in keys:
+        _end(connection, key, now)
 
 
 def save_changes(

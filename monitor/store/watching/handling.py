@@ -14,22 +14,13 @@ import sqlalchemy as sa
 
 from alerting.handling.actions import Action, Person, RefusedError, Standing, Wish, check
 from alerting.handling.audit import Entry, Last, continued
+from alerting.handling.shelves import Shelf
 from monitor.statuses import AlertStatus, Announced
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.database.rows import fetch_one, fetch_rows, select_columns
 from monitor.store.watching.alerts import lock_alerts
-
-
-class Shelf(NamedTuple):
-    """An alert that is not told until then, by whom, since when and why."""
-
-    name: str
-    subject: str
-    at: datetime
-    until: datetime
-    actor: str
-    reason: str
+from monitor.store.watching.silences import silenced_by_people
 
 
 class _Episode(NamedTuple):
@@ -49,7 +40,7 @@ def handle(store: Store, wish: Wish, person: Person, now: datetime, request: str
         lock_alerts(connection)
         _check_request(connection, request)
         episode = _newest(connection, wish.name, wish.subject)
-        standing = _standing(connection, wish, episode)
+        standing = _standing(connection, wish, episode, now)
         check(wish, person, standing, now)
         details: dict[str, object] = {"note": wish.note} if wish.note else {}
         if wish.until is not None:
@@ -95,9 +86,15 @@ def newest_entries(connection: sa.Connection, count: int) -> list[Entry]:
 
 
 def shelves(connection: sa.Connection, now: datetime) -> list[Shelf]:
-    """The alerts that are shelved now, the first to come back first."""
-    query = select_columns(Shelf, t.shelf).where(t.shelf.c.until > now).order_by(t.shelf.c.until, t.shelf.c.name)
-    return list(fetch_rows(connection, Shelf, query))
+    """The alerts that are shelved now, the first to come back first; then those that are silenced in Alertmanager."""
+    return [*own_shelves(connection, now), *silenced_by_people(connection, now)]
+
+
+def own_shelves(connection: sa.Connection, now: datetime) -> list[Shelf]:
+    """The alerts that are shelved now in Gatewatch, the first to come back first."""
+    s = t.shelf.c
+    query = sa.select(s.name, s.subject, s.at, s.until, s.actor, s.reason).where(s.until > now)
+    return [Shelf(*row) for row in connection.execute(query.order_by(s.until, s.name))]
 
 
 def withhold(connection: sa.Connection, alerts: Sequence[int]) -> None:
@@ -120,13 +117,15 @@ def _newest(connection: sa.Connection, name: str, subject: str) -> _Episode | No
     return fetch_one(connection, _Episode, query.order_by(a.ended_at.is_not(None), a.id.desc()).limit(1))
 
 
-def _standing(connection: sa.Connection, wish: Wish, episode: _Episode | None) -> Standing:
+def _standing(connection: sa.Connection, wish: Wish, episode: _Episode | None, now: datetime) -> Standing:
     s = t.shelf.c
     until = connection.scalar(sa.select(s.until).where(s.name == wish.name, s.subject == wish.subject))
     if episode is None:
         return Standing(None, False, shelved_until=until)
     firing = episode.state is AlertStatus.FIRING and episode.ended_at is None
-    return Standing(episode.severity, firing, episode.acknowledged_by if firing else "", until)
+    about = (one for one in silenced_by_people(connection, now) if (one.name, one.subject) == (wish.name, wish.subject))
+    silenced = next((one.actor for one in about), "")
+    return Standing(episode.severity, firing, episode.acknowledged_by if firing else "", until, silenced)
 
 
 def _apply(connection: sa.Connection, wish: Wish, person: Person, episode: _Episode | None, now: datetime) -> None:

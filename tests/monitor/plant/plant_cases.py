@@ -141,6 +141,12 @@ SPOILED: dict[str, tuple[tuple[str, str], ...]] = {
     "a step with a dot": (("  machine: {line: blades}", "  machine.a: {line: blades}"),),
     "a kind of model that is not known": (("    model: blade-", "    kind: shapes\n    model: blade-"),),
     "alerts by Prometheus without a token": (("site: north", "site: north\nprofile: stack"),),
+    "an Alertmanager that evaluates nothing": (
+        ("site: north", "site: north\nalerts: {alertmanager_url: 'http://127.0.0.1:9093'}"),
+    ),
+    "an Alertmanager with a password": (
+        ("site: north", "site: north\nalerts: {alertmanager_url: 'http://ann:hunter2@127.0.0.1:9093'}"),
+    ),
     "an alert that does not exist": (("site: north", "site: north\nalerts: {change: {DataDrifts: {limit: 2}}}"),),
     "a clear level above the limit": (
         ("site: north", "site: north\nalerts: {change: {DataDrift: {limit: 1, clear: 2}}}"),

@@ -222,6 +222,14 @@ def test_a_line_that_is_none_is_said_and_never_shown(line: str) -> None:
     assert "hunter2" not in problem
 
 
+def test_what_alertmanager_silences_is_told_again_only_there(tmp_path: Path) -> None:
+    shown = Alarms((), (Shelved("SensorStuck", "m1", NOW, "bob", "new bearings", "in Alertmanager"),))
+    client = TestClient(make_app(views(tmp_path / "reports", people=PeopleViews(lambda: shown, lambda: None))))
+    page = client.get("/alarms", headers=BROWSER).text
+    assert page.count("in Alertmanager") == 1
+    assert all(text in page for text in ("bob", "new bearings"))
+
+
 def test_whatever_stands_in_an_alert_the_page_is_safe(tmp_path: Path) -> None:
     alarm = Alarm(EVIL, EVIL, "critical", EVIL, EVIL, EVIL, NOW, EVIL, False)
     shown = Alarms(
