@@ -116,6 +116,11 @@ def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
     assert broken == []
 
 
+def test_no_page_holds_a_merge_that_was_left_open() -> None:
+    markers = re.compile(r"^(<<<<<<<|>>>>>>>)", re.MULTILINE)
+    assert not [page.name for page in PAGES if markers.search(page.read_text(encoding="utf-8"))]
+
+
 def test_the_map_of_the_packages_names_each_of_them() -> None:
     tops = ("alerting", "dashboards", "detectors", "exporters", "inference", "monitor")
     packages = {file.parent.relative_to(ROOT).as_posix() for top in tops for file in ROOT.glob(f"{top}/**/__init__.py")}
