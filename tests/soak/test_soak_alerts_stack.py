@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,10 @@ def _fires(plant: Path, name: str, subject: str) -> bool:
     return any((r.name, r.subject, r.state) == (name, subject, "firing") for r in _rows(plant))
 
 
-def _scraped(server: Prometheus) -> list[tuple[float, dict[str, list[tuple[Mapping[str, str], float]]]]]:
+Scrapes = list[tuple[float, dict[str, list[tuple[Mapping[str, str], float]]]]]
+
+
+def _scraped(server: Prometheus) -> Scrapes:
     """Every scrape that Prometheus kept: its time, and its samples as they were."""
     found: dict[float, dict[str, list[tuple[Mapping[str, str], float]]]] = defaultdict(dict)
     for row in server.query('{__name__=~"gatewatch_.*"}[10m]'):
@@ -98,11 +102,11 @@ def _scraped(server: Prometheus) -> list[tuple[float, dict[str, list[tuple[Mappi
     return sorted(found.items())
 
 
-def _embedded(server: Prometheus, plant: Plant, folder: Path) -> list[Any]:
+def _embedded(scrapes: Scrapes, plant: Plant, folder: Path) -> list[Any]:
     """The alert table that the embedded evaluation makes of the very same scrapes."""
     specs = {spec.name: spec for spec in alerts_in_force(plant)}
     store = open_store(f"sqlite:///{folder}/embedded.db")
-    for at, samples in _scraped(server):
+    for at, samples in scrapes:
         now = datetime.fromtimestamp(at, UTC)
         with store.write() as connection:
             _, changes = evaluate(specs.values(), samples, alerting.open_states(connection), now)
@@ -158,15 +162,17 @@ def test_the_webhooks_table_is_the_embedded_one_within_one_interval(tmp_path: Pa
                 _rename(plant.parent, "GONE", "TREND_WIDE")
                 until(lambda: not _fires(plant, "SourceStopped", "historian"), "its end")
                 theirs = _episodes(_rows(plant))
-            ours = _episodes(_embedded(real, loaded, tmp_path))
+            scrapes = _scraped(real)
+            ours = _episodes(_embedded(scrapes, loaded, tmp_path))
     finally:
         os.kill(process.pid, signal.SIGTERM)
         said = process.end()
     assert "Traceback" not in said.err, said.err[-3000:]
-    _compare(ours, theirs)
+    _compare(ours, theirs, max(later - at for (at, _), (later, _) in pairwise(scrapes)))
 
 
-def _compare(ours: Mapping[Any, list[Any]], theirs: Mapping[Any, list[Any]]) -> None:
+def _compare(ours: Mapping[Any, list[Any]], theirs: Mapping[Any, list[Any]], longest: float) -> None:
+    """At most one interval apart, or the `longest` that Prometheus let pass where the machine is busy."""
     assert set(ours) == set(theirs)
     worst = 0.0
     for key, spells in ours.items():
@@ -177,7 +183,7 @@ def _compare(ours: Mapping[Any, list[Any]], theirs: Mapping[Any, list[Any]]) -> 
                     worst = max(worst, abs((a - b).total_seconds()))
     print(
         f"{sum(map(len, theirs.values()))} episodes of {len(theirs)} alerts by webhook and embedded; "
-        f"times apart at most {worst:.2f} s, the interval is {INTERVAL} s"
+        f"times apart at most {worst:.2f} s, the interval is {INTERVAL} s, the longest was {longest:.2f} s"
     )
     print("alerts:", ", ".join(sorted({name for name, _, _ in theirs})))
-    assert worst <= INTERVAL + 0.25
+    assert worst <= max(INTERVAL, longest) + 0.25
