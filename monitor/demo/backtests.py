@@ -11,7 +11,7 @@ from alerting.alerts.backtest import Episode
 from alerting.alerts.budgets import Judgement
 from alerting.specs.roster import UNJUDGED
 from monitor.demo.truth import time_of
-from monitor.demo.watching import ALERTS_FOR, is_meant, reaches_until
+from monitor.demo.watching import ALERTS_FOR, is_meant, is_of_dirt, reaches_until
 from monitor.model import JsonObject
 from monitor.plant.plant import Plant
 from monitor.store.database.database import Connection
@@ -24,7 +24,7 @@ def judged_by_truth(
     """By rule with an episode, or meant for a fault that began in that time."""
     episodes = [episode for episode in episodes if episode.name not in UNJUDGED]
     reaches = list(reaches_until(connection, plant, truth, until))
-    right = [any(reach.contains(episode) for _, reach in reaches) for episode in episodes]
+    right = [is_of_dirt(episode, truth) or any(reach.contains(episode) for _, reach in reaches) for episode in episodes]
     # One that is beyond its limits later is to be found from then on.
     starts = [(fault, time_of(fault["beyond_limits_from"] or fault["start"]), reach) for fault, reach in reaches]
     delays: dict[str, list[timedelta | None]] = defaultdict(list)

@@ -36,6 +36,7 @@ from monitor.detection import (
 from monitor.model import WATCHDOG, JsonObject
 from monitor.plant.plant import Plant
 from monitor.scheduling.slots import slots
+from monitor.simulator.records import UNKNOWN_MACHINE
 from monitor.simulator.truth import RESONANCE
 from monitor.store.database.database import Connection
 from monitor.store.delivery.notifications import Notification, all_notifications
@@ -72,7 +73,15 @@ METHODS_FOR: Mapping[str, tuple[tuple[str, str], ...]] = {
 }
 """The detectors and methods that should find each kind of fault."""
 
-_OUTCOME_ALERTS = ("ModelDegraded", "ModelWithoutSkill", "OutcomeShifted", "EstimatedErrorHigh", "GateOutOfService")
+_OUTCOME_ALERTS = (
+    "ModelDegraded",
+    "ModelWithoutSkill",
+    "OutcomeShifted",
+    "EstimatedErrorHigh",
+    "GateOutOfService",
+    "HoldRateHigh",
+)
+"""What outcomes show or bring about: a gate whose outcomes left its intervals holds its parts."""
 _AFTER = timedelta(hours=2)
 """An alert this long after the last affected row still belongs to the fault, because windows contain the row."""
 
@@ -108,6 +117,12 @@ class Reach:
         if alert.name in _OUTCOME_ALERTS:
             spans.append(self.outcomes.get(alert.subject))
         return any(span is not None and span[0] <= alert.since <= span[1] + _AFTER for span in spans)
+
+
+def is_of_dirt(alert: Began, truth: JsonObject) -> bool:
+    """Whether the alert tells of rows that the simulator made dirty on purpose: those of a machine that is none."""
+    injected = any(truth.get("dirt", {}).get(f"unknown_machine_{rows}") for rows in ("parts", "readings"))
+    return injected and alert.name == "UnknownMachineOrStep" and alert.subject.endswith(f"/{UNKNOWN_MACHINE}")
 
 
 def reach_of(fault: JsonObject, plant: Plant, passages: Sequence[PartStep], outcomes: Sequence[StoredOutcome]) -> Reach:
@@ -165,7 +180,7 @@ def compare_with_truth(connection: Connection, plant: Plant, truth: JsonObject, 
     for i, fault in enumerate(faults):
         own = {alert.id for alert, of in zip(alerts, by_fault, strict=True) if of == i}
         fault["own_notifications_by_team"] = dict(Counter(n.team for n in notices if _mentions(n, own)))
-    outside = [alert for alert, of in zip(alerts, by_fault, strict=True) if of is None]
+    outside = [a for a, of in zip(alerts, by_fault, strict=True) if of is None and not is_of_dirt(a, truth)]
     days = (now - time_of(truth["start"])) / timedelta(days=1)
     return {
         "faults": faults,

@@ -9,7 +9,7 @@ def watching_lines(watching: JsonObject) -> list[str]:
     """Alerts by fault, then retraining and its effect."""
     lines = ["ALERTS: which faults raised the alert meant for them, and how soon"]
     lines += [_fault_line(fault) for fault in watching["faults"]] or ["  no fault was injected"]
-    outside = f"{watching['alerts_outside']} of {watching['alerts']} alerts belong to no fault"
+    outside = f"{watching['alerts_outside']} of {watching['alerts']} alerts belong to no fault and no dirty row"
     lines.append(
         f"  {outside}, {watching['alerts_outside_a_day']:.2f} a day; {watching['notifications']} notifications"
     )

@@ -75,6 +75,22 @@ def told(
         return compare_with_truth(connection, plant, said, at(hours))
 
 
+@pytest.mark.parametrize(
+    ("name", "subject", "injected", "outside"),
+    [
+        ("UnknownMachineOrStep", "mes/MC-99", 3, 0),
+        ("UnknownMachineOrStep", "mes/MC-99", 0, 1),
+        ("UnknownMachineOrStep", "mes/MC-98", 3, 1),
+        ("RejectsHigh", "mes/MC-99", 3, 1),
+    ],
+)
+def test_an_alert_on_rows_that_were_made_dirty_is_not_false(
+    name: str, subject: str, injected: int, outside: int, store: Store, plant: Plant
+) -> None:
+    said = truth() | {"dirt": {"unknown_machine_parts": injected}}
+    assert told(store, plant, said, 48, alert=[alert(name, subject, 20.0)])["alerts_outside"] == outside
+
+
 def test_every_kind_of_fault_has_an_alert_meant_for_it() -> None:
     assert set(ALERTS_FOR) == {kind.value for kind in FaultKind}
 
@@ -125,11 +141,11 @@ def test_outcomes_carry_a_fault_to_the_gates_that_predict_them(store: Store, pla
     known = [outcome(1, "B1", "resonance", 40, 1250.0), outcome(2, "B1", "finish", 20, 0.0)]
     alerts = [
         alert("ModelDegraded", "forging", 41), alert("ModelDegraded", "inspection", 21),
-        alert("ModelDegraded", "inspection", 41),
+        alert("ModelDegraded", "inspection", 41), alert("HoldRateHigh", "forging", 41),
     ]  # fmt: skip
     parts = truth(fault("step_offset", "forging", "forging", 10, 12, "B1"))
     found = told(store, plant, parts, 48, outcome=known, alert=alerts)
-    assert (found["faults"][0]["episodes"], found["alerts_outside"]) == (2, 1)
+    assert (found["faults"][0]["episodes"], found["alerts_outside"]) == (3, 1)
 
 
 def test_a_rig_that_reads_wrong_is_nothing_to_a_gate_that_predicts_something_else(store: Store, plant: Plant) -> None:
@@ -221,6 +237,6 @@ def test_the_text_tells_misses_and_false_alerts(store: Store, plant: Plant) -> N
     found = told(store, plant, said, 24, alert=[alert("MachineAnomalous", "rig-1", 4.0)])
     text = "\n".join(watching_lines(found))
     assert "camera change at coating     -> NO ImageDrift; 0 alerts in 0 notifications; no cause is named" in text
-    assert "1 of 1 alerts belong to no fault, 1.00 a day" in text
+    assert "1 of 1 alerts belong to no fault and no dirty row, 1.00 a day" in text
     assert "2026-03-02 04:00 MachineAnomalous rig-1: said" in text
     assert "no retraining was requested" in text
