@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from alerting.quality.figures import AlarmQuality, FrequentAlarm, StandingAlarm, TeamAlarms
-from exporters.html.formatting import duration, number, percent
+from exporters.html.formatting import duration, percent, plain
 from exporters.html.html import Html, chip, table, tag
 
 _LISTED = 10
@@ -31,8 +31,8 @@ class _Figure(NamedTuple):
 
 _FIGURES = (
     _Figure("Alarms", "-", lambda t: str(t.opened)),
-    _Figure("Alarms a day", "-", lambda t: number(t.a_day)),
-    _Figure("In ten minutes, on average", "at most 1", lambda t: number(t.in_ten_minutes),
+    _Figure("Alarms a day", "-", lambda t: plain(t.a_day, 1)),
+    _Figure("In ten minutes, on average", "at most 1", lambda t: plain(t.in_ten_minutes, 3),
             lambda t: t.in_ten_minutes > 1),
     _Figure("Most in any ten minutes", "at most 10", lambda t: str(t.most), lambda t: t.most > 10),
     _Figure("Floods", "none", lambda t: str(t.floods), lambda t: t.floods > 0),
@@ -43,8 +43,8 @@ _FIGURES = (
             lambda t: f"{t.critical} ({percent(t.critical / t.opened)})" if t.opened else "0"),
     _Figure("Acknowledged, half of them within", "-", lambda t: _within(t.median)),
     _Figure("Acknowledged, nine tenths within", "-", lambda t: _within(t.ninth)),
-    _Figure("Critical ones nobody acknowledged", "none", lambda t: f"{t.unanswered} of {t.critical}",
-            lambda t: t.unanswered > 0),
+    _Figure("Critical ones nobody acknowledged", "none",
+            lambda t: f"{t.unanswered} of {t.critical}" if t.critical else "0", lambda t: t.unanswered > 0),
 )  # fmt: skip
 
 

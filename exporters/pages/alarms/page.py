@@ -210,7 +210,8 @@ def _done(found: Alarms, clock: Clock) -> Html:
 
 def _quality(lately: Lately | None, clock: Clock) -> Iterator[Html]:
     if lately is not None:
-        since = tag("p", "The newest 7 days, or since the first alert: since ", clock.moment(lately.since), ".")
+        of_store = ", or of as long as there are alerts" if clock.now - lately.since < timedelta(days=7) else ""
+        since = tag("p", f"Of the newest 7 days{of_store}: since ", clock.moment(lately.since), ".")
         yield section("Alarm quality", since, *quality_tables(lately.quality, clock.now, clock.moment))
 
 

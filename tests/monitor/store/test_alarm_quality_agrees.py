@@ -14,6 +14,9 @@ from exporters.html.alarm_quality import quality_tables
 from exporters.metrics.collector import StoreCollector
 from exporters.metrics.shared.labels import TEAMS
 from exporters.metrics.shared.metric import Bounds
+from exporters.pages.alarms.page import Alarms, alarms_page
+from exporters.pages.clock import Clock
+from exporters.pages.parts import top_at
 from exporters.report.elements import moment
 from exporters.report.page import report_page
 from monitor.model import WATCHDOG
@@ -84,7 +87,16 @@ def test_all_show_the_same(store: Store) -> None:
     assert [(one["team"], one["opened"]) for one in of_page["teams"]] == [one[:2] for one in opened]
     assert of_page["teams"][1]["median"] == pytest.approx(72)
     assert all(table in report_page(report) for table in quality_tables(found, END, moment))
+    page, clock = page_of(store, shown), Clock(END)
+    assert "Of the newest 7 days: since" in page
+    assert all(table in page for table in quality_tables(found, END, clock.moment))
     same_as_exported(found, exported(store, END))
+
+
+def page_of(store: Store, shown: Alarms) -> str:
+    with store.read() as connection:
+        top = top_at(metrics_snapshot(connection, END), Bounds(plant()))
+    return alarms_page(shown, None, False, lambda: "x" * 16, top)
 
 
 def same_as_exported(found: AlarmQuality, values: dict[str, dict[tuple[str, ...], float]]) -> None:
