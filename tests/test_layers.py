@@ -18,12 +18,13 @@ PACKAGES = ("monitor", "detectors", "inference", "exporters", "alerting", "dashb
 ROOMS: dict[str, tuple[str, ...]] = {
     "alerting": (),
     "alerting.specs": (),
+    "alerting.quality": ("alerting.specs",),
     "detectors": (),
     "detectors.shared": (),
     "detectors.attribution": ("detectors.shared",),
     "detectors.spc": (),
     "exporters": (),
-    "exporters.html": (),
+    "exporters.html": ("alerting.quality",),
     "inference.vision": (),
     "monitor": (),
     "monitor.simulator": (),
@@ -36,7 +37,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "detectors.comparing": ("detectors.shared",),
     "detectors.charts": ("detectors.shared", "detectors.spc"),
     "detectors.window": ("detectors.charts", "detectors.comparing", "detectors.shared", "detectors.spc"),
-    "exporters.report": ("exporters.html",),
+    "exporters.report": ("alerting.quality", "exporters.html"),
     "exporters.report.ranking": ("exporters.html", "exporters.report"),
     "inference.models": ("inference.vision",),
     "inference.models.shapes": ("inference.models", "inference.vision"),
@@ -58,7 +59,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "exporters.delivery.shared": (),
     "exporters.delivery.channels": ("exporters.delivery.shared",),
     "exporters.delivery": ("exporters.delivery.channels", "monitor.plant"),
-    "exporters.metrics.shared": ("monitor.plant",),
+    "exporters.metrics.shared": ("alerting.quality", "monitor.plant"),
     "monitor.plant.file": ("alerting.specs", "monitor.plant"),
     "monitor.sources.typed": ("monitor.plant",),
     "monitor.confirming": (
@@ -67,8 +68,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.store.delivery": ("monitor.store.database", "monitor.store.rows"),
     "alerting.alerts": ("alerting.handling", "alerting.specs", "exporters.metrics.shared", "monitor.plant"),
     "alerting.notifications.languages": ("alerting.specs",),
-    "alerting.notifications": ("alerting.notifications.languages", "alerting.specs", "exporters.metrics.shared"),
-    "exporters.metrics.families": ("exporters.metrics.shared", "monitor.plant"),
+    "alerting.notifications": (
+        "alerting.notifications.languages", "alerting.quality", "alerting.specs", "exporters.metrics.shared",
+    ),
+    "exporters.metrics.families": ("alerting.quality", "exporters.metrics.shared", "monitor.plant"),
     "monitor.connecting": ("monitor.plant", "monitor.sources.typed"),
     "monitor.sources.sql": ("monitor.connecting", "monitor.plant", "monitor.sources.typed"),
     "monitor.store.watching": (
@@ -78,15 +81,15 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "detectors.window", "exporters.metrics.shared", "monitor.plant", "monitor.store.database",
     ),
     "monitor.store.report": (
-        "alerting.notifications", "detectors.window", "exporters.html", "exporters.report", "inference.policy",
-        "monitor.plant",
+        "alerting.notifications", "alerting.quality", "detectors.window", "exporters.html", "exporters.report",
+        "inference.policy", "monitor.plant",
         "monitor.store.database", "monitor.store.delivery", "monitor.store.rows", "monitor.store.watching",
     ),
     "exporters.metrics": ("exporters.metrics.families", "exporters.metrics.shared"),
     "exporters.pages": (
         "alerting.specs", "exporters.html", "exporters.metrics.families", "exporters.metrics.shared",
     ),
-    "exporters.pages.alarms": ("exporters.html", "exporters.pages"),
+    "exporters.pages.alarms": ("alerting.quality", "exporters.html", "exporters.pages"),
     "exporters.pages.subjects": (
         "alerting.specs", "exporters.html", "exporters.metrics.families", "exporters.metrics.shared", "exporters.pages",
         "monitor.plant",
@@ -104,7 +107,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "exporters.pages", "exporters.pages.alarms", "exporters.pages.subjects", "monitor.plant", "monitor.store",
         "monitor.store.database", "monitor.store.watching",
     ),
-    "dashboards.rows": ("dashboards.blocks",),
+    "dashboards.rows": ("alerting.specs", "dashboards.blocks"),
     "monitor.pipeline": (
         "detectors.stream", "inference.models", "inference.models.tables", "inference.policy", "monitor.confirming",
         "monitor.plant", "monitor.store", "monitor.store.database",
@@ -176,7 +179,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.plant.file",
         "monitor.reports", "monitor.reports.part", "monitor.scheduling", "monitor.silences", "monitor.sources",
         "monitor.sources.sql",
-        "monitor.store", "monitor.store.database", "monitor.store.rows", "monitor.store.watching", "monitor.web",
+        "monitor.store", "monitor.store.database", "monitor.store.report", "monitor.store.rows",
+        "monitor.store.watching", "monitor.web",
     ),
     "monitor.commands.shared": (
         "alerting.handling", "inference", "inference.standalone", "monitor.plant", "monitor.plant.file",

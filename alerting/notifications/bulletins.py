@@ -43,9 +43,10 @@ class ShiftNews:
 class ReportNews:
     """What changed from `since` to `until`, for the message of a report of `kind`, daily or weekly.
 
-    `a_day` is the number of alerts that opened, a day; `flapping` those that came again and again. `models` are gate,
-    version before ('' where there was none) and now. `saved` is the cost avoided in the months that the report touches,
-    `saved_more` how much of it is new since the last report, each None where it is not known.
+    `a_day` is the number of alarms, a day; `stale` and `flapping` (as they are stored) count those that stand and those
+    that chatter. `models` are gate, version before ('' where there was none) and now. `saved` is the cost avoided in
+    the months that the report touches, `saved_more` how much of it is new since the last report, each None where it is
+    not known.
     """
 
     kind: str

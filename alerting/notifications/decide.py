@@ -14,14 +14,13 @@ from enum import StrEnum
 from itertools import groupby
 
 from alerting.notifications.languages.sentences import Said
+from alerting.quality.figures import CHATTERING, FLOOD, FLOOD_WITHIN
 from exporters.metrics.shared.labels import SEVERITIES
 from monitor.model import DRILL_LINE
 from monitor.statuses import AlertCondition, Announced
 
 Group = tuple[str, str]
 """Team and line; the line is '' for alerts that belong to no line."""
-CHATTERING = 3
-"""An alert that fired so often within one incident chatters."""
 
 
 class Kind(StrEnum):
@@ -167,8 +166,8 @@ class Rules:
     wait: timedelta
     settle: timedelta
     most: int = 10
-    within: timedelta = timedelta(minutes=10)
-    flood: int = 10
+    within: timedelta = FLOOD_WITHIN
+    flood: int = FLOOD
     gather: timedelta = timedelta(seconds=30)
     off_delay: int = 2
 

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from alerting.notifications.decide import CHATTERING, Episode
+from alerting.notifications.decide import Episode
 from alerting.notifications.languages.amounts import TEXT_LENGTH, duration, plain
 from alerting.notifications.languages.headline import OUTSIDE, headline, summary
 from alerting.notifications.languages.sentences import Sentences
+from alerting.quality.figures import CHATTERING
 from monitor.instants import time_of_day
 from monitor.model import DRILL_LINE
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 
@@ -103,3 +104,16 @@ def money(cost: float | None, currency: str = "") -> str:
 def in_currency(head: str, currency: str) -> str:
     """The head of a column of money: `cost avoided (USD)`, or as it is where the plant names no currency."""
     return f"{head} ({currency})" if currency else head
+
+
+def duration(length: timedelta) -> str:
+    """A duration in its two largest units, such as 2 d 5 h.
+
+    >>> duration(timedelta(minutes=135)), duration(timedelta(days=2, hours=5, minutes=3)), duration(timedelta(0))
+    ('2 h 15 min', '2 d 5 h', '0 min')
+    """
+    minutes = round(length / timedelta(minutes=1))
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    units = [(days, "d"), (hours, "h"), (rest, "min")]
+    largest = [f"{n} {unit}" for n, unit in units if n][:2]
+    return " ".join(largest) or "0 min"

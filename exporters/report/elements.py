@@ -1,9 +1,9 @@
-"""Elements that the sections of the report share: times, durations, counts, legends and captioned charts."""
+"""Elements that the sections of the report share: times, counts, legends and captioned charts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from exporters.html.html import Html, tag
 
@@ -16,19 +16,6 @@ def moment(at: datetime | None) -> Html:
 def until(at: datetime | None) -> Html:
     """The end of a period, which is open if None."""
     return tag("span", "ongoing") if at is None else moment(at)
-
-
-def duration(length: timedelta) -> str:
-    """A duration in its two largest units, such as 2 d 5 h.
-
-    >>> duration(timedelta(minutes=135)), duration(timedelta(days=2, hours=5, minutes=3)), duration(timedelta(0))
-    ('2 h 15 min', '2 d 5 h', '0 min')
-    """
-    minutes = round(length / timedelta(minutes=1))
-    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
-    units = [(days, "d"), (hours, "h"), (rest, "min")]
-    largest = [f"{n} {unit}" for n, unit in units if n][:2]
-    return " ".join(largest) or "0 min"
 
 
 def share(part: int, whole: int) -> str:

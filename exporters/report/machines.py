@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from exporters.html.formatting import number
+from exporters.html.formatting import duration, number
 from exporters.html.html import Html, chip, table, tag
 from exporters.html.svg import Frame, band, curve, envelope, figure, padded, rule, time_axis, value_axis
-from exporters.report.elements import collapsed, duration, legend, moment, plain, plot, until
+from exporters.report.elements import collapsed, legend, moment, plain, plot, until
 from exporters.report.values import Breach, MachineReport, Period, PlantReport, SensorReport
 from exporters.report.view import View, fault_bands, view_of
 from monitor.detection import LIMITS

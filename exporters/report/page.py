@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+from exporters.html.alarm_quality import quality_tables
+from exporters.html.formatting import duration
 from exporters.html.html import Html, page, table, tag
-from exporters.report.alarms import alarms_section
 from exporters.report.changes import changes_section
-from exporters.report.elements import counts, duration, share
+from exporters.report.elements import counts, moment, share
 from exporters.report.gates import gates_section
 from exporters.report.machines import machines_section
 from exporters.report.models import models_section
@@ -35,7 +36,7 @@ def report_page(report: PlantReport) -> str:
         _tiles(report),
         *_truth(report),
         _section("alerts", [timeline(report), alerts_table(report), values_table(report)]),
-        _section("alarms", alarms_section(report.alarms, report.end)),
+        _section("alarms", quality_tables(report.alarms, report.end, moment)),
         _section("gates", gates_section(report)),
         _section("savings", savings_section(report)),
         _section("drift", drift_section(report)),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from exporters.html.formatting import in_currency, money, number
+from exporters.html.formatting import duration, in_currency, money, number
 from exporters.html.html import Html, chip, table, tag
-from exporters.report.elements import collapsed, duration, legend, moment, plain, plot, until
+from exporters.report.elements import collapsed, legend, moment, plain, plot, until
 from exporters.report.lanes import Block, Lane, lanes
 from exporters.report.values import Episode, Fault, PlantReport
 

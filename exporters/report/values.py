@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from exporters.report.alarms import AlarmQuality
+from alerting.quality.figures import AlarmQuality
 from exporters.report.changes import Changes
 
 

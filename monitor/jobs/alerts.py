@@ -58,7 +58,7 @@ class AlertsJob:
     def run(self, run: Run) -> Result:
         """Evaluate, and write what changed of alerts and of what they read."""
         with self._store.read() as connection:
-            snapshot = metrics_snapshot(connection, run.now, holds=_READS_HOLDS)
+            snapshot = metrics_snapshot(connection, run.now, holds=_READS_HOLDS, quality=False)
             states = alerting.open_states(connection)
             known = self._known or readings.known_readings(connection)
             samples = StoreCollector(snapshot, self._bounds()).samples(READ)

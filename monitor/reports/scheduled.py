@@ -73,7 +73,7 @@ def found_of(report: PlantReport) -> dict[str, object]:
         "avoided": avoided_by_month(report.savings),
         "news": {
             "opened": changes.opened, "closed": changes.closed, "standing": changes.standing,
-            "a_day": sum(team.a_day for team in alarms.teams), "stale": len(alarms.stale), "flapping": alarms.flapping,
+            "a_day": alarms.a_day, "stale": len(alarms.standing), "flapping": len(alarms.chattering),
             "models": [[one.gate, one.before, one.after] for one in changes.models],
             "drifted": [one.step for one in changes.drifted], "requested": changes.requested,
             "promoted": changes.promoted, "saved": changes.avoided, "saved_more": changes.avoided_more,

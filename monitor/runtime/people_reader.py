@@ -10,10 +10,11 @@ from alerting.handling.audit import Entry
 from alerting.handling.maintenance import covering, said_of, windows_on
 from alerting.handling.people import People
 from alerting.handling.shelves import shelf_of
-from exporters.pages.alarms.page import Alarm, Alarms, Done, Shelved
+from exporters.pages.alarms.page import Alarm, Alarms, Done, Lately, Shelved
 from exporters.pages.status import worst_first
 from monitor.errors import MonitorError, UsageError
 from monitor.runtime.app import App
+from monitor.store.report.alarms import newest_start, quality_between
 from monitor.store.watching.alerts import alerts, place_of
 from monitor.store.watching.causes import cited_by
 from monitor.store.watching.handling import handle, newest_entries, shelves
@@ -53,6 +54,8 @@ class PeopleReader:
         causes = cited_by(app.store, rows)
         with app.store.read() as connection:
             shelved, entries = shelves(connection, now), newest_entries(connection, _DONE)
+            since = newest_start(connection, now)
+            lately = Lately(since, quality_between(connection, since, now))
         on = windows_on(app.plant.maintenance, app.plant.time_zone, now)
         firing = (
             Alarm(row.name, row.subject, row.severity, row.team, row.summary, causes[row.id], row.since,
@@ -67,4 +70,5 @@ class PeopleReader:
                 Done(e.id, e.at, e.actor, e.role, e.action, e.about, str(json.loads(e.details).get("note", "")))
                 for e in entries
             ),
+            lately,
         )

@@ -35,6 +35,7 @@ from monitor.store.delivery.drills import drilled_teams
 from monitor.store.models.versions import models_in_force
 from monitor.store.parts.holds import waiting_holds
 from monitor.store.plant_files import newest_digest, store_created_at
+from monitor.store.report.alarms import newest_quality
 from monitor.store.report.savings import saved_month
 from monitor.store.understood import recent_intake, unknown_names
 from monitor.store.watching.board import board_rows
@@ -57,12 +58,12 @@ NAMED_FOR = timedelta(days=1)
 
 
 def metrics_snapshot(
-    connection: Connection, now: datetime, holds: bool = True, causes: bool = False
+    connection: Connection, now: datetime, holds: bool = True, causes: bool = False, quality: bool = True
 ) -> MetricsSnapshot:
     """The store as the metrics show it at `now` (aware UTC).
 
     `holds`: whether those that wait are wanted, which are a quarter of the time. `causes`: whether alerts shall cite
-    their likely causes, as pages do.
+    their likely causes, as pages do. `quality`: whether the figures of the alarms of the newest days are wanted.
     """
     return MetricsSnapshot(
         at=now,
@@ -82,6 +83,7 @@ def metrics_snapshot(
         newest_outcomes=newest_outcomes(connection, now),
         step_ranks=tuple(step_ranks(connection)),
         drilled=drilled_teams(connection, now),
+        quality=newest_quality(connection, now) if quality else None,
         plant_digest=newest_digest(connection) or "",
         store_since=store_created_at(connection),
         store_bytes=_size(connection),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from alerting.quality.figures import AlarmQuality, TeamAlarms
 from exporters.metrics.shared.metric import AlertBound, Bounds
 from exporters.metrics.shared.snapshot import (
     AlertRow,
@@ -161,6 +162,9 @@ def snapshot(at: datetime) -> MetricsSnapshot:
                 {"alert": "DataDrift", "subject": "forging", "severity": "warning", "team": "engineers"},
                 1.0 + at.timestamp() % 1000,
             ),
+        ),
+        quality=AlarmQuality(
+            (TeamAlarms("engineers", 7, 1, 1.0, 0.007, 3, 0, 0.0, 1, 1, timedelta(minutes=4), timedelta(hours=1), 1),)
         ),
         plant_digest="0123456789abcdef",
         store_since=at - timedelta(days=1),

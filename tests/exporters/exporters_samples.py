@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from alerting.quality.figures import AlarmQuality, TeamAlarms
 from exporters.metrics.shared.metric import AlertBound, Bounds
 from exporters.metrics.shared.snapshot import (
     AlertRow,
@@ -182,6 +183,13 @@ def snapshot(**changes: Any) -> MetricsSnapshot:
             StepRankRow("tip", "coating", before(days=1), -0.004, -0.02, 0.01, False),
             StepRankRow("tip", "forging", before(days=1), 0.31, 0.25, 0.375, True),
             StepRankRow("tip", "gone", before(days=9), 0.5, 0.25, 0.75, True),
+        ),
+        "quality": AlarmQuality(
+            (
+                TeamAlarms(
+                    "operators", 21, 3, 3.0, 0.0208, 12, 1, 0.0012, 2, 1, timedelta(minutes=4), timedelta(hours=2), 1
+                ),
+            )
         ),
         "plant_digest": "0123456789abcdef" * 4,
         "store_since": before(days=3),

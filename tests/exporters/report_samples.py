@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from exporters.report.alarms import AlarmQuality, FrequentAlarm, StaleAlarm, TeamAlarms
+from alerting.quality.figures import AlarmQuality, FrequentAlarm, StandingAlarm, TeamAlarms
 from exporters.report.changes import Changes, DriftBegun, ModelChange
 from exporters.report.values import (
     Breach,
@@ -131,9 +131,12 @@ def report(text: str = "", faults: bool = True) -> PlantReport:
     )  # fmt: skip
     built = (BuiltStep(f"forging{text}", 0.682, 0.75, True), BuiltStep("coating", 0.0, 0.07, False))
     quality = AlarmQuality(
-        (TeamAlarms("engineers", 1, 1.0, 1, 0), TeamAlarms(f"operators{text}", 4, 4.0, 2, 1)),
-        (FrequentAlarm("DataDrift", f"forging{text}", 2, False), FrequentAlarm(f"SensorDead{text}", "F1", 3, True)),
-        (StaleAlarm(f"SourceStale{text}", f"mes{text}", at(-30)),),
+        (TeamAlarms("engineers", 1, 0, 1.0, 0.007, 1), TeamAlarms(
+            f"operators{text}", 24, 3, 24.0, 0.167, 12, 1, 0.0123, 1, 1, timedelta(minutes=4), timedelta(hours=2), 1,
+        )),
+        (FrequentAlarm(f"SensorDead{text}", "F1", f"operators{text}", 20, 0.8),),
+        (FrequentAlarm(f"SensorDead{text}", "F1", f"operators{text}", 20, 0.8),),
+        (StandingAlarm(f"SourceStale{text}", f"mes{text}", f"operators{text}", at(-30)),),
     )  # fmt: skip
     changed = Changes(
         2, 1, 2, (ModelChange(f"shape{text}", "", f"2{text}", at(13.5)), ModelChange("other", "3", "4", at(14))),

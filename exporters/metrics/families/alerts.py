@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from exporters.metrics.shared.budget import NAMES_KEPT, alerts_with_subjects
-from exporters.metrics.shared.labels import ALERT, SEVERITY, TEAM, enum_label, told_team
+from alerting.quality.figures import TeamAlarms
+from exporters.metrics.shared.budget import NAMES_KEPT, Count, alerts_with_subjects
+from exporters.metrics.shared.labels import ALERT, SEVERITY, TEAM, TEAMS, enum_label, told_team
 from exporters.metrics.shared.metric import (
     AlertBound,
     Bounds,
@@ -52,6 +53,8 @@ def _opened_labels(bounds: Bounds) -> Iterable[tuple[str, ...]]:
     )
 
 
+_WEEK = "of the newest 7 days"
+
 METRICS: tuple[Metric, ...] = (
     gauge("gatewatch_alert_active", "1 while an alert is firing, 0 for a day afterwards.", ALERT, ALERT_SUBJECT,
           SEVERITY, most=_EVER),
@@ -77,6 +80,19 @@ METRICS: tuple[Metric, ...] = (
             "log.", TEAM, NOTIFICATION_KIND, tallied=True),
     counter("gatewatch_notifications_put_together_total", "Notifications combined with others in one message, because "
             "the team had reached its message rate limit.", TEAM, tallied=True),
+    gauge("gatewatch_alarms_week", f"Alarms {_WEEK}: alerts that fired, without Watchdog, Drill and those of severity "
+          "info. The figures of alarms below are of these.", TEAM, SEVERITY, most=Count.of(2 * len(TEAMS))),
+    gauge("gatewatch_alarm_rate_mean", f"Mean number of alarms in ten minutes {_WEEK}.", TEAM),
+    gauge("gatewatch_alarm_rate_most", f"Largest number of alarms in any ten minutes {_WEEK}.", TEAM),
+    gauge("gatewatch_alarm_floods", f"Periods with more than ten new alarms in ten minutes {_WEEK}.", TEAM),
+    gauge("gatewatch_alarm_flood_ratio", f"Share of time in such a period {_WEEK}.", TEAM, unit="ratio"),
+    gauge("gatewatch_alarms_chattering", f"Alerts that fired three times within an hour {_WEEK}.", TEAM),
+    gauge("gatewatch_alarms_standing", "Alarms that have fired for longer than 24 hours.", TEAM),
+    gauge("gatewatch_alarm_acknowledged_median_seconds", f"Time in which half of the alarms {_WEEK} that were "
+          "acknowledged were so. Absent where none was.", TEAM, unit="seconds"),
+    gauge("gatewatch_alarm_acknowledged_percentile_seconds", f"Time in which nine tenths (the 90th percentile) of the "
+          f"alarms {_WEEK} that were acknowledged were so. Absent where none was.", TEAM, unit="seconds"),
+    gauge("gatewatch_alarms_critical_unacknowledged", f"Critical alarms {_WEEK} that nobody acknowledged.", TEAM),
 )  # fmt: skip
 
 
@@ -105,6 +121,27 @@ def series(scrape: Scrape) -> Series:
         yield "gatewatch_alert_state", labels, 1.0
     for of_alert, text in texts.items():
         yield "gatewatch_alert_info", (*of_alert, text), 1.0
+    if snapshot.quality is not None:
+        found = {one.team: one for one in snapshot.quality.teams}
+        for team in TEAMS:
+            yield from _quality(found.get(team, TeamAlarms(team)))
+
+
+def _quality(alarms: TeamAlarms) -> Series:
+    """The figures of a team, also of one without an alarm."""
+    of_team = (alarms.team,)
+    yield "gatewatch_alarms_week", (alarms.team, "critical"), float(alarms.critical)
+    yield "gatewatch_alarms_week", (alarms.team, "warning"), float(alarms.opened - alarms.critical)
+    yield "gatewatch_alarm_rate_mean", of_team, alarms.in_ten_minutes
+    yield "gatewatch_alarm_rate_most", of_team, float(alarms.most)
+    yield "gatewatch_alarm_floods", of_team, float(alarms.floods)
+    yield "gatewatch_alarm_flood_ratio", of_team, alarms.flooded
+    yield "gatewatch_alarms_chattering", of_team, float(alarms.chattering)
+    yield "gatewatch_alarms_standing", of_team, float(alarms.standing)
+    yield "gatewatch_alarms_critical_unacknowledged", of_team, float(alarms.unanswered)
+    for name, time in (("median", alarms.median), ("percentile", alarms.ninth)):
+        if time is not None:
+            yield f"gatewatch_alarm_acknowledged_{name}_seconds", of_team, time.total_seconds()
 
 
 def _owing(bound: AlertBound, scrape: Scrape) -> Iterable[str]:

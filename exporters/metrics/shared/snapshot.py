@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from alerting.quality.figures import AlarmQuality
 from monitor.model import MachineState
 from monitor.statuses import AlertCondition, AlertStatus
 
@@ -205,7 +206,8 @@ class MetricsSnapshot:
 
     `savings` are those of the newest month. `standing` is the state of each machine that ever reported one,
     `newest_parts` the time of the last part by step, `newest_outcomes` when the last outcome became available, by
-    characteristic, `drilled` the teams for which a drill runs.
+    characteristic, `drilled` the teams for which a drill runs, `quality` the figures of the alarms of the newest days,
+    None where they were not asked for.
     `store_writable` is false while it can only be read, `store_readable` is if not even that: then all else is unknown.
     """
 
@@ -226,6 +228,7 @@ class MetricsSnapshot:
     newest_outcomes: Mapping[str, datetime] = field(default_factory=dict)
     step_ranks: tuple[StepRankRow, ...] = ()
     drilled: frozenset[str] = frozenset()
+    quality: AlarmQuality | None = None
     plant_digest: str = ""
     store_since: datetime | None = None
     store_bytes: int | None = None

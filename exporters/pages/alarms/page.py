@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from alerting.quality.figures import AlarmQuality
+from exporters.html.alarm_quality import quality_tables
 from exporters.html.html import Html, chip, table, tag
 from exporters.pages.clock import Clock
 from exporters.pages.part_style import PART_STYLE
@@ -59,27 +61,48 @@ class Done(NamedTuple):
     note: str
 
 
+class Lately(NamedTuple):
+    """The alarm quality of the newest days, and since when these are."""
+
+    since: datetime
+    quality: AlarmQuality
+
+    def as_json(self) -> dict[str, object]:
+        """As JSON, times as ISO 8601, lengths in seconds."""
+        lists = self.quality._asdict().items()
+        return {
+            "since": self.since.isoformat(),
+            **{name: [_plain(row._asdict()) for row in rows] for name, rows in lists},
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class Alarms:
-    """What the page shows."""
+    """What the page shows; `lately` is None where nothing is known of it."""
 
     firing: tuple[Alarm, ...] = ()
     shelved: tuple[Shelved, ...] = ()
     done: tuple[Done, ...] = ()
+    lately: Lately | None = None
 
     def as_json(self) -> dict[str, object]:
         """The same as JSON, times as ISO 8601."""
         lists = (("firing", self.firing), ("shelved", self.shelved), ("done", self.done))
-        return {name: [_plain(row._asdict()) for row in rows] for name, rows in lists}
+        found: dict[str, object] = {name: [_plain(row._asdict()) for row in rows] for name, rows in lists}
+        return found if self.lately is None else {**found, "quality": self.lately.as_json()}
 
 
 def _plain(row: dict[str, object]) -> dict[str, object]:
-    return {
-        # A lone surrogate cannot be sent as UTF-8.
-        key: value.isoformat() if isinstance(value, datetime) else value.encode("utf-8", "replace").decode()
-        if isinstance(value, str) else value
-        for key, value in row.items()
-    }  # fmt: skip
+    return {key: _plain_value(value) for key, value in row.items()}
+
+
+def _plain_value(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    # A lone surrogate cannot be sent as UTF-8.
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +127,7 @@ def alarms_page(
         section(f"{len(found.firing)} fire, {waiting} wait for somebody", _firing(found, forms, top.clock)),
         section(f"{len(found.shelved)} shelved", _shelved(found, forms, top.clock)),
         section("Done lately", _done(found, top.clock)),
+        *_quality(found.lately, top.clock),
         _log_in(person, can_log_in),
         # A page with a form that is being filled in must not be loaded again.
         refresh=0 if person else REFRESH_SECONDS,
@@ -182,6 +206,13 @@ def _done(found: Alarms, clock: Clock) -> Html:
     return table(
         ("Entry", "When", "Who", "What", "About", "Note"), rows, "Nobody has done anything about an alert yet."
     )
+
+
+def _quality(lately: Lately | None, clock: Clock) -> Iterator[Html]:
+    if lately is not None:
+        of_store = ", or of as long as there are alerts" if clock.now - lately.since < timedelta(days=7) else ""
+        since = tag("p", f"Of the newest 7 days{of_store}: since ", clock.moment(lately.since), ".")
+        yield section("Alarm quality", since, *quality_tables(lately.quality, clock.now, clock.moment))
 
 
 def _log_in(person: LoggedIn | None, can_log_in: bool) -> Html:

@@ -1,4 +1,4 @@
-"""What changed in the period of a report, and the quality of its alarms."""
+"""What changed in the period of a report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from detectors.window.roster import step_detector_names
-from exporters.report.alarms import AlarmQuality, FrequentAlarm, StaleAlarm, TeamAlarms
 from exporters.report.changes import Changes, DriftBegun, ModelChange
 from exporters.report.values import Episode, GateReport, Retraining, SavedMonth
 from monitor.model import WATCHDOG, RetrainingState
@@ -17,9 +16,6 @@ from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 from monitor.store.report.machines import breaches_of
 
-_DAY = timedelta(days=1)
-_FLOOD = timedelta(minutes=10)
-_AGAIN = 3
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -83,52 +79,5 @@ def _drifted(connection: sa.Connection, plant: Plant, start: datetime, end: date
             yield DriftBegun(step, begun[0].start, begun[0].causes)
 
 
-def alarm_quality(alerts: Sequence[Episode], start: datetime, end: datetime) -> AlarmQuality:
-    """The quality of the alerts of a period; pure. Those of the evaluation itself (Watchdog) are not counted."""
-    told = _told(alerts)
-    teams: dict[str, list[Episode]] = defaultdict(list)
-    for one in told:
-        teams[one.team].append(one)
-    stale = sorted((one for one in told if _is_stale(one, end)), key=lambda one: one.since)
-    return AlarmQuality(
-        tuple(_team(team, of_team, start, end) for team, of_team in sorted(teams.items())),
-        tuple(_frequent(told, start)),
-        tuple(StaleAlarm(one.name, one.subject, one.since) for one in stale),
-    )
-
-
 def _told(alerts: Iterable[Episode]) -> list[Episode]:
     return [one for one in alerts if one.name != WATCHDOG]
-
-
-def _is_stale(one: Episode, end: datetime) -> bool:
-    return one.ended_at is None and end - one.since > _DAY
-
-
-def _team(team: str, alerts: Sequence[Episode], start: datetime, end: datetime) -> TeamAlarms:
-    opened = sorted(one.since for one in alerts if one.since >= start)
-    stale = sum(_is_stale(one, end) for one in alerts)
-    return TeamAlarms(team, len(opened), len(opened) / ((end - start) / _DAY), _most(opened), stale)
-
-
-def _most(times: Sequence[datetime]) -> int:
-    """The largest number of times within ten minutes; `times` are in order."""
-    first = most = 0
-    for place, at in enumerate(times):
-        while at - times[first] >= _FLOOD:
-            first += 1
-        most = max(most, place - first + 1)
-    return most
-
-
-def _frequent(alerts: Iterable[Episode], start: datetime) -> list[FrequentAlarm]:
-    times: dict[tuple[str, str], list[datetime]] = defaultdict(list)
-    for one in alerts:
-        if one.since >= start:
-            times[one.name, one.subject].append(one.since)
-    found = [FrequentAlarm(*key, len(ats), _flaps(sorted(ats))) for key, ats in times.items()]
-    return sorted(found, key=lambda one: (-one.times, one.name, one.subject))
-
-
-def _flaps(times: Sequence[datetime]) -> bool:
-    return any(later - earlier < _DAY for earlier, later in zip(times, times[_AGAIN - 1 :], strict=False))

@@ -11,7 +11,8 @@ from exporters.report.values import PlantReport
 from monitor.plant.plant import Plant
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
-from monitor.store.report.changes import alarm_quality, changes, with_savings
+from monitor.store.report.alarms import quality_between
+from monitor.store.report.changes import changes, with_savings
 from monitor.store.report.gates import gates
 from monitor.store.report.machines import machines
 from monitor.store.report.savings import stored_savings
@@ -45,6 +46,6 @@ def read_report(
             savings=saved.gates,
             curves=saved.lines,
             currency=plant.currency,
-            alarms=alarm_quality(alerts, start, end),
+            alarms=quality_between(connection, start, end),
             changes=with_savings(changed, saved.gates, avoided),
         )

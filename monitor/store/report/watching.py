@@ -13,6 +13,7 @@ from monitor.model import JsonObject
 from monitor.statuses import AlertStatus
 from monitor.store.database import tables as t
 from monitor.store.delivery.outbox import MES
+from monitor.store.report.alarms import fired_at
 from monitor.store.report.gates import counts_by_name
 from monitor.store.watching.causes import likely_causes
 
@@ -25,13 +26,11 @@ _ROWS = {
 def episodes(connection: sa.Connection, start: datetime, end: datetime) -> Iterator[Episode]:
     """Alerts that were firing in the period, in order of firing."""
     c = t.alert.c
-    # Alerts of an older store have no firing time.
-    fired = sa.func.coalesce(c.fired_at, c.since, type_=t.UtcDateTime())
-    query = sa.select(t.alert, fired.label("fired")).where(
-        c.state != AlertStatus.PENDING, fired < end, sa.or_(c.ended_at.is_(None), c.ended_at >= start)
+    query = sa.select(t.alert, fired_at.label("fired")).where(
+        c.state != AlertStatus.PENDING, fired_at < end, sa.or_(c.ended_at.is_(None), c.ended_at >= start)
     )
     causes = likely_causes(connection, start)
-    for row in connection.execute(query.order_by(fired, c.id)):
+    for row in connection.execute(query.order_by(fired_at, c.id)):
         # A report of an earlier period does not include later ends.
         ended = None if row.ended_at is None or row.ended_at >= end else row.ended_at
         named = (row.name, row.subject, row.severity, row.team, row.line)

@@ -1,21 +1,19 @@
-"""What changed in the period of a report, and the quality of its alarms."""
+"""What changed in the period of a report."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import passport_rows as made
 import pytest
 from report_plant import END, START, at, plant
 
-from exporters.report.alarms import FrequentAlarm, StaleAlarm, TeamAlarms
 from exporters.report.changes import Changes, DriftBegun, ModelChange
-from exporters.report.values import Episode, PlantReport, SavedMonth
+from exporters.report.values import PlantReport, SavedMonth
 from monitor.store.database import tables as t
 from monitor.store.database.bulk import insert_new
 from monitor.store.database.database import Store
-from monitor.store.report.changes import alarm_quality, avoided_by_month, with_savings
+from monitor.store.report.changes import avoided_by_month, with_savings
 from monitor.store.report.reading import read_report
 
 MARCH = START.replace(day=1)
@@ -91,37 +89,6 @@ def test_retrainings_count_when_they_were_requested_and_when_they_came_into_forc
     ]
     found = read(store, {t.retraining: rows}).changes
     assert (found.requested, found.promoted) == (2, 1)
-
-
-def episode(
-    since: float, ended: float | None = None, name: str = "Dead", subject: str = "F1", team: str = "o"
-) -> Episode:
-    return Episode(name, subject, "warning", team, "l", at(since), None if ended is None else at(ended), "s")
-
-
-def test_alarms_of_each_team_are_counted() -> None:
-    alerts = [
-        episode(1, 2), episode(1.1, 2, subject="F2"), episode(1.16, 3, subject="F3"), episode(1.2, 3, subject="F4"),
-        episode(-30), episode(-3, 4), episode(5, team="e"), episode(5, name="Watchdog", team="p"),
-    ]  # fmt: skip
-    found = alarm_quality(alerts, START, END)
-    assert found.teams == (TeamAlarms("e", 1, 1.0, 1, 0), TeamAlarms("o", 4, 4.0, 3, 1))
-    assert found.stale == (StaleAlarm("Dead", "F1", at(-30)),)
-
-
-FLAPS = {
-    "three within a day": ([1, 9, 17], True),
-    "two": ([1, 9], False),
-    "three over more than a day": ([1, 20, 25.5], False),
-    "the last three": ([1, 40, 41, 42], True),
-}
-
-
-@pytest.mark.parametrize(("times", "flaps"), FLAPS.values(), ids=FLAPS)
-def test_an_alert_that_comes_again_and_again_flaps(times: list[float], flaps: bool) -> None:
-    found = alarm_quality([episode(n, n + 0.1) for n in times], START, START + timedelta(days=7))
-    assert found.frequent == (FrequentAlarm("Dead", "F1", len(times), flaps),)
-    assert found.flapping == flaps
 
 
 def saved(month: int, avoided: float, gate: str = "shape") -> SavedMonth:

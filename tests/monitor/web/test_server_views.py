@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from passport_rows import NOW, at
 
+from alerting.quality.figures import AlarmQuality
 from exporters.metrics.shared.snapshot import (
     AlertRow,
     BoardRow,
@@ -50,7 +51,7 @@ def alert(name: str, ended: float | None) -> dict[str, Any]:
 
 def test_an_empty_store_is_an_empty_snapshot(engine: sa.Engine) -> None:
     shot = seen(engine, {})
-    assert shot == MetricsSnapshot(at=NOW, store_bytes=shot.store_bytes)
+    assert shot == MetricsSnapshot(at=NOW, store_bytes=shot.store_bytes, quality=AlarmQuality())
     assert shot.store_bytes is not None
     assert shot.store_bytes > 10_000
 
@@ -128,9 +129,15 @@ def test_a_scrape_reads_alerts_by_index(new_store: Path, tmp_path: Path) -> None
     asked: list[tuple[str, Any]] = []
     sa.event.listen(engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
     seen(engine, {t.alert: [alert(f"A{n}", -n) for n in range(50)]})
-    (query,) = [one for one in asked if one[0].startswith("SELECT") and "FROM alert" in one[0]]
+    queries = [one for one in asked if one[0].startswith("SELECT") and "FROM alert" in one[0]]
+    first, *others = sorted(queries, key=lambda one: "ORDER BY alert.id" not in one[0])
+    assert "LIMIT" in first[0], "the first alert alone, by the primary key"
+    plans = []
     with engine.connect() as connection:
-        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query[0]}", query[1])]
-    assert [step for step in plan if step.startswith("SCAN")] == [], plan
-    assert any("ix_alert_ended_at" in step for step in plan)
-    assert any("ix_alert_episodes" in step for step in plan)
+        for query, given in others:
+            plans.append([row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", given)])
+    assert len(plans) == 2, "newest episodes, and alarms of a week"
+    for plan in plans:
+        assert [step for step in plan if step.startswith("SCAN")] == [], plan
+        assert any("ix_alert_ended_at" in step for step in plan)
+    assert any("ix_alert_episodes" in step for plan in plans for step in plan)
