@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -22,13 +21,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from alerting.quality.figures import CHATTERING, CHATTERING_WITHIN, AlarmQuality, TeamAlarms
+from benchmarks.bench_demo import run_demo
 from monitor.plant.file.load import load
 from monitor.store.database import tables as t
 from monitor.store.database.schema import open_existing
 from monitor.store.report.alarms import newest_start, quality_between
 
 _DAYS = 7
-_END = "2026-03-06T00:00:00Z"
 _CHATTERS = "none chatters"
 _BARS = {
     "mean of at most 1 in ten minutes": lambda team: team.in_ten_minutes <= 1,
@@ -36,17 +35,6 @@ _BARS = {
     _CHATTERS: lambda team: team.chattering == 0,
     "fewer than 5 stand": lambda team: team.standing < 5,
 }
-
-
-def run(seed: int, folder: Path) -> None:
-    """Run a demo of 7 days with the faults of its script."""
-    command = [
-        sys.executable, "-m", "monitor.cli", "demo", "--json", "--seed", str(seed), "--days", str(_DAYS),
-        "--end", _END, "--dir", str(folder),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"bench_calm: the demo failed: {done.stderr[-2000:]}")
 
 
 def figures(folder: Path) -> dict[str, Any]:
@@ -109,7 +97,7 @@ def main() -> None:
         found = figures(options.demo)
     else:
         with tempfile.TemporaryDirectory() as folder:
-            run(options.seed, Path(folder) / "demo")
+            run_demo(options.seed, True, _DAYS, Path(folder) / "demo")
             found = figures(Path(folder) / "demo")
     sys.stdout.write(json.dumps(found, indent=2) + "\n")
 

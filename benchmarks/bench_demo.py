@@ -40,16 +40,22 @@ _END = "2026-03-06T00:00:00Z"
 _AT_ONCE = 2
 
 
-def run(seed: int, faults: bool, days: int, folder: Path) -> dict[str, Any]:
-    """One demo: its summary, without what depends on the machine, and what its promotions were worth."""
+def run_demo(seed: int, faults: bool, days: int, folder: Path) -> dict[str, Any]:
+    """Run one demo in a process of its own; its summary."""
     command = [
         sys.executable, "-m", "monitor.cli", "demo", "--json", "--seed", str(seed), "--days", str(days), "--end", _END,
         "--dir", str(folder), "--faults" if faults else "--no-faults",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"bench_demo: seed {seed} failed: {done.stderr[-2000:]}")
-    summary = json.loads(done.stdout)
+        raise SystemExit(f"the demo of seed {seed} failed: {done.stderr[-2000:]}")
+    summary: dict[str, Any] = json.loads(done.stdout)
+    return summary
+
+
+def run(seed: int, faults: bool, days: int, folder: Path) -> dict[str, Any]:
+    """One demo: its summary, without what depends on the machine, and what its promotions were worth."""
+    summary = run_demo(seed, faults, days, folder)
     return {"seed": seed, **summary["watching"], "promotions": list(promotions(folder)), "seconds": summary["seconds"]}
 
 

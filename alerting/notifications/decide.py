@@ -236,12 +236,11 @@ def _note(
     if last is None or last.kind is Kind.RESOLVED:
         kind, incident, sequence = _first_kind(members), _incident(members, now), 1
     else:
-        kind, incident, sequence = _next_kind(members, last, now, rules), last.incident, last.sequence + 1
-    if kind is None:
-        return None
-    if kind in (Kind.JOINED, Kind.RAISED):
-        members = _of_the_matter(members, _new(members, rules))
-    return Note(team, line, incident, sequence, kind, now, *_by_event(members))
+        new = _new(members, rules)
+        kind, incident, sequence = _next_kind(members, new, last, now, rules), last.incident, last.sequence + 1
+        if kind in (Kind.JOINED, Kind.RAISED):
+            members = _of_the_matter(members, new)
+    return None if kind is None else Note(team, line, incident, sequence, kind, now, *_by_event(members))
 
 
 def _of_the_matter(members: Sequence[Episode], new: Sequence[Episode]) -> list[Episode]:
@@ -272,7 +271,9 @@ def _first_kind(members: Sequence[Episode]) -> Kind | None:
     return Kind.RESOLVED if all(e.ended_at is not None for e in members) else Kind.OPENED
 
 
-def _next_kind(members: Sequence[Episode], last: LastNote, now: datetime, rules: Rules) -> Kind | None:
+def _next_kind(
+    members: Sequence[Episode], new: Sequence[Episode], last: LastNote, now: datetime, rules: Rules
+) -> Kind | None:
     """The kind of the next note of an open incident; None if none is due."""
     ended = [e.ended_at for e in members if e.ended_at is not None]
     if len(ended) == len(members):
@@ -280,7 +281,6 @@ def _next_kind(members: Sequence[Episode], last: LastNote, now: datetime, rules:
         if members[0].line == DRILL_LINE:
             settle = timedelta(0)  # whoever drills waits for it
         return Kind.RESOLVED if now - max(ended) >= settle else None
-    new = _new(members, rules)
     if any(e.critical for e in new):
         return Kind.RAISED
     if new and now - last.at >= rules.wait:

@@ -213,9 +213,8 @@ def episode_of(
 ) -> Episode:
     """An alert of the store as messages tell of it, with its likely cause if that is among `causes`.
 
-    `places` are those of the steps in their lines.
-
-    `withheld`: it is shelved or in maintenance. `source` is the alert on a source that it follows from.
+    `places` are those of the steps in their lines. `withheld`: it is shelved or in maintenance. `source` is the alert
+    on a source that it follows from.
     """
     cause = cause_of(row.name, row.subject, row.since, row.ended_at, causes)
     number, said = (0, ()) if cause is None else (cause.id, cause.said)

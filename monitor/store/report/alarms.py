@@ -16,8 +16,17 @@ from monitor.store.database import tables as t
 NEWEST = timedelta(days=7)
 """How far back the page and the metrics look."""
 
+Bound = datetime | sa.BindParameter[datetime]
+
 fired_at = sa.func.coalesce(t.alert.c.fired_at, t.alert.c.since, type_=t.UtcDateTime())
 """When an alert fired; those of an older store have no time of firing."""
+
+
+def was_firing(start: Bound, end: Bound) -> sa.ColumnElement[bool]:
+    """The condition of an alert that was firing at some time from `start` (inclusive) to `end` (exclusive)."""
+    c = t.alert.c
+    still = sa.or_(c.ended_at.is_(None), c.ended_at >= start)
+    return sa.and_(c.state != AlertStatus.PENDING, fired_at < end, still)
 
 
 def newest_quality(connection: sa.Connection, now: datetime) -> AlarmQuality:
@@ -53,5 +62,4 @@ def _fired() -> sa.Select[Any]:
     start: sa.BindParameter[datetime] = sa.bindparam("start")
     end: sa.BindParameter[datetime] = sa.bindparam("end")
     columns = (c.name, c.subject, c.severity, c.team, fired_at.label("fired"), c.ended_at, c.acknowledged_at)
-    on = sa.or_(c.ended_at.is_(None), c.ended_at >= start)
-    return sa.select(*columns).where(c.state != AlertStatus.PENDING, fired_at < end, on)
+    return sa.select(*columns).where(was_firing(start, end))

@@ -10,10 +10,9 @@ import sqlalchemy as sa
 from alerting.notifications.likely_causes import cited_words
 from exporters.report.values import Comparison, Episode, Gain, Intake, Retraining, VersionRow
 from monitor.model import JsonObject
-from monitor.statuses import AlertStatus
 from monitor.store.database import tables as t
 from monitor.store.delivery.outbox import MES
-from monitor.store.report.alarms import fired_at
+from monitor.store.report.alarms import fired_at, was_firing
 from monitor.store.report.gates import counts_by_name
 from monitor.store.watching.causes import likely_causes
 
@@ -26,9 +25,7 @@ _ROWS = {
 def episodes(connection: sa.Connection, start: datetime, end: datetime) -> Iterator[Episode]:
     """Alerts that were firing in the period, in order of firing."""
     c = t.alert.c
-    query = sa.select(t.alert, fired_at.label("fired")).where(
-        c.state != AlertStatus.PENDING, fired_at < end, sa.or_(c.ended_at.is_(None), c.ended_at >= start)
-    )
+    query = sa.select(t.alert, fired_at.label("fired")).where(was_firing(start, end))
     causes = likely_causes(connection, start)
     for row in connection.execute(query.order_by(fired_at, c.id)):
         # A report of an earlier period does not include later ends.
