@@ -18,6 +18,10 @@ Samples = Mapping[str, Sequence[tuple[Mapping[str, str], float]]]
 """The samples of a scrape of /metrics: labels and value of each, by metric name."""
 
 
+Highest = Mapping[str, Mapping[str, float]]
+"""By alert and subject the highest value that an evaluation compares."""
+
+
 class Key(NamedTuple):
     """Identifies an alert: its name, condition and subject."""
 
@@ -64,14 +68,18 @@ class Change(NamedTuple):
 
 
 def evaluate(
-    specs: Iterable[AlertSpec], samples: Samples, states: States, at: datetime
+    specs: Iterable[AlertSpec], samples: Samples, states: States, at: datetime, highest: Highest | None = None
 ) -> tuple[dict[Key, AlertState], list[Change]]:
-    """The states after an evaluation at `at`, and the changes; a new value alone is not a change."""
+    """The states after an evaluation at `at`, and the changes; a new value alone is not a change.
+
+    `highest` is what `highest_values` finds in these samples, if that is known already.
+    """
     after: dict[Key, AlertState] = {}
     limits, clears = _by_alert(samples, "gatewatch_alert_limit"), _by_alert(samples, "gatewatch_alert_clear_level")
-    index = _SampleIndex(samples)
+    specs = list(specs)
+    highest = highest_values(specs, samples) if highest is None else highest
     for spec in specs:
-        values = _values(spec, index.matching(spec))
+        values = highest[spec.name]
         breached = _breached(spec, values, limits.get(spec.name), clears.get(spec.name), states)
         after |= _after(
             Key(spec.name, AlertCondition.BREACH, ""), breached, states, spec.pending_for, spec.keep_firing, at
@@ -84,13 +92,18 @@ def evaluate(
     return after, list(_changes(states, after))
 
 
-def values_read(specs: Iterable[AlertSpec], samples: Samples) -> dict[Key, float]:
-    """What an evaluation compares: by alert and subject the highest value; a disabled alert's too."""
+def highest_values(specs: Iterable[AlertSpec], samples: Samples) -> Highest:
+    """The values that an evaluation compares; a disabled alert's too."""
     index = _SampleIndex(samples)
+    return {spec.name: _values(spec, index.matching(spec)) for spec in specs}
+
+
+def by_key(highest: Highest) -> dict[Key, float]:
+    """The values that an evaluation compares, by the key of the alert's breach."""
     return {
-        Key(spec.name, AlertCondition.BREACH, subject): value
-        for spec in specs
-        for subject, value in _values(spec, index.matching(spec)).items()
+        Key(name, AlertCondition.BREACH, subject): value
+        for name, values in highest.items()
+        for subject, value in values.items()
     }
 
 

@@ -21,6 +21,8 @@ FOLDS = 5
 """Consecutive parts of the known ones, each estimated by a fit to the others."""
 _PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0, np.inf)
 """In variances of a column; the last one leaves the plain mean."""
+_ROUNDING = 1e-10
+"""Of the largest variance; what is smaller is rounding."""
 _FARTHEST = 3.0
 """Columns are clipped at this many standard deviations: nothing is extrapolated far."""
 
@@ -132,7 +134,21 @@ class _Solved:
 
 def _solve(terms: Floats, targets: Floats) -> _Solved:
     centre, levels = terms.mean(axis=0), targets.mean(axis=0)
-    centred, rows = terms - centre, len(terms)
-    values, vectors = np.linalg.eigh(centred.T @ centred / rows)
-    along = vectors.T @ (centred.T @ (targets - levels) / rows)
-    return _Solved(centre, levels, np.maximum(values, 0.0), vectors, along)
+    centred = terms - centre
+    values, vectors = _directions(centred)
+    along = vectors.T @ (centred.T @ (targets - levels) / len(terms))
+    return _Solved(centre, levels, values, vectors, along)
+
+
+def _directions(centred: Floats) -> tuple[Floats, Floats]:
+    """The variances (directions,) along the principal directions of the rows, and these (terms, directions).
+
+    Of fewer rows than terms by the rows' products, which are fewer; then only directions with a variance are given.
+    """
+    rows, terms = centred.shape
+    if rows >= terms:
+        values, vectors = np.linalg.eigh(centred.T @ centred / rows)
+        return np.maximum(values, 0.0), vectors
+    values, of_rows = np.linalg.eigh(centred @ centred.T / rows)
+    kept = values > _ROUNDING * values.max(initial=0.0)
+    return values[kept], centred.T @ (of_rows[:, kept] / np.sqrt(rows * values[kept]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from alerting.alerts.evaluator import Key, Samples, States, evaluate, values_read
+from alerting.alerts.evaluator import Highest, Key, States, by_key, evaluate, highest_values
 from alerting.alerts.in_force import alerts_in_force, expected_by_default, growing
 from alerting.alerts.readings import Known, Recorded, changed, followed, row_of, whole_is_due, whole_row
 from alerting.specs.roster import ALERTS
@@ -62,8 +62,9 @@ class AlertsJob:
             states = alerting.open_states(connection)
             known = self._known or readings.known_readings(connection)
             samples = StoreCollector(snapshot, self._bounds()).samples(READ)
-            row, after = self._record(connection, known, samples, states, run)
-        _, changes = evaluate(self._specs.values(), samples, states, run.now)
+            highest = highest_values(self._specs.values(), samples)
+            row, after = self._record(connection, known, highest, states, run)
+        _, changes = evaluate(self._specs.values(), samples, states, run.now, highest)
         if changes or row.readings or row.states is not None:
             with self._store.write() as connection:
                 renew(self._store, connection, run.lease)
@@ -75,10 +76,10 @@ class AlertsJob:
         return Result(len(changes))
 
     def _record(
-        self, connection: Connection, known: Known, samples: Samples, states: States, run: Run
+        self, connection: Connection, known: Known, highest: Highest, states: States, run: Run
     ) -> tuple[Recorded, Known]:
         """The row of this evaluation, and what is on record with it."""
-        values = values_read(self._specs.values(), samples) | self._expected
+        values = by_key(highest) | self._expected
         changes = changed(known.readings, values, self._growing, run.now)
         now = followed(known.readings, changes)
         if not whole_is_due(known, run.now):

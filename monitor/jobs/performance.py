@@ -23,15 +23,23 @@ from monitor.store.database.statements import mark
 from monitor.store.models import versions
 from monitor.store.models.versions import ModelInForce
 from monitor.store.rows.decisions import newest_arrival_decided
-from monitor.store.rows.outcomes import newest_outcome
+from monitor.store.rows.outcomes import DecidedOutcome, newest_outcome
 from monitor.store.watching.board import realised_statuses, status_changes, trend_findings
 from monitor.store.watching.references import NewReference, freeze, reference_in_force
 from monitor.windows import outcomes
 from monitor.windows.dispositions import count_answers
 from monitor.windows.frozen import content_of
 from monitor.windows.outcomes import OutcomeCounts
-from monitor.windows.realised import columns_of, empty, frozen_reference, parts_before, realised, reference
-from monitor.windows.waiting import InputsOfRows, reference_of_estimates, waiting
+from monitor.windows.realised import (
+    columns_of,
+    empty,
+    frozen_reference,
+    newest_decided,
+    parts_before,
+    realised,
+    reference,
+)
+from monitor.windows.waiting import JUDGED, InputsOfRows, reference_of_estimates, waiting
 
 REFERENCE_ROWS = 1000
 """Newest parts in a model's reference; without the outcome where it was fitted to the part."""
@@ -108,9 +116,10 @@ class PerformanceJob:
         version = ("", "", 0) if used is None else (used.version, used.digest, used.changes)
         last = self._judged.get(gate)
         same = last is not None and (last.version, last.outcome) == (version, outcome)
-        findings, rows = (last.findings, 0) if last and same else self._judge(gate, config, used, run)
         kept = last is not None and same and last.decided == decided
-        estimates = last.estimates if last and kept else self._estimate(gate, config, used, run, findings)
+        newest = [] if kept or used is None else self._newest(gate, config, used, run)
+        findings, rows = (last.findings, 0) if last and same else self._judge(gate, config, used, run, newest)
+        estimates = last.estimates if last and kept else self._estimate(gate, config, used, run, findings, newest)
         # Dated now even without new data, because the findings still hold.
         findings, estimates = (tuple(replace(f, at=run.now) for f in found) for found in (findings, estimates))
         self._judged[gate] = Judged(version, outcome, findings, decided, estimates)
@@ -121,8 +130,14 @@ class PerformanceJob:
             write.trends.extend(trend_findings(estimates))
         return rows
 
+    def _newest(self, gate: str, config: GateConfig, used: ModelInForce, run: Run) -> Sequence[DecidedOutcome]:
+        """The newest outcomes that are judged, and that an estimate rests on: read once for both."""
+        rows = max(self._plant.performance.window_rows, JUDGED)
+        with self._store.read() as connection:
+            return newest_decided(connection, gate, config, used, run.now, rows)
+
     def _judge(
-        self, gate: str, config: GateConfig, used: ModelInForce | None, run: Run
+        self, gate: str, config: GateConfig, used: ModelInForce | None, run: Run, newest: Sequence[DecidedOutcome]
     ) -> tuple[tuple[Finding, ...], int]:
         rows, classes = self._plant.performance.window_rows, self._plant.classes_of(config)
         if used is None:
@@ -130,7 +145,7 @@ class PerformanceJob:
             return tuple(Performance(rows, (), of_classes=config.of_classes).judge(no_rows, no_rows)), 0
         reference = self._reference(gate, config, used, run)
         with self._store.read() as connection:
-            window = realised(connection, gate, config, used, run.now, rows, self._forecasts, classes)
+            window = realised(connection, gate, config, used, run.now, rows, self._forecasts, classes, newest)
             before = {
                 method: realised_statuses(connection, method, {gate: used.since}).get(gate)
                 for method in (SKILL, MISCOVERAGE)
@@ -144,7 +159,13 @@ class PerformanceJob:
         return tuple(findings), len(window)
 
     def _estimate(
-        self, gate: str, config: GateConfig, used: ModelInForce | None, run: Run, realised: Sequence[Finding]
+        self,
+        gate: str,
+        config: GateConfig,
+        used: ModelInForce | None,
+        run: Run,
+        realised: Sequence[Finding],
+        newest: Sequence[DecidedOutcome],
     ) -> tuple[Finding, ...]:
         """What error and coverage of the parts that wait will be, against the limit of the realised error."""
         rows, classes = self._plant.performance.window_rows, self._plant.classes_of(config)
@@ -154,7 +175,7 @@ class PerformanceJob:
         reference = self._reference(gate, config, used, run, ESTIMATE)
         inputs = self._inputs.setdefault(gate, InputsOfRows())
         with self._store.read() as connection:
-            found = waiting(connection, gate, config, used, run.now, reference, inputs, classes)
+            found = waiting(connection, gate, config, used, run.now, reference, inputs, classes, newest)
         limit = next((f.limit for f in realised if f.method in (MAE, LOG_LOSS) and not f.feature), None)
         return tuple(BeforeOutcomes(rows, limit, found.overdue).judge(found.known, found.waiting))
 

@@ -28,12 +28,13 @@ class _Recorder:
         self._store = app.store
         self._bounds = bounds_of(app.plant, app.jobs)
         self._file = file
+        self._stop = app.runner.stop
         self._times = times
         self._next = next(times, None)
 
     def before(self, slot: datetime) -> None:
-        """Record the instants before `slot`, which is about to run."""
-        while self._next is not None and self._next < slot:
+        """Record the instants before `slot`, which is about to run, or as many as there are until a signal."""
+        while self._next is not None and self._next < slot and not self._stop.is_set():
             self._record(self._next)
             self._next = next(self._times, None)
 

@@ -45,10 +45,12 @@ def realised(
     rows: int,
     forecasts: Forecasts,
     classes: ClassSpec | None = None,
+    decided: Sequence[DecidedOutcome] | None = None,
 ) -> Window:
     """The newest predictions of the version in force whose outcome was available at `now`, oldest first.
 
-    `classes` are those of a gate that predicts a class.
+    `classes` are those of a gate that predicts a class; `decided` is what `newest_decided` finds of `rows` or more, if
+    that is known already.
 
     An outcome belongs to the last decision at or before its own time; each decision counts with its outcome's last
     word. A part that the model called out of distribution is left out: a fault of the input is for the drift
@@ -56,7 +58,8 @@ def realised(
     What was measured of a part after people reworked it does not count either: the prediction is of the part as it was.
     Uncertain parts and parts held without skill count: the model did predict them.
     """
-    found = list(reversed(newest_decided(connection, gate, config, used, now, rows)))
+    newest = newest_decided(connection, gate, config, used, now, rows) if decided is None else decided[:rows]
+    found = list(reversed(newest))
     if not found:
         return empty(gate, config.step, columns_of(classes))
     if classes is not None:

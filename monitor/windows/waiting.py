@@ -84,15 +84,17 @@ def waiting(
     reference: Window,
     inputs: InputsOfRows,
     classes: ClassSpec | None = None,
+    decided: Sequence[DecidedOutcome] | None = None,
 ) -> Waiting:
-    """The windows at an instant, from committed rows alone.
+    """The windows at an instant, from committed rows alone; `decided` as for `monitor.windows.realised.realised`.
 
     Known: the newest parts whose outcome belongs to a decision of the version in force, by the rule of the realised
     performance (`monitor.windows.realised`), after those of its reference. Waiting: of the newest decisions of the
     version those without an outcome, unless the part waits longer than any known part did: its outcome may never come,
     as that of a scrapped part. Outcomes are overdue where none has come for longer than that while the gate decided.
     """
-    judged = list(reversed(newest_decided(connection, gate, config, used, now, JUDGED)))
+    newest_judged = newest_decided(connection, gate, config, used, now, JUDGED) if decided is None else decided[:JUDGED]
+    judged = list(reversed(newest_judged))
     details = predictions_at(connection, gate, [row.arrival for row in judged])
     rows = [details[row.arrival] for row in judged]
     patience = _patience(rows, judged)

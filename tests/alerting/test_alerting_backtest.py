@@ -12,7 +12,7 @@ import pytest
 from promtool_kit import STEP, T0, Series, sampled
 
 from alerting.alerts.backtest import Episode, backtest
-from alerting.alerts.evaluator import AlertState, Key, evaluate, values_read
+from alerting.alerts.evaluator import AlertState, Key, by_key, evaluate, highest_values
 from alerting.alerts.readings import (
     Known,
     Reading,
@@ -64,7 +64,7 @@ def _run(
     episodes: list[Episode] = []
     for n, at in enumerate(instants):
         known = known_from(rows)
-        values = values_read(specs, _samples(series, n)) | _expected(series, n)
+        values = by_key(highest_values(specs, _samples(series, n))) | _expected(series, n)
         changes = changed(known.readings, values, _GROWING, at)
         readings = followed(known.readings, changes)
         before = states

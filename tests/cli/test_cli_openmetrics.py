@@ -94,9 +94,7 @@ def test_a_bad_interval_is_refused(bad: str, plant: Path) -> None:
     assert "--openmetrics-every" in said.err
 
 
-@pytest.mark.parametrize(
-    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.soak), signal.SIGKILL], ids=["a polite signal", "a kill"]
-)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["a polite signal", "a kill"])
 def test_ended_halfway_the_file_is_whole_or_not_there(number: signal.Signals, plant: Path) -> None:
     file = plant.parent / "history.om"
     under_way = start(*arguments(plant, file, 2.0), "--openmetrics-every", "1s")

@@ -1,6 +1,7 @@
-"""Two hundred SIGKILLs at random instants over 100,000 rows: nothing lost, nothing doubled, decisions the same.
+"""Six days of history, 100,000 rows: undisturbed, and with two hundred SIGKILLs at random instants.
 
-Two sources feed one of the machines, and rows are tried again from quarantine meanwhile.
+Nothing is lost, nothing doubled, decisions are the same, and memory does not grow with history. Two sources feed one of
+the machines, and rows are tried again from quarantine meanwhile.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from pathlib import Path
 import pytest
 from fork_kit import ended, forked
 from plant_kit import START, advice, contents, copied
-from soak_plant import posted_readings
-from soak_runs import HOURS, SOAK, Cost, Told, counted_once, replay_all, retried, share_done
+from soak_plant import corrections, posted_readings
+from soak_runs import HOURS, SOAK, Cost, Told, counted_once, measured, replay_all, retried, share_done
 from waits import HANGS
 
 from monitor.plant.file.load import load
@@ -29,6 +30,8 @@ _LAST = 0.93
 """Share of the history to be done at the last kill: kills are spread over all of it, and it never ends before them."""
 _RETRY_SECONDS = 0.1
 """A tenth of the kills come within this time of the begin of a retry."""
+_ALLOWED_BYTES = 48 * 1024 * 1024
+"""What allocators and caches may differ by; five more days of readings in memory would take several times that."""
 
 
 def _start(plant: Path) -> tuple[int, int]:
@@ -131,3 +134,18 @@ def test_two_hundred_random_kills_lose_nothing_and_double_nothing(
         f"{len(expected['decisions'])} decisions equal; taken in by retries: {again}; "
         f"{seconds:.0f} s, undisturbed {cost.seconds:.0f} s; {share:.0%} of the history done at the last kill"
     )
+
+
+@pytest.mark.soak
+def test_six_days_of_replay_need_no_more_memory_than_one(
+    trained: Path, undisturbed: tuple[Path, Cost], tmp_path: Path
+) -> None:
+    plant = copied(trained, tmp_path / "plant")
+    # Under as many plant files as the six days: what each of them leaves behind is not history.
+    files = sum(1 for _ in corrections(HOURS))
+    one = measured(lambda: [replay_all(plant, 24.0 * (number + 1) / files) for number in range(files)])
+    _, six = undisturbed
+    print(
+        f"peak memory: {one.peak_bytes / 2**20:.0f} MiB after 1 day, {six.peak_bytes / 2**20:.0f} after {HOURS:.0f} h"
+    )
+    assert six.peak_bytes - one.peak_bytes < _ALLOWED_BYTES
