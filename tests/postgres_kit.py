@@ -8,7 +8,9 @@ import secrets
 import shutil
 import socket
 import subprocess
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import sqlalchemy as sa
@@ -18,9 +20,11 @@ from monitor.store.database.schema import open_store
 
 _USER = "gatewatch"
 _TEMPLATE = "made_store"
+_TWO_WAYS = 150_000
+"""The version of PostgreSQL that has two ways to copy a database."""
 _OPTIONS = (
     "fsync=off", "full_page_writes=off", "max_connections=80", "shared_buffers=32MB", "max_wal_size=128MB",
-    "unix_socket_directories=", "listen_addresses=127.0.0.1",
+    "unix_socket_directories=", "listen_addresses=127.0.0.1", "autovacuum=off",
 )  # fmt: skip
 
 
@@ -47,7 +51,9 @@ def stop() -> None:
 
 def make_database(url: sa.URL, name: str, template: str = "template1") -> str:
     """Make a database; its URL, password included."""
-    _admin(url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    # The files as they are, where a version can also copy by way of the log, which takes twice as long.
+    version = _administrator(url, os.getpid()).info.server_version
+    _admin(url, f"CREATE DATABASE {name} TEMPLATE {template}" + " STRATEGY FILE_COPY" * (version >= _TWO_WAYS))
     return url.set(database=name).render_as_string(hide_password=False)
 
 
@@ -89,7 +95,7 @@ def _make(folder: Path) -> None:
         for path in (folder, folder / "password"):
             shutil.chown(path, account)
     initdb = (
-        binaries / "initdb", "-D", folder / "data", "-U", _USER, "--auth=scram-sha-256",
+        binaries / "initdb", "-D", folder / "data", "-U", _USER, "--auth=md5",
         f"--pwfile={folder / 'password'}", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync",
     )  # fmt: skip
     assert _run(folder, *initdb).returncode == 0, (folder / "log").read_text()
@@ -124,9 +130,14 @@ def _run(folder: Path, *command: str | Path) -> subprocess.CompletedProcess[byte
         )  # fmt: skip
 
 
-def _admin(server: sa.URL, statement: str) -> None:
-    with psycopg.connect(
+@cache
+def _administrator(server: sa.URL, _process: int) -> psycopg.Connection[Any]:
+    """A process's own connection to the server, kept until the run ends."""
+    return psycopg.connect(
         host=server.host, port=server.port, user=server.username, password=server.password, dbname="postgres",
         autocommit=True,
-    ) as connection:  # fmt: skip
-        connection.execute(statement)  # type: ignore[call-overload]
+    )  # fmt: skip
+
+
+def _admin(server: sa.URL, statement: str) -> None:
+    _administrator(server, os.getpid()).execute(statement)  # type: ignore[call-overload]
