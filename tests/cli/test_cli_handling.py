@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -15,9 +16,10 @@ pytestmark = pytest.mark.process
 ALERT = ("SensorStuck", "mill-1")
 
 
-@pytest.fixture
-def fired(plant: Path) -> Path:
-    """A plant in which an alert fires."""
+@pytest.fixture(scope="module")
+def ran(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a plant in which an alert fires."""
+    plant = Path(shutil.copytree(fresh, tmp_path_factory.mktemp("ran") / "plant")) / "plant.yaml"
     assert gatewatch("once", plant).code == 0
     row = (*ALERT, "warning", "mill-1 is stuck", "2026-03-02 06:00:00.000000", "2026-03-02 06:00:00.000000")
     with closing(sqlite3.connect(plant.parent / "gatewatch.db")) as connection:
@@ -25,7 +27,13 @@ def fired(plant: Path) -> Path:
             "INSERT INTO alert (name, subject, severity, summary, since, fired_at) VALUES (?, ?, ?, ?, ?, ?)", row
         )
         connection.commit()
-    return plant
+    return plant.parent
+
+
+@pytest.fixture
+def fired(ran: Path, tmp_path: Path) -> Path:
+    """The plant file of a copy of it."""
+    return Path(shutil.copytree(ran, tmp_path / "plant")) / "plant.yaml"
 
 
 def test_from_the_alert_to_the_record_and_back(fired: Path) -> None:

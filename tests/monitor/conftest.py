@@ -12,6 +12,17 @@ from spine_kit import Spine
 from monitor.store.database.database import Store
 
 BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgres))
+_ABOVE = {"gate_models", "jobs", "pipeline", "scheduling"}
+"""Folders of tests of what stands on the store's functions, which `store` tests on both databases."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What stands on the store is tested on SQLite by `make test`, and on PostgreSQL too by `make soak`."""
+    for item in items:
+        case = getattr(item, "callspec", None)
+        if case is not None and _ABOVE & set(item.path.parts) and "postgresql" in case.params.values():
+            item.add_marker(pytest.mark.soak)
 
 
 @pytest.fixture(params=BOTH)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 from fork_kit import forked
-from plant_kit import LIVE, START
+from plant_kit import LIVE, SOURCES, START
 from soak_plant import corrections
 
 from detectors.shared.wasserstein import wasserstein
@@ -38,8 +38,11 @@ HOURS = 144.0
 SOAK = (
     *LIVE, "store.lease=0.3s", "store.snapshot_rows=500", "gates.forging.training.epochs=40",
     "gates.coating.training.epochs=40",
+    *(f"sources.{name}.every=1h" for name in (*SOURCES, "condition")),
+    *(f"{job}.every=1h" for job in ("write_back", "alerts", "notify")),
 )  # fmt: skip
-"""A killed process's leases run out, and its detectors are rebuilt, in a fraction of a second."""
+"""A killed process's leases run out, and its detectors are rebuilt, in a fraction of a second. Slots are hours: what is
+tested is what happens within them, and most of the work of short ones is the same for few rows as for many."""
 
 _ONCE = (
     "gatewatch_gate_decisions_total", "gatewatch_findings_total", "gatewatch_source_quarantined_rows_total",

@@ -27,7 +27,7 @@ _JOBS = (
     "write_back", "drift", "performance", "alerts", "notify",
 )  # fmt: skip
 COARSE = (
-    *LIVE, *(f"{job}.every=6h" for job in _JOBS), "jobs.reconcile=1d",
+    *LIVE, *(f"{job}.every=6h" for job in _JOBS), "jobs.reconcile=10d",
     "gates.forging.training.epochs=40", "gates.coating.training.epochs=40",
 )  # fmt: skip
 """The whole plant at four slots a day instead of ninety-six: the days are what this is about, not the slots."""
