@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
@@ -24,15 +24,24 @@ Group = tuple[str, str]
 
 
 class Kind(StrEnum):
-    """Why a note is due; also the `kind` label of its metric."""
+    """Why a note is due; also the `kind` label of its metric.
+
+    RESOLVED and CLOSED: all alerts of the incident are over. Of a closed one people are not told.
+    """
 
     OPENED = "opened"
     JOINED = "joined"
     RAISED = "raised"
     REPEATED = "repeated"
     RESOLVED = "resolved"
+    CLOSED = "closed"
     ESCALATED = "escalated"
     INFO = "info"
+
+
+FOR_THE_LOG = (Kind.INFO, Kind.CLOSED)
+"""The kinds of notes that are not sent to people."""
+_ENDS = (Kind.RESOLVED, Kind.CLOSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +158,18 @@ class Message:
     @property
     def for_people(self) -> bool:
         """Whether it is sent to people, and not only written to the log."""
-        return self.notes[0].kind is not Kind.INFO
+        return self.notes[0].kind not in FOR_THE_LOG
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How often notifications are sent; the first three are set in the plant file.
+    """How often notifications are sent; the first three and `every_end` are set in the plant file.
 
     `wait`: the minimum time from a note of an incident to the next, which collects new alerts. `settle`: how long all
     alerts must be over before the end is announced, so that a chattering alert stays one incident; while one chatters,
     it is `off_delay` times as long. A team gets at most `most` messages in any period `within`. More than `flood`
     alarms in that period are a flood (ISA-18.2, EEMUA 191): then alerts are collected for `gather` and told together.
+    `every_end`: people are told the end of every incident, and not only of those with a critical alert.
     """
 
     repeat_every: timedelta
@@ -170,6 +180,7 @@ class Rules:
     flood: int = FLOOD
     gather: timedelta = timedelta(seconds=30)
     off_delay: int = 2
+    every_end: bool = False
 
 
 def decide_notifications(
@@ -191,15 +202,17 @@ def decide_notifications(
     by_group = sorted((e for e in episodes if not e.unseen), key=lambda e: (e.team, e.line, e.id))
     flooded = _flooded(by_group, now, rules)
     told_at = _newest_of_teams(last)
-    notes, infos = [], []
+    notes, logged = list[Note](), list[Note]()
     for (team, line), grouped in groupby(by_group, key=lambda e: (e.team, e.line)):
         members = list(grouped)
-        infos += _infos(team, line, [e for e in members if e.severity == "info"], now)
+        logged += _infos(team, line, [e for e in members if e.severity == "info"], now)
         alerts = [e for e in members if e.severity != "info"]
         note = _note(team, line, alerts, last.get((team, line)), now, rules)
-        waits = note is not None and team in quiet and note.severity != "critical"
-        notes += [note] if note and not waits else []
-    messages = [Message(note.key, (note,)) for note in infos]
+        if note is not None and note.kind is Kind.CLOSED:
+            logged.append(note)
+        elif note is not None and (note.severity == "critical" or team not in quiet):
+            notes.append(note)
+    messages = [Message(note.key, (note,)) for note in logged]
     for team, of_team in groupby(notes, key=lambda note: note.team):
         room = rules.most - sent_recently.get(team, 0)
         if team in flooded:
@@ -233,14 +246,19 @@ def _note(
 ) -> Note | None:
     if not members:
         return None
-    if last is None or last.kind is Kind.RESOLVED:
+    if last is None or last.kind in _ENDS:
         kind, incident, sequence = _first_kind(members), _incident(members, now), 1
     else:
         new = _new(members, rules)
         kind, incident, sequence = _next_kind(members, new, last, now, rules), last.incident, last.sequence + 1
         if kind in (Kind.JOINED, Kind.RAISED):
             members = _of_the_matter(members, new)
-    return None if kind is None else Note(team, line, incident, sequence, kind, now, *_by_event(members))
+    if kind is None:
+        return None
+    note = Note(team, line, incident, sequence, kind, now, *_by_event(members))
+    # Whoever drills waits for the end.
+    told = rules.every_end or note.severity == "critical" or line == DRILL_LINE
+    return note if told or kind is not Kind.RESOLVED else replace(note, kind=Kind.CLOSED)
 
 
 def _of_the_matter(members: Sequence[Episode], new: Sequence[Episode]) -> list[Episode]:

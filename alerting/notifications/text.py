@@ -110,7 +110,8 @@ def _note_title(note: Note, teller: Teller) -> str:
     what = teller.named(shown[0])
     if len(shown) > 1:
         what = words.say("and_more", what=what, count=str(len(shown) - 1))
-    kind = Kind.RESOLVED if note.kind is Kind.ESCALATED and note.sequence > 1 else note.kind
+    over = note.kind is Kind.CLOSED or (note.kind is Kind.ESCALATED and note.sequence > 1)
+    kind = Kind.RESOLVED if over else note.kind
     return words.say("title", what=words.say(f"title_{kind.value}", what=what), where=_where(note, teller))
 
 
@@ -145,7 +146,7 @@ def _collapsed(episodes: Sequence[Episode]) -> tuple[Episode, ...]:
 
 def _shown(note: Note) -> tuple[Episode, ...]:
     """The alerts that the note is about, most severe first."""
-    about = note.resolved if note.kind is Kind.RESOLVED else note.fired or note.still or note.resolved
+    about = note.resolved if note.kind in (Kind.RESOLVED, Kind.CLOSED) else note.fired or note.still or note.resolved
     return tuple(sorted(about, key=_severity))
 
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from statistics import fmean
 from typing import Protocol
 
+from alerting.notifications.decide import FOR_THE_LOG
 from alerting.notifications.likely_causes import LikelyCause, cause_of
 from monitor.demo.causes import cited
 from monitor.demo.truth import time_of
@@ -163,7 +164,7 @@ def is_meant(fault: JsonObject, alert: Began) -> bool:
 def compare_with_truth(connection: Connection, plant: Plant, truth: JsonObject, now: datetime) -> dict[str, object]:
     """The comparison as data."""
     alerts = [alert for alert in fired_alerts(connection) if alert.name != WATCHDOG and alert.severity != "info"]
-    notices = all_notifications(connection)
+    notices = [n for n in all_notifications(connection) if n.kind not in FOR_THE_LOG]
     causes = {cause.id: cause for cause in causes_since(connection, time_of(truth["start"]))}
     likely = likely_causes(connection, time_of(truth["start"]))
     faults: list[dict[str, object]] = []

@@ -167,6 +167,11 @@ class NotifyConfig(Strict):
     settle: Duration = Field(
         timedelta(minutes=30), description="How long all alerts must be over before an incident counts as resolved."
     )
+    ends: Literal["critical", "all"] = Field(
+        "critical",
+        description="Which incidents people are told the end of: those with a critical alert, or all. The end of every "
+        "one is in the log, on the pages and in the handover.",
+    )
     repeat_every: PositiveDuration = Field(
         timedelta(hours=12),
         description="How often a critical alert that is still firing and not acknowledged is sent again.",

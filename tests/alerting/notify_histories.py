@@ -20,7 +20,7 @@ from alerting.notifications.decide import (
 from monitor.statuses import Announced
 
 T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
-RULES = Rules(timedelta(hours=12), wait=timedelta(minutes=5), settle=timedelta(minutes=5))
+RULES = Rules(timedelta(hours=12), wait=timedelta(minutes=5), settle=timedelta(minutes=5), every_end=True)
 
 
 def after(minutes: float) -> datetime:

@@ -26,7 +26,7 @@ from monitor.statuses import AlertCondition, AlertStatus, PostRefusal
 
 CONDITIONS = tuple(c.value for c in AlertCondition)
 ALERT_STATES = tuple(s.value for s in AlertStatus)
-NOTIFICATION_KINDS = ("opened", "joined", "raised", "repeated", "resolved", "escalated", "info")
+NOTIFICATION_KINDS = ("opened", "joined", "raised", "repeated", "resolved", "closed", "escalated", "info")
 ALERT_SUBJECT = Label(
     "subject",
     "machines, steps, gates, sources and jobs of the plant file, mes, the site, teams, and "
