@@ -79,9 +79,7 @@ class NotifyJob:
         self._feeds = feeds_of(plant)
         self._places = plant.step_places()
         config = plant.notify
-        self._rules = Rules(
-            config.repeat_every, config.group_interval, config.settle, every_end=config.ends == "all"
-        )
+        self._rules = Rules(config.repeat_every, config.group_interval, config.settle, every_end=config.ends == "all")
         self._escalate: dict[str, Escalation] = {
             team: Escalation(rule.after, rule.to) for team, rule in config.escalate.items()
         }

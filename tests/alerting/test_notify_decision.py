@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from notify_histories import RULES, History, after, keys
 
 from alerting.notifications.decide import Kind, Message, Rules, decide_notifications
+from monitor.model import DRILL_LINE
 
 # What happens, in order: (minute, what, arguments); a bare minute is a look at what is due. Then the kinds told at
 # each look.
@@ -298,6 +299,49 @@ EVENTS = st.lists(
 )
 
 
+ENDS = {
+    "of a warning": ("warning", "l1", False),
+    "of a critical alert": ("critical", "l1", True),
+    "of a drill": ("warning", DRILL_LINE, True),
+}
+
+
+@pytest.mark.parametrize(("severity", "line", "told"), ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize("every_end", [False, True])
+def test_people_are_told_an_end_where_something_was_critical_or_all_are_wanted(
+    severity: str, line: str, told: bool, every_end: bool
+) -> None:
+    history = History(replace(RULES, every_end=every_end))
+    history.fire("A", severity=severity, line=line)
+    history.tell(0)
+    history.end(1, 10)
+    (message,) = history.tell(20)
+    sent = told or every_end
+    assert (message.notes[0].kind, message.for_people) == ((Kind.RESOLVED, True) if sent else (Kind.CLOSED, False))
+    assert history.told("resolved") == [1]
+    history.fire("A", at=30, severity=severity, line=line)
+    assert history.kinds(30) == ["opened"]
+
+
+def test_a_warning_that_came_and_went_before_it_was_told_is_only_in_the_log() -> None:
+    history = History(replace(RULES, every_end=False))
+    history.fire("A")
+    history.end(1, 1)
+    (message,) = history.tell(2)
+    assert (message.notes[0].kind, message.for_people) == (Kind.CLOSED, False)
+
+
+def test_an_end_without_a_critical_alert_waits_for_no_quiet_hours_and_takes_no_room() -> None:
+    history = History(replace(RULES, every_end=False, most=1))
+    for line in ("l1", "l2"):
+        history.fire("A", f"m {line}", line=line)
+    history.tell(0)
+    history.end(1, 1)
+    history.end(2, 1)
+    history.quiet = {"operators"}
+    assert history.kinds(11) == ["closed", "closed"]
+
+
 @given(EVENTS)
 def test_whatever_happens_each_firing_and_each_end_is_told_once_and_never_in_a_flood(
     steps: list[tuple[int, str, int, str, str]],
@@ -313,7 +357,7 @@ def test_whatever_happens_each_firing_and_each_end_is_told_once_and_never_in_a_f
         elif what in ("quiet", "loud"):
             history.quiet = {"operators"} if what == "quiet" else set()
         else:
-            told = [note for message in history.tell(now) for note in message.notes]
+            told = [note for message in history.tell(now) if message.for_people for note in message.notes]
             assert not history.quiet or all(note.severity != "warning" for note in told)
     history.quiet = set()
     for _ in range(8):

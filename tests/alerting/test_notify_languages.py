@@ -61,7 +61,8 @@ class Blank(dict[str, str]):
 def test_every_severity_kind_and_cause_has_a_sentence() -> None:
     known = shipped("en").sentences
     assert {*SEVERITIES, *(f"cause_{kind.value}" for kind in CauseKind)} <= known.keys()
-    assert {f"title_{kind.value}" for kind in Kind} <= known.keys()
+    # What is only in the log is titled as the end that it is.
+    assert {f"title_{kind.value}" for kind in Kind if kind is not Kind.CLOSED} <= known.keys()
 
 
 def test_every_alert_says_what_is_wrong_why_and_what_to_do() -> None:

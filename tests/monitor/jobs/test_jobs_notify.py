@@ -75,7 +75,7 @@ def statuses(spine: Spine) -> list[tuple[str, str, int]]:
 
 
 def test_from_firing_to_the_end_to_the_log_and_to_the_service(spine: Spine, andon: Andon) -> None:
-    job = teller(spine, {"operators": [andon.url]})
+    job = teller(spine, {"operators": [andon.url]}, ends="all")
     number = fire(spine)
     assert spine.run(job, after(0)).rows == 1
     assert spine.run(job, after(1)).rows == 0
@@ -162,10 +162,20 @@ def test_a_service_that_is_down_is_tried_again_and_the_other_of_the_team_gets_it
     other.close()
 
 
+def test_the_end_of_a_warning_is_in_the_log_alone(spine: Spine, andon: Andon) -> None:
+    job = teller(spine, {"operators": [andon.url]})
+    number = fire(spine)
+    spine.run(job, after(0))
+    end(spine, number, 1)
+    spine.run(job, after(10))
+    assert (len(andon.ids), [line["notifications"][0]["kind"] for line in lines(spine)]) == (1, ["opened", "closed"])
+    assert spine.all(t.alert, "told") == ["resolved"]
+
+
 def test_what_comes_later_waits_behind_so_that_the_end_is_never_told_before_the_begin(
     spine: Spine, andon: Andon
 ) -> None:
-    job = teller(spine, {"operators": [andon.url]})
+    job = teller(spine, {"operators": [andon.url]}, ends="all")
     number = fire(spine)
     andon.status = 503
     spine.run(job, after(0))
