@@ -37,6 +37,8 @@ engines_kit.share_compiled_statements()
 
 _LONG = {"examples", "cli", "contracts", "exactly_once", "gate_models", "service", "stack"}
 """Folders of tests that go through the whole chain."""
+_LONGEST = {"test_soak_six_days.py", "test_examples_full.py"}
+"""Files of a quarter of an hour each."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,7 +65,11 @@ def pytest_collection_finish() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest first, so that no worker is left with it when the others are done."""
-    items.sort(key=lambda item: (not _LONG & set(item.path.parts), not item.get_closest_marker("process")))
+    items.sort(
+        key=lambda item: (
+            item.path.name not in _LONGEST, not _LONG & set(item.path.parts), not item.get_closest_marker("process")
+        )
+    )  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
