@@ -13,6 +13,8 @@ from monitor.detection import PERFORMANCE
 
 _AFTER = timedelta(hours=2)
 """How long after the end of a cause an alert on a gate still follows from it: windows contain its parts so long."""
+_BEFORE = timedelta(hours=4)
+"""How much earlier than a cause an alert that follows from it may seem to begin: neither is known to the minute."""
 _FOUND_AFTER = timedelta(hours=2)
 """How much later than an alert its cause may be found for a later cause not to be taken for it."""
 
@@ -40,9 +42,9 @@ class LikelyCause:
 
     def explains(self, spec: AlertSpec, subject: str, since: datetime, ended_at: datetime | None) -> bool:
         """Whether an alert of this time follows from the cause."""
-        if (ended_at is not None and ended_at < self.since) or (
-            self.ended_at is not None and since > self.ended_at + _AFTER
-        ):
+        if since < self.since - _BEFORE or (self.ended_at is not None and since > self.ended_at + _AFTER):
+            return False
+        if ended_at is not None and ended_at < self.since:
             return False
         detector = dict(spec.match).get("detector")
         if (detector, subject) in self.findings or (spec.kind == "step" and subject in self.subjects):

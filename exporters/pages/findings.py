@@ -46,6 +46,14 @@ def newest_sample(rows: Sequence[BoardRow]) -> datetime | None:
     return max((row.at for row in rows), default=None)
 
 
+def newest_samples(snapshot: MetricsSnapshot) -> Mapping[str, datetime]:
+    """By subject the newest sample that findings on its state rest on, also those that are too old to be shown."""
+    newest: dict[str, datetime] = {}
+    for row in states(snapshot.board):
+        newest[row.subject] = max(row.at, newest.get(row.subject, row.at))
+    return newest
+
+
 def units_of(bounds: Bounds, machine: str) -> dict[str, str]:
     """The unit of each sensor of a machine; none of what is no machine."""
     config = bounds.plant.machines.get(machine)

@@ -20,7 +20,7 @@ from exporters.pages.findings import (
     Findings,
     by_subject,
     limit_ratio,
-    newest_sample,
+    newest_samples,
     row_counts,
     states,
     time_left,
@@ -191,13 +191,13 @@ def _machines(snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings, clo
     plant = bounds.plant
     elsewhere = {*plant.machines, *plant.gates, *plant.steps, *plant.sources}
     others = sorted({row.subject for row in snapshot.board} - elsewhere)
+    newest = newest_samples(snapshot)
     rows: list[tuple[str, ...]] = []
     for name in (*plant.machines, *others):
         step: str = subject_link(plant.machines[name].step) if name in plant.machines else ""
         judged = states(findings.get(name, ()))
-        newest = newest_sample(judged)
         told = *worst_findings(judged, units_of(bounds, name)), time_left(findings.get(name, ()))
-        rows.append((subject_link(name), step, *told, clock.ago(newest)))
+        rows.append((subject_link(name), step, *told, clock.ago(newest.get(name))))
     heads = ("Machine", "Step", "Status", "What", "Running hours until a limit", "Newest sample")
     return table(heads, rows, "The plant file has no machine.")
 

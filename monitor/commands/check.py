@@ -41,7 +41,8 @@ def check(plant: str, overrides: Sequence[str], json_: bool, connect: bool) -> N
     if lines:
         raise SystemExit(2 if examined.problems else 3)
     if not json_:
-        click.echo(f"{plant}: no problems")
+        number = len(warnings)
+        click.echo(f"{plant}: no problems" + (f", {number} warning{'s' * (number > 1)}" if number else ""))
 
 
 @click.command()

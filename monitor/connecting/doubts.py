@@ -1,19 +1,27 @@
-"""What of a source works, but can hardly be meant: nothing readable, pass/fail texts without codes, foreign serials."""
+"""What of a source works, but can hardly be meant: no rows, many refused, columns without a number, times of 1970,
+pass/fail texts without codes, foreign serials, units that contradict each other."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 
 from monitor.connecting.preview import Preview, share, value_columns
 from monitor.model import RejectReason
 from monitor.plant.messages import join_names
-from monitor.plant.sources import OutcomeSource, SourceBase, ValueColumn
+from monitor.plant.plant import Plant
+from monitor.plant.sources import OutcomeSource, ReadingSource, SourceBase, ValueColumn
 from monitor.sources.typed.columns import numbers, to_text
 
 Cells = Mapping[str, object]
 MOST_CODES = 20
 """Different texts in a column of numbers up to which they are taken for codes."""
 _SERIALS = 50
+_FEWEST = 10
+"""Rows from which on a share of them says something."""
+_MANY = 0.05
+"""Share of refused rows above which they are not just a few bad ones; SourceRowsRefused fires later."""
+_OLDEST = datetime(1980, 1, 1, tzinfo=UTC)
 _PASS = ("ok", "io", "pass", "passed", "good", "gut", "true", "ja", "yes")
 
 
@@ -24,10 +32,21 @@ def doubts(
 
     `of_parts`: whether any of some serials is in a source of part steps; None if that cannot be said.
     """
-    if not rows:
+    if seen.problem:
         return
-    if not seen.accepted and not seen.problem:
+    if not rows:
+        yield f"source {seen.source!r}: it has no rows yet, so nothing is watched; if it should have, correct the table"
+        return
+    if not seen.accepted or (seen.rows >= _FEWEST and seen.refused > _MANY * seen.rows):
         yield f"source {seen.source!r}: {share(seen)}; correct the mapping, see gatewatch preview"
+    if seen.newest is not None and seen.newest < _OLDEST:
+        yield (
+            f"source {seen.source!r}: its newest row is of {seen.newest:%Y-%m-%d}; correct the column or the unit of "
+            "its times (at.epoch, available_at.epoch)"
+        )
+    for cell in seen.unread:
+        if cell.rows == seen.accepted >= _FEWEST:
+            yield f"source {seen.source!r}: no row has a number in {cell.column}: {cell.sentence()}; correct its column"
     for key, column in value_columns(config):
         codes = texts_without_codes(column, [row[column.column] for row in rows])
         if codes:
@@ -38,6 +57,18 @@ def doubts(
             )
     if isinstance(config, OutcomeSource):
         yield from _foreign(seen, config, rows, of_parts)
+
+
+def other_units(name: str, config: SourceBase, plant: Plant) -> Iterator[str]:
+    """Sentences on readings whose unit is that of no machine's sensor of this name, where both are said."""
+    for sensor, column in config.values.items() if isinstance(config, ReadingSource) else ():
+        units = {m.sensors[sensor].unit for m in plant.machines.values() if sensor in m.sensors} - {""}
+        if column.unit and units and column.unit not in units:
+            yield (
+                f"source {name!r}: values.{sensor}.unit is {column.unit}, but the sensor's is "
+                f"{join_names(sorted(units))}; convert the numbers by scale and offset, or correct the unit: it is not "
+                "computed with"
+            )
 
 
 def _foreign(

@@ -48,7 +48,7 @@ class _Found:
 
 def _sources(examined: Any, found: _Found) -> Iterator[str]:
     from monitor.clock import WallClock
-    from monitor.connecting.doubts import doubts
+    from monitor.connecting.doubts import doubts, other_units
     from monitor.connecting.preview import sentence
     from monitor.runtime.looking import Parts, look
 
@@ -69,6 +69,8 @@ def _sources(examined: Any, found: _Found) -> Iterator[str]:
             found.sources.append(sentence(looked.preview, now))
         config = examined.plant.sources[name]
         found.warnings += doubts(looked.preview, config, looked.rows, parts.have)
+        if examined.is_sound("machines"):
+            found.warnings += other_units(name, config, examined.plant)
 
 
 def _store(examined: Any) -> Iterator[str]:

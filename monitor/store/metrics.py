@@ -134,7 +134,9 @@ def _recent(
 ) -> tuple[int, int, float | None, datetime | None, int, str]:
     rows = connection.execute(_newest_decisions(gate)).all()
     widths = [row.upper - row.lower for row in rows if row.lower is not None and row.upper is not None]
-    holds = sum(row.verdict == Verdict.HOLD for row in rows)
+    # What was held before there was a model is no fault, and says nothing of the gate that has one.
+    counted = [row for row in rows if row.reason != Reason.NO_MODEL or (since is not None and row.decided_at > since)]
+    holds = sum(row.verdict == Verdict.HOLD for row in counted)
     width = sum(widths) / len(widths) if widths else None
     newest = max((row.decided_at for row in rows), default=None)
     # Also those that were held for want of a second signal or in a surge: the alert must not sleep when the gate holds.
@@ -142,7 +144,7 @@ def _recent(
     # Decisions of the very instant at which a model came into force were made before it.
     reasons = {row.reason for row in rows if row.decided_at == newest and (since is None or row.decided_at > since)}
     refused = next((str(reason) for reason in _WITHOUT_MODEL if reason in reasons), "")
-    return len(rows), holds, width, newest, scraps, refused
+    return len(counted), holds, width, newest, scraps, refused
 
 
 @cache

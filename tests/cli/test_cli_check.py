@@ -114,7 +114,7 @@ def test_a_warning_is_told_and_is_no_problem(tmp_path: Path) -> None:
     )
     said = gatewatch("check", file)
     understood = "lab: 1 row in the hour before the newest, newest 4 days ago, the only row can be read"
-    assert (said.code, said.out) == (0, f"{understood}\n{file}: no problems\n")
+    assert (said.code, said.out) == (0, f"{understood}\n{file}: no problems, 2 warnings\n")
     lines = said.err.splitlines()
     assert [line.partition("; ")[0].partition(", which")[0] for line in lines] == [
         "gatewatch: warning: source 'lab': the text in at does not sort by time, so every pull reads the whole table "

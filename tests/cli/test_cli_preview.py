@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,42 @@ def test_check_says_what_it_understands_and_doubts_what_cannot_be_meant(tmp_path
     assert any("none is in a source of kind part_steps" in line for line in warnings)
     found = json.loads(gatewatch("check", tmp_path / "plant.yaml", "--json", cwd=tmp_path).out)
     assert len(found["sources"]) == 3
+
+
+DOUBTED: dict[str, tuple[str, str, str]] = {
+    "no rows": ("", "", "it has no rows yet"),
+    "a text for a number": ("INSERT INTO T VALUES ({n}, 'M1', 'E' || {n}, 1.0)", "", 'no row has a number in V: V "E'),
+    "a time of 1970": ("INSERT INTO T VALUES ({n} / 1000, 'M1', 1.5, 1.0)", "", "its newest row is of 1970-01-"),
+    "a machine that nobody knows": (
+        "INSERT INTO T VALUES ({n}, CASE {n} % 10 WHEN 0 THEN 'M9' ELSE 'M1' END, 1.5, 1.0)", "",
+        "2 of the newest 20 would be refused",
+    ),
+    "a unit of its own": (
+        "INSERT INTO T VALUES ({n}, 'M1', 1.5, 1.0)", "W", "values.power.unit is W, but the sensor's is kW",
+    ),
+}  # fmt: skip
+TREND = """version: 1
+site: werk
+steps: {{turn: {{line: l}}}}
+machines: {{lathe: {{step: turn, sensors: {{power: {{unit: kW}}, load: {{}}}}}}}}
+sources:
+  trend: {{kind: readings, url: "sqlite:///werk.db", table: T, machine: {{column: M, codes: {{M1: lathe}}}},
+    at: {{column: A, epoch: ms}}, values: {{power: {{column: V, unit: "{unit}"}}, load: {{column: W}}}}}}
+"""
+
+
+@pytest.mark.parametrize(("insert", "unit", "sentence"), DOUBTED.values(), ids=DOUBTED)
+def test_check_doubts_what_would_watch_nothing(insert: str, unit: str, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "plant.yaml").write_text(TREND.format(unit=unit))
+    with closing(sqlite3.connect(tmp_path / "werk.db")) as database, database:
+        database.execute("CREATE TABLE T (A INTEGER, M TEXT, V, W REAL)")
+        for row in range(20 if insert else 0):
+            database.execute(insert.format(n=1_772_431_200_000 + 1000 * row + row))
+    said = gatewatch("check", tmp_path / "plant.yaml", cwd=tmp_path)
+    assert said.code == 0, said.err
+    (warning,) = [line for line in said.err.splitlines() if line.startswith("gatewatch: warning")]
+    assert sentence in warning
+    assert said.out.splitlines()[-1].endswith("plant.yaml: no problems, 1 warning")
 
 
 def test_a_source_that_is_not_there_and_one_that_is_unknown(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,13 @@ def test_a_sensor_without_fresh_finding_has_no_data() -> None:
     assert "no data" in page.text
     assert "No fresh finding" in page.text
     assert " ok" not in page.text
+
+
+def test_a_machine_of_which_nothing_came_for_long_says_since_when() -> None:
+    seen = fresh()
+    old = replace(seen, board=tuple(row._replace(at=before(days=84)) for row in seen.board))
+    pages = [index_page(old, of_plant(), top(old)), subject_page("F1", old, of_plant(), top(old)) or ""]
+    assert all("84 d ago" in Page(page).text for page in pages)
 
 
 def test_without_a_grafana_nothing_leads_there() -> None:

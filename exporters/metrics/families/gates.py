@@ -104,7 +104,8 @@ METRICS: tuple[Metric, ...] = (
     gauge("gatewatch_gate_outcomes_unmatched", "How many of these belong to no passage of the gate's step.", GATE,
           tallied=True),
     gauge("gatewatch_gate_outcomes_unmatched_ratio", "Their share; absent below 20 outcomes.", GATE, unit="ratio"),
-    gauge("gatewatch_gate_hold_ratio", "Share of holds among the newest decisions; absent below 20 decisions.", GATE,
+    gauge("gatewatch_gate_hold_ratio", "Share of holds among the newest decisions, not counting those without a model "
+          "before the first; absent below 20 decisions.", GATE,
           unit="ratio"),
     gauge("gatewatch_gate_scrap_ratio", "Share of scrap among the newest decisions, also where it was held "
           "(scrap_unconfirmed, scrap_surge); absent below 20 decisions.", GATE, unit="ratio"),

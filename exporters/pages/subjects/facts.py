@@ -15,7 +15,7 @@ from exporters.metrics.shared.metric import Bounds
 from exporters.metrics.shared.snapshot import MetricsSnapshot
 from exporters.pages.clock import Clock
 from exporters.pages.estimates import estimated_error
-from exporters.pages.findings import Findings, newest_sample, row_counts, states, time_left
+from exporters.pages.findings import Findings, newest_samples, row_counts, time_left
 from exporters.pages.lists import list_url
 from exporters.pages.parts import subject_link
 from monitor.model import MachineState, Verdict
@@ -74,7 +74,7 @@ def _machine(name: str, seen: _Seen) -> Iterator[Fact]:
         said = "since" if standing.state is MachineState.RUN else "it ran last"
         ran = [f", {said} ", seen.clock.moment(standing.ran_at)] if standing.ran_at else []
         yield Fact("State", (standing.state.value, *ran))
-    yield Fact("Newest sample", (seen.clock.ago(newest_sample(states(rows))),))
+    yield Fact("Newest sample", (seen.clock.ago(newest_samples(seen.snapshot).get(name)),))
     yield Fact("Running hours until a limit", (time_left(rows),))
     yield from _dashboard("machine", name, seen)
 

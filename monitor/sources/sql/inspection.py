@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.errors import SourceError, SourceReason
+from monitor.plant.messages import suggestion
 from monitor.plant.sources import TimeColumn
 from monitor.sources.sql.axis import Axis, Condition, Kind, kind_of
 from monitor.sources.sql.engine import redacted
@@ -80,7 +81,7 @@ def _types(connection: sa.Connection, name: str, plan: Plan) -> dict[str, sa.typ
     if missing:
         raise SourceError(
             f"{where}: table {config.table!r} has no column {', '.join(map(repr, missing))}; "
-            f"existing: {_join_names(types)}; correct the mapping",
+            f"existing: {_join_names(types)}{suggestion(missing[0], types)}; correct the mapping",
             SourceReason.MISSING_COLUMN,
         )
     return types

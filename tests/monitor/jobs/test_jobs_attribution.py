@@ -159,7 +159,9 @@ def test_alerts_cite_the_cause_of_their_findings_and_gates(spine: Spine) -> None
         ("MachineAnomalous", "m1", after(1), None): "machine m1", ("MachineAnomalous", "m2", after(1), None): "",
         ("HoldRateHigh", "form", after(6), None): "machine m1", ("DataDrift", "form", after(6), None): "",
         ("JobFailing", "m1", after(1), None): "", ("Unknown", "m1", after(1), None): "",
-        ("MachineAnomalous", "m1", after(-90), after(-60)): "", ("HoldRateHigh", "form", late, None): "machine m1",
+        ("MachineAnomalous", "m1", after(-90), after(-60)): "",
+        ("MachineAnomalous", "m1", after(0) - timedelta(days=1), None): "",
+        ("HoldRateHigh", "form", late, None): "machine m1",
     }  # fmt: skip
     for (name, subject, since, ended), words in cases.items():
         found = cause_of(name, subject, since, ended, causes)

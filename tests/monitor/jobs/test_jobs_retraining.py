@@ -138,6 +138,18 @@ def test_an_alert_about_the_model_before_does_not_replace_one_that_holds(plant: 
     assert len(plant.trained) == 1
 
 
+def test_a_model_of_few_parts_is_left_to_prove_itself_only_until_it_is_outgrown(plant: Changed) -> None:
+    plant.alert(NOW)
+    for minute in (NOW, NOW + 20):
+        plant.run(minute)
+    plant.parts(60, 8.0, NOW + 100)
+    plant.run(NOW + 145)
+    assert plant.requests[1][1:] == ("queued", "champion_holds")
+    plant.parts(400, 8.0, NOW + 150)
+    plant.run(NOW + 600)
+    assert len(plant.trained) == 2
+
+
 def test_two_alerts_on_one_gate_train_one_challenger(plant: Changed) -> None:
     plant.alert(NOW)
     plant.alert(NOW, "ModelWithoutSkill")

@@ -105,7 +105,7 @@ def test_each_team_is_told_in_its_language(spine: Spine, tmp_path: Path, andon: 
     plant = spine.plant.model_copy(update={"notify": spine.plant.notify.model_copy(update=changed)})
     DirectNotifier().send(plant, "store_stopped", {"text": "a\nb"}, "critical", T0)
     assert andon.taken[0]["title"] == "die Datenbank des Standorts site kann nicht beschrieben werden"
-    assert andon.taken[0]["message"].startswith("a\\nb\n\nBis er wieder beschrieben werden kann")
+    assert andon.taken[0]["message"].startswith("a\\nb\n\nBis sie wieder beschrieben werden kann")
     assert json.loads((tmp_path / "log").read_text())["title"] == "the store of site site cannot be written"
 
 

@@ -82,7 +82,7 @@ def test_gates_with_a_model_and_gates_that_only_decided_are_told(engine: sa.Engi
     shot = seen(engine, {t.decision: decisions, t.model_in_force: [FORCE]})
     assert shot.gates == (
         GateRow("a", "m", "3", "d", at(-9), 2, 2, 0, 0.75, at(3), 2),
-        GateRow("b", "", "", "", None, 0, 1, 1, None, at(2), 0, "no_model"),
+        GateRow("b", "", "", "", None, 0, 0, 0, None, at(2), 0, "no_model"),
     )
 
 
