@@ -26,7 +26,7 @@ Group = tuple[str, str]
 class Kind(StrEnum):
     """Why a note is due; also the `kind` label of its metric.
 
-    RESOLVED and CLOSED: all alerts of the incident are over. Of a closed one people are not told.
+    Of an incident that is CLOSED people are not told.
     """
 
     OPENED = "opened"
@@ -41,7 +41,8 @@ class Kind(StrEnum):
 
 FOR_THE_LOG = (Kind.INFO, Kind.CLOSED)
 """The kinds of notes that are not sent to people."""
-_ENDS = (Kind.RESOLVED, Kind.CLOSED)
+ENDS = (Kind.RESOLVED, Kind.CLOSED)
+"""The kinds of notes with which an incident is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +247,7 @@ def _note(
 ) -> Note | None:
     if not members:
         return None
-    if last is None or last.kind in _ENDS:
+    if last is None or last.kind in ENDS:
         kind, incident, sequence = _first_kind(members), _incident(members, now), 1
     else:
         new = _new(members, rules)

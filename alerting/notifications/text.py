@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from alerting.notifications.decide import Episode, Kind, Message, Note
+from alerting.notifications.decide import ENDS, Episode, Kind, Message, Note
 from alerting.notifications.describe import MessageContext, Teller
 from alerting.notifications.languages.amounts import plain
 from alerting.notifications.languages.sentences import Sentences
@@ -110,7 +110,7 @@ def _note_title(note: Note, teller: Teller) -> str:
     what = teller.named(shown[0])
     if len(shown) > 1:
         what = words.say("and_more", what=what, count=str(len(shown) - 1))
-    over = note.kind is Kind.CLOSED or (note.kind is Kind.ESCALATED and note.sequence > 1)
+    over = note.kind in ENDS or (note.kind is Kind.ESCALATED and note.sequence > 1)
     kind = Kind.RESOLVED if over else note.kind
     return words.say("title", what=words.say(f"title_{kind.value}", what=what), where=_where(note, teller))
 
@@ -146,7 +146,7 @@ def _collapsed(episodes: Sequence[Episode]) -> tuple[Episode, ...]:
 
 def _shown(note: Note) -> tuple[Episode, ...]:
     """The alerts that the note is about, most severe first."""
-    about = note.resolved if note.kind in (Kind.RESOLVED, Kind.CLOSED) else note.fired or note.still or note.resolved
+    about = note.resolved if note.kind in ENDS else note.fired or note.still or note.resolved
     return tuple(sorted(about, key=_severity))
 
 

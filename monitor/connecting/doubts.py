@@ -32,12 +32,13 @@ def doubts(
 
     `of_parts`: whether any of some serials is in a source of part steps; None if that cannot be said.
     """
-    if seen.problem:
-        return
     if not rows:
-        yield f"source {seen.source!r}: it has no rows yet, so nothing is watched; if it should have, correct the table"
+        if not seen.problem:
+            lead = f"source {seen.source!r}: it has no rows yet, so nothing is watched"
+            yield f"{lead}; if it should have, correct the table"
         return
-    if not seen.accepted or (seen.rows >= _FEWEST and seen.refused > _MANY * seen.rows):
+    many = seen.rows >= _FEWEST and seen.refused > _MANY * seen.rows
+    if (many or not seen.accepted) and not seen.problem:
         yield f"source {seen.source!r}: {share(seen)}; correct the mapping, see gatewatch preview"
     if seen.newest is not None and seen.newest < _OLDEST:
         yield (

@@ -54,7 +54,7 @@ class RequestFacts:
     has_champion: bool
     new_outcomes: int
     model_is_newer: bool
-    trained_rows: int = 0
+    trained_rows: int
 
     @property
     def may_wait(self) -> bool:

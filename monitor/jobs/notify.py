@@ -10,6 +10,8 @@ from alerting.alerts.starved import SOURCE_DOWN, OpenAlert, feeds_of, starved_by
 from alerting.handling.maintenance import covering, windows_on
 from alerting.handling.shelves import shelf_of
 from alerting.notifications.decide import (
+    ENDS,
+    FOR_THE_LOG,
     Episode,
     Kind,
     LastNote,
@@ -127,7 +129,7 @@ class NotifyJob:
             group: LastNote(row.incident, row.sequence, Kind(row.kind), row.at)
             for group, row in notices.newest_by_group(connection, groups, _APART).items()
         }
-        recent = notices.recent_counts(connection, run.now, self._rules.within, (*_APART, Kind.CLOSED))
+        recent = notices.recent_counts(connection, run.now, self._rules.within, (*_APART, *FOR_THE_LOG))
         known = [Escalated(e, row.fired_at or row.since, row.escalated) for e, row in zip(episodes, rows, strict=True)]
         return _Due(
             decide_notifications(untold, last, recent, run.now, self._rules, self._quiet(run)),
@@ -179,7 +181,7 @@ def mood(message: Message) -> str:
     """The mood of a message, by which a service may colour it."""
     kinds = {note.kind for note in message.notes}
     severities = {note.severity for note in message.notes}
-    if kinds <= {Kind.RESOLVED, Kind.CLOSED} or (kinds == {Kind.ESCALATED} and message.notes[0].sequence > 1):
+    if kinds <= {*ENDS} or (kinds == {Kind.ESCALATED} and message.notes[0].sequence > 1):
         return "over"
     return "critical" if "critical" in severities else "warning"
 

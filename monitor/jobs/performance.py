@@ -145,7 +145,7 @@ class PerformanceJob:
             return tuple(Performance(rows, (), of_classes=config.of_classes).judge(no_rows, no_rows)), 0
         reference = self._reference(gate, config, used, run)
         with self._store.read() as connection:
-            window = realised(connection, gate, config, used, run.now, rows, self._forecasts, classes, newest)
+            window = realised(connection, gate, config, newest[:rows], run.now, self._forecasts, classes)
             before = {
                 method: realised_statuses(connection, method, {gate: used.since}).get(gate)
                 for method in (SKILL, MISCOVERAGE)
@@ -175,7 +175,7 @@ class PerformanceJob:
         reference = self._reference(gate, config, used, run, ESTIMATE)
         inputs = self._inputs.setdefault(gate, InputsOfRows())
         with self._store.read() as connection:
-            found = waiting(connection, gate, config, used, run.now, reference, inputs, classes, newest)
+            found = waiting(connection, gate, config, used, newest[:JUDGED], run.now, reference, inputs, classes)
         limit = next((f.limit for f in realised if f.method in (MAE, LOG_LOSS) and not f.feature), None)
         return tuple(BeforeOutcomes(rows, limit, found.overdue).judge(found.known, found.waiting))
 

@@ -62,8 +62,7 @@ def recording(
     try:
         recorder = _Recorder(app, file, slots(options.every, after, end))
         yield recorder.before
-        if not app.runner.stop.is_set():
-            recorder.before(end + timedelta(microseconds=1))
+        recorder.before(end + timedelta(microseconds=1))
         file.write()
     finally:
         file.close()

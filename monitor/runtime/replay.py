@@ -42,6 +42,8 @@ def replay(
             current = slot
             if before is not None:
                 before(slot)
+                if app.runner.stop.is_set():
+                    break
         yield slot, name, _run_in_order(app, jobs[name], slot)
     app.save_states()
 

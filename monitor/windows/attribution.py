@@ -47,7 +47,7 @@ from monitor.windows import parts as windows
 from monitor.windows.frozen import window_of
 from monitor.windows.labels import labels_of
 from monitor.windows.pictures import columns_said
-from monitor.windows.realised import frozen_reference, realised
+from monitor.windows.realised import frozen_reference, newest_decided, realised
 
 DETECTORS = (*step_detector_names(), PERFORMANCE, OUTCOME_CHART, LIMITS, ANOMALY)
 """The detectors whose findings are attributed."""
@@ -227,7 +227,8 @@ class Evidence:
             return None
         before = frozen_reference(gate, config.step, frozen.content)
         rows, classes = _WINDOWS * self._plant.performance.window_rows, self._plant.classes_of(config)
-        current = realised(connection, gate, config, used, now, rows, self._forecasts, classes)
+        decided = newest_decided(connection, gate, config, used, now, rows)
+        current = realised(connection, gate, config, decided, now, self._forecasts, classes)
         by_arrival = {passage.arrival: passage for passage in part_steps(connection, current.arrivals.tolist())}
         kept = [i for i, arrival in enumerate(current.arrivals.tolist()) if arrival in by_arrival]
         passages = [by_arrival[arrival] for arrival in current.arrivals[kept].tolist()]

@@ -40,17 +40,14 @@ def realised(
     connection: Connection,
     gate: str,
     config: GateConfig,
-    used: ModelInForce,
+    decided: Sequence[DecidedOutcome],
     now: datetime,
-    rows: int,
     forecasts: Forecasts,
     classes: ClassSpec | None = None,
-    decided: Sequence[DecidedOutcome] | None = None,
 ) -> Window:
     """The newest predictions of the version in force whose outcome was available at `now`, oldest first.
 
-    `classes` are those of a gate that predicts a class; `decided` is what `newest_decided` finds of `rows` or more, if
-    that is known already.
+    `decided` are what `newest_decided` finds; `classes` are those of a gate that predicts a class.
 
     An outcome belongs to the last decision at or before its own time; each decision counts with its outcome's last
     word. A part that the model called out of distribution is left out: a fault of the input is for the drift
@@ -58,8 +55,7 @@ def realised(
     What was measured of a part after people reworked it does not count either: the prediction is of the part as it was.
     Uncertain parts and parts held without skill count: the model did predict them.
     """
-    newest = newest_decided(connection, gate, config, used, now, rows) if decided is None else decided[:rows]
-    found = list(reversed(newest))
+    found = list(reversed(decided))
     if not found:
         return empty(gate, config.step, columns_of(classes))
     if classes is not None:

@@ -19,7 +19,7 @@ from monitor.store.rows.decisions import Predicted, newest_predictions, predicti
 from monitor.store.rows.outcomes import DecidedOutcome, newest_measured
 from monitor.store.rows.parts import part_steps
 from monitor.windows.claims import columns_of
-from monitor.windows.realised import PartsBefore, newest_decided
+from monitor.windows.realised import PartsBefore
 
 WAITING, JUDGED, KNOWN = 400, 400, 1000
 """Parts at most: that wait, with an outcome by the version in force, and known ones with those of its reference."""
@@ -80,21 +80,20 @@ def waiting(
     gate: str,
     config: GateConfig,
     used: ModelInForce,
+    decided: Sequence[DecidedOutcome],
     now: datetime,
     reference: Window,
     inputs: InputsOfRows,
     classes: ClassSpec | None = None,
-    decided: Sequence[DecidedOutcome] | None = None,
 ) -> Waiting:
-    """The windows at an instant, from committed rows alone; `decided` as for `monitor.windows.realised.realised`.
+    """The windows at an instant, from committed rows alone; `decided` are the newest `JUDGED` of `newest_decided`.
 
     Known: the newest parts whose outcome belongs to a decision of the version in force, by the rule of the realised
     performance (`monitor.windows.realised`), after those of its reference. Waiting: of the newest decisions of the
     version those without an outcome, unless the part waits longer than any known part did: its outcome may never come,
     as that of a scrapped part. Outcomes are overdue where none has come for longer than that while the gate decided.
     """
-    newest_judged = newest_decided(connection, gate, config, used, now, JUDGED) if decided is None else decided[:JUDGED]
-    judged = list(reversed(newest_judged))
+    judged = list(reversed(decided))
     details = predictions_at(connection, gate, [row.arrival for row in judged])
     rows = [details[row.arrival] for row in judged]
     patience = _patience(rows, judged)

@@ -106,7 +106,8 @@ def test_a_sensor_without_fresh_finding_has_no_data() -> None:
 def test_a_machine_of_which_nothing_came_for_long_says_since_when() -> None:
     seen = fresh()
     old = replace(seen, board=tuple(row._replace(at=before(days=84)) for row in seen.board))
-    pages = [index_page(old, of_plant(), top(old)), subject_page("F1", old, of_plant(), top(old)) or ""]
+    pages = [index_page(old, of_plant(), top(old))]
+    pages += [subject_page(name, old, of_plant(), top(old)) or "" for name in ("F1", "forging")]
     assert all("84 d ago" in Page(page).text for page in pages)
 
 

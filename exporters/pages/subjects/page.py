@@ -9,7 +9,7 @@ from exporters.html.html import Html, chip, table, tag
 from exporters.metrics.shared.metric import Bounds
 from exporters.metrics.shared.snapshot import AlertRow, MetricsSnapshot
 from exporters.pages.clock import Clock
-from exporters.pages.findings import Findings, by_subject, newest_sample, states, units_of, worst_findings
+from exporters.pages.findings import Findings, by_subject, newest_samples, states, units_of, worst_findings
 from exporters.pages.part_style import PART_STYLE
 from exporters.pages.parts import REFRESH_SECONDS, Top, framed, links, runbook_link, search_form, section, subject_link
 from exporters.pages.status import worst_first
@@ -34,7 +34,7 @@ def subject_page(name: str, snapshot: MetricsSnapshot, bounds: Bounds, top: Top)
         tag("header", title, search_form(), links()),
         section("Now", _now(name, alerts, findings), *_terms(facts)),
         section("Alerts of the last day", _alerts(alerts, clock)),
-        *_machines(name, bounds, findings, clock),
+        *_machines(name, snapshot, bounds, findings, clock),
         *_findings(name, bounds, findings, clock),
         refresh=REFRESH_SECONDS,
         style=PART_STYLE,
@@ -87,15 +87,15 @@ def _action(row: AlertRow) -> str:
     return BY_NAME[row.name].action if row.active and row.name in BY_NAME else "-"
 
 
-def _machines(step: str, bounds: Bounds, findings: Findings, clock: Clock) -> Iterator[Html]:
+def _machines(step: str, snapshot: MetricsSnapshot, bounds: Bounds, findings: Findings, clock: Clock) -> Iterator[Html]:
     """The machines of a step, each with its worst findings."""
     if step not in bounds.plant.steps:
         return
+    newest = newest_samples(snapshot)
     rows: list[tuple[str, ...]] = []
     for name in machines_at(step, bounds):
-        judged = states(findings.get(name, ()))
-        told = worst_findings(judged, units_of(bounds, name))
-        rows.append((subject_link(name), *told, clock.ago(newest_sample(judged))))
+        told = worst_findings(states(findings.get(name, ())), units_of(bounds, name))
+        rows.append((subject_link(name), *told, clock.ago(newest.get(name))))
     yield section("Machines", table(("Machine", "Status", "What", "Newest sample"), rows, "The step has no machine."))
 
 

@@ -16,8 +16,8 @@ from monitor.model import Prediction
 from monitor.store.database import tables as t
 from monitor.store.models import versions
 from monitor.windows.claims import columns_of
-from monitor.windows.realised import empty
-from monitor.windows.waiting import InputsOfRows, Waiting, waiting
+from monitor.windows.realised import empty, newest_decided
+from monitor.windows.waiting import JUDGED, InputsOfRows, Waiting, waiting
 
 INPUTS = ("form.a", "form.b", "form.c", "form.d")
 
@@ -37,7 +37,8 @@ def windows(line: Gate, now: datetime, inputs: InputsOfRows | None = None) -> Wa
         assert used is not None
         config = line.spine.plant.gates["form"]
         none = empty("form", "form")
-        return waiting(connection, "form", config, used, now, none, inputs or InputsOfRows())
+        decided = newest_decided(connection, "form", config, used, now, JUDGED)
+        return waiting(connection, "form", config, used, decided, now, none, inputs or InputsOfRows())
 
 
 def estimates(line: Gate, now: datetime) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from monitor.store.database import tables as t
 from monitor.store.models import versions
 from monitor.store.models.versions import Version
 from monitor.windows import realised as realised_windows
-from monitor.windows.realised import realised
+from monitor.windows.realised import newest_decided, realised
 
 ROWS = 20
 
@@ -107,7 +107,9 @@ class Gate:
         """The realised window of the version in force."""
         with self.spine.store.read() as connection:
             used = versions.model_in_force(connection, "form")
-            return realised(connection, "form", self.spine.plant.gates["form"], used, now, ROWS, Forecasts())
+            config = self.spine.plant.gates["form"]
+            decided = newest_decided(connection, "form", config, used, now, ROWS)
+            return realised(connection, "form", config, decided, now, Forecasts())
 
     def run(self, now: datetime) -> dict[str, Any]:
         """A slot; the board's rows about the gate as a whole, by method."""

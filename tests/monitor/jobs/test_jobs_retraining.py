@@ -128,26 +128,26 @@ def test_a_queued_request_is_refused_when_its_alert_is_over(plant: Changed) -> N
     assert plant.requests[1][1:] == ("refused", "not_firing")
 
 
-def test_an_alert_about_the_model_before_does_not_replace_one_that_holds(plant: Changed) -> None:
+@pytest.fixture
+def renewed(plant: Changed) -> Changed:
+    """A newer model that holds, and a request of the alert about the one before it."""
     plant.alert(NOW)
     for minute in (NOW, NOW + 20):
         plant.run(minute)
     plant.parts(60, 8.0, NOW + 100)
     plant.run(NOW + 145)
     assert plant.requests[1][1:] == ("queued", "champion_holds")
-    assert len(plant.trained) == 1
+    return plant
 
 
-def test_a_model_of_few_parts_is_left_to_prove_itself_only_until_it_is_outgrown(plant: Changed) -> None:
-    plant.alert(NOW)
-    for minute in (NOW, NOW + 20):
-        plant.run(minute)
-    plant.parts(60, 8.0, NOW + 100)
-    plant.run(NOW + 145)
-    assert plant.requests[1][1:] == ("queued", "champion_holds")
-    plant.parts(400, 8.0, NOW + 150)
-    plant.run(NOW + 600)
-    assert len(plant.trained) == 2
+def test_an_alert_about_the_model_before_does_not_replace_one_that_holds(renewed: Changed) -> None:
+    assert len(renewed.trained) == 1
+
+
+def test_a_model_of_few_parts_is_left_to_prove_itself_only_until_it_is_outgrown(renewed: Changed) -> None:
+    renewed.parts(400, 8.0, NOW + 150)
+    renewed.run(NOW + 600)
+    assert len(renewed.trained) == 2
 
 
 def test_two_alerts_on_one_gate_train_one_challenger(plant: Changed) -> None:
