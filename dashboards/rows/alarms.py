@@ -114,9 +114,9 @@ def panels() -> list[Panel]:
         ),
         bars(
             "Messages per hour, by team",
-            "Notifications to each team, starts and ends. More than six an hour are more than people can act on; more "
+            "Notifications to the people of each team. More than six an hour are more than people can act on; more "
             "than ten in ten minutes are a flood.",
-            [Query(hourly("gatewatch_notifications_total", ("team",), kind="!=info"), "{{team}}")], width=12,
+            [Query(hourly("gatewatch_notifications_total", ("team",), kind="!~info|closed"), "{{team}}")], width=12,
         ),
         bars(
             "Alerts opened per hour, by team",

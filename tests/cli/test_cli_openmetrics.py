@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from datetime import timedelta
+import sqlite3
+from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -112,3 +114,7 @@ def test_ended_halfway_the_file_is_whole_or_not_there(number: signal.Signals, pl
         taken = [at for at, _ in series(samples_of(file), "gatewatch_build_info")]
         assert taken
         assert taken[-1] < (START + 2 * HOUR).timestamp()
+        with closing(sqlite3.connect(plant.parent / "gatewatch.db")) as store:
+            ((newest,),) = store.execute("SELECT max(last_slot) FROM job").fetchall()
+        ran = 0.0 if newest is None else datetime.fromisoformat(newest + "+00:00").timestamp()
+        assert ran <= taken[-1], "no slot ran before its samples were taken: they would be lost"
