@@ -391,6 +391,7 @@ class RejectReason(StrEnum):
     BAD_VECTOR = "bad_vector"
     UNKNOWN_CLASS = "unknown_class"
     CONTRADICTION = "contradiction"
+    DAMAGED = "damaged"
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "alerting.specs", "exporters.html", "exporters.metrics.families", "exporters.metrics.shared", "exporters.pages",
         "monitor.plant",
     ),
-    "monitor.sources": ("monitor.plant", "monitor.sources.sql"),
+    "monitor.sources.lake": ("monitor.plant", "monitor.sources.typed"),
+    "monitor.sources": ("monitor.plant", "monitor.sources.lake", "monitor.sources.sql"),
     "dashboards.blocks": ("exporters.metrics",),
     "monitor.store": (
         "alerting.notifications",

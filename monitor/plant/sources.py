@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from monitor.plant.conditions import Condition, parse_condition
 from monitor.plant.messages import Meaning, unknown_name
 from monitor.plant.time_formats import TimeFormat, time_format
-from monitor.plant.types import DatabaseUrl, Duration, Instant, Name, PositiveDuration, Strict, Text, Zone
+from monitor.plant.types import DatabaseUrl, Duration, Instant, Name, PositiveDuration, SourceUrl, Strict, Text, Zone
 
 
 def _time_text(value: str) -> str:
@@ -209,8 +209,14 @@ RowFilter = Annotated[Where, BeforeValidator(_expand_condition, json_schema_inpu
 class SourceBase(Strict):
     """Keys of every source."""
 
-    url: DatabaseUrl = Field(description="Database URL; ${NAME} reads the environment, ${file:PATH} a file.")
-    table: Text = Field(description="Table or view with the rows.")
+    url: SourceUrl = Field(
+        description="Database URL, or delta:///FOLDER, csv:///FOLDER or parquet:///FOLDER; ${NAME} reads the "
+        "environment, ${file:PATH} a file."
+    )
+    table: Text = Field(
+        description="Table or view with the rows; of delta the table's folder, of csv and parquet a pattern of file "
+        "names, such as steps_*.csv."
+    )
     table_schema: Text | None = Field(None, description="Database schema of the table, if it is not the default.")
     where: RowFilter | None = Field(
         None, description="Condition on the rows, in which values are named parameters; without it all rows are read."

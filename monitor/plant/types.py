@@ -116,6 +116,12 @@ PageUrl = Annotated[
     str, AfterValidator(_page), Meaning("an address such as https://gatewatch.example.com/", secret=True)
 ]
 DatabaseUrl = Annotated[str, AfterValidator(_database), Meaning("a SQLAlchemy URL", secret=True), Field(repr=False)]
+SourceUrl = Annotated[
+    str,
+    AfterValidator(_database),
+    Meaning("a SQLAlchemy URL, or that of a folder of files", secret=True),
+    Field(repr=False),
+]
 TrackingUri = Annotated[
     str, AfterValidator(_tracking), Meaning("an MLflow tracking URI", secret=True), Field(repr=False)
 ]

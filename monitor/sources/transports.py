@@ -9,6 +9,7 @@ from monitor.errors import UsageError
 from monitor.plant.plant import Plant
 from monitor.plant.sources import SourceBase
 from monitor.ports import Source
+from monitor.sources.lake.opening import csv_source, delta_source, parquet_source
 from monitor.sources.sql.source import SqlSource
 
 
@@ -27,6 +28,9 @@ class Transport:
 TRANSPORTS: Mapping[str, Transport] = {
     "sqlite": Transport("sqlite:///FILE", SqlSource, filters=True),
     "postgresql": Transport("postgresql://USER@HOST/DATABASE", SqlSource, filters=True),
+    "delta": Transport("delta:///FOLDER", delta_source),
+    "csv": Transport("csv:///FOLDER", csv_source),
+    "parquet": Transport("parquet:///FOLDER", parquet_source),
 }
 
 

@@ -14,18 +14,19 @@ from monitor.instants import from_micros, to_micros
 from monitor.model import Page, RejectReason, RowKey
 from monitor.plant.plant import Plant
 from monitor.plant.sources import SourceBase
+from monitor.sources.typed.arrays import UNREADABLE
 from monitor.sources.typed.kept import KeptRows
 from monitor.sources.typed.keys import typed_keys, written_key
 from monitor.sources.typed.plan import make_plan
 from monitor.sources.typed.rows import Row, cursor_times, reject_rows, type_rows
-from monitor.sources.typed.times import UNREADABLE, Times, read_times
+from monitor.sources.typed.times import Times, read_times
 
 
 class CsvSource:
-    """`csv:///FILE` with a header; an empty cell is no value."""
+    """`whole:///FILE` with a header; an empty cell is no value."""
 
     def __init__(self, name: str, config: SourceBase, plant: Plant) -> None:
-        self._name, self._file = name, Path(config.url.removeprefix("csv://"))
+        self._name, self._file = name, Path(config.url.removeprefix("whole://"))
         self._plan, self._skew = make_plan(config, plant), plant.clock_skew
         self._delay = timedelta(0) if config.available_at else config.delay
         self.kept = KeptRows(self._plan, self._skew)

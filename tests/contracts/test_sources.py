@@ -6,9 +6,12 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 from csv_transport import CsvSource
+from deltalake import write_deltalake
 from source import COLUMNS, CONTRACT, Make, Row, Table, a_missing_column_is_named
 
 from monitor.errors import UsageError
@@ -16,18 +19,18 @@ from monitor.plant.plant import Plant
 from monitor.ports import Source
 from monitor.sources.transports import TRANSPORTS, Transport, open_source
 
-WITH_CSV = {**TRANSPORTS, "csv": Transport("csv:///FILE", CsvSource)}
+WITH_CSV = {**TRANSPORTS, "whole": Transport("whole:///FILE", CsvSource)}
 """A transport more: its file and this line."""
 
 
-def plant_of(url: str) -> Plant:
+def plant_of(url: str, table: str = "t") -> Plant:
     return Plant.model_validate(
         {
             "version": 1, "site": "here", "steps": {"forging": {"line": "l"}},
             "machines": {name: {"step": "forging", "sensors": {"force": {}}} for name in ("m1", "m2")},
             "sources": {
                 "it": {
-                    "kind": "readings", "url": url, "table": "t", "at": "happened", "available_at": "posted",
+                    "kind": "readings", "url": url, "table": table, "at": "happened", "available_at": "posted",
                     "machine": "unit", "values": {"force": "force"},
                 }
             },
@@ -35,8 +38,8 @@ def plant_of(url: str) -> Plant:
     )  # fmt: skip
 
 
-def opened(url: str) -> Source:
-    plant = plant_of(url)
+def opened(url: str, table: str = "t") -> Source:
+    plant = plant_of(url, table)
     return open_source("it", plant.sources["it"], plant, WITH_CSV)
 
 
@@ -77,24 +80,101 @@ class CsvFiles:
     def make(self, rows: Sequence[Row]) -> Table:
         self._write([COLUMNS])
         self.add(rows)
-        return Table(opened(f"csv://{self.file}"), self.add)
+        return Table(opened(f"whole://{self.file}"), self.add)
 
     def add(self, rows: Sequence[Row]) -> None:
         self._write([["" if cell is None else str(cell) for cell in row] for row in rows], "a")
 
     def without(self, column: str) -> Source:
         self._write([[name for name in COLUMNS if name != column]])
-        return opened(f"csv://{self.file}")
+        return opened(f"whole://{self.file}")
 
     def _write(self, rows: Sequence[Sequence[str]], mode: str = "w") -> None:
         with self.file.open(mode, newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(rows)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres), "csv"])
-def tables(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlTables | CsvFiles]:
-    if request.param == "csv":
-        yield CsvFiles(tmp_path)
+class Dropped:
+    """Files that are dropped into a folder, one for each addition."""
+
+    def __init__(self, folder: Path, kind: str) -> None:
+        self.folder, self.kind, self.dropped = folder / "drop", kind, 0
+        self.folder.mkdir()
+
+    def make(self, rows: Sequence[Row]) -> Table:
+        for file in self.folder.iterdir():
+            file.unlink()
+        if rows:
+            self.add(rows)
+        return Table(opened(f"{self.kind}://{self.folder}", f"*.{self.kind}"), self.add)
+
+    def add(self, rows: Sequence[Row]) -> None:
+        self.dropped += 1
+        self.write(COLUMNS, [[None if cell is None else str(cell) for cell in row] for row in rows])
+
+    def write(self, names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> None:
+        unfinished = self.folder / ".being-written"
+        if self.kind == "csv":
+            with unfinished.open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows([names, *rows])
+        else:
+            pq.write_table(text_table(names, rows), unfinished)
+        unfinished.rename(self.folder / f"rows-{self.dropped}.{self.kind}")
+
+    def without(self, column: str) -> Source:
+        self.write([name for name in COLUMNS if name != column], [["x"] * (len(COLUMNS) - 1)])
+        return opened(f"{self.kind}://{self.folder}", f"*.{self.kind}")
+
+
+class DeltaTables:
+    """Delta tables, a commit for each addition; with or without a change data feed."""
+
+    def __init__(self, folder: Path, feed: bool) -> None:
+        self.folder, self.configuration = folder / "lake", {"delta.enableChangeDataFeed": str(feed).lower()}
+
+    def make(self, rows: Sequence[Row]) -> Table:
+        write_deltalake(self.folder / "t", text_table(COLUMNS, []), mode="overwrite", configuration=self.configuration)
+        if rows:
+            self.add(rows)
+        return Table(opened(f"delta://{self.folder}"), self.add)
+
+    def add(self, rows: Sequence[Row]) -> None:
+        texts = [[None if cell is None else str(cell) for cell in row] for row in rows]
+        write_deltalake(self.folder / "t", text_table(COLUMNS, texts), mode="append")
+
+    def without(self, column: str) -> Source:
+        write_deltalake(self.folder / "t", text_table([name for name in COLUMNS if name != column], []))
+        return opened(f"delta://{self.folder}")
+
+
+def text_table(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> pa.Table:
+    return pa.table({name: pa.array([row[i] for row in rows], pa.string()) for i, name in enumerate(names)})
+
+
+Tables = SqlTables | CsvFiles | Dropped | DeltaTables
+
+
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("postgresql", marks=pytest.mark.postgres),
+        "whole",
+        "csv",
+        "parquet",
+        "delta",
+        "delta-feed",
+    ]
+)
+def tables(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tables]:
+    files: dict[str, Callable[[], Tables]] = {
+        "whole": lambda: CsvFiles(tmp_path),
+        "csv": lambda: Dropped(tmp_path, "csv"),
+        "parquet": lambda: Dropped(tmp_path, "parquet"),
+        "delta": lambda: DeltaTables(tmp_path, feed=False),
+        "delta-feed": lambda: DeltaTables(tmp_path, feed=True),
+    }
+    if request.param in files:
+        yield files[request.param]()
         return
     url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else f"sqlite:///{tmp_path / 't.db'}"
     made = SqlTables(url)
@@ -103,17 +183,17 @@ def tables(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlTables
 
 
 @pytest.mark.parametrize("check", CONTRACT.values(), ids=CONTRACT)
-def test_the_contract_holds(check: Callable[[Make], None], tables: SqlTables | CsvFiles) -> None:
+def test_the_contract_holds(check: Callable[[Make], None], tables: Tables) -> None:
     check(tables.make)
 
 
-def test_a_missing_column_is_named(tables: SqlTables | CsvFiles) -> None:
+def test_a_missing_column_is_named(tables: Tables) -> None:
     a_missing_column_is_named(tables.without)
 
 
 def test_an_unknown_scheme_is_refused_with_those_there_are() -> None:
-    plant = plant_of("parquet:///rows.parquet")
+    plant = plant_of("orc:///rows.orc")
     with pytest.raises(
-        UsageError, match=r"reads parquet://...; expected sqlite:///FILE or postgresql://USER@HOST/DATABASE"
+        UsageError, match=r"reads orc://...; expected sqlite:///FILE or postgresql://USER@HOST/DATABASE or delta://"
     ):
         open_source("it", plant.sources["it"], plant)

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.instants import from_micros
+from monitor.instants import from_micros, to_micros
 from monitor.model import RejectReason
 from monitor.plant.sources import TimeColumn
-from monitor.sources.typed.times import UNREADABLE, highest_wall, lowest_wall, read_times, to_micros
+from monitor.sources.typed.arrays import UNREADABLE
+from monitor.sources.typed.times import highest_wall, lowest_wall, read_times
 
 NO, IMPOSSIBLE, AMBIGUOUS = RejectReason.NO_TIME, RejectReason.IMPOSSIBLE_TIME, RejectReason.AMBIGUOUS_TIME
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

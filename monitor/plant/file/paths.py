@@ -12,15 +12,21 @@ from monitor.plant.types import Strict
 from monitor.plant.watching import NotifyConfig
 
 _SQLITE = re.compile(r"(?P<head>sqlite(?:\+\w+)?:///(?:file:)?)(?P<path>[^?]*)(?P<query>(?:\?.*)?)", re.DOTALL)
+_FOLDER = re.compile(r"(?P<head>(?:delta|csv|parquet)://)(?P<path>[^/].*)", re.DOTALL)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 def resolve_url(url: str, folder: Path) -> str:
-    """A SQLite URL with the path of its file made absolute; other URLs are returned unchanged.
+    """The URL of a file or folder with its path made absolute; other URLs are returned unchanged.
 
     >>> resolve_url("sqlite:///mes.db?timeout=5", Path("/plants/a"))
     'sqlite:////plants/a/mes.db?timeout=5'
+    >>> resolve_url("delta://./lake", Path("/plants/a"))
+    'delta:///plants/a/lake'
     """
+    relative = _FOLDER.fullmatch(url)
+    if relative:
+        return f"{relative['head']}{folder.absolute() / relative['path']}"
     match = _SQLITE.fullmatch(url)
     if not match or not match["path"] or match["path"].startswith((":memory:", "/")):
         return url

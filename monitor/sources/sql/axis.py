@@ -22,7 +22,7 @@ from monitor.instants import EPOCH, to_micros
 from monitor.plant.sources import TimeColumn
 from monitor.plant.time_formats import TimeFormat
 from monitor.sources.sql.formats import unread
-from monitor.sources.typed.times import EPOCH_NS, ISO, highest_wall, lowest_wall
+from monitor.sources.typed.times import EPOCH_NS, ISO, highest_wall, lowest_wall, needs_zone
 
 Condition = sa.ColumnElement[bool]
 _NONE, _MICRO, _SECOND, _MINUTE = timedelta(0), timedelta(microseconds=1), timedelta(seconds=1), timedelta(minutes=1)
@@ -175,11 +175,6 @@ def kind_of(column_type: sa.types.TypeEngine[Any], config: TimeColumn, dialect: 
             raise needs_zone(where)
         return Kind.NAIVE
     raise UsageError(f"{where} is {column_type}; expected a timestamp, ISO text, or a number with `epoch`")
-
-
-def needs_zone(where: str) -> UsageError:
-    """The error for naive times without a zone."""
-    return UsageError(f"{where} holds times without an offset; set `zone` to their IANA zone, such as Europe/Berlin")
 
 
 def text_form(samples: Sequence[str], config: TimeColumn, where: str) -> TextForm | None:

@@ -22,11 +22,12 @@ from monitor.sources.sql.engine import make_engine, source_error
 from monitor.sources.sql.filtered import rows_of
 from monitor.sources.sql.inspection import TableInfo, inspect_table, member_conditions, unknown_member_conditions
 from monitor.sources.sql.remarks import remarks
+from monitor.sources.typed.arrays import UNREADABLE
 from monitor.sources.typed.kept import KeptRows
 from monitor.sources.typed.keys import WrittenKeys, typed_keys
 from monitor.sources.typed.plan import make_plan
 from monitor.sources.typed.rows import Row, TypedRows, cursor_times, reject_rows, type_rows, unknown_members
-from monitor.sources.typed.times import UNREADABLE, Times, read_times
+from monitor.sources.typed.times import Times, read_times
 
 _MICRO = timedelta(microseconds=1)
 _MISSING = (SourceReason.MISSING_TABLE, SourceReason.MISSING_COLUMN)

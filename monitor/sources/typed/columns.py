@@ -17,6 +17,7 @@ import numpy as np
 
 from monitor.model import LARGEST_NUMBER, Floats, RejectReason
 from monitor.plant.sources import ValueColumn
+from monitor.sources.typed.arrays import Numbers
 from monitor.sources.typed.conversions import Scales
 from monitor.sources.typed.times import Faults
 
@@ -112,6 +113,8 @@ def _coded(values: Sequence[object], codes: Mapping[str, float]) -> dict[int, fl
 
 def _floats(values: Sequence[object], column: ValueColumn) -> tuple[Floats, Faults]:
     """Numbers before scaling; a column of plain numbers, the usual case, is converted in one step."""
+    if isinstance(values, Numbers):
+        return values.values.copy(), {}
     if set(map(type, values)) <= _NUMERIC_TYPES:
         with suppress(OverflowError):
             return np.array(values, dtype=np.float64), {}

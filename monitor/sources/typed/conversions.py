@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from monitor.instants import to_micros
 from monitor.model import Floats
 from monitor.plant.sources import Conversion, ValueColumn
-from monitor.sources.typed.times import Micros
+from monitor.sources.typed.arrays import Micros
 
 
 @dataclass(frozen=True, slots=True)

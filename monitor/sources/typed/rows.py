@@ -15,6 +15,7 @@ from monitor.instants import from_micros, to_micros
 from monitor.model import Floats, Page, Pictures, Reject, RejectReason
 from monitor.pictures import Picture, digest_of
 from monitor.plant.sources import ReadingSource
+from monitor.sources.typed.arrays import UNREADABLE, Micros
 from monitor.sources.typed.columns import (
     not_allowed,
     numbers,
@@ -29,7 +30,7 @@ from monitor.sources.typed.keys import written_key
 from monitor.sources.typed.layout import mark_contradictions, mark_long_contradictions, widen
 from monitor.sources.typed.offending import offending_column
 from monitor.sources.typed.plan import Plan, TextColumn
-from monitor.sources.typed.times import UNREADABLE, Faults, Micros, Times, read_times
+from monitor.sources.typed.times import Faults, Times, read_times
 from monitor.sources.typed.vectors import vectors
 
 Row = Sequence[object]
@@ -70,6 +71,13 @@ def cursor_times(rows: Sequence[Row], plan: Plan) -> Times:
     return read_times([row[index] for row in rows], column)
 
 
+def columns_of(rows: Sequence[Row], plan: Plan) -> Raw:
+    """The rows, each in the order of `plan.columns`, by column."""
+    if not rows:
+        return dict.fromkeys(plan.columns, ())
+    return dict(zip(plan.columns, zip(*rows, strict=True), strict=True))
+
+
 def unknown_members(rows: Sequence[Row], plan: Plan) -> Faults:
     """The rows whose machine (step, for part steps) is not in the plant file."""
     faults: Faults = {}
@@ -82,18 +90,22 @@ def unknown_members(rows: Sequence[Row], plan: Plan) -> Faults:
 def type_rows(
     rows: Sequence[Row], plan: Plan, now: datetime, skew: timedelta, cursor: Times | None = None
 ) -> TypedRows:
-    """Convert rows, each in the order of `plan.columns`; the rows are in the order of the page.
+    """Convert rows, each in the order of `plan.columns`; see `type_columns`."""
+    return type_columns(columns_of(rows, plan), plan, now, skew, cursor)
+
+
+def type_columns(raw: Raw, plan: Plan, now: datetime, skew: timedelta, cursor: Times | None = None) -> TypedRows:
+    """Convert rows given by column, as the source has them; the rows are in the order of the page.
 
     `cursor` holds their cursor times if they have been read already. A row with several faults is rejected for its
     texts first, then its times, then its numbers. A row whose event time is more than `skew` after `now` is ahead of
     the clock.
     """
-    raw: Raw = dict.fromkeys(plan.columns, ())
-    if rows:
-        raw = dict(zip(plan.columns, zip(*rows, strict=True), strict=True))
+    n = len(raw[plan.config.at.column])
     faults: Faults = {}
-    texts = _text_columns(raw, plan, len(rows), faults)
-    cursor = cursor or cursor_times(rows, plan)
+    texts = _text_columns(raw, plan, n, faults)
+    column = plan.config.available_at or plan.config.at
+    cursor = cursor or read_times(raw[column.column], column)
     at = read_times(raw[plan.config.at.column], plan.config.at) if plan.config.available_at else cursor
     available = cursor if plan.config.available_at else cursor.later(plan.config.delay)
     _add_faults(faults, at.faults, available.faults, _ahead(at, now + skew))
@@ -105,9 +117,11 @@ def type_rows(
         repeated = frame.duplicated([*plan.key, "available_at"], keep=False).to_numpy()
         _add_faults(faults, {row: reasons[0] for row, reasons in hidden.items() if repeated[row]})
     _add_faults(faults, _contradictions(frame, values, pictures, plan, faults))
-    rejects = tuple(_reject(rows[i], plan, faults[i], at, i) for i in sorted(faults))
+    rejects = tuple(
+        _reject({name: raw[name][i] for name in plan.columns}, plan, faults[i], at, i) for i in sorted(faults)
+    )
     if faults:
-        good = _faultless(faults, len(rows))
+        good = _faultless(faults, n)
         frame, values = frame[good].reset_index(drop=True), values[good]
         place = np.cumsum(good) - 1
         hidden = {int(place[row]): reasons for row, reasons in hidden.items() if good[row]}
@@ -123,7 +137,9 @@ def reject_rows(rows: Sequence[Row], plan: Plan, reasons: Sequence[RejectReason]
     """The rows as rejects, each for its given reason."""
     at_index = plan.columns.index(plan.config.at.column)
     at = read_times([r[at_index] for r in rows], plan.config.at)
-    return tuple(_reject(row, plan, reasons[i], at, i) for i, row in enumerate(rows))
+    return tuple(
+        _reject(dict(zip(plan.columns, row, strict=True)), plan, reasons[i], at, i) for i, row in enumerate(rows)
+    )
 
 
 def _add_faults(faults: Faults, *others: object) -> None:
@@ -247,8 +263,7 @@ def _contradictions(frame: pd.DataFrame, values: Floats, pictures: Pictures, pla
     return dict.fromkeys(np.flatnonzero(good)[marked].tolist(), RejectReason.CONTRADICTION)
 
 
-def _reject(row: Row, plan: Plan, reason: RejectReason, at: Times, i: int) -> Reject:
-    cells = dict(zip(plan.columns, row, strict=True))
+def _reject(cells: Mapping[str, object], plan: Plan, reason: RejectReason, at: Times, i: int) -> Reject:
     text = {name: quarantine_text(value) for name, value in cells.items()}
     own_time = None if i in at.faults else from_micros(int(at.micros[i]))
     return Reject(reason, written_key(cells, plan), own_time, text, cells, offending_column(cells, plan, reason), i)

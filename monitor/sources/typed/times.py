@@ -20,15 +20,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from monitor.errors import UsageError
 from monitor.instants import to_micros
 from monitor.model import RejectReason
 from monitor.plant.sources import TimeColumn
+from monitor.sources.typed.arrays import UNREADABLE, Instants, Micros
 
-Micros = NDArray[np.int64]
 Faults = dict[int, RejectReason]
-
-UNREADABLE = int(np.iinfo(np.int64).min)
-"""The place of a time that cannot be read."""
 
 EPOCH_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _FIRST, _LAST = 0, to_micros(datetime(2200, 1, 1, tzinfo=UTC))
@@ -66,15 +64,28 @@ def read_times(values: Sequence[object], column: TimeColumn) -> Times:
     NULL and empty text: no_time. Unreadable, outside 1970..2199, or skipped by the clocks: impossible_time. Occurring
     twice, or naive without a configured zone: ambiguous_time.
     """
+    if isinstance(values, Instants) and column.epoch is None:
+        return _from_instants(values, column.zone)
     faults: Faults = {i: RejectReason.NO_TIME for i, v in enumerate(values) if v is None or v == ""}
     form = column.time_format
     iso = values if form is None else [form.iso(v) or "" for v in values]
     micros = _from_numbers(values, EPOCH_NS[column.epoch]) if column.epoch else _from_text(iso, column.zone, faults)
+    return _within_range(micros, faults)
+
+
+def _within_range(micros: Micros, faults: Faults) -> Times:
     wrong = (micros < _FIRST) | (micros >= _LAST)
     micros[wrong] = UNREADABLE
     for i in np.flatnonzero(wrong).tolist():
         faults.setdefault(i, RejectReason.IMPOSSIBLE_TIME)
     return Times(micros, faults)
+
+
+def _from_instants(values: Instants, zone: str | None) -> Times:
+    micros = np.array(values.micros)
+    faults: Faults = dict.fromkeys(np.flatnonzero(micros == UNREADABLE).tolist(), RejectReason.NO_TIME)
+    readable = (micros >= _FIRST) & (micros < _LAST)
+    return _within_range(micros if values.utc else _to_utc(micros, readable, zone, faults), faults)
 
 
 def _from_numbers(values: Sequence[object], unit: int) -> Micros:
@@ -154,6 +165,11 @@ def _localize(walls: Micros, zone: str) -> tuple[Micros, Faults]:
     skipped = local.tz_localize(None) != index
     faults = {i: RejectReason.IMPOSSIBLE_TIME if skipped[i] else RejectReason.AMBIGUOUS_TIME for i in faulty.tolist()}
     return _floor(local.tz_convert("UTC")), faults
+
+
+def needs_zone(where: str) -> UsageError:
+    """The error for naive times without a zone."""
+    return UsageError(f"{where} holds times without an offset; set `zone` to their IANA zone, such as Europe/Berlin")
 
 
 def lowest_wall(at: datetime, zone: ZoneInfo) -> datetime:

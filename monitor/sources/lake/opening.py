@@ -1,0 +1,62 @@
+"""Opens lake sources by URL. What reads the formats is imported by the first source that needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monitor.errors import UsageError
+from monitor.plant.plant import Plant
+from monitor.plant.sources import SourceBase
+from monitor.ports import Source
+
+if TYPE_CHECKING:
+    from monitor.sources.lake.fragments import Log
+
+
+def delta_source(name: str, config: SourceBase, plant: Plant) -> Source:
+    """A Delta table: `table` below delta:///FOLDER, or below delta+s3://BUCKET/PATH and the like."""
+    try:
+        from monitor.sources.lake.delta import DeltaLog
+    except ImportError:
+        raise UsageError(
+            f"source {name!r}: Delta tables are read with the package deltalake, which is not installed; "
+            "pip install 'gatewatch[lake]'"
+        ) from None
+    from monitor.sources.lake.source import LakeSource
+
+    return LakeSource(name, config, plant, lambda numbers: DeltaLog(name, delta_uri(config), numbers))
+
+
+def csv_source(name: str, config: SourceBase, plant: Plant) -> Source:
+    """CSV files that are dropped into csv:///FOLDER; `table` is their pattern, such as parts_*.csv."""
+    return _folder(name, config, plant, tables=False)
+
+
+def parquet_source(name: str, config: SourceBase, plant: Plant) -> Source:
+    """Parquet files that are dropped into parquet:///FOLDER; `table` is their pattern."""
+    return _folder(name, config, plant, tables=True)
+
+
+def _folder(name: str, config: SourceBase, plant: Plant, tables: bool) -> Source:
+    from monitor.sources.lake.folder import FolderLog
+    from monitor.sources.lake.source import LakeSource
+
+    def log(numbers: Sequence[str]) -> Log:
+        return FolderLog(name, _folder_of(config.url), config.table, numbers, tables)
+
+    return LakeSource(name, config, plant, log)
+
+
+def delta_uri(config: SourceBase) -> str:
+    """Where the table is, as deltalake takes it: a folder, or a URL of an object store."""
+    scheme, _, rest = config.url.partition("://")
+    store = scheme.partition("+")[2]
+    base = f"{store}://{rest}" if store else str(_folder_of(config.url))
+    return f"{base.rstrip('/')}/{config.table.strip('/')}"
+
+
+def _folder_of(url: str) -> Path:
+    """The folder of a URL, absolute as in file URLs; a relative one, delta://./lake, is below the plant file."""
+    return Path(url.partition("://")[2])
