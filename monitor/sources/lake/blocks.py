@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from monitor.model import RejectReason
@@ -34,16 +35,17 @@ class Block:
         """The given rows by place, event and the columns `keys`, so that the order is not that of files or paging."""
         at, places = self.at.micros[rows], self.places.micros[rows]
         order = np.lexsort((at, places))
-        at, places, order = at[order], places[order], rows[order]
-        tied = np.flatnonzero((np.diff(places) == 0) & (np.diff(at) == 0))
-        if len(tied):
-            tie = order[np.unique(np.concatenate([tied, tied + 1]))].tolist()
-            text = {i: tuple(str(self.columns[name][i]) for name in keys) for i in tie}
-            texts = [text.get(i, ()) for i in order.tolist()]
-            ranked = sorted(zip(places.tolist(), at.tolist(), texts, order.tolist(), strict=True))
-            order = np.array([i for *_, i in ranked], np.intp)
+        if bool(((np.diff(places[order]) == 0) & (np.diff(at[order]) == 0)).any()):
+            ranks = [_ranks([str(cell) for cell in take(self.columns[name], rows.tolist())]) for name in keys]
+            order = np.lexsort((*reversed(ranks), at, places))
+        order = rows[order]
         unchanged = len(order) == len(self) and bool((order == np.arange(len(self))).all())
         return self if unchanged else self.take(order.tolist())
+
+
+def _ranks(texts: Sequence[str]) -> NDArray[np.int64]:
+    """The place of each text in the order of all."""
+    return np.asarray(pd.factorize(np.asarray(texts, dtype=object), sort=True)[0], np.int64)
 
 
 def joined_blocks(blocks: Sequence[Block], names: Sequence[str]) -> Block:

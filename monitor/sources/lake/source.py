@@ -61,6 +61,7 @@ class LakeSource:
         self._config = config
         self._plan, self._skew = make_plan(config, plant), plant.clock_skew
         self.kept = KeptRows(self._plan, self._skew)
+        self._texts = [name for name in self._plan.key_columns if name != config.at.column]
         self._read_columns = [column for column in self._plan.columns if column != COMMITTED]
         self._log = make_log(_numbers(self._plan))
         self._inspected = False
@@ -182,7 +183,7 @@ class LakeSource:
         gathered = joined_blocks(blocks, self._plan.columns)
         inside = gathered.places.micros <= cut
         more = more or not bool(inside.all())
-        return gathered.ordered(np.flatnonzero(inside), self._plan.key_columns), more
+        return gathered.ordered(np.flatnonzero(inside), self._texts), more
 
     def _within(self, block: Block, after: int | None, until: int, members: Sequence[str] | None) -> Block:
         places = block.places.micros
@@ -213,7 +214,7 @@ class LakeSource:
             rows = np.flatnonzero((at >= low) & (at < high) & (places != UNREADABLE) & (places <= latest))
             blocks.append(block.take(rows.tolist()))
         gathered = joined_blocks(blocks, names)
-        return gathered.ordered(np.arange(len(gathered)), self._plan.key_columns)
+        return gathered.ordered(np.arange(len(gathered)), self._texts)
 
     def _block(self, fragment: Fragment, names: Sequence[str]) -> Block:
         """The rows of a fragment with the given columns, which include those of the times."""
