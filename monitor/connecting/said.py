@@ -17,6 +17,7 @@ SAID = {
     "bad_image": "is no image as the plant file says",
     "bad_vector": "has not as many numbers as the plant file says",
     "unknown_class": "is no class of the characteristic in the plant file",
+    "damaged": "is in a file, or a line of one, that cannot be read",
     "contradiction": "contradicts another row of its key",
 }
 """What is wrong with a value, by the reason of its refusal."""

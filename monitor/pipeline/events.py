@@ -30,7 +30,7 @@ class EventsPipeline(Pipeline):
         """Fill `write` with the rows of the page that are not in the store yet."""
         with self._store.read() as connection:
             stored = self._stored(connection, page.frame)
-        result = intake.classify(self._rows(page), stored, self._config.available_at is not None)
+        result = intake.classify(self._rows(page), stored, self._config.dated)
         write.rows += [{**a.columns, "revision": a.revision} for a in result.accepted]
         for outcome, n in result.outcomes():
             write.tallies[tally_key("gatewatch_source_rows_total", source=self._source, outcome=outcome)] += n

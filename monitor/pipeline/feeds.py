@@ -65,7 +65,7 @@ def _pulls(plant: Plant, machine: str) -> Iterator[PullFeed]:
             continue
         for partition, members in (config.partitions or {"all": [machine]}).items():
             if machine in members:
-                lag = config.look_back + (timedelta(0) if config.available_at else config.delay)
+                lag = config.look_back + (timedelta(0) if config.dated else config.delay)
                 yield PullFeed(pull_name(name, partition, config), config.every, lag)
 
 

@@ -191,9 +191,9 @@ def reading_rows(page: Page, source: str, sensors: Mapping[str, Sequence[int]]) 
     """Readings under (machine, at). `sensors` gives the columns of `page.values` that each machine has."""
     f = page.frame
     texts = f["machine"].tolist(), f["recipe"].tolist()
-    values = _values_by_name(page, sensors)
-    for machine, recipe, at, posted, row in zip(*texts, *_both_times(f), values, strict=True):
-        digest = hashlib.blake2b(f"{recipe}|{row}".encode(), digest_size=16).hexdigest()
+    values, contents = _values_by_name(page, sensors)
+    for machine, recipe, at, posted, row, content in zip(*texts, *_both_times(f), values, contents, strict=True):
+        digest = hashlib.blake2b(recipe.encode() + content, digest_size=16).hexdigest()
         yield (
             (machine, at),
             {
@@ -203,18 +203,21 @@ def reading_rows(page: Page, source: str, sensors: Mapping[str, Sequence[int]]) 
         )  # fmt: skip
 
 
-def _values_by_name(page: Page, sensors: Mapping[str, Sequence[int]]) -> list[dict[str, float]]:
-    """Of each row of a page the values, by sensor; a sensor without a value is left out."""
+def _values_by_name(page: Page, sensors: Mapping[str, Sequence[int]]) -> tuple[list[dict[str, float]], list[bytes]]:
+    """Of each row of a page the values by sensor, and these as bytes; a sensor without a value is left out."""
     machines = page.frame["machine"].to_numpy()
     by_row: list[dict[str, float]] = [{}] * len(machines)
+    contents = [b"|"] * len(machines)
     for machine, places in sensors.items():
         rows = np.flatnonzero(machines == machine)
         names, values = [page.names[j] for j in places], page.values[rows][:, list(places)]
         gaps = np.asarray(np.isnan(values).any(axis=1)).tolist()
-        for row, numbers, has_gaps in zip(rows.tolist(), values.tolist(), gaps, strict=True):
+        head, data, width = f"|{'|'.join(names)}|".encode(), values.tobytes(), 8 * len(names)
+        for i, (row, numbers, has_gaps) in enumerate(zip(rows.tolist(), values.tolist(), gaps, strict=True)):
             pairs = zip(names, numbers, strict=True)
             by_row[row] = {name: value for name, value in pairs if value == value} if has_gaps else dict(pairs)
-    return by_row
+            contents[row] = f"|{by_row[row]}".encode() if has_gaps else head + data[i * width : (i + 1) * width]
+    return by_row, contents
 
 
 def state_rows(page: Page, source: str) -> Iterable[tuple[Key, Columns]]:

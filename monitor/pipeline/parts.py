@@ -59,7 +59,7 @@ class PartsPipeline(Pipeline):
         self._source = source
         config = plant.sources[source]
         self._counts_visits = isinstance(config, PartSource) and config.visit is not None
-        self._dated = config.available_at is not None
+        self._dated = config.dated
         self._in_force = in_force
         self._deadline = Deadline()
         self._forecasts = Forecasts()

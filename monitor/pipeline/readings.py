@@ -28,7 +28,7 @@ class ReadingsPipeline(Pipeline):
         self._plant = plant
         self._source = source
         config = plant.sources[source]
-        self._dated = config.available_at is not None
+        self._dated = config.dated
         self._wide = isinstance(config, ReadingSource) and config.sensor is None
         self._timeline = StateTimeline()
 

@@ -206,6 +206,10 @@ _CONDITION = Meaning("a condition or a mapping (keys and values)")
 RowFilter = Annotated[Where, BeforeValidator(_expand_condition, json_schema_input_type=Where | str), _CONDITION]
 
 
+_OF_FILES = ("delta", "csv", "parquet")
+"""The schemes of URLs of files."""
+
+
 class SourceBase(Strict):
     """Keys of every source."""
 
@@ -247,6 +251,16 @@ class SourceBase(Strict):
     def look_back(self) -> timedelta:
         """How far behind the cursor rows are read again: `late_by`, or one interval."""
         return self.every if self.late_by is None else self.late_by
+
+    @property
+    def of_files(self) -> bool:
+        """Whether it is read from files: a Delta table, or a folder into which they are dropped."""
+        return self.url.partition(":")[0].partition("+")[0] in _OF_FILES
+
+    @property
+    def dated(self) -> bool:
+        """Whether rows say when they became known: by a column, or by the commit or file that brought them."""
+        return self.available_at is not None or self.of_files
 
 
 class PartSource(SourceBase):

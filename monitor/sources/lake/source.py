@@ -138,20 +138,21 @@ class LakeSource:
         """At most `limit` rows as they are, newest first; those without a time last."""
         self._inspect()
         serial = getattr(self._config, "serial", None)
-        found: list[tuple[int, dict[str, object]]] = []
+        found: list[tuple[int, int, dict[str, object]]] = []
         fragments = self._log.state(None)
-        latest = {f.name: self._bounds_of(f, self._cursor)[1] for f in fragments}
+        latest = {fragment.name: self._bounds_of(fragment, self._cursor)[1] for fragment in fragments}
         for fragment in sorted(fragments, key=lambda f: -latest[f.name]):
-            if len(found) >= limit and sorted(-at for at, _ in found)[limit - 1] <= -latest[fragment.name]:
+            if len(found) == limit and found[-1][0] > latest[fragment.name]:
                 break
             block = self._block(fragment, self._plan.columns)
-            order = np.argsort(-block.places.micros.astype(np.float64), kind="stable").tolist()
-            for i in order if serials is not None else order[:limit]:
-                row = {name: block.columns[name][i] for name in self._plan.columns}
-                if serials is None or serial is None or str(row[serial]) in serials:
-                    found.append((int(block.places.micros[i]), row))
-        found.sort(key=lambda pair: -pair[0])
-        return [row for _, row in found[:limit]]
+            for i in np.lexsort((block.at.micros, block.places.micros))[::-1].tolist():
+                if serials is None or serial is None or str(block.columns[serial][i]) in serials:
+                    row = {name: block.columns[name][i] for name in self._plan.columns}
+                    found.append((int(block.places.micros[i]), int(block.at.micros[i]), row))
+                    if len(found) % limit == 0:
+                        break
+            found = sorted(found, key=lambda one: one[:2], reverse=True)[:limit]
+        return [row for _, _, row in found]
 
     # Rows -------------------------------------------------------------------------------------------------------------
 

@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
@@ -24,7 +26,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     def bind_processor(self, dialect: sa.Dialect) -> Callable[[datetime | None], object]:
         """To UTC; for SQLite as text without its offset, of which it stores none."""
         if dialect.name == "sqlite":
-            return lambda value: None if value is None else _in_utc(value).isoformat(" ", "microseconds")[:_SQLITE_TEXT]
+            return lambda value: None if value is None else _sqlite_text(value)
         return lambda value: None if value is None else _in_utc(value)
 
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], datetime | None]:
@@ -35,6 +37,11 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 _SQLITE_TEXT = len("2026-01-31 06:00:00.000000")
+
+
+@lru_cache(maxsize=4096)  # rows of a page share most of their times
+def _sqlite_text(value: datetime) -> str:
+    return _in_utc(value).isoformat(" ", "microseconds")[:_SQLITE_TEXT]
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -68,7 +75,12 @@ def _to_text(value: Any) -> str | None:
 def _from_text(value: str | None) -> Any:
     if value == "[]":  # most findings have no causes, and a board of hundreds is read at every slot
         return []
-    return None if value is None else json.loads(value)
+    if value is None:
+        return None
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError:  # half a surrogate pair, which the standard library writes and reads
+        return json.loads(value)
 
 
 class EnumText(TypeDecorator[StrEnum]):
