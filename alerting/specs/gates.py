@@ -42,7 +42,8 @@ ALERTS: tuple[AlertSpec, ...] = (
         pending_for=15 * MINUTE, keep_firing=30 * MINUTE, unit=Unit.SHARE,
         reads="{value} of the newest {newest} decisions find scrap, limit {limit}",
         summary="gate {subject} finds many of the newest parts to be scrap",
-        cause="Far more parts than usual are predicted to be beyond rework; a process step has probably shifted.",
+        cause="Many of the newest parts are predicted to be beyond rework; a process step has probably shifted. "
+        "Where so many are usual, set the limit by alerts.change.",
         action="Stop feeding parts into the step; check the last set-up, tool and material change before this gate.",
     ),
 )  # fmt: skip

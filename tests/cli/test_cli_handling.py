@@ -90,3 +90,24 @@ def test_what_cannot_be_is_one_sentence(fired: Path, words: tuple[str, ...], sen
     assert said.code == 2
     assert sentence in said.err
     assert len(said.err.splitlines()) == 1
+
+
+def test_status_says_how_the_plant_is(fired: Path) -> None:
+    said = gatewatch("status", fired, "--fail-on-finding")
+    assert said.code == 1
+    first, alert, *rest = said.out.splitlines()
+    assert "warning: SensorStuck mill-1 since" in first
+    assert alert.startswith("  warning  SensorStuck  mill-1  since 2026-03-02 06:00 UTC  mill-1 is stuck")
+    assert any(line.startswith("gate ") and "no model in force" in line for line in rest)
+    assert any(line.startswith("source mes: read up to 20") for line in rest)
+    found = json.loads(gatewatch("status", fired, "--json").out)
+    assert found["alerts"][0]["name"] == "SensorStuck"
+    assert {job["job"] for job in found["jobs"]} >= {"pull:mes", "alerts"}
+    assert gatewatch("status", "-p", fired).code == 0
+
+
+def test_status_of_a_plant_that_never_ran_creates_nothing(plant: Path) -> None:
+    said = gatewatch("status", plant)
+    assert said.code == 3
+    assert "store" in said.err
+    assert not (plant.parent / "gatewatch.db").exists()

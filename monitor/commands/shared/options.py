@@ -89,9 +89,15 @@ def openmetrics(command: F) -> F:
 
 
 def plant_argument(command: F) -> F:
-    """PLANT as an argument, and --set."""
-    command = click.argument("plant", default="plant.yaml", envvar="GATEWATCH_PLANT")(command)
-    return _overrides(command)
+    """PLANT as an argument, and --set; as an option too, for who is used to it from other commands."""
+
+    @wraps(command)
+    def with_either(*, plant: str, plant_option: str | None, **others: Any) -> Any:
+        return command(plant=plant_option or plant, **others)
+
+    either: Any = click.option("--plant", "-p", "plant_option", hidden=True, help="Plant file.")(with_either)
+    either = click.argument("plant", default="plant.yaml", envvar="GATEWATCH_PLANT")(either)
+    return _overrides(either)  # type: ignore[no-any-return]
 
 
 def plant_option(command: F) -> F:
