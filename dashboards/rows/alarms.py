@@ -28,7 +28,7 @@ def _week() -> list[Panel]:
             Query(by("max", (), series("gatewatch_alarm_rate_mean")), "alarms"),
         ),
         number(
-            "Most alarms in ten minutes",
+            "Most in ten minutes",
             "The most that a team got in any ten minutes of the last 7 days. More than 10 are a flood, in which people "
             "overlook what matters: see which alerts began then, and whether one cause is behind them.",
             Query(by("max", (), series("gatewatch_alarm_rate_most")), "alarms"), bad=11.0,
@@ -46,7 +46,7 @@ def _week() -> list[Panel]:
             Query(by("sum", (), series("gatewatch_alarms_chattering")), "alerts"),
         ),
         number(
-            "Criticals nobody acknowledged",
+            "Criticals unanswered",
             "Critical alarms of the last 7 days that nobody acknowledged, while they fired or since. There should be "
             "none: see who is told of them, and whether people answer alerts on the page of alarms.",
             Query(by("sum", (), series("gatewatch_alarms_critical_unacknowledged")), "alarms"),
@@ -71,8 +71,8 @@ _COLUMNS = {
     "alarms": "gatewatch_alarms_week",
 }
 _UNITS = {
-    "time in floods": {"unit": "percentunit"}, "half acknowledged in": {"unit": "s"},
-    "nine tenths acknowledged in": {"unit": "s"},
+    "time in floods": {"unit": "percentunit"}, "half acknowledged in": {"unit": "s", "noValue": "-"},
+    "nine tenths acknowledged in": {"unit": "s", "noValue": "-"},
 }  # fmt: skip
 
 

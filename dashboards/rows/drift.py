@@ -38,6 +38,7 @@ def _worst() -> list[Panel]:
                 Query(value(("subject",), **image), "{{subject}} images"),
                 Query(limit((), **drift), "limit"),
             ],
+            unit="percentunit",
             width=12,
         ),
         value_table(
@@ -120,6 +121,7 @@ def _charts() -> list[Panel]:
                 Query(value(("subject",), **outcomes), "{{subject}} outcomes"),
                 Query(limit((), **worst), "limit"),
             ],
+            unit="percentunit",
             width=12,
         ),
         lines(

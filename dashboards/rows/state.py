@@ -82,13 +82,15 @@ def alerts() -> list[Panel]:
              "Value #A": "value", "Value #B": "since"},
             hidden=("Value #C",), width=18, empty="no alert fires, or no data came",
             of_columns={
-                "since": {"unit": "dateTimeFromNow", "custom.width": 150},
+                "since": {"unit": "dateTimeFromNow", "custom.width": 110}, "team": {"custom.width": 95},
+                "what": {"custom.cellOptions": {"type": "auto", "wrapText": True}, "custom.minWidth": 260},
                 "severity": {
                     "mappings": [{"type": "value", "options": coloured}],
-                    "custom.cellOptions": {"type": "color-text"}, "custom.width": 90,
+                    "custom.cellOptions": {"type": "color-text"}, "custom.width": 80,
                 },
-                "alert": {"links": [runbook]}, "subject": {"links": [page]}, "value": {"custom.width": 90},
-                "what": {"custom.minWidth": 260},
+                "alert": {"links": [runbook], "custom.width": 185},
+                "subject": {"links": [page], "custom.width": 130},
+                "value": {"custom.width": 80, "noValue": "-"},
             },
         ),
         value_table(
@@ -104,8 +106,9 @@ def alerts() -> list[Panel]:
                 instant=True,
             ),
             {"method": "cause", "subject": "of", "Value": "probability"},
-            unit="percentunit", width=6, links={"Gatewatch": f"{BASE_URL}/"}, empty="no cause is known, or no data "
-            "came",
+            unit="percentunit", width=6, links={"Gatewatch": f"{BASE_URL}/"},
+            of_columns={"cause": {"custom.width": 80}, "probability": {"custom.width": 95}},
+            empty="no cause is known, or no data came",
         ),
     ]  # fmt: skip
 

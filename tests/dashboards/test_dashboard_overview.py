@@ -210,7 +210,7 @@ def test_a_panel_says_what_it_shows_and_what_to_do(panel: dict[str, Any]) -> Non
 
 _NUMBERED = {
     "Age of what is shown",  # Prometheus drops what is five minutes old
-    "Standing alerts", "Alerts of the last day", "Most alarms in ten minutes",  # what EEMUA 191 asks for
+    "Standing alerts", "Alerts of the last day", "Most in ten minutes",  # what EEMUA 191 asks for
     "Features over time, as shares of their limits",
 }  # fmt: skip
 """Panels with a number of their own, and why."""
