@@ -56,6 +56,10 @@ def number(
     )
 
 
+_LEAST_SHARE = 0.1
+"""An axis of shares goes so far at least: of zeros alone it would go to 10,000 %."""
+
+
 def lines(
     title: str, text: str, queries: Sequence[Query], *, unit: str = "short", width: int = 8, zero: bool = True
 ) -> timeseries.Panel:
@@ -70,6 +74,8 @@ def lines(
         .span_nulls(False)
         .override_by_regexp("/^limit/", _properties(_DASHED))
     )
+    if unit == "percentunit":
+        panel = panel.axis_soft_max(_LEAST_SHARE)
     return panel.axis_soft_min(0) if zero else panel
 
 
@@ -87,6 +93,7 @@ def bars(
         .line_width(0)
         .stacking(common.StackingConfig().mode(kinds.StackingMode.NORMAL).group("A"))
         .min(0)
+        .axis_soft_max(1)
         .with_override(
             # What never was is not in the legend.
             _ONLY_ZEROS,

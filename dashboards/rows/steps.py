@@ -52,12 +52,14 @@ def panels() -> list[Panel]:
             "Worst feature, as a share of its limit",
             "How far the newest parts are from the frozen reference of the step. Above the limit, see the board of "
             "drift: it names the features.",
-            [Query(value(("subject",), **drift), "{{subject}}"), Query(limit((), **drift), "limit")], width=12,
+            [Query(value(("subject",), **drift), "{{subject}}"), Query(limit((), **drift), "limit")],
+            unit="percentunit", width=12,
         ),
         lines(
             "Worst control chart, as a share of its limit",
             "Of the step's characteristics and scores. Above the limit, the alert says which, at which machine, which "
             "way and since when.",
-            [Query(value(("subject",), **chart), "{{subject}}"), Query(limit((), **chart), "limit")], width=12,
+            [Query(value(("subject",), **chart), "{{subject}}"), Query(limit((), **chart), "limit")],
+            unit="percentunit", width=12,
         ),
     ]  # fmt: skip
