@@ -65,6 +65,26 @@ class JsonText(TypeDecorator[Any]):
         return _from_text
 
 
+class ValuesText(JsonText):
+    """As `JsonText`, for columns whose text is never compared: written faster, with numbers as short as they can be."""
+
+    cache_ok = True
+
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], str | None]:
+        """To text."""
+        return _to_short_text
+
+
+def _to_short_text(value: Any) -> str | None:
+    try:
+        text = _SHORT.encode(value).decode()
+    except (TypeError, ValueError):  # a type of NumPy's, or half a surrogate pair
+        return _to_text(value)
+    # A missing value is written as null, but so is NaN, which is refused.
+    return _to_text(value) if "null" in text else text
+
+
+_SHORT = msgspec.json.Encoder(order="sorted")
 _WRITTEN = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -180,7 +200,7 @@ part_step = sa.Table(
     "part_step", metadata,
     _arrival(), _text("source"), _text("serial"), _text("step"), sa.Column("visit", sa.Integer, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False), _time("at"), _time("available_at"), _text("machine"),
-    _text("recipe"), _text("lot"), sa.Column("values", JsonText, nullable=False), _text("digest"),
+    _text("recipe"), _text("lot"), sa.Column("values", ValuesText, nullable=False), _text("digest"),
     sa.UniqueConstraint("serial", "step", "visit", "revision"), sa.Index("ix_part_step_at", "at"),
     sa.Index("ix_part_step_step_arrival", "step", "arrival"), sa.Index("ix_part_step_step_at", "step", "at"),
 )  # fmt: skip
@@ -196,7 +216,7 @@ reading = sa.Table(
     _arrival(), _text("source"), _text("machine"), _time("at"), sa.Column("revision", sa.Integer, nullable=False),
     _text("recipe"), _text("state"),
     # Of a revision, the sensors that are new or changed: None where the source withdrew a value.
-    sa.Column("values", JsonText, nullable=False), _text("digest"),
+    sa.Column("values", ValuesText, nullable=False), _text("digest"),
     _time("available_at", nullable=True),  # NULL in rows of earlier versions
     sa.UniqueConstraint("at", "machine", "source", "revision"),
     sa.Index("ix_reading_machine_arrival", "machine", "arrival"),
@@ -265,7 +285,7 @@ decision = sa.Table(
     "decision", metadata,
     _text("serial", primary_key=True), _text("step", primary_key=True),
     sa.Column("visit", sa.Integer, primary_key=True), sa.Column("revision", sa.Integer, primary_key=True),
-    _text("gate"), sa.Column("arrival", sa.BigInteger, nullable=False), sa.Column("inputs", JsonText, nullable=False),
+    _text("gate"), sa.Column("arrival", sa.BigInteger, nullable=False), sa.Column("inputs", ValuesText, nullable=False),
     _text("characteristic"), _text("model"), _text("version"), _text("model_digest"), _text("plant_digest"),
     _number("predicted"), _number("lower"), _number("upper"), _number("distance"), _number("distance_limit"),
     _text("verdict"), _text("reason"), _text("on_hold"), _time("decided_at"), _time("at"),
