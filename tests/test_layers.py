@@ -191,7 +191,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "detectors.spc", "detectors.spc.files", "detectors.standalone", "monitor.commands.shared",
     ),
     "monitor.demo": (
-        "alerting.alerts", "alerting.notifications", "alerting.specs", "detectors.attribution",
+        "alerting.alerts", "alerting.handling", "alerting.notifications", "alerting.specs", "detectors.attribution",
         "exporters.html", "exporters.report", "inference.policy", "monitor.plant", "monitor.plant.file",
         "monitor.reports", "monitor.runtime",
         "monitor.scheduling", "monitor.simulator", "monitor.simulator.people", "monitor.store.database",
@@ -206,12 +206,12 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "monitor.commands": (
         "alerting", "dashboards",
-        "detectors.comparing", "detectors.comparing.files", "detectors.standalone", "exporters.html",
+        "detectors.comparing", "detectors.comparing.files", "detectors.standalone", "exporters.html", "exporters.pages",
         "inference.standalone", "monitor.commands.shared", "monitor.connecting", "monitor.demo",
         "monitor.drills",
         "monitor.gate_models", "monitor.jobs", "monitor.plant", "monitor.plant.file", "monitor.reports",
         "monitor.reports.part",
-        "monitor.runtime", "monitor.scheduling", "monitor.store.database", "monitor.store.delivery",
+        "monitor.runtime", "monitor.scheduling", "monitor.store", "monitor.store.database", "monitor.store.delivery",
         "monitor.store.models", "monitor.store.parts", "monitor.store.rows", "monitor.store.watching",
         "monitor.windows",
     ),

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.commands.shared.options import Instant, as_json, load, open_app, openmetrics, plant_argument, print_json
+from monitor.commands.shared.options import (
+    Instant,
+    as_json,
+    load,
+    open_app,
+    open_store_of,
+    openmetrics,
+    plant_argument,
+    print_json,
+)
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -134,3 +143,31 @@ def end_on_signal(stop: Any) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
+
+
+@click.command()
+@plant_argument
+@as_json
+@click.option("--fail-on-finding", is_flag=True, help="Exit with 1 if an alert fires or the data are old.")
+def status(plant: str, overrides: Sequence[str], json_: bool, fail_on_finding: bool) -> None:
+    """Say how the plant is: how old its data are, alerts, gates, sources, jobs that fail, what waits to be sent.
+
+    Example: gatewatch status plant.yaml
+    """
+    from exporters.html.formatting import escape_controls
+    from exporters.pages.terminal import as_lines, summary
+    from monitor.runtime.app import bounds_of
+    from monitor.store.metrics import metrics_snapshot
+
+    open_store_of(plant, overrides).close()  # a store that does not exist is an error, and is not created
+    with open_app(plant, overrides) as app:
+        with app.store.read() as connection:
+            snapshot = metrics_snapshot(connection, app.clock.now(), causes=True)
+        found = summary(snapshot, bounds_of(app.plant, app.jobs))
+    if json_:
+        print_json(found)
+    else:
+        for line in as_lines(found):
+            click.echo(escape_controls(line))
+    if fail_on_finding and found["level"] != "good":
+        raise SystemExit(1)

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from monitor.clock import SimulatedClock, WallClock
+from monitor.demo.on_call import answer
 from monitor.demo.report import write_demo_report
 from monitor.demo.savings import sum_up_savings
 from monitor.demo.summary import REPLAY, as_text, summarise
@@ -184,6 +185,7 @@ def _replay(
         def before(slot: datetime) -> None:
             record(slot)
             _advance(operator, feed, slot)
+            answer(app.store, slot)
             timing.lap(FEED)
 
         for at, name, slot in replay(app, clock, start, end, before):

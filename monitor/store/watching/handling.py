@@ -79,6 +79,24 @@ def entries(connection: sa.Connection) -> Iterator[Entry]:
     return fetch_rows(connection, Entry, select_columns(Entry, t.audit).order_by(t.audit.c.id))
 
 
+class Unanswered(NamedTuple):
+    """A critical alert that its team was told of and nobody acknowledged."""
+
+    name: str
+    subject: str
+    team: str
+
+
+def unanswered(connection: sa.Connection, fired_by: datetime) -> list[Unanswered]:
+    """The critical alerts that fire, were told and not acknowledged, of those that fired by an instant."""
+    a = t.alert.c
+    fires = (a.state == AlertStatus.FIRING, a.ended_at.is_(None), a.fired_at <= fired_by)
+    query = select_columns(Unanswered, t.alert).where(
+        *fires, a.severity == "critical", a.told == Announced.FIRED, a.acknowledged_by == ""
+    )
+    return list(fetch_rows(connection, Unanswered, query.order_by(a.id)))
+
+
 def newest_entries(connection: sa.Connection, count: int) -> list[Entry]:
     """The newest entries, newest first."""
     query = select_columns(Entry, t.audit).order_by(t.audit.c.id.desc()).limit(count)

@@ -1,55 +1,22 @@
-"""The state of a plant on one screen of a terminal, as its index page has it."""
+"""The state of a plant on one screen of a terminal, as the index page has it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-import click
-
-from exporters.html.formatting import escape_controls
-from monitor.commands.shared.options import as_json, open_app, open_store_of, plant_argument, print_json
-
-if TYPE_CHECKING:
-    from exporters.metrics.shared.metric import Bounds
-    from exporters.metrics.shared.snapshot import MetricsSnapshot
+from exporters.metrics.families.jobs import overdue
+from exporters.metrics.families.sources import newest_row
+from exporters.metrics.shared.metric import Bounds
+from exporters.metrics.shared.snapshot import MetricsSnapshot
+from exporters.pages.clock import Clock
+from exporters.pages.status import firing, status_of
 
 _ALERTS_SHOWN = 15
 
 
-@click.command()
-@plant_argument
-@as_json
-@click.option("--fail-on-finding", is_flag=True, help="Exit with 1 if an alert fires or the data are old.")
-def status(plant: str, overrides: Sequence[str], json_: bool, fail_on_finding: bool) -> None:
-    """Say how the plant is: how old its data are, alerts, gates, sources, jobs that fail, what waits to be sent.
-
-    Example: gatewatch status plant.yaml
-    """
-    from monitor.runtime.app import bounds_of
-    from monitor.store.metrics import metrics_snapshot
-
-    open_store_of(plant, overrides).close()  # a store that does not exist is an error, and is not created
-    with open_app(plant, overrides) as app:
-        with app.store.read() as connection:
-            snapshot = metrics_snapshot(connection, app.clock.now(), causes=True)
-        found = summary(snapshot, bounds_of(app.plant, app.jobs))
-    if json_:
-        print_json(found)
-    else:
-        for line in as_lines(found):
-            click.echo(escape_controls(line))
-    if fail_on_finding and found["level"] != "good":
-        raise SystemExit(1)
-
-
 def summary(snapshot: MetricsSnapshot, bounds: Bounds) -> dict[str, Any]:
     """The state as JSON values: the line that pages begin with and its level, then what it is made of."""
-    from exporters.metrics.families.jobs import overdue
-    from exporters.metrics.families.sources import newest_row
-    from exporters.pages.clock import Clock
-    from exporters.pages.status import firing, status_of
-
     clock = Clock(snapshot.at, bounds.plant.time_zone)
     state = status_of(snapshot, bounds, clock)
     gates = {row.gate: row for row in snapshot.gates}
@@ -83,7 +50,7 @@ def summary(snapshot: MetricsSnapshot, bounds: Bounds) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def as_lines(found: dict[str, Any]) -> Iterator[str]:
+def as_lines(found: Mapping[str, Any]) -> Iterator[str]:
     """The state for people; jobs and channels only where something is wrong."""
     yield f"{found['site']}: {found['status']}"
     for alert in found["alerts"][:_ALERTS_SHOWN]:
