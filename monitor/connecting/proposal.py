@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitor.connecting.described import Holds, Table
@@ -57,6 +57,7 @@ def propose(table: Table) -> Proposal:
     """What a table may be."""
     columns = _roles(table)
     times = {name: guess for name in table.columns if (guess := guess_time(table, name))}
+    times = times or _unnamed_times(table, columns.values())
     at = _pick(times, Role.AT) or next((g for n, g in times.items() if role_of(n) is not Role.AVAILABLE), None)
     at = at or next(iter(times.values()), None)
     if not table.rows:
@@ -96,6 +97,17 @@ def _roles(table: Table) -> dict[Role, str]:
         if role is not None and role not in (Role.AT, Role.AVAILABLE):
             found.setdefault(role, name)
     return found
+
+
+def _unnamed_times(table: Table, taken: Collection[str]) -> dict[str, TimeGuess]:
+    """The numbers since 1970 in columns whose names say nothing of times."""
+    numbers = (name for name, holds in table.columns.items() if holds is Holds.NUMBER and name not in taken)
+    units = ((name, guess_epoch(table.cells(name))) for name in numbers)
+    return {
+        name: TimeGuess(name, epoch=unit, doubt="numbers of this size may be times since 1970")
+        for name, unit in units
+        if unit
+    }
 
 
 def _pick(times: Mapping[str, TimeGuess], role: Role) -> TimeGuess | None:

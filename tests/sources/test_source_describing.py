@@ -32,3 +32,16 @@ def test_a_password_is_not_written(tmp_path: Path) -> None:
     assert url == "postgresql://reader:${DATABASE_PASSWORD}@host/mes"
     assert written_url("sqlite:///a.db", Path("plant.yaml")) == "sqlite:///a.db"
     assert written_url("sqlite:///a.db", tmp_path / "plant.yaml") == f"sqlite:///{Path.cwd() / 'a.db'}"
+
+
+def test_times_in_a_column_without_a_telling_name_are_found_if_no_other_is(database: Database) -> None:
+    database.run("CREATE TABLE trend (t bigint, maschine text, temp_c double precision, zaehler integer)")
+    second = int(NOON.timestamp())
+    database.insert("trend", [(1000 * (second + i), f"M{i % 2}", 20.0, i) for i in range(50)])
+    [table] = describe(database.url)
+    proposal = propose(table)
+    assert proposal.kind == "readings"
+    assert proposal.at is not None
+    assert (proposal.at.column, proposal.at.epoch) == ("t", "ms")
+    assert "may be times" in proposal.at.doubt
+    assert set(proposal.values) == {"temp_c", "zaehler"}
