@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +58,7 @@ class SensorLimits:
     number of consecutive equal samples.
     `limit_rows` consecutive samples with a value end `dead`; as many that differ from the one before end `stuck`.
     A row is judged when the machine runs or its state is unknown. While a sensor is dead, the other two are NO_DATA.
+    A sensor without limits has no `limit`, one of `steady` no `stuck`.
     `machine` is the subject of findings until the first batch names it.
     """
 
@@ -71,6 +72,7 @@ class SensorLimits:
         stuck_rows: int = 40,
         machine: str = "",
         always: bool = False,
+        steady: Collection[str] = (),
     ) -> None:
         if min(limit_rows, dead_rows) < 1 or stuck_rows < 2:
             raise ValueError("expected limit_rows and dead_rows >= 1 and stuck_rows >= 2")
@@ -79,7 +81,14 @@ class SensorLimits:
         self.rules = Rules(limit_rows, dead_rows, stuck_rows, always)
         self._low = np.array([-math.inf if low is None else low for low, _ in limits.values()], dtype=np.float64)
         self._high = np.array([math.inf if high is None else high for _, high in limits.values()], dtype=np.float64)
-        self._limited = [limit != (None, None) for limit in limits.values()]
+        self._methods = [
+            frozenset(
+                method
+                for method in METHODS
+                if (method != LIMIT or limit != (None, None)) and (method != STUCK or sensor not in steady)
+            )
+            for sensor, limit in limits.items()
+        ]
 
     def start(self) -> LimitState:
         """The state before the first row."""
@@ -110,11 +119,11 @@ class SensorLimits:
         return state, tuple(finding for _, _, finding in changes)
 
     def current(self, state: LimitState) -> Sequence[Finding]:
-        """The latest value, limit and status of each sensor and method; no `limit` for a sensor without limits."""
+        """The latest value, limit and status of each sensor and method by which it is judged."""
         findings = []
         for sensor in range(len(self.sensors)):
             for method in METHODS:
-                if method != LIMIT or self._limited[sensor]:
+                if method in self._methods[sensor]:
                     at = state.seen_at if method == DEAD else state.judged_at
                     findings.append(self._finding(state, sensor, method, at, -1))
         return tuple(findings)
@@ -188,7 +197,7 @@ class SensorLimits:
         low, high = float(self._low[sensor]), float(self._high[sensor])
         for row in range(len(values)) if due is None else due:
             for method in step(track, values[row], judged[row], low, high, self.rules):
-                if method != LIMIT or self._limited[sensor]:
+                if method in self._methods[sensor]:
                     yield row, method
 
     def _finding(self, state: LimitState, sensor: int, method: str, at: int | None, row: int) -> Finding:

@@ -19,7 +19,7 @@ class MachineSettings:
 
     `machine` is the subject of findings made before the first row. The counts are described at `DetectorConfig` in
     the plant file; `warmup_rows` is at least 100. `always`: the sensors owe values while the machine stands, too.
-    `events`: the sensors whose events are looked for.
+    `events`: the sensors whose events are looked for. `steady`: those that may repeat a value and are never stuck.
     `reference`: the period, in nanoseconds, from which alone the baseline is learnt.
     """
 
@@ -35,12 +35,13 @@ class MachineSettings:
     horizon_seconds: float = 86_400.0
     always: bool = False
     events: tuple[str, ...] = ()
+    steady: tuple[str, ...] = ()
     reference: tuple[int, int] | None = None
 
 
 def _limits(given: MachineSettings) -> StreamDetector:
     rows = (given.limit_rows, given.dead_rows, given.stuck_rows)
-    return SensorLimits(given.sensors, *rows, machine=given.machine, always=given.always)
+    return SensorLimits(given.sensors, *rows, machine=given.machine, always=given.always, steady=given.steady)
 
 
 def _anomaly(given: MachineSettings) -> StreamDetector:

@@ -26,6 +26,7 @@ def detectors_of(plant: Plant, machine: str) -> tuple[StreamDetector, ...]:
         horizon_seconds=config.time_left.total_seconds(),
         always=plant.machines[machine].speaks_when == "always",
         events=tuple(name for name, sensor in plant.machines[machine].sensors.items() if sensor.events),
+        steady=tuple(name for name, sensor in plant.machines[machine].sensors.items() if not sensor.stuck),
         reference=None if period is None else (to_nanos(period.since), to_nanos(period.until)),
     )
     return machine_detectors(settings)

@@ -31,6 +31,11 @@ class Sensor(Strict):
         description="Look for events of this sensor by itself, as of a metric without a fixed normal: values, means "
         "and variation beyond everything it has shown before.",
     )
+    stuck: bool = Field(
+        True,
+        description="Whether it is looked at for repeating one value; false for one that may: a setpoint, a counter, "
+        "a coarse display.",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Sensor:

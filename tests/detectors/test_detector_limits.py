@@ -283,3 +283,15 @@ def test_the_fast_way_equals_sample_by_sample(
         state, new = detector.observe(state, batch_of(pairs, start, stop, states))
         found += [(f.row, f.feature, f.method) for f in new]
     assert (found, state.tracks) == (changes, slow)
+
+
+def test_a_steady_sensor_is_never_stuck_and_the_others_are() -> None:
+    moving = [1.0, 2.0] * 20
+    values = np.array([[v, v] for v in [*moving, *[5.0] * 10]])
+    rules = {"limit_rows": 2, "dead_rows": 3, "stuck_rows": 3}
+    detector = SensorLimits({"s0": (0.0, 10.0), "s1": (0.0, 10.0)}, **rules, steady=["s1"])
+    state, found = detector.observe(detector.start(), batch_of(values))
+    assert {(f.feature, f.method) for f in found if f.status is BREACH} == {("s0", "stuck")}
+    assert {(f.feature, f.method) for f in detector.current(state)} == {
+        ("s0", "limit"), ("s0", "dead"), ("s0", "stuck"), ("s1", "limit"), ("s1", "dead"),
+    }  # fmt: skip
