@@ -19,6 +19,7 @@ from monitor.pipeline.detectors import detectors_of
 from monitor.pipeline.feeds import feeds_of, holding_of
 from monitor.pipeline.joining import Feed, Joined, JoinState, Reading, join
 from monitor.pipeline.machine_states import StateTimeline
+from monitor.plant.lake import LakeTable
 from monitor.plant.plant import Plant
 from monitor.ports import Learner, State
 from monitor.store.commit import BatchWrite, SavedState
@@ -311,3 +312,5 @@ def add_to_windows(connection: Connection, plant: Plant, batches: Sequence[Machi
     for batch in batches:
         changed |= windows.add(known | changed, batch, length)
     write.windows += windows.as_rows(changed)
+    if plant.lake is not None and LakeTable.MACHINE_WINDOWS in plant.lake.tables:
+        write.noted_windows.update(changed)

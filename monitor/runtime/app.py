@@ -47,6 +47,7 @@ from monitor.pipeline.events import EventsPipeline
 from monitor.pipeline.parts import PartsPipeline
 from monitor.pipeline.pipeline import Pipeline
 from monitor.pipeline.readings import ReadingsPipeline
+from monitor.lake.packages import require_packages
 from monitor.plant import retention
 from monitor.plant.file.load import LoadedPlant
 from monitor.plant.file.redaction import redacted
@@ -119,6 +120,8 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     target = None if plant.write_back is None else MesTarget(plant.write_back)
     receivers = receivers_of(plant)
     people_of(plant.server)
+    if plant.lake is not None:
+        require_packages()
     # A replay can be repeated after a power cut; waiting for the disk at each commit would cost a fifth of its time.
     store = open_store(plant.store.url, durable=not simulated)
     for where, sentence in retention.problems(plant):
@@ -161,6 +164,10 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
         )
     if plant.write_back is not None and target is not None:
         jobs.append(DeliverJob(store, plant.write_back, target))
+    if plant.lake is not None and not simulated:
+        from monitor.lake.job import LakeJob  # only here: its libraries are an extra
+
+        jobs.append(LakeJob(store, plant, plant.lake))
     renders = not simulated or plant.drift.report_under_replay
     jobs.append(ReportJob(store, plant, models, loaded.path.parent / "reports", renders))
     if any(gate.costs is not None for gate in plant.gates.values()):
