@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from monitor.lake.schemas import SCHEMAS
-from monitor.plant.lake import LakeTable
+from monitor.plant.running import LakeTable
 
 _JSON = "_json"
 

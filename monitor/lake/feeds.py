@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from monitor.plant.lake import LakeTable
+from monitor.plant.running import LakeTable
 from monitor.store.database.database import Connection, Store
 from monitor.store.lake import made, passports, windows
 from monitor.store.lake.taken import Marks, Taken

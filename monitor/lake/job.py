@@ -8,8 +8,8 @@ from monitor.lake.feeds import feeds
 from monitor.lake.schemas import SCHEMAS
 from monitor.lake.sink import Sink
 from monitor.lake.upkeep import Upkeep
-from monitor.plant.lake import LakeConfig, LakeTable
 from monitor.plant.plant import Plant
+from monitor.plant.running import LakeConfig
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store.database.database import Store
 

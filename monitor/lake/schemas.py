@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from monitor.plant.lake import LakeTable
+from monitor.plant.running import LakeTable
 
 PARTITIONS = ("site", "day")
 _TIME = pa.timestamp("us", tz="UTC")

@@ -14,7 +14,7 @@ from monitor.failpoints import reach
 from monitor.lake.delta import LakeFolder
 from monitor.lake.encode import encode, from_bytes, to_bytes
 from monitor.lake.feeds import Feed
-from monitor.plant.lake import LakeTable
+from monitor.plant.running import LakeTable
 from monitor.scheduling.job import Run
 from monitor.store.database.database import Store
 from monitor.store.database.leases import renew

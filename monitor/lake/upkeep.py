@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from monitor.errors import LakeError
 from monitor.lake.delta import LakeFolder
-from monitor.plant.lake import LakeConfig
+from monitor.plant.running import LakeConfig
 from monitor.scheduling.job import Run
 from monitor.store.database.database import Store
 from monitor.store.database.leases import renew

@@ -19,8 +19,8 @@ from monitor.pipeline.detectors import detectors_of
 from monitor.pipeline.feeds import feeds_of, holding_of
 from monitor.pipeline.joining import Feed, Joined, JoinState, Reading, join
 from monitor.pipeline.machine_states import StateTimeline
-from monitor.plant.lake import LakeTable
 from monitor.plant.plant import Plant
+from monitor.plant.running import LakeTable
 from monitor.ports import Learner, State
 from monitor.store.commit import BatchWrite, SavedState
 from monitor.store.database.database import Connection

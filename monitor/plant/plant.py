@@ -15,9 +15,16 @@ from pydantic import Field, field_validator
 from monitor.model import ClassSpec, Spec
 from monitor.plant.calendar import Maintenance, Shift
 from monitor.plant.gates import GateConfig
-from monitor.plant.lake import LakeConfig
 from monitor.plant.line import Characteristic, Machine, Step
-from monitor.plant.running import DetectorConfig, Jobs, MlflowConfig, ReconcileConfig, ServerConfig, StoreConfig
+from monitor.plant.running import (
+    DetectorConfig,
+    Jobs,
+    LakeConfig,
+    MlflowConfig,
+    ReconcileConfig,
+    ServerConfig,
+    StoreConfig,
+)
 from monitor.plant.sources import (
     PartSource,
     Source,

@@ -43,11 +43,11 @@ from monitor.jobs.reconcile import ReconcileJob, Scope
 from monitor.jobs.report import ReportJob
 from monitor.jobs.retraining import RetrainingJob
 from monitor.jobs.savings import SavingsJob
+from monitor.lake.packages import require_packages
 from monitor.pipeline.events import EventsPipeline
 from monitor.pipeline.parts import PartsPipeline
 from monitor.pipeline.pipeline import Pipeline
 from monitor.pipeline.readings import ReadingsPipeline
-from monitor.lake.packages import require_packages
 from monitor.plant import retention
 from monitor.plant.file.load import LoadedPlant
 from monitor.plant.file.redaction import redacted

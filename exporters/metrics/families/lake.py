@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from exporters.metrics.shared.budget import Count
 from exporters.metrics.shared.metric import Label, Metric, Scrape, Series, counter, gauge
-from monitor.plant.lake import LakeTable
+from monitor.plant.running import LakeTable
 
 TABLE = Label(
     "table", "tables of the lake in the plant file: `lake.tables`",

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from monitor.plant.lake import LakeConfig
 from monitor.plant.plant import Plant
-from monitor.plant.running import MlflowConfig, ServerConfig, StoreConfig
+from monitor.plant.running import LakeConfig, MlflowConfig, ServerConfig, StoreConfig
 from monitor.plant.sources import SourceBase, WriteBack
 from monitor.plant.types import Strict
 from monitor.plant.watching import NotifyConfig

@@ -16,8 +16,6 @@ import sqlalchemy as sa
 from monitor.store.database import tables as t
 from monitor.store.lake.taken import Marks, Taken, by_column
 
-_GATE = t.decision.c.gate
-
 
 def _as_stored(table: sa.Table) -> list[sa.ColumnElement[Any]]:
     """The columns of a table, JSON as the text that the store holds."""
@@ -55,33 +53,34 @@ def take_decisions(connection: sa.Connection, marks: Marks, arrived: int, limit:
     """The next decisions, by the arrival number of the row that each is about, up to `arrived`."""
     columns = _as_stored(t.decision)
     last = _last_of_next(connection, marks.get("arrival", 0), arrived, limit)
-    a = t.decision.c.arrival
-    between = _GATE.in_(list(_gates(connection))), a > marks.get("arrival", 0), a <= last
+    a, g = t.decision.c.arrival, t.decision.c.gate
+    between = g.in_(list(_gates(connection))), a > marks.get("arrival", 0), a <= last
     rows = connection.execute(sa.select(*columns).where(*between).order_by(a)).all()
     return Taken(by_column([c.name for c in columns], rows), {"arrival": last})
 
 
 def _last_of_next(connection: sa.Connection, after: int, arrived: int, limit: int) -> int:
     """The arrival number of the `limit`-th decision after one, `arrived` if there are fewer; read from indexes."""
-    a = t.decision.c.arrival
+    a, g = t.decision.c.arrival, t.decision.c.gate
     found: list[int] = []
     for gate in _gates(connection):
-        query = sa.select(a).where(_GATE == gate, a > after, a <= arrived).order_by(a).limit(limit)
+        query = sa.select(a).where(g == gate, a > after, a <= arrived).order_by(a).limit(limit)
         found += connection.scalars(query)
     return sorted(found)[limit - 1] if len(found) >= limit else arrived
 
 
 def count_decisions(connection: sa.Connection, marks: Marks) -> int:
     """How many decisions the lake lacks."""
-    a = t.decision.c.arrival
-    between = _GATE.in_(list(_gates(connection))), a > marks.get("arrival", 0)
+    a, g = t.decision.c.arrival, t.decision.c.gate
+    between = g.in_(list(_gates(connection))), a > marks.get("arrival", 0)
     return int(connection.scalar(sa.select(sa.func.count()).select_from(t.decision).where(*between)) or 0)
 
 
 def _gates(connection: sa.Connection) -> Iterator[str]:
     """Every gate that ever decided, also one that the plant file has no more; one index lookup each."""
-    first = sa.select(sa.func.min(_GATE))
+    gate = t.decision.c.gate
+    first = sa.select(sa.func.min(gate))
     name = connection.scalar(first)
     while name is not None:
         yield name
-        name = connection.scalar(first.where(_GATE > name))
+        name = connection.scalar(first.where(gate > name))
