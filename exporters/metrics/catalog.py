@@ -12,7 +12,6 @@ from exporters.metrics.families import (
     gates,
     holds,
     jobs,
-    lake,
     machines,
     outbox,
     savings,
@@ -24,8 +23,8 @@ from exporters.metrics.families import (
 from exporters.metrics.shared.metric import Metric
 
 FAMILIES = (
-    service, jobs, sources, gates, estimates, holds, capability, savings, steps, outbox, lake, machines, sensors,
-    findings, alerts,
+    service, jobs, sources, gates, estimates, holds, capability, savings, steps, outbox, machines, sensors, findings,
+    alerts,
 )  # fmt: skip
 """Each has METRICS, and `series(scrape)` with the values of the metrics that are not tallied."""
 

@@ -32,10 +32,10 @@ def feeds(window: timedelta) -> Mapping[LakeTable, Feed]:
             return windows.take_windows(connection, marks, now, window, limit)
 
     return {
-        LakeTable.DECISIONS: Feed(_take_decisions, made.count_decisions),
-        LakeTable.FINDINGS: Feed(_take_findings, made.count_findings),
-        LakeTable.PART_PASSPORTS: Feed(_take_passports, passports.count_news),
-        LakeTable.MACHINE_WINDOWS: Feed(
+        "decisions": Feed(_take_decisions, made.count_decisions),
+        "findings": Feed(_take_findings, made.count_findings),
+        "part_passports": Feed(_take_passports, passports.count_news),
+        "machine_windows": Feed(
             take_windows, lambda connection, _: windows.count_windows(connection), windows.note_unsent
         ),
     }

@@ -32,7 +32,7 @@ class LakeSchema(NamedTuple):
 
 
 SCHEMAS: Mapping[LakeTable, LakeSchema] = {
-    LakeTable.DECISIONS: LakeSchema(
+    "decisions": LakeSchema(
         pa.schema([
             *_FIRST,
             ("serial", _TEXT), ("step", _TEXT), ("visit", _SMALL), ("revision", _SMALL), ("gate", _TEXT),
@@ -45,7 +45,7 @@ SCHEMAS: Mapping[LakeTable, LakeSchema] = {
         ]),
         "at",
     ),
-    LakeTable.FINDINGS: LakeSchema(
+    "findings": LakeSchema(
         pa.schema([
             *_FIRST,
             ("id", _COUNT), ("arrival", _COUNT), ("detector", _TEXT), ("method", _TEXT), ("subject", _TEXT),
@@ -54,7 +54,7 @@ SCHEMAS: Mapping[LakeTable, LakeSchema] = {
         ]),
         "at",
     ),
-    LakeTable.PART_PASSPORTS: LakeSchema(
+    "part_passports": LakeSchema(
         pa.schema([
             *_FIRST,
             ("serial", _TEXT), ("first_at", _TIME), ("changed_at", _TIME),
@@ -71,7 +71,7 @@ SCHEMAS: Mapping[LakeTable, LakeSchema] = {
         ]),
         "changed_at",
     ),
-    LakeTable.MACHINE_WINDOWS: LakeSchema(
+    "machine_windows": LakeSchema(
         pa.schema([
             *_FIRST,
             ("machine", _TEXT), ("sensor", _TEXT), ("start", _TIME), ("rows", _COUNT), ("missing", _COUNT),

@@ -61,12 +61,12 @@ class Sink:
 
     def _progress(self, run: Run) -> Progress:
         with self._store.read() as connection:
-            at = progress_of(connection, self._url, self.table.value)
+            at = progress_of(connection, self._url, self.table)
         if at is not None and self._begun:
             return at
         with self._store.write() as connection:
             renew(self._store, connection, run.lease)
-            at = at or begin(connection, self._url, self.table.value)
+            at = at or begin(connection, self._url, self.table)
             self._feed.begin(connection, at.marks)
         self._begun = True
         return at
@@ -133,13 +133,13 @@ class Sink:
         with self._store.write() as connection:
             renew(self._store, connection, run.lease)
             done = record(connection, at, batch)
-            add_counts(connection, {tally_key("gatewatch_lake_rows_total", table=self.table.value): batch.rows})
+            add_counts(connection, {tally_key("gatewatch_lake_rows_total", table=self.table): batch.rows})
         reach("after_lake_recorded")
         return done
 
     def _tell(self, run: Run) -> None:
         """The metrics of a success."""
-        table = self.table.value
+        table = self.table
         with self._store.write() as connection:
             at = progress_of(connection, self._url, table)
             waiting = self._feed.waiting(connection, {} if at is None else at.marks)
@@ -152,7 +152,7 @@ class Sink:
             set_gauges(connection, gauges)
 
     def _failed(self, error: LakeError, run: Run) -> None:
-        table = self.table.value
+        table = self.table
         with self._store.write() as connection:
             renew(self._store, connection, run.lease)
             at = progress_of(connection, self._url, table)

@@ -20,7 +20,6 @@ from monitor.pipeline.feeds import feeds_of, holding_of
 from monitor.pipeline.joining import Feed, Joined, JoinState, Reading, join
 from monitor.pipeline.machine_states import StateTimeline
 from monitor.plant.plant import Plant
-from monitor.plant.running import LakeTable
 from monitor.ports import Learner, State
 from monitor.store.commit import BatchWrite, SavedState
 from monitor.store.database.database import Connection
@@ -312,5 +311,5 @@ def add_to_windows(connection: Connection, plant: Plant, batches: Sequence[Machi
     for batch in batches:
         changed |= windows.add(known | changed, batch, length)
     write.windows += windows.as_rows(changed)
-    if plant.lake is not None and LakeTable.MACHINE_WINDOWS in plant.lake.tables:
+    if plant.lake is not None and "machine_windows" in plant.lake.tables:
         write.noted_windows.update(changed)

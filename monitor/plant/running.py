@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, field_validator
 
@@ -168,13 +167,9 @@ class DetectorConfig(Strict):
 _URL = re.compile(r"delta(\+[a-z][a-z0-9]*)?://[^\s@?#]+")
 
 
-class LakeTable(StrEnum):
-    """A table of the lake; also the `table` label of its metrics."""
-
-    DECISIONS = "decisions"
-    FINDINGS = "findings"
-    PART_PASSPORTS = "part_passports"
-    MACHINE_WINDOWS = "machine_windows"
+LakeTable = Literal["decisions", "findings", "part_passports", "machine_windows"]
+"""A table of the lake; also the `table` label of its metrics."""
+LAKE_TABLES: tuple[LakeTable, ...] = get_args(LakeTable)
 
 
 def _lake_url(value: str) -> str:
@@ -210,7 +205,11 @@ class LakeConfig(Strict):
     keep: PositiveDuration | None = Field(
         None, ge=timedelta(days=1), description="How long rows stay in the lake; an empty value keeps them for ever."
     )
-    tables: list[LakeTable] = Field(list(LakeTable), min_length=1, description="Which tables are written.")
+    tables: list[LakeTable] = Field(
+        list(LAKE_TABLES),
+        min_length=1,
+        description="Which tables are written: some of " + ", ".join(f"`{name}`" for name in LAKE_TABLES) + ".",
+    )
 
     @field_validator("tables")
     @classmethod

@@ -16,8 +16,8 @@ from monitor.plant.running import LakeTable
 from monitor.store.database import tables as t
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "lake" / "schemas.txt"
-OF_STORE = {
-    LakeTable.DECISIONS: t.decision, LakeTable.FINDINGS: t.finding, LakeTable.MACHINE_WINDOWS: t.machine_window,
+OF_STORE: dict[LakeTable, sa.Table] = {
+    "decisions": t.decision, "findings": t.finding, "machine_windows": t.machine_window,
 }  # fmt: skip
 
 
@@ -42,8 +42,8 @@ def test_times_are_microseconds_in_utc_and_the_day_is_that_of_the_event() -> Non
     kinds = {str(f.type) for s in SCHEMAS.values() for f in s.columns if pa.types.is_timestamp(f.type)}
     assert kinds == {"timestamp[us, tz=UTC]"}
     late = datetime(2026, 3, 2, 23, 59, 59, 999999, tzinfo=UTC)
-    columns = {name: [None, None] for name in OF_STORE[LakeTable.FINDINGS].columns.keys()}  # noqa: SIM118
-    made = encode(LakeTable.FINDINGS, "north", 7, {**columns, "at": [late, datetime(1969, 12, 31, 1, tzinfo=UTC)]})
+    columns = {name: [None, None] for name in OF_STORE["findings"].columns.keys()}  # noqa: SIM118
+    made = encode("findings", "north", 7, {**columns, "at": [late, datetime(1969, 12, 31, 1, tzinfo=UTC)]})
     assert made["day"].to_pylist() == [date(2026, 3, 2), date(1969, 12, 31)]
     assert made["at"][0].as_py() == late
     assert (made["site"].to_pylist(), made["batch"].to_pylist()) == (["north"] * 2, [7] * 2)

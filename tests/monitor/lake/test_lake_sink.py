@@ -18,7 +18,6 @@ from waits import until
 from monitor.errors import LakeError
 from monitor.lake.schemas import SCHEMAS
 from monitor.plant.plant import Plant
-from monitor.plant.running import LakeTable
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 from monitor.store.lake import made
@@ -226,9 +225,9 @@ def older(table: Path) -> None:
 
     from monitor.lake.encode import encode
 
-    columns = SCHEMAS[LakeTable.DECISIONS].columns
+    columns = SCHEMAS["decisions"].columns
     row = {name.removesuffix("_json"): [None] for name in columns.names} | {"at": [START]}
-    old = encode(LakeTable.DECISIONS, "older", 1, row).drop_columns(["coordinates_json", "lower"])
+    old = encode("decisions", "older", 1, row).drop_columns(["coordinates_json", "lower"])
     DeltaTable.create(str(table), old.schema, partition_by=["site", "day"])
     write_deltalake(str(table), old, mode="append")
 
@@ -285,7 +284,7 @@ def files_of(folder: Path) -> dict[str, int]:
 
 def test_days_that_are_over_become_few_files_and_old_ones_go(store: Store, store_url: str, tmp_path: Path) -> None:
     keep = "lake.keep=59d"  # of 60 since the first row, which is in the morning
-    plant = plant_at(tmp_path, f"store.url={store_url}", "lake.rows=10", keep)
+    plant = plant_at(tmp_path, f"store.url={store_url}", "lake.rows=100", keep)
     made_there(older, tmp_path / "lake")
     fill(store, 150)  # 50 hours from 2026-03-02 06:00 on
     assert sent(plant) == ""
