@@ -5,6 +5,7 @@ Errors of the library become a LakeError of one sentence.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,12 @@ from monitor.lake.schemas import PARTITIONS
 _CHECKPOINT = {"delta.checkpointInterval": "100"}
 """Commits between two checkpoints, which keep opening a table quick."""
 
+_IMPATIENT = {"max_retries": "3"}
+"""Of an object store, whose credentials are in the environment: the job itself tries again."""
+_MARKS = re.compile(r"\x1b\[[0-9;]*m|\u21b3|\x00")
+_LONGEST = 300
+"""Characters of what a library says."""
+
 
 class LakeFolder:
     """A Delta table at a path or a URL of an object store; `schema` are the columns that it must have or is given.
@@ -30,6 +37,7 @@ class LakeFolder:
     def __init__(self, location: str, schema: pa.Schema) -> None:
         self.location = location
         self._schema = schema
+        self._options = dict(_IMPATIENT) if "://" in location else None
         self._table: DeltaTable | None = None
 
     def refresh(self) -> None:
@@ -93,13 +101,17 @@ class LakeFolder:
 
     def _open(self) -> DeltaTable | None:
         try:
-            return DeltaTable(self.location)
+            return DeltaTable(self.location, storage_options=self._options)
         except TableNotFoundError:
             return None
 
     def _make(self) -> DeltaTable:
         return DeltaTable.create(
-            self.location, self._schema, partition_by=list(PARTITIONS), configuration=dict(_CHECKPOINT)
+            self.location,
+            self._schema,
+            partition_by=list(PARTITIONS),
+            configuration=dict(_CHECKPOINT),
+            storage_options=self._options,
         )
 
     def _days(self, site: str) -> list[date]:
@@ -132,12 +144,12 @@ def _told(location: str) -> Iterator[None]:
             f"lake table {location}: somebody else wrote to it meanwhile; the next slot tries again"
         ) from exc
     except (DeltaError, OSError, ValueError) as exc:
-        raise LakeError(
-            f"lake table {location}: {_first_words(exc)}; nothing is lost, the next slot tries again"
-        ) from exc
+        raise LakeError(f"lake table {location}: {_words(exc)}; nothing is lost, the next slot tries again") from exc
 
 
-def _first_words(error: Exception) -> str:
-    """What a library says in its first line, without colours."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].removesuffix(".") if lines else type(error).__name__
+def _words(error: Exception) -> str:
+    """What a library says in its first and last line, without colours and arrows: what failed, and why."""
+    stripped = (_MARKS.sub("", line).strip().removesuffix(":").removesuffix(".") for line in str(error).splitlines())
+    lines = [line for line in stripped if line]
+    said = ": ".join(dict.fromkeys([*lines[:1], *lines[-1:]]))
+    return (said if len(said) <= _LONGEST else f"{said[:_LONGEST]}...") or type(error).__name__
