@@ -15,7 +15,7 @@ _JSON = "_json"
 def encode(table: LakeTable, site: str, number: int, columns: Mapping[str, Sequence[object]]) -> pa.Table:
     """The rows of a batch, of the table's schema; `columns` are those of the store, of equal lengths."""
     schema, at = SCHEMAS[table]
-    times = pa.array(columns[at], schema.field(at).type)
+    times = _array(columns[at], schema.field(at).type)
     rows = len(times)
     made = {
         "site": pa.repeat(pa.scalar(site, pa.string()), rows),
@@ -24,10 +24,17 @@ def encode(table: LakeTable, site: str, number: int, columns: Mapping[str, Seque
         at: times,
     }
     arrays = [
-        made[field.name] if field.name in made else pa.array(columns[field.name.removesuffix(_JSON)], field.type)
+        made[field.name] if field.name in made else _array(columns[field.name.removesuffix(_JSON)], field.type)
         for field in schema
     ]
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _array(values: Sequence[object], kind: pa.DataType) -> pa.Array:
+    """The values of a column; times may be text without an offset, which is UTC."""
+    if pa.types.is_timestamp(kind) and values and isinstance(values[0], str):
+        return pa.array(values, pa.string()).cast(pa.timestamp("us")).cast(kind)
+    return pa.array(values, kind)
 
 
 def to_bytes(rows: pa.Table) -> bytes:

@@ -8,18 +8,12 @@ which every transaction that could hold a lower one has ended (`settled_finding`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 
 from monitor.store.database import tables as t
-from monitor.store.lake.taken import Marks, Taken, by_column
-
-
-def _as_stored(table: sa.Table) -> list[sa.ColumnElement[Any]]:
-    """The columns of a table, JSON as the text that the store holds."""
-    return [sa.type_coerce(c, sa.Text).label(c.name) if isinstance(c.type, t.JsonText) else c for c in table.c]
+from monitor.store.lake.taken import Marks, Taken, as_stored, fetch_columns
 
 
 def settled_finding(connection: sa.Connection) -> int:
@@ -36,11 +30,10 @@ def settled_finding(connection: sa.Connection) -> int:
 def take_findings(connection: sa.Connection, marks: Marks, settled: int, limit: int) -> Taken:
     """The next findings up to the number that is settled."""
     f = t.finding.c
-    columns = _as_stored(t.finding)
-    query = sa.select(*columns).where(f.id > marks.get("id", 0), f.id <= settled).order_by(f.id).limit(limit)
-    rows = connection.execute(query).all()
-    last = rows[-1].id if len(rows) == limit else settled
-    return Taken(by_column([c.name for c in columns], rows), {"id": int(last)})
+    query = as_stored(t.finding).where(f.id > marks.get("id", 0), f.id <= settled).order_by(f.id).limit(limit)
+    columns = fetch_columns(connection, query)
+    numbers = columns["id"]
+    return Taken(columns, {"id": numbers[-1] if len(numbers) == limit else settled})
 
 
 def count_findings(connection: sa.Connection, marks: Marks) -> int:
@@ -51,22 +44,25 @@ def count_findings(connection: sa.Connection, marks: Marks) -> int:
 
 def take_decisions(connection: sa.Connection, marks: Marks, arrived: int, limit: int) -> Taken:
     """The next decisions, by the arrival number of the row that each is about, up to `arrived`."""
-    columns = _as_stored(t.decision)
-    last = _last_of_next(connection, marks.get("arrival", 0), arrived, limit)
-    a, g = t.decision.c.arrival, t.decision.c.gate
-    between = g.in_(list(_gates(connection))), a > marks.get("arrival", 0), a <= last
-    rows = connection.execute(sa.select(*columns).where(*between).order_by(a)).all()
-    return Taken(by_column([c.name for c in columns], rows), {"arrival": last})
+    d, after = t.decision.c, marks.get("arrival", 0)
+    gates = list(_gates(connection))
+    last = _last_of_next(connection, gates, after, arrived, limit) if gates else arrived
+    between = d.gate.in_(gates), d.arrival > after, d.arrival <= last
+    return Taken(
+        fetch_columns(connection, as_stored(t.decision).where(*between).order_by(d.arrival)), {"arrival": last}
+    )
 
 
-def _last_of_next(connection: sa.Connection, after: int, arrived: int, limit: int) -> int:
-    """The arrival number of the `limit`-th decision after one, `arrived` if there are fewer; read from indexes."""
+def _last_of_next(connection: sa.Connection, gates: Sequence[str], after: int, arrived: int, limit: int) -> int:
+    """The arrival number of the `limit`-th decision after one, `arrived` if there are fewer; read from an index."""
     a, g = t.decision.c.arrival, t.decision.c.gate
-    found: list[int] = []
-    for gate in _gates(connection):
-        query = sa.select(a).where(g == gate, a > after, a <= arrived).order_by(a).limit(limit)
-        found += connection.scalars(query)
-    return sorted(found)[limit - 1] if len(found) >= limit else arrived
+    next_of = (
+        sa.select(a).where(g == gate, a > after, a <= arrived).order_by(a).limit(limit).subquery() for gate in gates
+    )
+    merged = sa.union_all(*(sa.select(found.c.arrival) for found in next_of)).subquery().c.arrival
+    first = sa.select(merged).order_by(merged).limit(limit).subquery().c.arrival
+    count, last = connection.execute(sa.select(sa.func.count(first), sa.func.max(first))).one()
+    return int(last) if count == limit else arrived
 
 
 def count_decisions(connection: sa.Connection, marks: Marks) -> int:
