@@ -19,7 +19,17 @@ from monitor.scheduling.job import Run
 from monitor.store.database.database import Store
 from monitor.store.database.leases import renew
 from monitor.store.database.statements import add_counts, set_gauges, tally_key
-from monitor.store.lake.progress import Batch, Progress, begin, change, fix, open_batch, progress_of, record
+from monitor.store.lake.progress import (
+    Batch,
+    Progress,
+    begin,
+    change,
+    delete_notes,
+    fix,
+    open_batch,
+    progress_of,
+    record,
+)
 from monitor.store.lake.taken import Taken
 
 _FIRST_WAIT = timedelta(seconds=10)
@@ -88,6 +98,10 @@ class Sink:
         """Fix the next rows, if there are any, as the batch under way."""
         taken = self._feed.take(self._store, at.marks, run.now, self._limit)
         if not taken.rows:
+            if taken.notes:  # of windows that retention has deleted
+                with self._store.write() as connection:
+                    renew(self._store, connection, run.lease)
+                    delete_notes(connection, taken.notes)
             return None
         # Before it is fixed: a batch of this number that is there already was fixed by nobody who is known here.
         self._folder.refresh()

@@ -67,6 +67,11 @@ def open_batch(connection: sa.Connection, at: Progress) -> Batch | None:
 def fix(connection: sa.Connection, at: Progress, batch: Batch, notes: Sequence[Note]) -> None:
     """Keep a batch as it will be written, and delete the notes that it answers, if nothing changed since."""
     insert(connection, t.lake_batch, [{"url": at.url, "name": at.name, **batch._asdict()}])
+    delete_notes(connection, notes)
+
+
+def delete_notes(connection: sa.Connection, notes: Sequence[Note]) -> None:
+    """Delete notes of windows, unless they changed since they were read."""
     w = t.lake_window
     if notes:
         same = [w.c[name] == sa.bindparam(f"of_{name}") for name in Note._fields]

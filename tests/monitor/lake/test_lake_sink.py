@@ -103,6 +103,15 @@ def test_a_window_is_sent_when_it_is_over_and_again_when_it_changed(store: Store
     ]  # fmt: skip
 
 
+def test_a_note_of_a_window_that_retention_deleted_is_dropped(store: Store, plant: Plant, tmp_path: Path) -> None:
+    fill(store, 3)
+    with store.write() as connection:
+        connection.execute(t.machine_window.delete())
+    assert sent(plant) == ""
+    assert tallies(store)["rows_waiting machine_windows"] == 0
+    assert rows_of(tmp_path / "lake" / "machine_windows") == []
+
+
 def test_a_passport_says_the_newest_of_all_that_is_known_of_a_part(store: Store, plant: Plant, tmp_path: Path) -> None:
     fill(store, 3)  # two batches of parts, the second of which was disposed of
     assert sent(plant) == ""
