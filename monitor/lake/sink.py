@@ -155,6 +155,7 @@ class Sink:
         """The metrics of a success."""
         table = self.table
         with self._store.write() as connection:
+            renew(self._store, connection, run.lease)
             at = progress_of(connection, self._url, table)
             waiting = self._feed.waiting(connection, {} if at is None else at.marks)
             if at is not None and at.attempts:  # it was written after all, by an attempt that said otherwise

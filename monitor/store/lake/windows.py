@@ -26,20 +26,25 @@ def note_windows(connection: sa.Connection, windows: Collection[tuple[str, datet
 
 
 def note_unsent(connection: sa.Connection, marks: Marks) -> None:
-    """Note windows that began after all that were sent: of the time before there was a lake, or without it."""
-    w = t.machine_window.c
-    new = sa.select(w.machine, w.start, sa.literal(1)).distinct()
-    if "newest" in marks:
-        new = new.where(w.start > from_micros(marks["newest"]))
-    n = t.lake_window.c
+    """Note windows that began after all that were sent of their machine: from before there was a lake, or without it.
+
+    `marks` are those of `take_windows`.
+    """
+    w, n = t.machine_window.c, t.lake_window.c
     noted = sa.select(n.machine).where(n.machine == w.machine, n.start == w.start)
     insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(t.lake_window)
-    noting = insert.from_select(["machine", "start", "changes"], new.where(~noted.exists()))
-    connection.execute(noting.on_conflict_do_nothing())
+    for machine in _each(connection, w.machine):
+        new = sa.select(w.machine, w.start, sa.literal(1)).distinct().where(w.machine == machine, ~noted.exists())
+        if machine in marks:
+            new = new.where(w.start > from_micros(marks[machine]))
+        connection.execute(insert.from_select(["machine", "start", "changes"], new).on_conflict_do_nothing())
 
 
 def take_windows(connection: sa.Connection, marks: Marks, now: datetime, length: timedelta, limit: int) -> Taken:
-    """The next windows that are over, all sensors of a machine together: at most about `limit` rows."""
+    """The next windows that are over, all sensors of a machine together: at most about `limit` rows.
+
+    The marks are the newest start of each machine, in microseconds since 1970.
+    """
     notes: list[Note] = []
     rows: list[MachineWindow] = []
     for note_group in _over(connection, now, length, limit):
@@ -47,9 +52,10 @@ def take_windows(connection: sa.Connection, marks: Marks, now: datetime, length:
         notes += note_group
         if len(rows) >= limit:
             break
-    newest = max((to_micros(note.start) for note in notes), default=0)
-    after = {"newest": max(newest, marks["newest"]) if "newest" in marks else newest} if notes else marks
-    return Taken(by_column(MachineWindow._fields, rows), after, notes)
+    newest = dict(marks)
+    for note in notes:
+        newest[note.machine] = max(newest.get(note.machine, 0), to_micros(note.start))
+    return Taken(by_column(MachineWindow._fields, rows), newest, notes)
 
 
 def count_windows(connection: sa.Connection) -> int:
@@ -63,7 +69,7 @@ _AT_ONCE = 200
 
 def _over(connection: sa.Connection, now: datetime, length: timedelta, limit: int) -> Iterator[list[Note]]:
     n = t.lake_window.c
-    machines = list(_machines(connection))
+    machines = list(_each(connection, n.machine))
     judged = judged_until(connection, machines)
     for machine in machines:
         until = max(judged.get(machine, now - _QUIET), now - _QUIET) - length
@@ -82,10 +88,10 @@ def _windows_of(connection: sa.Connection, notes: Sequence[Note]) -> list[Machin
     return rows
 
 
-def _machines(connection: sa.Connection) -> Iterator[str]:
-    """Every machine with a note, one index lookup each."""
-    machine = t.lake_window.c.machine
-    name = connection.scalar(sa.select(sa.func.min(machine)))
+def _each(connection: sa.Connection, machine: sa.ColumnElement[str]) -> Iterator[str]:
+    """Every machine in a column that its table's key begins with, one index lookup each."""
+    first = sa.select(sa.func.min(machine))
+    name = connection.scalar(first)
     while name is not None:
         yield name
-        name = connection.scalar(sa.select(sa.func.min(machine)).where(machine > name))
+        name = connection.scalar(first.where(machine > name))

@@ -83,6 +83,18 @@ def test_everything_is_sent_once_also_what_was_there_before_the_lake(
     assert [told[f"last_success_timestamp_seconds {table}"] for table in TABLES] == [at] * 4
 
 
+def test_what_was_made_while_the_section_was_taken_out_is_sent_when_it_is_back(
+    store: Store, plant: Plant, tmp_path: Path
+) -> None:
+    fill(store, 12)
+    assert sent(plant) == ""
+    fill(store, 12)  # all of it of a later window
+    with store.write() as connection:
+        connection.execute(t.lake_window.delete())
+    assert sent(plant, 1) == ""
+    assert lost_or_doubled(store, tmp_path) == WHOLE
+
+
 def test_a_window_is_sent_when_it_is_over_and_again_when_it_changed(store: Store, plant: Plant, tmp_path: Path) -> None:
     fill(store, 1)
     with store.write() as connection:
