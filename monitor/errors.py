@@ -9,6 +9,7 @@ MonitorError                    one clear sentence; exit code 3
 ├── ShutdownError               the process is shutting down: the current work was abandoned
 ├── ModelError(reason)          a model could not be trained, loaded or verified
 ├── DeliveryError(reason)       the MES or a receiver of notifications refused or could not be reached
+├── LakeError                   a table of the lake could not be read or written
 └── GrafanaError(reason)        a dashboard did not reach Grafana
 
 A message says what, which one, what was expected and what to do; never a secret.
@@ -156,3 +157,7 @@ class GrafanaError(MonitorError):
     def __init__(self, message: str, reason: GrafanaReason) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class LakeError(MonitorError):
+    """A table of the lake could not be read or written; what was to go there waits in the store."""

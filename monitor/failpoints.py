@@ -23,6 +23,9 @@ NAMES = (
     "during_promotion",
     "during_alert_change",
     "during_bulletin",
+    "after_lake_fixed",
+    "after_lake_written",
+    "after_lake_recorded",
 )
 _passed: Counter[str] = Counter()
 

@@ -97,10 +97,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.sources.lake": ("monitor.plant", "monitor.sources.typed"),
     "monitor.sources": ("monitor.plant", "monitor.sources.lake", "monitor.sources.sql"),
     "dashboards.blocks": ("exporters.metrics",),
+    "monitor.store.lake": ("monitor.store.database", "monitor.store.rows"),
     "monitor.store": (
         "alerting.notifications",
         "exporters.metrics.shared", "exporters.report", "monitor.store.database", "monitor.store.delivery",
-        "monitor.store.models",
+        "monitor.store.lake", "monitor.store.models",
         "monitor.store.parts", "monitor.store.report", "monitor.store.rows", "monitor.store.watching",
     ),
     "monitor.web": (
@@ -157,6 +158,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.scheduling",
         "monitor.store.database", "monitor.store.delivery",
     ),
+    "monitor.lake": (
+        "monitor.delivery", "monitor.plant", "monitor.scheduling", "monitor.store.database", "monitor.store.lake",
+        "monitor.store.rows",
+    ),
     "monitor.silences": (
         "alerting.alerts", "exporters.delivery", "monitor.plant", "monitor.scheduling", "monitor.store.database",
         "monitor.store.watching",
@@ -176,8 +181,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "alerting.alerts", "alerting.handling", "alerting.notifications", "exporters.delivery",
         "exporters.metrics", "exporters.metrics.shared", "exporters.pages", "exporters.pages.alarms", "inference",
         "monitor.connecting", "monitor.delivery", "monitor.drills",
-        "monitor.gate_models", "monitor.jobs", "monitor.jobs.pulling", "monitor.pipeline", "monitor.plant",
-        "monitor.plant.file",
+        "monitor.gate_models", "monitor.jobs", "monitor.jobs.pulling", "monitor.lake", "monitor.pipeline",
+        "monitor.plant", "monitor.plant.file",
         "monitor.reports", "monitor.reports.part", "monitor.scheduling", "monitor.silences", "monitor.sources",
         "monitor.sources.sql",
         "monitor.store", "monitor.store.database", "monitor.store.report", "monitor.store.rows",

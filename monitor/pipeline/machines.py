@@ -311,3 +311,5 @@ def add_to_windows(connection: Connection, plant: Plant, batches: Sequence[Machi
     for batch in batches:
         changed |= windows.add(known | changed, batch, length)
     write.windows += windows.as_rows(changed)
+    if plant.lake is not None and "machine_windows" in plant.lake.tables:
+        write.noted_windows.update(changed)

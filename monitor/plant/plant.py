@@ -16,7 +16,15 @@ from monitor.model import ClassSpec, Spec
 from monitor.plant.calendar import Maintenance, Shift
 from monitor.plant.gates import GateConfig
 from monitor.plant.line import Characteristic, Machine, Step
-from monitor.plant.running import DetectorConfig, Jobs, MlflowConfig, ReconcileConfig, ServerConfig, StoreConfig
+from monitor.plant.running import (
+    DetectorConfig,
+    Jobs,
+    LakeConfig,
+    MlflowConfig,
+    ReconcileConfig,
+    ServerConfig,
+    StoreConfig,
+)
 from monitor.plant.sources import (
     PartSource,
     Source,
@@ -89,6 +97,8 @@ class Plant(Strict):
     write_back: WriteBack | None = Field(
         None, description="Table of the MES that receives recommendations; without it none are sent."
     )
+
+    lake: LakeConfig | None = Field(None, description="Delta tables that results are appended to; none without it.")
 
     @field_validator("gates")
     @classmethod

@@ -1,11 +1,14 @@
-"""Sections of the plant file on how Gatewatch runs: store, registry, server, jobs, detectors."""
+"""Sections of the plant file on how Gatewatch runs: store, registry, server, jobs, detectors, lake."""
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, field_validator
 
+from monitor.plant.messages import Meaning
 from monitor.plant.types import DatabaseUrl, FalseAlarms, PageUrl, PositiveDuration, Strict, Text, TrackingUri
 
 
@@ -159,3 +162,65 @@ class DetectorConfig(Strict):
     seed: int = Field(
         7, ge=0, le=2**32 - 1, description="Without effect: no detector is random any more. Accepted for older files."
     )
+
+
+_URL = re.compile(r"delta(\+[a-z][a-z0-9]*)?://[^\s@?#]+")
+
+
+LakeTable = Literal["decisions", "findings", "part_passports", "machine_windows"]
+"""A table of the lake; also the `table` label of its metrics."""
+LAKE_TABLES: tuple[LakeTable, ...] = get_args(LakeTable)
+
+
+def _lake_url(value: str) -> str:
+    if not _URL.fullmatch(value):
+        raise ValueError(
+            "expected delta:///FOLDER, delta://./FOLDER beside this file, or delta+s3://BUCKET/PATH, without user, "
+            "password or query: credentials come from the environment"
+        )
+    return value
+
+
+LakeUrl = Annotated[str, AfterValidator(_lake_url), Meaning("the URL of a folder of Delta tables")]
+
+
+class LakeConfig(Strict):
+    """Delta tables of what the gates and detectors made, for everybody's own analyses.
+
+    Credentials of an object store come from the environment, as its own tools read them (`AWS_ACCESS_KEY_ID`, ...).
+    """
+
+    url: LakeUrl = Field(
+        description="Folder that holds a Delta table of each name in `tables`: `delta:///FOLDER`, `delta://./FOLDER` "
+        "beside this file, or `delta+s3://BUCKET/PATH`. Another folder is sent everything from the beginning.",
+    )
+    every: PositiveDuration = Field(
+        timedelta(minutes=1), description="How often new rows are committed, in one commit a table."
+    )
+    rows: int = Field(50_000, ge=1, le=1_000_000, description="Rows in one commit at most; more go into the next.")
+    compact_every: PositiveDuration = Field(
+        timedelta(hours=1),
+        description="How often the files of days that are over are made into few, and days older than `keep` deleted.",
+    )
+    keep: PositiveDuration | None = Field(
+        None, ge=timedelta(days=1), description="How long rows stay in the lake; an empty value keeps them for ever."
+    )
+    tables: list[LakeTable] = Field(
+        list(LAKE_TABLES),
+        min_length=1,
+        description="Which tables are written: some of " + ", ".join(f"`{name}`" for name in LAKE_TABLES) + ".",
+    )
+
+    @field_validator("tables")
+    @classmethod
+    def _each_once(cls, tables: list[LakeTable]) -> list[LakeTable]:
+        if len(set(tables)) < len(tables):
+            raise ValueError("expected each table once")
+        return tables
+
+    @property
+    def location(self) -> str:
+        """The folder as the library reads it: a path, or a URL of an object store."""
+        scheme, _, rest = self.url.partition("://")
+        store = scheme.partition("+")[2]
+        return f"{store}://{rest}" if store else rest

@@ -43,6 +43,7 @@ from monitor.jobs.reconcile import ReconcileJob, Scope
 from monitor.jobs.report import ReportJob
 from monitor.jobs.retraining import RetrainingJob
 from monitor.jobs.savings import SavingsJob
+from monitor.lake.packages import require_packages
 from monitor.pipeline.events import EventsPipeline
 from monitor.pipeline.parts import PartsPipeline
 from monitor.pipeline.pipeline import Pipeline
@@ -119,6 +120,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     target = None if plant.write_back is None else MesTarget(plant.write_back)
     receivers = receivers_of(plant)
     people_of(plant.server)
+    require_packages(plant)
     # A replay can be repeated after a power cut; waiting for the disk at each commit would cost a fifth of its time.
     store = open_store(plant.store.url, durable=not simulated)
     for where, sentence in retention.problems(plant):
@@ -136,9 +138,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     models = ModelsInForce(store, registry)
     pulls = _pull_jobs(loaded, store, sources, models)
     jobs: list[Job] = [*pulls, *detect_jobs(store, plant)]
-    jobs.append(DriftJob(store, plant, models))
-    jobs.append(PerformanceJob(store, plant, models))
-    jobs.append(AttributionJob(store, plant))
+    jobs += [DriftJob(store, plant, models), PerformanceJob(store, plant, models), AttributionJob(store, plant)]
     jobs += [ModelJob(store, plant, gate, models, registry, trainer, simulated) for gate in plant.gates]
     if plant.profile == "embedded":
         jobs.append(AlertsJob(store, plant, lambda: bounds_of(plant, jobs)))
@@ -161,12 +161,22 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
         )
     if plant.write_back is not None and target is not None:
         jobs.append(DeliverJob(store, plant.write_back, target))
+    jobs += [] if simulated else lake_jobs(store, plant)
     renders = not simulated or plant.drift.report_under_replay
     jobs.append(ReportJob(store, plant, models, loaded.path.parent / "reports", renders))
     if any(gate.costs is not None for gate in plant.gates.values()):
         jobs.append(SavingsJob(store, plant, loaded.path.parent))
     jobs.append(PruneJob(store, retention.effective(plant), plant.jobs.prune, retention.kept_longer(plant)))
     return App(loaded, store, clock, runner, models, registry, trainer, sources, jobs)
+
+
+def lake_jobs(store: Store, plant: Plant) -> list[Job]:
+    """The job of the lake, if the plant file has one. A replay sends nothing: what it made is sent by the next run."""
+    if plant.lake is None:
+        return []
+    from monitor.lake.job import LakeJob  # only here: its libraries are an extra
+
+    return [LakeJob(store, plant, plant.lake)]
 
 
 def reconcile_scope(plant: Plant, source: str) -> Scope:

@@ -95,6 +95,7 @@ def _store(examined: Any) -> Iterator[str]:
 def _targets(examined: Any) -> Iterator[str]:
     from exporters.delivery.mes import MesTarget
     from monitor.delivery.notifications import problems as notify_problems
+    from monitor.lake.packages import require_packages
     from monitor.web.people_file import people_of
 
     plant = examined.plant
@@ -108,3 +109,7 @@ def _targets(examined: Any) -> Iterator[str]:
             people_of(plant.server)
         except UsageError as exc:
             yield from str(exc).splitlines()
+    try:
+        require_packages(plant)
+    except UsageError as exc:
+        yield str(exc)

@@ -18,6 +18,7 @@ from monitor.store.database.bulk import insert, insert_new, upsert
 from monitor.store.database.database import Store
 from monitor.store.database.leases import Lease, renew
 from monitor.store.database.statements import TallyKey, add_counts, set_gauges, take_arrivals, tally_key
+from monitor.store.lake.windows import note_windows
 from monitor.store.rows.decisions import StoredDecision
 from monitor.store.rows.forgotten import BorrowedBaseline, ForgottenBaseline
 from monitor.store.rows.intake_counts import count_intake
@@ -58,7 +59,8 @@ class BatchWrite:
     `findings` are changes of status, `board` the current findings; `trends` are stored at each evaluation, one row per
     finding and time, so that reports can draw them later: see `monitor.store.watching.board.trend_findings`.
     `arrivals` are those of the rows that findings count, where these are stored already; without it, the batch's own.
-    `marks`: numbers by name, such as up to where a job has come.
+    `marks`: numbers by name, such as up to where a job has come. `noted_windows` are those of `windows`, by machine and
+    start, that the lake lacks from now on; none without a lake.
     """
 
     job: str
@@ -86,6 +88,7 @@ class BatchWrite:
     tallies: Counter[TallyKey] = field(default_factory=Counter)
     gauges: dict[TallyKey, float] = field(default_factory=dict)
     causes: list[StoredCause] = field(default_factory=list)
+    noted_windows: set[tuple[str, datetime]] = field(default_factory=set)
 
     def is_empty(self) -> bool:
         """Whether it holds only counts."""
@@ -106,6 +109,7 @@ def commit(store: Store, lease: Lease, batch: BatchWrite) -> int:
         _write_decisions(connection, batch, first)
         _write_findings(connection, batch, first)
         upsert(connection, t.machine_window, [window._asdict() for window in batch.windows])
+        note_windows(connection, batch.noted_windows)
         upsert(connection, t.sequence, [{"name": name, "value": value} for name, value in batch.marks.items()])
         upsert(connection, t.judged, [span._asdict() for span in batch.spans])
         upsert(connection, t.detector_state, [asdict(state) for state in batch.states])

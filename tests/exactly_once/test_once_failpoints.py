@@ -30,13 +30,15 @@ AROUND_NOTIFICATIONS = ("before_notification_sent", "after_notification_sent")
 """In test_once_notifications.py."""
 DURING_BULLETINS = ("during_bulletin",)
 """In test_once_bulletins.py."""
+AROUND_THE_LAKE = ("after_lake_fixed", "after_lake_written", "after_lake_recorded")
+"""In test_once_lake.py."""
 DURING_RETRAINING = ("during_comparison",)
 """In tests/monitor/gate_models/test_retraining_kills.py, with training and promotion once more."""
 DURING_FIRST_HOUR = ("during_training", "during_promotion")
 
 
 def test_every_failpoint_is_killed_at_here() -> None:
-    elsewhere = (*AROUND_NOTIFICATIONS, *DURING_RETRAINING, *DURING_BULLETINS)
+    elsewhere = (*AROUND_NOTIFICATIONS, *DURING_RETRAINING, *DURING_BULLETINS, *AROUND_THE_LAKE)
     assert sorted([*DURING_WORK, *DURING_FIRST_HOUR, *elsewhere]) == sorted(NAMES)
 
 

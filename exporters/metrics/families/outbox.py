@@ -1,10 +1,11 @@
-"""Deliveries: pending messages, their age, and attempts."""
+"""Deliveries: pending messages, their age, and attempts; and rows on their way to the lake."""
 
 from __future__ import annotations
 
 from exporters.metrics.shared.budget import CHANNELS, GATES, Count
 from exporters.metrics.shared.labels import channels
 from exporters.metrics.shared.metric import Kind, Label, Metric, Scrape, Series, counter, gauge, seconds, timestamp
+from monitor.plant.running import LAKE_TABLES
 
 DELIVERY_RESULTS = ("sent", "retry", "dead")
 CHANNEL = Label(
@@ -16,6 +17,10 @@ GATED = Label(
     "step", "steps of the plant file that have a gate",
     from_plant=lambda b: sorted({gate.step for gate in b.plant.gates.values()}) if b.plant.write_back else (),
     most=GATES,
+)  # fmt: skip
+TABLE = Label(
+    "table", "tables of the lake in the plant file: `lake.tables`",
+    from_plant=lambda b: b.plant.lake.tables if b.plant.lake else (), most=Count.of(len(LAKE_TABLES)),
 )  # fmt: skip
 LATENCY = Metric(
     "gatewatch_decision_latency_seconds", Kind.HISTOGRAM, "From when a part's row was available in the MES until the "
@@ -33,6 +38,13 @@ METRICS: tuple[Metric, ...] = (
     LATENCY,
     counter("gatewatch_outbox_deliveries_total", "Delivery attempts by result.", CHANNEL, DELIVERY_RESULT,
             tallied=True),
+    counter("gatewatch_lake_rows_total", "Rows written to the lake and recorded as written.", TABLE, tallied=True),
+    counter("gatewatch_lake_failures_total", "Failed attempts to write to the lake or to make its files few; the error "
+            "is that of the job `lake`.", TABLE, tallied=True),
+    gauge("gatewatch_lake_rows_waiting", "What the lake lacks, after the last attempt: decisions, findings, rows about "
+          "parts, windows of a machine (those that are not over included).", TABLE, tallied=True),
+    gauge("gatewatch_lake_last_success_timestamp_seconds", "When the lake last had everything that could be sent, in "
+          "seconds since 1970 UTC.", TABLE, unit="seconds", tallied=True),
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from monitor.plant.plant import Plant
-from monitor.plant.running import MlflowConfig, ServerConfig, StoreConfig
+from monitor.plant.running import LakeConfig, MlflowConfig, ServerConfig, StoreConfig
 from monitor.plant.sources import SourceBase, WriteBack
 from monitor.plant.types import Strict
 from monitor.plant.watching import NotifyConfig
@@ -48,12 +48,18 @@ def resolve(plant: Plant, folder: Path) -> Plant:
             "notify": _notify(plant.notify, folder),
             "server": _server(plant.server, folder),
             "write_back": _with_absolute_url(plant.write_back, folder) if plant.write_back else None,
+            "lake": _lake(plant.lake, folder) if plant.lake else None,
         }
     )
 
 
 def _with_absolute_url(part: SourceBase | StoreConfig | WriteBack, folder: Path) -> Strict:
     return part.model_copy(update={"url": resolve_url(part.url, folder)})
+
+
+def _lake(lake: LakeConfig, folder: Path) -> LakeConfig:
+    scheme, _, path = lake.url.partition("://")
+    return lake.model_copy(update={"url": f"{scheme}://{(folder / path).absolute()}"}) if scheme == "delta" else lake
 
 
 def _notify(notify: NotifyConfig, folder: Path) -> NotifyConfig:

@@ -504,3 +504,26 @@ bulletin = sa.Table(
     "bulletin", metadata,
     _text("kind", primary_key=True), _time("due"), _time("at"), sa.Column("content", JsonText, nullable=False),
 )  # fmt: skip
+
+# How far a table of the lake at a URL has been sent: by `number` of batches under the name of an `application`, and in
+# `marks` up to which rows of the store. Of the attempts since the last success, how many failed, how, and the next one.
+lake_table = sa.Table(
+    "lake_table", metadata,
+    _text("url", primary_key=True), _text("name", primary_key=True), _text("application"),
+    sa.Column("marks", JsonText, nullable=False), _count("number"), _count("rows"), _count("attempts"),
+    _time("next_at", True), _time("kept_at", True), sa.Column("error", sa.Text),
+)  # fmt: skip
+
+# The batch that is under way to a table of the lake: its rows as they are written, and the marks once they are.
+lake_batch = sa.Table(
+    "lake_batch", metadata,
+    _text("url", primary_key=True), _text("name", primary_key=True), _count("number"), _count("rows"),
+    _time("fixed_at"), sa.Column("marks", JsonText, nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+)  # fmt: skip
+
+# Machine windows that the lake lacks as they are now, and how often they changed since it had them.
+lake_window = sa.Table(
+    "lake_window", metadata,
+    _text("machine", primary_key=True), sa.Column("start", UtcDateTime, primary_key=True), _count("changes"),
+)  # fmt: skip
