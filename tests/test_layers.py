@@ -230,6 +230,7 @@ name rooms that are listed above it, so no circle can be written down.
 
 HEAVY: dict[str, tuple[str, ...]] = {
     "apprise": ("exporters.delivery.channels.apprise",),
+    "deltalake": ("monitor.lake.delta", "monitor.sources.lake.delta"),
     "grafana_api": ("dashboards.grafana",),
     "requests": ("dashboards.grafana",),
     "grafana_foundation_sdk": (
