@@ -1,4 +1,4 @@
-"""From a Delta table through the store to Delta tables, all killed at random, compacted on both sides: each row once."""
+"""From a Delta table through the store to Delta tables, all killed at random, with compaction: each row once."""
 
 from __future__ import annotations
 
