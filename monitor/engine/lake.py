@@ -1,0 +1,136 @@
+"""Tables of many plants in a folder: Delta where a table has a log, else Parquet; whole tables of results, written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from monitor.engine.packing import SITE
+from monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+Format = Literal["delta", "parquet"]
+_ROWS = 100_000
+
+
+def delta_library() -> Any:
+    """The library that reads and writes Delta tables; UsageError where it is not installed."""
+    try:
+        import deltalake
+    except ImportError:
+        raise UsageError(
+            "Delta tables need the package deltalake: pip install deltalake; or give a folder of Parquet files"
+        ) from None
+    return deltalake
+
+
+def is_delta(url: str) -> bool:
+    """Whether a table has a Delta log. A URL of an object store is one; a folder is looked at."""
+    return "://" in url or (Path(url) / "_delta_log").is_dir()
+
+
+def table_url(url: str, name: str) -> str:
+    """Where a table of a folder of tables is."""
+    return f"{url.rstrip('/')}/{name}"
+
+
+def delta_table(url: str) -> DeltaTable:
+    """A Delta table; UsageError if it cannot be opened."""
+    library = delta_library()
+    try:
+        table: DeltaTable = library.DeltaTable(url)
+    except (OSError, library.exceptions.DeltaError) as exc:
+        first = str(exc).splitlines()[0]
+        raise UsageError(f"{url} cannot be opened as a Delta table: {first}; expected a table that exists") from exc
+    return table
+
+
+def open_table(url: str, name: str) -> ds.Dataset:
+    """One of the tables of a folder; UsageError if it is not there or has no column `site`."""
+    place = table_url(url, name)
+    if is_delta(place):
+        found = delta_table(place).to_pyarrow_dataset()
+    elif any(Path(place).rglob("*.parquet")):
+        # The names of folders such as site=berlin are a column; as text, for a plant may be called 7.
+        hive = ds.partitioning(pa.schema([(SITE, pa.string())]), flavor="hive")
+        found = ds.dataset(place, format="parquet", partitioning=hive)
+    else:
+        raise UsageError(f"{place}: no table there; expected a Delta table or a folder of Parquet files of that name")
+    if SITE not in found.schema.names:
+        has = ", ".join(sorted(found.schema.names))
+        raise UsageError(f"{place} has no column {SITE!r}, by which plants are told apart; it has {has}")
+    return found
+
+
+def has_table(url: str, name: str) -> bool:
+    """Whether a folder has a table of that name."""
+    with suppress(UsageError):
+        open_table(url, name)
+        return True
+    return False
+
+
+def sites_of(tables: Iterable[ds.Dataset]) -> list[str]:
+    """The plants that have a row in one of the tables, by name."""
+    sites: set[str] = set()
+    for table in tables:
+        for batch in table.scanner(columns=[SITE]).to_batches():
+            sites |= set(pa.compute.unique(batch.column(0).cast(pa.string())).to_pylist())
+    return sorted(site for site in sites if site is not None)
+
+
+def rows_of(table: ds.Dataset, site: str) -> pa.Table:
+    """The rows of one plant."""
+    kind = table.schema.field(SITE).type
+    return table.to_table(filter=ds.field(SITE) == pa.scalar(site).cast(kind))
+
+
+def write_tables(
+    url: str, results: Iterable[tuple[str, pa.Table]], schemas: Mapping[str, pa.Schema], form: Format
+) -> dict[str, int]:
+    """Replace tables of results, each whole, by rows that come piece by piece; how many rows each has.
+
+    Tables without rows are written too. They are gathered in files first, so that memory stays small and a failure
+    leaves the old tables as they were.
+    """
+    Path(url).mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=url, prefix=".half-") as folder:
+        rows = _gather(Path(folder), results, schemas)
+        for name in schemas:
+            _put(Path(folder) / f"{name}.parquet", table_url(url, name), form)
+    return rows
+
+
+def _gather(folder: Path, results: Iterable[tuple[str, pa.Table]], schemas: Mapping[str, pa.Schema]) -> dict[str, int]:
+    rows = dict.fromkeys(schemas, 0)
+    writers = {name: pq.ParquetWriter(folder / f"{name}.parquet", schema) for name, schema in schemas.items()}
+    try:
+        for name, table in results:
+            writers[name].write_table(table)
+            rows[name] += len(table)
+    finally:
+        for writer in writers.values():
+            writer.close()
+    return rows
+
+
+def _put(file: Path, url: str, form: Format) -> None:
+    if form == "delta":
+        reader = pa.RecordBatchReader.from_batches(pq.read_schema(file), _batches(file))
+        delta_library().write_deltalake(url, reader, mode="overwrite", schema_mode="overwrite")
+        return
+    Path(url).mkdir(exist_ok=True)
+    file.replace(Path(url) / "rows.parquet")
+
+
+def _batches(file: Path) -> Iterator[pa.RecordBatch]:
+    return pq.ParquetFile(file).iter_batches(_ROWS)

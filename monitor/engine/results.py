@@ -1,0 +1,89 @@
+"""The tables that a backfill writes: their columns, and rows of ours as rows of theirs. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import pyarrow as pa
+
+from monitor.engine.raw import reject_row
+from monitor.model import Finding, Reject
+from monitor.store.commit import SavedState
+from monitor.store.rows.readings import MachineWindow
+
+Cells = Mapping[str, object]
+_TEXT, _NUMBER, _COUNT, _TIME = pa.string(), pa.float64(), pa.int64(), pa.timestamp("us", tz="UTC")
+_FINDING = [
+    ("detector", _TEXT), ("method", _TEXT), ("subject", _TEXT), ("feature", _TEXT), ("at", _TIME), ("status", _TEXT),
+    ("value", _NUMBER), ("limit", _NUMBER), ("causes", pa.list_(_TEXT)), ("step", _TEXT),
+]  # fmt: skip
+_WINDOW = [
+    ("machine", _TEXT), ("sensor", _TEXT), ("start", _TIME), ("rows", _COUNT), ("missing", _COUNT),
+    ("minimum", _NUMBER), ("maximum", _NUMBER), ("total", _NUMBER), ("square_total", _NUMBER),
+]  # fmt: skip
+_REJECT = [("source", _TEXT), ("reason", _TEXT), ("key", _TEXT), ("at", _TIME), ("column", _TEXT)]
+_STATE = [("detector", _TEXT), ("subject", _TEXT), ("until", _TIME), ("state", _TEXT)]
+_COUNTS = [("source", _TEXT), ("outcome", _TEXT), ("rows", _COUNT)]
+
+TABLES: Mapping[str, pa.Schema] = {
+    name: pa.schema([("site", _TEXT), *columns])
+    for name, columns in {
+        "findings": _FINDING, "board": _FINDING, "machine_windows": _WINDOW, "rejects": _REJECT,
+        "detector_states": _STATE, "counts": _COUNTS,
+    }.items()
+}  # fmt: skip
+"""By name the tables of results: every change of status, the last one of each, aggregated readings, refused rows, what
+detectors know at the end, and how many rows of each source were accepted, corrections, seen before or too late."""
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Results:
+    """What came of one piece, by table; rows without their site."""
+
+    rows: dict[str, list[Cells]] = field(default_factory=dict)
+
+    def add(self, table: str, rows: Iterable[Cells]) -> None:
+        """Add rows to a table."""
+        self.rows.setdefault(table, []).extend(rows)
+
+    def tables(self, site: str) -> dict[str, pa.Table]:
+        """The rows of a site as tables, those with rows only."""
+        return {name: as_table(name, site, rows) for name, rows in self.rows.items() if rows}
+
+
+def as_table(name: str, site: str, rows: Sequence[Cells]) -> pa.Table:
+    """Rows of one site as one of `TABLES`."""
+    return pa.Table.from_pylist([{"site": site, **row} for row in rows], schema=TABLES[name])
+
+
+def finding_cells(finding: Finding) -> Cells:
+    """A finding as a row."""
+    cells = {name: getattr(finding, name) for name, _ in _FINDING}
+    return {**cells, "status": finding.status.value, "causes": list(finding.causes)}
+
+
+def window_cells(window: MachineWindow) -> Cells:
+    """A machine window as a row."""
+    return window._asdict()
+
+
+def reject_cells(source: str, reject: Reject) -> Cells:
+    """A refused row, without its cells: these are in the source's own table."""
+    reason, key, at, column = reject_row(reject)
+    return {"source": source, "reason": reason, "key": key, "at": at, "column": column}
+
+
+def state_cells(saved: SavedState) -> Cells:
+    """A saved state as a row, with the state as JSON."""
+    text = json.dumps(saved.state, separators=(",", ":"))
+    return {"detector": saved.detector, "subject": saved.subject, "until": saved.until, "state": text}
+
+
+def count_cells(source: str, outcome: str, rows: int) -> Cells:
+    """How many rows of a source had an outcome."""
+    return {"source": source, "outcome": outcome, "rows": rows}
