@@ -1,4 +1,4 @@
-"""Raw rows of one source and piece, typed as the single process types them, in the order in which it reads them. Pure."""
+"""Raw rows of one source and piece, typed and in the order in which the single process reads them. Pure."""
 
 from __future__ import annotations
 

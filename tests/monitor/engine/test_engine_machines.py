@@ -15,8 +15,10 @@ import pytest
 from engine_kit import ENGINE_WRITES, REJECT, lines, raw_table, replay_jobs, stored
 from plant_kit import QUICK, START, make_plant
 
-from monitor.engine.local import site_machines
+from monitor.engine.backfill import Backfill
+from monitor.engine.local import run_site
 from monitor.engine.timing import Span
+from monitor.errors import UsageError
 from monitor.plant.file.load import load
 from monitor.plant.plant import Plant
 
@@ -67,9 +69,8 @@ PLANTS: dict[str, Sequence[str]] = {
 
 def found(plant: Plant, span: Span = SPAN) -> dict[str, list[dict[str, Any]]]:
     rows: dict[str, list[dict[str, Any]]] = {}
-    for tables in site_machines(plant, {name: raw_table(plant, name, "demo") for name in SOURCES}, span):
-        for name, table in tables.items():
-            rows.setdefault(name, []).extend(table.to_pylist())
+    for name, table in run_site(Backfill.of(plant, span), {name: raw_table(plant, name, "demo") for name in SOURCES}):
+        rows.setdefault(name, []).extend(table.to_pylist())
     return rows
 
 
@@ -108,5 +109,5 @@ def json_source(line: str) -> str:
 def test_a_table_without_a_column_is_refused(tmp_path: Path) -> None:
     plant = load(make_plant(tmp_path, 0.1), QUICK).plant
     table: pa.Table = raw_table(plant, "historian", "demo").drop_columns(["V3"])
-    with pytest.raises(Exception, match=r"'historian' has no column 'V3'; it has EQUIP, POSTED"):
-        list(site_machines(plant, {"historian": table}, Span()))
+    with pytest.raises(UsageError, match=r"'historian' has no column 'V3'; it has EQUIP, POSTED"):
+        list(run_site(Backfill.of(plant, Span()), {"historian": table}))
