@@ -21,6 +21,8 @@ from monitor.runtime.app import make_app
 from monitor.runtime.replay import replay
 from monitor.store.database import tables as t
 from monitor.store.database.schema import open_existing
+from monitor.store.rows.decisions import StoredDecision, all_decisions
+from monitor.store.watching.findings import all_findings
 
 FINDING = ("detector", "method", "subject", "feature", "at", "status", "value", "limit", "causes", "step")
 WINDOW = ("machine", "sensor", "start", "rows", "missing", "minimum", "maximum", "total", "square_total")
@@ -97,3 +99,13 @@ def _plain(name: str, value: Any) -> Any:
     if name != "state":
         return value
     return json.dumps(json.loads(value) if isinstance(value, str) else value, sort_keys=True)
+
+
+def stored_rows(plant: Plant) -> tuple[list[StoredDecision], list[dict[str, Any]]]:
+    """The decisions and findings in a plant's store."""
+    store = open_existing(plant.store.url)
+    try:
+        with store.read() as connection:
+            return all_decisions(connection), [row._asdict() for row in all_findings(connection)]
+    finally:
+        store.close()

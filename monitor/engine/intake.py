@@ -68,6 +68,16 @@ def take_in(plant: Plant, tables: Mapping[str, pa.Table], span: Span, results: R
     return taken
 
 
+def refuse(plant: Plant, tables: Mapping[str, pa.Table], span: Span) -> Results:
+    """What becomes of rows that name no machine or step of the plant file."""
+    results = Results()
+    for source, table in tables.items():
+        config = plant.sources[source]
+        read = read_rows(table, make_plan(config, plant), source, Slots(config.every, span), plant.clock_skew)
+        results.add("rejects", (reject_cells(source, reject) for reject in read.page.rejects))
+    return results
+
+
 def judged_slots(judging: Judging, readings: Sequence[SeenReading], newest: Newest | None) -> tuple[Micros, Micros]:
     """When each reading is judged, and when it is found to be too late for that (us; NEVER: not).
 

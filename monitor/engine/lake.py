@@ -72,11 +72,15 @@ def open_table(url: str, name: str) -> ds.Dataset:
 
 
 def has_table(url: str, name: str) -> bool:
-    """Whether a folder has a table of that name."""
-    with suppress(UsageError):
-        open_table(url, name)
-        return True
-    return False
+    """Whether a folder has a table of that name; UsageError if Delta tables cannot be read here."""
+    place = table_url(url, name)
+    if "://" in place:
+        delta_library()
+        with suppress(UsageError):
+            delta_table(place)
+            return True
+        return False
+    return is_delta(place) or any(Path(place).rglob("*.parquet"))
 
 
 def sites_of(tables: Iterable[ds.Dataset]) -> list[str]:
@@ -94,6 +98,17 @@ def rows_of(table: ds.Dataset, site: str) -> pa.Table:
     return table.to_table(filter=ds.field(SITE) == pa.scalar(site).cast(kind))
 
 
+def half_place(url: str) -> str | None:
+    """Where what is not whole yet is kept: in the folder itself, which is made; None (the system's place) for a URL."""
+    if "://" in url:
+        return None
+    try:
+        Path(url).mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise UsageError(f"{url} cannot be made: {exc.strerror or exc}; name another folder") from exc
+    return url
+
+
 def write_tables(
     url: str, results: Iterable[tuple[str, pa.Table]], schemas: Mapping[str, pa.Schema], form: Format
 ) -> dict[str, int]:
@@ -102,8 +117,7 @@ def write_tables(
     Tables without rows are written too. They are gathered in files first, so that memory stays small and a failure
     leaves the old tables as they were.
     """
-    Path(url).mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=url, prefix=".half-") as folder:
+    with TemporaryDirectory(dir=half_place(url), prefix=".half-") as folder:
         rows = _gather(Path(folder), results, schemas)
         for name in schemas:
             _put(Path(folder) / f"{name}.parquet", table_url(url, name), form)
@@ -133,4 +147,4 @@ def _put(file: Path, url: str, form: Format) -> None:
 
 
 def _batches(file: Path) -> Iterator[pa.RecordBatch]:
-    return pq.ParquetFile(file).iter_batches(_ROWS)
+    yield from pq.ParquetFile(file).iter_batches(_ROWS)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +18,8 @@ import pyarrow as pa
 from monitor.engine.intake import SeenReading, SeenState, in_order, judged_slots, take_in
 from monitor.engine.results import Results, count_cells, finding_cells, state_cells, window_cells
 from monitor.engine.timing import NEVER, Judging, Newest, Span
-from monitor.engine.units import NOBODY, MachineUnits, newest_of
-from monitor.instants import EPOCH, from_micros
+from monitor.engine.units import MachineUnits, newest_of
+from monitor.instants import EPOCH
 from monitor.model import Finding, MachineBatch
 from monitor.pipeline import machine_windows as windows
 from monitor.pipeline.feeds import feeds_of
@@ -63,7 +64,7 @@ def judge_machines(plant: Plant, units: MachineUnits, unit: str, tables: Mapping
     """
     results = Results()
     taken = take_in(plant, tables, span, results)
-    if unit == NOBODY or unit not in units.groups:
+    if unit not in units.groups:  # machines that no source of readings feeds
         return results
     feeds, members = units.groups[unit]
     judging = Judging(feeds, span)
@@ -90,24 +91,19 @@ def _judge_all(
 
     Slots between which nothing else happens are one batch. Readings that came too late count in the machine windows.
     """
-    seen = np.array([state.seen for state in states], dtype=np.int64)
-    known = judging.slot_of(seen) if len(states) else seen
+    slots = np.array([slot for slot, _ in readings], dtype=np.int64)
+    known = judging.slot_of(np.array([state.seen for state in states], dtype=np.int64))
     met = np.array([slot for slot, _ in late], dtype=np.int64)
-    together = len(piece.memories) > 1
-
-    def batch_of(one: Slotted) -> tuple[int, int, int]:
-        return (
-            int(np.searchsorted(known, one[0], "right")),
-            int(np.searchsorted(met, one[0], "right")),
-            together * one[0],
-        )
-
+    of_states, of_late = (np.searchsorted(others, slots, "right") for others in (known, met))
+    # A machine that borrows a baseline is judged slot by slot with its sister, as the single process does.
+    by_slot = slots if len(piece.memories) > 1 else np.zeros_like(slots)
     learnt = told = 0
-    for (of_states, of_late, _), group in groupby(readings, key=batch_of):
-        piece.timeline.learn(state.row for state in states[learnt:of_states])
-        piece.count(late[told:of_late])
-        _judge_part(piece, [row for _, row in group])
-        learnt, told = of_states, of_late
+    keys = zip(of_states.tolist(), of_late.tolist(), by_slot.tolist(), strict=True)
+    for (until, telling, _), group in groupby(zip(keys, readings, strict=True), key=itemgetter(0)):
+        piece.timeline.learn(state.row for state in states[learnt:until])
+        piece.count(late[told:telling])
+        _judge_part(piece, [row for _, (_, row) in group])
+        learnt, told = until, telling
     piece.count(late[told:])
 
 
@@ -141,12 +137,16 @@ def _new_values(plant: Plant, readings: Sequence[SeenReading], late: Sequence[in
     """
     found: list[Slotted] = []
     given: dict[tuple[str, str, datetime], set[str]] = {}
+    if all(slot == NEVER for slot in late):
+        return found
     for (row, _), slot in zip(readings, late, strict=True):
         before = given.setdefault((row.source, row.machine, row.at), set())
         new = {name: value for name, value in row.values.items() if name not in before}
         before |= row.values.keys()
+        if slot == NEVER:
+            continue
         wide = feeds_of(plant, row.machine).get(row.source, Feed()).sensors
-        if slot != NEVER and (not row.revision or (new and not wide)):
+        if not row.revision or (new and not wide):
             found.append((slot, row._replace(values=new)))
     return sorted(found, key=lambda one: one[0])
 

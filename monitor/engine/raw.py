@@ -40,15 +40,21 @@ def require_columns(table: pa.Table, plan: Plan, source: str) -> None:
         raise UsageError(f"the table of source {source!r} has no column {missing[0]!r}; it has {has}")
 
 
+def rows_of_table(table: pa.Table, plan: Plan) -> list[Row]:
+    """The rows of a table in the order of the plan's columns."""
+    return list(zip(*(table.column(name).to_pylist() for name in plan.columns), strict=True))
+
+
 def read_rows(table: pa.Table, plan: Plan, source: str, slots: Slots, skew: timedelta) -> ReadRows:
     """Type the rows of a source that are read until the end. `slots`: those of its pulls; `skew`: see `clock_skew`.
 
     UsageError if the table lacks a column of the plant file.
     """
     require_columns(table, plan, source)
-    rows = list(zip(*(table.column(name).to_pylist() for name in plan.columns), strict=True))
+    rows = rows_of_table(table, plan)
     times = cursor_times(rows, plan)
-    order = [i for i in _order(rows, plan, times) if _is_read(int(times.micros[i]), plan, slots)]
+    read = _are_read(times.micros, plan, slots)
+    order = [i for i in in_order(rows, plan, times) if read[i]]
     rows, times = [rows[i] for i in order], times.take(order)
     ahead = _refused_as_ahead(rows, plan, times, slots, skew)
     kept = [i for i in range(len(rows)) if i not in ahead]
@@ -60,16 +66,18 @@ def read_rows(table: pa.Table, plan: Plan, source: str, slots: Slots, skew: time
     return _in_order_of_reading(replace(page, rejects=tuple(rejects)), slots, skew)
 
 
-def _is_read(cursor: int, plan: Plan, slots: Slots) -> bool:
-    """Whether a row with this cursor time is read; one without is found by reconciliation, whenever that runs."""
+def _are_read(cursors: Micros, plan: Plan, slots: Slots) -> list[bool]:
+    """Whether rows with these cursor times are read; one without is found by reconciliation, whenever that runs."""
     end = slots.span.end
-    if end is None or cursor == UNREADABLE:
-        return True
+    if end is None:
+        return [True] * len(cursors)
     delay = timedelta(0) if plan.config.available_at else plan.config.delay
-    return int(slots.at_or_after(np.array([cursor + delay // _MICRO]))[0]) <= to_micros(end)
+    unread = slots.at_or_after(np.where(cursors == UNREADABLE, 0, cursors + delay // _MICRO)) > to_micros(end)
+    read: list[bool] = (~unread | (cursors == UNREADABLE)).tolist()
+    return read
 
 
-def micros_of(column: pd.Series[datetime]) -> Micros:
+def micros_of(column: pd.Series[pd.Timestamp]) -> Micros:
     """Instants of a page's frame (us)."""
     return np.asarray(column.dt.as_unit("us").astype("int64").to_numpy(), dtype=np.int64)
 
@@ -92,7 +100,7 @@ def _in_order_of_reading(page: Page, slots: Slots, skew: timedelta) -> ReadRows:
     return ReadRows(ordered, seen[order])
 
 
-def _order(rows: Sequence[Row], plan: Plan, times: Times) -> list[int]:
+def in_order(rows: Sequence[Row], plan: Plan, times: Times) -> list[int]:
     """By the time at which a row became available, then its own, then its key, as sources are read."""
     own = _own_times(rows, plan)
     order = np.lexsort((own, times.micros))

@@ -9,10 +9,13 @@ from typing import TypeVar
 
 import pyarrow as pa
 
+from exporters.metrics.shared.snapshot import BoardRow
 from monitor.engine.raw import reject_row
 from monitor.model import Finding, Reject
 from monitor.store.commit import SavedState
+from monitor.store.rows.decisions import StoredDecision
 from monitor.store.rows.readings import MachineWindow
+from monitor.store.watching.findings import StoredFinding
 
 Cells = Mapping[str, object]
 _TEXT, _NUMBER, _COUNT, _TIME = pa.string(), pa.float64(), pa.int64(), pa.timestamp("us", tz="UTC")
@@ -26,17 +29,29 @@ _WINDOW = [
 ]  # fmt: skip
 _REJECT = [("source", _TEXT), ("reason", _TEXT), ("key", _TEXT), ("at", _TIME), ("column", _TEXT)]
 _STATE = [("detector", _TEXT), ("subject", _TEXT), ("until", _TIME), ("state", _TEXT)]
+_DECISION = [
+    ("serial", _TEXT), ("step", _TEXT), ("visit", _COUNT), ("revision", _COUNT), ("gate", _TEXT),
+    ("characteristic", _TEXT), ("model", _TEXT), ("version", _TEXT), ("model_digest", _TEXT), ("plant_digest", _TEXT),
+    ("predicted", _NUMBER), ("lower", _NUMBER), ("upper", _NUMBER), ("distance", _NUMBER), ("distance_limit", _NUMBER),
+    ("verdict", _TEXT), ("reason", _TEXT), ("on_hold", _TEXT), ("decided_at", _TIME), ("at", _TIME),
+    ("withheld", _TEXT), ("probabilities", pa.list_(_NUMBER)), ("coordinates", pa.list_(_NUMBER)),
+    ("forecast", _TEXT), ("adapted", _TEXT), ("costs", _TEXT), ("signals", _TEXT), ("adjustment", _TEXT),
+]  # fmt: skip
+_AS_JSON = ("forecast", "adapted", "costs", "signals", "adjustment")
+_WITHOUT_NUMBERS = frozenset({"arrival", "page"})
+"""Numbers of rows in a store that was there for the piece alone say nothing to others."""
 _COUNTS = [("source", _TEXT), ("outcome", _TEXT), ("rows", _COUNT)]
 
 TABLES: Mapping[str, pa.Schema] = {
     name: pa.schema([("site", _TEXT), *columns])
     for name, columns in {
         "findings": _FINDING, "board": _FINDING, "machine_windows": _WINDOW, "rejects": _REJECT,
-        "detector_states": _STATE, "counts": _COUNTS,
+        "detector_states": _STATE, "counts": _COUNTS, "decisions": _DECISION,
     }.items()
 }  # fmt: skip
 """By name the tables of results: every change of status, the last one of each, aggregated readings, refused rows, what
-detectors know at the end, and how many rows of each source were accepted, corrections, seen before or too late."""
+detectors know at the end, how many readings of each source were accepted, corrections, seen before or too late, and
+decisions."""
 
 T = TypeVar("T")
 
@@ -65,6 +80,24 @@ def finding_cells(finding: Finding) -> Cells:
     """A finding as a row."""
     cells = {name: getattr(finding, name) for name, _ in _FINDING}
     return {**cells, "status": finding.status.value, "causes": list(finding.causes)}
+
+
+def stored_finding_cells(row: StoredFinding | BoardRow) -> Cells:
+    """A stored finding as a row."""
+    return {**{name: getattr(row, name) for name, _ in _FINDING}, "causes": list(row.causes)}
+
+
+def decision_cells(decision: StoredDecision) -> Cells:
+    """A decision as a row; what is nested is JSON."""
+    cells = {name: getattr(decision, name) for name, _ in _DECISION}
+    return {**cells, **{name: _as_json(cells[name]) for name in _AS_JSON}}
+
+
+def _as_json(value: object) -> str | None:
+    if value is None:
+        return None
+    known = {k: v for k, v in value.items() if k not in _WITHOUT_NUMBERS} if isinstance(value, dict) else value
+    return json.dumps(known, sort_keys=True, default=str)
 
 
 def window_cells(window: MachineWindow) -> Cells:

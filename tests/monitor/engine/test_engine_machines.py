@@ -15,7 +15,7 @@ import pytest
 from engine_kit import ENGINE_WRITES, REJECT, lines, raw_table, replay_jobs, stored
 from plant_kit import QUICK, START, make_plant
 
-from monitor.engine.backfill import Backfill
+from monitor.engine.backfill import Backfill, Part
 from monitor.engine.local import run_site
 from monitor.engine.timing import Span
 from monitor.errors import UsageError
@@ -26,6 +26,7 @@ HOURS = 4.0
 JOBS = ("pull:historian", "pull:machine_states", "detect:")
 SOURCES = ("historian", "machine_states")
 EARLY = ("detectors.warmup_rows=120", "detectors.settle_rows=40", "detectors.warmup=10m")
+MACHINES = frozenset({Part.MACHINES})
 SPAN = Span(START, START + timedelta(hours=HOURS))
 
 
@@ -69,7 +70,8 @@ PLANTS: dict[str, Sequence[str]] = {
 
 def found(plant: Plant, span: Span = SPAN) -> dict[str, list[dict[str, Any]]]:
     rows: dict[str, list[dict[str, Any]]] = {}
-    for name, table in run_site(Backfill.of(plant, span), {name: raw_table(plant, name, "demo") for name in SOURCES}):
+    tables = {name: raw_table(plant, name, "demo") for name in SOURCES}
+    for name, table in run_site(Backfill.of(plant, "", span, MACHINES), tables):
         rows.setdefault(name, []).extend(table.to_pylist())
     return rows
 
@@ -110,4 +112,4 @@ def test_a_table_without_a_column_is_refused(tmp_path: Path) -> None:
     plant = load(make_plant(tmp_path, 0.1), QUICK).plant
     table: pa.Table = raw_table(plant, "historian", "demo").drop_columns(["V3"])
     with pytest.raises(UsageError, match=r"'historian' has no column 'V3'; it has EQUIP, POSTED"):
-        list(run_site(Backfill.of(plant, Span()), {"historian": table}))
+        list(run_site(Backfill.of(plant, "", Span(), MACHINES), {"historian": table}))
