@@ -21,9 +21,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from monitor.engine.backfill import Backfill, Part
+from monitor.engine.pieces.backfill import Backfill, Part
+from monitor.engine.pieces.timing import Span
 from monitor.engine.running import run
-from monitor.engine.timing import Span
 from monitor.plant.file.load import load
 from monitor.simulator.history import simulate
 

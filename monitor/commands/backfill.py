@@ -12,7 +12,7 @@ from monitor.commands.shared.options import Instant, as_json, load, plant_argume
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
-    from monitor.engine.given_models import GivenModel
+    from monitor.engine.pieces.given_models import GivenModel
     from monitor.plant.file.load import LoadedPlant
 
 
@@ -57,9 +57,9 @@ def backfill(
 
     Example: gatewatch backfill plant.yaml --from lake/raw --to lake/judged --engine sail
     """
-    from monitor.engine.backfill import Backfill, Part
+    from monitor.engine.pieces.backfill import Backfill, Part
+    from monitor.engine.pieces.timing import Span
     from monitor.engine.running import run
-    from monitor.engine.timing import Span
 
     if start is not None and end is not None and start >= end:
         raise UsageError(f"--start {start} is not before --end {end}")
@@ -77,7 +77,7 @@ def backfill(
 
 def _models(loaded: LoadedPlant) -> tuple[GivenModel, ...]:
     """The models in force in the plant's store."""
-    from monitor.engine.given_models import models_in_force
+    from monitor.engine.pieces.given_models import models_in_force
     from monitor.runtime.app import make_registry
     from monitor.store.database.schema import open_existing
 

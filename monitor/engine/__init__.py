@@ -1,4 +1,4 @@
-"""Many plants' histories at once: the functions of the single process, applied piece by piece, locally or on Spark.
+"""Many plants' histories at once: the functions of `pieces`, applied locally, on Spark, or to a stream.
 
-No SQL of its own, no statistics and no rule; nothing here decides what the functions that it applies decide.
+No SQL, no statistics and no rule; nothing here decides what the functions that it applies decide.
 """

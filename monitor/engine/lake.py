@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from monitor.engine.packing import SITE
+from monitor.engine.pieces.packing import SITE
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def open_table(url: str, name: str) -> ds.Dataset:
         found = delta_table(place).to_pyarrow_dataset()
     elif any(Path(place).rglob("*.parquet")):
         # The names of folders such as site=berlin are a column; as text, for a plant may be called 7.
-        hive = ds.partitioning(pa.schema([(SITE, pa.string())]), flavor="hive")
+        by_site = any(Path(place).glob(f"{SITE}=*"))
+        hive = ds.partitioning(pa.schema([(SITE, pa.string())] if by_site else []), flavor="hive")
         found = ds.dataset(place, format="parquet", partitioning=hive)
     else:
         raise UsageError(f"{place}: no table there; expected a Delta table or a folder of Parquet files of that name")
@@ -83,19 +84,33 @@ def has_table(url: str, name: str) -> bool:
     return is_delta(place) or any(Path(place).rglob("*.parquet"))
 
 
-def sites_of(tables: Iterable[ds.Dataset]) -> list[str]:
-    """The plants that have a row in one of the tables, by name."""
+class SiteRows:
+    """A table by plant: which of its files have rows of which, so that a plant is read without opening the others'."""
+
+    def __init__(self, table: ds.Dataset) -> None:
+        self._schema = table.schema
+        self._files: dict[str, list[ds.Fragment]] = {}
+        for file in table.get_fragments():
+            for site in _sites_in(file, table.schema):
+                self._files.setdefault(site, []).append(file)
+
+    @property
+    def sites(self) -> Collection[str]:
+        """The plants with rows."""
+        return self._files.keys()
+
+    def of(self, site: str) -> pa.Table:
+        """The rows of a plant; none if it has none."""
+        wanted = ds.field(SITE) == pa.scalar(site).cast(self._schema.field(SITE).type)
+        tables = [file.to_table(schema=self._schema, filter=wanted) for file in self._files.get(site, ())]
+        return pa.concat_tables(tables) if tables else self._schema.empty_table()
+
+
+def _sites_in(file: ds.Fragment, schema: pa.Schema) -> set[str]:
     sites: set[str] = set()
-    for table in tables:
-        for batch in table.scanner(columns=[SITE]).to_batches():
-            sites |= set(pa.compute.unique(batch.column(0).cast(pa.string())).to_pylist())
-    return sorted(site for site in sites if site is not None)
-
-
-def rows_of(table: ds.Dataset, site: str) -> pa.Table:
-    """The rows of one plant."""
-    kind = table.schema.field(SITE).type
-    return table.to_table(filter=ds.field(SITE) == pa.scalar(site).cast(kind))
+    for batch in file.to_batches(schema=schema, columns=[SITE]):
+        sites |= set(pa.compute.unique(batch.column(0).cast(pa.string())).to_pylist())
+    return sites - {None}
 
 
 def half_place(url: str) -> str | None:

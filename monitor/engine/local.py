@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from monitor.engine.backfill import Backfill
-from monitor.engine.lake import rows_of, sites_of
-from monitor.engine.packing import Parcel, by_source
+from monitor.engine.lake import SiteRows
+from monitor.engine.pieces.backfill import Backfill
+from monitor.engine.pieces.packing import Parcel, by_source
 
 
 def run(work: Backfill, history: Mapping[str, ds.Dataset]) -> Iterator[tuple[str, pa.Table]]:
@@ -17,8 +17,9 @@ def run(work: Backfill, history: Mapping[str, ds.Dataset]) -> Iterator[tuple[str
 
     Memory holds one plant at a time.
     """
-    for site in sites_of(history.values()):
-        yield from run_site(work, {source: rows_of(table, site) for source, table in history.items()})
+    tables = {source: SiteRows(table) for source, table in history.items()}
+    for site in sorted(set().union(*(table.sites for table in tables.values()))):
+        yield from run_site(work, {source: table.of(site) for source, table in tables.items()})
 
 
 def run_site(work: Backfill, tables: Mapping[str, pa.Table]) -> Iterator[tuple[str, pa.Table]]:

@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 
 from monitor.engine import local
-from monitor.engine.backfill import Backfill
 from monitor.engine.lake import Format, delta_library, half_place, has_table, open_table, write_tables
-from monitor.engine.results import TABLES
+from monitor.engine.pieces.backfill import Backfill
+from monitor.engine.pieces.results import TABLES
 from monitor.errors import UsageError
 
 

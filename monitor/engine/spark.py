@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 
-from monitor.engine.backfill import Backfill
 from monitor.engine.lake import delta_table, is_delta, table_url
-from monitor.engine.packing import PARCELS, SITE, Parcel, by_source, packed
+from monitor.engine.pieces.backfill import Backfill
+from monitor.engine.pieces.packing import PARCELS, SITE, Parcel, by_source, packed
 from monitor.errors import UsageError
 from monitor.sources.typed.plan import make_plan
 
@@ -147,9 +147,11 @@ def _cut_batches(
 
 
 def _judge(work: Backfill, key: tuple[Any, ...], frame: pd.DataFrame) -> pd.DataFrame:
-    parcels = (Parcel(*row) for row in frame[list(Parcel._fields)].itertuples(index=False))
-    tables = work.judge(*key, by_source(Parcel(p.site, p.unit, p.source, bytes(p.content)) for p in parcels))
-    rows = [(key[0], name, packed(table)) for name, table in tables.items()]
+    site, unit = key
+    columns = frame["source"].tolist(), frame["content"].tolist()
+    sent = (Parcel(site, unit, source, bytes(content)) for source, content in zip(*columns, strict=True))
+    tables = work.judge(site, unit, by_source(sent))
+    rows = [(site, name, packed(table)) for name, table in tables.items()]
     return pd.DataFrame(rows, columns=["site", "output", "content"])
 
 

@@ -15,9 +15,9 @@ import pytest
 from engine_kit import ENGINE_WRITES, REJECT, lines, raw_table, replay_jobs, stored
 from plant_kit import QUICK, START, make_plant
 
-from monitor.engine.backfill import Backfill, Part
 from monitor.engine.local import run_site
-from monitor.engine.timing import Span
+from monitor.engine.pieces.backfill import Backfill, Part
+from monitor.engine.pieces.timing import Span
 from monitor.errors import UsageError
 from monitor.plant.file.load import load
 from monitor.plant.plant import Plant

@@ -12,11 +12,11 @@ from plant_kit import NO_TRAINING, QUICK, START, copied
 from taught_kit import HOURS, taught, without_rows
 
 from inference.registry import Registry
-from monitor.engine.backfill import Backfill, Part
-from monitor.engine.given_models import models_in_force
 from monitor.engine.local import run_site
-from monitor.engine.results import TABLES, decision_cells
-from monitor.engine.timing import Span
+from monitor.engine.pieces.backfill import Backfill, Part
+from monitor.engine.pieces.given_models import models_in_force
+from monitor.engine.pieces.results import TABLES, decision_cells
+from monitor.engine.pieces.timing import Span
 from monitor.plant.file.load import LoadedPlant, load
 from monitor.runtime.app import make_registry
 from monitor.store.database.schema import open_existing

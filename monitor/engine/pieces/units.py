@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from monitor.engine.packing import SITE, Parcel, cut, packed
-from monitor.engine.raw import require_columns
-from monitor.engine.timing import Judging, Slots, Span, seen_at
+from monitor.engine.pieces.packing import SITE, Parcel, cut, packed
+from monitor.engine.pieces.raw import require_columns
+from monitor.engine.pieces.timing import Judging, Slots, Span, seen_at
 from monitor.pipeline.feeds import PullFeed, machine_groups
 from monitor.pipeline.sisters import lenders
 from monitor.plant.plant import Plant

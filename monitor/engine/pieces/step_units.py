@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from monitor.engine.packing import SITE, Parcel, cut, packed
-from monitor.engine.raw import require_columns
-from monitor.engine.units import NOBODY
+from monitor.engine.pieces.packing import SITE, Parcel, cut, packed
+from monitor.engine.pieces.raw import require_columns
+from monitor.engine.pieces.units import NOBODY
 from monitor.plant.plant import Plant
 from monitor.plant.sources import DispositionSource, OutcomeSource, PartSource
 from monitor.sources.typed.columns import text_column

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
 
 from exporters.metrics.shared.snapshot import BoardRow
-from monitor.engine.raw import reject_row
+from monitor.engine.pieces.raw import reject_row
+from monitor.gate_models.training_set import TrainingSet
 from monitor.model import Finding, Reject
 from monitor.store.commit import SavedState
 from monitor.store.rows.decisions import StoredDecision
@@ -37,6 +39,10 @@ _DECISION = [
     ("withheld", _TEXT), ("probabilities", pa.list_(_NUMBER)), ("coordinates", pa.list_(_NUMBER)),
     ("forecast", _TEXT), ("adapted", _TEXT), ("costs", _TEXT), ("signals", _TEXT), ("adjustment", _TEXT),
 ]  # fmt: skip
+_TRAINING = [
+    ("gate", _TEXT), ("serial", _TEXT), ("machine", _TEXT), ("recipe", _TEXT), ("lot", _TEXT), ("passed_at", _TIME),
+    ("available_at", _TIME), ("target", _NUMBER), ("inputs", pa.list_(_NUMBER)),
+]  # fmt: skip
 _AS_JSON = ("forecast", "adapted", "costs", "signals", "adjustment")
 _WITHOUT_NUMBERS = frozenset({"arrival", "page"})
 """Numbers of rows in a store that was there for the piece alone say nothing to others."""
@@ -47,11 +53,12 @@ TABLES: Mapping[str, pa.Schema] = {
     for name, columns in {
         "findings": _FINDING, "board": _FINDING, "machine_windows": _WINDOW, "rejects": _REJECT,
         "detector_states": _STATE, "counts": _COUNTS, "decisions": _DECISION,
+        "training_parts": _TRAINING,
     }.items()
 }  # fmt: skip
 """By name the tables of results: every change of status, the last one of each, aggregated readings, refused rows, what
-detectors know at the end, how many readings of each source were accepted, corrections, seen before or too late, and
-decisions."""
+detectors know at the end, how many readings of each source were accepted, corrections, seen before or too late,
+decisions, and of gates of numbers the parts with a known outcome and what they saw, in the order of their inputs."""
 
 T = TypeVar("T")
 
@@ -98,6 +105,15 @@ def _as_json(value: object) -> str | None:
         return None
     known = {k: v for k, v in value.items() if k not in _WITHOUT_NUMBERS} if isinstance(value, dict) else value
     return json.dumps(known, sort_keys=True, default=str)
+
+
+def training_cells(gate: str, parts: TrainingSet) -> Iterator[Cells]:
+    """The parts of a gate's training set as rows; none of a gate of pictures."""
+    if isinstance(parts.rows, np.ndarray):
+        columns = (parts.serials, parts.machines, parts.recipes, parts.lots, parts.passed_at, parts.available_at)
+        names = "serial", "machine", "recipe", "lot", "passed_at", "available_at", "target", "inputs"
+        for row in zip(*columns, parts.target.tolist(), parts.rows.tolist(), strict=True):
+            yield {"gate": gate, **dict(zip(names, row, strict=True))}
 
 
 def window_cells(window: MachineWindow) -> Cells:

@@ -15,10 +15,10 @@ from operator import itemgetter
 import numpy as np
 import pyarrow as pa
 
-from monitor.engine.intake import SeenReading, SeenState, in_order, judged_slots, take_in
-from monitor.engine.results import Results, count_cells, finding_cells, state_cells, window_cells
-from monitor.engine.timing import NEVER, Judging, Newest, Span
-from monitor.engine.units import MachineUnits, newest_of
+from monitor.engine.pieces.intake import SeenReading, SeenState, in_order, judged_slots, take_in
+from monitor.engine.pieces.results import Results, count_cells, finding_cells, state_cells, window_cells
+from monitor.engine.pieces.timing import NEVER, Judging, Newest, Span
+from monitor.engine.pieces.units import MachineUnits, newest_of
 from monitor.instants import EPOCH
 from monitor.model import Finding, MachineBatch
 from monitor.pipeline import machine_windows as windows

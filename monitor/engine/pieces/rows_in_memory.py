@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from monitor.engine.raw import in_order, require_columns, rows_of_table
+from monitor.engine.pieces.raw import in_order, require_columns, rows_of_table
 from monitor.instants import from_micros, to_micros
 from monitor.model import Page
 from monitor.plant.plant import Plant

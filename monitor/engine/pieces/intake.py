@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from monitor.engine.raw import read_rows
-from monitor.engine.results import Results, count_cells, reject_cells
-from monitor.engine.timing import NEVER, Judging, Newest, Slots, Span
+from monitor.engine.pieces.raw import read_rows
+from monitor.engine.pieces.results import Results, count_cells, reject_cells
+from monitor.engine.pieces.timing import NEVER, Judging, Newest, Slots, Span
 from monitor.instants import to_micros
 from monitor.model import Page
 from monitor.pipeline import intake

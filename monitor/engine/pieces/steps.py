@@ -18,13 +18,14 @@ import pyarrow as pa
 
 from inference.registry import Registry
 from monitor.clock import SimulatedClock
-from monitor.engine.given_models import GivenModel, install
-from monitor.engine.results import Results, decision_cells, reject_cells, stored_finding_cells
-from monitor.engine.rows_in_memory import RowsInMemory
-from monitor.engine.step_units import StepUnit
-from monitor.engine.timing import Span
+from monitor.engine.pieces.given_models import GivenModel, install
+from monitor.engine.pieces.results import Results, decision_cells, reject_cells, stored_finding_cells, training_cells
+from monitor.engine.pieces.rows_in_memory import RowsInMemory
+from monitor.engine.pieces.step_units import StepUnit
+from monitor.engine.pieces.timing import Span
 from monitor.errors import MonitorError
 from monitor.gate_models.in_force import ModelsInForce
+from monitor.gate_models.training_set import training_set
 from monitor.jobs.drift import DriftJob
 from monitor.jobs.performance import PerformanceJob
 from monitor.jobs.pulling.wiring import pull_jobs
@@ -68,6 +69,7 @@ def judge_steps(
         pulls = pull_jobs(mine, digest, store, sources, partial(in_force.for_gates, tuple(mine.gates)))
         _replay(store, [*pulls, DriftJob(store, mine, in_force), PerformanceJob(store, mine, in_force)], bounds)
         _collect(store, unit, results)
+        _add_training(store, mine, bounds[1], results)
     for name, source in sources.items():
         results.add("rejects", (reject_cells(name, r) for r in _refused(mine, name, source, unit, bounds)))
     return results
@@ -109,6 +111,16 @@ def _collect(store: Store, unit: StepUnit, results: Results) -> None:
         results.add("decisions", map(decision_cells, all_decisions(connection)))
         for table, rows in (("findings", all_findings(connection)), ("board", board_rows(connection))):
             results.add(table, (stored_finding_cells(row) for row in rows if row.step in unit.steps))
+
+
+def _add_training(store: Store, plant: Plant, now: datetime, results: Results) -> None:
+    """Of each gate that judges numbers, the parts that a model could be trained on at the end."""
+    with store.read() as connection:
+        for gate, config in plant.gates.items():
+            if config.picture is None:
+                classes = plant.classes_of(config)
+                parts = training_set(connection, config, plant.max_ages(), now, classes=classes)
+                results.add("training_parts", training_cells(gate, parts))
 
 
 def _refused(

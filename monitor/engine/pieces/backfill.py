@@ -8,15 +8,15 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from monitor.engine.given_models import GivenModel
-from monitor.engine.intake import refuse
-from monitor.engine.machines import judge_machines
-from monitor.engine.packing import Parcel
-from monitor.engine.results import Results
-from monitor.engine.step_units import StepUnit, is_of_steps, step_parcels, step_sources, step_units
-from monitor.engine.steps import judge_steps
-from monitor.engine.timing import Span
-from monitor.engine.units import NOBODY, MachineUnits, machine_parcels, machine_sources, machine_units
+from monitor.engine.pieces.given_models import GivenModel
+from monitor.engine.pieces.intake import refuse
+from monitor.engine.pieces.machines import judge_machines
+from monitor.engine.pieces.packing import Parcel
+from monitor.engine.pieces.results import Results
+from monitor.engine.pieces.step_units import StepUnit, is_of_steps, step_parcels, step_sources, step_units
+from monitor.engine.pieces.steps import judge_steps
+from monitor.engine.pieces.timing import Span
+from monitor.engine.pieces.units import NOBODY, MachineUnits, machine_parcels, machine_sources, machine_units
 from monitor.plant.plant import Plant
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from monitor.engine.timing import Slots, seen_at
+from monitor.engine.pieces.timing import Slots, seen_at
 from monitor.errors import UsageError
 from monitor.instants import from_micros, to_micros
 from monitor.model import Page, Reject
