@@ -18,34 +18,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from monitor.engine.pieces.backfill import Backfill, Part
 from monitor.engine.pieces.timing import Span
 from monitor.engine.running import run
 from monitor.plant.file.load import load
 from monitor.simulator.history import simulate
+from monitor.simulator.lake import write_site
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
-SITES = {Part.MACHINES: (50, 100, 200, 500), Part.STEPS: (5, 20)}
+SITES = {Part.MACHINES: (50, 500), Part.STEPS: (5, 20)}
 WITHOUT_PICTURES = ("gates.inspection.since=2100-01-01T00:00:00Z", f"gates.coating.since={START.isoformat()}")
-
-
-def write_site(folder: Path, site: int) -> int:
-    """One simulated plant's day as Parquet files, a folder a source; how many rows that is."""
-    history = simulate(site, START, 1.0, commissioning_parts=30)
-    plant = load(folder / "plant.yaml", WITHOUT_PICTURES).plant
-    rows = 0
-    for source, config in plant.sources.items():
-        found = history.rows_of(config.table)
-        columns = dict(zip(found.table.columns.keys(), zip(*found.rows, strict=True), strict=True))
-        place = folder / "raw" / source
-        place.mkdir(parents=True, exist_ok=True)
-        table = pa.table({**columns, "site": pa.array([f"site-{site:03d}"] * len(found), pa.string())})
-        pq.write_table(table, place / f"site-{site:03d}.parquet")
-        rows += len(found)
-    return rows
 
 
 def measure(sites: int, part: Part, folder: Path) -> dict[str, Any]:
@@ -78,7 +60,10 @@ def main() -> dict[str, Any]:
         text = files("monitor.simulator").joinpath("plant.yaml").read_text(encoding="utf-8")
         (folder / "plant.yaml").write_text(text, encoding="utf-8")
         began = time.perf_counter()
-        rows = sum(write_site(folder, site) for site in range(most))
+        plant = load(folder / "plant.yaml", WITHOUT_PICTURES).plant
+        tables = {name: config.table for name, config in plant.sources.items()}
+        days = (simulate(site, START, 1.0, commissioning_parts=30) for site in range(most))
+        rows = sum(write_site(day, folder / "raw", f"site-{site:03d}", tables) for site, day in enumerate(days))
         found: dict[str, Any] = {"rows_of_all_sites": rows, "simulated_in_seconds": round(time.perf_counter() - began)}
         for part, numbers in SITES.items():
             found[part.value] = [_in_a_process(sites, part, folder) for sites in numbers]

@@ -7,18 +7,24 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
+from plant_kit import START
 
 from monitor.clock import SimulatedClock
+from monitor.engine.lake import open_table
+from monitor.engine.pieces.results import TABLES
 from monitor.plant.file.load import load
 from monitor.plant.plant import Plant
 from monitor.runtime.app import make_app
 from monitor.runtime.replay import replay
+from monitor.simulator.history import simulate
+from monitor.simulator.lake import write_site
 from monitor.store.database import tables as t
 from monitor.store.database.schema import open_existing
 from monitor.store.rows.decisions import StoredDecision, all_decisions
@@ -109,3 +115,22 @@ def stored_rows(plant: Plant) -> tuple[list[StoredDecision], list[dict[str, Any]
             return all_decisions(connection), [row._asdict() for row in all_findings(connection)]
     finally:
         store.close()
+
+
+def simulated_lake(folder: Path, sites: int, hours: float) -> Path:
+    """The demo's plant file beside `raw`, the tables of simulated plants, each of another seed; the plant file."""
+    file = folder / "plant.yaml"
+    file.write_text(files("monitor.simulator").joinpath("plant.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    tables = {name: config.table for name, config in load(file, ()).plant.sources.items()}
+    for site in range(sites):
+        history = simulate(site + 3, START, hours / 24, commissioning_parts=60)
+        write_site(history, folder / "raw", f"site-{site}", tables)
+    return file
+
+
+def results_of(folder: Path) -> dict[str, list[str]]:
+    """Every table of results in a folder, as sorted lines."""
+    return {
+        name: lines(open_table(str(folder), name).to_table().to_pylist(), schema.names)
+        for name, schema in TABLES.items()
+    }

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 @click.option("--start", type=Instant(), help="Slots after this time.  [default: the first row]")
 @click.option("--end", type=Instant(), help="Slots up to this time.  [default: until all is judged]")
 @click.option(
+    "--tasks", type=click.IntRange(1), default=64, show_default=True, help="On Spark: how many tasks share the plants."
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["delta", "parquet"]),
@@ -48,7 +51,7 @@ if TYPE_CHECKING:
 @as_json
 def backfill(
     plant: str, overrides: Sequence[str], history: str, results: str, engine: str, only: str | None, with_models: bool,
-    start: datetime | None, end: datetime | None, form: str, json_: bool,
+    start: datetime | None, end: datetime | None, tasks: int, form: str, json_: bool,
 ) -> None:  # fmt: skip
     """Judge the histories of many plants that share one plant file; the tables of --to are replaced.
 
@@ -67,7 +70,7 @@ def backfill(
     parts = frozenset(Part) if only is None else frozenset({Part(only)})
     models = _models(loaded) if with_models and Part.STEPS in parts else ()
     work = Backfill.of(loaded.plant, loaded.digest, Span(start, end), parts, models)
-    rows = run(work, engine, history, results, "parquet" if form == "parquet" else "delta")
+    rows = run(work, engine, history, results, "parquet" if form == "parquet" else "delta", tasks)
     if json_:
         print_json({"to": results, "rows": rows})
         return

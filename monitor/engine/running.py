@@ -14,11 +14,15 @@ from monitor.engine.pieces.backfill import Backfill
 from monitor.engine.pieces.results import TABLES
 from monitor.errors import UsageError
 
+TASKS = 64
+"""Over how many tasks pieces are spread on Spark: enough that few of them wait for one."""
 
-def run(work: Backfill, engine: str, history: str, results: str, form: Format) -> dict[str, int]:
+
+def run(work: Backfill, engine: str, history: str, results: str, form: Format, tasks: int = TASKS) -> dict[str, int]:
     """Judge the tables of one folder into another; how many rows each table of results has.
 
-    `engine`: local, or as `monitor.engine.spark.session` names them. UsageError if a table or a library is missing.
+    `engine`: local, or as `monitor.engine.spark.session` names them, with `tasks` of these. UsageError if a table or a
+    library is missing.
     """
     if form == "delta":
         delta_library()
@@ -27,7 +31,7 @@ def run(work: Backfill, engine: str, history: str, results: str, form: Format) -
         found = local.run(work, {name: open_table(history, name) for name in sources})
         return write_tables(results, found, TABLES, form)
     with TemporaryDirectory(dir=half_place(results), prefix=".staged-") as staging:
-        return write_tables(results, _on_spark(work, engine, history, sources, staging), TABLES, form)
+        return write_tables(results, _on_spark(work, (engine, tasks), history, sources, staging), TABLES, form)
 
 
 def known_sources(work: Backfill, history: str) -> list[str]:
@@ -42,9 +46,9 @@ def known_sources(work: Backfill, history: str) -> list[str]:
 
 
 def _on_spark(
-    work: Backfill, engine: str, history: str, sources: list[str], staging: str
+    work: Backfill, engine: tuple[str, int], history: str, sources: list[str], staging: str
 ) -> Iterator[tuple[str, pa.Table]]:
     from monitor.engine import spark
 
-    with spark.session(engine) as session:
+    with spark.session(*engine) as session:
         yield from spark.run(session, work, history, sources, staging)

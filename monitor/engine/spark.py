@@ -31,24 +31,28 @@ _SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
     "spark.executorEnv.OMP_NUM_THREADS": "1",
+    "spark.sql.adaptive.coalescePartitions.enabled": "false",
 }
-"""Times as they are, a plant called 7 stays text, and one thread of a mathematical library a task."""
+"""Times as they are, a plant called 7 stays text, one thread of a mathematical library a task, and as many tasks as
+asked for: pieces are small in bytes and long in work, by which Spark would join them into one task."""
 
 
 @contextmanager
-def session(engine: str) -> Iterator[SparkSession]:
+def session(engine: str, tasks: int) -> Iterator[SparkSession]:
     """A session on Sail ('sail'), on the cluster that runs this ('spark'), or by its master or Connect URL.
+
+    `tasks`: how many the pieces are spread over.
 
     UsageError if what it needs is not installed.
     """
     if engine == "sail":
         with _sail() as url:
-            yield from _opened(url)
+            yield from _opened(url, tasks)
     else:
-        yield from _opened(engine)
+        yield from _opened(engine, tasks)
 
 
-def _opened(engine: str) -> Iterator[SparkSession]:
+def _opened(engine: str, tasks: int) -> Iterator[SparkSession]:
     try:
         from pyspark.sql import SparkSession
     except ImportError:
@@ -62,7 +66,7 @@ def _opened(engine: str) -> Iterator[SparkSession]:
         builder = builder.remote(engine)
     elif engine != "spark":
         builder = builder.master(engine)
-    for key, value in _SETTINGS.items():
+    for key, value in {**_SETTINGS, "spark.sql.shuffle.partitions": str(tasks)}.items():
         if not (engine.startswith("sc://") and key.startswith("spark.executorEnv")):
             builder = builder.config(key, value)
     opened = builder.getOrCreate()

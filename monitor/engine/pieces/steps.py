@@ -7,10 +7,11 @@ and is gone afterwards. The models in force are given, and stay.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -44,6 +45,7 @@ from monitor.store.watching.board import board_rows
 from monitor.store.watching.findings import all_findings
 
 _LEASE = timedelta(hours=1)
+_MAKING = threading.Lock()
 _ALL = 1 << 62
 """More rows than any table has."""
 
@@ -78,11 +80,25 @@ def judge_steps(
 @contextmanager
 def _store() -> Iterator[tuple[Store, Path]]:
     with TemporaryDirectory(prefix="gatewatch-piece-") as folder:
+        (Path(folder) / "store.db").write_bytes(_empty())
         store = open_store(f"sqlite:///{folder}/store.db", durable=False)
         try:
             yield store, Path(folder)
         finally:
             store.close()
+
+
+def _empty() -> bytes:
+    """An empty store, made once a process: the library that makes its tables is for one thread at a time."""
+    with _MAKING:
+        return _made()
+
+
+@cache
+def _made() -> bytes:
+    with TemporaryDirectory(prefix="gatewatch-piece-") as folder:
+        open_store(f"sqlite:///{folder}/store.db", durable=False).close()
+        return (Path(folder) / "store.db").read_bytes()
 
 
 def _bounds(plant: Plant, sources: Mapping[str, RowsInMemory], span: Span) -> tuple[datetime, datetime] | None:
