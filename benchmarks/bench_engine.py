@@ -21,9 +21,9 @@ from typing import Any
 from monitor.engine.pieces.backfill import Backfill, Part
 from monitor.engine.pieces.timing import Span
 from monitor.engine.running import run
+from monitor.engine.simulated import write_site
 from monitor.plant.file.load import load
 from monitor.simulator.history import simulate
-from monitor.simulator.lake import write_site
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 SITES = {Part.MACHINES: (50, 500), Part.STEPS: (5, 20)}

@@ -19,12 +19,12 @@ from plant_kit import START
 from monitor.clock import SimulatedClock
 from monitor.engine.lake import open_table
 from monitor.engine.pieces.results import TABLES
+from monitor.engine.simulated import write_site
 from monitor.plant.file.load import load
 from monitor.plant.plant import Plant
 from monitor.runtime.app import make_app
 from monitor.runtime.replay import replay
 from monitor.simulator.history import simulate
-from monitor.simulator.lake import write_site
 from monitor.store.database import tables as t
 from monitor.store.database.schema import open_existing
 from monitor.store.rows.decisions import StoredDecision, all_decisions

@@ -15,12 +15,13 @@ from monitor.pipeline.machine_states import StateTimeline
 from monitor.pipeline.machines import (
     MachineMemory,
     add_to_windows,
+    borrow,
     judge,
+    lenders,
     load_memory,
     start_anew,
     unjudged_batch,
 )
-from monitor.pipeline.sisters import borrow, lenders
 from monitor.plant.plant import Plant
 from monitor.scheduling.job import WHOLE_PLANT, Result, Run
 from monitor.store import cursors
@@ -171,7 +172,7 @@ class DetectJob:
     def _borrow(
         self, connection: Connection, memory: MachineMemory, new: Sequence[StoredReading], write: BatchWrite
     ) -> Iterator[Sequence[StoredReading]]:
-        """The new readings in the parts in which they are judged: see `monitor.pipeline.sisters`."""
+        """The new readings in the parts in which they are judged: see `monitor.pipeline.machines.borrow`."""
         sister = self._plant.machines[memory.machine].like
         if sister not in self._machines or not memory.lacks_baseline():
             return iter([new])

@@ -127,8 +127,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     registry = make_registry(plant)
     trainer = Trainer(registry, simulated, {gate.kind for gate in plant.gates.values()})
     models = ModelsInForce(store, registry)
-    in_force = partial(models.for_gates, tuple(plant.gates))
-    pulls = pull_jobs(plant, loaded.digest, store, sources, in_force)
+    pulls = pull_jobs(plant, loaded.digest, store, sources, partial(models.for_gates, tuple(plant.gates)))
     jobs: list[Job] = [*pulls, *detect_jobs(store, plant)]
     jobs.append(DriftJob(store, plant, models))
     jobs.append(PerformanceJob(store, plant, models))

@@ -25,8 +25,7 @@ from monitor.pipeline import machine_windows as windows
 from monitor.pipeline.feeds import feeds_of
 from monitor.pipeline.joining import Feed
 from monitor.pipeline.machine_states import StateTimeline
-from monitor.pipeline.machines import MachineMemory, judge, unjudged_batch
-from monitor.pipeline.sisters import borrow
+from monitor.pipeline.machines import MachineMemory, borrow, judge, unjudged_batch
 from monitor.plant.plant import Plant
 from monitor.store.commit import BatchWrite
 from monitor.store.rows.readings import JudgedSpan, StoredReading

@@ -11,7 +11,7 @@ from monitor.engine.pieces.packing import SITE, Parcel, cut, packed
 from monitor.engine.pieces.raw import require_columns
 from monitor.engine.pieces.timing import Judging, Slots, Span, seen_at
 from monitor.pipeline.feeds import PullFeed, machine_groups
-from monitor.pipeline.sisters import lenders
+from monitor.pipeline.machines import lenders
 from monitor.plant.plant import Plant
 from monitor.plant.sources import ReadingSource, StateSource
 from monitor.sources.typed.columns import text_column
