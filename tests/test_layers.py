@@ -252,7 +252,7 @@ HEAVY: dict[str, tuple[str, ...]] = {
     "matplotlib": ("detectors.spc.files.drawing", "detectors.standalone.drawing"),
     "mlflow": ("inference.registry",),
     "pysail": ("monitor.engine.spark",),
-    "pyspark": ("monitor.engine.spark",),
+    "pyspark": ("monitor.engine.spark", "monitor.engine.streaming"),
     "river": ("detectors.condition.scatter",),
     "safetensors": ("inference.packaging", "inference.vision.weights"),
     "torch": (

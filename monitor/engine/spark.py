@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
@@ -24,9 +24,10 @@ from monitor.sources.typed.plan import make_plan
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.streaming import StatefulProcessor
 
 _PARCELS = "site string, unit string, source string, content binary"
-_RESULTS = "site string, output string, content binary"
+RESULTS = "site string, output string, content binary"
 _SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
@@ -104,14 +105,17 @@ def run(
     def judge(key: tuple[Any, ...], frame: pd.DataFrame) -> pd.DataFrame:
         return _judge(work, key, frame)
 
-    results = parcels.groupBy("site", "unit").applyInPandas(judge, _RESULTS)
+    results = parcels.groupBy("site", "unit").applyInPandas(judge, RESULTS)
     results.write.mode("overwrite").parquet(staging)
-    yield from _staged(staging)
+    yield from staged(staging)
 
 
 def _cut(spark: SparkSession, work: Backfill, source: str, url: str) -> DataFrame:
-    """The rows of a source as parcels."""
-    frame = read_table(spark, table_url(url, source))
+    return cut_frame(read_table(spark, table_url(url, source)), work, source)
+
+
+def cut_frame(frame: DataFrame, work: Backfill, source: str) -> DataFrame:
+    """The rows of a source as parcels; UsageError if a column is missing."""
     plan = make_plan(work.plant.sources[source], work.plant)
     names = [*plan.columns, SITE]
     missing = [name for name in names if name not in frame.columns]
@@ -159,8 +163,32 @@ def _judge(work: Backfill, key: tuple[Any, ...], frame: pd.DataFrame) -> pd.Data
     return pd.DataFrame(rows, columns=["site", "output", "content"])
 
 
-def _staged(folder: str) -> Iterator[tuple[str, pa.Table]]:
-    """What the workers wrote."""
+Judge = Callable[[tuple[Any, ...], str | None, Iterator[pd.DataFrame]], tuple[str, pd.DataFrame]]
+"""From a key, its state and new rows to the new state and results."""
+
+
+def processor(judge: Judge) -> StatefulProcessor:
+    """A processor of a stream that keeps one text a key."""
+    from pyspark.sql.streaming import StatefulProcessor
+
+    class Carrying(StatefulProcessor):  # type: ignore[misc]
+        def init(self, handle: Any) -> None:
+            self._state = handle.getValueState("carried", "text string")
+
+        def handleInputRows(self, key: Any, rows: Any, timerValues: Any) -> Iterator[pd.DataFrame]:  # noqa: N802, N803
+            before = self._state.get()[0] if self._state.exists() else None
+            text, found = judge(key, before, rows)
+            self._state.update((text,))
+            yield found
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    return Carrying()
+
+
+def staged(folder: str) -> Iterator[tuple[str, pa.Table]]:
+    """What workers wrote into a folder, or one file of it: tables of results with their names."""
     import pyarrow.dataset as ds
 
     for batch in ds.dataset(folder, format="parquet").to_batches(batch_size=64):

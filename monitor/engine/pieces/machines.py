@@ -35,8 +35,8 @@ Slotted = tuple[int, StoredReading]
 
 
 @dataclass(slots=True)
-class _Piece:
-    """The machines of a piece while they are judged."""
+class Piece:
+    """The machines of a piece while they are judged: findings are in `write`, the last one of each in `board`."""
 
     plant: Plant
     memories: dict[str, MachineMemory]
@@ -67,24 +67,25 @@ def judge_machines(plant: Plant, units: MachineUnits, unit: str, tables: Mapping
         return results
     feeds, members = units.groups[unit]
     judging = Judging(feeds, span)
-    slots, late = judged_slots(judging, taken.readings, _newest(tables.get(newest_of(members))))
-    piece = _Piece(plant, {machine: MachineMemory(plant, machine) for machine in units.machines[unit]})
+    slots, late = judged_slots(judging, taken.readings, newest_in(tables.get(newest_of(members))))
+    piece = Piece(plant, {machine: MachineMemory(plant, machine) for machine in units.machines[unit]})
     told = list(_new_values(plant, taken.readings, late.tolist()))
-    _judge_all(piece, in_order(taken.readings, slots), taken.states, told, judging)
+    judge_all(piece, in_order(taken.readings, slots), taken.states, told, judging)
     sources = [row.source for _, row in told]
     results.add("counts", (count_cells(name, "too_late", sources.count(name)) for name in dict.fromkeys(sources)))
     _collect(piece, results)
     return results
 
 
-def _newest(table: pa.Table | None) -> Newest | None:
+def newest_in(table: pa.Table | None) -> Newest | None:
+    """How far a group of machines had been judged, from what its parcels hold; None without any."""
     if table is None:
         return None
     return Newest.of(*(np.asarray(table.column(name).to_numpy(), np.int64) for name in ("slot", "newest")))
 
 
-def _judge_all(
-    piece: _Piece, readings: Sequence[Slotted], states: Sequence[SeenState], late: Sequence[Slotted], judging: Judging
+def judge_all(
+    piece: Piece, readings: Sequence[Slotted], states: Sequence[SeenState], late: Sequence[Slotted], judging: Judging
 ) -> None:
     """Judge readings in order of their slots, each with the states that were known in its slot.
 
@@ -106,7 +107,7 @@ def _judge_all(
     piece.count(late[told:])
 
 
-def _judge_part(piece: _Piece, rows: Sequence[StoredReading]) -> None:
+def _judge_part(piece: Piece, rows: Sequence[StoredReading]) -> None:
     """Judge readings of which nobody need know more; machines in order, who lends a baseline first."""
     for machine, memory in piece.memories.items():
         mine = [row for row in rows if row.machine == machine]
@@ -121,7 +122,7 @@ def _judge_part(piece: _Piece, rows: Sequence[StoredReading]) -> None:
             piece.write.arrivals.clear()
 
 
-def _parts(piece: _Piece, memory: MachineMemory, rows: Sequence[StoredReading]) -> Iterator[Sequence[StoredReading]]:
+def _parts(piece: Piece, memory: MachineMemory, rows: Sequence[StoredReading]) -> Iterator[Sequence[StoredReading]]:
     sister = piece.plant.machines[memory.machine].like
     lender = piece.memories.get(sister) if sister is not None else None
     if lender is None or not memory.lacks_baseline():
@@ -150,7 +151,7 @@ def _new_values(plant: Plant, readings: Sequence[SeenReading], late: Sequence[in
     return sorted(found, key=lambda one: one[0])
 
 
-def _collect(piece: _Piece, results: Results) -> None:
+def _collect(piece: Piece, results: Results) -> None:
     results.add("findings", map(finding_cells, piece.write.findings))
     results.add("board", map(finding_cells, piece.board.values()))
     results.add("machine_windows", map(window_cells, windows.as_rows(piece.windows)))

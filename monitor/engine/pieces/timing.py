@@ -86,6 +86,11 @@ class Judging:
     feeds: Sequence[PullFeed]
     span: Span
 
+    @property
+    def every(self) -> int:
+        """The interval of the job (us)."""
+        return self._slots().every
+
     def slot_of(self, seen: Micros) -> Micros:
         """The first slot of the job after each pull, or at its instant: pulls come first."""
         return self._slots().at_or_after(seen)
