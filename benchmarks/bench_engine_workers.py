@@ -1,7 +1,7 @@
 """Two workers of plain Spark against one on the same simulated plants: wall time, and CPU time beside it.
 
-What the bars of running many plants ask for: at least 1.7 times as fast. Run it where plain Spark is, after `make engine`
-and with nothing else running: `setsid .venv-engine/bin/python -m benchmarks.bench_engine_workers`. The first run on a
+What the bars of running many plants ask for: at least 1.7 times as fast. Run it where plain Spark is (`make engine`),
+with nothing else running: `setsid .venv-engine/bin/python -m benchmarks.bench_engine_workers`. The first run on a
 session is left out: it starts the workers' Python processes.
 """
 
