@@ -8,6 +8,7 @@ STAMP := .venv/.installed
 DOCS_STAMP := .venv/.docs-installed
 RELEASE_STAMP := .venv/.release-installed
 MUTATE_STAMP := .venv/.mutate-installed
+ENGINE_STAMP := .venv-engine/.installed
 # Three test processes on two cores, because one often waits for a child or a server; more threads inside each would only
 # get in the way.
 QUIET := OMP_NUM_THREADS=1 DO_NOT_TRACK=1
@@ -15,7 +16,7 @@ QUIET := OMP_NUM_THREADS=1 DO_NOT_TRACK=1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test soak check format bench bench-decisions bench-models bench-detect bench-watch bench-demo bench-examples docs generate constraints release mutate clean
+.PHONY: help install demo test soak check format bench bench-decisions bench-models bench-detect bench-watch bench-demo bench-examples docs engine generate constraints release mutate clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -26,7 +27,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "gatewatch needs Python 3.11 or 3.12; neither was found on PATH" >&2; exit 2; }
 	@echo "setting up .venv (a few minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,engine]"
 	@touch $@
 
 demo: $(STAMP) ## Run the simulated plant through everything; SERVE=1 keeps metrics and pages up
@@ -113,6 +114,18 @@ $(MUTATE_STAMP): $(STAMP)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[mutate]"
 	@touch $@
 
+# Its modules are those of Spark's client, which is in .venv: so an environment of its own, with the rest of .venv beside it.
+engine: $(ENGINE_STAMP) ## Backfills and a stream on plain Spark: two workers, kills (Java 17; 20 minutes on two busy cores)
+	$(QUIET) .venv-engine/bin/python -m pytest -p no:xdist -rs --durations=0 tests/monitor/engine/test_engine_spark.py
+
+$(ENGINE_STAMP): $(STAMP)
+	@command -v java >/dev/null || { echo "plain Spark needs Java 17, and no java was found on PATH" >&2; exit 2; }
+	@test -x .venv-engine/bin/python || $(PYTHON) -m venv .venv-engine
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+		$$(.venv-engine/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/rest.pth
+	.venv-engine/bin/pip install --quiet --disable-pip-version-check --ignore-installed --no-deps "pyspark==4.3.0" "py4j==0.10.9.9"
+	@touch $@
+
 clean: ## Delete what was built or made by the demo
-	rm -rf .venv build dist mutants *.egg-info .gatewatch-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-engine build dist mutants *.egg-info .gatewatch-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

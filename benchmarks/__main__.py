@@ -16,9 +16,9 @@ from typing import Any
 NAMES = ("bench_metrics", "bench_gate", "bench_pull", "bench_memory", "bench_drift")
 LONG = (
     "bench_attribution", "bench_audit", "bench_backtest", "bench_before_outcomes", "bench_calm", "bench_charts",
-    "bench_compare", "bench_decisions", "bench_demo", "bench_detect", "bench_drift_shifts", "bench_false_alarms",
-    "bench_image_drift", "bench_lake", "bench_lake_source", "bench_message", "bench_models_ensemble",
-    "bench_models_image", "bench_models_shape", "bench_models_table", "bench_performance",
+    "bench_compare", "bench_decisions", "bench_demo", "bench_detect", "bench_drift_shifts", "bench_engine",
+    "bench_false_alarms", "bench_image_drift", "bench_lake", "bench_lake_source", "bench_message",
+    "bench_models_ensemble", "bench_models_image", "bench_models_shape", "bench_models_table", "bench_performance",
     "bench_savings", "bench_spc", "bench_steps",
 )  # fmt: skip
 """Only when named."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import click
 
 from monitor import __version__, commands
-from monitor.commands import alarms, files
+from monitor.commands import alarms, files, plants
 from monitor.errors import MonitorError
 from monitor.files import make_private
 
@@ -53,7 +53,9 @@ def cli(context: click.Context, verbose: bool) -> None:
 def _commands() -> Iterator[click.Command]:
     """The top-level commands of every module in `monitor/commands` and the folders below; none is registered."""
     folders = (
-        (package, module) for package in (commands, alarms, files) for module in pkgutil.iter_modules(package.__path__)
+        (package, module)
+        for package in (commands, alarms, files, plants)
+        for module in pkgutil.iter_modules(package.__path__)
     )
     for package, module in folders:
         if module.ispkg:

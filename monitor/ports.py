@@ -32,28 +32,12 @@ class KeptRows(Protocol):
         """The positions of the rows that the page replaces: it has an accepted row of the same key, no older."""
 
 
-class Source(Protocol):
-    """One stream of rows of a plant (part steps, readings, outcomes ...), read incrementally and never written.
-
-    A row becomes known at its *place*: its `available_at`, or `at` plus the declared delay. Every page is ordered by
-    place; rows of one place are never split over pages; every `read` whose span contains a row's place returns it, so
-    that reading a span again sees late rows and corrections too. A row that cannot be read as the plant file says
-    becomes a reject of the page; the other rows are unaffected.
-
-    Every method raises SourceError, with its reason, if the source cannot be read, and UsageError if the plant file
-    describes too little of it. The connection is made by the first call.
-    """
+class PulledSource(Protocol):
+    """One stream of rows of a plant as its pull job reads it: see `Source`."""
 
     @property
     def kept(self) -> KeptRows:
         """How rows that were refused are typed again."""
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """The names of what makes a row unique, in the order of its keys: serial, step, visit, machine, sensor, at."""
-
-    def verify(self) -> Sequence[str]:
-        """Connect and compare the source with the plant file; sentences on what works, but not as one may expect."""
 
     def read(
         self,
@@ -69,6 +53,26 @@ class Source(Protocol):
         among its rows, or `after` where it has none. Event times beyond the plant's clock skew after `now` (default
         `until`) are rejected.
         """
+
+
+class Source(PulledSource, Protocol):
+    """One stream of rows of a plant (part steps, readings, outcomes ...), read incrementally and never written.
+
+    A row becomes known at its *place*: its `available_at`, or `at` plus the declared delay. Every page is ordered by
+    place; rows of one place are never split over pages; every `read` whose span contains a row's place returns it, so
+    that reading a span again sees late rows and corrections too. A row that cannot be read as the plant file says
+    becomes a reject of the page; the other rows are unaffected.
+
+    Every method raises SourceError, with its reason, if the source cannot be read, and UsageError if the plant file
+    describes too little of it. The connection is made by the first call.
+    """
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The names of what makes a row unique, in the order of its keys: serial, step, visit, machine, sensor, at."""
+
+    def verify(self) -> Sequence[str]:
+        """Connect and compare the source with the plant file; sentences on what works, but not as one may expect."""
 
     def read_hour(self, start: datetime, end: datetime, until: datetime) -> Page:
         """Every row that happened in [start, end) and was known by `until`, in order of place."""

@@ -14,6 +14,8 @@ from run_kit import once, run_folder
 from warm_kit import fork_training, warm_up
 
 from monitor.plant.file.load import load
+from monitor.store.database import tables as t
+from monitor.store.database.schema import open_existing
 
 HOURS = 2.0
 """Length of the history."""
@@ -54,6 +56,19 @@ def _rehearse(folder: Path) -> None:
 def _teach(folder: Path) -> None:
     plant = copied(untrained(), folder / "plant")
     assert ended(forked(lambda: first_hour(plant))) == 0
+
+
+def without_rows(plant: Path, overrides: Sequence[str] = QUICK) -> Path:
+    """Leave of the store nothing but the models; the plant file."""
+    store = open_existing(load(plant, overrides).plant.store.url)
+    try:
+        with store.write() as connection:
+            for table in t.metadata.sorted_tables:
+                if table.name not in ("model_version", "model_in_force", "plant_file"):
+                    connection.execute(table.delete())
+    finally:
+        store.close()
+    return plant
 
 
 def first_hour(plant: Path, overrides: Sequence[str] = QUICK) -> None:

@@ -181,13 +181,20 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "alerting.alerts", "alerting.handling", "alerting.notifications", "exporters.delivery",
         "exporters.metrics", "exporters.metrics.shared", "exporters.pages", "exporters.pages.alarms", "inference",
         "monitor.connecting", "monitor.delivery", "monitor.drills",
-        "monitor.gate_models", "monitor.jobs", "monitor.jobs.pulling", "monitor.lake", "monitor.pipeline",
-        "monitor.plant", "monitor.plant.file",
+        "monitor.gate_models", "monitor.jobs", "monitor.jobs.pulling", "monitor.lake", "monitor.plant",
+        "monitor.plant.file",
         "monitor.reports", "monitor.reports.part", "monitor.scheduling", "monitor.silences", "monitor.sources",
         "monitor.sources.sql",
         "monitor.store", "monitor.store.database", "monitor.store.report", "monitor.store.rows",
         "monitor.store.watching", "monitor.web",
     ),
+    "monitor.engine.pieces": (
+        "exporters.metrics.shared", "inference", "monitor.gate_models", "monitor.jobs", "monitor.jobs.pulling",
+        "monitor.pipeline", "monitor.plant", "monitor.scheduling", "monitor.sources.typed", "monitor.store",
+        "monitor.store.database", "monitor.store.models", "monitor.store.rows", "monitor.store.watching",
+    ),
+    "monitor.engine": ("monitor.engine.pieces", "monitor.simulator", "monitor.sources.typed"),
+    "monitor.engine.fleet": ("inference", "inference.models", "monitor.engine", "monitor.plant"),
     "monitor.commands.shared": (
         "alerting.handling", "inference", "inference.standalone", "monitor.plant", "monitor.plant.file",
         "monitor.runtime", "monitor.store.database",
@@ -220,7 +227,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.models", "monitor.store.parts", "monitor.store.rows", "monitor.store.watching",
         "monitor.windows",
     ),
-    "monitor.cli": ("monitor.commands", "monitor.commands.alarms", "monitor.commands.files"),
+    "monitor.commands.plants": (
+        "exporters.html", "monitor.commands.shared", "monitor.engine", "monitor.engine.fleet", "monitor.engine.pieces",
+        "monitor.plant.file", "monitor.runtime", "monitor.store.database",
+    ),
+    "monitor.cli": (
+        "monitor.commands", "monitor.commands.alarms", "monitor.commands.files", "monitor.commands.plants",
+    ),
 }  # fmt: skip
 """Every room, from the bottom up, with the rooms it imports from; each may also import the root of `monitor`.
 
@@ -230,7 +243,7 @@ name rooms that are listed above it, so no circle can be written down.
 
 HEAVY: dict[str, tuple[str, ...]] = {
     "apprise": ("exporters.delivery.channels.apprise",),
-    "deltalake": ("monitor.lake.delta", "monitor.sources.lake.delta"),
+    "deltalake": ("monitor.engine.lake", "monitor.lake.delta", "monitor.sources.lake.delta"),
     "grafana_api": ("dashboards.grafana",),
     "requests": ("dashboards.grafana",),
     "grafana_foundation_sdk": (
@@ -244,6 +257,8 @@ HEAVY: dict[str, tuple[str, ...]] = {
     "lightgbm": ("inference.models.tables.boosted_trees",),
     "matplotlib": ("detectors.spc.files.drawing", "detectors.standalone.drawing"),
     "mlflow": ("inference.registry",),
+    "pysail": ("monitor.engine.spark",),
+    "pyspark": ("monitor.engine.spark", "monitor.engine.streaming"),
     "river": ("detectors.condition.scatter",),
     "safetensors": ("inference.packaging", "inference.vision.weights"),
     "torch": (

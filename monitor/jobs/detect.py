@@ -8,7 +8,6 @@ from itertools import groupby
 from typing import NamedTuple
 
 from monitor.errors import UsageError
-from monitor.instants import from_nanos, to_nanos
 from monitor.model import MachineBatch
 from monitor.pipeline.feeds import PullFeed, detect_name, feeds_of, machine_groups
 from monitor.pipeline.joining import Feed
@@ -16,7 +15,9 @@ from monitor.pipeline.machine_states import StateTimeline
 from monitor.pipeline.machines import (
     MachineMemory,
     add_to_windows,
+    borrow,
     judge,
+    lenders,
     load_memory,
     start_anew,
     unjudged_batch,
@@ -29,7 +30,7 @@ from monitor.store.database.database import Connection, Store
 from monitor.store.database.leases import Lease
 from monitor.store.database.statements import mark, tally_key
 from monitor.store.jobs import PullProgress, pull_progress
-from monitor.store.rows.forgotten import BorrowedBaseline, ForgottenBaseline
+from monitor.store.rows.forgotten import ForgottenBaseline
 from monitor.store.rows.readings import (
     JudgedSpan,
     StoredReading,
@@ -83,7 +84,7 @@ class DetectJob:
         self._plant = plant
         self._feeds = tuple(feeds)
         # Who lends a baseline first, so that within a page it stands at least where the borrower does.
-        self._machines = tuple(sorted(machines, key=lambda machine: (_lenders(plant, machine), machine)))
+        self._machines = tuple(sorted(machines, key=lambda machine: (lenders(plant, machine), machine)))
         self._memory: dict[str, MachineMemory] = {}
         self._timeline = StateTimeline()
 
@@ -171,29 +172,11 @@ class DetectJob:
     def _borrow(
         self, connection: Connection, memory: MachineMemory, new: Sequence[StoredReading], write: BatchWrite
     ) -> Iterator[Sequence[StoredReading]]:
-        """The new readings in one or two parts: the second begins with what its sister's baseline is borrowed for.
-
-        That is the first instant after the sister's was frozen, wherever a page begins; the caller judges each part
-        before the next is asked for.
-        """
+        """The new readings in the parts in which they are judged: see `monitor.pipeline.machines.borrow`."""
         sister = self._plant.machines[memory.machine].like
-        if sister in self._machines and memory.lacks_baseline():
-            lender = self._known(connection, sister)
-            for place, row in enumerate(new):
-                recipe = row.recipe or memory.joined.recipe
-                if (lent := lender.lend(recipe, to_nanos(row.at))) is None:
-                    continue
-                before = [one for one in new[:place] if one.at < row.at]
-                if before:
-                    yield before
-                if memory.lacks_baseline():
-                    until = max(at for at in (from_nanos(lent[0]), memory.until) if at is not None)
-                    write.borrowed.append(BorrowedBaseline(memory.machine, sister, recipe, until, write.now, lent[1]))
-                    memory.borrow(lent[1])
-                    memory.unsaved += self._plant.store.snapshot_rows  # what was saved before knows nothing of it
-                yield new[len(before) :]
-                return
-        yield new
+        if sister not in self._machines or not memory.lacks_baseline():
+            return iter([new])
+        return borrow(memory, self._known(connection, sister), new, write, self._plant.store.snapshot_rows)
 
     def watches(self, machine: str) -> bool:
         """Whether it judges this machine."""
@@ -221,12 +204,6 @@ class DetectJob:
                 write.states += memory.save(memory.last)
         if not write.is_empty():
             commit(self._store, lease, write)
-
-
-def _lenders(plant: Plant, machine: str) -> int:
-    """How many machines are between this one and the one that learns by itself."""
-    like = plant.machines[machine].like
-    return 0 if like is None else 1 + _lenders(plant, like)
 
 
 def _not_learnt(asked: Asked, until: datetime | None, known: Sequence[str]) -> str:

@@ -38,16 +38,12 @@ from monitor.jobs.models import ModelJob
 from monitor.jobs.notify import NotifyJob
 from monitor.jobs.performance import PerformanceJob
 from monitor.jobs.prune import PruneJob
-from monitor.jobs.pulling.pull import PullJob
+from monitor.jobs.pulling.wiring import pull_jobs
 from monitor.jobs.reconcile import ReconcileJob, Scope
 from monitor.jobs.report import ReportJob
 from monitor.jobs.retraining import RetrainingJob
 from monitor.jobs.savings import SavingsJob
 from monitor.lake.packages import require_packages
-from monitor.pipeline.events import EventsPipeline
-from monitor.pipeline.parts import PartsPipeline
-from monitor.pipeline.pipeline import Pipeline
-from monitor.pipeline.readings import ReadingsPipeline
 from monitor.plant import retention
 from monitor.plant.file.load import LoadedPlant
 from monitor.plant.file.redaction import redacted
@@ -67,9 +63,6 @@ from monitor.store.watching.silences import forget_held
 from monitor.web.people_file import people_of
 
 log = logging.getLogger(__name__)
-
-_PULL_ORDER = ("machine_states", "outcomes", "part_steps", "readings", "dispositions")
-"""The order of the pull jobs within one slot: later kinds use earlier ones, as gates do the newest outcomes."""
 
 
 @dataclass(slots=True)
@@ -136,7 +129,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     registry = make_registry(plant)
     trainer = Trainer(registry, simulated, {gate.kind for gate in plant.gates.values()})
     models = ModelsInForce(store, registry)
-    pulls = _pull_jobs(loaded, store, sources, models)
+    pulls = pull_jobs(plant, loaded.digest, store, sources, partial(models.for_gates, tuple(plant.gates)))
     jobs: list[Job] = [*pulls, *detect_jobs(store, plant)]
     jobs += [DriftJob(store, plant, models), PerformanceJob(store, plant, models), AttributionJob(store, plant)]
     jobs += [ModelJob(store, plant, gate, models, registry, trainer, simulated) for gate in plant.gates]
@@ -198,27 +191,6 @@ def make_registry(plant: Plant) -> Registry:
     config = plant.mlflow
     artifacts = None if config.artifacts is None else Path(config.artifacts)
     return Registry(config.tracking_uri, artifacts, config.experiment, Path(config.cache))
-
-
-def _pull_jobs(loaded: LoadedPlant, store: Store, sources: dict[str, Source], models: ModelsInForce) -> list[PullJob]:
-    plant = loaded.plant
-    jobs = []
-    for name, config in sorted(plant.sources.items(), key=lambda item: _PULL_ORDER.index(item[1].kind)):
-        for partition in list(config.partitions) or ["all"]:
-            pipeline = _pipeline(loaded, store, name, models)
-            jobs.append(PullJob(store, plant, name, partition, sources[name], pipeline))
-    return jobs
-
-
-def _pipeline(loaded: LoadedPlant, store: Store, source: str, models: ModelsInForce) -> Pipeline:
-    plant = loaded.plant
-    kind = plant.sources[source].kind
-    if kind == "part_steps":
-        in_force = partial(models.for_gates, tuple(plant.gates))
-        return PartsPipeline(store, plant, loaded.digest, source, in_force)
-    if kind == "readings":
-        return ReadingsPipeline(store, plant, source)
-    return EventsPipeline(store, plant, source)
 
 
 def notify_job(store: Store, plant: Plant, receivers: Receivers | None) -> NotifyJob:

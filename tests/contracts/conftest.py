@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from plant_kit import copied, run_replay
 from run_kit import once
-from taught_kit import taught
-from whole_kit import WHOLE, emptied
+from taught_kit import taught, without_rows
+from whole_kit import WHOLE
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +16,7 @@ def with_models() -> Path:
     """Sources filled, the gates' models in force, and nothing else in the store."""
 
     def make(folder: Path) -> None:
-        emptied(copied(taught(), folder / "plant"))
+        without_rows(copied(taught(), folder / "plant"))
 
     return once("with_models", make) / "plant"
 

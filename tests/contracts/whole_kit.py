@@ -20,7 +20,6 @@ from monitor.store.database.schema import open_existing
 WHOLE = HOURS
 """Hours of history."""
 
-_MODELS = ("model_version", "model_in_force", "plant_file")
 _DECISION = (
     "serial", "step", "visit", "revision", "gate", "characteristic", "model", "version", "model_digest", "predicted",
     "lower", "upper", "distance", "distance_limit", "verdict", "reason", "on_hold", "at",
@@ -47,14 +46,6 @@ def opened(plant: Path, *overrides: str) -> Iterator[Store]:
         yield store
     finally:
         store.close()
-
-
-def emptied(plant: Path) -> None:
-    """Leave of the store nothing but the models."""
-    with opened(plant) as store, store.write() as connection:
-        for table in t.metadata.sorted_tables:
-            if table.name not in _MODELS:
-                connection.execute(table.delete())
 
 
 def agreed(plant: Path, *overrides: str, leave_out: Iterable[str] = ()) -> dict[str, list[str]]:

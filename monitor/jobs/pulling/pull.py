@@ -16,7 +16,7 @@ from monitor.pipeline.pipeline import Pipeline
 from monitor.plant.plant import Plant
 from monitor.plant.retention import KEYS, effective
 from monitor.plant.sources import pull_name
-from monitor.ports import Source
+from monitor.ports import PulledSource
 from monitor.scheduling.job import JobScope, Result, Run
 from monitor.store import cursors
 from monitor.store.commit import BatchWrite, commit
@@ -29,7 +29,7 @@ class PullJob:
     """Reads new rows of a source partition, from `late_by` before its cursor on."""
 
     def __init__(
-        self, store: Store, plant: Plant, source_name: str, partition: str, source: Source, pipeline: Pipeline
+        self, store: Store, plant: Plant, source_name: str, partition: str, source: PulledSource, pipeline: Pipeline
     ) -> None:
         self._store = store
         self._config = plant.sources[source_name]

@@ -1,0 +1,84 @@
+"""Four plants, three days each, with the same models in force: a backfill of all is what four processes store."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine_kit import ENGINE_WRITES, FINDING, lines, replay_jobs, stored, stored_rows, write_lake
+from plant_kit import NO_TRAINING, QUICK, START, copied, make_plant
+from taught_kit import keep, taught, without_rows
+
+from monitor.engine.lake import open_table
+from monitor.engine.pieces.backfill import Backfill
+from monitor.engine.pieces.given_models import models_in_force
+from monitor.engine.pieces.results import TABLES, decision_cells
+from monitor.engine.pieces.timing import Span
+from monitor.engine.running import run
+from monitor.plant.file.load import load
+from monitor.runtime.app import make_registry
+from monitor.store.database.schema import open_existing
+
+HOURS = 72.0
+SEEDS = (11, 12, 13, 14)
+JOBS = ("pull:", "detect:", "drift", "performance")
+OVERRIDES = (*QUICK, *NO_TRAINING)
+DECISION = tuple(name for name in TABLES["decisions"].names if name not in ("site", "plant_digest"))
+
+
+def _plant(folder: Path, seed: int, hours: float) -> Path:
+    """A plant of its own history with the models of the taught one, and nothing else in its store."""
+    file = without_rows(copied(taught(), folder))
+    for database in ("mes.db", "historian.db"):
+        (folder / database).unlink()
+    other = make_plant(folder / "other", hours, seed=seed)
+    for database in ("mes.db", "historian.db"):
+        shutil.move(other.parent / database, folder / database)
+    return keep(file, OVERRIDES)
+
+
+def _of(site: str, results: Path, table: str) -> list[dict[str, Any]]:
+    return [row for row in open_table(str(results), table).to_table().to_pylist() if row["site"] == site]
+
+
+def agreed(folder: Path, hours: float, seeds: tuple[int, ...]) -> dict[str, tuple[int, int]]:
+    """Replay every plant, backfill all from one lake, and compare; by plant the findings and decisions."""
+    end = START + timedelta(hours=hours)
+    files = {f"seed-{seed}": _plant(folder / f"seed-{seed}", seed, hours) for seed in seeds}
+    for site, file in files.items():
+        plant = load(file, OVERRIDES).plant
+        write_lake(plant, folder / "raw", [site])
+    loaded = load(next(iter(files.values())), OVERRIDES)
+    store = open_existing(loaded.plant.store.url)
+    models = models_in_force(store, make_registry(loaded.plant))
+    store.close()
+    work = Backfill.of(loaded.plant, loaded.digest, Span(START, end), models=models)
+    run(work, "local", str(folder / "raw"), str(folder / "judged"), "parquet")
+    found: dict[str, tuple[int, int]] = {}
+    for site, file in files.items():
+        replay_jobs(file, OVERRIDES, START, end, JOBS)
+        plant = load(file, OVERRIDES).plant
+        for table, columns in ENGINE_WRITES.items():
+            if table not in ("findings", "board"):
+                assert lines(_of(site, folder / "judged", table), columns) == stored(plant, table, columns), (
+                    site,
+                    table,
+                )
+        decisions, findings = stored_rows(plant)
+        theirs = lines(map(dict, map(decision_cells, decisions)), DECISION)
+        assert lines(_of(site, folder / "judged", "decisions"), DECISION) == theirs, site
+        assert lines(_of(site, folder / "judged", "findings"), FINDING) == lines(findings, FINDING), site
+        found[site] = len(findings), len(decisions)
+    return found
+
+
+@pytest.mark.soak
+@pytest.mark.process
+@pytest.mark.timeout(3600)
+def test_four_plants_of_three_days_are_what_four_processes_store(tmp_path: Path) -> None:
+    found = agreed(tmp_path, HOURS, SEEDS)
+    print(found)
+    assert all(findings > 100 and decisions > 1000 for findings, decisions in found.values())
