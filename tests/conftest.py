@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import engines_kit
+import own_process
 import postgres_kit
 import pytest
 import run_kit
@@ -54,6 +55,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         postgres_kit.stop()
         run_kit.end()
+
+
+def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    """Run a test that has a mark for it in a process of its own."""
+    if item.get_closest_marker("own_process") is None:
+        return None
+    own_process.run_apart(item)
+    return True
 
 
 def pytest_collection_finish() -> None:

@@ -154,17 +154,16 @@ def text_table(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> pa
 Tables = SqlTables | CsvFiles | Dropped | DeltaTables
 
 
+APART = ("csv", "parquet", "delta", "delta-feed")
+"""Read with libraries that have threads."""
+
+
 @pytest.fixture(
     params=[
-        "sqlite",
-        pytest.param("postgresql", marks=pytest.mark.postgres),
-        "whole",
-        "csv",
-        "parquet",
-        "delta",
-        "delta-feed",
+        "sqlite", pytest.param("postgresql", marks=pytest.mark.postgres), "whole",
+        *(pytest.param(kind, marks=pytest.mark.own_process) for kind in APART),
     ]
-)
+)  # fmt: skip
 def tables(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tables]:
     files: dict[str, Callable[[], Tables]] = {
         "whole": lambda: CsvFiles(tmp_path),

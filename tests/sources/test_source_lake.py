@@ -23,6 +23,7 @@ from monitor.ports import Source
 from monitor.sources.lake.delta_commits import Commit, Commits, parse_commit
 from monitor.sources.transports import open_source
 
+pytestmark = pytest.mark.own_process
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 FEED = {"delta.enableChangeDataFeed": "true"}

@@ -25,6 +25,7 @@ from monitor.store.database.database import Store
 from monitor.store.database.leases import acquire
 from monitor.store.database.schema import open_store
 
+pytestmark = pytest.mark.own_process
 HOUR = timedelta(hours=1)
 BEGIN = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - 6 * HOUR
 
