@@ -1,4 +1,4 @@
-"""Tests in a process of their own: those that use a library with threads, which no other test could then be forked beside.
+"""Tests in a process of their own: those that use a library with threads, after which nothing could be forked.
 
 Such a test (mark `own_process`) runs in a forked process with its own fixtures; of module and session too, so these
 should be cheap, and nothing is torn down: the process is gone.

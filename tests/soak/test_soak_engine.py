@@ -1,7 +1,8 @@
-"""Four plants, three days each, with the same models in force: a backfill of all is what four processes store."""
+"""Plants with the same models in force: a backfill of all is what as many processes store."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -22,8 +23,10 @@ from monitor.plant.file.load import load
 from monitor.runtime.app import make_registry
 from monitor.store.database.schema import open_existing
 
-HOURS = 72.0
-SEEDS = (11, 12, 13, 14)
+FULL = "GATEWATCH_FULL" in os.environ
+"""As `make engine` runs it; else a sixth of it."""
+HOURS = 72.0 if FULL else 24.0
+SEEDS = (11, 12, 13, 14) if FULL else (11, 12)
 JOBS = ("pull:", "detect:", "drift", "performance")
 OVERRIDES = (*QUICK, *NO_TRAINING)
 DECISION = tuple(name for name in TABLES["decisions"].names if name not in ("site", "plant_digest"))
@@ -77,8 +80,9 @@ def agreed(folder: Path, hours: float, seeds: tuple[int, ...]) -> dict[str, tupl
 
 @pytest.mark.soak
 @pytest.mark.process
+@pytest.mark.own_process
 @pytest.mark.timeout(3600)
-def test_four_plants_of_three_days_are_what_four_processes_store(tmp_path: Path) -> None:
+def test_plants_are_what_as_many_processes_store(tmp_path: Path) -> None:
     found = agreed(tmp_path, HOURS, SEEDS)
     print(found)
-    assert all(findings > 100 and decisions > 1000 for findings, decisions in found.values())
+    assert all(findings > 100 and decisions > 300 for findings, decisions in found.values())

@@ -20,6 +20,8 @@ from monitor.engine.fleet.models import GateParts, compare_models, why_not
 from monitor.engine.fleet.sites import Spans, model_figures, site_figures
 from monitor.plant.file.load import load
 
+pytestmark = pytest.mark.own_process
+
 T0 = datetime(2026, 3, 2, tzinfo=UTC)
 
 

@@ -13,6 +13,8 @@ import pytest
 from monitor.engine.lake import SiteRows, has_table, open_table, write_tables
 from monitor.errors import UsageError
 
+pytestmark = pytest.mark.own_process
+
 ROWS = pa.table({"a.b": [1, 2, 3, 4], "site": ["7", "berlin", "7", "x y"]})
 
 

@@ -22,6 +22,8 @@ from monitor.errors import UsageError
 from monitor.plant.file.load import load
 from monitor.plant.plant import Plant
 
+pytestmark = pytest.mark.own_process
+
 HOURS = 4.0
 JOBS = ("pull:historian", "pull:machine_states", "detect:")
 SOURCES = ("historian", "machine_states")

@@ -29,7 +29,7 @@ from monitor.engine.running import run
 from monitor.engine.streaming import committed
 from monitor.plant.file.load import load
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.own_process]
 
 HAS_SAIL = importlib.util.find_spec("pysail") is not None
 HAS_SPARK = importlib.util.find_spec("py4j") is not None and shutil.which("java") is not None

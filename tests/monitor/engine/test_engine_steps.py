@@ -21,6 +21,8 @@ from monitor.plant.file.load import LoadedPlant, load
 from monitor.runtime.app import make_registry
 from monitor.store.database.schema import open_existing
 
+pytestmark = pytest.mark.own_process
+
 JOBS = ("pull:mes", "pull:inspection", "pull:visual", "pull:final", "pull:dispositions", "drift", "performance")
 OVERRIDES = (*QUICK, *NO_TRAINING)
 DECISION = tuple(name for name in TABLES["decisions"].names if name != "site")

@@ -19,6 +19,8 @@ from monitor.engine.pieces.packing import Parcel, by_source
 from monitor.engine.pieces.timing import Span
 from monitor.plant.file.load import load
 
+pytestmark = pytest.mark.own_process
+
 HOURS = 6.0
 SOURCES = ("historian", "machine_states")
 EARLY = ("detectors.warmup_rows=120", "detectors.settle_rows=40", "detectors.warmup=10m")
