@@ -93,6 +93,7 @@ def test_plants_that_are_alike_do_with_one_model_and_an_unlike_one_with_its_own(
     assert why_not(loaded.gates["machining"]) is None
 
 
+@pytest.mark.soak
 def test_the_commands_judge_and_compare_two_plants(tmp_path: Path) -> None:
     file = simulated_lake(tmp_path, 2, 1.0)
     common = ["--format", "parquet", "--set", "gates.inspection.since=2100-01-01T00:00:00Z"]

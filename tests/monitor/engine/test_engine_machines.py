@@ -79,7 +79,10 @@ def found(plant: Plant, span: Span = SPAN) -> dict[str, list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=lambda h: h.__name__)
-@pytest.mark.parametrize("settings", PLANTS.values(), ids=PLANTS)
+@pytest.mark.parametrize(
+    "settings",
+    [pytest.param(PLANTS[name], id=name, marks=[pytest.mark.soak] * (name == "two minutes")) for name in PLANTS],
+)
 def test_the_single_process_finds_the_same(
     history: Callable[[sqlite3.Connection], None], settings: Sequence[str], tmp_path: Path
 ) -> None:

@@ -58,6 +58,7 @@ def on(engine: str, plants: Path, to: Path) -> dict[str, list[str]]:
     return results_of(to)
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(not HAS_SAIL, reason="Sail is not installed: pip install 'gatewatch[engine]'")
 def test_sail_writes_the_same(plants: Path, tmp_path: Path) -> None:
     expected = results_of(plants / "local")

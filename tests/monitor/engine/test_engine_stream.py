@@ -50,7 +50,7 @@ def in_batches(work: Backfill, tables: dict[str, pa.Table], minutes: float) -> l
     return found
 
 
-@pytest.mark.parametrize("minutes", [17.0, 240.0])
+@pytest.mark.parametrize("minutes", [pytest.param(17.0, marks=pytest.mark.soak), 240.0])
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 def test_batches_find_what_a_backfill_finds(settings: tuple[str, ...], minutes: float, tmp_path: Path) -> None:
     loaded = load(make_plant(tmp_path, HOURS), (*QUICK, *EARLY, *settings))
