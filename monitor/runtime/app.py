@@ -187,7 +187,7 @@ def make_registry(plant: Plant) -> Registry:
     """The registry of the plant file; nothing is contacted yet."""
     config = plant.mlflow
     artifacts = None if config.artifacts is None else Path(config.artifacts)
-    return Registry(config.tracking_uri, artifacts, config.experiment, Path(config.cache))
+    return Registry(config.tracking_uri, artifacts, config.experiment, Path(config.cache), config.registry)
 
 
 def _pull_jobs(loaded: LoadedPlant, store: Store, sources: dict[str, Source], models: ModelsInForce) -> list[PullJob]:
