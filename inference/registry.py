@@ -7,8 +7,8 @@ by the first call that needs it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,7 +18,8 @@ from inference.models.coded import takes_codes
 from inference.tracking import addresses
 from inference.tracking.datasets import TrainedOn, dataset_inputs
 from inference.tracking.failures import as_model_errors
-from inference.tracking.opening import mlflow_library, open_client
+from inference.tracking.opening import download, mlflow_library, open_client
+from inference.tracking.reaching import knock
 from inference.tracking.versions import DIGEST_TAG, STATUS_TAG, RegisteredVersion, VersionList
 from monitor.errors import ModelError, ModelReason
 from monitor.model import Prediction
@@ -71,7 +72,7 @@ class Registry:
         A package that is already registered keeps its version, so that repeating a registration after a crash creates
         no second one. `tags` are set on run and version; `validation_status` is `pending` unless given.
         """
-        digest = packaging.digest_of(package_folder)
+        digest = self._registrable(package_folder)
         with self._mapping_errors(f"register a version of {model_name!r}"):
             versions = self._version_list()
             registered = [v.version for v in versions.finished(model_name) if v.digest == digest]
@@ -91,6 +92,17 @@ class Registry:
                 tags=self._named({STATUS_TAG: "pending", **tags, DIGEST_TAG: digest}),
             )
             return str(created.version)
+
+    def _registrable(self, package_folder: Path) -> str:
+        """The digest of a package that the registry takes."""
+        manifest = packaging.verify(package_folder)
+        if addresses.in_unity_catalog(self._registry_uri) and not manifest.mlmodel_sha256:
+            raise ModelError(
+                f"model package {package_folder} has no signature, which Unity Catalog wants: it was made before there "
+                "were any; train the model again",
+                ModelReason.MISMATCH,
+            )
+        return packaging.digest_of(package_folder)
 
     def _log(
         self,
@@ -114,13 +126,9 @@ class Registry:
         if _is_valid(folder, digest):
             return folder
         with TemporaryDirectory() as drafts, self._mapping_errors(f"fetch version {version} of {model_name!r}"):
-            path = mlflow_library().artifacts.download_artifacts(
-                artifact_uri=self._source(model_name, version),
-                dst_path=drafts,
-                tracking_uri=self._uri,
-                registry_uri=self._registry_uri,
-            )
-            return self.put_in_cache(Path(path), model_name, digest)
+            source = self._source(model_name, version)
+            path = download(source, drafts, self._uri, self._registry_uri)
+            return self.put_in_cache(path, model_name, digest)
 
     def cache_path(self, model_name: str, digest: str) -> Path:
         """The path of a package in the cache; it may be missing or damaged, which `packaging.load` checks."""
@@ -207,9 +215,8 @@ class Registry:
         experiment = client.get_experiment_by_name(self._experiment)
         if experiment is not None:
             return str(experiment.experiment_id)
-        location = (
-            None if addresses.is_remote(self._uri) or self._artifacts is None else self._artifacts.resolve().as_uri()
-        )
+        folder = None if addresses.is_remote(self._uri) else self._artifacts
+        location = None if folder is None else folder.resolve().as_uri()
         return str(client.create_experiment(self._experiment, artifact_location=location))
 
     def _client(self) -> Any:
@@ -222,8 +229,13 @@ class Registry:
             self._opened = open_client(self._uri, self._registry_uri)
         return self._opened
 
-    def _mapping_errors(self, what: str) -> AbstractContextManager[None]:
-        return as_model_errors(what, (self._uri, self._registry_uri))
+    @contextmanager
+    def _mapping_errors(self, what: str) -> Iterator[None]:
+        uris = (self._uri, self._registry_uri)
+        with as_model_errors(what, uris):
+            for uri in uris:
+                knock(uri)
+            yield
 
 
 def _metrics(metrics: Mapping[str, float]) -> list[Any]:

@@ -7,12 +7,10 @@ import re
 UNITY_CATALOG = "databricks-uc"
 _WORKSPACE = "databricks"
 _RESERVED = re.compile(r"[.,\-=/: ]")
-_LACKS = (
-    "the champion is known by an alias and a version by its tags; expected databricks-uc, a database or the URL of "
-)
+_INSTEAD = "by which Gatewatch marks the champion; expected databricks-uc, a database or the URL of an MLflow server"
 _LACKING = {
-    "uc": f"the open-source Unity Catalog server has no aliases and no tags of versions, and {_LACKS}an MLflow server",
-    _WORKSPACE: f"the model registry of a Databricks workspace has no aliases, and {_LACKS}an MLflow server",
+    "uc": f"the open-source Unity Catalog server has no aliases and no tags of versions, {_INSTEAD}",
+    _WORKSPACE: f"the old model registry of a Databricks workspace has no aliases, {_INSTEAD}",
 }
 
 

@@ -21,6 +21,9 @@ _REASONS = {
     "CUSTOMER_UNAUTHORIZED": ModelReason.REFUSED,
 }
 _UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "REGISTERED_MODEL_DOES_NOT_EXIST")
+_UPLOAD = re.compile(r"\b(PermissionDenied|Unauthenticated)\(")
+"""How MLflow shows refusals of the Files API among the failures of an upload."""
+_NO_CREDENTIALS = "Reading Databricks credential configuration failed"
 _HELP = {ModelReason.REFUSED: "; check the credentials and what they may do there"}
 
 
@@ -54,6 +57,8 @@ def _reason(exc: Exception) -> ModelReason:
     code = _code(exc)
     if code.endswith("_DOES_NOT_EXIST"):
         return ModelReason.NOT_FOUND
+    if _UPLOAD.search(str(exc)) or str(exc).startswith(_NO_CREDENTIALS):
+        return ModelReason.REFUSED
     return _REASONS.get(code, ModelReason.UNREACHABLE)
 
 

@@ -29,6 +29,7 @@ _SETTINGS = {
     # packages go through the workspace's Files API, which needs no library of a cloud
     "MLFLOW_USE_DATABRICKS_SDK_MODEL_ARTIFACTS_REPO_FOR_UC": "true",
 }
+_TRACKING = "MLFLOW_TRACKING_URI"
 _FORCED = {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
 
 
@@ -55,6 +56,30 @@ def open_client(tracking_uri: str, registry_uri: str) -> Any:
         client.search_experiments(max_results=1)
         client.search_registered_models(max_results=1)
     return client
+
+
+def download(source: str, folder: str, tracking_uri: str, registry_uri: str) -> Path:
+    """The files at an address of MLflow in a local folder; exceptions are MLflow's and those of where the files are."""
+    library = mlflow_library()
+    with _tracking_at(tracking_uri):
+        found = library.artifacts.download_artifacts(
+            artifact_uri=source, dst_path=folder, tracking_uri=tracking_uri, registry_uri=registry_uri
+        )
+    return Path(found)
+
+
+@contextmanager
+def _tracking_at(uri: str) -> Iterator[None]:
+    """Where MLflow looks that was told no address: of Unity Catalog it would create a database in this folder."""
+    before = os.environ.get(_TRACKING)
+    os.environ[_TRACKING] = uri
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_TRACKING]
+        else:
+            os.environ[_TRACKING] = before
 
 
 @contextmanager

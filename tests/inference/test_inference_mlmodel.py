@@ -35,7 +35,7 @@ def test_mlflow_reads_the_signature_of_a_package(package: Package) -> None:
 @pytest.mark.parametrize(
     ("kind", "inputs", "categories", "types", "more"),
     [
-        pytest.param("ensemble", ("a.b", "machine", "größe"), {"machine"}, ["double", "string", "double"], [], id="rows"),
+        pytest.param("ensemble", ("a.b", "lot", "größe"), {"lot"}, ["double", "string", "double"], [], id="of rows"),
         pytest.param("classifier", ("a",), (), ["double"], ["Array(double)"], id="of classes"),
         pytest.param("image", ("image",), (), ["binary"], ["Array(double)"], id="of pictures"),
     ],

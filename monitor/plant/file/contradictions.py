@@ -143,9 +143,7 @@ def _models(plant: Plant) -> Iterator[Contradiction]:
     """What Databricks does not take."""
     mlflow = plant.mlflow
     if in_workspace(mlflow.tracking_uri) and not mlflow.experiment.startswith("/"):
-        sentence = (
-            "an experiment of a Databricks workspace is named by its path; expected one such as /Shared/gatewatch"
-        )
+        sentence = "an experiment in Databricks is named by its path; expected one such as /Shared/gatewatch"
         yield ("mlflow", "experiment"), sentence, "mlflow"
     for name, gate in plant.gates.items():
         sentence_of_name = misnamed(gate.model, mlflow.registry)
