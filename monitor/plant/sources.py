@@ -206,6 +206,8 @@ _CONDITION = Meaning("a condition or a mapping (keys and values)")
 RowFilter = Annotated[Where, BeforeValidator(_expand_condition, json_schema_input_type=Where | str), _CONDITION]
 
 
+CATALOG = "delta+uc"
+"""The scheme of URLs of Delta tables in Unity Catalog."""
 _OF_FILES = ("delta", "csv", "parquet")
 """The schemes of URLs of files."""
 
@@ -256,6 +258,11 @@ class SourceBase(Strict):
     def of_files(self) -> bool:
         """Whether it is read from files: a Delta table, or a folder into which they are dropped."""
         return self.url.partition(":")[0].partition("+")[0] in _OF_FILES
+
+    @property
+    def by_catalog(self) -> bool:
+        """Whether it is a Delta table that Unity Catalog finds by its name of three levels."""
+        return self.url.startswith(f"{CATALOG}://")
 
     @property
     def dated(self) -> bool:
