@@ -238,7 +238,8 @@ HEAVY: dict[str, tuple[str, ...]] = {
     "evidently": ("detectors.window.evidently_report",),
     "lightgbm": ("inference.models.tables.boosted_trees",),
     "matplotlib": ("detectors.spc.files.drawing", "detectors.standalone.drawing"),
-    "mlflow": ("inference.registry",),
+    "databricks": ("monitor.sources.lake.places",),
+    "mlflow": ("inference.tracking.opening",),
     "river": ("detectors.condition.scatter",),
     "safetensors": ("inference.packaging", "inference.vision.weights"),
     "torch": (
@@ -370,7 +371,7 @@ DATABASES = (
     "monitor.sources",
     "monitor.simulator",  # makes the databases of the demo's MES and historian
     "exporters.delivery",
-    "inference.registry",  # MLflow's own database
+    "inference.tracking",  # MLflow's own database
 )
 """Where SQL may stand. The tables of the store are known in its own rooms alone."""
 

@@ -7,6 +7,7 @@ import socket
 from configparser import ConfigParser, Error
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from inference.tracking.addresses import in_unity_catalog, in_workspace
 
@@ -22,9 +23,9 @@ def knock(uri: str) -> None:
     if not (in_workspace(uri) or in_unity_catalog(uri)):
         return
     host = workspace_host(uri)
-    if host is None or _by_proxy(host):
+    parts = urlsplit(host if host and "://" in host else f"https://{host or ''}")
+    if host is None or _by_proxy(parts.scheme, parts.hostname or ""):
         return
-    parts = urlsplit(host if "://" in host else f"https://{host}")
     try:
         socket.create_connection((parts.hostname or "", parts.port or _port(parts.scheme)), _PATIENCE).close()
     except OSError as exc:
@@ -45,10 +46,9 @@ def workspace_host(uri: str) -> str | None:
         return None  # the client says what is wrong with it
 
 
-def _by_proxy(host: str) -> bool:
-    from requests.utils import get_environ_proxies
-
-    return bool(get_environ_proxies(host))
+def _by_proxy(scheme: str, host: str) -> bool:
+    proxies = getproxies()
+    return (scheme in proxies or "all" in proxies) and not proxy_bypass(host)
 
 
 def _port(scheme: str) -> int:

@@ -216,12 +216,12 @@ class SourceBase(Strict):
     """Keys of every source."""
 
     url: SourceUrl = Field(
-        description="Database URL, or delta:///FOLDER, csv:///FOLDER or parquet:///FOLDER; ${NAME} reads the "
-        "environment, ${file:PATH} a file."
+        description="Database URL, or delta:///FOLDER, csv:///FOLDER or parquet:///FOLDER, or delta+uc:// for Unity "
+        "Catalog; ${NAME} reads the environment, ${file:PATH} a file."
     )
     table: Text = Field(
-        description="Table or view with the rows; of delta the table's folder, of csv and parquet a pattern of file "
-        "names, such as steps_*.csv."
+        description="Table or view with the rows; of delta the table's folder, of delta+uc catalog.schema.table, of "
+        "csv and parquet a pattern of file names, such as steps_*.csv."
     )
     table_schema: Text | None = Field(None, description="Database schema of the table, if it is not the default.")
     where: RowFilter | None = Field(

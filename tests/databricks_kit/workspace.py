@@ -15,6 +15,7 @@ from databricks_kit.files import Files
 from databricks_kit.models import Models
 from databricks_kit.protocol import Answer, Asked, Refused
 from databricks_kit.runs import Runs
+from databricks_kit.tables import Tables
 
 TOKEN = "token-of-the-stub"
 
@@ -34,6 +35,7 @@ class Workspace:
         self.asked: list[tuple[str, str]] = []
         self.refused: dict[str, Refused] = {}
         """By the end of a path, what is answered there."""
+        self.tables = Tables()
         self._routes = {**self.models.routes(), **self.runs.routes()}
 
     def answer(self, asked: Asked) -> Answer:
@@ -48,6 +50,8 @@ class Workspace:
                 raise refusal
         if asked.path.startswith(("/api/2.0/fs/files", "/api/2.0/fs/directories")):
             return self.files.answer(asked)
+        if "/unity-catalog/tables/" in asked.path or asked.path.endswith("/temporary-table-credentials"):
+            return self.tables.answer(asked)
         route = self._routes.get((asked.method, asked.path))
         if route is None:
             raise Refused(404, "ENDPOINT_NOT_FOUND", f"No API found for '{asked.method} {asked.path}'")

@@ -329,6 +329,7 @@ def test_every_relative_path_of_a_plant_is_made_absolute() -> None:
     assert (plant.store.url, plant.write_back.url) == ("sqlite:////plants/gatewatch.db", "sqlite:////plants/w.db")
     assert plant.mlflow.model_dump() == {
         "tracking_uri": "sqlite:////plants/mlflow.db",
+        "registry_uri": None,
         "artifacts": "/plants/mlartifacts",
         "experiment": "gatewatch",
         "cache": "/plants/models",
