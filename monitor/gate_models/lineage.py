@@ -49,8 +49,11 @@ def _table(name: str, source: SourceBase | None, columns: Mapping[str, str], tim
     if source.by_catalog:
         return DataTable(name, "delta", place, table, columns, first, last, catalog_name=table)
     if source.url.startswith("delta"):
-        return DataTable(name, "delta", f"{place.rstrip('/')}/{table.strip('/')}", table, columns, first, last)
-    return DataTable(name, "folder" if source.of_files else "sql", place, table, columns, first, last)
+        folder = place.removeprefix("delta://").removeprefix("delta+").rstrip("/")
+        return DataTable(name, "delta", f"{folder}/{table.strip('/')}", table, columns, first, last)
+    if source.of_files:
+        return DataTable(name, "folder", f"file://{place.partition('://')[2]}", table, columns, first, last)
+    return DataTable(name, "sql", place, table, columns, first, last)
 
 
 def shown(url: str) -> str:

@@ -339,7 +339,7 @@ TRAINED_ON = TrainedOn(
         DataTable("parts", "delta", "delta+uc://", "main.mes.steps", {"force": "double"}, DAY, DAY, "main.mes.steps"),
         DataTable("lab", "sql", "postgresql://mes/lab", "results", {"gap": "double"}, DAY, DAY + timedelta(days=2)),
         DataTable("old", "delta", "/lake/old", "old", {"lot": "string"}, DAY, DAY),
-        DataTable("files", "folder", "csv:///drop", "steps_*.csv", {"force": "double"}, DAY, DAY),
+        DataTable("files", "folder", "file:///drop", "steps_*.csv", {"force": "double"}, DAY, DAY),
     ),
 )
 
@@ -369,4 +369,5 @@ def test_a_run_says_which_tables_its_model_was_trained_on(
     )  # fmt: skip
     assert mlflow.data.get_source(found["parts"]).delta_table_name == "main.mes.steps"
     assert mlflow.data.get_source(found["old"]).path == "/lake/old"
-    assert json.loads(found["files"].dataset.source) == {"uri": "csv:///drop/steps_*.csv"}
+    assert json.loads(found["files"].dataset.source) == {"uri": "file:///drop/steps_*.csv"}
+    assert mlflow.data.get_source(found["files"]).uri == "file:///drop/steps_*.csv"
