@@ -74,15 +74,11 @@ class Registry:
         """
         digest = self._registrable(package_folder)
         with self._mapping_errors(f"register a version of {model_name!r}"):
-            versions = self._version_list()
-            registered = [v.version for v in versions.finished(model_name) if v.digest == digest]
-            if registered:
-                return registered[0]
-            client = self._client()
+            client, versions = self._client(), self._version_list()
             if versions.model(model_name) is None:
                 client.create_registered_model(model_name)
-            else:
-                versions.drop_unfinished(model_name, digest)
+            elif (registered := versions.of_package(model_name, digest)) is not None:
+                return registered
             run = client.create_run(self._experiment_id(), tags=dict(tags), run_name=f"{model_name} {digest[:12]}")
             self._log(run.info.run_id, package_folder, metrics, params, data)
             created = client.create_model_version(

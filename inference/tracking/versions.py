@@ -40,11 +40,16 @@ class VersionList:
         entries = [entry for entry in self._entries(model_name) if entry.status == _READY]
         return tuple(sorted((self._version(entry, model.aliases) for entry in entries), key=lambda v: int(v.version)))
 
-    def drop_unfinished(self, model_name: str, digest: str) -> None:
-        """Delete what a registration of a package left that was interrupted before its files were complete."""
-        for entry in self._entries(model_name):
-            if entry.status != _READY and self._digest(entry) == digest:
+    def of_package(self, model_name: str, digest: str) -> str | None:
+        """The version of a package, the oldest if there are several; None where there is none.
+
+        What a registration of it left that was interrupted before its files were complete is deleted.
+        """
+        entries = [entry for entry in self._entries(model_name) if self._digest(entry) == digest]
+        for entry in entries:
+            if entry.status != _READY:
                 self._client.delete_model_version(model_name, entry.version)
+        return min((str(entry.version) for entry in entries if entry.status == _READY), key=int, default=None)
 
     def model(self, model_name: str) -> Any:
         """The registered model; None for an unknown one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 from mlflow.protos import service_pb2 as ml
 
@@ -52,7 +53,7 @@ class Runs:
         return ml.CreateExperiment.Response(experiment_id=key)
 
     def _create(self, request: Any) -> Any:
-        key = f"run{len(self.runs) + 1}"
+        key = uuid4().hex  # MLflow remembers by it where the files are
         place = f"dbfs:/databricks/mlflow-tracking/{request.experiment_id}/{key}/artifacts"
         info = ml.RunInfo(
             run_id=key, run_uuid=key, run_name=request.run_name, experiment_id=request.experiment_id,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from databricks_kit.workspace import running
 from plant_kit import ready_to_train
 from spine_kit import Spine, after
 
@@ -15,11 +16,12 @@ from inference import packaging
 from inference.models.kind import TrainingData, TrainingSettings
 from inference.training import train
 from monitor.gate_models.lineage import shown, trained_on
-from monitor.gate_models.registry import train_version
+from monitor.gate_models.registry import put_in_force, train_version
 from monitor.gate_models.training_child import TrainedPackage, Trainer
 from monitor.gate_models.training_set import TrainingSet, training_set
 from monitor.plant.gates import GateConfig
 from monitor.plant.plant import Plant
+from monitor.plant.running import MlflowConfig
 from monitor.runtime.app import make_registry
 
 PARTS = 60
@@ -105,13 +107,29 @@ def test_an_address_of_a_file_is_whole() -> None:
     assert shown("sqlite:////plants/mes.db?timeout=5") == "sqlite:////plants/mes.db"
 
 
-def test_a_training_leaves_its_tables_in_the_run(
-    filled: Spine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(params=["sqlite", "databricks"])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[MlflowConfig | None]:
+    """Where runs and versions go: None for the plant's own database, else a workspace, which is a stub."""
+    if request.param == "sqlite":
+        yield None
+        return
+    with running(monkeypatch):
+        yield MlflowConfig(tracking_uri="databricks", experiment="/Shared/gatewatch")
+
+
+def test_a_training_is_in_force_by_its_alias_and_leaves_its_tables_in_the_run(
+    filled: Spine, place: MlflowConfig | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import mlflow
 
-    ready_to_train(tmp_path / "plant.yaml")
-    registry = make_registry(filled.plant)
+    plant = filled.plant
+    if place is None:
+        ready_to_train(tmp_path / "plant.yaml")
+    else:
+        gate = plant.gates["form"].model_copy(update={"model": "main.plant.form"})
+        place = place.model_copy(update={"cache": str(tmp_path / "cache")})
+        plant = plant.model_copy(update={"mlflow": place, "gates": {"form": gate}})
+    registry = make_registry(plant)
     trainer = Trainer(registry, keep_alive=False, kinds=["shape"])
 
     def in_this_process(name: str, gate: GateConfig, data: TrainingSet, beat: Callable[[], None]) -> TrainedPackage:
@@ -122,9 +140,12 @@ def test_a_training_leaves_its_tables_in_the_run(
         return TrainedPackage(digest, trained.data_digest, {"r2": 0.5})
 
     monkeypatch.setattr(trainer, "train", in_this_process)
-    version = train_version(filled.store, filled.plant, trainer, "form", after(200), after(200), None)
-    uri = filled.plant.mlflow.tracking_uri
-    client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+    version = train_version(filled.store, plant, trainer, "form", after(200), after(200), None)
+    assert put_in_force(filled.store, registry, None, "form", version, 0, after(201))
+    (registered,) = registry.versions(version.model)
+    assert (registered.aliases, registered.status, registered.digest) == (("champion",), "approved", version.digest)
+    assert registry.load(version.model, version.digest).digest == version.digest
+    client = mlflow.MlflowClient(tracking_uri=plant.mlflow.tracking_uri, registry_uri=plant.mlflow.registry)
     run = client.get_run(client.get_model_version(version.model, version.version).run_id)
     found = {one.dataset.name: one.dataset for one in run.inputs.dataset_inputs}
     assert sorted(found) == ["outcomes", "parts"]
