@@ -74,6 +74,7 @@ class MlflowConfig(Strict):
     )
     registry_uri: RegistryUri | None = Field(
         None,
+        repr=False,
         description="The MLflow registry URI, such as `databricks-uc`; by default the tracking URI, and with "
         "`databricks` its Unity Catalog.",
     )

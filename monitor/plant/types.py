@@ -143,9 +143,7 @@ SourceUrl = Annotated[
 TrackingUri = Annotated[
     str, AfterValidator(_tracking), Meaning("an MLflow tracking URI", secret=True), Field(repr=False)
 ]
-RegistryUri = Annotated[
-    str, AfterValidator(_registry), Meaning("an MLflow registry URI", secret=True), Field(repr=False)
-]
+RegistryUri = Annotated[str, AfterValidator(_registry), Meaning("an MLflow registry URI", secret=True)]
 ModelName = Annotated[str, AfterValidator(_model_name), Meaning("a name, or catalog.schema.model")]
 OnHold = Literal["wait", "inspect", "plant_procedure"]
 Team = Literal["operators", "engineers", "ml", "platform"]
