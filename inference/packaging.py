@@ -2,8 +2,9 @@
 
 A package is a folder. `manifest.json` (canonical JSON) holds the kind of the model (`architecture`), its inputs, the
 training metrics, the digest of the training data, the SHA-256 of `weights.safetensors`, and the kind's own entries. Of
-a kind that predicts its training parts out of fold, `held_out.json` holds these predictions, with its SHA-256 in the
-manifest. The SHA-256 of the manifest is the package's digest: it covers everything in the package.
+a kind that predicts its training parts out of fold, `held_out.json` holds these predictions; `MLmodel` is the signature
+for MLflow, which nothing here reads; both with their SHA-256 in the manifest. The SHA-256 of the manifest is the
+package's digest: it covers everything in the package. Packages of before have no `MLmodel`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from inference.kinds import kind_names, load_kind
+from inference.mlmodel import MLMODEL, mlmodel
 from inference.models.kind import Contents, HeldOut, Tensors
 from inference.training import TrainedModel
 from monitor.errors import ModelError, ModelReason
@@ -51,11 +53,18 @@ class Manifest(BaseModel):
     data_digest: str
     weights_sha256: str
     held_out_sha256: str = ""
+    mlmodel_sha256: str = ""
 
     @property
     def own(self) -> dict[str, object]:
         """The kind's own entries, not validated."""
         return dict(self.model_extra or {})
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of each other file of the package, by its name."""
+        digests = {HELD_OUT: self.held_out_sha256, MLMODEL: self.mlmodel_sha256}
+        return {WEIGHTS: self.weights_sha256, **{name: digest for name, digest in digests.items() if digest}}
 
 
 def save(trained: TrainedModel, folder: Path) -> str:
@@ -66,6 +75,8 @@ def save(trained: TrainedModel, folder: Path) -> str:
     described = {"categories": trained.categories, "target": trained.target}
     files = {} if trained.contents.held_out is None else {HELD_OUT: _held_out(trained.contents.held_out)}
     described["held_out_sha256"] = hashlib.sha256(files[HELD_OUT]).hexdigest() if files else ""
+    files[MLMODEL] = mlmodel(trained.kind, trained.inputs, trained.categories, (MANIFEST, WEIGHTS, *files))
+    described["mlmodel_sha256"] = hashlib.sha256(files[MLMODEL]).hexdigest()
     manifest = canonical(
         {
             **{name: value for name, value in described.items() if value},
@@ -153,8 +164,8 @@ def digest_of(folder: Path) -> str:
 
 def copy(source: Path, folder: Path, expected_digest: str) -> None:
     """Copy a package to another folder atomically, verified before and after."""
-    names = (HELD_OUT,) if _verified(source, expected_digest)[0].held_out_sha256 else ()
-    write(folder, {name: _read(source / name) for name in (*names, WEIGHTS, MANIFEST)})
+    names = _verified(source, expected_digest)[0].digests
+    write(folder, {name: _read(source / name) for name in (*names, MANIFEST)})
     _verified(folder, expected_digest)
 
 
@@ -216,14 +227,11 @@ def _verified(folder: Path, expected_digest: str | None) -> tuple[Manifest, str,
         raise _unreadable(folder, exc) from exc
     if manifest.architecture not in kind_names():
         raise _unsupported(folder, "architecture", manifest.architecture, ", ".join(map(repr, kind_names())))
-    weights = _read(folder / WEIGHTS)
-    digests = {WEIGHTS: (weights, manifest.weights_sha256)}
-    if manifest.held_out_sha256:
-        digests[HELD_OUT] = _read(folder / HELD_OUT), manifest.held_out_sha256
-    for name, (content, sha256) in digests.items():
-        if hashlib.sha256(content).hexdigest() != sha256:
+    files = {name: _read(folder / name) for name in manifest.digests}
+    for name, sha256 in manifest.digests.items():
+        if hashlib.sha256(files[name]).hexdigest() != sha256:
             raise _corrupt(folder, f"{name} does not match the digest in its manifest")
-    return manifest, digest, weights
+    return manifest, digest, files[WEIGHTS]
 
 
 def _unreadable(folder: Path, exc: ValidationError) -> ModelError:

@@ -50,6 +50,7 @@ class ModelReason(StrEnum):
     NOT_FOUND = "not_found"
     CORRUPT = "corrupt"
     UNREACHABLE = "unreachable"
+    REFUSED = "refused"
     TOO_FEW_ROWS = "too_few_rows"
     MISMATCH = "mismatch"
 

@@ -25,6 +25,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "detectors.spc": (),
     "exporters": (),
     "exporters.html": ("alerting.quality",),
+    "inference.tracking": (),
     "inference.vision": (),
     "monitor": (),
     "monitor.simulator": (),
@@ -42,7 +43,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "inference.models": ("inference.vision",),
     "inference.models.shapes": ("inference.models", "inference.vision"),
     "inference.models.tables": ("inference.models",),
-    "inference": ("inference.models", "inference.models.tables"),
+    "inference": ("inference.models", "inference.models.tables", "inference.tracking"),
     "inference.policy": ("inference", "inference.models", "inference.models.tables"),
     "inference.steps": ("inference.models", "inference.models.tables"),
     "inference.standalone": ("inference", "inference.models", "inference.policy"),
@@ -52,7 +53,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "detectors.spc.files": ("detectors.spc", "detectors.standalone", "inference.standalone"),
     "monitor.store.models": ("monitor.store.database",),
-    "monitor.plant": ("detectors.spc", "inference", "inference.policy"),
+    "monitor.plant": ("detectors.spc", "inference", "inference.policy", "inference.tracking"),
     "alerting.handling": ("monitor.plant",),
     "monitor.store.rows": ("monitor.store.database", "monitor.store.models"),
     "monitor.store.parts": ("monitor.store.database",),
@@ -60,7 +61,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "exporters.delivery.channels": ("exporters.delivery.shared",),
     "exporters.delivery": ("exporters.delivery.channels", "monitor.plant"),
     "exporters.metrics.shared": ("alerting.quality", "monitor.plant"),
-    "monitor.plant.file": ("alerting.specs", "monitor.plant"),
+    "monitor.plant.file": ("alerting.specs", "inference.tracking", "monitor.plant"),
     "monitor.sources.typed": ("monitor.plant",),
     "monitor.confirming": (
         "inference.policy", "monitor.plant", "monitor.store.database", "monitor.store.rows",
@@ -125,7 +126,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "monitor.gate_models": (
         "alerting", "inference", "inference.models", "inference.models.tables", "inference.policy",
-        "monitor.confirming", "monitor.pipeline", "monitor.plant", "monitor.plant.file",
+        "inference.tracking", "monitor.confirming", "monitor.pipeline", "monitor.plant", "monitor.plant.file",
         "monitor.scheduling", "monitor.store", "monitor.store.database", "monitor.store.models", "monitor.store.rows",
         "monitor.store.watching",
     ),
@@ -256,7 +257,8 @@ HEAVY: dict[str, tuple[str, ...]] = {
     "evidently": ("detectors.window.evidently_report",),
     "lightgbm": ("inference.models.tables.boosted_trees",),
     "matplotlib": ("detectors.spc.files.drawing", "detectors.standalone.drawing"),
-    "mlflow": ("inference.registry",),
+    "databricks": ("monitor.sources.lake.places",),
+    "mlflow": ("inference.tracking.opening",),
     "pysail": ("monitor.engine.spark",),
     "pyspark": ("monitor.engine.spark", "monitor.engine.streaming"),
     "river": ("detectors.condition.scatter",),
@@ -390,7 +392,7 @@ DATABASES = (
     "monitor.sources",
     "monitor.simulator",  # makes the databases of the demo's MES and historian
     "exporters.delivery",
-    "inference.registry",  # MLflow's own database
+    "inference.tracking",  # MLflow's own database
 )
 """Where SQL may stand. The tables of the store are known in its own rooms alone."""
 

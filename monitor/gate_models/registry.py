@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from monitor.errors import ModelError
+from monitor.gate_models.lineage import trained_on
 from monitor.gate_models.training_child import Trainer
 from monitor.gate_models.training_set import training_set
 from monitor.model import Prediction
@@ -63,7 +64,8 @@ def train_version(
         classes = plant.classes_of(config)
         data = training_set(connection, config, plant.max_ages(), now, classes=classes, beat=beat)
     trained = trainer.train(gate, config, data, beat)
-    number = trainer.register(config, trained, {"gate": gate})
+    origin = trained_on(plant, config, data, trained.data_digest)
+    number = trainer.register(config, trained, {"gate": gate}, origin)
     version = Version(
         gate, config.model, number, trained.digest, now, ready_at, trained.data_digest, len(data.serials),
         trained.metrics,

@@ -27,6 +27,7 @@ from monitor.gate_models.challenge import (
 )
 from monitor.gate_models.comparison_record import as_json, as_metrics
 from monitor.gate_models.in_force import ModelsInForce
+from monitor.gate_models.lineage import trained_on
 from monitor.gate_models.registry import ModelRegistry, mirror, usable_from
 from monitor.gate_models.requests import decide, read_facts
 from monitor.gate_models.training_child import TrainedPackage, Trainer
@@ -178,21 +179,22 @@ class Retraining:
             state, reason = (State.REFUSED, Reason.TOO_FEW_ROWS) if few else (State.FAILED, Reason.TRAINING_FAILED)
             self._finish(run, request, state, reason)
             return 0, self._reload(request)
-        self._register(run, request, trained, len(training))
+        self._register(run, request, trained, training)
         return len(training), self._reload(request)
 
-    def _register(self, run: Run, request: RetrainingRequest, trained: TrainedPackage, rows: int) -> None:
+    def _register(self, run: Run, request: RetrainingRequest, trained: TrainedPackage, data: TrainingSet) -> None:
         gate = self.plant.gates[request.gate]
+        origin = trained_on(self.plant, gate, data, trained.data_digest)
         tags = {"gate": request.gate, "cause": request.cause, "request": request.key}
-        number = self.trainer.register(gate, trained, {**tags, "parent_version": request.champion})
+        number = self.trainer.register(gate, trained, {**tags, "parent_version": request.champion}, origin)
         if number == request.champion:  # nothing new was learnt: the same package
             self._finish(run, request, State.REFUSED, Reason.NOT_BETTER)
             return
         self.registry.set_challenger(gate.model, number)
         ready_at = usable_from(gate, request.start_time, run.now, self.simulated)
         version = Version(
-            request.gate, gate.model, number, trained.digest, request.start_time, ready_at, trained.data_digest, rows,
-            trained.metrics, VersionStatus.CHALLENGER,
+            request.gate, gate.model, number, trained.digest, request.start_time, ready_at, trained.data_digest,
+            len(data), trained.metrics, VersionStatus.CHALLENGER,
         )  # fmt: skip
         values = {"challenger": number, "ready_at": ready_at}
         versions.record_version(self.store, run.lease, version, lambda c: requests.update_request(c, request, **values))

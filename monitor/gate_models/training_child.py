@@ -14,6 +14,7 @@ import numpy as np
 from inference.models.categories import to_levels
 from inference.models.kind import TrainingSettings
 from inference.pictures import write_pictures
+from inference.tracking.datasets import TrainedOn
 from monitor.errors import ModelError, ModelReason
 from monitor.failpoints import reach
 from monitor.gate_models.training_set import TrainingSet
@@ -46,8 +47,9 @@ class PackageRegistry(Protocol):
         metrics: Mapping[str, float],
         params: Mapping[str, object],
         tags: Mapping[str, str],
+        data: TrainedOn | None = None,
     ) -> str:
-        """Register a package; returns its version."""
+        """Register a package and say what it was trained on; returns its version."""
 
 
 class Trainer:
@@ -86,14 +88,16 @@ class Trainer:
                 if not self._keep_alive:
                     self._worker.stop()
 
-    def register(self, gate: GateConfig, trained: TrainedPackage, tags: Mapping[str, str]) -> str:
-        """Register a trained package and return its version; ModelError if MLflow is down."""
+    def register(
+        self, gate: GateConfig, trained: TrainedPackage, tags: Mapping[str, str], data: TrainedOn | None = None
+    ) -> str:
+        """Register a trained package, say what it was trained on; returns its version. ModelError if MLflow is down."""
         params = {
             "kind": gate.kind, "epochs": gate.training.epochs, "seed": gate.training.seed, "coverage": gate.coverage
         }  # fmt: skip
         tags = {**tags, "data_digest": trained.data_digest, "digest": trained.digest}
         folder = self._registry.cache_path(gate.model, trained.digest)
-        return self._registry.register(gate.model, folder, trained.metrics, params, tags)
+        return self._registry.register(gate.model, folder, trained.metrics, params, tags, data)
 
     def close(self) -> None:
         """End the child."""

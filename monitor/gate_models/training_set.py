@@ -47,6 +47,7 @@ class TrainingSet:
     fields are not inputs: `context`
     (parts, features of all steps, NaN where missing) with the newest values, and when each outcome first became
     available. `weights`: how many parts each stands for (`audit_weights`); none: one each.
+    `part_sources`: the sources from which the rows of these parts were read.
     """
 
     rows: Floats | StoredPictures
@@ -64,6 +65,7 @@ class TrainingSet:
     fitted: Floats | None = None
     inputs: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
+    part_sources: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.serials)
@@ -88,7 +90,7 @@ class TrainingSet:
         return TrainingSet(
             self.rows[chosen], self.target[chosen], serials, self.context[chosen], available_at, machines, recipes,
             lots, arrivals, passed_at, self.classes, self.categories,
-            None if self.fitted is None else self.fitted[chosen], self.inputs, weights,
+            None if self.fitted is None else self.fitted[chosen], self.inputs, weights, self.part_sources,
         )  # fmt: skip
 
     def rows_of(self, model: GateModel) -> Floats | StoredPictures:
@@ -179,7 +181,7 @@ def training_set(
     rows, fitted, complete = _items(connection, gate, [part for _, part in ordered], beat)
     used = [ordered[i] for i in complete]
     serials = tuple(serial for serial, _ in used)
-    parts = [part for _, part in used]
+    parts, known = [part for _, part in used], set(serials)
     audited = {} if gate.costs is None else audit_weights(connection, gate.step, serials)
     return TrainingSet(
         rows=rows,
@@ -197,6 +199,7 @@ def training_set(
         fitted=fitted,
         inputs=gate.inputs(),
         weights=tuple(audited.get((part.passage.serial, part.passage.visit), 1.0) for part in parts) if audited else (),
+        part_sources=tuple(sorted({row.source for row in history if row.serial in known})),
     )
 
 

@@ -14,7 +14,7 @@ from inference.policy.costs import Costs
 from monitor.model import ReworkBand
 from monitor.plant.costs import AdjustmentConfig, CostsConfig
 from monitor.plant.messages import Meaning, join_names
-from monitor.plant.types import Duration, Instant, Name, PositiveDuration, Strict, Text
+from monitor.plant.types import Duration, Instant, ModelName, PositiveDuration, Strict, Text
 from monitor.plant.watching import RetrainingConfig
 from monitor.ports import PICTURE_INPUTS
 
@@ -114,7 +114,9 @@ class GateConfig(Strict):
 
     step: str = Field(description="The step it checks.")
     characteristic: str = Field(description="The characteristic it predicts.")
-    model: Name = Field(description="Name of the registered model.")
+    model: ModelName = Field(
+        description="Name of the registered model; in Unity Catalog of three levels, catalog.schema.model."
+    )
     kind: Kind = Field("shape", description="The kind of model that is trained for it.")
     profile: list[str] = Field(
         [],

@@ -8,8 +8,18 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, field_validator
 
+from inference.tracking.addresses import registry_of
 from monitor.plant.messages import Meaning
-from monitor.plant.types import DatabaseUrl, FalseAlarms, PageUrl, PositiveDuration, Strict, Text, TrackingUri
+from monitor.plant.types import (
+    DatabaseUrl,
+    FalseAlarms,
+    PageUrl,
+    PositiveDuration,
+    RegistryUri,
+    Strict,
+    Text,
+    TrackingUri,
+)
 
 
 class Retention(Strict):
@@ -62,10 +72,23 @@ class StoreConfig(Strict):
 class MlflowConfig(Strict):
     """Where models are tracked and registered, and where versions are cached."""
 
-    tracking_uri: TrackingUri = Field("sqlite:///mlflow.db", description="The MLflow tracking and registry URI.")
+    tracking_uri: TrackingUri = Field(
+        "sqlite:///mlflow.db", description="The MLflow tracking URI: a database, a server, or `databricks`."
+    )
+    registry_uri: RegistryUri | None = Field(
+        None,
+        repr=False,
+        description="The MLflow registry URI, such as `databricks-uc`; by default the tracking URI, and with "
+        "`databricks` its Unity Catalog.",
+    )
     artifacts: Text | None = Field("mlartifacts", description="Folder for artifacts, if no server stores them.")
     experiment: Text = Field("gatewatch", description="Name of the MLflow experiment.")
     cache: Text = Field("models", description="Folder of verified model versions; gates need only this to decide.")
+
+    @property
+    def registry(self) -> str:
+        """The URI at which versions are registered."""
+        return registry_of(self.tracking_uri, self.registry_uri)
 
 
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on

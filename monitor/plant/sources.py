@@ -206,6 +206,8 @@ _CONDITION = Meaning("a condition or a mapping (keys and values)")
 RowFilter = Annotated[Where, BeforeValidator(_expand_condition, json_schema_input_type=Where | str), _CONDITION]
 
 
+CATALOG = "delta+uc"
+"""The scheme of URLs of Delta tables in Unity Catalog."""
 _OF_FILES = ("delta", "csv", "parquet")
 """The schemes of URLs of files."""
 
@@ -214,12 +216,12 @@ class SourceBase(Strict):
     """Keys of every source."""
 
     url: SourceUrl = Field(
-        description="Database URL, or delta:///FOLDER, csv:///FOLDER or parquet:///FOLDER; ${NAME} reads the "
-        "environment, ${file:PATH} a file."
+        description="Database URL, or delta:///FOLDER, csv:///FOLDER or parquet:///FOLDER, or delta+uc:// for Unity "
+        "Catalog; ${NAME} reads the environment, ${file:PATH} a file."
     )
     table: Text = Field(
-        description="Table or view with the rows; of delta the table's folder, of csv and parquet a pattern of file "
-        "names, such as steps_*.csv."
+        description="Table or view with the rows; of delta the table's folder, of delta+uc catalog.schema.table, of "
+        "csv and parquet a pattern of file names, such as steps_*.csv."
     )
     table_schema: Text | None = Field(None, description="Database schema of the table, if it is not the default.")
     where: RowFilter | None = Field(
@@ -256,6 +258,11 @@ class SourceBase(Strict):
     def of_files(self) -> bool:
         """Whether it is read from files: a Delta table, or a folder into which they are dropped."""
         return self.url.partition(":")[0].partition("+")[0] in _OF_FILES
+
+    @property
+    def by_catalog(self) -> bool:
+        """Whether it is a Delta table that Unity Catalog finds by its name of three levels."""
+        return self.url.startswith(f"{CATALOG}://")
 
     @property
     def dated(self) -> bool:

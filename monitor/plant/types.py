@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from inference.tracking.addresses import UNITY_CATALOG, in_unity_catalog, lacking, scheme_of
 from monitor.plant.messages import Meaning
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 DURATION = r"([0-9]+(\.[0-9]+)?[smhd])+"
 _LONGEST = timedelta(days=36500)
-_TRACKING = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks", "databricks-uc")
+_TRACKING = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks")
 
 
 def parse_duration(value: object) -> timedelta:
@@ -90,8 +91,25 @@ def _database(value: str) -> str:
 
 
 def _tracking(value: str) -> str:
-    if re.split(r"\+|:", value, maxsplit=1)[0] not in _TRACKING:
+    if in_unity_catalog(value):
+        raise ValueError("Unity Catalog holds versions, not runs; expected databricks here, and registry_uri for it")
+    if scheme_of(value) not in _TRACKING:
         raise ValueError("expected an MLflow URI such as sqlite:///mlflow.db or https://mlflow.example.com")
+    return value
+
+
+def _registry(value: str) -> str:
+    lacks = lacking(value)
+    if lacks is not None:
+        raise ValueError(lacks)
+    if scheme_of(value) not in (*_TRACKING, UNITY_CATALOG):
+        raise ValueError("expected databricks-uc, or an MLflow URI such as https://mlflow.example.com")
+    return value
+
+
+def _model_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}", value):
+        raise ValueError("expected a name of 1 to 255 letters, digits, '_', '-' or '.'")
     return value
 
 
@@ -125,6 +143,8 @@ SourceUrl = Annotated[
 TrackingUri = Annotated[
     str, AfterValidator(_tracking), Meaning("an MLflow tracking URI", secret=True), Field(repr=False)
 ]
+RegistryUri = Annotated[str, AfterValidator(_registry), Meaning("an MLflow registry URI", secret=True)]
+ModelName = Annotated[str, AfterValidator(_model_name), Meaning("a name, or catalog.schema.model")]
 OnHold = Literal["wait", "inspect", "plant_procedure"]
 Team = Literal["operators", "engineers", "ml", "platform"]
 """Who is told something."""

@@ -190,7 +190,7 @@ def make_registry(plant: Plant) -> Registry:
     """The registry of the plant file; nothing is contacted yet."""
     config = plant.mlflow
     artifacts = None if config.artifacts is None else Path(config.artifacts)
-    return Registry(config.tracking_uri, artifacts, config.experiment, Path(config.cache))
+    return Registry(config.tracking_uri, artifacts, config.experiment, Path(config.cache), config.registry)
 
 
 def notify_job(store: Store, plant: Plant, receivers: Receivers | None) -> NotifyJob:

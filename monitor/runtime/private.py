@@ -34,7 +34,8 @@ def keep_secrets_out(store: Store) -> None:
 
 
 def _files(plant: Plant) -> list[Path]:
-    databases = [database for url in (plant.store.url, plant.mlflow.tracking_uri) if (database := _sqlite(url))]
+    urls = dict.fromkeys((plant.store.url, plant.mlflow.tracking_uri, plant.mlflow.registry))
+    databases = [database for url in urls if (database := _sqlite(url))]
     journals = [Path(f"{database}{suffix}") for database in databases for suffix in ("", "-wal", "-shm", "-journal")]
     return [*journals, Path(plant.notify.log)]
 

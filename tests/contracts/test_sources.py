@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 from csv_transport import CsvSource
+from databricks_kit.workspace import Workspace, running
 from deltalake import write_deltalake
 from source import COLUMNS, CONTRACT, Make, Row, Table, a_missing_column_is_named
 
@@ -147,6 +148,21 @@ class DeltaTables:
         return opened(f"delta://{self.folder}")
 
 
+class CatalogTables(DeltaTables):
+    """Delta tables that are found in Unity Catalog, which is a stub."""
+
+    def __init__(self, folder: Path, workspace: Workspace) -> None:
+        super().__init__(folder, feed=True)
+        workspace.tables.add("main.mes.t", (self.folder / "t").as_uri())
+
+    def make(self, rows: Sequence[Row]) -> Table:
+        return Table(opened("delta+uc://", "main.mes.t"), super().make(rows).add)
+
+    def without(self, column: str) -> Source:
+        super().without(column)
+        return opened("delta+uc://", "main.mes.t")
+
+
 def text_table(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> pa.Table:
     return pa.table({name: pa.array([row[i] for row in rows], pa.string()) for i, name in enumerate(names)})
 
@@ -154,7 +170,13 @@ def text_table(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> pa
 Tables = SqlTables | CsvFiles | Dropped | DeltaTables
 
 
-APART = ("csv", "parquet", "delta", "delta-feed")
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[Workspace]:
+    with pytest.MonkeyPatch.context() as environment, running(environment) as workspace:
+        yield workspace
+
+
+APART = ("csv", "parquet", "delta", "delta-feed", "unity-catalog")
 """Read with libraries that have threads."""
 
 
@@ -174,6 +196,9 @@ def tables(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tables]:
     }
     if request.param in files:
         yield files[request.param]()
+        return
+    if request.param == "unity-catalog":
+        yield CatalogTables(tmp_path, request.getfixturevalue("workspace"))
         return
     url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else f"sqlite:///{tmp_path / 't.db'}"
     made = SqlTables(url)

@@ -18,6 +18,7 @@ from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 
 from inference import packaging
+from inference.mlmodel import MLMODEL
 from inference.packaging import MANIFEST, WEIGHTS
 from inference.training import TrainedModel
 from monitor.errors import ModelError, ModelReason
@@ -56,7 +57,7 @@ def test_the_digest_is_that_of_the_manifest_and_the_same_model_gives_the_same_by
 ) -> None:
     assert packaging.save(trained, tmp_path / "again") == package[1]
     assert hashlib.sha256((package[0] / MANIFEST).read_bytes()).hexdigest() == package[1]
-    for name in (MANIFEST, WEIGHTS):
+    for name in (MANIFEST, WEIGHTS, MLMODEL):
         assert (tmp_path / "again" / name).read_bytes() == (package[0] / name).read_bytes()
 
 
@@ -113,6 +114,8 @@ DAMAGE: list[tuple[str, Callable[[Path], object], ModelReason, str]] = [
         ModelReason.CORRUPT,
         "does not match the digest",
     ),
+    ("the signature is gone", lambda f: (f / MLMODEL).unlink(), ModelReason.NOT_FOUND, "no readable MLmodel"),
+    ("one bit of the signature", lambda f: flip_byte(f / MLMODEL, 9), ModelReason.CORRUPT, "MLmodel does not match"),
     ("the manifest is cut in half", lambda f: cut(f / MANIFEST, 0.5), ModelReason.CORRUPT, "cannot be read"),
     ("the manifest is empty", lambda f: cut(f / MANIFEST, 0), ModelReason.CORRUPT, "cannot be read"),
     (
@@ -203,7 +206,7 @@ def test_saving_replaces_what_is_there_and_leaves_no_draft(folder: Path, trained
     digest = packaging.save(trained, folder)
     assert packaging.load(folder, digest).digest == digest
     assert sorted(p.name for p in folder.parent.iterdir()) == [folder.name]
-    assert sorted(p.name for p in folder.iterdir()) == [MANIFEST, WEIGHTS]
+    assert sorted(p.name for p in folder.iterdir()) == sorted([MANIFEST, WEIGHTS, MLMODEL])
 
 
 def test_a_failed_write_leaves_what_was_there_and_no_draft(

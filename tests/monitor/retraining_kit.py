@@ -76,7 +76,7 @@ class Mlflow:
         self._asked()
         return Path(digest)
 
-    def register(self, model_name: str, package_folder: Path, metrics: Any, params: Any, tags: Any) -> str:
+    def register(self, model_name: str, package_folder: Path, metrics: Any, params: Any, tags: Any, data: Any) -> str:
         self._asked()
         known = [v for v, told in self.registered.items() if told["digest"] == str(package_folder)]
         version = known[0] if known else str(len(self.registered) + 2)

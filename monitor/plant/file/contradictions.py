@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from alerting.specs.roster import BY_NAME as ALERTS
 from alerting.specs.roster import UNJUDGED
+from inference.tracking.addresses import in_workspace, misnamed
 from monitor.model import MachineState
 from monitor.plant.calendar import is_always, overlap
 from monitor.plant.features import feature_names
@@ -65,6 +66,7 @@ def _contradictions(plant: Plant) -> Iterator[Contradiction]:
     yield from _shifts(plant)
     yield from _telling(plant)
     yield from _maintenance(plant)
+    yield from _models(plant)
     yield from _gates(plant)
     yield from _written_codes(plant)
     yield from _unread_sensors(plant)
@@ -135,6 +137,18 @@ def _sister(plant: Plant, name: str) -> Iterator[Contradiction]:
         of = [[key for key, members in config.partitions.items() if one in members] for one in (name, sister)]
         if isinstance(config, ReadingSource) and of[0] != of[1]:
             yield path, f"{sister!r} is in another partition of source {source!r}; expected the same one", "sources"
+
+
+def _models(plant: Plant) -> Iterator[Contradiction]:
+    """What Databricks does not take."""
+    mlflow = plant.mlflow
+    if in_workspace(mlflow.tracking_uri) and not mlflow.experiment.startswith("/"):
+        sentence = "an experiment in Databricks is named by its path; expected one such as /Shared/gatewatch"
+        yield ("mlflow", "experiment"), sentence, "mlflow"
+    for name, gate in plant.gates.items():
+        sentence_of_name = misnamed(gate.model, mlflow.registry)
+        if sentence_of_name is not None:
+            yield ("gates", name, "model"), sentence_of_name, "mlflow"
 
 
 def _gates(plant: Plant) -> Iterator[Contradiction]:

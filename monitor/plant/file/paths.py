@@ -81,6 +81,7 @@ def _mlflow(mlflow: MlflowConfig, folder: Path) -> MlflowConfig:
     return mlflow.model_copy(
         update={
             "tracking_uri": resolve_url(mlflow.tracking_uri, folder),
+            "registry_uri": mlflow.registry_uri and resolve_url(mlflow.registry_uri, folder),
             "artifacts": mlflow.artifacts and resolve_path(mlflow.artifacts, folder),
             "cache": str(folder.absolute() / mlflow.cache),
         }

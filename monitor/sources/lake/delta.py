@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,12 +22,15 @@ from monitor.errors import SourceError, SourceReason
 from monitor.sources.lake import parquet
 from monitor.sources.lake.delta_commits import Commit, Commits, DataFile, parse_commit
 from monitor.sources.lake.fragments import Bounds, Fragment, Loaded, unreadable
+from monitor.sources.lake.places import Find, Place
 
 _CHANGE = "_change_type"
 _NEW = ("insert", "update_postimage")
 _LARGE = 200_000
 """Rows from which on a file is read by row groups."""
 _SNAPSHOTS = 4
+_BEFORE = 300.0
+"""Seconds before its credentials end in which a place is found again."""
 _ADVICE = {
     SourceReason.MISSING_TABLE: "expected a Delta table there; correct `url` or `table`",
     SourceReason.UNREACHABLE: "expected a folder or bucket that can be read; check `url`, network and credentials",
@@ -44,14 +48,15 @@ class _Schema:
 
 
 class DeltaLog:
-    """The table at a URI. `numbers`: columns to be read as float64; `name`: the source's, for messages.
+    """The table at a place. `numbers`: columns to be read as float64; `name`: the source's, for messages.
 
     A table whose old files were vacuumed away begins with the oldest version that can still be read as a whole, and
     all rows of that version became known with it.
     """
 
-    def __init__(self, name: str, uri: str, numbers: Sequence[str]) -> None:
-        self._name, self._uri, self._numbers = name, uri, list(numbers)
+    def __init__(self, name: str, find: Find, numbers: Sequence[str]) -> None:
+        self._name, self._find, self._numbers = name, find, list(numbers)
+        self._place = Place("")
         self._table: DeltaTable | None = None
         self._files: Any = None
         self._commits = Commits(self._read_commit)
@@ -104,9 +109,12 @@ class DeltaLog:
 
     def _newest(self) -> DeltaTable:
         """The table, brought up to date."""
+        if self._place.until is not None and time.time() > self._place.until - _BEFORE:
+            self._table = None
         try:
             if self._table is None:
-                self._table = DeltaTable(self._uri)
+                self._place = self._find()
+                self._table = self._open()
                 self._files = pa_fs.PyFileSystem(DeltaStorageHandler.from_table(self._table._table))
             else:
                 self._table.update_incremental()
@@ -114,6 +122,9 @@ class DeltaLog:
             self._table = None
             raise self._error(exc) from exc
         return self._table
+
+    def _open(self, version: int | None = None) -> DeltaTable:
+        return DeltaTable(self._place.uri, version=version, storage_options=dict(self._place.options) or None)
 
     @staticmethod
     def _schema(table: DeltaTable) -> _Schema:
@@ -127,7 +138,7 @@ class DeltaLog:
             reason = SourceReason.MISSING_TABLE
         elif isinstance(exc, DeltaProtocolError):
             reason = SourceReason.REFUSED
-        return unreadable(self._name, f"Delta table at {self._uri}", exc, _ADVICE[reason], reason)
+        return unreadable(self._name, f"Delta table at {self._place.uri}", exc, _ADVICE[reason], reason)
 
     # Versions ---------------------------------------------------------------------------------------------------------
 
@@ -168,7 +179,7 @@ class DeltaLog:
         """The files of a version, each with when it was written (us), in that order; at the latest with the version."""
         if version not in self._snapshots:
             table = self._newest()
-            table = table if version == table.version() else DeltaTable(self._uri, version=version)
+            table = table if version == table.version() else self._open(version)
             cut = self._commits.when(version)
             files = [
                 (_file_of(action), min(int(action["modification_time"]) * 1000, cut))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,17 @@ from monitor.errors import UsageError
 from monitor.plant.plant import Plant
 from monitor.plant.sources import SourceBase
 from monitor.ports import Source
+from monitor.sources.lake.places import Place, in_catalog
 
 if TYPE_CHECKING:
     from monitor.sources.lake.fragments import Log
 
 
 def delta_source(name: str, config: SourceBase, plant: Plant) -> Source:
-    """A Delta table: `table` below delta:///FOLDER, or below delta+s3://BUCKET/PATH and the like."""
+    """A Delta table: `table` below delta:///FOLDER, or below delta+s3://BUCKET/PATH and the like, or in Unity Catalog.
+
+    Of delta+uc:// or delta+uc://PROFILE `table` is its name of three levels.
+    """
     try:
         from monitor.sources.lake.delta import DeltaLog
     except ImportError:
@@ -26,7 +31,12 @@ def delta_source(name: str, config: SourceBase, plant: Plant) -> Source:
         ) from None
     from monitor.sources.lake.source import LakeSource
 
-    return LakeSource(name, config, plant, lambda numbers: DeltaLog(name, delta_uri(config), numbers))
+    if config.by_catalog:
+        profile = config.url.partition("://")[2].strip("/")
+        find = in_catalog(name, config.table, profile, config.timeout.total_seconds())
+    else:
+        find = partial(Place, delta_uri(config))
+    return LakeSource(name, config, plant, lambda numbers: DeltaLog(name, find, numbers))
 
 
 def csv_source(name: str, config: SourceBase, plant: Plant) -> Source:

@@ -57,7 +57,7 @@ class Mlflow:
         self.cache.add(digest)
         return Path(digest)
 
-    def register(self, model_name: str, package_folder: Path, metrics: Any, params: Any, tags: Any) -> str:
+    def register(self, model_name: str, package_folder: Path, metrics: Any, params: Any, tags: Any, data: Any) -> str:
         """Version 1 for the package `digest 1`; it answers also while the alias cannot be set."""
         return package_folder.name.split()[-1]
 

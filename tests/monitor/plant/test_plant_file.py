@@ -266,6 +266,7 @@ def test_a_secret_file_that_cannot_be_one(content: bytes, words: str, tmp_path: 
         "server: {port: SECRET}",
         "store: {url: SECRET}",
         "mlflow: {tracking_uri: SECRET}",
+        "mlflow: {registry_uri: SECRET}",
         "machines: {m: {step: SECRET}}",
         "steps: {forge: {line: a, on_hold: SECRET}}",
         "gates: {g: {step: forge, characteristic: SECRET, model: m, profile: [SECRET, SECRET, SECRET, SECRET]}}",
@@ -329,6 +330,7 @@ def test_every_relative_path_of_a_plant_is_made_absolute() -> None:
     assert (plant.store.url, plant.write_back.url) == ("sqlite:////plants/gatewatch.db", "sqlite:////plants/w.db")
     assert plant.mlflow.model_dump() == {
         "tracking_uri": "sqlite:////plants/mlflow.db",
+        "registry_uri": None,
         "artifacts": "/plants/mlartifacts",
         "experiment": "gatewatch",
         "cache": "/plants/models",
@@ -409,3 +411,20 @@ def test_a_machine_has_a_good_period_only_where_it_is_given() -> None:
     known = machines["press1"].reference
     assert known is not None
     assert (known.since, known.until) == (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 31, 23, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("keys", "registry"),
+    [
+        ("tracking_uri: databricks, experiment: /Shared/g", "databricks-uc"),
+        ("tracking_uri: 'databricks://line7', experiment: /Shared/g", "databricks-uc://line7"),
+        ("registry_uri: databricks-uc", "databricks-uc"),
+        ("registry_uri: 'sqlite:///versions.db'", "sqlite:////plants/versions.db"),
+        ("tracking_uri: 'https://mlflow.plant'", "https://mlflow.plant"),
+    ],
+)
+def test_versions_are_registered_where_runs_are_or_at_an_address_of_their_own(keys: str, registry: str) -> None:
+    text = (Path(__file__).parent / "plants" / "good.yaml").read_text().replace("blade-shape", "main.plant.blade")
+    plant = parse(f"{text}\nmlflow: {{{keys}}}\n", Path("/plants"), {"MES_PASSWORD": "p"}).plant
+    assert plant.mlflow.registry == registry
+    assert {gate.model for gate in plant.gates.values()} >= {"main.plant.blade"}
