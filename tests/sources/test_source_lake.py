@@ -6,6 +6,7 @@ import csv
 import os
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -378,3 +379,15 @@ def test_quotes_and_line_ends_inside_a_cell_are_kept(drop: Drop) -> None:
         drop.folder / "rows.csv", [["happened", "unit", "force", "note"], [at(1).isoformat(), "m1", "1", 'a,"b"\nc']]
     )
     assert forces(drop.source().read(None, FAR, 100)) == [1]
+
+
+def test_threads_may_ask_the_same_source(lake: Lake) -> None:
+    for minute in range(30):
+        lake.add([minute])
+    source = lake.source()
+    hour = NOON, NOON + timedelta(hours=1)
+    with ThreadPoolExecutor(6) as pool:
+        pages = [pool.submit(source.read, None, FAR, 7) for _ in range(12)]
+        keys = [pool.submit(source.hour_keys, *hour, FAR) for _ in range(12)]
+        assert {tuple(forces(page.result())) for page in pages} == {tuple(map(float, range(7)))}
+        assert {len(found.result()) for found in keys} == {30}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +43,23 @@ MakeLog = Callable[[Sequence[str]], Log]
 """Makes the log of a source, given the names of its columns of numbers."""
 
 
+_Given = ParamSpec("_Given")
+_Answer = TypeVar("_Answer")
+
+
+def _alone(
+    method: Callable[Concatenate[LakeSource, _Given], _Answer],
+) -> Callable[Concatenate[LakeSource, _Given], _Answer]:
+    """One call at a time: jobs of several threads ask the same source, and what was loaded is kept between calls."""
+
+    @wraps(method)
+    def locked(self: LakeSource, /, *args: _Given.args, **kwargs: _Given.kwargs) -> _Answer:
+        with self._lock:
+            return method(self, *args, **kwargs)
+
+    return locked
+
+
 class LakeSource:
     """Rows of a Delta table or of a folder's files, as `monitor.ports.Source`.
 
@@ -65,6 +85,7 @@ class LakeSource:
         self._read_columns = [column for column in self._plan.columns if column != COMMITTED]
         self._log = make_log(_numbers(self._plan))
         self._inspected = False
+        self._lock = threading.RLock()
         self._cache: OrderedDict[str, Loaded] = OrderedDict()
         self._bounds: OrderedDict[tuple[str, str], Bounds | None] = OrderedDict()
 
@@ -73,16 +94,19 @@ class LakeSource:
         """The names of what makes a row unique."""
         return self._plan.key
 
+    @_alone
     def verify(self) -> list[str]:
         """Compare the columns of the files with the plant file; SourceError names one that is missing."""
         self._inspected = False
         self._inspect()
         return []
 
+    @_alone
     def close(self) -> None:
         """Forget what was loaded."""
         self._cache.clear()
 
+    @_alone
     def read(
         self,
         after: datetime | None,
@@ -101,11 +125,13 @@ class LakeSource:
         position = from_micros(max(reached)) if reached else after
         return self._page(block, position, more, now or until)
 
+    @_alone
     def read_hour(self, start: datetime, end: datetime, until: datetime) -> Page:
         """Every row that happened in [start, end) and was known by `until`, in the order of `read`."""
         self._inspect()
         return self._page(self._of_hour(start, end, until, self._plan.columns), None, False, until)
 
+    @_alone
     def hour_keys(self, start: datetime, end: datetime, until: datetime) -> Mapping[RowKey, str]:
         """The keys of the rows that `read_hour` returns, each with its quarantine text; not without a time."""
         self._inspect()
@@ -116,6 +142,7 @@ class LakeSource:
         cells = [dict(zip(names, row, strict=True)) for i, row in enumerate(rows) if i not in timeless]
         return WrittenKeys(dict(zip(typed_keys(cells, self._plan), cells, strict=True)), self._plan)
 
+    @_alone
     def strays(self, until: datetime, limit: int) -> Page:
         """At most `limit` rows that no `read` returns, as rejects: without a place, after `until`, of no member."""
         self._inspect()
@@ -134,6 +161,7 @@ class LakeSource:
         empty = self._page(joined_blocks([], self._plan.columns), None, False, until)
         return Page(empty.frame, empty.names, empty.values, tuple(rejects), None, False, len(rejects))
 
+    @_alone
     def newest(self, limit: int, serials: Collection[str] | None = None) -> list[dict[str, object]]:
         """At most `limit` rows as they are, newest first; those without a time last."""
         self._inspect()
