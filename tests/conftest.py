@@ -13,7 +13,9 @@ import platform
 import secrets
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import NoReturn
 
@@ -44,6 +46,9 @@ _LONGEST = {"test_soak_six_days.py", "test_examples_full.py"}
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin the run, unless this is a process that another one started for its tests."""
+    main = sys.modules["__main__"]
+    if main.__spec__ is None and not hasattr(main, "__file__"):
+        main.__spec__ = ModuleSpec("__main__", None)  # Spark's client takes a program without either for its own tests
     if not hasattr(config, "workerinput"):
         run_kit.begin()
         if config.getoption("numprocesses", None):
@@ -57,11 +62,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         run_kit.end()
 
 
-def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """Run a test that has a mark for it in a process of its own."""
     if item.get_closest_marker("own_process") is None:
         return None
-    own_process.run_apart(item)
+    own_process.run_apart(item, nextitem)
     return True
 
 

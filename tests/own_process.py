@@ -18,11 +18,12 @@ from _pytest.runner import runtestprotocol
 from fork_kit import may_fork
 
 
-def run_apart(item: pytest.Item) -> None:
-    """Run a test in a forked process and log what it reported."""
+def run_apart(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Run a test in a forked process and log what it reported; here, what the next one does not need is torn down."""
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for report in _run(item):
         item.ihook.pytest_runtest_logreport(report=report)
+    item.session._setupstate.teardown_exact(nextitem)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
 
