@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 
 import pytest
 from _pytest.reports import TestReport
 from _pytest.runner import runtestprotocol
-from fork_kit import may_fork
+from fork_kit import ended, forked, may_fork
 
 
 def run_apart(item: pytest.Item, nextitem: pytest.Item | None) -> None:
@@ -31,32 +30,22 @@ def _run(item: pytest.Item) -> Sequence[TestReport]:
     if not may_fork():
         return [_failed(item, "a library has threads here already: an earlier test lacks the mark own_process")]
     reading, writing = os.pipe()
-    pid = os.fork()
-    if not pid:
-        os.close(reading)
-        _report(item, writing)
+    pid = forked(lambda: _report(item, writing))
     os.close(writing)
     with os.fdopen(reading, encoding="utf-8") as pipe:
         told = pipe.read()
-    _, status = os.waitpid(pid, 0)
-    return _reports(item, told, os.waitstatus_to_exitcode(status))
+    return _reports(item, told, ended(pid))
 
 
 def _report(item: pytest.Item, writing: int) -> None:
-    """Run the test and write its reports; never returns."""
-    code = 1
-    try:
-        # As if the same test came next: so nothing that other tests use is torn down.
-        reports = runtestprotocol(item, log=False, nextitem=item)
-        data = [item.config.hook.pytest_report_to_serializable(config=item.config, report=one) for one in reports]
-        with os.fdopen(writing, "w", encoding="utf-8") as pipe:
-            pipe.write(json.dumps(data))
-        code = 0
-    except BaseException:
-        traceback.print_exc()
+    """Run the test and write its reports."""
+    # As if the same test came next: so nothing that other tests use is torn down.
+    reports = runtestprotocol(item, log=False, nextitem=item)
+    data = [item.config.hook.pytest_report_to_serializable(config=item.config, report=one) for one in reports]
+    with os.fdopen(writing, "w", encoding="utf-8") as pipe:
+        pipe.write(json.dumps(data))
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)
 
 
 def _reports(item: pytest.Item, told: str, code: int) -> Sequence[TestReport]:

@@ -62,6 +62,7 @@ class DeltaLog:
         self._commits = Commits(self._read_commit)
         self._snapshots: OrderedDict[int, Sequence[tuple[DataFile, int]]] = OrderedDict()
         self._base: int | None = None
+        self._counted: dict[str, int] = {}
 
     def columns(self) -> Sequence[str]:
         """The names of the table's columns."""
@@ -210,7 +211,7 @@ class DeltaLog:
             raise DeltaProtocolError(f"{file.path} has a deletion vector")
         groups: list[list[int] | None] = [None]
         if file.rows is None or file.rows > _LARGE:
-            groups = [[group] for group in range(parquet.row_groups(self._opener(file)))]
+            groups = [[group] for group in range(self._row_groups(file))]
         return [
             Fragment(
                 file.path if group is None else f"{file.path}#{group[0]}", at,
@@ -218,6 +219,12 @@ class DeltaLog:
             )
             for group in groups
         ]  # fmt: skip
+
+    def _row_groups(self, file: DataFile) -> int:
+        """How many row groups a file has, looked at once: each page asks for every file."""
+        if file.path not in self._counted:
+            self._counted[file.path] = parquet.row_groups(self._opener(file))
+        return self._counted[file.path]
 
     def _opener(self, file: DataFile) -> Callable[[], Any]:
         return partial(self._files.open_input_file, file.path)

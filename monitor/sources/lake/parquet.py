@@ -63,9 +63,11 @@ def bounds_of(open_file: Open, column: str, groups: Sequence[int] | None) -> Bou
             return None
         low.append(statistics.min)
         high.append(statistics.max)
-    to_micros = pa.scalar(0, pa.timestamp("us", kind.tz)).type
-    ends = [pa.scalar(end, kind).cast(to_micros, safe=False).value for end in (min(low), max(high))] if low else []
-    return (ends[0], ends[1]) if ends else None
+    if not low:
+        return None
+    micros = pa.timestamp("us", kind.tz)
+    first, last = (pa.scalar(end, kind).cast(micros, safe=False).value for end in (min(low), max(high)))
+    return first, last
 
 
 def cells(column: pa.ChunkedArray, number: bool) -> Cells:

@@ -6,6 +6,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
@@ -159,7 +160,7 @@ class LakeSource:
             rows = sorted(reasons)[: limit - len(rejects)]
             rejects += self._rejects(block, rows, [reasons[i] for i in rows])
         empty = self._page(joined_blocks([], self._plan.columns), None, False, until)
-        return Page(empty.frame, empty.names, empty.values, tuple(rejects), None, False, len(rejects))
+        return replace(empty, rejects=tuple(rejects), read=len(rejects))
 
     @_alone
     def newest(self, limit: int, serials: Collection[str] | None = None) -> list[dict[str, object]]:
@@ -304,10 +305,7 @@ class LakeSource:
     def _page(self, block: Block, position: datetime | None, more: bool, now: datetime) -> Page:
         typed = type_columns(block.columns, self._plan, now, self._skew, block.places)
         page = typed.page(self._plan, position, more, len(block) + len(block.damaged))
-        if not block.damaged:
-            return page
-        rejects = (*page.rejects, *(self._damaged(damage) for _, damage in block.damaged))
-        return Page(page.frame, page.names, page.values, rejects, position, more, page.read, page.hidden, page.pictures)
+        return replace(page, rejects=(*page.rejects, *(self._damaged(damage) for _, damage in block.damaged)))
 
     def _damaged(self, damage: Damage) -> Reject:
         where = json.dumps(dict(damage.where), sort_keys=True)

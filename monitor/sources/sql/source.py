@@ -255,17 +255,7 @@ class SqlSource:
         self, rows: Sequence[Row], position: datetime | None, more: bool, now: datetime, times: Times | None = None
     ) -> Page:
         typed = type_rows(rows, self._plan, now, self._skew, times) if rows else self._without_rows
-        return Page(
-            typed.frame,
-            self._plan.names,
-            typed.values,
-            typed.rejects,
-            position,
-            more,
-            len(rows),
-            typed.hidden,
-            typed.pictures,
-        )
+        return typed.page(self._plan, position, more, len(rows))
 
     @cached_property
     def _without_rows(self) -> TypedRows:
