@@ -19,6 +19,7 @@ from monitor.plant.types import (
     Strict,
     Text,
     TrackingUri,
+    delta_location,
 )
 
 
@@ -244,6 +245,4 @@ class LakeConfig(Strict):
     @property
     def location(self) -> str:
         """The folder as the library reads it: a path, or a URL of an object store."""
-        scheme, _, rest = self.url.partition("://")
-        store = scheme.partition("+")[2]
-        return f"{store}://{rest}" if store else rest
+        return delta_location(self.url)

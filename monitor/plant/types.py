@@ -157,3 +157,14 @@ class Strict(BaseModel):
 
 
 Secret = Annotated[Text, Meaning("text that is not empty", secret=True)]
+
+
+def delta_location(url: str) -> str:
+    """Where a URL of Delta tables leads as their library takes it: a folder, or a URL of an object store.
+
+    >>> delta_location("delta:///mnt/lake"), delta_location("delta+s3://bucket/lake")
+    ('/mnt/lake', 's3://bucket/lake')
+    """
+    scheme, _, rest = url.partition("://")
+    store = scheme.partition("+")[2]
+    return f"{store}://{rest}" if store else rest

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.commands.shared.options import Instant, as_json, load, plant_argument, print_json
+from monitor.commands.shared.options import Instant, as_json, load, plant_argument, print_json, table_format
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
+    from monitor.engine.lake import Format
     from monitor.engine.pieces.given_models import GivenModel
     from monitor.plant.file.load import LoadedPlant
 
@@ -40,18 +41,11 @@ if TYPE_CHECKING:
 @click.option(
     "--tasks", type=click.IntRange(1), default=64, show_default=True, help="On Spark: how many tasks share the plants."
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["delta", "parquet"]),
-    default="delta",
-    show_default=True,
-    help="How results are written.",
-)
+@table_format("results")
 @as_json
 def backfill(
     plant: str, overrides: Sequence[str], history: str, results: str, engine: str, only: str | None, with_models: bool,
-    start: datetime | None, end: datetime | None, tasks: int, form: str, json_: bool,
+    start: datetime | None, end: datetime | None, tasks: int, form: Format, json_: bool,
 ) -> None:  # fmt: skip
     """Judge the histories of many plants that share one plant file; the tables of --to are replaced.
 
@@ -70,7 +64,7 @@ def backfill(
     parts = frozenset(Part) if only is None else frozenset({Part(only)})
     models = _models(loaded) if with_models and Part.STEPS in parts else ()
     work = Backfill.of(loaded.plant, loaded.digest, Span(start, end), parts, models)
-    rows = run(work, engine, history, results, "parquet" if form == "parquet" else "delta", tasks)
+    rows = run(work, engine, history, results, form, tasks)
     if json_:
         print_json({"to": results, "rows": rows})
         return

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
-from monitor.commands.shared.options import as_json, load, plant_argument, print_json
+from monitor.commands.shared.options import as_json, load, plant_argument, print_json, table_format
+
+if TYPE_CHECKING:
+    from monitor.engine.lake import Format
 
 
 @click.command()
@@ -14,17 +18,10 @@ from monitor.commands.shared.options import as_json, load, plant_argument, print
 @click.option("--from", "results", required=True, metavar="URL", help="Folder with results of `gatewatch backfill`.")
 @click.option("--to", "target", metavar="URL", help="Folder that gets the comparisons as tables, which are replaced.")
 @click.option("--models", is_flag=True, help="Train one model for all plants and one each, and compare them.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["delta", "parquet"]),
-    default="delta",
-    show_default=True,
-    help="How comparisons are written.",
-)
+@table_format("comparisons")
 @as_json
 def fleet(
-    plant: str, overrides: Sequence[str], results: str, target: str | None, models: bool, form: str, json_: bool
+    plant: str, overrides: Sequence[str], results: str, target: str | None, models: bool, form: Format, json_: bool
 ) -> None:  # fmt: skip
     """Compare plants by the results of a backfill: findings, drift, models, and machines of one type over sites.
 
@@ -39,7 +36,7 @@ def fleet(
     shared, left_out = compared_models(loaded, results) if models else ([], {})
     rows = as_rows(found, shared)
     if target is not None:
-        write_fleet(target, rows, "parquet" if form == "parquet" else "delta")
+        write_fleet(target, rows, form)
     if json_:
         print_json({**rows, "left_out": left_out})
         return

@@ -164,3 +164,15 @@ def open_store_of(plant: str, overrides: Sequence[str]) -> Store:
     from monitor.store.database.schema import open_existing
 
     return open_existing(load(plant, overrides).plant.store.url)
+
+
+def table_format(what: str) -> Callable[[F], F]:
+    """--format: how tables in a lake are written; `what` they are."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(["delta", "parquet"]),
+        default="delta",
+        show_default=True,
+        help=f"How {what} are written.",
+    )

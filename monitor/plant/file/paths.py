@@ -12,7 +12,7 @@ from monitor.plant.types import Strict
 from monitor.plant.watching import NotifyConfig
 
 _SQLITE = re.compile(r"(?P<head>sqlite(?:\+\w+)?:///(?:file:)?)(?P<path>[^?]*)(?P<query>(?:\?.*)?)", re.DOTALL)
-_FOLDER = re.compile(r"(?P<head>(?:delta|csv|parquet)://)(?P<path>[^/].*)", re.DOTALL)
+_FOLDER = re.compile(r"(?P<head>(?:delta|csv|parquet)://)(?P<path>.+)", re.DOTALL)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
@@ -24,9 +24,9 @@ def resolve_url(url: str, folder: Path) -> str:
     >>> resolve_url("delta://./lake", Path("/plants/a"))
     'delta:///plants/a/lake'
     """
-    relative = _FOLDER.fullmatch(url)
-    if relative:
-        return f"{relative['head']}{folder.absolute() / relative['path']}"
+    of_folder = _FOLDER.fullmatch(url)
+    if of_folder:
+        return f"{of_folder['head']}{folder.absolute() / of_folder['path']}"
     match = _SQLITE.fullmatch(url)
     if not match or not match["path"] or match["path"].startswith((":memory:", "/")):
         return url
@@ -48,18 +48,13 @@ def resolve(plant: Plant, folder: Path) -> Plant:
             "notify": _notify(plant.notify, folder),
             "server": _server(plant.server, folder),
             "write_back": _with_absolute_url(plant.write_back, folder) if plant.write_back else None,
-            "lake": _lake(plant.lake, folder) if plant.lake else None,
+            "lake": _with_absolute_url(plant.lake, folder) if plant.lake else None,
         }
     )
 
 
-def _with_absolute_url(part: SourceBase | StoreConfig | WriteBack, folder: Path) -> Strict:
+def _with_absolute_url(part: SourceBase | StoreConfig | WriteBack | LakeConfig, folder: Path) -> Strict:
     return part.model_copy(update={"url": resolve_url(part.url, folder)})
-
-
-def _lake(lake: LakeConfig, folder: Path) -> LakeConfig:
-    scheme, _, path = lake.url.partition("://")
-    return lake.model_copy(update={"url": f"{scheme}://{(folder / path).absolute()}"}) if scheme == "delta" else lake
 
 
 def _notify(notify: NotifyConfig, folder: Path) -> NotifyConfig:

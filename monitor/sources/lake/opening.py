@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from monitor.errors import UsageError
 from monitor.plant.plant import Plant
 from monitor.plant.sources import SourceBase
+from monitor.plant.types import delta_location
 from monitor.ports import Source
 from monitor.sources.lake.places import Place, in_catalog
 
@@ -61,10 +62,7 @@ def _folder(name: str, config: SourceBase, plant: Plant, tables: bool) -> Source
 
 def delta_uri(config: SourceBase) -> str:
     """Where the table is, as deltalake takes it: a folder, or a URL of an object store."""
-    scheme, _, rest = config.url.partition("://")
-    store = scheme.partition("+")[2]
-    base = f"{store}://{rest}" if store else str(_folder_of(config.url))
-    return f"{base.rstrip('/')}/{config.table.strip('/')}"
+    return f"{delta_location(config.url).rstrip('/')}/{config.table.strip('/')}"
 
 
 def _folder_of(url: str) -> Path:
