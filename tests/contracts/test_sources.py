@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from csv_transport import CsvSource
 from databricks_kit.workspace import Workspace, running
 from deltalake import write_deltalake
+from readings_plant import readings_plant
 from source import COLUMNS, CONTRACT, Make, Row, Table, a_missing_column_is_named
 
 from monitor.errors import UsageError
@@ -25,18 +26,7 @@ WITH_CSV = {**TRANSPORTS, "whole": Transport("whole:///FILE", CsvSource)}
 
 
 def plant_of(url: str, table: str = "t") -> Plant:
-    return Plant.model_validate(
-        {
-            "version": 1, "site": "here", "steps": {"forging": {"line": "l"}},
-            "machines": {name: {"step": "forging", "sensors": {"force": {}}} for name in ("m1", "m2")},
-            "sources": {
-                "it": {
-                    "kind": "readings", "url": url, "table": table, "at": "happened", "available_at": "posted",
-                    "machine": "unit", "values": {"force": "force"},
-                }
-            },
-        }
-    )  # fmt: skip
+    return readings_plant(url, table, available_at="posted")
 
 
 def opened(url: str, table: str = "t") -> Source:

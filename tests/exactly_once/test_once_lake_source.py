@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 from fork_kit import ended, forked
 from lake_kit import LATER, compare, fill, in_child, plant_at, send
+from readings_plant import readings_plant
 
 from monitor.instants import to_micros
 from monitor.jobs.pulling.pull import PullJob
@@ -35,18 +36,7 @@ ROWS, COMPACTED_EVERY = 25, 12
 
 
 def source_plant(folder: Path) -> Plant:
-    return Plant.model_validate(
-        {
-            "version": 1, "site": "here", "steps": {"forging": {"line": "l"}},
-            "machines": {f"u{i}": {"step": "forging", "sensors": {"force": {}}} for i in range(3)},
-            "sources": {
-                "it": {
-                    "kind": "readings", "url": f"delta://{folder}", "table": "source", "at": "happened",
-                    "machine": "unit", "values": {"force": "force"}, "late_by": "1s",
-                }
-            },
-        }
-    )  # fmt: skip
+    return readings_plant(f"delta://{folder}", "source", [f"u{i}" for i in range(3)], late_by="1s")
 
 
 def write_rows(folder: Path, commits: int) -> None:

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from readings_plant import readings_plant
 
 from monitor.errors import SourceError, SourceReason, UsageError
 from monitor.model import Page, RejectReason
-from monitor.plant.plant import Plant
 from monitor.ports import Source
 from monitor.sources.lake.delta_commits import Commit, Commits, parse_commit
 from monitor.sources.transports import open_source
@@ -30,23 +30,8 @@ FAR = datetime(2100, 1, 1, tzinfo=UTC)
 FEED = {"delta.enableChangeDataFeed": "true"}
 
 
-def plant_of(url: str, table: str, **keys: object) -> Plant:
-    return Plant.model_validate(
-        {
-            "version": 1, "site": "here", "steps": {"forging": {"line": "l"}},
-            "machines": {name: {"step": "forging", "sensors": {"force": {}}} for name in ("m1", "m2")},
-            "sources": {
-                "it": {
-                    "kind": "readings", "url": url, "table": table, "at": "happened", "machine": "unit",
-                    "values": {"force": "force"}, **keys,
-                }
-            },
-        }
-    )  # fmt: skip
-
-
 def opened(url: str, table: str, **keys: object) -> Source:
-    plant = plant_of(url, table, **keys)
+    plant = readings_plant(url, table, **keys)
     return open_source("it", plant.sources["it"], plant)
 
 

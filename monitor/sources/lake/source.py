@@ -296,8 +296,7 @@ class LakeSource:
         if key not in self._bounds:
             stated = fragment.bounds(column.column) if column.epoch is None and column.format is None else None
             if stated is None:
-                names = [self._config.at.column, self._cursor.column]
-                self._block(fragment, list(dict.fromkeys(names)))
+                self._block(fragment, self._plan.columns)  # whole, as what lies within is wanted next
             else:
                 self._bounds[key] = stated
         return self._bounds[key] or (2**62, -(2**62))

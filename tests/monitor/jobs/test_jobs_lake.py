@@ -10,12 +10,12 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 from deltalake import DeltaTable, write_deltalake
+from readings_plant import readings_plant
 
 from monitor.clock import WallClock
 from monitor.jobs.pulling.pull import PullJob
 from monitor.jobs.reconcile import ReconcileJob
 from monitor.pipeline.readings import ReadingsPipeline
-from monitor.plant.plant import Plant
 from monitor.ports import Source
 from monitor.runtime.app import reconcile_scope
 from monitor.scheduling.job import Job, Run
@@ -35,18 +35,7 @@ class Pulled:
 
     def __init__(self, folder: Path, store: Store) -> None:
         self.path, self.store = folder / "lake" / "t", store
-        self.plant = Plant.model_validate(
-            {
-                "version": 1, "site": "here", "steps": {"forging": {"line": "l"}},
-                "machines": {"m1": {"step": "forging", "sensors": {"force": {}}}},
-                "sources": {
-                    "it": {
-                        "kind": "readings", "url": f"delta://{folder}/lake", "table": "t", "at": "happened",
-                        "machine": "unit", "values": {"force": "force"}, "late_by": "1h",
-                    }
-                },
-            }
-        )  # fmt: skip
+        self.plant = readings_plant(f"delta://{folder}/lake", "t", ("m1",), late_by="1h")
         self.source: Source = open_source("it", self.plant.sources["it"], self.plant)
         self.job = PullJob(store, self.plant, "it", "", self.source, ReadingsPipeline(store, self.plant, "it"))
 
