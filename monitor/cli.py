@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import logging
 import os
@@ -16,6 +15,7 @@ from monitor import __version__, commands
 from monitor.commands import alarms, files, plants
 from monitor.errors import MonitorError
 from monitor.files import make_private
+from monitor.processes import set_up
 
 # Turn off the telemetry of libraries.
 os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -24,9 +24,6 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # Matrices are small here: more threads of a mathematical library wait for each other, and a training takes three times
 # as long. Children inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-# A batch makes thousands of objects and no cycles: looking for cycles at every 700 takes 7 % of a replay's time.
-_OBJECTS_BEFORE_COLLECTION = 20_000
 
 _PUBLIC = ("dashboards",)
 """Commands that write files for other users, such as Grafana's; whatever others write is for the owner alone."""
@@ -43,11 +40,7 @@ def cli(context: click.Context, verbose: bool) -> None:
     """
     if context.invoked_subcommand not in _PUBLIC:
         make_private()
-    gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
-    level = logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True)
-    for chatty in ("alembic", "apscheduler", "mlflow", "uvicorn"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
+    set_up(logging.INFO if verbose else logging.WARNING)
 
 
 def _commands() -> Iterator[click.Command]:

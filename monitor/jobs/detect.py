@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
@@ -23,7 +23,8 @@ from monitor.pipeline.machines import (
     unjudged_batch,
 )
 from monitor.plant.plant import Plant
-from monitor.scheduling.job import WHOLE_PLANT, Result, Run
+from monitor.scheduling.job import WHOLE_PLANT, Job, Result, Run
+from monitor.scheduling.runner import Runner
 from monitor.store import cursors
 from monitor.store.commit import BatchWrite, commit
 from monitor.store.database.database import Connection, Store
@@ -48,6 +49,15 @@ _FAILED_INTERVALS = 3
 def detect_jobs(store: Store, plant: Plant) -> list[DetectJob]:
     """A job for each group of machines that the same pulls feed."""
     return [DetectJob(store, plant, feeds, machines) for feeds, machines in machine_groups(plant).items()]
+
+
+def save_states(jobs: Iterable[Job], runner: Runner, now: datetime) -> None:
+    """Save the states of the detectors, so that the next start has few rows to process again."""
+    for job in jobs:
+        if isinstance(job, DetectJob):
+            lease = runner.lease(job)
+            if lease is not None:
+                job.save(now, lease)
 
 
 class _News(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -33,6 +34,9 @@ _STRAY_HOURS = 6
 _NAMED = 20
 """Keys that a finding names."""
 _YEAR_1971 = 31_536_000_000_000
+
+LeaseOf = Callable[[PullJob], AbstractContextManager[Lease | None]]
+"""The lease of a pull, while nobody else pulls; None while another process holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class ReconcileJob:
         source: Source,
         pulls: Sequence[PullJob],
         interval: timedelta,
-        lease_of: Callable[[PullJob], Lease | None],
+        lease_of: LeaseOf,
         wall_clock: Clock,
     ) -> None:
         self.name = reconcile_name(scope.source)
@@ -189,14 +193,13 @@ class ReconcileJob:
     def _read_piece(self, start: datetime, end: datetime, now: datetime, found: Differences) -> None:
         page = self._source.read_hour(start, end, now)
         for pull in self._pulls:
-            lease = self._lease_of(pull)
-            if lease is not None:
-                with pull.lock:
+            with self._lease_of(pull) as lease:
+                if lease is not None:
                     write = pull.commit_page(_select_members(page, pull.members), None, now, lease)
-                page = replace(page, rejects=())  # they are in quarantine now
-                changed = [row for row in write.rows if row["revision"]]
-                found.late += len(write.rows) - len(changed)
-                found.changed += [_key_of(row, self._source.key) for row in changed]
+                    page = replace(page, rejects=())  # they are in quarantine now
+                    changed = [row for row in write.rows if row["revision"]]
+                    found.late += len(write.rows) - len(changed)
+                    found.changed += [_key_of(row, self._source.key) for row in changed]
 
     def _strays(self, run: Run) -> tuple[Reject, ...]:
         if run.slot.hour % _STRAY_HOURS:

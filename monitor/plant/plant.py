@@ -79,7 +79,9 @@ class Plant(Strict):
     store: StoreConfig = Field(StoreConfig(), description="Gatewatch's own database.")
     mlflow: MlflowConfig = Field(MlflowConfig(), description="Model tracking, registry and cache.")
     server: ServerConfig = Field(ServerConfig(), description="The HTTP server.")
-    jobs: Jobs = Field(Jobs(), description="Intervals of the jobs that do not belong to a source.")
+    jobs: Jobs = Field(
+        Jobs(), description="Intervals of the jobs that do not belong to a source, and the processes that run jobs."
+    )
     reconcile: ReconcileConfig = Field(ReconcileConfig(), description="Comparison of sources and store.")
     detectors: DetectorConfig = Field(DetectorConfig(), description="Parameters of the default detectors.")
     drift: DriftConfig = Field(DriftConfig(), description="Drift detection.")

@@ -121,7 +121,7 @@ class ServerConfig(Strict):
 
 
 class Jobs(Strict):
-    """Intervals of the jobs that do not belong to a source."""
+    """Intervals of the jobs that do not belong to a source, and the processes that run jobs."""
 
     reconcile: PositiveDuration = Field(
         timedelta(hours=1), description="How often source and store are compared; see `reconcile`."
@@ -136,6 +136,14 @@ class Jobs(Strict):
         timedelta(days=1), description="How often what the gates saved is summed up; of gates with costs."
     )
     deadline: PositiveDuration = Field(timedelta(minutes=10), description="A run that takes longer counts as overdue.")
+    workers: int = Field(
+        0,
+        ge=0,
+        le=16,
+        description="How many more processes `gatewatch run` starts, to pull readings and to judge machines on several "
+        "cores; 0: one process does everything. Partitions of sources that feed no machine together are spread over "
+        "them, so more workers than such groups are of no use.",
+    )
 
 
 class ReconcileConfig(Strict):

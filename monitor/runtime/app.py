@@ -32,7 +32,7 @@ from monitor.jobs.alerts import AlertsJob
 from monitor.jobs.attribution import AttributionJob
 from monitor.jobs.bulletins import BulletinsJob, kinds_of
 from monitor.jobs.deliver import DeliverJob
-from monitor.jobs.detect import DetectJob, detect_jobs
+from monitor.jobs.detect import detect_jobs, save_states
 from monitor.jobs.drift import DriftJob
 from monitor.jobs.models import ModelJob
 from monitor.jobs.notify import NotifyJob
@@ -51,6 +51,7 @@ from monitor.plant.plant import Plant
 from monitor.plant.retention import KEYS, effective
 from monitor.ports import Source
 from monitor.runtime.private import keep_private, keep_secrets_out
+from monitor.runtime.workers.workers import Workers
 from monitor.scheduling.clock_guard import ClockGuard
 from monitor.scheduling.job import Job
 from monitor.scheduling.runner import Runner
@@ -78,6 +79,7 @@ class App:
     trainer: Trainer
     sources: dict[str, Source]
     jobs: list[Job]
+    workers: Workers
 
     @property
     def plant(self) -> Plant:
@@ -85,15 +87,12 @@ class App:
         return self.loaded.plant
 
     def save_states(self) -> None:
-        """Save the states of the detectors, so that the next start has few rows to process again."""
-        for job in self.jobs:
-            if isinstance(job, DetectJob):
-                lease = self.runner.lease(job)
-                if lease is not None:
-                    job.save(self.clock.now(), lease)
+        """Save the states of the detectors that this process has, not those of its workers."""
+        save_states([job for job in self.jobs if not self.workers.runs(job.name)], self.runner, self.clock.now())
 
     def close(self) -> None:
-        """Release leases and connections, and end the training child."""
+        """End the workers and the training child, release leases and connections."""
+        self.workers.close()
         self.trainer.close()
         self.runner.release_leases()
         for source in self.sources.values():
@@ -126,6 +125,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     record_plant_file(store, loaded.digest, redacted(loaded.text), clock.now())
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     runner = Runner(store, clock, holder, plant.store.lease, guard)
+    workers = Workers(loaded, store, runner)
     registry = make_registry(plant)
     trainer = Trainer(registry, simulated, {gate.kind for gate in plant.gates.values()})
     models = ModelsInForce(store, registry)
@@ -148,10 +148,8 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     jobs.append(notify_job(store, plant, told))
     for name in plant.sources:
         of_source = [p for p in pulls if p.source_name == name]
-        scope = reconcile_scope(plant, name)
-        jobs.append(
-            ReconcileJob(store, scope, sources[name], of_source, plant.jobs.reconcile, runner.lease, WallClock())
-        )
+        every, scope = plant.jobs.reconcile, reconcile_scope(plant, name)
+        jobs.append(ReconcileJob(store, scope, sources[name], of_source, every, workers.lease_of, WallClock()))
     if plant.write_back is not None and target is not None:
         jobs.append(DeliverJob(store, plant.write_back, target))
     jobs += [] if simulated else lake_jobs(store, plant)
@@ -160,7 +158,7 @@ def make_app(loaded: LoadedPlant, clock: Clock, simulated: bool, notify: bool | 
     if any(gate.costs is not None for gate in plant.gates.values()):
         jobs.append(SavingsJob(store, plant, loaded.path.parent))
     jobs.append(PruneJob(store, retention.effective(plant), plant.jobs.prune, retention.kept_longer(plant)))
-    return App(loaded, store, clock, runner, models, registry, trainer, sources, jobs)
+    return App(loaded, store, clock, runner, models, registry, trainer, sources, jobs, workers)
 
 
 def lake_jobs(store: Store, plant: Plant) -> list[Job]:

@@ -49,8 +49,10 @@ from monitor.web.server import make_app as make_server
 log = logging.getLogger(__name__)
 
 _THREADS = 8  # jobs mostly wait for a database; at the start all of them are due at once
+_WAITING_THREADS = 64  # each waits for a job that a worker process runs
 _POLL_SECONDS = 0.5
 """A signal that comes just before the main thread begins to wait, or to another thread, does not end the wait."""
+_WORKERS = "workers"
 _CLOCK_TOLERANCE = timedelta(seconds=1)
 _SHUTDOWN_SECONDS = 3.0
 _AFTER_PULLS = timedelta(seconds=5)
@@ -74,7 +76,8 @@ class Service:
         self._ending = False
         self._clock_watch = ClockWatch(app.clock, _CLOCK_TOLERANCE)
         self._store_watch = StoreWatch(lambda: self._app.store, lambda: self._app.plant, app.clock, DirectNotifier())
-        self._scheduler = BackgroundScheduler(timezone=UTC, executors={"default": ThreadPoolExecutor(_THREADS)})
+        pools = {"default": ThreadPoolExecutor(_THREADS), _WORKERS: ThreadPoolExecutor(_WAITING_THREADS)}
+        self._scheduler = BackgroundScheduler(timezone=UTC, executors=pools)
         self._scheduler.add_listener(_log_event, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR)
 
     def run(self, announce: Callable[[str], None]) -> None:
@@ -84,6 +87,7 @@ class Service:
         self._listen_to_signals()
         self._store_watch.start()
         self._end_rounds()
+        self._app.workers.start()
         self._scheduler.start()
         self._schedule()
         idle = False
@@ -152,6 +156,7 @@ class Service:
 
     def _problems(self) -> list[str]:
         problems = [] if self._scheduler.running else ["the scheduler is not running"]
+        problems += self._app.workers.problems()
         try:
             self._snapshot()
         except MonitorError as exc:
@@ -167,6 +172,7 @@ class Service:
             self._scheduler.add_job(
                 self._run_job, SlotTrigger(job.interval, _lag(job)), args=[job.name], id=job.name, name=job.name,
                 max_instances=1, coalesce=True, misfire_grace_time=None, next_run_time=newest,
+                executor=_WORKERS if self._app.workers.runs(job.name) else "default",
             )  # fmt: skip
 
     def _run_job(self, name: str) -> None:
@@ -180,8 +186,7 @@ class Service:
             if self._feed is not None:
                 with self._feed_lock:
                     self._feed()
-            done = app.runner.catch_up(job)
-            if done is not None and done.outcome is SlotOutcome.ANOTHER_PROCESS:
+            if app.workers.catch_up(job) is SlotOutcome.ANOTHER_PROCESS:
                 self._ask_again(name, app.clock.now() + app.plant.store.lease)
         except (MonitorError, DatabaseError) as exc:
             # The store cannot be used, so that the failure can only be logged.
@@ -197,9 +202,11 @@ class Service:
             if scheduled is not None and scheduled.next_run_time is not None and scheduled.next_run_time > at:
                 self._scheduler.modify_job(name, next_run_time=at)
 
-    def _wait_until_idle(self, seconds: float) -> bool:
-        """Wait until no job is running; False if that takes longer than `seconds`."""
-        deadline = time.monotonic() + seconds
+    def _stop_jobs(self, app: App) -> bool:
+        """Stop the jobs, wherever they run; False if one in this process is still at work after some seconds."""
+        app.runner.stop.set()
+        app.workers.stop()
+        deadline = time.monotonic() + _SHUTDOWN_SECONDS
         while any(self._running.values()):
             if time.monotonic() > deadline:
                 return False
@@ -227,9 +234,9 @@ class Service:
     def _swap(self, new: App) -> None:
         old = self._app
         self._scheduler.pause()
-        old.runner.stop.set()
         # A job that does not end in time loses its lease by `close`, and with it the right to write.
-        self._close(old, self._wait_until_idle(_SHUTDOWN_SECONDS))
+        self._close(old, self._stop_jobs(old))
+        new.workers.start()
         with self._app_lock:
             self._app = new
         self._schedule()
@@ -258,10 +265,10 @@ class Service:
 
     def _shut_down(self, server: RunningServer) -> bool:
         self._store_watch.stop()
-        self._app.runner.stop.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
-        idle = self._wait_until_idle(_SHUTDOWN_SECONDS)
+        idle = self._stop_jobs(self._app)
+        self._app.workers.close()
         if idle:
             self._close(self._app, idle)
         server.stop()

@@ -207,6 +207,13 @@ class Runner:
                 key = tally_key("gatewatch_source_read_errors_total", source=scope.source, reason=reason)
                 add_counts(connection, {key: 1})
 
+    def give_back(self, job: Job) -> None:
+        """Release the lease of a job, if this process holds it; for another one that is to run it meanwhile."""
+        with self._lock:
+            held = self._held.pop(job.name, None)
+        if held is not None:
+            release(self._store, held[0])
+
     def release_leases(self) -> None:
         """Release all leases, so that other processes can take over at once."""
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -168,7 +169,7 @@ class Life(Spine):
 
     def _comparison(self, name: str) -> ReconcileJob:
         def held(job: Any) -> Any:
-            return acquire(self.store, job.name, HOLDER, 60.0)
+            return nullcontext(acquire(self.store, job.name, HOLDER, 60.0))
 
         real_time = SimulatedClock(datetime(2030, 1, 1, tzinfo=UTC))
         scope = reconcile_scope(self.plant, name)

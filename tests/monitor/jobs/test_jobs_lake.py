@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -89,10 +90,8 @@ def test_what_was_deleted_is_a_finding(pulled: Pulled) -> None:
     pulled.run()
     DeltaTable(pulled.path).delete("force = 2.0")
     scope = reconcile_scope(pulled.plant, "it")
-    leases = {pulled.job.name: acquire(pulled.store, pulled.job.name, "this test", 60.0)}
-    count = ReconcileJob(
-        pulled.store, scope, pulled.source, [pulled.job], HOUR, lambda job: leases[job.name], WallClock()
-    )  # fmt: skip
+    held = nullcontext(acquire(pulled.store, pulled.job.name, "this test", 60.0))
+    count = ReconcileJob(pulled.store, scope, pulled.source, [pulled.job], HOUR, lambda _: held, WallClock())
     pulled.run(count)
     assert pulled.findings() == {"vanished": 1.0}
     assert len(pulled.stored()) == 3

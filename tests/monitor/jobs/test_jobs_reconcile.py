@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,7 +36,8 @@ def reconcile(
     held = lease_of or (lambda job: acquire(spine.store, job.name, HOLDER, 60.0))
     scope = replace(reconcile_scope(spine.plant, name), settle=SETTLE)
     real = source or spine.sources[name]
-    return ReconcileJob(spine.store, scope, real, pulls, HOUR, held, SimulatedClock(after(10_000)))
+    clock = SimulatedClock(after(10_000))
+    return ReconcileJob(spine.store, scope, real, pulls, HOUR, lambda job: nullcontext(held(job)), clock)
 
 
 def _at(hour: float) -> datetime:
