@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 _PAUSES = (1.0, 60.0)
 """Seconds before a worker is started again: after the first death, and after many of workers that did not live long."""
 _LONG_SECONDS = 60.0
+_KILLED_SECONDS = 0.5
 
 
 class WorkerProcess:
@@ -77,7 +78,7 @@ class WorkerProcess:
         with self._lock:
             if self._child is not None:
                 self._child.kill()
-        self._keeper.join()
+        self._keeper.join(_KILLED_SECONDS)
 
     def _keep(self) -> None:
         pause = _PAUSES[0]
@@ -132,7 +133,10 @@ class WorkerProcess:
         for stream in (child.stdin, child.stdout):
             with suppress(OSError):  # what could not be sent
                 cast("IO[bytes]", stream).close()
-        self._ended(self._holder)
+        if (
+            not self._over.is_set()
+        ):  # else nobody waits for its leases, and a store that is locked must not be waited for
+            self._ended(self._holder)
         for answer in waiting:
             answer.set_result(None)
 
