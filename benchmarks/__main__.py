@@ -19,7 +19,7 @@ LONG = (
     "bench_compare", "bench_decisions", "bench_demo", "bench_detect", "bench_drift_shifts", "bench_engine",
     "bench_false_alarms", "bench_image_drift", "bench_lake", "bench_lake_source", "bench_message",
     "bench_models_ensemble", "bench_models_image", "bench_models_shape", "bench_models_table", "bench_performance",
-    "bench_savings", "bench_spc", "bench_steps",
+    "bench_savings", "bench_spc", "bench_steps", "bench_workers",
 )  # fmt: skip
 """Only when named."""
 _FOLDERS = {"bench_detect": "detect"}

@@ -133,9 +133,8 @@ class WorkerProcess:
         for stream in (child.stdin, child.stdout):
             with suppress(OSError):  # what could not be sent
                 cast("IO[bytes]", stream).close()
-        if (
-            not self._over.is_set()
-        ):  # else nobody waits for its leases, and a store that is locked must not be waited for
+        # At the end nobody waits for its leases, and a store that is locked must not be waited for.
+        if not self._over.is_set():
             self._ended(self._holder)
         for answer in waiting:
             answer.set_result(None)
