@@ -29,6 +29,8 @@ def check_databases(examined: Any) -> Checked:
     if examined.plant is None:
         return Checked()
     found = _Found([] if not examined.is_sound("gates") else _doubtful_costs(examined.plant))
+    if all(map(examined.is_sound, ("jobs", "machines", "sources"))):
+        found.warnings += _idle_workers(examined.plant)
     problems = [*_sources(examined, found), *_store(examined), *_targets(examined)]
     return Checked(tuple(problems), tuple(found.warnings), tuple(found.sources))
 
@@ -38,6 +40,12 @@ def _doubtful_costs(plant: Any) -> list[str]:
     from monitor.connecting.cost_doubts import cost_doubts
 
     return cost_doubts(plant, WallClock().now())
+
+
+def _idle_workers(plant: Any) -> list[str]:
+    from monitor.runtime.workers.units import idle_workers
+
+    return idle_workers(plant)
 
 
 @dataclass(slots=True)

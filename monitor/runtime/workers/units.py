@@ -48,6 +48,18 @@ def spread(units: Sequence[Unit], workers: int) -> list[tuple[str, ...]]:
     return [tuple(name for unit in share for name in unit.jobs) for share in shares]
 
 
+def idle_workers(plant: Plant) -> list[str]:
+    """A sentence if the plant file asks for more workers than there is work for."""
+    asked, units = plant.jobs.workers, len(units_of(plant))
+    if asked <= units:
+        return []
+    groups = "group" if units == 1 else "groups"
+    return [
+        f"jobs.workers: {asked}, but the pulls of readings fall into {units} {groups} that share no machine, so only "
+        f"{units} start; divide sources by `partitions`, or ask for fewer"
+    ]
+
+
 def _load(share: Sequence[Unit]) -> tuple[int, int]:
     return sum(unit.machines for unit in share), len(share)
 

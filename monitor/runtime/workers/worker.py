@@ -31,7 +31,8 @@ from monitor.store.database.schema import open_existing
 log = logging.getLogger(__name__)
 
 _THREADS = 8  # jobs mostly wait for a database; a slow source of one partition does not hold up another
-_END_SECONDS = 3.0
+_END_SECONDS = 2.5
+"""Less than the service waits for the jobs that it has sent."""
 _ORPHAN = 3
 """Exit code of a worker whose service is gone."""
 

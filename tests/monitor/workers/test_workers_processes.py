@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
-import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -18,8 +22,10 @@ from monitor.jobs.detect import Asked
 from monitor.runtime.app import App
 from monitor.runtime.forgetting import forget_baseline
 from monitor.runtime.workers import process
+from monitor.scheduling.job import Job
 from monitor.scheduling.runner import SlotOutcome
 from monitor.store.database import tables as t
+from monitor.store.jobs import last_slot
 
 pytestmark = pytest.mark.process
 
@@ -63,14 +69,18 @@ def test_a_worker_that_is_killed_in_its_work_loses_and_doubles_nothing(
     alone: dict[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(process, "_PAUSES", (0.0, 0.0))
-    deaths = ["after_read:2", "before_commit:2", "after_commit:2", "before_commit:1"]
-    with forked_workers([*deaths, ""]) as workers, opened(make_plant(tmp_path / "plant", 1), started=True) as app:
+    pulling = ["after_read:2", "before_commit:2", "after_commit:2"]
+    judging = ["before_commit:1", "after_commit:1"]
+    lives = [*pulling, "", *judging, ""]
+    with forked_workers(lives) as workers, opened(make_plant(tmp_path / "plant", 1), started=True) as app:
+        run(app, *PULLS)
+        workers[len(pulling)].kill()
         history(app)
         same(app, alone)
         assert app.workers.problems() == []
-    assert [worker.code for worker in workers] == [-signal.SIGKILL] * len(deaths) + [0]
+    assert [worker.code for worker in workers] == [-signal.SIGKILL] * (len(lives) - 1) + [0]
     told = [record.getMessage() for record in caplog.records if "worker" in record.getMessage()]
-    assert [line.split(";")[0] for line in told] == ["worker 1 was ended by SIGKILL"] * len(deaths)
+    assert [line.split(";")[0] for line in told] == ["worker 1 was ended by SIGKILL"] * (len(lives) - 1)
 
 
 def test_a_baseline_is_forgotten_while_a_worker_holds_the_lease(tmp_path: Path) -> None:
@@ -86,17 +96,48 @@ def test_a_baseline_is_forgotten_while_a_worker_holds_the_lease(tmp_path: Path) 
             assert connection.execute(score).scalars().all() == ["cannot_judge"]
 
 
-def test_a_slow_partition_holds_up_neither_the_other_nor_its_turn_for_ever(tmp_path: Path) -> None:
-    """A pull that waits in the historian, in the only worker, and the other partition meanwhile."""
-    plant = make_plant(tmp_path / "plant", 1)
-    with forked_workers([""]), opened(plant, started=True) as app:
-        run(app, PULLS[0])
-        with locked(plant):
-            waits = threading.Thread(target=run, args=(app, PULLS[0]))
-            waits.start()
-            run(app, JUDGES[0])
-            assert waits.is_alive()
-        waits.join()
+@contextmanager
+def waiting_pull(app: App) -> Iterator[Future[SlotOutcome | None]]:
+    """The first partition's pull, which waits for its source, and meanwhile the judging of the same machines."""
+    run(app, PULLS[0])
+    pull = next(job for job in app.jobs if job.name == PULLS[0])
+    with ThreadPoolExecutor(1) as pool, locked(app.loaded.path):
+        until(lambda: app.clock.now() > _last_slot(app, pull) + pull.interval, "the next slot")
+        waiting = pool.submit(app.workers.catch_up, pull)
+        run(app, JUDGES[0])
+        assert not waiting.done()
+        yield waiting
+
+
+def test_a_slow_source_holds_up_no_other_job_of_its_worker(tmp_path: Path) -> None:
+    with forked_workers([""]), opened(make_plant(tmp_path / "plant", 1), started=True) as app:
+        with waiting_pull(app) as waiting:
+            pass
+        assert waiting.result() is SlotOutcome.SUCCESS
+
+
+def test_a_worker_ends_although_a_pull_waits_for_its_source(tmp_path: Path) -> None:
+    with forked_workers([""]) as workers, opened(make_plant(tmp_path / "plant", 1), started=True) as app:
+        with waiting_pull(app) as waiting:
+            app.workers.close()
+            assert waiting.result() is SlotOutcome.ANOTHER_PROCESS
+        assert workers[0].code == 0, "it ended by itself"
+
+
+def _last_slot(app: App, job: Job) -> datetime:
+    with app.store.read() as connection:
+        found = last_slot(connection, job.name)
+    assert found is not None
+    return found
+
+
+def test_one_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.runtime.workers.workers._END_SECONDS", 0.1)
+    with forked_workers([""]) as workers, opened(make_plant(tmp_path / "plant", 1), started=True) as app:
+        run(app, *PULLS)
+        os.kill(workers[0].pid, signal.SIGSTOP)
+        app.workers.close()
+        assert workers[0].code == -signal.SIGKILL
 
 
 def test_one_that_cannot_be_started_is_told_until_it_can(

@@ -10,17 +10,17 @@ import pytest
 
 from monitor.plant.plant import Plant
 from monitor.runtime.workers.turns import Turns
-from monitor.runtime.workers.units import Unit, spread, units_of
+from monitor.runtime.workers.units import Unit, idle_workers, spread, units_of
 
 NORTH_SOUTH = {"north": ["m1", "m2"], "south": ["m3"]}
 
 
-def plant(sources: Mapping[str, Mapping[str, Any]], machines: int = 3) -> Plant:
+def plant(sources: Mapping[str, Mapping[str, Any]], machines: int = 3, workers: int = 0) -> Plant:
     """Machines m1, m2, ... with two sensors, and sources of readings, of the sensor force unless they say more."""
     columns = {"kind": "readings", "url": "sqlite:///x.db", "table": "T", "at": "at", "machine": "unit"}
     return Plant.model_validate(
         {
-            "version": 1, "site": "here", "steps": {"forging": {"line": "l"}},
+            "version": 1, "site": "here", "steps": {"forging": {"line": "l"}}, "jobs": {"workers": workers},
             "machines": {
                 f"m{n}": {"step": "forging", "sensors": {"force": {}, "speed": {}}} for n in range(1, machines + 1)
             },
@@ -99,6 +99,24 @@ def test_spread(machines: Sequence[int], workers: int, shares: Sequence[str]) ->
     units = sized(*machines)
     assert [" ".join(jobs) for jobs in spread(units, workers)] == shares
     assert spread(list(reversed(units)), workers) == spread(units, workers)
+
+
+@pytest.mark.parametrize(
+    ("workers", "sources", "told"),
+    [
+        pytest.param(0, {"a": {}}, None, id="no workers"),
+        pytest.param(2, {"a": {"partitions": NORTH_SOUTH}}, None, id="one for each group"),
+        pytest.param(2, {"a": {}}, "2, but the pulls of readings fall into 1 group ", id="one too many"),
+        pytest.param(
+            3, {"a": {"partitions": NORTH_SOUTH}}, "3, but the pulls of readings fall into 2 groups ", id="many"
+        ),
+    ],
+)
+def test_workers_without_work_are_told(
+    workers: int, sources: Mapping[str, Mapping[str, Any]], told: str | None
+) -> None:
+    found = idle_workers(plant(sources, workers=workers))
+    assert [sentence.removeprefix("jobs.workers: ").startswith(str(told)) for sentence in found] == [True] * bool(told)
 
 
 def test_turns_are_given_in_the_order_in_which_they_were_asked_for() -> None:
