@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -81,6 +82,23 @@ def test_a_worker_that_is_killed_in_its_work_loses_and_doubles_nothing(
     assert [worker.code for worker in workers] == [-signal.SIGKILL] * (len(lives) - 1) + [0]
     told = [record.getMessage() for record in caplog.records if "worker" in record.getMessage()]
     assert [line.split(";")[0] for line in told] == ["worker 1 was ended by SIGKILL"] * (len(lives) - 1)
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.soak) for n in range(1, 5))])
+def test_workers_that_are_killed_at_random_lose_and_double_nothing(
+    store_url: str, seed: int, alone: dict[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_PAUSES", (0.0, 0.0))
+    rng = random.Random(seed)
+    points = ("after_read", "after_read", "before_commit", "after_commit")
+    deaths = [f"{rng.choice(points)}:{rng.randint(1, 3)}" for _ in range(8)]
+    plant = make_plant(tmp_path / "plant", 2, store_url)
+    with forked_workers([*deaths, "", ""]) as workers, opened(plant, started=True) as app:
+        history(app)
+        same(app, alone)
+        killed = sum(worker.code == -signal.SIGKILL for worker in workers)
+        print(f"{killed} of 8 were killed in their work")
+        assert killed >= 4
 
 
 def test_a_baseline_is_forgotten_while_a_worker_holds_the_lease(tmp_path: Path) -> None:
