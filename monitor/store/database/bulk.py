@@ -5,8 +5,11 @@ SQLAlchemy's own executemany prepares each row by itself, which takes longer tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
+from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -27,10 +30,13 @@ class _Prepared(NamedTuple):
     defaults: Mapping[str, object]
 
 
-def insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert rows, which all have the same columns."""
+def insert(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]],
+    columns: Mapping[str, Sequence[object]] = MappingProxyType({}),
+) -> None:  # fmt: skip
+    """Insert rows, which all have the same columns; `columns` are further ones, of a value for each row."""
     if rows:
-        _execute(connection, _inserting(connection.dialect, table, tuple(rows[0])), rows)
+        _execute(connection, _inserting(connection.dialect, table, (*rows[0], *columns)), rows, columns)
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
@@ -47,20 +53,22 @@ def upsert(
         _execute(connection, _overwriting(connection.dialect, table, tuple(rows[0]), add), rows)
 
 
-def _execute(connection: sa.Connection, prepared: _Prepared, rows: Sequence[Mapping[str, object]]) -> None:
-    columns = []
+def _execute(
+    connection: sa.Connection, prepared: _Prepared, rows: Sequence[Mapping[str, object]],
+    columns: Mapping[str, Sequence[object]] = MappingProxyType({}),
+) -> None:  # fmt: skip
+    bound: list[Iterable[object]] = []
     for name in prepared.positions or prepared.names:
-        default = prepared.defaults.get(name, _NONE)
-        values: Sequence[object] = [row[name] for row in rows] if default is _NONE else [default] * len(rows)
+        if name in prepared.defaults:
+            values: Iterable[object] = repeat(prepared.defaults[name], len(rows))
+        else:
+            values = columns[name] if name in columns else map(itemgetter(name), rows)
         processor = prepared.processors.get(name)
-        columns.append(values if processor is None else list(map(processor, values)))
-    given: Any = list(zip(*columns, strict=True))
+        bound.append(values if processor is None else map(processor, values))
+    given: Any = list(zip(*bound, strict=True))
     if prepared.positions is None:
         given = [dict(zip(prepared.names, row, strict=True)) for row in given]
     connection.exec_driver_sql(prepared.sql, given)
-
-
-_NONE = object()
 
 
 @lru_cache(maxsize=256)
