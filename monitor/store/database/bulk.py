@@ -1,11 +1,12 @@
 """Many rows into one table: a statement compiled once, columns converted at once, one executemany of the driver.
 
-SQLAlchemy's own executemany prepares each row by itself, which takes longer than the database does.
+SQLAlchemy's own executemany prepares each row by itself, which takes longer than the database does. PostgreSQL takes
+many new rows by COPY, in a quarter of the time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import repeat
 from operator import itemgetter
@@ -17,6 +18,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 Processor = Callable[[Any], object]
+Columns = Mapping[str, Sequence[object]]
+_NO_COLUMNS: Columns = MappingProxyType({})
+_COPIED = 20
+"""From so many rows on PostgreSQL copies: of few, the two more round trips take longer."""
 
 
 class _Prepared(NamedTuple):
@@ -32,11 +37,16 @@ class _Prepared(NamedTuple):
 
 def insert(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]],
-    columns: Mapping[str, Sequence[object]] = MappingProxyType({}),
+    columns: Columns = _NO_COLUMNS,
 ) -> None:  # fmt: skip
     """Insert rows, which all have the same columns; `columns` are further ones, of a value for each row."""
-    if rows:
-        _execute(connection, _inserting(connection.dialect, table, (*rows[0], *columns)), rows, columns)
+    if not rows:
+        return
+    prepared = _inserting(connection.dialect, table, (*rows[0], *columns))
+    if connection.dialect.name == "postgresql" and len(rows) >= _COPIED:
+        _copy(connection, table, prepared, rows, columns)
+    else:
+        _execute(connection, prepared, rows, columns)
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
@@ -54,21 +64,50 @@ def upsert(
 
 
 def _execute(
-    connection: sa.Connection, prepared: _Prepared, rows: Sequence[Mapping[str, object]],
-    columns: Mapping[str, Sequence[object]] = MappingProxyType({}),
+    connection: sa.Connection, prepared: _Prepared, rows: Sequence[Mapping[str, object]], columns: Columns = _NO_COLUMNS
+) -> None:
+    given: Any = list(_bound(prepared, prepared.positions or prepared.names, rows, columns))
+    if prepared.positions is None:
+        given = [dict(zip(prepared.names, row, strict=True)) for row in given]
+    connection.exec_driver_sql(prepared.sql, given)
+
+
+def _copy(
+    connection: sa.Connection, table: sa.Table, prepared: _Prepared, rows: Sequence[Mapping[str, object]],
+    columns: Columns,
 ) -> None:  # fmt: skip
+    """Insert by COPY, which SQLAlchemy does not know; errors are raised as it raises those of other statements."""
+    quote = connection.dialect.identifier_preparer.quote
+    sql = f"COPY {quote(table.name)} ({', '.join(map(quote, prepared.names))}) FROM STDIN"
+    driver: Any = connection.connection.driver_connection
+    database: Any = connection.dialect.loaded_dbapi
+    given = list(_bound(prepared, prepared.names, rows, columns))
+    try:
+        with driver.cursor() as cursor, cursor.copy(sql) as copy:
+            for row in given:
+                copy.write_row(row)
+    except database.Error as exc:
+        lost = connection.dialect.is_disconnect(exc, driver, None)
+        if lost:
+            connection.invalidate(exc)
+        raise sa.exc.DBAPIError.instance(
+            sql, None, exc, database.Error, connection_invalidated=lost, dialect=connection.dialect
+        ) from exc
+
+
+def _bound(
+    prepared: _Prepared, names: Sequence[str], rows: Sequence[Mapping[str, object]], columns: Columns
+) -> Iterator[tuple[object, ...]]:
+    """The rows as the driver takes them, with the columns of these names."""
     bound: list[Iterable[object]] = []
-    for name in prepared.positions or prepared.names:
+    for name in names:
         if name in prepared.defaults:
             values: Iterable[object] = repeat(prepared.defaults[name], len(rows))
         else:
             values = columns[name] if name in columns else map(itemgetter(name), rows)
         processor = prepared.processors.get(name)
         bound.append(values if processor is None else map(processor, values))
-    given: Any = list(zip(*bound, strict=True))
-    if prepared.positions is None:
-        given = [dict(zip(prepared.names, row, strict=True)) for row in given]
-    connection.exec_driver_sql(prepared.sql, given)
+    return zip(*bound, strict=True)
 
 
 @lru_cache(maxsize=256)
