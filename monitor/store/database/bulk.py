@@ -1,7 +1,7 @@
 """Many rows into one table: a statement compiled once, columns converted at once, one executemany of the driver.
 
 SQLAlchemy's own executemany prepares each row by itself, which takes longer than the database does. PostgreSQL takes
-many new rows by COPY, in a quarter of the time.
+many rows by COPY, in a quarter of the time.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
+from monitor.store.database.copying import clear_stage, copy, make_stage
+
 Processor = Callable[[Any], object]
 Columns = Mapping[str, Sequence[object]]
 _NO_COLUMNS: Columns = MappingProxyType({})
 _COPIED = 20
-"""From so many rows on PostgreSQL copies: of few, the two more round trips take longer."""
+"""From so many rows on PostgreSQL copies them: of few, its further round trips take longer."""
 
 
 class _Prepared(NamedTuple):
@@ -43,8 +45,8 @@ def insert(
     if not rows:
         return
     prepared = _inserting(connection.dialect, table, (*rows[0], *columns))
-    if connection.dialect.name == "postgresql" and len(rows) >= _COPIED:
-        _copy(connection, table, prepared, rows, columns)
+    if _are_copied(connection, rows):
+        copy(connection, table.name, prepared.names, _bound(prepared, prepared.names, rows, columns))
     else:
         _execute(connection, prepared, rows, columns)
 
@@ -59,8 +61,27 @@ def upsert(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]], add: tuple[str, ...] = ()
 ) -> None:
     """Insert, or overwrite the row of the same primary key, adding columns in `add`. All rows have the same columns."""
-    if rows:
-        _execute(connection, _overwriting(connection.dialect, table, tuple(rows[0]), add), rows)
+    if not rows:
+        return
+    prepared = _overwriting(connection.dialect, table, tuple(rows[0]), add)
+    given = list(_bound(prepared, prepared.names, rows)) if _are_copied(connection, rows) else []
+    if given and _are_distinct(table, prepared.names, given):
+        stage = make_stage(connection, table)
+        copy(connection, stage, prepared.names, given)
+        connection.exec_driver_sql(_overwriting_from(connection.dialect, table, stage, prepared.names, add))
+        clear_stage(connection, stage)
+    else:
+        _execute(connection, prepared, rows)
+
+
+def _are_copied(connection: sa.Connection, rows: Sequence[object]) -> bool:
+    return connection.dialect.name == "postgresql" and len(rows) >= _COPIED
+
+
+def _are_distinct(table: sa.Table, names: Sequence[str], rows: Sequence[Sequence[object]]) -> bool:
+    """Whether no two rows have the same primary key: one statement overwrites a row once."""
+    key = itemgetter(*(names.index(c.name) for c in table.primary_key))
+    return len(set(map(key, rows))) == len(rows)
 
 
 def _execute(
@@ -72,31 +93,8 @@ def _execute(
     connection.exec_driver_sql(prepared.sql, given)
 
 
-def _copy(
-    connection: sa.Connection, table: sa.Table, prepared: _Prepared, rows: Sequence[Mapping[str, object]],
-    columns: Columns,
-) -> None:  # fmt: skip
-    """Insert by COPY, which SQLAlchemy does not know; errors are raised as it raises those of other statements."""
-    quote = connection.dialect.identifier_preparer.quote
-    sql = f"COPY {quote(table.name)} ({', '.join(map(quote, prepared.names))}) FROM STDIN"
-    driver: Any = connection.connection.driver_connection
-    database: Any = connection.dialect.loaded_dbapi
-    given = list(_bound(prepared, prepared.names, rows, columns))
-    try:
-        with driver.cursor() as cursor, cursor.copy(sql) as copy:
-            for row in given:
-                copy.write_row(row)
-    except database.Error as exc:
-        lost = connection.dialect.is_disconnect(exc, driver, None)
-        if lost:
-            connection.invalidate(exc)
-        raise sa.exc.DBAPIError.instance(
-            sql, None, exc, database.Error, connection_invalidated=lost, dialect=connection.dialect
-        ) from exc
-
-
 def _bound(
-    prepared: _Prepared, names: Sequence[str], rows: Sequence[Mapping[str, object]], columns: Columns
+    prepared: _Prepared, names: Sequence[str], rows: Sequence[Mapping[str, object]], columns: Columns = _NO_COLUMNS
 ) -> Iterator[tuple[object, ...]]:
     """The rows as the driver takes them, with the columns of these names."""
     bound: list[Iterable[object]] = []
@@ -122,14 +120,27 @@ def _inserting_new(dialect: sa.Dialect, table: sa.Table, names: tuple[str, ...])
 
 @lru_cache(maxsize=256)
 def _overwriting(dialect: sa.Dialect, table: sa.Table, names: tuple[str, ...], add: tuple[str, ...]) -> _Prepared:
-    statement = _own_insert(dialect)(table)
+    return _prepare(dialect, table, _overwrite(_own_insert(dialect)(table), table, names, add), names)
+
+
+@lru_cache(maxsize=256)
+def _overwriting_from(
+    dialect: sa.Dialect, table: sa.Table, stage: str, names: tuple[str, ...], add: tuple[str, ...]
+) -> str:
+    """The statement that takes its rows from another table."""
+    rows = sa.select(sa.table(stage, *map(sa.column, names)))
+    statement = postgresql.insert(table).from_select(names, rows, include_defaults=False)
+    return str(_overwrite(statement, table, names, add).compile(dialect=dialect))
+
+
+def _overwrite(statement: Any, table: sa.Table, names: tuple[str, ...], add: tuple[str, ...]) -> Any:
     keys = [c.name for c in table.primary_key]
     change = {
         name: (table.c[name] + statement.excluded[name]) if name in add else statement.excluded[name]
         for name in names
         if name not in keys
     }
-    return _prepare(dialect, table, statement.on_conflict_do_update(index_elements=keys, set_=change), names)
+    return statement.on_conflict_do_update(index_elements=keys, set_=change)
 
 
 def _own_insert(dialect: sa.Dialect) -> Any:

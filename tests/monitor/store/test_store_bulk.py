@@ -52,8 +52,9 @@ def test_every_table_takes_the_rows_that_sqlalchemy_writes(spine: Spine, table: 
             connection.execute(table.delete())
             insert(connection, table, rows)
             assert _stored(connection, table) == expected
-            insert_new(connection, table, rows)
-            assert _stored(connection, table) == expected
+            for write in (insert_new, upsert, upsert):
+                write(connection, table, rows)
+                assert _stored(connection, table) == expected
 
 
 def test_what_rows_do_not_give_has_the_default_of_its_column(spine: Spine) -> None:
@@ -69,6 +70,20 @@ def test_an_upsert_overwrites_or_adds(spine: Spine) -> None:
             upsert(connection, t.sequence, [{"name": "of a test", "value": 5}], add=add)
             query = sa.select(t.sequence.c.value).where(t.sequence.c.name == "of a test")
             assert connection.scalar(query) == expected
+
+
+@pytest.mark.parametrize("twice", [False, True], ids=["each once", "one twice"])
+@pytest.mark.parametrize("count", [1, MANY])
+def test_many_are_overwritten_and_added_to_as_few_are(spine: Spine, count: int, twice: bool) -> None:
+    rows = [{"name": f"of a test {i}", "value": i} for i in range(count)]
+    given = [*rows, rows[0] | {"value": 7}] if twice else rows
+    with spine.store.write() as connection:
+        upsert(connection, t.sequence, given)
+        upsert(connection, t.sequence, given, add=("value",))
+        query = sa.select(t.sequence.c.name, t.sequence.c.value).where(t.sequence.c.name.like("of a test %"))
+        stored = dict(connection.execute(query).tuples().all())
+    # The first row is overwritten by 7, then 0 and 7 are added.
+    assert stored == {f"of a test {i}": 14 if twice and not i else 2 * i for i in range(count)}
 
 
 @pytest.mark.parametrize(
