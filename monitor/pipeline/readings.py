@@ -8,9 +8,9 @@ import numpy as np
 
 from monitor.failpoints import reach
 from monitor.model import MachineState, Page
+from monitor.pipeline.intake.readings import NewReadings, ReadingRows, classify_readings, reading_rows
 from monitor.pipeline.machine_states import StateTimeline
 from monitor.pipeline.pipeline import Pipeline
-from monitor.pipeline.readings_intake import NewReadings, ReadingRows, classify_readings, reading_rows
 from monitor.plant.plant import Plant
 from monitor.plant.sources import ReadingSource
 from monitor.store.commit import BatchWrite

@@ -14,8 +14,8 @@ from monitor.engine.pieces.results import Results, count_cells, reject_cells
 from monitor.engine.pieces.timing import NEVER, Judging, Newest, Slots, Span
 from monitor.instants import to_micros
 from monitor.model import Page
-from monitor.pipeline import intake
-from monitor.pipeline.readings_intake import NewReadings, ReadingRows, classify_readings, reading_rows
+from monitor.pipeline.intake import rows as intake
+from monitor.pipeline.intake.readings import NewReadings, ReadingRows, classify_readings, reading_rows
 from monitor.plant.plant import Plant
 from monitor.plant.sources import ReadingSource, SourceBase
 from monitor.sources.typed.arrays import Micros

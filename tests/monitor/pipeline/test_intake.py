@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model import Page
-from monitor.pipeline import intake
-from monitor.pipeline.intake import Accepted, Intake
-from monitor.pipeline.readings_intake import reading_rows
+from monitor.pipeline.intake import rows as intake
+from monitor.pipeline.intake.readings import reading_rows
+from monitor.pipeline.intake.rows import Accepted, Intake
 from monitor.store.rows.digests import Key, StoredRow
 
 T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)

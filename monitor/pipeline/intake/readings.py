@@ -1,4 +1,4 @@
-"""What is new in a page of readings, sensor by sensor: see `monitor.pipeline.intake` for what counts as seen.
+"""What is new in a page of readings, sensor by sensor: see `monitor.pipeline.intake.rows` for what counts as seen.
 
 By columns: nearly all rows of nearly all pages are the first of their key, and nothing is made for those but what is
 stored. Pure.
@@ -15,7 +15,7 @@ from datetime import datetime
 import numpy as np
 
 from monitor.model import Page
-from monitor.pipeline.intake import Outcomes, both_times, is_older, outcomes
+from monitor.pipeline.intake.rows import Outcomes, both_times, is_older, outcomes
 from monitor.store.rows.digests import Key, StoredReading
 
 Values = Mapping[str, float | None]
