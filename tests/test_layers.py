@@ -193,7 +193,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "monitor.engine.pieces": (
         "exporters.metrics.shared", "inference", "monitor.gate_models", "monitor.jobs", "monitor.jobs.pulling",
         "monitor.pipeline", "monitor.pipeline.intake", "monitor.plant", "monitor.scheduling", "monitor.sources.typed",
-        "monitor.store", "monitor.store.database", "monitor.store.models", "monitor.store.rows", "monitor.store.watching",
+        "monitor.store", "monitor.store.database", "monitor.store.models", "monitor.store.rows",
+        "monitor.store.watching",
     ),
     "monitor.engine": ("monitor.engine.pieces", "monitor.simulator", "monitor.sources.typed"),
     "monitor.engine.fleet": ("inference", "inference.models", "monitor.engine", "monitor.plant"),
