@@ -6,12 +6,14 @@ known, commit), and one of `detect:historian` (read back, join, judge by the def
 windows and states). Bare is the least that moves the same rows: a SELECT through SQLAlchemy in the same order and
 pages, and per page one transaction with an executemany INSERT of the raw values and an UPDATE of a cursor. Both write
 durably (SQLite: WAL, synchronous=FULL; PostgreSQL: its defaults), by turns, on fresh databases; medians are reported.
-The machine states are in the store and the libraries are imported before the clock starts.
+The machine states are in the store and the libraries are imported before the clock starts; the garbage collector runs
+as rarely as under the command line, for both.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import json
 import statistics
@@ -35,6 +37,7 @@ from benchmarks.plants import (
     served,
     sqlite_files,
 )
+from monitor.cli import OBJECTS_BEFORE_COLLECTION
 from monitor.simulator.tables import trend_wide
 from monitor.store.database.database import make_engine
 
@@ -124,6 +127,7 @@ def main() -> None:
     parser.add_argument("--days", type=float, default=3.0, help="Length of the history; 138,240 readings a day.")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
     backends = ["sqlite", *(["postgresql"] if postgres_binaries() else [])]
     results = [measure(backend, arguments.days, arguments.rounds) for backend in backends]
     sys.stdout.write(json.dumps({"benchmark": "pull", "results": results}, indent=2) + "\n")

@@ -26,7 +26,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A batch makes thousands of objects and no cycles: looking for cycles at every 700 takes 7 % of a replay's time.
-_OBJECTS_BEFORE_COLLECTION = 20_000
+OBJECTS_BEFORE_COLLECTION = 20_000
 
 _PUBLIC = ("dashboards",)
 """Commands that write files for other users, such as Grafana's; whatever others write is for the owner alone."""
@@ -43,7 +43,7 @@ def cli(context: click.Context, verbose: bool) -> None:
     """
     if context.invoked_subcommand not in _PUBLIC:
         make_private()
-    gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True)
     for chatty in ("alembic", "apscheduler", "mlflow", "uvicorn"):
