@@ -36,12 +36,12 @@ _PR_SET_PDEATHSIG = 1
 _BEAT_SECONDS = 1.0
 _DONE = b"done\n"
 # A batch makes thousands of objects and no cycles: looking for cycles at every 700 takes 7 % of a replay's time.
-_OBJECTS_BEFORE_COLLECTION = 20_000
+OBJECTS_BEFORE_COLLECTION = 20_000
 
 
 def set_up(log_level: int) -> None:
     """What the command line and each process that runs jobs begin with: garbage collector, and log on stderr."""
-    gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
     logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True)
     for chatty in ("alembic", "apscheduler", "mlflow", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.ERROR)

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from _pytest.reports import TestReport
@@ -51,8 +52,14 @@ def _report(item: pytest.Item, writing: int) -> None:
 def _reports(item: pytest.Item, told: str, code: int) -> Sequence[TestReport]:
     if code == 0 and told:
         load = item.config.hook.pytest_report_from_serializable
-        return [load(config=item.config, data=data) for data in json.loads(told)]
+        return [load(config=item.config, data=_as_reported(data)) for data in json.loads(told)]
     return [_failed(item, f"its process ended with {code} and no report")]
+
+
+def _as_reported(data: dict[str, Any]) -> dict[str, Any]:
+    """A report as pytest has it: where and why a test was skipped is a tuple, of which JSON makes a list."""
+    why = data["longrepr"]
+    return {**data, "longrepr": tuple(why) if isinstance(why, list) else why}
 
 
 def _failed(item: pytest.Item, words: str) -> TestReport:

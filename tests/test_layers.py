@@ -111,9 +111,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.database", "monitor.store.watching",
     ),
     "dashboards.rows": ("alerting.specs", "dashboards.blocks"),
+    "monitor.pipeline.intake": ("monitor.store.rows",),
     "monitor.pipeline": (
         "detectors.stream", "inference.models", "inference.models.tables", "inference.policy", "monitor.confirming",
-        "monitor.plant", "monitor.store", "monitor.store.database",
+        "monitor.pipeline.intake", "monitor.plant", "monitor.store", "monitor.store.database",
         "monitor.store.delivery", "monitor.store.rows",
     ),
     "monitor.scheduling": ("monitor.store", "monitor.store.database"),
@@ -151,8 +152,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "monitor.store.rows", "monitor.store.watching", "monitor.windows",
     ),
     "monitor.jobs.pulling": (
-        "monitor.pipeline", "monitor.plant", "monitor.scheduling", "monitor.store", "monitor.store.database",
-        "monitor.store.rows",
+        "monitor.pipeline", "monitor.pipeline.intake", "monitor.plant", "monitor.scheduling", "monitor.store",
+        "monitor.store.database", "monitor.store.rows",
     ),
     "monitor.drills": (
         "alerting.notifications", "exporters.delivery", "exporters.metrics.shared", "monitor.plant",
@@ -195,8 +196,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "monitor.engine.pieces": (
         "exporters.metrics.shared", "inference", "monitor.gate_models", "monitor.jobs", "monitor.jobs.pulling",
-        "monitor.pipeline", "monitor.plant", "monitor.scheduling", "monitor.sources.typed", "monitor.store",
-        "monitor.store.database", "monitor.store.models", "monitor.store.rows", "monitor.store.watching",
+        "monitor.pipeline", "monitor.pipeline.intake", "monitor.plant", "monitor.scheduling", "monitor.sources.typed",
+        "monitor.store", "monitor.store.database", "monitor.store.models", "monitor.store.rows",
+        "monitor.store.watching",
     ),
     "monitor.engine": ("monitor.engine.pieces", "monitor.simulator", "monitor.sources.typed"),
     "monitor.engine.fleet": ("inference", "inference.models", "monitor.engine", "monitor.plant"),

@@ -326,7 +326,8 @@ def _new(members: Sequence[Episode], rules: Rules) -> list[Episode]:
         if e.announced is Announced.NOTHING:
             # One that waits to be told covers no cause of which nothing was told.
             by = covered if e.cause in causes else told
-            same = (c for c in by if (c.akin(e) and (c.critical or not e.critical)) or e.may_follow(c))
+            # The newest first: of an alert that chatters, the oldest settled long ago.
+            same = (c for c in reversed(by) if (c.akin(e) and (c.critical or not e.critical)) or e.may_follow(c))
             (covered if any(_covers(c, e, rules) for c in same) else new).append(e)
     return new
 

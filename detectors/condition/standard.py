@@ -89,8 +89,8 @@ def without_absurd(rows: Floats) -> Floats:
 
     One error code among the samples would widen a standard deviation until no fault is seen.
     """
-    middle = np.nanmedian(rows, axis=0)
-    spread = np.nanmedian(np.abs(rows - middle), axis=0)
+    middle = medians(rows)
+    spread = medians(np.abs(rows - middle))
     known = np.flatnonzero(spread > 0)  # a sensor that mostly rests on one value has no such spread
     bounds = np.finfo(np.float32).max * np.array([-1.0, 1.0])
     standard = np.clip((rows[:, known] - middle[known]) / spread[known], *bounds)
@@ -102,6 +102,12 @@ def without_absurd(rows: Floats) -> Floats:
     cleaned = rows.copy()
     cleaned[:, known] = np.where(absurd, np.nan, rows[:, known])
     return cleaned
+
+
+def medians(rows: Floats) -> Floats:
+    """The median of each sensor, (n, sensors) to (sensors,); NaN where missing."""
+    # The same number either way, but NumPy goes column by column through Python where it looks for gaps.
+    return np.asarray((np.nanmedian if np.isnan(rows).any() else np.median)(rows, axis=0))
 
 
 def _median(first: Floats, second: Floats, third: Floats) -> Floats:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.condition.standard import medians
 from detectors.shared.rows import sampling_interval
 from detectors.shared.state import pack, require, unpack, whole_number
 from monitor.model import Floats
@@ -105,7 +106,7 @@ _COUNTS = ("block", "came", "due", "keep", "refits")
 def reservoir_of(rows: Floats) -> Reservoir:
     """The memory after a warm-up, shape (n, sensors), in which every sensor has a value."""
     count = len(rows)
-    origin = np.nanmedian(rows, axis=0)
+    origin = medians(rows)
     whole = Reservoir(origin, (rows - origin).astype(np.float32), max(count // BLOCKS, 1), count, count, 1, REFITS + 1)
     return whole.thinned()
 

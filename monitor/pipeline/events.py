@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from monitor.model import Page
-from monitor.pipeline import intake
+from monitor.pipeline.intake import rows as intake
 from monitor.pipeline.pipeline import Pipeline
 from monitor.plant.plant import Plant
 from monitor.plant.sources import DispositionSource, OutcomeSource, StateSource

@@ -11,8 +11,8 @@ from monitor.confirming.page import Visits, settle_page
 from monitor.failpoints import reach
 from monitor.model import Decision, Page, PartInput, Prediction, Reason, Verdict
 from monitor.pictures import keep
-from monitor.pipeline import intake
 from monitor.pipeline.forecasts import Adaptation, Forecasts, RecordedForecast, may_be_forecast
+from monitor.pipeline.intake import rows as intake
 from monitor.pipeline.judging import Deadline, InForce, Judged, batches_of
 from monitor.pipeline.passages import KnownPassages, Passage, gate_input, picture_key
 from monitor.pipeline.pipeline import Pipeline

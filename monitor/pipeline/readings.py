@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from monitor.failpoints import reach
 from monitor.model import MachineState, Page
-from monitor.pipeline import intake
+from monitor.pipeline.intake.readings import NewReadings, ReadingRows, classify_readings, reading_rows
 from monitor.pipeline.machine_states import StateTimeline
 from monitor.pipeline.pipeline import Pipeline
 from monitor.plant.plant import Plant
@@ -43,19 +43,29 @@ class ReadingsPipeline(Pipeline):
         with self._store.read() as connection:
             stored = stored_readings_of(connection, self._source, page.frame)
             self._timeline.learn(states_after(connection, self._timeline.arrival))
-        rows = intake.reading_rows(page, self._source, columns)
-        result = intake.classify_readings(rows, stored, self._dated, mapped)
-        states, words = self._states(page), {state: state.value for state in MachineState}
-        for row in result.accepted:
-            for reason in page.hidden.get(row.index, ()):
+        rows = reading_rows(page, columns)
+        news = classify_readings(rows, stored, self._dated, mapped)
+        write.rows += self._rows(rows, news, self._states(page))
+        for i in page.hidden.keys() & set(news.places):
+            for reason in page.hidden[i]:
                 key = tally_key("gatewatch_source_hidden_cells_total", source=self._source, reason=reason.value)
                 write.tallies[key] += 1
-            write.rows.append({**row.columns, "revision": row.revision, "state": words[states[row.index]]})
-        if result.accepted:
-            self._timeline.forget_before(min(row.columns["at"] for row in result.accepted))
+        if news.places:
+            self._timeline.forget_before(min(rows.at[i] for i in news.places))
         reach("after_inference")
-        for outcome, rows_of in result.outcomes():
+        for outcome, rows_of in news.outcomes():
             write.tallies[tally_key("gatewatch_source_rows_total", source=self._source, outcome=outcome)] += rows_of
+
+    def _rows(
+        self, rows: ReadingRows, news: NewReadings, states: Sequence[MachineState]
+    ) -> Iterator[dict[str, object]]:
+        words = {state: state.value for state in MachineState}
+        for i, revision, values in zip(news.places, news.revisions, news.values, strict=True):
+            yield {
+                "source": self._source, "machine": rows.machines[i], "at": rows.at[i],
+                "available_at": rows.available_at[i], "recipe": rows.recipes[i], "values": values,
+                "digest": rows.digests[i], "revision": revision, "state": words[states[i]],
+            }  # fmt: skip
 
     def _states(self, page: Page) -> list[MachineState]:
         """The state of its machine at each row of the page, as far as it is known."""

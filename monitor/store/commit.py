@@ -103,8 +103,8 @@ def commit(store: Store, lease: Lease, batch: BatchWrite) -> int:
         renew(store, connection, lease)
         first = take_arrivals(connection, len(batch.rows))
         if batch.rows:
-            rows = [{**row, "arrival": first + i} for i, row in enumerate(batch.rows)]
-            insert(connection, KINDS[batch.kind], rows)
+            arrivals = range(first, first + len(batch.rows))
+            insert(connection, KINDS[batch.kind], batch.rows, {"arrival": arrivals})
         _write_pictures(connection, batch, first)
         _write_decisions(connection, batch, first)
         _write_findings(connection, batch, first)

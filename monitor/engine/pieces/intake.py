@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,12 +14,12 @@ from monitor.engine.pieces.results import Results, count_cells, reject_cells
 from monitor.engine.pieces.timing import NEVER, Judging, Newest, Slots, Span
 from monitor.instants import to_micros
 from monitor.model import Page
-from monitor.pipeline import intake
+from monitor.pipeline.intake import rows as intake
+from monitor.pipeline.intake.readings import NewReadings, ReadingRows, classify_readings, reading_rows
 from monitor.plant.plant import Plant
 from monitor.plant.sources import ReadingSource, SourceBase
 from monitor.sources.typed.arrays import Micros
 from monitor.sources.typed.plan import make_plan
-from monitor.store.rows.digests import StoredReading as Revisions
 from monitor.store.rows.readings import StoredReading, StoredState
 
 
@@ -54,14 +54,16 @@ def take_in(plant: Plant, tables: Mapping[str, pa.Table], span: Span, results: R
             tables[source], make_plan(config, plant), source, Slots(config.every, span), plant.clock_skew
         )  # fmt: skip
         results.add("rejects", (reject_cells(source, reject) for reject in read.page.rejects))
-        news = _readings(plant, source, config, read.page) if isinstance(config, ReadingSource) else None
-        found = _states(source, config, read.page) if news is None else news
-        results.add("counts", (count_cells(source, outcome, rows) for outcome, rows in found.outcomes()))
         seen: Sequence[int] = read.seen.tolist()
-        if news is None:
-            taken.states += (SeenState(_state(a.columns, n), seen[a.index]) for n, a in enumerate(found.accepted, 1))
+        if isinstance(config, ReadingSource):
+            rows, news = _readings(plant, config, read.page)
+            outcomes = news.outcomes()
+            taken.readings += map(SeenReading, _stored(source, rows, news), (seen[i] for i in news.places))
         else:
-            taken.readings += (SeenReading(_reading(a, n), seen[a.index]) for n, a in enumerate(news.accepted, 1))
+            found = _states(source, config, read.page)
+            outcomes = found.outcomes()
+            taken.states += (SeenState(_state(a.columns, n), seen[a.index]) for n, a in enumerate(found.accepted, 1))
+        results.add("counts", (count_cells(source, outcome, number) for outcome, number in outcomes))
     taken.states.sort(key=lambda state: state.seen)
     # Arrival numbers go on over sources, as those of one store do.
     taken.states = [s._replace(row=s.row._replace(arrival=n)) for n, s in enumerate(taken.states, 1)]
@@ -96,24 +98,24 @@ def in_order(readings: Sequence[SeenReading], slots: Micros) -> list[tuple[int, 
     return sorted(judged, key=lambda one: (one[0], one[1].at, one[1].source, one[1].revision))
 
 
-def _readings(plant: Plant, source: str, config: ReadingSource, page: Page) -> intake.Intake:
+def _readings(plant: Plant, config: ReadingSource, page: Page) -> tuple[ReadingRows, NewReadings]:
     place = {name: i for i, name in enumerate(page.names)}
     sensors = {m: [place[s] for s in plant.sensor_names(m) if s in place] for m in page.frame["machine"].unique()}
     mapped = {m: [page.names[j] for j in places] for m, places in sensors.items()}
-    stored: dict[tuple[object, ...], Revisions] = {}
-    rows = intake.reading_rows(page, source, sensors)
-    return intake.classify_readings(
-        rows, stored, config.available_at is not None, mapped if config.sensor is None else None
-    )
+    rows = reading_rows(page, sensors)
+    dated = config.available_at is not None
+    return rows, classify_readings(rows, {}, dated, mapped if config.sensor is None else None)
 
 
 def _states(source: str, config: SourceBase, page: Page) -> intake.Intake:
     return intake.classify(intake.state_rows(page, source), {}, config.available_at is not None)
 
 
-def _reading(accepted: intake.Accepted, arrival: int) -> StoredReading:
-    c = accepted.columns
-    return StoredReading(arrival, c["source"], c["machine"], c["at"], accepted.revision, c["recipe"], c["values"])
+def _stored(source: str, rows: ReadingRows, news: NewReadings) -> Iterator[StoredReading]:
+    """The new readings as a store would have them, numbered in their order."""
+    taken = zip(news.places, news.revisions, news.values, strict=True)
+    for arrival, (i, revision, values) in enumerate(taken, 1):
+        yield StoredReading(arrival, source, rows.machines[i], rows.at[i], revision, rows.recipes[i], values)
 
 
 def _state(columns: intake.Columns, arrival: int) -> StoredState:

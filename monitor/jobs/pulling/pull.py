@@ -11,7 +11,7 @@ from monitor.errors import ShutdownError
 from monitor.failpoints import reach
 from monitor.jobs.pulling.retrying import RetryCounts, Retrying
 from monitor.model import Page
-from monitor.pipeline.intake import without_old
+from monitor.pipeline.intake.rows import without_old
 from monitor.pipeline.pipeline import Pipeline
 from monitor.plant.plant import Plant
 from monitor.plant.retention import KEYS, effective

@@ -1,19 +1,29 @@
 """Many rows into one table: a statement compiled once, columns converted at once, one executemany of the driver.
 
-SQLAlchemy's own executemany prepares each row by itself, which takes longer than the database does.
+SQLAlchemy's own executemany prepares each row by itself, which takes longer than the database does. PostgreSQL takes
+many rows by COPY, in a quarter of the time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
+from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
+from monitor.store.database.copying import clear_stage, copy, make_stage
+
 Processor = Callable[[Any], object]
+Columns = Mapping[str, Sequence[object]]
+_NO_COLUMNS: Columns = MappingProxyType({})
+_COPIED = 20
+"""From so many rows on PostgreSQL copies them: of few, its further round trips take longer."""
 
 
 class _Prepared(NamedTuple):
@@ -27,10 +37,18 @@ class _Prepared(NamedTuple):
     defaults: Mapping[str, object]
 
 
-def insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert rows, which all have the same columns."""
-    if rows:
-        _execute(connection, _inserting(connection.dialect, table, tuple(rows[0])), rows)
+def insert(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]],
+    columns: Columns = _NO_COLUMNS,
+) -> None:  # fmt: skip
+    """Insert rows, which all have the same columns; `columns` are further ones, of a value for each row."""
+    if not rows:
+        return
+    prepared = _inserting(connection.dialect, table, (*rows[0], *columns))
+    if _are_copied(connection, rows):
+        copy(connection, table.name, prepared.names, _bound(prepared, prepared.names, rows, columns))
+    else:
+        _execute(connection, prepared, rows, columns)
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
@@ -43,24 +61,51 @@ def upsert(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]], add: tuple[str, ...] = ()
 ) -> None:
     """Insert, or overwrite the row of the same primary key, adding columns in `add`. All rows have the same columns."""
-    if rows:
-        _execute(connection, _overwriting(connection.dialect, table, tuple(rows[0]), add), rows)
+    if not rows:
+        return
+    prepared = _overwriting(connection.dialect, table, tuple(rows[0]), add)
+    given = list(_bound(prepared, prepared.names, rows)) if _are_copied(connection, rows) else []
+    if given and _are_distinct(table, prepared.names, given):
+        stage = make_stage(connection, table)
+        copy(connection, stage, prepared.names, given)
+        connection.exec_driver_sql(_overwriting_from(connection.dialect, table, stage, prepared.names, add))
+        clear_stage(connection, stage)
+    else:
+        _execute(connection, prepared, rows)
 
 
-def _execute(connection: sa.Connection, prepared: _Prepared, rows: Sequence[Mapping[str, object]]) -> None:
-    columns = []
-    for name in prepared.positions or prepared.names:
-        default = prepared.defaults.get(name, _NONE)
-        values: Sequence[object] = [row[name] for row in rows] if default is _NONE else [default] * len(rows)
-        processor = prepared.processors.get(name)
-        columns.append(values if processor is None else list(map(processor, values)))
-    given: Any = list(zip(*columns, strict=True))
+def _are_copied(connection: sa.Connection, rows: Sequence[object]) -> bool:
+    return connection.dialect.name == "postgresql" and len(rows) >= _COPIED
+
+
+def _are_distinct(table: sa.Table, names: Sequence[str], rows: Sequence[Sequence[object]]) -> bool:
+    """Whether no two rows have the same primary key: one statement overwrites a row once."""
+    key = itemgetter(*(names.index(c.name) for c in table.primary_key))
+    return len(set(map(key, rows))) == len(rows)
+
+
+def _execute(
+    connection: sa.Connection, prepared: _Prepared, rows: Sequence[Mapping[str, object]], columns: Columns = _NO_COLUMNS
+) -> None:
+    given: Any = list(_bound(prepared, prepared.positions or prepared.names, rows, columns))
     if prepared.positions is None:
         given = [dict(zip(prepared.names, row, strict=True)) for row in given]
     connection.exec_driver_sql(prepared.sql, given)
 
 
-_NONE = object()
+def _bound(
+    prepared: _Prepared, names: Sequence[str], rows: Sequence[Mapping[str, object]], columns: Columns = _NO_COLUMNS
+) -> Iterator[tuple[object, ...]]:
+    """The rows as the driver takes them, with the columns of these names."""
+    bound: list[Iterable[object]] = []
+    for name in names:
+        if name in prepared.defaults:
+            values: Iterable[object] = repeat(prepared.defaults[name], len(rows))
+        else:
+            values = columns[name] if name in columns else map(itemgetter(name), rows)
+        processor = prepared.processors.get(name)
+        bound.append(values if processor is None else map(processor, values))
+    return zip(*bound, strict=True)
 
 
 @lru_cache(maxsize=256)
@@ -75,14 +120,27 @@ def _inserting_new(dialect: sa.Dialect, table: sa.Table, names: tuple[str, ...])
 
 @lru_cache(maxsize=256)
 def _overwriting(dialect: sa.Dialect, table: sa.Table, names: tuple[str, ...], add: tuple[str, ...]) -> _Prepared:
-    statement = _own_insert(dialect)(table)
+    return _prepare(dialect, table, _overwrite(_own_insert(dialect)(table), table, names, add), names)
+
+
+@lru_cache(maxsize=256)
+def _overwriting_from(
+    dialect: sa.Dialect, table: sa.Table, stage: str, names: tuple[str, ...], add: tuple[str, ...]
+) -> str:
+    """The statement that takes its rows from another table."""
+    rows = sa.select(sa.table(stage, *map(sa.column, names)))
+    statement = postgresql.insert(table).from_select(names, rows, include_defaults=False)
+    return str(_overwrite(statement, table, names, add).compile(dialect=dialect))
+
+
+def _overwrite(statement: Any, table: sa.Table, names: tuple[str, ...], add: tuple[str, ...]) -> Any:
     keys = [c.name for c in table.primary_key]
     change = {
         name: (table.c[name] + statement.excluded[name]) if name in add else statement.excluded[name]
         for name in names
         if name not in keys
     }
-    return _prepare(dialect, table, statement.on_conflict_do_update(index_elements=keys, set_=change), names)
+    return statement.on_conflict_do_update(index_elements=keys, set_=change)
 
 
 def _own_insert(dialect: sa.Dialect) -> Any:

@@ -120,7 +120,9 @@ def make_engine(url: str, durable: bool = True) -> sa.Engine:
             f"store.url: no support for {redacted(url)}; "
             "expected sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
         )
-    options = "-c lock_timeout=30000 -c statement_timeout=120000 -c idle_in_transaction_session_timeout=60000"
+    # Times come back in UTC as they are stored, and are not converted one by one.
+    options = "-c TimeZone=UTC -c lock_timeout=30000 -c statement_timeout=120000"
+    options += " -c idle_in_transaction_session_timeout=60000"
     if not durable:
         options += " -c synchronous_commit=off"
     return sa.create_engine(

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model import Page
-from monitor.pipeline import intake
-from monitor.pipeline.intake import Accepted, Intake
+from monitor.pipeline.intake import rows as intake
+from monitor.pipeline.intake.readings import reading_rows
+from monitor.pipeline.intake.rows import Accepted, Intake
 from monitor.store.rows.digests import Key, StoredRow
 
 T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
@@ -195,11 +196,16 @@ def _digests(rows: Iterable[tuple[Key, Mapping[str, Any]]]) -> list[tuple[Key, s
 
 def test_readings_hold_only_the_sensors_of_their_machine_and_no_nan() -> None:
     rows = [{"machine": "m1", "heat": 1.0, "force": 2.0}, {"machine": "m2", "heat": float("nan"), "force": 4.0}]
-    made = list(intake.reading_rows(page(rows, ("heat", "force")), "h", {"m1": [0], "m2": [0, 1]}))
-    assert [(key, columns["values"]) for key, columns in made] == [
+    made = reading_rows(page(rows, ("heat", "force")), {"m1": [0], "m2": [0, 1]})
+    assert list(zip(made.keys(), made.values, strict=True)) == [
         (("m1", T0), {"heat": 1.0}),
         (("m2", T0), {"force": 4.0}),
     ]
+
+
+def _reading_digests(page: Page) -> list[tuple[Key, Mapping[str, Any]]]:
+    rows = reading_rows(page, {"m": []})
+    return [(key, {"digest": digest}) for key, digest in zip(rows.keys(), rows.digests, strict=True)]
 
 
 OTHER_CONTENT = {
@@ -212,7 +218,7 @@ OTHER_CONTENT = {
         lambda p: intake.disposition_rows(p, "s"), {"serial": "A", "disposition": "used"}, {"disposition": "scrap"},
     ),
     "the recipe of a reading": (
-        lambda p: intake.reading_rows(p, "s", {"m": []}), {"machine": "m", "recipe": "R1"}, {"recipe": "R2"},
+        _reading_digests, {"machine": "m", "recipe": "R1"}, {"recipe": "R2"},
     ),
 }  # fmt: skip
 
