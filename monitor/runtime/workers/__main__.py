@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 
 
 def main() -> None:
     """Ignore the signals that are sent to all processes of a terminal or of a service, then work."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    from monitor.runtime.workers.worker import work  # only now: a signal may come while it is imported
+    # Keep the output of libraries apart from the answers.
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    from monitor.runtime.workers.worker import work  # only now: a signal may come, or a library print, meanwhile
 
-    work()
+    work(sys.stdin.buffer, answers)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, NoReturn
 
 from monitor.clock import WallClock
 from monitor.errors import MonitorError
@@ -78,18 +78,19 @@ class Worker:
         self._jobs = ThreadPoolExecutor(_THREADS)
         self._leases = ThreadPoolExecutor(1)  # a lease is given back also while every thread runs a job
 
-    def serve(self, orders: IO[bytes]) -> None:
-        """Take orders until one says to end; returns, at once, if the service is gone."""
+    def serve(self, orders: IO[bytes]) -> bool:
+        """Take orders until one says to end; False, at once, if the service is gone."""
         self._say(Answer(0))
-        for line in orders:
+        while _is_whole(line := orders.readline()):
             order = Order.read(line)
             if order.verb is Verb.END:
                 self._end()
-                return
+                return True
             pool = self._jobs if order.verb is Verb.RUN else self._leases
             future = pool.submit(self._obey, order)
             self._runs.add(future)
             future.add_done_callback(self._runs.discard)
+        return False
 
     def _obey(self, order: Order) -> None:
         job, outcome = self._bench.jobs[order.job], ""
@@ -123,13 +124,14 @@ class Worker:
             log.error("%s", exc)
 
 
-def work() -> None:
-    """Do a task that comes through standard input; ends the process, whatever its threads do."""
-    # Keep the output of libraries apart from the answers.
-    orders, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-    first = orders.readline()
-    code = _ORPHAN if not first else _serve(Task.read(first), orders, answers)
+def work(orders: IO[bytes], answers: IO[bytes]) -> NoReturn:
+    """Do a task, which is the first of the lines, then what is ordered; ends the process, whatever its threads do."""
+    code = 1
+    try:
+        first = orders.readline()
+        code = _serve(Task.read(first), orders, answers) if _is_whole(first) else _ORPHAN
+    except Exception:
+        log.exception("a worker fails unexpectedly")
     sys.stderr.flush()
     os._exit(code)
 
@@ -138,8 +140,12 @@ def _serve(task: Task, orders: IO[bytes], answers: IO[bytes]) -> int:
     set_up(task.log_level)
     try:
         worker = Worker(make_bench(task), answers)
-    except (MonitorError, DatabaseError) as exc:
+    except (MonitorError, DatabaseError, OSError) as exc:
         answers.write(Answer(0, error=str(exc)).line())
         return MonitorError.exit_code
-    worker.serve(orders)
-    return 0
+    return 0 if worker.serve(orders) else _ORPHAN
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether the service has sent the line to its end; else it is gone."""
+    return line.endswith(b"\n")

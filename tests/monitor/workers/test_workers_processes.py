@@ -22,7 +22,7 @@ from workers_plant import JUDGES, PULLS, ROWS, add_row, contents, history, holde
 from monitor.jobs.detect import Asked
 from monitor.runtime.app import App
 from monitor.runtime.forgetting import forget_baseline
-from monitor.runtime.workers import process
+from monitor.runtime.workers import process, worker
 from monitor.scheduling.job import Job
 from monitor.scheduling.runner import SlotOutcome
 from monitor.store.database import tables as t
@@ -58,7 +58,7 @@ def test_two_workers_make_what_one_process_makes(store_url: str, alone: dict[str
         assert len({held[name] for name in (*PULLS, "reconcile:trend")}) == 3, "two workers and this process"
         assert [held[name] for name in PULLS] == [held[name] for name in JUDGES]
         app.workers.close()
-        assert [worker.code for worker in workers] == [0, 0]
+        assert [one.code for one in workers] == [0, 0]
         with app.store.read() as connection:
             saved = connection.execute(sa.select(t.detector_state.c.subject).distinct()).scalars().all()
             left = connection.execute(sa.select(t.lease.c.name).where(t.lease.c.expires_at > 0)).scalars().all()
@@ -79,7 +79,7 @@ def test_a_worker_that_is_killed_in_its_work_loses_and_doubles_nothing(
         history(app)
         same(app, alone)
         assert app.workers.problems() == []
-    assert [worker.code for worker in workers] == [-signal.SIGKILL] * (len(lives) - 1) + [0]
+    assert [one.code for one in workers] == [-signal.SIGKILL] * (len(lives) - 1) + [0]
     told = [record.getMessage() for record in caplog.records if "worker" in record.getMessage()]
     assert [line.split(";")[0] for line in told] == ["worker 1 was ended by SIGKILL"] * (len(lives) - 1)
 
@@ -96,7 +96,7 @@ def test_workers_that_are_killed_at_random_lose_and_double_nothing(
     with forked_workers([*deaths, "", ""]) as workers, opened(plant, started=True) as app:
         history(app)
         same(app, alone)
-        killed = sum(worker.code == -signal.SIGKILL for worker in workers)
+        killed = sum(one.code == -signal.SIGKILL for one in workers)
         print(f"{killed} of 8 were killed in their work")
         assert killed >= 4
 
@@ -147,6 +147,14 @@ def _last_slot(app: App, job: Job) -> datetime:
         found = last_slot(connection, job.name)
     assert found is not None
     return found
+
+
+@pytest.mark.parametrize("sent", [b"", b'["version: 1'], ids=["nothing", "half a task"])
+def test_one_whose_service_is_gone_ends(sent: bytes) -> None:
+    with forked_workers([""]) as workers:
+        workers[0].stdin.write(sent)
+        workers[0].stdin.close()
+        assert workers[0].wait() == worker._ORPHAN
 
 
 def test_one_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

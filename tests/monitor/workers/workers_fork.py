@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
@@ -24,10 +23,9 @@ class Forked:
 
         def work() -> None:
             os.environ["GATEWATCH_FAILPOINT"] = failpoint
-            os.dup2(orders, 0)
-            os.dup2(answers, 1)
-            sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - a descriptor, for the whole process
-            worker.work()
+            os.close(given)
+            os.close(taken)
+            worker.work(os.fdopen(orders, "rb"), os.fdopen(answers, "wb", buffering=0))
 
         self.pid = forked(work)
         os.close(orders)
