@@ -117,7 +117,7 @@ $(MUTATE_STAMP): $(STAMP)
 # Its modules are those of Spark's client, which is in .venv: so an environment of its own, with the rest of .venv beside it.
 engine: $(ENGINE_STAMP) ## Backfills and a stream on plain Spark: two workers, kills and four plants of three days (Java 17; some 40 minutes)
 	$(QUIET) .venv-engine/bin/python -m pytest -p no:xdist -rs --durations=0 tests/monitor/engine/test_engine_spark.py
-	GATEWATCH_FULL=1 $(QUIET) $(BIN)/pytest -p no:xdist -m soak -rP tests/soak/test_soak_engine.py
+	GATEWATCH_FULL=1 $(QUIET) .venv-engine/bin/python -m pytest -p no:xdist -m soak -rP tests/soak/test_soak_engine.py
 
 $(ENGINE_STAMP): $(STAMP)
 	@command -v java >/dev/null || { echo "plain Spark needs Java 17, and no java was found on PATH" >&2; exit 2; }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
@@ -30,6 +32,8 @@ from monitor.store.database.schema import open_existing
 from monitor.store.rows.decisions import StoredDecision, all_decisions
 from monitor.store.watching.findings import all_findings
 
+HAS_SPARK = importlib.util.find_spec("py4j") is not None and shutil.which("java") is not None
+"""Whether plain Spark can run here, not only its client: see `make engine`."""
 FINDING = ("detector", "method", "subject", "feature", "at", "status", "value", "limit", "causes", "step")
 WINDOW = ("machine", "sensor", "start", "rows", "missing", "minimum", "maximum", "total", "square_total")
 STATE = ("detector", "subject", "state")

@@ -7,7 +7,7 @@ many rows by COPY, in a quarter of the time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import repeat
 from operator import itemgetter
 from types import MappingProxyType
@@ -21,6 +21,8 @@ from monitor.store.database.copying import clear_stage, copy, make_stage
 
 Processor = Callable[[Any], object]
 Columns = Mapping[str, Sequence[object]]
+Resolve = Callable[[Any, sa.Table, tuple[str, ...]], Any]
+"""Says of an INSERT what becomes of rows that are there."""
 _NO_COLUMNS: Columns = MappingProxyType({})
 _COPIED = 20
 """From so many rows on PostgreSQL copies them: of few, its further round trips take longer."""
@@ -53,8 +55,14 @@ def insert(
 
 def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert the rows whose unique key does not exist yet; the others stay unchanged."""
-    if rows:
-        _execute(connection, _inserting_new(connection.dialect, table, tuple(rows[0])), rows)
+    if not rows:
+        return
+    prepared = _inserting_new(connection.dialect, table, tuple(rows[0]))
+    if _are_copied(connection, rows):
+        given = list(_bound(prepared, prepared.names, rows))
+        _copy_by_stage(connection, table, prepared.names, given, _do_nothing)
+    else:
+        _execute(connection, prepared, rows)
 
 
 def upsert(
@@ -66,12 +74,22 @@ def upsert(
     prepared = _overwriting(connection.dialect, table, tuple(rows[0]), add)
     given = list(_bound(prepared, prepared.names, rows)) if _are_copied(connection, rows) else []
     if given and _are_distinct(table, prepared.names, given):
-        stage = make_stage(connection, table)
-        copy(connection, stage, prepared.names, given)
-        connection.exec_driver_sql(_overwriting_from(connection.dialect, table, stage, prepared.names, add))
-        clear_stage(connection, stage)
+        _copy_by_stage(connection, table, prepared.names, given, partial(_overwrite, add=add))
     else:
         _execute(connection, prepared, rows)
+
+
+def _copy_by_stage(
+    connection: sa.Connection, table: sa.Table, names: tuple[str, ...], rows: Sequence[Sequence[object]],
+    resolve: Resolve,
+) -> None:  # fmt: skip
+    """Copy rows into a temporary table, and take from there what the table takes: COPY knows no conflicts."""
+    stage = make_stage(connection, table)
+    copy(connection, stage, names, rows)
+    source = sa.select(sa.table(stage, *map(sa.column, names)))
+    statement = postgresql.insert(table).from_select(names, source, include_defaults=False)
+    connection.execute(resolve(statement, table, names))
+    clear_stage(connection, stage)
 
 
 def _are_copied(connection: sa.Connection, rows: Sequence[object]) -> bool:
@@ -115,7 +133,7 @@ def _inserting(dialect: sa.Dialect, table: sa.Table, names: tuple[str, ...]) -> 
 
 @lru_cache(maxsize=256)
 def _inserting_new(dialect: sa.Dialect, table: sa.Table, names: tuple[str, ...]) -> _Prepared:
-    return _prepare(dialect, table, _own_insert(dialect)(table).on_conflict_do_nothing(), names)
+    return _prepare(dialect, table, _do_nothing(_own_insert(dialect)(table), table, names), names)
 
 
 @lru_cache(maxsize=256)
@@ -123,14 +141,8 @@ def _overwriting(dialect: sa.Dialect, table: sa.Table, names: tuple[str, ...], a
     return _prepare(dialect, table, _overwrite(_own_insert(dialect)(table), table, names, add), names)
 
 
-@lru_cache(maxsize=256)
-def _overwriting_from(
-    dialect: sa.Dialect, table: sa.Table, stage: str, names: tuple[str, ...], add: tuple[str, ...]
-) -> str:
-    """The statement that takes its rows from another table."""
-    rows = sa.select(sa.table(stage, *map(sa.column, names)))
-    statement = postgresql.insert(table).from_select(names, rows, include_defaults=False)
-    return str(_overwrite(statement, table, names, add).compile(dialect=dialect))
+def _do_nothing(statement: Any, _table: sa.Table, _names: tuple[str, ...]) -> Any:
+    return statement.on_conflict_do_nothing()
 
 
 def _overwrite(statement: Any, table: sa.Table, names: tuple[str, ...], add: tuple[str, ...]) -> Any:

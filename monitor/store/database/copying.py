@@ -32,12 +32,11 @@ def copy(connection: sa.Connection, table: str, names: Sequence[str], rows: Iter
 
 
 def make_stage(connection: sa.Connection, table: sa.Table) -> str:
-    """The name of an empty temporary table of this session with the columns of a table."""
+    """The name of an empty temporary table of this session with the columns of a table, of which none must be given."""
     name = f"staged_{table.name}"
     quote = connection.dialect.identifier_preparer.quote
-    connection.exec_driver_sql(
-        f"CREATE TEMPORARY TABLE IF NOT EXISTS {quote(name)} (LIKE {quote(table.name)}) ON COMMIT DELETE ROWS"
-    )
+    created = f"CREATE TEMPORARY TABLE IF NOT EXISTS {quote(name)} ON COMMIT DELETE ROWS"
+    connection.exec_driver_sql(f"{created} AS TABLE {quote(table.name)} WITH NO DATA")
     return name
 
 

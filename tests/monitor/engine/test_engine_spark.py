@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from engine_kit import FINDING, lines, results_of, simulated_lake
+from engine_kit import FINDING, HAS_SPARK, lines, results_of, simulated_lake
 from plant_kit import NO_PICTURES, START
 from waits import until
 
@@ -32,7 +32,6 @@ from monitor.plant.file.load import load
 pytestmark = [pytest.mark.process, pytest.mark.own_process]
 
 HAS_SAIL = importlib.util.find_spec("pysail") is not None
-HAS_SPARK = importlib.util.find_spec("py4j") is not None and shutil.which("java") is not None
 needs_spark = pytest.mark.skipif(not HAS_SPARK, reason="plain Spark is not installed: make engine")
 TASKS = 8
 

@@ -81,7 +81,7 @@ def test_many_are_overwritten_and_added_to_as_few_are(spine: Spine, count: int, 
         upsert(connection, t.sequence, given)
         upsert(connection, t.sequence, given, add=("value",))
         query = sa.select(t.sequence.c.name, t.sequence.c.value).where(t.sequence.c.name.like("of a test %"))
-        stored = dict(connection.execute(query).tuples().all())
+        stored = {row.name: row.value for row in connection.execute(query)}
     # The first row is overwritten by 7, then 0 and 7 are added.
     assert stored == {f"of a test {i}": 14 if twice and not i else 2 * i for i in range(count)}
 
