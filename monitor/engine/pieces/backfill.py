@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import pyarrow as pa
 
+from monitor.engine.pieces.conditions import fulfilling
 from monitor.engine.pieces.given_models import GivenModel
 from monitor.engine.pieces.intake import refuse
 from monitor.engine.pieces.machines import judge_machines
@@ -59,7 +60,12 @@ class Backfill:
         return of_machines + (step_sources(self.plant) if Part.STEPS in self.parts else [])
 
     def parcels(self, source: str, table: pa.Table) -> Iterator[Parcel]:
-        """Rows of a source, with `site`, cut by piece; UsageError if a column of the plant file is missing."""
+        """Rows of a source, with `site`, cut by piece, without those that its condition leaves out.
+
+        UsageError if a column of the plant file is missing, or the condition is none.
+        """
+        where = self.plant.sources[source].where
+        table = table if where is None else fulfilling(table, where, source)
         if source in machine_sources(self.plant):
             return machine_parcels(self.plant, source, table, self.machines, self.span)
         return step_parcels(self.plant, source, table, self.steps)

@@ -33,9 +33,9 @@ class ReadRows:
     seen: Micros
 
 
-def require_columns(table: pa.Table, plan: Plan, source: str) -> None:
+def require_columns(table: pa.Table, names: Sequence[str], source: str) -> None:
     """UsageError if the table of a source lacks a column that the plant file names."""
-    missing = [name for name in plan.columns if name not in table.column_names]
+    missing = [name for name in names if name not in table.column_names]
     if missing:
         has = ", ".join(sorted(name for name in table.column_names))
         raise UsageError(f"the table of source {source!r} has no column {missing[0]!r}; it has {has}")
@@ -51,7 +51,7 @@ def read_rows(table: pa.Table, plan: Plan, source: str, slots: Slots, skew: time
 
     UsageError if the table lacks a column of the plant file.
     """
-    require_columns(table, plan, source)
+    require_columns(table, plan.columns, source)
     rows = rows_of_table(table, plan)
     times = cursor_times(rows, plan)
     read = _are_read(times.micros, plan, slots)

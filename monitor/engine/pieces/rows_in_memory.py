@@ -29,7 +29,7 @@ class RowsInMemory:
         config = plant.sources[source]
         self._plan = make_plan(config, plant)
         self._skew = plant.clock_skew
-        require_columns(table, self._plan, source)
+        require_columns(table, self._plan.columns, source)
         rows = rows_of_table(table, self._plan)
         times = cursor_times(rows, self._plan)
         order = in_order(rows, self._plan, times)

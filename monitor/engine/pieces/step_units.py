@@ -72,7 +72,7 @@ def step_parcels(plant: Plant, source: str, table: pa.Table, units: Mapping[str,
     """The rows of a source of parts, outcomes or dispositions, by site and unit; UsageError if a column is missing."""
     config = plant.sources[source]
     plan = make_plan(config, plant)
-    require_columns(table, plan, source)
+    require_columns(table, plan.columns, source)
     for site, rows in cut(table, table.column(SITE).cast(pa.string())):
         if not isinstance(config, PartSource):
             content = packed(rows.select(list(plan.columns)))

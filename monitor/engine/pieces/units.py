@@ -65,7 +65,7 @@ def machine_parcels(plant: Plant, source: str, table: pa.Table, units: MachineUn
     """The rows of a source of readings or machine states, by site and unit; with them, how far groups were read."""
     config = plant.sources[source]
     plan = make_plan(config, plant)
-    require_columns(table, plan, source)
+    require_columns(table, plan.columns, source)
     names = text_column(table.column(plan.member.column).to_pylist(), plan.member.codes)  # type: ignore[union-attr]
     keys = pa.array([units.of_machine.get(name, NOBODY) for name in names], pa.string())
     for site, rows in _by_site(table.append_column(_UNIT, keys).append_column(_MACHINE, pa.array(names, pa.string()))):
