@@ -53,7 +53,7 @@ _TICK = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a whole replay in a process of its own took."""
+    """What a whole replay in a process of its own took; memory beyond what it was forked with."""
 
     seconds: float
     peak_bytes: int
@@ -102,16 +102,24 @@ def _retry(app: App, corrected: datetime, told: Told, at: datetime) -> None:
 
 
 def measured(work: Callable[[], object]) -> Cost:
-    """Do the work in a forked process; wall seconds and peak memory."""
+    """Do the work in a forked process; wall seconds and peak memory beyond what it began with."""
     # SciPy is loaded once a step has its reference, MLflow once a model is retrained, both after a day or more:
     # they belong to every run or to none.
     wasserstein(np.arange(3.0), np.arange(3.0))
     with TemporaryDirectory() as place:
         assert Registry(f"sqlite:///{place}/mlflow.db", place, "warm", place).versions("none") == ()
-    began = time.perf_counter()
-    _, status, usage = os.wait4(forked(work), 0)
+    began, (reader, writer) = time.perf_counter(), os.pipe()
+
+    def from_here() -> None:
+        os.write(writer, Path("/proc/self/statm").read_text().split()[1].encode())
+        work()
+
+    _, status, usage = os.wait4(forked(from_here), 0)
+    os.close(writer)
+    with os.fdopen(reader) as told:
+        begun = int(told.read()) * os.sysconf("SC_PAGE_SIZE")
     assert os.waitstatus_to_exitcode(status) == 0
-    return Cost(time.perf_counter() - began, usage.ru_maxrss * 1024)
+    return Cost(time.perf_counter() - began, usage.ru_maxrss * 1024 - begun)
 
 
 def newest_slot(plant: Path) -> datetime:
