@@ -21,13 +21,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.plants import START, Databases, postgres, postgres_binaries, sqlite_files
+from benchmarks.plants import START, Databases, backends, fresh, sqlite_files
 from benchmarks.unit import unit
 from monitor.lake.job import LakeJob
 from monitor.plant.file.load import load
@@ -169,14 +168,8 @@ def _table(folder: Path, where: Databases, table: str, commits: int) -> dict[str
 def measure(backend: str, tables: Sequence[str], commits: int) -> Iterator[dict[str, object]]:
     """Each table on one kind of database."""
     for table in tables:
-        binaries = postgres_binaries()
-        with tempfile.TemporaryDirectory(prefix="gatewatch-bench-") as place:
-            folder = Path(place)
-            server: AbstractContextManager[Databases] = nullcontext(sqlite_files(folder))
-            if backend == "postgresql" and binaries is not None:
-                server = postgres(binaries)
-            with server as where:
-                yield {"database": backend, **_table(folder, where, table, commits)}
+        with fresh(backend) as (folder, where):
+            yield {"database": backend, **_table(folder, where, table, commits)}
 
 
 def noting(commits: int) -> dict[str, object]:
@@ -211,8 +204,7 @@ def main() -> None:
     parser.add_argument("--commits", type=int, default=15, help="Commits of each table, one a second.")
     parser.add_argument("--tables", nargs="+", choices=LAKE_TABLES, default=LAKE_TABLES, help="Only these.")
     arguments = parser.parse_args()
-    backends = ["sqlite", *(["postgresql"] if postgres_binaries() else [])]
-    results = [found for backend in backends for found in measure(backend, arguments.tables, arguments.commits)]
+    results = [found for backend in backends() for found in measure(backend, arguments.tables, arguments.commits)]
     bars = [
         {"database": r["database"], "rows_a_unit": r["rows_a_unit"], "bar": BAR, "holds": r["rows_a_unit"] >= BAR}  # type: ignore[operator]
         for r in results

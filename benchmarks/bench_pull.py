@@ -12,32 +12,15 @@ as rarely as under the command line, for both.
 
 from __future__ import annotations
 
-import argparse
-import gc
 import importlib
-import json
 import statistics
-import sys
-import tempfile
 import time
-from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from benchmarks.plants import (
-    READINGS_PER_ROW,
-    START,
-    Databases,
-    make_plant,
-    opened,
-    postgres,
-    postgres_binaries,
-    served,
-    sqlite_files,
-)
-from monitor.processes import OBJECTS_BEFORE_COLLECTION
+from benchmarks.plants import READINGS_PER_ROW, START, Databases, fresh, make_plant, opened, print_rounds, served
 from monitor.simulator.tables import trend_wide
 from monitor.store.database.database import make_engine
 
@@ -93,18 +76,12 @@ def ours(plant: Path, where: Databases, days: float) -> tuple[int, float]:
 
 
 def _round(backend: str, days: float) -> dict[str, float]:
-    binaries = postgres_binaries()
-    with tempfile.TemporaryDirectory(prefix="gatewatch-bench-") as place:
-        folder = Path(place)
-        server: AbstractContextManager[Databases] = nullcontext(sqlite_files(folder))
-        if backend == "postgresql" and binaries is not None:
-            server = postgres(binaries)
-        with server as where:
-            plant = make_plant(folder, where, days)
-            # The copy lives where the store does; on SQLite in a file of its own, as the store's writer would be.
-            target = f"sqlite:///{folder}/bare.db" if backend == "sqlite" else where.mes
-            bare_rows, bare_seconds = bare(where.historian, target)
-            rows, seconds = ours(plant, where, days)
+    with fresh(backend) as (folder, where):
+        plant = make_plant(folder, where, days)
+        # The copy lives where the store does; on SQLite in a file of its own, as the store's writer would be.
+        target = f"sqlite:///{folder}/bare.db" if backend == "sqlite" else where.mes
+        bare_rows, bare_seconds = bare(where.historian, target)
+        rows, seconds = ours(plant, where, days)
     return {"rows": rows, "bare_rows": bare_rows, "seconds": seconds, "bare_seconds": bare_seconds}
 
 
@@ -123,14 +100,7 @@ def measure(backend: str, days: float, rounds: int) -> dict[str, object]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--days", type=float, default=3.0, help="Length of the history; 138,240 readings a day.")
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
-    gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
-    backends = ["sqlite", *(["postgresql"] if postgres_binaries() else [])]
-    results = [measure(backend, arguments.days, arguments.rounds) for backend in backends]
-    sys.stdout.write(json.dumps({"benchmark": "pull", "results": results}, indent=2) + "\n")
+    print_rounds("pull", __doc__, measure)
 
 
 if __name__ == "__main__":

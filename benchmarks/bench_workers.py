@@ -12,33 +12,19 @@ runs as rarely as under the command line.
 
 from __future__ import annotations
 
-import argparse
-import gc
-import json
 import os
 import statistics
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 
-from benchmarks.plants import (
-    READINGS_PER_ROW,
-    START,
-    Databases,
-    postgres,
-    postgres_binaries,
-    sqlite_files,
-)
+from benchmarks.plants import READINGS_PER_ROW, START, Databases, fresh, print_rounds
 from monitor.clock import WallClock
 from monitor.plant.file.load import load
-from monitor.processes import OBJECTS_BEFORE_COLLECTION
 from monitor.runtime.app import App, make_app
 from monitor.scheduling.job import Job
 from monitor.scheduling.runner import SlotOutcome
@@ -146,14 +132,8 @@ def _mib(pid: int) -> float:
 
 
 def _round(backend: str, days: float, workers: int) -> Measured:
-    binaries = postgres_binaries()
-    with tempfile.TemporaryDirectory(prefix="gatewatch-bench-") as place:
-        folder = Path(place)
-        server: AbstractContextManager[Databases] = nullcontext(sqlite_files(folder))
-        if backend == "postgresql" and binaries is not None:
-            server = postgres(binaries)
-        with server as where:
-            return measured(folder, where, days, workers)
+    with fresh(backend) as (folder, where):
+        return measured(folder, where, days, workers)
 
 
 def measure(backend: str, days: float, rounds: int) -> dict[str, object]:
@@ -176,14 +156,7 @@ def measure(backend: str, days: float, rounds: int) -> dict[str, object]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--days", type=float, default=3.0, help="Length of the history; 138,240 readings a day.")
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
-    gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
-    backends = ["sqlite", *(["postgresql"] if postgres_binaries() else [])]
-    results = [measure(backend, arguments.days, arguments.rounds) for backend in backends]
-    sys.stdout.write(json.dumps({"benchmark": "workers", "results": results}, indent=2) + "\n")
+    print_rounds("workers", __doc__, measure)
 
 
 if __name__ == "__main__":

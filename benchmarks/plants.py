@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
+import gc
+import json
 import os
 import pwd
 import secrets
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +24,7 @@ import psycopg
 
 from monitor.clock import SimulatedClock
 from monitor.plant.file.load import load
+from monitor.processes import OBJECTS_BEFORE_COLLECTION
 from monitor.runtime.app import App, make_app
 from monitor.scheduling.runner import SlotOutcome, SlotResult
 from monitor.simulator.feed import Feed
@@ -90,6 +95,35 @@ def postgres_binaries() -> Path | None:
     found = [f for f in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True) if (f / "pg_ctl").exists()]
     on_path = shutil.which("pg_ctl")
     return found[0] if found else Path(on_path).resolve().parent if on_path else None
+
+
+def backends() -> list[str]:
+    """The kinds of database to measure on."""
+    return ["sqlite", *(["postgresql"] if postgres_binaries() else [])]
+
+
+@contextmanager
+def fresh(backend: str) -> Iterator[tuple[Path, Databases]]:
+    """A folder that is deleted afterwards, and empty databases of one of these kinds."""
+    binaries = postgres_binaries()
+    with tempfile.TemporaryDirectory(prefix="gatewatch-bench-") as place:
+        folder = Path(place)
+        if backend == "postgresql" and binaries is not None:
+            with postgres(binaries) as where:
+                yield folder, where
+        else:
+            yield folder, sqlite_files(folder)
+
+
+def print_rounds(name: str, doc: str | None, measure: Callable[[str, float, int], dict[str, object]]) -> None:
+    """The command line of a benchmark that measures so many days in so many rounds on each kind of database."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--days", type=float, default=3.0, help="Length of the history; 138,240 readings a day.")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
+    results = [measure(backend, arguments.days, arguments.rounds) for backend in backends()]
+    sys.stdout.write(json.dumps({"benchmark": name, "results": results}, indent=2) + "\n")
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from monitor.plant.sources import ReadingSource
 from monitor.store.commit import BatchWrite
 from monitor.store.database.database import Store
 from monitor.store.database.statements import tally_key
-from monitor.store.rows.digests import stored_readings_of
+from monitor.store.rows.digests import Key, StoredReading, stored_readings_of
 from monitor.store.rows.readings import states_after
 
 
@@ -38,13 +38,10 @@ class ReadingsPipeline(Pipeline):
 
     def process(self, page: Page, write: BatchWrite) -> None:
         """Fill `write` with the readings of the page that are not in the store yet."""
-        columns = {m: _columns(self._plant, m, page.names) for m in page.frame["machine"].unique()}
-        mapped = {m: [page.names[j] for j in places] for m, places in columns.items()} if self._wide else None
         with self._store.read() as connection:
             stored = stored_readings_of(connection, self._source, page.frame)
             self._timeline.learn(states_after(connection, self._timeline.arrival))
-        rows = reading_rows(page, columns)
-        news = classify_readings(rows, stored, self._dated, mapped)
+        rows, news = new_readings(self._plant, page, stored, dated=self._dated, wide=self._wide)
         write.rows += self._rows(rows, news, self._states(page))
         for i in page.hidden.keys() & set(news.places):
             for reason in page.hidden[i]:
@@ -79,6 +76,16 @@ class ReadingsPipeline(Pipeline):
         return states
 
 
-def _columns(plant: Plant, machine: str, names: Sequence[str]) -> list[int]:
-    place = {n: i for i, n in enumerate(names)}
-    return [place[s] for s in plant.sensor_names(machine) if s in place]
+def new_readings(
+    plant: Plant, page: Page, stored: Mapping[Key, StoredReading], *, dated: bool, wide: bool
+) -> tuple[ReadingRows, NewReadings]:
+    """The readings of a page, and which of them are new beside what is `stored` under their keys.
+
+    `dated`: whether the source says when each row became available; `wide`: whether a row gives all sensors mapped.
+    """
+    place = {name: i for i, name in enumerate(page.names)}
+    machines = page.frame["machine"].unique()
+    columns = {m: [place[s] for s in plant.sensor_names(m) if s in place] for m in machines}
+    mapped = {m: [page.names[j] for j in places] for m, places in columns.items()} if wide else None
+    rows = reading_rows(page, columns)
+    return rows, classify_readings(rows, stored, dated, mapped)

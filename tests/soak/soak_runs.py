@@ -108,18 +108,20 @@ def measured(work: Callable[[], object]) -> Cost:
     wasserstein(np.arange(3.0), np.arange(3.0))
     with TemporaryDirectory() as place:
         assert Registry(f"sqlite:///{place}/mlflow.db", place, "warm", place).versions("none") == ()
-    began, (reader, writer) = time.perf_counter(), os.pipe()
+    reader, writer = os.pipe()
 
     def from_here() -> None:
         os.write(writer, Path("/proc/self/statm").read_text().split()[1].encode())
         work()
 
+    began = time.perf_counter()
     _, status, usage = os.wait4(forked(from_here), 0)
+    seconds = time.perf_counter() - began
     os.close(writer)
+    assert os.waitstatus_to_exitcode(status) == 0
     with os.fdopen(reader) as told:
         begun = int(told.read()) * os.sysconf("SC_PAGE_SIZE")
-    assert os.waitstatus_to_exitcode(status) == 0
-    return Cost(time.perf_counter() - began, usage.ru_maxrss * 1024 - begun)
+    return Cost(seconds, usage.ru_maxrss * 1024 - begun)
 
 
 def newest_slot(plant: Path) -> datetime:

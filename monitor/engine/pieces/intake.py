@@ -15,7 +15,8 @@ from monitor.engine.pieces.timing import NEVER, Judging, Newest, Slots, Span
 from monitor.instants import to_micros
 from monitor.model import Page
 from monitor.pipeline.intake import rows as intake
-from monitor.pipeline.intake.readings import NewReadings, ReadingRows, classify_readings, reading_rows
+from monitor.pipeline.intake.readings import NewReadings, ReadingRows
+from monitor.pipeline.readings import new_readings
 from monitor.plant.plant import Plant
 from monitor.plant.sources import ReadingSource, SourceBase
 from monitor.sources.typed.arrays import Micros
@@ -56,7 +57,9 @@ def take_in(plant: Plant, tables: Mapping[str, pa.Table], span: Span, results: R
         results.add("rejects", (reject_cells(source, reject) for reject in read.page.rejects))
         seen: Sequence[int] = read.seen.tolist()
         if isinstance(config, ReadingSource):
-            rows, news = _readings(plant, config, read.page)
+            rows, news = new_readings(
+                plant, read.page, {}, dated=config.available_at is not None, wide=config.sensor is None
+            )
             outcomes = news.outcomes()
             taken.readings += map(SeenReading, _stored(source, rows, news), (seen[i] for i in news.places))
         else:
@@ -96,15 +99,6 @@ def in_order(readings: Sequence[SeenReading], slots: Micros) -> list[tuple[int, 
     """The readings with a slot, each with it, in the order of slots, time, source and revision."""
     judged = [(slot, r.row) for slot, r in zip(slots.tolist(), readings, strict=True) if slot != NEVER]
     return sorted(judged, key=lambda one: (one[0], one[1].at, one[1].source, one[1].revision))
-
-
-def _readings(plant: Plant, config: ReadingSource, page: Page) -> tuple[ReadingRows, NewReadings]:
-    place = {name: i for i, name in enumerate(page.names)}
-    sensors = {m: [place[s] for s in plant.sensor_names(m) if s in place] for m in page.frame["machine"].unique()}
-    mapped = {m: [page.names[j] for j in places] for m, places in sensors.items()}
-    rows = reading_rows(page, sensors)
-    dated = config.available_at is not None
-    return rows, classify_readings(rows, {}, dated, mapped if config.sensor is None else None)
 
 
 def _states(source: str, config: SourceBase, page: Page) -> intake.Intake:

@@ -59,8 +59,8 @@ def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mappin
         return
     prepared = _inserting_new(connection.dialect, table, tuple(rows[0]))
     if _are_copied(connection, rows):
-        given = list(_bound(prepared, prepared.names, rows))
-        _copy_by_stage(connection, table, prepared.names, given, _do_nothing)
+        bound = _bound(prepared, prepared.names, rows)
+        _copy_by_stage(connection, table, prepared.names, bound, _do_nothing)
     else:
         _execute(connection, prepared, rows)
 
@@ -80,7 +80,7 @@ def upsert(
 
 
 def _copy_by_stage(
-    connection: sa.Connection, table: sa.Table, names: tuple[str, ...], rows: Sequence[Sequence[object]],
+    connection: sa.Connection, table: sa.Table, names: tuple[str, ...], rows: Iterable[Sequence[object]],
     resolve: Resolve,
 ) -> None:  # fmt: skip
     """Copy rows into a temporary table, and take from there what the table takes: COPY knows no conflicts."""
