@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -21,3 +23,15 @@ def until(condition: Callable[[], T], what: str, seconds: float = HANGS, pause: 
             return answer
         assert time.monotonic() < deadline, f"in vain waited for: {what}"
         time.sleep(pause)
+
+
+def gone(pid: int) -> bool:
+    """Whether a process, also one that is no child of this one, has ended or ends within half a minute."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([process], [], [], 30)[0])
+    finally:
+        os.close(process)

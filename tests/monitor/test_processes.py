@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import sys
 import threading
@@ -15,6 +14,7 @@ from typing import NoReturn
 import numpy as np
 import pytest
 from fork_kit import ended, forked
+from waits import gone
 
 from monitor import processes
 from monitor.processes import Arrays, Worker, both, use_second_core
@@ -59,18 +59,6 @@ def folder(root: Path, name: str, task: str) -> Path:
 
 def nothing() -> None:
     """A beat that lets the child go on."""
-
-
-def gone(pid: int) -> bool:
-    """Whether a process, also one that is no child of this one, has ended or ends within half a minute."""
-    try:
-        process = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([process], [], [], 30)[0])
-    finally:
-        os.close(process)
 
 
 def test_one_child_works_on_one_folder_after_the_other(worker: Worker, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from cli_kit import Started, start
 from service_kit import free_port, get, heard, metric, ready, url_of
+from waits import gone
 from workers_plant import JUDGES, make_plant
 
 from monitor.store.database import tables as t
@@ -25,18 +25,6 @@ def children(process: Started) -> set[int]:
     """The worker processes of a service."""
     tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
     return {int(pid) for task in tasks for pid in task.read_text().split()}
-
-
-def gone(pid: int) -> bool:
-    """Whether a process has ended, or ends within half a minute."""
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([handle], [], [], 30)[0])
-    finally:
-        os.close(handle)
 
 
 def go_on(plant: Path) -> None:
