@@ -37,7 +37,7 @@ test: $(STAMP) ## All tests but the long ones (at most 10 minutes)
 	$(QUIET) $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 soak: $(STAMP) ## The long tests (at most 20 minutes)
-	$(QUIET) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m soak -rP --durations=0
+	$(QUIET) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m soak -rPfE --durations=40
 
 check: $(STAMP) ## Format, lint, types, and the tests that start no other process
 	$(BIN)/ruff format --check .
