@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -17,6 +18,7 @@ from monitor.ports import GateModel
 
 Judged = list[tuple[Prediction | None, Decision]]
 Judgeable = TypeVar("Judgeable")
+Request = tuple[Callable[[], Judged], Future[Judged]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,17 @@ def batches_of(gate: GateConfig, parts: Sequence[Judgeable]) -> Iterator[Sequenc
 
 
 class Deadline:
-    """Runs a model with a time limit, in its own thread; a thread that hangs is replaced."""
+    """Runs a model with a time limit, in its own thread; a thread that hangs is replaced, and ends when it can.
+
+    The thread ends with this object.
+    """
 
     def __init__(self) -> None:
         self._start()
 
     def _start(self) -> None:
-        self._requests: SimpleQueue[tuple[Callable[[], Judged], Future[Judged]]] = SimpleQueue()
+        self._requests: SimpleQueue[Request | None] = SimpleQueue()
+        self._end = weakref.finalize(self, self._requests.put, None)
         # A daemon, so that a model that hangs does not keep the process from ending.
         threading.Thread(target=_serve, args=(self._requests,), name="gate", daemon=True).start()
 
@@ -69,14 +75,19 @@ class Deadline:
         try:
             return future.result(timeout=limit.total_seconds())
         except FutureTimeoutError:
+            self._end()
             self._start()
             return None
 
 
-def _serve(requests: SimpleQueue[tuple[Callable[[], Judged], Future[Judged]]]) -> None:
-    while True:
-        work, future = requests.get()
-        try:
-            future.set_result(work())
-        except Exception as exc:  # noqa: BLE001 - re-raised by the caller
-            future.set_exception(exc)
+def _serve(requests: SimpleQueue[Request | None]) -> None:
+    while (request := requests.get()) is not None:
+        _answer(*request)
+        del request  # else the model and what it said would be kept until the next
+
+
+def _answer(work: Callable[[], Judged], future: Future[Judged]) -> None:
+    try:
+        future.set_result(work())
+    except Exception as exc:  # noqa: BLE001 - re-raised by the caller
+        future.set_exception(exc)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from math import isnan, nan
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from spine_kit import PLANT, T0, Spine, SumModel, after
-from waits import HANGS
+from waits import HANGS, until
 
 from monitor.model import Floats, Prediction, Reason
 from monitor.pipeline.judging import Deadline, InForce
@@ -222,6 +224,28 @@ def test_a_deadline_gives_the_result_or_none_and_passes_errors_on() -> None:
     let.set()
     with pytest.raises(ZeroDivisionError):
         deadline.call(fails, timedelta(seconds=HANGS))
+
+
+def test_the_threads_of_a_deadline_end_with_it_or_when_they_hang_no_more_and_keep_nothing() -> None:
+    deadline, let, threads = Deadline(), threading.Event(), list[threading.Thread]()
+
+    def says(patience: float) -> Any:
+        threads.append(threading.current_thread())
+        let.wait(patience)
+        return []
+
+    assert deadline.call(partial(says, HANGS), timedelta(milliseconds=50)) is None
+    let.set()
+    threads[0].join(HANGS)
+    quick = partial(says, 0.0)
+    kept = weakref.ref(quick)
+    assert deadline.call(quick, timedelta(seconds=HANGS)) == []
+    del quick
+    until(lambda: kept() is None, "the work to be forgotten")
+    assert threads[1].is_alive()
+    del deadline
+    threads[1].join(HANGS)
+    assert not any(thread.is_alive() for thread in threads)
 
 
 @given(st.lists(st.tuples(st.sampled_from("AB"), st.sampled_from(["form", "coat"])), max_size=12))
