@@ -15,6 +15,7 @@ _WORK = {
     "detect": "pull and judge",
     "drift": "drift and performance",
     "performance": "drift and performance",
+    "attribution": "likely causes",
     "model": "train models",
     "retraining": "train models",
     "alerts": "alerts and notifications",

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
+import databricks.sdk  # noqa: F401 - once here instead of in each process of a test that is forked
 import pytest
+from mlflow.utils import rest_utils
 
 from databricks_kit.files import Files
 from databricks_kit.models import Models
@@ -78,7 +80,6 @@ def serve(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
 @contextmanager
 def running(environment: pytest.MonkeyPatch) -> Iterator[Workspace]:
     """A workspace that this process finds by its environment, as the documentation says."""
-    from mlflow.utils import rest_utils
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
