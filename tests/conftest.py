@@ -37,6 +37,7 @@ settings.register_profile(
 
 
 engines_kit.share_compiled_statements()
+gc.disable()  # until all tests are collected: almost nothing of that is garbage
 
 _LONG = {"examples", "cli", "contracts", "exactly_once", "gate_models", "service", "stack"}
 """Folders of tests that go through the whole chain."""
@@ -75,6 +76,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -27,7 +27,7 @@ SMALL = ("lake.rows=50", "lake.compact_every=1s")
 """Several commits a run, and compaction in each."""
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.soak])])
 def url(request: pytest.FixtureRequest, tmp_path: Path, new_store: Path) -> str:
     """The URL of a new store."""
     if request.param == "postgresql":

@@ -12,7 +12,7 @@ from spine_kit import Spine
 from monitor.store.database.database import Store
 
 BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgres))
-_ABOVE = {"gate_models", "jobs", "pipeline", "scheduling"}
+_ABOVE = {"gate_models", "jobs", "lake", "pipeline", "scheduling"}
 """Folders of tests of what stands on the store's functions, which `store` tests on both databases."""
 
 
