@@ -98,6 +98,7 @@ def _render_as_it_is(file: Path) -> None:
     file.write_text(made.html, encoding="utf-8")
 
 
+@pytest.mark.soak
 @needs_chromium
 def test_the_browser_runs_it_where_evidently_writes_it_as_it_is(imported: None, tmp_path: Path) -> None:
     file = tmp_path / "raw.html"
