@@ -14,7 +14,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import NoReturn
@@ -37,7 +37,6 @@ settings.register_profile(
 
 
 engines_kit.share_compiled_statements()
-gc.disable()  # until all tests are collected: almost nothing of that is garbage
 
 _LONG = {"examples", "cli", "contracts", "exactly_once", "gate_models", "service", "stack"}
 """Folders of tests that go through the whole chain."""
@@ -71,12 +70,21 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     return True
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect no garbage while tests are collected: there is almost none."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 def pytest_collection_finish() -> None:
     """Let the garbage collector leave alone what was imported: looking through it takes a twentieth of the time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
-    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
