@@ -25,6 +25,8 @@ from monitor.store.database import tables as t
 from monitor.store.database.schema import open_existing
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
+DEMO_END = "2026-03-06T00:00:00Z"
+"""When a whole demo ends: what it holds depends on the time of day, for the line stands at breaks."""
 SOURCES = ("mes", "inspection", "visual_check", "historian", "machine_states", "final_test", "dispositions")
 GATES = ("forging", "machining", "coating")
 """The gates that judge numbers. That of pictures takes seconds: tests that do not mean it leave it without a model."""

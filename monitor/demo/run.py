@@ -6,7 +6,7 @@ import importlib
 import json
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
@@ -70,7 +70,8 @@ def run_demo(
 
         check_can_listen("127.0.0.1", port)
     _empty_folder(folder)
-    end = (end or datetime.now(UTC)).replace(microsecond=0)
+    wall = WallClock()
+    end = (end or wall.now()).replace(microsecond=0)
     start = end - timedelta(days=days)
     with timing.phase("simulate the plant"):
         script = DEFAULT_SCRIPT if faults else ()
@@ -105,7 +106,7 @@ def run_demo(
         else:
             click.echo(as_text(summary))
         if serve:
-            _serve(loaded, lambda: _advance(operator, feed, datetime.now(UTC)))
+            _serve(loaded, lambda: _advance(operator, feed, wall.now()))
 
 
 def _empty_folder(folder: Path) -> None:

@@ -67,7 +67,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
     """The folder of a demo of four hours, and what it said as data."""
     warm_up()
     folder = tmp_path_factory.mktemp("demo")
-    said = gatewatch("demo", "--days", "1", "--end", NOON.isoformat(), "--json", cwd=folder, before=short(4.0))
+    said = gatewatch("demo", "--days", "1", "--json", cwd=folder, before=short(4.0), at=NOON)
     assert said.code == 0, said.err
     return folder / FOLDER, said
 

@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from plant_kit import DEMO_END
 
 pytestmark = pytest.mark.process
 
@@ -94,9 +95,7 @@ def test_the_installed_wheel_runs_the_demo_outside_the_checkout(wheel: Path, tmp
         python, "-c", "import monitor.cli, inference; print(monitor.__file__, inference.__file__)", cwd=outside
     )
     assert all(Path(place).is_relative_to(tmp_path / "clean") for place in where.split())
-    told = _run(
-        python.parent / "gatewatch", "demo", "--days", "1", "--end", "2026-03-06T00:00:00Z", "--json", cwd=outside
-    )
+    told = _run(python.parent / "gatewatch", "demo", "--days", "1", "--end", DEMO_END, "--json", cwd=outside)
     summary = json.loads(told)
     assert summary["gates"]["forging"]["decided"] > 200
     assert summary["recommendations"]["sent"] == sum(g["decided"] for g in summary["gates"].values())

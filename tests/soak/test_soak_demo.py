@@ -9,9 +9,7 @@ import time
 from typing import Any
 
 import pytest
-
-END = "2026-03-06T00:00:00Z"
-"""What a run has depends on the time of day: the line stands at breaks."""
+from plant_kit import DEMO_END
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +17,7 @@ def summary(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What `gatewatch demo --json` prints."""
     began = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "monitor.cli", "demo", "--end", END, "--json"], cwd=tmp_path_factory.mktemp("demo"),
+        [sys.executable, "-m", "monitor.cli", "demo", "--end", DEMO_END, "--json"], cwd=tmp_path_factory.mktemp("demo"),
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
