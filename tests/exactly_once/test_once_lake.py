@@ -12,12 +12,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from fork_kit import ended, forked
 from lake_kit import LATER, TABLES, compare, fill, in_child, plant_at, rows_of, send
 
 from monitor.errors import FencedError, LakeError
 from monitor.lake.delta import LakeFolder
 from monitor.plant.plant import Plant
+from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 
 pytestmark = pytest.mark.process
@@ -25,6 +27,8 @@ pytestmark = pytest.mark.process
 POINTS = ("after_lake_fixed", "after_lake_written", "after_lake_recorded")
 SMALL = ("lake.rows=50", "lake.compact_every=1s")
 """Several commits a run, and compaction in each."""
+AHEAD = 30
+"""Batches that a store which fills is ahead of the lake: every table is sent while both are killed."""
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.soak])])
@@ -138,7 +142,10 @@ def killed_at_random(url: str, plant: Plant, store: Store, kills: int, seed: int
     def filling() -> None:
         own = Store(url)
         while not stop.exists():
-            fill(own)
+            if _unsent_findings(own) < AHEAD:
+                fill(own)
+            else:
+                waiting.wait(0.01)
 
     def sending() -> None:
         own, now = Store(url), LATER
@@ -163,6 +170,14 @@ def plant_stop(plant: Plant) -> Path:
     """The file that ends the processes."""
     assert plant.lake is not None
     return Path(plant.lake.location).parent / "stop"
+
+
+def _unsent_findings(store: Store) -> int:
+    """Each batch has one finding."""
+    with store.read() as connection:
+        there = connection.scalar(sa.select(sa.func.count()).select_from(t.finding)) or 0
+        sent = connection.scalar(sa.select(t.lake_table.c.rows).where(t.lake_table.c.name == "findings")) or 0
+    return int(there - sent)
 
 
 def _finish(url: str, plant: Plant) -> int:
