@@ -23,13 +23,13 @@ CASES = {
 }
 
 
-IN_SOAK = {"batches of fifty rows, states saved often", "slots of half an hour in single batches"}
-"""Less different from the whole than the other two."""
+IN_SHORT = "batches of nineteen rows"
+"""The most different from the whole."""
 
 
 @pytest.mark.parametrize(
     "overrides",
-    [pytest.param(case, id=name, marks=[pytest.mark.soak] * (name in IN_SOAK)) for name, case in CASES.items()],
+    [pytest.param(case, id=name, marks=[pytest.mark.soak] * (name != IN_SHORT)) for name, case in CASES.items()],
 )
 def test_any_split_of_a_history_gives_the_same(
     overrides: tuple[str, ...], with_models: Path, whole_run: Path, tmp_path: Path

@@ -35,6 +35,8 @@ AROUND_THE_LAKE = ("after_lake_fixed", "after_lake_written", "after_lake_recorde
 DURING_RETRAINING = ("during_comparison",)
 """In tests/monitor/gate_models/test_retraining_kills.py, with training and promotion once more."""
 DURING_FIRST_HOUR = ("during_training", "during_promotion")
+AS_BEFORE_THE_COMMIT = {"after_read", "after_inference"}
+"""Kills that leave what one before the commit leaves."""
 
 
 def test_every_failpoint_is_killed_at_here() -> None:
@@ -42,7 +44,9 @@ def test_every_failpoint_is_killed_at_here() -> None:
     assert sorted([*DURING_WORK, *DURING_FIRST_HOUR, *elsewhere]) == sorted(NAMES)
 
 
-@pytest.mark.parametrize("point", DURING_WORK)
+@pytest.mark.parametrize(
+    "point", [pytest.param(point, marks=[pytest.mark.soak] * (point in AS_BEFORE_THE_COMMIT)) for point in DURING_WORK]
+)
 def test_killed_while_working_it_goes_on_as_if_nothing_had_happened(
     point: str, trained: Path, undisturbed: Path, whole: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -59,7 +63,7 @@ def test_killed_while_working_it_goes_on_as_if_nothing_had_happened(
     assert len(advice(plant)) == len(whole["decisions"])
 
 
-@pytest.mark.parametrize("point", DURING_FIRST_HOUR)
+@pytest.mark.parametrize("point", [pytest.param(DURING_FIRST_HOUR[0], marks=pytest.mark.soak), DURING_FIRST_HOUR[1]])
 def test_killed_in_training_or_promotion_exactly_one_version_is_in_force(
     point: str, untrained: Path, trained: Path, tmp_path: Path
 ) -> None:

@@ -74,7 +74,7 @@ def nothing_is_wrong(store: Store, folder: Path) -> dict[str, int]:
     return {table: one.rows for table, one in found.items()}
 
 
-@pytest.mark.parametrize("nth", [1, 2, 5])
+@pytest.mark.parametrize("nth", [1, pytest.param(2, marks=pytest.mark.soak), 5])
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_between_the_steps_each_row_is_there_once(
     point: str, nth: int, url: str, plant: Plant, store: Store, tmp_path: Path

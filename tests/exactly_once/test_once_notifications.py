@@ -131,7 +131,7 @@ def test_undisturbed_each_is_told_once(undisturbed: tuple[list[str], list[str]])
     assert sorted(set(states)) == ["fired", "resolved"]
 
 
-@pytest.mark.parametrize("nth", [1, 2, 3, 12])
+@pytest.mark.parametrize("nth", [1, *(pytest.param(n, marks=pytest.mark.soak) for n in (2, 3)), 12])
 @pytest.mark.parametrize("point", ["before_notification_sent", "after_notification_sent"])
 def test_killed_around_a_notification_nothing_is_lost_and_a_repeat_has_the_same_id(
     point: str, nth: int, undisturbed: tuple[list[str], list[str]], untrained: Path, tmp_path: Path, andon: Andon

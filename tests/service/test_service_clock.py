@@ -15,7 +15,7 @@ from service_kit import heard, live_plant, metric, metrics, ready
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.soak]  # near tests: tests/monitor/scheduling/test_clock.py
 
 RUNS = 'gatewatch_job_runs_total{job_name="%s",result="success"}'
 
@@ -68,7 +68,6 @@ def test_jobs_go_on_when_the_clock_is_a_day_ahead_and_right_again(tmp_path: Path
     assert "Traceback" not in said.err
 
 
-@pytest.mark.soak
 def test_a_job_of_long_intervals_is_not_left_until_its_next_slot_by_a_lease_of_the_dead(tmp_path: Path) -> None:
     plant = live_plant(tmp_path)
     assert gatewatch("once", plant, at=datetime.now(UTC) - timedelta(days=3)).code == 0

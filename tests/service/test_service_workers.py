@@ -16,7 +16,7 @@ from workers_plant import JUDGES, make_plant
 from monitor.store.database import tables as t
 from monitor.store.database.database import Store
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.soak]  # near tests: tests/monitor/workers
 
 RUNS = 'gatewatch_job_runs_total{job_name="%s",result="success"}'
 
@@ -67,7 +67,6 @@ def test_they_follow_a_new_plant_file_and_end_with_their_service(tmp_path: Path)
     assert sorted(saved) == ["m1", "m2", "m3"]
 
 
-@pytest.mark.soak
 def test_a_killed_worker_has_a_successor_and_none_outlives_a_killed_service(tmp_path: Path) -> None:
     plant = make_plant(tmp_path / "plant", 2, port=free_port())
     process = start("run", plant, at=None)

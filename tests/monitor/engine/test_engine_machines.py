@@ -78,7 +78,11 @@ def found(plant: Plant, span: Span = SPAN) -> dict[str, list[dict[str, Any]]]:
     return rows
 
 
-@pytest.mark.parametrize("history", HISTORIES, ids=lambda h: h.__name__)
+@pytest.mark.parametrize(
+    "history",
+    [pytest.param(one, marks=[pytest.mark.soak] * (one is not late_and_corrected)) for one in HISTORIES],
+    ids=lambda h: h.__name__,
+)
 @pytest.mark.parametrize(
     "settings",
     [pytest.param(PLANTS[name], id=name, marks=[pytest.mark.soak] * (name == "two minutes")) for name in PLANTS],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from plant_cases import ENVIRON, GOOD
@@ -74,6 +75,24 @@ def test_any_text(text: str) -> None:
 )
 def test_any_yaml_like_text(pieces: list[str]) -> None:
     outcome("".join(pieces))
+
+
+@quick
+@given(st.data())
+def test_both_parsers_read_the_same(data: st.DataObject) -> None:
+    lines = GOOD.read_text().split("\n")
+    begin = data.draw(st.integers(0, len(lines) - 1))
+    text = "\n".join(lines[begin : begin + data.draw(st.integers(1, 9))])
+    at = data.draw(st.integers(0, len(text)))
+    text = (
+        text[:at] + data.draw(st.sampled_from([*"[]{},:-?*&!|>'\"%@`#~ \n\ta0", ": ", "- ", "&a ", "<<"])) + text[at:]
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        fast = plant_yaml.read(text, "plant.yaml")
+        plant_yaml._compose.cache_clear()
+        patch.setattr("yaml.__with_libyaml__", False)
+        slow = plant_yaml.read(text, "plant.yaml")
+    assert (fast.value, fast.problems) == (slow.value, slow.problems)
 
 
 @dear
