@@ -27,7 +27,7 @@ import run_kit
 import sqlalchemy as sa
 from hypothesis import Phase, settings
 
-from monitor.store.database.schema import open_store
+from monitor.store.database.schema import newest_revision, open_store
 
 # For `make mutate`, which runs the tests of a function once for each small change of it: that one fails is enough to
 # know, so no smallest example is looked for.
@@ -82,6 +82,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 def pytest_collection_finish() -> None:
     """Let the garbage collector leave alone what was imported: looking through it takes a twentieth of the time."""
+    newest_revision()  # known to every process that is forked from here
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tempfile
@@ -86,6 +87,7 @@ def forked(work: Callable[[], object], environment: Mapping[str, str] | None = N
     if pid:
         return pid
     try:
+        gc.freeze()  # what is here belongs to the process before: to look through it would copy its memory
         os.environ.update(environment or {})
         _without_dead_threads()
         work()

@@ -135,7 +135,10 @@ def _with_libyaml(text: str) -> yaml.Node | None:
     return node
 
 
-class _Dumper(yaml.SafeDumper):
+_FASTEST_DUMPER: Any = yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper
+
+
+class _Dumper(_FASTEST_DUMPER):  # type: ignore[misc]
     """Quotes text that `_Loader` would not read back unchanged."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
@@ -145,7 +148,8 @@ class _Dumper(yaml.SafeDumper):
 
     def text(self, data: str) -> yaml.ScalarNode:
         """PyYAML folds line breaks such as U+0085 and U+2028 unless they are escaped in double quotes."""
-        return self.represent_scalar(f"{_TAG}str", data, style=None if data.isprintable() else '"')
+        node: yaml.ScalarNode = self.represent_scalar(f"{_TAG}str", data, style=None if data.isprintable() else '"')
+        return node
 
 
 for _tag, _pattern, _first in _RESOLVERS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -25,6 +26,7 @@ def _config(connection: sa.Connection | None = None) -> Config:
     return config
 
 
+@cache
 def newest_revision() -> str:
     """The revision that this version of Gatewatch uses."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
