@@ -223,6 +223,7 @@ def test_other_commands_work_on_the_demo_s_plant_and_it_runs_again(shown: tuple[
     assert digests == [(load(plant).digest,)], "later commands mean the same plant file"
 
 
+@pytest.mark.soak
 def test_served_it_shows_pages_and_nothing_is_stale(tmp_path: Path) -> None:
     port = free_port()
     (tmp_path / FOLDER).mkdir()

@@ -82,6 +82,7 @@ def test_the_gate_is_given_the_six_inputs_and_waits_an_hour_for_results() -> Non
     assert spec.names == ("passed", "failed")
 
 
+@pytest.mark.soak
 def test_the_first_real_parts_go_through_the_whole_chain(tmp_path: Path) -> None:
     """The cut: the first rows, with a first model trained earlier."""
     for file in data("ai4i2020").glob("*.csv*"):

@@ -91,6 +91,7 @@ def test_it_answers_everywhere_and_ends_at_a_signal(tmp_path: Path, run: Run) ->
     assert query(plant, sa.select(t.lease.c.name).where(t.lease.c.expires_at > 0)) == []
 
 
+@pytest.mark.soak
 def test_slots_are_served_when_they_come_whenever_it_was_started(tmp_path: Path, run: Run) -> None:
     plant = live_plant(tmp_path, "sources.mes.every=3s")
     process = run(plant)
@@ -107,6 +108,7 @@ def test_slots_are_served_when_they_come_whenever_it_was_started(tmp_path: Path,
     assert min(waited()) >= 0
 
 
+@pytest.mark.soak
 def test_counters_agree_over_restarts_once_and_two_processes(tmp_path: Path, run: Run) -> None:
     plant = live_plant(tmp_path)
     assert gatewatch("once", plant, at=datetime.now(UTC)).code == 0

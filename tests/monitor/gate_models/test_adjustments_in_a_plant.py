@@ -128,6 +128,7 @@ def test_every_decision_is_made_again(plant: Path) -> None:
     assert [one for one in again if not one.matches] == []
 
 
+@pytest.mark.soak
 def test_pages_of_seven_rows_give_the_same_adjustments(plant: Path, empty: Path) -> None:
     split = _lived(copied(empty, empty.parent / "split"), "store.batch_rows=7")
     assert _without_times(_decided(split)) == _without_times(_decided(plant))

@@ -134,6 +134,7 @@ def test_a_beat_that_raises_ends_the_child(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("*.html")) == []
 
 
+@pytest.mark.soak
 def test_a_child_that_fails_is_told_with_its_last_word(
     imported: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

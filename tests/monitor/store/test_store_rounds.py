@@ -71,7 +71,10 @@ EVERY = {"an hour": (HOUR, 5), "a quarter": (15 * MINUTE, 3), "six hours": (6 * 
 """How often, and how many rounds."""
 
 
-@pytest.mark.parametrize(("every", "rounds"), EVERY.values(), ids=EVERY)
+@pytest.mark.parametrize(
+    ("every", "rounds"),
+    [pytest.param(*one, id=name, marks=[pytest.mark.soak] * (name != "a quarter")) for name, one in EVERY.items()],
+)
 def test_from_cron_no_job_is_ever_overdue_and_all_are_when_it_stops(
     every: timedelta, rounds: int, plant: Plant
 ) -> None:

@@ -187,7 +187,7 @@ def test_one_that_cannot_be_started_is_told_until_it_can(
 
 def test_the_reason_why_a_worker_refuses_is_told(tmp_path: Path) -> None:
     plant = make_plant(tmp_path / "plant", 1)
-    with opened(plant, started=False) as app:
+    with forked_workers([""]), opened(plant, started=False) as app:
         (tmp_path / "plant" / "gatewatch.db").rename(tmp_path / "away.db")
         app.workers.start()
         assert "there is none yet" in until(app.workers.problems, "the problem")[0]
