@@ -93,6 +93,7 @@ def test_four_real_runs_go_through_the_whole_chain(tmp_path: Path) -> None:
     assert {subject for subject, status in judged if status in ("ok", "breach")} == {f"rig-0{i}" for i in (1, 2, 3, 4)}
 
 
+@pytest.mark.soak
 def test_the_committed_plant_file_is_the_one_for_the_data_here(tmp_path: Path) -> None:
     assert loaded("skab", data("skab"), tmp_path).code == 0
     made, committed = (load(folder / "plant.yaml").plant for folder in (tmp_path, ROOT / "examples/skab"))

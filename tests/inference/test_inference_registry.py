@@ -83,7 +83,7 @@ def workspace() -> Iterator[Workspace]:
         yield workspace
 
 
-@pytest.fixture(scope="module", params=["sqlite", "runs in sqlite", "databricks"])
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("runs in sqlite", marks=pytest.mark.soak), "databricks"])
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, workspace: Workspace) -> Place:
     folder = tmp_path_factory.mktemp("mlflow")
     if request.param == "sqlite":
