@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from cli_kit import Started, start
 from service_kit import free_port, get, heard, metric, ready, url_of
-from waits import gone
+from waits import gone, until
 from workers_plant import JUDGES, make_plant
 
 from monitor.store.database import tables as t
@@ -18,6 +19,7 @@ from monitor.store.database.database import Store
 
 pytestmark = [pytest.mark.process, pytest.mark.soak]  # near tests: tests/monitor/workers
 
+MACHINES = ["m1", "m2", "m3"]
 RUNS = 'gatewatch_job_runs_total{job_name="%s",result="success"}'
 
 
@@ -25,6 +27,16 @@ def children(process: Started) -> set[int]:
     """The worker processes of a service."""
     tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
     return {int(pid) for task in tasks for pid in task.read_text().split()}
+
+
+def subjects(plant: Path, column: sa.Column[Any], *where: sa.ColumnElement[bool]) -> list[str]:
+    """The values of a column of the plant's store, each once."""
+    store = Store(f"sqlite:///{plant.parent}/gatewatch.db")
+    try:
+        with store.read() as connection:
+            return sorted(connection.execute(sa.select(column).where(*where).distinct()).scalars())
+    finally:
+        store.close()
 
 
 def go_on(plant: Path) -> None:
@@ -52,6 +64,7 @@ def test_they_follow_a_new_plant_file_and_end_with_their_service(tmp_path: Path)
         go_on(plant)
         second = children(process)
         assert ready(plant)
+        until(lambda: subjects(plant, t.judged.c.machine) == MACHINES, "every machine judged")
     finally:
         os.kill(process.pid, signal.SIGTERM)
         said = process.end()
@@ -59,12 +72,8 @@ def test_they_follow_a_new_plant_file_and_end_with_their_service(tmp_path: Path)
     assert len(second) == 2
     assert first.isdisjoint(second)
     assert all(gone(pid) for pid in second)
-    store = Store(f"sqlite:///{tmp_path}/plant/gatewatch.db")
-    with store.read() as connection:
-        assert connection.execute(sa.select(t.lease.c.name).where(t.lease.c.expires_at > 0)).all() == []
-        saved = connection.execute(sa.select(t.detector_state.c.subject).distinct()).scalars().all()
-    store.close()
-    assert sorted(saved) == ["m1", "m2", "m3"]
+    assert subjects(plant, t.lease.c.name, t.lease.c.expires_at > 0) == []
+    assert subjects(plant, t.detector_state.c.subject) == MACHINES
 
 
 def test_a_killed_worker_has_a_successor_and_none_outlives_a_killed_service(tmp_path: Path) -> None:
