@@ -39,6 +39,8 @@ METRICS: tuple[Metric, ...] = (
           tallied=True),
     gauge("gatewatch_plant_last_reload_failed", "1 if the last reload failed and the previous file stays, else 0.",
           SITE),
+    counter("gatewatch_worker_restarts_total", "Worker processes that ended although the service goes on, and were "
+            "started again.", tallied=True),
     timestamp("gatewatch_snapshot", "When the store was read for this scrape"),
     gauge("gatewatch_snapshot_rejected_series", "Series left out of this scrape: invalid value or unknown labels."),
     gauge("gatewatch_store_size_bytes", "Size of the store.", unit="bytes"),

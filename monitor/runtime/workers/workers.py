@@ -20,6 +20,7 @@ from monitor.scheduling.job import Job
 from monitor.scheduling.runner import Runner, SlotOutcome
 from monitor.store.database.database import DatabaseError, Store
 from monitor.store.database.leases import Lease, release_of_dead
+from monitor.store.database.statements import add_counts, tally_key
 
 log = logging.getLogger(__name__)
 
@@ -107,11 +108,14 @@ class Workers:
     def _process(self, number: int, jobs: tuple[str, ...]) -> WorkerProcess:
         holder = f"{socket.gethostname()}:{os.getpid()}.{number}"
         task = Task.of(self._loaded, jobs, holder, log.getEffectiveLevel())
-        return WorkerProcess(number, task, self._free)
+        return WorkerProcess(number, task, self._ended)
 
-    def _free(self, holder: str) -> None:
-        """Let the leases of a worker that has ended be acquired at once; if that fails, they run out."""
+    def _ended(self, holder: str) -> None:
+        """Let the leases of a worker that has ended be acquired at once, and count its end; if that fails, they run
+        out."""
         try:
             release_of_dead(self._store, holder)
+            with self._store.write() as connection:
+                add_counts(connection, {tally_key("gatewatch_worker_restarts_total"): 1.0})
         except (MonitorError, DatabaseError) as exc:
             log.error("%s", exc)

@@ -79,6 +79,9 @@ def test_a_worker_that_is_killed_in_its_work_loses_and_doubles_nothing(
         history(app)
         same(app, alone)
         assert app.workers.problems() == []
+        restarts = sa.select(t.tally.c.value).where(t.tally.c.name == "gatewatch_worker_restarts_total")
+        with app.store.read() as connection:
+            assert connection.execute(restarts).scalar_one() == len(lives) - 1
     assert [one.code for one in workers] == [-signal.SIGKILL] * (len(lives) - 1) + [0]
     told = [record.getMessage() for record in caplog.records if "worker" in record.getMessage()]
     assert [line.split(";")[0] for line in told] == ["worker 1 was ended by SIGKILL"] * (len(lives) - 1)
