@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from monitor.errors import DeliveryError, DeliveryReason
 from monitor.files import open_private, sync_folder
@@ -41,6 +41,6 @@ def send(address: str, message: Mapping[str, Any]) -> None:
         raise DeliveryError(problem, DeliveryReason.UNREACHABLE) from exc
 
 
-def _last_byte(log: Any, size: int) -> bytes:
+def _last_byte(log: BinaryIO, size: int) -> bytes:
     log.seek(size - 1)
     return bytes(log.read(1))

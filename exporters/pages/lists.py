@@ -13,7 +13,7 @@ from exporters.metrics.families.gates import HOLD_REASONS, RECOMMENDED
 from exporters.pages.clock import Clock
 from exporters.pages.part_style import PART_STYLE
 from exporters.pages.parts import REFRESH_SECONDS, Top, framed, links, part_link, search_form, section, subject_link
-from monitor.model import Verdict
+from monitor.model import Reason, Verdict
 
 _FILTERS = ("verdict", "gate", "reason", "since")
 
@@ -82,7 +82,7 @@ def _filters(chosen: Mapping[str, str], gates: Iterable[str]) -> Html:
     return tag("dl", *terms, class_="filters")
 
 
-def _reasons(verdict: str) -> Sequence[Any]:
+def _reasons(verdict: str) -> Sequence[Reason]:
     """The reasons that a verdict can have; all of them without one."""
     by_verdict = {**RECOMMENDED, Verdict.HOLD: HOLD_REASONS}
     chosen = [reasons for one, reasons in by_verdict.items() if verdict in ("", one.value)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -57,7 +57,7 @@ def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {number}" for name, number in counts.items()) or "none yet"
 
 
-def _decisions(rows: Any) -> Html:
+def _decisions(rows: Sequence[Mapping[str, Any]]) -> Html:
     """The verdicts of each gate, a row a gate."""
     by_gate: dict[str, dict[str, int]] = {}
     for row in rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from exporters.metrics.families.jobs import overdue
@@ -76,5 +77,5 @@ def as_lines(found: Mapping[str, Any]) -> Iterator[str]:
             yield f"to {channel['channel']}: {channel['pending']} waiting, {channel['dead']} dead"
 
 
-def _time(at: Any) -> str:
+def _time(at: datetime | None) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC" if at else "never"

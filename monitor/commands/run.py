@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +22,8 @@ from monitor.commands.shared.options import (
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
+    import threading
+
     from monitor.runtime.recording import RecordingOptions
 
 
@@ -116,7 +118,9 @@ def replay(
     finish({name: {"slots": n} for name, n in slots.items()}, findings, list(errors.values()), json_, fail_on_finding)
 
 
-def finish(report: Any, findings: int, errors: Sequence[str], json_: bool, fail_on_finding: bool) -> None:
+def finish(
+    report: Mapping[str, Mapping[str, object]], findings: int, errors: Sequence[str], json_: bool, fail_on_finding: bool
+) -> None:
     """Print the results and exit with the matching code."""
     if json_:
         print_json({"jobs": report, "findings": findings, "errors": list(errors)})
@@ -132,10 +136,10 @@ def finish(report: Any, findings: int, errors: Sequence[str], json_: bool, fail_
         raise SystemExit(1)
 
 
-def end_on_signal(stop: Any) -> None:
+def end_on_signal(stop: threading.Event) -> None:
     """Make SIGTERM and SIGINT end the work after the current transaction."""
 
-    def end(*_: Any) -> None:
+    def end(*_: object) -> None:
         # A second signal ends the process at once. If it ran this handler again, it could deadlock inside `set`.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from monitor.connecting.preview import SAMPLE, Preview, understand
 from monitor.connecting.proposal import Proposal, propose
@@ -15,6 +15,9 @@ from monitor.plant.plant import Plant
 from monitor.plant.sources import PartSource
 from monitor.sources.sql.describing import describe, written_url
 from monitor.sources.transports import open_source
+
+if TYPE_CHECKING:
+    from monitor.plant.file.load import Examined
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +51,13 @@ def look(name: str, plant: Plant, now: datetime) -> Looked:
 class Parts:
     """The sources of part steps of a plant file, asked whether they have parts of given serials."""
 
-    def __init__(self, examined: Any) -> None:
+    def __init__(self, examined: Examined, plant: Plant) -> None:
         self._examined = examined
+        self._plant = plant
 
     def have(self, serials: Collection[str]) -> bool | None:
         """Whether one has a row of one of the serials; None if there is none, or one cannot be asked."""
-        plant = self._examined.plant
-        names = [name for name, config in plant.sources.items() if isinstance(config, PartSource)]
+        names = [name for name, config in self._plant.sources.items() if isinstance(config, PartSource)]
         if not names or not all(self._examined.is_sound("sources", name) for name in names):
             return None
         try:
@@ -63,8 +66,7 @@ class Parts:
             return None
 
     def _has(self, name: str, serials: Collection[str]) -> bool:
-        plant = self._examined.plant
-        source = open_source(name, plant.sources[name], plant)
+        source = open_source(name, self._plant.sources[name], self._plant)
         try:
             return bool(source.newest(1, serials))
         finally:

@@ -26,6 +26,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from exporters.metrics.shared.snapshot import MetricsSnapshot
 from monitor.clock import ClockWatch, WallClock
 from monitor.delivery.direct import DirectNotifier
 from monitor.errors import MonitorError, UsageError
@@ -123,7 +124,7 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
 
-    def _on_signal(self, number: int, _frame: Any) -> None:
+    def _on_signal(self, number: int, _frame: object) -> None:
         self._ending = self._ending or number != signal.SIGHUP
         self._signals.put(number)
 
@@ -145,7 +146,7 @@ class Service:
         server = self._app.plant.server
         return serve(make_server(views), server.host, server.port)
 
-    def _snapshot(self) -> Any:
+    def _snapshot(self) -> MetricsSnapshot:
         with self._app.store.read() as connection:
             snapshot = metrics_snapshot(connection, self._app.clock.now(), causes=True)
         return replace(snapshot, store_writable=self._store_watch.problem is None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +17,8 @@ from monitor.simulator.people.acting import Act, Advice, Did, Rig, Shop, act_on
 from monitor.simulator.records import REWORKED, SCRAPPED, USED, disposition, local_time, utc_time
 from monitor.simulator.shifts import ZONE, to_datetime, to_ms
 from monitor.simulator.tables import Rows, final_test, gate_advice, qc_disposition, sort_by_posting, wip_history
+
+Row = tuple[Any, ...]
 
 STEP = "coating"
 """The step whose gate the operator listens to, as recommendations name it."""
@@ -95,7 +97,7 @@ def tested(pending: Rows, acts: Sequence[Act]) -> Rows:
     due = {row[0]: int(posted) for row, posted in zip(pending.rows, pending.posted, strict=True)}
     by_serial = {act.advice.serial: act for act in acts}
 
-    def changed(row: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    def changed(row: Row) -> Row | None:
         act = by_serial.get(row[0])
         if act is None or act.did in (Did.WENT_ON, Did.USED):
             return row
@@ -113,7 +115,7 @@ def disposed(pending: Rows, acts: Sequence[Act]) -> Rows:
     """The dispositions to come: those at the final test as it will be, and the operator's own."""
     by_serial = {act.advice.serial: act for act in acts}
 
-    def changed(row: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    def changed(row: Row) -> Row | None:
         act = by_serial.get(row[0])
         if act is None or act.did in (Did.WENT_ON, Did.USED):
             return row
@@ -127,11 +129,11 @@ def disposed(pending: Rows, acts: Sequence[Act]) -> Rows:
     return _revised(pending, changed, [(posted, (*row, utc_time(posted))) for posted, row in new])
 
 
-def _revised(pending: Rows, changed: Any, new: Sequence[tuple[int, tuple[Any, ...]]]) -> Rows:
+def _revised(pending: Rows, changed: Callable[[Row], Row | None], new: Sequence[tuple[int, Row]]) -> Rows:
     rows = [changed(row) for row in pending.rows]
-    kept = [i for i, row in enumerate(rows) if row is not None]
-    posted = np.concatenate([pending.posted[kept], np.array([at for at, _ in new], dtype=np.int64)])
-    return sort_by_posting(pending.table, posted, [*(rows[i] for i in kept), *(row for _, row in new)])
+    kept = {i: row for i, row in enumerate(rows) if row is not None}
+    posted = np.concatenate([pending.posted[list(kept)], np.array([at for at, _ in new], dtype=np.int64)])
+    return sort_by_posting(pending.table, posted, [*kept.values(), *(row for _, row in new)])
 
 
 def _iso(ms: int) -> str:
