@@ -56,4 +56,4 @@ def _lease(store: Store, plant: Plant, job: DetectJob) -> Iterator[Lease]:
     try:
         yield lease
     finally:
-        release(store, lease)
+        release(store, [lease])

@@ -75,10 +75,9 @@ class Runner:
 
         If another process held it in the meantime, the job's state in memory is outdated and is dropped.
         """
-        with self._lock:
-            held = self._held.get(job.name)
-            if held and time.monotonic() - held[1] < self._ttl / 3:
-                return held[0]
+        held = self._fresh(job.name)
+        if held is not None:
+            return held
         lease = acquire(self._store, job.name, self._holder, self._ttl)
         with self._lock:
             if lease is None:
@@ -152,11 +151,23 @@ class Runner:
             return SlotResult(SlotOutcome.FAILURE, error=f"unexpected {type(exc).__name__}: {exc}"), exc
 
     def beat(self, lease: Lease) -> None:
-        """Renew a lease; ShutdownError if the process is about to end, FencedError if another process holds it."""
+        """Renew a lease if a third of its time has passed; ShutdownError if the process is about to end, FencedError if
+        another process turns out to hold it."""
         if self.stop.is_set():
             raise ShutdownError(f"{lease.name}: abandoned because of shutdown; its slot is run at the next start")
+        if self._fresh(lease.name) == lease:
+            return
         with self._store.write() as connection:
             renew(self._store, connection, lease)
+        with self._lock:
+            if self._held.get(lease.name, (None, 0.0))[0] == lease:
+                self._held[lease.name] = (lease, time.monotonic())
+
+    def _fresh(self, name: str) -> Lease | None:
+        """A lease held here that was renewed in the last third of its time."""
+        with self._lock:
+            lease, renewed = self._held.get(name, (None, 0.0))
+            return lease if time.monotonic() - renewed < self._ttl / 3 else None
 
     def _last_slot_under(self, name: str, lease: Lease | None) -> datetime | None:
         """The last slot of a job; from memory if the lease is the same, because no other process has run one since."""
@@ -212,12 +223,11 @@ class Runner:
         with self._lock:
             held = self._held.pop(job.name, None)
         if held is not None:
-            release(self._store, held[0])
+            release(self._store, [held[0]])
 
     def release_leases(self) -> None:
         """Release all leases, so that other processes can take over at once."""
         with self._lock:
             held = list(self._held.values())
             self._held.clear()
-        for lease, _ in held:
-            release(self._store, lease)
+        release(self._store, [lease for lease, _ in held])

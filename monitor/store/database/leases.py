@@ -6,6 +6,7 @@ write with an older token is refused, however late it comes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -92,8 +93,11 @@ def release_of_dead(store: Store, holder: str) -> None:
         connection.execute(t.lease.update().where(t.lease.c.holder == holder).values(expires_at=0.0))
 
 
-def release(store: Store, lease: Lease) -> None:
-    """Let another process acquire the lease at once; does nothing if another process already holds it."""
+def release(store: Store, leases: Sequence[Lease]) -> None:
+    """Let other processes acquire the leases at once; one that another process already holds stays as it is."""
+    if not leases:
+        return
     with store.write() as connection:
-        update = t.lease.update().where(t.lease.c.name == lease.name, t.lease.c.holder == lease.holder)
-        connection.execute(update.where(t.lease.c.fence == lease.fence).values(expires_at=0.0))
+        for lease in leases:
+            update = t.lease.update().where(t.lease.c.name == lease.name, t.lease.c.holder == lease.holder)
+            connection.execute(update.where(t.lease.c.fence == lease.fence).values(expires_at=0.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -193,7 +194,6 @@ OVERTAKEN = {
         _taken_over(spine), _raises(FencedError("late"))(run),
     )[1],
     "while it worked, and it had nothing to write": lambda spine: lambda run: (_taken_over(spine), Result())[1],
-    "and it noticed with a sign of life": lambda spine: lambda run: (_taken_over(spine), run.beat(), Result())[2],
 }  # fmt: skip
 
 
@@ -209,6 +209,35 @@ def test_taken_over_by_another_process_it_forgets_and_records_nothing(
     job.does = lambda run: Result()
     assert runner.run(job, T0).outcome is SlotOutcome.ANOTHER_PROCESS
     assert len(job.runs) == 1
+
+
+@pytest.mark.parametrize(("ttl", "renewed"), [(timedelta(seconds=60), False), (timedelta(milliseconds=30), True)])
+def test_a_sign_of_life_renews_a_lease_once_a_third_of_its_time_is_over(
+    ttl: timedelta, renewed: bool, spine: Spine, clock: SimulatedClock
+) -> None:
+    def long(run: Run) -> Result:
+        time.sleep(0.01)
+        with spine.store.write() as connection:
+            connection.execute(t.lease.update().values(expires_at=1.0))
+        run.beat()
+        assert (spine.all(t.lease)[0].expires_at > 1.0) is renewed
+        return Result()
+
+    assert Runner(spine.store, clock, "one", ttl).run(Work(long), T0).error is None
+
+
+def test_a_sign_of_life_notices_that_another_process_took_over(spine: Spine, clock: SimulatedClock) -> None:
+    def long(run: Run) -> Result:
+        time.sleep(0.01)
+        _taken_over(spine)
+        with pytest.raises(FencedError, match="another process took over"):
+            run.beat()
+        return Result()
+
+    job = Work(long)
+    runner = Runner(spine.store, clock, "one", timedelta(milliseconds=30))
+    assert runner.run(job, T0).outcome is SlotOutcome.ANOTHER_PROCESS
+    assert job.forgotten == 1
 
 
 def test_what_another_process_did_in_between_is_not_in_memory(spine: Spine, clock: SimulatedClock) -> None:

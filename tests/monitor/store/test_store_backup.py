@@ -100,7 +100,7 @@ def test_a_restore_waits_until_nobody_works(store: Store, tmp_path: Path) -> Non
     with pytest.raises(StoreError, match="process 7 is using it") as caught:
         restore(store, tmp_path / "copy.backup", 60.0)
     assert caught.value.reason is StoreReason.LOCKED
-    release(store, lease)
+    release(store, [lease])
     restore(store, tmp_path / "copy.backup", 60.0)
 
 

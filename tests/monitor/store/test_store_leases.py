@@ -91,7 +91,7 @@ def test_the_fence_grows_with_every_take_over(store: Store) -> None:
 def test_a_released_lease_is_free_at_once(store: Store) -> None:
     lease = acquire(store, "job", "a", 60)
     assert lease is not None
-    release(store, lease)
+    release(store, [lease])
     assert acquire(store, "job", "b", 60) == Lease("job", "b", 2, 60)
 
 
@@ -100,7 +100,7 @@ def test_releasing_a_lease_that_was_taken_over_changes_nothing(store: Store) -> 
     assert old is not None
     _expire(store)
     acquire(store, "job", "b", 60)
-    release(store, old)
+    release(store, [old])
     assert acquire(store, "job", "c", 60) is None
     assert _row(store) == ("b", 2)
 
