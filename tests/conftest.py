@@ -40,8 +40,11 @@ engines_kit.share_compiled_statements()
 
 _LONG = {"examples", "cli", "contracts", "exactly_once", "gate_models", "service", "stack"}
 """Folders of tests that go through the whole chain."""
-_LONGEST = {"test_soak_six_days.py", "test_examples_full.py"}
-"""Files of a quarter of an hour each."""
+_LONGEST = (
+    "test_soak_six_days.py", "test_examples_full.py", "test_soak_history.py", "test_soak_demo.py",
+    "test_jobs_arrival.py", "test_soak_alerts_live.py", "test_dashboard_demo.py",
+)  # fmt: skip
+"""Files of eleven to two minutes, in this order."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -92,9 +95,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest first, so that no worker is left with it when the others are done."""
     items.sort(
         key=lambda item: (
-            item.path.name not in _LONGEST, not _LONG & set(item.path.parts), not item.get_closest_marker("process")
+            _LONGEST.index(item.path.name) if item.path.name in _LONGEST else len(_LONGEST),
+            not _LONG & set(item.path.parts),
+            not item.get_closest_marker("process"),
         )
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(autouse=True)
