@@ -151,6 +151,7 @@ def test_the_log_says_what_was_told_and_a_replay_wakes_nobody(trained: Path, and
     assert row["deliveries"] == {"notify:log": ["sent"]}
 
 
+@pytest.mark.soak  # near tests: tests/monitor/jobs/test_jobs_notify.py
 def test_a_live_run_and_a_replay_that_is_asked_to_send(trained: Path, andon: Andon) -> None:
     urls(trained, f"operators {andon.url}\n")
     fire(trained)

@@ -115,6 +115,7 @@ def held_by_another(plant: Path) -> None:
         store.commit()
 
 
+@pytest.mark.soak  # near tests: tests/monitor/store/test_store_backup.py
 def test_a_second_process_on_the_store_keeps_a_restore_out(trained: Path) -> None:
     saved = trained.parent / "saved.db"
     assert gatewatch("store", "backup", saved, "-p", trained).code == 0
@@ -228,6 +229,7 @@ def test_fail_on_finding_leaves_with_one(plant: Path) -> None:
 
 
 @pytest.mark.postgres
+@pytest.mark.soak  # near tests: tests/monitor/store/test_store_errors.py, tests/sources
 class TestPostgres:
     """A PostgreSQL store or source in trouble."""
 

@@ -31,6 +31,7 @@ def _models_too(plant: Path, url: str) -> None:
 
 
 @pytest.mark.postgres
+@pytest.mark.soak  # near tests: tests/monitor/store, on both databases
 def test_replay_on_postgresql_equals_sqlite(
     postgres_url: str, with_models: Path, whole_run: Path, tmp_path: Path
 ) -> None:

@@ -178,9 +178,13 @@ LOST: dict[str, Change] = {
     "those of one detector were lost": _of_one_detector,
     "each was spoilt in another way": _spoilt,
 }
+IN_SOAK = {"all were lost", "those of one detector were lost"}
 
 
-@pytest.mark.parametrize("change", LOST.values(), ids=LOST)
+@pytest.mark.parametrize(
+    "change",
+    [pytest.param(change, marks=pytest.mark.soak if name in IN_SOAK else (), id=name) for name, change in LOST.items()],
+)
 def test_detector_states_are_rebuilt_from_history(
     change: Change, half_way: Path, whole_run: Path, tmp_path: Path
 ) -> None:

@@ -73,6 +73,7 @@ def test_the_plant_file_has_a_number_and_a_meaning_for_each_class() -> None:
     assert {str(meaning) for meaning in spec.meanings} == {"continue", "correct", "scrap"}
 
 
+@pytest.mark.soak  # near tests: four real runs of skab, tests/monitor/gate_models/test_models_of_pictures.py
 def test_the_first_real_pictures_go_through_the_whole_chain(tmp_path: Path) -> None:
     """The cut: the first pictures of each class, with a first model trained earlier."""
     for name in CLASSES:

@@ -182,6 +182,7 @@ def _new_parts(plant: Path) -> None:
     engine.dispose()
 
 
+@pytest.mark.soak  # near tests: test_workers_processes.py, a pull that waits for its source
 def test_a_pull_that_waits_for_a_slow_database_does_not_keep_it(tmp_path: Path, run: Run, postgres_url: str) -> None:
     engine = sa.create_engine(postgres_url)
     with engine.begin() as connection:
@@ -226,6 +227,7 @@ def test_a_signal_in_training_gives_it_up_and_leaves_no_child(tmp_path: Path, ru
     assert query(plant, kept) == [], "the slot it trained in is still due"
 
 
+@pytest.mark.soak  # near tests: tests/monitor/test_drills.py
 def test_a_drill_goes_there_and_back_in_the_running_service(run: Run, tmp_path: Path) -> None:
     plant = live_plant(tmp_path / "plant", "notify.every=1s")
     process = run(plant)

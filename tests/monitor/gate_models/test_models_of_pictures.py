@@ -153,6 +153,7 @@ def test_new_parts_are_decided_on_by_their_pictures_and_verify_recomputes_every_
     assert recomputed() == [True] * len(fresh)
 
 
+@pytest.mark.soak  # near tests: tests/inference/test_inference_comparison.py
 def test_models_of_pictures_are_compared_on_pictures(case: Case) -> None:
     comparison, parts = compare_models(case.model, case.model, case.data, 20)
     assert len(parts) == len(case.data)

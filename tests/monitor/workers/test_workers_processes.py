@@ -169,6 +169,7 @@ def test_one_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.Mon
         assert workers[0].code == -signal.SIGKILL
 
 
+@pytest.mark.soak  # near tests: the reason why a worker refuses
 def test_one_that_cannot_be_started_is_told_until_it_can(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
