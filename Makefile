@@ -39,11 +39,11 @@ test: $(STAMP) ## All tests but the long ones (at most 10 minutes)
 soak: $(STAMP) ## The long tests (at most 20 minutes)
 	$(QUIET) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m soak -rPfE --durations=40
 
-check: $(STAMP) ## Format, lint, types, and the tests that start no other process
+check: $(STAMP) ## Format, lint, types, and the tests of a moment that start no other process
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(QUIET) $(BIN)/pytest -n 2 --dist loadfile -m "not soak and not process and not postgres"
+	$(QUIET) $(BIN)/pytest -n 2 --dist loadfile -m "not soak and not slow and not process and not postgres"
 
 format: $(STAMP) ## Format the code
 	$(BIN)/ruff check --fix --quiet .

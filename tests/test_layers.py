@@ -337,6 +337,7 @@ def _between_rooms() -> dict[str, dict[str, str]]:
     return found
 
 
+@pytest.mark.slow
 def test_every_room_is_listed() -> None:
     assert set(_between_rooms()) == set(ROOMS)
 

@@ -43,6 +43,7 @@ def _functions() -> dict[str, int]:
 
 # What is measured is measured in the test: every worker of a run collects this file.
 @pytest.mark.parametrize(("measure", "most"), [(_files, FILES), (_functions, FUNCTIONS)], ids=["files", "functions"])
+@pytest.mark.slow
 def test_most_are_short(measure: Callable[[], dict[str, int]], most: tuple[int, int]) -> None:
     lengths = measure()
     tenths = quantiles(lengths.values(), n=10)
@@ -51,5 +52,6 @@ def test_most_are_short(measure: Callable[[], dict[str, int]], most: tuple[int, 
     assert tenths[8] <= most[1]
 
 
+@pytest.mark.slow
 def test_no_function_is_long() -> None:
     assert {name: lines for name, lines in _functions().items() if lines > LONGEST_FUNCTION} == {}

@@ -83,6 +83,7 @@ def test_a_whole_chain_is_whole_and_its_end_is_told() -> None:
 
 
 @given(st.data())
+@pytest.mark.slow
 def test_whatever_is_done_to_the_record_is_noticed_at_its_place(data: st.DataObject) -> None:
     entries = chain(6)
     at = data.draw(st.integers(0, 5))

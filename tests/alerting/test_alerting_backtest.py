@@ -99,6 +99,7 @@ def _instants(seed: int, gaps: bool) -> list[datetime]:
 @pytest.mark.parametrize("gaps", [False, True], ids=["at every step", "with gaps"])
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.slow
 def test_it_fires_as_the_evaluator_did(seed: int, gaps: bool, ties: bool, good_plant: Plant) -> None:
     specs = alert_scripts.specs(good_plant, ties)
     instants = _instants(seed, gaps)
@@ -111,6 +112,7 @@ def test_it_fires_as_the_evaluator_did(seed: int, gaps: bool, ties: bool, good_p
     assert any(e.subject == "age" for e in fired)
 
 
+@pytest.mark.slow
 def test_it_begins_at_any_whole_row_with_what_was_open_then(good_plant: Plant) -> None:
     specs = alert_scripts.specs(good_plant)
     instants = _instants(3, True)
@@ -123,6 +125,7 @@ def test_it_begins_at_any_whole_row_with_what_was_open_then(good_plant: Plant) -
         assert sorted(backtest(specs, rows[n:], times, rows[n].at), key=lambda e: (e.fired_at, e[:3])) == later
 
 
+@pytest.mark.slow
 def test_another_limit_fires_as_the_evaluator_would_have(good_plant: Plant) -> None:
     specs = alert_scripts.specs(good_plant)
     instants = _instants(1, False)

@@ -59,6 +59,7 @@ def spec_with(pending_for: timedelta, keep_firing: timedelta) -> AlertSpec:
 
 @settings(max_examples=300, deadline=None)
 @given(VALUES, WAITS, WAITS, st.lists(st.integers(1, 3), min_size=40, max_size=40))
+@pytest.mark.slow
 def test_it_steps_as_prometheus_does(
     values: list[float | None], wait: timedelta, keep: timedelta, gaps: list[int]
 ) -> None:
@@ -82,6 +83,7 @@ def test_it_steps_as_prometheus_does(
 
 @settings(max_examples=100, deadline=None)
 @given(VALUES, WAITS, WAITS)
+@pytest.mark.slow
 def test_the_changes_are_all_that_differs_and_a_second_look_changes_nothing(
     values: list[float | None], wait: timedelta, keep: timedelta
 ) -> None:

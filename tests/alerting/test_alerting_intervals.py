@@ -81,6 +81,7 @@ def _met_twice(one: Hours, local: datetime) -> bool:
 @given(st.lists(hours, min_size=1, max_size=3), places, st.integers(-4 * 86400, 4 * 86400))
 @example([Hours(start="22:00", end="06:00")], (BERLIN, "2026-10-25T01:00"), 0)
 @example([Hours(start="02:30", end="05:00")], (BERLIN, "2026-03-29T01:00"), 0)
+@pytest.mark.slow
 def test_weekly_hours_are_on_when_ours_are(windows: list[Hours], place: tuple[str, str], seconds: int) -> None:
     zone, change = place
     at = datetime.fromisoformat(change).replace(tzinfo=UTC) + timedelta(seconds=seconds)

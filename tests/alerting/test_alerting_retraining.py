@@ -86,6 +86,7 @@ _policies = st.builds(
 
 
 @given(_requests, _histories, _facts, _policies)
+@pytest.mark.slow
 def test_two_never_run_at_a_time_and_nothing_starts_without_a_champion(
     request: Request, history: list[Past], facts: Facts, policy: Policy
 ) -> None:
@@ -97,6 +98,7 @@ def test_two_never_run_at_a_time_and_nothing_starts_without_a_champion(
 
 
 @given(_histories, _facts, _policies)
+@pytest.mark.slow
 def test_alerts_cannot_storm(history: list[Past], facts: Facts, policy: Policy) -> None:
     if decide_retraining(ALERT, history, facts, policy, NOW).action is Action.START:
         assert sum(NOW - one.started_at < timedelta(days=1) for one in history) < policy.daily_limit
@@ -106,6 +108,7 @@ def test_alerts_cannot_storm(history: list[Past], facts: Facts, policy: Policy) 
 
 
 @given(_requests, _histories, _facts, _policies)
+@pytest.mark.slow
 def test_the_order_of_the_history_does_not_matter(
     request: Request, history: list[Past], facts: Facts, policy: Policy
 ) -> None:
@@ -115,6 +118,7 @@ def test_the_order_of_the_history_does_not_matter(
 
 
 @given(_histories, _facts, _policies)
+@pytest.mark.slow
 def test_what_is_queued_starts_by_waiting_when_all_has_ended_and_outcomes_come(
     history: list[Past], facts: Facts, policy: Policy
 ) -> None:

@@ -343,6 +343,7 @@ def test_an_end_without_a_critical_alert_waits_for_no_quiet_hours_and_takes_no_r
 
 
 @given(EVENTS)
+@pytest.mark.slow
 def test_whatever_happens_each_firing_and_each_end_is_told_once_and_never_in_a_flood(
     steps: list[tuple[int, str, int, str, str]],
 ) -> None:
@@ -375,6 +376,7 @@ def test_whatever_happens_each_firing_and_each_end_is_told_once_and_never_in_a_f
 
 
 @given(EVENTS)
+@pytest.mark.slow
 def test_an_incident_counts_from_one_without_a_gap_and_ends_once(steps: list[tuple[int, str, int, str, str]]) -> None:
     history, now = History(), 0.0
     for minutes, what, which, severity, line in steps:

@@ -90,6 +90,7 @@ def test_two_lines_in_a_flood_are_one_message() -> None:
     assert len(message.notes) == 5
 
 
+@pytest.mark.slow
 def test_a_square_wave_of_an_hour_is_two_messages_of_which_one_says_chattering() -> None:
     history = History()
     for beat in range(360):

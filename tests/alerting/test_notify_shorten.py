@@ -91,6 +91,7 @@ def test_a_shortened_message_says_where_the_rest_is() -> None:
 
 @given(st.integers(10, 6000), st.integers(1, 60), st.integers(1, 4))
 @settings(max_examples=60, deadline=None)
+@pytest.mark.slow
 def test_whatever_is_left_out_is_counted(room: int, number: int, lines: int) -> None:
     payload = breaches(number, lines)
     title, body = shortened(payload, lambda title, body: len(title) + len(body) <= room)

@@ -197,6 +197,7 @@ HOSTILE = st.text(st.one_of(st.sampled_from([*CONTROL, "{", "}", "%", "<", "/"])
 
 @given(HOSTILE, HOSTILE, HOSTILE, st.sampled_from(["en", "de"]))
 @settings(max_examples=80, deadline=None)
+@pytest.mark.slow
 def test_names_from_data_steer_nothing(name: str, detail: str, site: str, language: str) -> None:
     """No line break forges a line, nothing turns text round or colours it, no placeholder is filled, all is short."""
     history = History()

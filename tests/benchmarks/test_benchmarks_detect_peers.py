@@ -25,6 +25,7 @@ def test_adwin_finds_a_step_of_one_sensor_and_nothing_in_noise() -> None:
     assert 400 < peers.adwin_rows(rows)[0] < 480
 
 
+@pytest.mark.slow
 def test_the_trees_of_river_score_rows_far_off_higher() -> None:
     rows = speed.rows_of(4, 700)
     trees = peers.HalfSpaceTrees().fit(rows[:500])

@@ -28,6 +28,7 @@ def test_rows_after_a_start_or_a_changeover_are_passed_over(running: str, recipe
     assert "".join("x" if flag else "." for flag in found) == passed_over
 
 
+@pytest.mark.slow
 def test_a_healthy_plant_has_a_stream_for_each_machine_and_recipe_and_wear_changes_one_machine() -> None:
     sound, (worn, truth) = plant.healthy(7, days=3.5), plant.worn(7, days=3.5)
     assert len({(stream.machine, stream.recipe) for stream in sound}) == len(sound)
@@ -136,12 +137,14 @@ class Limit:
         return np.convolve(vibration, np.full(40, 1 / 40))[: len(rows)] / 2.648
 
 
+@pytest.mark.slow
 def test_a_limit_of_the_level_finds_wear_when_the_level_passes_it() -> None:
     found = simulated.wear(Limit(), [7], days=3.5)
     assert (found["flag"]["found"], found["page"]["found"]) == (1, 1)
     assert -4 < found["page"]["least"] < found["flag"]["least"] < 5
 
 
+@pytest.mark.slow
 def test_breaches_of_healthy_plants_are_counted_a_plant_day_and_a_machine_and_month() -> None:
     found = simulated.healthy(Threshold(), [7], days=2.0)  # forces are always above 1, and vary above 2
     flagged = found["flag"]

@@ -59,6 +59,7 @@ def said(*arguments: str) -> tuple[int, str]:
     return done.exit_code, done.output + (str(done.exception) if done.exception else "")
 
 
+@pytest.mark.slow
 def test_the_list_shows_what_each_version_came_from_and_how_it_compared(plant: Path) -> None:
     code, text = said("model", "list", "-p", str(plant))
     assert code == 0
@@ -71,6 +72,7 @@ def test_the_list_shows_what_each_version_came_from_and_how_it_compared(plant: P
     assert rows[1]["retraining"]["comparison"] == COMPARISON
 
 
+@pytest.mark.slow
 def test_a_request_without_new_outcomes_waits_and_says_why(plant: Path) -> None:
     options = [part for key in NO_TRAINING for part in ("--set", key)]
     code, text = said("model", "retrain", "forging", "-p", str(plant), *options)
@@ -90,6 +92,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("arguments", "words"), WRONG.values(), ids=WRONG)
+@pytest.mark.slow
 def test_wrong_use_is_one_sentence(plant: Path, arguments: tuple[str, ...], words: str) -> None:
     code, text = said("model", *arguments, "-p", str(plant))
     assert code != 0

@@ -21,6 +21,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.mark.parametrize("check", suite.CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+@pytest.mark.slow
 def test_the_contract_holds(case: suite.Case, check: Callable[[suite.Case], None]) -> None:
     check(case)
 
@@ -81,6 +82,7 @@ FORGERIES: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
+@pytest.mark.slow
 def test_a_text_that_is_no_set_of_trees_is_refused(text: tuple[str, int], forgery: str) -> None:
     good, columns = text
     assert verified(good.encode("ascii"), columns, 2) == good
@@ -90,6 +92,7 @@ def test_a_text_that_is_no_set_of_trees_is_refused(text: tuple[str, int], forger
         verified(bad.encode("utf-8"), columns, 2)
 
 
+@pytest.mark.slow
 def test_any_changed_byte_is_refused_or_still_a_tree(text: tuple[str, int]) -> None:
     good, columns = text
     rng = np.random.default_rng(0)
@@ -105,6 +108,7 @@ def test_any_changed_byte_is_refused_or_still_a_tree(text: tuple[str, int]) -> N
     assert taken < 1500  # another digit is another tree; only the digest tells
 
 
+@pytest.mark.slow
 def test_the_model_of_a_forged_text_is_refused(tmp_path: Path) -> None:
     from inference import packaging
     from monitor.errors import ModelError

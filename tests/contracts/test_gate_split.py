@@ -84,6 +84,7 @@ def whole(model: GateModel, parts: list[PartInput]) -> Judged:
     return _judge(model, parts)
 
 
+@pytest.mark.slow
 def test_the_parts_meet_every_kind_of_decision(whole: Judged) -> None:
     reasons = {decision.reason for _, decision in whole}
     assert reasons >= {Reason.IN_SPEC, Reason.UNCERTAIN, Reason.INCOMPLETE_INPUT, Reason.OUT_OF_DISTRIBUTION}
@@ -91,6 +92,7 @@ def test_the_parts_meet_every_kind_of_decision(whole: Judged) -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(cuts=st.sets(st.integers(1, PARTS - 1), max_size=20))
+@pytest.mark.slow
 def test_any_split_gives_identical_predictions_and_decisions(
     model: GateModel, parts: list[PartInput], whole: Judged, cuts: set[int]
 ) -> None:
@@ -101,12 +103,14 @@ def test_any_split_gives_identical_predictions_and_decisions(
 
 @settings(deadline=None, max_examples=15)
 @given(order=st.permutations(range(PARTS)))
+@pytest.mark.slow
 def test_neither_does_the_company_a_part_is_judged_in(
     model: GateModel, parts: list[PartInput], whole: Judged, order: list[int]
 ) -> None:
     assert _judge(model, [parts[i] for i in order]) == [whole[i] for i in order]
 
 
+@pytest.mark.slow
 def test_one_at_a_time_is_the_same(model: GateModel, parts: list[PartInput], whole: Judged) -> None:
     assert [one for part in parts for one in _judge(model, [part])] == whole
     assert _judge(model, []) == []

@@ -47,6 +47,7 @@ def case(request: pytest.FixtureRequest, cases: dict[str, suite.Case]) -> suite.
     indirect=["case"],
     ids=lambda value: value if isinstance(value, str) else value.__name__.removeprefix("check_"),
 )
+@pytest.mark.slow
 def test_the_contract_holds(case: suite.Case, check: Callable[[suite.Case], None]) -> None:
     check(case)
 

@@ -25,6 +25,7 @@ def _within(history: suite.History, rows: list[int]) -> list[int]:
 @on_every_history
 @few
 @given(rows=cuts)
+@pytest.mark.slow
 def test_any_split_of_the_rows_gives_the_same(history: suite.History, rows: list[int]) -> None:
     suite.check_any_split_gives_the_same(history, _within(history, rows))
 
@@ -37,6 +38,7 @@ def test_row_by_row_gives_the_same(history: suite.History) -> None:
 @on_every_history
 @few
 @given(rows=cuts)
+@pytest.mark.slow
 def test_save_and_restore_change_nothing(history: suite.History, rows: list[int]) -> None:
     suite.check_save_and_restore_change_nothing(history, _within(history, rows))
 

@@ -128,6 +128,7 @@ def run(server: Stub, folder: Path, *arguments: str) -> Any:
     return done.output
 
 
+@pytest.mark.slow
 def test_the_command_posts_what_the_store_knows_and_says_what_it_does_not(
     server: Stub, plant: Path, tmp_path: Path
 ) -> None:
@@ -145,6 +146,7 @@ def test_the_command_posts_what_the_store_knows_and_says_what_it_does_not(
     assert (told["posted"], told["present"], told["left_out"]) == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_publishing_can_post_them_too(server: Stub, plant: Path, tmp_path: Path) -> None:
     told = json.loads(run(server, tmp_path, "publish", "--annotations", str(plant), "--json"))
     assert told["gatewatch-overview"] == "created"

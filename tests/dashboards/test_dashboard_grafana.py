@@ -264,6 +264,7 @@ def run(server: Stub, tmp_path: Path, *more: str) -> Any:
     return CliRunner().invoke(cli, arguments)
 
 
+@pytest.mark.slow
 def test_the_command_brings_the_real_dashboards(server: Stub, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     uids = [board["uid"] for board in dashboards().values()]

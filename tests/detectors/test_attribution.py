@@ -155,6 +155,7 @@ def test_all_machines_of_a_step_at_once_are_the_step(apart: int, kinds: list[Cau
     assert [c.kind for c in attribute(PLANT, [], both)] == kinds
 
 
+@pytest.mark.slow
 def test_the_first_cause_is_right_on_a_simulated_line() -> None:
     seeds = range(2000, 2001)
     tried = [(kind, *line.tried(kind, seed)) for kind in line.KINDS for seed in seeds]
@@ -164,6 +165,7 @@ def test_the_first_cause_is_right_on_a_simulated_line() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(-1e6, 1e6), st.floats(1e-3, 1e3))
+@pytest.mark.slow
 def test_scores_depend_on_no_unit(seed: int, shift: float, scale: float) -> None:
     rng = np.random.default_rng(seed)
     reference, values = rng.integers(-50, 50, 60).astype(float), rng.integers(-80, 80, 20).astype(float)
@@ -217,6 +219,7 @@ def test_every_kind_of_cause_has_words(names: tuple[str, ...]) -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.0, 0.9), st.integers(2, 12))
+@pytest.mark.slow
 def test_the_gain_is_that_of_the_correlated_normal_distribution(seed: int, alike: float, size: int) -> None:
     rng = np.random.default_rng(seed)
     lots = [f"L{n // size}" if n % 7 else "" for n in range(40)]

@@ -126,6 +126,7 @@ def found_after_the_shift(findings: Sequence[Finding], method: str = CONDITION_A
 
 
 @pytest.mark.parametrize(("spoil", "what"), BADLY.values(), ids=BADLY)
+@pytest.mark.slow
 def test_a_shift_of_a_machine_is_found_after_it(spoil: Callable[[Floats, float], None], what: float) -> None:
     values = history(3501, spoil, what)
     found = found_after_the_shift(watch(values)[2])
@@ -221,6 +222,7 @@ def test_a_constant_machine_is_quiet_until_it_moves() -> None:
 
 
 @pytest.mark.parametrize("value", [7.3, 0.1, 123_456.789, -1e-7])
+@pytest.mark.slow
 def test_a_sensor_that_never_moves_is_quiet_and_found_once_it_does(value: float) -> None:
     """Also after the baseline was learnt again, at twice, four and eight times the warm-up."""
     values = ar1(3513, 3300, 0.3, sensors=SENSORS)
@@ -240,6 +242,7 @@ def test_a_sensor_with_a_value_in_every_other_row_is_judged(gap: int) -> None:
 
 
 @pytest.mark.parametrize("rows", [100, 300])
+@pytest.mark.slow
 def test_more_sensors_than_rows_cry_no_wolf_and_find_what_is_plain(rows: int) -> None:
     """How 200 sensors go on together is not known from so few rows: their levels are judged."""
     values = ar1(3508, rows + 160, 0.3, sensors=200)
@@ -256,6 +259,7 @@ PATCHES = st.lists(st.tuples(st.integers(0, 800), st.integers(1, 90), st.integer
 
 @settings(deadline=None, max_examples=25)
 @given(PATCHES, st.lists(st.integers(0, ROWS), max_size=4))
+@pytest.mark.slow
 def test_after_any_rubbish_a_shift_is_found_and_splits_change_nothing(
     patches: list[tuple[int, int, int, float]], cuts: list[int]
 ) -> None:
@@ -272,6 +276,7 @@ def test_after_any_rubbish_a_shift_is_found_and_splits_change_nothing(
 
 @settings(deadline=None, max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, REFERENCE - 1), st.integers(1, 40), st.integers(0, 5), ODD), max_size=6))
+@pytest.mark.slow
 def test_rubbish_in_the_reference_breaks_nothing(patches: list[tuple[int, int, int, float]]) -> None:
     values = ar1(3510, 800, 0.3, sensors=SENSORS)
     for begin, length, sensor, what in patches:
@@ -284,6 +289,7 @@ def test_rubbish_in_the_reference_breaks_nothing(patches: list[tuple[int, int, i
 
 @settings(deadline=None, max_examples=25)
 @given(PATCHES)
+@pytest.mark.slow
 def test_change_points_are_found_after_any_rubbish(patches: list[tuple[int, int, int, float]]) -> None:
     values = ar1(3511, ROWS, 0.3, sensors=SENSORS)
     for begin, length, sensor, what in patches:

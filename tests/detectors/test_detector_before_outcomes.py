@@ -111,6 +111,7 @@ def test_of_a_calibrated_forecast_the_estimate_is_the_realised_mean_in_expectati
     assert missed.expected(columns).mean() == pytest.approx(new.values[:, 4].mean(), abs=0.035)
 
 
+@pytest.mark.slow
 def test_a_green_light_keeps_its_promise_and_healthy_parts_are_seldom_red() -> None:
     lights, right = [], []
     for i in range(60):

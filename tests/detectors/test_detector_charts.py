@@ -173,6 +173,7 @@ def test_a_skewed_characteristic_is_judged_by_its_quantiles() -> None:
     assert found["rule_1"].value < 4, "in scores, not in sigmas of a normal distribution"
 
 
+@pytest.mark.slow
 def test_healthy_lots_are_called_shifted_once_in_a_thousand_windows_at_most() -> None:
     """Seeds that no parameter was chosen on: 20 references, each with 40 windows of lots of like parts."""
     charts, breaches = ControlCharts(), []
@@ -185,6 +186,7 @@ def test_healthy_lots_are_called_shifted_once_in_a_thousand_windows_at_most() ->
     assert len(breaches) <= 2, breaches
 
 
+@pytest.mark.slow
 def test_a_chart_finds_half_of_the_shifts_of_two_sigma_in_spite_of_lots() -> None:
     found = 0
     for seed in range(40):

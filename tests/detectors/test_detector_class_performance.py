@@ -57,6 +57,7 @@ def test_the_numbers_are_the_plain_means_of_the_window() -> None:
 
 
 @pytest.mark.parametrize("rows", [60, 200])
+@pytest.mark.slow
 def test_healthy_windows_raise_nothing(rows: int) -> None:
     breaches = [
         (seed, method)

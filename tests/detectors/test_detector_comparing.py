@@ -80,6 +80,7 @@ CASES = [
 @pytest.mark.parametrize(("method", "kind", "numbers"), CASES)
 @pytest.mark.parametrize("rows", [(400, 300), (24, 30)], ids=str)
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 def test_the_value_is_evidently_s(method: str, kind: str, numbers: bool, rows: tuple[int, int]) -> None:
     reference, current = values(kind, rows[0], 0), values(kind, rows[1], 1)
     ours = judged(reference, current, method, numbers).value
@@ -87,6 +88,7 @@ def test_the_value_is_evidently_s(method: str, kind: str, numbers: bool, rows: t
     assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-7 if method == "hellinger" else 1e-12)
 
 
+@pytest.mark.slow
 def test_far_apart_values_are_evidently_s_too() -> None:
     reference, current = values("normal", 300, 0) * 1e-2, values("skewed", 300, 1) * 10
     for method in METHODS.values():
@@ -106,6 +108,7 @@ BY_TYPE = [(m.name, n) for m in METHODS.values() for n in (True, False) if (m.nu
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(rubbish, rubbish, st.sampled_from(BY_TYPE), st.booleans(), st.integers(0, 99))
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 def test_rubbish_is_judged_and_the_order_of_rows_does_not_matter(
     first: list[float], second: list[float], method: tuple[str, bool], by: bool, seed: int
 ) -> None:
@@ -147,6 +150,7 @@ def by_lots(rng: np.random.Generator, lots: int, each: int, shift: float = 0.0) 
     return np.repeat(rng.normal(size=lots), each) + rng.normal(size=lots * each) + shift
 
 
+@pytest.mark.slow
 def test_lots_of_like_rows_raise_no_false_alarms() -> None:
     alarms = {False: 0, True: 0}
     number = np.repeat(np.arange(20), 15)
@@ -179,6 +183,7 @@ def mixed(seed: int, shift: float = 0.0) -> tuple[list[Column], Labels]:
 
 
 @pytest.mark.parametrize("seed", range(1000, 1005))
+@pytest.mark.slow
 def test_a_changed_mix_is_explained_and_a_changed_process_is_not(seed: int) -> None:
     columns, labels = mixed(seed)
     assert drifted(columns, Labels()) == ["hot", "recipe"]
@@ -213,6 +218,7 @@ def test_missing_values_constants_and_small_changes_have_answers_of_their_own() 
     )
 
 
+@pytest.mark.slow
 def test_false_discoveries_are_counted_over_all_columns() -> None:
     assert adjusted([0.01, 0.5, 0.02]) == pytest.approx([0.03, 0.5, 0.03])
     assert adjusted([]) == []

@@ -78,6 +78,7 @@ def test_wear_below_the_swing_of_the_load_is_not_for_the_levels() -> None:
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.5, 0.9])
+@pytest.mark.slow
 def test_healthy_machines_call_nobody(phi: float) -> None:
     """A false call in 86,400 rows is allowed by the settings; these are 25,000."""
     called, flagged = 0, 0.0
@@ -96,6 +97,7 @@ NAMED = {
 
 
 @pytest.mark.parametrize(("fault", "sensor"), NAMED.values(), ids=NAMED)
+@pytest.mark.slow
 def test_contributions_name_the_sensor(fault: Callable[[Floats], Floats], sensor: int) -> None:
     scores = scored(fault(ar1(3000, ROWS, 0.3)))
     flagged = np.flatnonzero(scores.scores > 1.0)

@@ -61,6 +61,7 @@ STRANGE = st.lists(st.tuples(st.integers(0, ROWS - 1), st.sampled_from([np.nan, 
 
 @settings(deadline=None, max_examples=30)
 @given(st.sampled_from([1, 2, 3, 8]), CUTS, STRANGE, st.booleans())
+@pytest.mark.slow
 def test_splits_and_saving_change_no_bit(
     sensors: int, cuts: list[int], strange: list[tuple[int, float]], saved: bool
 ) -> None:
@@ -76,6 +77,7 @@ def test_splits_and_saving_change_no_bit(
 
 
 @pytest.mark.parametrize("sensors", [1, 2, 8, 52])
+@pytest.mark.slow
 def test_row_by_row_is_the_same(sensors: int) -> None:
     reference, rows = machine(sensors)
     moved, whole = score(reference, start(reference), rows)

@@ -65,6 +65,7 @@ numbers = st.floats(-1e6, 1e6, allow_subnormal=False).map(lambda v: round(v, 6))
 
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(st.lists(numbers, min_size=2, max_size=40), st.lists(numbers, min_size=1, max_size=40))
+@pytest.mark.slow
 def test_the_distance_is_evidently_s_bit_for_bit_where_its_floor_does_not_act(
     reference: list[float], current: list[float]
 ) -> None:
@@ -79,12 +80,14 @@ def test_the_unit_of_a_feature_does_not_change_its_distance(power: int) -> None:
     assert wasserstein(np.ldexp(before, power), np.ldexp(now, power)) == wasserstein(before, now)
 
 
+@pytest.mark.slow
 def test_evidently_s_floor_would_hide_a_feature_of_small_scale() -> None:
     before, now = noise(500, 1, sd=1e-6), noise(60, 2, 5e-6, 1e-6)
     assert evidently(before, now) < 0.01
     assert wasserstein(before, now) == pytest.approx(evidently(before * 1e6, now * 1e6), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_a_report_of_evidently_says_the_same() -> None:
     import pandas as pd
     from evidently import DataDefinition, Dataset, Report
@@ -180,6 +183,7 @@ def test_tools_that_wear_in_turns_and_then_in_step_are_no_drift() -> None:
 
 
 @pytest.mark.parametrize("rows", [30, 250])
+@pytest.mark.slow
 def test_healthy_windows_are_hardly_ever_a_breach(rows: int) -> None:
     """20 references, 20 windows of ten features each, lots of 40 parts: of 4,000 windows a feature at most 4."""
     breaches = 0
@@ -314,6 +318,7 @@ def test_a_lot_that_stands_out_is_named_and_lots_as_usual_are_not() -> None:
 
 
 @pytest.mark.parametrize("columns", [1, 50])
+@pytest.mark.slow
 def test_the_chance_of_a_false_alarm_does_not_grow_with_the_columns(columns: int) -> None:
     rng = np.random.default_rng(1000)
     names = [f"f{i}" for i in range(columns)]

@@ -77,6 +77,7 @@ def test_a_constant_metric_has_no_event_until_it_moves(level: float) -> None:
     assert NAMES[found.charts[300]]
 
 
+@pytest.mark.slow
 def test_few_events_where_nothing_happens() -> None:
     found = [judged(noise(3000, seed), settings_for(600)).events.sum() for seed in range(1000, 1010)]
     assert sum(found) <= 27  # of 27,000 judged rows
@@ -133,6 +134,7 @@ _VALUE = st.one_of(st.floats(-5, 5), st.sampled_from([np.nan, np.inf, -np.inf, 0
     st.booleans(),
     st.booleans(),
 )
+@pytest.mark.slow
 def test_splits_and_saving_change_no_bit(
     seed: int, strange: list[float], cuts: list[int], timed: bool, as_json: bool
 ) -> None:

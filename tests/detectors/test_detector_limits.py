@@ -262,6 +262,7 @@ sample = st.sampled_from([1.0, 2.0, 3.0, 11.0, -5.0, NAN])
     idle=st.booleans(),
     stuck=st.integers(3, 5),
 )
+@pytest.mark.slow
 def test_the_fast_way_equals_sample_by_sample(
     values: list[float], healthy: int, size: int, idle: bool, stuck: int
 ) -> None:

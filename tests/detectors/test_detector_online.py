@@ -78,6 +78,7 @@ def test_a_step_of_one_sensor_is_a_change_and_then_over_although_the_alarm_stays
     assert watch(shifted(ar1(2860, ROWS, 0.3), FAULT, 5.0, [5]))[1][-1].status is Status.BREACH
 
 
+@pytest.mark.slow
 def test_healthy_machines_have_hardly_a_change() -> None:
     told_of = [watch(ar1(seed, 6000, 0.3), method=CHANGE)[1] for seed in range(2861, 2867)]
     assert sum(f.status is Status.BREACH for findings in told_of for f in findings) <= 3
@@ -100,6 +101,7 @@ def test_a_breach_ends_when_the_fault_does() -> None:
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.8])
+@pytest.mark.slow
 def test_a_healthy_machine_is_silent_for_a_week(phi: float) -> None:
     _, findings = watch(ar1(2802, 20160, phi))
     assert told(findings) == LIVE
@@ -125,6 +127,7 @@ def test_anomalous_rows_are_not_learnt() -> None:
     assert abs(state.baselines["a"].reference.centre[0]) < 0.5
 
 
+@pytest.mark.slow
 def test_what_lasts_stays_a_breach_until_a_person_says_otherwise() -> None:
     values = ar1(2806, 12000, 0.3)
     values[FAULT:, 0] += 5.0
@@ -151,6 +154,7 @@ ORDERS = {"short": 5, "of forty units": 40, "long": 300, "longer than half a war
 
 
 @pytest.mark.parametrize("length", ORDERS.values(), ids=ORDERS)
+@pytest.mark.slow
 def test_a_recipe_named_after_each_order_borrows_the_baseline_of_the_machine(length: int) -> None:
     fault = 3000
     values = shifted(ar1(2820, 3400, 0.3), fault, 3.0, [5])
@@ -163,6 +167,7 @@ def test_a_recipe_named_after_each_order_borrows_the_baseline_of_the_machine(len
     assert state.unwatched < 3000
 
 
+@pytest.mark.slow
 def test_orders_of_a_healthy_machine_are_no_alarm() -> None:
     recipes = [f"order-{row // 40}" for row in range(6000)]
     found = told(watch(ar1(2821, 6000, 0.3), recipes=recipes)[1])
@@ -178,6 +183,7 @@ def test_recipes_that_lie_apart_are_allowed_for() -> None:
     assert [status for _, status in told(watch(values, recipes=recipes)[1])] == ["cannot_judge", "ok"]
 
 
+@pytest.mark.slow
 def test_the_state_does_not_grow_with_the_number_of_recipes() -> None:
     detector = MachineAnomaly({"s0": (-5.0, 5.0), "s1": (-5.0, 5.0)}, Settings(warmup_rows=100))
     values, state, sizes = ar1(2824, 4500, 0.3)[:, :2], detector.start(), []
@@ -243,6 +249,7 @@ def started(standing: Sequence[MachineState], recipe: str | None, transient: int
 
 
 @pytest.mark.parametrize(("standing", "recipe"), STARTS.values(), ids=STARTS)
+@pytest.mark.slow
 def test_the_first_rows_after_it_are_neither_judged_nor_learnt(
     standing: Sequence[MachineState], recipe: str | None
 ) -> None:
@@ -302,6 +309,7 @@ def _forgetful(recipes: Sequence[str], values: Floats, forget: str | None) -> tu
     return detector, detector.restore(json.loads(json.dumps(detector.save(state)))), found
 
 
+@pytest.mark.slow
 def test_a_machine_that_was_forgotten_is_learnt_like_a_new_one() -> None:
     values = ar1(2850, 5000, 0.3)
     detector, state, found = _forgetful(["A"] * 2400, values[:2400], None)
@@ -324,6 +332,7 @@ def test_rows_of_the_only_recipe_are_not_kept_for_others(others: int, kept: int)
     assert detector.save(state)["shared"]["learnt"]["rows"] == kept
 
 
+@pytest.mark.slow
 def test_a_recipe_that_was_forgotten_leaves_the_others_as_they_were() -> None:
     recipes = ["A"] * 1400 + ["B"] * 1400
     values = ar1(2851, 2800, 0.3)

@@ -81,6 +81,7 @@ def test_the_variance_of_a_mean_is_that_of_means_of_so_many_parts(lot: float) ->
     assert mean_variance(error - np.nanmean(error), 60) == pytest.approx(means.var(), rel=0.2)
 
 
+@pytest.mark.slow
 def test_healthy_windows_stay_silent() -> None:
     windows = [predictions(60, 100 + i, lot=0.7) for i in range(300)]
     reference = predictions(900, 11, lot=0.7, fitted=0.6)
@@ -164,6 +165,7 @@ def test_skill_comes_back_with_hysteresis(before: Status | None, value: float | 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(20, 120), st.integers(0, 10**6), st.floats(0.1, 1000), st.floats(-1000, 1000))
+@pytest.mark.slow
 def test_units_do_not_matter(rows: int, seed: int, scale: float, offset: float) -> None:
     def changed(window: Window) -> Window:
         return replace(window, values=window.values * scale + offset)

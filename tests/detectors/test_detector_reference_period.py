@@ -87,6 +87,7 @@ def test_a_period_of_too_few_rows_is_no_baseline_and_says_so() -> None:
 
 @settings(deadline=None, max_examples=15)
 @given(st.lists(st.integers(0, 900), max_size=6), st.booleans())
+@pytest.mark.slow
 def test_splits_and_saving_change_nothing(cuts: list[int], saved: bool) -> None:
     values = shifted(ar1(3304, 900, 0.3, sensors=3), 600, 4.0, [1])
     detector, state, findings = watched(values)

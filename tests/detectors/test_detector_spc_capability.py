@@ -35,6 +35,7 @@ CASES = {"both sides": (-4.0, 4.0, 4 / 3), "one side": (None, 4.5, 1.5)}
 @pytest.mark.usefixtures("_few_resamples")
 @pytest.mark.parametrize("count", [50, 100, 200])
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.slow
 def test_intervals_hold_as_often_as_they_say(count: int, case: str) -> None:
     """300 samples, which chance moves by 1.3 %; `bench_spc` counts 2,000 of more cases."""
     low, high, nearest = CASES[case]
@@ -52,6 +53,7 @@ def test_intervals_hold_as_often_as_they_say(count: int, case: str) -> None:
     assert all(0.91 <= share <= 0.985 for share in found_shares.values()), found_shares
 
 
+@pytest.mark.slow
 def test_more_values_make_narrower_intervals_also_by_quantiles() -> None:
     """Ppk of a gamma of shape 4 with one side, by quantiles, is near the true one."""
     middle, top = gamma_distribution(4).ppf([0.5, 0.99865])
@@ -76,6 +78,7 @@ def test_capability_moves_with_unit_and_side() -> None:
     assert plain.outside == mirrored.outside == scaled.outside == int(((values < 5) | (values > 14)).sum())
 
 
+@pytest.mark.slow
 def test_a_shape_that_is_not_normal_has_the_same_capability_in_another_unit() -> None:
     values = np.random.default_rng(4).lognormal(0, 0.5, 200)
     plain, scaled = of(values, 0, 8), of(10 * values, 0, 80)

@@ -114,6 +114,7 @@ def test_subgroups_of_other_sizes_have_limits_of_their_own(spread: Spread) -> No
     assert found.sigma == pytest.approx(1, rel=0.25)
 
 
+@pytest.mark.slow
 def test_sigma_is_known_as_well_as_simulated() -> None:
     """The standard deviation of the estimate of sigma is that of its degrees of freedom."""
     rng, found = np.random.default_rng(8), {}
@@ -156,6 +157,7 @@ def test_a_step_within_phase_1_is_not_taken_for_a_shape() -> None:
     )
 
 
+@pytest.mark.slow
 def test_normality_is_refused_as_rarely_as_said() -> None:
     rng = np.random.default_rng(9)
     for rounded in (9, 0):  # decimals; sigma is one step of the coarse ones

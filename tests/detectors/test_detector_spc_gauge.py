@@ -19,6 +19,7 @@ def measured(rng: np.random.Generator, parts: int = 10, operators: int = 3, tria
 
 
 @pytest.mark.parametrize("both", [0.0, 0.4])
+@pytest.mark.slow
 def test_components_and_intervals_are_right_over_many_studies(both: float) -> None:
     """150 studies of 10 parts, 6 operators and 3 trials, of which the variances are known."""
     rng = np.random.default_rng(11)

@@ -46,6 +46,7 @@ def _one(rows: Floats, limit: float = 20.0) -> Forecast:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 700), st.lists(st.integers(0, 700), max_size=6), st.integers(1, 3), st.integers(0, 9))
+@pytest.mark.slow
 def test_any_split_gives_the_same_bits(rows: int, cuts: list[int], series: int, seed: int) -> None:
     values = _noise(seed, rows, series) * 10.0
     values[np.random.default_rng(seed).random(values.shape) < 0.1] = np.nan
@@ -119,6 +120,7 @@ def test_few_rows_give_no_forecast(rows: int) -> None:
     assert forecasts(follow(start(2), np.ones((rows, 2))), [Limit(0, 5.0)]) == []
 
 
+@pytest.mark.slow
 def test_intervals_hold_nine_times_of_ten_and_are_not_given_lightly() -> None:
     """Sixty lives with wear of random beginning, slope and curvature, each at a random moment; sixty healthy ones."""
     held, healthy, random = [], 0, np.random.default_rng(1000)

@@ -40,6 +40,7 @@ def watch(
 
 
 @pytest.mark.parametrize("seed", range(2870, 2875))
+@pytest.mark.slow
 def test_wear_is_told_before_the_level_passes_the_limit(seed: int) -> None:
     detector, state, told = watch(worn(seed))
     assert [(f.feature, f.status, f.causes) for f in told] == [("s2", Status.BREACH, ("s2",))], "once, and no chatter"
@@ -61,10 +62,12 @@ def test_wear_is_told_before_the_level_passes_the_limit(seed: int) -> None:
         pytest.param(worn(2879, slope=LIMIT / 200_000), id="slower than the horizon"),
     ],
 )
+@pytest.mark.slow
 def test_nothing_is_told_of_what_does_not_reach_a_limit_soon(values: Floats) -> None:
     assert watch(values, low=None)[2] == []
 
 
+@pytest.mark.slow
 def test_a_changeover_is_no_trend_and_wear_goes_on_over_it() -> None:
     values = worn(2880)
     recipes = (["a"] * 1200 + ["b"] * 1200 + (["a"] * 400 + ["b"] * 400) * 4)[:ROWS]
@@ -76,12 +79,14 @@ def test_a_changeover_is_no_trend_and_wear_goes_on_over_it() -> None:
     assert watch(healthy, recipes)[2] == []
 
 
+@pytest.mark.slow
 def test_a_vanished_sensor_and_a_constant_one_do_not_hide_wear() -> None:
     values = worn(2886)
     values[:, 1], values[2000:, 0] = 1.0, np.nan
     assert [(f.feature, f.status) for f in watch(values)[2] if f.feature == "s2"] == [("s2", Status.BREACH)]
 
 
+@pytest.mark.slow
 def test_a_repair_ends_the_breach_and_a_recorded_one_starts_the_trends_anew() -> None:
     values = worn(2882)
     values[4400:] = ar1(2883, ROWS - 4400, 0.3, 4)
@@ -96,6 +101,7 @@ def test_a_repair_ends_the_breach_and_a_recorded_one_starts_the_trends_anew() ->
     assert state.wearing.trend.rows == 0
 
 
+@pytest.mark.slow
 def test_contributions_are_those_of_the_current_score() -> None:
     detector, state, _ = watch(worn(2884))
     now = {f.feature: f.value or 0.0 for f in detector.current(state) if f.method == CONTRIBUTION}
@@ -108,6 +114,7 @@ def test_contributions_are_those_of_the_current_score() -> None:
 
 
 @pytest.mark.parametrize(("sensors", "rows", "most"), [(8, 1_000_000, 6_000), (52, 100_000, 30_000)])
+@pytest.mark.slow
 def test_the_state_is_small(sensors: int, rows: int, most: int) -> None:
     wearing = new_wearing(sensors)
     wearing.trend = follow(wearing.trend, np.random.default_rng(2885).normal(size=(rows, sensors)))

@@ -54,6 +54,7 @@ COMMANDS = sorted(commands(cli, "gatewatch"))
 
 
 @pytest.mark.parametrize("page", GENERATED)
+@pytest.mark.slow
 def test_a_generated_page_is_what_the_code_says(page: str) -> None:
     assert text(page) == GENERATED[page](), f"{page} is not current; run make generate"
 

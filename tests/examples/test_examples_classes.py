@@ -57,6 +57,7 @@ def told(connection: sa.Connection) -> list[str]:
     return list(classes.lines(connection, "g", "c", SPEC))
 
 
+@pytest.mark.slow
 def test_verdicts_stand_beside_what_the_parts_were(connection: sa.Connection) -> None:
     parts: list[Part] = [*[(GOOD, "continue", None)] * 5, (GOOD, "hold", None), (GOOD, "scrap", None)]
     parts += [(CRACK, "continue", None), (CRACK, "scrap", None), (CRACK, "correct", None)]
@@ -69,6 +70,7 @@ def test_verdicts_stand_beside_what_the_parts_were(connection: sa.Connection) ->
     assert decided == "  decided: 90.0% of 10 parts, 66.7% of these right; 1 of 6 that continue should not"
 
 
+@pytest.mark.slow
 def test_without_a_model_there_are_no_probabilities(connection: sa.Connection) -> None:
     put(connection, [(GOOD, "hold", None), (CRACK, "hold", None)])
     *_, whole, last = told(connection)
@@ -77,11 +79,13 @@ def test_without_a_model_there_are_no_probabilities(connection: sa.Connection) -
 
 
 @pytest.mark.parametrize("parts", [[], [(None, "hold", None)], [(5, "hold", None)]])
+@pytest.mark.slow
 def test_a_gate_whose_parts_were_of_no_class_says_so(parts: Sequence[Part], connection: sa.Connection) -> None:
     put(connection, parts)
     assert told(connection) == ["  no part was decided on and found to be of a class"]
 
 
+@pytest.mark.slow
 def test_probabilities_are_judged_beside_the_known_rates(connection: sa.Connection) -> None:
     turns = [(GOOD, 0), (SCRATCH, 1), (CRACK, 2)] * 40
     put(connection, [(value, "hold", SURE[place]) for value, place in turns])
@@ -93,6 +97,7 @@ def test_probabilities_are_judged_beside_the_known_rates(connection: sa.Connecti
     assert last.startswith("  of the last quarter: 30 parts, 20 not to continue")
 
 
+@pytest.mark.slow
 def test_rates_are_those_known_when_a_part_was_decided_on(connection: sa.Connection) -> None:
     put(connection, [(GOOD, "continue", SURE[0])] * 20 + [(CRACK, "continue", SURE[0])] * 20, known_after=30)
     outcomes = known_outcomes(connection, "c", T0 + timedelta(days=1), 99, 99)

@@ -45,6 +45,7 @@ def labels(*faulty: int, machine: str = "rig-01") -> pd.DataFrame:
     return pd.DataFrame({"machine": machine, "at": at, "faulty": [f == 1 for f in faulty]})
 
 
+@pytest.mark.slow
 def test_a_second_counts_from_the_first_judgement_on(connection: sa.Connection) -> None:
     changed(connection, (0, "cannot_judge"), (2, "ok"), (4, "breach"), (6, "ok"))
     (rig,) = evaluate.rigs(connection, labels(0, 0, 0, 1, 1, 0, 0, 1))
@@ -56,6 +57,7 @@ def test_a_second_counts_from_the_first_judgement_on(connection: sa.Connection) 
     assert "1 of 1 anomalies noticed, 1 alarms outside of one" in told[2]
 
 
+@pytest.mark.slow
 def test_a_run_that_was_never_judged_counts_for_nothing(connection: sa.Connection) -> None:
     changed(connection, (0, "cannot_judge"))
     assert list(evaluate.lines(connection, labels(0, 1, 1))) == ["labels: no labelled second was judged"]
@@ -77,6 +79,7 @@ def test_f1_is_the_harmonic_mean_of_precision_and_recall(
     assert evaluate.f1(np.array(flagged, bool), np.array(faulty, bool)) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_the_naive_baseline_sees_only_outcomes_available_at_the_decision(connection: sa.Connection) -> None:
     outcome = {"source": "s", "characteristic": "c", "revision": 0, "digest": ""}
     values = [(f"P{i}", float(i), 60 + i) for i in range(40)]

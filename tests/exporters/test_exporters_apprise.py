@@ -22,6 +22,7 @@ from monitor.errors import DeliveryError, DeliveryReason
     }.values(),
     ids=["nothing said", "an answer within 2 s", "a connection within 3 s"],
 )
+@pytest.mark.slow
 def test_a_service_is_given_time_to_answer_unless_its_url_says_otherwise(
     query: str, waits: tuple[float, float]
 ) -> None:

@@ -134,6 +134,7 @@ def test_the_limits_are_those_of_what_is_counted() -> None:
     assert (NAMES_KEPT, SLICES) == (MOST_NAMES, MAX_SLICES)
 
 
+@pytest.mark.slow
 def test_what_an_alert_says_is_one_series_as_long_as_it_fires() -> None:
     def told(n: int) -> AlertRow:
         text = steady_text("MachineOutOfSpec", "breach", "F1", f'[["sensor",{{"sensor":"s{n}"}},{{}}]]')

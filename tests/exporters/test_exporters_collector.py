@@ -241,6 +241,7 @@ def test_a_tally_with_other_labels_than_declared_is_left_out_and_counted() -> No
 
 @settings(max_examples=50, deadline=None)
 @given(st.text(st.characters()), st.floats() | st.none(), st.sampled_from([OPENMETRICS, ""]))
+@pytest.mark.slow
 def test_whatever_a_finding_holds_the_scrape_parses(text: str, number: float | None, accept: str) -> None:
     shot = snapshot(board=(finding(feature=text, method=text, value=number, limit=number),))
     told = exposition(shot, bounds(), accept)[0].decode()

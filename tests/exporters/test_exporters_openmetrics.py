@@ -45,6 +45,7 @@ def written(file: Path, instants: int, **changes: Any) -> dict[tuple[str, frozen
     return found
 
 
+@pytest.mark.slow
 def test_every_series_has_all_its_times_in_order_and_the_labels_of_the_scrape(tmp_path: Path) -> None:
     found = written(tmp_path / "history.om", 3)
     times = [(NOW + number * STEP).timestamp() for number in range(3)]
@@ -108,6 +109,7 @@ def test_a_scratch_file_that_fails_is_one_sentence(tmp_path: Path) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.text(st.characters()), st.floats(allow_nan=False, allow_infinity=False))
+@pytest.mark.slow
 def test_whatever_a_finding_holds_the_file_parses(tmp_path_factory: Any, text: str, number: float) -> None:
     file = tmp_path_factory.mktemp("history") / "history.om"
     found = written(file, 2, board=(finding(feature=text, value=number),))

@@ -97,6 +97,7 @@ def shape(page: Page) -> list[tuple[str, frozenset[str]]]:
 
 @settings(max_examples=20, deadline=None)
 @given(st.one_of(st.just(EVIL), st.text(st.characters(exclude_categories=()), min_size=1, max_size=12)))
+@pytest.mark.slow
 def test_no_text_of_the_data_makes_an_element_or_an_attribute(text: str) -> None:
     page = Page(report_page(report(text)).encode("utf-8").decode("utf-8"))
     assert shape(page) == shape(Page(report_page(report("x"))))
@@ -109,6 +110,7 @@ def test_the_text_itself_is_shown() -> None:
     assert "temperature of F1 is 336, limit 335 <b>&" in page.text
 
 
+@pytest.mark.slow
 def test_a_large_plant_makes_no_large_file_and_what_is_wrong_is_drawn_first() -> None:
     many = tuple(sensor("", f"s{n}") for n in range(40))
     machines = tuple(replace(machine(""), name=f"M{n}", sensors=many, breaches=()) for n in range(40))

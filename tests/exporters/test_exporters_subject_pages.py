@@ -73,6 +73,7 @@ def test_a_page_is_as_committed(name: str) -> None:
 @pytest.mark.parametrize("name", PAGES)
 @settings(max_examples=10, deadline=None)
 @given(text=st.text(st.characters(), min_size=1, max_size=20) | st.just(EVIL))
+@pytest.mark.slow
 def test_no_text_of_the_data_becomes_an_element(name: str, text: str) -> None:
     page = PAGES[name](text)
     page.encode()

@@ -237,6 +237,7 @@ cases = settings(max_examples=CASES, deadline=None) if CASES else settings(deadl
 
 @cases
 @given(models, numbers, some_costs, specs)
+@pytest.mark.slow
 def test_an_adjustment_is_never_outside_its_guard_rails(model: Response, base: float, costs: Costs, spec: Spec) -> None:
     (decision,) = decided(model, base, costs=costs, spec=spec)
     for one in costs.adjustables:
@@ -261,6 +262,7 @@ def test_an_adjustment_is_never_outside_its_guard_rails(model: Response, base: f
 
 @cases
 @given(models, numbers | st.none(), some_costs, specs, st.sampled_from(failures))
+@pytest.mark.slow
 def test_nothing_is_adjusted_after_a_failed_precondition(
     model: Response, base: float | None, costs: Costs, spec: Spec, refused: Reason
 ) -> None:
@@ -283,6 +285,7 @@ def test_nothing_is_adjusted_after_a_failed_precondition(
     specs | st.just(SPEC),
     st.floats(1, 4) | st.floats(1, 50),
 )
+@pytest.mark.slow
 def test_a_wider_interval_never_turns_anything_into_a_scrap(
     model: Response, base: float, costs: Costs, spec: Spec, wider: float
 ) -> None:

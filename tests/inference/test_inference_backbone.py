@@ -29,6 +29,7 @@ def test_the_cache_is_private_whole_and_taken_the_next_time(cache: Path, monkeyp
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "other"])
+@pytest.mark.slow
 def test_a_damaged_cache_is_made_anew(cache: Path, damage: str) -> None:
     whole = cache.read_bytes()
     changed = bytearray(whole)
@@ -94,6 +95,7 @@ def test_every_stage_has_its_size_for_any_size_of_picture() -> None:
         ]
 
 
+@pytest.mark.slow
 def test_a_description_is_of_the_picture_alone_to_the_last_bit() -> None:
     random = np.random.default_rng(0)
     pictures = [random.integers(0, 256, size, dtype=np.uint8) for size in ((40, 30), (300, 200, 3), (1, 1), (224, 224))]

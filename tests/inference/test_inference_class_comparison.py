@@ -94,6 +94,7 @@ def test_a_slice_without_defects_is_not_compared_and_one_of_defects_alone_is() -
     assert ("lot", "L1") in slices
 
 
+@pytest.mark.slow
 def test_chance_alone_seldom_makes_a_challenger_better() -> None:
     outcomes = []
     for seed in range(60):
@@ -103,6 +104,7 @@ def test_chance_alone_seldom_makes_a_challenger_better() -> None:
     assert sum(found.outcome is Outcome.BETTER for found in outcomes) <= 3
 
 
+@pytest.mark.slow
 def test_of_two_models_that_only_know_the_rate_neither_is_often_better() -> None:
     """Rare defects: one says a little more than their rate, the other a little less."""
     better = 0

@@ -34,6 +34,7 @@ def found(places: Counts, known: Counts | None = None) -> ClassForecast:
     return forecast
 
 
+@pytest.mark.slow
 def test_rates_are_near_those_of_the_process() -> None:
     shares = (0.6, 0.3, 0.07, 0.03)
     errors = [np.abs(np.array(found(drawn(shares, 800, seed)).rates) - shares).max() for seed in range(20)]
@@ -96,6 +97,7 @@ def test_it_does_not_decide_while_what_it_was_certain_of_was_often_wrong() -> No
     assert decide_by_forecast(HELD, right, SPEC, ReworkBand()).verdict is Verdict.CONTINUE
 
 
+@pytest.mark.slow
 def test_healthy_processes_are_seldom_said_to_be_wrong() -> None:
     fine = [forecast_holds(found(drawn((0.95, 0.0, 0.03, 0.02), 600, seed))) for seed in range(60)]
     assert sum(fine) >= 57

@@ -81,6 +81,7 @@ def test_blocks_are_whole_groups_in_order() -> None:
 
 
 @pytest.mark.parametrize(("strength", "shown"), [(0.0, (0.0, 0.12)), (1.0, (0.95, 1.0))])
+@pytest.mark.slow
 def test_chance_is_rarely_taken_for_telling_parts_apart(strength: float, shown: tuple[float, float]) -> None:
     rng = np.random.default_rng(7)
     blocks = np.arange(400) // 40

@@ -204,6 +204,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_others() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.1, 100))
+@pytest.mark.slow
 def test_the_unit_does_not_matter(seed: int, unit: float) -> None:
     champion, challenger = noise(seed) + 2, noise(seed + 1)
     plain = run(champion, challenger)
@@ -215,6 +216,7 @@ def test_the_unit_does_not_matter(seed: int, unit: float) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000))
+@pytest.mark.slow
 def test_exchanging_the_two_exchanges_the_signs(seed: int) -> None:
     there = run(noise(seed) + 3, noise(seed + 1)).overall
     back = run(noise(seed + 1), noise(seed) + 3).overall
@@ -250,6 +252,7 @@ TRIALS = 400
 
 
 @pytest.mark.parametrize("rows", [40, 120])
+@pytest.mark.slow
 def test_a_challenger_as_good_as_the_champion_is_promoted_in_at_most_1_of_20_comparisons(rows: int) -> None:
     # two models of one quality: a shared error of the part, and an error of each model's own
     promoted = 0
@@ -262,6 +265,7 @@ def test_a_challenger_as_good_as_the_champion_is_promoted_in_at_most_1_of_20_com
     assert promoted / TRIALS <= 0.05 + 2 * (0.05 * 0.95 / TRIALS) ** 0.5
 
 
+@pytest.mark.slow
 def test_a_challenger_that_is_worse_is_hardly_ever_promoted() -> None:
     promoted = sum(run(noise(s), noise(s + 5000) + 3, seed=s).outcome is Outcome.BETTER for s in range(200))
     assert promoted <= 1

@@ -86,6 +86,7 @@ def stands(
 
 @many
 @given(values, halves, some_costs, specs, bands, st.integers(0, 3), newest, st.sampled_from(HOLDS))
+@pytest.mark.slow
 def test_no_scrap_after_a_failed_precondition(
     value: float, half: float, costs: Costs, spec: Spec, band: ReworkBand, signals: int, counts: tuple[int, int],
     failed: Reason,
@@ -98,6 +99,7 @@ def test_no_scrap_after_a_failed_precondition(
     values, halves, some_costs, specs, bands, st.integers(0, 3), newest, st.floats(1.0, 50.0), st.integers(0, 3),
     st.integers(0, 50),
 )  # fmt: skip
+@pytest.mark.slow
 def test_less_information_never_turns_a_hold_into_a_scrap(
     value: float, half: float, costs: Costs, spec: Spec, band: ReworkBand, signals: int, counts: tuple[int, int],
     wider: float, fewer: int, more_scraps: int,
@@ -111,6 +113,7 @@ def test_less_information_never_turns_a_hold_into_a_scrap(
 
 @many
 @given(values, halves, some_costs, specs, bands, st.integers(0, 3), newest, st.floats(1.0, 10.0))
+@pytest.mark.slow
 def test_a_dearer_mistake_is_never_made_more_readily(
     value: float, half: float, costs: Costs, spec: Spec, band: ReworkBand, signals: int, counts: tuple[int, int],
     dearer: float,
@@ -138,6 +141,7 @@ def test_who_is_audited_can_be_computed_by_anybody() -> None:
     assert is_audited("painting", "anything", 1.0)
 
 
+@pytest.mark.slow
 def test_the_share_is_kept_and_gates_choose_independently() -> None:
     serials = [f"B{n:06}" for n in range(40_000)]
     chosen = {gate: np.array([is_audited(gate, s, 0.05) for s in serials]) for gate in ("coating", "painting")}
@@ -148,6 +152,7 @@ def test_the_share_is_kept_and_gates_choose_independently() -> None:
 
 
 @pytest.mark.parametrize("truth", [0.0, 0.03, 0.3])
+@pytest.mark.slow
 def test_the_estimate_is_unbiased_and_its_interval_holds(truth: float) -> None:
     """Against a simulated truth: serials are hashed as in a plant, so the size of the audit is random too."""
     rng, parts, share = np.random.default_rng(7), 600, 0.1

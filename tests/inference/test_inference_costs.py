@@ -123,6 +123,7 @@ HOLDS = [reason for reason in Reason if reason not in RECOMMENDED]
 
 
 @given(values, halves, some_costs, specs, bands, st.sampled_from(HOLDS))
+@pytest.mark.slow
 def test_no_scrap_after_a_failed_precondition(
     value: float, half: float, costs: Costs, spec: Spec, band: ReworkBand, failed: Reason
 ) -> None:
@@ -130,6 +131,7 @@ def test_no_scrap_after_a_failed_precondition(
 
 
 @given(values, halves, st.floats(1.0, 50.0), some_costs, specs, bands)
+@pytest.mark.slow
 def test_a_wider_interval_never_turns_a_hold_into_a_scrap(
     value: float, half: float, wider: float, costs: Costs, spec: Spec, band: ReworkBand
 ) -> None:
@@ -146,6 +148,7 @@ def test_a_dearer_escape_never_lets_a_part_go_on(value: float, half: float, cost
 
 
 @given(values, halves, some_costs, st.floats(1.0, 10.0))
+@pytest.mark.slow
 def test_a_dearer_scrap_never_scraps(value: float, half: float, costs: Costs, dearer: float) -> None:
     if decided(said(value, half), costs) is not Verdict.SCRAP:
         assert decided(said(value, half), replace(costs, scrap=costs.scrap * dearer)) is not Verdict.SCRAP
@@ -153,6 +156,7 @@ def test_a_dearer_scrap_never_scraps(value: float, half: float, costs: Costs, de
 
 @settings(max_examples=300)
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+@pytest.mark.slow
 def test_shares_are_bounded_and_sum_to_one(good: float, reworkable: float, scrap: float) -> None:
     if good + reworkable + scrap > 1e-9:
         found = bounded(good, reworkable, scrap)

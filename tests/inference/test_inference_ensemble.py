@@ -70,6 +70,7 @@ def test_distances_have_one_scale_whatever_is_missing() -> None:
     assert fitted.predict(np.full((1, 4), np.nan))[2][0] == 0
 
 
+@pytest.mark.slow
 def test_no_bit_depends_on_the_other_rows_or_on_what_was_asked_before(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, target, _ = joint(500, 5)
     rows = np.where(np.random.default_rng(3).random(rows.shape) < 0.3, np.nan, rows)
@@ -119,6 +120,7 @@ def values(answers: list[Prediction] | object) -> Floats:
     return np.array([one.value for one in answers])  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_it_beats_its_best_input_and_says_by_how_much(
     taught: tuple[TrainingData, TrainingData, GateModel, dict[str, float]],
 ) -> None:
@@ -133,6 +135,7 @@ def test_it_beats_its_best_input_and_says_by_how_much(
     assert quality["best_input_mae"] == pytest.approx(best, rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_new_recipe_is_out_of_distribution_and_an_unknown_part_is_the_mean() -> None:
     data = line(300, 7).data
     model = train(data, replace(SETTINGS, max_missing=0.95), "ensemble").model()
@@ -145,6 +148,7 @@ def test_a_new_recipe_is_out_of_distribution_and_an_unknown_part_is_the_mean() -
     assert nothing.distance <= nothing.distance_limit
 
 
+@pytest.mark.slow
 def test_lots_come_and_go_and_are_not_out_of_distribution() -> None:
     data = line(300, 8).data
     lots = np.arange(300) // 30

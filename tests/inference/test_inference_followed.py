@@ -148,6 +148,7 @@ def _passages(gate: str) -> st.SearchStrategy[Passage]:
 
 
 @given(st.lists(_passages("form"), min_size=1, max_size=3), st.lists(_passages("coat"), max_size=2))
+@pytest.mark.slow
 def test_whatever_happened_no_part_saves_more_than_an_escape_or_costs_more_than_was_done(
     own: list[Passage], later: list[Passage]
 ) -> None:
@@ -163,6 +164,7 @@ def test_whatever_happened_no_part_saves_more_than_an_escape_or_costs_more_than_
 
 
 @given(st.lists(_passages("form"), min_size=1, max_size=2), st.lists(_passages("coat"), min_size=1, max_size=2))
+@pytest.mark.slow
 def test_where_all_is_known_the_gates_of_a_line_add_up(own: list[Passage], later: list[Passage]) -> None:
     known = [
         replace(p, found=True, audit_share=0.0, after=True, disposition=SCRAPPED)

@@ -46,6 +46,7 @@ def test_gaps_are_filled_by_medians_and_what_says_nothing_is_ignored() -> None:
 
 
 @given(st.integers(0, 20), st.floats(0.01, 0.9))
+@pytest.mark.slow
 def test_a_row_is_acceptable_while_no_more_is_missing_than_allowed(missing: int, most: float) -> None:
     rows = np.random.default_rng(0).normal(size=(50, 20))
     gaps = learn_gaps(rows, most)
@@ -54,6 +55,7 @@ def test_a_row_is_acceptable_while_no_more_is_missing_than_allowed(missing: int,
     assert gaps.acceptable(row)[0] == (missing <= most * 20)
 
 
+@pytest.mark.slow
 def test_a_model_with_gaps_has_skill_and_ignores_what_is_mostly_missing_or_constant(with_gaps: TrainedModel) -> None:
     gaps = shape_of(with_gaps).gaps
     assert gaps is not None
@@ -62,6 +64,7 @@ def test_a_model_with_gaps_has_skill_and_ignores_what_is_mostly_missing_or_const
     assert [name for name, no in zip(INPUTS, gaps.ignored, strict=True) if no] == ["p03", "c5"]
 
 
+@pytest.mark.slow
 def test_a_packaged_model_fills_bit_for_bit_what_the_trained_one_filled(
     with_gaps: TrainedModel, tmp_path: Path
 ) -> None:
@@ -124,6 +127,7 @@ def test_a_vector_has_neither_offset_nor_tilt() -> None:
     np.testing.assert_array_equal(row @ alignment(sizes, line=False), [[1.0, 2000.0, 3.0, 4.0, 0.0, 0.0, 50.0, 60.0]])
 
 
+@pytest.mark.slow
 def test_a_vector_of_unlike_units_is_learnt_where_a_line_would_drown_the_small_ones() -> None:
     rows, target, serials, _ = make_parts(600, 4)
     units = 10.0 ** np.random.default_rng(1).integers(-3, 4, POINTS)

@@ -171,6 +171,7 @@ def test_an_interval_across_a_limit_is_never_a_recommendation(case: tuple[Predic
 
 
 @given(judged(), numbers)
+@pytest.mark.slow
 def test_a_certain_part_never_gets_better_by_moving_away_from_the_spec(
     case: tuple[Prediction, Spec, ReworkBand], step: float
 ) -> None:

@@ -80,6 +80,7 @@ def test_fresh_parts_are_predicted_to_near_their_noise(fitted: Fitted) -> None:
     assert 0.9 < np.std((OUTCOMES - mean) / deviation) < 1.15
 
 
+@pytest.mark.slow
 def test_few_parts_of_pure_noise_are_not_learnt_by_heart() -> None:
     for count in (40, 100):
         learnt = []
@@ -113,6 +114,7 @@ def test_it_repeats_and_comes_back_from_its_arrays(fitted: Fitted) -> None:
         assert all(np.array_equal(process.tensors()[name], one) for name, one in fitted.process.tensors().items())
 
 
+@pytest.mark.slow
 def test_constant_and_repeated_columns_and_rows_do_no_harm() -> None:
     rows = np.hstack([ROWS, ROWS[:, :1], np.full((300, 1), 5.0)])
     rows[100:200] = rows[:100]

@@ -87,6 +87,7 @@ def only_good(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return trained_on(data, tmp_path_factory.mktemp("good") / "package", settings)
 
 
+@pytest.mark.slow
 def test_classes_are_told_apart_with_sound_probabilities(case: Trained) -> None:
     found = case.model.predict(FRESH.rows)
     for one, truth in zip(found, FRESH.target.astype(int), strict=True):
@@ -100,6 +101,7 @@ def test_classes_are_told_apart_with_sound_probabilities(case: Trained) -> None:
     assert case.metrics.skill == pytest.approx(1 - case.metrics.quality["log_loss"] / np.log(3))
 
 
+@pytest.mark.slow
 def test_training_repeats_bit_for_bit(case: Trained, tmp_path: Path) -> None:
     assert trained_on(LEARNT, tmp_path / "again").digest == case.digest
 
@@ -112,6 +114,7 @@ def test_any_split_and_order_gives_the_same_bits(case: Trained) -> None:
     assert [*case.model.predict(pictures[:5]), *case.model.predict([]), *case.model.predict(pictures[5:])] == whole
 
 
+@pytest.mark.slow
 def test_a_saved_model_comes_back_to_the_last_bit(case: Trained) -> None:
     fresh = train(LEARNT, SETTINGS, "image").model()
     assert isinstance(fresh, ImageModel)
@@ -120,6 +123,7 @@ def test_a_saved_model_comes_back_to_the_last_bit(case: Trained) -> None:
     assert (case.model.classes, case.model.good, case.model.digest) == (CLASSES, "free", case.digest)
 
 
+@pytest.mark.slow
 def test_coordinates_are_kept_with_what_was_held_out(case: Trained) -> None:
     held = packaging.held_out(case.folder, case.digest)
     assert held is not None
@@ -129,6 +133,7 @@ def test_coordinates_are_kept_with_what_was_held_out(case: Trained) -> None:
     assert (found[:, -1] > inside[:, -1]).mean() > 0.9, "as if they were new"
 
 
+@pytest.mark.slow
 def test_a_package_of_the_version_before_has_no_coordinates_and_predicts_as_ever(case: Trained, tmp_path: Path) -> None:
     def before(manifest: dict[str, Any], tensors: dict[str, Any]) -> None:
         del manifest["coordinates"]
@@ -142,6 +147,7 @@ def test_a_package_of_the_version_before_has_no_coordinates_and_predicts_as_ever
     assert list(model.predict(FRESH.rows)) == [replace(one, coordinates=()) for one in now]  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_defect_never_seen_is_far_away_and_ranks_above_good_parts(case: Trained, only_good: Trained) -> None:
     strange = [surface("checks", i) for i in range(8)]
     good = [surface("free", 5000 + i) for i in range(12)]
@@ -164,6 +170,7 @@ def test_the_map_shows_where(case: Trained) -> None:
     assert (shown.format, shown.size) == ("PNG", picture.shape[::-1])
 
 
+@pytest.mark.slow
 def test_good_parts_alone_make_a_model_of_distance(only_good: Trained) -> None:
     found = only_good.model.predict([surface("free", 9000), surface("dent", 9001)])
     assert [one.probabilities for one in found] == [(1.0,), (1.0,)]
@@ -173,6 +180,7 @@ def test_good_parts_alone_make_a_model_of_distance(only_good: Trained) -> None:
     assert set(only_good.metrics.quality) == {"beyond_limit"}
 
 
+@pytest.mark.slow
 def test_a_class_without_parts_has_no_probability(tmp_path: Path) -> None:
     names = (*CLASSES, "unheard")
     data = parts(CLASSES, 6, classes=names)
@@ -180,6 +188,7 @@ def test_a_class_without_parts_has_no_probability(tmp_path: Path) -> None:
     assert all(one.probabilities[3] == 0 for one in model.predict(FRESH.rows))
 
 
+@pytest.mark.slow
 def test_without_a_good_class_the_value_is_the_doubt(tmp_path: Path) -> None:
     trained = trained_on(parts(CLASSES, 6), tmp_path / "p", replace(SETTINGS, good=""))
     found = trained.model.predict(FRESH.rows)
@@ -187,6 +196,7 @@ def test_without_a_good_class_the_value_is_the_doubt(tmp_path: Path) -> None:
     assert "auroc" not in trained.metrics.quality
 
 
+@pytest.mark.slow
 def test_a_class_of_two_parts_is_learnt(tmp_path: Path) -> None:
     data = parts(CLASSES, 8)
     keep = np.array([not name.startswith("dent") or name in ("dent3", "dent4") for name in data.serials])
@@ -196,6 +206,7 @@ def test_a_class_of_two_parts_is_learnt(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("names", [("free",), ("dent", "free")], ids=["one class", "two classes"])
+@pytest.mark.slow
 def test_pictures_that_are_all_the_same_teach_nothing_and_break_nothing(names: tuple[str, ...], tmp_path: Path) -> None:
     flat = np.full((40, 50), 90, np.uint8)
     data = TrainingData([flat] * 12, np.arange(12.0) % len(names), [str(i) for i in range(12)])
@@ -252,6 +263,7 @@ def test_folds_keep_groups_whole_and_every_class_in_each_training_part() -> None
     assert np.array_equal(class_folds(classes, ()), class_folds(classes, [str(i) for i in range(53)]))
 
 
+@pytest.mark.slow
 def test_a_package_whose_parts_do_not_fit_is_refused(case: Trained, tmp_path: Path) -> None:
     manifest = json.loads((case.folder / MANIFEST).read_bytes())
     own = packaging.Manifest.model_validate(manifest).own
@@ -289,6 +301,7 @@ def test_another_digest_or_a_flipped_bit_is_refused(case: Trained, tmp_path: Pat
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="needs the real pictures")
+@pytest.mark.slow
 def test_real_surfaces_are_told_apart() -> None:
     """A cut: 8 pictures of each of three classes to learn from, 3 others to judge."""
     files = list_by_class(DATA / "neu_det")

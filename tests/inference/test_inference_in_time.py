@@ -71,6 +71,7 @@ def test_the_baseline_knows_only_outcomes_that_were_available() -> None:
     np.testing.assert_array_equal(forecast_errors(later, 0.9)[:200], errors[:200])
 
 
+@pytest.mark.slow
 def test_a_process_that_moves_on_gives_no_skill() -> None:
     """Split at random, each part has neighbours in time that were learnt from; those of tomorrow have none."""
     steady, moving = (train(process(trend=trend), SETTINGS).metrics for trend in (0.0, 0.05))
@@ -79,6 +80,7 @@ def test_a_process_that_moves_on_gives_no_skill() -> None:
     assert steady.validation_rows == moving.validation_rows == 140
 
 
+@pytest.mark.slow
 def test_every_part_was_predicted_by_others_and_the_package_keeps_it(tmp_path: Path) -> None:
     data = process()
     trained = train(data, SETTINGS)
@@ -108,6 +110,7 @@ def test_a_second_core_changes_no_bit(kind: str, tmp_path: Path, monkeypatch: py
     assert packaging.save(train(parts, SETTINGS, kind), tmp_path / "two") == alone
 
 
+@pytest.mark.slow
 def test_kept_predictions_that_are_changed_are_noticed(tmp_path: Path) -> None:
     digest = packaging.save(train(process(), SETTINGS), tmp_path / "package")
     file = tmp_path / "package" / packaging.HELD_OUT
@@ -119,6 +122,7 @@ def test_kept_predictions_that_are_changed_are_noticed(tmp_path: Path) -> None:
     assert caught.value.reason is ModelReason.CORRUPT
 
 
+@pytest.mark.slow
 def test_a_package_of_before_says_nothing_of_parts_held_out(tmp_path: Path) -> None:
     data = replace(process(), times=None)
     trained: TrainedModel = train(data, SETTINGS)

@@ -78,6 +78,7 @@ def test_values_that_are_missing_do_not_hide_a_change() -> None:
     assert find_levels(known, target, lots, seed=1).changes == 1
 
 
+@pytest.mark.slow
 def test_chance_is_taken_for_a_change_as_often_as_it_says() -> None:
     trials = 150
     seen = sum(find_levels(*line(25, 100 + seed), seed=seed).changes > 0 for seed in range(trials))

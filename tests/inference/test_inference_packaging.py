@@ -33,6 +33,7 @@ def folder(package: Package, tmp_path: Path) -> Path:
     return Path(shutil.copytree(package[0], tmp_path / "copy"))
 
 
+@pytest.mark.slow
 def test_a_loaded_model_predicts_the_same_bits_as_the_one_that_was_trained(
     package: Package, trained: TrainedModel
 ) -> None:
@@ -43,6 +44,7 @@ def test_a_loaded_model_predicts_the_same_bits_as_the_one_that_was_trained(
     assert loaded.coverage == 0.9
 
 
+@pytest.mark.slow
 def test_a_prediction_recomputed_from_its_stored_inputs_agrees_within_a_millionth(package: Package) -> None:
     stored = json.loads(json.dumps([dict(zip(INPUTS, row, strict=True)) for row in ROWS.tolist()]))
     first = packaging.load(*package).predict(ROWS)

@@ -199,6 +199,7 @@ WHOLE = [encoded(pixels, form) for form in pictures.FORMATS for pixels in (RAMP,
     st.lists(st.tuples(st.integers(0, 600), st.binary(max_size=3), st.integers(0, 4)), min_size=1, max_size=5),
 )
 @settings(max_examples=300, deadline=None)
+@pytest.mark.slow
 def test_whatever_is_damaged_gives_pixels_or_a_sentence(whole: bytes, changes: list[tuple[int, bytes, int]]) -> None:
     content = whole
     for place, piece, cut in changes:
@@ -214,5 +215,6 @@ def test_whatever_is_damaged_gives_pixels_or_a_sentence(whole: bytes, changes: l
         st.tuples(st.integers(1, 9), st.integers(1, 9)) | st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)),
     )
 )
+@pytest.mark.slow
 def test_a_kept_picture_comes_back_pixel_for_pixel(picture: np.ndarray) -> None:
     np.testing.assert_array_equal(restore(keep(picture)), picture)

@@ -43,6 +43,7 @@ def _inside(target: Floats, said: list[Prediction]) -> float:
     return float(np.mean([one.lower <= at <= one.upper for at, one in zip(target.tolist(), said, strict=True)]))
 
 
+@pytest.mark.slow
 def test_intervals_hold_for_what_is_known_when_judging(both: tuple[TrainedModel, TrainedModel]) -> None:
     planned, all_known = (list(trained.model().predict(FRESH.as_judged)) for trained in both)
     assert abs(_inside(FRESH.target, planned) - SETTINGS.coverage) < 0.05
@@ -50,6 +51,7 @@ def test_intervals_hold_for_what_is_known_when_judging(both: tuple[TrainedModel,
     assert abs(both[0].metrics.coverage - SETTINGS.coverage) < 0.05
 
 
+@pytest.mark.slow
 def test_skill_is_that_of_the_plan(both: tuple[TrainedModel, TrainedModel]) -> None:
     planned, all_known = (trained.metrics.skill for trained in both)
     error = np.abs(FRESH.target - [one.value for one in both[0].model().predict(FRESH.as_judged)]).mean()

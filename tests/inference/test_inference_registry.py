@@ -108,6 +108,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.mark.slow
 def test_versions_are_registered_once_each_and_listed_oldest_first(
     registry: Registry, place: Place, trained: TrainedModel, tmp_path: Path
 ) -> None:
@@ -123,10 +124,12 @@ def test_versions_are_registered_once_each_and_listed_oldest_first(
     assert versions[0].created_at <= versions[1].created_at
 
 
+@pytest.mark.slow
 def test_a_model_that_was_never_registered_has_no_versions(registry: Registry, place: Place) -> None:
     assert registry.versions(place.named("nobody")) == ()
 
 
+@pytest.mark.slow
 def test_a_run_keeps_the_metrics_parameters_and_tags(registry: Registry, place: Place, package: Package) -> None:
     from mlflow import MlflowClient
 
@@ -140,6 +143,7 @@ def test_a_run_keeps_the_metrics_parameters_and_tags(registry: Registry, place: 
     assert entry.tags[place.tag("gatewatch.digest")] == package[1]
 
 
+@pytest.mark.slow
 def test_a_comparison_is_recorded_on_version_and_run_and_ends_the_challenge(
     registry: Registry, place: Place, package: Package
 ) -> None:
@@ -160,6 +164,7 @@ def test_a_comparison_is_recorded_on_version_and_run_and_ends_the_challenge(
     assert run.data.metrics == {"gain": -1.0}
 
 
+@pytest.mark.slow
 def test_the_champion_alias_moves_and_previous_follows_it(
     registry: Registry, place: Place, trained: TrainedModel, tmp_path: Path
 ) -> None:
@@ -195,6 +200,7 @@ def test_what_mlflow_does_not_know_is_not_found(
     assert caught.value.reason is ModelReason.NOT_FOUND
 
 
+@pytest.mark.slow
 def test_a_version_is_fetched_verified_and_found_in_the_cache_when_mlflow_is_down(
     registry: Registry, place: Place, package: Package, tmp_path: Path
 ) -> None:
@@ -207,6 +213,7 @@ def test_a_version_is_fetched_verified_and_found_in_the_cache_when_mlflow_is_dow
     assert down.fetch(name, version, package[1]) == folder
 
 
+@pytest.mark.slow
 def test_a_damaged_copy_in_the_cache_is_fetched_again(
     registry: Registry, place: Place, package: Package, tmp_path: Path
 ) -> None:
@@ -218,6 +225,7 @@ def test_a_damaged_copy_in_the_cache_is_fetched_again(
     assert packaging.load(fresh.fetch(name, version, package[1])).digest == package[1]
 
 
+@pytest.mark.slow
 def test_a_package_changed_in_mlflow_never_reaches_the_cache(
     registry: Registry, place: Place, trained: TrainedModel, tmp_path: Path
 ) -> None:
@@ -344,6 +352,7 @@ TRAINED_ON = TrainedOn(
 )
 
 
+@pytest.mark.slow
 def test_a_run_says_which_tables_its_model_was_trained_on(
     registry: Registry, place: Place, trained: TrainedModel, tmp_path: Path
 ) -> None:

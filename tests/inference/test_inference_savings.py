@@ -125,6 +125,7 @@ _RESULTS = st.lists(
 
 @settings(max_examples=30)
 @given(_RESULTS, _RESULTS)
+@pytest.mark.slow
 def test_months_add_up_under_one_calibration(one: list[PartResult], other: list[PartResult]) -> None:
     prior = calibrate([])
     both, *parts = (sum_up(found, COSTS, prior) for found in (one + other, one, other))
@@ -153,6 +154,7 @@ def test_without_a_failed_part_no_stop_saves_anything() -> None:
 
 
 @given(st.lists(st.builds(Failed, st.floats(80, 1000), st.sampled_from(["", "test"]), st.floats(0, 1)), max_size=20))
+@pytest.mark.slow
 def test_the_earlier_the_stop_the_more_it_saves(failed: list[Failed]) -> None:
     saved = [stop.saved for stop in value_curve(failed, STEPS, VALUES)]
     assert all(earlier >= later - 1e-6 for earlier, later in pairwise(saved))

@@ -33,6 +33,7 @@ def whole(model: ShapeModel) -> list[Prediction]:
 
 @settings(max_examples=40, deadline=None)
 @given(cuts=st.lists(st.integers(0, len(ROWS)), max_size=12))
+@pytest.mark.slow
 def test_any_split_of_the_rows_gives_the_same_bits(model: ShapeModel, whole: list[Prediction], cuts: list[int]) -> None:
     borders = [0, *sorted(cuts), len(ROWS)]
     pieces = [model.predict(ROWS[a:b]) for a, b in pairwise(borders)]
@@ -41,12 +42,14 @@ def test_any_split_of_the_rows_gives_the_same_bits(model: ShapeModel, whole: lis
 
 @settings(max_examples=20, deadline=None)
 @given(order=st.permutations(range(len(ROWS))))
+@pytest.mark.slow
 def test_any_order_of_the_rows_gives_the_same_bits(
     model: ShapeModel, whole: list[Prediction], order: list[int]
 ) -> None:
     assert list(model.predict(ROWS[order])) == [whole[i] for i in order]
 
 
+@pytest.mark.slow
 def test_a_row_gives_the_same_bits_at_every_place_of_the_batch(model: ShapeModel, whole: list[Prediction]) -> None:
     others = np.roll(ROWS[:BATCH], 1, axis=0)
     for place in range(BATCH):
@@ -56,6 +59,7 @@ def test_a_row_gives_the_same_bits_at_every_place_of_the_batch(model: ShapeModel
 
 
 @pytest.mark.parametrize("filler", [0.0, 1e300, -1e300, np.nan, np.inf])
+@pytest.mark.slow
 def test_what_fills_the_batch_changes_no_bit_of_a_row(
     model: ShapeModel, whole: list[Prediction], filler: float
 ) -> None:
@@ -65,6 +69,7 @@ def test_what_fills_the_batch_changes_no_bit_of_a_row(
 
 
 @pytest.mark.parametrize(("points", "covariates"), [(30, 7), (30, 0), (15, 11), (64, 3)])
+@pytest.mark.slow
 def test_the_place_in_a_batch_changes_no_bit_whatever_the_number_of_columns(points: int, covariates: int) -> None:
     rng = np.random.default_rng(3)
     rows = rng.normal(size=(BATCH, points + covariates))

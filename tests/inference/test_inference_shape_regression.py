@@ -37,6 +37,7 @@ def learnt(count: int, seed: int, lots: int = 0) -> Learnt:
 
 
 @pytest.mark.parametrize("coverage", [0.8, 0.9, 0.95])
+@pytest.mark.slow
 def test_the_intervals_are_those_of_crepes(coverage: float) -> None:
     known, calibrating, fresh = learnt(250, 1), learnt(120, 2), make_parts(200, 3)[0]
     regression = fit_regression(known, calibrating, POINTS, replace(settings(), coverage=coverage))
@@ -48,6 +49,7 @@ def test_the_intervals_are_those_of_crepes(coverage: float) -> None:
     np.testing.assert_allclose(np.stack([found - half, found + half], axis=1), expected, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_deviation_of_a_left_out_lot_is_that_of_anchors_without_it() -> None:
     rows, target = np.random.default_rng(1).normal(size=(260, 12)), np.random.default_rng(2).normal(size=260)
     target = target * 0.2 + np.sin(2 * rows[:, 0]) * rows[:, 1]
@@ -74,6 +76,7 @@ def test_the_deviation_of_a_left_out_lot_is_that_of_anchors_without_it() -> None
         np.testing.assert_allclose(found[gone], np.sqrt(variance) * process.target[1], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_left_out_deviations_are_of_the_size_of_those_of_new_parts() -> None:
     rows, target, _, _ = make_parts(400, 4)
     fitted = fit(learn_projection(rows[:, :POINTS], True).regressors(rows), target, seed=0)
@@ -82,6 +85,7 @@ def test_left_out_deviations_are_of_the_size_of_those_of_new_parts() -> None:
 
 
 @pytest.mark.parametrize("few", [0, 10**6], ids=["closed form", "folds"])
+@pytest.mark.slow
 def test_a_lot_is_never_on_both_sides_of_the_calibration(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of a lot share what the inputs do not show: calibrated a part at a time, intervals are far too narrow."""
     monkeypatch.setattr(shape_regression, "_FEW", few)
@@ -98,6 +102,7 @@ def test_a_lot_is_never_on_both_sides_of_the_calibration(few: int, monkeypatch: 
 
 
 @pytest.mark.parametrize("count", [80, 120])
+@pytest.mark.slow
 def test_intervals_hold_after_refitting_few_parts(count: int) -> None:
     inside = []
     for seed in range(4):
@@ -107,6 +112,7 @@ def test_intervals_hold_after_refitting_few_parts(count: int) -> None:
     assert abs(np.mean(inside) - 0.9) < 0.05
 
 
+@pytest.mark.slow
 def test_refitting_uses_all_parts_and_its_metrics_are_those_of_parts_held_out() -> None:
     rows, target, serials, _ = make_parts(200, 6)
     data = TrainingData(rows, target, serials)
@@ -150,6 +156,7 @@ def with_machines(count: int, seed: int) -> tuple[TrainingData, TrainingSettings
     return data, one
 
 
+@pytest.mark.slow
 def test_a_category_is_a_column_a_level_and_a_missing_one_is_the_most_frequent(tmp_path: Path) -> None:
     data, one = with_machines(400, 9)
     trained = train(data, one)
@@ -166,6 +173,7 @@ def test_a_category_is_a_column_a_level_and_a_missing_one_is_the_most_frequent(t
     assert values[4] == values[int(np.bincount(training).argmax())]
 
 
+@pytest.mark.slow
 def test_a_machine_that_training_never_saw_is_out_of_distribution() -> None:
     data, one = with_machines(400, 9)
     seen = data.at(data.table[:, -1] < 3)
@@ -199,6 +207,7 @@ def test_a_package_has_either_a_half_width_or_a_regression() -> None:
             KIND.load(INPUTS, Contents(entries, contents.tensors), "")
 
 
+@pytest.mark.slow
 def test_the_refitted_model_predicts_through_its_package(tmp_path: Path) -> None:
     rows, target, serials, _ = make_parts(200, 6)
     trained = train(TrainingData(rows, target, serials, [f"lot {i // 5}" for i in range(200)]), REFIT)

@@ -33,6 +33,7 @@ def table(path: Path, count: int, seed: int) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_table_with_a_profile_and_a_category_is_learnt_with_all_its_parts(tmp_path: Path) -> None:
     path = table(tmp_path / "parts.csv", 240, 1)
     outcome = train_on(path, Task("shape", Roles("length", "lot")))

@@ -50,6 +50,7 @@ def line(seed: int, parts: int = N) -> tuple[dict[str, Floats], Floats]:
 
 
 @pytest.mark.parametrize("lots", [True, False], ids=["lots", "blocks of parts"])
+@pytest.mark.slow
 def test_what_matters_is_found_and_nothing_else(lots: bool) -> None:
     found = rank(parts_of(*line(1), lots=lots))
     assert [gain.step for gain in found.gains if gain.matters] == ["first", "melt", "square"]
@@ -64,6 +65,7 @@ def test_what_matters_is_found_and_nothing_else(lots: bool) -> None:
     assert (by_step["gaps"].gain, by_step["gaps"].p) == (0.0, 1.0)
 
 
+@pytest.mark.slow
 def test_decoys_are_rare_over_seeds() -> None:
     claimed = [
         gain.step
@@ -82,6 +84,7 @@ def drifting(seed: int, count: int) -> LineParts:
     return parts_of(columns, failed.astype(np.float64) if count else slow + rng.standard_normal(N), count)
 
 
+@pytest.mark.slow
 def test_an_outcome_that_only_drifts_finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [drifting(seed, 0) for seed in range(10, 16)]
     handled = sum(gain.matters for line in lines for gain in rank(line).gains)
@@ -93,6 +96,7 @@ def test_an_outcome_that_only_drifts_finds_nothing(monkeypatch: pytest.MonkeyPat
     assert naive > handled
 
 
+@pytest.mark.slow
 def test_a_rate_that_only_drifts_finds_nothing() -> None:
     assert sum(gain.matters for seed in range(10, 12) for gain in rank(drifting(seed, 2)).gains) == 0
 
@@ -107,6 +111,7 @@ def test_classes_are_told_by_what_makes_them() -> None:
     assert found.loss == pytest.approx(1.05, abs=0.15)  # about the entropy of the three classes
 
 
+@pytest.mark.slow
 def test_a_ranking_is_the_same_every_time() -> None:
     columns, target = line(1, 200)
     assert rank(parts_of(columns, target)) == rank(parts_of(columns, target))
@@ -138,6 +143,7 @@ def test_a_lot_is_never_on_two_sides(sizes: list[int], blanks: int) -> None:
     assert len(set(fold_of.tolist())) >= 2
 
 
+@pytest.mark.slow
 def test_outcomes_of_a_fold_do_not_touch_its_own_predictions() -> None:
     columns, target = line(1, 200)
     fold_of = units_of([f"L{i // LOT}" for i in range(200)]).folds()

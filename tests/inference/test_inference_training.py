@@ -21,6 +21,7 @@ from inference.vision.threads import one_thread
 from monitor.errors import ModelError, ModelReason
 
 
+@pytest.mark.slow
 def test_a_model_of_800_parts_comes_near_its_ceiling_and_its_interval_keeps_its_coverage() -> None:
     rows, target, serials, _ = make_parts(800, seed=1)
     trained = train(TrainingData(rows, target, serials), settings(400))
@@ -65,6 +66,7 @@ def test_another_seed_gives_another_model(trained: TrainedModel) -> None:
     assert shape_of(other).calibration != shape_of(trained).calibration
 
 
+@pytest.mark.slow
 def test_outcomes_without_relation_to_the_inputs_show_no_skill() -> None:
     rows, target, serials, _ = make_parts(600, seed=3)
     shuffled = np.cumsum(np.random.default_rng(0).normal(size=len(target)))
@@ -131,6 +133,7 @@ def test_too_few_scores_have_no_finite_quantile(count: int, coverage: float) -> 
 
 
 @given(st.integers(30, 200), st.sampled_from([0.8, 0.9, 0.95]))
+@pytest.mark.slow
 def test_the_quantile_covers_a_new_score_at_least_as_often_as_promised(count: int, coverage: float) -> None:
     # exchangeability, exactly: of count + 1 distinct values each in turn is new, and the others calibrate
     scores = np.arange(count + 1.0)

@@ -40,6 +40,7 @@ def registry(workspace: Workspace, tmp_path: Path) -> Registry:
     return Registry("databricks", None, "/Shared/gatewatch", tmp_path / "cache")
 
 
+@pytest.mark.slow
 def test_an_interrupted_upload_is_no_version_and_is_made_anew(
     registry: Registry, workspace: Workspace, package: Package
 ) -> None:
@@ -54,6 +55,7 @@ def test_an_interrupted_upload_is_no_version_and_is_made_anew(
     assert caught.value.reason is ModelReason.NOT_FOUND
 
 
+@pytest.mark.slow
 def test_an_unfinished_version_of_another_package_is_left_alone(
     registry: Registry, workspace: Workspace, trained: TrainedModel, package: Package, tmp_path: Path
 ) -> None:
@@ -76,6 +78,7 @@ def test_an_unfinished_version_of_another_package_is_left_alone(
         pytest.param("model-versions/create", 400, "INVALID_PARAMETER_VALUE", ModelReason.MISMATCH, id="not accepted"),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_a_refusal_has_its_reason(
     registry: Registry, workspace: Workspace, package: Package, end: str, status: int, code: str, reason: ModelReason
 ) -> None:
@@ -142,6 +145,7 @@ def test_a_workspace_that_cannot_be_used_is_one_sentence_and_no_matter_of_minute
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_fetching_leaves_nothing_in_the_working_folder(
     registry: Registry, package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

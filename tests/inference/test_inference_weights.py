@@ -86,6 +86,7 @@ def _data(kind: str) -> tuple[TrainingData, TrainingSettings]:
 
 
 @pytest.mark.parametrize("kind", ["classifier", "ensemble"])
+@pytest.mark.slow
 def test_weights_of_one_change_nothing_and_others_do(kind: str) -> None:
     data, settings = _data(kind)
     plain = train(data, settings, kind)

@@ -52,6 +52,7 @@ def curves(count: int = 300, seed: int = 1) -> pd.DataFrame:
     return frame.assign(lot=np.arange(count) // 10, note="ok", force=5 + amount[:, 0] + 0.05 * rng.normal(size=count))
 
 
+@pytest.mark.slow
 def test_from_a_table_to_scores_in_its_order(gatewatch: Callable[..., Said]) -> None:
     frame = curves()
     frame[:250].to_csv("a.csv", index=False)
@@ -74,6 +75,7 @@ def test_from_a_table_to_scores_in_its_order(gatewatch: Callable[..., Said]) -> 
     assert all(0 <= float(str(line["anomaly_score"])) < 10 for line in lines)
 
 
+@pytest.mark.slow
 def test_the_same_data_makes_the_same_package(gatewatch: Callable[..., Said]) -> None:
     curves().to_csv("a.csv", index=False)
     options = ("--kind", "shape", "--data", "a.csv", "--target", "force", "--json")
@@ -164,6 +166,7 @@ def test_what_cannot_be_is_one_sentence(options: tuple[str, ...], words: str, ga
     assert not Path(".gatewatch-models/m").exists()
 
 
+@pytest.mark.slow
 def test_a_table_that_lacks_inputs_and_a_model_that_is_not_there(gatewatch: Callable[..., Said]) -> None:
     curves().to_csv("a.csv", index=False)
     pd.DataFrame({"y1": [1.0]}).to_csv("b.csv", index=False)
@@ -176,6 +179,7 @@ def test_a_table_that_lacks_inputs_and_a_model_that_is_not_there(gatewatch: Call
     assert (said.code, "is of kind shape: --map is for models of images" in said.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_pictures_by_folder_and_by_table_and_one_that_cannot_be_read(gatewatch: Callable[..., Said]) -> None:
     rng = np.random.default_rng(4)
     for name, stripes in (("free", 0), ("scratch", 1)):

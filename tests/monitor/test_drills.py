@@ -123,6 +123,7 @@ class Bench:
         return errors
 
 
+@pytest.mark.slow
 def test_by_schedule_there_and_back_the_switch_is_told_and_the_mes_is_not_touched(
     spine: Spine, andon: Andon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +144,7 @@ def test_by_schedule_there_and_back_the_switch_is_told_and_the_mes_is_not_touche
     assert (len(spine.all(t.drill, "id")), len(bench.pings)) == (2, 2)
 
 
+@pytest.mark.slow
 def test_a_broken_link_is_the_jobs_error_until_a_drill_holds_again(
     spine: Spine, andon: Andon, monkeypatch: pytest.MonkeyPatch
 ) -> None:

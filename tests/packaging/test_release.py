@@ -83,6 +83,7 @@ def test_requirements_for_cpus_are_made_where_that_build_is_at_hand(monkeypatch:
     assert requirements.with_cpu() is None
 
 
+@pytest.mark.slow
 def test_the_runtime_closure_is_pinned_and_on_the_page_of_licences() -> None:
     page = (ROOT / "docs" / "reference" / "licences.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| \**([a-z0-9-]+)\** \| ([0-9][^ ]*) \|", page, re.MULTILINE))

@@ -70,6 +70,7 @@ SIZES = [
 
 
 @pytest.mark.parametrize(("kind", "learnt", "judged_parts"), SIZES)
+@pytest.mark.slow
 def test_of_the_parts_predicted_outside_those_that_are_adjusted_end_inside(
     kind: str, learnt: int, judged_parts: int
 ) -> None:

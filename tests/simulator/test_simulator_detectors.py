@@ -29,6 +29,7 @@ MEANT = {
 @pytest.mark.parametrize(
     ("kind", "meant"), MEANT.items(), ids=lambda value: value[0] if isinstance(value, tuple) else value
 )
+@pytest.mark.slow
 def test_a_fault_of_a_sensor_is_found_by_the_detector_meant_for_it(
     kind: FaultKind, meant: tuple[str, float], told: dict[str, dict[str, float]]
 ) -> None:
@@ -36,6 +37,7 @@ def test_a_fault_of_a_sensor_is_found_by_the_detector_meant_for_it(
     assert told[kind][method] < within
 
 
+@pytest.mark.slow
 def test_slow_wear_is_foretold(told: dict[str, dict[str, float]]) -> None:
     assert told[FaultKind.SLOW_WEAR]["anomaly.time_left"] < 32 / 1.8 - 2.0, (
         "hours before its level itself passes the limit"
@@ -50,6 +52,7 @@ def test_nothing_is_found_out_of_limits_stuck_or_dead_where_nothing_is(told: dic
     assert [name for name in told[""] if ".hst" not in name] == []
 
 
+@pytest.mark.slow
 def test_changeovers_breakdowns_and_pauses_are_no_finding_of_a_sensor_and_one_a_day_of_a_machine_at_most() -> None:
     found = healthy(SEED, demo_plant(), days=2.0)
     assert [f for f in found if f.detector == "limits"] == []

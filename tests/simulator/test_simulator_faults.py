@@ -61,6 +61,7 @@ def differences(healthy, faulty, table):
     ]
 
 
+@pytest.mark.slow
 def test_the_mes_differs_only_in_the_parts_and_columns_of_the_fault(healthy, faulty):
     history, fault = faulty
     truth = history.truth["faults"][0]
@@ -75,6 +76,7 @@ def test_the_mes_differs_only_in_the_parts_and_columns_of_the_fault(healthy, fau
     assert bool(truth["serials"]) == (fault.kind in PARTS)
 
 
+@pytest.mark.slow
 def test_the_historian_differs_only_on_the_machine_and_sensor_of_the_fault(healthy, faulty):
     history, fault = faulty
     cells = differences(healthy, history, "TREND_WIDE")
@@ -119,12 +121,14 @@ def test_a_worn_sensor_leaves_its_limits_about_when_the_truth_says():
     assert 17 < at[beyond].max() < 18
 
 
+@pytest.mark.slow
 def test_the_step_offset_moves_most_parts_out_of_specification():
     history = simulate(**SHORT, faults=[FAULTS[FaultKind.STEP_OFFSET]])
     hertz = [history.truth["parts"][serial] for serial in history.truth["faults"][0]["serials"]]
     assert np.mean(np.array(hertz) > 1275) > 0.6
 
 
+@pytest.mark.slow
 def test_a_lasting_change_of_concept_reaches_the_outcomes_after_the_end(healthy):
     history = simulate(**SHORT, faults=[FAULTS[FaultKind.CONCEPT_CHANGE]])
     changed = {row[0]: row[1] for row in history.rows_of("FINAL_TEST").rows}
@@ -133,6 +137,7 @@ def test_a_lasting_change_of_concept_reaches_the_outcomes_after_the_end(healthy)
     assert history.truth["faults"][0]["lasting"] is True
 
 
+@pytest.mark.slow
 def test_the_default_script_holds_each_kind_once_and_its_parts_are_found():
     assert sorted(fault.kind for fault in DEFAULT_SCRIPT) == sorted(FaultKind)
     check_script(DEFAULT_SCRIPT)

@@ -41,6 +41,7 @@ def counts(tmp_path):
     return found
 
 
+@pytest.mark.slow
 def test_rows_come_when_they_are_posted_and_all_of_them_in_the_end(history, urls, tmp_path):
     with Feed(history, *urls) as feed:
         feed.create()
@@ -64,6 +65,7 @@ def test_a_clock_that_stands_or_runs_back_inserts_nothing(history, urls):
         assert feed.advance(START - timedelta(days=1)) == 0
 
 
+@pytest.mark.slow
 def test_another_feed_goes_on_where_the_first_stopped(history, urls, tmp_path):
     with Feed(history, *urls) as first:
         first.create()

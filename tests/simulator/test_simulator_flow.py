@@ -33,6 +33,7 @@ def test_a_time_survives_the_way_to_milliseconds_and_back(ms):
 
 
 @given(work=st.lists(st.floats(0, 6 * WORK_DAY_MS), min_size=2, max_size=20))
+@pytest.mark.slow
 def test_working_time_runs_forward_and_never_during_a_pause(work):
     shifts = shifts_between(START, START + timedelta(days=8))
     wall = shifts.to_wall(np.sort(np.array(work)))

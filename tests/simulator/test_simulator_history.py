@@ -28,6 +28,7 @@ def steps(history):
     return [dict(zip(rows.table.columns.keys(), row, strict=True)) for row in rows.rows]
 
 
+@pytest.mark.slow
 def test_the_demo_has_the_size_the_issue_asks_for(history):
     assert 1150 <= len(history.truth["parts"]) <= 1250
     assert len(history.truth["commissioning"]) == 900
@@ -42,6 +43,7 @@ def test_the_same_seed_gives_the_same_rows_and_another_seed_others():
     assert first.truth == again.truth
 
 
+@pytest.mark.slow
 def test_rows_are_in_posted_order_and_nothing_is_posted_before_it_happened(history, steps):
     for rows in history.tables:
         assert (np.diff(rows.posted) >= 0).all()
@@ -103,6 +105,7 @@ def test_values_stand_where_the_step_has_them(steps):
         assert has == {"FORG": {"P01"}, "MACH": {"STOCK_UM"}, "COAT": {"COAT_UM", "IMG"}}[row["OPERATION"]]
 
 
+@pytest.mark.slow
 def test_the_truth_counts_the_dirt(history, steps):
     dirt = history.truth["dirt"]
     keys = Counter((row["SN"], row["OPERATION"], row["PASS_NO"]) for row in steps)
@@ -140,6 +143,7 @@ def test_the_states_begin_with_the_start_and_hold_every_code(history):
     assert {row[1] for row in states} == {"PR", "ID", "SU", "DN"}
 
 
+@pytest.mark.slow
 def test_without_faults_every_running_sensor_is_within_its_limits():
     history = simulate(3, START, days=1.0, faults=(), commissioning_parts=0)
     changes = {code: [] for code in MACHINE_CODES}

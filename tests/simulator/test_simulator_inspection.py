@@ -40,6 +40,7 @@ def finish_of(history):
     return {row["SN"]: codes[row["FINISH"]] for row in dicts(history, "VISUAL_CHECK")}
 
 
+@pytest.mark.slow
 def test_every_part_is_inspected_once_and_found_to_be_what_the_truth_says(history):
     known = history.truth["parts"] | history.truth["commissioning"]
     for table in ("SURFACE_INSPECTION", "VISUAL_CHECK"):
@@ -69,6 +70,7 @@ def test_a_part_comes_from_its_last_passage_through_coating_and_is_checked_hours
         assert row["POSTED_AT"].replace(tzinfo=UTC) > checked
 
 
+@pytest.mark.slow
 def test_only_the_pictures_of_defective_parts_differ_from_a_line_that_nobody_inspects(history, without):
     names, found = history.rows_of("WIP_HISTORY").table.columns.keys(), finish_of(history)
     for rows in without.tables:

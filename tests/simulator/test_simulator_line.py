@@ -38,6 +38,7 @@ def test_a_healthy_line_stands_on_target_with_its_stated_spread(sample):
     assert (line.SPEC_UPPER_HZ - line.TARGET_HZ) / line.SD_HZ == 2.5
 
 
+@pytest.mark.slow
 def test_what_the_shape_leaves_open_does_not_depend_on_the_shape(sample):
     shape, _, hertz = sample
     left = hertz - line.expected_from_shape(shape)

@@ -27,6 +27,7 @@ def test_every_machine_has_a_code_a_step_and_eight_sensors():
 @pytest.mark.parametrize("machine", range(6), ids=MACHINES)
 @pytest.mark.parametrize("wear", [0.0, 1.0], ids=["new tool", "worn tool"])
 @pytest.mark.parametrize("recipe", [0, 1], ids=["recipe A", "recipe B"])
+@pytest.mark.slow
 def test_a_healthy_run_stays_within_its_limits(noise, machine, recipe, wear):
     rows = noise.shape[0]
     at = 30_000 * np.arange(rows)

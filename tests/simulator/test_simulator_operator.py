@@ -69,6 +69,7 @@ def test_he_acts_in_time_and_the_same_way_each_time(
         assert now < act.inspected < act.at, "measured before anything is done"
 
 
+@pytest.mark.slow
 def test_corrections_succeed_in_their_share_and_spoil_no_good_part() -> None:
     def inside(value: float) -> float:
         acts = [act_on(advice("correct", serial=f"B{n}"), 0, shop(**{f"B{n}": value})) for n in range(1000)]
@@ -126,6 +127,7 @@ def played(history: History, folder: Any, until: timedelta) -> tuple[Feed, Opera
     return feed, operator
 
 
+@pytest.mark.slow
 def test_what_he_does_stands_in_the_mes_once(history: History, tmp_path: Any) -> None:
     feed, operator = played(history, tmp_path, timedelta(days=2))
     with feed:
@@ -154,6 +156,7 @@ def test_what_he_does_stands_in_the_mes_once(history: History, tmp_path: Any) ->
     assert all(row["DISP"] == "SCR" for row in words if row["SN"] in record and record[row["SN"]]["did"] == "scrapped")
 
 
+@pytest.mark.slow
 def test_a_replay_repeats_what_he_does(history: History, tmp_path: Any) -> None:
     found = []
     for name in ("one", "two"):
@@ -165,6 +168,7 @@ def test_a_replay_repeats_what_he_does(history: History, tmp_path: Any) -> None:
     assert len(found[0][0]) > 20
 
 
+@pytest.mark.slow
 def test_nothing_is_done_with_a_part_whose_final_test_is_posted(history: History, tmp_path: Any) -> None:
     with Feed(history, f"sqlite:///{tmp_path}/mes.db", f"sqlite:///{tmp_path}/historian.db") as feed:
         feed.create()

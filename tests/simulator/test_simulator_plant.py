@@ -123,6 +123,7 @@ def read_all(plant, name, until):
         "dispositions",
     ],
 )
+@pytest.mark.slow
 def test_the_product_reads_every_row_and_refuses_only_the_dirt(fed, history, name):
     assert_refuses_only_the_dirt(fed, history, name)
 
@@ -147,6 +148,7 @@ def assert_refuses_only_the_dirt(plant, history, name):
     assert len(page.frame) + len(page.rejects) == len(history.rows_of(plant.sources[name].table))
 
 
+@pytest.mark.slow
 def test_units_are_ours_after_reading(fed, history):
     page = read_all(fed, "mes", history.last_posted)
     values = {name: page.values[:, i] for i, name in enumerate(page.names)}

@@ -47,6 +47,7 @@ def marked(finish, light=1.0, rows=100):
 
 @pytest.mark.parametrize(("finish", "sign"), [("runs", 1), ("pinholes", -1)])
 @pytest.mark.parametrize("light", [1.0, 0.6])
+@pytest.mark.slow
 def test_runs_are_bright_and_pinholes_dark_and_both_small(finish, sign, light):
     before, after = marked(finish, light)
     change = sign * (after - before)

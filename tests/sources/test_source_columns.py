@@ -96,6 +96,7 @@ def test_a_number_is_read(value: object, config: dict[str, Any], expected: objec
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(), st.integers(), st.text(), st.booleans(), st.binary())))
+@pytest.mark.slow
 def test_any_column_gives_finite_or_missing_numbers(values: list[object]) -> None:
     found, faults = numbers(values, ValueColumn(column="v", scale=3.0))
     assert len(found) == len(values)

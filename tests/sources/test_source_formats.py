@@ -65,6 +65,7 @@ def rounded(at: datetime, form: str) -> datetime:
 
 
 @pytest.mark.parametrize(("form", "zone", "write", "kind"), FORMATS.values(), ids=FORMATS)
+@pytest.mark.slow
 def test_every_format_pages_and_counts_like_a_timestamp(
     database: Database, opened: Open, form: str, zone: str | None, write: Callable[[datetime], str], kind: str
 ) -> None:
@@ -111,6 +112,7 @@ def test_a_date_is_the_midnight_at_its_start(database: Database, opened: Open, f
 
 
 @pytest.mark.parametrize("form", ["%d.%m.%Y %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%m/%d/%Y %I:%M:%S %p"])
+@pytest.mark.slow
 def test_both_changes_of_the_clocks_lose_no_row(database: Database, opened: Open, form: str) -> None:
     changes = [datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 10, 25, 1, tzinfo=UTC)]
     times = [c + timedelta(minutes=20 * i) for c in changes for i in range(-9, 9)]
@@ -171,6 +173,7 @@ def test_a_row_is_known_when_a_column_in_a_format_says_so(database: Database, op
     form=st.sampled_from([form for form, zone, _, kind in FORMATS.values() if kind == "text" and "%-" not in form]),
     limit=st.integers(1, 9),
 )
+@pytest.mark.slow
 def test_any_rows_in_any_format_are_read_once_and_in_order(
     database: Database, opened: Open, minutes: list[int], form: str, limit: int
 ) -> None:
@@ -280,6 +283,7 @@ UNREAD: dict[str, tuple[list[Any], dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("texts", "keys", "said"), UNREAD.values(), ids=UNREAD)
 @pytest.mark.parametrize("which", ["at", "available_at"])
+@pytest.mark.slow
 def test_a_column_in_which_nothing_can_be_read_stops_the_source(
     database: Database, opened: Open, texts: list[Any], keys: dict[str, Any], said: str, which: str
 ) -> None:
@@ -294,6 +298,7 @@ def test_a_column_in_which_nothing_can_be_read_stops_the_source(
 
 
 @pytest.mark.parametrize(("texts", "keys"), [(t, k) for t, k, _ in UNREAD.values()], ids=UNREAD)
+@pytest.mark.slow
 def test_the_format_that_is_named_reads_the_column(
     database: Database, opened: Open, texts: list[Any], keys: dict[str, Any]
 ) -> None:

@@ -125,6 +125,7 @@ def test_what_was_deleted_is_not_met_and_is_gone_from_its_hour(lake: Lake) -> No
     assert len(source.hour_keys(*hour, before)) == 3, "time travel: as it was then"
 
 
+@pytest.mark.slow
 def test_compaction_is_no_news(lake: Lake) -> None:
     for minute in range(4):
         lake.add([minute])
@@ -139,6 +140,7 @@ def test_compaction_is_no_news(lake: Lake) -> None:
     assert forces(lake.source().read(None, FAR, 100)) == [0, 1, 2, 3, 9]
 
 
+@pytest.mark.slow
 def test_a_table_without_its_old_files_begins_with_the_oldest_whole_version(lake: Lake) -> None:
     for minute in range(4):
         lake.add([minute])
@@ -366,6 +368,7 @@ def test_quotes_and_line_ends_inside_a_cell_are_kept(drop: Drop) -> None:
     assert forces(drop.source().read(None, FAR, 100)) == [1]
 
 
+@pytest.mark.slow
 def test_threads_may_ask_the_same_source(lake: Lake) -> None:
     for minute in range(30):
         lake.add([minute])

@@ -73,6 +73,7 @@ def test_every_way_to_write_times_pages_and_counts_alike(
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Los_Angeles"])
+@pytest.mark.slow
 def test_both_changes_of_the_clocks_lose_no_row(database: Database, opened: Open, zone: str) -> None:
     kind = "timestamp" if database.postgres else "text"
     database.run(f"CREATE TABLE t (ts {kind}, m text, a double precision)")
@@ -111,6 +112,7 @@ def test_both_changes_of_the_clocks_lose_no_row(database: Database, opened: Open
     suffix=st.sampled_from(["", "Z"]),  # a Z sorts behind the point of a fraction
 )
 @example(known=[0, 1, 2, 3], limit=1, fraction=True, separator="T", suffix="Z")
+@pytest.mark.slow
 def test_any_page_limit_gives_the_same_rows_in_the_same_order(
     known: list[int], limit: int, fraction: bool, separator: str, suffix: str
 ) -> None:
@@ -140,6 +142,7 @@ def test_any_page_limit_gives_the_same_rows_in_the_same_order(
 
 @pytest.mark.parametrize("suffix", ["Z", "+00:00", "+0000", "", "-05:00"])
 @pytest.mark.parametrize("separator", [" ", "T"])
+@pytest.mark.slow
 def test_whole_minutes_without_seconds_are_read_among_seconds(
     database: Database, opened: Open, suffix: str, separator: str
 ) -> None:
@@ -278,6 +281,7 @@ def test_an_empty_table_is_an_empty_page_until_rows_come(database: Database, ope
     assert numbers_of([source.read(NOON, END, 10)]) == [1.0]
 
 
+@pytest.mark.slow
 def test_different_keys_are_counted_also_those_that_every_read_refuses(database: Database, opened: Open) -> None:
     kind = "timestamptz" if database.postgres else "text"
     database.run(f"CREATE TABLE t (ts {kind}, sn text, op text, n integer, s text, v double precision)")

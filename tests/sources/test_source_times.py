@@ -145,6 +145,7 @@ PLAIN = st.builds(
 
 
 @given(st.lists(PLAIN, min_size=1, max_size=5), st.sampled_from([None, "UTC", "Europe/Berlin"]))
+@pytest.mark.slow
 def test_plain_times_are_read_as_pandas_reads_them(texts: list[str], zone: str | None) -> None:
     column = TimeColumn.model_validate({"column": "ts", "zone": zone})
     alone = read_times(texts, column)
@@ -154,6 +155,7 @@ def test_plain_times_are_read_as_pandas_reads_them(texts: list[str], zone: str |
 
 
 @given(st.sampled_from(CHANGES), MINUTES, MINUTES, st.sampled_from([BERLIN, ANGELES, LORD_HOWE, LONDON, AZORES]))
+@pytest.mark.slow
 def test_local_bounds_lose_no_row_around_the_changes(change: datetime, at: int, local: int, zone: ZoneInfo) -> None:
     instant = change + timedelta(minutes=at)
     wall = (change.astimezone(zone) + timedelta(minutes=local)).replace(tzinfo=None, fold=0)
@@ -165,6 +167,7 @@ def test_local_bounds_lose_no_row_around_the_changes(change: datetime, at: int, 
 
 
 @given(st.sampled_from(CHANGES), st.lists(MINUTES, min_size=2), st.sampled_from([BERLIN, ANGELES]))
+@pytest.mark.slow
 def test_the_order_of_local_times_is_the_order_of_places(change: datetime, minutes: list[int], zone: ZoneInfo) -> None:
     around = change.astimezone(zone).replace(tzinfo=None)
     walls = [around + timedelta(minutes=m) for m in sorted(minutes)]

@@ -114,6 +114,7 @@ def test_a_table_that_is_not_there_or_not_shown(workspace: Workspace) -> None:
     assert caught.value.reason is SourceReason.REFUSED
 
 
+@pytest.mark.slow
 def test_no_credentials_and_no_workspace(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -55,6 +55,7 @@ def test_a_vector_is_read(cell: object, config: dict[str, Any], expected: object
 
 
 @given(st.lists(st.lists(st.floats(-1e100, 1e100) | st.just(math.nan), min_size=4, max_size=4)))
+@pytest.mark.slow
 def test_every_way_of_writing_gives_the_same_numbers(rows: list[list[float]]) -> None:
     column = ValueColumn(column="v", vector=4)
     written = [[json.dumps(row) for row in rows], rows, [np.array(row, "<f8").tobytes() for row in rows]]

@@ -71,6 +71,7 @@ def test_only_rows_of_the_condition_are_read(
     assert source.read_hour(NOON, NOON + timedelta(hours=1), END).values[:, 0].tolist() == expected
 
 
+@pytest.mark.slow
 def test_rows_outside_the_condition_are_no_strays_and_no_samples(database: Database, opened: Open) -> None:
     database.run("CREATE TABLE t (ts text, m text, a double precision, line text)")
     mine = [(f"{day:02d}.03.2026 08:00", "m1", float(day), "A") for day in range(1, 20)]

@@ -44,6 +44,7 @@ CONDITIONS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("sql", "params"), CONDITIONS.values(), ids=CONDITIONS)
+@pytest.mark.slow
 def test_the_rows_are_those_of_a_source_in_sqlite(sql: str, params: dict[str, Any], tmp_path: Path) -> None:
     where = Where(sql=sql, params=params)
     table = pa.table(CELLS)

@@ -77,6 +77,7 @@ def parts(seed: int, slope: float, lots: int = 16) -> GateParts:
     return GateParts(rows, target, [f"P{i}" for i in range(len(rows))], [f"L{i // 25}" for i in range(len(rows))])
 
 
+@pytest.mark.slow
 def test_plants_that_are_alike_do_with_one_model_and_an_unlike_one_with_its_own(tmp_path: Path) -> None:
     loaded = load(simulated_lake(tmp_path, 0, 1.0), ()).plant
     gate = loaded.gates["machining"].model_copy(update={"covariates": ["machining.tool_wear", "machining.roughness"]})

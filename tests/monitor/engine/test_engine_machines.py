@@ -87,6 +87,7 @@ def found(plant: Plant, span: Span = SPAN) -> dict[str, list[dict[str, Any]]]:
     "settings",
     [pytest.param(PLANTS[name], id=name, marks=[pytest.mark.soak] * (name == "two minutes")) for name in PLANTS],
 )
+@pytest.mark.slow
 def test_the_single_process_finds_the_same(
     history: Callable[[sqlite3.Connection], None], settings: Sequence[str], tmp_path: Path
 ) -> None:
@@ -117,6 +118,7 @@ def json_source(line: str) -> str:
     return line.split('"')[1]
 
 
+@pytest.mark.slow
 def test_a_table_without_a_column_is_refused(tmp_path: Path) -> None:
     plant = load(make_plant(tmp_path, 0.1), QUICK).plant
     table: pa.Table = raw_table(plant, "historian", "demo").drop_columns(["V3"])

@@ -52,6 +52,7 @@ def in_batches(work: Backfill, tables: dict[str, pa.Table], minutes: float) -> l
 
 @pytest.mark.parametrize("minutes", [pytest.param(17.0, marks=pytest.mark.soak), 240.0])
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+@pytest.mark.slow
 def test_batches_find_what_a_backfill_finds(settings: tuple[str, ...], minutes: float, tmp_path: Path) -> None:
     loaded = load(make_plant(tmp_path, HOURS), (*QUICK, *EARLY, *settings))
     tables = {name: raw_table(loaded.plant, name, "demo") for name in SOURCES}

@@ -117,6 +117,7 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         yield MlflowConfig(tracking_uri="databricks", experiment="/Shared/gatewatch")
 
 
+@pytest.mark.slow
 def test_a_training_is_in_force_by_its_alias_and_leaves_its_tables_in_the_run(
     filled: Spine, place: MlflowConfig | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

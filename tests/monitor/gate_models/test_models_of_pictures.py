@@ -88,6 +88,7 @@ def read(spine: Spine) -> TrainingSet:
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_training_set_has_every_part_with_a_picture_and_reads_them_when_asked(case: Case) -> None:
     data = case.data
     with_one = [n for n in range(PARTS) if n != 7]
@@ -98,6 +99,7 @@ def test_the_training_set_has_every_part_with_a_picture_and_reads_them_when_aske
     assert [picture.tolist() for picture in some.rows] == [texture(kind_of(n), n).tolist() for n in (5, 0)]
 
 
+@pytest.mark.slow
 def test_the_child_trains_on_the_pictures_and_its_digest_covers_them(case: Case) -> None:
     assert case.result["data_digest"] == data_digest(case.data.rows, case.data.target, case.data.serials)
     other = [*case.data.rows]
@@ -111,6 +113,7 @@ def test_the_child_trains_on_the_pictures_and_its_digest_covers_them(case: Case)
     assert case.model.skill > 0.5
 
 
+@pytest.mark.slow
 def test_new_parts_are_decided_on_by_their_pictures_and_verify_recomputes_every_decision(case: Case) -> None:
     spine = case.spine
     fresh = range(PARTS, PARTS + 30)
@@ -162,6 +165,7 @@ def test_models_of_pictures_are_compared_on_pictures(case: Case) -> None:
     assert comparison.overall.champion == comparison.overall.challenger < 0.1
 
 
+@pytest.mark.slow
 def test_the_reference_of_performance_rests_on_the_pictures(case: Case) -> None:
     beats: list[None] = []
     spine, config = case.spine, case.spine.plant.gates["form"]
@@ -180,6 +184,7 @@ def test_the_reference_of_performance_rests_on_the_pictures(case: Case) -> None:
     assert beats, "the lease is kept meanwhile"
 
 
+@pytest.mark.slow
 def test_drift_of_a_gate_of_pictures_rests_on_their_statistics_and_on_what_it_said(case: Case) -> None:
     spine = case.spine
     spine.plant = spine.plant.model_copy(
@@ -200,6 +205,7 @@ def test_drift_of_a_gate_of_pictures_rests_on_their_statistics_and_on_what_it_sa
     assert np.isfinite(pair.reference.window.values[:, -10:]).all()
 
 
+@pytest.mark.slow
 def test_the_pictures_of_a_part_are_shown_with_where_they_look_bad(case: Case) -> None:
     spine = case.spine
     for serial, kind in (("GOOD", "good"), ("BAD", "bad")):

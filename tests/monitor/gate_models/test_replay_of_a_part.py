@@ -116,6 +116,7 @@ def test_no_decision_on_another_part_is_read(line: Spine) -> None:
     assert all("A" in (given.values() if isinstance(given, dict) else given) for given in of_decisions)
 
 
+@pytest.mark.slow
 def test_a_forecast_is_replayed_from_the_outcomes_known_then(spine: Spine) -> None:
     """A gate without a model decides by the newest outcomes; those that came later change nothing."""
     for start in range(0, 80, 10):

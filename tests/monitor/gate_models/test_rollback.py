@@ -41,6 +41,7 @@ def back(plant: Changed, to: str | None = None, minute: float = NOW + 30) -> tup
     return roll_back(plant.spine.store, plant.mlflow, "form", to, after(minute))
 
 
+@pytest.mark.slow
 def test_the_version_before_is_in_force_again_and_it_is_on_record(plant: Changed) -> None:
     assert back(plant) == ("2", "1")
     assert plant.in_force == ("1", 3)
@@ -50,12 +51,14 @@ def test_the_version_before_is_in_force_again_and_it_is_on_record(plant: Changed
     assert plant.mlflow.champions == ["2", "1"]
 
 
+@pytest.mark.slow
 def test_twice_goes_forth_again_and_a_version_can_be_named(plant: Changed) -> None:
     back(plant)
     assert back(plant, minute=NOW + 31) == ("1", "2")
     assert back(plant, "1", NOW + 32) == ("2", "1")
 
 
+@pytest.mark.slow
 def test_with_mlflow_down_it_works_from_the_cache_and_the_alias_follows_later(plant: Changed) -> None:
     plant.mlflow.down = True
     back(plant)
@@ -63,6 +66,7 @@ def test_with_mlflow_down_it_works_from_the_cache_and_the_alias_follows_later(pl
     assert plant.spine.all(t.model_in_force, "mirrored") == [0]
 
 
+@pytest.mark.slow
 def test_a_package_that_is_nowhere_changes_nothing(plant: Changed, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(model: str, digest: str) -> GateModel:
         raise ModelError("not in the cache", ModelReason.NOT_FOUND)
@@ -74,6 +78,7 @@ def test_a_package_that_is_nowhere_changes_nothing(plant: Changed, monkeypatch: 
     assert plant.in_force == ("2", 2)
 
 
+@pytest.mark.slow
 def test_the_next_alert_does_not_undo_it_at_once(plant: Changed) -> None:
     plant.quiet(NOW + 25)
     back(plant)
@@ -89,6 +94,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("version", "words"), WRONG.values(), ids=WRONG)
+@pytest.mark.slow
 def test_what_cannot_be_gone_back_to(plant: Changed, version: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         back(plant, version)

@@ -204,6 +204,7 @@ def differences(databases: Databases, seed: int, punctual: bool) -> Counter[str]
     ids=["sqlite-within late_by", "sqlite-at any time", "postgresql-at any time"],
     indirect=["databases"],
 )
+@pytest.mark.slow
 def test_rows_in_any_order_of_arrival_end_as_rows_in_order(punctual: bool, databases: Databases) -> None:
     found = differences(databases, 1, punctual)
     assert found["rows"] > 200

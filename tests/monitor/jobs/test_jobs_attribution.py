@@ -58,6 +58,7 @@ def on_board(spine: Spine) -> dict[tuple[str, str], str]:
     return {(r.method, r.subject): r.status for r in spine.all(t.board) if r.detector == CAUSE}
 
 
+@pytest.mark.slow
 def test_nothing_is_written_while_nothing_is_wrong(spine: Spine) -> None:
     now = parts(spine, 200)
     spine.run(job(spine), now)
@@ -66,6 +67,7 @@ def test_nothing_is_written_while_nothing_is_wrong(spine: Spine) -> None:
     assert on_board(spine) == {}
 
 
+@pytest.mark.slow
 def test_a_shift_is_one_cause_with_the_prediction_that_follows_from_it(spine: Spine) -> None:
     drift = job(spine)
     spine.run(drift, parts(spine, 200))

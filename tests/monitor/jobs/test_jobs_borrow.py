@@ -51,6 +51,7 @@ def _state(spine: Spine) -> str:
     return json.dumps([d.save(s) for d, s in zip(memory.detectors, memory.states, strict=True)], sort_keys=True)
 
 
+@pytest.mark.slow
 def test_a_new_machine_is_judged_before_it_has_a_baseline(store: Store, tmp_path: Path) -> None:
     spine = _spine(tmp_path, store)
     _run(spine, ())
@@ -69,6 +70,7 @@ def test_a_new_machine_is_judged_before_it_has_a_baseline(store: Store, tmp_path
     assert after(FAULT) <= at <= after(FAULT + 20)
 
 
+@pytest.mark.slow
 def test_without_a_sister_nothing_can_be_said_so_early(store: Store, tmp_path: Path) -> None:
     spine = _spine(tmp_path, store, {})
     _run(spine, ())
@@ -77,6 +79,7 @@ def test_without_a_sister_nothing_can_be_said_so_early(store: Store, tmp_path: P
 
 
 @pytest.mark.parametrize("minutes", [range(5, END, 31), (SINCE, 799, 800, 801, 802, 810, FAULT, 859, 861)])
+@pytest.mark.slow
 def test_how_readings_come_changes_nothing(store: Store, tmp_path: Path, minutes: Sequence[int]) -> None:
     whole = _spine(tmp_path, store)
     _run(whole, ())
@@ -90,6 +93,7 @@ def test_how_readings_come_changes_nothing(store: Store, tmp_path: Path, minutes
     assert (_told(parts), _state(parts)) == (told, state)
 
 
+@pytest.mark.slow
 def test_states_and_findings_are_made_again_as_they_were(store: Store, tmp_path: Path) -> None:
     spine = _spine(tmp_path, store)
     _run(spine, range(5, END, 31))

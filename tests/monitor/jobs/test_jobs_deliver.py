@@ -83,6 +83,7 @@ def test_all_are_sent_each_part_in_order(spine: Spine) -> None:
 
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from("ABC"), max_size=12), st.sets(st.sampled_from("ABC")))
+@pytest.mark.slow
 def test_any_mixture_keeps_the_order_of_each_part(spine: Spine, order: list[str], refused: set[str]) -> None:
     with spine.store.write() as connection:
         for table in (t.outbox, t.alert):
@@ -250,6 +251,7 @@ def test_a_mes_that_goes_down_among_single_rows_is_asked_no_more(spine: Spine) -
     ]
 
 
+@pytest.mark.slow
 def test_while_the_mes_is_down_a_slot_tries_once(spine: Spine) -> None:
     waiting(spine, *((f"P{n:04d}", 1) for n in range(1200)))
     mes = Mes()

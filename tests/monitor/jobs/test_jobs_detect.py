@@ -117,6 +117,7 @@ def test_a_source_that_falls_silent_is_dead_while_the_other_goes_on(two: Spine) 
     assert _board(two, "dead") == {"heat": "ok", "force": "breach", "flow": "breach"}
 
 
+@pytest.mark.slow
 def test_a_tag_that_is_a_minute_late_is_no_correction_and_is_judged(two: Spine) -> None:
     for i in range(20):
         at = after(i)
@@ -158,6 +159,7 @@ def _saved(spine: Spine) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("gap", [4, 1], ids=["some of the rows", "one row"])
+@pytest.mark.slow
 def test_rows_that_came_too_late_are_not_judged_when_states_are_rebuilt_either(gap: int, spine: Spine) -> None:
     job, pull = detect_jobs(spine.store, spine.plant)[0], spine.pull("readings")
 
@@ -204,6 +206,7 @@ def test_a_reading_later_than_late_by_is_stored_and_counted(two: Spine) -> None:
     assert two.tally("gatewatch_readings_unjudged_total", source="readings") == 1
 
 
+@pytest.mark.slow
 def test_a_tag_later_than_late_by_counts_beside_one_that_came_in_time(two: Spine) -> None:
     for i in range(20):
         _tags(two, ("force", after(i), after(i), 4.0))
@@ -256,6 +259,7 @@ def _history(spine: Spine, late: Sequence[tuple[timedelta, timedelta]]) -> None:
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.slow
 def test_rows_that_are_late_within_late_by_change_nothing(
     seed: int, in_order: Any, tmp_path: Path, new_store: Path
 ) -> None:

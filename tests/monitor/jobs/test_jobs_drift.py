@@ -54,6 +54,7 @@ def test_a_healthy_step_is_judged_whole(spine: Spine) -> None:
     ("rules", "methods"),
     [(["1", "cusum"], {"rule_1", "cusum"}), (["western"], {"rule_1", "rule_5", "rule_6", "rule_w4"})],
 )
+@pytest.mark.slow
 def test_a_step_is_charted_by_the_rules_of_the_plant_file(spine: Spine, rules: list[str], methods: set[str]) -> None:
     spine.plant = spine.plant.model_copy(update={"spc": SpcConfig(rules=rules)})
     drift = job(spine)
@@ -91,6 +92,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("change", "features", "methods"), FAULTS.values(), ids=FAULTS)
+@pytest.mark.slow
 def test_a_fault_is_found_with_its_features(
     change: Callable[[Floats], Floats], features: tuple[str, ...], methods: set[str], spine: Spine
 ) -> None:
@@ -105,6 +107,7 @@ def test_a_fault_is_found_with_its_features(
     assert set(worst.causes) == set(features)
 
 
+@pytest.mark.slow
 def test_only_changes_of_status_go_on_record(spine: Spine) -> None:
     drift = job(spine)
     spine.run(drift, parts(spine, 200))
@@ -174,6 +177,7 @@ def test_a_correction_changes_no_window(spine: Spine) -> None:
 
 
 @pytest.mark.parametrize("batch_rows", [7, 64])
+@pytest.mark.slow
 def test_how_rows_were_batched_changes_no_window(batch_rows: int, spine: Spine) -> None:
     now = parts(spine, 200)
     spine.run(job(spine), now)

@@ -110,6 +110,7 @@ def frozen(spine: Spine) -> np.ndarray[Any, Any]:
     return window_of(row.content, "form", "form").values
 
 
+@pytest.mark.slow
 def test_what_the_gate_said_of_pictures_is_watched_and_it_is_not_asked_again(spine: Spine) -> None:
     now = photos(spine, 200)
     model = model_of(spine)
@@ -129,6 +130,7 @@ def test_what_the_gate_said_of_pictures_is_watched_and_it_is_not_asked_again(spi
     assert frozen(spine).tolist() == said_then[-120:]
 
 
+@pytest.mark.slow
 def test_a_change_that_the_statistics_do_not_see_is_found_in_the_coordinates(spine: Spine) -> None:
     drift = job(spine, Models(model_of(spine)))  # type: ignore[arg-type]
     spine.run(drift, photos(spine, 200))
@@ -140,6 +142,7 @@ def test_a_change_that_the_statistics_do_not_see_is_found_in_the_coordinates(spi
     assert board(spine)["drift", "wasserstein", "form", "prediction"].status == "breach"
 
 
+@pytest.mark.slow
 def test_what_a_gate_said_is_evidence_for_a_cause_by_its_kind(spine: Spine) -> None:
     model = model_of(spine)
     drift = job(spine, Models(model))  # type: ignore[arg-type]
@@ -157,6 +160,7 @@ def test_what_a_gate_said_is_evidence_for_a_cause_by_its_kind(spine: Spine) -> N
         assert np.abs(one.level[-40:]).mean() > 2 > np.abs(one.level[:-40]).mean()
 
 
+@pytest.mark.slow
 def test_parts_that_another_model_judged_are_neither_missing_nor_judged_again(spine: Spine) -> None:
     now, old, new = photos(spine, 200), model_of(spine), Corner("new")
     drift = job(spine, Models(old))  # type: ignore[arg-type]
@@ -178,6 +182,7 @@ def test_parts_that_another_model_judged_are_neither_missing_nor_judged_again(sp
     assert not [key for key, row in found.items() if row.status == "breach"]
 
 
+@pytest.mark.slow
 def test_a_prediction_is_by_what_the_classes_mean_now(spine: Spine) -> None:
     now, model = photos(spine, 200), model_of(spine)
     drift = job(spine, Models(model))  # type: ignore[arg-type]
@@ -191,6 +196,7 @@ def test_a_prediction_is_by_what_the_classes_mean_now(spine: Spine) -> None:
     assert not [key for key, row in board(spine).items() if row.status == "breach"]
 
 
+@pytest.mark.slow
 def test_a_model_of_before_has_predictions_alone(spine: Spine) -> None:
     use(spine, Corner(coordinates=0))
     spine.run(job(spine, Models(model_of(spine))), photos(spine, 200))  # type: ignore[arg-type]
@@ -199,6 +205,7 @@ def test_a_model_of_before_has_predictions_alone(spine: Spine) -> None:
 
 
 @pytest.mark.parametrize("batch_rows", [7, 64])
+@pytest.mark.slow
 def test_how_rows_were_batched_changes_no_window(batch_rows: int, spine: Spine) -> None:
     now = photos(spine, 200)
     spine.run(job(spine, Models(model_of(spine))), now)  # type: ignore[arg-type]

@@ -95,6 +95,7 @@ def test_inputs_that_were_read_are_not_read_again_and_stay_the_same(line: Gate) 
     assert np.isnan(pruned[:, len(COLUMNS) :]).all()
 
 
+@pytest.mark.slow
 def test_a_slot_estimates_and_another_process_finds_the_same(line: Gate) -> None:
     rng, made = np.random.default_rng(1), list[list[str]]()
     for n in range(50):

@@ -90,6 +90,7 @@ def _stored_and_again(spine: Spine, machine: str = "m1") -> tuple[list[str], lis
     return lines, sorted(_line(arrival, f) for arrival, f in recompute_findings(spine.store, spine.plant, machine))
 
 
+@pytest.mark.slow
 def test_what_was_learnt_counts_no_more_and_the_reason_is_on_record(learnt: Spine) -> None:
     assert _status(learnt) == {"m1": "breach", "m2": "breach"}
     _forget(learnt)
@@ -101,6 +102,7 @@ def test_what_was_learnt_counts_no_more_and_the_reason_is_on_record(learnt: Spin
     assert _status(learnt) == {"m1": "ok", "m2": "breach"}
 
 
+@pytest.mark.slow
 def test_states_that_are_rebuilt_from_history_do_not_learn_it_again(learnt: Spine) -> None:
     _forget(learnt)
     states = _states(learnt)
@@ -144,6 +146,7 @@ def test_a_kill_halfway_leaves_all_of_it_or_nothing(point: str, done: bool, lear
     assert stored == again
 
 
+@pytest.mark.slow
 def test_a_process_that_runs_the_plant_goes_on_with_the_new_baseline(learnt: Spine) -> None:
     with learnt.store.write() as connection:
         connection.execute(t.lease.delete())
@@ -184,6 +187,7 @@ def test_it_stays_forgotten_when_the_clock_is_set_back(learnt: Spine) -> None:
     ],
     ids=["machine", "recipe"],
 )
+@pytest.mark.slow
 def test_what_is_not_known_is_one_sentence(asked: Asked, words: str, learnt: Spine) -> None:
     with pytest.raises(UsageError) as caught:
         _forget(learnt, asked)

@@ -75,6 +75,7 @@ def pulled(tmp_path: Path) -> Iterator[Pulled]:
     store.close()
 
 
+@pytest.mark.slow
 def test_a_row_and_its_correction_are_taken_in_once_however_often_they_are_read(pulled: Pulled) -> None:
     pulled.run()
     DeltaTable(pulled.path).update(predicate="force = 2.0", updates={"force": "9.0"})
@@ -86,6 +87,7 @@ def test_a_row_and_its_correction_are_taken_in_once_however_often_they_are_read(
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_what_was_deleted_is_a_finding(pulled: Pulled) -> None:
     pulled.run()
     DeltaTable(pulled.path).delete("force = 2.0")

@@ -74,6 +74,7 @@ def statuses(spine: Spine) -> list[tuple[str, str, int]]:
     return spine.all(t.outbox, "channel", "status", "attempts")
 
 
+@pytest.mark.slow
 def test_from_firing_to_the_end_to_the_log_and_to_the_service(spine: Spine, andon: Andon) -> None:
     job = teller(spine, {"operators": [andon.url]}, ends="all")
     number = fire(spine)

@@ -91,6 +91,7 @@ def test_a_gate_with_enough_outcomes_and_no_model_is_out_of_service(spine: Spine
 
 
 @pytest.mark.parametrize("first", [0, 10], ids=["none ever came", "they came and stopped"])
+@pytest.mark.slow
 def test_outcomes_that_stop_are_told_while_parts_pass(first: int, spine: Spine) -> None:
     job = new_gate(spine)
     serials = passed(spine, 20)
@@ -105,6 +106,7 @@ def test_outcomes_that_stop_are_told_while_parts_pass(first: int, spine: Spine) 
     assert told(spine, job, 9 * DAYS + 30) == []
 
 
+@pytest.mark.slow
 def test_nothing_is_missing_after_a_line_has_stood_still(spine: Spine) -> None:
     job = new_gate(spine)
     measured(spine, passed(spine, 20), after(10), 20)

@@ -254,6 +254,7 @@ def test_findings_stand_on_the_board_and_changes_on_record(gate: Gate) -> None:
         assert [row.status for row in connection.execute(query)] == ["no_data", "cannot_judge"]
 
 
+@pytest.mark.slow
 def test_the_reference_is_what_the_model_did_on_parts_known_when_it_was_trained_and_is_kept(gate: Gate) -> None:
     gate.promote("1", after(0))
     for n in range(60):
@@ -272,6 +273,7 @@ def test_the_reference_is_what_the_model_did_on_parts_known_when_it_was_trained_
     assert gate.run(after(102))["mae"].limit == found["mae"].limit
 
 
+@pytest.mark.slow
 def test_outcomes_and_residuals_are_charted_and_capability_is_told(gate: Gate) -> None:
     gate.promote("1", after(0))
     gate.lived([n / 2 for n in range(180)], [40.0 + (7 * (n // 2) % 5) - 2 for n in range(180)])
@@ -332,6 +334,7 @@ def test_skill_that_comes_back_brings_the_recommendations_back(gate: Gate) -> No
     assert gate.decided(gate.parts(after(92))) == {("continue", "in_spec", "", 40.0)}
 
 
+@pytest.mark.slow
 def test_less_than_a_full_window_takes_no_skill_away(gate: Gate) -> None:
     gate.promote("1", after(0))
     gate.outcomes(gate.parts(after(1), 1), 45.0, after(10))
@@ -348,6 +351,7 @@ def test_a_new_version_does_not_answer_for_the_old_one(gate: Gate) -> None:
     assert gate.run(after(64))["skill"].status == "cannot_judge"
 
 
+@pytest.mark.slow
 def test_decisions_without_skill_are_recomputed_as_they_were(gate: Gate) -> None:
     lose_skill(gate)
     gate.run(after(61))
@@ -369,6 +373,7 @@ def test_decisions_without_skill_are_recomputed_as_they_were(gate: Gate) -> None
     assert len([one for one in again if not one.matches]) == 2
 
 
+@pytest.mark.slow
 def test_a_gate_whose_intervals_fail_decides_by_the_forecast_and_that_is_recomputed_as_it_was(gate: Gate) -> None:
     levels = [10.0 + 4 * n for n in range(8)]
     gate.promote("0", after(0))

@@ -93,6 +93,7 @@ def _made(spine: Spine) -> tuple[list[Any], ...]:
 
 
 @pytest.mark.parametrize("batch_rows", [1, 2, 5])
+@pytest.mark.slow
 def test_many_pages_make_what_one_page_makes(batch_rows: int, tmp_path: Path) -> None:
     from monitor.store.database.schema import open_store
 

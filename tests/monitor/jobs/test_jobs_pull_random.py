@@ -413,6 +413,7 @@ quick = settings(
 
 @settings(quick, max_examples=20)
 @given(case=cases(False))
+@pytest.mark.slow
 def test_every_row_is_somewhere_on_sqlite(case: Case, new_store: Path) -> None:
     with _folder() as folder:
         shutil.copyfile(new_store, folder / "store.db")

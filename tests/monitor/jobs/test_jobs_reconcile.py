@@ -116,6 +116,7 @@ class _Counting:
         return self.real.strays(until, limit)
 
 
+@pytest.mark.slow
 def test_a_gap_that_stays_is_a_finding_and_an_alert_until_it_is_closed(spine: Spine) -> None:
     spine.part("A", after(10))
     job = spine.pull("parts")
@@ -162,6 +163,7 @@ def test_what_the_store_knows_in_its_own_way_is_no_gap(happens: Callable[[Spine]
     assert spine.all(t.finding) == []
 
 
+@pytest.mark.slow
 def test_where_another_process_pulls_the_hour_waits(spine: Spine) -> None:
     job, _ = _hidden_row(spine)
     count = reconcile(spine, job, lease_of=lambda _: None)
@@ -190,6 +192,7 @@ def test_every_hour_is_compared_once_it_has_settled(spine: Spine) -> None:
     assert others == [[], [3], [4], list(range(5, 12)), list(range(12, 22))]
 
 
+@pytest.mark.slow
 def test_once_a_day_every_hour_that_may_still_change_is_compared_again(spine: Spine) -> None:
     _compared(spine, _at(4), _at(5))
     (again,) = _compared(spine, _at(5 + 24))
@@ -217,6 +220,7 @@ def test_no_hour_is_compared_that_the_store_no_longer_keeps(spine: Spine) -> Non
     ],
     indirect=["store_url"],
 )
+@pytest.mark.slow
 def test_rows_that_are_up_to_two_days_late_are_all_found(every: int, days: int, spine: Spine) -> None:
     """120 rows of some days, each of them entered 1 to 47 hours late, on a job that runs now and then."""
     rng = random.Random(every)
@@ -278,6 +282,7 @@ def test_a_refused_row_that_is_corrected_is_accepted_and_counted_once(spine: Spi
     assert spine.tally("gatewatch_source_reconciliation_gap_rows", source="parts") == 0
 
 
+@pytest.mark.slow
 def test_what_was_changed_in_place_long_ago_is_corrected_and_told_within_a_day(spine: Spine) -> None:
     for serial in ("A", "B"):
         spine.part(serial, after(5))

@@ -41,6 +41,7 @@ def ordered(monkeypatch: pytest.MonkeyPatch) -> list[ReportRequest]:
     return orders
 
 
+@pytest.mark.slow
 def test_a_step_is_rendered_on_schedule_and_when_it_begins_to_drift(
     spine: Spine, ordered: list[ReportRequest], tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ def counts(spine: Spine, source: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("counted", [True, False], ids=["visits counted", "visits by time"])
+@pytest.mark.slow
 def test_parts_below_late_by_neither_stop_the_source_nor_come_twice(counted: bool, make: Make) -> None:
     spine = make("parts: 1d", counted)
     pull = spine.pull("parts")
@@ -57,6 +58,7 @@ def test_parts_below_late_by_neither_stop_the_source_nor_come_twice(counted: boo
     assert len(spine.all(t.decision)) == 32
 
 
+@pytest.mark.slow
 def test_readings_below_late_by_are_counted_once(make: Make) -> None:
     spine = make("readings: 1d")
     pull = spine.pull("readings")

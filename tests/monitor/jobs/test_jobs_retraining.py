@@ -67,6 +67,7 @@ def test_the_newest_parts_are_left_out_of_the_training(plant: Changed) -> None:
     assert (row.comparison["first"], row.comparison["last"]) == ("P0050", "P0079")
 
 
+@pytest.mark.slow
 def test_mlflow_is_told_everything(plant: Changed) -> None:
     plant.alert(NOW)
     for minute in (NOW, NOW + 20):
@@ -92,6 +93,7 @@ def test_a_challenger_that_is_not_better_is_refused_and_stays_on_record(plant: C
     assert plant.spine.tally(ENDS, gate="form", state="refused", reason="not_better") == 1
 
 
+@pytest.mark.slow
 def test_after_a_refusal_the_alert_asks_again_when_the_cool_down_is_over(plant: Changed) -> None:
     plant.level = 0.0
     number = plant.alert(NOW)
@@ -106,6 +108,7 @@ def test_after_a_refusal_the_alert_asks_again_when_the_cool_down_is_over(plant: 
     assert plant.requests[1][1:] == ("promoted", "better")
 
 
+@pytest.mark.slow
 def test_a_further_request_waits_for_outcomes_that_the_last_training_did_not_know(plant: Changed) -> None:
     plant.level = 0.0
     plant.alert(NOW)
@@ -140,6 +143,7 @@ def renewed(plant: Changed) -> Changed:
     return plant
 
 
+@pytest.mark.slow
 def test_an_alert_about_the_model_before_does_not_replace_one_that_holds(renewed: Changed) -> None:
     assert len(renewed.trained) == 1
 
@@ -194,6 +198,7 @@ def test_with_mlflow_down_a_request_waits_and_goes_on_later(plant: Changed) -> N
     assert plant.spine.all(t.retraining, "mirrored") == [1]
 
 
+@pytest.mark.slow
 def test_a_training_that_was_given_up_is_repeated_on_the_same_snapshot(plant: Changed) -> None:
     plant.alert(NOW)
 
@@ -256,6 +261,7 @@ def test_a_champion_that_changed_meanwhile_is_not_overwritten(plant: Changed) ->
     assert plant.in_force == ("1", 7)
 
 
+@pytest.mark.slow
 def test_a_gate_that_left_the_plant_file_blocks_no_other(plant: Changed) -> None:
     with plant.spine.store.write() as connection:
         store_requests.add_request(connection, "gone", "ModelDegraded", "ModelDegraded:gone:9:1", after(NOW))
@@ -264,6 +270,7 @@ def test_a_gate_that_left_the_plant_file_blocks_no_other(plant: Changed) -> None
     assert [row[1:] for row in plant.requests] == [("failed", "gate_removed"), ("training", "better")]
 
 
+@pytest.mark.slow
 def test_a_person_is_told_the_reason_and_needs_no_alert(plant: Changed) -> None:
     from monitor.scheduling.job import Run
     from monitor.store.database.leases import acquire

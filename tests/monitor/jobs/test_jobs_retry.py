@@ -85,6 +85,7 @@ def test_a_row_that_can_be_read_after_a_correction_is_taken_in_and_judged_once(s
     assert spine.tally(LEFT, source="parts", resolution="retried") == 1
 
 
+@pytest.mark.slow
 def test_what_was_asked_for_is_done_by_the_next_pull(spine: Spine) -> None:
     spine.part("A", after(1), a="soft")
     spine.run(spine.pull("parts"), after(30))
@@ -315,6 +316,7 @@ CELLS = {
 
 
 @given(st.fixed_dictionaries(CELLS))
+@pytest.mark.slow
 def test_a_kept_row_comes_back_as_it_was_read(cells: dict[str, object]) -> None:
     kept = keep_row(cells)
     assert kept is not None

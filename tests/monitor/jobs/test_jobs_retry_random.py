@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -83,6 +84,7 @@ def _check(spine: Spine, there: dict[str, Any], changed: bool) -> None:
 
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(OPERATIONS, min_size=2, max_size=9))
+@pytest.mark.slow
 def test_every_row_is_where_its_last_word_belongs(operations: list[tuple[Any, ...]]) -> None:
     spine = _new_spine()
     there: dict[str, Any] = {}

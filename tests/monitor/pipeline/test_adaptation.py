@@ -70,6 +70,7 @@ def test_a_new_version_does_not_answer_for_the_old_one(spine: Spine) -> None:
     assert (row.lower, row.upper, row.adapted) == (SAID - 1, SAID + 1, None)
 
 
+@pytest.mark.slow
 def test_what_is_read_step_by_step_is_what_is_read_at_once(spine: Spine) -> None:
     """Late passages, second visits, corrected outcomes, parts that were never seen."""
     rng, known, gate = np.random.default_rng(8), None, spine.plant.gates["form"]

@@ -258,6 +258,7 @@ def test_an_adjustment_that_was_carried_out_was_the_plan_of_that_part(line: Spin
     assert [row[4] for row in data.rows] == [to, 0.0]
 
 
+@pytest.mark.slow
 def test_the_child_fits_to_what_came_to_be_and_calibrates_on_the_plan(line: Spine, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     numbers = rng.normal(size=(80, 5)) * 3

@@ -64,6 +64,7 @@ def recomputed(spine: Spine) -> list[Recomputed]:
     [(0, "continue", "forecast"), (1, "correct", "forecast"), (2, "hold", "no_model")],
     ids=["good", "to be corrected", "scrap: never by a forecast"],
 )
+@pytest.mark.slow
 def test_the_rates_decide(often: int, verdict: str, reason: str, spine: Spine) -> None:
     serials = passed(spine, 100, after(0), 0)
     assert {(row.reason, row.forecast) for row in decided(spine, serials)} == {("no_model", None)}

@@ -195,6 +195,7 @@ SPLITS: dict[str, tuple[int, Sequence[float]]] = {
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.slow
 def test_any_split_into_pages_gives_the_same_decisions(seed: int, line: Spine) -> None:
     _random_rows(line, seed)
     pull(line, 60)

@@ -62,6 +62,7 @@ def learnt(spine: Spine, middle: float) -> None:
      (400.0, "hold", "no_model"), (-60.0, "hold", "no_model")],
     ids=["in specification", "in the rework range", "on a border", "far above: never scrapped", "far below"],
 )  # fmt: skip
+@pytest.mark.slow
 def test_a_gate_without_a_model_decides_by_what_the_newest_outcomes_say(
     middle: float, verdict: str, reason: str, spine: Spine
 ) -> None:
@@ -96,6 +97,7 @@ def test_a_plant_may_want_such_parts_held(spine: Spine) -> None:
 
 
 @pytest.mark.parametrize("reason", [Reason.NO_SKILL, Reason.NOT_CALIBRATED])
+@pytest.mark.slow
 def test_a_model_that_must_not_decide_goes_on_predicting(reason: Reason, spine: Spine) -> None:
     learnt(spine, 50.0)
     spine.used = InForce(SumModel(), None, "w", "1", "digest", withheld=reason)
@@ -105,6 +107,7 @@ def test_a_model_that_must_not_decide_goes_on_predicting(reason: Reason, spine: 
     assert all(one.matches for one in recomputed(spine))
 
 
+@pytest.mark.slow
 def test_a_model_that_may_decide_does(spine: Spine) -> None:
     learnt(spine, 50.0)
     spine.used = InForce(SumModel(), None, "w", "1", "digest")
@@ -112,6 +115,7 @@ def test_a_model_that_may_decide_does(spine: Spine) -> None:
     assert (row.reason, row.forecast) == ("in_spec", None)
 
 
+@pytest.mark.slow
 def test_rows_that_arrive_later_change_no_recomputed_decision(spine: Spine) -> None:
     """Outcomes without a passage, whose parts' passages arrive after the decision, with times from before."""
     spine.used = InForce(None, Reason.NO_MODEL)
@@ -135,6 +139,7 @@ def test_rows_that_arrive_later_change_no_recomputed_decision(spine: Spine) -> N
     assert all(one.matches for one in recomputed(spine))
 
 
+@pytest.mark.slow
 def test_outcomes_that_are_gone_or_changed_are_noticed(spine: Spine) -> None:
     learnt(spine, 50.0)
     passed(spine, 1, after(60), first=500)
@@ -157,6 +162,7 @@ def call_far(spine: Spine, serials: Sequence[str]) -> None:
     [(50, ("continue", "forecast")), (20, ("hold", "out_of_distribution"))],
     ids=["most newest parts", "some newest parts"],
 )
+@pytest.mark.slow
 def test_parts_out_of_distribution_are_decided_on_once_the_outcomes_are_of_such_parts(
     unlike: int, decision: tuple[str, str], spine: Spine
 ) -> None:

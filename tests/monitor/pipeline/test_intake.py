@@ -107,6 +107,7 @@ def test_the_counts_of_a_page() -> None:
     st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("123")), max_size=40),
     st.lists(st.integers(0, 40), max_size=6),
 )
+@pytest.mark.slow
 def test_any_split_into_pages_takes_the_same(rows: list[tuple[str, str]], cuts: list[int]) -> None:
     made = [((key,), {"digest": digest, "key": key, "available_at": T0}) for key, digest in rows]
     whole = intake.classify(made, {}, dated=False)
@@ -179,6 +180,7 @@ def test_visits_of_a_source_that_counts_them(rows: list[dict[str, Any]], expecte
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=25), st.integers(0, 25))
+@pytest.mark.slow
 def test_visits_without_a_column_do_not_depend_on_the_pages(rows: list[tuple[int, int]], cut: int) -> None:
     made = [{"at": at(minute), "length": float(value)} for minute, value in rows]
     known: dict[Key, StoredRow] = {}

@@ -123,6 +123,7 @@ _READINGS = st.lists(
 
 
 @given(_READINGS, st.lists(st.integers(0, 400), max_size=4), st.booleans(), st.booleans())
+@pytest.mark.slow
 def test_any_split_in_time_gives_the_same_rows(rows: list[Any], cuts: list[int], wide: bool, on_change: bool) -> None:
     """Also when the state is saved and restored between the parts; and cell by cell as in one."""
     feeds = {"plc": Feed(frozenset(NAMES), recipe=True), "cm": Feed(frozenset({"force"}))} if wide else {}
@@ -146,6 +147,7 @@ def test_any_split_in_time_gives_the_same_rows(rows: list[Any], cuts: list[int],
 
 
 @given(st.lists(st.tuples(_VALUE, _VALUE), min_size=1, max_size=12))
+@pytest.mark.slow
 def test_whole_rows_are_the_same_as_cell_by_cell(values: list[tuple[float | None, float | None]]) -> None:
     """A source beside it that says nothing turns the quick way off."""
     feeds = {"plc": Feed(frozenset(NAMES))}

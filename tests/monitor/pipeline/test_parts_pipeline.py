@@ -249,6 +249,7 @@ def test_the_threads_of_a_deadline_end_with_it_or_when_they_hang_no_more_and_kee
 
 
 @given(st.lists(st.tuples(st.sampled_from("AB"), st.sampled_from(["form", "coat"])), max_size=12))
+@pytest.mark.slow
 def test_a_gate_never_sees_a_later_passage_of_its_part(rows: list[tuple[str, str]]) -> None:
     latest: dict[str, dict[str, Passage]] = {}
     for arrival, (serial, step) in enumerate(rows, 1):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,6 +92,7 @@ visits = st.lists(
 
 
 @given(visits, st.integers(0, 2000), st.randoms(use_true_random=False))
+@pytest.mark.slow
 def test_the_order_of_arrival_does_not_matter(passed: list[tuple[str, int]], hours: int, order: Any) -> None:
     """The same visits in any order give the same, and that is what a search through all of them finds."""
     times = [(step, visit, at) for visit, (step, at) in enumerate(passed)]

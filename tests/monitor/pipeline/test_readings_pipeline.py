@@ -134,6 +134,7 @@ CUTS = {
 
 
 @pytest.mark.parametrize("cuts", CUTS.values(), ids=CUTS)
+@pytest.mark.slow
 def test_saving_and_starting_again_changes_nothing(
     cuts: list[int], whole: Any, tmp_path: Path, new_store: Path
 ) -> None:
@@ -146,6 +147,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, new_store: Path) -> Any:
 
 
 @pytest.mark.parametrize("rows", [5, 25, 41], ids=["before the snapshot", "in the breach", "as it ends"])
+@pytest.mark.slow
 def test_a_process_that_died_goes_on_from_its_last_snapshot(rows: int, spine: Spine) -> None:
     _history(spine, 60, ("m1",))
     spine.run(spine.pull("readings", batch_rows=3), _at(rows))  # dies here: what is in memory is gone
@@ -155,6 +157,7 @@ def test_a_process_that_died_goes_on_from_its_last_snapshot(rows: int, spine: Sp
     assert _limits(spine) == BREACH
 
 
+@pytest.mark.slow
 def test_states_are_saved_after_so_many_rows_and_then_only_when_there_is_news(spine: Spine) -> None:
     _history(spine, 25, ("m1",))
     for rows in range(0, 30, 5):
@@ -227,6 +230,7 @@ class CountRows:
         return int(saved["rows"])
 
 
+@pytest.mark.slow
 def test_a_detector_is_added_by_a_line_of_the_roster(spine: Spine, monkeypatch: pytest.MonkeyPatch) -> None:
     """It sees every row, its findings and board are stored, and its state outlives the process."""
     monkeypatch.setattr(roster, "MACHINE_DETECTORS", (*roster.MACHINE_DETECTORS, CountRows))

@@ -110,6 +110,7 @@ def later(rng: np.random.Generator, at: float) -> datetime:
     return after(at + float(rng.integers(-4, 1)))
 
 
+@pytest.mark.slow
 def test_what_is_read_step_by_step_is_what_is_read_at_once(line: Spine) -> None:
     """Late passages and late words of people, of parts that were measured long before."""
     rng, known, gate, left_out = np.random.default_rng(5), None, line.plant.gates["form"], 0

@@ -206,6 +206,7 @@ def test_what_is_committed_meanwhile_does_not_count_and_verify_knows(line: Spine
     assert again(line) == []
 
 
+@pytest.mark.slow
 def test_without_confirmation_a_gate_scraps_until_scraps_surge(store: Store, tmp_path: Path) -> None:
     line = made(tmp_path, store, "covariates: [a], costs: {scrap: 400, inspection: 60, confirm_scrap: false}")
     for n in range(4):
@@ -251,6 +252,7 @@ def _stands(line: Spine) -> list[Any]:
 
 
 @pytest.mark.parametrize("seed", [1])
+@pytest.mark.slow
 def test_how_rows_are_cut_into_pages_changes_nothing(seed: int, line: Spine) -> None:
     _history(line, seed)
     pull(line)

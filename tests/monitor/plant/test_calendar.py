@@ -153,6 +153,7 @@ _CHANGES = {  # a change of clocks of each zone, near which most can go wrong
 
 @settings(max_examples=300, deadline=None)
 @given(_SHIFTS, st.sampled_from(ZONES), st.integers(0, 1), st.integers(-4 * 1440, 4 * 1440))
+@pytest.mark.slow
 def test_every_instant_is_in_one_shift_at_most_and_that_is_the_one_that_began_last(
     shifts: list[Shift], zone: str, which: int, minutes: int
 ) -> None:

@@ -62,6 +62,7 @@ def assert_told(error: PlantFileError, text: str) -> None:
 @example("!!float x")
 @example("!!int 0x")
 @example("version: !!null x")
+@pytest.mark.slow
 def test_any_text(text: str) -> None:
     outcome(text)
 
@@ -73,12 +74,14 @@ def test_any_text(text: str) -> None:
         max_size=40,
     )
 )
+@pytest.mark.slow
 def test_any_yaml_like_text(pieces: list[str]) -> None:
     outcome("".join(pieces))
 
 
 @quick
 @given(st.data())
+@pytest.mark.slow
 def test_both_parsers_read_the_same(data: st.DataObject) -> None:
     lines = GOOD.read_text().split("\n")
     begin = data.draw(st.integers(0, len(lines) - 1))
@@ -97,6 +100,7 @@ def test_both_parsers_read_the_same(data: st.DataObject) -> None:
 
 @dear
 @given(st.data())
+@pytest.mark.slow
 def test_the_good_file_with_letters_changed(data: st.DataObject) -> None:
     text = GOOD.read_text()
     for _ in range(data.draw(st.integers(1, 3))):
@@ -113,6 +117,7 @@ def nodes(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @dear
 @given(st.data(), trees)
+@pytest.mark.slow
 def test_the_good_file_with_a_value_replaced(data: st.DataObject, value: Any) -> None:
     tree = plant_yaml.read(GOOD.read_text(), "plant.yaml").value
     *around, last = data.draw(st.sampled_from(nodes(tree)[1:]))
@@ -130,6 +135,7 @@ def test_the_good_file_with_a_value_replaced(data: st.DataObject, value: Any) ->
 @example("gates.blade.profile.٣=x")
 @example("a=\udcff")
 @example("server=&a [*a]")
+@pytest.mark.slow
 def test_any_override(option: str) -> None:
     outcome("", (option,))
 
@@ -137,6 +143,7 @@ def test_any_override(option: str) -> None:
 @quick
 @given(trees)
 @example({"\x85": "a\u2028b\n c"})
+@pytest.mark.slow
 def test_dumped_values_are_read_back(value: Any) -> None:
     """Except for what a plant file cannot hold: NaN, surrogates and ranges are told as problems."""
     text = plant_yaml.dump(value)
@@ -145,6 +152,7 @@ def test_dumped_values_are_read_back(value: Any) -> None:
         assert tree.value == value
 
 
+@pytest.mark.slow
 def test_two_thousand_wrong_machines_are_each_told() -> None:
     error = outcome("machines:\n" + "".join(f"  m{i}: {{stop: s}}\n" for i in range(2000)))
     assert isinstance(error, PlantFileError)

@@ -39,6 +39,7 @@ def compare(name: str, told: str) -> None:
 
 
 @pytest.mark.parametrize("name", SPOILED)
+@pytest.mark.slow
 def test_a_spoiled_file_is_told_in_these_words(name: str, tmp_path: Path) -> None:
     path = tmp_path / "plant.yaml"
     path.write_bytes(spoil(SPOILED[name]).encode())

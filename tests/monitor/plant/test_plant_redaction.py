@@ -88,6 +88,7 @@ def test_the_plant_of_the_kept_text_differs_in_nothing_but_secrets(tmp_path: Pat
     assert kept == whole
 
 
+@pytest.mark.slow
 def test_neither_store_nor_backup_holds_it(tmp_path: Path) -> None:
     loaded = load(_plant(tmp_path))
     app = make_app(loaded, WallClock(), simulated=False)
@@ -100,6 +101,7 @@ def test_neither_store_nor_backup_holds_it(tmp_path: Path) -> None:
     assert [path.name for path in kept if b"hunter2" in path.read_bytes()] == []
 
 
+@pytest.mark.slow
 def test_a_store_of_the_version_before_loses_it_at_the_start(
     store_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

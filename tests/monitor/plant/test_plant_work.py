@@ -64,6 +64,7 @@ def test_the_limits_allow_a_second_of_work() -> None:
 
 
 @pytest.mark.parametrize(("name", "text"), HOSTILE.items(), ids=HOSTILE)
+@pytest.mark.slow
 def test_the_work_is_bounded(name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: Counter[str] = Counter()
 

@@ -74,6 +74,7 @@ def test_a_format_sorts_by_time_if_it_runs_from_the_year_to_its_smallest_unit(
     st.sampled_from([form for form, unit in SORTS.items() if unit]),
     st.lists(st.datetimes(datetime(1970, 1, 1), datetime(2199, 12, 31)), min_size=2, max_size=9),  # noqa: DTZ001
 )
+@pytest.mark.slow
 def test_what_sorts_is_written_in_the_order_of_time(form: str, walls: list[datetime]) -> None:
     found = time_format(form)
     written = [found.write(wall) for wall in walls]
@@ -145,6 +146,7 @@ def test_a_format_is_guessed_where_it_is_clear(samples: list[str], formats: tupl
 
 
 @given(st.lists(st.text(alphabet="0123456789/.-: TZAPMUC+,", max_size=25), max_size=6))
+@pytest.mark.slow
 def test_no_text_breaks_the_guess_and_what_is_guessed_reads(samples: list[str]) -> None:
     for form in possible_time_formats(samples):
         assert any(time_format(form).iso(text) for text in samples)

@@ -176,6 +176,7 @@ BORDERS = st.floats(-20, 60).map(lambda value: round(value, 1)) | LIMITS
 @given(
     BORDERS, BORDERS, st.none() | st.just(10.0), st.none() | st.just(30.0), st.sampled_from([(0, 0), (10, 0), (10, 10)])
 )
+@pytest.mark.slow
 def test_where_an_interval_lies_agrees_with_the_rule(
     one: float, other: float, lower: float | None, upper: float | None, widths: tuple[float, float]
 ) -> None:

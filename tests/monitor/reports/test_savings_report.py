@@ -54,18 +54,21 @@ def loaded(tmp_path: Path) -> LoadedPlant:
     return LoadedPlant(plant, "", "def", tmp_path / "plant.yaml")
 
 
+@pytest.mark.slow
 def test_the_newest_months_with_decisions_are_shown_whatever_the_date(loaded: LoadedPlant) -> None:
     found = plant_savings(loaded, At(NOW + timedelta(days=400)), None)  # type: ignore[arg-type]
     assert [(one.gate, one.month, one.parts) for one in found.gates] == [("shape", MARCH, 4), ("coat", MARCH, 1)]
     assert [one.month for one in found.lines] == [MARCH]
 
 
+@pytest.mark.slow
 def test_a_month_without_a_decision_says_so(loaded: LoadedPlant) -> None:
     found = plant_savings(loaded, At(NOW), "2025-01")  # type: ignore[arg-type]
     assert as_text(found) == "No gate with costs decided in this time.\n"
 
 
 @pytest.mark.parametrize("month", ["2026", "March", "2026-13", "2026-03-01", "9999-12"])
+@pytest.mark.slow
 def test_a_month_that_is_none_is_refused(month: str, loaded: LoadedPlant) -> None:
     with pytest.raises(UsageError, match="expected a month such as 2026-11"):
         plant_savings(loaded, At(NOW), month)  # type: ignore[arg-type]
@@ -94,6 +97,7 @@ testing     90             0                 0        no gate
 """
 
 
+@pytest.mark.slow
 def test_the_text_is_a_table_of_gates_and_one_of_steps(loaded: LoadedPlant) -> None:
     assert as_text(plant_savings(loaded, At(NOW), "2026-03")) == TEXT  # type: ignore[arg-type]
 
@@ -114,6 +118,7 @@ def run(store: Store, plant: Plant, now: datetime) -> int:
     return SavingsJob(store, plant, Path()).run(Run(now, now, lease, lambda: None, lambda: False)).rows
 
 
+@pytest.mark.slow
 def test_the_job_stores_what_the_scrape_and_the_report_show(store: Store) -> None:
     filled(store, *ROWS)
     assert run(store, PLANT, day(20)) == 5

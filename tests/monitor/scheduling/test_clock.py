@@ -302,6 +302,7 @@ def test_a_cursor_from_the_future_goes_back_and_no_row_is_lost_or_doubled(spine:
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["one process", "killed in between"])
+@pytest.mark.slow
 def test_detectors_go_on_after_readings_from_the_future(killed: bool, spine: Spine, clock: SetClock) -> None:
     runner = process(spine.store, clock)
     pull, detectors = spine.pull("readings"), detect_jobs(spine.store, spine.plant)

@@ -128,6 +128,7 @@ def patched(monkeypatch: pytest.MonkeyPatch) -> dict[str, World]:
 
 
 @pytest.mark.parametrize(("store_url", "seed"), RUNS, indirect=["store_url"])
+@pytest.mark.slow
 def test_work_goes_on_within_a_lease_and_nothing_is_lost(
     seed: int, store: Store, tmp_path: object, patched: dict[str, World]
 ) -> None:

@@ -101,6 +101,7 @@ def test_after_a_pause_of_any_length_the_scheduler_fires_once_and_goes_on(
 
 
 @given(intervals, instants, st.lists(st.integers(0, 10**9), max_size=8))
+@pytest.mark.slow
 def test_any_cuts_of_a_time_give_the_slots_of_the_whole(
     interval: timedelta, start: datetime, fractions: list[int]
 ) -> None:
@@ -128,6 +129,7 @@ def test_due(last: datetime | None, now: datetime, slot: datetime | None, missed
 
 
 @given(intervals, instants, st.lists(st.integers(1, 3000), min_size=1, max_size=12))
+@pytest.mark.slow
 def test_run_once_and_replay_mean_the_same_slots(interval: timedelta, start: datetime, steps: list[int]) -> None:
     """Woken at any times, a process serves or counts as missed exactly the slots that a replay would run."""
     first, _ = due(interval, None, start)
@@ -156,6 +158,7 @@ def test_merged_slots_come_in_order_of_time_then_of_the_jobs() -> None:
 
 
 @given(st.lists(intervals, min_size=1, max_size=4), instants)
+@pytest.mark.slow
 def test_merging_loses_and_doubles_nothing(steps: list[timedelta], start: datetime) -> None:
     by_name = {str(i): step for i, step in enumerate(steps)}
     end = start + 10 * min(steps)

@@ -86,6 +86,7 @@ OPENED = "gatewatch_alerts_opened_total"
 """Counted by fewer labels before."""
 
 
+@pytest.mark.slow
 def test_the_upgrade_keeps_every_row(moved: Store) -> None:
     before = _rows(moved)
     assert upgrade(moved) == ("0002", newest_revision())
@@ -104,6 +105,7 @@ def test_the_upgrade_keeps_every_row(moved: Store) -> None:
     assert after["detector_state"] == [], "the detectors learn anew in order of time"
 
 
+@pytest.mark.slow
 def test_jobs_say_what_they_are_about(moved: Store) -> None:
     upgrade(moved)
     j = t.job.c
@@ -114,6 +116,7 @@ def test_jobs_say_what_they_are_about(moved: Store) -> None:
     assert {name: rows[name] for name in SCOPES} == SCOPES
 
 
+@pytest.mark.slow
 def test_the_upgraded_store_goes_on_and_decides_as_before(tmp_path: Path) -> None:
     plant = older_plant(tmp_path / "plant")
     loaded = load(plant)

@@ -58,6 +58,7 @@ def _or_none(values: Any) -> st.SearchStrategy[Any]:
     _or_none(VERDICTS), _or_none((*GATES, "unknown")), _or_none(["uncertain", "forecast", "timeout"]),
     _or_none([at(0), at(10), at(40)]), st.integers(7, 60),
 )  # fmt: skip
+@pytest.mark.slow
 def test_the_pages_of_a_list_are_the_list(
     listed: sa.Connection, verdict: str | None, gate: str | None, reason: str | None, since: datetime | None, size: int
 ) -> None:

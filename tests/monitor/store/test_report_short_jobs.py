@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import pytest
 from spine_kit import T0, Spine
 
 from exporters.report.values import SensorReport
@@ -58,6 +59,7 @@ def test_a_few_minutes_are_drawn_from_the_samples(spine: Spine) -> None:
     assert (found.rows, found.missing) == (26, 1)
 
 
+@pytest.mark.slow
 def test_an_hour_has_a_point_for_each_quarter_of_a_minute_at_most(spine: Spine) -> None:
     rows = [sample(n, T0 + timedelta(seconds=n), float(n)) for n in range(3600)]
     with spine.store.write() as connection:

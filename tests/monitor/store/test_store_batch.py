@@ -48,6 +48,7 @@ def _as_many_as_by_default(connection: sqlite3.Connection, _: object) -> None:
     connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32_766)
 
 
+@pytest.mark.slow
 def test_more_rows_are_refused_at_once_than_a_statement_takes_parameters(spine: Spine, lease: Lease) -> None:
     """All of a source's rows stand at one instant, in a format that cannot be read: they come as one page."""
     many = 66_000

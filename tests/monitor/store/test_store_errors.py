@@ -97,6 +97,7 @@ SQLITE: dict[str, tuple[Callable[[Path], None], StoreReason, str]] = {
 
 
 @pytest.mark.parametrize(("fail", "reason", "advice"), SQLITE.values(), ids=SQLITE)
+@pytest.mark.slow
 def test_sqlite_fails_with_one_sentence(
     fail: Callable[[Path], None], reason: StoreReason, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +109,7 @@ def test_sqlite_fails_with_one_sentence(
     assert str(caught.value).count("\n") == 0
 
 
+@pytest.mark.slow
 def test_after_a_full_disk_the_next_write_goes_on(tmp_path: Path) -> None:
     file = tmp_path / "store.db"
     with pytest.raises(StoreError):

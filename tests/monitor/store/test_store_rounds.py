@@ -75,6 +75,7 @@ EVERY = {"an hour": (HOUR, 5), "a quarter": (15 * MINUTE, 3), "six hours": (6 * 
     ("every", "rounds"),
     [pytest.param(*one, id=name, marks=[pytest.mark.soak] * (name != "a quarter")) for name, one in EVERY.items()],
 )
+@pytest.mark.slow
 def test_from_cron_no_job_is_ever_overdue_and_all_are_when_it_stops(
     every: timedelta, rounds: int, plant: Plant
 ) -> None:
@@ -92,6 +93,7 @@ def test_from_cron_no_job_is_ever_overdue_and_all_are_when_it_stops(
     assert "prune" in plant.overdue(ended + 3 * timedelta(days=1))
 
 
+@pytest.mark.slow
 def test_a_single_job_that_is_left_out_of_the_rounds_is_overdue(plant: Plant) -> None:
     for n in range(3):
         plant.once(START + 5 * HOUR + n * HOUR)
@@ -100,6 +102,7 @@ def test_a_single_job_that_is_left_out_of_the_rounds_is_overdue(plant: Plant) ->
     assert plant.overdue(START + 7 * HOUR + MINUTE) == {"retraining"}
 
 
+@pytest.mark.slow
 def test_a_process_that_runs_the_jobs_is_held_to_their_intervals(plant: Plant) -> None:
     for n in range(3):
         plant.once(START + 2 * HOUR + n * HOUR)

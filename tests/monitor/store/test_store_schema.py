@@ -26,6 +26,7 @@ from monitor.store.database.schema import _config, current_revision, newest_revi
 NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
 
 
+@pytest.mark.slow
 def test_the_migrations_make_what_the_tables_say(store: Store) -> None:
     with store.read() as connection:
         options = {"compare_type": True, "compare_server_default": True}
@@ -55,6 +56,7 @@ def test_upgrading_makes_a_new_store_and_then_nothing(empty_url: str) -> None:
     store.close()
 
 
+@pytest.mark.slow
 def test_a_reason_that_has_a_new_name_has_it_in_decisions_of_before(empty_url: str) -> None:
     store = Store(empty_url)
     with store.write() as connection:
@@ -107,6 +109,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("prepare", "reason", "words"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.slow
 def test_opening_refuses_with_one_sentence(
     prepare: Callable[..., None], reason: StoreReason, words: str, empty_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,6 +121,7 @@ def test_opening_refuses_with_one_sentence(
 
 
 @pytest.mark.parametrize("prepare", [_newer, _foreign], ids=["a newer store", "a database of something else"])
+@pytest.mark.slow
 def test_an_upgrade_leaves_alone_what_is_not_its_own(
     prepare: Callable[..., None], empty_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

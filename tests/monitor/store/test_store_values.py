@@ -20,6 +20,7 @@ NUMBERS = st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.inte
 
 
 @given(st.dictionaries(st.text(), NUMBERS | st.text() | st.booleans() | st.lists(NUMBERS)))
+@pytest.mark.slow
 def test_what_is_written_comes_back(values: dict[str, object]) -> None:
     for text in (WRITE(values), PLAIN(values)):
         assert text is not None

@@ -42,6 +42,7 @@ def _skip_unless_it_can_be(fault: str, store: Store) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.slow
 def test_a_probe_notices_what_keeps_a_write_from_happening(fault: str, store: Store) -> None:
     _skip_unless_it_can_be(fault, store)
     store.probe()
@@ -110,6 +111,7 @@ def test_each_team_is_told_in_its_language(spine: Spine, tmp_path: Path, andon: 
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.slow
 def test_an_episode_is_told_once_and_its_end_past_the_store(
     fault: str, spine: Spine, tmp_path: Path, andon: Andon, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -247,6 +247,7 @@ def test_an_unknown_part_is_404_with_a_sentence(ask: Ask, path: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(st.characters(), max_size=30) | st.just(EVIL))
+@pytest.mark.slow
 def test_no_text_of_the_data_becomes_an_element(text: str) -> None:
     found = known(text)
     assert found is not None
@@ -333,6 +334,7 @@ def test_an_impossible_address_is_one_sentence(tmp_path: Path, host: str, port: 
         serve(make_app(views(tmp_path)), host, port)
 
 
+@pytest.mark.slow
 def test_it_ends_even_while_a_request_hangs(tmp_path: Path) -> None:
     entered, release = threading.Event(), threading.Event()
 
@@ -352,6 +354,7 @@ def test_it_ends_even_while_a_request_hangs(tmp_path: Path) -> None:
         socket.create_connection(("127.0.0.1", served.port), timeout=1)
 
 
+@pytest.mark.slow
 def test_the_passport_of_a_real_store_is_shown(ask: Ask, new_store: Path, tmp_path: Path) -> None:
     engine = sa.create_engine(f"sqlite:///{shutil.copy(new_store, tmp_path)}", poolclass=sa.NullPool)
     made.fill(engine)

@@ -70,6 +70,7 @@ HALF: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("sent", HALF.values(), ids=HALF)
+@pytest.mark.slow
 def test_what_is_sent_half_is_ended(sent: bytes, tmp_path: Path) -> None:
     with running(tmp_path, QUICK, refusal=lambda _, size: None) as server, connect(server, sent) as client:
         assert b"500" not in rest(client)
@@ -79,6 +80,7 @@ def test_what_is_sent_half_is_ended(sent: bytes, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "start", [HALF["half of the headers"], HALF["a body that does not come"]], ids=["head", "body"]
 )
+@pytest.mark.slow
 def test_bytes_that_trickle_give_no_more_time(start: bytes, tmp_path: Path) -> None:
     limits = replace(QUICK, header_seconds=0.5, body_seconds=0.5)
     with running(tmp_path, limits, refusal=lambda _, size: None) as server, connect(server, start) as client:
@@ -96,6 +98,7 @@ def test_bytes_that_trickle_give_no_more_time(start: bytes, tmp_path: Path) -> N
         until(ended, "the end of a connection that sends a byte now and then", 30)
 
 
+@pytest.mark.slow
 def test_who_does_not_read_the_answer_is_ended(tmp_path: Path) -> None:
     """The socket of a client that never reads would be kept by the answer that waits for it."""
     large = MetricsSnapshot(
@@ -114,6 +117,7 @@ def _job(n: int) -> JobRow:
     return JobRow(f"pull:{n:0100}", 9, 1, 2, 900, None, None, 0.25, 30.0, "")
 
 
+@pytest.mark.slow
 def test_half_open_connections_keep_out_nobody_else(tmp_path: Path) -> None:
     limits = replace(PATIENT, connections=20)
     with running(tmp_path, limits) as server, ExitStack() as clients:

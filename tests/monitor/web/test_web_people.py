@@ -159,6 +159,7 @@ def test_an_operator_may_not_shelve_what_is_critical(plant: Plant) -> None:
     assert (answer.status_code, plant.entries()) == (403, 0)
 
 
+@pytest.mark.slow
 def test_two_hundred_forged_replayed_cross_site_and_oversized_requests_are_not_taken(plant: Plant) -> None:
     client, attacker, rng = plant.client(), plant.client(), random.Random(5)
     log_in(client)

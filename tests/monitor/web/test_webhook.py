@@ -282,6 +282,7 @@ def _many(plant: Plant, number: int) -> tuple[Plant, list[dict[str, Any]]]:
     return plant.model_copy(update={"sources": sources}), [alert(0, labels={"subject": name}) for name in sources]
 
 
+@pytest.mark.slow
 def test_many_alerts_are_taken_a_few_at_a_time(post: Post, spine: Spine, stack: Plant) -> None:
     plant, alerts = _many(stack, webhook.CHUNK * 2 + 1)
     commits: list[int] = []
